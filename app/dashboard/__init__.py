@@ -1,0 +1,1 @@
+"""The dashboard: pages in Streamlit, components of our own."""

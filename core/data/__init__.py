@@ -1,0 +1,1 @@
+"""Data that ships with the package: `senses.jsonl`, a corpus of words in their senses."""

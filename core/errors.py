@@ -1,0 +1,52 @@
+"""What can go wrong, each with a stable code.
+
+Every error a user can cause is a `UserError`: its message is one line that says what is wrong, what was given, what
+is allowed and what to do. The exit status and the HTTP status are looked up from `code`, at the edge.
+"""
+
+
+class UserError(Exception):
+    """A mistake in what was asked, told in one line."""
+
+    code = "invalid"
+
+
+class UnknownWordError(UserError):
+    """A word that the space doesn't hold; `suggestions` are the nearest spellings that it does, best first."""
+
+    code = "unknown_word"
+
+    def __init__(self, message: str, word: str = "", suggestions: tuple[str, ...] = ()):
+        super().__init__(message)
+        self.word = word
+        self.suggestions = suggestions
+
+
+class NotFoundError(UserError):
+    """A file, a folder, a model or a space that isn't there."""
+
+    code = "not_found"
+
+
+class UnreadableError(UserError):
+    """A file that is there but can't be read as what it should be."""
+
+    code = "unreadable"
+
+
+class IncompatibleError(UserError):
+    """Two things that don't belong together: another width, another model, layer or pooling."""
+
+    code = "incompatible"
+
+
+class UnavailableError(UserError):
+    """Something that isn't installed or can't be brought here; the message names the step that brings it."""
+
+    code = "unavailable"
+
+
+class ConflictError(UserError):
+    """The place is taken: a folder that holds something else, a port in use."""
+
+    code = "conflict"

@@ -1,0 +1,1 @@
+"""Text to vectors: the catalog, loading, tokens, the engine, pooling, static tables and occurrences."""

@@ -1,0 +1,168 @@
+"""Sums of words: `queen - king + man`, `0.5*blue + swan`, `(paris - france) + "new york"`.
+
+    sum    = [sign] factor { sign factor }
+    factor = [number "*"] ( word | "quoted phrase" | "(" sum ")" )
+    sign   = "+" | "-"
+
+A sign stands between spaces, so that `e-mail` and `c++` are words; a double-quoted phrase may hold anything (a double
+quote in it is written \\").
+"""
+
+import re
+from dataclasses import dataclass
+
+from polysema.core.errors import UserError
+
+MAX_TERMS = 256
+MAX_DEPTH = 32
+MAX_LENGTH = 10_000
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<number>\d+(?:\.\d+)?|\.\d+)\s*\*\s*
+      | (?P<sign>[+\-−–])(?=[\s("]|$|[^\s+\-])
+      | (?P<open>\()
+      | (?P<close>\))
+      | "(?P<quoted>(?:[^"\\]|\\.)*)"
+      | (?P<word>[^\s()"]+)
+    )""",
+    re.VERBOSE,
+)
+_PLAIN = re.compile(r"[^\s()\"+\-−–*][^\s()\"]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word and the weight it enters with."""
+
+    weight: float
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A weighted sum of words. `str()` gives the text that parses to the same terms."""
+
+    terms: tuple[Term, ...]
+
+    def __str__(self) -> str:
+        parts = []
+        for place, term in enumerate(self.terms):
+            sign = "-" if term.weight < 0 else "+"
+            size = abs(term.weight)
+            factor = "" if size == 1 else f"{_decimal(size)}*"
+            lead = "" if place == 0 and sign == "+" else f"{sign} "
+            parts.append(f"{lead}{factor}{_written(term.word)}")
+        return " ".join(parts)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words, in the order written."""
+        return tuple(term.word for term in self.terms)
+
+
+def _decimal(number: float) -> str:
+    """The shortest decimal notation that reads back as the same number, without an exponent."""
+    text = repr(number)
+    return f"{number:.{_places(text)}f}" if "e" in text else text
+
+
+def _places(text: str) -> int:
+    mantissa, exponent = text.split("e")
+    return max(0, len(mantissa.partition(".")[2]) - int(exponent))
+
+
+def _written(word: str) -> str:
+    if _PLAIN.fullmatch(word) and not re.match(r"[\d.]+\*", word):
+        return word
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+class _Parser:
+    def __init__(self, text: str):
+        self.text = text
+        self.tokens: list[tuple[str, str, int]] = []
+        at = 0
+        end = len(text.rstrip())
+        while at < end:
+            match = _TOKEN.match(text, at)
+            if match is None:
+                raise UserError(f"the quote opened at character {_skip(text, at) + 1} is not closed: {_shown(text)}")
+            kind = str(match.lastgroup)
+            value = match.group(kind)
+            if kind == "quoted":
+                kind, value = "word", re.sub(r"\\(.)", r"\1", value)
+                if not value.strip():
+                    raise UserError(f"the quotes at character {match.start() + 1} hold no word: {_shown(text)}")
+            self.tokens.append((kind, value, _skip(text, at) + 1))
+            at = match.end()
+        self.at = 0
+        self.terms: list[Term] = []
+
+    def kind(self) -> str:
+        return self.tokens[self.at][0] if self.at < len(self.tokens) else "end"
+
+    def fail(self, what: str) -> UserError:
+        place = f"at character {self.tokens[self.at][2]}" if self.at < len(self.tokens) else "at the end"
+        return UserError(f"{what} {place} of the expression: {_shown(self.text)}")
+
+    def sum(self, weight: float, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise UserError(f"parentheses are nested more than {MAX_DEPTH} deep; write the sum with fewer")
+        sign = self.sign() if self.kind() == "sign" else 1.0
+        self.factor(sign * weight, depth)
+        while self.kind() == "sign":
+            self.factor(self.sign() * weight, depth)
+        if self.kind() not in {"end", "close"}:
+            raise self.fail('a sign (+ or -) is missing between two words (a phrase is written in double quotes: "new york")')
+
+    def sign(self) -> float:
+        value = self.tokens[self.at][1]
+        self.at += 1
+        return 1.0 if value == "+" else -1.0
+
+    def factor(self, weight: float, depth: int) -> None:
+        while self.kind() == "number":
+            weight *= float(self.tokens[self.at][1])
+            self.at += 1
+        if self.kind() == "open":
+            self.at += 1
+            self.sum(weight, depth + 1)
+            if self.kind() != "close":
+                raise self.fail("a closing parenthesis is missing")
+            self.at += 1
+        elif self.kind() == "word":
+            if len(self.terms) == MAX_TERMS:
+                raise UserError(f"an expression has at most {MAX_TERMS} words; this one has more")
+            self.terms.append(Term(weight, self.tokens[self.at][1]))
+            self.at += 1
+        else:
+            raise self.fail("a word is missing")
+
+
+def _skip(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    return at
+
+
+def _shown(text: str) -> str:
+    text = " ".join(text.split())
+    return repr(text if len(text) <= 60 else text[:57] + "…")
+
+
+def parse(text: str) -> Expression:
+    """The terms of an expression; raises `UserError` that names the place of the mistake."""
+    if not text.strip():
+        raise UserError('the expression is empty; write a sum of words such as "queen - king + man"')
+    if len(text) > MAX_LENGTH and text.count(" ") > 2 * MAX_TERMS:
+        raise UserError(f"an expression has at most {MAX_TERMS} words; this one has more")
+    if len(text) > MAX_LENGTH:
+        raise UserError(f"an expression has at most {MAX_LENGTH:,} characters; this one has {len(text):,}")
+    parser = _Parser(text)
+    parser.sum(1.0, 0)
+    if parser.kind() == "close":
+        raise parser.fail("a closing parenthesis has no opening one")
+    if all(term.weight == 0 for term in parser.terms):
+        raise UserError(f"every word has the weight 0, so there is no direction to look in: {_shown(text)}")
+    return Expression(tuple(parser.terms))

@@ -1,0 +1,217 @@
+"""`Space`: vectors with names, and the card that says where they come from."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from enum import Enum
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from rapidfuzz import fuzz, process
+
+from polysema.core.errors import IncompatibleError, UnknownWordError, UserError
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Ints: TypeAlias = npt.NDArray[np.int64]
+
+BATCH_LOOKUP = 8  # from this many words on, one hash table of all keys beats a scan for each
+
+
+class Family(Enum):
+    """How the vectors of an origin come about."""
+
+    STATIC = "static"
+    ENCODER = "encoder"
+    DECODER = "decoder"
+    ENCODER_DECODER = "encoder-decoder"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The provenance card of a space.
+
+    `source` is a name of the catalog, a folder, a hub id or a file; `weights_sha256` tells two revisions apart;
+    `layer` counts as transformers does (0 the embedding output, n the last block), None for a static space.
+    """
+
+    source: str
+    family: Family = Family.STATIC
+    weights_sha256: str = ""
+    revision: str = ""
+    layer: int | None = None
+    pooling: str = ""
+    transform: str = "raw"
+    normalized: bool = False
+    dtype: str = "float32"
+    engine: str = ""
+    windows: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
+
+    def card(self) -> str:
+        """The card on one line: what differs between two spaces can be read from it."""
+        parts = [self.source, self.family.value]
+        if self.layer is not None:
+            parts.append(f"layer {self.layer}")
+        if self.pooling:
+            parts.append(f"{self.pooling} of sub-words")
+        if self.transform != "raw":
+            parts.append(self.transform)
+        if self.weights_sha256:
+            parts.append(f"weights {self.weights_sha256[:12]}")
+        return ", ".join(parts)
+
+    def require_same(self, other: "Origin") -> None:
+        """Raise `IncompatibleError` with both cards unless vectors of the two may be compared."""
+        names = ("source", "family", "weights_sha256", "layer", "pooling", "transform")
+        if any(getattr(self, name) != getattr(other, name) for name in names):
+            raise IncompatibleError(
+                f"these vectors don't belong together: [{self.card()}] and [{other.card()}]; take both from the same "
+                "model, layer and pooling"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """The card as plain JSON types."""
+        card = asdict(self)
+        card["family"] = self.family.value
+        card["versions"] = dict(self.versions)
+        return card
+
+    @classmethod
+    def from_json(cls, card: dict[str, Any]) -> "Origin":
+        """The inverse of `to_json`; fields that a newer version added are ignored."""
+        known = {f.name for f in fields(cls)}
+        values = {name: value for name, value in card.items() if name in known}
+        values["family"] = Family(values.get("family", "static"))
+        values["versions"] = tuple(sorted(dict(values.get("versions", {})).items()))
+        return cls(**values)
+
+
+class Keys(Sequence[str]):
+    """The names of the rows: a sequence of strings kept as one Arrow array, so that 400,000 of them open at once."""
+
+    def __init__(self, names: "pa.Array | pa.ChunkedArray | Iterable[str]"):
+        if isinstance(names, pa.ChunkedArray):
+            names = names.combine_chunks()
+        if not isinstance(names, pa.Array):
+            names = pa.array(list(names), pa.large_string())
+        self.array = names
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, row: Any) -> Any:
+        if isinstance(row, slice):
+            return self.array[row].to_pylist()
+        return self.array[int(row)].as_py()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.array.to_pylist())
+
+    def __contains__(self, word: object) -> bool:
+        return isinstance(word, str) and self.row(word) >= 0
+
+    def row(self, word: str) -> int:
+        """First row of that name, -1 when there is none."""
+        return int(pc.index(self.array, pa.scalar(word, self.array.type)).as_py())
+
+    def rows(self, words: Sequence[str]) -> Ints:
+        """First row of each name, -1 where there is none: (n,)."""
+        if len(words) < BATCH_LOOKUP:
+            return np.array([self.row(word) for word in words], np.int64)
+        found = pc.index_in(pa.array(words, self.array.type), value_set=self.array)
+        return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+
+    def all_rows(self, word: str) -> Ints:
+        """Every row of that name: (m,)."""
+        return np.flatnonzero(pc.equal(self.array, word).to_numpy(zero_copy_only=False)).astype(np.int64)
+
+    def take(self, rows: Ints) -> list[str]:
+        """The names of these rows."""
+        return self.array.take(pa.array(rows)).to_pylist()  # type: ignore[no-any-return]
+
+    @cached_property
+    def _spellings(self) -> list[str]:
+        return self.array[:SPELLINGS].to_pylist()  # type: ignore[no-any-return]
+
+    def nearest_spellings(self, word: str, limit: int = 5) -> tuple[str, ...]:
+        """The names most like `word`, best first; of equal ones the earlier row, which is the more frequent word."""
+        if len(word) > 100:
+            return ()
+        found = process.extract(word.lower(), self._spellings, scorer=fuzz.ratio, limit=limit, score_cutoff=60)
+        return tuple(str(name) for name, _, _ in sorted(found, key=lambda hit: (-round(hit[1]), hit[2])))
+
+
+SPELLINGS = 200_000  # spellings are looked for among this many of the first (most frequent) names
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """Vectors with names.
+
+    `vectors` is (n, dim) float32, read-only and possibly memory-mapped; `keys` names the rows; `columns` is a table
+    with one row a vector (word, text_id, start, end, layer, …) or None. Static or contextual, it is the same thing.
+    Raises `IncompatibleError` when the parts don't have the same number of rows.
+    """
+
+    keys: Keys
+    vectors: Floats
+    origin: Origin
+    columns: "pa.Table | None" = None
+
+    def __post_init__(self) -> None:
+        if self.vectors.ndim != 2 or self.vectors.dtype != np.float32:
+            raise IncompatibleError(
+                f"a space holds (n, dim) float32 vectors; got {self.vectors.dtype} of shape {self.vectors.shape}"
+            )
+        if len(self.keys) != len(self.vectors):
+            raise IncompatibleError(f"{len(self.keys):,} names for {len(self.vectors):,} vectors; they must be as many")
+        if self.columns is not None and self.columns.num_rows != len(self.vectors):
+            raise IncompatibleError(f"a table of {self.columns.num_rows:,} rows for {len(self.vectors):,} vectors")
+        if self.vectors.flags.writeable:
+            view = self.vectors.view()
+            view.flags.writeable = False
+            object.__setattr__(self, "vectors", view)
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    @property
+    def dim(self) -> int:
+        """Width of the vectors."""
+        return int(self.vectors.shape[1])
+
+    def resolve(self, word: str) -> int:
+        """The row of a word: as it is written, else in lower case (GloVe's words are lower-cased).
+
+        Raises `UnknownWordError` with the nearest spellings.
+        """
+        row = self.keys.row(word)
+        if row < 0:
+            row = self.keys.row(word.lower())
+        if row >= 0:
+            return row
+        suggestions = self.keys.nearest_spellings(word)
+        shown = word if len(word) <= 60 else word[:57] + "…"
+        hint = f"; nearest spellings: {', '.join(suggestions)}" if suggestions else ""
+        raise UnknownWordError(f"{shown!r} is not among the {len(self):,} words of {self.origin.source}{hint}", word, suggestions)
+
+    def vector(self, word: str) -> Floats:
+        """The vector of a word, (dim,); raises `UnknownWordError`."""
+        vector: Floats = np.asarray(self.vectors[self.resolve(word)])
+        return vector
+
+    def take(self, rows: "Ints | Sequence[int]") -> "Space":
+        """A space of these rows, in this order."""
+        chosen = np.asarray(rows, np.int64)
+        columns = None if self.columns is None else self.columns.take(pa.array(chosen))
+        return replace(self, keys=Keys(self.keys.array.take(pa.array(chosen))), vectors=self.vectors[chosen], columns=columns)
+
+    def column(self, name: str) -> list[Any]:
+        """One column of the table as Python values; raises `UserError` naming the columns that exist."""
+        if self.columns is None or name not in self.columns.column_names:
+            there = ", ".join(self.columns.column_names) if self.columns is not None else "none"
+            raise UserError(f"this space has no column {name!r}; it has: {there}")
+        return self.columns.column(name).to_pylist()  # type: ignore[no-any-return]

@@ -1,0 +1,86 @@
+"""The interface of every index: it checks, converts and normalises; a kind of index fills one hole."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+
+import numpy as np
+
+from polysema.core.errors import IncompatibleError, UserError
+from polysema.core.space.hits import Hits
+from polysema.core.space.metric import Metric, unit
+from polysema.core.space.space import Floats, Ints
+
+
+def checked(vectors: "np.typing.ArrayLike", dim: int | None, what: str) -> Floats:
+    """(n, dim) contiguous float32; raises `IncompatibleError` on another width, `UserError` on NaN or Inf."""
+    array = np.asarray(vectors)
+    if array.ndim != 2 or (dim is not None and array.shape[1] != dim):
+        wanted = f"(n, {dim})" if dim is not None else "(n, dim)"
+        raise IncompatibleError(f"{what} must have the shape {wanted}; got {array.shape}")
+    array = np.ascontiguousarray(array, np.float32)
+    for start in range(0, len(array), 65536):
+        block = array[start : start + 65536]
+        if not np.isfinite(block).all():
+            row = start + int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
+            raise UserError(f"{what} must be finite numbers; row {row} holds NaN or Inf")
+    return array
+
+
+class Index(ABC):
+    """Finds the nearest rows of `vectors`, (n, dim), for batches of queries, (n_queries, dim)."""
+
+    def __init__(self, vectors: Floats, metric: "Metric | str" = Metric.COSINE):
+        self.metric = Metric.parse(metric)
+        vectors = checked(vectors, None, "vectors")
+        if len(vectors) == 0:
+            raise UserError("an index needs at least one vector; got none")
+        self.n, self.dim = int(vectors.shape[0]), int(vectors.shape[1])
+        self._build(vectors)
+
+    @abstractmethod
+    def _build(self, vectors: Floats) -> None:
+        """Take the vectors in, as given: a kind that needs them normalised for the cosine does so here."""
+
+    @abstractmethod
+    def _search(self, queries: Floats, k: int) -> tuple[Ints, Floats]:
+        """Rows and scores, (n_queries, k), best first; for the cosine the queries have length 1."""
+
+    def search(self, queries: Floats, k: int = 10, exclude: Iterable[int] = ()) -> Hits:
+        """The k best rows for each query, those of `exclude` left out.
+
+        Raises `UserError` for k outside 1 to the rows that remain, for NaN or Inf, and for a zero query with the
+        cosine, which has no direction; `IncompatibleError` for another width.
+        """
+        queries = checked(queries, self.dim, "queries")
+        left_out = np.unique(np.fromiter(exclude, np.int64))
+        left_out = left_out[(left_out >= 0) & (left_out < self.n)]
+        most = self.n - len(left_out)
+        if not 1 <= k <= most:
+            raise UserError(f"k must be from 1 to {most:,}, the rows that can be found; got {k:,}")
+        if self.metric is Metric.COSINE:
+            lengths = np.linalg.norm(queries, axis=1)
+            if not (lengths > 0).all():
+                raise UserError(f"query {int(np.argmin(lengths))} is all zeros: it has no direction, so no cosine")
+            queries = unit(queries)
+        if len(queries) == 0:
+            return Hits(np.empty((0, k), np.int64), np.empty((0, k), np.float32))
+        rows, scores = _in_order(*self._search(queries, k + len(left_out)))
+        if len(left_out):
+            rows, scores = _without(rows, scores, left_out, k)
+        return Hits(rows, scores)
+
+
+def _in_order(rows: Ints, scores: Floats) -> tuple[Ints, Floats]:
+    """Best first, equal scores by row."""
+    order = np.lexsort((rows, -scores))
+    return np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
+
+
+def _without(rows: Ints, scores: Floats, left_out: Ints, k: int) -> tuple[Ints, Floats]:
+    """The first k of each query that are not left out; -1 and -inf where there are fewer."""
+    out = np.isin(rows, left_out)
+    order = np.argsort(out, axis=1, kind="stable")[:, :k]  # the kept ones first, in their order
+    dropped = np.take_along_axis(out, order, axis=1)
+    kept_rows = np.where(dropped, -1, np.take_along_axis(rows, order, axis=1))
+    kept_scores = np.where(dropped, np.float32(-np.inf), np.take_along_axis(scores, order, axis=1))
+    return kept_rows.astype(np.int64), kept_scores.astype(np.float32)
