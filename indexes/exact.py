@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from polysema.core.space.metric import Metric, norms
+from polysema.core.space.metric import Metric, norms, unit
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import Index
 
@@ -28,6 +28,12 @@ class ExactIndex(Index):
             squares = norms(queries)[:, None] ** 2 - 2 * scores + self._norms[start:stop] ** 2
             scores = -np.sqrt(np.maximum(squares, 0))
         return scores
+
+    def ranks(self, query: Floats, rows: Ints) -> tuple[Ints, Floats]:
+        """Where each of `rows` (m,) stands among all rows for one query (dim,): ranks from 1, and scores, both (m,)."""
+        queries = unit(query[None]) if self.metric is Metric.COSINE else query[None]
+        scores = self._scores(queries, 0, self.n)[0]
+        return np.array([1 + np.count_nonzero(scores > scores[row]) for row in rows], np.int64), scores[rows]
 
     def _search(self, queries: Floats, k: int) -> tuple[Ints, Floats]:
         rows = np.empty((len(queries), k), np.int64)

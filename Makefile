@@ -1,0 +1,57 @@
+# Two commands do all the set-up: `make app` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PORT ?= 8501
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help app test lint format bench browser install lock screenshots clean
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+app: $(STAMP)  ## install what is needed and open the dashboard on http://127.0.0.1:8501 (PORT=… for another)
+	$(BIN)/polysema app --port $(PORT)
+
+test: $(STAMP)  ## install what is needed and run every test
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)  ## ruff, its format check, and mypy over the installed packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	rm -rf build && mkdir -p build
+	$(PIP) install --quiet --no-deps --no-build-isolation --target build/installed .
+	MYPYPATH=build/installed $(BIN)/mypy --config-file pyproject.toml -p polysema.core -p polysema.indexes -p polysema.app
+
+format: $(STAMP)  ## let ruff format and mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## print the speeds, each as a ratio of two things run in turn
+	$(BIN)/python benchmarks/run.py
+
+browser:  ## install the browser that the browser tests drive (Debian and its kin)
+	@command -v chromium >/dev/null || { \
+	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$SUDO apt-get update -qq && $$SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; }
+	@chromium --version 2>/dev/null
+
+screenshots: $(STAMP)  ## write pictures of every page to build/screenshots (both widths, both themes)
+	$(BIN)/python benchmarks/screenshots.py build/screenshots
+
+install: $(STAMP)  ## make .venv with what constraints.txt pins
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"polysema needs Python 3.11 or newer; {sys.executable} is {v[0]}.{v[1]}. Run make with PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet -c constraints.txt pip setuptools wheel
+	$(PIP) install --quiet --no-build-isolation -c constraints.txt -e '.[models,app,serve,dev]'
+	@touch $@
+
+lock: $(STAMP)  ## write constraints.txt anew from what is installed
+	$(BIN)/python tests/lock.py > constraints.new && mv constraints.new constraints.txt && touch $(STAMP)
+
+clean:  ## remove what was built (the environment and the pulled weights stay)
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

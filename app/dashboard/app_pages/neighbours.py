@@ -1,0 +1,119 @@
+"""Neighbours: of a static word, or of a word in one's own sentence among the occurrences of a corpus."""
+
+from html import escape
+
+import numpy as np
+import streamlit as st
+from polysema.app.dashboard import parts
+from polysema.app.dashboard.components.scatter import Points, scatter
+from polysema.app.schemas import NeighbourAnswer
+from polysema.core.space.geometry import principal_plane
+from polysema.core.space.metric import unit
+from polysema.core.space.space import Space
+
+STATIC, CONTEXT = "A word", "A word in a sentence"
+
+
+def static_part() -> None:
+    """The nearest words of a word's one vector."""
+    with st.form("word", border=False):
+        box, where, many, run = st.columns([5, 3, 2, 1], vertical_alignment="bottom")
+        word = box.text_input("Word", "bank", key="w", bind="query-params", max_chars=parts.MAX_WORDS, help="A single word, as it is written.")
+        space = where.selectbox("Space", parts.spaces(), format_func=parts.space_label, key="ns", bind="query-params", help="Whose static vectors are searched.")
+        k = int(many.number_input("Answers", 1, 50, 12, key="nk", bind="query-params", help="How many of the nearest words to show."))
+        run.form_submit_button("Go", type="primary", width="stretch")
+    word = (word or "").strip()
+    if not word:
+        st.info("Write a word to see its neighbours, such as bank.")
+        return
+    answer = parts.answer(("neighbours", word, space, k), lambda progress: parts.explorer().neighbors(word, space, k))
+    if answer is None:
+        return
+    left, right = st.columns([7, 5], gap="medium")
+    with left:
+        picture(answer, parts.explorer().space(space))
+    with right:
+        st.markdown(f"Nearest to **{parts.plain(answer.word)}**, whatever the sentence")
+        parts.bars([(n.key, n.score) for n in answer.neighbours])
+    parts.python_lines(
+        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().neighbors({word!r}, space={space!r}, k={k})\n"
+        "for word in answer.neighbours:\n    print(word.rank, word.key, word.score)",
+        f"Exact search by cosine over the whole space. {parts.plain(answer.origin.card())}.",
+    )
+
+
+def picture(answer: NeighbourAnswer, space: Space) -> None:
+    """The word and its neighbours on the plane of their first two principal components."""
+    rows = [space.resolve(answer.word), *(n.row for n in answer.neighbours)]
+    vectors = unit(np.asarray(space.vectors[rows]))
+    labels = [answer.word, *(n.key for n in answer.neighbours)]
+    points = Points(
+        positions=principal_plane(vectors).project(vectors), labels=labels, categories=["the word", "its neighbours"],
+        category=np.array([0] + [1] * len(answer.neighbours)), shapes=np.array([1] + [0] * len(answer.neighbours)),
+        details=["" if not n else f"cosine {answer.neighbours[n - 1].score:.3f}" for n in range(len(labels))],
+    )  # fmt: skip
+    scatter(points, key="neighbour_map", alt=f"Plane of {answer.word} and its nearest words", label_rows=list(range(len(labels))), height=430)
+    st.caption("Distances on the plane are rough; the list is from the full space.")
+
+
+def context_part() -> None:
+    """The nearest occurrences of a word as it stands in a sentence."""
+    models = parts.models()
+    if not models:
+        st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
+        return
+    with st.form("sentence", border=False):
+        text = st.text_input(
+            "Sentence", "They had a picnic on the bank of the river.", key="text", max_chars=parts.MAX_TEXT,
+            persist_state="session", help="Any sentence of yours; it stays on this machine and out of the link.",
+        )  # fmt: skip
+        box, which, where, many, run = st.columns([3, 3, 3, 2, 1], vertical_alignment="bottom")
+        word = box.text_input("Word in it", "bank", key="cw", max_chars=200, persist_state="session", help="The word whose hidden state is looked up.")
+        model = which.selectbox("Model", models, key="cm", bind="query-params", help="Which model reads the sentence.")
+        layer = int(where.number_input("Layer (-1: the last)", -1, 200, -1, key="cl", bind="query-params", help="0 is the embedding, before any attention."))
+        k = int(many.number_input("Answers", 1, 50, 8, key="ck", bind="query-params", help="How many occurrences to show."))
+        run.form_submit_button("Go", type="primary", width="stretch")
+    text, word = (text or "").strip(), (word or "").strip()
+    if not text or not word:
+        st.info("Write a sentence and one of its words, such as bank.")
+        return
+    answer = parts.answer(
+        ("occurrence", text, word, model, layer, k),
+        lambda progress: parts.explorer().occurrence_neighbors(word, text, model, layer, k, progress=progress),
+    )
+    if answer is None:
+        return
+    left, right = st.columns([7, 5], gap="medium")
+    with left:
+        at = answer.origin.layer
+        st.html(f'<p class="ps-text">Nearest to {parts.marked(answer.text, answer.start, answer.end)} at layer {at}</p>')
+        parts.sentences(
+            [
+                (hit.text, hit.start, hit.end, f"cosine {hit.score:.3f}" + (f' · <span class="ps-tag">{escape(hit.sense)}</span>' if hit.sense else ""))
+                for hit in answer.hits
+            ]
+        )
+        st.caption(f"Two words taken at random have cosine {answer.baseline:.3f} at this layer: read the numbers beside that.")
+    with right:
+        st.markdown(f"The same word's **static** vector in {parts.plain(model)} is nearest to")
+        parts.bars([(n.key, n.score) for n in answer.static])
+        st.caption("The static vector knows no sentence: it stays the same whatever stands around the word.")
+    parts.python_lines(
+        "from polysema.app.explorer import Explorer\n\n"
+        f"answer = Explorer().occurrence_neighbors({word!r}, {text!r}, model={model!r}, layer={layer}, k={k})\n"
+        "for hit in answer.hits:\n    print(hit.rank, hit.score, hit.word, hit.text)",
+        f"Exact search by cosine among every word of the corpus of senses. {parts.plain(answer.origin.card())}.",
+    )
+
+
+def page() -> None:
+    """The page."""
+    parts.title("Neighbours", "A word has one static vector, and in each sentence a hidden state of its own. Both have neighbours: seldom the same.")
+    mode = st.segmented_control("What to look up", [STATIC, CONTEXT], default=STATIC, required=True, key="mode", bind="query-params", label_visibility="collapsed")
+    if mode == CONTEXT:
+        context_part()
+    else:
+        static_part()
+
+
+page()

@@ -1,0 +1,141 @@
+"""Start the dashboard: the port is checked first, the settings are ours, and nothing leaves the machine."""
+
+import base64
+import errno
+import hashlib
+import os
+import re
+import socket
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+from polysema.core.errors import ConflictError, UnavailableError, UserError
+
+HERE = Path(__file__).parent
+MAIN = HERE / "main.py"
+
+LIGHT = {
+    "primaryColor": "#0f766e",
+    "backgroundColor": "#ffffff",
+    "secondaryBackgroundColor": "#f3f6f8",
+    "textColor": "#1b2733",
+    "borderColor": "#d5dde4",
+}
+DARK = {
+    "primaryColor": "#2dd4bf",
+    "backgroundColor": "#10161d",
+    "secondaryBackgroundColor": "#1a232d",
+    "textColor": "#e4ebf1",
+    "borderColor": "#33414f",
+}
+
+
+def settings(port: int, address: str, open_browser: bool) -> dict[str, Any]:
+    """Streamlit's options: telemetry off, uploads and messages limited, errors without their traceback."""
+    options: dict[str, Any] = {
+        "browser.gatherUsageStats": False,
+        "browser.serverAddress": "localhost" if address in {"127.0.0.1", "0.0.0.0", "::"} else address,  # noqa: S104
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": False,
+        "client.toolbarMode": "viewer",
+        "server.address": address,
+        "server.port": port,
+        "server.headless": not open_browser,
+        "server.fileWatcherType": "none",
+        "server.maxUploadSize": 20,
+        "server.maxMessageSize": 50,
+        "server.disconnectedSessionTTL": 60,
+        "theme.baseRadius": "0.4rem",
+    }
+    options |= {f"theme.light.{name}": value for name, value in LIGHT.items()}
+    return options | {f"theme.dark.{name}": value for name, value in DARK.items()}
+
+
+def launch(port: int, address: str, browser: bool | None) -> None:
+    """Serve until stopped. Raises `ConflictError` when the port is taken, `UnavailableError` without the extra."""
+    _check_port(port, address)
+    try:
+        import streamlit as st
+        from starlette.middleware import Middleware
+    except ImportError:
+        raise UnavailableError("the dashboard needs streamlit; install it with pip install 'polysema[app]'") from None
+    from streamlit.web.server.starlette.starlette_server import UvicornRunner  # noqa: F401  fails early on an old version
+
+    open_browser = browser if browser is not None else _has_screen()
+    # warming up numba's compiler and torch must not be seen by another start: both come with the first page
+    sys.argv = [str(MAIN)]
+    application = st.App(MAIN, middleware=[Middleware(SecurityHeaders)])
+    application.run(config=settings(port, address, open_browser))
+
+
+def _has_screen() -> bool:
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return False
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True
+
+
+def _check_port(port: int, address: str) -> None:
+    try:
+        family, _, _, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+    except OSError:
+        raise UserError(f"{address!r} is no address of this machine; 127.0.0.1 is the default") from None
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(place)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise ConflictError(f"port {port} of {address} is in use; choose another one with --port") from None
+            raise UserError(f"can't listen on port {port} of {address}: {error.strerror}; choose another one with --port or --address") from None
+
+
+class SecurityHeaders:
+    """Middleware that puts a content security policy and its company on every response: no script from elsewhere."""
+
+    def __init__(self, app: Any):
+        self._app = app
+        self._headers = [(name.encode(), value.encode()) for name, value in security_headers().items()]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass on, with the headers added to the response's start."""
+
+        async def with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self._headers]
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+def security_headers() -> dict[str, str]:
+    """The response headers; the inline scripts of Streamlit's page are allowed by their hashes."""
+    import streamlit
+
+    page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    inline = re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", page, re.DOTALL)
+    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in inline)
+    policy = {
+        "default-src": "'self'",
+        "script-src": f"'self' blob: {hashes}".strip(),
+        "style-src": "'self' 'unsafe-inline'",
+        "img-src": "'self' data: blob:",
+        "font-src": "'self' data:",
+        "connect-src": "'self' ws: wss:",
+        "worker-src": "'self' blob:",
+        "frame-src": "'self' blob: data:",
+        "frame-ancestors": "'self'",
+        "object-src": "'none'",
+        "base-uri": "'self'",
+    }
+    return {
+        "content-security-policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "SAMEORIGIN",
+        "referrer-policy": "same-origin",
+    }

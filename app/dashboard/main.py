@@ -1,0 +1,21 @@
+"""The frame: page settings, navigation, style. The pages are in `app_pages/`."""
+
+import streamlit as st
+from polysema.app.dashboard import parts
+
+st.set_page_config(page_title="Polysema", page_icon="🧭", layout="wide", initial_sidebar_state="auto")
+parts.style()
+parts.warm_up()
+
+page = st.navigation(
+    {
+        "Explore": [
+            st.Page("app_pages/analogies.py", title="Analogies", url_path="analogies", default=True),
+            st.Page("app_pages/neighbours.py", title="Neighbours", url_path="neighbours"),
+            st.Page("app_pages/contexts.py", title="Contexts", url_path="contexts"),
+        ]
+    }
+)
+with st.sidebar:
+    parts.sidebar_notes()
+page.run()

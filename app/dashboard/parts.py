@@ -1,0 +1,167 @@
+"""What the pages share: the explorer, background work, and small pieces of a page. User text is always escaped."""
+
+import math
+from collections.abc import Callable, Hashable, Sequence
+from html import escape
+from typing import Any
+
+import streamlit as st
+from polysema.app.dashboard.jobs import Job, Jobs, Progress
+from polysema.app.explorer import Explorer
+from polysema.core.errors import UnknownWordError, UserError
+from polysema.core.model.catalog import CATALOG, folder_of
+from polysema.core.space.space import Family
+
+QUICK = 0.6  # seconds in which an answer comes without a progress bar
+MAX_WORDS = 2_000  # characters of an expression or a word
+MAX_TEXT = 20_000
+
+_STYLE = """
+<style>
+.block-container {padding-top: 2.6rem; max-width: 1280px;}
+h1 {font-size: 1.9rem !important; padding-bottom: 0.2rem !important;}
+.ps-bars {width: 100%; border-collapse: collapse; font-size: 0.95rem;}
+.ps-bars th, .ps-bars td {padding: 0.22rem 0.5rem 0.22rem 0; text-align: left; border: 0; vertical-align: middle;}
+.ps-bars th {font-weight: 600; font-size: 0.8rem; opacity: 0.75;}
+.ps-bars td.num, .ps-bars th.num {text-align: right; font-variant-numeric: tabular-nums; width: 3.6rem;}
+.ps-bars td.rank {opacity: 0.65; width: 2rem; text-align: right; font-variant-numeric: tabular-nums;}
+.ps-bars td.word {overflow-wrap: anywhere; width: 30%;}
+.ps-track {height: 0.7rem; border-radius: 0.2rem; background: color-mix(in srgb, currentColor 10%, transparent); position: relative;}
+.ps-fill {height: 100%; border-radius: 0.2rem; background: #0d9488;}
+.ps-base {position: absolute; top: -0.15rem; bottom: -0.15rem; width: 2px; background: #d97706;}
+.ps-hits {list-style: none; padding: 0 !important; margin: 0;}
+.ps-hits li {padding: 0.4rem 0; margin: 0 !important; border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); overflow-wrap: anywhere;}
+.ps-hits mark, .ps-text mark {background: color-mix(in srgb, #0d9488 30%, transparent); color: inherit; padding: 0 0.15em; border-radius: 0.2em; font-weight: 600;}
+.ps-hits .meta {font-size: 0.82rem; opacity: 0.8; font-variant-numeric: tabular-nums;}
+.ps-tag {border: 1px solid color-mix(in srgb, currentColor 30%, transparent); border-radius: 1em; padding: 0 0.5em;}
+.ps-note {font-size: 0.88rem; opacity: 0.85;}
+</style>
+"""
+
+
+def style() -> None:
+    """The few rules of our own; colours follow the text, so that they hold in both themes."""
+    st.html(_STYLE)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def explorer() -> Explorer:
+    """The one explorer of this process: models and spaces are shared by all sessions."""
+    return Explorer()
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def jobs() -> Jobs:
+    """The one set of background jobs of this process."""
+    return Jobs()
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def warm_up() -> None:
+    """Once a process: load what the first pages need, and let UMAP compile, before anybody waits for it."""
+
+    def work(progress: Progress) -> None:
+        explorer().index()
+        if "minilm-l6" in models():
+            explorer().word_map("bank", "minilm-l6", "umap", progress=progress)
+
+    jobs().start(("warm up",), work)
+
+
+def models() -> list[str]:
+    """The catalog's language models that are on this machine."""
+    return [row.name for row in CATALOG if row.family is not Family.STATIC and folder_of(row) is not None]
+
+
+def spaces() -> list[str]:
+    """The static spaces on this machine: files of vectors first, then the models' own tables."""
+    return [row.name for row in CATALOG if row.family is Family.STATIC and folder_of(row) is not None] + models()
+
+
+def space_label(name: str) -> str:
+    """How a static space is called in a list."""
+    return f"{name} (input embeddings)" if name in models() else name
+
+
+def title(text: str, explanation: str) -> None:
+    """A page's title and the sentence under it."""
+    st.title(text, anchor=False)
+    st.markdown(explanation)
+
+
+def answer(key: Hashable, work: Callable[[Progress], Any], seconds: float = QUICK) -> Any:
+    """What `work` returns, or None while it runs (its progress is shown, and the page runs again when it is done) or
+    when it failed for a reason that is the user's (which is shown in a line).
+    """
+    job = jobs().start(key, work)
+    job.wait(seconds)
+    if job.pending:
+        _watch(job)
+        return None
+    try:
+        return job.result()
+    except UserError as error:
+        problem(error)
+        return None
+
+
+@st.fragment(run_every=0.7)
+def _watch(job: Job) -> None:
+    if not job.pending:
+        st.rerun()
+    share = min(1.0, job.done / job.total) if job.total else 0.0
+    st.progress(share, text=f"One moment: {job.stage} …" + (f" {share:.0%}" if job.total > 1 else ""))
+
+
+def problem(error: UserError) -> None:
+    """One clear line; nothing else of the page is lost."""
+    text = str(error)
+    st.error(text[0].upper() + text[1:] if not isinstance(error, UnknownWordError) else text, icon="⚠️")
+
+
+def plain(text: str) -> str:
+    """User text for a place that reads Markdown."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~:$" else c for c in " ".join(text.split()))
+
+
+def bars(rows: Sequence[tuple[str, float]], head: str = "word", baseline: float = math.nan, label: str = "cosine") -> None:
+    """A table of names and scores, a bar beside each; a mark in the bars stands at the baseline."""
+    lines = [f'<tr><th></th><th>{escape(head)}</th><th></th><th class="num">{escape(label)}</th></tr>']
+    mark = "" if math.isnan(baseline) else f'<div class="ps-base" style="left:{_share(baseline)}%"></div>'
+    for rank, (name, score) in enumerate(rows, 1):
+        lines.append(
+            f'<tr><td class="rank">{rank}</td><td class="word">{escape(name)}</td>'
+            f'<td><div class="ps-track"><div class="ps-fill" style="width:{_share(score)}%"></div>{mark}</div></td>'
+            f'<td class="num">{score:.3f}</td></tr>'
+        )
+    st.html(f'<table class="ps-bars">{"".join(lines)}</table>')
+
+
+def _share(score: float) -> str:
+    return f"{100 * min(1.0, max(0.0, score)):.1f}"
+
+
+def marked(text: str, start: int, end: int) -> str:
+    """Escaped HTML of a text with one word marked."""
+    return f"{escape(text[:start])}<mark>{escape(text[start:end])}</mark>{escape(text[end:])}"
+
+
+def sentences(rows: Sequence[tuple[str, int, int, str]]) -> None:
+    """Texts with their words marked, and a line of small print under each (already escaped)."""
+    items = "".join(f'<li>{marked(text, start, end)}<div class="meta">{meta}</div></li>' for text, start, end, meta in rows)
+    st.html(f'<ul class="ps-hits">{items}</ul>')
+
+
+def python_lines(lines: str, details: str) -> None:
+    """The expander under each answer: how it was made, and the Python lines that make the same."""
+    with st.expander("Details"):
+        st.markdown(details)
+        st.code(lines, language="python")
+
+
+def sidebar_notes() -> None:
+    """What is here, and how to bring what isn't."""
+    missing = [row.name for row in CATALOG if folder_of(row) is None]
+    st.caption("Your texts stay on this machine: nothing is sent anywhere.")
+    for name in missing:
+        st.caption(f"{name} is not here yet: `polysema models pull {name}`")

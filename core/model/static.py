@@ -1,0 +1,128 @@
+"""Static vectors of a model: its table of input embeddings, read without loading the model."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from polysema.core.errors import UnreadableError, UserError
+from polysema.core.model.catalog import Located
+from polysema.core.space.space import Family, Floats, Keys, Origin, Space
+
+PIECE = "##"  # what stands before a token that goes on with a word, as WordPiece writes it
+
+# how the families name the table; the first that is there is taken
+TABLES = (
+    "embeddings.word_embeddings.weight", "bert.embeddings.word_embeddings.weight",
+    "roberta.embeddings.word_embeddings.weight", "model.embed_tokens.weight", "embed_tokens.weight",
+    "transformer.wte.weight", "wte.weight", "shared.weight", "model.shared.weight", "encoder.embed_tokens.weight",
+)  # fmt: skip
+
+
+def input_table(found: Located) -> Space:
+    """The input embeddings of a model's folder as a static space: (vocabulary, dim), a row a token.
+
+    A token that begins a word is named by the word alone, one that goes on with a word has `##` before it, whatever
+    the tokenizer's own sign; special tokens keep their names. Raises `UnreadableError` when there is no such table.
+    """
+    if found.path is None:
+        raise UserError(f"the table of a hub model is read from its folder; give the folder of {found.name}")
+    vectors = _table(found.path)
+    names = token_names(found.path)
+    if len(names) > len(vectors):
+        raise UnreadableError(f"the tokenizer of {found.name} has {len(names):,} tokens, its table {len(vectors):,} rows")
+    from polysema.core.model.load import weights_hash
+
+    origin = Origin(
+        found.name, Family.STATIC, weights_sha256=weights_hash(found), pooling="input embeddings",
+        revision=found.entry.requirement if found.entry else "",
+    )  # fmt: skip
+    return Space(Keys(names), vectors[: len(names)], origin)
+
+
+def _table(folder: Path) -> Floats:
+    from safetensors import SafetensorError, safe_open
+
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        from polysema.core.model.load import check_folder
+
+        check_folder(folder)
+    for path in files:
+        try:
+            with safe_open(path, framework="pt") as tensors:
+                there = set(tensors.keys())
+                name = next((name for name in TABLES if name in there), None)
+                if name is not None:
+                    vectors: Floats = tensors.get_tensor(name).float().numpy()
+                    return vectors
+        except (SafetensorError, OSError) as error:
+            raise UnreadableError(f"{path} can't be read as safetensors: {error}") from None
+    raise UnreadableError(f"{folder} has no table of input embeddings under a name that is known")
+
+
+def token_names(folder: Path) -> list[str]:
+    """The names of a tokenizer's tokens, by id; an id without a token is named `[unused id]`."""
+    from tokenizers import Tokenizer
+
+    path = folder / "tokenizer.json"
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+        spec: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except Exception as error:  # tokenizers raises bare Exception
+        raise UnreadableError(f"{path} can't be read as a tokenizer: {error}") from None
+    vocabulary = tokenizer.get_vocab(with_added_tokens=True)
+    special = {token["content"] for token in spec.get("added_tokens", [])}
+    size = max(vocabulary.values(), default=-1) + 1
+    if size > 10_000_000:
+        raise UnreadableError(f"{path} numbers its tokens up to {size:,}; at most 10,000,000 are read")
+    byte_level = "ByteLevel" in json.dumps([spec.get("pre_tokenizer"), spec.get("decoder")])
+    word_piece = spec.get("model", {}).get("type") == "WordPiece"
+    names = [""] * size
+    for token, row in vocabulary.items():
+        names[row] = token if token in special or word_piece else _readable(token, byte_level)
+    taken: set[str] = set()
+    for row, name in enumerate(names):
+        if not name or name in taken:  # a byte that is no text, or two tokens that read the same
+            names[row] = f"[unused {row}]" if not name else f"{name} [{row}]"
+        taken.add(names[row])
+    return names
+
+
+def _readable(token: str, byte_level: bool) -> str:
+    start = token[:1] in ("Ġ", "▁")
+    text = token[1:] if start else token
+    if byte_level:
+        try:
+            text = bytes(_BYTES[character] for character in text).decode("utf-8")
+        except (KeyError, UnicodeDecodeError):
+            pass  # half a character, or not of the byte alphabet: shown as the tokenizer writes it
+    else:
+        text = text.replace("▁", " ")
+    if not text.strip():
+        return repr((" " if start else "") + text)
+    return text if start else PIECE + text
+
+
+def _byte_alphabet() -> dict[str, int]:
+    """GPT-2's alphabet: printable bytes stand for themselves, the others for characters from 256 on."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + place): byte for place, byte in enumerate(others)}
+
+
+_BYTES = _byte_alphabet()
+
+
+def static_vector(model: Any, word: str) -> tuple[Floats, int]:
+    """A word's static vector in the model's own table: the mean of its tokens' rows, (dim,), and how many they are.
+
+    The word is tokenized as it stands after a space, as within a sentence.
+    """
+    ids = model.tokenizer(" " + word, add_special_tokens=False)["input_ids"]
+    if not ids:
+        raise UserError(f"the tokenizer of {model.name} makes no token of {word!r}, so it has no static vector")
+    rows = model.input_table[ids].float().cpu().numpy()
+    vector: Floats = rows.mean(axis=0, dtype=np.float32)
+    return vector, len(ids)

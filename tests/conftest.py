@@ -1,0 +1,132 @@
+"""Real weights, and models small enough to build in a test."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# pulled weights and derived data of the tests: never the user's own, kept from one run to the next
+os.environ["POLYSEMA_HOME"] = str(ROOT / ".cache" / "tests")
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+from polysema.app.explorer import Explorer  # noqa: E402
+from polysema.core.errors import UnavailableError  # noqa: E402
+from polysema.core.model.catalog import entry  # noqa: E402
+from polysema.core.model.load import LanguageModel  # noqa: E402
+from polysema.core.model.pull import pull  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def explorer() -> Explorer:
+    return Explorer()
+
+
+@pytest.fixture(scope="session")
+def minilm(explorer: Explorer) -> LanguageModel:
+    return explorer.model("minilm-l6")
+
+
+@pytest.fixture(scope="session")
+def smollm_folder() -> Path:
+    try:
+        return pull(entry("smollm2-135m"))
+    except UnavailableError as error:
+        if os.environ.get("POLYSEMA_REQUIRE_SMOLLM"):
+            raise
+        pytest.skip(f"smollm2-135m is not here and can't be pulled: {error}")
+
+
+@pytest.fixture(scope="session")
+def smollm(smollm_folder: Path, explorer: Explorer) -> LanguageModel:
+    return explorer.model("smollm2-135m")
+
+
+WORDS = "the a bank river money swan white blue water king queen of in on and sat was play ##s ##ing ##ed run ##ner".split()
+
+
+def wordpiece() -> object:
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    letters = [chr(c) for c in range(33, 127)]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(WORDS + letters + [f"##{c}" for c in letters])]
+    tokenizer = Tokenizer(models.WordPiece({token: i for i, token in enumerate(vocabulary)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]"
+    )
+
+
+def byte_level() -> object:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=["<|endoftext|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    tokenizer.train_from_iterator(["the white swan in the blue water of the river bank, the bank keeps money"] * 3, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|endoftext|>", pad_token="<|endoftext|>")
+
+
+def unigram() -> object:
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    letters = [chr(c) for c in range(97, 123)]
+    pieces = ["▁the", "▁bank", "▁river", "▁white", "▁swan", "▁", *letters, *[f"▁{c}" for c in letters], "."]
+    vocabulary = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)] + [(p, -2.0 - 0.1 * i) for i, p in enumerate(pieces)]
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=2))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.post_processor = processors.TemplateProcessing("$A </s>", special_tokens=[("</s>", 1)])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
+
+
+def build(kind: str, folder: Path) -> Path:
+    """A seeded model of two layers, 16 wide, with a real tokenizer, saved as transformers saves."""
+    import torch
+    from transformers import (
+        BertConfig,
+        BertModel,
+        GPT2Config,
+        GPT2LMHeadModel,
+        LlamaConfig,
+        LlamaForCausalLM,
+        RobertaConfig,
+        RobertaModel,
+        T5Config,
+        T5ForConditionalGeneration,
+    )
+
+    torch.manual_seed(7)
+    tokenizer = {"bert": wordpiece, "roberta": byte_level, "gpt2": byte_level, "llama": byte_level, "t5": unigram}[kind]()
+    n = len(tokenizer)  # type: ignore[arg-type]
+    small = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32, "vocab_size": n}
+    model = {
+        "bert": lambda: BertModel(BertConfig(**small, max_position_embeddings=32)),
+        "roberta": lambda: RobertaModel(RobertaConfig(**small, max_position_embeddings=34, pad_token_id=1)),
+        "gpt2": lambda: GPT2LMHeadModel(GPT2Config(n_embd=16, n_layer=2, n_head=4, vocab_size=n, n_positions=32, eos_token_id=0, bos_token_id=0)),
+        "llama": lambda: LlamaForCausalLM(LlamaConfig(**small, num_key_value_heads=2, max_position_embeddings=32)),
+        "t5": lambda: T5ForConditionalGeneration(T5Config(d_model=16, d_kv=4, d_ff=32, num_layers=2, num_heads=4, vocab_size=n)),
+    }[kind]()
+    # weights far from zero, so that layers, positions and neighbours in a batch all matter
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(0, 0.4)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)  # type: ignore[attr-defined]
+    return folder
+
+
+KINDS = ("bert", "roberta", "gpt2", "llama", "t5")
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    base = tmp_path_factory.mktemp("models")
+    return {kind: build(kind, base / kind) for kind in KINDS}

@@ -1,0 +1,127 @@
+"""Hidden states against plain transformers, for every family."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from polysema.core.errors import UserError
+from polysema.core.model.contextual import embed, embed_stream, word_vectors
+from polysema.core.model.load import LanguageModel, load_model
+from polysema.core.model.pooling import pool
+from polysema.core.model.tokens import Occurrence, Span
+from polysema.core.space import Family
+
+TEXTS = [
+    "the white swan in the blue water",
+    "the bank of the river bank",
+    "money",
+    "The king and the queen sat on the bank of the river, and the swans played in the water.",
+]
+
+
+def plain(model: LanguageModel, text: str, span: Span) -> np.ndarray:
+    """Every layer of one text alone, its tokens chosen by their characters: (layers, dim)."""
+    import torch
+
+    batch = model.tokenizer([text], return_tensors="pt", return_offsets_mapping=True)
+    offsets = batch.pop("offset_mapping")[0].tolist()
+    with torch.no_grad():
+        states = model.engine.stack(input_ids=batch["input_ids"], output_hidden_states=True).hidden_states
+    rows = [i for i, (a, b) in enumerate(offsets) if a < span.end and b > span.start]
+    assert rows
+    return np.stack([state[0, rows].mean(dim=0).numpy() for state in states])
+
+
+def check_equal(model: LanguageModel, texts: list[str]) -> None:
+    hidden = embed(model, texts)
+    assert hidden.layers == tuple(range(model.n_layers + 1))
+    assert hidden.vectors.shape == (model.n_layers + 1, len(hidden.occurrences), model.dim)
+    for place, occurrence in enumerate(hidden.occurrences):
+        expected = plain(model, texts[occurrence.text], occurrence.span)
+        scale = np.abs(expected).max(axis=1, keepdims=True).clip(1)
+        np.testing.assert_allclose(hidden.vectors[:, place] / scale, expected / scale, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "family"),
+    [
+        ("bert", Family.ENCODER),
+        ("roberta", Family.ENCODER),
+        ("gpt2", Family.DECODER),
+        ("llama", Family.DECODER),
+        ("t5", Family.ENCODER_DECODER),
+    ],
+)
+def test_every_family_equals_plain_transformers_in_a_padded_batch(kind: str, family: Family, tiny: dict[str, Path]) -> None:
+    model = load_model(str(tiny[kind]), "cpu")
+    assert (model.family, model.n_layers, model.dim, model.n_heads) == (family, 2, 16, 4)
+    check_equal(model, TEXTS[:3])
+
+
+def test_minilm_equals_plain_transformers(minilm: LanguageModel) -> None:
+    assert (minilm.family, minilm.n_layers, minilm.dim, minilm.n_heads, minilm.window) == (Family.ENCODER, 6, 384, 12, 512)
+    check_equal(minilm, TEXTS)
+
+
+@pytest.mark.smollm
+def test_smollm_equals_plain_transformers(smollm: LanguageModel) -> None:
+    assert (smollm.family, smollm.n_layers, smollm.dim, smollm.n_heads) == (Family.DECODER, 30, 576, 9)
+    check_equal(smollm, TEXTS[:3])
+
+
+def test_one_word_twice_has_two_vectors_and_the_columns_say_where(minilm: LanguageModel) -> None:
+    space = embed(minilm, ["the bank of the river bank"], [3]).space(3)
+    rows = space.keys.all_rows("bank").tolist()
+    assert (space.column("start"), space.column("end")) == ([0, 4, 9, 12, 16, 22], [3, 8, 11, 15, 21, 26])
+    assert rows == [1, 5]
+    assert np.abs(space.vectors[1] - space.vectors[5]).max() > 0.1
+    assert space.origin.layer == 3
+
+
+def test_a_decoder_does_not_see_what_comes_later(tiny: dict[str, Path], minilm: LanguageModel) -> None:
+    texts = ["the bank of the river", "the bank of the money"]
+    decoder = word_vectors(load_model(str(tiny["llama"]), "cpu"), "bank", texts).vectors
+    encoder = word_vectors(minilm, "bank", texts).vectors
+    np.testing.assert_allclose(decoder[:, 0], decoder[:, 1], atol=1e-6)
+    assert np.abs(encoder[-1, 0] - encoder[-1, 1]).max() > 0.1
+
+
+def test_a_text_longer_than_the_window_is_read_whole(tiny: dict[str, Path]) -> None:
+    model = load_model(str(tiny["bert"]), "cpu")  # 32 positions
+    text = " ".join(["river", "bank", "swan"] * 40)
+    hidden = embed(model, [text, "river bank"], [2])
+    assert (len(hidden.occurrences), hidden.split) == (122, (0,))
+    assert np.isfinite(hidden.vectors).all()
+    assert "32 tokens" in hidden.origin.windows
+
+
+def test_streaming_gives_the_same_as_all_at_once(minilm: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = embed(minilm, TEXTS, [6])
+    monkeypatch.setattr("polysema.core.model.contextual.TEXTS", 2)
+    parts = list(embed_stream(minilm, iter(TEXTS), [6]))
+    assert [len(p.occurrences) for p in parts] == [13, 20]
+    assert tuple(o for p in parts for o in p.occurrences) == whole.occurrences
+    np.testing.assert_allclose(np.concatenate([p.vectors for p in parts], axis=1), whole.vectors, atol=1e-5)
+
+
+@pytest.mark.parametrize("texts", [[""], ["   "], ["…!?"], []])
+def test_texts_without_words_give_no_rows(minilm: LanguageModel, texts: list[str]) -> None:
+    assert embed(minilm, texts, [6]).vectors.shape == (1, 0, 384)
+
+
+def test_the_poolings() -> None:
+    hidden = np.array([[[1.0], [2.0], [6.0], [5.0]]], np.float32)
+    groups = [[0], [1, 2, 3]]
+    found = {name: pool(hidden, groups, name)[0, :, 0].tolist() for name in ("first", "last", "mean", "max")}
+    assert found == {"first": [1, 2], "last": [1, 5], "mean": [1, np.float32(13 / 3)], "max": [1, 6]}
+    with pytest.raises(UserError, match="pooling 'sum' does not exist; choose one of first, last, mean, max"):
+        pool(hidden, groups, "sum")
+
+
+def test_mistakes_are_named(minilm: LanguageModel) -> None:
+    with pytest.raises(UserError, match=r"minilm-l6 has layers 0 \(embeddings\) to 6; got 9. Use -1 for the last layer"):
+        embed(minilm, ["a"], [9])
+    with pytest.raises(UserError, match="a layer is named twice: 6, -1"):
+        embed(minilm, ["a"], [6, -1])
+    with pytest.raises(UserError, match="characters 3 to 9 are not within text 0, which has 4"):
+        embed(minilm, ["bank"], [6], occurrences=[Occurrence(0, "bank", Span(3, 9))])
