@@ -1,17 +1,16 @@
 """Start the dashboard: the port is checked first, the settings are ours, and nothing leaves the machine."""
 
 import base64
-import errno
 import hashlib
 import os
 import re
-import socket
 import sys
 import webbrowser
 from pathlib import Path
 from typing import Any
 
-from polysema.core.errors import ConflictError, UnavailableError, UserError
+from polysema.app.ports import check_port
+from polysema.core.errors import UnavailableError
 
 HERE = Path(__file__).parent
 MAIN = HERE / "main.py"
@@ -55,16 +54,14 @@ def settings(port: int, address: str, open_browser: bool) -> dict[str, Any]:
 
 def launch(port: int, address: str, browser: bool | None) -> None:
     """Serve until stopped. Raises `ConflictError` when the port is taken, `UnavailableError` without the extra."""
-    _check_port(port, address)
+    check_port(port, address)
     try:
         import streamlit as st
         from starlette.middleware import Middleware
     except ImportError:
         raise UnavailableError("the dashboard needs streamlit; install it with pip install 'polysema[app]'") from None
-    from streamlit.web.server.starlette.starlette_server import UvicornRunner  # noqa: F401  fails early on an old version
 
     open_browser = browser if browser is not None else _has_screen()
-    # warming up numba's compiler and torch must not be seen by another start: both come with the first page
     sys.argv = [str(MAIN)]
     application = st.App(MAIN, middleware=[Middleware(SecurityHeaders)])
     application.run(config=settings(port, address, open_browser))
@@ -78,21 +75,6 @@ def _has_screen() -> bool:
     except webbrowser.Error:
         return False
     return True
-
-
-def _check_port(port: int, address: str) -> None:
-    try:
-        family, _, _, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
-    except OSError:
-        raise UserError(f"{address!r} is no address of this machine; 127.0.0.1 is the default") from None
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(place)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise ConflictError(f"port {port} of {address} is in use; choose another one with --port") from None
-            raise UserError(f"can't listen on port {port} of {address}: {error.strerror}; choose another one with --port or --address") from None
 
 
 class SecurityHeaders:

