@@ -16,9 +16,23 @@ from polysema.app.explorer import DEFAULT_MODEL, DEFAULT_SPACE, MAX_TEXT, MAX_TE
 from polysema.core.errors import UserError
 from polysema.core.model.catalog import CATALOG, folder_of
 
-STATUS = {"invalid": 422, "unknown_word": 404, "not_found": 404, "unreadable": 422, "incompatible": 409, "unavailable": 503, "conflict": 409}
+STATUS = {
+    "invalid": 422,
+    "unknown_word": 404,
+    "not_found": 404,
+    "unreadable": 422,
+    "incompatible": 409,
+    "unavailable": 503,
+    "conflict": 409,
+}
 MOST = 1000  # answers to one request
-NO_TELEMETRY = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
+NO_TELEMETRY: dict[str, Any] = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 Word = Annotated[str, Query(min_length=1, max_length=200)]
 Name = Annotated[str, Query(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -29,7 +43,9 @@ class CompareRequest(BaseModel):
     """A word and the texts in which it stands."""
 
     word: str = Field(min_length=1, max_length=200, examples=["bank"])
-    texts: list[Annotated[str, Field(max_length=MAX_TEXT)]] = Field(min_length=1, max_length=MAX_TEXTS, examples=[["The river bank.", "A bank of gold."]])
+    texts: list[Annotated[str, Field(max_length=MAX_TEXT)]] = Field(
+        min_length=1, max_length=MAX_TEXTS, examples=[["The river bank.", "A bank of gold."]]
+    )
     model: str = Field(default=DEFAULT_MODEL, max_length=64)
     layers: list[int] | None = Field(default=None, max_length=200)
     pooling: str = Field(default="mean", max_length=16)
@@ -37,7 +53,7 @@ class CompareRequest(BaseModel):
 
 def create_app(explorer: Explorer) -> FastAPI:
     """The service over an explorer. Only names of the catalog are served, never paths of this machine."""
-    app = FastAPI(title="Polysema", version="1", docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY)
+    app = FastAPI(title="Polysema", version="1", docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY)  # type: ignore[arg-type,unused-ignore]
 
     @app.exception_handler(UserError)
     async def user_error(request: Request, error: UserError) -> JSONResponse:
@@ -55,7 +71,13 @@ def create_app(explorer: Explorer) -> FastAPI:
     def models() -> list[dict[str, Any]]:
         """The catalog: what has a name, and whether it is here."""
         return [
-            {"name": row.name, "family": row.family.value, "licence": row.licence, "from": row.requirement, "here": folder_of(row) is not None}
+            {
+                "name": row.name,
+                "family": row.family.value,
+                "licence": row.licence,
+                "from": row.requirement,
+                "here": folder_of(row) is not None,
+            }
             for row in CATALOG
         ]
 
@@ -66,17 +88,28 @@ def create_app(explorer: Explorer) -> FastAPI:
         return {"word": answer.word, "neighbors": _rows(answer.neighbours), "origin": answer.origin.to_json()}
 
     @app.get("/v1/analogy")
-    def analogy(expression: Annotated[str, Query(max_length=10_000)], space: Name = DEFAULT_SPACE, k: Count = 10) -> dict[str, Any]:
+    def analogy(
+        expression: Annotated[str, Query(max_length=10_000)], space: Name = DEFAULT_SPACE, k: Count = 10
+    ) -> dict[str, Any]:
         """The words nearest to a sum of words, such as `queen - king + man`."""
         answer = explorer.analogy(expression, _known(space), k)
         left_out = [{"word": i.word, "weight": i.weight, "rank": i.rank, "cosine": i.score} for i in answer.inputs]
-        return {"expression": answer.expression, "neighbors": _rows(answer.neighbours), "left_out": left_out, "origin": answer.origin.to_json()}
+        return {
+            "expression": answer.expression,
+            "neighbors": _rows(answer.neighbours),
+            "left_out": left_out,
+            "origin": answer.origin.to_json(),
+        }
 
     @app.post("/v1/compare")
     def compare(asked: CompareRequest) -> dict[str, Any]:
         """A word in several texts, layer by layer."""
         answer = explorer.compare(asked.word, asked.texts, _known(asked.model), asked.layers, asked.pooling)
-        return {"word": answer.word, "layers": [asdict(layer) for layer in answer.layers], "origin": answer.origin.to_json()}
+        return {
+            "word": answer.word,
+            "layers": [asdict(layer) for layer in answer.layers],
+            "origin": answer.origin.to_json(),
+        }
 
     return app
 

@@ -23,10 +23,19 @@ MODEL = "minilm-l6"
 Row = dict[str, Any]
 
 format_option = click.option(
-    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True, help="How to print the answer."
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="How to print the answer.",
 )
 space_option = click.option(
-    "--space", "-s", default=SPACE, show_default=True, help="A static space: a name of the catalog, a model's own table, or a file of vectors."
+    "--space",
+    "-s",
+    default=SPACE,
+    show_default=True,
+    help="A static space: a name of the catalog, a model's own table, or a file of vectors.",
 )
 model_option = click.option(
     "--model", "-m", default=MODEL, show_default=True, help="A model: a name of the catalog, a folder, or a hub id."
@@ -87,7 +96,9 @@ def _print(form: str, rows: Sequence[Row], whole: Any = None, notes: Sequence[st
     widths = [max(len(line[i]) for line in [names, *cells]) for i in range(len(names))]
     right = [rows and isinstance(rows[0][name], (int, float)) for name in names]
     for line in [names, *cells]:
-        click.echo("  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)).rstrip())
+        click.echo(
+            "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)).rstrip()
+        )
     for note in notes:
         click.echo(note)
 
@@ -125,7 +136,14 @@ def _progress(hidden: bool = False) -> Iterator[Callable[[str, int, int], None]]
             if bar is not None:
                 bar.close()
             large = total > 1 << 20
-            bar = tqdm(desc=name, total=total, unit="B" if large else "", unit_scale=large, unit_divisor=1024, disable=True if hidden else None)
+            bar = tqdm(
+                desc=name,
+                total=total,
+                unit="B" if large else "",
+                unit_scale=large,
+                unit_divisor=1024,
+                disable=True if hidden else None,
+            )
             stage = name
         bar.update(done - bar.n)
 
@@ -258,8 +276,17 @@ def compare(word: str, texts: tuple[str, ...], model: str, layers: str | None, p
     notes = [""] + [f"{number}: {text}" for number, text in enumerate(answer.texts, 1)]
     if answer.pieces > 1:
         notes.append(f"{word} is {answer.pieces} sub-words in {model}; its static vector is their mean")
-    notes += [f"text {number + 1} is longer than the model's window and was read in overlapping windows" for number in answer.split]
-    whole = {"word": answer.word, "texts": answer.texts, "layers": rows, "split": answer.split, "origin": answer.origin.to_json()}
+    notes += [
+        f"text {number + 1} is longer than the model's window and was read in overlapping windows"
+        for number in answer.split
+    ]
+    whole = {
+        "word": answer.word,
+        "texts": answer.texts,
+        "layers": rows,
+        "split": answer.split,
+        "origin": answer.origin.to_json(),
+    }
     _print(form, rows, whole, notes)
 
 
@@ -306,7 +333,15 @@ def measure() -> None:
 
 
 @measure.command()
-@click.option("--model", "-m", "names", multiple=True, default=[MODEL], show_default=True, help="A model; may be given several times.")
+@click.option(
+    "--model",
+    "-m",
+    "names",
+    multiple=True,
+    default=[MODEL],
+    show_default=True,
+    help="A model; may be given several times.",
+)
 @format_option
 def senses(names: tuple[str, ...], form: str) -> None:
     """Print how often a word's nearest other occurrence has the same sense, for each layer (leave-one-out).
@@ -319,11 +354,22 @@ def senses(names: tuple[str, ...], form: str) -> None:
     with _progress() as progress:
         report = Explorer().senses(names, progress)
     rows = [
-        {"model": r.model, "layer": "static" if r.layer is None else r.layer, "accuracy": round(r.accuracy, 4), "random pair": round(r.baseline, 4)}
+        {
+            "model": r.model,
+            "layer": "static" if r.layer is None else r.layer,
+            "accuracy": round(r.accuracy, 4),
+            "random pair": round(r.baseline, 4),
+        }
         for r in report.rows
     ]
     note = f"{report.occurrences:,} occurrences of {report.words} words in {report.senses} senses; always the most frequent sense: {report.most_frequent:.3f}"
-    whole = {"most_frequent_sense": report.most_frequent, "occurrences": report.occurrences, "words": report.words, "senses": report.senses, "rows": rows}
+    whole = {
+        "most_frequent_sense": report.most_frequent,
+        "occurrences": report.occurrences,
+        "words": report.words,
+        "senses": report.senses,
+        "rows": rows,
+    }
     _print(form, rows, whole, ["", note])
 
 
@@ -358,7 +404,9 @@ def serve(port: int, address: str) -> None:
 
         from polysema.app.api import create_app
     except ImportError:
-        raise UnavailableError("the service needs fastapi and uvicorn; install them with pip install 'polysema[serve]'") from None
+        raise UnavailableError(
+            "the service needs fastapi and uvicorn; install them with pip install 'polysema[serve]'"
+        ) from None
     check_port(port, address)
     click.echo(f"Polysema answers on http://{address}:{port}/v1/ (stop with Ctrl+C)")
     uvicorn.run(create_app(Explorer()), host=address, port=port, log_level="warning", limit_concurrency=64)

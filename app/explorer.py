@@ -66,13 +66,14 @@ class Kept:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], _Value]) -> _Value:
+        """The value kept under the key, made now when it isn't there."""
         with self._lock:
             making = self._making.setdefault(key, threading.Lock())
         with making:
             with self._lock:
                 if key in self._values:
                     self._values.move_to_end(key)
-                    return self._values[key]  # type: ignore[no-any-return]
+                    return self._values[key]
             value = make()
             with self._lock:
                 self._values[key] = value
@@ -160,7 +161,9 @@ class Explorer:
     def baselines(self, model: str = DEFAULT_MODEL, progress: Progress = _silent) -> tuple[float, ...]:
         """For each layer the mean cosine of random pairs of words of the corpus of senses; kept on disk."""
         loaded = self.model(model)
-        key = _digest("baseline 1", load_senses().sha256, loaded.weights_sha256, loaded.revision, loaded.name, BASELINE_TEXTS)
+        key = _digest(
+            "baseline 1", load_senses().sha256, loaded.weights_sha256, loaded.revision, loaded.name, BASELINE_TEXTS
+        )
         path = home() / "baselines" / f"{key}.json"
 
         def make() -> tuple[float, ...]:
@@ -205,7 +208,14 @@ class Explorer:
                 if not (folder / "manifest.json").is_file():
                     total = len(senses.texts)
                     source = Source("senses", senses.sha256, total)
-                    export(senses.texts, source, folder, loaded, layers, progress=lambda n, _: progress("embed the corpus", n, total))
+                    export(
+                        senses.texts,
+                        source,
+                        folder,
+                        loaded,
+                        layers,
+                        progress=lambda n, _: progress("embed the corpus", n, total),
+                    )
             space = read_export(folder, layer)
             marked = {(s.text_id, s.start, s.end): s.sense for s in senses.senses}
             places = zip(space.column("text_id"), space.column("start"), space.column("end"), strict=True)
@@ -234,14 +244,18 @@ class Explorer:
             raise UserError(f"the tokenizer of {model} makes no token of {word!r}, so it has no vector")
         mine = hidden.space(space.origin.layer)
         mine.origin.require_same(space.origin)
-        index = self._indexes.get(("corpus", model, mine.origin.layer), lambda: ExactIndex(space.vectors, Metric.COSINE))
+        index = self._indexes.get(
+            ("corpus", model, mine.origin.layer), lambda: ExactIndex(space.vectors, Metric.COSINE)
+        )
         found = index.search(mine.vectors, k)
         rows = found.rows[0].tolist()
         texts = load_senses().texts
         assert space.columns is not None
         table = space.columns.take(pa.array(rows)).to_pylist()
         hits = tuple(
-            OccurrenceHit(rank, row["word"], float(score), texts[row["text_id"]], row["start"], row["end"], row["sense"])
+            OccurrenceHit(
+                rank, row["word"], float(score), texts[row["text_id"]], row["start"], row["end"], row["sense"]
+            )
             for rank, (row, score) in enumerate(zip(table, found.scores[0], strict=True), 1)
         )
         static, _ = static_vector(loaded, place.word)
@@ -329,7 +343,11 @@ class Explorer:
                 for layer, vectors in zip(hidden.layers, hidden.vectors, strict=True)
             ]
         return SenseReport(
-            len(words), len(corpus.words), len(set(zip(words, names, strict=True))), most_frequent_sense(words, names), tuple(rows)
+            len(words),
+            len(corpus.words),
+            len(set(zip(words, names, strict=True))),
+            most_frequent_sense(words, names),
+            tuple(rows),
         )
 
 
@@ -366,7 +384,9 @@ def _check_texts(texts: Sequence[str], least: int) -> None:
         if not text.strip():
             raise UserError(f"text {number} is empty; write a sentence with the word in it")
         if len(text) > MAX_TEXT:
-            raise UserError(f"text {number} has {len(text):,} characters; at most {MAX_TEXT:,} are read here (export takes more)")
+            raise UserError(
+                f"text {number} has {len(text):,} characters; at most {MAX_TEXT:,} are read here (export takes more)"
+            )
 
 
 def _digest(*parts: object) -> str:

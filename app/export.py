@@ -98,7 +98,9 @@ def _claimed(folder: Path, settings: dict[str, Any]) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConflictError(f"another export is writing to {folder}; wait for it or choose another folder") from None
+            raise ConflictError(
+                f"another export is writing to {folder}; wait for it or choose another folder"
+            ) from None
         if known is None:
             _write_whole(folder / SETTINGS, _json(settings))
         yield
@@ -169,7 +171,13 @@ def _write_shard(path: Path, hidden: Hidden, first: int) -> dict[str, Any]:
             table = table.set_column(0, "text_id", pa.array([o.text + first for o in hidden.occurrences], pa.int64()))
             table = table.append_column("vector", _vectors(hidden.vectors[place], dim))
             if writer is None:
-                writer = pq.ParquetWriter(out, table.schema, compression="none", use_dictionary=["word", "layer"], write_statistics=["layer", "text_id"])
+                writer = pq.ParquetWriter(
+                    out,
+                    table.schema,
+                    compression="none",
+                    use_dictionary=["word", "layer"],
+                    write_statistics=["layer", "text_id"],
+                )
             writer.write_table(table, row_group_size=max(1, table.num_rows))
             rows += table.num_rows
         if writer is not None:

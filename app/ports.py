@@ -19,4 +19,6 @@ def check_port(port: int, address: str) -> None:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise ConflictError(f"port {port} of {address} is in use; choose another one with --port") from None
-            raise UserError(f"can't listen on port {port} of {address}: {error.strerror}; choose another one with --port or --address") from None
+            raise UserError(
+                f"can't listen on port {port} of {address}: {error.strerror}; choose another one with --port or --address"
+            ) from None

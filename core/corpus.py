@@ -62,7 +62,9 @@ def _lines(path: Path) -> Iterator[tuple[str, bytes]]:
 def _line(path: Path, number: int, raw: bytes) -> str:
     body = raw.rstrip(b"\r\n")
     if len(body) > MAX_LINE_BYTES:
-        raise UnreadableError(f"{path}, line {number}: longer than {MAX_LINE_BYTES:,} bytes; write one text a line, such as a sentence")
+        raise UnreadableError(
+            f"{path}, line {number}: longer than {MAX_LINE_BYTES:,} bytes; write one text a line, such as a sentence"
+        )
     if b"\0" in body:
         raise UnreadableError(f"{path}, line {number}: holds a NUL character, so this is not a text file")
     try:

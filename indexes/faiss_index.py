@@ -59,7 +59,9 @@ class FaissIndex(Index):
 
         parameters = None
         if self.recipe.kind == "hnsw":  # fewer than k candidates would come back as -1
-            parameters = faiss.SearchParametersHNSW(efSearch=max(self.recipe.ef_search, k))
+            parameters = faiss.SearchParametersHNSW(  # type: ignore[attr-defined,unused-ignore]
+                efSearch=max(self.recipe.ef_search, k)
+            )
         distances, rows = self._faiss.search(queries, k, params=parameters)
         scores = -np.sqrt(np.maximum(distances, 0)) if self.metric is Metric.EUCLIDEAN else distances
         scores = np.where(rows < 0, np.float32(-np.inf), scores)

@@ -42,7 +42,31 @@ def smollm(smollm_folder: Path, explorer: Explorer) -> LanguageModel:
     return explorer.model("smollm2-135m")
 
 
-WORDS = "the a bank river money swan white blue water king queen of in on and sat was play ##s ##ing ##ed run ##ner".split()
+WORDS = [
+    "the",
+    "a",
+    "bank",
+    "river",
+    "money",
+    "swan",
+    "white",
+    "blue",
+    "water",
+    "king",
+    "queen",
+    "of",
+    "in",
+    "on",
+    "and",
+    "sat",
+    "was",
+    "play",
+    "##s",
+    "##ing",
+    "##ed",
+    "run",
+    "##ner",
+]
 
 
 def wordpiece() -> object:
@@ -50,13 +74,27 @@ def wordpiece() -> object:
     from transformers import PreTrainedTokenizerFast
 
     letters = [chr(c) for c in range(33, 127)]
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(WORDS + letters + [f"##{c}" for c in letters])]
+    vocabulary = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *dict.fromkeys(WORDS + letters + [f"##{c}" for c in letters]),
+    ]
     tokenizer = Tokenizer(models.WordPiece({token: i for i, token in enumerate(vocabulary)}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        "[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]"
+        tokenizer_object=tokenizer,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
     )
 
 
@@ -68,8 +106,12 @@ def byte_level() -> object:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
-    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=["<|endoftext|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
-    tokenizer.train_from_iterator(["the white swan in the blue water of the river bank, the bank keeps money"] * 3, trainer)
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=["<|endoftext|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+    )
+    tokenizer.train_from_iterator(
+        ["the white swan in the blue water of the river bank, the bank keeps money"] * 3, trainer
+    )
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|endoftext|>", pad_token="<|endoftext|>")
 
 
@@ -103,15 +145,27 @@ def build(kind: str, folder: Path) -> Path:
     )
 
     torch.manual_seed(7)
-    tokenizer = {"bert": wordpiece, "roberta": byte_level, "gpt2": byte_level, "llama": byte_level, "t5": unigram}[kind]()
+    tokenizer = {"bert": wordpiece, "roberta": byte_level, "gpt2": byte_level, "llama": byte_level, "t5": unigram}[
+        kind
+    ]()
     n = len(tokenizer)  # type: ignore[arg-type]
-    small = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32, "vocab_size": n}
+    small = {
+        "hidden_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 32,
+        "vocab_size": n,
+    }
     model = {
         "bert": lambda: BertModel(BertConfig(**small, max_position_embeddings=32)),
         "roberta": lambda: RobertaModel(RobertaConfig(**small, max_position_embeddings=34, pad_token_id=1)),
-        "gpt2": lambda: GPT2LMHeadModel(GPT2Config(n_embd=16, n_layer=2, n_head=4, vocab_size=n, n_positions=32, eos_token_id=0, bos_token_id=0)),
+        "gpt2": lambda: GPT2LMHeadModel(
+            GPT2Config(n_embd=16, n_layer=2, n_head=4, vocab_size=n, n_positions=32, eos_token_id=0, bos_token_id=0)
+        ),
         "llama": lambda: LlamaForCausalLM(LlamaConfig(**small, num_key_value_heads=2, max_position_embeddings=32)),
-        "t5": lambda: T5ForConditionalGeneration(T5Config(d_model=16, d_kv=4, d_ff=32, num_layers=2, num_heads=4, vocab_size=n)),
+        "t5": lambda: T5ForConditionalGeneration(
+            T5Config(d_model=16, d_kv=4, d_ff=32, num_layers=2, num_heads=4, vocab_size=n)
+        ),
     }[kind]()
     # weights far from zero, so that layers, positions and neighbours in a batch all matter
     with torch.no_grad():

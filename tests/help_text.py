@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+
 from polysema.app.cli import cli
 
 README = Path(__file__).parent.parent / "README.md"
@@ -13,7 +14,9 @@ END = "<!-- end of help -->"
 def help_text() -> str:
     lines = ["| command | what it does |", "|---|---|"]
     for name, command in _commands(cli, "polysema"):
-        usage = " ".join(f"{p.make_metavar(click.Context(command))}" for p in command.params if isinstance(p, click.Argument))
+        usage = " ".join(
+            f"{p.make_metavar(click.Context(command))}" for p in command.params if isinstance(p, click.Argument)
+        )
         options = ", ".join(f"`{max(p.opts, key=len)}`" for p in command.params if isinstance(p, click.Option))
         what = (command.help or "").strip().split("\n\n")[0].replace("\n", " ")
         shown = f"`{name} {usage}".rstrip() + "`"

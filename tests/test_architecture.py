@@ -71,7 +71,14 @@ def test_heavy_imports_wait(path: Path) -> None:
 def test_nothing_that_runs_code_is_loaded(path: Path) -> None:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
-            assert not {n.partition(".")[0] for n in imports(node)} & {"pickle", "cloudpickle", "joblib", "dill", "shelve", "marshal"}
+            assert not {n.partition(".")[0] for n in imports(node)} & {
+                "pickle",
+                "cloudpickle",
+                "joblib",
+                "dill",
+                "shelve",
+                "marshal",
+            }
         if isinstance(node, ast.keyword) and node.arg in {"trust_remote_code", "allow_pickle"}:
             assert isinstance(node.value, ast.Constant)
             assert node.value.value is False
@@ -81,5 +88,16 @@ def test_nothing_that_runs_code_is_loaded(path: Path) -> None:
 
 def test_no_file_has_the_name_of_a_module_it_would_hide() -> None:
     for path in MODULES:
-        assert path.stem not in {"http", "faiss", "types", "io", "select", "utils", "helpers", "common", "manager", "misc"}
+        assert path.stem not in {
+            "http",
+            "faiss",
+            "types",
+            "io",
+            "select",
+            "utils",
+            "helpers",
+            "common",
+            "manager",
+            "misc",
+        }
     assert not (ROOT / "__init__.py").exists()

@@ -37,14 +37,21 @@ def test_the_wheel_holds_every_file_of_the_tree(wheel: Path) -> None:
     assert tracked
     assert {f"polysema/{name}" for name in tracked if (ROOT / name).exists()} <= inside
     assert {name for name in inside if "__pycache__" in name} == set()
-    assert {"polysema/core/py.typed", "polysema/app/py.typed", "polysema/indexes/py.typed", "polysema/core/data/senses.jsonl"} <= inside
+    assert {
+        "polysema/core/py.typed",
+        "polysema/app/py.typed",
+        "polysema/indexes/py.typed",
+        "polysema/core/data/senses.jsonl",
+    } <= inside
     assert "polysema/__init__.py" not in inside
 
 
 def test_it_is_installed_and_runs_from_another_folder(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "env", with_pip=False)
     python = str(tmp_path / "env" / "bin" / "python")
-    installed = run(sys.executable, "-m", "pip", f"--python={python}", "install", "--quiet", "--no-deps", str(wheel), cwd=tmp_path)
+    installed = run(
+        sys.executable, "-m", "pip", f"--python={python}", "install", "--quiet", "--no-deps", str(wheel), cwd=tmp_path
+    )
     assert installed.returncode == 0, installed.stderr
     # the libraries it needs are lent from here: only polysema itself must come from the wheel
     site = next((tmp_path / "env" / "lib").glob("python*/site-packages"))

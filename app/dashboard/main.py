@@ -1,6 +1,7 @@
 """The frame: page settings, navigation, style. The pages are in `app_pages/`."""
 
 import streamlit as st
+
 from polysema.app.dashboard import parts
 
 st.set_page_config(page_title="Polysema", page_icon="🧭", layout="wide", initial_sidebar_state="auto")

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 import streamlit as st
+
 from polysema.app.dashboard.jobs import Job, Jobs, Progress
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UnknownWordError, UserError
@@ -95,8 +96,13 @@ def answer(key: Hashable, work: Callable[[Progress], Any], seconds: float = QUIC
     """
     job = jobs().start(key, work)
     job.wait(seconds)
+    return outcome(job)
+
+
+def outcome(job: Job) -> Any:
+    """What a job returned, or None while it runs or when it failed: which is shown."""
     if job.pending:
-        _watch(job)
+        watch(job)
         return None
     try:
         return job.result()
@@ -106,7 +112,8 @@ def answer(key: Hashable, work: Callable[[Progress], Any], seconds: float = QUIC
 
 
 @st.fragment(run_every=0.7)
-def _watch(job: Job) -> None:
+def watch(job: Job) -> None:
+    """Show how far a job is, and run the page again when it is done."""
     if not job.pending:
         st.rerun()
     share = min(1.0, job.done / job.total) if job.total else 0.0
@@ -124,7 +131,9 @@ def plain(text: str) -> str:
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~:$" else c for c in " ".join(text.split()))
 
 
-def bars(rows: Sequence[tuple[str, float]], head: str = "word", baseline: float = math.nan, label: str = "cosine") -> None:
+def bars(
+    rows: Sequence[tuple[str, float]], head: str = "word", baseline: float = math.nan, label: str = "cosine"
+) -> None:
     """A table of names and scores, a bar beside each; a mark in the bars stands at the baseline."""
     lines = [f'<tr><th></th><th>{escape(head)}</th><th></th><th class="num">{escape(label)}</th></tr>']
     mark = "" if math.isnan(baseline) else f'<div class="ps-base" style="left:{_share(baseline)}%"></div>'
@@ -148,7 +157,9 @@ def marked(text: str, start: int, end: int) -> str:
 
 def sentences(rows: Sequence[tuple[str, int, int, str]]) -> None:
     """Texts with their words marked, and a line of small print under each (already escaped)."""
-    items = "".join(f'<li>{marked(text, start, end)}<div class="meta">{meta}</div></li>' for text, start, end, meta in rows)
+    items = "".join(
+        f'<li>{marked(text, start, end)}<div class="meta">{meta}</div></li>' for text, start, end, meta in rows
+    )
     st.html(f'<ul class="ps-hits">{items}</ul>')
 
 

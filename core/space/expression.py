@@ -114,7 +114,9 @@ class _Parser:
         while self.kind() == "sign":
             self.factor(self.sign() * weight, depth)
         if self.kind() not in {"end", "close"}:
-            raise self.fail('a sign (+ or -) is missing between two words (a phrase is written in double quotes: "new york")')
+            raise self.fail(
+                'a sign (+ or -) is missing between two words (a phrase is written in double quotes: "new york")'
+            )
 
     def sign(self) -> float:
         value = self.tokens[self.at][1]

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -46,7 +45,9 @@ def read_vectors(path: Path) -> Space:
         return _read_word2vec_binary(path)
     if name.removesuffix(".gz").endswith(TEXT_ENDINGS):
         return _read_text(path)
-    raise UnreadableError(f"{path} has no ending of a file of vectors: .txt, .vec, .glove (or these with .gz), .bin, .npy")
+    raise UnreadableError(
+        f"{path} has no ending of a file of vectors: .txt, .vec, .glove (or these with .gz), .bin, .npy"
+    )
 
 
 def open_glove(folder: Path, origin: Origin) -> Space:
@@ -70,7 +71,9 @@ def _read_npy(path: Path) -> Space:
     vectors = _load_npy(path)
     vocabulary = path.with_suffix(".vocab")
     if not vocabulary.is_file():
-        raise NotFoundError(f"{path} needs a vocabulary beside it: {vocabulary.name}, one word a line, in the rows' order")
+        raise NotFoundError(
+            f"{path} needs a vocabulary beside it: {vocabulary.name}, one word a line, in the rows' order"
+        )
     try:
         words = vocabulary.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
@@ -92,12 +95,15 @@ def _static(words: list[str], vectors: Floats, path: Path) -> Space:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    opened: IO[bytes] = gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")  # type: ignore[assignment]
-    with opened as file:
-        try:
-            yield from file
-        except (gzip.BadGzipFile, EOFError, OSError) as error:
-            raise UnreadableError(f"{path} can't be read to its end: {error}") from None
+    try:
+        if path.name.lower().endswith(".gz"):
+            with gzip.open(path, "rb") as packed:
+                yield from packed
+        else:
+            with path.open("rb") as file:
+                yield from file
+    except (gzip.BadGzipFile, EOFError, OSError) as error:
+        raise UnreadableError(f"{path} can't be read to its end: {error}") from None
 
 
 def _is_header(line: bytes) -> bool:
@@ -190,7 +196,9 @@ def _read_word2vec_binary(path: Path) -> Space:
             raise UnreadableError(f"{path} ends within vector {row + 1:,} of {count:,}")
         words.append(chunk[:space].lstrip(b"\n").decode("utf-8", "replace"))
         at += space + 1
-        vectors[row] = data[at : at + 4 * dim].view("<f4") if at % 4 == 0 else np.frombuffer(bytes(data[at : at + 4 * dim]), "<f4")
+        vectors[row] = (
+            data[at : at + 4 * dim].view("<f4") if at % 4 == 0 else np.frombuffer(bytes(data[at : at + 4 * dim]), "<f4")
+        )
         at += 4 * dim
     return _static(words, vectors, path)
 
@@ -203,7 +211,9 @@ def read_manifest(folder: Path) -> dict[str, object]:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise NotFoundError(f"{folder} holds no finished export ({MANIFEST} is missing); run the export again to finish it") from None
+        raise NotFoundError(
+            f"{folder} holds no finished export ({MANIFEST} is missing); run the export again to finish it"
+        ) from None
     except (OSError, ValueError) as error:
         raise UnreadableError(f"{folder / MANIFEST} can't be read: {error}") from None
     if not isinstance(manifest, dict) or "shards" not in manifest or "origin" not in manifest:

@@ -23,7 +23,9 @@ class Metric(Enum):
         try:
             return cls(name.lower().replace("-", "_"))
         except ValueError:
-            raise UserError(f"metric {name!r} does not exist; choose one of {', '.join(m.value for m in cls)}") from None
+            raise UserError(
+                f"metric {name!r} does not exist; choose one of {', '.join(m.value for m in cls)}"
+            ) from None
 
 
 def norms(vectors: Floats) -> Floats:

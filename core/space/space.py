@@ -130,11 +130,11 @@ class Keys(Sequence[str]):
 
     def take(self, rows: Ints) -> list[str]:
         """The names of these rows."""
-        return self.array.take(pa.array(rows)).to_pylist()  # type: ignore[no-any-return]
+        return self.array.take(pa.array(rows)).to_pylist()
 
     @cached_property
     def _spellings(self) -> list[str]:
-        return self.array[:SPELLINGS].to_pylist()  # type: ignore[no-any-return]
+        return self.array[:SPELLINGS].to_pylist()
 
     def nearest_spellings(self, word: str, limit: int = 5) -> tuple[str, ...]:
         """The names most like `word`, best first; of equal ones the earlier row, which is the more frequent word."""
@@ -196,7 +196,9 @@ class Space:
         suggestions = self.keys.nearest_spellings(word)
         shown = word if len(word) <= 60 else word[:57] + "…"
         hint = f"; nearest spellings: {', '.join(suggestions)}" if suggestions else ""
-        raise UnknownWordError(f"{shown!r} is not among the {len(self):,} words of {self.origin.source}{hint}", word, suggestions)
+        raise UnknownWordError(
+            f"{shown!r} is not among the {len(self):,} words of {self.origin.source}{hint}", word, suggestions
+        )
 
     def vector(self, word: str) -> Floats:
         """The vector of a word, (dim,); raises `UnknownWordError`."""
@@ -207,11 +209,13 @@ class Space:
         """A space of these rows, in this order."""
         chosen = np.asarray(rows, np.int64)
         columns = None if self.columns is None else self.columns.take(pa.array(chosen))
-        return replace(self, keys=Keys(self.keys.array.take(pa.array(chosen))), vectors=self.vectors[chosen], columns=columns)
+        return replace(
+            self, keys=Keys(self.keys.array.take(pa.array(chosen))), vectors=self.vectors[chosen], columns=columns
+        )
 
     def column(self, name: str) -> list[Any]:
         """One column of the table as Python values; raises `UserError` naming the columns that exist."""
         if self.columns is None or name not in self.columns.column_names:
             there = ", ".join(self.columns.column_names) if self.columns is not None else "none"
             raise UserError(f"this space has no column {name!r}; it has: {there}")
-        return self.columns.column(name).to_pylist()  # type: ignore[no-any-return]
+        return self.columns.column(name).to_pylist()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 import uvicorn
+
 from polysema.app.api import create_app
 from polysema.app.explorer import Explorer
 
@@ -34,7 +35,9 @@ def test_the_same_answers_as_in_python(http: httpx.Client, explorer: Explorer) -
     assert [(n["word"], n["cosine"]) for n in answer["neighbors"]] == [(n.key, n.score) for n in local.neighbours]
     assert answer["neighbors"][0]["word"] == "woman"
     near = http.get("/v1/neighbors", params={"word": "bank", "space": "minilm-l6", "k": 3}).json()
-    assert [n["word"] for n in near["neighbors"]] == [n.key for n in explorer.neighbors("bank", "minilm-l6", 3).neighbours]
+    assert [n["word"] for n in near["neighbors"]] == [
+        n.key for n in explorer.neighbors("bank", "minilm-l6", 3).neighbours
+    ]
     texts = ["The river bank was muddy.", "Gringotts bank keeps its gold."]
     layers = http.post("/v1/compare", json={"word": "bank", "texts": texts, "layers": [6]}).json()["layers"]
     assert layers[0]["pairs"] == list(explorer.compare("bank", texts, layers=[6]).layers[0].pairs)
@@ -61,7 +64,18 @@ def test_mistakes_are_the_callers(http: httpx.Client, path: str, status: int, pa
     assert (answer.status_code, part in answer.text) == (status, True), answer.text
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"word": 3}', b'{"word": "bank", "texts": []}', b'{"word": "bank", "texts": ["no such"]}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"word": 3}',
+        b'{"word": "bank", "texts": []}',
+        b'{"word": "bank", "texts": ["no such"]}',
+        b"\xff\xfe",
+    ],
+)
 def test_bad_bodies_are_the_callers(http: httpx.Client, body: bytes) -> None:
     answer = http.post("/v1/compare", content=body, headers={"content-type": "application/json"})
     assert 400 <= answer.status_code < 500

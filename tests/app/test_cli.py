@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from polysema.app.cli import main
 
 
@@ -71,7 +72,16 @@ def test_compare_shows_every_layer_beside_its_baseline(polysema) -> None:  # typ
 
 @pytest.mark.smollm
 def test_compare_with_a_decoder(polysema, smollm_folder: Path) -> None:  # type: ignore[no-untyped-def]
-    out = polysema("compare", "bank", "The river bank was muddy.", "Gringotts bank keeps its gold.", "-m", "smollm2-135m", "--format", "json")[1]
+    out = polysema(
+        "compare",
+        "bank",
+        "The river bank was muddy.",
+        "Gringotts bank keeps its gold.",
+        "-m",
+        "smollm2-135m",
+        "--format",
+        "json",
+    )[1]
     layers = json.loads(out)["layers"]
     assert len(layers) == 31
     assert layers[0]["1~2"] == pytest.approx(1.0, abs=1e-4)  # rotary positions: the embedding knows no place
@@ -88,19 +98,27 @@ def test_models_are_listed(polysema) -> None:  # type: ignore[no-untyped-def]
 
 def test_export_prints_what_it_wrote(polysema, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "t.txt").write_text("The river bank.\nA blue swan.\n")
-    out = polysema("export", str(tmp_path / "t.txt"), str(tmp_path / "out"), "--model", "minilm-l6", "--layers", "0,3,6")[1]
+    out = polysema(
+        "export", str(tmp_path / "t.txt"), str(tmp_path / "out"), "--model", "minilm-l6", "--layers", "0,3,6"
+    )[1]
     assert out == f"18 rows (6 words of 2 texts) in {tmp_path / 'out'}\n"
 
 
 BAD = [
     (["neighbors", "bankk"], "'bankk' is not among the 400,000 words of glove-6b-50d; nearest spellings: bank,"),
-    (["analogy", "queen - kingg + man"], "'kingg' is not among the 400,000 words of glove-6b-50d; nearest spellings: king,"),
+    (
+        ["analogy", "queen - kingg + man"],
+        "'kingg' is not among the 400,000 words of glove-6b-50d; nearest spellings: king,",
+    ),
     (["analogy", "queen - - king"], "a word is missing at character 9 of the expression: 'queen - - king'"),
     (["analogy", "queen -"], "a word is missing at the end of the expression: 'queen -'"),
     (["analogy", "   "], "the expression is empty; write a sum of words"),
     (["analogy", " + ".join(["king"] * 10_000)], "an expression has at most 256 words"),
     (["analogy", "king - king"], "king - king adds up to nothing"),
-    (["neighbors", "bank", "-k", "0"], "k must be from 1 to 399,999, the words of glove-6b-50d that can be found; got 0"),
+    (
+        ["neighbors", "bank", "-k", "0"],
+        "k must be from 1 to 399,999, the words of glove-6b-50d that can be found; got 0",
+    ),
     (["neighbors", "bank", "-k", "10000000"], "got 10,000,000"),
     (["neighbors", "bank", "-k", "x"], "Invalid value for '-k': 'x' is not a valid integer."),
     (["neighbors", "bank", "--space", "nope"], "there is no model or space 'nope'"),
@@ -109,7 +127,10 @@ BAD = [
     (["compare", "bank", ""], "text 1 is empty; write a sentence with the word in it"),
     (["compare", "bank", "the bank", "--layers", "7"], "minilm-l6 has layers 0 (embeddings) to 6; got 7"),
     (["compare", "bank", "the bank", "--layers", "a-b"], "layers are numbers with commas between"),
-    (["compare", "bank", "the bank", "--pooling", "sum"], "pooling 'sum' does not exist; choose one of first, last, mean, max"),
+    (
+        ["compare", "bank", "the bank", "--pooling", "sum"],
+        "pooling 'sum' does not exist; choose one of first, last, mean, max",
+    ),
     (["compare", "bank", "the bank", "--model", "glove-6b-50d"], "glove-6b-50d is a static space"),
     (["compare", "bank"], "Missing argument 'TEXTS...'"),
     (["export", "nope.txt", "out"], "there is no file nope.txt"),
@@ -121,7 +142,9 @@ BAD = [
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(a)[:50] for a, _ in BAD])
-def test_a_mistake_makes_one_line_and_status_2(arguments: list[str], message: str, polysema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_mistake_makes_one_line_and_status_2(
+    arguments: list[str], message: str, polysema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
     status, out, err = polysema(*arguments)
     assert (status, out) == (2, "")
@@ -160,5 +183,11 @@ def test_a_port_in_use_is_named(polysema) -> None:  # type: ignore[no-untyped-de
 
 
 def test_a_closed_pipe_is_no_error() -> None:
-    done = subprocess.run(f"{sys.executable} -m polysema.app neighbors bank -k 20000 | head -n 2", shell=True, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        f"{sys.executable} -m polysema.app neighbors bank -k 20000 | head -n 2",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.stdout.split()[:3], done.stderr) == (["rank", "word", "cosine"], "")

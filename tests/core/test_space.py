@@ -1,6 +1,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from polysema.core.errors import IncompatibleError, UnknownWordError, UserError
 from polysema.core.space import Family, Keys, Origin, Space
 from polysema.core.space.analogy import target
@@ -44,7 +45,9 @@ def test_parts_of_different_length_are_refused() -> None:
 def test_an_unknown_word_gets_the_nearest_spellings() -> None:
     held = space(["queen", "king", "queens", "banana"])
     assert held.resolve("Queen") == 0
-    with pytest.raises(UnknownWordError, match="'qeen' is not among the 4 words of test; nearest spellings: queen, queens") as error:
+    with pytest.raises(
+        UnknownWordError, match="'qeen' is not among the 4 words of test; nearest spellings: queen, queens"
+    ) as error:
         held.resolve("qeen")
     assert error.value.suggestions == ("queen", "queens")
 
@@ -62,7 +65,10 @@ def test_take_keeps_rows_together() -> None:
         held.column("sense")
 
 
-@pytest.mark.parametrize("change", [{"source": "other"}, {"layer": 4}, {"pooling": "last"}, {"transform": "centred"}, {"weights_sha256": "ab"}])
+@pytest.mark.parametrize(
+    "change",
+    [{"source": "other"}, {"layer": 4}, {"pooling": "last"}, {"transform": "centred"}, {"weights_sha256": "ab"}],
+)
 def test_spaces_that_do_not_belong_together_are_refused_with_both_cards(change: dict[str, object]) -> None:
     from dataclasses import replace
 
@@ -86,5 +92,7 @@ def test_the_target_is_the_sum_of_unit_vectors() -> None:
 def test_a_zero_row_has_cosine_zero() -> None:
     assert unit(np.array([[3, 4], [0, 0]], np.float32)).tolist() == [[np.float32(0.6), np.float32(0.8)], [0, 0]]
     assert cosine(np.zeros(2, np.float32), np.ones(2, np.float32)) == 0.0
-    with pytest.raises(UserError, match="metric 'manhattan' does not exist; choose one of cosine, inner_product, euclidean"):
+    with pytest.raises(
+        UserError, match="metric 'manhattan' does not exist; choose one of cosine, inner_product, euclidean"
+    ):
         Metric.parse("manhattan")

@@ -1,4 +1,5 @@
 import pytest
+
 from polysema.core.errors import UserError
 from polysema.core.model.engine import plan_batches
 from polysema.core.model.tokens import Span, encode, find_word, occurrences_of, words_of
@@ -6,7 +7,14 @@ from polysema.core.model.tokens import Span, encode, find_word, occurrences_of, 
 
 def test_words_are_found_in_any_script() -> None:
     text = "Don't stop: e\u0301te\u0301, 日本語, שלום x_1 😀!"
-    assert [text[s.start : s.end] for s in words_of(text)] == ["Don't", "stop", "e\u0301te\u0301", "日本語", "שלום", "x_1"]
+    assert [text[s.start : s.end] for s in words_of(text)] == [
+        "Don't",
+        "stop",
+        "e\u0301te\u0301",
+        "日本語",
+        "שלום",
+        "x_1",
+    ]
     assert words_of(" \t…") == []
     assert [(o.text, o.word) for o in occurrences_of(["a b", "", "c"], first=5)] == [(5, "a"), (5, "b"), (7, "c")]
 

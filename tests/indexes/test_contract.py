@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
 from polysema.core.errors import IncompatibleError, UserError
 from polysema.core.space.metric import Metric
 from polysema.indexes import ExactIndex, FaissIndex, Index, Recipe

@@ -2,6 +2,7 @@
 
 import numpy as np
 import streamlit as st
+
 from polysema.app.dashboard import parts
 from polysema.app.dashboard.components.scatter import Arrow, Points, scatter
 from polysema.app.schemas import AnalogyAnswer
@@ -31,9 +32,16 @@ def controls() -> tuple[str, str, int]:
             help="Words with + and - between them, spaces around the signs. Weights (0.5*blue) and parentheses work too.",
         )  # fmt: skip
         space = where.selectbox(
-            "Space", parts.spaces(), format_func=parts.space_label, key="space", bind="query-params", help="Whose static vectors are added up."
+            "Space",
+            parts.spaces(),
+            format_func=parts.space_label,
+            key="space",
+            bind="query-params",
+            help="Whose static vectors are added up.",
         )
-        k = many.number_input("Answers", 1, 50, 8, key="k", bind="query-params", help="How many of the nearest words to show.")
+        k = many.number_input(
+            "Answers", 1, 50, 8, key="k", bind="query-params", help="How many of the nearest words to show."
+        )
         run.form_submit_button("Go", type="primary", width="stretch")
     st.pills("Examples", EXAMPLES, key="example", on_change=use_example, label_visibility="collapsed")
     return expression or "", space, int(k)
@@ -64,7 +72,9 @@ def picture(answer: AnalogyAnswer, space: Space) -> None:
         category=np.array(category), shapes=np.array([0] * len(inputs) + [2] + [0] * len(found)),
     )  # fmt: skip
     shown = f"Plane of the words of {answer.expression}, the vector it leads to, and the nearest words"
-    scatter(points, key="analogy_map", alt=shown, arrows=arrows_of(answer), label_rows=list(range(len(labels))), height=430)
+    scatter(
+        points, key="analogy_map", alt=shown, arrows=arrows_of(answer), label_rows=list(range(len(labels))), height=430
+    )
     share = plane.explained.sum()
     st.caption(
         f"The first two principal components of these {len(labels)} vectors hold {share:.0%} of their spread: a shadow, "
@@ -74,14 +84,18 @@ def picture(answer: AnalogyAnswer, space: Space) -> None:
 
 def page() -> None:
     """The page."""
-    parts.title("Analogies", "Add and subtract words: the difference of two is a direction, and a third can travel along it.")
+    parts.title(
+        "Analogies", "Add and subtract words: the difference of two is a direction, and a third can travel along it."
+    )
     expression, space, k = controls()
     try:
         parse(expression)
     except UserError as error:
         parts.problem(error)
         return
-    answer = parts.answer(("analogy", expression, space, k), lambda progress: parts.explorer().analogy(expression, space, k))
+    answer = parts.answer(
+        ("analogy", expression, space, k), lambda progress: parts.explorer().analogy(expression, space, k)
+    )
     if answer is None:
         return
     left, right = st.columns([7, 5], gap="medium")

@@ -1,13 +1,16 @@
 """Contexts: a word's one static point and the cloud of its occurrences, layer by layer, on one plane."""
 
 from html import escape
+from typing import cast
 
 import altair as alt
 import numpy as np
 import pandas as pd
 import streamlit as st
+
 from polysema.app.dashboard import parts
 from polysema.app.dashboard.components.scatter import Points, Selection, scatter
+from polysema.app.dashboard.jobs import Job
 from polysema.app.explorer import MAX_TEXTS
 from polysema.app.schemas import WordMap
 from polysema.core.errors import UserError
@@ -22,9 +25,24 @@ def controls(models: list[str]) -> tuple[str, str, str]:
     """Which word, read by which model, laid out how."""
     first, second, third = st.columns([4, 4, 3], vertical_alignment="bottom")
     words = list(load_senses().words)
-    word = first.selectbox("Word", words, index=words.index("bank"), key="word", bind="query-params", help="The words of the corpus of senses.")
+    word = first.selectbox(
+        "Word",
+        words,
+        index=words.index("bank"),
+        key="word",
+        bind="query-params",
+        help="The words of the corpus of senses.",
+    )
     model = second.selectbox("Model", models, key="model", bind="query-params", help="Which model reads the sentences.")
-    method = third.segmented_control("Map", [UMAP, PCA], default=UMAP, required=True, key="map", bind="query-params", help="UMAP keeps neighbourhoods, PCA keeps directions.")
+    method = third.segmented_control(
+        "Map",
+        [UMAP, PCA],
+        default=UMAP,
+        required=True,
+        key="map",
+        bind="query-params",
+        help="UMAP keeps neighbourhoods, PCA keeps directions.",
+    )
     return word, model, method or UMAP
 
 
@@ -45,33 +63,36 @@ def own_sentences(word: str) -> tuple[str, ...]:
         except UserError:
             bad.append(line)
     if bad:
-        st.warning(f"Left out, since the word {parts.plain(word)} is not in it: {parts.plain('; '.join(bad)[:300])}", icon="⚠️")
+        st.warning(
+            f"Left out, since the word {parts.plain(word)} is not in it: {parts.plain('; '.join(bad)[:300])}", icon="⚠️"
+        )
     if len(lines) > MAX_TEXTS:
-        st.warning(f"At most {MAX_TEXTS} sentences are read; the last {len(lines) - MAX_TEXTS} were left out.", icon="⚠️")
+        st.warning(
+            f"At most {MAX_TEXTS} sentences are read; the last {len(lines) - MAX_TEXTS} were left out.", icon="⚠️"
+        )
     return tuple(dict.fromkeys(good))
 
 
 def word_map(word: str, model: str, method: str, extra: tuple[str, ...]) -> WordMap | None:
-    """The map asked for; while UMAP is at work, the principal components are shown."""
+    """The map asked for, or None; while UMAP is at work, the principal components are shown."""
 
-    def work(kind: str) -> object:
-        return parts.jobs().start(
-            ("word map", word, model, kind, extra), lambda progress: parts.explorer().word_map(word, model, kind, extra, progress)
+    def start(kind: str, seconds: float) -> Job:
+        job = parts.jobs().start(
+            ("word map", word, model, kind, extra),
+            lambda progress: parts.explorer().word_map(word, model, kind, extra, progress),
         )
+        job.wait(seconds)
+        return job
 
-    if method == UMAP:
-        job = work("umap")
-        job.wait(parts.QUICK)  # type: ignore[attr-defined]
-        if job.pending:  # type: ignore[attr-defined]
-            plain = work("pca")
-            plain.wait(parts.QUICK)  # type: ignore[attr-defined]
-            parts.answer(("word map", word, model, "umap", extra), lambda progress: None, 0)
-            if plain.pending or plain.future.exception() is not None:  # type: ignore[attr-defined]
-                return None
+    job = start(method.lower(), parts.QUICK)
+    if job.pending and method == UMAP:
+        first = start("pca", parts.QUICK)
+        parts.watch(job)
+        if not first.pending and first.future.exception() is None:
             st.caption("Until the UMAP map is ready, the first two principal components are shown.")
-            return plain.result()  # type: ignore[attr-defined, no-any-return]
-    kind = method.lower()
-    return parts.answer(("word map", word, model, kind, extra), lambda progress: parts.explorer().word_map(word, model, kind, extra, progress))  # type: ignore[no-any-return]
+            return cast(WordMap, first.result())
+        return None
+    return cast("WordMap | None", parts.outcome(job))
 
 
 def picture(found: WordMap, layer: int) -> Selection:
@@ -85,14 +106,24 @@ def picture(found: WordMap, layer: int) -> Selection:
         details=[*found.texts, "the same in every sentence: the row of the model's input table"], marks=[*found.spans, (0, 0)],
         shapes=np.array([0] * n + [1]),
     )  # fmt: skip
-    return scatter(points, key="contexts_map", alt=f"Map of {n} occurrences of {found.word} at layer {layer}, coloured by sense, and its static vector", label_rows=[n], height=470)
+    return scatter(
+        points,
+        key="contexts_map",
+        alt=f"Map of {n} occurrences of {found.word} at layer {layer}, coloured by sense, and its static vector",
+        label_rows=[n],
+        height=470,
+    )
 
 
 def curves(found: WordMap, layer: int) -> None:
     """How alike two occurrences are at each layer: within a sense, between senses, and two words at random."""
     names = {"same sense": found.within, "different senses": found.between, "random words": found.baselines}
     table = pd.DataFrame(
-        [{"layer": at, "pair": name, "cosine": value} for name, values in names.items() for at, value in zip(found.layers, values, strict=True)]
+        [
+            {"layer": at, "pair": name, "cosine": value}
+            for name, values in names.items()
+            for at, value in zip(found.layers, values, strict=True)
+        ]
     )
     base = alt.Chart(table).encode(
         x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")), y=alt.Y("cosine:Q", title="mean cosine"),
@@ -112,15 +143,25 @@ def table(found: WordMap, selected: Selection) -> None:
     """The sentences that are selected, or all."""
     rows = [row for row in selected.rows if row < len(found.texts)] or list(range(len(found.texts)))
     chosen = bool(selected.count) and len(rows) < len(found.texts)
-    st.markdown(f"**{len(rows)} sentences selected**" if chosen else f"**{len(rows)} sentences**: click a point, or draw a lasso, to see only some")
+    st.markdown(
+        f"**{len(rows)} sentences selected**"
+        if chosen
+        else f"**{len(rows)} sentences**: click a point, or draw a lasso, to see only some"
+    )
     parts.sentences(
-        [(found.texts[row], *found.spans[row], f'<span class="ps-tag">{escape(found.senses[row])}</span>') for row in rows[:60]]
+        [
+            (found.texts[row], *found.spans[row], f'<span class="ps-tag">{escape(found.senses[row])}</span>')
+            for row in rows[:60]
+        ]
     )
 
 
 def page() -> None:
     """The page."""
-    parts.title("Contexts", "One word, one static vector, and in every sentence a hidden state of its own. Move the layer and watch the senses part.")
+    parts.title(
+        "Contexts",
+        "One word, one static vector, and in every sentence a hidden state of its own. Move the layer and watch the senses part.",
+    )
     models = parts.models()
     if not models:
         st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
@@ -132,7 +173,14 @@ def page() -> None:
     if found is None:
         return
     with slider:
-        layer = st.select_slider("Layer", found.layers, value=found.layers[-1], key=f"layer_{model}", bind="query-params", help="0 is the embedding, before any attention; the last is what the model answers with.")
+        layer = st.select_slider(
+            "Layer",
+            found.layers,
+            value=found.layers[-1],
+            key=f"layer_{model}",
+            bind="query-params",
+            help="0 is the embedding, before any attention; the last is what the model answers with.",
+        )
     left, right = st.columns([7, 5], gap="medium")
     with left:
         selected = picture(found, layer)

@@ -4,6 +4,7 @@ from html import escape
 
 import numpy as np
 import streamlit as st
+
 from polysema.app.dashboard import parts
 from polysema.app.dashboard.components.scatter import Points, scatter
 from polysema.app.schemas import NeighbourAnswer
@@ -18,9 +19,27 @@ def static_part() -> None:
     """The nearest words of a word's one vector."""
     with st.form("word", border=False):
         box, where, many, run = st.columns([5, 3, 2, 1], vertical_alignment="bottom")
-        word = box.text_input("Word", "bank", key="w", bind="query-params", max_chars=parts.MAX_WORDS, help="A single word, as it is written.")
-        space = where.selectbox("Space", parts.spaces(), format_func=parts.space_label, key="ns", bind="query-params", help="Whose static vectors are searched.")
-        k = int(many.number_input("Answers", 1, 50, 12, key="nk", bind="query-params", help="How many of the nearest words to show."))
+        word = box.text_input(
+            "Word",
+            "bank",
+            key="w",
+            bind="query-params",
+            max_chars=parts.MAX_WORDS,
+            help="A single word, as it is written.",
+        )
+        space = where.selectbox(
+            "Space",
+            parts.spaces(),
+            format_func=parts.space_label,
+            key="ns",
+            bind="query-params",
+            help="Whose static vectors are searched.",
+        )
+        k = int(
+            many.number_input(
+                "Answers", 1, 50, 12, key="nk", bind="query-params", help="How many of the nearest words to show."
+            )
+        )
         run.form_submit_button("Go", type="primary", width="stretch")
     word = (word or "").strip()
     if not word:
@@ -52,7 +71,13 @@ def picture(answer: NeighbourAnswer, space: Space) -> None:
         category=np.array([0] + [1] * len(answer.neighbours)), shapes=np.array([1] + [0] * len(answer.neighbours)),
         details=["" if not n else f"cosine {answer.neighbours[n - 1].score:.3f}" for n in range(len(labels))],
     )  # fmt: skip
-    scatter(points, key="neighbour_map", alt=f"Plane of {answer.word} and its nearest words", label_rows=list(range(len(labels))), height=430)
+    scatter(
+        points,
+        key="neighbour_map",
+        alt=f"Plane of {answer.word} and its nearest words",
+        label_rows=list(range(len(labels))),
+        height=430,
+    )
     st.caption("Distances on the plane are rough; the list is from the full space.")
 
 
@@ -68,10 +93,29 @@ def context_part() -> None:
             persist_state="session", help="Any sentence of yours; it stays on this machine and out of the link.",
         )  # fmt: skip
         box, which, where, many, run = st.columns([3, 3, 3, 2, 1], vertical_alignment="bottom")
-        word = box.text_input("Word in it", "bank", key="cw", max_chars=200, persist_state="session", help="The word whose hidden state is looked up.")
+        word = box.text_input(
+            "Word in it",
+            "bank",
+            key="cw",
+            max_chars=200,
+            persist_state="session",
+            help="The word whose hidden state is looked up.",
+        )
         model = which.selectbox("Model", models, key="cm", bind="query-params", help="Which model reads the sentence.")
-        layer = int(where.number_input("Layer (-1: the last)", -1, 200, -1, key="cl", bind="query-params", help="0 is the embedding, before any attention."))
-        k = int(many.number_input("Answers", 1, 50, 8, key="ck", bind="query-params", help="How many occurrences to show."))
+        layer = int(
+            where.number_input(
+                "Layer (-1: the last)",
+                -1,
+                200,
+                -1,
+                key="cl",
+                bind="query-params",
+                help="0 is the embedding, before any attention.",
+            )
+        )
+        k = int(
+            many.number_input("Answers", 1, 50, 8, key="ck", bind="query-params", help="How many occurrences to show.")
+        )
         run.form_submit_button("Go", type="primary", width="stretch")
     text, word = (text or "").strip(), (word or "").strip()
     if not text or not word:
@@ -86,14 +130,24 @@ def context_part() -> None:
     left, right = st.columns([7, 5], gap="medium")
     with left:
         at = answer.origin.layer
-        st.html(f'<p class="ps-text">Nearest to {parts.marked(answer.text, answer.start, answer.end)} at layer {at}</p>')
+        st.html(
+            f'<p class="ps-text">Nearest to {parts.marked(answer.text, answer.start, answer.end)} at layer {at}</p>'
+        )
         parts.sentences(
             [
-                (hit.text, hit.start, hit.end, f"cosine {hit.score:.3f}" + (f' · <span class="ps-tag">{escape(hit.sense)}</span>' if hit.sense else ""))
+                (
+                    hit.text,
+                    hit.start,
+                    hit.end,
+                    f"cosine {hit.score:.3f}"
+                    + (f' · <span class="ps-tag">{escape(hit.sense)}</span>' if hit.sense else ""),
+                )
                 for hit in answer.hits
             ]
         )
-        st.caption(f"Two words taken at random have cosine {answer.baseline:.3f} at this layer: read the numbers beside that.")
+        st.caption(
+            f"Two words taken at random have cosine {answer.baseline:.3f} at this layer: read the numbers beside that."
+        )
     with right:
         st.markdown(f"The same word's **static** vector in {parts.plain(model)} is nearest to")
         parts.bars([(n.key, n.score) for n in answer.static])
@@ -108,8 +162,19 @@ def context_part() -> None:
 
 def page() -> None:
     """The page."""
-    parts.title("Neighbours", "A word has one static vector, and in each sentence a hidden state of its own. Both have neighbours: seldom the same.")
-    mode = st.segmented_control("What to look up", [STATIC, CONTEXT], default=STATIC, required=True, key="mode", bind="query-params", label_visibility="collapsed")
+    parts.title(
+        "Neighbours",
+        "A word has one static vector, and in each sentence a hidden state of its own. Both have neighbours: seldom the same.",
+    )
+    mode = st.segmented_control(
+        "What to look up",
+        [STATIC, CONTEXT],
+        default=STATIC,
+        required=True,
+        key="mode",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
     if mode == CONTEXT:
         context_part()
     else:
