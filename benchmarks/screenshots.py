@@ -1,0 +1,50 @@
+"""Pictures of every page, at both widths and in both themes: python benchmarks/screenshots.py FOLDER."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from playwright.sync_api import sync_playwright  # noqa: E402
+
+from tests.browser.conftest import FLAGS, chromium, running_dashboard  # noqa: E402
+
+PAGES = {
+    "analogies": "/",
+    "neighbours": "/neighbours",
+    "sentence": "/neighbours?mode=A+word+in+a+sentence",
+    "contexts": "/contexts",
+}
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as work, running_dashboard(Path(work)) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        for theme in ("light", "dark"):
+            for width, height in ((1440, 1000), (390, 844)):
+                context = browser.new_context(
+                    viewport={"width": width, "height": height}, color_scheme=theme, base_url=url
+                )
+                for name, path in PAGES.items():
+                    page = context.new_page()
+                    page.goto(path)
+                    page.wait_for_selector(".ps-bars td.word, .ps-hits li", timeout=180_000)
+                    page.wait_for_function("!document.body.innerText.includes('One moment')", timeout=180_000)
+                    if name != "sentence":
+                        page.wait_for_selector(".polysema-scatter[data-ready='1'][data-settled='1']", timeout=60_000)
+                    page.wait_for_timeout(800)
+                    page.screenshot(path=folder / f"{name}-{width}-{theme}.png")
+                    if width == 390:
+                        page.locator(".stMain").evaluate("e => e.scrollTo(0, 700)")
+                        page.wait_for_timeout(300)
+                        page.screenshot(path=folder / f"{name}-{width}-{theme}-below.png")
+                    page.close()
+                context.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

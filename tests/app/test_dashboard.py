@@ -1,0 +1,111 @@
+"""Each page's states, by Streamlit's own test harness: at once useful, and one clear line for a mistake."""
+
+import time
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+MAIN = Path(__file__).parents[2] / "app" / "dashboard" / "main.py"
+
+
+def page(name: str, **query: str) -> AppTest:
+    app = AppTest.from_file(str(MAIN), default_timeout=120)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    if name != "analogies":
+        app.switch_page(f"app_pages/{name}.py").run()
+    return settle(app)
+
+
+def settle(app: AppTest) -> AppTest:
+    """Run again until no work is under way: what the page's own fragment does in a browser."""
+    for _ in range(200):
+        if not any("One moment" in str(element) for element in _all(app)):
+            return app
+        time.sleep(0.5)
+        app.run()
+    raise AssertionError("the page never came to rest")
+
+
+def _all(app: AppTest) -> list[object]:
+    return [element.proto for element in app.main if hasattr(element, "proto")] + [app.main]
+
+
+def html(app: AppTest) -> str:
+    return " ".join(element.proto.body for element in app.get("html"))
+
+
+def test_analogies_answer_at_once() -> None:
+    app = page("analogies")
+    assert not app.exception
+    assert not app.error
+    assert app.title[0].value == "Analogies"
+    assert '<td class="word">woman</td>' in html(app)
+    assert any("leads nearest to **woman**" in m.value for m in app.markdown)
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("queen - kingg + man", "'kingg' is not among the 400,000 words"),
+        ("queen - - king", "A word is missing at character 9"),
+        ("   ", "The expression is empty"),
+        ("<script>alert(1)</script>", "is not among the 400,000 words"),
+    ],
+)
+def test_a_wrong_expression_makes_one_line(typed: str, message: str) -> None:
+    app = page("analogies")
+    app.text_input(key="q").set_value(typed)
+    app.button[0].click().run()
+    settle(app)
+    assert not app.exception
+    assert [message in e.value for e in app.error] == [True]
+
+
+def test_an_expression_comes_from_the_link() -> None:
+    app = page("analogies", q="paris - france + italy", k="3")
+    assert '<td class="word">rome</td>' in html(app)
+
+
+def test_neighbours_of_a_word_and_of_an_unknown_one() -> None:
+    app = page("neighbours")
+    assert not app.exception
+    assert '<td class="word">banks</td>' in html(app)
+    app.text_input(key="w").set_value("bankk")
+    app.button[0].click().run()
+    settle(app)
+    assert ["nearest spellings: bank" in e.value for e in app.error] == [True]
+    app.text_input(key="w").set_value("")
+    app.button[0].click().run()
+    assert app.info[0].value.startswith("Write a word")
+
+
+def test_neighbours_of_a_word_in_a_sentence() -> None:
+    app = page("neighbours")
+    app.button_group(key="mode").set_value("A word in a sentence").run()
+    settle(app)
+    assert not app.exception
+    assert "<mark>bank</mark>" in html(app)
+    assert '<span class="ps-tag">river</span>' in html(app)
+    app.text_input(key="text").set_value("nothing <b>here</b>")
+    app.button[0].click().run()
+    settle(app)
+    assert ["'bank' is not a word of" in e.value for e in app.error] == [True]
+
+
+def test_contexts_has_a_map_for_every_layer() -> None:
+    app = page("contexts")
+    assert not app.exception
+    assert not app.error
+    slider = app.select_slider[0]
+    assert (slider.value, list(slider.options)) == (6, [str(layer) for layer in range(7)])
+    slider.set_value(0).run()
+    settle(app)
+    assert any("At **layer 0**" in m.value for m in app.markdown)
+    app.text_area(key="own").set_value("The bank of the canal.\nno such word")
+    next(b for b in app.button if b.label == "Put them on the map").click().run()
+    settle(app)
+    assert any("Left out" in w.value for w in app.warning)
+    assert "The <mark>bank</mark> of the canal." in html(app)

@@ -1,0 +1,110 @@
+"""The explorer's answers, and what it refuses."""
+
+import threading
+
+import numpy as np
+import pytest
+from polysema.app.explorer import Explorer, Kept
+from polysema.core.errors import UnknownWordError, UserError
+from polysema.core.measure.senses import load_senses
+
+
+def test_analogy_says_where_the_inputs_would_have_stood(explorer: Explorer) -> None:
+    answer = explorer.analogy("queen - king + man", k=4)
+    assert [(n.key, round(n.score, 3)) for n in answer.neighbours] == [
+        ("woman", 0.895),
+        ("girl", 0.849),
+        ("her", 0.793),
+        ("boy", 0.782),
+    ]
+    assert [(i.word, i.weight, i.rank) for i in answer.inputs] == [("queen", 1, 72), ("king", -1, 7740), ("man", 1, 3)]
+    queen = explorer.analogy("king - man + woman", k=1).neighbours[0]
+    assert (queen.key, round(queen.score, 3)) == ("queen", 0.852)
+
+
+def test_a_word_named_twice_is_left_out_once(explorer: Explorer) -> None:
+    answer = explorer.analogy("king + king - 2*man + 2*woman", k=3)
+    assert answer.neighbours[0].key == "queen"
+    assert not {"king", "man", "woman"} & {n.key for n in answer.neighbours}
+
+
+def test_neighbors_of_an_unknown_word(explorer: Explorer) -> None:
+    with pytest.raises(UnknownWordError) as error:
+        explorer.neighbors("bankk")
+    assert error.value.suggestions[0] == "bank"
+
+
+def test_an_occurrence_finds_its_own_sense(explorer: Explorer) -> None:
+    river = explorer.occurrence_neighbors("bank", "They had a picnic on the bank of the river.", k=5)
+    money = explorer.occurrence_neighbors("bank", "She opened an account at the bank.", k=5)
+    assert {hit.sense for hit in river.hits} == {"river"}
+    assert {hit.sense for hit in money.hits} == {"money"}
+    assert river.static == money.static
+    assert (river.start, river.end, river.origin.layer) == (24, 28, 6)
+    assert all(hit.text[hit.start : hit.end].lower() == hit.word.lower() for hit in river.hits)
+    assert river.hits[0].score > river.baseline
+
+
+def test_a_sentence_of_the_corpus_finds_itself(explorer: Explorer) -> None:
+    sense = load_senses().of("bank")[0]
+    text = load_senses().texts[sense.text_id]
+    hit = explorer.occurrence_neighbors("bank", text, layer=3, k=1).hits[0]
+    assert (hit.text, hit.start, round(hit.score, 4)) == (text, sense.start, 1.0)
+
+
+@pytest.mark.parametrize("method", ["pca", "umap"])
+def test_the_map_has_every_occurrence_and_the_static_point(explorer: Explorer, method: str) -> None:
+    found = explorer.word_map("bank", method=method, extra=["Our bank is closed."])
+    n = len(load_senses().of("bank")) + 1
+    assert found.layers == tuple(range(7))
+    assert [p.shape for p in found.positions] == [(n + 1, 2)] * 7
+    assert (len(found.texts), found.senses[-1], found.texts[-1]) == (n, "yours", "Our bank is closed.")
+    assert all(found.texts[i][a:b].lower() == "bank" for i, (a, b) in enumerate(found.spans))
+    assert all(np.isfinite(p).all() for p in found.positions)
+    assert found.within[-1] > found.between[-1] > found.baselines[-1]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda e: e.occurrence_neighbors("bank", "no such word"), "'bank' is not a word of 'no such word'"),
+        (lambda e: e.occurrence_neighbors("bank", " "), "text 1 is empty"),
+        (
+            lambda e: e.occurrence_neighbors("bank", "bank", layer=7),
+            r"minilm-l6 has layers 0 \(embeddings\) to 6; got 7",
+        ),
+        (lambda e: e.occurrence_neighbors("bank", "bank", k=0), "k must be from 1 to"),
+        (lambda e: e.occurrence_neighbors("bank", "bank " * 9000), "text 1 has 45,000 characters; at most 20,000"),
+        (lambda e: e.word_map("zebra"), "the corpus of senses has no 'zebra'"),
+        (lambda e: e.word_map("bank", extra=["nothing here"]), "'bank' is not a word of 'nothing here'"),
+        (lambda e: e.compare("bank", []), "give 1 to 64 texts; got 0"),
+        (lambda e: e.compare("bank", ["bank"] * 65), "give 1 to 64 texts; got 65"),
+    ],
+)
+def test_mistakes_are_named(explorer: Explorer, call, message: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(UserError, match=message):
+        call(explorer)
+
+
+def test_what_is_kept_is_made_once_and_the_oldest_goes_first() -> None:
+    kept, made = Kept(2), []
+
+    def get(key: str) -> str:
+        return kept.get(key, lambda: made.append(key) or key)  # type: ignore[func-returns-value]
+
+    threads = [threading.Thread(target=get, args=("a",)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == ["a"]
+    for key in ("b", "a", "c", "a", "b"):
+        get(key)
+    assert made == ["a", "b", "c", "b"]
+
+
+def test_what_failed_is_tried_again() -> None:
+    kept = Kept(2)
+    with pytest.raises(ZeroDivisionError):
+        kept.get("a", lambda: 1 // 0)
+    assert kept.get("a", lambda: 2) == 2

@@ -1,0 +1,113 @@
+"""The dashboard as a user starts it, and Debian's Chromium."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--no-first-run",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
+ROOT = Path(__file__).parents[2]
+
+
+def chromium() -> str | None:
+    return next(
+        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    )
+
+
+@contextmanager
+def running_dashboard(folder: Path) -> Iterator[str]:
+    """`polysema app` from another folder, on a free port, with the derived data of the tests."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "POLYSEMA_HOME": str(ROOT / ".cache" / "tests")}
+    with (folder / "server.log").open("w") as log:
+        command = [sys.executable, "-m", "polysema.app", "app", "--port", str(port), "--no-browser"]
+        server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=environment)
+        url = f"http://127.0.0.1:{port}"
+        try:
+            for _ in range(300):
+                assert server.poll() is None, (folder / "server.log").read_text()
+                try:
+                    urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).read()
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            yield url
+        finally:
+            server.terminate()
+            try:
+                server.wait(10)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
+
+@pytest.fixture(scope="session")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    _need_browser()
+    with running_dashboard(tmp_path_factory.mktemp("dashboard")) as url:
+        yield url
+
+
+def _need_browser() -> None:
+    if chromium() is None:
+        if os.environ.get("POLYSEMA_REQUIRE_BROWSER"):
+            pytest.fail("Chromium is not here, and POLYSEMA_REQUIRE_BROWSER says that it must be: run `make browser`")
+        pytest.skip("Chromium is not here: get it with `make browser`")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    _need_browser()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(browser: Any, dashboard: str) -> Iterator[Any]:
+    """A page that fails the test on any request that leaves the machine and on any error in the console."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=dashboard)
+    opened = context.new_page()
+    requests: list[str] = []
+    errors: list[str] = []
+    opened.on("request", lambda request: requests.append(request.url))
+    opened.on("websocket", lambda socket: requests.append(socket.url))
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    yield opened
+    icons = opened.eval_on_selector_all("link[rel~=icon]", "links => links.map(link => link.href)")
+    context.close()
+    outside = [
+        url
+        for url in requests + icons
+        if not re.match(rf"(https?|wss?)://127\.0\.0\.1:{dashboard.rpartition(':')[2]}/|data:|blob:", url)
+    ]
+    assert requests
+    assert outside == []
+    assert errors == []

@@ -1,0 +1,84 @@
+"""What a user does, in a real browser."""
+
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+READY = ".polysema-scatter[data-ready='1'][data-settled='1']"
+
+
+def wait_for_map(page: Any, n: int | None = None) -> Any:
+    selector = READY if n is None else READY.replace("[data-ready", f"[data-n='{n}'][data-ready")
+    return page.wait_for_selector(selector, timeout=120_000)
+
+
+def positions(page: Any) -> str:
+    return str(page.wait_for_selector(READY, timeout=60_000).get_attribute("data-version"))
+
+
+def test_type_an_analogy_and_read_the_answer(page: Any) -> None:
+    page.goto("/")
+    page.wait_for_selector("text=leads nearest to", timeout=120_000)
+    wait_for_map(page)
+    assert page.locator(".ps-bars td.word").first.inner_text() == "woman"
+    box = page.get_by_label("A sum of words")
+    box.fill("king - man + woman")
+    box.press("Enter")
+    page.wait_for_function("document.querySelector('.ps-bars td.word')?.innerText === 'queen'", timeout=60_000)
+    page.wait_for_function("location.search.includes('q=king')")
+    box.fill("king - man + womann")
+    box.press("Enter")
+    error = page.wait_for_selector("[data-testid=stAlert]", timeout=60_000)
+    assert "'womann' is not among the 400,000 words of glove-6b-50d; nearest spellings: woman" in error.inner_text()
+
+
+def test_move_the_layer_and_see_the_map_change(page: Any) -> None:
+    page.goto("/contexts?word=bank&map=PCA")
+    page.wait_for_selector("text=At layer 6", timeout=180_000)
+    before = positions(page)
+    handle = page.get_by_role("slider", name="Layer").first
+    handle.focus()
+    handle.press("ArrowLeft")
+    page.wait_for_selector("text=At layer 5", timeout=60_000)
+    page.wait_for_function(
+        "version => { const map = document.querySelector('.polysema-scatter') ?? null; return map === null || map.dataset.version !== version }",
+        arg=before,
+        timeout=60_000,
+    )
+    assert positions(page) != before
+    page.wait_for_function("location.search.includes('layer_minilm-l6=5')")
+
+
+def test_umap_comes_after_the_first_picture(page: Any) -> None:
+    page.goto("/contexts?word=match")
+    page.wait_for_selector("text=At layer 6", timeout=180_000)
+    wait_for_map(page)
+    page.wait_for_function("!document.body.innerText.includes('One moment')", timeout=180_000)
+    wait_for_map(page)
+    page.get_by_text("Details").first.click()
+    page.wait_for_selector("text=UMAP with the cosine", timeout=30_000)
+
+
+def test_a_word_in_ones_own_sentence(page: Any) -> None:
+    page.goto("/neighbours?mode=A+word+in+a+sentence")
+    page.wait_for_selector("text=Nearest to They had a picnic", timeout=180_000)
+    box = page.get_by_label("Sentence")
+    box.fill("The bank raised its interest rates again.")
+    box.press("Enter")
+    page.wait_for_selector("text=Nearest to The bank raised", timeout=60_000)
+    assert page.locator(".ps-hits .ps-tag").first.inner_text() == "money"
+
+
+@pytest.mark.parametrize("path", ["/", "/neighbours", "/contexts?map=PCA"])
+def test_it_fits_a_phone(page: Any, path: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(path)
+    wait_for_map(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    overflow = page.evaluate(
+        "[...document.querySelectorAll('.stMain *')].filter(e => e.getBoundingClientRect().right > 391 && e.clientWidth > 0"
+        " && getComputedStyle(e).position !== 'fixed' && !e.closest('[data-testid=stCode]')).map(e => e.className).slice(0, 5)"
+    )
+    assert overflow == []
