@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+
 from polysema.app.explorer import Explorer
 from polysema.app.export import Source, export
 from polysema.core.measure.senses import load_senses

@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+
 from polysema.app.explorer import Explorer, Kept
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.measure.senses import load_senses

@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+
 from polysema.app.dashboard.jobs import Jobs
 from polysema.app.dashboard.launch import security_headers, settings
 from polysema.app.dashboard.parts import marked, plain

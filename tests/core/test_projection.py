@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from polysema.core.errors import UserError
 from polysema.core.space.geometry import principal_plane
 from polysema.core.space.projection import MapOptions, align, layered_maps
