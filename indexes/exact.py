@@ -16,13 +16,16 @@ class ExactIndex(Index):
     def _build(self, vectors: Floats) -> None:
         self._vectors = vectors
         length = norms(vectors) if self.metric is not Metric.INNER_PRODUCT else np.empty(0, np.float32)
-        self._norms = np.where(length > 0, length, np.float32(1)) if self.metric is Metric.COSINE else length
+        # for the cosine 1 over each length (0 for a zero vector), for the Euclidean distance the lengths
+        self._norms = length
+        if self.metric is Metric.COSINE:
+            self._norms = np.divide(1, length, out=np.zeros_like(length), where=length > 0)
 
     def _scores(self, queries: Floats, start: int, stop: int) -> Floats:
         """(n_queries, stop - start), higher is better."""
         scores: Floats = queries @ self._vectors[start:stop].T
         if self.metric is Metric.COSINE:
-            scores /= self._norms[start:stop]
+            scores *= self._norms[start:stop]
         elif self.metric is Metric.EUCLIDEAN:
             # |q - v|^2 = |q|^2 - 2 q.v + |v|^2, where cancelling costs the digits of near pairs: those are done again
             squares = norms(queries)[:, None] ** 2 - 2 * scores + self._norms[start:stop] ** 2
@@ -51,27 +54,46 @@ class ExactIndex(Index):
         best_rows = np.empty((len(queries), 0), np.int64)
         best_scores = np.empty((len(queries), 0), np.float32)
         for start in range(0, self.n, step):
-            stop = min(start + step, self.n)
-            scores = self._scores(queries, start, stop)
-            rows = np.broadcast_to(np.arange(start, stop), scores.shape)
-            rows, scores = _best(rows, scores, k)
-            best_rows, best_scores = _best(
-                np.concatenate([best_rows, rows], axis=1), np.concatenate([best_scores, scores], axis=1), k
-            )
+            scores = self._scores(queries, start, min(start + step, self.n))
+            places = _best(scores, k)
+            best_rows = np.concatenate([best_rows, places + start], axis=1)
+            best_scores = np.concatenate([best_scores, np.take_along_axis(scores, places, axis=1)], axis=1)
+            if start:
+                places = _best(best_scores, k)
+                best_rows = np.take_along_axis(best_rows, places, axis=1)
+                best_scores = np.take_along_axis(best_scores, places, axis=1)
         return best_rows, best_scores
 
 
-def _best(rows: Ints, scores: Floats, k: int) -> tuple[Ints, Floats]:
-    """The k best of each query, in row order among equals: also where the k-th score is shared."""
+def _best(scores: Floats, k: int) -> Ints:
+    """Places of the k best of each line of (n_queries, n), ascending; among equals the first ones."""
     if scores.shape[1] <= k:
-        return rows, scores
-    kth = np.partition(scores, scores.shape[1] - k, axis=1)[:, -k]
-    chosen_rows = np.empty((len(scores), k), np.int64)
-    chosen_scores = np.empty((len(scores), k), np.float32)
-    for query, least in enumerate(kth):
-        above = np.flatnonzero(scores[query] > least)
-        level = np.flatnonzero(scores[query] == least)[: k - len(above)]
-        chosen = np.concatenate([above, level])
-        chosen_rows[query] = rows[query][chosen]
-        chosen_scores[query] = scores[query][chosen]
-    return chosen_rows, chosen_scores
+        return np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
+    best = np.empty((len(scores), k), np.int64)
+    for query, line in enumerate(scores):
+        candidates = _candidates(line, k)
+        values = line[candidates]
+        least = np.partition(values, len(values) - k)[-k]
+        above = candidates[values > least]
+        level = candidates[values == least][: k - len(above)]
+        best[query] = np.sort(np.concatenate([above, level]))
+    return best
+
+
+BLOCK = 64
+
+
+def _candidates(line: Floats, k: int) -> Ints:
+    """Places in ascending order among which the k best of `line` (n,) are, all that share the k-th score included.
+
+    The k best blocks hold k scores at least as high as the least of their maxima: a block whose maximum is lower holds
+    none of the k best. One pass finds the maxima, and the rest is looked at only where it matters.
+    """
+    n_blocks = len(line) // BLOCK
+    if n_blocks <= 4 * k:
+        return np.arange(len(line))
+    whole = line[: n_blocks * BLOCK].reshape(n_blocks, BLOCK)
+    maxima = whole.max(axis=1)
+    blocks = np.flatnonzero(maxima >= np.partition(maxima, n_blocks - k)[-k])
+    inside = (blocks[:, None] * BLOCK + np.arange(BLOCK)).ravel()
+    return np.concatenate([inside, np.arange(n_blocks * BLOCK, len(line))])
