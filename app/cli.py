@@ -232,8 +232,8 @@ def analogy(expression: str, space: str, k: int, form: str) -> None:
     rows = _neighbour_rows(answer.neighbours)
     inputs = [{"word": i.word, "weight": i.weight, "rank": i.rank, "cosine": round(i.score, 6)} for i in answer.inputs]
     whole = {"expression": answer.expression, "neighbors": rows, "left_out": inputs, "origin": answer.origin.to_json()}
-    stood = ", ".join(f"{i.word} ({i.rank:,}., {i.score:.3f})" for i in answer.inputs)
-    _print(form, rows, whole, [f"left out: {stood}"])
+    stood = ", ".join(f"{i.word} #{i.rank:,} ({i.score:.3f})" for i in answer.inputs)
+    _print(form, rows, whole, [f"left out, and where they would have stood: {stood}"])
 
 
 # A word in texts

@@ -32,7 +32,7 @@ def main(folder: Path) -> None:
                     page = context.new_page()
                     page.goto(path)
                     page.wait_for_selector(".ps-bars td.word, .ps-hits li", timeout=180_000)
-                    page.wait_for_function("!document.body.innerText.includes('One moment')", timeout=180_000)
+                    page.get_by_text("One moment").wait_for(state="hidden", timeout=180_000)
                     if name != "sentence":
                         page.wait_for_selector(".polysema-scatter[data-ready='1'][data-settled='1']", timeout=60_000)
                     page.wait_for_timeout(800)

@@ -30,7 +30,10 @@ def test_the_famous_analogy(polysema) -> None:  # type: ignore[no-untyped-def]
     assert [line.split() for line in out.splitlines()[:5]] == [
         ["rank", "word", "cosine"], ["1", "woman", "0.895"], ["2", "girl", "0.849"], ["3", "her", "0.793"], ["4", "boy", "0.782"],
     ]  # fmt: skip
-    assert out.splitlines()[5] == "left out: queen (72., 0.627), king (7,740., 0.262), man (3., 0.837)"
+    assert (
+        out.splitlines()[5]
+        == "left out, and where they would have stood: queen #72 (0.627), king #7,740 (0.262), man #3 (0.837)"
+    )
 
 
 def test_neighbors_in_every_format(polysema) -> None:  # type: ignore[no-untyped-def]

@@ -52,7 +52,8 @@ def test_analogies_answer_at_once() -> None:
         ("queen - kingg + man", "'kingg' is not among the 400,000 words"),
         ("queen - - king", "A word is missing at character 9"),
         ("   ", "The expression is empty"),
-        ("<script>alert(1)</script>", "is not among the 400,000 words"),
+        ("<script>alert(1)</script>", "A sign (+ or -) is missing between two words"),
+        ("<b>x</b>", "'<b>x</b>' is not among the 400,000 words"),
     ],
 )
 def test_a_wrong_expression_makes_one_line(typed: str, message: str) -> None:

@@ -105,7 +105,7 @@ def page() -> None:
         first = answer.neighbours[0]
         st.markdown(f"**{parts.plain(answer.expression)}** leads nearest to **{parts.plain(first.key)}**")
         parts.bars([(n.key, n.score) for n in answer.neighbours])
-        stood = ", ".join(f"{parts.plain(i.word)} ({i.rank:,}. at {i.score:.3f})" for i in answer.inputs)
+        stood = ", ".join(f"{parts.plain(i.word)} \\#{i.rank:,} ({i.score:.3f})" for i in answer.inputs)
         st.caption(f"The words of the sum are left out. They would stand: {stood}.")
     parts.python_lines(
         f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, space={space!r}, k={k})\n"

@@ -117,7 +117,7 @@ def picture(found: WordMap, layer: int) -> Selection:
 
 def curves(found: WordMap, layer: int) -> None:
     """How alike two occurrences are at each layer: within a sense, between senses, and two words at random."""
-    names = {"same sense": found.within, "different senses": found.between, "random words": found.baselines}
+    names = {"same sense": found.within, "other sense": found.between, "random words": found.baselines}
     table = pd.DataFrame(
         [
             {"layer": at, "pair": name, "cosine": value}
@@ -127,7 +127,7 @@ def curves(found: WordMap, layer: int) -> None:
     )
     base = alt.Chart(table).encode(
         x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")), y=alt.Y("cosine:Q", title="mean cosine"),
-        color=alt.Color("pair:N", scale=alt.Scale(domain=list(names), range=["#0d9488", "#d97706", "#8b94a0"]), legend=alt.Legend(orient="top", title=None)),
+        color=alt.Color("pair:N", scale=alt.Scale(domain=list(names), range=["#0d9488", "#d97706", "#8b94a0"]), legend=alt.Legend(orient="bottom", title=None, labelLimit=0)),
     )  # fmt: skip
     rule = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeDash=[4, 4], color="#8b94a0").encode(x="layer:Q")
     st.altair_chart((base.mark_line(point=True) + rule).properties(height=230), width="stretch")

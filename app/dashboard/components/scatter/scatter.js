@@ -37,6 +37,7 @@ const CATEGORY_MARKERS = [DISC, SQUARE, TRIANGLE, RING];
 const MARKER_SCALE = [1, 1.6, 1.6, 1, 1.25, 1.25];
 
 const DIM_ALPHA = 0.13; // of points that are not selected
+const LIT_ALPHA = 0.7; // at least, of points among dimmed ones
 const LIT_BIT = 128; // in the fourth style byte, above the marker
 const INDEX_FROM = 20_000; // points; from here on picking uses a grid and the canvas renderer plain pixels
 const SVG_LIMIT = 5_000; // points
@@ -45,7 +46,8 @@ const EMIT_DELAY_MS = 150;
 const CONTEXT_RESTORE_MS = 2_000;
 const DOUBLE_TAP_MS = 320;
 const MAX_PIXEL_RATIO = 2;
-const FIT_PADDING = 36; // pixels on each side
+const FIT_PADDING_X = 36; // pixels left and right
+const FIT_PADDING_Y = 48; // pixels above and below: clears the toolbar
 const FIELD_OF_VIEW = 0.7; // radians
 const START_YAW = 0.6;
 const START_PITCH = 0.35;
@@ -285,8 +287,8 @@ function makeCamera(view, { dim, equalAxes, width, height }) {
 }
 
 function makeCamera2(view, equalAxes, width, height) {
-  let scaleX = (Math.max(40, width - 2 * FIT_PADDING) / view.spanX) * view.zoom;
-  let scaleY = (Math.max(40, height - 2 * FIT_PADDING) / view.spanY) * view.zoom;
+  let scaleX = (Math.max(40, width - 2 * FIT_PADDING_X) / view.spanX) * view.zoom;
+  let scaleY = (Math.max(40, height - 2 * FIT_PADDING_Y) / view.spanY) * view.zoom;
   if (equalAxes) scaleX = scaleY = Math.min(scaleX, scaleY);
   const x = (2 * scaleX) / width;
   const y = (2 * scaleY) / height;
@@ -536,7 +538,8 @@ void main() {
     size *= u_perspective / max(gl_Position.w, 0.01);
     fog = clamp((gl_Position.w - u_fog_start) / 1.6, 0.0, 1.0) * 0.5;
   }
-  v_extent = clamp(size, 1.0, u_max_size - 2.0) + 2.0; // a pixel on each side to smooth the edge
+  size = clamp(size, 1.0, u_max_size - 2.0);
+  v_extent = size < 3.0 ? size : size + 2.0; // a pixel on each side to smooth the edge, unless it would cost too much
   gl_PointSize = v_extent;
   v_colour = vec4(mix(a_style.rgb / 255.0, u_paper, fog), u_alpha);
   v_marker = marker;
@@ -567,6 +570,10 @@ float distanceToEdge(vec2 p, float r) {
 }
 
 void main() {
+  if (v_extent < 3.0) { // a few pixels: no room for a shape
+    colour = vec4(v_colour.rgb * v_colour.a, v_colour.a);
+    return;
+  }
   float radius = (v_extent - 2.0) * 0.5;
   float edge = distanceToEdge((gl_PointCoord - 0.5) * v_extent, radius);
   float cover = clamp(0.5 - edge, 0.0, 1.0);
@@ -681,7 +688,7 @@ class WebGLRenderer {
       this.drawPass(0, DIM_ALPHA);
       gl.depthMask(true);
     }
-    this.drawPass(1, scene.anyDim ? Math.max(0.9, scene.alpha) : scene.alpha);
+    this.drawPass(1, scene.anyDim ? Math.max(LIT_ALPHA, scene.alpha) : scene.alpha);
   }
 
   drawPass(lit, alpha) {
@@ -746,7 +753,7 @@ class CanvasRenderer {
     const paths = MARKER_SCALE.map((scale, marker) => new Path2D(markerPath(marker, 10 * scale)));
     context.strokeStyle = `rgb(${scene.paperRgb.join(' ')})`;
     for (const lit of scene.anyDim ? [false, true] : [true]) {
-      context.globalAlpha = lit ? (scene.anyDim ? Math.max(0.9, scene.alpha) : scene.alpha) : DIM_ALPHA;
+      context.globalAlpha = lit ? (scene.anyDim ? Math.max(LIT_ALPHA, scene.alpha) : scene.alpha) : DIM_ALPHA;
       for (const { row, x, y, w } of places) {
         const flags = this.styles[4 * row + 3];
         if (flags >= LIT_BIT !== lit || w <= camera.near) continue;
@@ -832,13 +839,25 @@ function mixPositions(from, to, t) {
 /** Whether boxes [left, top, right, bottom] overlap. */
 const boxesOverlap = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
 
+/** Small boxes along an arrow, for labels to keep away from. */
+function arrowBoxes({ line: [[ax, ay], [bx, by]] }) {
+  const steps = Math.max(1, Math.round(Math.hypot(bx - ax, by - ay) / 8));
+  return Array.from({ length: steps + 1 }, (_, step) => {
+    const [x, y] = [ax + ((bx - ax) * step) / steps, ay + ((by - ay) * step) / steps];
+    return [x - 3, y - 3, x + 3, y + 3];
+  });
+}
+
 /**
- * Place labels so that none hides another one, a labelled marker or the toolbar. Candidates come with the most
- * important first; each tries right, left, above and below its point.
+ * Place labels so that none hides another one, a labelled marker or the toolbar (`reserved`). Candidates come with the
+ * most important first; each tries right, left, above and below its point, first clear of the arrows (`avoided`), then
+ * across them.
  */
-function placeLabels(candidates, { width, height, reserved, measure }) {
+function placeLabels(candidates, { width, height, reserved, avoided, measure }) {
   const taken = [...reserved];
-  const markers = candidates.slice(0, MAX_LABELS).map(({ x, y, radius }) => [x - radius, y - radius, x + radius, y + radius]);
+  const markers = candidates
+    .slice(0, MAX_LABELS)
+    .map(({ x, y, radius }) => [x - radius, y - radius, x + radius, y + radius]);
   const placed = [];
   for (const [index, candidate] of candidates.entries()) {
     if (placed.length >= MAX_LABELS) break;
@@ -852,15 +871,15 @@ function placeLabels(candidates, { width, height, reserved, measure }) {
       [x - w / 2, y - gap - h + 2],
       [x - w / 2, y + gap - 2],
     ];
-    for (const [left, top] of spots) {
-      const box = [left, top, left + w, top + h];
-      const outside = left < 2 || top < 2 || box[2] > width - 2 || box[3] > height - 2;
-      if (outside || taken.some((other) => boxesOverlap(box, other))) continue;
-      if (markers.some((other, marker) => marker !== index && boxesOverlap(box, other))) continue;
-      taken.push(box);
-      placed.push({ ...candidate, left, baseline: top + LABEL_SIZE - 1 });
-      break;
-    }
+    const free = spots
+      .map(([left, top]) => [left, top, left + w, top + h])
+      .filter((box) => box[0] >= 2 && box[1] >= 2 && box[2] <= width - 2 && box[3] <= height - 2)
+      .filter((box) => !taken.some((other) => boxesOverlap(box, other)))
+      .filter((box) => !markers.some((other, marker) => marker !== index && boxesOverlap(box, other)));
+    const box = free.find((spot) => !avoided.some((other) => boxesOverlap(spot, other))) ?? free[0];
+    if (!box) continue;
+    taken.push(box);
+    placed.push({ ...candidate, left: box[0], baseline: box[1] + LABEL_SIZE - 1 });
   }
   return placed;
 }
@@ -961,7 +980,11 @@ function detailPieces(detail, mark) {
 
 const BUTTONS = [
   { name: 'fit', title: 'Fit all points (F)', path: 'M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4' },
-  { name: 'lasso', title: 'Lasso: drag around points (L, or Shift and drag)', path: 'M8 2.5c3.6 0 6 1.6 6 4s-2.4 4-6 4-6-1.6-6-4 2.4-4 6-4zM5 10c-1.6.8-1.6 2.6 0 3s1.8.8 1.4 1.8' },
+  {
+    name: 'lasso',
+    title: 'Lasso: drag around points (L, or Shift and drag)',
+    path: 'M8 2.5c3.6 0 6 1.6 6 4s-2.4 4-6 4-6-1.6-6-4 2.4-4 6-4zM5 10c-1.6.8-1.6 2.6 0 3s1.8.8 1.4 1.8',
+  },
   { name: 'zoom-in', title: 'Zoom in (+)', path: 'M3 8h10M8 3v10' },
   { name: 'zoom-out', title: 'Zoom out (-)', path: 'M3 8h10' },
   { name: 'png', title: 'Download as PNG', path: 'M2 3h12v10H2zM2 11l4-4 3 3 2-2 3 3M10.5 6h.01' },
@@ -1016,7 +1039,8 @@ class ScatterPlot {
     this.buttons = {};
     this.toolbar = html('div', { class: 'toolbar', role: 'toolbar', 'aria-label': 'Plot tools' }, BUTTONS.map((spec) => {
       const icon = svg('svg', { viewBox: '0 0 16 16', 'aria-hidden': 'true' }, [svg('path', { d: spec.path })]);
-      const button = html('button', { type: 'button', 'aria-label': spec.title, title: spec.title, 'data-tool': spec.name }, [icon]);
+      const attributes = { type: 'button', 'aria-label': spec.title, title: spec.title, 'data-tool': spec.name };
+      const button = html('button', attributes, [icon]);
       this.buttons[spec.name] = button;
       return button;
     }));
@@ -1060,7 +1084,8 @@ class ScatterPlot {
     this.contextLost = false;
     this.canvasSize = '';
     this.root.dataset.renderer = this.renderer.kind;
-    this.showNote(this.renderer.kind === 'canvas2d' ? 'Drawn without WebGL: works the same, but slower with many points.' : '');
+    const slow = 'Drawn without WebGL: works the same, but slower with many points.';
+    this.showNote(this.renderer.kind === 'canvas2d' ? slow : '');
     this.uploadAll();
   }
 
@@ -1147,7 +1172,9 @@ class ScatterPlot {
   buildLegend() {
     const entries = this.summary.map(({ name, count, marker }, category) => {
       const button = html('button', {
-        type: 'button', 'data-category': category, title: `${name}: ${count.toLocaleString()} points. Click to dim the others.`,
+        type: 'button',
+        'data-category': category,
+        title: `${name}: ${count.toLocaleString()} points. Click to dim the others.`,
       }, [this.swatch(category, marker), html('span', { class: 'name' }, [name])]);
       return html('li', {}, [button]);
     });
@@ -1419,7 +1446,7 @@ class ScatterPlot {
       edges: this.points.dim === 3 ? this.boxEdges() : [],
       arrows,
       rings,
-      labels: this.layOutLabels(interactive),
+      labels: this.layOutLabels(arrows, interactive),
       lasso: interactive ? this.lasso : [],
     };
   }
@@ -1439,7 +1466,7 @@ class ScatterPlot {
     return edges;
   }
 
-  layOutLabels(interactive) {
+  layOutLabels(arrows, interactive) {
     const selected = this.selected && this.selected.length <= MAX_RINGS ? this.selected : [];
     const rows = new Set([...selected, ...this.scene.labelRows.slice(0, MAX_LABEL_CANDIDATES)]);
     const candidates = [];
@@ -1448,12 +1475,19 @@ class ScatterPlot {
       if (!place || !this.isInside(place)) continue;
       const text = this.points.label(row);
       if (!text) continue;
-      candidates.push({ ...place, text: text.length > 40 ? `${text.slice(0, 39)}…` : text, lit: this.isLit(row) });
+      const ring = this.selectedMask?.[row] && selected.length ? 3 : 0;
+      candidates.push({
+        ...place,
+        radius: place.radius + ring,
+        text: text.length > 40 ? `${text.slice(0, 39)}…` : text,
+        lit: this.isLit(row),
+      });
     }
     candidates.sort((a, b) => Number(b.lit) - Number(a.lit)); // stable: importance stays
     return placeLabels(candidates, {
       ...this.size,
       reserved: interactive ? [this.toolbarBox()] : [],
+      avoided: arrows.slice(0, 30).flatMap(arrowBoxes),
       measure: (text) => this.textWidth(text, LABEL_SIZE),
     });
   }
@@ -1912,7 +1946,9 @@ class ScatterPlot {
 
   exportPoints() {
     const { points, theme } = this;
-    const places = Array.from({ length: points.count }, (_, row) => ({ row, place: this.placeOf(row), lit: this.isLit(row) }))
+    const rows = Array.from({ length: points.count }, (_, row) => row);
+    const places = rows
+      .map((row) => ({ row, place: this.placeOf(row), lit: this.isLit(row) }))
       .filter(({ place }) => place && this.isInside(place))
       .sort((a, b) => Number(a.lit) - Number(b.lit) || a.place.radius - b.place.radius);
     return svg('g', {}, places.map(({ row, place, lit }) => svg('path', {
