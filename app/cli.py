@@ -319,7 +319,7 @@ def export(textfile: str, outfolder: str, model: str, layers: str, pooling: str,
         manifest = run(
             corpus, Source(Path(textfile).name, corpus.sha256, corpus.lines), outfolder, loaded,
             range(loaded.n_layers + 1) if chosen is None else chosen, pooling,
-            lambda texts, words: progress(f"{words:,} words, texts", texts, corpus.lines),
+            lambda texts, words: progress("texts", texts, corpus.lines),
         )  # fmt: skip
     click.echo(f"{manifest['rows']:,} rows ({manifest['words']:,} words of {manifest['texts']:,} texts) in {outfolder}")
 

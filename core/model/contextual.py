@@ -68,9 +68,14 @@ def embed(
     parts = list(embed_stream(model, texts, chosen, pooling, occurrences))
     if not parts:
         return Hidden((), chosen, np.empty((len(chosen), 0, model.dim), np.float32), model.origin(None, pooling))
+    return joined(parts)
+
+
+def joined(parts: Sequence[Hidden]) -> Hidden:
+    """The parts of a stream as one; there is at least one."""
     return Hidden(
         tuple(o for part in parts for o in part.occurrences),
-        chosen,
+        parts[0].layers,
         parts[0].vectors if len(parts) == 1 else np.concatenate([part.vectors for part in parts], axis=1),
         parts[0].origin,
         tuple(text for part in parts for text in part.split),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -90,10 +91,14 @@ def load_model(name: "str | Located", device: str | None = None) -> LanguageMode
     if found.path is not None:
         check_folder(found.path)
     import torch
+
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from huggingface_hub.utils import logging as hub_logging
     from transformers import AutoConfig, AutoModel, AutoTokenizer
     from transformers.utils import logging
 
     logging.set_verbosity_error()
+    hub_logging.set_verbosity_error()
     logging.disable_progress_bar()
     place = str(found.path or found.hub_id)
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")

@@ -64,15 +64,17 @@ def test_the_same_input_gives_the_same_bytes_however_often_it_is_stopped(
 ) -> None:
     monkeypatch.setattr(module, "shard_texts", lambda n_layers, dim: 1)
     export(TEXTS, SOURCE, tmp_path / "a", minilm, [6])
-    writes = []
+    calls = []
 
     def stop(texts: int, words: int) -> None:
-        writes.append(texts)
-        raise KeyboardInterrupt
+        calls.append(texts)
+        if len(calls) % 4 == 0:
+            raise KeyboardInterrupt
 
-    for _ in range(2):
+    for done in (2, 3):
         with pytest.raises(KeyboardInterrupt):
             export(TEXTS, SOURCE, tmp_path / "b", minilm, [6], progress=stop)
+        assert len(list((tmp_path / "b").glob("part-*.parquet"))) == done
     with pytest.raises(NotFoundError, match="holds no finished export"):
         read_export(tmp_path / "b")
     export(TEXTS, SOURCE, tmp_path / "b", minilm, [6])

@@ -47,7 +47,7 @@ const CONTEXT_RESTORE_MS = 2_000;
 const DOUBLE_TAP_MS = 320;
 const MAX_PIXEL_RATIO = 2;
 const FIT_PADDING_X = 36; // pixels left and right
-const FIT_PADDING_Y = 48; // pixels above and below: clears the toolbar
+const FIT_PADDING_Y = 54; // pixels above and below: clears the toolbar
 const FIELD_OF_VIEW = 0.7; // radians
 const START_YAW = 0.6;
 const START_PITCH = 0.35;
@@ -238,7 +238,7 @@ function summariseCategories(points) {
 
 /** Disc diameter in CSS pixels at zoom 1: the more points, the smaller. */
 function basePointSize(count) {
-  return clamp(26 * Math.max(count, 1) ** -0.21, 1.8, 12);
+  return clamp(30 * Math.max(count, 1) ** -0.21, 1.8, 12);
 }
 
 /** Opacity of points when none is dimmed: the more points, the more overlap shall show. */
@@ -579,7 +579,7 @@ void main() {
   float cover = clamp(0.5 - edge, 0.0, 1.0);
   if (cover < 0.02) discard;
   // A thin border in the background's colour keeps touching points apart.
-  float border = radius > 3.5 * u_border ? clamp(0.5 + edge + u_border, 0.0, 1.0) : 0.0;
+  float border = radius > 5.0 * u_border ? clamp(0.5 + edge + u_border, 0.0, 1.0) : 0.0;
   float alpha = v_colour.a * cover;
   colour = vec4(mix(v_colour.rgb, u_paper, border) * alpha, alpha);
 }`;
@@ -681,7 +681,7 @@ class WebGLRenderer {
     gl.uniform1f(uniforms.fog_start, camera.fogStart);
     gl.uniform1fv(uniforms.scales, MARKER_SCALE);
     gl.uniform3fv(uniforms.paper, paper);
-    gl.uniform1f(uniforms.border, 0.75 * pixelRatio);
+    gl.uniform1f(uniforms.border, 0.8 * pixelRatio);
     if (scene.anyDim) {
       // Dimmed points first and without depth, so that they never hide a lit one.
       gl.depthMask(false);
@@ -763,7 +763,7 @@ class CanvasRenderer {
         context.setTransform(scale, 0, 0, scale, x * pixelRatio, y * pixelRatio);
         context.fillStyle = `rgb(${this.fogged(row, w, scene).join(' ')})`;
         context.fill(paths[flags & 127], 'evenodd');
-        if (radius > 3.5) {
+        if (radius > 4) {
           context.lineWidth = 7.5 / radius;
           context.stroke(paths[flags & 127]);
         }
@@ -1251,7 +1251,9 @@ class ScatterPlot {
 
   restoreSelection() {
     const memory = rememberedSelections.get(this.scene.key);
-    if (memory?.identity === this.points.identity) this.select(memory.rows);
+    if (memory?.identity !== this.points.identity) return;
+    this.emitted = ''; // what Python holds by now is unknown
+    this.select(memory.rows);
   }
 
   /** Debounced, because Streamlit may drop a value that arrives while a run starts. */
@@ -2074,11 +2076,17 @@ const mounts = new WeakMap(); // parentElement -> { plot, run }
 function mountOf(parentElement) {
   let mount = mounts.get(parentElement);
   if (!mount) {
-    parentElement.querySelectorAll(':scope > .polysema-scatter').forEach((left) => left.remove());
     mount = { plot: null, run: 0 };
     mounts.set(parentElement, mount);
   }
+  // New data may do what the data before could not.
+  if (mount.plot?.failed) mount.plot = null;
+  if (!mount.plot) removePlots(parentElement);
   return mount;
+}
+
+function removePlots(parentElement) {
+  [...parentElement.children].filter((child) => child.matches('.polysema-scatter')).forEach((child) => child.remove());
 }
 
 /**
@@ -2107,6 +2115,6 @@ export default function mountScatter({ parentElement, data, setStateValue }) {
     if (mount.run !== run) return;
     mounts.delete(parentElement);
     mount.plot?.destroy();
-    if (!mount.plot) parentElement.querySelectorAll(':scope > .polysema-scatter').forEach((left) => left.remove());
+    removePlots(parentElement);
   };
 }
