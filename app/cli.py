@@ -338,9 +338,7 @@ def measure() -> None:
     "-m",
     "names",
     multiple=True,
-    default=[MODEL],
-    show_default=True,
-    help="A model; may be given several times.",
+    help="A model; may be given several times.  [default: all that are here]",
 )
 @format_option
 def senses(names: tuple[str, ...], form: str) -> None:
@@ -350,9 +348,10 @@ def senses(names: tuple[str, ...], form: str) -> None:
     accuracy is that of choosing at random, and no static vector can beat the most frequent sense.
     """
     from polysema.app.explorer import Explorer
+    from polysema.core.model.catalog import models_here
 
     with _progress() as progress:
-        report = Explorer().senses(names, progress)
+        report = Explorer().senses(names or models_here(), progress)
     rows = [
         {
             "model": r.model,

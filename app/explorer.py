@@ -90,7 +90,9 @@ class Explorer:
         self._device = device
         self._models = Kept(2)
         self._spaces = Kept(4)
-        self._indexes = Kept(6)
+        self._corpora = Kept(3)
+        self._corpus_lock = threading.Lock()
+        self._indexes = Kept(4)
         self._maps = Kept(64)
         self._small = Kept(256)
 
@@ -223,9 +225,7 @@ class Explorer:
             assert space.columns is not None
             return replace(space, columns=space.columns.append_column("sense", sense))
 
-        return self._spaces.get(("corpus", key, layer), make)
-
-    _corpus_lock = threading.Lock()
+        return self._corpora.get((key, layer), make)
 
     def occurrence_neighbors(
         self, word: str, text: str, model: str = DEFAULT_MODEL, layer: int = -1, k: int = 10, nth: int = 1,

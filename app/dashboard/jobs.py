@@ -36,10 +36,10 @@ class Job:
 
 
 class Jobs:
-    """Runs jobs on two threads and keeps the results of the last ones; the same key is worked on once."""
+    """Runs jobs on a few threads and keeps the results of the last ones; the same key is worked on once."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="job")
+        self._pool = ThreadPoolExecutor(4, thread_name_prefix="job")
         self._jobs: OrderedDict[Hashable, Job] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -1,5 +1,6 @@
 """The frame: page settings, navigation, style. The pages are in `app_pages/`."""
 
+import altair  # noqa: F401  before any work in the background imports what it needs as well
 import streamlit as st
 
 from polysema.app.dashboard import parts

@@ -10,7 +10,7 @@ import streamlit as st
 from polysema.app.dashboard.jobs import Job, Jobs, Progress
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UnknownWordError, UserError
-from polysema.core.model.catalog import CATALOG, folder_of
+from polysema.core.model.catalog import CATALOG, folder_of, models_here
 from polysema.core.space.space import Family
 
 QUICK = 0.6  # seconds in which an answer comes without a progress bar
@@ -61,27 +61,28 @@ def jobs() -> Jobs:
 def warm_up() -> None:
     """Once a process: load what the first pages need, and let UMAP compile, before anybody waits for it."""
 
-    def work(progress: Progress) -> None:
-        explorer().index()
-        if "minilm-l6" in models():
-            explorer().word_map("bank", "minilm-l6", "umap", progress=progress)
-
-    jobs().start(("warm up",), work)
+    jobs().start(("warm up",), lambda progress: explorer().index())
+    if "minilm-l6" in models_here():
+        for method in ("pca", "umap"):
+            word_map_job("bank", "minilm-l6", method, ())
 
 
-def models() -> list[str]:
-    """The catalog's language models that are on this machine."""
-    return [row.name for row in CATALOG if row.family is not Family.STATIC and folder_of(row) is not None]
+def word_map_job(word: str, model: str, method: str, extra: tuple[str, ...]) -> Job:
+    """The work of laying out a word's occurrences, the same for whoever asks first."""
+    return jobs().start(
+        ("word map", word, model, method, extra),
+        lambda progress: explorer().word_map(word, model, method, extra, progress),
+    )
 
 
 def spaces() -> list[str]:
     """The static spaces on this machine: files of vectors first, then the models' own tables."""
-    return [row.name for row in CATALOG if row.family is Family.STATIC and folder_of(row) is not None] + models()
+    return [row.name for row in CATALOG if row.family is Family.STATIC and folder_of(row) is not None] + models_here()
 
 
 def space_label(name: str) -> str:
     """How a static space is called in a list."""
-    return f"{name} (input embeddings)" if name in models() else name
+    return f"{name} (input embeddings)" if name in models_here() else name
 
 
 def title(text: str, explanation: str) -> None:

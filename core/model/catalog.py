@@ -218,6 +218,11 @@ def folder_of(row: Entry) -> Path | None:
     return pulled if pulled.is_dir() else installed_folder(row)
 
 
+def models_here() -> list[str]:
+    """The language models of the catalog whose weights are on this machine."""
+    return [row.name for row in CATALOG if row.family is not Family.STATIC and folder_of(row) is not None]
+
+
 def locate(name: str) -> Located:
     """What a name stands for: an entry of the catalog, a local folder, a file of vectors, or a hub id.
 

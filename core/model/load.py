@@ -1,7 +1,6 @@
 """Load a language model of any family from a folder or a hub id, safely and completely or not at all."""
 
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from polysema.core.errors import NotFoundError, UnreadableError, UserError
+from polysema.core.imports import IMPORTING
 from polysema.core.model.catalog import Located, locate
 from polysema.core.model.engine import TorchEngine
 from polysema.core.model.pooling import check_pooling
@@ -90,6 +90,45 @@ def load_model(name: "str | Located", device: str | None = None) -> LanguageMode
         raise UserError(f"{found.name} is a static space: it has no layers and reads no texts; choose a model")
     if found.path is not None:
         check_folder(found.path)
+    with IMPORTING:
+        return _load(found, device)
+
+
+def _load(found: Located, device: str | None) -> LanguageModel:
+    import torch
+
+    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError):
+        raise UserError(f"device {chosen!r} is not there; this machine has: {', '.join(_devices(torch))}") from None
+    config, tokenizer, model = _read(found)
+    if not getattr(tokenizer, "is_fast", False):
+        raise UserError(
+            f"the tokenizer of {found.name} gives no character offsets (it has no tokenizer.json), so words can't be found in its tokens"
+        )
+    family = _family(config)
+    stack = model.get_encoder() if family is Family.ENCODER_DECODER else model
+    text_config = config.get_text_config()
+    prefix = ("encoder_layers",) if family is Family.ENCODER_DECODER else ()
+    heads = ("encoder_attention_heads",) if family is Family.ENCODER_DECODER else ()
+    pad = tokenizer.pad_token_id
+    return LanguageModel(
+        name=found.name,
+        family=family,
+        n_layers=_number(text_config, *prefix, "num_hidden_layers"),
+        n_heads=_number(text_config, *heads, "num_attention_heads"),
+        dim=int(text_config.hidden_size),
+        window=_window(text_config, tokenizer),
+        tokenizer=tokenizer,
+        engine=TorchEngine(stack.eval().to(chosen), int(pad) if pad is not None else 0, chosen),
+        weights_sha256=weights_hash(found),
+        revision=found.entry.requirement if found.entry else (getattr(config, "_commit_hash", None) or ""),
+    )
+
+
+def _read(found: Located) -> tuple[Any, Any, Any]:
+    """Config, tokenizer and model as transformers reads them; raises `UserError` unless every weight is there and fits."""
     import torch
 
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -101,11 +140,6 @@ def load_model(name: "str | Located", device: str | None = None) -> LanguageMode
     hub_logging.set_verbosity_error()
     logging.disable_progress_bar()
     place = str(found.path or found.hub_id)
-    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        torch.empty(0, device=chosen)
-    except (RuntimeError, AssertionError):
-        raise UserError(f"device {chosen!r} is not there; this machine has: {', '.join(_devices(torch))}") from None
     options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": found.path is not None}
     try:
         config = AutoConfig.from_pretrained(place, **options)
@@ -113,51 +147,26 @@ def load_model(name: "str | Located", device: str | None = None) -> LanguageMode
         model, info = AutoModel.from_pretrained(
             place, config=config, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **options
         )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, json.JSONDecodeError) as error:
-        raise _cannot(found, error) from None
-    except Exception as error:  # safetensors and tokenizers raise types of their own
-        if type(error).__module__.split(".")[0] not in {
-            "safetensors_rust",
-            "builtins",
-            "safetensors",
-            "tokenizers",
-            "huggingface_hub",
-            "transformers",
-        }:
-            raise
-        raise _cannot(found, error) from None
+    except Exception as error:
+        # a folder or a hub can be wrong in any way, and what reads it raises types of its own
+        if isinstance(error, (OSError, ValueError, KeyError, RuntimeError, ImportError)) or _module(error) in READERS:
+            raise _cannot(found, error) from None
+        raise
     missing = [key for key in info["missing_keys"] if not key.startswith(UNUSED)]
-    if missing or info.get("mismatched_keys"):
-        wrong = missing[0] if missing else str(next(iter(info["mismatched_keys"]))[0])
-        count = len(missing) or len(info["mismatched_keys"])
+    mismatched = sorted(str(entry[0]) for entry in info.get("mismatched_keys") or ())
+    if missing or mismatched:
         raise UnreadableError(
-            f"the weights of {found.name} don't fit its config: {count} missing or of another shape, among them {wrong}"
+            f"the weights of {found.name} don't fit its config: {len(missing) or len(mismatched)} missing or of another shape, "
+            f"among them {(sorted(missing) or mismatched)[0]}"
         )
-    if not getattr(tokenizer, "is_fast", False):
-        raise UserError(
-            f"the tokenizer of {found.name} gives no character offsets (it has no tokenizer.json), so words can't be found in its tokens"
-        )
-    family = _family(config)
-    stack = model.get_encoder() if family is Family.ENCODER_DECODER else model
-    stack = stack.eval().to(chosen)
-    text_config = config.get_text_config()
-    pad = tokenizer.pad_token_id
-    return LanguageModel(
-        name=found.name,
-        family=family,
-        n_layers=_number(text_config, "encoder_layers", "num_hidden_layers")
-        if family is Family.ENCODER_DECODER
-        else _number(text_config, "num_hidden_layers"),
-        n_heads=_number(text_config, "encoder_attention_heads", "num_attention_heads")
-        if family is Family.ENCODER_DECODER
-        else _number(text_config, "num_attention_heads"),
-        dim=int(text_config.hidden_size),
-        window=_window(text_config, tokenizer),
-        tokenizer=tokenizer,
-        engine=TorchEngine(stack, int(pad) if pad is not None else 0, chosen),
-        weights_sha256=weights_hash(found),
-        revision=found.entry.requirement if found.entry else (getattr(config, "_commit_hash", None) or ""),
-    )
+    return config, tokenizer, model
+
+
+READERS = {"safetensors_rust", "safetensors", "tokenizers", "huggingface_hub", "transformers", "builtins"}
+
+
+def _module(error: Exception) -> str:
+    return type(error).__module__.partition(".")[0]
 
 
 def _devices(torch: Any) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from polysema.core.errors import UserError
+from polysema.core.imports import IMPORTING
 from polysema.core.space.geometry import principal_plane
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats
@@ -36,7 +37,8 @@ def umap(vectors: Floats, options: MapOptions, init: Floats | None = None) -> Fl
         return start
     import warnings
 
-    from umap import UMAP
+    with IMPORTING:
+        from umap import UMAP
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*n_jobs value.*")

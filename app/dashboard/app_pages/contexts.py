@@ -10,11 +10,11 @@ import streamlit as st
 
 from polysema.app.dashboard import parts
 from polysema.app.dashboard.components.scatter import Points, Selection, scatter
-from polysema.app.dashboard.jobs import Job
 from polysema.app.explorer import MAX_TEXTS
 from polysema.app.schemas import WordMap
 from polysema.core.errors import UserError
 from polysema.core.measure.senses import load_senses
+from polysema.core.model.catalog import models_here
 from polysema.core.model.tokens import find_word
 
 UMAP, PCA = "UMAP", "PCA"
@@ -76,23 +76,17 @@ def own_sentences(word: str) -> tuple[str, ...]:
 def word_map(word: str, model: str, method: str, extra: tuple[str, ...]) -> WordMap | None:
     """The map asked for, or None; while UMAP is at work, the principal components are shown."""
 
-    def start(kind: str, seconds: float) -> Job:
-        job = parts.jobs().start(
-            ("word map", word, model, kind, extra),
-            lambda progress: parts.explorer().word_map(word, model, kind, extra, progress),
-        )
-        job.wait(seconds)
-        return job
-
-    job = start(method.lower(), parts.QUICK)
-    if job.pending and method == UMAP:
-        first = start("pca", parts.QUICK)
-        parts.watch(job)
-        if not first.pending and first.future.exception() is None:
-            st.caption("Until the UMAP map is ready, the first two principal components are shown.")
-            return cast(WordMap, first.result())
+    job = parts.word_map_job(word, model, method.lower(), extra)
+    job.wait(parts.QUICK)
+    if not job.pending or method == PCA:
+        return cast("WordMap | None", parts.outcome(job))
+    first = parts.word_map_job(word, model, "pca", extra)
+    first.wait(parts.QUICK)
+    parts.watch(first if first.pending else job)
+    if first.pending or first.future.exception() is not None:
         return None
-    return cast("WordMap | None", parts.outcome(job))
+    st.caption("Until the UMAP map is ready, the first two principal components are shown.")
+    return cast(WordMap, first.result())
 
 
 def picture(found: WordMap, layer: int) -> Selection:
@@ -162,7 +156,7 @@ def page() -> None:
         "Contexts",
         "One word, one static vector, and in every sentence a hidden state of its own. Move the layer and watch the senses part.",
     )
-    models = parts.models()
+    models = models_here()
     if not models:
         st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
         return

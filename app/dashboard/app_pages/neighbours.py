@@ -8,6 +8,7 @@ import streamlit as st
 from polysema.app.dashboard import parts
 from polysema.app.dashboard.components.scatter import Points, scatter
 from polysema.app.schemas import NeighbourAnswer
+from polysema.core.model.catalog import models_here
 from polysema.core.space.geometry import principal_plane
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Space
@@ -83,7 +84,7 @@ def picture(answer: NeighbourAnswer, space: Space) -> None:
 
 def context_part() -> None:
     """The nearest occurrences of a word as it stands in a sentence."""
-    models = parts.models()
+    models = models_here()
     if not models:
         st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
         return
