@@ -35,7 +35,7 @@ def settings(port: int, address: str, open_browser: bool) -> dict[str, Any]:
     """Streamlit's options: telemetry off, uploads and messages limited, errors without their traceback."""
     options: dict[str, Any] = {
         "browser.gatherUsageStats": False,
-        "browser.serverAddress": "localhost" if address in {"127.0.0.1", "0.0.0.0", "::"} else address,  # noqa: S104
+        "browser.serverAddress": "127.0.0.1" if address in {"0.0.0.0", "::"} else address,  # noqa: S104
         "client.showErrorDetails": "none",
         "client.showErrorLinks": False,
         "client.toolbarMode": "viewer",
