@@ -26,9 +26,10 @@ from polysema.app.schemas import (
     WordMap,
 )
 from polysema.core.errors import UserError
+from polysema.core.home import home
 from polysema.core.measure.contextuality import random_pair_cosine
 from polysema.core.measure.senses import load_senses, most_frequent_sense, nearest_sense_accuracy
-from polysema.core.model.catalog import home, locate
+from polysema.core.model.catalog import locate
 from polysema.core.model.contextual import embed, word_vectors
 from polysema.core.model.load import LanguageModel, load_model
 from polysema.core.model.static import input_table, static_vector

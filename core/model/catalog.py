@@ -4,12 +4,11 @@ Wherever a name of the catalog works, so do a local folder, a hub id (`owner/nam
 """
 
 import importlib.util
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from polysema.core.errors import NotFoundError, UnavailableError, UserError
-from polysema.core.space.formats import is_vector_file
+from polysema.core.home import home
 from polysema.core.space.space import Family
 
 MiB = 1 << 20
@@ -185,14 +184,6 @@ def entry(name: str) -> Entry:
     raise NotFoundError(f"the catalog has no {name!r}; it has: {', '.join(row.name for row in CATALOG)}")
 
 
-def home() -> Path:
-    """Where pulled weights and everything derived is kept: POLYSEMA_HOME, else a folder of the user's cache."""
-    chosen = os.environ.get("POLYSEMA_HOME")
-    if chosen:
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "polysema"
-
-
 def pulled_folder(row: Entry) -> Path:
     """Where `polysema models pull` puts an entry: there whole or not there."""
     return home() / "models" / f"{row.name}-{row.version}"
@@ -243,10 +234,6 @@ def locate(name: str) -> Located:
     if path.is_dir():
         return Located(name, path=path)
     if path.is_file():
-        if not is_vector_file(path):
-            raise UserError(
-                f"{name} is not a file of vectors that can be read: give .txt, .vec, .bin, .npy (or .gz of the text kinds)"
-            )
         return Located(name, path=path)
     parts = name.split("/")
     if (

@@ -1,15 +1,17 @@
-"""Vectors in files: read as spaces. Nothing is unpickled.
+"""Vectors in files: read as spaces, and written. Nothing is unpickled.
 
-Text (GloVe without a header, word2vec and fastText `.vec` with one; gzip of them), word2vec binary, `.npy` with a
-vocabulary beside it (`NAME.vocab`, one word a line), and the folder of an export.
+A file is known by its content, not only by its ending. Its first use converts it to a mapped form that is kept, keyed by
+the content (`vector_cache`); every later one opens that.
 """
 
 import gzip
-import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import replace
+import zipfile
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -17,190 +19,184 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from polysema.core.errors import NotFoundError, UnreadableError, UserError
-from polysema.core.space.space import Family, Floats, Keys, Origin, Space
+from polysema.core.space import readers, vector_cache
+from polysema.core.space.readers import Notes, Reader, Source
+from polysema.core.space.space import Family, Keys, Origin, Space
+from polysema.core.space.text_reader import fields, number, read_tensorboard, read_text
+from polysema.core.space.writers import WRITINGS, write_vectors
 
-TEXT_ENDINGS = (".txt", ".vec", ".glove")
-MAX_DIM = 65_536
-BLOCK_LINES = 4096
+__all__ = [
+    "FORMATS", "WRITINGS", "Format", "open_glove", "read_export", "read_manifest", "read_vectors", "recognise",
+    "space_of_table", "write_vectors",
+]  # fmt: skip
+
 SNIFF_BYTES = 1 << 16
+GZIP = b"\x1f\x8b"
+FASTTEXT = (793_712_314).to_bytes(4, "little")
+_CONTROL = bytes(set(range(32)) - {9, 10, 13})
+_PRINTABLE = bytes({9, 10, 13, *range(32, 127)})
 
 
-def is_vector_file(path: Path) -> bool:
-    """Whether the ending is one that `read_vectors` takes."""
-    name = path.name.lower().removesuffix(".gz")
-    return name.endswith((*TEXT_ENDINGS, ".bin", ".npy"))
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A layout of files of vectors: its name, what it is, how it is read, and what counts its places."""
+
+    name: str
+    what: str
+    reader: Reader
+    unit: str = "row"
 
 
-def read_vectors(path: Path) -> Space:
-    """The static space of a file of vectors, by its ending.
-
-    Raises `NotFoundError`, or `UnreadableError` that names the file, the line and what is wrong with it.
-    """
-    if not path.is_file():
-        raise NotFoundError(f"there is no file {path}")
-    name = path.name.lower()
-    if name.endswith(".npy"):
-        return _read_npy(path)
-    if name.endswith(".bin"):
-        return _read_word2vec_binary(path)
-    if name.removesuffix(".gz").endswith(TEXT_ENDINGS):
-        return _read_text(path)
-    raise UnreadableError(
-        f"{path} has no ending of a file of vectors: .txt, .vec, .glove (or these with .gz), .bin, .npy"
+FORMATS = {
+    form.name: form
+    for form in (
+        Format("text", "word2vec, GloVe or fastText text: a word and its numbers a line", read_text, "line"),
+        Format("word2vec-binary", "word2vec's binary layout", readers.read_word2vec_binary),
+        Format("npy", "NumPy's .npy with a vocabulary beside it", readers.read_npy),
+        Format("npz", "NumPy's .npz with the words inside or beside it", readers.read_npz),
+        Format("safetensors", "safetensors with the words inside or beside it", readers.read_safetensors),
+        Format("parquet", "Parquet with a column of words and one of vectors", readers.read_parquet),
+        Format("tensorboard", "TensorBoard's projector pair of .tsv files", read_tensorboard, "line"),
     )
+}
+
+
+def recognise(path: "Path | str") -> Format:
+    """Which of `FORMATS` a file has, by its first bytes.
+
+    Raises `NotFoundError`, or `UnreadableError` that says what the file is where that is known (a pickle, a packed
+    archive, a web page) and what to do.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise NotFoundError(f"there is no file {path}" if not path.is_dir() else f"{path} is a folder, not a file of vectors")
+    try:
+        with path.open("rb") as file:
+            head = file.read(SNIFF_BYTES)
+        if head.startswith(GZIP):
+            with gzip.open(path) as packed:
+                head = packed.read(SNIFF_BYTES)
+            return _textual(path, head)
+    except (gzip.BadGzipFile, EOFError, OSError) as error:
+        raise UnreadableError(f"{path} can't be read: {error}") from None
+    if head.startswith(b"PAR1"):
+        return FORMATS["parquet"]
+    if head.startswith(b"\x93NUMPY"):
+        return FORMATS["npy"]
+    if head.startswith(b"PK"):
+        return _archive(path)
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= path.stat().st_size:
+        return FORMATS["safetensors"]
+    return _textual(path, head)
+
+
+def _archive(path: Path) -> Format:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError) as error:
+        raise UnreadableError(f"{path} can't be read as a .npz file: {error}") from None
+    if any(name.endswith((".pkl", ".pickle")) for name in names):
+        raise UnreadableError(f"{path} is a PyTorch file, a pickle, which could run code and is not opened: {_SAFE}")
+    if not names or not all(name.endswith(".npy") for name in names):
+        raise UnreadableError(f"{path} is a zip archive that holds {', '.join(names[:3]) or 'nothing'}: unpack it first")
+    return FORMATS["npz"]
+
+
+_SAFE = "save it with safetensors where you trust it, and give that file"
+
+
+def _textual(path: Path, head: bytes) -> Format:
+    """What a file is that begins with no sign of its own: text, or word2vec's binary layout after its header."""
+    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+        raise UnreadableError(
+            f"{path} is a pickle (gensim's save() writes one), which could run code and is not opened: where you trust it,"
+            f" convert it with gensim.models.KeyedVectors.load({path.name!r}).save_word2vec_format('vectors.bin',"
+            " binary=True), or .wv. before save_word2vec_format for a whole model, and give vectors.bin"
+        )
+    if head.startswith(FASTTEXT):
+        raise UnreadableError(
+            f"{path} is fastText's own binary model: give the .vec file beside it, or make one with"
+            f" gensim.models.fasttext.load_facebook_vectors({path.name!r}).save_word2vec_format('vectors.vec')"
+        )
+    if head.startswith(b"version https://git-lfs"):
+        raise UnreadableError(f"{path} is only a pointer to a file in Git LFS: fetch the file itself with git lfs pull")
+    if head.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
+        raise UnreadableError(f"{path} is a web page, not vectors: the download was answered by a page; fetch it again")
+    first, _, after = head.partition(b"\n")
+    if readers.is_header(first) and _is_binary(after, *map(int, first.split())):
+        return FORMATS["word2vec-binary"]
+    if head.translate(None, _CONTROL) != head:
+        known = ", ".join(FORMATS)
+        raise UnreadableError(f"{path} is no file of vectors that is known here; these are read: {known}, gzip of text")
+    if readers.find_metadata(path) is not None and all(number(field) is not None for field in fields(first)):
+        return FORMATS["tensorboard"]
+    return FORMATS["text"]
+
+
+def _is_binary(after: bytes, count: int, dim: int) -> bool:
+    """Whether what follows a header is binary: its first line is no word and numbers, and its floats' bytes no text."""
+    line = after.partition(b"\n")[0]
+    parts = fields(line)
+    if len(parts) > dim and all(number(part) is not None for part in parts[-dim:]):
+        return False
+    at, rows = 0, 0
+    while (space := after.find(b" ", at, at + readers.MAX_WORD_BYTES)) >= 0 and space + 1 + 4 * dim <= len(after):
+        at, rows = space + 1 + 4 * dim, rows + 1
+    start = after.find(b" ") + 1
+    floats = after[start : start + 4 * dim]
+    return (rows == count and not after[at:].strip(b"\n")) or floats.translate(None, _PRINTABLE) != b""
+
+
+def _opener(path: Path) -> Callable[[], IO[bytes]]:
+    with path.open("rb") as file:
+        packed = file.read(2) == GZIP
+    return lambda: gzip.open(path) if packed else path.open("rb")  # type: ignore[return-value]
+
+
+def _companion(path: Path, form: Format) -> Path | None:
+    if form.name == "npy":
+        return readers.find_vocabulary(path)
+    if form.name == "tensorboard":
+        return readers.find_metadata(path)
+    if form.name in ("npz", "safetensors"):
+        beside = path.with_suffix(".vocab")
+        return beside if beside.is_file() else None
+    return None
+
+
+def read_vectors(
+    path: "Path | str", progress: Callable[[str, int, int], None] = lambda stage, done, total: None
+) -> Space:
+    """The static space of a file of vectors, memory-mapped; its first use converts it.
+
+    Raises `NotFoundError`, or `UnreadableError` that names the file, the line or row and what is wrong with it. What was
+    passed over or mended is listed in the origin's `notes`. `progress` hears of (stage, rows so far, 0).
+    """
+    path = Path(path)
+    form = recognise(path)
+    companion = _companion(path, form)
+    sha256 = vector_cache.fingerprint([path] if companion is None else [path, companion])
+    entry = vector_cache.entry(sha256, form.name)
+    if entry is None:
+        source = Source(path, _opener(path), Notes(form.unit), companion)
+        with closing(form.reader(source)) as blocks:  # type: ignore[type-var]
+            try:
+                entry = vector_cache.convert(
+                    blocks, source.notes, sha256, form.name, lambda rows: progress(f"read {path.name}", rows, 0)
+                )
+            except UnreadableError as error:
+                named = str(error).startswith(str(path)) or str(path) in str(error)
+                raise (error if named else UnreadableError(f"{path} {error}")) from None
+    origin = Origin(str(path), Family.STATIC, weights_sha256=entry.sha256, notes=entry.notes)
+    return Space(entry.keys, entry.vectors, origin)
 
 
 def open_glove(folder: Path, origin: Origin) -> Space:
     """The packaged GloVe vectors, memory-mapped: (400,000, 50)."""
-    vectors = _load_npy(folder / "glove_6B_50d_emb.npy")
+    vectors = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r", allow_pickle=False)
     keys = pq.read_table(folder / "glove_6B_index.parquet", memory_map=True).column("index")
     return Space(Keys(keys), vectors, origin)
-
-
-def _load_npy(path: Path) -> Floats:
-    try:
-        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise UnreadableError(f"{path} is not a .npy file of numbers: {error}") from None
-    if vectors.ndim != 2 or vectors.dtype.kind != "f":
-        raise UnreadableError(f"{path} holds {vectors.dtype} of shape {vectors.shape}; (words, dim) floats are needed")
-    return vectors if vectors.dtype == np.float32 else vectors.astype(np.float32)
-
-
-def _read_npy(path: Path) -> Space:
-    vectors = _load_npy(path)
-    vocabulary = path.with_suffix(".vocab")
-    if not vocabulary.is_file():
-        raise NotFoundError(
-            f"{path} needs a vocabulary beside it: {vocabulary.name}, one word a line, in the rows' order"
-        )
-    try:
-        words = vocabulary.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise UnreadableError(f"{vocabulary} is not UTF-8: {error.reason} at byte {error.start}") from None
-    if len(words) != len(vectors):
-        raise UnreadableError(f"{vocabulary} has {len(words):,} words for the {len(vectors):,} rows of {path.name}")
-    return _static(words, vectors, path)
-
-
-def _static(words: list[str], vectors: Floats, path: Path) -> Space:
-    if not words:
-        raise UnreadableError(f"{path} holds no vectors")
-    bad = np.flatnonzero(~np.isfinite(np.asarray(vectors)).all(axis=1))
-    if len(bad):
-        raise UnreadableError(f"{path}: the vector of {words[int(bad[0])]!r} (row {int(bad[0]) + 1}) holds NaN or Inf")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Space(Keys(words), vectors, Origin(str(path), Family.STATIC, weights_sha256=digest))
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    try:
-        if path.name.lower().endswith(".gz"):
-            with gzip.open(path, "rb") as packed:
-                yield from packed
-        else:
-            with path.open("rb") as file:
-                yield from file
-    except (gzip.BadGzipFile, EOFError, OSError) as error:
-        raise UnreadableError(f"{path} can't be read to its end: {error}") from None
-
-
-def _is_header(line: bytes) -> bool:
-    parts = line.split()
-    return len(parts) == 2 and all(part.isdigit() for part in parts)
-
-
-def _read_text(path: Path) -> Space:
-    words: list[str] = []
-    blocks: list[Floats] = []
-    dim, promised, number = 0, None, 0
-    texts: list[bytes] = []
-    first = 1
-
-    def flush() -> None:
-        if not texts:
-            return
-        try:
-            numbers = np.fromstring(b" ".join(texts).decode("ascii", "replace"), dtype=np.float32, sep=" ")
-        except (ValueError, DeprecationWarning):
-            numbers = np.empty(0, np.float32)
-        if len(numbers) != len(texts) * dim:
-            raise _bad_line(path, texts, dim, first)
-        blocks.append(numbers.reshape(len(texts), dim))
-        texts.clear()
-
-    for line in _lines(path):
-        number += 1
-        line = line.rstrip(b"\r\n ")
-        if number == 1 and _is_header(line):
-            promised, dim = (int(part) for part in line.split())
-            if not 1 <= dim <= MAX_DIM:
-                raise UnreadableError(f"{path}, line 1: vectors {dim:,} wide; 1 to {MAX_DIM:,} are read")
-            continue
-        if not line:
-            raise UnreadableError(f"{path}, line {number}: an empty line; each line holds a word and its numbers")
-        if not dim:
-            dim = len(line.split(b" ")) - 1
-            if not 1 <= dim <= MAX_DIM:
-                raise UnreadableError(f"{path}, line {number}: a word and numbers were expected; got {_peek(line)}")
-        parts = line.rsplit(b" ", dim)
-        if len(parts) != dim + 1:
-            raise UnreadableError(f"{path}, line {number}: {len(parts) - 1} numbers; the lines before have {dim}")
-        try:
-            words.append(parts[0].decode("utf-8"))
-        except UnicodeDecodeError:
-            raise UnreadableError(f"{path}, line {number}: the word is not UTF-8") from None
-        first = first if texts else number
-        texts.append(b" ".join(parts[1:]))
-        if len(texts) == BLOCK_LINES:
-            flush()
-    flush()
-    if promised is not None and promised != len(words):
-        raise UnreadableError(f"{path}: the header promises {promised:,} vectors, the file holds {len(words):,}")
-    vectors = np.concatenate(blocks) if blocks else np.empty((0, 1), np.float32)
-    return _static(words, vectors, path)
-
-
-def _peek(line: bytes) -> str:
-    return repr(line[:40].decode("utf-8", "replace") + ("…" if len(line) > 40 else ""))
-
-
-def _bad_line(path: Path, texts: list[bytes], dim: int, first: int) -> UnreadableError:
-    for offset, text in enumerate(texts):
-        try:
-            if len([float(part) for part in text.split()]) == dim:
-                continue
-        except ValueError:
-            pass
-        return UnreadableError(f"{path}, line {first + offset}: {dim} numbers were expected; got {_peek(text)}")
-    return UnreadableError(f"{path}: lines {first} to {first + len(texts) - 1} don't hold {dim} numbers each")
-
-
-def _read_word2vec_binary(path: Path) -> Space:
-    data = np.memmap(path, np.uint8, "r") if path.stat().st_size else np.empty(0, np.uint8)
-    head = bytes(data[:64])
-    end = head.find(b"\n")
-    if end < 0 or not _is_header(head[:end]):
-        raise UnreadableError(f"{path} is not a word2vec binary file: its first line is not 'count width'")
-    count, dim = (int(part) for part in head[:end].split())
-    if not 1 <= dim <= MAX_DIM or count * dim * 4 > len(data):
-        raise UnreadableError(f"{path}: {count:,} vectors of width {dim:,} don't fit into its {len(data):,} bytes")
-    vectors = np.empty((count, dim), np.float32)
-    words: list[str] = []
-    at = end + 1
-    for row in range(count):
-        chunk = bytes(data[at : at + SNIFF_BYTES])
-        space = chunk.find(b" ")
-        if space < 0 or at + space + 1 + 4 * dim > len(data):
-            raise UnreadableError(f"{path} ends within vector {row + 1:,} of {count:,}")
-        words.append(chunk[:space].lstrip(b"\n").decode("utf-8", "replace"))
-        at += space + 1
-        vectors[row] = (
-            data[at : at + 4 * dim].view("<f4") if at % 4 == 0 else np.frombuffer(bytes(data[at : at + 4 * dim]), "<f4")
-        )
-        at += 4 * dim
-    return _static(words, vectors, path)
 
 
 MANIFEST = "manifest.json"

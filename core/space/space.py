@@ -1,5 +1,6 @@
 """`Space`: vectors with names, and the card that says where they come from."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
@@ -17,6 +18,8 @@ from polysema.core.errors import IncompatibleError, UnknownWordError, UserError
 Floats: TypeAlias = npt.NDArray[np.float32]
 Ints: TypeAlias = npt.NDArray[np.int64]
 
+SCANS = 4  # look-ups by scanning; from the next one on the names are sorted, which takes as long as some hundred scans
+SCAN_ROWS = 4096  # fewer names than this are always scanned
 BATCH_LOOKUP = 8  # from this many words on, one hash table of all keys beats a scan for each
 
 
@@ -34,7 +37,8 @@ class Origin:
     """The provenance card of a space.
 
     `source` is a name of the catalog, a folder, a hub id or a file; `weights_sha256` tells two revisions apart;
-    `layer` counts as transformers does (0 the embedding output, n the last block), None for a static space.
+    `layer` counts as transformers does (0 the embedding output, n the last block), None for a static space; `notes`
+    say what was passed over or mended when the vectors were read.
     """
 
     source: str
@@ -49,6 +53,7 @@ class Origin:
     engine: str = ""
     windows: str = ""
     versions: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
     def card(self) -> str:
         """The card on one line: what differs between two spaces can be read from it."""
@@ -77,6 +82,7 @@ class Origin:
         card = asdict(self)
         card["family"] = self.family.value
         card["versions"] = dict(self.versions)
+        card["notes"] = list(self.notes)
         return card
 
     @classmethod
@@ -86,6 +92,7 @@ class Origin:
         values = {name: value for name, value in card.items() if name in known}
         values["family"] = Family(values.get("family", "static"))
         values["versions"] = tuple(sorted(dict(values.get("versions", {})).items()))
+        values["notes"] = tuple(values.get("notes", ()))
         return cls(**values)
 
 
@@ -98,6 +105,7 @@ class Keys(Sequence[str]):
         if not isinstance(names, pa.Array):
             names = pa.array(list(names), pa.large_string())
         self.array = names
+        self._asked = 0
 
     def __len__(self) -> int:
         return len(self.array)
@@ -114,8 +122,20 @@ class Keys(Sequence[str]):
         return isinstance(word, str) and self.row(word) >= 0
 
     def row(self, word: str) -> int:
-        """First row of that name, -1 when there is none."""
-        return int(pc.index(self.array, pa.scalar(word, self.array.type)).as_py())
+        """First row of that name, -1 when there is none. After some scans a sorted order of the names is made and used."""
+        self._asked += 1
+        if self._asked <= SCANS or len(self) < SCAN_ROWS:
+            return int(pc.index(self.array, pa.scalar(word, self.array.type)).as_py())
+        at = bisect_left(self._order, word.encode(), key=lambda row: self.array[row].as_buffer().to_pybytes())
+        if at < len(self._order) and self[row := int(self._order[at])] == word:
+            return row
+        return -1
+
+    @cached_property
+    def _order(self) -> Ints:
+        """The rows in the order of their names' bytes, equal names in row order: (n,)."""
+        order: Ints = pc.sort_indices(self.array).to_numpy()
+        return order
 
     def rows(self, words: Sequence[str]) -> Ints:
         """First row of each name, -1 where there is none: (n,)."""
@@ -193,10 +213,14 @@ class Space:
             row = self.keys.row(word.lower())
         if row >= 0:
             return row
+        raise self.unknown(word)
+
+    def unknown(self, word: str) -> UnknownWordError:
+        """The error for a word that isn't here, with the nearest spellings."""
         suggestions = self.keys.nearest_spellings(word)
         shown = word if len(word) <= 60 else word[:57] + "…"
         hint = f"; nearest spellings: {', '.join(suggestions)}" if suggestions else ""
-        raise UnknownWordError(
+        return UnknownWordError(
             f"{shown!r} is not among the {len(self):,} words of {self.origin.source}{hint}", word, suggestions
         )
 

@@ -33,14 +33,14 @@ def plain(model: LanguageModel, text: str, span: Span) -> np.ndarray:
     return np.stack([state[0, rows].mean(dim=0).numpy() for state in states])
 
 
-def check_equal(model: LanguageModel, texts: list[str]) -> None:
+def check_equal(model: LanguageModel, texts: list[str], tolerance: float = 1e-5) -> None:
     hidden = embed(model, texts)
     assert hidden.layers == tuple(range(model.n_layers + 1))
     assert hidden.vectors.shape == (model.n_layers + 1, len(hidden.occurrences), model.dim)
     for place, occurrence in enumerate(hidden.occurrences):
         expected = plain(model, texts[occurrence.text], occurrence.span)
         scale = np.abs(expected).max(axis=1, keepdims=True).clip(1)
-        np.testing.assert_allclose(hidden.vectors[:, place] / scale, expected / scale, atol=1e-5)
+        np.testing.assert_allclose(hidden.vectors[:, place] / scale, expected / scale, atol=tolerance)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,11 @@ def test_minilm_equals_plain_transformers(minilm: LanguageModel) -> None:
 @pytest.mark.smollm
 def test_smollm_equals_plain_transformers(smollm: LanguageModel) -> None:
     assert (smollm.family, smollm.n_layers, smollm.dim, smollm.n_heads) == (Family.DECODER, 30, 576, 9)
-    check_equal(smollm, TEXTS[:3])
+    for text in TEXTS[:3]:
+        check_equal(smollm, [text])
+    # in a batch the products have other shapes, and float32 rounds otherwise: in 30 layers, one number of which is
+    # some thousand times as large as the rest (the massive activation of the first place), that adds up to 2e-5
+    check_equal(smollm, TEXTS[:3], 3e-5)
 
 
 def test_one_word_twice_has_two_vectors_and_the_columns_say_where(minilm: LanguageModel) -> None:
