@@ -1,40 +1,254 @@
-"""Analogies by vector arithmetic (3CosAdd; Mikolov et al. 2013, Levy and Goldberg 2014).
+"""Analogies: a is to a* as b is to which word?
 
-This module makes the *target vector* and names the rows to leave out; whoever holds an index looks it up.
+Every method is a few queries, and a function from their cosines with a word to the word's score: whoever holds an index
+looks up the best. With unit vectors, cos(x, y) = x.y; a, a*, b are the words of the question, x the word that is scored.
+
+    3cosadd        cos(x, a* - a + b)                                       Mikolov et al. 2013
+    3cosmul        cos'(x, a*) cos'(x, b) / (cos'(x, a) + e), cos' = (1 + cos) / 2   Levy and Goldberg 2014
+    pairdirection  cos(x - b, a* - a)                                       Levy and Goldberg 2014
+    3cosavg        cos(x, b + mean(a*_i) - mean(a_i)), of several pairs      Drozd et al. 2016
+    lrcos          P(x is of the class of the a*_i) cos(x, b)               Drozd et al. 2016
+    only-b         cos(x, b): a baseline                                    Linzen 2016
+    ignore-a       cos(x, a* + b): a baseline                               Linzen 2016
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from polysema.core.errors import UserError
-from polysema.core.space.expression import Expression
+from polysema.core.space.expression import Expression, Term
 from polysema.core.space.metric import unit
+from polysema.core.space.policy import Found, Policy, look_up
 from polysema.core.space.space import Floats, Ints, Space
+
+# Levy and Goldberg add 0.001, "to prevent division by zero". gensim adds 1e-6, the published figures 1e-10: we take
+# gensim's, since 0.001 changes scores in the third digit and the 50d Google figure by 0.14
+EPSILON = 1e-6
+SEED = 0
+
+Combine = Callable[[Floats], Floats]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scoring:
+    """How words are scored: `queries` (m, dim) of length 1, and `combine` from cosines (m, n) to scores (n,).
+
+    `ups` is set where the score is 3CosMul's with weights of 1: so many first queries multiply, the others divide.
+    """
+
+    method: str
+    queries: Floats
+    combine: Combine
+    ups: int = 0
+    epsilon: float = EPSILON
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
     """Where an expression points: `vector` (dim,), and the words it was made of.
 
-    `rows` are the rows of the input words, `words` their names in the space, `weights` what each entered with.
+    `found` are the words as they were looked up, `weights` what each entered with; `rows` are all rows of them, which
+    are left out of the answers.
     """
 
     expression: Expression
     vector: Floats
-    rows: Ints
-    words: tuple[str, ...]
+    found: tuple[Found, ...]
     weights: tuple[float, ...]
 
+    @property
+    def rows(self) -> Ints:
+        """The first row of each word that has one."""
+        return np.array([f.rows[0] for f in self.found if len(f.rows)], np.int64)
 
-def target(space: Space, expression: Expression) -> Target:
-    """The sum of the words' unit vectors, weighted: 3CosAdd's b - a + c for `b - a + c`.
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words' names in the space."""
+        return tuple(f.word for f in self.found)
+
+    @property
+    def left_out(self) -> list[int]:
+        """Every row that an input stands for."""
+        return sorted({int(row) for f in self.found for row in f.rows})
+
+
+Resolve = Callable[[Term], Found]
+
+
+def resolver(space: Space, policy: Policy | None = None) -> Resolve:
+    """Looks terms up in a space by a policy. A contextual term needs a model, so it is refused here."""
+    chosen = policy or Policy()
+
+    def resolve(term: Term) -> Found:
+        if term.context is not None:
+            raise UserError(f"{term} is an occurrence in a text: it needs a model, and a space of that model's layer")
+        return look_up(space, term.word, chosen)
+
+    return resolve
+
+
+def target(space: Space, expression: Expression, resolve: Resolve | None = None) -> Target:
+    """The sum of the words' unit vectors, weighted: 3CosAdd's a* - a + b for `a* - a + b`.
 
     Raises `UnknownWordError` for a word that the space doesn't hold, and `UserError` when the sum is zero.
     """
-    rows = np.array([space.resolve(term.word) for term in expression.terms], np.int64)
-    weights = np.array([term.weight for term in expression.terms], np.float32)
-    vector = weights @ unit(np.asarray(space.vectors[rows]))  # (terms,) @ (terms, dim) -> (dim,)
+    looked_up = [(resolve or resolver(space))(term) for term in expression.terms]
+    kept = [(f, t.weight) for f, t in zip(looked_up, expression.terms, strict=True) if f.known]
+    if not kept:
+        raise UserError(f"{expression}: none of its words is in {space.origin.source}")
+    weights = np.array([weight for _, weight in kept], np.float32)
+    vector = weights @ np.stack([f.vector for f, _ in kept])  # (terms,) @ (terms, dim) -> (dim,)
     if not np.linalg.norm(vector) > 1e-6:
         raise UserError(f"{expression} adds up to nothing: the words cancel out, so there is no direction to look in")
-    return Target(expression, vector, rows, tuple(space.keys.take(rows)), tuple(float(w) for w in weights))
+    return Target(expression, vector, tuple(looked_up), tuple(term.weight for term in expression.terms))
+
+
+# Of a sum of words
+
+
+def _cosine(method: str, vector: Floats) -> Scoring:
+    return Scoring(method, unit(vector[None]), lambda cosines: cosines[0])
+
+
+def three_cos_add(wanted: Target) -> Scoring:
+    """cos(x, the sum)."""
+    return _cosine("3cosadd", wanted.vector)
+
+
+def three_cos_mul(wanted: Target, epsilon: float = EPSILON) -> Scoring:
+    """The product of cos' of the words with a plus over that of those with a minus, each to the power of its weight."""
+    known = [(f.vector, w) for f, w in zip(wanted.found, wanted.weights, strict=True) if f.known and w != 0]
+    known.sort(key=lambda pair: -pair[1])
+    signs = [w for _, w in known]
+
+    def combine(cosines: Floats) -> Floats:
+        up, down = None, None
+        for cosine, weight in zip(cosines, signs, strict=True):
+            part = np.maximum((1 + cosine) / 2, 0)
+            if abs(weight) != 1:
+                part **= np.float32(abs(weight))
+            if weight > 0:
+                up = part if up is None else up * part
+            else:
+                down = part if down is None else down * part
+        up = np.ones_like(cosines[0]) if up is None else up
+        return up if down is None else up / (down + np.float32(epsilon))
+
+    ups = sum(w == 1 for w in signs) if all(abs(w) == 1 for w in signs) else 0
+    return Scoring("3cosmul", np.ascontiguousarray(np.stack([v for v, _ in known])), combine, ups, epsilon)
+
+
+def triple(wanted: Target) -> tuple[Floats, Floats, Floats]:
+    """The unit vectors of a, a*, b in `a* - a + b`; raises `UserError` for a sum of another form."""
+    plus = [f.vector for f, w in zip(wanted.found, wanted.weights, strict=True) if f.known and w == 1]
+    minus = [f.vector for f, w in zip(wanted.found, wanted.weights, strict=True) if f.known and w == -1]
+    if (len(plus), len(minus), len(wanted.found)) != (2, 1, 3):
+        raise UserError(
+            f"this method asks a question of three words, such as queen - king + man; got {wanted.expression}"
+        )
+    return minus[0], plus[0], plus[1]
+
+
+def pair_direction(wanted: Target) -> Scoring:
+    """cos(x - b, a* - a); 0 for x = b, which has no direction from b."""
+    a, a_star, b = triple(wanted)
+    d = a_star - a
+    length = float(np.linalg.norm(d))
+    if not length > 1e-6:
+        raise UserError(f"{wanted.expression}: the first two words are the same point, so they have no direction")
+    d = d / length
+    at_b = float(b @ d)
+
+    def combine(cosines: Floats) -> Floats:
+        apart = 2 - 2 * cosines[1]  # |x - b|^2 of unit vectors
+        away = np.sqrt(np.maximum(apart, 0))
+        return np.divide(cosines[0] - at_b, away, out=np.zeros_like(away), where=apart > 1e-6)
+
+    return Scoring("pairdirection", np.stack([d, b]).astype(np.float32), combine)
+
+
+def only_b(wanted: Target) -> Scoring:
+    """cos(x, b): what the neighbours of b alone give."""
+    return _cosine("only-b", triple(wanted)[2])
+
+
+def ignore_a(wanted: Target) -> Scoring:
+    """cos(x, a* + b): what is found without a."""
+    _, a_star, b = triple(wanted)
+    return _cosine("ignore-a", a_star + b)
+
+
+# Of several example pairs
+
+
+def three_cos_avg(a: Floats, a_star: Floats, b: Floats) -> Scoring:
+    """cos(x, b + mean(a*_i) - mean(a_i)), with `a` and `a_star` (pairs, dim) and `b` (dim,) of length 1."""
+    vector = b + a_star.mean(axis=0) - a.mean(axis=0)
+    if not np.linalg.norm(vector) > 1e-6:
+        raise UserError("the pairs' mean offset takes the word to nothing: there is no direction to look in")
+    return _cosine("3cosavg", vector)
+
+
+def lr_cos(a: Floats, a_star: Floats, b: Floats, others: Floats) -> Scoring:
+    """P(x is of the target class) cos(x, b).
+
+    The class is learnt by a logistic regression: the a*_i are in it; the a_i and `others` (random words of the space) are
+    not, and both sides weigh the same (Drozd et al. 2016).
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    from polysema.core.imports import IMPORTING
+
+    samples = np.concatenate([a_star, a, others])
+    labels = np.arange(len(samples)) < len(a_star)
+    with IMPORTING:
+        learner = LogisticRegression(class_weight="balanced", C=10.0, max_iter=1000)
+    learner.fit(samples, labels)
+    weights, constant = learner.coef_[0].astype(np.float32), float(learner.intercept_[0])
+    length = float(np.linalg.norm(weights)) or 1.0
+
+    def combine(cosines: Floats) -> Floats:
+        return cosines[1] / (1 + np.exp(-(length * cosines[0] + constant)))
+
+    return Scoring("lrcos", np.stack([weights / length, b]).astype(np.float32), combine)
+
+
+def random_rows(space: Space, many: int, besides: Sequence[int], seed: int = SEED) -> Ints:
+    """Rows drawn with a fixed seed, none of them in `besides`."""
+    chosen = np.random.default_rng(seed).permutation(len(space))[: many + len(besides)]
+    return np.sort(chosen[~np.isin(chosen, besides)][:many]).astype(np.int64)
+
+
+OF_A_SUM: dict[str, Callable[[Target], Scoring]] = {
+    "3cosadd": three_cos_add,
+    "3cosmul": three_cos_mul,
+    "pairdirection": pair_direction,
+    "only-b": only_b,
+    "ignore-a": ignore_a,
+}
+OF_PAIRS = ("3cosavg", "lrcos")
+METHODS = (*OF_A_SUM, *OF_PAIRS)
+
+
+def check_method(name: str) -> str:
+    """The method's name in lower case; raises `UserError` naming those that exist."""
+    if name.lower() not in METHODS:
+        raise UserError(f"method {name!r} does not exist; choose one of {', '.join(METHODS)}")
+    return name.lower()
+
+
+def scoring_of_pairs(
+    space: Space, method: str, pairs: Sequence[tuple[Found, Found]], b: Found
+) -> Scoring:
+    """3CosAvg or LRCos from example pairs (a_i, a*_i), for the word b. Raises `UserError` without any pair."""
+    if not pairs:
+        raise UserError(f"{method} needs example pairs, such as man:woman; got none")
+    a = np.stack([first.vector for first, _ in pairs])
+    a_star = np.stack([second.vector for _, second in pairs])
+    if method == "3cosavg":
+        return three_cos_avg(a, a_star, b.vector)
+    taken = [int(row) for pair in (*pairs, (b, b)) for found in pair for row in found.rows]
+    rows = random_rows(space, max(len(pairs), 50), taken)
+    return lr_cos(a, a_star, b.vector, unit(np.asarray(space.vectors[rows])))

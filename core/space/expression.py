@@ -1,8 +1,11 @@
 """Sums of words: `queen - king + man`, `0.5*blue + swan`, `(paris - france) + "new york"`.
 
     sum    = [sign] factor { sign factor }
-    factor = [number "*"] ( word | "quoted phrase" | "(" sum ")" )
+    factor = [number "*"] ( word | "quoted phrase" | occurrence | "(" sum ")" )
     sign   = "+" | "-"
+    occurrence = ( word | "quoted phrase" ) in "quoted text" [ "@" layer ] [ "#" number ]
+
+An occurrence is a word in a text: `bank in "They sat on the river bank" @6` is its vector at layer 6, `#2` the second one.
 
 A sign stands between spaces, so that `e-mail` and `c++` are words; a double-quoted phrase may hold anything (a double
 quote in it is written \\").
@@ -23,20 +26,40 @@ _TOKEN = re.compile(
       | (?P<sign>[+\-−–])(?=[\s("]|$|[^\s+\-])
       | (?P<open>\()
       | (?P<close>\))
+      | (?P<within>in)(?=\s*")
+      | @(?P<layer>-?\d+)(?=[\s)#@]|$)
+      | \#(?P<nth>\d+)(?=[\s)#@]|$)
       | "(?P<quoted>(?:[^"\\]|\\.)*)"
       | (?P<word>[^\s()"]+)
     )""",
     re.VERBOSE,
 )
-_PLAIN = re.compile(r"[^\s()\"+\-−–*][^\s()\"]*")
+_PLAIN = re.compile(r"[^\s()\"+\-−–*@#][^\s()\"]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where an occurrence stands: the text, the layer (None: that of the space), and which of the word's occurrences."""
+
+    text: str
+    layer: int | None = None
+    nth: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word and the weight it enters with."""
+    """A word and the weight it enters with; with a `context` it is that occurrence of the word, not the word."""
 
     weight: float
     word: str
+    context: Context | None = None
+
+    def __str__(self) -> str:
+        if self.context is None:
+            return _written(self.word)
+        layer = "" if self.context.layer is None else f" @{self.context.layer}"
+        nth = "" if self.context.nth == 1 else f" #{self.context.nth}"
+        return f"{_written(self.word)} in {_quoted(self.context.text)}{layer}{nth}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +75,7 @@ class Expression:
             size = abs(term.weight)
             factor = "" if size == 1 else f"{_decimal(size)}*"
             lead = "" if place == 0 and sign == "+" else f"{sign} "
-            parts.append(f"{lead}{factor}{_written(term.word)}")
+            parts.append(f"{lead}{factor}{term}")
         return " ".join(parts)
 
     @property
@@ -73,9 +96,13 @@ def _places(text: str) -> int:
 
 
 def _written(word: str) -> str:
-    if _PLAIN.fullmatch(word) and not re.match(r"[\d.]+\*", word):
+    if _PLAIN.fullmatch(word) and not re.match(r"[\d.]+\*", word) and word != "in":
         return word
-    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return _quoted(word)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 class _Parser:
@@ -91,9 +118,12 @@ class _Parser:
             kind = str(match.lastgroup)
             value = match.group(kind)
             if kind == "quoted":
-                kind, value = "word", re.sub(r"\\(.)", r"\1", value)
+                value = re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
+                kind = "text" if self.tokens and self.tokens[-1][0] == "within" else "word"
                 if not value.strip():
                     raise UserError(f"the quotes at character {match.start() + 1} hold no word: {_shown(text)}")
+            elif kind == "within" and (not self.tokens or self.tokens[-1][0] != "word"):
+                kind = "word"  # the word itself, as in `in + "new york"`: nothing stands before it
             self.tokens.append((kind, value, _skip(text, at) + 1))
             at = match.end()
         self.at = 0
@@ -113,6 +143,8 @@ class _Parser:
         self.factor(sign * weight, depth)
         while self.kind() == "sign":
             self.factor(self.sign() * weight, depth)
+        if self.kind() in {"layer", "nth"}:
+            raise self.fail('a layer (@6) or number (#2) belongs to an occurrence, bank in "the river bank" @6 #2; one stands')
         if self.kind() not in {"end", "close"}:
             raise self.fail(
                 'a sign (+ or -) is missing between two words (a phrase is written in double quotes: "new york")'
@@ -136,10 +168,29 @@ class _Parser:
         elif self.kind() == "word":
             if len(self.terms) == MAX_TERMS:
                 raise UserError(f"an expression has at most {MAX_TERMS} words; this one has more")
-            self.terms.append(Term(weight, self.tokens[self.at][1]))
+            word = self.tokens[self.at][1]
             self.at += 1
+            self.terms.append(Term(weight, word, self.context()))
         else:
             raise self.fail("a word is missing")
+
+
+    def context(self) -> Context | None:
+        """The text after `in`, with its layer and number in either order."""
+        if self.kind() != "within":
+            return None
+        text = self.tokens[self.at + 1][1]
+        self.at += 2
+        given: dict[str, int] = {}
+        while self.kind() in ("layer", "nth"):
+            kind, value, _ = self.tokens[self.at]
+            if kind in given:
+                raise self.fail(f"a second {'layer (@)' if kind == 'layer' else 'number (#)'} of one occurrence stands")
+            if len(value) > 6 or (kind == "nth" and int(value) < 1):
+                raise self.fail("a layer (@6) or the number of an occurrence (#2) is out of range")
+            given[kind] = int(value)
+            self.at += 1
+        return Context(text, given.get("layer"), given.get("nth", 1))
 
 
 def _skip(text: str, at: int) -> int:
