@@ -2,48 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
 
 import click
 
+from polysema.app.printing import Row, format_option, model_option, pooling_option, progress_bar, show
 from polysema.core.errors import UserError
-
-if TYPE_CHECKING:
-    from polysema.app.schemas import Neighbour
-
-SPACE = "glove-6b-50d"
-MODEL = "minilm-l6"
-Row = dict[str, Any]
-
-format_option = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-    help="How to print the answer.",
-)
-space_option = click.option(
-    "--space",
-    "-s",
-    default=SPACE,
-    show_default=True,
-    help="A static space: a name of the catalog, a model's own table, or a file of vectors.",
-)
-model_option = click.option(
-    "--model", "-m", default=MODEL, show_default=True, help="A model: a name of the catalog, a folder, or a hub id."
-)
-k_option = click.option("-k", "k", type=int, default=10, show_default=True, help="How many to print.")
-pooling_option = click.option(
-    "--pooling", default="mean", show_default=True, help="How sub-words become a word: first, last, mean or max."
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -76,84 +40,6 @@ def _fail(message: str, status: int) -> None:
     sys.exit(status)
 
 
-# What the commands share
-
-
-def _print(form: str, rows: Sequence[Row], whole: Any = None, notes: Sequence[str] = ()) -> None:
-    """Rows as a table or CSV; JSON prints `whole` where there is more to say than the rows."""
-    if form == "json":
-        click.echo(json.dumps(_plain(whole if whole is not None else rows), ensure_ascii=False, indent=1))
-        return
-    names = list(rows[0]) if rows else []
-    if form == "csv":
-        out = io.StringIO()
-        writer = csv.DictWriter(out, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        click.echo(out.getvalue(), nl=False)
-        return
-    cells = [[_cell(row[name]) for name in names] for row in rows]
-    widths = [max(len(line[i]) for line in [names, *cells]) for i in range(len(names))]
-    right = [rows and isinstance(rows[0][name], (int, float)) for name in names]
-    for line in [names, *cells]:
-        click.echo(
-            "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)).rstrip()
-        )
-    for note in notes:
-        click.echo(note)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return "-" if math.isnan(value) else f"{value:.3f}"
-    return str(value)
-
-
-def _plain(value: Any) -> Any:
-    """NaN is no JSON: it becomes null."""
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
-def _neighbour_rows(neighbours: Sequence[Neighbour]) -> list[Row]:
-    return [{"rank": n.rank, "word": n.key, "cosine": round(n.score, 6)} for n in neighbours]
-
-
-@contextmanager
-def _progress(hidden: bool = False) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on standard error, one for each stage; nothing where that is no terminal."""
-    from tqdm import tqdm
-
-    bar: Any = None
-    stage = ""
-
-    def show(name: str, done: int, total: int) -> None:
-        nonlocal bar, stage
-        if name != stage:
-            if bar is not None:
-                bar.close()
-            large = total > 1 << 20
-            bar = tqdm(
-                desc=name,
-                total=total,
-                unit="B" if large else "",
-                unit_scale=large,
-                unit_divisor=1024,
-                disable=True if hidden else None,
-            )
-            stage = name
-        bar.update(done - bar.n)
-
-    try:
-        yield show
-    finally:
-        if bar is not None:
-            bar.close()
-
-
 # Models
 
 
@@ -181,7 +67,7 @@ def models(context: click.Context, form: str) -> None:
                 "what": row.summary,
             }
         )
-    _print(form, rows, notes=["", "A folder, a hub id (owner/name) and a file of vectors work wherever a name does."])
+    show(form, rows, notes=["", "A folder, a hub id (owner/name) and a file of vectors work wherever a name does."])
 
 
 @models.command()
@@ -192,48 +78,9 @@ def pull(name: str) -> None:
     from polysema.core.model.pull import pull as bring
 
     row = entry(name)
-    with _progress() as progress:
+    with progress_bar() as progress:
         folder = bring(row, progress)
     click.echo(f"{name} is in {folder}")
-
-
-# Static spaces
-
-
-@cli.command()
-@click.argument("word")
-@space_option
-@k_option
-@format_option
-def neighbors(word: str, space: str, k: int, form: str) -> None:
-    """Print the words nearest to WORD by cosine."""
-    from polysema.app.explorer import Explorer
-
-    answer = Explorer().neighbors(word, space, k)
-    rows = _neighbour_rows(answer.neighbours)
-    whole = {"word": answer.word, "neighbors": rows, "origin": answer.origin.to_json()}
-    notes = [f"({answer.asked} was looked up as {answer.word})"] if answer.word != answer.asked else []
-    _print(form, rows, whole, notes)
-
-
-@cli.command()
-@click.argument("expression")
-@space_option
-@k_option
-@format_option
-def analogy(expression: str, space: str, k: int, form: str) -> None:
-    """Print the words nearest to a sum of words, such as "queen - king + man" (3CosAdd).
-
-    The words of the sum are left out; the last lines say where they would have stood.
-    """
-    from polysema.app.explorer import Explorer
-
-    answer = Explorer().analogy(expression, space, k)
-    rows = _neighbour_rows(answer.neighbours)
-    inputs = [{"word": i.word, "weight": i.weight, "rank": i.rank, "cosine": round(i.score, 6)} for i in answer.inputs]
-    whole = {"expression": answer.expression, "neighbors": rows, "left_out": inputs, "origin": answer.origin.to_json()}
-    stood = ", ".join(f"{i.word} #{i.rank:,} ({i.score:.3f})" for i in answer.inputs)
-    _print(form, rows, whole, [f"left out, and where they would have stood: {stood}"])
 
 
 # A word in texts
@@ -264,7 +111,7 @@ def compare(word: str, texts: tuple[str, ...], model: str, layers: str | None, p
     """
     from polysema.app.explorer import Explorer
 
-    with _progress() as progress:
+    with progress_bar() as progress:
         answer = Explorer().compare(word, texts, model, _layers(layers), pooling, progress)
     pairs = [(i, j) for i in range(len(texts)) for j in range(i + 1, len(texts))]
     rows: list[Row] = []
@@ -287,7 +134,7 @@ def compare(word: str, texts: tuple[str, ...], model: str, layers: str | None, p
         "split": answer.split,
         "origin": answer.origin.to_json(),
     }
-    _print(form, rows, whole, notes)
+    show(form, rows, whole, notes)
 
 
 # Batch export
@@ -315,7 +162,7 @@ def export(textfile: str, outfolder: str, model: str, layers: str, pooling: str,
     corpus = open_corpus(textfile)
     loaded = load_model(model, device)
     chosen = _layers(layers)
-    with _progress() as progress:
+    with progress_bar() as progress:
         manifest = run(
             corpus, Source(Path(textfile).name, corpus.sha256, corpus.lines), outfolder, loaded,
             range(loaded.n_layers + 1) if chosen is None else chosen, pooling,
@@ -350,7 +197,7 @@ def senses(names: tuple[str, ...], form: str) -> None:
     from polysema.app.explorer import Explorer
     from polysema.core.model.catalog import models_here
 
-    with _progress() as progress:
+    with progress_bar() as progress:
         report = Explorer().senses(names or models_here(), progress)
     rows = [
         {
@@ -369,7 +216,7 @@ def senses(names: tuple[str, ...], form: str) -> None:
         "senses": report.senses,
         "rows": rows,
     }
-    _print(form, rows, whole, ["", note])
+    show(form, rows, whole, ["", note])
 
 
 # The dashboard
@@ -409,3 +256,8 @@ def serve(port: int, address: str) -> None:
     check_port(port, address)
     click.echo(f"Polysema answers on http://{address}:{port}/v1/ (stop with Ctrl+C)")
     uvicorn.run(create_app(Explorer()), host=address, port=port, log_level="warning", limit_concurrency=64)
+
+
+from polysema.app import static_commands  # noqa: E402  (it adds its commands to the group above)
+
+static_commands.add_to(cli, measure)

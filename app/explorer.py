@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import re
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,15 +17,23 @@ import pyarrow as pa
 from polysema.app.export import Source, export
 from polysema.app.schemas import (
     AnalogyAnswer,
+    AxisAnswer,
+    CloserAnswer,
     Comparison,
+    Evidence,
     InputRank,
     LayerComparison,
+    MethodAnswer,
     Neighbour,
     NeighbourAnswer,
     OccurrenceAnswer,
     OccurrenceHit,
+    OddAnswer,
     SenseReport,
     SenseRow,
+    SimilarityAnswer,
+    TravelAnswer,
+    TravelStep,
     WordMap,
 )
 from polysema.core.errors import UserError
@@ -34,23 +45,52 @@ from polysema.core.model.contextual import embed, word_vectors
 from polysema.core.model.load import LanguageModel, load_model
 from polysema.core.model.static import input_table, static_vector
 from polysema.core.model.tokens import Occurrence, Span, find_word
-from polysema.core.space.analogy import target
-from polysema.core.space.expression import parse
+from polysema.core.space.analogy import (
+    EPSILON,
+    OF_A_SUM,
+    OF_PAIRS,
+    Resolve,
+    Scoring,
+    Target,
+    check_method,
+    scoring_of_pairs,
+    target,
+    three_cos_mul,
+)  # fmt: skip
+from polysema.core.space.expression import Term, parse
 from polysema.core.space.formats import open_glove, read_export, read_vectors
+from polysema.core.space.hits import Hits
 from polysema.core.space.metric import Metric, cosine, unit
+from polysema.core.space.policy import Found, Policy, look_up
 from polysema.core.space.projection import MapOptions, layered_maps
-from polysema.core.space.space import Floats, Origin, Space
+from polysema.core.space.relations import axis_ends, mean_vector, odd_one_out
+from polysema.core.space.space import Floats, Ints, Origin, Space
+from polysema.core.space.transform import Transform, fit, named_direction, project, view, without
 from polysema.indexes.exact import ExactIndex
 
 DEFAULT_SPACE = "glove-6b-50d"
 DEFAULT_MODEL = "minilm-l6"
 MAX_TEXTS = 64
+MAX_STEPS = 1000
+_OCCURRENCE = re.compile(r'\sin\s*"')
 MAX_TEXT = 20_000
 BASELINE_TEXTS = 200
 MAP_LAYERS = 13  # a model with more layers keeps this many of the corpus, evenly spaced
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 _Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How an analogy is asked: its example `pairs` (3CosAvg, LRCos), the look-up `policy`, whether the `evidence` is
+    gathered (it costs a second pass), and 3CosMul's `epsilon`.
+    """
+
+    pairs: tuple[tuple[str, str], ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    evidence: bool = True
+    epsilon: float = EPSILON
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -96,6 +136,7 @@ class Explorer:
         self._indexes = Kept(4)
         self._maps = Kept(64)
         self._small = Kept(256)
+        self._transforms: weakref.WeakKeyDictionary[Space, Transform] = weakref.WeakKeyDictionary()
 
     # What there is
 
@@ -103,43 +144,272 @@ class Explorer:
         """The model of that name; see `load_model`."""
         return self._models.get(name, lambda: load_model(name, self._device))
 
-    def space(self, name: str = DEFAULT_SPACE) -> Space:
-        """The static space of that name: a file of vectors, the catalog's GloVe, or a model's input embeddings."""
-        return self._spaces.get(("static", name), lambda: _static_space(name))
+    def space(self, name: str = DEFAULT_SPACE, progress: Progress = _silent) -> Space:
+        """The space of that name: a file of vectors, the catalog's GloVe, a model's input embeddings, or, as
+        `minilm-l6@6`, the occurrences of every word of the corpus of senses at a layer of a model.
+        """
+        contextual = re.fullmatch(r"(.+)@(-?\d{1,4})", name)
+        if contextual and not Path(name).exists():
+            return self.corpus(contextual[1], int(contextual[2]), progress)
+        return self._spaces.get(("static", name, _stamp(name)), lambda: _static_space(name, progress))
 
-    def index(self, name: str = DEFAULT_SPACE) -> ExactIndex:
-        """The exact cosine index of a static space."""
-        return self._indexes.get(("static", name), lambda: ExactIndex(self.space(name).vectors, Metric.COSINE))
+    def view(self, space: "str | Space" = DEFAULT_SPACE, transform: str = "raw", removed: Sequence[str] = ()) -> Space:
+        """A space centred, without its top components or whitened (`transform`), and without directions (`removed`,
+        each written `poor -> rich`). The Origin of what is returned says so; the methods here take it as a space.
+        """
+        held = self._held(space)
+        if transform.partition(":")[0] == "raw" and not removed:
+            return held
+
+        def make() -> tuple[Space, Space]:
+            shown, done = held, self._transforms.get(held)
+            if transform.partition(":")[0] != "raw":
+                change = fit(held, transform)
+                shown, done = view(held, change), change if done is None else done.then(change)
+                self._transforms[shown] = done
+            if removed:
+                axes = np.stack([self.direction(axis, shown) for axis in removed])
+                change = without(axes, f"without {' and '.join(' '.join(axis.split()) for axis in removed)}")
+                shown, done = view(shown, change), change if done is None else done.then(change)
+                self._transforms[shown] = done
+            return held, shown
+
+        return self._spaces.get(("view", id(held), transform, tuple(removed)), make)[1]
+
+    def _held(self, space: "str | Space") -> Space:
+        return space if isinstance(space, Space) else self.space(space)
+
+    def index(self, space: "str | Space" = DEFAULT_SPACE) -> ExactIndex:
+        """The exact cosine index of a space."""
+        held = self._held(space)
+        # the space is kept beside its index, so that its id is not given to another meanwhile
+        return self._indexes.get(("of", id(held)), lambda: (held, ExactIndex(held.vectors, Metric.COSINE)))[1]
+
+    def look_up(self, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None) -> Resolve:
+        """What a term of an expression stands for in a space: a word, or an occurrence at the space's layer.
+
+        Raises `IncompatibleError` with both cards for an occurrence that doesn't belong to the space.
+        """
+        held, chosen = self._held(space), policy or Policy()
+
+        def resolve(term: Term) -> Found:
+            return look_up(held, term.word, chosen) if term.context is None else self._occurrence(held, term)
+
+        return resolve
+
+    def _occurrence(self, space: Space, term: Term) -> Found:
+        context = term.context
+        assert context is not None
+        _check_texts([context.text], least=1)
+        known = space.origin.layer is not None or not locate(space.origin.source).is_vectors
+        model = self.model(space.origin.source if known else DEFAULT_MODEL)
+        layer = context.layer if context.layer is not None else space.origin.layer
+        (layer,) = model.check_layers([-1 if layer is None else layer])
+        model.origin(layer, "mean").require_same(replace(space.origin, transform="raw"))
+        span = find_word(context.text, term.word, context.nth)
+        place = Occurrence(0, context.text[span.start : span.end], span)
+        hidden = embed(model, [context.text], [layer], occurrences=[place])
+        if hidden.unseen:
+            raise UserError(f"the tokenizer of {model.name} makes no token of {term.word!r}, so it has no vector")
+        vectors = hidden.vectors[0]
+        if (done := self._transforms.get(space)) is not None:
+            vectors = done.apply(vectors)
+        return Found(str(term), place.word, np.empty(0, np.int64), unit(vectors)[0], f"its occurrence at layer {layer}")
 
     # Static questions
 
-    def neighbors(self, word: str, space: str = DEFAULT_SPACE, k: int = 10) -> NeighbourAnswer:
-        """The k words nearest to a word by cosine, the word itself left out."""
-        held = self.space(space)
-        row = held.resolve(word)
-        _check_k(k, len(held) - 1, space)
-        found = self._nearest(space, np.asarray(held.vectors[row]), k, [row])
-        return NeighbourAnswer(word, held.keys[row], found, held.origin)
+    def neighbors(
+        self, word: str, space: "str | Space" = DEFAULT_SPACE, k: int = 10, policy: Policy | None = None
+    ) -> NeighbourAnswer:
+        """The k words nearest to a word by cosine, the word itself left out.
 
-    def analogy(self, expression: str, space: str = DEFAULT_SPACE, k: int = 10) -> AnalogyAnswer:
-        """The k words nearest to a sum of words, `queen - king + man`, the words of the sum left out."""
-        held = self.space(space)
-        wanted = target(held, parse(expression))
-        left_out = sorted({int(row) for row in wanted.rows})
-        _check_k(k, len(held) - len(left_out), space)
-        found = self._nearest(space, wanted.vector, k, left_out)
-        ranks, scores = self.index(space).ranks(wanted.vector, wanted.rows)
+        `word` may be an occurrence, `bank in "They sat on the river bank"`, where the space is of that model and layer.
+        """
+        held, chosen = self._held(space), policy or Policy()
+        term = parse(word).terms[0] if _OCCURRENCE.search(word) else Term(1.0, word)
+        found = self.look_up(held, chosen)(term)
+        if not found.known:
+            raise held.unknown(word)
+        _check_k(k, len(held) - len(found.rows), held.origin.source)
+        scoring = Scoring("neighbours", found.vector[None], lambda cosines: cosines[0])
+        hits = self.index(held).search_scored(scoring, k, found.rows)
+        return NeighbourAnswer(word, found.word, self._named(held, hits), held.origin, found.how, chosen.describe())
+
+    def analogy(
+        self, expression: str, space: "str | Space" = DEFAULT_SPACE, k: int = 10, method: str = "3cosadd",
+        asking: Asking | None = None,
+    ) -> AnalogyAnswer:  # fmt: skip
+        """The k best words for a sum of words, `queen - king + man`, or, for 3CosAvg and LRCos, for a word and example
+        pairs. The words of the question are left out; the evidence says where they would have stood, what the best
+        would have been with them, and what other methods and the baselines answer.
+        """
+        held, asking, method = self._held(space), asking or Asking(), check_method(method)
+        resolve = self.look_up(held, asking.policy)
+        wanted = target(held, parse(expression), resolve)
+        pairs = [(resolve(Term(1.0, a)), resolve(Term(1.0, b))) for a, b in asking.pairs]
+        known = [pair for pair in pairs if pair[0].known and pair[1].known]
+        scoring = self._scoring(held, wanted, method, known, asking)
+        out = wanted.left_out + [int(row) for pair in known for found in pair for row in found.rows]
+        left_out = np.unique(np.array(out, np.int64))
+        _check_k(k, len(held) - len(left_out), held.origin.source)
+        index = self.index(held)
+        scores = index.scores(scoring)
+        best = self._named(held, index.best(scores, k, left_out, scoring))
+        own = scoring.combine(scoring.queries @ np.stack([f.vector for f in wanted.found]).T)
         inputs = tuple(
-            InputRank(word, weight, int(rank), float(score))
-            for word, weight, rank, score in zip(wanted.words, wanted.weights, ranks, scores, strict=True)
+            InputRank(found.word, weight, _rank(scores, found), float(score), found.how)
+            for found, weight, score in zip(wanted.found, wanted.weights, own, strict=True)
         )
-        return AnalogyAnswer(str(wanted.expression), found, inputs, wanted.vector, wanted.rows, held.origin)
+        evidence = self._evidence(held, wanted, scoring, scores, left_out, asking) if asking.evidence else None
+        return AnalogyAnswer(
+            str(wanted.expression), best, inputs, wanted.vector, np.stack([f.vector for f in wanted.found]),
+            held.origin, method, asking.policy.describe(), evidence,
+            tuple(f"{a.word}:{b.word}" for a, b in known), tuple(a.asked + ":" + b.asked for a, b in pairs if (a, b) not in known),
+        )  # fmt: skip
 
-    def _nearest(self, space: str, vector: Floats, k: int, left_out: Sequence[int]) -> tuple[Neighbour, ...]:
-        hits = self.index(space).search(vector[None], k, left_out)
-        keys = self.space(space).keys.take(hits.rows[0])
-        found = zip(keys, hits.scores[0], hits.rows[0], strict=True)
-        return tuple(Neighbour(rank, key, float(score), int(row)) for rank, (key, score, row) in enumerate(found, 1))
+    def _scoring(
+        self, space: Space, wanted: Target, method: str, pairs: Sequence[tuple[Found, Found]], asking: Asking
+    ) -> Scoring:
+        if method in OF_PAIRS:
+            if len(wanted.found) != 1:
+                raise UserError(f"{method} asks about one word, and example pairs say how; got {wanted.expression}")
+            return scoring_of_pairs(space, method, pairs, wanted.found[0])
+        if asking.pairs:
+            raise UserError(f"{method} takes no example pairs; {' and '.join(OF_PAIRS)} do")
+        if method == "3cosmul":
+            return three_cos_mul(wanted, asking.epsilon)
+        return OF_A_SUM[method](wanted)
+
+    def _evidence(
+        self, space: Space, wanted: Target, scoring: Scoring, scores: Floats, left_out: Ints, asking: Asking
+    ) -> Evidence:
+        index = self.index(space)
+        few = min(3, len(space) - len(left_out))
+        nothing = np.empty(0, np.int64)
+        kept = self._named(space, index.best(scores, few, nothing, scoring)) if few else ()
+        beside = []
+        for name in ("3cosadd", "3cosmul", "pairdirection", "only-b", "ignore-a") if few else ():
+            if name == scoring.method:
+                continue
+            try:
+                other = self._scoring(space, wanted, name, (), replace(asking, pairs=()))
+            except UserError:  # the sum is not of the form a* - a + b
+                continue
+            beside.append(MethodAnswer(name, self._named(space, index.best(index.scores(other), few, left_out, other))))
+        return Evidence(kept, tuple(beside))
+
+    def _named(self, space: Space, hits: Hits) -> tuple[Neighbour, ...]:
+        rows = hits.rows[0]
+        texts = [""] * len(rows)
+        if space.columns is not None and "text" in space.columns.column_names:
+            texts = space.columns.column("text").take(pa.array(rows)).to_pylist()
+        found = zip(space.keys.take(rows), hits.scores[0], rows, texts, strict=True)
+        return tuple(
+            Neighbour(rank, key, float(score), int(row), text) for rank, (key, score, row, text) in enumerate(found, 1)
+        )
+
+    def _nearest(self, space: "str | Space", vector: Floats, k: int, left_out: Sequence[int]) -> tuple[Neighbour, ...]:
+        held = self._held(space)
+        return self._named(held, self.index(held).search(vector[None], k, left_out))
+
+    # Relations of words
+
+    def _found(self, words: Sequence[str], space: Space, policy: Policy | None) -> list[Found]:
+        resolve = self.look_up(space, policy)
+        found = [resolve(parse(w).terms[0] if _OCCURRENCE.search(w) else Term(1.0, w)) for w in words]
+        return [f for f in found if f.known]
+
+    def similarity(
+        self, first: Sequence[str], second: Sequence[str], space: "str | Space" = DEFAULT_SPACE,
+        policy: Policy | None = None,
+    ) -> SimilarityAnswer:  # fmt: skip
+        """Cosine of two words, or of the mean vectors of two lists of words (gensim's n_similarity).
+
+        For two single words of the space, `rank` is where the second stands among the first's neighbours.
+        """
+        held = self._held(space)
+        a, b = self._found(first, held, policy), self._found(second, held, policy)
+        if not a or not b:
+            raise UserError(f"each side needs a word of {held.origin.source}; got {', '.join((*first, *second))!r}")
+        value = cosine(mean_vector(held, a), mean_vector(held, b))
+        rank = None
+        if len(a) == len(b) == 1 and len(a[0].rows) == len(b[0].rows) == 1:
+            rank = len(self.closer_than(first[0], second[0], held, policy).words) + 1
+        return SimilarityAnswer(tuple(f.word for f in a), tuple(f.word for f in b), value, rank, held.origin)
+
+    def closer_than(
+        self, word: str, other: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None
+    ) -> CloserAnswer:
+        """Every word that is nearer to `word` than `other` is, nearest first."""
+        held = self._held(space)
+        found = self._found([word, other], held, policy)
+        if len(found) < 2 or not len(found[1].rows):
+            raise held.unknown(other)
+        scores = self.index(held).cosines(found[0].vector[None])[0]
+        limit = float(scores[found[1].rows[0]])
+        near = np.flatnonzero(scores > limit)
+        near = near[~np.isin(near, np.concatenate([found[0].rows, found[1].rows]))]
+        near = near[np.lexsort((near, -scores[near]))]
+        words = tuple(zip(held.keys.take(near), (float(s) for s in scores[near]), strict=True))
+        return CloserAnswer(found[0].word, found[1].word, limit, words, held.origin)
+
+    def odd_one_out(
+        self, words: Sequence[str], space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None
+    ) -> OddAnswer:
+        """The word that fits the others least: its cosine with the mean of all is the lowest (gensim's doesnt_match)."""
+        held = self._held(space)
+        found = self._found(words, held, policy)
+        if len(found) < 2:
+            raise UserError(f"give at least two words of {held.origin.source}; got {', '.join(words)!r}")
+        order, scores = odd_one_out(np.stack([f.vector for f in found]))
+        return OddAnswer(tuple((found[place].word, float(scores[place])) for place in order), held.origin)
+
+    def direction(self, axis: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None) -> Floats:
+        """The unit vector (dim,) of an axis `poor -> rich`: from one word (or sum of words) to another."""
+        held = self._held(space)
+        start, end = axis_ends(axis)
+        resolve = self.look_up(held, policy)
+        a, b = (unit(target(held, parse(text), resolve).vector[None])[0] for text in (start, end))
+        return named_direction(b - a, start, end)
+
+    def project(
+        self, words: Sequence[str], axes: Sequence[str], space: "str | Space" = DEFAULT_SPACE,
+        policy: Policy | None = None,
+    ) -> AxisAnswer:  # fmt: skip
+        """The place of words on named axes, each `poor -> rich`: the cosine of each word with each axis."""
+        held = self._held(space)
+        if not axes:
+            raise UserError('give at least one axis, such as "poor -> rich"')
+        found = self._found(words, held, policy)
+        if not found:
+            raise UserError(f"none of these words is in {held.origin.source}: {', '.join(words)}")
+        places = project(np.stack([f.vector for f in found]), [self.direction(axis, held, policy) for axis in axes])
+        rows = tuple((f.word, tuple(map(float, row))) for f, row in zip(found, places, strict=True))
+        return AxisAnswer(tuple(axes), rows, held.origin)
+
+    def travel(
+        self, word: str, axis: str, space: "str | Space" = DEFAULT_SPACE, steps: int = 8, reach: float = 1.5, k: int = 3
+    ) -> TravelAnswer:
+        """The neighbours met on the way when a word's unit vector moves along an axis `poor -> rich`, in equal steps.
+
+        At the last of `steps` it has moved by `reach` times the axis's unit vector. The word itself is left out.
+        """
+        held = self._held(space)
+        if not 1 <= steps <= MAX_STEPS or not 0 < abs(reach) <= 100:
+            raise UserError(f"steps go from 1 to {MAX_STEPS} and the reach from 0 to 100; got {steps} and {reach}")
+        (found,) = self._found([word], held, None)
+        _check_k(k, len(held) - len(found.rows), held.origin.source)
+        way = self.direction(axis, held)
+        shares = np.linspace(0, reach, steps + 1, dtype=np.float32)
+        points = found.vector + shares[:, None] * way  # (steps + 1, dim)
+        hits = self.index(held).search(points, k, found.rows.tolist())
+        stops = tuple(
+            TravelStep(
+                float(share), float(cosine(point, found.vector)), self._named(held, Hits(rows[None], scores[None]))
+            )
+            for share, point, rows, scores in zip(shares, points, hits.rows, hits.scores, strict=True)
+        )
+        return TravelAnswer(found.word, axis, stops, points, held.origin)
 
     # A word in texts
 
@@ -224,7 +494,10 @@ class Explorer:
             places = zip(space.column("text_id"), space.column("start"), space.column("end"), strict=True)
             sense = pa.array([marked.get(place, "") for place in places], pa.string())
             assert space.columns is not None
-            return replace(space, columns=space.columns.append_column("sense", sense))
+            ids = space.columns.column("text_id").combine_chunks().cast(pa.int32())
+            text = pa.DictionaryArray.from_arrays(ids, pa.array(senses.texts))
+            columns = space.columns.append_column("sense", sense).append_column("text", text)
+            return replace(space, columns=columns)
 
         return self._corpora.get((key, layer), make)
 
@@ -245,10 +518,7 @@ class Explorer:
             raise UserError(f"the tokenizer of {model} makes no token of {word!r}, so it has no vector")
         mine = hidden.space(space.origin.layer)
         mine.origin.require_same(space.origin)
-        index = self._indexes.get(
-            ("corpus", model, mine.origin.layer), lambda: ExactIndex(space.vectors, Metric.COSINE)
-        )
-        found = index.search(mine.vectors, k)
+        found = self.index(space).search(mine.vectors, k)
         rows = found.rows[0].tolist()
         texts = load_senses().texts
         assert space.columns is not None
@@ -352,13 +622,27 @@ class Explorer:
         )
 
 
-def _static_space(name: str) -> Space:
+def _stamp(name: str) -> Hashable:
+    """What tells whether a file or folder has changed since it was opened; None for what isn't one."""
+    try:
+        known = Path(name).expanduser().stat()
+    except (OSError, ValueError, RuntimeError):
+        return None
+    return (known.st_mtime_ns, known.st_size, known.st_ino)
+
+
+def _rank(scores: Floats, found: Found) -> int | None:
+    """Where the best row of a word stands among all, from 1; None for an occurrence, which has no row."""
+    return 1 + int(np.count_nonzero(scores > scores[found.rows].max())) if len(found.rows) else None
+
+
+def _static_space(name: str, progress: Progress = _silent) -> Space:
     found = locate(name)
     if not found.is_vectors:
         return input_table(found)
     assert found.path is not None
     if found.entry is None:
-        return read_vectors(found.path)
+        return read_vectors(found.path, progress)
     origin = Origin(name, weights_sha256=found.entry.members[0].sha256, revision=found.entry.requirement)
     return open_glove(found.path, origin)
 

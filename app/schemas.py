@@ -2,51 +2,142 @@
 
 from dataclasses import dataclass
 
-from polysema.core.space.space import Floats, Ints, Origin
+from polysema.core.space.space import Floats, Origin
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A row that was found: `score` is its cosine, `rank` counts from 1."""
+    """A row that was found: `score` is its cosine (or the method's score), `rank` counts from 1.
+
+    `text` is where it stands, for an occurrence in a contextual space.
+    """
 
     rank: int
     key: str
     score: float
     row: int
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class NeighbourAnswer:
-    """The nearest words of a word; `word` is its name in the space (which may be in lower case)."""
+    """The nearest words of a word; `word` is its name in the space, `how` it was found, by which `policy`."""
 
     asked: str
     word: str
     neighbours: tuple[Neighbour, ...]
     origin: Origin
+    how: str
+    policy: str
 
 
 @dataclass(frozen=True, slots=True)
 class InputRank:
-    """A word that the expression was made of, and where it would have stood had it not been left out."""
+    """A word of the question, `how` it was found, and where it would have stood had it not been left out.
+
+    `rank` is None for an occurrence in a text, which is no row of the space.
+    """
 
     word: str
     weight: float
-    rank: int
+    rank: int | None
     score: float
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class MethodAnswer:
+    """What another method, or a baseline, answers to the same question."""
+
+    method: str
+    neighbours: tuple[Neighbour, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an answer is worth: the best when the words of the question are not left out, and other methods' answers."""
+
+    with_inputs: tuple[Neighbour, ...]
+    beside: tuple[MethodAnswer, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalogyAnswer:
-    """The answer to an expression by 3CosAdd. `target` (dim,) is the vector that was looked for.
+    """The answer to an expression. `target` (dim,) is the weighted sum of the unit vectors `input_vectors` (terms, dim).
 
-    `inputs` are the words it was made of, which are left out of `neighbours`.
+    `inputs` are the words it was made of, which are left out of `neighbours`; `pairs` the examples that were used, and
+    `pairs_left_out` those with an unknown word.
     """
 
     expression: str
     neighbours: tuple[Neighbour, ...]
     inputs: tuple[InputRank, ...]
     target: Floats
-    input_rows: Ints
+    input_vectors: Floats
+    origin: Origin
+    method: str
+    policy: str
+    evidence: Evidence | None = None
+    pairs: tuple[str, ...] = ()
+    pairs_left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarityAnswer:
+    """Cosine of two words or of the means of two lists; `rank` is the second's among the first's neighbours."""
+
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    cosine: float
+    rank: int | None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class CloserAnswer:
+    """The `words` that are nearer to `word` than `other` is, whose cosine is `limit`, nearest first."""
+
+    word: str
+    other: str
+    limit: float
+    words: tuple[tuple[str, float], ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class OddAnswer:
+    """Words with their cosine to the mean of all, the odd one first."""
+
+    words: tuple[tuple[str, float], ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class AxisAnswer:
+    """Words with their cosine to each of the `axes`."""
+
+    axes: tuple[str, ...]
+    words: tuple[tuple[str, tuple[float, ...]], ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class TravelStep:
+    """A point on the way: how far along the axis it is, its cosine with the word, and its nearest words."""
+
+    at: float
+    cosine: float
+    neighbours: tuple[Neighbour, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TravelAnswer:
+    """A word's way along an axis; `points` (steps + 1, dim) are the vectors."""
+
+    word: str
+    axis: str
+    steps: tuple[TravelStep, ...]
+    points: Floats
     origin: Origin
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from polysema.core.errors import UserError
 from polysema.core.space.analogy import Scoring
 from polysema.core.space.hits import Hits
-from polysema.core.space.metric import Metric, norms, unit
+from polysema.core.space.metric import Metric, norms
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import Index
 
@@ -40,14 +40,10 @@ class ExactIndex(Index):
             scores = -np.sqrt(np.maximum(squares, 0))
         return scores
 
-    def ranks(self, query: Floats, rows: Ints) -> tuple[Ints, Floats]:
-        """Where each of `rows` (m,) stands among all rows for one query (dim,): ranks from 1, and scores, both (m,)."""
-        queries = unit(query[None]) if self.metric is Metric.COSINE else query[None]
-        scores = self._scores(queries, 0, self.n)[0]
-        return np.array([1 + np.count_nonzero(scores > scores[row]) for row in rows], np.int64), scores[rows]
-
     def cosines(self, queries: Floats) -> Floats:
         """Cosine of every row with each of some unit queries (m, dim): (m, n). Only for the cosine."""
+        if len(queries) == 1:
+            return self._scores(queries, 0, self.n)
         out = np.empty((len(queries), self.n), np.float32)
         for start in range(0, self.n, ROWS):
             stop = min(start + ROWS, self.n)
@@ -59,7 +55,7 @@ class ExactIndex(Index):
         left_out = np.unique(np.fromiter(exclude, np.int64))
         if not 1 <= k <= self.n - len(left_out):
             raise UserError(f"k must be from 1 to {self.n - len(left_out):,}, the rows that can be found; got {k:,}")
-        return self.best(self._scored(scoring), k, left_out, scoring)
+        return self.best(self.scores(scoring), k, left_out, scoring)
 
     def best(self, scores: Floats, k: int, left_out: Ints, scoring: Scoring | None = None) -> Hits:
         """The k best of `scores` (n,), best first, those of `left_out` not among them: (1, k).
@@ -77,7 +73,8 @@ class ExactIndex(Index):
         order = np.lexsort((rows, -values))[:k]
         return Hits(rows[order][None].astype(np.int64), values[order][None])
 
-    def _scored(self, scoring: Scoring) -> Floats:
+    def scores(self, scoring: Scoring) -> Floats:
+        """The score of every row: (n,)."""
         self._asked += 1
         if scoring.ups == 2 and len(scoring.queries) == 3 and self._asked > BEFORE_COMPILED:
             from polysema.indexes.compiled import three_cos_mul

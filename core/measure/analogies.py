@@ -119,7 +119,9 @@ def _bats(path: Path, root: Path) -> Category:
         parts = line.split("\t") if "\t" in line else line.split(None, 1)
         answers = tuple(answer.strip() for answer in parts[1].split("/") if answer.strip()) if len(parts) == 2 else ()
         if not answers:
-            raise UnreadableError(f"{path}, line {number:,}: a word, a tab and its answers were expected; got {line[:60]!r}")
+            raise UnreadableError(
+                f"{path}, line {number:,}: a word, a tab and its answers were expected; got {line[:60]!r}"
+            )
         pairs.append(Pair(parts[0].strip(), answers))
     group = path.parent.name if path.parent != root else ""
     return Category(path.stem, group, pairs=tuple(pairs))
@@ -151,7 +153,9 @@ def measure_analogies(
 
 
 def _sum(name: str, scores: Sequence[Score], method: str) -> Score:
-    return Score(name, method, sum(s.questions for s in scores), sum(s.asked for s in scores), sum(s.correct for s in scores))
+    return Score(
+        name, method, sum(s.questions for s in scores), sum(s.asked for s in scores), sum(s.correct for s in scores)
+    )
 
 
 class _Lookup:
@@ -236,7 +240,13 @@ def _of_pairs(
     taken = [row for a, answers in pairs for row in (a, *answers)]
     firsts = unit(np.asarray(space.vectors[[a for a, _ in pairs]]))
     seconds = unit(np.asarray(space.vectors[[answers[0] for _, answers in pairs]]))
-    others = unit(np.asarray(space.vectors[:n][random_rows(space.take(range(n)) if n < len(space) else space, max(len(pairs), 50), taken)]))
+    others = unit(
+        np.asarray(
+            space.vectors[:n][
+                random_rows(space.take(range(n)) if n < len(space) else space, max(len(pairs), 50), taken)
+            ]
+        )
+    )
     correct = 0
     for place, (b, wanted) in enumerate(pairs):
         rest = np.arange(len(pairs)) != place

@@ -19,7 +19,9 @@ ADD, MUL, PAIR, ONE, TWO = range(5)
 
 
 @numba.njit(nogil=True, fastmath=True, cache=True)  # type: ignore[misc,unused-ignore]
-def _best(kind: Any, lines: Any, over: Any, base: Any, places: Any, out: Any, offsets: Any, best: Any, where: Any) -> None:
+def _best(
+    kind: Any, lines: Any, over: Any, base: Any, places: Any, out: Any, offsets: Any, best: Any, where: Any
+) -> None:
     """`lines` (words, tile) as each kind needs them, `over` what it multiplies by; `places` (q, 3) are a, a*, b."""
     width = lines.shape[1]
     score = np.empty(width, np.float32)

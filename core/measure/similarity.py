@@ -57,7 +57,9 @@ def read_pairs(path: "Path | str") -> list[RatedPair]:
             if not np.isfinite(found[-1].rating):
                 raise ValueError
         except (IndexError, ValueError):
-            raise UnreadableError(f"{path}, line {number:,}: two words and a number were expected; got {line[:60]!r}") from None
+            raise UnreadableError(
+                f"{path}, line {number:,}: two words and a number were expected; got {line[:60]!r}"
+            ) from None
     if len(found) < 2:
         raise UnreadableError(f"{path} holds {len(found)} pairs; a correlation needs at least 2")
     return found
@@ -73,7 +75,9 @@ def measure_similarity(space: Space, pairs: list[RatedPair], name: str, lower: b
     known = [row for row in known if row[0] >= 0 and row[1] >= 0]
     missing = tuple(word for word, row in rows.items() if row < 0)
     if len(known) < 2:
-        raise UserError(f"{name}: {len(known)} of its {len(pairs)} pairs are in {space.origin.source}; at least 2 are needed")
+        raise UserError(
+            f"{name}: {len(known)} of its {len(pairs)} pairs are in {space.origin.source}; at least 2 are needed"
+        )
     a, b = (unit(np.asarray(space.vectors[[row[side] for row in known]])) for side in (0, 1))
     cosines = np.einsum("nd,nd->n", a, b)
     ratings = np.array([row[2] for row in known])

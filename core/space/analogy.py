@@ -239,9 +239,7 @@ def check_method(name: str) -> str:
     return name.lower()
 
 
-def scoring_of_pairs(
-    space: Space, method: str, pairs: Sequence[tuple[Found, Found]], b: Found
-) -> Scoring:
+def scoring_of_pairs(space: Space, method: str, pairs: Sequence[tuple[Found, Found]], b: Found) -> Scoring:
     """3CosAvg or LRCos from example pairs (a_i, a*_i), for the word b. Raises `UserError` without any pair."""
     if not pairs:
         raise UserError(f"{method} needs example pairs, such as man:woman; got none")

@@ -144,7 +144,9 @@ class _Parser:
         while self.kind() == "sign":
             self.factor(self.sign() * weight, depth)
         if self.kind() in {"layer", "nth"}:
-            raise self.fail('a layer (@6) or number (#2) belongs to an occurrence, bank in "the river bank" @6 #2; one stands')
+            raise self.fail(
+                'a layer (@6) or number (#2) belongs to an occurrence, bank in "the river bank" @6 #2; one stands'
+            )
         if self.kind() not in {"end", "close"}:
             raise self.fail(
                 'a sign (+ or -) is missing between two words (a phrase is written in double quotes: "new york")'
@@ -173,7 +175,6 @@ class _Parser:
             self.terms.append(Term(weight, word, self.context()))
         else:
             raise self.fail("a word is missing")
-
 
     def context(self) -> Context | None:
         """The text after `in`, with its layer and number in either order."""

@@ -69,7 +69,9 @@ def recognise(path: "Path | str") -> Format:
     """
     path = Path(path)
     if not path.is_file():
-        raise NotFoundError(f"there is no file {path}" if not path.is_dir() else f"{path} is a folder, not a file of vectors")
+        raise NotFoundError(
+            f"there is no file {path}" if not path.is_dir() else f"{path} is a folder, not a file of vectors"
+        )
     try:
         with path.open("rb") as file:
             head = file.read(SNIFF_BYTES)
@@ -99,7 +101,9 @@ def _archive(path: Path) -> Format:
     if any(name.endswith((".pkl", ".pickle")) for name in names):
         raise UnreadableError(f"{path} is a PyTorch file, a pickle, which could run code and is not opened: {_SAFE}")
     if not names or not all(name.endswith(".npy") for name in names):
-        raise UnreadableError(f"{path} is a zip archive that holds {', '.join(names[:3]) or 'nothing'}: unpack it first")
+        raise UnreadableError(
+            f"{path} is a zip archive that holds {', '.join(names[:3]) or 'nothing'}: unpack it first"
+        )
     return FORMATS["npz"]
 
 

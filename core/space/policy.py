@@ -58,11 +58,11 @@ class Policy:
     unknown: Unknown = Unknown.REFUSE
 
     @classmethod
-    def of(cls, case: "str | Case" = "fallback", phrases: "str | Phrases" = "join", unknown: "str | Unknown" = "refuse") -> "Policy":
+    def of(
+        cls, case: "str | Case" = "fallback", phrases: "str | Phrases" = "join", unknown: "str | Unknown" = "refuse"
+    ) -> "Policy":
         """The policy of these names."""
-        return cls(
-            choose(Case, case, "case"), choose(Phrases, phrases, "phrases"), choose(Unknown, unknown, "unknown")
-        )
+        return cls(choose(Case, case, "case"), choose(Phrases, phrases, "phrases"), choose(Unknown, unknown, "unknown"))
 
     def describe(self) -> str:
         """The policy on one line."""
@@ -127,9 +127,8 @@ def _find(space: Space, word: str, case: Case) -> tuple[int, str]:
         return row, "as written"
     if case is Case.EXACT:
         return -1, ""
-    if (row := space.keys.row(word.lower())) >= 0:
-        if case is not Case.IGNORE:
-            return row, "as written" if word == word.lower() else "in lower case"
+    if (row := space.keys.row(word.lower())) >= 0 and case is not Case.IGNORE:
+        return row, "as written" if word == word.lower() else "in lower case"
     if case is Case.IGNORE:
         folded = pc.index(pc.utf8_lower(space.keys.array), word.lower()).as_py()
         return int(folded), "whatever its case"

@@ -208,10 +208,8 @@ COMPANIONS = (".vocab", ".vocab.txt", ".words", ".words.txt")
 def find_vocabulary(path: Path) -> Path:
     """The vocabulary beside a table without words; raises `NotFoundError` naming what was looked for."""
     base = path.name.removesuffix(path.suffix)
-    stems = [base]
-    for ending in (".wv.vectors", ".vectors", ".syn0"):
-        if base.endswith(ending):
-            stems.append(base.removesuffix(ending))
+    gensims = (".wv.vectors", ".vectors", ".syn0")
+    stems = [base, *(base.removesuffix(ending) for ending in gensims if base.endswith(ending))]
     names = [stem + ending for stem in stems for ending in COMPANIONS]
     for name in names:
         if path.with_name(name).is_file():
@@ -230,10 +228,8 @@ def find_vocabulary(path: Path) -> Path:
 def find_metadata(path: Path) -> Path | None:
     """The words beside a TensorBoard table of vectors, None when there are none."""
     stem = path.name.removesuffix(path.suffix)
-    names = [f"{stem}_metadata.tsv"]
-    for part in ("vectors", "tensor", "tensors"):
-        if stem.endswith(part):
-            names.append(stem.removesuffix(part) + "metadata.tsv")
+    parts = [part for part in ("vectors", "tensor", "tensors") if stem.endswith(part)]
+    names = [f"{stem}_metadata.tsv", *(stem.removesuffix(part) + "metadata.tsv" for part in parts)]
     return next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
 
 
@@ -258,7 +254,9 @@ def read_npz(source: Source) -> Iterator[Block]:
             lists = [name for name, (shape, dtype) in headers.items() if len(shape) == 1 and dtype.kind in "US"]
             if len(tables) != 1 or len(lists) > 1:
                 held = ", ".join(f"{name} {dtype} {shape}" for name, (shape, dtype) in headers.items())
-                raise source.fail(f"one table of numbers (n, dim) and one list of words (n,) are needed; it holds: {held}")
+                raise source.fail(
+                    f"one table of numbers (n, dim) and one list of words (n,) are needed; it holds: {held}"
+                )
             table = float_table(source, file[tables[0]], tables[0])
             if lists:
                 names = file[lists[0]]
@@ -430,9 +428,7 @@ def read_word2vec_binary(source: Source) -> Iterator[Block]:
         source.notes.say(f"line 1 promises {count:,} vectors, {row:,} whole ones are there: these are read")
 
 
-def _binary_block(
-    source: Source, data: bytes, names: list[bytes], starts: list[int], dim: int, row: int
-) -> Block:
+def _binary_block(source: Source, data: bytes, names: list[bytes], starts: list[int], dim: int, row: int) -> Block:
     ends = np.zeros(len(names) + 1, np.int64)
     np.cumsum([len(name) for name in names], out=ends[1:])
     places = np.arange(row + 1, row + 1 + len(names), dtype=np.int64)

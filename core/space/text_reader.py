@@ -12,7 +12,14 @@ import pyarrow as pa
 
 from polysema.core.errors import UnreadableError
 from polysema.core.space.readers import (
-    BLOCK_BYTES, Block, Source, check_dim, is_header, read_errors, strings, vocabulary,
+    BLOCK_BYTES,
+    Block,
+    Source,
+    check_dim,
+    is_header,
+    read_errors,
+    strings,
+    vocabulary,
 )  # fmt: skip
 from polysema.core.space.space import Floats, Ints
 
@@ -153,9 +160,7 @@ def _texts(source: Source, head: bytes, file: Readable) -> Iterator[tuple[bytes,
         chunk = following
 
 
-def _block(
-    source: Source, text: Any, future: "Future[_Piece]", last: bool, dim: int, line: int
-) -> tuple[Block, int]:
+def _block(source: Source, text: Any, future: "Future[_Piece]", last: bool, dim: int, line: int) -> tuple[Block, int]:
     """The block of a piece that begins at `line`, and the line after it."""
     from polysema.core.space import text_kernel
 

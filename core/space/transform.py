@@ -74,7 +74,9 @@ def fit(space: Space, name: str) -> Transform:
     if kind == "raw":
         return Transform("raw", np.zeros(space.dim, np.float32), np.eye(space.dim, dtype=np.float32))
     if kind not in NAMES or (count and (kind != "all-but-the-top" or not count.isdigit())):
-        raise UserError(f"transform {name!r} does not exist; choose one of {', '.join(NAMES)} (all-but-the-top:3 for three)")
+        raise UserError(
+            f"transform {name!r} does not exist; choose one of {', '.join(NAMES)} (all-but-the-top:3 for three)"
+        )
     mean, covariance = moments(space)
     matrix = np.eye(space.dim)
     if kind != "centred":
@@ -126,15 +128,8 @@ def view(space: Space, transform: Transform) -> Space:
     return made
 
 
-def direction(space: Space, start: str, end: str) -> Floats:
-    """The unit vector (dim,) that leads from one word's unit vector to another's: unit(end) - unit(start), scaled."""
-    rows = [space.resolve(start), space.resolve(end)]
-    a, b = unit(np.asarray(space.vectors[rows]))
-    return named_direction(b - a, start, end)
-
-
 def named_direction(vector: Floats, start: str, end: str) -> Floats:
-    """The vector scaled to length 1; raises `UserError` when the two ends are the same point."""
+    """The vector from `start` to `end` scaled to length 1, (dim,); raises `UserError` when the two ends are the same point."""
     length = float(np.linalg.norm(vector))
     if not length > 1e-6:
         raise UserError(f"{start!r} and {end!r} are the same point: there is no direction between them")

@@ -162,9 +162,7 @@ def _alive(process: int) -> bool:
     return True
 
 
-def _write(
-    part: Path, blocks: Iterable[Block], notes: Notes, form: str, progress: Callable[[int], None]
-) -> None:
+def _write(part: Path, blocks: Iterable[Block], notes: Notes, form: str, progress: Callable[[int], None]) -> None:
     words: list[pa.Array] = []
     places: list[Ints] = []
     dim = rows = 0

@@ -97,12 +97,28 @@ def test_bad_files_are_named_with_their_line(tmp_path: Path, content: str | byte
     ("content", "words", "note"),
     [
         ("3 2\nthe 1 2\n", ["the"], "line 1 promises 3 vectors, the file holds 1: these are read"),
-        ("the 1 2\nbank 1 nan\nof 1 -inf\n", ["the"], "2 lines with NaN or Inf (at line 2 'bank', line 3 'of'): left out"),
+        (
+            "the 1 2\nbank 1 nan\nof 1 -inf\n",
+            ["the"],
+            "2 lines with NaN or Inf (at line 2 'bank', line 3 'of'): left out",
+        ),
         ("the 1 2\nbank 1 1e39\n", ["the"], "1 line with NaN or Inf (at line 2 'bank'): left out"),
         ("the 1 2\n\nof 1 2\n", ["the", "of"], "1 line blank (at line 2): passed over"),
-        ("the 1 2\nof 3 4\nthe 5 6\n", ["the", "of"], "1 line repeated (at line 3 'the'): the vector where the word comes first is kept"),
-        ("the 1 2\nnew york 3 4\n", ["the", "new york"], "1 line with a space in the word (at line 2 'new york'): read as one word each"),
-        ("the 1 2\r\nof 3 4\r\n", ["the", "of"], "2 lines ended in CR LF (from line 1, line 2): read as plain line ends"),
+        (
+            "the 1 2\nof 3 4\nthe 5 6\n",
+            ["the", "of"],
+            "1 line repeated (at line 3 'the'): the vector where the word comes first is kept",
+        ),
+        (
+            "the 1 2\nnew york 3 4\n",
+            ["the", "new york"],
+            "1 line with a space in the word (at line 2 'new york'): read as one word each",
+        ),
+        (
+            "the 1 2\r\nof 3 4\r\n",
+            ["the", "of"],
+            "2 lines ended in CR LF (from line 1, line 2): read as plain line ends",
+        ),
         ("the 1 2\nof 3", ["the"], "the last one (line 2) is cut off within its numbers: left out"),
         ("the 1 2\nof 3 -", ["the"], "the last one (line 2) is cut off within its numbers: left out"),
     ],

@@ -84,7 +84,12 @@ def test_words_with_spaces_and_oddities_come_back(
 
 
 @SMALL
-@given(content=st.binary(max_size=300), head=st.sampled_from([b"", b"2 3\n", b"the 1 2\n", b"\x93NUMPY", b"PAR1", b"PK\x03\x04", b"\x1f\x8b", b"\x10\0\0\0\0\0\0\0{"]))
+@given(
+    content=st.binary(max_size=300),
+    head=st.sampled_from(
+        [b"", b"2 3\n", b"the 1 2\n", b"\x93NUMPY", b"PAR1", b"PK\x03\x04", b"\x1f\x8b", b"\x10\0\0\0\0\0\0\0{"]
+    ),
+)
 def test_any_bytes_are_read_or_refused_in_one_line(
     content: bytes, head: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -139,7 +144,19 @@ def test_a_word_that_looks_like_numbers_does_not_change_the_width(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "text", ["1e-30", "1.17549435e-38", "1e-45", "3.4028235e38", "0.12345678901234567890123", "123456789012345678901234567890", "-.5", "5.", "1E+2", "-0"]
+    "text",
+    [
+        "1e-30",
+        "1.17549435e-38",
+        "1e-45",
+        "3.4028235e38",
+        "0.12345678901234567890123",
+        "123456789012345678901234567890",
+        "-.5",
+        "5.",
+        "1E+2",
+        "-0",
+    ],
 )
 def test_numbers_are_rounded_as_python_does(tmp_path: Path, text: str) -> None:
     (tmp_path / "v.txt").write_text(f"a {text} 1\n" * 1)
@@ -149,7 +166,9 @@ def test_numbers_are_rounded_as_python_does(tmp_path: Path, text: str) -> None:
 def test_many_unusual_numbers_take_the_slow_road_to_the_same_place(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     values = rng.standard_normal((2000, 50)) * 1e-30
-    (tmp_path / "v.txt").write_text("".join(f"w{i} {' '.join(map(repr, row))}\n" for i, row in enumerate(values.tolist())))
+    (tmp_path / "v.txt").write_text(
+        "".join(f"w{i} {' '.join(map(repr, row))}\n" for i, row in enumerate(values.tolist()))
+    )
     assert (read_vectors(tmp_path / "v.txt").vectors == values.astype(np.float32)).all()
 
 
@@ -181,7 +200,9 @@ def test_gensims_files_and_ours_are_the_same(tmp_path: Path) -> None:
         back = KeyedVectors.load_word2vec_format(str(tmp_path / form), binary=binary)
         assert (back.index_to_key, (back.vectors == theirs.vectors).all()) == (theirs.index_to_key, True)
     glove = read_vectors(GENSIM / "test_glove.txt")
-    assert (back := KeyedVectors.load_word2vec_format(str(GENSIM / "test_glove.txt"), no_header=True)).index_to_key == list(glove.keys)
+    assert (
+        back := KeyedVectors.load_word2vec_format(str(GENSIM / "test_glove.txt"), no_header=True)
+    ).index_to_key == list(glove.keys)
     assert (back.vectors == glove.vectors).all()
 
 
@@ -259,7 +280,9 @@ def test_a_file_is_converted_once_and_again_when_it_changes(tmp_path: Path, monk
     monkeypatch.setattr(vector_cache, "convert", lambda *args: (calls.append("convert"), real(*args))[1])
     digests = []
     monkeypatch.setattr(
-        vector_cache.hashlib, "file_digest", lambda f, n, _real=vector_cache.hashlib.file_digest: (digests.append(1), _real(f, n))[1]
+        vector_cache.hashlib,
+        "file_digest",
+        lambda f, n, _real=vector_cache.hashlib.file_digest: (digests.append(1), _real(f, n))[1],
     )
     path = tmp_path / "v.txt"
     path.write_text("a 1 2\nb 3 4\n")

@@ -61,7 +61,7 @@ def arrows_of(answer: AnalogyAnswer) -> list[Arrow]:
 
 def picture(answer: AnalogyAnswer, space: Space) -> None:
     """The words of the sum, the travelled vector and the answers on the plane of their first two principal components."""
-    inputs = unit(np.asarray(space.vectors[answer.input_rows]))
+    inputs = answer.input_vectors
     found = unit(np.asarray(space.vectors[[n.row for n in answer.neighbours]]))
     vectors = np.concatenate([inputs, answer.target[None], found])
     plane = principal_plane(vectors)
