@@ -84,7 +84,7 @@ _Value = TypeVar("_Value")
 @dataclass(frozen=True, slots=True)
 class Asking:
     """How an analogy is asked: its example `pairs` (3CosAvg, LRCos), the look-up `policy`, whether the `evidence` is
-    gathered (it costs a second pass), and 3CosMul's `epsilon`.
+    gathered (the inputs' ranks and the other methods' answers: some passes more), and 3CosMul's `epsilon`.
     """
 
     pairs: tuple[tuple[str, str], ...] = ()
@@ -257,7 +257,7 @@ class Explorer:
         best = self._named(held, index.best(scores, k, left_out, scoring))
         own = scoring.combine(scoring.queries @ np.stack([f.vector for f in wanted.found]).T)
         inputs = tuple(
-            InputRank(found.word, weight, _rank(scores, found), float(score), found.how)
+            InputRank(found.word, weight, _rank(scores, found) if asking.evidence else None, float(score), found.how)
             for found, weight, score in zip(wanted.found, wanted.weights, own, strict=True)
         )
         evidence = self._evidence(held, wanted, scoring, scores, left_out, asking) if asking.evidence else None

@@ -35,7 +35,7 @@ class NeighbourAnswer:
 class InputRank:
     """A word of the question, `how` it was found, and where it would have stood had it not been left out.
 
-    `rank` is None for an occurrence in a text, which is no row of the space.
+    `rank` is None for an occurrence in a text, which is no row of the space, and where no evidence was asked for.
     """
 
     word: str

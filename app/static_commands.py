@@ -158,11 +158,10 @@ def analogy(
         "origin": answer.origin.to_json(),
     }  # fmt: skip
     stood = ", ".join(
-        f"{i.word} #{i.rank:,} ({i.score:.3f})" if i.rank else f"{i.word} ({i.how}: {i.score:.3f})"
-        for i in answer.inputs
+        f"{i.word} #{i.rank:,} ({i.score:.3f})" if i.rank else f"{i.word} ({i.score:.3f})" for i in answer.inputs
     )
-    notes = [f"left out, and where they would have stood: {stood}"]
-    notes += [f"{i.word}: {i.how}" for i in answer.inputs if i.how != "as written" and i.rank]
+    notes = [f"left out{', and where they would have stood' if evidence else ''}: {stood}"]
+    notes += [f"{i.word}: {i.how}" for i in answer.inputs if i.how != "as written"]
     if answer.pairs_left_out:
         notes.append(f"pairs left out (a word isn't there): {', '.join(answer.pairs_left_out)}")
     if answer.evidence is not None:
@@ -331,6 +330,13 @@ def convert(space: str, file: str, layout: str | None, transform: str, replace: 
 
 # Measures
 
+vocabulary_option = click.option(
+    "--vocabulary",
+    type=click.IntRange(0),
+    default=300_000,
+    show_default=True,
+    help="Only the first so many words of the space; 0 for all.",
+)
 report_options = (
     click.option("--format", "form", type=click.Choice(["table", "json", "csv", "parquet"]), default="table",
                  show_default=True, help="How to report; parquet goes to a file."),
@@ -369,13 +375,7 @@ def _share(value: float) -> float | None:
     show_default=True,
     help=f"One of {', '.join(METHODS)}; may be given several times.",
 )
-@click.option(
-    "--vocabulary",
-    type=click.IntRange(0),
-    default=300_000,
-    show_default=True,
-    help="Only the first so many words of the space; 0 for all.",
-)
+@vocabulary_option
 @click.option("--keep-case", is_flag=True, help="Don't put the questions in lower case.")
 @click.option("--keep-inputs", is_flag=True, help="Don't leave the words of a question out of its answers.")
 @click.option("--epsilon", type=float, default=1e-6, show_default=True, help="What 3CosMul adds to what it divides by.")
@@ -420,11 +420,12 @@ def analogies(
 
 @click.command(name="similarity")
 @click.argument("files", nargs=-1, required=True, type=click.Path())
+@vocabulary_option
 @click.option("--keep-case", is_flag=True, help="Don't put the words in lower case.")
 @view_options
 @report
 def measure_similarity(
-    files: tuple[str, ...], keep_case: bool, space: str, transform: str, removed: tuple[str, ...], form: str,
+    files: tuple[str, ...], vocabulary: int, keep_case: bool, space: str, transform: str, removed: tuple[str, ...], form: str,
     output: str | None,
 ) -> None:  # fmt: skip
     """Print how well cosines agree with people's ratings: FILES like SimLex-999's or WordSim-353's, tab-separated."""
@@ -434,14 +435,14 @@ def measure_similarity(
 
     sets = [(Path(file).name, module.read_pairs(file)) for file in files]
     _, held = _open(space, transform, removed)
-    results = [module.measure_similarity(held, pairs, name, not keep_case) for name, pairs in sets]
+    results = [module.measure_similarity(held, pairs, name, not keep_case, vocabulary or None) for name, pairs in sets]
     rows: list[Row] = [
         {"set": r.name, "pairs": r.pairs, "used": r.used, "spearman": _share(r.spearman), "pearson": _share(r.pearson),
          "missing words": len(r.missing)}
         for r in results
     ]  # fmt: skip
     told = (
-        f"{held.origin.card()}; words {'as written' if keep_case else 'in lower case'}; pairs with an unknown word dropped; "
+        f"{held.origin.card()}; the first {min(vocabulary or len(held), len(held)):,} of {len(held):,} words; words {'as written' if keep_case else 'in lower case'}; pairs with an unknown word dropped; "
         "correlations x 100"
     )
     missing = [f"{r.name}: not in the space: {', '.join(r.missing)}" for r in results if r.missing]

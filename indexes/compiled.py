@@ -14,7 +14,7 @@ _POOL = ThreadPoolExecutor(2, thread_name_prefix="scores")
 @numba.njit(nogil=True, fastmath=True, cache=True)  # type: ignore[misc,unused-ignore]
 def _mul(vectors: Any, inverse: Any, queries: Any, epsilon: Any, out: Any, start: Any, stop: Any) -> None:
     dim = vectors.shape[1]
-    one, half = np.float32(1), np.float32(0.5)
+    zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
     for i in range(start, stop - 1, 2):  # two rows at a time keep six sums in registers
         a, b, c = np.float32(0), np.float32(0), np.float32(0)
         d, e, f = np.float32(0), np.float32(0), np.float32(0)
@@ -28,9 +28,9 @@ def _mul(vectors: Any, inverse: Any, queries: Any, epsilon: Any, out: Any, start
             e += y * q
             f += y * r
         s = inverse[i]
-        out[i] = max(one + a * s, 0) * max(one + b * s, 0) * half / (max(one + c * s, 0) + epsilon)
+        out[i] = max(one + a * s, zero) * max(one + b * s, zero) * half / (max(one + c * s, zero) + epsilon)
         s = inverse[i + 1]
-        out[i + 1] = max(one + d * s, 0) * max(one + e * s, 0) * half / (max(one + f * s, 0) + epsilon)
+        out[i + 1] = max(one + d * s, zero) * max(one + e * s, zero) * half / (max(one + f * s, zero) + epsilon)
     if (stop - start) % 2:
         a, b, c = np.float32(0), np.float32(0), np.float32(0)
         for j in range(dim):
@@ -39,7 +39,7 @@ def _mul(vectors: Any, inverse: Any, queries: Any, epsilon: Any, out: Any, start
             b += x * queries[1, j]
             c += x * queries[2, j]
         s = inverse[stop - 1]
-        out[stop - 1] = max(one + a * s, 0) * max(one + b * s, 0) * half / (max(one + c * s, 0) + epsilon)
+        out[stop - 1] = max(one + a * s, zero) * max(one + b * s, zero) * half / (max(one + c * s, zero) + epsilon)
 
 
 def three_cos_mul(vectors: Floats, inverse: Floats, queries: Floats, epsilon: float) -> Floats:
@@ -47,8 +47,9 @@ def three_cos_mul(vectors: Floats, inverse: Floats, queries: Floats, epsilon: fl
     out = np.empty(len(vectors), np.float32)
     half = len(vectors) // 2
     # ((1 + p) / 2) ((1 + q) / 2) / ((1 + r) / 2 + e) = (1 + p) (1 + q) / 2 / (1 + r + 2 e)
-    rest = (vectors, inverse, np.ascontiguousarray(queries, np.float32), np.float32(2 * epsilon), out)
-    other = _POOL.submit(_mul, *rest, 0, half)
-    _mul(*rest, half, len(vectors))
+    rest: Any = (vectors, inverse, np.ascontiguousarray(queries, np.float32), np.float32(2 * epsilon), out)
+    work: Any = _mul
+    other = _POOL.submit(lambda: work(*rest, 0, half))
+    work(*rest, half, len(vectors))
     other.result()
     return out

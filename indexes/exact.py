@@ -31,7 +31,10 @@ class ExactIndex(Index):
 
     def _scores(self, queries: Floats, start: int, stop: int) -> Floats:
         """(n_queries, stop - start), higher is better."""
-        scores: Floats = queries @ self._vectors[start:stop].T
+        if len(queries) == 1:  # a matrix-vector product, which NumPy does not see in a product with one row
+            scores: Floats = (self._vectors[start:stop] @ queries[0])[None]
+        else:
+            scores = queries @ self._vectors[start:stop].T
         if self.metric is Metric.COSINE:
             scores *= self._norms[start:stop]
         elif self.metric is Metric.EUCLIDEAN:

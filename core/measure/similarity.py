@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from polysema.core.errors import UnreadableError, UserError
-from polysema.core.measure.analogies import read_lines
+from polysema.core.measure.analogies import VOCABULARY, read_lines
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Space
 
@@ -65,22 +65,31 @@ def read_pairs(path: "Path | str") -> list[RatedPair]:
     return found
 
 
-def measure_similarity(space: Space, pairs: list[RatedPair], name: str, lower: bool = True) -> Agreement:
-    """The agreement of the pairs' cosines with their ratings; raises `UserError` when fewer than two pairs are known."""
+def measure_similarity(
+    space: Space, pairs: list[RatedPair], name: str, lower: bool = True, vocabulary: int | None = VOCABULARY
+) -> Agreement:
+    """The agreement of the pairs' cosines with their ratings, over the first `vocabulary` words (None: all).
+
+    Raises `UserError` when fewer than two pairs are known.
+    """
     from scipy.stats import pearsonr, spearmanr
 
     words = sorted({_name(word, lower) for pair in pairs for word in (pair.first, pair.second)})
-    rows = dict(zip(words, space.keys.rows(words).tolist(), strict=True))
+    most = len(space) if vocabulary is None else vocabulary
+    found = (row if row < most else -1 for row in space.keys.rows(words).tolist())
+    rows = dict(zip(words, found, strict=True))
     known = [(rows[_name(p.first, lower)], rows[_name(p.second, lower)], p.rating) for p in pairs]
-    known = [row for row in known if row[0] >= 0 and row[1] >= 0]
+    known = [(a, b, rating) for a, b, rating in known if a >= 0 and b >= 0]
     missing = tuple(word for word, row in rows.items() if row < 0)
     if len(known) < 2:
         raise UserError(
             f"{name}: {len(known)} of its {len(pairs)} pairs are in {space.origin.source}; at least 2 are needed"
         )
-    a, b = (unit(np.asarray(space.vectors[[row[side] for row in known]])) for side in (0, 1))
-    cosines = np.einsum("nd,nd->n", a, b)
-    ratings = np.array([row[2] for row in known])
+    first, second = (
+        unit(np.asarray(space.vectors[np.array(side, np.int64)])) for side in list(zip(*known, strict=True))[:2]
+    )
+    cosines = np.einsum("nd,nd->n", first, second)
+    ratings = np.array([rating for _, _, rating in known])
     rank, line = spearmanr(cosines, ratings).statistic, pearsonr(cosines, ratings).statistic
     return Agreement(name, len(pairs), len(known), float(rank), float(line), missing)
 

@@ -13,6 +13,7 @@ quote in it is written \\").
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 from polysema.core.errors import UserError
 
@@ -86,13 +87,7 @@ class Expression:
 
 def _decimal(number: float) -> str:
     """The shortest decimal notation that reads back as the same number, without an exponent."""
-    text = repr(number)
-    return f"{number:.{_places(text)}f}" if "e" in text else text
-
-
-def _places(text: str) -> int:
-    mantissa, exponent = text.split("e")
-    return max(0, len(mantissa.partition(".")[2]) - int(exponent))
+    return format(Decimal(repr(number)), "f")
 
 
 def _written(word: str) -> str:

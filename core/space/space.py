@@ -19,6 +19,8 @@ Floats: TypeAlias = npt.NDArray[np.float32]
 Ints: TypeAlias = npt.NDArray[np.int64]
 
 SCANS = 4  # look-ups by scanning; from the next one on the names are sorted, which takes as long as some hundred scans
+KNOWN = 65_536  # look-ups that are remembered
+FEW = 1000  # names that are taken one by one: for an array of rows Arrow would import pandas
 SCAN_ROWS = 4096  # fewer names than this are always scanned
 BATCH_LOOKUP = 8  # from this many words on, one hash table of all keys beats a scan for each
 
@@ -104,8 +106,9 @@ class Keys(Sequence[str]):
             names = names.combine_chunks()
         if not isinstance(names, pa.Array):
             names = pa.array(list(names), pa.large_string())
-        self.array = names
+        self.array = names if names.type == pa.large_string() else names.cast(pa.large_string())
         self._asked = 0
+        self._known: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self.array)
@@ -123,11 +126,29 @@ class Keys(Sequence[str]):
 
     def row(self, word: str) -> int:
         """First row of that name, -1 when there is none. After some scans a sorted order of the names is made and used."""
+        if (row := self._known.get(word)) is not None:
+            return row
         self._asked += 1
-        if self._asked <= SCANS or len(self) < SCAN_ROWS:
-            return int(pc.index(self.array, pa.scalar(word, self.array.type)).as_py())
-        at = bisect_left(self._order, word.encode(), key=lambda row: self.array[row].as_buffer().to_pybytes())
-        if at < len(self._order) and self[row := int(self._order[at])] == word:
+        row = (
+            self._scan(word.encode()) if self._asked <= SCANS or len(self) < SCAN_ROWS else self._bisect(word.encode())
+        )
+        if len(self._known) < KNOWN:
+            self._known[word] = row
+        return row
+
+    def _scan(self, name: bytes) -> int:
+        """The first row whose bytes these are, narrowed down byte by byte. (Arrow's own search would import pandas.)"""
+        _, offsets, data = self.array.buffers()
+        starts = np.frombuffer(offsets, np.int64)[self.array.offset : self.array.offset + len(self) + 1]
+        rows = np.flatnonzero(np.diff(starts) == len(name))
+        letters = np.frombuffer(data if data is not None else b"", np.uint8)
+        for place, letter in enumerate(name):
+            rows = rows[letters[starts[rows] + place] == letter]
+        return int(rows[0]) if len(rows) else -1
+
+    def _bisect(self, name: bytes) -> int:
+        at = bisect_left(self._order, name, key=lambda row: self.array[row].as_buffer().to_pybytes())
+        if at < len(self._order) and self.array[row := int(self._order[at])].as_buffer().to_pybytes() == name:
             return row
         return -1
 
@@ -150,6 +171,8 @@ class Keys(Sequence[str]):
 
     def take(self, rows: Ints) -> list[str]:
         """The names of these rows."""
+        if len(rows) < FEW:
+            return [self.array[int(row)].as_py() for row in rows]
         return self.array.take(pa.array(rows)).to_pylist()
 
     @cached_property

@@ -85,7 +85,7 @@ def parse(text: Any, dim: Any, vectors: Any, ends: Any, words: Any, lines: Any, 
                 seen = False
                 power = 0
                 while place < stop and 48 <= text[place] <= 57:
-                    power = min(power * 10 + np.int64(text[place]) - 48, 100000)
+                    power = power * 10 + int(text[place]) - 48 if power < 100000 else 100000
                     seen = True
                     place += 1
                 exponent += -power if under else power

@@ -30,8 +30,8 @@ class Transform:
 
     def apply(self, vectors: Floats) -> Floats:
         """(n, dim) -> (n, dim)."""
-        moved: Floats = (np.asarray(vectors, np.float32) - self.mean) @ self.matrix
-        return moved
+        moved = (np.asarray(vectors, np.float32) - self.mean) @ self.matrix
+        return moved.astype(np.float32, copy=False)
 
     def then(self, other: "Transform") -> "Transform":
         """This one, and the other after it."""
@@ -54,12 +54,11 @@ def moments(space: Space) -> tuple[np.ndarray, np.ndarray]:
     total = np.zeros(space.dim)
     products = np.zeros((space.dim, space.dim))
     for start in range(0, len(space), ROWS):
-        block = np.asarray(space.vectors[start : start + ROWS], np.float64)
-        total += block.sum(axis=0)
+        total += np.asarray(space.vectors[start : start + ROWS], np.float64).sum(axis=0)
     mean = total / len(space)
     for start in range(0, len(space), ROWS):
-        block = np.asarray(space.vectors[start : start + ROWS], np.float64) - mean
-        products += block.T @ block
+        apart = np.asarray(space.vectors[start : start + ROWS], np.float64) - mean
+        products += apart.T @ apart
     return mean, products / len(space)
 
 

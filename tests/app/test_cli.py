@@ -48,7 +48,7 @@ def test_neighbors_in_every_format(polysema) -> None:  # type: ignore[no-untyped
 
 
 def test_a_word_in_capitals_is_looked_up_in_lower_case_and_said_so(polysema) -> None:  # type: ignore[no-untyped-def]
-    assert polysema("neighbors", "Bank", "-k", "1")[1].splitlines()[-1] == "(Bank was looked up as bank)"
+    assert polysema("neighbors", "Bank", "-k", "1")[1].splitlines()[-1] == "(Bank was looked up as bank: in lower case)"
 
 
 def test_a_models_own_table_and_a_file_are_spaces(polysema, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -194,3 +194,112 @@ def test_a_closed_pipe_is_no_error() -> None:
         check=False,
     )
     assert (done.stdout.split()[:3], done.stderr) == (["rank", "word", "cosine"], "")
+
+
+def test_every_method_and_the_evidence(polysema) -> None:  # type: ignore[no-untyped-def]
+    out = polysema("analogy", "queen - king + man", "-k", "1", "--method", "3cosmul")[1].splitlines()
+    assert out[1].split() == ["1", "woman", "1.069"]
+    assert [line.split(":")[0] for line in out[2:]] == [
+        "left out, and where they would have stood", "nothing left out", "3cosadd", "pairdirection", "only-b", "ignore-a",
+    ]  # fmt: skip
+    pairs = ("--pair", "king:queen", "--pair", "man:woman", "--pair", "boy:girl")
+    answer = json.loads(polysema("analogy", "uncle", "--method", "3cosavg", *pairs, "--format", "json")[1])
+    assert (answer["method"], answer["neighbors"][0]["word"]) == ("3cosavg", "daughter")
+    assert answer["pairs"] == ["king:queen", "man:woman", "boy:girl"]
+    assert answer["policy"] == "case fallback, phrases join, unknown words refuse"
+
+
+def test_relations(polysema) -> None:  # type: ignore[no-untyped-def]
+    assert (
+        polysema("odd-one-out", "breakfast", "cereal", "dinner", "lunch")[1].splitlines()[-1]
+        == "cereal fits the others least"
+    )
+    assert polysema("similarity", "king", "queen")[1].splitlines()[1].split() == ["king", "queen", "0.784", "2"]
+    assert polysema("closer", "king", "queen")[1].splitlines()[1].split() == ["1", "prince", "0.824"]
+    assert polysema("project", "king", "queen", "--axis", "man -> woman")[1].split()[-4:] == [
+        "king",
+        "-0.251",
+        "queen",
+        "0.133",
+    ]
+    steps = json.loads(polysema("travel", "house", "poor -> rich", "--steps", "2", "--format", "json")[1])["steps"]
+    assert [step["at"] for step in steps] == [0, 0.75, 1.5]
+    assert steps[2]["neighbors"][0]["word"] == "rich"
+
+
+def test_views_and_occurrences(polysema) -> None:  # type: ignore[no-untyped-def]
+    answer = json.loads(
+        polysema("neighbors", "bank", "--transform", "centred", "--without", "man -> woman", "--format", "json")[1]
+    )
+    assert answer["origin"]["transform"] == "centred, without man -> woman"
+    status, out, _ = polysema("neighbors", 'bank in "They sat on the river bank"', "-s", "minilm-l6@6", "-k", "2")
+    assert (status, out.splitlines()[0].split()) == (0, ["rank", "word", "cosine", "text"])
+    status, _, err = polysema("analogy", 'bank in "the bank" @3', "-s", "minilm-l6@6")
+    assert (status, err.count("\n"), "layer 3" in err and "layer 6" in err) == (2, 1, True)
+
+
+def test_convert_and_the_notes_of_a_file(polysema, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "mine.txt").write_text("9 2\na 1 0\nb 1 0.1\na 0 1\n")
+    status, out, err = polysema("convert", str(tmp_path / "mine.txt"), str(tmp_path / "mine.bin"))
+    assert (status, out) == (0, f"2 vectors, 2 wide, in {tmp_path / 'mine.bin'}\n")
+    assert err.splitlines() == [
+        f"note: {tmp_path / 'mine.txt'}: line 1 promises 9 vectors, the file holds 3: these are read",
+        f"note: {tmp_path / 'mine.txt'}: 1 line repeated (at line 4 'a'): the vector where the word comes first is kept",
+    ]
+    assert polysema("convert", "glove-6b-50d", str(tmp_path / "mine.bin"))[0] == 2
+    assert polysema("neighbors", "a", "-s", str(tmp_path / "mine.bin"), "-k", "1")[1].split()[-2:] == ["b", "0.995"]
+
+
+def test_measures_as_every_report(polysema, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    questions = tmp_path / "q.txt"
+    questions.write_text(": family\nking queen man woman\nman woman boy girl\n: gram1-x\nking queen man nosuchword\n")
+    call = ("measure", "analogies", str(questions), "--method", "3cosadd", "--method", "only-b")
+    table = polysema(*call)[1]
+    assert table.splitlines()[1].split() == ["family", "3cosadd", "2", "2", "2", "100.000"]
+    assert "the first 300,000 of 400,000 words; questions in lower case" in table.splitlines()[-1]
+    whole = json.loads(polysema(*call, "--format", "json")[1])
+    assert whole["rows"][1] == {
+        "category": "gram1-x",
+        "method": "3cosadd",
+        "questions": 1,
+        "asked": 0,
+        "correct": 0,
+        "accuracy": None,
+    }
+    assert polysema(*call, "--format", "csv", "--output", str(tmp_path / "r.csv"))[0] == 0
+    rows = list(csv.DictReader((tmp_path / "r.csv").open()))
+    assert polysema(*call, "--format", "parquet", "-o", str(tmp_path / "r.parquet"))[0] == 0
+    import pyarrow.parquet as pq
+
+    assert [row["category"] for row in pq.read_table(tmp_path / "r.parquet").to_pylist()] == [
+        row["category"] for row in rows
+    ]
+    pairs = tmp_path / "s.tsv"
+    pairs.write_text("king\tqueen\t9\nking\tbanana\t1\nking\tprince\t8\n")
+    assert polysema("measure", "similarity", str(pairs))[1].splitlines()[1].split()[:3] == ["s.tsv", "3", "3"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("analogy", "queen", "--method", "4cos"), "method '4cos' does not exist; choose one of 3cosadd"),
+        (("analogy", "uncle", "--method", "lrcos", "--pair", "x"), "an example pair is written man:woman; got 'x'"),
+        (("analogy", "uncle", "--epsilon", "0"), "epsilon is above 0 and at most 1"),
+        (("neighbors", "bank", "--transform", "tilted"), "transform 'tilted' does not exist"),
+        (("neighbors", "bank", "--case", "any"), "case 'any' does not exist"),
+        (("neighbors", "bank", "--without", "man"), "an axis is written with two ends"),
+        (("neighbors", "bank", "-s", "minilm-l6@99"), "minilm-l6 has layers 0"),
+        (("travel", "bank", "poor -> rich", "--steps", "0"), "steps go from 1"),
+        (("travel", "bank", "poor -> rich", "--reach", "nan"), "the reach from 0"),
+        (("odd-one-out", "bank"), "at least two words"),
+        (("closer", "bank", "kinng"), "'kinng' is not among the 400,000 words"),
+        (("measure", "analogies", "/nope"), "there is no file /nope"),
+        (("measure", "similarity", "/nope"), "there is no file /nope"),
+        (("convert", "glove-6b-50d", "/nope/x.bin"), "there is no folder /nope"),
+        (("convert", "glove-6b-50d", "x.doc"), "the ending of x.doc names no layout"),
+    ],
+)
+def test_what_the_static_commands_refuse(polysema, arguments: tuple[str, ...], message: str) -> None:  # type: ignore[no-untyped-def]
+    status, out, err = polysema(*arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert message in err

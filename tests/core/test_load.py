@@ -11,6 +11,7 @@ from polysema.core.model import catalog
 from polysema.core.model.catalog import entry, folder_of, locate
 from polysema.core.model.load import load_model
 from polysema.core.model.static import input_table, static_vector
+from polysema.core.space.formats import read_vectors
 from polysema.core.space.metric import cosine
 
 
@@ -84,8 +85,9 @@ def test_names_that_stand_for_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path:
     with pytest.raises(NotFoundError, match="some/model can't be loaded from the hub or its cache"):
         load_model("some/model")
     (tmp_path / "notes.pdf").write_bytes(b"%PDF")
-    with pytest.raises(UserError, match="is not a file of vectors"):
-        locate(str(tmp_path / "notes.pdf"))
+    assert locate(str(tmp_path / "notes.pdf")).is_vectors
+    with pytest.raises(UnreadableError, match=r"notes\.pdf: line 1: a word and numbers were expected; got '%PDF'"):
+        read_vectors(tmp_path / "notes.pdf")
     monkeypatch.setattr(catalog, "folder_of", lambda row: None)
     with pytest.raises(
         UnavailableError,

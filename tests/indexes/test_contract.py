@@ -144,15 +144,6 @@ def test_bad_vectors_are_refused(kind: str) -> None:
         KINDS[kind](np.ones(4, np.float32), Metric.COSINE)
 
 
-def test_the_exact_index_ranks_any_rows() -> None:
-    vectors, query = data(), data(1, seed=4)
-    index = ExactIndex(vectors, Metric.COSINE)
-    order = index.search(query, 500).rows[0]
-    ranks, scores = index.ranks(query[0], order[[0, 7, 499]])
-    assert ranks.tolist() == [1, 8, 500]
-    assert scores.tolist() == pytest.approx(index.search(query, 500).scores[0][[0, 7, 499]].tolist(), abs=1e-6)
-
-
 def test_a_recipe_is_checked() -> None:
     with pytest.raises(UserError, match="index kind 'lsh' does not exist; choose flat, hnsw or ivf"):
         Recipe("lsh")  # type: ignore[arg-type]

@@ -23,10 +23,17 @@ def use_example() -> None:
         st.session_state["example"] = None
 
 
-def controls() -> tuple[str, str, int]:
+METHODS = {
+    "3cosadd": "3CosAdd: the word nearest to the sum (Mikolov et al. 2013)",
+    "3cosmul": "3CosMul: near to the plus words and far from the minus words at once (Levy and Goldberg 2014)",
+    "pairdirection": "PairDirection: the word in the same direction from the third word (Levy and Goldberg 2014)",
+}
+
+
+def controls() -> tuple[str, str, int, str]:
     """The expression box and what it is asked of."""
     with st.form("analogy", border=False):
-        box, where, many, run = st.columns([5, 3, 2, 1], vertical_alignment="bottom")
+        box, where, how, many, run = st.columns([5, 3, 2, 2, 1], vertical_alignment="bottom")
         expression = box.text_input(
             "A sum of words", "queen - king + man", key="q", bind="query-params", max_chars=parts.MAX_WORDS,
             help="Words with + and - between them, spaces around the signs. Weights (0.5*blue) and parentheses work too.",
@@ -39,12 +46,15 @@ def controls() -> tuple[str, str, int]:
             bind="query-params",
             help="Whose static vectors are added up.",
         )
+        method = how.selectbox(
+            "Method", list(METHODS), key="method", bind="query-params", help=". ".join(METHODS.values()) + "."
+        )
         k = many.number_input(
             "Answers", 1, 50, 8, key="k", bind="query-params", help="How many of the nearest words to show."
         )
         run.form_submit_button("Go", type="primary", width="stretch")
     st.pills("Examples", EXAMPLES, key="example", on_change=use_example, label_visibility="collapsed")
-    return expression or "", space, int(k)
+    return expression or "", space, int(k), method
 
 
 def arrows_of(answer: AnalogyAnswer) -> list[Arrow]:
@@ -82,19 +92,40 @@ def picture(answer: AnalogyAnswer, space: Space) -> None:
     )
 
 
+BESIDE = {
+    "only-b": "the neighbours of the last word alone", "ignore-a": "without the word that is taken off",
+    "3cosadd": "3CosAdd", "3cosmul": "3CosMul", "pairdirection": "PairDirection",
+}  # fmt: skip
+
+
+def evidence(answer: AnalogyAnswer) -> None:
+    """What the answer is worth: what leaving the words out does, and what others and the baselines say."""
+    if answer.evidence is None:
+        return
+    rows = [("with the words left in", answer.evidence.with_inputs)]
+    rows += [(BESIDE[other.method], other.neighbours) for other in answer.evidence.beside]
+    lines = [f"| {name} | {', '.join(parts.plain(n.key) for n in found)} |" for name, found in rows]
+    with st.expander("Is the sum needed? What others answer", expanded=False):
+        st.markdown("| | best three |\n|---|---|\n" + "\n".join(lines))
+        st.caption(
+            "Where the neighbours of the last word alone give the same answer, the sum has shown nothing (Linzen 2016)."
+        )
+
+
 def page() -> None:
     """The page."""
     parts.title(
         "Analogies", "Add and subtract words: the difference of two is a direction, and a third can travel along it."
     )
-    expression, space, k = controls()
+    expression, space, k, method = controls()
     try:
         parse(expression)
     except UserError as error:
         parts.problem(error)
         return
     answer = parts.answer(
-        ("analogy", expression, space, k), lambda progress: parts.explorer().analogy(expression, space, k)
+        ("analogy", expression, space, k, method),
+        lambda progress: parts.explorer().analogy(expression, space, k, method),
     )
     if answer is None:
         return
@@ -104,14 +135,17 @@ def page() -> None:
     with right:
         first = answer.neighbours[0]
         st.markdown(f"**{parts.plain(answer.expression)}** leads nearest to **{parts.plain(first.key)}**")
-        parts.bars([(n.key, n.score) for n in answer.neighbours])
-        stood = ", ".join(f"{parts.plain(i.word)} \\#{i.rank:,} ({i.score:.3f})" for i in answer.inputs)
+        parts.bars(
+            [(n.key, n.score) for n in answer.neighbours],
+            label="score" if method in ("3cosmul", "pairdirection") else "cosine",
+        )
+        stood = ", ".join(f"{parts.plain(i.word)} \\#{i.rank:,} ({i.score:.3f})" for i in answer.inputs if i.rank)
         st.caption(f"The words of the sum are left out. They would stand: {stood}.")
+        evidence(answer)
     parts.python_lines(
-        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, space={space!r}, k={k})\n"
+        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, space={space!r}, k={k}, method={method!r})\n"
         "for word in answer.neighbours:\n    print(word.rank, word.key, word.score)",
-        "3CosAdd (Mikolov et al. 2013): the words' vectors, each of length 1, are added up with their signs; the words "
-        f"with the highest cosine to the sum are the answer. {parts.plain(answer.origin.card())}.",
+        f"{METHODS[method]}. The words' vectors are scaled to length 1. {parts.plain(answer.origin.card())}.",
     )
 
 

@@ -1,0 +1,305 @@
+"""Methods as their papers define them, against a slow twin; relations against gensim; transforms; the policy."""
+
+import numpy as np
+import pytest
+from gensim.models import KeyedVectors
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+
+from polysema.app.explorer import Asking, Explorer
+from polysema.core.errors import IncompatibleError, UnknownWordError, UserError
+from polysema.core.space.analogy import METHODS, random_rows
+from polysema.core.space.expression import parse
+from polysema.core.space.metric import unit
+from polysema.core.space.policy import Policy, look_up
+from polysema.core.space.space import Keys, Origin, Space
+from polysema.core.space.transform import Transform, fit, moments, view, without
+
+WORDS = ["king", "queen", "man", "woman", "boy", "girl", "uncle", "aunt", "New", "york", "new_york", "Paris", "paris"]
+
+
+@pytest.fixture(scope="module")
+def space() -> Space:
+    rng = np.random.default_rng(3)
+    names = WORDS + [f"w{i}" for i in range(700)]
+    return Space(Keys(names), (rng.standard_normal((len(names), 12)) + 0.3).astype(np.float32), Origin("made"))
+
+
+@pytest.fixture(scope="module")
+def theirs(space: Space) -> KeyedVectors:
+    vectors = KeyedVectors(space.dim)
+    vectors.add_vectors(list(space.keys), space.vectors)
+    return vectors
+
+
+@pytest.fixture(scope="module")
+def ours() -> Explorer:
+    return Explorer()
+
+
+def slow(space: Space, method: str) -> np.ndarray:
+    """The score of every word for king : queen :: man, straight from the formula, in float64."""
+    x = space.vectors.astype(np.float64)
+    x /= np.linalg.norm(x, axis=1)[:, None]
+    a, a_star, b = (x[space.keys.row(w)] for w in ("king", "queen", "man"))
+
+    def cos(y: np.ndarray) -> np.ndarray:
+        return x @ y / np.linalg.norm(y)
+
+    if method == "3cosadd":
+        return cos(a_star - a + b)
+    if method == "3cosmul":
+        return ((1 + cos(a_star)) / 2) * ((1 + cos(b)) / 2) / ((1 + cos(a)) / 2 + 0.001)
+    if method == "pairdirection":
+        away = x - b
+        with np.errstate(invalid="ignore"):
+            return away @ (a_star - a) / (np.linalg.norm(away, axis=1) * np.linalg.norm(a_star - a))
+    return cos(b) if method == "only-b" else cos(a_star + b)
+
+
+@pytest.mark.parametrize("method", ["3cosadd", "3cosmul", "pairdirection", "only-b", "ignore-a"])
+def test_a_method_is_what_its_paper_says(ours: Explorer, space: Space, method: str) -> None:
+    for _ in range(5):  # from the fourth question on 3CosMul is compiled
+        answer = ours.analogy("queen - king + man", space, 10, method, Asking(epsilon=0.001))
+    scores = slow(space, method)
+    scores[[space.keys.row(w) for w in ("king", "queen", "man")]] = -np.inf
+    order = np.argsort(-scores)[:10]
+    assert [n.row for n in answer.neighbours] == order.tolist()
+    assert [n.score for n in answer.neighbours] == pytest.approx(scores[order], abs=2e-6)
+
+
+def test_methods_of_pairs(ours: Explorer, space: Space) -> None:
+    pairs = (("king", "queen"), ("man", "woman"), ("boy", "girl"))
+    x = unit(np.asarray(space.vectors))
+    a, a_star = (x[[space.keys.row(pair[side]) for pair in pairs]] for side in (0, 1))
+    b = x[space.keys.row("uncle")]
+    average = ours.analogy("uncle", space, 5, "3cosavg", Asking(pairs))
+    expected = x @ unit((b + a_star.mean(0) - a.mean(0))[None])[0]
+    left_out = [space.keys.row(w) for pair in (*pairs, ("uncle", "uncle")) for w in pair]
+    expected[left_out] = -9
+    assert [n.row for n in average.neighbours] == np.argsort(-expected)[:5].tolist()
+    learnt = ours.analogy("uncle", space, 5, "lrcos", Asking(pairs))
+    others = x[random_rows(space, 50, left_out)]
+    learner = LogisticRegression(class_weight="balanced", C=10.0, max_iter=1000)
+    learner.fit(np.concatenate([a_star, a, others]), [1] * 3 + [0] * 53)
+    expected = learner.predict_proba(x)[:, 1] * (x @ b)
+    expected[left_out] = -9
+    assert [n.row for n in learnt.neighbours] == np.argsort(-expected)[:5].tolist()
+    assert [n.score for n in learnt.neighbours] == pytest.approx(np.sort(expected)[::-1][:5], abs=1e-5)
+    assert learnt.pairs == ("king:queen", "man:woman", "boy:girl")
+
+
+def test_3cosmul_equals_gensims(ours: Explorer, space: Space, theirs: KeyedVectors) -> None:
+    for expression, positive, negative in (
+        ("queen - king + man", ["queen", "man"], ["king"]), ("queen + man", ["queen", "man"], []),
+        ("queen - king - boy + man + girl", ["queen", "man", "girl"], ["king", "boy"]),
+    ):  # fmt: skip
+        answer = ours.analogy(expression, space, 10, "3cosmul").neighbours
+        expected = theirs.most_similar_cosmul(positive, negative, topn=10)
+        assert [n.key for n in answer] == [word for word, _ in expected]
+        assert [n.score for n in answer] == pytest.approx([score for _, score in expected], rel=1e-5)
+
+
+def test_the_evidence(ours: Explorer, space: Space) -> None:
+    answer = ours.analogy("queen - king + man", space, 4)
+    assert answer.evidence is not None
+    scores = slow(space, "3cosadd")
+    assert [n.row for n in answer.evidence.with_inputs] == np.argsort(-scores)[:3].tolist()
+    for found in answer.inputs:
+        row = space.keys.row(found.word)
+        assert (found.rank, found.score) == (1 + (scores > scores[row]).sum(), pytest.approx(scores[row], abs=1e-6))
+    assert [m.method for m in answer.evidence.beside] == ["3cosmul", "pairdirection", "only-b", "ignore-a"]
+    for other in answer.evidence.beside:
+        assert other.neighbours == ours.analogy("queen - king + man", space, 3, other.method).neighbours
+    assert [m.method for m in ours.analogy("queen + man", space, 1).evidence.beside] == ["3cosmul"]  # type: ignore[union-attr]
+    assert ours.analogy("queen", space, 1, asking=Asking(evidence=False)).evidence is None
+
+
+@pytest.mark.parametrize(
+    ("expression", "method", "pairs", "message"),
+    [
+        ("queen - king", "pairdirection", (), "asks a question of three words, .*; got queen - king"),
+        ("queen - queen + man", "pairdirection", (), "the same point"),
+        ("queen", "3cosavg", (), "3cosavg needs example pairs, such as man:woman"),
+        ("queen - king", "lrcos", (("man", "woman"),), "lrcos asks about one word"),
+        ("queen", "3cosadd", (("man", "woman"),), "3cosadd takes no example pairs; 3cosavg and lrcos do"),
+        ("queen", "4cos", (), f"method '4cos' does not exist; choose one of {METHODS[0]}"),
+        ('bank in "a bank" @3', "3cosadd", (), "these vectors don't belong together|no model or space 'made'"),
+    ],
+)
+def test_what_a_method_can_not_answer(
+    ours: Explorer, space: Space, expression: str, method: str, pairs: tuple, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        ours.analogy(expression, space, 3, method, Asking(pairs))
+
+
+def test_relations_equal_gensims(ours: Explorer, space: Space, theirs: KeyedVectors) -> None:
+    assert ours.odd_one_out(["king", "queen", "man", "w5"], space).words[0][0] == theirs.doesnt_match(
+        ["king", "queen", "man", "w5"]
+    )
+    near = ours.closer_than("king", "queen", space)
+    assert {word for word, _ in near.words} == set(theirs.closer_than("king", "queen"))
+    assert [s for _, s in near.words] == sorted((s for _, s in near.words), reverse=True)
+    answer = ours.similarity(["king"], ["queen"], space)
+    assert (answer.cosine, answer.rank) == (
+        pytest.approx(theirs.similarity("king", "queen"), abs=1e-6),
+        theirs.rank("king", "queen"),
+    )
+    lists = (["king", "man"], ["queen", "w7", "girl"])
+    assert ours.similarity(*lists, space).cosine == pytest.approx(theirs.n_similarity(*lists), abs=1e-6)
+    assert [n.key for n in ours.neighbors("king", space).neighbours] == [w for w, _ in theirs.most_similar("king")]
+
+
+def test_axes_and_travel(ours: Explorer, space: Space) -> None:
+    x = unit(np.asarray(space.vectors))
+    king, man, woman = (x[space.keys.row(w)] for w in ("king", "man", "woman"))
+    axis = (woman - man) / np.linalg.norm(woman - man)
+    assert ours.project(["king"], ["man -> woman"], space).words == (
+        ("king", (pytest.approx(float(king @ axis), abs=1e-6),)),
+    )
+    way = ours.travel("king", "man -> woman", space, steps=4, reach=2.0, k=3)
+    assert [round(step.at, 3) for step in way.steps] == [0, 0.5, 1, 1.5, 2]
+    for step, point in zip(way.steps, way.points, strict=True):
+        np.testing.assert_allclose(point, king + step.at * axis, atol=1e-6)
+        scores = x @ point / np.linalg.norm(point)
+        scores[space.keys.row("king")] = -9
+        assert [n.row for n in step.neighbours] == np.argsort(-scores)[:3].tolist()
+    assert ours.travel("king", "man -> woman", space, steps=1, reach=50).steps[-1].neighbours[0].key == "woman"
+    for axis_text, message in (
+        ("man", "an axis is written with two ends"),
+        ("man -> man", "are the same point"),
+        ("-> man", "two ends"),
+    ):
+        with pytest.raises(UserError, match=message):
+            ours.travel("king", axis_text, space)
+    with pytest.raises(UserError, match="steps go from 1 to 1000 and the reach"):
+        ours.travel("king", "man -> woman", space, steps=0)
+
+
+def test_transforms(space: Space) -> None:
+    x = space.vectors.astype(np.float64)
+    mean, covariance = moments(space)
+    np.testing.assert_allclose(mean, x.mean(0), atol=1e-9)
+    np.testing.assert_allclose(covariance, np.cov(x.T, bias=True), atol=1e-9)
+    np.testing.assert_allclose(view(space, fit(space, "centred")).vectors.mean(0), 0, atol=1e-5)
+    white = view(space, fit(space, "whitened")).vectors
+    np.testing.assert_allclose(np.cov(white.T, bias=True), np.eye(12), atol=1e-3)
+    top = view(space, fit(space, "all-but-the-top:3"))
+    assert top.origin.transform == "all-but-the-top:3"
+    axes = np.linalg.svd(x - x.mean(0), full_matrices=False)[2]
+    np.testing.assert_allclose(top.vectors @ axes[:3].T.astype(np.float32), 0, atol=1e-4)
+    np.testing.assert_allclose(top.vectors @ axes[3:].T, (x - x.mean(0)) @ axes[3:].T, atol=1e-4)
+    out = view(space, without(space.vectors[:2], "without two"))
+    np.testing.assert_allclose(out.vectors @ space.vectors[:2].T, 0, atol=1e-4)
+    assert fit(space, "raw").name == "raw"
+    assert view(space, fit(space, "raw")) is space
+    chain = fit(space, "centred").then(Transform("twice", np.ones(12, np.float32), 2 * np.eye(12, dtype=np.float32)))
+    np.testing.assert_allclose(chain.apply(space.vectors), 2 * (x - x.mean(0) - 1), atol=1e-5)
+    for name in ("tilted", "centred:2", "all-but-the-top:x", "all-but-the-top:12"):
+        with pytest.raises(UserError, match="does not exist; choose one of raw|takes off 1 to 11 components"):
+            fit(space, name)
+
+
+def test_a_large_view_is_mapped(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polysema.core.space.transform.MAPPED_BYTES", 100)
+    seen = view(space, fit(space, "centred"))
+    assert isinstance(seen.vectors.base, np.memmap) or isinstance(seen.vectors, np.memmap)
+    np.testing.assert_allclose(seen.vectors.mean(0), 0, atol=1e-5)
+
+
+def test_a_view_says_so_and_is_not_mixed_with_another(ours: Explorer, space: Space) -> None:
+    seen = ours.view(space, "centred", ["man -> woman"])
+    assert seen.origin.transform == "centred, without man -> woman"
+    assert ours.view(space, "centred", ["man -> woman"]) is seen
+    assert ours.view(space) is space
+    man, woman = seen.vector("man"), seen.vector("woman")
+    np.testing.assert_allclose(
+        unit(man[None]), unit(woman[None]) * np.sign(man @ woman), atol=2
+    )  # they differ only elsewhere
+    with pytest.raises(IncompatibleError, match="don't belong together"):
+        seen.origin.require_same(space.origin)
+
+
+@pytest.mark.parametrize(
+    ("word", "policy", "expected"),
+    [
+        ("Paris", Policy.of(), ("Paris", "as written")),
+        ("PARIS", Policy.of(), ("paris", "in lower case")),
+        ("Paris", Policy.of(case="lower"), ("paris", "in lower case")),
+        ("PARIS", Policy.of(case="ignore"), ("Paris", "whatever its case")),
+        ("new york", Policy.of(), ("new_york", "joined")),
+        ("king queen", Policy.of(phrases="mean"), ("king queen", "mean of king, queen")),
+        ("nope", Policy.of(unknown="skip"), ("nope", "left out: not in the space")),
+    ],
+)
+def test_the_policy(space: Space, word: str, policy: Policy, expected: tuple[str, str]) -> None:
+    found = look_up(space, word, policy)
+    assert (found.word, found.how) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "policy"),
+    [
+        ("PARIS", Policy.of(case="exact")),
+        ("new york", Policy.of(phrases="exact")),
+        ("king queen", Policy.of()),
+        ("kinng", Policy.of()),
+    ],
+)
+def test_what_the_policy_refuses(space: Space, word: str, policy: Policy) -> None:
+    with pytest.raises(UnknownWordError, match="is not among the 713 words of made"):
+        look_up(space, word, policy)
+    with pytest.raises(UserError, match="case 'any' does not exist; choose one of exact, lower, fallback, ignore"):
+        Policy.of(case="any")
+
+
+def test_a_skipped_word_is_reported(ours: Explorer, space: Space) -> None:
+    asking = Asking(policy=Policy.of(unknown="skip"))
+    answer = ours.analogy("queen - nope + man", space, 3, asking=asking)
+    assert answer.neighbours == ours.analogy("queen + man", space, 3).neighbours
+    assert [i.how for i in answer.inputs] == ["as written", "left out: not in the space", "as written"]
+    assert answer.policy == "case fallback, phrases join, unknown words skip"
+    with pytest.raises(UserError, match="none of its words is in made"):
+        ours.analogy("nope + nada", space, 3, asking=asking)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from(WORDS[:8]), min_size=1, max_size=4, unique=True), st.data())
+def test_any_sum_is_answered_as_the_formula_says(words: list[str], data: st.DataObject) -> None:
+    rng = np.random.default_rng(3)
+    space = Space(Keys(WORDS), rng.standard_normal((len(WORDS), 5)).astype(np.float32), Origin("made"))
+    weights = [data.draw(st.sampled_from([1.0, -1.0, 0.5, 2.0])) for _ in words]
+    text = " ".join(f"{'-' if w < 0 else '+'} {abs(w)}*{word}" for w, word in zip(weights, words, strict=True))
+    answer = Explorer().analogy(text, space, 5)
+    x = unit(np.asarray(space.vectors))
+    scores = x @ unit((np.array(weights, np.float32) @ x[[WORDS.index(w) for w in words]])[None])[0]
+    scores[[WORDS.index(w) for w in words]] = -9
+    assert [n.row for n in answer.neighbours] == np.argsort(-scores, kind="stable")[:5].tolist()
+    assert parse(answer.expression) == parse(text)
+
+
+def test_occurrences_in_the_algebra(explorer: Explorer) -> None:
+    space = explorer.space("minilm-l6@6")
+    assert (space.origin.layer, space.columns is not None) == (6, True)
+    answer = explorer.neighbors('bank in "They sat on the river bank"', "minilm-l6@6", 5)
+    direct = explorer.occurrence_neighbors("bank", "They sat on the river bank", "minilm-l6", 6, 5)
+    assert [(n.key, n.text) for n in answer.neighbours] == [(h.word, h.text) for h in direct.hits]
+    assert [n.score for n in answer.neighbours] == pytest.approx([h.score for h in direct.hits], abs=1e-5)
+    both = 'bank in "the bank of the river bank" #2 - bank in "the bank of the river bank"'
+    difference = explorer.analogy(both, "minilm-l6@6", 2)
+    assert [i.rank for i in difference.inputs] == [None, None]
+    river = explorer.analogy("river", "minilm-l6@6", 1)
+    assert river.inputs[0].how.startswith("mean of its ")
+    seen = explorer.view("minilm-l6@6", "centred")
+    assert explorer.neighbors('bank in "They sat on the river bank"', seen, 1).neighbours[0].key == "bank"
+    for expression, name in (
+        ('bank in "a bank" @3', "minilm-l6@6"),
+        ('bank in "a bank"', "glove-6b-50d"),
+        ('bank in "a bank"', "minilm-l6"),
+    ):
+        with pytest.raises(IncompatibleError, match=r"\[minilm-l6, encoder, layer \d.*\] and \["):
+            explorer.analogy(expression, name)
+    with pytest.raises(UserError, match="bank"):
+        explorer.analogy('bank in "no such word"', "minilm-l6@6")
