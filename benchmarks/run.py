@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from polysema.app.export import Source, export
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.contextual import embed
 from polysema.indexes import ExactIndex, FaissIndex, Recipe
+
+sys.path.insert(0, str(Path(__file__).parent))
+import static_spaces
 
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 5
 
@@ -99,4 +103,5 @@ def contextual() -> None:
 
 if __name__ == "__main__":
     static()
+    static_spaces.run(ROUNDS)
     contextual()

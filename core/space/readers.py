@@ -21,7 +21,7 @@ from polysema.core.errors import NotFoundError, UnreadableError
 from polysema.core.space.space import Floats, Ints
 
 MAX_DIM = 65_536
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 2 << 20
 MAX_WORD_BYTES = 1 << 16
 
 

@@ -292,7 +292,7 @@ def test_measures_as_every_report(polysema, tmp_path: Path) -> None:  # type: ig
         (("travel", "bank", "poor -> rich", "--steps", "0"), "steps go from 1"),
         (("travel", "bank", "poor -> rich", "--reach", "nan"), "the reach from 0"),
         (("odd-one-out", "bank"), "at least two words"),
-        (("closer", "bank", "kinng"), "'kinng' is not among the 400,000 words"),
+        (("closer", "bank", "kinngqxz"), "'kinngqxz' is not among the 400,000 words"),
         (("measure", "analogies", "/nope"), "there is no file /nope"),
         (("measure", "similarity", "/nope"), "there is no file /nope"),
         (("convert", "glove-6b-50d", "/nope/x.bin"), "there is no folder /nope"),
