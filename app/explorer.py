@@ -253,14 +253,17 @@ class Explorer:
         left_out = np.unique(np.array(out, np.int64))
         _check_k(k, len(held) - len(left_out), held.origin.source)
         index = self.index(held)
-        scores = index.scores(scoring)
-        best = self._named(held, index.best(scores, k, left_out, scoring))
+        scores = index.scores(scoring) if asking.evidence else None
+        found = (
+            index.search_scored(scoring, k, left_out) if scores is None else index.best(scores, k, left_out, scoring)
+        )
+        best = self._named(held, found)
         own = scoring.combine(scoring.queries @ np.stack([f.vector for f in wanted.found]).T)
         inputs = tuple(
-            InputRank(found.word, weight, _rank(scores, found) if asking.evidence else None, float(score), found.how)
+            InputRank(found.word, weight, None if scores is None else _rank(scores, found), float(score), found.how)
             for found, weight, score in zip(wanted.found, wanted.weights, own, strict=True)
         )
-        evidence = self._evidence(held, wanted, scoring, scores, left_out, asking) if asking.evidence else None
+        evidence = None if scores is None else self._evidence(held, wanted, scoring, scores, left_out, asking)
         return AnalogyAnswer(
             str(wanted.expression), best, inputs, wanted.vector, np.stack([f.vector for f in wanted.found]),
             held.origin, method, asking.policy.describe(), evidence,

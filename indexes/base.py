@@ -7,7 +7,7 @@ import numpy as np
 
 from polysema.core.errors import IncompatibleError, UserError
 from polysema.core.space.hits import Hits
-from polysema.core.space.metric import Metric, unit
+from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Ints
 
 
@@ -52,22 +52,37 @@ class Index(ABC):
         cosine, which has no direction; `IncompatibleError` for another width.
         """
         queries = checked(queries, self.dim, "queries")
-        left_out = np.unique(np.fromiter(exclude, np.int64))
-        left_out = left_out[(left_out >= 0) & (left_out < self.n)]
+        left_out = {int(row) for row in exclude if 0 <= row < self.n}
         most = self.n - len(left_out)
         if not 1 <= k <= most:
             raise UserError(f"k must be from 1 to {most:,}, the rows that can be found; got {k:,}")
-        if self.metric is Metric.COSINE:
-            lengths = np.linalg.norm(queries, axis=1)
-            if not (lengths > 0).all():
-                raise UserError(f"query {int(np.argmin(lengths))} is all zeros: it has no direction, so no cosine")
-            queries = unit(queries)
         if len(queries) == 0:
             return Hits(np.empty((0, k), np.int64), np.empty((0, k), np.float32))
-        rows, scores = _in_order(*self._search(queries, k + len(left_out)))
-        if len(left_out):
-            rows, scores = _without(rows, scores, left_out, k)
+        if self.metric is Metric.COSINE:
+            lengths = np.sqrt(np.einsum("qd,qd->q", queries, queries))
+            if not lengths.all():
+                raise UserError(f"query {int(np.argmin(lengths))} is all zeros: it has no direction, so no cosine")
+            queries = queries / lengths[:, None]
+        rows, scores = self._search(queries, k + len(left_out))
+        if len(queries) == 1:
+            return _one(rows[0], scores[0], left_out, k)
+        rows, scores = _in_order(rows, scores)
+        if left_out:
+            rows, scores = _without(rows, scores, np.array(sorted(left_out), np.int64), k)
         return Hits(rows, scores)
+
+
+def _one(rows: Ints, scores: Floats, left_out: set[int], k: int) -> Hits:
+    """As `_in_order` and `_without` for one query, in a fraction of their time."""
+    order = np.lexsort((rows, -scores))
+    rows, scores = rows[order], scores[order]
+    if left_out:
+        kept = [place for place, row in enumerate(rows.tolist()) if row not in left_out][:k]
+        rows, scores = rows[kept], scores[kept]
+        if len(kept) < k:
+            rows = np.concatenate([rows, np.full(k - len(kept), -1, np.int64)])
+            scores = np.concatenate([scores, np.full(k - len(kept), -np.inf, np.float32)])
+    return Hits(rows[None], scores[None])
 
 
 def _in_order(rows: Ints, scores: Floats) -> tuple[Ints, Floats]:

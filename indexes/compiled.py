@@ -42,9 +42,11 @@ def _mul(vectors: Any, inverse: Any, queries: Any, epsilon: Any, out: Any, start
         out[stop - 1] = max(one + a * s, zero) * max(one + b * s, zero) * half / (max(one + c * s, zero) + epsilon)
 
 
-def three_cos_mul(vectors: Floats, inverse: Floats, queries: Floats, epsilon: float) -> Floats:
-    """3CosMul of every row (n, dim) with queries b, a*, a (3, dim): (n,). `inverse` (n,) is 1 over each row's length."""
-    out = np.empty(len(vectors), np.float32)
+def three_cos_mul(
+    vectors: Floats, inverse: Floats, queries: Floats, epsilon: float, out: Floats | None = None
+) -> Floats:
+    """3CosMul of every row (n, dim) with queries b, a*, a (3, dim): (n,). `inverse` (n,) is 1 over each row's length; `out` (n,) is filled where it is given."""
+    out = np.empty(len(vectors), np.float32) if out is None else out
     half = len(vectors) // 2
     # ((1 + p) / 2) ((1 + q) / 2) / ((1 + r) / 2 + e) = (1 + p) (1 + q) / 2 / (1 + r + 2 e)
     rest: Any = (vectors, inverse, np.ascontiguousarray(queries, np.float32), np.float32(2 * epsilon), out)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from polysema.core.errors import NotFoundError, UnreadableError, UserError
+from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
 from polysema.core.space import readers, vector_cache
 from polysema.core.space.readers import Notes, Reader, Source
 from polysema.core.space.space import Family, Keys, Origin, Space
@@ -197,10 +197,24 @@ def read_vectors(
 
 
 def open_glove(folder: Path, origin: Origin) -> Space:
-    """The packaged GloVe vectors, memory-mapped: (400,000, 50)."""
-    vectors = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r", allow_pickle=False)
-    keys = pq.read_table(folder / "glove_6B_index.parquet", memory_map=True).column("index")
-    return Space(Keys(keys), vectors, origin)
+    """The packaged GloVe vectors, memory-mapped: (400,000, 50).
+
+    The package keeps its table column by column, in which a word's vector lies in 50 places: it is converted like any
+    other file. Where there is no room for that it is read as it is.
+    """
+    table = folder / "glove_6B_50d_emb.npy"
+    names = folder / "glove_6B_index.parquet"
+    entry = vector_cache.entry(origin.weights_sha256, "npy")
+    if entry is None:
+        source = Source(table, lambda: table.open("rb"), Notes("row"), names)
+        vectors = np.load(table, mmap_mode="r", allow_pickle=False)
+        keys = pq.read_table(names).column("index").combine_chunks()
+        try:
+            blocks = readers.paired(source, keys.cast(pa.large_string()), vectors)
+            entry = vector_cache.convert(blocks, source.notes, origin.weights_sha256, "npy")
+        except UnavailableError:
+            return Space(Keys(keys), vectors, origin)
+    return Space(entry.keys, entry.vectors, origin)
 
 
 MANIFEST = "manifest.json"
