@@ -8,6 +8,7 @@ import numpy as np
 
 from polysema.core.space.space import Floats
 
+PIECE = 16_384  # rows that a thread takes at a time
 _POOL = ThreadPoolExecutor(2, thread_name_prefix="scores")
 
 
@@ -47,11 +48,17 @@ def three_cos_mul(
 ) -> Floats:
     """3CosMul of every row (n, dim) with queries b, a*, a (3, dim): (n,). `inverse` (n,) is 1 over each row's length; `out` (n,) is filled where it is given."""
     out = np.empty(len(vectors), np.float32) if out is None else out
-    half = len(vectors) // 2
     # ((1 + p) / 2) ((1 + q) / 2) / ((1 + r) / 2 + e) = (1 + p) (1 + q) / 2 / (1 + r + 2 e)
     rest: Any = (vectors, inverse, np.ascontiguousarray(queries, np.float32), np.float32(2 * epsilon), out)
     work: Any = _mul
-    other = _POOL.submit(lambda: work(*rest, 0, half))
-    work(*rest, half, len(vectors))
+    starts = iter(range(0, len(vectors), PIECE))
+
+    def some() -> None:
+        # each takes the next piece: another library's threads may still spin on one of the cores
+        for start in starts:
+            work(*rest, start, min(start + PIECE, len(vectors)))
+
+    other = _POOL.submit(some)
+    some()
     other.result()
     return out
