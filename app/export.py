@@ -23,6 +23,7 @@ from polysema.core.model.contextual import TEXTS, Hidden, embed_stream, joined, 
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.formats import MANIFEST
 from polysema.core.space.space import Floats
+from polysema.core.space.vector_cache import sync
 
 SETTINGS = "settings.json"
 SHARD_BYTES = 128 << 20  # of vectors, roughly: what is held at a time
@@ -190,7 +191,7 @@ def _write_shard(path: Path, hidden: Hidden, first: int) -> dict[str, Any]:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     size = part.stat().st_size
     part.rename(path)
-    _sync_folder(path.parent)
+    sync(path.parent)
     return {"name": path.name, "rows": rows, "words": len(hidden.occurrences), "bytes": size, "sha256": digest}
 
 
@@ -205,17 +206,9 @@ def _write_whole(path: Path, content: bytes) -> None:
         out.write(content)
         _sync(out)
     part.rename(path)
-    _sync_folder(path.parent)
+    sync(path.parent)
 
 
 def _sync(file: IO[bytes]) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -14,7 +14,7 @@ import numpy as np
 from polysema.core.errors import NotFoundError, UnreadableError, UserError
 from polysema.core.space.analogy import EPSILON, OF_PAIRS, lr_cos, random_rows, three_cos_avg
 from polysema.core.space.metric import unit
-from polysema.core.space.space import Floats, Ints, Space
+from polysema.core.space.space import Space
 
 VOCABULARY = 300_000  # the published protocol's: gensim and GluonNLP take the 300,000 most frequent words
 MAX_BYTES = 64 << 20
@@ -265,6 +265,3 @@ def _of_pairs(
         correct += best in wanted
         progress(f"{category.name} by {protocol.method}", place + 1, len(pairs))
     return Score(category.name, protocol.method, total, len(pairs), correct)
-
-
-__all__ = ["Category", "Floats", "Ints", "Pair", "Protocol", "Score", "measure_analogies", "read_analogies"]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from polysema.core.errors import UnavailableError, UserError
 from polysema.core.model.catalog import Entry, Member, folder_of, pulled_folder
+from polysema.core.space.vector_cache import sync
 
 Progress = Callable[[str, int, int], None]  # stage, done, total (of bytes, or of steps)
 
@@ -71,22 +72,14 @@ def _make(entry: Entry, final: Path, progress: Progress) -> None:
         else:
             made = unpacked
         for file in made.rglob("*"):
-            _sync(file)
-        _sync(made)
+            sync(file)
+        sync(made)
         if final.is_dir():
             shutil.rmtree(final)
         made.rename(final)
-        _sync(final.parent)
+        sync(final.parent)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _download(entry: Entry, folder: Path, progress: Progress) -> Path:

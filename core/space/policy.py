@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 import pyarrow.compute as pc
 
-from polysema.core.errors import UnknownWordError, UserError
+from polysema.core.errors import UserError
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints, Space
 
@@ -133,6 +133,3 @@ def _find(space: Space, word: str, case: Case) -> tuple[int, str]:
         folded = pc.index(pc.utf8_lower(space.keys.array), word.lower()).as_py()
         return int(folded), "whatever its case"
     return row, "in lower case"
-
-
-__all__ = ["Case", "Found", "Phrases", "Policy", "Unknown", "UnknownWordError", "look_up"]

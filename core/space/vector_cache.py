@@ -126,7 +126,7 @@ def convert(
             if entry(sha256, form) is None:
                 shutil.rmtree(target, ignore_errors=True)
                 part.rename(target)
-        _sync(target.parent)
+        sync(target.parent)
     except OSError as error:
         raise _no_room(error) from None
     finally:
@@ -191,8 +191,8 @@ def _write(part: Path, blocks: Iterable[Block], notes: Notes, form: str, progres
     card = {"rows": rows, "dim": dim, "form": form, "notes": list(notes.told())}
     (part / "entry.json").write_text(json.dumps(card))
     for name in ("words.arrow", "entry.json"):
-        _sync(part / name)
-    _sync(part)
+        sync(part / name)
+    sync(part)
 
 
 def _finite(blocks: Iterable[Block], notes: Notes) -> Iterator[Block]:
@@ -232,7 +232,8 @@ def _header(rows: int, dim: int) -> bytes:
     return b"\x93NUMPY\x01\x00" + (HEADER - 10).to_bytes(2, "little") + text.ljust(HEADER - 11) + b"\n"
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file's content, or a folder's names, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
