@@ -52,6 +52,7 @@ from polysema.core.space.analogy import (
     Resolve,
     Scoring,
     Target,
+    by_cosine,
     check_method,
     scoring_of_pairs,
     target,
@@ -231,8 +232,7 @@ class Explorer:
         if not found.known:
             raise held.unknown(word)
         _check_k(k, len(held) - len(found.rows), held.origin.source)
-        scoring = Scoring("neighbours", found.vector[None], lambda cosines: cosines[0])
-        hits = self.index(held).search_scored(scoring, k, found.rows)
+        hits = self.index(held).search_scored(by_cosine("neighbours", found.vector), k, found.rows)
         return NeighbourAnswer(word, found.word, self._named(held, hits), held.origin, found.how, chosen.describe())
 
     def analogy(

@@ -35,7 +35,8 @@ Combine = Callable[[Floats], Floats]
 class Scoring:
     """How words are scored: `queries` (m, dim) of length 1, and `combine` from cosines (m, n) to scores (n,).
 
-    `ups` is set where the score is 3CosMul's with weights of 1: so many first queries multiply, the others divide.
+    `linear` says that the score is the cosine with the only query. `ups` is set where it is 3CosMul's with weights of 1:
+    so many first queries multiply, the others divide.
     """
 
     method: str
@@ -43,6 +44,7 @@ class Scoring:
     combine: Combine
     ups: int = 0
     epsilon: float = EPSILON
+    linear: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,8 +110,13 @@ def target(space: Space, expression: Expression, resolve: Resolve | None = None)
 # Of a sum of words
 
 
+def by_cosine(method: str, query: Floats) -> Scoring:
+    """cos(x, query), with `query` (dim,) of length 1."""
+    return Scoring(method, query[None], lambda cosines: cosines[0], linear=True)
+
+
 def _cosine(method: str, vector: Floats) -> Scoring:
-    return Scoring(method, unit(vector[None]), lambda cosines: cosines[0])
+    return by_cosine(method, unit(vector[None])[0])
 
 
 def three_cos_add(wanted: Target) -> Scoring:
