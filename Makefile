@@ -47,7 +47,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"polysema needs Python 3.11 or newer; {sys.executable} is {v[0]}.{v[1]}. Run make with PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet -c constraints.txt pip setuptools wheel
-	$(PIP) install --quiet --no-build-isolation -c constraints.txt -e '.[models,app,serve,dev]'
+	$(PIP) install --quiet --no-build-isolation -c constraints.txt -e '.[models,app,onnx,serve,dev]'
 	@touch $@
 
 lock: $(STAMP)  ## write constraints.txt anew from what is installed

@@ -143,7 +143,7 @@ class Explorer:
 
     def model(self, name: str = DEFAULT_MODEL) -> LanguageModel:
         """The model of that name; see `load_model`."""
-        return self._models.get(name, lambda: load_model(name, self._device))
+        return self._models.get(name, lambda: load_model(name, self._device, patient=False))
 
     def space(self, name: str = DEFAULT_SPACE, progress: Progress = _silent) -> Space:
         """The space of that name: a file of vectors, the catalog's GloVe, a model's input embeddings, or, as

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from polysema.core.errors import ConflictError, UnreadableError, UserError
-from polysema.core.model.contextual import TEXTS, Hidden, embed_stream, joined, occurrence_table
+from polysema.core.model.contextual import Hidden, embed_stream, joined, occurrence_table
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.formats import MANIFEST
 from polysema.core.space.space import Floats
@@ -133,7 +133,7 @@ def _run(
             parts = []
             for part in embed_stream(model, batch, settings["layers"], settings["pooling"]):
                 parts.append(part)
-                progress(first + min(len(batch), len(parts) * TEXTS), words + sum(len(p.occurrences) for p in parts))
+                progress(first, words + sum(len(p.occurrences) for p in parts))
             shard = _write_shard(path, joined(parts), first)
             _write_whole(done, _json(shard))
         shards.append(shard)

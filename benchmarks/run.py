@@ -82,7 +82,7 @@ def contextual() -> None:
     explorer = Explorer()
     model = explorer.model("minilm-l6")
     texts = list(load_senses().texts[:192])
-    hub = pipeline("feature-extraction", model=model.engine.stack, tokenizer=model.tokenizer, device="cpu")
+    hub = pipeline("feature-extraction", model=model.module, tokenizer=model.tokenizer, device="cpu")
     tokens = sum(len(e) for e in model.encode(texts))
     print(f"{len(texts)} sentences of {tokens / len(texts):.1f} tokens on average:")
     paired(

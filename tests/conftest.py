@@ -136,12 +136,20 @@ def build(kind: str, folder: Path) -> Path:
     """A seeded model of two layers, 16 wide, with a real tokenizer, saved as transformers saves."""
     import torch
     from transformers import (
+        BartConfig,
+        BartForConditionalGeneration,
         BertConfig,
         BertModel,
         GPT2Config,
         GPT2LMHeadModel,
         LlamaConfig,
         LlamaForCausalLM,
+        MarianConfig,
+        MarianMTModel,
+        ModernBertConfig,
+        ModernBertModel,
+        MPNetConfig,
+        MPNetModel,
         RobertaConfig,
         RobertaModel,
         T5Config,
@@ -149,9 +157,8 @@ def build(kind: str, folder: Path) -> Path:
     )
 
     torch.manual_seed(7)
-    tokenizer = {"bert": wordpiece, "roberta": byte_level, "gpt2": byte_level, "llama": byte_level, "t5": unigram}[
-        kind
-    ]()
+    kinds = {"gpt2": byte_level, "roberta": byte_level, "llama": byte_level, "bart": byte_level, "t5": unigram}
+    tokenizer = kinds.get(kind, unigram if kind == "marian" else wordpiece)()
     n = len(tokenizer)  # type: ignore[arg-type]
     small = {
         "hidden_size": 16,
@@ -170,6 +177,55 @@ def build(kind: str, folder: Path) -> Path:
         "t5": lambda: T5ForConditionalGeneration(
             T5Config(d_model=16, d_kv=4, d_ff=32, num_layers=2, num_heads=4, vocab_size=n)
         ),
+        "mpnet": lambda: MPNetModel(MPNetConfig(**small, max_position_embeddings=34, pad_token_id=0)),
+        "modernbert": lambda: ModernBertModel(
+            ModernBertConfig(
+                **small,
+                max_position_embeddings=32,
+                pad_token_id=0,
+                cls_token_id=2,
+                sep_token_id=3,
+                bos_token_id=2,
+                eos_token_id=3,
+                local_attention=8,
+                global_attn_every_n_layers=2,
+            )
+        ),
+        "bart": lambda: BartForConditionalGeneration(
+            BartConfig(
+                d_model=16,
+                encoder_layers=2,
+                decoder_layers=3,
+                encoder_attention_heads=4,
+                vocab_size=n,
+                decoder_attention_heads=2,
+                encoder_ffn_dim=32,
+                decoder_ffn_dim=32,
+                max_position_embeddings=32,
+                pad_token_id=0,
+                bos_token_id=0,
+                eos_token_id=0,
+                decoder_start_token_id=0,
+                forced_eos_token_id=0,
+            )
+        ),
+        "marian": lambda: MarianMTModel(
+            MarianConfig(
+                d_model=16,
+                encoder_layers=2,
+                decoder_layers=2,
+                encoder_attention_heads=4,
+                vocab_size=n,
+                decoder_attention_heads=4,
+                encoder_ffn_dim=32,
+                decoder_ffn_dim=32,
+                max_position_embeddings=32,
+                pad_token_id=0,
+                eos_token_id=1,
+                decoder_start_token_id=0,
+                forced_eos_token_id=1,
+            )
+        ),
     }[kind]()
     # weights far from zero, so that layers, positions and neighbours in a batch all matter
     with torch.no_grad():
@@ -181,7 +237,7 @@ def build(kind: str, folder: Path) -> Path:
     return folder
 
 
-KINDS = ("bert", "roberta", "gpt2", "llama", "t5")
+KINDS = ("bert", "roberta", "mpnet", "modernbert", "gpt2", "llama", "t5", "bart", "marian")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """Hidden states of words: one vector for each occurrence and layer."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,10 +11,14 @@ import pyarrow as pa
 from polysema.core.errors import UserError
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pooling import check_pooling, pool
-from polysema.core.model.tokens import Occurrence, Span, find_word, occurrences_of
+from polysema.core.model.tokens import Encoded, Occurrence, Span, find_word, occurrences_of
 from polysema.core.space.space import Floats, Keys, Origin, Space
 
-TEXTS = 256  # texts tokenized and planned together
+TEXTS = 512  # texts tokenized and planned together, at most
+TOKENS_A_TEXT = 32
+BATCH_BYTES = 64 << 20
+BATCH_CHARACTERS = 1 << 20
+UNITS = ("words", "tokens")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,13 +65,17 @@ def embed(
     layers: Sequence[int] | None = None,
     pooling: str = "mean",
     occurrences: Sequence[Occurrence] | None = None,
+    sources: Sequence[str] | None = None,
+    unit: str = "words",
 ) -> Hidden:
     """The hidden states of `occurrences` (every word when None) of `texts`, at `layers` (all when None).
 
-    The vectors equal those of plain transformers to 1e-5, whatever the texts are batched with.
+    The decoder of an encoder-decoder needs `sources`, what its encoder reads beside each text. With the unit `tokens`
+    every token has a vector of its own. The vectors equal those of plain transformers to 1e-5, whatever the texts are
+    batched with.
     """
     chosen = model.check_layers(range(model.n_layers + 1) if layers is None else layers)
-    parts = list(embed_stream(model, texts, chosen, pooling, occurrences))
+    parts = list(embed_stream(model, texts, chosen, pooling, occurrences, sources=sources, unit=unit))
     if not parts:
         return Hidden((), chosen, np.empty((len(chosen), 0, model.dim), np.float32), model.origin(None, pooling))
     return joined(parts)
@@ -88,38 +98,109 @@ def embed_stream(
     texts: Iterable[str],
     layers: Sequence[int],
     pooling: str = "mean",
-    occurrences: Sequence[Occurrence] | None = None,
+    occurrences: "Sequence[Occurrence] | Choose | None" = None,
     first: int = 0,
+    sources: Iterable[str] | None = None,
+    unit: str = "words",
 ) -> Iterator[Hidden]:
     """As `embed`, some hundred texts at a time, in their order: memory doesn't grow with the number of texts.
 
-    `first` is the number of the first text.
+    `first` is the number of the first text; `occurrences` may be a function from texts and the number of the first of
+    them to the occurrences wanted. The next texts are tokenized while these are computed.
     """
     layers = model.check_layers(layers)
-    origin = model.origin(None, check_pooling(pooling))
-    wanted: dict[int, list[Occurrence]] = {}
-    for occurrence in occurrences or ():
-        wanted.setdefault(occurrence.text, []).append(occurrence)
-    for start, batch in _batched(texts):
-        number = first + start
-        if occurrences is None:
-            chosen = occurrences_of(batch, number)
-        else:
-            chosen = [o for text in range(number, number + len(batch)) for o in wanted.get(text, ())]
-        _check_spans(batch, chosen, number)
-        yield _embed_batch(model, batch, chosen, layers, pooling, origin, number)
+    if unit not in UNITS:
+        raise UserError(f"unit {unit!r} does not exist; choose one of {', '.join(UNITS)}")
+    if model.reads_two and sources is None:
+        raise UserError(f"the decoder of {model.name} reads a source beside each text; none was given")
+    if sources is not None and not model.reads_two:
+        raise UserError(f"{model.name} reads one text: sources are for the decoder of an encoder-decoder")
+    origin = model.origin(None, check_pooling(pooling) if unit == "words" else "single tokens")
+    choose: Choose = occurrences_of
+    if callable(occurrences):
+        choose = occurrences
+    elif occurrences is not None:
+        wanted: dict[int, list[Occurrence]] = {}
+        for occurrence in occurrences:
+            wanted.setdefault(occurrence.text, []).append(occurrence)
+
+        def choose(batch: Sequence[str], number: int) -> list[Occurrence]:
+            return [o for text in range(number, number + len(batch)) for o in wanted.get(text, ())]
+
+    with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as ahead:
+        # a text with each of its sources; the tokens of a batch are made while the one before is computed
+        pending: deque[tuple[int, list[str], Future[tuple[list[Encoded], list[Sequence[int]] | None]]]] = deque()
+        for start, batch, beside in _batched(texts, sources, texts_a_batch(len(layers), model.dim)):
+            pending.append((first + start, batch, ahead.submit(_tokenized, model, batch, beside, first + start)))
+            if len(pending) > 1:
+                yield _next(model, pending.popleft(), choose, layers, pooling, origin, unit)
+        while pending:
+            yield _next(model, pending.popleft(), choose, layers, pooling, origin, unit)
 
 
-def _batched(texts: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+Choose = Callable[[Sequence[str], int], list[Occurrence]]
+
+
+def texts_a_batch(n_layers: int, dim: int) -> int:
+    """How many texts are planned together, a power of two: what is held of them at a time is some 64 MB."""
+    wanted = BATCH_BYTES // (n_layers * dim * 4 * TOKENS_A_TEXT)
+    return int(min(TEXTS, max(min(32, TEXTS), 1 << max(0, wanted.bit_length() - 1))))
+
+
+def _batched(
+    texts: Iterable[str], sources: Iterable[str] | None, size: int
+) -> Iterator[tuple[int, list[str], list[str] | None]]:
+    """Lists of at most `size` texts of at most `BATCH_CHARACTERS`, with the number of the first and their sources."""
     batch: list[str] = []
-    start = 0
+    beside: list[str] = []
+    start = characters = 0
+    others = iter(sources) if sources is not None else None
     for text in texts:
         batch.append(text)
-        if len(batch) == TEXTS:
-            yield start, batch
-            start, batch = start + TEXTS, []
+        characters += len(text)
+        if others is not None:
+            beside.append(_source(others, start + len(batch) - 1))
+        if len(batch) == size or characters > BATCH_CHARACTERS:
+            yield start, batch, beside if others is not None else None
+            start, batch, beside, characters = start + len(batch), [], [], 0
     if batch:
-        yield start, batch
+        yield start, batch, beside if others is not None else None
+
+
+def _source(others: Iterator[str], number: int) -> str:
+    source = next(others, None)
+    if source is None:
+        raise UserError(f"every text needs a source; text {number} has none")
+    return source
+
+
+def _tokenized(
+    model: LanguageModel, texts: Sequence[str], sources: Sequence[str] | None, first: int
+) -> tuple[list[Encoded], list[Sequence[int]] | None]:
+    if sources is None:
+        return model.encode(texts), None
+    return [*map(model.decoder_input, model.encode_targets(texts))], [
+        model.one_window(encoded, f"the source of text {first + place}").windows[0]
+        for place, encoded in enumerate(model.encode(sources))
+    ]
+
+
+def _next(
+    model: LanguageModel,
+    waiting: "tuple[int, list[str], Future[tuple[list[Encoded], list[Sequence[int]] | None]]]",
+    choose: Choose,
+    layers: Sequence[int],
+    pooling: str,
+    origin: Origin,
+    unit: str,
+) -> Hidden:
+    number, batch, tokenized = waiting
+    encoded, beside = tokenized.result()
+    if unit == "tokens":
+        return _of_tokens(model, batch, encoded, beside, layers, origin, number)
+    chosen = choose(batch, number)
+    _check_spans(batch, chosen, number)
+    return _of_words(model, chosen, encoded, beside, layers, pooling, origin, number)
 
 
 def _check_spans(texts: Sequence[str], occurrences: Sequence[Occurrence], first: int) -> None:
@@ -131,47 +212,72 @@ def _check_spans(texts: Sequence[str], occurrences: Sequence[Occurrence], first:
             )
 
 
-def _embed_batch(
-    model: LanguageModel, texts: Sequence[str], occurrences: Sequence[Occurrence], layers: Sequence[int],
-    pooling: str, origin: Origin, first: int,
-) -> Hidden:  # fmt: skip
-    encoded = model.encode(texts)
-    asked = {occurrence.text - first for occurrence in occurrences}  # texts without a word cost no forward pass
-    windows = [(number, w) for number in sorted(asked) for w in range(len(encoded[number].windows))]
-    states = dict(
-        zip(windows, model.engine.hidden_states([encoded[n].windows[w] for n, w in windows], layers), strict=True)
+def _states(
+    model: LanguageModel, encoded: Sequence[Encoded], asked: Sequence[int], beside: "list[Sequence[int]] | None",
+    layers: Sequence[int],
+) -> tuple[Floats, dict[int, int]]:  # fmt: skip
+    """The own tokens of the texts `asked`, (n_layers, n_tokens, dim), one text after the other, and where each begins."""
+    windows = [(number, w) for number in asked for w in range(len(encoded[number].windows))]
+    states = model.engine.hidden_states(
+        [encoded[n].windows[w] for n, w in windows],
+        layers,
+        [beside[n] for n, _ in windows] if beside is not None else None,
     )
-    rows: list[Floats] = []
     starts: dict[int, int] = {}
     total = 0
-    for number in sorted(asked):
-        takes = encoded[number].takes
+    for number in asked:
         starts[number] = total
-        total += len(takes)
-        rows.append(_tokens(states, number, takes, len(layers), model.dim))
-    hidden = np.concatenate(rows, axis=1) if rows else np.empty((len(layers), 0, model.dim), np.float32)
-    groups, seen, unseen = [], [], []
-    for occurrence in occurrences:
-        number = occurrence.text - first
-        tokens = encoded[number].tokens_of(occurrence.span)
-        if tokens:
-            groups.append([starts[number] + token for token in tokens])
-            seen.append(occurrence)
-        else:
-            unseen.append(occurrence)
-    split = tuple(first + number for number in sorted(asked) if len(encoded[number].windows) > 1)
-    return Hidden(
-        tuple(seen), tuple(layers), np.ascontiguousarray(pool(hidden, groups, pooling)), origin, split, tuple(unseen)
+        total += len(encoded[number])
+    hidden = np.empty((len(layers), total, model.dim), np.float32)
+    for (number, window), state in zip(windows, states, strict=True):
+        takes = encoded[number].takes
+        mine = np.flatnonzero(takes[:, 0] == window) if len(encoded[number].windows) > 1 else np.arange(len(takes))
+        if len(mine):
+            # from one window come tokens that follow one another
+            to = starts[number] + int(mine[0])
+            place = int(takes[mine[0], 1])
+            hidden[:, to : to + len(mine)] = state[:, place : place + len(mine)]
+    return hidden, starts
+
+
+def _split(encoded: Sequence[Encoded], asked: Sequence[int], first: int) -> tuple[int, ...]:
+    return tuple(first + number for number in asked if len(encoded[number].windows) > 1)
+
+
+def _of_words(
+    model: LanguageModel, occurrences: Sequence[Occurrence], encoded: Sequence[Encoded],
+    beside: "list[Sequence[int]] | None", layers: Sequence[int], pooling: str, origin: Origin, first: int,
+) -> Hidden:  # fmt: skip
+    by_text: dict[int, list[int]] = {}
+    for place, occurrence in enumerate(occurrences):
+        by_text.setdefault(occurrence.text - first, []).append(place)
+    asked = sorted(by_text)  # texts without a word cost no forward pass
+    hidden, starts = _states(model, encoded, asked, beside, layers)
+    tokens: list[list[int]] = [[]] * len(occurrences)
+    for number, places in by_text.items():
+        found = encoded[number].tokens_of([occurrences[place].span for place in places])
+        for place, of in zip(places, found, strict=True):
+            tokens[place] = [starts[number] + token for token in of]
+    seen = tuple(o for o, of in zip(occurrences, tokens, strict=True) if of)
+    unseen = tuple(o for o, of in zip(occurrences, tokens, strict=True) if not of)
+    vectors = np.ascontiguousarray(pool(hidden, [of for of in tokens if of], pooling))
+    return Hidden(seen, tuple(layers), vectors, origin, _split(encoded, asked, first), unseen)
+
+
+def _of_tokens(
+    model: LanguageModel, texts: Sequence[str], encoded: Sequence[Encoded], beside: "list[Sequence[int]] | None",
+    layers: Sequence[int], origin: Origin, first: int,
+) -> Hidden:  # fmt: skip
+    asked = [number for number, of in enumerate(encoded) if len(of)]
+    hidden, _ = _states(model, encoded, asked, beside, layers)
+    occurrences = tuple(
+        Occurrence(first + number, name, Span(start, end))
+        for number in asked
+        for name, (start, end) in zip(
+            model.tokenizer.convert_ids_to_tokens(encoded[number].ids()), encoded[number].offsets.tolist(), strict=True
+        )
     )
-
-
-def _tokens(states: dict[tuple[int, int], Floats], number: int, takes: np.ndarray, n_layers: int, dim: int) -> Floats:
-    """The text's own tokens, (n_layers, n_tokens, dim), each from its window."""
-    out = np.empty((n_layers, len(takes), dim), np.float32)
-    for window in np.unique(takes[:, 0]):
-        mine = takes[:, 0] == window
-        out[:, mine] = states[(number, int(window))][:, takes[mine, 1]]
-    return out
+    return Hidden(occurrences, tuple(layers), hidden, origin, _split(encoded, asked, first))
 
 
 def word_vectors(

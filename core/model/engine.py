@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from polysema.core.space.space import Floats
+from polysema.core.space.space import Floats, Ints
 
 TOKEN_BUDGET = 1024  # 512 to 1,024 tokens a batch were fastest on two cores, 4,096 slowest
 GPU_TOKEN_BUDGET = 16_384
@@ -29,42 +29,96 @@ def plan_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
     return batches
 
 
-@dataclass(frozen=True, slots=True)
-class TorchEngine:
-    """Runs a module of transformers. `stack` is the module whose hidden states are meant (a model, or its encoder)."""
+class Engine(Protocol):
+    """What runs the forward passes of one stack of a model."""
 
-    stack: Any
-    pad_id: int
-    device: str
-    name: str = "torch"
+    @property
+    def name(self) -> str:
+        """What the provenance card calls it: `torch`, `onnx`, `onnx-int8`."""
 
-    def hidden_states(self, windows: Sequence[Sequence[int]], layers: Sequence[int]) -> list[Floats]:
+    def hidden_states(
+        self, windows: Sequence[Sequence[int]], layers: Sequence[int], sources: Sequence[Sequence[int]] | None = None
+    ) -> list[Floats]:
         """For each window (n_layers, n_tokens, dim) float32, the layers in the order asked for.
 
-        Layer 0 is the embedding output, layer n the last block's, as transformers counts: where a model ends in a
-        norm of its own (the decoders), layer n is after it and the layers before are not.
+        Layer 0 is the embedding output, layer n the last block's, as transformers counts. `sources` are the ids that
+        an encoder reads beside each window of a decoder with cross-attention.
         """
+
+
+def padded(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[Ints, Ints]:
+    """Ids and their mask, both (n_rows, longest), filled up on the right."""
+    width = max(len(row) for row in rows)
+    ids = np.full((len(rows), width), pad_id, np.int64)
+    mask = np.zeros((len(rows), width), np.int64)
+    for place, row in enumerate(rows):
+        ids[place, : len(row)] = row
+        mask[place, : len(row)] = 1
+    return ids, mask
+
+
+@dataclass(frozen=True, slots=True)
+class TorchEngine:
+    """Runs a module of transformers: a model, the encoder of one, or a whole encoder-decoder for its decoder's states.
+
+    Where a stack ends in a norm of its own (the decoders, T5, ModernBERT), its last layer is after that norm, as
+    transformers has it; with `norm` (that module) it is what goes into the norm.
+    """
+
+    module: Any
+    pad_id: int
+    device: str
+    norm: Any = None
+    name: str = "torch"
+
+    def hidden_states(
+        self, windows: Sequence[Sequence[int]], layers: Sequence[int], sources: Sequence[Sequence[int]] | None = None
+    ) -> list[Floats]:
+        """See `Engine`."""
         import torch
 
         budget = TOKEN_BUDGET if self.device == "cpu" else GPU_TOKEN_BUDGET
+        lengths = (
+            [len(w) + len(s) for w, s in zip(windows, sources, strict=True)] if sources else list(map(len, windows))
+        )
         out: list[Floats] = [np.empty(0, np.float32)] * len(windows)
         with torch.inference_mode():
-            for batch in plan_batches([len(window) for window in windows], budget):
-                width = max(len(windows[item]) for item in batch)
-                ids = torch.full((len(batch), width), self.pad_id, dtype=torch.long)
-                mask = torch.zeros((len(batch), width), dtype=torch.long)
-                for row, item in enumerate(batch):
-                    ids[row, : len(windows[item])] = torch.as_tensor(windows[item])
-                    mask[row, : len(windows[item])] = 1
-                states = self.stack(
-                    input_ids=ids.to(self.device),
-                    attention_mask=mask.to(self.device),
-                    output_hidden_states=True,
-                    return_dict=True,
-                ).hidden_states
-                chosen = (
-                    torch.stack([states[layer] for layer in layers]).float().cpu().numpy()
-                )  # (layers, batch, width, dim)
+            for batch in plan_batches(lengths, budget):
+                states = self._states(
+                    [windows[item] for item in batch], [sources[item] for item in batch] if sources else None
+                )
+                # (layers, batch, width, dim)
+                chosen = torch.stack([states[layer] for layer in layers]).float().cpu().numpy()
                 for row, item in enumerate(batch):
                     out[item] = chosen[:, row, : len(windows[item])]
         return out
+
+    def _states(self, rows: Sequence[Sequence[int]], sources: Sequence[Sequence[int]] | None) -> Sequence[Any]:
+        def tensors(of: Sequence[Sequence[int]]) -> tuple[Any, Any]:
+            import torch
+
+            ids, mask = padded(of, self.pad_id)
+            return torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device)
+
+        ids, mask = tensors(rows)
+        given = {"input_ids": ids, "attention_mask": mask}
+        if sources is not None:
+            source_ids, source_mask = tensors(sources)
+            given = {
+                "input_ids": source_ids,
+                "attention_mask": source_mask,
+                "decoder_input_ids": ids,
+                "decoder_attention_mask": mask,
+                "use_cache": False,
+            }
+        before: list[Any] = []
+        hook = self.norm.register_forward_pre_hook(lambda _, inputs: before.append(inputs[0])) if self.norm else None
+        try:
+            answer = self.module(**given, output_hidden_states=True, return_dict=True)
+        finally:
+            if hook is not None:
+                hook.remove()
+        states = list(answer.decoder_hidden_states if sources is not None else answer.hidden_states)
+        if before:
+            states[-1] = before[-1]
+        return states

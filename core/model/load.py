@@ -3,17 +3,18 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from polysema.core.errors import NotFoundError, UnreadableError, UserError
+import numpy as np
+
+from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
 from polysema.core.imports import IMPORTING
 from polysema.core.model.catalog import Located, locate
-from polysema.core.model.engine import TorchEngine
-from polysema.core.model.pooling import check_pooling
+from polysema.core.model.engine import Engine, TorchEngine
 from polysema.core.model.tokens import Encoded, encode
 from polysema.core.space.space import Family, Origin
 
@@ -23,10 +24,12 @@ UNUSED = ("pooler.",)  # parts that no hidden state depends on: they may be miss
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """Weights and tokenizer of one model.
+    """Weights and tokenizer of one model; of an encoder-decoder one of its two stacks.
 
     `n_layers` blocks give the layers 0 (the embedding output) to n_layers; `dim` is the width of the hidden states;
-    `window` the most tokens of one pass. An encoder-decoder is represented by its encoder.
+    `window` the most tokens of one pass. `module` is the stack of transformers, `whole` the model that it belongs to.
+    `stack` is empty unless the model has two; `final_norm` tells whether the last layer is taken after or before the
+    norm that ends the stack, and is empty where there is none.
     """
 
     name: str
@@ -36,9 +39,15 @@ class LanguageModel:
     dim: int
     window: int
     tokenizer: Any
-    engine: TorchEngine
+    engine: Engine
+    module: Any
+    whole: Any
     weights_sha256: str
     revision: str = ""
+    stack: str = ""
+    final_norm: str = ""
+    dtype: str = "float32"
+    path: Path | None = None
 
     def check_layers(self, layers: Sequence[int]) -> tuple[int, ...]:
         """Layers counted from 0, negative ones from the end; raises `UserError` for one that isn't there."""
@@ -58,43 +67,154 @@ class LanguageModel:
     @property
     def causal(self) -> bool:
         """Whether a token sees only those before it."""
-        return self.family is Family.DECODER
+        return self.family is Family.DECODER or self.reads_two
+
+    @property
+    def reads_two(self) -> bool:
+        """Whether each text needs a source beside it: the decoder of an encoder-decoder reads both."""
+        return self.stack == "decoder"
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """The texts' tokens, in windows where a text is longer than the model's."""
         return encode(self.tokenizer, texts, self.window, self.causal)
 
+    def one_window(self, encoded: Encoded, what: str) -> Encoded:
+        """The same back; raises `UserError` for a text that is longer than the window: two stacks can't be cut alike."""
+        if len(encoded.windows) > 1:
+            raise UserError(
+                f"{what} has {len(encoded):,} tokens; {self.name} reads at most {self.window} of it at once, and with two "
+                "stacks it is not split: give a shorter text"
+            )
+        return encoded
+
+    def encode_targets(self, texts: Sequence[str]) -> list[Encoded]:
+        """The tokens of a decoder's texts, by the tokenizer of its language where there are two."""
+        switch = getattr(self.tokenizer, "_switch_to_target_mode", None)
+        if switch is not None:
+            switch()
+        try:
+            return self.encode(texts)
+        finally:
+            if switch is not None:
+                self.tokenizer._switch_to_input_mode()
+
+    def decoder_input(self, encoded: Encoded) -> Encoded:
+        """What a decoder reads for a text: its start token, then the text up to its last own token (shifted right)."""
+        self.one_window(encoded, "a decoder's text")
+        last = int(encoded.takes[-1, 1]) if len(encoded) else -1
+        window = (self.start_token, *encoded.windows[0][: last + 1])
+        if len(window) > self.window:
+            raise UserError(
+                f"a decoder's text has {len(encoded):,} tokens; {self.name} reads at most {self.window - 1}"
+            )
+        return replace(encoded, windows=(window,), takes=encoded.takes + np.array([0, 1]))
+
+    @property
+    def start_token(self) -> int:
+        """What the decoder of an encoder-decoder begins with; raises `UserError` where the model doesn't say."""
+        config = self.whole.config
+        for name in ("decoder_start_token_id", "pad_token_id", "bos_token_id"):
+            value = getattr(getattr(self.whole, "generation_config", None), name, None)
+            value = getattr(config, name, None) if value is None else value
+            if isinstance(value, int):
+                return value
+        raise UserError(f"{self.name} doesn't say what its decoder begins with")
+
+    def generate(self, sources: Sequence[str], most: int = 64) -> list[str]:
+        """What the model itself writes for each source, greedily, at most `most` tokens.
+
+        Raises `UserError` for another family, for a folder without the head that writes, and for an empty output.
+        """
+        import torch
+
+        if self.family is not Family.ENCODER_DECODER or not hasattr(self.whole, "lm_head"):
+            raise UserError(f"{self.name} can't write the decoder's text: it has no head for it; give the text")
+        written = []
+        for place, encoded in enumerate(self.encode(sources)):
+            window = self.one_window(encoded, f"source {place}").windows[0]
+            ids = torch.tensor([window], device=self.whole.device)
+            with torch.inference_mode():
+                out = self.whole.generate(
+                    input_ids=ids,
+                    attention_mask=torch.ones_like(ids),
+                    max_new_tokens=most,
+                    decoder_start_token_id=self.start_token,
+                    do_sample=False,
+                    num_beams=1,
+                )
+            written.append(self.tokenizer.decode(out[0], skip_special_tokens=True))
+        return written
+
     def origin(self, layer: int | None, pooling: str) -> Origin:
         """The card of vectors made by this model at a layer."""
-        check_pooling(pooling)
         versions = tuple((name, metadata.version(name)) for name in ("tokenizers", "torch", "transformers"))
         return Origin(
             source=self.name, family=self.family, weights_sha256=self.weights_sha256, revision=self.revision, layer=layer,
-            pooling=pooling, engine=self.engine.name, windows=f"{self.window} tokens, half overlapping", versions=versions,
+            pooling=pooling, dtype=self.dtype, engine=self.engine.name, stack=self.stack, final_norm=self.final_norm,
+            windows=f"{self.window} tokens, half overlapping", versions=versions,
         )  # fmt: skip
 
     @cached_property
     def input_table(self) -> Any:
         """The table of input embeddings as a tensor, (vocabulary, dim)."""
-        return self.engine.stack.get_input_embeddings().weight.detach()
+        return self.module.get_input_embeddings().weight.detach()
 
 
-def load_model(name: "str | Located", device: str | None = None) -> LanguageModel:
+ENGINES = ("auto", "torch", "onnx", "onnx-int8")
+DTYPES = ("float32", "float16", "bfloat16")
+STACKS = ("encoder", "decoder")
+FINAL_NORMS = ("after", "before")
+NORMS = ("norm", "ln_f", "final_layer_norm", "final_norm", "layer_norm")  # how stacks name the norm that ends them
+
+
+def load_model(
+    name: "str | Located",
+    device: str | None = None,
+    engine: str = "auto",
+    dtype: str = "float32",
+    final_norm: str = "after",
+    stack: str = "encoder",
+    patient: bool = True,
+) -> LanguageModel:
     """The model of that name, folder or hub id, on `device` (a GPU where there is one, else the CPU).
+
+    `engine` is one of `ENGINES`: `auto` takes the fastest exact one, and exports the model for it unless that has to be
+    done first and `patient` is false. `final_norm` says whether the last layer of a stack that ends in a norm is taken
+    after it, as transformers does, or before. `stack` chooses between the two of an encoder-decoder.
 
     Raises `UserError` for what can't be loaded: no weights, weights that don't fit the config, pickles only, code of
     the model's own, a tokenizer without character offsets.
     """
+    for what, given, allowed in (
+        ("engine", engine, ENGINES), ("dtype", dtype, DTYPES), ("stack", stack, STACKS), ("final norm", final_norm, FINAL_NORMS),
+    ):  # fmt: skip
+        if given not in allowed:
+            raise UserError(f"{what} {given!r} does not exist; choose one of {', '.join(allowed)}")
     found = locate(name) if isinstance(name, str) else name
     if found.is_vectors:
         raise UserError(f"{found.name} is a static space: it has no layers and reads no texts; choose a model")
     if found.path is not None:
         check_folder(found.path)
     with IMPORTING:
-        return _load(found, device)
+        model = _load(found, device, dtype, final_norm, stack)
+    return _with_engine(model, engine, patient)
 
 
-def _load(found: Located, device: str | None) -> LanguageModel:
+def _with_engine(model: LanguageModel, engine: str, patient: bool) -> LanguageModel:
+    if engine == "torch":
+        return model
+    from polysema.core.model.onnx_engine import exact_engine, int8_engine, why_not
+
+    if engine == "auto":
+        fast = exact_engine(model, patient) if why_not(model) is None else None
+        return replace(model, engine=fast) if fast is not None else model
+    reason = why_not(model)
+    if reason is not None:
+        raise UnavailableError(f"the engine {engine} can't run {model.name}: {reason}; use torch")
+    return replace(model, engine=exact_engine(model, True, asked=True) if engine == "onnx" else int8_engine(model))
+
+
+def _load(found: Located, device: str | None, dtype: str, final_norm: str, side: str) -> LanguageModel:
     import torch
 
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -102,38 +222,55 @@ def _load(found: Located, device: str | None) -> LanguageModel:
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError):
         raise UserError(f"device {chosen!r} is not there; this machine has: {', '.join(_devices(torch))}") from None
-    config, tokenizer, model = _read(found)
+    config, tokenizer, whole = _read(found, getattr(torch, dtype))
     if not getattr(tokenizer, "is_fast", False):
         raise UserError(
             f"the tokenizer of {found.name} gives no character offsets (it has no tokenizer.json), so words can't be found in its tokens"
         )
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
     family = _family(config)
-    stack = model.get_encoder() if family is Family.ENCODER_DECODER else model
+    two = family is Family.ENCODER_DECODER
+    if side == "decoder" and not two:
+        raise UserError(f"{found.name} has one stack ({family.value}): only an encoder-decoder has a decoder beside it")
+    base = getattr(whole, whole.base_model_prefix, whole) if whole.base_model_prefix else whole
+    module = (base.get_decoder() if side == "decoder" else base.get_encoder()) if two else base
     text_config = config.get_text_config()
-    prefix = ("encoder_layers",) if family is Family.ENCODER_DECODER else ()
-    heads = ("encoder_attention_heads",) if family is Family.ENCODER_DECODER else ()
+    names = (f"{side}_layers", *(("num_decoder_layers",) if side == "decoder" else ())) if two else ()
+    heads = (f"{side}_attention_heads",) if two else ()
     pad = tokenizer.pad_token_id
+    norm = next((n for n in (getattr(module, name, None) for name in NORMS) if n is not None), None)
+    whole.eval().to(chosen)
     return LanguageModel(
         name=found.name,
         family=family,
-        n_layers=_number(text_config, *prefix, "num_hidden_layers"),
+        n_layers=_number(text_config, *names, "num_hidden_layers"),
         n_heads=_number(text_config, *heads, "num_attention_heads"),
         dim=int(text_config.hidden_size),
         window=_window(text_config, tokenizer),
         tokenizer=tokenizer,
-        engine=TorchEngine(stack.eval().to(chosen), int(pad) if pad is not None else 0, chosen),
+        engine=TorchEngine(
+            base if two and side == "decoder" else module,
+            int(pad) if pad is not None else 0,
+            chosen,
+            norm if final_norm == "before" else None,
+        ),
+        module=module,
+        whole=whole,
         weights_sha256=weights_hash(found),
         revision=found.entry.requirement if found.entry else (getattr(config, "_commit_hash", None) or ""),
+        stack=side if two else "",
+        final_norm=final_norm if norm is not None else "",
+        dtype=dtype,
+        path=found.path,
     )
 
 
-def _read(found: Located) -> tuple[Any, Any, Any]:
+def _read(found: Located, dtype: Any) -> tuple[Any, Any, Any]:
     """Config, tokenizer and model as transformers reads them; raises `UserError` unless every weight is there and fits."""
-    import torch
-
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub.utils import logging as hub_logging
-    from transformers import AutoConfig, AutoModel, AutoTokenizer
+    from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
     from transformers.utils import logging
 
     logging.set_verbosity_error()
@@ -144,8 +281,10 @@ def _read(found: Located) -> tuple[Any, Any, Any]:
     try:
         config = AutoConfig.from_pretrained(place, **options)
         tokenizer = AutoTokenizer.from_pretrained(place, use_fast=True, **options)
-        model, info = AutoModel.from_pretrained(
-            place, config=config, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **options
+        # an encoder-decoder with its head, so that it can write the decoder's text itself
+        kind = AutoModelForSeq2SeqLM if _writes(config) else AutoModel
+        model, info = kind.from_pretrained(
+            place, config=config, use_safetensors=True, dtype=dtype, output_loading_info=True, **options
         )
     except Exception as error:
         # a folder or a hub can be wrong in any way, and what reads it raises types of its own
@@ -160,6 +299,14 @@ def _read(found: Located) -> tuple[Any, Any, Any]:
             f"among them {(sorted(missing) or mismatched)[0]}"
         )
     return config, tokenizer, model
+
+
+def _writes(config: Any) -> bool:
+    """Whether the folder holds an encoder-decoder together with its head."""
+    named = getattr(config, "architectures", None) or ()
+    return bool(getattr(config, "is_encoder_decoder", False)) and any(
+        name.endswith(("ForConditionalGeneration", "MTModel", "LMHeadModel")) for name in named
+    )
 
 
 READERS = {"safetensors_rust", "safetensors", "tokenizers", "huggingface_hub", "transformers", "builtins"}

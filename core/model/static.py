@@ -1,11 +1,15 @@
 """Static vectors of a model: its table of input embeddings, read without loading the model."""
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from polysema.core.errors import UnreadableError, UserError
 from polysema.core.model.catalog import Located
@@ -114,6 +118,26 @@ def _byte_alphabet() -> dict[str, int]:
 
 
 _BYTES = _byte_alphabet()
+
+
+def word_table(model: Any, words: Sequence[str]) -> Space:
+    """The static vectors of whole words, (n_words, dim): a word's row where it is one token, else the mean of its tokens'.
+
+    Column `tokens` counts them. Raises `UserError` without a word, for a word named twice, and for one without a token.
+    """
+    if not words:
+        raise UserError("a table needs at least one word; got none")
+    twice = [word for word, times in Counter(words).items() if times > 1]
+    if twice:
+        raise UserError(f"a word is named twice: {twice[0]!r}")
+    rows = [static_vector(model, word) for word in words]
+    origin = replace(
+        model.origin(None, "input embeddings, mean of sub-words"), family=Family.STATIC, engine="", windows=""
+    )
+    return Space(
+        Keys(list(words)), np.stack([vector for vector, _ in rows]), origin,
+        pa.table({"tokens": pa.array([pieces for _, pieces in rows], pa.int32())}),
+    )  # fmt: skip
 
 
 def static_vector(model: Any, word: str) -> tuple[Floats, int]:

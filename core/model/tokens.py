@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import regex
 
 from polysema.core.errors import UserError
@@ -78,11 +79,24 @@ class Encoded:
     def __len__(self) -> int:
         return len(self.offsets)
 
-    def tokens_of(self, span: Span) -> list[int]:
-        """The tokens that share characters with the span; empty when the tokenizer made none of them."""
+    def ids(self) -> list[int]:
+        """The ids of the text's own tokens."""
+        return [self.windows[window][place] for window, place in self.takes.tolist()]
+
+    def tokens_of(self, spans: Sequence[Span]) -> list[list[int]]:
+        """For each span the tokens that share characters with it; empty where the tokenizer made none of them."""
         starts, ends = self.offsets[:, 0], self.offsets[:, 1]
-        hit = (starts < span.end) & (ends > span.start) & (ends > starts)
-        return [int(row) for row in hit.nonzero()[0]]
+        wide = ends > starts  # some tokenizers make tokens of no character
+        firsts, lasts = np.array([s.start for s in spans], np.int64), np.array([s.end for s in spans], np.int64)
+        if (np.diff(starts) >= 0).all() and (np.diff(ends) >= 0).all():
+            low, high = np.searchsorted(ends, firsts, "right"), np.searchsorted(starts, lasts, "left")
+            if wide.all():
+                return [list(range(a, b)) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
+            return [[t for t in range(a, b) if wide[t]] for a, b in zip(low.tolist(), high.tolist(), strict=True)]
+        return [
+            np.flatnonzero((starts < last) & (ends > first) & wide).tolist()
+            for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True)
+        ]
 
 
 def encode(tokenizer: Any, texts: Sequence[str], window: int, causal: bool) -> list[Encoded]:
@@ -90,50 +104,41 @@ def encode(tokenizer: Any, texts: Sequence[str], window: int, causal: bool) -> l
 
     Half a window overlaps. Each token is taken from the window where it has most context: for a causal model most
     to its left, otherwise most on its poorer side; the ends of the text count as no loss. Offsets are by character.
+    `tokenizer` is a fast one of transformers, without truncation of its own.
     """
-    import numpy as np
+    encodings = tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=True)
+    return [_encoded(encoding, window, causal) for encoding in encodings]
 
-    n_special = tokenizer.num_special_tokens_to_add(pair=False)
-    own = window - n_special  # the text's own tokens in a window
-    stride = own // 2
-    batch = tokenizer(
-        list(texts), add_special_tokens=True, truncation=True, max_length=window, stride=stride,
-        return_overflowing_tokens=True, return_offsets_mapping=True, return_special_tokens_mask=True,
-    )  # fmt: skip
-    by_text: list[list[int]] = [[] for _ in texts]
-    for row, text in enumerate(batch["overflow_to_sample_mapping"]):
-        by_text[text].append(row)
-    encoded = []
-    for rows in by_text:
-        windows: list[tuple[int, ...]] = []
-        # token of the text -> (context, window, position, offsets)
-        best: dict[int, tuple[int, int, int, tuple[int, int]]] = {}
-        for number, row in enumerate(rows):
-            ids = batch["input_ids"][row]
-            windows.append(tuple(ids))
-            places = [p for p, special in enumerate(_special(batch, row)) if not special]
-            first = number * (own - stride)
-            for rank, place in enumerate(places):
-                left = rank if number else own
-                right = own if number == len(rows) - 1 else len(places) - 1 - rank
-                context = left if causal else min(left, right)
-                known = best.get(first + rank)
-                if known is None or context > known[0]:
-                    best[first + rank] = (context, number, place, batch["offset_mapping"][row][place])
-        taken = [best[token] for token in sorted(best)]
-        encoded.append(
-            Encoded(
-                tuple(windows),
-                np.array([t[3] for t in taken], np.int64).reshape(-1, 2),
-                np.array([t[1:3] for t in taken], np.int64).reshape(-1, 2),
-            )
+
+def _encoded(encoding: Any, window: int, causal: bool) -> Encoded:
+    ids = encoding.ids
+    # the text's own tokens have a sequence, those that the tokenizer adds have none
+    places = [place for place, sequence in enumerate(encoding.sequence_ids) if sequence is not None]
+    offsets = np.array(encoding.offsets, np.int64).reshape(-1, 2)[places]
+    if len(ids) <= window or not places:
+        return Encoded(
+            (tuple(ids),), offsets, np.stack([np.zeros(len(places), np.int64), places], axis=1).astype(np.int64)
         )
-    return encoded
-
-
-def _special(batch: Any, row: int) -> Sequence[bool]:
-    """Which positions the tokenizer added itself: the text's own tokens have a sequence, those it added have none."""
-    encoding = batch.encodings[row] if batch.encodings else None
-    if encoding is None:
-        raise UserError("this tokenizer gives no character offsets, so its tokens can't be put back to words")
-    return [sequence is None for sequence in encoding.sequence_ids]
+    before, after = ids[: places[0]], ids[places[-1] + 1 :]
+    own = window - len(before) - len(after)
+    if own < 2:
+        raise UserError(
+            f"a window of {window} tokens leaves no room for a text beside {len(before) + len(after)} special tokens"
+        )
+    n, step = len(places), own - own // 2
+    mine = ids[places[0] : places[-1] + 1]
+    starts = list(range(0, n - own + step, step))
+    windows = tuple((*before, *mine[start : start + own], *after) for start in starts)
+    best = np.full(n, -1, np.int64)
+    takes = np.zeros((n, 2), np.int64)
+    for number, start in enumerate(starts):
+        stop = min(start + own, n)
+        ranks = np.arange(stop - start)
+        left = ranks if number else np.full(stop - start, own)
+        right = np.full(stop - start, own) if stop == n else (stop - start - 1) - ranks
+        context = left if causal else np.minimum(left, right)
+        better = np.flatnonzero(context > best[start:stop])
+        best[start + better] = context[better]
+        takes[start + better, 0] = number
+        takes[start + better, 1] = len(before) + ranks[better]
+    return Encoded(windows, offsets, takes)

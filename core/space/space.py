@@ -40,7 +40,8 @@ class Origin:
 
     `source` is a name of the catalog, a folder, a hub id or a file; `weights_sha256` tells two revisions apart;
     `layer` counts as transformers does (0 the embedding output, n the last block), None for a static space; `notes`
-    say what was passed over or mended when the vectors were read.
+    say what was passed over or mended when the vectors were read. `stack` is set for an encoder-decoder, `final_norm`
+    (`after` or `before`) for a stack that ends in a norm, which its last layer is taken after or before.
     """
 
     source: str
@@ -53,6 +54,8 @@ class Origin:
     normalized: bool = False
     dtype: str = "float32"
     engine: str = ""
+    stack: str = ""
+    final_norm: str = ""
     windows: str = ""
     versions: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
@@ -62,17 +65,23 @@ class Origin:
         parts = [self.source, self.family.value]
         if self.layer is not None:
             parts.append(f"layer {self.layer}")
+        if self.stack == "decoder":
+            parts.append("its decoder")
+        if self.final_norm == "before":
+            parts.append("before the final norm")
         if self.pooling:
-            parts.append(f"{self.pooling} of sub-words")
+            parts.append(self.pooling if " " in self.pooling else f"{self.pooling} of sub-words")
         if self.transform != "raw":
             parts.append(self.transform)
         if self.weights_sha256:
             parts.append(f"weights {self.weights_sha256[:12]}")
+        if self.engine.endswith("int8"):
+            parts.append(f"engine {self.engine}: not exact")
         return ", ".join(parts)
 
     def require_same(self, other: "Origin") -> None:
         """Raise `IncompatibleError` with both cards unless vectors of the two may be compared."""
-        names = ("source", "family", "weights_sha256", "layer", "pooling", "transform")
+        names = ("source", "family", "weights_sha256", "stack", "layer", "final_norm", "pooling", "transform")
         if any(getattr(self, name) != getattr(other, name) for name in names):
             raise IncompatibleError(
                 f"these vectors don't belong together: [{self.card()}] and [{other.card()}]; take both from the same "

@@ -1,0 +1,73 @@
+"""A static table distilled from contexts: each word's mean hidden state over a corpus (Bommasani, Davis and Cardie 2020)."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from polysema.core.errors import UserError
+from polysema.core.model.contextual import embed_stream
+from polysema.core.model.load import LanguageModel
+from polysema.core.model.tokens import Occurrence, occurrences_of
+from polysema.core.space.space import Family, Floats, Keys, Space
+
+
+def distil(
+    model: LanguageModel,
+    texts: Iterable[str],
+    layer: int = -1,
+    pooling: str = "mean",
+    words: Sequence[str] | None = None,
+    lower: bool = True,
+    at_least: int = 1,
+    most: int | None = None,
+    progress: Callable[[int], None] = lambda words: None,
+) -> Space:
+    """Every word's mean over its occurrences in `texts`, (n_words, dim), the frequent first; column `count`.
+
+    `words` are the only ones wanted; `lower` takes Bank and bank as one; words that occur less than `at_least` times
+    are left out, and no more than the `most` first occurrences of a word are read. Memory grows with the words, not with the texts. Raises
+    `UserError` when no word is left.
+    """
+    (chosen,) = model.check_layers([layer])
+    wanted = None if words is None else {word.lower() if lower else word for word in words}
+    read: Counter[str] = Counter()
+
+    def name(occurrence: Occurrence) -> str:
+        return occurrence.word.lower() if lower else occurrence.word
+
+    def choose(batch: Sequence[str], first: int) -> list[Occurrence]:
+        kept = []
+        for occurrence in occurrences_of(batch, first):
+            word = name(occurrence)
+            if (wanted is None or word in wanted) and (most is None or read[word] < most):
+                read[word] += 1
+                kept.append(occurrence)
+        return kept
+
+    sums: dict[str, Floats] = {}
+    counts: Counter[str] = Counter()
+    done = 0
+    for part in embed_stream(model, texts, [chosen], pooling, choose):
+        for occurrence, vector in zip(part.occurrences, part.vectors[0].astype(np.float64), strict=True):
+            word = name(occurrence)
+            if word in sums:
+                sums[word] += vector
+            else:
+                sums[word] = vector
+            counts[word] += 1
+        done += len(part.occurrences)
+        progress(done)
+    kept = sorted((word for word in sums if counts[word] >= at_least), key=lambda word: (-counts[word], word))
+    if not kept:
+        raise UserError(f"no word is left for a table: {len(sums):,} words were found, none of them {at_least:,} times")
+    vectors = np.stack([sums[word] / counts[word] for word in kept]).astype(np.float32)
+    origin = replace(
+        model.origin(None, f"mean over contexts at layer {chosen}, {pooling} of sub-words"), family=Family.STATIC,
+        notes=(f"distilled from {done:,} occurrences in a corpus",),
+    )  # fmt: skip
+    return Space(
+        Keys(kept), vectors, origin, pa.table({"count": pa.array([counts[word] for word in kept], pa.int64())})
+    )

@@ -1,0 +1,296 @@
+"""ONNX Runtime as an engine: a model is exported once, with all its hidden states, checked against torch and kept.
+
+One session serves a thread a core, each running a batch of its own on one core: small products gain nothing from two.
+"""
+
+import contextlib
+import hashlib
+import importlib.util
+import io
+import json
+import logging
+import os
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from polysema.core.errors import UnavailableError
+from polysema.core.home import home
+from polysema.core.model.engine import padded, plan_batches
+from polysema.core.space.space import Floats
+
+if TYPE_CHECKING:
+    from polysema.core.model.load import LanguageModel
+
+LAYOUT = 1  # counts up when what is exported, or how it is quantised, changes
+TOKENS = 512  # a batch on one core
+EXACT = 1e-5  # of the largest number of a layer
+THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+# its fused form of a sum and a norm is several times as slow as the two one after the other (on a CPU with AVX2)
+WITHOUT = ["SkipLayerNormFusion"]
+NEEDS = ("onnx", "onnxruntime", "onnxscript")
+SAMPLE = "The bank of the river, where the white swans in the blue water are seen, is not a bank that keeps money."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnnxEngine:
+    """Runs the exported graph of one stack on the CPU; see `Engine`."""
+
+    session: Any
+    pad_id: int
+    name: str = "onnx"
+
+    def hidden_states(
+        self, windows: Sequence[Sequence[int]], layers: Sequence[int], sources: Sequence[Sequence[int]] | None = None
+    ) -> list[Floats]:
+        """See `Engine`. `sources` are not for it."""
+        if sources is not None:
+            raise ValueError("a decoder with cross-attention runs on torch")
+        names = [f"layer_{layer}" for layer in layers]
+        out: list[Floats] = [np.empty(0, np.float32)] * len(windows)
+        lengths = [len(window) for window in windows]
+        # a few short texts are shared between the cores too
+        budget = max(64, min(TOKENS, -(-sum(lengths) // THREADS)))
+
+        def run(batch: list[int]) -> None:
+            ids, mask = padded([windows[item] for item in batch], self.pad_id)
+            states = self.session.run(names, {"input_ids": ids, "attention_mask": mask})
+            for row, item in enumerate(batch):
+                width = lengths[item]
+                out[item] = (
+                    states[0][None, row, :width] if len(states) == 1 else np.stack([s[row, :width] for s in states])
+                )
+
+        batches = plan_batches(lengths, budget)[::-1]  # the longest first: the last ones even the cores out
+        if len(batches) == 1:
+            run(batches[0])
+        else:
+            for done in _pool().map(run, batches):
+                del done
+        return out
+
+
+def _pool() -> ThreadPoolExecutor:
+    global _POOL
+    if _POOL is None:
+        _POOL = ThreadPoolExecutor(THREADS, thread_name_prefix="onnx")
+    return _POOL
+
+
+_POOL: ThreadPoolExecutor | None = None
+
+
+def why_not(model: "LanguageModel") -> str | None:
+    """Why this engine can't run a model as it is loaded; None when it can."""
+    missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
+    if missing:
+        return f"it needs {', '.join(missing)}: pip install 'polysema[onnx]'"
+    if model.reads_two:
+        return "a decoder with cross-attention reads two texts"
+    if model.final_norm == "before":
+        return "its graph has the last layer after the final norm"
+    if model.dtype != "float32":
+        return f"it computes in float32, not {model.dtype}"
+    if getattr(model.engine, "device", "cpu") != "cpu":
+        return "it runs on the CPU"
+    if not model.weights_sha256:
+        return "what it exports is kept by the hash of the weights, which a hub model has none of; give its folder"
+    return None
+
+
+def exact_engine(model: "LanguageModel", patient: bool, asked: bool = False) -> OnnxEngine | None:
+    """The engine in float32; None where it is not exact, not faster than torch, or not there and `patient` is false.
+
+    With `asked` only what is not exact is refused, with `UnavailableError`.
+    """
+    folder = _folder(model)
+    record = _record(folder)
+    if record is None:
+        if not patient:
+            return None
+        record = _make(model, folder)
+    if asked and not record["exact"]:
+        raise UnavailableError(f"the engine onnx can't run {model.name}: {record['why']}; use torch")
+    if not record["exact"] or not (asked or record["faster"] >= 1):
+        return None
+    return OnnxEngine(_session(folder / "model.onnx"), _pad(model))
+
+
+def int8_engine(model: "LanguageModel") -> OnnxEngine:
+    """The engine with weights in 8 bits and activations quantised as they come: faster, and not exact."""
+    exact_engine(model, True, asked=True)
+    folder = _folder(model)
+    path = folder / "int8.onnx"
+    if not path.is_file():
+        _quantise(folder / "model.onnx", path)
+    return OnnxEngine(_session(path), _pad(model), "onnx-int8")
+
+
+def int8_folder(model: "LanguageModel") -> Path:
+    """Where what belongs to a model's quantised form is kept."""
+    return _folder(model)
+
+
+def _pad(model: "LanguageModel") -> int:
+    pad = model.tokenizer.pad_token_id
+    return int(pad) if pad is not None else 0
+
+
+def _folder(model: "LanguageModel") -> Path:
+    config = json.dumps(model.whole.config.to_dict(), sort_keys=True, default=str)
+    versions = [metadata.version(name) for name in ("torch", "transformers", "onnxruntime")]
+    key = hashlib.sha256(repr((LAYOUT, model.weights_sha256, model.stack, config, versions)).encode()).hexdigest()
+    return home() / "engines" / key[:40]
+
+
+def _record(folder: Path) -> dict[str, Any] | None:
+    try:
+        record = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and record.keys() >= {"exact", "faster", "why"} else None
+
+
+def _make(model: "LanguageModel", folder: Path) -> dict[str, Any]:
+    """Export, compare and time; then the folder is there whole."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as name:
+        part = Path(name) / "new"
+        part.mkdir()
+        try:
+            _export(model, part / "model.onnx")
+            record = _compare(model, OnnxEngine(_session(part / "model.onnx"), _pad(model)))
+        except Exception as error:
+            # an exporter meets models it was not made for, and raises whatever it met: torch stays
+            first = next(iter(str(error).splitlines()), "")
+            record = {
+                "exact": False,
+                "faster": 0.0,
+                "why": f"it can't be exported ({type(error).__name__}: {first[:160]})",
+            }
+        (part / "record.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
+        if _record(folder) is None:  # else another process was sooner
+            shutil.rmtree(folder, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                part.rename(folder)
+    return _record(folder) or record
+
+
+def _export(model: "LanguageModel", path: Path) -> None:
+    import torch
+
+    class AllLayers(torch.nn.Module):
+        def __init__(self, module: Any) -> None:
+            super().__init__()
+            self.module = module
+
+        def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+            answer = self.module(
+                input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True, return_dict=True
+            )
+            return tuple(answer.hidden_states)
+
+    ids = torch.full((2, 9), 5, dtype=torch.long)
+    axes = {0: torch.export.Dim("batch", min=1, max=65_536), 1: torch.export.Dim("width", min=2, max=model.window)}
+    size = sum(p.numel() * p.element_size() for p in model.module.parameters())
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            AllLayers(model.module).eval(), (ids, torch.ones_like(ids)), dynamo=True, verbose=False,
+            dynamic_shapes={"input_ids": axes, "attention_mask": axes},
+            input_names=["input_ids", "attention_mask"],
+            output_names=[f"layer_{layer}" for layer in range(model.n_layers + 1)],
+        )  # fmt: skip
+        program.save(str(path), external_data=size > 1 << 30)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter speaks of its own affairs, on both streams and in warnings."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _compare(model: "LanguageModel", engine: OnnxEngine) -> dict[str, Any]:
+    """Whether the states equal torch's, alone and in a padded batch, and how many times as fast they come."""
+    long = model.encode([SAMPLE])[0].windows[0]
+    layers = range(model.n_layers + 1)
+    worst = 0.0
+    for windows in ([long], [long[: max(3, len(long) // 3)], long, long[: max(3, len(long) // 2)]]):
+        for ours, plain in zip(
+            engine.hidden_states(windows, layers), model.engine.hidden_states(windows, layers), strict=True
+        ):
+            size = np.abs(plain).max(axis=(1, 2)).clip(1)
+            worst = max(worst, float((np.abs(ours - plain).max(axis=(1, 2)) / size).max()))
+    exact = bool(worst <= EXACT)
+    many = [long[: 8 + place % max(1, len(long) - 8)] for place in range(48)]
+
+    def timed(run: Any) -> float:
+        start = time.perf_counter()
+        run.hidden_states(many, [model.n_layers])
+        return time.perf_counter() - start
+
+    rounds = [(timed(model.engine), timed(engine)) for _ in range(4)][1:] if exact else [(0.0, 1.0)]
+    faster = float(np.median([a / b for a, b in rounds]))
+    why = "" if exact else f"its states differ from torch's by {worst:.1e} of the largest number"
+    return {"exact": exact, "faster": round(faster, 2), "why": why, "difference": worst}
+
+
+def _session(path: Path) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=WITHOUT
+        )
+    except Exception as error:  # its errors have no common base
+        raise UnavailableError(
+            f"{path} can't be run: {str(error).splitlines()[0][:200]}; remove {path.parent}"
+        ) from None
+
+
+def _quantise(source: Path, path: Path) -> None:
+    """Weights per channel in 7 bits, which AVX2's products add up without overflow.
+
+    The second product of an MLP, whose input has the outliers, stays in float in the first half of the layers.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    graph = onnx.load(str(source), load_external_data=False).graph
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    products = [
+        (node.name, shapes[node.input[1]])
+        for node in graph.node
+        if node.op_type == "MatMul" and len(shapes.get(node.input[1], ())) == 2
+    ]
+    narrowing = [name for name, (wide, narrow) in products if wide > narrow]
+    left = set(narrowing[: len(narrowing) // 2])
+    part = path.with_name(f".{path.name}.part")
+    with _quiet():
+        quantize_dynamic(
+            str(source), str(part), weight_type=QuantType.QInt8, per_channel=True, reduce_range=True,
+            nodes_to_quantize=[name for name, _ in products if name not in left],
+        )  # fmt: skip
+    part.rename(path)
