@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from polysema.app.export_commands import parse_layers
 from polysema.app.printing import Row, format_option, model_option, pooling_option, progress_bar, show
 from polysema.core.errors import UserError
 
@@ -86,16 +87,6 @@ def pull(name: str) -> None:
 # A word in texts
 
 
-def _layers(text: str | None) -> list[int] | None:
-    """`0,3,6` or `all`."""
-    if text is None or text.strip().lower() == "all":
-        return None
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise UserError(f"layers are numbers with commas between, such as 0,3,6, or all; got {text!r}") from None
-
-
 @cli.command()
 @click.argument("word")
 @click.argument("texts", nargs=-1, required=True)
@@ -112,7 +103,7 @@ def compare(word: str, texts: tuple[str, ...], model: str, layers: str | None, p
     from polysema.app.explorer import Explorer
 
     with progress_bar() as progress:
-        answer = Explorer().compare(word, texts, model, _layers(layers), pooling, progress)
+        answer = Explorer().compare(word, texts, model, parse_layers(layers), pooling, progress)
     pairs = [(i, j) for i in range(len(texts)) for j in range(i + 1, len(texts))]
     rows: list[Row] = []
     for layer in answer.layers:
@@ -135,40 +126,6 @@ def compare(word: str, texts: tuple[str, ...], model: str, layers: str | None, p
         "origin": answer.origin.to_json(),
     }
     show(form, rows, whole, notes)
-
-
-# Batch export
-
-
-@cli.command()
-@click.argument("textfile", type=click.Path())
-@click.argument("outfolder", type=click.Path())
-@model_option
-@click.option("--layers", default="-1", show_default=True, help="Which layers, such as 0,3,6 or all.")
-@pooling_option
-@click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
-def export(textfile: str, outfolder: str, model: str, layers: str, pooling: str, device: str | None) -> None:
-    """Write the vector of every word of TEXTFILE (a text a line) to Parquet shards in OUTFOLDER.
-
-    A stopped export goes on where it was when the same command is run again.
-    """
-    from pathlib import Path
-
-    from polysema.app.export import Source
-    from polysema.app.export import export as run
-    from polysema.core.corpus import open_corpus
-    from polysema.core.model.load import load_model
-
-    corpus = open_corpus(textfile)
-    loaded = load_model(model, device)
-    chosen = _layers(layers)
-    with progress_bar() as progress:
-        manifest = run(
-            corpus, Source(Path(textfile).name, corpus.sha256, corpus.lines), outfolder, loaded,
-            range(loaded.n_layers + 1) if chosen is None else chosen, pooling,
-            lambda texts, words: progress("texts", texts, corpus.lines),
-        )  # fmt: skip
-    click.echo(f"{manifest['rows']:,} rows ({manifest['words']:,} words of {manifest['texts']:,} texts) in {outfolder}")
 
 
 # Measures
@@ -258,6 +215,7 @@ def serve(port: int, address: str) -> None:
     uvicorn.run(create_app(Explorer()), host=address, port=port, log_level="warning", limit_concurrency=64)
 
 
-from polysema.app import static_commands  # noqa: E402  (it adds its commands to the group above)
+from polysema.app import export_commands, static_commands  # noqa: E402  (they add their commands to the groups above)
 
 static_commands.add_to(cli, measure)
+export_commands.add_to(cli, measure)

@@ -476,7 +476,9 @@ class Explorer:
         if layer not in layers:
             raise UserError(f"the corpus of {model} is kept at the layers {', '.join(map(str, layers))}; got {layer}")
         senses = load_senses()
-        key = _digest("corpus 1", senses.sha256, loaded.weights_sha256, loaded.revision, loaded.name, layers)
+        key = _digest(
+            "corpus 2", senses.sha256, loaded.weights_sha256, loaded.revision, loaded.name, layers, loaded.engine.name
+        )
         folder = home() / "corpora" / f"senses-{key}"
 
         def make() -> Space:

@@ -1,75 +1,143 @@
-"""Batch export: the word vectors of a stream of texts as Parquet shards with a manifest.
+"""Batch export: the vectors of a stream of texts as shards with a manifest.
 
-Each shard is there whole or not at all, and the manifest comes last: readers trust only it. An export that was
-stopped goes on where it was when it is run again with the same settings.
+Each file is there whole or not at all, and the manifest comes last: readers trust only it. An export that was
+stopped goes on where it was when it is run again with the same settings, and ends in the same bytes.
 """
 
 import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from polysema.app.shards import DTYPES, TEXT_ONLY, WRITERS, Rows, narrowed, whole, write_shard
 from polysema.core.errors import ConflictError, UnreadableError, UserError
-from polysema.core.model.contextual import Hidden, embed_stream, joined, occurrence_table
+from polysema.core.model.contextual import Choose, Hidden, embed_stream, joined, texts_a_batch
 from polysema.core.model.load import LanguageModel
-from polysema.core.space.formats import MANIFEST
+from polysema.core.model.pooling import check_pooling
+from polysema.core.model.sentences import SENTENCE_POOLINGS, Sentences, sentence_stream
+from polysema.core.model.static import static_vector
+from polysema.core.model.tokens import Occurrence, occurrences_of
+from polysema.core.space.formats import MANIFEST, read_manifest
 from polysema.core.space.space import Floats
-from polysema.core.space.vector_cache import sync
+
+__all__ = ["DTYPES", "UNITS", "WRITERS", "Source", "Wanted", "export", "narrowed", "shard_texts", "verify"]
 
 SETTINGS = "settings.json"
-SHARD_BYTES = 128 << 20  # of vectors, roughly: what is held at a time
+SHARD_BYTES = 64 << 20  # of vectors, roughly: what is held at a time
 WORDS_A_TEXT = 24
-FORMAT = 1
+CHARACTERS_A_WORD = 6
+FORMAT = 2
+UNITS = ("words", "tokens", "sentences")
 
-Progress = Callable[[int, int], None]  # texts done, words written
+Progress = Callable[[int, int], None]  # texts done, rows of one layer written
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What the texts are: a name to show, how many there are, and a hash over all of them."""
+    """What the texts are: a name to show, a hash over all of them, how many there are, and the columns they are in."""
 
     name: str
     sha256: str
     lines: int
+    column: str | None = None
+    id_column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is exported, and how: see `polysema export --help`.
+
+    `words` are the only ones wanted (in any case); `static` puts the model's static vector of a word or token beside
+    the contextual one; `limit` takes the first texts only, `shard` (i, n) every n-th of them from the i-th (from 1).
+    """
+
+    unit: str = "words"
+    pooling: str = "mean"
+    words: tuple[str, ...] = ()
+    to: str = "parquet"
+    dtype: str = "float32"
+    static: bool = False
+    text: bool = False
+    limit: int | None = None
+    shard: tuple[int, int] = (1, 1)
+
+    def checked(self) -> "Wanted":
+        """The same back; raises `UserError` for what doesn't exist or doesn't go together."""
+        for what, given, allowed in (
+            ("unit", self.unit, UNITS), ("format", self.to, tuple(WRITERS)), ("dtype", self.dtype, DTYPES),
+        ):  # fmt: skip
+            if given not in allowed:
+                raise UserError(f"{what} {given!r} does not exist; choose one of {', '.join(allowed)}")
+        if self.unit == "words":
+            check_pooling(self.pooling)
+        elif self.unit == "sentences" and self.pooling not in SENTENCE_POOLINGS:
+            raise UserError(
+                f"sentence pooling {self.pooling!r} does not exist; choose one of {', '.join(SENTENCE_POOLINGS)}"
+            )
+        if self.to in TEXT_ONLY and self.dtype != "float32":
+            raise UserError(f"{self.to} is a text format: it has float32 only; got {self.dtype}")
+        if self.to in TEXT_ONLY and self.static:
+            raise UserError(f"{self.to} has one vector a row: static ones beside them need another format")
+        if self.words and self.unit != "words":
+            raise UserError(f"chosen words are for the unit words; got {self.unit}")
+        if self.static and self.unit == "sentences":
+            raise UserError("a sentence has no static vector; choose words or tokens")
+        if self.limit is not None and self.limit < 1:
+            raise UserError(f"the limit must be at least 1 text; got {self.limit}")
+        index, count = self.shard
+        if not 1 <= index <= count:
+            raise UserError(f"a shard is i/n with i from 1 to n, such as 2/4; got {index}/{count}")
+        return self
 
 
 def export(
-    texts: Iterable[str],
+    texts: "Iterable[str] | Iterable[tuple[str, str]]",
     source: Source,
     folder: "Path | str",
     model: LanguageModel,
     layers: Sequence[int],
-    pooling: str = "mean",
-    progress: Progress = lambda texts, words: None,
+    wanted: Wanted | None = None,
+    progress: Progress = lambda texts, rows: None,
 ) -> dict[str, Any]:
-    """Write every word's vector at `layers` to Parquet shards in `folder`; returns the manifest.
+    """Write the vectors at `layers` to shards in `folder`; returns the manifest. `texts` may be pairs of id and text.
 
-    A row is a word at a layer: text_id (from 0), word, start, end (characters), layer, vector (float32). Raises
-    `ConflictError` when the folder holds anything else or an export with other settings, `UserError` for a layer
-    that isn't there, an unwritable folder or a full disk (what is written so far stays good).
+    A row is a word, token or sentence at a layer: text_id (from 0), id where the texts have one, word, start, end
+    (characters), layer, vector. Raises `ConflictError` when the folder holds anything else or an export with other
+    settings, `UserError` for a layer that isn't there, an unwritable folder or a full disk (what is written so far
+    stays good).
     """
-    folder = Path(folder)
+    folder, chosen = Path(folder), (wanted or Wanted()).checked()
     layers = model.check_layers(layers)
+    if chosen.unit == "sentences" and chosen.pooling == "own" and layers != (model.n_layers,):
+        raise UserError(f"{model.name}'s own pooling is of its last layer; got {', '.join(map(str, layers))}")
+    pooling = {"words": chosen.pooling, "tokens": "single tokens", "sentences": f"{chosen.pooling} of the text"}
     settings = {
         "format": FORMAT,
-        "input": {"name": source.name, "sha256": source.sha256, "lines": source.lines},
-        "origin": model.origin(None, pooling).to_json(),
+        "input": {"name": source.name, "sha256": source.sha256, "lines": source.lines, "column": source.column, "id_column": source.id_column},
+        "origin": model.origin(None, pooling[chosen.unit]).to_json(),
         "layers": list(layers),
-        "pooling": pooling,
+        "unit": chosen.unit,
+        "pooling": chosen.pooling,
+        "only_words": list(chosen.words),
+        "to": chosen.to,
+        "dtype": chosen.dtype,
+        "static": chosen.static,
+        "text": chosen.text or chosen.to == "atlas",
+        "limit": chosen.limit,
+        "shard": list(chosen.shard),
         "shard_texts": shard_texts(len(layers), model.dim),
-    }
+    }  # fmt: skip
     try:
         with _claimed(folder, settings):
-            return _run(iter(texts), settings, folder, model, progress)
+            return _run(texts, source, settings, folder, model, chosen, progress)
     except OSError as error:
         raise UserError(
             f"can't write to {folder}: {error.strerror or error}; what is finished stays good, run the same command again to go on"
@@ -77,9 +145,9 @@ def export(
 
 
 def shard_texts(n_layers: int, dim: int) -> int:
-    """How many texts make a shard: a power of two, the same for the same settings."""
+    """How many texts make a shard, at most: a power of two, the same for the same settings."""
     wanted = SHARD_BYTES // (n_layers * dim * 4 * WORDS_A_TEXT)
-    return int(min(4096, max(32, 1 << max(0, wanted.bit_length() - 1))))
+    return int(min(4096, max(texts_a_batch(n_layers, dim), 1 << max(0, wanted.bit_length() - 1))))
 
 
 @contextmanager
@@ -102,8 +170,10 @@ def _claimed(folder: Path, settings: dict[str, Any]) -> Iterator[None]:
             raise ConflictError(
                 f"another export is writing to {folder}; wait for it or choose another folder"
             ) from None
+        for left in folder.glob(".*.part"):  # of a run that was killed
+            left.unlink()
         if known is None:
-            _write_whole(folder / SETTINGS, _json(settings))
+            _write_json(folder / SETTINGS, settings)
         yield
     (folder / ".lock").unlink(missing_ok=True)
 
@@ -116,99 +186,236 @@ def _read_settings(path: Path) -> dict[str, Any]:
     return settings if isinstance(settings, dict) else {}
 
 
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+def _write_json(path: Path, value: Any) -> None:
+    content = (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    whole(path, lambda out: out.write(content))
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """The texts of one shard: their numbers in the input, their ids, and themselves."""
+
+    numbers: list[int]
+    ids: list[str]
+    texts: list[str]
+
+
+def _batches(
+    texts: "Iterable[str] | Iterable[tuple[str, str]]", wanted: Wanted, most: int, characters: int
+) -> Iterator[_Batch]:
+    """Texts in shards of at most `most` texts, each ended by the text that brings it over so many characters."""
+    index, count = wanted.shard
+    batch, size = _Batch([], [], []), 0
+    for number, given in enumerate(texts):
+        if wanted.limit is not None and number >= wanted.limit:
+            break
+        if number % count != index - 1:
+            continue
+        name, text = (str(number), given) if isinstance(given, str) else given
+        batch.numbers.append(number)
+        batch.ids.append(name)
+        batch.texts.append(text)
+        size += len(text)
+        if len(batch.texts) == most or size >= characters:
+            yield batch
+            batch, size = _Batch([], [], []), 0
+    if batch.texts:
+        yield batch
 
 
 def _run(
-    texts: Iterator[str], settings: dict[str, Any], folder: Path, model: LanguageModel, progress: Progress
-) -> dict[str, Any]:
+    texts: "Iterable[str] | Iterable[tuple[str, str]]", source: Source, settings: dict[str, Any], folder: Path,
+    model: LanguageModel, wanted: Wanted, progress: Progress,
+) -> dict[str, Any]:  # fmt: skip
+    """A shard is written while the next one is computed."""
     shards: list[dict[str, Any]] = []
-    first = words = 0
-    while batch := list(islice(texts, settings["shard_texts"])):
-        path = folder / f"part-{len(shards):05d}.parquet"
-        done = folder / f".{path.name}.done"
-        shard = _finished(path, done)
-        if shard is None:
-            parts = []
-            for part in embed_stream(model, batch, settings["layers"], settings["pooling"]):
-                parts.append(part)
-                progress(first, words + sum(len(p.occurrences) for p in parts))
-            shard = _write_shard(path, joined(parts), first)
-            _write_whole(done, _json(shard))
-        shards.append(shard)
-        first += len(batch)
-        words += shard["words"]
-        progress(first, words)
-    manifest = {**settings, "texts": first, "words": words, "rows": sum(s["rows"] for s in shards), "shards": shards}
-    _write_whole(folder / MANIFEST, _json(manifest))
+    done = rows = 0
+    finished = _finished(folder)
+    characters = settings["shard_texts"] * WORDS_A_TEXT * CHARACTERS_A_WORD
+    statics = _Statics(model) if wanted.static else None
+    writing: Future[dict[str, Any]] | None = None
+
+    def written(future: "Future[dict[str, Any]] | None") -> None:
+        nonlocal rows
+        if future is not None:
+            shards.append(future.result())
+            rows += shards[-1]["rows"] // len(settings["layers"])
+            progress(done, rows)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
+        for number, batch in enumerate(_batches(texts, wanted, settings["shard_texts"], characters)):
+            kept = finished(number)
+            if kept is not None:
+                written(writing)
+                writing = None
+                shards.append(kept)
+                rows += kept["rows"] // len(settings["layers"])
+                done += len(batch.texts)
+                progress(done, rows)
+                continue
+            layers, split = _computed(batch, model, settings, wanted, source, statics, progress, done, rows)
+            done += len(batch.texts)
+            written(writing)
+            writing = writer.submit(_write, folder, number, settings, layers, split)
+        written(writing)
+    manifest = {
+        **settings, "texts": done, "rows": sum(s["rows"] for s in shards), "shards": shards,
+        "words": sum(s["rows"] for s in shards) // len(settings["layers"]), "split": sum(s["split"] for s in shards),
+    }  # fmt: skip
+    _write_json(folder / MANIFEST, manifest)
     for path in folder.glob(".part-*.done"):
         path.unlink()
     return manifest
 
 
-def _finished(path: Path, done: Path) -> dict[str, Any] | None:
-    """The record of a shard that an earlier run finished, if it and its bytes are there."""
-    manifest = path.parent / MANIFEST
+def _write(folder: Path, number: int, settings: dict[str, Any], layers: Sequence[Rows], split: int) -> dict[str, Any]:
+    files = write_shard(folder, number, settings["to"], settings["dtype"], layers)
+    shard = {"files": files, "rows": sum(len(rows.vectors) for rows in layers), "split": split}
+    _write_json(folder / f".part-{number:05d}.done", shard)
+    return shard
+
+
+def _finished(folder: Path) -> Callable[[int], dict[str, Any] | None]:
+    """Looks up the record of a shard that an earlier run finished, if its files are there, byte for byte."""
     try:
-        if manifest.is_file():
-            records = {shard["name"]: shard for shard in json.loads(manifest.read_text())["shards"]}
-            record = records[path.name]
-        else:
-            record = json.loads(done.read_text())
-        with path.open("rb") as file:
-            same = hashlib.file_digest(file, "sha256").hexdigest() == record["sha256"]
+        known = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["shards"]
     except (OSError, ValueError, KeyError):
-        return None
-    return record if same else None
+        known = []
+
+    def record(number: int) -> dict[str, Any] | None:
+        try:
+            shard = (
+                known[number]
+                if number < len(known)
+                else json.loads((folder / f".part-{number:05d}.done").read_text(encoding="utf-8"))
+            )
+            same = all(_sound(folder / file["name"], file) is None for file in shard["files"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return shard if same else None
+
+    return record
 
 
-def _write_shard(path: Path, hidden: Hidden, first: int) -> dict[str, Any]:
-    """One row group a layer, so that a reader of one layer reads no other."""
-    dim = hidden.vectors.shape[2]
-    part = path.with_name(f".{path.name}.part")
-    rows = 0
-    with part.open("wb") as out:
-        writer = None
-        for place, layer in enumerate(hidden.layers):
-            table = occurrence_table(hidden.occurrences, layer)
-            table = table.set_column(0, "text_id", pa.array([o.text + first for o in hidden.occurrences], pa.int64()))
-            table = table.append_column("vector", _vectors(hidden.vectors[place], dim))
-            if writer is None:
-                writer = pq.ParquetWriter(
-                    out,
-                    table.schema,
-                    compression="none",
-                    use_dictionary=["word", "layer"],
-                    write_statistics=["layer", "text_id"],
-                )
-            writer.write_table(table, row_group_size=max(1, table.num_rows))
-            rows += table.num_rows
-        if writer is not None:
-            writer.close()
-        _sync(out)
-    with part.open("rb") as file:
+def _sound(path: Path, record: dict[str, Any]) -> str | None:
+    """What is wrong with a file; None when it is as its record says."""
+    if not path.is_file():
+        return "is missing"
+    if path.stat().st_size != record["bytes"]:
+        return f"has {path.stat().st_size:,} bytes, not {record['bytes']:,}"
+    with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    size = part.stat().st_size
-    part.rename(path)
-    sync(path.parent)
-    return {"name": path.name, "rows": rows, "words": len(hidden.occurrences), "bytes": size, "sha256": digest}
+    return None if digest == record["sha256"] else "has other bytes than were written"
 
 
-def _vectors(vectors: Floats, dim: int) -> pa.FixedSizeListArray:
-    return pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), dim)
+def verify(folder: "Path | str") -> dict[str, Any]:
+    """Read every byte of a finished export and return its manifest.
+
+    Raises `NotFoundError` for an export that isn't finished, `UnreadableError` that names each file that is missing,
+    changed, or doesn't belong there.
+    """
+    folder = Path(folder)
+    manifest: dict[str, Any] = dict(read_manifest(folder))
+    try:
+        files = [file for shard in manifest["shards"] for file in shard["files"]]
+        wrong = [f"{file['name']} {problem}" for file in files if (problem := _sound(folder / str(file["name"]), file))]
+        if manifest["rows"] != sum(int(shard["rows"]) for shard in manifest["shards"]):
+            wrong.append(f"{MANIFEST} counts {manifest['rows']:,} rows, its shards others")
+        settings = _read_settings(folder / SETTINGS)
+        wrong += [
+            f"{SETTINGS} and {MANIFEST} differ in {key}" for key in settings if manifest.get(key) != settings[key]
+        ]
+    except (KeyError, TypeError):
+        raise UnreadableError(f"{folder / MANIFEST} is no manifest of an export of this version") from None
+    known = {str(file["name"]) for file in files} | {MANIFEST, SETTINGS}
+    wrong += [f"{path.name} doesn't belong there" for path in sorted(folder.iterdir()) if path.name not in known]
+    if wrong:
+        raise UnreadableError(f"{folder} is not as it was exported: {'; '.join(wrong)}")
+    return manifest
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    """Written beside, synced, renamed: a reader sees the old file or the new one."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as out:
-        out.write(content)
-        _sync(out)
-    part.rename(path)
-    sync(path.parent)
+# The rows
 
 
-def _sync(file: IO[bytes]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+def _computed(
+    batch: _Batch, model: LanguageModel, settings: dict[str, Any], wanted: Wanted, source: Source,
+    statics: "_Statics | None", progress: Progress, done: int, rows: int,
+) -> tuple[list[Rows], int]:  # fmt: skip
+    """The rows of a shard at every layer, and how many of its texts were read in several windows."""
+    if wanted.unit == "sentences":
+        found = []
+        for sentences in sentence_stream(model, batch.texts, settings["layers"], wanted.pooling):
+            found.append(sentences)
+            progress(done, rows + sum(s.vectors.shape[1] for s in found))
+        return _sentences(batch, found, settings, source)
+    choose: Choose = occurrences_of
+    if wanted.words:
+        names = {word.casefold() for word in wanted.words}
+
+        def choose(texts: Sequence[str], first: int) -> list[Occurrence]:
+            return [o for o in occurrences_of(texts, first) if o.word.casefold() in names]
+
+    parts: list[Hidden] = []
+    for part in embed_stream(model, batch.texts, settings["layers"], wanted.pooling, choose, unit=wanted.unit):
+        parts.append(part)
+        progress(done, rows + sum(len(p.occurrences) for p in parts))
+    hidden = joined(parts)
+    texts = [o.text for o in hidden.occurrences]
+    columns = _text_columns(batch, texts, settings, source)
+    columns["word" if wanted.unit == "words" else "token"] = pa.array(
+        [o.word for o in hidden.occurrences], pa.large_string()
+    )
+    columns["start"] = pa.array([o.span.start for o in hidden.occurrences], pa.int32())
+    columns["end"] = pa.array([o.span.end for o in hidden.occurrences], pa.int32())
+    static = statics.of([o.word for o in hidden.occurrences], wanted.unit) if statics is not None else None
+    table = pa.table(columns)
+    layers = [Rows(layer, table, hidden.vectors[place], static) for place, layer in enumerate(hidden.layers)]
+    return layers, len(hidden.split)
+
+
+def _text_columns(batch: _Batch, texts: Sequence[int], settings: dict[str, Any], source: Source) -> dict[str, Any]:
+    """The columns that say which text a row is of; `texts` are places in the batch."""
+    columns: dict[str, Any] = {"text_id": pa.array([batch.numbers[text] for text in texts], pa.int64())}
+    if source.id_column is not None:
+        columns["id"] = pa.array([batch.ids[text] for text in texts], pa.large_string())
+    if settings["text"]:
+        columns["text"] = pa.array([batch.texts[text] for text in texts], pa.large_string())
+    return columns
+
+
+def _sentences(
+    batch: _Batch, found: Sequence[Sentences], settings: dict[str, Any], source: Source
+) -> tuple[list[Rows], int]:
+    """A row for each text that isn't empty."""
+    vectors = np.concatenate([part.vectors for part in found], axis=1)
+    first = 0
+    empty: set[int] = set()
+    for part in found:
+        empty |= set(part.empty)
+        first += part.vectors.shape[1]
+    kept = [place for place in range(first) if place not in empty and batch.texts[place].strip()]
+    table = pa.table(_text_columns(batch, kept, settings, source))
+    layers = [Rows(layer, table, vectors[place, kept]) for place, layer in enumerate(found[0].layers)]
+    return layers, sum(len(part.split) for part in found)
+
+
+class _Statics:
+    """Static vectors of words and tokens, each looked up once while there is room."""
+
+    MOST = 200_000
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+        self._known: dict[str, Floats] = {}
+
+    def of(self, names: Sequence[str], unit: str) -> Floats:
+        """(len(names), static_dim)."""
+        if unit == "tokens":
+            ids = self._model.tokenizer.convert_tokens_to_ids(list(names))
+            return np.asarray(self._model.input_table[ids].float().cpu().numpy(), np.float32)
+        if len(self._known) > self.MOST:
+            self._known.clear()
+        for name in set(names) - self._known.keys():
+            self._known[name] = static_vector(self._model, name)[0]
+        width = int(self._model.input_table.shape[1])
+        return np.stack([self._known[name] for name in names]) if names else np.empty((0, width), np.float32)

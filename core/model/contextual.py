@@ -17,7 +17,7 @@ from polysema.core.space.space import Floats, Keys, Origin, Space
 TEXTS = 512  # texts tokenized and planned together, at most
 TOKENS_A_TEXT = 32
 BATCH_BYTES = 64 << 20
-BATCH_CHARACTERS = 1 << 20
+BATCH_CHARACTERS = 1 << 18
 UNITS = ("words", "tokens")
 
 

@@ -211,7 +211,9 @@ def _with_engine(model: LanguageModel, engine: str, patient: bool) -> LanguageMo
     reason = why_not(model)
     if reason is not None:
         raise UnavailableError(f"the engine {engine} can't run {model.name}: {reason}; use torch")
-    return replace(model, engine=exact_engine(model, True, asked=True) if engine == "onnx" else int8_engine(model))
+    chosen = exact_engine(model, True, asked=True) if engine == "onnx" else int8_engine(model)
+    assert chosen is not None
+    return replace(model, engine=chosen)
 
 
 def _load(found: Located, device: str | None, dtype: str, final_norm: str, side: str) -> LanguageModel:

@@ -209,6 +209,7 @@ def _export(model: "LanguageModel", path: Path) -> None:
             input_names=["input_ids", "attention_mask"],
             output_names=[f"layer_{layer}" for layer in range(model.n_layers + 1)],
         )  # fmt: skip
+        assert program is not None
         program.save(str(path), external_data=size > 1 << 30)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -238,32 +238,53 @@ def read_manifest(folder: Path) -> dict[str, object]:
 def read_export(folder: "Path | str", layer: int | None = None) -> Space:
     """One layer of an export as a space: a row a word occurrence, `columns` text_id, word, start, end, layer.
 
-    `layer` may be left out when the export holds one. Only that layer's row groups are read. Raises `UserError` for
-    a layer that isn't there, `UnreadableError` for a shard that is missing or has another size than it had.
+    `layer` may be left out when the export holds one. Of Parquet only that layer's row groups are read. Raises
+    `UserError` for a layer that isn't there or a format that isn't read back here, `UnreadableError` for a shard that
+    is missing or has another size than it had.
     """
     folder = Path(folder)
-    manifest = read_manifest(folder)
-    layers = [int(value) for value in manifest["layers"]]  # type: ignore[attr-defined]
+    manifest: dict[str, Any] = dict(read_manifest(folder))
+    layers = [int(value) for value in manifest["layers"]]
     if layer is None and len(layers) == 1:
         layer = layers[0]
     if layer not in layers:
         given = "none was given" if layer is None else f"got {layer}"
         raise UserError(f"choose one layer of {folder}: it holds {', '.join(map(str, layers))}; {given}")
+    form = manifest.get("to", "parquet")
+    if form not in ("parquet", "atlas", "arrow"):
+        raise UserError(
+            f"{folder} was exported to {form}; exports to parquet, arrow and atlas are read back as a space"
+        )
     tables = []
-    for shard in manifest["shards"]:  # type: ignore[attr-defined]
-        path = folder / str(shard["name"])
-        if not path.is_file() or path.stat().st_size != shard["bytes"]:
+    for file in (file for shard in manifest["shards"] for file in shard.get("files", [shard])):
+        path = folder / str(file["name"])
+        if not path.is_file() or path.stat().st_size != file["bytes"]:
             raise UnreadableError(f"{path} is missing or has another size than the manifest says; run the export again")
-        tables.append(pq.read_table(path, filters=pc.field("layer") == layer))
+        if form == "arrow":
+            with pa.memory_map(str(path)) as mapped:
+                tables.append(pa.ipc.open_file(mapped).read_all().filter(pc.field("layer") == layer))
+        else:
+            tables.append(pq.read_table(path, filters=pc.field("layer") == layer))
     table = pa.concat_tables(tables)
-    origin = replace(Origin.from_json(manifest["origin"]), layer=layer)  # type: ignore[arg-type]
+    origin = replace(Origin.from_json(manifest["origin"]), layer=layer)
     return space_of_table(table, origin)
 
 
 def space_of_table(table: pa.Table, origin: Origin) -> Space:
-    """A space from a table with the columns `word` and `vector` (fixed-size lists of float32)."""
+    """A space from a table with the column `vector`: fixed-size lists of float32, float16, or int8 with a `scale` a row.
+
+    Its keys are the column `word` (else `token`, `id`, `text_id`).
+    """
     column = table.column("vector").combine_chunks()
     if isinstance(column, pa.ChunkedArray):
         column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
     vectors = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, column.type.list_size)
-    return Space(Keys(table.column("word").cast(pa.large_string())), vectors, origin, table.drop_columns(["vector"]))
+    if vectors.dtype == np.int8:
+        scale = table.column("scale").to_numpy()
+        vectors = vectors.astype(np.float32) * scale[:, None].astype(np.float32)
+        origin = replace(origin, dtype="int8 with scales")
+    elif vectors.dtype == np.float16:
+        vectors, origin = vectors.astype(np.float32), replace(origin, dtype="float16")
+    key = next(name for name in ("word", "token", "id", "text_id") if name in table.column_names)
+    kept = [name for name in table.column_names if name not in ("vector", "scale", "static_scale")]
+    return Space(Keys(table.column(key).cast(pa.large_string())), vectors, origin, table.select(kept))

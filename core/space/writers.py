@@ -41,6 +41,18 @@ def write_vectors(space: Space, path: "Path | str", form: str | None = None, rep
     exist and for a word that it can't hold, `ConflictError` when a file is there already and `replace` is not set.
     """
     path = Path(path)
+    layout, paths = check_target(path, form, replace)
+    _check_words(space, layout)
+    with _whole(list(paths)) as parts:
+        layout.write(space, parts[0], parts[1] if len(parts) > 1 else None)
+    return paths
+
+
+def check_target(
+    path: "Path | str", form: str | None = None, replace: bool = False
+) -> tuple[Writing, tuple[Path, ...]]:
+    """The layout that `write_vectors` would use, and the files it would write; raises as it does, before any work."""
+    path = Path(path)
     layout = _layout(path, form)
     paths = [path] if layout.companion is None else [path, layout.companion(path)]
     for taken in paths:
@@ -50,10 +62,7 @@ def write_vectors(space: Space, path: "Path | str", form: str | None = None, rep
             raise ConflictError(f"{taken} is there already; choose another name, or replace it (--replace)")
     if not path.parent.is_dir():
         raise UserError(f"there is no folder {path.parent} to write {path.name} into")
-    _check_words(space, layout)
-    with _whole(paths) as parts:
-        layout.write(space, parts[0], parts[1] if len(parts) > 1 else None)
-    return tuple(paths)
+    return layout, tuple(paths)
 
 
 def _layout(path: Path, form: str | None) -> Writing:

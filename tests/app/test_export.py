@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from polysema.app import export as module
-from polysema.app.export import Source, export
+from polysema.app.export import Source, Wanted, export, verify
 from polysema.core.errors import ConflictError, NotFoundError, UnreadableError, UserError
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel
@@ -47,7 +47,7 @@ def test_what_is_written_is_what_the_model_says(minilm: LanguageModel, tmp_path:
         assert (space.origin.layer, space.origin.source) == (layer, "minilm-l6")
         found = zip(space.column("text_id"), space.keys, space.column("start"), space.column("end"), strict=True)
         assert list(found) == [(o.text, o.word, o.span.start, o.span.end) for o in expected.occurrences]
-    shard = manifest["shards"][0]
+    (shard,) = manifest["shards"][0]["files"]
     assert shard["sha256"] == contents(tmp_path / "out")["part-00000.parquet"]
 
 
@@ -71,12 +71,16 @@ def test_the_same_input_gives_the_same_bytes_however_often_it_is_stopped(
         if len(calls) % 4 == 0:
             raise KeyboardInterrupt
 
-    for done in (2, 3):
+    before: dict[str, int] = {}
+    for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
             export(TEXTS, SOURCE, tmp_path / "b", minilm, [6], progress=stop)
-        assert len(list((tmp_path / "b").glob("part-*.parquet"))) == done
-    with pytest.raises(NotFoundError, match="holds no finished export"):
-        read_export(tmp_path / "b")
+        there = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "b").glob("part-*.parquet")}
+        assert before.items() <= there.items()  # what was finished is not written again
+        before = there
+        with pytest.raises(NotFoundError, match="holds no finished export"):
+            verify(tmp_path / "b")
+    assert before
     export(TEXTS, SOURCE, tmp_path / "b", minilm, [6])
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
     before = {p.name: p.stat().st_mtime_ns for p in (tmp_path / "b").glob("*.parquet")}
@@ -129,11 +133,11 @@ def test_reading_the_wrong_thing(minilm: LanguageModel, tmp_path: Path) -> None:
 def test_a_full_disk_and_a_locked_folder_make_one_line(
     minilm: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, hidden: object, first: int) -> None:
+    def full(*given: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_write_shard", full)
+        patch.setattr(module, "write_shard", full)
         with pytest.raises(UserError, match="No space left on device; what is finished stays good"):
             export(TEXTS, SOURCE, tmp_path / "out", minilm, [6])
     assert export(TEXTS, SOURCE, tmp_path / "out", minilm, [6])["words"] == 15
@@ -170,3 +174,120 @@ def test_a_kill_in_the_middle_is_gone_on_from(tmp_path: Path) -> None:
     assert (manifest["words"], len(manifest["shards"]) > 1) == (7200, True)
     np.testing.assert_allclose(read_export(tmp_path / "b", 6).vectors, read_export(tmp_path / "a").vectors, atol=1e-5)
     assert not list((tmp_path / "b").glob(".*"))
+
+
+def rows_of(folder: Path, layer: int | None = None) -> list[tuple[object, ...]]:
+    space = read_export(folder, layer)
+    return list(zip(space.column("text_id"), space.keys, strict=True))
+
+
+@pytest.mark.parametrize("to", ["parquet", "arrow", "atlas", "npy", "safetensors", "word2vec", "tensorboard"])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8"])
+def test_every_format_holds_the_same_vectors(to: str, dtype: str, minilm: LanguageModel, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    wanted = Wanted(to=to, dtype=dtype)
+    if to in ("word2vec", "tensorboard") and dtype != "float32":
+        with pytest.raises(UserError, match=f"{to} is a text format: it has float32 only; got {dtype}"):
+            export(TEXTS, SOURCE, tmp_path, minilm, [3, 6], wanted)
+        return
+    manifest = export(TEXTS, SOURCE, tmp_path, minilm, [3, 6], wanted)
+    expected = embed(minilm, TEXTS, [3, 6])
+    assert verify(tmp_path) == manifest
+    for place, layer in enumerate((3, 6)):
+        exact = expected.vectors[place]
+        tolerance = {"float32": 1e-5, "float16": 2e-3, "int8": np.abs(exact).max() / 254 + 1e-5}[dtype]
+        table = None
+        if to in ("parquet", "arrow", "atlas"):
+            space = read_export(tmp_path, layer)
+            vectors, words = space.vectors, list(space.keys)
+            if to == "atlas":
+                assert space.column("text")[:2] == [TEXTS[0]] * 2
+        elif to in ("npy", "safetensors"):
+            table = pq.read_table(tmp_path / "part-00000.rows.parquet")
+            mine = np.flatnonzero(table.column("layer").to_numpy() == layer)
+            if to == "npy":
+                vectors = np.load(tmp_path / "part-00000.npy")[mine].astype(np.float32)
+            else:
+                vectors = load_file(tmp_path / "part-00000.safetensors")[f"layer.{layer}"].astype(np.float32)
+            if dtype == "int8":
+                vectors = vectors * table.column("scale").to_numpy()[mine, None]
+            words = table.column("word").take(mine).to_pylist()
+        elif to == "word2vec":
+            lines = (tmp_path / f"part-00000.layer-{layer}.txt").read_text().splitlines()
+            assert lines[0] == "15 384"
+            words = [line.split(" ")[0] for line in lines[1:]]
+            vectors = np.array([line.split(" ")[1:] for line in lines[1:]], np.float32)
+        else:
+            vectors = np.loadtxt(tmp_path / f"part-00000.layer-{layer}.vectors.tsv", np.float32, delimiter="\t")
+            lines = (tmp_path / f"part-00000.layer-{layer}.metadata.tsv").read_text().splitlines()
+            assert lines[0] == "text_id\tword\tstart\tend"
+            words = [line.split("\t")[1] for line in lines[1:]]
+        assert words == [o.word for o in expected.occurrences]
+        np.testing.assert_allclose(vectors, exact, atol=tolerance)
+
+
+def test_tokens_sentences_chosen_words_and_static_vectors(minilm: LanguageModel, tmp_path: Path) -> None:
+    export(TEXTS, SOURCE, tmp_path / "tokens", minilm, [6], Wanted("tokens"))
+    tokens = embed(minilm, TEXTS, [6], unit="tokens")
+    assert list(read_export(tmp_path / "tokens").keys) == [o.word for o in tokens.occurrences]
+    export(TEXTS, SOURCE, tmp_path / "words", minilm, [6], Wanted(words=("BANK", "gold"), static=True))
+    space = read_export(tmp_path / "words")
+    assert list(space.keys) == ["bank", "bank", "gold", "bank"]
+    table = minilm.input_table.numpy()
+    assert space.column("static")[0] == table[minilm.tokenizer.convert_tokens_to_ids("bank")].tolist()
+    texts = [("one", "The bank."), ("two", ""), ("three", "Gold.")]
+    source = Source("texts", "0" * 64, 3, "text", "name")
+    export(texts, source, tmp_path / "own", minilm, [6], Wanted("sentences", "own"))
+    sentences = read_export(tmp_path / "own")
+    assert (list(sentences.keys), sentences.column("text_id")) == (["one", "three"], [0, 2])
+    np.testing.assert_allclose(np.linalg.norm(sentences.vectors, axis=1), 1, atol=1e-5)
+
+
+def test_the_parts_of_several_machines_make_the_whole(minilm: LanguageModel, tmp_path: Path) -> None:
+    export(TEXTS, SOURCE, tmp_path / "all", minilm, [6], Wanted(limit=4))
+    parts = []
+    for i in (1, 2, 3):
+        export(TEXTS, SOURCE, tmp_path / str(i), minilm, [6], Wanted(limit=4, shard=(i, 3)))
+        parts += rows_of(tmp_path / str(i))
+    assert sorted(parts) == sorted(rows_of(tmp_path / "all"))
+    assert {text for text, _ in parts} == {0, 2, 3}
+
+
+def test_verify_names_what_is_wrong(minilm: LanguageModel, tmp_path: Path) -> None:
+    export(TEXTS, SOURCE, tmp_path, minilm, [6])
+    shard = tmp_path / "part-00000.parquet"
+    good = shard.read_bytes()
+    for damage, message in (
+        (good[:-1], "part-00000.parquet has .* bytes, not"),
+        (good[:500] + bytes([good[500] ^ 1]) + good[501:], "part-00000.parquet has other bytes than were written"),
+    ):
+        shard.write_bytes(damage)
+        with pytest.raises(UnreadableError, match=message):
+            verify(tmp_path)
+    shard.unlink()
+    (tmp_path / "more.txt").write_text("")
+    with pytest.raises(UnreadableError, match="part-00000.parquet is missing; more.txt doesn't belong there"):
+        verify(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (Wanted("letters"), "unit 'letters' does not exist; choose one of words, tokens, sentences"),
+        (Wanted(to="csv"), "format 'csv' does not exist"),
+        (Wanted(dtype="int4"), "dtype 'int4' does not exist"),
+        (Wanted(pooling="own"), "pooling 'own' does not exist"),
+        (Wanted("sentences", "first"), "sentence pooling 'first' does not exist"),
+        (Wanted("tokens", words=("a",)), "chosen words are for the unit words"),
+        (Wanted("sentences", static=True), "a sentence has no static vector"),
+        (Wanted(limit=0), "the limit must be at least 1"),
+        (Wanted(shard=(3, 2)), "a shard is i/n with i from 1 to n, such as 2/4; got 3/2"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    wanted: Wanted, message: str, minilm: LanguageModel, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=message):
+        export(TEXTS, SOURCE, tmp_path / "out", minilm, [6], wanted)
+    assert not (tmp_path / "out").exists()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from polysema.core.corpus import open_corpus
-from polysema.core.errors import NotFoundError, UnreadableError, UserError
+from polysema.core.errors import NotFoundError, UnreadableError
 from polysema.core.space.formats import read_vectors
 
 GLOVE = "the 0.1 0.2 0.3\nbank -1 2e-2 3\nnew york 1 1 1\n"
@@ -155,5 +155,5 @@ def test_bad_texts_are_named_with_their_line(tmp_path: Path, content: bytes, mes
 def test_a_corpus_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="there is no file"):
         open_corpus(tmp_path / "nope.txt")
-    with pytest.raises(UserError, match="is a folder"):
+    with pytest.raises(NotFoundError, match="holds no file of texts: none ends in .txt"):
         open_corpus(tmp_path)

@@ -1,0 +1,238 @@
+"""The commands that make files of vectors from texts and models: `export`, `table`, and what an engine costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from polysema.app.printing import format_option, model_option, progress_bar, show, tell_notes
+from polysema.core.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from polysema.core.model.load import LanguageModel
+
+
+def parse_layers(text: str | None) -> list[int] | None:
+    """`0,3,6`, or `all` (None)."""
+    if text is None or text.strip().lower() == "all":
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UserError(f"layers are numbers with commas between, such as 0,3,6, or all; got {text!r}") from None
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """`2/4`."""
+    if text is None:
+        return 1, 1
+    first, slash, second = text.partition("/")
+    if not (slash and first.isdecimal() and second.isdecimal()):
+        raise UserError(f"a shard is i/n, such as 2/4; got {text!r}")
+    return int(first), int(second)
+
+
+def load(model: str, device: str | None, engine: str, dtype: str, final_norm: str) -> LanguageModel:
+    """The model; the first time its export for the fast engine takes some seconds, and this is said."""
+    from polysema.core.model.load import load_model
+
+    return load_model(model, device, engine, dtype, final_norm)
+
+
+def tell_engine(model: LanguageModel, layers: Sequence[int]) -> None:
+    """Which engine runs, and what it costs where it is not exact, on standard error."""
+    if model.engine.name != "onnx-int8":
+        return
+    from polysema.app.engines import int8_difference, told
+
+    with progress_bar() as progress:
+        rows = int8_difference(model, progress)
+    for line in told(model, model.check_layers(layers), rows):
+        click.echo(f"note: {line}", err=True)
+
+
+class _Export(click.Group):
+    """`polysema export verify FOLDER` is a command of its own; anything else is an export."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
+            args = ["run", *args]
+        return super().parse_args(context, args)
+
+    def format_usage(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage(context.command_path, "[OPTIONS] INPUT... FOLDER")
+        formatter.write_usage(context.command_path, "verify FOLDER")
+
+    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        self.commands["run"].format_options(context, formatter)
+
+
+@click.group(cls=_Export)
+def export() -> None:
+    """Write the vectors of texts to files in FOLDER.
+
+    An INPUT is a file with a text a line, CSV, TSV, JSONL or Parquet (each also with .gz), a folder of them, a glob, or -
+    for standard input. A stopped export goes on where it was when the same command is run again, and ends in the same
+    bytes. `polysema export verify FOLDER` reads every byte of a finished one.
+    """
+
+
+@export.command(name="verify")
+@click.argument("folder", type=click.Path())
+def verify_command(folder: str) -> None:
+    """Check every file of a finished export against its manifest."""
+    from polysema.app.export import verify
+
+    manifest = verify(folder)
+    files = sum(len(shard["files"]) for shard in manifest["shards"])
+    click.echo(f"{folder}: {manifest['rows']:,} rows in {files} files, each as it was written")
+
+
+@export.command(name="run", hidden=True)
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.argument("folder", type=click.Path())
+@model_option
+@click.option("--column", help="The column that holds the texts.  [default: text, or the only one]")
+@click.option("--id-column", help="A column of ids, kept in the column id.")
+@click.option("--unit", default="words", show_default=True, help="What has a vector: words, tokens or sentences.")
+@click.option("--words", help="Only these words, such as bank,river (in any case).")
+@click.option("--layers", default="-1", show_default=True, help="Which layers, such as 0,3,6 or all.")
+@click.option(
+    "--pooling",
+    default="mean",
+    show_default=True,
+    help="How sub-words become a word: first, last, mean or max; how a sentence has one vector: mean, cls, last or own.",
+)
+@click.option(
+    "--final-norm", default="after", show_default=True, help="Take the last layer after or before the final norm."
+)
+@click.option("--static", is_flag=True, help="Put the model's static vector of the word or token beside each.")
+@click.option("--text", is_flag=True, help="Put the text into every row.")
+@click.option(
+    "--to",
+    default="parquet",
+    show_default=True,
+    help="parquet, arrow, npy, safetensors, word2vec, tensorboard, or atlas (Parquet for Embedding Atlas).",
+)
+@click.option(
+    "--dtype", default="float32", show_default=True, help="How numbers are kept: float32, float16, int8 (with scales)."
+)
+@click.option("--limit", type=int, help="Take the first texts only.")
+@click.option("--shard", metavar="I/N", help="Take every N-th text from the I-th on: one of several machines' part.")
+@click.option(
+    "--engine", default="auto", show_default=True, help="auto (the fastest exact one), torch, onnx or onnx-int8."
+)
+@click.option(
+    "--compute", default="float32", show_default=True, help="What torch computes in: float32, float16 or bfloat16."
+)
+@click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
+def run_command(
+    inputs: tuple[str, ...], folder: str, model: str, column: str | None, id_column: str | None, unit: str,
+    words: str | None, layers: str, pooling: str, final_norm: str, static: bool, text: bool, to: str, dtype: str,
+    limit: int | None, shard: str | None, engine: str, compute: str, device: str | None,
+) -> None:  # fmt: skip
+    """Export."""
+    from polysema.app.export import Source, Wanted
+    from polysema.app.export import export as run
+    from polysema.core.corpus import open_corpus
+
+    chosen = tuple(word.strip() for word in words.split(",") if word.strip()) if words else ()
+    wanted = Wanted(unit, pooling, chosen, to, dtype, static, text, limit, parse_shard(shard)).checked()
+    asked = parse_layers(layers)
+    corpus = open_corpus(inputs, column, id_column)
+    loaded = load(model, device, engine, compute, final_norm)
+    which = range(loaded.n_layers + 1) if asked is None else asked
+    tell_engine(loaded, which)
+    total = min(corpus.lines, limit or corpus.lines) // wanted.shard[1]
+    with progress_bar() as progress:
+        manifest = run(
+            corpus.rows(), Source(corpus.name, corpus.sha256, corpus.lines, corpus.column, corpus.id_column), folder,
+            loaded, which, wanted, lambda texts, rows: progress("texts", texts, total),
+        )  # fmt: skip
+    if manifest["split"]:
+        click.echo(
+            f"note: {manifest['split']:,} texts were longer than {loaded.window} tokens and were read in overlapping windows",
+            err=True,
+        )
+    click.echo(f"{manifest['rows']:,} rows ({manifest['words']:,} {unit} of {manifest['texts']:,} texts) in {folder}")
+
+
+@click.command()
+@click.argument("target", type=click.Path())
+@model_option
+@click.option("--words", type=click.Path(), help="A file of the words wanted, one a line.")
+@click.option(
+    "--corpus", "inputs", multiple=True, help="Texts to take each word's mean over; may be given several times."
+)
+@click.option("--column", help="The column that holds the texts.  [default: text, or the only one]")
+@click.option("--layer", default=-1, show_default=True, help="Of contexts: the layer.")
+@click.option("--at-least", default=1, show_default=True, help="Of contexts: leave out words that occur less often.")
+@click.option("--most", type=int, help="Of contexts: read no more occurrences of a word than this.")
+@click.option("--keep-case", is_flag=True, help="Of contexts: Bank and bank are two words.")
+@click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
+def table(
+    target: str, model: str, words: str | None, inputs: tuple[str, ...], column: str | None, layer: int, at_least: int,
+    most: int | None, keep_case: bool, device: str | None,
+) -> None:  # fmt: skip
+    """Write a static table of MODEL to TARGET, in the format of its ending.
+
+    With --words alone: each word's input embedding, the mean of its sub-words. With --corpus: each word's mean hidden
+    state over its occurrences in the texts (Bommasani et al. 2020).
+    """
+    from polysema.core.corpus import open_corpus
+    from polysema.core.model.distill import distil
+    from polysema.core.model.load import load_model
+    from polysema.core.model.static import word_table
+    from polysema.core.space.formats import write_vectors
+    from polysema.core.space.writers import check_target
+
+    if not words and not inputs:
+        raise UserError("give --words (a file of words), --corpus (texts), or both")
+    check_target(target)
+    chosen = [word for word in map(str.strip, open_corpus(words)) if word] if words else None
+    loaded = load_model(model, device)
+    if not inputs:
+        space = word_table(loaded, list(dict.fromkeys(chosen or ())))
+    else:
+        corpus = open_corpus(inputs, column)
+        with progress_bar() as progress:
+            space = distil(
+                loaded, corpus, layer, "mean", chosen, not keep_case, at_least, most,
+                lambda done: progress("occurrences", done, done),
+            )  # fmt: skip
+    paths = write_vectors(space, target)
+    tell_notes(space.origin)
+    click.echo(f"{len(space):,} words, {space.dim} wide, in {' and '.join(map(str, paths))}")
+
+
+@click.command(name="int8")
+@model_option
+@format_option
+def int8(model: str, form: str) -> None:
+    """Print what the engine onnx-int8 costs: the cosine to float32 and the sense accuracy, layer by layer."""
+    from polysema.app.engines import int8_difference
+    from polysema.core.model.load import load_model
+
+    loaded = load_model(model, "cpu", "onnx-int8")
+    with progress_bar() as progress:
+        rows: list[dict[str, Any]] = [
+            {
+                "layer": row.layer,
+                "mean cosine": round(row.mean_cosine, 4),
+                "least cosine": round(row.least_cosine, 4),
+                "accuracy float32": round(row.exact_accuracy, 4),
+                "accuracy int8": round(row.accuracy, 4),
+            }
+            for row in int8_difference(loaded, progress)
+        ]
+    show(form, rows)
+
+
+def add_to(cli: click.Group, measure: click.Group) -> None:
+    """Add these commands to the command line."""
+    cli.add_command(export)
+    cli.add_command(table)
+    measure.add_command(int8)
