@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from polysema.core.model.load import LanguageModel
+    from polysema.core.model.tokens import Span
 
 
 def parse_layers(text: str | None) -> list[int] | None:
@@ -161,6 +162,115 @@ def run_command(
 
 
 @click.command()
+@click.argument("texts", nargs=-1, required=True)
+@model_option
+@click.option("--word", help="Only this word, as a whole word in any case.  [default: every word]")
+@click.option("--nth", default=1, show_default=True, help="Which occurrence of the word in each text.")
+@click.option("--span", metavar="START:END", help="Only these characters of each text, counted from 0.")
+@click.option("--layers", default="-1", show_default=True, help="Which layers, such as 0,3,6 or all.")
+@click.option(
+    "--pooling", default="mean", show_default=True, help="How sub-words become a word: first, last, mean or max."
+)
+@click.option("--unit", default="words", show_default=True, help="What has a vector: words, tokens or sentences.")
+@click.option(
+    "--final-norm", default="after", show_default=True, help="Take the last layer after or before the final norm."
+)
+@click.option("--stack", default="encoder", show_default=True, help="Of an encoder-decoder: encoder or decoder.")
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    help="Of a decoder beside an encoder: what the encoder reads, one for each text.",
+)
+@click.option(
+    "--generate",
+    is_flag=True,
+    help="Of a decoder beside an encoder: TEXTS are what the encoder reads, the model writes the rest.",
+)
+@click.option(
+    "--engine", default="auto", show_default=True, help="auto (the fastest exact one), torch, onnx or onnx-int8."
+)
+@click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
+@format_option
+def embed(
+    texts: tuple[str, ...], model: str, word: str | None, nth: int, span: str | None, layers: str, pooling: str, unit: str,
+    final_norm: str, stack: str, sources: tuple[str, ...], generate: bool, engine: str, device: str | None, form: str,
+) -> None:  # fmt: skip
+    """Print the vectors of TEXTS: of every word, one word at its place, every token, or each whole text.
+
+    The table shows a vector's length and first numbers; --format json and csv print it whole.
+    """
+    from polysema.core.model.contextual import embed as run
+    from polysema.core.model.load import load_model
+    from polysema.core.model.sentences import embed_sentences
+    from polysema.core.model.tokens import occurrence_at
+
+    asked = parse_layers(layers)
+    at = parse_span(span)
+    loaded = load_model(model, device, engine, "float32", final_norm, "decoder" if generate else stack, patient=False)
+    which = range(loaded.n_layers + 1) if asked is None else asked
+    tell_engine(loaded, which)
+    beside = tuple(sources) or None
+    if generate:
+        beside, texts = texts, tuple(loaded.generate(texts))
+        for text in texts:
+            click.echo(f"written: {text}", err=True)
+    rows = []
+    if unit == "sentences":
+        found = embed_sentences(loaded, texts, which, pooling)
+        split = found.split
+        for place, layer in enumerate(found.layers):
+            rows += [
+                _vector_row(number, text, 0, len(text), layer, found.vectors[place, number], form)
+                for number, text in enumerate(texts)
+            ]
+    else:
+        only = None
+        if word is not None or at is not None:
+            only = [occurrence_at(text, number, word, nth, at) for number, text in enumerate(texts)]
+        hidden = run(loaded, texts, which, pooling, only, beside, unit)
+        split = hidden.split
+        for occurrence in hidden.unseen:
+            click.echo(
+                f"note: the tokenizer makes no token of {occurrence.word!r} in text {occurrence.text + 1}", err=True
+            )
+        for place, layer in enumerate(hidden.layers):
+            rows += [
+                _vector_row(o.text, o.word, o.span.start, o.span.end, layer, hidden.vectors[place, row], form)
+                for row, o in enumerate(hidden.occurrences)
+            ]
+    for number in split:
+        click.echo(
+            f"note: text {number + 1} is longer than {loaded.window} tokens and was read in overlapping windows",
+            err=True,
+        )
+    if not rows:
+        raise UserError("there is nothing to embed: no text holds a word")
+    show(form, rows)
+
+
+def parse_span(text: str | None) -> Span | None:
+    """`4:8`."""
+    from polysema.core.model.tokens import Span
+
+    if text is None:
+        return None
+    first, colon, second = text.partition(":")
+    if not (colon and first.isdecimal() and second.isdecimal()):
+        raise UserError(f"a span is START:END, such as 4:8; got {text!r}")
+    return Span(int(first), int(second))
+
+
+def _vector_row(text: int, word: str, start: int, end: int, layer: int, vector: Any, form: str) -> dict[str, Any]:
+    row = {"text": text + 1, "word": word, "start": start, "end": end, "layer": layer}
+    numbers = [float(str(number)) for number in vector]
+    if form == "table":
+        shown = " ".join(f"{number:.3f}" for number in numbers[:4])
+        return row | {"length": float((vector.astype("float64") ** 2).sum() ** 0.5), "vector": f"{shown} …"}
+    return row | {"vector": numbers if form == "json" else " ".join(map(repr, numbers))}
+
+
+@click.command()
 @click.argument("target", type=click.Path())
 @model_option
 @click.option("--words", type=click.Path(), help="A file of the words wanted, one a line.")
@@ -234,5 +344,6 @@ def int8(model: str, form: str) -> None:
 def add_to(cli: click.Group, measure: click.Group) -> None:
     """Add these commands to the command line."""
     cli.add_command(export)
+    cli.add_command(embed)
     cli.add_command(table)
     measure.add_command(int8)

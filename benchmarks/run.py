@@ -7,7 +7,6 @@ Machines differ and are noisy: the ratios are what to read, the times beside the
 
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from polysema.app.explorer import Explorer
-from polysema.app.export import Source, export
-from polysema.core.measure.senses import load_senses
-from polysema.core.model.contextual import embed
 from polysema.indexes import ExactIndex, FaissIndex, Recipe
 
 sys.path.insert(0, str(Path(__file__).parent))
+import contextual_vectors
 import static_spaces
 
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 5
@@ -76,32 +73,7 @@ def static() -> None:
     )
 
 
-def contextual() -> None:
-    from transformers import pipeline
-
-    explorer = Explorer()
-    model = explorer.model("minilm-l6")
-    texts = list(load_senses().texts[:192])
-    hub = pipeline("feature-extraction", model=model.module, tokenizer=model.tokenizer, device="cpu")
-    tokens = sum(len(e) for e in model.encode(texts))
-    print(f"{len(texts)} sentences of {tokens / len(texts):.1f} tokens on average:")
-    paired(
-        "  word vectors of minilm-l6, last layer",
-        lambda: embed(model, texts, [-1]),
-        "transformers' pipeline in batches of 32 (tokens)",
-        lambda: hub(texts, batch_size=32),
-    )
-    paired("  all seven layers", lambda: embed(model, texts), "the last layer alone", lambda: embed(model, texts, [-1]))
-    source = Source("senses", "0" * 64, len(texts))
-
-    def written() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            export(texts, source, folder, model, [-1])
-
-    paired("  export to Parquet", written, "embedding without writing", lambda: embed(model, texts, [-1]))
-
-
 if __name__ == "__main__":
     static()
     static_spaces.run(ROUNDS)
-    contextual()
+    contextual_vectors.run(ROUNDS, 512)

@@ -14,11 +14,14 @@ END = "<!-- end of help -->"
 def help_text() -> str:
     lines = ["| command | what it does |", "|---|---|"]
     for name, command in _commands(cli, "polysema"):
+        command_help = command.help
+        if name.endswith(" export run"):  # what `export` does without a command of its own
+            name, command_help = name.removesuffix(" run"), cli.commands["export"].help
         usage = " ".join(
             f"{p.make_metavar(click.Context(command))}" for p in command.params if isinstance(p, click.Argument)
         )
         options = ", ".join(f"`{max(p.opts, key=len)}`" for p in command.params if isinstance(p, click.Option))
-        what = (command.help or "").strip().split("\n\n")[0].replace("\n", " ")
+        what = (command_help or "").strip().split("\n\n")[0].replace("\n", " ")
         shown = f"`{name} {usage}".rstrip() + "`"
         lines.append(f"| {shown} | {what} " + (f"({options}) |" if options else "|"))
     return "\n".join(lines) + "\n"

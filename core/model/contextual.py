@@ -11,12 +11,12 @@ import pyarrow as pa
 from polysema.core.errors import UserError
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pooling import check_pooling, pool
-from polysema.core.model.tokens import Encoded, Occurrence, Span, find_word, occurrences_of
-from polysema.core.space.space import Floats, Keys, Origin, Space
+from polysema.core.model.tokens import Encoded, Occurrence, Span, check_span, find_word, occurrences_of
+from polysema.core.space.space import Floats, Ints, Keys, Origin, Space
 
 TEXTS = 512  # texts tokenized and planned together, at most
 TOKENS_A_TEXT = 32
-BATCH_BYTES = 64 << 20
+BATCH_BYTES = 96 << 20
 BATCH_CHARACTERS = 1 << 18
 UNITS = ("words", "tokens")
 
@@ -197,51 +197,65 @@ def _next(
     number, batch, tokenized = waiting
     encoded, beside = tokenized.result()
     if unit == "tokens":
-        return _of_tokens(model, batch, encoded, beside, layers, origin, number)
+        return _of_tokens(model, encoded, beside, layers, origin, number)
     chosen = choose(batch, number)
-    _check_spans(batch, chosen, number)
+    if choose is not occurrences_of:  # those are sound
+        _check_spans(batch, chosen, number)
     return _of_words(model, chosen, encoded, beside, layers, pooling, origin, number)
 
 
 def _check_spans(texts: Sequence[str], occurrences: Sequence[Occurrence], first: int) -> None:
     for occurrence in occurrences:
-        length = len(texts[occurrence.text - first])
-        if not 0 <= occurrence.span.start < occurrence.span.end <= length:
-            raise UserError(
-                f"characters {occurrence.span.start} to {occurrence.span.end} are not within text {occurrence.text}, which has {length:,}"
-            )
+        check_span(texts[occurrence.text - first], occurrence.span, f"text {occurrence.text}")
 
 
-def _states(
-    model: LanguageModel, encoded: Sequence[Encoded], asked: Sequence[int], beside: "list[Sequence[int]] | None",
-    layers: Sequence[int],
-) -> tuple[Floats, dict[int, int]]:  # fmt: skip
-    """The own tokens of the texts `asked`, (n_layers, n_tokens, dim), one text after the other, and where each begins."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """What is wanted of one text: `tokens`, those of its words one after the other, each word's `sizes` of them, and the rows of the answer."""
+
+    tokens: Ints
+    sizes: Ints
+    rows: Ints
+
+
+def _pooled(
+    model: LanguageModel, encoded: Sequence[Encoded], groups: dict[int, _Group], total: int, pooling: str,
+    beside: "list[Sequence[int]] | None", layers: Sequence[int],
+) -> Floats:  # fmt: skip
+    """(n_layers, total, dim): a text's words are pooled as soon as its states are there, on the thread that made them."""
+    out = np.empty((len(layers), total, model.dim), np.float32)
+    asked = sorted(groups)  # texts without a word cost no forward pass
     windows = [(number, w) for number in asked for w in range(len(encoded[number].windows))]
-    states = model.engine.hidden_states(
-        [encoded[n].windows[w] for n, w in windows],
-        layers,
+    # of a text in several windows the tokens are gathered first
+    whole = {
+        n: np.empty((len(layers), len(encoded[n]), model.dim), np.float32) for n in asked if len(encoded[n].windows) > 1
+    }
+
+    def take(item: int, states: list[Floats]) -> None:
+        number, window = windows[item]
+        takes, group = encoded[number].takes, groups[number]
+        if number in whole:
+            mine = np.flatnonzero(takes[:, 0] == window)
+            for place, state in enumerate(states):
+                whole[number][place, mine] = state[takes[mine, 1]]
+            return
+        places = takes[group.tokens, 1]
+        for place, state in enumerate(states):
+            out[place, group.rows] = pool(state, places, group.sizes, pooling)
+
+    model.engine.run(
+        [encoded[n].windows[w] for n, w in windows], layers, take,
         [beside[n] for n, _ in windows] if beside is not None else None,
-    )
-    starts: dict[int, int] = {}
-    total = 0
-    for number in asked:
-        starts[number] = total
-        total += len(encoded[number])
-    hidden = np.empty((len(layers), total, model.dim), np.float32)
-    for (number, window), state in zip(windows, states, strict=True):
-        takes = encoded[number].takes
-        mine = np.flatnonzero(takes[:, 0] == window) if len(encoded[number].windows) > 1 else np.arange(len(takes))
-        if len(mine):
-            # from one window come tokens that follow one another
-            to = starts[number] + int(mine[0])
-            place = int(takes[mine[0], 1])
-            hidden[:, to : to + len(mine)] = state[:, place : place + len(mine)]
-    return hidden, starts
+    )  # fmt: skip
+    for number, hidden in whole.items():
+        group = groups[number]
+        for place, state in enumerate(hidden):
+            out[place, group.rows] = pool(state, group.tokens, group.sizes, pooling)
+    return out
 
 
-def _split(encoded: Sequence[Encoded], asked: Sequence[int], first: int) -> tuple[int, ...]:
-    return tuple(first + number for number in asked if len(encoded[number].windows) > 1)
+def _split(encoded: Sequence[Encoded], asked: Iterable[int], first: int) -> tuple[int, ...]:
+    return tuple(first + number for number in sorted(asked) if len(encoded[number].windows) > 1)
 
 
 def _of_words(
@@ -251,33 +265,39 @@ def _of_words(
     by_text: dict[int, list[int]] = {}
     for place, occurrence in enumerate(occurrences):
         by_text.setdefault(occurrence.text - first, []).append(place)
-    asked = sorted(by_text)  # texts without a word cost no forward pass
-    hidden, starts = _states(model, encoded, asked, beside, layers)
     tokens: list[list[int]] = [[]] * len(occurrences)
     for number, places in by_text.items():
-        found = encoded[number].tokens_of([occurrences[place].span for place in places])
-        for place, of in zip(places, found, strict=True):
-            tokens[place] = [starts[number] + token for token in of]
-    seen = tuple(o for o, of in zip(occurrences, tokens, strict=True) if of)
+        for place, of in zip(places, encoded[number].tokens_of([occurrences[p].span for p in places]), strict=True):
+            tokens[place] = of
+    rows = np.cumsum([bool(of) for of in tokens]) - 1  # an occurrence's row among those that have tokens
+    groups = {}
+    for number, places in by_text.items():
+        seen = [place for place in places if tokens[place]]
+        if seen:
+            flat = np.array([token for place in seen for token in tokens[place]], np.int64)
+            groups[number] = _Group(flat, np.array([len(tokens[place]) for place in seen], np.int64), rows[seen])
+    kept = tuple(o for o, of in zip(occurrences, tokens, strict=True) if of)
+    vectors = _pooled(model, encoded, groups, len(kept), pooling, beside, layers)
     unseen = tuple(o for o, of in zip(occurrences, tokens, strict=True) if not of)
-    vectors = np.ascontiguousarray(pool(hidden, [of for of in tokens if of], pooling))
-    return Hidden(seen, tuple(layers), vectors, origin, _split(encoded, asked, first), unseen)
+    return Hidden(kept, tuple(layers), vectors, origin, _split(encoded, groups, first), unseen)
 
 
 def _of_tokens(
-    model: LanguageModel, texts: Sequence[str], encoded: Sequence[Encoded], beside: "list[Sequence[int]] | None",
+    model: LanguageModel, encoded: Sequence[Encoded], beside: "list[Sequence[int]] | None",
     layers: Sequence[int], origin: Origin, first: int,
 ) -> Hidden:  # fmt: skip
-    asked = [number for number, of in enumerate(encoded) if len(of)]
-    hidden, _ = _states(model, encoded, asked, beside, layers)
-    occurrences = tuple(
-        Occurrence(first + number, name, Span(start, end))
-        for number in asked
-        for name, (start, end) in zip(
-            model.tokenizer.convert_ids_to_tokens(encoded[number].ids()), encoded[number].offsets.tolist(), strict=True
-        )
-    )
-    return Hidden(occurrences, tuple(layers), hidden, origin, _split(encoded, asked, first))
+    groups, occurrences = {}, []
+    for number, of in enumerate(encoded):
+        if len(of):
+            tokens = np.arange(len(of))
+            groups[number] = _Group(tokens, np.ones(len(of), np.int64), tokens + len(occurrences))
+            names = model.tokenizer.convert_ids_to_tokens(of.ids())
+            occurrences += [
+                Occurrence(first + number, name, Span(start, end))
+                for name, (start, end) in zip(names, of.offsets.tolist(), strict=True)
+            ]
+    vectors = _pooled(model, encoded, groups, len(occurrences), "first", beside, layers)
+    return Hidden(tuple(occurrences), tuple(layers), vectors, origin, _split(encoded, groups, first))
 
 
 def word_vectors(

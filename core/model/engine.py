@@ -1,6 +1,6 @@
 """The forward pass: all layers at once, for batches planned by length."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,6 +29,9 @@ def plan_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
     return batches
 
 
+Take = Callable[[int, "list[Floats]"], None]  # a window's number, and its states at each layer, (n_tokens, dim)
+
+
 class Engine(Protocol):
     """What runs the forward passes of one stack of a model."""
 
@@ -36,14 +39,30 @@ class Engine(Protocol):
     def name(self) -> str:
         """What the provenance card calls it: `torch`, `onnx`, `onnx-int8`."""
 
-    def hidden_states(
-        self, windows: Sequence[Sequence[int]], layers: Sequence[int], sources: Sequence[Sequence[int]] | None = None
-    ) -> list[Floats]:
-        """For each window (n_layers, n_tokens, dim) float32, the layers in the order asked for.
+    def run(
+        self, windows: Sequence[Sequence[int]], layers: Sequence[int], take: Take,
+        sources: Sequence[Sequence[int]] | None = None,
+    ) -> None:  # fmt: skip
+        """Give each window's hidden states to `take`: a float32 array (n_tokens, dim) for each of `layers`.
 
-        Layer 0 is the embedding output, layer n the last block's, as transformers counts. `sources` are the ids that
+        Layer 0 is the embedding output, layer n the last block's, as transformers counts. `take` is called once for
+        each window, in any order and from several threads; what it wants to keep it copies. `sources` are the ids that
         an encoder reads beside each window of a decoder with cross-attention.
         """
+
+
+def hidden_states(
+    engine: Engine, windows: Sequence[Sequence[int]], layers: Sequence[int],
+    sources: Sequence[Sequence[int]] | None = None,
+) -> list[Floats]:  # fmt: skip
+    """For each window (n_layers, n_tokens, dim) float32, the layers in the order asked for."""
+    out: list[Floats] = [np.empty(0, np.float32)] * len(windows)
+
+    def take(item: int, states: list[Floats]) -> None:
+        out[item] = np.stack(states)
+
+    engine.run(windows, layers, take, sources)
+    return out
 
 
 def padded(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[Ints, Ints]:
@@ -71,9 +90,10 @@ class TorchEngine:
     norm: Any = None
     name: str = "torch"
 
-    def hidden_states(
-        self, windows: Sequence[Sequence[int]], layers: Sequence[int], sources: Sequence[Sequence[int]] | None = None
-    ) -> list[Floats]:
+    def run(
+        self, windows: Sequence[Sequence[int]], layers: Sequence[int], take: Take,
+        sources: Sequence[Sequence[int]] | None = None,
+    ) -> None:  # fmt: skip
         """See `Engine`."""
         import torch
 
@@ -81,17 +101,14 @@ class TorchEngine:
         lengths = (
             [len(w) + len(s) for w, s in zip(windows, sources, strict=True)] if sources else list(map(len, windows))
         )
-        out: list[Floats] = [np.empty(0, np.float32)] * len(windows)
         with torch.inference_mode():
             for batch in plan_batches(lengths, budget):
                 states = self._states(
                     [windows[item] for item in batch], [sources[item] for item in batch] if sources else None
                 )
-                # (layers, batch, width, dim)
-                chosen = torch.stack([states[layer] for layer in layers]).float().cpu().numpy()
+                chosen = [states[layer].float().cpu().numpy() for layer in layers]  # (batch, width, dim) each
                 for row, item in enumerate(batch):
-                    out[item] = chosen[:, row, : len(windows[item])]
-        return out
+                    take(item, [state[row, : len(windows[item])] for state in chosen])
 
     def _states(self, rows: Sequence[Sequence[int]], sources: Sequence[Sequence[int]] | None) -> Sequence[Any]:
         def tensors(of: Sequence[Sequence[int]]) -> tuple[Any, Any]:

@@ -25,8 +25,7 @@ import numpy as np
 
 from polysema.core.errors import UnavailableError
 from polysema.core.home import home
-from polysema.core.model.engine import padded, plan_batches
-from polysema.core.space.space import Floats
+from polysema.core.model.engine import Take, hidden_states, padded, plan_batches
 
 if TYPE_CHECKING:
     from polysema.core.model.load import LanguageModel
@@ -49,14 +48,14 @@ class OnnxEngine:
     pad_id: int
     name: str = "onnx"
 
-    def hidden_states(
-        self, windows: Sequence[Sequence[int]], layers: Sequence[int], sources: Sequence[Sequence[int]] | None = None
-    ) -> list[Floats]:
+    def run(
+        self, windows: Sequence[Sequence[int]], layers: Sequence[int], take: Take,
+        sources: Sequence[Sequence[int]] | None = None,
+    ) -> None:  # fmt: skip
         """See `Engine`. `sources` are not for it."""
         if sources is not None:
             raise ValueError("a decoder with cross-attention runs on torch")
         names = [f"layer_{layer}" for layer in layers]
-        out: list[Floats] = [np.empty(0, np.float32)] * len(windows)
         lengths = [len(window) for window in windows]
         # a few short texts are shared between the cores too
         budget = max(64, min(TOKENS, -(-sum(lengths) // THREADS)))
@@ -65,10 +64,7 @@ class OnnxEngine:
             ids, mask = padded([windows[item] for item in batch], self.pad_id)
             states = self.session.run(names, {"input_ids": ids, "attention_mask": mask})
             for row, item in enumerate(batch):
-                width = lengths[item]
-                out[item] = (
-                    states[0][None, row, :width] if len(states) == 1 else np.stack([s[row, :width] for s in states])
-                )
+                take(item, [state[row, : lengths[item]] for state in states])
 
         batches = plan_batches(lengths, budget)[::-1]  # the longest first: the last ones even the cores out
         if len(batches) == 1:
@@ -76,7 +72,6 @@ class OnnxEngine:
         else:
             for done in _pool().map(run, batches):
                 del done
-        return out
 
 
 def _pool() -> ThreadPoolExecutor:
@@ -237,7 +232,7 @@ def _compare(model: "LanguageModel", engine: OnnxEngine) -> dict[str, Any]:
     worst = 0.0
     for windows in ([long], [long[: max(3, len(long) // 3)], long, long[: max(3, len(long) // 2)]]):
         for ours, plain in zip(
-            engine.hidden_states(windows, layers), model.engine.hidden_states(windows, layers), strict=True
+            hidden_states(engine, windows, layers), hidden_states(model.engine, windows, layers), strict=True
         ):
             size = np.abs(plain).max(axis=(1, 2)).clip(1)
             worst = max(worst, float((np.abs(ours - plain).max(axis=(1, 2)) / size).max()))
@@ -246,7 +241,7 @@ def _compare(model: "LanguageModel", engine: OnnxEngine) -> dict[str, Any]:
 
     def timed(run: Any) -> float:
         start = time.perf_counter()
-        run.hidden_states(many, [model.n_layers])
+        hidden_states(run, many, [model.n_layers])
         return time.perf_counter() - start
 
     rounds = [(timed(model.engine), timed(engine)) for _ in range(4)][1:] if exact else [(0.0, 1.0)]

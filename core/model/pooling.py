@@ -1,6 +1,6 @@
 """From sub-words to words: the vectors of a word's tokens made into one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -8,21 +8,22 @@ from polysema.core.errors import UserError
 from polysema.core.space.space import Floats, Ints
 
 
-def _first(tokens: Floats, starts: Ints, ends: Ints) -> Floats:
-    return tokens[:, starts]
+def _first(tokens: Floats, starts: Ints, sizes: Ints) -> Floats:
+    return tokens[starts]
 
 
-def _last(tokens: Floats, starts: Ints, ends: Ints) -> Floats:
-    return tokens[:, ends - 1]
+def _last(tokens: Floats, starts: Ints, sizes: Ints) -> Floats:
+    return tokens[starts + sizes - 1]
 
 
-def _mean(tokens: Floats, starts: Ints, ends: Ints) -> Floats:
-    sums = np.add.reduceat(tokens, starts, axis=1)
-    return (sums / (ends - starts).astype(np.float32)[:, None]).astype(np.float32, copy=False)
+def _mean(tokens: Floats, starts: Ints, sizes: Ints) -> Floats:
+    sums: Floats = np.add.reduceat(tokens, starts, axis=0)
+    sums /= sizes.astype(np.float32)[:, None]
+    return sums
 
 
-def _max(tokens: Floats, starts: Ints, ends: Ints) -> Floats:
-    return np.maximum.reduceat(tokens, starts, axis=1)
+def _max(tokens: Floats, starts: Ints, sizes: Ints) -> Floats:
+    return np.maximum.reduceat(tokens, starts, axis=0)
 
 
 POOLINGS: dict[str, Callable[[Floats, Ints, Ints], Floats]] = {
@@ -40,18 +41,12 @@ def check_pooling(name: str) -> str:
     return name
 
 
-def pool(hidden: Floats, groups: Sequence[Sequence[int]], pooling: str = "mean") -> Floats:
-    """The words' vectors, (n_layers, n_words, dim), from those of all tokens, `hidden` (n_layers, n_tokens, dim).
+def pool(state: Floats, places: Ints, sizes: Ints, pooling: str = "mean") -> Floats:
+    """The words' vectors, (n_words, dim), from those of all tokens, `state` (n_tokens, dim).
 
-    `groups` lists each word's token rows, in their order; none of the lists is empty.
+    `places` are the tokens of one word after the other, `sizes` how many each word has: at least one.
     """
-    if not groups:
-        return np.empty((hidden.shape[0], 0, hidden.shape[2]), np.float32)
-    sizes = np.array([len(group) for group in groups], np.int64)
-    if not (sizes > 0).all():
-        raise ValueError("every word needs at least one token")
-    flat = np.concatenate([np.asarray(group, np.int64) for group in groups])
-    ends = np.cumsum(sizes)
-    if len(flat) == len(sizes):  # every word is one token: nothing to pool
-        return hidden[:, flat]
-    return POOLINGS[check_pooling(pooling)](hidden[:, flat], ends - sizes, ends)
+    tokens = state[places]
+    if len(places) == len(sizes):  # every word is one token: nothing to pool
+        return tokens
+    return POOLINGS[check_pooling(pooling)](tokens, np.cumsum(sizes) - sizes, sizes)

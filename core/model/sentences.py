@@ -10,6 +10,7 @@ import numpy as np
 
 from polysema.core.errors import UnreadableError, UserError
 from polysema.core.model.contextual import texts_a_batch
+from polysema.core.model.engine import hidden_states
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import Encoded
 from polysema.core.space.metric import unit
@@ -100,7 +101,7 @@ def _batch(
 ) -> Sentences:  # fmt: skip
     encoded = model.encode(texts)
     windows = [(number, w) for number, of in enumerate(encoded) if of.windows[0] for w in range(len(of.windows))]
-    states = model.engine.hidden_states([encoded[n].windows[w] for n, w in windows], layers)
+    states = hidden_states(model.engine, [encoded[n].windows[w] for n, w in windows], layers)
     by_text: dict[int, list[Floats]] = {}
     for (number, _), state in zip(windows, states, strict=True):
         by_text.setdefault(number, []).append(state)

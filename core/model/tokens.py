@@ -13,6 +13,8 @@ from polysema.core.space.space import Ints
 # letters, marks (so that a combining accent stays with its letter) and digits, joined by an apostrophe within a word
 WORD = regex.compile(r"[\p{L}\p{M}\p{N}_]+(?:['’][\p{L}\p{M}\p{N}_]+)*")
 
+CHARACTER = regex.compile(r"\X")  # as people count them: a letter with its marks, joined signs
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -62,6 +64,38 @@ def find_word(text: str, word: str, nth: int = 1) -> Span:
         )
         raise UserError(f"{word!r} {found} {shown!r}")
     return places[nth - 1]
+
+
+def check_span(text: str, span: Span, what: str = "the text") -> None:
+    """Raise `UserError` unless a span lies within a text and begins and ends between characters as people count them."""
+    if not 0 <= span.start < span.end <= len(text):
+        raise UserError(f"characters {span.start} to {span.end} are not within {what}, which has {len(text):,}")
+    if text.isascii():
+        return
+    ends = {0, *(match.end() for match in CHARACTER.finditer(text))}
+    for place in (span.start, span.end):
+        if place not in ends:
+            raise UserError(
+                f"character {place} of {what} is inside one that is made of several (a combining mark, a joined "
+                "sign); begin and end the span beside it"
+            )
+
+
+def occurrence_at(
+    text: str, number: int = 0, word: str | None = None, nth: int = 1, span: Span | None = None
+) -> Occurrence:
+    """The n-th place of `word` in a text, or what stands at `span`; `number` is the text's.
+
+    Raises `UserError` unless exactly one of the two is given, for a word that isn't there, and for a span that is cut
+    inside a character, empty or outside the text.
+    """
+    if (word is None) == (span is None):
+        raise UserError("say which word, or which characters (a span), and not both")
+    if span is None:
+        span = find_word(text, str(word), nth)
+    else:
+        check_span(text, span, f"text {number}")
+    return Occurrence(number, text[span.start : span.end], span)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

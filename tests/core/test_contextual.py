@@ -227,12 +227,12 @@ def test_texts_without_words_give_no_rows(minilm: LanguageModel, texts: list[str
 
 
 def test_the_poolings() -> None:
-    hidden = np.array([[[1.0], [2.0], [6.0], [5.0]]], np.float32)
-    groups = [[0], [1, 2, 3]]
-    found = {name: pool(hidden, groups, name)[0, :, 0].tolist() for name in ("first", "last", "mean", "max")}
+    state = np.array([[1.0], [9.0], [2.0], [6.0], [5.0]], np.float32)
+    places, sizes = np.array([0, 2, 3, 4]), np.array([1, 3])
+    found = {name: pool(state, places, sizes, name)[:, 0].tolist() for name in ("first", "last", "mean", "max")}
     assert found == {"first": [1, 2], "last": [1, 5], "mean": [1, np.float32(13 / 3)], "max": [1, 6]}
     with pytest.raises(UserError, match="pooling 'sum' does not exist; choose one of first, last, mean, max"):
-        pool(hidden, groups, "sum")
+        pool(state, places, sizes, "sum")
 
 
 def test_mistakes_are_named(minilm: LanguageModel) -> None:

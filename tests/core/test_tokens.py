@@ -2,7 +2,7 @@ import pytest
 
 from polysema.core.errors import UserError
 from polysema.core.model.engine import plan_batches
-from polysema.core.model.tokens import Span, encode, find_word, occurrences_of, words_of
+from polysema.core.model.tokens import Occurrence, Span, encode, find_word, occurrence_at, occurrences_of, words_of
 
 
 def test_words_are_found_in_any_script() -> None:
@@ -57,3 +57,55 @@ def test_a_long_text_is_cut_into_windows_where_each_token_has_most_context(minil
     windows = many.takes[:, 0].tolist()
     # encoder: changes over in the middle of the overlap; decoder: stays until the window ends
     assert windows[:13] == ([0] * 10 + [1] * 3 if causal else [0] * 8 + [1] * 5)
+
+
+def test_a_place_is_named_by_word_or_by_characters() -> None:
+    text = "the bank of the river bank"
+    assert occurrence_at(text, 3, "Bank", 2) == Occurrence(3, "bank", Span(22, 26))
+    assert occurrence_at(text, span=Span(16, 26)) == Occurrence(0, "river bank", Span(16, 26))
+    family, accent = "a 👨‍👩‍👧 b", "cafe\u0301s"
+    assert occurrence_at(family, span=Span(2, 7)).word == "👨‍👩‍👧"
+    for given, span, message in (
+        (text, Span(20, 40), "characters 20 to 40 are not within text 0, which has 26"),
+        (text, Span(4, 4), "characters 4 to 4 are not within"),
+        (text, Span(-3, 4), "characters -3 to 4 are not within"),
+        (family, Span(2, 4), "character 4 of text 0 is inside"),
+        (accent, Span(4, 6), "character 4 of text 0 is inside"),
+    ):
+        with pytest.raises(UserError, match=message):
+            occurrence_at(given, span=span)
+    for both in ({}, {"word": "bank", "span": Span(0, 3)}):
+        with pytest.raises(UserError, match="say which word, or which characters"):
+            occurrence_at(text, **both)
+
+
+UNICODE = [
+    "é e\u0301 naïve",
+    "日本語のテキスト",
+    "שלום עולם",
+    "a😀b 👩🏽‍🚀 c",
+    "ﬁne ½ ①",
+    "x\u200by zero\u00adwidth",
+    "İstanbul ﷺ",
+]
+
+
+@pytest.mark.parametrize("text", UNICODE)
+def test_offsets_are_of_the_text_as_given(text: str, minilm, tiny) -> None:  # type: ignore[no-untyped-def]
+    """Whatever the tokenizer's normalisation does, a token's characters are those of the text."""
+    from polysema.core.model.load import load_model
+
+    for model in (minilm, *(load_model(str(tiny[kind]), "cpu", "torch") for kind in ("gpt2", "t5"))):
+        (encoded,) = model.encode([text])
+        plain = model.tokenizer(text, return_offsets_mapping=True, return_special_tokens_mask=True)
+        expected = [
+            o for o, id_ in zip(plain["offset_mapping"], plain["input_ids"], strict=True)
+            if id_ not in model.tokenizer.all_special_ids or id_ == model.tokenizer.unk_token_id
+        ]  # fmt: skip
+        assert encoded.offsets.tolist() == [list(o) for o in expected]
+        assert ((encoded.offsets >= 0) & (encoded.offsets <= len(text))).all()
+        for occurrence in occurrences_of([text]):
+            for token in encoded.tokens_of([occurrence.span])[0]:
+                start, end = encoded.offsets[token]
+                assert start < occurrence.span.end
+                assert end > occurrence.span.start

@@ -1,0 +1,74 @@
+"""An export is killed at 50 random points, and ends in the bytes of one that never was."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+DRIVER = """
+import json, os, random, signal, sys, time
+from pathlib import Path
+
+import torch
+
+torch.set_num_threads(1)  # nothing of the parent's threads may be needed in a child
+from polysema.app import export as module
+from polysema.app.export import Source, export
+from polysema.core.model.load import load_model
+
+folder, base = sys.argv[1], Path(sys.argv[2])
+model = load_model(folder, "cpu", "torch")
+module.shard_texts = lambda n_layers, dim: 8
+texts = [f"the white swan {i} in the blue water of the river bank {i * 7}" for i in range(240)]
+source = Source("texts", "0" * 64, len(texts))
+
+
+def child(out):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            export(texts, source, out, model, [0, 1, 2])
+        except BaseException as error:
+            print("child:", repr(error), file=sys.stderr)
+            os._exit(3)
+        os._exit(0)
+    return pid
+
+
+start = time.perf_counter()
+assert os.waitpid(child(base / "whole"), 0)[1] == 0
+took = time.perf_counter() - start
+rng = random.Random(7)
+kills, halves, points, round_ = 0, 0, set(), 0
+while kills < 50:
+    out = base / f"killed-{round_}"
+    round_ += 1
+    while not (out / "manifest.json").exists():
+        pid = child(out)
+        time.sleep(rng.uniform(0, took * 0.4))
+        if kills < 50:
+            os.kill(pid, signal.SIGKILL)
+        status = os.waitpid(pid, 0)[1]
+        assert status in (0, signal.SIGKILL), status
+        if status:
+            kills += 1
+            there = sorted(p.name for p in out.iterdir()) if out.is_dir() else []
+            halves += any(name.endswith(".part") for name in there)
+            points.add(len(there))
+print(json.dumps({"kills": kills, "halves": halves, "points": len(points), "exports": round_}))
+"""
+
+
+def test_fifty_kills_and_the_same_bytes(tiny: dict[str, Path], tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", DRIVER, str(tiny["bert"]), str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout.splitlines()[-1])
+    assert told["kills"] >= 50
+    assert told["halves"] >= 1  # some of them in the middle of a write
+    assert told["points"] >= 6
+    whole = {p.name: p.read_bytes() for p in (tmp_path / "whole").iterdir()}
+    assert len(whole) == 32
+    for number in range(told["exports"]):
+        assert {p.name: p.read_bytes() for p in (tmp_path / f"killed-{number}").iterdir()} == whole
