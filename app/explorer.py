@@ -539,7 +539,9 @@ class Explorer:
         same = self._own_row(model, place.word)
         table_k = min(k, len(self.space(model)) - len(same))
         near = self._nearest(model, static, table_k, same) if found else ()
-        return OccurrenceAnswer(place.word, text, span.start, span.end, hits, near, baseline, mine.origin)
+        return OccurrenceAnswer(
+            place.word, text, span.start, span.end, hits, near, baseline, mine.origin, bool(hidden.split)
+        )
 
     def _own_row(self, model: str, word: str) -> list[int]:
         row = self.space(model).keys.row(word)
@@ -595,6 +597,7 @@ class Explorer:
             return WordMap(
                 word.lower(), layers, tuple(positions), tuple(texts), tuple(spans), tuple(names), within, between,
                 tuple(every[layer] for layer in layers), method, loaded.origin(None, "mean"),
+                yours.split if yours is not None else (),
             )  # fmt: skip
 
         return self._maps.get(key, make)

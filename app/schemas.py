@@ -184,7 +184,8 @@ class OccurrenceHit:
 class OccurrenceAnswer:
     """The occurrences nearest to a word in a sentence, at one layer, beside that layer's random-pair baseline.
 
-    `static` are the nearest rows of the model's own input table to the word's static vector.
+    `static` are the nearest rows of the model's own input table to the word's static vector; `split` says that the text was
+    longer than the model's window and read in overlapping windows.
     """
 
     word: str
@@ -195,6 +196,7 @@ class OccurrenceAnswer:
     static: tuple[Neighbour, ...]
     baseline: float
     origin: Origin
+    split: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,8 @@ class WordMap:
     """A word's occurrences at every layer on one plane, with its static point.
 
     `positions` holds for each of `layers` an array (n_occurrences + 1, 2), the last row of which is the static point.
-    `spread` has for each layer the mean cosine within a sense and between senses; `baselines` that of random pairs.
+    `spread` has for each layer the mean cosine within a sense and between senses; `baselines` that of random pairs;
+    `split` lists the texts of one's own (from 0) that were read in overlapping windows.
     """
 
     word: str
@@ -237,3 +240,4 @@ class WordMap:
     baselines: tuple[float, ...]
     method: str
     origin: Origin
+    split: tuple[int, ...] = ()

@@ -1,5 +1,6 @@
 """The README is true: its examples run, its commands and names are all there, its picture is a picture."""
 
+import gzip
 import re
 import struct
 import subprocess
@@ -30,9 +31,11 @@ def test_the_block_of_commands_is_fresh() -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, tiny: dict[str, Path]) -> Path:
     made = tmp_path_factory.mktemp("readme")
     (made / "texts.txt").write_text(TEXTS)
+    (made / "reviews.csv.gz").write_bytes(gzip.compress(b"id,review\n7,A fine river bank.\n"))
+    (made / "my-translator").symlink_to(tiny["t5"])
     return made
 
 

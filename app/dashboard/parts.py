@@ -177,3 +177,12 @@ def sidebar_notes() -> None:
     st.caption("Your texts stay on this machine: nothing is sent anywhere.")
     for name in missing:
         st.caption(f"{name} is not here yet: `polysema models pull {name}`")
+
+
+def tell_split(numbers: Sequence[int], window: str) -> None:
+    """Say which of the texts (from 0) were longer than the model's window."""
+    if numbers:
+        which = "Your text was" if len(numbers) == 1 else f"{len(numbers)} of your texts were"
+        st.caption(
+            f"{which} longer than the model's window and read in overlapping parts ({plain(window)}); each word's vector is from where it has most context."
+        )

@@ -16,7 +16,7 @@ from polysema.core.space.space import Floats, Ints, Keys, Origin, Space
 
 TEXTS = 512  # texts tokenized and planned together, at most
 TOKENS_A_TEXT = 32
-BATCH_BYTES = 96 << 20
+BATCH_BYTES = 192 << 20
 BATCH_CHARACTERS = 1 << 18
 UNITS = ("words", "tokens")
 
@@ -144,7 +144,7 @@ Choose = Callable[[Sequence[str], int], list[Occurrence]]
 def texts_a_batch(n_layers: int, dim: int) -> int:
     """How many texts are planned together, a power of two: what is held of them at a time is some 64 MB."""
     wanted = BATCH_BYTES // (n_layers * dim * 4 * TOKENS_A_TEXT)
-    return int(min(TEXTS, max(min(32, TEXTS), 1 << max(0, wanted.bit_length() - 1))))
+    return int(min(TEXTS, max(min(128, TEXTS), 1 << max(0, wanted.bit_length() - 1))))
 
 
 def _batched(

@@ -9,20 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from polysema.app.cli import main
-
-
-@pytest.fixture
-def polysema(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["polysema", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return call
-
 
 def test_the_famous_analogy(polysema) -> None:  # type: ignore[no-untyped-def]
     status, out, err = polysema("analogy", "queen - king + man", "-k", "4")

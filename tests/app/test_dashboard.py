@@ -110,3 +110,16 @@ def test_contexts_has_a_map_for_every_layer() -> None:
     settle(app)
     assert any("Left out" in w.value for w in app.warning)
     assert "The <mark>bank</mark> of the canal." in html(app)
+
+
+def test_a_text_read_in_windows_is_told() -> None:
+    def show() -> None:
+        from polysema.app.dashboard import parts
+
+        parts.tell_split([], "512 tokens, half overlapping")
+        parts.tell_split([0], "512 tokens, half overlapping")
+        parts.tell_split([0, 2], "512 tokens, half overlapping")
+
+    app = AppTest.from_function(show).run()
+    assert not app.exception
+    assert [c.value.partition(" longer")[0] for c in app.caption] == ["Your text was", "2 of your texts were"]

@@ -110,3 +110,11 @@ def test_what_failed_is_tried_again() -> None:
     with pytest.raises(ZeroDivisionError):
         kept.get("a", lambda: 1 // 0)
     assert kept.get("a", lambda: 2) == 2
+
+
+def test_a_text_read_in_windows_is_told(explorer: Explorer) -> None:
+    long = "The river bank. " + "swan " * 600
+    assert explorer.occurrence_neighbors("bank", long).split is True
+    assert explorer.occurrence_neighbors("bank", "The river bank.").split is False
+    assert explorer.word_map("bank", method="pca", extra=("a bank", long)).split == (1,)
+    assert explorer.compare("bank", ["a bank", long]).split == (1,)

@@ -121,7 +121,7 @@ def test_an_encoder_decoder_writes_its_own_text_greedily(tiny: dict[str, Path]) 
 
 
 def test_two_stacks_are_not_mixed_up(tiny: dict[str, Path]) -> None:
-    decoder, encoder = (load_model(str(tiny["t5"]), "cpu", stack=s) for s in ("decoder", "encoder"))
+    decoder, encoder = (load_model(str(tiny["t5"]), "cpu", "torch", stack=s) for s in ("decoder", "encoder"))
     with pytest.raises(UserError, match="reads a source beside each text; none was given"):
         embed(decoder, ["the bank"])
     with pytest.raises(UserError, match="reads one text: sources are for the decoder"):

@@ -166,6 +166,7 @@ def page() -> None:
     found = word_map(word, model, method, extra)
     if found is None:
         return
+    parts.tell_split(found.split, found.origin.windows)
     with slider:
         layer = st.select_slider(
             "Layer",

@@ -128,6 +128,7 @@ def context_part() -> None:
     )
     if answer is None:
         return
+    parts.tell_split([0] if answer.split else [], answer.origin.windows)
     left, right = st.columns([7, 5], gap="medium")
     with left:
         at = answer.origin.layer
