@@ -286,7 +286,8 @@ def _of_tokens(
     model: LanguageModel, encoded: Sequence[Encoded], beside: "list[Sequence[int]] | None",
     layers: Sequence[int], origin: Origin, first: int,
 ) -> Hidden:  # fmt: skip
-    groups, occurrences = {}, []
+    groups: dict[int, _Group] = {}
+    occurrences: list[Occurrence] = []
     for number, of in enumerate(encoded):
         if len(of):
             tokens = np.arange(len(of))
