@@ -19,6 +19,7 @@ from polysema.core.space.space import Floats, Ints
 PIECE = 16_384  # rows that a thread takes at a time, a multiple of BLOCK
 BLOCK = 64  # rows that share one maximum
 LANE = 16  # codes of a row are padded to a multiple of this, which the compiled loop takes in whole steps
+TINY = 1e-30  # the numbers of a row that is smaller are not told apart
 ROUNDING = 2.0**-22  # of one product and sum in float32, twice over: the codes' pass and the exact one both round
 _THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 _POOL = ThreadPoolExecutor(_THREADS, thread_name_prefix="scores")
@@ -130,15 +131,19 @@ class Codes:
         self._error = np.empty(n, np.float32)
         for start in range(0, n, PIECE):
             block = vectors[start : start + PIECE]
-            step = np.abs(block).max(axis=1, keepdims=True) / np.float32(127)
-            codes = np.rint(np.divide(block, step, out=np.zeros_like(block), where=step > 1e-30))
-            lost = codes * step
-            lost -= block
-            lengths = np.sqrt(np.einsum("nd,nd->n", block, block))
+            biggest = np.abs(block).max(axis=1)
+            step = np.where(biggest > TINY, biggest, 0) / np.float32(127)
+            # in steps, whose squares neither vanish nor overflow whatever the size of a row
+            steps = np.divide(block, step[:, None], out=np.zeros_like(block), where=step[:, None] > 0)
+            codes = np.rint(steps)
+            lengths = np.sqrt(np.einsum("nd,nd->n", steps, steps))
+            steps -= codes
+            lost = np.sqrt(np.einsum("nd,nd->n", steps, steps))
             rows = slice(start, start + PIECE)
             self._codes[rows, :dim] = codes
-            self._scale[rows] = step[:, 0] * factor[rows]
-            error = np.sqrt(np.einsum("nd,nd->n", lost, lost)) * 1.001 + ROUNDING * dim * lengths
+            self._scale[rows] = step * factor[rows]
+            error = step * (lost * np.float32(1.001) + np.float32(ROUNDING * dim) * lengths)
+            error = np.where(step > 0, error, biggest * np.float32(np.sqrt(dim)))
             self._error[rows] = error * factor[rows]
             _release(block)
 

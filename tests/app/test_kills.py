@@ -67,7 +67,7 @@ def test_fifty_kills_and_the_same_bytes(tiny: dict[str, Path], tmp_path: Path) -
     told = json.loads(run.stdout.splitlines()[-1])
     assert told["kills"] >= 50
     assert told["halves"] >= 1  # some of them in the middle of a write
-    assert told["points"] >= 6
+    assert told["points"] >= 3
     whole = {p.name: p.read_bytes() for p in (tmp_path / "whole").iterdir()}
     assert len(whole) == 32
     for number in range(told["exports"]):
