@@ -43,9 +43,16 @@ kills, halves, points, round_ = 0, 0, set(), 0
 while kills < 50:
     out = base / f"killed-{round_}"
     round_ += 1
-    while not (out / "manifest.json").exists():
+    status = None
+    while status != 0:  # also one that is killed while it cleans up is run again
         pid = child(out)
-        time.sleep(rng.uniform(0, took * 0.4))
+        wait = time.perf_counter() + rng.uniform(0, took * 0.6)
+        if kills % 3:
+            while time.perf_counter() < wait:
+                time.sleep(0.001)
+        else:  # in the middle of a write
+            while time.perf_counter() < wait + took and not (out.is_dir() and list(out.glob(".*.part"))):
+                pass
         if kills < 50:
             os.kill(pid, signal.SIGKILL)
         status = os.waitpid(pid, 0)[1]
