@@ -22,7 +22,7 @@ from polysema.core.errors import ConflictError, UnreadableError, UserError
 from polysema.core.model.contextual import Choose, Hidden, embed_stream, joined, texts_a_batch
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pooling import check_pooling
-from polysema.core.model.sentences import SENTENCE_POOLINGS, Sentences, sentence_stream
+from polysema.core.model.sentences import Sentences, check_sentence_pooling, sentence_stream
 from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, occurrences_of
 from polysema.core.space.formats import MANIFEST, read_manifest
@@ -78,10 +78,8 @@ class Wanted:
                 raise UserError(f"{what} {given!r} does not exist; choose one of {', '.join(allowed)}")
         if self.unit == "words":
             check_pooling(self.pooling)
-        elif self.unit == "sentences" and self.pooling not in SENTENCE_POOLINGS:
-            raise UserError(
-                f"sentence pooling {self.pooling!r} does not exist; choose one of {', '.join(SENTENCE_POOLINGS)}"
-            )
+        elif self.unit == "sentences":
+            check_sentence_pooling(self.pooling)
         if self.to in TEXT_ONLY and self.dtype != "float32":
             raise UserError(f"{self.to} is a text format: it has float32 only; got {self.dtype}")
         if self.to in TEXT_ONLY and self.static:

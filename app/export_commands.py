@@ -36,13 +36,6 @@ def parse_shard(text: str | None) -> tuple[int, int]:
     return int(first), int(second)
 
 
-def load(model: str, device: str | None, engine: str, dtype: str, final_norm: str) -> LanguageModel:
-    """The model; the first time its export for the fast engine takes some seconds, and this is said."""
-    from polysema.core.model.load import load_model
-
-    return load_model(model, device, engine, dtype, final_norm)
-
-
 def tell_engine(model: LanguageModel, layers: Sequence[int]) -> None:
     """Which engine runs, and what it costs where it is not exact, on standard error."""
     if model.engine.name != "onnx-int8":
@@ -139,12 +132,13 @@ def run_command(
     from polysema.app.export import Source, Wanted
     from polysema.app.export import export as run
     from polysema.core.corpus import open_corpus
+    from polysema.core.model.load import load_model
 
     chosen = tuple(word.strip() for word in words.split(",") if word.strip()) if words else ()
     wanted = Wanted(unit, pooling, chosen, to, dtype, static, text, limit, parse_shard(shard)).checked()
     asked = parse_layers(layers)
     corpus = open_corpus(inputs, column, id_column)
-    loaded = load(model, device, engine, compute, final_norm)
+    loaded = load_model(model, device, engine, compute, final_norm)
     which = range(loaded.n_layers + 1) if asked is None else asked
     tell_engine(loaded, which)
     total = min(corpus.lines, limit or corpus.lines) // wanted.shard[1]

@@ -130,7 +130,7 @@ def embed_stream(
     with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as ahead:
         # a text with each of its sources; the tokens of a batch are made while the one before is computed
         pending: deque[tuple[int, list[str], Future[tuple[list[Encoded], list[Sequence[int]] | None]]]] = deque()
-        for start, batch, beside in _batched(texts, sources, texts_a_batch(len(layers), model.dim)):
+        for start, batch, beside in batched(texts, sources, texts_a_batch(len(layers), model.dim)):
             pending.append((first + start, batch, ahead.submit(_tokenized, model, batch, beside, first + start)))
             if len(pending) > 1:
                 yield _next(model, pending.popleft(), choose, layers, pooling, origin, unit)
@@ -147,7 +147,7 @@ def texts_a_batch(n_layers: int, dim: int) -> int:
     return int(min(TEXTS, max(min(128, TEXTS), 1 << max(0, wanted.bit_length() - 1))))
 
 
-def _batched(
+def batched(
     texts: Iterable[str], sources: Iterable[str] | None, size: int
 ) -> Iterator[tuple[int, list[str], list[str] | None]]:
     """Lists of at most `size` texts of at most `BATCH_CHARACTERS`, with the number of the first and their sources."""

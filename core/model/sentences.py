@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import UnreadableError, UserError
-from polysema.core.model.contextual import texts_a_batch
+from polysema.core.model.contextual import batched, texts_a_batch
 from polysema.core.model.engine import hidden_states
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import Encoded
@@ -17,6 +17,13 @@ from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Origin
 
 SENTENCE_POOLINGS = ("mean", "cls", "last", "own")
+
+
+def check_sentence_pooling(name: str) -> str:
+    """The name back; raises `UserError` when there is no such pooling of a sentence."""
+    if name not in SENTENCE_POOLINGS:
+        raise UserError(f"sentence pooling {name!r} does not exist; choose one of {', '.join(SENTENCE_POOLINGS)}")
+    return name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,8 +80,7 @@ def sentence_stream(
 ) -> Iterator[Sentences]:
     """As `embed_sentences`, some hundred texts at a time, in their order."""
     chosen = model.check_layers(layers)
-    if pooling not in SENTENCE_POOLINGS:
-        raise UserError(f"sentence pooling {pooling!r} does not exist; choose one of {', '.join(SENTENCE_POOLINGS)}")
+    check_sentence_pooling(pooling)
     if model.reads_two:
         raise UserError(f"sentence vectors come from the encoder of {model.name}, not from its decoder")
     recipe = own_recipe(model) if pooling == "own" else None
@@ -84,15 +90,8 @@ def sentence_stream(
         if recipe.window:
             model = replace(model, window=min(model.window, recipe.window))
     origin = replace(model.origin(None, f"{pooling} of the text"), normalized=recipe is not None and recipe.normalised)
-    batch: list[str] = []
-    size = texts_a_batch(len(chosen), model.dim)
-    for text in texts:
-        batch.append(text)
-        if len(batch) == size:
-            yield _batch(model, batch, chosen, pooling, recipe, origin, first)
-            first, batch = first + len(batch), []
-    if batch:
-        yield _batch(model, batch, chosen, pooling, recipe, origin, first)
+    for start, batch, _ in batched(texts, None, texts_a_batch(len(chosen), model.dim)):
+        yield _batch(model, batch, chosen, pooling, recipe, origin, first + start)
 
 
 def _batch(
