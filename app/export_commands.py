@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     from polysema.core.model.tokens import Span
 
 
+# options that several commands have
+layers_option = click.option("--layers", default="-1", show_default=True, help="Which layers, such as 0,3,6 or all.")
+final_norm_option = click.option(
+    "--final-norm", default="after", show_default=True, help="Take the last layer after or before the final norm."
+)
+engine_option = click.option(
+    "--engine", default="auto", show_default=True, help="auto (the fastest exact one), torch, onnx or onnx-int8."
+)
+unit_option = click.option(
+    "--unit", default="words", show_default=True, help="What has a vector: words, tokens or sentences."
+)
+column_option = click.option("--column", help="The column that holds the texts.  [default: text, or the only one]")
+
+
 def parse_layers(text: str | None) -> list[int] | None:
     """`0,3,6`, or `all` (None)."""
     if text is None or text.strip().lower() == "all":
@@ -89,20 +103,18 @@ def verify_command(folder: str) -> None:
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.argument("folder", type=click.Path())
 @model_option
-@click.option("--column", help="The column that holds the texts.  [default: text, or the only one]")
+@column_option
 @click.option("--id-column", help="A column of ids, kept in the column id.")
-@click.option("--unit", default="words", show_default=True, help="What has a vector: words, tokens or sentences.")
+@unit_option
 @click.option("--words", help="Only these words, such as bank,river (in any case).")
-@click.option("--layers", default="-1", show_default=True, help="Which layers, such as 0,3,6 or all.")
+@layers_option
 @click.option(
     "--pooling",
     default="mean",
     show_default=True,
     help="How sub-words become a word: first, last, mean or max; how a sentence has one vector: mean, cls, last or own.",
 )
-@click.option(
-    "--final-norm", default="after", show_default=True, help="Take the last layer after or before the final norm."
-)
+@final_norm_option
 @click.option("--static", is_flag=True, help="Put the model's static vector of the word or token beside each.")
 @click.option("--text", is_flag=True, help="Put the text into every row.")
 @click.option(
@@ -116,9 +128,7 @@ def verify_command(folder: str) -> None:
 )
 @click.option("--limit", type=int, help="Take the first texts only.")
 @click.option("--shard", metavar="I/N", help="Take every N-th text from the I-th on: one of several machines' part.")
-@click.option(
-    "--engine", default="auto", show_default=True, help="auto (the fastest exact one), torch, onnx or onnx-int8."
-)
+@engine_option
 @click.option(
     "--compute", default="float32", show_default=True, help="What torch computes in: float32, float16 or bfloat16."
 )
@@ -161,14 +171,12 @@ def run_command(
 @click.option("--word", help="Only this word, as a whole word in any case.  [default: every word]")
 @click.option("--nth", default=1, show_default=True, help="Which occurrence of the word in each text.")
 @click.option("--span", metavar="START:END", help="Only these characters of each text, counted from 0.")
-@click.option("--layers", default="-1", show_default=True, help="Which layers, such as 0,3,6 or all.")
+@layers_option
 @click.option(
     "--pooling", default="mean", show_default=True, help="How sub-words become a word: first, last, mean or max."
 )
-@click.option("--unit", default="words", show_default=True, help="What has a vector: words, tokens or sentences.")
-@click.option(
-    "--final-norm", default="after", show_default=True, help="Take the last layer after or before the final norm."
-)
+@unit_option
+@final_norm_option
 @click.option("--stack", default="encoder", show_default=True, help="Of an encoder-decoder: encoder or decoder.")
 @click.option(
     "--source",
@@ -181,9 +189,7 @@ def run_command(
     is_flag=True,
     help="Of a decoder beside an encoder: TEXTS are what the encoder reads, the model writes the rest.",
 )
-@click.option(
-    "--engine", default="auto", show_default=True, help="auto (the fastest exact one), torch, onnx or onnx-int8."
-)
+@engine_option
 @click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
 @format_option
 def embed(
@@ -271,7 +277,7 @@ def _vector_row(text: int, word: str, start: int, end: int, layer: int, vector: 
 @click.option(
     "--corpus", "inputs", multiple=True, help="Texts to take each word's mean over; may be given several times."
 )
-@click.option("--column", help="The column that holds the texts.  [default: text, or the only one]")
+@column_option
 @click.option("--layer", default=-1, show_default=True, help="Of contexts: the layer.")
 @click.option("--at-least", default=1, show_default=True, help="Of contexts: leave out words that occur less often.")
 @click.option("--most", type=int, help="Of contexts: read no more occurrences of a word than this.")

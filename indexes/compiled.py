@@ -76,6 +76,23 @@ def _bounds(codes: Any, scale: Any, error: Any, query: Any, tops: Any, floors: A
 
 
 @_jit  # type: ignore[misc,unused-ignore]
+def _three(rows: Any, i: Any, k: Any, queries: Any) -> Any:
+    """The products of two rows with three queries: two rows at a time keep six sums in registers."""
+    a, b, c = np.float32(0), np.float32(0), np.float32(0)
+    d, e, f = np.float32(0), np.float32(0), np.float32(0)
+    for j in range(rows.shape[1]):
+        x, y = np.float32(rows[i, j]), np.float32(rows[k, j])
+        p, q, r = queries[0, j], queries[1, j], queries[2, j]
+        a += x * p
+        b += x * q
+        c += x * r
+        d += y * p
+        e += y * q
+        f += y * r
+    return a, b, c, d, e, f
+
+
+@_jit  # type: ignore[misc,unused-ignore]
 def _mul_bounds(
     codes: Any,
     scale: Any,
@@ -87,24 +104,13 @@ def _mul_bounds(
     start: Any,
     stop: Any,
 ) -> None:
-    dim = codes.shape[1]
     zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
     sums = np.empty((3, BLOCK), np.float32)
     for first in range(start, stop, BLOCK):
         last = min(first + BLOCK, stop)
         for i in range(first, last, 2):
-            a, b, c = np.float32(0), np.float32(0), np.float32(0)
-            d, e, f = np.float32(0), np.float32(0), np.float32(0)
             k = min(i + 1, last - 1)
-            for j in range(dim):
-                x, y = np.float32(codes[i, j]), np.float32(codes[k, j])
-                p, q, r = queries[0, j], queries[1, j], queries[2, j]
-                a += x * p
-                b += x * q
-                c += x * r
-                d += y * p
-                e += y * q
-                f += y * r
+            a, b, c, d, e, f = _three(codes, i, k, queries)
             sums[0, i - first], sums[1, i - first], sums[2, i - first] = a, b, c
             sums[0, k - first], sums[1, k - first], sums[2, k - first] = d, e, f
         top, floor = np.float32(-3e38), np.float32(-3e38)
@@ -206,21 +212,10 @@ def _release(block: Floats) -> None:
 
 @_jit  # type: ignore[misc,unused-ignore]
 def _mul(vectors: Any, inverse: Any, queries: Any, epsilon: Any, out: Any, start: Any, stop: Any) -> None:
-    dim = vectors.shape[1]
     zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
-    for i in range(start, stop, 2):  # two rows at a time keep six sums in registers
+    for i in range(start, stop, 2):
         k = min(i + 1, stop - 1)
-        a, b, c = np.float32(0), np.float32(0), np.float32(0)
-        d, e, f = np.float32(0), np.float32(0), np.float32(0)
-        for j in range(dim):
-            x, y = vectors[i, j], vectors[k, j]
-            p, q, r = queries[0, j], queries[1, j], queries[2, j]
-            a += x * p
-            b += x * q
-            c += x * r
-            d += y * p
-            e += y * q
-            f += y * r
+        a, b, c, d, e, f = _three(vectors, i, k, queries)
         s = inverse[i]
         out[i] = max(one + a * s, zero) * max(one + b * s, zero) * half / (max(one + c * s, zero) + epsilon)
         s = inverse[k]

@@ -167,6 +167,10 @@ def build(kind: str, folder: Path) -> Path:
         "intermediate_size": 32,
         "vocab_size": n,
     }
+    two = {
+        "d_model": 16, "encoder_layers": 2, "encoder_attention_heads": 4, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32,
+        "vocab_size": n, "max_position_embeddings": 32, "pad_token_id": 0, "decoder_start_token_id": 0,
+    }  # fmt: skip
     model = {
         "bert": lambda: BertModel(BertConfig(**small, max_position_embeddings=32)),
         "roberta": lambda: RobertaModel(RobertaConfig(**small, max_position_embeddings=34, pad_token_id=1)),
@@ -193,38 +197,16 @@ def build(kind: str, folder: Path) -> Path:
         ),
         "bart": lambda: BartForConditionalGeneration(
             BartConfig(
-                d_model=16,
-                encoder_layers=2,
+                **two,
                 decoder_layers=3,
-                encoder_attention_heads=4,
-                vocab_size=n,
                 decoder_attention_heads=2,
-                encoder_ffn_dim=32,
-                decoder_ffn_dim=32,
-                max_position_embeddings=32,
-                pad_token_id=0,
                 bos_token_id=0,
                 eos_token_id=0,
-                decoder_start_token_id=0,
                 forced_eos_token_id=0,
             )
         ),
         "marian": lambda: MarianMTModel(
-            MarianConfig(
-                d_model=16,
-                encoder_layers=2,
-                decoder_layers=2,
-                encoder_attention_heads=4,
-                vocab_size=n,
-                decoder_attention_heads=4,
-                encoder_ffn_dim=32,
-                decoder_ffn_dim=32,
-                max_position_embeddings=32,
-                pad_token_id=0,
-                eos_token_id=1,
-                decoder_start_token_id=0,
-                forced_eos_token_id=1,
-            )
+            MarianConfig(**two, decoder_layers=2, decoder_attention_heads=4, eos_token_id=1, forced_eos_token_id=1)
         ),
     }[kind]()
     # weights far from zero, so that layers, positions and neighbours in a batch all matter
