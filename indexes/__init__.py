@@ -1,7 +1,10 @@
-"""Finding: the exact search and FAISS behind one interface."""
+"""Finding: the exact search and FAISS behind one interface, filters, and the recall that was measured."""
 
 from polysema.indexes.base import Index
 from polysema.indexes.exact import ExactIndex
-from polysema.indexes.faiss_index import FaissIndex, Recipe
+from polysema.indexes.faiss_index import Building, FaissIndex
+from polysema.indexes.filters import Filter
+from polysema.indexes.recall import RecallCurve
+from polysema.indexes.recipe import Recipe, choose
 
-__all__ = ["ExactIndex", "FaissIndex", "Index", "Recipe"]
+__all__ = ["Building", "ExactIndex", "FaissIndex", "Filter", "Index", "RecallCurve", "Recipe", "choose"]

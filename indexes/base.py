@@ -2,13 +2,17 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from polysema.core.errors import IncompatibleError, UserError
 from polysema.core.space.hits import Hits
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Ints
+from polysema.indexes.recipe import check_recall
 
 
 def checked(vectors: "np.typing.ArrayLike", dim: int | None, what: str) -> Floats:
@@ -24,6 +28,29 @@ def checked(vectors: "np.typing.ArrayLike", dim: int | None, what: str) -> Float
             row = start + int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
             raise UserError(f"{what} must be finite numbers; row {row} holds NaN or Inf")
     return array
+
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
+MANY_LEFT_OUT = 1_000  # rows left out from which on they are a mask, not so many more neighbours to ask for
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a search may find (`where`, of whose rows `passing` are true) and how well."""
+
+    where: Mask | None = None
+    passing: int = 0
+    recall: float | None = None
+    rescore: bool = True
+
+
+class Found(NamedTuple):
+    """Rows and scores, (n_queries, k), with the recall to expect of them and how they were found."""
+
+    rows: Ints
+    scores: Floats
+    recall: float | None = 1.0
+    how: str = "exact"
 
 
 class Index(ABC):
@@ -42,37 +69,77 @@ class Index(ABC):
         """Take the vectors in, as given: a kind that needs them normalised for the cosine does so here."""
 
     @abstractmethod
-    def _search(self, queries: Floats, k: int) -> tuple[Ints, Floats]:
-        """Rows and scores, (n_queries, k), best first; for the cosine the queries have length 1."""
+    def _search(self, queries: Floats, k: int, ask: Ask) -> Found:
+        """The k best rows for each query, best first; for the cosine the queries have length 1.
 
-    def search(self, queries: Floats, k: int = 10, exclude: Iterable[int] = ()) -> Hits:
+        Where `ask.where` is given, only rows where it is true, which are at least k; row -1 with score -inf where fewer
+        than k were found.
+        """
+
+    def search(
+        self, queries: Floats, k: int = 10, exclude: Iterable[int] = (), *,
+        where: "Mask | None" = None, recall: float | None = None, rescore: bool = True,
+    ) -> Hits:  # fmt: skip
         """The k best rows for each query, those of `exclude` left out.
 
+        `where` (n,) bool says which rows may be found: where fewer than k may, the answer ends in row -1 with score
+        -inf. `recall` is the recall@10 to reach as it was measured, 1.0 for the exact answer; without `rescore` the
+        scores of an approximate index are its own, those of its codes. An exact index needs neither.
         Raises `UserError` for k outside 1 to the rows that remain, for NaN or Inf, and for a zero query with the
-        cosine, which has no direction; `IncompatibleError` for another width.
+        cosine, which has no direction; `IncompatibleError` for another width, or a mask of another length.
         """
         queries = checked(queries, self.dim, "queries")
+        check_recall(recall)
         left_out = {int(row) for row in exclude if 0 <= row < self.n}
         most = self.n - len(left_out)
         if not 1 <= k <= most:
             raise UserError(f"k must be from 1 to {most:,}, the rows that can be found; got {k:,}")
         if len(queries) == 0:
-            return Hits(np.empty((0, k), np.int64), np.empty((0, k), np.float32))
+            return Hits(np.empty((0, k), np.int64), np.empty((0, k), np.float32), 1.0)
         if self.metric is Metric.COSINE:
             lengths = np.sqrt(np.einsum("qd,qd->q", queries, queries))
             if not lengths.all():
                 raise UserError(f"query {int(np.argmin(lengths))} is all zeros: it has no direction, so no cosine")
             queries = queries / lengths[:, None]
-        rows, scores = self._search(queries, k + len(left_out))
+        if where is not None or len(left_out) > MANY_LEFT_OUT:
+            return self._where(queries, k, self._mask(where, left_out), recall, rescore)
+        found = self._search(queries, k + len(left_out), Ask(None, 0, recall, rescore))
         if len(queries) == 1:
-            return _one(rows[0], scores[0], left_out, k)
-        rows, scores = _in_order(rows, scores)
+            rows, scores = _one(found.rows[0], found.scores[0], left_out, k)
+        else:
+            rows, scores = _in_order(found.rows, found.scores)
+            if left_out:
+                rows, scores = _without(rows, scores, np.array(sorted(left_out), np.int64), k)
+        return Hits(rows, scores, found.recall, found.how)
+
+    def _mask(self, where: "Mask | None", left_out: set[int]) -> Mask:
+        if where is None:
+            mask = np.ones(self.n, np.bool_)
+        else:
+            mask = np.asarray(where)
+            if mask.dtype != np.bool_ or mask.shape != (self.n,):
+                raise IncompatibleError(
+                    f"where must say true or false for each of the {self.n:,} rows; got {mask.dtype} of shape {mask.shape}"
+                )
         if left_out:
-            rows, scores = _without(rows, scores, np.array(sorted(left_out), np.int64), k)
-        return Hits(rows, scores)
+            mask = mask.copy()
+            mask[list(left_out)] = False
+        return mask
+
+    def _where(self, queries: Floats, k: int, mask: Mask, recall: float | None, rescore: bool) -> Hits:
+        passing = int(np.count_nonzero(mask))
+        rows = np.full((len(queries), k), -1, np.int64)
+        scores = np.full((len(queries), k), -np.inf, np.float32)
+        if not passing:
+            return Hits(rows, scores, 1.0, "no row passes")
+        most = min(k, passing)
+        everything = Ask(None, 0, recall, rescore) if passing == self.n else Ask(mask, passing, recall, rescore)
+        found = self._search(queries, most, everything)
+        rows[:, :most], scores[:, :most] = _in_order(found.rows, found.scores)
+        return Hits(rows, scores, found.recall, found.how)
 
 
-def _one(rows: Ints, scores: Floats, left_out: set[int], k: int) -> Hits:
+def _one(rows: Ints, scores: Floats, left_out: set[int], k: int) -> tuple[Ints, Floats]:
     """As `_in_order` and `_without` for one query, in a fraction of their time."""
     order = np.lexsort((rows, -scores))
     rows, scores = rows[order], scores[order]
@@ -82,7 +149,7 @@ def _one(rows: Ints, scores: Floats, left_out: set[int], k: int) -> Hits:
         if len(kept) < k:
             rows = np.concatenate([rows, np.full(k - len(kept), -1, np.int64)])
             scores = np.concatenate([scores, np.full(k - len(kept), -np.inf, np.float32)])
-    return Hits(rows[None], scores[None])
+    return rows[None], scores[None]
 
 
 def _in_order(rows: Ints, scores: Floats) -> tuple[Ints, Floats]:

@@ -11,14 +11,14 @@ from polysema.core.space.analogy import Scoring, by_cosine
 from polysema.core.space.hits import Hits
 from polysema.core.space.metric import Metric, norms
 from polysema.core.space.space import Floats, Ints
-from polysema.indexes.base import Index
+from polysema.indexes.base import Ask, Found, Index, Mask
+from polysema.indexes.scoring import MARGIN, best_among
 
 if TYPE_CHECKING:
     from polysema.indexes.compiled import Codes
 
 ROWS = 32768  # rows of vectors scored at a time for a batch: (QUERIES, ROWS) floats stay within the cache's reach
 QUERIES = 64
-MARGIN = 8  # more rows than asked for are scored anew, in case rounding had two of them in the other order
 BEFORE_COMPILED = 3  # questions answered by NumPy before the compiled way is loaded, which takes half a second
 WORTH_CODES = 2_000_000  # numbers below which the full pass takes a fraction of a millisecond
 MISSES = 3  # questions for which the codes ruled out too little before they are given up
@@ -136,7 +136,25 @@ class ExactIndex(Index):
             return three_cos_mul(self._vectors, self._norms, scoring.queries, scoring.epsilon)
         return scoring.combine(self.cosines(scoring.queries))
 
-    def _search(self, queries: Floats, k: int) -> tuple[Ints, Floats]:
+    def _search(self, queries: Floats, k: int, ask: Ask) -> Found:
+        if ask.where is None:
+            return Found(*self._all(queries, k))
+        if ask.passing * (24 + len(queries)) < self.n * (self._pass_cost(len(queries)) + len(queries)):
+            rows = np.flatnonzero(ask.where)
+            return Found(*best_among(self._vectors, rows, queries, k, self.metric), 1.0, told(ask))
+        more = min(self.n, 2 * k * self.n // ask.passing + 16)
+        rows, scores = self._all(queries, more)
+        rows, scores, short = passed(rows, scores, ask.where, k)
+        if len(short):
+            some = np.flatnonzero(ask.where)
+            rows[short], scores[short] = best_among(self._vectors, some, queries[short], k, self.metric)
+        return Found(rows, scores, 1.0, told(ask))
+
+    def _pass_cost(self, n_queries: int) -> float:
+        """What reading every row costs, in products of a row with one query; gathering it costs three times as much."""
+        return 2.5 if n_queries == 1 and self._codes is not None else 8
+
+    def _all(self, queries: Floats, k: int) -> tuple[Ints, Floats]:
         if len(queries) == 1 and self.metric is not Metric.EUCLIDEAN:
             scoring = by_cosine("one query", queries[0])
             candidates = self._candidates(scoring, k)
@@ -168,6 +186,19 @@ class ExactIndex(Index):
                 best_rows = np.take_along_axis(best_rows, places, axis=1)
                 best_scores = np.take_along_axis(best_scores, places, axis=1)
         return best_rows, best_scores
+
+
+def passed(rows: Ints, scores: Floats, where: Mask, k: int) -> tuple[Ints, Floats, Ints]:
+    """The first k of each query's rows (n_queries, more) that pass, and the queries for which there are fewer than k."""
+    out = ~where[rows] | (rows < 0)
+    order = np.argsort(out, axis=1, kind="stable")[:, :k]  # those that pass first, in their order
+    short = np.flatnonzero((~out).sum(axis=1) < k)
+    return np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1), short
+
+
+def told(ask: Ask) -> str:
+    """How a filtered answer was found exactly."""
+    return f"exact among the {ask.passing:,} rows that pass"
 
 
 def _is_mul(scoring: Scoring) -> bool:

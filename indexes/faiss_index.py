@@ -1,83 +1,514 @@
-"""FAISS's kinds of index behind the same interface as the exact search."""
+"""FAISS's kinds of index behind the same interface as the exact search, with the recall that each was measured to have."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from polysema.core.errors import UserError
+from polysema.core.errors import IncompatibleError, NotFoundError, UnreadableError, UserError
 from polysema.core.space.metric import Metric, unit
 from polysema.core.space.space import Floats, Ints
-from polysema.indexes.base import Index
+from polysema.indexes.base import Ask, Found, Index, Mask
+from polysema.indexes.exact import ExactIndex, passed, told
+from polysema.indexes.recall import Point, RecallCurve, Setting, ladder, recalls, setting_of
+from polysema.indexes.recipe import Recipe, choose
+from polysema.indexes.scoring import MARGIN, best_among, rescored
 
-Kind = Literal["flat", "hnsw", "ivf"]
+BLOCK = 16_384  # rows normalised and added at a time
+TRAINED = {"ivf": 64, "ivf-sq8": 64, "ivf-pq": 64, "pq-fastscan": 64}  # rows a cell that cells are trained on, at most
+LEAST_TRAINED = 20_000
+HOLD_FROM = 100  # rows from which on some are held out
+SINGLES = 48  # queries asked one by one at each setting
+TIMED = 0.25  # seconds after which no more of them are
+ENOUGH = 0.9995  # recall from which on looking further is not measured
+DEEPEST = 4_096  # neighbours looked at under a filter, at most
+SCANNED = (0.02, 0.2)  # shares of the rows that pass when the scan under a filter is timed
+COSTED = 4_096  # rows gathered to see what that costs
+EXACT_CODES = ("flat", "hnsw", "ivf")  # their scores need no second look
+IN_CELLS = ("ivf", "ivf-sq8", "ivf-pq", "pq-fastscan")
+CLASSES = {
+    "flat": ("IndexFlat", "IndexFlatIP", "IndexFlatL2"), "hnsw": ("IndexHNSWFlat",), "hnsw-sq8": ("IndexHNSWSQ",),
+    "ivf": ("IndexIVFFlat",), "ivf-sq8": ("IndexIVFScalarQuantizer",), "ivf-pq": ("IndexIVFPQ",),
+    "pq-fastscan": ("IndexRefine",),
+}  # fmt: skip
+
+Progress = Callable[[int, int], None]  # rows done, rows in all
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """Which FAISS index, with the field's names for its parameters.
-
-    `M` links a node and `ef_construction`, `ef_search` list lengths (HNSW); `nlist` cells, 0 for 4*sqrt(n), and
-    `nprobe` of them looked into (IVF).
+class Building:
+    """How an index is built and asked: `seed` of everything drawn at random, rows `held_out` to measure the recall,
+    `threads` of FAISS, None for all. HNSW is the same from run to run with one thread only: several race for links.
     """
 
-    kind: Kind = "flat"
-    M: int = 32
-    ef_construction: int = 120
-    ef_search: int = 64
-    nlist: int = 0
-    nprobe: int = 16
+    seed: int = 0
+    held_out: int = 256
+    threads: int | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in ("flat", "hnsw", "ivf"):
-            raise UserError(f"index kind {self.kind!r} does not exist; choose flat, hnsw or ivf")
-        for name, least in (("M", 2), ("ef_construction", 1), ("ef_search", 1), ("nlist", 0), ("nprobe", 1)):
-            if getattr(self, name) < least:
-                raise UserError(f"{name} must be at least {least}; got {getattr(self, name)}")
+        if self.threads is not None and not 1 <= self.threads <= 1024:
+            raise UserError(f"threads must be from 1 to 1024; got {self.threads}")
+        if self.held_out < 0:
+            raise UserError(f"held_out must be 0 or more rows; got {self.held_out}")
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Measured seconds: of gathering and scoring a row for one query, of scoring it for one more, and of a scan of all
+    codes under a filter, for each row and for each row that passes (with the recall that it had).
+    """
+
+    row: float = 0.0
+    product: float = 0.0
+    scan: float = 0.0
+    scan_passing: float = 0.0
+    scan_recall: float = 0.0
 
 
 class FaissIndex(Index):
-    """An index of FAISS. The metric is always passed on: FAISS would take L2 for every kind."""
+    """An index of FAISS over vectors that are kept as they are, not copied, to score what it finds exactly.
 
-    def __init__(self, vectors: Floats, metric: "Metric | str" = Metric.COSINE, recipe: Recipe | None = None):
+    `curve` is what it was measured to find, empty for a flat index. Searching changes nothing, so that any number of
+    threads may. Building calls `progress(done, n)` after each block of rows; what that raises ends the building.
+    """
+
+    def __init__(
+        self, vectors: Floats, metric: "Metric | str" = Metric.COSINE, recipe: Recipe | None = None, *,
+        building: Building | None = None, progress: Progress | None = None,
+    ):  # fmt: skip
         self.recipe = recipe or Recipe()
+        self.reason = ""
+        self.building = building or Building()
+        self._progress = progress or (lambda done, total: None)
         super().__init__(vectors, metric)
 
+    # Building
+
     def _build(self, vectors: Floats) -> None:
-        import faiss
+        self._hold(vectors)
+        if self.recipe.kind == "auto":
+            self.recipe, self.reason = choose(self.n, self.dim, metric=self.metric)
+        self.recipe = self.recipe.fitted(self.n, self.dim)
+        rng = np.random.default_rng(self.building.seed)
+        self._held = self._held_out(rng)
+        with _threads(self.building.threads):
+            self._faiss: Any = _empty(self.recipe, self.dim, self.metric, self.building.seed)
+            self._train(rng)
+            self._add()
+            self.curve, self.costs = self._measured(rng)
+            if len(self._held):
+                self._faiss.add(self._prepared(self._vectors[self._held]))
+        self._progress(self.n, self.n)
 
-        measure = faiss.METRIC_L2 if self.metric is Metric.EUCLIDEAN else faiss.METRIC_INNER_PRODUCT
+    def _hold(self, vectors: Floats) -> None:
+        self._vectors = vectors
+        self._exact: ExactIndex | None = None
+        self._making = threading.Lock()
+
+    def _held_out(self, rng: np.random.Generator) -> Ints:
+        """The rows that are left out until the recall is measured, ascending."""
+        if self.recipe.kind == "flat" or self.n < HOLD_FROM:
+            return np.empty(0, np.int64)
+        size = min(self.building.held_out, self.n // 10)
+        return np.sort(rng.choice(self.n, size, replace=False)).astype(np.int64)
+
+    def _prepared(self, rows: Floats) -> Floats:
+        return unit(rows) if self.metric is Metric.COSINE else np.ascontiguousarray(rows)
+
+    def _train(self, rng: np.random.Generator) -> None:
+        if self._faiss.is_trained:
+            return
+        wanted = max(LEAST_TRAINED, TRAINED.get(self.recipe.kind, 0) * self.recipe.nlist)
+        rest = np.delete(np.arange(self.n), self._held)
+        sample = rest if len(rest) <= wanted else np.sort(rng.choice(rest, wanted, replace=False))
+        least = max(2**self.recipe.nbits, self.recipe.nlist)
+        if len(sample) < least:  # FAISS wants a row for each centroid
+            sample = np.resize(sample, least)
+        self._faiss.train(self._prepared(self._vectors[sample]))
+
+    def _add(self) -> None:
+        self._progress(0, self.n)
+        for start in range(0, self.n, BLOCK):
+            block = self._vectors[start : start + BLOCK]
+            inside = self._held[(self._held >= start) & (self._held < start + BLOCK)]
+            if len(inside):
+                block = np.delete(block, inside - start, axis=0)
+            if len(block):
+                self._faiss.add(self._prepared(block))
+            self._progress(min(start + BLOCK, self.n), self.n)
+
+    # Measuring
+
+    def _measured(self, rng: np.random.Generator) -> tuple[RecallCurve, Costs]:
+        """The recall of the held-out rows among the others, which alone are in the index now."""
+        if not len(self._held):
+            return RecallCurve(0, ()), Costs()
+        queries = np.asarray(self._vectors[self._held])
         if self.metric is Metric.COSINE:
-            vectors = unit(vectors)
-        self._faiss: Any = _empty(faiss, self.recipe, self.dim, self.n, measure)
-        if not self._faiss.is_trained:
-            self._faiss.train(vectors)
-        self._faiss.add(vectors)
+            queries = unit(queries)
+            queries = queries[queries.any(axis=1)]
+            if not len(queries):
+                return RecallCurve(0, ()), Costs()
+        rest = np.delete(np.arange(self.n), self._held)
+        started = time.perf_counter()
+        _, best = best_among(self._vectors, rest, queries, 100, self.metric)
+        product = (time.perf_counter() - started) / len(rest) / len(queries)
+        points = list(self._points(queries, best))
+        return RecallCurve(len(queries), tuple(points)), self._costs(queries, rest, product, rng)
 
-    def _search(self, queries: Floats, k: int) -> tuple[Ints, Floats]:
+    def _points(self, queries: Floats, best: Floats) -> Iterator[Point]:
+        own = setting_of(self.recipe)
+        enough: list[Setting] = []
+        for setting in ladder(self.recipe):
+            if setting != own and any(done.within(setting) for done in enough):
+                continue
+            started = time.perf_counter()
+            ten = self._ask(queries, min(10, best.shape[1]), setting)
+            batch = len(queries) / (time.perf_counter() - started)
+            hundred = self._ask(queries, best.shape[1], setting)
+            each = recalls(ten[1], best, 10)
+            recall_100 = float(recalls(hundred[1], best, 100).mean())
+            point = Point(
+                setting,
+                float(each.mean()),
+                float(each.std() / len(each) ** 0.5),
+                recall_100,
+                self._single(queries, setting),
+                batch,
+            )
+            if min(point.recall, recall_100) >= ENOUGH:
+                enough.append(setting)
+            yield point
+
+    def _single(self, queries: Floats, setting: Setting) -> float:
+        """Queries a second, one by one."""
+        k = min(10, self.n - len(self._held))
+        return 1 / _timed(lambda query: self._ask(query, k, setting), queries[:SINGLES])
+
+    def _costs(self, queries: Floats, rest: Ints, product: float, rng: np.random.Generator) -> Costs:
+        k = min(10, len(rest))
+        some = np.sort(rng.choice(rest, min(COSTED, len(rest)), replace=False))
+        each = _timed(lambda query: best_among(self._vectors, some, query, k, self.metric), queries[:3])
+        row = each / len(some)
+        if self.recipe.kind not in IN_CELLS:
+            return Costs(row, product)
+        asked, times, passing, found = queries[:8], [], [], 0.0
+        for share in SCANNED:
+            mask = np.zeros(self.n, np.bool_)
+            mask[rest] = rng.random(len(rest)) < share
+            passing.append(np.count_nonzero(mask))
+            if passing[-1] < k:
+                return Costs(row, product)
+            chosen = self._selector(mask)
+            times.append(_timed(partial(self._scan, k=k, chosen=chosen), asked))
+            _, best = best_among(self._vectors, np.flatnonzero(mask), asked, k, self.metric)
+            found = float(recalls(self._scan(asked, k, chosen)[1], best, k).mean())
+        slope = max(0.0, (times[1] - times[0]) / max(1, passing[1] - passing[0]))
+        return Costs(row, product, max(0.0, times[0] - slope * passing[0]) / self.n, slope, found)
+
+    # Searching
+
+    def _search(self, queries: Floats, k: int, ask: Ask) -> Found:
+        with _threads(self.building.threads):
+            if self.recipe.kind == "flat":
+                if ask.where is not None:
+                    return self._exactly(queries, k, ask, told(ask))
+                return Found(*self._ask(queries, k, Setting(), rescore=ask.rescore), 1.0, "flat: exact")
+            setting, expected, how = self._chosen(k, ask.recall)
+            if setting is None:
+                return self._exactly(queries, k, ask, how)
+            if ask.where is not None:
+                return self._filtered(queries, k, ask, ask.recall or expected)
+            rows, scores = self._ask(queries, k, setting, rescore=ask.rescore)
+            return Found(rows, scores, expected, f"{self.recipe.kind}, {setting}")
+
+    def _chosen(self, k: int, recall: float | None) -> tuple[Setting | None, float | None, str]:
+        """The setting for a recall, None for the exact search; the recall to expect; and why it is exact."""
+        if recall is None:
+            setting = setting_of(self.recipe)
+            return setting, self.curve.expected(setting, k), ""
+        if recall >= 1:
+            return None, 1.0, "exact, as asked"
+        point = self.curve.cheapest(recall, k)
+        if point is None:
+            most = max((p.at(k) for p in self.curve.points), default=None)
+            reached = "its recall was not measured" if most is None else f"the best setting reached {most:.3f}"
+            return None, 1.0, f"exact: {self.recipe.kind} can't promise a recall of {recall:g} ({reached})"
+        return point.setting.deeper(k / 100), point.at(k), ""
+
+    def _exactly(self, queries: Floats, k: int, ask: Ask, how: str) -> Found:
+        if ask.where is not None and ask.passing * (24 + len(queries)) < self.n * (8 + len(queries)):
+            rows = np.flatnonzero(ask.where)
+            return Found(*best_among(self._vectors, rows, queries, k, self.metric), 1.0, how)
+        with self._making:
+            if self._exact is None:
+                self._exact = ExactIndex(self._vectors, self.metric)
+        return self._exact._search(queries, k, ask)._replace(how=how)
+
+    def _filtered(self, queries: Floats, k: int, ask: Ask, wanted: float | None) -> Found:
+        """The way that costs least, as measured: the graph or the cells a good deal deeper, a scan of all codes of the
+        rows that pass, or the exact search among them.
+
+        Going deeper is right however the filter and the vectors hang together: it looks into a ball around the query
+        that should hold twice as many passing rows as are asked for. A query whose ball holds too few is answered
+        exactly.
+        """
+        assert ask.where is not None
+        n_queries, exact = len(queries), ask.passing * (self.costs.row + len(queries) * self.costs.product)
+        depth = int(2 * k * self.n / ask.passing) + MARGIN
+        point = self.curve.cheapest(wanted, 100) if wanted is not None else None
+        if point is None or not self.costs.row:
+            return self._exactly(queries, k, ask, told(ask))
+        factor = max(1.0, depth / 100)
+        each = factor / (point.single if n_queries == 1 else max(point.single, point.batch))
+        if self.recipe.kind in IN_CELLS:
+            each += depth * point.setting.k_factor * self.costs.row
+        scan = n_queries * (self.n * self.costs.scan + ask.passing * self.costs.scan_passing)
+        if min(exact, scan) < n_queries * each or depth > DEEPEST:
+            if self.costs.scan and scan < exact and self.costs.scan_recall >= (wanted or 0):
+                rows, scores = self._scan(queries, k, self._selector(ask.where), ask.rescore)
+                return Found(rows, scores, self.costs.scan_recall, f"{self.recipe.kind}, all cells, under the filter")
+            return self._exactly(queries, k, ask, told(ask))
+        setting = point.setting.deeper(factor)
+        rows, scores, short = self._ball(queries, k, depth, setting, ask)
+        if len(short):
+            some = np.flatnonzero(ask.where)
+            rows[short], scores[short] = best_among(self._vectors, some, queries[short], k, self.metric)
+        return Found(rows, scores, point.at(100), f"{self.recipe.kind}, {setting}, under the filter")
+
+    def _ball(self, queries: Floats, k: int, depth: int, setting: Setting, ask: Ask) -> tuple[Ints, Floats, Ints]:
+        assert ask.where is not None
+        if self.recipe.kind in IN_CELLS:
+            rows, scores = self._ask(queries, min(depth, self.n), setting, rescore=ask.rescore)
+            return passed(rows, scores, ask.where, k)
+        more = min(k + k // 2, ask.passing)
+        rows, scores = self._ask(queries, more, setting, self._selector(ask.where), ask.rescore)
+        return rows[:, :k], scores[:, :k], np.flatnonzero(rows[:, -1] < 0)
+
+    def _scan(self, queries: Floats, k: int, chosen: Any, rescore: bool = True) -> tuple[Ints, Floats]:
+        setting = Setting(nprobe=self.recipe.nlist, k_factor=setting_of(self.recipe).k_factor)
+        return self._ask(queries, k, setting, chosen, rescore)
+
+    def _ask(
+        self, queries: Floats, k: int, setting: Setting, chosen: Any = None, rescore: bool = True
+    ) -> tuple[Ints, Floats]:
+        """What FAISS finds at a setting, (n_queries, k), scored exactly where its codes aren't."""
+        kind = self.recipe.kind
+        anew = rescore and (kind not in EXACT_CODES or (kind == "flat" and self.metric is Metric.EUCLIDEAN))
+        more = k
+        if anew:
+            more = k * setting.k_factor if kind == "ivf-pq" else k + max(MARGIN, k // 2)
+        more = min(more, self._faiss.ntotal)
+        distances, ids = self._faiss.search(queries, more, params=self._parameters(setting, more, chosen))
+        rows = self._rows(ids)
+        if anew:
+            return rescored(self._vectors, rows, queries, self.metric, k)
+        scores = -np.sqrt(np.maximum(distances, 0)) if self.metric is Metric.EUCLIDEAN else distances
+        if rows.min() < 0:
+            scores = np.where(rows < 0, np.float32(-np.inf), scores)
+        return rows, scores
+
+    def _parameters(self, setting: Setting, k: int, chosen: Any) -> Any:
+        """The search's own parameters: they are passed with each call, the index itself is never set to them."""
         import faiss
 
-        parameters = None
-        if self.recipe.kind == "hnsw":  # fewer than k candidates would come back as -1
-            parameters = faiss.SearchParametersHNSW(  # type: ignore[attr-defined,unused-ignore]
-                efSearch=max(self.recipe.ef_search, k)
+        choice = {} if chosen is None else {"sel": chosen}
+        kind, f = self.recipe.kind, faiss  # type: Any, Any
+        if kind == "flat":
+            return f.SearchParameters(**choice) if choice else None
+        if kind in ("hnsw", "hnsw-sq8"):  # fewer than k candidates would come back as -1
+            return f.SearchParametersHNSW(efSearch=max(setting.ef_search, k), **choice)
+        nprobe = min(setting.nprobe, self.recipe.nlist)
+        if kind == "ivf-pq":
+            return f.IVFPQSearchParameters(nprobe=nprobe, **choice)
+        cells = f.SearchParametersIVF(nprobe=nprobe, **choice)
+        if kind == "pq-fastscan":
+            return f.IndexRefineSearchParameters(k_factor=float(setting.k_factor), base_index_params=cells)
+        return cells
+
+    def _rows(self, ids: Ints) -> Ints:
+        """FAISS's numbers as rows: the held-out rows were added last, the others in their order."""
+        if not len(self._held):
+            return ids
+        before = self.n - len(self._held)
+        rows = ids + np.searchsorted(self._held - np.arange(len(self._held)), ids, side="right")
+        last = ids >= before
+        if last.any():
+            rows[last] = self._held[ids[last] - before]
+        rows[ids < 0] = -1
+        return rows
+
+    def _selector(self, mask: Mask) -> Any:
+        import faiss
+
+        numbered = np.concatenate([np.delete(mask, self._held), mask[self._held]])
+        return faiss.IDSelectorBitmap(np.packbits(numbered, bitorder="little"))
+
+    # On disk
+
+    def write(self, path: "str | Path") -> None:
+        """Write FAISS's bytes; `card` is what has to be kept beside them. Raises `UserError` when they can't be."""
+        import faiss
+
+        try:
+            faiss.write_index(self._faiss, str(path))
+        except RuntimeError as error:
+            raise UserError(f"{path} can't be written: {_reason(error)}") from None
+
+    def card(self) -> dict[str, Any]:
+        """What `read` needs beside the file, as plain JSON types."""
+        return {
+            "format": 1, "metric": self.metric.value, "n": self.n, "dim": self.dim, "recipe": self.recipe.to_json(),
+            "reason": self.reason, "seed": self.building.seed, "held_out": self._held.tolist(),
+            "curve": self.curve.to_json(), "costs": asdict(self.costs),
+        }  # fmt: skip
+
+    @classmethod
+    def read(
+        cls, path: "str | Path", vectors: Floats, metric: "Metric | str", card: Mapping[str, Any], mapped: bool = True,
+        threads: int | None = None,
+    ) -> "FaissIndex":  # fmt: skip
+        """An index that `write` wrote, over the same vectors; mapped, it is not read before it is needed.
+
+        The bytes are FAISS's to read: check them against a checksum first. Raises `NotFoundError`, `UnreadableError`
+        for what FAISS refuses, and `IncompatibleError` for a file or vectors that are not those of the card.
+        """
+        index = cls.__new__(cls)
+        index.metric = Metric.parse(metric)
+        try:
+            index.recipe, index.reason = Recipe.from_json(card["recipe"]), str(card["reason"])
+            index.building = Building(int(card["seed"]), 0, threads)
+            index.n, index.dim = int(card["n"]), int(card["dim"])
+            index.curve, index.costs = RecallCurve.from_json(card["curve"]), Costs(**card["costs"])
+            index._held = np.array(card["held_out"], np.int64)
+            if card["format"] != 1 or card["metric"] != index.metric.value or index._held.ndim != 1:
+                raise IncompatibleError(
+                    f"the card of {path} is of format {card['format']} and for {card['metric']}; expected 1 and {index.metric.value}"
+                )
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise UnreadableError(f"the card of the index {path} is not one: {error!r}") from None
+        index._progress = lambda done, total: None
+        if vectors.dtype != np.float32 or vectors.shape != (index.n, index.dim):
+            raise IncompatibleError(
+                f"the index {path} is of ({index.n}, {index.dim}) float32 vectors; got {vectors.dtype} of shape {vectors.shape}"
             )
-        distances, rows = self._faiss.search(queries, k, params=parameters)
-        scores = -np.sqrt(np.maximum(distances, 0)) if self.metric is Metric.EUCLIDEAN else distances
-        scores = np.where(rows < 0, np.float32(-np.inf), scores)
-        return rows.astype(np.int64), scores.astype(np.float32)
-
-
-def _empty(faiss: Any, recipe: Recipe, dim: int, n: int, measure: int) -> Any:
-    if recipe.kind == "flat":
-        return faiss.IndexFlat(dim, measure)
-    if recipe.kind == "hnsw":
-        index = faiss.IndexHNSWFlat(dim, recipe.M, measure)
-        index.hnsw.efConstruction = recipe.ef_construction
+        index._hold(vectors)
+        index._faiss = _read(path, mapped)
+        _check(index._faiss, index, path)
         return index
-    nlist = min(recipe.nlist or int(4 * np.sqrt(n)), n)
+
+
+def _timed(work: Callable[[Floats], object], queries: Floats) -> float:
+    """The median of the seconds for one query, over these or as many as there is time for."""
+    times: list[float] = []
+    for query in queries:
+        started = time.perf_counter()
+        work(query[None])
+        times.append(time.perf_counter() - started)
+        if sum(times) > TIMED:
+            break
+    return float(np.median(times))
+
+
+def _reason(error: Exception) -> str:
+    """FAISS's own words, without where they stand in its source."""
+    return " ".join(str(error).rpartition("Error: ")[2].split())[:200]
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """FAISS's threads for what this thread asks of it: OpenMP keeps the number for each thread that calls."""
+    if count is None:
+        yield
+        return
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(count)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
+def _measure(metric: Metric) -> int:
+    import faiss
+
+    # FAISS would take L2 for every kind
+    return int(faiss.METRIC_L2 if metric is Metric.EUCLIDEAN else faiss.METRIC_INNER_PRODUCT)
+
+
+def _empty(recipe: Recipe, dim: int, metric: Metric, seed: int) -> Any:
+    import faiss
+
+    f: Any = faiss
+    measure = _measure(metric)
+    if recipe.kind == "flat":
+        return f.IndexFlat(dim, measure)
+    if recipe.kind in ("hnsw", "hnsw-sq8"):
+        if recipe.kind == "hnsw":
+            index = f.IndexHNSWFlat(dim, recipe.M, measure)
+        else:
+            index = f.IndexHNSWSQ(dim, f.ScalarQuantizer.QT_8bit, recipe.M, measure)
+        index.hnsw.efConstruction = recipe.ef_construction
+        index.hnsw.rng = f.RandomGenerator(12345 + seed)
+        return index
+    codes = {
+        "ivf": "Flat",
+        "ivf-sq8": "SQ8",
+        "ivf-pq": f"PQ{recipe.m}x{recipe.nbits}",
+        "pq-fastscan": f"PQ{recipe.m}x4fs,Refine(SQ8)",
+    }[recipe.kind]
     # the quantizer is handed over by the index's own factory, so that it is not freed while FAISS holds it
-    index = faiss.index_factory(dim, f"IVF{nlist},Flat", measure)
-    index.nprobe = min(recipe.nprobe, nlist)
-    index.cp.min_points_per_centroid = 1  # no warning on standard output for small spaces
+    index = f.index_factory(dim, f"IVF{recipe.nlist},{codes}", measure)
+    cells = f.downcast_index(f.extract_index_ivf(index))
+    trained = [cells.cp] + ([cells.pq.cp] if hasattr(cells, "pq") else [])
+    for clustering in trained:
+        clustering.seed = 1234 + seed
+        clustering.min_points_per_centroid = 1  # no warning on standard output for small spaces
+    cells.cp.max_points_per_centroid = TRAINED[recipe.kind]
+    if recipe.kind == "ivf-pq":
+        cells.use_precomputed_table = -1  # tables for every cell can take more memory than the codes
     return index
+
+
+def _read(path: "str | Path", mapped: bool) -> Any:
+    import faiss
+
+    if not Path(path).is_file():
+        raise NotFoundError(f"there is no index file {path}")
+    flags = faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE | (faiss.IO_FLAG_MMAP_IFC if mapped else 0)
+    try:
+        return faiss.read_index(str(path), flags)
+    except (RuntimeError, MemoryError) as error:
+        raise UnreadableError(f"{path} can't be read as a FAISS index: {_reason(error)}") from None
+
+
+def _check(found: Any, index: FaissIndex, path: "str | Path") -> None:
+    import faiss
+
+    f: Any = faiss
+    recipe = index.recipe
+    expected = {
+        "rows": index.n, "width": index.dim, "metric": _measure(index.metric), "kind": recipe.kind, "trained": True,
+    }  # fmt: skip
+    kind = type(found).__name__
+    there = {
+        "rows": found.ntotal, "width": found.d, "metric": found.metric_type,
+        "kind": recipe.kind if kind in CLASSES[recipe.kind] else kind, "trained": found.is_trained,
+    }  # fmt: skip
+    if there["kind"] == recipe.kind and recipe.kind in IN_CELLS:
+        cells = f.try_extract_index_ivf(found)
+        expected |= {"nlist": recipe.nlist, "rows in cells": index.n}
+        there |= {"nlist": cells.nlist if cells else 0, "rows in cells": cells.ntotal if cells else 0}
+    if there["kind"] == recipe.kind and recipe.kind in ("hnsw", "hnsw-sq8"):
+        expected["M"], there["M"] = recipe.M, found.hnsw.nb_neighbors(1)
+    for name, value in expected.items():
+        if there[name] != value:
+            raise IncompatibleError(f"the index {path} is not that of its card: {name} {there[name]}, expected {value}")

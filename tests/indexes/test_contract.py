@@ -13,8 +13,23 @@ KINDS: dict[str, Callable[[np.ndarray, Metric], Index]] = {
     "exact": ExactIndex,
     "flat": lambda vectors, metric: FaissIndex(vectors, metric, Recipe("flat")),
     "hnsw": lambda vectors, metric: FaissIndex(vectors, metric, Recipe("hnsw", ef_search=200)),
-    "ivf": lambda vectors, metric: FaissIndex(vectors, metric, Recipe("ivf", nlist=8, nprobe=8)),
+    "hnsw-sq8": lambda vectors, metric: FaissIndex(vectors, metric, Recipe("hnsw-sq8", ef_search=200)),
+    "ivf": lambda vectors, metric: FaissIndex(vectors, metric, Recipe("ivf-flat", nlist=8, nprobe=8)),
+    "ivf-sq8": lambda vectors, metric: FaissIndex(vectors, metric, Recipe("ivf-sq8", nlist=8, nprobe=8)),
+    "ivf-pq": lambda vectors, metric: FaissIndex(
+        vectors, metric, Recipe("ivf-pq", nlist=8, nprobe=8, m=dividing(vectors), k_factor=64)
+    ),
+    "pq-fastscan": lambda vectors, metric: FaissIndex(
+        vectors, metric, Recipe("pq-fastscan", m=dividing(vectors), k_factor=64)
+    ),
+    "auto": lambda vectors, metric: FaissIndex(vectors, metric, Recipe("auto")),
 }
+
+
+def dividing(vectors: np.ndarray) -> int:
+    return vectors.shape[1] // 2 if vectors.ndim == 2 and vectors.shape[1] % 2 == 0 else 0
+
+
 every = pytest.mark.parametrize("kind", KINDS)
 every_metric = pytest.mark.parametrize("metric", Metric)
 
@@ -145,7 +160,7 @@ def test_bad_vectors_are_refused(kind: str) -> None:
 
 
 def test_a_recipe_is_checked() -> None:
-    with pytest.raises(UserError, match="index kind 'lsh' does not exist; choose flat, hnsw or ivf"):
+    with pytest.raises(UserError, match="index kind 'lsh' does not exist; choose flat, hnsw, hnsw-sq8, .* or auto"):
         Recipe("lsh")  # type: ignore[arg-type]
     with pytest.raises(UserError, match="M must be at least 2; got 0"):
         Recipe("hnsw", M=0)

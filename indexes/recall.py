@@ -1,0 +1,126 @@
+"""What an approximate index was measured to find: recall@10 and queries a second at several settings."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from polysema.core.space.space import Floats
+from polysema.indexes.recipe import USED, Recipe
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Setting:
+    """The parameters of one search, those of its kind: how far it looks."""
+
+    ef_search: int = 0
+    nprobe: int = 0
+    k_factor: int = 0
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {value}" for name, value in self.to_json().items())
+
+    def to_json(self) -> dict[str, int]:
+        """The parameters that are used."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    def deeper(self, factor: float) -> "Setting":
+        """The same way of searching, so many times as far; itself for a factor of 1 or less."""
+        if factor <= 1:
+            return self
+        return replace(self, ef_search=ceil(self.ef_search * factor), nprobe=ceil(self.nprobe * factor))
+
+    def within(self, other: "Setting") -> bool:
+        """Whether this one looks no further than the other, in any way."""
+        return self.ef_search <= other.ef_search and self.nprobe <= other.nprobe and self.k_factor <= other.k_factor
+
+
+def setting_of(recipe: Recipe) -> Setting:
+    """The setting that a recipe names."""
+    used = USED[recipe.kind]
+    return Setting(**{name: getattr(recipe, name) for name in ("ef_search", "nprobe", "k_factor") if name in used})
+
+
+EF_SEARCH = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768)
+NPROBE = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+K_FACTOR = (4, 16, 64)
+
+
+def ladder(recipe: Recipe) -> list[Setting]:
+    """The settings worth measuring for a fitted recipe, its own among them, from near to far."""
+    used = USED[recipe.kind]
+    if "ef_search" in used:
+        rungs = {Setting(ef_search=ef) for ef in EF_SEARCH}
+    else:
+        probes = [p for p in NPROBE if p < recipe.nlist] + [min(recipe.nlist, NPROBE[-1])]
+        if "k_factor" in used:
+            rungs = {Setting(nprobe=p, k_factor=f) for p in probes for f in K_FACTOR}
+        else:
+            rungs = {Setting(nprobe=p) for p in probes}
+    return sorted(rungs | {setting_of(recipe)})
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What one setting reached. `error` is the standard error of `recall`, which is recall@10; `recall_100` that of 100
+    neighbours; `single` and `batch` are queries a second, one by one and all at once.
+    """
+
+    setting: Setting
+    recall: float
+    error: float
+    recall_100: float
+    single: float
+    batch: float
+
+    def at(self, k: int) -> float:
+        """The recall for k neighbours: that of the next larger number that was measured."""
+        return self.recall if k <= 10 else min(self.recall, self.recall_100)
+
+
+@dataclass(frozen=True, slots=True)
+class RecallCurve:
+    """Recall measured on `n_queries` rows that were held out of the index while it was measured."""
+
+    n_queries: int
+    points: tuple[Point, ...]
+
+    def cheapest(self, recall: float, k: int = 10) -> Point | None:
+        """The fastest point that reaches a recall@k by a standard error; None where none does."""
+        there = [p for p in self.points if p.at(k) - (p.error if p.at(k) < 1 else 0) >= recall]
+        return max(there, key=lambda p: p.single, default=None)
+
+    def expected(self, setting: Setting, k: int = 10) -> float | None:
+        """The recall@k to expect of a setting: the best measured one that looks no further; None where none was."""
+        return max((p.at(k) for p in self.points if p.setting.within(setting)), default=None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The curve as plain JSON types."""
+        points = [{**asdict(point), "setting": point.setting.to_json()} for point in self.points]
+        return {"n_queries": self.n_queries, "points": points}
+
+    @classmethod
+    def from_json(cls, card: Mapping[str, Any]) -> "RecallCurve":
+        """The inverse of `to_json`; raises `KeyError`, `TypeError` or `ValueError` for anything else."""
+        points = [
+            Point(
+                Setting(**point["setting"]),
+                *(float(point[n]) for n in ("recall", "error", "recall_100", "single", "batch")),
+            )
+            for point in card["points"]
+        ]
+        return cls(int(card["n_queries"]), tuple(points))
+
+
+def recalls(found: Floats, best: Floats, k: int) -> Floats:
+    """The share of each query's k best that were found: (n_queries,).
+
+    `found` and `best` are scores (n_queries, >= k): equal scores count as found, since no one of several equal rows is
+    the right one.
+    """
+    k = min(k, best.shape[1])
+    least = best[:, k - 1 : k]
+    slack = 4e-6 * np.maximum(1, np.abs(least))
+    return np.minimum((found[:, :k] >= least - slack).sum(axis=1), k).astype(np.float32) / k

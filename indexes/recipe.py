@@ -1,0 +1,182 @@
+"""Which index: its kind, its parameters by the field's names, and the choice that `auto` makes."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args
+
+from polysema.core.errors import UserError
+from polysema.core.space.metric import Metric
+
+Kind = Literal["flat", "hnsw", "hnsw-sq8", "ivf", "ivf-sq8", "ivf-pq", "pq-fastscan", "auto"]
+KINDS: tuple[str, ...] = get_args(Kind)
+ALIASES = {"ivf-flat": "ivf", "hnsw-flat": "hnsw"}
+EXACT_ROWS = 20_000_000  # numbers (rows x width) below which the exact search answers in about a millisecond
+
+# parameter, least, most
+LIMITS = (
+    ("M", 2, 512),
+    ("ef_construction", 1, 100_000),
+    ("ef_search", 1, 1_000_000),
+    ("nlist", 0, 10_000_000),
+    ("nprobe", 1, 10_000_000),
+    ("m", 0, 1_000_000),
+    ("nbits", 0, 12),
+    ("k_factor", 1, 100_000),
+)
+USED = {
+    "flat": (),
+    "auto": (),
+    "hnsw": ("M", "ef_construction", "ef_search"),
+    "hnsw-sq8": ("M", "ef_construction", "ef_search"),
+    "ivf": ("nlist", "nprobe"),
+    "ivf-sq8": ("nlist", "nprobe"),
+    "ivf-pq": ("nlist", "nprobe", "m", "nbits", "k_factor"),
+    "pq-fastscan": ("nlist", "nprobe", "m", "nbits", "k_factor"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Which FAISS index, with the field's names for its parameters; 0 means: chosen by the rows and the width.
+
+    `M` links a node and `ef_construction`, `ef_search` list lengths (HNSW); `nlist` cells and `nprobe` of them looked
+    into (IVF); `m` sub-quantizers of `nbits` bits (PQ), `k_factor` times k candidates are scored better.
+    Raises `UserError` for a kind or a value that doesn't exist.
+    """
+
+    kind: Kind = "flat"
+    M: int = 32
+    ef_construction: int = 120
+    ef_search: int = 64
+    nlist: int = 0
+    nprobe: int = 16
+    m: int = 0
+    nbits: int = 0
+    k_factor: int = 8
+
+    def __post_init__(self) -> None:
+        kind = ALIASES.get(self.kind, self.kind) if isinstance(self.kind, str) else self.kind
+        if kind not in KINDS:
+            raise UserError(f"index kind {self.kind!r} does not exist; choose {', '.join(KINDS[:-1])} or {KINDS[-1]}")
+        object.__setattr__(self, "kind", kind)
+        for name, least, most in LIMITS:
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise UserError(f"{name} must be a whole number; got {value!r}")
+            if value < least:
+                raise UserError(f"{name} must be at least {least}; got {value}")
+            if value > most:
+                raise UserError(f"{name} must be at most {most:,}; got {value:,}")
+        if kind == "pq-fastscan" and self.nbits not in (0, 4):
+            raise UserError(f"pq-fastscan has codes of nbits 4; got {self.nbits}")
+
+    def __str__(self) -> str:
+        shown = [f"{name} {getattr(self, name)}" for name in USED[self.kind] if getattr(self, name)]
+        return ", ".join([self.kind, *shown])
+
+    @classmethod
+    def parse(cls, text: str) -> "Recipe":
+        """A recipe written as on the command line: `hnsw`, `ivf-sq8:nlist=1000,nprobe=32`."""
+        kind, _, rest = text.strip().partition(":")
+        card: dict[str, Any] = {"kind": kind.strip().lower()}
+        for part in filter(None, (part.strip() for part in rest.split(","))):
+            name, sign, value = part.partition("=")
+            if not sign or not value.strip().lstrip("-").isdecimal() or len(value) > 20:
+                raise UserError(f"a recipe is written ivf-sq8:nlist=1000,nprobe=32; got {text[:80]!r}")
+            card[name.strip()] = int(value)
+        return cls.from_json(card)
+
+    def to_json(self) -> dict[str, Any]:
+        """The recipe as plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, card: Mapping[str, Any]) -> "Recipe":
+        """The inverse of `to_json`; raises `UserError` for a parameter that doesn't exist."""
+        known = [f.name for f in fields(cls)]
+        for name in card:
+            if name not in known:
+                raise UserError(f"an index has no parameter {str(name)[:60]!r}; there are {', '.join(known[1:])}")
+        return cls(**card)
+
+    def fitted(self, n: int, dim: int) -> "Recipe":
+        """This recipe with every 0 filled in for n rows of a width. Raises `UserError` for an `m` that doesn't divide it."""
+        changes: dict[str, int] = {}
+        if "nlist" in USED[self.kind]:
+            changes["nlist"] = max(1, min(self.nlist or _cells(self.kind, n), n))
+            changes["nprobe"] = min(self.nprobe, changes["nlist"])
+        if "m" in USED[self.kind]:
+            if self.m and dim % self.m:
+                near = sorted(_divisors(dim), key=lambda m: abs(m - self.m))[:4]
+                raise UserError(
+                    f"m, the sub-quantizers, must divide the width {dim}; got {self.m}; near it do {', '.join(map(str, sorted(near)))}"
+                )
+            wanted = dim / (2 if self.kind == "pq-fastscan" else 8)
+            changes["m"] = self.m or min(_divisors(dim), key=lambda m: (max(m / wanted, wanted / m), m))
+            changes["nbits"] = 4 if self.kind == "pq-fastscan" else self.nbits or 8
+        return replace(self, **changes)
+
+    def index_bytes(self, n: int, dim: int) -> int:
+        """About how many bytes the index takes beside the vectors themselves."""
+        full = self.fitted(n, dim)
+        links = n * (full.M * 2 * 4 + full.M // 8 * 4 + 12)
+        cells = full.nlist * dim * 4 + n * 8
+        codes = n * full.m * full.nbits // 8
+        return {
+            "flat": n * dim * 4,
+            "hnsw": n * dim * 4 + links,
+            "hnsw-sq8": n * dim + links,
+            "ivf": n * dim * 4 + cells,
+            "ivf-sq8": n * dim + cells,
+            "ivf-pq": codes + cells,
+            "pq-fastscan": codes + n * dim + cells,
+        }[full.kind]
+
+
+def _cells(kind: str, n: int) -> int:
+    return 1 if kind == "pq-fastscan" and n < 50_000 else int(4 * n**0.5)
+
+
+def _divisors(n: int) -> list[int]:
+    small = [d for d in range(1, int(n**0.5) + 1) if n % d == 0]
+    return sorted({*small, *(n // d for d in small)})
+
+
+def choose(
+    n_rows: int, dim: int, memory_bytes: int | None = None, recall: float | None = None,
+    metric: "Metric | str" = Metric.COSINE,
+) -> tuple[Recipe, str]:  # fmt: skip
+    """The recipe for so many rows of a width, and one sentence that says why.
+
+    `memory_bytes` is what the index may take beside the vectors, `recall` the recall@10 that is wanted of it.
+    """
+    if n_rows < 1 or dim < 1:
+        raise UserError(f"an index needs at least one row and one number a row; got {n_rows} x {dim}")
+    check_recall(recall)
+    metric = Metric.parse(metric)
+    size = f"{n_rows:,} x {dim}"
+    if recall is not None and recall >= 1:
+        return Recipe("flat"), "flat: recall 1.0 is the exact search"
+    if n_rows * dim <= EXACT_ROWS:
+        return Recipe("flat"), f"flat: {size} is searched exactly in about a millisecond"
+    high = (recall or 0.95) > 0.97
+    for kind, why in (
+        ("hnsw", "the most answers a second"),
+        ("hnsw-sq8", "HNSW's links over 8-bit codes"),
+        ("ivf-sq8", "8-bit codes in cells"),
+        ("ivf-pq", "the smallest codes"),
+    ):
+        recipe = Recipe(kind, ef_search=128 if high else 64, nprobe=32 if high else 16)  # type: ignore[arg-type]
+        need = recipe.index_bytes(n_rows, dim)
+        if memory_bytes is None or need <= memory_bytes:
+            budget = "" if memory_bytes is None else f", within {memory_bytes / 2**20:,.0f} MiB"
+            return recipe, f"{kind}: {why} for {size}, about {need / 2**20:,.0f} MiB{budget}"
+    raise UserError(
+        f"no kind of index for {size} fits into {memory_bytes:,} bytes; the smallest, ivf-pq, takes about {need:,}"
+    )
+
+
+def check_recall(recall: float | None) -> None:
+    """Raise `UserError` for a recall that is none."""
+    if recall is not None and not (isinstance(recall, (int, float)) and 0 < recall <= 1):
+        raise UserError(f"recall is a share above 0 and at most 1, such as 0.95; got {recall!r}")

@@ -1,0 +1,74 @@
+"""Exact scores of chosen rows, and the exact search among them."""
+
+import numpy as np
+
+from polysema.core.space.metric import Metric
+from polysema.core.space.space import Floats, Ints
+
+AT_ONCE = 4 << 20  # numbers gathered at a time: they stay within the cache's reach
+MARGIN = 8  # more rows than asked for are scored anew, in case rounding had two of them in the other order
+
+
+def scores_of(vectors: Floats, rows: Ints, queries: Floats, metric: Metric) -> Floats:
+    """The score of each query's own rows: vectors (n, dim), rows (n_queries, m) -> (n_queries, m); -inf for row -1.
+
+    For the cosine the queries have length 1; a zero row has the cosine 0.
+    """
+    scores = np.empty(rows.shape, np.float32)
+    step = max(1, AT_ONCE // max(1, rows.shape[1] * vectors.shape[1]))
+    for start in range(0, len(rows), step):
+        some, query = rows[start : start + step], queries[start : start + step, :, None]
+        taken = vectors[some]  # (step, m, dim)
+        if metric is Metric.EUCLIDEAN:
+            taken = taken - query[:, :, 0][:, None]
+            scores[start : start + step] = -np.sqrt(np.einsum("qmd,qmd->qm", taken, taken))
+            continue
+        products = np.matmul(taken, query)[:, :, 0]  # (step, m)
+        if metric is Metric.COSINE:
+            lengths = np.sqrt(np.einsum("qmd,qmd->qm", taken, taken))
+            products = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+        scores[start : start + step] = products
+    scores[rows < 0] = -np.inf
+    return scores
+
+
+def rescored(vectors: Floats, rows: Ints, queries: Floats, metric: Metric, k: int) -> tuple[Ints, Floats]:
+    """The k best of each query's own rows (n_queries, m) by their exact scores, best first, equal ones by row."""
+    scores = scores_of(vectors, rows, queries, metric)
+    order = np.lexsort((rows[0], -scores[0]))[None] if len(rows) == 1 else np.lexsort((rows, -scores))
+    order = order[:, :k]
+    return np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
+
+
+def best_among(vectors: Floats, rows: Ints, queries: Floats, k: int, metric: Metric) -> tuple[Ints, Floats]:
+    """The k best of `rows` (m,), ascending, for every query: (n_queries, min(k, m)) rows and exact scores, best first."""
+    n_queries, most = len(queries), min(k + MARGIN, len(rows))
+    step = max(256, (AT_ONCE // 8 if n_queries == 1 else AT_ONCE) // vectors.shape[1])
+    best = np.full((n_queries, most), -1, np.int64)
+    held = np.full((n_queries, most), -np.inf, np.float32)
+    for start in range(0, len(rows), step):
+        some = rows[start : start + step]
+        together = some[-1] - some[0] + 1 == len(some)
+        block = vectors[some[0] : some[-1] + 1] if together else vectors[some]
+        scores = _products(block, queries, metric)  # (n_queries, step)
+        for query in np.flatnonzero(scores.max(axis=1) > held[:, -1]):
+            places = np.flatnonzero(scores[query] > held[query, -1])
+            if len(places) > most:
+                places = places[np.argpartition(-scores[query, places], most - 1)[:most]]
+            merged = np.concatenate([held[query], scores[query, places]])
+            order = np.argsort(-merged, kind="stable")[:most]
+            best[query] = np.concatenate([best[query], some[places]])[order]
+            held[query] = merged[order]
+    return rescored(vectors, best, queries, metric, min(k, len(rows)))
+
+
+def _products(block: Floats, queries: Floats, metric: Metric) -> Floats:
+    """Scores that sort as the metric's do, rounding apart: block (m, dim), queries (q, dim) -> (q, m)."""
+    products: Floats = (block @ queries[0])[None] if len(queries) == 1 else queries @ block.T
+    if metric is Metric.INNER_PRODUCT:
+        return products
+    squares = np.einsum("md,md->m", block, block)
+    if metric is Metric.EUCLIDEAN:
+        return 2 * products - squares
+    lengths = np.sqrt(squares)
+    return np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
