@@ -50,3 +50,15 @@ class ConflictError(UserError):
     """The place is taken: a folder that holds something else, a port in use."""
 
     code = "conflict"
+
+
+class CorruptError(UserError):
+    """Bytes on the disk that are not the ones that were written; the message names the file."""
+
+    code = "corrupt"
+
+
+class BusyError(UserError):
+    """Another process holds what this one needs; trying again later helps."""
+
+    code = "busy"

@@ -352,12 +352,17 @@ class FaissIndex(Index):
 
     # On disk
 
-    def write(self, path: "str | Path") -> None:
-        """Write FAISS's bytes; `card` is what has to be kept beside them. Raises `UserError` when they can't be."""
+    def write(self, path: "str | Path | Callable[[bytes], object]") -> None:
+        """Write FAISS's bytes to a file, or piece by piece to a function; `card` is what has to be kept beside them.
+
+        Raises `UserError` when they can't be written.
+        """
         import faiss
 
         try:
-            faiss.write_index(self._faiss, str(path))
+            # FAISS's own annotations don't know its Python writers
+            to = faiss.PyCallbackIOWriter(path) if callable(path) else str(path)  # type: ignore[attr-defined,unused-ignore]
+            faiss.write_index(self._faiss, to)
         except RuntimeError as error:
             raise UserError(f"{path} can't be written: {_reason(error)}") from None
 

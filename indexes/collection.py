@@ -1,0 +1,424 @@
+"""`Collection`: a space on disk that grows, shrinks, is searched, and survives a kill."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy.typing as npt
+import pyarrow as pa
+
+from polysema.core.errors import ConflictError, CorruptError, NotFoundError, UserError
+from polysema.core.space.metric import Metric
+from polysema.core.space.space import Origin, Space
+from polysema.indexes.filters import Filter
+from polysema.indexes.store import manifest as layout
+from polysema.indexes.store.durable import REPAIR, Disk
+from polysema.indexes.store.folder import make, missing, open_format, told
+from polysema.indexes.store.manifest import Manifest, SpaceCard, check_name
+from polysema.indexes.store.segment import Batch, Stored, batch_of, ids_of
+from polysema.indexes.store.view import Matches, Search, View
+from polysema.indexes.store.writing import Draft, carried_over, compacted, compacting, planned, referenced
+
+if TYPE_CHECKING:
+    from polysema.indexes.recipe import Recipe
+
+__all__ = ["Collection", "Matches", "Options"]
+
+T = TypeVar("T")
+TRIES = 20  # versions that may come while one question is answered
+RECENT = 1.0  # seconds for which a folder's time of change may not tell two changes apart
+COLLECT_EVERY = 16  # commits
+DEFAULT_SPACE = "vectors"
+
+Progress = Callable[[str, int, int], None]  # what, done, total
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a collection is used: `wait` seconds for another writer, `keep` versions to which one can go back."""
+
+    wait: float = 30.0
+    keep: int = 10
+
+    def __post_init__(self) -> None:
+        if self.wait < 0 or self.keep < 1:
+            raise UserError(f"wait is 0 seconds or more, keep 1 version or more; got {self.wait} and {self.keep}")
+
+
+@dataclass(slots=True, eq=False)
+class _Change:
+    """A change that waits for its commit, and what came of it."""
+
+    apply: Callable[[Draft], Any]
+    done: bool = False
+    answer: Any = None
+    error: BaseException | None = None
+
+
+class Collection:
+    """Vectors with ids, columns and origins in a folder: several spaces, each of one width, metric and origin.
+
+    Any number of processes and threads read while one writes. A change is acknowledged (the call returns) when it is on
+    the disk, whole; rows are found as soon as they are acknowledged, and deleted ones never.
+    """
+
+    def __init__(self, root: "Path | str", options: Options | None = None, disk: Disk | None = None):
+        """Open the collection in the folder `root`; raises `NotFoundError`, `CorruptError`, `IncompatibleError`."""
+        self.root = Path(root)
+        self.options = options or Options()
+        self._disk = disk or Disk()
+        self._cache: dict[str, Stored] = {}
+        self._seen: tuple[int, float] = (0, 0.0)
+        self._opening = threading.RLock()
+        self._writing = threading.Lock()
+        self._queueing = threading.Lock()
+        self._queue: list[_Change] = []
+        with told(self.root, "read"):
+            self._id = open_format(self._disk, self.root)
+            self._view = self._opened(layout.current(self._disk, self.root))
+
+    @classmethod
+    def create(cls, root: "Path | str", options: Options | None = None, disk: Disk | None = None) -> "Collection":
+        """Make an empty collection in a new or empty folder; raises `ConflictError` when something else is there."""
+        with told(Path(root), "create"):
+            make(disk or Disk(), Path(root))
+        return cls(root, options, disk)
+
+    def __len__(self) -> int:
+        return self.view().manifest.n_rows
+
+    # reading
+
+    def view(self) -> View:
+        """The newest version, opened: every answer it gives is of that version."""
+        with told(self.root, "read"), self._opening:
+            folder = self.root / layout.MANIFESTS
+            changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
+            before, looked = self._seen
+            if changed == before and looked - changed / 1e9 > RECENT:
+                return self._view
+            looked = time.time()
+            for _ in range(TRIES):
+                number = layout.versions(self._disk, self.root)[-1:]
+                if number == [self._view.manifest.version]:
+                    break
+                try:
+                    self._view = self._opened(layout.current(self._disk, self.root))
+                    break
+                except FileNotFoundError as absent:
+                    error = absent
+            else:
+                raise missing(error)
+            self._seen = (changed, looked)
+            return self._view
+
+    def _opened(self, manifest: Manifest) -> View:
+        if manifest.collection != self._id:
+            raise CorruptError(f"{self.root} mixes the files of two collections; {REPAIR}")
+        cache = dict(self._cache)
+        try:
+            view = View(self._disk, self.root, manifest, cache)
+        except FileNotFoundError as absent:
+            if layout.versions(self._disk, self.root)[-1] == manifest.version:
+                raise missing(absent) from None
+            raise
+        used = {id(segment.stored) for segments in view.segments.values() for segment in segments}
+        self._cache = {key: stored for key, stored in cache.items() if id(stored) in used}
+        return view
+
+    def _read(self, question: Callable[[View], T]) -> T:
+        """The answer of the newest version; asked again when its files were collected meanwhile."""
+        for _ in range(TRIES):
+            view = self.view()
+            try:
+                with told(self.root, "read"):
+                    return question(view)
+            except FileNotFoundError as absent:
+                error = absent
+                if self.view() is view:
+                    break
+        raise missing(error)
+
+    def search(
+        self, queries: "npt.ArrayLike", k: int = 10, where: "str | Filter | None" = None, *,
+        space: str | None = None, recall: float | None = None, exact: bool = False,
+    ) -> Matches:  # fmt: skip
+        """The k best rows for each query, (n_queries, dim), of those that pass the condition `where` (see `filters`).
+
+        `recall` is the least share of the true best that is wanted of an approximate index (None: as its recipe says),
+        `exact` the exact answer. Where fewer than k rows pass, there are fewer. Raises `UserError` for k outside 1 to
+        the rows of the space, NaN or Inf, a zero query with the cosine, a wrong condition; `IncompatibleError` for
+        another width; `CorruptError` naming a damaged file.
+        """
+        how = Search(k, space, where, recall, exact)
+        return self._read(lambda view: view.search(queries, how))  # type: ignore[arg-type]
+
+    def get(self, ids: Sequence[str], space: str | None = None) -> Space:
+        """The vectors and columns of these ids, in their order; raises `NotFoundError` for those that aren't there."""
+        wanted = ids_of(ids)
+        return self._read(lambda view: view.get(space, wanted))
+
+    def space(self, space: str | None = None, where: "str | Filter | None" = None) -> Space:
+        """All rows of a space, or those that pass a condition, in memory; keys are the ids."""
+        return self._read(lambda view: view.space(space, where))
+
+    # changing
+
+    def create_space(
+        self, name: str, dim: int, metric: "Metric | str" = Metric.COSINE, origin: Origin | None = None
+    ) -> None:
+        """Make an empty space; the same once more is no change."""
+        card = SpaceCard(int(dim), Metric.parse(metric), origin)
+        self._commit(lambda draft: draft.create_space(name, card))
+
+    def drop_space(self, name: str) -> None:
+        """Take a space and its rows out."""
+        self._commit(lambda draft: draft.drop_space(_named(draft, name)))
+
+    def add(
+        self,
+        ids: "Sequence[str] | pa.Array",
+        vectors: "npt.ArrayLike",
+        columns: "pa.Table | Mapping[str, Any] | None" = None,
+        space: str | None = None,
+        origin: Origin | None = None,
+    ) -> int:
+        """Add rows with ids that are new to the space; returns how many. All of them or, with an error, none.
+
+        The first rows of an empty collection make its space (`vectors`, compared by cosine) where none is named. A
+        space that has an origin takes only vectors of that `origin`. Raises `ConflictError` for ids that are there,
+        `IncompatibleError` for another width, origin or type of a column, `UserError` for NaN, Inf or a wrong id.
+        """
+        batch = batch_of(ids, vectors, columns, None)
+        self._commit(lambda draft: _put(draft, batch, space, origin, False))
+        return len(batch)
+
+    def upsert(
+        self,
+        ids: "Sequence[str] | pa.Array",
+        vectors: "npt.ArrayLike",
+        columns: "pa.Table | Mapping[str, Any] | None" = None,
+        space: str | None = None,
+        origin: Origin | None = None,
+    ) -> int:
+        """As `add`, in the place of rows with the same ids; returns how many of them there were."""
+        batch = batch_of(ids, vectors, columns, None)
+        return self._commit(lambda draft: _put(draft, batch, space, origin, True))
+
+    def delete(self, ids: "Sequence[str] | pa.Array", space: str | None = None) -> int:
+        """Delete rows; returns how many of the ids were there."""
+        names = ids_of(ids)
+        return self._commit(lambda draft: draft.delete(_named(draft, space), names))
+
+    def delete_where(self, where: "str | Filter", space: str | None = None) -> int:
+        """Delete the rows that pass a condition; returns how many."""
+        return self._commit(lambda draft: draft.delete_where(_named(draft, space), where))
+
+    def _commit(self, apply: Callable[[Draft], T]) -> T:
+        """One version for all changes that wait: the first thread to come writes them together."""
+        change = _Change(apply)
+        with self._queueing:
+            self._queue.append(change)
+        with self._writing:
+            if not change.done:
+                with self._queueing:
+                    changes, self._queue = self._queue, []
+                self._write(changes)
+        if change.error is not None:
+            raise change.error
+        answer: T = change.answer
+        return answer
+
+    def _write(self, changes: list[_Change]) -> None:
+        try:
+            with told(self.root, "change"), self._locked():
+                view = self.view()
+                draft = Draft(self._disk, self.root, view)
+                for change in changes:
+                    try:
+                        change.answer = change.apply(draft)
+                    except UserError as error:
+                        change.error = error
+                if draft.changed:
+                    self._publish(draft.manifest())
+        except BaseException as caught:
+            failure = missing(caught) if isinstance(caught, FileNotFoundError) else caught
+            for change in changes:
+                change.error = change.error or failure
+            if not isinstance(failure, UserError):
+                raise
+        finally:
+            for change in changes:
+                change.done = True
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self._disk.locked(self.root / layout.LOCK, self.options.wait, "changed"):
+            yield
+
+    def _publish(self, manifest: Manifest, discard: bool = True) -> None:
+        """Make a version the current one; what was written for one that can't be published is removed (`discard`)."""
+        try:
+            layout.publish(self._disk, self.root, manifest)
+        except OSError:
+            if discard:
+                self._discard(manifest)
+            raise
+        with self._opening:
+            self._view = self._opened(manifest)
+        if manifest.version % COLLECT_EVERY == 0:
+            self._collect()
+
+    def _discard(self, manifest: Manifest) -> None:
+        if layout.numbered(self.root, manifest.version).exists():
+            return  # it is the current version, though perhaps not durably
+        for name in referenced([manifest]) - referenced([self._view.manifest]):
+            self._disk.discard(self.root / layout.SEGMENTS / name)
+
+    # looking after
+
+    def compact(
+        self,
+        space: str | None = None,
+        index: "Recipe | str | None" = None,
+        progress: Progress = lambda what, done, total: None,
+    ) -> str:
+        """Write a space's rows anew as one segment with an index; others read and write meanwhile. Returns the reason.
+
+        `index` is a recipe, its kind, `auto` (chosen by rows, width and memory), `none` for the exact search, or None
+        for what the space had before (`auto` the first time). Raises `BusyError` when another compaction is under way.
+        """
+        with (
+            told(self.root, "compact"),
+            self._disk.locked(self.root / layout.COMPACTING, self.options.wait, "compacted"),
+        ):
+            view = self.view()
+            name = view.name(space)
+            recipe, reason = planned(view, name, index)
+            new, sources = compacted(self._disk, self.root, view, name, recipe, progress)
+            with self._writing, self._locked():
+                now = self.view()
+                if name not in now.manifest.spaces:
+                    raise ConflictError(f"the space {name} was dropped while it was compacted")
+                card = replace(now.manifest.spaces[name], index=recipe.to_json() if recipe else {"kind": "none"})
+                segments = carried_over(self._disk, self.root, new, sources, now)
+                spaces = now.manifest.spaces | {name: card}
+                self._publish(now.manifest.next(f"compact {name}", spaces=spaces, segments=segments))
+                self._collect(compacted=True)
+        return reason
+
+    def collect(self, keep: int | None = None) -> int:
+        """Remove what only versions older than the last `keep` need; returns how many files. Snapshots stay."""
+        with told(self.root, "clean"), self._writing, self._locked():
+            return self._collect(keep)
+
+    def _collect(self, keep: int | None = None, compacted: bool = False) -> int:
+        """Manifests go first, durably: a version that is listed has its files."""
+        numbers = layout.versions(self._disk, self.root)
+        old = numbers[: -(keep or self.options.keep)]
+        manifests = self.root / layout.MANIFESTS
+        for number in old:
+            self._disk.unlink(layout.numbered(self.root, number))
+        for name in self._disk.names(manifests):
+            if name.endswith(".tmp"):
+                self._disk.discard(manifests / name)
+        if old:
+            self._disk.sync_folder(manifests)
+        if not compacted and compacting(self._disk, self.root):
+            return len(old)  # some files belong to a version that isn't there yet
+        kept = [layout.read_manifest(self._disk, self.root, number) for number in numbers[len(old) :]]
+        used = referenced(kept) | referenced(self.snapshots().values())
+        dropped = [name for name in self._disk.names(self.root / layout.SEGMENTS) if name not in used]
+        for name in dropped:
+            self._disk.discard(self.root / layout.SEGMENTS / name)
+        return len(old) + len(dropped)
+
+    # versions
+
+    def versions(self) -> list[Manifest]:
+        """The versions that are kept, oldest first; `restore` goes back to one."""
+        with told(self.root, "read"):
+            found = []
+            for number in layout.versions(self._disk, self.root):
+                try:
+                    found.append(layout.read_manifest(self._disk, self.root, number))
+                except FileNotFoundError:  # collected meanwhile
+                    continue
+            return found
+
+    def snapshots(self) -> dict[str, Manifest]:
+        """The versions that were given a name, which are kept until it is taken away."""
+        with told(self.root, "read"):
+            folder = self.root / layout.SNAPSHOTS
+            paths = [folder / name for name in self._disk.names(folder) if name.endswith(".json")]
+            return {path.stem: Manifest.unsealed(self._disk.read(path), path) for path in paths}
+
+    def snapshot(self, name: str) -> int:
+        """Give the current version a name under which it is kept; returns its number. Raises `ConflictError`."""
+        path = self.root / layout.SNAPSHOTS / f"{check_name(name, 'a snapshot')}.json"
+        with told(self.root, "change"), self._writing, self._locked():
+            version = self.view().manifest.version
+            try:
+                self._disk.link(layout.numbered(self.root, version), path)
+            except FileExistsError:
+                raise ConflictError(
+                    f"{self.root} has a snapshot {name} already; drop it first, or choose another name"
+                ) from None
+            self._disk.sync_folder(path.parent)
+            return version
+
+    def drop_snapshot(self, name: str) -> None:
+        """Take a snapshot's name away; its files go when no version needs them."""
+        path = self.root / layout.SNAPSHOTS / f"{check_name(name, 'a snapshot')}.json"
+        with told(self.root, "change"), self._writing, self._locked():
+            try:
+                self._disk.unlink(path)
+            except FileNotFoundError:
+                there = ", ".join(self.snapshots()) or "none"
+                raise NotFoundError(f"{self.root} has no snapshot {name}; it has {there}") from None
+            self._disk.sync_folder(path.parent)
+
+    def restore(self, version: "int | str") -> int:
+        """Make an earlier version, or a snapshot by name, the current one again; returns the new version's number."""
+        with told(self.root, "change"), self._writing, self._locked():
+            now = self.view().manifest
+            found = self.snapshots().get(str(version))
+            if found is None and str(version).isdecimal():
+                found = next((one for one in self.versions() if one.version == int(version)), None)
+            if found is None:
+                numbers = ", ".join(str(one.version) for one in self.versions())
+                names = ", ".join(self.snapshots()) or "none"
+                raise NotFoundError(
+                    f"{self.root} keeps the versions {numbers} and the snapshots {names}; got {version!r}"
+                )
+            what = f"back to {version}"
+            old = {"spaces": found.spaces, "columns": found.columns, "segments": found.segments}
+            self._publish(now.next(what, **old), discard=False)
+            return now.version + 1
+
+
+def _named(draft: Draft, space: str | None) -> str:
+    """The space that is meant, among those of the version in the making."""
+    if space is None and len(draft.spaces) == 1:
+        return next(iter(draft.spaces))
+    if space is not None and space in draft.spaces:
+        return space
+    there = ", ".join(draft.spaces) or "none yet"
+    if space is None:
+        raise UserError(f"{draft.root} has no single space: name one; it has {there}")
+    raise NotFoundError(f"{draft.root} has no space {space!r:.80}; it has {there}")
+
+
+def _put(draft: Draft, batch: Batch, space: str | None, origin: Origin | None, replaces: bool) -> int:
+    name = space
+    if name is None:
+        name = _named(draft, None) if draft.spaces else DEFAULT_SPACE
+    if name not in draft.spaces:
+        if not len(batch):
+            return 0
+        draft.create_space(name, SpaceCard(batch.vectors.shape[1], Metric.COSINE, origin))
+    return draft.put(name, batch, replaces, origin)

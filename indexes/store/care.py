@@ -1,0 +1,492 @@
+"""Reading every byte of a collection, mending what can be mended, and copying it."""
+
+import json
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from polysema.core.errors import ConflictError, CorruptError, NotFoundError, UserError
+from polysema.indexes.store import manifest as layout
+from polysema.indexes.store.durable import REPAIR, Disk, FileRef, SealedFile
+from polysema.indexes.store.folder import make, mark, open_format, told
+from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
+from polysema.indexes.store.segment import Batch, Mask, Stored, read_dead, write_dead, write_segment, write_vectors
+from polysema.indexes.store.writing import indexed, referenced
+
+Progress = Callable[[str, int, int], None]
+QUIET: Progress = lambda what, done, total: None  # noqa: E731
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check found: `files` that were read, `bytes` in them, `problems` (a line each, with the file's name), and
+    `leftovers` of changes that were stopped, which nothing refers to and the next compaction removes."""
+
+    files: int
+    bytes: int
+    problems: list[str]
+    leftovers: list[str]
+
+
+def verify(root: "Path | str", progress: Progress = QUIET, disk: Disk | None = None) -> Report:
+    """Read every byte of every version and snapshot that is kept, and compare it with what was written.
+
+    Beyond the checksums: the vectors and ids of each segment are decoded from Parquet and compared with the files that
+    are derived from them, and each id is there once. Raises `NotFoundError` where no collection is.
+    """
+    root, disk = Path(root), disk or Disk()
+    with told(root, "verify"):
+        return _verify(root, progress, disk)
+
+
+def _verify(root: Path, progress: Progress, disk: Disk) -> Report:
+    problems: list[str] = []
+    files = size = 0
+    try:
+        collection = open_format(disk, root)
+        files += 1
+    except CorruptError as error:
+        problems.append(str(error))
+        collection = None
+    for name in (layout.LOCK, layout.COMPACTING):
+        if not (root / name).is_file():
+            problems.append(f"{root / name} is missing")
+        elif (root / name).stat().st_size:
+            problems.append(f"{root / name} holds bytes, and should be empty")
+    manifests = []
+    folders = [(root / layout.MANIFESTS, layout.NUMBERED.fullmatch)]
+    folders.append((root / layout.SNAPSHOTS, lambda name: name.endswith(".json")))
+    for folder, ours in folders:
+        for path in (folder / name for name in disk.names(folder) if ours(name)):
+            try:
+                data = disk.read(path)
+                manifest = Manifest.unsealed(data, path)
+            except FileNotFoundError:  # collected meanwhile
+                continue
+            except (CorruptError, UserError) as error:
+                problems.append(str(error))
+                continue
+            files, size = files + 1, size + len(data)
+            if folder.name == layout.MANIFESTS and path.name != f"{manifest.version:020d}.json":
+                problems.append(f"{path} holds version {manifest.version}")
+            if collection is not None and manifest.collection != collection:
+                problems.append(f"{path} belongs to another collection")
+            manifests.append(manifest)
+    if not any(layout.NUMBERED.fullmatch(name) for name in disk.names(root / layout.MANIFESTS)):
+        problems.append(f"{root / layout.MANIFESTS} holds no manifest: the collection's versions are lost")
+    segments = {
+        tuple(file.name for file in segment.files()): (segment, manifest)
+        for manifest in manifests
+        for segment in manifest.segments
+    }
+    seen: dict[str, bool] = {}
+    total = sum({file.name: file.bytes for one, _ in segments.values() for file in one.files()}.values())
+    done = 0
+    for segment, manifest in segments.values():
+        whole = True
+        for file in segment.files():
+            if file.name not in seen:
+                problem = _read_whole(disk, root / layout.SEGMENTS / file.name, file)
+                seen[file.name] = problem is None
+                files, size = files + 1, size + file.bytes
+                done += file.bytes
+                progress("bytes", done, total)
+                if problem:
+                    problems.append(problem)
+            whole = whole and seen[file.name]
+        if whole:
+            problems += _inside(disk, root, segment, manifest.spaces[segment.space])
+    if manifests and not problems:
+        problems += _unique(disk, root, max(manifests, key=lambda manifest: manifest.version))
+    used = referenced(manifests)
+    leftovers = [name for name in disk.names(root / layout.SEGMENTS) if name not in used]
+    leftovers += [name for name in disk.names(root / layout.MANIFESTS) if not layout.NUMBERED.fullmatch(name)]
+    return Report(files, size, problems, leftovers)
+
+
+def _read_whole(disk: Disk, path: Path, ref: FileRef) -> str | None:
+    """What is wrong with a file, or None."""
+    try:
+        file = SealedFile(disk, path, ref)
+        file.check_sha256()
+        file.check()
+    except FileNotFoundError:
+        return f"{path} is missing"
+    except CorruptError as error:
+        return str(error)
+    return None
+
+
+def _inside(disk: Disk, root: Path, ref: SegmentRef, card: SpaceCard) -> Iterator[str]:
+    """Whether the files of a segment say the same."""
+    stored = Stored(disk, root, ref, card)
+    mapped = stored.vectors if ref.vectors is not None else None
+    start = 0
+    for block in stored.blocks():
+        if block.vectors.shape[1] != card.dim:
+            yield f"{root / layout.SEGMENTS / ref.data.name} holds vectors of another width than {card.dim}"
+            return
+        if mapped is not None and not np.array_equal(mapped[start : start + len(block)], block.vectors):
+            yield f"{root / layout.SEGMENTS / ref.vectors.name} holds other vectors than the Parquet file beside it"  # type: ignore[union-attr]
+        start += len(block)
+    if start != ref.rows:
+        yield f"{root / layout.SEGMENTS / ref.data.name} holds {start:,} rows instead of {ref.rows:,}"
+    if ref.dead is not None:
+        dead = read_dead(SealedFile(disk, root / layout.SEGMENTS / ref.dead.name, ref.dead), ref.rows)
+        if int(dead.sum()) != ref.n_dead:
+            yield f"{root / layout.SEGMENTS / ref.dead.name} marks {int(dead.sum()):,} rows instead of {ref.n_dead:,}"
+    if ref.index is not None:
+        try:
+            stored.index()
+        except UserError as error:
+            yield str(error)
+
+
+def _unique(disk: Disk, root: Path, manifest: Manifest) -> Iterator[str]:
+    """Whether each id is there once in each space of the current version."""
+    for name, card in manifest.spaces.items():
+        ids = []
+        for ref in manifest.of(name):
+            column = Stored(disk, root, ref, card).keys.array
+            if ref.dead is not None:
+                dead = read_dead(SealedFile(disk, root / layout.SEGMENTS / ref.dead.name, ref.dead), ref.rows)
+                column = column.filter(pa.array(~dead))
+            ids.append(column)
+        whole = pa.chunked_array(ids, pa.large_string())
+        if len(whole.unique()) != len(whole):
+            yield f"{root}: {len(whole) - len(whole.unique()):,} ids are in the space {name} more than once"
+
+
+# Mending
+
+ASIDE = "aside"
+IDS_SECONDS = 60
+IDS_BYTES = 4 << 30
+READ_IDS = """
+import json, resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]), int(sys.argv[2])))
+import pyarrow.parquet as pq
+file = pq.ParquetFile(sys.argv[1], page_checksum_verification=True)
+for group in range(file.num_row_groups):
+    try:
+        ids = file.read_row_group(group, columns=["id"], use_threads=False).column("id").to_pylist()
+    except Exception:
+        ids = [None] * file.metadata.row_group(group).num_rows
+    print(json.dumps(ids), flush=True)
+"""
+
+
+@dataclass(slots=True)
+class Mended:
+    """What a repair did (`done`) and could not save (`lost`), a line each; `lost_ids` are rows by space and id, as far
+    as they could be read."""
+
+    done: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    lost_ids: list[tuple[str, str]] = field(default_factory=list)
+
+
+def repair(root: "Path | str", wait: float = 30.0, progress: Progress = QUIET, disk: Disk | None = None) -> Mended:
+    """Make a damaged collection whole again, and say what it cost.
+
+    Derived files (mapped vectors, indexes) are made anew from the Parquet files without loss. A damaged Parquet file
+    is set aside in `aside/`, its sound row groups are kept, the ids of the others are listed. A damaged manifest is
+    set aside: the newest sound one is current again. Nothing that is damaged is deleted.
+    """
+    root, disk = Path(root), disk or Disk()
+    with told(root, "repair"):
+        for name in (layout.LOCK, layout.COMPACTING):
+            if (root / layout.MANIFESTS).is_dir() and not (root / name).exists():
+                disk.write(root / name, b"")
+        with (
+            disk.locked(root / layout.LOCK, wait, "changed"),
+            disk.locked(root / layout.COMPACTING, wait, "compacted"),
+        ):
+            return _Repair(disk, root, progress).run()
+
+
+class _Repair:
+    def __init__(self, disk: Disk, root: Path, progress: Progress):
+        self.disk = disk
+        self.root = root
+        self.progress = progress
+        self.mended = Mended()
+        self._checked: dict[str, bool] = {}
+
+    def run(self) -> Mended:
+        manifests, newest_lost = self._manifests()
+        if not manifests:
+            raise CorruptError(f"{self.root} has no sound manifest left: its rows can't be told from leftovers")
+        newest = manifests[max(manifests)]
+        self._mark(newest)
+        if newest_lost:
+            self._leftovers(manifests.values())
+        kept = []
+        for ref in newest.segments:
+            mended = self._segment(ref, newest, manifests)
+            if mended is not None:
+                kept.append(mended)
+        snapshots = self._snapshots()
+        for manifest in (*manifests.values(), *snapshots.values()):
+            for ref in manifest.segments:
+                for file in ref.files():
+                    self._good(file)
+        bad = {name for name, good in self._checked.items() if not good}
+        if tuple(kept) != newest.segments or newest_lost:
+            number = max([newest.version, *newest_lost])
+            layout.publish(self.disk, self.root, replace(newest, version=number).next("repair", segments=tuple(kept)))
+            self.mended.done.append(f"version {number + 1} is current")
+        self._forget(manifests, snapshots, bad)
+        for name in sorted(bad):
+            self._aside(self.root / layout.SEGMENTS / name)
+        return self.mended
+
+    def _manifests(self) -> tuple[dict[int, Manifest], list[int]]:
+        """The sound ones by number, and the numbers of damaged ones that are newer than all of them."""
+        sound, damaged = {}, []
+        for number in layout.versions(self.disk, self.root):
+            try:
+                sound[number] = layout.read_manifest(self.disk, self.root, number)
+            except CorruptError:
+                damaged.append(number)
+        newest = max(sound, default=-1)
+        for number in damaged:
+            self._aside(layout.numbered(self.root, number))
+            what = "what it acknowledged last is lost" if number > newest else "it can't be gone back to"
+            self.mended.lost.append(f"version {number}: its manifest is damaged, {what}")
+        folder = self.root / layout.SNAPSHOTS
+        for path in (folder / name for name in self.disk.names(folder) if name.endswith(".json")):
+            try:
+                Manifest.unsealed(self.disk.read(path), path)
+            except CorruptError:
+                self._aside(path)
+                self.mended.lost.append(f"the snapshot {path.stem}: its manifest is damaged")
+        return sound, [number for number in damaged if number > newest]
+
+    def _mark(self, newest: Manifest) -> None:
+        try:
+            if open_format(self.disk, self.root) == newest.collection:
+                return
+        except (CorruptError, NotFoundError):
+            pass
+        self._aside(self.root / layout.FORMAT_FILE)
+        mark(self.disk, self.root, newest.collection)
+        self.mended.done.append(f"{layout.FORMAT_FILE} was written anew")
+
+    def _leftovers(self, manifests: "object") -> None:
+        """Files that only a lost version may have needed are set aside, not collected."""
+        used = referenced(manifests)  # type: ignore[arg-type]
+        for name in self.disk.names(self.root / layout.SEGMENTS):
+            if name not in used:
+                self._aside(self.root / layout.SEGMENTS / name)
+                self.mended.done.append(f"{name}, which no sound version refers to, was set aside")
+
+    def _good(self, ref: FileRef | None) -> bool:
+        if ref is None:
+            return True
+        if ref.name not in self._checked:
+            problem = _read_whole(self.disk, self.root / layout.SEGMENTS / ref.name, ref)
+            self._checked[ref.name] = problem is None
+        return self._checked[ref.name]
+
+    def _segment(self, ref: SegmentRef, newest: Manifest, manifests: dict[int, Manifest]) -> SegmentRef | None:
+        card = newest.spaces[ref.space]
+        if not self._good(ref.dead):
+            ref = self._dead(ref, newest, manifests)
+        if not self._good(ref.data):
+            return self._salvaged(ref, card, newest)
+        if not self._good(ref.vectors):
+            blocks = (block.vectors for block in self._stored(replace(ref, vectors=None, index=None), card).blocks())
+            name = f"{ref.name}-{newest.version}"
+            ref = replace(ref, vectors=write_vectors(self.disk, self.root, name, ref.rows, card.dim, blocks))
+            self.mended.done.append(f"the mapped vectors of {ref.data.name} were made anew from it")
+        if not self._good(ref.index) and ref.card is not None:
+            from polysema.indexes.recipe import Recipe
+
+            ref = indexed(self.disk, self.root, ref, card, Recipe.from_json(ref.card["recipe"]), self.progress)
+            self.mended.done.append(f"the index of {ref.data.name} was built anew")
+        return ref
+
+    def _stored(self, ref: SegmentRef, card: SpaceCard) -> Stored:
+        return Stored(self.disk, self.root, ref, card)
+
+    def _dead(self, ref: SegmentRef, newest: Manifest, manifests: dict[int, Manifest]) -> SegmentRef:
+        """What is still known of a segment's dead rows: those of the last sound list, and those that were replaced."""
+        dead = np.zeros(ref.rows, bool)
+        for number in sorted(manifests, reverse=True):
+            older = next((one for one in manifests[number].segments if one.data == ref.data), None)
+            if older is not None and older.dead != ref.dead and self._good(older.dead):
+                dead = self._read_dead(older)
+                break
+        if self._good(ref.data):
+            ids = self._stored(replace(ref, vectors=None, index=None), newest.spaces[ref.space]).keys.array
+            later = newest.of(ref.space)[newest.of(ref.space).index(ref) + 1 :]
+            for other in (other for other in later if self._good(other.data) and self._good(other.dead)):
+                stored = self._stored(replace(other, vectors=None, index=None), newest.spaces[ref.space])
+                names = stored.keys.array.filter(pa.array(~self._read_dead(other)))
+                dead |= pa.compute.is_in(ids, value_set=names).to_numpy(zero_copy_only=False)
+        known = int(dead.sum())
+        if known < ref.n_dead:
+            self.mended.lost.append(
+                f"{ref.n_dead - known:,} of {ref.n_dead:,} deletions in {ref.data.name} (space {ref.space}): those rows are"
+                " back, delete them again"
+            )
+        self.mended.done.append(f"the list of deleted rows of {ref.data.name} was made anew: {known:,} rows")
+        if not known:
+            return replace(ref, dead=None, n_dead=0)
+        return replace(ref, dead=write_dead(self.disk, self.root, ref.name, dead), n_dead=known)
+
+    def _read_dead(self, ref: SegmentRef) -> Mask:
+        if ref.dead is None:
+            return np.zeros(ref.rows, bool)
+        return read_dead(SealedFile(self.disk, self.root / layout.SEGMENTS / ref.dead.name, ref.dead), ref.rows)
+
+    def _salvaged(self, ref: SegmentRef, card: SpaceCard, newest: Manifest) -> SegmentRef | None:
+        """The sound row groups of a damaged Parquet file as a new segment; the ids of the others are listed."""
+        dead = self._read_dead(ref)
+        batches, lost, unread = [], [], ref.rows - ref.n_dead
+        for rows, batch, ids in self._groups(ref, card):
+            live = np.flatnonzero(~dead[rows])
+            if batch is not None:
+                batches.append(batch.take(live))
+                unread -= len(live)
+            elif ids is not None:
+                lost += ids.take(pa.array(live)).to_pylist()
+                unread -= len(live)
+        if unread and not batches and not lost:
+            known = self._ids_by_a_child(ref)
+            lost = [one for one, gone in zip(known, dead[: len(known)], strict=True) if one is not None and not gone]
+            unread -= len(lost)
+        self.mended.lost_ids += [(ref.space, one) for one in lost]
+        saved = sum(map(len, batches))
+        unknown = f", {unread:,} of them with ids that can't be read" if unread else ""
+        self.mended.lost.append(f"{len(lost) + unread:,} rows of {ref.data.name} (space {ref.space}){unknown}")
+        if not saved:
+            return None
+        self.mended.done.append(f"{saved:,} sound rows of {ref.data.name} were kept")
+        new = write_segment(self.disk, self.root, ref.space, card, batches, saved, newest.columns)
+        if ref.card is not None and new.vectors is not None:
+            from polysema.indexes.recipe import Recipe
+
+            new = indexed(self.disk, self.root, new, card, Recipe.from_json(ref.card["recipe"]), self.progress)
+        return new
+
+    def _groups(self, ref: SegmentRef, card: SpaceCard) -> "Iterator[tuple[slice, Batch | None, pa.Array | None]]":
+        """Each row group: its rows, and all of it or its ids alone, as far as every byte of them is sound."""
+        try:
+            stored = self._stored(replace(ref, vectors=None, index=None), card)
+            file = stored.parquet()
+        except (CorruptError, FileNotFoundError):
+            return
+        start = 0
+        for group in range(file.num_row_groups):
+            rows = slice(start, start + file.metadata.row_group(group).num_rows)
+            start = rows.stop
+            batch = ids = None
+            try:
+                batch = stored.group(file, group)
+            except CorruptError:
+                try:
+                    ids = file.read_row_group(group, columns=["id"], use_threads=False).column("id").combine_chunks()
+                except CorruptError:
+                    ids = None
+            yield rows, batch, ids
+
+    def _ids_by_a_child(self, ref: SegmentRef) -> list[str | None]:
+        """The ids in a file whose layout itself may be damaged (None for one that can't be read): read by another
+        process, with limits, against the checksums that Parquet has of its own for each page."""
+        path = self.root / layout.SEGMENTS / ref.data.name
+        try:
+            run = subprocess.run(  # noqa: S603  (our own script, and a path as an argument)
+                [sys.executable, "-c", READ_IDS, str(path), str(IDS_BYTES)],
+                capture_output=True, timeout=IDS_SECONDS, check=False, text=True, errors="replace",
+            )  # fmt: skip
+            found = [json.loads(line) for line in run.stdout.splitlines()]
+        except (subprocess.TimeoutExpired, ValueError):
+            return []
+        ids = [one for group in found for one in group]
+        return ids if len(ids) == ref.rows else []
+
+    def _snapshots(self) -> dict[str, Manifest]:
+        folder = self.root / layout.SNAPSHOTS
+        paths = [folder / name for name in self.disk.names(folder) if name.endswith(".json")]
+        return {path.stem: Manifest.unsealed(self.disk.read(path), path) for path in paths}
+
+    def _forget(self, manifests: dict[int, Manifest], snapshots: dict[str, Manifest], bad: set[str]) -> None:
+        """Versions and snapshots that need a file that is set aside can't be gone back to."""
+        for number, manifest in manifests.items():
+            if referenced([manifest]) & bad:
+                self._aside(layout.numbered(self.root, number))
+                self.mended.done.append(f"version {number} needs a damaged file, and can't be gone back to")
+        for name, manifest in snapshots.items():
+            if referenced([manifest]) & bad:
+                self._aside(self.root / layout.SNAPSHOTS / f"{name}.json")
+                self.mended.lost.append(f"the snapshot {name} needs a damaged file, and can't be gone back to")
+
+    def _aside(self, path: Path) -> None:
+        """Out of the way, not out of the world."""
+        if not path.exists():
+            return
+        folder = self.root / ASIDE
+        if not folder.is_dir():
+            self.disk.make_folder(folder)
+        target = folder / path.name
+        count = 1
+        while target.exists():
+            count += 1
+            target = folder / f"{path.name}.{count}"
+        self.disk.link(path, target)
+        self.disk.sync_folder(folder)
+        self.disk.unlink(path)
+        self.disk.sync_folder(path.parent)
+
+
+# Copying
+
+
+def copy(root: "Path | str", target: "Path | str", progress: Progress = QUIET, disk: Disk | None = None) -> int:
+    """Copy the current version to a new folder, each byte checked on its way; returns the number of rows.
+
+    The copy is a collection of its own. Raises `ConflictError` when something is in `target`.
+    """
+    root, target, disk = Path(root), Path(target), disk or Disk()
+    with told(root, "copy"):
+        collection = open_format(disk, root)
+        source = layout.current(disk, root)
+        if source.collection != collection:
+            raise CorruptError(f"{root} mixes the files of two collections; {REPAIR}")
+        files = {file.name: file for segment in source.segments for file in segment.files()}
+        total = sum(file.bytes for file in files.values())
+        done = 0
+
+        def fill(folder: Path) -> Manifest:
+            nonlocal done
+            for file in files.values():
+                sealed = SealedFile(disk, root / layout.SEGMENTS / file.name, file)
+                with disk.writing(folder / layout.SEGMENTS / file.name) as out:
+                    for start in range(0, file.bytes, 1 << 22):
+                        out.write(sealed.read(start, min(start + (1 << 22), file.bytes)))
+                        progress("bytes", done + out.tell(), total)
+                if out.ref.sha256 != file.sha256:
+                    raise CorruptError(f"{sealed.path} changed while it was copied; {REPAIR}")
+                done += file.bytes
+            return source
+
+        if target.exists():
+            raise ConflictError(f"{target} is there already; name a new folder")
+        draft = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.copying")
+        try:
+            make(disk, draft, fill)
+            disk.move_folder(draft, target)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+        disk.sync_folder(target.parent)
+    return source.n_rows

@@ -1,0 +1,364 @@
+"""One version of a collection, opened: what is searched and read while later versions come and go."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from polysema.core.errors import NotFoundError, UserError
+from polysema.core.space.metric import Metric
+from polysema.core.space.space import Floats, Ints, Keys, Origin, Space
+from polysema.indexes.base import Index, checked
+from polysema.indexes.exact import ExactIndex
+from polysema.indexes.filters import Filter, parse
+from polysema.indexes.store.durable import Disk
+from polysema.indexes.store.manifest import Manifest, SpaceCard
+from polysema.indexes.store.segment import Mask, Segment, Stored, open_segment
+
+SMALL = 4096  # rows of a segment below which it is searched together with others
+FILTERS = 16  # conditions whose rows are remembered
+UNKNOWN = Origin("vectors of your own")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """What a search of a collection found, best first.
+
+    `ids` has a list for each query, of k ids or as many as passed the condition; `scores` (n_queries, k) float32 are
+    higher-is-better, -inf where there are fewer. `recall` is the share of the true best that is expected here (1.0
+    for an exact answer), as it was measured when the index was built; None where it never was. `view` is the version that was searched;
+    `segments` and `rows` (n_queries, k) say where in it each hit is, -1 for none.
+    """
+
+    ids: list[list[str]]
+    scores: Floats
+    space: str
+    recall: float | None
+    view: "View"
+    segments: Ints
+    rows: Ints
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def version(self) -> int:
+        """The version of the collection that was searched."""
+        return self.view.manifest.version
+
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Every hit: query (from 0), rank (from 1), score, id, and its columns (all, or those named)."""
+        query, rank = np.nonzero(self.rows >= 0)
+        found = self.view.table(self.space, self.segments[query, rank], self.rows[query, rank], columns)
+        own = {"query": query, "rank": rank + 1, "score": self.scores[query, rank]}
+        arrays = [pa.array(values) for values in own.values()]
+        return pa.table([*arrays, *found.columns], names=[*own, *found.column_names])
+
+    def vectors(self) -> Floats:
+        """The vector of each hit, (n_queries, k, dim); zeros where there are fewer than k."""
+        out = np.zeros((*self.rows.shape, self.view.card(self.space).dim), np.float32)
+        there = self.rows >= 0
+        out[there] = self.view.vectors(self.space, self.segments[there], self.rows[there])
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How a search is done: the `space`, the best `k`, a condition `where` (see `filters`), the least `recall` that is
+    wanted of an approximate index (None: as its recipe says), or `exact`."""
+
+    k: int = 10
+    space: str | None = None
+    where: "str | Filter | None" = None
+    recall: float | None = None
+    exact: bool = False
+
+
+class _Tail:
+    """The live rows of several small segments as one matrix."""
+
+    def __init__(self, segments: "Sequence[tuple[int, Segment]]", metric: Metric):
+        self.segments = segments
+        self.places = np.concatenate([np.full(segment.n_live, place) for place, segment in segments])
+        self.rows = np.concatenate([np.flatnonzero(segment.live) for _, segment in segments])
+        vectors = np.concatenate([np.asarray(segment.stored.vectors)[segment.live] for _, segment in segments])
+        self.index = ExactIndex(vectors, metric)
+
+
+class View:
+    """The segments of one version. Opening it checks that every file is there and as long as it was written."""
+
+    def __init__(self, disk: Disk, root: Path, manifest: Manifest, cache: dict[str, Stored]):
+        self.root = root
+        self.manifest = manifest
+        self.segments = {
+            name: [open_segment(disk, root, ref, card, cache) for ref in manifest.of(name)]
+            for name, card in manifest.spaces.items()
+        }
+        self._tails: dict[str, _Tail | None] = {}
+        self._masks: OrderedDict[tuple[str, str], list[Mask]] = OrderedDict()
+        self._making = threading.Lock()
+
+    # what there is
+
+    def name(self, space: str | None) -> str:
+        """The space that is meant: the only one where none is named; raises `UserError`, `NotFoundError`."""
+        names = list(self.manifest.spaces)
+        if space is None:
+            if len(names) == 1:
+                return names[0]
+            if not names:
+                raise UserError(f"{self.root} is empty: there is nothing to search; add vectors first")
+            raise UserError(f"{self.root} holds several spaces, which are never mixed: name one of {', '.join(names)}")
+        if space not in self.manifest.spaces:
+            raise NotFoundError(
+                f"{self.root} has no space {space!r:.80}; it has {', '.join(names) if names else 'none yet'}"
+            )
+        return space
+
+    def card(self, space: str | None) -> SpaceCard:
+        """The card of a space."""
+        return self.manifest.spaces[self.name(space)]
+
+    def n_rows(self, space: str | None = None) -> int:
+        """Rows that are there, in one space."""
+        return sum(segment.n_live for segment in self.segments[self.name(space)])
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """What conditions and tables can be made of: `id` and the columns."""
+        return pa.schema([pa.field("id", pa.large_string()), *self.manifest.columns])
+
+    # searching
+
+    def search(self, queries: Floats, how: Search) -> Matches:
+        """The best rows for each query (n_queries, dim). See `Collection.search`."""
+        name = self.name(how.space)
+        card, segments = self.manifest.spaces[name], self.segments[name]
+        queries = checked(queries, card.dim, "queries")
+        n_live = sum(segment.n_live for segment in segments)
+        if not 1 <= how.k <= n_live:
+            raise UserError(f"k must be from 1 to {n_live:,}, the rows of {name}; got {how.k:,}")
+        if how.recall is not None and not 0 < how.recall <= 1:
+            raise UserError(f"recall is a share of the true best, above 0 and at most 1; got {how.recall}")
+        masks = self.masks(name, how.where) if how.where is not None else None
+        parts = [
+            _found(place, segment, queries, how, masks[place] if masks else None)
+            for place, segment in enumerate(segments)
+            if segment.n_live and not _small(segment)
+        ]
+        tail = self._tail(name)
+        if tail is not None:
+            parts.append(_found_in_tail(tail, queries, how.k, masks))
+        return self._merged(parts, queries, how.k, name)
+
+    def _merged(self, parts: "list[_Part]", queries: Floats, k: int, name: str) -> Matches:
+        if len(parts) == 1 and parts[0].rows.shape[1] == k:
+            best = parts[0]
+            places, rows, scores = best.places, best.rows, best.scores
+        else:
+            places, rows, scores = (
+                np.concatenate([getattr(part, what) for part in parts], axis=1) for what in ("places", "rows", "scores")
+            )
+            order = np.lexsort((rows, places, -scores))[:, :k]
+            places, rows, scores = (np.take_along_axis(what, order, axis=1) for what in (places, rows, scores))
+        if scores.shape[1] < k:
+            short = ((0, 0), (0, k - scores.shape[1]))
+            places, rows = (np.pad(what, short, constant_values=-1) for what in (places, rows))
+            scores = np.pad(scores, short, constant_values=-np.inf)
+        recall: float | None = None
+        if all(part.recall is not None for part in parts):
+            looked = sum(part.n for part in parts)
+            recall = sum((part.recall or 0) * part.n for part in parts) / looked if looked else 1.0
+        ids = self._ids(name, places, rows)
+        return Matches(ids, scores.astype(np.float32), name, recall, self, places, rows)
+
+    def _ids(self, name: str, places: Ints, rows: Ints) -> list[list[str]]:
+        names: dict[int, Keys] = {}
+        found = []
+        for line_places, line_rows in zip(places.tolist(), rows.tolist(), strict=True):
+            line = []
+            for place, row in zip(line_places, line_rows, strict=True):
+                if row < 0:
+                    break
+                keys = names.get(place)
+                if keys is None:
+                    keys = names[place] = self.segments[name][place].stored.keys
+                line.append(keys[row])
+            found.append(line)
+        return found
+
+    def _tail(self, name: str) -> _Tail | None:
+        with self._making:
+            if name not in self._tails:
+                small = [
+                    (place, segment)
+                    for place, segment in enumerate(self.segments[name])
+                    if _small(segment) and segment.n_live
+                ]
+                self._tails[name] = _Tail(small, self.manifest.spaces[name].metric) if small else None
+            return self._tails[name]
+
+    # conditions
+
+    def masks(self, space: str, where: "str | Filter") -> list[Mask]:
+        """For each segment of a space which rows are there and pass: (rows,) each. The last conditions are remembered."""
+        condition = parse(where) if isinstance(where, str) else where
+        key = (space, str(condition))
+        with self._making:
+            if key in self._masks:
+                self._masks.move_to_end(key)
+                return self._masks[key]
+        condition.check(self.schema)
+        names = sorted(condition.columns)
+        masks = []
+        for segment in self.segments[space]:
+            columns = segment.stored.columns(names, self.schema)
+            masks.append(condition.mask(columns, segment.ref.rows) & segment.live)
+        with self._making:
+            self._masks[key] = masks
+            while len(self._masks) > FILTERS:
+                self._masks.popitem(last=False)
+        return masks
+
+    # getting rows back
+
+    def find(self, space: str, ids: pa.Array) -> tuple[Ints, Ints]:
+        """The segment and row of each id, -1 where it isn't there: (n,) each."""
+        places = np.full(len(ids), -1, np.int64)
+        rows = np.full(len(ids), -1, np.int64)
+        for place, segment in enumerate(self.segments[space]):
+            found = segment.find(ids)
+            there = found >= 0
+            places[there], rows[there] = place, found[there]
+        return places, rows
+
+    def vectors(self, space: str, places: Ints, rows: Ints) -> Floats:
+        """The vectors of rows by segment: (n, dim)."""
+        out = np.empty((len(rows), self.manifest.spaces[space].dim), np.float32)
+        for place in np.unique(places):
+            mine = places == place
+            out[mine] = self.segments[space][int(place)].stored.vectors[rows[mine]]
+        return out
+
+    def table(self, space: str, places: Ints, rows: Ints, names: Sequence[str] | None = None) -> pa.Table:
+        """The id and the columns (all, or those named) of rows by segment."""
+        fields = self.fields(names)
+        wanted = [field.name for field in fields]
+        parts, order = [], []
+        for place in np.unique(places):
+            mine = np.flatnonzero(places == place)
+            columns = self.segments[space][int(place)].stored.columns(wanted, self.schema)
+            taken = pa.array(rows[mine])
+            parts.append(pa.table([columns[name].take(taken) for name in wanted], schema=pa.schema(fields)))
+            order.append(mine)
+        if not parts:
+            return pa.schema(fields).empty_table()
+        table = pa.concat_tables(parts)
+        return table.take(pa.array(np.argsort(np.concatenate(order), kind="stable"))).combine_chunks()
+
+    def fields(self, names: Sequence[str] | None) -> list[pa.Field]:
+        """The fields of `id` and of these columns (all, where none are named); raises `UserError`."""
+        if names is None:
+            return list(self.schema)
+        unknown = next((name for name in names if self.schema.get_field_index(name) < 0), None)
+        if unknown is not None:
+            there = ", ".join(self.schema.names)
+            raise UserError(f"there is no column {unknown!r:.80}; there are: {there}")
+        return [self.schema.field(name) for name in dict.fromkeys(["id", *names])]
+
+    def space(self, space: str | None, where: "str | Filter | None" = None) -> Space:
+        """The rows of a space, or those that pass, in memory: keys are the ids, in the order in which they were added."""
+        name = self.name(space)
+        masks = self.masks(name, where) if where is not None else [part.live for part in self.segments[name]]
+        places = np.concatenate([np.full(int(mask.sum()), i) for i, mask in enumerate(masks)] or [np.empty(0, int)])
+        rows = np.concatenate([np.flatnonzero(mask) for mask in masks] or [np.empty(0, int)])
+        if not len(rows):
+            raise UserError(f"no row of {name} passes" if where is not None else f"{name} holds no rows")
+        table = self.table(name, places, rows)
+        origin = self.manifest.spaces[name].origin or UNKNOWN
+        rest = table.drop_columns(["id"])
+        return Space(
+            Keys(table.column("id")), self.vectors(name, places, rows), origin, rest if rest.num_columns else None
+        )
+
+    def get(self, space: str | None, ids: pa.Array) -> Space:
+        """The rows of these ids, in their order; raises `NotFoundError` with those that aren't there."""
+        name = self.name(space)
+        places, rows = self.find(name, ids)
+        if (rows < 0).any():
+            missing = ids.filter(pa.array(rows < 0)).to_pylist()
+            more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+            raise NotFoundError(f"{', '.join(repr(one[:60]) for one in missing[:3])}{more}: no such id in {name}")
+        origin = self.manifest.spaces[name].origin or UNKNOWN
+        rest = self.table(name, places, rows).drop_columns(["id"])
+        return Space(Keys(ids), self.vectors(name, places, rows), origin, rest if rest.num_columns else None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """What was found in one place: (n_queries, up to k) each; `n` rows were looked among with that `recall`."""
+
+    places: Ints
+    rows: Ints
+    scores: Floats
+    recall: float | None
+    n: int
+
+
+def _small(segment: Segment) -> bool:
+    return segment.ref.rows < SMALL and not segment.stored.has_index
+
+
+def _found(place: int, segment: Segment, queries: Floats, how: Search, mask: Mask | None) -> _Part:
+    """The best of a large segment."""
+    index = segment.stored.exact() if how.exact else segment.stored.index()
+    k = min(how.k, segment.n_live if mask is None else int(mask.sum()))
+    if k == 0:
+        empty = np.empty((len(queries), 0))
+        return _Part(empty.astype(np.int64), empty.astype(np.int64), empty.astype(np.float32), 1.0, 0)
+    if mask is None and segment.dead is not None:
+        rows, scores, recall = _living(index, queries, k, segment.dead, segment.ref.n_dead, how.recall)
+    else:
+        hits = index.search(queries, k, where=mask, recall=how.recall)
+        rows, scores, recall = hits.rows, hits.scores, hits.recall
+    places = np.where(rows < 0, -1, place)
+    return _Part(places, rows, scores, recall, segment.n_live)
+
+
+def _living(
+    index: Index, queries: Floats, k: int, dead: Mask, n_dead: int, recall: float | None
+) -> tuple[Ints, Floats, float | None]:
+    """The k best that aren't dead: some more are asked for, which nearly always do; else the dead are left out at once."""
+    hits = index.search(queries, min(index.n, k + 8 + 2 * k * n_dead // index.n), recall=recall)
+    there = (hits.rows >= 0) & ~dead[hits.rows]
+    if int(there.sum(axis=1).min(initial=k)) < k:
+        hits = index.search(queries, k, where=~dead, recall=recall)
+        return hits.rows, hits.scores, hits.recall
+    order = np.argsort(~there, axis=1, kind="stable")[:, :k]
+    rows, scores = (np.take_along_axis(found, order, axis=1) for found in (hits.rows, hits.scores))
+    return rows, scores, hits.recall
+
+
+def _found_in_tail(tail: _Tail, queries: Floats, k: int, masks: list[Mask] | None) -> _Part:
+    """The best of the small segments."""
+    where = None
+    if masks is not None:
+        where = np.concatenate([masks[place][segment.live] for place, segment in tail.segments])
+    hits = tail.index.search(queries, min(k, tail.index.n), where=where)
+    there = hits.rows >= 0
+    places = np.where(there, tail.places[hits.rows], -1)
+    rows = np.where(there, tail.rows[hits.rows], -1)
+    return _Part(places, rows, hits.scores, 1.0, tail.index.n)
+
+
+def index_of(array: pa.Array, values: pa.Array) -> Ints:
+    """For each of `array` its place among `values`, -1 where it isn't: (n,)."""
+    found: Ints = pc.index_in(array, value_set=values).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return found

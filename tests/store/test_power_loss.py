@@ -1,0 +1,118 @@
+"""The power goes after any step: what was acknowledged is there, and each fsync is needed for it."""
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from polysema.indexes.collection import Collection
+from tests.store.conftest import ENDURE
+from tests.store.disks import Recording, Skip, after_power_loss
+from tests.store.scenario import NONE, OPTIONS, State, sound, state_of, steps
+
+pytestmark = pytest.mark.usefixtures("small_limits")
+VARIANTS = 12 if ENDURE else 4
+
+
+def life(folder: Path, skip: Skip = lambda label: False, count: int = 16) -> Recording:
+    """The log of a collection's life: creation, changes, compactions, indexes, a snapshot, a way back."""
+    folder.mkdir()
+    root = folder / "c"
+    disk = Recording(root, skip=skip)
+    state: State = NONE
+    disk.note("begin", {})
+    c = Collection.create(root, OPTIONS, disk)
+    state = {}
+    disk.note("ack", state)
+    for number, (_, change, effect) in enumerate(steps(random.Random(3), count)):
+        disk.note("begin", effect(state))
+        change(c)
+        state = effect(state)
+        disk.note("ack", state)
+        if number == count // 2:
+            disk.note("begin", state)
+            c.snapshot("half")
+            disk.note("ack", state)
+            disk.note("snapshot", "half", state)
+            middle = state
+    disk.note("begin", middle)
+    c.restore("half")
+    disk.note("ack", middle)
+    return disk
+
+
+def bad_states(disk: Recording, folder: Path, variants: int, stop_at: int = 1 << 30) -> tuple[int, list[str]]:
+    """How many states were tried, and what was wrong with the bad ones."""
+    tried, bad = 0, []
+    acked: State = NONE
+    coming: State | None = None
+    snapshots: dict[str, State] = {}
+    for cut, (step, *args) in enumerate(disk.log, 1):
+        if step == "begin":
+            coming = args[0]
+            continue
+        if step == "ack":
+            acked, coming = args[0], None
+        elif step == "snapshot":
+            snapshots[args[0]] = args[1]
+        for variant in range(variants):
+            rng = random.Random(1000 * cut + variant)
+            files, folders = after_power_loss(
+                [one for one in disk.log[:cut] if one[0] not in ("begin", "ack", "snapshot")], variant, rng
+            )
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            put = {folder / path.relative_to(disk.root.parent) for path in folders}
+            for path in sorted(put):
+                if path.parent.is_dir():
+                    path.mkdir()
+            for path, data in files.items():
+                here = folder / path.relative_to(disk.root.parent)
+                if here.parent.is_dir():
+                    here.write_bytes(data)
+            tried += 1
+            try:
+                check(folder / "c", acked, coming, snapshots)
+            except Exception as error:
+                bad.append(f"after step {cut}, {step} {args[0] if args else ''}, variant {variant}: {error!r}")
+                if len(bad) >= stop_at:
+                    return tried, bad
+    return tried, bad
+
+
+def check(root: Path, acked: State, coming: "State | None", snapshots: dict[str, State]) -> None:
+    """What must be true after the power came back; the collection goes on from there."""
+    found = state_of(root)
+    assert found in (acked, coming), (found, acked, coming)
+    if found is NONE or found == NONE:
+        c = Collection.create(root, OPTIONS)
+        found = {}
+    else:
+        sound(root)
+        c = Collection(root, OPTIONS)
+    for name in snapshots:
+        assert name in c.snapshots()
+    from tests.store.scenario import held, rows
+
+    c.upsert(*rows(["after"], 99))
+    assert held(c) == found | {"after": 99}
+
+
+def test_a_thousand_states_after_power_loss(shm: Path) -> None:
+    disk = life(shm / "life")
+    tried, bad = bad_states(disk, shm / "state", VARIANTS)
+    assert not bad, bad[:3]
+    assert tried >= 1000
+
+
+def test_each_fsync_is_needed(shm: Path) -> None:
+    sites = sorted(life(shm / "all").sites)
+    assert len(sites) >= 10
+    unneeded = []
+    for number, label in enumerate(sites):
+        disk = life(shm / f"life{number}", skip=lambda one, label=label: one == label)  # type: ignore[misc]
+        _, bad = bad_states(disk, shm / "state", VARIANTS, stop_at=1)
+        if not bad:
+            unneeded.append(label)
+    assert not unneeded
