@@ -30,6 +30,7 @@ ENOUGH = 0.9995  # recall from which on looking further is not measured
 DEEPEST = 4_096  # neighbours looked at under a filter, at most
 SCANNED = (0.02, 0.2)  # shares of the rows that pass when the scan under a filter is timed
 COSTED = 4_096  # rows gathered to see what that costs
+ALONE = 2_000_000  # numbers (rows x width) below which one thread does all
 EXACT_CODES = ("flat", "hnsw", "ivf")  # their scores need no second look
 IN_CELLS = ("ivf", "ivf-sq8", "ivf-pq", "pq-fastscan")
 CLASSES = {
@@ -97,7 +98,8 @@ class FaissIndex(Index):
         self.recipe = self.recipe.fitted(self.n, self.dim)
         rng = np.random.default_rng(self.building.seed)
         self._held = self._held_out(rng)
-        with _threads(self.building.threads):
+        self._of_faiss = _threads_of(self.building.threads, self.n * self.dim)
+        with _threads(self._of_faiss):
             self._faiss: Any = _empty(self.recipe, self.dim, self.metric, self.building.seed)
             self._train(rng)
             self._add()
@@ -198,11 +200,13 @@ class FaissIndex(Index):
         row = each / len(some)
         if self.recipe.kind not in IN_CELLS:
             return Costs(row, product)
-        asked, times, passing, found = queries[:8], [], [], 0.0
+        asked, found = queries[:8], 0.0
+        times: list[float] = []
+        passing: list[int] = []
         for share in SCANNED:
             mask = np.zeros(self.n, np.bool_)
             mask[rest] = rng.random(len(rest)) < share
-            passing.append(np.count_nonzero(mask))
+            passing.append(int(mask.sum()))
             if passing[-1] < k:
                 return Costs(row, product)
             chosen = self._selector(mask)
@@ -215,7 +219,7 @@ class FaissIndex(Index):
     # Searching
 
     def _search(self, queries: Floats, k: int, ask: Ask) -> Found:
-        with _threads(self.building.threads):
+        with _threads(1 if len(queries) == 1 else self._of_faiss):
             if self.recipe.kind == "flat":
                 if ask.where is not None:
                     return self._exactly(queries, k, ask, told(ask))
@@ -348,7 +352,8 @@ class FaissIndex(Index):
         import faiss
 
         numbered = np.concatenate([np.delete(mask, self._held), mask[self._held]])
-        return faiss.IDSelectorBitmap(np.packbits(numbered, bitorder="little"))
+        f: Any = faiss
+        return f.IDSelectorBitmap(np.packbits(numbered, bitorder="little"))
 
     # On disk
 
@@ -404,6 +409,7 @@ class FaissIndex(Index):
                 f"the index {path} is of ({index.n}, {index.dim}) float32 vectors; got {vectors.dtype} of shape {vectors.shape}"
             )
         index._hold(vectors)
+        index._of_faiss = _threads_of(threads, index.n * index.dim)
         index._faiss = _read(path, mapped)
         _check(index._faiss, index, path)
         return index
@@ -424,6 +430,11 @@ def _timed(work: Callable[[Floats], object], queries: Floats) -> float:
 def _reason(error: Exception) -> str:
     """FAISS's own words, without where they stand in its source."""
     return " ".join(str(error).rpartition("Error: ")[2].split())[:200]
+
+
+def _threads_of(wanted: int | None, numbers: int) -> int | None:
+    """So little is done sooner by one thread than by several that wait for each other."""
+    return 1 if wanted is None and numbers < ALONE else wanted
 
 
 @contextmanager
@@ -467,7 +478,7 @@ def _empty(recipe: Recipe, dim: int, metric: Metric, seed: int) -> Any:
     codes = {
         "ivf": "Flat",
         "ivf-sq8": "SQ8",
-        "ivf-pq": f"PQ{recipe.m}x{recipe.nbits}",
+        "ivf-pq": f"PQ{recipe.m}x{recipe.nbits}np",  # no polysemous codes: they take seconds and nothing here asks them
         "pq-fastscan": f"PQ{recipe.m}x4fs,Refine(SQ8)",
     }[recipe.kind]
     # the quantizer is handed over by the index's own factory, so that it is not freed while FAISS holds it

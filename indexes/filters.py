@@ -65,7 +65,7 @@ _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Condition:
     """One condition on one column. `op` is one of =, !=, <, <=, >, >=, in, between, starts with, is null."""
 
     column: str
@@ -100,7 +100,7 @@ class Joined:
         return f" {self.word} ".join(f"({part})" if isinstance(part, Joined) else str(part) for part in self.parts)
 
 
-Node: TypeAlias = "Test | Not | Joined"
+Node: TypeAlias = "Condition | Not | Joined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +149,8 @@ class Filter:
         return self.mask({name: table.column(name) for name in self.columns}, table.num_rows)
 
 
-def _tests(node: Node) -> list[Test]:
-    if isinstance(node, Test):
+def _tests(node: Node) -> list[Condition]:
+    if isinstance(node, Condition):
         return [node]
     parts = (node.inner,) if isinstance(node, Not) else node.parts
     return [test for part in parts for test in _tests(part)]
@@ -292,9 +292,9 @@ class _Reader:
         column = self.now.text.replace("``", "`") if self.now.kind == "quoted" else self.now.text
         self.now = self._next()
         if self._take("is", "not", "null"):
-            return Not(Test(column, "is null"))
+            return Not(Condition(column, "is null"))
         if self._take("is", "null"):
-            return Test(column, "is null")
+            return Condition(column, "is null")
         negated = self._take("not")
         test = self._ranged(column)
         if test is None:
@@ -304,10 +304,10 @@ class _Reader:
             if self.now.kind != "sign" or sign not in COMPARED:
                 raise self._error("an operator (=, !=, <, <=, >, >=, in, between, starts with, is null)")
             self.now = self._next()
-            test = Test(column, sign, (self._value(),))
+            test = Condition(column, sign, (self._value(),))
         return Not(test) if negated else test
 
-    def _ranged(self, column: str) -> Test | None:
+    def _ranged(self, column: str) -> Condition | None:
         if self._take("in"):
             self._want("(")
             values = [self._value()]
@@ -315,18 +315,18 @@ class _Reader:
                 values.append(self._value())
             if not self._take(")"):
                 raise self._error(", or )")
-            return Test(column, "in", tuple(values))
+            return Condition(column, "in", tuple(values))
         if self._take("between"):
             low = self._value()
             self._want("and")
-            return Test(column, "between", (low, self._value()))
+            return Condition(column, "between", (low, self._value()))
         starts_with = self.now.text.lower() == "starts_with" and self.now.kind == "name"
         if starts_with:
             self.now = self._next()
         if starts_with or self._take("starts", "with"):
             if self.now.kind != "string":
                 raise self._error("a string in quotes")
-            return Test(column, "starts with", (self._value(),))
+            return Condition(column, "starts with", (self._value(),))
         return None
 
     def _value(self) -> Value:
@@ -375,7 +375,7 @@ class _Reader:
 
 
 def _run(node: Node, columns: Mapping[str, Column]) -> pa.Array:
-    if isinstance(node, Test):
+    if isinstance(node, Condition):
         column = columns[node.column]
         chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
         if len(chunks) == 1:
@@ -404,7 +404,7 @@ def _bits(buffer: Any, offset: int, n: int) -> npt.NDArray[np.bool_]:
     return np.unpackbits(packed, bitorder="little")[offset % 8 : offset % 8 + n].view(np.bool_)
 
 
-def _evaluate(test: Test, array: pa.Array) -> pa.Array:
+def _evaluate(test: Condition, array: pa.Array) -> pa.Array:
     """The condition on one column's values: a Boolean array, null where the value is."""
     kind = array.type
     if isinstance(kind, pa.BaseExtensionType):
@@ -422,7 +422,8 @@ def _evaluate(test: Test, array: pa.Array) -> pa.Array:
     if test.op == "between":
         low, high = test.values
         return pc.and_kleene(
-            _evaluate(Test(test.column, ">=", (low,)), array), _evaluate(Test(test.column, "<=", (high,)), array)
+            _evaluate(Condition(test.column, ">=", (low,)), array),
+            _evaluate(Condition(test.column, "<=", (high,)), array),
         )
     for is_kind, answer in _KINDS:
         if is_kind(kind):
@@ -440,7 +441,7 @@ def _is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
-def _misfit(test: Test, kind: Any, wanted: str) -> UserError:
+def _misfit(test: Condition, kind: Any, wanted: str) -> UserError:
     return UserError(f"column {test.column!r} holds {kind}: compare it with {wanted}; got {_short(str(test))}")
 
 
@@ -453,7 +454,7 @@ def _known(array: pa.Array, answers: pa.Array) -> pa.Array:
     return answers if not array.null_count else pc.if_else(pc.is_valid(array), answers, pa.scalar(None, pa.bool_()))
 
 
-def _text(test: Test, array: pa.Array) -> pa.Array:
+def _text(test: Condition, array: pa.Array) -> pa.Array:
     if not all(isinstance(value, str) for value in test.values):
         raise _misfit(test, array.type, "a string in quotes")
     if any("\ud800" <= letter <= "\udfff" for value in test.values for letter in str(value)):
@@ -467,7 +468,7 @@ def _text(test: Test, array: pa.Array) -> pa.Array:
     return COMPARED[test.op](array, pa.scalar(test.values[0], array.type))
 
 
-def _bool(test: Test, array: pa.Array) -> pa.Array:
+def _bool(test: Condition, array: pa.Array) -> pa.Array:
     if test.op not in ("=", "!=", "in") or not all(isinstance(value, bool) for value in test.values):
         raise UserError(
             f"column {test.column!r} holds {array.type}: only = true, = false and is null can be asked; got {_short(str(test))}"
@@ -477,18 +478,18 @@ def _bool(test: Test, array: pa.Array) -> pa.Array:
     return COMPARED[test.op](array, pa.scalar(test.values[0]))
 
 
-def _numbers(test: Test, kind: Any) -> "list[int | Decimal]":
+def _numbers(test: Condition, kind: Any) -> "list[int | Decimal]":
     numbers = [value for value in test.values if isinstance(value, (int, Decimal)) and not isinstance(value, bool)]
     if len(numbers) < len(test.values) or test.op == "starts with":
         raise _misfit(test, kind, "a number")
     return numbers
 
 
-def _integer(test: Test, array: pa.Array) -> pa.Array:
+def _integer(test: Condition, array: pa.Array) -> pa.Array:
     return _on_grid(test.op, [Fraction(value) for value in _numbers(test, array.type)], array)
 
 
-def _decimal(test: Test, array: pa.Array) -> pa.Array:
+def _decimal(test: Condition, array: pa.Array) -> pa.Array:
     """Decimals are whole multiples of their last digit."""
     unit = Fraction(10) ** array.type.scale
     values = [Fraction(value) * unit for value in _numbers(test, array.type)]
@@ -497,7 +498,7 @@ def _decimal(test: Test, array: pa.Array) -> pa.Array:
     return _on_grid(test.op, values, array)
 
 
-def _moment(test: Test, array: pa.Array) -> pa.Array:
+def _moment(test: Condition, array: pa.Array) -> pa.Array:
     kind = array.type
     if test.op == "starts with" or not all(isinstance(value, str) for value in test.values):
         raise _misfit(test, kind, "a moment in quotes, such as '2024-05-31' or '2024-05-31 12:30:00'")
@@ -508,7 +509,7 @@ def _moment(test: Test, array: pa.Array) -> pa.Array:
     return _on_grid(test.op, [s * per_second for s in seconds], array.view(pa.int64()))
 
 
-def _seconds(test: Test, text: str, kind: Any) -> Fraction:
+def _seconds(test: Condition, text: str, kind: Any) -> Fraction:
     """Seconds since 1970 (UTC) of a moment; without an offset it is in the column's own zone."""
     found = _MOMENT.fullmatch(text.strip())
     try:
@@ -584,7 +585,7 @@ def _range(kind: Any) -> tuple[int, int]:
     return (0, 2**bits - 1) if str(kind).startswith("uint") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
-def _float(test: Test, array: pa.Array) -> pa.Array:
+def _float(test: Condition, array: pa.Array) -> pa.Array:
     """A number is rounded to the column's width first, so that 0.1 is the float32 that 0.1 was stored as."""
     wide = array.type.to_pandas_dtype()
     with np.errstate(over="ignore"):

@@ -101,7 +101,7 @@ class Recipe:
 
     def fitted(self, n: int, dim: int) -> "Recipe":
         """This recipe with every 0 filled in for n rows of a width. Raises `UserError` for an `m` that doesn't divide it."""
-        changes: dict[str, int] = {}
+        changes: dict[str, Any] = {}
         if "nlist" in USED[self.kind]:
             changes["nlist"] = max(1, min(self.nlist or _cells(self.kind, n), n))
             changes["nprobe"] = min(self.nprobe, changes["nlist"])
