@@ -286,11 +286,15 @@ class Collection:
         space: str | None = None,
         index: "Recipe | str | None" = None,
         progress: Progress = lambda what, done, total: None,
+        *,
+        memory_bytes: int | None = None,
+        recall: float | None = None,
     ) -> str:
         """Write a space's rows anew as one segment with an index; others read and write meanwhile. Returns the reason.
 
-        `index` is a recipe, its kind, `auto` (chosen by rows, width and memory), `none` for the exact search, or None
-        for what the space had before (`auto` the first time). Raises `BusyError` when another compaction is under way.
+        `index` is a recipe, its kind, `auto` (chosen by rows, width, the `memory_bytes` that it may take and the
+        `recall` that is wanted), `none` for the exact search, or None for what the space had before (`auto` the first
+        time). Raises `BusyError` when another compaction is under way.
         """
         with (
             told(self.root, "compact"),
@@ -298,7 +302,7 @@ class Collection:
         ):
             view = self.view()
             name = view.name(space)
-            recipe, reason = planned(view, name, index)
+            recipe, reason = planned(view, name, index, memory_bytes, recall)
             new, sources = compacted(self._disk, self.root, view, name, recipe, progress)
             with self._writing, self._locked():
                 now = self.view()

@@ -7,7 +7,7 @@ the content (`vector_cache`); every later one opens that.
 import gzip
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from polysema.core.space.writers import WRITINGS, write_vectors
 
 __all__ = [
     "FORMATS", "WRITINGS", "Format", "open_glove", "read_export", "read_manifest", "read_vectors", "recognise",
-    "space_of_table", "write_vectors",
+    "space_of_table", "stream_export", "write_vectors",
 ]  # fmt: skip
 
 SNIFF_BYTES = 1 << 16
@@ -242,7 +242,20 @@ def read_export(folder: "Path | str", layer: int | None = None) -> Space:
     `UserError` for a layer that isn't there or a format that isn't read back here, `UnreadableError` for a shard that
     is missing or has another size than it had.
     """
-    folder = Path(folder)
+    origin, tables = _layer_of(Path(folder), layer)
+    return space_of_table(pa.concat_tables(tables), origin)
+
+
+def stream_export(folder: "Path | str", layer: int | None = None) -> Iterator[Space]:
+    """As `read_export`, a space for each shard, so that an export of any size is read."""
+    origin, tables = _layer_of(Path(folder), layer)
+    for table in tables:
+        if table.num_rows:
+            yield space_of_table(table, origin)
+
+
+def _layer_of(folder: Path, layer: int | None) -> tuple[Origin, Iterator[pa.Table]]:
+    """The card of a layer of an export, and its rows, shard by shard."""
     manifest: dict[str, Any] = dict(read_manifest(folder))
     layers = [int(value) for value in manifest["layers"]]
     if layer is None and len(layers) == 1:
@@ -255,19 +268,21 @@ def read_export(folder: "Path | str", layer: int | None = None) -> Space:
         raise UserError(
             f"{folder} was exported to {form}; exports to parquet, arrow and atlas are read back as a space"
         )
-    tables = []
-    for file in (file for shard in manifest["shards"] for file in shard.get("files", [shard])):
-        path = folder / str(file["name"])
-        if not path.is_file() or path.stat().st_size != file["bytes"]:
-            raise UnreadableError(f"{path} is missing or has another size than the manifest says; run the export again")
-        if form == "arrow":
-            with pa.memory_map(str(path)) as mapped:
-                tables.append(pa.ipc.open_file(mapped).read_all().filter(pc.field("layer") == layer))
-        else:
-            tables.append(pq.read_table(path, filters=pc.field("layer") == layer))
-    table = pa.concat_tables(tables)
-    origin = replace(Origin.from_json(manifest["origin"]), layer=layer)
-    return space_of_table(table, origin)
+
+    def tables() -> Iterator[pa.Table]:
+        for file in (file for shard in manifest["shards"] for file in shard.get("files", [shard])):
+            path = folder / str(file["name"])
+            if not path.is_file() or path.stat().st_size != file["bytes"]:
+                raise UnreadableError(
+                    f"{path} is missing or has another size than the manifest says; run the export again"
+                )
+            if form == "arrow":
+                with pa.memory_map(str(path)) as mapped:
+                    yield pa.ipc.open_file(mapped).read_all().filter(pc.field("layer") == layer)
+            else:
+                yield pq.read_table(path, filters=pc.field("layer") == layer)
+
+    return replace(Origin.from_json(manifest["origin"]), layer=layer), tables()
 
 
 def space_of_table(table: pa.Table, origin: Origin) -> Space:

@@ -61,10 +61,10 @@ def _verify(root: Path, progress: Progress, disk: Disk) -> Report:
         elif (root / name).stat().st_size:
             problems.append(f"{root / name} holds bytes, and should be empty")
     manifests = []
-    folders = [(root / layout.MANIFESTS, layout.NUMBERED.fullmatch)]
-    folders.append((root / layout.SNAPSHOTS, lambda name: name.endswith(".json")))
-    for folder, ours in folders:
-        for path in (folder / name for name in disk.names(folder) if ours(name)):
+    for folder in (root / layout.MANIFESTS, root / layout.SNAPSHOTS):
+        numbered = folder.name == layout.MANIFESTS
+        names = [name for name in disk.names(folder) if layout.NUMBERED.fullmatch(name) or not numbered]
+        for path in (folder / name for name in names if name.endswith(".json")):
             try:
                 data = disk.read(path)
                 manifest = Manifest.unsealed(data, path)
@@ -74,7 +74,7 @@ def _verify(root: Path, progress: Progress, disk: Disk) -> Report:
                 problems.append(str(error))
                 continue
             files, size = files + 1, size + len(data)
-            if folder.name == layout.MANIFESTS and path.name != f"{manifest.version:020d}.json":
+            if numbered and path.name != f"{manifest.version:020d}.json":
                 problems.append(f"{path} holds version {manifest.version}")
             if collection is not None and manifest.collection != collection:
                 problems.append(f"{path} belongs to another collection")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -352,10 +352,10 @@ class Stored:
         return found
 
     @cached_property
-    def vectors(self) -> "Floats | MappedRows":
-        """(n, dim): mapped where there is a file for it, else decoded from the truth."""
+    def vectors(self) -> Floats:
+        """(n, dim): mapped (`MappedRows`, which is read as an array is) where there is a file for it, else decoded."""
         if self._npy is not None:
-            return MappedRows(self._npy, self.ref.rows, self.card.dim)
+            return cast("Floats", MappedRows(self._npy, self.ref.rows, self.card.dim))
         return decoded(self.parquet().read(["vector"], use_threads=False).column("vector"), self.card.dim)
 
     def blocks(self) -> Iterator[Batch]:

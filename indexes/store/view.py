@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ from polysema.indexes.exact import ExactIndex
 from polysema.indexes.filters import Filter, parse
 from polysema.indexes.store.durable import Disk
 from polysema.indexes.store.manifest import Manifest, SpaceCard
-from polysema.indexes.store.segment import Mask, Segment, Stored, open_segment
+from polysema.indexes.store.segment import Batch, Mask, Segment, Stored, open_segment
 
 SMALL = 4096  # rows of a segment below which it is searched together with others
 FILTERS = 16  # conditions whose rows are remembered
@@ -143,6 +143,8 @@ class View:
         card, segments = self.manifest.spaces[name], self.segments[name]
         queries = checked(queries, card.dim, "queries")
         n_live = sum(segment.n_live for segment in segments)
+        if not n_live:
+            raise UserError(f"the space {name} of {self.root} holds no rows: add some first")
         if not 1 <= how.k <= n_live:
             raise UserError(f"k must be from 1 to {n_live:,}, the rows of {name}; got {how.k:,}")
         if how.recall is not None and not 0 < how.recall <= 1:
@@ -163,11 +165,13 @@ class View:
             best = parts[0]
             places, rows, scores = best.places, best.rows, best.scores
         else:
-            places, rows, scores = (
-                np.concatenate([getattr(part, what) for part in parts], axis=1) for what in ("places", "rows", "scores")
+            places, rows = (
+                np.concatenate([getattr(part, what) for part in parts], axis=1) for what in ("places", "rows")
             )
+            scores = np.concatenate([part.scores for part in parts], axis=1)
             order = np.lexsort((rows, places, -scores))[:, :k]
-            places, rows, scores = (np.take_along_axis(what, order, axis=1) for what in (places, rows, scores))
+            places, rows = (np.take_along_axis(what, order, axis=1) for what in (places, rows))
+            scores = np.take_along_axis(scores, order, axis=1)
         if scores.shape[1] < k:
             short = ((0, 0), (0, k - scores.shape[1]))
             places, rows = (np.pad(what, short, constant_values=-1) for what in (places, rows))
@@ -288,6 +292,18 @@ class View:
             Keys(table.column("id")), self.vectors(name, places, rows), origin, rest if rest.num_columns else None
         )
 
+    def batches(self, space: str | None, where: "str | Filter | None" = None) -> Iterator[Batch]:
+        """The rows of a space, or those that pass, some thousands at a time."""
+        name = self.name(space)
+        masks = self.masks(name, where) if where is not None else [part.live for part in self.segments[name]]
+        for segment, mask in zip(self.segments[name], masks, strict=True):
+            start = 0
+            for block in segment.stored.blocks():
+                rows = np.flatnonzero(mask[start : start + len(block)])
+                start += len(block)
+                if len(rows):
+                    yield block if len(rows) == len(block) else block.take(rows)
+
     def get(self, space: str | None, ids: pa.Array) -> Space:
         """The rows of these ids, in their order; raises `NotFoundError` with those that aren't there."""
         name = self.name(space)
@@ -342,8 +358,7 @@ def _living(
         hits = index.search(queries, k, where=~dead, recall=recall)
         return hits.rows, hits.scores, hits.recall
     order = np.argsort(~there, axis=1, kind="stable")[:, :k]
-    rows, scores = (np.take_along_axis(found, order, axis=1) for found in (hits.rows, hits.scores))
-    return rows, scores, hits.recall
+    return np.take_along_axis(hits.rows, order, axis=1), np.take_along_axis(hits.scores, order, axis=1), hits.recall
 
 
 def _found_in_tail(tail: _Tail, queries: Floats, k: int, masks: list[Mask] | None) -> _Part:

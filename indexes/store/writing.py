@@ -256,21 +256,24 @@ def compacting(disk: Disk, root: Path) -> bool:
 # Compaction
 
 
-def planned(view: View, name: str, index: "Recipe | str | None") -> "tuple[Recipe | None, str]":
+def planned(
+    view: View, name: str, index: "Recipe | str | None", memory_bytes: int | None = None, recall: float | None = None
+) -> "tuple[Recipe | None, str]":
     """The recipe of the index that a compaction builds, and why that one."""
     from polysema.indexes.recipe import Recipe, choose
 
     card = view.manifest.spaces[name]
     if index is None and card.index is not None:
-        index = "none" if card.index["kind"] == "none" else Recipe.from_json(card.index)
-        if index != "none":
-            return index, f"{index.kind}, as before"
-    if index in ("none", "flat"):
-        return None, "the exact search: no index was wanted"
+        if card.index["kind"] == "none":
+            return None, "the exact search, as before"
+        before = Recipe.from_json(card.index)
+        return before, f"{before.kind}, as before"
     if isinstance(index, Recipe):
         return index, f"{index.kind}, as was asked for"
+    if index in ("none", "flat"):
+        return None, "the exact search, as was asked for"
     if index is None or index == "auto":
-        recipe, reason = choose(view.n_rows(name), card.dim, metric=card.metric)
+        recipe, reason = choose(max(1, view.n_rows(name)), card.dim, memory_bytes, recall, card.metric)
         return None if recipe.kind == "flat" else recipe, reason
     return Recipe.parse(index), f"{index}, as was asked for"
 

@@ -11,6 +11,7 @@ from polysema.core.errors import NotFoundError
 from polysema.indexes.collection import Collection, Options
 from polysema.indexes.store.care import verify
 from polysema.indexes.store.durable import Disk
+from polysema.indexes.store.view import Search
 
 DIM = 8
 INDEX = "hnsw:M=8,ef_search=200"
@@ -73,10 +74,11 @@ def state_of(root: Path, disk: Disk | None = None) -> State:
 
 
 def held(c: Collection) -> State:
-    """As `state_of`, of an open collection."""
-    if not len(c):
+    """As `state_of`, of an open collection: all of it in one version, whatever is written meanwhile."""
+    view = c.view()
+    if not view.manifest.n_rows:
         return {}
-    space = c.space()
+    space = view.space(None)
     values = dict(zip(space.keys, space.column("value"), strict=True))
     assert len(values) == len(space)
     expected = np.stack([vector(name, value) for name, value in values.items()])
@@ -87,7 +89,8 @@ def held(c: Collection) -> State:
     for query in (0, len(names) // 2):
         exact = unit @ unit[query]
         best = sorted(range(len(names)), key=lambda row: -exact[row])[:k]
-        for found in (c.search(expected[query : query + 1], k), c.search(expected[query : query + 1], k, exact=True)):
+        for how in (Search(k), Search(k, exact=True)):
+            found = view.search(expected[query : query + 1], how)
             assert np.allclose(found.scores[0], exact[best], atol=1e-5), (found.ids, [names[row] for row in best])
             assert found.ids[0][0] == names[query]
     return values

@@ -1,0 +1,87 @@
+"""Eight processes read while one writes: no error, and each sees whole versions."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from polysema.indexes.collection import Collection, Options
+from tests.store.conftest import ENDURE
+
+SECONDS = 120 if ENDURE else 6
+
+READER = """
+import json, sys, time
+from pathlib import Path
+import numpy as np
+from polysema.indexes.collection import Collection
+from polysema.indexes.store.view import Search
+
+c = Collection(sys.argv[1])
+until = time.monotonic() + float(sys.argv[2])
+reads, seen, last = 0, set(), 0
+while time.monotonic() < until:
+    view = c.view()
+    version = view.manifest.version
+    assert version >= last, (version, last)
+    space = view.space(None)
+    # a version is whole: every batch has 20 rows, all with its number, in the columns and in the vectors
+    batches = space.column("batch")
+    counts = {batch: batches.count(batch) for batch in set(batches)}
+    assert all(count == 20 for count in counts.values()), counts
+    assert np.array_equal(space.vectors[:, 0], np.array(batches, np.float32))
+    best = view.search(space.vectors[:1], Search(3)).ids[0][0]
+    found = c.search(space.vectors[-1:], 3)
+    assert found.version >= version
+    reads += 1
+    seen.add(version)
+    last = version
+print(json.dumps({"reads": reads, "versions": len(seen)}))
+"""
+
+WRITER = """
+import sys, time
+import numpy as np
+from polysema.indexes.collection import Collection, Options
+
+c = Collection(sys.argv[1], Options(keep=2))
+until = time.monotonic() + float(sys.argv[2])
+batch = 1
+while time.monotonic() < until:
+    vectors = np.random.default_rng(batch).normal(size=(20, 8)).astype(np.float32)
+    vectors[:, 0] = batch
+    c.upsert([f"{batch % 40}-{row}" for row in range(20)], vectors, {"batch": [batch] * 20})
+    if batch % 15 == 0:
+        c.delete_where(f"batch = {batch - 3}")
+    if batch % 25 == 0:
+        c.compact(index="hnsw" if batch % 50 == 0 else "none")
+    batch += 1
+print(batch)
+"""
+
+
+def test_eight_readers_and_a_writer(tmp_path: Path) -> None:
+    c = Collection.create(tmp_path / "c", Options(keep=2))
+    first = np.zeros((20, 8), np.float32)
+    first[:, 1] = 1
+    c.add([f"0-{row}" for row in range(20)], first, {"batch": [0] * 20})
+
+    def start(script: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path / "c"), str(SECONDS)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    readers = [start(READER) for _ in range(8)]
+    writer = start(WRITER)
+    out, errors = writer.communicate()
+    assert writer.returncode == 0, errors[-2000:]
+    assert int(out) > 20
+    for reader in readers:
+        out, errors = reader.communicate()
+        assert reader.returncode == 0, errors[-2000:]
+        told = json.loads(out)
+        assert told["reads"] > 5
+        assert told["versions"] > 3
