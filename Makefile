@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PORT ?= 8501
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help app test lint format bench browser install lock screenshots clean
+.PHONY: help app test endure lint format bench browser install lock screenshots clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -17,6 +17,9 @@ app: $(STAMP)  ## install what is needed and open the dashboard on http://127.0.
 
 test: $(STAMP)  ## install what is needed and run every test
 	$(BIN)/python -m pytest
+
+endure: $(STAMP)  ## the long form of the tests that kill, cut the power, damage and crowd a collection
+	POLYSEMA_ENDURE=1 $(BIN)/python -m pytest --timeout=7200 tests/store
 
 lint: $(STAMP)  ## ruff, its format check, and mypy over the installed packages
 	$(BIN)/ruff check .

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polysema.app.export_commands import parse_layers
-from polysema.app.printing import Row, format_option, k_option, progress_bar, show
+from polysema.app.printing import Row, format_option, progress_bar, show
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _indexed(view: View, name: str) -> str:
     "--text", help="The rows nearest to this text, or to --word in it, read by the model that made the space."
 )
 @click.option("--word", help="With --text: this word in it.")
-@k_option
+@click.option("-k", "k", type=int, help="How many to print.  [default: 10, or all that there are]")
 @space_option
 @where_option
 @click.option("--recall", type=float, help="The least share of the true nearest that is wanted, such as 0.95.")
@@ -171,7 +171,7 @@ def _indexed(view: View, name: str) -> str:
 @format_option
 def search(
     folder: str, ids: tuple[str, ...], vector: str | None, vectors: str | None, text: str | None, word: str | None,
-    k: int, space: str | None, where: str | None, recall: float | None, exact: bool, columns: str | None, form: str,
+    k: int | None, space: str | None, where: str | None, recall: float | None, exact: bool, columns: str | None, form: str,
 ) -> None:  # fmt: skip
     """Print the nearest rows of the collection in FOLDER to a row, a vector, or a text."""
     given = [bool(ids), vector is not None, vectors is not None, text is not None]
@@ -184,10 +184,13 @@ def search(
         queries, more = _embedded(collection, space, text, word), 0
     else:
         queries, more = (_numbers(vector) if vector is not None else _file(str(vectors))), 0
-    k = k if k < 1 else min(k + more, max(k, collection.view().n_rows(space)))  # a row is the nearest to itself
-    matches = collection.search(queries, k, where, space=space, recall=recall, exact=exact)
+    rows_there = collection.view().n_rows(space)
+    k = min(10, max(rows_there - more, 1)) if k is None else k
+    # a row is the nearest to itself: one more is asked for, where there is one more
+    asked = k + more if 1 <= k < rows_there else k
+    matches = collection.search(queries, asked, where, space=space, recall=recall, exact=exact)
     names = [name.strip() for name in columns.split(",")] if columns is not None else None
-    rows = list(_rows(matches, names, ids, k - more))
+    rows = list(_rows(matches, names, ids, k))
     found = (
         "exact"
         if matches.recall == 1
@@ -209,7 +212,7 @@ def _rows(matches: Matches, columns: list[str] | None, ids: tuple[str, ...], k: 
         if ids and row["id"] == ids[query]:
             continue
         rank = ranks[query] = ranks.get(query, 0) + 1
-        if rank <= max(k, 1):
+        if rank <= k:
             shown = {"query": ids[query] if ids else query + 1} if len(matches) > 1 else {}
             score = round(row.pop("score"), 6)
             row.pop("rank")
@@ -428,7 +431,7 @@ def export_command(folder: str, target: str, space: str | None, where: str | Non
 @store.command()
 @folder_argument
 def verify(folder: str) -> None:
-    """Read every byte of every version that is kept and compare it with what was written. Exit status 1 for a damage."""
+    """Read every byte of every version that is kept and compare it with what was written. Exit status 2 for a damage."""
     from polysema.indexes.store.care import verify as run
 
     with progress_bar() as progress:
@@ -442,7 +445,7 @@ def verify(folder: str) -> None:
     )
     if report.problems:
         click.echo(f"{folder}: {len(report.problems)} problems in {report.files} files{left}", err=True)
-        raise SystemExit(1)
+        raise SystemExit(2)
     click.echo(f"{folder}: {report.files} files, {report.bytes:,} bytes, each as it was written{left}")
 
 
@@ -451,7 +454,7 @@ def verify(folder: str) -> None:
 def repair(folder: str) -> None:
     """Make a damaged collection whole again and say what it cost; damaged files are set aside, never deleted.
 
-    Exit status 1 when something was lost.
+    Exit status 2 when something was lost.
     """
     from polysema.indexes.store.care import repair as run
 
@@ -464,7 +467,7 @@ def repair(folder: str) -> None:
     for space, name in mended.lost_ids:
         click.echo(f"lost: {space} {name}", err=True)
     if mended.lost:
-        raise SystemExit(1)
+        raise SystemExit(2)
     click.echo(f"{folder}: whole" if mended.done else f"{folder}: nothing to mend")
 
 

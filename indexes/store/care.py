@@ -202,6 +202,7 @@ def repair(root: "Path | str", wait: float = 30.0, progress: Progress = QUIET, d
     """
     root, disk = Path(root), disk or Disk()
     with told(root, "repair"):
+        layout.versions(disk, root)  # raises where nothing of a collection is
         for name in (layout.LOCK, layout.COMPACTING):
             if (root / layout.MANIFESTS).is_dir() and not (root / name).exists():
                 disk.write(root / name, b"")
