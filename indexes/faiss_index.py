@@ -29,6 +29,8 @@ TIMED = 0.25  # seconds after which no more of them are
 ENOUGH = 0.9995  # recall from which on looking further is not measured
 DEEPEST = 4_096  # neighbours looked at under a filter, at most
 SCANNED = (0.02, 0.2)  # shares of the rows that pass when the scan under a filter is timed
+GAIN = 0.002  # of recall; where a larger k_factor brings less, none larger is measured for as many cells
+OF_HUNDRED = 96  # queries whose 100 neighbours are looked at
 COSTED = 4_096  # rows gathered to see what that costs
 ALONE = 2_000_000  # numbers (rows x width) below which one thread does all
 EXACT_CODES = ("flat", "hnsw", "ivf")  # their scores need no second look
@@ -165,27 +167,29 @@ class FaissIndex(Index):
         return RecallCurve(len(queries), tuple(points)), self._costs(queries, rest, product, rng)
 
     def _points(self, queries: Floats, best: Floats) -> Iterator[Point]:
-        own = setting_of(self.recipe)
+        own, few = setting_of(self.recipe), queries[:OF_HUNDRED]
         enough: list[Setting] = []
+        last: Point | None = None
+        settled = -1
         for setting in ladder(self.recipe):
-            if setting != own and any(done.within(setting) for done in enough):
+            skipped = any(done.within(setting) for done in enough) or setting.nprobe == settled
+            if skipped and setting != own:
                 continue
             started = time.perf_counter()
             ten = self._ask(queries, min(10, best.shape[1]), setting)
             batch = len(queries) / (time.perf_counter() - started)
-            hundred = self._ask(queries, best.shape[1], setting)
+            hundred = self._ask(few, best.shape[1], setting)
             each = recalls(ten[1], best, 10)
-            recall_100 = float(recalls(hundred[1], best, 100).mean())
             point = Point(
-                setting,
-                float(each.mean()),
-                float(each.std() / len(each) ** 0.5),
-                recall_100,
-                self._single(queries, setting),
-                batch,
-            )
-            if min(point.recall, recall_100) >= ENOUGH:
+                setting, float(each.mean()), float(each.std() / len(each) ** 0.5),
+                float(recalls(hundred[1], best[: len(few)], 100).mean()), self._single(queries, setting), batch,
+            )  # fmt: skip
+            if min(point.recall, point.recall_100) >= ENOUGH:
                 enough.append(setting)
+            same_cells = last is not None and 0 < last.setting.nprobe == setting.nprobe
+            if same_cells and last is not None and point.at(100) < last.at(100) + GAIN:
+                settled = setting.nprobe
+            last = point
             yield point
 
     def _single(self, queries: Floats, setting: Setting) -> float:

@@ -45,7 +45,8 @@ def setting_of(recipe: Recipe) -> Setting:
 
 EF_SEARCH = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768)
 NPROBE = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
-K_FACTOR = (4, 16, 64)
+NPROBE_OF_CODES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)  # where k_factor is measured as well
+K_FACTOR = (2, 4, 8, 16, 32, 64)
 
 
 def ladder(recipe: Recipe) -> list[Setting]:
@@ -54,7 +55,8 @@ def ladder(recipe: Recipe) -> list[Setting]:
     if "ef_search" in used:
         rungs = {Setting(ef_search=ef) for ef in EF_SEARCH}
     else:
-        probes = [p for p in NPROBE if p < recipe.nlist] + [min(recipe.nlist, NPROBE[-1])]
+        probes = [p for p in (NPROBE_OF_CODES if "k_factor" in used else NPROBE) if p < recipe.nlist]
+        probes.append(min(recipe.nlist, NPROBE[-1]))
         if "k_factor" in used:
             rungs = {Setting(nprobe=p, k_factor=f) for p in probes for f in K_FACTOR}
         else:

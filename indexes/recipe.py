@@ -111,7 +111,7 @@ class Recipe:
                 raise UserError(
                     f"m, the sub-quantizers, must divide the width {dim}; got {self.m}; near it do {', '.join(map(str, sorted(near)))}"
                 )
-            wanted = dim / (2 if self.kind == "pq-fastscan" else 8)
+            wanted = dim / (4 if self.kind == "pq-fastscan" else 8)
             changes["m"] = self.m or min(_divisors(dim), key=lambda m: (max(m / wanted, wanted / m), m))
             changes["nbits"] = 4 if self.kind == "pq-fastscan" else self.nbits or 8
         return replace(self, **changes)
@@ -134,7 +134,9 @@ class Recipe:
 
 
 def _cells(kind: str, n: int) -> int:
-    return 1 if kind == "pq-fastscan" and n < 50_000 else int(4 * n**0.5)
+    if kind == "pq-fastscan":  # codes are scanned so fast that few large cells are best
+        return 1 if n < 50_000 else int(n**0.5)
+    return int(4 * n**0.5)
 
 
 def _divisors(n: int) -> list[int]:

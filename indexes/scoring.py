@@ -17,13 +17,13 @@ def scores_of(vectors: Floats, rows: Ints, queries: Floats, metric: Metric) -> F
     scores = np.empty(rows.shape, np.float32)
     step = max(1, AT_ONCE // max(1, rows.shape[1] * vectors.shape[1]))
     for start in range(0, len(rows), step):
-        some, query = rows[start : start + step], queries[start : start + step, :, None]
+        some, query = rows[start : start + step], queries[start : start + step]
         taken = vectors[some]  # (step, m, dim)
         if metric is Metric.EUCLIDEAN:
-            taken = taken - query[:, :, 0][:, None]
+            taken = taken - query[:, None]
             scores[start : start + step] = -np.sqrt(np.einsum("qmd,qmd->qm", taken, taken))
             continue
-        products = np.matmul(taken, query)[:, :, 0]  # (step, m)
+        products = np.einsum("qmd,qd->qm", taken, query)
         if metric is Metric.COSINE:
             lengths = np.sqrt(np.einsum("qmd,qmd->qm", taken, taken))
             products = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
@@ -64,7 +64,8 @@ def best_among(vectors: Floats, rows: Ints, queries: Floats, k: int, metric: Met
 
 def _products(block: Floats, queries: Floats, metric: Metric) -> Floats:
     """Scores that sort as the metric's do, rounding apart: block (m, dim), queries (q, dim) -> (q, m)."""
-    products: Floats = (block @ queries[0])[None] if len(queries) == 1 else queries @ block.T
+    # one query is bound by memory, not by arithmetic: BLAS's threads would only wait for each other
+    products: Floats = np.einsum("md,d->m", block, queries[0])[None] if len(queries) == 1 else queries @ block.T
     if metric is Metric.INNER_PRODUCT:
         return products
     squares = np.einsum("md,md->m", block, block)
