@@ -163,7 +163,8 @@ def page() -> None:
     word, model, method = controls(models)
     slider = st.container()
     extra = own_sentences(word)
-    found = word_map(word, model, method, extra)
+    with st.container():  # there in every run, so that what stands below keeps its place when the progress goes
+        found = word_map(word, model, method, extra)
     if found is None:
         return
     parts.tell_split(found.split, found.origin.windows)
