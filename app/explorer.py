@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import sys
 import threading
 import weakref
 from collections import OrderedDict
@@ -41,7 +42,7 @@ from polysema.core.home import home
 from polysema.core.measure.contextuality import random_pair_cosine
 from polysema.core.measure.senses import load_senses, most_frequent_sense, nearest_sense_accuracy
 from polysema.core.model.catalog import locate
-from polysema.core.model.contextual import embed, word_vectors
+from polysema.core.model.contextual import Hidden, embed, word_vectors
 from polysema.core.model.load import LanguageModel, load_model
 from polysema.core.model.static import input_table, static_vector
 from polysema.core.model.tokens import Occurrence, Span, find_word
@@ -136,6 +137,7 @@ class Explorer:
         self._corpus_lock = threading.Lock()
         self._indexes = Kept(4)
         self._maps = Kept(64)
+        self._clouds = Kept(8)
         self._small = Kept(256)
         self._transforms: weakref.WeakKeyDictionary[Space, Transform] = weakref.WeakKeyDictionary()
 
@@ -470,6 +472,7 @@ class Explorer:
 
         Embedded once, as an export in the cache folder, and read from there afterwards.
         """
+        progress(f"load {model}", 0, 1)
         loaded = self.model(model)
         layers = self.corpus_layers(model)
         (layer,) = loaded.check_layers([layer])
@@ -486,6 +489,7 @@ class Explorer:
                 if not (folder / "manifest.json").is_file():
                     total = len(senses.texts)
                     source = Source("senses", senses.sha256, total)
+                    progress("embed the corpus", 0, total)
                     export(
                         senses.texts,
                         source,
@@ -563,37 +567,34 @@ class Explorer:
         extra = tuple(text for text in extra if text.strip())
         if extra:
             _check_texts(extra, least=1)
+        progress(f"load {model}", 0, 1)
         loaded = self.model(model)
         layers = self.corpus_layers(model)
         key = ("map", word.lower(), model, loaded.weights_sha256, method, extra)
 
         def make() -> WordMap:
-            places = {(s.text_id, s.start, s.end): s.sense for s in senses}
+            cloud = self._cloud(word, model, progress)
+            kept = cloud.occurrences
+            marked = {(s.text_id, s.start, s.end): s.sense for s in senses}
+            texts = [load_senses().texts[o.text] for o in kept]
+            spans = [(o.span.start, o.span.end) for o in kept]
+            names = [marked[o.text, o.span.start, o.span.end] for o in kept]
             yours = word_vectors(loaded, word, extra, layers) if extra else None
             static, _ = static_vector(loaded, word)
-            stacks, table = [], None
-            for place, layer in enumerate(layers):
-                space = self.corpus(model, layer, progress)
-                assert space.columns is not None
-                if table is None:
-                    keys = zip(space.column("text_id"), space.column("start"), space.column("end"), strict=True)
-                    rows = [row for row, key in enumerate(keys) if key in places]
-                    table = space.columns.take(pa.array(rows)).to_pylist()
-                parts = [np.asarray(space.vectors[rows]), static[None]]
-                if yours is not None:
-                    parts.insert(1, yours.vectors[place])
-                stacks.append(np.concatenate(parts))
-            assert table is not None
-            positions = layered_maps(stacks, method, MapOptions(), lambda done, total: progress("lay out", done, total))
-            texts = [load_senses().texts[row["text_id"]] for row in table]
-            spans = [(row["start"], row["end"]) for row in table]
-            names = [str(row["sense"]) for row in table]
+            within, between = zip(*(_spread(vectors, names) for vectors in cloud.vectors), strict=True)
+            every = self.baselines(model, progress)
+            stacks = [
+                np.concatenate(
+                    [cloud.vectors[place], *([yours.vectors[place]] if yours is not None else []), static[None]]
+                )
+                for place in range(len(layers))
+            ]
             if yours is not None:
                 texts += extra
                 spans += [(o.span.start, o.span.end) for o in yours.occurrences]
                 names += ["yours"] * len(extra)
-            within, between = zip(*(_spread(stack[: len(table)], names[: len(table)]) for stack in stacks), strict=True)
-            every = self.baselines(model, progress)
+            stage = "lay out" if method != "umap" or "umap" in sys.modules else "lay out (UMAP is compiled first)"
+            positions = layered_maps(stacks, method, MapOptions(), lambda done, total: progress(stage, done, total))
             return WordMap(
                 word.lower(), layers, tuple(positions), tuple(texts), tuple(spans), tuple(names), within, between,
                 tuple(every[layer] for layer in layers), method, loaded.origin(None, "mean"),
@@ -601,6 +602,25 @@ class Explorer:
             )  # fmt: skip
 
         return self._maps.get(key, make)
+
+    def _cloud(self, word: str, model: str, progress: Progress) -> Hidden:
+        """The annotated occurrences of a word at every kept layer; only the texts with the word are read."""
+        loaded, corpus = self.model(model), load_senses()
+        layers = self.corpus_layers(model)
+
+        def make() -> Hidden:
+            senses = sorted(corpus.of(word), key=lambda s: (s.text_id, s.start))
+            numbers = sorted({s.text_id for s in senses})
+            places = {text: place for place, text in enumerate(numbers)}
+            asked = [
+                Occurrence(places[s.text_id], corpus.texts[s.text_id][s.start : s.end], Span(s.start, s.end))
+                for s in senses
+            ]
+            progress(f"read {len(numbers)} sentences", 0, 1)
+            hidden = embed(loaded, [corpus.texts[text] for text in numbers], layers, occurrences=asked)
+            return replace(hidden, occurrences=tuple(replace(o, text=numbers[o.text]) for o in hidden.occurrences))
+
+        return self._clouds.get((word.lower(), model, loaded.weights_sha256), make)
 
     def senses(self, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = _silent) -> SenseReport:
         """Leave-one-out sense accuracy of the nearest neighbour: each model's static vectors and every layer."""

@@ -37,7 +37,7 @@ CHARACTERS_A_WORD = 6
 FORMAT = 2
 UNITS = ("words", "tokens", "sentences")
 
-Progress = Callable[[int, int], None]  # texts done, rows of one layer written
+Progress = Callable[[int, int], None]  # texts done, and rows of one layer made of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,11 +234,13 @@ def _run(
     writing: Future[dict[str, Any]] | None = None
 
     def written(future: "Future[dict[str, Any]] | None") -> None:
-        nonlocal rows
         if future is not None:
             shards.append(future.result())
-            rows += shards[-1]["rows"] // len(settings["layers"])
-            progress(done, rows)
+
+    def further(more_texts: int, more_rows: int) -> None:
+        nonlocal done, rows
+        done, rows = done + more_texts, rows + more_rows
+        progress(done, rows)
 
     with ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
         for number, batch in enumerate(_batches(texts, wanted, settings["shard_texts"], characters)):
@@ -247,12 +249,9 @@ def _run(
                 written(writing)
                 writing = None
                 shards.append(kept)
-                rows += kept["rows"] // len(settings["layers"])
-                done += len(batch.texts)
-                progress(done, rows)
+                further(len(batch.texts), kept["rows"] // len(settings["layers"]))
                 continue
-            layers, split = _computed(batch, model, settings, wanted, source, statics, progress, done, rows)
-            done += len(batch.texts)
+            layers, split = _computed(batch, model, settings, wanted, source, statics, further)
             written(writing)
             writing = writer.submit(_write, folder, number, settings, layers, split)
         written(writing)
@@ -337,14 +336,18 @@ def verify(folder: "Path | str") -> dict[str, Any]:
 
 def _computed(
     batch: _Batch, model: LanguageModel, settings: dict[str, Any], wanted: Wanted, source: Source,
-    statics: "_Statics | None", progress: Progress, done: int, rows: int,
+    statics: "_Statics | None", further: Progress,
 ) -> tuple[list[Rows], int]:  # fmt: skip
-    """The rows of a shard at every layer, and how many of its texts were read in several windows."""
+    """The rows of a shard at every layer, and how many of its texts were read in several windows.
+
+    `further` hears of each part of the shard how many texts and rows it adds.
+    """
     if wanted.unit == "sentences":
         found = []
         for sentences in sentence_stream(model, batch.texts, settings["layers"], wanted.pooling):
             found.append(sentences)
-            progress(done, rows + sum(s.vectors.shape[1] for s in found))
+            n_texts = sentences.vectors.shape[1]
+            further(n_texts, n_texts - len(sentences.empty))
         return _sentences(batch, found, settings, source)
     choose: Choose = occurrences_of
     if wanted.words:
@@ -356,7 +359,7 @@ def _computed(
     parts: list[Hidden] = []
     for part in embed_stream(model, batch.texts, settings["layers"], wanted.pooling, choose, unit=wanted.unit):
         parts.append(part)
-        progress(done, rows + sum(len(p.occurrences) for p in parts))
+        further(part.n_texts, len(part.occurrences))
     hidden = joined(parts)
     texts = [o.text for o in hidden.occurrences]
     columns = _text_columns(batch, texts, settings, source)

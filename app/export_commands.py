@@ -151,7 +151,7 @@ def run_command(
     loaded = load_model(model, device, engine, compute, final_norm)
     which = range(loaded.n_layers + 1) if asked is None else asked
     tell_engine(loaded, which)
-    total = min(corpus.lines, limit or corpus.lines) // wanted.shard[1]
+    total = len(range(wanted.shard[0] - 1, min(corpus.lines, limit or corpus.lines), wanted.shard[1]))
     with progress_bar() as progress:
         manifest = run(
             corpus.rows(), Source(corpus.name, corpus.sha256, corpus.lines, corpus.column, corpus.id_column), folder,
@@ -311,7 +311,7 @@ def table(
         with progress_bar() as progress:
             space = distil(
                 loaded, corpus, layer, "mean", chosen, not keep_case, at_least, most,
-                lambda done: progress("occurrences", done, done),
+                lambda done: progress("texts", done, corpus.lines),
             )  # fmt: skip
     paths = write_vectors(space, target)
     tell_notes(space.origin)

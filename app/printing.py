@@ -118,6 +118,9 @@ def write_report(path: str, form: str, rows: Sequence[Row], whole: Any) -> None:
     target.write_text(rendered(form, rows, whole), encoding="utf-8")
 
 
+STAGES_IN_BYTES = ("download", "check")
+
+
 @contextmanager
 def progress_bar(hidden: bool = False) -> Iterator[Callable[[str, int, int], None]]:
     """A bar on standard error, one for each stage; nothing where that is no terminal."""
@@ -134,10 +137,10 @@ def progress_bar(hidden: bool = False) -> Iterator[Callable[[str, int, int], Non
             large = total > 1 << 20
             bar = tqdm(
                 desc=name,
-                total=total,
-                unit="B" if large else "",
+                total=total or None,  # unknown: a count and a rate
+                unit="B" if name in STAGES_IN_BYTES else "",
                 unit_scale=large,
-                unit_divisor=1024,
+                unit_divisor=1024 if name in STAGES_IN_BYTES else 1000,
                 disable=True if hidden else None,
             )
             stage = name

@@ -6,6 +6,7 @@ A peer is measured at its best batch size. flair and minicons take part where th
 """
 
 import importlib.util
+import random
 import re
 import statistics
 import sys
@@ -39,12 +40,13 @@ def sentences(many: int) -> list[str]:
 
 
 def in_turn(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each way in each round; a round has an order of its own, since what ran before a way slows it."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + 1):
-        for name, way in ways.items():
+        for name in random.Random(number).sample(list(ways), len(ways)):
             time.sleep(REST)
             start = time.perf_counter()
-            way()
+            ways[name]()
             if number:  # the first round warms up
                 times[name].append(time.perf_counter() - start)
     return times

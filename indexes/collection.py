@@ -70,6 +70,7 @@ class Collection:
         """Open the collection in the folder `root`; raises `NotFoundError`, `CorruptError`, `IncompatibleError`."""
         self.root = Path(root)
         self.options = options or Options()
+        self._manifests = self.root / layout.MANIFESTS
         self._disk = disk or Disk()
         self._cache: dict[str, Stored] = {}
         self._seen: tuple[int, float] = (0, 0.0)
@@ -96,8 +97,10 @@ class Collection:
     def view(self) -> View:
         """The newest version, opened: every answer it gives is of that version."""
         with told(self.root, "read"), self._opening:
-            folder = self.root / layout.MANIFESTS
-            changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
+            try:
+                changed = self._manifests.stat().st_mtime_ns
+            except FileNotFoundError:
+                raise CorruptError(f"{self._manifests} is missing; {REPAIR}") from None
             before, looked = self._seen
             if changed == before and looked - changed / 1e9 > RECENT:
                 return self._view

@@ -68,11 +68,12 @@ class ExactIndex(Index):
         left_out = np.unique(np.fromiter(exclude, np.int64))
         if not 1 <= k <= self.n - len(left_out):
             raise UserError(f"k must be from 1 to {self.n - len(left_out):,}, the rows that can be found; got {k:,}")
+        self._asked += 1
         rows = None
         if scoring.linear or _is_mul(scoring):
             rows = self._candidates(scoring, k + len(left_out))
         if rows is None:
-            return self.best(self.scores(scoring), k, left_out, scoring)
+            return self.best(self._all_scores(scoring), k, left_out, scoring)
         return self._of(rows[~np.isin(rows, left_out)], k, scoring)
 
     def _candidates(self, scoring: Scoring, k: int) -> Ints | None:
@@ -81,7 +82,6 @@ class ExactIndex(Index):
         Codes are made when the index is asked often, and given up where they rule out too little: vectors whose
         numbers differ much in size need more than 8 bits.
         """
-        self._asked += 1
         if self._asked <= BEFORE_COMPILED or self.n * self.dim < WORTH_CODES or self._misses >= MISSES:
             return None
         with self._making:
@@ -130,6 +130,9 @@ class ExactIndex(Index):
     def scores(self, scoring: Scoring) -> Floats:
         """The score of every row: (n,)."""
         self._asked += 1
+        return self._all_scores(scoring)
+
+    def _all_scores(self, scoring: Scoring) -> Floats:
         if _is_mul(scoring) and self._asked > BEFORE_COMPILED:
             from polysema.indexes.compiled import three_cos_mul
 
@@ -156,6 +159,7 @@ class ExactIndex(Index):
 
     def _all(self, queries: Floats, k: int) -> tuple[Ints, Floats]:
         if len(queries) == 1 and self.metric is not Metric.EUCLIDEAN:
+            self._asked += 1
             scoring = by_cosine("one query", queries[0])
             candidates = self._candidates(scoring, k)
             if candidates is None:

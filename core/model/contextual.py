@@ -26,7 +26,8 @@ class Hidden:
     """Vectors of the same occurrences at several layers: `vectors` (n_layers, n_occurrences, dim) float32.
 
     `split` lists the texts that were longer than the model's window and so were read in overlapping windows;
-    `unseen` the occurrences of which the tokenizer made no token (they have no vector).
+    `unseen` the occurrences of which the tokenizer made no token (they have no vector). `n_texts` counts the texts that
+    were read for it, those without an occurrence too.
     """
 
     occurrences: tuple[Occurrence, ...]
@@ -35,6 +36,7 @@ class Hidden:
     origin: Origin
     split: tuple[int, ...] = ()
     unseen: tuple[Occurrence, ...] = ()
+    n_texts: int = 0
 
     def space(self, layer: int) -> Space:
         """One layer as a space with the columns text_id, word, start, end, layer."""
@@ -90,6 +92,7 @@ def joined(parts: Sequence[Hidden]) -> Hidden:
         parts[0].origin,
         tuple(text for part in parts for text in part.split),
         tuple(o for part in parts for o in part.unseen),
+        sum(part.n_texts for part in parts),
     )
 
 
@@ -265,21 +268,21 @@ def _of_words(
     by_text: dict[int, list[int]] = {}
     for place, occurrence in enumerate(occurrences):
         by_text.setdefault(occurrence.text - first, []).append(place)
-    tokens: list[list[int]] = [[]] * len(occurrences)
+    counts = np.zeros(len(occurrences), np.int64)  # of each one's tokens
+    flat: dict[int, Ints] = {}
     for number, places in by_text.items():
-        for place, of in zip(places, encoded[number].tokens_of([occurrences[p].span for p in places]), strict=True):
-            tokens[place] = of
-    rows = np.cumsum([bool(of) for of in tokens]) - 1  # an occurrence's row among those that have tokens
+        flat[number], counts[places] = encoded[number].tokens_of([occurrences[place].span for place in places])
+    seen = counts > 0
+    rows = np.cumsum(seen) - 1  # an occurrence's row among those that have tokens
     groups = {}
     for number, places in by_text.items():
-        seen = [place for place in places if tokens[place]]
-        if seen:
-            flat = np.array([token for place in seen for token in tokens[place]], np.int64)
-            groups[number] = _Group(flat, np.array([len(tokens[place]) for place in seen], np.int64), rows[seen])
-    kept = tuple(o for o, of in zip(occurrences, tokens, strict=True) if of)
+        mine = np.array(places)[seen[places]]
+        if len(mine):
+            groups[number] = _Group(flat[number], counts[mine], rows[mine])
+    kept = tuple(o for o, has in zip(occurrences, seen.tolist(), strict=True) if has)
     vectors = _pooled(model, encoded, groups, len(kept), pooling, beside, layers)
-    unseen = tuple(o for o, of in zip(occurrences, tokens, strict=True) if not of)
-    return Hidden(kept, tuple(layers), vectors, origin, _split(encoded, groups, first), unseen)
+    unseen = tuple(o for o, has in zip(occurrences, seen.tolist(), strict=True) if not has)
+    return Hidden(kept, tuple(layers), vectors, origin, _split(encoded, groups, first), unseen, len(encoded))
 
 
 def _of_tokens(
@@ -298,7 +301,8 @@ def _of_tokens(
                 for name, (start, end) in zip(names, of.offsets.tolist(), strict=True)
             ]
     vectors = _pooled(model, encoded, groups, len(occurrences), "first", beside, layers)
-    return Hidden(tuple(occurrences), tuple(layers), vectors, origin, _split(encoded, groups, first))
+    split = _split(encoded, groups, first)
+    return Hidden(tuple(occurrences), tuple(layers), vectors, origin, split, n_texts=len(encoded))
 
 
 def word_vectors(

@@ -23,13 +23,13 @@ def distil(
     lower: bool = True,
     at_least: int = 1,
     most: int | None = None,
-    progress: Callable[[int], None] = lambda words: None,
+    progress: Callable[[int], None] = lambda texts: None,
 ) -> Space:
     """Every word's mean over its occurrences in `texts`, (n_words, dim), the frequent first; column `count`.
 
     `words` are the only ones wanted; `lower` takes Bank and bank as one; words that occur less than `at_least` times
     are left out, and no more than the `most` first occurrences of a word are read. Memory grows with the words, not with the texts. Raises
-    `UserError` when no word is left.
+    `UserError` when no word is left. `progress` hears how many texts are read.
     """
     (chosen,) = model.check_layers([layer])
     wanted = None if words is None else {word.lower() if lower else word for word in words}
@@ -49,7 +49,7 @@ def distil(
 
     sums: dict[str, Floats] = {}
     counts: Counter[str] = Counter()
-    done = 0
+    texts_read = 0
     for part in embed_stream(model, texts, [chosen], pooling, choose):
         for occurrence, vector in zip(part.occurrences, part.vectors[0].astype(np.float64), strict=True):
             word = name(occurrence)
@@ -58,15 +58,15 @@ def distil(
             else:
                 sums[word] = vector
             counts[word] += 1
-        done += len(part.occurrences)
-        progress(done)
+        texts_read += part.n_texts
+        progress(texts_read)
     kept = sorted((word for word in sums if counts[word] >= at_least), key=lambda word: (-counts[word], word))
     if not kept:
         raise UserError(f"no word is left for a table: {len(sums):,} words were found, none of them {at_least:,} times")
     vectors = np.stack([sums[word] / counts[word] for word in kept]).astype(np.float32)
     origin = replace(
         model.origin(None, f"mean over contexts at layer {chosen}, {pooling} of sub-words"), family=Family.STATIC,
-        notes=(f"distilled from {done:,} occurrences in a corpus",),
+        notes=(f"distilled from {counts.total():,} occurrences in a corpus",),
     )  # fmt: skip
     return Space(
         Keys(kept), vectors, origin, pa.table({"count": pa.array([counts[word] for word in kept], pa.int64())})

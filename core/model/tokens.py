@@ -117,20 +117,23 @@ class Encoded:
         """The ids of the text's own tokens."""
         return [self.windows[window][place] for window, place in self.takes.tolist()]
 
-    def tokens_of(self, spans: Sequence[Span]) -> list[list[int]]:
-        """For each span the tokens that share characters with it; empty where the tokenizer made none of them."""
-        starts, ends = self.offsets[:, 0], self.offsets[:, 1]
-        wide = ends > starts  # some tokenizers make tokens of no character
+    def tokens_of(self, spans: Sequence[Span]) -> tuple[Ints, Ints]:
+        """The tokens that share characters with each span, those of one after the other, and how many each has.
+
+        A span has none where the tokenizer made none of its characters.
+        """
+        wide = np.flatnonzero(self.offsets[:, 1] > self.offsets[:, 0])  # some tokenizers make tokens of no character
+        starts, ends = self.offsets[wide, 0], self.offsets[wide, 1]
         firsts, lasts = np.array([s.start for s in spans], np.int64), np.array([s.end for s in spans], np.int64)
-        if (np.diff(starts) >= 0).all() and (np.diff(ends) >= 0).all():
-            low, high = np.searchsorted(ends, firsts, "right"), np.searchsorted(starts, lasts, "left")
-            if wide.all():
-                return [list(range(a, b)) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
-            return [[t for t in range(a, b) if wide[t]] for a, b in zip(low.tolist(), high.tolist(), strict=True)]
-        return [
-            np.flatnonzero((starts < last) & (ends > first) & wide).tolist()
-            for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True)
+        if (starts[1:] >= starts[:-1]).all() and (ends[1:] >= ends[:-1]).all():
+            low = np.searchsorted(ends, firsts, "right")
+            sizes = np.maximum(np.searchsorted(starts, lasts, "left") - low, 0)
+            before = np.cumsum(sizes) - sizes
+            return wide[np.arange(sizes.sum()) + np.repeat(low - before, sizes)], sizes
+        found = [
+            wide[(starts < last) & (ends > first)] for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True)
         ]
+        return np.concatenate([np.empty(0, np.int64), *found]), np.array([len(of) for of in found], np.int64)
 
 
 def encode(tokenizer: Any, texts: Sequence[str], window: int, causal: bool) -> list[Encoded]:

@@ -96,7 +96,7 @@ def _archive(path: Path) -> Format:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError) as error:
+    except readers.NPZ_FAULTS as error:
         raise UnreadableError(f"{path} can't be read as a .npz file: {error}") from None
     if any(name.endswith((".pkl", ".pickle")) for name in names):
         raise UnreadableError(f"{path} is a PyTorch file, a pickle, which could run code and is not opened: {_SAFE}")
@@ -139,13 +139,17 @@ def _textual(path: Path, head: bytes) -> Format:
 
 
 def _is_binary(after: bytes, count: int, dim: int) -> bool:
-    """Whether what follows a header is binary: its first line is no word and numbers, and its floats' bytes no text."""
+    """Whether what follows a header is binary: its first line is no word and numbers, its words hold no line end, and
+    its floats' bytes are no text.
+    """
     line = after.partition(b"\n")[0]
     parts = fields(line)
     if len(parts) > dim and all(number(part) is not None for part in parts[-dim:]):
         return False
     at, rows = 0, 0
     while (space := after.find(b" ", at, at + readers.MAX_WORD_BYTES)) >= 0 and space + 1 + 4 * dim <= len(after):
+        if b"\n" in after[at:space].lstrip(b"\n"):
+            return False
         at, rows = space + 1 + 4 * dim, rows + 1
     start = after.find(b" ") + 1
     floats = after[start : start + 4 * dim]

@@ -5,7 +5,9 @@ notes, with line or row numbers. Nothing is unpickled.
 """
 
 import json
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,12 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from polysema.core.errors import NotFoundError, UnreadableError
+from polysema.core.errors import NotFoundError, UnreadableError, UserError
 from polysema.core.space.space import Floats, Ints
 
 MAX_DIM = 65_536
 BLOCK_BYTES = 2 << 20
 MAX_WORD_BYTES = 1 << 16
+SNIFFED = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,13 +238,20 @@ def find_metadata(path: Path) -> Path | None:
 
 # The readers
 
+# damage is met in many ways: a header that is no Python, sizes beyond any number, members that don't unpack or want a password
+NPY_FAULTS = (
+    ValueError, OSError, EOFError, LookupError, ArithmeticError, RuntimeError, TypeError, MemoryError, SyntaxError,
+    tokenize.TokenError,
+)  # fmt: skip
+NPZ_FAULTS = (*NPY_FAULTS, zlib.error, zipfile.BadZipFile)
+
 
 def read_npy(source: Source) -> Iterator[Block]:
     """`.npy` with its vocabulary beside it."""
     try:
         table = np.load(source.path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise source.fail(f"not a .npy file of numbers: {error}") from None
+    except NPY_FAULTS as error:
+        raise source.fail(f"not a .npy file of numbers: {_line(error)}") from None
     yield from paired(source, vocabulary(source), float_table(source, table, source.path.name), source.path.name)
 
 
@@ -253,7 +263,7 @@ def read_npz(source: Source) -> Iterator[Block]:
             tables = [name for name, (shape, dtype) in headers.items() if len(shape) == 2 and dtype.kind in "fiu"]
             lists = [name for name, (shape, dtype) in headers.items() if len(shape) == 1 and dtype.kind in "US"]
             if len(tables) != 1 or len(lists) > 1:
-                held = ", ".join(f"{name} {dtype} {shape}" for name, (shape, dtype) in headers.items())
+                held = _few([f"{name} {dtype} {shape}" for name, (shape, dtype) in headers.items()])
                 raise source.fail(
                     f"one table of numbers (n, dim) and one list of words (n,) are needed; it holds: {held}"
                 )
@@ -263,8 +273,10 @@ def read_npz(source: Source) -> Iterator[Block]:
                 words = pa.array(np.char.decode(names, "utf-8") if names.dtype.kind == "S" else names, pa.string())
             else:
                 words = None
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, UnicodeDecodeError) as error:
-        raise source.fail(f"not a .npz file of numbers: {error}") from None
+    except UserError:
+        raise
+    except NPZ_FAULTS as error:
+        raise source.fail(f"not a .npz file of numbers: {_line(error)}") from None
     if words is None:
         if source.companion is None:
             raise NotFoundError(f"{source.path} holds no list of words and has no {source.path.stem}.vocab beside it")
@@ -291,8 +303,8 @@ def read_safetensors(source: Source) -> Iterator[Block]:
             shapes = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118
             tables = [name for name, part in shapes.items() if len(part.get_shape()) == 2]
             if len(tables) != 1:
-                held = ", ".join(f"{name} {tuple(part.get_shape())}" for name, part in shapes.items())
-                raise source.fail(f"one table (n, dim) is needed; it holds: {held or 'nothing'}")
+                held = _few([f"{name} {tuple(part.get_shape())}" for name, part in shapes.items()])
+                raise source.fail(f"one table (n, dim) is needed; it holds: {held}")
             table = shapes[tables[0]]
             n, dim = table.get_shape()
             check_dim(source, dim)
@@ -311,7 +323,7 @@ def read_safetensors(source: Source) -> Iterator[Block]:
             else:
                 yield from paired(source, words, _Slices(table, (n, dim)), tables[0])
     except (SafetensorError, OSError, TypeError) as error:
-        raise source.fail(f"can't be read as safetensors: {error}") from None
+        raise source.fail(f"can't be read as safetensors: {_line(error)}") from None
 
 
 class _Slices:
@@ -345,27 +357,49 @@ def _bfloat16(path: Path, name: str) -> Any:
 
 def read_parquet(source: Source) -> Iterator[Block]:
     """Parquet: a column of words, and the vectors as lists in one column or as a column of numbers each."""
+    # a damaged file is met in many ways: names that are not UTF-8, kinds that don't exist, pages that don't unpack
+    faults = (pa.ArrowException, OSError, ValueError, LookupError, MemoryError)
     try:
         file = pq.ParquetFile(source.path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise source.fail(f"can't be read as Parquet: {' '.join(str(error).split())}") from None
-    words, numbers = _parquet_columns(source, file.schema_arrow)
-    row = 0
+        schema = file.schema_arrow
+    except faults as error:
+        raise source.fail(f"can't be read as Parquet: {_line(error)}") from None
+    words, numbers = _parquet_columns(source, schema)
+    row, dim = 0, None
     try:
         for batch in file.iter_batches(batch_size=8192, columns=[words, *numbers]):
             places = np.arange(row + 1, row + 1 + batch.num_rows, dtype=np.int64)
             row += batch.num_rows
             names = pc.fill_null(batch.column(words).cast(pa.large_string()), "")
-            yield Block(names, _parquet_vectors(source, batch, numbers, row), places)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise source.fail(f"damaged: {' '.join(str(error).split())}") from None
+            names.validate(full=True)
+            vectors = _parquet_vectors(source, batch, numbers, row)
+            if dim is not None and vectors.shape[1] != dim:
+                raise source.fail(f"the vectors up to row {row:,} are not all of one width: {dim}, {vectors.shape[1]}")
+            dim = vectors.shape[1]
+            yield Block(names, vectors, places)
+    except UserError:
+        raise
+    except faults as error:
+        raise source.fail(f"damaged: {_line(error)}") from None
+
+
+def _line(error: "Exception | str") -> str:
+    """What a library or a file says, in a line of bearable length."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 240 else text[:239] + "…"
+
+
+def _few(parts: list[str]) -> str:
+    """The first of what a file holds."""
+    more = f" and {len(parts) - SHOWN:,} more" if len(parts) > SHOWN else ""
+    return (", ".join(map(_line, parts[:SHOWN])) or "nothing") + more
 
 
 def _parquet_columns(source: Source, schema: pa.Schema) -> tuple[str, list[str]]:
     texts = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
     lists = [f.name for f in schema if _is_list(f.type) and pa.types.is_floating(f.type.value_type)]
     plain = [f.name for f in schema if pa.types.is_floating(f.type)]
-    held = ", ".join(f"{f.name} {f.type}" for f in schema)
+    held = _few([f"{f.name} {f.type}" for f in schema])
     named = [name for name in ("word", "key", "token", "index", "text") if name in texts]
     if not (named or len(texts) == 1):
         raise source.fail(f"a column of strings named word is needed; it has: {held}")
@@ -396,7 +430,10 @@ def _parquet_vectors(source: Source, batch: pa.RecordBatch, numbers: list[str], 
 def read_word2vec_binary(source: Source) -> Iterator[Block]:
     """word2vec's binary layout: `count width`, then each word, a space and its little-endian floats."""
     with read_errors(source), source.opened() as file:
-        count, dim = (int(part) for part in file.readline(64).split())
+        header = file.readline(SNIFFED)
+        if not is_header(header):
+            raise source.fail("line 1: the number of vectors and their width were expected")
+        count, dim = (int(part) for part in header.split())
         check_dim(source, dim, "line 1: ")
         width = 4 * dim
         rest, row, whole = b"", 0, True
@@ -429,20 +466,23 @@ def read_word2vec_binary(source: Source) -> Iterator[Block]:
 
 
 def _binary_block(source: Source, data: bytes, names: list[bytes], starts: list[int], dim: int, row: int) -> Block:
+    raw = b"".join(names)
+    if b"\n" in raw or b"\0" in raw:  # words hold none: a byte is missing before, or too many
+        bad = next(number for number, name in enumerate(names) if b"\n" in name or b"\0" in name)
+        raise source.fail(f"row {row + bad + 1:,}: a line end or a NUL within its word; the file is damaged there")
     ends = np.zeros(len(names) + 1, np.int64)
     np.cumsum([len(name) for name in names], out=ends[1:])
     places = np.arange(row + 1, row + 1 + len(names), dtype=np.int64)
     bytes_of = np.frombuffer(data, np.uint8)
     at = np.asarray(starts, np.int64)[:, None] + np.arange(4 * dim)
     vectors = np.ascontiguousarray(bytes_of[at]).view("<f4").reshape(len(names), dim).astype(np.float32, copy=False)
-    return Block(strings(source, b"".join(names), ends, places, strict=False), vectors, places)
+    return Block(strings(source, raw, ends, places, strict=False), vectors, places)
 
 
 @contextmanager
 def read_errors(source: Source) -> Iterator[None]:
     """A packed file that is damaged, or a disk that fails, in one line."""
     import gzip
-    import zlib
 
     try:
         yield

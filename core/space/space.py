@@ -147,10 +147,9 @@ class Keys(Sequence[str]):
 
     def _scan(self, name: bytes) -> int:
         """The first row whose bytes these are, narrowed down byte by byte. (Arrow's own search would import pandas.)"""
-        _, offsets, data = self.array.buffers()
-        starts = np.frombuffer(offsets, np.int64)[self.array.offset : self.array.offset + len(self) + 1]
+        starts, data = self._text
         rows = np.flatnonzero(np.diff(starts) == len(name))
-        letters = np.frombuffer(data if data is not None else b"", np.uint8)
+        letters = np.frombuffer(data, np.uint8)
         for place, letter in enumerate(name):
             rows = rows[letters[starts[rows] + place] == letter]
         return int(rows[0]) if len(rows) else -1
@@ -180,9 +179,17 @@ class Keys(Sequence[str]):
 
     def take(self, rows: Ints) -> list[str]:
         """The names of these rows."""
-        if len(rows) < FEW:
-            return [self.array[int(row)].as_py() for row in rows]
-        return self.array.take(pa.array(rows)).to_pylist()
+        if len(rows) >= FEW:
+            return self.array.take(pa.array(rows)).to_pylist()
+        starts, data = self._text
+        return [str(data[starts[row] : starts[row + 1]], "utf-8") for row in rows]
+
+    @cached_property
+    def _text(self) -> tuple[Ints, memoryview]:
+        """Where each name begins, (n + 1,), and the bytes of all of them."""
+        _, offsets, data = self.array.buffers()
+        starts = np.frombuffer(offsets, np.int64)[self.array.offset : self.array.offset + len(self) + 1]
+        return starts, memoryview(data if data is not None else b"")
 
     @cached_property
     def _spellings(self) -> list[str]:

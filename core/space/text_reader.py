@@ -105,7 +105,7 @@ def read_text(source: Source) -> Iterator[Block]:
         sample = file.read(BLOCK_BYTES).removeprefix(BOM)
         first, _, after = sample.partition(b"\n")
         promised, line = None, 1
-        if is_header(first) and after.strip():
+        if is_header(first):
             promised, dim = (int(part) for part in first.split())
             check_dim(source, dim, "line 1: ")
             sample, line = after, 2

@@ -21,6 +21,7 @@ import numpy as np
 import xxhash
 
 from polysema.core.errors import BusyError, CorruptError
+from polysema.core.space.space import Ints
 
 BLOCK = 1 << 16  # bytes that are hashed at once
 PARTS = 128  # parts of a file that can be checked alone, at most
@@ -250,6 +251,7 @@ class SealedFile:
         self._disk = disk
         self._fd = disk.open(path)
         self._good = np.zeros(ref.n_parts, bool)
+        self.all_good = False
         self._mapped: mmap | None = None
         self._mapping = threading.Lock()
         length = os.fstat(self._fd).st_size
@@ -269,15 +271,23 @@ class SealedFile:
 
     def check(self, start: int = 0, stop: int | None = None) -> None:
         """Check the parts that hold the bytes from `start` to `stop`, each once."""
+        if self.all_good:
+            return
         size = self.part_bytes
         first, last = start // size, -(-min(stop if stop is not None else self.ref.bytes, self.ref.bytes) // size)
-        todo = (np.flatnonzero(~self._good[first:last]) + first).tolist()
+        self.check_parts(np.arange(first, last))
+
+    def check_parts(self, parts: Ints) -> None:
+        """Check these parts, each once."""
+        size = self.part_bytes
+        todo = np.unique(parts[~self._good[parts]]).tolist()
         if len(todo) * size > 64 << 20:  # the hash lets the interpreter go
             with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
                 list(pool.map(self._check, todo))
         else:
             for part in todo:
                 self._check(part)
+        self.all_good = self.all_good or bool(self._good.all())
 
     def good(self, start: int, stop: int) -> bool:
         """Whether these bytes are the ones that were written."""

@@ -275,18 +275,13 @@ class MappedRows:
             self._check(max(low, 0), high)
         elif isinstance(rows, (int, np.integer)):
             self._check(int(rows) % len(self), int(rows) % len(self) + 1)
-        else:
+        elif not self._file.all_good:
             rows = np.asarray(rows)
             if rows.dtype == bool:
                 rows = np.flatnonzero(rows)
-            for row in np.unique(rows // self._a_part):
-                self._check(int(row * self._a_part), int((row + 1) * self._a_part))
+            starts = self._head + rows.ravel() * self._width
+            self._file.check_parts(np.concatenate([starts, starts + self._width - 1]) // self._file.part_bytes)
         return self._array[rows]
-
-    @cached_property
-    def _a_part(self) -> int:
-        """Rows that are as long as a part that is checked at once, roughly."""
-        return max(1, self._file.part_bytes // self._width)
 
     def _check(self, start: int, stop: int) -> None:
         if stop > start:

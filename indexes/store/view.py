@@ -184,18 +184,14 @@ class View:
         return Matches(ids, scores.astype(np.float32), name, recall, self, places, rows)
 
     def _ids(self, name: str, places: Ints, rows: Ints) -> list[list[str]]:
-        names: dict[int, Keys] = {}
+        segments = self.segments[name]
         found = []
-        for line_places, line_rows in zip(places.tolist(), rows.tolist(), strict=True):
-            line = []
-            for place, row in zip(line_places, line_rows, strict=True):
-                if row < 0:
-                    break
-                keys = names.get(place)
-                if keys is None:
-                    keys = names[place] = self.segments[name][place].stored.keys
-                line.append(keys[row])
-            found.append(line)
+        for line_places, line_rows in zip(places, rows, strict=True):
+            if len(segments) == 1:
+                found.append(segments[0].stored.keys.take(line_rows[line_rows >= 0]))
+                continue
+            line = zip(line_places.tolist(), line_rows.tolist(), strict=True)
+            found.append([segments[place].stored.keys[row] for place, row in line if row >= 0])
         return found
 
     def _tail(self, name: str) -> _Tail | None:

@@ -1,6 +1,7 @@
 """The explorer's answers, and what it refuses."""
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,6 +65,28 @@ def test_the_map_has_every_occurrence_and_the_static_point(explorer: Explorer, m
     assert all(found.texts[i][a:b].lower() == "bank" for i, (a, b) in enumerate(found.spans))
     assert all(np.isfinite(p).all() for p in found.positions)
     assert found.within[-1] > found.between[-1] > found.baselines[-1]
+
+
+def test_the_first_map_reads_only_the_texts_with_the_word(
+    explorer: Explorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = explorer.corpus(layer=3)
+    senses = load_senses().of("bank")
+    monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path))
+    cold, stages = Explorer(), []
+    cold.word_map("bank", method="pca", progress=lambda stage, done, total: stages.append(stage))
+    assert list(dict.fromkeys(stages)) == [
+        "load minilm-l6",
+        f"read {len({s.text_id for s in senses})} sentences",
+        "baseline",
+        "lay out",
+    ]
+    assert not (tmp_path / "corpora").exists()
+    cloud = cold._cloud("bank", "minilm-l6", lambda stage, done, total: None)
+    places = {key: row for row, key in enumerate(zip(space.column("text_id"), space.column("start"), strict=True))}
+    rows = [places[o.text, o.span.start] for o in cloud.occurrences]
+    assert len(rows) == len(senses)
+    np.testing.assert_allclose(cloud.vectors[3], space.vectors[rows], atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_offsets_are_of_the_text_as_given(text: str, minilm, tiny) -> None:  # t
         assert encoded.offsets.tolist() == [list(o) for o in expected]
         assert ((encoded.offsets >= 0) & (encoded.offsets <= len(text))).all()
         for occurrence in occurrences_of([text]):
-            for token in encoded.tokens_of([occurrence.span])[0]:
+            for token in encoded.tokens_of([occurrence.span])[0].tolist():
                 start, end = encoded.offsets[token]
                 assert start < occurrence.span.end
                 assert end > occurrence.span.start

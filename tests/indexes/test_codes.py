@@ -81,6 +81,24 @@ def test_an_index_asked_often_answers_the_same(metric, often, rng):
     assert plain._codes is None
 
 
+def test_each_question_is_counted_once(monkeypatch, rng):
+    """The compiled pass takes over after as many questions as it says, whichever way they are asked."""
+    compiled = []
+    monkeypatch.setattr("polysema.indexes.compiled.three_cos_mul", lambda *given: compiled.append(1) or np.zeros(50))
+    vectors = rng.standard_normal((50, 8)).astype(np.float32)
+    scoring = Scoring(
+        "3CosMul", vectors[:3] / np.linalg.norm(vectors[:3], axis=1, keepdims=True), lambda cosines: cosines[0], ups=2
+    )
+    for ask in (lambda index: index.search_scored(scoring, 3), lambda index: index.scores(scoring)):
+        index = ExactIndex(vectors)
+        index.search(vectors[:1], 3)
+        for _ in range(exact.BEFORE_COMPILED - 1):
+            ask(index)
+        assert not compiled
+        ask(index)
+        assert compiled.pop()
+
+
 def test_codes_that_rule_out_nothing_are_given_up(often, rng):
     vectors = rng.standard_normal((5_000, 40)).astype(np.float32)
     vectors[:, 0] += 300  # 8 bits for a number this big leave none for the others

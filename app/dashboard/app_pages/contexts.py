@@ -23,7 +23,7 @@ STATIC_NAME = "static vector"
 
 def controls(models: list[str]) -> tuple[str, str, str]:
     """Which word, read by which model, laid out how."""
-    first, second, third = st.columns([4, 4, 3], vertical_alignment="bottom")
+    first, second, third = st.columns([4, 4, 3])
     words = list(load_senses().words)
     word = first.selectbox(
         "Word",
@@ -121,10 +121,10 @@ def curves(found: WordMap, layer: int) -> None:
     )
     base = alt.Chart(table).encode(
         x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")), y=alt.Y("cosine:Q", title="mean cosine"),
-        color=alt.Color("pair:N", scale=alt.Scale(domain=list(names), range=["#0d9488", "#d97706", "#8b94a0"]), legend=alt.Legend(orient="bottom", title=None, labelLimit=0)),
+        color=alt.Color("pair:N", scale=alt.Scale(domain=list(names), range=["#0d9488", "#d97706", "#8b94a0"]), legend=alt.Legend(orient="bottom", title=None, labelLimit=0, columns=2)),
     )  # fmt: skip
     rule = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeDash=[4, 4], color="#8b94a0").encode(x="layer:Q")
-    st.altair_chart((base.mark_line(point=True) + rule).properties(height=230), width="stretch")
+    st.altair_chart((base.mark_line(point=True) + rule).properties(height=320), width="stretch")
     place = found.layers.index(layer)
     gap = found.within[place] - found.between[place]
     st.markdown(
@@ -163,7 +163,8 @@ def page() -> None:
     word, model, method = controls(models)
     slider = st.container()
     extra = own_sentences(word)
-    found = word_map(word, model, method, extra)
+    with st.container():  # there in every run, so that what stands below keeps its place when the progress goes
+        found = word_map(word, model, method, extra)
     if found is None:
         return
     parts.tell_split(found.split, found.origin.windows)
