@@ -107,7 +107,7 @@ class Index(ABC):
         if len(queries) == 1:
             rows, scores = _one(found.rows[0], found.scores[0], left_out, k)
         else:
-            rows, scores = _in_order(found.rows, found.scores)
+            rows, scores = in_order(found.rows, found.scores)
             if left_out:
                 rows, scores = _without(rows, scores, np.array(sorted(left_out), np.int64), k)
         return Hits(rows, scores, found.recall, found.how)
@@ -135,12 +135,12 @@ class Index(ABC):
         most = min(k, passing)
         everything = Ask(None, 0, recall, rescore) if passing == self.n else Ask(mask, passing, recall, rescore)
         found = self._search(queries, most, everything)
-        rows[:, :most], scores[:, :most] = _in_order(found.rows, found.scores)
+        rows[:, :most], scores[:, :most] = in_order(found.rows, found.scores)
         return Hits(rows, scores, found.recall, found.how)
 
 
 def _one(rows: Ints, scores: Floats, left_out: set[int], k: int) -> tuple[Ints, Floats]:
-    """As `_in_order` and `_without` for one query, in a fraction of their time."""
+    """As `in_order` and `_without` for one query, in a fraction of their time."""
     order = np.lexsort((rows, -scores))
     rows, scores = rows[order], scores[order]
     if left_out:
@@ -152,7 +152,7 @@ def _one(rows: Ints, scores: Floats, left_out: set[int], k: int) -> tuple[Ints, 
     return rows[None], scores[None]
 
 
-def _in_order(rows: Ints, scores: Floats) -> tuple[Ints, Floats]:
+def in_order(rows: Ints, scores: Floats) -> tuple[Ints, Floats]:
     """Best first, equal scores by row."""
     order = np.lexsort((rows, -scores))
     return np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)

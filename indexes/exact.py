@@ -11,7 +11,7 @@ from polysema.core.space.analogy import Scoring, by_cosine
 from polysema.core.space.hits import Hits
 from polysema.core.space.metric import Metric, norms
 from polysema.core.space.space import Floats, Ints
-from polysema.indexes.base import Ask, Found, Index, Mask
+from polysema.indexes.base import Ask, Found, Index, Mask, in_order
 from polysema.indexes.scoring import MARGIN, best_among
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class ExactIndex(Index):
             rows = np.flatnonzero(ask.where)
             return Found(*best_among(self._vectors, rows, queries, k, self.metric), 1.0, told(ask))
         more = min(self.n, 2 * k * self.n // ask.passing + 16)
-        rows, scores = self._all(queries, more)
+        rows, scores = in_order(*self._all(queries, more))
         rows, scores, short = passed(rows, scores, ask.where, k)
         if len(short):
             some = np.flatnonzero(ask.where)
@@ -196,8 +196,10 @@ def passed(rows: Ints, scores: Floats, where: Mask, k: int) -> tuple[Ints, Float
     """The first k of each query's rows (n_queries, more) that pass, and the queries for which there are fewer than k."""
     out = ~where[rows] | (rows < 0)
     order = np.argsort(out, axis=1, kind="stable")[:, :k]  # those that pass first, in their order
-    short = np.flatnonzero((~out).sum(axis=1) < k)
-    return np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1), short
+    dropped = np.take_along_axis(out, order, axis=1)
+    rows = np.where(dropped, -1, np.take_along_axis(rows, order, axis=1))
+    scores = np.where(dropped, np.float32(-np.inf), np.take_along_axis(scores, order, axis=1))
+    return rows, scores, np.flatnonzero((~out).sum(axis=1) < k)
 
 
 def told(ask: Ask) -> str:

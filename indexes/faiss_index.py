@@ -24,8 +24,8 @@ BLOCK = 16_384  # rows normalised and added at a time
 TRAINED = {"ivf": 64, "ivf-sq8": 64, "ivf-pq": 64, "pq-fastscan": 64}  # rows a cell that cells are trained on, at most
 LEAST_TRAINED = 20_000
 HOLD_FROM = 100  # rows from which on some are held out
-SINGLES = 48  # queries asked one by one at each setting
-TIMED = 0.25  # seconds after which no more of them are
+SINGLES = 32  # queries asked one by one at each setting
+TIMED = 0.1  # seconds after which no more of them are
 ENOUGH = 0.9995  # recall from which on looking further is not measured
 DEEPEST = 4_096  # neighbours looked at under a filter, at most
 SCANNED = (0.02, 0.2)  # shares of the rows that pass when the scan under a filter is timed
@@ -234,6 +234,9 @@ class FaissIndex(Index):
             if ask.where is not None:
                 return self._filtered(queries, k, ask, ask.recall or expected)
             rows, scores = self._ask(queries, k, setting, rescore=ask.rescore)
+            short = np.flatnonzero(rows[:, -1] < 0)
+            if len(short):  # the cells looked into hold fewer than k
+                rows[short], scores[short], *_ = self._exactly(queries[short], k, ask, "")
             return Found(rows, scores, expected, f"{self.recipe.kind}, {setting}")
 
     def _chosen(self, k: int, recall: float | None) -> tuple[Setting | None, float | None, str]:
@@ -273,17 +276,20 @@ class FaissIndex(Index):
         point = self.curve.cheapest(wanted, 100) if wanted is not None else None
         if point is None or not self.costs.row:
             return self._exactly(queries, k, ask, told(ask))
-        factor = max(1.0, depth / 100)
-        each = factor / (point.single if n_queries == 1 else max(point.single, point.batch))
+        setting = point.setting.deeper(depth / 100)
+        if self.recipe.kind not in IN_CELLS:  # 100 neighbours were measured with a list of at least as many
+            setting = Setting(ef_search=max(setting.ef_search, depth))
+        ball = self.curve.seconds(setting, n_queries)
         if self.recipe.kind in IN_CELLS:
-            each += depth * point.setting.k_factor * self.costs.row
+            ball += n_queries * self._more(k, setting) * self.costs.row
         scan = n_queries * (self.n * self.costs.scan + ask.passing * self.costs.scan_passing)
-        if min(exact, scan) < n_queries * each or depth > DEEPEST:
-            if self.costs.scan and scan < exact and self.costs.scan_recall >= (wanted or 0):
+        if not self.costs.scan_passing or self.costs.scan_recall < (wanted or 0):
+            scan = float("inf")
+        if min(exact, scan) < ball or depth > DEEPEST:
+            if scan < exact:
                 rows, scores = self._scan(queries, k, self._selector(ask.where), ask.rescore)
                 return Found(rows, scores, self.costs.scan_recall, f"{self.recipe.kind}, all cells, under the filter")
             return self._exactly(queries, k, ask, told(ask))
-        setting = point.setting.deeper(factor)
         rows, scores, short = self._ball(queries, k, depth, setting, ask)
         if len(short):
             some = np.flatnonzero(ask.where)
@@ -291,13 +297,19 @@ class FaissIndex(Index):
         return Found(rows, scores, point.at(100), f"{self.recipe.kind}, {setting}, under the filter")
 
     def _ball(self, queries: Floats, k: int, depth: int, setting: Setting, ask: Ask) -> tuple[Ints, Floats, Ints]:
+        """The k best that pass of what lies around each query, and the queries around which there are too few."""
         assert ask.where is not None
-        if self.recipe.kind in IN_CELLS:
-            rows, scores = self._ask(queries, min(depth, self.n), setting, rescore=ask.rescore)
+        if self.recipe.kind not in IN_CELLS:
+            more = min(k + k // 2, ask.passing)
+            rows, scores = self._ask(queries, more, setting, self._selector(ask.where), ask.rescore)
+            return rows[:, :k], scores[:, :k], np.flatnonzero(rows[:, -1] < 0)
+        rows, scores = self._found(queries, self._more(depth, setting), setting)
+        if not self._anew(ask.rescore):
             return passed(rows, scores, ask.where, k)
-        more = min(k + k // 2, ask.passing)
-        rows, scores = self._ask(queries, more, setting, self._selector(ask.where), ask.rescore)
-        return rows[:, :k], scores[:, :k], np.flatnonzero(rows[:, -1] < 0)
+        some = self._more(k, setting)
+        rows, _, _ = passed(rows, scores, ask.where, some)
+        short = np.flatnonzero((rows >= 0).sum(axis=1) < k)
+        return *rescored(self._vectors, rows, queries, self.metric, k), short
 
     def _scan(self, queries: Floats, k: int, chosen: Any, rescore: bool = True) -> tuple[Ints, Floats]:
         setting = Setting(nprobe=self.recipe.nlist, k_factor=setting_of(self.recipe).k_factor)
@@ -306,17 +318,26 @@ class FaissIndex(Index):
     def _ask(
         self, queries: Floats, k: int, setting: Setting, chosen: Any = None, rescore: bool = True
     ) -> tuple[Ints, Floats]:
-        """What FAISS finds at a setting, (n_queries, k), scored exactly where its codes aren't."""
+        """What is found at a setting, (n_queries, k), scored exactly where FAISS's codes aren't."""
+        if not self._anew(rescore):
+            return self._found(queries, k, setting, chosen)
+        rows, _ = self._found(queries, self._more(k, setting), setting, chosen)
+        return rescored(self._vectors, rows, queries, self.metric, k)
+
+    def _anew(self, rescore: bool) -> bool:
+        """Whether what FAISS finds is scored again: its codes lose something, or its way to the distance does."""
         kind = self.recipe.kind
-        anew = rescore and (kind not in EXACT_CODES or (kind == "flat" and self.metric is Metric.EUCLIDEAN))
-        more = k
-        if anew:
-            more = k * setting.k_factor if kind == "ivf-pq" else k + max(MARGIN, k // 2)
-        more = min(more, self._faiss.ntotal)
-        distances, ids = self._faiss.search(queries, more, params=self._parameters(setting, more, chosen))
+        return rescore and (kind not in EXACT_CODES or (kind == "flat" and self.metric is Metric.EUCLIDEAN))
+
+    def _more(self, k: int, setting: Setting) -> int:
+        """How many rows FAISS is asked for to find k by their codes."""
+        return k * setting.k_factor if self.recipe.kind == "ivf-pq" else k + max(MARGIN, k // 8)
+
+    def _found(self, queries: Floats, k: int, setting: Setting, chosen: Any = None) -> tuple[Ints, Floats]:
+        """Rows and scores as FAISS has them, (n_queries, k or the rows there are)."""
+        k = min(k, self._faiss.ntotal)
+        distances, ids = self._faiss.search(queries, k, params=self._parameters(setting, k, chosen))
         rows = self._rows(ids)
-        if anew:
-            return rescored(self._vectors, rows, queries, self.metric, k)
         scores = -np.sqrt(np.maximum(distances, 0)) if self.metric is Metric.EUCLIDEAN else distances
         if rows.min() < 0:
             scores = np.where(rows < 0, np.float32(-np.inf), scores)

@@ -43,7 +43,7 @@ def setting_of(recipe: Recipe) -> Setting:
     return Setting(**{name: getattr(recipe, name) for name in ("ef_search", "nprobe", "k_factor") if name in used})
 
 
-EF_SEARCH = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768)
+EF_SEARCH = (10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768)
 NPROBE = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 NPROBE_OF_CODES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)  # where k_factor is measured as well
 K_FACTOR = (2, 4, 8, 16, 32, 64)
@@ -97,6 +97,16 @@ class RecallCurve:
     def expected(self, setting: Setting, k: int = 10) -> float | None:
         """The recall@k to expect of a setting: the best measured one that looks no further; None where none was."""
         return max((p.at(k) for p in self.points if p.setting.within(setting)), default=None)
+
+    def seconds(self, setting: Setting, n_queries: int) -> float:
+        """About how long so many queries take at a setting, from the furthest-looking point within it."""
+        point = max(
+            (p for p in self.points if p.setting.within(setting)), key=lambda p: p.setting, default=self.points[0]
+        )
+        further = max(
+            setting.ef_search / max(1, point.setting.ef_search), setting.nprobe / max(1, point.setting.nprobe), 1
+        )
+        return n_queries * further / (point.single if n_queries == 1 else max(point.single, point.batch))
 
     def to_json(self) -> dict[str, Any]:
         """The curve as plain JSON types."""

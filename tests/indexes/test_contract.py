@@ -9,6 +9,21 @@ from polysema.core.errors import IncompatibleError, UserError
 from polysema.core.space.metric import Metric
 from polysema.indexes import ExactIndex, FaissIndex, Index, Recipe
 
+BUILT: dict[tuple[str, Metric, bytes], Index] = {}
+
+
+def kept(kind: str, build: Callable[[np.ndarray, Metric], Index]) -> Callable[[np.ndarray, Metric], Index]:
+    """The index of a kind over the same vectors is built once: searching must not change it."""
+
+    def index(vectors: np.ndarray, metric: Metric) -> Index:
+        key = (kind, metric, vectors.tobytes())
+        if key not in BUILT:
+            BUILT[key] = build(vectors, metric)
+        return BUILT[key]
+
+    return index
+
+
 KINDS: dict[str, Callable[[np.ndarray, Metric], Index]] = {
     "exact": ExactIndex,
     "flat": lambda vectors, metric: FaissIndex(vectors, metric, Recipe("flat")),
@@ -24,6 +39,7 @@ KINDS: dict[str, Callable[[np.ndarray, Metric], Index]] = {
     ),
     "auto": lambda vectors, metric: FaissIndex(vectors, metric, Recipe("auto")),
 }
+KINDS = {kind: kept(kind, build) for kind, build in KINDS.items()}
 
 
 def dividing(vectors: np.ndarray) -> int:
