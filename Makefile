@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PORT ?= 8501
+WORKERS ?= 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: help app test endure lint format bench browser install lock screenshots clean
@@ -15,8 +16,8 @@ help:  ## show this list
 app: $(STAMP)  ## install what is needed and open the dashboard on http://127.0.0.1:8501 (PORT=… for another)
 	$(BIN)/polysema app --port $(PORT)
 
-test: $(STAMP)  ## install what is needed and run every test
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## install what is needed and run every test, in two processes (WORKERS=… for another number)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 endure: $(STAMP)  ## the long form of the tests that kill, cut the power, damage and crowd a collection
 	POLYSEMA_ENDURE=1 $(BIN)/python -m pytest --timeout=7200 tests/store

@@ -409,7 +409,7 @@ def restore(folder: str, version: str) -> None:
 @click.argument("target", type=click.Path())
 def copy(folder: str, target: str) -> None:
     """Copy the collection in FOLDER to a new folder, every byte checked on its way."""
-    from polysema.indexes.store.care import copy as run
+    from polysema.indexes.store.copying import copy as run
 
     with progress_bar() as progress:
         rows = run(folder, target, progress)
@@ -432,7 +432,7 @@ def export_command(folder: str, target: str, space: str | None, where: str | Non
 @folder_argument
 def verify(folder: str) -> None:
     """Read every byte of every version that is kept and compare it with what was written. Exit status 2 for a damage."""
-    from polysema.indexes.store.care import verify as run
+    from polysema.indexes.store.verify import verify as run
 
     with progress_bar() as progress:
         report = run(folder, progress)
@@ -456,7 +456,7 @@ def repair(folder: str) -> None:
 
     Exit status 2 when something was lost.
     """
-    from polysema.indexes.store.care import repair as run
+    from polysema.indexes.store.repair import repair as run
 
     with progress_bar() as progress:
         mended = run(folder, progress=progress)

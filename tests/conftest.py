@@ -10,9 +10,8 @@ ROOT = Path(__file__).parent.parent
 # pulled weights and derived data of the tests: never the user's own, kept from one run to the next
 os.environ["POLYSEMA_HOME"] = str(ROOT / ".cache" / "tests")
 os.environ["HF_HUB_OFFLINE"] = "1"
-shutil.rmtree(
-    ROOT / ".cache" / "tests" / "vectors", ignore_errors=True
-)  # made by another version, they would hide a fault
+if "PYTEST_XDIST_WORKER" not in os.environ:  # made by another version, they would hide a fault
+    shutil.rmtree(ROOT / ".cache" / "tests" / "vectors", ignore_errors=True)
 
 from polysema.app.explorer import Explorer  # noqa: E402
 from polysema.core.errors import UnavailableError  # noqa: E402

@@ -42,6 +42,7 @@ def settings(port: int, address: str, open_browser: bool) -> dict[str, Any]:
         "server.address": address,
         "server.port": port,
         "server.headless": not open_browser,
+        "runner.magicEnabled": False,  # it parses pages, which Python 3.11 can't do while another thread parses too
         "server.fileWatcherType": "none",
         "server.maxUploadSize": 20,
         "server.maxMessageSize": 50,

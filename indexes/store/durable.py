@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from polysema.core.errors import BusyError, CorruptError
+from polysema.core.errors import BusyError, CorruptError, UnreadableError
 from polysema.core.space.space import Ints
 
 BLOCK = 1 << 16  # bytes that are hashed at once
@@ -289,17 +289,9 @@ class SealedFile:
                 self._check(part)
         self.all_good = self.all_good or bool(self._good.all())
 
-    def good(self, start: int, stop: int) -> bool:
-        """Whether these bytes are the ones that were written."""
-        try:
-            self.check(start, stop)
-        except (CorruptError, OSError):
-            return False
-        return True
-
     def _check(self, part: int) -> None:
         size = self.part_bytes
-        data = memoryview(self._disk.read_at(self._fd, self.path, part * size, size))
+        data = memoryview(self._bytes(part * size, size))
         digests = [xxhash.xxh3_128_digest(data[at : at + BLOCK]) for at in range(0, len(data), BLOCK)]
         if xxhash.xxh3_128_hexdigest(b"".join(digests)) != self.ref.sums[32 * part : 32 * part + 32]:
             raise CorruptError(
@@ -312,7 +304,13 @@ class SealedFile:
         """The bytes from `start` to `stop`, checked."""
         stop = self.ref.bytes if stop is None else stop
         self.check(start, stop)
-        return self._disk.read_at(self._fd, self.path, start, stop - start)
+        return self._bytes(start, stop - start)
+
+    def _bytes(self, start: int, count: int) -> bytes:
+        try:
+            return self._disk.read_at(self._fd, self.path, start, count)
+        except OSError as error:
+            raise UnreadableError(f"{self.path} can't be read: {error.strerror or error}") from error
 
     def map(self) -> mmap:
         """The whole file, mapped: `check` what is looked at."""
@@ -325,7 +323,7 @@ class SealedFile:
         """Read every byte and compare the SHA-256."""
         digest = hashlib.sha256()
         for start in range(0, self.ref.bytes, 1 << 22):
-            digest.update(self._disk.read_at(self._fd, self.path, start, 1 << 22))
+            digest.update(self._bytes(start, 1 << 22))
         if digest.hexdigest() != self.ref.sha256:
             raise CorruptError(f"{self.path} is damaged: its SHA-256 is not the one that was written; {REPAIR}")
 

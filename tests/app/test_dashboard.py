@@ -4,9 +4,19 @@ import time
 from pathlib import Path
 
 import pytest
+from streamlit import config
 from streamlit.testing.v1 import AppTest
 
+from polysema.app.dashboard.launch import settings
+
 MAIN = Path(__file__).parents[2] / "app" / "dashboard" / "main.py"
+
+
+@pytest.fixture(autouse=True)
+def as_launched() -> None:
+    """The harness runs pages with the options that the dashboard is launched with."""
+    name = "runner.magicEnabled"
+    config.set_option(name, settings(8501, "127.0.0.1", False)[name])
 
 
 def page(name: str, **query: str) -> AppTest:

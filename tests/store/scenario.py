@@ -9,8 +9,8 @@ import numpy as np
 
 from polysema.core.errors import NotFoundError
 from polysema.indexes.collection import Collection, Options
-from polysema.indexes.store.care import verify
 from polysema.indexes.store.durable import Disk
+from polysema.indexes.store.verify import verify
 from polysema.indexes.store.view import Search
 
 DIM = 8

@@ -11,7 +11,8 @@ import pytest
 from polysema.core.errors import CorruptError, UserError
 from polysema.indexes.collection import Collection
 from polysema.indexes.store import durable, segment
-from polysema.indexes.store.care import repair, verify
+from polysema.indexes.store.repair import repair
+from polysema.indexes.store.verify import verify
 from polysema.indexes.store.writing import referenced
 from tests.store.conftest import ENDURE
 from tests.store.scenario import INDEX, INDEX_ENDING, OPTIONS, State, held, rows, sound, state_of

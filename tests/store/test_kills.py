@@ -18,7 +18,7 @@ import faiss, numpy as np, pyarrow as pa
 pa.set_cpu_count(1); pa.set_io_thread_count(1)
 from polysema.indexes import collection, faiss_index
 from polysema.indexes.collection import Collection
-from polysema.indexes.store import care, segment, view
+from polysema.indexes.store import segment, view
 from polysema.indexes.store.durable import Disk
 from tests.store.scenario import NONE, OPTIONS, held, rows, sound, state_of, steps
 

@@ -1,0 +1,162 @@
+"""Reading every byte of a collection."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from polysema.core.errors import CorruptError, UnreadableError, UserError
+from polysema.indexes.store import manifest as layout
+from polysema.indexes.store.durable import Disk, FileRef, SealedFile
+from polysema.indexes.store.folder import open_format, told
+from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
+from polysema.indexes.store.segment import Stored, read_dead
+from polysema.indexes.store.writing import referenced
+
+Progress = Callable[[str, int, int], None]
+QUIET: Progress = lambda what, done, total: None  # noqa: E731
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check found: `files` that were read, `bytes` in them, `problems` (a line each, with the file's name), and
+    `leftovers` of changes that were stopped, which nothing refers to and the next compaction removes."""
+
+    files: int
+    bytes: int
+    problems: list[str]
+    leftovers: list[str]
+
+
+def verify(root: "Path | str", progress: Progress = QUIET, disk: Disk | None = None) -> Report:
+    """Read every byte of every version and snapshot that is kept, and compare it with what was written.
+
+    Beyond the checksums: the vectors and ids of each segment are decoded from Parquet and compared with the files that
+    are derived from them, and each id is there once. Raises `NotFoundError` where no collection is.
+    """
+    root, disk = Path(root), disk or Disk()
+    with told(root, "verify"):
+        return _verify(root, progress, disk)
+
+
+def _verify(root: Path, progress: Progress, disk: Disk) -> Report:
+    problems: list[str] = []
+    files = size = 0
+    try:
+        collection = open_format(disk, root)
+        files += 1
+    except CorruptError as error:
+        problems.append(str(error))
+        collection = None
+    for name in (layout.LOCK, layout.COMPACTING):
+        if not (root / name).is_file():
+            problems.append(f"{root / name} is missing")
+        elif (root / name).stat().st_size:
+            problems.append(f"{root / name} holds bytes, and should be empty")
+    manifests = []
+    for folder in (root / layout.MANIFESTS, root / layout.SNAPSHOTS):
+        numbered = folder.name == layout.MANIFESTS
+        names = [name for name in disk.names(folder) if layout.NUMBERED.fullmatch(name) or not numbered]
+        for path in (folder / name for name in names if name.endswith(".json")):
+            try:
+                data = disk.read(path)
+                manifest = Manifest.unsealed(data, path)
+            except FileNotFoundError:  # collected meanwhile
+                continue
+            except (CorruptError, UserError) as error:
+                problems.append(str(error))
+                continue
+            files, size = files + 1, size + len(data)
+            if numbered and path.name != f"{manifest.version:020d}.json":
+                problems.append(f"{path} holds version {manifest.version}")
+            if collection is not None and manifest.collection != collection:
+                problems.append(f"{path} belongs to another collection")
+            manifests.append(manifest)
+    if not any(layout.NUMBERED.fullmatch(name) for name in disk.names(root / layout.MANIFESTS)):
+        problems.append(f"{root / layout.MANIFESTS} holds no manifest: the collection's versions are lost")
+    segments = {
+        tuple(file.name for file in segment.files()): (segment, manifest)
+        for manifest in manifests
+        for segment in manifest.segments
+    }
+    seen: dict[str, bool] = {}
+    total = sum({file.name: file.bytes for one, _ in segments.values() for file in one.files()}.values())
+    done = 0
+    for segment, manifest in segments.values():
+        whole = True
+        for file in segment.files():
+            if file.name not in seen:
+                try:
+                    problem = read_whole(disk, root / layout.SEGMENTS / file.name, file)
+                except UnreadableError as error:
+                    problem = str(error)
+                seen[file.name] = problem is None
+                files, size = files + 1, size + file.bytes
+                done += file.bytes
+                progress("bytes", done, total)
+                if problem:
+                    problems.append(problem)
+            whole = whole and seen[file.name]
+        if whole:
+            problems += _inside(disk, root, segment, manifest.spaces[segment.space])
+    if manifests and not problems:
+        problems += _unique(disk, root, max(manifests, key=lambda manifest: manifest.version))
+    used = referenced(manifests)
+    leftovers = [name for name in disk.names(root / layout.SEGMENTS) if name not in used]
+    leftovers += [name for name in disk.names(root / layout.MANIFESTS) if not layout.NUMBERED.fullmatch(name)]
+    return Report(files, size, problems, leftovers)
+
+
+def read_whole(disk: Disk, path: Path, ref: FileRef) -> str | None:
+    """What is wrong with a file, or None."""
+    try:
+        file = SealedFile(disk, path, ref)
+        file.check_sha256()
+        file.check()
+    except FileNotFoundError:
+        return f"{path} is missing"
+    except CorruptError as error:
+        return str(error)
+    return None
+
+
+def _inside(disk: Disk, root: Path, ref: SegmentRef, card: SpaceCard) -> Iterator[str]:
+    """Whether the files of a segment say the same."""
+    stored = Stored(disk, root, ref, card)
+    mapped = stored.vectors if ref.vectors is not None else None
+    start = 0
+    for block in stored.blocks():
+        if block.vectors.shape[1] != card.dim:
+            yield f"{root / layout.SEGMENTS / ref.data.name} holds vectors of another width than {card.dim}"
+            return
+        if mapped is not None and not np.array_equal(mapped[start : start + len(block)], block.vectors):
+            yield f"{root / layout.SEGMENTS / ref.vectors.name} holds other vectors than the Parquet file beside it"  # type: ignore[union-attr]
+        start += len(block)
+    if start != ref.rows:
+        yield f"{root / layout.SEGMENTS / ref.data.name} holds {start:,} rows instead of {ref.rows:,}"
+    if ref.dead is not None:
+        dead = read_dead(SealedFile(disk, root / layout.SEGMENTS / ref.dead.name, ref.dead), ref.rows)
+        if int(dead.sum()) != ref.n_dead:
+            yield f"{root / layout.SEGMENTS / ref.dead.name} marks {int(dead.sum()):,} rows instead of {ref.n_dead:,}"
+    if ref.index is not None:
+        try:
+            stored.index()
+        except UserError as error:
+            yield str(error)
+
+
+def _unique(disk: Disk, root: Path, manifest: Manifest) -> Iterator[str]:
+    """Whether each id is there once in each space of the current version."""
+    for name, card in manifest.spaces.items():
+        ids = []
+        for ref in manifest.of(name):
+            column = Stored(disk, root, ref, card).keys.array
+            if ref.dead is not None:
+                dead = read_dead(SealedFile(disk, root / layout.SEGMENTS / ref.dead.name, ref.dead), ref.rows)
+                column = column.filter(pa.array(~dead))
+            ids.append(column)
+        whole = pa.chunked_array(ids, pa.large_string())
+        if len(whole.unique()) != len(whole):
+            yield f"{root}: {len(whole) - len(whole.unique()):,} ids are in the space {name} more than once"
