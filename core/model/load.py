@@ -137,7 +137,7 @@ class LanguageModel:
                 out = self.whole.generate(
                     input_ids=ids,
                     attention_mask=torch.ones_like(ids),
-                    max_new_tokens=most,
+                    max_new_tokens=min(most, self.window - 1),
                     decoder_start_token_id=self.start_token,
                     do_sample=False,
                     num_beams=1,
@@ -268,11 +268,30 @@ def _load(found: Located, device: str | None, dtype: str, final_norm: str, side:
     )
 
 
+def encoder_of(model: LanguageModel) -> LanguageModel:
+    """The encoder beside a decoder, with the same weights; raises `UserError` for a model of one stack."""
+    if not model.reads_two:
+        raise UserError(f"{model.name} is not the decoder of an encoder-decoder, so there is no encoder beside it")
+    config = model.whole.config
+    base = getattr(model.whole, model.whole.base_model_prefix, model.whole)
+    module = base.get_encoder()
+    assert isinstance(model.engine, TorchEngine)
+    return replace(
+        model,
+        n_layers=_number(config, "encoder_layers", "num_hidden_layers"),
+        n_heads=_number(config, "encoder_attention_heads", "num_attention_heads"),
+        module=module,
+        engine=replace(model.engine, module=module, norm=None),
+        stack="encoder",
+        final_norm="after" if any(hasattr(module, name) for name in NORMS) else "",
+    )
+
+
 def _read(found: Located, dtype: Any) -> tuple[Any, Any, Any]:
     """Config, tokenizer and model as transformers reads them; raises `UserError` unless every weight is there and fits."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub.utils import logging as hub_logging
-    from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
     from transformers.utils import logging
 
     logging.set_verbosity_error()
@@ -283,11 +302,11 @@ def _read(found: Located, dtype: Any) -> tuple[Any, Any, Any]:
     try:
         config = AutoConfig.from_pretrained(place, **options)
         tokenizer = AutoTokenizer.from_pretrained(place, use_fast=True, **options)
-        # an encoder-decoder with its head, so that it can write the decoder's text itself
-        kind = AutoModelForSeq2SeqLM if _writes(config) else AutoModel
-        model, info = kind.from_pretrained(
-            place, config=config, use_safetensors=True, dtype=dtype, output_loading_info=True, **options
-        )
+        load = {"config": config, "use_safetensors": True, "dtype": dtype, "output_loading_info": True, **options}
+        kind = _with_head(config)
+        model, info = (kind or AutoModel).from_pretrained(place, **load)
+        if kind is not None and not getattr(config, "is_encoder_decoder", False) and _of_head(model, info):
+            model, info = AutoModel.from_pretrained(place, **load)  # the config names a head that the file doesn't hold
     except Exception as error:
         # a folder or a hub can be wrong in any way, and what reads it raises types of its own
         if isinstance(error, (OSError, ValueError, KeyError, RuntimeError, ImportError)) or _module(error) in READERS:
@@ -303,12 +322,25 @@ def _read(found: Located, dtype: Any) -> tuple[Any, Any, Any]:
     return config, tokenizer, model
 
 
-def _writes(config: Any) -> bool:
-    """Whether the folder holds an encoder-decoder together with its head."""
-    named = getattr(config, "architectures", None) or ()
-    return bool(getattr(config, "is_encoder_decoder", False)) and any(
-        name.endswith(("ForConditionalGeneration", "MTModel", "LMHeadModel")) for name in named
-    )
+def _with_head(config: Any) -> Any:
+    """The class that reads the model together with the head that scores words, None where the folder names none."""
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
+
+    named = tuple(getattr(config, "architectures", None) or ())
+    if getattr(config, "is_encoder_decoder", False):
+        endings: tuple[str, ...] = ("ForConditionalGeneration", "MTModel", "LMHeadModel")
+        kind = AutoModelForSeq2SeqLM
+    elif any(name.endswith("ForMaskedLM") for name in named):
+        endings, kind = ("ForMaskedLM",), AutoModelForMaskedLM
+    else:
+        endings, kind = ("ForCausalLM", "LMHeadModel"), AutoModelForCausalLM
+    return kind if any(name.endswith(endings) for name in named) and type(config) in kind._model_mapping else None
+
+
+def _of_head(model: Any, info: Any) -> bool:
+    """Whether weights are missing, and all of them of the head."""
+    missing = [key for key in info["missing_keys"] if not key.startswith(UNUSED)]
+    return bool(missing) and not any(key.startswith(f"{model.base_model_prefix}.") for key in missing)
 
 
 READERS = {"safetensors_rust", "safetensors", "tokenizers", "huggingface_hub", "transformers", "builtins"}
