@@ -60,7 +60,8 @@ def make_tokenizer(phonemes: Sequence[str]) -> object:
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     small = [
         normalizers.Replace(
-            Regex(f"{c}(?=[a-z'])|(?<=[a-z']){c}|{c}(?=[A-Z]{{2}})|(?<=[A-Z]){c}(?=[A-Z])|(?<=[A-Z]{{2}}){c}"), c.lower()
+            Regex(f"{c}(?=[a-z'])|(?<=[a-z']){c}|{c}(?=[A-Z]{{2}})|(?<=[A-Z]){c}(?=[A-Z])|(?<=[A-Z]{{2}}){c}"),
+            c.lower(),
         )
         for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     ]
@@ -112,7 +113,10 @@ def train(epochs: int, limit: int | None) -> None:
     tokenizer = make_tokenizer(phonemes)
     model = make_model(len(tokenizer))
     weights = sum(parameter.numel() for parameter in model.parameters())
-    print(f"{len(known):,} words to train on, {len(unseen):,} held out; {weights:,} weights, {len(phonemes)} phonemes", flush=True)
+    print(
+        f"{len(known):,} words to train on, {len(unseen):,} held out; {weights:,} weights, {len(phonemes)} phonemes",
+        flush=True,
+    )
     encode = tokenizer.backend_tokenizer.encode
     examples = [(encode(word).ids, encode(ways[0]).ids) for word, ways in known]
     steps = epochs * -(-len(examples) // BATCH)
@@ -141,14 +145,19 @@ def train(epochs: int, limit: int | None) -> None:
             step += 1
             if step % 100 == 0:
                 seconds = time.perf_counter() - began
-                print(f"step {step}/{steps}  loss {total / count:.4f}  {seconds / step:.3f} s a step, {seconds * (steps - step) / step / 60:.1f} minutes left", flush=True)
+                print(
+                    f"step {step}/{steps}  loss {total / count:.4f}  {seconds / step:.3f} s a step, {seconds * (steps - step) / step / 60:.1f} minutes left",
+                    flush=True,
+                )
         print(f"epoch {epoch + 1}: loss {total / count:.4f}", flush=True)
     model.eval().half()
     model.save_pretrained(FOLDER)
     tokenizer.save_pretrained(FOLDER)
     (FOLDER / "generation_config.json").unlink(missing_ok=True)
     check(None)
-    print(f"{(time.perf_counter() - began) / 60:.0f} minutes on {torch.get_num_threads()} threads, torch {torch.__version__}")
+    print(
+        f"{(time.perf_counter() - began) / 60:.0f} minutes on {torch.get_num_threads()} threads, torch {torch.__version__}"
+    )
 
 
 def distance(a: Sequence[str], b: Sequence[str]) -> int:

@@ -26,7 +26,9 @@ class Cut:
         if self.kind not in (SELF, CROSS, MLP):
             raise UserError(f"there is no part {self.kind!r}; choose one of {SELF}, {CROSS}, {MLP}")
         if self.kind == CROSS and not model.reads_two:
-            raise UserError(f"{model.name} has no cross-attention as it is loaded: that is the decoder's (stack decoder)")
+            raise UserError(
+                f"{model.name} has no cross-attention as it is loaded: that is the decoder's (stack decoder)"
+            )
         (layer,) = check_layers(model, [self.layer])
         if (self.head is None) != (self.kind == MLP):
             raise UserError("a head has a number; an MLP has none")

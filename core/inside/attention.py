@@ -172,7 +172,7 @@ def attention(
             core = twin.parts.attention(layer, view.kind).core
             twin.ask_weights(core)
             twin.on_output(core, taker(layer))
-        for reading, frame in zip(readings, frames, strict=True):  # noqa: B007  (the hooks read it)
+        for reading, frame in zip(readings, frames, strict=True):
             kept.clear()
             twin.run(reading)
             found.append(
@@ -355,4 +355,6 @@ def _ranked(layers: Sequence[int], values: Floats, tops: Floats) -> tuple[HeadSc
 def _unit(units: Sequence[Unit], word: str) -> int | None:
     """The first unit that is the word, in any case."""
     wanted = word.strip().casefold()
-    return next((p for p, unit in enumerate(units) if not unit.special and unit.name.strip().casefold() == wanted), None)
+    return next(
+        (p for p, unit in enumerate(units) if not unit.special and unit.name.strip().casefold() == wanted), None
+    )

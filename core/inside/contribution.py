@@ -92,7 +92,9 @@ def contributions(
     target = target_of(model, word)
     other = None if against is None else target_of(model, against)
     if other is not None and other.id == target.id:
-        raise UserError(f"{target.word!r} and {other.word!r} begin with the same token {target.pieces[0]!r}; choose other words")
+        raise UserError(
+            f"{target.word!r} and {other.word!r} begin with the same token {target.pieces[0]!r}; choose other words"
+        )
     encoder = model.family is Family.ENCODER or model.stack == "encoder"
     head = find_head(model) if encoder else require_head(model)
     reading = one_reading(model, text, source)
@@ -252,7 +254,7 @@ def _scored(
         signs = torch.tensor([1.0, -1.0][: len(ids)], dtype=torch.float64, device=state.device)
         if head is None:
             table = model.input_table[ids].double()
-            difference = " - static({})".format(other.word) if other else ""
+            difference = f" - static({other.word})" if other else ""
             measure = f"dot product of the last hidden state with static({target.word}){difference}"
             return measure, names, (rows @ (signs @ table)).cpu().numpy(), float(own.double() @ (signs @ table))
         through = own.double()
@@ -378,5 +380,3 @@ def head_subspace(model: LanguageModel, layer: int, head: int, kind: str = SELF)
     rank = int((sizes > sizes[0] * max(matrix.shape) * np.finfo(np.float32).eps).sum()) if sizes[0] > 0 else 0
     key_head = (head - 1) * part.n_key_heads // part.n_heads + 1
     return Subspace(layer, head, width, rank, key_head, basis[:rank].astype(np.float32))
-
-

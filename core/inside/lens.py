@@ -83,9 +83,7 @@ def lens(
     scorer = _scorer(model, view.kind)
     targets = tuple(target_of(model, word) for word in words)
     k = _check_k(model, view.k)
-    steps = [
-        (layer, point) for layer in sorted(chosen) for point in ((EMBEDDING,) if layer == 0 else points)
-    ]
+    steps = [(layer, point) for layer in sorted(chosen) for point in ((EMBEDDING,) if layer == 0 else points)]
     readings = read(model, text, source)
     tokens = [unit for reading in readings for unit, fresh in zip(reading.tokens, reading.fresh, strict=True) if fresh]
     shape = (len(steps), len(tokens))

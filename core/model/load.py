@@ -232,59 +232,61 @@ def _load(found: Located, device: str | None, dtype: str, final_norm: str, side:
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     family = _family(config)
-    two = family is Family.ENCODER_DECODER
-    if side == "decoder" and not two:
+    if side == "decoder" and family is not Family.ENCODER_DECODER:
         raise UserError(f"{found.name} has one stack ({family.value}): only an encoder-decoder has a decoder beside it")
-    base = getattr(whole, whole.base_model_prefix, whole) if whole.base_model_prefix else whole
-    module = (base.get_decoder() if side == "decoder" else base.get_encoder()) if two else base
     text_config = config.get_text_config()
-    names = (f"{side}_layers", *(("num_decoder_layers",) if side == "decoder" else ())) if two else ()
-    heads = (f"{side}_attention_heads",) if two else ()
-    pad = tokenizer.pad_token_id
-    norm = next((n for n in (getattr(module, name, None) for name in NORMS) if n is not None), None)
     whole.eval().to(chosen)
     return LanguageModel(
         name=found.name,
         family=family,
-        n_layers=_number(text_config, *names, "num_hidden_layers"),
-        n_heads=_number(text_config, *heads, "num_attention_heads"),
         dim=int(text_config.hidden_size),
         window=_window(text_config, tokenizer),
         tokenizer=tokenizer,
-        engine=TorchEngine(
-            base if two and side == "decoder" else module,
-            int(pad) if pad is not None else 0,
-            chosen,
-            norm if final_norm == "before" else None,
-        ),
-        module=module,
         whole=whole,
         weights_sha256=weights_hash(found),
         revision=found.entry.requirement if found.entry else (getattr(config, "_commit_hash", None) or ""),
-        stack=side if two else "",
-        final_norm=final_norm if norm is not None else "",
         dtype=dtype,
         path=found.path,
+        **_stack(whole, family, side, tokenizer, chosen, final_norm),
     )
 
 
-def encoder_of(model: LanguageModel) -> LanguageModel:
-    """The encoder beside a decoder, with the same weights; raises `UserError` for a model of one stack."""
-    if not model.reads_two:
-        raise UserError(f"{model.name} is not the decoder of an encoder-decoder, so there is no encoder beside it")
-    config = model.whole.config
-    base = getattr(model.whole, model.whole.base_model_prefix, model.whole)
-    module = base.get_encoder()
-    assert isinstance(model.engine, TorchEngine)
+def other_stack(model: LanguageModel, side: str) -> LanguageModel:
+    """The encoder or the decoder (`side`) of an encoder-decoder, whichever of the two is given, on torch: the weights are
+    shared. Raises `UserError` for a model of one stack.
+    """
+    if model.family is not Family.ENCODER_DECODER:
+        raise UserError(f"{model.name} has one stack ({model.family.value}): only an encoder-decoder has two")
+    device = str(next(model.whole.parameters()).device)
     return replace(
-        model,
-        n_layers=_number(config, "encoder_layers", "num_hidden_layers"),
-        n_heads=_number(config, "encoder_attention_heads", "num_attention_heads"),
-        module=module,
-        engine=replace(model.engine, module=module, norm=None),
-        stack="encoder",
-        final_norm="after" if any(hasattr(module, name) for name in NORMS) else "",
+        model, **_stack(model.whole, model.family, side, model.tokenizer, device, model.final_norm or "after")
     )
+
+
+def _stack(whole: Any, family: Family, side: str, tokenizer: Any, device: str, final_norm: str) -> dict[str, Any]:
+    """The fields of a model that are those of its stack."""
+    two = family is Family.ENCODER_DECODER
+    base = getattr(whole, whole.base_model_prefix, whole) if whole.base_model_prefix else whole
+    module = (base.get_decoder() if side == "decoder" else base.get_encoder()) if two else base
+    text_config = whole.config.get_text_config()
+    names = (f"{side}_layers", *(("num_decoder_layers",) if side == "decoder" else ())) if two else ()
+    heads = (f"{side}_attention_heads",) if two else ()
+    pad = tokenizer.pad_token_id
+    norm = next((n for n in (getattr(module, name, None) for name in NORMS) if n is not None), None)
+    engine = TorchEngine(
+        base if two and side == "decoder" else module,
+        int(pad) if pad is not None else 0,
+        device,
+        norm if final_norm == "before" else None,
+    )
+    return {
+        "n_layers": _number(text_config, *names, "num_hidden_layers"),
+        "n_heads": _number(text_config, *heads, "num_attention_heads"),
+        "engine": engine,
+        "module": module,
+        "stack": side if two else "",
+        "final_norm": final_norm if norm is not None else "",
+    }
 
 
 def _read(found: Located, dtype: Any) -> tuple[Any, Any, Any]:
