@@ -215,7 +215,8 @@ def serve(port: int, address: str) -> None:
     uvicorn.run(create_app(Explorer()), host=address, port=port, log_level="warning", limit_concurrency=64)
 
 
-from polysema.app import export_commands, static_commands  # noqa: E402  (they add their commands to the groups above)
+from polysema.app import export_commands, inside_commands, static_commands  # noqa: E402  (they add their commands to the groups above)
 
 static_commands.add_to(cli, measure)
 export_commands.add_to(cli, measure)
+inside_commands.add_to(cli)

@@ -11,7 +11,7 @@ from polysema.core.inside.anatomy import CROSS, SELF, find_head
 from polysema.core.inside.attention import View, attention
 from polysema.core.inside.lens import LensView, lens
 from polysema.core.inside.passes import ATTENTION, Unit, first_of, one_reading, tap_states, twin_of
-from polysema.core.model.load import LanguageModel, other_stack
+from polysema.core.model.load import LanguageModel, on_torch
 from polysema.core.space.space import Family, Floats
 
 BEST = 5
@@ -91,7 +91,7 @@ def road(model: LanguageModel, text: str) -> Road:
             model.name, model.family, (model.n_layers,), model.n_heads, model.dim, text, "", sights, ends, says, at
         )
     written = one_reading(model, None, text).text
-    encoder = other_stack(model, "encoder")
+    encoder = on_torch(model, "encoder")
     sights = (
         _sight(encoder, text, None, SELF, "encoder"),
         _sight(model, written, text, SELF, "decoder"),

@@ -251,16 +251,26 @@ def _load(found: Located, device: str | None, dtype: str, final_norm: str, side:
     )
 
 
-def other_stack(model: LanguageModel, side: str) -> LanguageModel:
-    """The encoder or the decoder (`side`) of an encoder-decoder, whichever of the two is given, on torch: the weights are
-    shared. Raises `UserError` for a model of one stack.
+def on_torch(model: LanguageModel, side: str = "") -> LanguageModel:
+    """The same weights on the engine torch, which can be looked into; with `side` as the `encoder` or the `decoder` of an
+    encoder-decoder, whichever of the two is given. Raises `UserError` for a stack that isn't there.
     """
-    if model.family is not Family.ENCODER_DECODER:
-        raise UserError(f"{model.name} has one stack ({model.family.value}): only an encoder-decoder has two")
+    if side and (side not in STACKS or model.family is not Family.ENCODER_DECODER):
+        raise UserError(
+            f"{model.name} has one stack ({model.family.value}): only an encoder-decoder has two"
+            if side in STACKS
+            else f"stack {side!r} does not exist; choose one of {', '.join(STACKS)}"
+        )
     device = str(next(model.whole.parameters()).device)
-    return replace(
-        model, **_stack(model.whole, model.family, side, model.tokenizer, device, model.final_norm or "after")
+    fields = _stack(
+        model.whole,
+        model.family,
+        side or model.stack or "encoder",
+        model.tokenizer,
+        device,
+        model.final_norm or "after",
     )
+    return replace(model, **fields)
 
 
 def _stack(whole: Any, family: Family, side: str, tokenizer: Any, device: str, final_norm: str) -> dict[str, Any]:

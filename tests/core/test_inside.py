@@ -27,7 +27,7 @@ from polysema.core.inside.steering import (
     steer,
     sweep,
 )
-from polysema.core.model.load import LanguageModel, load_model, other_stack
+from polysema.core.model.load import LanguageModel, load_model, on_torch
 from polysema.core.space.space import Floats
 
 TEXT = "the white swan in the blue water"
@@ -113,7 +113,7 @@ def test_cross_attention_is_the_models_own(kind: str, opened: Open) -> None:
 
 def test_the_encoder_beside_a_decoder_is_seen_too(opened: Open) -> None:
     for kind in TWO:
-        model = other_stack(opened(kind), "encoder")
+        model = on_torch(opened(kind), "encoder")
         (found,) = attention(model, TEXT, None, None, View(unit="tokens"))
         expected = stacked(plain(opened(kind), TARGET, TEXT).encoder_attentions)
         np.testing.assert_allclose(found.weights, expected, atol=1e-6)
@@ -324,7 +324,7 @@ def test_the_points_of_a_block_follow_each_other(kind: str, opened: Open) -> Non
 
 
 def test_without_a_head_the_nearest_static_vectors_are_shown(opened: Open) -> None:
-    for model in (opened("bert"), other_stack(opened("t5"), "encoder")):
+    for model in (opened("bert"), on_torch(opened("t5"), "encoder")):
         found = lens(model, TEXT, [0, 2], ["swan"])
         assert found.kind == STATIC
         assert np.isnan(found.entropy).all()
