@@ -318,8 +318,10 @@ def token_name(model: LanguageModel, number: int) -> str:
     if name in model.tokenizer.all_special_tokens:
         return str(name)
     text = str(model.tokenizer.decode([int(number)], clean_up_tokenization_spaces=False))
-    if not text.strip() or "\ufffd" in text:
+    if not text or "\ufffd" in text:
         return str(name)
+    if not text.strip():
+        return text
     return f" {text.strip().removeprefix('▁')}" if name[:1] in ("Ġ", "▁") else text
 
 
