@@ -130,7 +130,7 @@ class Explorer:
 
     def __init__(self, device: str | None = None):
         self._device = device
-        self._models = Kept(2)
+        self._models = Kept(3)  # one of each family
         self._spaces = Kept(4)
         self._corpora = Kept(3)
         self._corpus_lock = threading.Lock()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DECODER = "smollm2-135m"
 LOOKS = ("minilm-l6", DECODER)
+MOST_ROWS = 1_000_000
 
 
 def model_of(default: str) -> Callable[[Any], Any]:
@@ -153,6 +154,13 @@ def attention(
         parts = run.attention(loaded, asked, [place[0]] if place else chosen, source, view)
     tell_windows(loaded, len(parts))
     if form != "table":
+        n_rows = sum(
+            part.weights[0, 0].size * len(part.layers) * (1 if place else part.weights.shape[1]) for part in parts
+        )
+        if n_rows > MOST_ROWS:
+            raise UserError(
+                f"that would print {n_rows:,} rows; at most {MOST_ROWS:,} are: choose one --head, fewer --layers, or a shorter text"
+            )
         show(form, [row for part in parts for row in _long_rows(part, place)])
         return
     for part in parts:

@@ -92,7 +92,7 @@ def attention_part() -> None:
             "Whose attention", list(KINDS), key="ak", bind="query-params", help="A model of two stacks has three kinds of attention."
         )  # fmt: skip
         stack, kind = KINDS[chosen]
-    view = third.segmented_control(
+    view = (third if two else second).segmented_control(
         "Show the head as", list(VIEWS), default=VIEWS[0], required=True, key="av", bind="query-params", help="Lines between words, or a table of squares."
     )  # fmt: skip
     folds = not two and st.toggle(
@@ -401,7 +401,7 @@ def followed(found: lenses.Lens, table: pd.DataFrame, word: str, score: str, las
     st.markdown(f"**{parts.plain(word)}** through the layers, at the last token")
     chart = (
         alt.Chart(own)
-        .mark_line(point=True, color=TEAL)
+        .mark_line(point=alt.OverlayMarkDef(color=TEAL), color=TEAL)
         .encode(
             x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")),
             y=alt.Y("rank:Q", scale=alt.Scale(type="log", reverse=True), title="rank (1 is the best)"),
@@ -471,7 +471,7 @@ def adds_picture(found: Contributions, name: str, text: str) -> None:
         alt.Chart(largest)
         .mark_bar()
         .encode(
-            y=alt.Y("part:N", sort=None, title=None, axis=alt.Axis(labelLimit=170)),
+            y=alt.Y("part:N", sort=None, title=None, axis=alt.Axis(labelLimit=170, labelOverlap=False)),
             x=alt.X("adds:Q", title="adds to the score"),
             color=alt.condition("datum.adds > 0", alt.value(TEAL), alt.value(AMBER)),
             tooltip=["part", "kind", alt.Tooltip("adds:Q", format="+.4f")],
@@ -540,11 +540,15 @@ def steer_part() -> None:
     if model is None:
         return
     layer = second.slider("Layer", 0, model.n_layers, model.n_layers // 2, key=f"sl_{name}", bind="query-params", help="Where the vector is added; 0 is the embedding.")  # fmt: skip
-    strength = third.slider("Strength", -2.0, 2.0, 0.6, 0.1, key="ss", bind="query-params", help="In lengths of a typical hidden state of that layer; negative goes the other way.")  # fmt: skip
+    strength = third.slider("Strength", -1.5, 1.5, 0.4, 0.1, key="ss", bind="query-params", help="In lengths of a typical hidden state of that layer; negative goes the other way.")  # fmt: skip
     kind = "w" if letters(name) else "t"
     start = {
         "w": ("phone", "photo\ngraph", "top\npot", "F"),
-        "t": ("I think that this film is", "I love it\nWhat a wonderful, happy day", "I hate it\nWhat a horrible, sad day", "wonderful"),
+        "t": (
+            "We went down to the",
+            "The ship sailed across the ocean.\nWaves broke on the beach.\nFish swim in the deep sea.",
+            "The car drove along the road.\nDust blew over the desert.\nGoats climb the dry mountain.", "ocean",
+        ),
     }[kind]  # fmt: skip
     with st.form("steer", border=False):
         text = typed(f"st_{kind}", start[0], "Text", "What the model goes on from; it stays out of the link.")
@@ -585,7 +589,7 @@ def steered(
     direction = steering.concepts(model, toward, away, [layer])[layer]
     words = (word,) if word else ()
     say = steering.Say(10, words, 12)
-    strengths = [-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0]
+    strengths = [-1.0, -0.8, -0.6, -0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     return (
         steering.steer(model, asked, direction, steering.Steer(strength), say, source),
         steering.sweep(model, asked, [direction], strengths, say, source),
@@ -622,10 +626,10 @@ def steer_picture(
     frame = pd.DataFrame([{"strength": row["strength"], "value": row[field], "best": row["best"]} for row in rows])
     line = (
         alt.Chart(frame)
-        .mark_line(point=True, color=TEAL)
+        .mark_line(point=alt.OverlayMarkDef(color=TEAL), color=TEAL)
         .encode(
             x=alt.X("strength:Q"),
-            y=alt.Y("value:Q", title=f"probability of {word}" if word else "bits from unsteered"),
+            y=alt.Y("value:Q", title="probability" if word else "bits"),
             tooltip=["strength", alt.Tooltip("value:Q", format=".5f"), "best"],
         )
     )
@@ -634,7 +638,8 @@ def steer_picture(
         .mark_rule(strokeDash=[4, 4], color=GREY)
         .encode(x="strength:Q")
     )
-    st.caption(f"The same at other strengths, at layer {layer}; the dashed line is yours.")
+    what = f"The probability of {parts.plain(word)}" if word else "How far the next word is from the unsteered one"
+    st.caption(f"{what} at other strengths, at layer {layer}; the dashed line is yours.")
     st.altair_chart((line + here).properties(height=200), width="stretch")
     download(rows, "steering")
 

@@ -189,6 +189,12 @@ class HeadGrid {
     this.speak();
   }
 
+  // The picture in its own units: as wide as there is room, but hardly larger than drawn.
+  frame(width, height) {
+    this.picture.setAttribute('viewBox', `0 0 ${width} ${height}`);
+    this.picture.style.maxWidth = `${Math.round(width * 1.15)}px`;
+  }
+
   rowGroup(row) {
     const group = svg('g', { class: row === this.lit ? 'row lit' : 'row', tabindex: '0' });
     group.addEventListener('pointerenter', () => this.light(row));
@@ -200,7 +206,7 @@ class HeadGrid {
   drawArcs(weight) {
     const space = Math.max(17, Math.min(27, 440 / Math.max(this.nRows, this.nColumns)));
     const height = Math.max(this.nRows, this.nColumns) * space + 14;
-    this.picture.setAttribute('viewBox', `0 0 440 ${height}`);
+    this.frame(440, height);
     const y = (place) => 16 + place * space;
     const lines = svg('g');
     for (let row = 0; row < this.nRows; row += 1) {
@@ -237,7 +243,7 @@ class HeadGrid {
     const cell = Math.max(12, Math.min(30, 340 / Math.max(this.nRows, this.nColumns)));
     const left = 100;
     const top = 84;
-    this.picture.setAttribute('viewBox', `0 0 ${Math.max(300, left + this.nColumns * cell + 40)} ${top + this.nRows * cell + 6}`);
+    this.frame(left + this.nColumns * cell + 40, top + this.nRows * cell + 6);
     const pattern = svg('pattern', { id: 'polysema-cut', width: 5, height: 5, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' });
     pattern.append(svg('line', { x1: 0, y1: 0, x2: 0, y2: 5, stroke: 'var(--ink)', 'stroke-opacity': 0.22, 'stroke-width': 1.6 }));
     const definitions = svg('defs');
