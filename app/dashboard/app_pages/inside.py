@@ -54,6 +54,11 @@ def given(model: LanguageModel, text: str) -> tuple[str | None, str | None]:
     return (None, text) if model.reads_two else (text, None)
 
 
+def shown(name: str) -> str:
+    """A token for a list: without the space before a word, and a sign for one that is nothing but space."""
+    return name.strip() or ("⏎" if "\n" in name else "␣")
+
+
 def download(rows: Sequence[dict[str, Any]], name: str) -> None:
     """The numbers behind a picture, as CSV."""
     out = io.StringIO()
@@ -332,9 +337,9 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
         for place in range(first, len(found.tokens)):
             number = int(found.best[step, place, 0])
             row = {
-                "layer": layer, "place": place, "token": f"{place}: {found.tokens[place].name.strip() or '␣'}",
-                "best": found.names[number].strip() or "␣", score: float(found.scores[step, place, 0]),
-                "best ten": ", ".join(f"{found.names[int(n)].strip() or '␣'} {s:.3f}" for n, s in zip(found.best[step, place], found.scores[step, place], strict=True)),
+                "layer": layer, "place": place, "token": f"{place}: {shown(found.tokens[place].name)}",
+                "best": shown(found.names[number]), score: float(found.scores[step, place, 0]),
+                "best ten": ", ".join(f"{shown(found.names[int(n)])} {s:.3f}" for n, s in zip(found.best[step, place], found.scores[step, place], strict=True)),
             }  # fmt: skip
             if found.targets:
                 row |= {
@@ -343,7 +348,7 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
                 }
             rows.append(row)
     table = pd.DataFrame(rows)
-    order = [f"{p}: {found.tokens[p].name.strip() or '␣'}" for p in range(first, len(found.tokens))]
+    order = [f"{p}: {shown(found.tokens[p].name)}" for p in range(first, len(found.tokens))]
     n_layers = len(found.steps)
     base = alt.Chart(table).encode(
         x=alt.X("token:N", sort=order, title="token read", axis=alt.Axis(labelAngle=-40, labelLimit=90)),
@@ -382,7 +387,7 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
             f"At layer **{found.steps[step][0]}**, token **{parts.plain(found.tokens[place].name)}** (click a square for another)"
         )
         parts.bars(
-            [(found.names[int(n)], float(s)) for n, s in zip(found.best[step, place], found.scores[step, place], strict=True)],
+            [(shown(found.names[int(n)]), float(s)) for n, s in zip(found.best[step, place], found.scores[step, place], strict=True)],
             "token", label=score,
         )  # fmt: skip
     download([{key: value for key, value in row.items() if key != "place"} for row in rows], "lens")
@@ -607,7 +612,7 @@ def steer_picture(
     ):
         with column:
             st.markdown(f"**{title}**")
-            parts.bars(list(best), "next token", label="prob.")
+            parts.bars([(shown(token), p) for token, p in best], "next token", label="prob.")
             st.html(f'<p class="ps-note">goes on: …{escape(continued) or "(it ends)"}</p>')
     said = [f"The two are {changed.divergence:.2f} bits apart."]
     for item in changed.followed:
@@ -696,7 +701,9 @@ def road_picture(found: Road) -> list[dict[str, Any]]:
     if found.says:
         static = found.family is Family.ENCODER and "static" in found.ends
         st.caption(f"At {parts.plain(found.says_at)}:")
-        parts.bars(list(found.says), "token", label="cosine" if static else "prob.")
+        parts.bars(
+            [(shown(token), score) for token, score in found.says], "token", label="cosine" if static else "prob."
+        )
     if found.carried:
         st.markdown("What the cross-attention carries")
         items = "".join(
