@@ -266,7 +266,7 @@ def _activation(whole: Any, name: str) -> Callable[[Any], Any]:
     found: Any = whole
     for step in name.split("."):
         found = getattr(found, step)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def require_head(model: LanguageModel) -> Head:

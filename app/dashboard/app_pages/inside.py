@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -418,7 +419,7 @@ def followed(found: lenses.Lens, table: pd.DataFrame, word: str, score: str, las
     end = own.iloc[-1]
     st.caption(
         f"At the last layer it is number {int(end['rank']):,} with a {score} of {float(end[f'{score} of the word']):.4f}; "
-        f"it was highest at layer {int(own.loc[own['rank'].idxmin(), 'layer'])}."
+        f"it was highest at layer {int(own['layer'].iloc[int(own['rank'].to_numpy().argmin())])}."
     )
 
 
@@ -665,7 +666,7 @@ def roads_part() -> None:
     rows: list[dict[str, Any]] = []
     for column, name in zip(columns, names, strict=True):
         with column:
-            found = parts.answer(("road", name, text), lambda progress, name=name: road_of(name, text))
+            found = parts.answer(("road", name, text), partial(_road, name, text))
             if found is not None:
                 rows += road_picture(found)
     if rows:
@@ -677,7 +678,7 @@ def roads_part() -> None:
         )
 
 
-def road_of(name: str, text: str) -> Road:
+def _road(name: str, text: str, progress: object) -> Road:
     """One model's way through the sentence."""
     model = parts.explorer().inside(name)
     return road(model, text_for(model, text))
