@@ -364,7 +364,7 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
     names = base.mark_text(fontSize=10, limit=78).encode(
         text="best:N", color=alt.condition(f"datum['{score}'] > 0.6", alt.value("#ffffff"), alt.value("#1b2733"))
     )
-    chart = (squares + names).properties(height=max(220, min(560, 19 * n_layers + 90)))
+    chart = (squares + names).properties(height=max(260, min(620, 19 * n_layers + 170)))
     st.caption(
         "Each square is what the model would say at that token if it stopped there: the best token, darker the surer."
         if not static
