@@ -215,8 +215,14 @@ def serve(port: int, address: str) -> None:
     uvicorn.run(create_app(Explorer()), host=address, port=port, log_level="warning", limit_concurrency=64)
 
 
-from polysema.app import export_commands, static_commands, store_commands  # noqa: E402  (they add their commands to the groups above)
+from polysema.app import (  # noqa: E402  (they add their commands to the groups above)
+    export_commands,
+    inside_commands,
+    static_commands,
+    store_commands,
+)
 
 static_commands.add_to(cli, measure)
 export_commands.add_to(cli, measure)
 store_commands.add_to(cli)
+inside_commands.add_to(cli)

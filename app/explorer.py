@@ -43,7 +43,7 @@ from polysema.core.measure.contextuality import random_pair_cosine
 from polysema.core.measure.senses import load_senses, most_frequent_sense, nearest_sense_accuracy
 from polysema.core.model.catalog import locate
 from polysema.core.model.contextual import Hidden, embed, word_vectors
-from polysema.core.model.load import LanguageModel, load_model
+from polysema.core.model.load import LanguageModel, load_model, on_torch
 from polysema.core.model.static import input_table, static_vector
 from polysema.core.model.tokens import Occurrence, Span, find_word
 from polysema.core.space.analogy import (
@@ -66,7 +66,7 @@ from polysema.core.space.metric import Metric, cosine, unit
 from polysema.core.space.policy import Found, Policy, look_up
 from polysema.core.space.projection import MapOptions, layered_maps
 from polysema.core.space.relations import axis_ends, mean_vector, odd_one_out
-from polysema.core.space.space import Floats, Ints, Origin, Space
+from polysema.core.space.space import Family, Floats, Ints, Origin, Space
 from polysema.core.space.transform import Transform, fit, named_direction, project, view, without
 from polysema.indexes.exact import ExactIndex
 
@@ -131,7 +131,7 @@ class Explorer:
 
     def __init__(self, device: str | None = None):
         self._device = device
-        self._models = Kept(2)
+        self._models = Kept(3)  # one of each family
         self._spaces = Kept(4)
         self._corpora = Kept(3)
         self._corpus_lock = threading.Lock()
@@ -146,6 +146,12 @@ class Explorer:
     def model(self, name: str = DEFAULT_MODEL) -> LanguageModel:
         """The model of that name; see `load_model`."""
         return self._models.get(name, lambda: load_model(name, self._device, patient=False))
+
+    def inside(self, name: str = DEFAULT_MODEL, stack: str = "") -> LanguageModel:
+        """The model of that name, on torch, to look inside; of an encoder-decoder its decoder unless `stack` says encoder."""
+        loaded = self.model(name)
+        two = loaded.family is Family.ENCODER_DECODER
+        return on_torch(loaded, stack or ("decoder" if two else ""))
 
     def space(self, name: str = DEFAULT_SPACE, progress: Progress = _silent) -> Space:
         """The space of that name: a file of vectors, the catalog's GloVe, a model's input embeddings, or, as

@@ -16,7 +16,13 @@ PAGES = {
     "neighbours": "/neighbours",
     "sentence": "/neighbours?mode=A+word+in+a+sentence",
     "contexts": "/contexts",
+    "inside": "/inside",
+    "lens": "/inside?see=Lens&lm=g2p-t5",
+    "contributions": "/inside?see=Contributions&cm_in=g2p-t5",
+    "steering": "/inside?see=Steering&sm=g2p-t5",
+    "roads": "/inside?see=Roads",
 }
+MAPS = {"analogies", "neighbours", "contexts"}
 
 
 def main(folder: Path) -> None:
@@ -31,9 +37,9 @@ def main(folder: Path) -> None:
                 for name, path in PAGES.items():
                     page = context.new_page()
                     page.goto(path)
-                    page.wait_for_selector(".ps-bars td.word, .ps-hits li", timeout=180_000)
+                    page.wait_for_selector("text=Details", timeout=180_000)
                     page.get_by_text("One moment").wait_for(state="hidden", timeout=180_000)
-                    if name != "sentence":
+                    if name in MAPS:
                         page.wait_for_selector(".polysema-scatter[data-ready='1'][data-settled='1']", timeout=60_000)
                     page.wait_for_timeout(800)
                     page.screenshot(path=folder / f"{name}-{width}-{theme}.png")

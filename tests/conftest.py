@@ -138,26 +138,37 @@ def build(kind: str, folder: Path) -> Path:
         BartConfig,
         BartForConditionalGeneration,
         BertConfig,
+        BertForMaskedLM,
         BertModel,
+        DistilBertConfig,
+        DistilBertForMaskedLM,
         GPT2Config,
         GPT2LMHeadModel,
         LlamaConfig,
         LlamaForCausalLM,
         MarianConfig,
         MarianMTModel,
+        MistralConfig,
+        MistralForCausalLM,
         ModernBertConfig,
+        ModernBertForMaskedLM,
         ModernBertModel,
         MPNetConfig,
+        MPNetForMaskedLM,
         MPNetModel,
+        Qwen2Config,
+        Qwen2ForCausalLM,
         RobertaConfig,
+        RobertaForMaskedLM,
         RobertaModel,
         T5Config,
         T5ForConditionalGeneration,
     )
 
     torch.manual_seed(7)
-    kinds = {"gpt2": byte_level, "roberta": byte_level, "llama": byte_level, "bart": byte_level, "t5": unigram}
-    tokenizer = kinds.get(kind, unigram if kind == "marian" else wordpiece)()
+    of_pieces = {"bert", "mpnet", "modernbert", "bert-mlm", "mpnet-mlm", "modernbert-mlm", "distilbert-mlm"}
+    of_words = {"t5", "t5-untied", "marian"}
+    tokenizer = (wordpiece if kind in of_pieces else unigram if kind in of_words else byte_level)()
     n = len(tokenizer)  # type: ignore[arg-type]
     small = {
         "hidden_size": 16,
@@ -170,6 +181,10 @@ def build(kind: str, folder: Path) -> Path:
         "d_model": 16, "encoder_layers": 2, "encoder_attention_heads": 4, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32,
         "vocab_size": n, "max_position_embeddings": 32, "pad_token_id": 0, "decoder_start_token_id": 0,
     }  # fmt: skip
+    modern = {
+        "max_position_embeddings": 32, "pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2,
+        "eos_token_id": 3, "local_attention": 8, "global_attn_every_n_layers": 2,
+    }  # fmt: skip
     model = {
         "bert": lambda: BertModel(BertConfig(**small, max_position_embeddings=32)),
         "roberta": lambda: RobertaModel(RobertaConfig(**small, max_position_embeddings=34, pad_token_id=1)),
@@ -181,17 +196,33 @@ def build(kind: str, folder: Path) -> Path:
             T5Config(d_model=16, d_kv=4, d_ff=32, num_layers=2, num_heads=4, vocab_size=n)
         ),
         "mpnet": lambda: MPNetModel(MPNetConfig(**small, max_position_embeddings=34, pad_token_id=0)),
-        "modernbert": lambda: ModernBertModel(
-            ModernBertConfig(
-                **small,
-                max_position_embeddings=32,
-                pad_token_id=0,
-                cls_token_id=2,
-                sep_token_id=3,
-                bos_token_id=2,
-                eos_token_id=3,
-                local_attention=8,
-                global_attn_every_n_layers=2,
+        "modernbert": lambda: ModernBertModel(ModernBertConfig(**small, **modern)),
+        "bert-mlm": lambda: BertForMaskedLM(BertConfig(**small, max_position_embeddings=32)),
+        "roberta-mlm": lambda: RobertaForMaskedLM(
+            RobertaConfig(**small, max_position_embeddings=34, pad_token_id=1, tie_word_embeddings=False)
+        ),
+        "mpnet-mlm": lambda: MPNetForMaskedLM(MPNetConfig(**small, max_position_embeddings=34, pad_token_id=0)),
+        "modernbert-mlm": lambda: ModernBertForMaskedLM(ModernBertConfig(**small, **modern)),
+        "distilbert-mlm": lambda: DistilBertForMaskedLM(
+            DistilBertConfig(dim=16, n_layers=2, n_heads=4, hidden_dim=32, vocab_size=n, max_position_embeddings=32)
+        ),
+        "mistral": lambda: MistralForCausalLM(
+            MistralConfig(**small, num_key_value_heads=2, max_position_embeddings=32, head_dim=8)
+        ),
+        "qwen2": lambda: Qwen2ForCausalLM(
+            Qwen2Config(**small, num_key_value_heads=1, max_position_embeddings=32, tie_word_embeddings=True)
+        ),
+        "t5-untied": lambda: T5ForConditionalGeneration(
+            T5Config(
+                d_model=16,
+                d_kv=8,
+                d_ff=32,
+                num_layers=3,
+                num_decoder_layers=2,
+                num_heads=4,
+                vocab_size=n,
+                feed_forward_proj="gated-gelu",
+                tie_word_embeddings=False,
             )
         ),
         "bart": lambda: BartForConditionalGeneration(
@@ -211,13 +242,17 @@ def build(kind: str, folder: Path) -> Path:
     # weights far from zero, so that layers, positions and neighbours in a batch all matter
     with torch.no_grad():
         for parameter in model.parameters():
-            if parameter.ndim > 1:
-                parameter.normal_(0, 0.4)
+            if parameter.ndim > 1 or kind not in KINDS:  # of the models with heads the biases and norms too
+                parameter.normal_(0 if parameter.ndim > 1 else 0.3, 0.4)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)  # type: ignore[attr-defined]
     return folder
 
 
+# those with a head, and more architectures, for what looks inside
+INSIDE_KINDS = (
+    "bert-mlm", "roberta-mlm", "mpnet-mlm", "modernbert-mlm", "distilbert-mlm", "mistral", "qwen2", "t5-untied",
+)  # fmt: skip
 KINDS = ("bert", "roberta", "mpnet", "modernbert", "gpt2", "llama", "t5", "bart", "marian")
 
 
@@ -225,3 +260,9 @@ KINDS = ("bert", "roberta", "mpnet", "modernbert", "gpt2", "llama", "t5", "bart"
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     base = tmp_path_factory.mktemp("models")
     return {kind: build(kind, base / kind) for kind in KINDS}
+
+
+@pytest.fixture(scope="session")
+def headed(tiny: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    base = tmp_path_factory.mktemp("headed")
+    return tiny | {kind: build(kind, base / kind) for kind in INSIDE_KINDS}

@@ -22,7 +22,7 @@ TEXTS = "The bank of the river was muddy.\nThe swan slept on the bank.\nHer bank
 
 
 def test_there_are_examples() -> None:
-    assert (len(PYTHON), len(SHELL) >= 5) == (3, True)
+    assert (len(PYTHON), len(SHELL) >= 5) == (4, True)
     assert all(len(code.strip().splitlines()) <= 11 for code in PYTHON)
 
 
@@ -58,6 +58,7 @@ def test_the_commands_run(line: str, folder: Path) -> None:
         (0, "bank in text "),
         (1, "woman 0.895\ngirl 0.849\nher 0.793\nboy 0.782\n0 0.9"),
         (2, "[['b']] 1.0"),
+        (3, "F h 1.0\nOW o 1.0\nN n 1.0\n(end) </s> 1.0"),
     ],
 )
 def test_the_python_examples_run(number: int, expected: str, folder: Path) -> None:
@@ -103,3 +104,13 @@ def test_the_changelog_names_the_version() -> None:
 
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_card_of_the_model_that_ships_has_its_figures() -> None:
+    from polysema.core.model.catalog import entry
+
+    card = (ROOT / "core" / "data" / "g2p-t5" / "README.md").read_text()
+    rates = re.findall(r"(?:phoneme|word) error rate \| ([\d.]+) %", card)
+    assert len(rates) == 2
+    assert all(f"{rate} %" in README for rate in rates)
+    assert all(f"{float(rate):.1f} %" in entry("g2p-t5").summary for rate in rates)

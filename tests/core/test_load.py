@@ -75,7 +75,7 @@ def test_code_of_a_model_is_not_run(bert: Path) -> None:
 def test_names_that_stand_for_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(
         NotFoundError,
-        match=r"there is no model or space 'nope': give a name of the catalog \(glove-6b-50d, minilm-l6, smollm2-135m\)",
+        match=r"there is no model or space 'nope': give a name of the catalog \(glove-6b-50d, minilm-l6, smollm2-135m, g2p-t5\)",
     ):
         locate("nope")
     with pytest.raises(UserError, match="needs a name"):

@@ -1,0 +1,131 @@
+"""Ablation: heads and MLPs set to nothing, or to their mean, and what becomes of a word."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from polysema.core.errors import UserError
+from polysema.core.inside.anatomy import CROSS, MLP, SELF, check_head, check_layers
+from polysema.core.inside.passes import Twin, first_of, one_reading, replaced, twin_of
+from polysema.core.inside.steering import Changed, Say, Speaker, changed, prompt
+from polysema.core.model.load import LanguageModel
+
+HOW = ("zero", "mean")
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What is taken out: a head of a layer (both from 1) of the attention `kind`, or, with the kind `mlp`, the MLP."""
+
+    layer: int
+    head: int | None = None
+    kind: str = SELF
+
+    def checked(self, model: LanguageModel) -> "Cut":
+        """The same with the layer from 1; raises `UserError` for a place that isn't there."""
+        if self.kind not in (SELF, CROSS, MLP):
+            raise UserError(f"there is no part {self.kind!r}; choose one of {SELF}, {CROSS}, {MLP}")
+        if self.kind == CROSS and not model.reads_two:
+            raise UserError(
+                f"{model.name} has no cross-attention as it is loaded: that is the decoder's (stack decoder)"
+            )
+        (layer,) = check_layers(model, [self.layer])
+        if (self.head is None) != (self.kind == MLP):
+            raise UserError("a head has a number; an MLP has none")
+        return Cut(layer, None if self.head is None else check_head(model, self.head), self.kind)
+
+    def __str__(self) -> str:
+        if self.kind == MLP:
+            return f"layer {self.layer} mlp"
+        return f"layer {self.layer} {'cross ' if self.kind == CROSS else ''}head {self.head}"
+
+
+def ablate(
+    model: LanguageModel,
+    text: str | None,
+    cuts: Sequence[Cut],
+    how: str = "zero",
+    say: Say | None = None,
+    source: str | None = None,
+    over: Sequence[str] = (),
+) -> Changed:
+    """What the model says with some heads or MLPs set to zero, or to their mean over all tokens of the texts `over`
+    (of this text when there are none), at every position.
+
+    What is replaced is what a head gathered, before the map that writes it, and all that an MLP adds. Of a decoder with
+    cross-attention `over` are sources. Raises `UserError` for a part that isn't there and a model without a head.
+    """
+    if how not in HOW:
+        raise UserError(f"a part is set to {' or '.join(HOW)}; got {how!r}")
+    if not cuts:
+        raise UserError("say what to take out: at least one head or MLP")
+    checked = [cut.checked(model) for cut in cuts]
+    reading = prompt(model, text, source)
+    speaker = Speaker.of(model, reading, say or Say())
+    with twin_of(model) as twin:
+        before = speaker.speak(twin)
+        passes = [reading] if not over else [
+            one_reading(model, None if model.reads_two else t, t if model.reads_two else None) for t in over
+        ]  # fmt: skip
+        means = _means(twin, checked, passes) if how == "mean" else [None] * len(checked)
+        for cut, mean in zip(checked, means, strict=True):
+            _take_out(twin, cut, mean)
+        after = speaker.speak(twin)
+    return changed(model, speaker, before, after)
+
+
+def _part(twin: Twin, cut: Cut) -> Any:
+    return twin.parts.attention(cut.layer, cut.kind)
+
+
+def _slice(part: Any, cut: Cut, width: int) -> slice:
+    each = width // part.n_heads
+    assert cut.head is not None
+    return slice((cut.head - 1) * each, cut.head * each)
+
+
+def _means(twin: Twin, cuts: Sequence[Cut], readings: Sequence[Any]) -> list[Any]:
+    """For each cut the mean over all positions of all passes of what will be replaced."""
+    import torch
+
+    sums: list[Any] = [None] * len(cuts)
+
+    def taker(place: int) -> Any:
+        def take(out: Any) -> None:
+            states = first_of(out)[0].double()
+            if cuts[place].kind != MLP:
+                states = states[:, _slice(_part(twin, cuts[place]), cuts[place], states.shape[-1])]
+            sums[place] = states.sum(0) if sums[place] is None else sums[place] + states.sum(0)
+
+        return take
+
+    n_before = len(twin.handles)
+    for place, cut in enumerate(cuts):
+        part = _part(twin, cut)
+        (twin.on_output if cut.kind == MLP else twin.on_input)(part.out, taker(place))
+    for reading in readings:
+        twin.run(reading)
+    while len(twin.handles) > n_before:
+        twin.handles.pop().remove()
+    total = sum(len(reading) for reading in readings)
+    with torch.inference_mode():
+        return [of / total for of in sums]
+
+
+def _take_out(twin: Twin, cut: Cut, mean: Any) -> None:
+    part = _part(twin, cut)
+
+    def replace_all(out: Any) -> Any:
+        states = first_of(out).clone()
+        states[:] = 0 if mean is None else mean.to(states)
+        return replaced(out, states)
+
+    def replace_head(states: Any) -> Any:
+        states = states.clone()
+        states[..., _slice(part, cut, states.shape[-1])] = 0 if mean is None else mean.to(states)
+        return states
+
+    if cut.kind == MLP:
+        twin.on_output(part.out, replace_all)
+    else:
+        twin.on_input(part.out, replace_head)

@@ -1,0 +1,360 @@
+"""Attention: every head of every layer, at the level of words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from polysema.core.errors import UserError
+from polysema.core.inside.anatomy import CROSS, SELF, check_layers
+from polysema.core.inside.passes import Reading, Unit, grouped, read, twin_of
+from polysema.core.model.load import LanguageModel
+from polysema.core.space.space import Floats, Ints
+
+KINDS = (SELF, CROSS)
+SPECIALS = ("show", "fold")
+MOST_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How attention is looked at.
+
+    `kind` is `self` or `cross`; `unit` `words` or `tokens`; `special` tokens are shown, or folded away: their rows
+    and columns go, and what a row gave to them is shared among the rest in proportion.
+    """
+
+    kind: str = SELF
+    unit: str = "words"
+    special: str = "show"
+
+    def checked(self) -> "View":
+        """The same; raises `UserError` for what doesn't exist."""
+        for what, given, allowed in (("attention", self.kind, KINDS), ("special tokens", self.special, SPECIALS)):
+            if given not in allowed:
+                raise UserError(f"{what} {given!r} does not exist; choose one of {', '.join(allowed)}")
+        return self
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attention:
+    """Who looks at whom, for a text or one window of it.
+
+    `weights` is (n_layers, n_heads, n_rows, n_columns) float32: how much row i looks at column j, each row adding up
+    to 1. `forbidden` (n_rows, n_columns) is true where the model can't look: of a decoder what comes later, there the
+    weight is 0. `folded` (n_layers, n_heads, n_rows) is what had gone to special tokens before they were folded away.
+    Several query heads share the keys of one of `n_key_heads`. In cross-attention a row is the word that is written
+    there, and the columns are the source's.
+    """
+
+    layers: tuple[int, ...]
+    weights: Floats
+    rows: tuple[Unit, ...]
+    columns: tuple[Unit, ...]
+    forbidden: "np.ndarray[Any, np.dtype[np.bool_]]"
+    folded: Floats
+    view: View
+    n_key_heads: int
+    text: str
+    source: str = ""
+    window: int = 1
+    windows: int = 1
+
+    def of(self, layer: int, head: int) -> Floats:
+        """One head, (n_rows, n_columns); layers and heads count from 1."""
+        if layer not in self.layers or not 1 <= head <= self.weights.shape[1]:
+            raise UserError(
+                f"there are the layers {', '.join(map(str, self.layers))} with heads 1 to {self.weights.shape[1]}; got layer {layer}, "
+                f"head {head}"
+            )
+        found: Floats = self.weights[self.layers.index(layer), head - 1]
+        return found
+
+    def key_head(self, head: int) -> int:
+        """Which key head (from 1) a head (from 1) reads: its own number, unless several heads share one."""
+        return (head - 1) * self.n_key_heads // self.weights.shape[1] + 1
+
+
+@dataclass(slots=True)
+class _Frame:
+    """The units of one pass, and what its weights become."""
+
+    view: View
+    rows: tuple[Unit, ...]
+    columns: tuple[Unit, ...]
+    row_of: Ints
+    column_of: Ints
+    kept_rows: Ints = field(init=False)
+    kept_columns: Ints = field(init=False)
+
+    def __post_init__(self) -> None:
+        fold = self.view.special == "fold"
+        self.kept_rows, self.kept_columns = (
+            np.array([place for place, unit in enumerate(units) if not (fold and unit.special)], np.int64)
+            for units in (self.rows, self.columns)
+        )
+
+    def merged(self, weights: Any) -> tuple[Floats, Floats]:
+        """A tensor (n_heads, n_queries, n_keys) of tokens to units: summed over keys, averaged over queries; and what
+        was folded away of each row.
+        """
+        import torch
+
+        rows, columns = (torch.from_numpy(of).to(weights.device) for of in (self.row_of, self.column_of))
+        weights = weights.float()
+        by_key = weights.new_zeros(*weights.shape[:2], len(self.columns)).index_add_(2, columns, weights)
+        whole = weights.new_zeros(len(weights), len(self.rows), len(self.columns)).index_add_(1, rows, by_key)
+        whole /= torch.bincount(rows, minlength=len(self.rows))[:, None]
+        shown = whole.cpu().numpy()[:, self.kept_rows][:, :, self.kept_columns]
+        if len(self.kept_columns) == len(self.columns):
+            return shown, np.zeros(shown.shape[:2], np.float32)
+        left = shown.sum(-1, dtype=np.float64)
+        folded = np.clip(1 - left, 0, 1).astype(np.float32)
+        return (shown / np.maximum(left, np.finfo(np.float32).tiny)[..., None]).astype(np.float32), folded
+
+
+def _frame(reading: Reading, view: View) -> _Frame:
+    if view.kind == CROSS:
+        assert reading.source is not None
+        rows, row_of = grouped(reading, view.unit, writes=True)
+        columns, column_of = grouped(reading.source, view.unit)
+        return _Frame(view, rows, columns, row_of, column_of)
+    rows, row_of = grouped(reading, view.unit)
+    return _Frame(view, rows, rows, row_of, row_of)
+
+
+def _forbidden(model: LanguageModel, frame: _Frame) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    if frame.view.kind == CROSS or not model.causal:
+        return np.zeros((len(frame.kept_rows), len(frame.kept_columns)), bool)
+    return frame.kept_columns[None, :] > frame.kept_rows[:, None]
+
+
+def _check_view(model: LanguageModel, view: View | None) -> View:
+    view = (view or View()).checked()
+    if view.kind == CROSS and not model.reads_two:
+        raise UserError(
+            f"{model.name} has no cross-attention as it is loaded: that is the decoder's of an encoder-decoder (stack decoder)"
+        )
+    return view
+
+
+def attention(
+    model: LanguageModel,
+    text: str | None,
+    layers: Sequence[int] | None = None,
+    source: str | None = None,
+    view: View | None = None,
+) -> tuple[Attention, ...]:
+    """The attention of a text, at `layers` (counted from 1; all when None): only those are kept.
+
+    There is one answer, or, where the text is longer than the model's window, one for each window. A decoder with
+    cross-attention needs a `source`, and writes its text itself when `text` is None. Raises `UserError` for layers
+    that aren't there, and for more than a gigabyte of weights.
+    """
+    view = _check_view(model, view)
+    chosen = check_layers(model, layers)
+    readings = read(model, text, source)
+    frames = [_frame(reading, view) for reading in readings]
+    _check_size(model, frames, chosen)
+    found = []
+    with twin_of(model) as twin:
+        kept: dict[int, tuple[Floats, Floats]] = {}
+        frame = frames[0]
+
+        def taker(layer: int) -> Any:
+            def take(out: Any) -> None:
+                kept[layer] = frame.merged(out[-1][0])
+
+            return take
+
+        for layer in chosen:
+            core = twin.parts.attention(layer, view.kind).core
+            twin.ask_weights(core)
+            twin.on_output(core, taker(layer))
+        for reading, frame in zip(readings, frames, strict=True):
+            kept.clear()
+            twin.run(reading)
+            found.append(
+                Attention(
+                    chosen,
+                    np.stack([kept[layer][0] for layer in chosen]),
+                    tuple(frame.rows[place] for place in frame.kept_rows),
+                    tuple(frame.columns[place] for place in frame.kept_columns),
+                    _forbidden(model, frame),
+                    np.stack([kept[layer][1] for layer in chosen]),
+                    view,
+                    twin.parts.attention(chosen[0], view.kind).n_key_heads,
+                    reading.text,
+                    reading.source.text if reading.source else "",
+                    reading.window,
+                    reading.windows,
+                )
+            )
+    return tuple(found)
+
+
+def _check_size(model: LanguageModel, frames: Sequence[_Frame], layers: Sequence[int]) -> None:
+    numbers = sum(len(frame.kept_rows) * len(frame.kept_columns) for frame in frames)
+    if not numbers:
+        raise UserError("nothing is left of the text when its special tokens are folded away")
+    size = 4 * numbers * model.n_heads * len(layers)
+    if size > MOST_BYTES:
+        most = max(1, MOST_BYTES // (4 * numbers * model.n_heads))
+        raise UserError(
+            f"the attention of {len(layers)} layers with {model.n_heads} heads over this text takes {size / 1e9:.1f} GB; at most "
+            f"{MOST_BYTES / 1e9:.1f} GB are kept: ask for {most} layer{'s' * (most > 1)} or a shorter text"
+        )
+
+
+def rollout(
+    model: LanguageModel, text: str | None, layer: int = -1, source: str | None = None, view: View | None = None
+) -> tuple[Attention, ...]:
+    """Attention rollout up to a layer (Abnar and Zuidema 2020): what flows from each word into each.
+
+    At each layer the mean of the heads, half of it kept for the residual connection, times what came before; as
+    `attention` with one layer and one head. A decoder's cross-attention has no part in it.
+    """
+    view = _check_view(model, view)
+    if view.kind == CROSS:
+        raise UserError("rollout goes through the self-attention of one stack; choose the kind self")
+    import torch
+
+    (last,) = check_layers(model, [layer])
+    found = []
+    readings = read(model, text, source)
+    frames = [_frame(reading, view) for reading in readings]
+    with twin_of(model) as twin:
+        flow: list[Any] = []
+
+        def take(out: Any) -> None:
+            mean = out[-1][0].float().mean(0)  # (n_positions, n_positions)
+            step = 0.5 * mean + 0.5 * torch.eye(len(mean), device=mean.device)
+            flow[:] = [step @ flow[0] if flow else step]
+
+        for at in range(1, last + 1):
+            core = twin.parts.attention(at, SELF).core
+            twin.ask_weights(core)
+            twin.on_output(core, take)
+        for reading, frame in zip(readings, frames, strict=True):
+            flow.clear()
+            twin.run(reading)
+            weights, folded = frame.merged(flow[0][None])
+            found.append(
+                Attention(
+                    (last,), weights[None], tuple(frame.rows[p] for p in frame.kept_rows),
+                    tuple(frame.columns[p] for p in frame.kept_columns), _forbidden(model, frame), folded[None], view, 1,
+                    reading.text, reading.source.text if reading.source else "", reading.window, reading.windows,
+                )
+            )  # fmt: skip
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadScore:
+    """How much one head has a word look at another: `mean` and `least` over all the places asked about, `first` at the
+    first of them, where it was number `rank_at_first`; `top` is the share of places where no other word got more.
+    """
+
+    layer: int
+    head: int
+    mean: float
+    first: float
+    rank_at_first: int
+    least: float
+    top: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeadRanking:
+    """All heads, best mean first. `places` are the (text, from, to) that were found, `chance` what a head that looks at
+    all words alike would give them.
+    """
+
+    scores: tuple[HeadScore, ...]
+    places: tuple[tuple[int, str, str], ...]
+    chance: float
+
+
+def find_heads(
+    model: LanguageModel,
+    pairs: Sequence[tuple[str, str]],
+    texts: Sequence[str],
+    sources: Sequence[str] | None = None,
+    view: View | None = None,
+    layers: Sequence[int] | None = None,
+) -> HeadRanking:
+    """All heads ranked by how much the first word of each pair attends to the second, averaged over the texts.
+
+    A pair is asked of each text that has both words, at their first occurrence. One head in a hundred looks right in
+    one sentence by luck: the average, the least, and the rank in the first sentence alone tell it from one that does
+    so always. In cross-attention the first word is of the text written, the second of the source. Raises `UserError`
+    when no text has both words, and when a decoder is asked about words that come later.
+    """
+    view = _check_view(model, view)
+    if not pairs or not texts or not all(a.strip() and b.strip() for a, b in pairs):
+        raise UserError("give at least one pair of two words and one text")
+    if sources is not None and len(sources) != len(texts):
+        raise UserError(f"every text needs a source; got {len(texts)} texts and {len(sources)} sources")
+    values: list[Floats] = []
+    tops: list[Floats] = []
+    places: list[tuple[int, str, str]] = []
+    chances: list[float] = []
+    masked: list[str] = []
+    chosen = check_layers(model, layers)
+    for number, text in enumerate(texts):
+        source = sources[number] if sources else None
+        frames = [_frame(reading, view) for reading in read(model, text, source)]
+        wanted = [
+            (a, b)
+            for a, b in pairs
+            if any(_unit(f.rows, a) is not None and _unit(f.columns, b) is not None for f in frames)
+        ]
+        if not wanted:
+            continue
+        for part in attention(model, text, chosen, source, view):
+            for a, b in wanted:
+                row, column = _unit(part.rows, a), _unit(part.columns, b)
+                if row is None or column is None or (number, a, b) in places:
+                    continue
+                if part.forbidden[row, column]:
+                    masked.append(f"{a} -> {b}")
+                    continue
+                looks = part.weights[:, :, row]  # (n_layers, n_heads, n_columns)
+                values.append(looks[..., column])
+                tops.append((looks[..., column] >= looks.max(-1)).astype(np.float32))
+                places.append((number, a, b))
+                chances.append(1.0 / int((~part.forbidden[row]).sum()))
+    if not places:
+        asked = ", ".join(f"{a} -> {b}" for a, b in pairs)
+        if masked:
+            a, b = masked[0].split(" -> ")
+            raise UserError(
+                f"in a decoder a word can't look at one that comes later, so {masked[0]} is 0 in every head; ask {b} -> {a}"
+            )
+        raise UserError(f"none of the texts has both words of {asked}")
+    return HeadRanking(_ranked(chosen, np.stack(values), np.stack(tops)), tuple(places), float(np.mean(chances)))
+
+
+def _ranked(layers: Sequence[int], values: Floats, tops: Floats) -> tuple[HeadScore, ...]:
+    """(n_places, n_layers, n_heads) to all heads, best mean first; of equal ones the earlier."""
+    n_heads = values.shape[2]
+    mean = values.mean(0, dtype=np.float64).ravel()
+    first, least, top = values[0].ravel(), values.min(0).ravel(), tops.mean(0).ravel()
+    at_first = np.empty(len(mean), np.int64)
+    at_first[np.argsort(-first, kind="stable")] = np.arange(1, len(mean) + 1)
+    return tuple(
+        HeadScore(
+            layers[place // n_heads], place % n_heads + 1, float(mean[place]), float(first[place]), int(at_first[place]),
+            float(least[place]), float(top[place]),
+        )
+        for place in np.argsort(-mean, kind="stable").tolist()
+    )  # fmt: skip
+
+
+def _unit(units: Sequence[Unit], word: str) -> int | None:
+    """The first unit that is the word, in any case."""
+    wanted = word.strip().casefold()
+    return next(
+        (p for p, unit in enumerate(units) if not unit.special and unit.name.strip().casefold() == wanted), None
+    )

@@ -1,0 +1,192 @@
+"""The lens: what a model would say if it stopped at a layer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from polysema.core.errors import UserError
+from polysema.core.inside.anatomy import CROSS, MLP, Head, find_head, require_head
+from polysema.core.inside.passes import (
+    EMBEDDING,
+    POINTS,
+    Target,
+    Unit,
+    read,
+    tap_states,
+    target_of,
+    token_name,
+    twin_of,
+)
+from polysema.core.model.load import LanguageModel
+from polysema.core.space.space import Family, Floats, Ints
+
+KINDS = ("auto", "logits", "static")
+CHUNK = 64  # positions scored at once: with 50,000 tokens in the vocabulary that is 13 MB
+LOGITS, MASKED, STATIC = "logit lens", "masked-language-model head", "nearest static vectors"
+
+
+@dataclass(frozen=True, slots=True)
+class LensView:
+    """How to look: at which `points` of a block (`before` attention, after `attention`, after `cross`-attention, after the
+    `mlp`), for how many best tokens `k`, and with what. The kind `logits` is the model's own head, `static` the nearest
+    rows of its input table by cosine; `auto` takes the head where there is one, and for an encoder without one the rows.
+    """
+
+    points: tuple[str, ...] = (MLP,)
+    k: int = 5
+    kind: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lens:
+    """What the states of a text say, layer by layer.
+
+    `steps` are the (layer, point) from below; `best` (n_steps, n_tokens, k) ids of tokens, best first, and `scores` as
+    large: probabilities, or cosines of the kind `nearest static vectors`. `entropy` (n_steps, n_tokens) in bits is NaN
+    there. For each of the words followed (`targets`) `ranks` (n_steps, n_tokens, n_targets) count from 1 and `followed`
+    are its scores. `windows` is more than 1 where the text was longer than the model's window: each token was seen
+    where it has most context.
+    """
+
+    kind: str
+    steps: tuple[tuple[int, str], ...]
+    tokens: tuple[Unit, ...]
+    best: Ints
+    scores: Floats
+    entropy: Floats
+    targets: tuple[Target, ...]
+    ranks: Ints
+    followed: Floats
+    names: dict[int, str]
+    windows: int = 1
+
+
+def lens(
+    model: LanguageModel,
+    text: str | None,
+    layers: Sequence[int] | None = None,
+    words: Sequence[str] = (),
+    source: str | None = None,
+    view: LensView | None = None,
+) -> Lens:
+    """What each token's state at `layers` (0 to n, all when None) says, read by the model's own head (nostalgebraist 2020).
+
+    The final norm is applied anew at every layer, and at the last one once, so that the last row is what the model
+    answers. Of a masked encoder it is its head with the transform; of an encoder without a head the nearest static
+    vectors. Raises `UserError` for a layer or point that isn't there and for a model without a head.
+    """
+    view = view or LensView()
+    chosen = model.check_layers(range(model.n_layers + 1) if layers is None else layers)
+    points = _check_points(model, view.points)
+    scorer = _scorer(model, view.kind)
+    targets = tuple(target_of(model, word) for word in words)
+    k = _check_k(model, view.k)
+    steps = [(layer, point) for layer in sorted(chosen) for point in ((EMBEDDING,) if layer == 0 else points)]
+    readings = read(model, text, source)
+    tokens = [unit for reading in readings for unit, fresh in zip(reading.tokens, reading.fresh, strict=True) if fresh]
+    shape = (len(steps), len(tokens))
+    answer = _Answer(
+        np.empty((*shape, k), np.int64), np.empty((*shape, k), np.float32), np.full(shape, np.nan, np.float32),
+        np.empty((*shape, len(targets)), np.int64), np.empty((*shape, len(targets)), np.float32),
+    )  # fmt: skip
+    done = 0
+    with twin_of(model) as twin:
+        order: Ints = np.empty(0, np.int64)
+
+        def take(layer: int, point: str, states: Any) -> None:
+            scorer.fill(answer, steps.index((layer, point)), slice(done, done + len(order)), states[order], targets)
+
+        tap_states(twin, sorted(chosen), points, take)
+        for reading in readings:
+            order = np.flatnonzero(reading.fresh)
+            twin.run(reading)
+            done += len(order)
+    names = {int(i): token_name(model, int(i)) for i in np.unique(answer.best)}
+    return Lens(
+        scorer.kind, tuple(steps), tuple(tokens), answer.best, answer.scores, answer.entropy, targets, answer.ranks,
+        answer.followed, names, len(readings),
+    )  # fmt: skip
+
+
+def _check_points(model: LanguageModel, points: Sequence[str]) -> tuple[str, ...]:
+    there = tuple(point for point in POINTS if point != CROSS or model.reads_two)
+    for point in points:
+        if point not in there:
+            raise UserError(f"a layer of {model.name} is seen at {', '.join(there)}; got {point!r}")
+    if not points:
+        raise UserError(f"choose at least one of the points {', '.join(there)}")
+    return tuple(point for point in there if point in points)
+
+
+def _check_k(model: LanguageModel, k: int) -> int:
+    most = len(model.input_table)
+    if not 1 <= k <= most:
+        raise UserError(f"k goes from 1 to the {most:,} tokens of {model.name}; got {k}")
+    return k
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Answer:
+    best: Ints
+    scores: Floats
+    entropy: Floats
+    ranks: Ints
+    followed: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scorer:
+    """Scores every token for hidden states: by the head behind the final norm (`head`), or by cosine with `table`."""
+
+    kind: str
+    head: Head | None = None
+    final_norm: Any = None
+    table: Any = None
+    lengths: Any = None
+
+    def logits(self, states: Any) -> Any:
+        """(n, dim) to (n, vocabulary): logits, or cosines."""
+        if self.head is not None:
+            return self.head.logits(self.final_norm(states) if self.final_norm is not None else states).float()
+        states = states.float()
+        return (states @ self.table.T) / (states.norm(dim=-1, keepdim=True).clamp_min(1e-12) * self.lengths)
+
+    def fill(self, answer: _Answer, step: int, rows: slice, states: Any, targets: Sequence[Target]) -> None:
+        """Write what the states of some tokens say into one step of an answer."""
+        for start in range(0, len(states), CHUNK):
+            scores = self.logits(states[start : start + CHUNK])
+            at = slice(rows.start + start, rows.start + start + len(scores))
+            for place, target in enumerate(targets):
+                own = scores[:, target.id, None]
+                answer.ranks[step, at, place] = (scores > own).sum(-1).cpu().numpy() + 1
+            if self.head is not None:
+                logs = scores.log_softmax(-1)
+                scores = logs.exp()
+                bits = -(scores * logs.clamp_min(-1e4)).sum(-1) / np.log(2)
+                answer.entropy[step, at] = bits.cpu().numpy()
+            best = scores.topk(answer.best.shape[-1], dim=-1)
+            answer.best[step, at], answer.scores[step, at] = best.indices.cpu().numpy(), best.values.cpu().numpy()
+            for place, target in enumerate(targets):
+                answer.followed[step, at, place] = scores[:, target.id].cpu().numpy()
+
+
+def _scorer(model: LanguageModel, kind: str) -> Scorer:
+    if kind not in KINDS:
+        raise UserError(f"the kind of lens {kind!r} does not exist; choose one of {', '.join(KINDS)}")
+    head = find_head(model)
+    encoder = model.family is Family.ENCODER or model.stack == "encoder"
+    if kind == "static" or (kind == "auto" and head is None and encoder):
+        table = model.input_table.float()
+        return Scorer(STATIC, table=table, lengths=table.norm(dim=-1).clamp_min(1e-12))
+    return head_scorer(model)
+
+
+def head_scorer(model: LanguageModel) -> Scorer:
+    """The model's own head, behind the final norm; raises `UserError` for a model without one."""
+    from polysema.core.inside.anatomy import anatomy
+
+    head = require_head(model)
+    masked = model.family is Family.ENCODER
+    return Scorer(MASKED if masked else LOGITS, head, anatomy(model).final_norm)

@@ -1,0 +1,370 @@
+"""Steering: a vector added to the hidden states on their way, and what the model says then."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from polysema.core.errors import UserError
+from polysema.core.inside.anatomy import MLP
+from polysema.core.inside.lens import Scorer, head_scorer
+from polysema.core.inside.passes import (
+    Reading,
+    Target,
+    Twin,
+    as_floats,
+    first_of,
+    one_reading,
+    place_in,
+    positions_of,
+    read,
+    replaced,
+    tap_states,
+    target_of,
+    token_name,
+    twin_of,
+)
+from polysema.core.model.contextual import embed
+from polysema.core.model.load import LanguageModel
+from polysema.core.model.static import static_vector
+from polysema.core.model.tokens import Occurrence, find_word
+from polysema.core.space.expression import Term, parse
+from polysema.core.space.space import Family, Floats
+
+EVERYWHERE = "everywhere"
+MOST_NEW = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Direction:
+    """A vector (dim,) of the hidden states at a layer, and what it stands for."""
+
+    layer: int
+    vector: Floats
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Steer:
+    """How it is done: `strength` in lengths of a typical hidden state (the median over the places it is added to), or,
+    not `relative`, in lengths of the vector; `at` everywhere, at a word, or at the token of that number.
+    """
+
+    strength: float = 1.0
+    at: "str | int" = EVERYWHERE
+    relative: bool = True
+
+    def checked(self) -> "Steer":
+        """The same; raises `UserError` for a strength that is no number."""
+        if not np.isfinite(self.strength):
+            raise UserError(f"the strength has to be a number; got {self.strength}")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """What is asked of the model: the `k` most probable next tokens, the `words` to follow, and `new` tokens of greedy
+    continuation (none of a masked encoder).
+    """
+
+    k: int = 10
+    words: tuple[str, ...] = ()
+    new: int = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A word's probability and rank (from 1) before and after a change."""
+
+    target: Target
+    before: float
+    after: float
+    rank_before: int
+    rank_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The next-word distribution before and after something was changed inside.
+
+    `before` and `after` are the most probable tokens with their probability; `divergence` is the Kullback-Leibler
+    divergence of the two, in bits. The continuations are greedy. `length` is that of the vector added, if one was.
+    """
+
+    before: tuple[tuple[str, float], ...]
+    after: tuple[tuple[str, float], ...]
+    followed: tuple[Followed, ...]
+    divergence: float
+    continued_before: str = ""
+    continued_after: str = ""
+    length: float = 0.0
+
+
+def concepts(
+    model: LanguageModel, toward: Sequence[str], away: Sequence[str], layers: Sequence[int]
+) -> dict[int, Direction]:
+    """For each layer the mean difference of the hidden states of two sets of texts (Rimsky et al. 2024).
+
+    A text counts by the mean of its own tokens; in a causal model without the very first one, which is an outlier in
+    all of them. Of a decoder with cross-attention the texts are sources, and the states those of what it writes.
+    """
+    chosen = model.check_layers(layers)
+    if not toward or not away:
+        raise UserError("a concept is the difference of two sets of texts; one of them is empty")
+    means = {}
+    with twin_of(model) as twin:
+        for name, texts in (("toward", toward), ("away", away)):
+            means[name] = np.mean([_text_means(model, twin, text, chosen) for text in texts], axis=0)
+    difference = (means["toward"] - means["away"]).astype(np.float32)  # (n_layers, dim)
+    what = f"the mean of {len(toward)} texts less that of {len(away)}"
+    for layer, vector in zip(chosen, difference, strict=True):
+        if not vector.any():
+            raise UserError(
+                f"the two sets of texts have the same mean at layer {layer}, so there is no direction to go"
+            )
+    return {layer: Direction(layer, vector, what) for layer, vector in zip(chosen, difference, strict=True)}
+
+
+def _text_means(model: LanguageModel, twin: Twin, text: str, layers: Sequence[int]) -> Floats:
+    reading = one_reading(model, None if model.reads_two else text, text if model.reads_two else None)
+    own = [place for place, token in enumerate(reading.tokens) if not token.special]
+    own = [place for place in own if place > 0 or not model.causal] or own
+    states = states_of(twin, reading, layers)
+    found: Floats = np.stack([as_floats(states[layer][own].float().mean(0)) for layer in layers])
+    return found
+
+
+def states_of(twin: Twin, reading: Reading, layers: Sequence[int]) -> dict[int, Any]:
+    """The residual stream (n_positions, dim) behind each of `layers`, before a final norm, in one pass."""
+    kept: dict[int, Any] = {}
+    n_before = len(twin.handles)
+
+    def take(layer: int, point: str, states: Any) -> None:
+        kept[layer] = states
+
+    tap_states(twin, layers, (MLP,), take)
+    try:
+        twin.run(reading)
+    finally:
+        while len(twin.handles) > n_before:
+            twin.handles.pop().remove()
+    return kept
+
+
+def expression_direction(model: LanguageModel, expression: str, layer: int) -> Direction:
+    """A sum of words as a direction: `happy - sad`, or `bank in "the river bank" - bank in "the bank lends"`.
+
+    A word in a text is its hidden state at the layer; a word alone is its row of the model's input table. Raises
+    `UserError` for an occurrence at another layer.
+    """
+    (layer,) = model.check_layers([layer])
+    parsed = parse(expression)
+    vector = np.zeros(model.dim, np.float64)
+    for term in parsed.terms:
+        vector += term.weight * _term(model, term, layer).astype(np.float64)
+    if not vector.any():
+        raise UserError(f"{expression!r} is 0, so there is no direction to go")
+    return Direction(layer, vector.astype(np.float32), str(parsed))
+
+
+def _term(model: LanguageModel, term: Term, layer: int) -> Floats:
+    if term.context is None:
+        return static_vector(model, term.word)[0]
+    asked = term.context.layer
+    if asked is not None and model.check_layers([asked])[0] != layer:
+        raise UserError(f"{term} is at layer {asked}, but the vector is added at layer {layer}; give both the same")
+    if model.reads_two:
+        raise UserError(f"{model.name} reads two texts: an occurrence is asked of a model that reads one")
+    span = find_word(term.context.text, term.word, term.context.nth)
+    occurrence = Occurrence(0, term.context.text[span.start : span.end], span)
+    hidden = embed(model, [term.context.text], [layer], occurrences=[occurrence])
+    if hidden.unseen:
+        raise UserError(f"the tokenizer of {model.name} makes no token of {term.word!r}, so it has no vector")
+    found: Floats = hidden.vectors[0, 0]
+    return found
+
+
+def prompt(model: LanguageModel, text: str | None, source: str | None) -> Reading:
+    """What is read before the next word is said: a text, or of a decoder beside an encoder its start and perhaps a text."""
+    if not model.reads_two or (text is not None and text.strip()):
+        return one_reading(model, text, source)
+    (reading,) = read(model, None, source)
+    return replace(reading, text="", ids=reading.ids[:1], tokens=reading.tokens[:1], fresh=reading.fresh[:1])
+
+
+def steer(
+    model: LanguageModel, text: str | None, direction: Direction, how: Steer | None = None, say: Say | None = None,
+    source: str | None = None,
+) -> Changed:  # fmt: skip
+    """Add a direction to the hidden states at its layer, and see what the model says before and after.
+
+    Layer 0 is the embedding output, layer n what the last block returns. Raises `UserError` for a model without a head,
+    a vector of another width, with NaN or infinite numbers, and a word that the text doesn't have.
+    """
+    how, say = (how or Steer()).checked(), say or Say()
+    (layer,) = model.check_layers([direction.layer])
+    vector = np.asarray(direction.vector, np.float32)
+    if vector.shape != (model.dim,) or not np.isfinite(vector).all() or not vector.any():
+        raise UserError(
+            f"{model.name} is steered by a vector of {model.dim} finite numbers, not all 0; got {vector.shape} "
+            f"{'with NaN or infinite numbers' if not np.isfinite(vector).all() else ''}".rstrip()
+        )
+    reading = prompt(model, text, source)
+    speaker = Speaker.of(model, reading, say)
+    places = None if how.at == EVERYWHERE else _places(model, reading, how.at)
+    with twin_of(model) as twin:
+        before = speaker.speak(twin)
+        size = how.strength
+        if how.relative:
+            states = states_of(twin, reading, [layer])[layer]
+            states = states if places is None else states[places]
+            size *= float(states.float().norm(dim=-1).median()) / float(np.linalg.norm(vector))
+        add_vector(twin, layer, vector * np.float32(size), places)
+        after = speaker.speak(twin)
+    return changed(model, speaker, before, after, abs(size) * float(np.linalg.norm(vector)))
+
+
+def _places(model: LanguageModel, reading: Reading, at: "str | int") -> list[int]:
+    return positions_of(reading, at) if isinstance(at, str) else [place_in(model, reading, at)]
+
+
+def add_vector(twin: Twin, layer: int, vector: Floats, places: Sequence[int] | None) -> None:
+    """Have every pass of the twin add a vector to the hidden states of a layer, at some positions or (None) at all."""
+    import torch
+
+    def add(out: Any) -> Any:
+        states = first_of(out).clone()
+        added = torch.from_numpy(vector).to(states)
+        if places is None:
+            states += added
+        else:
+            states[:, list(places)] += added
+        return replaced(out, states)
+
+    if layer == 0:
+        twin.on_input(twin.parts.blocks[0], add)
+    else:
+        twin.on_output(twin.parts.blocks[layer - 1], add)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spoken:
+    """Log-probabilities (vocabulary,) at the place asked about, and the ids of the continuation."""
+
+    logs: Any
+    continued: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Speaker:
+    """Asks a twin for its next word and its greedy continuation."""
+
+    model: LanguageModel
+    reading: Reading
+    position: int
+    scorer: Scorer
+    say: Say
+    targets: tuple[Target, ...]
+
+    @classmethod
+    def of(cls, model: LanguageModel, reading: Reading, say: Say, at: "str | int | None" = None) -> "Speaker":
+        """Raises `UserError` for a model without a head, and for numbers out of range."""
+        if not 1 <= say.k <= len(model.input_table):
+            raise UserError(f"k goes from 1 to the {len(model.input_table):,} tokens of {model.name}; got {say.k}")
+        if not 0 <= say.new <= MOST_NEW:
+            raise UserError(f"a continuation has 0 to {MOST_NEW} tokens; got {say.new}")
+        scorer = head_scorer(model)
+        targets = tuple(target_of(model, word) for word in say.words)
+        return cls(model, reading, place_in(model, reading, at), scorer, say, targets)
+
+    def speak(self, twin: Twin) -> Spoken:
+        """One pass for the next word, and one for each token of the continuation."""
+        reading = self.reading
+        logs = self._logs(twin, reading, self.position)
+        new: list[int] = []
+        ends = _ends(self.model)
+        if self.model.family is not Family.ENCODER:
+            while len(new) < self.say.new and len(reading) < self.model.window:
+                scores = logs if not new and self.position == len(reading) - 1 else self._logs(twin, reading, -1)
+                best = int(scores.argmax())
+                if best in ends:
+                    break
+                new.append(best)
+                reading = replace(reading, ids=(*reading.ids, best))
+        return Spoken(logs, tuple(new))
+
+    def _logs(self, twin: Twin, reading: Reading, position: int) -> Any:
+        import torch
+
+        last = self.model.n_layers
+        state = states_of(twin, reading, [last])[last][position]
+        with torch.inference_mode():
+            return self.scorer.logits(state[None])[0].log_softmax(-1)
+
+
+def _ends(model: LanguageModel) -> set[int]:
+    found: set[int] = set()
+    for holder in (getattr(model.whole, "generation_config", None), model.whole.config):
+        ids = getattr(holder, "eos_token_id", None)
+        found |= set(ids) if isinstance(ids, list) else {ids} if isinstance(ids, int) else set()
+    return found
+
+
+def changed(model: LanguageModel, speaker: Speaker, before: Spoken, after: Spoken, length: float = 0.0) -> Changed:
+    """Two answers side by side."""
+
+    def best(logs: Any) -> tuple[tuple[str, float], ...]:
+        top = logs.exp().topk(speaker.say.k)
+        return tuple(
+            (token_name(model, number), float(p))
+            for number, p in zip(top.indices.tolist(), top.values.tolist(), strict=True)
+        )
+
+    followed = tuple(
+        Followed(
+            target, float(before.logs[target.id].exp()), float(after.logs[target.id].exp()),
+            int((before.logs > before.logs[target.id]).sum()) + 1, int((after.logs > after.logs[target.id]).sum()) + 1,
+        )
+        for target in speaker.targets
+    )  # fmt: skip
+    apart = before.logs.exp() * (before.logs.clamp_min(-1e4) - after.logs.clamp_min(-1e4))
+    return Changed(
+        best(before.logs), best(after.logs), followed, max(0.0, float(apart.sum()) / float(np.log(2))),
+        _text(model, before.continued), _text(model, after.continued), length,
+    )  # fmt: skip
+
+
+def _text(model: LanguageModel, ids: Sequence[int]) -> str:
+    return str(model.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRow:
+    """One setting of a sweep: the best next token with its probability, each followed word's, and the divergence in bits."""
+
+    layer: int
+    strength: float
+    best: str
+    probability: float
+    followed: tuple[float, ...]
+    divergence: float
+
+
+def sweep(
+    model: LanguageModel, text: str | None, directions: Sequence[Direction], strengths: Sequence[float],
+    say: Say | None = None, source: str | None = None,
+) -> tuple[SweepRow, ...]:  # fmt: skip
+    """The next word for every direction (one a layer) and every strength, everywhere and relative as `Steer` has it."""
+    if not directions or not strengths:
+        raise UserError("a sweep needs at least one layer and one strength")
+    say = replace(say or Say(), new=0)
+    rows = []
+    for direction in directions:
+        for strength in strengths:
+            found = steer(model, text, direction, Steer(float(strength)), say, source)
+            name, probability = found.after[0]
+            rows.append(
+                SweepRow(direction.layer, float(strength), name, probability, tuple(f.after for f in found.followed), found.divergence)
+            )  # fmt: skip
+    return tuple(rows)

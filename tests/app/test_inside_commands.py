@@ -1,0 +1,151 @@
+"""`polysema inside …` from the shell: what it prints, and one line for a mistake."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from polysema.app.cli import cli
+from polysema.core.errors import UserError
+
+
+def run(*command: str) -> str:
+    done = CliRunner().invoke(cli, ["inside", *command], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_letters_against_sounds() -> None:
+    lines = run("attention", "phone", "-m", "g2p-t5", "--cross", "--head", "2.1").splitlines()
+    assert lines[0] == "head 1 of layer 2"
+    assert lines[1].split() == ["p", "h", "o", "n", "e", "</s>"]
+    rows = {line.split()[0]: list(map(float, line.split()[1:])) for line in lines[2:6]}
+    assert list(rows) == ["F", "OW", "N", "(end)"]
+    assert rows["F"][0] + rows["F"][1] > 0.9  # "ph" -> F
+    assert all(sum(row) == pytest.approx(1, abs=0.03) for row in rows.values())
+
+
+def test_every_head_as_csv_and_a_mask_as_dots() -> None:
+    rows = list(csv.DictReader(io.StringIO(run("attention", "the swan", "--format", "csv", "--layers", "1,6"))))
+    assert len(rows) == 2 * 12 * 4 * 4
+    total = sum(float(r["weight"]) for r in rows if (r["layer"], r["head"], r["from"]) == ("6", "12", "swan"))
+    assert total == pytest.approx(1, abs=1e-5)
+    table = run("attention", "phone", "-m", "g2p-t5", "--target", "F OW N", "--head", "1.1").splitlines()
+    assert table[2].split()[2:] == ["·", "·", "·"]
+    folded = run("attention", "the swan", "--special", "fold")
+    assert folded.splitlines()[1].split() == ["the", "swan"]
+    assert "of the weight had gone to the model's own tokens" in folded
+    rolled = run("attention", "the swan", "--rollout", "--layers", "6", "--format", "json")
+    assert {row["head"] for row in json.loads(rolled)} == {1}
+
+
+def test_heads_are_found_over_several_sentences() -> None:
+    sentences = ["the white swan in the blue water", "a white swan swims in blue water"]
+    texts = [part for sentence in sentences for part in ("--text", sentence)]
+    found = json.loads(run("find-head", "blue -> water", "white -> swan", *texts, "-k", "3", "--format", "json"))
+    assert len(found["places"]) == 4
+    means = [head["mean"] for head in found["heads"]]
+    assert means == sorted(means, reverse=True)
+    assert means[0] > 4 * found["chance"]
+    assert "One place shows luck" in run("find-head", "blue -> water", "--text", sentences[0])
+
+
+def test_the_lens_the_parts_and_the_road_of_a_word() -> None:
+    rows = json.loads(
+        run("lens", "phone", "-m", "g2p-t5", "--at", "0", "--word", "F", "--points", "all", "--format", "json")
+    )
+    assert [(row["layer"], row["point"]) for row in rows][:5] == [
+        (0, "embedding"), (1, "before"), (1, "attention"), (1, "cross"), (1, "mlp"),
+    ]  # fmt: skip
+    assert rows[-1]["rank of F"] == 1
+    parts = json.loads(run("contributions", "phone", "F", "-m", "g2p-t5", "--at", "0", "--format", "json"))
+    assert sum(part["value"] for part in parts["parts"]) == pytest.approx(parts["score"], rel=1e-3)
+    table = run("contributions", "phone", "F", "--against", "P", "-m", "g2p-t5", "--at", "0", "-k", "3")
+    assert "logit of 'F' less that of 'P' at '<pad>' (token 0)" in table
+    (road,) = json.loads(run("roads", "the white swan", "-m", "g2p-t5", "--format", "json"))
+    assert (road["reads"], road["writes"]) == ("white", "W AY T")
+    assert [mask["name"] for mask in road["masks"]] == ["encoder", "decoder", "cross-attention"]
+    assert len(road["carried"]) == 4
+
+
+def test_heads_become_a_file_of_vectors(tmp_path: Path) -> None:
+    target = tmp_path / "heads.npz.vec"
+    out = run("heads", "swan", "the white swan", "--layers", "3,4", "--to", str(target))
+    assert out.startswith("24 heads, 384 wide")
+    done = CliRunner().invoke(cli, ["neighbors", "swan L3H5", "--space", str(target), "-k", "1", "--format", "json"])
+    assert done.exit_code == 0, done.output
+    near = json.loads(done.stdout)["neighbors"][0]
+    table = json.loads(run("heads", "swan", "the white swan", "--layers", "3,4", "--format", "json"))
+    row = next(row for row in table if row["head"] == "3.5")
+    assert (near["word"], near["cosine"]) == (row["most like"], pytest.approx(row["cosine"], abs=1e-4))
+    assert (row["width"], row["rank"]) == (32, 32)
+
+
+def test_steering_and_ablation() -> None:
+    concept = ("--toward", "photo", "--away", "top")
+    found = json.loads(
+        run("steer", "phone", "-m", "g2p-t5", *concept, "--layer", "1", "--word", "F", "--format", "json")
+    )
+    assert found["followed"][0]["before"] > 0.5
+    assert found["continued_before"] == "F OW N"
+    sweep = run("steer", "phone", "-m", "g2p-t5", *concept, "--layer", "all", "--sweep", "0,1").splitlines()
+    assert [line.split()[:2] for line in sweep[1:]] == [[str(layer), f"{s:.3f}"] for layer in range(3) for s in (0, 1)]
+    heads = [part for head in range(1, 5) for layer in (1, 2) for part in ("--head", f"{layer}.{head}")]
+    blind = run("ablate", "phone", "-m", "g2p-t5", "--cross", *heads, "--word", "F", "--format", "json")
+    (word,) = json.loads(blind)["followed"]
+    assert word["after"] < 0.5 < word["before"]  # without its look at the letters it can't know the sound
+
+
+def test_a_long_text_is_answered_window_by_window() -> None:
+    text = " ".join(["the white swan in the blue water"] * 80)
+    done = CliRunner().invoke(cli, ["inside", "attention", text, "--head", "1.1", "--format", "csv"])
+    assert done.exit_code == 0, done.output[-300:]
+    assert {line.partition(",")[0] for line in done.stdout.splitlines()} == {"window", "1", "2"}
+    with pytest.raises(UserError, match="rows; at most 1,000,000 are: choose one --head"):
+        CliRunner().invoke(
+            cli, ["inside", "attention", text, "--format", "csv"], standalone_mode=False, catch_exceptions=False
+        )
+    assert "is longer than 512 tokens and is answered window by window, 2 in all" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["attention", "swan", "--head", "9.1"], "layers 1 to 6; got 9"),
+        (["attention", "swan", "--head", "1.13"], "heads 1 to 12; got layer 1, head 13"),
+        (["attention", "swan", "--head", "three"], "a head is LAYER.HEAD, both from 1, such as 3.5; got 'three'"),
+        (["attention", "swan", "--layers", "x"], "layers are numbers"),
+        (["attention", "swan", "--engine", "onnx"], "the engine onnx runs a compiled graph"),
+        (["attention", "swan", "--engine", "magic"], "choose one of auto, torch, onnx, onnx-int8"),
+        (["attention", "swan", "--cross"], "no cross-attention"),
+        (["attention", "swan", "--stack", "decoder"], "has one stack"),
+        (["attention", "swan", "--stack", "middle"], "choose one of encoder, decoder"),
+        (["attention", "swan", "--target", "F"], "no decoder beside it"),
+        (["attention", "", "-m", "minilm-l6"], "nothing to read"),
+        (["attention", "phone " * 40, "-m", "g2p-t5"], "reads at most 64 of it at once"),
+        (["find-head", "a", "--text", "b"], 'a pair is written "blue -> water"'),
+        (["find-head", "a -> b", "--text", "b", "-k", "0"], "k starts at 1"),
+        (["lens", "swan", "-m", "minilm-l6", "--kind", "logits"], "has no head that scores words"),
+        (["lens", "swan", "-m", "minilm-l6"], "say at which word to look"),
+        (["lens", "phone", "-m", "g2p-t5", "--points", "under"], "got 'under'"),
+        (["contributions", "phone", "日", "-m", "g2p-t5"], "has no token for '日'"),
+        (["contributions", "swan", "x", "-m", "glove-6b-50d"], "is a static space"),
+        (["steer", "phone", "-m", "g2p-t5"], "give --toward and --away texts, or an --expression"),
+        (["steer", "phone", "-m", "g2p-t5", "--expression", "p", "--strength", "nan"], "has to be a number; got nan"),
+        (["steer", "phone", "-m", "g2p-t5", "--expression", "p", "--sweep", "a"], "strengths are numbers"),
+        (["steer", "phone", "-m", "g2p-t5", "--expression", "p", "--layer", "0,1"], "several layers are for --sweep"),
+        (["ablate", "phone", "-m", "g2p-t5", "--head", "3.1"], "layers 1 to 2; got 3"),
+        (["ablate", "phone", "-m", "g2p-t5"], "at least one head or MLP"),
+        (["ablate", "phone", "-m", "g2p-t5", "--mlp", "1", "--how", "half"], "zero or mean"),
+        (["heads", "swan", "swan", "--to", "/nowhere/x.npy"], "there is no folder /nowhere"),
+        (["roads", "...", "-m", "g2p-t5"], "there is no word in"),
+    ],
+)
+def test_a_mistake_is_one_line(command: list[str], message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        CliRunner().invoke(cli, ["inside", *command], standalone_mode=False, catch_exceptions=False)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
