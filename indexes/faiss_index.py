@@ -316,12 +316,12 @@ class FaissIndex(Index):
         return Found(rows, scores, point.at(100), f"{self.recipe.kind}, {setting}, under the filter")
 
     def _ball(self, queries: Floats, k: int, depth: int, setting: Setting, ask: Ask) -> tuple[Ints, Floats, Ints]:
-        """The k best that pass of what lies around each query, and the queries around which there are too few."""
+        """The k best that pass of what lies around each query, and the queries around which there are too few.
+
+        What lies around is asked for without the filter. Under FAISS's selector a graph would take in passing rows from
+        beyond what it searched well, and cells those of the cells looked into, near or not.
+        """
         assert ask.where is not None
-        if self.recipe.kind not in IN_CELLS:
-            more = min(k + k // 2, ask.passing)
-            rows, scores = self._ask(queries, more, setting, self._selector(ask.where), ask.rescore)
-            return rows[:, :k], scores[:, :k], np.flatnonzero(rows[:, -1] < 0)
         rows, scores = self._found(queries, self._more(depth, setting), setting)
         if not self._anew(ask.rescore):
             return passed(rows, scores, ask.where, k)

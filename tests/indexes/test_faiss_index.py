@@ -190,6 +190,21 @@ def test_a_filter_far_from_the_query_is_answered_right(kind: str) -> None:
     assert hits.rows.tolist() == best.rows.tolist()
 
 
+@approximate
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_a_filter_that_hangs_together_with_the_vectors_keeps_its_recall(
+    kind: str, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that pass lie together, far from most queries: the way through the graph or the cells is made to seem cheap."""
+    index = built(kind)
+    monkeypatch.setattr(index, "costs", type(index.costs)(row=1.0, product=1.0))
+    side = VECTORS[:, 0] + VECTORS[:, 1]
+    mask = side > np.quantile(side, 1 - share)
+    hits, best = index.search(QUERIES, 10, where=mask, recall=0.95), exact().search(QUERIES, 10, where=mask)
+    assert "under the filter" in hits.how
+    assert recall_of(hits, best) >= 0.94
+
+
 @every
 def test_both_ways_of_filtering_are_taken_and_right(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     index = built(kind)
