@@ -12,7 +12,7 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from polysema.app.explorer import DEFAULT_MODEL, DEFAULT_SPACE, MAX_TEXT, MAX_TEXTS, Explorer
+from polysema.app.explorer import DEFAULT_MODEL, DEFAULT_SPACE, MAX_TEXT, MAX_TEXTS, Explorer, Finding
 from polysema.core.errors import UserError
 from polysema.core.model.catalog import CATALOG, folder_of
 
@@ -82,9 +82,12 @@ def create_app(explorer: Explorer) -> FastAPI:
         ]
 
     @app.get("/v1/neighbors")
-    def neighbors(word: Word, space: Name = DEFAULT_SPACE, k: Count = 10) -> dict[str, Any]:
-        """The words nearest to a word by cosine."""
-        answer = explorer.neighbors(word, _known(space), k)
+    def neighbors(
+        word: Word, space: Name = DEFAULT_SPACE, k: Count = 10,
+        where: Annotated[str, Query(max_length=10_000)] = "",
+    ) -> dict[str, Any]:  # fmt: skip
+        """The words nearest to a word by cosine; `where` is a filter over the space's columns."""
+        answer = explorer.neighbors(word, _known(space), k, finding=Finding(where))
         return {"word": answer.word, "neighbors": _rows(answer.neighbours), "origin": answer.origin.to_json()}
 
     @app.get("/v1/analogy")

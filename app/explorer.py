@@ -68,7 +68,11 @@ from polysema.core.space.projection import MapOptions, layered_maps
 from polysema.core.space.relations import axis_ends, mean_vector, odd_one_out
 from polysema.core.space.space import Family, Floats, Ints, Origin, Space
 from polysema.core.space.transform import Transform, fit, named_direction, project, view, without
+from polysema.indexes.base import Index
 from polysema.indexes.exact import ExactIndex
+from polysema.indexes.faiss_index import FaissIndex
+from polysema.indexes.filters import parse as parse_filter
+from polysema.indexes.recipe import Recipe
 
 DEFAULT_SPACE = "glove-6b-50d"
 DEFAULT_MODEL = "minilm-l6"
@@ -93,6 +97,17 @@ class Asking:
     policy: Policy = field(default_factory=Policy)
     evidence: bool = True
     epsilon: float = EPSILON
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How neighbours are looked for: only rows that a filter lets pass (`where`, over the space's columns, or over
+    `word` alone where it has none), by an index of a recipe such as `hnsw:M=16` (else exactly), to a `recall`.
+    """
+
+    where: str = ""
+    index: str = ""
+    recall: float | None = None
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -228,8 +243,9 @@ class Explorer:
     # Static questions
 
     def neighbors(
-        self, word: str, space: "str | Space" = DEFAULT_SPACE, k: int = 10, policy: Policy | None = None
-    ) -> NeighbourAnswer:
+        self, word: str, space: "str | Space" = DEFAULT_SPACE, k: int = 10, policy: Policy | None = None,
+        finding: Finding | None = None,
+    ) -> NeighbourAnswer:  # fmt: skip
         """The k words nearest to a word by cosine, the word itself left out.
 
         `word` may be an occurrence, `bank in "They sat on the river bank"`, where the space is of that model and layer.
@@ -240,8 +256,29 @@ class Explorer:
         if not found.known:
             raise held.unknown(word)
         _check_k(k, len(held) - len(found.rows), held.origin.source)
-        hits = self.index(held).search_scored(by_cosine("neighbours", found.vector), k, found.rows)
-        return NeighbourAnswer(word, found.word, self._named(held, hits), held.origin, found.how, chosen.describe())
+        if finding is None or finding == Finding():
+            hits = self.index(held).search_scored(by_cosine("neighbours", found.vector), k, found.rows)
+            return NeighbourAnswer(word, found.word, self._named(held, hits), held.origin, found.how, chosen.describe())
+        hits = self._find(held, found, k, finding)
+        return NeighbourAnswer(
+            word, found.word, self._named(held, hits), held.origin, found.how, chosen.describe(), hits.how, hits.recall
+        )
+
+    def _find(self, space: Space, found: Found, k: int, finding: Finding) -> Hits:
+        """The rows that pass nearest to what was found, fewer than k where fewer pass: (1, k or fewer)."""
+        index: Index = self.index(space)
+        if finding.index:
+            recipe = Recipe.parse(finding.index)
+            index = self._indexes.get(
+                ("faiss", id(space), recipe), lambda: (space, FaissIndex(space.vectors, Metric.COSINE, recipe))
+            )[1]
+        mask = None
+        if finding.where:
+            table = space.columns if space.columns is not None else pa.table({"word": space.keys.array})
+            mask = parse_filter(finding.where).mask_of(table)
+        hits = index.search(found.vector[None], k, found.rows.tolist(), where=mask, recall=finding.recall)
+        there = hits.rows[0] >= 0
+        return replace(hits, rows=hits.rows[:, there], scores=hits.scores[:, there])
 
     def analogy(
         self, expression: str, space: "str | Space" = DEFAULT_SPACE, k: int = 10, method: str = "3cosadd",

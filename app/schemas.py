@@ -21,7 +21,10 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class NeighbourAnswer:
-    """The nearest words of a word; `word` is its name in the space, `how` it was found, by which `policy`."""
+    """The nearest words of a word; `word` is its name in the space, `how` it was found, by which `policy`.
+
+    `search` says how the neighbours were looked for, and `recall` which share of the nearest is expected among them.
+    """
 
     asked: str
     word: str
@@ -29,6 +32,8 @@ class NeighbourAnswer:
     origin: Origin
     how: str
     policy: str
+    search: str = "exact"
+    recall: float | None = 1.0
 
 
 @dataclass(frozen=True, slots=True)

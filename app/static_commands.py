@@ -85,26 +85,44 @@ def _pair(text: str) -> tuple[str, str]:
 @click.argument("word")
 @view_options
 @policy_options
+@click.option(
+    "--where",
+    default="",
+    metavar="FILTER",
+    help="Only rows that pass, such as \"layer >= 6 and not word in ('bank', 'shore')\".",
+)
+@click.option(
+    "--index",
+    default="",
+    metavar="KIND",
+    help="Look by an index made for it: flat, hnsw, hnsw-sq8, ivf, ivf-sq8, ivf-pq, pq-fastscan or auto, with parameters as in hnsw:M=16.  [default: exactly]",
+)
+@click.option(
+    "--recall", type=float, help="The recall@10 that the index must have been measured to reach, such as 0.95."
+)
 @k_option
 @format_option
 def neighbors(
-    word: str, space: str, transform: str, removed: tuple[str, ...], case: str, phrases: str, unknown: str, k: int,
-    form: str,
+    word: str, space: str, transform: str, removed: tuple[str, ...], case: str, phrases: str, unknown: str, where: str,
+    index: str, recall: float | None, k: int, form: str,
 ) -> None:  # fmt: skip
     """Print the words nearest to WORD by cosine."""
+    from polysema.app.explorer import Finding
+
     explorer, held = _open(space, transform, removed)
-    answer = explorer.neighbors(word, held, k, _policy(case, phrases, unknown))
+    answer = explorer.neighbors(word, held, k, _policy(case, phrases, unknown), Finding(where, index, recall))
     rows = neighbour_rows(answer.neighbours)
     whole = {
         "word": answer.word, "how": answer.how, "policy": answer.policy, "neighbors": rows,
-        "origin": answer.origin.to_json(),
+        "search": answer.search, "recall": answer.recall, "origin": answer.origin.to_json(),
     }  # fmt: skip
-    show(
-        form,
-        rows,
-        whole,
-        [f"({answer.asked} was looked up as {answer.word}: {answer.how})"] if answer.how != "as written" else [],
-    )
+    notes = [f"({answer.asked} was looked up as {answer.word}: {answer.how})"] if answer.how != "as written" else []
+    if index or recall is not None:
+        expected = "not measured" if answer.recall is None else f"{answer.recall:.3f}"
+        notes.append(f"({answer.search}; recall@10 expected: {expected})")
+    if len(rows) < k:
+        notes.append(f"({len(rows)} of the {k} asked for: no more rows pass)")
+    show(form, rows, whole, notes)
 
 
 @click.command()

@@ -154,6 +154,9 @@ def _one(rows: Ints, scores: Floats, left_out: set[int], k: int) -> tuple[Ints, 
 
 def in_order(rows: Ints, scores: Floats) -> tuple[Ints, Floats]:
     """Best first, equal scores by row."""
+    level = (scores[:, 1:] == scores[:, :-1]) & (rows[:, 1:] > rows[:, :-1])
+    if (level | (scores[:, 1:] < scores[:, :-1])).all():
+        return rows, scores
     order = np.lexsort((rows, -scores))
     return np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)
 

@@ -12,7 +12,7 @@ from polysema.core.space.hits import Hits
 from polysema.core.space.metric import Metric, norms
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import Ask, Found, Index, Mask, in_order
-from polysema.indexes.scoring import MARGIN, best_among
+from polysema.indexes.scoring import MARGIN, best_among, rescored
 
 if TYPE_CHECKING:
     from polysema.indexes.compiled import Codes
@@ -145,6 +145,10 @@ class ExactIndex(Index):
         if ask.passing * (24 + len(queries)) < self.n * (self._pass_cost(len(queries)) + len(queries)):
             rows = np.flatnonzero(ask.where)
             return Found(*best_among(self._vectors, rows, queries, k, self.metric), 1.0, told(ask))
+        if len(queries) == 1 and self._codes is None:
+            scores = np.where(ask.where, self._scores(queries, 0, self.n), np.float32(-np.inf))
+            near = _best(scores, min(ask.passing, k + MARGIN))
+            return Found(*rescored(self._vectors, near, queries, self.metric, k), 1.0, told(ask))
         more = min(self.n, 2 * k * self.n // ask.passing + 16)
         rows, scores = in_order(*self._all(queries, more))
         rows, scores, short = passed(rows, scores, ask.where, k)

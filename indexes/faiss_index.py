@@ -31,6 +31,7 @@ DEEPEST = 4_096  # neighbours looked at under a filter, at most
 SCANNED = (0.02, 0.2)  # shares of the rows that pass when the scan under a filter is timed
 GAIN = 0.002  # of recall; where a larger k_factor brings less, none larger is measured for as many cells
 OF_HUNDRED = 96  # queries whose 100 neighbours are looked at
+OVER = 6  # more rows than asked for that are looked at by 8-bit codes, which lose little
 COSTED = 4_096  # rows gathered to see what that costs
 ALONE = 2_000_000  # numbers (rows x width) below which one thread does all
 EXACT_CODES = ("flat", "hnsw", "ivf")  # their scores need no second look
@@ -100,6 +101,7 @@ class FaissIndex(Index):
         self.recipe = self.recipe.fitted(self.n, self.dim)
         rng = np.random.default_rng(self.building.seed)
         self._held = self._held_out(rng)
+        self._before = self._held - np.arange(len(self._held))  # rows before each held-out one that are not held out
         self._of_faiss = _threads_of(self.building.threads, self.n * self.dim)
         with _threads(self._of_faiss):
             self._faiss: Any = _empty(self.recipe, self.dim, self.metric, self.building.seed)
@@ -113,6 +115,9 @@ class FaissIndex(Index):
     def _hold(self, vectors: Floats) -> None:
         self._vectors = vectors
         self._exact: ExactIndex | None = None
+        # what was looked up in the curve: the same whichever thread did so first
+        self._points_of: dict[tuple[float, bool], Point | None] = {}
+        self._own_of: dict[bool, tuple[Setting, float | None, str]] = {}
         self._making = threading.Lock()
 
     def _held_out(self, rng: np.random.Generator) -> Ints:
@@ -223,7 +228,7 @@ class FaissIndex(Index):
     # Searching
 
     def _search(self, queries: Floats, k: int, ask: Ask) -> Found:
-        with _threads(1 if len(queries) == 1 else self._of_faiss):
+        with _threads(self._of_faiss):
             if self.recipe.kind == "flat":
                 if ask.where is not None:
                     return self._exactly(queries, k, ask, told(ask))
@@ -242,16 +247,30 @@ class FaissIndex(Index):
     def _chosen(self, k: int, recall: float | None) -> tuple[Setting | None, float | None, str]:
         """The setting for a recall, None for the exact search; the recall to expect; and why it is exact."""
         if recall is None:
-            setting = setting_of(self.recipe)
-            return setting, self.curve.expected(setting, k), ""
+            return self._own(k)
         if recall >= 1:
             return None, 1.0, "exact, as asked"
-        point = self.curve.cheapest(recall, k)
+        point = self._cheapest(recall, k)
         if point is None:
             most = max((p.at(k) for p in self.curve.points), default=None)
             reached = "its recall was not measured" if most is None else f"the best setting reached {most:.3f}"
             return None, 1.0, f"exact: {self.recipe.kind} can't promise a recall of {recall:g} ({reached})"
         return point.setting.deeper(k / 100), point.at(k), ""
+
+    def _cheapest(self, recall: float, k: int) -> Point | None:
+        """The curve's cheapest point, looked for once."""
+        key = (recall, k <= 10)
+        if key not in self._points_of:
+            self._points_of[key] = self.curve.cheapest(recall, k)
+        return self._points_of[key]
+
+    def _own(self, k: int) -> tuple[Setting, float | None, str]:
+        """The recipe's own setting."""
+        key = k <= 10
+        if key not in self._own_of:
+            setting = setting_of(self.recipe)
+            self._own_of[key] = setting, self.curve.expected(setting, k), ""
+        return self._own_of[key]
 
     def _exactly(self, queries: Floats, k: int, ask: Ask, how: str) -> Found:
         if ask.where is not None and ask.passing * (24 + len(queries)) < self.n * (8 + len(queries)):
@@ -273,7 +292,7 @@ class FaissIndex(Index):
         assert ask.where is not None
         n_queries, exact = len(queries), ask.passing * (self.costs.row + len(queries) * self.costs.product)
         depth = int(2 * k * self.n / ask.passing) + MARGIN
-        point = self.curve.cheapest(wanted, 100) if wanted is not None else None
+        point = self._cheapest(wanted, 100) if wanted is not None else None
         if point is None or not self.costs.row:
             return self._exactly(queries, k, ask, told(ask))
         setting = point.setting.deeper(depth / 100)
@@ -297,12 +316,12 @@ class FaissIndex(Index):
         return Found(rows, scores, point.at(100), f"{self.recipe.kind}, {setting}, under the filter")
 
     def _ball(self, queries: Floats, k: int, depth: int, setting: Setting, ask: Ask) -> tuple[Ints, Floats, Ints]:
-        """The k best that pass of what lies around each query, and the queries around which there are too few."""
+        """The k best that pass of what lies around each query, and the queries around which there are too few.
+
+        What lies around is asked for without the filter. Under FAISS's selector a graph would take in passing rows from
+        beyond what it searched well, and cells those of the cells looked into, near or not.
+        """
         assert ask.where is not None
-        if self.recipe.kind not in IN_CELLS:
-            more = min(k + k // 2, ask.passing)
-            rows, scores = self._ask(queries, more, setting, self._selector(ask.where), ask.rescore)
-            return rows[:, :k], scores[:, :k], np.flatnonzero(rows[:, -1] < 0)
         rows, scores = self._found(queries, self._more(depth, setting), setting)
         if not self._anew(ask.rescore):
             return passed(rows, scores, ask.where, k)
@@ -331,7 +350,7 @@ class FaissIndex(Index):
 
     def _more(self, k: int, setting: Setting) -> int:
         """How many rows FAISS is asked for to find k by their codes."""
-        return k * setting.k_factor if self.recipe.kind == "ivf-pq" else k + max(MARGIN, k // 8)
+        return k * setting.k_factor if self.recipe.kind == "ivf-pq" else k + max(OVER, k // 8)
 
     def _found(self, queries: Floats, k: int, setting: Setting, chosen: Any = None) -> tuple[Ints, Floats]:
         """Rows and scores as FAISS has them, (n_queries, k or the rows there are)."""
@@ -366,11 +385,12 @@ class FaissIndex(Index):
         if not len(self._held):
             return ids
         before = self.n - len(self._held)
-        rows = ids + np.searchsorted(self._held - np.arange(len(self._held)), ids, side="right")
-        last = ids >= before
-        if last.any():
+        rows = ids + np.searchsorted(self._before, ids, side="right")
+        if ids.max(initial=0) >= before:
+            last = ids >= before
             rows[last] = self._held[ids[last] - before]
-        rows[ids < 0] = -1
+        if ids.min(initial=0) < 0:
+            rows[ids < 0] = -1
         return rows
 
     def _selector(self, mask: Mask) -> Any:
@@ -434,6 +454,7 @@ class FaissIndex(Index):
                 f"the index {path} is of ({index.n}, {index.dim}) float32 vectors; got {vectors.dtype} of shape {vectors.shape}"
             )
         index._hold(vectors)
+        index._before = index._held - np.arange(len(index._held))
         index._of_faiss = _threads_of(threads, index.n * index.dim)
         index._faiss = _read(path, mapped)
         _check(index._faiss, index, path)

@@ -20,7 +20,7 @@ class Setting:
     k_factor: int = 0
 
     def __str__(self) -> str:
-        return ", ".join(f"{name} {value}" for name, value in self.to_json().items())
+        return ", ".join([f"{name} {value}" for name in self.__slots__ if (value := getattr(self, name))])
 
     def to_json(self) -> dict[str, int]:
         """The parameters that are used."""
@@ -90,9 +90,13 @@ class RecallCurve:
     points: tuple[Point, ...]
 
     def cheapest(self, recall: float, k: int = 10) -> Point | None:
-        """The fastest point that reaches a recall@k by a standard error; None where none does."""
+        """The fastest point that reaches a recall@k by a standard error; None where none does.
+
+        A point that looks further than another one that does is not taken, however fast it happened to be.
+        """
         there = [p for p in self.points if p.at(k) - (p.error if p.at(k) < 1 else 0) >= recall]
-        return max(there, key=lambda p: p.single, default=None)
+        nearest = [p for p in there if not any(q is not p and q.setting.within(p.setting) for q in there)]
+        return max(nearest, key=lambda p: p.single, default=None)
 
     def expected(self, setting: Setting, k: int = 10) -> float | None:
         """The recall@k to expect of a setting: the best measured one that looks no further; None where none was."""

@@ -38,6 +38,8 @@ def test_the_same_answers_as_in_python(http: httpx.Client, explorer: Explorer) -
     assert [n["word"] for n in near["neighbors"]] == [
         n.key for n in explorer.neighbors("bank", "minilm-l6", 3).neighbours
     ]
+    near = http.get("/v1/neighbors", params={"word": "bank", "k": 3, "where": "word in ('shore', 'river')"}).json()
+    assert [n["word"] for n in near["neighbors"]] == ["shore", "river"]
     texts = ["The river bank was muddy.", "Gringotts bank keeps its gold."]
     layers = http.post("/v1/compare", json={"word": "bank", "texts": texts, "layers": [6]}).json()["layers"]
     assert layers[0]["pairs"] == list(explorer.compare("bank", texts, layers=[6]).layers[0].pairs)
@@ -50,6 +52,7 @@ def test_the_same_answers_as_in_python(http: httpx.Client, explorer: Explorer) -
     [
         ("/v1/neighbors?word=bankk", 404, "nearest spellings: bank"),
         ("/v1/neighbors", 422, "word"),
+        ("/v1/neighbors?word=bank&where=layer=3", 422, "there is no column 'layer' to filter by"),
         ("/v1/neighbors?word=bank&k=0", 422, "greater than or equal to 1"),
         ("/v1/neighbors?word=bank&k=99999999", 422, "less than or equal to 1000"),
         ("/v1/neighbors?word=bank&space=../../etc/passwd", 422, "pattern"),

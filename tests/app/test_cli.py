@@ -33,6 +33,33 @@ def test_neighbors_in_every_format(polysema) -> None:  # type: ignore[no-untyped
     assert float(rows[0]["cosine"]) == pytest.approx(0.8697, abs=1e-3)
 
 
+def test_neighbors_that_pass_a_filter_and_by_an_index(polysema) -> None:  # type: ignore[no-untyped-def]
+    out = polysema("neighbors", "bank", "-k", "2", "--where", 'word starts with "ba" and word not in ("banks")')[1]
+    assert [line.split()[1] for line in out.splitlines()] == ["word", "banking", "bankers"]
+    out = polysema("neighbors", "bank", "-k", "3", "--where", "word in ('shore', 'river')")[1]
+    assert [line.split()[1] for line in out.splitlines()[1:3]] == ["shore", "river"]
+    assert out.splitlines()[-1] == "(2 of the 3 asked for: no more rows pass)"
+    asked = ("neighbors", "bank", "-s", "minilm-l6@6", "-k", "2", "--where", "word != 'bank'")
+    exact, found = (polysema(*asked, *more)[1] for more in ((), ("--index", "hnsw:M=8", "--recall", "0.9")))
+    assert found.splitlines()[:2] == exact.splitlines()[:2]
+    assert "recall@10 expected: " in found
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--where", "wrod = 'x'"), "there is no column 'wrod' to filter by; there are: word; did you mean word?"),
+        (("--where", "word ="), "the filter can't be read at character 7: expected a value"),
+        (("--index", "tree"), "index kind 'tree' does not exist; choose flat, hnsw,"),
+        (("--recall", "2"), "recall is a share above 0 and at most 1, such as 0.95; got 2.0"),
+    ],
+)
+def test_mistakes_in_filters_and_indexes(polysema, more: tuple[str, ...], message: str) -> None:  # type: ignore[no-untyped-def]
+    status, out, err = polysema("neighbors", "bank", *more)
+    assert (status, out) == (2, "")
+    assert message in err
+
+
 def test_a_word_in_capitals_is_looked_up_in_lower_case_and_said_so(polysema) -> None:  # type: ignore[no-untyped-def]
     assert polysema("neighbors", "Bank", "-k", "1")[1].splitlines()[-1] == "(Bank was looked up as bank: in lower case)"
 
