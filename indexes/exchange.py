@@ -57,7 +57,10 @@ def import_into(
             if name not in counts:
                 collection.create_space(name, space.dim, how.metric, space.origin)
                 counts[name] = 0
-            collection.upsert(ids, space.vectors, space.columns, name, space.origin)
+            try:
+                collection.upsert(ids, space.vectors, space.columns, name, space.origin)
+            except UserError as error:
+                raise type(error)(f"{path}, after {counts[name]:,} rows: {error}") from None
             counts[name] += len(space)
             progress(name, counts[name], counts[name])
     if not counts:

@@ -85,3 +85,24 @@ def test_eight_readers_and_a_writer(tmp_path: Path) -> None:
         told = json.loads(out)
         assert told["reads"] > 5
         assert told["versions"] > 3
+
+
+BOTH = """
+import sys
+import numpy as np
+from polysema.indexes.collection import Collection
+
+c = Collection(sys.argv[1])
+for number in range(40):
+    vector = np.full((1, 8), number + 1, np.float32)
+    c.upsert([f"{sys.argv[2]}-{number}"], vector)
+    c.upsert(["shared"], vector)
+"""
+
+
+def test_two_writers_lose_nothing(tmp_path: Path) -> None:
+    c = Collection.create(tmp_path / "c")
+    writers = [subprocess.Popen([sys.executable, "-c", BOTH, str(tmp_path / "c"), name]) for name in "ab"]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    assert sorted(c.space().keys) == sorted(["shared", *(f"{name}-{n}" for name in "ab" for n in range(40))])
+    assert c.get(["a-7"]).vectors[0, 0] == 8
