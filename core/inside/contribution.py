@@ -246,7 +246,7 @@ def _scored(
 
     norm = anatomy(model).final_norm
     with torch.inference_mode():
-        own = norm(state.to(_dtype(norm))[None])[0] if norm is not None else state
+        own = norm.forward(state.to(_dtype(norm))[None])[0] if norm is not None else state
         if norm is not None:
             frozen = Frozen.at(norm, state)
             rows = frozen.scaled(rows)

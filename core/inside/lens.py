@@ -178,7 +178,7 @@ class Scorer:
     def logits(self, states: Any) -> Any:
         """(n, dim) to (n, vocabulary): logits, or cosines."""
         if self.head is not None:
-            return self.head.logits(self.final_norm(states) if self.final_norm is not None else states).float()
+            return self.head.logits(self.final_norm.forward(states) if self.final_norm is not None else states).float()
         states = states.float()
         return (states @ self.table.T) / (states.norm(dim=-1, keepdim=True).clamp_min(1e-12) * self.lengths)
 

@@ -181,6 +181,18 @@ def test_nothing_is_left_behind(opened: Open, monkeypatch: pytest.MonkeyPatch) -
         assert all(map(torch.equal, weights, model.whole.parameters()))
 
 
+def test_another_threads_hooks_are_not_called(opened: Open) -> None:
+    model = opened("gpt2")
+    called: list[int] = []
+    handle = model.module.ln_f.register_forward_pre_hook(lambda _m, _i: called.append(1))
+    try:
+        attention(model, TEXT)
+        lens(model, TEXT, [0])
+    finally:
+        handle.remove()
+    assert not called
+
+
 def test_hooks_are_gone_after_an_exception(opened: Open) -> None:
     seen: list[passes.Twin] = []
 
