@@ -305,8 +305,7 @@ def lens(
     vectors. Early layers are often unreadable: they weren't trained to be read.
     """
     from polysema.core.inside import lens as run
-    from polysema.core.inside.passes import POINTS, place_in, read
-    from polysema.core.space.space import Family
+    from polysema.core.inside.passes import POINTS
 
     asked_layers = parse_layers(layers)
     loaded = opened(model, engine, device, stack)
@@ -315,15 +314,7 @@ def lens(
     asked, source = given(loaded, text, target)
     found = run.lens(loaded, asked, asked_layers, words, source, run.LensView(tuple(chosen), k, kind))
     tell_windows(loaded, found.windows)
-    readings = read(loaded, asked, source)
-    if len(readings) > 1:
-        raise UserError(
-            f"the text is longer than {loaded.window} tokens; give a shorter one, or look at all of it from Python (core.inside.lens)"
-        )
-    wanted = parse_place(at)
-    if wanted is None and found.kind == run.STATIC and loaded.family in (Family.ENCODER, Family.ENCODER_DECODER):
-        raise UserError(f"say at which word to look (--at): {loaded.name} has no head and predicts nothing")
-    place = place_in(loaded, readings[0], wanted)
+    place = run.place_among(loaded, found, parse_place(at))
     for word in found.targets:
         if word.note:
             click.echo(f"note: {word.note}", err=True)

@@ -62,6 +62,9 @@ def test_it_is_installed_and_runs_from_another_folder(wheel: Path, tmp_path: Pat
     assert where.stdout.strip().startswith(str(site)), where.stdout + where.stderr
     answer = run(command, "analogy", "queen - king + man", "--format", "json", cwd=tmp_path)
     assert json.loads(answer.stdout)["neighbors"][0]["word"] == "woman", answer.stderr
+    where = "from polysema.core.model.catalog import entry, folder_of; print(folder_of(entry('g2p-t5')))"
+    shipped = run(python, "-c", where, cwd=tmp_path).stdout.strip()
+    assert shipped == str(site / "polysema" / "core" / "data" / "g2p-t5")
     assert run(command, "--version", cwd=tmp_path).stdout.split()[-1] == PROJECT["project"]["version"]
 
 

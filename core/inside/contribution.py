@@ -40,6 +40,7 @@ from polysema.core.model.tokens import find_word
 from polysema.core.space.space import Family, Floats, Keys, Space
 
 SLACK = 1e-3  # of the score, or of the largest part where the score is small
+HALF_SLACK = 0.05  # in float16 and bfloat16, whose sums are rounded at every layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,8 @@ def contributions(
         for name, value, length in zip(names, values, lengths, strict=True)
     )
     found = Contributions(measure, parts, score, position, reading.tokens[position].name, target, other)
-    if abs(found.total - score) > SLACK * max(abs(score), float(np.abs(values).max())):
+    slack = SLACK if model.dtype == "float32" else HALF_SLACK
+    if abs(found.total - score) > slack * max(abs(score), float(np.abs(values).max())):
         raise UserError(
             f"the parts of {model.name} add up to {found.total:.4f}, its own score is {score:.4f}: it is built otherwise than "
             "it says, and what its parts add can't be told"
@@ -244,7 +246,7 @@ def _scored(
 
     norm = anatomy(model).final_norm
     with torch.inference_mode():
-        own = norm(state.to(_dtype(norm))[None])[0] if norm is not None else state
+        own = norm.forward(state.to(_dtype(norm))[None])[0] if norm is not None else state
         if norm is not None:
             frozen = Frozen.at(norm, state)
             rows = frozen.scaled(rows)

@@ -20,6 +20,7 @@ from polysema.core.inside.passes import (
     twin_of,
 )
 from polysema.core.model.load import LanguageModel
+from polysema.core.model.tokens import find_word
 from polysema.core.space.space import Family, Floats, Ints
 
 KINDS = ("auto", "logits", "static")
@@ -60,6 +61,7 @@ class Lens:
     ranks: Ints
     followed: Floats
     names: dict[int, str]
+    text: str
     windows: int = 1
 
 
@@ -106,8 +108,35 @@ def lens(
     names = {int(i): token_name(model, int(i)) for i in np.unique(answer.best)}
     return Lens(
         scorer.kind, tuple(steps), tuple(tokens), answer.best, answer.scores, answer.entropy, targets, answer.ranks,
-        answer.followed, names, len(readings),
+        answer.followed, names, readings[0].text, len(readings),
     )  # fmt: skip
+
+
+def place_among(model: LanguageModel, found: Lens, at: "str | int | None") -> int:
+    """Which of the tokens of a lens is meant: a word's last one, that of a number (from 0, negative ones from the end), or
+    where the next word, or the mask, is predicted. Raises `UserError` for one that isn't there.
+    """
+    if isinstance(at, str):
+        span = find_word(found.text, at)
+        places = [
+            p for p, u in enumerate(found.tokens) if u.span and u.span.start < span.end and span.start < u.span.end
+        ]
+        if not places:
+            raise UserError(f"the tokenizer of {model.name} makes no token of {at!r}")
+        return places[-1]
+    if at is not None:
+        if not -len(found.tokens) <= at < len(found.tokens):
+            raise UserError(f"the text has the tokens 0 to {len(found.tokens) - 1}; got {at}")
+        return at % len(found.tokens)
+    if model.family is not Family.ENCODER and model.stack != "encoder":
+        return len(found.tokens) - 1
+    masks = [p for p, unit in enumerate(found.tokens) if unit.name == model.tokenizer.mask_token]
+    if found.kind == STATIC or not masks:
+        raise UserError(
+            f"say at which word to look (--at): {model.name} predicts nothing here"
+            + ("" if found.kind == STATIC else f", since the text has no {model.tokenizer.mask_token}")
+        )
+    return masks[0]
 
 
 def _check_points(model: LanguageModel, points: Sequence[str]) -> tuple[str, ...]:
@@ -149,7 +178,7 @@ class Scorer:
     def logits(self, states: Any) -> Any:
         """(n, dim) to (n, vocabulary): logits, or cosines."""
         if self.head is not None:
-            return self.head.logits(self.final_norm(states) if self.final_norm is not None else states).float()
+            return self.head.logits(self.final_norm.forward(states) if self.final_norm is not None else states).float()
         states = states.float()
         return (states @ self.table.T) / (states.norm(dim=-1, keepdim=True).clamp_min(1e-12) * self.lengths)
 

@@ -234,6 +234,9 @@ def twin_of(model: LanguageModel) -> Iterator[Twin]:
     shared: dict[int, Any] = {id(tensor): tensor for tensor in (*original.parameters(), *original.buffers())}
     root = copy.deepcopy(original, shared)
     for module in root.modules():
+        # hooks that another thread has on the model just now must not be called from here
+        module._forward_hooks.clear()
+        module._forward_pre_hooks.clear()
         if hasattr(module, "config"):
             module.config._attn_implementation = "eager"
     twin = Twin(model, root, anatomy(model, root.get_decoder() if model.reads_two else root))

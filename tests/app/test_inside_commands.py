@@ -108,6 +108,10 @@ def test_a_long_text_is_answered_window_by_window() -> None:
         CliRunner().invoke(
             cli, ["inside", "attention", text, "--format", "csv"], standalone_mode=False, catch_exceptions=False
         )
+    seen = json.loads(
+        run("lens", text, "-m", "minilm-l6", "--layers", "6", "--at", "-2", "--word", "water", "--format", "json")
+    )
+    assert seen[0]["rank of water"] == 1  # the last token but [SEP] is the last word, seen in the last window
     assert "is longer than 512 tokens and is answered window by window, 2 in all" in done.stderr
 
 

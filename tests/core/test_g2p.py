@@ -45,11 +45,11 @@ def test_no_word_is_on_both_sides_nor_its_plural_or_possessive(script: Any) -> N
 
 def test_the_error_rates_of_the_card_hold(script: Any) -> None:
     _, unseen = script.split()
-    phoneme, word = script.error_rates(unseen[::16])
+    phoneme, word = script.error_rates(unseen[::32])
     card = (ROOT / "core" / "data" / "g2p-t5" / "README.md").read_text()
     told = [float(rate) for rate in re.findall(r"(?:phoneme|word) error rate \| ([\d.]+) %", card)]
-    # 406 of 6,481 words: two standard errors of a share of 0.37 are 0.05
-    assert [phoneme, word] == [pytest.approx(told[0], abs=2), pytest.approx(told[1], abs=5)]
+    # 203 of 6,481 words: two standard errors of a share of 0.37 are 0.07
+    assert [phoneme, word] == [pytest.approx(told[0], abs=2.5), pytest.approx(told[1], abs=7)]
 
 
 def test_it_comes_with_the_package_and_is_small(model: LanguageModel) -> None:

@@ -181,6 +181,18 @@ def test_nothing_is_left_behind(opened: Open, monkeypatch: pytest.MonkeyPatch) -
         assert all(map(torch.equal, weights, model.whole.parameters()))
 
 
+def test_another_threads_hooks_are_not_called(opened: Open) -> None:
+    model = opened("gpt2")
+    called: list[int] = []
+    handle = model.module.ln_f.register_forward_pre_hook(lambda _m, _i: called.append(1))
+    try:
+        attention(model, TEXT)
+        lens(model, TEXT, [0])
+    finally:
+        handle.remove()
+    assert not called
+
+
 def test_hooks_are_gone_after_an_exception(opened: Open) -> None:
     seen: list[passes.Twin] = []
 
@@ -358,6 +370,30 @@ def test_the_parts_add_up_to_the_logit(kind: str, opened: Open) -> None:
     two = contributions(model, text, "bank", "swan", source, at)
     apart = float(logits[two.position, two.target.id] - logits[two.position, two.against.id]) if two.against else 0
     assert two.total == pytest.approx(apart, rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_looked_into_as_well(dtype: str, headed: dict[str, Path], opened: Open) -> None:
+    for kind in ("gpt2", "t5"):
+        text, source = given(kind)
+        half = load_model(str(headed[kind]), "cpu", "torch", dtype, stack="decoder" if kind in TWO else "encoder")
+        parts = contributions(half, text, "swan", None, source)
+        whole = contributions(opened(kind), text, "swan", None, source)
+        assert (parts.total, parts.score) == (
+            pytest.approx(whole.score, abs=0.15),
+            pytest.approx(whole.score, abs=0.15),
+        )
+        (found,) = attention(half, text, None, source)
+        np.testing.assert_allclose(found.weights.sum(-1), 1, atol=0.01)
+        np.testing.assert_allclose(found.weights, attention(opened(kind), text, None, source)[0].weights, atol=0.05)
+
+
+def test_parts_that_dont_add_up_are_refused(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    from polysema.core.inside import contribution
+
+    monkeypatch.setattr(contribution, "out_matrix", lambda part: part.out.weight.detach() * 2)
+    with pytest.raises(UserError, match="it is built otherwise than it says, and what its parts add can't be told"):
+        contributions(opened("gpt2"), TEXT, "swan")
 
 
 @pytest.mark.parametrize("kind", ENCODERS)

@@ -4,11 +4,15 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from transformers import AutoModel
 
 from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
 from polysema.core.model import catalog
 from polysema.core.model.catalog import entry, folder_of, locate
+from polysema.core.model.contextual import embed
 from polysema.core.model.load import load_model
 from polysema.core.model.static import input_table, static_vector
 from polysema.core.space.formats import read_vectors
@@ -133,3 +137,27 @@ def test_the_decoders_table_names_word_beginnings_by_the_word(smollm, explorer) 
     assert len(set(space.keys)) == 49152
     found = explorer.neighbors("bank", "smollm2-135m", 3)
     assert [n.key for n in found.neighbours] == ["Bank", "banks", "##bank"]
+
+
+def test_a_head_that_the_config_names_and_the_file_lacks_is_done_without(tiny: dict[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "headless"
+    shutil.copytree(tiny["bert"], folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"architectures": ["BertForMaskedLM"]}))
+    model = load_model(str(folder), "cpu", "torch")
+    assert type(model.whole).__name__ == "BertModel"
+    expected = load_model(str(tiny["bert"]), "cpu", "torch")
+    np.testing.assert_array_equal(embed(model, ["the river bank"]).vectors, embed(expected, ["the river bank"]).vectors)
+
+
+def test_a_head_that_is_there_is_loaded_and_changes_no_state(headed: dict[str, Path]) -> None:
+    for kind, name in (("bert-mlm", "BertForMaskedLM"), ("gpt2", "GPT2LMHeadModel"), ("qwen2", "Qwen2ForCausalLM")):
+        model = load_model(str(headed[kind]), "cpu", "torch")
+        assert type(model.whole).__name__ == name
+        ids = torch.tensor([model.encode(["the river bank"])[0].windows[0]])
+        with torch.inference_mode():
+            states = AutoModel.from_pretrained(headed[kind])(ids, output_hidden_states=True).hidden_states
+        own = embed(model, ["the river bank"], unit="tokens").vectors
+        special = ids.shape[1] - own.shape[1]
+        expected = torch.stack(states)[:, 0].numpy()
+        np.testing.assert_allclose(own, expected[:, 1:-1] if special else expected, atol=1e-5)
