@@ -209,7 +209,7 @@ class FaissIndex(Index):
         row = each / len(some)
         if self.recipe.kind not in IN_CELLS:
             return Costs(row, product)
-        asked, found = queries[:8], 0.0
+        asked, found = queries[:24], 0.0
         times: list[float] = []
         passing: list[int] = []
         for share in SCANNED:
@@ -238,6 +238,7 @@ class FaissIndex(Index):
                 return self._exactly(queries, k, ask, how)
             if ask.where is not None:
                 return self._filtered(queries, k, ask, ask.recall or expected)
+            setting = setting.deeper(k / 100)
             rows, scores = self._ask(queries, k, setting, rescore=ask.rescore)
             short = np.flatnonzero(rows[:, -1] < 0)
             if len(short):  # the cells looked into hold fewer than k
@@ -255,7 +256,7 @@ class FaissIndex(Index):
             most = max((p.at(k) for p in self.curve.points), default=None)
             reached = "its recall was not measured" if most is None else f"the best setting reached {most:.3f}"
             return None, 1.0, f"exact: {self.recipe.kind} can't promise a recall of {recall:g} ({reached})"
-        return point.setting.deeper(k / 100), point.at(k), ""
+        return point.setting, point.at(k), ""
 
     def _cheapest(self, recall: float, k: int) -> Point | None:
         """The curve's cheapest point, looked for once."""
