@@ -22,7 +22,7 @@ TEXTS = "The bank of the river was muddy.\nThe swan slept on the bank.\nHer bank
 
 
 def test_there_are_examples() -> None:
-    assert (len(PYTHON), len(SHELL) >= 5) == (2, True)
+    assert (len(PYTHON), len(SHELL) >= 5) == (3, True)
     assert all(len(code.strip().splitlines()) <= 11 for code in PYTHON)
 
 
@@ -53,7 +53,8 @@ def test_the_commands_run(line: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "expected"), [(0, "bank in text "), (1, "woman 0.895\ngirl 0.849\nher 0.793\nboy 0.782\n0 0.9")]
+    ("number", "expected"),
+    [(0, "bank in text "), (1, "woman 0.895\ngirl 0.849\nher 0.793\nboy 0.782\n0 0.9"), (2, "exact among the ")],
 )
 def test_the_python_examples_run(number: int, expected: str, folder: Path) -> None:
     if not (folder / "out").exists():
