@@ -20,6 +20,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import contextual_vectors
 import static_spaces
 
+import indexes
+
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 5
 
 
@@ -77,3 +79,4 @@ if __name__ == "__main__":
     static()
     static_spaces.run(ROUNDS)
     contextual_vectors.run(ROUNDS, 512)
+    indexes.run(ROUNDS)

@@ -200,7 +200,8 @@ class FaissIndex(Index):
     def _single(self, queries: Floats, setting: Setting) -> float:
         """Queries a second, one by one."""
         k = min(10, self.n - len(self._held))
-        return 1 / _timed(lambda query: self._ask(query, k, setting), queries[:SINGLES])
+        with _threads(1):
+            return 1 / _timed(lambda query: self._ask(query, k, setting), queries[:SINGLES])
 
     def _costs(self, queries: Floats, rest: Ints, product: float, rng: np.random.Generator) -> Costs:
         k = min(10, len(rest))
@@ -209,7 +210,7 @@ class FaissIndex(Index):
         row = each / len(some)
         if self.recipe.kind not in IN_CELLS:
             return Costs(row, product)
-        asked, found = queries[:8], 0.0
+        asked, found = queries[:24], 0.0
         times: list[float] = []
         passing: list[int] = []
         for share in SCANNED:
@@ -219,7 +220,8 @@ class FaissIndex(Index):
             if passing[-1] < k:
                 return Costs(row, product)
             chosen = self._selector(mask)
-            times.append(_timed(partial(self._scan, k=k, chosen=chosen), asked))
+            with _threads(1):
+                times.append(_timed(partial(self._scan, k=k, chosen=chosen), asked))
             _, best = best_among(self._vectors, np.flatnonzero(mask), asked, k, self.metric)
             found = float(recalls(self._scan(asked, k, chosen)[1], best, k).mean())
         slope = max(0.0, (times[1] - times[0]) / max(1, passing[1] - passing[0]))
@@ -228,7 +230,8 @@ class FaissIndex(Index):
     # Searching
 
     def _search(self, queries: Floats, k: int, ask: Ask) -> Found:
-        with _threads(self._of_faiss):
+        # for one query FAISS's threads would only be started and waited for
+        with _threads(1 if len(queries) == 1 else self._of_faiss):
             if self.recipe.kind == "flat":
                 if ask.where is not None:
                     return self._exactly(queries, k, ask, told(ask))
@@ -238,6 +241,7 @@ class FaissIndex(Index):
                 return self._exactly(queries, k, ask, how)
             if ask.where is not None:
                 return self._filtered(queries, k, ask, ask.recall or expected)
+            setting = setting.deeper(k / 100)
             rows, scores = self._ask(queries, k, setting, rescore=ask.rescore)
             short = np.flatnonzero(rows[:, -1] < 0)
             if len(short):  # the cells looked into hold fewer than k
@@ -255,7 +259,7 @@ class FaissIndex(Index):
             most = max((p.at(k) for p in self.curve.points), default=None)
             reached = "its recall was not measured" if most is None else f"the best setting reached {most:.3f}"
             return None, 1.0, f"exact: {self.recipe.kind} can't promise a recall of {recall:g} ({reached})"
-        return point.setting.deeper(k / 100), point.at(k), ""
+        return point.setting, point.at(k), ""
 
     def _cheapest(self, recall: float, k: int) -> Point | None:
         """The curve's cheapest point, looked for once."""

@@ -458,10 +458,10 @@ def test_auto_chooses_by_size_memory_and_recall_and_says_why() -> None:
     gigabyte = 1 << 30
     assert choose(20_000, 384)[0].kind == "flat"
     assert choose(10**6, 384, recall=1.0)[0].kind == "flat"
-    kinds = [choose(10**6, 384, int(size * gigabyte))[0].kind for size in (4, 0.9, 0.5, 0.1)]
+    kinds = [choose(10**6, 384, int(size * gigabyte))[0].kind for size in (4, 0.9, 0.44, 0.1)]
     assert kinds[0] == "hnsw"
     assert kinds[1] == "hnsw-sq8"
-    assert kinds[2] in ("pq-fastscan", "ivf-sq8")
+    assert kinds[2] == "pq-fastscan"
     assert kinds[3] == "ivf-pq"
     recipe, reason = choose(10**6, 384, 2 * gigabyte)
     assert recipe.kind in reason
