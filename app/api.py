@@ -74,10 +74,9 @@ def create_app(explorer: Explorer, settings: Settings | None = None) -> FastAPI:
         yield
         state.close()
 
-    app = FastAPI(
-        title="Polysema", version="1", docs_url=None, redoc_url=None, lifespan=lifespan, telemetry=NO_TELEMETRY,
-        description="Explore embedding spaces. Errors have one shape, with a stable `code`.",
-    )  # type: ignore[call-arg,arg-type,unused-ignore]  # fmt: skip
+    options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "telemetry": NO_TELEMETRY}
+    what = "Explore embedding spaces. Errors have one shape, with a stable `code`."
+    app = FastAPI(title="Polysema", version="1", description=what, lifespan=lifespan, **options)
     app.state.polysema = state
     add_handlers(app)
     for router in ROUTERS:

@@ -337,7 +337,13 @@ def _spelling(policy: Policy | None) -> dict[str, str]:
 
 def _neighbours(rows: list[dict[str, Any]]) -> tuple[Neighbour, ...]:
     return tuple(
-        Neighbour(row["rank"], row["word"], row.get("cosine", row.get("score")), row["row"], row.get("text", ""))
+        Neighbour(
+            row["rank"],
+            row["word"],
+            row["cosine"] if "cosine" in row else row["score"],
+            row["row"],
+            row.get("text", ""),
+        )
         for row in rows
     )
 

@@ -18,6 +18,7 @@ from polysema.indexes import ExactIndex, FaissIndex, Recipe
 
 sys.path.insert(0, str(Path(__file__).parent))
 import contextual_vectors
+import service
 import static_spaces
 
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 5
@@ -77,3 +78,5 @@ if __name__ == "__main__":
     static()
     static_spaces.run(ROUNDS)
     contextual_vectors.run(ROUNDS, 512)
+    service.run()
+    service.mixed(10 if ROUNDS >= 5 else 1)

@@ -11,6 +11,7 @@ from polysema.core.errors import UserError
 if TYPE_CHECKING:
     from polysema.app.explorer import Explorer
     from polysema.core.model.load import LanguageModel
+    from polysema.core.model.tokens import Encoded
     from polysema.core.space.space import Floats
 
 Input = str | tuple[int, ...]
@@ -39,7 +40,8 @@ def embed_requests(
     pooling = pooling_of(model)
     reader = sentence_model(model, pooling)
     answers: list[Embedded | UserError] = []
-    encoded, places = [], []
+    encoded: list[Encoded] = []
+    places: list[tuple[int, int, int, int]] = []
     texts = iter(reader.encode([one for inputs in requests for one in inputs if isinstance(one, str)]))
     for inputs in requests:
         # every text is taken from the iterator, whatever comes of the request

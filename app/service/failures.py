@@ -43,10 +43,12 @@ class RefusedError(UserError):
         self.code = code
 
 
-def answer(status: int, code: str, message: str, param: str | None = None, **more: Any) -> Response:
+def answer(
+    status: int, code: str, message: str, param: str | None = None, more: dict[str, Any] | None = None
+) -> Response:
     """An error as it is sent."""
     kind = KINDS.get(status, "server_error" if status >= 500 else "invalid_request_error")
-    value = {"error": {"message": message, "type": kind, "param": param, "code": code, **more}}
+    value = {"error": {"message": message, "type": kind, "param": param, "code": code, **(more or {})}}
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -62,7 +64,7 @@ def of(error: UserError, path: str = "") -> Response:
     if status == 422 and path == "/v1/embeddings":
         status = 400  # as OpenAI has it
     suggestions = getattr(error, "suggestions", None)
-    return answer(status, error.code, str(error), **({"suggestions": list(suggestions)} if suggestions else {}))
+    return answer(status, error.code, str(error), more={"suggestions": list(suggestions)} if suggestions else {})
 
 
 def add_handlers(app: FastAPI) -> None:

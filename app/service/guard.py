@@ -7,6 +7,7 @@ import json
 import logging
 import secrets
 import time
+from contextlib import suppress
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -17,6 +18,7 @@ from polysema.app.service.failures import RefusedError, answer, of
 from polysema.app.service.state import State
 
 LOG = logging.getLogger("polysema.service")
+LINGER = 0.5  # seconds
 OPEN = {"/health", "/ready"}  # without a key: what a supervisor asks
 
 
@@ -43,7 +45,9 @@ class Guard:
         except ClientDisconnect:
             seen.status = seen.status or 499
         except RefusedError as error:
-            scope["polysema.close"] = error.code in ("too_large", "slow")  # the rest of the body is not read
+            if error.code in ("too_large", "slow"):
+                scope["polysema.close"] = True
+                await _passed_over(receive)
             await of(error, scope["path"])(scope, receive, seen.send)
         except Exception:
             LOG.exception("%s", json.dumps({"event": "fault", "request": seen.id, "path": seen.route()}))
@@ -144,6 +148,14 @@ class _Seen:
             line["path"] = self._scope["path"][:2000]
             line["query"] = self._scope["query_string"].decode("latin-1")[:2000]
         LOG.info("%s", json.dumps(line))
+
+
+async def _passed_over(receive: Receive) -> None:
+    """Read on for a moment: closing a connection with bytes unread would reset it before the answer is seen."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER):
+            while (await receive()).get("more_body", False):
+                pass
 
 
 def _given(scope: Scope) -> str | None:

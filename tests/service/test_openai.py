@@ -40,7 +40,9 @@ def test_one_text_and_token_ids(client: openai.OpenAI, explorer: Explorer) -> No
     bare = tokenizer(TEXTS[0], add_special_tokens=False)["input_ids"]
     whole = tokenizer(TEXTS[0])["input_ids"]
     assert client.embeddings.create(model="minilm-l6", input=bare).data[0].embedding == one
-    assert client.embeddings.create(model="minilm-l6", input=[bare, whole]).data[1].embedding == pytest.approx(one, abs=1e-5)
+    assert client.embeddings.create(model="minilm-l6", input=[bare, whole]).data[1].embedding == pytest.approx(
+        one, abs=1e-5
+    )
 
 
 def test_errors_are_of_its_classes(client: openai.OpenAI) -> None:

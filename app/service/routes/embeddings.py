@@ -49,8 +49,8 @@ def _inputs(given: str | list[str] | list[int] | list[list[int]]) -> list[Input]
     if isinstance(given, str):
         return [given]
     if isinstance(given[0], int):
-        return [tuple(given)]  # type: ignore[arg-type]
-    return [one if isinstance(one, str) else tuple(one) for one in given]  # type: ignore[arg-type]
+        return [tuple(given)]
+    return [one if isinstance(one, str) else tuple(one) for one in given]
 
 
 @router.get("/models")
