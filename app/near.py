@@ -96,15 +96,15 @@ def text_in(
     origin = view.card(space).origin
     if origin is None or origin.layer is None:
         raise UserError(
-            f"the space {view.name(space)} was not made by a model from texts; search it with --id or --vector"
+            f"the space {view.name(space)} was not made by a model from texts; search it by an id or a vector"
         )
     model = load(origin)
     sentence = origin.pooling.endswith("of the text")
     pooling = origin.pooling.partition(" ")[0]
     if sentence and word is not None:
-        raise UserError(f"the space {view.name(space)} is of whole texts; leave out --word")
+        raise UserError(f"the space {view.name(space)} is of whole texts; leave out the word")
     if not sentence and word is None:
-        raise UserError(f"the space {view.name(space)} is of words in texts; give --word as well")
+        raise UserError(f"the space {view.name(space)} is of words in texts; give the word as well")
     model.origin(origin.layer, origin.pooling).require_same(origin)
     if sentence:
         return embed_sentences(model, [text], [origin.layer], pooling).vectors[0]

@@ -18,6 +18,7 @@ from typing import Any
 from polysema.app.keys import ApiKey, parse_key
 from polysema.core.errors import NotFoundError, UnreadableError, UserError
 from polysema.core.home import home
+from polysema.core.model.catalog import CATALOG
 
 MEGABYTE = 1 << 20
 
@@ -56,6 +57,10 @@ class Settings:
             _check(one, getattr(self, one.name))
         for line in self.keys:
             parse_key(line)
+        names = [row.name for row in CATALOG]
+        for name in self.models:
+            if name not in names:
+                raise UserError(f"the setting models names rows of the catalog ({', '.join(names)}); got {name!r:.80}")
         if not self.keys and not is_loopback(self.address):
             raise UserError(
                 f"without an API key the service listens on loopback only; got the address {self.address!r}: make a key "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -58,13 +59,14 @@ def answer(
     return Response(json.dumps(value).encode(), status, headers, "application/json")
 
 
-def of(error: UserError, path: str = "") -> Response:
-    """The answer for a mistake in what was asked."""
+def of(error: UserError, path: str = "", folder: str = "") -> Response:
+    """The answer for a mistake in what was asked; where the data `folder` is, is nobody's business."""
     status = STATUS.get(error.code, 422)
     if status == 422 and path == "/v1/embeddings":
         status = 400  # as OpenAI has it
     suggestions = getattr(error, "suggestions", None)
-    return answer(status, error.code, str(error), more={"suggestions": list(suggestions)} if suggestions else {})
+    message = str(error).replace(folder, "") if folder else str(error)
+    return answer(status, error.code, message, more={"suggestions": list(suggestions)} if suggestions else {})
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -72,7 +74,8 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(UserError)
     async def user_error(request: Request, error: UserError) -> Response:
-        return of(error, request.url.path)
+        folder = f"{request.app.state.polysema.settings.folder}{os.sep}"
+        return of(error, request.url.path, folder)
 
     @app.exception_handler(RequestValidationError)
     async def wrong(request: Request, error: RequestValidationError) -> Response:

@@ -18,6 +18,7 @@ from polysema.app.service.failures import RefusedError, answer, of
 from polysema.app.service.state import State
 
 LOG = logging.getLogger("polysema.service")
+METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 LINGER = 0.5  # seconds
 OPEN = {"/health", "/ready"}  # without a key: what a supervisor asks
 
@@ -129,14 +130,15 @@ class _Seen:
     def end(self) -> None:
         """Count it, and write its line."""
         seconds = time.perf_counter() - self._start
-        self._state.metrics.seen(self.route(), self._scope["method"][:16], self.status, seconds)
+        method = self._scope["method"] if self._scope["method"] in METHODS else "other"
+        self._state.metrics.seen(self.route(), method, self.status, seconds)
         if not LOG.isEnabledFor(logging.INFO):
             return
         key = self._scope.get("polysema.key")
         line: dict[str, Any] = {
             "event": "request",
             "request": self.id,
-            "method": self._scope["method"][:16],
+            "method": method,
             "route": self.route(),
             "status": self.status,
             "ms": round(1000 * seconds, 2),

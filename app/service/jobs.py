@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import secrets
 import threading
 import time
@@ -14,6 +16,7 @@ from typing import Any
 from polysema.app.service.failures import RefusedError
 from polysema.core.errors import NotFoundError, UserError
 
+LOG = logging.getLogger("polysema.service")
 KEPT = 256
 Progress = Callable[[str, int, int], None]
 
@@ -111,6 +114,7 @@ class Jobs:
         except UserError as error:
             job.error, job.state = {"code": error.code, "message": str(error)}, "failed"
         except Exception as error:
+            LOG.exception("%s", json.dumps({"event": "fault", "job": job.id, "kind": job.kind}))
             job.error, job.state = (
                 {"code": "internal", "message": f"a fault of the service: {type(error).__name__}"},
                 "failed",

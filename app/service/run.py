@@ -77,7 +77,8 @@ class Draining(uvicorn.Server):
             self.force_exit = sig == signal.SIGINT
             self.should_exit = True
         else:
-            self._captured_signals.append(sig) if sig == signal.SIGINT else None
+            if sig == signal.SIGINT:  # raised again at the end, so that the shell learns of it
+                self._captured_signals.append(sig)
             self.drain()
 
 

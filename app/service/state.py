@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -20,6 +20,7 @@ from polysema.app.service.shelf import Shelf
 from polysema.app.settings import Settings
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.model.catalog import CATALOG, Entry
+from polysema.core.model.load import LanguageModel
 
 T = TypeVar("T")
 
@@ -82,6 +83,12 @@ class State:
         """Raise `UserError` for more texts, words or vectors than a request may have."""
         if count > self.settings.max_texts:
             raise UserError(f"a request may have {self.settings.max_texts:,} {what}; got {count:,}")
+
+    def check_tokens(self, model: LanguageModel, texts: Sequence[str]) -> None:
+        """Raise `UserError` for more tokens, of all texts together, than a request may have."""
+        count = sum(len(of) for of in model.encode(texts))
+        if count > self.settings.max_tokens:
+            raise UserError(f"a request may have {self.settings.max_tokens:,} tokens in all; got {count:,}")
 
     def close(self) -> None:
         """Let every thread end."""

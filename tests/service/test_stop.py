@@ -46,7 +46,8 @@ def test_sigterm_under_load_loses_no_request(tmp_path) -> None:  # type: ignore[
         threads = [threading.Thread(target=client) for _ in range(8)]
         for thread in threads:
             thread.start()
-        time.sleep(1)
+        while len(answered) < 32 and not lost:
+            time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
         for thread in threads:
             thread.join(30)
@@ -54,7 +55,7 @@ def test_sigterm_under_load_loses_no_request(tmp_path) -> None:  # type: ignore[
     finally:
         process.kill()
     assert lost == []
-    assert len(answered) > 8
+    assert len(answered) > 32  # some were under way
     assert set(answered) == {200}
     assert process.returncode in (0, -signal.SIGTERM), err
     assert "swan" not in err  # the log holds no text

@@ -85,6 +85,8 @@ async def neighbors_of(asked: NeighborsAsked, state: The) -> Response:
             ]
             return answer(value)
         if asked.texts is not None:
+            if held.origin.layer is not None:
+                state.check_tokens(state.explorer.model(held.origin.source), asked.texts)
             vectors = near.text_vectors(state.explorer, asked.texts, held)
         else:
             vectors = matrix(asked.vectors or [], held.dim)

@@ -11,7 +11,6 @@ from fastapi.responses import Response
 
 from polysema.app.service import vectors as form
 from polysema.app.service.asked import CompareAsked, EmbedAsked
-from polysema.app.service.failures import RefusedError
 from polysema.app.service.state import State, The
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import embed, occurrence_table, word_vectors
@@ -26,6 +25,7 @@ async def compare(asked: CompareAsked, state: The) -> Response:
     state.known(asked.model)
 
     def ask() -> Response:
+        state.check_tokens(state.explorer.model(asked.model), asked.texts)
         found = state.explorer.compare(asked.word, asked.texts, asked.model, asked.layers, asked.pooling)
         return form.answer(
             {
@@ -48,9 +48,7 @@ async def embed_texts(asked: EmbedAsked, state: The, request: Request) -> Respon
 
 def _embedded(asked: EmbedAsked, state: State, wanted: str) -> Response:
     model = state.explorer.model(asked.model)
-    count = sum(len(of) for of in model.encode(asked.texts))
-    if count > state.settings.max_tokens:
-        raise RefusedError("invalid", f"a request may have {state.settings.max_tokens:,} tokens in all; got {count:,}")
+    state.check_tokens(model, asked.texts)
     layers = model.check_layers(asked.layers)
     if asked.unit == "sentences":
         if asked.word is not None:
