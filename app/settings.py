@@ -18,7 +18,6 @@ from typing import Any
 from polysema.app.keys import ApiKey, parse_key
 from polysema.core.errors import NotFoundError, UnreadableError, UserError
 from polysema.core.home import home
-from polysema.core.model.catalog import CATALOG
 
 MEGABYTE = 1 << 20
 
@@ -57,10 +56,8 @@ class Settings:
             _check(one, getattr(self, one.name))
         for line in self.keys:
             parse_key(line)
-        names = [row.name for row in CATALOG]
-        for name in self.models:
-            if name not in names:
-                raise UserError(f"the setting models names rows of the catalog ({', '.join(names)}); got {name!r:.80}")
+        if self.models:
+            _check_models(self.models)
         if not self.keys and not is_loopback(self.address):
             raise UserError(
                 f"without an API key the service listens on loopback only; got the address {self.address!r}: make a key "
@@ -186,6 +183,15 @@ def _check(one: Field[Any], value: Any) -> None:
         least, most = one.metadata["least"], one.metadata["most"]
         if not least <= value <= most:
             raise UserError(f"the setting {one.name} goes from {least:,} to {most:,}; got {value}")
+
+
+def _check_models(models: tuple[str, ...]) -> None:
+    from polysema.core.model.catalog import CATALOG
+
+    names = [row.name for row in CATALOG]
+    for name in models:
+        if name not in names:
+            raise UserError(f"the setting models names rows of the catalog ({', '.join(names)}); got {name!r:.80}")
 
 
 def _shown(name: str, value: Any) -> Any:

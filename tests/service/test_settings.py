@@ -34,6 +34,7 @@ def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -
         ("port = true", "must be a whole number"),
         ("timeout = nan", "the setting timeout goes from"),
         ("keys = ['secret']", "NAME:read:SALT:HASH"),
+        ("models = ['nope']", "names rows of the catalog"),
         ("keys = 3", "must be a list of texts"),
         ("= 3", "can't be read as TOML"),
         ("address = '0.0.0.0'", "loopback only"),
