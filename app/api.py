@@ -1,31 +1,26 @@
-"""The HTTP service: the same questions as on the command line, over the same explorer.
+"""The HTTP service: the same questions as in Python and on the command line, over the same explorer.
 
-A function of its dependencies: `create_app(explorer)`. A route is parsing and one call.
+A function of its dependencies: `create_app(explorer, settings)`. The parts are in `polysema.app.service`.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated, Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
-from fastapi import FastAPI, Query, Request
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from fastapi import FastAPI
+from pydantic import BaseModel
 
-from polysema.app.explorer import DEFAULT_MODEL, DEFAULT_SPACE, MAX_TEXT, MAX_TEXTS, Explorer, Finding
-from polysema.core.errors import UserError
-from polysema.core.model.catalog import CATALOG, folder_of
+from polysema.app.explorer import Explorer
+from polysema.app.service.failures import add_handlers
+from polysema.app.service.guard import Guard
+from polysema.app.service.metrics import Metrics
+from polysema.app.service.routes import embeddings, spaces, status, stores, texts, work
+from polysema.app.service.state import State
+from polysema.app.settings import Settings
 
-STATUS = {
-    "invalid": 422,
-    "unknown_word": 404,
-    "not_found": 404,
-    "unreadable": 422,
-    "incompatible": 409,
-    "unavailable": 503,
-    "conflict": 409,
-}
-MOST = 1000  # answers to one request
+ROUTERS = (status.router, embeddings.router, spaces.router, texts.router, stores.router, work.router)
 NO_TELEMETRY: dict[str, Any] = {
     "tracing": False,
     "metrics": False,
@@ -34,94 +29,57 @@ NO_TELEMETRY: dict[str, Any] = {
     "auto_configure": False,
 }
 
-Word = Annotated[str, Query(min_length=1, max_length=200)]
-Name = Annotated[str, Query(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-Count = Annotated[int, Query(ge=1, le=MOST)]
+
+class Failure(BaseModel):
+    """What went wrong: one line, OpenAI's kind, the field, and a stable code."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+    suggestions: list[str] | None = None
 
 
-class CompareRequest(BaseModel):
-    """A word and the texts in which it stands."""
+class FailureAnswer(BaseModel):
+    """Every error has this shape."""
 
-    word: str = Field(min_length=1, max_length=200, examples=["bank"])
-    texts: list[Annotated[str, Field(max_length=MAX_TEXT)]] = Field(
-        min_length=1, max_length=MAX_TEXTS, examples=[["The river bank.", "A bank of gold."]]
+    error: Failure
+
+
+FAILURES: dict[int | str, dict[str, Any]] = {
+    code: {"model": FailureAnswer, "description": what}
+    for code, what in (
+        (400, "The request can't be read."),
+        (401, "No API key, or a wrong one."),
+        (403, "The key doesn't allow this."),
+        (404, "Not there."),
+        (406, "No such form of vectors."),
+        (408, "The body came too slowly."),
+        (409, "Taken, or not compatible."),
+        (413, "The body is too large."),
+        (415, "No such form of a body."),
+        (422, "A mistake in what was asked."),
+        (429, "Too much at once; see Retry-After."),
+        (503, "Not now; see Retry-After."),
     )
-    model: str = Field(default=DEFAULT_MODEL, max_length=64)
-    layers: list[int] | None = Field(default=None, max_length=200)
-    pooling: str = Field(default="mean", max_length=16)
+}
 
 
-def create_app(explorer: Explorer) -> FastAPI:
+def create_app(explorer: Explorer, settings: Settings | None = None) -> FastAPI:
     """The service over an explorer. Only names of the catalog are served, never paths of this machine."""
-    app = FastAPI(title="Polysema", version="1", docs_url=None, redoc_url=None, telemetry=NO_TELEMETRY)  # type: ignore[arg-type,unused-ignore]
+    state = State(explorer, settings or Settings(), Metrics())
 
-    @app.exception_handler(UserError)
-    async def user_error(request: Request, error: UserError) -> JSONResponse:
-        body: dict[str, Any] = {"code": error.code, "message": str(error)}
-        if getattr(error, "suggestions", None):
-            body["suggestions"] = error.suggestions  # type: ignore[attr-defined]
-        return JSONResponse({"error": body}, STATUS.get(error.code, 422))
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        state.close()
 
-    @app.get("/health")
-    def health() -> dict[str, str]:
-        """Whether the service answers."""
-        return {"status": "ok"}
-
-    @app.get("/v1/models")
-    def models() -> list[dict[str, Any]]:
-        """The catalog: what has a name, and whether it is here."""
-        return [
-            {
-                "name": row.name,
-                "family": row.family.value,
-                "licence": row.licence,
-                "from": row.requirement,
-                "here": folder_of(row) is not None,
-            }
-            for row in CATALOG
-        ]
-
-    @app.get("/v1/neighbors")
-    def neighbors(
-        word: Word, space: Name = DEFAULT_SPACE, k: Count = 10,
-        where: Annotated[str, Query(max_length=10_000)] = "",
-    ) -> dict[str, Any]:  # fmt: skip
-        """The words nearest to a word by cosine; `where` is a filter over the space's columns."""
-        answer = explorer.neighbors(word, _known(space), k, finding=Finding(where))
-        return {"word": answer.word, "neighbors": _rows(answer.neighbours), "origin": answer.origin.to_json()}
-
-    @app.get("/v1/analogy")
-    def analogy(
-        expression: Annotated[str, Query(max_length=10_000)], space: Name = DEFAULT_SPACE, k: Count = 10
-    ) -> dict[str, Any]:
-        """The words nearest to a sum of words, such as `queen - king + man`."""
-        answer = explorer.analogy(expression, _known(space), k)
-        left_out = [{"word": i.word, "weight": i.weight, "rank": i.rank, "cosine": i.score} for i in answer.inputs]
-        return {
-            "expression": answer.expression,
-            "neighbors": _rows(answer.neighbours),
-            "left_out": left_out,
-            "origin": answer.origin.to_json(),
-        }
-
-    @app.post("/v1/compare")
-    def compare(asked: CompareRequest) -> dict[str, Any]:
-        """A word in several texts, layer by layer."""
-        answer = explorer.compare(asked.word, asked.texts, _known(asked.model), asked.layers, asked.pooling)
-        return {
-            "word": answer.word,
-            "layers": [asdict(layer) for layer in answer.layers],
-            "origin": answer.origin.to_json(),
-        }
-
+    options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "telemetry": NO_TELEMETRY}
+    what = "Explore embedding spaces. Errors have one shape, with a stable `code`."
+    app = FastAPI(title="Polysema", version="1", description=what, lifespan=lifespan, **options)
+    app.state.polysema = state
+    add_handlers(app)
+    for router in ROUTERS:
+        app.include_router(router, responses=FAILURES)
+    app.add_middleware(Guard, state=state)
     return app
-
-
-def _known(name: str) -> str:
-    if name not in {row.name for row in CATALOG}:
-        raise UserError(f"{name!r} is not in the catalog: {', '.join(row.name for row in CATALOG)}")
-    return name
-
-
-def _rows(neighbours: Any) -> list[dict[str, Any]]:
-    return [{"rank": n.rank, "word": n.key, "cosine": n.score} for n in neighbours]

@@ -190,34 +190,10 @@ def app(port: int, address: str, browser: bool | None) -> None:
     launch(port, address, browser)
 
 
-# The service
-
-
-@cli.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=8502, show_default=True, help="The port to listen on.")
-@click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on.")
-def serve(port: int, address: str) -> None:
-    """Answer neighbours, analogies and comparisons over HTTP."""
-    from polysema.app.explorer import Explorer
-    from polysema.app.ports import check_port
-    from polysema.core.errors import UnavailableError
-
-    try:
-        import uvicorn
-
-        from polysema.app.api import create_app
-    except ImportError:
-        raise UnavailableError(
-            "the service needs fastapi and uvicorn; install them with pip install 'polysema[serve]'"
-        ) from None
-    check_port(port, address)
-    click.echo(f"Polysema answers on http://{address}:{port}/v1/ (stop with Ctrl+C)")
-    uvicorn.run(create_app(Explorer()), host=address, port=port, log_level="warning", limit_concurrency=64)
-
-
 from polysema.app import (  # noqa: E402  (they add their commands to the groups above)
     export_commands,
     inside_commands,
+    service_commands,
     static_commands,
     store_commands,
 )
@@ -226,3 +202,4 @@ static_commands.add_to(cli, measure)
 export_commands.add_to(cli, measure)
 store_commands.add_to(cli)
 inside_commands.add_to(cli)
+service_commands.add_to(cli)

@@ -122,6 +122,13 @@ class Kept:
         self._values: OrderedDict[Hashable, Any] = OrderedDict()
         self._making: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
+        self.hits = 0
+        self.misses = 0
+
+    def values(self) -> list[Any]:
+        """What is kept now."""
+        with self._lock:
+            return list(self._values.values())
 
     def get(self, key: Hashable, make: Callable[[], _Value]) -> _Value:
         """The value kept under the key, made now when it isn't there."""
@@ -131,7 +138,9 @@ class Kept:
             with self._lock:
                 if key in self._values:
                     self._values.move_to_end(key)
+                    self.hits += 1
                     return self._values[key]
+                self.misses += 1
             value = make()
             with self._lock:
                 self._values[key] = value
@@ -176,6 +185,19 @@ class Explorer:
         if contextual and not Path(name).exists():
             return self.corpus(contextual[1], int(contextual[2]), progress)
         return self._spaces.get(("static", name, _stamp(name)), lambda: _static_space(name, progress))
+
+    def held(self) -> dict[str, int]:
+        """What is in memory: models, the bytes of their weights, spaces; and how often what was asked for was there."""
+        kept = (self._models, self._spaces, self._corpora, self._indexes, self._maps, self._clouds, self._small)
+        models = self._models.values()
+        weights = [parameter for model in models for parameter in model.whole.parameters()]
+        return {
+            "models": len(models),
+            "model_bytes": sum(one.numel() * one.element_size() for one in weights),
+            "spaces": len(self._spaces.values()) + len(self._corpora.values()),
+            "hits": sum(one.hits for one in kept),
+            "misses": sum(one.misses for one in kept),
+        }
 
     def view(self, space: "str | Space" = DEFAULT_SPACE, transform: str = "raw", removed: Sequence[str] = ()) -> Space:
         """A space centred, without its top components or whitened (`transform`), and without directions (`removed`,

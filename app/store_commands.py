@@ -244,32 +244,9 @@ def _file(path: str) -> Floats:
 
 def _embedded(collection: Collection, space: str | None, text: str, word: str | None) -> Floats:
     """The vector of a text, or of a word in it, by the model, layer and pooling that the space was made with."""
-    from polysema.core.model.contextual import embed
-    from polysema.core.model.load import load_model
-    from polysema.core.model.sentences import embed_sentences
-    from polysema.core.model.tokens import occurrence_at
+    from polysema.app.near import text_in
 
-    view = collection.view()
-    card = view.card(space)
-    origin = card.origin
-    if origin is None or origin.layer is None:
-        raise UserError(
-            f"the space {view.name(space)} was not made by a model from texts; search it with --id or --vector"
-        )
-    model = load_model(
-        origin.source, stack=origin.stack or "encoder", final_norm=origin.final_norm or "after", patient=False
-    )
-    sentence = origin.pooling.endswith("of the text")
-    pooling = origin.pooling.partition(" ")[0]
-    if sentence and word is not None:
-        raise UserError(f"the space {view.name(space)} is of whole texts; leave out --word")
-    if not sentence and word is None:
-        raise UserError(f"the space {view.name(space)} is of words in texts; give --word as well")
-    model.origin(origin.layer, origin.pooling).require_same(origin)
-    if sentence:
-        return embed_sentences(model, [text], [origin.layer], pooling).vectors[0]
-    hidden = embed(model, [text], [origin.layer], pooling, [occurrence_at(text, 0, word, 1, None)])
-    return hidden.vectors[0]
+    return text_in(collection.view(), space, text, word)
 
 
 @store.command()

@@ -18,6 +18,7 @@ from polysema.indexes import ExactIndex, FaissIndex, Recipe
 
 sys.path.insert(0, str(Path(__file__).parent))
 import contextual_vectors
+import service
 import static_spaces
 
 import indexes
@@ -80,3 +81,5 @@ if __name__ == "__main__":
     static_spaces.run(ROUNDS)
     contextual_vectors.run(ROUNDS, 512)
     indexes.run(ROUNDS)
+    service.run()
+    service.mixed(10 if ROUNDS >= 5 else 1)

@@ -1,10 +1,12 @@
 """The README's block of commands, made from the commands themselves."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import click
 
 from polysema.app.cli import cli
+from polysema.app.settings import Settings
 
 README = Path(__file__).parent.parent / "README.md"
 START = "<!-- help: written by `python tests/help_text.py`, held against the commands by tests/test_docs.py -->\n"
@@ -37,10 +39,26 @@ def _commands(group: click.Group, name: str) -> list[tuple[str, click.Command]]:
     return found
 
 
-def block(readme: str) -> str:
-    return readme.partition(START)[2].partition(END)[0]
+SETTINGS = (
+    "<!-- settings: written by `python tests/help_text.py`, held against the settings by tests/test_docs.py -->\n"
+)
+SETTINGS_END = "<!-- end of settings -->"
+
+
+def settings_text() -> str:
+    lines = ["| setting | default | what it is |", "|---|---|---|"]
+    for one in fields(Settings):
+        shown = f"`{one.default}`" if one.default not in ("", ()) else ""
+        lines.append(f"| `{one.name}` | {shown} | {one.metadata['what']} |")
+    return "\n".join(lines) + "\n"
+
+
+def block(readme: str, start: str = START, end: str = END) -> str:
+    return readme.partition(start)[2].partition(end)[0]
 
 
 if __name__ == "__main__":
     text = README.read_text()
-    README.write_text(text.replace(START + block(text) + END, START + help_text() + END))
+    text = text.replace(START + block(text) + END, START + help_text() + END)
+    old = block(text, SETTINGS, SETTINGS_END)
+    README.write_text(text.replace(SETTINGS + old + SETTINGS_END, SETTINGS + settings_text() + SETTINGS_END))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.help_text import block, help_text
+from tests.help_text import SETTINGS, SETTINGS_END, block, help_text, settings_text
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -28,6 +28,21 @@ def test_there_are_examples() -> None:
 
 def test_the_block_of_commands_is_fresh() -> None:
     assert block(README) == help_text(), "README.md is stale: run `python tests/help_text.py`"
+
+
+def test_the_table_of_settings_is_fresh() -> None:
+    assert block(README, SETTINGS, SETTINGS_END) == settings_text(), (
+        "README.md is stale: run `python tests/help_text.py`"
+    )
+
+
+def test_every_endpoint_is_in_the_readme() -> None:
+    from polysema.app.api import create_app
+    from polysema.app.explorer import Explorer
+
+    for path in create_app(Explorer()).openapi()["paths"]:
+        assert path.split("/{")[0] in README
+        assert path.rpartition("}")[2] in README
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from polysema.core.errors import NotFoundError, UnavailableError, UnreadableErro
 from polysema.core.imports import IMPORTING
 from polysema.core.model.catalog import Located, locate
 from polysema.core.model.engine import Engine, TorchEngine
-from polysema.core.model.tokens import Encoded, encode
+from polysema.core.model.tokens import Encoded, encode, encode_ids
 from polysema.core.space.space import Family, Origin
 
 PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -77,6 +77,10 @@ class LanguageModel:
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """The texts' tokens, in windows where a text is longer than the model's."""
         return encode(self.tokenizer, texts, self.window, self.causal)
+
+    def encode_ids(self, ids: Sequence[int]) -> Encoded:
+        """The same for a text given as token ids."""
+        return encode_ids(self.tokenizer, ids, self.window, self.causal)
 
     def one_window(self, encoded: Encoded, what: str) -> Encoded:
         """The same back; raises `UserError` for a text that is longer than the window: two stacks can't be cut alike."""

@@ -80,15 +80,8 @@ def sentence_stream(
 ) -> Iterator[Sentences]:
     """As `embed_sentences`, some hundred texts at a time, in their order."""
     chosen = model.check_layers(layers)
-    check_sentence_pooling(pooling)
-    if model.reads_two:
-        raise UserError(f"sentence vectors come from the encoder of {model.name}, not from its decoder")
-    recipe = own_recipe(model) if pooling == "own" else None
-    if recipe is not None:
-        if chosen != (model.n_layers,):
-            raise UserError(f"{model.name}'s own pooling is of its last layer; got {', '.join(map(str, layers))}")
-        if recipe.window:
-            model = replace(model, window=min(model.window, recipe.window))
+    recipe = _recipe(model, chosen, check_sentence_pooling(pooling))
+    model = sentence_model(model, pooling)
     origin = replace(model.origin(None, f"{pooling} of the text"), normalized=recipe is not None and recipe.normalised)
     for start, batch, _ in batched(texts, None, texts_a_batch(len(chosen), model.dim)):
         yield _batch(model, batch, chosen, pooling, recipe, origin, first + start)
@@ -98,14 +91,48 @@ def _batch(
     model: LanguageModel, texts: Sequence[str], layers: tuple[int, ...], pooling: str, recipe: Recipe | None,
     origin: Origin, first: int,
 ) -> Sentences:  # fmt: skip
-    encoded = model.encode(texts)
+    return _of_encoded(model, model.encode(texts), layers, pooling, recipe, origin, first)
+
+
+def embed_encoded(
+    model: LanguageModel, encoded: Sequence[Encoded], layers: Sequence[int] = (-1,), pooling: str = "mean"
+) -> Sentences:
+    """As `embed_sentences`, of texts whose tokens are there already: `sentence_model(model, pooling).encode` makes them."""
+    chosen = model.check_layers(layers)
+    recipe = _recipe(model, chosen, check_sentence_pooling(pooling))
+    origin = replace(model.origin(None, f"{pooling} of the text"), normalized=recipe is not None and recipe.normalised)
+    return _of_encoded(model, encoded, chosen, pooling, recipe, origin, 0)
+
+
+def sentence_model(model: LanguageModel, pooling: str) -> LanguageModel:
+    """The model with the window that a pooling was made for."""
+    recipe = own_recipe(model) if pooling == "own" else None
+    if recipe is not None and recipe.window:
+        return replace(model, window=min(model.window, recipe.window))
+    return model
+
+
+def _recipe(model: LanguageModel, layers: tuple[int, ...], pooling: str) -> Recipe | None:
+    if model.reads_two:
+        raise UserError(f"sentence vectors come from the encoder of {model.name}, not from its decoder")
+    if pooling != "own":
+        return None
+    if layers != (model.n_layers,):
+        raise UserError(f"{model.name}'s own pooling is of its last layer; got {', '.join(map(str, layers))}")
+    return own_recipe(model)
+
+
+def _of_encoded(
+    model: LanguageModel, encoded: Sequence[Encoded], layers: tuple[int, ...], pooling: str, recipe: Recipe | None,
+    origin: Origin, first: int,
+) -> Sentences:  # fmt: skip
     windows = [(number, w) for number, of in enumerate(encoded) if of.windows[0] for w in range(len(of.windows))]
     states = hidden_states(model.engine, [encoded[n].windows[w] for n, w in windows], layers)
     by_text: dict[int, list[Floats]] = {}
     for (number, _), state in zip(windows, states, strict=True):
         by_text.setdefault(number, []).append(state)
     names = recipe.poolings if recipe is not None else (pooling,)
-    out = np.zeros((len(layers), len(texts), len(names) * model.dim), np.float32)
+    out = np.zeros((len(layers), len(encoded), len(names) * model.dim), np.float32)
     empty = []
     for number, of in enumerate(encoded):
         if number in by_text and (len(of) or recipe is not None):

@@ -152,6 +152,28 @@ def _encoded(encoding: Any, window: int, causal: bool) -> Encoded:
     # the text's own tokens have a sequence, those that the tokenizer adds have none
     places = [place for place, sequence in enumerate(encoding.sequence_ids) if sequence is not None]
     offsets = np.array(encoding.offsets, np.int64).reshape(-1, 2)[places]
+    return _windows(ids, places, offsets, window, causal)
+
+
+def encode_ids(tokenizer: Any, ids: Sequence[int], window: int, causal: bool) -> Encoded:
+    """As `encode`, of a text given as ids: its own, or with the special tokens that the tokenizer adds at both ends.
+
+    Its tokens have no characters: their offsets are 0. Raises `UserError` for an id outside the vocabulary.
+    """
+    wrong = next((one for one in ids if not 0 <= one < len(tokenizer)), None)
+    if wrong is not None:
+        raise UserError(f"token ids go from 0 to {len(tokenizer) - 1:,}; got {wrong:,}")
+    sample = tokenizer.backend_tokenizer.encode("a", add_special_tokens=True)
+    own = [place for place, sequence in enumerate(sample.sequence_ids) if sequence is not None]
+    before, after = sample.ids[: own[0]], sample.ids[own[-1] + 1 :]
+    mine = list(ids)
+    if before + after and mine[: len(before)] == before and mine[len(mine) - len(after) :] == after:
+        mine = mine[len(before) : len(mine) - len(after)]
+    places = list(range(len(before), len(before) + len(mine)))
+    return _windows([*before, *mine, *after], places, np.zeros((len(mine), 2), np.int64), window, causal)
+
+
+def _windows(ids: Sequence[int], places: Sequence[int], offsets: Ints, window: int, causal: bool) -> Encoded:
     if len(ids) <= window or not places:
         return Encoded(
             (tuple(ids),), offsets, np.stack([np.zeros(len(places), np.int64), places], axis=1).astype(np.int64)

@@ -1,0 +1,129 @@
+"""Long work: started, watched by server-sent events, cancelled at its next step, and kept for a while when it is done."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from polysema.app.service.failures import RefusedError
+from polysema.core.errors import NotFoundError, UserError
+
+LOG = logging.getLogger("polysema.service")
+KEPT = 256
+Progress = Callable[[str, int, int], None]
+
+
+class CancelledJobError(Exception):
+    """Raised inside a job by its progress call when somebody cancelled it."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A piece of work. `state` is queued, running, done, failed or cancelled; `version` counts its changes."""
+
+    id: str
+    kind: str
+    state: str = "queued"
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    result: Any = None
+    error: dict[str, str] | None = None
+    version: int = 0
+    stopping: bool = False
+    made: float = field(default_factory=time.time)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will change."""
+        return self.state in ("done", "failed", "cancelled")
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is answered."""
+        names = ("id", "kind", "state", "stage", "done", "total", "result", "error")
+        return {name: getattr(self, name) for name in names}
+
+
+class Jobs:
+    """Runs jobs on a few threads; at most `queue` wait."""
+
+    def __init__(self, workers: int, queue: int):
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="job")
+        self._most = workers + queue
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def start(self, kind: str, work: Callable[[Progress], Any]) -> Job:
+        """Queue a job; raises `RefusedError` where too many wait."""
+        with self._lock:
+            if sum(not job.ended for job in self._jobs.values()) >= self._most:
+                raise RefusedError("too_many", f"{self._most} jobs run or wait, as many as may; try again later")
+            job = Job(secrets.token_hex(16), kind)
+            self._jobs[job.id] = job
+            for old in [name for name, one in self._jobs.items() if one.ended][: max(0, len(self._jobs) - KEPT)]:
+                del self._jobs[old]
+        self._pool.submit(self._run, job, work)
+        return job
+
+    def get(self, name: str) -> Job:
+        """The job of that id; raises `NotFoundError`."""
+        job = self._jobs.get(name)
+        if job is None:
+            raise NotFoundError(f"there is no job {name[:64]!r}; ended ones are kept for a while only")
+        return job
+
+    def active(self) -> int:
+        """How many run or wait."""
+        return sum(not job.ended for job in list(self._jobs.values()))
+
+    def cancel(self, name: str) -> Job:
+        """Stop a job: at once when it waits, at its next step when it runs; an ended one stays as it is."""
+        job = self.get(name)
+        with self._lock:
+            job.stopping = True
+            if job.state == "queued":
+                job.state = "cancelled"
+                job.version += 1
+        return job
+
+    def _run(self, job: Job, work: Callable[[Progress], Any]) -> None:
+        def progress(stage: str, done: int, total: int) -> None:
+            if job.stopping:
+                raise CancelledJobError
+            job.stage, job.done, job.total = stage, done, total
+            job.version += 1
+
+        with self._lock:
+            if job.ended:
+                return
+            job.state = "running"
+            job.version += 1
+        try:
+            job.result = work(progress)
+            job.state = "done"
+        except CancelledJobError:
+            job.state = "cancelled"
+        except UserError as error:
+            job.error, job.state = {"code": error.code, "message": str(error)}, "failed"
+        except Exception as error:
+            LOG.exception("%s", json.dumps({"event": "fault", "job": job.id, "kind": job.kind}))
+            job.error, job.state = (
+                {"code": "internal", "message": f"a fault of the service: {type(error).__name__}"},
+                "failed",
+            )
+        finally:
+            job.version += 1
+
+    def close(self) -> None:
+        """Stop what waits and what runs, at its next step."""
+        for job in list(self._jobs.values()):
+            job.stopping = True
+        self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,77 @@
+"""OpenAI's protocol: `POST /v1/embeddings` and `GET /v1/models`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from polysema.app.service.asked import EmbeddingsAsked
+from polysema.app.service.embedding import Input
+from polysema.app.service.state import The
+from polysema.app.service.vectors import encoded
+from polysema.core.errors import NotFoundError, UserError
+from polysema.core.model.catalog import Entry, folder_of
+from polysema.core.space.space import Family
+
+router = APIRouter(prefix="/v1", tags=["OpenAI"])
+
+
+@router.post("/embeddings")
+async def embeddings(asked: EmbeddingsAsked, state: The) -> Response:
+    """A vector for each input, as OpenAI answers: the model's own sentence pooling, else the mean of its last layer."""
+    inputs = _inputs(asked.input)
+    state.check_many(len(inputs), "inputs")
+    row = next((row for row in state.served() if row.name == asked.model), None)
+    if row is None or row.family is Family.STATIC:
+        names = ", ".join(row.name for row in state.served() if row.family is not Family.STATIC)
+        raise NotFoundError(f"there is no model {asked.model!r:.80} here; there are: {names}")
+    made = await state.embed(asked.model, inputs)
+    dim = made.vectors.shape[1]
+    if asked.dimensions not in (None, dim):
+        raise UserError(f"{asked.model} has {dim} dimensions and can't be cut; got dimensions {asked.dimensions}")
+    data = [
+        {
+            "object": "embedding",
+            "index": index,
+            "embedding": encoded(line) if asked.encoding_format == "base64" else line.tolist(),
+        }
+        for index, line in enumerate(made.vectors)
+    ]
+    usage = {"prompt_tokens": made.tokens, "total_tokens": made.tokens}
+    value = {"object": "list", "data": data, "model": asked.model, "usage": usage}
+    return Response(json.dumps(value).encode(), media_type="application/json")
+
+
+def _inputs(given: str | list[str] | list[int] | list[list[int]]) -> list[Input]:
+    if isinstance(given, str):
+        return [given]
+    if isinstance(given[0], int):
+        return [tuple(given)]
+    return [one if isinstance(one, str) else tuple(one) for one in given]
+
+
+@router.get("/models")
+async def models(state: The) -> dict[str, Any]:
+    """What has a name, and whether it is here."""
+    return {"object": "list", "data": [_card(row) for row in state.served()]}
+
+
+@router.get("/models/{name}")
+async def model(name: str, state: The) -> dict[str, Any]:
+    """One of them."""
+    row = next((row for row in state.served() if row.name == name), None)
+    if row is None:
+        raise NotFoundError(
+            f"there is no model {name!r:.80} here; there are: {', '.join(r.name for r in state.served())}"
+        )
+    return _card(row)
+
+
+def _card(row: Entry) -> dict[str, Any]:
+    return {
+        "id": row.name, "object": "model", "created": 0, "owned_by": row.requirement, "family": row.family.value,
+        "licence": row.licence, "here": folder_of(row) is not None,
+    }  # fmt: skip

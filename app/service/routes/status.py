@@ -1,0 +1,58 @@
+"""Whether the service lives, whether it is ready, and what it counts."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse, Response
+
+from polysema.app.service.failures import answer as failure
+from polysema.app.service.state import The
+
+router = APIRouter(tags=["status"])
+
+
+@router.get("/health")
+async def health() -> dict[str, str]:
+    """Whether the service answers."""
+    return {"status": "ok"}
+
+
+@router.get("/ready", responses={503: {"description": "It is stopping: send no more."}})
+async def ready(state: The) -> Any:
+    """Whether it takes requests: not any more from SIGTERM on."""
+    if state.draining:
+        return failure(503, "unavailable", "the service is stopping")
+    return {"status": "ready"}
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(state: The) -> Response:
+    """Counts, latencies, queue, cache and memory, for Prometheus."""
+    held = state.explorer.held()
+    gate = state.gate
+    gauges: dict[str, tuple[str, float]] = {
+        "running": ("Requests that are worked on.", gate.running),
+        "queue": ("Requests that wait.", gate.waiting),
+        "jobs": ("Jobs that run or wait.", state.jobs.active()),
+        "models": ("Models in memory.", held["models"]),
+        "model_bytes": ("Bytes of their weights.", held["model_bytes"]),
+        "spaces": ("Spaces that are kept open.", held["spaces"]),
+        "resident_bytes": ("Memory of the process.", _resident()),
+    }
+    counters: dict[str, tuple[str, float]] = {
+        "refused_total": ("Requests answered 429.", gate.refused),
+        "cache_hits_total": ("Models, spaces, indexes and answers that were there.", held["hits"]),
+        "cache_misses_total": ("Those that had to be made.", held["misses"]),
+    }
+    return Response(state.metrics.text(gauges, counters), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _resident() -> int:
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except (OSError, ValueError, IndexError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,250 @@
+"""Collections: made, filled, searched, emptied and deleted."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from pydantic import ValidationError
+
+from polysema.app import near
+from polysema.app.service import vectors as form
+from polysema.app.service.asked import DeleteAsked, Name, RowsAsked, SearchAsked, SpaceAsked
+from polysema.app.service.failures import RefusedError
+from polysema.app.service.state import State, The, writes
+from polysema.core.errors import UserError
+from polysema.core.model.load import LanguageModel
+from polysema.core.space.space import Origin
+from polysema.indexes.collection import Collection
+
+router = APIRouter(prefix="/v1/collections", tags=["collections"])
+ROWS_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            form.JSON: {"schema": RowsAsked.model_json_schema(ref_template="#/components/schemas/{model}")},
+            form.ARROW: {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+SpaceName = Annotated[Name | None, Query()]
+
+
+@router.get("")
+async def collections(state: The) -> Response:
+    """The collections that are there."""
+    return await state.work(lambda: form.answer({"collections": state.shelf.names()}))
+
+
+@router.put("/{name}", dependencies=[writes], status_code=201)
+async def create(name: str, state: The) -> Response:
+    """Make an empty collection; 409 when the name is taken."""
+    return await state.work(lambda: form.answer(_card(name, state.shelf.create(name)), 201))
+
+
+@router.get("/{name}")
+async def info(name: str, state: The) -> Response:
+    """What a collection holds: its spaces with their provenance, rows, columns and version."""
+    return await state.work(lambda: form.answer(_card(name, state.shelf.get(name))))
+
+
+@router.delete("/{name}", dependencies=[writes])
+async def delete(name: str, state: The) -> Response:
+    """Delete a collection with all its versions."""
+
+    def ask() -> Response:
+        state.shelf.delete(name)
+        return form.answer({"deleted": name})
+
+    return await state.work(ask)
+
+
+@router.put("/{name}/spaces/{space}", dependencies=[writes])
+async def create_space(name: str, space: str, asked: SpaceAsked, state: The) -> Response:
+    """Make an empty space in a collection; the same once more is no change."""
+
+    def ask() -> Response:
+        held = state.shelf.get(name)
+        held.create_space(space, asked.dim, asked.metric, _origin(asked.origin))
+        return form.answer(_card(name, held))
+
+    return await state.work(ask)
+
+
+@router.delete("/{name}/spaces/{space}", dependencies=[writes])
+async def drop_space(name: str, space: str, state: The) -> Response:
+    """Take a space and its rows out of a collection."""
+
+    def ask() -> Response:
+        held = state.shelf.get(name)
+        held.drop_space(space)
+        return form.answer(_card(name, held))
+
+    return await state.work(ask)
+
+
+@router.post("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY)
+async def add(name: str, request: Request, state: The, space: SpaceName = None) -> Response:
+    """Add rows with new ids, as JSON or as an Arrow stream (`id`, `vector`, columns): all of them, or with an error none."""
+    body = await request.body()
+    return await state.work(lambda: _put(name, _rows(request, body, space), state, False))
+
+
+@router.put("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY)
+async def upsert(name: str, request: Request, state: The, space: SpaceName = None) -> Response:
+    """Add rows, in the place of those with the same ids."""
+    body = await request.body()
+    return await state.work(lambda: _put(name, _rows(request, body, space), state, True))
+
+
+@router.get("/{name}/rows", responses=form.RESPONSES)
+async def get(
+    name: str, request: Request, state: The, ids: Annotated[list[str], Query(alias="id", min_length=1, max_length=1000)],
+    space: SpaceName = None,
+) -> Response:  # fmt: skip
+    """Rows by id, with their columns and vectors."""
+    wanted = form.wanted(request)
+
+    def ask() -> Response:
+        found = state.shelf.get(name).get(ids, space)
+        table = _with_ids(found.keys.array, found.columns)
+        return form.rows_answer(wanted, table, found.vectors, {"origin": found.origin.to_json()})
+
+    return await state.work(ask)
+
+
+@router.post("/{name}/delete", dependencies=[writes])
+async def delete_rows(name: str, asked: DeleteAsked, state: The) -> Response:
+    """Delete rows by their ids or by a condition; says how many there were."""
+    if (asked.ids is None) == (asked.where is None):
+        raise UserError("give either ids or where: the rows to delete")
+
+    def ask() -> Response:
+        held = state.shelf.get(name)
+        gone = (
+            held.delete(asked.ids, asked.space)
+            if asked.ids is not None
+            else held.delete_where(asked.where or "", asked.space)
+        )
+        return form.answer({"deleted": gone, "rows": len(held), "version": held.view().manifest.version})
+
+    return await state.work(ask)
+
+
+@router.post("/{name}/search")
+async def search(name: str, asked: SearchAsked, state: The) -> Response:
+    """The nearest rows to vectors, to rows of the collection, or to a text read by the model that made the space."""
+    if sum(one is not None for one in (asked.vectors, asked.ids, asked.text)) != 1:
+        raise UserError("give one of vectors, ids and text: what the rows should be near to")
+    state.check_k(asked.k)
+
+    def ask() -> Response:
+        held = state.shelf.get(name)
+        if asked.text is not None:
+            queries = near.text_in(
+                held.view(), asked.space, asked.text, asked.word, lambda origin: _model(state, origin)
+            )
+        elif asked.ids is not None:
+            queries = held.get(asked.ids, asked.space).vectors
+        else:
+            queries = form.matrix(asked.vectors or [], held.view().card(asked.space).dim)
+        state.check_many(len(queries), "queries")
+        found = held.search(queries, asked.k, asked.where, space=asked.space, recall=asked.recall, exact=asked.exact)
+        answers: list[list[Any]] = [[] for _ in range(len(found))]
+        for row in found.table(asked.columns).to_pylist():
+            answers[row.pop("query")].append(row)
+        return form.answer({"answers": answers, "version": found.version, "recall": found.recall, "space": found.space})
+
+    return await state.work(ask)
+
+
+def _model(state: State, origin: Origin) -> LanguageModel:
+    """Only what the catalog serves is loaded: a collection's card may name any path."""
+    state.known(origin.source)
+    if origin.stack in ("", "encoder") and origin.final_norm in ("", "after"):
+        return state.explorer.model(origin.source)
+    return near.load_like(origin)
+
+
+def _rows(request: Request, body: bytes, space: str | None) -> RowsAsked | tuple[Any, Any, Any, str | None]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == form.ARROW:
+        return (*form.read_table(body), space)
+    if kind != form.JSON:
+        raise RefusedError("unsupported", f"rows come as {form.JSON} or {form.ARROW}; got {kind[:80] or 'no type'}")
+    try:
+        asked = RowsAsked.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the body"
+        raise UserError(f"{place[:200]}: {first['msg'][:400]}") from None
+    except ValueError as error:
+        raise UserError(f"the body is no JSON: {str(error)[:200]}") from None
+    if asked.space is None:
+        asked.space = space
+    return asked
+
+
+def _put(name: str, given: RowsAsked | tuple[Any, Any, Any, str | None], state: State, replaces: bool) -> Response:
+    held = state.shelf.get(name)
+    origin = None
+    if isinstance(given, RowsAsked):
+        dim = given.dim
+        if dim is None and isinstance(given.vectors, str) and held.view().manifest.spaces:
+            dim = held.view().card(given.space).dim
+        ids, matrix, columns, space = given.ids, form.matrix(given.vectors, dim), given.columns, given.space
+        origin = _origin(given.origin)
+    else:
+        ids, matrix, columns, space = given
+    put = held.upsert if replaces else held.add
+    count = put(ids, matrix, columns, space, origin)
+    what = "replaced" if replaces else "added"
+    return form.answer({what: count, "rows": len(held), "version": held.view().manifest.version})
+
+
+def _origin(card: dict[str, Any] | None) -> Origin | None:
+    if card is None:
+        return None
+    try:
+        made = Origin.from_json(card)
+        # what is written into a collection must be plain, of the right kinds and come back the same
+        same = Origin.from_json(json.loads(json.dumps(made.to_json()))) == made and isinstance(made.source, str)
+    except (TypeError, ValueError, AttributeError, KeyError):
+        same = False
+    if not same or not all(isinstance(getattr(made, one), kind) for one, kind in _KINDS.items()):
+        raise UserError("origin is a provenance card, as GET /v1/spaces/NAME and /v1/collections/NAME give it")
+    return made
+
+
+_KINDS: dict[str, Any] = {
+    "source": str, "weights_sha256": str, "revision": str, "layer": (int, type(None)), "pooling": str, "transform": str,
+    "normalized": bool, "dtype": str, "engine": str, "stack": str, "final_norm": str, "windows": str,
+}  # fmt: skip
+
+
+def _with_ids(ids: Any, columns: Any) -> Any:
+    import pyarrow as pa
+
+    table = pa.table({"id": ids})
+    for field in columns.column_names if columns is not None else ():
+        table = table.append_column(field, columns.column(field))
+    return table
+
+
+def _card(name: str, held: Collection) -> dict[str, Any]:
+    view = held.view()
+    return {
+        "name": name,
+        "rows": view.manifest.n_rows,
+        "version": view.manifest.version,
+        "columns": {one.name: str(one.type) for one in view.manifest.columns},
+        "spaces": {
+            space: {
+                "rows": view.n_rows(space), "dim": card.dim, "metric": card.metric.value,
+                "origin": card.origin.to_json() if card.origin else None,
+            }
+            for space, card in view.manifest.spaces.items()
+        },
+    }  # fmt: skip

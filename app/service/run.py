@@ -1,0 +1,124 @@
+"""The server under the app: uvicorn, with a time for headers and a stop that loses no request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from polysema.app.api import create_app
+from polysema.app.explorer import Explorer
+from polysema.app.settings import Settings
+
+DRAIN = 0.5  # seconds in which connections that are kept alive are told to close, and new ones are still answered
+
+
+def serve(explorer: Explorer, settings: Settings) -> None:
+    """Answer until SIGTERM or Ctrl+C; then requests under way are finished, for at most `grace` seconds."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json())
+    log = logging.getLogger("polysema.service")
+    log.handlers, log.propagate = [handler], False
+    log.setLevel(logging.INFO)
+    server(explorer, settings).run()
+
+
+def server(explorer: Explorer, settings: Settings) -> Draining:
+    """The server, not yet running."""
+    app = create_app(explorer, settings)
+
+    class Patient(_Patient):
+        seconds = settings.body_timeout
+
+    config = uvicorn.Config(
+        app, host=settings.address.strip("[]"), port=settings.port, http=Patient, ws="none", log_level="error", access_log=False,
+        limit_concurrency=settings.connections, backlog=2048, timeout_keep_alive=30,
+        timeout_graceful_shutdown=max(1, round(settings.grace)), server_header=False,
+    )  # fmt: skip
+    return Draining(config, app.state.polysema)
+
+
+class Draining(uvicorn.Server):
+    """On a signal it first goes on for half a second, in which every answer ends its connection; then it stops.
+
+    So no client sends a request down a connection that is just being closed. A second signal stops at once.
+    """
+
+    def __init__(self, config: uvicorn.Config, state: Any):
+        super().__init__(config)
+        self._polysema = state
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Listen."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    def drain(self) -> None:
+        """Begin to stop. May be called from any thread."""
+        self._polysema.draining = True
+        if self._loop is None:
+            self.should_exit = True
+        else:
+            self._loop.call_soon_threadsafe(self._loop.call_later, DRAIN, self._stop)
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal came."""
+        if self._polysema.draining:
+            self.force_exit = sig == signal.SIGINT
+            self.should_exit = True
+        else:
+            if sig == signal.SIGINT:  # raised again at the end, so that the shell learns of it
+                self._captured_signals.append(sig)
+            self.drain()
+
+
+class _Patient(H11Protocol):
+    """Closes a connection whose headers don't come within `seconds`."""
+
+    seconds = 20.0
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(self.seconds, self._late)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._deadline.cancel()
+        self._deadline = self.loop.call_later(max(self.seconds, self.timeout_keep_alive + 1), self._late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def _late(self) -> None:
+        if (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing():
+            self.transport.close()
+
+
+class _Json(logging.Formatter):
+    """A line of JSON for each event: its time, its level, and what the event says."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        import json
+
+        value = json.loads(record.getMessage())
+        line = {"time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"), "level": record.levelname.lower(), **value}
+        if record.exc_info and record.exc_info[1] is not None:
+            # where it happened, not what it said: a message may hold a text
+            error, trace = record.exc_info[1], record.exc_info[2]
+            places = []
+            while trace is not None:
+                places.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}")
+                trace = trace.tb_next
+            line |= {"error": type(error).__name__, "at": places[-12:]}
+        return json.dumps(line)

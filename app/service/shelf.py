@@ -1,0 +1,71 @@
+"""The collections of the service: folders below one data folder, by checked names, each opened once."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import uuid
+from pathlib import Path
+
+from polysema.core.errors import NotFoundError, UserError
+from polysema.indexes.collection import Collection
+from polysema.indexes.store.manifest import check_name
+
+MARK = "FORMAT"
+OPEN = 64
+
+
+class Shelf:
+    """Names to collections. A name is one component of A-Z a-z 0-9 _ . -, never a path, and never a link."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._open: dict[str, Collection] = {}
+        self._lock = threading.Lock()
+
+    def names(self) -> list[str]:
+        """The collections that are there."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(p.name for p in self.folder.iterdir() if not p.name.startswith(".") and (p / MARK).is_file())
+
+    def get(self, name: str) -> Collection:
+        """The collection of that name; raises `NotFoundError`."""
+        path = self._path(name)
+        with self._lock:
+            if not (path / MARK).is_file():
+                self._open.pop(name, None)
+                raise NotFoundError(
+                    f"there is no collection {name}; there are: {', '.join(self.names()[:20]) or 'none'}"
+                )
+            if name not in self._open:
+                while len(self._open) >= OPEN:
+                    self._open.pop(next(iter(self._open)))
+                self._open[name] = Collection(path)
+            return self._open[name]
+
+    def create(self, name: str) -> Collection:
+        """Make an empty collection; raises `ConflictError` when the name is taken."""
+        path = self._path(name)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            self._open[name] = made = Collection.create(path)
+            return made
+
+    def delete(self, name: str) -> None:
+        """Delete a collection and all its versions; it is out of sight at once, whole."""
+        self.get(name)
+        with self._lock:
+            self._open.pop(name, None)
+            gone = self.folder / f".deleted-{uuid.uuid4().hex}"
+            try:
+                self._path(name).rename(gone)
+            except FileNotFoundError:
+                raise NotFoundError(f"there is no collection {name}") from None
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def _path(self, name: str) -> Path:
+        path = self.folder / check_name(name, "a collection")
+        if path.is_symlink():
+            raise UserError(f"{name} is a link, which could lead out of the data folder; it isn't followed")
+        return path

@@ -1,0 +1,113 @@
+"""What the routes share: the explorer, the collections, the gate, and what is counted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+
+from polysema.app.explorer import Explorer
+from polysema.app.service.batching import Batcher
+from polysema.app.service.embedding import Embedded, Input, embed_requests
+from polysema.app.service.failures import RefusedError
+from polysema.app.service.gate import Gate
+from polysema.app.service.jobs import Jobs
+from polysema.app.service.metrics import Metrics
+from polysema.app.service.shelf import Shelf
+from polysema.app.settings import Settings
+from polysema.core.errors import NotFoundError, UserError
+from polysema.core.model.catalog import CATALOG, Entry
+from polysema.core.model.load import LanguageModel
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class State:
+    """The service's parts. `draining` is set from SIGTERM on."""
+
+    explorer: Explorer
+    settings: Settings
+    metrics: Metrics
+    draining: bool = False
+
+    def __post_init__(self) -> None:
+        one = self.settings
+        self.keys = one.api_keys
+        self.gate = Gate(one.workers, one.queue, one.timeout)
+        self.batcher = Batcher(self._embed, one.batch_texts, one.batch_wait / 1000)
+        self.jobs = Jobs(one.jobs, one.jobs_queue)
+        self.shelf = Shelf(one.folder)
+
+    def _embed(self, name: str, requests: list[list[Input]]) -> list[Embedded | UserError]:
+        self.metrics.batch(sum(map(len, requests)))
+        return embed_requests(self.explorer, name, requests, self.settings.max_tokens)
+
+    async def work(self, ask: Callable[[], T]) -> T:
+        """The answer of a call of the explorer or of a collection, on a worker."""
+        return await self.gate.run(ask)
+
+    async def embed(self, model: str, inputs: list[Input]) -> Embedded:
+        """The vectors of inputs; those of concurrent requests go through the model together."""
+        if self.settings.batch_texts > 1:
+            return await self.gate.hold(lambda: self.batcher.ask(model, inputs, len(inputs)))
+        (answer,) = await self.gate.run(lambda: self._embed(model, [inputs]))
+        if isinstance(answer, UserError):
+            raise answer
+        return answer
+
+    def served(self) -> list[Entry]:
+        """The rows of the catalog that are served."""
+        chosen = self.settings.models
+        return [row for row in CATALOG if not chosen or row.name in chosen]
+
+    def known(self, name: str, status: str = "invalid") -> str:
+        """A name of the catalog back, with or without a layer; raises `UserError`. Paths and hub ids are not served."""
+        bare = re.sub(r"@-?\d{1,4}\Z", "", name)
+        names = [row.name for row in self.served()]
+        if bare not in names:
+            kind = NotFoundError if status == "not_found" else UserError
+            raise kind(f"{name!r:.80} is not in the catalog: {', '.join(names)}")
+        return name
+
+    def check_k(self, k: int) -> int:
+        """k back; raises `UserError` beyond the limit."""
+        if k > self.settings.max_k:
+            raise UserError(f"k is at most {self.settings.max_k:,} here; got {k:,}")
+        return k
+
+    def check_many(self, count: int, what: str) -> None:
+        """Raise `UserError` for more texts, words or vectors than a request may have."""
+        if count > self.settings.max_texts:
+            raise UserError(f"a request may have {self.settings.max_texts:,} {what}; got {count:,}")
+
+    def check_tokens(self, model: LanguageModel, texts: Sequence[str]) -> None:
+        """Raise `UserError` for more tokens, of all texts together, than a request may have."""
+        count = sum(len(of) for of in model.encode(texts))
+        if count > self.settings.max_tokens:
+            raise UserError(f"a request may have {self.settings.max_tokens:,} tokens in all; got {count:,}")
+
+    def close(self) -> None:
+        """Let every thread end."""
+        self.gate.close()
+        self.batcher.close()
+        self.jobs.close()
+
+
+def _state(request: Request) -> State:
+    found: State = request.app.state.polysema
+    return found
+
+
+def check_writes(request: Request) -> None:
+    """Raise `RefusedError` (403) for a key that may only read."""
+    key = request.scope.get("polysema.key")
+    if key is not None and "write" not in key.scopes:
+        raise RefusedError("forbidden", f"the key {key.name} may read, not write; use one with the scope write")
+
+
+The = Annotated[State, Depends(_state)]
+writes: Any = Depends(check_writes)

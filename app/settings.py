@@ -1,0 +1,200 @@
+"""Settings of the service: from a file, the environment and flags, read once.
+
+A later source wins: what is written here, the TOML file named by `--settings` or POLYSEMA_SETTINGS, variables
+POLYSEMA_NAME, flags. Each setting is a field of `Settings`; its limits and meaning stand beside it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from polysema.app.keys import ApiKey, parse_key
+from polysema.core.errors import NotFoundError, UnreadableError, UserError
+from polysema.core.home import home
+
+MEGABYTE = 1 << 20
+
+
+def _setting(default: Any, what: str, least: float = -math.inf, most: float = math.inf) -> Any:
+    return field(default=default, metadata={"what": what, "least": least, "most": most})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the service runs and what it accepts. Raises `UserError` for a value outside its limits."""
+
+    address: str = _setting("127.0.0.1", "the address to listen on; any but loopback needs a key")
+    port: int = _setting(8502, "the port to listen on", 1, 65535)
+    data: str = _setting("", "the folder of the collections (empty: collections in POLYSEMA_HOME)")
+    keys: tuple[str, ...] = _setting((), "API keys, hashed, as `polysema key` prints them")
+    models: tuple[str, ...] = _setting((), "the names of the catalog that are served (none: all)")
+    max_body: int = _setting(32 * MEGABYTE, "bytes of a request's body", 1024, 4096 * MEGABYTE)
+    max_texts: int = _setting(256, "texts, words or vectors of one request", 1, 100_000)
+    max_tokens: int = _setting(32_768, "tokens of one request, all texts together", 1, 100_000_000)
+    max_k: int = _setting(1000, "answers to one question", 1, 1_000_000)
+    workers: int = _setting(4, "requests that are worked on at the same time", 1, 1024)
+    queue: int = _setting(128, "requests that may wait for a worker; one more is answered 429", 0, 100_000)
+    connections: int = _setting(1024, "connections at the same time", 1, 100_000)
+    timeout: float = _setting(60.0, "seconds a request may wait and be worked on", 0.01, 86_400)
+    body_timeout: float = _setting(20.0, "seconds that the headers, and then the body, may take to come", 0.01, 3600)
+    grace: float = _setting(30.0, "seconds that requests under way have to end after SIGTERM", 0, 3600)
+    batch_texts: int = _setting(64, "texts of several requests that are embedded together; 1: no batching", 1, 4096)
+    batch_wait: float = _setting(2.0, "milliseconds that a text may wait for others, under load", 0, 100)
+    jobs: int = _setting(2, "jobs that run at the same time", 1, 64)
+    jobs_queue: int = _setting(16, "jobs that may wait", 0, 10_000)
+    log_texts: bool = _setting(False, "whether the log holds what was asked")
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            _check(one, getattr(self, one.name))
+        for line in self.keys:
+            parse_key(line)
+        if self.models:
+            _check_models(self.models)
+        if not self.keys and not is_loopback(self.address):
+            raise UserError(
+                f"without an API key the service listens on loopback only; got the address {self.address!r}: make a key "
+                "with `polysema key NAME` and put it into the settings"
+            )
+
+    @property
+    def api_keys(self) -> tuple[ApiKey, ...]:
+        """The keys, read."""
+        return tuple(parse_key(line) for line in self.keys)
+
+    @property
+    def folder(self) -> Path:
+        """Where the collections are."""
+        return Path(self.data).expanduser() if self.data else home() / "collections"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and for each name where its value comes from."""
+
+    settings: Settings
+    sources: dict[str, str]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each setting: name, value (secrets masked), source, meaning."""
+        return [
+            {
+                "name": one.name,
+                "value": _shown(one.name, getattr(self.settings, one.name)),
+                "from": self.sources[one.name],
+                "what": one.metadata["what"],
+            }
+            for one in fields(Settings)
+        ]
+
+
+def load_settings(
+    flags: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    file: str | None = None,
+) -> Loaded:
+    """The settings of a file, the environment and flags (None: not given). Raises `UserError` naming what is wrong."""
+    environment = os.environ if environment is None else environment
+    known = {one.name: one for one in fields(Settings)}
+    values: dict[str, Any] = {}
+    sources = dict.fromkeys(known, "default")
+    chosen = file or environment.get("POLYSEMA_SETTINGS")
+    if chosen:
+        for name, value in _file(chosen).items():
+            if name not in known:
+                raise UserError(f"{chosen}: there is no setting {name!r:.60}; there are: {', '.join(known)}")
+            values[name], sources[name] = _typed(known[name], value, f"{chosen}: {name}"), chosen
+    for name, one in known.items():
+        variable = f"POLYSEMA_{name.upper()}"
+        if variable in environment:
+            values[name], sources[name] = _parsed(one, environment[variable], variable), variable
+    for name, value in (flags or {}).items():
+        if value is not None:
+            values[name], sources[name] = _typed(known[name], value, f"--{name}"), "flag"
+    return Loaded(Settings(**values), sources)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether only this machine reaches an address."""
+    if address == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _file(name: str) -> dict[str, Any]:
+    path = Path(name).expanduser()
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotFoundError(f"the settings file {name} is not there") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UnreadableError(f"the settings file {name} can't be read as TOML: {error}") from None
+
+
+def _kind(one: Field[Any]) -> type:
+    return type(one.default)
+
+
+def _typed(one: Field[Any], value: Any, where: str) -> Any:
+    kind = _kind(one)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind is tuple and isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    if type(value) is not kind:
+        wanted = {
+            tuple: "a list of texts",
+            bool: "true or false",
+            int: "a whole number",
+            float: "a number",
+            str: "a text",
+        }
+        raise UserError(f"{where} must be {wanted[kind]}; got {value!r:.60}")
+    return value
+
+
+def _parsed(one: Field[Any], text: str, where: str) -> Any:
+    kind = _kind(one)
+    if kind is tuple:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if kind is bool:
+        if text.lower() not in ("0", "1", "true", "false", "yes", "no"):
+            raise UserError(f"{where} must be true or false; got {text!r:.60}")
+        return text.lower() in ("1", "true", "yes")
+    try:
+        return kind(text)
+    except ValueError:
+        wanted = "a whole number" if kind is int else "a number"
+        raise UserError(f"{where} must be {wanted}; got {text!r:.60}") from None
+
+
+def _check(one: Field[Any], value: Any) -> None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        least, most = one.metadata["least"], one.metadata["most"]
+        if not least <= value <= most:
+            raise UserError(f"the setting {one.name} goes from {least:,} to {most:,}; got {value}")
+
+
+def _check_models(models: tuple[str, ...]) -> None:
+    from polysema.core.model.catalog import CATALOG
+
+    names = [row.name for row in CATALOG]
+    for name in models:
+        if name not in names:
+            raise UserError(f"the setting models names rows of the catalog ({', '.join(names)}); got {name!r:.80}")
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name == "keys":
+        return ", ".join(f"{key.name} ({'+'.join(sorted(key.scopes))}) ****" for key in map(parse_key, value)) or "none"
+    return ", ".join(value) if isinstance(value, tuple) else value

@@ -1,0 +1,185 @@
+"""The service, for real on loopback, gives the answers of the command line and of Python, to the last digit."""
+
+import base64
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from polysema.app.client import Client
+from polysema.app.explorer import Asking, Explorer
+from polysema.app.near import of_vectors
+from polysema.core.errors import ConflictError, NotFoundError, UnknownWordError, UserError
+from polysema.core.model.contextual import word_vectors
+from polysema.core.model.sentences import embed_sentences
+from polysema.indexes.collection import Collection
+
+TEXTS = ["The river bank was muddy.", "Gringotts bank keeps its gold."]
+ARROW = "application/vnd.apache.arrow.stream"
+BASE64 = "application/vnd.polysema.base64+json"
+
+
+def cli(*arguments: str) -> object:
+    command = [sys.executable, "-m", "polysema.app", *arguments, "--format", "json"]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def test_python_the_command_line_and_http_agree_to_the_last_digit(http: httpx.Client, explorer: Explorer) -> None:
+    there = http.get("/v1/analogy", params={"expression": "queen - king + man", "k": 4}).json()
+    here = explorer.analogy("queen - king + man", k=4)
+    printed = cli("analogy", "queen - king + man", "-k", "4")
+    local = [(n.key, n.score) for n in here.neighbours]
+    assert [(n["word"], n["cosine"]) for n in there["neighbors"]] == local
+    assert [(n["word"], n["cosine"]) for n in printed["neighbors"]] == local  # type: ignore[index]
+    assert local[0][0] == "woman"
+    assert [(i["word"], i["rank"]) for i in there["left_out"]] == [(i.word, i.rank) for i in here.inputs]
+    near = http.post("/v1/neighbors", json={"words": ["bank"], "space": "minilm-l6", "k": 3}).json()["answers"][0]
+    expected = [(n.key, n.score) for n in explorer.neighbors("bank", "minilm-l6", 3).neighbours]
+    assert [(n["word"], n["cosine"]) for n in near["neighbors"]] == expected
+    shell = cli("neighbors", "bank", "-s", "minilm-l6", "-k", "3")
+    assert [(n["word"], n["cosine"]) for n in shell["neighbors"]] == expected  # type: ignore[index]
+    layers = http.post("/v1/compare", json={"word": "bank", "texts": TEXTS, "layers": [6]}).json()["layers"]
+    assert layers[0]["pairs"] == list(explorer.compare("bank", TEXTS, layers=[6]).layers[0].pairs)
+
+
+def test_the_client_answers_as_the_explorer_does(url: str, explorer: Explorer) -> None:
+    with Client(url) as client:
+        assert client.neighbors("Bank", k=5) == explorer.neighbors("Bank", k=5)
+        assert client.compare("bank", TEXTS) == explorer.compare("bank", TEXTS)
+        asking = Asking(pairs=(("man", "woman"), ("boy", "girl")))
+        there, here = (of.analogy("king", method="3cosavg", k=3, asking=asking) for of in (client, explorer))
+        assert (there.neighbours, there.inputs, there.pairs) == (here.neighbours, here.inputs, here.pairs)
+        vectors = explorer.space().vectors[[5, 6]]
+        assert client.nearest(vectors, k=3) == of_vectors(explorer, vectors, k=3)
+        hidden = word_vectors(explorer.model(), "bank", TEXTS, [0, 6])
+        got = client.embed(TEXTS, layers=[0, 6], word="bank")
+        assert (got.vectors == hidden.vectors.reshape(-1, 384)).all()
+        assert [row["layer"] for row in got.rows] == [0, 0, 6, 6]
+        with pytest.raises(UnknownWordError, match="nearest spellings") as caught:
+            client.neighbors("bankk")
+        assert "bank" in caught.value.suggestions
+        with pytest.raises(UserError, match="k is at most 1,000 here"):
+            client.neighbors("bank", "minilm-l6", 100_000)
+
+
+def test_vectors_come_in_the_form_that_accept_asks_for(http: httpx.Client, explorer: Explorer) -> None:
+    asked = {"texts": TEXTS, "unit": "sentences", "layers": [-1]}
+    expected = embed_sentences(explorer.model(), TEXTS).vectors[0]
+    plain = http.post("/v1/embed", json=asked).json()
+    assert (np.array(plain["vectors"], np.float32) == expected).all()
+    packed = http.post("/v1/embed", json=asked, headers={"accept": BASE64}).json()
+    assert (np.frombuffer(base64.b64decode(packed["vectors"]), "<f4").reshape(2, -1) == expected).all()
+    arrow = http.post("/v1/embed", json=asked, headers={"accept": f"{ARROW}, application/json;q=0.5"})
+    table = pa.ipc.open_stream(arrow.content).read_all()
+    assert (np.stack(table.column("vector").to_pylist()).astype(np.float32) == expected).all()
+    assert table.column("layer").to_pylist() == [6, 6]
+    assert http.post("/v1/embed", json=asked, headers={"accept": "text/html"}).status_code == 406
+
+
+def test_neighbours_by_occurrence_text_and_condition(http: httpx.Client, explorer: Explorer) -> None:
+    place = {"word": "bank", "text": TEXTS[0]}
+    asked = {"space": "minilm-l6@6", "occurrences": [place], "k": 3}
+    there = http.post("/v1/neighbors", json=asked).json()["answers"][0]["neighbors"]
+    local = explorer.neighbors(f'bank in "{TEXTS[0]}" @6', "minilm-l6@6", 3).neighbours
+    assert [(n["row"], n["word"], n["text"]) for n in there] == [(n.row, n.key, n.text) for n in local]
+    filtered = http.post("/v1/neighbors", json={**asked, "where": "word = 'swan'"}).json()["answers"][0]["neighbors"]
+    assert {n["word"] for n in filtered} == {"swan"}
+    texts = http.post("/v1/neighbors", json={"space": "minilm-l6@6", "texts": TEXTS, "k": 2}).json()["answers"]
+    assert [len(one["neighbors"]) for one in texts] == [2, 2]
+    assert http.post("/v1/neighbors", json={"words": ["bank"], "where": "x = 1"}).status_code == 422
+
+
+def test_a_collection_over_http_is_the_one_on_the_disk(url: str, tmp_path: Path) -> None:
+    vectors = np.random.default_rng(3).normal(size=(20, 8)).astype(np.float32)
+    ids, colours = [f"r{i}" for i in range(20)], ["red", "blue"] * 10
+    local = Collection.create(tmp_path / "local")
+    with Client(url) as client:
+        there = client.create("mine")
+        for one in (local, there):
+            assert one.add(ids, vectors, {"colour": colours}) == 20
+            assert one.upsert(["r3"], vectors[:1] * 2, {"colour": ["green"]}) == 1
+            assert one.delete(["r4", "nope"]) == 1
+            assert one.delete_where("colour = 'green'") == 1
+        found, remote = (one.search(vectors[:3], 5, "colour = 'red'") for one in (local, there))
+        assert remote.ids == found.ids
+        assert np.array_equal(np.array(remote.scores, np.float32), found.scores)
+        assert (len(there), there.info()["version"]) == (18, local.view().manifest.version)
+        assert (there.get(["r7", "r0"]).vectors == vectors[[7, 0]]).all()
+        assert client.collections() == ["mine"]
+        with pytest.raises(ConflictError, match="already"):
+            client.create("mine")
+        with pytest.raises(NotFoundError, match="nope"):
+            there.get(["nope"])
+        client.delete("mine")
+        with pytest.raises(NotFoundError, match="mine"):
+            client.collection("mine")
+
+
+def test_rows_as_an_arrow_stream(http: httpx.Client) -> None:
+    http.put("/v1/collections/arrow")
+    flat = pa.array(np.arange(6, dtype=np.float32))
+    table = pa.table({"id": ["a", "b"], "vector": pa.FixedSizeListArray.from_arrays(flat, 3), "n": [1, 2]})
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table)
+    sent = http.post("/v1/collections/arrow/rows", content=out.getvalue(), headers={"content-type": ARROW})
+    assert (sent.status_code, sent.json()["added"]) == (200, 2), sent.text
+    rows = http.get("/v1/collections/arrow/rows", params={"id": ["b"]}).json()
+    assert (rows["rows"], rows["vectors"]) == ([{"id": "b", "n": 2}], [[3, 4, 5]])
+    for bad in (out.getvalue()[:200], b"", b"\xff" * 64):
+        assert http.post("/v1/collections/arrow/rows", content=bad, headers={"content-type": ARROW}).status_code == 422
+    assert (
+        http.post("/v1/collections/arrow/rows", content=b"a", headers={"content-type": "text/csv"}).status_code == 415
+    )
+
+
+def test_a_job_tells_how_far_it_is(url: str) -> None:
+    with Client(url) as client:
+        events = list(client.events(client.job("word_map", word="bank", method="pca")))
+        assert events[-1]["state"] == "done", events[-1]
+        assert len(events[-1]["result"]["positions"]) == 7
+        assert [event["done"] for event in events] == sorted(event["done"] for event in events) or len(events) > 1
+        failed = list(client.events(client.job("word_map", word="nosuchword")))[-1]
+        assert (failed["state"], failed["error"]["code"]) == ("failed", "invalid")
+        with pytest.raises(NotFoundError, match="no job"):
+            client.cancel("0" * 32)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "part"),
+    [
+        ("/v1/neighbors?word=bankk", 404, "nearest spellings: bank"),
+        ("/v1/neighbors", 422, "word"),
+        ("/v1/neighbors?word=bank&k=0", 422, "greater than or equal to 1"),
+        ("/v1/neighbors?word=bank&k=9999", 422, "k is at most 1,000 here"),
+        ("/v1/neighbors?word=bank&space=../../etc/passwd", 422, "pattern"),
+        ("/v1/neighbors?word=bank&space=pyproject.toml", 422, "is not in the catalog"),
+        ("/v1/spaces/pyproject.toml", 404, "is not in the catalog"),
+        ("/v1/analogy?expression=queen%20-", 422, "a word is missing"),
+        ("/v1/analogy?expression=" + "a%20" * 6000, 422, "10000"),
+        ("/v1/collections/nope", 404, "no collection nope"),
+        ("/v1/collections/..%2f..%2fetc", 404, "Not Found"),
+        ("/v1/collections/%2e%2e", 422, "begins with a letter or digit"),
+        ("/v1/collections/.hidden", 422, "begins with a letter or digit"),
+        ("/nothing", 404, "Not Found"),
+    ],
+)
+def test_mistakes_are_the_callers(http: httpx.Client, path: str, status: int, part: str) -> None:
+    answer = http.get(path)
+    assert (answer.status_code, part in answer.json()["error"]["message"]) == (status, True), answer.text
+
+
+def test_status(http: httpx.Client) -> None:
+    assert http.get("/health").json() == {"status": "ok"}
+    assert http.get("/ready").json() == {"status": "ready"}
+    text = http.get("/metrics").text
+    assert 'polysema_requests_total{method="GET",route="/health",status="200"}' in text
+    assert "polysema_model_bytes" in text
+    names = [one["id"] for one in http.get("/v1/models").json()["data"]]
+    assert names == ["glove-6b-50d", "minilm-l6", "smollm2-135m"]

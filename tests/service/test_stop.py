@@ -1,0 +1,64 @@
+"""SIGTERM under load: every request that was sent is answered, whole."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+
+from tests.service.conftest import free_port
+
+
+def test_sigterm_under_load_loses_no_request(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    port = free_port()
+    command = [sys.executable, "-m", "polysema.app", "serve", "--port", str(port), "--data", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+    url = f"http://127.0.0.1:{port}"
+    lost: list[str] = []
+    answered: list[int] = []
+
+    def client() -> None:
+        with httpx.Client(base_url=url, trust_env=False, timeout=30) as http:
+            while True:
+                try:
+                    answer = http.post("/v1/neighbors", json={"words": ["bank", "swan"], "k": 5})
+                except httpx.ConnectError:  # nobody listens any more: nothing was sent
+                    return
+                except httpx.HTTPError as error:
+                    lost.append(repr(error))
+                    return
+                answered.append(answer.status_code)
+
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                assert httpx.get(f"{url}/v1/neighbors?word=bank", trust_env=False, timeout=60).status_code == 200
+                break
+            except httpx.ConnectError:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        threads = [threading.Thread(target=client) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        while len(answered) < 32 and not lost:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join(30)
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert lost == []
+    assert len(answered) > 32  # some were under way
+    assert set(answered) == {200}
+    assert process.returncode in (0, -signal.SIGTERM), err
+    assert "swan" not in err  # the log holds no text
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert {line["route"] for line in lines} == {"/v1/neighbors"}
+    assert len(lines) == len(answered) + 1
