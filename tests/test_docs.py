@@ -73,11 +73,11 @@ def test_the_commands_run(line: str, folder: Path) -> None:
         (0, "bank in text "),
         (1, "woman 0.895\ngirl 0.849\nher 0.793\nboy 0.782\n0 0.9"),
         (2, "[['b']] 1.0"),
-        (3, "exact among the "),
+        (3, ("exact among the ", "hnsw, ")),  # whichever was measured to cost less
         (4, "F h 1.0\nOW o 1.0\nN n 1.0\n(end) </s> 1.0"),
     ],
 )
-def test_the_python_examples_run(number: int, expected: str, folder: Path) -> None:
+def test_the_python_examples_run(number: int, expected: str | tuple[str, ...], folder: Path) -> None:
     if not (folder / "out").exists():
         test_the_commands_run("polysema export texts.txt out --layers 0,3,6", folder)
     done = subprocess.run(

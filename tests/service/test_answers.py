@@ -16,6 +16,7 @@ from polysema.app.client import Client
 from polysema.app.explorer import Asking, Explorer
 from polysema.app.near import of_vectors
 from polysema.core.errors import ConflictError, NotFoundError, UnknownWordError, UserError
+from polysema.core.model.catalog import CATALOG
 from polysema.core.model.contextual import word_vectors
 from polysema.core.model.sentences import embed_sentences
 from polysema.indexes.collection import Collection
@@ -182,4 +183,4 @@ def test_status(http: httpx.Client) -> None:
     assert 'polysema_requests_total{method="GET",route="/health",status="200"}' in text
     assert "polysema_model_bytes" in text
     names = [one["id"] for one in http.get("/v1/models").json()["data"]]
-    assert names == ["glove-6b-50d", "minilm-l6", "smollm2-135m"]
+    assert names == [row.name for row in CATALOG]
