@@ -143,7 +143,7 @@ def _is_table(path: Path, id_column: str | None) -> bool:
             return False
     try:
         names = pq.read_schema(path).names
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UnreadableError(f"{path} is no sound Parquet file: {' '.join(str(error).split())[:200]}") from None
     return "vector" in names and (id_column or "id") in names
 
@@ -154,6 +154,7 @@ def _of_table(path: Path, id_column: str) -> Rows:
         origin = _origin_of(file.schema_arrow, path)
         for batch in file.iter_batches(ROWS, use_threads=False):
             table = pa.Table.from_batches([batch])
+            table.validate(full=True)  # also that texts are UTF-8
             vectors = table.column("vector").combine_chunks()
             if vectors.null_count or not (
                 pa.types.is_list(vectors.type)
@@ -173,7 +174,7 @@ def _of_table(path: Path, id_column: str) -> Rows:
             rest = table.drop_columns([name for name in {"vector", id_column} if name in table.column_names])
             matrix = np.ascontiguousarray(flat.reshape(len(vectors), -1))
             yield ids, Space(Keys(ids), matrix, origin, rest if rest.num_columns else None)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UnreadableError(f"{path} is no sound Parquet file: {' '.join(str(error).split())[:200]}") from None
 
 

@@ -92,6 +92,10 @@ def ids_of(ids: "Sequence[str] | pa.Array") -> pa.Array:
     ids = ids.cast(pa.large_string())
     if ids.null_count:
         raise UserError(f"ids are texts; {ids.null_count:,} of them are missing")
+    try:
+        ids.validate(full=True)
+    except pa.ArrowException as error:
+        raise UserError(f"ids are texts in UTF-8: {' '.join(str(error).split())[:100]}") from None
     if len(ids):
         lengths = pc.binary_length(ids)
         if pc.min(lengths).as_py() == 0:
@@ -121,6 +125,10 @@ def _columns_of(columns: "pa.Table | Mapping[str, Any]") -> pa.Table:
     for name in table.column_names:
         if pa.types.is_null(table.schema.field(name).type):  # nothing but missing values: the type isn't known yet
             table = table.drop_columns([name])
+    try:
+        table.validate(full=True)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise UserError(f"columns can't be kept: {' '.join(str(error).split())[:200]}") from None
     return table.replace_schema_metadata(None)
 
 

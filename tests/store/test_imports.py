@@ -15,7 +15,7 @@ from polysema.indexes.store.verify import verify
 from tests.store.conftest import ENDURE
 from tests.store.test_corruption import damaged
 
-COUNT = 1000 if ENDURE else 100
+COUNT = 5000 if ENDURE else 300
 X = np.random.default_rng(3).normal(size=(40, 6)).astype(np.float32)
 
 
