@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import sys
 import threading
 import weakref
 from collections import OrderedDict
@@ -16,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from polysema.app.export import Source, export
+from polysema.app.maps import new_neighbors, project_space
 from polysema.app.schemas import (
     AnalogyAnswer,
     AxisAnswer,
@@ -33,12 +33,14 @@ from polysema.app.schemas import (
     SenseReport,
     SenseRow,
     SimilarityAnswer,
+    SpaceMap,
     TravelAnswer,
     TravelStep,
     WordMap,
 )
 from polysema.core.errors import UserError
 from polysema.core.home import home
+from polysema.core.measure.clusters import SenseClusters, sense_clusters
 from polysema.core.measure.contextuality import random_pair_cosine
 from polysema.core.measure.senses import load_senses, most_frequent_sense, nearest_sense_accuracy
 from polysema.core.model.catalog import locate
@@ -64,15 +66,18 @@ from polysema.core.space.formats import open_glove, read_export, read_vectors
 from polysema.core.space.hits import Hits
 from polysema.core.space.metric import Metric, cosine, unit
 from polysema.core.space.policy import Found, Policy, look_up
-from polysema.core.space.projection import MapOptions, layered_maps
+from polysema.core.space.projection import MapOptions, Neighbors, layered_maps
+from polysema.core.space.projection import place as place_on
 from polysema.core.space.relations import axis_ends, mean_vector, odd_one_out
 from polysema.core.space.space import Family, Floats, Ints, Origin, Space
 from polysema.core.space.transform import Transform, fit, named_direction, project, view, without
 from polysema.indexes.base import Index
+from polysema.indexes.collection import Collection
 from polysema.indexes.exact import ExactIndex
 from polysema.indexes.faiss_index import FaissIndex
 from polysema.indexes.filters import parse as parse_filter
 from polysema.indexes.recipe import Recipe
+from polysema.indexes.store.manifest import FORMAT_FILE, MANIFESTS
 
 DEFAULT_SPACE = "glove-6b-50d"
 DEFAULT_MODEL = "minilm-l6"
@@ -148,6 +153,11 @@ class Kept:
                     dropped, _ = self._values.popitem(last=False)
                     self._making.pop(dropped, None)
         return value
+
+    def put(self, key: Hashable, value: Any) -> None:
+        """Keep another value under the key."""
+        with self._lock:
+            self._values[key] = value
 
 
 class Explorer:
@@ -618,6 +628,54 @@ class Explorer:
             row = self.space(model).keys.row(word.lower())
         return [row] if row >= 0 else []
 
+    # Maps
+
+    def map(
+        self, space: "str | Space" = DEFAULT_SPACE, method: str = "umap", options: MapOptions | None = None,
+        n: int | None = None, k: int = 10, progress: Progress = _silent,
+    ) -> SpaceMap:  # fmt: skip
+        """A space, or its first n rows, laid out, with its distortion: how many of its k nearest each point kept.
+
+        `space` may name a collection's folder too. The neighbours are searched once, for every map of the same rows. What `progress`
+        raises ends the work.
+        """
+        held = self._held(space)
+        rows = len(held) if n is None else n
+        if not 1 <= rows <= len(held):
+            raise UserError(f"a map shows from 1 to {len(held):,} rows of {held.origin.source}; got {rows:,}")
+        options = options or MapOptions()
+
+        def neighbours(wanted: int, search: Callable[[], Neighbors]) -> Neighbors:
+            found = self._small.get(("neighbors", id(held), rows), lambda: (held, search()))[1]
+            if found.rows.shape[1] >= wanted:
+                return found.first(wanted)
+            more = search()
+            self._small.put(("neighbors", id(held), rows), (held, more))
+            return more
+
+        key = ("space map", id(held), rows, method, options, k)
+        return self._maps.get(key, lambda: project_space(held, rows, method, options, k, neighbours, progress))
+
+    def place(self, on: SpaceMap, vectors: Floats) -> Floats:
+        """Where new vectors (m, dim) of the same space lie on a map: (m, 2 or 3); the same alone or in a batch."""
+        return place_on(on.map, vectors, new_neighbors(on, vectors))
+
+    def sense_clusters(
+        self, word: str, model: str = DEFAULT_MODEL, layer: int = -1, min_cluster_size: int = 3,
+        progress: Progress = _silent,
+    ) -> SenseClusters:  # fmt: skip
+        """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses."""
+        marked = {(s.text_id, s.start): s.sense for s in load_senses().of(word)}
+        (layer,) = self.model(model).check_layers([layer])
+        layers = self.corpus_layers(model)
+        if layer not in layers:
+            raise UserError(f"the corpus of {model} is kept at the layers {', '.join(map(str, layers))}; got {layer}")
+        cloud = self._cloud(word, model, progress)
+        return sense_clusters(
+            cloud.vectors[layers.index(layer)], [load_senses().texts[o.text] for o in cloud.occurrences], word,
+            [marked[o.text, o.span.start] for o in cloud.occurrences], min_cluster_size,
+        )  # fmt: skip
+
     # The corpus of senses
 
     def word_map(
@@ -658,8 +716,11 @@ class Explorer:
                 texts += extra
                 spans += [(o.span.start, o.span.end) for o in yours.occurrences]
                 names += ["yours"] * len(extra)
-            stage = "lay out" if method != "umap" or "umap" in sys.modules else "lay out (UMAP is compiled first)"
-            positions = layered_maps(stacks, method, MapOptions(), lambda done, total: progress(stage, done, total))
+            stage = "lay out"
+            few = MapOptions(
+                n_neighbors=10, min_dist=0.25
+            )  # a word has few occurrences, and they are looked at closely
+            positions = layered_maps(stacks, method, few, lambda done, total: progress(stage, done, total))
             return WordMap(
                 word.lower(), layers, tuple(positions), tuple(texts), tuple(spans), tuple(names), within, between,
                 tuple(every[layer] for layer in layers), method, loaded.origin(None, "mean"),
@@ -715,10 +776,16 @@ class Explorer:
         )
 
 
+def is_collection(path: Path) -> bool:
+    """Whether a folder is a collection's."""
+    return (path / FORMAT_FILE).is_file()
+
+
 def _stamp(name: str) -> Hashable:
     """What tells whether a file or folder has changed since it was opened; None for what isn't one."""
     try:
-        known = Path(name).expanduser().stat()
+        path = Path(name).expanduser()
+        known = (path / MANIFESTS if is_collection(path) else path).stat()
     except (OSError, ValueError, RuntimeError):
         return None
     return (known.st_mtime_ns, known.st_size, known.st_ino)
@@ -731,6 +798,8 @@ def _rank(scores: Floats, found: Found) -> int | None:
 
 def _static_space(name: str, progress: Progress = _silent) -> Space:
     found = locate(name)
+    if found.path is not None and is_collection(found.path):
+        return Collection(found.path).space()
     if not found.is_vectors:
         return input_table(found)
     assert found.path is not None

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from polysema.core.space.space import Floats, Origin
+from polysema.core.space.distortion import Distortion
+from polysema.core.space.projection import Map, Neighbors
+from polysema.core.space.space import Floats, Origin, Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,3 +248,18 @@ class WordMap:
     method: str
     origin: Origin
     split: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpaceMap:
+    """A space, or its first rows, laid out.
+
+    `space` are the rows shown and `map` where they lie; `neighbors` those that it was made by or is judged by, `distortion` what it was
+    measured to keep, and `kept` (n,) for every point the share of its nearest that are its nearest on the map.
+    """
+
+    space: Space
+    map: Map
+    neighbors: Neighbors | None
+    distortion: Distortion | None
+    kept: Floats

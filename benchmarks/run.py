@@ -18,6 +18,7 @@ from polysema.indexes import ExactIndex, FaissIndex, Recipe
 
 sys.path.insert(0, str(Path(__file__).parent))
 import contextual_vectors
+import maps
 import service
 import static_spaces
 
@@ -83,3 +84,4 @@ if __name__ == "__main__":
     indexes.run(ROUNDS)
     service.run()
     service.mixed(10 if ROUNDS >= 5 else 1)
+    maps.run(1)

@@ -22,7 +22,12 @@ ALLOWED = {
     "app": {"app", "core", "indexes"},
 }
 HEAVY = {"numba", "torch", "transformers", "umap", "sklearn", "streamlit", "faiss", "pandas", "altair", "tqdm"}
-COMPILED = {"text_kernel", "compiled", "answers"}  # numba's own modules: they are imported where they are used
+COMPILED = {
+    "layout_kernel",
+    "text_kernel",
+    "compiled",
+    "answers",
+}  # numba's own modules: they are imported where they are used
 MODULES = sorted(path for top in ("app", "core", "indexes") for path in (ROOT / top).rglob("*.py"))
 
 

@@ -3,33 +3,56 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from polysema.core.space.space import Floats
+
+BLOCK = 65_536  # rows whose covariance is summed at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plane:
-    """The plane of the first two principal components: `mean` (dim,), `axes` (2, dim), `explained` (2,) shares."""
+    """The plane, or space of c dimensions, of the first principal components.
+
+    `mean` (dim,), `axes` (c, dim), and `explained` (c,), each axis's share of the variance.
+    """
 
     mean: Floats
     axes: Floats
     explained: Floats
 
     def project(self, vectors: Floats) -> Floats:
-        """(n, dim) -> (n, 2). Differences of vectors keep their parallels, so a parallelogram stays one."""
+        """(n, dim) -> (n, c). Differences of vectors keep their parallels, so a parallelogram stays one."""
         flat: Floats = ((vectors - self.mean) @ self.axes.T).astype(np.float32)
         return flat
 
 
-def principal_plane(vectors: Floats) -> Plane:
-    """The plane on which the rows of (n, dim), n >= 2, spread most. Each axis points to its largest entry's side."""
+def principal_plane(vectors: Floats, n_components: int = 2) -> Plane:
+    """The plane on which the rows of (n, dim), n >= 1, spread most. Each axis points to its largest entry's side."""
     mean = vectors.mean(axis=0, dtype=np.float64)
-    _, spread, axes = np.linalg.svd(vectors - mean, full_matrices=False)
-    axes, spread = axes[:2], spread**2
-    axes *= np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
+    spread, axes = _by_covariance(vectors, mean) if len(vectors) > 4 * vectors.shape[1] else _by_svd(vectors, mean)
     total = float(spread.sum()) or 1.0
-    explained = np.zeros(2)
-    explained[: len(axes)] = spread[: len(axes)] / total
-    if len(axes) < 2:
-        axes = np.vstack([axes, np.zeros((2 - len(axes), vectors.shape[1]))])
+    axes = axes[:n_components] * np.sign(axes[np.arange(n := min(n_components, len(axes))), np.abs(axes[:n]).argmax(axis=1)])[:, None]  # fmt: skip
+    explained = np.zeros(n_components)
+    explained[:n] = spread[:n] / total
+    if n < n_components:
+        axes = np.vstack([axes, np.zeros((n_components - n, vectors.shape[1]))])
     return Plane(mean.astype(np.float32), axes.astype(np.float32), explained.astype(np.float32))
+
+
+def _by_svd(vectors: Floats, mean: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    _, spread, axes = np.linalg.svd(vectors - mean, full_matrices=False)
+    return spread**2, axes
+
+
+def _by_covariance(
+    vectors: Floats, mean: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The same from the (dim, dim) covariance: for many rows in a small part of the time."""
+    centre = mean.astype(np.float32)
+    total = np.zeros((vectors.shape[1],) * 2)
+    for start in range(0, len(vectors), BLOCK):
+        block = vectors[start : start + BLOCK] - centre
+        total += block.T @ block
+    spread, axes = np.linalg.eigh(total)
+    return np.maximum(spread[::-1], 0), np.ascontiguousarray(axes[:, ::-1].T)

@@ -1,90 +1,595 @@
-"""Maps: many dimensions laid out on two, and the same points at several layers laid out together."""
+"""Maps: many dimensions laid out on two or three, and the same points at several layers laid out together."""
 
+import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from polysema.core.errors import UserError
+from polysema.core.errors import IncompatibleError, UserError
 from polysema.core.imports import IMPORTING
-from polysema.core.space.geometry import principal_plane
+from polysema.core.space.geometry import Plane, principal_plane
 from polysema.core.space.metric import unit
-from polysema.core.space.space import Floats
+from polysema.core.space.space import Floats, Ints
 
 SEED = 0
+LONG, SHORT = 500, 200  # epochs of a map of up to FEW points, and of more: umap-learn's numbers
+FEW = 10_000
+JOINT = 50  # principal components of each layer that are turned onto each other
+START = 10.0  # the largest coordinate of the positions that UMAP starts from, as in umap-learn
+SMOOTHED, SMOOTHING = 2_048, 60  # points from which on the start is smoothed by the graph, and in how many steps
+BLOCK = 512  # points whose neighbours are searched at a time where none are handed in
+TIE = 0.03  # the share of its way to where it lies on the layer after that a point is drawn in an epoch
+HELD = 0.3  # the learning rate of a layer whose points are held near another's
+ALONE = 5_000  # fewer points than this are laid out sooner by one thread than by several that wait for each other
+PLACING = 100  # epochs that a new point is given
+
+Progress = Callable[[int, int], None]  # epochs or layers done, and of how many
+
+
+def _silent(done: int, total: int) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
 class MapOptions:
-    """What a map depends on, with the field's names (McInnes et al. 2018)."""
+    """What a map depends on, by the field's names; raises `UserError` for what no map can be made with.
 
-    n_neighbors: int = 10
-    min_dist: float = 0.25
+    `n_components` dimensions. UMAP and densMAP: `n_neighbors` (the point itself is counted), `min_dist`, `spread`, `n_epochs`
+    (None: 500 for up to 10,000 points, else 200), `negative_sample_rate`; densMAP's `dens_lambda`; t-SNE's
+    `perplexity`. The same `seed` gives the same map.
+    """
+
+    n_components: int = 2
+    n_neighbors: int = 15
+    min_dist: float = 0.1
+    spread: float = 1.0
+    n_epochs: int | None = None
+    negative_sample_rate: int = 5
+    dens_lambda: float = 2.0
+    perplexity: float = 30.0
     seed: int = SEED
 
+    def __post_init__(self) -> None:
+        bounds = {
+            "n_components": (2, 3), "n_neighbors": (2, 200), "spread": (0.01, 100.0), "min_dist": (0.0, self.spread),
+            "n_epochs": (1, 10_000), "negative_sample_rate": (1, 50), "dens_lambda": (0.0, 100.0), "perplexity": (1.0, 200.0),
+            "seed": (0, 2**32 - 1),
+        }  # fmt: skip
+        for name, (low, high) in bounds.items():
+            value = getattr(self, name)
+            if value is None and name == "n_epochs":
+                continue
+            whole = isinstance(low, int)
+            right = isinstance(value, (int, np.integer) if whole else (int, float, np.integer, np.floating))
+            if isinstance(value, bool) or not right or not low <= value <= high:
+                kind = "a whole number" if whole else "a number"
+                raise UserError(f"{name} must be {kind} from {low:g} to {high:g}; got {value!r}")
 
-def pca(vectors: Floats, options: MapOptions, init: Floats | None = None) -> Floats:
-    """(n, dim) -> (n, 2): the first two principal components of the unit vectors, turned to fit `init` if given."""
-    directions = unit(np.ascontiguousarray(vectors))
-    positions = _scaled(principal_plane(directions).project(directions))
-    return positions if init is None else align(positions, init)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbors:
+    """The nearest others of each point: `rows` (n, k), nearest first, and their `distances` (n, k), 1 - cosine.
+
+    A map takes them from whoever has searched already (the field calls them `precomputed_knn`); the point itself is not
+    among its neighbours. Raises `IncompatibleError` where the two don't fit, `UserError` for NaN, Inf or a negative row.
+    """
+
+    rows: Ints
+    distances: Floats
+
+    def __post_init__(self) -> None:
+        if self.rows.ndim != 2 or self.rows.shape != self.distances.shape:
+            raise IncompatibleError(
+                f"precomputed_knn has rows of shape {self.rows.shape} and distances of shape {self.distances.shape}; "
+                "both must be (n, k)"
+            )
+        if self.rows.size and int(self.rows.min()) < 0:
+            raise UserError("precomputed_knn has a negative row: fewer neighbours were found than asked for")
+        if not np.isfinite(self.distances).all():
+            raise UserError("precomputed_knn has distances that are NaN or Inf")
+
+    def first(self, k: int) -> "Neighbors":
+        """The k nearest of them."""
+        return self if k >= self.rows.shape[1] else Neighbors(self.rows[:, :k], self.distances[:, :k])
+
+    def within(self, n_points: int, n_rows: int, k: int) -> "Neighbors":
+        """The k nearest, when these are neighbours of `n_points` points among `n_rows`; raises `IncompatibleError`."""
+        if len(self.rows) != n_points or self.rows.shape[1] < k:
+            raise IncompatibleError(
+                f"precomputed_knn must hold at least {k} neighbours of each of the {n_points:,} points; got {self.rows.shape}"
+            )
+        if self.rows.size and int(self.rows.max()) >= n_rows:
+            raise IncompatibleError(f"precomputed_knn names row {int(self.rows.max()):,} of only {n_rows:,}")
+        return self.first(k)
 
 
-def umap(vectors: Floats, options: MapOptions, init: Floats | None = None) -> Floats:
-    """(n, dim) -> (n, 2) by UMAP with the cosine, started from `init` or from the principal plane."""
-    start = pca(vectors, options) if init is None else init
-    if len(vectors) < 4:  # too few for a neighbourhood graph: the plane says all there is
-        return start
+@dataclass(frozen=True, slots=True, eq=False)
+class Map:
+    """Points laid out: `positions` (n, n_components), centred, with a root mean square distance of 1 from the centre.
+
+    `scale` times them are UMAP's own units; `plane` takes unit vectors to positions, where the method is linear.
+    """
+
+    positions: Floats
+    method: str
+    options: MapOptions
+    scale: float = 1.0
+    plane: Plane | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """What a method lays out: unit `vectors` (n, dim), their neighbours, and where each starts (n, n_components).
+
+    `anchor`, in UMAP's units, is where each is held near: where it lies on the layer after. `smooth` says that the start may be changed.
+    """
+
+    vectors: Floats
+    options: MapOptions
+    knn: Neighbors | None
+    start: Floats
+    progress: Progress
+    anchor: Floats | None = None
+    smooth: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A row of the table of methods: `neighbors(options)` is how many of each point's neighbours it needs."""
+
+    title: str
+    lay_out: Callable[[Points], Floats]
+    neighbors: Callable[[MapOptions], int] = field(default=lambda options: 0)
+    few: int = 0  # fewer points than this: the principal plane says all there is
+
+
+# The methods
+
+
+def _pca(points: Points) -> Floats:
+    return points.start
+
+
+def _umap(points: Points) -> Floats:
+    """UMAP (McInnes et al. 2018) from its neighbours on, with loops of our own: umap-learn's steps and numbers."""
+    assert points.knn is not None
+    options, n = points.options, len(points.vectors)
+    graph = _fuzzy_graph(points.knn)
+    n_epochs = options.n_epochs or (LONG if n <= FEW else SHORT)
+    start = _smoothed(points.start, graph) if n > SMOOTHED and points.smooth else points.start
+    start = start * np.float32(START / max(float(np.abs(start).max()), 1e-9))
+    if points.anchor is not None:
+        start = points.anchor
+    rng = np.random.default_rng(options.seed)
+    start = start + rng.normal(scale=1e-4 * START, size=start.shape).astype(
+        np.float32
+    )  # equal vectors must be able to part
+    edges = _Edges.of(graph.indptr, graph.indices, graph.data, n_epochs)
+    keys = rng.integers(0, 2**62, n).astype(np.uint64)
+    how = _Descent(options, n_epochs, 1.0 if points.anchor is None else HELD, points.anchor)
+    return _descend(start.astype(np.float32), None, edges, keys, how, points.progress)
+
+
+def _densmap(points: Points) -> Floats:
+    """densMAP (Narayan et al. 2021), by umap-learn: how far points lie apart tells of their density too."""
+    assert points.knn is not None
+    options, knn, n = points.options, points.knn, len(points.vectors)
+    rows = np.concatenate([np.arange(n)[:, None], knn.rows], axis=1)
+    distances = np.concatenate([np.zeros((n, 1), np.float32), knn.distances], axis=1)
+    return _umap_learn(
+        points, lambda umap: umap.UMAP(
+            n_components=options.n_components, n_neighbors=rows.shape[1], min_dist=options.min_dist,
+            spread=options.spread, n_epochs=options.n_epochs, negative_sample_rate=options.negative_sample_rate,
+            metric="cosine", init=points.start * np.float32(START), random_state=options.seed, densmap=True,
+            dens_lambda=options.dens_lambda, precomputed_knn=(rows, distances),
+        ).fit_transform(points.vectors),
+    )  # fmt: skip
+
+
+def _umap_learn(points: Points, work: Callable[[Any], Any]) -> Any:
     import warnings
 
+    points.progress(0, 1)
     with IMPORTING:
-        from umap import UMAP
-
+        import umap
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*n_jobs value.*")
-        warnings.filterwarnings("ignore", message=".*spectral.*")
-        reducer = UMAP(
-            n_neighbors=min(options.n_neighbors, len(vectors) - 1), min_dist=options.min_dist, metric="cosine",
-            init=np.ascontiguousarray(start * 10), random_state=options.seed,
+        warnings.simplefilter("ignore")  # that a seed means one thread, and that there is no index to transform by
+        laid = work(umap)
+    points.progress(1, 1)
+    return [np.asarray(one, np.float32) for one in laid] if isinstance(laid, list) else np.asarray(laid, np.float32)
+
+
+def _tsne(points: Points) -> Floats:
+    """t-SNE (van der Maaten 2014: Barnes-Hut), by scikit-learn, over the neighbours that are there already."""
+    assert points.knn is not None
+    with IMPORTING:
+        from scipy.sparse import csr_array
+        from sklearn.manifold import TSNE
+        from threadpoolctl import threadpool_limits
+    n, k = points.knn.rows.shape
+    chords = np.sqrt(2 * np.maximum(points.knn.distances, 0))  # scikit-learn squares them, and drops the point itself
+    chords = np.concatenate([np.zeros((n, 1), np.float32), chords], axis=1)
+    rows = np.concatenate([np.arange(n)[:, None], points.knn.rows], axis=1)
+    graph = csr_array((chords.ravel(), rows.ravel(), np.arange(0, n * (k + 1) + 1, k + 1)), (n, n))
+    perplexity = min(points.options.perplexity, max(1.0, (k - 1) / 3))
+    start = points.start * (1e-4 / max(float(points.start[:, 0].std()), 1e-9))
+    points.progress(0, 1)
+    with threadpool_limits(1 if n < ALONE else None, "openmp"):
+        positions = TSNE(
+            points.options.n_components, perplexity=perplexity, metric="precomputed", init=start.astype(np.float32),
+            random_state=points.options.seed,
+        ).fit_transform(graph)  # fmt: skip
+    points.progress(1, 1)
+    return np.asarray(positions, np.float32)
+
+
+def _umap_neighbors(options: MapOptions) -> int:
+    return options.n_neighbors - 1
+
+
+METHODS: dict[str, Method] = {
+    "pca": Method("PCA", _pca),
+    "umap": Method("UMAP", _umap, _umap_neighbors, 4),
+    "densmap": Method("densMAP", _densmap, _umap_neighbors, 6),
+    "tsne": Method("t-SNE", _tsne, lambda options: int(3 * options.perplexity) + 1, 4),
+}
+ALIGNED = "aligned-umap"  # of several layers only
+
+
+def check_method(method: str, others: Sequence[str] = ()) -> str:
+    """The method's name; raises `UserError` naming those that exist."""
+    if method in METHODS or method in others:
+        return method
+    raise UserError(f"map method {method!r} does not exist; choose one of {', '.join([*METHODS, *others])}")
+
+
+def n_neighbors_of(method: str, options: MapOptions, n: int) -> int:
+    """How many neighbours of each of n points a method needs, 0 where it needs none."""
+    chosen = METHODS[check_method(method)]
+    return 0 if n < chosen.few else min(chosen.neighbors(options), n - 1)
+
+
+# Making a map
+
+
+def project(
+    vectors: Floats,
+    method: str = "umap",
+    options: MapOptions | None = None,
+    precomputed_knn: Neighbors | None = None,
+    init: Floats | None = None,
+    progress: Progress = _silent,
+) -> Map:
+    """Lay out (n, dim) vectors by their cosine. What `progress` raises ends the work.
+
+    The neighbours are searched exactly unless `precomputed_knn` hands them in, at least as many as `n_neighbors_of`
+    says. The map starts from `init` (n, n_components) or from the principal plane, and is turned to fit where it
+    started. Raises `UserError` for a method that isn't there, no points, or points that are no finite numbers.
+    """
+    options = options or MapOptions()
+    k = n_neighbors_of(method, options, len(vectors))
+    directions = _directions(vectors)
+    start, plane = _principal(directions, options.n_components)
+    if init is not None:
+        start = _fitting(init, len(vectors), options.n_components)
+        if method == "pca" or not k:
+            turn = _turn(plane.project(directions), start)
+            plane = replace(plane, axes=(turn.T @ plane.axes).astype(np.float32))
+            start = plane.project(directions)
+    if method == "pca" or not k:
+        return Map(start, method, options, 1.0, plane)
+    knn = precomputed_knn.within(len(vectors), len(vectors), k) if precomputed_knn else nearest_others(directions, k)
+    laid = METHODS[method].lay_out(Points(directions, options, knn, start, progress, smooth=init is None))
+    size = _size(laid)
+    return Map(align(_scaled(laid), start), method, options, size)
+
+
+def place(on: Map, vectors: Floats, precomputed_knn: Neighbors | None = None) -> Floats:
+    """Where new points (m, dim) lie on a map: (m, n_components). The points of the map stay where they are.
+
+    `precomputed_knn` are their neighbours among the map's points (see `nearest_among`), needed unless the map is linear.
+    A point is placed by its own neighbours alone: the same by itself and in any batch. With UMAP and densMAP it
+    starts at their weighted mean and is moved by their pulls and by pushes of random others; with t-SNE it stays at
+    the mean.
+    """
+    directions = _directions(vectors, least=0)
+    if on.plane is not None:
+        return np.einsum("md,cd->mc", directions - on.plane.mean, on.plane.axes).astype(np.float32)
+    k = n_neighbors_of(on.method, on.options, len(on.positions))
+    if precomputed_knn is None:
+        raise UserError(f"new points are placed on a map by {on.method} through their neighbours: give precomputed_knn")
+    knn = precomputed_knn.within(len(vectors), len(on.positions), k)
+    weights = _memberships(knn)
+    weights /= weights.sum(axis=1, keepdims=True)
+    start = np.einsum("mk,mkc->mc", weights, on.positions[knn.rows]).astype(np.float32)
+    if on.method == "tsne" or not len(vectors):
+        return start
+    strength = weights / weights.max(axis=1, keepdims=True)
+    first = np.arange(0, knn.rows.size + 1, k)
+    edges = _Edges(
+        first, knn.rows.ravel().astype(np.int32), (1 / np.maximum(strength, 1e-6)).ravel().astype(np.float32)
+    )
+    keys = np.array(
+        [_key(rows, d, on.options.seed) for rows, d in zip(knn.rows, knn.distances, strict=True)], np.uint64
+    )
+    others = np.ascontiguousarray(on.positions * np.float32(on.scale))
+    how = _Descent(on.options, on.options.n_epochs or PLACING, 0.25)
+    return _descend(start * np.float32(on.scale), others, edges, keys, how, _silent) / np.float32(on.scale)
+
+
+def _key(rows: Ints, distances: Floats, seed: int) -> int:
+    told = hashlib.blake2b(rows.astype("<i8").tobytes() + distances.astype("<f4").tobytes(), digest_size=7)
+    return int.from_bytes(told.digest(), "little") ^ seed
+
+
+def nearest_others(vectors: Floats, k: int) -> Neighbors:
+    """The k nearest others of each of (n, dim) vectors by cosine, exactly: every pair is compared, block by block."""
+    directions = unit(np.ascontiguousarray(vectors, np.float32))
+    rows, distances = np.empty((len(vectors), k), np.int64), np.empty((len(vectors), k), np.float32)
+    for start in range(0, len(directions), BLOCK):
+        similar = directions[start : start + BLOCK] @ directions.T  # (block, n)
+        own = np.arange(len(similar))
+        similar[own, start + own] = -np.inf
+        best = np.argpartition(-similar, k - 1, axis=1)[:, :k]
+        scores = np.take_along_axis(similar, best, axis=1)
+        order = np.lexsort((best, -scores))
+        rows[start : start + BLOCK] = np.take_along_axis(best, order, axis=1)
+        distances[start : start + BLOCK] = 1 - np.take_along_axis(scores, order, axis=1)
+    return Neighbors(rows, np.maximum(distances, 0))
+
+
+def nearest_among(queries: Floats, vectors: Floats, candidates: Ints, k: int) -> Neighbors:
+    """The k nearest of each query's `candidates` (m, c >= k), which are rows of `vectors`, with their exact distances.
+
+    Each is computed by itself, so that a query has the same neighbours in any batch; an index's scores are not the
+    same to the last bit.
+    """
+    distances = np.empty(candidates.shape, np.float32)
+    for place_, (query, rows) in enumerate(zip(_directions(queries, least=0), candidates, strict=True)):
+        distances[place_] = 1 - np.einsum("kd,d->k", unit(np.ascontiguousarray(vectors[rows])), query)
+    order = np.lexsort((candidates, distances))[:, :k]
+    return Neighbors(
+        np.take_along_axis(candidates, order, axis=1), np.maximum(np.take_along_axis(distances, order, axis=1), 0)
+    )
+
+
+# Inside UMAP
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Edges:
+    """Edges by their points: those of point i are `first[i]` to `first[i + 1]`, each drawn once in `every` epochs."""
+
+    first: Ints
+    neighbours: Any
+    every: Floats
+
+    @classmethod
+    def of(cls, first: Any, neighbours: Any, weights: Any, n_epochs: int) -> "_Edges":
+        every = (weights.max() / np.maximum(weights, 1e-12)).astype(np.float32) if len(weights) else weights
+        kept = every <= n_epochs  # the others are never drawn
+        counted = np.concatenate([[0], np.cumsum(kept)])
+        return cls(counted[first].astype(np.int64), neighbours[kept].astype(np.int32), every[kept])
+
+
+@dataclass(frozen=True, slots=True)
+class _Descent:
+    options: MapOptions
+    n_epochs: int
+    alpha: float
+    anchor: Floats | None = None
+
+
+def _descend(
+    positions: Floats, others: Floats | None, edges: _Edges, keys: Any, how: _Descent, progress: Progress
+) -> Floats:
+    """Stochastic gradient descent on the cross-entropy of the graph: of points that pull each other, or that are pulled
+    by `others`, which stay. By one thread, so that the same seed gives the same map.
+    """
+    with IMPORTING:
+        from polysema.core.space import layout_kernel as kernel
+    attraction, repulsion = kernel.tables(*curve(how.options.spread, how.options.min_dist))
+    due, rate = edges.every.copy(), how.options.negative_sample_rate
+    positions = np.ascontiguousarray(positions, np.float32)
+    for now in range(1, how.n_epochs + 1):
+        progress(now - 1, how.n_epochs)
+        alpha = how.alpha * (1 - (now - 1) / how.n_epochs)
+        kernel.epoch(
+            positions, positions if others is None else others, edges.first, edges.neighbours, edges.every, due, keys,
+            attraction, repulsion, float(now), alpha, others is None, rate,
         )  # fmt: skip
-        positions = np.asarray(reducer.fit_transform(np.ascontiguousarray(vectors)), np.float32)
-    return align(_scaled(positions), start)
+        if how.anchor is not None:
+            positions += np.float32(TIE) * (how.anchor - positions)
+    progress(how.n_epochs, how.n_epochs)
+    return positions
 
 
-METHODS: dict[str, Callable[[Floats, MapOptions, Floats | None], Floats]] = {"pca": pca, "umap": umap}
+def _smoothed(start: Floats, graph: Any) -> Floats:
+    """A start drawn towards the leading eigenvectors of the graph's random walk, which umap-learn starts from.
+
+    Some steps of subspace iteration from the principal plane: a small part of an eigensolver's time, and no trouble with
+    graphs of several components.
+    """
+    degree = np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-9)
+    x = start.astype(np.float64)
+    for _ in range(SMOOTHING):
+        x = (x + (graph @ x) / degree[:, None]) / 2
+        x -= np.average(x, axis=0, weights=degree)
+        spread = (x * degree[:, None]).T @ x / degree.sum()
+        low = np.linalg.cholesky(spread + 1e-12 * np.eye(x.shape[1]))
+        x = np.linalg.solve(low, x.T).T
+    return align(x.astype(np.float32), start)
+
+
+@lru_cache(maxsize=64)
+def curve(spread: float, min_dist: float) -> tuple[float, float]:
+    """a and b of 1 / (1 + a d^2b), nearest to 1 up to `min_dist` and an exponential fall after it (McInnes et al. 2018)."""
+    with IMPORTING:
+        from scipy.optimize import curve_fit
+    x = np.linspace(0, spread * 3, 300)
+    y = np.where(x < min_dist, 1.0, np.exp(-(x - min_dist) / spread))
+    (a, b), _ = curve_fit(lambda d, a, b: 1.0 / (1.0 + a * d ** (2 * b)), x, y, maxfev=10_000)
+    return float(a), float(b)
+
+
+def _memberships(knn: Neighbors) -> Any:
+    with IMPORTING:
+        from polysema.core.space import layout_kernel as kernel
+    distances = np.ascontiguousarray(knn.distances, np.float32)
+    sigmas, rhos = np.empty(len(distances)), np.empty(len(distances))
+    weights = np.empty(distances.shape, np.float32)
+    # a point's weights depend on its own neighbours alone; the floor is for points that equal all of theirs
+    kernel.memberships(distances, sigmas, rhos, weights, 1e-6)
+    return weights
+
+
+def _fuzzy_graph(knn: Neighbors) -> Any:
+    """The fuzzy union of every point's neighbourhood: a symmetric (n, n) CSR array of weights in (0, 1]."""
+    with IMPORTING:
+        from scipy.sparse import csr_array
+    n, k = knn.rows.shape
+    one_way = csr_array((_memberships(knn).ravel(), knn.rows.ravel(), np.arange(0, n * k + 1, k)), (n, n))
+    other_way = one_way.T.tocsr()
+    graph = (one_way + other_way - one_way.multiply(other_way)).tocsr()
+    graph.eliminate_zeros()
+    graph.sort_indices()
+    return graph
+
+
+# Turning and scaling
+
+
+def _directions(vectors: Floats, least: int = 1) -> Floats:
+    array = np.asarray(vectors)
+    if array.ndim != 2:
+        raise IncompatibleError(f"a map is made of (n, dim) vectors; got the shape {array.shape}")
+    if len(array) < least:
+        raise UserError("a map needs at least one point; got none")
+    array = np.ascontiguousarray(array, np.float32)
+    if not np.isfinite(array).all():
+        row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+        raise UserError(f"the vectors of a map must be finite numbers; row {row} holds NaN or Inf")
+    return unit(array)
+
+
+def _principal(directions: Floats, n_components: int) -> tuple[Floats, Plane]:
+    """The positions of unit vectors on their principal plane, and the plane, scaled as maps are."""
+    plane = principal_plane(directions, n_components)
+    size = _size(plane.project(directions))
+    plane = replace(plane, axes=plane.axes / np.float32(size))
+    return plane.project(directions), plane
+
+
+def _fitting(init: Floats, n: int, n_components: int) -> Floats:
+    start = np.asarray(init, np.float32)
+    if start.shape != (n, n_components) or not np.isfinite(start).all():
+        raise IncompatibleError(f"init must be ({n}, {n_components}) finite positions; got the shape {start.shape}")
+    return start
+
+
+def _size(positions: Floats) -> float:
+    centred = positions - positions.mean(axis=0)
+    return float(np.sqrt((centred**2).sum(axis=1).mean())) or 1.0
 
 
 def _scaled(positions: Floats) -> Floats:
     """Centred, with a root mean square distance of 1 from the centre."""
-    centred = positions - positions.mean(axis=0)
-    size = float(np.sqrt((centred**2).sum(axis=1).mean()))
-    return (centred / size if size > 0 else centred).astype(np.float32)
+    return ((positions - positions.mean(axis=0)) / np.float32(_size(positions))).astype(np.float32)
+
+
+def _turn(positions: Floats, onto: Floats) -> Floats:
+    left, _, right = np.linalg.svd((positions - positions.mean(axis=0)).T @ (onto - onto.mean(axis=0)))
+    turn: Floats = left @ right
+    return turn
 
 
 def align(positions: Floats, onto: Floats) -> Floats:
-    """`positions` (n, 2) turned and mirrored, not stretched, to lie as near as can be to `onto` (orthogonal Procrustes)."""
-    left, _, right = np.linalg.svd((positions - positions.mean(axis=0)).T @ (onto - onto.mean(axis=0)))
-    return ((positions - positions.mean(axis=0)) @ (left @ right)).astype(np.float32)
+    """`positions` (n, c) turned and mirrored, not stretched, to lie as near as can be to `onto` (orthogonal Procrustes)."""
+    return ((positions - positions.mean(axis=0)) @ _turn(positions, onto)).astype(np.float32)
+
+
+# Several layers on one plane
+
+
+def joint_planes(layers: Sequence[Floats], n_components: int = 2) -> list[Floats]:
+    """The same n points at several layers on one plane, linearly: for each layer (n, n_components).
+
+    Each layer's principal components, of unit vectors scaled to one size, are turned onto those of the layer after it (orthogonal
+    Procrustes, Schönemann 1966), and the plane is the principal plane of all of them together: one turn for each layer,
+    so that what moves between two layers has moved.
+    """
+    width = max(n_components, min(JOINT, *(min(layer.shape) for layer in layers)))
+    turned: list[Floats] = []
+    for layer in reversed(layers):
+        directions = _directions(layer)
+        components = _scaled(principal_plane(directions, width).project(directions))
+        turned.append(align(components, turned[-1]) if turned else components)
+    plane = principal_plane(np.concatenate(turned), n_components)
+    return [_scaled(plane.project(components)) for components in turned[::-1]]
 
 
 def layered_maps(
     layers: Sequence[Floats],
     method: str = "umap",
     options: MapOptions | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = _silent,
+    precomputed_knn: Sequence[Neighbors] | None = None,
 ) -> list[Floats]:
-    """The same n points at several layers on one plane: for each layer (n, 2).
+    """The same n points at several layers on one plane: for each layer (n, n_components).
 
-    The last layer is laid out first, from its own principal plane; every layer before it starts from the one after it and
-    is turned onto it, so that a point travels smoothly when the layers are stepped through. Raises `UserError`
-    for a method that isn't there.
+    All start from their joint plane. The last layer is laid out first; in every layer before it a point is held near
+    where it lies on the layer after, and the layer is turned onto that one: so a point travels smoothly when the layers are
+    stepped through. `aligned-umap` lays all of them out at once (AlignedUMAP of umap-learn). `precomputed_knn` holds the neighbours
+    at each layer. Raises `UserError` for a method that isn't there and layers that don't have the same points.
     """
-    if method not in METHODS:
-        raise UserError(f"map method {method!r} does not exist; choose one of {', '.join(METHODS)}")
     options = options or MapOptions()
+    check_method(method, (ALIGNED,))
+    if not layers or any(len(layer) != len(layers[0]) for layer in layers):
+        raise IncompatibleError(
+            f"layers of one map hold the same points; got {[len(layer) for layer in layers]} points"
+        )
+    starts = joint_planes(layers, options.n_components)
+    base = "umap" if method == ALIGNED else method
+    k = n_neighbors_of(base, options, len(layers[0]))
+    if not k:
+        progress(len(layers), len(layers))
+        return starts
+    if precomputed_knn is not None and len(precomputed_knn) != len(layers):
+        raise IncompatibleError(f"precomputed_knn holds {len(precomputed_knn)} layers' neighbours of {len(layers)}")
+
+    def points(at: int, anchor: Floats | None = None) -> Points:
+        directions = _directions(layers[at])
+        n = len(directions)
+        knn = precomputed_knn[at].within(n, n, k) if precomputed_knn else nearest_others(directions, k)
+        return Points(directions, options, knn, starts[at], lambda done, total: progress(place_, len(layers)), anchor)
+
+    place_ = 0
+    if method == ALIGNED and len(layers) > 1:
+        return _aligned_umap([points(at) for at in range(len(layers))])
     maps: list[Floats] = []
-    for done, vectors in enumerate(reversed(layers)):
-        progress(done, len(layers))
-        maps.append(METHODS[method](vectors, options, maps[-1] if maps else None))
+    laid: Floats | None = None
+    for place_ in range(len(layers)):
+        progress(place_, len(layers))
+        at = len(layers) - 1 - place_
+        laid = METHODS[base].lay_out(points(at, laid if base == "umap" else None))
+        maps.append(align(_scaled(laid), maps[-1] if maps else starts[at]))
     progress(len(layers), len(layers))
     return maps[::-1]
+
+
+def _aligned_umap(layers: Sequence[Points]) -> list[Floats]:
+    """AlignedUMAP of umap-learn: neighbouring layers hold each other while all are laid out. It searches by itself."""
+    options, n = layers[0].options, len(layers[0].vectors)
+    same = [{row: row for row in range(n)} for _ in layers[1:]]
+    maps = _umap_learn(
+        layers[0], lambda umap: list(umap.AlignedUMAP(
+            n_components=options.n_components, n_neighbors=min(options.n_neighbors, n - 1), min_dist=options.min_dist,
+            n_epochs=options.n_epochs, metric="cosine", random_state=options.seed,
+        ).fit_transform([points.vectors for points in layers], relations=same)),
+    )  # fmt: skip
+    everything = np.concatenate(maps)
+    turn = _turn(everything, np.concatenate([points.start for points in layers]))
+    return [((laid - everything.mean(axis=0)) @ turn / _size(everything)).astype(np.float32) for laid in maps]

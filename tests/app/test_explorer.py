@@ -9,6 +9,8 @@ import pytest
 from polysema.app.explorer import Explorer, Kept
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.measure.senses import load_senses
+from polysema.core.space.projection import MapOptions
+from polysema.indexes.collection import Collection
 
 
 def test_analogy_says_where_the_inputs_would_have_stood(explorer: Explorer) -> None:
@@ -141,3 +143,34 @@ def test_a_text_read_in_windows_is_told(explorer: Explorer) -> None:
     assert explorer.occurrence_neighbors("bank", "The river bank.").split is False
     assert explorer.word_map("bank", method="pca", extra=("a bank", long)).split == (1,)
     assert explorer.compare("bank", ["a bank", long]).split == (1,)
+
+
+def test_a_map_of_a_space_says_what_it_kept(explorer: Explorer) -> None:
+    found = explorer.map("glove-6b-50d", "umap", MapOptions(n_epochs=60), n=1500)
+    assert found.map.positions.shape == (1500, 2)
+    assert found.distortion is not None
+    assert found.distortion.trustworthiness > 0.85
+    np.testing.assert_allclose(found.kept, found.distortion.kept, atol=0.101)
+    assert found.distortion.preservation > 10 * found.distortion.by_chance
+    flat = explorer.map("glove-6b-50d", "pca", n=1500)
+    assert flat.neighbors is not None
+    assert found.neighbors is not None
+    assert np.shares_memory(flat.neighbors.rows, found.neighbors.rows)  # searched once
+    new = explorer.space("glove-6b-50d").vectors[[1600, 1700]]
+    placed = explorer.place(found, new)
+    np.testing.assert_array_equal(explorer.place(found, new[1:]), placed[1:])
+    with pytest.raises(UserError, match="a map shows from 1 to 400,000 rows"):
+        explorer.map("glove-6b-50d", n=0)
+
+
+def test_a_collection_has_a_map(explorer: Explorer, tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
+    Collection.create(tmp_path / "c").add([f"id{i}" for i in range(40)], rows)
+    found = explorer.map(str(tmp_path / "c"), "pca")
+    assert (len(found.space), found.space.keys[3]) == (40, "id3")
+
+
+def test_sense_clusters_of_a_word(explorer: Explorer) -> None:
+    found = explorer.sense_clusters("match")
+    assert len(found.clusters) >= 2
+    assert found.adjusted_rand > 0.4

@@ -1,9 +1,25 @@
+import itertools
+
 import numpy as np
 import pytest
 
 from polysema.core.errors import UserError
+from polysema.core.space import projection
+from polysema.core.space.distortion import distortion, kept_neighbors, map_neighbors
 from polysema.core.space.geometry import principal_plane
-from polysema.core.space.projection import MapOptions, align, layered_maps
+from polysema.core.space.metric import unit
+from polysema.core.space.projection import (
+    MapOptions,
+    Neighbors,
+    align,
+    joint_planes,
+    layered_maps,
+    n_neighbors_of,
+    nearest_among,
+    nearest_others,
+    place,
+    project,
+)
 
 
 def clouds(seed: int = 0, n: int = 30) -> np.ndarray:
@@ -58,5 +74,176 @@ def test_few_points_have_a_map(n: int) -> None:
 
 
 def test_a_method_that_is_not_there() -> None:
-    with pytest.raises(UserError, match="map method 'tsne' does not exist; choose one of pca, umap"):
-        layered_maps([clouds()], "tsne")
+    with pytest.raises(
+        UserError, match="map method 'mds' does not exist; choose one of pca, umap, densmap, tsne, aligned-umap"
+    ):
+        layered_maps([clouds()], "mds")
+    with pytest.raises(
+        UserError, match="map method 'aligned-umap' does not exist; choose one of pca, umap, densmap, tsne$"
+    ):
+        project(clouds(), "aligned-umap")
+
+
+@pytest.mark.parametrize(
+    ("method", "n_components"),
+    [("pca", 2), ("pca", 3), ("umap", 2), ("umap", 3), ("densmap", 2), ("tsne", 2), ("tsne", 3)],
+)
+def test_every_method_keeps_the_clouds_apart(method: str, n_components: int) -> None:
+    vectors, options = clouds(n=90), MapOptions(n_components=n_components, n_epochs=60, perplexity=10)
+    found = project(vectors, method, options)
+    assert found.positions.shape == (90, n_components)
+    assert distortion(vectors, found.positions, 10).trustworthiness > 0.7
+    a, b = found.positions[::2], found.positions[1::2]
+    assert np.linalg.norm(a.mean(axis=0) - b.mean(axis=0)) > 0.7
+    np.testing.assert_array_equal(project(vectors, method, options).positions, found.positions)
+
+
+def test_another_seed_is_another_map() -> None:
+    maps = [project(clouds(), "umap", MapOptions(seed=seed)).positions for seed in (1, 2)]
+    assert np.abs(maps[0] - maps[1]).max() > 0.01
+
+
+def test_neighbours_that_are_handed_in_are_used() -> None:
+    vectors = unit(clouds(n=60))
+    knn = nearest_others(unit(vectors), 14)
+    same = project(vectors, "umap", precomputed_knn=knn).positions
+    np.testing.assert_array_equal(same, project(vectors, "umap").positions)
+    wrong = Neighbors(np.random.default_rng(0).integers(0, 60, (60, 14)), knn.distances)
+    mixed = project(vectors, "umap", precomputed_knn=wrong).positions
+    assert distortion(vectors, mixed, 10).trustworthiness < distortion(vectors, same, 10).trustworthiness - 0.05
+
+
+def test_the_loops_are_umap_learns() -> None:
+    """As trustworthy as umap-learn from the same start, and its memberships to the last digits."""
+    from umap import UMAP
+    from umap.umap_ import fuzzy_simplicial_set
+
+    vectors = np.random.default_rng(3).normal(size=(120, 12)).astype(np.float32)
+    knn = nearest_others(vectors, 9)
+    rows = np.concatenate([np.arange(120)[:, None], knn.rows], axis=1)
+    distances = np.concatenate([np.zeros((120, 1), np.float32), knn.distances], axis=1)
+    theirs = fuzzy_simplicial_set(
+        vectors, 10, np.random.RandomState(0), "cosine", knn_indices=rows, knn_dists=distances
+    )[0]
+    np.testing.assert_allclose(projection._fuzzy_graph(knn).toarray(), theirs.toarray(), atol=2e-4)
+    ours = [project(vectors, "umap", MapOptions(n_neighbors=10, seed=s)).positions for s in range(3)]
+    start = project(vectors, "pca").positions * 10
+    other = [UMAP(n_neighbors=10, metric="cosine", init=start, random_state=s).fit_transform(vectors) for s in range(3)]
+    mine, umaps = (np.mean([distortion(vectors, p, 10).trustworthiness for p in maps]) for maps in (ours, other))
+    assert mine > umaps - 0.015
+
+
+@pytest.mark.parametrize("method", ["pca", "umap", "tsne"])
+def test_new_points_lie_among_their_own_the_same_alone_or_in_a_batch(method: str) -> None:
+    every = clouds(n=80)
+    old, new = every[:60], every[60:]
+    on = project(old, method, MapOptions(perplexity=8))
+    before = on.positions.copy()
+    k = n_neighbors_of(method, on.options, 60)
+    candidates = np.tile(np.arange(60), (20, 1))
+
+    def placed(vectors: np.ndarray) -> np.ndarray:
+        return place(on, vectors, nearest_among(vectors, old, candidates[: len(vectors)], k) if k else None)
+
+    together = placed(new)
+    np.testing.assert_array_equal(on.positions, before)
+    np.testing.assert_array_equal(np.concatenate([placed(new[[i]]) for i in range(20)]), together)
+    np.testing.assert_array_equal(placed(new[::-1])[::-1], together)
+    centres = np.stack([before[::2].mean(axis=0), before[1::2].mean(axis=0)])
+    nearest = np.linalg.norm(together[:, None] - centres, axis=2).argmin(axis=1)
+    assert nearest.tolist() == [0, 1] * 10
+    assert placed(new[:0]).shape == (0, 2)
+
+
+def test_placing_needs_neighbours() -> None:
+    with pytest.raises(UserError, match="through their neighbours: give precomputed_knn"):
+        place(project(clouds(), "umap", MapOptions(n_epochs=2)), clouds(1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_components": 4}, "n_components must be a whole number from 2 to 3; got 4"),
+        ({"n_neighbors": 1}, "n_neighbors must be a whole number from 2 to 200; got 1"),
+        ({"min_dist": 2.0}, "min_dist must be a number from 0 to 1; got 2.0"),
+        ({"min_dist": float("nan")}, "min_dist must be a number from 0 to 1; got nan"),
+        ({"n_epochs": 0}, "n_epochs must be a whole number from 1 to 10000; got 0"),
+        ({"seed": -1}, "seed must be a whole number from 0 to"),
+        ({"n_neighbors": True}, "n_neighbors must be a whole number"),
+    ],
+)
+def test_options_that_make_no_map(change: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        MapOptions(**change)
+
+
+def test_what_can_not_be_laid_out() -> None:
+    bad = clouds()
+    bad[7, 3] = np.nan
+    for vectors, message in ((bad, "row 7 holds NaN or Inf"), (bad[:0], "at least one point"), (bad[0], r"\(n, dim\)")):
+        with pytest.raises(UserError, match=message):
+            project(vectors)
+    knn = nearest_others(clouds(), 14)
+    with pytest.raises(UserError, match="at least 14 neighbours of each of the 30 points"):
+        project(clouds(), precomputed_knn=knn.first(3))
+    with pytest.raises(UserError, match="names row 99 of only 30"):
+        project(clouds(), precomputed_knn=Neighbors(np.where(knn.rows == 0, 99, knn.rows), knn.distances))
+    with pytest.raises(UserError, match="hold the same points"):
+        layered_maps([clouds(), clouds(n=20)])
+
+
+def test_progress_may_end_the_work() -> None:
+    seen = []
+
+    def progress(done: int, total: int) -> None:
+        seen.append((done, total))
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        project(clouds(), "umap", progress=progress)
+    assert seen == [(0, 500), (1, 500), (2, 500), (3, 500)]
+
+
+@pytest.mark.parametrize("vectors", [np.ones((50, 8)), np.zeros((50, 8)), np.repeat(np.eye(5), 10, axis=0)])
+def test_equal_vectors_have_a_map(vectors: np.ndarray) -> None:
+    for method in ("pca", "umap", "tsne"):
+        assert np.isfinite(project(vectors.astype(np.float32), method, MapOptions(n_epochs=20)).positions).all()
+
+
+def test_layers_travel_less_than_maps_of_their_own() -> None:
+    base = clouds(n=60)
+    layers = [base + 0.3 * step * clouds(9, n=60) for step in range(4)]
+    together = layered_maps(layers, "umap")
+    alone = [project(layer, "umap").positions for layer in layers]
+    aligned = [alone[0]]
+    for positions in alone[1:]:
+        aligned.append(align(positions, aligned[-1]))
+
+    def travel(maps: list) -> float:
+        return float(np.mean([np.linalg.norm(a - b, axis=1).mean() for a, b in itertools.pairwise(maps)]))
+
+    assert travel(together) < 0.6 * travel(aligned)
+    assert min(distortion(v, p, 8).trustworthiness for v, p in zip(layers, together, strict=True)) > 0.75
+    planes = joint_planes(layers)
+    assert travel(planes) < travel(aligned)
+
+
+def test_distortion_is_scikit_learns() -> None:
+    from sklearn.manifold import trustworthiness
+
+    vectors = np.random.default_rng(5).normal(size=(200, 10)).astype(np.float32)
+    positions = project(vectors, "pca").positions
+    found = distortion(vectors, positions, 7)
+    assert found.trustworthiness == pytest.approx(
+        trustworthiness(vectors, positions, n_neighbors=7, metric="cosine"), abs=1e-6
+    )
+    near, here = nearest_others(vectors, 7).rows, map_neighbors(positions, 7)
+    kept = [len(set(a) & set(b)) / 7 for a, b in zip(near.tolist(), here.tolist(), strict=True)]
+    np.testing.assert_allclose(found.kept, kept, atol=1e-6)
+    np.testing.assert_allclose(kept_neighbors(positions, nearest_others(vectors, 9), 7), kept, atol=1e-6)
+    assert found.preservation == pytest.approx(np.mean(kept))
+    some = distortion(vectors, positions, 7, sample=50)
+    np.testing.assert_allclose(some.kept, np.array(kept)[some.rows], atol=1e-6)
+    with pytest.raises(UserError, match="measured with k from 1 to 99; got 100"):
+        distortion(vectors, positions, 100)

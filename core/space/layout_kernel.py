@@ -1,0 +1,137 @@
+"""The inner loops of UMAP. Imported only where a map is made: numba takes half a second, and its compile some more.
+
+What is compiled is kept on the disk (`cache=True`), so that it is waited for once an installation.
+"""
+
+from typing import Any
+
+import numba
+import numpy as np
+
+MANTISSA = 6  # bits of a squared distance's mantissa that choose the entry of a table: within 0.8 % of it
+LOWEST, HIGHEST = -34, 16  # binary exponents of the squared distances that are told apart
+CLIP = 4.0  # the most that one pull moves a point by at a learning rate of 1, along each axis
+
+_BASE = (127 + LOWEST) << MANTISSA
+_SIZE = (HIGHEST - LOWEST) << MANTISSA
+_LEAST, _MOST = np.float32(2.0**LOWEST), np.float32(2.0**HIGHEST * 0.999)
+_jit: Any = numba.njit(nogil=True, fastmath=True, cache=True)
+
+
+def tables(a: float, b: float) -> tuple[Any, Any]:
+    """The attraction and repulsion of two points by their squared distance, (entries,) float32 each.
+
+    The gradient's coefficients of McInnes et al. 2018, where a and b are those of 1 / (1 + a d^2b). They are looked up by
+    the leading bits of the distance: no power is computed in the loop.
+    """
+    steps = (np.arange(_SIZE) + 0.5) / (1 << MANTISSA)
+    squared = 2.0 ** (LOWEST + np.floor(steps)) * (1 + steps % 1)
+    power = a * squared**b
+    attraction = -2.0 * b * power / squared / (power + 1)
+    repulsion = 2.0 * b / ((0.001 + squared) * (power + 1))
+    return attraction.astype(np.float32), repulsion.astype(np.float32)
+
+
+@_jit  # type: ignore[misc,unused-ignore]
+def memberships(distances: Any, sigmas: Any, rhos: Any, weights: Any, floor: Any) -> None:
+    """Fill in each row's `rhos`, `sigmas` (n,) and `weights` (n, k) from the distances to its k nearest others, rising.
+
+    rho is the least distance above 0; sigma makes the sum of the weights exp(-(d - rho) / sigma) log2(k + 1), where
+    umap-learn counts the point itself among its neighbours.
+    """
+    n, k = distances.shape
+    target = np.log2(k + 1)
+    for i in range(n):
+        rho, mean = 0.0, 0.0
+        for j in range(k):
+            mean += distances[i, j]
+            if rho == 0.0 and distances[i, j] > 0.0:
+                rho = distances[i, j]
+        mean /= k + 1
+        low, high, sigma = 0.0, np.inf, 1.0
+        for _ in range(64):
+            total = 0.0
+            for j in range(k):
+                d = distances[i, j] - rho
+                total += np.exp(-d / sigma) if d > 0 else 1.0
+            if abs(total - target) < 1e-5:
+                break
+            if total > target:
+                high = sigma
+                sigma = (low + high) / 2
+            else:
+                low = sigma
+                sigma = sigma * 2 if high > 1e300 else (low + high) / 2
+        sigma = max(sigma, 1e-3 * (mean if rho > 0 else floor))
+        rhos[i], sigmas[i] = rho, sigma
+        for j in range(k):
+            d = distances[i, j] - rho
+            weights[i, j] = np.exp(-d / sigma) if d > 0 and sigma > 0 else 1.0
+
+
+@_jit  # type: ignore[misc,unused-ignore]
+def _clipped(value: Any) -> Any:
+    return min(np.float32(CLIP), max(np.float32(-CLIP), value))
+
+
+@_jit  # type: ignore[misc,unused-ignore]
+def _entry(squared: Any) -> Any:
+    bits = np.float32(min(_MOST, max(_LEAST, squared))).view(np.int32)
+    return (bits >> (23 - MANTISSA)) - _BASE
+
+
+@_jit  # type: ignore[misc,unused-ignore]
+def epoch(
+    mine: Any, others: Any, first: Any, neighbours: Any, every: Any, due: Any, keys: Any, attraction: Any,
+    repulsion: Any, now: Any, alpha: Any, both: Any, rate: Any,
+) -> None:  # fmt: skip
+    """One epoch: each point of `mine` (m, 2 or 3) moves by the pulls of its neighbours and the pushes of other points.
+
+    The neighbours are rows of `others` (n, 2 or 3), which may be the same array; with `both`, they are moved as well. Point i's
+    edges are `first[i]` to `first[i + 1]` of `neighbours`; an edge is drawn once in `every` epochs, next when it is
+    `due`, each time with `rate` random others (negative samples) from a sequence that only `keys[i]` and the epoch decide.
+    """
+    dim = mine.shape[1]
+    n = np.uint64(others.shape[0])
+    z, dz = np.float32(0), np.float32(0)
+    alpha = np.float32(alpha)
+    for i in range(mine.shape[0]):
+        x, y = mine[i, 0], mine[i, 1]
+        if dim == 3:
+            z = mine[i, 2]
+        state = (keys[i] + np.uint64(now)) * np.uint64(0x9E3779B97F4A7C15)
+        state ^= state >> np.uint64(29)
+        for e in range(first[i], first[i + 1]):
+            if due[e] > now:
+                continue
+            due[e] += every[e]
+            j = neighbours[e]
+            dx, dy = x - others[j, 0], y - others[j, 1]
+            if dim == 3:
+                dz = z - others[j, 2]
+            squared = dx * dx + dy * dy + dz * dz
+            c = attraction[_entry(squared)]
+            gx, gy, gz = alpha * _clipped(c * dx), alpha * _clipped(c * dy), alpha * _clipped(c * dz)
+            x, y, z = x + gx, y + gy, z + gz
+            if both:
+                others[j, 0] -= gx
+                others[j, 1] -= gy
+                if dim == 3:
+                    others[j, 2] -= gz
+            for _ in range(rate):
+                state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+                k = np.int64(((state >> np.uint64(32)) * n) >> np.uint64(32))
+                if both and k == i:
+                    continue
+                dx, dy = x - others[k, 0], y - others[k, 1]
+                if dim == 3:
+                    dz = z - others[k, 2]
+                squared = dx * dx + dy * dy + dz * dz
+                c = repulsion[_entry(squared)]
+                x += alpha * _clipped(c * dx)
+                y += alpha * _clipped(c * dy)
+                if dim == 3:
+                    z += alpha * _clipped(c * dz)
+        mine[i, 0], mine[i, 1] = x, y
+        if dim == 3:
+            mine[i, 2] = z

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from polysema.core.errors import UserError
+from polysema.core.space.projection import nearest_others
+from polysema.indexes import ExactIndex, graph
+from polysema.indexes.graph import neighbors_of_all
+
+
+def vectors(n: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return (rng.normal(size=(40, 24))[rng.integers(0, 40, n)] + rng.normal(scale=0.6, size=(n, 24))).astype(np.float32)
+
+
+def test_an_index_gives_each_row_its_nearest_others() -> None:
+    some = vectors(300)
+    some[7] = some[3]  # equal rows are each other's, and not their own
+    some[9] = 0
+    by_index, exactly = neighbors_of_all(some, 8, ExactIndex(some)), nearest_others(some, 8)
+    rest = np.arange(300) != 9
+    np.testing.assert_allclose(by_index.distances[rest], exactly.distances[rest], atol=1e-5)
+    assert not (by_index.rows == np.arange(300)[:, None]).any()
+    assert (by_index.rows[3, 0], by_index.rows[7, 0]) == (7, 3)
+    assert (by_index.distances[9] == 1).all()
+
+
+def test_cells_find_nearly_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    some = vectors(4000)
+    exactly = nearest_others(some, 10).rows.tolist()
+    monkeypatch.setattr(graph, "EXACT", 100)
+    seen: list[tuple[int, int]] = []
+    found = neighbors_of_all(some, 10, progress=lambda done, total: seen.append((done, total)))
+    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exactly, found.rows.tolist(), strict=True)])
+    assert recall > 0.9
+    assert seen[-1] == (4000, 4000)
+    assert (np.diff(found.distances, axis=1) >= -1e-6).all()
+    assert not (found.rows == np.arange(4000)[:, None]).any()
+
+
+def test_more_neighbours_than_there_are() -> None:
+    with pytest.raises(UserError, match="each of 5 vectors has from 1 to 4 neighbours; got 5"):
+        neighbors_of_all(vectors(5), 5)
