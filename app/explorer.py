@@ -43,7 +43,7 @@ from polysema.core.home import home
 from polysema.core.measure.clusters import SenseClusters, sense_clusters
 from polysema.core.measure.contextuality import random_pair_cosine
 from polysema.core.measure.senses import load_senses, most_frequent_sense, nearest_sense_accuracy
-from polysema.core.model.catalog import locate
+from polysema.core.model.catalog import CATALOG, locate
 from polysema.core.model.contextual import Hidden, embed, word_vectors
 from polysema.core.model.load import LanguageModel, load_model, on_torch
 from polysema.core.model.static import input_table, static_vector
@@ -78,6 +78,7 @@ from polysema.indexes.faiss_index import FaissIndex
 from polysema.indexes.filters import parse as parse_filter
 from polysema.indexes.recipe import Recipe
 from polysema.indexes.store.manifest import FORMAT_FILE, MANIFESTS
+from polysema.indexes.store.manifest import NAME as COLLECTION_NAME
 
 DEFAULT_SPACE = "glove-6b-50d"
 DEFAULT_MODEL = "minilm-l6"
@@ -163,8 +164,9 @@ class Kept:
 class Explorer:
     """Holds the models and spaces last used, and answers questions about them. Safe to share between threads."""
 
-    def __init__(self, device: str | None = None):
+    def __init__(self, device: str | None = None, collections: Path | None = None):
         self._device = device
+        self._collections = collections or home() / "collections"
         self._models = Kept(3)  # one of each family
         self._spaces = Kept(4)
         self._corpora = Kept(3)
@@ -188,13 +190,27 @@ class Explorer:
         return on_torch(loaded, stack or ("decoder" if two else ""))
 
     def space(self, name: str = DEFAULT_SPACE, progress: Progress = _silent) -> Space:
-        """The space of that name: a file of vectors, the catalog's GloVe, a model's input embeddings, or, as
-        `minilm-l6@6`, the occurrences of every word of the corpus of senses at a layer of a model.
+        """The space of that name: a file of vectors, the catalog's GloVe, a model's input embeddings, as `minilm-l6@6` the
+        occurrences of every word of the corpus of senses at a layer of a model, or a collection, by its folder or by
+        its name in the data folder (`mine`, or `mine/layer-6` where it has several spaces).
         """
         contextual = re.fullmatch(r"(.+)@(-?\d{1,4})", name)
         if contextual and not Path(name).exists():
             return self.corpus(contextual[1], int(contextual[2]), progress)
+        folder, inner = self._collection(name)
+        if folder is not None:
+            return self._spaces.get(
+                ("stored", str(folder), inner, _stamp(str(folder))), lambda: Collection(folder).space(inner)
+            )
         return self._spaces.get(("static", name, _stamp(name)), lambda: _static_space(name, progress))
+
+    def _collection(self, name: str) -> tuple[Path | None, str | None]:
+        """The folder of the collection that a name stands for, and the space in it; None where it is none of the data folder."""
+        first, _, inner = name.partition("/")
+        if not COLLECTION_NAME.fullmatch(first) or any(row.name == name for row in CATALOG) or Path(name).exists():
+            return None, None
+        folder = self._collections / first
+        return (folder, inner or None) if is_collection(folder) else (None, None)
 
     def held(self) -> dict[str, int]:
         """What is in memory: models, the bytes of their weights, spaces; and how often what was asked for was there."""
@@ -234,6 +250,20 @@ class Explorer:
 
     def _held(self, space: "str | Space") -> Space:
         return space if isinstance(space, Space) else self.space(space)
+
+    def baseline(self, space: "str | Space" = DEFAULT_SPACE) -> float:
+        """Mean cosine of random pairs of a space's rows, beside which a cosine means something; nan for a single row.
+
+        Where the rows are words in texts, the two of a pair are of different texts.
+        """
+        held = self._held(space)
+
+        def make() -> tuple[Space, float]:
+            columns = held.columns
+            apart = columns is not None and "text_id" in columns.column_names
+            return held, random_pair_cosine(held.vectors, held.column("text_id") if apart else np.arange(len(held)))
+
+        return self._small.get(("random pairs", id(held)), make)[1]
 
     def index(self, space: "str | Space" = DEFAULT_SPACE) -> ExactIndex:
         """The exact cosine index of a space."""

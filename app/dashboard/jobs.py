@@ -1,6 +1,7 @@
 """Work that takes longer than a page may: done in the background once, watched by whoever asks for it."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,22 +10,54 @@ from typing import Any
 
 Progress = Callable[[str, int, int], None]
 KEPT = 64
+AWAY = 5.0  # seconds without a look after which a session no longer waits for a job (its tab may be closed)
+
+
+class Cancelled(Exception):  # noqa: N818  (it is no error)
+    """What the progress of a cancelled job raises, which ends its work."""
 
 
 @dataclass
 class Job:
-    """One piece of work: `stage`, `done` and `total` say how far it is."""
+    """One piece of work: `stage`, `done` and `total` say how far it is, `started` (monotonic seconds) since when."""
 
     future: "Future[Any]"
     stage: str = "wait for other work"
     done: int = 0
     total: int = 0
+    started: float = 0.0
+    watchers: dict[str, float] = field(default_factory=dict)
     _finished: threading.Event = field(default_factory=threading.Event)
+    _cancelled: threading.Event = field(default_factory=threading.Event)
 
     @property
     def pending(self) -> bool:
         """Whether it is still under way."""
         return not self.future.done()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self._cancelled.is_set()
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that it may still take, as fast as this stage has gone so far; None where nothing can be said."""
+        gone = time.monotonic() - self.started
+        if self.total <= 1 or self.done <= 0 or gone < 2:
+            return None
+        return gone * (self.total - self.done) / self.done
+
+    def seen_by(self, session: str) -> None:
+        """A session waits for it."""
+        self.watchers[session] = time.monotonic()
+
+    def leave(self, session: str) -> None:
+        """A session waits no longer; when no other does, the work ends at its next step."""
+        self.watchers.pop(session, None)
+        now = time.monotonic()
+        if not any(now - seen < AWAY for seen in list(self.watchers.values())):
+            self._cancelled.set()
 
     def result(self) -> Any:
         """What the work returned; raises what it raised."""
@@ -33,6 +66,14 @@ class Job:
     def wait(self, seconds: float) -> None:
         """Give quick work the time to end before anybody says that it is slow."""
         self._finished.wait(seconds)
+
+    def at(self, stage: str, done: int, total: int) -> None:
+        """Tell how far it is; raises `Cancelled` when nobody waits for it any more."""
+        if self.cancelled:
+            raise Cancelled
+        if stage != self.stage:
+            self.started = time.monotonic()
+        self.stage, self.done, self.total = stage, done, total
 
 
 class Jobs:
@@ -47,7 +88,8 @@ class Jobs:
         """The job of that key: the one under way or done, else a new one. A failed one is tried again when asked."""
         with self._lock:
             job = self._jobs.get(key)
-            if job is not None and (job.pending or job.future.exception() is None):
+            alive = job is not None and (not job.cancelled if job.pending else job.future.exception() is None)
+            if job is not None and alive:
                 self._jobs.move_to_end(key)
                 return job
             job = Job(Future())
@@ -57,14 +99,21 @@ class Jobs:
         self._pool.submit(_run, job, work)
         return job
 
+    def find(self, key: Hashable) -> Job | None:
+        """The job of that key, if there is one."""
+        with self._lock:
+            return self._jobs.get(key)
+
+    def forget(self, key: Hashable) -> None:
+        """Do the work of that key anew the next time; what runs under it goes on, unseen."""
+        with self._lock:
+            self._jobs.pop(key, None)
+
 
 def _run(job: Job, work: Callable[[Progress], Any]) -> None:
-    def progress(stage: str, done: int, total: int) -> None:
-        job.stage, job.done, job.total = stage, done, total
-
-    job.stage = "start"
     try:
-        job.future.set_result(work(progress))
+        job.at("start", 0, 0)
+        job.future.set_result(work(job.at))
     except BaseException as error:
         job.future.set_exception(error)
     finally:

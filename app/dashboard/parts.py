@@ -1,21 +1,22 @@
 """What the pages share: the explorer, background work, and small pieces of a page. User text is always escaped."""
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 import streamlit as st
 
-from polysema.app.dashboard.jobs import Job, Jobs, Progress
+from polysema.app.dashboard.jobs import Job, Jobs
 from polysema.app.explorer import Explorer
+from polysema.app.service.shelf import Shelf
+from polysema.app.settings import load_settings
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.model.catalog import CATALOG, folder_of, models_here
 from polysema.core.space.space import Family
 
-QUICK = 0.6  # seconds in which an answer comes without a progress bar
 MAX_WORDS = 2_000  # characters of an expression or a word
 MAX_TEXT = 20_000
+KEPT_HERE = "It stays on this machine; a copied link names it by a number and doesn't hold it."
 
 _STYLE = """
 <style>
@@ -52,7 +53,13 @@ def style() -> None:
 @st.cache_resource(show_spinner=False, max_entries=1)
 def explorer() -> Explorer:
     """The one explorer of this process: models and spaces are shared by all sessions."""
-    return Explorer()
+    return Explorer(collections=load_settings().settings.folder)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def shelf() -> Shelf:
+    """The collections in the data folder, the same as the service's."""
+    return Shelf(load_settings().settings.folder)
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
@@ -80,8 +87,23 @@ def word_map_job(word: str, model: str, method: str, extra: tuple[str, ...]) -> 
 
 
 def spaces() -> list[str]:
-    """The static spaces on this machine: files of vectors first, then the models' own tables."""
-    return [row.name for row in CATALOG if row.family is Family.STATIC and folder_of(row) is not None] + models_here()
+    """The spaces on this machine that words can be looked up in: the catalog's vectors, the models' own tables, and those of
+    the collections in the data folder, as `collection` or `collection/space`.
+    """
+    static = [row.name for row in CATALOG if row.family is Family.STATIC and folder_of(row) is not None]
+    return static + models_here() + collected()
+
+
+def collected() -> list[str]:
+    """The spaces of the collections in the data folder; a damaged collection is left out (the page Data names it)."""
+    names = []
+    for name in shelf().names():
+        try:
+            held = list(shelf().get(name).view().manifest.spaces)
+        except UserError:
+            continue
+        names += [f"{name}/{space}" for space in held] if len(held) > 1 else [name] * len(held)
+    return names
 
 
 def space_label(name: str) -> str:
@@ -95,40 +117,22 @@ def title(text: str, explanation: str) -> None:
     st.markdown(explanation)
 
 
-def answer(key: Hashable, work: Callable[[Progress], Any], seconds: float = QUICK) -> Any:
-    """What `work` returns, or None while it runs (its progress is shown, and the page runs again when it is done) or
-    when it failed for a reason that is the user's (which is shown in a line).
+def problem(error: UserError, box: str = "") -> None:
+    """One clear line; nothing else of the page is lost. Of an unknown word the nearest spellings are offered, and put into the
+    text box with the key `box` in its place.
     """
-    job = jobs().start(key, work)
-    job.wait(seconds)
-    return outcome(job)
-
-
-def outcome(job: Job) -> Any:
-    """What a job returned, or None while it runs or when it failed: which is shown."""
-    if job.pending:
-        watch(job)
-        return None
-    try:
-        return job.result()
-    except UserError as error:
-        problem(error)
-        return None
-
-
-@st.fragment(run_every=0.7)
-def watch(job: Job) -> None:
-    """Show how far a job is, and run the page again when it is done."""
-    if not job.pending:
-        st.rerun()
-    share = min(1.0, job.done / job.total) if job.total else 0.0
-    st.progress(share, text=f"One moment: {job.stage} …" + (f" {share:.0%}" if job.total > 1 else ""))
-
-
-def problem(error: UserError) -> None:
-    """One clear line; nothing else of the page is lost."""
     text = str(error)
     st.error(text[0].upper() + text[1:] if not isinstance(error, UnknownWordError) else text, icon="⚠️")
+    if not (box and isinstance(error, UnknownWordError) and error.suggestions):
+        return
+    key = f"spelling_{box}"
+
+    def take() -> None:
+        chosen, typed = st.session_state.get(key), str(st.session_state.get(box, ""))
+        if chosen:
+            st.session_state[box] = typed.replace(error.word, chosen) if error.word in typed else chosen
+
+    st.pills("Did you mean", error.suggestions[:5], key=key, on_change=take, help="Put this spelling in its place.")
 
 
 def plain(text: str) -> str:
@@ -149,6 +153,13 @@ def bars(
             f'<td class="num">{score:.3f}</td></tr>'
         )
     st.html(f'<table class="ps-bars">{"".join(lines)}</table>')
+
+
+def beside(baseline: float) -> str:
+    """What the mark in the bars says."""
+    if math.isnan(baseline):
+        return ""
+    return f"The mark is the mean cosine of two rows taken at random ({baseline:.3f}): read the numbers beside that."
 
 
 def _share(score: float) -> str:

@@ -20,5 +20,5 @@ def random_pair_cosine(vectors: Floats, texts: "np.typing.ArrayLike", seed: int 
     apart = numbers[a] != numbers[b]
     if not apart.any():
         return float("nan")
-    directions = unit(np.ascontiguousarray(vectors))
-    return float(np.einsum("ij,ij->i", directions[a[apart]], directions[b[apart]]).mean())
+    first, second = (unit(np.asarray(vectors[rows[apart]])) for rows in (a, b))  # of a mapped space only what is drawn
+    return float(np.einsum("ij,ij->i", first, second).mean())

@@ -1,9 +1,11 @@
 """Analogies: a sum of words, what it leads to, and the parallelogram on a plane."""
 
+import math
+
 import numpy as np
 import streamlit as st
 
-from polysema.app.dashboard import parts
+from polysema.app.dashboard import parts, saving, work
 from polysema.app.dashboard.components.scatter import Arrow, Points, scatter
 from polysema.app.schemas import AnalogyAnswer
 from polysema.core.errors import UserError
@@ -85,6 +87,7 @@ def picture(answer: AnalogyAnswer, space: Space) -> None:
     scatter(
         points, key="analogy_map", alt=shown, arrows=arrows_of(answer), label_rows=list(range(len(labels))), height=430
     )
+    saving.points(points, "analogy")
     share = plane.explained.sum()
     st.caption(
         f"The first two principal components of these {len(labels)} vectors hold {share:.0%} of their spread: a shadow, "
@@ -123,9 +126,10 @@ def page() -> None:
     except UserError as error:
         parts.problem(error)
         return
-    answer = parts.answer(
+    answer = work.answer(
         ("analogy", expression, space, k, method),
         lambda progress: parts.explorer().analogy(expression, space, k, method),
+        box="q",
     )
     if answer is None:
         return
@@ -135,12 +139,13 @@ def page() -> None:
     with right:
         first = answer.neighbours[0]
         st.markdown(f"**{parts.plain(answer.expression)}** leads nearest to **{parts.plain(first.key)}**")
-        parts.bars(
-            [(n.key, n.score) for n in answer.neighbours],
-            label="score" if method in ("3cosmul", "pairdirection") else "cosine",
-        )
+        label = "score" if method in ("3cosmul", "pairdirection") else "cosine"
+        baseline = parts.explorer().baseline(space) if label == "cosine" else math.nan
+        rows = [(n.key, n.score) for n in answer.neighbours]
+        parts.bars(rows, baseline=baseline, label=label)
+        saving.ranked(rows, "analogy", "word", label, baseline)
         stood = ", ".join(f"{parts.plain(i.word)} \\#{i.rank:,} ({i.score:.3f})" for i in answer.inputs if i.rank)
-        st.caption(f"The words of the sum are left out. They would stand: {stood}.")
+        st.caption(f"The words of the sum are left out. They would stand: {stood}. {parts.beside(baseline)}")
         evidence(answer)
     parts.python_lines(
         f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, space={space!r}, k={k}, method={method!r})\n"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from polysema.app.dashboard import parts
+from polysema.app.dashboard import link, parts, saving, work
 from polysema.app.dashboard.components.scatter import Points, Selection, scatter
 from polysema.app.explorer import MAX_TEXTS
 from polysema.app.schemas import WordMap
@@ -48,12 +48,14 @@ def controls(models: list[str]) -> tuple[str, str, str]:
 
 def own_sentences(word: str) -> tuple[str, ...]:
     """The user's sentences with the word in them; those without it are named and left out."""
-    with st.expander("Add sentences of your own"), st.form("own", border=False):
+    link.restore("contexts")
+    with st.expander("Add sentences of your own"), st.form("own_form", border=False):
         text = st.text_area(
             f"One sentence a line, each with the word {parts.plain(word)} in it", key="own", height=90, max_chars=parts.MAX_TEXT,
-            persist_state="session", help="They join the map as the sense “yours”, stay on this machine and out of the link.",
+            persist_state="session", help=f"They join the map as the sense “yours”. {parts.KEPT_HERE}",
         )  # fmt: skip
         st.form_submit_button("Put them on the map", type="primary")
+    link.keep("contexts", {"widget:own": text})
     lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
     good, bad = [], []
     for line in lines[:MAX_TEXTS]:
@@ -77,12 +79,12 @@ def word_map(word: str, model: str, method: str, extra: tuple[str, ...]) -> Word
     """The map asked for, or None; while UMAP is at work, the principal components are shown."""
 
     job = parts.word_map_job(word, model, method.lower(), extra)
-    job.wait(parts.QUICK)
+    job.wait(work.QUICK)
     if not job.pending or method == PCA:
-        return cast("WordMap | None", parts.outcome(job))
+        return cast("WordMap | None", work.outcome(job))
     first = parts.word_map_job(word, model, "pca", extra)
-    first.wait(parts.QUICK)
-    parts.watch(first if first.pending else job)
+    first.wait(work.QUICK)
+    work.watch(first if first.pending else job)
     if first.pending or first.future.exception() is not None:
         return None
     st.caption("Until the UMAP map is ready, the first two principal components are shown.")
@@ -100,13 +102,15 @@ def picture(found: WordMap, layer: int) -> Selection:
         details=[*found.texts, "the same in every sentence: the row of the model's input table"], marks=[*found.spans, (0, 0)],
         shapes=np.array([0] * n + [1]),
     )  # fmt: skip
-    return scatter(
+    selected = scatter(
         points,
         key="contexts_map",
         alt=f"Map of {n} occurrences of {found.word} at layer {layer}, coloured by sense, and its static vector",
         label_rows=[n],
         height=470,
     )
+    saving.points(points, "contexts")
+    return selected
 
 
 def curves(found: WordMap, layer: int) -> None:
@@ -124,7 +128,8 @@ def curves(found: WordMap, layer: int) -> None:
         color=alt.Color("pair:N", scale=alt.Scale(domain=list(names), range=["#0d9488", "#d97706", "#8b94a0"]), legend=alt.Legend(orient="bottom", title=None, labelLimit=0, columns=2)),
     )  # fmt: skip
     rule = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeDash=[4, 4], color="#8b94a0").encode(x="layer:Q")
-    st.altair_chart((base.mark_line(point=True) + rule).properties(height=320), width="stretch")
+    saving.chart((base.mark_line(point=True) + rule).properties(height=320), "cosines")
+    saving.numbers(table.to_dict("records"), "cosines")
     place = found.layers.index(layer)
     gap = found.within[place] - found.between[place]
     st.markdown(

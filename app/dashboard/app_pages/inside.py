@@ -1,7 +1,5 @@
 """Inside: what goes on between the embedding and the last layer of a model."""
 
-import csv
-import io
 from collections.abc import Sequence
 from functools import partial
 from html import escape
@@ -12,7 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from polysema.app.dashboard import parts
+from polysema.app.dashboard import link, parts, saving, work
 from polysema.app.dashboard.components.heads import VIEWS, Heads, chosen_head, heads
 from polysema.app.inside_commands import text_for, unit_for
 from polysema.core.errors import UserError
@@ -60,26 +58,15 @@ def shown(name: str) -> str:
     return name.strip() or ("⏎" if "\n" in name else "␣")
 
 
-def download(rows: Sequence[dict[str, Any]], name: str) -> None:
-    """The numbers behind a picture, as CSV."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    st.download_button(
-        "The numbers as CSV", out.getvalue(), f"{name}.csv", "text/csv", key=f"csv_{name}", help="Every number behind the picture."
-    )  # fmt: skip
-
-
 def model_box(names: Sequence[str], key: str, place: Any, explains: str) -> str:
     """Which model."""
     return str(place.selectbox("Model", names, key=key, bind="query-params", help=explains))
 
 
 def typed(key: str, start: str, label: str, explains: str) -> str:
-    """A line of text; it stays out of the link."""
+    """A line of text; the link names it by a number."""
     return (
-        st.text_input(label, start, key=key, max_chars=parts.MAX_TEXT, persist_state="session", help=explains) or ""
+        link.box(st.text_input, "inside", label, start, key=key, max_chars=parts.MAX_TEXT, help=explains) or ""
     ).strip()
 
 
@@ -107,13 +94,13 @@ def attention_part() -> None:
     with st.form("attention", border=False):
         text = typed(
             f"at_{'w' if letters(name) else 't'}", LETTERS if letters(name) else SENTENCE, "Word" if letters(name) else "Sentence",
-            "This model reads the letters of one word." if letters(name) else "Any sentence of yours; it stays on this machine and out of the link.",
+            "This model reads the letters of one word." if letters(name) else "Any sentence of yours; it stays on this machine: a copied link names it by a number.",
         )  # fmt: skip
         st.form_submit_button("Look inside", type="primary")
     if not text:
         st.info("Write something to look at, such as: the white swan in the blue water")
         return
-    found = parts.answer(
+    found = work.answer(
         ("attention", name, stack, kind, folds, text), lambda progress: attention_of(name, stack, kind, folds, text)
     )
     if found is None:
@@ -180,7 +167,7 @@ def heads_picture(part: attending.Attention, name: str, view: str) -> None:
         for i, row in enumerate(part.rows)
         for j, column in enumerate(part.columns)
     ]  # fmt: skip
-    download(rows, "attention")
+    saving.numbers(rows, "attention")
     asked = "None" if part.source else repr(part.text)
     source = repr(part.source) if part.source else "None"
     parts.python_lines(
@@ -219,17 +206,17 @@ def find_head_part(name: str, stack: str, text: str) -> None:
     decoder = family_of(name) is Family.DECODER
     with st.form("find", border=False):
         box, run = st.columns([8, 2], vertical_alignment="bottom")
-        pairs = box.text_input(
+        pairs = link.box(box.text_input, "inside",
             "Who looks at whom", "water -> blue, swan -> white" if decoder else "blue -> water, white -> swan", key=f"fp_{'d' if decoder else 'e'}",
-            max_chars=500, persist_state="session", help="Pairs of words, each “blue -> water”, with commas between. In a decoder only a later word can look at an earlier one.",
+            max_chars=500, help="Pairs of words, each “blue -> water”, with commas between. In a decoder only a later word can look at an earlier one.",
         )  # fmt: skip
         run.form_submit_button("Find", type="primary", width="stretch")
-        more = st.text_area(
+        more = link.box(st.text_area, "inside",
             "More sentences, one a line", "a white swan swims in blue water\nunder the blue sky lies deep water and a white swan",
-            key="fm", height=80, max_chars=parts.MAX_TEXT, persist_state="session", help="The heads are ranked by their average over all sentences: one that looks right in a single one may be luck.",
+            key="fm", height=80, max_chars=parts.MAX_TEXT, help="The heads are ranked by their average over all sentences: one that looks right in a single one may be luck.",
         )  # fmt: skip
     texts = [text, *(line.strip() for line in (more or "").splitlines() if line.strip())]
-    found = parts.answer(
+    found = work.answer(
         ("find head", name, stack, pairs, tuple(texts)), lambda progress: ranking(name, stack, pairs or "", texts)
     )
     if found is None:
@@ -258,7 +245,7 @@ def find_head_part(name: str, stack: str, text: str) -> None:
             {"layer": s.layer, "head": s.head, "mean": s.mean, "first": s.first, "rank at first": s.rank_at_first, "least": s.least, "looks there most": s.top}
             for s in found.scores
         ]  # fmt: skip
-        download(table, "heads")
+        saving.numbers(table, "heads")
 
 
 def ranking(name: str, stack: str, pairs: str, texts: Sequence[str]) -> attending.HeadRanking:
@@ -291,8 +278,8 @@ def lens_part() -> None:
     with st.form("lens", border=False):
         text = typed(f"lt_{'w' if letters(name) else 't'}", LETTERS if letters(name) else PROMPT, "Text", "What the model reads; it stays out of the link.")  # fmt: skip
         box, run = st.columns([8, 2], vertical_alignment="bottom")
-        word = box.text_input(
-            "Word to follow", "F" if letters(name) else "basketball", key=f"lw_{'w' if letters(name) else 't'}", max_chars=60, persist_state="session",
+        word = link.box(box.text_input, "inside",
+            "Word to follow", "F" if letters(name) else "basketball", key=f"lw_{'w' if letters(name) else 't'}", max_chars=60,
             help="Its rank and probability through the layers; a word of several tokens counts by its first.",
         )  # fmt: skip
         run.form_submit_button("Look", type="primary", width="stretch")
@@ -300,7 +287,7 @@ def lens_part() -> None:
         st.info("Write a text to look at, such as: The capital of France is")
         return
     word = (word or "").strip()
-    found = parts.answer(("lens", name, text, word, point), lambda progress: lens_of(name, text, word, point or ""))
+    found = work.answer(("lens", name, text, word, point), lambda progress: lens_of(name, text, word, point or ""))
     if found is None:
         return
     for target in found.targets:
@@ -370,7 +357,7 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
         if not static
         else "This model has no head that says words, so each square is the nearest row of its table of input embeddings."
     )
-    event = st.altair_chart(chart, width="stretch", on_select="rerun", selection_mode="cell", key=f"lens_{name}")
+    event = saving.chart(chart, f"lens_{name}", on_select="rerun", selection_mode="cell", key=f"lens_{name}")
     left, right = st.columns([7, 5], gap="medium")
     with left:
         if found.targets:
@@ -391,7 +378,7 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
             [(shown(found.names[int(n)]), float(s)) for n, s in zip(found.best[step, place], found.scores[step, place], strict=True)],
             "token", label=score,
         )  # fmt: skip
-    download([{key: value for key, value in row.items() if key != "place"} for row in rows], "lens")
+    saving.numbers([{key: value for key, value in row.items() if key != "place"} for row in rows], "lens")
     parts.python_lines(
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.lens import lens\n\nmodel = Explorer().inside({name!r})\n"
         f"found = lens(model, {'None' if letters(name) else repr(text)}, words={[word] if word else []!r}{', source=' + repr(text) if letters(name) else ''})\n"
@@ -415,7 +402,7 @@ def followed(found: lenses.Lens, table: pd.DataFrame, word: str, score: str, las
         )
         .properties(height=240)
     )
-    st.altair_chart(chart, width="stretch")
+    saving.chart(chart, "followed")
     end = own.iloc[-1]
     st.caption(
         f"At the last layer it is number {int(end['rank']):,} with a {score} of {float(end[f'{score} of the word']):.4f}; "
@@ -436,10 +423,10 @@ def adds_part() -> None:
     with st.form("adds", border=False):
         text = typed(f"ct_{kind}", start[0], "Text", "What the model reads; it stays out of the link.")
         one, two, where, run = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
-        word = one.text_input("Word", start[1], key=f"cw_{kind}", max_chars=60, persist_state="session", help="Whose logit is taken apart.")  # fmt: skip
-        against = two.text_input("Against", start[2], key=f"ca_{kind}", max_chars=60, persist_state="session", help="Another word: what makes the first likelier than this one. Empty: the first alone.")  # fmt: skip
-        at = where.text_input(
-            "At the word", "swan" if encoder else "", key=f"cp_{kind}", max_chars=60, persist_state="session",
+        word = link.box(one.text_input, "inside", "Word", start[1], key=f"cw_{kind}", max_chars=60, help="Whose logit is taken apart.")  # fmt: skip
+        against = link.box(two.text_input, "inside", "Against", start[2], key=f"ca_{kind}", max_chars=60, help="Another word: what makes the first likelier than this one. Empty: the first alone.")  # fmt: skip
+        at = link.box(where.text_input, "inside",
+            "At the word", "swan" if encoder else "", key=f"cp_{kind}", max_chars=60,
             help="Where in the text. Empty: where the next word is predicted (of a letter model the first sound).",
         )  # fmt: skip
         run.form_submit_button("Take apart", type="primary", width="stretch")
@@ -447,7 +434,7 @@ def adds_part() -> None:
     if not text or not word:
         st.info("Write a text and a word, such as: The capital of France is / Paris")
         return
-    found = parts.answer(
+    found = work.answer(
         ("adds", name, text, word, against, at), lambda progress: adds_of(name, text, word, against, at)
     )
     if found is None:
@@ -499,20 +486,20 @@ def adds_picture(found: Contributions, name: str, text: str) -> None:
     left, right = st.columns([6, 6], gap="medium")
     with left:
         st.caption("The 16 parts that add or take most.")
-        st.altair_chart(bars, width="stretch")
+        saving.chart(bars, "parts")
     with right:
         kinds = ["head", "cross head"] if (in_heads["kind"] == "cross head").any() else ["head"]
         kind = kinds[0]
         if len(kinds) > 1:
             kind = st.segmented_control("Heads of", kinds, default=kinds[-1], required=True, key="ch", bind="query-params", help="The decoder’s look at itself, or at the source.") or kinds[-1]  # fmt: skip
         st.caption("Every head: layers upwards, heads to the right.")
-        st.altair_chart(
+        saving.chart(
             maps.transform_filter(alt.datum.kind == kind).properties(height=max(150, min(420, 16 * int(in_heads["layer"].max()) + 60))),
-            width="stretch",
+            "heads_that_add",
         )  # fmt: skip
     sums = in_sums(rows)
     st.caption("; ".join(f"{kind} {value:+.3f}" for kind, value in sums.items()) + ".")
-    download(rows, "contributions")
+    saving.numbers(rows, "contributions")
     against = f", {found.against.word!r}" if found.against else ""
     parts.python_lines(
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.contribution import contributions\n\nmodel = Explorer().inside({name!r})\n"
@@ -542,7 +529,7 @@ def steer_part() -> None:
         return
     first, second, third = st.columns([4, 4, 4], vertical_alignment="bottom")
     name = model_box(names, "sm", first, "Which model is steered.")
-    model = parts.answer(("model", name), lambda progress: parts.explorer().inside(name))
+    model = work.answer(("model", name), lambda progress: parts.explorer().inside(name))
     if model is None:
         return
     layer = second.slider("Layer", 0, model.n_layers, model.n_layers // 2, key=f"sl_{name}", bind="query-params", help="Where the vector is added; 0 is the embedding.")  # fmt: skip
@@ -559,17 +546,17 @@ def steer_part() -> None:
     with st.form("steer", border=False):
         text = typed(f"st_{kind}", start[0], "Text", "What the model goes on from; it stays out of the link.")
         one, two = st.columns(2)
-        toward = one.text_area("Toward, a text a line", start[1], key=f"sw_{kind}", height=90, max_chars=parts.MAX_TEXT, persist_state="session", help="Texts of the concept to go to.")  # fmt: skip
-        away = two.text_area("Away from, a text a line", start[2], key=f"sa_{kind}", height=90, max_chars=parts.MAX_TEXT, persist_state="session", help="Texts of what to go away from.")  # fmt: skip
+        toward = link.box(one.text_area, "inside", "Toward, a text a line", start[1], key=f"sw_{kind}", height=90, max_chars=parts.MAX_TEXT, help="Texts of the concept to go to.")  # fmt: skip
+        away = link.box(two.text_area, "inside", "Away from, a text a line", start[2], key=f"sa_{kind}", height=90, max_chars=parts.MAX_TEXT, help="Texts of what to go away from.")  # fmt: skip
         box, run = st.columns([8, 2], vertical_alignment="bottom")
-        word = box.text_input("Word to follow", start[3], key=f"sf_{kind}", max_chars=60, persist_state="session", help="Its probability before and after.")  # fmt: skip
+        word = link.box(box.text_input, "inside", "Word to follow", start[3], key=f"sf_{kind}", max_chars=60, help="Its probability before and after.")  # fmt: skip
         run.form_submit_button("Steer", type="primary", width="stretch")
     sides = [tuple(line.strip() for line in (side or "").splitlines() if line.strip()) for side in (toward, away)]
     if not text or not all(sides):
         st.info("Write a text, and at least one text toward and one away from.")
         return
     word = (word or "").strip()
-    found = parts.answer(
+    found = work.answer(
         ("steer", name, text, sides[0], sides[1], layer, strength, word),
         lambda progress: steered(name, text, sides[0], sides[1], layer, strength, word),
     )
@@ -646,8 +633,8 @@ def steer_picture(
     )
     what = f"The probability of {parts.plain(word)}" if word else "How far the next word is from the unsteered one"
     st.caption(f"{what} at other strengths, at layer {layer}; the dashed line is yours.")
-    st.altair_chart((line + here).properties(height=200), width="stretch")
-    download(rows, "steering")
+    saving.chart((line + here).properties(height=200), "steering")
+    saving.numbers(rows, "steering")
 
 
 # Roads
@@ -666,11 +653,11 @@ def roads_part() -> None:
     rows: list[dict[str, Any]] = []
     for column, name in zip(columns, names, strict=True):
         with column:
-            found = parts.answer(("road", name, text), partial(_road, name, text))
+            found = work.answer(("road", name, text), partial(_road, name, text))
             if found is not None:
                 rows += road_picture(found)
     if rows:
-        download(rows, "roads")
+        saving.numbers(rows, "roads")
         parts.python_lines(
             "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.roads import road\n\n"
             f"found = road(Explorer().inside({names[0]!r}), {text!r})\nfor sight in found.sights:\n    print(sight.name, sight.describe)",
@@ -752,7 +739,9 @@ def page() -> None:
     chosen = st.segmented_control(
         "What to see", list(PARTS), default=ATTENTION, required=True, key="see", bind="query-params", label_visibility="collapsed"
     )  # fmt: skip
+    link.restore("inside")
     PARTS[chosen or ATTENTION]()
+    link.keep_boxes("inside")
 
 
 page()

@@ -5,7 +5,7 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from polysema.app.dashboard import parts
+from polysema.app.dashboard import link, parts, saving, work
 from polysema.app.dashboard.components.scatter import Points, scatter
 from polysema.app.schemas import NeighbourAnswer
 from polysema.core.model.catalog import models_here
@@ -14,6 +14,7 @@ from polysema.core.space.metric import unit
 from polysema.core.space.space import Space
 
 STATIC, CONTEXT = "A word", "A word in a sentence"
+SENTENCE = "They had a picnic on the bank of the river."
 
 
 def static_part() -> None:
@@ -46,7 +47,9 @@ def static_part() -> None:
     if not word:
         st.info("Write a word to see its neighbours, such as bank.")
         return
-    answer = parts.answer(("neighbours", word, space, k), lambda progress: parts.explorer().neighbors(word, space, k))
+    answer = work.answer(
+        ("neighbours", word, space, k), lambda progress: parts.explorer().neighbors(word, space, k), box="w"
+    )
     if answer is None:
         return
     left, right = st.columns([7, 5], gap="medium")
@@ -54,7 +57,11 @@ def static_part() -> None:
         picture(answer, parts.explorer().space(space))
     with right:
         st.markdown(f"Nearest to **{parts.plain(answer.word)}**, whatever the sentence")
-        parts.bars([(n.key, n.score) for n in answer.neighbours])
+        rows = [(n.key, n.score) for n in answer.neighbours]
+        baseline = parts.explorer().baseline(space)
+        parts.bars(rows, baseline=baseline)
+        saving.ranked(rows, "neighbours", "word", "cosine", baseline)
+        st.caption(parts.beside(baseline))
     parts.python_lines(
         f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().neighbors({word!r}, space={space!r}, k={k})\n"
         "for word in answer.neighbours:\n    print(word.rank, word.key, word.score)",
@@ -79,6 +86,7 @@ def picture(answer: NeighbourAnswer, space: Space) -> None:
         label_rows=list(range(len(labels))),
         height=430,
     )
+    saving.points(points, "neighbours")
     st.caption("Distances on the plane are rough; the list is from the full space.")
 
 
@@ -88,10 +96,11 @@ def context_part() -> None:
     if not models:
         st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
         return
+    link.restore("neighbours")
     with st.form("sentence", border=False):
         text = st.text_input(
-            "Sentence", "They had a picnic on the bank of the river.", key="text", max_chars=parts.MAX_TEXT,
-            persist_state="session", help="Any sentence of yours; it stays on this machine and out of the link.",
+            "Sentence", SENTENCE, key="text", max_chars=parts.MAX_TEXT,
+            persist_state="session", help=parts.KEPT_HERE,
         )  # fmt: skip
         box, which, where, many, run = st.columns([3, 3, 3, 2, 1], vertical_alignment="bottom")
         word = box.text_input(
@@ -118,11 +127,12 @@ def context_part() -> None:
             many.number_input("Answers", 1, 50, 8, key="ck", bind="query-params", help="How many occurrences to show.")
         )
         run.form_submit_button("Go", type="primary", width="stretch")
+    link.keep("neighbours", {"widget:text": text, "widget:cw": word}, {"widget:text": SENTENCE, "widget:cw": "bank"})
     text, word = (text or "").strip(), (word or "").strip()
     if not text or not word:
         st.info("Write a sentence and one of its words, such as bank.")
         return
-    answer = parts.answer(
+    answer = work.answer(
         ("occurrence", text, word, model, layer, k),
         lambda progress: parts.explorer().occurrence_neighbors(word, text, model, layer, k, progress=progress),
     )
@@ -147,13 +157,25 @@ def context_part() -> None:
                 for hit in answer.hits
             ]
         )
+        saving.numbers(
+            [
+                {"rank": hit.rank, "cosine": hit.score, "word": hit.word, "sense": hit.sense, "start": hit.start, "end": hit.end, "text": hit.text, "random pair": answer.baseline}
+                for hit in answer.hits
+            ],
+            "occurrences",
+        )  # fmt: skip
         st.caption(
             f"Two words taken at random have cosine {answer.baseline:.3f} at this layer: read the numbers beside that."
         )
     with right:
         st.markdown(f"The same word's **static** vector in {parts.plain(model)} is nearest to")
-        parts.bars([(n.key, n.score) for n in answer.static])
-        st.caption("The static vector knows no sentence: it stays the same whatever stands around the word.")
+        rows = [(n.key, n.score) for n in answer.static]
+        baseline = parts.explorer().baseline(model)
+        parts.bars(rows, baseline=baseline)
+        saving.ranked(rows, "static", "word", "cosine", baseline)
+        st.caption(
+            f"The static vector knows no sentence: it stays the same whatever stands around the word. {parts.beside(baseline)}"
+        )
     parts.python_lines(
         "from polysema.app.explorer import Explorer\n\n"
         f"answer = Explorer().occurrence_neighbors({word!r}, {text!r}, model={model!r}, layer={layer}, k={k})\n"

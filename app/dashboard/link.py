@@ -1,0 +1,128 @@
+"""State in the link beyond what fits into it: sentences and selections, kept on this machine under a short number.
+
+Controls write themselves into the address (`bind="query-params"`). Texts of one's own and selected rows are put into a
+small file instead, and the address holds its name, `?s=…`: whoever opens the link on this machine sees the same.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from polysema.core.home import home
+
+PARAMETER = "s"
+MOST_BYTES = 1 << 20  # of one view
+MOST_VIEWS = 2_000  # the oldest go first
+_NAME = re.compile(r"[0-9a-f]{20}")
+
+Plain = str | int | float | bool | None | list[Any]
+
+
+def restore(page: str) -> dict[str, Plain]:
+    """What the link holds for this page, once for each link: texts and numbers by the name they were kept under.
+
+    Call it before the page's widgets; names that begin with `widget:` are put into the session, so that the widget
+    with that key starts from them. Says so in one line where the link's view is not on this machine.
+    """
+    name = st.query_params.get(PARAMETER, "")
+    done = f"_link_{page}"
+    if not name or st.session_state.get(done) == name:
+        return {}
+    st.session_state[done] = name
+    kept = load(name)
+    if kept is None or kept.get("page") != page:
+        if kept is None:
+            st.warning(
+                "The sentences and the selection of this link are not on this machine (any more); the rest of the view is restored.",
+                icon="⚠️",
+            )
+        st.query_params.pop(PARAMETER, None)
+        return {}
+    values: dict[str, Plain] = kept["values"]
+    for key, value in values.items():
+        if key.startswith("widget:"):
+            st.session_state[key.removeprefix("widget:")] = value
+    return values
+
+
+def keep(page: str, values: Mapping[str, Plain], starts: Mapping[str, Plain] | None = None) -> None:
+    """Put values into the link. Where all are empty or as `starts` says, the link needs none of it."""
+    starts = starts or {}
+    done = f"_link_{page}"
+    told = {key: value for key, value in values.items() if value not in (None, "", [], ()) and value != starts.get(key)}
+    if not told:
+        st.query_params.pop(PARAMETER, None)
+        st.session_state.pop(done, None)
+        return
+    name = save({"page": page, "values": dict(values)})
+    if name is not None and st.query_params.get(PARAMETER) != name:
+        st.session_state[done] = name
+        st.query_params[PARAMETER] = name
+
+
+def box(widget: Callable[..., str | None], page: str, label: str, start: str, *, key: str, **how: Any) -> str | None:
+    """A text box (`st.text_input` or `st.text_area`) whose text `keep_boxes` puts into the link; it outlives other pages."""
+    st.session_state.setdefault("_link_boxes", {}).setdefault(page, {})[key] = start
+    return widget(label, start, key=key, persist_state="session", **how)
+
+
+def keep_boxes(page: str) -> None:
+    """Put what is written in the page's boxes into the link, where it is not what they start with."""
+    starts: dict[str, str] = st.session_state.get("_link_boxes", {}).get(page, {})
+    written = {key: st.session_state[key] for key in starts if isinstance(st.session_state.get(key), str)}
+    changed = {f"widget:{key}": text for key, text in written.items() if text != starts[key]}
+    keep(page, changed)
+
+
+def save(view: Mapping[str, Any]) -> str | None:
+    """Keep a view and return its name, that of its content; None where there is no room for it."""
+    content = json.dumps(view, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
+    if len(content) > MOST_BYTES:
+        return None
+    name = hashlib.sha256(content).hexdigest()[:20]
+    folder = _folder()
+    path = folder / f"{name}.json"
+    try:
+        if path.exists():
+            os.utime(path)
+            return name
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part = folder / f".{name}.{os.getpid()}.{threading.get_ident()}.part"
+        part.write_bytes(content)
+        part.replace(path)
+        _thin_out(folder)
+    except OSError:
+        return None
+    return name
+
+
+def load(name: str) -> dict[str, Any] | None:
+    """The view of that name; None where it isn't there or isn't whole."""
+    if not _NAME.fullmatch(name):
+        return None
+    try:
+        content = (_folder() / f"{name}.json").read_bytes()
+        view = json.loads(content)
+    except (OSError, ValueError):
+        return None
+    whole = hashlib.sha256(content).hexdigest()[:20] == name
+    return view if whole and isinstance(view, dict) and isinstance(view.get("values"), dict) else None
+
+
+def _folder() -> Path:
+    return home() / "views"
+
+
+def _thin_out(folder: Path) -> None:
+    kept = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    for old in kept[:-MOST_VIEWS]:
+        with contextlib.suppress(OSError):
+            old.unlink()

@@ -1,0 +1,126 @@
+"""What is shown, as files: the numbers as CSV, bars and charts as pictures."""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from polysema.app.dashboard.components.scatter import Points
+
+INK, TRACK, FILL, MARK = "#1b2733", "#e4e9ee", "#0d9488", "#b45309"
+
+
+def numbers(
+    rows: "Sequence[Mapping[str, Any]] | Callable[[], Sequence[Mapping[str, Any]]]",
+    name: str,
+    label: str = "Numbers (CSV)",
+) -> None:
+    """A button that saves rows of numbers as CSV. A function that makes them is called only when they are asked for."""
+    st.download_button(
+        label,
+        (lambda: table(rows())) if callable(rows) else table(rows),
+        f"{_file(name)}.csv",
+        "text/csv",
+        key=f"csv_{name}",
+        on_click="ignore",
+        help="Every number behind the picture.",
+    )
+
+
+def points(shown: Points, name: str) -> None:
+    """A button that saves what a plot shows as CSV: label, category, coordinates, the sentence."""
+
+    def rows() -> list[dict[str, Any]]:
+        places = np.asarray(shown.positions)
+        details = shown.details or [""] * len(places)
+        named = zip(shown.labels, shown.category, details, places.tolist(), strict=True)
+        return [
+            {"label": label, "category": shown.categories[int(kind)]}
+            | dict(zip("xyz", place, strict=False))
+            | {"text": text}
+            for label, kind, text, place in named
+        ]
+
+    numbers(rows, f"{name}_points", "Points (CSV)")
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV, UTF-8, their columns in the order in which they first appear."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def ranked(rows: Sequence[tuple[str, float]], name: str, head: str, label: str, baseline: float = math.nan) -> None:
+    """The two buttons under a table of names and scores: its numbers as CSV, its bars as SVG."""
+    one, two = st.columns(2)
+    with one:
+        numbers(
+            [
+                {"rank": rank, head: key, label: score} | ({} if math.isnan(baseline) else {"random pair": baseline})
+                for rank, (key, score) in enumerate(rows, 1)
+            ],
+            name,
+        )
+    two.download_button(
+        "Picture (SVG)",
+        lambda: bars_svg(rows, head, label, baseline),
+        f"{_file(name)}.svg",
+        "image/svg+xml",
+        key=f"svg_{name}",
+        on_click="ignore",
+        help="The bars as a drawing.",
+    )
+
+
+def bars_svg(rows: Sequence[tuple[str, float]], head: str, label: str, baseline: float = math.nan) -> str:
+    """Names, bars from 0 to 1 and scores as an SVG drawing; a mark stands at the baseline."""
+    width, row, left, right = 560, 26, 190, 490
+    out = [
+        f'<text x="40" y="18" font-size="12" opacity=".75">{escape(head)}</text>',
+        f'<text x="{width - 10}" y="18" font-size="12" opacity=".75" text-anchor="end">{escape(label)}</text>',
+    ]
+    for rank, (key, score) in enumerate(rows, 1):
+        y = 12 + rank * row
+        share = min(1.0, max(0.0, score)) * (right - left)
+        name = _plain(key if len(key) <= 22 else f"{key[:21]}…")
+        out += [
+            f'<text x="30" y="{y + 5}" text-anchor="end" opacity=".65">{rank}</text><text x="40" y="{y + 5}">{name}</text>',
+            f'<rect x="{left}" y="{y - 6}" width="{right - left}" height="12" rx="3" fill="{TRACK}"/>',
+            f'<rect x="{left}" y="{y - 6}" width="{share:.1f}" height="12" rx="3" fill="{FILL}"/>',
+            f'<text x="{width - 10}" y="{y + 5}" text-anchor="end">{score:.3f}</text>',
+        ]
+        if not math.isnan(baseline):
+            x = left + min(1.0, max(0.0, baseline)) * (right - left)
+            out.append(f'<rect x="{x - 1:.1f}" y="{y - 9}" width="2" height="18" fill="{MARK}"/>')
+    height = 24 + (len(rows) + 1) * row
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        f'font-family="sans-serif" font-size="14" fill="{INK}"><rect width="{width}" height="{height}" fill="#fff"/>{"".join(out)}</svg>\n'
+    )
+
+
+def chart(drawn: Any, name: str, **how: Any) -> Any:
+    """An Altair chart with a menu in its corner that saves it as SVG or PNG; returns what Streamlit does."""
+    menu = {
+        "actions": {"export": True, "source": False, "compiled": False, "editor": False},
+        "downloadFileName": _file(name),
+    }
+    return st.altair_chart(drawn.properties(usermeta={"embedOptions": menu}), width="stretch", **how)
+
+
+def _file(name: str) -> str:
+    return re.sub(r"[^\w-]+", "-", name).strip("-")[:60] or "polysema"
+
+
+def _plain(text: str) -> str:
+    return escape("".join(c for c in text if c.isprintable()))
