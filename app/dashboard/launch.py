@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import math
 import os
 import re
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from polysema.app.ports import check_port
+from polysema.app.settings import MEGABYTE, load_settings
 from polysema.core.errors import UnavailableError
 
 HERE = Path(__file__).parent
@@ -44,7 +46,7 @@ def settings(port: int, address: str, open_browser: bool) -> dict[str, Any]:
         "server.headless": not open_browser,
         "runner.magicEnabled": False,  # it parses pages, which Python 3.11 can't do while another thread parses too
         "server.fileWatcherType": "none",
-        "server.maxUploadSize": 20,
+        "server.maxUploadSize": math.ceil(load_settings().settings.max_upload / MEGABYTE),
         "server.maxMessageSize": 50,
         "server.disconnectedSessionTTL": 60,
         "theme.baseRadius": "0.4rem",
