@@ -11,11 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from polysema.app.service.shelf import Shelf
 from polysema.core.errors import UserError
 from polysema.core.home import home
 from polysema.indexes.collection import Collection
 from polysema.indexes.exchange import export_from
+from polysema.indexes.store.segment import fitting
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
@@ -108,9 +111,9 @@ def write_out(
     not written again.
     """
     folder = home() / "exports" if keep else home() / "exports" / "day"
-    version = collection.view().manifest.version
+    manifest = collection.view().manifest
     which = "" if where is None else f"-{hashlib.sha256(where.encode()).hexdigest()[:8]}"
-    stem = f"{name}-{space}-v{version}{which}"
+    stem = f"{name}-{space}-v{manifest.version}-{manifest.collection[:6]}{which}"  # another of that name is another
     zipped = form.media == "application/zip"
     final = folder / f"{stem}{form.ending}{'.zip' if zipped else ''}"
     _sweep(home() / "exports" / "day")
@@ -144,3 +147,23 @@ def _sweep(folder: Path) -> None:
         for path in list(folder.iterdir()):
             if time.time() - path.stat().st_mtime > KEPT_SECONDS:
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def first_rows(collection: Collection, space: str, where: str | None, count: int) -> pa.Table:
+    """The first rows of a space, or of those that pass, in the order in which they were added: id and columns."""
+    view = collection.view()
+    schema = view.schema
+    parts, left = [], count
+    for batch in view.batches(space, where or None):
+        arrays = [batch.ids, *fitting(batch.columns, len(batch), view.manifest.columns)]
+        parts.append(pa.table(arrays, schema=schema).slice(0, left))
+        left -= len(parts[-1])
+        if left <= 0:
+            break
+    return pa.concat_tables(parts) if parts else schema.empty_table()
+
+
+def count_rows(collection: Collection, space: str, where: str) -> int:
+    """How many rows of a space pass a condition."""
+    view = collection.view()
+    return sum(int(mask.sum()) for mask in view.masks(view.name(space), where))

@@ -182,9 +182,7 @@ def _done(upload: Upload, put: Put) -> None:
     forget(upload)
 
 
-def _check_target(
-    shelf: Shelf, target: Target, model: LanguageModel, layers: Sequence[int], reading: Reading
-) -> None:
+def _check_target(shelf: Shelf, target: Target, model: LanguageModel, layers: Sequence[int], reading: Reading) -> None:
     """What can't go in at the end is told before anything is embedded."""
     if target.space:
         check_name(target.space, "a space")
@@ -224,9 +222,13 @@ def _put(
     new = name not in shelf.names()
     with _collection(shelf, name, new) as collection:
         told = progress if new else _unstopped(progress)
-        counts = import_into(collection, source, how, lambda space, done, _: told(f"put {done:,} rows into {space}", 0, 0))
+        counts = import_into(
+            collection, source, how, lambda space, done, _: told(f"put {done:,} rows into {space}", 0, 0)
+        )
         index = {
-            space: collection.compact(space, None, lambda what, done, total: told(f"look after the {what}", done, total))
+            space: collection.compact(
+                space, None, lambda what, done, total: told(f"look after the {what}", done, total)
+            )
             for space in counts
         }
     return counts, index, new

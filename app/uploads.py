@@ -203,6 +203,12 @@ def kind(upload: Upload) -> str:
         return VECTORS if _ending(path) != "tsv" and _has_numbers(_head(path)) else TEXTS
 
 
+def columns_there(upload: Upload) -> tuple[str, ...]:
+    """The columns that may hold the texts; none for a file of lines."""
+    with _named(upload.folder):
+        return columns_of(upload.files[0])
+
+
 def read_texts(upload: Upload, column: str | None = None, id_column: str | None = None) -> Texts:
     """Check texts whole, and say what they are like; raises as `open_corpus` does, and beyond `MOST`."""
     with _named(upload.folder):
@@ -410,12 +416,12 @@ def _table_preview(path: Path) -> Vectors:
         if batch is None or not rows:
             raise UnreadableError(f"{path} holds no rows")
         ids, lists = batch.column("id").to_pylist(), batch.column("vector").to_pylist()
-        first = tuple(
-            (str(one), tuple(float(value) for value in row[:4])) for one, row in zip(ids, lists, strict=True)
-        )
+        first = tuple((str(one), tuple(float(value) for value in row[:4])) for one, row in zip(ids, lists, strict=True))
         return Vectors(path, rows, len(lists[0]), "Parquet with ids, columns and vectors", first, names, ())
     except (pa.ArrowException, OSError, TypeError, ValueError) as error:
-        raise UnreadableError(f"{path} is no sound Parquet file of vectors: {' '.join(str(error).split())[:200]}") from None
+        raise UnreadableError(
+            f"{path} is no sound Parquet file of vectors: {' '.join(str(error).split())[:200]}"
+        ) from None
 
 
 def _check_rows(path: Path, rows: int) -> None:

@@ -274,5 +274,7 @@ def _to_csv(path: Path, schema: pa.Schema) -> Iterator[Write]:
 def _in_a_field(column: pa.ChunkedArray) -> "pa.ChunkedArray | pa.Array":
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_nested(kind) or pa.types.is_binary(kind):
-        return pa.array([None if value is None else json.dumps(value, default=str) for value in column.to_pylist()], pa.string())
+        return pa.array(
+            [None if value is None else json.dumps(value, default=str) for value in column.to_pylist()], pa.string()
+        )
     return column.cast(kind)

@@ -16,7 +16,8 @@ page = st.navigation(
             st.Page("app_pages/neighbours.py", title="Neighbours", url_path="neighbours"),
             st.Page("app_pages/contexts.py", title="Contexts", url_path="contexts"),
             st.Page("app_pages/inside.py", title="Inside", url_path="inside"),
-        ]
+        ],
+        "System": [st.Page("app_pages/data.py", title="Data", url_path="data")],
     }
 )
 with st.sidebar:
