@@ -21,6 +21,7 @@ from polysema.core.errors import ConflictError, UserError
 from polysema.core.model.contextual import embed_stream
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.sentences import sentence_stream
+from polysema.core.space.formats import MANIFEST
 from polysema.core.space.metric import Metric
 from polysema.core.space.vector_cache import drop
 from polysema.indexes.collection import Collection
@@ -161,7 +162,8 @@ def vectors_into(shelf: Shelf, upload: Upload, vectors: Vectors, target: Target,
 def finished(upload: Upload, model: LanguageModel, reading: Reading, target: Target) -> int:
     """Rows of a stopped embedding that are kept for going on."""
     rows = 0
-    for path in _work(upload, model, reading, target).glob(".part-*.done"):
+    folder = _work(upload, model, reading, target)
+    for path in (*folder.glob(".part-*.done"), folder / MANIFEST):  # the one or the other
         with suppress(OSError, ValueError, KeyError):
             rows += int(json.loads(path.read_text(encoding="utf-8"))["rows"])
     return rows

@@ -200,7 +200,9 @@ def kind(upload: Upload) -> str:
             raise
         if form.name != "text":
             return VECTORS
-        return VECTORS if _ending(path) != "tsv" and _has_numbers(_head(path)) else TEXTS
+        head = _head(path)
+        announced = not _ending(path) and readers.is_header((_lines(head, 1) or [b""])[0])
+        return VECTORS if announced or (_ending(path) != "tsv" and _has_numbers(head)) else TEXTS
 
 
 def columns_there(upload: Upload) -> tuple[str, ...]:

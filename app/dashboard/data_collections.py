@@ -1,5 +1,6 @@
 """The page Data, collections: what there is, one of them in detail, search, files to take away, and looking after it."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,13 +40,7 @@ def section() -> None:
             NotFoundError(f"there is no collection {parts.plain(asked)} on this machine; here is the first one")
         )
     listed(list(found.values()))
-    if st.session_state.get("dc") not in found:
-        st.session_state["dc"] = asked if asked in found else next(iter(found))
-    name = st.selectbox(
-        "Collection", list(found), index=None, key="dc", bind="query-params", help="Which one is shown below."
-    )
-    if name is None:
-        return
+    name = choice("dc", "Collection", list(found), "Which one is shown below.")
     one = found[name]
     if one.problem:
         damaged(one)
@@ -54,6 +49,18 @@ def section() -> None:
         opened(one, parts.shelf().get(name))
     except UserError as error:
         parts.problem(error)
+
+
+def choice(key: str, label: str, names: list[str], what: str, shown: Callable[[str], str] = str) -> str:
+    """Which of these is shown: as it was chosen, else as the link says, else the first; the link names it always, since
+    the first may be another one tomorrow.
+    """
+    if st.session_state.get(key) not in names:
+        asked = st.query_params.get(key, "")
+        st.session_state[key] = asked if asked in names else names[0]
+    chosen = st.selectbox(label, names, key=key, format_func=shown, persist_state="session", help=what)
+    st.query_params[key] = chosen
+    return chosen
 
 
 def listed(found: list[Holding]) -> None:
@@ -103,16 +110,10 @@ def opened(one: Holding, collection: Collection) -> None:
         st.info("It is empty: put rows into it under Add.")
         delete(one)
         return
-    space = next(iter(one.spaces))
-    if len(one.spaces) > 1:
-        wanted = st.query_params.get("dcs", "")
-        if st.session_state.get("dcs") not in one.spaces:
-            st.session_state["dcs"] = wanted if wanted in one.spaces else space
-        space = st.selectbox(
-            "Space", list(one.spaces), index=None, key="dcs", bind="query-params",
-            format_func=lambda name: f"{name}: {one.spaces[name][0]:,} rows, {one.spaces[name][1]} wide",
-            help="Rows of one model, layer and pooling.",
-        ) or space  # fmt: skip
+    space = choice(
+        "dcs", "Space", list(one.spaces), "Rows of one model, layer and pooling.",
+        lambda name: f"{name}: {one.spaces[name][0]:,} rows, {one.spaces[name][1]} wide",
+    )  # fmt: skip
     origin = collection.view().card(space).origin
     st.markdown(f"Space **{parts.plain(space)}**: {parts.plain(origin.card() if origin else 'of unknown origin')}")
     where = search_part(one, collection, space, origin)
@@ -230,7 +231,8 @@ def _show(rows: list[dict[str, Any]], one: Holding, space: str, told: str) -> No
             [(row["text"], row["start"], row["end"], f"{row['score']:.3f}") for row in rows[:MARKED] if row["text"]]
         )
     st.caption(parts.plain(told) + (f". {_baseline(one, space)}" if scored else ""))
-    table = pd.DataFrame(rows)
+    first = [column for column in ("score", "word", "token", "text") if column in rows[0]]
+    table = pd.DataFrame(rows, columns=[*first, *(column for column in rows[0] if column not in first)])
     for name in table.columns:
         if table[name].dtype == object:
             table[name] = table[name].map(lambda value: None if value is None else str(value)[:SHOWN_TEXT])
@@ -265,8 +267,8 @@ def links(one: Holding, collection: Collection, space: str) -> None:
     start = {"ns": name, "w": str(first.column("id")[0].as_py())} if len(first) else {"ns": name}
     left, right, _ = st.columns([3, 3, 6])
     if (PAGES / "map.py").is_file():
-        left.page_link("app_pages/map.py", label="Open on the Map", icon="🗺️", query_params={"space": name})
-    right.page_link("app_pages/neighbours.py", label="Neighbours in it", icon="🔎", query_params=start)
+        left.page_link("app_pages/map.py", label="Open on the Map", query_params={"space": name})
+    right.page_link("app_pages/neighbours.py", label="Neighbours in it", query_params=start)
 
 
 def take_away(one: Holding, collection: Collection, space: str, where: str | None) -> None:
@@ -390,7 +392,7 @@ def _check(one: Holding) -> None:
             parts.problem(UserError(line))
         st.code(f"polysema store repair {parts.shelf().folder / one.name}", language="sh")
         return
-    st.success(f"{report.files:,} files, {size(report.bytes)}: each is as it was written.", icon="✅")
+    st.success(f"{report.files:,} files, {size(report.bytes)}: each is as it was written.")
 
 
 def _compact(one: Holding, collection: Collection, space: str) -> None:
@@ -408,7 +410,7 @@ def _compact(one: Holding, collection: Collection, space: str) -> None:
         key, lambda progress: collection.compact(space, None if index == "as before" else index, progress), pressed
     )
     if reason is not None:
-        st.success(f"Compacted: {parts.plain(reason)}.", icon="✅")
+        st.success(f"Compacted: {parts.plain(reason)}.")
 
 
 def delete(one: Holding) -> None:

@@ -21,7 +21,7 @@ ENDINGS = [
     "txt", "text", "csv", "tsv", "jsonl", "ndjson", "parquet", "pq", "gz", "vec", "bin", "npy", "npz", "safetensors",
     "vocab", "words",
 ]  # fmt: skip
-UNITS = {"words": "Every word in its sentence", "sentences": "Each text as a whole", "tokens": "Every token"}
+UNITS = {"words": "Every word", "sentences": "Every text", "tokens": "Every token"}
 OF_SENTENCES = ("own", "mean", "cls", "last")
 EXAMPLE = """They sat on the bank of the river and watched the boats.
 The bank raised its interest rates again.
@@ -104,7 +104,7 @@ def under_way() -> None:
     mine = st.session_state.get("asked_work", set())
     for key, job in parts.jobs().under_way("intake"):
         if key not in mine:
-            st.caption(f"Under way: {parts.plain(str(key[1]))} into {parts.plain(key[2].collection)}")  # type: ignore[index]
+            st.caption(f"Under way: {parts.plain(str(key[1]))} into {parts.plain(key[2].collection)}")
             work.watch(job, key)
 
 
@@ -131,7 +131,7 @@ def tell_put(key: str, put: Put, show: Open) -> None:
     """What was put in, and what can be done with it."""
     rows = ", ".join(f"{count:,} rows in the space {space}" for space, count in put.rows.items())
     made = "The new collection" if put.new else "The collection"
-    st.success(f"{made} **{parts.plain(put.collection)}** has {parts.plain(rows)}. The upload was removed.", icon="✅")
+    st.success(f"{made} **{parts.plain(put.collection)}** has {parts.plain(rows)}. The upload was removed.")
     if put.split:
         st.caption(f"{put.split:,} texts were longer than the model's window and were read in overlapping parts.")
     for space, reason in put.index.items():

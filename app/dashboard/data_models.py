@@ -17,10 +17,10 @@ def section() -> None:
             "name": row.name,
             "kind": row.family.value,
             "here": state(row),
-            "what": row.summary,
+            "size": size(sum(member.bytes for member in row.members)),
             "licence": row.licence,
             "source": row.requirement,
-            "size": size(sum(member.bytes for member in row.members)),
+            "what": row.summary,
         }
         for row in CATALOG
     ]
@@ -98,7 +98,7 @@ def facts(row: Entry) -> None:
         st.dataframe(files, hide_index=True, width="stretch", alt="The files of the weights")
         saving.numbers(files, f"{row.name}-files", "Files (CSV)")
         st.caption(f"In {parts.plain(str(folder_of(row)))}")
-    st.page_link("app_pages/neighbours.py", label="Neighbours in it", icon="🔎", query_params={"ns": row.name})
+    st.page_link("app_pages/neighbours.py", label="Neighbours in it", query_params={"ns": row.name})
     parts.python_lines(
         "from polysema.app.explorer import Explorer\n\n"
         f"space = Explorer().space({row.name!r})\nprint(len(space), space.dim, space.origin.card())",
