@@ -21,6 +21,9 @@ PAGES = {
     "contributions": "/inside?see=Contributions&cm_in=g2p-t5",
     "steering": "/inside?see=Steering&sm=g2p-t5",
     "roads": "/inside?see=Roads",
+    "data": "/data",
+    "collections": "/data?data=Collections",
+    "models": "/data?data=Models+and+spaces",
 }
 MAPS = {"analogies", "neighbours", "contexts"}
 

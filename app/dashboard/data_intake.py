@@ -7,6 +7,7 @@ import streamlit as st
 
 from polysema.app import intake, uploads
 from polysema.app.dashboard import link, parts, work
+from polysema.app.dashboard.jobs import Progress
 from polysema.app.intake import Put, Reading, Target
 from polysema.app.settings import MEGABYTE, load_settings
 from polysema.app.uploads import TEXTS, VECTORS, Texts, Upload, Vectors
@@ -176,7 +177,7 @@ def texts_part(upload: Upload, key: str) -> None:
         "A vector for", list(UNITS), default="words", required=True, key="deu", bind="query-params",
         format_func=lambda one: UNITS[one], help="What becomes a row: a word where it stands, a token of the model, or the whole text.",
     ) or "words"  # fmt: skip
-    model: LanguageModel | None = work.answer(("model", name), lambda progress: parts.explorer().model(name))
+    model: LanguageModel | None = work.answer(("model", name), lambda progress: model_of(name, progress))
     if model is not None:
         embed_part(upload, texts, model, unit, key)
 
@@ -223,7 +224,7 @@ def embed_part(upload: Upload, texts: Texts, model: LanguageModel, unit: str, ke
     reading = Reading(tuple(sorted(layers)), unit, pooling)
     guess: intake.Estimate | None = work.answer(
         ("estimate", texts.corpus.sha256, texts.corpus.column, model.name, reading),
-        lambda progress: intake.estimate(model, texts, reading),
+        lambda progress: measured(model, texts, reading, progress),
     )
     if guess is None:
         return
@@ -265,6 +266,18 @@ def embed_part(upload: Upload, texts: Texts, model: LanguageModel, unit: str, ke
         "The same from the shell: `polysema export`, then `polysema store import`. The ids made here have the file's name and the "
         "beginning of its hash before them, so that two files never take each other's place.",
     )
+
+
+def model_of(name: str, progress: Progress) -> LanguageModel:
+    """The model of that name, loaded the first time."""
+    progress(f"load {name}", 0, 0)
+    return parts.explorer().model(name)
+
+
+def measured(model: LanguageModel, texts: Texts, reading: Reading, progress: Progress) -> intake.Estimate:
+    """What embedding will come to, by the first texts."""
+    progress("embed the first texts, to say how long all will take", 0, 0)
+    return intake.estimate(model, texts, reading)
 
 
 def vectors_part(upload: Upload, key: str) -> None:

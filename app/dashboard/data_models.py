@@ -4,6 +4,7 @@ import streamlit as st
 
 from polysema.app.dashboard import parts, saving, work
 from polysema.app.dashboard.data_collections import size
+from polysema.app.dashboard.data_intake import model_of
 from polysema.core.model.catalog import CATALOG, Entry, folder_of, pulled_folder
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pull import pull
@@ -77,9 +78,7 @@ def facts(row: Entry) -> None:
         return
     told = [("rows", f"{len(space):,}"), ("width", f"{space.dim:,}")]
     if row.family is not Family.STATIC:
-        model: LanguageModel | None = work.answer(
-            ("model", row.name), lambda progress: parts.explorer().model(row.name)
-        )
+        model: LanguageModel | None = work.answer(("model", row.name), lambda progress: model_of(row.name, progress))
         if model is None:
             return
         of_model = [("layers", model.n_layers), ("heads", model.n_heads), ("window", f"{model.window} tokens")]

