@@ -9,15 +9,14 @@ st.set_page_config(page_title="Polysema", page_icon="🧭", layout="wide", initi
 parts.style()
 parts.warm_up()
 
-page = st.navigation(
-    {
-        "Explore": [
-            st.Page("app_pages/analogies.py", title="Analogies", url_path="analogies", default=True),
-            st.Page("app_pages/neighbours.py", title="Neighbours", url_path="neighbours"),
-            st.Page("app_pages/contexts.py", title="Contexts", url_path="contexts"),
-            st.Page("app_pages/inside.py", title="Inside", url_path="inside"),
-        ]
-    }
+page = st.navigation(  # one list, without sections: Streamlit nests those in a way that a screen reader can't read
+    [
+        st.Page("app_pages/analogies.py", title="Analogies", url_path="analogies", default=True),
+        st.Page("app_pages/neighbours.py", title="Neighbours", url_path="neighbours"),
+        st.Page("app_pages/contexts.py", title="Contexts", url_path="contexts"),
+        st.Page("app_pages/inside.py", title="Inside", url_path="inside"),
+    ],
+    expanded=True,
 )
 with st.sidebar:
     parts.sidebar_notes()

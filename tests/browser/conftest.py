@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -117,3 +117,24 @@ def page(browser: Any, dashboard: str) -> Iterator[Any]:
     assert requests
     assert outside == []
     assert errors == []
+
+
+def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Wait from outside: the page's own policy forbids to evaluate a condition inside it."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, what
+        time.sleep(0.1)
+
+
+def at_rest(page: Any, seconds: float = 180) -> None:
+    """Wait until no work is under way and nothing of the page is about to be replaced."""
+    until(
+        lambda: (
+            page.get_by_text("One moment").count() == 0
+            and page.locator("[data-stale=true]").count() == 0
+            and page.locator("[data-testid=stApp][data-test-script-state=running]").count() == 0
+        ),
+        "the page never came to rest",
+        seconds,
+    )

@@ -1,11 +1,11 @@
 """What a user does, in a real browser."""
 
 import re
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from tests.browser.conftest import at_rest, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -15,14 +15,6 @@ READY = ".polysema-scatter[data-ready='1'][data-settled='1']"
 def wait_for_map(page: Any, n: int | None = None) -> Any:
     selector = READY if n is None else READY.replace("[data-ready", f"[data-n='{n}'][data-ready")
     return page.wait_for_selector(selector, timeout=120_000)
-
-
-def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Wait from outside: the page's own policy forbids to evaluate a condition inside it."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, what
-        time.sleep(0.1)
 
 
 def positions(page: Any) -> str:
@@ -61,7 +53,7 @@ def test_umap_comes_after_the_first_picture(page: Any) -> None:
     page.goto("/contexts?word=match")
     page.wait_for_selector("text=At layer 6", timeout=180_000)
     wait_for_map(page)
-    page.get_by_text("One moment").wait_for(state="hidden", timeout=180_000)
+    at_rest(page)
     wait_for_map(page)
     page.get_by_text("Details").first.click()
     page.wait_for_selector("text=UMAP with the cosine", timeout=30_000)
