@@ -685,6 +685,7 @@ class ScatterPlot {
     const moving = this.viewMove !== null || this.morph !== null || this.fade !== null;
     Object.assign(this.root.dataset, {
       n: this.points.count,
+      selected: this.selected?.length ?? 0,
       dim: this.points.dim,
       version: this.points.version,
       settled: moving || this.loading ? '0' : '1',
