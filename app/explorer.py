@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from polysema.app.export import Source, export
-from polysema.app.maps import new_neighbors, project_space
+from polysema.app.maps import matched_maps, new_neighbors, project_space
 from polysema.app.schemas import (
     AnalogyAnswer,
     AxisAnswer,
@@ -24,6 +24,7 @@ from polysema.app.schemas import (
     Evidence,
     InputRank,
     LayerComparison,
+    MatchedMaps,
     MethodAnswer,
     Neighbour,
     NeighbourAnswer,
@@ -689,6 +690,27 @@ class Explorer:
     def place(self, on: SpaceMap, vectors: Floats) -> Floats:
         """Where new vectors (m, dim) of the same space lie on a map: (m, 2 or 3); the same alone or in a batch."""
         return place_on(on.map, vectors, new_neighbors(on, vectors))
+
+    def matched(
+        self, a: "str | Space", b: "str | Space", n: int | None = 2000, k: int = 10, method: str = "umap",
+        options: MapOptions | None = None, through: Sequence["str | Space"] = (), progress: Progress = _silent,
+    ) -> MatchedMaps:  # fmt: skip
+        """Two spaces, models or layers side by side: their common rows on one plane, and what changed around each.
+
+        Occurrences are matched by text, start and end, static vectors by word; n of the matched rows are shown (None: all),
+        the first n words or n occurrences spread evenly. `through` are spaces between the two, such as the layers from
+        a to b. Raises `IncompatibleError` for spaces that share no row. What `progress` raises ends the work.
+        """
+        asked = (a, *through, b)
+        spaces = [self._held(space) for space in asked]
+        names = [each if isinstance(each, str) else each.origin.card() for each in asked]
+        options = options or MapOptions()
+        key = ("matched", tuple(id(space) for space in spaces), n, k, method, options)
+
+        def make() -> tuple[list[Space], MatchedMaps]:  # the spaces are kept, so that no other gets their ids
+            return spaces, matched_maps(names, spaces, n, k, method, options, progress)
+
+        return self._maps.get(key, make)[1]
 
     def sense_clusters(
         self, word: str, model: str = DEFAULT_MODEL, layer: int = -1, min_cluster_size: int = 3,
