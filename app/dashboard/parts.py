@@ -8,6 +8,7 @@ import streamlit as st
 
 from polysema.app.dashboard.jobs import Job, Jobs
 from polysema.app.explorer import Explorer
+from polysema.app.schemas import OccurrenceHit
 from polysema.app.service.shelf import Shelf
 from polysema.app.settings import load_settings
 from polysema.core.errors import UnknownWordError, UserError
@@ -180,6 +181,27 @@ def sentences(rows: Sequence[tuple[str, int, int, str]]) -> None:
         f'<li>{marked(text, start, end)}<div class="meta">{meta}</div></li>' for text, start, end, meta in rows
     )
     st.html(f'<ul class="ps-hits">{items}</ul>')
+
+
+def hits(found: Sequence[OccurrenceHit]) -> None:
+    """Occurrences that were found: each sentence with its word marked, the cosine and the sense."""
+    sentences(
+        [
+            (
+                hit.text,
+                hit.start,
+                hit.end,
+                f"cosine {hit.score:.3f}"
+                + (f' · <span class="ps-tag">{escape(hit.sense)}</span>' if hit.sense else ""),
+            )
+            for hit in found
+        ]
+    )
+
+
+def numbers_of(value: object) -> list[int]:
+    """The whole numbers of a list that came with a link."""
+    return [one for one in value if type(one) is int and one >= 0] if isinstance(value, list) else []
 
 
 def python_lines(lines: str, details: str) -> None:

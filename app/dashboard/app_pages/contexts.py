@@ -9,16 +9,17 @@ import pandas as pd
 import streamlit as st
 
 from polysema.app.dashboard import link, parts, saving, work
-from polysema.app.dashboard.components.scatter import Points, Selection, scatter
+from polysema.app.dashboard.components.scatter import Points, Selection, read_view, scatter, write_view
 from polysema.app.explorer import MAX_TEXTS
 from polysema.app.schemas import WordMap
 from polysema.core.errors import UserError
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.catalog import models_here
-from polysema.core.model.tokens import find_word
+from polysema.core.model.tokens import Span, find_word
 
 UMAP, PCA = "UMAP", "PCA"
 STATIC_NAME = "static vector"
+MOST_SHOWN = 60  # sentences
 
 
 def controls(models: list[str]) -> tuple[str, str, str]:
@@ -48,14 +49,12 @@ def controls(models: list[str]) -> tuple[str, str, str]:
 
 def own_sentences(word: str) -> tuple[str, ...]:
     """The user's sentences with the word in them; those without it are named and left out."""
-    link.restore("contexts")
     with st.expander("Add sentences of your own"), st.form("own_form", border=False):
         text = st.text_area(
             f"One sentence a line, each with the word {parts.plain(word)} in it", key="own", height=90, max_chars=parts.MAX_TEXT,
             persist_state="session", help=f"They join the map as the sense “yours”. {parts.KEPT_HERE}",
         )  # fmt: skip
         st.form_submit_button("Put them on the map", type="primary")
-    link.keep("contexts", {"widget:own": text})
     lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
     good, bad = [], []
     for line in lines[:MAX_TEXTS]:
@@ -107,8 +106,12 @@ def picture(found: WordMap, layer: int) -> Selection:
         key="contexts_map",
         alt=f"Map of {n} occurrences of {found.word} at layer {layer}, coloured by sense, and its static vector",
         label_rows=[n],
+        selected=[row for row in st.session_state.get("contexts_selected", []) if row <= n],
+        view=read_view(st.query_params.get("view", "")),
         height=470,
     )
+    link.put("view", write_view(selected.view))
+    st.session_state["contexts_selected"] = list(selected.rows)
     saving.points(points, "contexts")
     return selected
 
@@ -150,9 +153,59 @@ def table(found: WordMap, selected: Selection) -> None:
     parts.sentences(
         [
             (found.texts[row], *found.spans[row], f'<span class="ps-tag">{escape(found.senses[row])}</span>')
-            for row in rows[:60]
+            for row in rows[:MOST_SHOWN]
         ]
     )
+    if len(rows) > MOST_SHOWN:
+        st.caption(f"The first {MOST_SHOWN} are shown; the file has all {len(rows)}.")
+    saving.numbers(
+        [
+            {
+                "text": found.texts[row],
+                "start": found.spans[row][0],
+                "end": found.spans[row][1],
+                "sense": found.senses[row],
+            }
+            for row in rows
+        ],
+        "sentences",
+    )
+
+
+def like_this(found: WordMap, layer: int, row: int) -> None:
+    """What was clicked: the words of the corpus that are nearest to it at this layer."""
+    text, (start, end) = found.texts[row], found.spans[row]
+    nth = sum(place.start <= start for place in places_of(text, text[start:end]))
+    model = found.origin.source
+    answer = work.answer(
+        ("occurrence", text, text[start:end], model, layer, 6, nth),
+        lambda progress: parts.explorer().occurrence_neighbors(
+            text[start:end], text, model, layer, 6 + 1, nth, progress=progress
+        ),
+    )
+    if answer is None:
+        return
+    others = [hit for hit in answer.hits if (hit.text, hit.start) != (text, start)][:6]
+    st.html(f'<p class="ps-text">Nearest at layer {layer} to the one you chose: {parts.marked(text, start, end)}</p>')
+    parts.hits(others)
+    st.caption(f"Two words taken at random have cosine {answer.baseline:.3f} at this layer.")
+    saving.numbers(
+        [
+            {"rank": rank, "cosine": hit.score, "word": hit.word, "sense": hit.sense, "start": hit.start, "end": hit.end, "text": hit.text}
+            for rank, hit in enumerate(others, 1)
+        ],
+        "like_this",
+    )  # fmt: skip
+
+
+def places_of(text: str, word: str) -> list[Span]:
+    """Where a word stands in a text, every time."""
+    places: list[Span] = []
+    while True:
+        try:
+            places.append(find_word(text, word, len(places) + 1))
+        except UserError:
+            return places
 
 
 def page() -> None:
@@ -165,6 +218,9 @@ def page() -> None:
     if not models:
         st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
         return
+    kept = link.restore("contexts")
+    if "selected" in kept:
+        st.session_state["contexts_selected"] = parts.numbers_of(kept["selected"])
     word, model, method = controls(models)
     slider = st.container()
     extra = own_sentences(word)
@@ -187,6 +243,9 @@ def page() -> None:
         selected = picture(found, layer)
     with right:
         curves(found, layer)
+    link.keep("contexts", {"widget:own": st.session_state.get("own", ""), "selected": list(selected.rows)})
+    if selected.clicked is not None and selected.clicked < len(found.texts):
+        like_this(found, layer, selected.clicked)
     table(found, selected)
     parts.python_lines(
         f"from polysema.app.explorer import Explorer\n\nfound = Explorer().word_map({word!r}, model={model!r}, method={found.method!r})\n"
