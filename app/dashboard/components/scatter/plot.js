@@ -59,6 +59,7 @@ class ScatterPlot {
     this.gesture = null;
     this.lastTap = null;
     this.frameRequest = 0;
+    this.stale = true;
     this.contextLost = false;
     this.failed = false;
     this.emitted = null; // JSON of what Python was last told
@@ -286,7 +287,7 @@ class ScatterPlot {
     if (this.hoverRow >= 0) this.fillTooltip(this.hoverRow);
     this.showReadout();
     if (this.spokenRow >= 0) this.speakRow(this.spokenRow);
-    this.requestFrame();
+    this.requestOverlay();
   }
 
   /** Replace the points: glide if they are as many as before, start over otherwise. */
@@ -578,7 +579,7 @@ class ScatterPlot {
     const { frame, dim } = this.points;
     const { cx, cy, cz, zoom, yaw, pitch } = this.viewMove?.to ?? this.view;
     const place = [cx, cy, cz].slice(0, dim).map((value, axis) => value / frame.scale + frame.centre[axis]);
-    return [...place, zoom, ...(dim === 3 ? [yaw, pitch] : [])].map((value) => Number(value.toPrecision(6)));
+    return [...place, zoom, ...(dim === 3 ? [yaw, pitch] : [])].map((value) => Number(value.toPrecision(7)));
   }
 
   viewFrom(numbers) {
@@ -615,7 +616,14 @@ class ScatterPlot {
 
   // ---- frames and animation
 
+  /** Draw all anew with the next frame. */
   requestFrame() {
+    this.stale = true;
+    this.requestOverlay();
+  }
+
+  /** Draw with the next frame only what lies over the points: of very many, each picture takes its time. */
+  requestOverlay() {
     if (this.frameRequest || this.failed) return;
     this.frameRequest = requestAnimationFrame(this.guarded((now) => {
       this.frameRequest = 0;
@@ -679,7 +687,8 @@ class ScatterPlot {
     this.camera = makeCamera(this.view, { dim: this.points.dim, equalAxes: this.scene.equalAxes, ...this.size });
     this.mix = this.morphShare(now);
     if (this.seekHighlight && !this.morph) this.showHighlight();
-    this.drawPoints();
+    if (this.stale || this.viewMove || this.morph) this.drawPoints();
+    this.stale = false;
     this.overlay.replaceChildren(drawOverlay(this.layOut(), this.theme));
     this.placeTooltip();
     const moving = this.viewMove !== null || this.morph !== null || this.fade !== null;
@@ -711,7 +720,7 @@ class ScatterPlot {
       this.density.hide();
     }
     this.renderer.draw({
-      passes: density ? (this.selectedMask ? 'lit' : 'none') : 'all',
+      passes: density ? (this.selected?.length <= INDEX_FROM ? 'lit' : 'none') : 'all',
       camera: this.camera,
       mix: this.mix,
       size: this.pointSize(),
@@ -735,6 +744,7 @@ class ScatterPlot {
     const canvasSize = `${Math.round(width * this.pixelRatio)}x${Math.round(height * this.pixelRatio)}`;
     if (canvasSize !== this.canvasSize) {
       this.canvasSize = canvasSize;
+      this.stale = true;
       [this.canvas.width, this.canvas.height] = canvasSize.split('x').map(Number);
       this.index = null;
     }
@@ -880,7 +890,7 @@ class ScatterPlot {
     this.tooltip.hidden = row < 0;
     if (row >= 0) this.fillTooltip(row);
     if (!shared) this.tellGroup('hover', { row });
-    this.requestFrame();
+    this.requestOverlay();
   }
 
   fillTooltip(row) {
@@ -1095,11 +1105,11 @@ class ScatterPlot {
     if (gesture.kind === 'lasso') {
       if (Math.hypot(dx, dy) < 3) return;
       this.lasso.push([place.x, place.y]);
-      this.requestFrame();
+      this.requestOverlay();
     } else if (gesture.kind === 'box') {
       const { start } = gesture;
       this.lasso = [[start.x, start.y], [place.x, start.y], [place.x, place.y], [start.x, place.y]];
-      this.requestFrame();
+      this.requestOverlay();
     } else if (gesture.kind === 'orbit') {
       this.orbit(dx * 0.008, dy * 0.008);
     } else {
@@ -1151,7 +1161,7 @@ class ScatterPlot {
   finishDrawing(by) {
     const polygon = this.lasso;
     this.lasso = [];
-    this.requestFrame();
+    this.requestOverlay();
     if (polygon.length < 3 || this.morph) return;
     const region = makeRegion(polygon, this.currentCamera(), this.points.frame, this.focusCategory);
     const rows = rowsInside(this.points, region);
@@ -1174,7 +1184,7 @@ class ScatterPlot {
       this.selectOne(row, 'click');
     }
     if (row >= 0 || touch) this.setHover(row);
-    this.requestFrame();
+    this.requestOverlay();
   }
 
   /** Look for the point under the mouse once per frame. */

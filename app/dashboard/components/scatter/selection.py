@@ -83,7 +83,7 @@ NOTHING = Selection(rows=(), count=0)
 
 def write_view(view: View | None) -> str:
     """A view as a short text for a link, empty for none."""
-    return "" if view is None else "_".join(f"{number:.5g}" for number in view)
+    return "" if view is None else "_".join(f"{number:.7g}" for number in view)
 
 
 def read_view(text: str, dim: int = 2) -> View | None:
