@@ -50,7 +50,7 @@ function pictureLegend(plot) {
   if (points.levels && points.count) {
     const stops = theme.ramp.map((colour, i) => svg('stop', { offset: i / (theme.ramp.length - 1), 'stop-color': colour }));
     group.append(svg('defs', {}, [svg('linearGradient', { id: 'ramp' }, stops)]));
-    const [low, high] = points.valueRange.map(shortNumber);
+    const [low, high] = points.valueRange.map((value) => shortNumber(value, points.valueRange));
     const head = `${points.valueName} ${low}`.trim();
     const width = plot.textWidth(head, LABEL_SIZE);
     write(head, x, y);
@@ -83,7 +83,9 @@ function paintPoints(plot, extraLines = 0) {
   context.fillStyle = theme.paper;
   context.fillRect(0, 0, target.width, target.height);
   plot.drawPoints(); // in this very task: WebGL forgets its picture afterwards
+  context.imageSmoothingEnabled = false;
   plot.density.copyTo(context, pixelRatio);
+  context.imageSmoothingEnabled = true;
   context.drawImage(canvas, 0, 0);
   return { target, context };
 }

@@ -352,6 +352,7 @@ class ScatterPlot {
     this.legend.replaceChildren(...entries);
     this.legend.hidden = entries.length === 0;
     this.buildRamp();
+    this.buttons.density.hidden = points.count < INDEX_FROM;
     this.showFocus();
   }
 
@@ -360,7 +361,7 @@ class ScatterPlot {
     const { points, theme } = this;
     this.ramp.hidden = !points.levels || !points.count;
     if (this.ramp.hidden) return;
-    const [low, high] = points.valueRange.map(shortNumber);
+    const [low, high] = points.valueRange.map((value) => shortNumber(value, points.valueRange));
     const bar = html('span', { class: 'bar', 'aria-hidden': 'true' });
     bar.style.background = `linear-gradient(to right, ${theme.ramp.join(', ')})`;
     this.ramp.replaceChildren(
@@ -904,7 +905,7 @@ class ScatterPlot {
       ]));
     }
     if (points.value) {
-      const value = `${points.valueName ? `${points.valueName}: ` : ''}${shortNumber(points.value[row])}`;
+      const value = `${points.valueName ? `${points.valueName}: ` : ''}${shortNumber(points.value[row], points.valueRange)}`;
       children.push(html('div', { class: 'value' }, [value]));
     }
     if (text?.detail) {
@@ -1330,7 +1331,7 @@ class ScatterPlot {
   describeRow(row) {
     const { points } = this;
     const text = points.text(row, true);
-    const value = points.value ? `${points.valueName} ${shortNumber(points.value[row])}` : '';
+    const value = points.value ? `${points.valueName} ${shortNumber(points.value[row], points.valueRange)}` : '';
     const parts = [text?.label, points.categories[points.category[row]], value, text?.detail];
     return `${parts.filter(Boolean).join(', ')}. Point ${row + 1} of ${points.count}.`;
   }
