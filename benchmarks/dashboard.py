@@ -73,6 +73,9 @@ def measure(page: Any, n: int, dim: int, budget: float) -> None:
 
 
 def main() -> None:
+    if chromium() is None:
+        print("the scatter plot's times need Chromium: get it with `make browser`")
+        return
     with tempfile.TemporaryDirectory() as work, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         with running_dashboard(Path(work), PAGE) as url:
