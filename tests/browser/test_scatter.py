@@ -236,6 +236,26 @@ def test_points_that_the_server_forgot_are_asked_for_again(page: Any) -> None:
     assert page.locator(".polysema-scatter > .note").is_hidden()
 
 
+def test_texts_that_the_server_forgot_are_asked_for_again(page: Any) -> None:
+    show(page, "", 20_000)
+    page.get_by_role("button", name="forget", exact=True).click()
+    page.get_by_text("runs=2").wait_for()
+    x, y = middle(page)
+    page.mouse.move(x, y)
+    page.get_by_text("runs=3").wait_for()
+    page.mouse.move(x + 40, y - 60)
+    page.locator(".tooltip strong").wait_for(timeout=10_000)
+
+
+def test_odd_clouds_are_drawn(page: Any) -> None:
+    for query in ("case=none", "case=same", "case=huge", "case=categories"):
+        page.goto(f"/?n=300&{query}")
+        page.wait_for_selector(PLOT, timeout=60_000)
+    page.get_by_text("and 100 more").wait_for()
+    page.goto("/?n=300&case=none")
+    page.get_by_text("There are no points to show.").wait_for()
+
+
 def test_a_server_without_these_addresses_sends_all_at_once(page: Any) -> None:
     page.route(
         "**/api/points/**", lambda route: route.fulfill(status=200, body="<html></html>", content_type="text/html")

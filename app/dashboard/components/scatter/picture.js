@@ -58,10 +58,9 @@ function pictureLegend(plot) {
     write(high, x + width + 136, y);
     y += 20;
   }
-  const entries = points.levels && points.categories.length < 2 ? [] : plot.summary;
+  const entries = plot.legendEntries();
   for (const [category, { name, count, marker }] of entries.entries()) {
-    const cut = name.length > 48 ? `${name.slice(0, 47)}…` : name;
-    const shown = `${cut} (${count.toLocaleString()})`;
+    const shown = `${cutText(name, 48)} (${count.toLocaleString()})`;
     const width = 24 + plot.textWidth(shown, LABEL_SIZE);
     if (x > 12 && x + width > size.width - 12) [x, y] = [12, y + 20];
     write(shown, x + 16, y);

@@ -142,6 +142,7 @@ class ScatterPlot {
 
   /** What is worth saying all the time. */
   standingNote() {
+    if (this.points?.count === 0) return 'There are no points to show.';
     return this.renderer.kind === 'canvas2d' ? 'Drawn without WebGL: works the same, but slower with many points.' : '';
   }
 
@@ -194,13 +195,20 @@ class ScatterPlot {
     this.summary = summariseCategories(this.points);
     this.buildLegend();
     this.restyle();
+    this.showNote(this.standingNote());
     this.takeScene(data, first);
   }
 
   /** What is drawn over the points, and what Python wishes to be selected. */
   takeScene(data, first = false) {
     this.scene = data;
+    if (this.missing && data.attempt >= this.missing.tries) this.missing = null;
     if (this.texts && data.texts) this.texts.learn(data.texts);
+    if (this.texts && data.points) {
+      this.texts.dispose();
+      this.texts = null;
+      this.points.text = columnsOfTable(data).text;
+    }
     this.joinGroup(data.group);
     this.takeAccents({ links: data.links, highlight: data.highlight }, first);
     if (first) this.restore(data);
@@ -242,7 +250,10 @@ class ScatterPlot {
       this.loading = null;
       this.missing = null;
       this.showNote(this.standingNote());
-      const texts = new RemoteTexts(data, this.guarded(() => this.onTexts()));
+      const texts = new RemoteTexts(data, {
+        onArrival: this.guarded(() => this.onTexts()),
+        onGone: this.guarded(() => this.askAgain(this.latest)),
+      });
       this.takePoints(data, columnsOfFetch(data, fetched, texts), texts);
     } catch (error) {
       if (this.loading !== loading || this.failed) return;
@@ -255,8 +266,7 @@ class ScatterPlot {
     const { data } = loading;
     if (error.gone) {
       this.showNote('The server no longer holds these points; asking for them again …');
-      this.missing = { version: data.version, tries: data.attempt + 1 };
-      this.emit();
+      this.askAgain(data);
     } else if (loading.tries < RETRY_MS.length) {
       this.showNote(`Loading the points failed: ${error.message}. Trying again …`);
       loading.timer = setTimeout(() => this.tryLoading(loading), RETRY_MS[loading.tries]);
@@ -271,6 +281,13 @@ class ScatterPlot {
       });
       this.note.append(' ', again);
     }
+  }
+
+  /** The server let go of the points: the next run of Python brings them back, or sends all when that was in vain. */
+  askAgain({ version, attempt }) {
+    if (this.missing?.version === version && this.missing.tries > attempt) return; // under way
+    this.missing = { version, tries: attempt + 1 };
+    this.emit();
   }
 
   stopLoading() {
@@ -335,9 +352,15 @@ class ScatterPlot {
 
   // ---- legend
 
+  /** The categories that the legend shows: without values all, but not thousands. */
+  legendEntries() {
+    const { points } = this;
+    return points.levels && points.categories.length < 2 ? [] : this.summary.slice(0, MAX_LEGEND);
+  }
+
   buildLegend() {
     const { points, theme } = this;
-    const entries = points.levels && points.categories.length < 2 ? [] : this.summary.map(({ name, count, marker }, category) => {
+    const entries = this.legendEntries().map(({ name, count, marker }, category) => {
       const button = html('button', {
         type: 'button',
         'data-category': category,
@@ -349,6 +372,8 @@ class ScatterPlot {
       ]);
       return html('li', {}, [button]);
     });
+    const more = this.summary.length - MAX_LEGEND;
+    if (more > 0 && entries.length) entries.push(html('li', { class: 'more' }, [`and ${more.toLocaleString()} more`]));
     this.legend.replaceChildren(...entries);
     this.legend.hidden = entries.length === 0;
     this.buildRamp();
@@ -430,7 +455,7 @@ class ScatterPlot {
     if (from === 'user' || from === 'history') this.speak(this.selectionText() || 'Selection cleared.');
     this.restyle();
     if (from === 'user' || from === 'history') this.tellGroup('select', { selection, at });
-    if (from === 'user' || from === 'history' || from === 'memory') this.emitSoon();
+    if (from === 'user' || from === 'history') this.emitSoon();
   }
 
   /** Go back (-1) or forth (1) in the history of selections. */
@@ -439,14 +464,18 @@ class ScatterPlot {
   }
 
   showHistory() {
-    this.buttons.undo.disabled = !this.history.can(-1);
-    this.buttons.redo.disabled = !this.history.can(1);
+    const { undo, redo } = this.buttons;
+    const focused = this.canvas.getRootNode().activeElement;
+    undo.disabled = !this.history.can(-1);
+    redo.disabled = !this.history.can(1);
+    // A disabled button would keep the focus and swallow the keys.
+    if ((focused === undo && undo.disabled) || (focused === redo && redo.disabled)) this.canvas.focus({ preventScroll: true });
   }
 
   selectionText() {
     if (!this.selected) return '';
     const [count, all] = [this.selected.length, this.points.count].map((value) => value.toLocaleString());
-    if (this.selected.length === 1) return `Selected: ${this.points.label(this.selected[0]) || '…'}`;
+    if (this.selected.length === 1) return `Selected: ${cutText(this.points.label(this.selected[0]), MAX_LABEL_LENGTH) || '…'}`;
     return `${count} of ${all} points selected`;
   }
 
@@ -478,11 +507,11 @@ class ScatterPlot {
       this.fitted = false;
     }
     this.command = data.command;
-    if (fits && memory.selection) {
+    if (fits && memory.selection) this.select(memory.selection, 'memory', memory.at);
+    else this.followRows(data);
+    if (fits) {
       this.emitted = ''; // what Python holds by now is unknown
-      this.select(memory.selection, 'memory', memory.at);
-    } else {
-      this.followRows(data);
+      this.emitSoon();
     }
     this.history.clear(this.selection);
     this.showHistory();
@@ -853,7 +882,7 @@ class ScatterPlot {
       candidates.push({
         ...place,
         radius: place.radius + ring,
-        text: text.length > 40 ? `${text.slice(0, 39)}…` : text,
+        text: cutText(text, 40),
         lit: this.isLit(row) || marked.has(row),
       });
     }
@@ -898,7 +927,7 @@ class ScatterPlot {
     const { points } = this;
     const category = points.category[row];
     const text = points.text(row, true);
-    const children = [html('div', { class: 'title' }, [text ? text.label : '…'])];
+    const children = [html('div', { class: 'title' }, [text ? cutText(text.label, MAX_LABEL_LENGTH) : '…'])];
     if (points.categories[category]) {
       children.push(html('div', { class: 'category' }, [
         this.swatch(points.markers[row], this.colourOf(row)), html('span', {}, [points.categories[category]]),
@@ -1332,7 +1361,7 @@ class ScatterPlot {
     const { points } = this;
     const text = points.text(row, true);
     const value = points.value ? `${points.valueName} ${shortNumber(points.value[row], points.valueRange)}` : '';
-    const parts = [text?.label, points.categories[points.category[row]], value, text?.detail];
+    const parts = [text && cutText(text.label, MAX_LABEL_LENGTH), points.categories[points.category[row]], value, text && cutText(text.detail ?? '', DETAIL_WINDOW)];
     return `${parts.filter(Boolean).join(', ')}. Point ${row + 1} of ${points.count}.`;
   }
 
