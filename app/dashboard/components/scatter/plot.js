@@ -59,6 +59,7 @@ class ScatterPlot {
     this.gesture = null;
     this.lastTap = null;
     this.frameRequest = 0;
+    this.stale = true;
     this.contextLost = false;
     this.failed = false;
     this.emitted = null; // JSON of what Python was last told
@@ -141,6 +142,7 @@ class ScatterPlot {
 
   /** What is worth saying all the time. */
   standingNote() {
+    if (this.points?.count === 0) return 'There are no points to show.';
     return this.renderer.kind === 'canvas2d' ? 'Drawn without WebGL: works the same, but slower with many points.' : '';
   }
 
@@ -193,13 +195,20 @@ class ScatterPlot {
     this.summary = summariseCategories(this.points);
     this.buildLegend();
     this.restyle();
+    this.showNote(this.standingNote());
     this.takeScene(data, first);
   }
 
   /** What is drawn over the points, and what Python wishes to be selected. */
   takeScene(data, first = false) {
     this.scene = data;
+    if (this.missing && data.attempt >= this.missing.tries) this.missing = null;
     if (this.texts && data.texts) this.texts.learn(data.texts);
+    if (this.texts && data.points) {
+      this.texts.dispose();
+      this.texts = null;
+      this.points.text = columnsOfTable(data).text;
+    }
     this.joinGroup(data.group);
     this.takeAccents({ links: data.links, highlight: data.highlight }, first);
     if (first) this.restore(data);
@@ -241,7 +250,10 @@ class ScatterPlot {
       this.loading = null;
       this.missing = null;
       this.showNote(this.standingNote());
-      const texts = new RemoteTexts(data, this.guarded(() => this.onTexts()));
+      const texts = new RemoteTexts(data, {
+        onArrival: this.guarded(() => this.onTexts()),
+        onGone: this.guarded(() => this.askAgain(this.latest)),
+      });
       this.takePoints(data, columnsOfFetch(data, fetched, texts), texts);
     } catch (error) {
       if (this.loading !== loading || this.failed) return;
@@ -254,8 +266,7 @@ class ScatterPlot {
     const { data } = loading;
     if (error.gone) {
       this.showNote('The server no longer holds these points; asking for them again …');
-      this.missing = { version: data.version, tries: data.attempt + 1 };
-      this.emit();
+      this.askAgain(data);
     } else if (loading.tries < RETRY_MS.length) {
       this.showNote(`Loading the points failed: ${error.message}. Trying again …`);
       loading.timer = setTimeout(() => this.tryLoading(loading), RETRY_MS[loading.tries]);
@@ -272,6 +283,13 @@ class ScatterPlot {
     }
   }
 
+  /** The server let go of the points: the next run of Python brings them back, or sends all when that was in vain. */
+  askAgain({ version, attempt }) {
+    if (this.missing?.version === version && this.missing.tries > attempt) return; // under way
+    this.missing = { version, tries: attempt + 1 };
+    this.emit();
+  }
+
   stopLoading() {
     if (!this.loading) return;
     clearTimeout(this.loading.timer);
@@ -286,7 +304,7 @@ class ScatterPlot {
     if (this.hoverRow >= 0) this.fillTooltip(this.hoverRow);
     this.showReadout();
     if (this.spokenRow >= 0) this.speakRow(this.spokenRow);
-    this.requestFrame();
+    this.requestOverlay();
   }
 
   /** Replace the points: glide if they are as many as before, start over otherwise. */
@@ -334,9 +352,15 @@ class ScatterPlot {
 
   // ---- legend
 
+  /** The categories that the legend shows: without values all, but not thousands. */
+  legendEntries() {
+    const { points } = this;
+    return points.levels && points.categories.length < 2 ? [] : this.summary.slice(0, MAX_LEGEND);
+  }
+
   buildLegend() {
     const { points, theme } = this;
-    const entries = points.levels && points.categories.length < 2 ? [] : this.summary.map(({ name, count, marker }, category) => {
+    const entries = this.legendEntries().map(({ name, count, marker }, category) => {
       const button = html('button', {
         type: 'button',
         'data-category': category,
@@ -348,9 +372,12 @@ class ScatterPlot {
       ]);
       return html('li', {}, [button]);
     });
+    const more = this.summary.length - MAX_LEGEND;
+    if (more > 0 && entries.length) entries.push(html('li', { class: 'more' }, [`and ${more.toLocaleString()} more`]));
     this.legend.replaceChildren(...entries);
     this.legend.hidden = entries.length === 0;
     this.buildRamp();
+    this.buttons.density.hidden = points.count < INDEX_FROM;
     this.showFocus();
   }
 
@@ -359,7 +386,7 @@ class ScatterPlot {
     const { points, theme } = this;
     this.ramp.hidden = !points.levels || !points.count;
     if (this.ramp.hidden) return;
-    const [low, high] = points.valueRange.map(shortNumber);
+    const [low, high] = points.valueRange.map((value) => shortNumber(value, points.valueRange));
     const bar = html('span', { class: 'bar', 'aria-hidden': 'true' });
     bar.style.background = `linear-gradient(to right, ${theme.ramp.join(', ')})`;
     this.ramp.replaceChildren(
@@ -428,7 +455,7 @@ class ScatterPlot {
     if (from === 'user' || from === 'history') this.speak(this.selectionText() || 'Selection cleared.');
     this.restyle();
     if (from === 'user' || from === 'history') this.tellGroup('select', { selection, at });
-    if (from === 'user' || from === 'history' || from === 'memory') this.emitSoon();
+    if (from === 'user' || from === 'history') this.emitSoon();
   }
 
   /** Go back (-1) or forth (1) in the history of selections. */
@@ -437,14 +464,18 @@ class ScatterPlot {
   }
 
   showHistory() {
-    this.buttons.undo.disabled = !this.history.can(-1);
-    this.buttons.redo.disabled = !this.history.can(1);
+    const { undo, redo } = this.buttons;
+    const focused = this.canvas.getRootNode().activeElement;
+    undo.disabled = !this.history.can(-1);
+    redo.disabled = !this.history.can(1);
+    // A disabled button would keep the focus and swallow the keys.
+    if ((focused === undo && undo.disabled) || (focused === redo && redo.disabled)) this.canvas.focus({ preventScroll: true });
   }
 
   selectionText() {
     if (!this.selected) return '';
     const [count, all] = [this.selected.length, this.points.count].map((value) => value.toLocaleString());
-    if (this.selected.length === 1) return `Selected: ${this.points.label(this.selected[0]) || '…'}`;
+    if (this.selected.length === 1) return `Selected: ${cutText(this.points.label(this.selected[0]), MAX_LABEL_LENGTH) || '…'}`;
     return `${count} of ${all} points selected`;
   }
 
@@ -476,11 +507,11 @@ class ScatterPlot {
       this.fitted = false;
     }
     this.command = data.command;
-    if (fits && memory.selection) {
+    if (fits && memory.selection) this.select(memory.selection, 'memory', memory.at);
+    else this.followRows(data);
+    if (fits) {
       this.emitted = ''; // what Python holds by now is unknown
-      this.select(memory.selection, 'memory', memory.at);
-    } else {
-      this.followRows(data);
+      this.emitSoon();
     }
     this.history.clear(this.selection);
     this.showHistory();
@@ -578,7 +609,7 @@ class ScatterPlot {
     const { frame, dim } = this.points;
     const { cx, cy, cz, zoom, yaw, pitch } = this.viewMove?.to ?? this.view;
     const place = [cx, cy, cz].slice(0, dim).map((value, axis) => value / frame.scale + frame.centre[axis]);
-    return [...place, zoom, ...(dim === 3 ? [yaw, pitch] : [])].map((value) => Number(value.toPrecision(6)));
+    return [...place, zoom, ...(dim === 3 ? [yaw, pitch] : [])].map((value) => Number(value.toPrecision(7)));
   }
 
   viewFrom(numbers) {
@@ -615,7 +646,14 @@ class ScatterPlot {
 
   // ---- frames and animation
 
+  /** Draw all anew with the next frame. */
   requestFrame() {
+    this.stale = true;
+    this.requestOverlay();
+  }
+
+  /** Draw with the next frame only what lies over the points: of very many, each picture takes its time. */
+  requestOverlay() {
     if (this.frameRequest || this.failed) return;
     this.frameRequest = requestAnimationFrame(this.guarded((now) => {
       this.frameRequest = 0;
@@ -679,7 +717,8 @@ class ScatterPlot {
     this.camera = makeCamera(this.view, { dim: this.points.dim, equalAxes: this.scene.equalAxes, ...this.size });
     this.mix = this.morphShare(now);
     if (this.seekHighlight && !this.morph) this.showHighlight();
-    this.drawPoints();
+    if (this.stale || this.viewMove || this.morph) this.drawPoints();
+    this.stale = false;
     this.overlay.replaceChildren(drawOverlay(this.layOut(), this.theme));
     this.placeTooltip();
     const moving = this.viewMove !== null || this.morph !== null || this.fade !== null;
@@ -711,7 +750,7 @@ class ScatterPlot {
       this.density.hide();
     }
     this.renderer.draw({
-      passes: density ? (this.selectedMask ? 'lit' : 'none') : 'all',
+      passes: density ? (this.selected?.length <= INDEX_FROM ? 'lit' : 'none') : 'all',
       camera: this.camera,
       mix: this.mix,
       size: this.pointSize(),
@@ -735,6 +774,7 @@ class ScatterPlot {
     const canvasSize = `${Math.round(width * this.pixelRatio)}x${Math.round(height * this.pixelRatio)}`;
     if (canvasSize !== this.canvasSize) {
       this.canvasSize = canvasSize;
+      this.stale = true;
       [this.canvas.width, this.canvas.height] = canvasSize.split('x').map(Number);
       this.index = null;
     }
@@ -842,7 +882,7 @@ class ScatterPlot {
       candidates.push({
         ...place,
         radius: place.radius + ring,
-        text: text.length > 40 ? `${text.slice(0, 39)}…` : text,
+        text: cutText(text, 40),
         lit: this.isLit(row) || marked.has(row),
       });
     }
@@ -880,21 +920,21 @@ class ScatterPlot {
     this.tooltip.hidden = row < 0;
     if (row >= 0) this.fillTooltip(row);
     if (!shared) this.tellGroup('hover', { row });
-    this.requestFrame();
+    this.requestOverlay();
   }
 
   fillTooltip(row) {
     const { points } = this;
     const category = points.category[row];
     const text = points.text(row, true);
-    const children = [html('div', { class: 'title' }, [text ? text.label : '…'])];
+    const children = [html('div', { class: 'title' }, [text ? cutText(text.label, MAX_LABEL_LENGTH) : '…'])];
     if (points.categories[category]) {
       children.push(html('div', { class: 'category' }, [
         this.swatch(points.markers[row], this.colourOf(row)), html('span', {}, [points.categories[category]]),
       ]));
     }
     if (points.value) {
-      const value = `${points.valueName ? `${points.valueName}: ` : ''}${shortNumber(points.value[row])}`;
+      const value = `${points.valueName ? `${points.valueName}: ` : ''}${shortNumber(points.value[row], points.valueRange)}`;
       children.push(html('div', { class: 'value' }, [value]));
     }
     if (text?.detail) {
@@ -1095,11 +1135,11 @@ class ScatterPlot {
     if (gesture.kind === 'lasso') {
       if (Math.hypot(dx, dy) < 3) return;
       this.lasso.push([place.x, place.y]);
-      this.requestFrame();
+      this.requestOverlay();
     } else if (gesture.kind === 'box') {
       const { start } = gesture;
       this.lasso = [[start.x, start.y], [place.x, start.y], [place.x, place.y], [start.x, place.y]];
-      this.requestFrame();
+      this.requestOverlay();
     } else if (gesture.kind === 'orbit') {
       this.orbit(dx * 0.008, dy * 0.008);
     } else {
@@ -1151,7 +1191,7 @@ class ScatterPlot {
   finishDrawing(by) {
     const polygon = this.lasso;
     this.lasso = [];
-    this.requestFrame();
+    this.requestOverlay();
     if (polygon.length < 3 || this.morph) return;
     const region = makeRegion(polygon, this.currentCamera(), this.points.frame, this.focusCategory);
     const rows = rowsInside(this.points, region);
@@ -1174,7 +1214,7 @@ class ScatterPlot {
       this.selectOne(row, 'click');
     }
     if (row >= 0 || touch) this.setHover(row);
-    this.requestFrame();
+    this.requestOverlay();
   }
 
   /** Look for the point under the mouse once per frame. */
@@ -1320,8 +1360,8 @@ class ScatterPlot {
   describeRow(row) {
     const { points } = this;
     const text = points.text(row, true);
-    const value = points.value ? `${points.valueName} ${shortNumber(points.value[row])}` : '';
-    const parts = [text?.label, points.categories[points.category[row]], value, text?.detail];
+    const value = points.value ? `${points.valueName} ${shortNumber(points.value[row], points.valueRange)}` : '';
+    const parts = [text && cutText(text.label, MAX_LABEL_LENGTH), points.categories[points.category[row]], value, text && cutText(text.detail ?? '', DETAIL_WINDOW)];
     return `${parts.filter(Boolean).join(', ')}. Point ${row + 1} of ${points.count}.`;
   }
 
