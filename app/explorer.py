@@ -172,6 +172,8 @@ class Explorer:
         self._corpus_lock = threading.Lock()
         self._indexes = Kept(4)
         self._maps = Kept(64)
+        self._space_maps = Kept(6)  # of up to all rows of a space
+        self._neighbors = Kept(3)
         self._clouds = Kept(8)
         self._small = Kept(256)
         self._transforms: weakref.WeakKeyDictionary[Space, Transform] = weakref.WeakKeyDictionary()
@@ -199,7 +201,17 @@ class Explorer:
 
     def held(self) -> dict[str, int]:
         """What is in memory: models, the bytes of their weights, spaces; and how often what was asked for was there."""
-        kept = (self._models, self._spaces, self._corpora, self._indexes, self._maps, self._clouds, self._small)
+        kept = (
+            self._models,
+            self._spaces,
+            self._corpora,
+            self._indexes,
+            self._maps,
+            self._space_maps,
+            self._neighbors,
+            self._clouds,
+            self._small,
+        )
         models = self._models.values()
         weights = [parameter for model in models for parameter in model.whole.parameters()]
         return {
@@ -647,15 +659,19 @@ class Explorer:
         options = options or MapOptions()
 
         def neighbours(wanted: int, search: Callable[[], Neighbors]) -> Neighbors:
-            found = self._small.get(("neighbors", id(held), rows), lambda: (held, search()))[1]
+            found = self._neighbors.get(("neighbors", id(held), rows), lambda: (held, search()))[1]
             if found.rows.shape[1] >= wanted:
                 return found.first(wanted)
             more = search()
-            self._small.put(("neighbors", id(held), rows), (held, more))
+            self._neighbors.put(("neighbors", id(held), rows), (held, more))
             return more
 
         key = ("space map", id(held), rows, method, options, k)
-        return self._maps.get(key, lambda: project_space(held, rows, method, options, k, neighbours, progress))
+
+        def make() -> tuple[Space, SpaceMap]:  # the space is kept too, so that no other gets its id
+            return held, project_space(held, rows, method, options, k, neighbours, progress)
+
+        return self._space_maps.get(key, make)[1]
 
     def place(self, on: SpaceMap, vectors: Floats) -> Floats:
         """Where new vectors (m, dim) of the same space lie on a map: (m, 2 or 3); the same alone or in a batch."""
@@ -680,7 +696,7 @@ class Explorer:
         def make() -> tuple[list[Space], MatchedMaps]:  # the spaces are kept, so that no other gets their ids
             return spaces, matched_maps(names, spaces, n, k, method, options, progress)
 
-        return self._maps.get(key, make)[1]
+        return self._space_maps.get(key, make)[1]
 
     def sense_clusters(
         self, word: str, model: str = DEFAULT_MODEL, layer: int = -1, min_cluster_size: int = 3,

@@ -269,7 +269,8 @@ def project(
     options = options or MapOptions()
     k = n_neighbors_of(method, options, len(vectors))
     directions = _directions(vectors)
-    start, plane = _principal(directions, options.n_components)
+    first = progress if method == "pca" else lambda done, total: progress(0, 1)
+    start, plane = _principal(directions, options.n_components, first)
     if init is not None:
         start = _fitting(init, len(vectors), options.n_components)
         if method == "pca" or not k:
@@ -516,9 +517,9 @@ def _directions(vectors: Floats, least: int = 1) -> Floats:
     return unit(array)
 
 
-def _principal(directions: Floats, n_components: int) -> tuple[Floats, Plane]:
+def _principal(directions: Floats, n_components: int, progress: Progress) -> tuple[Floats, Plane]:
     """The positions of unit vectors on their principal plane, and the plane, scaled as maps are."""
-    plane = principal_plane(directions, n_components)
+    plane = principal_plane(directions, n_components, progress)
     size = _size(plane.project(directions))
     plane = replace(plane, axes=plane.axes / np.float32(size))
     return plane.project(directions), plane

@@ -10,7 +10,7 @@ import pytest
 
 from polysema.core.errors import UserError
 from polysema.core.space import projection
-from polysema.core.space.distortion import distortion, kept_neighbors, map_neighbors
+from polysema.core.space.distortion import distortion, kept_neighbors, map_neighbors, neighbors_on_map
 from polysema.core.space.geometry import principal_plane
 from polysema.core.space.metric import unit
 from polysema.core.space.projection import (
@@ -336,3 +336,43 @@ def test_distortion_is_scikit_learns() -> None:
     np.testing.assert_allclose(some.kept, np.array(kept)[some.rows], atol=1e-6)
     with pytest.raises(UserError, match="measured with k from 1 to 99; got 100"):
         distortion(vectors, positions, 100)
+
+
+def test_neighbours_of_one_point_on_the_map_and_in_the_space() -> None:
+    vectors = np.random.default_rng(6).normal(size=(150, 10)).astype(np.float32)
+    positions = project(vectors, "pca").positions
+    near, here = nearest_others(vectors, 9).rows, map_neighbors(positions, 9)
+    for row in (0, 77, 149):
+        found = neighbors_on_map(vectors, positions, row, 9)
+        assert (found.in_space.tolist(), found.on_map.tolist()) == (near[row].tolist(), here[row].tolist())
+        assert found.both.tolist() == [other in near[row] for other in here[row]]
+        np.testing.assert_allclose(
+            found.distances, np.linalg.norm(positions[here[row]] - positions[row], axis=1), rtol=1e-5
+        )
+        np.testing.assert_allclose(found.cosines, unit(vectors)[near[row]] @ unit(vectors)[row], atol=1e-6)
+    equal = neighbors_on_map(np.ones((5, 3), np.float32), np.zeros((5, 2), np.float32), 2, 3)
+    assert equal.on_map.tolist() == equal.in_space.tolist() == [0, 1, 3]
+    for row, k, message in ((150, 3, "row must be from 0 to 149"), (-1, 3, "row must be"), (0, 150, "from 1 to 149")):
+        with pytest.raises(UserError, match=message):
+            neighbors_on_map(vectors, positions, row, k)
+
+
+def test_progress_may_end_the_measure_and_the_plane_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    from polysema.core.space import distortion as measure
+    from polysema.core.space import geometry
+
+    monkeypatch.setattr(geometry, "BLOCK", 20)
+    monkeypatch.setattr(measure, "BLOCK", 20)
+
+    def progress(done: int, total: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    vectors = clouds(n=90)
+    with pytest.raises(KeyboardInterrupt):
+        project(vectors, "pca", progress=progress)
+    with pytest.raises(KeyboardInterrupt):
+        distortion(vectors, vectors[:, :2], 5, progress=progress)
+    whole = project(vectors, "pca").positions
+    monkeypatch.undo()
+    np.testing.assert_allclose(project(vectors, "pca").positions, whole, atol=1e-5)
