@@ -48,7 +48,7 @@ from polysema.core.model.catalog import locate
 from polysema.core.model.contextual import Hidden, embed, word_vectors
 from polysema.core.model.load import LanguageModel, load_model, on_torch
 from polysema.core.model.static import input_table, static_vector
-from polysema.core.model.tokens import Occurrence, Span, find_word
+from polysema.core.model.tokens import Occurrence, Span, find_word, find_words
 from polysema.core.space.analogy import (
     EPSILON,
     OF_A_SUM,
@@ -83,6 +83,7 @@ from polysema.indexes.store.manifest import FORMAT_FILE, MANIFESTS
 DEFAULT_SPACE = "glove-6b-50d"
 DEFAULT_MODEL = "minilm-l6"
 MAX_TEXTS = 64
+MAX_CLUSTERED = 2000  # texts whose occurrences of a word are clustered
 MAX_STEPS = 1000
 _OCCURRENCE = re.compile(r'\sin\s*"')
 MAX_TEXT = 20_000
@@ -700,11 +701,32 @@ class Explorer:
 
     def sense_clusters(
         self, word: str, model: str = DEFAULT_MODEL, layer: int = -1, min_cluster_size: int = 3,
-        progress: Progress = _silent,
+        texts: Sequence[str] = (), progress: Progress = _silent,
     ) -> SenseClusters:  # fmt: skip
-        """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses."""
+        """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses; or every
+        occurrence in `texts` of one's own, which have no senses to agree with.
+        """
+        loaded = self.model(model)
+        (layer,) = loaded.check_layers([layer])
+        named = self._named_by(model)
+        if texts:
+            _check_texts(texts, least=1, most=MAX_CLUSTERED)
+            asked = [
+                Occurrence(number, text[span.start : span.end], span)
+                for number, text in enumerate(texts) for span in find_words(text, word)
+            ]  # fmt: skip
+            if len(asked) < 2:
+                raise UserError(f"sense clusters need two or more occurrences of {word!r}; the texts have {len(asked)}")
+            progress(f"read {len(texts)} texts", 0, 1)
+            hidden = embed(loaded, texts, [layer], occurrences=asked)
+            if hidden.unseen:
+                raise UserError(f"the tokenizer of {model} makes no token of {word!r}, so it has no vector")
+            found = sense_clusters(
+                hidden.vectors[0], [texts[o.text] for o in hidden.occurrences], word, None, min_cluster_size,
+                [o.span.start for o in hidden.occurrences], named,
+            )  # fmt: skip
+            return replace(found, without_word=len(texts) - len({o.text for o in asked}))
         marked = {(s.text_id, s.start): s.sense for s in load_senses().of(word)}
-        (layer,) = self.model(model).check_layers([layer])
         layers = self.corpus_layers(model)
         if layer not in layers:
             raise UserError(f"the corpus of {model} is kept at the layers {', '.join(map(str, layers))}; got {layer}")
@@ -712,7 +734,21 @@ class Explorer:
         return sense_clusters(
             cloud.vectors[layers.index(layer)], [load_senses().texts[o.text] for o in cloud.occurrences], word,
             [marked[o.text, o.span.start] for o in cloud.occurrences], min_cluster_size,
+            [o.span.start for o in cloud.occurrences], named,
         )  # fmt: skip
+
+    def _named_by(self, model: str) -> Callable[[Sequence[str]], Floats]:
+        """Static vectors that tell which words mean alike: GloVe's where it is here, else the model's own table's."""
+        if locate(DEFAULT_SPACE).path is None:
+            return lambda words: np.stack([static_vector(self.model(model), word)[0] for word in words])
+        space = self.space(DEFAULT_SPACE)
+
+        def vectors(words: Sequence[str]) -> Floats:
+            rows = space.keys.rows(words)
+            found: Floats = np.where((rows >= 0)[:, None], space.vectors[np.maximum(rows, 0)], np.float32(0))
+            return found
+
+        return vectors
 
     # The corpus of senses
 
@@ -862,9 +898,9 @@ def _check_k(k: int, most: int, where: str) -> None:
         raise UserError(f"k must be from 1 to {most:,}, the words of {where} that can be found; got {k:,}")
 
 
-def _check_texts(texts: Sequence[str], least: int) -> None:
-    if not least <= len(texts) <= MAX_TEXTS:
-        raise UserError(f"give {least} to {MAX_TEXTS} texts; got {len(texts)}")
+def _check_texts(texts: Sequence[str], least: int, most: int = MAX_TEXTS) -> None:
+    if not least <= len(texts) <= most:
+        raise UserError(f"give {least} to {most:,} texts; got {len(texts):,}")
     for number, text in enumerate(texts, 1):
         if not text.strip():
             raise UserError(f"text {number} is empty; write a sentence with the word in it")
