@@ -6,13 +6,14 @@ from html import escape
 
 import streamlit as st
 
-from polysema.app.dashboard.jobs import Job, Jobs
+from polysema.app.dashboard.jobs import Job, Jobs, Progress
 from polysema.app.explorer import Explorer
 from polysema.app.schemas import OccurrenceHit
 from polysema.app.service.shelf import Shelf
 from polysema.app.settings import load_settings
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.model.catalog import CATALOG, folder_of, models_here
+from polysema.core.space.projection import warm
 from polysema.core.space.space import Family
 
 MAX_WORDS = 2_000  # characters of an expression or a word
@@ -74,12 +75,16 @@ def jobs() -> Jobs:
 
 @st.cache_resource(show_spinner=False, max_entries=1)
 def warm_up() -> None:
-    """Once a process: load what the first pages need, and let UMAP compile, before anybody waits for it."""
+    """Once a process: load what the first pages need, and let the maps' loops compile, before anybody waits for it."""
 
-    jobs().start(("warm up",), lambda progress: explorer().index())
-    if "minilm-l6" in models_here():
-        for method in ("pca", "umap"):
-            word_map_job("bank", "minilm-l6", method, ())
+    def work(progress: Progress) -> None:  # one after the other: those who ask meanwhile need the threads more
+        explorer().index()
+        if "minilm-l6" in models_here():
+            for method in ("pca", "umap"):
+                word_map_job("bank", "minilm-l6", method, ()).wait(600)
+        warm()
+
+    jobs().start(("warm up",), work)
 
 
 def word_map_job(word: str, model: str, method: str, extra: tuple[str, ...]) -> Job:

@@ -13,18 +13,21 @@ from polysema.app.dashboard.components.scatter import Points, Selection, read_vi
 from polysema.app.explorer import MAX_TEXTS
 from polysema.app.schemas import WordMap
 from polysema.core.errors import UserError
+from polysema.core.measure.clusters import SenseClusters
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.catalog import models_here
 from polysema.core.model.tokens import Span, find_word
 
 UMAP, PCA = "UMAP", "PCA"
+SENSES, CLUSTERS = "Senses", "Clusters"
+ALONE, YOURS = "in no cluster", "yours"
 STATIC_NAME = "static vector"
 MOST_SHOWN = 60  # sentences
 
 
-def controls(models: list[str]) -> tuple[str, str, str]:
-    """Which word, read by which model, laid out how."""
-    first, second, third = st.columns([4, 4, 3])
+def controls(models: list[str]) -> tuple[str, str, str, str]:
+    """Which word, read by which model, laid out how and coloured by what."""
+    first, second, third, fourth = st.columns([4, 4, 3, 3])
     words = list(load_senses().words)
     word = first.selectbox(
         "Word",
@@ -44,7 +47,16 @@ def controls(models: list[str]) -> tuple[str, str, str]:
         bind="query-params",
         help="UMAP keeps neighbourhoods, PCA keeps directions.",
     )
-    return word, model, method or UMAP
+    colour = fourth.segmented_control(
+        "Colour",
+        [SENSES, CLUSTERS],
+        default=SENSES,
+        required=True,
+        key="colour",
+        bind="query-params",
+        help="The senses that people marked, or the groups that the vectors form by themselves at this layer.",
+    )
+    return word, model, method or UMAP, colour or SENSES
 
 
 def own_sentences(word: str) -> tuple[str, ...]:
@@ -90,21 +102,41 @@ def word_map(word: str, model: str, method: str, extra: tuple[str, ...]) -> Word
     return cast(WordMap, first.result())
 
 
-def picture(found: WordMap, layer: int) -> Selection:
-    """The cloud at one layer, coloured by sense, with the static point."""
-    senses = sorted(set(found.senses) - {"yours"}) + (["yours"] if "yours" in found.senses else [])
+def clusters_of(found: WordMap, layer: int) -> SenseClusters | None:
+    """The groups that the vectors of one layer form by themselves, or None while they are looked for."""
+    model, word = found.origin.source, found.word
+    clustered: SenseClusters | None = work.answer(
+        ("clusters", word, model, layer),
+        lambda progress: parts.explorer().sense_clusters(word, model, layer, progress=progress),
+    )
+    return clustered
+
+
+def groups(found: WordMap, clustered: SenseClusters | None) -> list[str]:
+    """What each occurrence is coloured by: its sense, or the name of its cluster."""
+    if clustered is None:
+        return list(found.senses)
+    names = [f"{number}: {cluster.name}" for number, cluster in enumerate(clustered.clusters, 1)]
+    own = [names[place] if place >= 0 else ALONE for place in clustered.assigned]
+    return own + [YOURS] * (len(found.senses) - len(own))
+
+
+def picture(found: WordMap, layer: int, names: list[str], by: str) -> Selection:
+    """The cloud at one layer, coloured by the names of its groups, with the static point."""
+    last = [name for name in (ALONE, YOURS) if name in names]
+    senses = sorted(set(names) - {ALONE, YOURS}) + last
     categories = [*senses, STATIC_NAME]
     n = len(found.texts)
     points = Points(
         positions=found.positions[found.layers.index(layer)], labels=[found.word] * n + [f"{found.word}: {STATIC_NAME}"],
-        categories=categories, category=np.array([senses.index(sense) for sense in found.senses] + [len(senses)]),
+        categories=categories, category=np.array([senses.index(name) for name in names] + [len(senses)]),
         details=[*found.texts, "the same in every sentence: the row of the model's input table"], marks=[*found.spans, (0, 0)],
         shapes=np.array([0] * n + [1]),
     )  # fmt: skip
     selected = scatter(
         points,
         key="contexts_map",
-        alt=f"Map of {n} occurrences of {found.word} at layer {layer}, coloured by sense, and its static vector",
+        alt=f"Map of {n} occurrences of {found.word} at layer {layer}, coloured by {by}, and its static vector",
         label_rows=[n],
         selected=[row for row in st.session_state.get("contexts_selected", []) if row <= n],
         view=read_view(st.query_params.get("view", "")),
@@ -139,6 +171,26 @@ def curves(found: WordMap, layer: int) -> None:
         f"At **layer {layer}** two occurrences of {parts.plain(found.word)} have cosine **{found.within[place]:.2f}** within a sense and "
         f"**{found.between[place]:.2f}** between senses (a gap of {gap:.2f}); two words at random have {found.baselines[place]:.2f}."
     )
+
+
+def agreement(clustered: SenseClusters, layer: int) -> None:
+    """The clusters with their most typical sentence, and how well they agree with the marked senses."""
+    st.markdown(
+        f"At layer {layer} the vectors form **{len(clustered.clusters)} groups** by themselves; "
+        f"{int((clustered.assigned < 0).sum())} of {len(clustered.assigned)} occurrences lie in none. Against the marked senses: adjusted Rand index "
+        f"**{clustered.adjusted_rand:.2f}**, V-measure **{clustered.v_measure:.2f}** (0 by chance, 1 the same)."
+    )
+    rows = []
+    for number, cluster in enumerate(clustered.clusters, 1):
+        example = clustered.texts[cluster.central]
+        st.markdown(
+            f"{number}: **{parts.plain(cluster.name)}** ({len(cluster.rows)}), such as “{parts.plain(example)}”"
+        )
+        rows += [
+            {"cluster": number, "name": cluster.name, "text": clustered.texts[row], "start": clustered.starts[row]}
+            for row in cluster.rows
+        ]
+    saving.numbers(rows, "clusters")
 
 
 def table(found: WordMap, selected: Selection) -> None:
@@ -221,7 +273,7 @@ def page() -> None:
     kept = link.restore("contexts")
     if "selected" in kept:
         st.session_state["contexts_selected"] = parts.numbers_of(kept["selected"])
-    word, model, method = controls(models)
+    word, model, method, colour = controls(models)
     slider = st.container()
     extra = own_sentences(word)
     with st.container():  # there in every run, so that what stands below keeps its place when the progress goes
@@ -240,9 +292,12 @@ def page() -> None:
         )
     left, right = st.columns([7, 5], gap="medium")
     with left:
-        selected = picture(found, layer)
+        clustered = clusters_of(found, layer) if colour == CLUSTERS else None
+        selected = picture(found, layer, groups(found, clustered), colour.lower())
     with right:
         curves(found, layer)
+        if clustered is not None:
+            agreement(clustered, layer)
     link.keep("contexts", {"widget:own": st.session_state.get("own", ""), "selected": list(selected.rows)})
     if selected.clicked is not None and selected.clicked < len(found.texts):
         like_this(found, layer, selected.clicked)
