@@ -144,6 +144,9 @@ def picture(found: WordMap, layer: int, names: list[str], by: str) -> Selection:
     )
     link.put("view", write_view(selected.view))
     st.session_state["contexts_selected"] = list(selected.rows)
+    st.caption(
+        "Dots are hidden states of this layer. The diamond is the word’s static vector, a row of the model’s input table: another space, drawn on the same plane."
+    )
     saving.points(points, "contexts")
     return selected
 
