@@ -1,13 +1,27 @@
 """Maps of whole spaces: the neighbours come from an index, once, and go to the layout and to its measure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
-from polysema.app.schemas import SpaceMap
+from polysema.app import map_cache
+from polysema.app.schemas import MatchedMaps, MatchedSide, SpaceMap
+from polysema.core.errors import UserError
+from polysema.core.measure.contextuality import random_pair_cosine
+from polysema.core.measure.neighborhoods import changed_most, shared_neighbors
 from polysema.core.space.distortion import distortion, kept_neighbors
-from polysema.core.space.projection import MapOptions, Neighbors, check_method, n_neighbors_of, nearest_among, project
+from polysema.core.space.matching import choose, is_placed, matching
+from polysema.core.space.projection import (
+    ALIGNED,
+    MapOptions,
+    Neighbors,
+    check_method,
+    layered_maps,
+    n_neighbors_of,
+    nearest_among,
+    project,
+)
 from polysema.core.space.space import Floats, Space
 from polysema.indexes.graph import neighbors_of_all
 
@@ -21,28 +35,47 @@ Search: TypeAlias = Callable[[int, Callable[[], Neighbors]], Neighbors]
 def project_space(
     space: Space, n: int, method: str, options: MapOptions, k: int, neighbours: Search, progress: Progress
 ) -> SpaceMap:
-    """The first n rows of a space laid out and measured; `neighbours(wanted, search)` keeps what was searched."""
+    """The first n rows of a space laid out and measured; `neighbours(wanted, search)` keeps what was searched.
+
+    Of many points the map and the neighbours are kept on disk, and read from there when the same is asked again.
+    """
     shown = space if n == len(space) else space.take(np.arange(n))
     needed = n_neighbors_of(check_method(method), options, n)
     measured = n >= 3 and k < n / 2
     wanted = max(needed, k if measured else 0)
+    content = map_cache.content_key(shown.vectors) if n >= map_cache.FEWEST else ""
     knn = None
     if wanted:
         most = min(n - 1, max(wanted, LEAST))
 
         def search() -> Neighbors:
-            return neighbors_of_all(
-                shown.vectors, most, seed=options.seed, progress=lambda d, t: progress("find neighbours", d, t)
+            there = map_cache.read_neighbors(content, n, wanted, options.seed) if content else None
+            if there is not None:
+                return there
+            found = neighbors_of_all(
+                shown.vectors, most, seed=options.seed, progress=_stage(progress, "find neighbours")
             )
+            if content:
+                map_cache.keep_neighbors(content, options.seed, found)
+            return found
 
         knn = neighbours(wanted, search)
-    laid = project(
-        shown.vectors, method, options, knn if needed else None, progress=lambda d, t: progress("lay out", d, t)
-    )
-    progress("measure the distortion", 0, 1)
-    kept = kept_neighbors(laid.positions, knn, k) if knn is not None and measured else np.full(n, np.nan, np.float32)
-    report = distortion(shown.vectors, laid.positions, k) if measured else None
-    progress("measure the distortion", 1, 1)
+    if content and (kept_map := map_cache.read_map(content, n, method, options, k)) is not None:
+        laid, report, kept = kept_map
+        progress("read the map", 1, 1)
+        return SpaceMap(shown, laid, knn, report, kept)
+    laid = project(shown.vectors, method, options, knn if needed else None, progress=_stage(progress, "lay out"))
+    measure = _stage(progress, "measure the distortion")
+    kept = np.full(n, np.nan, np.float32)
+    if knn is not None and measured:
+        kept = kept_neighbors(laid.positions, knn, k, lambda done, total: measure(done, 2 * total))
+    report = None
+    if measured:
+        report = distortion(
+            shown.vectors, laid.positions, k, progress=lambda done, total: measure(total + done, 2 * total)
+        )
+    if content:
+        map_cache.keep_map(content, k, laid, report, kept)
     return SpaceMap(shown, laid, knn, report, kept)
 
 
@@ -56,3 +89,46 @@ def new_neighbors(on: SpaceMap, vectors: Floats) -> Neighbors | None:
     k = n_neighbors_of(on.map.method, on.map.options, n)
     found = ExactIndex(on.space.vectors).search(vectors, min(n, k + SPARE))
     return nearest_among(vectors, on.space.vectors, found.rows, k)
+
+
+def matched_maps(
+    names: Sequence[str], spaces: Sequence[Space], n: int | None, k: int, method: str, options: MapOptions,
+    progress: Progress,
+) -> MatchedMaps:  # fmt: skip
+    """Two or more spaces matched row by row and laid out on one plane; the first and the last are compared."""
+    base = "umap" if check_method(method, (ALIGNED,)) == ALIGNED else method
+    found = matching(list(spaces))
+    if n is not None and n < 1:
+        raise UserError(f"n must be 1 or more rows, or None for all; got {n}")
+    chosen, rule = choose(len(found.rows[0]), n, is_placed(spaces[0]))
+    shown = [space.take(rows[chosen]) for space, rows in zip(spaces, found.rows, strict=True)]
+    m = len(chosen)
+    if not 1 <= k < m:
+        raise UserError(f"k must be from 1 to {m - 1:,} of the {m:,} rows that are shown; got {k:,}")
+    most = min(m - 1, max(n_neighbors_of(base, options, m), k))
+    knn = [
+        neighbors_of_all(
+            space.vectors, most, seed=options.seed, progress=_stage(progress, f"find neighbours in {name}")
+        )
+        for name, space in zip(names, shown, strict=True)
+    ]
+    positions = layered_maps([space.vectors for space in shown], method, options, _stage(progress, "lay out"), knn)
+    progress("compare the neighbourhoods", 0, 1)
+    sides = [
+        MatchedSide(
+            name, space, laid, near.first(k), kept_neighbors(laid, near, k),
+            random_pair_cosine(space.vectors, space.columns.column("text_id").to_numpy() if is_placed(space) and space.columns is not None else np.arange(m)), left_out,
+        )
+        for name, space, laid, near, left_out in zip(names, shown, positions, knn, found.left_out, strict=True)
+    ]  # fmt: skip
+    a, b = knn[0], knn[-1]
+    result = MatchedMaps(
+        sides[0], sides[-1], tuple(sides[1:-1]), k, shared_neighbors(a, b, k), changed_most(a, b, k), k / (m - 1),
+        len(found.rows[0]), found.by, rule, method, options,
+    )  # fmt: skip
+    progress("compare the neighbourhoods", 1, 1)
+    return result
+
+
+def _stage(progress: Progress, stage: str) -> Callable[[int, int], None]:
+    return lambda done, total: progress(stage, done, total)

@@ -2,16 +2,19 @@
 
 import base64
 import hashlib
+import logging
 import math
 import os
 import re
 import sys
+import uuid
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from polysema.app.ports import check_port
-from polysema.app.settings import MEGABYTE, load_settings
+from polysema.app.settings import MEGABYTE, is_loopback, load_settings
 from polysema.core.errors import UnavailableError
 
 HERE = Path(__file__).parent
@@ -42,6 +45,7 @@ def settings(port: int, address: str, open_browser: bool) -> dict[str, Any]:
         "client.showErrorLinks": False,
         "client.toolbarMode": "viewer",
         "server.address": address,
+        "server.allowedHosts": allowed_hosts(address),
         "server.port": port,
         "server.headless": not open_browser,
         "runner.magicEnabled": False,  # it parses pages, which Python 3.11 can't do while another thread parses too
@@ -55,19 +59,47 @@ def settings(port: int, address: str, open_browser: bool) -> dict[str, Any]:
     return options | {f"theme.dark.{name}": value for name, value in DARK.items()}
 
 
-def launch(port: int, address: str, browser: bool | None) -> None:
-    """Serve until stopped. Raises `ConflictError` when the port is taken, `UnavailableError` without the extra."""
+def launch(port: int, address: str, browser: bool | None, main: Path = MAIN) -> None:
+    """Serve `main` until stopped. `ConflictError` when the port is taken, `UnavailableError` without the extra."""
     check_port(port, address)
     try:
         import streamlit as st
         from starlette.middleware import Middleware
+        from streamlit import config
+
+        from polysema.app.dashboard.components.point_routes import point_routes
     except ImportError:
         raise UnavailableError("the dashboard needs streamlit; install it with pip install 'polysema[app]'") from None
 
     open_browser = browser if browser is not None else _has_screen()
-    sys.argv = [str(MAIN)]
-    application = st.App(MAIN, middleware=[Middleware(SecurityHeaders)])
+    sys.argv = [str(main)]
+    routes = point_routes(str(config.get_option("server.baseUrlPath") or ""))
+    application = st.App(
+        main,
+        routes=routes,
+        middleware=[Middleware(SecurityHeaders, hosts=allowed_hosts(address))],
+        on_script_error=tell,
+    )
     application.run(config=settings(port, address, open_browser))
+
+
+def allowed_hosts(address: str) -> list[str]:
+    """The names that a dashboard on loopback answers to; of any other address they are not known here, so all are."""
+    return ["localhost", "127.0.0.1", "::1"] if is_loopback(address) else []
+
+
+def tell(error: Exception) -> bool:
+    """What a page shows for a fault of ours: a number, under which the log has the details."""
+    import streamlit as st
+
+    number = uuid.uuid4().hex[:6].upper()
+    logging.getLogger("polysema").error("a page failed, number %s", number, exc_info=error)
+    st.error(
+        f"Something went wrong on this page (number {number}). Nothing of yours is lost: go on with another page, or reload this one. "
+        "Whoever runs the dashboard finds the details in its log under that number.",
+        icon="⚠️",
+    )
+    return True
 
 
 def _has_screen() -> bool:
@@ -81,14 +113,25 @@ def _has_screen() -> bool:
 
 
 class SecurityHeaders:
-    """Middleware that puts a content security policy and its company on every response: no script from elsewhere."""
+    """Middleware that puts a content security policy and its company on every response: no script from elsewhere.
 
-    def __init__(self, app: Any):
+    With `hosts` a request for another name is refused: a page from elsewhere may have its name point to this machine.
+    """
+
+    def __init__(self, app: Any, hosts: Sequence[str] = ()):
         self._app = app
+        self._hosts = hosts
         self._headers = [(name.encode(), value.encode()) for name, value in security_headers().items()]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Pass on, with the headers added to the response's start."""
+        """Pass on, with the headers added to the response's start; a host that isn't this one's is refused."""
+        from starlette.responses import PlainTextResponse
+
+        if scope["type"] == "http" and self._hosts and _host(scope) not in self._hosts:
+            await PlainTextResponse("This dashboard answers to this machine's own names only.\n", 403)(
+                scope, receive, send
+            )
+            return
 
         async def with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":
@@ -96,6 +139,13 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+
+def _host(scope: Any) -> str | None:
+    """The name in a request's Host header, without its port; None for none, or for one that is no name."""
+    given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    parts = re.fullmatch(r"(?:\[([0-9a-f:.]+)\]|([^\[\]:/@?#\s]+))(?::\d*)?", given.lower())
+    return (parts[1] or parts[2]) if parts else None
 
 
 def security_headers() -> dict[str, str]:

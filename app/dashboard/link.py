@@ -68,6 +68,14 @@ def keep(page: str, values: Mapping[str, Plain], starts: Mapping[str, Plain] | N
         st.query_params[PARAMETER] = name
 
 
+def put(name: str, text: str) -> None:
+    """Put a short text into the address under a name, or take it out when it is empty."""
+    if text and st.query_params.get(name) != text:
+        st.query_params[name] = text
+    elif not text:
+        st.query_params.pop(name, None)
+
+
 def box(widget: Callable[..., str | None], page: str, label: str, start: str, *, key: str, **how: Any) -> str | None:
     """A text box (`st.text_input` or `st.text_area`) whose text `keep_boxes` puts into the link; it outlives other pages."""
     st.session_state.setdefault("_link_boxes", {}).setdefault(page, {})[key] = start

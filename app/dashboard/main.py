@@ -9,16 +9,15 @@ st.set_page_config(page_title="Polysema", page_icon="🧭", layout="wide", initi
 parts.style()
 parts.warm_up()
 
-page = st.navigation(
-    {
-        "Explore": [
-            st.Page("app_pages/analogies.py", title="Analogies", url_path="analogies", default=True),
-            st.Page("app_pages/neighbours.py", title="Neighbours", url_path="neighbours"),
-            st.Page("app_pages/contexts.py", title="Contexts", url_path="contexts"),
-            st.Page("app_pages/inside.py", title="Inside", url_path="inside"),
-        ],
-        "System": [st.Page("app_pages/data.py", title="Data", url_path="data")],
-    }
+page = st.navigation(  # one list, without sections: Streamlit nests those in a way that a screen reader can't read
+    [
+        st.Page("app_pages/analogies.py", title="Analogies", url_path="analogies", default=True),
+        st.Page("app_pages/neighbours.py", title="Neighbours", url_path="neighbours"),
+        st.Page("app_pages/contexts.py", title="Contexts", url_path="contexts"),
+        st.Page("app_pages/inside.py", title="Inside", url_path="inside"),
+        st.Page("app_pages/data.py", title="Data", url_path="data"),
+    ],
+    expanded=True,
 )
 with st.sidebar:
     parts.sidebar_notes()

@@ -6,12 +6,14 @@ from html import escape
 
 import streamlit as st
 
-from polysema.app.dashboard.jobs import Job, Jobs
+from polysema.app.dashboard.jobs import Job, Jobs, Progress
 from polysema.app.explorer import Explorer
+from polysema.app.schemas import OccurrenceHit
 from polysema.app.service.shelf import Shelf
 from polysema.app.settings import load_settings
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.model.catalog import CATALOG, folder_of, models_here
+from polysema.core.space.projection import warm
 from polysema.core.space.space import Family
 
 MAX_WORDS = 2_000  # characters of an expression or a word
@@ -41,6 +43,9 @@ h1 {font-size: 1.9rem !important; padding-bottom: 0.2rem !important;}
 .ps-mask i.on {background: #0d9488;}
 .ps-mask i.off {background: repeating-linear-gradient(45deg, color-mix(in srgb, currentColor 22%, transparent) 0 1px, transparent 1px 4px);}
 .ps-note {font-size: 0.88rem; opacity: 0.85;}
+/* Streamlit's own small print and the text on its coloured buttons fall short of the contrast of 4.5 : 1. */
+.stApp [data-testid=stCaptionContainer] {color: light-dark(#55606b, #a9b4bf); opacity: 1;}
+.stApp button[kind^=primary] p {color: light-dark(#ffffff, #06201c);}
 </style>
 """
 
@@ -70,12 +75,16 @@ def jobs() -> Jobs:
 
 @st.cache_resource(show_spinner=False, max_entries=1)
 def warm_up() -> None:
-    """Once a process: load what the first pages need, and let UMAP compile, before anybody waits for it."""
+    """Once a process: load what the first pages need, and let the maps' loops compile, before anybody waits for it."""
 
-    jobs().start(("warm up",), lambda progress: explorer().index())
-    if "minilm-l6" in models_here():
-        for method in ("pca", "umap"):
-            word_map_job("bank", "minilm-l6", method, ())
+    def work(progress: Progress) -> None:  # one after the other: those who ask meanwhile need the threads more
+        explorer().index()
+        if "minilm-l6" in models_here():
+            for method in ("pca", "umap"):
+                word_map_job("bank", "minilm-l6", method, ()).wait(600)
+        warm()
+
+    jobs().start(("warm up",), work)
 
 
 def word_map_job(word: str, model: str, method: str, extra: tuple[str, ...]) -> Job:
@@ -177,6 +186,27 @@ def sentences(rows: Sequence[tuple[str, int, int, str]]) -> None:
         f'<li>{marked(text, start, end)}<div class="meta">{meta}</div></li>' for text, start, end, meta in rows
     )
     st.html(f'<ul class="ps-hits">{items}</ul>')
+
+
+def hits(found: Sequence[OccurrenceHit]) -> None:
+    """Occurrences that were found: each sentence with its word marked, the cosine and the sense."""
+    sentences(
+        [
+            (
+                hit.text,
+                hit.start,
+                hit.end,
+                f"cosine {hit.score:.3f}"
+                + (f' · <span class="ps-tag">{escape(hit.sense)}</span>' if hit.sense else ""),
+            )
+            for hit in found
+        ]
+    )
+
+
+def numbers_of(value: object) -> list[int]:
+    """The whole numbers of a list that came with a link."""
+    return [one for one in value if type(one) is int and one >= 0] if isinstance(value, list) else []
 
 
 def python_lines(lines: str, details: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
+from polysema.app.dashboard import parts
 from polysema.app.dashboard.launch import settings
 
 MAIN = Path(__file__).parents[2] / "app" / "dashboard" / "main.py"
@@ -208,3 +209,14 @@ def test_a_head_from_the_browser_is_checked() -> None:
         {"layer": True, "head": 1},
     ):
         assert chosen_head(value, [1, 2], 4) is None
+
+
+def test_contexts_coloured_by_the_clusters_of_the_vectors() -> None:
+    app = page("contexts", map="PCA", colour="Clusters")
+    assert not app.exception
+    assert not app.error
+    told = next(m.value for m in app.markdown if "by themselves" in m.value)
+    found = parts.explorer().sense_clusters("bank", "minilm-l6", 6)
+    assert f"**{len(found.clusters)} groups**" in told
+    assert f"adjusted Rand index **{found.adjusted_rand:.2f}**" in told
+    assert sum("such as" in m.value for m in app.markdown) == len(found.clusters)

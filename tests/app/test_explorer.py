@@ -174,3 +174,67 @@ def test_sense_clusters_of_a_word(explorer: Explorer) -> None:
     found = explorer.sense_clusters("match")
     assert len(found.clusters) >= 2
     assert found.adjusted_rand > 0.4
+    assert {"played", "won"} & set(" ".join(cluster.name for cluster in found.clusters).replace(",", "").split())
+
+
+def test_sense_clusters_of_texts_of_ones_own(explorer: Explorer) -> None:
+    river = [
+        f"The {what} drifted past the grassy bank of the river." for what in ("boat", "log", "swan", "leaf", "raft")
+    ]
+    money = [
+        f"The bank {what} on the loan."
+        for what in ("paid interest", "lost money", "made a profit", "called", "charged fees")
+    ]
+    found = explorer.sense_clusters("bank", texts=[*river, *money, "No such word here."])
+    assert [len(cluster.rows) for cluster in found.clusters] == [5, 5]
+    assert {frozenset(cluster.rows) for cluster in found.clusters} == {frozenset(range(5)), frozenset(range(5, 10))}
+    assert np.isnan(found.adjusted_rand)
+    assert found.without_word == 1
+    assert all(text[start:].lower().startswith("bank") for text, start in zip(found.texts, found.starts, strict=True))
+    twice = explorer.sense_clusters("bank", texts=["The bank by the bank."], min_cluster_size=2)
+    assert len(twice.texts) == 2
+    with pytest.raises(UserError, match="two or more occurrences of 'bank'; the texts have 1"):
+        explorer.sense_clusters("bank", texts=["A bank.", "Nothing."])
+    with pytest.raises(UserError, match="give 1 to 2,000 texts; got 2,001"):
+        explorer.sense_clusters("bank", texts=["A bank."] * 2001)
+    with pytest.raises(UserError, match="text 2 is empty"):
+        explorer.sense_clusters("bank", texts=["A bank.", " "])
+
+
+def test_two_layers_side_by_side(explorer: Explorer) -> None:
+    found = explorer.matched("minilm-l6@0", "minilm-l6@6", n=300, method="pca", through=["minilm-l6@3"])
+    assert (len(found), found.by) == (300, "text, start and end")
+    assert found.rule == f"300 of {found.matched:,} occurrences that match, spread evenly over the texts"
+    assert [side.name for side in found.sides] == ["minilm-l6@0", "minilm-l6@3", "minilm-l6@6"]
+    assert {side.positions.shape for side in found.sides} == {(300, 2)}
+    assert list(found.a.space.keys) == list(found.b.space.keys)
+    assert found.a.space.column("start") == found.b.space.column("start")
+    assert found.overlap[found.changed[0]] == found.overlap.min() < 0.2
+    assert found.by_chance < found.overlap.mean() < 0.9
+    row = int(found.changed[0])
+    lost, gained, stayed = found.lost(row), found.gained(row), found.stayed(row)
+    assert len(lost) == len(gained) == found.k - len(stayed)
+    assert [s.rank_a for s in sorted((*lost, *stayed), key=lambda s: s.rank_a)] == list(range(1, 11))
+    assert all(s.rank_b > 10 for s in lost)
+    assert [s.rank_b for s in gained] == sorted(s.rank_b for s in gained)
+    same = explorer.matched("minilm-l6@6", "minilm-l6@6", n=300, method="pca")
+    assert same.overlap.min() == 1
+    with pytest.raises(UserError, match=r"row must be from 0 to 299, the rows that are shown; got 300"):
+        found.lost(300)
+
+
+def test_two_spaces_of_words_side_by_side(explorer: Explorer) -> None:
+    found = explorer.matched("glove-6b-50d", "minilm-l6", n=400, k=5, options=MapOptions(n_epochs=20))
+    assert found.rule.startswith("the first 400 of 2")
+    assert found.a.left_out == 400_000 - found.matched
+    assert found.b.left_out == 30_522 - found.matched
+    assert found.a.space.keys[0] == found.b.space.keys[0] == "the"
+    assert np.isfinite(found.a.positions).all()
+    with pytest.raises(UserError, match="occurrences and static vectors can't be matched row by row"):
+        explorer.matched("glove-6b-50d", "minilm-l6@6")
+    with pytest.raises(UserError, match="k must be from 1 to 399 of the 400 rows that are shown; got 400"):
+        explorer.matched("glove-6b-50d", "minilm-l6", n=400, k=400)
+    with pytest.raises(UserError, match="n must be 1 or more rows"):
+        explorer.matched("glove-6b-50d", "minilm-l6", n=0)
+    with pytest.raises(UserError, match="map method 'mds' does not exist"):
+        explorer.matched("glove-6b-50d", "minilm-l6", n=100, method="mds")

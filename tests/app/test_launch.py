@@ -1,12 +1,16 @@
 """The dashboard's server and its headers; its background work."""
 
+import asyncio
+import re
 import threading
 import time
 
 import pytest
+from starlette.responses import PlainTextResponse
+from streamlit.testing.v1 import AppTest
 
 from polysema.app.dashboard.jobs import Jobs
-from polysema.app.dashboard.launch import security_headers, settings
+from polysema.app.dashboard.launch import SecurityHeaders, allowed_hosts, security_headers, settings
 from polysema.app.dashboard.parts import marked, plain
 from polysema.core.errors import UserError
 
@@ -23,6 +27,52 @@ def test_telemetry_is_off_and_only_this_machine_is_listened_on() -> None:
     options = settings(8501, "127.0.0.1", open_browser=False)
     assert (options["browser.gatherUsageStats"], options["server.address"]) == (False, "127.0.0.1")
     assert options["client.showErrorDetails"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8501", 200), ("localhost", 200), ("LOCALHOST:1", 200), ("[::1]:8501", 200), ("evil.example", 403), ("127.0.0.1.evil.example:8501", 403),
+        ("", 403), ("a@127.0.0.1:x y", 403), ("[", 403),
+    ],
+)  # fmt: skip
+def test_only_this_machines_names_are_answered_on_loopback(host: str, status: int) -> None:
+    async def page(scope, receive, send):  # type: ignore[no-untyped-def]
+        await PlainTextResponse("here")(scope, receive, send)
+
+    async def ask(hosts: list[str]) -> int:
+        told = []
+
+        async def send(message) -> None:  # type: ignore[no-untyped-def]
+            told.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", host.encode())] if host else []}
+        await SecurityHeaders(page, hosts)(scope, None, send)
+        return int(told[0]["status"])
+
+    assert asyncio.run(ask(allowed_hosts("127.0.0.1"))) == status
+    assert asyncio.run(ask(allowed_hosts("0.0.0.0"))) == 200
+
+
+def test_a_fault_of_ours_has_a_number_under_which_the_log_tells_it(caplog: pytest.LogCaptureFixture) -> None:
+    def script() -> None:
+        import logging
+
+        from polysema.app.dashboard.launch import tell
+
+        logging.getLogger("polysema").propagate = True
+        try:
+            raise ZeroDivisionError("secret detail")
+        except ZeroDivisionError as error:
+            tell(error)
+
+    app = AppTest.from_function(script).run()
+    shown = app.error[0].value
+    number = re.search(r"number ([0-9A-F]{6})", shown)
+    assert number is not None
+    assert "secret" not in shown
+    assert number[1] in caplog.text
+    assert "ZeroDivisionError: secret detail" in caplog.text
 
 
 def test_work_is_done_once_and_tried_again_after_it_failed() -> None:

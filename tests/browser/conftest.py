@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,16 +36,24 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def running_dashboard(folder: Path) -> Iterator[str]:
-    """`polysema app` from another folder, on a free port, with the derived data of the tests."""
+def running_dashboard(folder: Path, main: Path | None = None, base_path: str = "") -> Iterator[str]:
+    """`polysema app` from another folder, on a free port, with the derived data of the tests; or served the same way, the
+    page `main`.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {**os.environ, "POLYSEMA_HOME": str(ROOT / ".cache" / "tests")}
+    if base_path:
+        environment["STREAMLIT_SERVER_BASE_URL_PATH"] = base_path
     with (folder / "server.log").open("w") as log:
         command = [sys.executable, "-m", "polysema.app", "app", "--port", str(port), "--no-browser"]
+        if main is not None:
+            start = f"launch({port}, '127.0.0.1', False, Path({str(main)!r}))"
+            imports = "from pathlib import Path; from polysema.app.dashboard.launch import launch"
+            command = [sys.executable, "-c", f"{imports}; {start}"]
         server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=environment)
-        url = f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{port}{base_path and f'/{base_path}'}"
         try:
             for _ in range(300):
                 assert server.poll() is None, (folder / "server.log").read_text()
@@ -92,7 +100,9 @@ def browser() -> Iterator[Any]:
 def _is_error(message: Any) -> bool:
     # below a page's own path Streamlit looks for its server in two places, and one of them is not there
     looked_for = "404" in message.text and "/_stcore/" in message.location["url"]
-    return message.type == "error" and not looked_for
+    # the browser itself reports points that the server let go of; the plot asks for them again
+    let_go = "/api/points/" in message.location["url"]
+    return message.type == "error" and not looked_for and not let_go
 
 
 @pytest.fixture
@@ -117,3 +127,24 @@ def page(browser: Any, dashboard: str) -> Iterator[Any]:
     assert requests
     assert outside == []
     assert errors == []
+
+
+def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Wait from outside: the page's own policy forbids to evaluate a condition inside it."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, what
+        time.sleep(0.1)
+
+
+def at_rest(page: Any, seconds: float = 180) -> None:
+    """Wait until no work is under way and nothing of the page is about to be replaced."""
+    until(
+        lambda: (
+            page.get_by_text("One moment").count() == 0
+            and page.locator("[data-stale=true]").count() == 0
+            and page.locator("[data-testid=stApp][data-test-script-state=running]").count() == 0
+        ),
+        "the page never came to rest",
+        seconds,
+    )

@@ -1,11 +1,11 @@
 """What a user does, in a real browser."""
 
 import re
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+from tests.browser.conftest import at_rest, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -15,14 +15,6 @@ READY = ".polysema-scatter[data-ready='1'][data-settled='1']"
 def wait_for_map(page: Any, n: int | None = None) -> Any:
     selector = READY if n is None else READY.replace("[data-ready", f"[data-n='{n}'][data-ready")
     return page.wait_for_selector(selector, timeout=120_000)
-
-
-def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Wait from outside: the page's own policy forbids to evaluate a condition inside it."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, what
-        time.sleep(0.1)
 
 
 def positions(page: Any) -> str:
@@ -61,7 +53,7 @@ def test_umap_comes_after_the_first_picture(page: Any) -> None:
     page.goto("/contexts?word=match")
     page.wait_for_selector("text=At layer 6", timeout=180_000)
     wait_for_map(page)
-    page.get_by_text("One moment").wait_for(state="hidden", timeout=180_000)
+    at_rest(page)
     wait_for_map(page)
     page.get_by_text("Details").first.click()
     page.wait_for_selector("text=UMAP with the cosine", timeout=30_000)
@@ -121,3 +113,91 @@ def test_it_fits_a_phone(page: Any, path: str) -> None:
         " && getComputedStyle(e).position !== 'fixed' && e.type !== 'range' && !e.closest('[data-testid=stCode], [data-testid=stDataFrame]')).map(e => e.outerHTML.slice(0, 200)).slice(0, 5)"
     )
     assert overflow == []
+
+
+def walk_to(page: Any, word: str) -> None:
+    """Step through the plot by the keyboard to the point of that name, and choose it."""
+    stage = page.locator(".polysema-scatter [tabindex='0']").first
+    stage.focus()
+    for _ in range(40):
+        stage.press("n")
+        if page.locator(".polysema-scatter [aria-live]").first.inner_text().startswith(f"{word},"):
+            stage.press("Enter")
+            return
+    raise AssertionError(f"no point {word}")
+
+
+def test_a_word_of_the_map_becomes_the_question(page: Any) -> None:
+    page.goto("/neighbours")
+    page.wait_for_selector("text=whatever the sentence", timeout=120_000)
+    wait_for_map(page)
+    walk_to(page, "banking")
+    page.locator("text=Nearest to banking").wait_for(timeout=60_000)
+    assert page.get_by_role("textbox", name="Word").input_value() == "banking"
+    page.wait_for_url("**w=banking*")
+
+
+def test_a_copied_link_restores_sentences_and_selection(page: Any, browser: Any) -> None:
+    page.goto("/contexts?map=PCA&layer_minilm-l6=3")
+    page.wait_for_selector("text=At layer 3", timeout=180_000)
+    page.get_by_text("Add sentences of your own").click()
+    box = page.get_by_role("textbox", name="One sentence a line")
+    box.fill("The bank of the canal was steep.")
+    page.get_by_role("button", name="Put them on the map").click()
+    wait_for_map(page, 22)
+    walk_to(page, "bank")
+    page.wait_for_selector("text=1 sentences selected", timeout=60_000)
+    page.wait_for_selector("text=Nearest at layer 3", timeout=60_000)
+    page.wait_for_url("**s=*")
+    chosen = page.locator(".ps-hits li").last.inner_text()
+    other = browser.new_context(viewport={"width": 1440, "height": 1000})
+    again = other.new_page()
+    again.goto(page.url)
+    again.wait_for_selector("text=1 sentences selected", timeout=120_000)
+    again.wait_for_selector("text=At layer 3", timeout=60_000)
+    assert again.locator(".ps-hits li").last.inner_text() == chosen
+    wait_for_map(again, 22)
+    other.close()
+
+
+def focused(page: Any) -> str:
+    """Role and name of what has the focus, also inside a component's shadow."""
+    return str(
+        page.evaluate(
+            "(() => { let e = document.activeElement; while (e.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;"
+            " return `${e.tagName.toLowerCase()} ${e.getAttribute('aria-label') ?? e.innerText ?? ''}`; })()"
+        )
+    )
+
+
+def tab_to(page: Any, wanted: str, most: int = 60) -> None:
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if wanted in focused(page):
+            return
+    raise AssertionError(f"Tab never came to {wanted!r}; last: {focused(page)!r}")
+
+
+def test_by_keyboard_alone(page: Any) -> None:
+    page.goto("/")
+    page.wait_for_selector("text=leads nearest to", timeout=120_000)
+    wait_for_map(page)
+    tab_to(page, "input A sum of words")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("king - man + woman")
+    page.keyboard.press("Enter")
+    page.locator(".ps-bars td.word").first.filter(has_text=re.compile("^queen$")).wait_for(timeout=60_000)
+    wait_for_map(page)
+    at_rest(page)
+    tab_to(page, "Plane of the words")
+    page.keyboard.press("n")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Around king, the word you clicked", timeout=60_000)
+    page.keyboard.press("Escape")
+    page.get_by_text("the word you clicked").wait_for(state="hidden", timeout=60_000)
+    page.keyboard.press("Control+z")
+    page.wait_for_selector("text=Around king, the word you clicked", timeout=60_000)
+    page.evaluate("document.activeElement.blur(); window.getSelection().removeAllRanges()")
+    tab_to(page, "a Contexts")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=One word, one static vector", timeout=60_000)

@@ -71,8 +71,11 @@ def arrows_of(answer: AnalogyAnswer) -> list[Arrow]:
     return [Arrow(place, target, dashed=weights[place] < 0) for place in range(target)]
 
 
-def picture(answer: AnalogyAnswer, space: Space) -> None:
-    """The words of the sum, the travelled vector and the answers on the plane of their first two principal components."""
+def picture(answer: AnalogyAnswer, space: Space) -> str | None:
+    """The words of the sum, the travelled vector and the answers on the plane of their first two principal components.
+
+    Returns the word that was clicked.
+    """
     inputs = answer.input_vectors
     found = unit(np.asarray(space.vectors[[n.row for n in answer.neighbours]]))
     vectors = np.concatenate([inputs, answer.target[None], found])
@@ -84,15 +87,18 @@ def picture(answer: AnalogyAnswer, space: Space) -> None:
         category=np.array(category), shapes=np.array([0] * len(inputs) + [2] + [0] * len(found)),
     )  # fmt: skip
     shown = f"Plane of the words of {answer.expression}, the vector it leads to, and the nearest words"
-    scatter(
-        points, key="analogy_map", alt=shown, arrows=arrows_of(answer), label_rows=list(range(len(labels))), height=430
-    )
+    selected = scatter(
+        points, key="analogy_map", alt=shown, arrows=arrows_of(answer), label_rows=list(range(len(labels))), height=430,
+        report_view=False,
+    )  # fmt: skip
     saving.points(points, "analogy")
     share = plane.explained.sum()
     st.caption(
         f"The first two principal components of these {len(labels)} vectors hold {share:.0%} of their spread: a shadow, "
-        "in which parallels stay parallel. The list beside it is from the full space."
+        "in which parallels stay parallel. The list beside it is from the full space. Click a word to see what is around it."
     )
+    at = len(inputs)
+    return labels[selected.clicked] if selected.clicked is not None and selected.clicked != at else None
 
 
 BESIDE = {
@@ -115,6 +121,17 @@ def evidence(answer: AnalogyAnswer) -> None:
         )
 
 
+def around(word: str, space: str, baseline: float) -> None:
+    """The neighbours of the word that was clicked."""
+    answer = work.answer(("neighbours", word, space, 8), lambda progress: parts.explorer().neighbors(word, space, 8))
+    if answer is None:
+        return
+    st.markdown(f"Around **{parts.plain(word)}**, the word you clicked:")
+    rows = [(n.key, n.score) for n in answer.neighbours]
+    parts.bars(rows, baseline=baseline)
+    saving.ranked(rows, "around", "word", "cosine", baseline)
+
+
 def page() -> None:
     """The page."""
     parts.title(
@@ -135,7 +152,7 @@ def page() -> None:
         return
     left, right = st.columns([7, 5], gap="medium")
     with left:
-        picture(answer, parts.explorer().space(space))
+        clicked = picture(answer, parts.explorer().space(space))
     with right:
         first = answer.neighbours[0]
         st.markdown(f"**{parts.plain(answer.expression)}** leads nearest to **{parts.plain(first.key)}**")
@@ -147,6 +164,8 @@ def page() -> None:
         stood = ", ".join(f"{parts.plain(i.word)} \\#{i.rank:,} ({i.score:.3f})" for i in answer.inputs if i.rank)
         st.caption(f"The words of the sum are left out. They would stand: {stood}. {parts.beside(baseline)}")
         evidence(answer)
+    if clicked is not None:
+        around(clicked, space, baseline)
     parts.python_lines(
         f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, space={space!r}, k={k}, method={method!r})\n"
         "for word in answer.neighbours:\n    print(word.rank, word.key, word.score)",

@@ -9,21 +9,25 @@ import pandas as pd
 import streamlit as st
 
 from polysema.app.dashboard import link, parts, saving, work
-from polysema.app.dashboard.components.scatter import Points, Selection, scatter
+from polysema.app.dashboard.components.scatter import Points, Selection, read_view, scatter, write_view
 from polysema.app.explorer import MAX_TEXTS
 from polysema.app.schemas import WordMap
 from polysema.core.errors import UserError
+from polysema.core.measure.clusters import SenseClusters
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.catalog import models_here
-from polysema.core.model.tokens import find_word
+from polysema.core.model.tokens import Span, find_word
 
 UMAP, PCA = "UMAP", "PCA"
+SENSES, CLUSTERS = "Senses", "Clusters"
+ALONE, YOURS = "in no cluster", "yours"
 STATIC_NAME = "static vector"
+MOST_SHOWN = 60  # sentences
 
 
-def controls(models: list[str]) -> tuple[str, str, str]:
-    """Which word, read by which model, laid out how."""
-    first, second, third = st.columns([4, 4, 3])
+def controls(models: list[str]) -> tuple[str, str, str, str]:
+    """Which word, read by which model, laid out how and coloured by what."""
+    first, second, third, fourth = st.columns([4, 4, 3, 3])
     words = list(load_senses().words)
     word = first.selectbox(
         "Word",
@@ -43,19 +47,26 @@ def controls(models: list[str]) -> tuple[str, str, str]:
         bind="query-params",
         help="UMAP keeps neighbourhoods, PCA keeps directions.",
     )
-    return word, model, method or UMAP
+    colour = fourth.segmented_control(
+        "Colour",
+        [SENSES, CLUSTERS],
+        default=SENSES,
+        required=True,
+        key="colour",
+        bind="query-params",
+        help="The senses that people marked, or the groups that the vectors form by themselves at this layer.",
+    )
+    return word, model, method or UMAP, colour or SENSES
 
 
 def own_sentences(word: str) -> tuple[str, ...]:
     """The user's sentences with the word in them; those without it are named and left out."""
-    link.restore("contexts")
     with st.expander("Add sentences of your own"), st.form("own_form", border=False):
         text = st.text_area(
             f"One sentence a line, each with the word {parts.plain(word)} in it", key="own", height=90, max_chars=parts.MAX_TEXT,
             persist_state="session", help=f"They join the map as the sense “yours”. {parts.KEPT_HERE}",
         )  # fmt: skip
         st.form_submit_button("Put them on the map", type="primary")
-    link.keep("contexts", {"widget:own": text})
     lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
     good, bad = [], []
     for line in lines[:MAX_TEXTS]:
@@ -91,23 +102,50 @@ def word_map(word: str, model: str, method: str, extra: tuple[str, ...]) -> Word
     return cast(WordMap, first.result())
 
 
-def picture(found: WordMap, layer: int) -> Selection:
-    """The cloud at one layer, coloured by sense, with the static point."""
-    senses = sorted(set(found.senses) - {"yours"}) + (["yours"] if "yours" in found.senses else [])
+def clusters_of(found: WordMap, layer: int) -> SenseClusters | None:
+    """The groups that the vectors of one layer form by themselves, or None while they are looked for."""
+    model, word = found.origin.source, found.word
+    clustered: SenseClusters | None = work.answer(
+        ("clusters", word, model, layer),
+        lambda progress: parts.explorer().sense_clusters(word, model, layer, progress=progress),
+    )
+    return clustered
+
+
+def groups(found: WordMap, clustered: SenseClusters | None) -> list[str]:
+    """What each occurrence is coloured by: its sense, or the name of its cluster."""
+    if clustered is None:
+        return list(found.senses)
+    names = [f"{number}: {cluster.name}" for number, cluster in enumerate(clustered.clusters, 1)]
+    own = [names[place] if place >= 0 else ALONE for place in clustered.assigned]
+    return own + [YOURS] * (len(found.senses) - len(own))
+
+
+def picture(found: WordMap, layer: int, names: list[str], by: str) -> Selection:
+    """The cloud at one layer, coloured by the names of its groups, with the static point."""
+    last = [name for name in (ALONE, YOURS) if name in names]
+    senses = sorted(set(names) - {ALONE, YOURS}) + last
     categories = [*senses, STATIC_NAME]
     n = len(found.texts)
     points = Points(
         positions=found.positions[found.layers.index(layer)], labels=[found.word] * n + [f"{found.word}: {STATIC_NAME}"],
-        categories=categories, category=np.array([senses.index(sense) for sense in found.senses] + [len(senses)]),
+        categories=categories, category=np.array([senses.index(name) for name in names] + [len(senses)]),
         details=[*found.texts, "the same in every sentence: the row of the model's input table"], marks=[*found.spans, (0, 0)],
         shapes=np.array([0] * n + [1]),
     )  # fmt: skip
     selected = scatter(
         points,
         key="contexts_map",
-        alt=f"Map of {n} occurrences of {found.word} at layer {layer}, coloured by sense, and its static vector",
+        alt=f"Map of {n} occurrences of {found.word} at layer {layer}, coloured by {by}, and its static vector",
         label_rows=[n],
+        selected=[row for row in st.session_state.get("contexts_selected", []) if row <= n],
+        view=read_view(st.query_params.get("view", "")),
         height=470,
+    )
+    link.put("view", write_view(selected.view))
+    st.session_state["contexts_selected"] = list(selected.rows)
+    st.caption(
+        "Dots are hidden states of this layer. The diamond is the word’s static vector, a row of the model’s input table: another space, drawn on the same plane."
     )
     saving.points(points, "contexts")
     return selected
@@ -138,6 +176,26 @@ def curves(found: WordMap, layer: int) -> None:
     )
 
 
+def agreement(clustered: SenseClusters, layer: int) -> None:
+    """The clusters with their most typical sentence, and how well they agree with the marked senses."""
+    st.markdown(
+        f"At layer {layer} the vectors form **{len(clustered.clusters)} groups** by themselves; "
+        f"{int((clustered.assigned < 0).sum())} of {len(clustered.assigned)} occurrences lie in none. Against the marked senses: adjusted Rand index "
+        f"**{clustered.adjusted_rand:.2f}**, V-measure **{clustered.v_measure:.2f}** (0 by chance, 1 the same)."
+    )
+    rows = []
+    for number, cluster in enumerate(clustered.clusters, 1):
+        example = clustered.texts[cluster.central]
+        st.markdown(
+            f"{number}: **{parts.plain(cluster.name)}** ({len(cluster.rows)}), such as “{parts.plain(example)}”"
+        )
+        rows += [
+            {"cluster": number, "name": cluster.name, "text": clustered.texts[row], "start": clustered.starts[row]}
+            for row in cluster.rows
+        ]
+    saving.numbers(rows, "clusters")
+
+
 def table(found: WordMap, selected: Selection) -> None:
     """The sentences that are selected, or all."""
     rows = [row for row in selected.rows if row < len(found.texts)] or list(range(len(found.texts)))
@@ -150,9 +208,59 @@ def table(found: WordMap, selected: Selection) -> None:
     parts.sentences(
         [
             (found.texts[row], *found.spans[row], f'<span class="ps-tag">{escape(found.senses[row])}</span>')
-            for row in rows[:60]
+            for row in rows[:MOST_SHOWN]
         ]
     )
+    if len(rows) > MOST_SHOWN:
+        st.caption(f"The first {MOST_SHOWN} are shown; the file has all {len(rows)}.")
+    saving.numbers(
+        [
+            {
+                "text": found.texts[row],
+                "start": found.spans[row][0],
+                "end": found.spans[row][1],
+                "sense": found.senses[row],
+            }
+            for row in rows
+        ],
+        "sentences",
+    )
+
+
+def like_this(found: WordMap, layer: int, row: int) -> None:
+    """What was clicked: the words of the corpus that are nearest to it at this layer."""
+    text, (start, end) = found.texts[row], found.spans[row]
+    nth = sum(place.start <= start for place in places_of(text, text[start:end]))
+    model = found.origin.source
+    answer = work.answer(
+        ("occurrence", text, text[start:end], model, layer, 6, nth),
+        lambda progress: parts.explorer().occurrence_neighbors(
+            text[start:end], text, model, layer, 6 + 1, nth, progress=progress
+        ),
+    )
+    if answer is None:
+        return
+    others = [hit for hit in answer.hits if (hit.text, hit.start) != (text, start)][:6]
+    st.html(f'<p class="ps-text">Nearest at layer {layer} to the one you chose: {parts.marked(text, start, end)}</p>')
+    parts.hits(others)
+    st.caption(f"Two words taken at random have cosine {answer.baseline:.3f} at this layer.")
+    saving.numbers(
+        [
+            {"rank": rank, "cosine": hit.score, "word": hit.word, "sense": hit.sense, "start": hit.start, "end": hit.end, "text": hit.text}
+            for rank, hit in enumerate(others, 1)
+        ],
+        "like_this",
+    )  # fmt: skip
+
+
+def places_of(text: str, word: str) -> list[Span]:
+    """Where a word stands in a text, every time."""
+    places: list[Span] = []
+    while True:
+        try:
+            places.append(find_word(text, word, len(places) + 1))
+        except UserError:
+            return places
 
 
 def page() -> None:
@@ -165,7 +273,10 @@ def page() -> None:
     if not models:
         st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
         return
-    word, model, method = controls(models)
+    kept = link.restore("contexts")
+    if "selected" in kept:
+        st.session_state["contexts_selected"] = parts.numbers_of(kept["selected"])
+    word, model, method, colour = controls(models)
     slider = st.container()
     extra = own_sentences(word)
     with st.container():  # there in every run, so that what stands below keeps its place when the progress goes
@@ -184,9 +295,15 @@ def page() -> None:
         )
     left, right = st.columns([7, 5], gap="medium")
     with left:
-        selected = picture(found, layer)
+        clustered = clusters_of(found, layer) if colour == CLUSTERS else None
+        selected = picture(found, layer, groups(found, clustered), colour.lower())
     with right:
         curves(found, layer)
+        if clustered is not None:
+            agreement(clustered, layer)
+    link.keep("contexts", {"widget:own": st.session_state.get("own", ""), "selected": list(selected.rows)})
+    if selected.clicked is not None and selected.clicked < len(found.texts):
+        like_this(found, layer, selected.clicked)
     table(found, selected)
     parts.python_lines(
         f"from polysema.app.explorer import Explorer\n\nfound = Explorer().word_map({word!r}, model={model!r}, method={found.method!r})\n"

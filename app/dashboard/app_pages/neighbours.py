@@ -1,7 +1,5 @@
 """Neighbours: of a static word, or of a word in one's own sentence among the occurrences of a corpus."""
 
-from html import escape
-
 import numpy as np
 import streamlit as st
 
@@ -19,6 +17,8 @@ SENTENCE = "They had a picnic on the bank of the river."
 
 def static_part() -> None:
     """The nearest words of a word's one vector."""
+    if (clicked := st.session_state.pop("clicked_w", None)) is not None:
+        st.session_state["w"] = clicked
     with st.form("word", border=False):
         box, where, many, run = st.columns([5, 3, 2, 1], vertical_alignment="bottom")
         word = box.text_input(
@@ -79,15 +79,21 @@ def picture(answer: NeighbourAnswer, space: Space) -> None:
         category=np.array([0] + [1] * len(answer.neighbours)), shapes=np.array([1] + [0] * len(answer.neighbours)),
         details=["" if not n else f"cosine {answer.neighbours[n - 1].score:.3f}" for n in range(len(labels))],
     )  # fmt: skip
-    scatter(
+    selected = scatter(
         points,
         key="neighbour_map",
         alt=f"Plane of {answer.word} and its nearest words",
         label_rows=list(range(len(labels))),
         height=430,
+        report_view=False,
     )
+    if selected.clicked:  # the first point is the word itself
+        st.session_state["clicked_w"] = labels[selected.clicked]
+        st.rerun()
     saving.points(points, "neighbours")
-    st.caption("Distances on the plane are rough; the list is from the full space.")
+    st.caption(
+        "Click a word to see its own neighbours. Distances on the plane are rough; the list is from the full space."
+    )
 
 
 def context_part() -> None:
@@ -145,18 +151,7 @@ def context_part() -> None:
         st.html(
             f'<p class="ps-text">Nearest to {parts.marked(answer.text, answer.start, answer.end)} at layer {at}</p>'
         )
-        parts.sentences(
-            [
-                (
-                    hit.text,
-                    hit.start,
-                    hit.end,
-                    f"cosine {hit.score:.3f}"
-                    + (f' · <span class="ps-tag">{escape(hit.sense)}</span>' if hit.sense else ""),
-                )
-                for hit in answer.hits
-            ]
-        )
+        parts.hits(answer.hits)
         saving.numbers(
             [
                 {"rank": hit.rank, "cosine": hit.score, "word": hit.word, "sense": hit.sense, "start": hit.start, "end": hit.end, "text": hit.text, "random pair": answer.baseline}

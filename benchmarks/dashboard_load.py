@@ -1,0 +1,123 @@
+"""The dashboard under use: ten sessions at once, and the memory of server and page after 20 and after 200 interactions.
+
+    python benchmarks/dashboard_load.py [--sessions 10] [--interactions 200]
+
+Sessions are tabs of a headless Chromium with software rendering; they are opened at the same moment, on all pages, and each waits for
+its answer. Then one session asks one question after another: analogies, neighbours, layers of Contexts.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from playwright.sync_api import sync_playwright  # noqa: E402
+
+from tests.browser.conftest import FLAGS, at_rest, chromium, running_dashboard  # noqa: E402
+
+PAGES = {
+    "/": "text=leads nearest to",
+    "/neighbours": "text=whatever the sentence",
+    "/neighbours?mode=A+word+in+a+sentence": "text=The static vector knows",
+    "/contexts?map=PCA": "text=At layer 6",
+    "/inside": ".polysema-heads[data-ready='1']",
+}
+WORDS = ("bank", "river", "music", "paris", "swan", "blue", "king", "doctor", "seven", "running")
+
+
+def resident(port: int) -> int:
+    """Bytes of memory of the process that listens on a port."""
+    hexadecimal = f":{port:04X}"
+    listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    inode = next(row[9] for row in listening if row[1].endswith(hexadecimal) and row[3] == "0A")
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(str(link.readlink()) == f"socket:[{inode}]" for link in (process / "fd").iterdir()):
+                pages = int((process / "statm").read_text().split()[1])
+                return pages * 4096
+        except OSError:
+            continue
+    raise RuntimeError(f"nobody listens on port {port}")
+
+
+def ten_at_once(browser: Any, url: str, sessions: int) -> None:
+    """Open all at the same moment; print when the first and the last had its answer, and what that cost in memory."""
+    port = int(url.rpartition(":")[2])
+    before = resident(port)
+    paths = [list(PAGES)[number % len(PAGES)] for number in range(sessions)]
+    contexts = [browser.new_context(viewport={"width": 1440, "height": 1000}) for _ in paths]
+    pages = [context.new_page() for context in contexts]
+    start = time.perf_counter()
+    for page, path in zip(pages, paths, strict=True):
+        page.goto(url + path, wait_until="commit")
+    took = []
+    for page, path in zip(pages, paths, strict=True):
+        page.wait_for_selector(PAGES[path], timeout=180_000)
+        took.append(time.perf_counter() - start)
+    print(
+        f"{sessions} sessions at once: the last has its answer after {max(took):.1f} s; the process grew from"
+        f" {before / 1e6:.0f} to {resident(port) / 1e6:.0f} MB",
+        flush=True,
+    )
+    for context in contexts:
+        context.close()
+
+
+def endure(browser: Any, url: str, interactions: int) -> None:
+    """One session asks and asks; memory after 20 interactions and after the last."""
+    port = int(url.rpartition(":")[2])
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    page = context.new_page()
+    client = context.new_cdp_session(page)
+    marks = {}
+    page.goto(f"{url}/neighbours")
+    page.wait_for_selector("text=whatever the sentence", timeout=120_000)
+    for number in range(1, interactions + 1):
+        word = WORDS[number % len(WORDS)]
+        if number % 10 == 5:
+            page.get_by_role("link", name="Contexts").click()
+            page.wait_for_selector("text=At layer", timeout=120_000)
+            handle = page.get_by_role("slider", name="Layer").first
+            handle.focus()
+            handle.press("ArrowLeft" if number % 20 == 5 else "ArrowRight")
+            at_rest(page)
+            page.get_by_role("link", name="Neighbours").click()
+            page.wait_for_selector("text=whatever the sentence", timeout=60_000)
+        else:
+            box = page.get_by_role("textbox", name="Word")
+            box.fill(word)
+            box.press("Enter")
+            page.get_by_text(f"Nearest to {word}").wait_for(timeout=60_000)
+        if number in (20, interactions):
+            at_rest(page)
+            client.send("HeapProfiler.collectGarbage")
+            heap = client.send("Runtime.getHeapUsage")["usedSize"]
+            marks[number] = resident(port), heap
+    (early, early_heap), (late, late_heap) = marks[20], marks[interactions]
+    print(
+        f"memory after {interactions} interactions against after 20: server {late / early - 1:+.1%} ({early / 1e6:.0f} to {late / 1e6:.0f} MB),"
+        f" page {late_heap / early_heap - 1:+.1%} ({early_heap / 1e6:.1f} to {late_heap / 1e6:.1f} MB)",
+        flush=True,
+    )
+    context.close()
+
+
+def run(sessions: int, interactions: int) -> None:
+    with tempfile.TemporaryDirectory() as work, running_dashboard(Path(work)) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        ten_at_once(browser, url, sessions)
+        endure(browser, url, interactions)
+        browser.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sessions", type=int, default=10)
+    parser.add_argument("--interactions", type=int, default=200)
+    given = parser.parse_args()
+    run(given.sessions, given.interactions)

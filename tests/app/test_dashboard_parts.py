@@ -1,0 +1,130 @@
+"""What the pages share: jobs that are cancelled, views kept under a number, files of what is shown."""
+
+import csv
+import io
+import json
+import threading
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from polysema.app.dashboard import link, saving
+from polysema.app.dashboard.jobs import AWAY, Cancelled, Job, Jobs
+
+
+def working() -> tuple[Callable[[Callable[[str, int, int], None]], str], threading.Event, threading.Event]:
+    """Work that goes on, step by step, until told to end; and the events "it has begun" and "end"."""
+    begun, end = threading.Event(), threading.Event()
+
+    def work(progress: Callable[[str, int, int], None]) -> str:
+        step = 0
+        while not end.wait(0.005):
+            step += 1
+            progress("count", step, 1_000_000)
+            begun.set()
+        return "done"
+
+    return work, begun, end
+
+
+def test_a_cancelled_job_ends_at_its_next_step_and_is_made_anew() -> None:
+    jobs = Jobs()
+    work, begun, end = working()
+    job = jobs.start("a", work)
+    assert begun.wait(10)
+    job.seen_by("me")
+    job.leave("me")
+    job.wait(10)
+    assert not job.pending
+    with pytest.raises(Cancelled):
+        job.result()
+    end.set()
+    again = jobs.start("a", work)
+    assert again is not job
+    assert again.result() == "done"
+    assert jobs.start("a", work) is again
+
+
+def test_a_job_goes_on_while_another_session_waits_for_it() -> None:
+    jobs = Jobs()
+    work, begun, end = working()
+    job = jobs.start("a", work)
+    assert begun.wait(10)
+    job.seen_by("me")
+    job.seen_by("you")
+    job.leave("me")
+    assert not job.cancelled
+    job.watchers["gone"] = job.watchers["you"] - AWAY - 1  # a closed tab
+    job.leave("you")
+    assert job.cancelled
+    end.set()
+
+
+def test_a_job_tells_how_long_it_may_still_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("polysema.app.dashboard.jobs.time.monotonic", lambda: now[0])
+    job = Job(future=None)  # type: ignore[arg-type]
+    job.at("read", 0, 10)
+    assert job.left is None
+    now[0] += 4
+    job.at("read", 2, 10)
+    assert job.left == pytest.approx(16)
+    job.at("lay out", 0, 500)
+    assert job.left is None
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_a_view_is_kept_under_the_number_of_its_content(elsewhere: Path) -> None:
+    view = {"page": "contexts", "values": {"widget:own": "The bank of the canal.\n<b>日本</b>", "selected": [1, 2]}}
+    name = link.save(view)
+    assert name is not None
+    assert link.save(json.loads(json.dumps(view))) == name
+    assert link.load(name) == view
+    assert [path.name for path in (elsewhere / "views").iterdir()] == [f"{name}.json"]
+    (elsewhere / "views" / f"{name}.json").write_text(
+        json.dumps({"page": "contexts", "values": {"widget:own": "other"}})
+    )
+    assert link.load(name) is None, "a file that isn't what its name says"
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", "0" * 20, "0" * 19, "A" * 20, "0" * 20 + "/", "\0" * 20])
+def test_a_name_of_no_view_is_none(elsewhere: Path, name: str) -> None:
+    assert link.load(name) is None
+
+
+def test_a_view_too_large_or_without_room_is_not_kept(elsewhere: Path) -> None:
+    assert link.save({"page": "a", "values": {"x": "y" * (link.MOST_BYTES + 1)}}) is None
+    (elsewhere / "views").write_text("a file where the folder should be")
+    assert link.save({"page": "a", "values": {"x": "y"}}) is None
+
+
+def test_the_oldest_views_go_first(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "MOST_VIEWS", 3)
+    names = [link.save({"page": "a", "values": {"x": str(number)}}) for number in range(5)]
+    assert [link.load(name or "") is not None for name in names] == [False, False, True, True, True]
+
+
+def test_numbers_are_written_as_csv() -> None:
+    text = saving.table([{"word": 'a "b", c', "score": 0.25}, {"word": "two\nlines", "sense": "é"}])
+    assert list(csv.DictReader(io.StringIO(text))) == [
+        {"word": 'a "b", c', "score": "0.25", "sense": ""},
+        {"word": "two\nlines", "score": "", "sense": "é"},
+    ]
+
+
+def test_bars_are_drawn_as_svg_whatever_the_words_are() -> None:
+    drawn = saving.bars_svg([("<script>&\x00", 0.5), ("w" * 60, 2.0), ("minus", -1.0)], "word", "cosine", 0.1)
+    picture = ET.fromstring(drawn)
+    space = "{http://www.w3.org/2000/svg}"
+    texts = [text.text for text in picture.iter(f"{space}text")]
+    assert "<script>&" in texts
+    assert "w" * 21 + "…" in texts
+    widths = [float(one.get("width", 0)) for one in picture.iter(f"{space}rect") if one.get("fill") == saving.FILL]
+    assert widths == [150.0, 300.0, 0.0]

@@ -1,0 +1,46 @@
+"""axe-core on every page: no finding that is serious or critical, in both themes."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.conftest import at_rest, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+PAGES = {
+    "/": "text=leads nearest to",
+    "/neighbours": "text=whatever the sentence",
+    "/neighbours?mode=A+word+in+a+sentence": "text=The static vector knows",
+    "/contexts?map=PCA": "text=At layer 6",
+    "/inside": ".polysema-heads[data-ready='1']",
+    "/inside?see=Lens&lm=g2p-t5": "text=At layer 2, token N",
+}
+
+
+def findings(page: Any) -> list[str]:
+    """The serious and critical ones: rule, element, why."""
+    result = Axe().run(page)
+    return [
+        f"{one['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+        for one in result.response["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_serious_is_in_the_way(page: Any, path: str) -> None:
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    page.goto(path)
+    page.wait_for_selector(PAGES[path], timeout=180_000)
+    at_rest(page)
+    assert findings(page) == []
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    until(
+        lambda: page.locator(".stApp").evaluate("e => getComputedStyle(e).colorScheme") == "dark",
+        "the theme stays light",
+    )
+    page.wait_for_timeout(500)
+    assert findings(page) == []
