@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.browser.test_journeys import until
+from tests.browser.conftest import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -25,9 +25,9 @@ def test_upload_embed_export_and_reopen_from_a_copied_link(page: Any, tmp_path: 
     page.wait_for_selector("text=3 texts", timeout=60_000)
     page.wait_for_selector("text=can be cancelled", timeout=180_000)  # the model is loaded
     page.get_by_role("button", name="Put it in").click()
-    page.wait_for_selector(f"text=The new collection {name} has 16 rows", timeout=120_000)
+    page.wait_for_selector(f"text=The new collection {name} has 17 rows", timeout=120_000)
     page.get_by_role("button", name="Open the collection").click()
-    page.wait_for_selector("text=10 of 16 rows", timeout=60_000)
+    page.wait_for_selector("text=10 of 17 rows", timeout=60_000)
     page.get_by_text("Like a text", exact=True).click()
     page.wait_for_selector("text=Nearest to bank", timeout=60_000)
     marked = page.locator(".ps-hits mark").all_inner_texts()
