@@ -427,7 +427,7 @@ def delete(one: Holding) -> None:
     with st.expander("Delete this collection"), st.form("delete", border=False, clear_on_submit=True):
         first, second = st.columns([7, 4], vertical_alignment="bottom")
         typed = first.text_input(
-            f"Type {parts.plain(one.name)} to delete it with all its versions", key="delete_name", max_chars=64,
+            "Its name, to delete it with all its versions", key="delete_name", placeholder=one.name, max_chars=64,
             help="There is no way back.",
         )  # fmt: skip
         pressed = second.form_submit_button("Delete", width="stretch", help="Remove it from the disk.")
