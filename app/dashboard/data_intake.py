@@ -7,6 +7,7 @@ import streamlit as st
 
 from polysema.app import intake, uploads
 from polysema.app.dashboard import link, parts, work
+from polysema.app.dashboard.data_collections import size
 from polysema.app.dashboard.jobs import Progress
 from polysema.app.intake import Put, Reading, Target
 from polysema.app.settings import MEGABYTE, load_settings
@@ -229,7 +230,7 @@ def embed_part(upload: Upload, texts: Texts, model: LanguageModel, unit: str, ke
     if guess is None:
         return
     st.caption(
-        f"About {_rounded(guess.rows)} rows, {_size(guess.bytes)} of vectors, {_time(guess.seconds)} on this machine; it can be cancelled."
+        f"About {_rounded(guess.rows)} rows, {size(guess.bytes)} of vectors, {_time(guess.seconds)} on this machine; it can be cancelled."
     )
     target, pressed = target_part(upload, key)
     job = ("intake", upload.name, target, key, model.name, reading, texts.corpus.column, texts.corpus.id_column)
@@ -354,10 +355,6 @@ def _rounded(count: int) -> str:
     """Two figures are as much as an estimate knows."""
     step = 10 ** max(0, len(str(count)) - 2)
     return f"{round(count / step) * step:,}"
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count, 1e5) / 1e6:.1f} MB"
 
 
 def _time(seconds: float) -> str:
