@@ -3,6 +3,7 @@
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
@@ -28,10 +29,23 @@ PAGES = {
 MAPS = {"analogies", "neighbours", "contexts"}
 
 
+def fill(browser: Any, url: str) -> None:
+    """Put the example into a collection, where there is none yet."""
+    page = browser.new_page(base_url=url)
+    page.goto("/data?data=Collections")
+    page.wait_for_selector("text=/There is no collection yet|Delete this collection/", timeout=180_000)
+    if page.get_by_text("There is no collection yet").count():
+        page.goto("/data")
+        page.get_by_role("button", name="Put it in").click(timeout=180_000)
+        page.wait_for_selector("text=The upload was removed", timeout=180_000)
+    page.close()
+
+
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as work, running_dashboard(Path(work)) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        fill(browser, url)
         for theme in ("light", "dark"):
             for width, height in ((1440, 1000), (390, 844)):
                 context = browser.new_context(

@@ -107,7 +107,7 @@ def under_way() -> None:
     for key, job in parts.jobs().under_way("intake"):
         if key not in mine:
             st.caption(f"Under way: {parts.plain(str(key[1]))} into {parts.plain(key[2].collection)}")
-            work.watch(job, key)
+            work.watch(job, key, waits=False)
 
 
 def tell_known(upload: Upload, show: Open) -> None:

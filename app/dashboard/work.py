@@ -81,20 +81,23 @@ def outcome(job: Job, key: Hashable = None, box: str = "") -> Any:
     return None
 
 
-def watch(job: Job, key: Hashable = None) -> None:
+def watch(job: Job, key: Hashable = None, waits: bool = True) -> None:
     """Show how far a job is, with a button that cancels it, and run the page again when it is done.
+
+    A session that only looks on (not `waits`) doesn't keep the job from being cancelled by those who wait for it.
 
     A job of some seconds is looked at less often: after each look Streamlit collects garbage in the whole process, and on
     a busy machine that would leave nothing for the work itself.
     """
     old = job.age > YOUNG
-    st.fragment(run_every=SELDOM if old else OFTEN)(_show)(job, key, old)
+    st.fragment(run_every=SELDOM if old else OFTEN)(_show)(job, key, old, waits)
 
 
-def _show(job: Job, key: Hashable, old: bool) -> None:
+def _show(job: Job, key: Hashable, old: bool, waits: bool) -> None:
     if not job.pending or (not old and job.age > YOUNG):
         st.rerun()
-    job.seen_by(_session())
+    if waits:
+        job.seen_by(_session())
     share = min(1.0, job.done / job.total) if job.total else 0.0
     left = job.left
     told = (f" {share:.0%}" if job.total > 1 else "") + (f", about {_time(left)} left" if left and left > 2 else "")

@@ -1,5 +1,6 @@
 """The page Data by Streamlit's own test harness: add, collections, models; what is wrong is one line."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from polysema.app.dashboard import parts
+from polysema.app.dashboard.jobs import Progress
+from polysema.app.intake import Target
 from polysema.app.service.shelf import Shelf
 from polysema.core.model.catalog import folder_of
-from tests.app.test_dashboard import as_launched, html, page, settle
+from tests.app.test_dashboard import MAIN, as_launched, html, page, settle
 
 __all__ = ["as_launched"]
 
@@ -91,6 +94,25 @@ def test_cancel_in_the_middle_leaves_no_half_collection(shelf: Shelf) -> None:
     assert "Cancelled. No collection was made or changed" in told(app)
     assert (list(shelf.folder.iterdir()) if shelf.folder.is_dir() else []) == []
     assert not any(button.label == "Open the collection" for button in app.button)
+
+
+def test_a_page_opened_anew_finds_its_work_and_doesnt_hold_it(shelf: Shelf) -> None:
+    go = threading.Event()
+    key = ("intake", "many.txt", Target("many"), "key")
+
+    def work(progress: Progress) -> str:
+        while not go.wait(0.02):
+            progress("embed", 1, 4)
+        return "done"
+
+    job = parts.jobs().start(key, work)
+    job.seen_by("asker")
+    app = AppTest.from_file(str(MAIN), default_timeout=120).run()
+    app.switch_page("app_pages/data.py").run()
+    assert r"Under way: many\.txt into many" in told(app)
+    job.leave("asker")
+    assert job.cancelled
+    go.set()
 
 
 def test_a_file_of_texts_is_looked_at_and_its_column_chosen() -> None:
