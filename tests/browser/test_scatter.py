@@ -429,6 +429,9 @@ def test_a_hundred_mounts_leave_no_context_behind(page: Any) -> None:
 def test_below_a_base_path(browser: Any, tmp_path: Path) -> None:
     with running_dashboard(tmp_path, PAGE, "lab") as url:
         page = browser.new_page()
+        addresses: list[str] = []
+        page.on("response", lambda answer: addresses.append(answer.url) if answer.ok else None)
         page.goto(f"{url}/?n=20000")
         page.wait_for_selector(PLOT, timeout=60_000)
         page.close()
+        assert any(re.match(rf"{url}/api/points/\w+/positions$", address) for address in addresses)
