@@ -258,24 +258,32 @@ class ScatterPlot {
   }
 
   onNotLoaded(loading, error) {
-    const { data } = loading;
+    const delays = error.gone ? GONE_RETRY_MS : RETRY_MS;
+    if (loading.tries === delays.length) {
+      this.offerRetry(loading, error);
+      return;
+    }
     if (error.gone) {
       this.showNote('The server no longer holds these points; asking for them again …');
-      this.askAgain(data);
-    } else if (loading.tries < RETRY_MS.length) {
-      this.showNote(`Loading the points failed: ${error.message}. Trying again …`);
-      loading.timer = setTimeout(() => this.tryLoading(loading), RETRY_MS[loading.tries]);
-      loading.tries += 1;
+      this.askAgain(loading.data);
     } else {
-      this.showNote(`Loading the points failed: ${error.message}.`);
-      const again = html('button', { type: 'button', class: 'again' }, ['Try again']);
-      again.addEventListener('click', () => {
-        loading.tries = 0;
-        this.showNote('Loading the points …');
-        this.tryLoading(loading);
-      });
-      this.note.append(' ', again);
+      this.showNote(`Loading the points failed: ${error.message}. Trying again …`);
     }
+    loading.timer = setTimeout(() => this.tryLoading(loading), delays[loading.tries]);
+    loading.tries += 1;
+  }
+
+  offerRetry(loading, error) {
+    this.showNote(`Loading the points failed: ${error.message}.`);
+    const again = html('button', { type: 'button', class: 'again' }, ['Try again']);
+    again.addEventListener('click', () => {
+      loading.tries = 0;
+      this.missing = null;
+      this.emitted = null;
+      this.showNote('Loading the points …');
+      this.tryLoading(loading);
+    });
+    this.note.append(' ', again);
   }
 
   /** The server let go of the points: the next run of Python brings them back, or sends all when that was in vain. */
