@@ -11,12 +11,13 @@ parts.warm_up()
 
 page = st.navigation(
     {
+        "Learn": [st.Page("app_pages/lessons.py", title="Lessons", url_path="lessons")],
         "Explore": [
             st.Page("app_pages/analogies.py", title="Analogies", url_path="analogies", default=True),
             st.Page("app_pages/neighbours.py", title="Neighbours", url_path="neighbours"),
             st.Page("app_pages/contexts.py", title="Contexts", url_path="contexts"),
             st.Page("app_pages/inside.py", title="Inside", url_path="inside"),
-        ]
+        ],
     }
 )
 with st.sidebar:
