@@ -152,10 +152,10 @@ def show(lesson: Lesson, step: str) -> None:
     """A lesson at one of its steps."""
     go(lesson.name, step)  # so that the address names it, also where the session did
     number = LESSONS.index(lesson) + 1
-    top = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
-    top.caption(f"{lesson.chapter} · lesson {number} of {len(LESSONS)}")
-    top.button("All lessons", key="all_lessons", on_click=go, args=("",), type="tertiary")
     st.title(f"{number}. {lesson.title}", anchor=False)
+    top = st.container(horizontal=True, vertical_alignment="center")
+    top.caption(f"{lesson.chapter} · lesson {number} of {len(LESSONS)}", width="content")
+    top.button("All lessons", key="all_lessons", on_click=go, args=("",), type="tertiary")
     st.session_state["lesson_step_shown"] = step
     st.segmented_control(
         "Step", ORDER, key="lesson_step_shown", format_func=STEPS.__getitem__, required=True, label_visibility="collapsed",
@@ -310,7 +310,7 @@ def answer(lesson: Lesson, found: Finding, asked: Asked, where: str) -> None:
     st.caption(lesson.reading)
     name = f"{lesson.name}_{where}"
     lesson.draw(found, name)
-    saving.numbers(found.rows, f"{name}_all")
+    saving.numbers(found.rows, f"{name}_all", "All numbers (CSV)")
     parts.python_lines(found.python, found.details)
 
 

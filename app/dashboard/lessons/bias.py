@@ -164,7 +164,7 @@ LESSON = Lesson(
     check=check,
     draw=draw,
     reading="Dots to the right lean to the one side, dots to the left to the other. The ticks are the words of the two lists: do they form two groups?",
-    task="Find two lists that do not differ. Flowers and insects with pleasant and unpleasant words are the best-known ones that do.",
+    task="Find two lists that do not differ. Or try the best-known example: flowers and insects, with pleasant and unpleasant words.",
     presets={
         "Flowers and insects": {
             "first": "rose, tulip, daisy, lily, violet, orchid",

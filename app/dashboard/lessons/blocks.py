@@ -5,6 +5,7 @@ from html import escape
 import streamlit as st
 
 from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard.components.drawing import drawing
 from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, every_model
 from polysema.app.explorer import Explorer, Progress
 from polysema.core.inside.anatomy import CROSS, MLP, SELF
@@ -108,7 +109,7 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
     arrow(y, f"{found.dim} numbers for each token")
     y += 24
     top = y
-    tall = 212 + (70 if stack.cross else 0)
+    tall = 206 + (70 if stack.cross else 0)
     box(top, tall, "none", True)
     bracket = right + 8
     out.append(f'<path d="M{bracket} {top} h8 V{top + tall} h-8" stroke="currentColor" stroke-width="1.5" fill="none"/>')  # fmt: skip
@@ -135,7 +136,7 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
         n = stack.n_heads
         tall_ = 62 if kind == CROSS else 88
         part(at, tall_, colour)
-        text(f"{name}: {n} heads side by side", at + 18, 13, True)
+        text(f"{name}: {n} heads side by side", at + 18, 12, True)
         room = inner["right"] - inner["left"] - 16
         step = room / n
         out += [
@@ -168,10 +169,12 @@ def draw(found: Finding, key: str) -> None:
     svg = picture(shown)
     left, right = st.columns([7, 5] if len(shown.stacks) > 1 else [6, 6], gap="medium")
     with left:
-        st.html(f'<div class="pl-draw">{svg}</div>')
+        drawing(svg, key=f"{key}_picture")
         st.download_button(
             "Drawing (SVG)",
-            svg.replace("currentColor", saving.INK),
+            svg.replace("currentColor", saving.INK).replace(
+                "<defs>", '<rect width="100%" height="100%" fill="#fff"/><defs>'
+            ),
             f"{shown.model}.svg",
             "image/svg+xml",
             key=f"{key}_drawing",

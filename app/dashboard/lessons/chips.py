@@ -19,8 +19,6 @@ STYLE = """
 .pl-table {width: 100%; border-collapse: collapse; font-size: 0.92rem;}
 .pl-table th, .pl-table td {text-align: left; padding: 0.25rem 0.6rem 0.25rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); overflow-wrap: anywhere; vertical-align: top;}
 .pl-table th {font-size: 0.8rem; opacity: 0.75; font-weight: 600;}
-.pl-draw {width: 100%; overflow: hidden;}
-.pl-draw svg {width: 100%; height: auto; max-width: 760px; display: block;}
 </style>
 """
 

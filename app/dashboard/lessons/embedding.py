@@ -127,7 +127,7 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="The line falls from layer to layer: less and less of the row is left in the hidden state. The list is a search by meaning: the texts needn’t share a word with yours.",
+    reading="Follow the line: the lower it gets, the less of the row is left in the hidden state; the dotted one is what random words have. The list is a search by meaning: the texts needn’t share a word with yours.",
     task="Write a text that shares a word with one of the others but not its meaning. Which is found?",
     presets={
         "Same word, other sense": {"text": "Which bank has the lowest interest rates?", "word": "bank"},

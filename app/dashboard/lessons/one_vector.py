@@ -94,7 +94,7 @@ LESSON = Lesson(
         "rock": {"word": "rock", "first": "stone", "second": "guitar"},
     },
     traps=(
-        "Which meaning wins depends on the texts the vectors were made from. These are Wikipedia and newswire: much money, few rivers.",
+        "Which meaning wins depends on the texts the vectors were made from. GloVe’s are Wikipedia and newswire, where banks are mostly for money.",
         "Near doesn’t mean same: opposites (hot, cold) stand in the same sentences and so are near each other.",
         "The vector isn’t a clean middle of its senses either: the frequent sense has the larger share (Arora et al. 2018).",
     ),

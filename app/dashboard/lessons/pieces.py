@@ -59,7 +59,8 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         said += f"Frequent words are whole; **{parts.plain(word)}** is rare enough to be cut into {int(sizes[worst])}."
     else:
         said += "Every word here is frequent enough to be whole. Put in a rare word or a name, and see it cut."
-    whole = next((place for place, row in enumerate(rows) if sizes[row["number"]] == 1 and row["number"] >= 0), 0)
+    single = [place for place, row in enumerate(rows) if row["number"] >= 0 and sizes[row["number"]] == 1]
+    whole = max(single, key=lambda place: len(str(rows[place]["token"])), default=0)
     number = ids[whole]
     beside = [token_name(model, n).strip() for n in (number - 1, number + 1) if 0 <= n < len(model.input_table)]
     said += (

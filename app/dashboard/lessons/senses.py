@@ -149,7 +149,7 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="The upper line: sentences of the same meaning. The middle line: of different meanings. Only the gap between them tells senses apart; the grey line is what any two words have.",
+    reading="Solid: sentences of the same meaning. Dashed: of different meanings. Only the gap between the two tells senses apart; the dotted line is what any two words have.",
     task="Put “I went to the bank.” under one meaning. Nothing in it says which bank: which sentence is nearest to it?",
     presets={
         "A neutral sentence": {

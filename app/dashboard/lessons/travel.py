@@ -159,8 +159,8 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="The plane is a shadow of all dimensions; arrows that are parallel in space stay parallel in it. The diamond is where the sum leads, the list is from the full space.",
-    task="Find a sum that fails. Opposites (hot, cold) and food of a country are good places to look.",
+    reading="The plane is a shadow of all dimensions; arrows that are parallel in space stay parallel in it. The cross is where the sum leads, the list is from the full space.",
+    task="Find a sum that fails. The table of other sums shows where to look; add one of your own kind.",
     presets={
         "king, turned round": {"expression": "king - man + woman", "wanted": "queen"},
         "A capital": {"expression": "tokyo - japan + kenya", "wanted": "nairobi"},
@@ -171,7 +171,7 @@ LESSON = Lesson(
     traps=(
         "The words of the sum are left out of the answer. Without that rule the famous sums often lead back to one of their own words.",
         "Often the answer is simply the nearest neighbour of the last word (Linzen 2016). The text above says whether that is so here.",
-        "Grammar and capitals work well; opposites, parts and whole stories don’t. Showing only the successes is how the legend grew.",
+        "Showing only the sums that work is how the legend grew. The table shows all eight, whatever they lead to.",
         "The sum repeats what the texts say, prejudices too: see the lesson on bias.",
     ),
     ways=(
