@@ -257,8 +257,10 @@ def ask(lesson: Lesson) -> dict[str, str]:
         for place, f in enumerate(short):
             with columns[place % len(columns)]:
                 asked[f.key] = write_in(lesson, f, model, letters)
-        for column, f in zip(st.columns(max(1, len(texts) - len(short))), (f for f in texts if f.lines), strict=False):
-            with column:
+        long = [f for f in texts if f.lines]
+        columns = st.columns(min(3, len(long))) if long else []
+        for place, f in enumerate(long):
+            with columns[place % len(columns)]:
                 asked[f.key] = write_in(lesson, f, model, letters)
         st.form_submit_button("Measure", type="primary")
     return asked

@@ -96,7 +96,7 @@ def draw(found: Finding, key: str) -> None:
         .mark_circle(size=90)
         .encode(
             y=alt.Y("word:N", sort=None, title=None, axis=alt.Axis(labelOverlap=False)),
-            x=alt.X("place:Q", title=f"← {he}        cosine with the axis        {she} →"),
+            x=alt.X("place:Q", title=f"← {he} · cosine with the axis · {she} →"),
             color=side,
             tooltip=["word", alt.Tooltip("place:Q", format="+.3f")],
         )
@@ -109,7 +109,7 @@ def draw(found: Finding, key: str) -> None:
         alt.Chart(other)
         .mark_tick(thickness=3, size=34)
         .encode(
-            x=alt.X("lean:Q", title=f"← {he}        lean        {she} →"),
+            x=alt.X("lean:Q", title=f"← {he} · lean · {she} →"),
             y=alt.Y("list:N", title=None),
             color=alt.Color("list:N", scale=alt.Scale(range=[AMBER, TEAL]), legend=None),
             tooltip=["word", alt.Tooltip("lean:Q", format="+.3f")],
@@ -140,25 +140,35 @@ LESSON = Lesson(
             "First list",
             "Words of one topic, with commas between.",
             "home, parents, children, family, cousins, marriage, wedding, relatives",
+            lines=True,
         ),
         Field(
             "second",
             "Second list",
             "Words of another topic, about as many.",
             "executive, management, professional, corporation, salary, office, business, career",
+            lines=True,
         ),
         Field(
             "toward",
             "One side",
             "Words that name one side; the first gives the axis its name.",
             "she, her, woman, female, girl, daughter, sister, mother",
+            lines=True,
         ),
-        Field("away", "Other side", "Words that name the other side.", "he, his, man, male, boy, son, brother, father"),
+        Field(
+            "away",
+            "Other side",
+            "Words that name the other side.",
+            "he, his, man, male, boy, son, brother, father",
+            lines=True,
+        ),
         Field(
             "words",
             "Words to place",
             "They are put on the axis from one side to the other.",
             "nurse, librarian, teacher, doctor, engineer, mechanic, pilot, captain, artist, lawyer",
+            lines=True,
         ),
     ),
     check=check,

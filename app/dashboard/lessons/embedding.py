@@ -87,7 +87,7 @@ def draw(found: Finding, key: str) -> None:
             strokeDash=alt.StrokeDash("pair:N", legend=None, scale=alt.Scale(domain=names, range=[[1, 0], [2, 3]])),
             tooltip=["layer", "pair", alt.Tooltip("cosine:Q", format=".3f")],
         )
-        .properties(height=260)
+        .properties(height=320)
     )  # fmt: skip
     left, right = st.columns(2, gap="medium")
     with left:

@@ -79,7 +79,7 @@ def draw(found: Finding, key: str) -> None:
     )
     edge = alt.Chart(pd.DataFrame({"tokens": [window], "what": ["the window ends"]}))
     rule = edge.mark_rule(strokeDash=[4, 4], color=AMBER).encode(x="tokens:Q")
-    name = edge.mark_text(align="left", dx=5, dy=-100, color=AMBER).encode(x="tokens:Q", text="what")
+    name = edge.mark_text(align="left", dx=5, color=AMBER).encode(x="tokens:Q", y=alt.value(12), text="what")
     line = base.mark_line(color=TEAL, point=alt.OverlayMarkDef(color=TEAL, size=60))
     left, right = st.columns(2, gap="medium")
     with left:
