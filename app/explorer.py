@@ -41,6 +41,7 @@ from polysema.app.schemas import (
 )
 from polysema.core.errors import UserError
 from polysema.core.home import home
+from polysema.core.measure.bias import Association, weat
 from polysema.core.measure.clusters import SenseClusters, sense_clusters
 from polysema.core.measure.contextuality import random_pair_cosine
 from polysema.core.measure.senses import load_senses, most_frequent_sense, nearest_sense_accuracy
@@ -510,6 +511,20 @@ class Explorer:
         places = project(np.stack([f.vector for f in found]), [self.direction(axis, held, policy) for axis in axes])
         rows = tuple((f.word, tuple(map(float, row))) for f, row in zip(found, places, strict=True))
         return AxisAnswer(tuple(axes), rows, held.origin)
+
+    def association(
+        self, first: Sequence[str], second: Sequence[str], toward: Sequence[str], away: Sequence[str],
+        space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None,
+    ) -> Association:  # fmt: skip
+        """How much more the words of `first` than those of `second` lean to `toward` rather than `away` (WEAT)."""
+        held = self._held(space)
+        lists = [self._found(words, held, policy) for words in (first, second, toward, away)]
+        for words, found in zip((first, second, toward, away), lists, strict=True):
+            if len(found) < 2:
+                raise UserError(
+                    f"a list needs at least two words of {held.origin.source}; of {', '.join(words)!r} it has {len(found)}"
+                )
+        return weat(*(np.stack([f.vector for f in found]) for found in lists))
 
     def travel(
         self, word: str, axis: str, space: "str | Space" = DEFAULT_SPACE, steps: int = 8, reach: float = 1.5, k: int = 3

@@ -21,6 +21,8 @@ PAGES = {
     "contributions": "/inside?see=Contributions&cm_in=g2p-t5",
     "steering": "/inside?see=Steering&sm=g2p-t5",
     "roads": "/inside?see=Roads",
+    "lesson": "/lessons?lesson=travel&step=reveal",
+    "blocks": "/lessons?lesson=blocks&step=reveal",
 }
 MAPS = {"analogies", "neighbours", "contexts"}
 

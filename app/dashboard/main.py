@@ -11,6 +11,7 @@ parts.warm_up()
 
 page = st.navigation(  # one list, without sections: Streamlit nests those in a way that a screen reader can't read
     [
+        st.Page("app_pages/lessons.py", title="Lessons", url_path="lessons"),
         st.Page("app_pages/analogies.py", title="Analogies", url_path="analogies", default=True),
         st.Page("app_pages/neighbours.py", title="Neighbours", url_path="neighbours"),
         st.Page("app_pages/contexts.py", title="Contexts", url_path="contexts"),
