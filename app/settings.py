@@ -36,6 +36,7 @@ class Settings:
     keys: tuple[str, ...] = _setting((), "API keys, hashed, as `polysema key` prints them")
     models: tuple[str, ...] = _setting((), "the names of the catalog that are served (none: all)")
     max_body: int = _setting(32 * MEGABYTE, "bytes of a request's body", 1024, 4096 * MEGABYTE)
+    max_upload: int = _setting(20 * MEGABYTE, "bytes that are uploaded in the dashboard at once", 1024, 4096 * MEGABYTE)
     max_texts: int = _setting(256, "texts, words or vectors of one request", 1, 100_000)
     max_tokens: int = _setting(32_768, "tokens of one request, all texts together", 1, 100_000_000)
     max_k: int = _setting(1000, "answers to one question", 1, 1_000_000)

@@ -399,7 +399,7 @@ def copy(folder: str, target: str) -> None:
 @space_option
 @where_option
 def export_command(folder: str, target: str, space: str | None, where: str | None) -> None:
-    """Write a space to TARGET: Parquet with ids, columns and vectors, or another layout by its ending (.txt, .npy, …)."""
+    """Write a space to TARGET: Parquet or CSV with ids, columns and vectors, or another layout by its ending (.txt, .npy, …)."""
     from polysema.indexes.exchange import export_from
 
     click.echo(f"{target}: {export_from(_open(folder), target, space, where):,} rows")

@@ -23,6 +23,9 @@ PAGES = {
     "roads": "/inside?see=Roads",
     "lesson": "/lessons?lesson=travel&step=reveal",
     "blocks": "/lessons?lesson=blocks&step=reveal",
+    "data": "/data",
+    "collections": "/data?data=Collections",
+    "models": "/data?data=Models+and+spaces",
 }
 MAPS = {"analogies", "neighbours", "contexts"}
 

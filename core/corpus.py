@@ -25,6 +25,14 @@ Text = tuple[str, str]  # the text's id and the text
 
 
 @dataclass(frozen=True, slots=True)
+class Most:
+    """The most that is read: rows, blank ones too, and characters of all texts together."""
+
+    rows: int
+    characters: int
+
+
+@dataclass(frozen=True, slots=True)
 class Corpus:
     """Files that were read through once and found good: `lines` counts their rows, `texts` those that aren't blank.
 
@@ -54,27 +62,33 @@ class Corpus:
 
 
 def open_corpus(
-    inputs: "Path | str | Sequence[Path | str]", column: str | None = None, id_column: str | None = None
-) -> Corpus:
+    inputs: "Path | str | Sequence[Path | str]", column: str | None = None, id_column: str | None = None,
+    most: Most | None = None,
+) -> Corpus:  # fmt: skip
     """Check files whole, in bounded memory, before any work is done on them.
 
     `inputs` are files, globs, folders (every file in them whose ending is known, in order of name) or `-` for standard
     input, which is kept in a temporary file. Raises `NotFoundError`, or `UnreadableError` that names file and line: one
     that isn't UTF-8, holds a NUL (so it is no text), is longer than 1 MiB or no row of its format; `UserError` for a
-    column that isn't there; and for files without any text.
+    column that isn't there, and for more than `most`; and for files without any text.
     """
     given = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
     if not given:
         raise UserError("give at least one file of texts")
     files = [path for one in given for path in _files(str(one))]
     digest = hashlib.sha256()
-    size = lines = texts = 0
+    size = lines = texts = characters = 0
     for path in files:
         digest.update(_hash(path))
         size += path.stat().st_size
         for _, text in _read(path, column, id_column):
             lines += 1
             texts += bool(text.strip())
+            characters += len(text)
+            if most is not None and (lines > most.rows or characters > most.characters):
+                raise UserError(
+                    f"{path} holds too much: up to {most.rows:,} rows with {most.characters:,} characters are read; split it"
+                )
     shown = ", ".join("standard input" if str(one) == STDIN else str(Path(one).name or one) for one in given[:3])
     name = shown + (f" and {len(given) - 3} more" if len(given) > 3 else "")
     if texts == 0:
@@ -91,6 +105,33 @@ def kind_of(path: Path) -> str:
     if endings and endings[-1] == ".gz":
         endings.pop()
     return KINDS.get(endings[-1], "text") if endings else "text"
+
+
+def columns_of(path: Path) -> tuple[str, ...]:
+    """The columns of a file that may hold texts: the names in the first line, of JSONL the first object's texts, of
+    Parquet the columns of strings. A file of lines has none. Raises as `open_corpus` does.
+    """
+    try:
+        kind = kind_of(path)
+        if kind == "jsonl":
+            first = next((line for line in _lines(path, 2 * MAX_LINE_BYTES) if line.strip()), "{}")
+            try:
+                row = json.loads(first)
+            except ValueError as error:
+                raise UnreadableError(f"{path}, line 1: no JSON: {error}") from None
+            return tuple(name for name, value in row.items() if isinstance(value, str)) if isinstance(row, dict) else ()
+        if kind == "parquet":
+            return _columns_of_strings(path)
+        if kind in ("csv", "tsv"):
+            with _open(path) as file:
+                return tuple(
+                    next(csv.reader(_decoded(path, file), delimiter="," if kind == "csv" else "\t", strict=True), ())
+                )
+    except csv.Error as error:
+        raise UnreadableError(f"{path}, line 1: {error}") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
+    return ()
 
 
 def _files(given: str) -> list[Path]:
@@ -272,6 +313,24 @@ def _decoded(path: Path, file: IO[bytes]) -> Iterator[str]:
         yield _line(path, number, raw.rstrip(b"\r\n"), 2 * MAX_LINE_BYTES) + ("\n" if raw.endswith(b"\n") else "")
 
 
+def _columns_of_strings(path: Path) -> tuple[str, ...]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise UnreadableError(f"{path} can't be read as Parquet: {str(error).splitlines()[0]}") from None
+    return tuple(field.name for field in schema if _is_text(field.type))
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    value = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(value) or pa.types.is_large_string(value) or pa.types.is_string_view(value))
+
+
 def _parquet(path: Path, column: str, id_column: str | None) -> Iterator[tuple[str | None, str]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -280,8 +339,7 @@ def _parquet(path: Path, column: str, id_column: str | None) -> Iterator[tuple[s
         with pq.ParquetFile(path) as file:
             column, id_column = _columns(path, file.schema_arrow.names, column, id_column)
             kind = file.schema_arrow.field(column).type
-            value = kind.value_type if pa.types.is_dictionary(kind) else kind
-            if not (pa.types.is_string(value) or pa.types.is_large_string(value) or pa.types.is_string_view(value)):
+            if not _is_text(kind):
                 raise UserError(f"{path}: the column {column!r} holds {kind}, not texts")
             number = 0
             for batch in file.iter_batches(1024, columns=[column, *([id_column] if id_column else [])]):

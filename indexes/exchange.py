@@ -3,13 +3,15 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from polysema.core.errors import ConflictError, NotFoundError, UnreadableError, UserError
@@ -28,12 +30,14 @@ ROWS = 65_536  # of a file that is added at once
 @dataclass(frozen=True, slots=True)
 class Import:
     """How files become rows: the name of the `space` (else the layer's, or the file's), the `layers` of an export (None:
-    all), the column that holds the ids (`id_column`), and the `metric` of a space that is new."""
+    all), the column that holds the ids (`id_column`), the `metric` of a space that is new, and what the card of a file of
+    vectors calls it (`source`, else its path)."""
 
     space: str | None = None
     layers: tuple[int, ...] | None = None
     id_column: str | None = None
     metric: "Metric | str" = Metric.COSINE
+    source: str = ""
 
 
 def import_into(
@@ -54,11 +58,14 @@ def import_into(
     counts: dict[str, int] = {}
     for name, spaces in _sources(path, how, progress):
         for ids, space in spaces:
+            origin = space.origin
+            if how.source and origin.source == str(path):
+                origin = replace(origin, source=how.source)
             if name not in counts:
-                collection.create_space(name, space.dim, how.metric, space.origin)
+                collection.create_space(name, space.dim, how.metric, origin)
                 counts[name] = 0
             try:
-                collection.upsert(ids, space.vectors, space.columns, name, space.origin)
+                collection.upsert(ids, space.vectors, space.columns, name, origin)
             except UserError as error:
                 raise type(error)(f"{path}, after {counts[name]:,} rows: {error}") from None
             counts[name] += len(space)
@@ -204,11 +211,11 @@ def export_from(
 ) -> int:
     """Write a space, or the rows of it that pass, to a file; returns how many rows.
 
-    Parquet keeps ids, vectors and columns, a part at a time; the other layouts (by the ending, see `write_vectors`) keep
-    ids and vectors. Raises `ConflictError` when the file is there already.
+    Parquet and CSV keep ids, vectors and columns, a part at a time; the other layouts (by the ending, see `write_vectors`)
+    keep ids and vectors. Raises `ConflictError` when the file is there already.
     """
     target = Path(target)
-    if target.suffix != ".parquet":
+    if target.suffix not in (".parquet", ".csv"):
         found = collection.space(space, where)
         write_vectors(Space(found.keys, found.vectors, found.origin), target)
         return len(found)
@@ -221,14 +228,15 @@ def export_from(
     ], metadata={ORIGIN: json.dumps(card.origin.to_json())} if card.origin else None)  # fmt: skip
     part = target.with_name(f".{target.name}.part")
     count = 0
+    writer = _to_csv if target.suffix == ".csv" else _to_parquet
     try:
-        with pq.ParquetWriter(part, schema, compression="zstd", use_dictionary=view.manifest.columns.names) as writer:
+        with writer(part, schema) as write:
             for batch in view.batches(space, where):
                 arrays = fitting(batch.columns, len(batch), view.manifest.columns)
                 lists = pa.FixedSizeListArray.from_arrays(
                     pa.array(batch.vectors.reshape(-1)), type=vector_type(card.dim)
                 )
-                writer.write_table(pa.table([batch.ids, *arrays, lists], schema=schema))
+                write(pa.table([batch.ids, *arrays, lists], schema=schema))
                 count += len(batch)
         if not count:
             raise UserError("no row passes" if where is not None else f"{collection.root} holds no rows")
@@ -236,3 +244,37 @@ def export_from(
     finally:
         part.unlink(missing_ok=True)
     return count
+
+
+Write = Callable[[pa.Table], None]
+
+
+@contextmanager
+def _to_parquet(path: Path, schema: pa.Schema) -> Iterator[Write]:
+    columns = [name for name in schema.names if name not in ("id", "vector")]
+    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=columns) as writer:
+        yield writer.write_table
+
+
+@contextmanager
+def _to_csv(path: Path, schema: pa.Schema) -> Iterator[Write]:
+    """A column for each number of the vectors, `v0`, `v1`, …; other lists as JSON."""
+    width = schema.field("vector").type.list_size
+    names = [*schema.names[:-1], *(f"v{place}" for place in range(width))]
+
+    def flat(table: pa.Table) -> pa.Table:
+        numbers = table.column("vector").combine_chunks().flatten().to_numpy().reshape(-1, width)
+        arrays = [_in_a_field(table.column(name)) for name in schema.names[:-1]]
+        return pa.table([*arrays, *(pa.array(np.ascontiguousarray(column)) for column in numbers.T)], names=names)
+
+    with path.open("wb") as file, pa_csv.CSVWriter(file, flat(schema.empty_table()).schema) as writer:
+        yield lambda table: writer.write_table(flat(table))
+
+
+def _in_a_field(column: pa.ChunkedArray) -> "pa.ChunkedArray | pa.Array":
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind):
+        return pa.array(
+            [None if value is None else json.dumps(value, default=str) for value in column.to_pylist()], pa.string()
+        )
+    return column.cast(kind)

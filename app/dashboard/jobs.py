@@ -104,6 +104,16 @@ class Jobs:
         with self._lock:
             return self._jobs.get(key)
 
+    def under_way(self, kind: str) -> list[tuple[Hashable, Job]]:
+        """The jobs that are still worked on and whose keys are tuples that begin with `kind`, oldest first."""
+        with self._lock:
+            found = list(self._jobs.items())
+        return [
+            (key, job)
+            for key, job in found
+            if isinstance(key, tuple) and key[0] == kind and job.pending and not job.cancelled
+        ]
+
     def forget(self, key: Hashable) -> None:
         """Do the work of that key anew the next time; what runs under it goes on, unseen."""
         with self._lock:

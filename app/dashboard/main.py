@@ -16,6 +16,7 @@ page = st.navigation(  # one list, without sections: Streamlit nests those in a 
         st.Page("app_pages/neighbours.py", title="Neighbours", url_path="neighbours"),
         st.Page("app_pages/contexts.py", title="Contexts", url_path="contexts"),
         st.Page("app_pages/inside.py", title="Inside", url_path="inside"),
+        st.Page("app_pages/data.py", title="Data", url_path="data"),
     ],
     expanded=True,
 )

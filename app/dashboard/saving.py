@@ -17,7 +17,7 @@ INK, TRACK, FILL, MARK = "#1b2733", "#e4e9ee", "#0d9488", "#b45309"
 
 
 def numbers(
-    rows: "Sequence[Mapping[str, Any]] | Callable[[], Sequence[Mapping[str, Any]]]",
+    rows: "Sequence[Mapping[Any, Any]] | Callable[[], Sequence[Mapping[Any, Any]]]",
     name: str,
     label: str = "Numbers (CSV)",
 ) -> None:

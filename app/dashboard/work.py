@@ -26,6 +26,45 @@ def answer(key: Hashable, work: Callable[[Progress], Any], seconds: float = QUIC
     return outcome(job, key, box)
 
 
+def on_request(
+    key: Hashable, work: Callable[[Progress], Any], pressed: bool, stopped: Callable[[], None] | None = None
+) -> Any:
+    """As `answer`, for work that changes something: it starts when it was `pressed`, not whenever the page runs, and
+    one that failed is not tried again by itself. `stopped` shows what is left when it was cancelled.
+    """
+    asked: set[Hashable] = st.session_state.setdefault("asked_work", set())
+    if pressed:
+        _stopped().discard(key)
+        before = parts.jobs().find(key)
+        if before is not None and not before.pending:
+            parts.jobs().forget(key)
+        asked.add(key)
+        parts.jobs().start(key, work).wait(QUICK)
+    job = parts.jobs().find(key)
+    if job is None or key not in asked:
+        return None
+    if job.pending and job.cancelled:
+        job.wait(5)  # it ends at its next step
+    if job.pending:
+        watch(job, None if job.cancelled else key)
+        return None
+    try:
+        return job.result()
+    except Cancelled:
+        if stopped is not None:
+            stopped()
+        else:
+            st.info("Cancelled. Nothing was changed.")
+    except UserError as error:
+        parts.problem(error)
+    return None
+
+
+def dismiss(key: Hashable) -> None:
+    """Show no longer what came of work that was asked for."""
+    st.session_state.setdefault("asked_work", set()).discard(key)
+
+
 def outcome(job: Job, key: Hashable = None, box: str = "") -> Any:
     """What a job returned, or None while it runs or when it failed: which is shown. Without a key it can't be cancelled."""
     if job.pending:

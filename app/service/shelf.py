@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import threading
+import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from polysema.core.errors import NotFoundError, UserError
+from polysema.core.errors import ConflictError, NotFoundError, UserError
+from polysema.core.space.vector_cache import sync
 from polysema.indexes.collection import Collection
 from polysema.indexes.store.manifest import check_name
 
 MARK = "FORMAT"
 OPEN = 64
+_PART = ".making-"
+_YOUNG = 60  # seconds
 
 
 class Shelf:
@@ -52,10 +60,43 @@ class Shelf:
             self._open[name] = made = Collection.create(path)
             return made
 
+    @contextmanager
+    def making(self, name: str) -> Iterator[Collection]:
+        """A new collection, which is there under its name, whole, when the block ends; with an error or a kill it never is.
+
+        Raises `ConflictError` when the name is taken, at the start or meanwhile.
+        """
+        final = self._path(name)
+        if final.exists():
+            raise ConflictError(f"there is a collection {name} already; choose another name")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._sweep()
+        part = self.folder / f"{_PART}{uuid.uuid4().hex}"
+        try:
+            part.mkdir()
+            with _held(part):
+                yield Collection.create(part)
+                try:
+                    part.rename(final)
+                except OSError:
+                    raise ConflictError(f"a collection {name} was made meanwhile; choose another name") from None
+                sync(self.folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        """Remove what kills left half-made: nobody holds its lock any more."""
+        for part in self.folder.glob(f"{_PART}*"):
+            with suppress(OSError):
+                if time.time() - part.stat().st_mtime > _YOUNG:  # a younger one may not be locked yet
+                    with _held(part):
+                        shutil.rmtree(part, ignore_errors=True)
+
     def delete(self, name: str) -> None:
         """Delete a collection and all its versions; it is out of sight at once, whole."""
-        self.get(name)
-        with self._lock:
+        if not (self._path(name) / MARK).is_file():
+            self.get(name)  # says what there is
+        with self._lock:  # a damaged one can't be opened, and can be deleted
             self._open.pop(name, None)
             gone = self.folder / f".deleted-{uuid.uuid4().hex}"
             try:
@@ -69,3 +110,14 @@ class Shelf:
         if path.is_symlink():
             raise UserError(f"{name} is a link, which could lead out of the data folder; it isn't followed")
         return path
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """The lock of a folder; raises `BlockingIOError` when another process has it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)

@@ -103,6 +103,11 @@ def _folder(sha256: str, form: str) -> Path:
     return _root() / hashlib.sha256(f"{LAYOUT} {form} {sha256}".encode()).hexdigest()[:40]
 
 
+def drop(sha256: str, form: str) -> None:
+    """Remove the entry of that content, if there is one; whoever has it open keeps it."""
+    shutil.rmtree(_folder(sha256, form), ignore_errors=True)
+
+
 def convert(
     blocks: Iterable[Block], notes: Notes, sha256: str, form: str, progress: Callable[[int], None] = lambda rows: None
 ) -> Entry:

@@ -98,19 +98,21 @@ def test_click_a_square_of_the_lens(page: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/neighbours", "/contexts?map=PCA", "/inside", "/lessons?lesson=travel&step=reveal"]
+    "path", ["/", "/neighbours", "/contexts?map=PCA", "/inside", "/lessons?lesson=travel&step=reveal", "/data"]
 )
 def test_it_fits_a_phone(page: Any, path: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(path)
     if path == "/inside":
         page.wait_for_selector(".polysema-heads[data-ready='1']", timeout=180_000)
+    elif path == "/data":
+        page.wait_for_selector("text=can be cancelled", timeout=180_000)
     else:
         wait_for_map(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     overflow = page.evaluate(
         "[...document.querySelectorAll('.stMain *')].filter(e => e.getBoundingClientRect().right > 391 && e.clientWidth > 0"
-        " && getComputedStyle(e).position !== 'fixed' && e.type !== 'range' && !e.closest('[data-testid=stCode]')).map(e => e.outerHTML.slice(0, 200)).slice(0, 5)"
+        " && getComputedStyle(e).position !== 'fixed' && e.type !== 'range' && !e.closest('[data-testid=stCode], [data-testid=stDataFrame]')).map(e => e.outerHTML.slice(0, 200)).slice(0, 5)"
     )
     assert overflow == []
 

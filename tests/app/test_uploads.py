@@ -1,0 +1,431 @@
+"""What is handed over in the browser: known by content, refused in one line, put into collections that appear whole."""
+
+import gzip
+import io
+import json
+import os
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import pytest
+
+from polysema.app import holdings, intake, uploads
+from polysema.app.intake import Reading, Target
+from polysema.app.service.shelf import Shelf
+from polysema.core.errors import ConflictError, NotFoundError, UnreadableError, UserError
+from polysema.core.model.load import LanguageModel
+
+LIMIT = 1 << 20
+TEXTS = b"The bank of the river was muddy.\n\nHer bank keeps gold.\nHer bank keeps gold.\n"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path / "collections")
+
+
+def quiet(stage: str, done: int, total: int) -> None:
+    pass
+
+
+def packed(content: bytes) -> bytes:
+    return gzip.compress(content)
+
+
+def parquet(table: pa.Table) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(table, out)
+    return out.getvalue()
+
+
+def npz(**arrays: object) -> bytes:
+    out = io.BytesIO()
+    np.savez(out, **arrays)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+def npy(array: object) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+WORDS = pa.table({"word": ["a", "b"], "vector": pa.array([[1.0, 2.0], [3.0, 4.0]], pa.list_(pa.float32(), 2))})
+TABLE = np.array([[1, 2], [3, 4]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("files", "kind"),
+    [
+        ([("a.txt", TEXTS)], "texts"),
+        ([("a.txt", b"12 3 4\nseven words stand here\n")], "texts"),
+        ([("a.txt.gz", packed(TEXTS))], "texts"),
+        ([("a.csv", b"id,text\n1,Her bank.\n")], "texts"),
+        ([("a.tsv", b"id\ttext\n1\t2\n")], "texts"),
+        ([("a.jsonl", b'{"text": "Her bank."}\n')], "texts"),
+        ([("a.parquet", parquet(pa.table({"text": ["Her bank."]})))], "texts"),
+        ([("a.txt", b"a 1 2\nb 3 4\n")], "vectors"),
+        ([("a.vec", b"2 2\na 1 2\nb 3 4\n")], "vectors"),
+        ([("a.vec.gz", packed(b"2 2\na 1 2\nb 3 4\n"))], "vectors"),
+        ([("a.bin", b"2 2\na " + TABLE[0].tobytes() + b"b " + TABLE[1].tobytes())], "vectors"),
+        ([("a.npz", npz(vectors=TABLE, words=np.array(["a", "b"])))], "vectors"),
+        ([("words.txt", b"a\nb\n"), ("a.npy", npy(TABLE))], "vectors"),
+        ([("names.tsv", b"a\nb\n"), ("a.tsv", b"1\t2\n3\t4\n")], "vectors"),
+        ([("a.parquet", parquet(WORDS))], "vectors"),
+        ([("a.parquet", parquet(WORDS.append_column("id", pa.array(["x", "y"]))))], "vectors"),
+    ],
+)
+def test_what_is_in_a_file_is_told_by_its_content(files: list[tuple[str, bytes]], kind: str, shelf: Shelf) -> None:
+    upload = uploads.receive(files, LIMIT)
+    assert uploads.kind(upload) == kind
+    if kind == "vectors":
+        seen = uploads.look_at_vectors(upload)
+        assert (seen.rows, seen.dim) == (2, 2)
+        assert [values for _, values in seen.first] == [(1.0, 2.0), (3.0, 4.0)]
+        put = intake.vectors_into(shelf, upload, seen, Target("mine", "table"), quiet)
+        assert put.rows == {"table": 2}
+        assert shelf.get("mine").space("table").vectors.tolist() == TABLE.tolist()
+    else:
+        assert uploads.read_texts(upload).corpus.texts >= 1
+
+
+def looked_at(files: list[tuple[str, bytes]]) -> object:
+    upload = uploads.receive(files, LIMIT)
+    return uploads.read_texts(upload) if uploads.kind(upload) == "texts" else uploads.look_at_vectors(upload)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ([("a.txt", b"")], "a.txt is empty"),
+        ([("a.txt", b"\n \n")], "a.txt holds no text: 2 lines, all of them blank"),
+        ([("a.txt", "Bären".encode("latin-1"))], "a.txt, line 1: byte 2 is not UTF-8; convert the file"),
+        ([("a.txt", "Her bank.".encode("utf-16"))], "line 1"),
+        ([("a.txt", b"\x80\x04\x95rest")], "a.txt is a pickle"),
+        ([("a.pkl", b"\x80\x04\x95rest")], "a.pkl is a pickle"),
+        ([("a.docx", b"PK\x03\x04rest")], "a.docx is damaged"),
+        ([("a.gz", packed(TEXTS)[:20])], "a.gz is damaged"),
+        ([("a.csv", b"a,b\n1,2,3\n")], "a.csv, line 2: 3 fields, but the first line names 2 columns"),
+        ([("a.jsonl", b"[1]\n")], "a.jsonl, line 1: an object was expected"),
+        ([("a.parquet", b"PAR1 and no more")], "a.parquet is damaged"),
+        ([("a.npy", npy(TABLE))], "a.npy needs a vocabulary beside it: a.vocab"),
+        ([("a.vec", b"2 2\na 1 2\nb 3 x\n")], "a.vec"),
+        ([("a.txt", b"word " * (LIMIT // 4))], "are more than the 1,048,576 that are taken here"),
+        ([("a.txt", packed(b"word\n" * 3_000_000))], "a.txt unfolds to more than 10,485,760 bytes"),
+        ([(f"{n}.txt", b"a") for n in range(21)], "give 1 to 20 files; got 21"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_one_line(files: list[tuple[str, bytes]], message: str, home: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        looked_at(files)
+    told = str(caught.value)
+    assert message in told
+    assert "\n" not in told
+    assert str(home) not in told  # the user has never seen that folder
+
+
+def test_a_zip_bomb_is_told_before_it_unfolds() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("vectors.npy", bytes(12 << 20))
+    with pytest.raises(UserError, match=r"a\.npz unfolds to more than 10,485,760 bytes"):
+        uploads.receive([("a.npz", out.getvalue())], LIMIT)
+
+
+def test_a_wide_table_in_a_few_bytes_is_told_before_it_is_read() -> None:
+    wide = pa.table({
+        "id": [str(row) for row in range(400)],
+        "vector": pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(400 * 8192, np.float32)), 8192),
+    })  # fmt: skip
+    content = parquet(wide)
+    assert len(content) < LIMIT
+    with pytest.raises(UserError, match=r"a\.parquet unfolds to more than"):
+        uploads.receive([("a.parquet", content)], LIMIT)
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "..\\..\\boot.ini", ".hidden", "a/b.txt", "", "\0", "x" * 300])
+def test_a_name_never_leaves_the_folder(name: str, home: Path) -> None:
+    upload = uploads.receive([(name, TEXTS)], LIMIT)
+    assert [path.parent for path in upload.files] == [upload.folder]
+    assert upload.folder.parent == home / "uploads"
+    assert upload.files[0].is_file()
+    assert len(upload.files[0].name) <= 100
+
+
+def test_a_preview_says_what_is_irregular() -> None:
+    seen = uploads.read_texts(uploads.receive([("a.txt", TEXTS + b"\x07" + b"long " * 1100)], LIMIT))
+    assert (seen.corpus.lines, seen.corpus.texts, seen.longest, seen.longest_row) == (5, 4, 5501, 5)
+    assert seen.first[0] == ("0", "The bank of the river was muddy.")
+    assert seen.notes == (
+        "1 blank rows: they get no vector",
+        "1 texts repeat an earlier one: each is embedded all the same",
+        "1 texts hold control characters",
+        "row 5 has 5,501 characters: texts longer than the model's window are read in parts",
+    )
+
+
+def test_the_column_may_be_chosen() -> None:
+    upload = uploads.receive([("a.csv", b"key,title,review\n7,Good,A fine river bank.\n")], LIMIT)
+    assert uploads.columns_there(upload) == ("key", "title", "review")
+    assert uploads.read_texts(upload, "review", "key").first == (("7", "A fine river bank."),)
+    assert uploads.read_texts(upload).corpus.column == "key"  # the first, where none is named text
+    with pytest.raises(UserError, match=r"a\.csv has no column 'x'; it has: 'key', 'title', 'review'"):
+        uploads.read_texts(upload, "x")
+
+
+def test_texts_go_into_a_collection_and_the_upload_is_gone(minilm: LanguageModel, shelf: Shelf, home: Path) -> None:
+    upload = uploads.receive([("My diary.txt", TEXTS)], LIMIT)
+    seen = uploads.read_texts(upload)
+    guess = intake.estimate(minilm, seen, Reading((0, 6)))
+    put = intake.embed_into(shelf, minilm, upload, seen, Reading((0, 6)), Target("diary"), quiet)
+    assert put.rows == {"layer-0": 15, "layer-6": 15}
+    assert put.new
+    assert abs(guess.rows - 30) <= 4
+    space = shelf.get("diary").space("layer-6")
+    assert space.keys[1] == f"My-diary-{upload.sha256[:6]}-0:4-8"
+    assert (space.column("word")[1], space.column("text")[1]) == ("bank", "The bank of the river was muddy.")
+    assert not upload.folder.exists()
+    assert [path.name for path in shelf.folder.iterdir()] == ["diary"]
+    (known,) = uploads.went_into(upload.sha256)
+    assert (known.name, known.collection, known.spaces) == ("My diary.txt", "diary", ("layer-0", "layer-6"))
+
+
+def test_two_files_never_take_each_others_place_and_one_takes_its_own(minilm: LanguageModel, shelf: Shelf) -> None:
+    for content in (TEXTS, b"A swan.\n", TEXTS):
+        upload = uploads.receive([("a.txt", content)], LIMIT)
+        intake.embed_into(shelf, minilm, upload, uploads.read_texts(upload), Reading((6,)), Target("all"), quiet)
+    assert len(shelf.get("all")) == 15 + 2
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("at", ["embed", "put", "look after"])
+def test_cancel_leaves_no_half_collection(at: str, minilm: LanguageModel, shelf: Shelf) -> None:
+    def stop(stage: str, done: int, total: int) -> None:
+        if stage.startswith(at):
+            raise Stop
+
+    upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
+    seen = uploads.read_texts(upload)
+    with pytest.raises(Stop):
+        intake.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("half"), stop)
+    assert list(shelf.folder.iterdir() if shelf.folder.is_dir() else []) == []
+    kept = intake.finished(upload, minilm, Reading((6,)), Target("half"))
+    assert kept == (0 if at == "embed" else 15)
+    stages: list[str] = []
+    put = intake.embed_into(
+        shelf, minilm, upload, seen, Reading((6,)), Target("half"), lambda stage, done, total: stages.append(stage)
+    )
+    assert put.rows == {"layer-6": 15}
+    assert intake.finished(upload, minilm, Reading((6,)), Target("half")) == 0
+
+
+def test_giving_up_removes_what_was_finished(minilm: LanguageModel, shelf: Shelf) -> None:
+    def stop(stage: str, done: int, total: int) -> None:
+        if stage.startswith("put"):
+            raise Stop
+
+    upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
+    asked = Reading((6,)), Target("half")
+    with pytest.raises(Stop):
+        intake.embed_into(shelf, minilm, upload, uploads.read_texts(upload), *asked, stop)
+    assert [path.name for path in upload.folder.iterdir() if path.is_dir()] != []
+    intake.give_up(upload, minilm, *asked)
+    assert [path.name for path in upload.folder.iterdir()] == ["a.txt"]
+
+
+def test_a_collection_that_exists_never_keeps_half_of_the_rows(minilm: LanguageModel, shelf: Shelf) -> None:
+    shelf.create("old")
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if not stage.startswith("embed"):
+            raise Stop
+
+    upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
+    put = intake.embed_into(shelf, minilm, upload, uploads.read_texts(upload), Reading((6,)), Target("old"), stop)
+    assert (put.new, len(shelf.get("old"))) == (False, 15)
+
+
+def test_what_does_not_fit_is_told_before_anything_is_embedded(minilm: LanguageModel, shelf: Shelf) -> None:
+    def never(stage: str, done: int, total: int) -> None:
+        raise AssertionError(stage)
+
+    upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
+    seen = uploads.read_texts(upload)
+    for name in ("../out", ".hidden", "", "a/b", "x" * 65):
+        with pytest.raises(UserError, match="a collection is named with 1 to 64 of"):
+            intake.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target(name), never)
+    with pytest.raises(UserError, match="a space is named with"):
+        intake.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("a", "../b"), never)
+    intake.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("a"), quiet)
+    upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
+    with pytest.raises(
+        ConflictError, match=r"a has a space layer-6 of \[.*mean of sub-words.*these would be \[.*first"
+    ):
+        intake.embed_into(shelf, minilm, upload, seen, Reading((6,), pooling="first"), Target("a"), never)
+
+
+def test_two_sessions_at_once_do_not_collide(minilm: LanguageModel, shelf: Shelf) -> None:
+    upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
+    seen = uploads.read_texts(upload)
+    first_done, failures = threading.Event(), []
+
+    def wait(stage: str, done: int, total: int) -> None:
+        if stage.startswith("put"):
+            assert first_done.wait(60)
+
+    def slow() -> None:
+        try:
+            intake.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("slow"), wait)
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=slow)
+    thread.start()
+    while not list(upload.folder.glob("work-*")):
+        time.sleep(0.01)
+    intake.embed_into(shelf, minilm, upload, seen, Reading((0,)), Target("quick"), quiet)
+    assert upload.folder.exists()  # the other still works with it
+    first_done.set()
+    thread.join(60)
+    assert failures == []
+    assert shelf.names() == ["quick", "slow"]
+    assert not upload.folder.exists()
+
+
+def test_what_nobody_touches_for_a_day_is_removed(home: Path) -> None:
+    old = uploads.receive([("a.txt", TEXTS)], LIMIT)
+    worked = uploads.receive([("b.txt", TEXTS)], LIMIT)
+    (worked.folder / "work-1").mkdir()
+    (worked.folder / "work-1" / "part-00000.parquet").write_bytes(b"just now")
+    past = time.time() - uploads.KEPT_SECONDS - 10
+    for upload in (old, worked):
+        for path in (*upload.files, upload.folder):
+            os.utime(path, (past, past))
+    uploads.receive([("c.txt", TEXTS)], LIMIT)
+    assert (old.folder.exists(), worked.folder.exists()) == (False, True)
+
+
+def test_a_name_that_is_taken_meanwhile(shelf: Shelf) -> None:
+    with pytest.raises(ConflictError, match="a collection x was made meanwhile"), shelf.making("x"):
+        shelf.create("x").add(["a"], [[1.0]])
+    assert len(shelf.get("x")) == 1
+    with pytest.raises(ConflictError, match="there is a collection x already"), shelf.making("x"):
+        raise AssertionError
+    assert [path.name for path in shelf.folder.iterdir()] == ["x"]
+
+
+def test_what_a_kill_left_half_made_is_swept(shelf: Shelf) -> None:
+    left = shelf.folder / ".making-0123"
+    left.mkdir(parents=True)
+    (left / "FORMAT").write_text("{}")
+    os.utime(left, (0, 0))
+    with shelf.making("x"):
+        pass
+    assert not left.exists()
+    assert shelf.names() == ["x"]
+
+
+def test_a_damaged_collection_is_named_and_can_be_deleted(shelf: Shelf) -> None:
+    shelf.create("good").add(["a"], [[1.0, 2.0]])
+    shelf.create("bad").add(["a"], [[1.0, 2.0]])
+    newest = max((shelf.folder / "bad" / "manifests").iterdir())
+    newest.write_bytes(newest.read_bytes()[:-9])
+    bad, good = holdings.holdings(Shelf(shelf.folder))
+    assert (bad.name, good.name, good.rows, good.problem) == ("bad", "good", 1, "")
+    assert f"{newest.name} is damaged" in bad.problem
+    assert bad.bytes > 0
+    fresh = Shelf(shelf.folder)
+    fresh.delete("bad")
+    assert fresh.names() == ["good"]
+    with pytest.raises(NotFoundError, match="there is no collection bad; there are: good"):
+        fresh.delete("bad")
+
+
+@pytest.fixture
+def filled(shelf: Shelf) -> Shelf:
+    shelf.create("c").add(
+        ["a", "b, c", 'd "e"'], [[0.1, 2.0], [3.0, 4.0], [5.0, 6.5]],
+        {"text": ["x", "line\nend", None], "n": [1, 2, 3]}, space="s",
+    )  # fmt: skip
+    return shelf
+
+
+def test_rows_are_written_to_each_layout(filled: Shelf, home: Path) -> None:
+    for form in holdings.LAYOUTS:
+        made = holdings.write_out(filled.get("c"), "c", "s", None, form, False)
+        assert made.parent == home / "exports" / "day"
+        assert made.stat().st_size > 0
+        if form.name == "Parquet":
+            assert pq.read_table(made).column("id").to_pylist() == ["a", "b, c", 'd "e"']
+        elif form.name == "CSV":
+            table = pa_csv.read_csv(made, parse_options=pa_csv.ParseOptions(newlines_in_values=True))
+            assert table.column_names == ["id", "text", "n", "v0", "v1"]
+            assert table.column("id").to_pylist() == ["a", "b, c", 'd "e"']
+            assert table.column("text").to_pylist()[1] == "line\nend"
+            assert [np.float32(value) for value in table.column("v0").to_pylist()] == [np.float32(0.1), 3, 5]
+        elif form.media == "application/zip":
+            with zipfile.ZipFile(made) as archive:
+                assert len(archive.namelist()) == 2
+                assert archive.testzip() is None
+
+
+def test_only_the_rows_that_pass_are_written(filled: Shelf) -> None:
+    made = holdings.write_out(filled.get("c"), "c", "s", "n >= 2", holdings.layout("Parquet"), True)
+    assert pq.read_table(made).column("n").to_pylist() == [2, 3]
+    with pytest.raises(UserError, match="no row passes"):
+        holdings.write_out(filled.get("c"), "c", "s", "n > 9", holdings.layout("CSV"), True)
+    with pytest.raises(UserError, match="rows are not written as 'xls'"):
+        holdings.layout("xls")
+    assert sorted(path.suffix for path in made.parent.iterdir() if path.is_file()) == [".parquet"]
+
+
+def test_another_collection_of_the_same_name_is_another_file(filled: Shelf) -> None:
+    form = holdings.layout("Parquet")
+    before = holdings.write_out(filled.get("c"), "c", "s", None, form, False)
+    filled.delete("c")
+    filled.create("c").add(["z"], [[7.0]], space="s")
+    after = holdings.write_out(filled.get("c"), "c", "s", None, form, False)
+    assert before != after
+    assert pq.read_table(after).column("id").to_pylist() == ["z"]
+
+
+def test_the_first_rows_come_in_their_order(filled: Shelf) -> None:
+    assert holdings.first_rows(filled.get("c"), "s", None, 2).column("n").to_pylist() == [1, 2]
+    assert holdings.first_rows(filled.get("c"), "s", "n > 1", 9).column("n").to_pylist() == [2, 3]
+    assert holdings.count_rows(filled.get("c"), "s", "n > 1") == 2
+
+
+def test_the_ledger_survives_nonsense(home: Path) -> None:
+    upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
+    path = home / "uploads" / "known" / f"{upload.sha256}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for content in ("", "[1]", "{", json.dumps([["a", "b"]])):
+        path.write_text(content)
+        assert uploads.went_into(upload.sha256) == ()
+    uploads.remember(upload, "c", ["s"])
+    assert [known.collection for known in uploads.went_into(upload.sha256)] == ["c"]
+
+
+def test_an_upload_that_is_gone_says_so(minilm: LanguageModel, shelf: Shelf) -> None:
+    upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
+    seen = uploads.read_texts(upload)
+    uploads.forget(upload)
+    with pytest.raises(UserError, match=r"a\.txt is no longer here; upload it again"):
+        intake.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("x"), quiet)
+    with pytest.raises(UnreadableError):
+        uploads.receive([("a.txt", b"")], LIMIT)

@@ -1,0 +1,61 @@
+"""A file of one's own: uploaded, embedded, kept, taken away, and found again from a copied link."""
+
+import re
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.browser.test_journeys import until
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+TEXTS = "The bank of the river was muddy.\nHer bank keeps gold.\nThe swan slept on the bank.\n"
+
+
+def test_upload_embed_export_and_reopen_from_a_copied_link(page: Any, tmp_path: Path) -> None:
+    name = f"diary-{uuid.uuid4().hex[:8]}"
+    source = tmp_path / f"{name}.txt"
+    source.write_text(TEXTS)
+    page.goto("/data?dadd=Upload+files")
+    page.wait_for_selector("text=Pickles are never opened", timeout=120_000)
+    page.locator("input[type=file]").set_input_files(source)
+    page.wait_for_selector("text=3 texts", timeout=60_000)
+    page.wait_for_selector("text=can be cancelled", timeout=180_000)  # the model is loaded
+    page.get_by_role("button", name="Put it in").click()
+    page.wait_for_selector(f"text=The new collection {name} has 16 rows", timeout=120_000)
+    page.get_by_role("button", name="Open the collection").click()
+    page.wait_for_selector("text=10 of 16 rows", timeout=60_000)
+    page.get_by_text("Like a text", exact=True).click()
+    page.wait_for_selector("text=Nearest to bank", timeout=60_000)
+    marked = page.locator(".ps-hits mark").all_inner_texts()
+    assert marked[:3] == ["bank", "bank", "bank"]
+    box = page.get_by_role("textbox", name="Only rows that pass")
+    box.fill("word = 'swan'")
+    box.press("Enter")
+    until(lambda: page.locator(".ps-hits mark").all_inner_texts() == ["swan"], "only the row that passes")
+    page.get_by_role("button", name="Make the file").click()
+    save = page.get_by_role("button", name=re.compile(f"Save {name}-layer-6-v"))
+    save.wait_for(timeout=60_000)
+    with page.expect_download() as download:
+        save.click()
+    download.value.save_as(tmp_path / "saved.parquet")
+    saved = pq.read_table(tmp_path / "saved.parquet")
+    assert saved.column("word").to_pylist() == ["swan"]
+    assert saved.column("text").to_pylist() == ["The swan slept on the bank."]
+    assert saved.column("vector").type.list_size == 384
+    until(lambda: f"dc={name}" in page.url and "dq=Like" in page.url and "s=" in page.url, "the link holds the view")
+
+    elsewhere = page.context.browser.new_context(viewport={"width": 1440, "height": 1000})
+    other = elsewhere.new_page()
+    other.goto(page.url)
+    other.wait_for_selector("text=Nearest to bank", timeout=120_000)
+    assert other.get_by_role("textbox", name="Only rows that pass").input_value() == "word = 'swan'"
+    assert other.locator(".ps-hits mark").all_inner_texts() == ["swan"]
+    other.get_by_text("Delete this collection").click()
+    other.get_by_role("textbox", name=f"Type {name} to delete it").fill(name)
+    other.get_by_role("button", name="Delete", exact=True).click()
+    other.get_by_text(f"{name} is deleted").wait_for(timeout=60_000)
+    elsewhere.close()
