@@ -16,8 +16,10 @@ import pyarrow as pa
 
 from polysema.app.export import Source, export
 from polysema.app.maps import new_neighbors, project_space
+from polysema.app.nearby import around_point
 from polysema.app.schemas import (
     AnalogyAnswer,
+    Around,
     AxisAnswer,
     CloserAnswer,
     Comparison,
@@ -212,6 +214,11 @@ class Explorer:
         folder = self._collections / first
         return (folder, inner or None) if is_collection(folder) else (None, None)
 
+    def stamp(self, name: str) -> Hashable:
+        """What tells whether the collection or file of that name has changed since; None for a space that can't."""
+        folder, _ = self._collection(name)
+        return _stamp(name if folder is None else str(folder))
+
     def held(self) -> dict[str, int]:
         """What is in memory: models, the bytes of their weights, spaces; and how often what was asked for was there."""
         kept = (self._models, self._spaces, self._corpora, self._indexes, self._maps, self._clouds, self._small)
@@ -282,6 +289,11 @@ class Explorer:
             return look_up(held, term.word, chosen) if term.context is None else self._occurrence(held, term)
 
         return resolve
+
+    def vector(self, expression: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None) -> Floats:
+        """Where a sum of words leads in a space, `king - man + woman`, or an occurrence, `bank in "the bank of a river"`: (dim,)."""
+        held = self._held(space)
+        return target(held, parse(expression), self.look_up(held, policy)).vector
 
     def _occurrence(self, space: Space, term: Term) -> Found:
         context = term.context
@@ -689,6 +701,20 @@ class Explorer:
     def place(self, on: SpaceMap, vectors: Floats) -> Floats:
         """Where new vectors (m, dim) of the same space lie on a map: (m, 2 or 3); the same alone or in a batch."""
         return place_on(on.map, vectors, new_neighbors(on, vectors))
+
+    def around(self, on: SpaceMap, whole: "str | Space", at: "int | tuple[Floats, Floats]", k: int = 10) -> Around:
+        """The k nearest of a point in the space and its k nearest on the map, exactly, each with its rank in the other.
+
+        `on` shows the first rows of the `whole` space, which is searched whole; `at` is a row, or the vector (dim,) and the
+        position (2 or 3,) of a point that was placed.
+        """
+        held = self._held(whole)
+        n, own = len(on.space), at if isinstance(at, int) else None
+        if own is not None and not 0 <= own < n:
+            raise UserError(f"the map shows the rows 0 to {n - 1:,}; got {own:,}")
+        _check_k(k, n - (own is not None), "the map")
+        vector, position = (held.vectors[at], on.map.positions[at]) if isinstance(at, int) else at
+        return around_point(on, held, self.index(held).cosines(unit(np.asarray(vector)[None]))[0], position, own, k)
 
     def sense_clusters(
         self, word: str, model: str = DEFAULT_MODEL, layer: int = -1, min_cluster_size: int = 3,

@@ -263,3 +263,31 @@ class SpaceMap:
     neighbors: Neighbors | None
     distortion: Distortion | None
     kept: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A neighbour of a point: its ranks in the whole space and on the map, from 1, and its cosine.
+
+    `on_map` is None for a row that the map doesn't show. It is `far` when the map puts it near and the space doesn't:
+    it is among the k nearest on the map, and more than 10 k are nearer in the space.
+    """
+
+    row: int
+    key: str
+    cosine: float
+    in_space: int
+    on_map: int | None
+    far: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The k nearest of a point in the space, and its k nearest on the map, each nearest first.
+
+    `kept` is the share of the first, of those that are shown on the map, which are among the second; NaN where none is shown.
+    """
+
+    in_space: tuple[Near, ...]
+    on_map: tuple[Near, ...]
+    kept: float
