@@ -15,17 +15,17 @@ import numpy as np
 import pyarrow as pa
 
 from polysema.app.export import Source, export
-from polysema.app.maps import new_neighbors, project_space
-from polysema.app.nearby import around_point
+from polysema.app.maps import matched_maps, new_neighbors, project_space
+from polysema.app.nearby import Around, around_point
 from polysema.app.schemas import (
     AnalogyAnswer,
-    Around,
     AxisAnswer,
     CloserAnswer,
     Comparison,
     Evidence,
     InputRank,
     LayerComparison,
+    MatchedMaps,
     MethodAnswer,
     Neighbour,
     NeighbourAnswer,
@@ -434,6 +434,20 @@ class Explorer:
         held = self._held(space)
         return self._named(held, self.index(held).search(vector[None], k, left_out))
 
+    def around(self, on: SpaceMap, whole: "str | Space", at: "int | tuple[Floats, Floats]", k: int = 10) -> Around:
+        """The k nearest of a point in the space and its k nearest on the map, exactly, each with its rank in the other.
+
+        `on` shows the first rows of the `whole` space, which is searched whole; `at` is a row, or the vector (dim,) and the
+        position (2 or 3,) of a point that was placed.
+        """
+        held = self._held(whole)
+        n, own = len(on.space), at if isinstance(at, int) else None
+        if own is not None and not 0 <= own < n:
+            raise UserError(f"the map shows the rows 0 to {n - 1:,}; got {own:,}")
+        _check_k(k, n - (own is not None), "the map")
+        vector, position = (held.vectors[at], on.map.positions[at]) if isinstance(at, int) else at
+        return around_point(on, held, self.index(held).cosines(unit(np.asarray(vector)[None]))[0], position, own, k)
+
     # Relations of words
 
     def _found(self, words: Sequence[str], space: Space, policy: Policy | None) -> list[Found]:
@@ -702,19 +716,26 @@ class Explorer:
         """Where new vectors (m, dim) of the same space lie on a map: (m, 2 or 3); the same alone or in a batch."""
         return place_on(on.map, vectors, new_neighbors(on, vectors))
 
-    def around(self, on: SpaceMap, whole: "str | Space", at: "int | tuple[Floats, Floats]", k: int = 10) -> Around:
-        """The k nearest of a point in the space and its k nearest on the map, exactly, each with its rank in the other.
+    def matched(
+        self, a: "str | Space", b: "str | Space", n: int | None = 2000, k: int = 10, method: str = "umap",
+        options: MapOptions | None = None, through: Sequence["str | Space"] = (), progress: Progress = _silent,
+    ) -> MatchedMaps:  # fmt: skip
+        """Two spaces, models or layers side by side: their common rows on one plane, and what changed around each.
 
-        `on` shows the first rows of the `whole` space, which is searched whole; `at` is a row, or the vector (dim,) and the
-        position (2 or 3,) of a point that was placed.
+        Occurrences are matched by text, start and end, static vectors by word; n of the matched rows are shown (None: all),
+        the first n words or n occurrences spread evenly. `through` are spaces between the two, such as the layers from
+        a to b. Raises `IncompatibleError` for spaces that share no row. What `progress` raises ends the work.
         """
-        held = self._held(whole)
-        n, own = len(on.space), at if isinstance(at, int) else None
-        if own is not None and not 0 <= own < n:
-            raise UserError(f"the map shows the rows 0 to {n - 1:,}; got {own:,}")
-        _check_k(k, n - (own is not None), "the map")
-        vector, position = (held.vectors[at], on.map.positions[at]) if isinstance(at, int) else at
-        return around_point(on, held, self.index(held).cosines(unit(np.asarray(vector)[None]))[0], position, own, k)
+        asked = (a, *through, b)
+        spaces = [self._held(space) for space in asked]
+        names = [each if isinstance(each, str) else each.origin.card() for each in asked]
+        options = options or MapOptions()
+        key = ("matched", tuple(id(space) for space in spaces), n, k, method, options)
+
+        def make() -> tuple[list[Space], MatchedMaps]:  # the spaces are kept, so that no other gets their ids
+            return spaces, matched_maps(names, spaces, n, k, method, options, progress)
+
+        return self._maps.get(key, make)[1]
 
     def sense_clusters(
         self, word: str, model: str = DEFAULT_MODEL, layer: int = -1, min_cluster_size: int = 3,

@@ -1,13 +1,26 @@
 """Maps of whole spaces: the neighbours come from an index, once, and go to the layout and to its measure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
-from polysema.app.schemas import SpaceMap
+from polysema.app.schemas import MatchedMaps, MatchedSide, SpaceMap
+from polysema.core.errors import UserError
+from polysema.core.measure.contextuality import random_pair_cosine
+from polysema.core.measure.neighborhoods import changed_most, shared_neighbors
 from polysema.core.space.distortion import distortion, kept_neighbors
-from polysema.core.space.projection import MapOptions, Neighbors, check_method, n_neighbors_of, nearest_among, project
+from polysema.core.space.matching import choose, is_placed, matching
+from polysema.core.space.projection import (
+    ALIGNED,
+    MapOptions,
+    Neighbors,
+    check_method,
+    layered_maps,
+    n_neighbors_of,
+    nearest_among,
+    project,
+)
 from polysema.core.space.space import Floats, Space
 from polysema.indexes.graph import neighbors_of_all
 
@@ -56,3 +69,46 @@ def new_neighbors(on: SpaceMap, vectors: Floats) -> Neighbors | None:
     k = n_neighbors_of(on.map.method, on.map.options, n)
     found = ExactIndex(on.space.vectors).search(vectors, min(n, k + SPARE))
     return nearest_among(vectors, on.space.vectors, found.rows, k)
+
+
+def matched_maps(
+    names: Sequence[str], spaces: Sequence[Space], n: int | None, k: int, method: str, options: MapOptions,
+    progress: Progress,
+) -> MatchedMaps:  # fmt: skip
+    """Two or more spaces matched row by row and laid out on one plane; the first and the last are compared."""
+    base = "umap" if check_method(method, (ALIGNED,)) == ALIGNED else method
+    found = matching(list(spaces))
+    if n is not None and n < 1:
+        raise UserError(f"n must be 1 or more rows, or None for all; got {n}")
+    chosen, rule = choose(len(found.rows[0]), n, is_placed(spaces[0]))
+    shown = [space.take(rows[chosen]) for space, rows in zip(spaces, found.rows, strict=True)]
+    m = len(chosen)
+    if not 1 <= k < m:
+        raise UserError(f"k must be from 1 to {m - 1:,} of the {m:,} rows that are shown; got {k:,}")
+    most = min(m - 1, max(n_neighbors_of(base, options, m), k))
+    knn = [
+        neighbors_of_all(
+            space.vectors, most, seed=options.seed, progress=_stage(progress, f"find neighbours in {name}")
+        )
+        for name, space in zip(names, shown, strict=True)
+    ]
+    positions = layered_maps([space.vectors for space in shown], method, options, _stage(progress, "lay out"), knn)
+    progress("compare the neighbourhoods", 0, 1)
+    sides = [
+        MatchedSide(
+            name, space, laid, near.first(k), kept_neighbors(laid, near, k),
+            random_pair_cosine(space.vectors, space.columns.column("text_id").to_numpy() if is_placed(space) and space.columns is not None else np.arange(m)), left_out,
+        )
+        for name, space, laid, near, left_out in zip(names, shown, positions, knn, found.left_out, strict=True)
+    ]  # fmt: skip
+    a, b = knn[0], knn[-1]
+    result = MatchedMaps(
+        sides[0], sides[-1], tuple(sides[1:-1]), k, shared_neighbors(a, b, k), changed_most(a, b, k), k / (m - 1),
+        len(found.rows[0]), found.by, rule, method, options,
+    )  # fmt: skip
+    progress("compare the neighbourhoods", 1, 1)
+    return result
+
+
+def _stage(progress: Progress, stage: str) -> Callable[[int, int], None]:
+    return lambda done, total: progress(stage, done, total)

@@ -1,12 +1,42 @@
 """What lies around a point of a map: in the space, and on the picture."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from polysema.app.schemas import Around, Near, SpaceMap
+from polysema.app.schemas import SpaceMap
 from polysema.core.space.space import Floats, Ints, Space
 from polysema.core.space.spotting import labels_of
 
 FAR = 10  # a neighbour on the map is far when this many times k rows are nearer in the space
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A neighbour of a point: its ranks in the whole space and on the map, from 1, and its cosine.
+
+    `on_map` is None for a row that the map doesn't show. It is `far` when the map puts it near and the space doesn't:
+    it is among the k nearest on the map, and more than 10 k are nearer in the space.
+    """
+
+    row: int
+    key: str
+    cosine: float
+    in_space: int
+    on_map: int | None
+    far: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The k nearest of a point in the space, and its k nearest on the map, each nearest first.
+
+    `kept` is the share of the first, of those that are shown on the map, which are among the second; NaN where none is shown.
+    """
+
+    in_space: tuple[Near, ...]
+    on_map: tuple[Near, ...]
+    kept: float
 
 
 def around_point(on: SpaceMap, whole: Space, cosines: Floats, position: Floats, own: int | None, k: int) -> Around:

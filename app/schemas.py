@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from polysema.core.errors import UserError
+from polysema.core.measure.neighborhoods import Shift, shifts
 from polysema.core.space.distortion import Distortion
-from polysema.core.space.projection import Map, Neighbors
-from polysema.core.space.space import Floats, Origin, Space
+from polysema.core.space.projection import Map, MapOptions, Neighbors
+from polysema.core.space.space import Floats, Ints, Origin, Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,29 +269,73 @@ class SpaceMap:
     kept: Floats
 
 
-@dataclass(frozen=True, slots=True)
-class Near:
-    """A neighbour of a point: its ranks in the whole space and on the map, from 1, and its cosine.
+@dataclass(frozen=True, slots=True, eq=False)
+class MatchedSide:
+    """One of several spaces of the same rows, on their common plane.
 
-    `on_map` is None for a row that the map doesn't show. It is `far` when the map puts it near and the space doesn't:
-    it is among the k nearest on the map, and more than 10 k are nearer in the space.
+    `space` are the rows shown (its `keys` and `columns` row for row as every other side's), `positions` (n, 2 or 3) where they lie,
+    `neighbors` their nearest among the rows shown, `kept` (n,) the share of its k nearest that each has near it on the map too, and
+    `baseline` the mean cosine of random pairs. `left_out` counts the rows of the whole space that had no match.
     """
 
-    row: int
-    key: str
-    cosine: float
-    in_space: int
-    on_map: int | None
-    far: bool
+    name: str
+    space: Space
+    positions: Floats
+    neighbors: Neighbors
+    kept: Floats
+    baseline: float
+    left_out: int
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
-    """The k nearest of a point in the space, and its k nearest on the map, each nearest first.
+@dataclass(frozen=True, slots=True, eq=False)
+class MatchedMaps:
+    """The same rows in two spaces, `a` and `b`, and in those `between` them, laid out on one plane; what changed.
 
-    `kept` is the share of the first, of those that are shown on the map, which are among the second; NaN where none is shown.
+    `overlap` (n,) is for each row the share of its `k` nearest in a that are among its k nearest in b, `changed` (n,) the
+    rows, those first that changed most; `by_chance` is what two unrelated spaces would share. Of `matched` rows that are the
+    same by `by`, those are shown that `rule` says. All neighbours are among the rows shown.
     """
 
-    in_space: tuple[Near, ...]
-    on_map: tuple[Near, ...]
-    kept: float
+    a: MatchedSide
+    b: MatchedSide
+    between: tuple[MatchedSide, ...]
+    k: int
+    overlap: Floats
+    changed: Ints
+    by_chance: float
+    matched: int
+    by: str
+    rule: str
+    method: str
+    options: MapOptions
+
+    def __len__(self) -> int:
+        return len(self.overlap)
+
+    @property
+    def sides(self) -> tuple[MatchedSide, ...]:
+        """All spaces in their order: a, those between, b."""
+        return (self.a, *self.between, self.b)
+
+    def stayed(self, row: int) -> tuple[Shift, ...]:
+        """The row's k nearest in a that are among its k nearest in b, nearest in a first."""
+        mine, theirs = self._near(row)
+        return self._shifts(row, mine[np.isin(mine, theirs)])
+
+    def lost(self, row: int) -> tuple[Shift, ...]:
+        """The row's k nearest in a that are not among its k nearest in b, nearest in a first."""
+        mine, theirs = self._near(row)
+        return self._shifts(row, mine[~np.isin(mine, theirs)])
+
+    def gained(self, row: int) -> tuple[Shift, ...]:
+        """The row's k nearest in b that are not among its k nearest in a, nearest in b first."""
+        mine, theirs = self._near(row)
+        return self._shifts(row, theirs[~np.isin(theirs, mine)])
+
+    def _near(self, row: int) -> tuple[Ints, Ints]:
+        if not 0 <= row < len(self):
+            raise UserError(f"row must be from 0 to {len(self) - 1:,}, the rows that are shown; got {row}")
+        return self.a.neighbors.rows[row, : self.k], self.b.neighbors.rows[row, : self.k]
+
+    def _shifts(self, row: int, others: Ints) -> tuple[Shift, ...]:
+        return shifts(self.a.space.vectors, self.b.space.vectors, row, others)

@@ -38,7 +38,7 @@ def neighbors_of_all(
         return _by_index(vectors, k, index, progress)
     vectors = checked(vectors, None, "vectors")
     if n <= EXACT:
-        return nearest_others(vectors, k)
+        return nearest_others(vectors, k, progress)
     return _by_cells(unit(vectors), k, seed, progress)
 
 

@@ -325,11 +325,15 @@ def _key(rows: Ints, distances: Floats, seed: int) -> int:
     return int.from_bytes(told.digest(), "little") ^ seed
 
 
-def nearest_others(vectors: Floats, k: int) -> Neighbors:
-    """The k nearest others of each of (n, dim) vectors by cosine, exactly: every pair is compared, block by block."""
+def nearest_others(vectors: Floats, k: int, progress: Progress = _silent) -> Neighbors:
+    """The k nearest others of each of (n, dim) vectors by cosine, exactly: every pair is compared, block by block.
+
+    What `progress` (rows done, and of how many) raises ends the work.
+    """
     directions = unit(np.ascontiguousarray(vectors, np.float32))
     rows, distances = np.empty((len(vectors), k), np.int64), np.empty((len(vectors), k), np.float32)
     for start in range(0, len(directions), BLOCK):
+        progress(start, len(directions))
         similar = directions[start : start + BLOCK] @ directions.T  # (block, n)
         own = np.arange(len(similar))
         similar[own, start + own] = -np.inf

@@ -174,3 +174,42 @@ def test_sense_clusters_of_a_word(explorer: Explorer) -> None:
     found = explorer.sense_clusters("match")
     assert len(found.clusters) >= 2
     assert found.adjusted_rand > 0.4
+
+
+def test_two_layers_side_by_side(explorer: Explorer) -> None:
+    found = explorer.matched("minilm-l6@0", "minilm-l6@6", n=300, method="pca", through=["minilm-l6@3"])
+    assert (len(found), found.by) == (300, "text, start and end")
+    assert found.rule == f"300 of {found.matched:,} occurrences that match, spread evenly over the texts"
+    assert [side.name for side in found.sides] == ["minilm-l6@0", "minilm-l6@3", "minilm-l6@6"]
+    assert {side.positions.shape for side in found.sides} == {(300, 2)}
+    assert list(found.a.space.keys) == list(found.b.space.keys)
+    assert found.a.space.column("start") == found.b.space.column("start")
+    assert found.overlap[found.changed[0]] == found.overlap.min() < 0.2
+    assert found.by_chance < found.overlap.mean() < 0.9
+    row = int(found.changed[0])
+    lost, gained, stayed = found.lost(row), found.gained(row), found.stayed(row)
+    assert len(lost) == len(gained) == found.k - len(stayed)
+    assert [s.rank_a for s in sorted((*lost, *stayed), key=lambda s: s.rank_a)] == list(range(1, 11))
+    assert all(s.rank_b > 10 for s in lost)
+    assert [s.rank_b for s in gained] == sorted(s.rank_b for s in gained)
+    same = explorer.matched("minilm-l6@6", "minilm-l6@6", n=300, method="pca")
+    assert same.overlap.min() == 1
+    with pytest.raises(UserError, match=r"row must be from 0 to 299, the rows that are shown; got 300"):
+        found.lost(300)
+
+
+def test_two_spaces_of_words_side_by_side(explorer: Explorer) -> None:
+    found = explorer.matched("glove-6b-50d", "minilm-l6", n=400, k=5, options=MapOptions(n_epochs=20))
+    assert found.rule.startswith("the first 400 of 2")
+    assert found.a.left_out == 400_000 - found.matched
+    assert found.b.left_out == 30_522 - found.matched
+    assert found.a.space.keys[0] == found.b.space.keys[0] == "the"
+    assert np.isfinite(found.a.positions).all()
+    with pytest.raises(UserError, match="occurrences and static vectors can't be matched row by row"):
+        explorer.matched("glove-6b-50d", "minilm-l6@6")
+    with pytest.raises(UserError, match="k must be from 1 to 399 of the 400 rows that are shown; got 400"):
+        explorer.matched("glove-6b-50d", "minilm-l6", n=400, k=400)
+    with pytest.raises(UserError, match="n must be 1 or more rows"):
+        explorer.matched("glove-6b-50d", "minilm-l6", n=0)
+    with pytest.raises(UserError, match="map method 'mds' does not exist"):
+        explorer.matched("glove-6b-50d", "minilm-l6", n=100, method="mds")
