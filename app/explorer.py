@@ -690,7 +690,7 @@ class Explorer:
         self, space: "str | Space" = DEFAULT_SPACE, method: str = "umap", options: MapOptions | None = None,
         n: int | None = None, k: int = 10, progress: Progress = _silent,
     ) -> SpaceMap:  # fmt: skip
-        """A space, or its first n rows, laid out, with its distortion: how many of its k nearest each point kept.
+        """A space, or its first n rows, laid out, with its distortion: how many of its k nearest each point kept (k=0: not measured).
 
         `space` may name a collection's folder too. The neighbours are searched once, for every map of the same rows. What `progress`
         raises ends the work.
@@ -710,7 +710,11 @@ class Explorer:
             return more
 
         key = ("space map", id(held), rows, method, options, k)
-        return self._maps.get(key, lambda: project_space(held, rows, method, options, k, neighbours, progress))
+
+        def make() -> tuple[Space, SpaceMap]:  # the space is kept, so that no other gets its id
+            return held, project_space(held, rows, method, options, k, neighbours, progress)
+
+        return self._maps.get(key, make)[1]
 
     def place(self, on: SpaceMap, vectors: Floats) -> Floats:
         """Where new vectors (m, dim) of the same space lie on a map: (m, 2 or 3); the same alone or in a batch."""

@@ -37,7 +37,7 @@ def project_space(
     """The first n rows of a space laid out and measured; `neighbours(wanted, search)` keeps what was searched."""
     shown = space if n == len(space) else space.take(np.arange(n))
     needed = n_neighbors_of(check_method(method), options, n)
-    measured = n >= 3 and k < n / 2
+    measured = n >= 3 and 1 <= k < n / 2
     wanted = max(needed, k if measured else 0)
     knn = None
     if wanted:
