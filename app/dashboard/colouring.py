@@ -1,7 +1,8 @@
-"""What the points of a map are coloured by: a column of the space, their order, what the map kept of each, or areas."""
+"""What the points of a map are coloured by and what they say: a column of the space, their order, areas; their texts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -105,6 +106,30 @@ def _with_rest(names: Sequence[str], codes: "NDArray[np.int64]", rest: str) -> C
         return Colouring((*names, rest), np.where(codes < 0, place, codes))
     moved = np.where(codes >= place, codes + 1, codes)
     return Colouring((*names[:place], rest, *names[place:]), np.where(codes < 0, place, moved))
+
+
+def sentences_of(space: Space) -> tuple[list[str] | None, list[tuple[int, int]] | None]:
+    """The texts of the rows and where their words stand in them, where the space has them."""
+    if not has_text(space):
+        return None, None
+    table = space.columns
+    assert table is not None
+    texts = [str(text or "") for text in table.column("text").to_pylist()]
+    if not {"start", "end"} <= set(table.column_names):
+        return texts, None
+    ends = zip(texts, table.column("start").to_pylist(), table.column("end").to_pylist(), strict=True)
+    return texts, [mark(text, start, end) for text, start, end in ends]
+
+
+def mark(text: str, start: object, end: object) -> tuple[int, int]:
+    """Where a word stands in its text, from the columns of a table; (0, 0) where they don't say it rightly."""
+    inside = isinstance(start, int) and isinstance(end, int) and 0 <= start <= end <= len(text)
+    return cast(tuple[int, int], (start, end)) if inside else (0, 0)
+
+
+def has_text(space: Space) -> bool:
+    """Whether the rows stand in texts."""
+    return space.columns is not None and "text" in space.columns.column_names
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -16,6 +16,7 @@ page = st.navigation(
             st.Page("app_pages/neighbours.py", title="Neighbours", url_path="neighbours"),
             st.Page("app_pages/contexts.py", title="Contexts", url_path="contexts"),
             st.Page("app_pages/map.py", title="Map", url_path="map"),
+            st.Page("app_pages/compare.py", title="Compare", url_path="compare"),
             st.Page("app_pages/inside.py", title="Inside", url_path="inside"),
         ]
     }

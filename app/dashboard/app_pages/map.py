@@ -26,8 +26,7 @@ from polysema.core.space.space import Floats, Space
 from polysema.core.space.spotting import labels_of, spot
 
 MOST = 400_000
-SIZES = (1_000, 10_000, 50_000, 100_000, 400_000)
-ALL = "all"
+SIZES = {"1k": 1_000, "10k": 10_000, "50k": 50_000, "100k": 100_000, "400k": MOST, "all": MOST}
 K = 10  # neighbours in the lists and in the measure
 LISTED = 2_000  # rows of a selection that a link holds as numbers; of more it holds a bit for each row
 PLACED = 20  # points of one's own at once
@@ -78,18 +77,27 @@ def controls() -> tuple[str | None, str, str, bool]:
             "Space", "glove-6b-50d", "space", "Vectors of words, a collection, or every word of the corpus of senses at a layer of a model."
         )  # fmt: skip
     many = second.selectbox(
-        "Points", [*map(str, SIZES), ALL], index=1, key="n", bind="query-params",
-        format_func=lambda text: f"{int(text):,}" if text != ALL else ALL,
+        "Points",
+        list(SIZES),
+        index=1,
+        key="n",
+        bind="query-params",
         help=f"How many of the first rows are shown; all of them up to {MOST:,}.",
-    )  # fmt: skip
-    method = third.segmented_control(
-        "Method", list(TITLES), default="umap", required=True, key="method", bind="query-params",
-        format_func=lambda name: TITLES[name], help=". ".join(f"{TITLES[name]}: {told}" for name, told in TOLD.items()) + ".",
-    )  # fmt: skip
+    )
+    title = third.segmented_control(
+        "Method",
+        list(TITLES.values()),
+        default=TITLES["umap"],
+        required=True,
+        key="method",
+        bind="query-params",
+        help=". ".join(f"{TITLES[name]}: {told}" for name, told in TOLD.items()) + ".",
+    )
+    method = next((name for name, shown in TITLES.items() if shown == title), "umap")
     dimensions = fourth.segmented_control(
         "Dimensions", ["2D", "3D"], default="2D", required=True, key="dim", bind="query-params", help="A plane, or a space to turn.",
     )  # fmt: skip
-    return sources.pick_layer(source, "layer"), many, method or "umap", dimensions == "3D"
+    return sources.pick_layer(source, "layer"), many, method, dimensions == "3D"
 
 
 def options_of(method: str, three: bool) -> MapOptions:
@@ -127,13 +135,12 @@ def options_of(method: str, three: bool) -> MapOptions:
 
 def number_of(many: str, space: Space) -> int:
     """How many rows are shown; says so where they are not as many as asked for, or not all."""
-    most = min(MOST, len(space))
-    wanted = most if many == ALL else int(many)
-    if many == ALL and len(space) > MOST:
-        st.caption(f"{len(space):,} rows are in this space; the first {MOST:,} are shown.")
-    elif wanted > most:
-        st.caption(f"There are {most:,} rows in this space: all of them are shown.")
-    return min(wanted, most)
+    wanted, n = SIZES[many], len(space)
+    if n > MOST and wanted == MOST:
+        st.caption(f"{n:,} rows are in this space; the first {MOST:,} are shown.")
+    elif wanted > n and many != "all":
+        st.caption(f"There are {n:,} rows in this space: all of them are shown.")
+    return min(wanted, n)
 
 
 # The map
@@ -215,7 +222,7 @@ def _areas(progress: Any, positions: Floats, vectors: Floats, labels: pa.Array) 
 def cloud(key: tuple[object, ...], _found: SpaceMap, _how: colouring.Colouring, _placed: Sequence[Placed]) -> Published:
     """The points under that key, checked and ready for browsers; the user's own come last."""
     more, n = len(_placed), len(_found.space)
-    details, marks = _sentences(_found.space)
+    details, marks = colouring.sentences_of(_found.space)
     category = _how.category
     categories = list(_how.categories)
     values = _how.values
@@ -233,28 +240,6 @@ def cloud(key: tuple[object, ...], _found: SpaceMap, _how: colouring.Colouring, 
             shapes=np.concatenate([np.zeros(n, np.int64), np.ones(more, np.int64)]) if more else None,
         )
     )  # fmt: skip
-
-
-def _sentences(space: Space) -> tuple[list[str] | None, list[tuple[int, int]] | None]:
-    """The texts of the rows and where their words stand in them, where the space has them."""
-    if not _has_text(space):
-        return None, None
-    table = space.columns
-    assert table is not None
-    texts = [str(text or "") for text in table.column("text").to_pylist()]
-    if not {"start", "end"} <= set(table.column_names):
-        return texts, None
-    ends = zip(texts, table.column("start").to_pylist(), table.column("end").to_pylist(), strict=True)
-    return texts, [_mark(text, start, end) for text, start, end in ends]
-
-
-def _mark(text: str, start: object, end: object) -> tuple[int, int]:
-    inside = isinstance(start, int) and isinstance(end, int) and 0 <= start <= end <= len(text)
-    return cast(tuple[int, int], (start, end)) if inside else (0, 0)
-
-
-def _has_text(space: Space) -> bool:
-    return space.columns is not None and "text" in space.columns.column_names
 
 
 # The user's own points
@@ -296,6 +281,7 @@ def place_form(space: Space) -> None:
                 asked = str(Term(1.0, word, Context(text))) if hidden else text
                 kept = [one for one in _session("placed") if one != asked]
                 st.session_state["map_placed"] = [*kept, asked][-PLACED:]
+            st.rerun()
         if (wrong := st.session_state.get("map_wrong")) is not None:
             parts.problem(wrong, "" if hidden else "map_sum")
         if _session("placed") and st.button("Take them off", help="Remove the points that you placed."):
@@ -402,7 +388,7 @@ def inspector(space: Space, found: SpaceMap, focus: int, own: Sequence[Placed], 
     row = found.space.columns.slice(focus, 1).to_pylist()[0] if focus < n and found.space.columns is not None else {}
     text = str(row.get("text") or "")
     if text:
-        st.html(f'<p class="ps-text">{parts.marked(text, *_mark(text, row.get("start"), row.get("end")))}</p>')
+        st.html(f'<p class="ps-text">{parts.marked(text, *colouring.mark(text, row.get("start"), row.get("end")))}</p>')
     st.markdown(f"**{parts.plain(name)}**" + (f" · row {focus + 1:,}" if focus < n else " · placed by you"))
     kept = (
         f"{near.kept:.0%} of its nearest that are shown are among its nearest on the map. "
@@ -418,14 +404,14 @@ def inspector(space: Space, found: SpaceMap, focus: int, own: Sequence[Placed], 
     listed = near.in_space if by == IN_SPACE else near.on_map
     baseline = parts.explorer().baseline(space)
     notes = [_note(one, by) for one in listed]
-    if _has_text(space) and space.columns is not None:
+    if colouring.has_text(space) and space.columns is not None:
         rows = space.columns.select([c for c in ("text", "start", "end", "sense") if c in space.columns.column_names])
         taken = rows.take(pa.array([one.row for one in listed])).to_pylist()
         parts.sentences(
             [
                 (
                     str(line["text"] or ""),
-                    *_mark(str(line["text"] or ""), line.get("start"), line.get("end")),
+                    *colouring.mark(str(line["text"] or ""), line.get("start"), line.get("end")),
                     f"cosine {one.cosine:.3f}"
                     + (f' · <span class="ps-tag">{escape(str(line["sense"]))}</span>' if line.get("sense") else "")
                     + (f" · {escape(note)}" if note else ""),
@@ -461,7 +447,7 @@ def go_on(space: Space, name: str, row: dict[str, Any]) -> None:
     source = st.session_state.get("space", "")
     columns = st.columns(2)
     if not source.endswith(sources.HIDDEN):
-        asked = {"Neighbours": ("neighbours", {"w": name, "ns": source, "mode": "A word"}), "Analogies": ("analogies", {"q": str(Term(1.0, name)), "space": source})}  # fmt: skip
+        asked = {"Neighbours": ("neighbours", {"w": name, "ns": parts.space_label(source), "mode": "A word"}), "Analogies": ("analogies", {"q": str(Term(1.0, name)), "space": parts.space_label(source)})}  # fmt: skip
     else:
         model = source[:-1]
         kept = link.save({"page": "neighbours", "values": {"widget:text": str(row["text"]), "widget:cw": name}})
