@@ -4,16 +4,19 @@ Controls write themselves into the address (`bind="query-params"`). Texts of one
 small file instead, and the address holds its name, `?s=…`: whoever opens the link on this machine sees the same.
 """
 
+import base64
 import contextlib
 import hashlib
 import json
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from polysema.core.home import home
@@ -21,6 +24,8 @@ from polysema.core.home import home
 PARAMETER = "s"
 MOST_BYTES = 1 << 20  # of one view
 MOST_VIEWS = 2_000  # the oldest go first
+LISTED = 2_000  # rows that a view holds as numbers; of more it holds a bit for each row
+MOST_ROWS = 1 << 20
 _NAME = re.compile(r"[0-9a-f]{20}")
 
 Plain = str | int | float | bool | None | list[Any]
@@ -80,6 +85,28 @@ def keep_boxes(page: str) -> None:
     written = {key: st.session_state[key] for key in starts if isinstance(st.session_state.get(key), str)}
     changed = {f"widget:{key}": text for key, text in written.items() if text != starts[key]}
     keep(page, changed)
+
+
+def pack(rows: Sequence[int]) -> list[int] | str:
+    """Rows for a view: as numbers, or, when they are many, as a text of packed bits."""
+    if len(rows) <= LISTED:
+        return [int(row) for row in rows]
+    bits = np.zeros(max(rows) + 1, np.bool_)
+    bits[np.array(rows)] = True
+    return base64.b64encode(zlib.compress(np.packbits(bits).tobytes())).decode()
+
+
+def unpack(value: object) -> list[int]:
+    """The rows that a view holds, ascending, below 2^20; none where it is something else."""
+    if isinstance(value, list):
+        return sorted({row for row in value if type(row) is int and 0 <= row < MOST_ROWS})
+    if not isinstance(value, str):
+        return []
+    try:
+        packed = zlib.decompressobj().decompress(base64.b64decode(value, validate=True), MOST_ROWS // 8)
+    except (ValueError, zlib.error):
+        return []
+    return [int(row) for row in np.flatnonzero(np.unpackbits(np.frombuffer(packed, np.uint8)))]
 
 
 def save(view: Mapping[str, Any]) -> str | None:

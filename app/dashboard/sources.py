@@ -45,13 +45,14 @@ def pick_layer(source: str, key: str, last: bool = True) -> str | None:
 
 def opened(name: str) -> Space | None:
     """The space of that name as it is now; None while it is read, or where it can't be (which is shown)."""
+    folder = name.partition("/")[0]
+    if folder in parts.shelf().names() and not len(parts.shelf().get(folder)):
+        st.info("There are no rows in it yet. Add some, or choose another space.")
+        return None
     found: Space | None = work.answer(
         ("open", name, parts.explorer().stamp(name)),
         lambda progress: parts.explorer().space(name, progress),
     )
-    if found is not None and not len(found):
-        st.info("There are no rows in it yet. Add some on the page Data, or choose another space.")
-        return None
     return found
 
 

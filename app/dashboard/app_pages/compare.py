@@ -116,6 +116,15 @@ def matched(a: str, b: str, n: int, k: int, method: str, through: tuple[str, ...
     return cast(MatchedMaps, first.result()), key("pca")
 
 
+def example(found: MatchedMaps) -> int:
+    """The row to look at before one is chosen: of those with a sense, or of all, the one that changed most."""
+    columns = found.a.space.columns
+    if columns is not None and "sense" in columns.column_names:
+        senses = columns.column("sense").to_pylist()
+        return next((int(row) for row in found.changed if senses[row]), int(found.changed[0]))
+    return int(found.changed[0])
+
+
 def told(found: MatchedMaps) -> None:
     """How much stayed, and of which rows that is said."""
     a, b = (parts.plain(side.name) for side in (found.a, found.b))
@@ -314,6 +323,7 @@ def table(found: MatchedMaps, chosen: Sequence[int]) -> int | None:
     event = st.dataframe(
         made, height=300, hide_index=True, lazy=False, on_select="rerun", selection_mode="single-row", key="compare_table",
         alt="Rows and how much of their neighbourhood stayed",
+        column_order=[name for name in made.column_names if name not in ("text_id", "start", "end")],
     )  # fmt: skip
     saving.columns(
         lambda: made, "compare-rows", "Rows (CSV)", "Every row shown, what stayed, and its place on both maps."
@@ -339,6 +349,7 @@ def table_of(found: MatchedMaps, rows: "np.typing.NDArray[np.int64]") -> pa.Tabl
 def distribution(found: MatchedMaps) -> None:
     """How many rows kept how many of their neighbours."""
     counts = np.bincount(np.round(found.overlap * found.k).astype(int), minlength=found.k + 1)
+    st.markdown("How many rows kept how many of their neighbours")
     rows = [{"stayed": kept, "rows": int(many)} for kept, many in enumerate(counts)]
     base = alt.Chart(pd.DataFrame(rows)).encode(
         x=alt.X("stayed:O", title=f"neighbours of {found.k} that stayed", axis=alt.Axis(labelAngle=0)),
@@ -356,9 +367,9 @@ def restore(a: str, b: str) -> None:
             state.pop(name, None)
     state["compare_of"] = (a, b)
     held = link.restore("compare")
-    chosen, focus = held.get("chosen"), held.get("focus")
-    if isinstance(chosen, list):
-        state["compare_chosen"] = [row for row in chosen if type(row) is int and row >= 0]
+    focus = held.get("focus")
+    if held:
+        state["compare_chosen"] = link.unpack(held.get("chosen"))
     if type(focus) is int and focus >= 0:
         state["compare_focus"] = focus
 
@@ -380,11 +391,14 @@ def page() -> None:
     if found is None:
         return
     state = st.session_state
-    told(found)
-    how_ = colour(found)
+    left, right = st.columns([8, 4], gap="medium")
+    with left:
+        told(found)
+    with right:
+        how_ = colour(found)
     focus = state.get("compare_focus")
     if not isinstance(focus, int) or not 0 <= focus < len(found):
-        focus = int(found.changed[0])
+        focus = example(found)
     if view == STEPS:
         step_by_step(found, key, how_, focus)
     else:
@@ -400,7 +414,7 @@ def page() -> None:
         state["compare_focus"] = picked
         st.rerun()
     state["compare_picked"] = picked
-    link.keep("compare", {"focus": state.get("compare_focus"), "chosen": list(chosen)})
+    link.keep("compare", {"focus": state.get("compare_focus"), "chosen": link.pack(chosen)})
     neighbours(found, focus)
     parts.python_lines(
         "from polysema.app.explorer import Explorer\n\n"

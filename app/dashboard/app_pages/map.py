@@ -1,7 +1,5 @@
 """Map: any space, up to 400,000 points, with what the picture keeps of it; what is near is read from the space itself."""
 
-import base64
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -28,7 +26,6 @@ from polysema.core.space.spotting import labels_of, spot
 MOST = 400_000
 SIZES = {"1k": 1_000, "10k": 10_000, "50k": 50_000, "100k": 100_000, "400k": MOST, "all": MOST}
 K = 10  # neighbours in the lists and in the measure
-LISTED = 2_000  # rows of a selection that a link holds as numbers; of more it holds a bit for each row
 PLACED = 20  # points of one's own at once
 NAMED = 24  # points that bear their names
 IN_SPACE, ON_MAP = "in the space", "on the map"
@@ -190,9 +187,8 @@ def colours(found: SpaceMap, asked: Asked, whole: bool) -> tuple[colouring.Colou
     columns = colouring.choices(found.space)
     shown = [colouring.AREAS] if asked.n <= areas.MOST else []
     names = [*shown, colouring.ORDER, colouring.KEPT, *columns]
-    start = names.index("sense") if "sense" in names else 0
     by = st.selectbox(
-        "Colour", names, index=start, key=f"colour_{'hidden' if 'sense' in names else 'words'}", bind="query-params",
+        "Colour", names, key="colour", bind="query-params",
         help="Areas: where points lie densely (HDBSCAN on the map), named by their most typical. Order: files of vectors list frequent "
         "words first. Neighbours kept: how far to trust the map at each point. Or a column of the space.",
     )  # fmt: skip
@@ -335,6 +331,9 @@ def find_box(space: Space, n: int) -> list[int]:
         parts.problem(error, "find")
         return []
     rows = [int(row) for row in found.rows if row < n]
+    if not rows and not found.exactly:
+        parts.problem(space.unknown(text), "find")
+        return []
     if not rows:
         st.info(
             f"{parts.plain(text)} is row {int(found.rows[0]) + 1:,} of this space, and the map shows the first {n:,}. Show more points, or "
@@ -398,7 +397,7 @@ def inspector(space: Space, found: SpaceMap, focus: int, own: Sequence[Placed], 
     more = "; ".join(
         f"{key} {value}"
         for key, value in row.items()
-        if key not in ("text", "start", "end") and value not in (None, "")
+        if key not in ("text", "text_id", "start", "end", "word", "layer") and value not in (None, "")
     )
     st.caption(parts.plain(kept + more))
     listed = near.in_space if by == IN_SPACE else near.on_map
@@ -521,29 +520,6 @@ def _session(name: str) -> list[str]:
     return value if isinstance(value, list) else []
 
 
-def written_rows(rows: Sequence[int]) -> list[int] | str:
-    """Rows for a link: as numbers, or, when they are many, as packed bits."""
-    if len(rows) <= LISTED:
-        return [int(row) for row in rows]
-    bits = np.zeros(max(rows) + 1, np.bool_)
-    bits[np.array(rows)] = True
-    return base64.b64encode(zlib.compress(np.packbits(bits).tobytes())).decode()
-
-
-def read_rows(value: object) -> list[int]:
-    """The rows that a link holds; none where it is something else."""
-    if isinstance(value, list):
-        return sorted({row for row in value if type(row) is int and 0 <= row < MOST + PLACED})
-    if isinstance(value, str):
-        try:
-            opened = zlib.decompressobj()
-            packed = opened.decompress(base64.b64decode(value, validate=True), MOST // 8 + PLACED)
-            return [int(row) for row in np.flatnonzero(np.unpackbits(np.frombuffer(packed, np.uint8)))]
-        except (ValueError, zlib.error):
-            return []
-    return []
-
-
 def restore(name: str) -> None:
     """Take up what the link holds; forget what belongs to another space."""
     state = st.session_state
@@ -554,7 +530,7 @@ def restore(name: str) -> None:
     held = link.restore("map")
     if not held:
         return
-    state["map_chosen"] = read_rows(held.get("chosen"))
+    state["map_chosen"] = link.unpack(held.get("chosen"))
     state["map_placed"] = [text for text in held.get("placed") or [] if isinstance(text, str)][:PLACED] if isinstance(held.get("placed"), list) else []  # fmt: skip
     state["map_view"] = str(held.get("view") or "")
     focus = held.get("focus")
@@ -647,14 +623,15 @@ def page() -> None:
     link.keep(
         "map",
         {
-            "focus": state.get("map_focus"), "chosen": written_rows(selected.rows), "view": state["map_view"],
+            "focus": state.get("map_focus"), "chosen": link.pack(selected.rows), "view": state["map_view"],
             "placed": list(_session("placed")),
         },
     )  # fmt: skip
     with right:
         if near is not None:
             inspector(space, found, focus, own, near, switch or IN_SPACE)
-    place_form(space)
+    with left:
+        place_form(space)
     selection_table(found, own, selected, name)
     parts.python_lines(
         python_of(asked),
