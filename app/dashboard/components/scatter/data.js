@@ -135,9 +135,11 @@ function levelsOf(values) {
   return { levels, valueRange: [low, high] };
 }
 
-/** A number for people: four digits. */
-function shortNumber(value) {
-  return Number(value.toPrecision(4)).toLocaleString(undefined, { maximumSignificantDigits: 4 });
+/** A number for people: to a thousandth of the range that it comes from. */
+function shortNumber(value, [low, high]) {
+  if (Math.abs(value) >= 1e9 || (high > low && high - low < 1e-9)) return value.toExponential(3);
+  const digits = high > low ? clamp(3 - Math.ceil(Math.log10(high - low)), 0, 12) : 4;
+  return Number(value.toFixed(digits)).toLocaleString(undefined, { maximumFractionDigits: digits });
 }
 
 function categoryMarker(category) {

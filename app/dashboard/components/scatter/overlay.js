@@ -118,6 +118,11 @@ function drawOverlay(layout, theme) {
   return group;
 }
 
+/** The first characters of a text. */
+function cutText(text, length) {
+  return text.length > length ? `${Array.from(text).slice(0, length - 1).join('')}…` : text;
+}
+
 /** Text that XML can hold: control characters and halves of surrogate pairs would void the whole file. */
 function xmlText(text) {
   // eslint-disable-next-line no-control-regex

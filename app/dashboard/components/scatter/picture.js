@@ -50,7 +50,7 @@ function pictureLegend(plot) {
   if (points.levels && points.count) {
     const stops = theme.ramp.map((colour, i) => svg('stop', { offset: i / (theme.ramp.length - 1), 'stop-color': colour }));
     group.append(svg('defs', {}, [svg('linearGradient', { id: 'ramp' }, stops)]));
-    const [low, high] = points.valueRange.map(shortNumber);
+    const [low, high] = points.valueRange.map((value) => shortNumber(value, points.valueRange));
     const head = `${points.valueName} ${low}`.trim();
     const width = plot.textWidth(head, LABEL_SIZE);
     write(head, x, y);
@@ -58,10 +58,9 @@ function pictureLegend(plot) {
     write(high, x + width + 136, y);
     y += 20;
   }
-  const entries = points.levels && points.categories.length < 2 ? [] : plot.summary;
+  const entries = plot.legendEntries();
   for (const [category, { name, count, marker }] of entries.entries()) {
-    const cut = name.length > 48 ? `${name.slice(0, 47)}…` : name;
-    const shown = `${cut} (${count.toLocaleString()})`;
+    const shown = `${cutText(name, 48)} (${count.toLocaleString()})`;
     const width = 24 + plot.textWidth(shown, LABEL_SIZE);
     if (x > 12 && x + width > size.width - 12) [x, y] = [12, y + 20];
     write(shown, x + 16, y);
@@ -83,7 +82,9 @@ function paintPoints(plot, extraLines = 0) {
   context.fillStyle = theme.paper;
   context.fillRect(0, 0, target.width, target.height);
   plot.drawPoints(); // in this very task: WebGL forgets its picture afterwards
+  context.imageSmoothingEnabled = false;
   plot.density.copyTo(context, pixelRatio);
+  context.imageSmoothingEnabled = true;
   context.drawImage(canvas, 0, 0);
   return { target, context };
 }

@@ -53,19 +53,15 @@ class ScatterPlot {
     this.focusCategory = -1; // chosen in the legend
     this.hoverRow = -1;
     this.stepRow = -1; // where N and P are
-    this.tool = ''; // lasso, box, or none
-    this.lasso = []; // corners in pixels, also of a box
-    this.pointers = new Map();
-    this.gesture = null;
-    this.lastTap = null;
     this.frameRequest = 0;
+    this.stale = true;
     this.contextLost = false;
     this.failed = false;
     this.emitted = null; // JSON of what Python was last told
     this.size = { width: 0, height: 0 };
     this.reducedMotion = matchMedia('(prefers-reduced-motion: reduce)');
     this.buildDom();
-    this.attachListeners();
+    this.input = new PlotInput(this);
     this.observer = new ResizeObserver(this.guarded(() => this.onResize()));
     this.observer.observe(this.stage);
   }
@@ -141,6 +137,7 @@ class ScatterPlot {
 
   /** What is worth saying all the time. */
   standingNote() {
+    if (this.points?.count === 0) return 'There are no points to show.';
     return this.renderer.kind === 'canvas2d' ? 'Drawn without WebGL: works the same, but slower with many points.' : '';
   }
 
@@ -193,13 +190,20 @@ class ScatterPlot {
     this.summary = summariseCategories(this.points);
     this.buildLegend();
     this.restyle();
+    this.showNote(this.standingNote());
     this.takeScene(data, first);
   }
 
   /** What is drawn over the points, and what Python wishes to be selected. */
   takeScene(data, first = false) {
     this.scene = data;
+    if (this.missing && data.attempt >= this.missing.tries) this.missing = null;
     if (this.texts && data.texts) this.texts.learn(data.texts);
+    if (this.texts && data.points) {
+      this.texts.dispose();
+      this.texts = null;
+      this.points.text = columnsOfTable(data).text;
+    }
     this.joinGroup(data.group);
     this.takeAccents({ links: data.links, highlight: data.highlight }, first);
     if (first) this.restore(data);
@@ -241,7 +245,10 @@ class ScatterPlot {
       this.loading = null;
       this.missing = null;
       this.showNote(this.standingNote());
-      const texts = new RemoteTexts(data, this.guarded(() => this.onTexts()));
+      const texts = new RemoteTexts(data, {
+        onArrival: this.guarded(() => this.onTexts()),
+        onGone: this.guarded(() => this.askAgain(this.latest)),
+      });
       this.takePoints(data, columnsOfFetch(data, fetched, texts), texts);
     } catch (error) {
       if (this.loading !== loading || this.failed) return;
@@ -254,8 +261,7 @@ class ScatterPlot {
     const { data } = loading;
     if (error.gone) {
       this.showNote('The server no longer holds these points; asking for them again …');
-      this.missing = { version: data.version, tries: data.attempt + 1 };
-      this.emit();
+      this.askAgain(data);
     } else if (loading.tries < RETRY_MS.length) {
       this.showNote(`Loading the points failed: ${error.message}. Trying again …`);
       loading.timer = setTimeout(() => this.tryLoading(loading), RETRY_MS[loading.tries]);
@@ -272,6 +278,13 @@ class ScatterPlot {
     }
   }
 
+  /** The server let go of the points: the next run of Python brings them back, or sends all when that was in vain. */
+  askAgain({ version, attempt }) {
+    if (this.missing?.version === version && this.missing.tries > attempt) return; // under way
+    this.missing = { version, tries: attempt + 1 };
+    this.emit();
+  }
+
   stopLoading() {
     if (!this.loading) return;
     clearTimeout(this.loading.timer);
@@ -286,7 +299,7 @@ class ScatterPlot {
     if (this.hoverRow >= 0) this.fillTooltip(this.hoverRow);
     this.showReadout();
     if (this.spokenRow >= 0) this.speakRow(this.spokenRow);
-    this.requestFrame();
+    this.requestOverlay();
   }
 
   /** Replace the points: glide if they are as many as before, start over otherwise. */
@@ -334,9 +347,15 @@ class ScatterPlot {
 
   // ---- legend
 
+  /** The categories that the legend shows: without values all, but not thousands. */
+  legendEntries() {
+    const { points } = this;
+    return points.levels && points.categories.length < 2 ? [] : this.summary.slice(0, MAX_LEGEND);
+  }
+
   buildLegend() {
     const { points, theme } = this;
-    const entries = points.levels && points.categories.length < 2 ? [] : this.summary.map(({ name, count, marker }, category) => {
+    const entries = this.legendEntries().map(({ name, count, marker }, category) => {
       const button = html('button', {
         type: 'button',
         'data-category': category,
@@ -348,9 +367,12 @@ class ScatterPlot {
       ]);
       return html('li', {}, [button]);
     });
+    const more = this.summary.length - MAX_LEGEND;
+    if (more > 0 && entries.length) entries.push(html('li', { class: 'more' }, [`and ${more.toLocaleString()} more`]));
     this.legend.replaceChildren(...entries);
     this.legend.hidden = entries.length === 0;
     this.buildRamp();
+    this.buttons.density.hidden = points.count < INDEX_FROM;
     this.showFocus();
   }
 
@@ -359,7 +381,7 @@ class ScatterPlot {
     const { points, theme } = this;
     this.ramp.hidden = !points.levels || !points.count;
     if (this.ramp.hidden) return;
-    const [low, high] = points.valueRange.map(shortNumber);
+    const [low, high] = points.valueRange.map((value) => shortNumber(value, points.valueRange));
     const bar = html('span', { class: 'bar', 'aria-hidden': 'true' });
     bar.style.background = `linear-gradient(to right, ${theme.ramp.join(', ')})`;
     this.ramp.replaceChildren(
@@ -428,7 +450,7 @@ class ScatterPlot {
     if (from === 'user' || from === 'history') this.speak(this.selectionText() || 'Selection cleared.');
     this.restyle();
     if (from === 'user' || from === 'history') this.tellGroup('select', { selection, at });
-    if (from === 'user' || from === 'history' || from === 'memory') this.emitSoon();
+    if (from === 'user' || from === 'history') this.emitSoon();
   }
 
   /** Go back (-1) or forth (1) in the history of selections. */
@@ -437,14 +459,18 @@ class ScatterPlot {
   }
 
   showHistory() {
-    this.buttons.undo.disabled = !this.history.can(-1);
-    this.buttons.redo.disabled = !this.history.can(1);
+    const { undo, redo } = this.buttons;
+    const focused = this.canvas.getRootNode().activeElement;
+    undo.disabled = !this.history.can(-1);
+    redo.disabled = !this.history.can(1);
+    // A disabled button would keep the focus and swallow the keys.
+    if ((focused === undo && undo.disabled) || (focused === redo && redo.disabled)) this.canvas.focus({ preventScroll: true });
   }
 
   selectionText() {
     if (!this.selected) return '';
     const [count, all] = [this.selected.length, this.points.count].map((value) => value.toLocaleString());
-    if (this.selected.length === 1) return `Selected: ${this.points.label(this.selected[0]) || '…'}`;
+    if (this.selected.length === 1) return `Selected: ${cutText(this.points.label(this.selected[0]), MAX_LABEL_LENGTH) || '…'}`;
     return `${count} of ${all} points selected`;
   }
 
@@ -476,11 +502,11 @@ class ScatterPlot {
       this.fitted = false;
     }
     this.command = data.command;
-    if (fits && memory.selection) {
+    if (fits && memory.selection) this.select(memory.selection, 'memory', memory.at);
+    else this.followRows(data);
+    if (fits) {
       this.emitted = ''; // what Python holds by now is unknown
-      this.select(memory.selection, 'memory', memory.at);
-    } else {
-      this.followRows(data);
+      this.emitSoon();
     }
     this.history.clear(this.selection);
     this.showHistory();
@@ -535,7 +561,7 @@ class ScatterPlot {
     if (!this.latest.reportView) return;
     clearTimeout(this.viewTimer);
     this.viewTimer = setTimeout(this.guarded(() => {
-      if (this.gesture || this.viewMove) this.onViewMoved();
+      if (this.input.gesture || this.viewMove) this.onViewMoved();
       else this.emit();
     }), VIEW_DELAY_MS);
   }
@@ -578,7 +604,7 @@ class ScatterPlot {
     const { frame, dim } = this.points;
     const { cx, cy, cz, zoom, yaw, pitch } = this.viewMove?.to ?? this.view;
     const place = [cx, cy, cz].slice(0, dim).map((value, axis) => value / frame.scale + frame.centre[axis]);
-    return [...place, zoom, ...(dim === 3 ? [yaw, pitch] : [])].map((value) => Number(value.toPrecision(6)));
+    return [...place, zoom, ...(dim === 3 ? [yaw, pitch] : [])].map((value) => Number(value.toPrecision(7)));
   }
 
   viewFrom(numbers) {
@@ -615,7 +641,14 @@ class ScatterPlot {
 
   // ---- frames and animation
 
+  /** Draw all anew with the next frame. */
   requestFrame() {
+    this.stale = true;
+    this.requestOverlay();
+  }
+
+  /** Draw with the next frame only what lies over the points: of very many, each picture takes its time. */
+  requestOverlay() {
     if (this.frameRequest || this.failed) return;
     this.frameRequest = requestAnimationFrame(this.guarded((now) => {
       this.frameRequest = 0;
@@ -679,12 +712,14 @@ class ScatterPlot {
     this.camera = makeCamera(this.view, { dim: this.points.dim, equalAxes: this.scene.equalAxes, ...this.size });
     this.mix = this.morphShare(now);
     if (this.seekHighlight && !this.morph) this.showHighlight();
-    this.drawPoints();
+    if (this.stale || this.viewMove || this.morph) this.drawPoints();
+    this.stale = false;
     this.overlay.replaceChildren(drawOverlay(this.layOut(), this.theme));
     this.placeTooltip();
     const moving = this.viewMove !== null || this.morph !== null || this.fade !== null;
     Object.assign(this.root.dataset, {
       n: this.points.count,
+      selected: this.selected?.length ?? 0,
       dim: this.points.dim,
       version: this.points.version,
       settled: moving || this.loading ? '0' : '1',
@@ -710,7 +745,7 @@ class ScatterPlot {
       this.density.hide();
     }
     this.renderer.draw({
-      passes: density ? (this.selectedMask ? 'lit' : 'none') : 'all',
+      passes: density ? (this.selected?.length <= INDEX_FROM ? 'lit' : 'none') : 'all',
       camera: this.camera,
       mix: this.mix,
       size: this.pointSize(),
@@ -734,6 +769,7 @@ class ScatterPlot {
     const canvasSize = `${Math.round(width * this.pixelRatio)}x${Math.round(height * this.pixelRatio)}`;
     if (canvasSize !== this.canvasSize) {
       this.canvasSize = canvasSize;
+      this.stale = true;
       [this.canvas.width, this.canvas.height] = canvasSize.split('x').map(Number);
       this.index = null;
     }
@@ -807,7 +843,7 @@ class ScatterPlot {
       arrows,
       rings,
       labels: this.layOutLabels(arrows, interactive),
-      lasso: interactive ? this.lasso : [],
+      lasso: interactive ? this.input.lasso : [],
     };
   }
 
@@ -841,7 +877,7 @@ class ScatterPlot {
       candidates.push({
         ...place,
         radius: place.radius + ring,
-        text: text.length > 40 ? `${text.slice(0, 39)}…` : text,
+        text: cutText(text, 40),
         lit: this.isLit(row) || marked.has(row),
       });
     }
@@ -879,21 +915,21 @@ class ScatterPlot {
     this.tooltip.hidden = row < 0;
     if (row >= 0) this.fillTooltip(row);
     if (!shared) this.tellGroup('hover', { row });
-    this.requestFrame();
+    this.requestOverlay();
   }
 
   fillTooltip(row) {
     const { points } = this;
     const category = points.category[row];
     const text = points.text(row, true);
-    const children = [html('div', { class: 'title' }, [text ? text.label : '…'])];
+    const children = [html('div', { class: 'title' }, [text ? cutText(text.label, MAX_LABEL_LENGTH) : '…'])];
     if (points.categories[category]) {
       children.push(html('div', { class: 'category' }, [
         this.swatch(points.markers[row], this.colourOf(row)), html('span', {}, [points.categories[category]]),
       ]));
     }
     if (points.value) {
-      const value = `${points.valueName ? `${points.valueName}: ` : ''}${shortNumber(points.value[row])}`;
+      const value = `${points.valueName ? `${points.valueName}: ` : ''}${shortNumber(points.value[row], points.valueRange)}`;
       children.push(html('div', { class: 'value' }, [value]));
     }
     if (text?.detail) {
@@ -1014,253 +1050,6 @@ class ScatterPlot {
     };
   }
 
-  listen(target, type, handler, options = {}) {
-    target.addEventListener(type, this.guarded(handler), { ...options, signal: this.listeners.signal });
-  }
-
-  attachListeners() {
-    const { stage } = this;
-    this.listen(stage, 'pointerdown', (event) => this.onPointerDown(event));
-    this.listen(stage, 'pointermove', (event) => this.onPointerMove(event));
-    this.listen(stage, 'pointerup', (event) => this.onPointerUp(event));
-    this.listen(stage, 'pointercancel', (event) => this.onPointerCancel(event));
-    this.listen(stage, 'pointerleave', (event) => {
-      if (event.pointerType !== 'touch') this.setHover(-1);
-    });
-    this.listen(stage, 'wheel', (event) => this.onWheel(event), { passive: false });
-    this.listen(stage, 'keydown', (event) => this.onKey(event));
-    // Context events don't bubble, but they pass the stage on their way down.
-    this.listen(stage, 'webglcontextlost', (event) => this.onContextLost(event), { capture: true });
-    this.listen(stage, 'webglcontextrestored', () => this.onContextRestored(), { capture: true });
-    this.listen(this.root, 'keydown', (event) => this.onHistoryKey(event));
-    this.listen(this.toolbar, 'click', (event) => this.onTool(event.target.closest('button')?.dataset.tool));
-    this.listen(this.legend, 'click', (event) => {
-      const category = event.target.closest('button')?.dataset.category;
-      if (category === undefined) return;
-      this.setFocusCategory(Number(category) === this.focusCategory ? -1 : Number(category));
-    });
-    this.listen(this.legend, 'keydown', (event) => {
-      if (event.key === 'Escape') this.clear();
-    });
-  }
-
-  placeOfEvent(event) {
-    const box = this.stage.getBoundingClientRect();
-    return { x: event.clientX - box.left - this.stage.clientLeft, y: event.clientY - box.top - this.stage.clientTop };
-  }
-
-  onPointerDown(event) {
-    if (!this.camera || event.button > 1) return;
-    if (event.button === 1) event.preventDefault(); // no autoscroll
-    this.canvas.focus({ preventScroll: true });
-    this.stage.setPointerCapture(event.pointerId);
-    const place = this.placeOfEvent(event);
-    this.pointers.set(event.pointerId, place);
-    if (this.pointers.size === 2) {
-      this.lasso = [];
-      this.gesture = { kind: 'pinch', ...this.pinch() };
-    } else if (this.pointers.size === 1) {
-      const drawn = this.tool || (event.shiftKey ? 'box' : '');
-      const shifts = this.points.dim === 2 || event.ctrlKey || event.metaKey || event.button === 1;
-      this.gesture = { kind: drawn || (shifts ? 'pan' : 'orbit'), start: place, last: place, moved: false };
-      if (drawn) this.lasso = [[place.x, place.y]];
-    }
-    if (event.pointerType === 'touch') this.setHover(-1);
-  }
-
-  onPointerMove(event) {
-    if (!this.camera) return;
-    const place = this.placeOfEvent(event);
-    const touch = event.pointerType === 'touch';
-    if (!this.pointers.has(event.pointerId)) {
-      if (!touch) this.hoverSoon(place);
-      return;
-    }
-    this.pointers.set(event.pointerId, place);
-    const { gesture } = this;
-    if (!gesture) return;
-    if (gesture.kind === 'pinch') {
-      this.movePinch();
-      return;
-    }
-    const travel = Math.hypot(place.x - gesture.start.x, place.y - gesture.start.y);
-    if (!gesture.moved && travel < (touch ? 8 : 4)) return;
-    if (!gesture.moved) {
-      gesture.moved = true;
-      this.setHover(-1);
-      this.stage.classList.toggle('dragging', gesture.kind === 'pan' || gesture.kind === 'orbit');
-    }
-    const [dx, dy] = [place.x - gesture.last.x, place.y - gesture.last.y];
-    if (gesture.kind === 'lasso') {
-      if (Math.hypot(dx, dy) < 3) return;
-      this.lasso.push([place.x, place.y]);
-      this.requestFrame();
-    } else if (gesture.kind === 'box') {
-      const { start } = gesture;
-      this.lasso = [[start.x, start.y], [place.x, start.y], [place.x, place.y], [start.x, place.y]];
-      this.requestFrame();
-    } else if (gesture.kind === 'orbit') {
-      this.orbit(dx * 0.008, dy * 0.008);
-    } else {
-      this.pan(dx, dy);
-    }
-    gesture.last = place;
-  }
-
-  /** Middle and distance of two fingers. */
-  pinch() {
-    const [a, b] = [...this.pointers.values()];
-    return { middle: { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }, distance: Math.max(1, Math.hypot(a.x - b.x, a.y - b.y)) };
-  }
-
-  movePinch() {
-    const { middle, distance } = this.pinch();
-    this.pan(middle.x - this.gesture.middle.x, middle.y - this.gesture.middle.y);
-    this.zoomAt(distance / this.gesture.distance, middle.x, middle.y);
-    this.gesture = { kind: 'pinch', middle, distance };
-  }
-
-  onPointerUp(event) {
-    if (!this.pointers.delete(event.pointerId)) return;
-    const { gesture } = this;
-    if (gesture?.kind === 'pinch') {
-      // The other finger doesn't go on as a drag.
-      this.gesture = null;
-      return;
-    }
-    if (this.pointers.size > 0 || !gesture) return;
-    this.endGesture();
-    if ((gesture.kind === 'lasso' || gesture.kind === 'box') && gesture.moved) this.finishDrawing(gesture.kind);
-    else if (!gesture.moved) this.onTap(this.placeOfEvent(event), event.pointerType === 'touch', event.timeStamp);
-  }
-
-  onPointerCancel(event) {
-    this.pointers.delete(event.pointerId);
-    this.lasso = [];
-    this.endGesture();
-    this.requestFrame();
-  }
-
-  endGesture() {
-    this.gesture = null;
-    this.stage.classList.remove('dragging');
-  }
-
-  /** Select what lies in the lasso or the box. What the legend dimmed is not meant. */
-  finishDrawing(by) {
-    const polygon = this.lasso;
-    this.lasso = [];
-    this.requestFrame();
-    if (polygon.length < 3 || this.morph) return;
-    const region = makeRegion(polygon, this.currentCamera(), this.points.frame, this.focusCategory);
-    const rows = rowsInside(this.points, region);
-    this.select(rows.length ? { rows, by, clicked: null, region: { ...region, version: this.points.version } } : null);
-  }
-
-  /** A click or tap selects the point there; the second of two clears. */
-  onTap(place, touch, time) {
-    this.lasso = [];
-    const { lastTap } = this;
-    this.lastTap = { ...place, time };
-    if (lastTap && time - lastTap.time < DOUBLE_TAP_MS && Math.hypot(place.x - lastTap.x, place.y - lastTap.y) < 24) {
-      this.lastTap = null;
-      this.clear();
-      return;
-    }
-    const row = this.pick(place.x, place.y, this.pickRadius(touch));
-    if (row >= 0) {
-      this.stepRow = row;
-      this.selectOne(row, 'click');
-    }
-    if (row >= 0 || touch) this.setHover(row);
-    this.requestFrame();
-  }
-
-  /** Look for the point under the mouse once per frame. */
-  hoverSoon(place) {
-    this.hoverPlace = place;
-    if (this.hoverRequest) return;
-    this.hoverRequest = requestAnimationFrame(this.guarded(() => {
-      this.hoverRequest = 0;
-      if (this.gesture || this.viewMove) return;
-      this.setHover(this.pick(this.hoverPlace.x, this.hoverPlace.y, this.pickRadius(false)));
-    }));
-  }
-
-  onWheel(event) {
-    if (!this.camera) return;
-    event.preventDefault();
-    const lines = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1;
-    const speed = event.ctrlKey ? 0.01 : 0.0016; // with Ctrl it is a trackpad's pinch
-    const place = this.placeOfEvent(event);
-    this.zoomAt(Math.exp(-clamp(event.deltaY * lines, -400, 400) * speed), place.x, place.y);
-  }
-
-  /** Undo and redo, from everywhere in the plot. */
-  onHistoryKey(event) {
-    if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
-    const key = event.key.toLowerCase();
-    if (key !== 'z' && key !== 'y') return;
-    event.preventDefault();
-    event.stopPropagation();
-    this.retrace(key === 'y' || event.shiftKey ? 1 : -1);
-  }
-
-  onKey(event) {
-    if (!this.camera || event.ctrlKey || event.metaKey || event.altKey) return;
-    const action = this.keyAction(event.key);
-    if (!action) return;
-    event.preventDefault();
-    event.stopPropagation(); // Streamlit has keys of its own
-    action();
-  }
-
-  keyAction(key) {
-    const arrow = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[key];
-    if (arrow) {
-      const [dx, dy] = arrow;
-      return () => (this.points.dim === 3 ? this.orbit(dx * 0.12, dy * 0.12) : this.pan(dx * 40, dy * 40));
-    }
-    return {
-      '+': () => this.zoomStep(1.4),
-      '=': () => this.zoomStep(1.4),
-      '-': () => this.zoomStep(1 / 1.4),
-      _: () => this.zoomStep(1 / 1.4),
-      f: () => this.fit(),
-      n: () => this.step(1),
-      p: () => this.step(-1),
-      l: () => this.setTool('lasso'),
-      b: () => this.setTool('box'),
-      d: () => this.toggleDensity(),
-      Enter: () => this.selectStep(),
-      ' ': () => this.selectStep(),
-      Escape: () => this.clear(),
-    }[key.length === 1 ? key.toLowerCase() : key];
-  }
-
-  onTool(name) {
-    const actions = {
-      fit: () => this.fit(),
-      lasso: () => this.setTool('lasso'),
-      box: () => this.setTool('box'),
-      undo: () => this.retrace(-1),
-      redo: () => this.retrace(1),
-      density: () => this.toggleDensity(),
-      'zoom-in': () => this.zoomStep(1.4),
-      'zoom-out': () => this.zoomStep(1 / 1.4),
-      png: () => downloadPng(this),
-      svg: () => downloadSvg(this),
-    };
-    if (this.camera) actions[name]?.();
-  }
-
-  /** Take a drawing tool, or put it away when it is in hand ('' for both). */
-  setTool(name) {
-    this.tool = this.tool === name ? '' : name;
-    for (const tool of ['lasso', 'box']) this.buttons[tool].setAttribute('aria-pressed', String(this.tool === tool));
-    this.stage.classList.toggle('lassoing', this.tool !== '');
-  }
-
   toggleDensity() {
     this.densityWish = !this.isDensity();
     this.requestFrame();
@@ -1268,8 +1057,8 @@ class ScatterPlot {
 
   /** Escape or double click: no selection, no legend focus, no lasso. */
   clear() {
-    this.lasso = [];
-    this.setTool('');
+    this.input.lasso = [];
+    this.input.setTool('');
     this.setFocusCategory(-1);
     this.select(null);
     this.setHover(-1);
@@ -1313,14 +1102,20 @@ class ScatterPlot {
   /** Read a point out, at once or when its text has come. */
   speakRow(row) {
     this.speak(this.describeRow(row));
-    if (!this.points.text(row, true)) this.spokenRow = row;
+    const text = this.points.text(row, true);
+    if (!text || text.partial) this.spokenRow = row;
   }
 
   describeRow(row) {
     const { points } = this;
     const text = points.text(row, true);
-    const value = points.value ? `${points.valueName} ${shortNumber(points.value[row])}` : '';
-    const parts = [text?.label, points.categories[points.category[row]], value, text?.detail];
+    const value = points.value ? `${points.valueName} ${shortNumber(points.value[row], points.valueRange)}` : '';
+    const parts = [
+      text && cutText(text.label, MAX_LABEL_LENGTH),
+      points.categories[points.category[row]],
+      value,
+      text && cutText(text.detail ?? '', DETAIL_WINDOW),
+    ];
     return `${parts.filter(Boolean).join(', ')}. Point ${row + 1} of ${points.count}.`;
   }
 
@@ -1371,7 +1166,7 @@ class ScatterPlot {
     this.listeners.abort();
     this.observer.disconnect();
     cancelAnimationFrame(this.frameRequest);
-    cancelAnimationFrame(this.hoverRequest);
+    this.input.dispose();
     clearTimeout(this.emitTimer);
     clearTimeout(this.viewTimer);
     clearTimeout(this.restoreTimer);

@@ -83,7 +83,7 @@ NOTHING = Selection(rows=(), count=0)
 
 def write_view(view: View | None) -> str:
     """A view as a short text for a link, empty for none."""
-    return "" if view is None else "_".join(f"{number:.5g}" for number in view)
+    return "" if view is None else "_".join(f"{number:.7g}" for number in view)
 
 
 def read_view(text: str, dim: int = 2) -> View | None:
@@ -142,7 +142,7 @@ def write_rows(rows: NDArray[np.int64], count: int) -> dict[str, Any]:
         return {"rows": rows.tolist()}
     bits = np.zeros(count, np.bool_)
     bits[rows] = True
-    return {"bits": b64encode(np.packbits(bits, bitorder="little")).decode()}
+    return {"bits": b64encode(np.packbits(bits, bitorder="little").tobytes()).decode()}
 
 
 @dataclass(slots=True)
@@ -209,7 +209,10 @@ class Memory:
         if clicked is not None and (type(clicked) is not int or rows.tolist() != [clicked]):
             return False
         at = state.get("at")
-        self.at = float(at) if type(at) in (int, float) and math.isfinite(cast(float, at)) else 0.0
+        try:
+            (self.at,) = _numbers([at], 1)
+        except (ValueError, OverflowError):
+            self.at = 0.0
         self.selection = (
             Selection(tuple(rows.tolist()), len(rows), cast(By, by), clicked, None, region) if len(rows) else NOTHING
         )

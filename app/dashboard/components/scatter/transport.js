@@ -42,9 +42,10 @@ async function fetchColumns(data, signal) {
 
 /** Labels, details and marks of a large cloud, fetched in batches as they are asked for. */
 class RemoteTexts {
-  constructor(data, onArrival) {
+  constructor(data, { onArrival, onGone }) {
     this.data = data;
     this.onArrival = onArrival;
+    this.onGone = onGone;
     this.known = new Map(); // row -> { label, detail, mark }
     this.wanted = new Set();
     this.abort = new AbortController();
@@ -85,9 +86,10 @@ class RemoteTexts {
       });
       this.onArrival();
       if (this.wanted.size && !this.timer) this.timer = setTimeout(() => this.send(), TEXT_DELAY_MS);
-    } catch {
+    } catch (error) {
       // The plot stays usable without them; the next look asks again.
       this.wanted.clear();
+      if (error.gone) this.onGone();
     }
   }
 
