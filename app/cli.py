@@ -193,6 +193,7 @@ def app(port: int, address: str, browser: bool | None) -> None:
 from polysema.app import (  # noqa: E402  (they add their commands to the groups above)
     export_commands,
     inside_commands,
+    map_commands,
     service_commands,
     static_commands,
     store_commands,
@@ -202,4 +203,5 @@ static_commands.add_to(cli, measure)
 export_commands.add_to(cli, measure)
 store_commands.add_to(cli)
 inside_commands.add_to(cli)
+map_commands.add_to(cli)
 service_commands.add_to(cli)

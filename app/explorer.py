@@ -49,7 +49,7 @@ from polysema.core.model.catalog import CATALOG, locate
 from polysema.core.model.contextual import Hidden, embed, word_vectors
 from polysema.core.model.load import LanguageModel, load_model, on_torch
 from polysema.core.model.static import input_table, static_vector
-from polysema.core.model.tokens import Occurrence, Span, find_word
+from polysema.core.model.tokens import Occurrence, Span, find_word, find_words
 from polysema.core.space.analogy import (
     EPSILON,
     OF_A_SUM,
@@ -85,6 +85,7 @@ from polysema.indexes.store.manifest import NAME as COLLECTION_NAME
 DEFAULT_SPACE = "glove-6b-50d"
 DEFAULT_MODEL = "minilm-l6"
 MAX_TEXTS = 64
+MAX_CLUSTERED = 2000  # texts whose occurrences of a word are clustered
 MAX_STEPS = 1000
 _OCCURRENCE = re.compile(r'\sin\s*"')
 MAX_TEXT = 20_000
@@ -175,6 +176,8 @@ class Explorer:
         self._corpus_lock = threading.Lock()
         self._indexes = Kept(4)
         self._maps = Kept(64)
+        self._space_maps = Kept(6)  # of up to all rows of a space
+        self._neighbors = Kept(3)
         self._clouds = Kept(8)
         self._small = Kept(256)
         self._transforms: weakref.WeakKeyDictionary[Space, Transform] = weakref.WeakKeyDictionary()
@@ -221,7 +224,17 @@ class Explorer:
 
     def held(self) -> dict[str, int]:
         """What is in memory: models, the bytes of their weights, spaces; and how often what was asked for was there."""
-        kept = (self._models, self._spaces, self._corpora, self._indexes, self._maps, self._clouds, self._small)
+        kept = (
+            self._models,
+            self._spaces,
+            self._corpora,
+            self._indexes,
+            self._maps,
+            self._space_maps,
+            self._neighbors,
+            self._clouds,
+            self._small,
+        )
         models = self._models.values()
         weights = [parameter for model in models for parameter in model.whole.parameters()]
         return {
@@ -702,19 +715,19 @@ class Explorer:
         options = options or MapOptions()
 
         def neighbours(wanted: int, search: Callable[[], Neighbors]) -> Neighbors:
-            found = self._small.get(("neighbors", id(held), rows), lambda: (held, search()))[1]
+            found = self._neighbors.get(("neighbors", id(held), rows), lambda: (held, search()))[1]
             if found.rows.shape[1] >= wanted:
                 return found.first(wanted)
             more = search()
-            self._small.put(("neighbors", id(held), rows), (held, more))
+            self._neighbors.put(("neighbors", id(held), rows), (held, more))
             return more
 
         key = ("space map", id(held), rows, method, options, k)
 
-        def make() -> tuple[Space, SpaceMap]:  # the space is kept, so that no other gets its id
+        def make() -> tuple[Space, SpaceMap]:  # the space is kept too, so that no other gets its id
             return held, project_space(held, rows, method, options, k, neighbours, progress)
 
-        return self._maps.get(key, make)[1]
+        return self._space_maps.get(key, make)[1]
 
     def place(self, on: SpaceMap, vectors: Floats) -> Floats:
         """Where new vectors (m, dim) of the same space lie on a map: (m, 2 or 3); the same alone or in a batch."""
@@ -739,15 +752,36 @@ class Explorer:
         def make() -> tuple[list[Space], MatchedMaps]:  # the spaces are kept, so that no other gets their ids
             return spaces, matched_maps(names, spaces, n, k, method, options, progress)
 
-        return self._maps.get(key, make)[1]
+        return self._space_maps.get(key, make)[1]
 
     def sense_clusters(
         self, word: str, model: str = DEFAULT_MODEL, layer: int = -1, min_cluster_size: int = 3,
-        progress: Progress = _silent,
+        texts: Sequence[str] = (), progress: Progress = _silent,
     ) -> SenseClusters:  # fmt: skip
-        """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses."""
+        """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses; or every
+        occurrence in `texts` of one's own, which have no senses to agree with.
+        """
+        loaded = self.model(model)
+        (layer,) = loaded.check_layers([layer])
+        named = self._named_by(model)
+        if texts:
+            _check_texts(texts, least=1, most=MAX_CLUSTERED)
+            asked = [
+                Occurrence(number, text[span.start : span.end], span)
+                for number, text in enumerate(texts) for span in find_words(text, word)
+            ]  # fmt: skip
+            if len(asked) < 2:
+                raise UserError(f"sense clusters need two or more occurrences of {word!r}; the texts have {len(asked)}")
+            progress(f"read {len(texts)} texts", 0, 1)
+            hidden = embed(loaded, texts, [layer], occurrences=asked)
+            if hidden.unseen:
+                raise UserError(f"the tokenizer of {model} makes no token of {word!r}, so it has no vector")
+            found = sense_clusters(
+                hidden.vectors[0], [texts[o.text] for o in hidden.occurrences], word, None, min_cluster_size,
+                [o.span.start for o in hidden.occurrences], named,
+            )  # fmt: skip
+            return replace(found, without_word=len(texts) - len({o.text for o in asked}))
         marked = {(s.text_id, s.start): s.sense for s in load_senses().of(word)}
-        (layer,) = self.model(model).check_layers([layer])
         layers = self.corpus_layers(model)
         if layer not in layers:
             raise UserError(f"the corpus of {model} is kept at the layers {', '.join(map(str, layers))}; got {layer}")
@@ -755,7 +789,21 @@ class Explorer:
         return sense_clusters(
             cloud.vectors[layers.index(layer)], [load_senses().texts[o.text] for o in cloud.occurrences], word,
             [marked[o.text, o.span.start] for o in cloud.occurrences], min_cluster_size,
+            [o.span.start for o in cloud.occurrences], named,
         )  # fmt: skip
+
+    def _named_by(self, model: str) -> Callable[[Sequence[str]], Floats]:
+        """Static vectors that tell which words mean alike: GloVe's where it is here, else the model's own table's."""
+        if locate(DEFAULT_SPACE).path is None:
+            return lambda words: np.stack([static_vector(self.model(model), word)[0] for word in words])
+        space = self.space(DEFAULT_SPACE)
+
+        def vectors(words: Sequence[str]) -> Floats:
+            rows = space.keys.rows(words)
+            found: Floats = np.where((rows >= 0)[:, None], space.vectors[np.maximum(rows, 0)], np.float32(0))
+            return found
+
+        return vectors
 
     # The corpus of senses
 
@@ -905,9 +953,9 @@ def _check_k(k: int, most: int, where: str) -> None:
         raise UserError(f"k must be from 1 to {most:,}, the words of {where} that can be found; got {k:,}")
 
 
-def _check_texts(texts: Sequence[str], least: int) -> None:
-    if not least <= len(texts) <= MAX_TEXTS:
-        raise UserError(f"give {least} to {MAX_TEXTS} texts; got {len(texts)}")
+def _check_texts(texts: Sequence[str], least: int, most: int = MAX_TEXTS) -> None:
+    if not least <= len(texts) <= most:
+        raise UserError(f"give {least} to {most:,} texts; got {len(texts):,}")
     for number, text in enumerate(texts, 1):
         if not text.strip():
             raise UserError(f"text {number} is empty; write a sentence with the word in it")

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from polysema.app import map_cache
 from polysema.app.schemas import MatchedMaps, MatchedSide, SpaceMap
 from polysema.core.errors import UserError
 from polysema.core.measure.contextuality import random_pair_cosine
@@ -34,28 +35,47 @@ Search: TypeAlias = Callable[[int, Callable[[], Neighbors]], Neighbors]
 def project_space(
     space: Space, n: int, method: str, options: MapOptions, k: int, neighbours: Search, progress: Progress
 ) -> SpaceMap:
-    """The first n rows of a space laid out and measured; `neighbours(wanted, search)` keeps what was searched."""
+    """The first n rows of a space laid out and measured; `neighbours(wanted, search)` keeps what was searched.
+
+    Of many points the map and the neighbours are kept on disk, and read from there when the same is asked again.
+    """
     shown = space if n == len(space) else space.take(np.arange(n))
     needed = n_neighbors_of(check_method(method), options, n)
     measured = n >= 3 and 1 <= k < n / 2
     wanted = max(needed, k if measured else 0)
+    content = map_cache.content_key(shown.vectors) if n >= map_cache.FEWEST else ""
     knn = None
     if wanted:
         most = min(n - 1, max(wanted, LEAST))
 
         def search() -> Neighbors:
-            return neighbors_of_all(
-                shown.vectors, most, seed=options.seed, progress=lambda d, t: progress("find neighbours", d, t)
+            there = map_cache.read_neighbors(content, n, wanted, options.seed) if content else None
+            if there is not None:
+                return there
+            found = neighbors_of_all(
+                shown.vectors, most, seed=options.seed, progress=_stage(progress, "find neighbours")
             )
+            if content:
+                map_cache.keep_neighbors(content, options.seed, found)
+            return found
 
         knn = neighbours(wanted, search)
-    laid = project(
-        shown.vectors, method, options, knn if needed else None, progress=lambda d, t: progress("lay out", d, t)
-    )
-    progress("measure the distortion", 0, 1)
-    kept = kept_neighbors(laid.positions, knn, k) if knn is not None and measured else np.full(n, np.nan, np.float32)
-    report = distortion(shown.vectors, laid.positions, k) if measured else None
-    progress("measure the distortion", 1, 1)
+    if content and (kept_map := map_cache.read_map(content, n, method, options, k)) is not None:
+        laid, report, kept = kept_map
+        progress("read the map", 1, 1)
+        return SpaceMap(shown, laid, knn, report, kept)
+    laid = project(shown.vectors, method, options, knn if needed else None, progress=_stage(progress, "lay out"))
+    measure = _stage(progress, "measure the distortion")
+    kept = np.full(n, np.nan, np.float32)
+    if knn is not None and measured:
+        kept = kept_neighbors(laid.positions, knn, k, lambda done, total: measure(done, 2 * total))
+    report = None
+    if measured:
+        report = distortion(
+            shown.vectors, laid.positions, k, progress=lambda done, total: measure(total + done, 2 * total)
+        )
+    if content:
+        map_cache.keep_map(content, k, laid, report, kept)
     return SpaceMap(shown, laid, knn, report, kept)
 
 

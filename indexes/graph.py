@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import UserError
+from polysema.core.imports import IMPORTING
 from polysema.core.space.metric import unit
 from polysema.core.space.projection import Neighbors, nearest_others
 from polysema.core.space.space import Floats, Ints
@@ -14,6 +15,7 @@ from polysema.indexes.base import Index, checked
 EXACT = 12_000  # up to so many vectors every pair is compared
 CELL = 100  # vectors in a cell, on average
 PROBES = 10  # cells that are searched for each vector: recall 0.9 at 50,000 x 384, and above it for narrower ones
+SAMPLE, ROUNDS = 50, 4  # members of each cell that the k-means sees, on average, and its rounds
 BLOCK = 4_096
 
 Progress = Callable[[int, int], None]  # rows done, and of how many
@@ -63,12 +65,13 @@ def _by_cells(directions: Floats, k: int, seed: int, progress: Progress) -> Neig
     f: Any = faiss
     n, dim = directions.shape
     cells = n // CELL
-    index = f.IndexIVFFlat(f.IndexFlatL2(dim), dim, cells, f.METRIC_L2)
-    # all that this needs is a rough partition: few rounds over a few members of each cell
-    index.cp.niter, index.cp.seed, index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = 4, seed, 50, 1
-    progress(0, n)
-    index.train(directions)
-    index.add(directions)
+    quantizer = f.IndexFlatL2(dim)
+    quantizer.add(_centres(f, directions, cells, seed, lambda: progress(0, n)))
+    index = f.IndexIVFFlat(quantizer, dim, cells, f.METRIC_L2)
+    index.is_trained = True
+    for start in range(0, n, BLOCK):
+        progress(0, n)
+        index.add(directions[start : start + BLOCK])
     index.nprobe = min(PROBES, cells)
     rows, scores = np.empty((n, k), np.int64), np.empty((n, k), np.float32)
     for start in range(0, n, BLOCK):
@@ -83,6 +86,31 @@ def _by_cells(directions: Floats, k: int, seed: int, progress: Progress) -> Neig
         rows[start : start + BLOCK], scores[start : start + BLOCK] = _others(found, 1 - distances / 2, own, k)
     progress(n, n)
     return Neighbors(rows, np.maximum(1 - scores, 0))
+
+
+def _centres(f: Any, directions: Floats, cells: int, seed: int, check: Callable[[], None]) -> Floats:
+    """The means (cells, dim) of a k-means, roughly: all that this needs is a partition, so few rounds over few members.
+
+    FAISS's own training can't be ended; this one calls `check` at every block.
+    """
+    with IMPORTING:
+        from scipy.sparse import csr_array
+    rng = np.random.default_rng(seed)
+    members = directions[np.sort(rng.choice(len(directions), min(len(directions), SAMPLE * cells), replace=False))]
+    centres = members[np.sort(rng.choice(len(members), cells, replace=False))]
+    for _ in range(ROUNDS):
+        quantizer, cell = f.IndexFlatL2(directions.shape[1]), np.empty(len(members), np.int64)
+        quantizer.add(centres)
+        for start in range(0, len(members), BLOCK):
+            check()
+            cell[start : start + BLOCK] = quantizer.search(members[start : start + BLOCK], 1)[1][:, 0]
+        sums = (
+            csr_array((np.ones(len(members), np.float32), (cell, np.arange(len(members)))), (cells, len(members)))
+            @ members
+        )
+        count = np.bincount(cell, minlength=cells)[:, None]
+        centres = np.where(count > 0, sums / np.maximum(count, 1), centres).astype(np.float32)  # an empty cell stays
+    return centres
 
 
 def _others(rows: Ints, scores: Floats, own: Ints, k: int) -> tuple[Ints, Floats]:

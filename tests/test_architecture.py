@@ -21,7 +21,19 @@ ALLOWED = {
     "indexes": {"indexes", "core.space"},
     "app": {"app", "core", "indexes"},
 }
-HEAVY = {"numba", "torch", "transformers", "umap", "sklearn", "streamlit", "faiss", "pandas", "altair", "tqdm"}
+HEAVY = {
+    "numba",
+    "openTSNE",
+    "torch",
+    "transformers",
+    "umap",
+    "sklearn",
+    "streamlit",
+    "faiss",
+    "pandas",
+    "altair",
+    "tqdm",
+}
 COMPILED = {
     "layout_kernel",
     "text_kernel",

@@ -2,8 +2,9 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import regex
@@ -14,21 +15,29 @@ from polysema.core.space.geometry import principal_plane
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
 
-WIDTH = 2  # principal components to cluster by: of 2, 3, 5 and 10, two agreed best with the senses of the corpus
+WIDTH = 2  # principal components to cluster by: of 2, 3, 5 and 10 chosen on either half of the corpus (its words) and judged on the other, 2 both times
 TYPICAL = 10  # contexts nearest to a cluster's mean, from which its name is made
 IN_NAME = 3
+REACH, HALF = 12, 8  # words to each side of the target that count, and after how many one counts half
+LIKE = 0.9  # words of a name are less alike than this
+SMOOTH = 0.05  # of a context: how much like any word something stands anywhere
 _WORD = regex.compile(r"\p{L}[\p{L}\p{M}'’-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class SenseCluster:
     """A group of occurrences: its `name`, of the words that tell its contexts from the others', its `rows`, and those
-    of them that are most typical (nearest to the mean), best first.
+    of them that are most typical (nearest to the mean), best first: the first is its central context.
     """
 
     name: str
     rows: tuple[int, ...]
     typical: tuple[int, ...]
+
+    @property
+    def central(self) -> int:
+        """The row of its most central context."""
+        return self.typical[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +46,17 @@ class SenseClusters:
 
     `adjusted_rand` (Hubert and Arabie 1985; 0 by chance, 1 the same) and `v_measure` (Rosenberg and Hirschberg 2007) say how
     well they agree with the labels, over the occurrences that have one, those of no cluster counted as
-    one more; NaN where fewer than two have one.
+    one more; NaN where fewer than two have one. `texts` (n,) are the contexts and `starts` (n,) the character at which the word
+    stands in each; `without_word` counts the texts that were given and don't have it.
     """
 
     clusters: tuple[SenseCluster, ...]
     assigned: Ints
     adjusted_rand: float = math.nan
     v_measure: float = math.nan
+    texts: tuple[str, ...] = ()
+    starts: tuple[int, ...] = ()
+    without_word: int = 0
 
 
 def sense_clusters(
@@ -52,11 +65,15 @@ def sense_clusters(
     word: str = "",
     labels: Sequence[str] | None = None,
     min_cluster_size: int = 3,
+    starts: Sequence[int] | None = None,
+    word_vectors: Callable[[Sequence[str]], Floats] | None = None,
 ) -> SenseClusters:
     """Cluster a word's occurrences (n, dim) by HDBSCAN (Campello et al. 2013) of their first principal components.
 
     `texts` are their contexts and `labels` their senses where they are known, "" where not; neither decides what is
-    grouped. Occurrences that lie in no dense region are in no cluster. Raises `UserError` for fewer than two occurrences or vectors
+    grouped. `starts` (n,) says at which character the word stands, else it is looked for. `word_vectors` gives static vectors of
+    words: with them words of like meaning count for each other in the names.
+    Occurrences that lie in no dense region are in no cluster. Raises `UserError` for fewer than two occurrences or vectors
     that are no finite numbers, `IncompatibleError` for another number of texts or labels.
     """
     n = len(vectors)
@@ -70,16 +87,16 @@ def sense_clusters(
     found = _hdbscan(directions, min_cluster_size)
     order = [c for c, _ in Counter(found[found >= 0].tolist()).most_common()]
     assigned = np.array([order.index(c) if c >= 0 else -1 for c in found.tolist()], np.int64)
-    left_out = _stop_words() | {word.lower()}
-    words = [Counter(set(_words(text)) - left_out) for text in texts]
     groups = [np.flatnonzero(assigned == c) for c in range(len(order))]
     typical = [_typical(directions, rows) for rows in groups]
-    names = _names(words, groups, typical)
+    places = starts if starts is not None else [_place(text, word) for text in texts]
+    around = [_around(text, start, word) for text, start in zip(texts, places, strict=True)]
+    names = _names(around, typical, word_vectors)
     clusters = tuple(
         SenseCluster(name, tuple(rows.tolist()), tuple(best.tolist()))
         for name, rows, best in zip(names, groups, typical, strict=True)
     )
-    return SenseClusters(clusters, assigned, *_agreement(assigned, labels))
+    return SenseClusters(clusters, assigned, *_agreement(assigned, labels), tuple(texts), tuple(places))
 
 
 def _hdbscan(directions: Floats, min_cluster_size: int) -> Ints:
@@ -100,32 +117,88 @@ def _typical(directions: Floats, rows: Ints) -> Ints:
     return best
 
 
+@lru_cache(maxsize=1)
 def _stop_words() -> frozenset[str]:
     with IMPORTING:
         from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
     return frozenset(ENGLISH_STOP_WORDS)
 
 
-def _words(text: str) -> list[str]:
-    return [found.lower() for found in _WORD.findall(text) if len(found) > 2]
+def _place(text: str, word: str) -> int:
+    found = regex.search(rf"(?<!\p{{L}}){regex.escape(word)}(?!\p{{L}})", text, regex.IGNORECASE) if word else None
+    return found.start() if found else len(text) // 2
 
 
-def _names(words: Sequence[Counter[str]], groups: Sequence[Ints], typical: Sequence[Ints]) -> list[str]:
-    """For each cluster the words that are more frequent in its typical contexts than in all: log odds, weighed by how
-    many of its contexts have the word, so that neither a rare word nor a common one makes a name.
+def _around(text: str, start: int, word: str) -> dict[str, float]:
+    """The words near the target, each by how near it stands; not the target's own forms, and no stop words."""
+    found = [(match.start(), _bare(match.group())) for match in _WORD.finditer(text)]
+    middle = sum(at < start for at, _ in found)
+    near: dict[str, float] = {}
+    for place, (at, name) in enumerate(found):
+        away = abs(place - middle)
+        if away > REACH or at == start or name in _stop_words() or len(name) < 3 or _same_word(name, word.lower()):
+            continue
+        near[name] = max(near.get(name, 0.0), 1 / (1 + away / HALF))
+    return near
+
+
+def _bare(name: str) -> str:
+    return name.lower().removesuffix("'s").removesuffix("’s").strip("'’-")
+
+
+def _same_word(name: str, word: str) -> bool:
+    """Whether a name is a form of the word, by its spelling: bank, banks, banking."""
+    stem = word.removesuffix("e").removesuffix("y")
+    return len(stem) > 1 and name.startswith(stem) and len(name) <= len(word) + 3
+
+
+def _names(
+    around: Sequence[dict[str, float]], typical: Sequence[Ints], word_vectors: Callable[[Sequence[str]], Floats] | None
+) -> list[str]:
+    """For each cluster the words of its typical contexts that set it apart from the others: the share of its contexts
+    with such a word times the log of how many times as much that is as in the other clusters' (the weighing of c-TF-IDF,
+    Grootendorst 2022, over contexts).
+
+    With vectors a context has such a word as far as one of like meaning stands there (their cosine, means removed): a cluster
+    has few contexts, and what they are about returns in other words. The numbers were chosen by reading names.
     """
-    everywhere = sum(words, Counter())
-    total, names = len(words), []
-    for place, rows in enumerate(typical):
-        here: Counter[str] = sum((words[row] for row in rows), Counter())
-        scores = {
-            w: count * math.log((count / len(rows)) / ((everywhere[w] + 1) / (total + 1))) for w, count in here.items()
-        }
-        ranked = sorted(scores, key=lambda w: (here[w] < 2, -scores[w], w))
-        best = [w for w in ranked if scores[w] > 0][:IN_NAME]
-        names.append(", ".join(best) or f"cluster {place + 1}")
-    assert len(names) == len(groups)
-    return [name if names.count(name) == 1 else f"{name} ({place + 1})" for place, name in enumerate(names)]
+    vocabulary = sorted({name for rows in typical for row in rows for name in around[row]})
+    place = {name: at for at, name in enumerate(vocabulary)}
+    alike = np.eye(len(vocabulary))
+    if word_vectors is not None and len(vocabulary) > 1:
+        vectors = np.asarray(word_vectors(vocabulary), np.float32)
+        directions = unit(vectors - vectors.mean(axis=0))
+        alike = np.maximum(directions @ directions.T, 0.0).astype(np.float64)
+        np.fill_diagonal(alike, 1.0)
+    support = []  # for each cluster (contexts, words)
+    for rows in typical:
+        table = np.zeros((len(rows), len(vocabulary)))
+        for at, row in enumerate(rows):
+            for name, weight in around[row].items():
+                table[at] = np.maximum(table[at], weight * alike[place[name]])
+        support.append(table)
+    names = []
+    for cluster, rows in enumerate(typical):
+        mine = support[cluster].mean(axis=0)
+        rest = [table for other, table in enumerate(support) if other != cluster]
+        others = np.concatenate(rest).mean(axis=0) if rest else np.zeros_like(mine)
+        score = mine * np.log((mine + SMOOTH) / (others + SMOOTH)) if rest else mine.copy()
+        there = {name for row in rows for name in around[row]}
+        score[[at for at, name in enumerate(vocabulary) if name not in there]] = -np.inf
+        score[score <= 0] = -np.inf
+        chosen: list[int] = []
+        for at in np.argsort(-score, kind="stable").tolist():
+            if len(chosen) == IN_NAME or not np.isfinite(score[at]):
+                break
+            if all(
+                alike[at, other] < LIKE
+                and not _same_word(vocabulary[at], vocabulary[other])
+                and not _same_word(vocabulary[other], vocabulary[at])
+                for other in chosen
+            ):
+                chosen.append(at)
+        names.append(", ".join(vocabulary[at] for at in chosen) or f"cluster {cluster + 1}")
+    return [name if names.count(name) == 1 else f"{name} ({at + 1})" for at, name in enumerate(names)]
 
 
 def _agreement(assigned: Ints, labels: Sequence[str] | None) -> tuple[float, float]:

@@ -49,14 +49,9 @@ def occurrences_of(texts: Sequence[str], first: int = 0) -> list[Occurrence]:
 
 def find_word(text: str, word: str, nth: int = 1) -> Span:
     """The n-th place where `word` stands in `text` as a whole word, in any case; raises `UserError` when it doesn't."""
-    if not word.strip():
-        raise UserError("a word is needed; got an empty one")
+    places = find_words(text, word)
     if nth < 1:
         raise UserError(f"occurrences count from 1; got {nth}")
-    pattern = regex.compile(
-        rf"(?<![\p{{L}}\p{{M}}\p{{N}}_]){regex.escape(word.strip())}(?![\p{{L}}\p{{M}}\p{{N}}_])", regex.IGNORECASE
-    )
-    places = [Span(match.start(), match.end()) for match in pattern.finditer(text)]
     if len(places) < nth:
         shown = text if len(text) <= 80 else text[:77] + "…"
         found = (
@@ -64,6 +59,16 @@ def find_word(text: str, word: str, nth: int = 1) -> Span:
         )
         raise UserError(f"{word!r} {found} {shown!r}")
     return places[nth - 1]
+
+
+def find_words(text: str, word: str) -> list[Span]:
+    """Every place where `word` stands in `text` as a whole word, in any case."""
+    if not word.strip():
+        raise UserError("a word is needed; got an empty one")
+    pattern = regex.compile(
+        rf"(?<![\p{{L}}\p{{M}}\p{{N}}_]){regex.escape(word.strip())}(?![\p{{L}}\p{{M}}\p{{N}}_])", regex.IGNORECASE
+    )
+    return [Span(match.start(), match.end()) for match in pattern.finditer(text)]
 
 
 def check_span(text: str, span: Span, what: str = "the text") -> None:

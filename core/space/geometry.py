@@ -1,5 +1,6 @@
 """Planes to draw vectors on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,10 +28,17 @@ class Plane:
         return flat
 
 
-def principal_plane(vectors: Floats, n_components: int = 2) -> Plane:
-    """The plane on which the rows of (n, dim), n >= 1, spread most. Each axis points to its largest entry's side."""
-    mean = vectors.mean(axis=0, dtype=np.float64)
-    spread, axes = _by_covariance(vectors, mean) if len(vectors) > 4 * vectors.shape[1] else _by_svd(vectors, mean)
+def principal_plane(
+    vectors: Floats, n_components: int = 2, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Plane:
+    """The plane on which the rows of (n, dim), n >= 1, spread most. Each axis points to its largest entry's side.
+
+    What `progress` (rows done, and of how many) raises ends the work.
+    """
+    mean = _mean(vectors, progress)
+    spread, axes = (
+        _by_covariance(vectors, mean, progress) if len(vectors) > 4 * vectors.shape[1] else _by_svd(vectors, mean)
+    )
     total = float(spread.sum()) or 1.0
     axes = axes[:n_components] * np.sign(axes[np.arange(n := min(n_components, len(axes))), np.abs(axes[:n]).argmax(axis=1)])[:, None]  # fmt: skip
     explained = np.zeros(n_components)
@@ -45,13 +53,24 @@ def _by_svd(vectors: Floats, mean: npt.NDArray[np.float64]) -> tuple[npt.NDArray
     return spread**2, axes
 
 
+def _mean(vectors: Floats, progress: Callable[[int, int], None]) -> npt.NDArray[np.float64]:
+    total = np.zeros(vectors.shape[1])
+    for start in range(0, len(vectors), BLOCK):
+        if start:  # few rows are done before anybody could look
+            progress(start, 2 * len(vectors))
+        total += vectors[start : start + BLOCK].sum(axis=0, dtype=np.float64)
+    return total / len(vectors)
+
+
 def _by_covariance(
-    vectors: Floats, mean: npt.NDArray[np.float64]
+    vectors: Floats, mean: npt.NDArray[np.float64], progress: Callable[[int, int], None]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The same from the (dim, dim) covariance: for many rows in a small part of the time."""
     centre = mean.astype(np.float32)
     total = np.zeros((vectors.shape[1],) * 2)
     for start in range(0, len(vectors), BLOCK):
+        if start:
+            progress(len(vectors) + start, 2 * len(vectors))
         block = vectors[start : start + BLOCK] - centre
         total += block.T @ block
     spread, axes = np.linalg.eigh(total)

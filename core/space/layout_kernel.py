@@ -1,4 +1,4 @@
-"""The inner loops of UMAP. Imported only where a map is made: numba takes half a second, and its compile some more.
+"""The inner loops of UMAP and densMAP. Imported only where a map is made: numba takes half a second, and its compile some more.
 
 What is compiled is kept on the disk (`cache=True`), so that it is waited for once an installation.
 """
@@ -135,3 +135,93 @@ def epoch(
         mine[i, 0], mine[i, 1] = x, y
         if dim == 3:
             mine[i, 2] = z
+
+
+@_jit  # type: ignore[misc,unused-ignore]
+def log_radii(
+    positions: Any, first: Any, neighbours: Any, attraction: Any, b: Any, radii: Any, phi_sums: Any
+) -> None:  # fmt: skip
+    """Fill in each point's log of its local radius on the map, `radii` (n,), and the sum of its edges' phi, `phi_sums` (n,).
+
+    The radius of Narayan et al. 2021 is the mean of the squared lengths of a point's edges, weighed by
+    phi = 1 / (1 + a d^2b). As in umap-learn both ends of a directed edge count it.
+    """
+    n, dim = positions.shape
+    radii[:] = 0
+    phi_sums[:] = 0
+    for i in range(n):
+        for e in range(first[i], first[i + 1]):
+            j = neighbours[e]
+            squared = np.float32(0)
+            for d in range(dim):
+                squared += (positions[i, d] - positions[j, d]) ** 2
+            phi = 1.0 + attraction[_entry(squared)] * squared / (2.0 * b)
+            radii[i] += phi * squared
+            radii[j] += phi * squared
+            phi_sums[i] += phi
+            phi_sums[j] += phi
+    for i in range(n):
+        radii[i] = np.log(1e-8 + radii[i] / phi_sums[i]) if phi_sums[i] > 0 else np.log(1e-8)
+
+
+@_jit  # type: ignore[misc,unused-ignore]
+def dense_epoch(
+    positions: Any, first: Any, neighbours: Any, every: Any, due: Any, keys: Any, attraction: Any, repulsion: Any,
+    b: Any, weight: Any, radii: Any, phi_sums: Any, now: Any, alpha: Any, rate: Any,
+) -> None:  # fmt: skip
+    """`epoch` of one map with densMAP's term: each drawn edge is also lengthened or shortened for its ends' radii.
+
+    `weight` (n,) is how much the objective gains as a point's log radius grows, its factor included; `radii` and `phi_sums` are those of
+    `log_radii`. `every` is proportional to the inverse of an edge's weight, as the term is.
+    """
+    n, dim = positions.shape
+    z, dz = np.float32(0), np.float32(0)
+    alpha = np.float32(alpha)
+    for i in range(n):
+        x, y = positions[i, 0], positions[i, 1]
+        if dim == 3:
+            z = positions[i, 2]
+        state = (keys[i] + np.uint64(now)) * np.uint64(0x9E3779B97F4A7C15)
+        state ^= state >> np.uint64(29)
+        mine = np.exp(-radii[i])
+        for e in range(first[i], first[i + 1]):
+            if due[e] > now:
+                continue
+            due[e] += every[e]
+            j = neighbours[e]
+            dx, dy = x - positions[j, 0], y - positions[j, 1]
+            if dim == 3:
+                dz = z - positions[j, 2]
+            squared = dx * dx + dy * dy + dz * dz
+            c = attraction[_entry(squared)]
+            phi = 1.0 + c * squared / (2.0 * b)
+            shrink = 1.0 - b * (1.0 - phi)
+            grow = -c / 2.0  # a b d^2(b - 1) / (1 + a d^2b)
+            theirs = phi / phi_sums[j] * (shrink * np.exp(-radii[j]) + grow)
+            own = phi / phi_sums[i] * (shrink * mine + grow)
+            dense = np.float32(2.0 * every[e] * (weight[j] * theirs + weight[i] * own))
+            gx = alpha * (_clipped(c * dx) + _clipped(dense * dx))
+            gy = alpha * (_clipped(c * dy) + _clipped(dense * dy))
+            gz = alpha * (_clipped(c * dz) + _clipped(dense * dz))
+            x, y, z = x + gx, y + gy, z + gz
+            positions[j, 0] -= gx
+            positions[j, 1] -= gy
+            if dim == 3:
+                positions[j, 2] -= gz
+            for _ in range(rate):
+                state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+                k = np.int64(((state >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
+                if k == i:
+                    continue
+                dx, dy = x - positions[k, 0], y - positions[k, 1]
+                if dim == 3:
+                    dz = z - positions[k, 2]
+                squared = dx * dx + dy * dy + dz * dz
+                c = repulsion[_entry(squared)]
+                x += alpha * _clipped(c * dx)
+                y += alpha * _clipped(c * dy)
+                if dim == 3:
+                    z += alpha * _clipped(c * dz)
+        positions[i, 0], positions[i, 1] = x, y
+        if dim == 3:
+            positions[i, 2] = z

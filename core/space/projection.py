@@ -22,8 +22,13 @@ START = 10.0  # the largest coordinate of the positions that UMAP starts from, a
 SMOOTHED, SMOOTHING = 2_048, 60  # points from which on the start is smoothed by the graph, and in how many steps
 BLOCK = 512  # points whose neighbours are searched at a time where none are handed in
 TIE = 0.03  # the share of its way to where it lies on the layer after that a point is drawn in an epoch
+ALIGNMENT, WINDOW = 0.01, 3  # AlignedUMAP's regularisation, and the layers to each side that it reaches: umap-learn's
 HELD = 0.3  # the learning rate of a layer whose points are held near another's
-ALONE = 5_000  # fewer points than this are laid out sooner by one thread than by several that wait for each other
+MORE = 200  # epochs that densMAP has beyond UMAP's
+DENSE, SHIFT = (
+    0.3,
+    0.1,
+)  # the share of densMAP's epochs that fit the density, and what is added to the variance of the radii
 PLACING = 100  # epochs that a new point is given
 
 Progress = Callable[[int, int], None]  # epochs or layers done, and of how many
@@ -155,75 +160,67 @@ def _pca(points: Points) -> Floats:
 
 def _umap(points: Points) -> Floats:
     """UMAP (McInnes et al. 2018) from its neighbours on, with loops of our own: umap-learn's steps and numbers."""
+    graph, start, keys = _prepared(points)
+    n_epochs = points.options.n_epochs or (LONG if len(start) <= FEW else SHORT)
+    edges = _Edges.of(graph.indptr, graph.indices, graph.data, n_epochs)
+    how = _Descent(points.options, n_epochs, 1.0 if points.anchor is None else HELD, points.anchor)
+    return _descend(start, None, edges, keys, how, points.progress)
+
+
+def _prepared(points: Points) -> tuple[Any, Floats, Any]:
+    """The fuzzy graph, the start in UMAP's units with a little noise, and each point's key of its random sequence."""
     assert points.knn is not None
-    options, n = points.options, len(points.vectors)
+    n = len(points.vectors)
     graph = _fuzzy_graph(points.knn)
-    n_epochs = options.n_epochs or (LONG if n <= FEW else SHORT)
-    start = _smoothed(points.start, graph) if n > SMOOTHED and points.smooth else points.start
+    start = _smoothed(points.start, graph, points.progress) if n > SMOOTHED and points.smooth else points.start
     start = start * np.float32(START / max(float(np.abs(start).max()), 1e-9))
     if points.anchor is not None:
         start = points.anchor
-    rng = np.random.default_rng(options.seed)
-    start = start + rng.normal(scale=1e-4 * START, size=start.shape).astype(
-        np.float32
-    )  # equal vectors must be able to part
-    edges = _Edges.of(graph.indptr, graph.indices, graph.data, n_epochs)
-    keys = rng.integers(0, 2**62, n).astype(np.uint64)
-    how = _Descent(options, n_epochs, 1.0 if points.anchor is None else HELD, points.anchor)
-    return _descend(start.astype(np.float32), None, edges, keys, how, points.progress)
+    rng = np.random.default_rng(points.options.seed)
+    noise = rng.normal(scale=1e-4 * START, size=start.shape)  # equal vectors must be able to part
+    return graph, np.ascontiguousarray(start + noise, np.float32), rng.integers(0, 2**62, n).astype(np.uint64)
 
 
 def _densmap(points: Points) -> Floats:
-    """densMAP (Narayan et al. 2021), by umap-learn: how far points lie apart tells of their density too."""
+    """densMAP (Narayan et al. 2021): UMAP whose last epochs also fit how far points lie apart to their density.
+
+    umap-learn's numbers: 200 epochs more, the density in the last 30 % of them.
+    """
     assert points.knn is not None
-    options, knn, n = points.options, points.knn, len(points.vectors)
-    rows = np.concatenate([np.arange(n)[:, None], knn.rows], axis=1)
-    distances = np.concatenate([np.zeros((n, 1), np.float32), knn.distances], axis=1)
-    return _umap_learn(
-        points, lambda umap: umap.UMAP(
-            n_components=options.n_components, n_neighbors=rows.shape[1], min_dist=options.min_dist,
-            spread=options.spread, n_epochs=options.n_epochs, negative_sample_rate=options.negative_sample_rate,
-            metric="cosine", init=points.start * np.float32(START), random_state=options.seed, densmap=True,
-            dens_lambda=options.dens_lambda, precomputed_knn=(rows, distances),
-        ).fit_transform(points.vectors),
-    )  # fmt: skip
+    graph, start, keys = _prepared(points)
+    n_epochs = points.options.n_epochs or MORE + (LONG if len(start) <= FEW else SHORT)
+    edges = _Edges.of(graph.indptr, graph.indices, graph.data, n_epochs)
+    goal = _standard(_log_radii_in_space(points.knn, edges))
+    return _descend(start, None, edges, keys, _Descent(points.options, n_epochs, 1.0, goal=goal), points.progress)
 
 
-def _umap_learn(points: Points, work: Callable[[Any], Any]) -> Any:
-    import warnings
-
-    points.progress(0, 1)
+def _log_radii_in_space(knn: Neighbors, edges: "_Edges") -> Floats:
+    """The log of each point's local radius in the space: the mean squared distance over its edges by their weights."""
     with IMPORTING:
-        import umap
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a seed means one thread, and that there is no index to transform by
-        laid = work(umap)
-    points.progress(1, 1)
-    return [np.asarray(one, np.float32) for one in laid] if isinstance(laid, list) else np.asarray(laid, np.float32)
+        from scipy.sparse import csr_array
+    n, k = knn.rows.shape
+    tail = np.repeat(np.arange(n), np.diff(edges.first))
+    # 1 is added, so that a distance of 0 is an entry of the array too
+    table = csr_array((knn.distances.ravel() + 1, knn.rows.ravel(), np.arange(0, n * k + 1, k)), (n, n))
+    lengths = np.asarray(table.maximum(table.T.tocsr()).tocsr()[tail, edges.neighbours]).ravel() - 1
+    weights = 1 / edges.every.astype(np.float64)
+    squares = np.bincount(tail, weights * lengths**2, n) + np.bincount(edges.neighbours, weights * lengths**2, n)
+    sums = np.bincount(tail, weights, n) + np.bincount(edges.neighbours, weights, n)
+    return np.log(1e-8 + squares / np.maximum(sums, 1e-12)).astype(np.float32)
+
+
+def _standard(values: Floats) -> Floats:
+    spread = float(values.std())
+    return ((values - values.mean()) / spread).astype(np.float32) if spread > 0 else np.zeros_like(values)
 
 
 def _tsne(points: Points) -> Floats:
-    """t-SNE (van der Maaten 2014: Barnes-Hut), by scikit-learn, over the neighbours that are there already."""
+    """t-SNE over the neighbours that are there already."""
+    from polysema.core.space.tsne import tsne
+
     assert points.knn is not None
-    with IMPORTING:
-        from scipy.sparse import csr_array
-        from sklearn.manifold import TSNE
-        from threadpoolctl import threadpool_limits
-    n, k = points.knn.rows.shape
-    chords = np.sqrt(2 * np.maximum(points.knn.distances, 0))  # scikit-learn squares them, and drops the point itself
-    chords = np.concatenate([np.zeros((n, 1), np.float32), chords], axis=1)
-    rows = np.concatenate([np.arange(n)[:, None], points.knn.rows], axis=1)
-    graph = csr_array((chords.ravel(), rows.ravel(), np.arange(0, n * (k + 1) + 1, k + 1)), (n, n))
-    perplexity = min(points.options.perplexity, max(1.0, (k - 1) / 3))
-    start = points.start * (1e-4 / max(float(points.start[:, 0].std()), 1e-9))
-    points.progress(0, 1)
-    with threadpool_limits(1 if n < ALONE else None, "openmp"):
-        positions = TSNE(
-            points.options.n_components, perplexity=perplexity, metric="precomputed", init=start.astype(np.float32),
-            random_state=points.options.seed,
-        ).fit_transform(graph)  # fmt: skip
-    points.progress(1, 1)
-    return np.asarray(positions, np.float32)
+    options = points.options
+    return tsne(points.knn.rows, points.knn.distances, points.start, options.perplexity, options.seed, points.progress)
 
 
 def _umap_neighbors(options: MapOptions) -> int:
@@ -272,7 +269,8 @@ def project(
     options = options or MapOptions()
     k = n_neighbors_of(method, options, len(vectors))
     directions = _directions(vectors)
-    start, plane = _principal(directions, options.n_components)
+    first = progress if method == "pca" else lambda done, total: progress(0, 1)
+    start, plane = _principal(directions, options.n_components, first)
     if init is not None:
         start = _fitting(init, len(vectors), options.n_components)
         if method == "pca" or not k:
@@ -385,6 +383,7 @@ class _Descent:
     n_epochs: int
     alpha: float
     anchor: Floats | None = None
+    goal: Floats | None = None  # densMAP: the log radii in the space, standardised
 
 
 def _descend(
@@ -401,6 +400,13 @@ def _descend(
     for now in range(1, how.n_epochs + 1):
         progress(now - 1, how.n_epochs)
         alpha = how.alpha * (1 - (now - 1) / how.n_epochs)
+        if how.goal is not None and now > (1 - DENSE) * how.n_epochs and how.options.dens_lambda > 0:
+            weight, radii, phi_sums = _densities(positions, edges, attraction, how)
+            kernel.dense_epoch(
+                positions, edges.first, edges.neighbours, edges.every, due, keys, attraction, repulsion,
+                curve(how.options.spread, how.options.min_dist)[1], weight, radii, phi_sums, float(now), alpha, rate,
+            )  # fmt: skip
+            continue
         kernel.epoch(
             positions, positions if others is None else others, edges.first, edges.neighbours, edges.every, due, keys,
             attraction, repulsion, float(now), alpha, others is None, rate,
@@ -411,7 +417,37 @@ def _descend(
     return positions
 
 
-def _smoothed(start: Floats, graph: Any) -> Floats:
+def _densities(
+    positions: Floats, edges: _Edges, attraction: Floats, how: _Descent
+) -> tuple[Floats, Floats, Floats]:  # fmt: skip
+    """For densMAP's gradient: each point's weight (n,), its log radius (n,) and the sum of its edges' phi (n,).
+
+    The objective is the correlation of the log radii on the map with the goal; the weight is its slope, times
+    dens_lambda and what turns a sum over edges into one over epochs.
+    """
+    from polysema.core.space import layout_kernel as kernel
+
+    assert how.goal is not None
+    n = len(positions)
+    radii, phi_sums = np.empty(n, np.float32), np.empty(n, np.float32)
+    b = curve(how.options.spread, how.options.min_dist)[1]
+    kernel.log_radii(positions, edges.first, edges.neighbours, attraction, b, radii, phi_sums)
+    deviation = float(np.sqrt(radii.var(dtype=np.float64) + SHIFT))
+    slope = float(radii @ how.goal.astype(np.float64)) / max(1, n - 1)
+    weight = how.goal - slope * (radii - radii.mean(dtype=np.float64)) / deviation**2
+    total = float((1 / edges.every.astype(np.float64)).sum())  # of the edges' weights, the largest being 1
+    return (weight * (how.options.dens_lambda * total / (deviation * n))).astype(np.float32), radii, phi_sums
+
+
+def warm() -> None:
+    """Compile the loops of every method, or load them where they are kept on the disk: called ahead, nobody waits."""
+    vectors = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
+    for n_components in (2, 3):
+        on = project(vectors, "densmap", MapOptions(n_components=n_components, n_neighbors=5, n_epochs=4))
+    place(on, vectors, nearest_among(vectors, vectors, np.tile(np.arange(40), (40, 1)), 4))
+
+
+def _smoothed(start: Floats, graph: Any, progress: Progress = _silent) -> Floats:
     """A start drawn towards the leading eigenvectors of the graph's random walk, which umap-learn starts from.
 
     Some steps of subspace iteration from the principal plane: a small part of an eigensolver's time, and no trouble with
@@ -419,7 +455,9 @@ def _smoothed(start: Floats, graph: Any) -> Floats:
     """
     degree = np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-9)
     x = start.astype(np.float64)
-    for _ in range(SMOOTHING):
+    for step in range(SMOOTHING):
+        if step % 10 == 0:
+            progress(0, 1)  # nothing is laid out yet, but it may be ended
         x = (x + (graph @ x) / degree[:, None]) / 2
         x -= np.average(x, axis=0, weights=degree)
         spread = (x * degree[:, None]).T @ x / degree.sum()
@@ -479,9 +517,9 @@ def _directions(vectors: Floats, least: int = 1) -> Floats:
     return unit(array)
 
 
-def _principal(directions: Floats, n_components: int) -> tuple[Floats, Plane]:
+def _principal(directions: Floats, n_components: int, progress: Progress) -> tuple[Floats, Plane]:
     """The positions of unit vectors on their principal plane, and the plane, scaled as maps are."""
-    plane = principal_plane(directions, n_components)
+    plane = principal_plane(directions, n_components, progress)
     size = _size(plane.project(directions))
     plane = replace(plane, axes=plane.axes / np.float32(size))
     return plane.project(directions), plane
@@ -546,7 +584,7 @@ def layered_maps(
 
     All start from their joint plane. The last layer is laid out first; in every layer before it a point is held near
     where it lies on the layer after, and the layer is turned onto that one: so a point travels smoothly when the layers are
-    stepped through. `aligned-umap` lays all of them out at once (AlignedUMAP of umap-learn). `precomputed_knn` holds the neighbours
+    stepped through. `aligned-umap` lays all of them out at once (AlignedUMAP). `precomputed_knn` holds the neighbours
     at each layer. Raises `UserError` for a method that isn't there and layers that don't have the same points.
     """
     options = options or MapOptions()
@@ -572,7 +610,7 @@ def layered_maps(
 
     place_ = 0
     if method == ALIGNED and len(layers) > 1:
-        return _aligned_umap([points(at) for at in range(len(layers))])
+        return _aligned_umap([points(at) for at in range(len(layers))], progress)
     maps: list[Floats] = []
     laid: Floats | None = None
     for place_ in range(len(layers)):
@@ -584,16 +622,52 @@ def layered_maps(
     return maps[::-1]
 
 
-def _aligned_umap(layers: Sequence[Points]) -> list[Floats]:
-    """AlignedUMAP of umap-learn: neighbouring layers hold each other while all are laid out. It searches by itself."""
+def _aligned_umap(layers: Sequence[Points], progress: Progress) -> list[Floats]:
+    """AlignedUMAP (McInnes 2020, in umap-learn): all layers are laid out in turn, an epoch each, and pull each other.
+
+    A point is drawn to where it lies on the layers up to `WINDOW` away, by the share of its neighbours that are the
+    same there and by umap-learn's weights. umap-learn pulls at every move of a point, here it is once an epoch, by as
+    much as so many pulls would; all start from the joint plane, where umap-learn turns spectral starts onto each other.
+    """
+    with IMPORTING:
+        from polysema.core.space import layout_kernel as kernel
     options, n = layers[0].options, len(layers[0].vectors)
-    same = [{row: row for row in range(n)} for _ in layers[1:]]
-    maps = _umap_learn(
-        layers[0], lambda umap: list(umap.AlignedUMAP(
-            n_components=options.n_components, n_neighbors=min(options.n_neighbors, n - 1), min_dist=options.min_dist,
-            n_epochs=options.n_epochs, metric="cosine", random_state=options.seed,
-        ).fit_transform([points.vectors for points in layers], relations=same)),
-    )  # fmt: skip
-    everything = np.concatenate(maps)
+    n_epochs, rate = options.n_epochs or SHORT, options.negative_sample_rate
+    attraction, repulsion = kernel.tables(*curve(options.spread, options.min_dist))
+    graphs, positions, all_keys = (list(parts) for parts in zip(*(_prepared(points) for points in layers), strict=True))
+    edges = [_Edges.of(graph.indptr, graph.indices, graph.data, n_epochs) for graph in graphs]
+    due = [each.every.copy() for each in edges]
+    # how often a point is moved in an epoch: by its own edges with their pushes, and by those of others
+    moves = [
+        np.add.reduceat(np.append(1 / each.every, 0), np.minimum(each.first[:-1], len(each.every))) * (2 + rate)
+        for each in edges
+    ]
+    pulls = {
+        (at, to): ALIGNMENT * np.exp(1 - abs(to - at)) * _same_neighbors(graphs[at], graphs[to])
+        for at in range(len(layers)) for to in range(max(0, at - WINDOW), min(len(layers), at + WINDOW + 1)) if to != at
+    }  # fmt: skip
+    for now in range(1, n_epochs + 1):
+        alpha = 1 - (now - 1) / n_epochs
+        for at, laid in enumerate(positions):
+            progress((now - 1) * len(layers) + at, n_epochs * len(layers))
+            kernel.epoch(
+                laid, laid, edges[at].first, edges[at].neighbours, edges[at].every, due[at], all_keys[at], attraction,
+                repulsion, float(now), alpha, True, rate,
+            )  # fmt: skip
+            near = [(to, pulls[at, to][:, None]) for to in range(len(layers)) if (at, to) in pulls]
+            strength = sum((pull for _, pull in near), np.zeros((n, 1)))
+            goal = sum((pull * positions[to] for to, pull in near), np.zeros_like(laid)) / np.maximum(strength, 1e-9)
+            way = 1 - (1 - np.minimum(alpha * strength, 1)) ** moves[at][:, None]
+            laid += (way * (goal - laid)).astype(np.float32)
+    progress(n_epochs * len(layers), n_epochs * len(layers))
+    everything = np.concatenate(positions)
     turn = _turn(everything, np.concatenate([points.start for points in layers]))
-    return [((laid - everything.mean(axis=0)) @ turn / _size(everything)).astype(np.float32) for laid in maps]
+    return [((laid - everything.mean(axis=0)) @ turn / _size(everything)).astype(np.float32) for laid in positions]
+
+
+def _same_neighbors(a: Any, b: Any) -> Any:
+    """For each point the share of its neighbours in two graphs that it has in both (Jaccard): (n,)."""
+    here, there = a.copy(), b.copy()
+    here.data, there.data = np.ones_like(a.data), np.ones_like(b.data)
+    both = np.asarray(here.multiply(there).sum(axis=1)).ravel()
+    return both / np.maximum(np.diff(a.indptr) + np.diff(b.indptr) - both, 1)

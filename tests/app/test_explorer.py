@@ -174,6 +174,31 @@ def test_sense_clusters_of_a_word(explorer: Explorer) -> None:
     found = explorer.sense_clusters("match")
     assert len(found.clusters) >= 2
     assert found.adjusted_rand > 0.4
+    assert {"played", "won"} & set(" ".join(cluster.name for cluster in found.clusters).replace(",", "").split())
+
+
+def test_sense_clusters_of_texts_of_ones_own(explorer: Explorer) -> None:
+    river = [
+        f"The {what} drifted past the grassy bank of the river." for what in ("boat", "log", "swan", "leaf", "raft")
+    ]
+    money = [
+        f"The bank {what} on the loan."
+        for what in ("paid interest", "lost money", "made a profit", "called", "charged fees")
+    ]
+    found = explorer.sense_clusters("bank", texts=[*river, *money, "No such word here."])
+    assert [len(cluster.rows) for cluster in found.clusters] == [5, 5]
+    assert {frozenset(cluster.rows) for cluster in found.clusters} == {frozenset(range(5)), frozenset(range(5, 10))}
+    assert np.isnan(found.adjusted_rand)
+    assert found.without_word == 1
+    assert all(text[start:].lower().startswith("bank") for text, start in zip(found.texts, found.starts, strict=True))
+    twice = explorer.sense_clusters("bank", texts=["The bank by the bank."], min_cluster_size=2)
+    assert len(twice.texts) == 2
+    with pytest.raises(UserError, match="two or more occurrences of 'bank'; the texts have 1"):
+        explorer.sense_clusters("bank", texts=["A bank.", "Nothing."])
+    with pytest.raises(UserError, match="give 1 to 2,000 texts; got 2,001"):
+        explorer.sense_clusters("bank", texts=["A bank."] * 2001)
+    with pytest.raises(UserError, match="text 2 is empty"):
+        explorer.sense_clusters("bank", texts=["A bank.", " "])
 
 
 def test_two_layers_side_by_side(explorer: Explorer) -> None:

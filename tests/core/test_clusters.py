@@ -44,3 +44,49 @@ def test_what_can_not_be_clustered() -> None:
         sense_clusters(occurrences(), TEXTS[:3])
     with pytest.raises(UserError, match="min_cluster_size must be from 2 to 15, the occurrences; got 1"):
         sense_clusters(occurrences(), TEXTS, min_cluster_size=1)
+
+
+def test_words_of_like_meaning_count_for_each_other_in_names() -> None:
+    """Each context has its own words; with vectors the ones that a cluster is about come before the odd ones."""
+    river = ["water", "flood", "otter", "mud", "mill", "current", "willow", "boat"]
+    money = ["loan", "dollar", "savings", "cheque", "credit", "interest"]
+    odd = [
+        "aardvark",
+        "abacus",
+        "abbey",
+        "abbot",
+        "acorn",
+        "actor",
+        "adder",
+        "alarm",
+        "album",
+        "alder",
+        "alley",
+        "alloy",
+        "almond",
+        "altar",
+    ]
+    texts = [f"{o} bank {w}" for o, w in zip(odd, river + money, strict=True)]
+    rng = np.random.default_rng(1)
+    axes = dict.fromkeys(river, 0) | dict.fromkeys(money, 1)
+
+    def vectors(words: list) -> np.ndarray:
+        rows = rng.normal(scale=0.15, size=(len(words), 30)).astype(np.float32)
+        for at, word in enumerate(words):
+            rows[at, axes.get(word, 2 + odd.index(word) if word in odd else 29)] += 1
+        return rows
+
+    found = sense_clusters(occurrences()[:14], texts, "bank", None, 5, word_vectors=vectors)
+    assert [len(cluster.rows) for cluster in found.clusters] == [8, 6]
+    assert set(found.clusters[0].name.split(", ")) <= set(river)
+    assert set(found.clusters[1].name.split(", ")) <= set(money)
+    without = sense_clusters(occurrences()[:14], texts, "bank", None, 5)
+    assert not set(without.clusters[0].name.split(", ")) <= set(river)
+
+
+def test_names_leave_the_word_and_its_forms_out() -> None:
+    texts = ["The banks and banking of the bank by the river"] * 8 + ["Banker banks bank money"] * 6
+    found = sense_clusters(occurrences()[:14], texts, "bank", None, 5)
+    assert [cluster.name for cluster in found.clusters] == ["river", "money"]
+    assert found.starts[0] == texts[0].index("bank ")
+    assert found.clusters[1].central in found.clusters[1].rows

@@ -1,11 +1,16 @@
 import itertools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from polysema.core.errors import UserError
 from polysema.core.space import projection
-from polysema.core.space.distortion import distortion, kept_neighbors, map_neighbors
+from polysema.core.space.distortion import distortion, kept_neighbors, map_neighbors, neighbors_on_map
 from polysema.core.space.geometry import principal_plane
 from polysema.core.space.metric import unit
 from polysema.core.space.projection import (
@@ -205,9 +210,93 @@ def test_progress_may_end_the_work() -> None:
     assert seen == [(0, 500), (1, 500), (2, 500), (3, 500)]
 
 
+@pytest.mark.parametrize("method", ["densmap", "tsne", "aligned-umap"])
+def test_progress_may_end_every_method(method: str) -> None:
+    class StoppedError(Exception):
+        pass
+
+    seen: list[int] = []
+
+    def progress(done: int, total: int) -> None:
+        seen.append(done)
+        assert 0 <= done <= total
+        if done == 7:
+            raise StoppedError
+
+    several = [clouds(n=120), clouds(1, n=120)]
+    with pytest.raises(StoppedError):
+        layered_maps(several, method, progress=progress) if method == "aligned-umap" else project(
+            several[0], method, progress=progress
+        )
+    assert seen[-8:] == list(range(8))
+
+
+def test_progress_may_end_the_search_of_neighbours() -> None:
+    def progress(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        nearest_others(clouds(), 5, progress)
+
+
+def test_densmap_is_umap_learns() -> None:
+    """The radii on the map follow those in the space as well as umap-learn's do, and far better than UMAP's."""
+    from umap import UMAP
+
+    rng = np.random.default_rng(7)
+    spread = np.repeat([0.1, 0.4, 1.0], 80)[:, None]
+    vectors = np.repeat(rng.normal(size=(3, 12)) * 2, 80, axis=0) + spread * rng.normal(size=(240, 12))
+    vectors = unit(vectors.astype(np.float32))
+    knn = nearest_others(vectors, 14)
+    rows = np.concatenate([np.arange(240)[:, None], knn.rows], axis=1)
+    distances = np.concatenate([np.zeros((240, 1), np.float32), knn.distances], axis=1)
+    theirs = UMAP(
+        metric="cosine", densmap=True, random_state=0, init=project(vectors, "pca").positions * 10,
+        precomputed_knn=(rows, distances),
+    ).fit_transform(vectors)  # fmt: skip
+
+    def correlation(positions: np.ndarray) -> float:
+        near = map_neighbors(positions, 10)
+        here = np.log(((positions[near] - positions[:, None]) ** 2).sum(axis=2).mean(axis=1))
+        return float(np.corrcoef(here, np.log((knn.distances[:, :10] ** 2).mean(axis=1)))[0, 1])
+
+    ours = correlation(project(vectors, "densmap").positions)
+    assert ours > correlation(theirs) - 0.05
+    assert ours > correlation(project(vectors, "umap").positions) + 0.1
+
+
+WARM = """
+import json
+from polysema.core.space import projection
+projection.warm()
+from polysema.core.space import layout_kernel
+loops = [getattr(layout_kernel, name) for name in ("memberships", "epoch", "log_radii", "dense_epoch")]
+print(json.dumps([[sum(loop.stats.cache_hits.values()), sum(loop.stats.cache_misses.values())] for loop in loops]))
+before = [len(loop.signatures) for loop in loops]
+import numpy as np
+vectors = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
+for method in ("umap", "densmap"):
+    on = projection.project(vectors, method, projection.MapOptions(n_epochs=2, n_neighbors=5))
+projection.layered_maps([vectors, vectors], "aligned-umap", projection.MapOptions(n_epochs=2, n_neighbors=5))
+near = projection.nearest_among(vectors[:3], vectors, np.tile(np.arange(60), (3, 1)), 4)
+projection.place(on, vectors[:3], near)
+assert before == [len(loop.signatures) for loop in loops], "a method compiles what warm() didn't"
+"""
+
+
+def test_compiled_loops_are_kept_on_disk_and_warmed_whole(tmp_path: Path) -> None:
+    def run() -> list[list[int]]:
+        env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+        done = subprocess.run([sys.executable, "-c", WARM], env=env, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    assert all(hits == 0 and misses > 0 for hits, misses in run())
+    assert all(hits > 0 and misses == 0 for hits, misses in run())
+
+
 @pytest.mark.parametrize("vectors", [np.ones((50, 8)), np.zeros((50, 8)), np.repeat(np.eye(5), 10, axis=0)])
 def test_equal_vectors_have_a_map(vectors: np.ndarray) -> None:
-    for method in ("pca", "umap", "tsne"):
+    for method in ("pca", "umap", "densmap", "tsne"):
         assert np.isfinite(project(vectors.astype(np.float32), method, MapOptions(n_epochs=20)).positions).all()
 
 
@@ -247,3 +336,43 @@ def test_distortion_is_scikit_learns() -> None:
     np.testing.assert_allclose(some.kept, np.array(kept)[some.rows], atol=1e-6)
     with pytest.raises(UserError, match="measured with k from 1 to 99; got 100"):
         distortion(vectors, positions, 100)
+
+
+def test_neighbours_of_one_point_on_the_map_and_in_the_space() -> None:
+    vectors = np.random.default_rng(6).normal(size=(150, 10)).astype(np.float32)
+    positions = project(vectors, "pca").positions
+    near, here = nearest_others(vectors, 9).rows, map_neighbors(positions, 9)
+    for row in (0, 77, 149):
+        found = neighbors_on_map(vectors, positions, row, 9)
+        assert (found.in_space.tolist(), found.on_map.tolist()) == (near[row].tolist(), here[row].tolist())
+        assert found.both.tolist() == [other in near[row] for other in here[row]]
+        np.testing.assert_allclose(
+            found.distances, np.linalg.norm(positions[here[row]] - positions[row], axis=1), rtol=1e-5
+        )
+        np.testing.assert_allclose(found.cosines, unit(vectors)[near[row]] @ unit(vectors)[row], atol=1e-6)
+    equal = neighbors_on_map(np.ones((5, 3), np.float32), np.zeros((5, 2), np.float32), 2, 3)
+    assert equal.on_map.tolist() == equal.in_space.tolist() == [0, 1, 3]
+    for row, k, message in ((150, 3, "row must be from 0 to 149"), (-1, 3, "row must be"), (0, 150, "from 1 to 149")):
+        with pytest.raises(UserError, match=message):
+            neighbors_on_map(vectors, positions, row, k)
+
+
+def test_progress_may_end_the_measure_and_the_plane_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    from polysema.core.space import distortion as measure
+    from polysema.core.space import geometry
+
+    monkeypatch.setattr(geometry, "BLOCK", 20)
+    monkeypatch.setattr(measure, "BLOCK", 20)
+
+    def progress(done: int, total: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    vectors = clouds(n=90)
+    with pytest.raises(KeyboardInterrupt):
+        project(vectors, "pca", progress=progress)
+    with pytest.raises(KeyboardInterrupt):
+        distortion(vectors, vectors[:, :2], 5, progress=progress)
+    whole = project(vectors, "pca").positions
+    monkeypatch.undo()
+    np.testing.assert_allclose(project(vectors, "pca").positions, whole, atol=1e-5)

@@ -37,6 +37,20 @@ def test_cells_find_nearly_all(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not (found.rows == np.arange(4000)[:, None]).any()
 
 
+def test_the_search_in_cells_may_be_ended_while_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph, "EXACT", 100)
+    seen: list[int] = []
+
+    def progress(done: int, total: int) -> None:
+        seen.append(done)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        neighbors_of_all(vectors(6000), 10, progress=progress)
+    assert seen == [0, 0, 0]  # no row has been searched
+
+
 def test_more_neighbours_than_there_are() -> None:
     with pytest.raises(UserError, match="each of 5 vectors has from 1 to 4 neighbours; got 5"):
         neighbors_of_all(vectors(5), 5)

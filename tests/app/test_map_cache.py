@@ -1,0 +1,136 @@
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from polysema.app import map_cache
+from polysema.app.explorer import Explorer
+from polysema.core.home import home
+from polysema.core.space.projection import MapOptions
+from polysema.core.space.space import Keys, Origin, Space
+
+OPTIONS = MapOptions(n_epochs=3)
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path))
+    monkeypatch.setattr(map_cache, "FEWEST", 100)
+
+
+def space(seed: int = 0, n: int = 200) -> Space:
+    vectors = np.random.default_rng(seed).normal(size=(n, 8)).astype(np.float32)
+    return Space(Keys([f"w{row}" for row in range(n)]), vectors, Origin("made"))
+
+
+def stages(of: Space, method: str = "umap", options: MapOptions = OPTIONS, k: int = 10) -> tuple[list[str], np.ndarray]:
+    seen: list[str] = []
+    found = Explorer().map(of, method, options, k=k, progress=lambda stage, done, total: seen.append(stage))
+    assert found.distortion is not None
+    assert found.distortion.preservation == pytest.approx(found.kept.mean(), abs=1e-6)
+    return list(dict.fromkeys(seen)), found.map.positions
+
+
+MADE = ["find neighbours", "lay out", "measure the distortion"]
+
+
+def test_the_same_map_is_read_the_next_time() -> None:
+    seen, first = stages(space())
+    assert seen == MADE
+    seen, again = stages(space())
+    assert seen == ["read the map"]
+    np.testing.assert_array_equal(first, again)
+    assert not list((home() / "maps").glob(".part-*"))
+
+
+@pytest.mark.parametrize(
+    ("other", "seen"),
+    [
+        ({"of": space(1)}, MADE),
+        ({"of": space(n=150)}, MADE),
+        ({"of": space(), "method": "densmap"}, MADE[1:]),
+        ({"of": space(), "options": MapOptions(n_epochs=4)}, MADE[1:]),
+        ({"of": space(), "options": MapOptions(n_epochs=3, seed=1)}, MADE),
+        ({"of": space(), "options": MapOptions(n_epochs=3, n_components=3)}, MADE[1:]),
+        ({"of": space(), "k": 5}, MADE[1:]),
+    ],
+)
+def test_another_map_is_another_file(other: dict, seen: list[str]) -> None:
+    stages(space())
+    assert stages(**other)[0] == seen
+
+
+def test_what_is_linear_is_kept_with_its_plane() -> None:
+    first = Explorer().map(space(), "pca")
+    again = Explorer().map(space(), "pca")
+    assert again.map.plane is not None
+    new = space(3).vectors[:5]
+    np.testing.assert_array_equal(Explorer().place(first, new), Explorer().place(again, new))
+
+
+def _truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def _flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 0xFF
+    path.write_bytes(content)
+
+
+def _foreign(path: Path) -> None:
+    np.savez(path.open("wb"), something=np.zeros(3))
+
+
+def _pickled(path: Path) -> None:
+    np.savez(path.open("wb"), positions=np.array([{}], object), rows=np.array([{}], object))
+
+
+def _short(path: Path) -> None:
+    with np.load(path) as file:
+        arrays = {name: file[name][:-1] if len(file[name]) == 200 else file[name] for name in file.files}
+    np.savez(path.open("wb"), **arrays)
+
+
+def _not_finite(path: Path) -> None:
+    with np.load(path) as file:
+        arrays = {
+            name: np.where(file[name] > 0, np.nan, file[name]).astype(file[name].dtype)
+            if file[name].dtype == np.float32
+            else file[name]
+            for name in file.files
+        }
+    np.savez(path.open("wb"), **arrays)
+
+
+@pytest.mark.parametrize("damage", [
+    _truncated, _flipped, _foreign, _pickled, _short, _not_finite, lambda path: path.write_bytes(b""),
+    lambda path: zipfile.ZipFile(path, "w").close(), lambda path: path.write_text("not a map"),
+])  # fmt: skip
+def test_a_damaged_file_is_made_anew(damage) -> None:  # type: ignore[no-untyped-def]
+    _, first = stages(space())
+    files = sorted((home() / "maps").glob("*.npz"))
+    assert len(files) == 2
+    for path in files:
+        damage(path)
+    seen, again = stages(space())
+    assert seen == MADE
+    np.testing.assert_array_equal(first, again)
+    assert stages(space())[0] == ["read the map"]
+
+
+def test_a_home_that_can_not_be_written_costs_nothing_but_time(tmp_path: Path) -> None:
+    (home() / "maps").write_text("a file where the folder would be")
+    assert stages(space())[0] == stages(space())[0] == MADE
+
+
+def test_what_was_used_longest_ago_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    stages(space())
+    size = sum(path.stat().st_size for path in (home() / "maps").glob("*.npz"))
+    monkeypatch.setattr(map_cache, "ROOM", int(2.5 * size))
+    for seed in (1, 2, 3):
+        stages(space(seed))
+    assert sum(path.stat().st_size for path in (home() / "maps").glob("*.npz")) <= 2.5 * size
+    assert stages(space(3))[0] == ["read the map"]
+    assert stages(space())[0] == MADE
