@@ -23,6 +23,9 @@ from polysema.core.home import home
 
 PARAMETER = "s"
 MOST_BYTES = 1 << 20  # of one view
+LOST = (
+    "The sentences and the selection of this link are not on this machine (any more); the rest of the view is restored."
+)
 MOST_VIEWS = 2_000  # the oldest go first
 LISTED = 2_000  # rows that a view holds as numbers; of more it holds a bit for each row
 MOST_ROWS = 1 << 20
@@ -39,16 +42,17 @@ def restore(page: str) -> dict[str, Plain]:
     """
     name = st.query_params.get(PARAMETER, "")
     done = f"_link_{page}"
+    lost = f"_link_lost_{page}"  # told until something else is in the link: the page may run again at once
+    if not name and st.session_state.get(lost):
+        st.warning(LOST, icon="⚠️")
     if not name or st.session_state.get(done) == name:
         return {}
     st.session_state[done] = name
     kept = load(name)
     if kept is None or kept.get("page") != page:
         if kept is None:
-            st.warning(
-                "The sentences and the selection of this link are not on this machine (any more); the rest of the view is restored.",
-                icon="⚠️",
-            )
+            st.session_state[lost] = True
+            st.warning(LOST, icon="⚠️")
         st.query_params.pop(PARAMETER, None)
         return {}
     values: dict[str, Plain] = kept["values"]
@@ -67,6 +71,7 @@ def keep(page: str, values: Mapping[str, Plain], starts: Mapping[str, Plain] | N
         st.query_params.pop(PARAMETER, None)
         st.session_state.pop(done, None)
         return
+    st.session_state.pop(f"_link_lost_{page}", None)
     name = save({"page": page, "values": dict(values)})
     if name is not None and st.query_params.get(PARAMETER) != name:
         st.session_state[done] = name
