@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from polysema.app.export import Source, export
 from polysema.app.maps import matched_maps, new_neighbors, project_space
+from polysema.app.nearby import Around, around_point
 from polysema.app.schemas import (
     AnalogyAnswer,
     AxisAnswer,
@@ -217,6 +218,11 @@ class Explorer:
         folder = self._collections / first
         return (folder, inner or None) if is_collection(folder) else (None, None)
 
+    def stamp(self, name: str) -> Hashable:
+        """What tells whether the collection or file of that name has changed since; None for a space that can't."""
+        folder, _ = self._collection(name)
+        return _stamp(name if folder is None else str(folder))
+
     def held(self) -> dict[str, int]:
         """What is in memory: models, the bytes of their weights, spaces; and how often what was asked for was there."""
         kept = (
@@ -297,6 +303,11 @@ class Explorer:
             return look_up(held, term.word, chosen) if term.context is None else self._occurrence(held, term)
 
         return resolve
+
+    def vector(self, expression: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None) -> Floats:
+        """Where a sum of words leads in a space, `king - man + woman`, or an occurrence, `bank in "the bank of a river"`: (dim,)."""
+        held = self._held(space)
+        return target(held, parse(expression), self.look_up(held, policy)).vector
 
     def _occurrence(self, space: Space, term: Term) -> Found:
         context = term.context
@@ -436,6 +447,20 @@ class Explorer:
     def _nearest(self, space: "str | Space", vector: Floats, k: int, left_out: Sequence[int]) -> tuple[Neighbour, ...]:
         held = self._held(space)
         return self._named(held, self.index(held).search(vector[None], k, left_out))
+
+    def around(self, on: SpaceMap, whole: "str | Space", at: "int | tuple[Floats, Floats]", k: int = 10) -> Around:
+        """The k nearest of a point in the space and its k nearest on the map, exactly, each with its rank in the other.
+
+        `on` shows the first rows of the `whole` space, which is searched whole; `at` is a row, or the vector (dim,) and the
+        position (2 or 3,) of a point that was placed.
+        """
+        held = self._held(whole)
+        n, own = len(on.space), at if isinstance(at, int) else None
+        if own is not None and not 0 <= own < n:
+            raise UserError(f"the map shows the rows 0 to {n - 1:,}; got {own:,}")
+        _check_k(k, n - (own is not None), "the map")
+        vector, position = (held.vectors[at], on.map.positions[at]) if isinstance(at, int) else at
+        return around_point(on, held, self.index(held).cosines(unit(np.asarray(vector)[None]))[0], position, own, k)
 
     # Relations of words
 
@@ -693,7 +718,7 @@ class Explorer:
         self, space: "str | Space" = DEFAULT_SPACE, method: str = "umap", options: MapOptions | None = None,
         n: int | None = None, k: int = 10, progress: Progress = _silent,
     ) -> SpaceMap:  # fmt: skip
-        """A space, or its first n rows, laid out, with its distortion: how many of its k nearest each point kept.
+        """A space, or its first n rows, laid out, with its distortion: how many of its k nearest each point kept (k=0: not measured).
 
         `space` may name a collection's folder too. The neighbours are searched once, for every map of the same rows. What `progress`
         raises ends the work.

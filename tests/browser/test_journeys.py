@@ -98,8 +98,12 @@ def test_click_a_square_of_the_lens(page: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/neighbours", "/contexts?map=PCA", "/inside", "/lessons?lesson=travel&step=reveal", "/data"]
-)
+    "path",
+    [
+        "/", "/neighbours", "/contexts?map=PCA", "/map?n=1k&method=PCA", "/compare?cn=500&cmap=PCA", "/inside",
+        "/lessons?lesson=travel&step=reveal", "/data",
+    ],
+)  # fmt: skip
 def test_it_fits_a_phone(page: Any, path: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(path)
