@@ -527,7 +527,7 @@ class HeadsRanked(Answered):
         places=[[0, "blue", "water"]], chance=0.1,
     )  # fmt: skip
     scores: list[HeadScored]
-    places: list[tuple[int, str, str]]
+    places: list[list[int | str]]
     chance: float
 
 
@@ -552,7 +552,7 @@ class LensOf(Answered):
     )  # fmt: skip
     model: str
     kind: str
-    steps: list[tuple[int, str]]
+    steps: list[list[int | str]]
     place: int | None
     tokens: list[Piece]
     best: list[list[list[int]]] | Packed

@@ -168,7 +168,8 @@ def _check_host(scope: Scope, hosts: frozenset[str]) -> None:
     for name, value in scope["headers"]:
         if name == b"host":
             given = value.decode("latin-1")
-            host = given[1:].partition("]")[0] if given.startswith("[") else given.partition(":")[0]
+            bracketed = given.startswith("[") and "]" in given
+            host = given[1:].partition("]")[0] if bracketed else given.partition(":")[0]
             if host.rstrip(".").lower() not in hosts:
                 raise RefusedError(
                     "misdirected",

@@ -91,6 +91,10 @@ class Jobs:
         """How many run or wait."""
         return sum(not job.ended for job in list(self._jobs.values()))
 
+    def running(self) -> int:
+        """How many run."""
+        return sum(job.state == "running" for job in list(self._jobs.values()))
+
     def cancel(self, name: str) -> Job:
         """Stop a job: at once when it waits, at its next step when it runs; an ended one stays as it is."""
         job = self.get(name)

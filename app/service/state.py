@@ -147,6 +147,10 @@ class State:
             raise UserError(f"a request may have {self.settings.max_tokens:,} tokens in all; got {count:,}")
         return count
 
+    def busy(self) -> bool:
+        """Whether a thread still works."""
+        return self.gate.running > 0 or self.jobs.running() > 0
+
     def close(self) -> None:
         """Let every thread end."""
         self.gate.close()
