@@ -9,14 +9,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from polysema.app.export import Source, export
+from polysema.app.inspection import Looking, given
 from polysema.app.maps import matched_maps, new_neighbors, project_space
 from polysema.app.nearby import Around, around_point
+from polysema.app.rows import Vectors, embedded
 from polysema.app.schemas import (
     AnalogyAnswer,
     AxisAnswer,
@@ -74,7 +77,7 @@ from polysema.core.space.projection import place as place_on
 from polysema.core.space.relations import axis_ends, mean_vector, odd_one_out
 from polysema.core.space.space import Family, Floats, Ints, Origin, Space
 from polysema.core.space.transform import Transform, fit, named_direction, project, view, without
-from polysema.indexes.base import Index
+from polysema.indexes.base import Index, checked
 from polysema.indexes.collection import Collection
 from polysema.indexes.exact import ExactIndex
 from polysema.indexes.faiss_index import FaissIndex
@@ -82,6 +85,11 @@ from polysema.indexes.filters import parse as parse_filter
 from polysema.indexes.recipe import Recipe
 from polysema.indexes.store.manifest import FORMAT_FILE, MANIFESTS
 from polysema.indexes.store.manifest import NAME as COLLECTION_NAME
+
+if TYPE_CHECKING:
+    from polysema.core.inside.attention import Attention, HeadRanking
+    from polysema.core.inside.contribution import Contributions
+    from polysema.core.inside.lens import Lens, LensView
 
 DEFAULT_SPACE = "glove-6b-50d"
 DEFAULT_MODEL = "minilm-l6"
@@ -194,6 +202,62 @@ class Explorer:
         loaded = self.model(name)
         two = loaded.family is Family.ENCODER_DECODER
         return on_torch(loaded, stack or ("decoder" if two else ""))
+
+    def attention(
+        self, text: str, model: str = DEFAULT_MODEL, layers: Sequence[int] | None = None,
+        looking: Looking | None = None, most: int | None = None,
+    ) -> "tuple[Attention, ...]":  # fmt: skip
+        """Who looks at whom in a text, at layers from 1 (None: all): an answer for each window. See `core.inside.attention`.
+
+        `most` numbers are kept (None: a gigabyte of them).
+        """
+        from polysema.core.inside.attention import MOST_BYTES, attention
+
+        how = looking or Looking()
+        loaded = self.inside(model, how.stack)
+        asked, source = given(loaded, text, how.target)
+        limit = MOST_BYTES if most is None else min(MOST_BYTES, 4 * most)
+        return attention(loaded, asked, layers, source, how.view(loaded), limit)
+
+    def find_heads(
+        self, pairs: Sequence[tuple[str, str]], texts: Sequence[str], model: str = DEFAULT_MODEL,
+        layers: Sequence[int] | None = None, looking: Looking | None = None,
+    ) -> "HeadRanking":  # fmt: skip
+        """All heads by how much the first word of each pair looks at the second. See `core.inside.attention.find_heads`."""
+        from polysema.core.inside.attention import find_heads
+        from polysema.core.inside.passes import one_reading
+
+        how = looking or Looking()
+        loaded = self.inside(model, how.stack)
+        both = [given(loaded, text, how.target) for text in texts]
+        if not loaded.reads_two:
+            return find_heads(loaded, pairs, list(texts), None, how.view(loaded), layers)
+        written = [one_reading(loaded, asked, source).text for asked, source in both]
+        return find_heads(loaded, pairs, written, list(texts), how.view(loaded), layers)
+
+    def lens(
+        self, text: str, model: str = DEFAULT_MODEL, layers: Sequence[int] | None = None, words: Sequence[str] = (),
+        view: "LensView | None" = None, looking: Looking | None = None,
+    ) -> "Lens":  # fmt: skip
+        """What a model would say if it stopped at a layer, 0 to n (None: all). See `core.inside.lens`."""
+        from polysema.core.inside.lens import lens
+
+        how = looking or Looking()
+        loaded = self.inside(model, how.stack)
+        asked, source = given(loaded, text, how.target)
+        return lens(loaded, asked, layers, words, source, view)
+
+    def contributions(
+        self, text: str, word: str, model: str = DEFAULT_MODEL, against: str | None = None, at: "str | int | None" = None,
+        looking: Looking | None = None,
+    ) -> "Contributions":  # fmt: skip
+        """What each part of a model adds to the logit of a word. See `core.inside.contribution`."""
+        from polysema.core.inside.contribution import contributions
+
+        how = looking or Looking()
+        loaded = self.inside(model, how.stack)
+        asked, source = given(loaded, text, how.target)
+        return contributions(loaded, asked, word, against, source, at)
 
     def space(self, name: str = DEFAULT_SPACE, progress: Progress = _silent) -> Space:
         """The space of that name: a file of vectors, the catalog's GloVe, a model's input embeddings, as `minilm-l6@6` the
@@ -331,7 +395,7 @@ class Explorer:
     # Static questions
 
     def neighbors(
-        self, word: str, space: "str | Space" = DEFAULT_SPACE, k: int = 10, policy: Policy | None = None,
+        self, word: "str | Term", space: "str | Space" = DEFAULT_SPACE, k: int = 10, policy: Policy | None = None,
         finding: Finding | None = None,
     ) -> NeighbourAnswer:  # fmt: skip
         """The k words nearest to a word by cosine, the word itself left out.
@@ -339,10 +403,13 @@ class Explorer:
         `word` may be an occurrence, `bank in "They sat on the river bank"`, where the space is of that model and layer.
         """
         held, chosen = self._held(space), policy or Policy()
-        term = parse(word).terms[0] if _OCCURRENCE.search(word) else Term(1.0, word)
+        if isinstance(word, Term):
+            term, word = word, str(word)
+        else:
+            term = parse(word).terms[0] if _OCCURRENCE.search(word) else Term(1.0, word)
         found = self.look_up(held, chosen)(term)
         if not found.known:
-            raise held.unknown(word)
+            raise held.unknown(term.word)
         _check_k(k, len(held) - len(found.rows), held.origin.source)
         if finding is None or finding == Finding():
             hits = self.index(held).search_scored(by_cosine("neighbours", found.vector), k, found.rows)
@@ -354,6 +421,9 @@ class Explorer:
 
     def _find(self, space: Space, found: Found, k: int, finding: Finding) -> Hits:
         """The rows that pass nearest to what was found, fewer than k where fewer pass: (1, k or fewer)."""
+        return _there(self._searched(space, found.vector[None], k, finding, found.rows.tolist()), 0)
+
+    def _searched(self, space: Space, queries: Floats, k: int, finding: Finding, left_out: Sequence[int] = ()) -> Hits:
         index: Index = self.index(space)
         if finding.index:
             recipe = Recipe.parse(finding.index)
@@ -364,9 +434,17 @@ class Explorer:
         if finding.where:
             table = space.columns if space.columns is not None else pa.table({"word": space.keys.array})
             mask = parse_filter(finding.where).mask_of(table)
-        hits = index.search(found.vector[None], k, found.rows.tolist(), where=mask, recall=finding.recall)
-        there = hits.rows[0] >= 0
-        return replace(hits, rows=hits.rows[:, there], scores=hits.scores[:, there])
+        return index.search(queries, k, left_out, where=mask, recall=finding.recall)
+
+    def nearest(
+        self, vectors: "npt.ArrayLike", space: "str | Space" = DEFAULT_SPACE, k: int = 10,
+        finding: Finding | None = None,
+    ) -> tuple[tuple[Neighbour, ...], ...]:  # fmt: skip
+        """The k rows nearest to each vector, (n_queries, dim), by cosine; fewer where fewer pass the filter."""
+        held = self._held(space)
+        queries = checked(vectors, held.dim, "vectors")
+        hits = self._searched(held, queries, k, finding or Finding())
+        return tuple(self._named(held, _there(hits, query)) for query in range(len(queries)))
 
     def analogy(
         self, expression: str, space: "str | Space" = DEFAULT_SPACE, k: int = 10, method: str = "3cosadd",
@@ -576,6 +654,13 @@ class Explorer:
         return TravelAnswer(found.word, axis, stops, points, held.origin)
 
     # A word in texts
+
+    def embed(
+        self, texts: Sequence[str], model: str = DEFAULT_MODEL, layers: Sequence[int] = (-1,), unit: str = "words",
+        word: str | None = None, pooling: str = "mean",
+    ) -> Vectors:  # fmt: skip
+        """The vectors of words, of one word, of tokens or of whole texts (`sentences`), at any layers. See `rows.embedded`."""
+        return embedded(self.model(model), texts, layers, unit, word, pooling)
 
     def compare(
         self, word: str, texts: Sequence[str], model: str = DEFAULT_MODEL, layers: Sequence[int] | None = None,
@@ -918,6 +1003,12 @@ class Explorer:
             most_frequent_sense(words, names),
             tuple(rows),
         )
+
+
+def _there(hits: Hits, query: int) -> Hits:
+    """The hits of one query, (1, k or fewer), without the empty places of a search that found fewer."""
+    there = hits.rows[query] >= 0
+    return replace(hits, rows=hits.rows[query][there][None], scores=hits.scores[query][there][None])
 
 
 def is_collection(path: Path) -> bool:

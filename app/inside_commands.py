@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polysema.app.export_commands import parse_layers
+from polysema.app.inspection import Looking, given
+from polysema.app.inspection import unit_for as unit_for
 from polysema.app.printing import Row, format_option, k_option, show
 from polysema.core.errors import UnavailableError, UserError
 
@@ -69,27 +71,9 @@ def opened(name: str, engine: str, device: str | None, stack: str | None = None)
     return loaded
 
 
-def given(model: LanguageModel, text: str, target: str | None) -> tuple[str | None, str | None]:
-    """The text and the source as `core.inside` takes them: TEXT is what the model reads, of two stacks the encoder."""
-    if model.reads_two:
-        return target, text
-    if target is not None:
-        raise UserError(f"{model.name} reads one text and has no decoder beside it, so there is no target to give")
-    return text, None
-
-
 def view_of(model: LanguageModel, cross: bool, unit: str | None, special: str) -> View:
     """How attention is looked at."""
-    from polysema.core.inside.attention import View
-
-    return View("cross" if cross else "self", unit or unit_for(model), special).checked()
-
-
-def unit_for(model: LanguageModel) -> str:
-    """Words, or, of a model that was made to read letters, tokens."""
-    from polysema.core.model.catalog import CATALOG
-
-    return "tokens" if any(row.name == model.name and row.reads == "letters" for row in CATALOG) else "words"
+    return Looking(cross=cross, unit=unit or "", special=special).view(model)
 
 
 def parse_place(text: str | None) -> str | int | None:

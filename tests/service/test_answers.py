@@ -14,7 +14,6 @@ import pytest
 
 from polysema.app.client import Client
 from polysema.app.explorer import Asking, Explorer
-from polysema.app.near import of_vectors
 from polysema.core.errors import ConflictError, NotFoundError, UnknownWordError, UserError
 from polysema.core.model.catalog import CATALOG
 from polysema.core.model.contextual import word_vectors
@@ -57,7 +56,7 @@ def test_the_client_answers_as_the_explorer_does(url: str, explorer: Explorer) -
         there, here = (of.analogy("king", method="3cosavg", k=3, asking=asking) for of in (client, explorer))
         assert (there.neighbours, there.inputs, there.pairs) == (here.neighbours, here.inputs, here.pairs)
         vectors = explorer.space().vectors[[5, 6]]
-        assert client.nearest(vectors, k=3) == of_vectors(explorer, vectors, k=3)
+        assert client.nearest(vectors, k=3) == explorer.nearest(vectors, k=3)
         hidden = word_vectors(explorer.model(), "bank", TEXTS, [0, 6])
         got = client.embed(TEXTS, layers=[0, 6], word="bank")
         assert (got.vectors == hidden.vectors.reshape(-1, 384)).all()
