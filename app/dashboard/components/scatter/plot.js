@@ -824,11 +824,11 @@ class ScatterPlot {
     return [left, top, left + width, top + height];
   }
 
-  textWidth(text, size) {
-    const key = `${size} ${text}`;
+  textWidth(text, size, font = this.theme.font) {
+    const key = `${size} ${font} ${text}`;
     let width = this.textWidths.get(key);
     if (width === undefined) {
-      this.scratch.font = `${size}px ${this.theme.font}`;
+      this.scratch.font = `${size}px ${font}`;
       width = this.scratch.measureText(text).width;
       if (this.textWidths.size > MAX_TEXTS) this.textWidths.clear();
       this.textWidths.set(key, width);
