@@ -50,6 +50,7 @@ const SVG_LIMIT = 5_000; // points
 const MORPH_MS = 350;
 const EMIT_DELAY_MS = 150;
 const VIEW_DELAY_MS = 700; // after the last move and with no gesture under way: Streamlit runs the page for a view
+const NOTE_DELAY_MS = 400;
 const TEXT_DELAY_MS = 30;
 const TEXT_BATCH = 200; // rows; the server takes 500
 const MAX_TEXTS = 20_000; // kept in the browser
