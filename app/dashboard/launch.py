@@ -53,18 +53,22 @@ def settings(port: int, address: str, open_browser: bool) -> dict[str, Any]:
     return options | {f"theme.dark.{name}": value for name, value in DARK.items()}
 
 
-def launch(port: int, address: str, browser: bool | None) -> None:
-    """Serve until stopped. Raises `ConflictError` when the port is taken, `UnavailableError` without the extra."""
+def launch(port: int, address: str, browser: bool | None, main: Path = MAIN) -> None:
+    """Serve `main` until stopped. `ConflictError` when the port is taken, `UnavailableError` without the extra."""
     check_port(port, address)
     try:
         import streamlit as st
         from starlette.middleware import Middleware
+        from streamlit import config
+
+        from polysema.app.dashboard.components.point_routes import point_routes
     except ImportError:
         raise UnavailableError("the dashboard needs streamlit; install it with pip install 'polysema[app]'") from None
 
     open_browser = browser if browser is not None else _has_screen()
-    sys.argv = [str(MAIN)]
-    application = st.App(MAIN, middleware=[Middleware(SecurityHeaders)])
+    sys.argv = [str(main)]
+    routes = point_routes(str(config.get_option("server.baseUrlPath") or ""))
+    application = st.App(main, routes=routes, middleware=[Middleware(SecurityHeaders)])
     application.run(config=settings(port, address, open_browser))
 
 

@@ -1,12 +1,14 @@
 """The scatter plot of the dashboard: 2-D or 3-D points in plain WebGL2, with selection back to Python.
 
-The browser side is `scatter.js` and `scatter.css` beside this file: an ES module without dependencies. It draws on a
-2-D canvas where WebGL2 is missing.
+The browser side is the JavaScript and CSS beside this file: one ES module without dependencies, in several files that
+are put together here, without a build step. It draws on a 2-D canvas where WebGL2 is missing.
+
+Small clouds travel with the page's other data. Larger ones (over `INLINE_POINTS`) are fetched by the browser from the
+dashboard's own server, once per version: see `points` and `point_routes` beside this package.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import blake2b
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
@@ -14,40 +16,48 @@ import numpy as np
 import pyarrow as pa
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit import config
 
-__all__ = ["Arrow", "Points", "Selection", "scatter"]
+from polysema.app.dashboard.components.points import Points, Published, check, publish, store
+from polysema.app.dashboard.components.scatter.selection import (
+    MAX_SELECTED_ROWS,
+    NOTHING,
+    Memory,
+    Region,
+    Selection,
+    View,
+    checked_view,
+    read_view,
+    rows_inside,
+    write_rows,
+    write_view,
+)
 
-MAX_SELECTED_ROWS = 2_000
-"""Most rows that travel from the browser to Python; `Selection.count` is the whole number."""
+__all__ = [
+    "NOTHING", "Arrow", "Points", "Published", "Region", "Selection", "View", "publish", "read_view", "rows_inside",
+    "scatter", "write_view",
+]  # fmt: skip
+
+INLINE_POINTS = 5_000
+"""Most points that travel with the page's data."""
 
 MIN_HEIGHT = 120
 """Pixels; a lower plot has no room for its toolbar."""
 
-SHAPE_COUNT = 3
-"""0 disc, 1 diamond, 2 cross."""
+MAX_LINKS = 2_000
+"""Most links of a plot."""
 
+MAX_LABEL_ROWS = 3_000
+"""Most labels that are tried; the browser draws those that find room."""
 
-@dataclass(frozen=True, slots=True)
-class Points:
-    """What to plot. Row `i` of each member describes the same point.
+MAX_HIGHLIGHTS = 200
+"""Most points with a ring of their own."""
 
-    Attributes:
-        positions: `(n, 2)` or `(n, 3)`, finite.
-        labels: `n` short texts: drawn beside the point for `label_rows`, the title of the tooltip.
-        categories: Legend names in colour order. Twelve colours, then the same again with other markers.
-        category: `(n,)` integers, indices into `categories`.
-        details: `n` longer texts for the tooltip, such as the sentence.
-        marks: `n` pairs `[start, end)`, in Unicode code points of `details`, to show in bold.
-        shapes: `(n,)` integers: 0 disc, 1 diamond, 2 cross. Discs by default.
-    """
-
-    positions: NDArray[np.floating[Any]]
-    labels: Sequence[str]
-    categories: Sequence[str]
-    category: NDArray[np.integer[Any]]
-    details: Sequence[str] | None = None
-    marks: Sequence[tuple[int, int]] | None = None
-    shapes: NDArray[np.integer[Any]] | None = None
+SCRIPTS = (
+    "constants.js", "dom.js", "data.js", "transport.js", "camera.js", "picking.js", "renderers.js", "density.js",
+    "overlay.js", "history.js", "input.js", "plot.js", "picture.js", "mount.js",
+)  # fmt: skip
+"""The parts of the ES module, in order. They share one scope; only the last one exports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,84 +69,22 @@ class Arrow:
     dashed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What the user selected by a click or a lasso.
-
-    Attributes:
-        rows: Selected rows in ascending order, empty when none, at most `MAX_SELECTED_ROWS` of them.
-        count: How many points are selected, more than `len(rows)` when `rows` was cut.
-    """
-
-    rows: tuple[int, ...]
-    count: int
-
-
-NOTHING = Selection(rows=(), count=0)
-
-
 def _asset(name: str) -> str:
     """Text of a file that ships beside this module."""
     return files(__name__).joinpath(name).read_text(encoding="utf-8")
 
 
+def module_text() -> str:
+    """The whole ES module."""
+    return "\n".join(_asset(name) for name in SCRIPTS)
+
+
 # Registered once. The assets have many lines, so Streamlit can't take them for paths.
-_mount = st.components.v2.component("polysema_scatter", js=_asset("scatter.js"), css=_asset("scatter.css"))
+_mount = st.components.v2.component("polysema_scatter", js=module_text(), css=_asset("scatter.css"))
 
 
 def _ignore_change() -> None:
     """Stand-in callback: with one, the result always has the attribute and `default` is allowed."""
-
-
-def _float32_positions(values: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """Check the positions and convert them: `(n, 2)` or `(n, 3)` to the same shape in float32."""
-    positions = np.asarray(values)
-    if positions.ndim != 2 or positions.shape[1] not in (2, 3):
-        raise ValueError(f"positions must have shape (n, 2) or (n, 3), not {positions.shape}")
-    if positions.dtype.kind not in "fiu":
-        raise ValueError(f"positions must be real numbers, not {positions.dtype}")
-    with np.errstate(over="ignore"):
-        converted = positions.astype(np.float32)
-    if not np.isfinite(converted).all():
-        row = int(np.flatnonzero(~np.isfinite(converted).all(axis=1))[0])
-        raise ValueError(f"positions must be finite in float32, but row {row} is {positions[row].tolist()}")
-    return converted
-
-
-def _codes(values: NDArray[np.integer[Any]], *, name: str, count: int, limit: int) -> NDArray[np.int64]:
-    """Check an integer column: shape `(count,)`, each value in `[0, limit)`."""
-    codes = np.asarray(values)
-    if codes.shape != (count,):
-        raise ValueError(f"{name} must have shape ({count},), not {codes.shape}")
-    if count == 0:
-        return np.zeros(0, dtype=np.int64)
-    if codes.dtype.kind not in "iu":
-        raise ValueError(f"{name} must be integers, not {codes.dtype}")
-    outside = np.flatnonzero((codes < 0) | (codes >= limit))
-    if outside.size:
-        row = int(outside[0])
-        raise ValueError(f"{name} must lie in [0, {limit}), but row {row} is {int(codes[row])}")
-    return codes.astype(np.int64)
-
-
-def _texts(values: Sequence[str], *, name: str, count: int | None = None) -> list[str]:
-    """Check a column of texts, of length `count` unless that is None."""
-    texts = list(values)
-    if count is not None and len(texts) != count:
-        raise ValueError(f"{name} must have {count} entries, not {len(texts)}")
-    for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise ValueError(f"{name} must be strings, but entry {row} is {type(text).__name__}")
-    # np.str_ is a str, yet JSON and Arrow shall see nothing of numpy.
-    return [str(text) for text in texts]
-
-
-def _text_column(texts: list[str], *, name: str) -> pa.Array:
-    """An Arrow column of texts."""
-    try:
-        return pa.array(texts, type=pa.string())
-    except UnicodeEncodeError as error:
-        raise ValueError(f"{name} must be valid Unicode: {error}") from error
 
 
 def _row(value: int, *, name: str, count: int) -> int:
@@ -148,89 +96,72 @@ def _row(value: int, *, name: str, count: int) -> int:
     return int(value)
 
 
-def _mark_columns(marks: Sequence[tuple[int, int]], details: list[str]) -> tuple[pa.Array, pa.Array]:
-    """Starts and ends of the marks as Arrow columns, each mark checked against its text."""
-    if len(marks) != len(details):
-        raise ValueError(f"marks must have {len(details)} entries, not {len(marks)}")
-    starts: list[int] = []
-    ends: list[int] = []
-    for row, (start, end) in enumerate(marks):
-        if not 0 <= start <= end <= len(details[row]):
-            raise ValueError(f"marks of row {row} must lie in [0, {len(details[row])}], not ({start}, {end})")
-        starts.append(int(start))
-        ends.append(int(end))
-    return pa.array(starts, type=pa.int32()), pa.array(ends, type=pa.int32())
+def _rows(values: Iterable[int], *, name: str, count: int, limit: int) -> list[int]:
+    """Check row numbers; of more than `limit` the first ones stay."""
+    return [_row(row, name=name, count=count) for row in list(values)[:limit]]
 
 
-def _digest(*parts: bytes | pa.Buffer) -> str:
-    """Hexadecimal content hash, 16 characters."""
-    state = blake2b(digest_size=8)
-    for part in parts:
-        state.update(len(part).to_bytes(8, "little"))
-        state.update(part)
-    return state.hexdigest()
+def _wished(values: Sequence[int] | NDArray[np.integer[Any]], count: int) -> NDArray[np.int64]:
+    """The argument `selected` as ascending rows."""
+    if len(values) == 0:
+        return np.zeros(0, np.int64)
+    rows = np.asarray(values)
+    if rows.ndim != 1 or rows.dtype.kind not in "iu":
+        raise ValueError(f"selected must be row numbers, not {rows.dtype} of shape {rows.shape}")
+    if int(rows.min()) < 0 or int(rows.max()) >= count:
+        raise ValueError(f"selected must lie in [0, {count}), not {int(rows.min())} to {int(rows.max())}")
+    return np.unique(rows.astype(np.int64))
 
 
-def _ipc(table: pa.Table) -> pa.Buffer:
-    """The table as an Arrow stream, the same bytes for the same content."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return sink.getvalue()
+def _table(cloud: Published) -> pa.Table:
+    """All columns, for points that travel with the page's data."""
+    columns: dict[str, pa.Array] = {}
+    for axis, name in zip(range(cloud.dim), "xyz", strict=False):
+        columns[name] = pa.array(np.ascontiguousarray(cloud.positions[:, axis]))
+    for name, _, _ in cloud.layout[1:]:
+        column = cloud.column(name)
+        assert column is not None
+        columns[name] = pa.array(column.astype(np.int32) if name == "category" else column)
+    columns["label"] = cloud.labels.cast(pa.string())
+    if cloud.details is not None:
+        columns["detail"] = cloud.details.cast(pa.string())
+    if cloud.marks is not None:
+        columns["mark_start"] = pa.array(np.ascontiguousarray(cloud.marks[:, 0]))
+        columns["mark_end"] = pa.array(np.ascontiguousarray(cloud.marks[:, 1]))
+    return pa.table(columns)
 
 
 def _payload(
-    points: Points,
+    cloud: Published,
     *,
-    key: str,
     alt: str,
+    key: str,
     arrows: Sequence[Arrow],
+    links: Sequence[tuple[int, int]],
     label_rows: Sequence[int],
+    highlight: Sequence[int],
     height: int,
-    morph: bool,
-    equal_axes: bool,
+    inline: bool,
 ) -> dict[str, Any]:
-    """Check all arguments and build the component's `data`.
+    """Check the arguments and build the component's `data`, without what the session adds to it.
 
-    Per-point columns go in one Arrow table, the rest in plain ints, strings and lists: Streamlit sends a dict that JSON
-    can't take (one numpy scalar is enough) as the text of its repr, without an error.
-
-    `version` hashes all that is drawn per point. `identity` hashes what names the points: two versions of one identity
-    are the same points at other places (another layer, say), and the selection stays.
+    Per-point columns go in one Arrow table or by their address, the rest in plain ints, strings and lists: Streamlit
+    sends a dict that JSON can't take (one numpy scalar is enough) as the text of its repr, without an error.
     """
     if not isinstance(key, str) or not key:
         raise ValueError("key must be a text that is not empty")
     if isinstance(height, bool) or not isinstance(height, int | np.integer) or height < MIN_HEIGHT:
         raise ValueError(f"height must be an integer of at least {MIN_HEIGHT} pixels, not {height!r}")
-    positions = _float32_positions(points.positions)
-    count, dim = int(positions.shape[0]), int(positions.shape[1])
-    labels = _texts(points.labels, name="labels", count=count)
-    categories = _texts(points.categories, name="categories")
-    category = _codes(points.category, name="category", count=count, limit=len(categories))
-
-    columns: dict[str, pa.Array] = {}
-    for axis, name in zip(range(dim), "xyz", strict=False):
-        columns[name] = pa.array(np.ascontiguousarray(positions[:, axis]))
-    columns["category"] = pa.array(category.astype(np.int32))
-    if points.shapes is not None:
-        shapes = _codes(points.shapes, name="shapes", count=count, limit=SHAPE_COUNT)
-        columns["shape"] = pa.array(shapes.astype(np.uint8))
-    names = {"label": _text_column(labels, name="labels")}
-    if points.details is not None:
-        details = _texts(points.details, name="details", count=count)
-        names["detail"] = _text_column(details, name="details")
-        if points.marks is not None:
-            columns["mark_start"], columns["mark_end"] = _mark_columns(points.marks, details)
-    elif points.marks is not None:
-        raise ValueError("marks need details: they are characters of it")
-
-    table = pa.table(columns | names)
-    return {
-        "points": table,
-        "version": _digest(_ipc(table), "\0".join(categories).encode()),
-        "identity": _digest(_ipc(pa.table(names))),
-        "dim": dim,
-        "categories": categories,
+    count = cloud.count
+    labelled = _rows(label_rows, name="label_rows", count=count, limit=MAX_LABEL_ROWS)
+    rings = _rows(highlight, name="highlight", count=count, limit=MAX_HIGHLIGHTS)
+    data: dict[str, Any] = {
+        "version": cloud.version,
+        "identity": cloud.identity,
+        "count": count,
+        "dim": cloud.dim,
+        "categories": list(cloud.categories),
+        "valueName": cloud.value_name,
         "arrows": [
             [
                 _row(arrow.start, name="Arrow.start", count=count),
@@ -239,69 +170,160 @@ def _payload(
             ]
             for arrow in arrows
         ],
-        "labelRows": [_row(row, name="label_rows", count=count) for row in label_rows],
+        "links": [
+            [_row(start, name="links", count=count), _row(end, name="links", count=count)]
+            for start, end in list(links)[:MAX_LINKS]
+        ],
+        "labelRows": labelled,
+        "highlight": rings,
         "key": key,
         "alt": str(alt),
         "height": int(height),
-        "morph": bool(morph),
-        "equalAxes": bool(equal_axes),
         "maxRows": MAX_SELECTED_ROWS,
+    }
+    if inline:
+        return data | {"points": _table(cloud)}
+    shown = sorted({*labelled, *rings})
+    return data | {
+        "base": str(config.get_option("server.baseUrlPath") or "").strip("/"),
+        "layout": [list(column) for column in cloud.layout],
+        "hasDetails": cloud.details is not None,
+        "texts": [shown, cloud.labels.take(shown).to_pylist() if shown else []],
     }
 
 
-def _selection(value: object, *, identity: str, count: int) -> Selection:
-    """Read the browser's state. Whatever doesn't fit these points is no selection: the browser can send anything."""
-    if not isinstance(value, Mapping) or value.get("identity") != identity:
-        return NOTHING
-    rows, total = value.get("rows"), value.get("count")
-    if not isinstance(rows, list) or type(total) is not int or len(rows) > MAX_SELECTED_ROWS:
-        return NOTHING
-    if any(type(row) is not int or not 0 <= row < count for row in rows) or not len(rows) <= total <= count:
-        return NOTHING
-    return Selection(rows=tuple(sorted(set(rows))), count=total)
+@dataclass(slots=True)
+class _Plot:
+    """What a session keeps of a plot between runs. The points only of plots in a group: the others read them."""
+
+    memory: Memory
+    group: str = ""
+    cloud: Published | None = None
+
+
+def _plots() -> dict[str, _Plot]:
+    """The plots of this session by their keys."""
+    name = "polysema_scatter_plots"
+    if name not in st.session_state:
+        st.session_state[name] = {}
+    found: dict[str, _Plot] = st.session_state[name]
+    return found
+
+
+def _of_group(own: Selection, key: str, cloud: Published) -> Selection:
+    """The newest selection among the plots of a group with as many points; with the plot's own view."""
+    plots = _plots()
+    newest, found = plots[key].memory.at, own
+    for name, plot in plots.items():
+        state = _state(name)
+        if name == key or plot.group != plots[key].group or plot.cloud is None or state is None:
+            continue
+        # The browser's word is known before that plot is mounted again, further down the page.
+        other = plot.memory.read(state, plot.cloud)
+        if plot.cloud.count == cloud.count and plot.memory.at > newest:
+            newest, found = plot.memory.at, replace(other, view=own.view, region=None)
+    return found
+
+
+def _missing_tries(state: object, version: str) -> int:
+    """How often the browser has asked in vain for these points."""
+    missing = state.get("missing") if isinstance(state, Mapping) else None
+    if not isinstance(missing, Mapping) or missing.get("version") != version:
+        return 0
+    tries = missing.get("tries")
+    return min(tries, 9) if type(tries) is int and tries > 0 else 0
 
 
 def scatter(
-    points: Points,
+    points: Points | Published,
     *,
     key: str,
     alt: str,
     arrows: Sequence[Arrow] = (),
+    links: Sequence[tuple[int, int]] = (),
     label_rows: Sequence[int] = (),
+    highlight: Sequence[int] = (),
+    selected: Sequence[int] | NDArray[np.integer[Any]] = (),
+    view: Sequence[float] | None = None,
+    report_view: bool = True,
+    group: str = "",
     height: int = 460,
     morph: bool = True,
     equal_axes: bool = True,
 ) -> Selection:
-    """Draw a scatter plot and return what is selected in it.
+    """Draw a scatter plot and return what is selected in it, and where its camera is.
 
     Calling it again with the same points changes nothing in the browser. Points of another version glide to their new
-    positions when their number stayed; the selection stays too when `labels` and `details` did.
+    positions when their number stayed; the selection stays too when `labels` and `details` did. Links, highlights and
+    labels come and go without touching the points.
 
     Args:
-        points: What to plot, `n` points.
+        points: What to plot, `n` points. Give `Published` (see `publish`) when they are many: a run then costs next to
+            nothing. Large `Points` are published on every run, which hashes them each time.
         key: Names the plot within the app.
         alt: Says in words what the plot shows, for those who can't see it.
         arrows: Drawn from point to point.
+        links: Pairs of rows with a thin line between them, such as a point and its neighbours. The first 2,000.
         label_rows: Points to label, the most important first: a label that would hide an earlier one is left out.
+        highlight: Points with a ring and a label. When none of them is in view, the view moves to them. The first 200.
+        selected: Rows to select at first, and whenever this changes, for example from a link. A selection of the
+            user's that comes back through it is not imposed again, so a page may write what it reads. With a new
+            value the result has `by="python"` until the user selects something else.
+        view: Where the camera starts, as `Selection.view` had it; later changes are left to the user. A view of
+            another kind of plot, as an old link may hold, is ignored.
+        report_view: Whether a move of the camera comes back by itself. Streamlit runs the page for it, 0.7 s after the
+            gesture; it can't be told without that. Without it `Selection.view` is that of the last selection.
+        group: Plots of one group with as many points share hover (without a run) and selection: each of them returns
+            the newest one.
         height: Of the plot without its legend, in pixels. Phones get at most 320.
         morph: Whether points glide to new positions. They never do where the user asked for reduced motion.
         equal_axes: Whether one unit is as long on each axis. Off, each axis fills the plot.
 
     Returns:
-        The selection, empty at first.
+        The selection, empty at first or with the rows of `selected`.
 
     Raises:
-        ValueError: The arguments don't fit each other, or a position is NaN or infinite.
+        ValueError: The arguments don't fit each other, or a position or value is NaN or infinite.
     """
+    cloud = points if isinstance(points, Published) else check(points)
+    state = _state(key)
+    tries = _missing_tries(state, cloud.version)
+    inline = cloud.count <= INLINE_POINTS or tries > 1  # asked twice in vain: this server has no such route
+    if not inline:
+        store().keep(cloud)
     data = _payload(
-        points,
+        cloud,
         key=key,
         alt=alt,
         arrows=arrows,
+        links=links,
         label_rows=label_rows,
+        highlight=highlight,
         height=height,
-        morph=morph,
-        equal_axes=equal_axes,
+        inline=inline,
     )
-    result = _mount(key=key, data=data, default={"selection": None}, on_selection_change=_ignore_change)
-    return _selection(getattr(result, "selection", None), identity=data["identity"], count=len(points.labels))
+    plot = _plots().setdefault(key, _Plot(Memory()))
+    plot.group, plot.cloud = group, cloud if group else None
+    memory = plot.memory
+    memory.wish(_wished(selected, cloud.count), cloud.identity)
+    data |= {
+        "command": memory.command,
+        "selected": write_rows(np.asarray(memory.rows, np.int64), cloud.count),
+        "view": checked_view(view, cloud.dim),
+        "reportView": bool(report_view),
+        "group": str(group),
+        "morph": bool(morph),
+        "equalAxes": bool(equal_axes),
+        "attempt": tries,
+    }
+    result = _mount(key=key, data=data, default={"plot": None}, on_plot_change=_ignore_change)
+    found = memory.read(getattr(result, "plot", None), cloud)
+    return _of_group(found, key, cloud) if group else found
+
+
+def _state(key: str) -> object:
+    """What the browser last said of a plot, known before it is mounted in this run."""
+    try:
+        return getattr(st.session_state[key], "plot", None)
+    except (KeyError, AttributeError):
+        return None

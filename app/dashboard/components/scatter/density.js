@@ -1,0 +1,100 @@
+// ------------------------------------------------------------------------------------------------------ density
+
+/**
+ * Very many points as a picture of how many lie where, on a canvas of its own below the points. A cell has the colour
+ * of the category that most of its points have (or of the mean value), and is the stronger the more points it holds.
+ */
+class DensityLayer {
+  constructor() {
+    this.canvas = html('canvas', { class: 'density', 'aria-hidden': 'true', hidden: '' });
+    this.context = this.canvas.getContext('2d');
+    this.size = '';
+  }
+
+  hide() {
+    this.canvas.hidden = true;
+  }
+
+  /** Count all points into cells and paint them. */
+  draw(points, camera, { theme, isLit, anyDim }) {
+    const columns = Math.ceil(camera.width / DENSITY_CELL);
+    const lines = Math.ceil(camera.height / DENSITY_CELL);
+    this.fit(columns, lines, camera);
+    this.count(points, camera, columns, anyDim ? isLit : null);
+    const image = this.context.createImageData(columns, lines);
+    this.paint(image.data, points, theme);
+    this.context.putImageData(image, 0, 0);
+    this.canvas.hidden = false;
+  }
+
+  fit(columns, lines, camera) {
+    const size = `${columns}x${lines}`;
+    if (size !== this.size) {
+      this.size = size;
+      Object.assign(this.canvas, { width: columns, height: lines });
+      const cells = columns * lines;
+      this.lit = new Uint32Array(cells);
+      this.dim = new Uint32Array(cells);
+      this.leader = new Uint16Array(cells); // category ahead in Boyer and Moore's vote
+      this.votes = new Int32Array(cells);
+      this.sums = new Float32Array(cells); // of value levels
+    }
+    this.canvas.style.width = `${columns * DENSITY_CELL}px`;
+    this.canvas.style.height = `${lines * DENSITY_CELL}px`;
+    [this.lit, this.dim, this.votes, this.sums].forEach((values) => values.fill(0));
+    this.camera = camera;
+  }
+
+  count(points, camera, columns, isLit) {
+    const { world, category, levels } = points;
+    const { matrix: m, width, height, near } = camera;
+    const { lit, dim, leader, votes, sums } = this;
+    for (let row = 0, at = 0; row < points.count; row += 1, at += 3) {
+      const x = world[at];
+      const y = world[at + 1];
+      const z = world[at + 2];
+      const w = m[3] * x + m[7] * y + m[11] * z + m[15];
+      if (!(w > near)) continue;
+      const left = (((m[0] * x + m[4] * y + m[8] * z + m[12]) / w) * 0.5 + 0.5) * width;
+      const top = (0.5 - ((m[1] * x + m[5] * y + m[9] * z + m[13]) / w) * 0.5) * height;
+      if (!(left >= 0 && left < width && top >= 0 && top < height)) continue;
+      const cell = Math.floor(top / DENSITY_CELL) * columns + Math.floor(left / DENSITY_CELL);
+      if (isLit && !isLit(row)) {
+        dim[cell] += 1;
+        continue;
+      }
+      lit[cell] += 1;
+      if (levels) sums[cell] += levels[row];
+      else if (votes[cell] === 0) {
+        leader[cell] = category[row];
+        votes[cell] = 1;
+      } else votes[cell] += leader[cell] === category[row] ? 1 : -1;
+    }
+  }
+
+  paint(bytes, points, theme) {
+    const { lit, dim, leader, sums } = this;
+    let most = 1;
+    for (let cell = 0; cell < lit.length; cell += 1) most = Math.max(most, lit[cell] + dim[cell]);
+    const strength = (count) => 0.18 + (0.82 * Math.log1p(count)) / Math.log1p(most);
+    for (let cell = 0, at = 0; cell < lit.length; cell += 1, at += 4) {
+      let colour = theme.inkRgb;
+      let alpha = 0;
+      if (lit[cell]) {
+        colour = points.levels
+          ? theme.rampRgb[Math.round(sums[cell] / lit[cell])]
+          : theme.paletteRgb[leader[cell] % theme.paletteRgb.length];
+        alpha = strength(lit[cell]);
+      } else if (dim[cell]) alpha = strength(dim[cell]) * DIM_ALPHA * 1.5;
+      [bytes[at], bytes[at + 1], bytes[at + 2]] = colour;
+      bytes[at + 3] = Math.round(255 * alpha);
+    }
+  }
+
+  /** Repeat the picture on another canvas of so many device pixels a pixel. */
+  copyTo(context, pixelRatio) {
+    if (this.canvas.hidden) return;
+    const scale = DENSITY_CELL * pixelRatio;
+    context.drawImage(this.canvas, 0, 0, this.canvas.width * scale, this.canvas.height * scale);
+  }
+}

@@ -1,0 +1,302 @@
+"""What is selected in a scatter plot, and how it is read from the browser's state, which can hold anything."""
+
+import json
+import math
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polysema.app.dashboard.components.points import Published, store
+
+__all__ = ["MAX_SELECTED_ROWS", "NOTHING", "By", "Memory", "Region", "Selection", "View", "read_view", "rows_inside", "write_view"]  # fmt: skip
+
+MAX_SELECTED_ROWS = 2_000
+"""Most rows that travel one by one; of a larger selection the browser sends the region, or a bit for each point."""
+
+MAX_CORNERS = 256
+"""Most corners of a region."""
+
+CHUNK = 100_000
+"""Points that are tested against a region at once."""
+
+MAX_ECHOES = 32
+"""Selections of the user that are remembered, so that one coming back through a link is not taken for a new wish."""
+
+By = Literal["click", "lasso", "box", "key", "python", ""]
+View = tuple[float, ...]
+"""Where the camera is: `(x, y, zoom)` in 2-D, `(x, y, z, zoom, yaw, pitch)` in 3-D. The place in the middle is in the
+units of the positions, zoom 1 shows all points, angles are in radians."""
+
+VIEW_LENGTHS = {2: 3, 3: 6}
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A lasso or a box on the picture in which it was drawn.
+
+    Attributes:
+        corners: Of a polygon in clip coordinates: -1 to 1 from left to right and from bottom to top of the plot.
+        matrix: 4x4, column by column: from world to clip coordinates.
+        centre: Of the world in the units of the positions, one number for each axis.
+        scale: World units for one unit of the positions.
+        near: Smallest distance from the camera, in world units; 0 in 2-D.
+        category: Only its points were meant; -1 for all.
+    """
+
+    corners: tuple[tuple[float, float], ...]
+    matrix: tuple[float, ...]
+    centre: tuple[float, ...]
+    scale: float
+    near: float
+    category: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is selected in a plot, and where its camera is.
+
+    Attributes:
+        rows: All selected rows in ascending order, however many; empty when none.
+        count: How many they are.
+        by: How they were selected: "click", "lasso", "box", "key" (Enter on a point that was stepped to), "python"
+            (from the argument `selected`), or "" for no selection. Undo brings the former word back.
+        clicked: The one row that was clicked, tapped or entered: a page may take it as the wish to search for it.
+        view: The camera as the argument `view` takes it back, or None while it shows all points.
+        region: The lasso or the box when there is one and it was drawn on these very points; none in a group.
+    """
+
+    rows: tuple[int, ...]
+    count: int
+    by: By = ""
+    clicked: int | None = None
+    view: View | None = None
+    region: Region | None = None
+
+
+NOTHING = Selection(rows=(), count=0)
+
+
+def write_view(view: View | None) -> str:
+    """A view as a short text for a link, empty for none."""
+    return "" if view is None else "_".join(f"{number:.7g}" for number in view)
+
+
+def read_view(text: str, dim: int = 2) -> View | None:
+    """The view that a link holds, or None when the text is no view of a plot with `dim` axes."""
+    try:
+        return _view([float(part) for part in text.split("_")], dim)
+    except ValueError:
+        return None
+
+
+def rows_inside(cloud: Published, region: Region) -> NDArray[np.int64]:
+    """Rows of the points inside a region, ascending.
+
+    The same operations on the same numbers in the same order as `rowsInside` in picking.js, so that both find the very
+    same rows: world coordinates are rounded to float32, all else is float64; even-odd rule.
+    """
+    centre, matrix = np.asarray(region.centre), region.matrix
+    corners = np.asarray(region.corners)
+    found = []
+    for start in range(0, cloud.count, CHUNK):
+        part = cloud.positions[start : start + CHUNK].astype(np.float64)
+        world = np.zeros((len(part), 3))
+        world[:, : cloud.dim] = ((part - centre) * region.scale).astype(np.float32)
+        x, y, z = world.T
+        with np.errstate(all="ignore"):
+            w = matrix[3] * x + matrix[7] * y + matrix[11] * z + matrix[15]
+            across = (matrix[0] * x + matrix[4] * y + matrix[8] * z + matrix[12]) / w
+            up = (matrix[1] * x + matrix[5] * y + matrix[9] * z + matrix[13]) / w
+        near = w > region.near
+        (left, low), (right, high) = corners.min(axis=0), corners.max(axis=0)
+        within = near & (across >= left) & (across <= right) & (up >= low) & (up <= high)
+        if region.category >= 0:
+            within &= cloud.category[start : start + CHUNK] == region.category
+        rows = np.flatnonzero(within)
+        found.append(start + rows[_inside_polygon(across[rows], up[rows], corners)])
+    return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+
+def _inside_polygon(x: NDArray[np.float64], y: NDArray[np.float64], corners: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which places `(n,)` lie in a polygon `(c, 2)`. An edge looks only at the places at its own height."""
+    order = np.argsort(y, kind="stable")
+    x, y = x[order], y[order]
+    within = np.zeros(len(x), np.bool_)
+    for (ax, ay), (bx, by) in zip(corners, np.roll(corners, 1, axis=0), strict=True):
+        start, end = np.searchsorted(y, [min(ay, by), max(ay, by)], side="left")
+        if start < end:
+            within[start:end] ^= x[start:end] < ((bx - ax) * (y[start:end] - ay)) / (by - ay) + ax
+    unsorted = np.empty_like(within)
+    unsorted[order] = within
+    return unsorted
+
+
+def write_rows(rows: NDArray[np.int64], count: int) -> dict[str, Any]:
+    """Rows as the browser takes them: one by one, or when they are many a bit for each of `count` points."""
+    if len(rows) <= MAX_SELECTED_ROWS:
+        return {"rows": rows.tolist()}
+    bits = np.zeros(count, np.bool_)
+    bits[rows] = True
+    return {"bits": b64encode(np.packbits(bits, bitorder="little").tobytes()).decode()}
+
+
+@dataclass(slots=True)
+class Memory:
+    """What one session knows of one plot between runs.
+
+    Attributes:
+        wished: Hash of the rows that Python asked for last.
+        command: How often Python asked for other rows; the browser repeats the number that it has followed.
+        rows: Those rows.
+        echoes: Hashes of the user's latest selections.
+        heard: The state that `selection` was read from, as text with the points' version.
+        selection: What was read last.
+        at: When the user made it, in the browser's milliseconds.
+    """
+
+    wished: str = ""
+    command: int = 0
+    rows: tuple[int, ...] = ()
+    echoes: list[str] = field(default_factory=list)
+    heard: str = ""
+    selection: Selection = NOTHING
+    at: float = 0.0
+
+    def wish(self, rows: NDArray[np.int64], identity: str) -> None:
+        """Take note of the rows that Python wants selected in this run. Those it had from the user are no wish."""
+        wished = _name(rows, identity)
+        if wished == self.wished or (not self.wished and not len(rows)):
+            return
+        self.wished = wished
+        if wished in self.echoes:
+            return
+        self.command += 1
+        self.rows = tuple(rows.tolist())
+
+    def read(self, value: object, cloud: Published) -> Selection:
+        """The selection in the browser's state, or Python's own wish until the browser has followed it."""
+        state = value if isinstance(value, Mapping) else {}
+        wished = Selection(self.rows, len(self.rows), "python") if self.rows else NOTHING
+        view = _view(state.get("view"), cloud.dim)
+        if state.get("identity") != cloud.identity or state.get("command") != self.command:
+            return Selection(wished.rows, wished.count, wished.by, view=view)
+        heard = _heard(state, cloud)
+        if heard is None:
+            return NOTHING
+        if heard != self.heard:
+            if not self._know(state, cloud):
+                return Selection((), 0, view=view)
+            self.heard = heard
+        found = self.selection
+        region = found.region if state.get("version") == cloud.version else None
+        return Selection(found.rows, found.count, found.by, found.clicked, view, region)
+
+    def _know(self, state: Mapping[str, Any], cloud: Published) -> bool:
+        """Read a state that is new. False, and nothing is changed, when it doesn't fit the points."""
+        try:
+            region = _region(state.get("region"), cloud)
+            rows = _rows(state, cloud, region)
+        except (ValueError, TypeError, OverflowError):
+            return False
+        by, clicked = state.get("by"), state.get("clicked")
+        if by not in ("click", "lasso", "box", "key", "python") and not (by == "" and not len(rows)):
+            return False
+        if clicked is not None and (type(clicked) is not int or rows.tolist() != [clicked]):
+            return False
+        at = state.get("at")
+        try:
+            (self.at,) = _numbers([at], 1)
+        except (ValueError, OverflowError):
+            self.at = 0.0
+        self.selection = (
+            Selection(tuple(rows.tolist()), len(rows), cast(By, by), clicked, None, region) if len(rows) else NOTHING
+        )
+        self.echoes = [*self.echoes, _name(rows, cloud.identity)][-MAX_ECHOES:]
+        return True
+
+
+def _heard(state: Mapping[str, Any], cloud: Published) -> str | None:
+    """All that a selection follows from, as one text: the same text, the same selection."""
+    told = {name: value for name, value in state.items() if name not in ("view", "missing")}
+    try:
+        return json.dumps([cloud.identity, told], sort_keys=True)
+    except (TypeError, ValueError):
+        return None
+
+
+def _name(rows: NDArray[np.int64], identity: str) -> str:
+    return blake2b(rows.tobytes(), digest_size=12, key=identity.encode()).hexdigest()
+
+
+def _rows(state: Mapping[str, Any], cloud: Published, region: Region | None) -> NDArray[np.int64]:
+    """Selected rows: one by one, as bits, or inside the region. ValueError when none of them fits."""
+    rows, bits = state.get("rows"), state.get("bits")
+    if isinstance(rows, list):
+        if len(rows) > MAX_SELECTED_ROWS or any(type(row) is not int or not 0 <= row < cloud.count for row in rows):
+            raise ValueError("rows")
+        return np.unique(np.asarray(rows, np.int64))
+    if isinstance(bits, str):
+        packed = np.frombuffer(b64decode(bits, validate=True), np.uint8)
+        if len(packed) != (cloud.count + 7) // 8:
+            raise ValueError("bits")
+        return np.flatnonzero(np.unpackbits(packed, count=cloud.count, bitorder="little")).astype(np.int64)
+    drawn_on = cloud if state.get("version") == cloud.version else store().get(str(state.get("version")))
+    if region is None or drawn_on is None or (drawn_on.identity, drawn_on.dim) != (cloud.identity, cloud.dim):
+        raise ValueError("region")
+    return rows_inside(drawn_on, region)
+
+
+def _region(value: object, cloud: Published) -> Region | None:
+    """A region of these points. ValueError when it is something else."""
+    if value is None:
+        return None
+    if not isinstance(value, Mapping):
+        raise ValueError("region")
+    corners = value.get("corners")
+    if not isinstance(corners, list) or not 3 <= len(corners) <= MAX_CORNERS:
+        raise ValueError("corners")
+    category = value.get("category")
+    if type(category) is not int or not -1 <= category < max(1, len(cloud.categories)):
+        raise ValueError("category")
+    (scale,) = _numbers([value.get("scale")], 1)
+    (near,) = _numbers([value.get("near")], 1)
+    pairs = [_numbers(corner, 2) for corner in corners]
+    return Region(
+        tuple((x, y) for x, y in pairs),
+        _numbers(value.get("matrix"), 16),
+        _numbers(value.get("centre"), cloud.dim),
+        scale,
+        near,
+        category,
+    )
+
+
+def _numbers(value: object, length: int) -> tuple[float, ...]:
+    """So many finite numbers. ValueError for anything else."""
+    if not isinstance(value, list | tuple) or len(value) != length:
+        raise ValueError("numbers")
+    if any(type(number) not in (int, float) or not math.isfinite(number) or abs(number) > 1e30 for number in value):
+        raise ValueError("numbers")
+    return tuple(float(number) for number in value)
+
+
+def _view(value: object, dim: int) -> View | None:
+    """A camera for so many axes, or None when the value is none."""
+    try:
+        view = _numbers(value, VIEW_LENGTHS[dim])
+    except (ValueError, OverflowError):
+        return None
+    return view if view[dim] > 0 else None
+
+
+def checked_view(view: Sequence[float] | None, dim: int) -> list[float] | None:
+    """The argument `view` as a list, or None for one of another kind of plot: a link may hold that."""
+    if view is None:
+        return None
+    found = _view([float(number) for number in view], dim)
+    return None if found is None else list(found)

@@ -1,0 +1,100 @@
+// ---------------------------------------------------------------------------------------------------- transport
+
+// Large clouds come over HTTP, below the dashboard's own address: the numbers at once, texts when they are looked at.
+
+/** What goes wrong on the way. `gone`: the server answered, but holds no points of that version. */
+class TransportError extends Error {
+  constructor(message, gone) {
+    super(message);
+    this.gone = gone;
+  }
+}
+
+/** Fetch one of the two addresses of a version. */
+async function fetchPoints(data, what, signal) {
+  const base = data.base ? `/${data.base}` : '';
+  let response;
+  try {
+    response = await fetch(`${base}/api/points/${data.version}/${what}`, { signal });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new TransportError('the server does not answer', false);
+  }
+  if (response.ok && response.headers.get('x-polysema-points')) return response;
+  // A page of Streamlit's instead of an answer of ours: this server has no such addresses, and Python must send all.
+  throw new TransportError('the server no longer holds these points', response.ok || response.status === 404);
+}
+
+/** The numeric columns of a version by name, as typed arrays on one buffer. */
+async function fetchColumns(data, signal) {
+  const response = await fetchPoints(data, 'positions', signal);
+  const buffer = await response.arrayBuffer();
+  const kinds = { f4: Float32Array, u2: Uint16Array, u1: Uint8Array };
+  const columns = {};
+  let offset = 0;
+  for (const [name, kind, length] of data.layout) {
+    columns[name] = new kinds[kind](buffer, offset, length);
+    offset += columns[name].byteLength;
+  }
+  if (offset !== buffer.byteLength) throw new TransportError('the points arrived incomplete', false);
+  return columns;
+}
+
+/** Labels, details and marks of a large cloud, fetched in batches as they are asked for. */
+class RemoteTexts {
+  constructor(data, { onArrival, onGone }) {
+    this.data = data;
+    this.onArrival = onArrival;
+    this.onGone = onGone;
+    this.known = new Map(); // row -> { label, detail, mark }
+    this.wanted = new Set();
+    this.abort = new AbortController();
+    this.timer = 0;
+    this.learn(data.texts);
+  }
+
+  /** Labels that Python sent along. */
+  learn([rows, labels]) {
+    rows.forEach((row, i) => {
+      if (!this.known.has(row)) this.known.set(row, { label: labels[i], detail: null, mark: null, partial: true });
+    });
+  }
+
+  /** The texts of a row, or null, and then they are on their way. */
+  get(row, whole) {
+    const found = this.known.get(row);
+    if (!found || (whole && found.partial && this.data.hasDetails)) this.want(row);
+    return found ?? null;
+  }
+
+  want(row) {
+    if (this.wanted.has(row)) return;
+    this.wanted.add(row);
+    this.timer ||= setTimeout(() => this.send(), TEXT_DELAY_MS);
+  }
+
+  async send() {
+    this.timer = 0;
+    const rows = [...this.wanted].slice(0, TEXT_BATCH);
+    try {
+      const response = await fetchPoints(this.data, `texts?rows=${rows.join(',')}`, this.abort.signal);
+      const { labels, details, marks } = await response.json();
+      if (this.known.size > MAX_TEXTS) this.known.clear();
+      rows.forEach((row, i) => {
+        this.known.set(row, { label: labels[i], detail: details?.[i] ?? '', mark: marks?.[i] ?? null, partial: false });
+        this.wanted.delete(row);
+      });
+      this.onArrival();
+      if (this.wanted.size && !this.timer) this.timer = setTimeout(() => this.send(), TEXT_DELAY_MS);
+    } catch (error) {
+      // The plot stays usable without them; the next look asks again.
+      this.wanted.clear();
+      if (error.gone) this.onGone();
+    }
+  }
+
+  dispose() {
+    clearTimeout(this.timer);
+    this.abort.abort();
+  }
+}
