@@ -105,7 +105,9 @@ def test_click_a_square_of_the_lens(page: Any) -> None:
     page.wait_for_selector("text=/At layer [012], token .pad/", timeout=60_000)
 
 
-@pytest.mark.parametrize("path", ["/", "/neighbours", "/contexts?map=PCA", "/inside", "/lessons?lesson=travel&step=reveal"])
+@pytest.mark.parametrize(
+    "path", ["/", "/neighbours", "/contexts?map=PCA", "/inside", "/lessons?lesson=travel&step=reveal"]
+)
 def test_it_fits_a_phone(page: Any, path: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(path)
