@@ -252,16 +252,12 @@ def ask(lesson: Lesson) -> dict[str, str]:
         st.pills("Ideas", list(presets), key=pick, on_change=take, help="They fill in the boxes below.")
     with st.form(f"ask_{lesson.name}", border=False):
         texts = [f for f in lesson.fields if f.choices is None]
-        short = [f for f in texts if not f.lines]
-        columns = st.columns(min(3, len(short))) if short else []
-        for place, f in enumerate(short):
-            with columns[place % len(columns)]:
-                asked[f.key] = write_in(lesson, f, model, letters)
-        long = [f for f in texts if f.lines]
-        columns = st.columns(min(3, len(long))) if long else []
-        for place, f in enumerate(long):
-            with columns[place % len(columns)]:
-                asked[f.key] = write_in(lesson, f, model, letters)
+        for fields in ([f for f in texts if not f.lines], [f for f in texts if f.lines]):
+            for start in range(0, len(fields), 3):  # row by row, so that a phone has them in their order
+                row = fields[start : start + 3]
+                for column, f in zip(st.columns(min(3, len(fields))), row, strict=False):
+                    with column:
+                        asked[f.key] = write_in(lesson, f, model, letters)
         st.form_submit_button("Measure", type="primary")
     return asked
 

@@ -240,7 +240,7 @@ LESSON = Lesson(
         "This counts only what a part adds directly. Earlier heads that carried the name to the last word get no credit (Elhage et al. 2021).",
         "Compare with other names. A word that is likely after any name tells nothing about Michael Jordan.",
         "Early layers weren’t trained to be read with the last layer’s table: ranks there mean little.",
-        "Small models often fail here. The one of this lesson has 135 million parameters in 4-bit weights; its answers are shown as they are.",
+        "Small models often fail here. smollm2-135m has 135 million parameters in 4-bit weights; its answers are shown as they are.",
     ),
     ways=(
         Way("inside", "Every head and MLP of it", lambda asked: {"see": "Contributions", "cm_in": asked[MODEL]}),
