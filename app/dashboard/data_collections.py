@@ -230,13 +230,22 @@ def _show(rows: list[dict[str, Any]], one: Holding, space: str, told: str) -> No
         parts.sentences(
             [(row["text"], row["start"], row["end"], f"{row['score']:.3f}") for row in rows[:MARKED] if row["text"]]
         )
-    st.caption(parts.plain(told) + (f". {_baseline(one, space)}" if scored else ""))
+    st.caption(f"{parts.plain(told)}. {_baseline(one, space) if scored else 'Choose a row to find those like it.'}")
     first = [column for column in ("score", "word", "token", "text") if column in rows[0]]
     table = pd.DataFrame(rows, columns=[*first, *(column for column in rows[0] if column not in first)])
     for name in table.columns:
         if table[name].dtype == object:
             table[name] = table[name].map(lambda value: None if value is None else str(value)[:SHOWN_TEXT])
-    st.dataframe(table, hide_index=True, width="stretch", alt="Rows of the collection")
+
+    def like() -> None:
+        chosen = st.session_state["found"]["selection"]["rows"]
+        if chosen:
+            st.session_state["dq"], st.session_state["did"] = ROW, str(rows[chosen[0]]["id"])
+
+    st.dataframe(
+        table, hide_index=True, width="stretch", on_select=like, selection_mode="single-row", key="found",
+        alt="Rows of the collection; choosing one looks for those like it",
+    )  # fmt: skip
     saving.numbers(rows, f"{one.name}-{space}-rows", "Rows (CSV)")
 
 
@@ -418,7 +427,7 @@ def delete(one: Holding) -> None:
     with st.expander("Delete this collection"), st.form("delete", border=False, clear_on_submit=True):
         first, second = st.columns([7, 4], vertical_alignment="bottom")
         typed = first.text_input(
-            f"Type {parts.plain(one.name)} to delete it with all its versions", key="delete_name", max_chars=64,
+            "Its name, to delete it with all its versions", key="delete_name", placeholder=one.name, max_chars=64,
             help="There is no way back.",
         )  # fmt: skip
         pressed = second.form_submit_button("Delete", width="stretch", help="Remove it from the disk.")

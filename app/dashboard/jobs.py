@@ -10,7 +10,7 @@ from typing import Any
 
 Progress = Callable[[str, int, int], None]
 KEPT = 64
-AWAY = 5.0  # seconds without a look after which a session no longer waits for a job (its tab may be closed)
+AWAY = 10.0  # seconds without a look after which a session no longer waits for a job (its tab may be closed)
 
 
 class Cancelled(Exception):  # noqa: N818  (it is no error)
@@ -26,6 +26,7 @@ class Job:
     done: int = 0
     total: int = 0
     started: float = 0.0
+    made: float = field(default_factory=time.monotonic)
     watchers: dict[str, float] = field(default_factory=dict)
     _finished: threading.Event = field(default_factory=threading.Event)
     _cancelled: threading.Event = field(default_factory=threading.Event)
@@ -34,6 +35,11 @@ class Job:
     def pending(self) -> bool:
         """Whether it is still under way."""
         return not self.future.done()
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was asked for."""
+        return time.monotonic() - self.made
 
     @property
     def cancelled(self) -> bool:

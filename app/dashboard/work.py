@@ -11,6 +11,8 @@ from polysema.app.dashboard.jobs import Cancelled, Job, Progress
 from polysema.core.errors import UserError
 
 QUICK = 0.6  # seconds in which an answer comes without a progress bar
+YOUNG = 4.0  # seconds after which a job is looked at less often
+OFTEN, SELDOM = 0.7, 2.5  # seconds between two looks
 
 
 def answer(key: Hashable, work: Callable[[Progress], Any], seconds: float = QUICK, box: str = "") -> Any:
@@ -79,10 +81,18 @@ def outcome(job: Job, key: Hashable = None, box: str = "") -> Any:
     return None
 
 
-@st.fragment(run_every=0.7)
 def watch(job: Job, key: Hashable = None) -> None:
-    """Show how far a job is, with a button that cancels it, and run the page again when it is done."""
-    if not job.pending:
+    """Show how far a job is, with a button that cancels it, and run the page again when it is done.
+
+    A job of some seconds is looked at less often: after each look Streamlit collects garbage in the whole process, and on
+    a busy machine that would leave nothing for the work itself.
+    """
+    old = job.age > YOUNG
+    st.fragment(run_every=SELDOM if old else OFTEN)(_show)(job, key, old)
+
+
+def _show(job: Job, key: Hashable, old: bool) -> None:
+    if not job.pending or (not old and job.age > YOUNG):
         st.rerun()
     job.seen_by(_session())
     share = min(1.0, job.done / job.total) if job.total else 0.0

@@ -16,6 +16,10 @@ PAGES = {
     "/contexts?map=PCA": "text=At layer 6",
     "/inside": ".polysema-heads[data-ready='1']",
     "/inside?see=Lens&lm=g2p-t5": "text=At layer 2, token N",
+    "/data": "text=can be cancelled",
+    "/data?dadd=Upload+files": "text=Pickles are never opened",
+    "/data?data=Collections": "text=/There is no collection yet|Delete this collection/",
+    "/data?data=Models+and+spaces": "text=Its static space",
 }
 
 

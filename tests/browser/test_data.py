@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.browser.test_journeys import until
+from tests.browser.conftest import at_rest, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -25,9 +25,9 @@ def test_upload_embed_export_and_reopen_from_a_copied_link(page: Any, tmp_path: 
     page.wait_for_selector("text=3 texts", timeout=60_000)
     page.wait_for_selector("text=can be cancelled", timeout=180_000)  # the model is loaded
     page.get_by_role("button", name="Put it in").click()
-    page.wait_for_selector(f"text=The new collection {name} has 16 rows", timeout=120_000)
+    page.wait_for_selector(f"text=The new collection {name} has 17 rows", timeout=120_000)
     page.get_by_role("button", name="Open the collection").click()
-    page.wait_for_selector("text=10 of 16 rows", timeout=60_000)
+    page.wait_for_selector("text=10 of 17 rows", timeout=60_000)
     page.get_by_text("Like a text", exact=True).click()
     page.wait_for_selector("text=Nearest to bank", timeout=60_000)
     marked = page.locator(".ps-hits mark").all_inner_texts()
@@ -36,6 +36,7 @@ def test_upload_embed_export_and_reopen_from_a_copied_link(page: Any, tmp_path: 
     box.fill("word = 'swan'")
     box.press("Enter")
     until(lambda: page.locator(".ps-hits mark").all_inner_texts() == ["swan"], "only the row that passes")
+    at_rest(page)
     page.get_by_role("button", name="Make the file").click()
     save = page.get_by_role("button", name=re.compile(f"Save {name}-layer-6-v"))
     save.wait_for(timeout=60_000)
@@ -54,8 +55,9 @@ def test_upload_embed_export_and_reopen_from_a_copied_link(page: Any, tmp_path: 
     other.wait_for_selector("text=Nearest to bank", timeout=120_000)
     assert other.get_by_role("textbox", name="Only rows that pass").input_value() == "word = 'swan'"
     assert other.locator(".ps-hits mark").all_inner_texts() == ["swan"]
+    at_rest(other)
     other.get_by_text("Delete this collection").click()
-    other.get_by_role("textbox", name=f"Type {name} to delete it").fill(name)
+    other.get_by_role("textbox", name="Its name, to delete it").fill(name)
     other.get_by_role("button", name="Delete", exact=True).click()
     other.get_by_text(f"{name} is deleted").wait_for(timeout=60_000)
     elsewhere.close()
