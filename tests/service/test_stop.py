@@ -1,4 +1,4 @@
-"""SIGTERM under load: every request that was sent is answered, whole."""
+"""SIGTERM under load: every request that was sent is answered, whole; and no job holds the process up."""
 
 import json
 import os
@@ -68,3 +68,46 @@ def test_sigterm_under_load_loses_no_request(tmp_path) -> None:  # type: ignore[
     lines = [json.loads(line) for line in err.splitlines()]
     assert {line["route"] for line in lines} == {"/v1/neighbors"}
     assert len(lines) == len(answered) + 1
+
+
+def test_sigterm_does_not_wait_for_a_job(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    port = free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "polysema.app",
+        "serve",
+        "--port",
+        str(port),
+        "--data",
+        str(tmp_path),
+        "--grace",
+        "2",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                assert httpx.get(f"{url}/health", trust_env=False, timeout=60).status_code == 200
+                break
+            except httpx.ConnectError:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        # t-SNE lays out in one step, for minutes
+        job = httpx.post(
+            f"{url}/v1/jobs", json={"kind": "map", "method": "tsne", "n": 20_000}, trust_env=False, timeout=60
+        ).json()["id"]
+        while httpx.get(f"{url}/v1/jobs/{job}", trust_env=False, timeout=60).json()["stage"] != "lay out":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        start = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+        assert time.monotonic() - start < 30
+    finally:
+        process.kill()
+    assert process.returncode in (0, -signal.SIGTERM), err
+    assert json.loads(err.splitlines()[-1])["event"] == "stopped"
