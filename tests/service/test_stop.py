@@ -1,5 +1,6 @@
 """SIGTERM under load: every request that was sent is answered, whole; and no job holds the process up."""
 
+import asyncio
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import time
 
 import httpx
 
-from tests.service.conftest import free_port
+from tests.service.conftest import Service, free_port
 
 
 def test_sigterm_under_load_loses_no_request(tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -110,4 +111,25 @@ def test_sigterm_does_not_wait_for_a_job(tmp_path) -> None:  # type: ignore[no-u
     finally:
         process.kill()
     assert process.returncode in (0, -signal.SIGTERM), err
-    assert json.loads(err.splitlines()[-1])["event"] == "stopped"
+    assert "Traceback" not in err
+
+
+def test_what_cannot_be_interrupted_is_waited_for_a_while_only(served: Service) -> None:
+    _, server = served()
+    go = threading.Event()
+    held = asyncio.run_coroutine_threadsafe(server._polysema.gate.run(lambda: go.wait(60)), server._loop)
+    while not server._polysema.gate.running:
+        time.sleep(0.01)
+    assert not server.idle(0.1)
+    go.set()
+    assert held.result(30)
+    assert server.idle(30)
+    job = server._polysema.jobs.start(
+        "slow", lambda progress: [progress("wait", n, 600) or time.sleep(0.1) for n in range(600)]
+    )
+    while not job.stage:
+        time.sleep(0.01)
+    assert not server.idle(0.1)
+    server._polysema.jobs.stop()
+    assert server.idle(30)
+    assert job.state == "cancelled"
