@@ -50,7 +50,7 @@ from polysema.core.measure.clusters import SenseClusters, sense_clusters
 from polysema.core.measure.contextuality import random_pair_cosine
 from polysema.core.measure.senses import load_senses, most_frequent_sense, nearest_sense_accuracy
 from polysema.core.model.catalog import CATALOG, locate
-from polysema.core.model.contextual import Hidden, embed, word_vectors
+from polysema.core.model.contextual import Hidden, embed, embed_stream, joined, word_vectors
 from polysema.core.model.load import LanguageModel, load_model, on_torch
 from polysema.core.model.static import input_table, static_vector
 from polysema.core.model.tokens import Occurrence, Span, find_word, find_words
@@ -986,9 +986,7 @@ class Explorer:
             loaded = self.model(name)
             static = np.stack([static_vector(loaded, word)[0] for word in words])
             rows.append(SenseRow(name, None, nearest_sense_accuracy(words, names, static), float("nan")))
-            progress(f"embed with {name}", 0, 1)
-            hidden = embed(loaded, corpus.texts, occurrences=corpus.occurrences())
-            progress(f"embed with {name}", 1, 1)
+            hidden = _watched(loaded, f"embed with {name}", progress)
             order = {(o.text, o.span): place for place, o in enumerate(hidden.occurrences)}
             places = [order[(s.text_id, Span(s.start, s.end))] for s in corpus.senses]
             baselines = self.baselines(name, progress)
@@ -1009,6 +1007,17 @@ def _there(hits: Hits, query: int) -> Hits:
     """The hits of one query, (1, k or fewer), without the empty places of a search that found fewer."""
     there = hits.rows[query] >= 0
     return replace(hits, rows=hits.rows[query][there][None], scores=hits.scores[query][there][None])
+
+
+def _watched(model: LanguageModel, stage: str, progress: Progress) -> Hidden:
+    """The annotated occurrences of the corpus of senses at every layer. What `progress` raises ends the work."""
+    corpus, parts, done = load_senses(), [], 0
+    progress(stage, done, len(corpus.texts))
+    for part in embed_stream(model, corpus.texts, range(model.n_layers + 1), occurrences=corpus.occurrences()):
+        parts.append(part)
+        done += part.n_texts
+        progress(stage, done, len(corpus.texts))
+    return joined(parts)
 
 
 def is_collection(path: Path) -> bool:

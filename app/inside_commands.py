@@ -258,12 +258,19 @@ def find_head(
         for rank, score in enumerate(found.scores[:k], 1)
     ]  # fmt: skip
     many = len(found.places)
+    exact = [
+        {
+            "rank": rank, "head": f"{score.layer}.{score.head}", "mean": score.mean, "first": score.first,
+            "rank at first": score.rank_at_first, "least": score.least, "looks there most": score.top,
+        }
+        for rank, score in enumerate(found.scores[:k], 1)
+    ]  # fmt: skip
     notes = [
         "",
         f"{many} place{'s' * (many > 1)}; a head that looks at all words alike gives {found.chance:.3f}"
         + ("" if many > 1 else ". One place shows luck as well as habit: give more sentences (--text)"),
     ]
-    show(form, rows, {"heads": rows, "chance": found.chance, "places": found.places}, notes)
+    show(form, rows, {"heads": exact, "chance": found.chance, "places": found.places}, notes)
 
 
 @inside.command()
@@ -303,6 +310,10 @@ def lens(
         if word.note:
             click.echo(f"note: {word.note}", err=True)
     score = "cosine" if found.kind == run.STATIC else "probability"
+
+    def shown(value: Any, digits: int) -> float:
+        return float(value) if form == "json" else round(float(value), digits)
+
     rows: list[Row] = []
     for step, (layer, point) in enumerate(found.steps):
         best = [
@@ -310,13 +321,16 @@ def lens(
             for number, value in zip(found.best[step, place], found.scores[step, place], strict=True)
         ]
         row: Row = {"layer": layer, "point": point}
-        row |= {"best": "  ".join(f"{name!r} {value:.3f}" for name, value in best)}
+        if form == "json":
+            row |= {"best": [{"token": name, score: value} for name, value in best]}
+        else:
+            row |= {"best": "  ".join(f"{name!r} {value:.3f}" for name, value in best)}
         if found.kind != run.STATIC:
-            row |= {"entropy": round(float(found.entropy[step, place]), 4)}
+            row |= {"entropy": shown(found.entropy[step, place], 4)}
         for number, word in enumerate(found.targets):
             row |= {
                 f"rank of {word.word}": int(found.ranks[step, place, number]),
-                f"{score} of {word.word}": round(float(found.followed[step, place, number]), 6),
+                f"{score} of {word.word}": shown(found.followed[step, place, number], 6),
             }
         rows.append(row)
     token = found.tokens[place].name

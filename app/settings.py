@@ -35,7 +35,8 @@ class Settings:
     address: str = _setting("127.0.0.1", "the address to listen on; any but loopback needs a key")
     port: int = _setting(8502, "the port to listen on", 1, 65535)
     allowed_hosts: tuple[str, ...] = _setting(
-        (), "names under which the service may be asked (the Host header; on loopback its own are known); *: any"
+        (),
+        "names under which the service may be asked (the Host header), beside localhost and its address; none: on loopback no other, else any; *: any",
     )
     data: str = _setting("", "the folder of the collections (empty: collections in POLYSEMA_HOME)")
     keys: tuple[str, ...] = _setting((), "API keys, hashed, as `polysema key` prints them")
@@ -92,7 +93,7 @@ class Settings:
         """The hosts that are answered, in lower case and without brackets; None where every one is."""
         if "*" in self.allowed_hosts or not (self.allowed_hosts or is_loopback(self.address)):
             return None
-        own = ("localhost", "127.0.0.1", "::1", self.address) if is_loopback(self.address) else ()
+        own = ("localhost", "127.0.0.1", "::1", self.address)  # no foreign name can be bound to these
         return frozenset(name.strip("[]").lower() for name in (*own, *self.allowed_hosts))
 
     @property

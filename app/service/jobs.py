@@ -120,7 +120,9 @@ class Jobs:
             job.version += 1
 
         with self._lock:
-            if job.ended:
+            if job.ended or job.stopping:
+                job.state = job.state if job.ended else "cancelled"
+                job.version += 1
                 return
             job.state = "running"
             job.version += 1
@@ -152,8 +154,12 @@ class Jobs:
         LOG.exception("%s", json.dumps({"event": "fault", "job": job.id, "kind": job.kind}))
         return {"code": "internal", "message": f"a fault of the service: {type(error).__name__}"}
 
-    def close(self) -> None:
-        """Stop what waits and what runs, at its next step."""
+    def stop(self) -> None:
+        """Cancel what waits and what runs, at its next step."""
         for job in list(self._jobs.values()):
             job.stopping = True
+
+    def close(self) -> None:
+        """Stop, and let the threads end."""
+        self.stop()
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -20,6 +20,7 @@ from polysema.app.api import create_app
 from polysema.app.explorer import Explorer
 from polysema.app.settings import Settings
 
+STEP = 5.0  # seconds that a job may take to its next step
 DRAIN = 0.5  # seconds in which connections that are kept alive are told to close, and new ones are still answered
 
 
@@ -32,7 +33,7 @@ def serve(explorer: Explorer, settings: Settings) -> None:
     log.setLevel(logging.INFO)
     made = server(explorer, settings)
     made.run()
-    if not made.idle(settings.grace):
+    if not made.idle(min(settings.grace, STEP)):
         # a step that can't be interrupted: what a collection acknowledged is on its disk
         log.warning("%s", json.dumps({"event": "stopped", "jobs": "one was left in the middle of a step"}))
         sys.stderr.flush()
@@ -82,6 +83,7 @@ class Draining(uvicorn.Server):
     def drain(self) -> None:
         """Begin to stop. May be called from any thread."""
         self._polysema.draining = True
+        self._polysema.jobs.stop()
         if self._loop is None:
             self.should_exit = True
         else:
