@@ -1,5 +1,6 @@
-# docker build -t polysema . && docker run -p 8502:8502 -e POLYSEMA_KEYS="$(polysema key me --format json | jq -r '.[0].setting')" \
-#   -v polysema:/data polysema
+# polysema key me --scope write                 (prints a key, and the line that stands for it in POLYSEMA_KEYS)
+# docker build -t polysema .
+# docker run -p 8502:8502 -e POLYSEMA_KEYS='me:write:…' -v polysema:/data --stop-timeout 45 polysema
 FROM python:3.12-slim
 WORKDIR /src
 COPY . .
@@ -8,7 +9,7 @@ RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/wh
  && useradd --system --uid 10001 --home-dir /data --create-home polysema
 USER 10001
 WORKDIR /data
-ENV POLYSEMA_HOME=/data POLYSEMA_ADDRESS=0.0.0.0 POLYSEMA_PORT=8502
+ENV POLYSEMA_HOME=/data POLYSEMA_ADDRESS=0.0.0.0 POLYSEMA_PORT=8502 NUMBA_CACHE_DIR=/data/numba
 VOLUME /data
 EXPOSE 8502
 STOPSIGNAL SIGTERM

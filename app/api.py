@@ -16,11 +16,13 @@ from polysema.app.explorer import Explorer
 from polysema.app.service.failures import add_handlers
 from polysema.app.service.guard import Guard
 from polysema.app.service.metrics import Metrics
-from polysema.app.service.routes import embeddings, spaces, status, stores, texts, work
+from polysema.app.service.routes import embeddings, inside, spaces, status, stores, texts, words, work
 from polysema.app.service.state import State
 from polysema.app.settings import Settings
 
-ROUTERS = (status.router, embeddings.router, spaces.router, texts.router, stores.router, work.router)
+ROUTERS = (
+    status.router, embeddings.router, spaces.router, words.router, texts.router, inside.router, stores.router, work.router,
+)  # fmt: skip
 NO_TELEMETRY: dict[str, Any] = {
     "tracing": False,
     "metrics": False,
@@ -58,9 +60,15 @@ FAILURES: dict[int | str, dict[str, Any]] = {
         (409, "Taken, or not compatible."),
         (413, "The body is too large."),
         (415, "No such form of a body."),
+        (421, "Asked under a host that isn't the service's."),
         (422, "A mistake in what was asked."),
         (429, "Too much at once; see Retry-After."),
+        (
+            500,
+            "What is on the disk is damaged (`corrupt`) or can't be read (`storage`), or a fault of the service (`internal`).",
+        ),
         (503, "Not now; see Retry-After."),
+        (507, "The disk is full; what was acknowledged is whole."),
     )
 }
 

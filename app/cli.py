@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from polysema.app.export_commands import parse_layers
 from polysema.app.printing import Row, format_option, model_option, pooling_option, progress_bar, show
 from polysema.core.errors import UserError
+
+if TYPE_CHECKING:
+    from polysema.app.schemas import LayerComparison
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -121,11 +125,16 @@ def compare(word: str, texts: tuple[str, ...], model: str, layers: str | None, p
     whole = {
         "word": answer.word,
         "texts": answer.texts,
-        "layers": rows,
+        "layers": [_exact(row, layer) for row, layer in zip(rows, answer.layers, strict=True)],
         "split": answer.split,
         "origin": answer.origin.to_json(),
     }
     show(form, rows, whole, notes)
+
+
+def _exact(row: Row, layer: LayerComparison) -> Row:
+    """A row of the table with every digit."""
+    return dict(zip(row, (layer.layer, *layer.pairs, *layer.static, layer.baseline), strict=True))
 
 
 # Measures
@@ -193,6 +202,7 @@ def app(port: int, address: str, browser: bool | None) -> None:
 from polysema.app import (  # noqa: E402  (they add their commands to the groups above)
     export_commands,
     inside_commands,
+    map_commands,
     service_commands,
     static_commands,
     store_commands,
@@ -202,4 +212,5 @@ static_commands.add_to(cli, measure)
 export_commands.add_to(cli, measure)
 store_commands.add_to(cli)
 inside_commands.add_to(cli)
+map_commands.add_to(cli)
 service_commands.add_to(cli)

@@ -4,22 +4,26 @@
     explorer = Client("http://127.0.0.1:8502")     # there
     explorer.neighbors("bank", k=5).neighbours
 
-Answers are the same values of `polysema.app.schemas`, errors the same classes of `polysema.core.errors`.
+Answers are the same values of `polysema.app.schemas`, errors the same classes of `polysema.core.errors`. What is long work there
+is a job: the verb waits for it, tells `progress`, and cancels it when `progress` raises.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polysema.app.inspection import Looking
+from polysema.app.remote import RemoteCollection, RemoteMap, RemoteSpace, part, sent
+from polysema.app.rows import Vectors
 from polysema.app.schemas import (
     AnalogyAnswer,
+    AxisAnswer,
+    CloserAnswer,
     Comparison,
     Evidence,
     InputRank,
@@ -27,46 +31,50 @@ from polysema.app.schemas import (
     MethodAnswer,
     Neighbour,
     NeighbourAnswer,
+    OccurrenceAnswer,
+    OccurrenceHit,
+    OddAnswer,
+    SenseReport,
+    SimilarityAnswer,
+    TravelAnswer,
+    TravelStep,
+    WordMap,
 )
+from polysema.app.wire import plain, value_of
 from polysema.core import errors
 from polysema.core.errors import UnavailableError, UserError
+from polysema.core.space.distortion import Distortion
+from polysema.core.space.expression import Term
+from polysema.core.space.projection import Map, MapOptions
 from polysema.core.space.space import Origin
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from polysema.app.explorer import Asking
+    from polysema.app.explorer import Asking, Finding
+    from polysema.core.inside.attention import Attention, HeadRanking
+    from polysema.core.inside.contribution import Contributions
+    from polysema.core.inside.lens import Lens, LensView
+    from polysema.core.measure.clusters import SenseClusters
     from polysema.core.space.policy import Policy
     from polysema.core.space.space import Floats
 
 BASE64 = "application/vnd.polysema.base64+json"
+ARROW = "application/vnd.apache.arrow.stream"
+JSON = "application/json"
+SPACE, MODEL = "glove-6b-50d", "minilm-l6"
 ERRORS: dict[str, type[UserError]] = {
     kind.code: kind
     for kind in (
         UserError, errors.NotFoundError, errors.UnreadableError, errors.IncompatibleError, errors.UnavailableError,
-        errors.ConflictError, errors.CorruptError, errors.BusyError,
+        errors.ConflictError, errors.CorruptError, errors.BusyError, errors.DiskFullError, errors.StorageError,
     )
 }  # fmt: skip
+Progress = Callable[[str, int, int], None]  # stage, done, total
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Vectors:
-    """Rows with vectors: `rows` (a dictionary each) and `vectors` (n_rows, dim), and the card of where they come from."""
-
-    rows: list[dict[str, Any]]
-    vectors: Floats
-    origin: Origin
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteMatches:
-    """What a search found: for each query ids and scores, best first, the rows themselves, and the version searched."""
-
-    ids: list[list[str]]
-    scores: list[list[float]]
-    rows: list[list[dict[str, Any]]]
-    version: int
-    recall: float | None
+def _silent(stage: str, done: int, total: int) -> None:
+    pass
 
 
 class Client:
@@ -98,28 +106,64 @@ class Client:
 
     # Spaces
 
+    def space(self, name: str = SPACE, progress: Progress = _silent) -> RemoteSpace:
+        """The space of that name, or a collection's (`mine`, `mine/SPACE`): its size and card; its rows stay there."""
+        return self.view(name)
+
+    def view(
+        self, space: str | RemoteSpace = SPACE, transform: str = "raw", removed: Sequence[str] = ()
+    ) -> RemoteSpace:
+        """See `Explorer.view`: what the other verbs take as a space."""
+        name = space if isinstance(space, str) else space.name
+        if isinstance(space, RemoteSpace) and (space.transform != "raw" or space.removed):
+            if transform != "raw" or removed:
+                raise UserError("a space is seen in one way over HTTP: give transform and removed directions together")
+            transform, removed = space.transform, space.removed
+        if "/" in name:
+            found = self._of_collection(name)
+        else:
+            found = self.ask(
+                "GET", f"/v1/spaces/{part(name)}", params={"transform": transform, "without": list(removed)}
+            )
+        return RemoteSpace(
+            name, found["rows"], found["dim"], tuple(found["columns"]), Origin.from_json(found["origin"]), transform,
+            tuple(removed),
+        )  # fmt: skip
+
     def neighbors(
-        self, word: str, space: str = "glove-6b-50d", k: int = 10, policy: Policy | None = None
-    ) -> NeighbourAnswer:
+        self, word: str | Term, space: str | RemoteSpace = SPACE, k: int = 10, policy: Policy | None = None,
+        finding: Finding | None = None,
+    ) -> NeighbourAnswer:  # fmt: skip
         """See `Explorer.neighbors`."""
-        answer = self.ask("POST", "/v1/neighbors", {"words": [word], "space": space, "k": k, **_spelling(policy)})
+        asked = {**_space(space), **_spelling(policy), **_finding(finding), "k": k}
+        if isinstance(word, Term) and word.context is not None:
+            if word.context.layer is not None:
+                raise UserError("over HTTP an occurrence is at the layer of its space; leave out its own")
+            asked["occurrences"] = [{"word": word.word, "text": word.context.text, "nth": word.context.nth}]
+        else:
+            asked["words"] = [word.word if isinstance(word, Term) else word]
+        answer = self.ask("POST", "/v1/neighbors", asked)
         one = answer["answers"][0]
-        origin = Origin.from_json(answer["origin"])
-        return NeighbourAnswer(word, one["word"], _neighbours(one["neighbors"]), origin, one["how"], answer["policy"])
+        return NeighbourAnswer(
+            str(word), one["word"], _neighbours(one["neighbors"]), Origin.from_json(answer["origin"]), one["how"],
+            answer["policy"], one["search"], one["recall"],
+        )  # fmt: skip
 
     def nearest(
-        self, vectors: npt.ArrayLike, space: str = "glove-6b-50d", k: int = 10, where: str | None = None
+        self, vectors: npt.ArrayLike, space: str | RemoteSpace = SPACE, k: int = 10, finding: Finding | None = None
     ) -> tuple[tuple[Neighbour, ...], ...]:
-        """See `polysema.app.near.of_vectors`."""
-        asked = {"vectors": _sent(vectors), "space": space, "k": k, "where": where}
+        """See `Explorer.nearest`."""
+        asked = {**_space(space), **_finding(finding), "vectors": sent(vectors), "k": k}
         return tuple(_neighbours(one["neighbors"]) for one in self.ask("POST", "/v1/neighbors", asked)["answers"])
 
     def analogy(
-        self, expression: str, space: str = "glove-6b-50d", k: int = 10, method: str = "3cosadd",
+        self, expression: str, space: str | RemoteSpace = SPACE, k: int = 10, method: str = "3cosadd",
         asking: Asking | None = None,
     ) -> AnalogyAnswer:  # fmt: skip
-        """See `Explorer.analogy`; the vectors of the answer (`target`, `input_vectors`) stay on the service, empty here."""
-        asked: dict[str, Any] = {"expression": expression, "space": space, "k": k, "method": method}
+        """See `Explorer.analogy`."""
+        asked: dict[str, Any] = {
+            **_space(space), "expression": expression, "k": k, "method": method, "vectors": True
+        }  # fmt: skip
         if asking is not None:
             asked |= {
                 "pairs": [list(pair) for pair in asking.pairs],
@@ -136,21 +180,73 @@ class Client:
                 _neighbours(found["evidence"]["with_inputs"]),
                 tuple(MethodAnswer(name, _neighbours(rows)) for name, rows in beside),
             )
-        none = np.empty(0, np.float32)
         return AnalogyAnswer(
-            found["expression"], _neighbours(found["neighbors"]), inputs, none, none, Origin.from_json(found["origin"]),
-            found["method"], found["policy"], evidence, tuple(found["pairs"]), tuple(found["pairs_left_out"]),
+            found["expression"], _neighbours(found["neighbors"]), inputs, _floats(found["target"]),
+            _floats(found["input_vectors"]), Origin.from_json(found["origin"]), found["method"], found["policy"], evidence,
+            tuple(found["pairs"]), tuple(found["pairs_left_out"]),
         )  # fmt: skip
+
+    # Relations of words
+
+    def similarity(
+        self, first: Sequence[str], second: Sequence[str], space: str | RemoteSpace = SPACE,
+        policy: Policy | None = None,
+    ) -> SimilarityAnswer:  # fmt: skip
+        """See `Explorer.similarity`."""
+        asked = {**_space(space), **_spelling(policy), "first": list(first), "second": list(second)}
+        answer: SimilarityAnswer = value_of(SimilarityAnswer, self.ask("POST", "/v1/similarity", asked))
+        return answer
+
+    def closer_than(
+        self, word: str, other: str, space: str | RemoteSpace = SPACE, policy: Policy | None = None
+    ) -> CloserAnswer:
+        """See `Explorer.closer_than`."""
+        found = self.ask("POST", "/v1/closer", {**_space(space), **_spelling(policy), "word": word, "other": other})
+        words = tuple((one["word"], one["cosine"]) for one in found["closer"])
+        return CloserAnswer(found["word"], found["other"], found["cosine"], words, Origin.from_json(found["origin"]))
+
+    def odd_one_out(
+        self, words: Sequence[str], space: str | RemoteSpace = SPACE, policy: Policy | None = None
+    ) -> OddAnswer:
+        """See `Explorer.odd_one_out`."""
+        found = self.ask("POST", "/v1/odd-one-out", {**_space(space), **_spelling(policy), "words": list(words)})
+        return OddAnswer(
+            tuple((one["word"], one["cosine"]) for one in found["words"]), Origin.from_json(found["origin"])
+        )
+
+    def direction(self, axis: str, space: str | RemoteSpace = SPACE, policy: Policy | None = None) -> Floats:
+        """See `Explorer.direction`."""
+        return self.ask_rows("POST", "/v1/direction", {**_space(space), **_spelling(policy), "axis": axis}).vectors[0]
+
+    def project(
+        self, words: Sequence[str], axes: Sequence[str], space: str | RemoteSpace = SPACE,
+        policy: Policy | None = None,
+    ) -> AxisAnswer:  # fmt: skip
+        """See `Explorer.project`."""
+        asked = {**_space(space), **_spelling(policy), "words": list(words), "axes": list(axes)}
+        found = self.ask("POST", "/v1/project", asked)
+        rows = tuple((one["word"], tuple(one["cosines"])) for one in found["words"])
+        return AxisAnswer(tuple(found["axes"]), rows, Origin.from_json(found["origin"]))
+
+    def travel(
+        self, word: str, axis: str, space: str | RemoteSpace = SPACE, steps: int = 8, reach: float = 1.5, k: int = 3
+    ) -> TravelAnswer:
+        """See `Explorer.travel`."""
+        asked = {**_space(space), "word": word, "axis": axis, "steps": steps, "reach": reach, "k": k}
+        found = self.ask("POST", "/v1/travel", asked)
+        stops = tuple(TravelStep(one["at"], one["cosine"], _neighbours(one["neighbors"])) for one in found["steps"])
+        origin = Origin.from_json(found["origin"])
+        return TravelAnswer(found["word"], found["axis"], stops, _floats(found["points"]), origin)
 
     # Texts
 
     def compare(
-        self, word: str, texts: Sequence[str], model: str = "minilm-l6", layers: Sequence[int] | None = None,
-        pooling: str = "mean",
+        self, word: str, texts: Sequence[str], model: str = MODEL, layers: Sequence[int] | None = None,
+        pooling: str = "mean", progress: Progress = _silent,
     ) -> Comparison:  # fmt: skip
         """See `Explorer.compare`."""
-        asked = {"word": word, "texts": list(texts), "model": model, "pooling": pooling}
-        found = self.ask("POST", "/v1/compare", asked | ({"layers": list(layers)} if layers is not None else {}))
+        asked = {"word": word, "texts": list(texts), "model": model, "pooling": pooling, "layers": _list(layers)}
+        found = self.ask("POST", "/v1/compare", asked)
         rows = tuple(
             LayerComparison(row["layer"], tuple(row["pairs"]), tuple(row["static"]), row["baseline"])
             for row in found["layers"]
@@ -159,12 +255,136 @@ class Client:
         return Comparison(found["word"], tuple(texts), rows, found["pieces"], split, Origin.from_json(found["origin"]))
 
     def embed(
-        self, texts: Sequence[str], model: str = "minilm-l6", layers: Sequence[int] = (-1,), unit: str = "words",
+        self, texts: Sequence[str], model: str = MODEL, layers: Sequence[int] = (-1,), unit: str = "words",
         word: str | None = None, pooling: str = "mean",
     ) -> Vectors:  # fmt: skip
-        """The vectors of words, of one word, of tokens or of whole texts (`sentences`), at any layers."""
+        """See `Explorer.embed`."""
         asked = {"texts": list(texts), "model": model, "layers": list(layers), "unit": unit, "pooling": pooling}
-        return _vectors(self.ask("POST", "/v1/embed", asked | ({"word": word} if word else {}), accept=BASE64))
+        return self.ask_rows("POST", "/v1/embed", asked | {"word": word})
+
+    def occurrence_neighbors(
+        self, word: str, text: str, model: str = MODEL, layer: int = -1, k: int = 10, nth: int = 1,
+        progress: Progress = _silent,
+    ) -> OccurrenceAnswer:  # fmt: skip
+        """See `Explorer.occurrence_neighbors`."""
+        asked = {"word": word, "text": text, "model": model, "layer": layer, "k": k, "nth": nth}
+        found = self.ask("POST", "/v1/occurrences", asked)
+        hits = tuple(OccurrenceHit(**hit) for hit in found["hits"])
+        return OccurrenceAnswer(
+            found["word"], found["text"], found["start"], found["end"], hits, _neighbours(found["static"]),
+            found["baseline"], Origin.from_json(found["origin"]), found["split"],
+        )  # fmt: skip
+
+    def baselines(self, model: str = MODEL, progress: Progress = _silent) -> tuple[float, ...]:
+        """See `Explorer.baselines`."""
+        return tuple(self.ask("GET", f"/v1/models/{part(model)}/baselines")["baselines"])
+
+    def corpus_layers(self, model: str = MODEL) -> tuple[int, ...]:
+        """See `Explorer.corpus_layers`."""
+        return tuple(self.ask("GET", f"/v1/models/{part(model)}/baselines")["corpus_layers"])
+
+    # Inside a model
+
+    def attention(
+        self, text: str, model: str = MODEL, layers: Sequence[int] | None = None, looking: Looking | None = None,
+        most: int | None = None,
+    ) -> tuple[Attention, ...]:  # fmt: skip
+        """See `Explorer.attention`; the service's own limit holds as well."""
+        from polysema.core.inside.attention import Attention
+
+        asked = {"text": text, "model": model, "layers": _list(layers), **_looking(looking)}
+        found = self.ask("POST", "/v1/attention", asked, accept=BASE64)
+        parts: tuple[Attention, ...] = tuple(value_of(Attention, window) for window in found["windows"])
+        if most is not None and sum(one.weights.size for one in parts) > most:
+            raise UserError(f"that is more than {most:,} numbers: ask for fewer layers, or a shorter text")
+        return parts
+
+    def find_heads(
+        self, pairs: Sequence[tuple[str, str]], texts: Sequence[str], model: str = MODEL,
+        layers: Sequence[int] | None = None, looking: Looking | None = None,
+    ) -> HeadRanking:  # fmt: skip
+        """See `Explorer.find_heads`."""
+        from polysema.core.inside.attention import HeadRanking
+
+        asked = {"pairs": [list(pair) for pair in pairs], "texts": list(texts), "model": model, "layers": _list(layers)}
+        found: HeadRanking = value_of(HeadRanking, self.ask("POST", "/v1/find-heads", asked | _looking(looking)))
+        return found
+
+    def lens(
+        self, text: str, model: str = MODEL, layers: Sequence[int] | None = None, words: Sequence[str] = (),
+        view: LensView | None = None, looking: Looking | None = None,
+    ) -> Lens:  # fmt: skip
+        """See `Explorer.lens`."""
+        from polysema.core.inside.lens import Lens, LensView
+
+        shown = view or LensView()
+        asked = {
+            "text": text, "model": model, "layers": _list(layers), "words": list(words), "points": list(shown.points),
+            "k": shown.k, "kind": shown.kind, **_read(looking),
+        }  # fmt: skip
+        found: Lens = value_of(Lens, self.ask("POST", "/v1/lens", asked, accept=BASE64))
+        return found
+
+    def contributions(
+        self, text: str, word: str, model: str = MODEL, against: str | None = None, at: str | int | None = None,
+        looking: Looking | None = None,
+    ) -> Contributions:  # fmt: skip
+        """See `Explorer.contributions`."""
+        from polysema.core.inside.contribution import Contributions
+
+        asked = {"text": text, "word": word, "model": model, "against": against, "at": at, **_read(looking)}
+        found: Contributions = value_of(Contributions, self.ask("POST", "/v1/contributions", asked))
+        return found
+
+    # Long work
+
+    def corpus(self, model: str = MODEL, layer: int = -1, progress: Progress = _silent) -> RemoteSpace:
+        """See `Explorer.corpus`."""
+        return self.space(self.done("corpus", progress, model=model, layer=layer)["name"])
+
+    def map(
+        self, space: str | RemoteSpace = SPACE, method: str = "umap", options: MapOptions | None = None,
+        n: int | None = None, k: int = 10, progress: Progress = _silent,
+    ) -> RemoteMap:  # fmt: skip
+        """See `Explorer.map`."""
+        asked = {**_space(space), "method": method, "options": plain(options or MapOptions()), "n": n, "k": k}
+        job = self.job("map", **asked)
+        self._ended(job, progress)
+        found = self.ask_rows("GET", f"/v1/jobs/{job}/result", name="position")
+        rows = found.table.to_pylist()
+        told = found.more["distortion"]
+        kept = np.array([row.pop("kept") for row in rows], np.float32)
+        distortion = None if told is None else value_of(Distortion, told)
+        laid = Map(found.vectors, found.more["method"], MapOptions(**found.more["options"]), found.more["scale"])
+        return RemoteMap(rows, laid, distortion, kept, found.origin, job)
+
+    def place(self, on: RemoteMap, vectors: npt.ArrayLike) -> Floats:
+        """See `Explorer.place`."""
+        return _floats(self.ask("POST", f"/v1/jobs/{part(on.job)}/place", {"vectors": sent(vectors)})["positions"])
+
+    def sense_clusters(
+        self, word: str, model: str = MODEL, layer: int = -1, min_cluster_size: int = 3, progress: Progress = _silent
+    ) -> SenseClusters:
+        """See `Explorer.sense_clusters`."""
+        from polysema.core.measure.clusters import SenseClusters
+
+        asked = {"word": word, "model": model, "layer": layer, "min_cluster_size": min_cluster_size}
+        found: SenseClusters = value_of(SenseClusters, self.done("sense_clusters", progress, **asked))
+        return found
+
+    def word_map(
+        self, word: str, model: str = MODEL, method: str = "umap", extra: Sequence[str] = (),
+        progress: Progress = _silent,
+    ) -> WordMap:  # fmt: skip
+        """See `Explorer.word_map`."""
+        asked = {"word": word, "model": model, "method": method, "texts": list(extra)}
+        found: WordMap = value_of(WordMap, self.done("word_map", progress, **asked))
+        return found
+
+    def senses(self, models: Sequence[str] = (MODEL,), progress: Progress = _silent) -> SenseReport:
+        """See `Explorer.senses`."""
+        found: SenseReport = value_of(SenseReport, self.done("senses", progress, models=list(models)))
+        return found
 
     # Collections
 
@@ -174,17 +394,26 @@ class Client:
 
     def create(self, name: str) -> RemoteCollection:
         """Make an empty collection."""
-        self.ask("PUT", f"/v1/collections/{_part(name)}")
+        self.ask("PUT", f"/v1/collections/{part(name)}")
         return RemoteCollection(self, name)
 
     def collection(self, name: str) -> RemoteCollection:
         """The collection of that name; raises `NotFoundError`."""
-        self.ask("GET", f"/v1/collections/{_part(name)}")
+        self.ask("GET", f"/v1/collections/{part(name)}")
         return RemoteCollection(self, name)
 
     def delete(self, name: str) -> None:
         """Delete a collection with all its versions."""
-        self.ask("DELETE", f"/v1/collections/{_part(name)}")
+        self.ask("DELETE", f"/v1/collections/{part(name)}")
+
+    def _of_collection(self, name: str) -> dict[str, Any]:
+        collection, _, space = name.partition("/")
+        info = self.ask("GET", f"/v1/collections/{part(collection)}")
+        if space not in info["spaces"]:
+            raise errors.NotFoundError(f"{collection} has no space {space!r:.80}; it has {', '.join(info['spaces'])}")
+        card = info["spaces"][space]
+        origin = card["origin"] or Origin("vectors of your own").to_json()
+        return {"rows": card["rows"], "dim": card["dim"], "columns": list(info["columns"]), "origin": origin}
 
     # Jobs
 
@@ -194,11 +423,12 @@ class Client:
 
     def cancel(self, job: str) -> dict[str, Any]:
         """Cancel a job."""
-        return self.ask("DELETE", f"/v1/jobs/{_part(job)}")
+        found: dict[str, Any] = self.ask("DELETE", f"/v1/jobs/{part(job)}")
+        return found
 
     def events(self, job: str) -> Iterator[dict[str, Any]]:
         """A job's progress as it comes; the last one holds its state and result."""
-        with self._http.stream("GET", f"/v1/jobs/{_part(job)}/events", timeout=None) as answer:
+        with self._http.stream("GET", f"/v1/jobs/{part(job)}/events", timeout=None) as answer:
             if answer.status_code >= 400:
                 answer.read()
                 raise _error(answer)
@@ -206,121 +436,74 @@ class Client:
                 if line.startswith("data: "):
                     yield json.loads(line[6:])
 
+    def done(self, kind: str, progress: Progress | None = None, **asked: Any) -> Any:
+        """Start long work, wait for it, and return its result; raises the error that it ended with."""
+        return self._ended(self.job(kind, **asked), progress or _silent)["result"]
+
+    def _ended(self, job: str, progress: Progress) -> dict[str, Any]:
+        last: dict[str, Any] = {}
+        try:
+            for last in self.events(job):
+                if last["stage"]:
+                    progress(last["stage"], last["done"], last["total"])
+        except self._errors as error:
+            raise self._unavailable(error) from None
+        except BaseException:
+            self.cancel(job)
+            raise
+        if last.get("state") == "failed":
+            raise _raised(last["error"])
+        if last.get("state") != "done":
+            raise errors.ConflictError(f"the job {job} is {last.get('state', 'lost')}")
+        return last
+
     # How it is asked
 
-    def ask(
-        self, method: str, path: str, body: Any = None, params: Any = None, accept: str = "application/json"
-    ) -> Any:
+    def ask(self, method: str, path: str, body: Any = None, params: Any = None, accept: str = JSON) -> Any:
         """The service's answer to one request, as plain values; raises its error."""
+        return self._answer(method, path, body, params, accept).json()
+
+    def ask_rows(self, method: str, path: str, body: Any = None, params: Any = None, name: str = "vector") -> Vectors:
+        """The service's answer as rows with vectors, which come as an Arrow stream."""
+        import pyarrow as pa
+
+        with pa.ipc.open_stream(self._answer(method, path, body, params, ARROW).content) as reader:
+            table = reader.read_all()
+        more = json.loads(table.schema.metadata[b"polysema"])
+        column = table.column(name).combine_chunks()
+        flat = column.flatten().to_numpy(zero_copy_only=False)
+        vectors = np.ascontiguousarray(flat, np.float32).reshape(-1, column.type.list_size)
+        rest = table.drop_columns([name]).replace_schema_metadata(None)
+        return Vectors(rest, vectors, Origin.from_json(more["origin"]), tuple(more.get("split", ())), more)
+
+    def _answer(self, method: str, path: str, body: Any, params: Any, accept: str) -> Any:
         content = None if body is None else json.dumps({k: v for k, v in body.items() if v is not None}).encode()
-        headers = {"Accept": accept} | ({"Content-Type": "application/json"} if content is not None else {})
+        headers = {"Accept": accept} | ({"Content-Type": JSON} if content is not None else {})
         for attempt in range(self._tries + 1):
             try:
                 answer = self._http.request(method, path, content=content, params=params, headers=headers)
             except self._errors as error:
-                raise UnavailableError(
-                    f"nothing answers at {self._url}: {error}; is `polysema serve` running there?"
-                ) from None
+                raise self._unavailable(error) from None
             if answer.status_code != 429 or attempt == self._tries:
                 break
             time.sleep(float(answer.headers.get("Retry-After", 1)))
         if answer.status_code >= 400:
             raise _error(answer)
-        return answer.json()
+        return answer
 
-
-class RemoteCollection:
-    """A collection of a service, with the verbs of `polysema.indexes.collection.Collection`."""
-
-    def __init__(self, client: Client, name: str):
-        self.name = name
-        self._client = client
-        self._path = f"/v1/collections/{_part(name)}"
-
-    def __len__(self) -> int:
-        return int(self.info()["rows"])
-
-    def info(self) -> dict[str, Any]:
-        """Its spaces with their provenance, rows, columns and version."""
-        found: dict[str, Any] = self._client.ask("GET", self._path)
-        return found
-
-    def create_space(self, name: str, dim: int, metric: str = "cosine", origin: Origin | None = None) -> None:
-        """See `Collection.create_space`."""
-        body = {"dim": dim, "metric": metric, "origin": origin.to_json() if origin else None}
-        self._client.ask("PUT", f"{self._path}/spaces/{_part(name)}", body)
-
-    def drop_space(self, name: str) -> None:
-        """See `Collection.drop_space`."""
-        self._client.ask("DELETE", f"{self._path}/spaces/{_part(name)}")
-
-    def add(
-        self, ids: Sequence[str], vectors: npt.ArrayLike, columns: Mapping[str, Any] | None = None,
-        space: str | None = None, origin: Origin | None = None,
-    ) -> int:  # fmt: skip
-        """See `Collection.add`."""
-        return int(self._put("POST", ids, vectors, columns, space, origin)["added"])
-
-    def upsert(
-        self, ids: Sequence[str], vectors: npt.ArrayLike, columns: Mapping[str, Any] | None = None,
-        space: str | None = None, origin: Origin | None = None,
-    ) -> int:  # fmt: skip
-        """See `Collection.upsert`."""
-        return int(self._put("PUT", ids, vectors, columns, space, origin)["replaced"])
-
-    def _put(
-        self, method: str, ids: Sequence[str], vectors: npt.ArrayLike, columns: Mapping[str, Any] | None,
-        space: str | None, origin: Origin | None,
-    ) -> Any:  # fmt: skip
-        matrix = _matrix(vectors)
-        body = {
-            "ids": list(ids), "vectors": _encoded(matrix), "dim": matrix.shape[1], "space": space,
-            "columns": {name: list(values) for name, values in columns.items()} if columns else None,
-            "origin": origin.to_json() if origin else None,
-        }  # fmt: skip
-        return self._client.ask(method, f"{self._path}/rows", body)
-
-    def delete(self, ids: Sequence[str], space: str | None = None) -> int:
-        """See `Collection.delete`."""
-        return int(self._client.ask("POST", f"{self._path}/delete", {"ids": list(ids), "space": space})["deleted"])
-
-    def delete_where(self, where: str, space: str | None = None) -> int:
-        """See `Collection.delete_where`."""
-        return int(self._client.ask("POST", f"{self._path}/delete", {"where": where, "space": space})["deleted"])
-
-    def get(self, ids: Sequence[str], space: str | None = None) -> Vectors:
-        """See `Collection.get`."""
-        params = {"id": list(ids)} | ({"space": space} if space else {})
-        return _vectors(self._client.ask("GET", f"{self._path}/rows", params=params, accept=BASE64))
-
-    def search(
-        self, queries: npt.ArrayLike, k: int = 10, where: str | None = None, *, space: str | None = None,
-        recall: float | None = None, exact: bool = False,
-    ) -> RemoteMatches:  # fmt: skip
-        """See `Collection.search`."""
-        asked = {"vectors": _sent(queries), "k": k, "where": where, "space": space, "recall": recall, "exact": exact}
-        found = self._client.ask("POST", f"{self._path}/search", asked)
-        rows = found["answers"]
-        return RemoteMatches(
-            [[row["id"] for row in one] for one in rows], [[row["score"] for row in one] for one in rows], rows,
-            found["version"], found["recall"],
-        )  # fmt: skip
-
-
-def _part(name: str) -> str:
-    from urllib.parse import quote
-
-    if name in ("", ".", ".."):
-        raise UserError(f"this is no name: {name!r}")
-    return quote(name, safe="")
+    def _unavailable(self, error: Exception) -> UnavailableError:
+        return UnavailableError(f"nothing answers at {self._url}: {error}; is `polysema serve` running there?")
 
 
 def _error(answer: Any) -> UserError:
     try:
-        told = answer.json()["error"]
-        code, message = str(told["code"]), str(told["message"])
+        return _raised(answer.json()["error"])
     except (ValueError, KeyError, TypeError):
         return UnavailableError(f"{answer.url} answered {answer.status_code}, and not as this service does")
+
+
+def _raised(told: dict[str, Any]) -> UserError:
+    code, message = str(told["code"]), str(told["message"])
     if code == "unknown_word":
         return errors.UnknownWordError(message, "", tuple(told.get("suggestions") or ()))
     error = ERRORS.get(code, UserError)(message)
@@ -329,10 +512,32 @@ def _error(answer: Any) -> UserError:
     return error
 
 
+def _space(space: str | RemoteSpace) -> dict[str, Any]:
+    return {"space": space} if isinstance(space, str) else space.asked()
+
+
 def _spelling(policy: Policy | None) -> dict[str, str]:
     if policy is None:
         return {}
     return {"case": policy.case.value, "phrases": policy.phrases.value, "unknown": policy.unknown.value}
+
+
+def _finding(finding: Finding | None) -> dict[str, Any]:
+    if finding is None:
+        return {}
+    if finding.index:
+        raise UserError("over HTTP an index is a collection's: build one there, and search the collection")
+    return {"where": finding.where or None, "recall": finding.recall}
+
+
+def _read(looking: Looking | None) -> dict[str, Any]:
+    how = looking or Looking()
+    return {"stack": how.stack, "target": how.target}
+
+
+def _looking(looking: Looking | None) -> dict[str, Any]:
+    how = looking or Looking()
+    return {**_read(how), "cross": how.cross, "unit": how.unit, "special": how.special}
 
 
 def _neighbours(rows: list[dict[str, Any]]) -> tuple[Neighbour, ...]:
@@ -348,21 +553,9 @@ def _neighbours(rows: list[dict[str, Any]]) -> tuple[Neighbour, ...]:
     )
 
 
-def _matrix(vectors: npt.ArrayLike) -> Floats:
-    from polysema.indexes.base import checked
-
-    return checked(vectors, None, "vectors")
+def _list(layers: Sequence[int] | None) -> list[int] | None:
+    return None if layers is None else [int(layer) for layer in layers]
 
 
-def _encoded(matrix: Floats) -> str:
-    return base64.b64encode(np.ascontiguousarray(matrix, "<f4").tobytes()).decode()
-
-
-def _sent(vectors: npt.ArrayLike) -> list[list[float]]:
-    sent: list[list[float]] = _matrix(vectors).tolist()
-    return sent
-
-
-def _vectors(found: dict[str, Any]) -> Vectors:
-    flat = np.frombuffer(base64.b64decode(found["vectors"]), "<f4").astype(np.float32)
-    return Vectors(found["rows"], flat.reshape(-1, found["dim"]), Origin.from_json(found["origin"]))
+def _floats(numbers: Any) -> Floats:
+    return np.array(numbers, np.float32)

@@ -9,13 +9,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from polysema.app.export import Source, export
+from polysema.app.inspection import Looking, given
 from polysema.app.maps import matched_maps, new_neighbors, project_space
+from polysema.app.nearby import Around, around_point
+from polysema.app.rows import Vectors, embedded
 from polysema.app.schemas import (
     AnalogyAnswer,
     AxisAnswer,
@@ -41,11 +45,12 @@ from polysema.app.schemas import (
 )
 from polysema.core.errors import UserError
 from polysema.core.home import home
+from polysema.core.measure.bias import Association, weat
 from polysema.core.measure.clusters import SenseClusters, sense_clusters
 from polysema.core.measure.contextuality import random_pair_cosine
 from polysema.core.measure.senses import load_senses, most_frequent_sense, nearest_sense_accuracy
 from polysema.core.model.catalog import CATALOG, locate
-from polysema.core.model.contextual import Hidden, embed, word_vectors
+from polysema.core.model.contextual import Hidden, embed, embed_stream, joined, word_vectors
 from polysema.core.model.load import LanguageModel, load_model, on_torch
 from polysema.core.model.static import input_table, static_vector
 from polysema.core.model.tokens import Occurrence, Span, find_word, find_words
@@ -72,7 +77,7 @@ from polysema.core.space.projection import place as place_on
 from polysema.core.space.relations import axis_ends, mean_vector, odd_one_out
 from polysema.core.space.space import Family, Floats, Ints, Origin, Space
 from polysema.core.space.transform import Transform, fit, named_direction, project, view, without
-from polysema.indexes.base import Index
+from polysema.indexes.base import Index, checked
 from polysema.indexes.collection import Collection
 from polysema.indexes.exact import ExactIndex
 from polysema.indexes.faiss_index import FaissIndex
@@ -80,6 +85,11 @@ from polysema.indexes.filters import parse as parse_filter
 from polysema.indexes.recipe import Recipe
 from polysema.indexes.store.manifest import FORMAT_FILE, MANIFESTS
 from polysema.indexes.store.manifest import NAME as COLLECTION_NAME
+
+if TYPE_CHECKING:
+    from polysema.core.inside.attention import Attention, HeadRanking
+    from polysema.core.inside.contribution import Contributions
+    from polysema.core.inside.lens import Lens, LensView
 
 DEFAULT_SPACE = "glove-6b-50d"
 DEFAULT_MODEL = "minilm-l6"
@@ -193,6 +203,62 @@ class Explorer:
         two = loaded.family is Family.ENCODER_DECODER
         return on_torch(loaded, stack or ("decoder" if two else ""))
 
+    def attention(
+        self, text: str, model: str = DEFAULT_MODEL, layers: Sequence[int] | None = None,
+        looking: Looking | None = None, most: int | None = None,
+    ) -> "tuple[Attention, ...]":  # fmt: skip
+        """Who looks at whom in a text, at layers from 1 (None: all): an answer for each window. See `core.inside.attention`.
+
+        `most` numbers are kept (None: a gigabyte of them).
+        """
+        from polysema.core.inside.attention import MOST_BYTES, attention
+
+        how = looking or Looking()
+        loaded = self.inside(model, how.stack)
+        asked, source = given(loaded, text, how.target)
+        limit = MOST_BYTES if most is None else min(MOST_BYTES, 4 * most)
+        return attention(loaded, asked, layers, source, how.view(loaded), limit)
+
+    def find_heads(
+        self, pairs: Sequence[tuple[str, str]], texts: Sequence[str], model: str = DEFAULT_MODEL,
+        layers: Sequence[int] | None = None, looking: Looking | None = None,
+    ) -> "HeadRanking":  # fmt: skip
+        """All heads by how much the first word of each pair looks at the second. See `core.inside.attention.find_heads`."""
+        from polysema.core.inside.attention import find_heads
+        from polysema.core.inside.passes import one_reading
+
+        how = looking or Looking()
+        loaded = self.inside(model, how.stack)
+        both = [given(loaded, text, how.target) for text in texts]
+        if not loaded.reads_two:
+            return find_heads(loaded, pairs, list(texts), None, how.view(loaded), layers)
+        written = [one_reading(loaded, asked, source).text for asked, source in both]
+        return find_heads(loaded, pairs, written, list(texts), how.view(loaded), layers)
+
+    def lens(
+        self, text: str, model: str = DEFAULT_MODEL, layers: Sequence[int] | None = None, words: Sequence[str] = (),
+        view: "LensView | None" = None, looking: Looking | None = None,
+    ) -> "Lens":  # fmt: skip
+        """What a model would say if it stopped at a layer, 0 to n (None: all). See `core.inside.lens`."""
+        from polysema.core.inside.lens import lens
+
+        how = looking or Looking()
+        loaded = self.inside(model, how.stack)
+        asked, source = given(loaded, text, how.target)
+        return lens(loaded, asked, layers, words, source, view)
+
+    def contributions(
+        self, text: str, word: str, model: str = DEFAULT_MODEL, against: str | None = None, at: "str | int | None" = None,
+        looking: Looking | None = None,
+    ) -> "Contributions":  # fmt: skip
+        """What each part of a model adds to the logit of a word. See `core.inside.contribution`."""
+        from polysema.core.inside.contribution import contributions
+
+        how = looking or Looking()
+        loaded = self.inside(model, how.stack)
+        asked, source = given(loaded, text, how.target)
+        return contributions(loaded, asked, word, against, source, at)
+
     def space(self, name: str = DEFAULT_SPACE, progress: Progress = _silent) -> Space:
         """The space of that name: a file of vectors, the catalog's GloVe, a model's input embeddings, as `minilm-l6@6` the
         occurrences of every word of the corpus of senses at a layer of a model, or a collection, by its folder or by
@@ -215,6 +281,11 @@ class Explorer:
             return None, None
         folder = self._collections / first
         return (folder, inner or None) if is_collection(folder) else (None, None)
+
+    def stamp(self, name: str) -> Hashable:
+        """What tells whether the collection or file of that name has changed since; None for a space that can't."""
+        folder, _ = self._collection(name)
+        return _stamp(name if folder is None else str(folder))
 
     def held(self) -> dict[str, int]:
         """What is in memory: models, the bytes of their weights, spaces; and how often what was asked for was there."""
@@ -297,6 +368,11 @@ class Explorer:
 
         return resolve
 
+    def vector(self, expression: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None) -> Floats:
+        """Where a sum of words leads in a space, `king - man + woman`, or an occurrence, `bank in "the bank of a river"`: (dim,)."""
+        held = self._held(space)
+        return target(held, parse(expression), self.look_up(held, policy)).vector
+
     def _occurrence(self, space: Space, term: Term) -> Found:
         context = term.context
         assert context is not None
@@ -319,7 +395,7 @@ class Explorer:
     # Static questions
 
     def neighbors(
-        self, word: str, space: "str | Space" = DEFAULT_SPACE, k: int = 10, policy: Policy | None = None,
+        self, word: "str | Term", space: "str | Space" = DEFAULT_SPACE, k: int = 10, policy: Policy | None = None,
         finding: Finding | None = None,
     ) -> NeighbourAnswer:  # fmt: skip
         """The k words nearest to a word by cosine, the word itself left out.
@@ -327,10 +403,13 @@ class Explorer:
         `word` may be an occurrence, `bank in "They sat on the river bank"`, where the space is of that model and layer.
         """
         held, chosen = self._held(space), policy or Policy()
-        term = parse(word).terms[0] if _OCCURRENCE.search(word) else Term(1.0, word)
+        if isinstance(word, Term):
+            term, word = word, str(word)
+        else:
+            term = parse(word).terms[0] if _OCCURRENCE.search(word) else Term(1.0, word)
         found = self.look_up(held, chosen)(term)
         if not found.known:
-            raise held.unknown(word)
+            raise held.unknown(term.word)
         _check_k(k, len(held) - len(found.rows), held.origin.source)
         if finding is None or finding == Finding():
             hits = self.index(held).search_scored(by_cosine("neighbours", found.vector), k, found.rows)
@@ -342,6 +421,9 @@ class Explorer:
 
     def _find(self, space: Space, found: Found, k: int, finding: Finding) -> Hits:
         """The rows that pass nearest to what was found, fewer than k where fewer pass: (1, k or fewer)."""
+        return _there(self._searched(space, found.vector[None], k, finding, found.rows.tolist()), 0)
+
+    def _searched(self, space: Space, queries: Floats, k: int, finding: Finding, left_out: Sequence[int] = ()) -> Hits:
         index: Index = self.index(space)
         if finding.index:
             recipe = Recipe.parse(finding.index)
@@ -352,9 +434,17 @@ class Explorer:
         if finding.where:
             table = space.columns if space.columns is not None else pa.table({"word": space.keys.array})
             mask = parse_filter(finding.where).mask_of(table)
-        hits = index.search(found.vector[None], k, found.rows.tolist(), where=mask, recall=finding.recall)
-        there = hits.rows[0] >= 0
-        return replace(hits, rows=hits.rows[:, there], scores=hits.scores[:, there])
+        return index.search(queries, k, left_out, where=mask, recall=finding.recall)
+
+    def nearest(
+        self, vectors: "npt.ArrayLike", space: "str | Space" = DEFAULT_SPACE, k: int = 10,
+        finding: Finding | None = None,
+    ) -> tuple[tuple[Neighbour, ...], ...]:  # fmt: skip
+        """The k rows nearest to each vector, (n_queries, dim), by cosine; fewer where fewer pass the filter."""
+        held = self._held(space)
+        queries = checked(vectors, held.dim, "vectors")
+        hits = self._searched(held, queries, k, finding or Finding())
+        return tuple(self._named(held, _there(hits, query)) for query in range(len(queries)))
 
     def analogy(
         self, expression: str, space: "str | Space" = DEFAULT_SPACE, k: int = 10, method: str = "3cosadd",
@@ -436,6 +526,20 @@ class Explorer:
         held = self._held(space)
         return self._named(held, self.index(held).search(vector[None], k, left_out))
 
+    def around(self, on: SpaceMap, whole: "str | Space", at: "int | tuple[Floats, Floats]", k: int = 10) -> Around:
+        """The k nearest of a point in the space and its k nearest on the map, exactly, each with its rank in the other.
+
+        `on` shows the first rows of the `whole` space, which is searched whole; `at` is a row, or the vector (dim,) and the
+        position (2 or 3,) of a point that was placed.
+        """
+        held = self._held(whole)
+        n, own = len(on.space), at if isinstance(at, int) else None
+        if own is not None and not 0 <= own < n:
+            raise UserError(f"the map shows the rows 0 to {n - 1:,}; got {own:,}")
+        _check_k(k, n - (own is not None), "the map")
+        vector, position = (held.vectors[at], on.map.positions[at]) if isinstance(at, int) else at
+        return around_point(on, held, self.index(held).cosines(unit(np.asarray(vector)[None]))[0], position, own, k)
+
     # Relations of words
 
     def _found(self, words: Sequence[str], space: Space, policy: Policy | None) -> list[Found]:
@@ -511,6 +615,20 @@ class Explorer:
         rows = tuple((f.word, tuple(map(float, row))) for f, row in zip(found, places, strict=True))
         return AxisAnswer(tuple(axes), rows, held.origin)
 
+    def association(
+        self, first: Sequence[str], second: Sequence[str], toward: Sequence[str], away: Sequence[str],
+        space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None,
+    ) -> Association:  # fmt: skip
+        """How much more the words of `first` than those of `second` lean to `toward` rather than `away` (WEAT)."""
+        held = self._held(space)
+        lists = [self._found(words, held, policy) for words in (first, second, toward, away)]
+        for words, found in zip((first, second, toward, away), lists, strict=True):
+            if len(found) < 2:
+                raise UserError(
+                    f"a list needs at least two words of {held.origin.source}; of {', '.join(words)!r} it has {len(found)}"
+                )
+        return weat(*(np.stack([f.vector for f in found]) for found in lists))
+
     def travel(
         self, word: str, axis: str, space: "str | Space" = DEFAULT_SPACE, steps: int = 8, reach: float = 1.5, k: int = 3
     ) -> TravelAnswer:
@@ -536,6 +654,13 @@ class Explorer:
         return TravelAnswer(found.word, axis, stops, points, held.origin)
 
     # A word in texts
+
+    def embed(
+        self, texts: Sequence[str], model: str = DEFAULT_MODEL, layers: Sequence[int] = (-1,), unit: str = "words",
+        word: str | None = None, pooling: str = "mean",
+    ) -> Vectors:  # fmt: skip
+        """The vectors of words, of one word, of tokens or of whole texts (`sentences`), at any layers. See `rows.embedded`."""
+        return embedded(self.model(model), texts, layers, unit, word, pooling)
 
     def compare(
         self, word: str, texts: Sequence[str], model: str = DEFAULT_MODEL, layers: Sequence[int] | None = None,
@@ -678,7 +803,7 @@ class Explorer:
         self, space: "str | Space" = DEFAULT_SPACE, method: str = "umap", options: MapOptions | None = None,
         n: int | None = None, k: int = 10, progress: Progress = _silent,
     ) -> SpaceMap:  # fmt: skip
-        """A space, or its first n rows, laid out, with its distortion: how many of its k nearest each point kept.
+        """A space, or its first n rows, laid out, with its distortion: how many of its k nearest each point kept (k=0: not measured).
 
         `space` may name a collection's folder too. The neighbours are searched once, for every map of the same rows. What `progress`
         raises ends the work.
@@ -861,9 +986,7 @@ class Explorer:
             loaded = self.model(name)
             static = np.stack([static_vector(loaded, word)[0] for word in words])
             rows.append(SenseRow(name, None, nearest_sense_accuracy(words, names, static), float("nan")))
-            progress(f"embed with {name}", 0, 1)
-            hidden = embed(loaded, corpus.texts, occurrences=corpus.occurrences())
-            progress(f"embed with {name}", 1, 1)
+            hidden = _watched(loaded, f"embed with {name}", progress)
             order = {(o.text, o.span): place for place, o in enumerate(hidden.occurrences)}
             places = [order[(s.text_id, Span(s.start, s.end))] for s in corpus.senses]
             baselines = self.baselines(name, progress)
@@ -878,6 +1001,23 @@ class Explorer:
             most_frequent_sense(words, names),
             tuple(rows),
         )
+
+
+def _there(hits: Hits, query: int) -> Hits:
+    """The hits of one query, (1, k or fewer), without the empty places of a search that found fewer."""
+    there = hits.rows[query] >= 0
+    return replace(hits, rows=hits.rows[query][there][None], scores=hits.scores[query][there][None])
+
+
+def _watched(model: LanguageModel, stage: str, progress: Progress) -> Hidden:
+    """The annotated occurrences of the corpus of senses at every layer. What `progress` raises ends the work."""
+    corpus, parts, done = load_senses(), [], 0
+    progress(stage, done, len(corpus.texts))
+    for part in embed_stream(model, corpus.texts, range(model.n_layers + 1), occurrences=corpus.occurrences()):
+        parts.append(part)
+        done += part.n_texts
+        progress(stage, done, len(corpus.texts))
+    return joined(parts)
 
 
 def is_collection(path: Path) -> bool:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polysema.app.export_commands import parse_layers
+from polysema.app.inspection import Looking, given
+from polysema.app.inspection import unit_for as unit_for
 from polysema.app.printing import Row, format_option, k_option, show
 from polysema.core.errors import UnavailableError, UserError
 
@@ -69,27 +71,9 @@ def opened(name: str, engine: str, device: str | None, stack: str | None = None)
     return loaded
 
 
-def given(model: LanguageModel, text: str, target: str | None) -> tuple[str | None, str | None]:
-    """The text and the source as `core.inside` takes them: TEXT is what the model reads, of two stacks the encoder."""
-    if model.reads_two:
-        return target, text
-    if target is not None:
-        raise UserError(f"{model.name} reads one text and has no decoder beside it, so there is no target to give")
-    return text, None
-
-
 def view_of(model: LanguageModel, cross: bool, unit: str | None, special: str) -> View:
     """How attention is looked at."""
-    from polysema.core.inside.attention import View
-
-    return View("cross" if cross else "self", unit or unit_for(model), special).checked()
-
-
-def unit_for(model: LanguageModel) -> str:
-    """Words, or, of a model that was made to read letters, tokens."""
-    from polysema.core.model.catalog import CATALOG
-
-    return "tokens" if any(row.name == model.name and row.reads == "letters" for row in CATALOG) else "words"
+    return Looking(cross=cross, unit=unit or "", special=special).view(model)
 
 
 def parse_place(text: str | None) -> str | int | None:
@@ -274,12 +258,19 @@ def find_head(
         for rank, score in enumerate(found.scores[:k], 1)
     ]  # fmt: skip
     many = len(found.places)
+    exact = [
+        {
+            "rank": rank, "head": f"{score.layer}.{score.head}", "mean": score.mean, "first": score.first,
+            "rank at first": score.rank_at_first, "least": score.least, "looks there most": score.top,
+        }
+        for rank, score in enumerate(found.scores[:k], 1)
+    ]  # fmt: skip
     notes = [
         "",
         f"{many} place{'s' * (many > 1)}; a head that looks at all words alike gives {found.chance:.3f}"
         + ("" if many > 1 else ". One place shows luck as well as habit: give more sentences (--text)"),
     ]
-    show(form, rows, {"heads": rows, "chance": found.chance, "places": found.places}, notes)
+    show(form, rows, {"heads": exact, "chance": found.chance, "places": found.places}, notes)
 
 
 @inside.command()
@@ -319,6 +310,10 @@ def lens(
         if word.note:
             click.echo(f"note: {word.note}", err=True)
     score = "cosine" if found.kind == run.STATIC else "probability"
+
+    def shown(value: Any, digits: int) -> float:
+        return float(value) if form == "json" else round(float(value), digits)
+
     rows: list[Row] = []
     for step, (layer, point) in enumerate(found.steps):
         best = [
@@ -326,13 +321,16 @@ def lens(
             for number, value in zip(found.best[step, place], found.scores[step, place], strict=True)
         ]
         row: Row = {"layer": layer, "point": point}
-        row |= {"best": "  ".join(f"{name!r} {value:.3f}" for name, value in best)}
+        if form == "json":
+            row |= {"best": [{"token": name, score: value} for name, value in best]}
+        else:
+            row |= {"best": "  ".join(f"{name!r} {value:.3f}" for name, value in best)}
         if found.kind != run.STATIC:
-            row |= {"entropy": round(float(found.entropy[step, place]), 4)}
+            row |= {"entropy": shown(found.entropy[step, place], 4)}
         for number, word in enumerate(found.targets):
             row |= {
                 f"rank of {word.word}": int(found.ranks[step, place, number]),
-                f"{score} of {word.word}": round(float(found.followed[step, place, number]), 6),
+                f"{score} of {word.word}": shown(found.followed[step, place, number], 6),
             }
         rows.append(row)
     token = found.tokens[place].name

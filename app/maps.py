@@ -41,7 +41,7 @@ def project_space(
     """
     shown = space if n == len(space) else space.take(np.arange(n))
     needed = n_neighbors_of(check_method(method), options, n)
-    measured = n >= 3 and k < n / 2
+    measured = n >= 3 and 1 <= k < n / 2
     wanted = max(needed, k if measured else 0)
     content = map_cache.content_key(shown.vectors) if n >= map_cache.FEWEST else ""
     knn = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -20,6 +21,7 @@ from polysema.core.errors import NotFoundError, UnreadableError, UserError
 from polysema.core.home import home
 
 MEGABYTE = 1 << 20
+_HOST = re.compile(r"\*|[A-Za-z0-9._-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}\]?")
 
 
 def _setting(default: Any, what: str, least: float = -math.inf, most: float = math.inf) -> Any:
@@ -32,6 +34,10 @@ class Settings:
 
     address: str = _setting("127.0.0.1", "the address to listen on; any but loopback needs a key")
     port: int = _setting(8502, "the port to listen on", 1, 65535)
+    allowed_hosts: tuple[str, ...] = _setting(
+        (),
+        "names under which the service may be asked (the Host header), beside localhost and its address; none: on loopback no other, else any; *: any",
+    )
     data: str = _setting("", "the folder of the collections (empty: collections in POLYSEMA_HOME)")
     keys: tuple[str, ...] = _setting((), "API keys, hashed, as `polysema key` prints them")
     models: tuple[str, ...] = _setting((), "the names of the catalog that are served (none: all)")
@@ -40,6 +46,14 @@ class Settings:
     max_texts: int = _setting(256, "texts, words or vectors of one request", 1, 100_000)
     max_tokens: int = _setting(32_768, "tokens of one request, all texts together", 1, 100_000_000)
     max_k: int = _setting(1000, "answers to one question", 1, 1_000_000)
+    max_numbers: int = _setting(16_777_216, "numbers of one answer, such as vectors or attention weights", 1, 1 << 34)
+    max_space: int = _setting(
+        268_435_456,
+        "numbers of a collection's space that is held in memory, for maps and questions by its name",
+        1,
+        1 << 40,
+    )
+    max_job_texts: int = _setting(100_000, "texts of one job", 1, 10_000_000)
     workers: int = _setting(4, "requests that are worked on at the same time", 1, 1024)
     queue: int = _setting(128, "requests that may wait for a worker; one more is answered 429", 0, 100_000)
     connections: int = _setting(1024, "connections at the same time", 1, 100_000)
@@ -50,6 +64,7 @@ class Settings:
     batch_wait: float = _setting(2.0, "milliseconds that a text may wait for others, under load", 0, 100)
     jobs: int = _setting(2, "jobs that run at the same time", 1, 64)
     jobs_queue: int = _setting(16, "jobs that may wait", 0, 10_000)
+    jobs_kept: int = _setting(32, "ended jobs whose results are kept", 1, 10_000)
     log_texts: bool = _setting(False, "whether the log holds what was asked")
 
     def __post_init__(self) -> None:
@@ -57,6 +72,9 @@ class Settings:
             _check(one, getattr(self, one.name))
         for line in self.keys:
             parse_key(line)
+        for name in self.allowed_hosts:
+            if not _HOST.fullmatch(name):
+                raise UserError(f"allowed_hosts are names or addresses without a port, or *; got {name!r:.80}")
         if self.models:
             _check_models(self.models)
         if not self.keys and not is_loopback(self.address):
@@ -69,6 +87,14 @@ class Settings:
     def api_keys(self) -> tuple[ApiKey, ...]:
         """The keys, read."""
         return tuple(parse_key(line) for line in self.keys)
+
+    @property
+    def hosts(self) -> frozenset[str] | None:
+        """The hosts that are answered, in lower case and without brackets; None where every one is."""
+        if "*" in self.allowed_hosts or not (self.allowed_hosts or is_loopback(self.address)):
+            return None
+        own = ("localhost", "127.0.0.1", "::1", self.address)  # no foreign name can be bound to these
+        return frozenset(name.strip("[]").lower() for name in (*own, *self.allowed_hosts))
 
     @property
     def folder(self) -> Path:

@@ -166,10 +166,7 @@ def analogy(
     answer = explorer.analogy(expression, held, k, method, asking)
     score = "cosine" if answer.method in ("3cosadd", "3cosavg", "only-b", "ignore-a") else "score"
     rows = neighbour_rows(answer.neighbours, score)
-    inputs = [
-        {"word": i.word, "weight": i.weight, "rank": i.rank, score: round(i.score, 6), "how": i.how}
-        for i in answer.inputs
-    ]
+    inputs = [{"word": i.word, "weight": i.weight, "rank": i.rank, score: i.score, "how": i.how} for i in answer.inputs]
     whole: dict[str, Any] = {
         "expression": answer.expression, "method": answer.method, "neighbors": rows, "left_out": inputs,
         "policy": answer.policy, "pairs": answer.pairs, "pairs_left_out": answer.pairs_left_out,
@@ -214,7 +211,7 @@ def similarity(
     row: Row = {"first": ", ".join(answer.first), "second": ", ".join(answer.second), "cosine": round(answer.cosine, 6)}
     if answer.rank is not None:
         row["rank"] = answer.rank
-    show(form, [row], row | {"origin": answer.origin.to_json()})
+    show(form, [row], row | {"cosine": answer.cosine, "origin": answer.origin.to_json()})
 
 
 @click.command()
@@ -235,7 +232,7 @@ def closer(
         "word": answer.word,
         "other": answer.other,
         "cosine": answer.limit,
-        "closer": rows,
+        "closer": [row | {"cosine": score} for row, (_, score) in zip(rows, answer.words, strict=True)],
         "origin": answer.origin.to_json(),
     }
     show(
@@ -256,7 +253,8 @@ def odd_one_out(
     explorer, held = _open(space, transform, removed)
     answer = explorer.odd_one_out(words, held, _policy(case, phrases, unknown))
     rows = [{"word": word, "cosine to the mean": round(score, 6)} for word, score in answer.words]
-    whole = {"odd": answer.words[0][0], "words": rows, "origin": answer.origin.to_json()}
+    exact = [{"word": word, "cosine to the mean": score} for word, score in answer.words]
+    whole = {"odd": answer.words[0][0], "words": exact, "origin": answer.origin.to_json()}
     show(form, rows, whole, [f"{answer.words[0][0]} fits the others least"])
 
 
@@ -284,7 +282,8 @@ def project(
         {"word": word} | {axis: round(place, 6) for axis, place in zip(answer.axes, places, strict=True)}
         for word, places in answer.words
     ]
-    show(form, rows, {"axes": answer.axes, "words": rows, "origin": answer.origin.to_json()})
+    placed = [{"word": word} | dict(zip(answer.axes, places, strict=True)) for word, places in answer.words]
+    show(form, rows, {"axes": answer.axes, "words": placed, "origin": answer.origin.to_json()})
 
 
 @click.command()

@@ -17,16 +17,34 @@ PAGES = {
     "neighbours": "/neighbours",
     "sentence": "/neighbours?mode=A+word+in+a+sentence",
     "contexts": "/contexts",
+    "map": "/map",
+    "map-hidden": "/map?space=minilm-l6+(hidden+states)&near=on+the+map",
+    "map-3d": "/map?dim=3D&n=1k",
+    "compare": "/compare",
+    "compare-words": "/compare?a=glove-6b-50d&b=minilm-l6+(input+embeddings)",
+    "compare-steps": "/compare?cview=Step+by+step&cmap=PCA",
     "inside": "/inside",
     "lens": "/inside?see=Lens&lm=g2p-t5",
     "contributions": "/inside?see=Contributions&cm_in=g2p-t5",
     "steering": "/inside?see=Steering&sm=g2p-t5",
     "roads": "/inside?see=Roads",
+    "lesson": "/lessons?lesson=travel&step=reveal",
+    "blocks": "/lessons?lesson=blocks&step=reveal",
     "data": "/data",
     "collections": "/data?data=Collections",
     "models": "/data?data=Models+and+spaces",
 }
-MAPS = {"analogies", "neighbours", "contexts"}
+MAPS = {
+    "analogies",
+    "neighbours",
+    "contexts",
+    "map",
+    "map-hidden",
+    "map-3d",
+    "compare",
+    "compare-words",
+    "compare-steps",
+}
 
 
 def fill(browser: Any, url: str) -> None:

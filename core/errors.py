@@ -62,3 +62,15 @@ class BusyError(UserError):
     """Another process holds what this one needs; trying again later helps."""
 
     code = "busy"
+
+
+class DiskFullError(UserError):
+    """No room is left where something was to be written; what was acknowledged before is whole."""
+
+    code = "disk_full"
+
+
+class StorageError(UserError):
+    """A disk or folder that can't be read or written: no permission, a device that fails."""
+
+    code = "storage"

@@ -22,7 +22,7 @@ TEXTS = "The bank of the river was muddy.\nThe swan slept on the bank.\nHer bank
 
 
 def test_there_are_examples() -> None:
-    assert (len(PYTHON), len(SHELL) >= 5) == (5, True)
+    assert (len(PYTHON), len(SHELL) >= 5) == (6, True)
     assert all(len(code.strip().splitlines()) <= 11 for code in PYTHON)
 
 
@@ -74,7 +74,8 @@ def test_the_commands_run(line: str, folder: Path) -> None:
         (1, "woman 0.895\ngirl 0.849\nher 0.793\nboy 0.782\n0 0.9"),
         (2, "[['b']] 1.0"),
         (3, ("exact among the ", "hnsw, ")),  # whichever was measured to cost less
-        (4, "F h 1.0\nOW o 1.0\nN n 1.0\n(end) </s> 1.0"),
+        (4, "True (3, 2)\n["),
+        (5, "F h 1.0\nOW o 1.0\nN n 1.0\n(end) </s> 1.0"),
     ],
 )
 def test_the_python_examples_run(number: int, expected: str | tuple[str, ...], folder: Path) -> None:

@@ -4,23 +4,31 @@ Controls write themselves into the address (`bind="query-params"`). Texts of one
 small file instead, and the address holds its name, `?s=…`: whoever opens the link on this machine sees the same.
 """
 
+import base64
 import contextlib
 import hashlib
 import json
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from polysema.core.home import home
 
 PARAMETER = "s"
 MOST_BYTES = 1 << 20  # of one view
+LOST = (
+    "The sentences and the selection of this link are not on this machine (any more); the rest of the view is restored."
+)
 MOST_VIEWS = 2_000  # the oldest go first
+LISTED = 2_000  # rows that a view holds as numbers; of more it holds a bit for each row
+MOST_ROWS = 1 << 20
 _NAME = re.compile(r"[0-9a-f]{20}")
 
 Plain = str | int | float | bool | None | list[Any]
@@ -34,16 +42,17 @@ def restore(page: str) -> dict[str, Plain]:
     """
     name = st.query_params.get(PARAMETER, "")
     done = f"_link_{page}"
+    lost = f"_link_lost_{page}"  # told until something else is in the link: the page may run again at once
+    if not name and st.session_state.get(lost):
+        st.warning(LOST, icon="⚠️")
     if not name or st.session_state.get(done) == name:
         return {}
     st.session_state[done] = name
     kept = load(name)
     if kept is None or kept.get("page") != page:
         if kept is None:
-            st.warning(
-                "The sentences and the selection of this link are not on this machine (any more); the rest of the view is restored.",
-                icon="⚠️",
-            )
+            st.session_state[lost] = True
+            st.warning(LOST, icon="⚠️")
         st.query_params.pop(PARAMETER, None)
         return {}
     values: dict[str, Plain] = kept["values"]
@@ -62,6 +71,7 @@ def keep(page: str, values: Mapping[str, Plain], starts: Mapping[str, Plain] | N
         st.query_params.pop(PARAMETER, None)
         st.session_state.pop(done, None)
         return
+    st.session_state.pop(f"_link_lost_{page}", None)
     name = save({"page": page, "values": dict(values)})
     if name is not None and st.query_params.get(PARAMETER) != name:
         st.session_state[done] = name
@@ -88,6 +98,28 @@ def keep_boxes(page: str) -> None:
     written = {key: st.session_state[key] for key in starts if isinstance(st.session_state.get(key), str)}
     changed = {f"widget:{key}": text for key, text in written.items() if text != starts[key]}
     keep(page, changed)
+
+
+def pack(rows: Sequence[int]) -> list[int] | str:
+    """Rows for a view: as numbers, or, when they are many, as a text of packed bits."""
+    if len(rows) <= LISTED:
+        return [int(row) for row in rows]
+    bits = np.zeros(max(rows) + 1, np.bool_)
+    bits[np.array(rows)] = True
+    return base64.b64encode(zlib.compress(np.packbits(bits).tobytes())).decode()
+
+
+def unpack(value: object) -> list[int]:
+    """The rows that a view holds, ascending, below 2^20; none where it is something else."""
+    if isinstance(value, list):
+        return sorted({row for row in value if type(row) is int and 0 <= row < MOST_ROWS})
+    if not isinstance(value, str):
+        return []
+    try:
+        packed = zlib.decompressobj().decompress(base64.b64decode(value, validate=True), MOST_ROWS // 8)
+    except (ValueError, zlib.error):
+        return []
+    return [int(row) for row in np.flatnonzero(np.unpackbits(np.frombuffer(packed, np.uint8)))]
 
 
 def save(view: Mapping[str, Any]) -> str | None:

@@ -36,7 +36,7 @@ h1 {font-size: 1.9rem !important; padding-bottom: 0.2rem !important;}
 .ps-hits {list-style: none; padding: 0 !important; margin: 0;}
 .ps-hits li {padding: 0.4rem 0; margin: 0 !important; border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); overflow-wrap: anywhere;}
 .ps-hits mark, .ps-text mark {background: color-mix(in srgb, #0d9488 30%, transparent); color: inherit; padding: 0 0.15em; border-radius: 0.2em; font-weight: 600;}
-.ps-hits .meta {font-size: 0.82rem; opacity: 0.8; font-variant-numeric: tabular-nums;}
+.ps-hits .meta, .ps-bars .meta {font-size: 0.82rem; opacity: 0.8; font-variant-numeric: tabular-nums;}
 .ps-tag {border: 1px solid color-mix(in srgb, currentColor 30%, transparent); border-radius: 1em; padding: 0 0.5em;}
 .ps-mask {display: grid; gap: 1px; margin: 0.2rem 0 0.7rem;}
 .ps-mask i {aspect-ratio: 1; border-radius: 1px;}
@@ -150,14 +150,19 @@ def plain(text: str) -> str:
 
 
 def bars(
-    rows: Sequence[tuple[str, float]], head: str = "word", baseline: float = math.nan, label: str = "cosine"
+    rows: Sequence[tuple[str, float]],
+    head: str = "word",
+    baseline: float = math.nan,
+    label: str = "cosine",
+    notes: Sequence[str] = (),
 ) -> None:
-    """A table of names and scores, a bar beside each; a mark in the bars stands at the baseline."""
+    """A table of names and scores, a bar beside each; a mark in the bars stands at the baseline, `notes` under the names."""
     lines = [f'<tr><th></th><th>{escape(head)}</th><th></th><th class="num">{escape(label)}</th></tr>']
     mark = "" if math.isnan(baseline) else f'<div class="ps-base" style="left:{_share(baseline)}%"></div>'
     for rank, (name, score) in enumerate(rows, 1):
+        note = f'<div class="meta">{escape(notes[rank - 1])}</div>' if notes else ""
         lines.append(
-            f'<tr><td class="rank">{rank}</td><td class="word">{escape(name)}</td>'
+            f'<tr><td class="rank">{rank}</td><td class="word">{escape(name)}{note}</td>'
             f'<td><div class="ps-track"><div class="ps-fill" style="width:{_share(score)}%"></div>{mark}</div></td>'
             f'<td class="num">{score:.3f}</td></tr>'
         )

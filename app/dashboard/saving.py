@@ -9,7 +9,9 @@ from html import escape
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import streamlit as st
+from pyarrow.csv import WriteOptions, write_csv
 
 from polysema.app.dashboard.components.scatter import Points
 
@@ -48,6 +50,30 @@ def points(shown: Points, name: str) -> None:
         ]
 
     numbers(rows, f"{name}_points", "Points (CSV)")
+
+
+def columns(
+    made: "Callable[[], pa.Table]",
+    name: str,
+    label: str = "Numbers (CSV)",
+    told: str = "Every number behind the picture.",
+) -> None:
+    """A button that saves an Arrow table as CSV, made when it is asked for: 400,000 rows take about a second."""
+
+    def written() -> bytes:
+        table = made()
+        for place, field in enumerate(table.schema):
+            if pa.types.is_dictionary(field.type):
+                table = table.set_column(place, field.name, table.column(place).cast(field.type.value_type))
+            elif pa.types.is_nested(field.type):
+                table = table.set_column(place, field.name, pa.array([str(v) for v in table.column(place).to_pylist()]))
+        out = io.BytesIO()
+        write_csv(table, out, WriteOptions(quoting_style="needed"))
+        return out.getvalue()
+
+    st.download_button(
+        label, written, f"{_file(name)}.csv", "text/csv", key=f"csv_{name}", on_click="ignore", help=told
+    )
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,9 @@ MOST = 100_000  # of anything in one list; the settings allow less
 Word = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=NAME)]
+# a name of the catalog, with or without a layer, or a collection's, with or without one of its spaces
+SPACE = r"^[A-Za-z0-9][A-Za-z0-9_.-]*(@-?[0-9]{1,4}|/[A-Za-z0-9][A-Za-z0-9_.-]*)?$"
+SpaceName = Annotated[str, Field(min_length=1, max_length=129, pattern=SPACE)]
 Id = Annotated[str, Field(min_length=1, max_length=4096)]
 K = Annotated[int, Field(ge=1, le=1_000_000)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -20,6 +23,11 @@ Vector = Annotated[list[Number], Field(min_length=1, max_length=65_536)]
 Vectors = Annotated[list[Vector], Field(min_length=1, max_length=MOST)] | Annotated[str, Field(min_length=1)]
 Where = Annotated[str, Field(max_length=200_000)]
 Layer = Annotated[int, Field(ge=-10_000, le=10_000)]
+Layers = Annotated[list[Layer], Field(min_length=1, max_length=200)]
+Axis = Annotated[str, Field(min_length=1, max_length=1000)]
+# a word of a question, or an occurrence: bank in "the river bank" @6
+Term = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
 class Asked(BaseModel):
@@ -29,15 +37,14 @@ class Asked(BaseModel):
 
 
 class Spelling(Asked):
-    """The space, how it is seen, and what a word stands for in it."""
+    """The space (of the catalog, or a collection by its name), how it is seen, and what a word stands for in it."""
 
-    space: Name = DEFAULT_SPACE
+    space: SpaceName = DEFAULT_SPACE
     transform: str = Field(default="raw", max_length=40)
-    without: list[Annotated[str, Field(max_length=1000)]] = Field(default=[], max_length=8)
+    without: list[Axis] = Field(default=[], max_length=8)
     case: str = Field(default="fallback", max_length=16)
     phrases: str = Field(default="join", max_length=16)
     unknown: str = Field(default="refuse", max_length=16)
-    k: K = 10
 
 
 class OccurrenceAsked(Asked):
@@ -66,11 +73,13 @@ class NeighborsAsked(Spelling):
             ]
         },
     )
-    words: list[Word] | None = Field(default=None, min_length=1, max_length=MOST)
+    k: K = 10
+    words: list[Term] | None = Field(default=None, min_length=1, max_length=MOST)
     occurrences: list[OccurrenceAsked] | None = Field(default=None, min_length=1, max_length=MOST)
     texts: list[Text] | None = Field(default=None, min_length=1, max_length=MOST)
     vectors: Vectors | None = None
     where: Where | None = None
+    recall: Share | None = Field(default=None, description="The exact answer has all of it.")
 
 
 class AnalogyAsked(Spelling):
@@ -81,10 +90,12 @@ class AnalogyAsked(Spelling):
         strict=True,
         json_schema_extra={"examples": [{"expression": "queen - king + man", "k": 4, "method": "3cosmul"}]},
     )
+    k: K = 10
     expression: str = Field(max_length=10_000)
     method: str = Field(default="3cosadd", max_length=16)
     pairs: list[Annotated[list[Word], Field(min_length=2, max_length=2)]] = Field(default=[], max_length=1000)
     evidence: bool = True
+    vectors: bool = Field(default=False, description="Whether the target and the words' vectors are answered as well.")
     epsilon: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 1e-6
 
 
@@ -191,20 +202,265 @@ class DeleteAsked(Asked):
     space: Name | None = None
 
 
-class JobAsked(Asked):
-    """Long work: `word_map` (a projection), `senses` (a measure), `corpus` (embeds it at a layer) or `compact`."""
+class RestoreAsked(Asked):
+    """The version to go back to: its number, or a snapshot's name."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        json_schema_extra={"examples": [{"kind": "word_map", "word": "bank", "method": "pca"}]},
-    )
-    kind: str = Field(pattern="^(word_map|senses|corpus|compact)$")
+    version: Annotated[int, Field(ge=0, le=2**53)] | Name = Field(examples=[3, "before-the-import"])
+
+
+# Words among words
+
+
+def _like(*examples: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": list(examples)})
+
+
+class SimilarityAsked(Spelling):
+    """Two words, or two lists of words, whose means are compared."""
+
+    model_config = _like({"first": ["king"], "second": ["queen"]})
+    first: list[Term] = Field(min_length=1, max_length=MOST)
+    second: list[Term] = Field(min_length=1, max_length=MOST)
+
+
+class CloserAsked(Spelling):
+    """A word, another one, and how many of the words between them (None: all)."""
+
+    model_config = _like({"word": "bank", "other": "river", "k": 20})
+    word: Term
+    other: Term
+    k: K | None = None
+
+
+class OddAsked(Spelling):
+    """Words, one of which fits the others least."""
+
+    model_config = _like({"words": ["breakfast", "lunch", "dinner", "cereal"]})
+    words: list[Term] = Field(min_length=1, max_length=MOST)
+
+
+class ProjectAsked(Spelling):
+    """Words, and the axes that they are placed on."""
+
+    model_config = _like({"words": ["house", "palace"], "axes": ["poor -> rich"]})
+    words: list[Term] = Field(min_length=1, max_length=MOST)
+    axes: list[Axis] = Field(min_length=1, max_length=64)
+
+
+class DirectionAsked(Spelling):
+    """An axis, from one word (or sum of words) to another."""
+
+    model_config = _like({"axis": "poor -> rich"})
+    axis: Axis
+
+
+class TravelAsked(Asked):
+    """A word and the axis along which it moves."""
+
+    model_config = _like({"word": "house", "axis": "poor -> rich", "steps": 3})
+    space: SpaceName = DEFAULT_SPACE
+    transform: str = Field(default="raw", max_length=40)
+    without: list[Axis] = Field(default=[], max_length=8)
+    word: Term
+    axis: Axis
+    steps: int = Field(default=8, ge=1, le=1000)
+    reach: Number = 1.5
+    k: K = 3
+
+
+class OccurrencesAsked(Asked):
+    """A word in a text, whose nearest occurrences in the corpus of senses are wanted."""
+
+    model_config = _like({"word": "bank", "text": "They sat on the river bank.", "k": 3})
+    word: Word
+    text: Text
+    nth: int = Field(default=1, ge=1, le=100_000)
     model: Name = DEFAULT_MODEL
-    word: Word | None = None
+    layer: Layer = -1
+    k: K = 10
+
+
+# Inside a model
+
+
+class InsideAsked(Asked):
+    """The model, and, of an encoder-decoder, its stack (the decoder by default) and the decoder's text."""
+
+    text: Text
+    model: Name = DEFAULT_MODEL
+    stack: Literal["", "encoder", "decoder"] = ""
+    target: Text | None = None
+
+
+class Shown(Asked):
+    """How attention is shown: self or cross, by words or tokens, with the model's own tokens or without."""
+
+    cross: bool = False
+    unit: Literal["", "words", "tokens"] = ""
+    special: Literal["show", "fold"] = "show"
+
+
+class AttentionAsked(InsideAsked, Shown):
+    """Who looks at whom: at some layers (from 1; none: all), of every head or of one."""
+
+    model_config = _like(
+        {"text": "The white swan swam in the blue water.", "layers": [6], "head": 3, "special": "fold"},
+        {"model": "g2p-t5", "text": "phone", "cross": True},
+    )
+    layers: Layers | None = None
+    head: int | None = Field(default=None, ge=1, le=10_000)
+
+
+class FindHeadsAsked(Shown):
+    """Pairs of words, and the texts in which the first is to look at the second."""
+
+    model_config = _like({"pairs": [["blue", "water"]], "texts": ["The swan swam in the blue water."]})
+    pairs: list[Annotated[list[Word], Field(min_length=2, max_length=2)]] = Field(min_length=1, max_length=1000)
+    texts: list[Text] = Field(min_length=1, max_length=MOST)
+    model: Name = DEFAULT_MODEL
+    stack: Literal["", "encoder", "decoder"] = ""
+    target: Text | None = None
+    layers: Layers | None = None
+    k: K | None = None
+
+
+class LensAsked(InsideAsked):
+    """What the states say: at some layers (0 to n), of all tokens or of one (`at`: a word, or a token's number)."""
+
+    model_config = _like({"text": "The river bank.", "layers": [0, 6], "words": ["money"], "k": 3, "at": "bank"})
+    layers: Layers | None = None
+    words: list[Word] = Field(default=[], max_length=1000)
+    points: list[Annotated[str, Field(max_length=16)]] = Field(default=["mlp"], min_length=1, max_length=8)
+    kind: Literal["auto", "logits", "static"] = "auto"
+    k: int = Field(default=5, ge=1, le=1_000_000)
+    at: Word | Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
+
+
+class ContributionsAsked(InsideAsked):
+    """The word whose logit is taken apart, perhaps against another's, and where."""
+
+    model_config = _like({"text": "The river bank.", "word": "money", "at": "bank"})
+    word: Word
+    against: Word | None = None
+    at: Word | Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
+
+
+# Long work
+
+
+class MapChoice(Asked):
+    """What a map depends on: the fields of `MapOptions`."""
+
+    n_components: int = Field(default=2, ge=2, le=3)
+    n_neighbors: int = Field(default=15, ge=2, le=200)
+    min_dist: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 0.1
+    spread: Annotated[float, Field(ge=0.01, le=100, allow_inf_nan=False)] = 1.0
+    n_epochs: int | None = Field(default=None, ge=1, le=10_000)
+    negative_sample_rate: int = Field(default=5, ge=1, le=50)
+    dens_lambda: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 2.0
+    perplexity: Annotated[float, Field(ge=1, le=200, allow_inf_nan=False)] = 30.0
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
+
+
+class MapAsked(Asked):
+    """A space or collection, or its first n rows, laid out in two or three dimensions, with its distortion among the k nearest."""
+
+    model_config = _like({"kind": "map", "space": "glove-6b-50d", "n": 2000, "method": "pca"})
+    kind: Literal["map"]
+    space: SpaceName = DEFAULT_SPACE
+    transform: str = Field(default="raw", max_length=40)
+    without: list[Axis] = Field(default=[], max_length=8)
+    method: str = Field(default="umap", max_length=16)
+    options: MapChoice = MapChoice()
+    n: int | None = Field(default=None, ge=1, le=2**40)
+    k: int = Field(default=10, ge=1, le=1_000_000)
+
+
+class WordMapAsked(Asked):
+    """A word's occurrences at every layer on one plane, texts of one's own among them."""
+
+    model_config = _like({"kind": "word_map", "word": "bank", "method": "pca"})
+    kind: Literal["word_map"]
+    word: Word
+    model: Name = DEFAULT_MODEL
     method: str = Field(default="umap", max_length=16)
     texts: list[Text] = Field(default=[], max_length=MAX_TEXTS)
+
+
+class ClustersAsked(Asked):
+    """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses."""
+
+    model_config = _like({"kind": "sense_clusters", "word": "bank"})
+    kind: Literal["sense_clusters"]
+    word: Word
+    model: Name = DEFAULT_MODEL
     layer: Layer = -1
-    collection: Name | None = None
+    min_cluster_size: int = Field(default=3, ge=2, le=100_000)
+
+
+class SensesAsked(Asked):
+    """How often a word's nearest other occurrence has its sense, for each layer of some models."""
+
+    model_config = _like({"kind": "senses", "models": ["minilm-l6"]})
+    kind: Literal["senses"]
+    models: list[Name] = Field(default=[DEFAULT_MODEL], min_length=1, max_length=16)
+
+
+class CorpusAsked(Asked):
+    """Every word of the corpus of senses embedded at a layer: the space `minilm-l6@6` made ready."""
+
+    model_config = _like({"kind": "corpus", "model": "minilm-l6", "layer": 6})
+    kind: Literal["corpus"]
+    model: Name = DEFAULT_MODEL
+    layer: Layer = -1
+
+
+class FillAsked(Asked):
+    """Texts embedded at a layer into a collection: words, one word, tokens or sentences. Ids are those of the texts (or
+    their numbers), with the place behind them (`17:4-8`); rows that are there are replaced. What was written before a
+    cancel stays; the same job once more puts the same rows in their place. Texts without a token, or without the word, are
+    left out and counted.
+    """
+
+    model_config = _like({"kind": "embed", "collection": "mine", "texts": ["The river bank."], "unit": "sentences"})
+    kind: Literal["embed"]
+    collection: Name
+    texts: list[Text] = Field(min_length=1, max_length=10_000_000)
+    ids: list[Id] | None = Field(default=None, min_length=1, max_length=10_000_000)
+    space: Name | None = None
+    model: Name = DEFAULT_MODEL
+    layer: Layer = -1
+    unit: Literal["words", "tokens", "sentences"] = "words"
+    word: Word | None = None
+    pooling: str = Field(default="mean", max_length=16)
+
+
+class CompactAsked(Asked):
+    """A space of a collection written together, with an index."""
+
+    model_config = _like({"kind": "compact", "collection": "mine", "index": "auto"})
+    kind: Literal["compact"]
+    collection: Name
     space: Name | None = None
     index: str | None = Field(default=None, max_length=100)
+
+
+class VerifyAsked(Asked):
+    """Every byte of a collection read and compared with what was written."""
+
+    model_config = _like({"kind": "verify", "collection": "mine"})
+    kind: Literal["verify"]
+    collection: Name
+
+
+JobAsked = Annotated[
+    MapAsked | WordMapAsked | ClustersAsked | SensesAsked | CorpusAsked | FillAsked | CompactAsked | VerifyAsked,
+    Field(discriminator="kind"),
+]
+
+
+class PlaceAsked(Asked):
+    """New vectors of the space of a map."""
+
+    model_config = _like({"vectors": [[0.1] * 50]})
+    vectors: Vectors

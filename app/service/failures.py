@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from typing import Any
@@ -11,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from polysema.core.errors import UserError
+from polysema.core.errors import DiskFullError, UserError
 
 STATUS = {
     "invalid": 422,
@@ -22,6 +23,9 @@ STATUS = {
     "unavailable": 503,
     "conflict": 409,
     "corrupt": 500,
+    "storage": 500,
+    "disk_full": 507,
+    "misdirected": 421,
     "busy": 503,
     "unauthorized": 401,
     "forbidden": 403,
@@ -69,6 +73,11 @@ def of(error: UserError, path: str = "", folder: str = "") -> Response:
     return answer(status, error.code, message, more={"suggestions": list(suggestions)} if suggestions else {})
 
 
+def disk_full() -> DiskFullError:
+    """The error for a disk that filled up outside a collection."""
+    return DiskFullError("the disk of the service is full: nothing was kept of this; free space and try again")
+
+
 def add_handlers(app: FastAPI) -> None:
     """Let every error of every route be answered here."""
 
@@ -76,6 +85,12 @@ def add_handlers(app: FastAPI) -> None:
     async def user_error(request: Request, error: UserError) -> Response:
         folder = f"{request.app.state.polysema.settings.folder}{os.sep}"
         return of(error, request.url.path, folder)
+
+    @app.exception_handler(OSError)
+    async def full(request: Request, error: OSError) -> Response:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise error
+        return of(disk_full())
 
     @app.exception_handler(RequestValidationError)
     async def wrong(request: Request, error: RequestValidationError) -> Response:

@@ -30,6 +30,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, state: State):
         self._app, self._state = app, state
+        self._hosts = state.settings.hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -60,6 +61,8 @@ class Guard:
             seen.end()
 
     def _admit(self, scope: Scope) -> None:
+        if self._hosts is not None:
+            _check_host(scope, self._hosts)
         keys = self._state.keys
         if not keys or scope["path"] in OPEN:
             return
@@ -158,6 +161,20 @@ async def _passed_over(receive: Receive) -> None:
         async with asyncio.timeout(LINGER):
             while (await receive()).get("more_body", False):
                 pass
+
+
+def _check_host(scope: Scope, hosts: frozenset[str]) -> None:
+    """A page of a foreign site whose name was bound to this address (DNS rebinding) asks under that name: it is refused."""
+    for name, value in scope["headers"]:
+        if name == b"host":
+            given = value.decode("latin-1")
+            bracketed = given.startswith("[") and "]" in given
+            host = given[1:].partition("]")[0] if bracketed else given.partition(":")[0]
+            if host.rstrip(".").lower() not in hosts:
+                raise RefusedError(
+                    "misdirected",
+                    f"this service isn't asked as {given[:80]!r}; the setting allowed_hosts names more hosts",
+                )
 
 
 def _given(scope: Scope) -> str | None:

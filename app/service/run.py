@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import os
 import signal
 import sys
+import time
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -16,6 +20,7 @@ from polysema.app.api import create_app
 from polysema.app.explorer import Explorer
 from polysema.app.settings import Settings
 
+STEP = 5.0  # seconds that a job may take to its next step
 DRAIN = 0.5  # seconds in which connections that are kept alive are told to close, and new ones are still answered
 
 
@@ -26,7 +31,13 @@ def serve(explorer: Explorer, settings: Settings) -> None:
     log = logging.getLogger("polysema.service")
     log.handlers, log.propagate = [handler], False
     log.setLevel(logging.INFO)
-    server(explorer, settings).run()
+    made = server(explorer, settings)
+    made.run()
+    if not made.idle(min(settings.grace, STEP)):
+        # a step that can't be interrupted: what a collection acknowledged is on its disk
+        log.warning("%s", json.dumps({"event": "stopped", "jobs": "one was left in the middle of a step"}))
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def server(explorer: Explorer, settings: Settings) -> Draining:
@@ -60,9 +71,19 @@ class Draining(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
 
+    def idle(self, seconds: float) -> bool:
+        """Whether all work ended within so many seconds after the stop."""
+        until = time.monotonic() + seconds
+        while self._polysema.busy():
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.02)
+        return True
+
     def drain(self) -> None:
         """Begin to stop. May be called from any thread."""
         self._polysema.draining = True
+        self._polysema.jobs.stop()
         if self._loop is None:
             self.should_exit = True
         else:
@@ -83,7 +104,7 @@ class Draining(uvicorn.Server):
 
 
 class _Patient(H11Protocol):
-    """Closes a connection whose headers don't come within `seconds`."""
+    """Closes a connection whose headers don't come within `seconds`, or of whose answer nothing is read in that time."""
 
     seconds = 20.0
 
@@ -93,24 +114,45 @@ class _Patient(H11Protocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        self._wait()
+
+    def _wait(self) -> None:
+        """Until a client that reads nothing, or asks nothing more, is let go."""
+        unsent = _unsent(self.transport)
+        seconds = self.seconds if unsent else max(self.seconds, self.timeout_keep_alive + 1)
         self._deadline.cancel()
-        self._deadline = self.loop.call_later(max(self.seconds, self.timeout_keep_alive + 1), self._late)
+        self._deadline = self.loop.call_later(seconds, self._late, unsent)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._deadline.cancel()
         super().connection_lost(exc)
 
-    def _late(self) -> None:
-        if (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing():
+    def _late(self, unsent_before: int = 0) -> None:
+        unsent = _unsent(self.transport)
+        if unsent and unsent >= unsent_before > 0:
+            self.transport.abort()  # closing would wait until the answer is read
+        elif unsent or unsent_before:
+            self._wait()
+        elif (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing():
             self.transport.close()
+
+
+def _unsent(transport: Any) -> int:
+    """Bytes that the client hasn't taken: those that wait here, and, where the system tells, those that wait in its buffers."""
+    waiting = int(transport.get_write_buffer_size())
+    with suppress(OSError, AttributeError):
+        import fcntl
+        import termios
+
+        held = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+        waiting += int.from_bytes(held, sys.byteorder)
+    return waiting
 
 
 class _Json(logging.Formatter):
     """A line of JSON for each event: its time, its level, and what the event says."""
 
     def format(self, record: logging.LogRecord) -> str:
-        import json
-
         value = json.loads(record.getMessage())
         line = {"time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"), "level": record.levelname.lower(), **value}
         if record.exc_info and record.exc_info[1] is not None:

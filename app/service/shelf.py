@@ -13,9 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from polysema.core.errors import ConflictError, NotFoundError, UserError
+from polysema.core.model.catalog import CATALOG
 from polysema.core.space.vector_cache import sync
 from polysema.indexes.collection import Collection
-from polysema.indexes.store.manifest import check_name
+from polysema.indexes.store.manifest import MANIFESTS, NAME, check_name
 
 MARK = "FORMAT"
 OPEN = 64
@@ -37,24 +38,34 @@ class Shelf:
             return []
         return sorted(p.name for p in self.folder.iterdir() if not p.name.startswith(".") and (p / MARK).is_file())
 
+    def has(self, name: str) -> bool:
+        """Whether there is a collection of that name."""
+        return bool(NAME.fullmatch(name)) and (self._path(name) / MARK).is_file()
+
     def get(self, name: str) -> Collection:
         """The collection of that name; raises `NotFoundError`."""
         path = self._path(name)
         with self._lock:
             if not (path / MARK).is_file():
                 self._open.pop(name, None)
-                raise NotFoundError(
-                    f"there is no collection {name}; there are: {', '.join(self.names()[:20]) or 'none'}"
-                )
+                self.where(name)
             if name not in self._open:
                 while len(self._open) >= OPEN:
                     self._open.pop(next(iter(self._open)))
                 self._open[name] = Collection(path)
             return self._open[name]
 
+    def where(self, name: str) -> Path:
+        """The folder of a collection, be it damaged; raises `NotFoundError` where there is none."""
+        path = self._path(name)
+        if not (path / MARK).is_file() and not (path / MANIFESTS).is_dir():
+            there = ", ".join(self.names()[:20]) or "none"
+            raise NotFoundError(f"there is no collection {name}; there are: {there}")
+        return path
+
     def create(self, name: str) -> Collection:
         """Make an empty collection; raises `ConflictError` when the name is taken."""
-        path = self._path(name)
+        path = self._free(name)
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._lock:
             self._open[name] = made = Collection.create(path)
@@ -66,7 +77,7 @@ class Shelf:
 
         Raises `ConflictError` when the name is taken, at the start or meanwhile.
         """
-        final = self._path(name)
+        final = self._free(name)
         if final.exists():
             raise ConflictError(f"there is a collection {name} already; choose another name")
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -94,8 +105,7 @@ class Shelf:
 
     def delete(self, name: str) -> None:
         """Delete a collection and all its versions; it is out of sight at once, whole."""
-        if not (self._path(name) / MARK).is_file():
-            self.get(name)  # says what there is
+        self.where(name)
         with self._lock:  # a damaged one can't be opened, and can be deleted
             self._open.pop(name, None)
             gone = self.folder / f".deleted-{uuid.uuid4().hex}"
@@ -104,6 +114,12 @@ class Shelf:
             except FileNotFoundError:
                 raise NotFoundError(f"there is no collection {name}") from None
         shutil.rmtree(gone, ignore_errors=True)
+
+    def _free(self, name: str) -> Path:
+        """The path of a new collection, whose name must not be that of anything else that is asked for by name."""
+        if name in [row.name for row in CATALOG]:
+            raise ConflictError(f"{name} is a name of the catalog, by which its space is asked for; choose another")
+        return self._path(name)
 
     def _path(self, name: str) -> Path:
         path = self.folder / check_name(name, "a collection")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,18 +10,19 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 
-from polysema.app.explorer import Explorer
+from polysema.app.explorer import Explorer, Kept
 from polysema.app.service.batching import Batcher
 from polysema.app.service.embedding import Embedded, Input, embed_requests
 from polysema.app.service.failures import RefusedError
 from polysema.app.service.gate import Gate
-from polysema.app.service.jobs import Jobs
+from polysema.app.service.jobs import Jobs, Progress
 from polysema.app.service.metrics import Metrics
 from polysema.app.service.shelf import Shelf
 from polysema.app.settings import Settings
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.model.catalog import CATALOG, Entry
 from polysema.core.model.load import LanguageModel
+from polysema.core.space.space import Space
 
 T = TypeVar("T")
 
@@ -39,8 +41,10 @@ class State:
         self.keys = one.api_keys
         self.gate = Gate(one.workers, one.queue, one.timeout)
         self.batcher = Batcher(self._embed, one.batch_texts, one.batch_wait / 1000)
-        self.jobs = Jobs(one.jobs, one.jobs_queue)
+        self.folder = f"{one.folder}{os.sep}"  # which stays out of messages
+        self.jobs = Jobs(one.jobs, one.jobs_queue, one.jobs_kept, self.folder)
         self.shelf = Shelf(one.folder)
+        self._spaces = Kept(2)
 
     def _embed(self, name: str, requests: list[list[Input]]) -> list[Embedded | UserError]:
         self.metrics.batch(sum(map(len, requests)))
@@ -73,6 +77,58 @@ class State:
             raise kind(f"{name!r:.80} is not in the catalog: {', '.join(names)}")
         return name
 
+    def check_space(self, name: str, status: str = "invalid") -> bool:
+        """Whether a name is a collection's, else it is of the catalog; raises `UserError` where it is neither."""
+        bare, collection = re.sub(r"@-?\d{1,4}\Z", "", name), name.partition("/")[0]
+        if bare in [row.name for row in self.served()]:
+            return False
+        if self.shelf.has(collection):
+            return True
+        self.known(name, status)
+        return False
+
+    def space(self, name: str, status: str = "invalid", progress: Progress = lambda stage, done, total: None) -> Space:
+        """The space of that name: of the catalog, else a collection of the data folder, `mine`, or one space of it,
+        `mine/SPACE`. For a worker: it may take time. Raises `UserError`, or `NotFoundError` where `status` says so.
+        """
+        if not self.check_space(name, status):
+            return self.explorer.space(name, progress)
+        collection, _, inner = name.partition("/")
+        held = self.shelf.get(collection)
+        view = held.view()
+        card = view.card(inner or None)
+        numbers = view.n_rows(inner or None) * card.dim
+        if numbers > self.settings.max_space:
+            raise UserError(
+                f"{name} holds {numbers:,} numbers; {self.settings.max_space:,} of a collection are held in memory here: search "
+                "it by its own route"
+            )
+        # the view is kept with the space, so that its id is not given to another meanwhile
+        return self._spaces.get((id(view), inner), lambda: (view, view.space(inner or None)))[1]
+
+    def check_terms(self, space: Space, terms: Sequence[str]) -> None:
+        """Raise `UserError` for an occurrence (`bank in "…"`) in a space whose model is not served: the card of a
+        collection may name any path, and a model is loaded from it.
+        """
+        if any('"' in term for term in terms):
+            self.check_model(space)
+
+    def check_model(self, space: Space) -> None:
+        """Raise `UserError` unless the model that made a space is served."""
+        names = [row.name for row in self.served()]
+        if space.origin.source not in names:
+            raise UserError(
+                f"these vectors come from {space.origin.source!r:.80}, which is no model served here ({', '.join(names)}): ask "
+                "by a row or a vector"
+            )
+
+    def check_numbers(self, count: int, what: str) -> None:
+        """Raise `UserError` for an answer of more numbers than one may have."""
+        if count > self.settings.max_numbers:
+            raise UserError(
+                f"{what} would be {count:,} numbers; an answer has at most {self.settings.max_numbers:,}: ask for less"
+            )
+
     def check_k(self, k: int) -> int:
         """k back; raises `UserError` beyond the limit."""
         if k > self.settings.max_k:
@@ -84,11 +140,16 @@ class State:
         if count > self.settings.max_texts:
             raise UserError(f"a request may have {self.settings.max_texts:,} {what}; got {count:,}")
 
-    def check_tokens(self, model: LanguageModel, texts: Sequence[str]) -> None:
-        """Raise `UserError` for more tokens, of all texts together, than a request may have."""
+    def check_tokens(self, model: LanguageModel, texts: Sequence[str]) -> int:
+        """How many tokens all texts have together; raises `UserError` for more than a request may have."""
         count = sum(len(of) for of in model.encode(texts))
         if count > self.settings.max_tokens:
             raise UserError(f"a request may have {self.settings.max_tokens:,} tokens in all; got {count:,}")
+        return count
+
+    def busy(self) -> bool:
+        """Whether a thread still works."""
+        return self.gate.running > 0 or self.jobs.running() > 0
 
     def close(self) -> None:
         """Let every thread end."""

@@ -6,7 +6,6 @@ import base64
 import binascii
 import io
 import json
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from polysema.app.service.failures import RefusedError
+from polysema.app.wire import plain
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,20 +25,10 @@ JSON = "application/json"
 BASE64 = "application/vnd.polysema.base64+json"
 ARROW = "application/vnd.apache.arrow.stream"
 FORMS = (JSON, BASE64, ARROW)
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Rows with vectors, in the form that `Accept` asks for.",
-        "content": {
-            JSON: {"schema": {"type": "object"}},
-            BASE64: {"schema": {"type": "object"}},
-            ARROW: {"schema": {"type": "string", "format": "binary"}},
-        },
-    }
-}
 
 
-def wanted(request: Request) -> str:
-    """The form that `Accept` prefers; raises `RefusedError` (406) where it allows none of ours."""
+def wanted(request: Request, forms: Sequence[str] = FORMS) -> str:
+    """The form of `forms` that `Accept` prefers; raises `RefusedError` (406) where it allows none of them."""
     accept = request.headers.get("accept", "*/*")
     best, chosen = 0.0, None
     for part in accept.split(","):
@@ -48,10 +38,10 @@ def wanted(request: Request) -> str:
             if parameter.startswith("q="):
                 weight = _weight(parameter[2:])
         form = JSON if name in ("*/*", "application/*") else name
-        if form in FORMS and weight > best:
+        if form in forms and weight > best:
             best, chosen = weight, form
     if chosen is None:
-        raise RefusedError("not_acceptable", f"vectors come as {', '.join(FORMS)}; Accept was {accept[:100]!r}")
+        raise RefusedError("not_acceptable", f"this answer comes as {', '.join(forms)}; Accept was {accept[:100]!r}")
     return chosen
 
 
@@ -92,39 +82,37 @@ def matrix(given: Sequence[Sequence[float]] | str, dim: int | None) -> Floats:
         return np.array(given, np.float32).reshape(len(given), -1)
 
 
-def rows_answer(form: str, table: pa.Table, vectors: Floats, more: dict[str, Any]) -> Response:
-    """Rows with their vectors: `table` has a row for each of `vectors` (n, dim); `more` stands beside them."""
+def rows_answer(form: str, table: pa.Table, vectors: Floats, more: dict[str, Any], name: str = "vector") -> Response:
+    """Rows with their vectors, (n, dim), a row of `table` for each; `more` stands beside them. `name` is what one is called."""
     if form == ARROW:
         flat = pa.array(np.ascontiguousarray(vectors, np.float32).reshape(-1))
         column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
-        table = table.append_column("vector", column).replace_schema_metadata({b"polysema": json.dumps(more).encode()})
-        out = io.BytesIO()
-        with pa.ipc.new_stream(out, table.schema) as writer:
-            writer.write_table(table)
-        return Response(out.getvalue(), media_type=ARROW)
+        return arrow(table.append_column(name, column), more)
     value = {**more, "rows": plain(table.to_pylist()), "dim": int(vectors.shape[1])}
-    value["vectors"] = encoded(vectors) if form == BASE64 else vectors.tolist()
+    value[f"{name}s"] = encoded(vectors) if form == BASE64 else plain(vectors)
     return Response(json.dumps(value).encode(), media_type=form)
+
+
+def arrow(table: pa.Table, more: dict[str, Any]) -> Response:
+    """An Arrow stream; `more` is JSON in its schema's metadata, under `polysema`."""
+    table = table.replace_schema_metadata({b"polysema": json.dumps(more).encode()})
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table)
+    return Response(out.getvalue(), media_type=ARROW)
 
 
 def answer(value: Any, status: int = 200) -> Response:
     """JSON; NaN and Inf, which JSON doesn't have, are null."""
+    return Response(body(value), status, media_type=JSON)
+
+
+def body(value: Any) -> bytes:
+    """The bytes of an answer."""
     try:
-        body = json.dumps(value, allow_nan=False)
+        return json.dumps(value, allow_nan=False).encode()
     except (ValueError, TypeError):
-        body = json.dumps(plain(value))
-    return Response(body.encode(), status, media_type=JSON)
-
-
-def plain(value: Any) -> Any:
-    """JSON types: NaN and Inf become null, what JSON has no word for (moments, bytes) a text."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    return value if value is None or isinstance(value, (str, int, bool)) else str(value)
+        return json.dumps(plain(value)).encode()
 
 
 def read_table(body: bytes) -> tuple[list[str], Floats, pa.Table | None]:

@@ -145,18 +145,19 @@ def attention(
     layers: Sequence[int] | None = None,
     source: str | None = None,
     view: View | None = None,
+    most_bytes: int = MOST_BYTES,
 ) -> tuple[Attention, ...]:
     """The attention of a text, at `layers` (counted from 1; all when None): only those are kept.
 
     There is one answer, or, where the text is longer than the model's window, one for each window. A decoder with
     cross-attention needs a `source`, and writes its text itself when `text` is None. Raises `UserError` for layers
-    that aren't there, and for more than a gigabyte of weights.
+    that aren't there, and for more than `most_bytes` of weights.
     """
     view = _check_view(model, view)
     chosen = check_layers(model, layers)
     readings = read(model, text, source)
     frames = [_frame(reading, view) for reading in readings]
-    _check_size(model, frames, chosen)
+    _check_size(model, frames, chosen, most_bytes)
     found = []
     with twin_of(model) as twin:
         kept: dict[int, tuple[Floats, Floats]] = {}
@@ -194,16 +195,16 @@ def attention(
     return tuple(found)
 
 
-def _check_size(model: LanguageModel, frames: Sequence[_Frame], layers: Sequence[int]) -> None:
+def _check_size(model: LanguageModel, frames: Sequence[_Frame], layers: Sequence[int], most_bytes: int) -> None:
     numbers = sum(len(frame.kept_rows) * len(frame.kept_columns) for frame in frames)
     if not numbers:
         raise UserError("nothing is left of the text when its special tokens are folded away")
     size = 4 * numbers * model.n_heads * len(layers)
-    if size > MOST_BYTES:
-        most = max(1, MOST_BYTES // (4 * numbers * model.n_heads))
+    if size > most_bytes:
+        most = max(1, most_bytes // (4 * numbers * model.n_heads))
         raise UserError(
-            f"the attention of {len(layers)} layers with {model.n_heads} heads over this text takes {size / 1e9:.1f} GB; at most "
-            f"{MOST_BYTES / 1e9:.1f} GB are kept: ask for {most} layer{'s' * (most > 1)} or a shorter text"
+            f"the attention of {len(layers)} layers with {model.n_heads} heads over this text takes {size / 1e9:.3g} GB; at most "
+            f"{most_bytes / 1e9:.3g} GB are kept: ask for {most} layer{'s' * (most > 1)} or a shorter text"
         )
 
 

@@ -1,4 +1,4 @@
-"""Words beside each other: the odd one out, the means of lists, the two ends of an axis."""
+"""Words beside each other: the odd one out, the means of lists, the two ends of an axis, parallel differences."""
 
 from collections.abc import Sequence
 
@@ -34,3 +34,15 @@ def axis_ends(axis: str) -> tuple[str, str]:
     if len(parts) != 2 or not all(parts):
         raise UserError(f'an axis is written with two ends, such as "poor -> rich"; got {axis[:60]!r}')
     return parts[0], parts[1]
+
+
+def parallel_share(cosine: float, vectors: Floats, n: int = 4000, seed: int = 0) -> float:
+    """Which share of n pairs of differences of random rows of (n_rows, dim) is at least as parallel as `cosine` says.
+
+    Beside it stands the cosine of `queen - king` with `woman - man`: a small share says that chance doesn't make it.
+    """
+    if len(vectors) < 4:
+        raise UserError(f"random differences need at least 4 rows; got {len(vectors)}")
+    rows = np.random.default_rng(seed).integers(0, len(vectors), (4, n))
+    a, b, c, d = (unit(np.ascontiguousarray(vectors[each], np.float32)) for each in rows)
+    return float((np.einsum("ij,ij->i", unit(a - b), unit(c - d)) >= cosine).mean())

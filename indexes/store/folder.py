@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from polysema.core.errors import ConflictError, CorruptError, NotFoundError, UserError
+from polysema.core.errors import (
+    ConflictError,
+    CorruptError,
+    DiskFullError,
+    NotFoundError,
+    StorageError,
+    UserError,
+)
 from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.durable import REPAIR, Disk
 from polysema.indexes.store.manifest import Manifest
@@ -23,11 +30,11 @@ def told(root: Path, doing: str) -> Iterator[None]:
         raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(
+            raise DiskFullError(
                 f"can't {doing} {root}: the disk is full. What was acknowledged is whole; free space and try again"
             ) from error
         where = f" ({error.filename})" if error.filename else ""
-        raise UserError(f"can't {doing} {root}: {error.strerror or error}{where}") from error
+        raise StorageError(f"can't {doing} {root}: {error.strerror or error}{where}") from error
 
 
 def missing(error: FileNotFoundError) -> CorruptError:

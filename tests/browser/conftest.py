@@ -45,7 +45,8 @@ def running_dashboard(folder: Path, main: Path | None = None, base_path: str = "
         port = free.getsockname()[1]
     environment = {**os.environ, "POLYSEMA_HOME": str(ROOT / ".cache" / "tests")}
     if base_path:
-        environment["STREAMLIT_SERVER_BASE_URL_PATH"] = base_path
+        (folder / ".streamlit").mkdir()
+        (folder / ".streamlit" / "config.toml").write_text(f'[server]\nbaseUrlPath = "{base_path}"\n')
     with (folder / "server.log").open("w") as log:
         command = [sys.executable, "-m", "polysema.app", "app", "--port", str(port), "--no-browser"]
         if main is not None:
@@ -62,6 +63,8 @@ def running_dashboard(folder: Path, main: Path | None = None, base_path: str = "
                     break
                 except OSError:
                     time.sleep(0.1)
+            else:
+                pytest.fail((folder / "server.log").read_text() or "the dashboard does not answer")
             yield url
         finally:
             server.terminate()

@@ -97,7 +97,13 @@ def test_click_a_square_of_the_lens(page: Any) -> None:
     page.wait_for_selector("text=/At layer [012], token .pad/", timeout=60_000)
 
 
-@pytest.mark.parametrize("path", ["/", "/neighbours", "/contexts?map=PCA", "/inside", "/data"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/neighbours", "/contexts?map=PCA", "/map?n=1k&method=PCA", "/compare?cn=500&cmap=PCA", "/inside",
+        "/lessons?lesson=travel&step=reveal", "/data",
+    ],
+)  # fmt: skip
 def test_it_fits_a_phone(page: Any, path: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(path)

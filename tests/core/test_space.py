@@ -96,3 +96,14 @@ def test_a_zero_row_has_cosine_zero() -> None:
         UserError, match="metric 'manhattan' does not exist; choose one of cosine, inner_product, euclidean"
     ):
         Metric.parse("manhattan")
+
+
+def test_parallel_share_counts_random_differences() -> None:
+    from polysema.core.space.relations import parallel_share
+
+    vectors = np.random.default_rng(1).normal(size=(500, 40)).astype(np.float32)
+    assert parallel_share(-1.01, vectors) == 1.0
+    assert parallel_share(0.0, vectors) == pytest.approx(0.5, abs=0.04)
+    assert parallel_share(0.9, vectors) == 0.0
+    with pytest.raises(UserError, match="at least 4 rows; got 3"):
+        parallel_share(0.5, vectors[:3])

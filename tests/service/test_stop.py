@@ -1,5 +1,6 @@
-"""SIGTERM under load: every request that was sent is answered, whole."""
+"""SIGTERM under load: every request that was sent is answered, whole; and no job holds the process up."""
 
+import asyncio
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import time
 
 import httpx
 
-from tests.service.conftest import free_port
+from tests.service.conftest import Service, free_port
 
 
 def test_sigterm_under_load_loses_no_request(tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -68,3 +69,67 @@ def test_sigterm_under_load_loses_no_request(tmp_path) -> None:  # type: ignore[
     lines = [json.loads(line) for line in err.splitlines()]
     assert {line["route"] for line in lines} == {"/v1/neighbors"}
     assert len(lines) == len(answered) + 1
+
+
+def test_sigterm_does_not_wait_for_a_job(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    port = free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "polysema.app",
+        "serve",
+        "--port",
+        str(port),
+        "--data",
+        str(tmp_path),
+        "--grace",
+        "2",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                assert httpx.get(f"{url}/health", trust_env=False, timeout=60).status_code == 200
+                break
+            except httpx.ConnectError:
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        # t-SNE lays out in one step, for minutes
+        job = httpx.post(
+            f"{url}/v1/jobs", json={"kind": "map", "method": "tsne", "n": 20_000}, trust_env=False, timeout=60
+        ).json()["id"]
+        while httpx.get(f"{url}/v1/jobs/{job}", trust_env=False, timeout=60).json()["stage"] != "lay out":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        start = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+        assert time.monotonic() - start < 30
+    finally:
+        process.kill()
+    assert process.returncode in (0, -signal.SIGTERM), err
+    assert "Traceback" not in err
+
+
+def test_what_cannot_be_interrupted_is_waited_for_a_while_only(served: Service) -> None:
+    _, server = served()
+    go = threading.Event()
+    held = asyncio.run_coroutine_threadsafe(server._polysema.gate.run(lambda: go.wait(60)), server._loop)
+    while not server._polysema.gate.running:
+        time.sleep(0.01)
+    assert not server.idle(0.1)
+    go.set()
+    assert held.result(30)
+    assert server.idle(30)
+    job = server._polysema.jobs.start(
+        "slow", lambda progress: [progress("wait", n, 600) or time.sleep(0.1) for n in range(600)]
+    )
+    while not job.stage:
+        time.sleep(0.01)
+    assert not server.idle(0.1)
+    server._polysema.jobs.stop()
+    assert server.idle(30)
+    assert job.state == "cancelled"

@@ -2,17 +2,13 @@
 
 import math
 
-import numpy as np
 import streamlit as st
 
 from polysema.app.dashboard import parts, saving, work
-from polysema.app.dashboard.components.scatter import Arrow, Points, scatter
+from polysema.app.dashboard.parallelogram import parallelogram
 from polysema.app.schemas import AnalogyAnswer
 from polysema.core.errors import UserError
 from polysema.core.space.expression import parse
-from polysema.core.space.geometry import principal_plane
-from polysema.core.space.metric import unit
-from polysema.core.space.space import Space
 
 EXAMPLES = ("queen - king + man", "paris - france + italy", "bigger - big + small", "sushi - japan + germany")
 
@@ -57,48 +53,6 @@ def controls() -> tuple[str, str, int, str]:
         run.form_submit_button("Go", type="primary", width="stretch")
     st.pills("Examples", EXAMPLES, key="example", on_change=use_example, label_visibility="collapsed")
     return expression or "", space, int(k), method
-
-
-def arrows_of(answer: AnalogyAnswer) -> list[Arrow]:
-    """b -> a and c -> target where the sum is a - b + c; else from every word to the target."""
-    weights = [i.weight for i in answer.inputs]
-    target = len(weights)
-    minus = [place for place, weight in enumerate(weights) if weight == -1]
-    plus = [place for place, weight in enumerate(weights) if weight == 1]
-    if len(minus) == 1 and len(plus) == 2 and len(weights) == 3:
-        a, c = plus
-        return [Arrow(minus[0], a), Arrow(c, target), Arrow(minus[0], c, dashed=True), Arrow(a, target, dashed=True)]
-    return [Arrow(place, target, dashed=weights[place] < 0) for place in range(target)]
-
-
-def picture(answer: AnalogyAnswer, space: Space) -> str | None:
-    """The words of the sum, the travelled vector and the answers on the plane of their first two principal components.
-
-    Returns the word that was clicked.
-    """
-    inputs = answer.input_vectors
-    found = unit(np.asarray(space.vectors[[n.row for n in answer.neighbours]]))
-    vectors = np.concatenate([inputs, answer.target[None], found])
-    plane = principal_plane(vectors)
-    labels = [i.word for i in answer.inputs] + [answer.expression] + [n.key for n in answer.neighbours]
-    category = [0] * len(inputs) + [1] + [2] * len(found)
-    points = Points(
-        positions=plane.project(vectors), labels=labels, categories=["in the sum", "where the sum leads", "nearest words"],
-        category=np.array(category), shapes=np.array([0] * len(inputs) + [2] + [0] * len(found)),
-    )  # fmt: skip
-    shown = f"Plane of the words of {answer.expression}, the vector it leads to, and the nearest words"
-    selected = scatter(
-        points, key="analogy_map", alt=shown, arrows=arrows_of(answer), label_rows=list(range(len(labels))), height=430,
-        report_view=False,
-    )  # fmt: skip
-    saving.points(points, "analogy")
-    share = plane.explained.sum()
-    st.caption(
-        f"The first two principal components of these {len(labels)} vectors hold {share:.0%} of their spread: a shadow, "
-        "in which parallels stay parallel. The list beside it is from the full space. Click a word to see what is around it."
-    )
-    at = len(inputs)
-    return labels[selected.clicked] if selected.clicked is not None and selected.clicked != at else None
 
 
 BESIDE = {
@@ -152,7 +106,7 @@ def page() -> None:
         return
     left, right = st.columns([7, 5], gap="medium")
     with left:
-        clicked = picture(answer, parts.explorer().space(space))
+        clicked = parallelogram(answer, parts.explorer().space(space), "analogy")
     with right:
         first = answer.neighbours[0]
         st.markdown(f"**{parts.plain(answer.expression)}** leads nearest to **{parts.plain(first.key)}**")

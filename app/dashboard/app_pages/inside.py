@@ -12,6 +12,7 @@ import streamlit as st
 
 from polysema.app.dashboard import link, parts, saving, work
 from polysema.app.dashboard.components.heads import VIEWS, Heads, chosen_head, heads
+from polysema.app.dashboard.masks import mask
 from polysema.app.inside_commands import text_for, unit_for
 from polysema.core.errors import UserError
 from polysema.core.inside import attention as attending
@@ -19,7 +20,7 @@ from polysema.core.inside import lens as lenses
 from polysema.core.inside import steering
 from polysema.core.inside.contribution import Contributions, contributions
 from polysema.core.inside.passes import one_reading
-from polysema.core.inside.roads import Road, Sight, road
+from polysema.core.inside.roads import Road, road
 from polysema.core.model.catalog import CATALOG, models_here
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Family
@@ -706,22 +707,6 @@ def road_picture(found: Road) -> list[dict[str, Any]]:
         for i, row in enumerate(sight.rows)
         for j, column in enumerate(sight.columns)
     ]  # fmt: skip
-
-
-def mask(sight: Sight) -> None:
-    """Who may look at whom, as squares."""
-    if max(sight.open.shape) > 40:
-        st.caption(f"{sight.name}: {sight.describe}.")
-        return
-    cells = "".join(
-        f'<i class="{"on" if seen else "off"}" title="{escape(sight.rows[i].name.strip())} → {escape(sight.columns[j].name.strip())}"></i>'
-        for i, line in enumerate(sight.open)
-        for j, seen in enumerate(line)
-    )
-    st.html(
-        f'<div class="ps-note">{escape(sight.name)}: {escape(sight.describe)}</div>'
-        f'<div class="ps-mask" role="img" aria-label="{escape(sight.name)}: {escape(sight.describe)}" style="grid-template-columns:repeat({sight.open.shape[1]},1fr);max-width:{sight.open.shape[1] * 16}px">{cells}</div>'
-    )
 
 
 PARTS = {ATTENTION: attention_part, LENS: lens_part, ADDS: adds_part, STEER: steer_part, ROADS: roads_part}

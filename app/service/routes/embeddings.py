@@ -8,10 +8,12 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from polysema.app.service.answered import Embeddings, ModelCard, Models
+from polysema.app.service.answered import json as answers
 from polysema.app.service.asked import EmbeddingsAsked
 from polysema.app.service.embedding import Input
 from polysema.app.service.state import The
-from polysema.app.service.vectors import encoded
+from polysema.app.service.vectors import answer, encoded
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.model.catalog import Entry, folder_of
 from polysema.core.space.space import Family
@@ -19,7 +21,7 @@ from polysema.core.space.space import Family
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
 
-@router.post("/embeddings")
+@router.post("/embeddings", responses=answers(Embeddings))
 async def embeddings(asked: EmbeddingsAsked, state: The) -> Response:
     """A vector for each input, as OpenAI answers: the model's own sentence pooling, else the mean of its last layer."""
     inputs = _inputs(asked.input)
@@ -53,21 +55,21 @@ def _inputs(given: str | list[str] | list[int] | list[list[int]]) -> list[Input]
     return [one if isinstance(one, str) else tuple(one) for one in given]
 
 
-@router.get("/models")
-async def models(state: The) -> dict[str, Any]:
+@router.get("/models", responses=answers(Models))
+async def models(state: The) -> Response:
     """What has a name, and whether it is here."""
-    return {"object": "list", "data": [_card(row) for row in state.served()]}
+    return answer({"object": "list", "data": [_card(row) for row in state.served()]})
 
 
-@router.get("/models/{name}")
-async def model(name: str, state: The) -> dict[str, Any]:
+@router.get("/models/{name}", responses=answers(ModelCard))
+async def model(name: str, state: The) -> Response:
     """One of them."""
     row = next((row for row in state.served() if row.name == name), None)
     if row is None:
         raise NotFoundError(
             f"there is no model {name!r:.80} here; there are: {', '.join(r.name for r in state.served())}"
         )
-    return _card(row)
+    return answer(_card(row))
 
 
 def _card(row: Entry) -> dict[str, Any]:

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import resource
 from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 
+from polysema.app.service.answered import Health, Ready
+from polysema.app.service.answered import json as answers
 from polysema.app.service.failures import answer as failure
 from polysema.app.service.state import The
+from polysema.app.service.vectors import answer
 
 router = APIRouter(tags=["status"])
 
 
-@router.get("/health")
-async def health() -> dict[str, str]:
+@router.get("/health", responses=answers(Health))
+async def health() -> Response:
     """Whether the service answers."""
-    return {"status": "ok"}
+    return answer({"status": "ok"})
 
 
-@router.get("/ready", responses={503: {"description": "It is stopping: send no more."}})
-async def ready(state: The) -> Any:
+@router.get("/ready", responses=answers(Ready) | {503: {"description": "It is stopping: send no more."}})
+async def ready(state: The) -> Response:
     """Whether it takes requests: not any more from SIGTERM on."""
     if state.draining:
         return failure(503, "unavailable", "the service is stopping")
-    return {"status": "ready"}
+    return answer({"status": "ready"})
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

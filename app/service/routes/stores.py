@@ -1,4 +1,4 @@
-"""Collections: made, filled, searched, emptied and deleted."""
+"""Collections: made, filled, searched, emptied, taken back to a version, and deleted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,25 @@ from pydantic import ValidationError
 
 from polysema.app import near
 from polysema.app.service import vectors as form
-from polysema.app.service.asked import DeleteAsked, Name, RowsAsked, SearchAsked, SpaceAsked
+from polysema.app.service.answered import (
+    Added,
+    CollectionDeleted,
+    CollectionInfo,
+    CollectionNames,
+    PackedRows,
+    RecallOf,
+    Replaced,
+    Restored,
+    Rows,
+    RowsDeleted,
+    Searched,
+    Snapshot,
+    SnapshotDropped,
+    Versions,
+)
+from polysema.app.service.answered import forms as in_forms
+from polysema.app.service.answered import json as answers
+from polysema.app.service.asked import DeleteAsked, Name, RestoreAsked, RowsAsked, SearchAsked, SpaceAsked
 from polysema.app.service.failures import RefusedError
 from polysema.app.service.state import State, The, writes
 from polysema.core.errors import UserError
@@ -32,25 +50,25 @@ ROWS_BODY: dict[str, Any] = {
 SpaceName = Annotated[Name | None, Query()]
 
 
-@router.get("")
+@router.get("", responses=answers(CollectionNames))
 async def collections(state: The) -> Response:
     """The collections that are there."""
     return await state.work(lambda: form.answer({"collections": state.shelf.names()}))
 
 
-@router.put("/{name}", dependencies=[writes], status_code=201)
+@router.put("/{name}", dependencies=[writes], status_code=201, responses=answers(CollectionInfo, 201))
 async def create(name: str, state: The) -> Response:
     """Make an empty collection; 409 when the name is taken."""
     return await state.work(lambda: form.answer(_card(name, state.shelf.create(name)), 201))
 
 
-@router.get("/{name}")
+@router.get("/{name}", responses=answers(CollectionInfo))
 async def info(name: str, state: The) -> Response:
     """What a collection holds: its spaces with their provenance, rows, columns and version."""
     return await state.work(lambda: form.answer(_card(name, state.shelf.get(name))))
 
 
-@router.delete("/{name}", dependencies=[writes])
+@router.delete("/{name}", dependencies=[writes], responses=answers(CollectionDeleted))
 async def delete(name: str, state: The) -> Response:
     """Delete a collection with all its versions."""
 
@@ -61,7 +79,7 @@ async def delete(name: str, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.put("/{name}/spaces/{space}", dependencies=[writes])
+@router.put("/{name}/spaces/{space}", dependencies=[writes], responses=answers(CollectionInfo))
 async def create_space(name: str, space: str, asked: SpaceAsked, state: The) -> Response:
     """Make an empty space in a collection; the same once more is no change."""
 
@@ -73,7 +91,7 @@ async def create_space(name: str, space: str, asked: SpaceAsked, state: The) -> 
     return await state.work(ask)
 
 
-@router.delete("/{name}/spaces/{space}", dependencies=[writes])
+@router.delete("/{name}/spaces/{space}", dependencies=[writes], responses=answers(CollectionInfo))
 async def drop_space(name: str, space: str, state: The) -> Response:
     """Take a space and its rows out of a collection."""
 
@@ -85,21 +103,21 @@ async def drop_space(name: str, space: str, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.post("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY)
+@router.post("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY, responses=answers(Added))
 async def add(name: str, request: Request, state: The, space: SpaceName = None) -> Response:
     """Add rows with new ids, as JSON or as an Arrow stream (`id`, `vector`, columns): all of them, or with an error none."""
     body = await request.body()
     return await state.work(lambda: _put(name, _rows(request, body, space), state, False))
 
 
-@router.put("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY)
+@router.put("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY, responses=answers(Replaced))
 async def upsert(name: str, request: Request, state: The, space: SpaceName = None) -> Response:
     """Add rows, in the place of those with the same ids."""
     body = await request.body()
     return await state.work(lambda: _put(name, _rows(request, body, space), state, True))
 
 
-@router.get("/{name}/rows", responses=form.RESPONSES)
+@router.get("/{name}/rows", responses=in_forms(Rows, PackedRows))
 async def get(
     name: str, request: Request, state: The, ids: Annotated[list[str], Query(alias="id", min_length=1, max_length=1000)],
     space: SpaceName = None,
@@ -115,7 +133,7 @@ async def get(
     return await state.work(ask)
 
 
-@router.post("/{name}/delete", dependencies=[writes])
+@router.post("/{name}/delete", dependencies=[writes], responses=answers(RowsDeleted))
 async def delete_rows(name: str, asked: DeleteAsked, state: The) -> Response:
     """Delete rows by their ids or by a condition; says how many there were."""
     if (asked.ids is None) == (asked.where is None):
@@ -133,7 +151,7 @@ async def delete_rows(name: str, asked: DeleteAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.post("/{name}/search")
+@router.post("/{name}/search", responses=answers(Searched))
 async def search(name: str, asked: SearchAsked, state: The) -> Response:
     """The nearest rows to vectors, to rows of the collection, or to a text read by the model that made the space."""
     if sum(one is not None for one in (asked.vectors, asked.ids, asked.text)) != 1:
@@ -151,11 +169,86 @@ async def search(name: str, asked: SearchAsked, state: The) -> Response:
         else:
             queries = form.matrix(asked.vectors or [], held.view().card(asked.space).dim)
         state.check_many(len(queries), "queries")
+        state.check_numbers(len(queries) * asked.k, "these hits")
         found = held.search(queries, asked.k, asked.where, space=asked.space, recall=asked.recall, exact=asked.exact)
         answers: list[list[Any]] = [[] for _ in range(len(found))]
         for row in found.table(asked.columns).to_pylist():
             answers[row.pop("query")].append(row)
         return form.answer({"answers": answers, "version": found.version, "recall": found.recall, "space": found.space})
+
+    return await state.work(ask)
+
+
+@router.get("/{name}/versions", responses=answers(Versions))
+async def versions(name: str, state: The) -> Response:
+    """The versions that one can go back to, oldest first, and the snapshots."""
+
+    def ask() -> Response:
+        held = state.shelf.get(name)
+        named = {found.version: snapshot for snapshot, found in held.snapshots().items()}
+        kept = {found.version: found for found in (*held.snapshots().values(), *held.versions())}
+        rows = [
+            {
+                "version": number, "made": kept[number].made, "rows": kept[number].n_rows, "what": kept[number].what,
+                "snapshot": named.get(number),
+            }
+            for number in sorted(kept)
+        ]  # fmt: skip
+        return form.answer({"versions": rows})
+
+    return await state.work(ask)
+
+
+@router.put("/{name}/snapshots/{snapshot}", dependencies=[writes], status_code=201, responses=answers(Snapshot, 201))
+async def snapshot(name: str, snapshot: str, state: The) -> Response:
+    """Keep the current version under a name until it is dropped; 409 when the name is taken."""
+
+    def ask() -> Response:
+        return form.answer({"snapshot": snapshot, "version": state.shelf.get(name).snapshot(snapshot)}, 201)
+
+    return await state.work(ask)
+
+
+@router.delete("/{name}/snapshots/{snapshot}", dependencies=[writes], responses=answers(SnapshotDropped))
+async def drop_snapshot(name: str, snapshot: str, state: The) -> Response:
+    """Take a snapshot's name away."""
+
+    def ask() -> Response:
+        state.shelf.get(name).drop_snapshot(snapshot)
+        return form.answer({"dropped": snapshot})
+
+    return await state.work(ask)
+
+
+@router.post("/{name}/restore", dependencies=[writes], responses=answers(Restored))
+async def restore(name: str, asked: RestoreAsked, state: The) -> Response:
+    """Go back to a version or a snapshot; the way back is a version too."""
+
+    def ask() -> Response:
+        held = state.shelf.get(name)
+        number = held.restore(asked.version)
+        return form.answer({"version": number, "rows": len(held)})
+
+    return await state.work(ask)
+
+
+@router.get("/{name}/recall", responses=answers(RecallOf))
+async def recall(name: str, state: The, space: SpaceName = None) -> Response:
+    """What each index of a space was measured to find, and how fast; nothing where every answer is exact."""
+
+    def ask() -> Response:
+        view = state.shelf.get(name).view()
+        points = [
+            {
+                "rows": segment.ref.rows, "kind": segment.ref.card["recipe"]["kind"], "setting": point["setting"],
+                "recall_10": point["recall"], "recall_100": point["recall_100"], "single": point["single"],
+                "batch": point["batch"],
+            }
+            for segment in view.segments[view.name(space)]
+            if segment.ref.card
+            for point in segment.ref.card["curve"]["points"]
+        ]  # fmt: skip
+        return form.answer({"space": view.name(space), "points": points})
 
     return await state.work(ask)
 
@@ -239,6 +332,7 @@ def _card(name: str, held: Collection) -> dict[str, Any]:
         "name": name,
         "rows": view.manifest.n_rows,
         "version": view.manifest.version,
+        "snapshots": list(held.snapshots()),
         "columns": {one.name: str(one.type) for one in view.manifest.columns},
         "spaces": {
             space: {

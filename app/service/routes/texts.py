@@ -1,25 +1,23 @@
-"""Words in texts: compared layer by layer, and embedded at any layer. Attention and the lens will stand here too."""
+"""Words in texts: compared layer by layer, and embedded at any layer."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
-import pyarrow as pa
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from polysema.app.service import vectors as form
+from polysema.app.service.answered import Baselines, Compared, PackedRows, Rows
+from polysema.app.service.answered import forms as in_forms
+from polysema.app.service.answered import json as answers
 from polysema.app.service.asked import CompareAsked, EmbedAsked
-from polysema.app.service.state import State, The
-from polysema.core.errors import UserError
-from polysema.core.model.contextual import embed, occurrence_table, word_vectors
-from polysema.core.model.sentences import embed_sentences
+from polysema.app.service.state import The
 
 router = APIRouter(prefix="/v1", tags=["texts"])
 
 
-@router.post("/compare")
+@router.post("/compare", responses=answers(Compared))
 async def compare(asked: CompareAsked, state: The) -> Response:
     """A word in several texts, layer by layer, beside its static vector and the layer's random-pair baseline."""
     state.known(asked.model)
@@ -37,45 +35,32 @@ async def compare(asked: CompareAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.post("/embed", responses=form.RESPONSES)
+@router.post("/embed", responses=in_forms(Rows, PackedRows))
 async def embed_texts(asked: EmbedAsked, state: The, request: Request) -> Response:
     """The vectors of words, of one word, of tokens or of whole texts, at any layers: a row for each layer and place."""
     wanted = form.wanted(request)
     state.known(asked.model)
     state.check_many(len(asked.texts), "texts")
-    return await state.work(lambda: _embedded(asked, state, wanted))
+
+    def ask() -> Response:
+        model = state.explorer.model(asked.model)
+        count = state.check_tokens(model, asked.texts)
+        rows = len(asked.texts) if asked.word is not None or asked.unit == "sentences" else count
+        state.check_numbers(rows * len(asked.layers) * model.dim, "these vectors")
+        made = state.explorer.embed(asked.texts, asked.model, asked.layers, asked.unit, asked.word, asked.pooling)
+        more = {"origin": made.origin.to_json(), "split": list(made.split)}
+        return form.rows_answer(wanted, made.table, made.vectors, more)
+
+    return await state.work(ask)
 
 
-def _embedded(asked: EmbedAsked, state: State, wanted: str) -> Response:
-    model = state.explorer.model(asked.model)
-    state.check_tokens(model, asked.texts)
-    layers = model.check_layers(asked.layers)
-    if asked.unit == "sentences":
-        if asked.word is not None:
-            raise UserError("sentences are whole texts; leave out the word, or ask for the unit words")
-        made = embed_sentences(model, asked.texts, layers, asked.pooling)
-        tables = [
-            pa.table(
-                {
-                    "text_id": pa.array(range(len(asked.texts))),
-                    "layer": pa.array([layer] * len(asked.texts), pa.int16()),
-                }
-            )
-            for layer in layers
-        ]
-        return _answer(wanted, tables, made.vectors, made.origin.to_json(), made.split)
-    if asked.word is not None:
-        if asked.unit != "words":
-            raise UserError("a word is asked for with the unit words")
-        hidden = word_vectors(model, asked.word, asked.texts, layers, asked.pooling)
-    else:
-        hidden = embed(model, asked.texts, layers, asked.pooling, unit=asked.unit)
-    tables = [occurrence_table(hidden.occurrences, layer) for layer in layers]
-    return _answer(wanted, tables, hidden.vectors, hidden.origin.to_json(), hidden.split)
+@router.get("/models/{name}/baselines", responses=answers(Baselines))
+async def baselines(name: str, state: The) -> Response:
+    """For each layer of a model the mean cosine of random pairs of words, beside which its similarities are to be read."""
+    state.known(name, "not_found")
 
+    def ask() -> Response:
+        found, layers = state.explorer.baselines(name), state.explorer.corpus_layers(name)
+        return form.answer({"model": name, "baselines": found, "corpus_layers": layers})
 
-def _answer(
-    wanted: str, tables: list[pa.Table], vectors: Any, origin: dict[str, Any], split: tuple[int, ...]
-) -> Response:
-    flat = vectors.reshape(-1, vectors.shape[-1])  # (n_layers * n, dim), layer after layer
-    return form.rows_answer(wanted, pa.concat_tables(tables), flat, {"origin": origin, "split": list(split)})
+    return await state.work(ask)

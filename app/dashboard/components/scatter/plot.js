@@ -39,9 +39,8 @@ class ScatterPlot {
     this.morph = null; // { from, start }: the points on their way
     this.index = null; // ScreenIndex of the present picture, made when first asked for
     this.fitted = true; // the view shows all, and shall when other points come
-    this.loading = null; // { data, abort, tries }: points on their way
     this.texts = null; // RemoteTexts of points that were fetched
-    this.missing = null; // what Python is told when the server doesn't hold the points
+    this.loader = new PointLoader(this);
     this.selection = null; // see history.js
     this.selectedMask = null;
     this.selectedAt = 0;
@@ -53,11 +52,6 @@ class ScatterPlot {
     this.focusCategory = -1; // chosen in the legend
     this.hoverRow = -1;
     this.stepRow = -1; // where N and P are
-    this.tool = ''; // lasso, box, or none
-    this.lasso = []; // corners in pixels, also of a box
-    this.pointers = new Map();
-    this.gesture = null;
-    this.lastTap = null;
     this.frameRequest = 0;
     this.stale = true;
     this.contextLost = false;
@@ -66,7 +60,7 @@ class ScatterPlot {
     this.size = { width: 0, height: 0 };
     this.reducedMotion = matchMedia('(prefers-reduced-motion: reduce)');
     this.buildDom();
-    this.attachListeners();
+    this.input = new PlotInput(this);
     this.observer = new ResizeObserver(this.guarded(() => this.onResize()));
     this.observer.observe(this.stage);
   }
@@ -163,13 +157,13 @@ class ScatterPlot {
     this.root.style.setProperty('--plot-height', `${data.height}px`);
     this.takeTheme();
     if (data.version === this.points?.version) {
-      this.stopLoading();
+      this.loader.stop();
       this.takeScene(data);
     } else if (data.points) {
-      this.stopLoading();
+      this.loader.stop();
       this.takePoints(data, columnsOfTable(data), null);
     } else {
-      this.load(data);
+      this.loader.load(data);
     }
     this.requestFrame();
   }
@@ -202,7 +196,7 @@ class ScatterPlot {
   /** What is drawn over the points, and what Python wishes to be selected. */
   takeScene(data, first = false) {
     this.scene = data;
-    if (this.missing && data.attempt >= this.missing.tries) this.missing = null;
+    this.loader.hear(data);
     if (this.texts && data.texts) this.texts.learn(data.texts);
     if (this.texts && data.points) {
       this.texts.dispose();
@@ -226,78 +220,7 @@ class ScatterPlot {
     this.seekHighlight = showsNew && accents.highlight.length > 0;
   }
 
-  // ---- points on their way
-
-  /** Fetch the points of `data`, once; what is shown stays until they are here. */
-  load(data) {
-    if (this.loading?.data.version === data.version && this.loading.data.attempt === data.attempt) {
-      this.loading.data = data;
-      return;
-    }
-    this.stopLoading();
-    const loading = { data, abort: new AbortController(), tries: 0, timer: 0 };
-    this.loading = loading;
-    this.root.dataset.settled = '0';
-    this.showNote(`Loading ${data.count.toLocaleString()} points …`);
-    this.tryLoading(loading);
-  }
-
-  async tryLoading(loading) {
-    try {
-      const fetched = await fetchColumns(loading.data, loading.abort.signal);
-      if (this.loading !== loading || this.failed) return;
-      const { data } = loading;
-      this.loading = null;
-      this.missing = null;
-      this.showNote(this.standingNote());
-      const texts = new RemoteTexts(data, {
-        onArrival: this.guarded(() => this.onTexts()),
-        onGone: this.guarded(() => this.askAgain(this.latest)),
-      });
-      this.takePoints(data, columnsOfFetch(data, fetched, texts), texts);
-    } catch (error) {
-      if (this.loading !== loading || this.failed) return;
-      if (error instanceof TransportError) this.onNotLoaded(loading, error);
-      else this.fail(error);
-    }
-  }
-
-  onNotLoaded(loading, error) {
-    const { data } = loading;
-    if (error.gone) {
-      this.showNote('The server no longer holds these points; asking for them again …');
-      this.askAgain(data);
-    } else if (loading.tries < RETRY_MS.length) {
-      this.showNote(`Loading the points failed: ${error.message}. Trying again …`);
-      loading.timer = setTimeout(() => this.tryLoading(loading), RETRY_MS[loading.tries]);
-      loading.tries += 1;
-    } else {
-      this.showNote(`Loading the points failed: ${error.message}.`);
-      const again = html('button', { type: 'button', class: 'again' }, ['Try again']);
-      again.addEventListener('click', () => {
-        loading.tries = 0;
-        this.showNote('Loading the points …');
-        this.tryLoading(loading);
-      });
-      this.note.append(' ', again);
-    }
-  }
-
-  /** The server let go of the points: the next run of Python brings them back, or sends all when that was in vain. */
-  askAgain({ version, attempt }) {
-    if (this.missing?.version === version && this.missing.tries > attempt) return; // under way
-    this.missing = { version, tries: attempt + 1 };
-    this.emit();
-  }
-
-  stopLoading() {
-    if (!this.loading) return;
-    clearTimeout(this.loading.timer);
-    this.loading.abort.abort();
-    this.loading = null;
-    this.missing = null;
-    this.showNote(this.standingNote());
-  }
+  // ---- points
 
   /** Texts came: show them where they were missing. */
   onTexts() {
@@ -566,7 +489,7 @@ class ScatterPlot {
     if (!this.latest.reportView) return;
     clearTimeout(this.viewTimer);
     this.viewTimer = setTimeout(this.guarded(() => {
-      if (this.gesture || this.viewMove) this.onViewMoved();
+      if (this.input.gesture || this.viewMove) this.onViewMoved();
       else this.emit();
     }), VIEW_DELAY_MS);
   }
@@ -582,7 +505,8 @@ class ScatterPlot {
   }
 
   state() {
-    const { selection, points, missing } = this;
+    const { selection, points } = this;
+    const { missing } = this.loader;
     const { version, identity } = points ?? this.latest;
     const rows = selection?.rows ?? [];
     const few = rows.length <= this.latest.maxRows;
@@ -727,7 +651,7 @@ class ScatterPlot {
       selected: this.selected?.length ?? 0,
       dim: this.points.dim,
       version: this.points.version,
-      settled: moving || this.loading ? '0' : '1',
+      settled: moving || this.loader.loading ? '0' : '1',
       density: this.isDensity() ? '1' : '0',
       ready: '1',
     });
@@ -848,7 +772,7 @@ class ScatterPlot {
       arrows,
       rings,
       labels: this.layOutLabels(arrows, interactive),
-      lasso: interactive ? this.lasso : [],
+      lasso: interactive ? this.input.lasso : [],
     };
   }
 
@@ -900,12 +824,13 @@ class ScatterPlot {
     return [left, top, left + width, top + height];
   }
 
-  textWidth(text, size) {
-    const key = `${size} ${text}`;
+  textWidth(text, size, font = this.theme.font) {
+    const key = `${size} ${font} ${text}`;
     let width = this.textWidths.get(key);
     if (width === undefined) {
-      this.scratch.font = `${size}px ${this.theme.font}`;
+      this.scratch.font = `${size}px ${font}`;
       width = this.scratch.measureText(text).width;
+      if (this.textWidths.size > MAX_TEXTS) this.textWidths.clear();
       this.textWidths.set(key, width);
     }
     return width;
@@ -1055,253 +980,6 @@ class ScatterPlot {
     };
   }
 
-  listen(target, type, handler, options = {}) {
-    target.addEventListener(type, this.guarded(handler), { ...options, signal: this.listeners.signal });
-  }
-
-  attachListeners() {
-    const { stage } = this;
-    this.listen(stage, 'pointerdown', (event) => this.onPointerDown(event));
-    this.listen(stage, 'pointermove', (event) => this.onPointerMove(event));
-    this.listen(stage, 'pointerup', (event) => this.onPointerUp(event));
-    this.listen(stage, 'pointercancel', (event) => this.onPointerCancel(event));
-    this.listen(stage, 'pointerleave', (event) => {
-      if (event.pointerType !== 'touch') this.setHover(-1);
-    });
-    this.listen(stage, 'wheel', (event) => this.onWheel(event), { passive: false });
-    this.listen(stage, 'keydown', (event) => this.onKey(event));
-    // Context events don't bubble, but they pass the stage on their way down.
-    this.listen(stage, 'webglcontextlost', (event) => this.onContextLost(event), { capture: true });
-    this.listen(stage, 'webglcontextrestored', () => this.onContextRestored(), { capture: true });
-    this.listen(this.root, 'keydown', (event) => this.onHistoryKey(event));
-    this.listen(this.toolbar, 'click', (event) => this.onTool(event.target.closest('button')?.dataset.tool));
-    this.listen(this.legend, 'click', (event) => {
-      const category = event.target.closest('button')?.dataset.category;
-      if (category === undefined) return;
-      this.setFocusCategory(Number(category) === this.focusCategory ? -1 : Number(category));
-    });
-    this.listen(this.legend, 'keydown', (event) => {
-      if (event.key === 'Escape') this.clear();
-    });
-  }
-
-  placeOfEvent(event) {
-    const box = this.stage.getBoundingClientRect();
-    return { x: event.clientX - box.left - this.stage.clientLeft, y: event.clientY - box.top - this.stage.clientTop };
-  }
-
-  onPointerDown(event) {
-    if (!this.camera || event.button > 1) return;
-    if (event.button === 1) event.preventDefault(); // no autoscroll
-    this.canvas.focus({ preventScroll: true });
-    this.stage.setPointerCapture(event.pointerId);
-    const place = this.placeOfEvent(event);
-    this.pointers.set(event.pointerId, place);
-    if (this.pointers.size === 2) {
-      this.lasso = [];
-      this.gesture = { kind: 'pinch', ...this.pinch() };
-    } else if (this.pointers.size === 1) {
-      const drawn = this.tool || (event.shiftKey ? 'box' : '');
-      const shifts = this.points.dim === 2 || event.ctrlKey || event.metaKey || event.button === 1;
-      this.gesture = { kind: drawn || (shifts ? 'pan' : 'orbit'), start: place, last: place, moved: false };
-      if (drawn) this.lasso = [[place.x, place.y]];
-    }
-    if (event.pointerType === 'touch') this.setHover(-1);
-  }
-
-  onPointerMove(event) {
-    if (!this.camera) return;
-    const place = this.placeOfEvent(event);
-    const touch = event.pointerType === 'touch';
-    if (!this.pointers.has(event.pointerId)) {
-      if (!touch) this.hoverSoon(place);
-      return;
-    }
-    this.pointers.set(event.pointerId, place);
-    const { gesture } = this;
-    if (!gesture) return;
-    if (gesture.kind === 'pinch') {
-      this.movePinch();
-      return;
-    }
-    const travel = Math.hypot(place.x - gesture.start.x, place.y - gesture.start.y);
-    if (!gesture.moved && travel < (touch ? 8 : 4)) return;
-    if (!gesture.moved) {
-      gesture.moved = true;
-      this.setHover(-1);
-      this.stage.classList.toggle('dragging', gesture.kind === 'pan' || gesture.kind === 'orbit');
-    }
-    const [dx, dy] = [place.x - gesture.last.x, place.y - gesture.last.y];
-    if (gesture.kind === 'lasso') {
-      if (Math.hypot(dx, dy) < 3) return;
-      this.lasso.push([place.x, place.y]);
-      this.requestOverlay();
-    } else if (gesture.kind === 'box') {
-      const { start } = gesture;
-      this.lasso = [[start.x, start.y], [place.x, start.y], [place.x, place.y], [start.x, place.y]];
-      this.requestOverlay();
-    } else if (gesture.kind === 'orbit') {
-      this.orbit(dx * 0.008, dy * 0.008);
-    } else {
-      this.pan(dx, dy);
-    }
-    gesture.last = place;
-  }
-
-  /** Middle and distance of two fingers. */
-  pinch() {
-    const [a, b] = [...this.pointers.values()];
-    return { middle: { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }, distance: Math.max(1, Math.hypot(a.x - b.x, a.y - b.y)) };
-  }
-
-  movePinch() {
-    const { middle, distance } = this.pinch();
-    this.pan(middle.x - this.gesture.middle.x, middle.y - this.gesture.middle.y);
-    this.zoomAt(distance / this.gesture.distance, middle.x, middle.y);
-    this.gesture = { kind: 'pinch', middle, distance };
-  }
-
-  onPointerUp(event) {
-    if (!this.pointers.delete(event.pointerId)) return;
-    const { gesture } = this;
-    if (gesture?.kind === 'pinch') {
-      // The other finger doesn't go on as a drag.
-      this.gesture = null;
-      return;
-    }
-    if (this.pointers.size > 0 || !gesture) return;
-    this.endGesture();
-    if ((gesture.kind === 'lasso' || gesture.kind === 'box') && gesture.moved) this.finishDrawing(gesture.kind);
-    else if (!gesture.moved) this.onTap(this.placeOfEvent(event), event.pointerType === 'touch', event.timeStamp);
-  }
-
-  onPointerCancel(event) {
-    this.pointers.delete(event.pointerId);
-    this.lasso = [];
-    this.endGesture();
-    this.requestFrame();
-  }
-
-  endGesture() {
-    this.gesture = null;
-    this.stage.classList.remove('dragging');
-  }
-
-  /** Select what lies in the lasso or the box. What the legend dimmed is not meant. */
-  finishDrawing(by) {
-    const polygon = this.lasso;
-    this.lasso = [];
-    this.requestOverlay();
-    if (polygon.length < 3 || this.morph) return;
-    const region = makeRegion(polygon, this.currentCamera(), this.points.frame, this.focusCategory);
-    const rows = rowsInside(this.points, region);
-    this.select(rows.length ? { rows, by, clicked: null, region: { ...region, version: this.points.version } } : null);
-  }
-
-  /** A click or tap selects the point there; the second of two clears. */
-  onTap(place, touch, time) {
-    this.lasso = [];
-    const { lastTap } = this;
-    this.lastTap = { ...place, time };
-    if (lastTap && time - lastTap.time < DOUBLE_TAP_MS && Math.hypot(place.x - lastTap.x, place.y - lastTap.y) < 24) {
-      this.lastTap = null;
-      this.clear();
-      return;
-    }
-    const row = this.pick(place.x, place.y, this.pickRadius(touch));
-    if (row >= 0) {
-      this.stepRow = row;
-      this.selectOne(row, 'click');
-    }
-    if (row >= 0 || touch) this.setHover(row);
-    this.requestOverlay();
-  }
-
-  /** Look for the point under the mouse once per frame. */
-  hoverSoon(place) {
-    this.hoverPlace = place;
-    if (this.hoverRequest) return;
-    this.hoverRequest = requestAnimationFrame(this.guarded(() => {
-      this.hoverRequest = 0;
-      if (this.gesture || this.viewMove) return;
-      this.setHover(this.pick(this.hoverPlace.x, this.hoverPlace.y, this.pickRadius(false)));
-    }));
-  }
-
-  onWheel(event) {
-    if (!this.camera) return;
-    event.preventDefault();
-    const lines = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1;
-    const speed = event.ctrlKey ? 0.01 : 0.0016; // with Ctrl it is a trackpad's pinch
-    const place = this.placeOfEvent(event);
-    this.zoomAt(Math.exp(-clamp(event.deltaY * lines, -400, 400) * speed), place.x, place.y);
-  }
-
-  /** Undo and redo, from everywhere in the plot. */
-  onHistoryKey(event) {
-    if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
-    const key = event.key.toLowerCase();
-    if (key !== 'z' && key !== 'y') return;
-    event.preventDefault();
-    event.stopPropagation();
-    this.retrace(key === 'y' || event.shiftKey ? 1 : -1);
-  }
-
-  onKey(event) {
-    if (!this.camera || event.ctrlKey || event.metaKey || event.altKey) return;
-    const action = this.keyAction(event.key);
-    if (!action) return;
-    event.preventDefault();
-    event.stopPropagation(); // Streamlit has keys of its own
-    action();
-  }
-
-  keyAction(key) {
-    const arrow = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[key];
-    if (arrow) {
-      const [dx, dy] = arrow;
-      return () => (this.points.dim === 3 ? this.orbit(dx * 0.12, dy * 0.12) : this.pan(dx * 40, dy * 40));
-    }
-    return {
-      '+': () => this.zoomStep(1.4),
-      '=': () => this.zoomStep(1.4),
-      '-': () => this.zoomStep(1 / 1.4),
-      _: () => this.zoomStep(1 / 1.4),
-      f: () => this.fit(),
-      n: () => this.step(1),
-      p: () => this.step(-1),
-      l: () => this.setTool('lasso'),
-      b: () => this.setTool('box'),
-      d: () => this.toggleDensity(),
-      Enter: () => this.selectStep(),
-      ' ': () => this.selectStep(),
-      Escape: () => this.clear(),
-    }[key.length === 1 ? key.toLowerCase() : key];
-  }
-
-  onTool(name) {
-    const actions = {
-      fit: () => this.fit(),
-      lasso: () => this.setTool('lasso'),
-      box: () => this.setTool('box'),
-      undo: () => this.retrace(-1),
-      redo: () => this.retrace(1),
-      density: () => this.toggleDensity(),
-      'zoom-in': () => this.zoomStep(1.4),
-      'zoom-out': () => this.zoomStep(1 / 1.4),
-      png: () => downloadPng(this),
-      svg: () => downloadSvg(this),
-    };
-    if (this.camera) actions[name]?.();
-  }
-
-  /** Take a drawing tool, or put it away when it is in hand ('' for both). */
-  setTool(name) {
-    this.tool = this.tool === name ? '' : name;
-    for (const tool of ['lasso', 'box']) this.buttons[tool].setAttribute('aria-pressed', String(this.tool === tool));
-    this.stage.classList.toggle('lassoing', this.tool !== '');
-  }
-
   toggleDensity() {
     this.densityWish = !this.isDensity();
     this.requestFrame();
@@ -1309,8 +987,8 @@ class ScatterPlot {
 
   /** Escape or double click: no selection, no legend focus, no lasso. */
   clear() {
-    this.lasso = [];
-    this.setTool('');
+    this.input.lasso = [];
+    this.input.setTool('');
     this.setFocusCategory(-1);
     this.select(null);
     this.setHover(-1);
@@ -1354,14 +1032,20 @@ class ScatterPlot {
   /** Read a point out, at once or when its text has come. */
   speakRow(row) {
     this.speak(this.describeRow(row));
-    if (!this.points.text(row, true)) this.spokenRow = row;
+    const text = this.points.text(row, true);
+    if (!text || text.partial) this.spokenRow = row;
   }
 
   describeRow(row) {
     const { points } = this;
     const text = points.text(row, true);
     const value = points.value ? `${points.valueName} ${shortNumber(points.value[row], points.valueRange)}` : '';
-    const parts = [text && cutText(text.label, MAX_LABEL_LENGTH), points.categories[points.category[row]], value, text && cutText(text.detail ?? '', DETAIL_WINDOW)];
+    const parts = [
+      text && cutText(text.label, MAX_LABEL_LENGTH),
+      points.categories[points.category[row]],
+      value,
+      text && cutText(text.detail ?? '', DETAIL_WINDOW),
+    ];
     return `${parts.filter(Boolean).join(', ')}. Point ${row + 1} of ${points.count}.`;
   }
 
@@ -1412,12 +1096,11 @@ class ScatterPlot {
     this.listeners.abort();
     this.observer.disconnect();
     cancelAnimationFrame(this.frameRequest);
-    cancelAnimationFrame(this.hoverRequest);
+    this.input.dispose();
     clearTimeout(this.emitTimer);
     clearTimeout(this.viewTimer);
     clearTimeout(this.restoreTimer);
-    this.loading?.abort.abort();
-    clearTimeout(this.loading?.timer);
+    this.loader.dispose();
     this.texts?.dispose();
     this.leaveGroup?.abort();
     this.renderer.dispose();

@@ -1,0 +1,643 @@
+"""Map: any space, up to 400,000 points, with what the picture keeps of it; what is near is read from the space itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import streamlit as st
+
+from polysema.app.dashboard import colouring, link, parts, saving, sources, work
+from polysema.app.dashboard.components.points import Points, Published, publish
+from polysema.app.dashboard.components.scatter import Selection, scatter
+from polysema.app.dashboard.components.scatter.selection import read_view, write_view
+from polysema.app.nearby import Around, Near
+from polysema.app.schemas import SpaceMap
+from polysema.core.errors import UserError
+from polysema.core.measure import areas
+from polysema.core.measure.senses import load_senses
+from polysema.core.space.expression import Context, Term
+from polysema.core.space.projection import METHODS, MapOptions
+from polysema.core.space.space import Floats, Space
+from polysema.core.space.spotting import labels_of, spot
+
+MOST = 400_000
+SIZES = {"1k": 1_000, "10k": 10_000, "50k": 50_000, "100k": 100_000, "400k": MOST, "all": MOST}
+K = 10  # neighbours in the lists and in the measure
+PLACED = 20  # points of one's own at once
+NAMED = 24  # points that bear their names
+IN_SPACE, ON_MAP = "in the space", "on the map"
+TITLES = {name: method.title for name, method in METHODS.items()}
+TOLD = {
+    "pca": "the two (or three) directions in which the points differ most; straight, so far stays far, but much is hidden",
+    "umap": "keeps neighbourhoods; how far two groups lie apart means little",
+    "densmap": "UMAP that also keeps how dense a place is",
+    "tsne": "keeps the nearest neighbours; sizes and distances of groups mean little",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be laid out, and how."""
+
+    name: str
+    stamp: object
+    n: int
+    method: str
+    options: MapOptions
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Under which the map is kept."""
+        return ("space map", self.name, self.stamp, self.n, self.method, self.options)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """A point of the user's: what was written, where it leads, and where that lies."""
+
+    text: str
+    vector: Floats
+    position: Floats
+
+
+# What is asked
+
+
+def controls() -> tuple[str | None, str, str, bool]:
+    """The space (None while its model is loaded), how many points, the method, and whether in three dimensions."""
+    first, second, third, fourth = st.columns([4, 2, 4, 2])
+    with first:
+        source = sources.pick_source(
+            "Space", "glove-6b-50d", "space", "Vectors of words, a collection, or every word of the corpus of senses at a layer of a model."
+        )  # fmt: skip
+    many = second.selectbox(
+        "Points",
+        list(SIZES),
+        index=1,
+        key="n",
+        bind="query-params",
+        help=f"How many of the first rows are shown; all of them up to {MOST:,}.",
+    )
+    title = third.segmented_control(
+        "Method",
+        list(TITLES.values()),
+        default=TITLES["umap"],
+        required=True,
+        key="method",
+        bind="query-params",
+        help=". ".join(f"{TITLES[name]}: {told}" for name, told in TOLD.items()) + ".",
+    )
+    method = next((name for name, shown in TITLES.items() if shown == title), "umap")
+    dimensions = fourth.segmented_control(
+        "Dimensions", ["2D", "3D"], default="2D", required=True, key="dim", bind="query-params", help="A plane, or a space to turn.",
+    )  # fmt: skip
+    return sources.pick_layer(source, "layer"), many, method, dimensions == "3D"
+
+
+def options_of(method: str, three: bool) -> MapOptions:
+    """The method's options, under the field's names; only those that it takes decide which map it is."""
+    chosen: dict[str, Any] = {"n_components": 3 if three else 2}
+    with st.expander("Options of the method"):
+        one, two, last = st.columns(3)
+        if method in ("umap", "densmap"):
+            chosen["n_neighbors"] = int(
+                one.number_input(
+                    "n_neighbors", 2, 200, 15, key="nn", bind="query-params",
+                    help="How many neighbours hold a point, itself counted: few show the fine grain, many the whole.",
+                )
+            )  # fmt: skip
+            chosen["min_dist"] = float(
+                two.number_input(
+                    "min_dist", 0.0, 1.0, 0.1, 0.05, key="md", bind="query-params", help="How close two points may come on the map.",
+                )
+            )  # fmt: skip
+        if method == "tsne":
+            chosen["perplexity"] = float(
+                one.number_input(
+                    "perplexity", 1.0, 200.0, 30.0, 1.0, key="pp", bind="query-params", help="About how many neighbours a point looks at.",
+                )
+            )  # fmt: skip
+        if method != "pca":
+            chosen["seed"] = int(
+                last.number_input("seed", 0, 2**32 - 1, 0, key="seed", bind="query-params", help="The same seed gives the same map.")
+            )  # fmt: skip
+        st.caption(
+            f"{TITLES[method]}: {TOLD[method]}. The metric is the cosine. The map starts from the principal plane."
+        )
+    return MapOptions(**chosen)
+
+
+def number_of(many: str, space: Space) -> int:
+    """How many rows are shown; says so where they are not as many as asked for, or not all."""
+    wanted, n = SIZES[many], len(space)
+    if n > MOST and wanted == MOST:
+        st.caption(f"{n:,} rows are in this space; the first {MOST:,} are shown.")
+    elif wanted > n and many != "all":
+        st.caption(f"There are {n:,} rows in this space: all of them are shown.")
+    return min(wanted, n)
+
+
+# The map
+
+
+def laid_out(asked: Asked, space: Space) -> tuple[SpaceMap | None, bool]:
+    """The map, or the first two principal components until it is there, and whether it is the map."""
+    explorer = parts.explorer()
+    found = work.answer(
+        asked.key,
+        lambda progress: explorer.map(space, asked.method, asked.options, asked.n, K, progress),
+    )
+    if found is not None:
+        return cast(SpaceMap, found), True
+    plane = MapOptions(n_components=asked.options.n_components)
+    first = parts.jobs().start(
+        ("first picture", asked.name, asked.stamp, asked.n, plane),
+        lambda progress: explorer.map(space, "pca", plane, asked.n, 0, progress),
+    )
+    first.wait(3)
+    if first.pending or first.future.exception() is not None:
+        return None, False  # of what can't be mapped at all the map's own work has told why
+    st.caption(
+        f"Until the map is there, the first {'three' if plane.n_components == 3 else 'two'} principal components are shown."
+    )
+    return cast(SpaceMap, first.result()), False
+
+
+def badge(found: SpaceMap) -> None:
+    """How far the picture can be trusted."""
+    told = found.distortion
+    if told is None:
+        return
+    measured = "all points" if len(told.rows) == len(found.space) else f"{len(told.rows):,} points"
+    st.markdown(
+        f"**Neighbours kept {told.preservation:.0%}** (by chance {told.by_chance:.1%}) · **trustworthiness {told.trustworthiness:.3f}** "
+        f"· measured on {measured}",
+        help=f"Of each point's {told.k} nearest in the space, the share that are among its {told.k} nearest on the map. "
+        "Trustworthiness is 1 when no point is near on the map that is far in the space (Venna and Kaski 2001). "
+        "A flat picture of many dimensions can't keep all: read the lists beside it, which are of the space itself.",
+    )
+
+
+def colours(found: SpaceMap, asked: Asked, whole: bool) -> tuple[colouring.Colouring, list[int], str]:
+    """How the points are coloured, which of them bear names, and by what."""
+    n = len(found.space)
+    columns = colouring.choices(found.space)
+    shown = [colouring.AREAS] if asked.n <= areas.MOST else []
+    names = [*shown, colouring.ORDER, colouring.KEPT, *columns]
+    by = st.selectbox(
+        "Colour", names, key="colour", bind="query-params",
+        help="Areas: where points lie densely (HDBSCAN on the map), named by their most typical. Order: files of vectors list frequent "
+        "words first. Neighbours kept: how far to trust the map at each point. Or a column of the space.",
+    )  # fmt: skip
+    first = list(range(min(n, NAMED)))
+    if by == colouring.AREAS and whole:
+        key = ("areas", *asked.key)
+        positions, vectors, labels = found.map.positions, found.space.vectors, labels_of(found.space)
+        grouped: areas.Areas | None = work.answer(key, lambda progress: _areas(progress, positions, vectors, labels))
+        if grouped is not None and len(grouped.names):
+            return colouring.by_areas(grouped), grouped.typical[:NAMED].tolist(), by
+        return colouring.plain(n), first, by
+    if by == colouring.ORDER:
+        return colouring.by_order(n), first, by
+    if by == colouring.KEPT and whole:
+        return colouring.by_kept(found.kept, K), first, by
+    if by in columns and found.space.columns is not None:
+        return colouring.by_column(found.space.columns.column(by)), [], by
+    return colouring.plain(n), first, by
+
+
+def _areas(progress: Any, positions: Floats, vectors: Floats, labels: pa.Array) -> areas.Areas:
+    progress("find the areas", 0, 1)
+    return areas.areas(positions, vectors, labels.to_pylist())
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def cloud(key: tuple[object, ...], _found: SpaceMap, _how: colouring.Colouring, _placed: Sequence[Placed]) -> Published:
+    """The points under that key, checked and ready for browsers; the user's own come last."""
+    more, n = len(_placed), len(_found.space)
+    details, marks = colouring.sentences_of(_found.space)
+    category = _how.category
+    categories = list(_how.categories)
+    values = _how.values
+    if more:
+        category = np.concatenate([category, np.full(more, len(categories))])
+        categories.append("placed by you")
+        details = None if details is None else [*details, *[""] * more]
+        marks = None if marks is None else [*marks, *[(0, 0)] * more]
+        values = None if values is None else np.concatenate([values, np.full(more, np.median(values))])
+    return publish(
+        Points(
+            positions=np.concatenate([_found.map.positions, *[one.position[None] for one in _placed]]),
+            labels=[*labels_of(_found.space).to_pylist(), *[one.text for one in _placed]],
+            categories=categories, category=category, details=details, marks=marks, values=values, value_name=_how.value_name,
+            shapes=np.concatenate([np.zeros(n, np.int64), np.ones(more, np.int64)]) if more else None,
+        )
+    )  # fmt: skip
+
+
+# The user's own points
+
+
+def place_form(space: Space) -> None:
+    """Where the user writes what to put on the map; what was written is kept for `placed`."""
+    hidden = space.origin.layer is not None
+    with st.expander("Place a point of your own", expanded=bool(_session("placed"))):
+        with st.form("place", border=False, clear_on_submit=False):
+            if hidden:
+                box, second = st.columns([3, 1])
+                text = box.text_input(
+                    "Sentence", "They had a picnic on the bank of the river.", key="map_sentence", max_chars=parts.MAX_TEXT,
+                    persist_state="session", help=f"Read by the model at this layer. {parts.KEPT_HERE}",
+                )  # fmt: skip
+                word = second.text_input(
+                    "Word in it", "bank", key="map_word", max_chars=200, persist_state="session", help="Whose hidden state is placed.",
+                )  # fmt: skip
+            else:
+                word = ""
+                text = st.text_input(
+                    "Word or sum of words", "king - man + woman", key="map_sum", max_chars=parts.MAX_WORDS, persist_state="session",
+                    help="Words with + and - between them, spaces around the signs.",
+                )  # fmt: skip
+            go = st.form_submit_button(
+                "Place it", type="primary", help="Put the point on the map, where its neighbours are."
+            )
+        text, word = (text or "").strip(), (word or "").strip()
+        if go:
+            st.session_state.pop("map_wrong", None)
+            if not text or (hidden and not word):
+                st.session_state["map_wrong"] = UserError(
+                    "write a sentence and one of its words"
+                    if hidden
+                    else "write a word, or a sum such as king - man + woman"
+                )
+            else:
+                asked = str(Term(1.0, word, Context(text))) if hidden else text
+                kept = [one for one in _session("placed") if one != asked]
+                st.session_state["map_placed"] = [*kept, asked][-PLACED:]
+            st.rerun()
+        if (wrong := st.session_state.get("map_wrong")) is not None:
+            parts.problem(wrong, "" if hidden else "map_sum")
+        if _session("placed") and st.button("Take them off", help="Remove the points that you placed."):
+            st.session_state["map_placed"] = []
+            st.rerun()
+
+
+def placed(asked: Asked, space: Space, found: SpaceMap, whole: bool) -> list[Placed]:
+    """What the user has written, on this map. What can't be placed is taken out, and told under the form."""
+    done = []
+    for text in list(_session("placed")):
+        key = ("placed", text, *asked.key, whole)
+        job = parts.jobs().start(key, lambda progress, text=text: _place(text, space, found))
+        job.wait(work.QUICK)
+        if job.pending:
+            work.watch(job, key)
+            continue
+        try:
+            done.append(job.result())
+        except UserError as error:
+            st.session_state["map_wrong"] = error
+            st.session_state["map_placed"] = [one for one in _session("placed") if one != text]
+    return done
+
+
+def _place(text: str, space: Space, found: SpaceMap) -> Placed:
+    explorer = parts.explorer()
+    vector = explorer.vector(text, space)
+    return Placed(text, vector, explorer.place(found, vector[None])[0])
+
+
+# What is looked at
+
+
+def find_box(space: Space, n: int) -> list[int]:
+    """The search box: the rows that it found on the map; the first becomes what is looked at."""
+    with st.form("find", border=False):
+        box, run = st.columns([5, 1], vertical_alignment="bottom")
+        text = box.text_input(
+            "Find", "", key="find", bind="query-params", max_chars=200, placeholder="a word on the map",
+            help="Marks the points of that name and moves the map to them.",
+        )  # fmt: skip
+        run.form_submit_button("Find", type="primary", width="stretch")
+    text = (text or "").strip()
+    if not text:
+        st.session_state.pop("map_sought", None)
+        return []
+    try:
+        found = spot(space, text)
+    except UserError as error:
+        parts.problem(error, "find")
+        return []
+    rows = [int(row) for row in found.rows if row < n]
+    if not rows and not found.exactly:
+        parts.problem(space.unknown(text), "find")
+        return []
+    if not rows:
+        st.info(
+            f"{parts.plain(text)} is row {int(found.rows[0]) + 1:,} of this space, and the map shows the first {n:,}. Show more points, or "
+            "place it below."
+        )
+        return []
+    if not found.exactly:
+        st.caption(f"No row has this name; {found.total:,} have it in theirs.")
+    elif found.total > 1:
+        st.caption(
+            f"{found.total:,} rows have this name"
+            + (f"; the first {len(rows)} on the map are marked." if found.total > len(rows) else ".")
+        )
+    sought = (text, len(space))
+    if st.session_state.get("map_sought") != sought:
+        st.session_state["map_sought"] = sought
+        if not st.session_state.pop("map_restored", False):
+            st.session_state["map_focus"] = rows[0]
+    return rows
+
+
+def example(space: Space, n: int) -> int:
+    """A row to look at before anything is chosen."""
+    if space.columns is not None and "sense" in space.columns.column_names:
+        return next((row for row, sense in enumerate(space.column("sense")[:n]) if sense), 0)
+    row = space.keys.row("bank")
+    return row if 0 <= row < n else 0
+
+
+def around(
+    asked: Asked, space: Space, found: SpaceMap, focus: int, own: Sequence[Placed], whole: bool
+) -> Around | None:
+    """The neighbours of what is looked at."""
+    n = len(found.space)
+    k = min(K, n - 1)
+    if k < 1:
+        return None
+    at: Any = focus if focus < n else (own[focus - n].vector, own[focus - n].position)
+    told = focus if focus < n else own[focus - n].text
+    answered: Around | None = work.answer(
+        ("around", told, *asked.key, whole), lambda progress: parts.explorer().around(found, space, at, k)
+    )
+    return answered
+
+
+def inspector(space: Space, found: SpaceMap, focus: int, own: Sequence[Placed], near: Around, by: str) -> None:
+    """What is looked at, its neighbours in the space or on the map, and where to go on with it."""
+    n = len(found.space)
+    labels = labels_of(found.space)
+    name = labels[focus].as_py() if focus < n else own[focus - n].text
+    row = found.space.columns.slice(focus, 1).to_pylist()[0] if focus < n and found.space.columns is not None else {}
+    text = str(row.get("text") or "")
+    if text:
+        st.html(f'<p class="ps-text">{parts.marked(text, *colouring.mark(text, row.get("start"), row.get("end")))}</p>')
+    st.markdown(f"**{parts.plain(name)}**" + (f" · row {focus + 1:,}" if focus < n else " · placed by you"))
+    kept = (
+        f"{near.kept:.0%} of its nearest that are shown are among its nearest on the map. "
+        if not np.isnan(near.kept)
+        else ""
+    )
+    more = "; ".join(
+        f"{key} {value}"
+        for key, value in row.items()
+        if key not in ("text", "text_id", "start", "end", "word", "layer") and value not in (None, "")
+    )
+    st.caption(parts.plain(kept + more))
+    listed = near.in_space if by == IN_SPACE else near.on_map
+    baseline = parts.explorer().baseline(space)
+    notes = [_note(one, by) for one in listed]
+    if colouring.has_text(space) and space.columns is not None:
+        rows = space.columns.select([c for c in ("text", "start", "end", "sense") if c in space.columns.column_names])
+        taken = rows.take(pa.array([one.row for one in listed])).to_pylist()
+        parts.sentences(
+            [
+                (
+                    str(line["text"] or ""),
+                    *colouring.mark(str(line["text"] or ""), line.get("start"), line.get("end")),
+                    f"cosine {one.cosine:.3f}"
+                    + (f' · <span class="ps-tag">{escape(str(line["sense"]))}</span>' if line.get("sense") else "")
+                    + (f" · {escape(note)}" if note else ""),
+                )
+                for one, line, note in zip(listed, taken, notes, strict=True)
+            ]
+        )
+        st.caption(f"Two rows taken at random have cosine {baseline:.3f}: read the numbers beside that.")
+    else:
+        parts.bars([(one.key, one.cosine) for one in listed], baseline=baseline, notes=notes)
+        st.caption(parts.beside(baseline))
+    saving.numbers(
+        [
+            {"list": list_, "place": place, "name": one.key, "row": one.row + 1, "cosine": one.cosine, "rank in the space": one.in_space,
+             "rank on the map": one.on_map, "far in the space": one.far, "random pair": baseline}
+            for list_, neighbours in ((IN_SPACE, near.in_space), (ON_MAP, near.on_map))
+            for place, one in enumerate(neighbours, 1)
+        ],
+        "map-neighbours", "Neighbours (CSV)",
+    )  # fmt: skip
+    if focus < n:
+        go_on(space, name, row)
+
+
+def _note(one: Near, by: str) -> str:
+    if by == IN_SPACE:
+        return "not among the points shown" if one.on_map is None else f"rank {one.on_map:,} on the map"
+    return ("⚠ far in the space: " if one.far else "") + f"rank {one.in_space:,} in the space"
+
+
+def go_on(space: Space, name: str, row: dict[str, Any]) -> None:
+    """The same row as the question of another page."""
+    source = st.session_state.get("space", "")
+    columns = st.columns(2)
+    if not source.endswith(sources.HIDDEN):
+        asked = {"Neighbours": ("neighbours", {"w": name, "ns": parts.space_label(source), "mode": "A word"}), "Analogies": ("analogies", {"q": str(Term(1.0, name)), "space": parts.space_label(source)})}  # fmt: skip
+    else:
+        model = source[:-1]
+        kept = link.save({"page": "neighbours", "values": {"widget:text": str(row["text"]), "widget:cw": name}})
+        sentence = {"mode": "A word in a sentence", "cm": model, "cl": str(space.origin.layer)} | (
+            {link.PARAMETER: kept} if kept else {}
+        )
+        asked = {"Neighbours": ("neighbours", sentence)}
+        if name.lower() in load_senses().words:
+            asked["Contexts"] = ("contexts", {"word": name.lower(), "model": model})
+    for column, (title, (page, query)) in zip(columns, asked.items(), strict=False):
+        column.page_link(
+            f"app_pages/{page}.py",
+            label=f"Open in {title}",
+            query_params=query,
+            help=f"Ask the page {title} about this row.",
+        )
+
+
+# What is selected
+
+
+def selection_table(found: SpaceMap, own: Sequence[Placed], selected: Selection, source: str) -> None:
+    """Every selected row with all that is known of it; all rows where none is selected."""
+    n = len(found.space)
+    rows = np.array(selected.rows, np.int64) if selected.count else np.arange(n + len(own))
+    st.markdown(
+        f"**{selected.count:,} of {n + len(own):,} points selected**"
+        if selected.count
+        else f"**{n + len(own):,} points**: click one, or draw a lasso or a box, to see only some"
+    )
+    made = table_of(found, own, rows)
+    st.dataframe(
+        made, height=320, hide_index=True, lazy=len(rows) > 5_000 or None, alt="The selected points", key="map_table"
+    )
+    saving.columns(
+        lambda: made, f"map-{source}-selected" if selected.count else f"map-{source}",
+        "Selected points (CSV)" if selected.count else "All points (CSV)", "Every column and coordinate of these rows.",
+    )  # fmt: skip
+
+
+def table_of(found: SpaceMap, own: Sequence[Placed], rows: "np.typing.NDArray[np.int64]") -> pa.Table:
+    """Row, name, columns, coordinates and what was kept, of these rows of the map."""
+    n = len(found.space)
+    inside = rows[rows < n]
+    mine = [own[int(row) - n] for row in rows[rows >= n]]
+    columns: dict[str, Any] = {"row": pa.array(inside + 1)}
+    columns["name"] = labels_of(found.space).take(pa.array(inside))
+    if found.space.columns is not None:
+        taken = found.space.columns.take(pa.array(inside))
+        columns |= {name: taken.column(name) for name in taken.column_names if name not in ("word", "row", "name")}
+    positions = np.asarray(found.map.positions)[inside]
+    columns |= {axis: pa.array(positions[:, place]) for place, axis in enumerate("xyz"[: positions.shape[1]])}
+    if np.isfinite(found.kept).all():
+        columns["neighbours kept"] = pa.array(found.kept[inside])
+    made = pa.table(columns)
+    if not mine:
+        return made
+    places = np.stack([one.position for one in mine])
+    added = pa.table(
+        {"name": pa.array([one.text for one in mine], pa.large_string())}
+        | {axis: pa.array(places[:, place]) for place, axis in enumerate("xyz"[: places.shape[1]])}
+    )
+    return pa.concat_tables([made, added], promote_options="default")
+
+
+# State
+
+
+def _session(name: str) -> list[str]:
+    value = st.session_state.get(f"map_{name}")
+    return value if isinstance(value, list) else []
+
+
+def restore(name: str) -> None:
+    """Take up what the link holds; forget what belongs to another space."""
+    state = st.session_state
+    if "map_of" in state and state["map_of"] != name:
+        for key in ("map_focus", "map_chosen", "map_placed", "map_wrong", "map_clicked", "map_sought", "map_view"):
+            state.pop(key, None)
+    state["map_of"] = name
+    held = link.restore("map")
+    if not held:
+        return
+    state["map_chosen"] = link.unpack(held.get("chosen"))
+    state["map_placed"] = [text for text in held.get("placed") or [] if isinstance(text, str)][:PLACED] if isinstance(held.get("placed"), list) else []  # fmt: skip
+    state["map_view"] = str(held.get("view") or "")
+    focus = held.get("focus")
+    if type(focus) is int and focus >= 0:
+        state["map_focus"], state["map_restored"] = focus, True
+
+
+def python_of(asked: Asked) -> str:
+    """The lines that make the same map."""
+    start = MapOptions()
+    told = ", ".join(
+        f"{name}={getattr(asked.options, name)!r}"
+        for name in ("n_components", "n_neighbors", "min_dist", "perplexity", "seed")
+        if getattr(asked.options, name) != getattr(start, name)
+    )
+    return (
+        "from polysema.app.explorer import Explorer\nfrom polysema.core.space.projection import MapOptions\n\n"
+        f"explorer = Explorer()\nfound = explorer.map({asked.name!r}, method={asked.method!r}, options=MapOptions({told}), n={asked.n})\n"
+        "positions, kept = found.map.positions, found.kept  # (n, 2 or 3), and (n,): the share of its neighbours that each kept\n"
+        f"near = explorer.around(found, {asked.name!r}, 0)  # of the first row: near.in_space, near.on_map"
+    )
+
+
+def page() -> None:
+    """The page."""
+    parts.title(
+        "Map",
+        "A whole space in one picture: what is near on it is often near in the space, and the list beside it says where it isn't.",
+    )
+    name, many, method, three = controls()
+    if name is None:
+        return
+    options = options_of(method, three)
+    restore(name)
+    space = sources.opened(name)
+    if space is None:
+        return
+    explorer = parts.explorer()
+    asked = Asked(name, explorer.stamp(name), number_of(many, space), method, options)
+    if asked.stamp is not None:
+        sources.follow(name, asked.stamp)
+    with st.container():  # there in every run, so that what stands below keeps its place when the progress goes
+        found, whole = laid_out(asked, space)
+    if found is None:
+        return
+    state = st.session_state
+    own = placed(asked, space, found, whole)
+    n = len(found.space)
+    one, two = st.columns([3, 2], vertical_alignment="bottom")
+    with one:
+        hits = find_box(space, n)
+    with two:
+        how, names, by = colours(found, asked, whole)
+    focus = state.get("map_focus")
+    if not isinstance(focus, int) or not 0 <= focus < n + len(own):
+        focus = example(found.space, n)
+    badge(found)
+    left, right = st.columns([7, 5], gap="medium")
+    with right:
+        switch = st.segmented_control(
+            "Neighbours", [IN_SPACE, ON_MAP], default=IN_SPACE, required=True, key="near", bind="query-params",
+            help="The nearest by cosine among all rows of the space, or those that lie nearest on the picture.",
+        )  # fmt: skip
+        near = around(asked, space, found, focus, own, whole)
+    listed = () if near is None else near.in_space if switch == IN_SPACE else near.on_map
+    shown = [other.row for other in listed if other.row < n]
+    with left:
+        selected = scatter(
+            cloud((*asked.key, whole, by, how.categories, tuple(one.text for one in own)), found, how, own),
+            key="map_plot",
+            alt=f"Map of {n:,} rows of {name} by {TITLES[found.map.method]}, coloured by {by}",
+            links=[(focus, other) for other in shown],
+            label_rows=[focus, *shown, *range(n, n + len(own)), *names],
+            highlight=list(dict.fromkeys([focus, *hits[:199]])),
+            selected=[row for row in state.get("map_chosen", []) if row < n + len(own)],
+            view=read_view(state.get("map_view", ""), found.map.positions.shape[1]),
+            height=560,
+        )
+        st.caption(
+            "Lines lead to the neighbours in the list. Distances on the picture are rough; the list is of the space."
+        )
+    state["map_chosen"] = list(selected.rows)
+    state["map_view"] = write_view(selected.view)
+    if selected.clicked is not None and selected.clicked != state.get("map_clicked"):
+        state["map_clicked"] = selected.clicked
+        if selected.clicked != focus:
+            state["map_focus"] = selected.clicked
+            st.rerun()
+    state["map_clicked"] = selected.clicked
+    link.keep(
+        "map",
+        {
+            "focus": state.get("map_focus"), "chosen": link.pack(selected.rows), "view": state["map_view"],
+            "placed": list(_session("placed")),
+        },
+    )  # fmt: skip
+    with right:
+        if near is not None:
+            inspector(space, found, focus, own, near, switch or IN_SPACE)
+    with left:
+        place_form(space)
+    selection_table(found, own, selected, name)
+    parts.python_lines(
+        python_of(asked),
+        f"{TITLES[asked.method]}: {TOLD[asked.method]}. By the cosine, seed {asked.options.seed}, the first {n:,} of {len(space):,} rows. "
+        f"{parts.plain(space.origin.card())}.",
+    )
+
+
+page()

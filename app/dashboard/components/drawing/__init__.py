@@ -1,0 +1,25 @@
+"""An SVG drawing of ours in the colours of the page: `currentColor` is the text's, in both themes.
+
+The browser side is `drawing.js` and `drawing.css` beside this file. It takes over shapes and texts only.
+"""
+
+from importlib.resources import files
+
+import streamlit as st
+
+__all__ = ["drawing"]
+
+
+def _asset(name: str) -> str:
+    """Text of a file that ships beside this module."""
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+_mount = st.components.v2.component("polysema_drawing", js=_asset("drawing.js"), css=_asset("drawing.css"))
+
+
+def drawing(svg: str, *, key: str) -> None:
+    """Show a drawing; texts in it have to be escaped, and it says in `aria-label` what it shows."""
+    if not svg.startswith("<svg "):
+        raise ValueError(f"a drawing begins with <svg; got {svg[:20]!r}")
+    _mount(key=key, data={"svg": str(svg)})

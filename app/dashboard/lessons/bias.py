@@ -1,0 +1,205 @@
+"""Limits: bias in the vectors, measured."""
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard.lessons.chips import AMBER, TEAL
+from polysema.app.dashboard.lessons.lesson import Asked, Field, Finding, Lesson, Verdict, Way, words_in
+from polysema.app.explorer import Explorer, Progress
+from polysema.core.errors import UnknownWordError, UserError
+from polysema.core.space.expression import Term
+
+CLEAR, SLIGHT = 0.5, 0.2  # effect sizes, as Cohen names them medium and small
+CHANCE = 0.05
+
+
+def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+    """The association test, and the words on an axis."""
+    name = asked["space"]
+    progress(f"load {name}", 0, 1)
+    space = explorer.space(name)
+    resolve = explorer.look_up(space)
+    missing: list[str] = []
+
+    def known(words: list[str]) -> list[str]:
+        found = []
+        for word in words:
+            try:
+                resolve(Term(1.0, word))
+                found.append(word)
+            except UnknownWordError:
+                missing.append(word)
+        return found
+
+    lists = {key: known(words_in(asked[key])) for key in ("first", "second", "toward", "away", "words")}
+    for key in ("first", "second", "toward", "away"):
+        if len(lists[key]) < 2:
+            raise UserError(f"each list needs at least two words that {name} knows; of {asked[key][:60]!r} it knows {len(lists[key])}")  # fmt: skip
+    if not lists["words"]:
+        raise UserError(f"{name} knows none of the words to place: {asked['words'][:60]!r}")
+    test = explorer.association(lists["first"], lists["second"], lists["toward"], lists["away"], space)
+    he, she = parts.plain(lists["away"][0]), parts.plain(lists["toward"][0])
+    axis = f"{' + '.join(lists['away'])} -> {' + '.join(lists['toward'])}"
+    placed = explorer.project(lists["words"], [axis], space).words
+    order = sorted(((word, place) for word, (place,) in placed), key=lambda item: item[1])
+    strength = abs(test.effect)
+    low = min(test.p, 1 - test.p) <= CHANCE
+    verdict = Verdict.WORKS if strength >= CLEAR and low else Verdict.PARTLY if strength >= SLIGHT else Verdict.FAILS
+    option = 2 if strength >= CLEAR and low else 1 if order[-1][1] - order[0][1] > 0.05 else 0
+    one, two = (lists["first"], lists["second"]) if test.effect >= 0 else (lists["second"], lists["first"])
+    said = (
+        f"**{parts.plain(', '.join(one[:3]))}** … lean more to **{she}** … than **{parts.plain(', '.join(two[:3]))}** … do. The effect is **{test.effect:+.2f}** on a scale from −2 to 2; "
+        f"{_chance(min(test.p, 1 - test.p), test.n_partitions)}. "
+    )
+    said += {
+        Verdict.WORKS: "That is a clear association, and chance doesn’t explain it: the vectors have learned it from the texts.",
+        Verdict.PARTLY: "That is a weak association, or one that chance could make: don’t build on it.",
+        Verdict.FAILS: "That is practically none: these lists don’t differ in these vectors.",
+    }[verdict]
+    said += f"\n\nOn the axis below **{parts.plain(order[-1][0])}** stands furthest to the side of {she}, **{parts.plain(order[0][0])}** to that of {he}."
+    if missing:
+        said += f"\n\nNot in these vectors, so left out: {parts.plain(', '.join(missing[:12]))}."
+    leans = [
+        *zip(lists["first"], test.first.tolist(), strict=True),
+        *zip(lists["second"], test.second.tolist(), strict=True),
+    ]
+    rows = [
+        {"word": word, "list": "first" if i < len(lists["first"]) else "second", "lean": lean} for i, (word, lean) in enumerate(leans)
+    ] + [{"word": word, "list": "placed", "on the axis": place} for word, place in order]  # fmt: skip
+    return Finding(
+        verdict, said, option, rows,
+        f"from polysema.app.explorer import Explorer\n\nfound = Explorer().association({lists['first']!r}, {lists['second']!r}, {lists['toward']!r}, {lists['away']!r}, {name!r})\nprint(found.effect, found.p)\n"
+        f"print(Explorer().project({lists['words']!r}, [{axis!r}], {name!r}).words)",
+        "WEAT (Caliskan et al. 2017): a word’s lean is its mean cosine with the first attributes less that with the second; the effect is the difference of the two lists’ means in standard "
+        f"deviations. The axis leads from the sum of the one side’s unit vectors to that of the other. {parts.plain(space.origin.card())}.",
+        (order, leans, len(lists["first"]), lists["toward"][0], lists["away"][0]),
+    )  # fmt: skip
+
+
+def _chance(p: float, n: int) -> str:
+    return (
+        f"of {n:,} ways to deal the words into two lists {p:.1%} differ as much"
+        if p >= 0.0005
+        else f"of {n:,} ways to deal the words into two lists fewer than 0.1% differ as much"
+    )
+
+
+def draw(found: Finding, key: str) -> None:
+    """The words on the axis, and the leans of the two lists."""
+    order, leans, n_first, she, he = found.shown
+    frame = pd.DataFrame(order, columns=["word", "place"])
+    side = alt.condition("datum.place > 0", alt.value(AMBER), alt.value(TEAL))
+    dots = (
+        alt.Chart(frame)
+        .mark_circle(size=90)
+        .encode(
+            y=alt.Y("word:N", sort=None, title=None, axis=alt.Axis(labelOverlap=False)),
+            x=alt.X("place:Q", title=f"← {he} · cosine with the axis · {she} →"),
+            color=side,
+            tooltip=["word", alt.Tooltip("place:Q", format="+.3f")],
+        )
+    )
+    zero = alt.Chart(pd.DataFrame({"place": [0]})).mark_rule(strokeDash=[3, 3]).encode(x="place:Q")
+    other = pd.DataFrame(
+        [{"word": word, "lean": lean, "list": "first list" if i < n_first else "second list"} for i, (word, lean) in enumerate(leans)]
+    )  # fmt: skip
+    strip = (
+        alt.Chart(other)
+        .mark_tick(thickness=3, size=34)
+        .encode(
+            x=alt.X("lean:Q", title=f"← {he} · lean · {she} →"),
+            y=alt.Y("list:N", title=None),
+            color=alt.Color("list:N", scale=alt.Scale(range=[AMBER, TEAL]), legend=None),
+            tooltip=["word", alt.Tooltip("lean:Q", format="+.3f")],
+        )
+    )
+    left, right = st.columns([6, 6], gap="medium")
+    with left:
+        st.markdown("**Words on the axis**")
+        saving.chart((dots + zero).properties(height=max(160, 24 * len(order) + 40)), f"{key}_axis")
+    with right:
+        st.markdown("**The two lists of the test**")
+        saving.chart((strip + zero.encode(x="place:Q")).properties(height=150), f"{key}_test")
+        st.caption("Each tick is a word (hover it). The further apart the two rows of ticks, the larger the effect.")
+
+
+LESSON = Lesson(
+    name="bias",
+    chapter="Limits",
+    title="Limits: bias in the vectors",
+    idea="Vectors are made from what people wrote. If nurses are mostly called “she” in the texts, “nurse” lies nearer to “she”. The model doesn’t know which patterns are facts about the world, which are prejudice, and which are wrong.",
+    question="Words for home and family, words for work and career. Which lean more to “she” than to “he” in GloVe?",
+    options=("Neither: all are equally near", "They differ, but without a pattern", "One list leans clearly more"),
+    claim="These vectors have learned an association that nobody put in.",
+    fields=(
+        Field("space", "Vectors", "Which list of static vectors is tested.", choices=parts.spaces),
+        Field(
+            "first",
+            "First list",
+            "Words of one topic, with commas between.",
+            "home, parents, children, family, cousins, marriage, wedding, relatives",
+            lines=True,
+        ),
+        Field(
+            "second",
+            "Second list",
+            "Words of another topic, about as many.",
+            "executive, management, professional, corporation, salary, office, business, career",
+            lines=True,
+        ),
+        Field(
+            "toward",
+            "One side",
+            "Words that name one side; the first gives the axis its name.",
+            "she, her, woman, female, girl, daughter, sister, mother",
+            lines=True,
+        ),
+        Field(
+            "away",
+            "Other side",
+            "Words that name the other side.",
+            "he, his, man, male, boy, son, brother, father",
+            lines=True,
+        ),
+        Field(
+            "words",
+            "Words to place",
+            "They are put on the axis from one side to the other.",
+            "nurse, librarian, teacher, doctor, engineer, mechanic, pilot, captain, artist, lawyer",
+            lines=True,
+        ),
+    ),
+    check=check,
+    draw=draw,
+    reading="Dots to the right lean to the one side, dots to the left to the other. The ticks are the words of the two lists: do they form two groups?",
+    task="Find two lists that do not differ. Or try the best-known example: flowers and insects, with pleasant and unpleasant words.",
+    presets={
+        "Flowers and insects": {
+            "first": "rose, tulip, daisy, lily, violet, orchid",
+            "second": "ant, spider, wasp, moth, flea, mosquito",
+            "toward": "love, peace, happy, friend, pleasure, gift",
+            "away": "ugly, evil, hatred, poison, filth, disaster",
+            "words": "swan, snake, bank, river, war, cake",
+        },
+        "Science and arts": {
+            "first": "poetry, art, dance, literature, novel, drama",
+            "second": "science, technology, physics, chemistry, einstein, experiment",
+        },
+        "No pattern expected": {
+            "first": "table, spoon, river, cloud, paper, stone",
+            "second": "chair, fork, lake, rain, book, sand",
+        },
+    },
+    traps=(
+        "A handful of words can be chosen so that they show anything. That is why the test deals them anew thousands of times.",
+        "Some associations copy true counts (there are more female nurses), some copy prejudice. The number can’t say which.",
+        "Taking one direction out of the vectors hides the bias more than it removes it (Gonen and Goldberg 2019).",
+    ),
+    ways=(Way("neighbours", "Neighbours of “nurse”", lambda asked: {"w": "nurse", "space": asked["space"]}),),
+    sources=(
+        "Caliskan, Bryson and Narayanan 2017, Semantics derived automatically from language corpora contain human-like biases",
+        "Gonen and Goldberg 2019, Lipstick on a pig",
+    ),
+)

@@ -1,0 +1,223 @@
+"""Blocks in series, heads in parallel: a model drawn with its real widths."""
+
+from html import escape
+
+import streamlit as st
+
+from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard.components.drawing import drawing
+from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, every_model
+from polysema.app.explorer import Explorer, Progress
+from polysema.core.inside.anatomy import CROSS, MLP, SELF
+from polysema.core.inside.widths import HEAD, NORM, POSITIONS, REST, TABLE, StackWidths, Widths, widths
+from polysema.core.model.contextual import embed
+from polysema.core.model.load import on_torch
+
+NAMES = {
+    TABLE: "table of tokens", SELF: "self-attention", CROSS: "cross-attention", MLP: "MLPs", NORM: "norms",
+    POSITIONS: "positions", HEAD: "head", REST: "the rest",
+}  # fmt: skip
+OPTIONS = (TABLE, SELF, MLP)
+
+
+def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+    """Count the parameters, and run a text to see the widths met."""
+    name, text = asked[MODEL], asked["text"]
+    progress(f"load {name}", 0, 1)
+    model = on_torch(explorer.model(name))
+    found = widths(model)
+    states = embed(model, [text]) if not model.reads_two else None
+    counted = found.parameters
+    blocks = sum(sum(stack.parameters.values()) for stack in found.stacks)
+    attention = counted.get(SELF, 0) + counted.get(CROSS, 0)
+    groups = {TABLE: counted[TABLE], SELF: attention, MLP: counted.get(MLP, 0)}
+    most = max(groups, key=lambda kind: groups[kind])
+    one = found.stacks[-1]
+    fits = all(stack.n_heads * stack.head_dim == found.dim for stack in found.stacks)
+    met = states is not None and states.vectors.shape[0] == model.n_layers + 1 and states.vectors.shape[2] == found.dim
+    verdict = Verdict.WORKS if fits and met else Verdict.PARTLY if met else Verdict.FAILS
+    layers = " and ".join(f"{stack.n_layers} blocks ({stack.name})" for stack in found.stacks)
+    said = f"**{parts.plain(name)}** has **{found.total:,} parameters**: {layers} in series. Every token is a vector of **{found.dim}** numbers, before and after each block"
+    if states is not None:
+        n = states.vectors.shape[1]
+        said += f"; your text just went through as {states.vectors.shape[0]} layers × {n} word{'s' * (n > 1)} × {states.vectors.shape[2]} numbers"
+    said += (
+        f".\n\nIn a block **{one.n_heads} heads** work side by side, each {one.head_dim} wide: {one.n_heads} × {one.head_dim} = {one.n_heads * one.head_dim}, "
+        + ("the whole width shared out. " if one.n_heads * one.head_dim == found.dim else f"which is not the width of {found.dim}. ")
+    )  # fmt: skip
+    if one.n_key_heads != one.n_heads:
+        said += f"Groups of {one.n_heads // one.n_key_heads} heads share their keys, so there are only {one.n_key_heads} key heads. "
+    said += f"Then the MLP widens each token to {one.mlp_dim:,} and back.\n\n"
+    said += f"Most parameters sit in **{'the ' if most != SELF else ''}{'attention' if most == SELF else NAMES[most]}** ({groups[most] / found.total:.0%})"
+    said += f"; of the blocks alone the MLPs have {counted.get(MLP, 0) / blocks:.0%} and attention {attention / blocks:.0%}."
+    rows = [
+        {"part": NAMES[kind], "parameters": number, "share": number / found.total}
+        for kind, number in sorted(counted.items(), key=lambda item: -item[1])
+    ]
+    return Finding(
+        verdict, said, OPTIONS.index(most), rows,
+        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.widths import widths\n\nfound = widths(Explorer().inside({name!r}))\nprint(found.total, found.parameters)\nfor stack in found.stacks:\n    print(stack)",
+        "Counted in the loaded weights; what two parts share (a head that is the table itself) counts once.",
+        found,
+    )  # fmt: skip
+
+
+def picture(found: Widths) -> str:
+    """The model as an SVG drawing, its colours those of the page."""
+    width, gap = 360, 40
+    columns = []
+    height = 0
+    for place, stack in enumerate(found.stacks):
+        drawn, tall = _stack(found, stack, place * (width + gap), width)
+        columns.append(drawn)
+        height = max(height, tall)
+    whole = len(found.stacks) * width + (len(found.stacks) - 1) * gap
+    if len(found.stacks) > 1:
+        y = height - 330
+        columns.append(
+            f'<path d="M{width - 20} {y} H{width + gap + 14}" stroke="currentColor" stroke-width="2" fill="none" marker-end="url(#pl-tip)"/>'
+            f'<text x="{width + gap / 2}" y="{y - 8}" text-anchor="middle" font-size="12">reads</text>'
+        )
+    label = f"{found.model}: blocks in series, heads in parallel, {found.dim} numbers wide"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {whole} {height}" role="img" aria-label="{escape(label)}" font-family="sans-serif" font-size="14" fill="currentColor" '
+        f'style="max-width:{whole}px"><defs><marker id="pl-tip" markerWidth="8" markerHeight="8" refX="5" refY="3" orient="auto"><path d="M0 0 L6 3 L0 6 z" fill="currentColor"/></marker></defs>{"".join(columns)}</svg>'
+    )
+
+
+def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, int]:
+    """One stack from its input (below) to its end, and how tall it is."""
+    left, right, middle = x + 10, x + width - 50, x + (width - 40) / 2
+    out: list[str] = []
+    y = 16
+
+    def text(line: str, at: float, size: int = 14, bold: bool = False, centre: float = middle) -> None:
+        out.append(f'<text x="{centre}" y="{at}" text-anchor="middle" font-size="{size}"{" font-weight=" + chr(34) + "600" + chr(34) if bold else ""}>{escape(line)}</text>')  # fmt: skip
+
+    def box(top: float, tall: float, fill: str, dash: bool = False) -> None:
+        out.append(
+            f'<rect x="{left}" y="{top}" width="{right - left}" height="{tall}" rx="8" fill="{fill}" fill-opacity="{0 if dash else 0.16}" stroke="{"currentColor" if dash else fill}" stroke-width="1.5"{" stroke-dasharray=" + chr(34) + "5 4" + chr(34) if dash else ""}/>'
+        )
+
+    def arrow(top: float, what: str = "") -> None:
+        out.append(f'<path d="M{middle} {top + 20} V{top + 4}" stroke="currentColor" stroke-width="2" marker-end="url(#pl-tip)"/>')  # fmt: skip
+        if what:
+            out.append(f'<text x="{middle + 10}" y="{top + 16}" font-size="12">{escape(what)}</text>')
+
+    text(stack.name, y, 15, True)
+    y += 12
+    arrow(y, f"{found.dim} numbers for each token")
+    y += 24
+    top = y
+    tall = 206 + (70 if stack.cross else 0)
+    box(top, tall, "none", True)
+    bracket = right + 8
+    out.append(f'<path d="M{bracket} {top} h8 V{top + tall} h-8" stroke="currentColor" stroke-width="1.5" fill="none"/>')  # fmt: skip
+    out.append(f'<text x="{bracket + 14}" y="{top + tall / 2 + 5}" font-size="15" font-weight="600">×{stack.n_layers}</text>')  # fmt: skip
+    inner = {"left": left + 14, "right": right - 14}
+
+    def part(at: float, tall_: float, fill: str) -> None:
+        out.append(
+            f'<rect x="{inner["left"]}" y="{at}" width="{inner["right"] - inner["left"]}" height="{tall_}" rx="6" fill="{fill}" fill-opacity="0.16" stroke="{fill}" stroke-width="1.5"/>'
+        )
+
+    at = top + 12
+    part(at, 58, "#0d9488")
+    text("MLP, each token alone", at + 20, 13, True)
+    per = {kind: number // stack.n_layers for kind, number in stack.parameters.items()}
+    text(f"{found.dim} → {stack.mlp_dim:,} → {found.dim}", at + 37, 13)
+    text(f"{per.get(MLP, 0):,} parameters", at + 52, 11)
+    at += 64
+    arrow(at)
+    at += 24
+    for kind, name, colour in ((CROSS, "cross-attention, over the source", "#7c3aed"), (SELF, "self-attention", "#d97706")):  # fmt: skip
+        if kind == CROSS and not stack.cross:
+            continue
+        n = stack.n_heads
+        tall_ = 62 if kind == CROSS else 88
+        part(at, tall_, colour)
+        text(f"{name}: {n} heads side by side", at + 18, 12, True)
+        room = inner["right"] - inner["left"] - 16
+        step = room / n
+        out += [
+            f'<rect x="{inner["left"] + 8 + head * step + 1:.1f}" y="{at + 25}" width="{step - 2:.1f}" height="14" rx="2" fill="{colour}" fill-opacity="0.75"/>'
+            for head in range(n)
+        ]
+        text(f"{n} × {stack.head_dim} = {n * stack.head_dim} numbers; {per.get(kind, 0):,} parameters", at + 54, 11)
+        if kind == SELF:
+            groups = (
+                f"{stack.n_key_heads} key heads, each read by {n // stack.n_key_heads} heads" if stack.n_key_heads != n
+                else "each head has its own queries, keys, values"
+            )  # fmt: skip
+            text(groups, at + 74, 11)
+        at += tall_ + 8
+    y = top + tall
+    y += 4
+    arrow(y, f"{found.dim} numbers for each token")
+    y += 26
+    box(y, 44, "#64748b")
+    text("table of tokens" if stack is found.stacks[0] else "the same table, for what is written", y + 18, 13, True)
+    text(f"{found.vocabulary:,} rows × {found.dim} = {found.parameters[TABLE]:,}", y + 35, 12)
+    y += 48
+    arrow(y, "ids of tokens")
+    return "".join(out), y + 28
+
+
+def draw(found: Finding, key: str) -> None:
+    """The drawing, and the parameters by part."""
+    shown: Widths = found.shown
+    svg = picture(shown)
+    left, right = st.columns([7, 5] if len(shown.stacks) > 1 else [6, 6], gap="medium")
+    with left:
+        drawing(svg, key=f"{key}_picture")
+        st.download_button(
+            "Drawing (SVG)",
+            svg.replace("currentColor", saving.INK).replace(
+                "<defs>", '<rect width="100%" height="100%" fill="#fff"/><defs>'
+            ),
+            f"{shown.model}.svg",
+            "image/svg+xml",
+            key=f"{key}_drawing",
+            on_click="ignore",
+            help="The drawing of the blocks.",
+        )
+    with right:
+        st.markdown("**Where the parameters are**")
+        rows = [(f"{row['part']} ({row['parameters']:,})", float(row["share"])) for row in found.rows]
+        parts.bars(rows, "part", label="share")
+
+
+LESSON = Lesson(
+    name="blocks",
+    chapter="Inside a block",
+    title="Blocks in series, heads in parallel",
+    idea="A transformer repeats one block again and again. What goes in and what comes out of a block has the same width, so blocks can be stacked. Inside, the heads work side by side, and then the MLP.",
+    question="Where does the model minilm-l6 keep most of its numbers?",
+    options=("In the table of tokens", "In attention", "In the MLPs"),
+    claim="The width stays the same through all blocks, and the heads share it out.",
+    fields=(
+        Field(MODEL, "Model", "Which model is drawn and counted.", choices=every_model),
+        Field(
+            "text", "Text", "It runs through the model, and the widths that it met are told.", "the white swan", "swan"
+        ),
+    ),
+    check=check,
+    draw=draw,
+    reading="Read from below: ids of tokens, their rows in the table, then block after block. The little boxes are heads; × says how often the block is repeated.",
+    task="Compare the models. Which has many narrow blocks, which few? Where does a bigger list of tokens cost most?",
+    presets={"One word": {"text": "swan"}, "A longer text": {"text": "the white swan in the blue water of the lake"}},
+    traps=(
+        "In small models the table is a large part; in big ones the blocks dwarf it. Don’t carry the shares over.",
+        "More parameters in the MLPs doesn’t mean they are more important: take out attention, and no word knows of another.",
+        "“In parallel” is meant in the sum: the heads of one block can’t see each other’s results, only the next block can.",
+    ),
+    ways=(
+        Way("inside", "One sentence through all three families", lambda asked: {"see": "Roads"}),
+        Way("inside", "What each head and MLP adds", lambda asked: {"see": "Contributions", "cm_in": asked[MODEL]}),
+    ),
+    sources=(
+        "Vaswani et al. 2017, Attention is all you need",
+        "Elhage et al. 2021, A mathematical framework for transformer circuits",
+    ),
+    minutes=4,
+)

@@ -1,0 +1,146 @@
+"""Two meanings of the word embedding: the table's row, and what the model makes of a word or a text."""
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard.lessons.chips import GREY, TEAL, chips
+from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, lines_of, readers
+from polysema.app.explorer import Explorer, Progress
+from polysema.core.errors import UserError
+from polysema.core.model.contextual import word_vectors
+from polysema.core.model.sentences import embed_sentences
+from polysema.core.model.static import static_vector
+from polysema.core.space.metric import cosine
+
+ALIKE, RELATED = 0.99, 0.5
+
+
+def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+    """The row, the hidden state and the text's vector beside each other; and texts found by the last."""
+    name, word, text = asked[MODEL], asked["word"], asked["text"]
+    others = lines_of(asked["others"])
+    if len(others) < 2:
+        raise UserError("give at least two texts to search among, a line each")
+    progress(f"read with {name}", 0, 1)
+    model = explorer.model(name)
+    row, pieces = static_vector(model, word)
+    hidden = word_vectors(model, word, [text])
+    baselines = explorer.baselines(name, progress)
+    states = hidden.vectors[:, 0]  # (n_layers + 1, dim)
+    whole = embed_sentences(model, [text, *others], (-1,), "mean").vectors[0]
+    same = [cosine(row, state) for state in states]
+    last = same[-1]
+    verdict = Verdict.FAILS if last >= ALIKE else Verdict.PARTLY if last >= RELATED else Verdict.WORKS
+    option = 0 if last >= ALIKE else 1 if last >= RELATED else 2
+    found = sorted(((other, cosine(whole[0], vector)) for other, vector in zip(others, whole[1:], strict=True)), key=lambda item: -item[1])  # fmt: skip
+    w, m = parts.plain(word), parts.plain(name)
+    said = (
+        f"The **row** of {w} in the table of {m} and its **hidden state** in “{parts.plain(text[:80])}” at the last layer have cosine **{last:.2f}** "
+        f"(two random hidden states: {baselines[-1]:.2f}). "
+    )
+    said += (
+        "They are nearly the same vector here: in this model the two meanings fall together." if option == 0
+        else "They are related, but not the same vector." if option == 1
+        else "They are only distant relatives, though both are called the embedding of the word." if last > baselines[-1] + 0.1
+        else "They are as good as strangers, though both are called the embedding of the word."
+    )  # fmt: skip
+    said += (
+        f"\n\nThe vector of the **whole text** has cosine {cosine(row, whole[0]):.2f} with the row and {cosine(states[-1], whole[0]):.2f} with the hidden state. "
+        f"It is made for comparing texts: nearest to yours is “**{parts.plain(found[0][0])}**” ({found[0][1]:.2f})."
+    )
+    rows = [
+        {"layer": layer, "row with the hidden state": value, "random words": baseline}
+        for layer, (value, baseline) in enumerate(zip(same, baselines, strict=True))
+    ]
+    kinds = [
+        ("The row", f"{model.input_table.shape[0]:,} in the table, one for each token" + (f"; of {w} the mean of {pieces}" if pieces > 1 else "")),
+        ("The hidden state", f"one for each word of each text, at each of {len(states)} layers"),
+        ("The text’s vector", "one for each text: here the mean of the last layer’s tokens"),
+    ]  # fmt: skip
+    return Finding(
+        verdict, said, option, rows,
+        f"from polysema.app.explorer import Explorer\nfrom polysema.core.model.contextual import word_vectors\nfrom polysema.core.model.sentences import embed_sentences\nfrom polysema.core.model.static import static_vector\nfrom polysema.core.space.metric import cosine\n\nmodel = Explorer().model({name!r})\nrow, pieces = static_vector(model, {word!r})\nstate = word_vectors(model, {word!r}, [{text!r}], [-1]).vectors[0, 0]\n"
+        f"whole = embed_sentences(model, [{text!r}]).vectors[0, 0]\nprint(cosine(row, state), cosine(row, whole), cosine(state, whole))",
+        f"Cosines of vectors of {model.dim} numbers. {parts.plain(hidden.origin.card())}.",
+        (rows, found, kinds, np.float64(model.dim)),
+    )  # fmt: skip
+
+
+def draw(found: Finding, key: str) -> None:
+    """The three kinds, the row's likeness by layer, and the texts found."""
+    rows, texts, kinds, dim = found.shown
+    chips([(name, what, kind) for (name, what), kind in zip(kinds, ("off", "a", "b"), strict=True)], "Three vectors")
+    frame = pd.DataFrame(
+        [{"layer": r["layer"], "pair": name, "cosine": r[name]} for r in rows for name in ("row with the hidden state", "random words")]
+    )  # fmt: skip
+    names = ["row with the hidden state", "random words"]
+    lines = (
+        alt.Chart(frame)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")),
+            y=alt.Y("cosine:Q"),
+            color=alt.Color("pair:N", scale=alt.Scale(domain=names, range=[TEAL, GREY]), legend=alt.Legend(orient="bottom", title=None, labelLimit=0)),
+            strokeDash=alt.StrokeDash("pair:N", legend=None, scale=alt.Scale(domain=names, range=[[1, 0], [2, 3]])),
+            tooltip=["layer", "pair", alt.Tooltip("cosine:Q", format=".3f")],
+        )
+        .properties(height=320)
+    )  # fmt: skip
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**How much of the row is left, layer by layer**")
+        saving.chart(lines, f"{key}_layers")
+    with right:
+        st.markdown("**Texts found by the whole text’s vector**")
+        parts.bars(texts, "text")
+        saving.ranked(texts, f"{key}_texts", "text", "cosine")
+        st.caption(f"All of them are {int(dim)} numbers wide: the width doesn’t tell you which kind you have.")
+
+
+LESSON = Lesson(
+    name="embedding",
+    chapter="Inside a block",
+    title="Two meanings of “embedding”",
+    idea="People say “embedding” for two things: the fixed row of a token in the model’s table, and the vector that the model computes for a word in a sentence or for a whole text. They have the same width, and are used for different ends.",
+    question="The table’s row of “money”, and what the model makes of “money” in a sentence: how alike are they?",
+    options=("The same vector (cosine above 0.99)", "Related (above 0.5)", "Hardly alike (below 0.5)"),
+    claim="The row of the table and the computed vector are two different things.",
+    fields=(
+        Field(MODEL, "Model", "Whose vectors are compared.", choices=readers),
+        Field("word", "Word", "It has to stand in the text.", "money"),
+        Field(
+            "text",
+            "Text",
+            "It gives the hidden state, and the vector of a whole text.",
+            "Where can I borrow some money?",
+        ),
+        Field(
+            "others",
+            "Texts to search among, a line each",
+            "They are ranked by the vectors of whole texts.",
+            "The bank gives loans to customers.\nThey sat on the bank of the river.\nA cat sleeps on the sofa.\nShe counted the coins in her purse.",
+            lines=True,
+        ),
+    ),
+    check=check,
+    draw=draw,
+    reading="Follow the line: the lower it gets, the less of the row is left in the hidden state; the dotted one is what random words have. The list is a search by meaning: the texts needn’t share a word with yours.",
+    task="Write a text that shares a word with one of the others but not its meaning. Which is found?",
+    presets={
+        "Same word, other sense": {"text": "Which bank has the lowest interest rates?", "word": "bank"},
+        "A question about pets": {"text": "My pet is tired", "word": "pet"},
+    },
+    traps=(
+        "When somebody offers you “embeddings”, ask which: rows, hidden states (of which layer?), or vectors of texts (pooled how?). They can’t be compared with each other.",
+        "The mean of hidden states is a good text vector only if the model was trained for it. MiniLM was (Reimers and Gurevych 2019); most decoders weren’t.",
+        "The same model gives other vectors after another layer. A search must use one layer for all.",
+    ),
+    ways=(
+        Way("neighbours", "Neighbours of the table’s row", lambda asked: {"w": asked["word"], "space": asked[MODEL]}),
+        Way("contexts", "Row and hidden states on one map", lambda asked: {"model": asked[MODEL]}),
+    ),
+    sources=("Reimers and Gurevych 2019, Sentence-BERT", "Ethayarajh 2019"),
+)

@@ -1,0 +1,176 @@
+"""What a lesson is made of."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from polysema.app.explorer import Explorer, Progress
+from polysema.core.errors import UserError
+from polysema.core.model.catalog import CATALOG, models_here
+from polysema.core.space.space import Family
+
+Asked = Mapping[str, str]
+
+MODEL = "model"
+MAX_TEXT = 4_000  # characters of one box
+
+
+class Verdict(Enum):
+    """What the measurement says about the lesson's claim."""
+
+    WORKS = "It works here"
+    PARTLY = "It works in part"
+    FAILS = "It does not work here"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What the learner may change: a line, several lines (`lines`), or one of `choices`, which are looked up when shown.
+
+    `start` is what it holds at first, `letters` the same for a model that reads the letters of one word.
+    """
+
+    key: str
+    label: str
+    explains: str
+    start: str = ""
+    letters: str = ""
+    lines: bool = False
+    optional: bool = False
+    choices: Callable[[], Sequence[str]] | None = None
+
+    def first(self, reads_letters: bool) -> str:
+        """What it holds at first."""
+        if self.choices is not None:
+            return next(iter(self.choices()), "")
+        return self.letters if reads_letters and self.letters else self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was measured: which wording holds, what is `said` about it (Markdown, texts of the user escaped), which of the
+    lesson's options came out, the `rows` of numbers, and the Python lines that give the same. `shown` is for the picture.
+    """
+
+    verdict: Verdict
+    said: str
+    option: int
+    rows: Sequence[Mapping[str, Any]]
+    python: str
+    details: str
+    shown: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way on: a page of the dashboard, with the state that its link restores."""
+
+    page: str
+    label: str
+    query: Callable[[Asked], dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """How a lesson asks where its first model reads the letters of one word."""
+
+    question: str
+    options: tuple[str, ...]
+    task: str
+    presets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One lesson: a question with the answers to choose from, a `check` that measures, and what there is to say.
+
+    `claim` is the sentence that the check puts to the test; `reading` says how to read the picture that `draw` makes;
+    `presets` are named values of the fields to try; `traps` what could fool the learner; `sources` the papers; `wants` a
+    model that it would rather use, where that isn't here, and `letters` how it then asks.
+    """
+
+    name: str
+    chapter: str
+    title: str
+    idea: str
+    question: str
+    options: tuple[str, ...]
+    claim: str
+    fields: tuple[Field, ...]
+    check: Callable[[Explorer, Asked, Progress], Finding]
+    draw: Callable[[Finding, str], None]
+    reading: str
+    task: str
+    presets: Mapping[str, Mapping[str, str]]
+    traps: tuple[str, ...]
+    ways: tuple[Way, ...]
+    sources: tuple[str, ...] = ()
+    minutes: int = 3
+    wants: str = ""
+    letters: Letters | None = None
+
+    def starts(self, model: str = "") -> dict[str, str]:
+        """What its fields hold at first, for one of the models that it may use."""
+        model = model or next((f.first(False) for f in self.fields if f.key == MODEL), "")
+        return {f.key: model if f.key == MODEL else f.first(reads_letters(model)) for f in self.fields}
+
+
+def reads_letters(model: str) -> bool:
+    """Whether a model of the catalog was made to read the letters of one word."""
+    return any(row.name == model and row.reads == "letters" for row in CATALOG)
+
+
+def family_of(model: str) -> Family:
+    """The family of a model of the catalog."""
+    return next(row.family for row in CATALOG if row.name == model)
+
+
+def readers() -> list[str]:
+    """The models here that read texts, encoders first."""
+    return sorted(models_here(), key=lambda name: family_of(name) is not Family.ENCODER)
+
+
+def every_model() -> list[str]:
+    """All models here, those that read texts first."""
+    return [*readers(), *(name for name in models_here(("letters",)))]
+
+
+def encoders() -> list[str]:
+    """The encoders here."""
+    return [name for name in models_here() if family_of(name) is Family.ENCODER]
+
+
+def writers() -> list[str]:
+    """The models here that write, the one that reads letters last."""
+    return [name for name in every_model() if family_of(name) is not Family.ENCODER]
+
+
+def checked(lesson: Lesson, asked: Asked) -> dict[str, str]:
+    """The values of a lesson's fields without the space around them; raises `UserError` for an empty one, one that is too
+    long, and a choice that isn't there.
+    """
+    values = {f.key: asked.get(f.key, "").strip() for f in lesson.fields}
+    for f in lesson.fields:
+        value = values[f.key]
+        if f.choices is not None and value not in f.choices():
+            there = ", ".join(f.choices())
+            raise UserError(
+                f"“{f.label}” has the choices {there}; got {value[:60]!r}" if there
+                else f"“{f.label}” has nothing to choose from yet: bring a model with `polysema models pull minilm-l6`"
+            )  # fmt: skip
+        if not value and not f.optional:
+            raise UserError(f"the box “{f.label}” is empty: write something into it, such as {f.start.splitlines()[0]}")
+        if len(value) > MAX_TEXT:
+            raise UserError(f"the box “{f.label}” holds {len(value):,} characters; at most {MAX_TEXT:,} are read here")
+    return values
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a box that are not empty, each once."""
+    return list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+
+
+def words_in(text: str) -> list[str]:
+    """The words of a box, with commas, spaces or lines between them, each once."""
+    return list(dict.fromkeys(word for word in text.replace(",", " ").split() if word))

@@ -1,0 +1,196 @@
+"""Who may look at whom: in an encoder, in a decoder, and across."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from polysema.app.dashboard import parts
+from polysema.app.dashboard.lessons.chips import chips, visible
+from polysema.app.dashboard.lessons.lesson import (
+    Asked,
+    Field,
+    Finding,
+    Lesson,
+    Verdict,
+    Way,
+    encoders,
+    family_of,
+    writers,
+)
+from polysema.app.dashboard.masks import mask
+from polysema.app.explorer import Explorer, Progress
+from polysema.core.errors import UserError
+from polysema.core.inside.attention import View, attention
+from polysema.core.inside.passes import one_reading
+from polysema.core.inside.roads import Sight
+from polysema.core.model.contextual import embed
+from polysema.core.model.load import LanguageModel
+from polysema.core.model.tokens import words_of
+from polysema.core.space.metric import cosine
+from polysema.core.space.space import Family
+
+SAME = 1e-4  # 1 - cosine: what is below it is rounding, not change
+LETTERS = "g2p-t5"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """What a change at one place did to the states of other places: 1 - cosine at the last layer, `fixed` or changed."""
+
+    name: str
+    what: str
+    places: tuple[str, ...]
+    moved: tuple[float, ...]
+    sight: Sight
+    causal: bool = False
+
+    @property
+    def most(self) -> float:
+        """The largest change."""
+        return max(self.moved)
+
+
+def _sight(model: LanguageModel, text: str, source: str | None, kind: str, unit: str, name: str) -> Sight:
+    """The mask as it is met in the first block."""
+    (found,) = attention(model, text, [1], source, View(kind, unit))
+    return Sight(name, found.rows, found.columns, found.weights.max((0, 1)) > 0)
+
+
+def _moved(first: "Sequence[np.ndarray]", second: "Sequence[np.ndarray]") -> tuple[float, ...]:  # type: ignore[type-arg]
+    return tuple(max(0.0, 1 - cosine(a, b)) for a, b in zip(first, second, strict=True))
+
+
+def in_text(model: LanguageModel, text: str, other: str, n: int, name: str) -> Change:
+    """The words before the last of two texts that differ in it."""
+    states = [embed(model, [each], [-1]) for each in (text, other)]
+    vectors = [hidden.vectors[0][:n] for hidden in states]
+    sight = _sight(model, text, None, "self", "words", name)
+    words = tuple(o.word for o in states[0].occurrences[:n])
+    return Change(name, "the last word was changed", words, _moved(*vectors), sight, model.causal)
+
+
+def across(model: LanguageModel, source: str, other: str) -> tuple[Change, Change]:
+    """Of a decoder beside an encoder: what changes in it when the end of the source changes, and when what it wrote does."""
+    written = one_reading(model, None, source).text
+    tokens = [unit.name for unit in one_reading(model, written, source).tokens][1:]
+    if len(tokens) < 2:
+        raise UserError(f"{model.name} writes only {written!r} for {source!r}; give a longer word")
+    later = " ".join([*(visible(t) for t in tokens[:-1]), "S" if visible(tokens[-1]) != "S" else "T"])
+    runs = [(written, source), (written, other), (later, source)]
+    states = [embed(model, [text], [-1], sources=[read], unit="tokens").vectors[0] for text, read in runs]
+    n = len(tokens) - 1
+    names = tuple(visible(token) for token in tokens[:n])
+    cross = _sight(model, written, source, "cross", "tokens", "cross-attention")
+    own = _sight(model, written, source, "self", "tokens", "decoder")
+    return (
+        Change("decoder beside an encoder, across", "the end of the source was changed", names, _moved(states[0][:n], states[1][:n]), cross),
+        Change("decoder beside an encoder, itself", "the last written sound was changed", names, _moved(states[0][:n], states[2][:n]), own, True),
+    )  # fmt: skip
+
+
+def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+    """Change the end, and see which states before it change."""
+    sentence, last, source, other = (asked[key] for key in ("sentence", "last", "source", "other"))
+    spans = words_of(sentence)
+    if len(spans) < 2 or len(words_of(last)) != 1:
+        raise UserError(f"give a sentence of at least two words, and one other word for its end; got {sentence[:60]!r} and {last[:60]!r}")  # fmt: skip
+    if sentence[spans[-1].start : spans[-1].end] == last:
+        raise UserError(f"the sentence ends in {last!r} already; give another word")
+    if source == other:
+        raise UserError(f"both spellings are {source!r}; change the last letter of one")
+    changed = f"{sentence[: spans[-1].start]}{last}{sentence[spans[-1].end :]}"
+    changes = []
+    names = [*encoders()[:1], *[name for name in writers() if family_of(name) is Family.DECODER][:1]]
+    for name in names:
+        progress(f"read with {name}", 0, 1)
+        kind = "encoder" if family_of(name) is Family.ENCODER else "decoder"
+        changes.append(in_text(explorer.inside(name), sentence, changed, len(spans) - 1, f"{kind} ({name})"))
+    progress(f"read with {LETTERS}", 0, 1)
+    pair = across(explorer.inside(LETTERS), source, other)
+    all_of_them = [*changes, *pair]
+    encoder = next((c for c in changes if not c.causal), None)
+    decoder = next((c for c in changes if c.causal), pair[1])
+    sees, blind = encoder is not None and encoder.most > SAME, decoder.most <= SAME
+    verdict = Verdict.WORKS if sees and blind else Verdict.PARTLY if sees or blind else Verdict.FAILS
+    option = {(True, False): 0, (True, True): 1, (False, False): 2, (False, True): 3}[sees, blind]
+    said = []
+    if encoder is not None:
+        said.append(
+            f"In the **encoder** the words before the end {'changed' if sees else 'did not change'} (the largest change of direction, 1 − cosine, is {encoder.most:.3f}): "
+            + ("every word may look at every other, to the right too." if sees else "nothing came back from the new word.")
+        )  # fmt: skip
+    said.append(
+        f"In the **decoder** they {'stayed as they were (to the last digit that counts)' if blind else f'changed by up to {decoder.most:.4f}'}"
+        + (": a word sees only itself and what came before." if blind else ", which a causal mask should not allow.")
+    )
+    crossed = pair[0].most > SAME
+    said.append(
+        f"**Across**, the decoder’s states {'changed, from the first sound on' if pair[0].moved[0] > SAME else 'changed' if crossed else 'did not change'} "
+        f"when the end of the source became another (up to {pair[0].most:.3f}): "
+        + ("cross-attention sees the whole source at every step." if crossed else "here the last letter made no difference.")
+    )  # fmt: skip
+    rows = [
+        {"model": c.name, "changed": c.what, "place": place, "1 - cosine": moved}
+        for c in all_of_them
+        for place, moved in zip(c.places, c.moved, strict=True)
+    ]
+    first = names[0] if names else LETTERS
+    return Finding(
+        verdict, "\n\n".join(said), option, rows,
+        f"from polysema.app.explorer import Explorer\nfrom polysema.core.model.contextual import embed\nfrom polysema.core.space.metric import cosine\n\nmodel = Explorer().inside({first!r})\n"
+        f"a = embed(model, [{sentence!r}], [-1])\nb = embed(model, [{changed!r}], [-1])\nfor word, one, other in zip(a.occurrences, a.vectors[0], b.vectors[0]):\n    print(word.word, 1 - cosine(one, other))",
+        "Hidden states of the last layer, before and after the change. What is below 0.0001 is rounding. The squares are the mask of the first block as it is met: filled where any head gives any weight.",
+        all_of_them,
+    )  # fmt: skip
+
+
+def draw(found: Finding, key: str) -> None:
+    """For each model which places changed, and its mask."""
+    columns = st.columns(2, gap="medium")
+    for number, change in enumerate(found.shown):
+        with columns[number % 2]:
+            st.markdown(f"**{parts.plain(change.name[0].upper() + change.name[1:])}**")
+            st.caption(f"{change.what[0].upper()}{change.what[1:]}. Before it:")
+            chips(
+                [(place, f"{moved:.3f} changed" if moved > SAME else "0 the same", "b" if moved > SAME else "a") for place, moved in zip(change.places, change.moved, strict=True)],
+                f"{change.name}: how much each place changed",
+            )  # fmt: skip
+            mask(change.sight)
+
+
+LESSON = Lesson(
+    name="looking",
+    chapter="Meaning from context",
+    title="Who may look at whom",
+    idea="Attention lets a word fetch something from other words. But from which? Encoders read the whole text at once. Decoders write from left to right and must not see what comes next. A decoder beside an encoder may also look across, at the source.",
+    question="You change only the last word of a sentence. In which model do the vectors of the words before it change?",
+    options=("In both", "Only in the encoder", "Only in the decoder", "In neither"),
+    claim="An encoder looks both ways, a decoder only back, and cross-attention over the whole source.",
+    fields=(
+        Field("sentence", "Sentence", "Its last word is exchanged.", "She walked along the bank of the river"),
+        Field("last", "Another last word", "What stands there instead.", "Bundesbank"),
+        Field("source", "A word to pronounce", "The encoder-decoder reads its letters and writes its sounds.", "cat"),
+        Field("other", "The same with another end", "Only the end should differ.", "caught"),
+    ),
+    check=check,
+    draw=draw,
+    reading="Under each word is how far its vector turned. The squares are the mask: row looks at column, hatched is forbidden. A triangle is a decoder.",
+    task="Make the new last word change the meaning of the sentence. Do the words of the encoder move further?",
+    presets={
+        "A small change": {"sentence": "The swan is white", "last": "whitish"},
+        "A change of sense": {"sentence": "He works at the bank of Spain", "last": "Thames"},
+        "A silent letter": {"source": "car", "other": "care"},
+    },
+    traps=(
+        "Seeing is allowed, not done: an encoder’s word may look everywhere, but a head may still look at one place only.",
+        "That decoders can’t look ahead isn’t a weakness to mend: it is what lets them learn to predict, and keep what they have computed while they write.",
+        "In a decoder the end of a text knows most. The first word can’t know the rest, so its vector tells little about its sense.",
+    ),
+    ways=(
+        Way("inside", "One sentence through all three families", lambda asked: {"see": "Roads"}),
+    ),
+    sources=("Vaswani et al. 2017, Attention is all you need",),
+    wants="smollm2-135m",
+)  # fmt: skip

@@ -1,0 +1,179 @@
+"""Limits: confident nonsense."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard.lessons.chips import chips, visible
+from polysema.app.dashboard.lessons.lesson import (
+    MODEL,
+    Asked,
+    Field,
+    Finding,
+    Lesson,
+    Letters,
+    Verdict,
+    Way,
+    reads_letters,
+    writers,
+)
+from polysema.app.explorer import Explorer, Progress
+from polysema.core.inside.writing import Written, write
+
+NEW = 18
+AS_SURE = 0.5  # of what it is with a real question
+DOUBT = (
+    "don't know", "do not know", "not known", "unknown", "does not exist", "doesn't exist", "never existed", "no such", "not real", "isn't real",
+    "fictional", "fictitious", "imaginary", "myth", "not a real", "i'm not sure", "there is no", "there was no", "cannot",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """What was written for the invented and for the real start."""
+
+    starts: tuple[str, str]
+    written: tuple[Written, Written]
+    titles: tuple[str, str]
+
+
+def doubts(text: str) -> str:
+    """The first words of doubt in a text, or nothing."""
+    low = text.lower().replace("’", "'")
+    return next((word for word in DOUBT if word in low), "")
+
+
+def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+    """Let the model go on with something invented and something real, and compare how sure it is."""
+    name, invented, real = asked[MODEL], asked["invented"], asked["real"]
+    progress(f"load {name}", 0, 1)
+    model = explorer.inside(name)
+    made = write(model, invented, NEW, progress=progress)
+    true = write(model, real, NEW, progress=progress)
+    letters = reads_letters(name)
+    doubt = doubts(made.text)
+    share = made.surety / true.surety if true.surety else 0.0
+    if not made.tokens:
+        option, verdict = 2, Verdict.FAILS
+    elif doubt:
+        option, verdict = 1, Verdict.FAILS
+    else:
+        option, verdict = 0, Verdict.WORKS if share >= AS_SURE else Verdict.PARTLY
+    m = parts.plain(name)
+    if not made.tokens:
+        said = f"{m} writes **nothing** after “{parts.plain(invented)}”: it ends at once."
+    else:
+        said = f"After “{parts.plain(invented)}” {m} writes: “**{parts.plain(made.text)}**”. "
+        said += (
+            f"There is a word of doubt in it (“{doubt}”)." if doubt
+            else "It has no sound for “I can’t say that”." if letters
+            else "There is no word of doubt in it."
+        )  # fmt: skip
+        said += f"\n\nOn average it gave its tokens a probability of **{made.surety:.0%}**; after “{parts.plain(real)}” **{true.surety:.0%}**. "
+        said += (
+            "It is about as sure of the invention as of the real thing: how fluent it sounds tells you nothing." if share >= 0.8
+            else "It is less sure, but nothing in the text shows it: you would have to see the numbers." if share >= AS_SURE and not doubt
+            else "It is much less sure of the invention: the numbers do show it, the text doesn’t." if not doubt
+            else "And the numbers are there to compare."
+        )  # fmt: skip
+    said += "\n\nIt always gives the next token a probability. There is no place in it where “I know” and “I don’t know” part."
+    titles = ("A made-up word", "A real word") if letters else ("Something invented", "Something real")
+    rows = [
+        {"text": which, "start": start, "token": token, "probability": p, "others": ", ".join(f"{visible(t)} {q:.3f}" for t, q in others)}
+        for which, start, one in zip(titles, (invented, real), (made, true), strict=True)
+        for token, p, others in zip(one.tokens, one.probabilities, one.others, strict=True)
+    ]  # fmt: skip
+    return Finding(
+        verdict, said, option, rows,
+        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.writing import write\n\nmodel = Explorer().inside({name!r})\nfor start in ({invented!r}, {real!r}):\n    found = write(model, start, {NEW})\n    print(found.text, found.surety, found.probabilities)",
+        f"Greedy: the most probable token each time, {NEW} at most. The average is the geometric mean. Doubt is looked for by these words: {', '.join(DOUBT)}.",
+        Pair((invented, real), (made, true), titles),
+    )  # fmt: skip
+
+
+def draw(found: Finding, key: str) -> None:
+    """Both texts, token by token, with the probability of each."""
+    shown: Pair = found.shown
+    columns = st.columns(2, gap="medium")
+    for column, title, start, one in zip(columns, shown.titles, shown.starts, shown.written, strict=True):
+        with column:
+            st.markdown(f"**{title}**")
+            st.caption(f"{parts.plain(start)} …")
+            chips(
+                [(visible(token), f"{p:.0%}", "a" if p >= 0.5 else "b" if p >= 0.1 else "off") for token, p in zip(one.tokens, one.probabilities, strict=True)]
+                + ([("(end)", "it stops", "")] if one.ended else []),
+                f"{title}: what it wrote, with the probability of each token",
+            )  # fmt: skip
+            if one.others:
+                st.markdown("What it could have begun with")
+                first = [(visible(token), p) for token, p in one.others[0]]
+                parts.bars(first, "token", label="prob.")
+                saving.ranked(first, f"{key}_{title}", "token", "probability")
+    st.caption("Boxes: green 50 % and more, orange 10 to 50 %, dashed below 10 %; the number says it too.")
+
+
+LESSON = Lesson(
+    name="nonsense",
+    chapter="Limits",
+    title="Limits: confident nonsense",
+    idea="A decoder does one thing: it gives every token a probability of being the next. It was trained to sound like text, not to check facts. So ask it about something that never was.",
+    question="“The inventor of the flying banana was …” How will the model go on?",
+    options=("It makes somebody up", "It says that there is none", "It stops at once"),
+    claim="It invents, and sounds as sure as with real things.",
+    fields=(
+        Field(
+            MODEL, "Model", "Which model writes. One that reads letters writes the sounds of a word.", choices=writers
+        ),
+        Field(
+            "invented",
+            "Something invented",
+            "The start of a sentence about what doesn’t exist.",
+            "The inventor of the flying banana was",
+            "xqzvb",
+        ),
+        Field(
+            "real",
+            "Something real",
+            "The start of a sentence about what does, for comparison.",
+            "The inventor of the telephone was",
+            "phone",
+        ),
+    ),
+    check=check,
+    draw=draw,
+    reading="Each box is a token that the model chose, with the probability it gave it. Compare the two sides: does the invented one look any different?",
+    task="Ask for the capital of a country that you made up, or for the 17th month of the year.",
+    presets={
+        "A capital": {"invented": "The capital of Atlantis is", "real": "The capital of France is"},
+        "A month": {
+            "invented": "The 17th month of the year is called",
+            "real": "The first month of the year is called",
+        },
+        "A king": {
+            "invented": "The first king of the Moon was",
+            "real": "The first president of the United States was",
+        },
+    },
+    traps=(
+        "Even the true answer can go on in nonsense: read what comes after the name, too.",
+        "Large models do this less, and more convincingly. They are also trained to say that they don’t know, and still can’t look it up in themselves.",
+        "A probability is of the next token, not of the fact. “A” after “was” can be likely whatever follows.",
+        "Doubt is found here by a list of words (see Details). A doubt in other words would be missed.",
+    ),
+    ways=(
+        Way("inside", "What it would say at each layer", lambda asked: {"see": "Lens", "lm": asked[MODEL]}),
+        Way("inside", "Push it with a vector", lambda asked: {"see": "Steering", "sm": asked[MODEL]}),
+    ),
+    sources=(
+        "Ji et al. 2023, Survey of hallucination in natural language generation",
+        "Kadavath et al. 2022, Language models (mostly) know what they know",
+    ),
+    wants="smollm2-135m",
+    letters=Letters(
+        "“xqzvb” is no word. What will the model that turns spelling into sounds write for it?",
+        ("It makes sounds up", "It says that there is none", "It stops at once"),
+        "Write letters that nobody could pronounce. Is it as sure as with a word?",
+        {"No vowel": {"invented": "bcdfg"}, "A name nobody has": {"invented": "zyxolop", "real": "london"}},
+    ),
+)

@@ -1,0 +1,108 @@
+"""The static vector: one for every sense of a word."""
+
+import numpy as np
+import streamlit as st
+
+from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard.lessons.lesson import Asked, Field, Finding, Lesson, Verdict, Way
+from polysema.app.explorer import Explorer, Progress
+from polysema.core.space.expression import Term
+from polysema.core.space.metric import unit
+
+NEAR = 0.01  # of all words: within the nearest hundredth a word counts as near
+
+
+def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+    """How many rows a word has, and how near the words of its two meanings are to it."""
+    name, word, first, second = (asked[key] for key in ("space", "word", "first", "second"))
+    progress(f"load {name}", 0, 1)
+    space = explorer.space(name)
+    resolve = explorer.look_up(space)
+    own = resolve(Term(1.0, word))
+    n_rows = max(1, len(own.rows))
+    sides = [explorer.similarity([word], [side], space) for side in (first, second)]
+    near = explorer.neighbors(word, space, 10)
+    ends = np.stack([resolve(Term(1.0, side)).vector for side in (first, second)])
+    lean = unit(np.asarray(space.vectors[[n.row for n in near.neighbours]])) @ ends.T  # (10, 2)
+    to_first = int((lean[:, 0] > lean[:, 1]).sum())
+    ranks = [side.rank or len(space) for side in sides]
+    good = [rank <= NEAR * len(space) for rank in ranks]
+    verdict = Verdict.WORKS if all(good) else Verdict.PARTLY if any(good) else Verdict.FAILS
+    w, a, b = parts.plain(word), parts.plain(first), parts.plain(second)
+    said = (
+        f"**{w}** has **{n_rows} row{'s' * (n_rows > 1)}** of {space.vectors.shape[1]} numbers among {len(space):,}, whatever the sentence. "
+        f"Seen from it, **{a}** is neighbour number {ranks[0]:,} and **{b}** number {ranks[1]:,}. "
+    )
+    if all(good):
+        said += "Both meanings pull at the same vector: both words are among its nearest hundredth."
+    elif any(good):
+        said += f"Only **{a if good[0] else b}** is among the nearest hundredth: one meaning has nearly taken the vector over."
+    else:
+        said += "Neither is among the nearest hundredth: here the word is not used for either of them often."
+    said += f" Of its ten nearest words {to_first} lean to {a} and {10 - to_first} to {b}."
+    rows = [(n.key, n.score) for n in near.neighbours]
+    baseline = explorer.baseline(space)
+    numbers = [
+        {"rank": n.rank, "word": n.key, "cosine": n.score, f"cosine with {first}": float(one), f"cosine with {second}": float(two)}
+        for n, (one, two) in zip(near.neighbours, lean, strict=True)
+    ]  # fmt: skip
+    return Finding(
+        verdict, said, 0 if n_rows == 1 else 1, numbers,
+        f"from polysema.app.explorer import Explorer\n\nexplorer = Explorer()\nfor n in explorer.neighbors({word!r}, {name!r}).neighbours:\n    print(n.rank, n.key, n.score)\n"
+        f"print(explorer.similarity([{word!r}], [{first!r}], {name!r}).rank, explorer.similarity([{word!r}], [{second!r}], {name!r}).rank)",
+        f"Cosines in the full space. {parts.plain(near.origin.card())}.",
+        (rows, baseline, sides, (first, second)),
+    )  # fmt: skip
+
+
+def draw(found: Finding, key: str) -> None:
+    """The nearest words, and the words of the two meanings."""
+    rows, baseline, sides, names = found.shown
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**Its nearest words**")
+        parts.bars(rows, baseline=baseline)
+        saving.ranked(rows, f"{key}_nearest", "word", "cosine", baseline)
+    with right:
+        st.markdown("**Its two meanings**")
+        parts.bars([(name, side.cosine) for name, side in zip(names, sides, strict=True)], baseline=baseline)
+        st.caption(parts.beside(baseline))
+
+
+LESSON = Lesson(
+    name="one-vector",
+    chapter="Words as vectors",
+    title="One word, one vector",
+    idea="In a list of word vectors every word is one row of numbers. Words that stand in similar sentences get similar rows. But “bank” stands by rivers and on high streets.",
+    question="GloVe has 400,000 words. How many vectors has it for “bank”?",
+    options=("One", "Two: one for each meaning", "One for each sentence"),
+    claim="The one vector lies near both meanings at once.",
+    fields=(
+        Field("space", "Vectors", "Which list of static vectors.", choices=parts.spaces),
+        Field("word", "Word", "A word with two meanings.", "bank"),
+        Field("first", "A word of the first meaning", "It should be used only with this meaning.", "river"),
+        Field("second", "A word of the second meaning", "It should be used only with this meaning.", "money"),
+    ),
+    check=check,
+    draw=draw,
+    reading="A bar is a cosine: 1 is the same direction. The mark is what two random words have, so only what stands out beyond it counts.",
+    task="Take “mouse” with “cheese” and “keyboard”. Which meaning has won?",
+    presets={
+        "mouse": {"word": "mouse", "first": "cheese", "second": "keyboard"},
+        "spring": {"word": "spring", "first": "summer", "second": "metal"},
+        "seal": {"word": "seal", "first": "whale", "second": "envelope"},
+        "rock": {"word": "rock", "first": "stone", "second": "guitar"},
+    },
+    traps=(
+        "Which meaning wins depends on the texts the vectors were made from. GloVe’s are Wikipedia and newswire, where banks are mostly for money.",
+        "Near doesn’t mean same: opposites (hot, cold) stand in the same sentences and so are near each other.",
+        "The vector isn’t a clean middle of its senses either: the frequent sense has the larger share (Arora et al. 2018).",
+    ),
+    ways=(
+        Way("neighbours", "All neighbours of this word", lambda asked: {"w": asked["word"], "space": asked["space"]}),
+    ),
+    sources=(
+        "Pennington, Socher and Manning 2014, GloVe",
+        "Arora et al. 2018, Linear algebraic structure of word senses",
+    ),
+)  # fmt: skip

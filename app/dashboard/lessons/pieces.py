@@ -1,0 +1,135 @@
+"""Tokens and ids: what a model is given instead of letters."""
+
+from polysema.app.dashboard import parts
+from polysema.app.dashboard.lessons.chips import chips, visible
+from polysema.app.dashboard.lessons.lesson import (
+    MODEL,
+    Asked,
+    Field,
+    Finding,
+    Lesson,
+    Letters,
+    Verdict,
+    Way,
+    every_model,
+)
+from polysema.app.explorer import Explorer, Progress
+from polysema.core.errors import UserError
+from polysema.core.inside.passes import token_name
+from polysema.core.model.tokens import words_of
+
+MOST = 120  # tokens drawn
+
+
+def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+    """How many tokens a text becomes, and which words are cut."""
+    progress(f"load {asked[MODEL]}", 0, 1)
+    model, text = explorer.model(asked[MODEL]), asked["text"]
+    (encoded,) = model.encode([text])
+    spans = words_of(text)
+    if not len(encoded) or not spans:
+        raise UserError(f"there is no word in {text[:60]!r}; write a sentence")
+    tokens, sizes = encoded.tokens_of(spans)
+    word_of = dict.fromkeys(range(len(encoded)), -1)
+    start = 0
+    for word, size in enumerate(sizes.tolist()):
+        word_of |= dict.fromkeys(tokens[start : start + size].tolist(), word)
+        start += size
+    rows, ids = [], encoded.ids()
+    for place, number in enumerate(ids):
+        first, last = encoded.offsets[place].tolist()
+        word = word_of[place]
+        rows.append(
+            {"token": text[first:last] or token_name(model, number), "id": number,
+             "word": text[spans[word].start : spans[word].end] if word >= 0 else "", "number": word}
+        )  # fmt: skip
+    cut = [text[span.start : span.end] for span, size in zip(spans, sizes, strict=True) if size > 1]
+    longer = [text[span.start : span.end] for span in spans if span.end - span.start > 1]
+    letters = bool(longer) and len(cut) == len(longer)
+    option = 2 if letters else 1 if cut else 0
+    verdict = Verdict.FAILS if letters else Verdict.WORKS if cut else Verdict.PARTLY
+    said = f"{parts.plain(model.name)} reads this as **{len(ids)} tokens** for {len(spans)} words. "
+    if letters:
+        said += (
+            "It cuts every word into its letters: it was made to turn spelling into sounds, and needs no list of words."
+        )
+    elif cut:
+        worst = int(sizes.argmax())
+        word = text[spans[worst].start : spans[worst].end]
+        said += f"Frequent words are whole; **{parts.plain(word)}** is rare enough to be cut into {int(sizes[worst])}."
+    else:
+        said += "Every word here is frequent enough to be whole. Put in a rare word or a name, and see it cut."
+    single = [place for place, row in enumerate(rows) if row["number"] >= 0 and sizes[row["number"]] == 1]
+    whole = max(single, key=lambda place: len(str(rows[place]["token"])), default=0)
+    number = ids[whole]
+    beside = [token_name(model, n).strip() for n in (number - 1, number + 1) if 0 <= n < len(model.input_table)]
+    said += (
+        f"\n\n**{parts.plain(str(rows[whole]['token']))}** has the id **{number}**: its row in a table of {len(model.input_table):,}. "
+        f"The number means nothing: the rows beside it are {' and '.join(parts.plain(name) for name in beside)}."
+    )
+    return Finding(
+        verdict, said, option, [{key: row[key] for key in ("token", "id", "word")} for row in rows],
+        f"from polysema.app.explorer import Explorer\n\nmodel = Explorer().model({model.name!r})\n(encoded,) = model.encode([{text!r}])\n"
+        "print(encoded.ids())      # what the model is given\nprint(encoded.offsets)    # which characters each id stands for",
+        "A tokenizer is made before the model: it keeps frequent strings whole and spells the others from pieces (byte-pair encoding or "
+        "WordPiece). The model never sees letters, only the ids.",
+        rows,
+    )  # fmt: skip
+
+
+def draw(found: Finding, key: str) -> None:
+    """The tokens as chips, those of one word in one colour."""
+    rows = found.shown[:MOST]
+    chips(
+        [(visible(row["token"]), str(row["id"]), "off" if row["number"] < 0 else "ab"[row["number"] % 2]) for row in rows],
+        "The tokens with their ids",
+    )  # fmt: skip
+
+
+LESSON = Lesson(
+    name="tokens",
+    chapter="Words as vectors",
+    title="Tokens and ids",
+    idea="A model can't read letters. Your text is first cut into pieces from a fixed list, and each piece is replaced by its number in that list.",
+    question="Into how many pieces will the model cut “The unbelievable swan glided past Kierkegaard”?",
+    options=("One piece for each word", "More pieces than words", "One piece for each letter"),
+    claim="Frequent words are one token; rare ones are cut into several.",
+    fields=(
+        Field(MODEL, "Model", "Whose list of pieces is used.", choices=every_model),
+        Field(
+            "text",
+            "Text",
+            "Any text; its tokens are shown with their ids.",
+            "The unbelievable swan glided past Kierkegaard",
+            "swan",
+        ),
+    ),
+    check=check,
+    draw=draw,
+    reading="Each box is a token, with its id under it. Tokens of the same word have the same colour; a dashed box belongs to no word (a comma, say).",
+    task="Write your own name. Is it one token? Then change the model: its list is another one.",
+    presets={
+        "A long word": {"text": "antidisestablishmentarianism"},
+        "Another language": {"text": "Der weiße Schwan schwimmt im blauen Wasser"},
+        "A number": {"text": "In 1984 she paid 1,234,567 dollars"},
+    },
+    traps=(
+        "Capitals can matter: some models put everything in lower case first, others have separate tokens for “Swan” and “swan”.",
+        "A word that is cut has no vector of its own. Its vector is put together from its pieces (here: their mean).",
+        "Other languages need more tokens for the same sentence, because the list was made mostly from English.",
+        "Models can't easily count the letters of a word: they never see them.",
+    ),
+    ways=(
+        Way("inside", "Who looks at whom among these tokens", lambda asked: {"see": "Attention", "am": asked[MODEL]}),
+    ),
+    sources=(
+        "Sennrich, Haddow and Birch 2016, Neural machine translation of rare words with subword units",
+        "Wu et al. 2016 (WordPiece)",
+    ),
+    letters=Letters(
+        "Into how many pieces will the model cut “swan”?",
+        ("One piece for each word", "More pieces than words", "One piece for each letter"),
+        "Write a longer word. Bring a model that reads texts, and see its pieces.",
+        {"A long word": {"text": "antidisestablishmentarianism"}},
+    ),
+)

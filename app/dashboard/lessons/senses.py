@@ -1,0 +1,185 @@
+"""What the encoder does to a word beside other words."""
+
+from html import escape
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard.lessons.chips import AMBER, GREY, TEAL
+from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, lines_of, readers
+from polysema.app.explorer import Explorer, Progress
+from polysema.app.schemas import LayerComparison
+from polysema.core.errors import UserError
+from polysema.core.model.tokens import find_word
+from polysema.core.space.space import Floats
+
+APART = 0.05  # a gap of cosines that is worth a name
+
+
+def matrix(row: LayerComparison, n: int) -> Floats:
+    """The cosines of all pairs of n texts at one layer, (n, n)."""
+    found = np.eye(n, dtype=np.float32)
+    first, second = np.triu_indices(n, 1)
+    found[first, second] = found[second, first] = row.pairs
+    return found
+
+
+def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+    """Within and between the two groups of sentences, layer by layer."""
+    name, word = asked[MODEL], asked["word"]
+    groups = [lines_of(asked["first"]), lines_of(asked["second"])]
+    if min(map(len, groups)) < 2:
+        raise UserError(
+            "each meaning needs at least two sentences, a line each, so that likeness within it can be measured"
+        )
+    texts = [*groups[0], *groups[1]]
+    if len(set(texts)) < len(texts):
+        raise UserError("a sentence stands in both boxes; it can have one meaning only")
+    progress(f"read {len(texts)} sentences", 0, 1)
+    found = explorer.compare(word, texts, name, progress=progress)
+    n, own = len(texts), np.array([0] * len(groups[0]) + [1] * len(groups[1]))
+    same = own[:, None] == own[None, :]
+    off = ~np.eye(n, dtype=bool)
+    within, between, right = [], [], []
+    for row in found.layers:
+        cosines = matrix(row, n)
+        within.append(float(cosines[same & off].mean()))
+        between.append(float(cosines[~same].mean()))
+        nearest = np.where(off, cosines, -2).argmax(1)
+        right.append(int((own[nearest] == own).sum()))
+    gaps = np.array(within) - np.array(between)
+    best, last = int(gaps.argmax()), len(gaps) - 1
+    option = 3 if gaps[best] < APART else 0 if best == 0 else 2 if best == last else 1
+    verdict = Verdict.WORKS if gaps[best] >= APART and right[best] == n else Verdict.PARTLY if gaps[best] >= APART else Verdict.FAILS  # fmt: skip
+    w, layer = parts.plain(word), found.layers[best].layer
+    said = (
+        f"In the table **{w}** is the same in all {n} sentences. At **layer {layer}** the two meanings are furthest apart: two sentences of one meaning have "
+        f"cosine **{within[best]:.2f}**, two of different meanings **{between[best]:.2f}**, two random words {found.layers[best].baseline:.2f}. "
+    )
+    if verdict is Verdict.WORKS:
+        said += f"For all {n} sentences the nearest other one has the same meaning: the sentence has told the word which one it is."
+    elif verdict is Verdict.PARTLY:
+        said += f"For {right[best]} of the {n} sentences the nearest other one has the same meaning: it is on the way, not there."
+    else:
+        said += f"That is a gap of {gaps[best]:.2f}, too small to call two meanings: {parts.plain(name)} doesn’t tell them apart here."
+    rows = [
+        {"layer": row.layer, "within": w_, "between": b_, "random words": row.baseline, "nearest has the same meaning": r, "sentences": n}
+        for row, w_, b_, r in zip(found.layers, within, between, right, strict=True)
+    ]  # fmt: skip
+    cosines = matrix(found.layers[best], n)
+    nearest = np.where(off, cosines, -2).argmax(1)
+    spans = [find_word(text, word) for text in texts]
+    listed = [
+        (text, span.start, span.end, int(own[i]), texts[nearest[i]], float(cosines[i, nearest[i]]), bool(own[nearest[i]] == own[i]))
+        for i, (text, span) in enumerate(zip(texts, spans, strict=True))
+    ]  # fmt: skip
+    return Finding(
+        verdict, said, option, rows,
+        f"from polysema.app.explorer import Explorer\n\nfound = Explorer().compare({word!r}, {texts!r}, model={name!r})\nfor row in found.layers:\n    print(row.layer, row.pairs, row.baseline)  # cosines of all pairs, and of random words",
+        f"The hidden state of the word (the mean of its tokens) after each block; layer 0 is before the first. {parts.plain(found.origin.card())}.",
+        (rows, layer, listed),
+    )  # fmt: skip
+
+
+def draw(found: Finding, key: str) -> None:
+    """The curves by layer, and each sentence with its nearest other one."""
+    rows, layer, listed = found.shown
+    names = {"within": "same meaning", "between": "other meaning", "random words": "random words"}
+    frame = pd.DataFrame(
+        [{"layer": row["layer"], "pair": title, "cosine": row[name]} for row in rows for name, title in names.items()]
+    )
+    lines = (
+        alt.Chart(frame)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")),
+            y=alt.Y("cosine:Q", title="mean cosine"),
+            color=alt.Color("pair:N", scale=alt.Scale(domain=list(names.values()), range=[TEAL, AMBER, GREY]), legend=alt.Legend(orient="bottom", title=None)),
+            strokeDash=alt.StrokeDash("pair:N", legend=None, scale=alt.Scale(domain=list(names.values()), range=[[1, 0], [7, 3], [2, 3]])),
+            tooltip=["layer", "pair", alt.Tooltip("cosine:Q", format=".3f")],
+        )
+    )  # fmt: skip
+    rule = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeDash=[4, 4], color=GREY).encode(x="layer:Q")
+    left, right = st.columns([6, 6], gap="medium")
+    with left:
+        saving.chart((lines + rule).properties(height=300), f"{key}_layers")
+    with right:
+        st.markdown(f"**At layer {layer}**")
+        parts.sentences(
+            [
+                (text, start, end, f'<span class="ps-tag">meaning {own + 1}</span> nearest ({score:.2f}{", same" if same else ", other meaning"}): {escape(near)}')
+                for text, start, end, own, near, score, same in listed
+            ]
+        )  # fmt: skip
+
+
+LESSON = Lesson(
+    name="senses",
+    chapter="Meaning from context",
+    title="What a sentence does to a word",
+    idea="A language model starts from the one row for “bank”, and changes it at every layer with what stands around it. After a few layers “bank” beside “river” and “bank” beside “money” are different vectors.",
+    question="At which layer are the two meanings of “bank” furthest apart?",
+    options=(
+        "Before any layer: in the table",
+        "Somewhere between",
+        "At the last layer",
+        "Nowhere: they stay together",
+    ),
+    claim="The layers part the meanings of a word.",
+    fields=(
+        Field(MODEL, "Model", "Which model reads the sentences.", choices=readers),
+        Field("word", "Word", "It has to stand in every sentence.", "bank"),
+        Field(
+            "first",
+            "First meaning, a sentence a line",
+            "At least two.",
+            "They sat on the grassy bank of the river.\nThe boat was tied to the bank of the stream.\nReeds grow along the muddy bank.",
+            lines=True,
+        ),
+        Field(
+            "second",
+            "Second meaning, a sentence a line",
+            "At least two.",
+            "The bank lends money to small firms.\nShe opened an account at the bank.\nThe bank raised its interest rates.",
+            lines=True,
+        ),
+    ),
+    check=check,
+    draw=draw,
+    reading="Solid: sentences of the same meaning. Dashed: of different meanings. Only the gap between the two tells senses apart; the dotted line is what any two words have.",
+    task="Put “I went to the bank.” under one meaning. Nothing in it says which bank: which sentence is nearest to it?",
+    presets={
+        "A neutral sentence": {
+            "first": "They sat on the grassy bank of the river.\nThe boat was tied to the bank of the stream.\nI went to the bank.",
+        },
+        "mouse": {
+            "word": "mouse",
+            "first": "The cat chased the mouse.\nA mouse ate the cheese.",
+            "second": "Click the left button of the mouse.\nThe mouse and the keyboard are wireless.",
+        },
+        "One meaning twice": {
+            "word": "dog",
+            "first": "The dog slept.\nMy dog barks.",
+            "second": "A dog ran by.\nHis dog is old.",
+        },
+    },
+    traps=(
+        "A few sentences are a small sample. Others may part less well: the page Contexts has many.",
+        "A cosine of 0.7 says nothing alone: in some layers any two words have 0.7. Look at the gap, and at the grey line.",
+        "Sentences on one topic have other words in common too. What parts may be the topic, not the sense.",
+    ),
+    ways=(
+        Way(
+            "contexts",
+            "Many annotated sentences on a map",
+            lambda asked: {"word": asked["word"], "model": asked[MODEL]},
+        ),
+    ),
+    sources=(
+        "Ethayarajh 2019, How contextual are contextualized word representations?",
+        "Wiedemann et al. 2019, Does BERT make any sense?",
+    ),
+)

@@ -1,0 +1,197 @@
+"""Heads: which of them has one word look at another."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard.components.heads import Heads, chosen_head, heads
+from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, lines_of, readers
+from polysema.app.explorer import Explorer, Progress
+from polysema.core.errors import UserError
+from polysema.core.inside.attention import Attention, HeadRanking, attention, find_heads
+
+EXAMPLE = ("white", "swan", "water")
+DISAGREE = 3
+CLEAR = 0.5  # of its weight: a head that gives so much looks there
+MOST_WORDS = 40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looked:
+    """The attention of the sentence, the heads ranked, and over all heads where the word looks, in the mean and most."""
+
+    part: Attention
+    ranking: HeadRanking
+    looks: tuple[tuple[str, float], ...]
+    tops: dict[str, int]
+    model: str
+
+
+def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+    """Where a word looks in the mean of all heads, and which head looks at the wanted word over several sentences."""
+    name, sentence, looker, at = asked[MODEL], asked["sentence"], asked["looker"], asked["at"]
+    progress(f"read with {name}", 0, 1)
+    model = explorer.inside(name)
+    texts = [sentence, *lines_of(asked["more"])]
+    ranking = find_heads(model, [(looker, at)], texts)
+    if ranking.places[0][0] != 0:
+        raise UserError(f"the sentence has not both words, {looker!r} and {at!r}")
+    (part, *more) = attention(model, sentence)
+    if more or len(part.rows) > MOST_WORDS:
+        raise UserError(
+            f"the sentence has {len(part.rows)} words and signs; at most {MOST_WORDS} are drawn: give a shorter one"
+        )
+    names = [unit.name.strip().casefold() for unit in part.rows]
+    row = next(p for p, unit in enumerate(part.rows) if not unit.special and names[p] == looker.casefold())
+    weights = part.weights[:, :, row].reshape(-1, len(names))  # (n_heads of all layers, n_columns)
+    special = np.array([unit.special for unit in part.columns])
+    mean = weights.mean(0)
+    looks = [
+        (part.columns[p].name.strip(), float(mean[p]))
+        for p in range(len(names))
+        if not special[p] and not part.forbidden[row, p]
+    ]
+    if special.any():
+        looks.append(("the model’s own signs", float(mean[special].sum())))
+    words = [p for p in range(len(names)) if p != row and not special[p] and not part.forbidden[row, p]]
+    tops: dict[str, int] = {}
+    for place in weights[:, words].argmax(1).tolist():
+        tops[names[words[place]]] = tops.get(names[words[place]], 0) + 1
+    n_heads = len(weights)
+    winner = max(tops, key=lambda word: tops[word])
+    most = winner if tops[winner] > n_heads / 2 else ""
+    best = ranking.scores[0]
+    verdict = (
+        Verdict.WORKS if best.mean >= CLEAR and best.top == 1 else Verdict.PARTLY if best.mean > 2 * ranking.chance else Verdict.FAILS
+    )  # fmt: skip
+    a, b = parts.plain(looker), parts.plain(at)
+    n_texts = len({place[0] for place in ranking.places})
+    said = f"In the mean of all {n_heads} heads **{a}** gives **{b}** {float(mean[names.index(at.casefold())]):.0%} of its look. "
+    said += (
+        f"{tops[winner]} of the heads look most at {parts.plain(winner)} (itself and the model’s own signs left out)"
+        + (". " if most else ": no word has more than half of them, so the heads disagree. ")
+    )  # fmt: skip
+    said += (
+        f"\n\nBut a single head may be clear: **layer {best.layer}, head {best.head}** gives {b} **{best.mean:.0%}** in the mean of {n_texts} sentence{'s' * (n_texts > 1)} "
+        f"(at the least {best.least:.0%}; a head that looks at all alike would give {ranking.chance:.0%}). "
+    )
+    said += {
+        Verdict.WORKS: f"In every sentence that is its first choice: this head does link {a} to {b}.",
+        Verdict.PARTLY: "That is more than chance, but not clear, or not in every sentence: don’t give the head a name yet.",
+        Verdict.FAILS: f"That is hardly more than chance: no head of {parts.plain(name)} links the two words here.",
+    }[verdict]
+    lucky = min(ranking.scores, key=lambda score: score.rank_at_first)
+    if (lucky.layer, lucky.head) != (best.layer, best.head):
+        said += f" In this sentence alone layer {lucky.layer}, head {lucky.head} looks even better ({lucky.first:.0%}), but over all sentences it has {lucky.mean:.0%}: luck."
+    rows = [
+        {"layer": s.layer, "head": s.head, "mean": s.mean, "least": s.least, "first sentence": s.first, "rank in the first": s.rank_at_first, "first choice in": s.top}
+        for s in ranking.scores
+    ]  # fmt: skip
+    return Finding(
+        verdict, said, EXAMPLE.index(most) if most in EXAMPLE else DISAGREE, rows,
+        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attention import find_heads\n\nfound = find_heads(Explorer().inside({name!r}), [({looker!r}, {at!r})], {texts!r})\n"
+        "for score in found.scores[:5]:\n    print(score.layer, score.head, score.mean, score.least)",
+        "Weights after the softmax; sub-words are merged to words. All heads of all layers are ranked by their mean over the sentences that have both words.",
+        Looked(part, ranking, tuple(looks), tops, name),
+    )  # fmt: skip
+
+
+def draw(found: Finding, key: str) -> None:
+    """Where the word looks in the mean, the best heads, and all heads with one of them large."""
+    shown: Looked = found.shown
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**All heads, in the mean**")
+        rows = sorted(shown.looks, key=lambda item: -item[1])
+        parts.bars(rows, "looks at", label="share")
+        saving.ranked(rows, f"{key}_looks", "looks at", "share")
+    with right:
+        st.markdown("**The heads that look there most**")
+        parts.bars(
+            [(f"layer {s.layer}, head {s.head}", s.mean) for s in shown.ranking.scores[: max(5, len(rows))]],
+            "head", shown.ranking.chance, "mean",
+        )  # fmt: skip
+        st.caption("The mark is what a head gives that looks at all words alike.")
+    best, part = shown.ranking.scores[0], shown.part
+    n_heads = part.weights.shape[1]
+    component = f"{key}_{shown.model}_heads"
+    chosen_key = f"{component}_chosen"
+
+    def choose() -> None:
+        place = chosen_head((st.session_state.get(component) or {}).get("choice"), part.layers, n_heads)
+        if place is not None:
+            st.session_state[chosen_key] = place
+
+    layer, head = st.session_state.get(chosen_key, (best.layer, best.head))
+    if layer not in part.layers or not 1 <= head <= n_heads:
+        layer, head = best.layer, best.head
+    st.markdown(f"**Layer {layer}, head {head}** (choose another in the grid; hover a word to see where it looks)")
+    names = [unit.name for unit in part.rows]
+    drawn = Heads(part.weights, part.layers, names, names, part.forbidden)
+    heads(
+        drawn,
+        key=component,
+        alt="Who looks at whom, head by head",
+        layer=layer,
+        head=head,
+        view="arcs",
+        on_choose=choose,
+    )
+
+
+LESSON = Lesson(
+    name="heads",
+    chapter="Meaning from context",
+    title="Heads: where does a word look?",
+    idea="In every layer several heads look at the sentence side by side, each in its own way. Some look at the word before, some at a full stop, and a few seem to link words that belong together.",
+    question="“the white swan in the blue water”: at which word do most heads look from “blue”?",
+    options=("At white", "At swan", "At water", "The heads disagree"),
+    claim="Some head links an adjective to its noun.",
+    fields=(
+        Field(MODEL, "Model", "Which model reads the sentence.", choices=readers),
+        Field("sentence", "Sentence", "All heads of it are drawn.", "the white swan in the blue water"),
+        Field("looker", "Who looks", "A word of the sentence.", "blue"),
+        Field("at", "At whom", "Another word of it. In a decoder it has to stand before.", "water"),
+        Field(
+            "more",
+            "More sentences with both words, a line each",
+            "A head that is right once may be lucky: these put it to the test.",
+            "a swan swims in blue water\nthe water is deep and blue\nblue light fell on the cold water",
+            lines=True,
+            optional=True,
+        ),
+    ),
+    check=check,
+    draw=draw,
+    reading="In the grid each square is a head: layers downwards, heads to the right. The large one shows lines from the word that looks (left) to the word it looks at.",
+    task="Swap the colours: “the blue swan in the white water”. Does blue look at swan now?",
+    presets={
+        "Swapped": {
+            "sentence": "the blue swan in the white water",
+            "looker": "blue",
+            "at": "swan",
+            "more": "a blue swan swims in white water\nthe swan is large and blue",
+        },
+        "white → swan": {
+            "looker": "white",
+            "at": "swan",
+            "more": "a white swan swims here\nthe swan is large and white",
+        },
+        "The verb and its subject": {
+            "sentence": "the dog that chased the cats barks",
+            "looker": "barks",
+            "at": "dog",
+            "more": "the dog of my neighbours barks\na dog barks",
+        },
+    },
+    traps=(
+        "With so many heads, one of them looks right in any one sentence. That is why the ranking is over several.",
+        "Much of the weight goes to signs the model adds itself ([CLS], [SEP], the first token): a place to look when there is nothing to fetch (Clark et al. 2019).",
+        "Where a head looks isn’t what it does: the weights don’t say what is fetched, or whether it matters (Jain and Wallace 2019).",
+    ),
+    ways=(Way("inside", "All heads, arcs or matrix", lambda asked: {"see": "Attention", "am": asked[MODEL]}),),
+    sources=("Clark et al. 2019, What does BERT look at?", "Jain and Wallace 2019, Attention is not explanation"),
+    minutes=4,
+)

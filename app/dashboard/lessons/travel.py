@@ -1,0 +1,188 @@
+"""Vectors that travel: differences of words as directions."""
+
+import numpy as np
+import streamlit as st
+
+from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard.lessons.chips import table
+from polysema.app.dashboard.lessons.lesson import Asked, Field, Finding, Lesson, Verdict, Way
+from polysema.app.dashboard.parallelogram import parallelogram
+from polysema.app.explorer import Asking, Explorer, Progress
+from polysema.app.schemas import AnalogyAnswer
+from polysema.core.errors import UnknownWordError
+from polysema.core.space.expression import Term
+from polysema.core.space.metric import cosine
+from polysema.core.space.relations import parallel_share
+from polysema.core.space.space import Space
+
+OTHERS = (
+    ("paris - france + italy", "rome"), ("bigger - big + small", "smaller"), ("walked - walk + swim", "swam"),
+    ("brother - sister + aunt", "uncle"), ("sushi - japan + germany", "sausage"), ("hot - cold + up", "down"),
+    ("kitten - cat + dog", "puppy"), ("teacher - school + hospital", "doctor"),
+)  # fmt: skip
+FREQUENT = 20_000  # rows from which random differences are drawn: the most frequent words stand first
+FIRST, ELSE = ("woman", "girl", "princess"), 3
+
+
+def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+    """What the sum leads to, whether it was needed, and how parallel the two differences are."""
+    name, expression, wanted = (asked[key] for key in ("space", "expression", "wanted"))
+    progress(f"load {name}", 0, len(OTHERS) + 1)
+    space = explorer.space(name)
+    answer = explorer.analogy(expression, space, 8)
+    keys = [n.key for n in answer.neighbours]
+    place = (
+        keys.index(wanted.lower()) + 1 if wanted.lower() in keys else keys.index(wanted) + 1 if wanted in keys else 0
+    )
+    alone = _alone(answer)
+    verdict = Verdict.WORKS if place == 1 and alone != keys[0] else Verdict.PARTLY if place else Verdict.FAILS
+    what = parts.plain(answer.expression)
+    first = parts.plain(keys[0])
+    said = f"**{what}** leads nearest to **{first}**. "
+    if place == 1:
+        said += "That is the word you expect. "
+    elif place:
+        said += f"You expect {parts.plain(wanted)}: it is number {place}. "
+    else:
+        said += f"You expect {parts.plain(wanted)}: it is not among the best {len(keys)}. "
+    said += _honest(answer)
+    said += _parallel(explorer, answer, space, wanted)
+    others = []
+    for number, (other, right) in enumerate(OTHERS, 1):
+        progress("try other sums", number, len(OTHERS) + 1)
+        try:
+            got = explorer.analogy(other, space, 3, asking=Asking(evidence=False)).neighbours
+        except UnknownWordError:
+            continue
+        others.append((other, right, [n.key for n in got]))
+    hit = sum(right == got[0] for _, right, got in others)
+    if others:
+        said += f"\n\nOf the {len(others)} other sums below **{hit}** lead to the expected word in these vectors."
+    baseline = explorer.baseline(space)
+    rows = [(n.key, n.score) for n in answer.neighbours]
+    return Finding(
+        verdict, said, FIRST.index(keys[0]) if keys[0] in FIRST else ELSE,
+        [{"sum": answer.expression, "expected": wanted, "rank": n.rank, "word": n.key, "cosine": n.score} for n in answer.neighbours]
+        + [{"sum": other, "expected": right, "rank": r, "word": word} for other, right, got in others for r, word in enumerate(got, 1)],
+        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, space={name!r}, k=8)\nfor word in answer.neighbours:\n    print(word.rank, word.key, word.score)\n"
+        "for word in answer.inputs:\n    print(word.word, word.rank)  # where the words of the sum would stand",
+        f"3CosAdd: the nearest word to the sum of the unit vectors, the words of the sum left out (Mikolov et al. 2013). {parts.plain(answer.origin.card())}.",
+        (answer, space, rows, baseline, others),
+    )  # fmt: skip
+
+
+def _honest(answer: AnalogyAnswer) -> str:
+    """What leaving the words of the sum out does, and what the last word's neighbours say without any sum."""
+    assert answer.evidence is not None
+    kept = answer.evidence.with_inputs[0].key if answer.evidence.with_inputs else ""
+    said = ""
+    if kept and kept != answer.neighbours[0].key:
+        said += f"Only because the words of the sum are left out: with them, the nearest would be **{parts.plain(kept)}** again. "
+    alone = _alone(answer)
+    if alone and alone == answer.neighbours[0].key:
+        said += "And the nearest neighbour of the last word alone is the same, so the sum wasn’t needed for it. "
+    elif alone:
+        said += f"The nearest neighbour of the last word alone is {parts.plain(alone)}, so the sum did something. "
+    return said
+
+
+def _alone(answer: AnalogyAnswer) -> str:
+    """The nearest neighbour of the last word without any sum; empty where the question is of another form."""
+    beside = answer.evidence.beside if answer.evidence is not None else ()
+    return next((m.neighbours[0].key for m in beside if m.method == "only-b" and m.neighbours), "")
+
+
+def _parallel(explorer: Explorer, answer: AnalogyAnswer, space: Space, wanted: str) -> str:
+    """For a - b + c: how parallel a - b is to what leads from c to the expected word."""
+    signs = [i.weight for i in answer.inputs]
+    if sorted(signs) != [-1, 1, 1]:
+        return ""
+    found = explorer.look_up(space)(Term(1.0, wanted))
+    if not found.known:
+        return ""
+    minus = signs.index(-1)
+    one, other = (place for place in range(3) if place != minus)
+    vectors = answer.input_vectors
+    value = cosine(vectors[one] - vectors[minus], found.vector - vectors[other])
+    share = parallel_share(value, np.asarray(space.vectors[: min(FREQUENT, len(space))]))
+    words = [parts.plain(i.word) for i in answer.inputs]
+    how = (
+        "are parallel to a good part"
+        if value >= 0.5
+        else "point the same way only in part"
+        if share < 0.01
+        else "are hardly more parallel than chance"
+    )
+    times = (
+        f"{share:.1%} of random pairs of differences are as parallel"
+        if share > 0
+        else "none of 4,000 random pairs of differences is as parallel"
+    )
+    return f"\n\n{words[one]} − {words[minus]} and {parts.plain(wanted)} − {words[other]} {how}: their cosine is **{value:.2f}** (1 would be a perfect parallelogram; {times})."
+
+
+def draw(found: Finding, key: str) -> None:
+    """The parallelogram, the answers, and other sums."""
+    answer, space, rows, baseline, others = found.shown
+    left, right = st.columns([7, 5], gap="medium")
+    with left:
+        parallelogram(answer, space, key, 360)
+    with right:
+        parts.bars(rows, baseline=baseline)
+        saving.ranked(rows, f"{key}_answers", "word", "cosine", baseline)
+        st.caption(parts.beside(baseline))
+    if others:
+        st.markdown("**Other sums, in the same vectors**")
+        table(
+            ["sum", "expected", "best three", ""],
+            [[other, right, ", ".join(got), "✔ first" if got[0] == right else "◐ among three" if right in got else "✘ not"] for other, right, got in others],
+        )  # fmt: skip
+
+
+LESSON = Lesson(
+    name="travel",
+    chapter="Words as vectors",
+    title="Vectors that travel",
+    idea="Subtract “king” from “queen” and you get a direction. Perhaps it is the same one that leads from “man” to “woman”: then a third word can travel along it.",
+    question="Where does queen − king + man lead?",
+    options=("To woman", "To girl", "To princess", "To another word"),
+    claim="The difference of two words leads a third to the expected word, which it would not find alone.",
+    fields=(
+        Field("space", "Vectors", "Which list of static vectors.", choices=parts.spaces),
+        Field(
+            "expression",
+            "A sum of words",
+            "Words with + and − between them, spaces around the signs.",
+            "queen - king + man",
+        ),
+        Field("wanted", "The word you expect", "What the sum should lead to.", "woman"),
+    ),
+    check=check,
+    draw=draw,
+    reading="The plane is a shadow of all dimensions; arrows that are parallel in space stay parallel in it. The cross is where the sum leads, the list is from the full space.",
+    task="Find a sum that fails. The table of other sums shows where to look; add one of your own kind.",
+    presets={
+        "king, turned round": {"expression": "king - man + woman", "wanted": "queen"},
+        "A capital": {"expression": "tokyo - japan + kenya", "wanted": "nairobi"},
+        "An opposite": {"expression": "hot - cold + up", "wanted": "down"},
+        "Food": {"expression": "sushi - japan + germany", "wanted": "sausage"},
+        "A job": {"expression": "doctor - man + woman", "wanted": "doctor"},
+    },
+    traps=(
+        "The words of the sum are left out of the answer. Without that rule the famous sums often lead back to one of their own words.",
+        "Often the answer is simply the nearest neighbour of the last word (Linzen 2016). The text above says whether that is so here.",
+        "Showing only the sums that work is how the legend grew. The table shows all eight, whatever they lead to.",
+        "The sum repeats what the texts say, prejudices too: see the lesson on bias.",
+    ),
+    ways=(
+        Way(
+            "analogies",
+            "The same sum with other methods",
+            lambda asked: {"q": asked["expression"], "space": asked["space"]},
+        ),
+    ),
+    sources=(
+        "Mikolov, Yih and Zweig 2013, Linguistic regularities in continuous space word representations",
+        "Linzen 2016, Issues in evaluating semantic spaces using word analogies",
+    ),
+)

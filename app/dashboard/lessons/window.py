@@ -1,0 +1,148 @@
+"""Limits: the context window."""
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard.lessons.chips import AMBER, GREY, TEAL
+from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, encoders
+from polysema.app.explorer import Explorer, Progress
+from polysema.core.errors import UserError
+from polysema.core.model.contextual import embed
+from polysema.core.model.tokens import Occurrence, Span, find_word, words_of
+from polysema.core.space.metric import cosine
+
+SHARES = (0.0, 0.06, 0.12, 0.25, 0.5, 0.9, 1.2, 1.7)  # of the window that the filler takes
+SAME = 1e-5
+
+
+def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+    """Does the beginning still reach the end? Texts of growing length with two beginnings."""
+    name, end, word, filler = asked[MODEL], asked["end"], asked["word"], asked["filler"]
+    starts = (asked["first"], asked["second"])
+    if starts[0] == starts[1]:
+        raise UserError("both beginnings are the same; they have to differ")
+    progress(f"load {name}", 0, len(SHARES))
+    model = explorer.model(name)
+    span = find_word(end, word)
+    a_piece = len(model.encode([filler])[0])
+    if not a_piece or not words_of(filler):
+        raise UserError(f"there is no word in the filler {filler[:60]!r}")
+    rows = []
+    windows: list[tuple[int, int]] = []
+    for number, share in enumerate(SHARES):
+        progress("read ever longer texts", number, len(SHARES))
+        middle = " ".join([filler] * round(share * model.window / a_piece))
+        texts = [f"{start} {middle} {end}".replace("  ", " ") for start in starts]
+        places = [Occurrence(i, end[span.start : span.end], Span(len(t) - len(end) + span.start, len(t) - len(end) + span.end)) for i, t in enumerate(texts)]  # fmt: skip
+        hidden = embed(model, texts, [-1], occurrences=places)
+        encoded = model.encode(texts[:1])[0]
+        moved = max(0.0, 1 - cosine(hidden.vectors[0, 0], hidden.vectors[0, 1]))
+        rows.append({"tokens": len(encoded), "windows": len(encoded.windows), "moved": moved})
+        if len(encoded.windows) > 1:
+            own = len(encoded.windows[0]) - 2
+            step = own - own // 2
+            windows = [(w * step, w * step + len(ids) - 2) for w, ids in enumerate(encoded.windows)]
+    inside = [row for row in rows if row["windows"] == 1]
+    beyond = [row for row in rows if row["windows"] > 1]
+    reaches = bool(inside) and inside[0]["moved"] > SAME
+    still = bool(beyond) and beyond[-1]["moved"] > SAME
+    option = 2 if not reaches else 0 if still else 1
+    verdict = Verdict.FAILS if still or not reaches else Verdict.WORKS if inside[-1]["moved"] > SAME else Verdict.PARTLY
+    w = parts.plain(word)
+    said = f"{parts.plain(name)} reads at most **{model.window} tokens** at once. "
+    if reaches:
+        said += f"In a short text of {inside[0]['tokens']} tokens the beginning turns the vector of **{w}** at the end by **{inside[0]['moved']:.3f}** (1 − cosine); at {inside[-1]['tokens']} tokens by {inside[-1]['moved']:.3f}. "
+    else:
+        said += f"Even in the shortest text the beginning doesn’t change **{w}** at the end: choose beginnings that differ more. "
+    if beyond and not still:
+        said += f"At **{beyond[-1]['tokens']} tokens** it is **{beyond[-1]['moved']:.3f}**: the beginning is outside the window of the last word, and can’t be seen from there at all."
+    elif still:
+        said += f"At {beyond[-1]['tokens']} tokens it is still {beyond[-1]['moved']:.4f}, which a window of {model.window} should not allow."
+    numbers = [{"tokens": r["tokens"], "windows": r["windows"], "1 - cosine": r["moved"]} for r in rows]
+    return Finding(
+        verdict, said, option, numbers,
+        f"from polysema.app.explorer import Explorer\n\nmodel = Explorer().model({name!r})\ntext = {starts[0]!r} + ' ' + {filler!r} * 100 + ' ' + {end!r}\n(encoded,) = model.encode([text])\nprint(model.window, len(encoded), len(encoded.windows))",
+        "A longer text is read in windows that overlap by half; each token’s vector is taken from the window where it has most around it. Other programs simply cut the end off, without a word.",
+        (rows, model.window, windows),
+    )  # fmt: skip
+
+
+def draw(found: Finding, key: str) -> None:
+    """How far the beginning reaches, and the windows of the longest text."""
+    rows, window, windows = found.shown
+    base = alt.Chart(pd.DataFrame(rows)).encode(
+        x=alt.X("tokens:Q", title="tokens in the text"),
+        y=alt.Y("moved:Q", title="change at the end (1 − cosine)"),
+        tooltip=["tokens", "windows", alt.Tooltip("moved:Q", format=".5f")],
+    )
+    edge = alt.Chart(pd.DataFrame({"tokens": [window], "what": ["the window ends"]}))
+    rule = edge.mark_rule(strokeDash=[4, 4], color=AMBER).encode(x="tokens:Q")
+    name = edge.mark_text(align="left", dx=5, color=AMBER).encode(x="tokens:Q", y=alt.value(12), text="what")
+    line = base.mark_line(color=TEAL, point=alt.OverlayMarkDef(color=TEAL, size=60))
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**Does the beginning reach the end?**")
+        saving.chart((line + rule + name).properties(height=270), f"{key}_reach")
+    if not windows:
+        return
+    with right:
+        st.markdown(f"**How the longest text ({rows[-1]['tokens']} tokens) is read**")
+        frame = pd.DataFrame([{"window": f"window {i}", "from": a, "to": b} for i, (a, b) in enumerate(windows, 1)])
+        bars = (
+            alt.Chart(frame)
+            .mark_bar(height=18, color=TEAL, opacity=0.75)
+            .encode(y=alt.Y("window:N", title=None, sort=None), x=alt.X("from:Q", title="tokens of the text"), x2="to:Q", tooltip=["window", "from", "to"])
+        )  # fmt: skip
+        marks = pd.DataFrame(
+            {"at": [0, rows[-1]["tokens"]], "what": ["the beginning", "the last word"], "side": ["left", "right"]}
+        )
+        ends = alt.Chart(marks).mark_rule(color=GREY, strokeWidth=2).encode(x="at:Q", tooltip=["what"])
+        saving.chart((bars + ends).properties(height=60 + 34 * len(windows)), f"{key}_windows")
+        st.caption(
+            "Grey lines: the beginning and the end of the text. No window holds both, so nothing can pass between them."
+        )
+
+
+LESSON = Lesson(
+    name="window",
+    chapter="Limits",
+    title="Limits: the context window",
+    idea="A model reads only so many tokens at once. What lies further away doesn’t exist for it. That isn’t an error and nothing warns you: the answer simply comes without it.",
+    question="The first sentence of a text says which bank is meant. The text grows longer and longer. What does the first sentence do to the last word?",
+    options=(
+        "It changes it, however long the text",
+        "It changes it, until at some length it doesn’t at all",
+        "It never changes it",
+    ),
+    claim="Beyond the window the beginning can’t be seen from the end.",
+    fields=(
+        Field(MODEL, "Model", "Which encoder reads the text.", choices=encoders),
+        Field("first", "One beginning", "What the text begins with.", "We went fishing in the river."),
+        Field("second", "Another beginning", "What it begins with instead.", "We needed cash for the trip."),
+        Field(
+            "filler",
+            "What stands between",
+            "It is repeated until the text is long enough.",
+            "Then the day went on as all the days before it had gone on.",
+        ),
+        Field("end", "The end", "The word below has to stand in it.", "At last we came to the bank."),
+        Field("word", "Word at the end", "Whose vector is watched.", "bank"),
+    ),
+    check=check,
+    draw=draw,
+    reading="Each point is a pair of texts that differ only at the beginning. High: the last word knows of it. On zero: it can’t.",
+    task="Make the filler say something about money. Does the beginning still matter then, even inside the window?",
+    presets={
+        "A filler that decides": {"filler": "We talked about loans and interest rates and our accounts."},
+        "One word’s difference": {"first": "The river.", "second": "The money."},
+    },
+    traps=(
+        "Long before the window ends the beginning fades: what is near weighs more. A big window isn’t the same as using it (Liu et al. 2023).",
+        "Many programs cut off what is too long and don’t say so. Here it is read in overlapping windows, and every page says when.",
+        "A vector of a long text is a mean over many things. Short passages are found more easily.",
+    ),
+    ways=(Way("contexts", "Your own sentences on the map", lambda asked: {"model": asked[MODEL]}),),
+    sources=("Liu et al. 2023, Lost in the middle: how language models use long contexts",),
+)

@@ -1,0 +1,63 @@
+"""Which space a page shows: static vectors, a collection, or the hidden states of the corpus at a layer of a model."""
+
+import streamlit as st
+
+from polysema.app.dashboard import parts, work
+from polysema.core.model.catalog import models_here
+from polysema.core.space.space import Space
+
+HIDDEN = "@"  # `minilm-l6@` is the model's hidden states; with a layer it is the name of a space, `minilm-l6@6`
+
+
+def sources() -> list[str]:
+    """The spaces on this machine, and for each model its hidden states."""
+    return parts.spaces() + [f"{model}{HIDDEN}" for model in models_here()]
+
+
+def source_label(name: str) -> str:
+    """How a source is called in a list."""
+    return f"{name[:-1]} (hidden states)" if name.endswith(HIDDEN) else parts.space_label(name)
+
+
+def pick_source(label: str, start: str, key: str, ask: str) -> str:
+    """A list of sources, `start` chosen at first where it is there."""
+    names = sources()
+    return st.selectbox(
+        label, names, index=names.index(start) if start in names else 0, format_func=source_label, key=key,
+        bind="query-params", help=ask,
+    )  # fmt: skip
+
+
+def pick_layer(source: str, key: str, last: bool = True) -> str | None:
+    """The name of the space of a source: of hidden states at the layer that is chosen here; None while a model is loaded."""
+    if not source.endswith(HIDDEN):
+        return source
+    model = source[:-1]
+    layers = work.answer(("layers", model), lambda progress: parts.explorer().corpus_layers(model))
+    if layers is None:
+        return None
+    layer = st.select_slider(
+        "Layer", layers, value=layers[-1 if last else 0], key=f"{key}_{model}", bind="query-params",
+        help="0 is the embedding, before any attention; the last is what the model answers with.",
+    )  # fmt: skip
+    return f"{model}{HIDDEN}{layer}"
+
+
+def opened(name: str) -> Space | None:
+    """The space of that name as it is now; None while it is read, or where it can't be (which is shown)."""
+    folder = name.partition("/")[0]
+    if folder in parts.shelf().names() and not len(parts.shelf().get(folder)):
+        st.info("There are no rows in it yet. Add some, or choose another space.")
+        return None
+    found: Space | None = work.answer(
+        ("open", name, parts.explorer().stamp(name)),
+        lambda progress: parts.explorer().space(name, progress),
+    )
+    return found
+
+
+@st.fragment(run_every=3)
+def follow(name: str, stamp: object) -> None:
+    """Run the page again when a collection has changed."""
+    if parts.explorer().stamp(name) != stamp:
+        st.rerun()

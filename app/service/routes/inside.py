@@ -1,0 +1,161 @@
+"""Inside a model: who looks at whom, what its states say, what each part adds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from polysema.app.inspection import Looking
+from polysema.app.service import vectors as form
+from polysema.app.service.answered import AttentionOf, ContributionsOf, HeadsRanked, LensOf
+from polysema.app.service.answered import forms as in_forms
+from polysema.app.service.answered import json as answers
+from polysema.app.service.asked import AttentionAsked, ContributionsAsked, FindHeadsAsked, LensAsked
+from polysema.app.service.state import State, The
+from polysema.app.wire import plain
+from polysema.core.errors import UserError
+
+if TYPE_CHECKING:
+    from polysema.core.inside.attention import Attention
+    from polysema.core.inside.lens import Lens
+    from polysema.core.model.load import LanguageModel
+
+router = APIRouter(prefix="/v1", tags=["inside"])
+
+
+@router.post("/attention", responses=in_forms(AttentionOf, None))
+async def attention(asked: AttentionAsked, state: The, request: Request) -> Response:
+    """Who looks at whom: the weights of one head or of all, at some layers, self or cross, by words or tokens.
+
+    A text that is longer than the model's window is answered window by window. As an Arrow stream there is a row for each
+    window, layer, head and row, with the list of its weights; the rest is in its metadata.
+    """
+    wanted = form.wanted(request)
+    state.known(asked.model)
+
+    def ask() -> Response:
+        from polysema.core.inside.anatomy import check_head
+
+        how = Looking(asked.target, asked.stack, asked.cross, asked.unit, asked.special)
+        model = state.explorer.inside(asked.model, how.stack)
+        _check_tokens(state, model, [asked.text], asked.target)
+        head = None if asked.head is None else check_head(model, asked.head)
+        if head is not None and (asked.layers is None or len(asked.layers) != 1):
+            raise UserError("one head is of one layer: give the layer it is in")
+        most = state.settings.max_numbers * (1 if head is None else model.n_heads)
+        found = state.explorer.attention(asked.text, asked.model, asked.layers, how, most)
+        parts = [_of_head(part, head) for part in found]
+        heads = [head] if head is not None else list(range(1, model.n_heads + 1))
+        if wanted == form.ARROW:
+            return _arrow(parts, heads, asked.model)
+        packed = wanted == form.BASE64
+        windows = [plain(part, packed) | {"heads": heads} for part in parts]
+        return Response(form.body({"model": asked.model, "windows": windows}), media_type=wanted)
+
+    return await state.work(ask)
+
+
+def _of_head(part: Attention, head: int | None) -> Attention:
+    if head is None:
+        return part
+    chosen = slice(head - 1, head)
+    return replace(part, weights=part.weights[:, chosen], folded=part.folded[:, chosen])
+
+
+def _arrow(parts: Sequence[Attention], heads: Sequence[int], model: str) -> Response:
+    tables = []
+    for part in parts:
+        n_rows, n_columns = part.weights.shape[2:]
+        layer, head, row = (axis.ravel() for axis in np.meshgrid(part.layers, heads, np.arange(n_rows), indexing="ij"))
+        starts = np.arange(0, part.weights.size + 1, n_columns, dtype=np.int32)
+        weights = pa.ListArray.from_arrays(pa.array(starts), pa.array(part.weights.ravel()))
+        columns = {"window": np.full(len(row), part.window), "layer": layer, "head": head, "row": row}
+        tables.append(
+            pa.table({**{name: pa.array(one, pa.int32()) for name, one in columns.items()}, "weights": weights})
+        )
+    beside = [
+        {name: value for name, value in plain(replace(part, weights=part.weights[:0])).items() if name != "weights"}
+        for part in parts
+    ]
+    return form.arrow(pa.concat_tables(tables), {"model": model, "heads": list(heads), "windows": beside})
+
+
+@router.post("/find-heads", responses=answers(HeadsRanked))
+async def find_heads(asked: FindHeadsAsked, state: The) -> Response:
+    """The heads in which the first word of each pair looks most at the second, over all the texts."""
+    state.known(asked.model)
+    state.check_many(len(asked.texts), "texts")
+
+    def ask() -> Response:
+        how = Looking(asked.target, asked.stack, asked.cross, asked.unit, asked.special)
+        _check_tokens(state, state.explorer.inside(asked.model, how.stack), asked.texts, asked.target)
+        pairs = [(a, b) for a, b in asked.pairs]
+        found = state.explorer.find_heads(pairs, asked.texts, asked.model, asked.layers, how)
+        return form.answer(plain(replace(found, scores=found.scores[: asked.k])))
+
+    return await state.work(ask)
+
+
+@router.post("/lens", responses=in_forms(LensOf, None, arrow=False))
+async def lens(asked: LensAsked, state: The, request: Request) -> Response:
+    """What the model would say if it stopped at a layer: of every token of a text, or of one (`at`)."""
+    wanted = form.wanted(request, (form.JSON, form.BASE64))
+    state.known(asked.model)
+
+    def ask() -> Response:
+        from polysema.core.inside.lens import LensView, place_among
+
+        how = Looking(asked.target, asked.stack)
+        model = state.explorer.inside(asked.model, how.stack)
+        n_tokens = _check_tokens(state, model, [asked.text], asked.target)
+        steps = (len(asked.layers) if asked.layers else model.n_layers + 1) * len(asked.points)
+        state.check_numbers(steps * (n_tokens + 2) * (2 * asked.k + 2 * len(asked.words) + 1), "this lens")
+        view = LensView(tuple(asked.points), asked.k, asked.kind)
+        found = state.explorer.lens(asked.text, asked.model, asked.layers, asked.words, view, how)
+        place = None if asked.at is None else place_among(model, found, asked.at)
+        value = plain(found if place is None else _at(found, place), wanted == form.BASE64)
+        return Response(form.body({**value, "model": asked.model, "place": place}), media_type=wanted)
+
+    return await state.work(ask)
+
+
+def _at(found: Lens, place: int) -> Lens:
+    """The lens at one of its tokens."""
+    one = slice(place, place + 1)
+    best = found.best[:, one]
+    return replace(
+        found, tokens=found.tokens[one], best=best, scores=found.scores[:, one], entropy=found.entropy[:, one],
+        ranks=found.ranks[:, one], followed=found.followed[:, one],
+        names={int(number): found.names[int(number)] for number in np.unique(best)},
+    )  # fmt: skip
+
+
+@router.post("/contributions", responses=answers(ContributionsOf))
+async def contributions(asked: ContributionsAsked, state: The) -> Response:
+    """What each head, each MLP, the embedding and each bias adds to the logit of a word: the parts add up to it."""
+    state.known(asked.model)
+
+    def ask() -> Response:
+        how = Looking(asked.target, asked.stack)
+        _check_tokens(state, state.explorer.inside(asked.model, how.stack), [asked.text], asked.target)
+        found = state.explorer.contributions(asked.text, asked.word, asked.model, asked.against, asked.at, how)
+        return form.answer(plain(found) | {"total": found.total})
+
+    return await state.work(ask)
+
+
+def _check_tokens(state: State, model: LanguageModel, texts: Sequence[str], target: str | None) -> int:
+    """How many tokens are read; raises `UserError` for more than a request may have."""
+    count = state.check_tokens(model, texts)
+    if target is not None and model.reads_two:
+        most = state.settings.max_tokens
+        count = sum(len(of) for of in model.encode_targets([target]))
+        if count > most:
+            raise UserError(f"a request may have {most:,} tokens in all; got {count:,}")
+    return count

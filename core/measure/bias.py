@@ -1,0 +1,63 @@
+"""Bias in vectors, measured: how two lists of words lean to two lists of attributes (WEAT, Caliskan et al. 2017)."""
+
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+
+import numpy as np
+
+from polysema.core.errors import UserError
+from polysema.core.space.metric import unit
+from polysema.core.space.space import Floats
+
+MOST = 20_000  # partitions that are all looked at; of more this many are drawn
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Association:
+    """How much more the `first` targets than the `second` lean to the first attributes.
+
+    A word's lean (n,) is its mean cosine with the first attributes less that with the second. `effect` is the
+    difference of the two means in standard deviations of all leans, from -2 to 2; `p` the share of the equal
+    partitions of the targets that differ at least as much, of `n_partitions` looked at.
+    """
+
+    first: Floats
+    second: Floats
+    effect: float
+    p: float
+    n_partitions: int
+
+
+def weat(first: Floats, second: Floats, toward: Floats, away: Floats, seed: int = 0) -> Association:
+    """The Word Embedding Association Test (Caliskan et al. 2017) of two targets (n, dim) and two attributes (m, dim).
+
+    All partitions are looked at where there are at most 20,000, else as many are drawn with a seed. Raises `UserError`
+    for fewer than two words in a list, and for targets that all lean alike.
+    """
+    lists = {"first targets": first, "second targets": second, "first attributes": toward, "second attributes": away}
+    for name, vectors in lists.items():
+        if len(vectors) < 2:
+            raise UserError(f"each of the four lists needs at least two words; the {name} have {len(vectors)}")
+    units = [unit(np.ascontiguousarray(vectors, np.float32)).astype(np.float64) for vectors in lists.values()]
+    leans = np.concatenate(units[:2]) @ units[2].mean(0) - np.concatenate(units[:2]) @ units[3].mean(0)
+    n = len(first)
+    spread = float(leans.std(ddof=1))
+    if spread < 1e-12:
+        raise UserError("all target words lean alike, so there is nothing to measure; choose other words")
+    effect = float(leans[:n].mean() - leans[n:].mean()) / spread
+    sums, count = _sums(leans, n, seed)
+    # of a partition only the sum of its first part matters: the other is what is left
+    p = float((sums >= leans[:n].sum() - 1e-12).mean())
+    return Association(leans[:n].astype(np.float32), leans[n:].astype(np.float32), effect, p, count)
+
+
+def _sums(leans: Floats, n: int, seed: int) -> tuple[Floats, int]:
+    count = comb(len(leans), n)
+    if count <= MOST:
+        rows = np.array(list(combinations(range(len(leans)), n)), np.int64)
+    else:
+        count = MOST
+        rows = np.random.default_rng(seed).random((MOST, len(leans))).argsort(1)[:, :n]
+    found: Floats = leans[rows].sum(1)
+    return found, count

@@ -1,0 +1,166 @@
+"""The lessons' measurements: their numbers are the Explorer's, and their wording follows what is measured."""
+
+import numpy as np
+import pytest
+
+from polysema.app.dashboard.lessons import LESSONS, Finding, Lesson, Verdict, lesson_of
+from polysema.app.dashboard.lessons.lesson import checked
+from polysema.app.explorer import Explorer
+from polysema.core.errors import UserError
+from polysema.core.inside.widths import widths
+from polysema.core.model import catalog
+from polysema.core.model.load import LanguageModel
+
+TOPICS = ["tokens", "one-vector", "travel", "senses", "looking", "heads", "mlp", "blocks", "embedding", "window", "bias", "nonsense"]  # fmt: skip
+
+
+@pytest.fixture
+def no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine where smollm2-135m was never pulled."""
+    real = catalog.folder_of
+    monkeypatch.setattr(catalog, "folder_of", lambda row: None if row.name == "smollm2-135m" else real(row))
+
+
+def lesson(name: str) -> Lesson:
+    found = lesson_of(name)
+    assert found is not None
+    return found
+
+
+def check(explorer: Explorer, name: str, **changed: str) -> Finding:
+    one = lesson(name)
+    asked = one.starts(changed.get("model", "")) | changed
+    return one.check(explorer, checked(one, asked), lambda stage, done, total: None)
+
+
+def test_every_topic_has_its_lesson() -> None:
+    assert [one.name for one in LESSONS] == TOPICS
+    for one in LESSONS:
+        assert one.question.strip()
+        assert len(one.options) >= 3
+        assert one.traps
+        assert one.ways
+        for values in one.presets.values():
+            assert set(values) <= {f.key for f in one.fields}
+
+
+@pytest.mark.parametrize("name", TOPICS)
+@pytest.mark.usefixtures("no_decoder")
+def test_a_lesson_measures_its_example(explorer: Explorer, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = lesson(name)
+    found = check(explorer, name)
+    assert 0 <= found.option < len(one.options)
+    assert found.rows
+    assert "nan" not in found.said
+    for row in found.rows:
+        assert all(np.isfinite(value) for value in row.values() if isinstance(value, float))
+    names: dict[str, object] = {}
+    monkeypatch.setattr("polysema.app.explorer.Explorer", lambda: explorer)  # the models are here already
+    exec(compile(found.python, name, "exec"), names)  # the lines under Details run as they stand
+
+
+def test_numbers_are_the_explorer_s(explorer: Explorer) -> None:
+    travel = check(explorer, "travel")
+    answer = explorer.analogy("queen - king + man", k=8)
+    assert [(r["word"], r["cosine"]) for r in travel.rows[:8]] == [(n.key, n.score) for n in answer.neighbours]
+    senses = check(explorer, "senses")
+    starts = lesson("senses").starts()
+    texts = [*starts["first"].splitlines(), *starts["second"].splitlines()]
+    compared = explorer.compare("bank", texts, starts["model"])
+    for row, layer in zip(senses.rows, compared.layers, strict=True):
+        pairs = dict(zip([(i, j) for i in range(6) for j in range(i + 1, 6)], layer.pairs, strict=True))
+        same = [value for (i, j), value in pairs.items() if (i < 3) == (j < 3)]
+        other = [value for (i, j), value in pairs.items() if (i < 3) != (j < 3)]
+        assert row["within"] == pytest.approx(np.mean(same), abs=1e-6)
+        assert row["between"] == pytest.approx(np.mean(other), abs=1e-6)
+        assert row["random words"] == layer.baseline
+    vector = check(explorer, "one-vector")
+    rank = explorer.similarity(["bank"], ["river"]).rank
+    assert f"neighbour number {rank:,} and" in vector.said
+    blocks = check(explorer, "blocks")
+    assert f"{widths(explorer.inside('minilm-l6')).total:,} parameters" in blocks.said
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "verdict", "words"),
+    [
+        ("tokens", {"text": "the swan swims"}, Verdict.PARTLY, "Every word here is frequent enough"),
+        ("tokens", {"model": "g2p-t5", "text": "swan"}, Verdict.FAILS, "cuts every word into its letters"),
+        ("one-vector", {"word": "seal", "first": "whale", "second": "envelope"}, Verdict.PARTLY, "one meaning has nearly taken the vector over"),
+        ("one-vector", {"word": "swan", "first": "interest", "second": "salary"}, Verdict.FAILS, "Neither is among the nearest hundredth"),
+        ("travel", {"expression": "paris - france + italy", "wanted": "rome"}, Verdict.WORKS, "That is the word you expect"),
+        ("travel", {"wanted": "girl"}, Verdict.PARTLY, "You expect girl: it is number 2"),
+        ("travel", {"wanted": "swan"}, Verdict.FAILS, "it is not among the best 8"),
+        ("senses", {"word": "dog", "first": "The dog slept.\nMy dog barks.", "second": "A dog ran by.\nHis dog is old."}, Verdict.FAILS, "too small to call two meanings"),
+        ("heads", {"sentence": "the dog that chased the cats barks", "looker": "the", "at": "that", "more": ""}, Verdict.PARTLY, "don’t give the head a name yet"),
+        ("mlp", {"model": "g2p-t5", "text": "phone", "word": "S"}, Verdict.FAILS, "It does not know this"),
+        ("mlp", {"model": "g2p-t5", "text": "phone", "word": "F"}, Verdict.WORKS, "It does say it"),
+        ("embedding", {"text": "money", "word": "money"}, None, "is it made for"),
+        ("window", {"first": "Well.", "second": "Well!", "filler": "We talked about it and about it all day long and into the night."}, None, ""),
+        ("bias", {"first": "table, spoon, river, cloud, paper, stone", "second": "chair, fork, lake, rain, book, sand"}, None, ""),
+        ("nonsense", {"model": "g2p-t5", "invented": "phone", "real": "phone"}, Verdict.WORKS, "about as sure of the invention"),
+    ],
+)  # fmt: skip
+def test_the_wording_follows_the_measurement(
+    explorer: Explorer, name: str, changed: dict[str, str], verdict: Verdict | None, words: str
+) -> None:
+    found = check(explorer, name, **changed)
+    print(found.verdict, found.said)
+    if verdict is not None:
+        assert found.verdict is verdict
+        assert words in found.said
+
+
+def test_what_small_decoders_say_is_shown_as_it_is(smollm: LanguageModel, explorer: Explorer) -> None:
+    found = check(explorer, "mlp", model="smollm2-135m", others="My neighbour plays professional")
+    first = found.shown.best[0][0]
+    if first == "basketball":
+        assert "It does say it" in found.said
+    else:
+        assert f"What it says first is **{first}**" in found.said
+        assert found.verdict is not Verdict.WORKS
+    assert sum(row["adds"] for row in found.rows) == pytest.approx(
+        float(found.said.split("is ")[2].split(":")[0]), abs=0.02
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "message"),
+    [
+        ("tokens", {"text": "  "}, "“Text” is empty"),
+        ("tokens", {"text": "…!"}, "there is no word in"),
+        ("tokens", {"text": "a" * 5000}, "5,000 characters; at most 4,000"),
+        ("tokens", {"model": "evil"}, "“Model” has the choices minilm-l6"),
+        ("one-vector", {"word": "bankk"}, "'bankk' is not among the 400,000 words"),
+        ("travel", {"expression": "queen - - king"}, "a word is missing"),
+        ("travel", {"wanted": "womann"}, "'womann' is not among"),
+        ("senses", {"first": "one bank"}, "at least two sentences"),
+        ("senses", {"first": "a bank\nno such word"}, "'bank' is not a word of"),
+        ("senses", {"first": "a bank\nthe bank", "second": "a bank\nmy bank"}, "stands in both boxes"),
+        ("looking", {"sentence": "swan"}, "at least two words"),
+        ("looking", {"last": "river"}, "ends in 'river' already"),
+        ("looking", {"other": "cat"}, "both spellings are 'cat'"),
+        ("looking", {"source": "日本"}, "no token"),
+        ("heads", {"looker": "zebra"}, "none of the texts has both words"),
+        ("heads", {"sentence": "a white swan"}, "the sentence has not both words"),
+        ("mlp", {"model": "g2p-t5", "text": "phone", "word": "日"}, "has no token for '日'"),
+        ("blocks", {"text": "…"}, ""),
+        ("embedding", {"word": "river"}, "'river' is not a word of"),
+        ("embedding", {"others": "one"}, "at least two texts"),
+        ("window", {"second": "We went fishing in the river."}, "both beginnings are the same"),
+        ("window", {"word": "river"}, "'river' is not a word of"),
+        ("window", {"filler": "…"}, "no word in the filler"),
+        ("bias", {"first": "qqqqx, zzzzy, bank"}, "at least two words that glove-6b-50d knows"),
+        ("bias", {"words": "qqqqx"}, "knows none of the words"),
+        ("nonsense", {"model": "g2p-t5", "invented": "a" * 90}, "90 tokens"),
+        ("nonsense", {"model": "minilm-l6"}, "“Model” has the choices"),
+    ],
+)  # fmt: skip
+def test_a_wrong_text_makes_one_line(explorer: Explorer, name: str, changed: dict[str, str], message: str) -> None:
+    if not message:  # nothing wrong with it: a sign is a token too
+        check(explorer, name, **changed)
+        return
+    with pytest.raises(UserError) as error:
+        check(explorer, name, **changed)
+    assert message.lower() in str(error.value).lower()
+    assert "\n" not in str(error.value)

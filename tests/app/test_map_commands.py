@@ -1,0 +1,74 @@
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+from click.testing import CliRunner
+
+from polysema.app.cli import cli
+from polysema.app.explorer import Explorer
+from polysema.core.errors import UserError
+from polysema.core.space.projection import MapOptions
+
+
+@pytest.fixture
+def run():  # type: ignore[no-untyped-def]
+    def call(*words: str) -> str:
+        done = CliRunner().invoke(cli, ["map", *words], standalone_mode=False, catch_exceptions=True)
+        if done.exception is not None:
+            raise done.exception
+        return done.output
+
+    return call
+
+
+def test_the_file_is_what_the_explorer_says(run, tmp_path: Path, explorer: Explorer) -> None:  # type: ignore[no-untyped-def]
+    told = run("glove-6b-50d", str(tmp_path / "a.csv"), "--rows", "300", "--epochs", "20", "--seed", "3")
+    found = explorer.map("glove-6b-50d", "umap", MapOptions(n_epochs=20, seed=3), n=300)
+    table = pyarrow.csv.read_csv(tmp_path / "a.csv")
+    assert table.column_names == ["name", "x", "y", "kept"]
+    assert table.column("name").to_pylist() == list(found.space.keys)
+    written = np.stack([table.column(axis).to_numpy() for axis in "xy"], axis=1).astype(np.float32)
+    np.testing.assert_array_equal(written, found.map.positions)
+    np.testing.assert_allclose(table.column("kept").to_numpy(), found.kept, atol=1e-7)
+    assert (
+        f"300 points of glove-6b-50d by umap are in {tmp_path / 'a.csv'}; trustworthiness {found.distortion.trustworthiness:.3f}"
+        in told
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_occurrences_bring_their_columns_and_a_picture(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file, picture = tmp_path / "b.parquet", tmp_path / "b.svg"
+    run("minilm-l6@6", str(file), "--method", "pca", "--rows", "200", "--dimensions", "3", "--picture", str(picture))
+    table = pyarrow.parquet.read_table(file)
+    assert table.column_names[:5] == ["name", "x", "y", "z", "kept"]
+    assert {"text", "start", "end", "sense"} <= set(table.column_names)
+    row = table.slice(17, 1).to_pylist()[0]
+    assert row["text"][row["start"] : row["end"]] == row["name"]
+    circles = [one for one in ElementTree.parse(picture).iter() if one.tag.endswith("circle")]
+    assert len(circles) == 200
+    assert all(0 <= float(one.get(axis)) <= 900 for one in circles for axis in ("cx", "cy"))
+
+
+def test_mistakes_are_told_before_anything_is_laid_out(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    there = tmp_path / "there.csv"
+    there.write_text("kept")
+    for words, message in (
+        (["glove-6b-50d", str(tmp_path / "a.txt")], "the ending says what is written: .csv or .parquet; got"),
+        (["glove-6b-50d", str(there)], "is there already; choose another name, or --replace"),
+        (["glove-6b-50d", str(tmp_path / "no" / "a.csv")], "there is no folder"),
+        (["glove-6b-50d", str(tmp_path / "a.csv"), "--picture", "a.png"], "the ending says what is written: .svg; got 'a.png'"),
+        (["glove-6b-50d", str(tmp_path / "a.csv"), "--method", "mds"], "map method 'mds' does not exist; choose one of pca"),
+        (["glove-6b-50d", str(tmp_path / "a.csv"), "--dimensions", "4"], "n_components must be a whole number from 2 to 3"),
+        (["glove-6b-50d", str(tmp_path / "a.csv"), "--rows", "0"], "a map shows from 1 to 400,000 rows"),
+        (["nosuchspace", str(tmp_path / "a.csv")], "nosuchspace"),
+    ):  # fmt: skip
+        with pytest.raises(UserError, match=message.replace(".", r"\.")):
+            run(*words)
+    assert there.read_text() == "kept"
+    run("glove-6b-50d", str(there), "--method", "pca", "--rows", "5", "--replace")
+    assert there.read_text().startswith('"name","x","y","kept"')
+    assert len(list(tmp_path.iterdir())) == 1

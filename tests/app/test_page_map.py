@@ -1,0 +1,259 @@
+"""The page Map: its states, and what its parts do with what they are given."""
+
+import uuid
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from polysema.app.dashboard import colouring, link
+from polysema.app.dashboard.components.points import store
+from polysema.app.explorer import Explorer
+from polysema.app.settings import load_settings
+from polysema.core.errors import UnknownWordError, UserError
+from polysema.core.measure.areas import areas
+from polysema.core.space.projection import MapOptions
+from polysema.core.space.space import Keys, Origin, Space
+from polysema.core.space.spotting import labels_of, spot
+from polysema.indexes.collection import Collection
+from tests.app.test_dashboard import MAIN, as_launched, html, settle
+
+__all__ = ["as_launched"]
+
+SMALL = {"n": "1k", "method": "PCA"}
+
+
+def page(name: str, **query: str) -> AppTest:
+    """The page as a link opens it: its own controls are the first to read the address."""
+    app = AppTest.from_file(str(MAIN), default_timeout=120).switch_page(f"app_pages/{name}.py")
+    for key, value in query.items():
+        app.query_params[key] = value
+    return settle(app.run())
+
+
+def submit(app: AppTest, key: str, text: str, button: str) -> AppTest:
+    app.text_input(key=key).set_value(text)
+    next(b for b in app.button if b.label == button).click().run()
+    return settle(app)
+
+
+def click(app: AppTest, *rows: int, by: str = "click") -> AppTest:
+    """What the plot says when points of it are clicked or selected."""
+    cloud = next(reversed(store()._clouds.values()))
+    told = {"identity": cloud.identity, "version": cloud.version, "command": 0, "rows": list(rows), "by": by, "at": 1.0}
+    told["clicked"] = rows[0] if by == "click" else None
+    app.session_state["map_plot"] = {"plot": told}
+    return settle(app.run())
+
+
+def test_a_map_at_once() -> None:
+    app = page("map", n="1k")
+    assert not app.exception
+    assert not app.error
+    assert app.title[0].value == "Map"
+    found = Explorer().map("glove-6b-50d", n=1000).distortion
+    assert found is not None
+    badge = next(m.value for m in app.markdown if "trustworthiness" in m.value)
+    assert f"**Neighbours kept {found.preservation:.0%}**" in badge
+    assert f"**trustworthiness {found.trustworthiness:.3f}**" in badge
+    assert '<td class="word">banks<div class="meta">' in html(app)
+    assert any("**1,000 points**" in m.value for m in app.markdown)
+
+
+def test_a_word_is_found_or_told_why_not() -> None:
+    app = page("map", **SMALL)
+    submit(app, "find", "river", "Find")
+    assert any(m.value.startswith("**river** · row 621") for m in app.markdown)
+    assert '<td class="word">rivers<div class="meta">not among the points shown' in html(app)
+    submit(app, "find", "riverr", "Find")
+    assert ["nearest spellings: river" in e.value for e in app.error] == [True]
+    submit(app, "find", "swan", "Find")
+    assert ["is row 9,812 of this space" in i.value or "is row" in i.value for i in app.info] == [True]
+    submit(app, "find", "<b>*x*</b>", "Find")
+    assert ["'<b>*x*</b>' is not among the 400,000 words" in e.value for e in app.error] == [True]
+    assert not app.exception
+
+
+def test_a_click_shows_its_neighbours_and_a_lasso_the_table() -> None:
+    app = page("map", **SMALL)
+    click(app, 10)
+    word = Explorer().space("glove-6b-50d").keys[10]
+    assert any(m.value.startswith(f"**{word}**") or "row 11" in m.value for m in app.markdown)
+    click(app, 3, 5, 231, by="lasso")
+    assert any("**3 of 1,000 points selected**" in m.value for m in app.markdown)
+    table = app.dataframe[0].value
+    assert table["name"].tolist()[2] == "bank"
+    assert table["row"].tolist() == [4, 6, 232]
+    assert not app.exception
+
+
+def test_near_on_the_map_and_far_in_the_space_is_flagged() -> None:
+    app = page("map", **SMALL, near="on the map")
+    found = Explorer().map("glove-6b-50d", "pca", n=1000)
+    near = Explorer().around(found, "glove-6b-50d", 231)
+    assert not app.exception
+    assert sum(one.far for one in near.on_map) == html(app).count("⚠ far in the space")
+    assert any(one.far for one in near.on_map)
+    far = next(one for one in near.on_map if one.far)
+    assert f"⚠ far in the space: rank {far.in_space:,} in the space" in html(app)
+
+
+def test_a_sum_of_words_is_placed_and_taken_off() -> None:
+    app = page("map", **SMALL)
+    submit(app, "map_sum", "king - man + woman", "Place it")
+    assert not app.exception
+    assert any("**1,001 points**" in m.value for m in app.markdown)
+    submit(app, "map_sum", "king - mann + womaan", "Place it")
+    assert ["'womaan' is not among" in e.value or "'mann' is not among" in e.value for e in app.error] == [True]
+    assert any("**1,001 points**" in m.value for m in app.markdown)
+    submit(app, "map_sum", "king - - man", "Place it")
+    assert ["A word is missing" in e.value for e in app.error] == [True]
+    next(b for b in app.button if b.label == "Take them off").click().run()
+    assert any("**1,000 points**" in m.value for m in settle(app).markdown)
+
+
+def test_hidden_states_and_a_sentence_of_ones_own() -> None:
+    app = page("map", **SMALL, space="minilm-l6 (hidden states)", colour="sense")
+    assert not app.exception
+    assert not app.error
+    assert "<mark>bank</mark>" in html(app)
+    submit(app, "map_sentence", "The <b>bank</b> of the canal was steep.", "Place it")
+    assert any("**1,001 points**" in m.value for m in app.markdown)
+    submit(app, "map_word", "zebra", "Place it")
+    assert ["'zebra' is not a word of" in e.value for e in app.error] == [True]
+    app.select_slider(key="layer_minilm-l6").set_value(0).run()
+    settle(app)
+    assert any("layer 0" in m.value for m in app.markdown)
+    assert not app.exception
+
+
+def test_what_a_link_says_wrongly_is_left_out() -> None:
+    app = page(
+        "map", n="9999", method="evil", space="<script>", colour="evil", nn="99999", near="x", s="../../etc", dim="7D"
+    )
+    assert not app.exception
+    assert not app.error
+    assert app.selectbox(key="n").value == "10k"
+    assert app.selectbox(key="space").value == "glove-6b-50d"
+
+
+@pytest.fixture
+def collection() -> Iterator[Collection]:
+    folder = load_settings().settings.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    made = Collection.create(folder / f"map-{uuid.uuid4().hex[:8]}")
+    yield made
+    import shutil
+
+    shutil.rmtree(made.root)
+
+
+def test_a_collection_and_how_it_grows(collection: Collection) -> None:
+    name = collection.root.name
+    vectors = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
+    collection.create_space("vectors", 8)
+    app = page("map", space=name)
+    assert ["There are no rows in it yet" in i.value for i in app.info] == [True]
+    kinds = ["a", "<b>", ""] * 20
+    collection.add([f"id{i}" for i in range(60)], vectors, {"word": [f"w*{i}*" for i in range(60)], "kind": kinds})
+    app.run()
+    settle(app)
+    assert not app.exception
+    assert any("**60 points**" in m.value for m in app.markdown)
+    assert any("There are 60 rows in this space: all of them are shown" in c.value for c in app.caption)
+    app.selectbox(key="colour").set_value("kind").run()
+    assert settle(app).exception == []
+    submit(app, "find", "w*7*", "Find")
+    assert any(m.value.startswith("**w\\*7\\*** · row 8") for m in app.markdown)
+    collection.add(["more"], vectors[:1] + 1, {"word": ["more"], "kind": ["a"]})
+    app.run()
+    assert any("**61 points**" in m.value for m in settle(app).markdown)
+
+
+# Parts
+
+
+def test_rows_in_a_link() -> None:
+    many = list(range(5, 300_000, 7))
+    assert link.unpack(link.pack([3, 1])) == [1, 3]
+    packed = link.pack(many)
+    assert isinstance(packed, str)
+    assert link.unpack(packed) == many
+    for wrong in (None, {}, [True, "1", -1, 1 << 30], "???", "AAAA", 7):
+        assert link.unpack(wrong) == []
+
+
+def test_columns_become_colours() -> None:
+    names = [f"n{i:02}" for i in range(20) for _ in range(20 - i)] + [None, ""]
+    found = colouring.by_column(pa.array(names))
+    assert len(found.categories) == colouring.MOST + 1
+    assert found.categories[colouring.GREY] == "8 other values, or none"
+    assert found.categories[found.category[0]] == "n00"
+    assert found.categories[found.category[-1]] == "8 other values, or none"
+    assert colouring.by_column(pa.array(["x", "y"])).categories == ("x", "y")
+    assert colouring.by_column(pa.array([None, None], pa.string())).categories == ("no value",)
+    assert colouring.by_column(pa.array([1, 2, 2])).categories == ("2", "1")
+    scale = colouring.by_column(pa.array(np.arange(50)))
+    assert scale.values is not None
+    assert scale.values.tolist() == list(range(50))
+    assert colouring.by_column(pa.array([0.5, float("nan")])).values is None
+    assert colouring.by_column(pa.array([True, False, True])).categories == ("true", "false")
+
+
+def space_of(labels: list[str], columns: "pa.Table | None" = None) -> Space:
+    vectors = np.random.default_rng(0).normal(size=(len(labels), 4)).astype(np.float32)
+    return Space(Keys(labels), vectors, Origin("test"), columns)
+
+
+def test_rows_are_found_by_what_they_are_called() -> None:
+    space = space_of(["bank", "Bank", "river bank", "swan"])
+    assert (spot(space, "Bank").rows.tolist(), spot(space, "BANK").rows.tolist()) == ([1], [0, 1])
+    part = spot(space, "ver")
+    assert (part.rows.tolist(), part.exactly) == ([2], False)
+    assert spot(space, "bank", most=1).total == 1
+    named = space_of(["1", "2"], pa.table({"word": pa.array(["tree", None])}))
+    assert labels_of(named).to_pylist() == ["tree", "2"]
+    assert spot(named, "1").rows.tolist() == [0]
+    with pytest.raises(UnknownWordError, match="'swen' is not among the 4 words of test; nearest spellings: swan"):
+        spot(space, "swen")
+    with pytest.raises(UserError, match="write the name of a row"):
+        spot(space, "  ")
+
+
+def test_areas_are_named_by_their_most_typical() -> None:
+    rng = np.random.default_rng(0)
+    centres = np.array([[0, 0], [9, 9], [0, 9]])
+    group = np.repeat([0, 1, 2], [80, 60, 40])
+    positions = (centres[group] + rng.normal(scale=0.3, size=(180, 2))).astype(np.float32)
+    vectors = (np.eye(3)[group] + rng.normal(scale=0.02, size=(180, 3))).astype(np.float32)
+    labels = [f"{'abc'[g]}" for g in group]
+    found = areas(positions, vectors, labels)
+    assert {name[0] for name in found.names} == {"a", "b", "c"}
+    for row, area in enumerate(found.assigned):
+        assert area < 0 or found.names[area][0] == labels[row]
+    assert areas(positions[:5], vectors[:5], labels[:5]).names == ()
+    with pytest.raises(UserError, match="up to 50,000 points; got 50,001"):
+        areas(np.zeros((50_001, 2), np.float32), np.zeros((50_001, 2), np.float32), ["x"] * 50_001)
+
+
+def test_what_lies_around_a_point() -> None:
+    explorer = Explorer()
+    found = explorer.map("glove-6b-50d", "pca", MapOptions(), n=500)
+    near = explorer.around(found, "glove-6b-50d", 231)
+    assert [one.key for one in near.in_space] == [n.key for n in explorer.neighbors("bank", k=10).neighbours]
+    assert [one.in_space for one in near.in_space] == list(range(1, 11))
+    assert [one.on_map for one in near.on_map] == list(range(1, 11))
+    assert all(one.on_map is None for one in near.in_space if one.row >= 500)
+    distances = np.linalg.norm(found.map.positions - found.map.positions[231], axis=1)
+    distances[231] = np.inf
+    assert [one.row for one in near.on_map] == np.argsort(distances, kind="stable")[:10].tolist()
+    vector = explorer.vector("king - man + woman")
+    placed = explorer.around(found, "glove-6b-50d", (vector, explorer.place(found, vector[None])[0]), 5)
+    assert "queen" in [one.key for one in placed.in_space]
+    with pytest.raises(UserError, match="the map shows the rows 0 to 499; got 500"):
+        explorer.around(found, "glove-6b-50d", 500)
+    unmeasured = explorer.map("glove-6b-50d", "pca", n=500, k=0)
+    assert unmeasured.distortion is None
+    assert np.isnan(unmeasured.kept).all()

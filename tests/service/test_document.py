@@ -1,0 +1,162 @@
+"""The OpenAPI document says what is asked and answered: real answers of every route fit it, and so do its own examples."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from pydantic import BaseModel, TypeAdapter
+
+from polysema.app.api import create_app
+from polysema.app.explorer import Explorer
+from polysema.app.service import answered, asked
+
+BASE64 = "application/vnd.polysema.base64+json"
+TEXTS = ["The river bank was muddy.", "Gringotts bank keeps its gold."]
+IN_BASE64 = {"accept": BASE64}
+POSTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
+    ("/v1/embeddings", {"model": "minilm-l6", "input": TEXTS}, {}),
+    ("/v1/embeddings", {"model": "minilm-l6", "input": TEXTS, "encoding_format": "base64"}, {}),
+    ("/v1/neighbors", {"words": ["bank", "swan"], "k": 2}, {}),
+    ("/v1/neighbors", {"space": "minilm-l6@6", "texts": TEXTS, "k": 2}, {}),
+    ("/v1/analogy", {"expression": "queen - king + man", "method": "3cosmul", "vectors": True}, {}),
+    ("/v1/similarity", {"first": ["king"], "second": ["queen"]}, {}),
+    ("/v1/closer", {"word": "bank", "other": "river", "k": 3}, {}),
+    ("/v1/odd-one-out", {"words": ["king", "queen", "cereal"]}, {}),
+    ("/v1/project", {"words": ["house"], "axes": ["poor -> rich"]}, {}),
+    ("/v1/direction", {"axis": "poor -> rich"}, {}),
+    ("/v1/direction", {"axis": "poor -> rich"}, IN_BASE64),
+    ("/v1/travel", {"word": "house", "axis": "poor -> rich", "steps": 2}, {}),
+    ("/v1/occurrences", {"word": "bank", "text": TEXTS[0], "k": 2}, {}),
+    ("/v1/compare", {"word": "bank", "texts": TEXTS}, {}),
+    ("/v1/embed", {"texts": TEXTS, "layers": [0, 6]}, {}),
+    ("/v1/embed", {"texts": TEXTS, "unit": "sentences"}, IN_BASE64),
+    ("/v1/attention", {"text": TEXTS[0], "layers": [6]}, {}),
+    ("/v1/attention", {"text": TEXTS[0], "layers": [6], "head": 2, "special": "fold"}, IN_BASE64),
+    ("/v1/find-heads", {"pairs": [["river", "bank"]], "texts": TEXTS, "k": 3}, {}),
+    ("/v1/lens", {"text": TEXTS[0], "layers": [0, 6], "words": ["money"], "k": 2}, {}),
+    ("/v1/lens", {"text": TEXTS[0], "at": "bank", "k": 2}, IN_BASE64),
+    ("/v1/contributions", {"text": TEXTS[0], "word": "money", "at": "bank"}, {}),
+    ("/v1/collections/doc/rows", {"ids": ["a", "b"], "vectors": [[1, 0], [0, 1]], "columns": {"c": ["x", None]}}, {}),
+    ("/v1/collections/doc/search", {"vectors": [[1, 0]], "k": 2}, {}),
+    ("/v1/collections/doc/restore", {"version": 2}, {}),
+    ("/v1/collections/doc/delete", {"ids": ["a"]}, {}),
+]  # fmt: skip
+GETS = [
+    "/health", "/ready", "/metrics", "/v1/models", "/v1/models/minilm-l6", "/v1/models/minilm-l6/baselines", "/v1/spaces",
+    "/v1/spaces/minilm-l6@6", "/v1/spaces/doc", "/v1/neighbors?word=bank", "/v1/analogy?expression=queen+-+king", "/v1/collections",
+    "/v1/collections/doc", "/v1/collections/doc/versions", "/v1/collections/doc/recall", "/v1/collections/doc/rows?id=b",
+    "/v1/neighbors?word=bankk", "/v1/neighbors?k=0", "/nowhere",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def held(http: httpx.Client) -> Callable[[httpx.Response], None]:
+    """Holds an answer against the document."""
+    schema = schemathesis.openapi.from_dict(http.get("/openapi.json").json())
+    paths = [one.ok() for one in schema.get_all_operations()]
+    seen: set[str] = set()
+
+    def hold(answer: httpx.Response) -> None:
+        path = answer.request.url.path
+        parts = path.split("/")
+
+        def fits(pattern: str) -> bool:
+            own = pattern.split("/")
+            return len(own) == len(parts) and all(a == b or a.startswith("{") for a, b in zip(own, parts, strict=True))
+
+        fitting = [one for one in paths if one.method.upper() == answer.request.method and fits(one.path)]
+        if path == "/nowhere":
+            return
+        best = min(fitting, key=lambda one: one.path.count("{"))
+        best.validate_response(answer)
+        seen.add(best.label)
+
+    hold.seen, hold.labels = seen, {one.label for one in paths}  # type: ignore[attr-defined]
+    return hold
+
+
+def test_real_answers_fit_the_document(http: httpx.Client, held: Any) -> None:
+    made = http.put("/v1/collections/doc")
+    assert made.status_code == 201
+    held(made)
+    for path, body, headers in POSTS:
+        answer = http.post(path, json=body, headers=headers)
+        assert answer.status_code == 200, (path, answer.text)
+        held(answer)
+    for answer in (
+        http.put("/v1/collections/doc/rows", json={"ids": ["b"], "vectors": [[1, 1]]}),
+        http.put("/v1/collections/doc/spaces/wide", json={"dim": 3}),
+        http.delete("/v1/collections/doc/spaces/wide"),
+        http.put("/v1/collections/doc/snapshots/now"),
+        http.put("/v1/collections/doc/snapshots/now"),
+    ):
+        assert answer.status_code in (200, 201, 409), answer.text
+        held(answer)
+    for path in GETS:
+        held(http.get(path))
+    held(http.get("/v1/collections/doc/rows?id=b", headers=IN_BASE64))
+    held(http.delete("/v1/collections/doc/snapshots/now"))
+    for kind in (
+        {"kind": "map", "n": 60, "method": "pca"},
+        {"kind": "word_map", "word": "bank", "method": "pca"},
+        {"kind": "sense_clusters", "word": "bank"},
+        {"kind": "corpus"},
+        {"kind": "embed", "collection": "doc", "space": "texts", "texts": TEXTS, "unit": "sentences"},
+        {"kind": "compact", "collection": "doc", "space": "texts"},
+        {"kind": "verify", "collection": "doc"},
+    ):
+        started = http.post("/v1/jobs", json=kind)
+        assert started.status_code == 202, started.text
+        held(started)
+        job = started.json()["id"]
+        http.get(f"/v1/jobs/{job}/events")  # up to its end
+        done = http.get(f"/v1/jobs/{job}")
+        assert done.json()["state"] == "done", done.text
+        held(done)
+        if kind["kind"] == "map":
+            for headers in ({}, IN_BASE64, {"accept": "application/vnd.apache.arrow.stream"}):
+                held(http.get(f"/v1/jobs/{job}/result", headers=headers))
+            held(http.post(f"/v1/jobs/{job}/place", json={"vectors": [[1.0] * 50]}))
+        held(http.get(f"/v1/jobs/{job}/result"))
+        held(http.delete(f"/v1/jobs/{job}"))
+    held(http.delete("/v1/collections/doc"))
+    assert held.labels - held.seen == {"GET /v1/jobs/{job}/events"}, held.labels - held.seen
+
+
+def test_every_example_of_the_document_is_right() -> None:
+    models = [
+        one
+        for module in (answered, asked)
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, BaseModel) and one.__module__ == module.__name__
+    ]
+    shown = 0
+    for one in models:
+        for example in (one.model_config.get("json_schema_extra") or {}).get("examples") or []:  # type: ignore[union-attr]
+            TypeAdapter(one).validate_python(example)
+            shown += 1
+    assert shown > 70
+
+
+def test_every_route_shows_an_example_of_its_answer(explorer: Explorer) -> None:
+    document = create_app(explorer).openapi()
+    shapes = document["components"]["schemas"]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            ((status, answer),) = [one for one in operation["responses"].items() if one[0].startswith("2")]
+            for kind, content in answer["content"].items():
+                if "json" in kind:
+                    schema = content["schema"]
+                    shape = shapes[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+                    assert shape["additionalProperties"] is False, (method, path, status)
+                    assert shape["examples"], (method, path, kind)
+            assert "example" in str(operation.get("requestBody", "example")) or _examples(operation, shapes), path
+
+
+def _examples(operation: dict[str, Any], shapes: dict[str, Any]) -> bool:
+    """Whether the body that is asked for has an example, or each of its kinds."""
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    kinds = [one["$ref"] for one in schema.get("oneOf", [schema]) if "$ref" in one]
+    return bool(kinds) and all("example" in str(shapes[one.rpartition("/")[2]]) for one in kinds)

@@ -1,0 +1,285 @@
+"""Collections over HTTP beyond rows: as spaces by name, their versions, texts embedded into them, and what a bad disk does."""
+
+import errno
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from polysema.app.client import Client
+from polysema.app.explorer import Explorer
+from polysema.core.errors import ConflictError, CorruptError, DiskFullError, NotFoundError, UserError
+from polysema.core.model.contextual import word_vectors
+from polysema.core.model.sentences import embed_sentences
+from polysema.core.space.space import Origin
+from polysema.indexes.collection import Collection
+from polysema.indexes.store.durable import Disk
+from tests.service.conftest import Service
+
+TEXTS = ["The river bank was muddy.", "Gringotts bank keeps its gold.", "A swan slept on the bank."]
+
+
+@pytest.fixture
+def client(served: Service):  # type: ignore[no-untyped-def]
+    with Client(served()[0]) as one:
+        yield one
+
+
+def test_a_collection_is_a_space_by_its_name(client: Client, explorer: Explorer, tmp_path: Path) -> None:
+    space = explorer.space()
+    mine = client.create("mine")
+    keys = [space.keys[row] for row in range(300)]
+    mine.add(keys, space.vectors[:300], {"even": [row % 2 == 0 for row in range(300)]})
+    local = Collection(tmp_path / "data" / "mine").space()
+    assert client.neighbors("was", "mine", 5).neighbours == explorer.neighbors("was", local, 5).neighbours
+    assert (
+        client.analogy("is - was + were", "mine", 3).neighbours
+        == explorer.analogy("is - was + were", local, 3).neighbours
+    )
+    assert client.similarity(["was"], ["is"], "mine").cosine == explorer.similarity(["was"], ["is"], local).cosine
+    assert (client.map("mine", "pca").map.positions == explorer.map(local, "pca").map.positions).all()
+    mine.upsert(["was"], -space.vectors[:1])
+    assert client.neighbors("was", "mine", 5) == explorer.neighbors(
+        "was", Collection(tmp_path / "data" / "mine").space(), 5
+    )
+    mine.create_space("other", 2)
+    assert len(client.space("mine/vectors")) == 300
+    with pytest.raises(UserError, match="several spaces"):
+        client.neighbors("was", "mine")
+    assert client.neighbors("was", "mine/vectors", 2).neighbours[0].rank == 1
+    with pytest.raises(NotFoundError, match="no space 'nope'"):
+        client.neighbors("was", "mine/nope")
+    with pytest.raises(ConflictError, match="name of the catalog"):
+        client.create("minilm-l6")
+    assert client.ask("GET", "/v1/neighbors", params={"word": "was", "space": "mine/vectors"})["neighbors"]
+
+
+def test_a_card_names_no_path_that_is_loaded(client: Client, tmp_path: Path) -> None:
+    evil = tmp_path / "model"
+    evil.mkdir()
+    (evil / "config.json").write_text("{}")
+    mine = client.create("mine")
+    origin = Origin(str(evil), layer=1, pooling="mean of the text")
+    mine.add(["a", "b"], np.eye(2), origin=origin)
+    place = {"word": "bank", "text": TEXTS[0]}
+    for path, asked in (
+        ("/v1/neighbors", {"occurrences": [place], "k": 1}),
+        ("/v1/neighbors", {"words": ['bank in "the bank"'], "k": 1}),
+        ("/v1/neighbors", {"texts": TEXTS, "k": 1}),
+        ("/v1/neighbors", {"words": ["a"], "k": 1, "without": ['a -> b in "b"']}),
+        ("/v1/analogy", {"expression": 'a - b in "the b"', "k": 1}),
+        ("/v1/similarity", {"first": ["a"], "second": ['b in "the b"']}),
+        ("/v1/project", {"words": ["a"], "axes": ['a -> b in "b"']}),
+        ("/v1/direction", {"axis": 'a -> b in "b"'}),
+        ("/v1/travel", {"word": 'a in "a"', "axis": "a -> b"}),
+    ):  # fmt: skip
+        with pytest.raises(UserError, match="no model served here"):
+            client.ask("POST", path, {"space": "mine", **asked})
+    with pytest.raises(UserError, match="is not in the catalog"):
+        client.ask("POST", "/v1/collections/mine/search", {"text": "bank", "k": 1})
+
+
+def test_versions_snapshots_and_the_way_back(client: Client, tmp_path: Path) -> None:
+    mine = client.create("mine")
+    mine.add(["a", "b"], np.eye(2))
+    assert mine.snapshot("two") == 2
+    with pytest.raises(ConflictError, match="has a snapshot two already"):
+        mine.snapshot("two")
+    mine.delete(["a"])
+    local = Collection(tmp_path / "data" / "mine")
+    assert [(one.version, one.rows, one.snapshot) for one in mine.versions()] == [
+        (1, 0, None),
+        (2, 2, "two"),
+        (3, 1, None),
+    ]
+    assert [one.made for one in mine.versions()] == [one.made for one in local.versions()]
+    assert mine.restore("two") == 4
+    assert (len(mine), mine.restore(3), len(mine)) == (2, 5, 1)
+    with pytest.raises(NotFoundError, match="keeps the versions 1, 2, 3, 4, 5 and the snapshots two"):
+        mine.restore(99)
+    mine.drop_snapshot("two")
+    with pytest.raises(NotFoundError, match="no snapshot two"):
+        mine.drop_snapshot("two")
+    for wrong in ("..", ".hidden", "a b"):
+        with pytest.raises(UserError):
+            mine.snapshot(wrong)
+    rows = np.random.default_rng(0).normal(size=(3000, 8)).astype(np.float32)
+    mine.create_space("wide", 8)
+    mine.upsert([f"r{n}" for n in range(3000)], rows, space="wide")
+    assert mine.recall("wide") == []
+    assert "hnsw" in mine.compact("wide", "hnsw")
+    points = mine.recall("wide")
+    assert {point["kind"] for point in points} == {"hnsw"}
+    assert max(point["recall_10"] for point in points) > 0.9
+    assert mine.verify()["problems"] == []
+
+
+def test_texts_are_embedded_into_a_collection_as_a_job(client: Client, explorer: Explorer) -> None:
+    mine, seen = client.create("mine"), []
+    done = mine.embed(
+        [*TEXTS, "  ", "No such word."], lambda *step: seen.append(step), ids=["x", "y", "z", "v", "w"], word="bank", layer=6,
+        space="banks",
+    )  # fmt: skip
+    assert (done["rows"], done["left_out"]) == (3, 2)
+    assert ("embed", 5, 5) in seen
+    found = mine.get(["x:10-14", "z:20-24"], "banks")
+    expected = word_vectors(explorer.model(), "bank", TEXTS, [6]).vectors[0]
+    np.testing.assert_allclose(found.vectors, expected[[0, 2]], atol=1e-6)
+    assert found.rows[1]["text"] == TEXTS[2]
+    assert (found.origin.layer, found.origin.source) == (6, "minilm-l6")
+    mine.embed(TEXTS, space="whole", unit="sentences")
+    whole = embed_sentences(explorer.model(), TEXTS).vectors[0]
+    np.testing.assert_allclose(mine.get(["0", "1", "2"], "whole").vectors, whole, atol=1e-6)
+    asked = {"text": TEXTS[1], "k": 1, "space": "whole"}
+    assert client.ask("POST", "/v1/collections/mine/search", asked)["answers"][0][0]["id"] == "1"
+    assert (
+        client.ask("POST", "/v1/neighbors", {"space": "mine/whole", "texts": [TEXTS[2]], "k": 1})["answers"][0][
+            "neighbors"
+        ][0]["word"]
+        == "2"
+    )
+    for wrong, match in (
+        ({"ids": ["a"]}, "ids for"),
+        ({"ids": ["a", "a", "b"]}, "ids for"),
+        ({"model": "nope"}, "catalog"),
+        ({"layer": 9}, "layers"),
+    ):
+        with pytest.raises(UserError, match=match):
+            mine.embed(TEXTS, **wrong)
+    with pytest.raises(NotFoundError, match="no collection other"):
+        client.job("embed", collection="other", texts=TEXTS)
+
+
+def state_of(client: Client, job: str) -> str:
+    return str(client.ask("GET", f"/v1/jobs/{job}")["state"])
+
+
+def until(true: Any, seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_running_job_really_stops(client: Client) -> None:
+    mine = client.create("mine")
+    many = [f"The bank number {n} lies by the river and is open on every day of the week." for n in range(20_000)]
+    jobs = [client.job("embed", collection="mine", texts=many, unit="sentences")]
+    jobs.append(client.job("map", method="umap", n=3000, options={"n_epochs": 10_000}))
+    waiting = client.job("senses")  # two run at a time
+    assert client.cancel(waiting)["state"] == "cancelled"
+    until(lambda: len(mine) > 0)
+    until(lambda: client.ask("GET", f"/v1/jobs/{jobs[1]}")["stage"] == "lay out")
+    for job in jobs:
+        assert client.cancel(job)["stopping"] is True
+    until(lambda: [state_of(client, job) for job in jobs] == ["cancelled"] * 2)
+    rows = len(mine)
+    assert rows < len(many)
+    names = {thread.name for thread in threading.enumerate() if thread.name.startswith("job")}
+    assert names  # the threads live, and are free: another job is done at once
+    assert list(client.events(client.job("map", method="pca", n=50)))[-1]["state"] == "done"
+    assert len(mine) == rows  # nothing is written any more
+    assert mine.verify()["problems"] == []
+    with pytest.raises(ConflictError, match="is cancelled"):
+        client.ask("GET", f"/v1/jobs/{jobs[1]}/result")
+    assert client.cancel(jobs[0])["state"] == "cancelled"
+
+
+def test_ended_jobs_are_kept_for_a_while_only(served: Service) -> None:
+    with Client(served(jobs_kept=2)[0]) as client:
+        jobs = []
+        for n in (10, 20, 30):
+            jobs.append(client.job("map", method="pca", n=n))
+            assert list(client.events(jobs[-1]))[-1]["result"]["n"] == n
+        until(lambda: "no job" in httpx.get(f"{client._url}/v1/jobs/{jobs[0]}", trust_env=False).text)
+        assert state_of(client, jobs[2]) == "done"
+
+
+class Full(Disk):
+    """A disk on which nothing more has room."""
+
+    full = False
+
+    def append(self, fd: int, path: Path, data: bytes) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        super().append(fd, path, data)
+
+
+def test_a_full_disk_is_507_and_loses_nothing(served: Service, tmp_path: Path) -> None:
+    url, server = served()
+    with Client(url) as client:
+        mine = client.create("mine")
+        mine.add(["a"], [[1, 2]])
+        disk = Full()
+        server._polysema.shelf._open["mine"] = Collection(tmp_path / "data" / "mine", disk=disk)
+        Full.full = True
+        try:
+            refused = httpx.post(
+                f"{url}/v1/collections/mine/rows", json={"ids": ["b"], "vectors": [[3, 4]]}, trust_env=False
+            )
+            assert (refused.status_code, refused.json()["error"]["code"]) == (507, "disk_full"), refused.text
+            assert "disk is full" in refused.json()["error"]["message"]
+            assert str(tmp_path) not in refused.text
+            with pytest.raises(DiskFullError):
+                mine.delete(["a"])
+            with pytest.raises(DiskFullError):
+                mine.embed(TEXTS, unit="sentences", space="texts")
+            assert mine.search([[1, 2]], 1).ids == [["a"]]
+        finally:
+            Full.full = False
+        assert mine.add(["b"], [[3, 4]]) == 1
+        assert mine.verify()["problems"] == []
+        assert [one.rows for one in mine.versions()] == [0, 1, 2]
+
+
+def test_a_damaged_collection_is_told_as_such(served: Service, tmp_path: Path) -> None:
+    url, server = served()
+    client, shelf = Client(url), server._polysema.shelf
+    folder = tmp_path / "data" / "mine"
+    mine = client.create("mine")
+    mine.add([f"r{n}" for n in range(50)], np.random.default_rng(1).normal(size=(50, 4)), {"n": list(range(50))})
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size)
+    assert len(files) > 3
+    whole = {path: path.read_bytes() for path in files}
+    told = set()
+    for path in files:
+        for damaged in (b"", whole[path][:-3], bytes(byte ^ 0x55 for byte in whole[path]), None):
+            for other, data in whole.items():
+                other.write_bytes(data)
+            if damaged is None:
+                path.unlink()
+            else:
+                path.write_bytes(damaged)
+            for opened in (True, False):  # seen by those who have it open, and by those who open it
+                if not opened:
+                    shelf._open.clear()
+                for method, at, body in (
+                    ("GET", "", None),
+                    ("POST", "/search", {"vectors": [[1, 0, 0, 0]], "k": 3, "where": "n > 3"}),
+                    ("GET", "/rows?id=r1", None),
+                    ("GET", "/versions", None),
+                    ("POST", "/delete", {"ids": ["nope"]}),
+                ):
+                    try:
+                        client.ask(method, f"/v1/collections/mine{at}", body)
+                    except CorruptError as error:
+                        told.add(path.name)
+                        assert str(tmp_path) not in str(error)
+                    except UserError as error:
+                        # without its newest manifest it is as it was before: empty
+                        assert damaged is None, (path, error.code, error)
+                        assert error.code == "not_found" or "is empty" in str(error) or "has none yet" in str(error)
+    assert len(told) >= len(files) - 2, (told, files)
+    for other, data in whole.items():
+        other.write_bytes(data)
+    (files[0]).write_bytes(b"")
+    problems = mine.verify()["problems"]
+    assert problems
+    assert not any(str(tmp_path) in line for line in problems)
+    client.delete("mine")  # also a damaged one can be let go
+    assert client.collections() == []
