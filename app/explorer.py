@@ -181,7 +181,7 @@ class Explorer:
         self._collections = collections or home() / "collections"
         self._models = Kept(3)  # one of each family
         self._spaces = Kept(4)
-        self._corpora = Kept(3)
+        self._corpora = Kept(8)  # the layers of a small model, which are compared side by side
         self._corpus_lock = threading.Lock()
         self._indexes = Kept(4)
         self._maps = Kept(64)
@@ -844,7 +844,7 @@ class Explorer:
         a to b. Raises `IncompatibleError` for spaces that share no row. What `progress` raises ends the work.
         """
         asked = (a, *through, b)
-        spaces = [self._held(space) for space in asked]
+        spaces = [self.space(space, progress) if isinstance(space, str) else space for space in asked]
         names = [each if isinstance(each, str) else each.origin.card() for each in asked]
         options = options or MapOptions()
         key = ("matched", tuple(id(space) for space in spaces), n, k, method, options)

@@ -1,8 +1,12 @@
 """Which space a page shows: static vectors, a collection, or the hidden states of the corpus at a layer of a model."""
 
+from collections.abc import Iterable, Sequence
+from functools import partial
+
 import streamlit as st
 
 from polysema.app.dashboard import parts, work
+from polysema.app.dashboard.jobs import Progress
 from polysema.core.model.catalog import models_here
 from polysema.core.space.space import Space
 
@@ -28,14 +32,31 @@ def pick_source(label: str, start: str, key: str, ask: str) -> str:
     )  # fmt: skip
 
 
-def pick_layer(source: str, key: str, last: bool = True) -> str | None:
-    """The name of the space of a source: of hidden states at the layer that is chosen here; None while a model is loaded."""
-    if not source.endswith(HIDDEN):
+def layers_of(found: Iterable[str]) -> dict[str, tuple[int, ...]] | None:
+    """The layers at which there are hidden states, for each source; none for other spaces. None while a model is loaded."""
+    known: dict[str, tuple[int, ...]] = {}
+    for source in dict.fromkeys(found):  # each once: two bars of the same work can't stand on one page
+        if not source.endswith(HIDDEN):
+            known[source] = ()
+            continue
+        model = source[:-1]
+        layers = work.answer(("layers", model), partial(_layers, model))
+        if layers is None:
+            return None
+        known[source] = layers
+    return known
+
+
+def _layers(model: str, progress: Progress) -> tuple[int, ...]:
+    progress(f"load {model}", 0, 1)
+    return parts.explorer().corpus_layers(model)
+
+
+def pick_layer(source: str, layers: Sequence[int], key: str, last: bool = True) -> str:
+    """The name of the space of a source: of hidden states at the layer that is chosen here."""
+    if not layers:
         return source
     model = source[:-1]
-    layers = work.answer(("layers", model), lambda progress: parts.explorer().corpus_layers(model))
-    if layers is None:
-        return None
     layer = st.select_slider(
         "Layer", layers, value=layers[-1 if last else 0], key=f"{key}_{model}", bind="query-params",
         help="0 is the embedding, before any attention; the last is what the model answers with.",

@@ -64,5 +64,6 @@ def test_two_layers_side_by_side_share_a_selection(page: Any) -> None:
     for plot in page.locator(".polysema-scatter").all():
         assert re.search(r"\d+ of 500 points selected", plot.inner_text())
     page.get_by_text("Step by step").click()
-    page.wait_for_selector("[data-testid=stSlider] >> text=Step", timeout=60_000)
+    page.get_by_role("button", name="Play").wait_for(timeout=60_000)
     page.wait_for_selector(READY, timeout=60_000)
+    assert page.get_by_role("slider", name="Step").count() == 1

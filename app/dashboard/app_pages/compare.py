@@ -44,20 +44,25 @@ def controls() -> tuple[str | None, str | None]:
     """The two spaces; None while a model is loaded."""
     start = f"{models_here()[0]}{sources.HIDDEN}" if models_here() else ""
     start = "minilm-l6@" if "minilm-l6" in models_here() else start
-    left, right = st.columns(2, gap="medium")
-    with left:
-        a = sources.pick_layer(
-            sources.pick_source("A", start, "a", "The space on the left: words' vectors, or hidden states at a layer."), "la", last=False
-        )  # fmt: skip
-    with right:
-        b = sources.pick_layer(
-            sources.pick_source("B", start, "b", "The space on the right, with the same words or the same texts in it."), "lb"
-        )  # fmt: skip
+    columns = st.columns(2, gap="medium")
+    asked = (
+        ("A", "a", "The space on the left: words' vectors, or hidden states at a layer."),
+        ("B", "b", "The space on the right, with the same words or the same texts in it."),
+    )
+    picked = []
+    for column, (label, key, ask) in zip(columns, asked, strict=True):
+        with column:
+            picked.append(sources.pick_source(label, start, key, ask))
+    layers = sources.layers_of(picked)
+    names = []
+    for column, source, key in zip(columns, picked, ("la", "lb"), strict=True):
+        with column:
+            names.append(sources.pick_layer(source, layers[source], key, last=key == "lb") if layers else None)
     st.pills(
         "Examples", list(EXAMPLES), key="compare_example", on_change=use_example, label_visibility="collapsed",
         help="Two spaces that have rows in common.",
     )  # fmt: skip
-    return a, b
+    return names[0], names[1]
 
 
 def how() -> tuple[int, str, int, str]:

@@ -94,7 +94,8 @@ def controls() -> tuple[str | None, str, str, bool]:
     dimensions = fourth.segmented_control(
         "Dimensions", ["2D", "3D"], default="2D", required=True, key="dim", bind="query-params", help="A plane, or a space to turn.",
     )  # fmt: skip
-    return sources.pick_layer(source, "layer"), many, method, dimensions == "3D"
+    layers = sources.layers_of([source])
+    return sources.pick_layer(source, layers[source], "layer") if layers else None, many, method, dimensions == "3D"
 
 
 def options_of(method: str, three: bool) -> MapOptions:
@@ -160,9 +161,7 @@ def laid_out(asked: Asked, space: Space) -> tuple[SpaceMap | None, bool]:
     first.wait(3)
     if first.pending or first.future.exception() is not None:
         return None, False  # of what can't be mapped at all the map's own work has told why
-    st.caption(
-        f"Until the map is there, the first {'three' if plane.n_components == 3 else 'two'} principal components are shown."
-    )
+    st.caption(f"Shown here: the first {'three' if plane.n_components == 3 else 'two'} principal components.")
     return cast(SpaceMap, first.result()), False
 
 
@@ -531,7 +530,10 @@ def restore(name: str) -> None:
     if not held:
         return
     state["map_chosen"] = link.unpack(held.get("chosen"))
-    state["map_placed"] = [text for text in held.get("placed") or [] if isinstance(text, str)][:PLACED] if isinstance(held.get("placed"), list) else []  # fmt: skip
+    written = held.get("placed")
+    state["map_placed"] = (
+        [text for text in written if isinstance(text, str)][:PLACED] if isinstance(written, list) else []
+    )
     state["map_view"] = str(held.get("view") or "")
     focus = held.get("focus")
     if type(focus) is int and focus >= 0:
