@@ -627,7 +627,8 @@ class Explorer:
                 raise UserError(
                     f"a list needs at least two words of {held.origin.source}; of {', '.join(words)!r} it has {len(found)}"
                 )
-        return weat(*(np.stack([f.vector for f in found]) for found in lists))
+        one, two, near, far = (np.stack([f.vector for f in found]) for found in lists)
+        return weat(one, two, near, far)
 
     def travel(
         self, word: str, axis: str, space: "str | Space" = DEFAULT_SPACE, steps: int = 8, reach: float = 1.5, k: int = 3

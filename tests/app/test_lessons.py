@@ -84,31 +84,37 @@ def test_numbers_are_the_explorer_s(explorer: Explorer) -> None:
 @pytest.mark.parametrize(
     ("name", "changed", "verdict", "words"),
     [
-        ("tokens", {"text": "the swan swims"}, Verdict.PARTLY, "Every word here is frequent enough"),
+        ("tokens", {"text": "the swan is white"}, Verdict.PARTLY, "Every word here is frequent enough"),
         ("tokens", {"model": "g2p-t5", "text": "swan"}, Verdict.FAILS, "cuts every word into its letters"),
-        ("one-vector", {"word": "seal", "first": "whale", "second": "envelope"}, Verdict.PARTLY, "one meaning has nearly taken the vector over"),
+        ("one-vector", {"word": "mouse", "first": "cheese", "second": "keyboard"}, Verdict.PARTLY, "Only **keyboard** is among the nearest hundredth"),
         ("one-vector", {"word": "swan", "first": "interest", "second": "salary"}, Verdict.FAILS, "Neither is among the nearest hundredth"),
         ("travel", {"expression": "paris - france + italy", "wanted": "rome"}, Verdict.WORKS, "That is the word you expect"),
         ("travel", {"wanted": "girl"}, Verdict.PARTLY, "You expect girl: it is number 2"),
         ("travel", {"wanted": "swan"}, Verdict.FAILS, "it is not among the best 8"),
         ("senses", {"word": "dog", "first": "The dog slept.\nMy dog barks.", "second": "A dog ran by.\nHis dog is old."}, Verdict.FAILS, "too small to call two meanings"),
-        ("heads", {"sentence": "the dog that chased the cats barks", "looker": "the", "at": "that", "more": ""}, Verdict.PARTLY, "don’t give the head a name yet"),
+        ("heads", {}, Verdict.PARTLY, "don’t give the head a name yet"),
+        ("heads", {"sentence": "the dog that chased the cats barks", "looker": "the", "at": "that", "more": ""}, Verdict.WORKS, "this head does link the to that"),
         ("mlp", {"model": "g2p-t5", "text": "phone", "word": "S"}, Verdict.FAILS, "It does not know this"),
         ("mlp", {"model": "g2p-t5", "text": "phone", "word": "F"}, Verdict.WORKS, "It does say it"),
-        ("embedding", {"text": "money", "word": "money"}, None, "is it made for"),
-        ("window", {"first": "Well.", "second": "Well!", "filler": "We talked about it and about it all day long and into the night."}, None, ""),
-        ("bias", {"first": "table, spoon, river, cloud, paper, stone", "second": "chair, fork, lake, rain, book, sand"}, None, ""),
+        ("window", {"first": "the", "second": "The"}, Verdict.FAILS, "choose beginnings that differ more"),
+        ("bias", {"first": "table, spoon, river, cloud, paper, stone", "second": "chair, fork, lake, rain, book, sand"}, Verdict.PARTLY, "one that chance could make"),
         ("nonsense", {"model": "g2p-t5", "invented": "phone", "real": "phone"}, Verdict.WORKS, "about as sure of the invention"),
+        ("nonsense", {"model": "g2p-t5", "invented": "'", "real": "phone"}, Verdict.PARTLY, "much less sure of the invention"),
     ],
 )  # fmt: skip
 def test_the_wording_follows_the_measurement(
-    explorer: Explorer, name: str, changed: dict[str, str], verdict: Verdict | None, words: str
+    explorer: Explorer, name: str, changed: dict[str, str], verdict: Verdict, words: str
 ) -> None:
     found = check(explorer, name, **changed)
-    print(found.verdict, found.said)
-    if verdict is not None:
-        assert found.verdict is verdict
-        assert words in found.said
+    assert found.verdict is verdict
+    assert words in found.said
+
+
+def test_doubt_in_what_is_written_is_found() -> None:
+    from polysema.app.dashboard.lessons.nonsense import doubts
+
+    assert doubts(" There is no king of the Moon; it doesn’t exist.") == "doesn't exist"
+    assert doubts(" a powerful sorcerer") == ""
 
 
 def test_what_small_decoders_say_is_shown_as_it_is(smollm: LanguageModel, explorer: Explorer) -> None:
@@ -140,11 +146,10 @@ def test_what_small_decoders_say_is_shown_as_it_is(smollm: LanguageModel, explor
         ("looking", {"sentence": "swan"}, "at least two words"),
         ("looking", {"last": "river"}, "ends in 'river' already"),
         ("looking", {"other": "cat"}, "both spellings are 'cat'"),
-        ("looking", {"source": "日本"}, "no token"),
         ("heads", {"looker": "zebra"}, "none of the texts has both words"),
         ("heads", {"sentence": "a white swan"}, "the sentence has not both words"),
         ("mlp", {"model": "g2p-t5", "text": "phone", "word": "日"}, "has no token for '日'"),
-        ("blocks", {"text": "…"}, ""),
+        ("blocks", {"text": ""}, "“Text” is empty"),
         ("embedding", {"word": "river"}, "'river' is not a word of"),
         ("embedding", {"others": "one"}, "at least two texts"),
         ("window", {"second": "We went fishing in the river."}, "both beginnings are the same"),
@@ -157,9 +162,6 @@ def test_what_small_decoders_say_is_shown_as_it_is(smollm: LanguageModel, explor
     ],
 )  # fmt: skip
 def test_a_wrong_text_makes_one_line(explorer: Explorer, name: str, changed: dict[str, str], message: str) -> None:
-    if not message:  # nothing wrong with it: a sign is a token too
-        check(explorer, name, **changed)
-        return
     with pytest.raises(UserError) as error:
         check(explorer, name, **changed)
     assert message.lower() in str(error.value).lower()

@@ -167,7 +167,7 @@ def curves(found: WordMap, layer: int) -> None:
     )  # fmt: skip
     rule = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeDash=[4, 4], color="#8b94a0").encode(x="layer:Q")
     saving.chart((base.mark_line(point=True) + rule).properties(height=320), "cosines")
-    saving.numbers([dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False)], "cosines")
+    saving.numbers([{str(name): value for name, value in row.items()} for row in table.to_dict("records")], "cosines")
     place = found.layers.index(layer)
     gap = found.within[place] - found.between[place]
     st.markdown(

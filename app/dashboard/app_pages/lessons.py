@@ -94,9 +94,8 @@ def keep() -> None:
 
 def index() -> None:
     """All lessons as cards, with how far each was taken."""
-    parts.title(
-        "Lessons",
-        "From the first token to the last layer in twelve short lessons. You guess, the models here are measured, and you try your own words.",
+    st.markdown(
+        "From the first token to the last layer in twelve short lessons. You guess, the models here are measured, and you try your own words."
     )
     n = sum(done(lesson) for lesson in LESSONS)
     begun = [lesson for lesson in LESSONS if lesson.name in reached() and not done(lesson)]
@@ -152,7 +151,6 @@ def show(lesson: Lesson, step: str) -> None:
     """A lesson at one of its steps."""
     go(lesson.name, step)  # so that the address names it, also where the session did
     number = LESSONS.index(lesson) + 1
-    st.title(f"{number}. {lesson.title}", anchor=False)
     top = st.container(horizontal=True, vertical_alignment="center")
     top.caption(f"{lesson.chapter} · lesson {number} of {len(LESSONS)}", width="content")
     top.button("All lessons", key="all_lessons", on_click=go, args=("",), type="tertiary")
@@ -352,9 +350,12 @@ def way_on(lesson: Lesson, step: str) -> None:
 
 def page() -> None:
     """The page."""
+    heading = st.container()  # first on the page, known last
     drawing.style()
     restore()
     lesson, step = here()
+    with heading:
+        st.title("Lessons" if lesson is None else f"{LESSONS.index(lesson) + 1}. {lesson.title}", anchor=False)
     if lesson is None:
         index()
     else:

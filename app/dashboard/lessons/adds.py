@@ -77,7 +77,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     progress("look between the layers", 2, 4)
     steps = lens(model, given, None, [word], source, LensView(("attention", "mlp"), 1))
     points = {"attention": "after attention", "mlp": "after the MLP", "embedding": "embedding"}
-    way = [
+    way: list[dict[str, object]] = [
         {"layer": layer + (-0.5 if point == "attention" else 0), "block": layer, "read": points[point], "rank": int(steps.ranks[step, at, 0]), "probability": float(steps.followed[step, at, 0])}
         for step, (layer, point) in enumerate(steps.steps)
     ]  # fmt: skip

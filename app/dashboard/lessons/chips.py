@@ -17,7 +17,7 @@ STYLE = """
 .pl-chip.b {background: color-mix(in srgb, #d97706 18%, transparent);}
 .pl-chip.off {border-style: dashed; opacity: 0.8;}
 .pl-table {width: 100%; border-collapse: collapse; font-size: 0.92rem;}
-.pl-table th, .pl-table td {text-align: left; padding: 0.25rem 0.6rem 0.25rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); overflow-wrap: anywhere; vertical-align: top;}
+.pl-table th, .pl-table td {text-align: left; padding: 0.25rem 0.6rem 0.25rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); overflow-wrap: break-word; vertical-align: top;}
 .pl-table th {font-size: 0.8rem; opacity: 0.75; font-weight: 600;}
 </style>
 """

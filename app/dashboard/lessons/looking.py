@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import streamlit as st
 
 from polysema.app.dashboard import parts
@@ -29,7 +28,7 @@ from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import words_of
 from polysema.core.space.metric import cosine
-from polysema.core.space.space import Family
+from polysema.core.space.space import Family, Floats
 
 SAME = 1e-4  # 1 - cosine: what is below it is rounding, not change
 LETTERS = "g2p-t5"
@@ -58,7 +57,7 @@ def _sight(model: LanguageModel, text: str, source: str | None, kind: str, unit:
     return Sight(name, found.rows, found.columns, found.weights.max((0, 1)) > 0)
 
 
-def _moved(first: "Sequence[np.ndarray]", second: "Sequence[np.ndarray]") -> tuple[float, ...]:  # type: ignore[type-arg]
+def _moved(first: Sequence[Floats], second: Sequence[Floats]) -> tuple[float, ...]:
     return tuple(max(0.0, 1 - cosine(a, b)) for a, b in zip(first, second, strict=True))
 
 
@@ -127,7 +126,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     )
     crossed = pair[0].most > SAME
     said.append(
-        f"**Across**, the decoder’s states {'changed, from the first sound on' if pair[0].moved[0] > SAME else 'changed' if crossed else 'did not change'} "
+        f"**Across**, the decoder’s states {'changed, from the first sound on,' if pair[0].moved[0] > SAME else 'changed' if crossed else 'did not change'} "
         f"when the end of the source became another (up to {pair[0].most:.3f}): "
         + ("cross-attention sees the whole source at every step." if crossed else "here the last letter made no difference.")
     )  # fmt: skip

@@ -120,7 +120,7 @@ LESSON = Lesson(
     idea="A decoder does one thing: it gives every token a probability of being the next. It was trained to sound like text, not to check facts. So ask it about something that never was.",
     question="“The inventor of the flying banana was …” How will the model go on?",
     options=("It makes somebody up", "It says that there is none", "It stops at once"),
-    claim="It invents, and sounds as sure as with real things.",
+    claim="It invents, and nothing in the text shows that it isn’t sure.",
     fields=(
         Field(
             MODEL, "Model", "Which model writes. One that reads letters writes the sounds of a word.", choices=writers

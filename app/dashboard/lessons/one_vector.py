@@ -36,7 +36,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     if all(good):
         said += "Both meanings pull at the same vector: both words are among its nearest hundredth."
     elif any(good):
-        said += f"Only **{a if good[0] else b}** is among the nearest hundredth: one meaning has nearly taken the vector over."
+        said += f"Only **{a if good[0] else b}** is among the nearest hundredth: that meaning has the larger share of the vector."
     else:
         said += "Neither is among the nearest hundredth: here the word is not used for either of them often."
     said += f" Of its ten nearest words {to_first} lean to {a} and {10 - to_first} to {b}."

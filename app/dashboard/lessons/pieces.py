@@ -1,5 +1,7 @@
 """Tokens and ids: what a model is given instead of letters."""
 
+from typing import Any
+
 from polysema.app.dashboard import parts
 from polysema.app.dashboard.lessons.chips import chips, visible
 from polysema.app.dashboard.lessons.lesson import (
@@ -35,13 +37,14 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     for word, size in enumerate(sizes.tolist()):
         word_of |= dict.fromkeys(tokens[start : start + size].tolist(), word)
         start += size
-    rows, ids = [], encoded.ids()
+    rows: list[dict[str, Any]] = []
+    ids = encoded.ids()
     for place, number in enumerate(ids):
         first, last = encoded.offsets[place].tolist()
-        word = word_of[place]
+        of = word_of[place]
         rows.append(
             {"token": text[first:last] or token_name(model, number), "id": number,
-             "word": text[spans[word].start : spans[word].end] if word >= 0 else "", "number": word}
+             "word": text[spans[of].start : spans[of].end] if of >= 0 else "", "number": of}
         )  # fmt: skip
     cut = [text[span.start : span.end] for span, size in zip(spans, sizes, strict=True) if size > 1]
     longer = [text[span.start : span.end] for span in spans if span.end - span.start > 1]
@@ -55,8 +58,8 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         )
     elif cut:
         worst = int(sizes.argmax())
-        word = text[spans[worst].start : spans[worst].end]
-        said += f"Frequent words are whole; **{parts.plain(word)}** is rare enough to be cut into {int(sizes[worst])}."
+        rare = text[spans[worst].start : spans[worst].end]
+        said += f"Frequent words are whole; **{parts.plain(rare)}** is rare enough to be cut into {int(sizes[worst])}."
     else:
         said += "Every word here is frequent enough to be whole. Put in a rare word or a name, and see it cut."
     single = [place for place, row in enumerate(rows) if row["number"] >= 0 and sizes[row["number"]] == 1]

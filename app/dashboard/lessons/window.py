@@ -56,7 +56,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         said += f"In a short text of {inside[0]['tokens']} tokens the beginning turns the vector of **{w}** at the end by **{inside[0]['moved']:.3f}** (1 − cosine); at {inside[-1]['tokens']} tokens by {inside[-1]['moved']:.3f}. "
     else:
         said += f"Even in the shortest text the beginning doesn’t change **{w}** at the end: choose beginnings that differ more. "
-    if beyond and not still:
+    if beyond and reaches and not still:
         said += f"At **{beyond[-1]['tokens']} tokens** it is **{beyond[-1]['moved']:.3f}**: the beginning is outside the window of the last word, and can’t be seen from there at all."
     elif still:
         said += f"At {beyond[-1]['tokens']} tokens it is still {beyond[-1]['moved']:.4f}, which a window of {model.window} should not allow."
