@@ -317,6 +317,15 @@ def test_too_much_and_wrong_is_the_callers(inside, path: str, asked: dict[str, o
     assert "\n" not in answer.json()["error"]["message"]
 
 
+def test_a_body_that_is_no_json_is_told_as_such(inside) -> None:  # type: ignore[no-untyped-def]
+    for path in ("/v1/lens", "/v1/collections/c/rows"):
+        answer = inside.post(path, content=b'{"text": "The bank"', headers={"content-type": "application/json"})
+        assert answer.status_code == 422
+        assert "no JSON" in answer.json()["error"]["message"] or "Invalid JSON" in answer.json()["error"]["message"]
+    nowhere = inside.post("/v1/neighbors", json={"words": ["a"], "space": "mine"}).json()["error"]["message"]
+    assert nowhere.endswith("and no collection here (c)")
+
+
 def test_a_foreign_host_is_not_answered(served: Service) -> None:
     url, _ = served(allowed_hosts=("polysema.lan",))
     port = urlsplit(url).port
