@@ -97,6 +97,9 @@ def add_handlers(app: FastAPI) -> None:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path")) or "the body"
         status = 400 if request.url.path == "/v1/embeddings" else 422
+        if first["type"] == "json_invalid":
+            why = str(first.get("ctx", {}).get("error", ""))[:200]
+            return answer(status, "invalid", f"the body is no JSON, from character {place[:20]} on: {why}")
         return answer(status, "invalid", f"{place[:200]}: {first['msg'][:400]}", place[:200])
 
     @app.exception_handler(HTTPException)

@@ -84,8 +84,10 @@ class State:
             return False
         if self.shelf.has(collection):
             return True
-        self.known(name, status)
-        return False
+        there = ", ".join(self.shelf.names()[:20]) or "none yet"
+        kind = NotFoundError if status == "not_found" else UserError
+        catalog = ", ".join(row.name for row in self.served())
+        raise kind(f"{name!r:.130} is not in the catalog ({catalog}), and no collection here ({there})")
 
     def space(self, name: str, status: str = "invalid", progress: Progress = lambda stage, done, total: None) -> Space:
         """The space of that name: of the catalog, else a collection of the data folder, `mine`, or one space of it,

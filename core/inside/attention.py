@@ -145,19 +145,19 @@ def attention(
     layers: Sequence[int] | None = None,
     source: str | None = None,
     view: View | None = None,
-    most_bytes: int = MOST_BYTES,
+    most_bytes: int | None = None,
 ) -> tuple[Attention, ...]:
     """The attention of a text, at `layers` (counted from 1; all when None): only those are kept.
 
     There is one answer, or, where the text is longer than the model's window, one for each window. A decoder with
     cross-attention needs a `source`, and writes its text itself when `text` is None. Raises `UserError` for layers
-    that aren't there, and for more than `most_bytes` of weights.
+    that aren't there, and for more than `most_bytes` of weights (None: a gigabyte).
     """
     view = _check_view(model, view)
     chosen = check_layers(model, layers)
     readings = read(model, text, source)
     frames = [_frame(reading, view) for reading in readings]
-    _check_size(model, frames, chosen, most_bytes)
+    _check_size(model, frames, chosen, MOST_BYTES if most_bytes is None else most_bytes)
     found = []
     with twin_of(model) as twin:
         kept: dict[int, tuple[Floats, Floats]] = {}

@@ -184,7 +184,7 @@ def test_keys(served: Service) -> None:
         headers = (
             {} if key is None else {header: (f"Bearer {key}" if header == "Authorization" else key).encode("latin-1")}
         )
-        answer = httpx.request(method, url + path, headers=headers, trust_env=False)
+        answer = httpx.request(method, url + path, headers=headers, trust_env=False, timeout=60)
         if answer.status_code == 401:
             assert answer.headers["www-authenticate"] == "Bearer"
         return answer.status_code
@@ -194,6 +194,32 @@ def test_keys(served: Service) -> None:
         assert [ask("GET", path, key) for key in (None, "wrong", reader[:-1], write)] == [401] * 4
     assert ask("GET", "/v1/models", reader) == ask("GET", "/v1/models", reader, "X-API-Key") == 200
     assert [ask("PUT", "/v1/collections/c", key) for key in (None, "é", reader, writer)] == [401, 401, 403, 201]
+    for method, path, body, status in (
+        ("PUT", "/v1/collections/c/snapshots/s", None, 201),
+        ("POST", "/v1/collections/c/restore", {"version": "s"}, 200),
+        ("DELETE", "/v1/collections/c/snapshots/s", None, 200),
+        ("PUT", "/v1/collections/c/spaces/s", {"dim": 2}, 200),
+        ("DELETE", "/v1/collections/c/spaces/s", None, 200),
+        ("POST", "/v1/jobs", {"kind": "embed", "collection": "c", "texts": ["a"]}, 202),
+        ("POST", "/v1/jobs", {"kind": "compact", "collection": "c"}, 202),
+    ):
+        given = [
+            httpx.request(
+                method, url + path, json=body, headers={"x-api-key": key}, trust_env=False, timeout=60
+            ).status_code
+            for key in ("wrong", reader, writer)
+        ]
+        assert given == [401, 403, status], (path, given)
+    for path, body in (
+        ("/v1/similarity", {"first": ["a"], "second": ["b"]}),
+        ("/v1/attention", {"text": "a"}),
+        ("/v1/jobs", {"kind": "verify", "collection": "c"}),
+    ):
+        given = [
+            httpx.post(url + path, json=body, headers={"x-api-key": key}, trust_env=False, timeout=60).status_code
+            for key in ("", reader)
+        ]
+        assert given == [401, 202 if "jobs" in path else 200], (path, given)
     assert [ask("DELETE", "/v1/collections/c", key) for key in (reader, writer)] == [403, 200]
 
 
@@ -289,6 +315,15 @@ def test_too_much_and_wrong_is_the_callers(inside, path: str, asked: dict[str, o
     assert 400 <= answer.status_code < 500, answer.text
     assert part in answer.json()["error"]["message"]
     assert "\n" not in answer.json()["error"]["message"]
+
+
+def test_a_body_that_is_no_json_is_told_as_such(inside) -> None:  # type: ignore[no-untyped-def]
+    for path in ("/v1/lens", "/v1/collections/c/rows"):
+        answer = inside.post(path, content=b'{"text": "The bank"', headers={"content-type": "application/json"})
+        assert answer.status_code == 422
+        assert "no JSON" in answer.json()["error"]["message"] or "Invalid JSON" in answer.json()["error"]["message"]
+    nowhere = inside.post("/v1/neighbors", json={"words": ["a"], "space": "mine"}).json()["error"]["message"]
+    assert nowhere.endswith("and no collection here (c)")
 
 
 def test_a_foreign_host_is_not_answered(served: Service) -> None:
