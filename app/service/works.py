@@ -88,7 +88,9 @@ def _clusters(asked: of.ClustersAsked, state: State) -> Work:
 
     def work(progress: Progress) -> Any:
         return plain(
-            state.explorer.sense_clusters(asked.word, asked.model, asked.layer, asked.min_cluster_size, progress)
+            state.explorer.sense_clusters(
+                asked.word, asked.model, asked.layer, asked.min_cluster_size, progress=progress
+            )
         )
 
     return work

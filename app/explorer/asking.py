@@ -1,0 +1,69 @@
+"""What may be asked, and how: defaults, limits, and the options of a question."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from polysema.core.errors import UserError
+from polysema.core.space.analogy import (
+    EPSILON,
+)  # fmt: skip
+from polysema.core.space.policy import Policy
+
+DEFAULT_SPACE = "glove-6b-50d"
+DEFAULT_MODEL = "minilm-l6"
+MAX_TEXTS = 64
+MAX_CLUSTERED = 2000  # texts whose occurrences of a word are clustered
+MAX_STEPS = 1000
+OCCURRENCE = re.compile(r'\sin\s*"')
+MAX_TEXT = 20_000
+BASELINE_TEXTS = 200
+MAP_LAYERS = 13  # a model with more layers keeps this many of the corpus, evenly spaced
+
+Progress = Callable[[str, int, int], None]  # stage, done, total
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How an analogy is asked: its example `pairs` (3CosAvg, LRCos), the look-up `policy`, whether the `evidence` is
+    gathered (the inputs' ranks and the other methods' answers: some passes more), and 3CosMul's `epsilon`.
+    """
+
+    pairs: tuple[tuple[str, str], ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    evidence: bool = True
+    epsilon: float = EPSILON
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How neighbours are looked for: only rows that a filter lets pass (`where`, over the space's columns, or over
+    `word` alone where it has none), by an index of a recipe such as `hnsw:M=16` (else exactly), to a `recall`.
+    """
+
+    where: str = ""
+    index: str = ""
+    recall: float | None = None
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """The progress that nobody watches."""
+
+
+def check_k(k: int, most: int, where: str) -> None:
+    """Raise `UserError` for a number of answers that is not from 1 to `most`."""
+    if not 1 <= k <= most:
+        raise UserError(f"k must be from 1 to {most:,}, the words of {where} that can be found; got {k:,}")
+
+
+def check_texts(texts: Sequence[str], least: int, most: int = MAX_TEXTS) -> None:
+    """Raise `UserError` for too few or too many texts, for an empty one, and for one that is too long."""
+    if not least <= len(texts) <= most:
+        raise UserError(f"give {least} to {most:,} texts; got {len(texts):,}")
+    for number, text in enumerate(texts, 1):
+        if not text.strip():
+            raise UserError(f"text {number} is empty; write a sentence with the word in it")
+        if len(text) > MAX_TEXT:
+            raise UserError(
+                f"text {number} has {len(text):,} characters; at most {MAX_TEXT:,} are read here (export takes more)"
+            )

@@ -1,0 +1,96 @@
+"""The corpus of senses, embedded by a model at its layers, and the baselines read off it."""
+
+import json
+from dataclasses import replace
+
+import pyarrow as pa
+
+from polysema.app.explorer.asking import BASELINE_TEXTS, DEFAULT_MODEL, MAP_LAYERS, Progress, silent
+from polysema.app.explorer.kept import digest, keep_file
+from polysema.app.explorer.models import Models
+from polysema.app.export import Source, export
+from polysema.core.errors import UserError
+from polysema.core.home import home
+from polysema.core.measure.contextuality import random_pair_cosine
+from polysema.core.measure.senses import load_senses
+from polysema.core.model.contextual import embed
+from polysema.core.space.formats import read_export
+from polysema.core.space.space import Space
+
+
+class Corpora(Models):
+    """Holds the corpus of senses as models see it."""
+
+    def baselines(self, model: str = DEFAULT_MODEL, progress: Progress = silent) -> tuple[float, ...]:
+        """For each layer the mean cosine of random pairs of words of the corpus of senses; kept on disk."""
+        loaded = self.model(model)
+        key = digest(
+            "baseline 1", load_senses().sha256, loaded.weights_sha256, loaded.revision, loaded.name, BASELINE_TEXTS
+        )
+        path = home() / "baselines" / f"{key}.json"
+
+        def make() -> tuple[float, ...]:
+            try:
+                return tuple(float(value) for value in json.loads(path.read_text()))
+            except (OSError, ValueError, TypeError):
+                pass
+            progress("baseline", 0, 1)
+            texts = load_senses().texts[:: max(1, len(load_senses().texts) // BASELINE_TEXTS)]
+            hidden = embed(loaded, texts)
+            numbers = [occurrence.text for occurrence in hidden.occurrences]
+            values = tuple(random_pair_cosine(vectors, numbers) for vectors in hidden.vectors)
+            keep_file(path, json.dumps(values))
+            progress("baseline", 1, 1)
+            return values
+
+        return self._small.get(("baseline", key), make)
+
+    def corpus_layers(self, model: str = DEFAULT_MODEL) -> tuple[int, ...]:
+        """The layers at which the corpus of senses is kept: all, or 13 evenly spaced ones of a deep model."""
+        n_layers = self.model(model).n_layers
+        if n_layers < MAP_LAYERS:
+            return tuple(range(n_layers + 1))
+        return tuple(sorted({round(step * n_layers / (MAP_LAYERS - 1)) for step in range(MAP_LAYERS)}))
+
+    def corpus(self, model: str = DEFAULT_MODEL, layer: int = -1, progress: Progress = silent) -> Space:
+        """Every word of the corpus of senses at one layer, with the column `sense` where it is annotated.
+
+        Embedded once, as an export in the cache folder, and read from there afterwards.
+        """
+        progress(f"load {model}", 0, 1)
+        loaded = self.model(model)
+        layers = self.corpus_layers(model)
+        (layer,) = loaded.check_layers([layer])
+        if layer not in layers:
+            raise UserError(f"the corpus of {model} is kept at the layers {', '.join(map(str, layers))}; got {layer}")
+        senses = load_senses()
+        key = digest(
+            "corpus 2", senses.sha256, loaded.weights_sha256, loaded.revision, loaded.name, layers, loaded.engine.name
+        )
+        folder = home() / "corpora" / f"senses-{key}"
+
+        def make() -> Space:
+            with self._corpus_lock:
+                if not (folder / "manifest.json").is_file():
+                    total = len(senses.texts)
+                    source = Source("senses", senses.sha256, total)
+                    progress("embed the corpus", 0, total)
+                    export(
+                        senses.texts,
+                        source,
+                        folder,
+                        loaded,
+                        layers,
+                        progress=lambda n, _: progress("embed the corpus", n, total),
+                    )
+            space = read_export(folder, layer)
+            marked = {(s.text_id, s.start, s.end): s.sense for s in senses.senses}
+            places = zip(space.column("text_id"), space.column("start"), space.column("end"), strict=True)
+            sense = pa.array([marked.get(place, "") for place in places], pa.string())
+            assert space.columns is not None
+            ids = space.columns.column("text_id").combine_chunks().cast(pa.int32())
+            text = pa.DictionaryArray.from_arrays(ids, pa.array(senses.texts))
+            columns = space.columns.append_column("sense", sense).append_column("text", text)
+            return replace(space, columns=columns)
+
+        return self._corpora.get((key, layer), make)

@@ -1,0 +1,71 @@
+"""What was made once and may be asked for again: in memory, and small things on disk."""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+_Value = TypeVar("_Value")
+
+
+class Kept:
+    """The few things last used, each made once however many ask for it at the same time."""
+
+    def __init__(self, most: int):
+        self._most = most
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
+        self._making: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+        self.hits = 0
+        self.misses = 0
+
+    def values(self) -> list[Any]:
+        """What is kept now."""
+        with self._lock:
+            return list(self._values.values())
+
+    def get(self, key: Hashable, make: Callable[[], _Value]) -> _Value:
+        """The value kept under the key, made now when it isn't there."""
+        with self._lock:
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            with self._lock:
+                if key in self._values:
+                    self._values.move_to_end(key)
+                    self.hits += 1
+                    return self._values[key]
+                self.misses += 1
+            try:
+                value = make()
+            except BaseException:  # what can't be made, such as a word that isn't there, leaves nothing behind
+                with self._lock:
+                    self._making.pop(key, None)
+                raise
+            with self._lock:
+                self._values[key] = value
+                while len(self._values) > self._most:
+                    dropped, _ = self._values.popitem(last=False)
+                    self._making.pop(dropped, None)
+        return value
+
+    def put(self, key: Hashable, value: Any) -> None:
+        """Keep another value under the key."""
+        with self._lock:
+            self._values[key] = value
+
+
+def digest(*parts: object) -> str:
+    """A short name for what these parts, as they are written, stand for."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
+
+
+def keep_file(path: Any, content: str) -> None:
+    """Keep a small derived file where there is room; without room it is computed again next time."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.{threading.get_ident()}.part")
+        part.write_text(content)
+        part.rename(path)
+    except OSError:
+        return

@@ -1,0 +1,239 @@
+"""Spaces and occurrences laid out, and what lies around a point."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from polysema.app.explorer.asking import (
+    DEFAULT_MODEL,
+    DEFAULT_SPACE,
+    MAX_CLUSTERED,
+    Progress,
+    check_k,
+    check_texts,
+    silent,
+)
+from polysema.app.explorer.words import Words
+from polysema.app.maps import matched_maps, new_neighbors, project_space
+from polysema.app.nearby import Around, around_point
+from polysema.app.schemas import (
+    MatchedMaps,
+    SpaceMap,
+    WordMap,
+)
+from polysema.core.errors import UserError
+from polysema.core.measure.clusters import SenseClusters, sense_clusters
+from polysema.core.measure.senses import load_senses
+from polysema.core.model.catalog import locate
+from polysema.core.model.contextual import Hidden, embed, word_vectors
+from polysema.core.model.static import static_vector
+from polysema.core.model.tokens import Occurrence, Span, find_words
+from polysema.core.space.metric import unit
+from polysema.core.space.projection import MapOptions, Neighbors, layered_maps
+from polysema.core.space.projection import place as place_on
+from polysema.core.space.space import Floats, Space
+
+
+class Maps(Words):
+    """Lays spaces and occurrences out."""
+
+    def around(self, on: SpaceMap, whole: "str | Space", at: "int | tuple[Floats, Floats]", k: int = 10) -> Around:
+        """The k nearest of a point in the space and its k nearest on the map, exactly, each with its rank in the other.
+
+        `on` shows the first rows of the `whole` space, which is searched whole; `at` is a row, or the vector (dim,) and the
+        position (2 or 3,) of a point that was placed.
+        """
+        held = self._held(whole)
+        n, own = len(on.space), at if isinstance(at, int) else None
+        if own is not None and not 0 <= own < n:
+            raise UserError(f"the map shows the rows 0 to {n - 1:,}; got {own:,}")
+        check_k(k, n - (own is not None), "the map")
+        vector, position = (held.vectors[at], on.map.positions[at]) if isinstance(at, int) else at
+        return around_point(on, held, self.index(held).cosines(unit(np.asarray(vector)[None]))[0], position, own, k)
+
+    def map(
+        self, space: "str | Space" = DEFAULT_SPACE, method: str = "umap", options: MapOptions | None = None,
+        n: int | None = None, k: int = 10, progress: Progress = silent,
+    ) -> SpaceMap:  # fmt: skip
+        """A space, or its first n rows, laid out, with its distortion: how many of its k nearest each point kept (k=0: not measured).
+
+        `space` may name a collection's folder too. The neighbours are searched once, for every map of the same rows. What `progress`
+        raises ends the work.
+        """
+        held = self._held(space)
+        rows = len(held) if n is None else n
+        if not 1 <= rows <= len(held):
+            raise UserError(f"a map shows from 1 to {len(held):,} rows of {held.origin.source}; got {rows:,}")
+        options = options or MapOptions()
+
+        def neighbours(wanted: int, search: Callable[[], Neighbors]) -> Neighbors:
+            found = self._neighbors.get(("neighbors", id(held), rows), lambda: (held, search()))[1]
+            if found.rows.shape[1] >= wanted:
+                return found.first(wanted)
+            more = search()
+            self._neighbors.put(("neighbors", id(held), rows), (held, more))
+            return more
+
+        key = ("space map", id(held), rows, method, options, k)
+
+        def make() -> tuple[Space, SpaceMap]:  # the space is kept too, so that no other gets its id
+            return held, project_space(held, rows, method, options, k, neighbours, progress)
+
+        return self._space_maps.get(key, make)[1]
+
+    def place(self, on: SpaceMap, vectors: Floats) -> Floats:
+        """Where new vectors (m, dim) of the same space lie on a map: (m, 2 or 3); the same alone or in a batch."""
+        return place_on(on.map, vectors, new_neighbors(on, vectors))
+
+    def matched(
+        self, a: "str | Space", b: "str | Space", n: int | None = 2000, k: int = 10, method: str = "umap",
+        options: MapOptions | None = None, through: Sequence["str | Space"] = (), progress: Progress = silent,
+    ) -> MatchedMaps:  # fmt: skip
+        """Two spaces, models or layers side by side: their common rows on one plane, and what changed around each.
+
+        Occurrences are matched by text, start and end, static vectors by word; n of the matched rows are shown (None: all),
+        the first n words or n occurrences spread evenly. `through` are spaces between the two, such as the layers from
+        a to b. Raises `IncompatibleError` for spaces that share no row. What `progress` raises ends the work.
+        """
+        asked = (a, *through, b)
+        spaces = [self.space(space, progress) if isinstance(space, str) else space for space in asked]
+        names = [each if isinstance(each, str) else each.origin.card() for each in asked]
+        options = options or MapOptions()
+        key = ("matched", tuple(id(space) for space in spaces), n, k, method, options)
+
+        def make() -> tuple[list[Space], MatchedMaps]:  # the spaces are kept, so that no other gets their ids
+            return spaces, matched_maps(names, spaces, n, k, method, options, progress)
+
+        return self._space_maps.get(key, make)[1]
+
+    def sense_clusters(
+        self, word: str, model: str = DEFAULT_MODEL, layer: int = -1, min_cluster_size: int = 3,
+        texts: Sequence[str] = (), progress: Progress = silent,
+    ) -> SenseClusters:  # fmt: skip
+        """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses; or every
+        occurrence in `texts` of one's own, which have no senses to agree with.
+        """
+        loaded = self.model(model)
+        (layer,) = loaded.check_layers([layer])
+        named = self._named_by(model)
+        if texts:
+            check_texts(texts, least=1, most=MAX_CLUSTERED)
+            asked = [
+                Occurrence(number, text[span.start : span.end], span)
+                for number, text in enumerate(texts) for span in find_words(text, word)
+            ]  # fmt: skip
+            if len(asked) < 2:
+                raise UserError(f"sense clusters need two or more occurrences of {word!r}; the texts have {len(asked)}")
+            progress(f"read {len(texts)} texts", 0, 1)
+            hidden = embed(loaded, texts, [layer], occurrences=asked)
+            if hidden.unseen:
+                raise UserError(f"the tokenizer of {model} makes no token of {word!r}, so it has no vector")
+            found = sense_clusters(
+                hidden.vectors[0], [texts[o.text] for o in hidden.occurrences], word, None, min_cluster_size,
+                [o.span.start for o in hidden.occurrences], named,
+            )  # fmt: skip
+            return replace(found, without_word=len(texts) - len({o.text for o in asked}))
+        marked = {(s.text_id, s.start): s.sense for s in load_senses().of(word)}
+        layers = self.corpus_layers(model)
+        if layer not in layers:
+            raise UserError(f"the corpus of {model} is kept at the layers {', '.join(map(str, layers))}; got {layer}")
+        cloud = self._cloud(word, model, progress)
+        return sense_clusters(
+            cloud.vectors[layers.index(layer)], [load_senses().texts[o.text] for o in cloud.occurrences], word,
+            [marked[o.text, o.span.start] for o in cloud.occurrences], min_cluster_size,
+            [o.span.start for o in cloud.occurrences], named,
+        )  # fmt: skip
+
+    def _named_by(self, model: str) -> Callable[[Sequence[str]], Floats]:
+        """Static vectors that tell which words mean alike: GloVe's where it is here, else the model's own table's."""
+        if locate(DEFAULT_SPACE).path is None:
+            return lambda words: np.stack([static_vector(self.model(model), word)[0] for word in words])
+        space = self.space(DEFAULT_SPACE)
+
+        def vectors(words: Sequence[str]) -> Floats:
+            rows = space.keys.rows(words)
+            found: Floats = np.where((rows >= 0)[:, None], space.vectors[np.maximum(rows, 0)], np.float32(0))
+            return found
+
+        return vectors
+
+    def word_map(
+        self, word: str, model: str = DEFAULT_MODEL, method: str = "umap", extra: Sequence[str] = (),
+        progress: Progress = silent,
+    ) -> WordMap:  # fmt: skip
+        """A word's occurrences at every kept layer on one plane, with its static point; `extra` texts join them.
+
+        The occurrences of the corpus carry their senses, those of `extra` the sense "yours".
+        """
+        senses = load_senses().of(word)
+        extra = tuple(text for text in extra if text.strip())
+        if extra:
+            check_texts(extra, least=1)
+        progress(f"load {model}", 0, 1)
+        loaded = self.model(model)
+        layers = self.corpus_layers(model)
+        key = ("map", word.lower(), model, loaded.weights_sha256, method, extra)
+
+        def make() -> WordMap:
+            cloud = self._cloud(word, model, progress)
+            kept = cloud.occurrences
+            marked = {(s.text_id, s.start, s.end): s.sense for s in senses}
+            texts = [load_senses().texts[o.text] for o in kept]
+            spans = [(o.span.start, o.span.end) for o in kept]
+            names = [marked[o.text, o.span.start, o.span.end] for o in kept]
+            yours = word_vectors(loaded, word, extra, layers) if extra else None
+            static, _ = static_vector(loaded, word)
+            within, between = zip(*(_spread(vectors, names) for vectors in cloud.vectors), strict=True)
+            every = self.baselines(model, progress)
+            stacks = [
+                np.concatenate(
+                    [cloud.vectors[place], *([yours.vectors[place]] if yours is not None else []), static[None]]
+                )
+                for place in range(len(layers))
+            ]
+            if yours is not None:
+                texts += extra
+                spans += [(o.span.start, o.span.end) for o in yours.occurrences]
+                names += ["yours"] * len(extra)
+            stage = "lay out"
+            few = MapOptions(
+                n_neighbors=10, min_dist=0.25
+            )  # a word has few occurrences, and they are looked at closely
+            positions = layered_maps(stacks, method, few, lambda done, total: progress(stage, done, total))
+            return WordMap(
+                word.lower(), layers, tuple(positions), tuple(texts), tuple(spans), tuple(names), within, between,
+                tuple(every[layer] for layer in layers), method, loaded.origin(None, "mean"),
+                yours.split if yours is not None else (),
+            )  # fmt: skip
+
+        return self._maps.get(key, make)
+
+    def _cloud(self, word: str, model: str, progress: Progress) -> Hidden:
+        """The annotated occurrences of a word at every kept layer; only the texts with the word are read."""
+        loaded, corpus = self.model(model), load_senses()
+        layers = self.corpus_layers(model)
+
+        def make() -> Hidden:
+            senses = sorted(corpus.of(word), key=lambda s: (s.text_id, s.start))
+            numbers = sorted({s.text_id for s in senses})
+            places = {text: place for place, text in enumerate(numbers)}
+            asked = [
+                Occurrence(places[s.text_id], corpus.texts[s.text_id][s.start : s.end], Span(s.start, s.end))
+                for s in senses
+            ]
+            progress(f"read {len(numbers)} sentences", 0, 1)
+            hidden = embed(loaded, [corpus.texts[text] for text in numbers], layers, occurrences=asked)
+            return replace(hidden, occurrences=tuple(replace(o, text=numbers[o.text]) for o in hidden.occurrences))
+
+        return self._clouds.get((word.lower(), model, loaded.weights_sha256), make)
+
+
+def _spread(vectors: Floats, senses: Sequence[str]) -> tuple[float, float]:
+    """Mean cosine of two occurrences within a sense, and of two of different senses."""
+    directions = unit(np.ascontiguousarray(vectors))
+    similar = directions @ directions.T
+    names = np.asarray(senses)
+    same = names[:, None] == names[None, :]
+    other = ~np.eye(len(names), dtype=bool)
+    return float(similar[same & other].mean()), float(similar[~same].mean()) if (~same).any() else float("nan")

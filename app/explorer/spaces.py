@@ -1,0 +1,182 @@
+"""Spaces by their names: files, tables, collections, layers of a corpus; seen as they are or transformed."""
+
+import re
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from polysema.app.explorer.asking import DEFAULT_MODEL, DEFAULT_SPACE, Progress, check_texts, silent
+from polysema.app.explorer.corpora import Corpora
+from polysema.core.errors import UserError
+from polysema.core.measure.contextuality import random_pair_cosine
+from polysema.core.model.catalog import CATALOG, locate
+from polysema.core.model.contextual import embed
+from polysema.core.model.static import input_table
+from polysema.core.model.tokens import Occurrence, find_word
+from polysema.core.space.analogy import (
+    Resolve,
+    target,
+)  # fmt: skip
+from polysema.core.space.expression import Term, parse
+from polysema.core.space.formats import open_glove, read_vectors
+from polysema.core.space.metric import Metric, unit
+from polysema.core.space.policy import Found, Policy, look_up
+from polysema.core.space.relations import axis_ends
+from polysema.core.space.space import Floats, Origin, Space
+from polysema.core.space.transform import fit, named_direction, view, without
+from polysema.indexes.collection import Collection
+from polysema.indexes.exact import ExactIndex
+from polysema.indexes.store.manifest import FORMAT_FILE, MANIFESTS
+from polysema.indexes.store.manifest import NAME as COLLECTION_NAME
+
+
+class Spaces(Corpora):
+    """Holds the spaces last used and their indexes."""
+
+    def space(self, name: str = DEFAULT_SPACE, progress: Progress = silent) -> Space:
+        """The space of that name: a file of vectors, the catalog's GloVe, a model's input embeddings, as `minilm-l6@6` the
+        occurrences of every word of the corpus of senses at a layer of a model, or a collection, by its folder or by
+        its name in the data folder (`mine`, or `mine/layer-6` where it has several spaces).
+        """
+        contextual = re.fullmatch(r"(.+)@(-?\d{1,4})", name)
+        if contextual and not Path(name).exists():
+            return self.corpus(contextual[1], int(contextual[2]), progress)
+        folder, inner = self._collection(name)
+        if folder is not None:
+            return self._spaces.get(
+                ("stored", str(folder), inner, _stamp(str(folder))), lambda: Collection(folder).space(inner)
+            )
+        return self._spaces.get(("static", name, _stamp(name)), lambda: _static_space(name, progress))
+
+    def _collection(self, name: str) -> tuple[Path | None, str | None]:
+        """The folder of the collection that a name stands for, and the space in it; None where it is none of the data folder."""
+        first, _, inner = name.partition("/")
+        if not COLLECTION_NAME.fullmatch(first) or any(row.name == name for row in CATALOG) or Path(name).exists():
+            return None, None
+        folder = self._collections / first
+        return (folder, inner or None) if is_collection(folder) else (None, None)
+
+    def stamp(self, name: str) -> Hashable:
+        """What tells whether the collection or file of that name has changed since; None for a space that can't."""
+        folder, _ = self._collection(name)
+        return _stamp(name if folder is None else str(folder))
+
+    def view(self, space: "str | Space" = DEFAULT_SPACE, transform: str = "raw", removed: Sequence[str] = ()) -> Space:
+        """A space centred, without its top components or whitened (`transform`), and without directions (`removed`,
+        each written `poor -> rich`). The Origin of what is returned says so; the methods here take it as a space.
+        """
+        held = self._held(space)
+        if transform.partition(":")[0] == "raw" and not removed:
+            return held
+
+        def make() -> tuple[Space, Space]:
+            shown, done = held, self._transforms.get(held)
+            if transform.partition(":")[0] != "raw":
+                change = fit(held, transform)
+                shown, done = view(held, change), change if done is None else done.then(change)
+                self._transforms[shown] = done
+            if removed:
+                axes = np.stack([self.direction(axis, shown) for axis in removed])
+                change = without(axes, f"without {' and '.join(' '.join(axis.split()) for axis in removed)}")
+                shown, done = view(shown, change), change if done is None else done.then(change)
+                self._transforms[shown] = done
+            return held, shown
+
+        return self._spaces.get(("view", id(held), transform, tuple(removed)), make)[1]
+
+    def _held(self, space: "str | Space") -> Space:
+        return space if isinstance(space, Space) else self.space(space)
+
+    def baseline(self, space: "str | Space" = DEFAULT_SPACE) -> float:
+        """Mean cosine of random pairs of a space's rows, beside which a cosine means something; nan for a single row.
+
+        Where the rows are words in texts, the two of a pair are of different texts.
+        """
+        held = self._held(space)
+
+        def make() -> tuple[Space, float]:
+            columns = held.columns
+            apart = columns is not None and "text_id" in columns.column_names
+            return held, random_pair_cosine(held.vectors, held.column("text_id") if apart else np.arange(len(held)))
+
+        return self._small.get(("random pairs", id(held)), make)[1]
+
+    def index(self, space: "str | Space" = DEFAULT_SPACE) -> ExactIndex:
+        """The exact cosine index of a space."""
+        held = self._held(space)
+        # the space is kept beside its index, so that its id is not given to another meanwhile
+        return self._indexes.get(("of", id(held)), lambda: (held, ExactIndex(held.vectors, Metric.COSINE)))[1]
+
+    def look_up(self, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None) -> Resolve:
+        """What a term of an expression stands for in a space: a word, or an occurrence at the space's layer.
+
+        Raises `IncompatibleError` with both cards for an occurrence that doesn't belong to the space.
+        """
+        held, chosen = self._held(space), policy or Policy()
+
+        def resolve(term: Term) -> Found:
+            return look_up(held, term.word, chosen) if term.context is None else self._occurrence(held, term)
+
+        return resolve
+
+    def vector(self, expression: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None) -> Floats:
+        """Where a sum of words leads in a space, `king - man + woman`, or an occurrence, `bank in "the bank of a river"`: (dim,)."""
+        held = self._held(space)
+        return target(held, parse(expression), self.look_up(held, policy)).vector
+
+    def _occurrence(self, space: Space, term: Term) -> Found:
+        context = term.context
+        assert context is not None
+        check_texts([context.text], least=1)
+        known = space.origin.layer is not None or not locate(space.origin.source).is_vectors
+        model = self.model(space.origin.source if known else DEFAULT_MODEL)
+        layer = context.layer if context.layer is not None else space.origin.layer
+        (layer,) = model.check_layers([-1 if layer is None else layer])
+        model.origin(layer, "mean").require_same(replace(space.origin, transform="raw"))
+        span = find_word(context.text, term.word, context.nth)
+        place = Occurrence(0, context.text[span.start : span.end], span)
+        hidden = embed(model, [context.text], [layer], occurrences=[place])
+        if hidden.unseen:
+            raise UserError(f"the tokenizer of {model.name} makes no token of {term.word!r}, so it has no vector")
+        vectors = hidden.vectors[0]
+        if (done := self._transforms.get(space)) is not None:
+            vectors = done.apply(vectors)
+        return Found(str(term), place.word, np.empty(0, np.int64), unit(vectors)[0], f"its occurrence at layer {layer}")
+
+    def direction(self, axis: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None) -> Floats:
+        """The unit vector (dim,) of an axis `poor -> rich`: from one word (or sum of words) to another."""
+        held = self._held(space)
+        start, end = axis_ends(axis)
+        resolve = self.look_up(held, policy)
+        a, b = (unit(target(held, parse(text), resolve).vector[None])[0] for text in (start, end))
+        return named_direction(b - a, start, end)
+
+
+def is_collection(path: Path) -> bool:
+    """Whether a folder is a collection's."""
+    return (path / FORMAT_FILE).is_file()
+
+
+def _stamp(name: str) -> Hashable:
+    """What tells whether a file or folder has changed since it was opened; None for what isn't one."""
+    try:
+        path = Path(name).expanduser()
+        known = (path / MANIFESTS if is_collection(path) else path).stat()
+    except (OSError, ValueError, RuntimeError):
+        return None
+    return (known.st_mtime_ns, known.st_size, known.st_ino)
+
+
+def _static_space(name: str, progress: Progress = silent) -> Space:
+    found = locate(name)
+    if found.path is not None and is_collection(found.path):
+        return Collection(found.path).space()
+    if not found.is_vectors:
+        return input_table(found)
+    assert found.path is not None
+    if found.entry is None:
+        return read_vectors(found.path, progress)
+    origin = Origin(name, weights_sha256=found.entry.members[0].sha256, revision=found.entry.requirement)
+    return open_glove(found.path, origin)

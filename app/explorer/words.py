@@ -1,0 +1,300 @@
+"""Questions about words: neighbours, analogies, relations."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from polysema.app.explorer.asking import DEFAULT_SPACE, MAX_STEPS, OCCURRENCE, Asking, Finding, check_k
+from polysema.app.explorer.spaces import Spaces
+from polysema.app.schemas import (
+    AnalogyAnswer,
+    AxisAnswer,
+    CloserAnswer,
+    Evidence,
+    InputRank,
+    MethodAnswer,
+    Neighbour,
+    NeighbourAnswer,
+    OddAnswer,
+    SimilarityAnswer,
+    TravelAnswer,
+    TravelStep,
+)
+from polysema.core.errors import UserError
+from polysema.core.measure.bias import Association, weat
+from polysema.core.space.analogy import (
+    OF_A_SUM,
+    OF_PAIRS,
+    Scoring,
+    Target,
+    by_cosine,
+    check_method,
+    scoring_of_pairs,
+    target,
+    three_cos_mul,
+)  # fmt: skip
+from polysema.core.space.expression import Term, parse
+from polysema.core.space.hits import Hits
+from polysema.core.space.metric import Metric, cosine
+from polysema.core.space.policy import Found, Policy
+from polysema.core.space.relations import mean_vector, odd_one_out
+from polysema.core.space.space import Floats, Ints, Space
+from polysema.core.space.transform import project
+from polysema.indexes.base import Index, checked
+from polysema.indexes.faiss_index import FaissIndex
+from polysema.indexes.filters import parse as parse_filter
+from polysema.indexes.recipe import Recipe
+
+
+class Words(Spaces):
+    """Answers questions about the words of a space."""
+
+    def neighbors(
+        self, word: "str | Term", space: "str | Space" = DEFAULT_SPACE, k: int = 10, policy: Policy | None = None,
+        finding: Finding | None = None,
+    ) -> NeighbourAnswer:  # fmt: skip
+        """The k words nearest to a word by cosine, the word itself left out.
+
+        `word` may be an occurrence, `bank in "They sat on the river bank"`, where the space is of that model and layer.
+        """
+        held, chosen = self._held(space), policy or Policy()
+        if isinstance(word, Term):
+            term, word = word, str(word)
+        else:
+            term = parse(word).terms[0] if OCCURRENCE.search(word) else Term(1.0, word)
+        found = self.look_up(held, chosen)(term)
+        if not found.known:
+            raise held.unknown(term.word)
+        check_k(k, len(held) - len(found.rows), held.origin.source)
+        if finding is None or finding == Finding():
+            hits = self.index(held).search_scored(by_cosine("neighbours", found.vector), k, found.rows)
+            return NeighbourAnswer(word, found.word, self._named(held, hits), held.origin, found.how, chosen.describe())
+        hits = self._find(held, found, k, finding)
+        return NeighbourAnswer(
+            word, found.word, self._named(held, hits), held.origin, found.how, chosen.describe(), hits.how, hits.recall
+        )
+
+    def _find(self, space: Space, found: Found, k: int, finding: Finding) -> Hits:
+        """The rows that pass nearest to what was found, fewer than k where fewer pass: (1, k or fewer)."""
+        return _there(self._searched(space, found.vector[None], k, finding, found.rows.tolist()), 0)
+
+    def _searched(self, space: Space, queries: Floats, k: int, finding: Finding, left_out: Sequence[int] = ()) -> Hits:
+        index: Index = self.index(space)
+        if finding.index:
+            recipe = Recipe.parse(finding.index)
+            index = self._indexes.get(
+                ("faiss", id(space), recipe), lambda: (space, FaissIndex(space.vectors, Metric.COSINE, recipe))
+            )[1]
+        mask = None
+        if finding.where:
+            table = space.columns if space.columns is not None else pa.table({"word": space.keys.array})
+            mask = parse_filter(finding.where).mask_of(table)
+        return index.search(queries, k, left_out, where=mask, recall=finding.recall)
+
+    def nearest(
+        self, vectors: "npt.ArrayLike", space: "str | Space" = DEFAULT_SPACE, k: int = 10,
+        finding: Finding | None = None,
+    ) -> tuple[tuple[Neighbour, ...], ...]:  # fmt: skip
+        """The k rows nearest to each vector, (n_queries, dim), by cosine; fewer where fewer pass the filter."""
+        held = self._held(space)
+        queries = checked(vectors, held.dim, "vectors")
+        hits = self._searched(held, queries, k, finding or Finding())
+        return tuple(self._named(held, _there(hits, query)) for query in range(len(queries)))
+
+    def analogy(
+        self, expression: str, space: "str | Space" = DEFAULT_SPACE, k: int = 10, method: str = "3cosadd",
+        asking: Asking | None = None,
+    ) -> AnalogyAnswer:  # fmt: skip
+        """The k best words for a sum of words, `queen - king + man`, or, for 3CosAvg and LRCos, for a word and example
+        pairs. The words of the question are left out; the evidence says where they would have stood, what the best
+        would have been with them, and what other methods and the baselines answer.
+        """
+        held, asking, method = self._held(space), asking or Asking(), check_method(method)
+        resolve = self.look_up(held, asking.policy)
+        wanted = target(held, parse(expression), resolve)
+        pairs = [(resolve(Term(1.0, a)), resolve(Term(1.0, b))) for a, b in asking.pairs]
+        known = [pair for pair in pairs if pair[0].known and pair[1].known]
+        scoring = self._scoring(held, wanted, method, known, asking)
+        out = wanted.left_out + [int(row) for pair in known for found in pair for row in found.rows]
+        left_out = np.unique(np.array(out, np.int64))
+        check_k(k, len(held) - len(left_out), held.origin.source)
+        index = self.index(held)
+        scores = index.scores(scoring) if asking.evidence else None
+        found = (
+            index.search_scored(scoring, k, left_out) if scores is None else index.best(scores, k, left_out, scoring)
+        )
+        best = self._named(held, found)
+        own = scoring.combine(scoring.queries @ np.stack([f.vector for f in wanted.found]).T)
+        inputs = tuple(
+            InputRank(found.word, weight, None if scores is None else _rank(scores, found), float(score), found.how)
+            for found, weight, score in zip(wanted.found, wanted.weights, own, strict=True)
+        )
+        evidence = None if scores is None else self._evidence(held, wanted, scoring, scores, left_out, asking)
+        return AnalogyAnswer(
+            str(wanted.expression), best, inputs, wanted.vector, np.stack([f.vector for f in wanted.found]),
+            held.origin, method, asking.policy.describe(), evidence,
+            tuple(f"{a.word}:{b.word}" for a, b in known), tuple(a.asked + ":" + b.asked for a, b in pairs if (a, b) not in known),
+        )  # fmt: skip
+
+    def _scoring(
+        self, space: Space, wanted: Target, method: str, pairs: Sequence[tuple[Found, Found]], asking: Asking
+    ) -> Scoring:
+        if method in OF_PAIRS:
+            if len(wanted.found) != 1:
+                raise UserError(f"{method} asks about one word, and example pairs say how; got {wanted.expression}")
+            return scoring_of_pairs(space, method, pairs, wanted.found[0])
+        if asking.pairs:
+            raise UserError(f"{method} takes no example pairs; {' and '.join(OF_PAIRS)} do")
+        if method == "3cosmul":
+            return three_cos_mul(wanted, asking.epsilon)
+        return OF_A_SUM[method](wanted)
+
+    def _evidence(
+        self, space: Space, wanted: Target, scoring: Scoring, scores: Floats, left_out: Ints, asking: Asking
+    ) -> Evidence:
+        index = self.index(space)
+        few = min(3, len(space) - len(left_out))
+        nothing = np.empty(0, np.int64)
+        kept = self._named(space, index.best(scores, few, nothing, scoring)) if few else ()
+        beside = []
+        for name in ("3cosadd", "3cosmul", "pairdirection", "only-b", "ignore-a") if few else ():
+            if name == scoring.method:
+                continue
+            try:
+                other = self._scoring(space, wanted, name, (), replace(asking, pairs=()))
+            except UserError:  # the sum is not of the form a* - a + b
+                continue
+            beside.append(MethodAnswer(name, self._named(space, index.best(index.scores(other), few, left_out, other))))
+        return Evidence(kept, tuple(beside))
+
+    def _named(self, space: Space, hits: Hits) -> tuple[Neighbour, ...]:
+        rows = hits.rows[0]
+        texts = [""] * len(rows)
+        if space.columns is not None and "text" in space.columns.column_names:
+            texts = space.columns.column("text").take(pa.array(rows)).to_pylist()
+        found = zip(space.keys.take(rows), hits.scores[0], rows, texts, strict=True)
+        return tuple(
+            Neighbour(rank, key, float(score), int(row), text) for rank, (key, score, row, text) in enumerate(found, 1)
+        )
+
+    def _nearest(self, space: "str | Space", vector: Floats, k: int, left_out: Sequence[int]) -> tuple[Neighbour, ...]:
+        held = self._held(space)
+        return self._named(held, self.index(held).search(vector[None], k, left_out))
+
+    def _found(self, words: Sequence[str], space: Space, policy: Policy | None) -> list[Found]:
+        resolve = self.look_up(space, policy)
+        found = [resolve(parse(w).terms[0] if OCCURRENCE.search(w) else Term(1.0, w)) for w in words]
+        return [f for f in found if f.known]
+
+    def similarity(
+        self, first: Sequence[str], second: Sequence[str], space: "str | Space" = DEFAULT_SPACE,
+        policy: Policy | None = None,
+    ) -> SimilarityAnswer:  # fmt: skip
+        """Cosine of two words, or of the mean vectors of two lists of words (gensim's n_similarity).
+
+        For two single words of the space, `rank` is where the second stands among the first's neighbours.
+        """
+        held = self._held(space)
+        a, b = self._found(first, held, policy), self._found(second, held, policy)
+        if not a or not b:
+            raise UserError(f"each side needs a word of {held.origin.source}; got {', '.join((*first, *second))!r}")
+        value = cosine(mean_vector(held, a), mean_vector(held, b))
+        rank = None
+        if len(a) == len(b) == 1 and len(a[0].rows) == len(b[0].rows) == 1:
+            rank = len(self.closer_than(first[0], second[0], held, policy).words) + 1
+        return SimilarityAnswer(tuple(f.word for f in a), tuple(f.word for f in b), value, rank, held.origin)
+
+    def closer_than(
+        self, word: str, other: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None
+    ) -> CloserAnswer:
+        """Every word that is nearer to `word` than `other` is, nearest first."""
+        held = self._held(space)
+        found = self._found([word, other], held, policy)
+        if len(found) < 2 or not len(found[1].rows):
+            raise held.unknown(other)
+        scores = self.index(held).cosines(found[0].vector[None])[0]
+        limit = float(scores[found[1].rows[0]])
+        near = np.flatnonzero(scores > limit)
+        near = near[~np.isin(near, np.concatenate([found[0].rows, found[1].rows]))]
+        near = near[np.lexsort((near, -scores[near]))]
+        words = tuple(zip(held.keys.take(near), (float(s) for s in scores[near]), strict=True))
+        return CloserAnswer(found[0].word, found[1].word, limit, words, held.origin)
+
+    def odd_one_out(
+        self, words: Sequence[str], space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None
+    ) -> OddAnswer:
+        """The word that fits the others least: its cosine with the mean of all is the lowest (gensim's doesnt_match)."""
+        held = self._held(space)
+        found = self._found(words, held, policy)
+        if len(found) < 2:
+            raise UserError(f"give at least two words of {held.origin.source}; got {', '.join(words)!r}")
+        order, scores = odd_one_out(np.stack([f.vector for f in found]))
+        return OddAnswer(tuple((found[place].word, float(scores[place])) for place in order), held.origin)
+
+    def project(
+        self, words: Sequence[str], axes: Sequence[str], space: "str | Space" = DEFAULT_SPACE,
+        policy: Policy | None = None,
+    ) -> AxisAnswer:  # fmt: skip
+        """The place of words on named axes, each `poor -> rich`: the cosine of each word with each axis."""
+        held = self._held(space)
+        if not axes:
+            raise UserError('give at least one axis, such as "poor -> rich"')
+        found = self._found(words, held, policy)
+        if not found:
+            raise UserError(f"none of these words is in {held.origin.source}: {', '.join(words)}")
+        places = project(np.stack([f.vector for f in found]), [self.direction(axis, held, policy) for axis in axes])
+        rows = tuple((f.word, tuple(map(float, row))) for f, row in zip(found, places, strict=True))
+        return AxisAnswer(tuple(axes), rows, held.origin)
+
+    def association(
+        self, first: Sequence[str], second: Sequence[str], toward: Sequence[str], away: Sequence[str],
+        space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None,
+    ) -> Association:  # fmt: skip
+        """How much more the words of `first` than those of `second` lean to `toward` rather than `away` (WEAT)."""
+        held = self._held(space)
+        lists = [self._found(words, held, policy) for words in (first, second, toward, away)]
+        for words, found in zip((first, second, toward, away), lists, strict=True):
+            if len(found) < 2:
+                raise UserError(
+                    f"a list needs at least two words of {held.origin.source}; of {', '.join(words)!r} it has {len(found)}"
+                )
+        one, two, near, far = (np.stack([f.vector for f in found]) for found in lists)
+        return weat(one, two, near, far)
+
+    def travel(
+        self, word: str, axis: str, space: "str | Space" = DEFAULT_SPACE, steps: int = 8, reach: float = 1.5, k: int = 3
+    ) -> TravelAnswer:
+        """The neighbours met on the way when a word's unit vector moves along an axis `poor -> rich`, in equal steps.
+
+        At the last of `steps` it has moved by `reach` times the axis's unit vector. The word itself is left out.
+        """
+        held = self._held(space)
+        if not 1 <= steps <= MAX_STEPS or not 0 < abs(reach) <= 100:
+            raise UserError(f"steps go from 1 to {MAX_STEPS} and the reach from 0 to 100; got {steps} and {reach}")
+        (found,) = self._found([word], held, None)
+        check_k(k, len(held) - len(found.rows), held.origin.source)
+        way = self.direction(axis, held)
+        shares = np.linspace(0, reach, steps + 1, dtype=np.float32)
+        points = found.vector + shares[:, None] * way  # (steps + 1, dim)
+        hits = self.index(held).search(points, k, found.rows.tolist())
+        stops = tuple(
+            TravelStep(
+                float(share), float(cosine(point, found.vector)), self._named(held, Hits(rows[None], scores[None]))
+            )
+            for share, point, rows, scores in zip(shares, points, hits.rows, hits.scores, strict=True)
+        )
+        return TravelAnswer(found.word, axis, stops, points, held.origin)
+
+
+def _there(hits: Hits, query: int) -> Hits:
+    """The hits of one query, (1, k or fewer), without the empty places of a search that found fewer."""
+    there = hits.rows[query] >= 0
+    return replace(hits, rows=hits.rows[query][there][None], scores=hits.scores[query][there][None])
+
+
+def _rank(scores: Floats, found: Found) -> int | None:
+    """Where the best row of a word stands among all, from 1; None for an occurrence, which has no row."""
+    return 1 + int(np.count_nonzero(scores > scores[found.rows].max())) if len(found.rows) else None
