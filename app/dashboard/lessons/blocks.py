@@ -1,5 +1,6 @@
 """Blocks in series, heads in parallel: a model drawn with its real widths."""
 
+from collections.abc import Sequence
 from html import escape
 
 import streamlit as st
@@ -62,23 +63,18 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     )  # fmt: skip
 
 
-def picture(found: Widths) -> str:
-    """The model as an SVG drawing, its colours those of the page."""
+def picture(found: Widths, stacks: Sequence[StackWidths]) -> str:
+    """Stacks of a model side by side as an SVG drawing, its colours those of the page."""
     width, gap = 360, 40
     columns = []
     height = 0
-    for place, stack in enumerate(found.stacks):
+    for place, stack in enumerate(stacks):
         drawn, tall = _stack(found, stack, place * (width + gap), width)
         columns.append(drawn)
         height = max(height, tall)
-    whole = len(found.stacks) * width + (len(found.stacks) - 1) * gap
-    if len(found.stacks) > 1:
-        y = height - 330
-        columns.append(
-            f'<path d="M{width - 20} {y} H{width + gap + 14}" stroke="currentColor" stroke-width="2" fill="none" marker-end="url(#pl-tip)"/>'
-            f'<text x="{width + gap / 2}" y="{y - 8}" text-anchor="middle" font-size="12">reads</text>'
-        )
-    label = f"{found.model}: blocks in series, heads in parallel, {found.dim} numbers wide"
+    whole = len(stacks) * width + (len(stacks) - 1) * gap
+    names = " and ".join(stack.name for stack in stacks)
+    label = f"{found.model}, {names}: blocks in series, heads in parallel, {found.dim} numbers wide"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {whole} {height}" role="img" aria-label="{escape(label)}" font-family="sans-serif" font-size="14" fill="currentColor" '
         f'style="max-width:{whole}px"><defs><marker id="pl-tip" markerWidth="8" markerHeight="8" refX="5" refY="3" orient="auto"><path d="M0 0 L6 3 L0 6 z" fill="currentColor"/></marker></defs>{"".join(columns)}</svg>'
@@ -109,7 +105,7 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
     arrow(y, f"{found.dim} numbers for each token")
     y += 24
     top = y
-    tall = 206 + (70 if stack.cross else 0)
+    tall = 206 + (96 if stack.cross else 0)
     box(top, tall, "none", True)
     bracket = right + 8
     out.append(f'<path d="M{bracket} {top} h8 V{top + tall} h-8" stroke="currentColor" stroke-width="1.5" fill="none"/>')  # fmt: skip
@@ -130,11 +126,11 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
     at += 64
     arrow(at)
     at += 24
-    for kind, name, colour in ((CROSS, "cross-attention, over the source", "#7c3aed"), (SELF, "self-attention", "#d97706")):  # fmt: skip
+    for kind, name, colour in ((CROSS, "cross-attention", "#7c3aed"), (SELF, "self-attention", "#d97706")):  # fmt: skip
         if kind == CROSS and not stack.cross:
             continue
         n = stack.n_heads
-        tall_ = 62 if kind == CROSS else 88
+        tall_ = 88
         part(at, tall_, colour)
         text(f"{name}: {n} heads side by side", at + 18, 12, True)
         room = inner["right"] - inner["left"] - 16
@@ -144,12 +140,12 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
             for head in range(n)
         ]
         text(f"{n} × {stack.head_dim} = {n * stack.head_dim} numbers; {per.get(kind, 0):,} parameters", at + 54, 11)
-        if kind == SELF:
-            groups = (
-                f"{stack.n_key_heads} key heads, each read by {n // stack.n_key_heads} heads" if stack.n_key_heads != n
-                else "each head has its own queries, keys, values"
-            )  # fmt: skip
-            text(groups, at + 74, 11)
+        groups = (
+            "looks at what the encoder ends with" if kind == CROSS
+            else f"{stack.n_key_heads} key heads, each read by {n // stack.n_key_heads} heads" if stack.n_key_heads != n
+            else "each head has its own queries, keys, values"
+        )  # fmt: skip
+        text(groups, at + 74, 11)
         at += tall_ + 8
     y = top + tall
     y += 4
@@ -166,10 +162,14 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
 def draw(found: Finding, key: str) -> None:
     """The drawing, and the parameters by part."""
     shown: Widths = found.shown
-    svg = picture(shown)
-    left, right = st.columns([7, 5] if len(shown.stacks) > 1 else [6, 6], gap="medium")
+    svg = picture(shown, shown.stacks)
+    left, right = st.columns([8, 4] if len(shown.stacks) > 1 else [6, 6], gap="medium")
     with left:
-        drawing(svg, key=f"{key}_picture")
+        for column, stack in zip(
+            st.columns(len(shown.stacks)), shown.stacks, strict=True
+        ):  # one below the other on a phone
+            with column:
+                drawing(picture(shown, [stack]), key=f"{key}_{stack.name}")
         st.download_button(
             "Drawing (SVG)",
             svg.replace("currentColor", saving.INK).replace(
