@@ -27,7 +27,7 @@ def point_routes(base_path: str = "") -> list[Route]:
 
     `/api/points/<version>/positions` answers `Published.body`; `/api/points/<version>/texts?rows=1,2` answers labels,
     details and marks of at most `MAX_TEXT_ROWS` rows as JSON. Anything that was not published, or is no longer held,
-    is answered 404.
+    is answered 404. The name of a cloud is a hash of 128 bits of its content: who can name it, knows it.
     """
     base = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
     return [

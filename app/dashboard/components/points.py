@@ -149,7 +149,7 @@ def store() -> Store:
 def publish(points: Points) -> Published:
     """Check points, hash them and hold them where browsers can fetch them.
 
-    This reads every value and text once (about 0.2 s at 400,000 points), so keep what it returns, for example in a
+    This reads every value and text once (0.2 to 0.5 s at 400,000 points), so keep what it returns, for example in a
     function with `st.cache_resource`, and give that to `scatter` on every run: that costs nothing again. Sessions that
     publish the same points share one cloud. When the store has let go of it, the next run of `scatter` puts it back.
 

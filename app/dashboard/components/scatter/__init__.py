@@ -55,7 +55,7 @@ MAX_HIGHLIGHTS = 200
 
 SCRIPTS = (
     "constants.js", "dom.js", "data.js", "transport.js", "camera.js", "picking.js", "renderers.js", "density.js",
-    "overlay.js", "history.js", "input.js", "plot.js", "picture.js", "mount.js",
+    "overlay.js", "history.js", "loading.js", "input.js", "plot.js", "picture.js", "mount.js",
 )  # fmt: skip
 """The parts of the ES module, in order. They share one scope; only the last one exports."""
 

@@ -103,7 +103,7 @@ function drawOverlay(layout, theme) {
   for (const label of layout.labels) {
     const text = svg('text', {
       x: tenth(label.left), y: tenth(label.baseline), class: 'label', 'font-family': theme.font, 'font-size': LABEL_SIZE,
-      fill: theme.ink, 'fill-opacity': label.lit ? 1 : 0.4, stroke: theme.paper, 'stroke-width': 3.5,
+      fill: theme.ink, 'fill-opacity': label.lit ? 1 : 0.68, stroke: theme.paper, 'stroke-width': 3.5,
       'stroke-linejoin': 'round', 'paint-order': 'stroke',
     });
     text.textContent = label.text;

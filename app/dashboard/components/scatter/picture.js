@@ -47,12 +47,14 @@ function pictureLegend(plot) {
     text.textContent = xmlText(shown);
     group.append(text);
   };
+  // A saved picture has no web fonts: what another program takes instead may be wider.
+  const measure = (text) => Math.max(plot.textWidth(text, LABEL_SIZE), plot.textWidth(text, LABEL_SIZE, 'sans-serif'));
   if (points.levels && points.count) {
     const stops = theme.ramp.map((colour, i) => svg('stop', { offset: i / (theme.ramp.length - 1), 'stop-color': colour }));
     group.append(svg('defs', {}, [svg('linearGradient', { id: 'ramp' }, stops)]));
     const [low, high] = points.valueRange.map((value) => shortNumber(value, points.valueRange));
     const head = `${points.valueName} ${low}`.trim();
-    const width = plot.textWidth(head, LABEL_SIZE);
+    const width = measure(head);
     write(head, x, y);
     group.append(svg('rect', { x: tenth(x + width + 8), y: y - 6, width: 120, height: 12, fill: 'url(#ramp)' }));
     write(high, x + width + 136, y);
@@ -61,7 +63,7 @@ function pictureLegend(plot) {
   const entries = plot.legendEntries();
   for (const [category, { name, count, marker }] of entries.entries()) {
     const shown = `${cutText(name, 48)} (${count.toLocaleString()})`;
-    const width = 24 + plot.textWidth(shown, LABEL_SIZE);
+    const width = 24 + measure(shown);
     if (x > 12 && x + width > size.width - 12) [x, y] = [12, y + 20];
     write(shown, x + 16, y);
     group.append(svg('path', {

@@ -39,9 +39,8 @@ class ScatterPlot {
     this.morph = null; // { from, start }: the points on their way
     this.index = null; // ScreenIndex of the present picture, made when first asked for
     this.fitted = true; // the view shows all, and shall when other points come
-    this.loading = null; // { data, abort, tries }: points on their way
     this.texts = null; // RemoteTexts of points that were fetched
-    this.missing = null; // what Python is told when the server doesn't hold the points
+    this.loader = new PointLoader(this);
     this.selection = null; // see history.js
     this.selectedMask = null;
     this.selectedAt = 0;
@@ -158,13 +157,13 @@ class ScatterPlot {
     this.root.style.setProperty('--plot-height', `${data.height}px`);
     this.takeTheme();
     if (data.version === this.points?.version) {
-      this.stopLoading();
+      this.loader.stop();
       this.takeScene(data);
     } else if (data.points) {
-      this.stopLoading();
+      this.loader.stop();
       this.takePoints(data, columnsOfTable(data), null);
     } else {
-      this.load(data);
+      this.loader.load(data);
     }
     this.requestFrame();
   }
@@ -197,7 +196,7 @@ class ScatterPlot {
   /** What is drawn over the points, and what Python wishes to be selected. */
   takeScene(data, first = false) {
     this.scene = data;
-    if (this.missing && data.attempt >= this.missing.tries) this.missing = null;
+    this.loader.hear(data);
     if (this.texts && data.texts) this.texts.learn(data.texts);
     if (this.texts && data.points) {
       this.texts.dispose();
@@ -221,78 +220,7 @@ class ScatterPlot {
     this.seekHighlight = showsNew && accents.highlight.length > 0;
   }
 
-  // ---- points on their way
-
-  /** Fetch the points of `data`, once; what is shown stays until they are here. */
-  load(data) {
-    if (this.loading?.data.version === data.version && this.loading.data.attempt === data.attempt) {
-      this.loading.data = data;
-      return;
-    }
-    this.stopLoading();
-    const loading = { data, abort: new AbortController(), tries: 0, timer: 0 };
-    this.loading = loading;
-    this.root.dataset.settled = '0';
-    this.showNote(`Loading ${data.count.toLocaleString()} points …`);
-    this.tryLoading(loading);
-  }
-
-  async tryLoading(loading) {
-    try {
-      const fetched = await fetchColumns(loading.data, loading.abort.signal);
-      if (this.loading !== loading || this.failed) return;
-      const { data } = loading;
-      this.loading = null;
-      this.missing = null;
-      this.showNote(this.standingNote());
-      const texts = new RemoteTexts(data, {
-        onArrival: this.guarded(() => this.onTexts()),
-        onGone: this.guarded(() => this.askAgain(this.latest)),
-      });
-      this.takePoints(data, columnsOfFetch(data, fetched, texts), texts);
-    } catch (error) {
-      if (this.loading !== loading || this.failed) return;
-      if (error instanceof TransportError) this.onNotLoaded(loading, error);
-      else this.fail(error);
-    }
-  }
-
-  onNotLoaded(loading, error) {
-    const { data } = loading;
-    if (error.gone) {
-      this.showNote('The server no longer holds these points; asking for them again …');
-      this.askAgain(data);
-    } else if (loading.tries < RETRY_MS.length) {
-      this.showNote(`Loading the points failed: ${error.message}. Trying again …`);
-      loading.timer = setTimeout(() => this.tryLoading(loading), RETRY_MS[loading.tries]);
-      loading.tries += 1;
-    } else {
-      this.showNote(`Loading the points failed: ${error.message}.`);
-      const again = html('button', { type: 'button', class: 'again' }, ['Try again']);
-      again.addEventListener('click', () => {
-        loading.tries = 0;
-        this.showNote('Loading the points …');
-        this.tryLoading(loading);
-      });
-      this.note.append(' ', again);
-    }
-  }
-
-  /** The server let go of the points: the next run of Python brings them back, or sends all when that was in vain. */
-  askAgain({ version, attempt }) {
-    if (this.missing?.version === version && this.missing.tries > attempt) return; // under way
-    this.missing = { version, tries: attempt + 1 };
-    this.emit();
-  }
-
-  stopLoading() {
-    if (!this.loading) return;
-    clearTimeout(this.loading.timer);
-    this.loading.abort.abort();
-    this.loading = null;
-    this.missing = null;
-    this.showNote(this.standingNote());
-  }
+  // ---- points
 
   /** Texts came: show them where they were missing. */
   onTexts() {
@@ -577,7 +505,8 @@ class ScatterPlot {
   }
 
   state() {
-    const { selection, points, missing } = this;
+    const { selection, points } = this;
+    const { missing } = this.loader;
     const { version, identity } = points ?? this.latest;
     const rows = selection?.rows ?? [];
     const few = rows.length <= this.latest.maxRows;
@@ -722,7 +651,7 @@ class ScatterPlot {
       selected: this.selected?.length ?? 0,
       dim: this.points.dim,
       version: this.points.version,
-      settled: moving || this.loading ? '0' : '1',
+      settled: moving || this.loader.loading ? '0' : '1',
       density: this.isDensity() ? '1' : '0',
       ready: '1',
     });
@@ -895,12 +824,13 @@ class ScatterPlot {
     return [left, top, left + width, top + height];
   }
 
-  textWidth(text, size) {
-    const key = `${size} ${text}`;
+  textWidth(text, size, font = this.theme.font) {
+    const key = `${size} ${font} ${text}`;
     let width = this.textWidths.get(key);
     if (width === undefined) {
-      this.scratch.font = `${size}px ${this.theme.font}`;
+      this.scratch.font = `${size}px ${font}`;
       width = this.scratch.measureText(text).width;
+      if (this.textWidths.size > MAX_TEXTS) this.textWidths.clear();
       this.textWidths.set(key, width);
     }
     return width;
@@ -1170,8 +1100,7 @@ class ScatterPlot {
     clearTimeout(this.emitTimer);
     clearTimeout(this.viewTimer);
     clearTimeout(this.restoreTimer);
-    this.loading?.abort.abort();
-    clearTimeout(this.loading?.timer);
+    this.loader.dispose();
     this.texts?.dispose();
     this.leaveGroup?.abort();
     this.renderer.dispose();

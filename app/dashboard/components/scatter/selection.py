@@ -67,7 +67,7 @@ class Selection:
             (from the argument `selected`), or "" for no selection. Undo brings the former word back.
         clicked: The one row that was clicked, tapped or entered: a page may take it as the wish to search for it.
         view: The camera as the argument `view` takes it back, or None while it shows all points.
-        region: The lasso or the box when there is one and it was drawn on these very points.
+        region: The lasso or the box when there is one and it was drawn on these very points; none in a group.
     """
 
     rows: tuple[int, ...]
