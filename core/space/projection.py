@@ -279,7 +279,9 @@ def project(
             start = plane.project(directions)
     if method == "pca" or not k:
         return Map(start, method, options, 1.0, plane)
-    knn = precomputed_knn.within(len(vectors), len(vectors), k) if precomputed_knn else nearest_others(directions, k)
+    knn = (
+        precomputed_knn.within(len(vectors), len(vectors), k) if precomputed_knn else _searched(directions, k, progress)
+    )
     laid = METHODS[method].lay_out(Points(directions, options, knn, start, progress, smooth=init is None))
     size = _size(laid)
     return Map(align(_scaled(laid), start), method, options, size)
@@ -341,6 +343,11 @@ def nearest_others(vectors: Floats, k: int, progress: Progress = _silent) -> Nei
         rows[start : start + BLOCK] = np.take_along_axis(best, order, axis=1)
         distances[start : start + BLOCK] = 1 - np.take_along_axis(scores, order, axis=1)
     return Neighbors(rows, np.maximum(distances, 0))
+
+
+def _searched(directions: Floats, k: int, progress: Progress) -> Neighbors:
+    """The nearest others of what is laid out; after the first block, `progress` may end the search too."""
+    return nearest_others(directions, k, lambda done, total: progress(0, 1) if done else None)
 
 
 def nearest_among(queries: Floats, vectors: Floats, candidates: Ints, k: int) -> Neighbors:
@@ -602,11 +609,14 @@ def layered_maps(
     if precomputed_knn is not None and len(precomputed_knn) != len(layers):
         raise IncompatibleError(f"precomputed_knn holds {len(precomputed_knn)} layers' neighbours of {len(layers)}")
 
+    def told(done: int, total: int) -> None:
+        progress(place_, len(layers))
+
     def points(at: int, anchor: Floats | None = None) -> Points:
         directions = _directions(layers[at])
         n = len(directions)
-        knn = precomputed_knn[at].within(n, n, k) if precomputed_knn else nearest_others(directions, k)
-        return Points(directions, options, knn, starts[at], lambda done, total: progress(place_, len(layers)), anchor)
+        knn = precomputed_knn[at].within(n, n, k) if precomputed_knn else _searched(directions, k, told)
+        return Points(directions, options, knn, starts[at], told, anchor)
 
     place_ = 0
     if method == ALIGNED and len(layers) > 1:
