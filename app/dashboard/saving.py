@@ -135,13 +135,12 @@ def bars_svg(rows: Sequence[tuple[str, float]], head: str, label: str, baseline:
     )
 
 
-def chart(drawn: Any, name: str, **how: Any) -> Any:
-    """An Altair chart with a menu in its corner that saves it as SVG or PNG; returns what Streamlit does."""
-    menu = {
-        "actions": {"export": True, "source": False, "compiled": False, "editor": False},
-        "downloadFileName": _file(name),
-    }
-    return st.altair_chart(drawn.properties(usermeta={"embedOptions": menu}), width="stretch", **how)
+def chart(drawn: Any, alt: str, **how: Any) -> Any:
+    """An Altair chart as wide as its place, with `alt` for those who can't see it; returns what Streamlit does.
+
+    Streamlit's own button in its corner saves it as PNG.
+    """
+    return st.altair_chart(drawn, width="stretch", alt=alt, **how)
 
 
 def _file(name: str) -> str:

@@ -220,3 +220,27 @@ def test_contexts_coloured_by_the_clusters_of_the_vectors() -> None:
     assert f"**{len(found.clusters)} groups**" in told
     assert f"adjusted Rand index **{found.adjusted_rand:.2f}**" in told
     assert sum("such as" in m.value for m in app.markdown) == len(found.clusters)
+
+
+def test_neighbours_in_a_collection_are_sentences() -> None:
+    shelf = parts.shelf()
+    if "test-neighbours" in shelf.names():
+        shelf.delete("test-neighbours")
+    texts = ["The bank of a river.", "A <b>bank</b> of gold.", "Ducks on the bank."]
+    words = [("The", 0), ("bank", 4), ("bank", 5), ("Ducks", 0), ("bank", 13)]
+    columns = {
+        "word": [word for word, _ in words], "text": [texts[n] for n in (0, 0, 1, 2, 2)],
+        "start": [start for _, start in words], "end": [start + len(word) for word, start in words],
+    }  # fmt: skip
+    shelf.create("test-neighbours").add(
+        [f"row-{n}" for n in range(5)], [[1, 0, 0], [0, 1, 0], [0, 0.1, 1], [0.5, 0, 0.5], [0, 1, 0.3]], columns
+    )
+    try:
+        app = page("neighbours", ns="test-neighbours", w="bank", nk="3")
+        assert not app.exception
+        assert any("has 3 rows for bank; this is about the first" in c.value.replace("\\", "") for c in app.caption)
+        shown = html(app)
+        assert "Nearest to The <mark>bank</mark> of a river." in shown
+        assert shown.index("Ducks on the <mark>bank</mark>.") < shown.index("A &lt;b&gt;<mark>")
+    finally:
+        shelf.delete("test-neighbours")

@@ -166,7 +166,10 @@ def curves(found: WordMap, layer: int) -> None:
         color=alt.Color("pair:N", scale=alt.Scale(domain=list(names), range=["#0d9488", "#d97706", "#8b94a0"]), legend=alt.Legend(orient="bottom", title=None, labelLimit=0, columns=2)),
     )  # fmt: skip
     rule = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeDash=[4, 4], color="#8b94a0").encode(x="layer:Q")
-    saving.chart((base.mark_line(point=True) + rule).properties(height=320), "cosines")
+    saving.chart(
+        (base.mark_line(point=True) + rule).properties(height=320),
+        "Mean cosine of two occurrences by layer: of one sense, of two senses, of random words",
+    )
     saving.numbers([{str(name): value for name, value in row.items()} for row in table.to_dict("records")], "cosines")
     place = found.layers.index(layer)
     gap = found.within[place] - found.between[place]

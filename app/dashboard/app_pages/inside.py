@@ -358,7 +358,13 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
         if not static
         else "This model has no head that says words, so each square is the nearest row of its table of input embeddings."
     )
-    event = saving.chart(chart, f"lens_{name}", on_select="rerun", selection_mode="cell", key=f"lens_{name}")
+    event = saving.chart(
+        chart,
+        "What the model would say at each token and layer, darker the surer",
+        on_select="rerun",
+        selection_mode="cell",
+        key=f"lens_{name}",
+    )
     left, right = st.columns([7, 5], gap="medium")
     with left:
         if found.targets:
@@ -403,7 +409,7 @@ def followed(found: lenses.Lens, table: pd.DataFrame, word: str, score: str, las
         )
         .properties(height=240)
     )
-    saving.chart(chart, "followed")
+    saving.chart(chart, "The followed word through the layers")
     end = own.iloc[-1]
     st.caption(
         f"At the last layer it is number {int(end['rank']):,} with a {score} of {float(end[f'{score} of the word']):.4f}; "
@@ -487,7 +493,7 @@ def adds_picture(found: Contributions, name: str, text: str) -> None:
     left, right = st.columns([6, 6], gap="medium")
     with left:
         st.caption("The 16 parts that add or take most.")
-        saving.chart(bars, "parts")
+        saving.chart(bars, "The parts that add or take most")
     with right:
         kinds = ["head", "cross head"] if (in_heads["kind"] == "cross head").any() else ["head"]
         kind = kinds[0]
@@ -496,7 +502,7 @@ def adds_picture(found: Contributions, name: str, text: str) -> None:
         st.caption("Every head: layers upwards, heads to the right.")
         saving.chart(
             maps.transform_filter(alt.datum.kind == kind).properties(height=max(150, min(420, 16 * int(in_heads["layer"].max()) + 60))),
-            "heads_that_add",
+            "What each head adds, layers upwards, heads to the right",
         )  # fmt: skip
     sums = in_sums(rows)
     st.caption("; ".join(f"{kind} {value:+.3f}" for kind, value in sums.items()) + ".")
@@ -634,7 +640,7 @@ def steer_picture(
     )
     what = f"The probability of {parts.plain(word)}" if word else "How far the next word is from the unsteered one"
     st.caption(f"{what} at other strengths, at layer {layer}; the dashed line is yours.")
-    saving.chart((line + here).properties(height=200), "steering")
+    saving.chart((line + here).properties(height=200), "What is followed at each strength")
     saving.numbers(rows, "steering")
 
 

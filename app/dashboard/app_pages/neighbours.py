@@ -1,15 +1,19 @@
 """Neighbours: of a static word, or of a word in one's own sentence among the occurrences of a corpus."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
 from polysema.app.dashboard import link, parts, saving, work
 from polysema.app.dashboard.components.scatter import Points, scatter
+from polysema.app.dashboard.jobs import Progress
 from polysema.app.schemas import NeighbourAnswer
 from polysema.core.model.catalog import models_here
 from polysema.core.space.geometry import principal_plane
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Space
+from polysema.core.space.spotting import labels_of, spot
 
 STATIC, CONTEXT = "A word", "A word in a sentence"
 SENTENCE = "They had a picnic on the bank of the river."
@@ -47,19 +51,28 @@ def static_part() -> None:
     if not word:
         st.info("Write a word to see its neighbours, such as bank.")
         return
-    answer = work.answer(
-        ("neighbours", word, space, k), lambda progress: parts.explorer().neighbors(word, space, k), box="w"
-    )
+    answer, note = work.answer(
+        ("neighbours", word, space, k), lambda progress: of_row(word, space, k, progress), box="w"
+    ) or (None, "")
     if answer is None:
         return
+    held = parts.explorer().space(space)
+    if note:
+        st.caption(note)
     left, right = st.columns([7, 5], gap="medium")
     with left:
-        picture(answer, parts.explorer().space(space))
+        picture(answer, held)
     with right:
-        st.markdown(f"Nearest to **{parts.plain(answer.word)}**, whatever the sentence")
-        rows = [(n.key, n.score) for n in answer.neighbours]
         baseline = parts.explorer().baseline(space)
-        parts.bars(rows, baseline=baseline)
+        rows = [(n.key, n.score) for n in answer.neighbours]
+        places = sentences_of(held, [held.resolve(answer.word), *(n.row for n in answer.neighbours)])
+        if places is not None:
+            st.html(f'<p class="ps-text">Nearest to {parts.marked(*places[0])}</p>')
+            scores = (f"cosine {n.score:.3f}" for n in answer.neighbours)
+            parts.sentences([(*place, score) for place, score in zip(places[1:], scores, strict=True)])
+        else:
+            st.markdown(f"Nearest to **{parts.plain(answer.word)}**, whatever the sentence")
+            parts.bars(rows, baseline=baseline)
         saving.ranked(rows, "neighbours", "word", "cosine", baseline)
         st.caption(parts.beside(baseline))
     parts.python_lines(
@@ -69,30 +82,56 @@ def static_part() -> None:
     )
 
 
+def of_row(word: str, space: str, k: int, progress: Progress) -> tuple[NeighbourAnswer, str]:
+    """The neighbours of a word, and what is to be told. In a collection of occurrences, whose rows have ids, those of the
+    first occurrence of the word.
+    """
+    held = parts.explorer().space(space, progress)
+    note = ""
+    if held.columns is not None and word not in held.keys:
+        spotted = spot(held, word)
+        name = held.keys[int(spotted.rows[0])]
+        if spotted.total > 1 or name != word:
+            note = f"{space} has {spotted.total:,} rows for {word}; this is about the first. The Map shows them all."
+        word = name
+    return parts.explorer().neighbors(word, held, k), parts.plain(note)
+
+
+def sentences_of(space: Space, rows: Sequence[int]) -> list[tuple[str, int, int]] | None:
+    """The text of each row and where its word stands in it, where the space has them."""
+    if space.columns is None or not {"text", "start", "end"} <= set(space.columns.column_names):
+        return None
+    table = space.columns.select(["text", "start", "end"]).take(rows).to_pylist()
+    return [(row["text"], row["start"], row["end"]) for row in table]
+
+
 def picture(answer: NeighbourAnswer, space: Space) -> None:
     """The word and its neighbours on the plane of their first two principal components."""
     rows = [space.resolve(answer.word), *(n.row for n in answer.neighbours)]
     vectors = unit(np.asarray(space.vectors[rows]))
-    labels = [answer.word, *(n.key for n in answer.neighbours)]
+    labels = labels_of(space).take(rows).to_pylist()
+    keys = [answer.word, *(n.key for n in answer.neighbours)]
+    places = sentences_of(space, rows)
     points = Points(
-        positions=principal_plane(vectors).project(vectors), labels=labels, categories=["the word", "its neighbours"],
+        positions=principal_plane(vectors).project(vectors), labels=labels, categories=["what was asked", "its neighbours"],
         category=np.array([0] + [1] * len(answer.neighbours)), shapes=np.array([1] + [0] * len(answer.neighbours)),
-        details=["" if not n else f"cosine {answer.neighbours[n - 1].score:.3f}" for n in range(len(labels))],
+        details=[text for text, _, _ in places] if places else ["", *(f"cosine {n.score:.3f}" for n in answer.neighbours)],
+        marks=[(start, end) for _, start, end in places] if places else None,
     )  # fmt: skip
     selected = scatter(
         points,
         key="neighbour_map",
-        alt=f"Plane of {answer.word} and its nearest words",
+        alt=f"Plane of {labels[0]} and its nearest neighbours",
         label_rows=list(range(len(labels))),
         height=430,
         report_view=False,
     )
-    if selected.clicked:  # the first point is the word itself
-        st.session_state["clicked_w"] = labels[selected.clicked]
+    if selected.clicked:  # the first point is what was asked
+        st.session_state["clicked_w"] = keys[selected.clicked]
         st.rerun()
     saving.points(points, "neighbours")
     st.caption(
-        "Click a word to see its own neighbours. Distances on the plane are rough; the list is from the full space."
+        "Click a point to see its own neighbours. Distances on the plane are rough; the list is from the full space."
     )
 
 

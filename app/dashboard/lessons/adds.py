@@ -175,10 +175,10 @@ def draw(found: Finding, key: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**What each layer adds to the score**")
-        saving.chart(bars, f"{key}_layers")
+        saving.chart(bars, "What attention and the MLP of each layer add")
     with right:
         st.markdown("**Its rank on the way through the layers**")
-        saving.chart((line + dots).properties(height=250), f"{key}_rank")
+        saving.chart((line + dots).properties(height=250), "The rank of the word, layer by layer")
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**What it would say next**")

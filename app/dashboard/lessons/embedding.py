@@ -92,7 +92,7 @@ def draw(found: Finding, key: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**How much of the row is left, layer by layer**")
-        saving.chart(lines, f"{key}_layers")
+        saving.chart(lines, "Cosine of the table’s row with the hidden state, layer by layer")
     with right:
         st.markdown("**Texts found by the whole text’s vector**")
         parts.bars(texts, "text")

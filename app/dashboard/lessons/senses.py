@@ -105,7 +105,10 @@ def draw(found: Finding, key: str) -> None:
     rule = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeDash=[4, 4], color=GREY).encode(x="layer:Q")
     left, right = st.columns([6, 6], gap="medium")
     with left:
-        saving.chart((lines + rule).properties(height=300), f"{key}_layers")
+        saving.chart(
+            (lines + rule).properties(height=300),
+            "Cosine of the occurrences, layer by layer, beside that of random words",
+        )
     with right:
         st.markdown(f"**At layer {layer}**")
         parts.sentences(

@@ -84,7 +84,9 @@ def draw(found: Finding, key: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Does the beginning reach the end?**")
-        saving.chart((line + rule + name).properties(height=270), f"{key}_reach")
+        saving.chart(
+            (line + rule + name).properties(height=270), "How much the last word changes, by the length of the text"
+        )
     if not windows:
         return
     with right:
@@ -99,7 +101,7 @@ def draw(found: Finding, key: str) -> None:
             {"at": [0, rows[-1]["tokens"]], "what": ["the beginning", "the last word"], "side": ["left", "right"]}
         )
         ends = alt.Chart(marks).mark_rule(color=GREY, strokeWidth=2).encode(x="at:Q", tooltip=["what"])
-        saving.chart((bars + ends).properties(height=60 + 34 * len(windows)), f"{key}_windows")
+        saving.chart((bars + ends).properties(height=60 + 34 * len(windows)), "The windows in which the text is read")
         st.caption(
             "Grey lines: the beginning and the end of the text. No window holds both, so nothing can pass between them."
         )
