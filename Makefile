@@ -36,6 +36,7 @@ format: $(STAMP)  ## let ruff format and mend what it can
 bench: $(STAMP)  ## print the speeds, each as a ratio of two things run in turn
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/dashboard.py
+	$(BIN)/python benchmarks/dashboard_load.py
 
 browser:  ## install the browser that the browser tests drive (Debian and its kin)
 	@command -v chromium >/dev/null || { \
