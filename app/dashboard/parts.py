@@ -12,6 +12,7 @@ from polysema.app.service.shelf import Shelf
 from polysema.app.settings import load_settings
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.model.catalog import CATALOG, folder_of, models_here
+from polysema.core.space.projection import warm
 from polysema.core.space.space import Family
 
 MAX_WORDS = 2_000  # characters of an expression or a word
@@ -73,6 +74,7 @@ def warm_up() -> None:
     """Once a process: load what the first pages need, and let UMAP compile, before anybody waits for it."""
 
     jobs().start(("warm up",), lambda progress: explorer().index())
+    jobs().start(("compiled loops",), lambda progress: warm())
     if "minilm-l6" in models_here():
         for method in ("pca", "umap"):
             word_map_job("bank", "minilm-l6", method, ())
