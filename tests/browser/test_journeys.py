@@ -118,6 +118,6 @@ def test_it_fits_a_phone(page: Any, path: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     overflow = page.evaluate(
         "[...document.querySelectorAll('.stMain *')].filter(e => e.getBoundingClientRect().right > 391 && e.clientWidth > 0"
-        " && getComputedStyle(e).position !== 'fixed' && e.type !== 'range' && !e.closest('[data-testid=stCode]')).map(e => e.outerHTML.slice(0, 200)).slice(0, 5)"
+        " && getComputedStyle(e).position !== 'fixed' && e.type !== 'range' && !e.closest('[data-testid=stCode], [data-testid=stDataFrame]')).map(e => e.outerHTML.slice(0, 200)).slice(0, 5)"
     )
     assert overflow == []

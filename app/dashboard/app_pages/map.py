@@ -429,7 +429,7 @@ def inspector(space: Space, found: SpaceMap, focus: int, own: Sequence[Placed], 
         parts.bars([(one.key, one.cosine) for one in listed], baseline=baseline, notes=notes)
         st.caption(parts.beside(baseline))
     saving.numbers(
-        [
+        lambda: [
             {"list": list_, "place": place, "name": one.key, "row": one.row + 1, "cosine": one.cosine, "rank in the space": one.in_space,
              "rank on the map": one.on_map, "far in the space": one.far, "random pair": baseline}
             for list_, neighbours in ((IN_SPACE, near.in_space), (ON_MAP, near.on_map))
