@@ -23,7 +23,9 @@ def numbers(
     name: str,
     label: str = "Numbers (CSV)",
 ) -> None:
-    """A button that saves rows of numbers as CSV. A function that makes them is called only when they are asked for."""
+    """A button that saves rows of numbers as CSV. A function that makes them is called only when they are asked for, and
+    leaves no file that the next run takes away while the browser still looks for it.
+    """
     st.download_button(
         label,
         (lambda: table(rows())) if callable(rows) else table(rows),

@@ -26,10 +26,11 @@ def source_label(name: str) -> str:
 def pick_source(label: str, start: str, key: str, ask: str) -> str:
     """A list of sources, `start` chosen at first where it is there."""
     names = sources()
-    return st.selectbox(
-        label, names, index=names.index(start) if start in names else 0, format_func=source_label, key=key,
-        bind="query-params", help=ask,
+    index = names.index(start) if start in names else 0
+    chosen: str = st.selectbox(
+        label, names, index=index, format_func=source_label, key=key, bind="query-params", help=ask
     )  # fmt: skip
+    return chosen
 
 
 def layers_of(found: Iterable[str]) -> dict[str, tuple[int, ...]] | None:

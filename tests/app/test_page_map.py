@@ -22,7 +22,7 @@ from tests.app.test_dashboard import MAIN, as_launched, html, settle
 
 __all__ = ["as_launched"]
 
-SMALL = {"n": "1k", "method": "PCA"}
+SMALL = {"mn": "1k", "mm": "PCA"}
 
 
 def page(name: str, **query: str) -> AppTest:
@@ -49,7 +49,7 @@ def click(app: AppTest, *rows: int, by: str = "click") -> AppTest:
 
 
 def test_a_map_at_once() -> None:
-    app = page("map", n="1k")
+    app = page("map", mn="1k")
     assert not app.exception
     assert not app.error
     assert app.title[0].value == "Map"
@@ -90,7 +90,7 @@ def test_a_click_shows_its_neighbours_and_a_lasso_the_table() -> None:
 
 
 def test_near_on_the_map_and_far_in_the_space_is_flagged() -> None:
-    app = page("map", **SMALL, near="on the map")
+    app = page("map", **SMALL, mnear="on the map")
     found = Explorer().map("glove-6b-50d", "pca", n=1000)
     near = Explorer().around(found, "glove-6b-50d", 231)
     assert not app.exception
@@ -115,7 +115,7 @@ def test_a_sum_of_words_is_placed_and_taken_off() -> None:
 
 
 def test_hidden_states_and_a_sentence_of_ones_own() -> None:
-    app = page("map", **SMALL, space="minilm-l6 (hidden states)", colour="sense")
+    app = page("map", **SMALL, space="minilm-l6 (hidden states)", mcolour="sense")
     assert not app.exception
     assert not app.error
     assert "<mark>bank</mark>" in html(app)
@@ -123,7 +123,7 @@ def test_hidden_states_and_a_sentence_of_ones_own() -> None:
     assert any("**1,001 points**" in m.value for m in app.markdown)
     submit(app, "map_word", "zebra", "Place it")
     assert ["'zebra' is not a word of" in e.value for e in app.error] == [True]
-    app.select_slider(key="layer_minilm-l6").set_value(0).run()
+    app.select_slider(key="mlayer_minilm-l6").set_value(0).run()
     settle(app)
     assert any("layer 0" in m.value for m in app.markdown)
     assert not app.exception
@@ -131,12 +131,12 @@ def test_hidden_states_and_a_sentence_of_ones_own() -> None:
 
 def test_what_a_link_says_wrongly_is_left_out() -> None:
     app = page(
-        "map", n="9999", method="evil", space="<script>", colour="evil", nn="99999", near="x", s="../../etc", dim="7D"
+        "map", mn="9999", mm="evil", space="<script>", mcolour="evil", nn="99999", mnear="x", s="../../etc", mdim="7D"
     )
     assert not app.exception
     assert not app.error
-    assert app.selectbox(key="n").value == "10k"
-    assert app.selectbox(key="space").value == "glove-6b-50d"
+    assert app.selectbox(key="mn").value == "10k"
+    assert app.selectbox(key="ms").value == "glove-6b-50d"
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_a_collection_and_how_it_grows(collection: Collection) -> None:
     assert not app.exception
     assert any("**60 points**" in m.value for m in app.markdown)
     assert any("There are 60 rows in this space: all of them are shown" in c.value for c in app.caption)
-    app.selectbox(key="colour").set_value("kind").run()
+    app.selectbox(key="mcolour").set_value("kind").run()
     assert settle(app).exception == []
     submit(app, "find", "w*7*", "Find")
     assert any(m.value.startswith("**w\\*7\\*** · row 8") for m in app.markdown)

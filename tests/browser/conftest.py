@@ -118,7 +118,10 @@ def page(browser: Any, dashboard: str) -> Iterator[Any]:
     opened.on("request", lambda request: requests.append(request.url))
     opened.on("websocket", lambda socket: requests.append(socket.url))
     opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda message: errors.append(message.text) if _is_error(message) else None)
+    opened.on(
+        "console",
+        lambda message: errors.append(message.text + " " + message.location["url"]) if _is_error(message) else None,
+    )
     yield opened
     icons = opened.eval_on_selector_all("link[rel~=icon]", "links => links.map(link => link.href)")
     context.close()

@@ -14,7 +14,7 @@ PAGES = {
     "/neighbours": "text=whatever the sentence",
     "/neighbours?mode=A+word+in+a+sentence": "text=The static vector knows",
     "/contexts?map=PCA": "text=At layer 6",
-    "/map?n=1k&method=PCA": ".polysema-scatter[data-ready='1']",
+    "/map?mn=1k&mm=PCA": ".polysema-scatter[data-ready='1']",
     "/compare?cn=500&cmap=PCA": ".polysema-scatter[data-ready='1']",
     "/lessons": "text=lessons done",
     "/lessons?lesson=travel&step=reveal": ".polysema-scatter[data-ready='1']",

@@ -100,7 +100,7 @@ def test_click_a_square_of_the_lens(page: Any) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/", "/neighbours", "/contexts?map=PCA", "/map?n=1k&method=PCA", "/compare?cn=500&cmap=PCA", "/inside",
+        "/", "/neighbours", "/contexts?map=PCA", "/map?mn=1k&mm=PCA", "/compare?cn=500&cmap=PCA", "/inside",
         "/lessons?lesson=travel&step=reveal", "/data",
     ],
 )  # fmt: skip

@@ -26,7 +26,7 @@ def selected(page: Any) -> str:
 
 
 def test_find_a_word_select_around_it_and_reopen_from_the_link(page: Any) -> None:
-    page.goto("/map?n=1k&method=PCA")
+    page.goto("/map?mn=1k&mm=PCA")
     page.wait_for_selector("text=trustworthiness", timeout=180_000)
     wait_for_map(page)
     page.wait_for_selector("text=/bank.*row 232/", timeout=60_000)
@@ -41,7 +41,7 @@ def test_find_a_word_select_around_it_and_reopen_from_the_link(page: Any) -> Non
     many = selected(page)
     page.get_by_text("on the map", exact=True).first.click()
     page.wait_for_selector("text=far in the space", timeout=60_000)
-    page.wait_for_url(re.compile(r"near=on"))
+    page.wait_for_url(re.compile(r"mnear=on"))
     again = page.context.new_page()
     again.goto(page.url)
     again.wait_for_selector(READY, timeout=120_000)

@@ -279,7 +279,7 @@ def neighbours(found: MatchedMaps, row: int) -> None:
         ]
         listed(found, [(s, s.cosine_b) for s in in_b], notes, found.b.baseline)
     saving.numbers(
-        [
+        lambda: [
             {"name": labels[s.row].as_py(), "row": s.row + 1, "change": what, "rank in A": s.rank_a, "rank in B": s.rank_b, "cosine in A": s.cosine_a,
              "cosine in B": s.cosine_b, "random pair in A": found.a.baseline, "random pair in B": found.b.baseline}
             for what, shifts in (("stayed", stayed), ("lost", lost), ("gained", gained))
@@ -361,7 +361,7 @@ def distribution(found: MatchedMaps) -> None:
         y=alt.Y("rows:Q", title="rows"), tooltip=["stayed", "rows"],
     )  # fmt: skip
     saving.chart(base.mark_bar(color=saving.FILL).properties(height=240), "what-stayed")
-    saving.numbers(rows, "what-stayed")
+    saving.numbers(lambda: rows, "what-stayed")
 
 
 def restore(a: str, b: str) -> None:

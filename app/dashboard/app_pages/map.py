@@ -68,16 +68,23 @@ class Placed:
 
 def controls() -> tuple[str | None, str, str, bool]:
     """The space (None while its model is loaded), how many points, the method, and whether in three dimensions."""
+    # controls of two pages that share a key would share their values: `space` in a link is taken as ours
+    if (asked := st.query_params.get("space")) is not None:
+        st.query_params.pop("space")
+        named = next((name for name in sources.sources() if asked in (name, sources.source_label(name))), None)
+        if named is not None:
+            st.session_state["ms"] = named  # for the control, which reads the address before the page runs
+            st.query_params["ms"] = sources.source_label(named)
     first, second, third, fourth = st.columns([4, 2, 4, 2])
     with first:
         source = sources.pick_source(
-            "Space", "glove-6b-50d", "space", "Vectors of words, a collection, or every word of the corpus of senses at a layer of a model."
+            "Space", "glove-6b-50d", "ms", "Vectors of words, a collection, or every word of the corpus of senses at a layer of a model."
         )  # fmt: skip
     many = second.selectbox(
         "Points",
         list(SIZES),
         index=1,
-        key="n",
+        key="mn",
         bind="query-params",
         help=f"How many of the first rows are shown; all of them up to {MOST:,}.",
     )
@@ -86,16 +93,16 @@ def controls() -> tuple[str | None, str, str, bool]:
         list(TITLES.values()),
         default=TITLES["umap"],
         required=True,
-        key="method",
+        key="mm",
         bind="query-params",
         help=". ".join(f"{TITLES[name]}: {told}" for name, told in TOLD.items()) + ".",
     )
     method = next((name for name, shown in TITLES.items() if shown == title), "umap")
     dimensions = fourth.segmented_control(
-        "Dimensions", ["2D", "3D"], default="2D", required=True, key="dim", bind="query-params", help="A plane, or a space to turn.",
+        "Dimensions", ["2D", "3D"], default="2D", required=True, key="mdim", bind="query-params", help="A plane, or a space to turn.",
     )  # fmt: skip
     layers = sources.layers_of([source])
-    return sources.pick_layer(source, layers[source], "layer") if layers else None, many, method, dimensions == "3D"
+    return sources.pick_layer(source, layers[source], "mlayer") if layers else None, many, method, dimensions == "3D"
 
 
 def options_of(method: str, three: bool) -> MapOptions:
@@ -112,18 +119,18 @@ def options_of(method: str, three: bool) -> MapOptions:
             )  # fmt: skip
             chosen["min_dist"] = float(
                 two.number_input(
-                    "min_dist", 0.0, 1.0, 0.1, 0.05, key="md", bind="query-params", help="How close two points may come on the map.",
+                    "min_dist", 0.0, 1.0, 0.1, 0.05, key="mindist", bind="query-params", help="How close two points may come on the map.",
                 )
             )  # fmt: skip
         if method == "tsne":
             chosen["perplexity"] = float(
                 one.number_input(
-                    "perplexity", 1.0, 200.0, 30.0, 1.0, key="pp", bind="query-params", help="About how many neighbours a point looks at.",
+                    "perplexity", 1.0, 200.0, 30.0, 1.0, key="perplexity", bind="query-params", help="About how many neighbours a point looks at.",
                 )
             )  # fmt: skip
         if method != "pca":
             chosen["seed"] = int(
-                last.number_input("seed", 0, 2**32 - 1, 0, key="seed", bind="query-params", help="The same seed gives the same map.")
+                last.number_input("seed", 0, 2**32 - 1, 0, key="mseed", bind="query-params", help="The same seed gives the same map.")
             )  # fmt: skip
         st.caption(
             f"{TITLES[method]}: {TOLD[method]}. The metric is the cosine. The map starts from the principal plane."
@@ -187,7 +194,7 @@ def colours(found: SpaceMap, asked: Asked, whole: bool) -> tuple[colouring.Colou
     shown = [colouring.AREAS] if asked.n <= areas.MOST else []
     names = [*shown, colouring.ORDER, colouring.KEPT, *columns]
     by = st.selectbox(
-        "Colour", names, key="colour", bind="query-params",
+        "Colour", names, key="mcolour", bind="query-params",
         help="Areas: where points lie densely (HDBSCAN on the map), named by their most typical. Order: files of vectors list frequent "
         "words first. Neighbours kept: how far to trust the map at each point. Or a column of the space.",
     )  # fmt: skip
@@ -422,7 +429,7 @@ def inspector(space: Space, found: SpaceMap, focus: int, own: Sequence[Placed], 
         parts.bars([(one.key, one.cosine) for one in listed], baseline=baseline, notes=notes)
         st.caption(parts.beside(baseline))
     saving.numbers(
-        [
+        lambda: [
             {"list": list_, "place": place, "name": one.key, "row": one.row + 1, "cosine": one.cosine, "rank in the space": one.in_space,
              "rank on the map": one.on_map, "far in the space": one.far, "random pair": baseline}
             for list_, neighbours in ((IN_SPACE, near.in_space), (ON_MAP, near.on_map))
@@ -442,7 +449,7 @@ def _note(one: Near, by: str) -> str:
 
 def go_on(space: Space, name: str, row: dict[str, Any]) -> None:
     """The same row as the question of another page."""
-    source = st.session_state.get("space", "")
+    source = st.session_state.get("ms", "")
     columns = st.columns(2)
     if not source.endswith(sources.HIDDEN):
         asked = {"Neighbours": ("neighbours", {"w": name, "ns": parts.space_label(source), "mode": "A word"}), "Analogies": ("analogies", {"q": str(Term(1.0, name)), "space": parts.space_label(source)})}  # fmt: skip
@@ -593,7 +600,7 @@ def page() -> None:
     left, right = st.columns([7, 5], gap="medium")
     with right:
         switch = st.segmented_control(
-            "Neighbours", [IN_SPACE, ON_MAP], default=IN_SPACE, required=True, key="near", bind="query-params",
+            "Neighbours", [IN_SPACE, ON_MAP], default=IN_SPACE, required=True, key="mnear", bind="query-params",
             help="The nearest by cosine among all rows of the space, or those that lie nearest on the picture.",
         )  # fmt: skip
         near = around(asked, space, found, focus, own, whole)
