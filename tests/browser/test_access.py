@@ -19,8 +19,6 @@ PAGES = {
     "/lessons": "text=lessons done",
     "/lessons?lesson=travel&step=reveal": ".polysema-scatter[data-ready='1']",
     "/lessons?lesson=blocks&step=reveal": "text=Details",
-    "/data": "text=Put it in",
-    "/data?data=Models+and+spaces": "text=minilm-l6",
     "/inside": ".polysema-heads[data-ready='1']",
     "/inside?see=Lens&lm=g2p-t5": "text=At layer 2, token N",
     "/data": "text=can be cancelled",

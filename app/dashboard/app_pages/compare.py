@@ -360,7 +360,10 @@ def distribution(found: MatchedMaps) -> None:
         x=alt.X("stayed:O", title=f"neighbours of {found.k} that stayed", axis=alt.Axis(labelAngle=0)),
         y=alt.Y("rows:Q", title="rows"), tooltip=["stayed", "rows"],
     )  # fmt: skip
-    saving.chart(base.mark_bar(color=saving.FILL).properties(height=240), "what-stayed")
+    saving.chart(
+        base.mark_bar(color=saving.FILL).properties(height=240),
+        "How many rows kept how large a share of their neighbours",
+    )
     saving.numbers(lambda: rows, "what-stayed")
 
 
