@@ -1,5 +1,6 @@
 """What the pages share: the explorer, background work, and small pieces of a page. User text is always escaped."""
 
+import gc
 import math
 from collections.abc import Sequence
 from html import escape
@@ -83,6 +84,9 @@ def warm_up() -> None:
             for method in ("pca", "umap"):
                 word_map_job("bank", "minilm-l6", method, ()).wait(600)
         warm()
+        # Streamlit collects garbage after every run, through half a million objects that stay: half a second each time.
+        gc.collect()
+        gc.freeze()
 
     jobs().start(("warm up",), work)
 
