@@ -24,7 +24,7 @@ SIDE = 900
 @click.command(name="map")
 @click.argument("space")
 @click.argument("file")
-@click.option("--method", default="umap", show_default=True, help="pca, umap, densmap or tsne.")
+@click.option("--method", default="umap", show_default=True, help="pca, umap, densmap, umap-learn or tsne.")
 @click.option("--rows", type=int, help="Only the first rows.  [default: all]")
 @click.option("--dimensions", type=int, default=2, show_default=True, help="2 or 3.")
 @click.option("--neighbors", type=int, default=15, show_default=True, help="UMAP's n_neighbors.")

@@ -223,6 +223,20 @@ def _tsne(points: Points) -> Floats:
     return tsne(points.knn.rows, points.knn.distances, points.start, options.perplexity, options.seed, points.progress)
 
 
+def _umap_learn(points: Points) -> Floats:
+    """UMAP by umap-learn, for whoever wants its very own."""
+    from polysema.core.space.umap_learn import umap_learn
+
+    assert points.knn is not None
+    options = points.options
+    how = {
+        "min_dist": options.min_dist, "spread": options.spread, "n_epochs": options.n_epochs,
+        "negative_sample_rate": options.negative_sample_rate, "random_state": options.seed,
+    }  # fmt: skip
+    start = points.start * np.float32(START / max(float(np.abs(points.start).max()), 1e-9))
+    return umap_learn(points.vectors, points.knn.rows, points.knn.distances, start, how, points.progress)
+
+
 def _umap_neighbors(options: MapOptions) -> int:
     return options.n_neighbors - 1
 
@@ -231,6 +245,7 @@ METHODS: dict[str, Method] = {
     "pca": Method("PCA", _pca),
     "umap": Method("UMAP", _umap, _umap_neighbors, 4),
     "densmap": Method("densMAP", _densmap, _umap_neighbors, 6),
+    "umap-learn": Method("umap-learn", _umap_learn, _umap_neighbors, 4),
     "tsne": Method("t-SNE", _tsne, lambda options: int(3 * options.perplexity) + 1, 4),
 }
 ALIGNED = "aligned-umap"  # of several layers only

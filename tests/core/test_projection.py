@@ -80,11 +80,12 @@ def test_few_points_have_a_map(n: int) -> None:
 
 def test_a_method_that_is_not_there() -> None:
     with pytest.raises(
-        UserError, match="map method 'mds' does not exist; choose one of pca, umap, densmap, tsne, aligned-umap"
+        UserError,
+        match="map method 'mds' does not exist; choose one of pca, umap, densmap, umap-learn, tsne, aligned-umap",
     ):
         layered_maps([clouds()], "mds")
     with pytest.raises(
-        UserError, match="map method 'aligned-umap' does not exist; choose one of pca, umap, densmap, tsne$"
+        UserError, match="map method 'aligned-umap' does not exist; choose one of pca, umap, densmap, umap-learn, tsne$"
     ):
         project(clouds(), "aligned-umap")
 
@@ -210,7 +211,7 @@ def test_progress_may_end_the_work() -> None:
     assert seen == [(0, 500), (1, 500), (2, 500), (3, 500)]
 
 
-@pytest.mark.parametrize("method", ["densmap", "tsne", "aligned-umap"])
+@pytest.mark.parametrize("method", ["densmap", "tsne", "aligned-umap", "umap-learn"])
 def test_progress_may_end_every_method(method: str) -> None:
     class StoppedError(Exception):
         pass
@@ -228,7 +229,9 @@ def test_progress_may_end_every_method(method: str) -> None:
         layered_maps(several, method, progress=progress) if method == "aligned-umap" else project(
             several[0], method, progress=progress
         )
-    assert seen[-8:] == list(range(8))
+    stopped = seen.index(7)
+    assert seen[stopped - 7 : stopped + 1] == list(range(8))
+    assert set(seen[stopped:]) == {7}  # umap-learn closes its bar
 
 
 def test_progress_may_end_the_search_of_neighbours() -> None:
@@ -376,3 +379,11 @@ def test_progress_may_end_the_measure_and_the_plane_of_many(monkeypatch: pytest.
     whole = project(vectors, "pca").positions
     monkeypatch.undo()
     np.testing.assert_allclose(project(vectors, "pca").positions, whole, atol=1e-5)
+
+
+def test_umap_learn_from_the_same_neighbours_keeps_as_much() -> None:
+    vectors = clouds(n=200)
+    ours, theirs = (distortion(vectors, project(vectors, name).positions, 10) for name in ("umap", "umap-learn"))
+    assert theirs.trustworthiness == pytest.approx(ours.trustworthiness, abs=0.02)
+    again = project(vectors, "umap-learn").positions
+    assert np.array_equal(again, project(vectors, "umap-learn").positions)

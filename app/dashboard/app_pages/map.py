@@ -34,6 +34,7 @@ TOLD = {
     "pca": "the two (or three) directions in which the points differ most; straight, so far stays far, but much is hidden",
     "umap": "keeps neighbourhoods; how far two groups lie apart means little",
     "densmap": "UMAP that also keeps how dense a place is",
+    "umap-learn": "UMAP by the package of its authors, to hold ours against; slower, and it compiles first",
     "tsne": "keeps the nearest neighbours; sizes and distances of groups mean little",
 }
 
@@ -110,7 +111,7 @@ def options_of(method: str, three: bool) -> MapOptions:
     chosen: dict[str, Any] = {"n_components": 3 if three else 2}
     with st.expander("Options of the method"):
         one, two, last = st.columns(3)
-        if method in ("umap", "densmap"):
+        if method in ("umap", "densmap", "umap-learn"):
             chosen["n_neighbors"] = int(
                 one.number_input(
                     "n_neighbors", 2, 200, 15, key="nn", bind="query-params",
