@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from polysema.app.shards import DTYPES, TEXT_ONLY, WRITERS, Rows, narrowed, whole, write_shard
-from polysema.core.errors import ConflictError, UnreadableError, UserError
+from polysema.core.errors import BusyError, ConflictError, UnreadableError, UserError
 from polysema.core.model.contextual import Choose, Hidden, embed_stream, joined, texts_a_batch
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pooling import check_pooling
@@ -165,9 +165,7 @@ def _claimed(folder: Path, settings: dict[str, Any]) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConflictError(
-                f"another export is writing to {folder}; wait for it or choose another folder"
-            ) from None
+            raise BusyError(f"another export is writing to {folder}; wait for it or choose another folder") from None
         for left in folder.glob(".*.part"):  # of a run that was killed
             left.unlink()
         if known is None:

@@ -1,6 +1,7 @@
 """The corpus of senses, embedded by a model at its layers, and the baselines read off it."""
 
 import json
+import time
 from dataclasses import replace
 
 import pyarrow as pa
@@ -9,13 +10,15 @@ from polysema.app.explorer.asking import BASELINE_TEXTS, DEFAULT_MODEL, MAP_LAYE
 from polysema.app.explorer.kept import digest, keep_file
 from polysema.app.explorer.models import Models
 from polysema.app.export import Source, export
-from polysema.core.errors import UserError
+from polysema.core.errors import BusyError, UserError
 from polysema.core.home import home
 from polysema.core.measure.contextuality import random_pair_cosine
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.contextual import embed
 from polysema.core.space.formats import read_export
 from polysema.core.space.space import Space
+
+LOOK_AGAIN = 0.5  # seconds
 
 
 class Corpora(Models):
@@ -71,18 +74,17 @@ class Corpora(Models):
 
         def make() -> Space:
             with self._corpus_lock:
-                if not (folder / "manifest.json").is_file():
-                    total = len(senses.texts)
-                    source = Source("senses", senses.sha256, total)
-                    progress("embed the corpus", 0, total)
-                    export(
-                        senses.texts,
-                        source,
-                        folder,
-                        loaded,
-                        layers,
-                        progress=lambda n, _: progress("embed the corpus", n, total),
-                    )
+                total, stage = len(senses.texts), "embed the corpus"
+                source = Source("senses", senses.sha256, total)
+                while not (folder / "manifest.json").is_file():
+                    progress(stage, 0, total)
+                    try:
+                        export(
+                            senses.texts, source, folder, loaded, layers, progress=lambda n, _: progress(stage, n, total)
+                        )  # fmt: skip
+                    except BusyError:  # another process is at it, and is waited for
+                        progress("wait for another process that embeds the corpus", 0, 1)
+                        time.sleep(LOOK_AGAIN)
             space = read_export(folder, layer)
             marked = {(s.text_id, s.start, s.end): s.sense for s in senses.senses}
             places = zip(space.column("text_id"), space.column("start"), space.column("end"), strict=True)

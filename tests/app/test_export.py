@@ -11,7 +11,7 @@ import pytest
 
 from polysema.app import export as module
 from polysema.app.export import Source, Wanted, export, verify
-from polysema.core.errors import ConflictError, NotFoundError, UnreadableError, UserError
+from polysema.core.errors import BusyError, ConflictError, NotFoundError, UnreadableError, UserError
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.formats import read_export
@@ -162,7 +162,7 @@ def test_a_full_disk_and_a_locked_folder_make_one_line(
     assert export(TEXTS, SOURCE, tmp_path / "out", minilm, [6])["words"] == 15
 
     def inside(texts: int, words: int) -> None:
-        with pytest.raises(ConflictError, match="another export is writing"):
+        with pytest.raises(BusyError, match="another export is writing"):
             export(TEXTS, SOURCE, tmp_path / "twice", minilm, [6])
 
     export(TEXTS, SOURCE, tmp_path / "twice", minilm, [6], progress=inside)

