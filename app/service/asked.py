@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from polysema.app.explorer import DEFAULT_MODEL, DEFAULT_SPACE, MAX_CLUSTERED, MAX_TEXT, MAX_TEXTS
 
@@ -401,6 +401,13 @@ class MapAsked(SpaceSeen):
     k: int = Field(default=10, ge=1, le=1_000_000)
 
 
+def _given(side: Any) -> str:
+    return "name" if isinstance(side, str) else "seen"
+
+
+Side = Annotated[Annotated[SpaceName, Tag("name")] | Annotated[SpaceSeen, Tag("seen")], Discriminator(_given)]
+
+
 class MatchedAsked(Asked):
     """Two spaces, and perhaps some between them, of which n of the rows that they share are laid out on one plane (null: all).
     A space that is given by its name is called so in the answer; one that is given as it is seen, by its card.
@@ -408,9 +415,9 @@ class MatchedAsked(Asked):
 
     model_config = _like({"kind": "matched", "a": "minilm-l6@0", "b": "minilm-l6@6", "n": 500, "method": "pca"})
     kind: Literal["matched"]
-    a: SpaceName | SpaceSeen
-    b: SpaceName | SpaceSeen
-    through: list[SpaceName | SpaceSeen] = Field(default=[], max_length=32)
+    a: Side
+    b: Side
+    through: list[Side] = Field(default=[], max_length=32)
     n: int | None = Field(default=2000, ge=1, le=2**40)
     k: int = Field(default=10, ge=1, le=1_000_000)
     method: str = Field(default="umap", max_length=16)

@@ -174,9 +174,14 @@ class State:
         self.jobs.close()
 
 
-def _state(request: Request) -> State:
+async def _state(request: Request) -> State:  # async: FastAPI gives any other function a thread, and a request two more waits
     found: State = request.app.state.polysema
     return found
+
+
+async def check_scope(request: Request) -> None:
+    """Raise `RefusedError` (403) for a key that may only read; as `check_writes`, without a thread of its own."""
+    check_writes(request)
 
 
 def check_writes(request: Request) -> None:
@@ -187,4 +192,4 @@ def check_writes(request: Request) -> None:
 
 
 The = Annotated[State, Depends(_state)]
-writes: Any = Depends(check_writes)
+writes: Any = Depends(check_scope)
