@@ -174,7 +174,8 @@ class State:
         self.jobs.close()
 
 
-async def _state(request: Request) -> State:  # async: FastAPI gives any other function a thread, and a request two more waits
+# async: to any other function FastAPI gives a thread, which a request would wait for
+async def _state(request: Request) -> State:
     found: State = request.app.state.polysema
     return found
 
