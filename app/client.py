@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polysema.app.inspection import Looking
-from polysema.app.remote import RemoteCollection, RemoteMap, RemoteSpace, part, sent
+from polysema.app.remote import RemoteCollection, RemoteMap, RemoteMatched, RemoteSpace, part, sent
 from polysema.app.rows import Vectors
 from polysema.app.schemas import (
     AnalogyAnswer,
@@ -52,9 +52,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from polysema.app.explorer import Asking, Finding
+    from polysema.app.nearby import Around
     from polysema.core.inside.attention import Attention, HeadRanking
     from polysema.core.inside.contribution import Contributions
     from polysema.core.inside.lens import Lens, LensView
+    from polysema.core.measure.bias import Association
     from polysema.core.measure.clusters import SenseClusters
     from polysema.core.space.policy import Policy
     from polysema.core.space.space import Floats
@@ -218,6 +220,28 @@ class Client:
         """See `Explorer.direction`."""
         return self.ask_rows("POST", "/v1/direction", {**_space(space), **_spelling(policy), "axis": axis}).vectors[0]
 
+    def vector(self, expression: str, space: str | RemoteSpace = SPACE, policy: Policy | None = None) -> Floats:
+        """See `Explorer.vector`."""
+        asked = {**_space(space), **_spelling(policy), "expression": expression}
+        return self.ask_rows("POST", "/v1/vector", asked).vectors[0]
+
+    def baseline(self, space: str | RemoteSpace = SPACE) -> float:
+        """See `Explorer.baseline`."""
+        found: float = value_of(float, self.ask("POST", "/v1/baseline", _space(space))["baseline"])
+        return found
+
+    def association(
+        self, first: Sequence[str], second: Sequence[str], toward: Sequence[str], away: Sequence[str],
+        space: str | RemoteSpace = SPACE, policy: Policy | None = None,
+    ) -> Association:  # fmt: skip
+        """See `Explorer.association`."""
+        from polysema.core.measure.bias import Association
+
+        lists = {"first": list(first), "second": list(second), "toward": list(toward), "away": list(away)}
+        asked = {**_space(space), **_spelling(policy), **lists}
+        found: Association = value_of(Association, self.ask("POST", "/v1/association", asked))
+        return found
+
     def project(
         self, words: Sequence[str], axes: Sequence[str], space: str | RemoteSpace = SPACE,
         policy: Policy | None = None,
@@ -362,13 +386,44 @@ class Client:
         """See `Explorer.place`."""
         return _floats(self.ask("POST", f"/v1/jobs/{part(on.job)}/place", {"vectors": sent(vectors)})["positions"])
 
+    def around(self, on: RemoteMap, whole: str | RemoteSpace, at: int | tuple[Floats, Floats], k: int = 10) -> Around:
+        """See `Explorer.around`."""
+        from polysema.app.nearby import Around
+
+        asked: dict[str, Any] = {**_space(whole), "k": k}
+        if isinstance(at, int):
+            asked["row"] = at
+        else:
+            vector, position = (sent(np.asarray(numbers)[None])[0] for numbers in at)
+            asked |= {"vector": vector, "position": position}
+        found: Around = value_of(Around, self.ask("POST", f"/v1/jobs/{part(on.job)}/around", asked))
+        return found
+
+    def matched(
+        self, a: str | RemoteSpace, b: str | RemoteSpace, n: int | None = 2000, k: int = 10, method: str = "umap",
+        options: MapOptions | None = None, through: Sequence[str | RemoteSpace] = (), progress: Progress = _silent,
+    ) -> RemoteMatched:  # fmt: skip
+        """See `Explorer.matched`."""
+        one, two, *between = [space if isinstance(space, str) else space.asked() for space in (a, b, *through)]
+        how = {"method": method, "options": plain(options or MapOptions())}
+        job = self.job("matched", a=one, b=two, through=between, n=n, k=k, **how)
+        self._ended(job, progress)
+        return RemoteMatched.of(self, job, self.ask("GET", f"/v1/jobs/{part(job)}/result", accept=BASE64))
+
     def sense_clusters(
-        self, word: str, model: str = MODEL, layer: int = -1, min_cluster_size: int = 3, progress: Progress = _silent
-    ) -> SenseClusters:
+        self, word: str, model: str = MODEL, layer: int = -1, min_cluster_size: int = 3,
+        texts: Sequence[str] = (), progress: Progress = _silent,
+    ) -> SenseClusters:  # fmt: skip
         """See `Explorer.sense_clusters`."""
         from polysema.core.measure.clusters import SenseClusters
 
-        asked = {"word": word, "model": model, "layer": layer, "min_cluster_size": min_cluster_size}
+        asked = {
+            "word": word,
+            "model": model,
+            "layer": layer,
+            "min_cluster_size": min_cluster_size,
+            "texts": list(texts),
+        }
         found: SenseClusters = value_of(SenseClusters, self.done("sense_clusters", progress, **asked))
         return found
 
@@ -477,7 +532,7 @@ class Client:
         return Vectors(rest, vectors, Origin.from_json(more["origin"]), tuple(more.get("split", ())), more)
 
     def _answer(self, method: str, path: str, body: Any, params: Any, accept: str) -> Any:
-        content = None if body is None else json.dumps({k: v for k, v in body.items() if v is not None}).encode()
+        content = None if body is None else json.dumps(body).encode()
         headers = {"Accept": accept} | ({"Content-Type": JSON} if content is not None else {})
         for attempt in range(self._tries + 1):
             try:

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from polysema.app.rows import Vectors
+from polysema.app.wire import array_of, value_of
 from polysema.core.errors import UserError
-from polysema.core.space.space import Origin
+from polysema.core.space.projection import MapOptions, Neighbors
+from polysema.core.space.space import Floats, Ints, Origin
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from polysema.core.measure.neighborhoods import Shift
     from polysema.core.space.distortion import Distortion
     from polysema.core.space.projection import Map
-    from polysema.core.space.space import Floats
 
 
 class Asks(Protocol):
@@ -63,6 +65,85 @@ class RemoteMap:
     kept: Floats
     origin: Origin
     job: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RemoteSide:
+    """One of several spaces of the same rows: as `MatchedSide`, whose space (here its card, `origin`) stays there."""
+
+    name: str
+    origin: Origin
+    positions: Floats
+    neighbors: Neighbors
+    kept: Floats
+    baseline: float
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RemoteMatched:
+    """The same rows in several spaces, as a job of the service laid them out: as `MatchedMaps`, with the `rows`' keys and columns
+    (those of the first space). What changed around a row is asked of the service.
+    """
+
+    rows: list[dict[str, Any]]
+    sides: tuple[RemoteSide, ...]
+    k: int
+    overlap: Floats
+    changed: Ints
+    by_chance: float
+    matched: int
+    by: str
+    rule: str
+    method: str
+    options: MapOptions
+    job: str
+    client: Asks
+
+    @classmethod
+    def of(cls, client: Asks, job: str, told: dict[str, Any]) -> RemoteMatched:
+        """What a job told of its result."""
+        return cls(
+            told["rows"], tuple(value_of(RemoteSide, side) for side in told["sides"]), told["k"],
+            array_of(np.float32, told["overlap"]), array_of(np.int64, told["changed"]), told["by_chance"], told["matched"],
+            told["by"], told["rule"], told["method"], MapOptions(**told["options"]), job, client,
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def a(self) -> RemoteSide:
+        """The first space."""
+        return self.sides[0]
+
+    @property
+    def b(self) -> RemoteSide:
+        """The last space."""
+        return self.sides[-1]
+
+    @property
+    def between(self) -> tuple[RemoteSide, ...]:
+        """The spaces between the two."""
+        return self.sides[1:-1]
+
+    def stayed(self, row: int) -> tuple[Shift, ...]:
+        """See `MatchedMaps.stayed`."""
+        return self._shifts(row, "stayed")
+
+    def lost(self, row: int) -> tuple[Shift, ...]:
+        """See `MatchedMaps.lost`."""
+        return self._shifts(row, "lost")
+
+    def gained(self, row: int) -> tuple[Shift, ...]:
+        """See `MatchedMaps.gained`."""
+        return self._shifts(row, "gained")
+
+    def _shifts(self, row: int, which: str) -> tuple[Shift, ...]:
+        from polysema.core.measure.neighborhoods import Shift
+
+        found = self.client.ask("GET", f"/v1/jobs/{part(self.job)}/shifts", params={"row": row})
+        return tuple(value_of(Shift, one) for one in found[which])
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def value_of(kind: Any, given: Any) -> Any:
         inner = next(one for one in args if one is not type(None))
         return None if given is None else value_of(inner, given)
     if origin is np.ndarray:
-        return _array(np.dtype(get_args(args[1])[0]), given)
+        return array_of(get_args(args[1])[0], given)
     if origin is tuple:
         if args[1:] == (Ellipsis,):
             return tuple(value_of(args[0], one) for one in given)
@@ -86,7 +86,9 @@ def value_of(kind: Any, given: Any) -> Any:
     return kind(given) if kind in (int, str) or (isinstance(kind, type) and issubclass(kind, Enum)) else given
 
 
-def _array(dtype: np.dtype[Any], given: Any) -> np.ndarray[Any, Any]:
+def array_of(kind: Any, given: Any) -> np.ndarray[Any, Any]:
+    """An array of numbers of a kind, from lists or from the base64 that `plain` makes."""
+    dtype: np.dtype[Any] = np.dtype(kind)
     if not isinstance(given, dict):
         return np.array(given, dtype)  # null is NaN
     stored = {"f": "<f4", "b": "|b1"}.get(dtype.kind, "<i8")

@@ -4,7 +4,16 @@ A question goes where its noun is: `words`, `texts`, `maps`, `looks` (inside a m
 `models`, which hold what was used last.
 """
 
-from polysema.app.explorer.asking import DEFAULT_MODEL, DEFAULT_SPACE, MAX_TEXT, MAX_TEXTS, Asking, Finding, Progress
+from polysema.app.explorer.asking import (
+    DEFAULT_MODEL,
+    DEFAULT_SPACE,
+    MAX_CLUSTERED,
+    MAX_TEXT,
+    MAX_TEXTS,
+    Asking,
+    Finding,
+    Progress,
+)
 from polysema.app.explorer.kept import Kept
 from polysema.app.explorer.looks import Looks
 from polysema.app.explorer.maps import Maps
@@ -14,6 +23,7 @@ from polysema.app.explorer.texts import Texts
 __all__ = [
     "DEFAULT_MODEL",
     "DEFAULT_SPACE",
+    "MAX_CLUSTERED",
     "MAX_TEXT",
     "MAX_TEXTS",
     "Asking",

@@ -22,7 +22,7 @@ from polysema.app.schemas import (
     SpaceMap,
     WordMap,
 )
-from polysema.core.errors import UserError
+from polysema.core.errors import IncompatibleError, UserError
 from polysema.core.measure.clusters import SenseClusters, sense_clusters
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.catalog import locate
@@ -33,6 +33,7 @@ from polysema.core.space.metric import unit
 from polysema.core.space.projection import MapOptions, Neighbors, layered_maps
 from polysema.core.space.projection import place as place_on
 from polysema.core.space.space import Floats, Space
+from polysema.indexes.base import checked
 
 
 class Maps(Words):
@@ -42,15 +43,23 @@ class Maps(Words):
         """The k nearest of a point in the space and its k nearest on the map, exactly, each with its rank in the other.
 
         `on` shows the first rows of the `whole` space, which is searched whole; `at` is a row, or the vector (dim,) and the
-        position (2 or 3,) of a point that was placed.
+        position (2 or 3,) of a point that was placed. Raises `IncompatibleError` for a map of another space.
         """
         held = self._held(whole)
+        on.space.origin.require_same(held.origin)
+        if len(held) < len(on.space) or held.dim != on.space.dim:
+            raise IncompatibleError(
+                f"the map shows {len(on.space):,} rows of width {on.space.dim}, and {held.origin.source} has {len(held):,} of "
+                f"width {held.dim}: make the map of it again"
+            )
         n, own = len(on.space), at if isinstance(at, int) else None
         if own is not None and not 0 <= own < n:
             raise UserError(f"the map shows the rows 0 to {n - 1:,}; got {own:,}")
         check_k(k, n - (own is not None), "the map")
         vector, position = (held.vectors[at], on.map.positions[at]) if isinstance(at, int) else at
-        return around_point(on, held, self.index(held).cosines(unit(np.asarray(vector)[None]))[0], position, own, k)
+        vector = checked(np.asarray(vector)[None], held.dim, "the vector of a point")
+        position = checked(np.asarray(position)[None], on.map.positions.shape[1], "the position of a point")[0]
+        return around_point(on, held, self.index(held).cosines(unit(vector))[0], position, own, k)
 
     def map(
         self, space: "str | Space" = DEFAULT_SPACE, method: str = "umap", options: MapOptions | None = None,
@@ -100,7 +109,7 @@ class Maps(Words):
         spaces = [self.space(space, progress) if isinstance(space, str) else space for space in asked]
         names = [each if isinstance(each, str) else each.origin.card() for each in asked]
         options = options or MapOptions()
-        key = ("matched", tuple(id(space) for space in spaces), n, k, method, options)
+        key = ("matched", tuple(id(space) for space in spaces), tuple(names), n, k, method, options)
 
         def make() -> tuple[list[Space], MatchedMaps]:  # the spaces are kept, so that no other gets their ids
             return spaces, matched_maps(names, spaces, n, k, method, options, progress)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from polysema.app.service.vectors import ARROW, BASE64
 
@@ -326,6 +326,28 @@ class Projected(Answered):
     model_config = _like(axes=["poor -> rich"], words=[{"word": "palace", "cosines": [0.21]}], origin=CARD)
     axes: list[str]
     words: list[PlacedWord]
+    origin: OriginCard
+
+
+class Baseline(Answered):
+    """The mean cosine of random pairs of rows; null where there is a single row."""
+
+    model_config = _like(baseline=0.086, origin=CARD)
+    baseline: Number
+    origin: OriginCard
+
+
+class Associated(Answered):
+    """How much each word of the `first` and of the `second` list leans; the `effect` in standard deviations, from -2 to 2; `p`,
+    the share of `n_partitions` of the words that differ at least as much.
+    """
+
+    model_config = _like(first=[0.1, 0.2], second=[-0.1, 0.0], effect=1.5, p=0.17, n_partitions=6, origin=CARD)
+    first: list[float]
+    second: list[float]
+    effect: float
+    p: float
+    n_partitions: int
     origin: OriginCard
 
 
@@ -760,7 +782,7 @@ class JobFault(Answered):
 
 
 class JobCard(Answered):
-    """How far a job is. `result` is there when it is done: of a map all but its points, which `/result` gives."""
+    """How far a job is. `result` is there when it is done: of maps all but their points, which `/result` gives."""
 
     model_config = _like(
         id="0123456789abcdef0123456789abcdef", kind="map", state="running", stopping=False, stage="lay out", done=20,
@@ -810,6 +832,109 @@ class MapPoints(Answered):
     origin: OriginCard
 
 
+class NeighborLists(Answered):
+    """For each row the `rows` that are its nearest, nearest first, and their `distances`, 1 - cosine: (n, k) both."""
+
+    model_config = _like(rows=[[1], [0]], distances=[[0.2], [0.2]])
+    rows: list[list[int]] | Packed
+    distances: list[list[float]] | Packed
+
+
+SIDE: dict[str, Any] = {"name": "minilm-l6@0", "origin": CARD, "baseline": 0.03, "left_out": 0}
+
+
+class SideOf(Answered):
+    """One of the spaces: where its rows lie, their nearest among the rows shown, the share of these that each has near it on
+    the map too, the mean cosine of random pairs, and how many rows of the whole space had no match.
+    """
+
+    model_config = _like(
+        **SIDE, positions=[[0.1, -0.3], [0.2, 0.4]], kept=[1.0, 1.0],
+        neighbors={"rows": [[1], [0]], "distances": [[0.2], [0.2]]},
+    )  # fmt: skip
+    name: str
+    origin: OriginCard
+    baseline: Number
+    left_out: int
+    positions: list[list[float]] | Packed
+    neighbors: NeighborLists
+    kept: list[Number] | Packed
+
+
+class MatchedPoints(Answered):
+    """The same `rows` in several spaces, the `sides`: `overlap` is for each row the share of its k nearest in the first that are
+    among its k nearest in the last; `changed` has the rows, those first that changed most.
+    """
+
+    model_config = _like(
+        rows=[{"key": "bank"}, {"key": "river"}], overlap=[1.0, 1.0], changed=[0, 1], sides=[], k=1, n=2, matched=2,
+        by="word", rule="all 2", by_chance=1.0, method="pca", options={"n_neighbors": 15},
+    )  # fmt: skip
+    rows: list[dict[str, Any]]
+    overlap: list[float] | Packed
+    changed: list[int] | Packed
+    sides: list[SideOf]
+    k: int
+    n: int
+    matched: int
+    by: str
+    rule: str
+    by_chance: float
+    method: str
+    options: dict[str, float | None]
+
+
+class ShiftOf(Answered):
+    """A neighbour in the first and the last of several spaces: its ranks there, from 1, and its cosines."""
+
+    model_config = _like(row=17, rank_a=3, rank_b=120, cosine_a=0.7, cosine_b=0.2)
+    row: int
+    rank_a: int
+    rank_b: int
+    cosine_a: float
+    cosine_b: float
+
+
+class Shifts(Answered):
+    """Of a row's k nearest in the first and in the last of several spaces: those in both, the lost and the gained."""
+
+    model_config = _like(
+        row=4, stayed=[], lost=[{"row": 17, "rank_a": 3, "rank_b": 120, "cosine_a": 0.7, "cosine_b": 0.2}], gained=[]
+    )
+    row: int
+    stayed: list[ShiftOf]
+    lost: list[ShiftOf]
+    gained: list[ShiftOf]
+
+
+NEAR_POINT: dict[str, Any] = {
+    "row": 17, "key": "river", "cosine": 0.7, "in_space": 1, "on_map": 2, "far": False
+}  # fmt: skip
+
+
+class NearPoint(Answered):
+    """A row near a point: its ranks in the whole space and on the map (null: not shown), from 1; `far` when only the map has
+    it near.
+    """
+
+    model_config = _like(**NEAR_POINT)
+    row: int
+    key: str
+    cosine: float
+    in_space: int
+    on_map: int | None
+    far: bool
+
+
+class AroundPoint(Answered):
+    """The k nearest of a point in the space and on the map; `kept` is the share of the first, where shown, among the second."""
+
+    model_config = _like(in_space=[NEAR_POINT], on_map=[NEAR_POINT], kept=1.0)
+    in_space: list[NearPoint]
+    on_map: list[NearPoint]
+    kept: Number
+
+
 class Positions(Answered):
     """Where new points lie on a map."""
 
@@ -817,17 +942,17 @@ class Positions(Answered):
     positions: list[list[float]]
 
 
-def json(model: type[BaseModel], status: int = 200, what: str = "") -> dict[int | str, dict[str, Any]]:
+def json(model: Any, status: int = 200, what: str = "") -> dict[int | str, dict[str, Any]]:
     """For a route's `responses`: its answer."""
     return {status: {"model": model, "description": what or (model.__doc__ or "").strip()}}
 
 
 def forms(
-    model: type[BaseModel], packed: type[BaseModel] | None, arrow: bool = True
+    model: Any, packed: type[BaseModel] | None, arrow: bool = True, what: str = ""
 ) -> dict[int | str, dict[str, Any]]:
-    """For a route's `responses`: its answer as JSON, base64 or an Arrow stream, as `Accept` asks."""
-    found = json(model)
-    as_packed = (packed or model).model_json_schema(ref_template="#/components/schemas/{model}")
+    """For a route's `responses`: its answer as JSON, base64 or an Arrow stream, as `Accept` asks. `model` may be of a union."""
+    found = json(model, what=what)
+    as_packed = TypeAdapter(packed or model).json_schema(ref_template="#/components/schemas/{model}")
     as_packed.pop("$defs", None)
     content: dict[str, Any] = {BASE64: {"schema": as_packed}}
     if arrow:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from polysema.app.explorer import DEFAULT_MODEL, DEFAULT_SPACE, MAX_TEXT, MAX_TEXTS
+from polysema.app.explorer import DEFAULT_MODEL, DEFAULT_SPACE, MAX_CLUSTERED, MAX_TEXT, MAX_TEXTS
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*(@-?[0-9]{1,4})?$"
 MOST = 100_000  # of anything in one list; the settings allow less
@@ -27,6 +27,7 @@ Layers = Annotated[list[Layer], Field(min_length=1, max_length=200)]
 Axis = Annotated[str, Field(min_length=1, max_length=1000)]
 # a word of a question, or an occurrence: bank in "the river bank" @6
 Term = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+Few = Annotated[list[Term], Field(min_length=2, max_length=256)]
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
@@ -36,12 +37,17 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Spelling(Asked):
-    """The space (of the catalog, or a collection by its name), how it is seen, and what a word stands for in it."""
+class SpaceSeen(Asked):
+    """The space (of the catalog, or a collection by its name), and how it is seen."""
 
     space: SpaceName = DEFAULT_SPACE
     transform: str = Field(default="raw", max_length=40)
     without: list[Axis] = Field(default=[], max_length=8)
+
+
+class Spelling(SpaceSeen):
+    """The space, how it is seen, and what a word stands for in it."""
+
     case: str = Field(default="fallback", max_length=16)
     phrases: str = Field(default="join", max_length=16)
     unknown: str = Field(default="refuse", max_length=16)
@@ -254,13 +260,35 @@ class DirectionAsked(Spelling):
     axis: Axis
 
 
-class TravelAsked(Asked):
+class VectorAsked(Spelling):
+    """A sum of words, or an occurrence."""
+
+    model_config = _like({"expression": "king - man + woman"})
+    expression: str = Field(min_length=1, max_length=MAX_TEXT)
+
+
+class BaselineAsked(SpaceSeen):
+    """A space, and how it is seen."""
+
+    model_config = _like({"space": "glove-6b-50d", "transform": "centred"})
+
+
+class AssociationAsked(Spelling):
+    """Two lists of words, and the two lists that they may lean to."""
+
+    model_config = _like(
+        {"first": ["rose", "tulip"], "second": ["ant", "wasp"], "toward": ["love", "peace"], "away": ["filth", "ugly"]}
+    )
+    first: Few
+    second: Few
+    toward: Few
+    away: Few
+
+
+class TravelAsked(SpaceSeen):
     """A word and the axis along which it moves."""
 
     model_config = _like({"word": "house", "axis": "poor -> rich", "steps": 3})
-    space: SpaceName = DEFAULT_SPACE
-    transform: str = Field(default="raw", max_length=40)
-    without: list[Axis] = Field(default=[], max_length=8)
     word: Term
     axis: Axis
     steps: int = Field(default=8, ge=1, le=1000)
@@ -362,18 +390,38 @@ class MapChoice(Asked):
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
 
 
-class MapAsked(Asked):
+class MapAsked(SpaceSeen):
     """A space or collection, or its first n rows, laid out in two or three dimensions, with its distortion among the k nearest."""
 
     model_config = _like({"kind": "map", "space": "glove-6b-50d", "n": 2000, "method": "pca"})
     kind: Literal["map"]
-    space: SpaceName = DEFAULT_SPACE
-    transform: str = Field(default="raw", max_length=40)
-    without: list[Axis] = Field(default=[], max_length=8)
     method: str = Field(default="umap", max_length=16)
     options: MapChoice = MapChoice()
     n: int | None = Field(default=None, ge=1, le=2**40)
     k: int = Field(default=10, ge=1, le=1_000_000)
+
+
+def _given(side: Any) -> str:
+    return "name" if isinstance(side, str) else "seen"
+
+
+Side = Annotated[Annotated[SpaceName, Tag("name")] | Annotated[SpaceSeen, Tag("seen")], Discriminator(_given)]
+
+
+class MatchedAsked(Asked):
+    """Two spaces, and perhaps some between them, of which n of the rows that they share are laid out on one plane (null: all).
+    A space that is given by its name is called so in the answer; one that is given as it is seen, by its card.
+    """
+
+    model_config = _like({"kind": "matched", "a": "minilm-l6@0", "b": "minilm-l6@6", "n": 500, "method": "pca"})
+    kind: Literal["matched"]
+    a: Side
+    b: Side
+    through: list[Side] = Field(default=[], max_length=32)
+    n: int | None = Field(default=2000, ge=1, le=2**40)
+    k: int = Field(default=10, ge=1, le=1_000_000)
+    method: str = Field(default="umap", max_length=16)
+    options: MapChoice = MapChoice()
 
 
 class WordMapAsked(Asked):
@@ -388,7 +436,9 @@ class WordMapAsked(Asked):
 
 
 class ClustersAsked(Asked):
-    """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses."""
+    """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses; or every occurrence
+    in texts of one's own.
+    """
 
     model_config = _like({"kind": "sense_clusters", "word": "bank"})
     kind: Literal["sense_clusters"]
@@ -396,6 +446,7 @@ class ClustersAsked(Asked):
     model: Name = DEFAULT_MODEL
     layer: Layer = -1
     min_cluster_size: int = Field(default=3, ge=2, le=100_000)
+    texts: list[Text] = Field(default=[], max_length=MAX_CLUSTERED)
 
 
 class SensesAsked(Asked):
@@ -454,7 +505,15 @@ class VerifyAsked(Asked):
 
 
 JobAsked = Annotated[
-    MapAsked | WordMapAsked | ClustersAsked | SensesAsked | CorpusAsked | FillAsked | CompactAsked | VerifyAsked,
+    MapAsked
+    | MatchedAsked
+    | WordMapAsked
+    | ClustersAsked
+    | SensesAsked
+    | CorpusAsked
+    | FillAsked
+    | CompactAsked
+    | VerifyAsked,
     Field(discriminator="kind"),
 ]
 
@@ -464,3 +523,13 @@ class PlaceAsked(Asked):
 
     model_config = _like({"vectors": [[0.1] * 50]})
     vectors: Vectors
+
+
+class AroundAsked(SpaceSeen):
+    """A point of a map of the space: a row of it, or a point of one's own by its vector and the position it was given."""
+
+    model_config = _like({"row": 231, "k": 5}, {"vector": [0.1] * 50, "position": [0.3, -1.2]})
+    row: int | None = Field(default=None, ge=0, le=2**53)
+    vector: Vector | None = None
+    position: Annotated[list[Number], Field(min_length=2, max_length=3)] | None = None
+    k: K = 10

@@ -108,6 +108,15 @@ class State:
         # the view is kept with the space, so that its id is not given to another meanwhile
         return self._spaces.get((id(view), inner), lambda: (view, view.space(inner or None)))[1]
 
+    def view(
+        self, name: str, transform: str, without: Sequence[str], status: str = "invalid",
+        progress: Progress = lambda stage, done, total: None,
+    ) -> Space:  # fmt: skip
+        """The space of that name as it is to be seen; raises as `space` and `check_terms` do."""
+        held = self.space(name, status, progress)
+        self.check_terms(held, without)
+        return self.explorer.view(held, transform, without)
+
     def check_terms(self, space: Space, terms: Sequence[str]) -> None:
         """Raise `UserError` for an occurrence (`bank in "…"`) in a space whose model is not served: the card of a
         collection may name any path, and a model is loaded from it.
@@ -142,6 +151,11 @@ class State:
         if count > self.settings.max_texts:
             raise UserError(f"a request may have {self.settings.max_texts:,} {what}; got {count:,}")
 
+    def check_job_texts(self, count: int) -> None:
+        """Raise `UserError` for more texts than a job may have."""
+        if count > self.settings.max_job_texts:
+            raise UserError(f"a job may have {self.settings.max_job_texts:,} texts; got {count:,}")
+
     def check_tokens(self, model: LanguageModel, texts: Sequence[str]) -> int:
         """How many tokens all texts have together; raises `UserError` for more than a request may have."""
         count = sum(len(of) for of in model.encode(texts))
@@ -160,9 +174,15 @@ class State:
         self.jobs.close()
 
 
-def _state(request: Request) -> State:
+# async: to any other function FastAPI gives a thread, which a request would wait for
+async def _state(request: Request) -> State:
     found: State = request.app.state.polysema
     return found
+
+
+async def check_scope(request: Request) -> None:
+    """Raise `RefusedError` (403) for a key that may only read; as `check_writes`, without a thread of its own."""
+    check_writes(request)
 
 
 def check_writes(request: Request) -> None:
@@ -173,4 +193,4 @@ def check_writes(request: Request) -> None:
 
 
 The = Annotated[State, Depends(_state)]
-writes: Any = Depends(check_writes)
+writes: Any = Depends(check_scope)

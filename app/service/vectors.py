@@ -85,12 +85,16 @@ def matrix(given: Sequence[Sequence[float]] | str, dim: int | None) -> Floats:
 def rows_answer(form: str, table: pa.Table, vectors: Floats, more: dict[str, Any], name: str = "vector") -> Response:
     """Rows with their vectors, (n, dim), a row of `table` for each; `more` stands beside them. `name` is what one is called."""
     if form == ARROW:
-        flat = pa.array(np.ascontiguousarray(vectors, np.float32).reshape(-1))
-        column = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
-        return arrow(table.append_column(name, column), more)
+        return arrow(table.append_column(name, lists(np.asarray(vectors, np.float32))), more)
     value = {**more, "rows": plain(table.to_pylist()), "dim": int(vectors.shape[1])}
     value[f"{name}s"] = encoded(vectors) if form == BASE64 else plain(vectors)
     return Response(json.dumps(value).encode(), media_type=form)
+
+
+def lists(array: Any) -> pa.Array:
+    """A column of fixed-size lists, from (n, width)."""
+    flat = pa.array(np.ascontiguousarray(array).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
 
 
 def arrow(table: pa.Table, more: dict[str, Any]) -> Response:
@@ -102,9 +106,9 @@ def arrow(table: pa.Table, more: dict[str, Any]) -> Response:
     return Response(out.getvalue(), media_type=ARROW)
 
 
-def answer(value: Any, status: int = 200) -> Response:
-    """JSON; NaN and Inf, which JSON doesn't have, are null."""
-    return Response(body(value), status, media_type=JSON)
+def answer(value: Any, status: int = 200, kind: str = JSON) -> Response:
+    """JSON, perhaps with numbers in base64; NaN and Inf, which JSON doesn't have, are null."""
+    return Response(body(value), status, media_type=kind)
 
 
 def body(value: Any) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any, TypeAlias
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 from fastapi.responses import Response
 
 from polysema.app.rows import embedded
-from polysema.app.schemas import SpaceMap
+from polysema.app.schemas import MatchedMaps, SpaceMap
 from polysema.app.service import asked as of
 from polysema.app.service import vectors as form
 from polysema.app.service.jobs import Outcome, Progress
@@ -18,7 +18,8 @@ from polysema.app.service.state import State
 from polysema.app.wire import plain
 from polysema.core.errors import UserError
 from polysema.core.model.tokens import find_word
-from polysema.core.space.projection import MapOptions, check_method
+from polysema.core.space.projection import ALIGNED, MapOptions, check_method
+from polysema.core.space.space import Space
 
 Work: TypeAlias = Callable[[Progress], Any]
 BATCH = 64  # texts that are embedded and written together, between two looks at whether the job was cancelled
@@ -36,11 +37,9 @@ def _map(asked: of.MapAsked, state: State) -> Work:
     state.check_space(asked.space)
 
     def work(progress: Progress) -> Outcome:
-        held = state.space(asked.space, progress=progress)
-        state.check_terms(held, asked.without)
-        rows = len(held) if asked.n is None else min(asked.n, len(held))
+        seen = state.view(asked.space, asked.transform, asked.without, progress=progress)
+        rows = len(seen) if asked.n is None else min(asked.n, len(seen))
         state.check_numbers(rows * options.n_components, "this map")
-        seen = state.explorer.view(held, asked.transform, asked.without)
         found = state.explorer.map(seen, method, options, asked.n, asked.k, progress)
         return Outcome(_map_card(found), found)
 
@@ -65,13 +64,87 @@ def _map_card(found: SpaceMap) -> dict[str, Any]:
 def map_answer(wanted: str, found: SpaceMap) -> Response:
     """A map's points, each with its name, its columns and the share of its neighbours that it kept."""
     kept = pa.array(found.kept, from_pandas=True)  # NaN, where nothing was measured, is null
-    table = pa.table({"key": found.space.keys.array, "kept": kept})
-    columns = found.space.columns if found.space.columns is not None else pa.table({})
-    for name in columns.column_names:
-        if name not in ("key", "kept", "position"):
-            table = table.append_column(name, columns.column(name))
+    table = _with_columns({"key": found.space.keys.array, "kept": kept}, found.space, ("position",))
     card = _map_card(found) | {"distortion": plain(found.distortion)}
     return form.rows_answer(wanted, table, found.map.positions, card, "position")
+
+
+def _with_columns(own: dict[str, pa.Array], space: Space, taken: Sequence[str] = ()) -> pa.Table:
+    """Columns of one's own, and those of a space whose names are free."""
+    table = pa.table(own)
+    columns = space.columns if space.columns is not None else pa.table({})
+    for name in columns.column_names:
+        if name not in own and name not in taken:
+            table = table.append_column(name, columns.column(name))
+    return table
+
+
+def _matched(asked: of.MatchedAsked, state: State) -> Work:
+    options = MapOptions(**asked.options.model_dump())
+    method = check_method(asked.method, (ALIGNED,))
+    given = [asked.a, *asked.through, asked.b]
+    for one in given:
+        state.check_space(one if isinstance(one, str) else one.space)
+
+    def side(one: str | of.SpaceSeen, progress: Progress) -> Space:
+        if isinstance(one, str):
+            return state.space(one, progress=progress)
+        return state.view(one.space, one.transform, one.without, progress=progress)
+
+    def work(progress: Progress) -> Outcome:
+        spaces = [side(one, progress) for one in given]
+        rows = min(len(space) for space in spaces) if asked.n is None else asked.n
+        rows = min(rows, *(len(space) for space in spaces))
+        state.check_numbers(rows * len(spaces) * (options.n_components + 2 * asked.k + 1), "this comparison")
+        # a name of the catalog goes as it is: the stages of the progress tell it
+        a, *through, b = [
+            one if isinstance(one, str) and not state.check_space(one) else space
+            for one, space in zip(given, spaces, strict=True)
+        ]
+        found = state.explorer.matched(a, b, asked.n, asked.k, method, options, through, progress)
+        sides = [
+            replace(made, name=one) if isinstance(one, str) else made
+            for one, made in zip(given, found.sides, strict=True)
+        ]
+        found = replace(found, a=sides[0], b=sides[-1], between=tuple(sides[1:-1]))
+        return Outcome(_matched_card(found), found)
+
+    return work
+
+
+def _matched_card(found: MatchedMaps) -> dict[str, Any]:
+    return {
+        "method": found.method, "options": asdict(found.options), "n": len(found), "k": found.k, "matched": found.matched,
+        "by": found.by, "rule": found.rule, "by_chance": found.by_chance,
+        "sides": [
+            {"name": side.name, "origin": side.space.origin.to_json(), "baseline": plain(side.baseline),
+             "left_out": side.left_out} for side in found.sides
+        ],
+    }  # fmt: skip
+
+
+def matched_answer(wanted: str, found: MatchedMaps) -> Response:
+    """The rows that several spaces share, and, for each of the spaces, where they lie and what is near them.
+
+    In an Arrow stream the columns `position_0`, `near_0`, `distance_0` and `kept_0` are those of the first space, and so on.
+    """
+    card, own = _matched_card(found), {"key": found.a.space.keys.array}
+    if wanted == form.ARROW:
+        own |= {"overlap": pa.array(found.overlap), "changed": pa.array(found.changed)}
+        for number, side in enumerate(found.sides):
+            own |= {
+                f"position_{number}": form.lists(side.positions),
+                f"near_{number}": form.lists(side.neighbors.rows),
+                f"distance_{number}": form.lists(side.neighbors.distances),
+                f"kept_{number}": pa.array(side.kept, from_pandas=True),  # NaN, where nothing was measured, is null
+            }
+        return form.arrow(_with_columns(own, found.a.space), card)
+    packed = wanted == form.BASE64
+    for said, side in zip(card["sides"], found.sides, strict=True):
+        said |= plain({"positions": side.positions, "neighbors": side.neighbors, "kept": side.kept}, packed)
+    value = plain({"overlap": found.overlap, "changed": found.changed}, packed)
+    rows = plain(_with_columns(own, found.a.space).to_pylist())
+    return form.answer(card | value | {"rows": rows}, kind=wanted)
 
 
 def _word_map(asked: of.WordMapAsked, state: State) -> Work:
@@ -85,11 +158,12 @@ def _word_map(asked: of.WordMapAsked, state: State) -> Work:
 
 def _clusters(asked: of.ClustersAsked, state: State) -> Work:
     state.known(asked.model)
+    state.check_job_texts(len(asked.texts))
 
     def work(progress: Progress) -> Any:
         return plain(
             state.explorer.sense_clusters(
-                asked.word, asked.model, asked.layer, asked.min_cluster_size, progress=progress
+                asked.word, asked.model, asked.layer, asked.min_cluster_size, asked.texts, progress
             )
         )
 
@@ -115,9 +189,7 @@ def _corpus(asked: of.CorpusAsked, state: State) -> Work:
 def _fill(asked: of.FillAsked, state: State) -> Work:
     state.known(asked.model)
     held = state.shelf.get(asked.collection)
-    most = state.settings.max_job_texts
-    if len(asked.texts) > most:
-        raise UserError(f"a job may have {most:,} texts; got {len(asked.texts):,}")
+    state.check_job_texts(len(asked.texts))
     names = [str(number) for number in range(len(asked.texts))] if asked.ids is None else asked.ids
     if len(names) != len(asked.texts) or len(set(names)) != len(names):
         raise UserError(
@@ -203,6 +275,6 @@ def _verify(asked: of.VerifyAsked, state: State) -> Work:
 
 
 KINDS: dict[str, Callable[[Any, State], Work]] = {
-    "map": _map, "word_map": _word_map, "sense_clusters": _clusters, "senses": _senses, "corpus": _corpus, "embed": _fill,
-    "compact": _compact, "verify": _verify,
+    "map": _map, "matched": _matched, "word_map": _word_map, "sense_clusters": _clusters, "senses": _senses,
+    "corpus": _corpus, "embed": _fill, "compact": _compact, "verify": _verify,
 }  # fmt: skip

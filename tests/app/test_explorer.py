@@ -217,6 +217,9 @@ def test_two_layers_side_by_side(explorer: Explorer) -> None:
     assert [s.rank_a for s in sorted((*lost, *stayed), key=lambda s: s.rank_a)] == list(range(1, 11))
     assert all(s.rank_b > 10 for s in lost)
     assert [s.rank_b for s in gained] == sorted(s.rank_b for s in gained)
+    spaces = [explorer.space(f"minilm-l6@{layer}") for layer in (0, 6, 3)]
+    unnamed = explorer.matched(spaces[0], spaces[1], n=300, method="pca", through=spaces[2:])
+    assert [side.name for side in unnamed.sides] == [spaces[place].origin.card() for place in (0, 2, 1)]
     same = explorer.matched("minilm-l6@6", "minilm-l6@6", n=300, method="pca")
     assert same.overlap.min() == 1
     with pytest.raises(UserError, match=r"row must be from 0 to 299, the rows that are shown; got 300"):

@@ -12,7 +12,7 @@ from polysema.app.dashboard import colouring, link
 from polysema.app.dashboard.components.points import store
 from polysema.app.explorer import Explorer
 from polysema.app.settings import load_settings
-from polysema.core.errors import UnknownWordError, UserError
+from polysema.core.errors import IncompatibleError, UnknownWordError, UserError
 from polysema.core.measure.areas import areas
 from polysema.core.space.projection import MapOptions
 from polysema.core.space.space import Keys, Origin, Space
@@ -254,6 +254,12 @@ def test_what_lies_around_a_point() -> None:
     assert "queen" in [one.key for one in placed.in_space]
     with pytest.raises(UserError, match="the map shows the rows 0 to 499; got 500"):
         explorer.around(found, "glove-6b-50d", 500)
+    with pytest.raises(IncompatibleError, match="don't belong together"):
+        explorer.around(found, "minilm-l6", 1)
+    with pytest.raises(IncompatibleError, match="shows 500 rows of width 50, and glove-6b-50d has 3 of width 50"):
+        explorer.around(found, explorer.space().take(np.arange(3)), 1)
+    with pytest.raises(UserError, match="the vector of a point must be finite"):
+        explorer.around(found, "glove-6b-50d", (vector * np.nan, np.zeros(2)))
     unmeasured = explorer.map("glove-6b-50d", "pca", n=500, k=0)
     assert unmeasured.distortion is None
     assert np.isnan(unmeasured.kept).all()

@@ -27,6 +27,10 @@ POSTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("/v1/project", {"words": ["house"], "axes": ["poor -> rich"]}, {}),
     ("/v1/direction", {"axis": "poor -> rich"}, {}),
     ("/v1/direction", {"axis": "poor -> rich"}, IN_BASE64),
+    ("/v1/vector", {"expression": "king - man"}, {}),
+    ("/v1/vector", {"expression": "king - man"}, IN_BASE64),
+    ("/v1/baseline", {"transform": "centred"}, {}),
+    ("/v1/association", {"first": ["rose", "tulip"], "second": ["ant", "wasp"], "toward": ["love", "joy"], "away": ["ugly", "pain"]}, {}),
     ("/v1/travel", {"word": "house", "axis": "poor -> rich", "steps": 2}, {}),
     ("/v1/occurrences", {"word": "bank", "text": TEXTS[0], "k": 2}, {}),
     ("/v1/compare", {"word": "bank", "texts": TEXTS}, {}),
@@ -100,8 +104,10 @@ def test_real_answers_fit_the_document(http: httpx.Client, held: Any) -> None:
     held(http.delete("/v1/collections/doc/snapshots/now"))
     for kind in (
         {"kind": "map", "n": 60, "method": "pca"},
+        {"kind": "matched", "a": "minilm-l6@0", "b": {"space": "minilm-l6@6", "transform": "centred"}, "n": 40, "k": 3},
         {"kind": "word_map", "word": "bank", "method": "pca"},
         {"kind": "sense_clusters", "word": "bank"},
+        {"kind": "sense_clusters", "word": "bank", "texts": TEXTS, "min_cluster_size": 2},
         {"kind": "corpus"},
         {"kind": "embed", "collection": "doc", "space": "texts", "texts": TEXTS, "unit": "sentences"},
         {"kind": "compact", "collection": "doc", "space": "texts"},
@@ -115,10 +121,12 @@ def test_real_answers_fit_the_document(http: httpx.Client, held: Any) -> None:
         done = http.get(f"/v1/jobs/{job}")
         assert done.json()["state"] == "done", done.text
         held(done)
-        if kind["kind"] == "map":
+        if kind["kind"] in ("map", "matched"):
             for headers in ({}, IN_BASE64, {"accept": "application/vnd.apache.arrow.stream"}):
                 held(http.get(f"/v1/jobs/{job}/result", headers=headers))
             held(http.post(f"/v1/jobs/{job}/place", json={"vectors": [[1.0] * 50]}))
+            held(http.post(f"/v1/jobs/{job}/around", json={"row": 3, "k": 4}))
+            held(http.get(f"/v1/jobs/{job}/shifts?row=3"))
         held(http.get(f"/v1/jobs/{job}/result"))
         held(http.delete(f"/v1/jobs/{job}"))
     held(http.delete("/v1/collections/doc"))
@@ -148,10 +156,10 @@ def test_every_route_shows_an_example_of_its_answer(explorer: Explorer) -> None:
             ((status, answer),) = [one for one in operation["responses"].items() if one[0].startswith("2")]
             for kind, content in answer["content"].items():
                 if "json" in kind:
-                    schema = content["schema"]
-                    shape = shapes[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
-                    assert shape["additionalProperties"] is False, (method, path, status)
-                    assert shape["examples"], (method, path, kind)
+                    for schema in content["schema"].get("anyOf", [content["schema"]]):
+                        shape = shapes[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+                        assert shape["additionalProperties"] is False, (method, path, status)
+                        assert shape["examples"], (method, path, kind)
             assert "example" in str(operation.get("requestBody", "example")) or _examples(operation, shapes), path
 
 

@@ -26,7 +26,7 @@ POSTS = (
     "/v1/embeddings", "/v1/neighbors", "/v1/analogy", "/v1/compare", "/v1/embed", "/v1/jobs",
     "/v1/collections/c/rows", "/v1/collections/c/search", "/v1/collections/c/delete", "/v1/collections/c/restore",
     "/v1/similarity", "/v1/closer", "/v1/odd-one-out", "/v1/project", "/v1/direction", "/v1/travel", "/v1/occurrences",
-    "/v1/attention", "/v1/find-heads", "/v1/lens", "/v1/contributions", "/v1/jobs/0/place",
+    "/v1/attention", "/v1/find-heads", "/v1/lens", "/v1/contributions", "/v1/jobs/0/place", "/v1/jobs/0/around", "/v1/vector", "/v1/association",
 )  # fmt: skip
 FIELDS = (
     "model",
@@ -130,6 +130,7 @@ def test_the_openapi_document_holds(explorer: Explorer, tmp_path: Path) -> None:
         def holds(case) -> None:  # type: ignore[no-untyped-def]
             if isinstance(case.body, dict) and case.body.get("kind") in (
                 "map",
+                "matched",
                 "word_map",
                 "sense_clusters",
                 "senses",
@@ -308,6 +309,19 @@ def test_names_lead_nowhere_else(inside, path: str, tmp_path: Path) -> None:  # 
         ("/v1/jobs", {"kind": "map", "space": "/etc/passwd"}, "space"),
         ("/v1/jobs", {"kind": "map", "method": "nope"}, "does not exist"),
         ("/v1/jobs", {"kind": "verify", "collection": "nope"}, "no collection nope"),
+        ("/v1/jobs", {"kind": "matched", "a": "/etc/passwd", "b": "minilm-l6@0"}, "should match pattern"),
+        ("/v1/jobs", {"kind": "matched", "a": "minilm-l6@0", "b": "nope"}, "'nope' is not in the catalog"),
+        ("/v1/jobs", {"kind": "matched", "a": "minilm-l6@0", "b": {"space": "minilm-l6@6", "k": 1}}, "Extra inputs"),
+        ("/v1/jobs", {"kind": "matched", "a": "minilm-l6@0", "b": "minilm-l6@6", "method": "nope"}, "does not exist"),
+        ("/v1/jobs", {"kind": "matched", "a": "minilm-l6@0", "b": "minilm-l6@6", "through": ["minilm-l6@3"] * 99}, "32"),
+        ("/v1/jobs", {"kind": "sense_clusters", "word": "bank", "texts": ["bank"] * 2001}, "2000"),
+        ("/v1/association", {"first": ["a"] * 80, "second": ["b"] * 80, "toward": ["c"] * 80, "away": ["d"] * 80}, "256 words"),
+        ("/v1/association", {"first": ["a"], "second": ["b", "c"], "toward": ["c", "d"], "away": ["d", "e"]}, "first"),
+        ("/v1/association", {"first": ["a"] * 2, "second": ["a"] * 2, "toward": ["c"] * 2, "away": ["d"] * 2}, "lean alike"),
+        ("/v1/vector", {"expression": ""}, "expression"),
+        ("/v1/vector", {"expression": "king - "}, ""),
+        ("/v1/baseline", {"space": "/etc/passwd"}, "space"),
+        ("/v1/jobs/0/around", {"row": 1}, "no job '0'"),
     ],
 )  # fmt: skip
 def test_too_much_and_wrong_is_the_callers(inside, path: str, asked: dict[str, object], part: str) -> None:  # type: ignore[no-untyped-def]

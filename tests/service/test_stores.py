@@ -12,6 +12,7 @@ import pytest
 
 from polysema.app.client import Client
 from polysema.app.explorer import Explorer
+from polysema.app.remote import RemoteSpace
 from polysema.core.errors import ConflictError, CorruptError, DiskFullError, NotFoundError, UserError
 from polysema.core.model.contextual import word_vectors
 from polysema.core.model.sentences import embed_sentences
@@ -76,9 +77,16 @@ def test_a_card_names_no_path_that_is_loaded(client: Client, tmp_path: Path) -> 
         ("/v1/project", {"words": ["a"], "axes": ['a -> b in "b"']}),
         ("/v1/direction", {"axis": 'a -> b in "b"'}),
         ("/v1/travel", {"word": 'a in "a"', "axis": "a -> b"}),
+        ("/v1/vector", {"expression": 'b in "the b"'}),
+        ("/v1/baseline", {"without": ['a -> b in "b"']}),
+        ("/v1/association", {"first": ["a", 'b in "b"'], "second": ["a", "b"], "toward": ["a", "b"], "away": ["a", "b"]}),
     ):  # fmt: skip
         with pytest.raises(UserError, match="no model served here"):
             client.ask("POST", path, {"space": "mine", **asked})
+    with pytest.raises(UserError, match="no model served here"):
+        client.ask("GET", "/v1/spaces/mine", params={"without": 'a -> b in "b"'})
+    with pytest.raises(UserError, match="no model served here"):
+        client.matched(RemoteSpace("mine", 2, 2, (), origin, removed=('a -> b in "b"',)), "glove-6b-50d")
     with pytest.raises(UserError, match="is not in the catalog"):
         client.ask("POST", "/v1/collections/mine/search", {"text": "bank", "k": 1})
 

@@ -24,15 +24,18 @@ from polysema.core.space.space import Space
 
 TEXTS = ["The river bank was muddy.", "Gringotts bank keeps its gold."]
 HERE = {
-    "model",
-    "inside",
-    "held",
-    "index",
-    "look_up",
-}  # what they give are weights and indexes, which stay where they are
+    "model": "gives weights, which stay where they are",
+    "inside": "gives weights",
+    "held": "what is in memory there; GET /metrics counts it",
+    "index": "gives an index",
+    "look_up": "gives a function",
+    "stamp": "of a file of this machine; a collection's version there is in its info",
+}
 POLICY = Policy(Case.IGNORE)
 Ask = Callable[[Any], Any]
 CLOUD = "minilm-l6@6"
+FLOWERS, INSECTS = ["rose", "TULIP", "orchid", "daisy"], ["ant", "wasp", "flea", "moth", "beetle"]
+PLEASANT, UNPLEASANT = ["love", "peace", "gift"], ["agony", "filth", "ugly"]
 
 VERBS: list[tuple[str, Ask]] = [
     ("space", lambda of: of.space("minilm-l6@6")),
@@ -52,6 +55,18 @@ VERBS: list[tuple[str, Ask]] = [
     ("odd_one_out", lambda of: of.odd_one_out(["breakfast", "cereal", "dinner", "lunch"])),
     ("direction", lambda of: of.direction("poor -> rich")),
     ("project", lambda of: of.project(["house", "palace"], ["poor -> rich", "man -> woman"])),
+    ("vector", lambda of: of.vector("KING - man + woman", policy=POLICY)),
+    ("vector", lambda of: of.vector('bank in "They sat on the river bank"', CLOUD)),
+    ("baseline", lambda of: of.baseline()),
+    ("baseline", lambda of: of.baseline(CLOUD)),
+    ("baseline", lambda of: of.baseline(of.view("glove-6b-50d", "centred"))),
+    ("association", lambda of: of.association(FLOWERS, INSECTS, PLEASANT, UNPLEASANT, policy=POLICY)),
+    (
+        "association",
+        lambda of: of.association(
+            FLOWERS[:2], INSECTS[:2], PLEASANT, ["agony", "filth"], of.view("glove-6b-50d", "whitened")
+        ),
+    ),
     ("travel", lambda of: of.travel("house", "poor -> rich", steps=3, reach=-1.0, k=2)),
     ("embed", lambda of: of.embed(TEXTS, layers=[0, 6])),
     ("embed", lambda of: of.embed(TEXTS, layers=[3], word="bank", pooling="last")),
@@ -76,13 +91,17 @@ VERBS: list[tuple[str, Ask]] = [
     ("map", lambda of: of.map("glove-6b-50d", "umap", MapOptions(n_epochs=20, seed=3, n_components=3), 400, 5)),
     ("map", lambda of: of.map(CLOUD, "pca", n=3000, k=4)),
     ("sense_clusters", lambda of: of.sense_clusters("bank")),
+    (
+        "sense_clusters",
+        lambda of: of.sense_clusters("bank", layer=4, min_cluster_size=2, texts=[*TEXTS, "No such word."]),
+    ),
     ("word_map", lambda of: of.word_map("bank", method="pca", extra=TEXTS)),
     ("senses", lambda of: of.senses()),
 ]
 
 
 def public(kind: type) -> set[str]:
-    return {name for name in vars(kind) if not name.startswith("_")}
+    return {name for name in dir(kind) if not name.startswith("_")}  # those of the rooms it stands on too
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +142,11 @@ def same(here: Any, there: Any, at: str = "the answer") -> None:
 
 
 def test_the_client_has_every_verb_with_the_same_arguments() -> None:
-    assert {name for name, _ in VERBS} | {"place"} == public(Explorer) - HERE
-    for name in public(Explorer) - HERE:
+    there_too = public(Explorer) - set(HERE)
+    assert set(HERE) < public(Explorer)
+    assert len(there_too) >= 30
+    assert {name for name, _ in VERBS} | {"place", "around", "matched"} == there_too
+    for name in there_too:
         here, there = (inspect.signature(getattr(kind, name)).parameters for kind in (Explorer, Client))
         assert list(here) == list(there), name
         for one in here:
@@ -143,6 +165,112 @@ def test_new_vectors_are_placed_on_a_map_there_as_here(client: Client, explorer:
     same(explorer.place(here, vectors), client.place(there, vectors))
     with pytest.raises(UserError, match="50 wide"):
         client.place(there, np.ones((1, 7)))
+
+
+def test_what_lies_around_a_point_there_as_here(client: Client, explorer: Explorer, http: Any) -> None:
+    here, there = (of.map("glove-6b-50d", "pca", n=500) for of in (explorer, client))
+    for k, row in ((10, 231), (3, 0)):
+        same(explorer.around(here, "glove-6b-50d", row, k), client.around(there, "glove-6b-50d", row, k))
+    vector = explorer.vector("queen")
+    at = vector, explorer.place(here, vector[None])[0]
+    same(explorer.around(here, "glove-6b-50d", at, 5), client.around(there, "glove-6b-50d", at, 5))
+    mistakes: list[tuple[Any, Any, int, type, str]] = [
+        ("glove-6b-50d", 500, 5, UserError, "rows 0 to 499"),
+        ("glove-6b-50d", 1, 500, UserError, "k must be"),
+        ("glove-6b-50d", (vector[:7], at[1]), 5, IncompatibleError, r"\(n, 50\)"),
+        ("glove-6b-50d", (vector, np.ones(3, np.float32)), 5, IncompatibleError, r"\(n, 2\)"),
+        (CLOUD, 1, 5, IncompatibleError, "don't belong together"),
+    ]
+    for whole, where, k, kind, match in mistakes:
+        for of, on in ((explorer, here), (client, there)):
+            with pytest.raises(kind, match=match):
+                of.around(on, whole, where, k)  # type: ignore[attr-defined]
+    for body, message in (
+        ({"row": 1, "vector": [1.0]}, "give the row of a point, or"),
+        ({"vector": [1.0] * 50}, "its vector and its position"),
+        ({}, "give the row of a point, or"),
+        ({"vector": [1e39] * 50, "position": [0, 0]}, "must be finite"),
+    ):
+        refused = http.post(f"/v1/jobs/{there.job}/around", json=body)
+        assert (refused.status_code, message in refused.json()["error"]["message"]) == (422, True), refused.text
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "how"),
+    [
+        ("minilm-l6@0", CLOUD, {"n": 300, "k": 5, "through": ["minilm-l6@3"], "options": MapOptions(n_epochs=20)}),
+        ("glove-6b-50d", ("glove-6b-50d", "all-but-the-top:2"), {"n": 200, "method": "pca", "options": MapOptions(n_components=3)}),
+        (("glove-6b-50d", "raw", ("poor -> rich",)), "glove-6b-50d", {"n": 120, "method": "umap", "k": 4}),
+    ],
+)  # fmt: skip
+def test_spaces_are_matched_there_as_here(
+    a: Any, b: Any, how: dict[str, Any], client: Client, explorer: Explorer
+) -> None:
+    def ask(of: Any) -> Any:
+        return of.matched(*(one if isinstance(one, str) else of.view(*one) for one in (a, b)), **how)
+
+    here, there = ask(explorer), ask(client)
+    assert len(here) == len(there) == how["n"]
+    assert [row["key"] for row in there.rows] == list(here.a.space.keys)
+    for name in ("k", "overlap", "changed", "by_chance", "matched", "by", "rule", "method", "options"):
+        same(getattr(here, name), getattr(there, name), name)
+    assert len(here.between) == len(there.between) == len(how.get("through", ()))
+    for mine, theirs in zip(here.sides, there.sides, strict=True):
+        assert (mine.name, mine.space.origin) == (theirs.name, theirs.origin)
+        for name in ("positions", "neighbors", "kept", "baseline", "left_out"):
+            same(getattr(mine, name), getattr(theirs, name), name)
+    row = int(here.changed[0])
+    for name in ("stayed", "lost", "gained"):
+        same(getattr(here, name)(row), getattr(there, name)(row), name)
+    assert here.lost(row)
+    for of in (here, there):
+        with pytest.raises(UserError, match="row must be from 0"):
+            of.lost(how["n"])
+
+
+def test_matched_maps_come_in_each_form(client: Client, http: Any) -> None:
+    laid = client.matched("minilm-l6@0", CLOUD, n=60, k=3, method="pca")
+    path = f"/v1/jobs/{laid.job}/result"
+    as_json = http.get(path).json()
+    stream = http.get(path, headers={"accept": "application/vnd.apache.arrow.stream"}).content
+    with pa.ipc.open_stream(stream) as reader:
+        table = reader.read_all()
+    for number, side in enumerate(laid.sides):
+        said = as_json["sides"][number]
+        for name, given, array in (
+            ("position", said["positions"], side.positions),
+            ("near", said["neighbors"]["rows"], side.neighbors.rows),
+            ("distance", said["neighbors"]["distances"], side.neighbors.distances),
+            ("kept", said["kept"], side.kept),
+        ):
+            column = np.array(table.column(f"{name}_{number}").to_pylist(), array.dtype)
+            assert np.array_equal(column, array)
+            assert np.array_equal(np.array(given, array.dtype), array)
+    assert table.column("changed").to_pylist() == as_json["changed"] == laid.changed.tolist()
+    assert (
+        table.column("text").to_pylist()
+        == [row["text"] for row in as_json["rows"]]
+        == [row["text"] for row in laid.rows]
+    )
+    for route, what in (("around", {"row": 1}), ("place", {"vectors": [[1.0] * 384]})):
+        refused = http.post(f"/v1/jobs/{laid.job}/{route}", json=what)
+        assert refused.status_code == 409
+        assert "of the kind map; this one is of the kind matched" in refused.json()["error"]["message"]
+
+
+def test_a_collection_is_matched_by_its_name(client: Client, explorer: Explorer) -> None:
+    words = ["bank", "river", "money", "loan", "water", "gold", "shore", "cash"]
+    rows = explorer.space().keys.rows(words)
+    client.create("named").add(words, explorer.space().vectors[rows])
+    try:
+        laid = client.matched("named", "glove-6b-50d", k=2, method="pca")
+        assert ([side.name for side in laid.sides], laid.matched) == (["named", "glove-6b-50d"], 8)
+        assert laid.overlap.tolist() == [1.0] * 8
+        assert laid.b.left_out == 400_000 - 8
+        with pytest.raises(UserError, match="nowhere"):
+            client.matched("named", "nowhere")
+    finally:
+        client.delete("named")
 
 
 @pytest.mark.parametrize(
@@ -164,6 +292,17 @@ def test_new_vectors_are_placed_on_a_map_there_as_here(client: Client, explorer:
         (lambda of: of.word_map("nosuchword"), UserError, "nosuchword"),
         (lambda of: of.view("glove-6b-50d", "nope"), UserError, "nope"),
         (lambda of: of.nearest(np.ones((1, 7))), IncompatibleError, "50"),
+        (lambda of: of.vector("bankk"), UnknownWordError, "bankk"),
+        (lambda of: of.vector(""), UserError, "empty|at least 1"),
+        (lambda of: of.association(["a"], FLOWERS, PLEASANT, UNPLEASANT), UserError, "at least two|at least 2"),
+        (lambda of: of.association(FLOWERS, ["ant", "bankk"], PLEASANT, UNPLEASANT), UserError, "bankk"),
+        (lambda of: of.sense_clusters("bank", texts=["No such word."]), UserError, "two or more occurrences"),
+        (lambda of: of.sense_clusters("bank", texts=[" "]), UserError, "empty"),
+        (lambda of: of.matched("glove-6b-50d", CLOUD), IncompatibleError, "can't be matched"),
+        (lambda of: of.matched("minilm-l6@0", CLOUD, n=50, k=50), UserError, "k must be from 1 to 49"),
+        (lambda of: of.matched("minilm-l6@0", CLOUD, n=0), UserError, "n must be 1 or more|greater than or equal to 1"),
+        (lambda of: of.matched("minilm-l6@0", CLOUD, n=50, method="nope"), UserError, "'nope' does not exist"),
+        (lambda of: of.matched("minilm-l6@0", "nope@3", n=50), UserError, "nope"),
     ],
 )  # fmt: skip
 def test_mistakes_raise_the_same_there_as_here(

@@ -18,7 +18,7 @@ from polysema.app.service.answered import (
     Spaces,
     json,
 )
-from polysema.app.service.asked import SPACE, AnalogyAsked, Axis, NeighborsAsked, Spelling
+from polysema.app.service.asked import SPACE, AnalogyAsked, Axis, NeighborsAsked, SpaceSeen, Spelling
 from polysema.app.service.state import State, The
 from polysema.app.service.vectors import answer, matrix
 from polysema.core.errors import UserError
@@ -54,7 +54,7 @@ async def space(
     """A space's size and its provenance card; also of a collection, and of a space seen centred, whitened, or without axes."""
 
     def ask() -> Response:
-        held = state.explorer.view(state.space(name, "not_found"), transform, without or [])
+        held = state.view(name, transform, without or [], "not_found")
         columns = held.columns.column_names if held.columns is not None else []
         return answer(
             {"name": name, "rows": len(held), "dim": held.dim, "columns": columns, "origin": held.origin.to_json()}
@@ -149,9 +149,12 @@ async def analogy_by(asked: AnalogyAsked, state: The) -> Response:
 def seen(state: State, asked: Spelling) -> tuple[Space, Policy]:
     """The space as it is to be seen, and the policy."""
     policy = Policy.of(asked.case, asked.phrases, asked.unknown)
-    held = state.space(asked.space)
-    state.check_terms(held, asked.without)
-    return state.explorer.view(held, asked.transform, asked.without), policy
+    return view(state, asked), policy
+
+
+def view(state: State, asked: SpaceSeen) -> Space:
+    """The space as it is to be seen."""
+    return state.view(asked.space, asked.transform, asked.without)
 
 
 def rows(neighbours: tuple[Neighbour, ...], score: str = "cosine") -> list[dict[str, Any]]:

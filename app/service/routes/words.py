@@ -9,10 +9,23 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from polysema.app.service import vectors as form
-from polysema.app.service.answered import Closer, Occurrences, Odd, PackedRows, Projected, Rows, Similarity, Travelled
+from polysema.app.service.answered import (
+    Associated,
+    Baseline,
+    Closer,
+    Occurrences,
+    Odd,
+    PackedRows,
+    Projected,
+    Rows,
+    Similarity,
+    Travelled,
+)
 from polysema.app.service.answered import forms as in_forms
 from polysema.app.service.answered import json as answers
 from polysema.app.service.asked import (
+    AssociationAsked,
+    BaselineAsked,
     CloserAsked,
     DirectionAsked,
     OccurrencesAsked,
@@ -20,9 +33,11 @@ from polysema.app.service.asked import (
     ProjectAsked,
     SimilarityAsked,
     TravelAsked,
+    VectorAsked,
 )
-from polysema.app.service.routes.spaces import rows, seen
+from polysema.app.service.routes.spaces import rows, seen, view
 from polysema.app.service.state import The
+from polysema.app.wire import plain
 
 router = APIRouter(prefix="/v1", tags=["words"])
 
@@ -115,15 +130,57 @@ async def direction(asked: DirectionAsked, state: The, request: Request) -> Resp
     return await state.work(ask)
 
 
+@router.post("/vector", responses=in_forms(Rows, PackedRows))
+async def vector(asked: VectorAsked, state: The, request: Request) -> Response:
+    """Where a sum of words leads, `king - man + woman`, or the vector of an occurrence, `bank in "the bank of a river"`."""
+    wanted = form.wanted(request)
+
+    def ask() -> Response:
+        import pyarrow as pa
+
+        held, policy = seen(state, asked)
+        state.check_terms(held, [asked.expression])
+        found = state.explorer.vector(asked.expression, held, policy)
+        table = pa.table({"expression": [asked.expression]})
+        return form.rows_answer(wanted, table, found[None], {"origin": held.origin.to_json()})
+
+    return await state.work(ask)
+
+
+@router.post("/baseline", responses=answers(Baseline))
+async def baseline(asked: BaselineAsked, state: The) -> Response:
+    """The mean cosine of random pairs of a space's rows, beside which a cosine means something; null for a single row."""
+
+    def ask() -> Response:
+        held = view(state, asked)
+        return form.answer({"baseline": state.explorer.baseline(held), "origin": held.origin.to_json()})
+
+    return await state.work(ask)
+
+
+@router.post("/association", responses=answers(Associated))
+async def association(asked: AssociationAsked, state: The) -> Response:
+    """How much more the first words than the second lean to some words rather than to others (WEAT, Caliskan et al. 2017)."""
+    words = [*asked.first, *asked.second, *asked.toward, *asked.away]
+    state.check_many(len(words), "words")
+
+    def ask() -> Response:
+        held, policy = seen(state, asked)
+        state.check_terms(held, words)
+        found = state.explorer.association(asked.first, asked.second, asked.toward, asked.away, held, policy)
+        return form.answer(plain(found) | {"origin": held.origin.to_json()})
+
+    return await state.work(ask)
+
+
 @router.post("/travel", responses=answers(Travelled))
 async def travel(asked: TravelAsked, state: The) -> Response:
     """The neighbours met on the way when a word moves along an axis, in equal steps."""
     state.check_k(asked.k)
 
     def ask() -> Response:
-        held = state.space(asked.space)
-        state.check_terms(held, [asked.word, asked.axis, *asked.without])
-        held = state.explorer.view(held, asked.transform, asked.without)
+        held = view(state, asked)
+        state.check_terms(held, [asked.word, asked.axis])
         state.check_numbers((asked.steps + 1) * (held.dim + asked.k), "this way")
         found = state.explorer.travel(asked.word, asked.axis, held, asked.steps, asked.reach, asked.k)
         steps: list[dict[str, Any]] = [

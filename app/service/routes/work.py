@@ -7,16 +7,16 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from polysema.app.schemas import SpaceMap
+from polysema.app.schemas import MatchedMaps, SpaceMap
 from polysema.app.service import vectors as form
 from polysema.app.service import works
-from polysema.app.service.answered import JobCard, MapPoints, Positions
+from polysema.app.service.answered import AroundPoint, JobCard, MapPoints, MatchedPoints, Positions, Shifts
 from polysema.app.service.answered import forms as in_forms
 from polysema.app.service.answered import json as answers
-from polysema.app.service.asked import JobAsked, PlaceAsked
+from polysema.app.service.asked import AroundAsked, JobAsked, PlaceAsked
 from polysema.app.service.jobs import Job
 from polysema.app.service.state import State, The, check_writes
 from polysema.app.wire import plain
@@ -41,18 +41,51 @@ async def look(job: str, state: The) -> Response:
     return form.answer(state.jobs.get(job).to_json())
 
 
-@router.get("/{job}/result", responses=in_forms(MapPoints, None))
+@router.get("/{job}/result", responses=in_forms(MapPoints | MatchedPoints, None, what="The points, with their rows."))
 async def result(job: str, state: The, request: Request) -> Response:
-    """The points of a map, with their rows, as JSON, base64 or an Arrow stream; 409 for a job that isn't done."""
+    """The points of a map, or of matched maps, with their rows, as JSON, base64 or an Arrow stream; 409 for a job that isn't done."""
     wanted = form.wanted(request)
-    found = _map(state, job)
-    return await state.work(lambda: works.map_answer(wanted, found))
+    found = _made(state, job, (SpaceMap, MatchedMaps))
+    answer_of: Any = works.map_answer if isinstance(found, SpaceMap) else works.matched_answer
+    return await state.work(lambda: answer_of(wanted, found))
+
+
+@router.get("/{job}/shifts", responses=answers(Shifts))
+async def shifts(job: str, row: Annotated[int, Query(ge=0, le=2**53)], state: The) -> Response:
+    """What changed around a row of matched maps: its nearest that stayed, were lost and gained, with their ranks in both spaces."""
+    found: MatchedMaps = _made(state, job, (MatchedMaps,))
+
+    def ask() -> Response:
+        value = {"stayed": found.stayed(row), "lost": found.lost(row), "gained": found.gained(row)}
+        return form.answer({"row": row, **plain(value)})
+
+    return await state.work(ask)
+
+
+@router.post("/{job}/around", responses=answers(AroundPoint))
+async def around(job: str, asked: AroundAsked, state: The) -> Response:
+    """What is nearest to a point of a map in the whole space, and what is on the map; each with its rank in the other."""
+    found: SpaceMap = _made(state, job, (SpaceMap,))
+    state.check_k(asked.k)
+    own = asked.row is not None
+    if own == (asked.vector is not None) or (asked.vector is None) != (asked.position is None):
+        raise UserError("give the row of a point, or, of one that was placed, its vector and its position")
+
+    def ask() -> Response:
+        held = state.view(asked.space, asked.transform, asked.without)
+        at: Any = asked.row
+        if asked.vector is not None:
+            vector, position = form.matrix([asked.vector], None)[0], form.matrix([asked.position or []], None)[0]
+            at = (vector, position)
+        return form.answer(plain(state.explorer.around(found, held, at, asked.k)))
+
+    return await state.work(ask)
 
 
 @router.post("/{job}/place", responses=answers(Positions))
 async def place(job: str, asked: PlaceAsked, state: The) -> Response:
     """Where new vectors of the same space lie on the map that a job made; the same alone or in a batch."""
-    found = _map(state, job)
+    found: SpaceMap = _made(state, job, (SpaceMap,))
 
     def ask() -> Response:
         vectors = form.matrix(asked.vectors, found.space.dim)
@@ -64,14 +97,18 @@ async def place(job: str, asked: PlaceAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-def _map(state: State, name: str) -> SpaceMap:
+def _made(state: State, name: str, kinds: tuple[type, ...]) -> Any:
+    """What a job made, which is one of these kinds; raises `ConflictError`."""
     job = state.jobs.get(name)
     if job.state == "failed" and job.error is not None:
         raise ConflictError(f"the job failed: {job.error['message']}")
     if job.state != "done":
         raise ConflictError(f"the job is {job.state}: its result is there when it is done")
-    if not isinstance(job.value, SpaceMap):
+    if job.value is None:
         raise ConflictError(f"a job of the kind {job.kind} has all of its result in GET /v1/jobs/ID; maps have points")
+    if not isinstance(job.value, kinds):
+        asked = " or ".join("map" if kind is SpaceMap else "matched" for kind in kinds)
+        raise ConflictError(f"this is asked of a job of the kind {asked}; this one is of the kind {job.kind}")
     return job.value
 
 
