@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from polysema.app.service.shelf import Shelf
+from polysema.app.shelf import Shelf
 from polysema.core.errors import UserError
 from polysema.core.home import home
 from polysema.indexes.collection import Collection

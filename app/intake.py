@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from polysema.app.export import Source, Wanted, export
-from polysema.app.service.shelf import Shelf
+from polysema.app.shelf import Shelf
 from polysema.app.uploads import Texts, Upload, Vectors, forget, in_use, remember
 from polysema.core.errors import ConflictError, UserError
 from polysema.core.model.contextual import embed_stream

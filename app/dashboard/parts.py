@@ -10,8 +10,8 @@ import streamlit as st
 from polysema.app.dashboard.jobs import Job, Jobs, Progress
 from polysema.app.explorer import Explorer
 from polysema.app.schemas import OccurrenceHit
-from polysema.app.service.shelf import Shelf
 from polysema.app.settings import load_settings
+from polysema.app.shelf import Shelf
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.model.catalog import CATALOG, folder_of, models_here
 from polysema.core.space.projection import warm

@@ -17,8 +17,8 @@ from polysema.app.service.failures import RefusedError
 from polysema.app.service.gate import Gate
 from polysema.app.service.jobs import Jobs, Progress
 from polysema.app.service.metrics import Metrics
-from polysema.app.service.shelf import Shelf
 from polysema.app.settings import Settings
+from polysema.app.shelf import Shelf
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.model.catalog import CATALOG, Entry
 from polysema.core.model.load import LanguageModel

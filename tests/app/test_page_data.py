@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from polysema.app.dashboard import parts
 from polysema.app.dashboard.jobs import Progress
 from polysema.app.intake import Target
-from polysema.app.service.shelf import Shelf
+from polysema.app.shelf import Shelf
 from polysema.core.model.catalog import folder_of
 from tests.app.test_dashboard import MAIN, as_launched, html, page, settle
 

@@ -17,7 +17,7 @@ import pytest
 
 from polysema.app import holdings, intake, uploads
 from polysema.app.intake import Reading, Target
-from polysema.app.service.shelf import Shelf
+from polysema.app.shelf import Shelf
 from polysema.core.errors import ConflictError, NotFoundError, UnreadableError, UserError
 from polysema.core.model.load import LanguageModel
 

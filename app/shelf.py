@@ -1,4 +1,4 @@
-"""The collections of the service: folders below one data folder, by checked names, each opened once."""
+"""The collections of the service and the dashboard: folders below one data folder, by checked names, each opened once."""
 
 from __future__ import annotations
 
