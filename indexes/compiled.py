@@ -8,7 +8,6 @@ The answer is that of the full pass, from a quarter of its memory traffic.
 
 import mmap
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,9 +23,6 @@ TINY = 1e-30  # the numbers of a row that is smaller are not told apart
 ROUNDING = 2.0**-22  # of one product and sum in float32, twice over: the codes' pass and the exact one both round
 _THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 _POOL = ThreadPoolExecutor(_THREADS, thread_name_prefix="scores")
-# one pass at a time has every core: two would wait for each other's pieces, and do them twice. With several threads asking,
-# in one process or over HTTP, that was measured to answer as many or more, and the slowest sooner
-_PASS = threading.Lock()
 
 
 def _shared(work: Any, rows: int, again: bool = False) -> None:
@@ -44,16 +40,15 @@ def _shared(work: Any, rows: int, again: bool = False) -> None:
             work(start, min(start + PIECE, rows))
             unfinished.discard(start)
 
-    with _PASS:
-        others = [_POOL.submit(some) for _ in range(_THREADS - 1)]
-        some()
-        if again:
-            for start in sorted(unfinished):
-                if start in unfinished:
-                    work(start, min(start + PIECE, rows))
-        else:
-            for other in others:
-                other.result()
+    others = [_POOL.submit(some) for _ in range(_THREADS - 1)]
+    some()
+    if again:
+        for start in sorted(unfinished):
+            if start in unfinished:
+                work(start, min(start + PIECE, rows))
+    else:
+        for other in others:
+            other.result()
 
 
 _jit: Any = numba.njit(nogil=True, fastmath=True, cache=True)
