@@ -28,6 +28,8 @@ SHOWN_TEXT = 300
 
 def section() -> None:
     """The whole section."""
+    if (gone := st.session_state.pop("deleted_collection", None)) is not None:
+        st.success(f"{parts.plain(gone)} is deleted.")
     found = {one.name: one for one in holdings.holdings(parts.shelf())}
     asked = st.query_params.get("dc", "")
     if not found:
@@ -441,7 +443,7 @@ def delete(one: Holding) -> None:
     except UserError as error:
         parts.problem(error)
         return
-    st.toast(f"{parts.plain(one.name)} is deleted.")
+    st.session_state["deleted_collection"] = one.name
     st.session_state.pop("dc", None)
     st.query_params.pop("dc", None)
     st.rerun()

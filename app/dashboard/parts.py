@@ -44,8 +44,7 @@ h1 {font-size: 1.9rem !important; padding-bottom: 0.2rem !important;}
 .ps-mask i.on {background: #0d9488;}
 .ps-mask i.off {background: repeating-linear-gradient(45deg, color-mix(in srgb, currentColor 22%, transparent) 0 1px, transparent 1px 4px);}
 .ps-note {font-size: 0.88rem; opacity: 0.85;}
-/* Streamlit's own small print and the text on its coloured buttons fall short of the contrast of 4.5 : 1. */
-.stApp [data-testid=stCaptionContainer] {color: light-dark(#55606b, #a9b4bf); opacity: 1;}
+/* Streamlit's text on its coloured buttons falls short of the contrast of 4.5 : 1 in the dark. */
 .stApp button[kind^=primary] p {color: light-dark(#ffffff, #06201c);}
 </style>
 """

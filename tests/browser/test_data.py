@@ -53,7 +53,8 @@ def test_upload_embed_export_and_reopen_from_a_copied_link(page: Any, tmp_path: 
     other = elsewhere.new_page()
     other.goto(page.url)
     other.wait_for_selector("text=Nearest to bank", timeout=120_000)
-    assert other.get_by_role("textbox", name="Only rows that pass").input_value() == "word = 'swan'"
+    box = other.get_by_role("textbox", name="Only rows that pass")
+    until(lambda: box.input_value() == "word = 'swan'", "the condition is not restored")
     assert other.locator(".ps-hits mark").all_inner_texts() == ["swan"]
     at_rest(other)
     other.get_by_text("Delete this collection").click()

@@ -29,12 +29,11 @@ K = 10  # neighbours in the lists and in the measure
 PLACED = 20  # points of one's own at once
 NAMED = 24  # points that bear their names
 IN_SPACE, ON_MAP = "in the space", "on the map"
-TITLES = {name: method.title for name, method in METHODS.items()}
+TITLES = {name: method.title for name, method in METHODS.items() if name != "umap-learn"}  # the same map, slower
 TOLD = {
     "pca": "the two (or three) directions in which the points differ most; straight, so far stays far, but much is hidden",
     "umap": "keeps neighbourhoods; how far two groups lie apart means little",
     "densmap": "UMAP that also keeps how dense a place is",
-    "umap-learn": "UMAP by the package of its authors, to hold ours against; slower, and it compiles first",
     "tsne": "keeps the nearest neighbours; sizes and distances of groups mean little",
 }
 
@@ -111,7 +110,7 @@ def options_of(method: str, three: bool) -> MapOptions:
     chosen: dict[str, Any] = {"n_components": 3 if three else 2}
     with st.expander("Options of the method"):
         one, two, last = st.columns(3)
-        if method in ("umap", "densmap", "umap-learn"):
+        if method in ("umap", "densmap"):
             chosen["n_neighbors"] = int(
                 one.number_input(
                     "n_neighbors", 2, 200, 15, key="nn", bind="query-params",
