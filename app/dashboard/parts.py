@@ -212,11 +212,6 @@ def hits(found: Sequence[OccurrenceHit]) -> None:
     )
 
 
-def numbers_of(value: object) -> list[int]:
-    """The whole numbers of a list that came with a link."""
-    return [one for one in value if type(one) is int and one >= 0] if isinstance(value, list) else []
-
-
 def python_lines(lines: str, details: str) -> None:
     """The expander under each answer: how it was made, and the Python lines that make the same."""
     with st.expander("Details"):

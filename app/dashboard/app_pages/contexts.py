@@ -16,7 +16,7 @@ from polysema.core.errors import UserError
 from polysema.core.measure.clusters import SenseClusters
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.catalog import models_here
-from polysema.core.model.tokens import Span, find_word
+from polysema.core.model.tokens import find_word, find_words
 
 UMAP, PCA = "UMAP", "PCA"
 SENSES, CLUSTERS = "Senses", "Clusters"
@@ -233,7 +233,7 @@ def table(found: WordMap, selected: Selection) -> None:
 def like_this(found: WordMap, layer: int, row: int) -> None:
     """What was clicked: the words of the corpus that are nearest to it at this layer."""
     text, (start, end) = found.texts[row], found.spans[row]
-    nth = sum(place.start <= start for place in places_of(text, text[start:end]))
+    nth = sum(place.start <= start for place in find_words(text, text[start:end]))
     model = found.origin.source
     answer = work.answer(
         ("occurrence", text, text[start:end], model, layer, 6, nth),
@@ -256,16 +256,6 @@ def like_this(found: WordMap, layer: int, row: int) -> None:
     )  # fmt: skip
 
 
-def places_of(text: str, word: str) -> list[Span]:
-    """Where a word stands in a text, every time."""
-    places: list[Span] = []
-    while True:
-        try:
-            places.append(find_word(text, word, len(places) + 1))
-        except UserError:
-            return places
-
-
 def page() -> None:
     """The page."""
     parts.title(
@@ -278,7 +268,7 @@ def page() -> None:
         return
     kept = link.restore("contexts")
     if "selected" in kept:
-        st.session_state["contexts_selected"] = parts.numbers_of(kept["selected"])
+        st.session_state["contexts_selected"] = link.unpack(kept["selected"])
     word, model, method, colour = controls(models)
     slider = st.container()
     extra = own_sentences(word)
@@ -304,7 +294,7 @@ def page() -> None:
         curves(found, layer)
         if clustered is not None:
             agreement(clustered, layer)
-    link.keep("contexts", {"widget:own": st.session_state.get("own", ""), "selected": list(selected.rows)})
+    link.keep("contexts", {"widget:own": st.session_state.get("own", ""), "selected": link.pack(selected.rows)})
     if selected.clicked is not None and selected.clicked < len(found.texts):
         like_this(found, layer, selected.clicked)
     table(found, selected)
