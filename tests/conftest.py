@@ -16,12 +16,14 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # made by another version, they wou
 from polysema.app.explorer import Explorer  # noqa: E402
 from polysema.core.errors import UnavailableError  # noqa: E402
 from polysema.core.model.catalog import entry  # noqa: E402
-from polysema.core.model.load import LanguageModel  # noqa: E402
+from polysema.core.model.load import LanguageModel, load_model  # noqa: E402
 from polysema.core.model.pull import pull  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def explorer() -> Explorer:
+    # whichever engine a process finds ready it takes: made now, every process of the tests takes the same
+    load_model("minilm-l6", patient=True)
     return Explorer()
 
 
