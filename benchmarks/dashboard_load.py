@@ -69,25 +69,28 @@ def ten_at_once(browser: Any, url: str, sessions: int) -> None:
 
 
 def endure(browser: Any, url: str, interactions: int) -> None:
-    """One session asks and asks; memory after 20 interactions and after the last."""
+    """One session asks and asks; memory after 20 interactions and after the last.
+
+    It waits by locators: a handle of an element, as `wait_for_selector` returns it, keeps the page's past alive.
+    """
     port = int(url.rpartition(":")[2])
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     page = context.new_page()
     client = context.new_cdp_session(page)
     marks = {}
     page.goto(f"{url}/neighbours")
-    page.wait_for_selector("text=whatever the sentence", timeout=120_000)
+    page.locator("text=whatever the sentence").first.wait_for(timeout=120_000)
     for number in range(1, interactions + 1):
         word = WORDS[number % len(WORDS)]
         if number % 10 == 5:
             page.get_by_role("link", name="Contexts").click()
-            page.wait_for_selector("text=At layer", timeout=120_000)
+            page.locator("text=At layer").first.wait_for(timeout=120_000)
             handle = page.get_by_role("slider", name="Layer").first
             handle.focus()
             handle.press("ArrowLeft" if number % 20 == 5 else "ArrowRight")
             at_rest(page)
             page.get_by_role("link", name="Neighbours").click()
-            page.wait_for_selector("text=whatever the sentence", timeout=60_000)
+            page.locator("text=whatever the sentence").first.wait_for(timeout=60_000)
         else:
             box = page.get_by_role("textbox", name="Word")
             box.fill(word)
