@@ -4,8 +4,8 @@
 
 The quick form lays out 10,000 static vectors of GloVe, 50 wide; `--all` 50,000 x 50, 50,000 contextual vectors of MiniLM, 384 wide,
 and 200,000 x 50 too (minutes to half an hour). Both start from unit vectors, compile before they are timed, and have umap-learn's
-numbers: n_neighbors 15, min_dist 0.1, 500 epochs up to 10,000 points, else 200. Ours has a seed and one thread for the
-layout; umap-learn's default has no seed and every thread (with one it takes longer).
+numbers: n_neighbors 15, min_dist 0.1, 500 epochs up to 10,000 points, else 200. Ours has a seed and the same map by any number of
+threads; umap-learn's default has no seed and every thread (with a seed it has one, and takes longer).
 """
 
 import argparse

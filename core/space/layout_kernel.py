@@ -81,27 +81,45 @@ def _entry(squared: Any) -> Any:
 
 
 @_jit  # type: ignore[misc,unused-ignore]
-def epoch(
-    mine: Any, others: Any, first: Any, neighbours: Any, every: Any, due: Any, keys: Any, attraction: Any,
-    repulsion: Any, now: Any, alpha: Any, both: Any, rate: Any,
-) -> None:  # fmt: skip
-    """One epoch: each point of `mine` (m, 2 or 3) moves by the pulls of its neighbours and the pushes of other points.
+def _row(ranges: Any, place: Any) -> Any:
+    size = ranges[1] - ranges[0]
+    return ranges[0] + place if place < size else ranges[2] + place - size
 
-    The neighbours are rows of `others` (n, 2 or 3), which may be the same array; with `both`, they are moved as well. Point i's
-    edges are `first[i]` to `first[i + 1]` of `neighbours`; an edge is drawn once in `every` epochs, next when it is
-    `due`, each time with `rate` random others (negative samples) from a sequence that only `keys[i]` and the epoch decide.
+
+@_jit  # type: ignore[misc,unused-ignore]
+def epoch(
+    mine: Any, others: Any, moved: Any, pushing: Any, first: Any, neighbours: Any, every: Any, due: Any, keys: Any,
+    attraction: Any, repulsion: Any, now: Any, turn: Any, alpha: Any, both: Any, rate: Any, b: Any, weight: Any,
+    radii: Any, phi_sums: Any,
+) -> None:  # fmt: skip
+    """One epoch: points of `mine` (m, 2 or 3) move by the pulls of their neighbours and the pushes of other points.
+
+    The neighbours are rows of `others` (n, 2 or 3), which may be the same array; with `both`, they are moved as well. The
+    points moved are those of two ranges, `moved` (4,): start, end, start, end; of `pushing` (4,), ranges of `others`, are
+    those who push. The edges of the i-th point moved are `first[i]` to `first[i + 1]` of `neighbours`; an edge is drawn once
+    in `every` epochs, next when it is `due`, each time with `rate` random others (negative samples) from a sequence that
+    only the point's key and `turn` decide.
+
+    With `weight` (n,), else empty, densMAP's term is added: each drawn edge is also lengthened or shortened for its ends'
+    radii. It is how much the objective gains as a point's log radius grows, its factor included; `radii` and `phi_sums` are those
+    of `log_radii`. `every` is proportional to the inverse of an edge's weight, as the term is.
     """
     dim = mine.shape[1]
-    n = np.uint64(others.shape[0])
+    n_moved = moved[1] - moved[0] + moved[3] - moved[2]
+    n_pushing = np.uint64(pushing[1] - pushing[0] + pushing[3] - pushing[2])
+    dense = len(weight) > 0
     z, dz = np.float32(0), np.float32(0)
     alpha = np.float32(alpha)
-    for i in range(mine.shape[0]):
+    for place in range(n_moved):
+        if first[place] == first[place + 1]:
+            continue
+        i = _row(moved, place)
         x, y = mine[i, 0], mine[i, 1]
         if dim == 3:
             z = mine[i, 2]
-        state = (keys[i] + np.uint64(now)) * np.uint64(0x9E3779B97F4A7C15)
+        state = (keys[i] + np.uint64(turn)) * np.uint64(0x9E3779B97F4A7C15)
         state ^= state >> np.uint64(29)
-        for e in range(first[i], first[i + 1]):
+        for e in range(first[place], first[place + 1]):
             if due[e] > now:
                 continue
             due[e] += every[e]
@@ -111,7 +129,16 @@ def epoch(
                 dz = z - others[j, 2]
             squared = dx * dx + dy * dy + dz * dz
             c = attraction[_entry(squared)]
-            gx, gy, gz = alpha * _clipped(c * dx), alpha * _clipped(c * dy), alpha * _clipped(c * dz)
+            gx, gy, gz = _clipped(c * dx), _clipped(c * dy), _clipped(c * dz)
+            if dense:
+                phi = 1.0 + c * squared / (2.0 * b)
+                shrink = 1.0 - b * (1.0 - phi)
+                grow = -c / 2.0  # a b d^2(b - 1) / (1 + a d^2b)
+                theirs = phi / phi_sums[j] * (shrink * np.exp(-radii[j]) + grow)
+                own = phi / phi_sums[i] * (shrink * np.exp(-radii[i]) + grow)
+                term = np.float32(2.0 * every[e] * (weight[j] * theirs + weight[i] * own))
+                gx, gy, gz = gx + _clipped(term * dx), gy + _clipped(term * dy), gz + _clipped(term * dz)
+            gx, gy, gz = alpha * gx, alpha * gy, alpha * gz
             x, y, z = x + gx, y + gy, z + gz
             if both:
                 others[j, 0] -= gx
@@ -120,7 +147,7 @@ def epoch(
                     others[j, 2] -= gz
             for _ in range(rate):
                 state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
-                k = np.int64(((state >> np.uint64(32)) * n) >> np.uint64(32))
+                k = _row(pushing, np.int64(((state >> np.uint64(32)) * n_pushing) >> np.uint64(32)))
                 if both and k == i:
                     continue
                 dx, dy = x - others[k, 0], y - others[k, 1]
@@ -162,66 +189,3 @@ def log_radii(
             phi_sums[j] += phi
     for i in range(n):
         radii[i] = np.log(1e-8 + radii[i] / phi_sums[i]) if phi_sums[i] > 0 else np.log(1e-8)
-
-
-@_jit  # type: ignore[misc,unused-ignore]
-def dense_epoch(
-    positions: Any, first: Any, neighbours: Any, every: Any, due: Any, keys: Any, attraction: Any, repulsion: Any,
-    b: Any, weight: Any, radii: Any, phi_sums: Any, now: Any, alpha: Any, rate: Any,
-) -> None:  # fmt: skip
-    """`epoch` of one map with densMAP's term: each drawn edge is also lengthened or shortened for its ends' radii.
-
-    `weight` (n,) is how much the objective gains as a point's log radius grows, its factor included; `radii` and `phi_sums` are those of
-    `log_radii`. `every` is proportional to the inverse of an edge's weight, as the term is.
-    """
-    n, dim = positions.shape
-    z, dz = np.float32(0), np.float32(0)
-    alpha = np.float32(alpha)
-    for i in range(n):
-        x, y = positions[i, 0], positions[i, 1]
-        if dim == 3:
-            z = positions[i, 2]
-        state = (keys[i] + np.uint64(now)) * np.uint64(0x9E3779B97F4A7C15)
-        state ^= state >> np.uint64(29)
-        mine = np.exp(-radii[i])
-        for e in range(first[i], first[i + 1]):
-            if due[e] > now:
-                continue
-            due[e] += every[e]
-            j = neighbours[e]
-            dx, dy = x - positions[j, 0], y - positions[j, 1]
-            if dim == 3:
-                dz = z - positions[j, 2]
-            squared = dx * dx + dy * dy + dz * dz
-            c = attraction[_entry(squared)]
-            phi = 1.0 + c * squared / (2.0 * b)
-            shrink = 1.0 - b * (1.0 - phi)
-            grow = -c / 2.0  # a b d^2(b - 1) / (1 + a d^2b)
-            theirs = phi / phi_sums[j] * (shrink * np.exp(-radii[j]) + grow)
-            own = phi / phi_sums[i] * (shrink * mine + grow)
-            dense = np.float32(2.0 * every[e] * (weight[j] * theirs + weight[i] * own))
-            gx = alpha * (_clipped(c * dx) + _clipped(dense * dx))
-            gy = alpha * (_clipped(c * dy) + _clipped(dense * dy))
-            gz = alpha * (_clipped(c * dz) + _clipped(dense * dz))
-            x, y, z = x + gx, y + gy, z + gz
-            positions[j, 0] -= gx
-            positions[j, 1] -= gy
-            if dim == 3:
-                positions[j, 2] -= gz
-            for _ in range(rate):
-                state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
-                k = np.int64(((state >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
-                if k == i:
-                    continue
-                dx, dy = x - positions[k, 0], y - positions[k, 1]
-                if dim == 3:
-                    dz = z - positions[k, 2]
-                squared = dx * dx + dy * dy + dz * dz
-                c = repulsion[_entry(squared)]
-                x += alpha * _clipped(c * dx)
-                y += alpha * _clipped(c * dy)
-                if dim == 3:
-                    z += alpha * _clipped(c * dz)
-        positions[i, 0], positions[i, 1] = x, y
-        if dim == 3:
-            positions[i, 2] = z

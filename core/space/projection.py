@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from polysema.core.errors import IncompatibleError, UserError
 from polysema.core.imports import IMPORTING
 from polysema.core.space.geometry import Plane, principal_plane
+from polysema.core.space.layout import Descent, Edges, Epochs, back, dealing, descend, descend_among
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
 
@@ -21,14 +22,9 @@ JOINT = 50  # principal components of each layer that are turned onto each other
 START = 10.0  # the largest coordinate of the positions that UMAP starts from, as in umap-learn
 SMOOTHED, SMOOTHING = 2_048, 60  # points from which on the start is smoothed by the graph, and in how many steps
 BLOCK = 512  # points whose neighbours are searched at a time where none are handed in
-TIE = 0.03  # the share of its way to where it lies on the layer after that a point is drawn in an epoch
 ALIGNMENT, WINDOW = 0.01, 3  # AlignedUMAP's regularisation, and the layers to each side that it reaches: umap-learn's
 HELD = 0.3  # the learning rate of a layer whose points are held near another's
 MORE = 200  # epochs that densMAP has beyond UMAP's
-DENSE, SHIFT = (
-    0.3,
-    0.1,
-)  # the share of densMAP's epochs that fit the density, and what is added to the variance of the radii
 PLACING = 100  # epochs that a new point is given
 
 Progress = Callable[[int, int], None]  # epochs or layers done, and of how many
@@ -162,9 +158,13 @@ def _umap(points: Points) -> Floats:
     """UMAP (McInnes et al. 2018) from its neighbours on, with loops of our own: umap-learn's steps and numbers."""
     graph, start, keys = _prepared(points)
     n_epochs = points.options.n_epochs or (LONG if len(start) <= FEW else SHORT)
-    edges = _Edges.of(graph.indptr, graph.indices, graph.data, n_epochs)
-    how = _Descent(points.options, n_epochs, 1.0 if points.anchor is None else HELD, points.anchor)
-    return _descend(start, None, edges, keys, how, points.progress)
+    alpha = 1.0 if points.anchor is None else HELD
+    how = _descent(points.options, n_epochs, alpha=alpha, anchor=points.anchor)
+    return descend(start, Edges.of(graph, n_epochs), keys, how, points.progress)
+
+
+def _descent(options: MapOptions, n_epochs: int, **more: Any) -> Descent:
+    return Descent(options.spread, options.min_dist, n_epochs, options.negative_sample_rate, **more)
 
 
 def _prepared(points: Points) -> tuple[Any, Floats, Any]:
@@ -189,17 +189,18 @@ def _densmap(points: Points) -> Floats:
     assert points.knn is not None
     graph, start, keys = _prepared(points)
     n_epochs = points.options.n_epochs or MORE + (LONG if len(start) <= FEW else SHORT)
-    edges = _Edges.of(graph.indptr, graph.indices, graph.data, n_epochs)
+    edges = Edges.of(graph, n_epochs)
     goal = _standard(_log_radii_in_space(points.knn, edges))
-    return _descend(start, None, edges, keys, _Descent(points.options, n_epochs, 1.0, goal=goal), points.progress)
+    how = _descent(points.options, n_epochs, goal=goal, dens_lambda=points.options.dens_lambda)
+    return descend(start, edges, keys, how, points.progress)
 
 
-def _log_radii_in_space(knn: Neighbors, edges: "_Edges") -> Floats:
+def _log_radii_in_space(knn: Neighbors, edges: Edges) -> Floats:
     """The log of each point's local radius in the space: the mean squared distance over its edges by their weights."""
     with IMPORTING:
         from scipy.sparse import csr_array
     n, k = knn.rows.shape
-    tail = np.repeat(np.arange(n), np.diff(edges.first))
+    tail = edges.heads()
     # 1 is added, so that a distance of 0 is an entry of the array too
     table = csr_array((knn.distances.ravel() + 1, knn.rows.ravel(), np.arange(0, n * k + 1, k)), (n, n))
     lengths = np.asarray(table.maximum(table.T.tocsr()).tocsr()[tail, edges.neighbours]).ravel() - 1
@@ -324,15 +325,15 @@ def place(on: Map, vectors: Floats, precomputed_knn: Neighbors | None = None) ->
         return start
     strength = weights / weights.max(axis=1, keepdims=True)
     first = np.arange(0, knn.rows.size + 1, k)
-    edges = _Edges(
+    edges = Edges(
         first, knn.rows.ravel().astype(np.int32), (1 / np.maximum(strength, 1e-6)).ravel().astype(np.float32)
     )
     keys = np.array(
         [_key(rows, d, on.options.seed) for rows, d in zip(knn.rows, knn.distances, strict=True)], np.uint64
     )
-    others = np.ascontiguousarray(on.positions * np.float32(on.scale))
-    how = _Descent(on.options, on.options.n_epochs or PLACING, 0.25)
-    return _descend(start * np.float32(on.scale), others, edges, keys, how, _silent) / np.float32(on.scale)
+    others = on.positions * np.float32(on.scale)
+    how = _descent(on.options, on.options.n_epochs or PLACING, alpha=0.25)
+    return descend_among(start * np.float32(on.scale), others, edges, keys, how) / np.float32(on.scale)
 
 
 def _key(rows: Ints, distances: Floats, seed: int) -> int:
@@ -383,84 +384,6 @@ def nearest_among(queries: Floats, vectors: Floats, candidates: Ints, k: int) ->
 # Inside UMAP
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Edges:
-    """Edges by their points: those of point i are `first[i]` to `first[i + 1]`, each drawn once in `every` epochs."""
-
-    first: Ints
-    neighbours: Any
-    every: Floats
-
-    @classmethod
-    def of(cls, first: Any, neighbours: Any, weights: Any, n_epochs: int) -> "_Edges":
-        every = (weights.max() / np.maximum(weights, 1e-12)).astype(np.float32) if len(weights) else weights
-        kept = every <= n_epochs  # the others are never drawn
-        counted = np.concatenate([[0], np.cumsum(kept)])
-        return cls(counted[first].astype(np.int64), neighbours[kept].astype(np.int32), every[kept])
-
-
-@dataclass(frozen=True, slots=True)
-class _Descent:
-    options: MapOptions
-    n_epochs: int
-    alpha: float
-    anchor: Floats | None = None
-    goal: Floats | None = None  # densMAP: the log radii in the space, standardised
-
-
-def _descend(
-    positions: Floats, others: Floats | None, edges: _Edges, keys: Any, how: _Descent, progress: Progress
-) -> Floats:
-    """Stochastic gradient descent on the cross-entropy of the graph: of points that pull each other, or that are pulled
-    by `others`, which stay. By one thread, so that the same seed gives the same map.
-    """
-    with IMPORTING:
-        from polysema.core.space import layout_kernel as kernel
-    attraction, repulsion = kernel.tables(*curve(how.options.spread, how.options.min_dist))
-    due, rate = edges.every.copy(), how.options.negative_sample_rate
-    positions = np.ascontiguousarray(positions, np.float32)
-    for now in range(1, how.n_epochs + 1):
-        progress(now - 1, how.n_epochs)
-        alpha = how.alpha * (1 - (now - 1) / how.n_epochs)
-        if how.goal is not None and now > (1 - DENSE) * how.n_epochs and how.options.dens_lambda > 0:
-            weight, radii, phi_sums = _densities(positions, edges, attraction, how)
-            kernel.dense_epoch(
-                positions, edges.first, edges.neighbours, edges.every, due, keys, attraction, repulsion,
-                curve(how.options.spread, how.options.min_dist)[1], weight, radii, phi_sums, float(now), alpha, rate,
-            )  # fmt: skip
-            continue
-        kernel.epoch(
-            positions, positions if others is None else others, edges.first, edges.neighbours, edges.every, due, keys,
-            attraction, repulsion, float(now), alpha, others is None, rate,
-        )  # fmt: skip
-        if how.anchor is not None:
-            positions += np.float32(TIE) * (how.anchor - positions)
-    progress(how.n_epochs, how.n_epochs)
-    return positions
-
-
-def _densities(
-    positions: Floats, edges: _Edges, attraction: Floats, how: _Descent
-) -> tuple[Floats, Floats, Floats]:  # fmt: skip
-    """For densMAP's gradient: each point's weight (n,), its log radius (n,) and the sum of its edges' phi (n,).
-
-    The objective is the correlation of the log radii on the map with the goal; the weight is its slope, times
-    dens_lambda and what turns a sum over edges into one over epochs.
-    """
-    from polysema.core.space import layout_kernel as kernel
-
-    assert how.goal is not None
-    n = len(positions)
-    radii, phi_sums = np.empty(n, np.float32), np.empty(n, np.float32)
-    b = curve(how.options.spread, how.options.min_dist)[1]
-    kernel.log_radii(positions, edges.first, edges.neighbours, attraction, b, radii, phi_sums)
-    deviation = float(np.sqrt(radii.var(dtype=np.float64) + SHIFT))
-    slope = float(radii @ how.goal.astype(np.float64)) / max(1, n - 1)
-    weight = how.goal - slope * (radii - radii.mean(dtype=np.float64)) / deviation**2
-    total = float((1 / edges.every.astype(np.float64)).sum())  # of the edges' weights, the largest being 1
-    return (weight * (how.options.dens_lambda * total / (deviation * n))).astype(np.float32), radii, phi_sums
-
-
 def warm() -> None:
     """Compile the loops of every method, or load them where they are kept on the disk: called ahead, nobody waits."""
     vectors = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
@@ -486,17 +409,6 @@ def _smoothed(start: Floats, graph: Any, progress: Progress = _silent) -> Floats
         low = np.linalg.cholesky(spread + 1e-12 * np.eye(x.shape[1]))
         x = np.linalg.solve(low, x.T).T
     return align(x.astype(np.float32), start)
-
-
-@lru_cache(maxsize=64)
-def curve(spread: float, min_dist: float) -> tuple[float, float]:
-    """a and b of 1 / (1 + a d^2b), nearest to 1 up to `min_dist` and an exponential fall after it (McInnes et al. 2018)."""
-    with IMPORTING:
-        from scipy.optimize import curve_fit
-    x = np.linspace(0, spread * 3, 300)
-    y = np.where(x < min_dist, 1.0, np.exp(-(x - min_dist) / spread))
-    (a, b), _ = curve_fit(lambda d, a, b: 1.0 / (1.0 + a * d ** (2 * b)), x, y, maxfev=10_000)
-    return float(a), float(b)
 
 
 def _memberships(knn: Neighbors) -> Any:
@@ -654,14 +566,12 @@ def _aligned_umap(layers: Sequence[Points], progress: Progress) -> list[Floats]:
     same there and by umap-learn's weights. umap-learn pulls at every move of a point, here it is once an epoch, by as
     much as so many pulls would; all start from the joint plane, where umap-learn turns spectral starts onto each other.
     """
-    with IMPORTING:
-        from polysema.core.space import layout_kernel as kernel
     options, n = layers[0].options, len(layers[0].vectors)
     n_epochs, rate = options.n_epochs or SHORT, options.negative_sample_rate
-    attraction, repulsion = kernel.tables(*curve(options.spread, options.min_dist))
     graphs, positions, all_keys = (list(parts) for parts in zip(*(_prepared(points) for points in layers), strict=True))
-    edges = [_Edges.of(graph.indptr, graph.indices, graph.data, n_epochs) for graph in graphs]
-    due = [each.every.copy() for each in edges]
+    order = dealing(n)
+    graphs, positions = [graph[order][:, order] for graph in graphs], [start[order] for start in positions]
+    edges = [Edges.of(graph, n_epochs) for graph in graphs]
     # how often a point is moved in an epoch: by its own edges with their pushes, and by those of others
     moves = [
         np.add.reduceat(np.append(1 / each.every, 0), np.minimum(each.first[:-1], len(each.every))) * (2 + rate)
@@ -671,19 +581,23 @@ def _aligned_umap(layers: Sequence[Points], progress: Progress) -> list[Floats]:
         (at, to): ALIGNMENT * np.exp(1 - abs(to - at)) * _same_neighbors(graphs[at], graphs[to])
         for at in range(len(layers)) for to in range(max(0, at - WINDOW), min(len(layers), at + WINDOW + 1)) if to != at
     }  # fmt: skip
-    for now in range(1, n_epochs + 1):
-        alpha = 1 - (now - 1) / n_epochs
-        for at, laid in enumerate(positions):
-            progress((now - 1) * len(layers) + at, n_epochs * len(layers))
-            kernel.epoch(
-                laid, laid, edges[at].first, edges[at].neighbours, edges[at].every, due[at], all_keys[at], attraction,
-                repulsion, float(now), alpha, True, rate,
-            )  # fmt: skip
-            near = [(to, pulls[at, to][:, None]) for to in range(len(layers)) if (at, to) in pulls]
-            strength = sum((pull for _, pull in near), np.zeros((n, 1)))
-            goal = sum((pull * positions[to] for to, pull in near), np.zeros_like(laid)) / np.maximum(strength, 1e-9)
-            way = 1 - (1 - np.minimum(alpha * strength, 1)) ** moves[at][:, None]
-            laid += (way * (goal - laid)).astype(np.float32)
+    how = _descent(options, n_epochs)
+    with ExitStack() as stack:
+        epochs = [
+            stack.enter_context(Epochs(*each, how))
+            for each in zip(positions, edges, [keys[order] for keys in all_keys], strict=True)
+        ]
+        for now in range(1, n_epochs + 1):
+            alpha = 1 - (now - 1) / n_epochs
+            for at, laid in enumerate(positions):
+                progress((now - 1) * len(layers) + at, n_epochs * len(layers))
+                epochs[at].draw(now, alpha)
+                near = [(to, pulls[at, to][:, None]) for to in range(len(layers)) if (at, to) in pulls]
+                strength = sum((pull for _, pull in near), np.zeros((n, 1)))
+                goal = sum((pull * positions[to] for to, pull in near), np.zeros_like(laid)) / np.maximum(strength, 1e-9)
+                way = 1 - (1 - np.minimum(alpha * strength, 1)) ** moves[at][:, None]
+                laid += (way * (goal - laid)).astype(np.float32)
+    positions = [laid[back(order)] for laid in positions]
     progress(n_epochs * len(layers), n_epochs * len(layers))
     everything = np.concatenate(positions)
     turn = _turn(everything, np.concatenate([points.start for points in layers]))

@@ -2,14 +2,17 @@ import numpy as np
 import pytest
 
 from polysema.core.errors import UserError
+from polysema.core.space.metric import unit
 from polysema.core.space.projection import nearest_others
 from polysema.indexes import ExactIndex, graph
 from polysema.indexes.graph import neighbors_of_all
 
 
-def vectors(n: int) -> np.ndarray:
+def vectors(n: int, dim: int = 24) -> np.ndarray:
+    """In groups, each of 24 dimensions, turned into as many as asked for."""
     rng = np.random.default_rng(0)
-    return (rng.normal(size=(40, 24))[rng.integers(0, 40, n)] + rng.normal(scale=0.6, size=(n, 24))).astype(np.float32)
+    flat = rng.normal(size=(40, 24))[rng.integers(0, 40, n)] + rng.normal(scale=0.6, size=(n, 24))
+    return (flat @ rng.normal(size=(24, dim)) if dim > 24 else flat).astype(np.float32)
 
 
 def test_an_index_gives_each_row_its_nearest_others() -> None:
@@ -24,8 +27,19 @@ def test_an_index_gives_each_row_its_nearest_others() -> None:
     assert (by_index.distances[9] == 1).all()
 
 
-def test_cells_find_nearly_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    some = vectors(4000)
+def test_pairs_are_compared_exactly() -> None:
+    some = vectors(5000)
+    some[7] = some[3]
+    some[9] = 0
+    found, exactly = neighbors_of_all(some, 8), nearest_others(some, 8)
+    np.testing.assert_allclose(found.distances, exactly.distances, atol=1e-5)
+    assert np.mean(found.rows == exactly.rows) > 0.99
+    assert not (found.rows == np.arange(5000)[:, None]).any()
+
+
+@pytest.mark.parametrize("dim", [24, 200])
+def test_cells_find_nearly_all(monkeypatch: pytest.MonkeyPatch, dim: int) -> None:
+    some = vectors(4000, dim)
     exactly = nearest_others(some, 10).rows.tolist()
     monkeypatch.setattr(graph, "EXACT", 100)
     seen: list[tuple[int, int]] = []
@@ -35,6 +49,8 @@ def test_cells_find_nearly_all(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen[-1] == (4000, 4000)
     assert (np.diff(found.distances, axis=1) >= -1e-6).all()
     assert not (found.rows == np.arange(4000)[:, None]).any()
+    cosines = np.einsum("nd,nkd->nk", unit(some), unit(some)[found.rows])
+    np.testing.assert_allclose(found.distances, 1 - cosines, atol=1e-5)
 
 
 def test_the_search_in_cells_may_be_ended_while_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:

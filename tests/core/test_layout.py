@@ -1,0 +1,122 @@
+"""The descent of a map: its edges dealt to the cores in rounds."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from polysema.core.space import layout
+from polysema.core.space.distortion import distortion
+from polysema.core.space.layout import Edges
+from polysema.core.space.projection import MapOptions, layered_maps, place, project
+from polysema.indexes.graph import neighbors_of_all
+
+N = 600
+
+
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "SHARED", 100)
+
+
+@pytest.fixture
+def vectors() -> np.ndarray:
+    rng = np.random.default_rng(5)
+    return (rng.normal(size=(12, 20))[rng.integers(0, 12, N)] + 0.5 * rng.normal(size=(N, 20))).astype(np.float32)
+
+
+def edges(n: int = N) -> Edges:
+    rng = np.random.default_rng(1)
+    one_way = csr_array((rng.uniform(0.1, 1, 8 * n), (rng.integers(0, n, 8 * n), rng.integers(0, n, 8 * n))), (n, n))
+    return Edges.of((one_way + one_way.T).tocsr(), 500)
+
+
+def test_edges_are_dealt_with_their_points() -> None:
+    whole, order = edges(), np.random.default_rng(2).permutation(N)
+    dealt = whole.dealt(order)
+
+    def told(of: Edges, names: np.ndarray) -> list:
+        return sorted(zip(names[of.heads()].tolist(), names[of.neighbours].tolist(), of.every.tolist(), strict=True))
+
+    assert told(dealt, order) == told(whole, np.arange(N))
+    assert (order[layout.back(order)] == np.arange(N)).all()
+
+
+@pytest.mark.parametrize("n", [N, N + 3])
+def test_a_round_moves_no_point_twice_and_an_epoch_draws_each_edge_once(shared: None, n: int) -> None:
+    whole = edges(n)
+    drawn = []
+    for tasks in layout._rounds(whole):
+        seen: set[int] = set()
+        for task in tasks:
+            a, b, c, d = task.moved
+            points = [*range(a, b), *range(c, d)]
+            assert not seen & set(points)
+            seen |= set(points)
+            heads = np.repeat(points, np.diff(task.first))
+            assert set(task.neighbours.tolist()) <= set(points)
+            drawn += zip(heads.tolist(), task.neighbours.tolist(), task.every.tolist(), strict=True)
+        assert len(seen) == n
+    assert sorted(drawn) == sorted(
+        zip(whole.heads().tolist(), whole.neighbours.tolist(), whole.every.tolist(), strict=True)
+    )
+
+
+def test_everyone_meets_everyone_once() -> None:
+    rounds = list(layout._tournament(8))
+    assert sorted(tuple(sorted(pair)) for round_ in rounds for pair in round_) == list(
+        itertools.combinations(range(8), 2)
+    )
+    assert all(len({side for pair in round_ for side in pair}) == 8 for round_ in rounds)
+
+
+@pytest.mark.parametrize("method", ["umap", "densmap"])
+def test_a_map_is_the_same_by_however_many_cores(
+    shared: None, vectors: np.ndarray, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = MapOptions(n_epochs=60, n_components=3 if method == "umap" else 2)
+    maps = []
+    for cores in (1, 2, 8, 2):
+        monkeypatch.setattr(layout.os, "cpu_count", lambda cores=cores: cores)
+        maps.append(project(vectors, method, options).positions)
+    assert all((one == maps[0]).all() for one in maps)
+
+
+def test_a_map_by_several_cores_is_as_faithful_as_by_one(
+    vectors: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def quality() -> tuple[float, float]:
+        told = [distortion(vectors, project(vectors, "umap", MapOptions(seed=s)).positions, 15) for s in range(4)]
+        return float(np.mean([d.trustworthiness for d in told])), float(np.mean([d.preservation for d in told]))
+
+    alone = quality()
+    monkeypatch.setattr(layout, "SHARED", 100)
+    assert quality() == pytest.approx(alone, abs=0.015)
+
+
+def test_placed_points_are_the_same_in_parts(vectors: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    on = project(vectors[:400], "umap", MapOptions(n_epochs=30))
+    knn = neighbors_of_all(vectors[:400], 14)
+    whole = place(on, vectors[:400], knn)
+    monkeypatch.setattr(layout, "SHARED", 100)
+    np.testing.assert_array_equal(place(on, vectors[:400], knn), whole)
+
+
+def test_layers_are_laid_out_together_in_the_order_they_came(shared: None, vectors: np.ndarray) -> None:
+    layers = [vectors, vectors + 0.05 * np.random.default_rng(3).normal(size=vectors.shape).astype(np.float32)]
+    for method in ("umap", "aligned-umap"):
+        for layer, positions in zip(layers, layered_maps(layers, method), strict=True):
+            assert distortion(layer, positions, 10).trustworthiness > 0.9
+
+
+def test_what_progress_raises_ends_the_work_of_all_cores(shared: None, vectors: np.ndarray) -> None:
+    class EndedError(Exception):
+        pass
+
+    def progress(done: int, total: int) -> None:
+        if done == 3:
+            raise EndedError
+
+    with pytest.raises(EndedError):
+        project(vectors, "umap", MapOptions(n_epochs=50), progress=progress)
