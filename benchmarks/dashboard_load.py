@@ -7,6 +7,7 @@ its answer. Then one session asks one question after another: analogies, neighbo
 """
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -68,6 +69,25 @@ def ten_at_once(browser: Any, url: str, sessions: int) -> None:
         context.close()
 
 
+def heap(client: Any) -> tuple[int, int]:
+    """Bytes that the page's scripts hold after a collection, and how many of them are V8's code, which grows as loops get warm."""
+    client.send("HeapProfiler.collectGarbage")
+    used = int(client.send("Runtime.getHeapUsage")["usedSize"])
+    chunks: list[str] = []
+
+    def take(event: Any) -> None:
+        chunks.append(event["chunk"])
+
+    client.on("HeapProfiler.addHeapSnapshotChunk", take)
+    client.send("HeapProfiler.takeHeapSnapshot", {"reportProgress": False})
+    client.remove_listener("HeapProfiler.addHeapSnapshotChunk", take)
+    told = json.loads("".join(chunks))
+    fields = told["snapshot"]["meta"]["node_fields"]
+    code = told["snapshot"]["meta"]["node_types"][0].index("code")
+    kinds, sizes = (told["nodes"][fields.index(name) :: len(fields)] for name in ("type", "self_size"))
+    return used, sum(size for kind, size in zip(kinds, sizes, strict=True) if kind == code)
+
+
 def endure(browser: Any, url: str, interactions: int) -> None:
     """One session asks and asks; memory after 20 interactions and after the last.
 
@@ -98,13 +118,13 @@ def endure(browser: Any, url: str, interactions: int) -> None:
             page.get_by_text(f"Nearest to {word}").wait_for(timeout=60_000)
         if number in (20, interactions):
             at_rest(page)
-            client.send("HeapProfiler.collectGarbage")
-            heap = client.send("Runtime.getHeapUsage")["usedSize"]
-            marks[number] = resident(port), heap
-    (early, early_heap), (late, late_heap) = marks[20], marks[interactions]
+            marks[number] = resident(port), *heap(client)
+    (early, early_heap, early_code), (late, late_heap, late_code) = marks[20], marks[interactions]
+    rest = (late_heap - late_code) / (early_heap - early_code) - 1
     print(
         f"memory after {interactions} interactions against after 20: server {late / early - 1:+.1%} ({early / 1e6:.0f} to {late / 1e6:.0f} MB),"
-        f" page {late_heap / early_heap - 1:+.1%} ({early_heap / 1e6:.1f} to {late_heap / 1e6:.1f} MB)",
+        f" page {late_heap / early_heap - 1:+.1%} ({early_heap / 1e6:.1f} to {late_heap / 1e6:.1f} MB, of them V8's code"
+        f" {early_code / 1e6:.1f} and {late_code / 1e6:.1f}; without it {rest:+.1%})",
         flush=True,
     )
     context.close()

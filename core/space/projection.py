@@ -325,9 +325,7 @@ def place(on: Map, vectors: Floats, precomputed_knn: Neighbors | None = None) ->
         return start
     strength = weights / weights.max(axis=1, keepdims=True)
     first = np.arange(0, knn.rows.size + 1, k)
-    edges = Edges(
-        first, knn.rows.ravel().astype(np.int32), (1 / np.maximum(strength, 1e-6)).ravel().astype(np.float32)
-    )
+    edges = Edges(first, knn.rows.ravel().astype(np.int32), (1 / np.maximum(strength, 1e-6)).ravel().astype(np.float32))
     keys = np.array(
         [_key(rows, d, on.options.seed) for rows, d in zip(knn.rows, knn.distances, strict=True)], np.uint64
     )
@@ -594,7 +592,9 @@ def _aligned_umap(layers: Sequence[Points], progress: Progress) -> list[Floats]:
                 epochs[at].draw(now, alpha)
                 near = [(to, pulls[at, to][:, None]) for to in range(len(layers)) if (at, to) in pulls]
                 strength = sum((pull for _, pull in near), np.zeros((n, 1)))
-                goal = sum((pull * positions[to] for to, pull in near), np.zeros_like(laid)) / np.maximum(strength, 1e-9)
+                goal = sum((pull * positions[to] for to, pull in near), np.zeros_like(laid)) / np.maximum(
+                    strength, 1e-9
+                )
                 way = 1 - (1 - np.minimum(alpha * strength, 1)) ** moves[at][:, None]
                 laid += (way * (goal - laid)).astype(np.float32)
     positions = [laid[back(order)] for laid in positions]

@@ -83,9 +83,7 @@ def test_a_map_is_the_same_by_however_many_cores(
     assert all((one == maps[0]).all() for one in maps)
 
 
-def test_a_map_by_several_cores_is_as_faithful_as_by_one(
-    vectors: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_map_by_several_cores_is_as_faithful_as_by_one(vectors: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     def quality() -> tuple[float, float]:
         told = [distortion(vectors, project(vectors, "umap", MapOptions(seed=s)).positions, 15) for s in range(4)]
         return float(np.mean([d.trustworthiness for d in told])), float(np.mean([d.preservation for d in told]))
