@@ -5,6 +5,7 @@ core has two blocks to itself: it draws the edges between them, and the points t
 moved by two cores at once, so that the map depends on the seed alone, not on how many cores there are or who is first.
 """
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -218,7 +219,7 @@ def _parts(edges: Edges, n_others: int) -> Iterator[_Task]:
     n = len(edges.first) - 1
     bounds = np.linspace(0, n, (BLOCKS if n >= SHARED else 1) + 1).astype(np.int64)
     everybody = np.array([0, n_others, n_others, n_others])
-    for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+    for low, high in itertools.pairwise(bounds):
         within = slice(edges.first[low], edges.first[high])
         first, every = edges.first[low : high + 1] - edges.first[low], edges.every[within]
         yield _Task(np.array([low, high, high, high]), everybody, first, edges.neighbours[within], every, every.copy())
