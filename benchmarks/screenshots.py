@@ -10,7 +10,7 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import sync_playwright  # noqa: E402
 
-from tests.browser.conftest import FLAGS, chromium, running_dashboard  # noqa: E402
+from tests.browser.conftest import FLAGS, at_rest, chromium, running_dashboard  # noqa: E402
 
 PAGES = {
     "analogies": "/",
@@ -29,6 +29,7 @@ PAGES = {
     "steering": "/inside?see=Steering&sm=g2p-t5",
     "roads": "/inside?see=Roads",
     "lesson": "/lessons?lesson=travel&step=reveal",
+    "clusters": "/contexts?colour=Clusters&map=PCA",
     "blocks": "/lessons?lesson=blocks&step=reveal",
     "data": "/data",
     "collections": "/data?data=Collections",
@@ -73,7 +74,7 @@ def main(folder: Path) -> None:
                     page = context.new_page()
                     page.goto(path)
                     page.wait_for_selector("text=Details", timeout=180_000)
-                    page.get_by_text("One moment").wait_for(state="hidden", timeout=180_000)
+                    at_rest(page)
                     if name in MAPS:
                         page.wait_for_selector(".polysema-scatter[data-ready='1'][data-settled='1']", timeout=60_000)
                     page.wait_for_timeout(800)

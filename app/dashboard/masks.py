@@ -1,14 +1,16 @@
 """Who may look at whom, as squares."""
 
+from functools import partial
 from html import escape
 
 import streamlit as st
 
+from polysema.app.dashboard import saving
 from polysema.core.inside.roads import Sight
 
 
-def mask(sight: Sight) -> None:
-    """Squares, a row for who looks: filled where it may, hatched where it may not."""
+def mask(sight: Sight, name: str) -> None:
+    """Squares, a row for who looks: filled where it may, hatched where it may not; saved as a picture under `name`."""
     if max(sight.open.shape) > 40:
         st.caption(f"{sight.name}: {sight.describe}.")
         return
@@ -21,3 +23,5 @@ def mask(sight: Sight) -> None:
         f'<div class="ps-note">{escape(sight.name)}: {escape(sight.describe)}</div>'
         f'<div class="ps-mask" role="img" aria-label="{escape(sight.name)}: {escape(sight.describe)}" style="grid-template-columns:repeat({sight.open.shape[1]},1fr);max-width:{sight.open.shape[1] * 16}px">{cells}</div>'
     )
+    names = ([unit.name.strip() for unit in units] for units in (sight.rows, sight.columns))
+    saving.picture(partial(saving.squares_svg, sight.open, *names, f"{sight.name}: {sight.describe}"), name)

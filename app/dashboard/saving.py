@@ -99,15 +99,16 @@ def ranked(rows: Sequence[tuple[str, float]], name: str, head: str, label: str, 
             ],
             name,
         )
-    two.download_button(
-        "Picture (SVG)",
-        lambda: bars_svg(rows, head, label, baseline),
-        f"{_file(name)}.svg",
-        "image/svg+xml",
-        key=f"svg_{name}",
-        on_click="ignore",
-        help="The bars as a drawing.",
-    )
+    with two:
+        picture(lambda: bars_svg(rows, head, label, baseline), name)
+
+
+def picture(drawn: Callable[[], str], name: str) -> None:
+    """A button that saves a drawing as SVG, made when it is asked for."""
+    st.download_button(
+        "Picture (SVG)", drawn, f"{_file(name)}.svg", "image/svg+xml", key=f"svg_{name}", on_click="ignore",
+        help="What is shown, as a drawing.",
+    )  # fmt: skip
 
 
 def bars_svg(rows: Sequence[tuple[str, float]], head: str, label: str, baseline: float = math.nan) -> str:
@@ -130,10 +131,49 @@ def bars_svg(rows: Sequence[tuple[str, float]], head: str, label: str, baseline:
         if not math.isnan(baseline):
             x = left + min(1.0, max(0.0, baseline)) * (right - left)
             out.append(f'<rect x="{x - 1:.1f}" y="{y - 9}" width="2" height="18" fill="{MARK}"/>')
-    height = 24 + (len(rows) + 1) * row
+    return _svg(width, 24 + (len(rows) + 1) * row, out)
+
+
+def boxes_svg(items: Sequence[tuple[str, str, str]], title: str) -> str:
+    """Boxes in lines as an SVG drawing: a text, small print under it, and a kind: `a`, `b`, `off` or nothing."""
+    fills = {"a": "#cfe9e6", "b": "#f8e4cf", "off": "#fff"}
+    x, y, width, out = 12, 34, 720, [f'<text x="12" y="20" font-size="12" opacity=".75">{_plain(title)}</text>']
+    for text, small, kind in items:
+        wide = int(max(9 * len(text), 7 * len(small))) + 18
+        if x > 12 and x + wide > width - 12:
+            x, y = 12, y + 50
+        dash = ' stroke-dasharray="4 3"' if kind == "off" else ""
+        middle = f'x="{x + wide / 2:.1f}" text-anchor="middle"'
+        out.append(
+            f'<rect x="{x}" y="{y}" width="{wide}" height="44" rx="5" fill="{fills.get(kind, "#fff")}" stroke="{INK}" stroke-opacity=".4"{dash}/>'
+            f'<text {middle} y="{y + 19}" font-weight="600">{_plain(text)}</text><text {middle} y="{y + 36}" font-size="12">{_plain(small)}</text>'
+        )
+        x += wide + 6
+    return _svg(max(width, x + 6), y + 56, out)
+
+
+def squares_svg(open_: Any, rows: Sequence[str], columns: Sequence[str], title: str) -> str:
+    """A table of squares with the names of its rows and columns as an SVG drawing: filled where `open_` (rows, columns) is true."""
+    side, left = 22, 24 + 8 * max(map(len, rows))
+    top = 48 + 8 * max(map(len, columns))
+    out = [f'<text x="12" y="20" font-size="12" opacity=".75">{_plain(title)}</text>']
+    for j, name in enumerate(columns):
+        x = left + j * side + side / 2
+        out.append(f'<text transform="translate({x + 4:.1f} {top - 6}) rotate(-90)">{_plain(name)}</text>')
+    for i, name in enumerate(rows):
+        y = top + i * side
+        out.append(f'<text x="{left - 8}" y="{y + 16}" text-anchor="end">{_plain(name)}</text>')
+        out += [
+            f'<rect x="{left + j * side + 1}" y="{y + 1}" width="{side - 2}" height="{side - 2}" fill="{FILL if seen else TRACK}"/>'
+            for j, seen in enumerate(open_[i])
+        ]
+    return _svg(max(320, left + len(columns) * side + 12), top + len(rows) * side + 12, out)
+
+
+def _svg(width: int, height: int, parts: Sequence[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        f'font-family="sans-serif" font-size="14" fill="{INK}"><rect width="{width}" height="{height}" fill="#fff"/>{"".join(out)}</svg>\n'
+        f'font-family="sans-serif" font-size="14" fill="{INK}"><rect width="{width}" height="{height}" fill="#fff"/>{"".join(parts)}</svg>\n'
     )
 
 

@@ -2,12 +2,14 @@
 
 import csv
 import io
+import itertools
 import json
 import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from polysema.app.dashboard import link, saving
@@ -128,3 +130,31 @@ def test_bars_are_drawn_as_svg_whatever_the_words_are() -> None:
     assert "w" * 21 + "…" in texts
     widths = [float(one.get("width", 0)) for one in picture.iter(f"{space}rect") if one.get("fill") == saving.FILL]
     assert widths == [150.0, 300.0, 0.0]
+
+
+def test_boxes_are_drawn_in_lines_that_fit() -> None:
+    items = [(f"piece<{n}>", str(n), ("a", "b", "off", "")[n % 4]) for n in range(30)]
+    picture = ET.fromstring(saving.boxes_svg(items, 'The "tokens" & ids'))
+    space = "{http://www.w3.org/2000/svg}"
+    texts = [text.text for text in picture.iter(f"{space}text")]
+    assert texts[0] == 'The "tokens" & ids'
+    assert {text for text, _, _ in items} | {small for _, small, _ in items} <= set(texts)
+    width, height = (float(picture.get(name, 0)) for name in ("width", "height"))
+    boxes = [
+        [float(one.get(name, 0)) for name in ("x", "y", "width", "height")] for one in picture.iter(f"{space}rect")
+    ][1:]
+    assert len(boxes) == 30
+    assert len({y for _, y, _, _ in boxes}) > 1
+    assert all(x + w <= width and y + h <= height for x, y, w, h in boxes)
+    assert all(a[0] + a[2] <= b[0] or a[1] < b[1] for a, b in itertools.pairwise(boxes))
+
+
+def test_squares_are_drawn_where_one_may_look() -> None:
+    open_ = np.tri(3, dtype=bool)
+    picture = ET.fromstring(
+        saving.squares_svg(open_, ["the", "white", "<swan>"], ["the", "white", "<swan>"], "decoder")
+    )
+    space = "{http://www.w3.org/2000/svg}"
+    fills = [one.get("fill") for one in picture.iter(f"{space}rect")][1:]
+    assert fills == [saving.FILL if seen else saving.TRACK for seen in open_.ravel()]
+    assert [text.text for text in picture.iter(f"{space}text")].count("<swan>") == 2

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.conftest import at_rest
 from tests.browser.test_journeys import READY, until, wait_for_map
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -63,6 +64,17 @@ def test_two_layers_side_by_side_share_a_selection(page: Any) -> None:
     page.wait_for_selector("text=rows selected", timeout=60_000)
     for plot in page.locator(".polysema-scatter").all():
         assert re.search(r"\d+ of 500 points selected", plot.inner_text())
+    page.locator(".polysema-scatter button[data-tool=zoom-in]").first.click()
+    until(lambda: "aview=" in page.evaluate("location.href"), "the link says where the camera of A is")
+    link = page.evaluate("location.href")
+    assert "bview=" not in link
+    again = page.context.new_page()
+    again.goto(link)
+    until(lambda: again.locator(READY).count() == 2, "two plots are not drawn")
+    at_rest(again)
+    assert again.evaluate("location.href") == link
+    assert re.search(r"\d+ of 500 points selected", again.locator(".polysema-scatter").first.inner_text())
+    again.close()
     page.get_by_text("Step by step").click()
     page.get_by_role("button", name="Play").wait_for(timeout=60_000)
     page.wait_for_selector(READY, timeout=60_000)

@@ -12,7 +12,7 @@ import streamlit as st
 
 from polysema.app.dashboard import colouring, link, parts, saving, sources, work
 from polysema.app.dashboard.components.points import Points, Published, publish
-from polysema.app.dashboard.components.scatter import Selection, scatter
+from polysema.app.dashboard.components.scatter import Selection, read_view, scatter, write_view
 from polysema.app.schemas import MatchedMaps, MatchedSide
 from polysema.core.measure.neighborhoods import Shift
 from polysema.core.model.catalog import models_here
@@ -29,6 +29,11 @@ EXAMPLES = {
     "GloVe and a model's input embeddings": ("glove-6b-50d", "minilm-l6 (input embeddings)"),
 }
 PACE = 1.4  # seconds for a step
+VIEWS = {
+    "compare_a": "aview",
+    "compare_b": "bview",
+    "compare_steps": "sview",
+}  # where the link says what a plot's camera sees
 
 
 def use_example() -> None:
@@ -173,7 +178,7 @@ def cloud(key: tuple[object, ...], _side: MatchedSide, _first: Space, _how: colo
 def plot(found: MatchedMaps, at: int, key: Any, how_: tuple[colouring.Colouring, str], focus: int, near: Sequence[int], name: str) -> Selection:  # fmt: skip
     """The map of one side; lines lead from what is looked at to its neighbours there."""
     side = found.sides[at]
-    return scatter(
+    selected = scatter(
         cloud((*key, at, how_[1]), side, found.a.space, how_[0]),
         key=name,
         alt=f"Map of {len(found):,} rows in {side.name}, coloured by {how_[1]}",
@@ -181,10 +186,12 @@ def plot(found: MatchedMaps, at: int, key: Any, how_: tuple[colouring.Colouring,
         label_rows=[focus, *near],
         highlight=[focus],
         selected=[row for row in st.session_state.get("compare_chosen", []) if row < len(found)],
-        report_view=False,
+        view=read_view(st.query_params.get(VIEWS[name], "")),
         group="compare" if name != "compare_steps" else "",
         height=430,
     )
+    link.put(VIEWS[name], write_view(selected.view))
+    return selected
 
 
 def side_by_side(found: MatchedMaps, key: Any, how_: tuple[colouring.Colouring, str], focus: int) -> Selection:
@@ -373,6 +380,8 @@ def restore(a: str, b: str) -> None:
     if "compare_of" in state and state["compare_of"] != (a, b):
         for name in ("compare_focus", "compare_chosen", "compare_clicked", "compare_picked"):
             state.pop(name, None)
+        for name in VIEWS.values():
+            link.put(name, "")
     state["compare_of"] = (a, b)
     held = link.restore("compare")
     focus = held.get("focus")

@@ -691,7 +691,7 @@ def road_picture(found: Road) -> list[dict[str, Any]]:
     layers = " + ".join(map(str, found.n_layers))
     st.caption(f"{parts.plain(found.model)}: {layers} layers of {found.n_heads} heads, {found.dim} wide. Reads {parts.plain(found.text)}" + (f" and writes {parts.plain(found.written)}." if found.written else "."))  # fmt: skip
     for sight in found.sights:
-        mask(sight)
+        mask(sight, f"roads_{found.model}_{sight.name}")
     st.markdown(f"It ends in {found.ends}.")
     if found.says:
         static = found.family is Family.ENCODER and "static" in found.ends

@@ -5,6 +5,8 @@ from html import escape
 
 import streamlit as st
 
+from polysema.app.dashboard import saving
+
 TEAL, AMBER, GREY = "#0d9488", "#d97706", "#8b94a0"
 
 STYLE = """
@@ -28,13 +30,17 @@ def style() -> None:
     st.html(STYLE)
 
 
-def chips(items: Sequence[tuple[str, str, str]], label: str) -> None:
-    """A row of little boxes: a text, small print under it, and a kind: `a`, `b` (two colours), `off` (dashed) or nothing."""
+def chips(items: Sequence[tuple[str, str, str]], label: str, name: str) -> None:
+    """A row of little boxes: a text, small print under it, and a kind: `a`, `b` (two colours), `off` (dashed) or nothing.
+
+    They are saved as a picture under `name`.
+    """
     drawn = "".join(
         f'<span class="pl-chip {escape(kind)}"><b>{escape(text)}</b><i>{escape(small)}</i></span>'
         for text, small, kind in items
     )
     st.html(f'<div class="pl-chips" role="group" aria-label="{escape(label)}">{drawn}</div>')
+    saving.picture(lambda: saving.boxes_svg(items, label), name)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

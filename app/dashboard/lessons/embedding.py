@@ -72,7 +72,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
 def draw(found: Finding, key: str) -> None:
     """The three kinds, the row's likeness by layer, and the texts found."""
     rows, texts, kinds, dim = found.shown
-    chips([(name, what, kind) for (name, what), kind in zip(kinds, ("off", "a", "b"), strict=True)], "Three vectors")
+    chips([(name, what, kind) for (name, what), kind in zip(kinds, ("off", "a", "b"), strict=True)], "Three vectors", f"{key}_kinds")  # fmt: skip
     frame = pd.DataFrame(
         [{"layer": r["layer"], "pair": name, "cosine": r[name]} for r in rows for name in ("row with the hidden state", "random words")]
     )  # fmt: skip

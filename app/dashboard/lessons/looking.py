@@ -155,8 +155,9 @@ def draw(found: Finding, key: str) -> None:
             chips(
                 [(place, f"{moved:.3f} changed" if moved > SAME else "0 the same", "b" if moved > SAME else "a") for place, moved in zip(change.places, change.moved, strict=True)],
                 f"{change.name}: how much each place changed",
+                f"{key}_{number}_changed",
             )  # fmt: skip
-            mask(change.sight)
+            mask(change.sight, f"{key}_{number}_mask")
 
 
 LESSON = Lesson(

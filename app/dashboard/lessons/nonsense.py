@@ -104,6 +104,7 @@ def draw(found: Finding, key: str) -> None:
                 [(visible(token), f"{p:.0%}", "a" if p >= 0.5 else "b" if p >= 0.1 else "off") for token, p in zip(one.tokens, one.probabilities, strict=True)]
                 + ([("(end)", "it stops", "")] if one.ended else []),
                 f"{title}: what it wrote, with the probability of each token",
+                f"{key}_{title}_written",
             )  # fmt: skip
             if one.others:
                 st.markdown("What it could have begun with")

@@ -86,6 +86,7 @@ def draw(found: Finding, key: str) -> None:
     chips(
         [(visible(row["token"]), str(row["id"]), "off" if row["number"] < 0 else "ab"[row["number"] % 2]) for row in rows],
         "The tokens with their ids",
+        f"{key}_tokens",
     )  # fmt: skip
 
 

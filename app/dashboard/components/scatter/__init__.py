@@ -317,7 +317,10 @@ def scatter(
         "attempt": tries,
     }
     result = _mount(key=key, data=data, default={"plot": None}, on_plot_change=_ignore_change)
-    found = memory.read(getattr(result, "plot", None), cloud)
+    told = getattr(result, "plot", None)
+    found = memory.read(told, cloud)
+    if told is None and data["view"] is not None:  # nobody has seen it yet, and it starts there
+        found = replace(found, view=tuple(data["view"]))
     return _of_group(found, key, cloud) if group else found
 
 
