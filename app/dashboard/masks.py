@@ -23,5 +23,5 @@ def mask(sight: Sight, name: str) -> None:
         f'<div class="ps-note">{escape(sight.name)}: {escape(sight.describe)}</div>'
         f'<div class="ps-mask" role="img" aria-label="{escape(sight.name)}: {escape(sight.describe)}" style="grid-template-columns:repeat({sight.open.shape[1]},1fr);max-width:{sight.open.shape[1] * 16}px">{cells}</div>'
     )
-    names = ([unit.name.strip() for unit in units] for units in (sight.rows, sight.columns))
-    saving.picture(partial(saving.squares_svg, sight.open, *names, f"{sight.name}: {sight.describe}"), name)
+    rows, columns = ([unit.name.strip() for unit in units] for units in (sight.rows, sight.columns))
+    saving.picture(partial(saving.squares_svg, sight.open, rows, columns, f"{sight.name}: {sight.describe}"), name)
