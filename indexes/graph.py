@@ -68,13 +68,15 @@ def _by_pairs(directions: Floats, k: int, progress: Progress) -> Neighbors:
 
     f: Any = faiss
     n = len(directions)
+    wanted = min(n, k + 1 + MORE)  # of equal cosines the earlier rows are wanted, and FAISS takes any
     rows, scores = np.empty((n, k), np.int64), np.empty((n, k), np.float32)
-    for start in range(0, n, BLOCK):
-        progress(start, n)
-        block = directions[start : start + BLOCK]
-        found_scores, found = f.knn(block, directions, k + 1, metric=f.METRIC_INNER_PRODUCT)
-        own = np.arange(start, start + len(block))
-        rows[start : start + BLOCK], scores[start : start + BLOCK] = _others(found, found_scores, own, k)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for start in range(0, n, BLOCK):
+            progress(start, n)
+            _, found = f.knn(directions[start : start + BLOCK], directions, wanted, metric=f.METRIC_INNER_PRODUCT)
+            own = np.arange(start, start + len(found))
+            near = _compared(directions, start, found, pool)
+            rows[start : start + BLOCK], scores[start : start + BLOCK] = _others(found, near, own, k)
     progress(n, n)
     return Neighbors(rows, np.maximum(1 - scores, 0))
 

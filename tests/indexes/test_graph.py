@@ -37,6 +37,16 @@ def test_pairs_are_compared_exactly() -> None:
     assert not (found.rows == np.arange(5000)[:, None]).any()
 
 
+def test_of_equal_cosines_the_earlier_rows_are_the_neighbours() -> None:
+    some = np.tile(vectors(200), (4, 1))  # each row four times, far apart
+    found = neighbors_of_all(some, 5)
+    for row, near in enumerate(found.rows.tolist()):
+        twins = [other for other in range(row % 200, 800, 200) if other != row]
+        assert near[:3] == twins
+        assert near[3] < 200
+        assert near[4] == near[3] + 200
+
+
 @pytest.mark.parametrize("dim", [24, 200])
 def test_cells_find_nearly_all(monkeypatch: pytest.MonkeyPatch, dim: int) -> None:
     some = vectors(4000, dim)
