@@ -1,4 +1,4 @@
-"""The folder where polysema keeps what it pulled and computed."""
+"""What the machine gives: the folder where polysema keeps what it pulled and computed, and the cores."""
 
 import os
 from pathlib import Path
@@ -10,3 +10,8 @@ def home() -> Path:
     if chosen:
         return Path(chosen).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "polysema"
+
+
+def cores() -> int:
+    """The cores that the process may run on, which in a container can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,13 +7,13 @@ The answer is that of the full pass, from a quarter of its memory traffic.
 """
 
 import mmap
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numba
 import numpy as np
 
+from polysema.core.home import cores
 from polysema.core.space.space import Floats, Ints
 
 PIECE = 16_384  # rows that a thread takes at a time, a multiple of BLOCK
@@ -21,7 +21,7 @@ BLOCK = 64  # rows that share one maximum
 LANE = 16  # codes of a row are padded to a multiple of this, which the compiled loop takes in whole steps
 TINY = 1e-30  # the numbers of a row that is smaller are not told apart
 ROUNDING = 2.0**-22  # of one product and sum in float32, twice over: the codes' pass and the exact one both round
-_THREADS = min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+_THREADS = min(8, cores())
 _POOL = ThreadPoolExecutor(_THREADS, thread_name_prefix="scores")
 
 

@@ -1,6 +1,5 @@
 """The nearest others of every vector at once, which is what maps are made of. (n queries are not n single searches.)"""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import UserError
+from polysema.core.home import cores
 from polysema.core.imports import IMPORTING
 from polysema.core.space.geometry import principal_plane
 from polysema.core.space.metric import unit
@@ -48,19 +48,30 @@ def neighbors_of_all(
     return _by_pairs(directions, k, progress) if n <= EXACT else _by_cells(directions, k, seed, progress)
 
 
-def _by_index(vectors: Floats, k: int, index: Index, progress: Progress) -> Neighbors:
-    n = len(vectors)
+def _gathered(n: int, k: int, progress: Progress, search: Callable[[int, int], tuple[Ints, Floats]]) -> Neighbors:
+    """The k nearest others of n rows, block by block: `search` gives candidates of the rows between two, and their cosines."""
     rows, scores = np.empty((n, k), np.int64), np.empty((n, k), np.float32)
     for start in range(0, n, BLOCK):
         progress(start, n)
-        queries = np.asarray(vectors[start : start + BLOCK], np.float32)
-        zero = np.asarray(~queries.any(axis=1))
-        found = index.search(np.where(zero.reshape(-1, 1), np.float32(1), queries), k + 1)
-        own = np.arange(start, start + len(queries))
-        rows[start : start + BLOCK], scores[start : start + BLOCK] = _others(found.rows, found.scores, own, k)
-        scores[start : start + BLOCK][zero] = 0  # a zero vector has no direction, and the cosine 0 with anything
+        end = min(start + BLOCK, n)
+        rows[start:end], scores[start:end] = _others(*search(start, end), np.arange(start, end), k)
     progress(n, n)
     return Neighbors(rows, np.maximum(1 - scores, 0))
+
+
+def _by_index(vectors: Floats, k: int, index: Index, progress: Progress) -> Neighbors:
+    n = len(vectors)
+    zero = np.zeros(n, np.bool_)
+
+    def search(start: int, end: int) -> tuple[Ints, Floats]:
+        queries = np.asarray(vectors[start:end], np.float32)
+        zero[start:end] = ~queries.any(axis=1)
+        found = index.search(np.where(zero[start:end, None], np.float32(1), queries), k + 1)
+        return found.rows, found.scores
+
+    found = _gathered(n, k, progress, search)
+    found.distances[zero] = 1  # a zero vector has no direction, and the cosine 0 with anything
+    return found
 
 
 def _by_pairs(directions: Floats, k: int, progress: Progress) -> Neighbors:
@@ -69,16 +80,12 @@ def _by_pairs(directions: Floats, k: int, progress: Progress) -> Neighbors:
     f: Any = faiss
     n = len(directions)
     wanted = min(n, k + 1 + MORE)  # of equal cosines the earlier rows are wanted, and FAISS takes any
-    rows, scores = np.empty((n, k), np.int64), np.empty((n, k), np.float32)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for start in range(0, n, BLOCK):
-            progress(start, n)
-            _, found = f.knn(directions[start : start + BLOCK], directions, wanted, metric=f.METRIC_INNER_PRODUCT)
-            own = np.arange(start, start + len(found))
-            near = _compared(directions, start, found, pool)
-            rows[start : start + BLOCK], scores[start : start + BLOCK] = _others(found, near, own, k)
-    progress(n, n)
-    return Neighbors(rows, np.maximum(1 - scores, 0))
+
+    def search(start: int, end: int) -> tuple[Ints, Floats]:
+        _, found = f.knn(directions[start:end], directions, wanted, metric=f.METRIC_INNER_PRODUCT)
+        return found, _compared(directions, start, found)
+
+    return _gathered(n, k, progress, search)
 
 
 def _by_cells(directions: Floats, k: int, seed: int, progress: Progress) -> Neighbors:
@@ -97,21 +104,17 @@ def _by_cells(directions: Floats, k: int, seed: int, progress: Progress) -> Neig
         index.add(searched[start : start + BLOCK])
     index.nprobe = min(NARROW_PROBES if wide else PROBES, cells)
     wanted = min(n, k + 1 + max(MORE, k // 2) if wide else k + 1)
-    rows, scores = np.empty((n, k), np.int64), np.empty((n, k), np.float32)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for start in range(0, n, BLOCK):
-            progress(start, n)
-            block = searched[start : start + BLOCK]
-            distances, found = index.search(block, wanted)
-            short = (found < 0).any(axis=1)
-            if short.any():  # too few in their cells: as many more cells as it takes
-                every = f.SearchParametersIVF(nprobe=cells)
-                distances[short], found[short] = index.search(block[short], wanted, params=every)
-            near = _compared(directions, start, found, pool) if wide else 1 - distances / 2
-            own = np.arange(start, start + len(block))
-            rows[start : start + BLOCK], scores[start : start + BLOCK] = _others(found, near, own, k)
-    progress(n, n)
-    return Neighbors(rows, np.maximum(1 - scores, 0))
+
+    def search(start: int, end: int) -> tuple[Ints, Floats]:
+        block = searched[start:end]
+        distances, found = index.search(block, wanted)
+        short = (found < 0).any(axis=1)
+        if short.any():  # too few in their cells: as many more cells as it takes
+            every = f.SearchParametersIVF(nprobe=cells)
+            distances[short], found[short] = index.search(block[short], wanted, params=every)
+        return found, _compared(directions, start, found) if wide else 1 - distances / 2
+
+    return _gathered(n, k, progress, search)
 
 
 def _narrowed(directions: Floats, check: Callable[[], None]) -> Floats:
@@ -124,7 +127,7 @@ def _narrowed(directions: Floats, check: Callable[[], None]) -> Floats:
     return narrow
 
 
-def _compared(directions: Floats, start: int, found: Ints, pool: ThreadPoolExecutor) -> Floats:
+def _compared(directions: Floats, start: int, found: Ints) -> Floats:
     """The cosine of each row from `start` on with each of its candidates `found` (m, c)."""
 
     def part(low: int) -> Floats:
@@ -132,7 +135,8 @@ def _compared(directions: Floats, start: int, found: Ints, pool: ThreadPoolExecu
         mine = directions[start + low : start + low + len(candidates), :, None]
         return np.matmul(directions[candidates], mine)[:, :, 0]
 
-    return np.concatenate(list(pool.map(part, range(0, len(found), PART))))
+    with ThreadPoolExecutor(cores()) as pool:
+        return np.concatenate(list(pool.map(part, range(0, len(found), PART))))
 
 
 def _centres(f: Any, directions: Floats, cells: int, seed: int, check: Callable[[], None]) -> Floats:

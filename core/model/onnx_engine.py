@@ -9,7 +9,6 @@ import importlib.util
 import io
 import json
 import logging
-import os
 import shutil
 import tempfile
 import time
@@ -24,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polysema.core.errors import UnavailableError
-from polysema.core.home import home
+from polysema.core.home import cores, home
 from polysema.core.model.engine import Take, hidden_states, padded, plan_batches
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 LAYOUT = 1  # counts up when what is exported, or how it is quantised, changes
 TOKENS = 512  # a batch on one core
 EXACT = 1e-5  # of the largest number of a layer
-THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+THREADS = cores()
 # its fused form of a sum and a norm is several times as slow as the two one after the other (on a CPU with AVX2)
 WITHOUT = ["SkipLayerNormFusion"]
 NEEDS = ("onnx", "onnxruntime", "onnxscript")

@@ -6,7 +6,6 @@ moved by two cores at once, so that the map depends on the seed alone, not on ho
 """
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from polysema.core.home import cores
 from polysema.core.imports import IMPORTING
 from polysema.core.space.space import Floats, Ints
 
@@ -96,8 +96,8 @@ def descend(start: Floats, edges: Edges, keys: Any, how: Descent, progress: Prog
         for now in range(1, how.n_epochs + 1):
             progress(now - 1, how.n_epochs)
             alpha = how.alpha * (1 - (now - 1) / how.n_epochs)
-            fits = goal is not None and now > (1 - DENSE) * how.n_epochs and how.dens_lambda > 0
-            epochs.draw(now, alpha, _densities(positions, edges, goal, how) if fits else None)
+            late = now > (1 - DENSE) * how.n_epochs and how.dens_lambda > 0
+            epochs.draw(now, alpha, epochs.densities(goal) if goal is not None and late else None)
             if anchor is not None:
                 positions += np.float32(TIE) * (anchor - positions)
     progress(how.n_epochs, how.n_epochs)
@@ -134,13 +134,13 @@ class Epochs:
     def __init__(self, positions: Floats, edges: Edges, keys: Any, how: Descent, others: Floats | None = None):
         with IMPORTING:
             from polysema.core.space import layout_kernel as kernel
-        self._draw = kernel.epoch
-        self._positions, self._others, self._keys, self._how = positions, others, keys, how
+        self._draw, self._log_radii = kernel.epoch, kernel.log_radii
+        self._positions, self._others, self._edges, self._keys, self._how = positions, others, edges, keys, how
         self._b = curve(how.spread, how.min_dist)[1]
         self._tables = kernel.tables(*curve(how.spread, how.min_dist))
         self._rounds = [list(tasks) for tasks in (_rounds(edges) if others is None else [_parts(edges, len(others))])]
         most = max(map(len, self._rounds))
-        self._pool = ThreadPoolExecutor(min(most, os.cpu_count() or 1)) if most > 1 else None
+        self._pool = ThreadPoolExecutor(min(most, cores())) if most > 1 else None
 
     def __enter__(self) -> "Epochs":
         return self
@@ -149,8 +149,23 @@ class Epochs:
         if self._pool is not None:
             self._pool.shutdown()
 
+    def densities(self, goal: Floats) -> tuple[Floats, Floats, Floats]:
+        """For densMAP's gradient: each point's weight (n,), its log radius (n,) and the sum of its edges' phi (n,).
+
+        The objective is the correlation of the log radii on the map with the goal; the weight is its slope, times
+        dens_lambda and what turns a sum over edges into one over epochs.
+        """
+        n, edges = len(self._positions), self._edges
+        radii, phi_sums = np.empty(n, np.float32), np.empty(n, np.float32)
+        self._log_radii(self._positions, edges.first, edges.neighbours, self._tables[0], self._b, radii, phi_sums)
+        deviation = float(np.sqrt(radii.var(dtype=np.float64) + SHIFT))
+        slope = float(radii @ goal.astype(np.float64)) / max(1, n - 1)
+        weight = goal - slope * (radii - radii.mean(dtype=np.float64)) / deviation**2
+        total = float((1 / edges.every.astype(np.float64)).sum())  # of the edges' weights, the largest being 1
+        return (weight * (self._how.dens_lambda * total / (deviation * n))).astype(np.float32), radii, phi_sums
+
     def draw(self, now: int, alpha: float, density: "tuple[Floats, Floats, Floats] | None" = None) -> None:
-        """Epoch `now` (from 1) at the learning rate alpha; `density` is what `_densities` returns."""
+        """Epoch `now` (from 1) at the learning rate alpha; `density` is what `densities` returns."""
         nothing = np.empty(0, np.float32)
         others = self._positions if self._others is None else self._others
         for place in range(len(self._rounds)):
@@ -223,28 +238,6 @@ def _parts(edges: Edges, n_others: int) -> Iterator[_Task]:
         within = slice(edges.first[low], edges.first[high])
         first, every = edges.first[low : high + 1] - edges.first[low], edges.every[within]
         yield _Task(np.array([low, high, high, high]), everybody, first, edges.neighbours[within], every, every.copy())
-
-
-def _densities(
-    positions: Floats, edges: Edges, goal: Floats | None, how: Descent
-) -> tuple[Floats, Floats, Floats]:  # fmt: skip
-    """For densMAP's gradient: each point's weight (n,), its log radius (n,) and the sum of its edges' phi (n,).
-
-    The objective is the correlation of the log radii on the map with the goal; the weight is its slope, times
-    dens_lambda and what turns a sum over edges into one over epochs.
-    """
-    from polysema.core.space import layout_kernel as kernel
-
-    assert goal is not None
-    n = len(positions)
-    radii, phi_sums = np.empty(n, np.float32), np.empty(n, np.float32)
-    a, b = curve(how.spread, how.min_dist)
-    kernel.log_radii(positions, edges.first, edges.neighbours, kernel.tables(a, b)[0], b, radii, phi_sums)
-    deviation = float(np.sqrt(radii.var(dtype=np.float64) + SHIFT))
-    slope = float(radii @ goal.astype(np.float64)) / max(1, n - 1)
-    weight = goal - slope * (radii - radii.mean(dtype=np.float64)) / deviation**2
-    total = float((1 / edges.every.astype(np.float64)).sum())  # of the edges' weights, the largest being 1
-    return (weight * (how.dens_lambda * total / (deviation * n))).astype(np.float32), radii, phi_sums
 
 
 @lru_cache(maxsize=64)

@@ -21,6 +21,7 @@ import numpy as np
 import xxhash
 
 from polysema.core.errors import BusyError, CorruptError, UnreadableError
+from polysema.core.home import cores
 from polysema.core.space.space import Ints
 
 BLOCK = 1 << 16  # bytes that are hashed at once
@@ -282,7 +283,7 @@ class SealedFile:
         size = self.part_bytes
         todo = np.unique(parts[~self._good[parts]]).tolist()
         if len(todo) * size > 64 << 20:  # the hash lets the interpreter go
-            with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            with ThreadPoolExecutor(min(8, cores())) as pool:
                 list(pool.map(self._check, todo))
         else:
             for part in todo:

@@ -78,7 +78,7 @@ def test_a_map_is_the_same_by_however_many_cores(
     options = MapOptions(n_epochs=60, n_components=3 if method == "umap" else 2)
     maps = []
     for cores in (1, 2, 8, 2):
-        monkeypatch.setattr(layout.os, "cpu_count", lambda cores=cores: cores)
+        monkeypatch.setattr(layout, "cores", lambda cores=cores: cores)
         maps.append(project(vectors, method, options).positions)
     assert all((one == maps[0]).all() for one in maps)
 

@@ -29,11 +29,8 @@ EXAMPLES = {
     "GloVe and a model's input embeddings": ("glove-6b-50d", "minilm-l6 (input embeddings)"),
 }
 PACE = 1.4  # seconds for a step
-VIEWS = {
-    "compare_a": "aview",
-    "compare_b": "bview",
-    "compare_steps": "sview",
-}  # where the link says what a plot's camera sees
+# where the link says what a plot's camera sees
+VIEWS = {"compare_a": "aview", "compare_b": "bview", "compare_steps": "sview"}
 
 
 def use_example() -> None:
