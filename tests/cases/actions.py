@@ -1,0 +1,56 @@
+"""The actions of the table of cases: each takes a row's arguments and returns what a user would see, as text.
+
+Arguments are split as a shell does; escapes (`\\u0301`) are undone first. A path is relative to `files/`. An error of
+ours is shown as `refused: ` and its message, with the exit status for the shell; any other exception fails the test.
+"""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from polysema.core.errors import UserError
+from tests.cases import FILES
+
+Action = Callable[[list[str], Path], str]
+
+
+def run(action: str, arguments: str, folder: Path) -> str:
+    """What a case shows; `folder` is an empty one that the action may write to."""
+    given = shlex.split(arguments.encode("latin-1", "backslashreplace").decode("unicode_escape"))
+    try:
+        return ACTIONS[action](given, folder)
+    except UserError as error:
+        return f"refused: {error}"
+
+
+def read_file_of_vectors(given: list[str], folder: Path) -> str:
+    from polysema.core.space.formats import read_vectors
+
+    space = read_vectors(FILES / given[0])
+    shown = f"{len(space)} words x {space.dim}: {[space.keys[row] for row in range(min(len(space), 12))]!r}"
+    names = space.columns.column_names if space.columns is not None else []
+    return f"{shown} columns {names!r} notes: {'; '.join(space.origin.notes)}"
+
+
+def open_texts(given: list[str], folder: Path) -> str:
+    from polysema.core.corpus import open_corpus
+
+    corpus = open_corpus(FILES / given[0], *given[1:])
+    return f"{corpus.lines} rows, {corpus.texts} texts: {[text for _, text in corpus.rows()]!r}"
+
+
+def shell(given: list[str], folder: Path) -> str:
+    """A command, run in `folder`; `{files}` stands for the folder of the inputs."""
+    words = [word.replace("{files}", str(FILES)) for word in given]
+    done = subprocess.run(
+        [sys.executable, "-m", "polysema.app", *words[1:]],
+        cwd=folder, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "200"},
+    )  # fmt: skip
+    written = "".join(f"\n{path.name}:\n{path.read_text()[:2000]}" for path in sorted(folder.glob("*.csv")))
+    return f"exit {done.returncode}\n{done.stdout}\n{done.stderr}{written}"
+
+
+ACTIONS: dict[str, Action] = {"read_vectors": read_file_of_vectors, "open_corpus": open_texts, "shell": shell}
