@@ -379,7 +379,13 @@ class Client:
         told = found.more["distortion"]
         kept = np.array([row.pop("kept") for row in rows], np.float32)
         distortion = None if told is None else value_of(Distortion, told)
-        laid = Map(found.vectors, found.more["method"], MapOptions(**found.more["options"]), found.more["scale"])
+        laid = Map(
+            found.vectors,
+            found.more["method"],
+            MapOptions(**found.more["options"]),
+            found.more["scale"],
+            notes=tuple(found.more["notes"]),
+        )
         return RemoteMap(rows, laid, distortion, kept, found.origin, job)
 
     def place(self, on: RemoteMap, vectors: npt.ArrayLike) -> Floats:

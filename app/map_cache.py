@@ -74,7 +74,7 @@ def read_map(
         report = None
         if card["distortion"] is not None:
             report = Distortion(rows=found["measured"], kept=found["measured_kept"], **card["distortion"])
-        return Map(positions, method, options, float(card["scale"]), plane), report, kept
+        return Map(positions, method, options, float(card["scale"]), plane, tuple(card.get("notes", ()))), report, kept
     except _DAMAGE:
         return None
 
@@ -82,7 +82,7 @@ def read_map(
 def keep_map(content: str, k: int, laid: Map, report: Distortion | None, kept: Floats) -> None:
     """Keep a map of this content."""
     arrays: Arrays = {"positions": laid.positions, "kept": kept}
-    card: dict[str, Any] = {"scale": laid.scale, "distortion": None}
+    card: dict[str, Any] = {"scale": laid.scale, "notes": laid.notes, "distortion": None}
     if laid.plane is not None:
         arrays |= {"mean": laid.plane.mean, "axes": laid.plane.axes, "explained": laid.plane.explained}
     if report is not None:

@@ -63,6 +63,8 @@ def map_command(
         held = explorer.space(space, progress)
         found = explorer.map(held, method, options, rows, k, progress)
     tell_notes(held.origin)
+    for note in found.map.notes:
+        click.echo(f"note: {note}", err=True)
     _publish(target, lambda part: _write(found, part, target.suffix.lower()))
     if drawing is not None:
         _publish(drawing, lambda part: part.write_text(_svg(found), encoding="utf-8"))
@@ -74,6 +76,8 @@ def map_command(
             f"; trustworthiness {report.trustworthiness:.3f}, neighbours kept {report.preservation:.3f} of {report.k} "
             f"(by chance {report.by_chance:.3f})"
         )
+    elif k:
+        told += f"; too few points to measure how far {k} neighbors of each were kept"
     click.echo(told)
 
 

@@ -812,7 +812,7 @@ class DistortionOf(Answered):
 
 
 MAP: dict[str, Any] = {
-    "method": "umap", "options": {"n_neighbors": 15}, "scale": 3.1, "n": 1, "origin": CARD,
+    "method": "umap", "options": {"n_neighbors": 15}, "scale": 3.1, "n": 1, "notes": [], "origin": CARD,
     "distortion": {"k": 10, "rows": [0], "kept": [0.4], "preservation": 0.4, "trustworthiness": 0.9, "by_chance": 0.005},
 }  # fmt: skip
 
@@ -825,6 +825,7 @@ class MapPoints(Answered):
     options: dict[str, float | None]
     scale: float
     n: int
+    notes: list[str]
     distortion: DistortionOf | None
     rows: list[dict[str, Any]]
     positions: list[list[float]] | str

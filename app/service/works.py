@@ -53,6 +53,7 @@ def _map_card(found: SpaceMap) -> dict[str, Any]:
         "options": asdict(found.map.options),
         "scale": found.map.scale,
         "n": len(found.space),
+        "notes": found.map.notes,
         "distortion": None if told is None else {
             "k": told.k, "measured": len(told.rows), "preservation": told.preservation,
             "trustworthiness": told.trustworthiness, "by_chance": told.by_chance,

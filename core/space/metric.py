@@ -7,6 +7,8 @@ import numpy as np
 from polysema.core.errors import UserError
 from polysema.core.space.space import Floats
 
+MIN_SAFE_SQUARES, MAX_SAFE_SQUARES = 1e-30, 1e38  # sums of squares that float32 holds without losing digits
+
 
 class Metric(Enum):
     """The metrics, by the names that the command line and the tables use."""
@@ -29,8 +31,14 @@ class Metric(Enum):
 
 
 def norms(vectors: Floats) -> Floats:
-    """Euclidean length of each row: (n, dim) -> (n,)."""
-    return np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    """Euclidean length of each row: (n, dim) -> (n,), also where the squares leave the range of float32."""
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    lengths: Floats = np.sqrt(squares)
+    unsafe = np.flatnonzero(~((squares >= MIN_SAFE_SQUARES) & (squares <= MAX_SAFE_SQUARES)))
+    if len(unsafe):
+        rows = vectors[unsafe].astype(np.float64)
+        lengths[unsafe] = np.sqrt(np.einsum("ij,ij->i", rows, rows)).clip(max=np.finfo(lengths.dtype).max)
+    return lengths
 
 
 def unit(vectors: Floats) -> Floats:

@@ -25,6 +25,7 @@ BLOCK = 512  # points whose neighbours are searched at a time where none are han
 ALIGNMENT, WINDOW = 0.01, 3  # AlignedUMAP's regularisation, and the layers to each side that it reaches: umap-learn's
 HELD = 0.3  # the learning rate of a layer whose points are held near another's
 MORE = 200  # epochs that densMAP has beyond UMAP's
+SAME_DIRECTION = 1e-5  # the difference of unit vectors that is rounding, also of text with six digits
 PLACING = 100  # epochs that a new point is given
 
 Progress = Callable[[int, int], None]  # epochs or layers done, and of how many
@@ -112,6 +113,7 @@ class Map:
     """Points laid out: `positions` (n, n_components), centred, with a root mean square distance of 1 from the centre.
 
     `scale` times them are UMAP's own units; `plane` takes unit vectors to positions, where the method is linear.
+    `notes` say what was not done as asked, or what the map can't show.
     """
 
     positions: Floats
@@ -119,6 +121,7 @@ class Map:
     options: MapOptions
     scale: float = 1.0
     plane: Plane | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +129,7 @@ class Points:
     """What a method lays out: unit `vectors` (n, dim), their neighbours, and where each starts (n, n_components).
 
     `anchor`, in UMAP's units, is where each is held near: where it lies on the layer after. `smooth` says that the start may be changed.
+    A method adds to `notes` what the map's reader must know.
     """
 
     vectors: Floats
@@ -135,6 +139,7 @@ class Points:
     progress: Progress
     anchor: Floats | None = None
     smooth: bool = False
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +226,12 @@ def _tsne(points: Points) -> Floats:
 
     assert points.knn is not None
     options = points.options
-    return tsne(points.knn.rows, points.knn.distances, points.start, options.perplexity, options.seed, points.progress)
+    positions, note = tsne(
+        points.knn.rows, points.knn.distances, points.start, options.perplexity, options.seed, points.progress
+    )
+    if note:
+        points.notes.append(note)
+    return positions
 
 
 def _umap_learn(points: Points) -> Floats:
@@ -285,6 +295,7 @@ def project(
     options = options or MapOptions()
     k = n_neighbors_of(method, options, len(vectors))
     directions = _directions(vectors)
+    notes = _notes_on(directions)
     first = progress if method == "pca" else lambda done, total: progress(0, 1)
     start, plane = _principal(directions, options.n_components, first)
     if init is not None:
@@ -294,13 +305,49 @@ def project(
             plane = replace(plane, axes=(turn.T @ plane.axes).astype(np.float32))
             start = plane.project(directions)
     if method == "pca" or not k:
-        return Map(start, method, options, 1.0, plane)
+        if method != "pca":
+            notes.append(f"{len(vectors)} points are too few for {method}: laid out by pca")
+        return Map(start, method, options, 1.0, plane, tuple(notes))
     knn = (
         precomputed_knn.within(len(vectors), len(vectors), k) if precomputed_knn else _searched(directions, k, progress)
     )
-    laid = METHODS[method].lay_out(Points(directions, options, knn, start, progress, smooth=init is None))
+    notes += _notes_on_neighbors(method, options, k)
+    points = Points(directions, options, knn, start, progress, smooth=init is None, notes=notes)
+    laid = METHODS[method].lay_out(points)
     size = _size(laid)
-    return Map(align(_scaled(laid), start), method, options, size)
+    return Map(align(_scaled(laid), start), method, options, size, notes=tuple(notes))
+
+
+def _notes_on(directions: Floats) -> list[str]:
+    """What a map of unit vectors can't show: those without a direction, and those that all have the same."""
+    n = len(directions)
+    zero = int((~directions.any(axis=1)).sum())
+    notes = []
+    if zero:
+        notes.append(f"{zero:,} of {n:,} vectors are zero: they have no direction, and their places say nothing")
+    if n > 1 and zero < n and _is_one_direction(directions):
+        notes.append(
+            f"all {n:,} vectors point the same way: by cosine they are one point, and their places say nothing"
+        )
+    return notes
+
+
+def _notes_on_neighbors(method: str, options: MapOptions, k: int) -> list[str]:
+    """What was lowered because there are only k neighbors of each point."""
+    if METHODS[method].neighbors(options) <= k:
+        return []
+    if method != "tsne":
+        return [f"n_neighbors {options.n_neighbors} is more than there are points: {k + 1} was used"]
+    from polysema.core.space.tsne import usable_perplexity
+
+    usable = usable_perplexity(options.perplexity, k)
+    return [f"perplexity {options.perplexity:g} is too high for {k + 1} points: {usable:.3g} was used"]
+
+
+def _is_one_direction(directions: Floats) -> bool:
+    """Whether all unit vectors (n, dim) are equal but for rounding; block by block, so that most end at the first."""
+    blocks = (directions[start : start + BLOCK] for start in range(0, len(directions), BLOCK))
+    return all(float(np.abs(block - directions[0]).max()) < SAME_DIRECTION for block in blocks)
 
 
 def place(on: Map, vectors: Floats, precomputed_knn: Neighbors | None = None) -> Floats:

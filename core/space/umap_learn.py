@@ -9,6 +9,8 @@ import numpy as np
 from polysema.core.imports import IMPORTING
 from polysema.core.space.space import Floats, Ints
 
+FLAT_NOISE = 1e-3  # the spread that an axis gets on which all points start at one place
+
 
 class _Watched:
     """A file for umap-learn's progress bar: what `progress` raises when the bar is written ends the work."""
@@ -38,6 +40,10 @@ def umap_learn(
     with IMPORTING:
         import umap
     n, k = rows.shape
+    flat = np.ptp(start, axis=0) == 0  # umap-learn divides by the extent of each axis
+    if flat.any():
+        noise = np.random.default_rng(0).normal(size=start.shape).astype(np.float32)
+        start = start + noise * np.float32(FLAT_NOISE) * flat
     own = np.concatenate([np.arange(n)[:, None], rows], axis=1)  # umap-learn counts the point itself
     away = np.concatenate([np.zeros((n, 1), np.float32), distances], axis=1)
     with warnings.catch_warnings():

@@ -53,4 +53,23 @@ def shell(given: list[str], folder: Path) -> str:
     return f"exit {done.returncode}\n{done.stdout}\n{done.stderr}{written}"
 
 
-ACTIONS: dict[str, Action] = {"read_vectors": read_file_of_vectors, "open_corpus": open_texts, "shell": shell}
+def spread_of_a_map(given: list[str], folder: Path) -> str:
+    """SPACE METHOD DIMENSIONS [ROWS]: how far the points of a map reach on its narrower axis."""
+    from polysema.app.explorer import Explorer
+    from polysema.core.space.projection import MapOptions
+
+    name, method, n_components, *n = given
+    file = FILES / name
+    options = MapOptions(n_components=int(n_components))
+    found = Explorer().map(str(file) if file.exists() else name, method, options, int(n[0]) if n else None)
+    positions = found.map.positions
+    extent = min(float(positions[:, axis].max() - positions[:, axis].min()) for axis in range(positions.shape[1]))
+    return f"{len(positions)} points, smallest extent {extent:.3f}; {'; '.join(found.map.notes)}"
+
+
+ACTIONS: dict[str, Action] = {
+    "read_vectors": read_file_of_vectors,
+    "open_corpus": open_texts,
+    "shell": shell,
+    "map_spread": spread_of_a_map,
+}

@@ -391,3 +391,41 @@ def test_umap_learn_from_the_same_neighbours_keeps_as_much() -> None:
     assert theirs.trustworthiness == pytest.approx(ours.trustworthiness, abs=0.02)
     again = project(vectors, "umap-learn").positions
     assert np.array_equal(again, project(vectors, "umap-learn").positions)
+
+
+@pytest.mark.parametrize("n", [4, 6, 9, 15, 24, 33, 48])
+@pytest.mark.parametrize("n_components", [2, 3])
+def test_tsne_parts_few_points(n: int, n_components: int) -> None:
+    for seed in range(3):
+        vectors = np.random.default_rng(seed).normal(size=(n, 40)).astype(np.float32)
+        laid = project(vectors, "tsne", MapOptions(n_components=n_components, seed=seed))
+        apart = np.linalg.norm(laid.positions[:, None] - laid.positions[None], axis=2) + np.eye(n)
+        assert float(apart.min()) > 0.02, (n, seed)
+
+
+def test_tsne_notes_that_early_exaggeration_was_left_out() -> None:
+    vectors = np.random.default_rng(0).normal(size=(8, 40)).astype(np.float32)
+    lowered, note = project(vectors, "tsne").notes
+    assert lowered == "perplexity 30 is too high for 8 points: 2.33 was used"
+    assert note == "laid out without early exaggeration, which drew these few points into one place"
+    assert project(np.random.default_rng(0).normal(size=(120, 40)).astype(np.float32), "tsne").notes == ()
+
+
+@pytest.mark.parametrize("scale", [1e30, 1e-30])
+def test_a_map_depends_on_directions_alone(scale: float) -> None:
+    vectors = np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32)
+    far, near = project(vectors, "pca"), project(vectors * np.float32(scale), "pca")
+    np.testing.assert_allclose(near.positions, far.positions, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["pca", "umap", "densmap", "umap-learn", "tsne"])
+def test_equal_vectors_are_told_of(method: str) -> None:
+    laid = project(np.ones((30, 8), np.float32), method)
+    assert np.isfinite(laid.positions).all()
+    assert laid.notes[0].startswith("all 30 vectors point the same way")
+
+
+def test_a_lowered_number_of_neighbors_is_told_of() -> None:
+    vectors = np.random.default_rng(0).normal(size=(10, 8)).astype(np.float32)
+    assert project(vectors, "umap").notes == ("n_neighbors 15 is more than there are points: 10 was used",)
+    assert project(vectors, "umap", MapOptions(n_neighbors=10)).notes == ()

@@ -174,8 +174,11 @@ def laid_out(asked: Asked, space: Space) -> tuple[SpaceMap | None, bool]:
 
 def badge(found: SpaceMap) -> None:
     """How far the picture can be trusted."""
+    for note in found.map.notes:
+        st.info(note[:1].upper() + note[1:] + ".")
     told = found.distortion
     if told is None:
+        st.caption("Too few points to measure how many neighbors the picture keeps.")
         return
     measured = "all points" if len(told.rows) == len(found.space) else f"{len(told.rows):,} points"
     st.markdown(
