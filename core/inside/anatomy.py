@@ -5,7 +5,7 @@ residual stream and add to it, with a norm before each (GPT-2, Llama, T5, Modern
 Marian: the Transformer of 2017). Only the names differ, and the names are this table.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,32 +100,7 @@ _BART = {
 PLANS: dict[str, Plan | dict[str, Plan]] = {
     "bart": _BART, "bert": _BERT, "camembert": _BERT, "distilbert": _DISTILBERT, "gpt2": _GPT2, "llama": _LLAMA,
     "marian": _BART, "mistral": _LLAMA, "modernbert": _MODERNBERT, "mpnet": _MPNET, "mt5": _T5, "qwen2": _LLAMA,
-    "roberta": _BERT, "t5": _T5, "xlm-roberta": _BERT,
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class HeadPlan:
-    """The names of what turns a hidden state into a score for every token: perhaps a transform (a linear map, an
-    activation, a norm), then the table of output embeddings. An activation without a name is GELU.
-    """
-
-    unembed: str
-    dense: str = ""
-    activation: str = ""
-    norm: str = ""
-
-
-_LM_HEAD = HeadPlan("lm_head")
-_BERT_HEAD = HeadPlan(
-    "cls.predictions.decoder", "cls.predictions.transform.dense", "cls.predictions.transform.transform_act_fn",
-    "cls.predictions.transform.LayerNorm",
-)  # fmt: skip
-_ROBERTA_HEAD = HeadPlan("lm_head.decoder", "lm_head.dense", "", "lm_head.layer_norm")
-HEADS = {
-    "bert": _BERT_HEAD, "camembert": _ROBERTA_HEAD, "mpnet": _ROBERTA_HEAD, "roberta": _ROBERTA_HEAD,
-    "xlm-roberta": _ROBERTA_HEAD, "modernbert": HeadPlan("decoder", "head.dense", "head.act", "head.norm"),
-    "distilbert": HeadPlan("vocab_projector", "vocab_transform", "activation", "vocab_layer_norm"),
+    "roberta": _BERT, "t5": _T5, "umt5": _T5, "xlm-roberta": _BERT,
 }  # fmt: skip
 
 
@@ -155,30 +130,6 @@ class Anatomy:
     def attention(self, layer: int, kind: str) -> SubLayer:
         """The attention of that kind in a layer counted from 1."""
         return next(part for part in self.sublayers[layer - 1] if part.kind == kind)
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What turns a hidden state (after the final norm, if there is one) into a score for every token of the vocabulary.
-
-    `scale` is T5's (dim ** -0.5 where it ties its tables), `bias` BART's and Marian's final bias.
-    """
-
-    unembed: Any
-    dense: Any = None
-    activation: "Callable[[Any], Any] | None" = None
-    norm: Any = None
-    scale: float = 1.0
-    bias: Any = None
-
-    def logits(self, states: Any) -> Any:
-        """(n, dim) to (n, vocabulary)."""
-        if self.dense is not None:
-            states = self.dense(states)
-            states = self.activation(states) if self.activation is not None else states
-            states = self.norm(states)
-        scores = self.unembed(states * self.scale)
-        return scores if self.bias is None else scores + self.bias
 
 
 def require_hooks(model: LanguageModel) -> None:
@@ -233,52 +184,6 @@ def anatomy(model: LanguageModel, stack: Any = None) -> Anatomy:
             f"{model.name} says that it is a {kind_of(model)} model but is built otherwise ({error}); its parts are not known here"
         ) from None
     return Anatomy(stack, blocks, sublayers, final, plan.post_norm, plan.asks)
-
-
-def find_head(model: LanguageModel) -> Head | None:
-    """The head that scores every token, None where the folder holds none, or this stack has none (an encoder's beside
-    a decoder).
-    """
-    if model.stack == "encoder":
-        return None
-    whole = model.whole
-    names = HEADS.get(kind_of(model), _LM_HEAD)
-    try:
-        unembed = whole.get_submodule(names.unembed)
-        dense = whole.get_submodule(names.dense) if names.dense else None
-        activation = _activation(whole, names.activation) if names.dense else None
-        norm = whole.get_submodule(names.norm) if names.norm else None
-    except AttributeError:
-        return None
-    config = whole.config
-    # as T5ForConditionalGeneration.forward does it; older versions of transformers go by the tie
-    scaled = getattr(config, "scale_decoder_outputs", getattr(config, "tie_word_embeddings", False))
-    scale = float(config.d_model) ** -0.5 if kind_of(model) in ("t5", "mt5") and scaled else 1.0
-    bias = getattr(whole, "final_logits_bias", None)
-    return Head(unembed, dense, activation, norm, scale, bias[0] if bias is not None else None)
-
-
-def _activation(whole: Any, name: str) -> Callable[[Any], Any]:
-    if not name:
-        from torch.nn.functional import gelu
-
-        return gelu
-    found: Any = whole
-    for step in name.split("."):
-        found = getattr(found, step)
-    return found
-
-
-def require_head(model: LanguageModel) -> Head:
-    """The head; raises `UserError` for a model without one."""
-    head = find_head(model)
-    if head is None:
-        which = f"the encoder of {model.name}" if model.stack == "encoder" else model.name
-        raise UserError(
-            f"{which} has no head that scores words, so it has no next word and no logits; the lens can show the nearest "
-            "static vectors instead (kind static)"
-        )
-    return head
 
 
 def check_layers(model: LanguageModel, layers: Sequence[int] | None) -> tuple[int, ...]:

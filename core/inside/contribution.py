@@ -17,14 +17,12 @@ from polysema.core.inside.anatomy import (
     CROSS,
     MLP,
     SELF,
-    Head,
     SubLayer,
     anatomy,
     check_head,
     check_layers,
-    find_head,
-    require_head,
 )
+from polysema.core.inside.output_head import Head, checked_head, require_head
 from polysema.core.inside.passes import (
     Target,
     Twin,
@@ -97,7 +95,7 @@ def contributions(
             f"{target.word!r} and {other.word!r} begin with the same token {target.pieces[0]!r}; choose other words"
         )
     encoder = model.family is Family.ENCODER or model.stack == "encoder"
-    head = find_head(model) if encoder else require_head(model)
+    head = checked_head(model) if encoder else require_head(model)
     reading = one_reading(model, text, source)
     position = place_in(model, reading, at)
     with twin_of(model) as twin:

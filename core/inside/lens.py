@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import UserError
-from polysema.core.inside.anatomy import CROSS, MLP, Head, find_head, require_head
+from polysema.core.inside.anatomy import CROSS, MLP
+from polysema.core.inside.output_head import Head, find_head, require_head
 from polysema.core.inside.passes import (
     EMBEDDING,
     POINTS,

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import UserError
-from polysema.core.inside.anatomy import CROSS, SELF, find_head
+from polysema.core.inside.anatomy import CROSS, SELF
 from polysema.core.inside.attention import View, attention
 from polysema.core.inside.lens import LensView, lens
+from polysema.core.inside.output_head import find_head
 from polysema.core.inside.passes import ATTENTION, Unit, first_of, one_reading, tap_states, twin_of
 from polysema.core.model.load import LanguageModel, on_torch
 from polysema.core.space.space import Family, Floats

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import UserError
-from polysema.core.inside.anatomy import require_head, require_hooks
+from polysema.core.inside.anatomy import require_hooks
+from polysema.core.inside.output_head import find_head
 from polysema.core.inside.passes import one_reading, token_name
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Family
@@ -56,7 +57,8 @@ def write(model: LanguageModel, text: str, new: int = 24, k: int = 5, progress: 
     if not 1 <= k <= len(model.input_table):
         raise UserError(f"k goes from 1 to the {len(model.input_table):,} tokens of {model.name}; got {k}")
     require_hooks(model)
-    require_head(model)
+    if find_head(model) is None:
+        raise UserError(f"{model.name} has no head that scores words, so it writes nothing")
     step = _decoder(model, text) if model.family is Family.DECODER else _pair(model, text)
     ends = _ends(model)
     ids: list[int] = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import get_ident
 from typing import Any, Protocol
 
 import numpy as np
@@ -129,7 +130,13 @@ class TorchEngine:
                 "use_cache": False,
             }
         before: list[Any] = []
-        hook = self.norm.register_forward_pre_hook(lambda _, inputs: before.append(inputs[0])) if self.norm else None
+        mine = get_ident()
+
+        def keep(_norm: Any, inputs: tuple[Any, ...]) -> None:
+            if get_ident() == mine:  # another thread may use the same modules now
+                before.append(inputs[0])
+
+        hook = self.norm.register_forward_pre_hook(keep) if self.norm else None
         try:
             answer = self.module(**given, output_hidden_states=True, return_dict=True)
         finally:

@@ -15,6 +15,7 @@ from polysema.core.errors import NotFoundError, UnavailableError, UnreadableErro
 from polysema.core.imports import IMPORTING
 from polysema.core.model.catalog import Located, locate
 from polysema.core.model.engine import Engine, TorchEngine
+from polysema.core.model.final_norm import find_final_norm
 from polysema.core.model.tokens import Encoded, encode, encode_ids
 from polysema.core.space.space import Family, Origin
 
@@ -168,7 +169,6 @@ ENGINES = ("auto", "torch", "onnx", "onnx-int8")
 DTYPES = ("float32", "float16", "bfloat16")
 STACKS = ("encoder", "decoder")
 FINAL_NORMS = ("after", "before")
-NORMS = ("norm", "ln_f", "final_layer_norm", "final_norm", "layer_norm")  # how stacks name the norm that ends them
 
 
 def load_model(
@@ -286,7 +286,7 @@ def _stack(whole: Any, family: Family, side: str, tokenizer: Any, device: str, f
     names = (f"{side}_layers", *(("num_decoder_layers",) if side == "decoder" else ())) if two else ()
     heads = (f"{side}_attention_heads",) if two else ()
     pad = tokenizer.pad_token_id
-    norm = next((n for n in (getattr(module, name, None) for name in NORMS) if n is not None), None)
+    norm = find_final_norm(module, two)
     engine = TorchEngine(
         base if two and side == "decoder" else module,
         int(pad) if pad is not None else 0,
@@ -338,6 +338,12 @@ def _read(found: Located, dtype: Any) -> tuple[Any, Any, Any]:
     return config, tokenizer, model
 
 
+MASKED = (
+    "ForMaskedLM",
+    "ForPreTraining",
+)  # the second has a masked head and another one, such as for the next sentence
+
+
 def _with_head(config: Any) -> Any:
     """The class that reads the model together with the head that scores words, None where the folder names none."""
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
@@ -346,10 +352,10 @@ def _with_head(config: Any) -> Any:
     if getattr(config, "is_encoder_decoder", False):
         endings: tuple[str, ...] = ("ForConditionalGeneration", "MTModel", "LMHeadModel")
         kind = AutoModelForSeq2SeqLM
-    elif any(name.endswith("ForMaskedLM") for name in named):
-        endings, kind = ("ForMaskedLM",), AutoModelForMaskedLM
+    elif any(name.endswith(MASKED) for name in named):
+        endings, kind = MASKED, AutoModelForMaskedLM
     else:
-        endings, kind = ("ForCausalLM", "LMHeadModel"), AutoModelForCausalLM
+        endings, kind = ("ForCausalLM", "LMHeadModel", "DoubleHeadsModel"), AutoModelForCausalLM
     return kind if any(name.endswith(endings) for name in named) and type(config) in kind._model_mapping else None
 
 
