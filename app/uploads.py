@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from polysema.core.corpus import KINDS, Corpus, Most, columns_of, open_corpus
-from polysema.core.errors import UnreadableError, UserError
+from polysema.core.errors import PolysemaError, UnreadableError, UserError
 from polysema.core.home import home
 from polysema.core.space import readers
 from polysema.core.space.formats import read_vectors, recognise
@@ -420,6 +420,8 @@ def _table_preview(path: Path) -> Vectors:
         ids, lists = batch.column("id").to_pylist(), batch.column("vector").to_pylist()
         first = tuple((str(one), tuple(float(value) for value in row[:4])) for one, row in zip(ids, lists, strict=True))
         return Vectors(path, rows, len(lists[0]), "Parquet with ids, columns and vectors", first, names, ())
+    except PolysemaError:
+        raise
     except (pa.ArrowException, OSError, TypeError, ValueError) as error:
         raise UnreadableError(
             f"{path} is no sound Parquet file of vectors: {' '.join(str(error).split())[:200]}"

@@ -1,17 +1,20 @@
 """What can go wrong, each with a stable code.
 
-Every error a user can cause is a `UserError`: its message is one line that says what is wrong, what was given, what
+Every error a user can cause is a `PolysemaError`: its message is one line that says what is wrong, what was given, what
 is allowed and what to do. The exit status and the HTTP status are looked up from `code`, at the edge.
 """
 
 
-class UserError(Exception):
+class PolysemaError(ValueError):
     """A mistake in what was asked, told in one line."""
 
     code = "invalid"
 
 
-class UnknownWordError(UserError):
+UserError = PolysemaError  # its earlier name
+
+
+class UnknownWordError(PolysemaError, KeyError):
     """A word that the space doesn't hold; `suggestions` are the nearest spellings that it does, best first."""
 
     code = "unknown_word"
@@ -20,6 +23,9 @@ class UnknownWordError(UserError):
         super().__init__(message)
         self.word = word
         self.suggestions = suggestions
+
+    def __str__(self) -> str:  # a KeyError shows its message in quotes
+        return str(self.args[0])
 
 
 class NotFoundError(UserError):

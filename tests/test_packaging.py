@@ -35,7 +35,8 @@ def test_the_wheel_holds_every_file_of_the_tree(wheel: Path) -> None:
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("polysema/")}
     tracked = run("git", "ls-files", "app", "core", "indexes", cwd=ROOT).stdout.split()
     assert tracked
-    assert {f"polysema/{name}" for name in tracked if (ROOT / name).exists()} <= inside
+    placed = {f"polysema/{name.removeprefix('app/public/')}" for name in tracked if (ROOT / name).exists()}
+    assert placed <= inside
     assert {name for name in inside if "__pycache__" in name} == set()
     assert {
         "polysema/core/py.typed",
@@ -43,7 +44,7 @@ def test_the_wheel_holds_every_file_of_the_tree(wheel: Path) -> None:
         "polysema/indexes/py.typed",
         "polysema/core/data/senses.jsonl",
     } <= inside
-    assert "polysema/__init__.py" not in inside
+    assert not any(name.startswith("polysema/app/public/") for name in inside), "the front door stands once"
 
 
 def test_it_is_installed_and_runs_from_another_folder(wheel: Path, tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_every_requirement_is_pinned() -> None:
 
 def test_the_list_of_packages_is_the_tree() -> None:
     tree = {
-        "polysema." + ".".join(path.parent.relative_to(ROOT).parts)
+        ("polysema." + ".".join(path.parent.relative_to(ROOT).parts)).removesuffix(".app.public")
         for top in ("app", "core", "indexes")
         for path in (ROOT / top).rglob("__init__.py")
     }

@@ -119,6 +119,10 @@ class Keys(Sequence[str]):
         self._asked = 0
         self._known: dict[str, int] = {}
 
+    def __repr__(self) -> str:
+        shown = ", ".join(repr(name) for name in self[:3])
+        return f"Keys({len(self):,}: {shown}{', …' if len(self) > 3 else ''})"
+
     def __len__(self) -> int:
         return len(self.array)
 
@@ -234,8 +238,71 @@ class Space:
             view.flags.writeable = False
             object.__setattr__(self, "vectors", view)
 
+    @classmethod
+    def from_vectors(
+        cls, keys: Iterable[str], vectors: npt.ArrayLike, source: str = "vectors", columns: "pa.Table | None" = None
+    ) -> "Space":
+        """A static space of names and vectors that are in memory.
+
+        Args:
+            keys: One name a row; names may repeat, and the first row of a name is the one that is found.
+            vectors: (n, dim) finite numbers of any float or integer type; they are kept as float32.
+            source: What the provenance card calls them.
+            columns: A table with one row a vector.
+
+        Raises:
+            TypeError: `keys` is one string, or a key is no string.
+            PolysemaError: The vectors are no (n, dim) numbers, or hold NaN or Inf.
+            IncompatibleError: There are more or fewer keys than rows.
+
+        Example:
+            >>> Space.from_vectors(["bank", "river"], [[1, 0], [0, 1]])["river"].tolist()
+            [0.0, 1.0]
+        """
+        if isinstance(keys, str):
+            raise TypeError(f"keys must be a list of names; got the string {keys!r:.60}: give [{keys!r:.60}]")
+        names = list(keys)
+        for row, name in enumerate(names):
+            if not isinstance(name, str):
+                raise TypeError(f"every key must be a string; key {row} is {name!r:.60}, of type {type(name).__name__}")
+        try:
+            array = np.ascontiguousarray(vectors, np.float32)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"vectors must be an array (n, dim) of numbers: {error}") from None
+        if array.ndim != 2:
+            raise UserError(f"vectors must be an array (n, dim) of numbers; got the shape {array.shape}")
+        if not (finite := np.isfinite(array).all(axis=1)).all():
+            raise UserError(f"vectors must be finite; row {int(np.flatnonzero(~finite)[0])} holds NaN or Inf")
+        return cls(Keys(names), array, Origin(source), columns)
+
     def __len__(self) -> int:
         return len(self.vectors)
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the rows, in order."""
+        return iter(self.keys)
+
+    def __contains__(self, word: object) -> bool:
+        return word in self.keys
+
+    def __getitem__(self, word: "str | Sequence[str]") -> Floats:
+        """The vector of one word, (dim,), or of a list of words, (n, dim), found as `resolve` does.
+
+        Raises:
+            UnknownWordError: A word is not in the space (it is a `KeyError`, with the nearest spellings).
+            TypeError: Something else than a word or a list of words was given; rows are in `vectors`.
+        """
+        if isinstance(word, str):
+            return self.vector(word)
+        if isinstance(word, Sequence) and all(isinstance(one, str) for one in word):
+            rows = np.array([self.resolve(one) for one in word], np.int64)
+            found: Floats = np.asarray(self.vectors[rows])
+            return found
+        raise TypeError(f"a space is asked by a word or a list of words; got {word!r:.60}: rows are in space.vectors")
+
+    def __repr__(self) -> str:
+        columns = f", columns {', '.join(self.columns.column_names)}" if self.columns is not None else ""
+        return f"Space({len(self):,} x {self.dim}, {self.origin.card()}{columns})"
 
     @property
     def dim(self) -> int:
