@@ -8,10 +8,9 @@ import numpy as np
 import regex
 
 from polysema.core.errors import UserError
+from polysema.core.model.segmentation import Bounds, is_letter, is_unspaced, word_bounds
 from polysema.core.space.space import Ints
-
-# letters, marks (so that a combining accent stays with its letter) and digits, joined by an apostrophe within a word
-WORD = regex.compile(r"[\p{L}\p{M}\p{N}_]+(?:['’][\p{L}\p{M}\p{N}_]+)*")
+from polysema.core.space.spelling import fold_text
 
 CHARACTER = regex.compile(r"\X")  # as people count them: a letter with its marks, joined signs
 
@@ -35,7 +34,7 @@ class Occurrence:
 
 def words_of(text: str) -> list[Span]:
     """Where the words of a text are."""
-    return [Span(match.start(), match.end()) for match in WORD.finditer(text)]
+    return [Span(start, end) for start, end in word_bounds(text)]
 
 
 def occurrences_of(texts: Sequence[str], first: int = 0) -> list[Occurrence]:
@@ -48,7 +47,10 @@ def occurrences_of(texts: Sequence[str], first: int = 0) -> list[Occurrence]:
 
 
 def find_word(text: str, word: str, nth: int = 1) -> Span:
-    """The n-th place where `word` stands in `text` as a whole word, in any case; raises `UserError` when it doesn't."""
+    """The n-th place where `word` stands in `text` as a word or words of `words_of`; see `find_words`.
+
+    Raises `UserError` when it doesn't; where it stands inside of a word the message names its characters.
+    """
     places = find_words(text, word)
     if nth < 1:
         raise UserError(f"occurrences count from 1; got {nth}")
@@ -57,18 +59,65 @@ def find_word(text: str, word: str, nth: int = 1) -> Span:
         found = (
             "is not a word of" if not places else f"stands {len(places)} time{'s' * (len(places) > 1)}, not {nth}, in"
         )
-        raise UserError(f"{word!r} {found} {shown!r}")
+        raise UserError(f"{word!r} {found} {shown!r}{'' if places else _inside(text, word)}")
     return places[nth - 1]
 
 
 def find_words(text: str, word: str) -> list[Span]:
-    """Every place where `word` stands in `text` as a whole word, in any case."""
+    """Every place where `word` stands in `text` as a word or words of `words_of`, in any case.
+
+    Where it stands nowhere as it is written, the same text written otherwise is found: composed or decomposed, with
+    another apostrophe or space, with signs that don't show (see `spelling.fold`).
+    """
     if not word.strip():
         raise UserError("a word is needed; got an empty one")
-    pattern = regex.compile(
-        rf"(?<![\p{{L}}\p{{M}}\p{{N}}_]){regex.escape(word.strip())}(?![\p{{L}}\p{{M}}\p{{N}}_])", regex.IGNORECASE
-    )
-    return [Span(match.start(), match.end()) for match in pattern.finditer(text)]
+    return _whole(text, _as_written(text, word)) or _whole(text, _otherwise(text, word))
+
+
+def _as_written(text: str, word: str) -> Bounds:
+    pattern = regex.compile(regex.escape(word.strip()), regex.IGNORECASE)
+    return [match.span() for match in pattern.finditer(text, overlapped=True)]
+
+
+def _otherwise(text: str, word: str) -> Bounds:
+    word = word.strip()
+    if text.isascii() and word.isascii() and "`" not in text + word and len(word.split()) == 1:
+        return []  # ASCII has one way to write a word
+    return fold_text(text).places_of(fold_text(word))
+
+
+def _whole(text: str, places: Bounds) -> list[Span]:
+    """Those of the places that cut no word, one after the other."""
+    if not places:
+        return []
+    words = word_bounds(text)
+    starts, ends = {start for start, _ in words}, {end for _, end in words}
+    spans: list[Span] = []
+    for start, end in places:
+        begins = start in starts if is_letter(text[start]) else start == 0 or _apart(text[start - 1])
+        stops = end in ends if is_letter(text[end - 1]) else end == len(text) or _apart(text[end])
+        if begins and stops and (not spans or spans[-1].end <= start):
+            spans.append(Span(start, end))
+    return spans
+
+
+def _apart(sign: str) -> bool:
+    """Whether a character may stand beside a sign, such as the + of c++, that is no part of it."""
+    return not is_letter(sign) or is_unspaced(sign)
+
+
+def _inside(text: str, word: str) -> str:
+    """Where a text that is no word stands inside of one, for a message."""
+    for start, end in _as_written(text, word) or _otherwise(text, word):
+        try:
+            check_span(text, Span(start, end))
+        except UserError:
+            continue
+        touched = [bounds for bounds in word_bounds(text) if bounds[0] < end and bounds[1] > start]
+        if touched:
+            whole = text[touched[0][0] : touched[-1][1]]
+            return f": it stands inside of {whole!r}; to take these characters, name them: --span {start}:{end}"
+    return ""
 
 
 def check_span(text: str, span: Span, what: str = "the text") -> None:

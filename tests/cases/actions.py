@@ -67,9 +67,20 @@ def spread_of_a_map(given: list[str], folder: Path) -> str:
     return f"{len(positions)} points, smallest extent {extent:.3f}; {'; '.join(found.map.notes)}"
 
 
+def find_words_of_text(given: list[str], folder: Path) -> str:
+    """The words of a text; of a text and a word, where it is found."""
+    from polysema.core.model.tokens import find_word, find_words, words_of
+
+    if len(given) == 1:
+        return repr([given[0][span.start : span.end] for span in words_of(given[0])])
+    find_word(*given)
+    return repr([(span.start, span.end) for span in find_words(*given)])
+
+
 ACTIONS: dict[str, Action] = {
     "read_vectors": read_file_of_vectors,
     "open_corpus": open_texts,
     "shell": shell,
     "map_spread": spread_of_a_map,
+    "words": find_words_of_text,
 }

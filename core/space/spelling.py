@@ -1,0 +1,132 @@
+"""The same text, written otherwise: composed or not, with another apostrophe, space or hyphen, with signs that don't show.
+
+`fold` gives the form that two such texts share. Texts that are the same letter for letter need none of this.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+
+import regex
+
+from polysema.core.errors import UserError
+
+# signs that don't show: soft hyphens, joiners, marks of direction, variation selectors, the byte order mark
+INVISIBLE = "\u00ad\u034f\u061c\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufe0e\ufe0f\ufeff"
+APOSTROPHES = "’‘‛ʼ＇′´`"
+HYPHENS = "\u2010\u2011\uff0d"
+FULL_WIDTH = range(0xFF01, 0xFF5F)  # ASCII as wide as an ideograph, which East Asian keyboards write
+SIGNS: dict[int, str | None] = {code: chr(code - 0xFEE0) for code in FULL_WIDTH}
+SIGNS |= dict.fromkeys(map(ord, INVISIBLE)) | dict.fromkeys(map(ord, APOSTROPHES), "'")
+SIGNS |= dict.fromkeys(map(ord, HYPHENS), "-")
+LETTERS: dict[int, str | None] = {ord("ß"): "ss", ord("ẞ"): "SS", ord("ς"): "σ"}
+PIECE = regex.compile(r"\s+|\X")  # a run of spaces, or a character as people count them
+
+
+def fold(text: str, letters: bool = True) -> str:
+    """The form that a text shares with the same text written otherwise, in the same case.
+
+    With `letters` ß is ss, and a final sigma is a sigma: so they are where case doesn't count.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text).translate(SIGNS)
+        text = unicodedata.normalize("NFC", text.translate(LETTERS) if letters else text)
+    elif "`" in text:
+        text = text.replace("`", "'")
+    return " ".join(text.split())
+
+
+def fold_case(text: str) -> str:
+    """The form that a text shares with the same text in any case and written otherwise."""
+    return unicodedata.normalize("NFC", fold(text).casefold())
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedText:
+    """A text folded letter by letter, case and all: `pieces` says of each letter which piece of the text it is of, and
+    `bounds` where each piece begins and ends in the text.
+    """
+
+    text: str
+    pieces: tuple[int, ...]
+    bounds: tuple[tuple[int, int], ...]
+
+    def places_of(self, other: "FoldedText") -> list[tuple[int, int]]:
+        """Where another folded text stands in this one, in characters of the text as it was written."""
+        found = []
+        at = self.text.find(other.text) if other.text else -1
+        while at >= 0:
+            last = at + len(other.text) - 1
+            whole_start = not at or self.pieces[at - 1] != self.pieces[at]
+            whole_end = last + 1 == len(self.pieces) or self.pieces[last + 1] != self.pieces[last]
+            if whole_start and whole_end:
+                found.append((self.bounds[self.pieces[at]][0], self.bounds[self.pieces[last]][1]))
+            at = self.text.find(other.text, at + 1)
+        return found
+
+
+def fold_text(text: str) -> FoldedText:
+    """A text folded, with the places of its letters in the text as it was written."""
+    folded, pieces, bounds = [], [], []
+    for number, match in enumerate(PIECE.finditer(text)):
+        letters = " " if match.group().isspace() else _decomposed(match.group())
+        folded.append(letters)
+        pieces += [number] * len(letters)
+        bounds.append(match.span())
+    return FoldedText("".join(folded), tuple(pieces), tuple(bounds))
+
+
+def _decomposed(piece: str) -> str:
+    if piece.isascii():
+        return piece.replace("`", "'").casefold()
+    letters = unicodedata.normalize("NFD", piece).translate(SIGNS).casefold()
+    return unicodedata.normalize("NFD", letters.translate(LETTERS))
+
+
+def difference(asked: str, found: str) -> str:
+    """In what a text that was asked for differs from the one that was found, in words; empty where in case alone."""
+    asked = asked.strip()
+    if regex.fullmatch(regex.escape(asked), found, regex.IGNORECASE):
+        return ""
+    for form, name in (("NFC", "composed"), ("NFD", "decomposed")):
+        if unicodedata.normalize(form, asked).lower() == found.lower():
+            return name
+    kinds = []
+    if _only(asked, "'" + APOSTROPHES) != _only(found, "'" + APOSTROPHES):
+        kinds.append("another apostrophe")
+    if _only(asked, "-" + HYPHENS) != _only(found, "-" + HYPHENS):
+        kinds.append("another hyphen")
+    if regex.findall(r"\s", asked) != regex.findall(r"\s", found):
+        kinds.append("other spaces")
+    if _only(asked, INVISIBLE) != _only(found, INVISIBLE):
+        kinds.append("signs that don't show")
+    if "ß" in (asked + found).lower():
+        kinds.append("ß as ss")
+    return " and ".join(kinds) or "the same text, written otherwise"
+
+
+def _only(text: str, signs: str) -> list[str]:
+    return [sign for sign in text if sign in signs]
+
+
+def spelling_note(asked: str, found: str) -> str:
+    """What is said where a text was found that is written otherwise; empty where it differs in nothing but case."""
+    what = difference(asked, found)
+    return f"{asked!r} was looked up as {found!r} ({what})" if what else ""
+
+
+def not_unicode(text: str, what: str) -> UserError:
+    """The error for a text with half a character in it: a lone surrogate, which no text in UTF-8 can hold."""
+    at = next((place for place, sign in enumerate(text) if "\ud800" <= sign <= "\udfff"), 0)
+    shown = text[max(0, at - 20) : at + 20].encode("ascii", "backslashreplace").decode()
+    return UserError(
+        f"{what} is not Unicode text: character {at} is {text[at : at + 1].encode('ascii', 'backslashreplace').decode()}, "
+        f"half of one or a byte that isn't UTF-8, in '{shown}'; give it in UTF-8"
+    )
+
+
+def check_unicode(text: str, what: str) -> None:
+    """Raise `UserError` for a text that holds a lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise not_unicode(text, what) from None
