@@ -344,7 +344,7 @@ class Client:
         shown = view or LensView()
         asked = {
             "text": text, "model": model, "layers": _list(layers), "words": list(words), "points": list(shown.points),
-            "k": shown.k, "kind": shown.kind, **_read(looking),
+            "k": shown.k, "kind": shown.kind, "forms_at": shown.at, **_read(looking),
         }  # fmt: skip
         found: Lens = value_of(Lens, self.ask("POST", "/v1/lens", asked, accept=BASE64))
         return found

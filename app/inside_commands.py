@@ -277,7 +277,12 @@ def find_head(
 @click.argument("text")
 @model_of(DECODER)
 @click.option("--layers", default="all", show_default=True, help="Which layers, such as 0,3,6 or all.")
-@click.option("--word", "words", multiple=True, help="A word to follow: its rank and probability; may be given again.")
+@click.option(
+    "--word",
+    "words",
+    multiple=True,
+    help="A word to follow, a token in quotes as it is shown, or its id (#28); may be given again.",
+)
 @click.option(
     "--points", default="mlp", show_default=True, help="Where in a block: before, attention, cross, mlp, or all."
 )
@@ -303,7 +308,7 @@ def lens(
     there = [point for point in POINTS if point != "cross" or loaded.reads_two]
     chosen = there if points == "all" else [point.strip() for point in points.split(",")]
     asked, source = given(loaded, text, target)
-    found = run.lens(loaded, asked, asked_layers, words, source, run.LensView(tuple(chosen), k, kind))
+    found = run.lens(loaded, asked, asked_layers, words, source, run.LensView(tuple(chosen), k, kind, parse_place(at)))
     tell_windows(loaded, found.windows)
     place = run.place_among(loaded, found, parse_place(at))
     for word in found.targets:
@@ -459,7 +464,12 @@ def heads(
 )
 @click.option("--at", help="Only at this word of the text, or the token of this number.  [default: everywhere]")
 @click.option("--sweep", help="Strengths to try, such as 0,1,2: a row for each, at each layer.")
-@click.option("--word", "words", multiple=True, help="A word whose probability to follow; may be given several times.")
+@click.option(
+    "--word",
+    "words",
+    multiple=True,
+    help="A word to follow, a token in quotes as it is shown, or its id (#28); may be given again.",
+)
 @click.option("--new", default=12, show_default=True, help="How many tokens to go on with.")
 @k_option
 @format_option
@@ -490,6 +500,9 @@ def steer(
     )
     if strengths:
         table = run.sweep(loaded, asked, directions, strengths, run.Say(1, words, 0), source)
+        for one in table[0].targets:
+            if one.note:
+                click.echo(f"note: {one.note}", err=True)
         show(
             form,
             [
@@ -543,7 +556,12 @@ def _show_changed(found: Changed, form: str, note: str) -> None:
 @click.option("--cross", is_flag=True, help="The heads are those of the cross-attention.")
 @click.option("--how", default="zero", show_default=True, help="Set them to zero or to their mean.")
 @click.option("--over", multiple=True, help="A text to take the mean over; may be given again.  [default: TEXT]")
-@click.option("--word", "words", multiple=True, help="A word whose probability to follow; may be given several times.")
+@click.option(
+    "--word",
+    "words",
+    multiple=True,
+    help="A word to follow, a token in quotes as it is shown, or its id (#28); may be given again.",
+)
 @click.option("--new", default=0, show_default=True, help="How many tokens to go on with.")
 @k_option
 @format_option

@@ -554,12 +554,13 @@ class HeadsRanked(Answered):
 
 
 class TargetOf(Answered):
-    """The token that a word is scored by: the first of its pieces."""
+    """The token that a word is scored by: the first of its pieces; `note` says which of its forms was chosen."""
 
-    model_config = _like(word="money", id=2769, pieces=["money"])
+    model_config = _like(word="money", id=2769, pieces=["money"], note="")
     word: str
     id: int
     pieces: list[str]
+    note: str
 
 
 class LensOf(Answered):
@@ -605,7 +606,7 @@ class ContributionsOf(Answered):
 
     model_config = _like(
         measure="logit of ' money'", score=3.2, total=3.2, position=2, token=" bank",
-        target={"word": "money", "id": 2769, "pieces": [" money"]}, against=None, parts=[],
+        target={"word": "money", "id": 2769, "pieces": [" money"], "note": ""}, against=None, parts=[],
     )  # fmt: skip
     measure: str
     score: float

@@ -353,7 +353,11 @@ class FindHeadsAsked(Shown):
 
 
 class LensAsked(InsideAsked):
-    """What the states say: at some layers (0 to n), of all tokens or of one (`at`: a word, or a token's number)."""
+    """What the states say: at some layers (0 to n), of all tokens or of one (`at`: a word, or a token's number).
+
+    A word to follow is a word, a token in quotes as it is shown (`"','"`), or its id (`#11`). Of a word with and without a space
+    before it the likelier is followed, by what the model answers at `forms_at` (else `at`, else where it predicts).
+    """
 
     model_config = _like({"text": "The river bank.", "layers": [0, 6], "words": ["money"], "k": 3, "at": "bank"})
     layers: Layers | None = None
@@ -362,10 +366,11 @@ class LensAsked(InsideAsked):
     kind: Literal["auto", "logits", "static"] = "auto"
     k: int = Field(default=5, ge=1, le=1_000_000)
     at: Word | Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
+    forms_at: Word | Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
 
 
 class ContributionsAsked(InsideAsked):
-    """The word whose logit is taken apart, perhaps against another's, and where."""
+    """The word whose logit is taken apart, perhaps against another's, and where; see `LensAsked` for what a word may be."""
 
     model_config = _like({"text": "The river bank.", "word": "money", "at": "bank"})
     word: Word

@@ -22,15 +22,14 @@ from polysema.core.inside.anatomy import (
     check_head,
     check_layers,
 )
+from polysema.core.inside.following import Target, forms_of, likelier
 from polysema.core.inside.output_head import Head, checked_head, require_head
 from polysema.core.inside.passes import (
-    Target,
     Twin,
     first_of,
     one_reading,
     place_in,
     positions_of,
-    target_of,
     twin_of,
 )
 from polysema.core.model.load import LanguageModel
@@ -88,12 +87,7 @@ def contributions(
     activation in a head's transform (a masked encoder's): x times the ratio that it passes here. A value bias is part
     of its head's vector. Raises `UserError` for an architecture whose parts don't add up to its own answer.
     """
-    target = target_of(model, word)
-    other = None if against is None else target_of(model, against)
-    if other is not None and other.id == target.id:
-        raise UserError(
-            f"{target.word!r} and {other.word!r} begin with the same token {target.pieces[0]!r}; choose other words"
-        )
+    forms = [forms_of(model, one) for one in (word, against) if one is not None]
     encoder = model.family is Family.ENCODER or model.stack == "encoder"
     head = checked_head(model) if encoder else require_head(model)
     reading = one_reading(model, text, source)
@@ -102,6 +96,8 @@ def contributions(
         stream = _Stream(twin, position)
         twin.run(reading)
         names, vectors, state = stream.decomposed()
+    target, *others = _chosen(model, head, state, forms)
+    other = others[0] if others else None
     measure, names, values, score = _scored(model, head, names, vectors, state, target, other)
     lengths = np.full(len(values), np.nan)
     lengths[: len(vectors)] = np.linalg.norm(vectors, axis=1)
@@ -115,6 +111,24 @@ def contributions(
         raise UserError(
             f"the parts of {model.name} add up to {found.total:.4f}, its own score is {score:.4f}: it is built otherwise than "
             "it says, and what its parts add can't be told"
+        )
+    return found
+
+
+def _chosen(model: LanguageModel, head: Head | None, state: Any, forms: Sequence[tuple[Target, ...]]) -> list[Target]:
+    """The likelier form of each word by the last state; raises `UserError` where two words begin with the same token."""
+    import torch
+
+    said = None
+    if head is not None and any(len(of) > 1 for of in forms):
+        norm = anatomy(model).final_norm
+        with torch.inference_mode():
+            last = state.to(_dtype(head.unembed))[None]
+            said = head.logits(norm.forward(last) if norm is not None else last)[0].float()
+    found = [likelier(of, said) for of in forms]
+    if len(found) > 1 and found[0].id == found[1].id:
+        raise UserError(
+            f"{found[0].word!r} and {found[1].word!r} begin with the same token {found[0].pieces[0]!r}; choose other words"
         )
     return found
 

@@ -1,6 +1,7 @@
 """The lens: what a model would say if it stopped at a layer."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,15 +9,14 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.inside.anatomy import CROSS, MLP
+from polysema.core.inside.following import Target, forms_of, likelier
 from polysema.core.inside.output_head import Head, find_head, require_head
 from polysema.core.inside.passes import (
     EMBEDDING,
     POINTS,
-    Target,
     Unit,
     read,
     tap_states,
-    target_of,
     token_name,
     twin_of,
 )
@@ -34,11 +34,13 @@ class LensView:
     """How to look: at which `points` of a block (`before` attention, after `attention`, after `cross`-attention, after the
     `mlp`), for how many best tokens `k`, and with what. The kind `logits` is the model's own head, `static` the nearest
     rows of its input table by cosine; `auto` takes the head where there is one, and for an encoder without one the rows.
+    `at` is the place (see `place_among`) whose answer decides between the forms of a word that is followed.
     """
 
     points: tuple[str, ...] = (MLP,)
     k: int = 5
     kind: str = "auto"
+    at: "str | int | None" = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,58 +86,84 @@ def lens(
     chosen = model.check_layers(range(model.n_layers + 1) if layers is None else layers)
     points = _check_points(model, view.points)
     scorer = _scorer(model, view.kind)
-    targets = tuple(target_of(model, word) for word in words)
+    forms = [forms_of(model, word) for word in words]
+    targets = tuple(form for of in forms for form in of)
     k = _check_k(model, view.k)
     steps = [(layer, point) for layer in sorted(chosen) for point in ((EMBEDDING,) if layer == 0 else points)]
     readings = read(model, text, source)
     tokens = [unit for reading in readings for unit, fresh in zip(reading.tokens, reading.fresh, strict=True) if fresh]
+    decisive = None
+    if len(targets) > len(words) and scorer.kind != STATIC:
+        with suppress(UserError):  # where nothing is predicted, no form is likelier
+            decisive = _place(model, readings[0].text, tokens, scorer.kind, view.at)
     shape = (len(steps), len(tokens))
     answer = _Answer(
         np.empty((*shape, k), np.int64), np.empty((*shape, k), np.float32), np.full(shape, np.nan, np.float32),
         np.empty((*shape, len(targets)), np.int64), np.empty((*shape, len(targets)), np.float32),
     )  # fmt: skip
     done = 0
+    said: Any = None
     with twin_of(model) as twin:
         order: Ints = np.empty(0, np.int64)
 
         def take(layer: int, point: str, states: Any) -> None:
             scorer.fill(answer, steps.index((layer, point)), slice(done, done + len(order)), states[order], targets)
 
+        def decide(_layer: int, _point: str, states: Any) -> None:
+            nonlocal said
+            if decisive is not None and done <= decisive < done + len(order):
+                said = scorer.logits(states[order[decisive - done]][None])[0]
+
         tap_states(twin, sorted(chosen), points, take)
+        if decisive is not None:
+            tap_states(twin, [model.n_layers], (MLP,), decide)
         for reading in readings:
             order = np.flatnonzero(reading.fresh)
             twin.run(reading)
             done += len(order)
+    followed = [likelier(of, said) for of in forms]
+    columns = _columns(forms, followed)
     names = {int(i): token_name(model, int(i)) for i in np.unique(answer.best)}
     return Lens(
-        scorer.kind, tuple(steps), tuple(tokens), answer.best, answer.scores, answer.entropy, targets, answer.ranks,
-        answer.followed, names, readings[0].text, len(readings),
+        scorer.kind, tuple(steps), tuple(tokens), answer.best, answer.scores, answer.entropy, tuple(followed),
+        answer.ranks[..., columns], answer.followed[..., columns], names, readings[0].text, len(readings),
     )  # fmt: skip
+
+
+def _columns(forms: Sequence[Sequence[Target]], followed: Sequence[Target]) -> list[int]:
+    """Where each followed form stands among all forms."""
+    found, before = [], 0
+    for of, chosen in zip(forms, followed, strict=True):
+        found.append(before + [form.id for form in of].index(chosen.id))
+        before += len(of)
+    return found
 
 
 def place_among(model: LanguageModel, found: Lens, at: "str | int | None") -> int:
     """Which of the tokens of a lens is meant: a word's last one, that of a number (from 0, negative ones from the end), or
     where the next word, or the mask, is predicted. Raises `UserError` for one that isn't there.
     """
+    return _place(model, found.text, found.tokens, found.kind, at)
+
+
+def _place(model: LanguageModel, text: str, tokens: Sequence[Unit], kind: str, at: "str | int | None") -> int:
     if isinstance(at, str):
-        span = find_word(found.text, at)
-        places = [
-            p for p, u in enumerate(found.tokens) if u.span and u.span.start < span.end and span.start < u.span.end
-        ]
+        span = find_word(text, at)
+        places = [p for p, u in enumerate(tokens) if u.span and u.span.start < span.end and span.start < u.span.end]
         if not places:
             raise UserError(f"the tokenizer of {model.name} makes no token of {at!r}")
         return places[-1]
     if at is not None:
-        if not -len(found.tokens) <= at < len(found.tokens):
-            raise UserError(f"the text has the tokens 0 to {len(found.tokens) - 1}; got {at}")
-        return at % len(found.tokens)
+        if not -len(tokens) <= at < len(tokens):
+            raise UserError(f"the text has the tokens 0 to {len(tokens) - 1}; got {at}")
+        return at % len(tokens)
     if model.family is not Family.ENCODER and model.stack != "encoder":
-        return len(found.tokens) - 1
-    masks = [p for p, unit in enumerate(found.tokens) if unit.name == model.tokenizer.mask_token]
-    if found.kind == STATIC or not masks:
+        return len(tokens) - 1
+    masks = [p for p, unit in enumerate(tokens) if unit.name == model.tokenizer.mask_token]
+    if kind == STATIC or not masks:
         raise UserError(
             f"say at which word to look (--at): {model.name} predicts nothing here"
-            + ("" if found.kind == STATIC else f", since the text has no {model.tokenizer.mask_token}")
+            + ("" if kind == STATIC else f", since the text has no {model.tokenizer.mask_token}")
         )
     return masks[0]
 

@@ -285,34 +285,6 @@ def tap_states(twin: Twin, layers: Sequence[int], points: Sequence[str], take: C
                 twin.on_input(parts[place + 1].norm, taker(layer, name))
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The token that a word is scored by: the first, where it is several (`pieces` names them all)."""
-
-    word: str
-    id: int
-    pieces: tuple[str, ...]
-
-    @property
-    def note(self) -> str:
-        """What has to be said about it; empty where the word is one token."""
-        if len(self.pieces) == 1:
-            return ""
-        named = ", ".join(map(repr, self.pieces))
-        return f"{self.word!r} is {len(self.pieces)} tokens ({named}): the first, {self.pieces[0]!r}, is used"
-
-
-def target_of(model: LanguageModel, word: str) -> Target:
-    """The token by which a word is scored, as it stands behind a space; raises `UserError` for one without a token."""
-    if not word.strip():
-        raise UserError("a word is needed; got an empty one")
-    tokenizer = model.tokenizer
-    ids = tokenizer(f" {word.strip()}", add_special_tokens=False)["input_ids"]
-    if not ids or ids[0] == tokenizer.unk_token_id:
-        raise UserError(f"the tokenizer of {model.name} has no token for {word.strip()!r}")
-    return Target(word.strip(), int(ids[0]), tuple(token_name(model, i) for i in ids))
-
-
 def token_name(model: LanguageModel, number: int) -> str:
     """A token as text, with its leading space where it begins a word."""
     name = model.tokenizer.convert_ids_to_tokens(int(number))

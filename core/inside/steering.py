@@ -8,10 +8,10 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.inside.anatomy import MLP
+from polysema.core.inside.following import Target, forms_of, likelier
 from polysema.core.inside.lens import Scorer, head_scorer
 from polysema.core.inside.passes import (
     Reading,
-    Target,
     Twin,
     as_floats,
     first_of,
@@ -21,7 +21,6 @@ from polysema.core.inside.passes import (
     read,
     replaced,
     tap_states,
-    target_of,
     token_name,
     twin_of,
 )
@@ -265,7 +264,7 @@ class Speaker:
     position: int
     scorer: Scorer
     say: Say
-    targets: tuple[Target, ...]
+    forms: tuple[tuple[Target, ...], ...]
 
     @classmethod
     def of(cls, model: LanguageModel, reading: Reading, say: Say, at: "str | int | None" = None) -> "Speaker":
@@ -275,8 +274,8 @@ class Speaker:
         if not 0 <= say.new <= MOST_NEW:
             raise UserError(f"a continuation has 0 to {MOST_NEW} tokens; got {say.new}")
         scorer = head_scorer(model)
-        targets = tuple(target_of(model, word) for word in say.words)
-        return cls(model, reading, place_in(model, reading, at), scorer, say, targets)
+        forms = tuple(forms_of(model, word) for word in say.words)
+        return cls(model, reading, place_in(model, reading, at), scorer, say, forms)
 
     def speak(self, twin: Twin) -> Spoken:
         """One pass for the next word, and one for each token of the continuation."""
@@ -326,7 +325,7 @@ def changed(model: LanguageModel, speaker: Speaker, before: Spoken, after: Spoke
             target, float(before.logs[target.id].exp()), float(after.logs[target.id].exp()),
             int((before.logs > before.logs[target.id]).sum()) + 1, int((after.logs > after.logs[target.id]).sum()) + 1,
         )
-        for target in speaker.targets
+        for target in (likelier(forms, before.logs) for forms in speaker.forms)
     )  # fmt: skip
     apart = before.logs.exp() * (before.logs.clamp_min(-1e4) - after.logs.clamp_min(-1e4))
     return Changed(
@@ -341,7 +340,10 @@ def _text(model: LanguageModel, ids: Sequence[int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SweepRow:
-    """One setting of a sweep: the best next token with its probability, each followed word's, and the divergence in bits."""
+    """One setting of a sweep: the best next token with its probability, each followed word's, and the divergence in bits.
+
+    `targets` are the tokens by which the words are followed.
+    """
 
     layer: int
     strength: float
@@ -349,6 +351,7 @@ class SweepRow:
     probability: float
     followed: tuple[float, ...]
     divergence: float
+    targets: tuple[Target, ...] = ()
 
 
 def sweep(
@@ -365,6 +368,7 @@ def sweep(
             found = steer(model, text, direction, Steer(float(strength)), say, source)
             name, probability = found.after[0]
             rows.append(
-                SweepRow(direction.layer, float(strength), name, probability, tuple(f.after for f in found.followed), found.divergence)
+                SweepRow(direction.layer, float(strength), name, probability, tuple(f.after for f in found.followed), found.divergence,
+                    tuple(f.target for f in found.followed))
             )  # fmt: skip
     return tuple(rows)

@@ -110,14 +110,14 @@ def _readable(token: str, byte_level: bool) -> str:
     return text if start else PIECE + text
 
 
-def _byte_alphabet() -> dict[str, int]:
+def byte_alphabet() -> dict[str, int]:
     """GPT-2's alphabet: printable bytes stand for themselves, the others for characters from 256 on."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     return {chr(byte): byte for byte in printable} | {chr(256 + place): byte for place, byte in enumerate(others)}
 
 
-_BYTES = _byte_alphabet()
+_BYTES = byte_alphabet()
 
 
 def word_table(model: Any, words: Sequence[str]) -> Space:

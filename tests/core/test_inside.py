@@ -14,6 +14,7 @@ from polysema.core.inside import passes
 from polysema.core.inside.ablation import Cut, ablate
 from polysema.core.inside.attention import Attention, View, attention, find_heads, rollout
 from polysema.core.inside.contribution import contributions, head_outputs, head_subspace
+from polysema.core.inside.following import forms_of
 from polysema.core.inside.lens import LOGITS, MASKED, STATIC, LensView, head_scorer, lens
 from polysema.core.inside.roads import road, roads
 from polysema.core.inside.steering import (
@@ -538,7 +539,7 @@ def test_an_expression_is_a_direction(opened: Open) -> None:
     model = opened("bert")
     found = expression_direction(model, 'white - blue + bank in "the river bank" @2', 2)
     table = model.input_table.numpy()
-    ids = [passes.target_of(model, word).id for word in ("white", "blue")]
+    ids = [forms_of(model, word)[0].id for word in ("white", "blue")]
     bank = plain(model, "the river bank", None).hidden_states[2][0, 3].numpy()
     np.testing.assert_allclose(found.vector, table[ids[0]] - table[ids[1]] + bank, atol=1e-5)
     with pytest.raises(UserError, match="is at layer 1, but the vector is added at layer 2"):

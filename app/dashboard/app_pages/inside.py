@@ -281,7 +281,7 @@ def lens_part() -> None:
         box, run = st.columns([8, 2], vertical_alignment="bottom")
         word = link.box(box.text_input, "inside",
             "Word to follow", "F" if letters(name) else "basketball", key=f"lw_{'w' if letters(name) else 't'}", max_chars=60,
-            help="Its rank and probability through the layers; a word of several tokens counts by its first.",
+            help="Its rank and probability through the layers; a word of several tokens counts by its first. A token may be given in quotes as it is shown, or by its id, #28.",
         )  # fmt: skip
         run.form_submit_button("Look", type="primary", width="stretch")
     if not text:

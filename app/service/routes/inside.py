@@ -116,7 +116,8 @@ async def lens(asked: LensAsked, state: The, request: Request) -> Response:
         n_tokens = _check_tokens(state, model, [asked.text], asked.target)
         steps = (len(asked.layers) if asked.layers else model.n_layers + 1) * len(asked.points)
         state.check_numbers(steps * (n_tokens + 2) * (2 * asked.k + 2 * len(asked.words) + 1), "this lens")
-        view = LensView(tuple(asked.points), asked.k, asked.kind)
+        decisive = asked.at if asked.forms_at is None else asked.forms_at
+        view = LensView(tuple(asked.points), asked.k, asked.kind, decisive)
         found = state.explorer.lens(asked.text, asked.model, asked.layers, asked.words, view, how)
         place = None if asked.at is None else place_among(model, found, asked.at)
         value = plain(found if place is None else _at(found, place), wanted == form.BASE64)
