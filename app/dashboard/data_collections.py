@@ -57,9 +57,11 @@ def choice(key: str, label: str, names: list[str], what: str, shown: Callable[[s
     """Which of these is shown: as it was chosen, else as the link says, else the first; the link names it always, since
     the first may be another one tomorrow.
     """
-    if st.session_state.get(key) not in names:
+    if link.returning() or st.session_state.get(key) not in names:
         asked = st.query_params.get(key, "")
         st.session_state[key] = asked if asked in names else names[0]
+        if asked and asked not in names and key != "dc":  # of collections it is told above
+            parts.problem(NotFoundError(f"there is no {label.lower()} {parts.plain(asked)} in it; {names[0]} is shown"))
     chosen = st.selectbox(label, names, key=key, format_func=shown, persist_state="session", help=what)
     st.query_params[key] = chosen
     return chosen

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from polysema.app.dashboard import parts, saving, work
+from polysema.app.dashboard import link, parts, saving, work
 from polysema.app.dashboard.data_collections import size
 from polysema.app.dashboard.data_intake import model_of
 from polysema.core.model.catalog import CATALOG, Entry, folder_of, pulled_folder
@@ -27,9 +27,8 @@ def section() -> None:
     ]
     st.dataframe(rows, hide_index=True, width="stretch", alt="The models and spaces of the catalog")
     saving.numbers(rows, "catalog", "List (CSV)")
-    name = st.selectbox(
-        "Model or space", [row.name for row in CATALOG], key="dm", bind="query-params", help="Which one is shown below."
-    )
+    names = [row.name for row in CATALOG]
+    name = link.pick(st, "Model or space", names, "model or space", key="dm", help="Which one is shown below.")
     row = next(row for row in CATALOG if row.name == name)
     st.markdown(f"**{parts.plain(row.name)}**: {parts.plain(row.summary)}. Licence {parts.plain(row.licence)}.")
     if folder_of(row) is None:

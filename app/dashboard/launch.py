@@ -1,7 +1,5 @@
 """Start the dashboard: the port is checked first, the settings are ours, and nothing leaves the machine."""
 
-import base64
-import hashlib
 import logging
 import math
 import os
@@ -13,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from polysema.app.dashboard.addresses import Addresses, index_page, script_hashes
 from polysema.app.ports import check_port
 from polysema.app.settings import MEGABYTE, is_loopback, load_settings
 from polysema.core.errors import UnavailableError
@@ -73,11 +72,14 @@ def launch(port: int, address: str, browser: bool | None, main: Path = MAIN) -> 
 
     open_browser = browser if browser is not None else _has_screen()
     sys.argv = [str(main)]
-    routes = point_routes(str(config.get_option("server.baseUrlPath") or ""))
+    base_path = str(config.get_option("server.baseUrlPath") or "")
+    middleware = [Middleware(SecurityHeaders, hosts=allowed_hosts(address))]
+    if main == MAIN:
+        middleware.append(Middleware(Addresses, base_path=base_path))
     application = st.App(
         main,
-        routes=routes,
-        middleware=[Middleware(SecurityHeaders, hosts=allowed_hosts(address))],
+        routes=point_routes(base_path),
+        middleware=middleware,
         on_script_error=tell,
     )
     application.run(config=settings(port, address, open_browser))
@@ -150,13 +152,7 @@ def _host(scope: Any) -> str | None:
 
 def security_headers() -> dict[str, str]:
     """The response headers; the inline scripts of Streamlit's page are allowed by their hashes."""
-    import streamlit
-
-    page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
-    inline = re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", page, re.DOTALL)
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in inline
-    )
+    hashes = script_hashes(index_page())
     policy = {
         "default-src": "'self'",
         "script-src": f"'self' blob: {hashes}".strip(),

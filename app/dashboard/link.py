@@ -12,16 +12,18 @@ import os
 import re
 import threading
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from polysema.core.home import home
 
 PARAMETER = "s"
+VIEWS = ("view", "aview", "bview", "sview", "cstep")  # parameters that say how an answer is looked at
 MOST_BYTES = 1 << 20  # of one view
 LOST = (
     "The sentences and the selection of this link are not on this machine (any more); the rest of the view is restored."
@@ -34,39 +36,68 @@ _NAME = re.compile(r"[0-9a-f]{20}")
 Plain = str | int | float | bool | None | list[Any]
 
 
+def question(page: str) -> str:
+    """What a page asks, as a text that is the same for the same question: what is in the address and what it stands for,
+    but for how the answer is looked at (`VIEWS`, and the `views` of `keep`).
+    """
+    asked = sorted((name, value) for name, value in st.query_params.items() if name not in (*VIEWS, PARAMETER))
+    return json.dumps([asked, st.session_state.get(f"_link_asked_{page}", "")])
+
+
+def returning() -> bool:
+    """Whether this run is for an entry of the browser's history: the address holds what is asked, not the session."""
+    context = get_script_run_ctx()
+    return context is not None and context.is_history_navigation
+
+
 def restore(page: str) -> dict[str, Plain]:
     """What the link holds for this page, once for each link: texts and numbers by the name they were kept under.
 
     Call it before the page's widgets; names that begin with `widget:` are put into the session, so that the widget
-    with that key starts from them. Says so in one line where the link's view is not on this machine.
+    with that key starts from them. Says so in one line where the link's view is not on this machine. Back at an entry
+    of the history that holds less than what the session has, the rest is as the page begins: None for a name.
     """
     name = st.query_params.get(PARAMETER, "")
     done = f"_link_{page}"
     lost = f"_link_lost_{page}"  # told until something else is in the link: the page may run again at once
+    begins: dict[str, Plain] = st.session_state.get(f"_link_begins_{page}", {}) if returning() else {}
     if not name and st.session_state.get(lost):
         st.warning(LOST, icon="⚠️")
-    if not name or st.session_state.get(done) == name:
+    if not begins and (not name or st.session_state.get(done) == name):
         return {}
-    st.session_state[done] = name
-    kept = load(name)
-    if kept is None or kept.get("page") != page:
+    kept = load(name) if name else None
+    if name and (kept is None or kept.get("page") != page):
         if kept is None:
             st.session_state[lost] = True
             st.warning(LOST, icon="⚠️")
         st.query_params.pop(PARAMETER, None)
-        return {}
-    values: dict[str, Plain] = kept["values"]
+    st.session_state[done] = name
+    found: dict[str, Plain] = kept["values"] if kept is not None and kept.get("page") == page else {}
+    values = begins | found
     for key, value in values.items():
         if key.startswith("widget:"):
             st.session_state[key.removeprefix("widget:")] = value
     return values
 
 
-def keep(page: str, values: Mapping[str, Plain], starts: Mapping[str, Plain] | None = None) -> None:
-    """Put values into the link. Where all are empty or as `starts` says, the link needs none of it."""
+def keep(
+    page: str, values: Mapping[str, Plain], starts: Mapping[str, Plain] | None = None, views: Collection[str] = ()
+) -> None:
+    """Put values into the link. Where all are empty or as `starts` says, the link needs none of it.
+
+    Args:
+        page: The page's name.
+        values: What is kept, by name.
+        starts: What the page begins with, by name.
+        views: The names of those that say how an answer is looked at, not what is asked.
+    """
     starts = starts or {}
     done = f"_link_{page}"
     told = {key: value for key, value in values.items() if value not in (None, "", [], ()) and value != starts.get(key)}
+    asked = {key: value for key, value in told.items() if key not in views}
+    st.session_state[f"_link_asked_{page}"] = json.dumps(asked, sort_keys=True) if asked else ""
+    begins = st.session_state.setdefault(f"_link_begins_{page}", {})
+    begins.update({key: starts.get(key) for key in values if key not in views})
     if not told:
         st.query_params.pop(PARAMETER, None)
         st.session_state.pop(done, None)
@@ -86,6 +117,68 @@ def put(name: str, text: str) -> None:
         st.query_params.pop(name, None)
 
 
+def pick(
+    place: Any,
+    label: str,
+    options: Sequence[str],
+    what: str,
+    *,
+    key: str,
+    names: Callable[[str], str] = str,
+    **how: Any,
+) -> str:
+    """A list (`st.selectbox` at a place) that is bound to the address, which may also name an option by itself where the
+    list shows a longer name. Says in one line where the address names what isn't there.
+    """
+    asked = st.query_params.get(key)
+    shown = {names(option) for option in options}
+    if asked is not None and asked not in shown and asked in options:
+        st.session_state[key] = asked  # Streamlit knows only what is shown
+    _note_gone(key, asked, asked is not None and asked not in shown and asked not in options)
+    chosen: str = place.selectbox(label, options, key=key, format_func=names, bind="query-params", **how)
+    _tell_gone(key, what, names(chosen) if chosen is not None else "")
+    return chosen
+
+
+def pick_layer(layers: Sequence[int], *, key: str, **how: Any) -> int:
+    """A slider of layers that is bound to the address; says in one line where the address names one that isn't there."""
+    asked = st.query_params.get(key)
+    _note_gone(key, asked, asked is not None and asked not in {str(layer) for layer in layers})
+    chosen = int(st.select_slider("Layer", layers, key=key, bind="query-params", **how))
+    _tell_gone(key, "layer", str(chosen))
+    return chosen
+
+
+def lines() -> None:
+    """Where the lines of a page stand that say what its link names and isn't there: call it once, under the title."""
+    st.session_state["_link_lines"] = st.container()
+
+
+def _note_gone(key: str, asked: str | None, gone: bool) -> None:
+    """Remember what isn't there: Streamlit takes it out of the address at once, and the page may run again."""
+    name = f"_link_gone_{key}"
+    if gone:
+        st.session_state[name] = (asked, None)
+    elif asked is not None:
+        st.session_state.pop(name, None)
+
+
+def _tell_gone(key: str, what: str, chosen: str) -> None:
+    """The line, until something else is chosen."""
+    name = f"_link_gone_{key}"
+    asked, first = st.session_state.get(name, (None, None))
+    if asked is None or first not in (None, chosen):
+        st.session_state.pop(name, None)
+        return
+    st.session_state[name] = (asked, chosen)
+    place = st.session_state.get("_link_lines") or st
+    place.warning(
+        f"The link names the {what} {plain(asked[:120])}, which is not on this machine (any more)"
+        + (f"; {plain(chosen)} is shown instead." if chosen else "."),
+        icon="⚠️",
+    )
+
+
 def box(widget: Callable[..., str | None], page: str, label: str, start: str, *, key: str, **how: Any) -> str | None:
     """A text box (`st.text_input` or `st.text_area`) whose text `keep_boxes` puts into the link; it outlives other pages."""
     st.session_state.setdefault("_link_boxes", {}).setdefault(page, {})[key] = start
@@ -96,8 +189,11 @@ def keep_boxes(page: str) -> None:
     """Put what is written in the page's boxes into the link, where it is not what they start with."""
     starts: dict[str, str] = st.session_state.get("_link_boxes", {}).get(page, {})
     written = {key: st.session_state[key] for key in starts if isinstance(st.session_state.get(key), str)}
-    changed = {f"widget:{key}": text for key, text in written.items() if text != starts[key]}
-    keep(page, changed)
+    keep(
+        page,
+        {f"widget:{key}": text for key, text in written.items()},
+        {f"widget:{key}": start for key, start in starts.items()},
+    )
 
 
 def pack(rows: Sequence[int]) -> list[int] | str:
@@ -120,6 +216,11 @@ def unpack(value: object) -> list[int]:
     except (ValueError, zlib.error):
         return []
     return [int(row) for row in np.flatnonzero(np.unpackbits(np.frombuffer(packed, np.uint8)))]
+
+
+def plain(text: str) -> str:
+    """User text for a place that reads Markdown."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~:$" else c for c in " ".join(text.split()))
 
 
 def save(view: Mapping[str, Any]) -> str | None:

@@ -3,25 +3,23 @@
 import altair  # noqa: F401  before any work in the background imports what it needs as well
 import streamlit as st
 
-from polysema.app.dashboard import parts
+from polysema.app.dashboard import link, parts
+from polysema.app.dashboard.addresses import FIRST, PAGES
+from polysema.app.dashboard.components.steps import settle
 
 st.set_page_config(page_title="Polysema", page_icon="🧭", layout="wide", initial_sidebar_state="auto")
 parts.style()
 parts.warm_up()
 
-page = st.navigation(  # one list, without sections: Streamlit nests those in a way that a screen reader can't read
-    [
-        st.Page("app_pages/lessons.py", title="Lessons", url_path="lessons"),
-        st.Page("app_pages/analogies.py", title="Analogies", url_path="analogies", default=True),
-        st.Page("app_pages/neighbours.py", title="Neighbours", url_path="neighbours"),
-        st.Page("app_pages/contexts.py", title="Contexts", url_path="contexts"),
-        st.Page("app_pages/map.py", title="Map", url_path="map"),
-        st.Page("app_pages/compare.py", title="Compare", url_path="compare"),
-        st.Page("app_pages/inside.py", title="Inside", url_path="inside"),
-        st.Page("app_pages/data.py", title="Data", url_path="data"),
-    ],
-    expanded=True,
-)
+pages = {  # one list, without sections: Streamlit nests those in a way that a screen reader can't read
+    one.name: st.Page(f"app_pages/{one.name}.py", title=one.title, url_path=one.name, default=one is FIRST)
+    for one in PAGES
+}
+page = st.navigation(list(pages.values()), expanded=True)
 with st.sidebar:
     parts.sidebar_notes()
+parts.tell_missing_page(page.url_path)
 page.run()
+settle(
+    page.url_path, [one.url_path for one in pages.values() if one.url_path], link.question(page.url_path or FIRST.name)
+)

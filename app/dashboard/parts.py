@@ -7,7 +7,9 @@ from html import escape
 
 import streamlit as st
 
+from polysema.app.dashboard.addresses import FIRST, MISSING, PAGES
 from polysema.app.dashboard.jobs import Job, Jobs, Progress
+from polysema.app.dashboard.link import lines, plain
 from polysema.app.explorer import Explorer
 from polysema.app.schemas import OccurrenceHit
 from polysema.app.settings import load_settings
@@ -127,6 +129,7 @@ def title(text: str, explanation: str) -> None:
     """A page's title and the sentence under it."""
     st.title(text, anchor=False)
     st.markdown(explanation)
+    lines()
 
 
 def problem(error: UserError, box: str = "") -> None:
@@ -145,11 +148,6 @@ def problem(error: UserError, box: str = "") -> None:
             st.session_state[box] = typed.replace(error.word, chosen) if error.word in typed else chosen
 
     st.pills("Did you mean", error.suggestions[:5], key=key, on_change=take, help="Put this spelling in its place.")
-
-
-def plain(text: str) -> str:
-    """User text for a place that reads Markdown."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~:$" else c for c in " ".join(text.split()))
 
 
 def bars(
@@ -217,6 +215,20 @@ def python_lines(lines: str, details: str) -> None:
     with st.expander("Details"):
         st.markdown(details)
         st.code(lines, language="python")
+
+
+def tell_missing_page(page: str) -> None:
+    """One line for an address at which there is no page, until something is asked or another page is opened."""
+    if (name := st.query_params.get(MISSING)) is not None:
+        st.session_state["_missing_page"] = name
+        st.query_params.pop(MISSING)
+    if page or len(st.query_params):
+        st.session_state.pop("_missing_page", None)
+    if (name := st.session_state.get("_missing_page")) is not None:
+        titles = ", ".join(one.title for one in PAGES)
+        st.warning(
+            f"There is no page {plain(name[:60])} here. The pages are {titles}; this is {FIRST.title}.", icon="⚠️"
+        )
 
 
 def sidebar_notes() -> None:

@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from polysema.app.dashboard import parts, work
+from polysema.app.dashboard import link, parts, work
 from polysema.app.dashboard.jobs import Progress
 from polysema.core.model.catalog import models_here
 from polysema.core.space.space import Space
@@ -27,10 +27,7 @@ def pick_source(label: str, start: str, key: str, ask: str) -> str:
     """A list of sources, `start` chosen at first where it is there."""
     names = sources()
     index = names.index(start) if start in names else 0
-    chosen: str = st.selectbox(
-        label, names, index=index, format_func=source_label, key=key, bind="query-params", help=ask
-    )  # fmt: skip
-    return chosen
+    return link.pick(st, label, names, "space", key=key, names=source_label, index=index, help=ask)
 
 
 def layers_of(found: Iterable[str]) -> dict[str, tuple[int, ...]] | None:
@@ -58,10 +55,12 @@ def pick_layer(source: str, layers: Sequence[int], key: str, last: bool = True) 
     if not layers:
         return source
     model = source[:-1]
-    layer = st.select_slider(
-        "Layer", layers, value=layers[-1 if last else 0], key=f"{key}_{model}", bind="query-params",
+    layer = link.pick_layer(
+        layers,
+        key=f"{key}_{model}",
+        value=layers[-1 if last else 0],
         help="0 is the embedding, before any attention; the last is what the model answers with.",
-    )  # fmt: skip
+    )
     return f"{model}{HIDDEN}{layer}"
 
 

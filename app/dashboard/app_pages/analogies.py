@@ -4,7 +4,7 @@ import math
 
 import streamlit as st
 
-from polysema.app.dashboard import parts, saving, work
+from polysema.app.dashboard import link, parts, saving, work
 from polysema.app.dashboard.parallelogram import parallelogram
 from polysema.app.schemas import AnalogyAnswer
 from polysema.core.errors import UserError
@@ -36,12 +36,13 @@ def controls() -> tuple[str, str, int, str]:
             "A sum of words", "queen - king + man", key="q", bind="query-params", max_chars=parts.MAX_WORDS,
             help="Words with + and - between them, spaces around the signs. Weights (0.5*blue) and parentheses work too.",
         )  # fmt: skip
-        space = where.selectbox(
+        space = link.pick(
+            where,
             "Space",
             parts.spaces(),
-            format_func=parts.space_label,
+            "space",
             key="space",
-            bind="query-params",
+            names=parts.space_label,
             help="Whose static vectors are added up.",
         )
         method = how.selectbox(

@@ -386,6 +386,8 @@ def restore(a: str, b: str) -> None:
         state["compare_chosen"] = link.unpack(held.get("chosen"))
     if type(focus) is int and focus >= 0:
         state["compare_focus"] = focus
+    elif held:
+        state.pop("compare_focus", None)
 
 
 def page() -> None:
@@ -428,7 +430,7 @@ def page() -> None:
         state["compare_focus"] = picked
         st.rerun()
     state["compare_picked"] = picked
-    link.keep("compare", {"focus": state.get("compare_focus"), "chosen": link.pack(chosen)})
+    link.keep("compare", {"focus": state.get("compare_focus"), "chosen": link.pack(chosen)}, views=("chosen",))
     neighbours(found, focus)
     parts.python_lines(
         "from polysema.app.explorer import Explorer\n\n"

@@ -29,15 +29,16 @@ def controls(models: list[str]) -> tuple[str, str, str, str]:
     """Which word, read by which model, laid out how and coloured by what."""
     first, second, third, fourth = st.columns([4, 4, 3, 3])
     words = list(load_senses().words)
-    word = first.selectbox(
+    word = link.pick(
+        first,
         "Word",
         words,
-        index=words.index("bank"),
+        "word of the corpus",
         key="word",
-        bind="query-params",
+        index=words.index("bank"),
         help="The words of the corpus of senses.",
     )
-    model = second.selectbox("Model", models, key="model", bind="query-params", help="Which model reads the sentences.")
+    model = link.pick(second, "Model", models, "model", key="model", help="Which model reads the sentences.")
     method = third.segmented_control(
         "Map",
         [UMAP, PCA],
@@ -278,12 +279,10 @@ def page() -> None:
         return
     parts.tell_split(found.split, found.origin.windows)
     with slider:
-        layer = st.select_slider(
-            "Layer",
+        layer = link.pick_layer(
             found.layers,
-            value=found.layers[-1],
             key=f"layer_{model}",
-            bind="query-params",
+            value=found.layers[-1],
             help="0 is the embedding, before any attention; the last is what the model answers with.",
         )
     left, right = st.columns([7, 5], gap="medium")
@@ -294,7 +293,12 @@ def page() -> None:
         curves(found, layer)
         if clustered is not None:
             agreement(clustered, layer)
-    link.keep("contexts", {"widget:own": st.session_state.get("own", ""), "selected": link.pack(selected.rows)})
+    link.keep(
+        "contexts",
+        {"widget:own": st.session_state.get("own", ""), "selected": link.pack(selected.rows)},
+        {"widget:own": ""},
+        views=("selected",),
+    )
     if selected.clicked is not None and selected.clicked < len(found.texts):
         like_this(found, layer, selected.clicked)
     table(found, selected)

@@ -61,7 +61,7 @@ def shown(name: str) -> str:
 
 def model_box(names: Sequence[str], key: str, place: Any, explains: str) -> str:
     """Which model."""
-    return str(place.selectbox("Model", names, key=key, bind="query-params", help=explains))
+    return link.pick(place, "Model", names, "model", key=key, help=explains)
 
 
 def typed(key: str, start: str, label: str, explains: str) -> str:

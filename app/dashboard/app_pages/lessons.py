@@ -29,9 +29,9 @@ BADGES = {
 
 
 def here() -> tuple[Lesson | None, str]:
-    """The lesson and the step of the link, or, without one, where this session was."""
+    """The lesson and the step of the link, or, where a page was opened without one, where this session was."""
     name, step = st.query_params.get("lesson", ""), st.query_params.get("step", "")
-    if not name:
+    if not name and not link.returning():
         name, step = st.session_state.get("lesson_at", ("", ""))
     lesson = lesson_of(name) if name else None
     if name and lesson is None:
@@ -86,7 +86,7 @@ def keep() -> None:
             value = st.session_state.get(name)
             if isinstance(value, str) and value != (lesson.starts()[MODEL] if key == MODEL else start):
                 values[f"widget:{name}"] = value
-    link.keep("lessons", values)
+    link.keep("lessons", values, views=("steps", *(f"widget:guess_{lesson.name}" for lesson in LESSONS)))
 
 
 # The list

@@ -70,11 +70,12 @@ def controls() -> tuple[str | None, str, str, bool]:
     """The space (None while its model is loaded), how many points, the method, and whether in three dimensions."""
     # controls of two pages that share a key would share their values: `space` in a link is taken as ours
     if (asked := st.query_params.get("space")) is not None:
+        labels = {sources.source_label(name): name for name in sources.sources()}
+        named = labels.get(asked, asked if asked in labels.values() else None)
         st.query_params.pop("space")
-        named = next((name for name in sources.sources() if asked in (name, sources.source_label(name))), None)
+        st.query_params["ms"] = asked if named is None else sources.source_label(named)
         if named is not None:
             st.session_state["ms"] = named  # for the control, which reads the address before the page runs
-            st.query_params["ms"] = sources.source_label(named)
     first, second, third, fourth = st.columns([4, 2, 4, 2])
     with first:
         source = sources.pick_source(
@@ -548,6 +549,8 @@ def restore(name: str) -> None:
     focus = held.get("focus")
     if type(focus) is int and focus >= 0:
         state["map_focus"], state["map_restored"] = focus, True
+    else:
+        state.pop("map_focus", None)
 
 
 def python_of(asked: Asked) -> str:
@@ -638,6 +641,7 @@ def page() -> None:
             "focus": state.get("map_focus"), "chosen": link.pack(selected.rows), "view": state["map_view"],
             "placed": list(_session("placed")),
         },
+        views=("chosen", "view"),
     )  # fmt: skip
     with right:
         if near is not None:

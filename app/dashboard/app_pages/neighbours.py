@@ -33,12 +33,13 @@ def static_part() -> None:
             max_chars=parts.MAX_WORDS,
             help="A single word, as it is written.",
         )
-        space = where.selectbox(
+        space = link.pick(
+            where,
             "Space",
             parts.spaces(),
-            format_func=parts.space_label,
+            "space",
             key="ns",
-            bind="query-params",
+            names=parts.space_label,
             help="Whose static vectors are searched.",
         )
         k = int(
@@ -126,8 +127,11 @@ def picture(answer: NeighbourAnswer, space: Space) -> None:
         height=430,
         report_view=False,
     )
-    if selected.clicked:  # the first point is what was asked
-        st.session_state["clicked_w"] = keys[selected.clicked]
+    state = st.session_state
+    fresh = selected.clicked and selected.at != state.get("neighbour_click")  # the browser tells it again after Back
+    if fresh and selected.clicked:  # the first point is what was asked
+        state["neighbour_click"] = selected.at
+        state["clicked_w"] = keys[selected.clicked]
         st.rerun()
     saving.points(points, "neighbours")
     st.caption(
@@ -156,7 +160,7 @@ def context_part() -> None:
             persist_state="session",
             help="The word whose hidden state is looked up.",
         )
-        model = which.selectbox("Model", models, key="cm", bind="query-params", help="Which model reads the sentence.")
+        model = link.pick(which, "Model", models, "model", key="cm", help="Which model reads the sentence.")
         layer = int(
             where.number_input(
                 "Layer (-1: the last)",

@@ -68,6 +68,7 @@ class Selection:
         clicked: The one row that was clicked, tapped or entered: a page may take it as the wish to search for it.
         view: The camera as the argument `view` takes it back, or None while it shows all points.
         region: The lasso or the box when there is one and it was drawn on these very points; none in a group.
+        at: When the browser selected, by its clock: the same number is the same act, which a page takes once.
     """
 
     rows: tuple[int, ...]
@@ -76,6 +77,7 @@ class Selection:
     clicked: int | None = None
     view: View | None = None
     region: Region | None = None
+    at: float = field(default=0.0, compare=False)
 
 
 NOTHING = Selection(rows=(), count=0)
@@ -194,7 +196,7 @@ class Memory:
             self.heard = heard
         found = self.selection
         region = found.region if state.get("version") == cloud.version else None
-        return Selection(found.rows, found.count, found.by, found.clicked, view, region)
+        return Selection(found.rows, found.count, found.by, found.clicked, view, region, self.at)
 
     def _know(self, state: Mapping[str, Any], cloud: Published) -> bool:
         """Read a state that is new. False, and nothing is changed, when it doesn't fit the points."""

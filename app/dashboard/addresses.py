@@ -1,0 +1,89 @@
+"""The pages' addresses, and what the server answers at any other one."""
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+HERE = Path(__file__).parent
+MISSING = "missing"
+"""The parameter that names the address at which there is no page."""
+
+STREAMLIT_PATHS = {"_stcore", "media", "component", "static", "api", "app", "oauth2callback"}
+
+
+class PageAddress(NamedTuple):
+    """A page: its file in `app_pages/` and its address have one name."""
+
+    name: str
+    title: str
+
+
+FIRST = PageAddress("analogies", "Analogies")
+"""The page at the bare address."""
+
+PAGES = (
+    PageAddress("lessons", "Lessons"),
+    FIRST,
+    PageAddress("neighbours", "Neighbours"),
+    PageAddress("contexts", "Contexts"),
+    PageAddress("map", "Map"),
+    PageAddress("compare", "Compare"),
+    PageAddress("inside", "Inside"),
+    PageAddress("data", "Data"),
+)
+
+
+def index_page() -> str:
+    """Streamlit's page with our script of the history in its head."""
+    import streamlit
+
+    path = Path(streamlit.__file__).parent / "static" / "index.html"
+    script = (HERE / "components" / "steps" / "steps.js").read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8").replace("<head>", f"<head>\n<script>{script}</script>", 1)
+
+
+def script_hashes(page: str) -> str:
+    """The inline scripts of a page, as a content security policy allows them."""
+    inline = re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", page, re.DOTALL)
+    return " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in inline)
+
+
+class Addresses:
+    """Middleware that answers for the pages: `index_page` at each address, the first page also by its name, and for an
+    address at which there is none the first page, which says so. All else is passed on.
+    """
+
+    def __init__(self, app: Any, base_path: str = ""):
+        self._app = app
+        self._base = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
+        self._page = index_page()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer for an address of a page; pass on the rest."""
+        from starlette.responses import HTMLResponse, RedirectResponse
+
+        name = self._name(scope) if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") else None
+        if name is None:
+            await self._app(scope, receive, send)
+            return
+        query = scope["query_string"].decode("latin-1")
+        if name == FIRST.name:
+            answer: Any = RedirectResponse(f"{self._base}/{query and f'?{query}'}", 307)
+        elif name in {"", *(page.name for page in PAGES)}:
+            answer = HTMLResponse(self._page, headers={"cache-control": "no-cache"})
+        else:
+            answer = RedirectResponse(f"{self._base}/?{urlencode({MISSING: name}, quote_via=quote)}", 307)
+        await answer(scope, receive, send)
+
+    def _name(self, scope: Any) -> str | None:
+        """The page that a request names, whether there is one or not; None where it names a file or a part of Streamlit."""
+        path = scope["path"]
+        if not path.startswith(f"{self._base}/"):
+            return None
+        name: str = path.removeprefix(f"{self._base}/").rstrip("/")
+        segments = name.split("/")  # the browser looks for Streamlit's own paths below a page's address as well
+        is_file = "." in segments[-1]
+        return None if is_file or path.startswith("//") or not set(segments).isdisjoint(STREAMLIT_PATHS) else name

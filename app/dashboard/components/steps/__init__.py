@@ -1,0 +1,38 @@
+"""Back gives the question before: the browser's history has one entry for each question.
+
+`script()` stands in the page itself, before Streamlit's own scripts; `settle` tells it at the end of each run which question
+was answered. See `steps.js` for why.
+"""
+
+from collections.abc import Sequence
+from importlib.resources import files
+
+import streamlit as st
+
+__all__ = ["script", "settle"]
+
+
+def _asset(name: str) -> str:
+    """Text of a file that ships beside this module."""
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+def script() -> str:
+    """The script for the page's head."""
+    return _asset("steps.js")
+
+
+_mount = st.components.v2.component("polysema_steps", js=_asset("settle.js"))
+
+
+def settle(page: str, names: Sequence[str], question: str) -> None:
+    """Tell the browser that a run is at its end.
+
+    Args:
+        page: The page's name in the address; empty for the first page.
+        names: The names of all pages but the first.
+        question: What was asked, as a text that is the same for the same question.
+    """
+    runs = st.session_state["_runs"] = int(st.session_state.get("_runs", 0)) + 1
+    data = {"page": str(page), "names": [str(name) for name in names], "question": str(question), "run": runs}
+    _mount(key="polysema_steps", data=data)

@@ -1,0 +1,103 @@
+"""What a link names and isn't there is told; every address is a page or says that it is none."""
+
+import asyncio
+
+import pytest
+
+from polysema.app.dashboard.addresses import Addresses, index_page, script_hashes
+from polysema.app.dashboard.components.steps import script
+from tests.app.test_dashboard import as_launched
+from tests.app.test_page_map import page
+
+__all__ = ["as_launched"]
+
+GONE = [
+    ("analogies", {"space": "gone"}, "the space gone"),
+    ("neighbours", {"ns": "my*space"}, r"the space my\*space"),
+    ("neighbours", {"mode": "A word in a sentence", "cm": "gone"}, "the model gone"),
+    ("contexts", {"model": "gone", "map": "PCA"}, "the model gone"),
+    ("contexts", {"word": "gone", "map": "PCA"}, "the word of the corpus gone"),
+    ("contexts", {"layer_minilm-l6": "99", "map": "PCA"}, "the layer 99"),
+    ("map", {"ms": "gone", "mn": "1k", "mm": "PCA"}, "the space gone"),
+    ("map", {"space": "gone/text", "mn": "1k", "mm": "PCA"}, "the space gone/text"),
+    ("map", {"ms": "gone@6", "mn": "1k", "mm": "PCA"}, "the space gone@6"),
+    ("compare", {"a": "gone", "cn": "500", "cmap": "PCA"}, "the space gone"),
+    ("compare", {"b": "gone", "cn": "500", "cmap": "PCA"}, "the space gone"),
+    ("inside", {"am": "gone"}, "the model gone"),
+    ("inside", {"see": "Lens", "lm": "gone"}, "the model gone"),
+    ("data", {"data": "Models and spaces", "dm": "gone"}, "the model or space gone"),
+]
+
+
+@pytest.mark.parametrize(("name", "query", "told"), GONE, ids=[f"{name} {query}" for name, query, _ in GONE])
+def test_what_a_link_names_and_is_not_there_is_told(name: str, query: dict[str, str], told: str) -> None:
+    app = page(name, **query)
+    assert not app.exception
+    line = f"The link names {told}, which is not on this machine (any more); "
+    found = [warning.value.replace("\\", "") for warning in app.warning]
+    assert any(value.startswith(line.replace("\\", "")) for value in found), found
+    app.run()
+    assert app.warning, "the page runs again by itself, and the line has to stay"
+
+
+def test_the_line_goes_when_another_space_is_chosen() -> None:
+    app = page("neighbours", ns="gone")
+    assert app.warning
+    app.query_params.clear()  # as the browser does, which the harness doesn't
+    app.selectbox(key="ns").select("minilm-l6 (input embeddings)").run()
+    assert not app.warning
+
+
+@pytest.mark.parametrize(("name", "key"), [("neighbours", "ns"), ("analogies", "space"), ("map", "ms")])
+def test_a_link_may_name_a_space_by_its_own_name(name: str, key: str) -> None:
+    app = page(name, **{key: "minilm-l6", "w": "bank", "mn": "1k", "mm": "PCA"})
+    assert not app.warning
+    assert app.selectbox(key=key).value == "minilm-l6"
+
+
+async def answer(path: str, query: bytes = b"") -> tuple[int, dict[bytes, bytes], bytes]:
+    """What the middleware answers; 404 is the app behind it."""
+    sent: list[dict[str, object]] = []
+
+    async def behind(scope: object, receive: object, send: object) -> None:
+        sent.append({"type": "http.response.start", "status": 404, "headers": []})
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    base = "/below" if path.startswith("/below") else ""
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": query, "headers": []}
+    await Addresses(behind, base)(scope, None, send)
+    body = b"".join(message.get("body", b"") for message in sent)  # type: ignore[misc]
+    return int(str(sent[0]["status"])), dict(sent[0]["headers"]), body  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "status", "location"),
+    [
+        ("/", b"", 200, b""),
+        ("/map", b"ms=x", 200, b""),
+        ("/analogies", b"q=a+%2B+b", 307, b"/?q=a+%2B+b"),
+        ("/analogies/", b"", 307, b"/"),
+        ("/analogy", b"q=1", 307, b"/?missing=analogy"),
+        ("/map/../x&y", b"", 307, b"/?missing=map%2F..%2Fx%26y"),
+        ("/below/analogies", b"", 307, b"/below/"),
+        ("/below/nowhere", b"", 307, b"/below/?missing=nowhere"),
+        ("/favicon.png", b"", 404, b""),
+        ("/_stcore/health", b"", 404, b""),
+        ("/map/_stcore/host-config", b"", 404, b""),
+        ("/api/points/abc/positions", b"", 404, b""),
+        ("//elsewhere", b"", 404, b""),
+    ],
+)
+def test_addresses(path: str, query: bytes, status: int, location: bytes) -> None:
+    found, headers, body = asyncio.run(answer(path, query))
+    assert (found, headers.get(b"location", b"")) == (status, location)
+    if status == 200:
+        assert body.decode() == index_page()
+        assert b"polysema.steps" in body
+
+
+def test_the_script_of_the_page_is_allowed_by_its_hash() -> None:
+    assert index_page().index(script()) < index_page().index("<script type")
+    assert len(script_hashes(index_page()).split()) == len(script_hashes("<script>a</script>").split()) + 1
