@@ -18,7 +18,7 @@ from polysema.core.errors import UserError
 from polysema.core.home import home
 from polysema.indexes.collection import Collection
 from polysema.indexes.exchange import export_from
-from polysema.indexes.store.segment import fitting
+from polysema.indexes.store.columns import fitting
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 

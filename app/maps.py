@@ -23,6 +23,7 @@ from polysema.core.space.projection import (
     project,
 )
 from polysema.core.space.space import Floats, Space
+from polysema.indexes.base import check_k
 from polysema.indexes.graph import neighbors_of_all
 
 LEAST = 15  # neighbours that are searched at least, so that another method or number finds them there
@@ -103,8 +104,9 @@ def matched_maps(
     chosen, rule = choose(len(found.rows[0]), n, is_placed(spaces[0]))
     shown = [space.take(rows[chosen]) for space, rows in zip(spaces, found.rows, strict=True)]
     m = len(chosen)
-    if not 1 <= k < m:
-        raise UserError(f"k must be from 1 to {m - 1:,} of the {m:,} rows that are shown; got {k:,}")
+    if m < 2:
+        raise UserError(f"spaces are compared by two rows or more that they share; {m} is shown")
+    k = min(check_k(k), m - 1)
     most = min(m - 1, max(n_neighbors_of(base, options, m), k))
     knn = [
         neighbors_of_all(

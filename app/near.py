@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.model.load import LanguageModel, load_model
@@ -52,6 +54,8 @@ def text_in(
     from polysema.core.model.sentences import embed_sentences
     from polysema.core.model.tokens import occurrence_at
 
+    if not view.manifest.spaces and space is None:
+        return np.ones((1, 1), np.float32)  # any vector: there is nothing that it could be near to
     origin = view.card(space).origin
     if origin is None or origin.layer is None:
         raise UserError(

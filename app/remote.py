@@ -227,6 +227,11 @@ class RemoteCollection:
         """See `Collection.delete_where`."""
         return int(self._client.ask("POST", f"{self._path}/delete", {"where": where, "space": space})["deleted"])
 
+    def widen(self, column: str, kind: str) -> str:
+        """See `Collection.widen`."""
+        found = self._client.ask("POST", f"{self._path}/widen", {"column": column, "type": kind})
+        return str(found["columns"][column])
+
     def get(self, ids: Sequence[str], space: str | None = None) -> Vectors:
         """See `Collection.get`."""
         params = {"id": list(ids)} | ({"space": space} if space else {})

@@ -121,7 +121,8 @@ def neighbors(
         expected = "not measured" if answer.recall is None else f"{answer.recall:.3f}"
         notes.append(f"({answer.search}; recall@10 expected: {expected})")
     if len(rows) < k:
-        notes.append(f"({len(rows)} of the {k} asked for: no more rows pass)")
+        more = "no more rows pass" if where else "there are no more"
+        notes.append(f"({len(rows)} of the {k} asked for: {more})")
     show(form, rows, whole, notes)
 
 

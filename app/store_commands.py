@@ -162,7 +162,7 @@ def _indexed(view: View, name: str) -> str:
     "--text", help="The rows nearest to this text, or to --word in it, read by the model that made the space."
 )
 @click.option("--word", help="With --text: this word in it.")
-@click.option("-k", "k", type=int, help="How many to print.  [default: 10, or all that there are]")
+@click.option("-k", "k", type=int, default=10, show_default=True, help="How many to print; all where there are fewer.")
 @space_option
 @where_option
 @click.option("--recall", type=float, help="The least share of the true nearest that is wanted, such as 0.95.")
@@ -171,7 +171,7 @@ def _indexed(view: View, name: str) -> str:
 @format_option
 def search(
     folder: str, ids: tuple[str, ...], vector: str | None, vectors: str | None, text: str | None, word: str | None,
-    k: int | None, space: str | None, where: str | None, recall: float | None, exact: bool, columns: str | None, form: str,
+    k: int, space: str | None, where: str | None, recall: float | None, exact: bool, columns: str | None, form: str,
 ) -> None:  # fmt: skip
     """Print the nearest rows of the collection in FOLDER to a row, a vector, or a text."""
     given = [bool(ids), vector is not None, vectors is not None, text is not None]
@@ -184,11 +184,8 @@ def search(
         queries, more = _embedded(collection, space, text, word), 0
     else:
         queries, more = (_numbers(vector) if vector is not None else _file(str(vectors))), 0
-    rows_there = collection.view().n_rows(space)
-    k = min(10, max(rows_there - more, 1)) if k is None else k
-    # a row is the nearest to itself: one more is asked for, where there is one more
-    asked = k + more if 1 <= k < rows_there else k
-    matches = collection.search(queries, asked, where, space=space, recall=recall, exact=exact)
+    # a row is the nearest to itself: one more is asked for
+    matches = collection.search(queries, k + more if k > 0 else k, where, space=space, recall=recall, exact=exact)
     names = [name.strip() for name in columns.split(",")] if columns is not None else None
     rows = list(_rows(matches, names, ids, k))
     found = (
@@ -200,8 +197,10 @@ def search(
     )
     note = f"{len(collection):,} rows, version {matches.version}, {found}"
     if not rows:
-        click.echo(f"no row passes ({note})" if form == "table" else "[]" if form == "json" else "", err=form == "csv")
-        return
+        why = "no row passes" if where is not None and len(collection) else "nothing is there to find"
+        if form == "table":
+            click.echo(f"{why} ({note})")
+            return
     show(form, rows, {"hits": rows, "version": matches.version, "recall": matches.recall}, ["", note])
 
 
@@ -283,6 +282,18 @@ def delete(folder: str, ids: tuple[str, ...], space: str | None, where: str | No
     click.echo(
         f"{folder}: {gone:,} rows deleted, {len(collection):,} are left (version {collection.view().manifest.version})"
     )
+
+
+@store.command()
+@folder_argument
+@click.argument("column")
+@click.argument("kind", metavar="TYPE")
+def widen(folder: str, column: str, kind: str) -> None:
+    """Give a COLUMN of the collection in FOLDER a wider TYPE: double, uint64, string, timestamp[ns], decimal(38, 9) …
+
+    The values stay; a column of strings takes any value, as its text, from then on.
+    """
+    click.echo(f"{folder}: the column {column} holds {_open(folder).widen(column, kind)}")
 
 
 @store.command()

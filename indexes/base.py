@@ -30,6 +30,13 @@ def checked(vectors: "np.typing.ArrayLike", dim: int | None, what: str) -> Float
     return array
 
 
+def check_k(k: int) -> int:
+    """k back; raises `UserError` for a number of answers below 1. Where there are fewer rows than k, all are the answer."""
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise UserError(f"k must be 1 or more; got {k!r:.40}")
+    return int(k)
+
+
 Mask: TypeAlias = npt.NDArray[np.bool_]
 MANY_LEFT_OUT = 1_000  # rows left out from which on they are a mask, not so many more neighbours to ask for
 
@@ -80,27 +87,24 @@ class Index(ABC):
         self, queries: Floats, k: int = 10, exclude: Iterable[int] = (), *,
         where: "Mask | None" = None, recall: float | None = None, rescore: bool = True,
     ) -> Hits:  # fmt: skip
-        """The k best rows for each query, those of `exclude` left out.
+        """The k best rows for each query, those of `exclude` left out; all that are left where those are fewer than k.
 
-        `where` (n,) bool says which rows may be found: where fewer than k may, the answer ends in row -1 with score
-        -inf. `recall` is the recall@10 to reach as it was measured, 1.0 for the exact answer; without `rescore` the
+        `where` (n,) bool says which rows may be found: where fewer do, the answer ends in row -1 with score -inf. `recall` is the recall@10 to reach as it was measured, 1.0 for the exact answer; without `rescore` the
         scores of an approximate index are its own, those of its codes. An exact index needs neither.
-        Raises `UserError` for k outside 1 to the rows that remain, for NaN or Inf, and for a zero query with the
-        cosine, which has no direction; `IncompatibleError` for another width, or a mask of another length.
+        Raises `UserError` for k below 1, for NaN or Inf, and for a zero query with the cosine, which has no direction;
+        `IncompatibleError` for another width, or a mask of another length.
         """
         queries = checked(queries, self.dim, "queries")
         check_recall(recall)
         left_out = {int(row) for row in exclude if 0 <= row < self.n}
-        most = self.n - len(left_out)
-        if not 1 <= k <= most:
-            raise UserError(f"k must be from 1 to {most:,}, the rows that can be found; got {k:,}")
-        if len(queries) == 0:
-            return Hits(np.empty((0, k), np.int64), np.empty((0, k), np.float32), 1.0)
+        k = min(check_k(k), self.n - len(left_out))
         if self.metric is Metric.COSINE:
             lengths = np.sqrt(np.einsum("qd,qd->q", queries, queries))
             if not lengths.all():
                 raise UserError(f"query {int(np.argmin(lengths))} is all zeros: it has no direction, so no cosine")
             queries = queries / lengths[:, None]
+        if len(queries) == 0 or k == 0:
+            return Hits(np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32), 1.0)
         if where is not None or len(left_out) > MANY_LEFT_OUT:
             return self._where(queries, k, self._mask(where, left_out), recall, rescore)
         found = self._search(queries, k + len(left_out), Ask(None, 0, recall, rescore))

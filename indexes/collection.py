@@ -16,12 +16,15 @@ from polysema.core.space.metric import Metric
 from polysema.core.space.space import Origin, Space
 from polysema.indexes.filters import Filter
 from polysema.indexes.store import manifest as layout
+from polysema.indexes.store.column_types import kept_type, parse_type
+from polysema.indexes.store.columns import joined
+from polysema.indexes.store.compaction import carried_over, compacted, compacting, planned
 from polysema.indexes.store.durable import REPAIR, Disk
 from polysema.indexes.store.folder import make, missing, open_format, told
 from polysema.indexes.store.manifest import Manifest, SpaceCard, check_name
 from polysema.indexes.store.segment import Batch, Stored, batch_of, ids_of
 from polysema.indexes.store.view import Matches, Search, View
-from polysema.indexes.store.writing import Draft, carried_over, compacted, compacting, planned, referenced
+from polysema.indexes.store.writing import Draft, referenced
 
 if TYPE_CHECKING:
     from polysema.indexes.recipe import Recipe
@@ -153,8 +156,8 @@ class Collection:
         """The k best rows for each query, (n_queries, dim), of those that pass the condition `where` (see `filters`).
 
         `recall` is the least share of the true best that is wanted of an approximate index (None: as its recipe says),
-        `exact` the exact answer. Where fewer than k rows pass, there are fewer. Raises `UserError` for k outside 1 to
-        the rows of the space, NaN or Inf, a zero query with the cosine, a wrong condition; `IncompatibleError` for
+        `exact` the exact answer. Where fewer than k rows are there or pass, all of them are the answer, and of an empty
+        collection nothing. Raises `UserError` for k below 1, NaN or Inf, a zero query with the cosine, a wrong condition; `IncompatibleError` for
         another width; `CorruptError` naming a damaged file.
         """
         how = Search(k, space, where, recall, exact)
@@ -220,6 +223,16 @@ class Collection:
     def delete_where(self, where: "str | Filter", space: str | None = None) -> int:
         """Delete the rows that pass a condition; returns how many."""
         return self._commit(lambda draft: draft.delete_where(_named(draft, space), where))
+
+    def widen(self, column: str, kind: "str | pa.DataType") -> str:
+        """Give a column a type that holds all of its values and more, such as `double` or `string`; returns its name.
+
+        A column of texts takes any value, as its text, from then on. Raises `IncompatibleError` where a value of the
+        column doesn't fit without loss, `NotFoundError` for a column that isn't there, `UserError` for no type.
+        """
+        wanted = parse_type(kind) if isinstance(kind, str) else kept_type(kind, column)
+        self._commit(lambda draft: draft.widen(column, wanted))
+        return str(wanted)
 
     def _commit(self, apply: Callable[[Draft], T]) -> T:
         """One version for all changes that wait: the first thread to come writes them together."""
@@ -427,5 +440,6 @@ def _put(draft: Draft, batch: Batch, space: str | None, origin: Origin | None, r
     if name not in draft.spaces:
         if not len(batch):
             return 0
+        joined(draft.columns, batch.columns)  # what is wrong with the rows is told before their space is made
         draft.create_space(name, SpaceCard(batch.vectors.shape[1], Metric.COSINE, origin))
     return draft.put(name, batch, replaces, origin)

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from polysema.core.errors import UserError
 from polysema.core.space.analogy import Scoring, by_cosine
 from polysema.core.space.hits import Hits
 from polysema.core.space.metric import Metric, norms
 from polysema.core.space.space import Floats, Ints
-from polysema.indexes.base import Ask, Found, Index, Mask, in_order
+from polysema.indexes.base import Ask, Found, Index, Mask, check_k, in_order
 from polysema.indexes.scoring import MARGIN, best_among, rescored
 
 if TYPE_CHECKING:
@@ -64,10 +63,12 @@ class ExactIndex(Index):
         return out
 
     def search_scored(self, scoring: Scoring, k: int, exclude: Iterable[int] = ()) -> Hits:
-        """The k best rows (1, k) by a score that is made of several cosines, those of `exclude` left out."""
+        """The k best rows (1, k) by a score that is made of several cosines, those of `exclude` left out; all that are left
+        where those are fewer."""
         left_out = np.unique(np.fromiter(exclude, np.int64))
-        if not 1 <= k <= self.n - len(left_out):
-            raise UserError(f"k must be from 1 to {self.n - len(left_out):,}, the rows that can be found; got {k:,}")
+        k = min(check_k(k), self.n - len(left_out))
+        if k == 0:
+            return Hits(np.empty((1, 0), np.int64), np.empty((1, 0), np.float32))
         self._asked += 1
         rows = None
         if scoring.linear or _is_mul(scoring):
@@ -117,6 +118,8 @@ class ExactIndex(Index):
 
         With `scoring` the scores of the best are computed anew, so that they don't depend on the way they were found.
         """
+        if len(left_out) == self.n:
+            return Hits(np.empty((1, 0), np.int64), np.empty((1, 0), np.float32))
         kept = scores[left_out]
         scores[left_out] = -np.inf
         rows = _best(scores[None], min(self.n - len(left_out), k + (MARGIN if scoring else 0)))[0]

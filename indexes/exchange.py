@@ -20,7 +20,8 @@ from polysema.core.space.metric import Metric
 from polysema.core.space.space import Keys, Origin, Space
 from polysema.indexes.collection import Collection
 from polysema.indexes.filters import Filter
-from polysema.indexes.store.segment import fitting, vector_type
+from polysema.indexes.store.columns import fitting
+from polysema.indexes.store.segment import vector_type
 
 Progress = Callable[[str, int, int], None]  # what, done, total
 ORIGIN = b"polysema.origin"  # in the metadata of a Parquet file

@@ -50,12 +50,6 @@ def silent(stage: str, done: int, total: int) -> None:
     """The progress that nobody watches."""
 
 
-def check_k(k: int, most: int, where: str) -> None:
-    """Raise `UserError` for a number of answers that is not from 1 to `most`."""
-    if not 1 <= k <= most:
-        raise UserError(f"k must be from 1 to {most:,}, the words of {where} that can be found; got {k:,}")
-
-
 def check_texts(texts: Sequence[str], least: int, most: int = MAX_TEXTS) -> None:
     """Raise `UserError` for too few or too many texts, for an empty one, and for one that is too long."""
     if not least <= len(texts) <= most:

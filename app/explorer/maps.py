@@ -10,7 +10,6 @@ from polysema.app.explorer.asking import (
     DEFAULT_SPACE,
     MAX_CLUSTERED,
     Progress,
-    check_k,
     check_texts,
     silent,
 )
@@ -33,7 +32,7 @@ from polysema.core.space.metric import unit
 from polysema.core.space.projection import MapOptions, Neighbors, layered_maps
 from polysema.core.space.projection import place as place_on
 from polysema.core.space.space import Floats, Space
-from polysema.indexes.base import checked
+from polysema.indexes.base import check_k, checked
 
 
 class Maps(Words):
@@ -55,7 +54,7 @@ class Maps(Words):
         n, own = len(on.space), at if isinstance(at, int) else None
         if own is not None and not 0 <= own < n:
             raise UserError(f"the map shows the rows 0 to {n - 1:,}; got {own:,}")
-        check_k(k, n - (own is not None), "the map")
+        check_k(k)
         vector, position = (held.vectors[at], on.map.positions[at]) if isinstance(at, int) else at
         vector = checked(np.asarray(vector)[None], held.dim, "the vector of a point")
         position = checked(np.asarray(position)[None], on.map.positions.shape[1], "the position of a point")[0]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from polysema.app.explorer.asking import DEFAULT_MODEL, Progress, check_k, check_texts, silent
+from polysema.app.explorer.asking import DEFAULT_MODEL, Progress, check_texts, silent
 from polysema.app.explorer.words import Words
 from polysema.app.rows import Vectors, embedded
 from polysema.app.schemas import (
@@ -23,6 +23,7 @@ from polysema.core.model.load import LanguageModel
 from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, Span, find_word
 from polysema.core.space.metric import cosine
+from polysema.indexes.base import check_k
 
 
 class Texts(Words):
@@ -59,12 +60,12 @@ class Texts(Words):
     ) -> OccurrenceAnswer:  # fmt: skip
         """The occurrences in the corpus of senses nearest to the n-th `word` of `text`, at one layer."""
         check_texts([text], least=1)
+        check_k(k)
         loaded = self.model(model)
         span = find_word(text, word, nth)
         place = Occurrence(0, text[span.start : span.end], span)
         space = self.corpus(model, layer, progress)
         assert space.origin.layer is not None
-        check_k(k, len(space), f"the corpus of {model}")
         hidden = embed(loaded, [text], [space.origin.layer], occurrences=[place])
         if hidden.unseen:
             raise UserError(f"the tokenizer of {model} makes no token of {word!r}, so it has no vector")
@@ -84,8 +85,7 @@ class Texts(Words):
         static, _ = static_vector(loaded, place.word)
         baseline = self.baselines(model, progress)[space.origin.layer]
         same = self._own_row(model, place.word)
-        table_k = min(k, len(self.space(model)) - len(same))
-        near = self._nearest(model, static, table_k, same) if found else ()
+        near = self._nearest(model, static, k, same) if found else ()
         return OccurrenceAnswer(
             place.word, text, span.start, span.end, hits, near, baseline, mine.origin, bool(hidden.split)
         )

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from polysema.app.explorer.asking import DEFAULT_SPACE, MAX_STEPS, OCCURRENCE, Asking, Finding, check_k
+from polysema.app.explorer.asking import DEFAULT_SPACE, MAX_STEPS, OCCURRENCE, Asking, Finding
 from polysema.app.explorer.spaces import Spaces
 from polysema.app.schemas import (
     AnalogyAnswer,
@@ -43,7 +43,7 @@ from polysema.core.space.policy import Found, Policy
 from polysema.core.space.relations import mean_vector, odd_one_out
 from polysema.core.space.space import Floats, Ints, Space
 from polysema.core.space.transform import project
-from polysema.indexes.base import Index, checked
+from polysema.indexes.base import Index, check_k, checked
 from polysema.indexes.faiss_index import FaissIndex
 from polysema.indexes.filters import parse as parse_filter
 from polysema.indexes.recipe import Recipe
@@ -56,7 +56,7 @@ class Words(Spaces):
         self, word: "str | Term", space: "str | Space" = DEFAULT_SPACE, k: int = 10, policy: Policy | None = None,
         finding: Finding | None = None,
     ) -> NeighbourAnswer:  # fmt: skip
-        """The k words nearest to a word by cosine, the word itself left out.
+        """The k words nearest to a word by cosine, the word itself left out; all others where they are fewer than k.
 
         `word` may be an occurrence, `bank in "They sat on the river bank"`, where the space is of that model and layer.
         """
@@ -68,7 +68,7 @@ class Words(Spaces):
         found = self.look_up(held, chosen)(term)
         if not found.known:
             raise held.unknown(term.word)
-        check_k(k, len(held) - len(found.rows), held.origin.source)
+        check_k(k)
         if finding is None or finding == Finding():
             hits = self.index(held).search_scored(by_cosine("neighbours", found.vector), k, found.rows)
             return NeighbourAnswer(word, found.word, self._named(held, hits), held.origin, found.how, chosen.describe())
@@ -101,6 +101,8 @@ class Words(Spaces):
         """The k rows nearest to each vector, (n_queries, dim), by cosine; fewer where fewer pass the filter."""
         held = self._held(space)
         queries = checked(vectors, held.dim, "vectors")
+        if not len(held):
+            return ((),) * len(queries)
         hits = self._searched(held, queries, k, finding or Finding())
         return tuple(self._named(held, _there(hits, query)) for query in range(len(queries)))
 
@@ -120,7 +122,7 @@ class Words(Spaces):
         scoring = self._scoring(held, wanted, method, known, asking)
         out = wanted.left_out + [int(row) for pair in known for found in pair for row in found.rows]
         left_out = np.unique(np.array(out, np.int64))
-        check_k(k, len(held) - len(left_out), held.origin.source)
+        check_k(k)
         index = self.index(held)
         scores = index.scores(scoring) if asking.evidence else None
         found = (
@@ -275,7 +277,7 @@ class Words(Spaces):
         if not 1 <= steps <= MAX_STEPS or not 0 < abs(reach) <= 100:
             raise UserError(f"steps go from 1 to {MAX_STEPS} and the reach from 0 to 100; got {steps} and {reach}")
         (found,) = self._found([word], held, None)
-        check_k(k, len(held) - len(found.rows), held.origin.source)
+        check_k(k)
         way = self.direction(axis, held)
         shares = np.linspace(0, reach, steps + 1, dtype=np.float32)
         points = found.vector + shares[:, None] * way  # (steps + 1, dim)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
 
 from polysema.app.explorer import DEFAULT_MODEL, DEFAULT_SPACE, MAX_CLUSTERED, MAX_TEXT, MAX_TEXTS
 
@@ -175,9 +175,16 @@ class RowsAsked(Asked):
     ids: list[Id] = Field(min_length=1, max_length=MOST)
     vectors: Vectors
     dim: int | None = Field(default=None, ge=1, le=65_536, description="Needed with base64 vectors for a new space.")
-    columns: dict[str, list[str | bool | int | float | None]] | None = Field(default=None, max_length=200)
+    columns: dict[str, list[JsonValue]] | None = Field(default=None, max_length=200)
     space: Name | None = None
     origin: dict[str, Any] | None = None
+
+
+class WidenAsked(Asked):
+    """A column, and the wider type that it gets."""
+
+    column: str = Field(min_length=1, max_length=1000, examples=["price"])
+    type: str = Field(min_length=1, max_length=100, examples=["double"])
 
 
 class SearchAsked(Asked):

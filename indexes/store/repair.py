@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 
 from polysema.core.errors import CorruptError, NotFoundError
 from polysema.indexes.store import manifest as layout
+from polysema.indexes.store.compaction import indexed
 from polysema.indexes.store.durable import Disk, FileRef, SealedFile
 from polysema.indexes.store.folder import mark, open_format, told
 from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
 from polysema.indexes.store.segment import Batch, Mask, Stored, read_dead, write_dead, write_segment, write_vectors
 from polysema.indexes.store.verify import QUIET, Progress, read_whole
-from polysema.indexes.store.writing import indexed, referenced
+from polysema.indexes.store.writing import referenced
 
 ASIDE = "aside"
 IDS_SECONDS = 60

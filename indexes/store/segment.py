@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
+from typing import cast as as_type
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +21,14 @@ from polysema.core.errors import CorruptError, IncompatibleError, UserError
 from polysema.core.space.space import Floats, Ints, Keys
 from polysema.indexes.base import Index, checked
 from polysema.indexes.exact import ExactIndex
+from polysema.indexes.store.column_types import cast
+from polysema.indexes.store.columns import OWN, fitting, table_of
 from polysema.indexes.store.durable import REPAIR, Disk, FileRef, SealedFile, Stream
 from polysema.indexes.store.manifest import SEGMENTS, SegmentRef, SpaceCard
 
 ROW_GROUP = 8192  # rows
 MAPPED_BYTES = 8 << 20  # vectors of a segment from which on they are kept in a file to be mapped as well
 ID_BYTES = 65_536
-OWN = ("id", "vector")
 DEAD_MAGIC = b"PSDEAD1\n"
 
 Mask = npt.NDArray[np.bool_]
@@ -66,7 +68,7 @@ def batch_of(
         raise IncompatibleError(f"{len(names):,} ids for {len(matrix):,} vectors; they must be as many")
     table = None
     if columns is not None:
-        table = _columns_of(columns)
+        table = table_of(columns)
         if table.num_rows != len(matrix) and table.num_columns:
             raise IncompatibleError(f"columns of {table.num_rows:,} rows for {len(matrix):,} vectors")
     return Batch(names, matrix, table if table is not None and table.num_columns else None)
@@ -107,66 +109,6 @@ def ids_of(ids: "Sequence[str] | pa.Array") -> pa.Array:
             twice = next(entry["values"].as_py() for entry in counts if entry["counts"].as_py() > 1)
             raise UserError(f"an id may stand in a batch once; {twice[:60]!r} stands there more than once")
     return ids
-
-
-def _columns_of(columns: "pa.Table | Mapping[str, Any]") -> pa.Table:
-    try:
-        table = columns if isinstance(columns, pa.Table) else pa.table(dict(columns))
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise UserError(
-            f"columns are a table, or lists of one length by name: {' '.join(str(error).split())[:200]}"
-        ) from None
-    taken = [name for name in table.column_names if name in OWN]
-    if taken:
-        raise UserError(f"a column can't be called {' or '.join(taken)}: that is the collection's own")
-    doubled = {name for name in table.column_names if table.column_names.count(name) > 1}
-    if doubled:
-        raise UserError(f"each column has a name of its own; there are two called {sorted(doubled)[0]!r}")
-    for name in table.column_names:
-        if pa.types.is_null(table.schema.field(name).type):  # nothing but missing values: the type isn't known yet
-            table = table.drop_columns([name])
-    try:
-        table.validate(full=True)
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise UserError(f"columns can't be kept: {' '.join(str(error).split())[:200]}") from None
-    return table.replace_schema_metadata(None)
-
-
-def joined_schema(old: pa.Schema, new: pa.Schema | None) -> pa.Schema:
-    """The columns of both; raises `IncompatibleError` for one that changes its type, `UserError` for one that can't be kept."""
-    for field in new or ():
-        there = old.get_field_index(field.name)
-        if there < 0:
-            _check_kept(field)
-            old = old.append(field.with_nullable(True).remove_metadata())
-        elif old.field(there).type != field.type:
-            raise IncompatibleError(
-                f"the column {field.name} holds {old.field(there).type} in this collection; got {field.type}: convert it"
-            )
-    return old
-
-
-def _check_kept(field: pa.Field) -> None:
-    """Whether a column comes back from Parquet as it was."""
-    try:
-        out = io.BytesIO()
-        pq.write_table(pa.schema([field.with_nullable(True)]).empty_table(), out)
-        kept = pq.read_table(out).schema.field(0).type == field.type
-    except (pa.ArrowException, NotImplementedError):
-        kept = False
-    if not kept:
-        raise UserError(f"the column {field.name} holds {field.type}, which Parquet can't keep: convert it")
-
-
-def fitting(columns: pa.Table | None, rows: int, schema: pa.Schema) -> list[pa.ChunkedArray]:
-    """The columns in the order of `schema`; nulls for those that aren't there."""
-    found = []
-    for field in schema:
-        if columns is not None and field.name in columns.column_names:
-            found.append(columns.column(field.name))
-        else:
-            found.append(pa.chunked_array([pa.nulls(rows, field.type)]))
-    return found
 
 
 # Writing
@@ -337,6 +279,9 @@ class Stored:
                         self._columns[name] = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
                     else:
                         self._columns[name] = pa.nulls(self.ref.rows, schema.field(name).type)
+            for name in names:  # a column that was widened after the segment was written
+                if name in schema.names and self._columns[name].type != schema.field(name).type:
+                    self._columns[name] = cast(self._columns[name], schema.field(name).type, as_text=True)
             return {name: self._columns[name] for name in names}
 
     @cached_property
@@ -358,7 +303,7 @@ class Stored:
     def vectors(self) -> Floats:
         """(n, dim): mapped (`MappedRows`, which is read as an array is) where there is a file for it, else decoded."""
         if self._npy is not None:
-            return cast("Floats", MappedRows(self._npy, self.ref.rows, self.card.dim))
+            return as_type("Floats", MappedRows(self._npy, self.ref.rows, self.card.dim))
         return decoded(self.parquet().read(["vector"], use_threads=False).column("vector"), self.card.dim)
 
     def blocks(self) -> Iterator[Batch]:

@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Ints, Keys, Origin, Space
-from polysema.indexes.base import Index, checked
+from polysema.indexes.base import Index, check_k, checked
 from polysema.indexes.exact import ExactIndex
 from polysema.indexes.filters import Filter, parse
 from polysema.indexes.store.durable import Disk
@@ -30,8 +30,8 @@ UNKNOWN = Origin("vectors of your own")
 class Matches:
     """What a search of a collection found, best first.
 
-    `ids` has a list for each query, of k ids or as many as passed the condition; `scores` (n_queries, k) float32 are
-    higher-is-better, -inf where there are fewer. `recall` is the share of the true best that is expected here (1.0
+    `ids` has a list for each query, of k ids or as many as there are or passed the condition; `scores` (n_queries, k or
+    all rows) float32 are higher-is-better, -inf where fewer passed. `recall` is the share of the true best that is expected here (1.0
     for an exact answer), as it was measured when the index was built; None where it never was. `view` is the version that was searched;
     `segments` and `rows` (n_queries, k) say where in it each hit is, -1 for none.
     """
@@ -62,8 +62,10 @@ class Matches:
 
     def vectors(self) -> Floats:
         """The vector of each hit, (n_queries, k, dim); zeros where there are fewer than k."""
-        out = np.zeros((*self.rows.shape, self.view.card(self.space).dim), np.float32)
         there = self.rows >= 0
+        if not there.any():
+            return np.zeros((*self.rows.shape, 0), np.float32)
+        out = np.zeros((*self.rows.shape, self.view.card(self.space).dim), np.float32)
         out[there] = self.view.vectors(self.space, self.segments[there], self.rows[there])
         return out
 
@@ -139,16 +141,18 @@ class View:
 
     def search(self, queries: Floats, how: Search) -> Matches:
         """The best rows for each query (n_queries, dim). See `Collection.search`."""
+        check_k(how.k)
+        if how.recall is not None and not 0 < how.recall <= 1:
+            raise UserError(f"recall is a share of the true best, above 0 and at most 1; got {how.recall}")
+        if not self.manifest.spaces and how.space is None:
+            return self._nothing(len(checked(queries, None, "queries")), how)
         name = self.name(how.space)
         card, segments = self.manifest.spaces[name], self.segments[name]
         queries = checked(queries, card.dim, "queries")
         n_live = sum(segment.n_live for segment in segments)
         if not n_live:
-            raise UserError(f"the space {name} of {self.root} holds no rows: add some first")
-        if not 1 <= how.k <= n_live:
-            raise UserError(f"k must be from 1 to {n_live:,}, the rows of {name}; got {how.k:,}")
-        if how.recall is not None and not 0 < how.recall <= 1:
-            raise UserError(f"recall is a share of the true best, above 0 and at most 1; got {how.recall}")
+            return self._nothing(len(queries), replace(how, space=name))
+        how = replace(how, k=min(how.k, n_live))
         masks = self.masks(name, how.where) if how.where is not None else None
         parts = [
             _found(place, segment, queries, how, masks[place] if masks else None)
@@ -159,6 +163,15 @@ class View:
         if tail is not None:
             parts.append(_found_in_tail(tail, queries, how.k, masks))
         return self._merged(parts, queries, how.k, name)
+
+    def _nothing(self, n_queries: int, how: Search) -> Matches:
+        """The answer where there are no rows: nothing, for each query. The condition is checked as far as columns are known."""
+        if how.where is not None:
+            condition = parse(how.where) if isinstance(how.where, str) else how.where
+            if self.manifest.columns.names:
+                condition.check(self.schema)
+        none = np.empty((n_queries, 0), np.int64)
+        return Matches([[]] * n_queries, none.astype(np.float32), how.space or "", 1.0, self, none, none)
 
     def _merged(self, parts: "list[_Part]", queries: Floats, k: int, name: str) -> Matches:
         if len(parts) == 1 and parts[0].rows.shape[1] == k:

@@ -1,33 +1,27 @@
-"""What a commit changes, gathered before anything is written, and compactions."""
+"""What a commit changes, gathered before anything is written."""
 
-import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from polysema.core.errors import BusyError, ConflictError, IncompatibleError, UserError
+from polysema.core.errors import ConflictError, IncompatibleError, NotFoundError, UserError
 from polysema.core.space.space import Ints, Origin
 from polysema.indexes.filters import Filter, parse
+from polysema.indexes.store.columns import cast_column, fitting, joined, widened_field
+from polysema.indexes.store.compaction import compacting
 from polysema.indexes.store.durable import Disk
-from polysema.indexes.store.manifest import COMPACTING, SEGMENTS, Manifest, SegmentRef, SpaceCard, check_name
+from polysema.indexes.store.manifest import SEGMENTS, Manifest, SegmentRef, SpaceCard, check_name
 from polysema.indexes.store.segment import (
     Batch,
     Mask,
     Segment,
-    Stored,
-    fitting,
-    joined_schema,
     write_dead,
     write_segment,
 )
 from polysema.indexes.store.view import SMALL, View, index_of
-
-if TYPE_CHECKING:
-    from polysema.indexes.recipe import Recipe
 
 MERGED = 32  # small segments of a space that are merged with the next rows that come
 
@@ -84,7 +78,8 @@ class Draft:
         if batch.vectors.shape[1] != card.dim:
             raise IncompatibleError(f"{name} is {card.dim} wide; got vectors of {batch.vectors.shape[1]}")
         check_origin(name, card, origin)
-        columns = joined_schema(self.columns, batch.columns.schema if batch.columns is not None else None)
+        columns, table = joined(self.columns, batch.columns)
+        batch = replace(batch, columns=table)
         if not len(batch):
             return 0
         found = list(self._where(name, batch.ids))
@@ -127,6 +122,23 @@ class Draft:
         if gone:
             self._note(f"delete {gone:,} rows of {name} where {str(condition)[:200]}")
         return gone
+
+    def widen(self, column: str, kind: pa.DataType) -> None:
+        """Give a column a type that holds all of its values; one of texts takes any value from then on."""
+        place = self.columns.get_field_index(column)
+        if place < 0:
+            there = ", ".join(self.columns.names) or "none yet"
+            raise NotFoundError(f"{self.root} has no column {column!r:.80}; it has {there}")
+        old, new = self.columns.field(place), widened_field(column, kind)
+        if old.equals(new, check_metadata=True):
+            return
+        for segment in self._all():
+            array = segment.stored.columns([column], pa.schema([old]))[column]
+            cast_column(pa.chunked_array([array]), kind, True, column)
+        for pending in (one for batches in self.pending.values() for one in batches):
+            fitting(pending.batch.columns, len(pending.batch), pa.schema([new]))
+        self.columns = self.columns.set(place, new)
+        self._note(f"widen {column} from {old.type} to {kind}")
 
     def drop_space(self, name: str) -> None:
         """Take a space and all its rows out."""
@@ -242,110 +254,6 @@ def check_origin(name: str, card: SpaceCard, origin: Origin | None) -> None:
             f"the space {name} holds [{there}]; got [{given}]: say origin=… where they belong together, or name another space"
         )
     card.origin.require_same(origin)
-
-
-def compacting(disk: Disk, root: Path) -> bool:
-    """Whether a compaction is under way."""
-    try:
-        with disk.locked(root / COMPACTING, 0, "compacted"):
-            return False
-    except BusyError:
-        return True
-
-
-# Compaction
-
-
-def planned(
-    view: View, name: str, index: "Recipe | str | None", memory_bytes: int | None = None, recall: float | None = None
-) -> "tuple[Recipe | None, str]":
-    """The recipe of the index that a compaction builds, and why that one."""
-    from polysema.indexes.recipe import Recipe, choose
-
-    card = view.manifest.spaces[name]
-    if index is None and card.index is not None:
-        if card.index["kind"] == "none":
-            return None, "the exact search, as before"
-        before = Recipe.from_json(card.index)
-        return before, f"{before.kind}, as before"
-    if isinstance(index, Recipe):
-        return index, f"{index.kind}, as was asked for"
-    if index in ("none", "flat"):
-        return None, "the exact search, as was asked for"
-    if index is None or index == "auto":
-        recipe, reason = choose(max(1, view.n_rows(name)), card.dim, memory_bytes, recall, card.metric)
-        return None if recipe.kind == "flat" else recipe, reason
-    return Recipe.parse(index), f"{index}, as was asked for"
-
-
-Progress = Callable[[str, int, int], None]  # what, done, total
-
-
-def compacted(
-    disk: Disk, root: Path, view: View, name: str, recipe: Any, progress: Progress
-) -> tuple[SegmentRef | None, list[Segment]]:
-    """The rows of a space as one new segment with its index (`recipe` of it, None for none), and the segments it is
-    made of. Nothing is published; bounded memory but for what the index itself needs."""
-    sources = list(view.segments[name])
-    card = view.manifest.spaces[name]
-    rows = sum(segment.n_live for segment in sources)
-    if not rows:
-        return None, sources
-
-    def batches() -> Iterator[Batch]:
-        done = 0
-        for segment in sources:
-            start = 0
-            for block in segment.stored.blocks():
-                live = np.flatnonzero(segment.live[start : start + len(block)])
-                start += len(block)
-                if len(live):
-                    yield block if len(live) == len(block) else block.take(live)
-                done += len(live)
-                progress("rows", done, rows)
-
-    ref = write_segment(disk, root, name, card, batches(), rows, view.manifest.columns)
-    if recipe is None:
-        return ref, sources
-    return indexed(disk, root, ref, card, recipe, progress), sources
-
-
-def indexed(disk: Disk, root: Path, ref: SegmentRef, card: SpaceCard, recipe: Any, progress: Progress) -> SegmentRef:
-    """The segment with a new index of that recipe beside it."""
-    from polysema.indexes.faiss_index import FaissIndex
-
-    vectors = Stored(disk, root, replace(ref, index=None, card=None), card).vectors
-    index = FaissIndex(vectors, card.metric, recipe, progress=lambda done, total: progress("index", done, total))
-    path = root / SEGMENTS / f"{ref.name}.{uuid.uuid4().hex[:12]}.faiss"
-    with disk.writing(path) as file:
-        index.write(file.write)
-    return replace(ref, index=file.ref, card=index.card())
-
-
-def carried_over(
-    disk: Disk, root: Path, new: SegmentRef | None, sources: list[Segment], view: View
-) -> tuple[SegmentRef, ...]:
-    """The segments of the newest version (`view`) with `new` in the place of the `sources` that it was made of.
-
-    Rows that were deleted, replaced or moved since they were read are dead in `new`. Raises `ConflictError` when one is
-    there that was dead (the collection was taken back to an earlier version meanwhile).
-    """
-    now = {segment.ref.name: segment for segments in view.segments.values() for segment in segments}
-    gone = []
-    for source in sources:
-        there = now.get(source.ref.name)
-        live = there.live if there is not None else np.zeros(source.ref.rows, bool)
-        if (live & ~source.live).any():
-            raise ConflictError(f"{root} was taken back while it was compacted, and nothing was compacted; try again")
-        gone.append(~live[source.live])
-    names = {source.ref.name for source in sources}
-    kept = tuple(ref for ref in view.manifest.segments if ref.name not in names)
-    dead = np.concatenate(gone) if gone else np.empty(0, bool)
-    if new is None or dead.all():
-        return kept
-    if dead.any():
-        new = replace(new, dead=write_dead(disk, root, new.name, dead), n_dead=int(dead.sum()))
-    return (new, *kept)
 
 
 def referenced(manifests: Iterable[Manifest]) -> set[str]:

@@ -134,9 +134,8 @@ BAD = [
     (["analogy", "king - king"], "king - king adds up to nothing"),
     (
         ["neighbors", "bank", "-k", "0"],
-        "k must be from 1 to 399,999, the words of glove-6b-50d that can be found; got 0",
+        "k must be 1 or more; got 0",
     ),
-    (["neighbors", "bank", "-k", "10000000"], "got 10,000,000"),
     (["neighbors", "bank", "-k", "x"], "Invalid value for '-k': 'x' is not a valid integer."),
     (["neighbors", "bank", "--space", "nope"], "there is no model or space 'nope'"),
     (["neighbors", "bank", "--format", "xml"], "'xml' is not one of 'table', 'json', 'csv'"),

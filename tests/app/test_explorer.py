@@ -100,7 +100,7 @@ def test_the_first_map_reads_only_the_texts_with_the_word(
             lambda e: e.occurrence_neighbors("bank", "bank", layer=7),
             r"minilm-l6 has layers 0 \(embeddings\) to 6; got 7",
         ),
-        (lambda e: e.occurrence_neighbors("bank", "bank", k=0), "k must be from 1 to"),
+        (lambda e: e.occurrence_neighbors("bank", "bank", k=0), "k must be 1 or more; got 0"),
         (lambda e: e.occurrence_neighbors("bank", "bank " * 9000), "text 1 has 45,000 characters; at most 20,000"),
         (lambda e: e.word_map("zebra"), "the corpus of senses has no 'zebra'"),
         (lambda e: e.word_map("bank", extra=["nothing here"]), "'bank' is not a word of 'nothing here'"),
@@ -235,8 +235,9 @@ def test_two_spaces_of_words_side_by_side(explorer: Explorer) -> None:
     assert np.isfinite(found.a.positions).all()
     with pytest.raises(UserError, match="occurrences and static vectors can't be matched row by row"):
         explorer.matched("glove-6b-50d", "minilm-l6@6")
-    with pytest.raises(UserError, match="k must be from 1 to 399 of the 400 rows that are shown; got 400"):
-        explorer.matched("glove-6b-50d", "minilm-l6", n=400, k=400)
+    with pytest.raises(UserError, match="k must be 1 or more; got 0"):
+        explorer.matched("glove-6b-50d", "minilm-l6", n=400, k=0)
+    assert explorer.matched("glove-6b-50d", "minilm-l6", n=20, k=400, method="pca").k == 19
     with pytest.raises(UserError, match="n must be 1 or more rows"):
         explorer.matched("glove-6b-50d", "minilm-l6", n=0)
     with pytest.raises(UserError, match="map method 'mds' does not exist"):

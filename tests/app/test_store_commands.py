@@ -136,7 +136,7 @@ def test_damage_is_told_and_mended(c: Path, polysema) -> None:  # type: ignore[n
         (["search", "c", "--vector", "1,2"], "queries must have the shape (n, 4)"),
         (["search", "c", "--vector", "1,x,3,4"], "a vector is numbers with commas between"),
         (["search", "c", "--vectors", "v.txt"], "v.txt is no .npy file"),
-        (["search", "c", "--id", "bank", "-k", "0"], "k must be from 1 to 5"),
+        (["search", "c", "--id", "bank", "-k", "0"], "k must be 1 or more; got 0"),
         (["search", "c", "--id", "bank", "--where", "topic = 1"], "no column 'topic'"),
         (["search", "c", "--id", "bank", "--columns", "topic"], "there is no column 'topic'"),
         (["search", "c", "--text", "a bank", "--word", "bank"], "was not made by a model from texts"),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from polysema.core.errors import UserError
 from tests.cases import FILES
+from tests.cases.collection_actions import COLLECTION_ACTIONS
 
 Action = Callable[[list[str], Path], str]
 
@@ -83,4 +84,5 @@ ACTIONS: dict[str, Action] = {
     "shell": shell,
     "map_spread": spread_of_a_map,
     "words": find_words_of_text,
+    **COLLECTION_ACTIONS,
 }

@@ -115,6 +115,26 @@ def test_all_rows_can_be_asked_for(kind: str) -> None:
     assert [sorted(rows) for rows in hits.rows.tolist()] == [list(range(60))] * 2
 
 
+@every
+def test_fewer_rows_than_k_are_the_answer(kind: str) -> None:
+    vectors, queries = data(60), data(2, seed=5)
+    index = KINDS[kind](vectors, Metric.COSINE)
+    every_row, best = index.search(queries, 60), index.search(queries, 60).rows[0].tolist()
+    for k in (61, 1_000_000_000):
+        found = index.search(queries, k)
+        assert np.array_equal(found.rows, every_row.rows)
+        assert np.array_equal(found.scores, every_row.scores)
+    left = index.search(queries[:1], 100, exclude=best[:57])
+    assert left.rows.tolist() == [best[57:]]
+    assert index.search(queries, 100, exclude=range(60)).rows.shape == (2, 0)
+    few = np.zeros(60, bool)
+    few[best[3:5]] = True
+    found = index.search(queries[:1], 10, where=few)
+    assert (found.rows[0].tolist(), found.scores[0, 2:].tolist()) == ([*best[3:5], *[-1] * 8], [-np.inf] * 8)
+    assert index.search(queries, 100, where=np.zeros(60, bool)).rows.tolist() == [[-1] * 60] * 2
+    assert KINDS[kind](vectors[:1], Metric.COSINE).search(queries, 5).rows.tolist() == [[0], [0]]
+
+
 @pytest.mark.parametrize("kind", ["exact", "flat"])
 @every_metric
 def test_equal_scores_come_in_row_order(kind: str, metric: Metric) -> None:
@@ -149,8 +169,9 @@ def test_batches_of_any_size(kind: str, n_queries: int) -> None:
 @pytest.mark.parametrize(
     ("query", "k", "message"),
     [
-        (np.ones((1, 12)), 0, r"k must be from 1 to 500, the rows that can be found; got 0"),
-        (np.ones((1, 12)), 501, "got 501"),
+        (np.ones((1, 12)), 0, "k must be 1 or more; got 0"),
+        (np.ones((1, 12)), -3, "k must be 1 or more; got -3"),
+        (np.ones((1, 12)), 2.5, "k must be 1 or more; got 2.5"),
         (np.ones((1, 11)), 3, r"queries must have the shape \(n, 12\); got \(1, 11\)"),
         (np.ones(12), 3, r"got \(12,\)"),
         (np.full((2, 12), np.nan), 3, "queries must be finite numbers; row 0 holds NaN or Inf"),

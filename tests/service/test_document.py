@@ -43,8 +43,9 @@ POSTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("/v1/lens", {"text": TEXTS[0], "at": "bank", "k": 2}, IN_BASE64),
     ("/v1/contributions", {"text": TEXTS[0], "word": "money", "at": "bank"}, {}),
     ("/v1/collections/doc/rows", {"ids": ["a", "b"], "vectors": [[1, 0], [0, 1]], "columns": {"c": ["x", None]}}, {}),
+    ("/v1/collections/doc/widen", {"column": "c", "type": "large_string"}, {}),
     ("/v1/collections/doc/search", {"vectors": [[1, 0]], "k": 2}, {}),
-    ("/v1/collections/doc/restore", {"version": 2}, {}),
+    ("/v1/collections/doc/restore", {"version": 3}, {}),
     ("/v1/collections/doc/delete", {"ids": ["a"]}, {}),
 ]  # fmt: skip
 GETS = [

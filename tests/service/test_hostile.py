@@ -24,7 +24,7 @@ from tests.service.conftest import Service
 MALFORMED = int(os.environ.get("POLYSEMA_MALFORMED", "2000"))
 POSTS = (
     "/v1/embeddings", "/v1/neighbors", "/v1/analogy", "/v1/compare", "/v1/embed", "/v1/jobs",
-    "/v1/collections/c/rows", "/v1/collections/c/search", "/v1/collections/c/delete", "/v1/collections/c/restore",
+    "/v1/collections/c/rows", "/v1/collections/c/search", "/v1/collections/c/delete", "/v1/collections/c/restore", "/v1/collections/c/widen",
     "/v1/similarity", "/v1/closer", "/v1/odd-one-out", "/v1/project", "/v1/direction", "/v1/travel", "/v1/occurrences",
     "/v1/attention", "/v1/find-heads", "/v1/lens", "/v1/contributions", "/v1/jobs/0/place", "/v1/jobs/0/around", "/v1/vector", "/v1/association",
 )  # fmt: skip

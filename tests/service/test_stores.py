@@ -13,7 +13,14 @@ import pytest
 from polysema.app.client import Client
 from polysema.app.explorer import Explorer
 from polysema.app.remote import RemoteSpace
-from polysema.core.errors import ConflictError, CorruptError, DiskFullError, NotFoundError, UserError
+from polysema.core.errors import (
+    ConflictError,
+    CorruptError,
+    DiskFullError,
+    IncompatibleError,
+    NotFoundError,
+    UserError,
+)
 from polysema.core.model.contextual import word_vectors
 from polysema.core.model.sentences import embed_sentences
 from polysema.core.space.space import Origin
@@ -57,6 +64,61 @@ def test_a_collection_is_a_space_by_its_name(client: Client, explorer: Explorer,
     with pytest.raises(ConflictError, match="name of the catalog"):
         client.create("minilm-l6")
     assert client.ask("GET", "/v1/neighbors", params={"word": "was", "space": "mine/vectors"})["neighbors"]
+
+
+def test_columns_over_http_keep_their_family(client: Client) -> None:
+    mine = client.create("mine")
+
+    def add(name: str, **columns: Any) -> Any:
+        return mine.upsert([name], [[1, 0]], {key: [value] for key, value in columns.items()})
+
+    add("a", price=1.5, count=1, tags=["red", "blue"], about={"size": 1}, big=2**64 - 1)
+    add("b", price=2, count=2.0, tags=[], about={}, big=1)  # JavaScript writes 2.0 as 2
+    with pytest.raises(
+        IncompatibleError, match=r"column count holds int64.*2\.5 \(float\) in row 1.*widen FOLDER count double"
+    ):
+        add("c", count=2.5)
+    assert mine.widen("count", "double") == "double"
+    add("c", count=2.5)
+    for value in (2**64, 10**400, [2**70]):
+        with pytest.raises(UserError, match="the column (big|more) ") as caught:
+            add("d", more=value)
+        assert caught.value.code == "invalid"
+    with pytest.raises(UserError, match="the column more mixes kinds of values: row 1 holds 1 .int., row 2 holds 'a'"):
+        mine.add(["d", "e"], [[1, 0], [1, 0]], {"more": [1, "a"]})
+    with pytest.raises(UserError, match="the column tags holds list.*: 'red' .str. in row 1 doesn't fit"):
+        add("d", tags="red")
+    found = {row["id"]: row for row in mine.get(["a", "b", "c"]).rows}
+    assert found["a"] == {
+        "id": "a",
+        "price": 1.5,
+        "count": 1.0,
+        "tags": ["red", "blue"],
+        "about": {"size": 1},
+        "big": 2**64 - 1,
+    }
+    assert found["b"] == {"id": "b", "price": 2.0, "count": 2.0, "tags": [], "about": None, "big": 1}
+    assert found["c"]["count"] == 2.5
+    with pytest.raises(NotFoundError, match="no column 'nope'"):
+        mine.widen("nope", "double")
+
+
+def test_fewer_rows_than_k_and_no_rows_over_http(client: Client) -> None:
+    mine = client.create("mine")
+    assert mine.search([[1, 0, 5]], 10).ids == [[]]
+    assert client.ask("POST", "/v1/collections/mine/search", {"text": "anything"})["answers"] == [[]]
+    mine.create_space("few", 2)
+    assert mine.search([[1, 0]], 10).ids == [[]]
+    mine.add([f"r{number}" for number in range(11)], np.eye(11, 2) + 1)
+    assert len(mine.search([[1, 0]], 100).ids[0]) == 11
+    assert mine.search([[1, 0]], 100, "id = 'nope'").ids == [[]]
+    assert len(client.neighbors("r0", "mine", 100).neighbours) == 10
+    assert len(client.nearest([[1, 0]], "mine", 100)[0]) == 11
+    assert len(client.analogy("r0 - r1 + r2", "mine", 100).neighbours) == 8
+    assert all(len(stop.neighbours) == 10 for stop in client.travel("r0", "r1 -> r2", "mine", k=500).steps)
+    for k in (0, 100_000):
+        with pytest.raises(UserError, match="k"):
+            mine.search([[1, 0]], k)
 
 
 def test_a_card_names_no_path_that_is_loaded(client: Client, tmp_path: Path) -> None:

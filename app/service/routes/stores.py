@@ -29,7 +29,7 @@ from polysema.app.service.answered import (
 )
 from polysema.app.service.answered import forms as in_forms
 from polysema.app.service.answered import json as answers
-from polysema.app.service.asked import DeleteAsked, Name, RestoreAsked, RowsAsked, SearchAsked, SpaceAsked
+from polysema.app.service.asked import DeleteAsked, Name, RestoreAsked, RowsAsked, SearchAsked, SpaceAsked, WidenAsked
 from polysema.app.service.failures import RefusedError
 from polysema.app.service.state import State, The, writes
 from polysema.core.errors import UserError
@@ -151,6 +151,18 @@ async def delete_rows(name: str, asked: DeleteAsked, state: The) -> Response:
     return await state.work(ask)
 
 
+@router.post("/{name}/widen", dependencies=[writes], responses=answers(CollectionInfo))
+async def widen(name: str, asked: WidenAsked, state: The) -> Response:
+    """Give a column a type that holds its values and more, such as `double` or `string`, which takes any value as its text."""
+
+    def ask() -> Response:
+        held = state.shelf.get(name)
+        held.widen(asked.column, asked.type)
+        return form.answer(_card(name, held))
+
+    return await state.work(ask)
+
+
 @router.post("/{name}/search", responses=answers(Searched))
 async def search(name: str, asked: SearchAsked, state: The) -> Response:
     """The nearest rows to vectors, to rows of the collection, or to a text read by the model that made the space."""
@@ -167,7 +179,9 @@ async def search(name: str, asked: SearchAsked, state: The) -> Response:
         elif asked.ids is not None:
             queries = held.get(asked.ids, asked.space).vectors
         else:
-            queries = form.matrix(asked.vectors or [], held.view().card(asked.space).dim)
+            view = held.view()
+            known = view.manifest.spaces or asked.space is not None  # an empty collection has no width yet
+            queries = form.matrix(asked.vectors or [], view.card(asked.space).dim if known else None)
         state.check_many(len(queries), "queries")
         state.check_numbers(len(queries) * asked.k, "these hits")
         found = held.search(queries, asked.k, asked.where, space=asked.space, recall=asked.recall, exact=asked.exact)

@@ -1,0 +1,118 @@
+"""Compactions: a space's rows written anew as one segment with its index, while others read and write."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from polysema.core.errors import BusyError, ConflictError
+from polysema.indexes.store.durable import Disk
+from polysema.indexes.store.manifest import COMPACTING, SEGMENTS, SegmentRef, SpaceCard
+from polysema.indexes.store.segment import Batch, Segment, Stored, write_dead, write_segment
+from polysema.indexes.store.view import View
+
+if TYPE_CHECKING:
+    from polysema.indexes.recipe import Recipe
+
+Progress = Callable[[str, int, int], None]  # what, done, total
+
+
+def compacting(disk: Disk, root: Path) -> bool:
+    """Whether a compaction is under way."""
+    try:
+        with disk.locked(root / COMPACTING, 0, "compacted"):
+            return False
+    except BusyError:
+        return True
+
+
+def planned(
+    view: View, name: str, index: "Recipe | str | None", memory_bytes: int | None = None, recall: float | None = None
+) -> "tuple[Recipe | None, str]":
+    """The recipe of the index that a compaction builds, and why that one."""
+    from polysema.indexes.recipe import Recipe, choose
+
+    card = view.manifest.spaces[name]
+    if index is None and card.index is not None:
+        if card.index["kind"] == "none":
+            return None, "the exact search, as before"
+        before = Recipe.from_json(card.index)
+        return before, f"{before.kind}, as before"
+    if isinstance(index, Recipe):
+        return index, f"{index.kind}, as was asked for"
+    if index in ("none", "flat"):
+        return None, "the exact search, as was asked for"
+    if index is None or index == "auto":
+        recipe, reason = choose(max(1, view.n_rows(name)), card.dim, memory_bytes, recall, card.metric)
+        return None if recipe.kind == "flat" else recipe, reason
+    return Recipe.parse(index), f"{index}, as was asked for"
+
+
+def compacted(
+    disk: Disk, root: Path, view: View, name: str, recipe: Any, progress: Progress
+) -> tuple[SegmentRef | None, list[Segment]]:
+    """The rows of a space as one new segment with its index (`recipe` of it, None for none), and the segments it is
+    made of. Nothing is published; bounded memory but for what the index itself needs."""
+    sources = list(view.segments[name])
+    card = view.manifest.spaces[name]
+    rows = sum(segment.n_live for segment in sources)
+    if not rows:
+        return None, sources
+
+    def batches() -> Iterator[Batch]:
+        done = 0
+        for segment in sources:
+            start = 0
+            for block in segment.stored.blocks():
+                live = np.flatnonzero(segment.live[start : start + len(block)])
+                start += len(block)
+                if len(live):
+                    yield block if len(live) == len(block) else block.take(live)
+                done += len(live)
+                progress("rows", done, rows)
+
+    ref = write_segment(disk, root, name, card, batches(), rows, view.manifest.columns)
+    if recipe is None:
+        return ref, sources
+    return indexed(disk, root, ref, card, recipe, progress), sources
+
+
+def indexed(disk: Disk, root: Path, ref: SegmentRef, card: SpaceCard, recipe: Any, progress: Progress) -> SegmentRef:
+    """The segment with a new index of that recipe beside it."""
+    from polysema.indexes.faiss_index import FaissIndex
+
+    vectors = Stored(disk, root, replace(ref, index=None, card=None), card).vectors
+    index = FaissIndex(vectors, card.metric, recipe, progress=lambda done, total: progress("index", done, total))
+    path = root / SEGMENTS / f"{ref.name}.{uuid.uuid4().hex[:12]}.faiss"
+    with disk.writing(path) as file:
+        index.write(file.write)
+    return replace(ref, index=file.ref, card=index.card())
+
+
+def carried_over(
+    disk: Disk, root: Path, new: SegmentRef | None, sources: list[Segment], view: View
+) -> tuple[SegmentRef, ...]:
+    """The segments of the newest version (`view`) with `new` in the place of the `sources` that it was made of.
+
+    Rows that were deleted, replaced or moved since they were read are dead in `new`. Raises `ConflictError` when one is
+    there that was dead (the collection was taken back to an earlier version meanwhile).
+    """
+    now = {segment.ref.name: segment for segments in view.segments.values() for segment in segments}
+    gone = []
+    for source in sources:
+        there = now.get(source.ref.name)
+        live = there.live if there is not None else np.zeros(source.ref.rows, bool)
+        if (live & ~source.live).any():
+            raise ConflictError(f"{root} was taken back while it was compacted, and nothing was compacted; try again")
+        gone.append(~live[source.live])
+    names = {source.ref.name for source in sources}
+    kept = tuple(ref for ref in view.manifest.segments if ref.name not in names)
+    dead = np.concatenate(gone) if gone else np.empty(0, bool)
+    if new is None or dead.all():
+        return kept
+    if dead.any():
+        new = replace(new, dead=write_dead(disk, root, new.name, dead), n_dead=int(dead.sum()))
+    return (new, *kept)

@@ -1,0 +1,68 @@
+"""The actions of the table of cases that are about collections and indexes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from polysema.core.errors import PolysemaError
+
+
+def add_a_column(given: list[str], folder: Path) -> str:
+    """The values of a column `x` after each batch, a Python expression, was added; `widen:TYPE` widens it between."""
+    from polysema.indexes.collection import Collection
+
+    collection = Collection.create(folder / "c")
+    said = []
+    for number, expression in enumerate(given):
+        try:
+            if expression.startswith("widen:"):
+                collection.widen("x", expression.removeprefix("widen:"))
+            else:
+                values = _python(expression)
+                ids = [f"{number}-{row}" for row in range(len(values))]
+                collection.add(ids, [[1, 2]] * len(ids), {"x": values})
+        except PolysemaError as error:
+            said.append(f"refused: {error.code} {error}")
+    if not len(collection):
+        return "\n".join(said)
+    space = collection.space()
+    there = space.columns is not None
+    kind = space.columns.schema.field("x").type if space.columns is not None else "nothing"
+    return "\n".join([f"ok {kind} {space.column('x') if there else []!r}", *said])
+
+
+def search_for_more(given: list[str], folder: Path) -> str:
+    """What is found by `KIND ROWS K [CONDITION]`: `collection`, `exact` or a kind of FAISS; ids, or rows."""
+    import numpy as np
+
+    from polysema.indexes import ExactIndex, FaissIndex, Recipe
+    from polysema.indexes.collection import Collection
+
+    kind, n, k = given[0], int(given[1]), int(given[2])
+    vectors = np.eye(max(n, 2), dtype=np.float32)[:n]
+    query = np.ones((1, max(n, 2)), np.float32)
+    if kind == "collection":
+        collection = Collection.create(folder / "c")
+        names = [chr(ord("a") + row) for row in range(n)]
+        collection.add(names, vectors, {"x": list(range(n))})
+        return repr(collection.search(query, k, *given[3:]).ids)
+    index = ExactIndex(vectors) if kind == "exact" else FaissIndex(vectors, recipe=Recipe.parse(kind))
+    return repr(index.search(query, k).rows.tolist())
+
+
+def _python(expression: str) -> Any:
+    import datetime
+    from decimal import Decimal
+
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+    names = {"np": np, "pd": pd, "pa": pa, "D": Decimal, "dt": datetime, "nan": float("nan")}
+    return eval(expression, names)
+
+
+COLLECTION_ACTIONS: dict[str, Callable[[list[str], Path], str]] = {
+    "add_column": add_a_column,
+    "search_rows": search_for_more,
+}
