@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from pydantic import BaseModel
 
 from polysema.app.explorer import Explorer
@@ -17,7 +17,7 @@ from polysema.app.service.failures import add_handlers
 from polysema.app.service.guard import Guard
 from polysema.app.service.metrics import Metrics
 from polysema.app.service.routes import embeddings, inside, spaces, status, stores, texts, words, work
-from polysema.app.service.state import State
+from polysema.app.service.state import State, check_parameters
 from polysema.app.settings import Settings
 
 ROUTERS = (
@@ -84,7 +84,8 @@ def create_app(explorer: Explorer, settings: Settings | None = None) -> FastAPI:
 
     options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "telemetry": NO_TELEMETRY}
     what = "Explore embedding spaces. Errors have one shape, with a stable `code`."
-    app = FastAPI(title="Polysema", version="1", description=what, lifespan=lifespan, **options)
+    checks = [Depends(check_parameters)]
+    app = FastAPI(title="Polysema", version="1", description=what, lifespan=lifespan, dependencies=checks, **options)
     app.state.polysema = state
     add_handlers(app)
     for router in ROUTERS:

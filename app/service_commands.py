@@ -46,13 +46,15 @@ def serve(file: str | None, **given: Any) -> None:
     from polysema.app.ports import check_port
 
     try:
+        from polysema.app.service.log import line
         from polysema.app.service.run import serve as run
     except ImportError:
         raise UnavailableError(
             "the service needs fastapi and uvicorn; install them with pip install 'polysema[serve]'"
         ) from None
     check_port(settings.port, settings.address.strip("[]"))
-    click.echo(f"Polysema answers on http://{settings.address}:{settings.port}/v1/ (stop with Ctrl+C)")
+    # as every line of the log: JSON
+    click.echo(line("listening", url=f"http://{settings.address}:{settings.port}/v1/", stop="Ctrl+C"))
     run(Explorer(), settings)
 
 

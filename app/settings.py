@@ -23,6 +23,8 @@ from polysema.core.home import home
 MEGABYTE = 1 << 20
 _HOST = re.compile(r"\*|[A-Za-z0-9._-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}\]?")
 
+_ORIGIN = re.compile(r"\*|https?://(?:[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
+
 
 def _setting(default: Any, what: str, least: float = -math.inf, most: float = math.inf) -> Any:
     return field(default=default, metadata={"what": what, "least": least, "most": most})
@@ -38,13 +40,26 @@ class Settings:
         (),
         "names under which the service may be asked (the Host header), beside localhost and its address; none: on loopback no other, else any; *: any",
     )
+    cors_origins: tuple[str, ...] = _setting(
+        (),
+        "origins (https://example.org) whose pages may ask the service from a browser, with CORS; none: no page may; *: any",
+    )
     data: str = _setting("", "the folder of the collections (empty: collections in POLYSEMA_HOME)")
     keys: tuple[str, ...] = _setting((), "API keys, hashed, as `polysema key` prints them")
     models: tuple[str, ...] = _setting((), "the names of the catalog that are served (none: all)")
     max_body: int = _setting(32 * MEGABYTE, "bytes of a request's body", 1024, 4096 * MEGABYTE)
     max_upload: int = _setting(20 * MEGABYTE, "bytes that are uploaded in the dashboard at once", 1024, 4096 * MEGABYTE)
     max_texts: int = _setting(256, "texts, words or vectors of one request", 1, 100_000)
-    max_tokens: int = _setting(32_768, "tokens of one request, all texts together", 1, 100_000_000)
+    max_tokens: int = _setting(
+        32_768, "tokens of one request, all texts together; of /v1/embeddings: of one input", 1, 100_000_000
+    )
+    max_inputs: int = _setting(2048, "inputs of one request of /v1/embeddings", 1, 100_000)
+    max_input_tokens: int = _setting(
+        300_000, "tokens of one request of /v1/embeddings, all inputs together", 1, 100_000_000
+    )
+    token_ids: bool = _setting(
+        False, "whether /v1/embeddings takes token ids of the model's own tokenizer; a request can say so as well"
+    )
     max_k: int = _setting(1000, "answers to one question", 1, 1_000_000)
     max_numbers: int = _setting(16_777_216, "numbers of one answer, such as vectors or attention weights", 1, 1 << 34)
     max_space: int = _setting(
@@ -57,7 +72,9 @@ class Settings:
     workers: int = _setting(4, "requests that are worked on at the same time", 1, 1024)
     queue: int = _setting(128, "requests that may wait for a worker; one more is answered 429", 0, 100_000)
     connections: int = _setting(1024, "connections at the same time", 1, 100_000)
-    timeout: float = _setting(60.0, "seconds a request may wait and be worked on", 0.01, 86_400)
+    timeout: float = _setting(
+        60.0, "seconds a request (of embeddings: a slice of one) may wait and be worked on", 0.01, 86_400
+    )
     body_timeout: float = _setting(20.0, "seconds that the headers, and then the body, may take to come", 0.01, 3600)
     grace: float = _setting(30.0, "seconds that requests under way have to end after SIGTERM", 0, 3600)
     batch_texts: int = _setting(64, "texts of several requests that are embedded together; 1: no batching", 1, 4096)
@@ -75,6 +92,12 @@ class Settings:
         for name in self.allowed_hosts:
             if not _HOST.fullmatch(name):
                 raise UserError(f"allowed_hosts are names or addresses without a port, or *; got {name!r:.80}")
+        for origin in self.cors_origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise UserError(
+                    f"cors_origins are origins as a browser sends them, https://example.org or http://localhost:3000, or *; "
+                    f"got {origin!r:.80}"
+                )
         if self.models:
             _check_models(self.models)
         if not self.keys and not is_loopback(self.address):

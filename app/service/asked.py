@@ -131,10 +131,14 @@ class EmbedAsked(Asked):
     pooling: str = Field(default="mean", max_length=16)
 
 
-class EmbeddingsAsked(BaseModel):
-    """OpenAI's request: a text, texts, token ids, or lists of token ids. Fields that are unknown are passed over."""
+TokenId = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class EmbeddingsAsked(Asked):
+    """OpenAI's request: a text, texts, or, with `token_ids`, ids of the model's own tokenizer or lists of them."""
 
     model_config = ConfigDict(
+        extra="forbid",
         strict=True,
         json_schema_extra={
             "examples": [{"model": "minilm-l6", "input": ["The river bank."], "encoding_format": "float"}]
@@ -144,14 +148,17 @@ class EmbeddingsAsked(BaseModel):
     input: (
         Annotated[str, Field(min_length=1)]
         | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=MOST)]
-        | Annotated[list[int], Field(min_length=1, max_length=MOST)]
+        | Annotated[list[TokenId], Field(min_length=1, max_length=MOST)]
         | Annotated[
-            list[Annotated[list[int], Field(min_length=1, max_length=MOST)]], Field(min_length=1, max_length=MOST)
+            list[Annotated[list[TokenId], Field(min_length=1, max_length=MOST)]], Field(min_length=1, max_length=MOST)
         ]
     )
-    encoding_format: str | None = Field(default="float", pattern="^(float|base64)$")
+    encoding_format: Literal["float", "base64"] | None = "float"
     dimensions: int | None = Field(default=None, ge=1, le=100_000)
     user: str | None = Field(default=None, max_length=1000)
+    token_ids: bool = Field(
+        default=False, description="Whether `input` may be token ids: those of the model's own tokenizer."
+    )
 
 
 class SpaceAsked(Asked):

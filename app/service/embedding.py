@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from polysema.core.errors import UserError
+from polysema.core.model.tokens import Encoded
 
 if TYPE_CHECKING:
     from polysema.app.explorer import Explorer
     from polysema.core.model.load import LanguageModel
-    from polysema.core.model.tokens import Encoded
     from polysema.core.space.space import Floats
 
-Input = str | tuple[int, ...]
+Input = str | tuple[int, ...] | Encoded
+SLICE_TOKENS = 32_768  # tokens that go through a model together: what their states take bounds the memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,45 +28,103 @@ class Embedded:
     tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most tokens of a request, and of one of its inputs."""
+
+    tokens: int
+    input_tokens: int
+
+
 def pooling_of(model: LanguageModel) -> str:
     """The pooling of a model's sentence vectors: its own where its folder has one, else the mean."""
     return "own" if model.path is not None and (model.path / "modules.json").is_file() else "mean"
 
 
 def embed_requests(
-    explorer: Explorer, name: str, requests: Sequence[Sequence[Input]], max_tokens: int
+    explorer: Explorer, name: str, requests: Sequence[Sequence[Input]], limits: Limits
 ) -> list[Embedded | UserError]:
-    """For each request its vectors, or what is wrong with it; one forward pass for all of them."""
-    from polysema.core.model.sentences import embed_encoded, sentence_model
+    """For each request its vectors, or what is wrong with it; all go through the model together."""
+    from polysema.core.model.sentences import embed_encoded
 
-    model = explorer.model(name)
-    pooling = pooling_of(model)
-    reader = sentence_model(model, pooling)
+    reader, pooling = _reader(explorer, name)
     answers: list[Embedded | UserError] = []
     encoded: list[Encoded] = []
     places: list[tuple[int, int, int, int]] = []
-    texts = iter(reader.encode([one for inputs in requests for one in inputs if isinstance(one, str)]))
-    for inputs in requests:
-        # every text is taken from the iterator, whatever comes of the request
-        try_of = [next(texts) if isinstance(one, str) else one for one in inputs]
-        try:
-            mine = [reader.encode_ids(one) if isinstance(one, tuple) else one for one in try_of]
-        except UserError as error:
-            answers.append(error)
+    for read in _read(reader, requests, limits):
+        if isinstance(read, UserError):
+            answers.append(read)
             continue
-        count = sum(len(window) for of in mine for window in of.windows)
-        if count > max_tokens:
-            answers.append(UserError(f"a request may have {max_tokens:,} tokens in all; got {count:,}"))
-            continue
-        empty = next((number for number, of in enumerate(mine) if not len(of)), None)
-        if empty is not None:
-            answers.append(UserError(f"input {empty} has no token, so it has no vector"))
-            continue
-        places.append((len(answers), len(encoded), len(encoded) + len(mine), count))
+        places.append((len(answers), len(encoded), len(encoded) + len(read), sum(map(n_tokens, read))))
         answers.append(UserError(""))
-        encoded += mine
+        encoded += read
     if encoded:
-        vectors = embed_encoded(reader, encoded, (-1,), pooling).vectors[0]
+        parts = [embed_encoded(reader, part, (-1,), pooling).vectors[0] for part in slices(encoded, len(encoded))]
+        vectors = np.concatenate(parts)
         for place, start, stop, count in places:
             answers[place] = Embedded(vectors[start:stop], count)
     return answers
+
+
+def read_inputs(explorer: Explorer, name: str, inputs: Sequence[Input], limits: Limits) -> list[Encoded]:
+    """The tokens of a request's inputs; raises `UserError` for more than it may have, and for an input without any."""
+    (read,) = _read(_reader(explorer, name)[0], [inputs], limits)
+    if isinstance(read, UserError):
+        raise read
+    return read
+
+
+def slices(encoded: Sequence[Encoded], most: int) -> list[Sequence[Encoded]]:
+    """Texts in their order, at most `most` and `SLICE_TOKENS` tokens at a time (a longer text alone)."""
+    found: list[Sequence[Encoded]] = []
+    start, tokens = 0, 0
+    for number, one in enumerate(encoded):
+        count = n_tokens(one)
+        if number > start and (number - start == most or tokens + count > SLICE_TOKENS):
+            found.append(encoded[start:number])
+            start, tokens = number, 0
+        tokens += count
+    return [*found, encoded[start:]]
+
+
+def n_tokens(encoded: Encoded) -> int:
+    """The tokens that the model reads for a text: those of every window."""
+    return sum(map(len, encoded.windows))
+
+
+def _reader(explorer: Explorer, name: str) -> tuple[LanguageModel, str]:
+    from polysema.core.model.sentences import sentence_model
+
+    model = explorer.model(name)
+    pooling = pooling_of(model)
+    return sentence_model(model, pooling), pooling
+
+
+def _read(
+    reader: LanguageModel, requests: Sequence[Sequence[Input]], limits: Limits
+) -> Iterator[list[Encoded] | UserError]:
+    """The tokens of each request's inputs, or what is wrong with it; the texts of all are read in one call."""
+    texts = iter(reader.encode([one for inputs in requests for one in inputs if isinstance(one, str)]))
+    for inputs in requests:
+        # every text is taken from the iterator, whatever comes of the request
+        given = [next(texts) if isinstance(one, str) else one for one in inputs]
+        try:
+            read = [reader.encode_ids(one) if isinstance(one, tuple) else one for one in given]
+            _check(read, limits)
+        except UserError as error:
+            yield error
+        else:
+            yield read
+
+
+def _check(read: Sequence[Encoded], limits: Limits) -> None:
+    counts = [n_tokens(one) for one in read]
+    for number, count in enumerate(counts):
+        if count > limits.input_tokens:
+            raise UserError(
+                f"input {number} has {count:,} tokens; an input of a request may have {limits.input_tokens:,} tokens"
+            )
+        if not len(read[number]):
+            raise UserError(f"input {number} has no token, so it has no vector")
+    if sum(counts) > limits.tokens:
+        raise UserError(f"a request may have {limits.tokens:,} tokens in all; got {sum(counts):,}")

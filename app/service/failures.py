@@ -12,6 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from polysema.app.service.mistakes import mistake_of
+from polysema.app.service.parameters import fields_of
 from polysema.core.errors import DiskFullError, UserError
 
 STATUS = {
@@ -48,6 +50,14 @@ class RefusedError(UserError):
         self.code = code
 
 
+class MistakeError(UserError):
+    """A mistake in one field or parameter of a request, `param`."""
+
+    def __init__(self, message: str, param: str | None):
+        super().__init__(message)
+        self.param = param
+
+
 def answer(
     status: int, code: str, message: str, param: str | None = None, more: dict[str, Any] | None = None
 ) -> Response:
@@ -70,7 +80,8 @@ def of(error: UserError, path: str = "", folder: str = "") -> Response:
         status = 400  # as OpenAI has it
     suggestions = getattr(error, "suggestions", None)
     message = str(error).replace(folder, "") if folder else str(error)
-    return answer(status, error.code, message, more={"suggestions": list(suggestions)} if suggestions else {})
+    param = getattr(error, "param", None)
+    return answer(status, error.code, message, param, {"suggestions": list(suggestions)} if suggestions else {})
 
 
 def disk_full() -> DiskFullError:
@@ -95,12 +106,15 @@ def add_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def wrong(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path")) or "the body"
         status = 400 if request.url.path == "/v1/embeddings" else 422
         if first["type"] == "json_invalid":
             why = str(first.get("ctx", {}).get("error", ""))[:200]
-            return answer(status, "invalid", f"the body is no JSON, from character {place[:20]} on: {why}")
-        return answer(status, "invalid", f"{place[:200]}: {first['msg'][:400]}", place[:200])
+            return answer(status, "invalid", f"the body is no JSON, from character {first['loc'][-1]} on: {why}")
+        where = first["loc"][0]
+        errors = [one | {"loc": one["loc"][1:]} for one in error.errors() if one["loc"][0] == where]
+        given: Any = error.body if where == "body" else dict(request.query_params) | request.path_params
+        mistake = mistake_of(errors, given, fields_of(request.scope, given) if where == "body" else ())
+        return answer(status, "invalid", mistake.message, mistake.field)
 
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> Response:

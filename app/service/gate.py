@@ -23,36 +23,39 @@ class Gate:
         self._free = asyncio.Semaphore(workers)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="work")
 
-    async def run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T], begun: bool = False) -> T:
         """What the work returns. Raises `RefusedError` where the queue is full (429) or the time is over (503).
 
-        Work whose time is over can't be stopped: it holds its worker until it ends, and the queue tells others so.
+        A part of a request that is under way (`begun`) waits however many do. Work whose time is over can't be stopped: it holds its worker until it ends, and the queue tells others so.
         """
         try:
             async with asyncio.timeout(self.timeout):
-                await self._enter()
+                await self._enter(begun)
                 future = asyncio.get_running_loop().run_in_executor(self._pool, work)
                 future.add_done_callback(self._left)
                 return await asyncio.shield(future)
         except TimeoutError:
             raise self.too_slow() from None
 
-    async def hold(self, work: Callable[[], Awaitable[T]]) -> T:
-        """As `run`, for work that waits for others (a batch) and takes no thread: only the queue and the time count."""
+    async def hold(self, work: Callable[[], Awaitable[T]], n_parts: int = 1) -> T:
+        """As `run`, for work that waits for others (a batch) and takes no thread: only the queue and the time count.
+
+        Work of several parts has the time for each.
+        """
         if self.waiting >= self.queue + self.workers:
             self._refuse()
         self.waiting += 1
         try:
-            async with asyncio.timeout(self.timeout):
+            async with asyncio.timeout(self.timeout * n_parts):
                 return await work()
         except TimeoutError:
             raise self.too_slow() from None
         finally:
             self.waiting -= 1
 
-    async def _enter(self) -> None:
+    async def _enter(self, begun: bool) -> None:
         if self._free.locked():
-            if self.waiting >= self.queue:
+            if self.waiting >= self.queue and not begun:
                 self._refuse()
             self.waiting += 1
             try:

@@ -7,6 +7,7 @@ import json
 import logging
 import secrets
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from polysema.app.keys import find_key
 from polysema.app.service.failures import RefusedError, answer, of
+from polysema.app.service.hosts import check_host
+from polysema.app.service.log import MAX_LOGGED, query_shown, without_keys
+from polysema.app.service.parameters import parameters_of
 from polysema.app.service.state import State
 
 LOG = logging.getLogger("polysema.service")
@@ -31,6 +35,7 @@ class Guard:
     def __init__(self, app: ASGIApp, state: State):
         self._app, self._state = app, state
         self._hosts = state.settings.hosts
+        self._crossing = _crossing(self._answer, state.settings.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -41,28 +46,39 @@ class Guard:
             await self._app(scope, receive, send)
             return
         seen = _Seen(scope, send, self._state)
+        scope["polysema.request"] = seen
         try:
-            self._admit(scope)
-            await self._app(scope, await self._body(scope, receive), seen.send)
+            if self._hosts is not None:
+                check_host(scope, self._hosts)
+            await self._crossing(scope, receive, seen.send)
         except ClientDisconnect:
             seen.status = seen.status or 499
+        except RefusedError as error:
+            await of(error, scope["path"])(scope, receive, seen.send)
+        finally:
+            seen.end()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that was asked under the right host, errors included."""
+        seen: _Seen = scope["polysema.request"]
+        try:
+            self._admit(scope)
+            await self._app(scope, await self._body(scope, receive), send)
+        except ClientDisconnect:
+            raise
         except RefusedError as error:
             if error.code in ("too_large", "slow"):
                 scope["polysema.close"] = True
                 await _passed_over(receive)
-            await of(error, scope["path"])(scope, receive, seen.send)
+            await of(error, scope["path"])(scope, receive, send)
         except Exception:
             LOG.exception("%s", json.dumps({"event": "fault", "request": seen.id, "path": seen.route()}))
             if not seen.status:
                 await answer(500, "internal", f"a fault of the service; its log has it under {seen.id}")(
-                    scope, receive, seen.send
+                    scope, receive, send
                 )
-        finally:
-            seen.end()
 
     def _admit(self, scope: Scope) -> None:
-        if self._hosts is not None:
-            _check_host(scope, self._hosts)
         keys = self._state.keys
         if not keys or scope["path"] in OPEN:
             return
@@ -150,9 +166,24 @@ class _Seen:
             "key": key.name if key else None,
         }
         if self._state.settings.log_texts:
-            line["path"] = self._scope["path"][:2000]
-            line["query"] = self._scope["query_string"].decode("latin-1")[:2000]
+            line["path"] = without_keys(self._scope["path"])[:MAX_LOGGED]
+            line["query"] = query_shown(self._scope["query_string"], parameters_of(self._scope))
         LOG.info("%s", json.dumps(line))
+
+
+def _crossing(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """The app, which pages of these origins may ask from a browser; keys come in a header, so no cookie is let through."""
+    if not origins:
+        return app
+    from starlette.middleware.cors import CORSMiddleware
+
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=("GET", "POST", "PUT", "DELETE"),
+        allow_headers=("*",),
+        expose_headers=("X-Request-Id", "Retry-After"),
+    )
 
 
 async def _passed_over(receive: Receive) -> None:
@@ -161,20 +192,6 @@ async def _passed_over(receive: Receive) -> None:
         async with asyncio.timeout(LINGER):
             while (await receive()).get("more_body", False):
                 pass
-
-
-def _check_host(scope: Scope, hosts: frozenset[str]) -> None:
-    """A page of a foreign site whose name was bound to this address (DNS rebinding) asks under that name: it is refused."""
-    for name, value in scope["headers"]:
-        if name == b"host":
-            given = value.decode("latin-1")
-            bracketed = given.startswith("[") and "]" in given
-            host = given[1:].partition("]")[0] if bracketed else given.partition(":")[0]
-            if host.rstrip(".").lower() not in hosts:
-                raise RefusedError(
-                    "misdirected",
-                    f"this service isn't asked as {given[:80]!r}; the setting allowed_hosts names more hosts",
-                )
 
 
 def _given(scope: Scope) -> str | None:

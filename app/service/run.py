@@ -18,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from polysema.app.api import create_app
 from polysema.app.explorer import Explorer
+from polysema.app.service.log import set_up
 from polysema.app.settings import Settings
 
 STEP = 5.0  # seconds that a job may take to its next step
@@ -26,11 +27,8 @@ DRAIN = 0.5  # seconds in which connections that are kept alive are told to clos
 
 def serve(explorer: Explorer, settings: Settings) -> None:
     """Answer until SIGTERM or Ctrl+C; then requests under way are finished, for at most `grace` seconds."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json())
+    set_up()
     log = logging.getLogger("polysema.service")
-    log.handlers, log.propagate = [handler], False
-    log.setLevel(logging.INFO)
     made = server(explorer, settings)
     made.run()
     if not made.idle(min(settings.grace, STEP)):
@@ -49,7 +47,7 @@ def server(explorer: Explorer, settings: Settings) -> Draining:
 
     config = uvicorn.Config(
         app, host=settings.address.strip("[]"), port=settings.port, http=Patient, ws="none", log_level="error", access_log=False,
-        limit_concurrency=settings.connections, backlog=2048, timeout_keep_alive=30,
+        log_config=None, limit_concurrency=settings.connections, backlog=2048, timeout_keep_alive=30,
         timeout_graceful_shutdown=max(1, round(settings.grace)), server_header=False,
     )  # fmt: skip
     return Draining(config, app.state.polysema)
@@ -147,20 +145,3 @@ def _unsent(transport: Any) -> int:
         held = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
         waiting += int.from_bytes(held, sys.byteorder)
     return waiting
-
-
-class _Json(logging.Formatter):
-    """A line of JSON for each event: its time, its level, and what the event says."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        value = json.loads(record.getMessage())
-        line = {"time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"), "level": record.levelname.lower(), **value}
-        if record.exc_info and record.exc_info[1] is not None:
-            # where it happened, not what it said: a message may hold a text
-            error, trace = record.exc_info[1], record.exc_info[2]
-            places = []
-            while trace is not None:
-                places.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}")
-                trace = trace.tb_next
-            line |= {"error": type(error).__name__, "at": places[-12:]}
-        return json.dumps(line)

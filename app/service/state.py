@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
+import numpy as np
 from fastapi import Depends, Request
+from starlette.requests import ClientDisconnect
 
 from polysema.app.explorer import Explorer, Kept
 from polysema.app.service.batching import Batcher
-from polysema.app.service.embedding import Embedded, Input, embed_requests
-from polysema.app.service.failures import RefusedError
+from polysema.app.service.embedding import SLICE_TOKENS, Embedded, Input, Limits, embed_requests, read_inputs, slices
+from polysema.app.service.failures import MistakeError, RefusedError
 from polysema.app.service.gate import Gate
 from polysema.app.service.jobs import Jobs, Progress
 from polysema.app.service.metrics import Metrics
+from polysema.app.service.parameters import parameters_of
 from polysema.app.settings import Settings
 from polysema.app.shelf import Shelf
 from polysema.core.errors import NotFoundError, UserError
@@ -25,6 +29,7 @@ from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Space
 
 T = TypeVar("T")
+UNBATCHED_TEXTS = 64  # inputs of one request that go through a model together where requests don't
 
 
 @dataclass(eq=False)
@@ -40,6 +45,7 @@ class State:
         one = self.settings
         self.keys = one.api_keys
         self.gate = Gate(one.workers, one.queue, one.timeout)
+        self._limits = Limits(one.max_input_tokens, one.max_tokens)
         self.batcher = Batcher(self._embed, one.batch_texts, one.batch_wait / 1000)
         self.folder = f"{one.folder}{os.sep}"  # which stays out of messages
         self.jobs = Jobs(one.jobs, one.jobs_queue, one.jobs_kept, self.folder)
@@ -48,17 +54,40 @@ class State:
 
     def _embed(self, name: str, requests: list[list[Input]]) -> list[Embedded | UserError]:
         self.metrics.batch(sum(map(len, requests)))
-        return embed_requests(self.explorer, name, requests, self.settings.max_tokens)
+        return embed_requests(self.explorer, name, requests, self._limits)
 
     async def work(self, ask: Callable[[], T]) -> T:
         """The answer of a call of the explorer or of a collection, on a worker."""
         return await self.gate.run(ask)
 
-    async def embed(self, model: str, inputs: list[Input]) -> Embedded:
-        """The vectors of inputs; those of concurrent requests go through the model together."""
+    async def embed(self, model: str, inputs: list[Input], gone: Callable[[], Awaitable[bool]]) -> Embedded:
+        """The vectors of inputs; those of concurrent requests go through the model together.
+
+        What is more than goes together is worked off in slices, so that other requests have their turn between two of
+        them, and no longer than there is somebody (`gone`) to answer. `timeout` is the time of each.
+        """
+        most = self.settings.batch_texts if self.settings.batch_texts > 1 else UNBATCHED_TEXTS
+        parts: list[Sequence[Input]] = [inputs]
+        # a token has a character at least, nearly always: the few texts of more tokens go as one slice
+        if len(inputs) > most or sum(len(one) for one in inputs) > SLICE_TOKENS:
+            read = await self.gate.run(lambda: read_inputs(self.explorer, model, inputs, self._limits))
+            parts = list(slices(read, most))
+
+        async def each() -> Embedded:
+            made = []
+            for number, part in enumerate(parts):
+                if number and await gone():
+                    raise ClientDisconnect
+                made.append(await self._slice(model, list(part), number > 0))
+            return Embedded(np.concatenate([one.vectors for one in made]), sum(one.tokens for one in made))
+
+        return await (self.gate.hold(each, len(parts)) if self.settings.batch_texts > 1 else each())
+
+    async def _slice(self, model: str, inputs: list[Input], begun: bool) -> Embedded:
         if self.settings.batch_texts > 1:
-            return await self.gate.hold(lambda: self.batcher.ask(model, inputs, len(inputs)))
-        (answer,) = await self.gate.run(lambda: self._embed(model, [inputs]))
+            made: Embedded = await self.batcher.ask(model, inputs, len(inputs))
+            return made
+        (answer,) = await self.gate.run(lambda: self._embed(model, [inputs]), begun)
         if isinstance(answer, UserError):
             raise answer
         return answer
@@ -151,6 +180,20 @@ class State:
         if count > self.settings.max_texts:
             raise UserError(f"a request may have {self.settings.max_texts:,} {what}; got {count:,}")
 
+    def check_inputs(self, inputs: Sequence[Input], model: str, token_ids: bool) -> None:
+        """Raise `UserError` for more inputs than a request for embeddings may have, and for token ids that nobody asked to
+        be taken: the clients that send them by default mean those of another vocabulary.
+        """
+        if len(inputs) > self.settings.max_inputs:
+            raise MistakeError(f"a request may have {self.settings.max_inputs:,} inputs; got {len(inputs):,}", "input")
+        if not (token_ids or self.settings.token_ids) and any(isinstance(one, tuple) for one in inputs):
+            raise MistakeError(
+                f"input holds token ids; here texts are read: LangChain sends them with OpenAIEmbeddings(..., "
+                f"check_embedding_ctx_length=False). For ids of {model}'s own tokenizer say so: token_ids true, in the "
+                "request or the settings",
+                "input",
+            )
+
     def check_job_texts(self, count: int) -> None:
         """Raise `UserError` for more texts than a job may have."""
         if count > self.settings.max_job_texts:
@@ -178,6 +221,22 @@ class State:
 async def _state(request: Request) -> State:
     found: State = request.app.state.polysema
     return found
+
+
+async def check_parameters(request: Request) -> None:
+    """Raise `MistakeError` for a parameter of the query that the route doesn't know, or has more than once: none is passed
+    over in silence.
+    """
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    if not given:
+        return
+    known = parameters_of(request.scope)
+    for name, times in given.items():
+        if name not in known:
+            allowed = f"there are {', '.join(known)}" if known else "this route has none"
+            raise MistakeError(f"unknown parameter {name!r:.80}: {allowed}", name[:80])
+        if times > 1 and not known[name]:
+            raise MistakeError(f"the parameter {name} stands {times} times; it may stand once", name)
 
 
 async def check_scope(request: Request) -> None:

@@ -8,8 +8,11 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from polysema.core.errors import UserError
 from tests.cases import FILES
@@ -78,11 +81,36 @@ def find_words_of_text(given: list[str], folder: Path) -> str:
     return repr([(span.start, span.end) for span in find_words(*given)])
 
 
+@lru_cache(maxsize=1)
+def client_of_the_service() -> Any:
+    from starlette.testclient import TestClient
+
+    from polysema.app.api import create_app
+    from polysema.app.explorer import Explorer
+    from polysema.app.settings import Settings
+
+    app = create_app(Explorer(), Settings(data=tempfile.mkdtemp()))
+    return TestClient(app, "http://127.0.0.1", raise_server_exceptions=False).__enter__()
+
+
+def ask_the_service(given: list[str], folder: Path) -> str:
+    """`METHOD ADDRESS [BODY] [NAME:VALUE ...]`: a request, the rest its headers; the collection `c` is there, and empty."""
+    method, address, *rest = given
+    body = rest.pop(0) if rest and rest[0][:1] in ("{", "[", '"') else None
+    headers = {"content-type": "application/json"} | dict(one.split(":", 1) for one in rest)
+    client = client_of_the_service()
+    client.delete("/v1/collections/c")
+    client.put("/v1/collections/c")
+    answer = client.request(method, address, content=body, headers=headers)
+    return f"{answer.status_code} {answer.text[:4000]}"
+
+
 ACTIONS: dict[str, Action] = {
     "read_vectors": read_file_of_vectors,
     "open_corpus": open_texts,
     "shell": shell,
     "map_spread": spread_of_a_map,
     "words": find_words_of_text,
+    "http": ask_the_service,
     **COLLECTION_ACTIONS,
 }

@@ -346,10 +346,21 @@ def test_a_foreign_host_is_not_answered(served: Service) -> None:
     for host, status in (
         ("127.0.0.1", 200), (f"127.0.0.1:{port}", 200), ("localhost:1", 200), ("LOCALHOST", 200), (f"[::1]:{port}", 200),
         ("polysema.lan", 200), ("evil.example", 421), (f"evil.example:{port}", 421), ("127.0.0.1.evil.example", 421),
-        ("localhost.evil.example", 421), ("polysema.lan.", 200), ("", 421), ("[::1", 421), ("0.0.0.0", 421), ("\xe9", 421),
+        ("localhost.evil.example", 421), ("polysema.lan.", 200), ("localhost..", 421), (f"127.0.0.1:{port}@evil", 421), (f"evil@127.0.0.1:{port}", 421),
+        ("127.0.0.1:65536", 421), ("127.0.0.1:", 421), ("127.0.0.1:+80", 421), ("[::1]evil", 421), ("::1", 421), ("[127.0.0.1]", 421),
+        ("127.0.0.1/evil", 421), ("127.0.0.1, evil", 421), ("localhost:80:80", 421), ("", 421), ("[::1", 421), ("0.0.0.0", 421), ("\xe9", 421),
     ):  # fmt: skip
         got = raw(url, b"GET /health HTTP/1.1\r\nConnection: close\r\nHost: " + host.encode("latin-1") + b"\r\n\r\n")
         assert int(got.split(b" ")[1]) == status or (not host.isascii() and b" 400 " in got), (host, got)
+    own = f"Host: 127.0.0.1:{port}\r\n"
+    for line, headers, status in (
+        ("GET /health HTTP/1.0", "", 421), ("GET /health HTTP/1.0", own, 200),
+        ("GET /health HTTP/1.1", own + "Host: evil.example\r\n", 400),
+        ("GET http://evil.example/health HTTP/1.1", own, 421), ("GET http://evil@localhost/health HTTP/1.1", own, 421),
+        (f"GET http://localhost:{port}/health HTTP/1.1", own, 200), (f"GET http://127.0.0.1:{port} HTTP/1.1", own, 404),
+    ):  # fmt: skip
+        got = raw(url, f"{line}\r\n{headers}Connection: close\r\n\r\n".encode())
+        assert int(got.split(b" ")[1]) == status, (line, headers, got)
     assert (
         httpx.get(f"{url}/v1/models", headers={"host": "evil.example"}, trust_env=False).json()["error"]["code"]
         == "misdirected"

@@ -7,7 +7,9 @@ import openai
 import pytest
 
 from polysema.app.explorer import Explorer
+from polysema.app.service.embedding import SLICE_TOKENS, n_tokens, slices
 from polysema.core.model.sentences import embed_sentences
+from polysema.core.model.tokens import Encoded
 from tests.service.conftest import Service
 
 TEXTS = ["The river bank was muddy.", "Gringotts bank keeps its gold."]
@@ -39,10 +41,19 @@ def test_one_text_and_token_ids(client: openai.OpenAI, explorer: Explorer) -> No
     one = client.embeddings.create(model="minilm-l6", input=TEXTS[0]).data[0].embedding
     bare = tokenizer(TEXTS[0], add_special_tokens=False)["input_ids"]
     whole = tokenizer(TEXTS[0])["input_ids"]
-    assert client.embeddings.create(model="minilm-l6", input=bare).data[0].embedding == one
-    assert client.embeddings.create(model="minilm-l6", input=[bare, whole]).data[1].embedding == pytest.approx(
-        one, abs=1e-5
-    )
+    ids = {"token_ids": True}
+    assert client.embeddings.create(model="minilm-l6", input=bare, extra_body=ids).data[0].embedding == one
+    both = client.embeddings.create(model="minilm-l6", input=[bare, whole], extra_body=ids)
+    assert both.data[1].embedding == pytest.approx(one, abs=1e-5)
+
+
+def test_token_ids_are_those_of_another_vocabulary_unless_it_is_said(client: openai.OpenAI, served: Service) -> None:
+    for ids in ([791, 15140, 6218], [[791, 15140], [6218]]):  # what LangChain sends: tiktoken's
+        with pytest.raises(openai.BadRequestError, match="check_embedding_ctx_length=False"):
+            client.embeddings.create(model="minilm-l6", input=ids)
+    url, _ = served(token_ids=True)
+    other = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
+    assert len(other.embeddings.create(model="minilm-l6", input=[791, 15140]).data) == 1
 
 
 def test_errors_are_of_its_classes(client: openai.OpenAI) -> None:
@@ -54,8 +65,11 @@ def test_errors_are_of_its_classes(client: openai.OpenAI) -> None:
             client.embeddings.create(model="minilm-l6", input=wrong)  # type: ignore[arg-type]
     with pytest.raises(openai.BadRequestError, match="384 dimensions"):
         client.embeddings.create(model="minilm-l6", input="a", dimensions=100)
-    with pytest.raises(openai.BadRequestError, match="256 inputs"):
-        client.embeddings.create(model="minilm-l6", input=["a"] * 257)
+    with pytest.raises(openai.BadRequestError, match="may have 2,048 inputs; got 2,049") as many:
+        client.embeddings.create(model="minilm-l6", input=["a"] * 2049)
+    assert many.value.param == "input"
+    with pytest.raises(openai.BadRequestError, match="300,000 tokens in all"):
+        client.embeddings.create(model="minilm-l6", input=["a " * 10_000] * 20)
     with pytest.raises(openai.BadRequestError, match="32,768 tokens"):
         client.embeddings.create(model="minilm-l6", input="a " * 40_000)
 
@@ -77,3 +91,53 @@ def test_concurrent_texts_are_embedded_together_and_the_same(served: Service, ex
     metrics = server._polysema.metrics
     assert metrics.batched_texts == 64
     assert metrics.batches < 32
+
+
+def test_many_inputs_are_worked_off_in_slices_between_which_others_have_their_turn(
+    served: Service, explorer: Explorer
+) -> None:
+    url, server = served()
+    client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
+    texts = [f"{n} boats lay at the bank" + " of the wide river" * (n % 40) for n in range(600)]
+    ended: list[str] = []
+
+    def ask(name: str, given: list[str]) -> list[list[float]]:
+        answer = client.embeddings.create(model="minilm-l6", input=given, encoding_format="float")
+        ended.append(name)
+        return [one.embedding for one in answer.data]
+
+    metrics = server._polysema.metrics
+    with ThreadPoolExecutor(2) as pool:
+        many = pool.submit(ask, "many", texts)
+        while not metrics.batches:
+            assert not many.done()
+        few = pool.submit(ask, "few", texts[:2])
+        given = np.array(many.result(), np.float32)
+    assert ended == ["few", "many"]
+    assert metrics.batched_texts == 602
+    assert metrics.batches >= 10  # of 64 texts at most
+    expected = np.concatenate(
+        [embed_sentences(explorer.model(), [text], (-1,), "own").vectors[0] for text in texts[::97]]
+    )
+    np.testing.assert_allclose(given[::97], expected, atol=1e-6)
+    np.testing.assert_allclose(np.array(few.result(), np.float32), given[:2], atol=1e-6)
+    assert server._polysema.gate.waiting == 0
+
+
+def test_without_batching_slices_are_worked_off_as_well(served: Service) -> None:
+    url, server = served(batch_texts=1, queue=0)
+    client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
+    assert len(client.embeddings.create(model="minilm-l6", input=[f"boat {n}" for n in range(130)]).data) == 130
+    assert server._polysema.metrics.batches == 3
+
+
+def test_slices_hold_so_many_texts_and_tokens() -> None:
+    def text(n_tokens: int) -> Encoded:
+        return Encoded(((1,) * n_tokens,), np.zeros((n_tokens, 2), np.int64), np.zeros((n_tokens, 2), np.int64))
+
+    def sizes(counts: list[int], most: int) -> list[list[int]]:
+        return [[n_tokens(one) for one in part] for part in slices([text(count) for count in counts], most)]
+
+    assert sizes([1, 2, 3, 4, 5], 2) == [[1, 2], [3, 4], [5]]
+    assert sizes([SLICE_TOKENS, 1, SLICE_TOKENS - 1, 1], 9) == [[SLICE_TOKENS], [1, SLICE_TOKENS - 1], [1]]
+    assert sizes([1, SLICE_TOKENS + 5, 1], 9) == [[1], [SLICE_TOKENS + 5], [1]]

@@ -60,10 +60,12 @@ def test_sigterm_under_load_loses_no_request(tmp_path) -> None:  # type: ignore[
         process.send_signal(signal.SIGTERM)
         for thread in threads:
             thread.join(30)
-        _, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=30)
     finally:
         process.kill()
     assert lost == []
+    first = json.loads(out)
+    assert (first["event"], first["url"], first["level"]) == ("listening", f"{url}/v1/", "info")
     assert len(answered) > 32  # some were under way
     assert set(answered) == {200}
     assert process.returncode in (0, -signal.SIGTERM), err

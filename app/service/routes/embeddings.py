@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from polysema.app.service.answered import Embeddings, ModelCard, Models
 from polysema.app.service.answered import json as answers
 from polysema.app.service.asked import EmbeddingsAsked
-from polysema.app.service.embedding import Input
+from polysema.app.service.embedding import Embedded, Input
 from polysema.app.service.state import The
 from polysema.app.service.vectors import answer, encoded
 from polysema.core.errors import NotFoundError, UserError
@@ -19,32 +20,36 @@ from polysema.core.model.catalog import Entry, folder_of
 from polysema.core.space.space import Family
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
+SMALL = 64  # vectors whose answer is written at once
 
 
 @router.post("/embeddings", responses=answers(Embeddings))
-async def embeddings(asked: EmbeddingsAsked, state: The) -> Response:
+async def embeddings(asked: EmbeddingsAsked, state: The, request: Request) -> Response:
     """A vector for each input, as OpenAI answers: the model's own sentence pooling, else the mean of its last layer."""
     inputs = _inputs(asked.input)
-    state.check_many(len(inputs), "inputs")
+    state.check_inputs(inputs, asked.model, asked.token_ids)
     row = next((row for row in state.served() if row.name == asked.model), None)
     if row is None or row.family is Family.STATIC:
         names = ", ".join(row.name for row in state.served() if row.family is not Family.STATIC)
         raise NotFoundError(f"there is no model {asked.model!r:.80} here; there are: {names}")
-    made = await state.embed(asked.model, inputs)
+    made = await state.embed(asked.model, inputs, request.is_disconnected)
     dim = made.vectors.shape[1]
     if asked.dimensions not in (None, dim):
         raise UserError(f"{asked.model} has {dim} dimensions and can't be cut; got dimensions {asked.dimensions}")
-    data = [
-        {
-            "object": "embedding",
-            "index": index,
-            "embedding": encoded(line) if asked.encoding_format == "base64" else line.tolist(),
-        }
+    packed = asked.encoding_format == "base64"
+    if len(inputs) <= SMALL:
+        return Response(_body(made, asked.model, packed), media_type="application/json")
+    return Response(await asyncio.to_thread(_body, made, asked.model, packed), media_type="application/json")
+
+
+def _body(made: Embedded, model: str, packed: bool) -> bytes:
+    # row by row: a long answer that is written in one go would keep every other request waiting
+    rows = (
+        f'{{"object": "embedding", "index": {index}, "embedding": {json.dumps(encoded(line) if packed else line.tolist())}}}'
         for index, line in enumerate(made.vectors)
-    ]
-    usage = {"prompt_tokens": made.tokens, "total_tokens": made.tokens}
-    value = {"object": "list", "data": data, "model": asked.model, "usage": usage}
-    return Response(json.dumps(value).encode(), media_type="application/json")
+    )
+    usage = json.dumps({"prompt_tokens": made.tokens, "total_tokens": made.tokens})
+    return f'{{"object": "list", "data": [{", ".join(rows)}], "model": {json.dumps(model)}, "usage": {usage}}}'.encode()
 
 
 def _inputs(given: str | list[str] | list[int] | list[list[int]]) -> list[Input]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from polysema.app import near
 from polysema.app.service import vectors as form
@@ -30,7 +31,8 @@ from polysema.app.service.answered import (
 from polysema.app.service.answered import forms as in_forms
 from polysema.app.service.answered import json as answers
 from polysema.app.service.asked import DeleteAsked, Name, RestoreAsked, RowsAsked, SearchAsked, SpaceAsked, WidenAsked
-from polysema.app.service.failures import RefusedError
+from polysema.app.service.failures import MistakeError, RefusedError
+from polysema.app.service.mistakes import mistake_of
 from polysema.app.service.state import State, The, writes
 from polysema.core.errors import UserError
 from polysema.core.model.load import LanguageModel
@@ -284,14 +286,22 @@ def _rows(request: Request, body: bytes, space: str | None) -> RowsAsked | tuple
     try:
         asked = RowsAsked.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the body"
-        raise UserError(f"{place[:200]}: {first['msg'][:400]}") from None
+        raise _mistake_in(body, error) from None
     except ValueError as error:
         raise UserError(f"the body is no JSON: {str(error)[:200]}") from None
     if asked.space is None:
         asked.space = space
     return asked
+
+
+def _mistake_in(body: bytes, error: ValidationError) -> UserError:
+    errors = error.errors(include_url=False)
+    if errors[0]["type"] == "json_invalid":
+        why = errors[0]["msg"][:200]
+        if "hex escape" in why or "surrogate" in why:
+            why += " (half of a surrogate pair is no text)"
+        return UserError(f"the body is no JSON: {why}")
+    return MistakeError(*mistake_of(errors, from_json(body), list(RowsAsked.model_fields)))
 
 
 def _put(name: str, given: RowsAsked | tuple[Any, Any, Any, str | None], state: State, replaces: bool) -> Response:
