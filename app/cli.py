@@ -9,6 +9,7 @@ import click
 
 from polysema.app.export_commands import parse_layers
 from polysema.app.printing import Row, format_option, model_option, pooling_option, progress_bar, show
+from polysema.app.word_command import WordCommand
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def pull(name: str) -> None:
 # A word in texts
 
 
-@cli.command()
+@cli.command(cls=WordCommand)
 @click.argument("word")
 @click.argument("texts", nargs=-1, required=True)
 @model_option

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polysema.app.answer_json import score_of
 from polysema.app.inspection import Looking
 from polysema.app.remote import RemoteCollection, RemoteMap, RemoteMatched, RemoteSpace, part, sent
 from polysema.app.rows import Vectors
@@ -171,10 +172,11 @@ class Client:
                 "pairs": [list(pair) for pair in asking.pairs],
                 "evidence": asking.evidence,
                 "epsilon": asking.epsilon,
+                "restrict_vocab": asking.restrict_vocab,
             }
             asked |= _spelling(asking.policy)
         found = self.ask("POST", "/v1/analogy", asked)
-        inputs = tuple(InputRank(i["word"], i["weight"], i["rank"], i["cosine"], i["how"]) for i in found["left_out"])
+        inputs = tuple(InputRank(i["word"], i["weight"], i["rank"], score_of(i), i["how"]) for i in found["left_out"])
         evidence = None
         if found["evidence"] is not None:
             beside = found["evidence"]["beside"].items()
@@ -588,7 +590,7 @@ def _finding(finding: Finding | None) -> dict[str, Any]:
         return {}
     if finding.index:
         raise UserError("over HTTP an index is a collection's: build one there, and search the collection")
-    return {"where": finding.where or None, "recall": finding.recall}
+    return {"where": finding.where or None, "recall": finding.recall, "restrict_vocab": finding.restrict_vocab}
 
 
 def _read(looking: Looking | None) -> dict[str, Any]:
@@ -606,7 +608,7 @@ def _neighbours(rows: list[dict[str, Any]]) -> tuple[Neighbour, ...]:
         Neighbour(
             row["rank"],
             row["word"],
-            row["cosine"] if "cosine" in row else row["score"],
+            score_of(row),
             row["row"],
             row.get("text", ""),
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polysema.app.printing import format_option, model_option, progress_bar, show, tell_notes
+from polysema.app.word_command import WordCommand
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def run_command(
     click.echo(f"{manifest['rows']:,} rows ({manifest['words']:,} {unit} of {manifest['texts']:,} texts) in {folder}")
 
 
-@click.command()
+@click.command(cls=WordCommand)
 @click.argument("texts", nargs=-1, required=True)
 @model_option
 @click.option("--word", help="Only this word, as a whole word in any case.  [default: every word]")

@@ -11,6 +11,7 @@ from polysema.app.export_commands import parse_layers
 from polysema.app.inspection import Looking, given
 from polysema.app.inspection import unit_for as unit_for
 from polysema.app.printing import Row, format_option, k_option, show
+from polysema.app.word_command import WordCommand
 from polysema.core.errors import UnavailableError, UserError
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def inside() -> None:
     """
 
 
-@inside.command()
+@inside.command(cls=WordCommand)
 @click.argument("text")
 @model_of("minilm-l6")
 @click.option("--layers", help="Which layers, such as 1,6 or all.  [default: the last; with json and csv all]")
@@ -216,7 +217,7 @@ def tell_windows(model: LanguageModel, windows: int) -> None:
         )
 
 
-@inside.command(name="find-head")
+@inside.command(name="find-head", cls=WordCommand)
 @click.argument("pairs", nargs=-1, required=True)
 @click.option(
     "--text", "texts", multiple=True, required=True, help="A sentence to look in; may be given several times."
@@ -273,7 +274,7 @@ def find_head(
     show(form, rows, {"heads": exact, "chance": found.chance, "places": found.places}, notes)
 
 
-@inside.command()
+@inside.command(cls=WordCommand)
 @click.argument("text")
 @model_of(DECODER)
 @click.option("--layers", default="all", show_default=True, help="Which layers, such as 0,3,6 or all.")
@@ -342,7 +343,7 @@ def lens(
     show(form, rows, notes=["", f"{found.kind}, {score} of each token, at {token!r} (token {place})"])
 
 
-@inside.command()
+@inside.command(cls=WordCommand)
 @click.argument("text")
 @click.argument("word")
 @click.option("--against", help="Another word: what makes the first likelier than this one.")
@@ -390,7 +391,7 @@ def contributions(
     show(form, rows, whole, notes)
 
 
-@inside.command()
+@inside.command(cls=WordCommand)
 @click.argument("word")
 @click.argument("texts", nargs=-1, required=True)
 @model_of("minilm-l6")
@@ -452,7 +453,7 @@ def heads(
     show(form, rows)
 
 
-@inside.command()
+@inside.command(cls=WordCommand)
 @click.argument("text")
 @model_of(DECODER)
 @click.option("--toward", multiple=True, help="A text of the concept to go to; may be given several times.")
@@ -548,7 +549,7 @@ def _show_changed(found: Changed, form: str, note: str) -> None:
     show(form, rows, asdict(found), notes)
 
 
-@inside.command()
+@inside.command(cls=WordCommand)
 @click.argument("text")
 @model_of(DECODER)
 @click.option("--head", "taken", multiple=True, help="A head, LAYER.HEAD; may be given several times.")
@@ -583,7 +584,7 @@ def ablate(
     _show_changed(found, form, f"{', '.join(map(str, cuts))} set to {how}")
 
 
-@inside.command()
+@inside.command(cls=WordCommand)
 @click.argument("sentence")
 @click.option(
     "--model", "-m", "names", multiple=True, help="A model; may be given again.  [default: one of each family]"

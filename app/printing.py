@@ -89,7 +89,7 @@ def _plain(value: Any) -> Any:
 
 
 def neighbour_rows(neighbours: Sequence[Neighbour], score: str = "cosine") -> list[Row]:
-    """A row for each neighbour, with its text where it is an occurrence."""
+    """A row of a table for each neighbour, with its text where it is an occurrence."""
     rows = [{"rank": n.rank, "word": n.key, score: n.score} for n in neighbours]
     if any(n.text for n in neighbours):
         rows = [row | {"text": n.text} for row, n in zip(rows, neighbours, strict=True)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from polysema.app.answer_json import analogy_json, neighbor_rows, neighbors_json, score_name
 from polysema.app.printing import (
     Row,
     format_option,
@@ -18,6 +19,7 @@ from polysema.app.printing import (
     tell_notes,
     write_report,
 )  # fmt: skip
+from polysema.app.word_command import WordCommand
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -74,14 +76,13 @@ def _policy(case: str, phrases: str, unknown: str) -> Policy:
     return Policy.of(case, phrases, unknown)
 
 
-def _pair(text: str) -> tuple[str, str]:
-    first, sign, second = text.partition(":")
-    if not sign or not first.strip() or not second.strip():
-        raise UserError(f"an example pair is written man:woman; got {text[:60]!r}")
-    return first.strip(), second.strip()
+restrict_option = click.option(
+    "--restrict-vocab", type=int, metavar="N",
+    help="Only the first N words of the space (in files the most frequent ones) are answers.",
+)  # fmt: skip
 
 
-@click.command()
+@click.command(cls=WordCommand)
 @click.argument("word")
 @view_options
 @policy_options
@@ -100,22 +101,22 @@ def _pair(text: str) -> tuple[str, str]:
 @click.option(
     "--recall", type=float, help="The recall@10 that the index must have been measured to reach, such as 0.95."
 )
+@restrict_option
 @k_option
 @format_option
 def neighbors(
     word: str, space: str, transform: str, removed: tuple[str, ...], case: str, phrases: str, unknown: str, where: str,
-    index: str, recall: float | None, k: int, form: str,
+    index: str, recall: float | None, restrict_vocab: int | None, k: int, form: str,
 ) -> None:  # fmt: skip
     """Print the words nearest to WORD by cosine."""
     from polysema.app.explorer import Finding
 
     explorer, held = _open(space, transform, removed)
-    answer = explorer.neighbors(word, held, k, _policy(case, phrases, unknown), Finding(where, index, recall))
+    answer = explorer.neighbors(
+        word, held, k, _policy(case, phrases, unknown), Finding(where, index, recall, restrict_vocab)
+    )
     rows = neighbour_rows(answer.neighbours)
-    whole = {
-        "word": answer.word, "how": answer.how, "policy": answer.policy, "neighbors": rows,
-        "search": answer.search, "recall": answer.recall, "origin": answer.origin.to_json(),
-    }  # fmt: skip
+    whole = neighbors_json(answer) | {"policy": answer.policy, "origin": answer.origin.to_json()}
     notes = [f"({answer.asked} was looked up as {answer.word}: {answer.how})"] if answer.how != "as written" else []
     if index or recall is not None:
         expected = "not measured" if answer.recall is None else f"{answer.recall:.3f}"
@@ -126,7 +127,7 @@ def neighbors(
     show(form, rows, whole, notes)
 
 
-@click.command()
+@click.command(cls=WordCommand)
 @click.argument("expression")
 @click.option("--method", default="3cosadd", show_default=True, help=f"One of {', '.join(METHODS)}.")
 @click.option(
@@ -144,13 +145,14 @@ def neighbors(
     help="What 3CosMul adds to what it divides by (its paper: 0.001).",
 )
 @click.option("--evidence/--no-evidence", default=True, help="Print what other methods and the baselines answer.")
+@restrict_option
 @view_options
 @policy_options
 @k_option
 @format_option
 def analogy(
-    expression: str, method: str, pairs: tuple[str, ...], epsilon: float, evidence: bool, space: str, transform: str,
-    removed: tuple[str, ...], case: str, phrases: str, unknown: str, k: int, form: str,
+    expression: str, method: str, pairs: tuple[str, ...], epsilon: float, evidence: bool, restrict_vocab: int | None,
+    space: str, transform: str, removed: tuple[str, ...], case: str, phrases: str, unknown: str, k: int, form: str,
 ) -> None:  # fmt: skip
     """Print the best words for a sum of words, such as "queen - king + man".
 
@@ -159,20 +161,16 @@ def analogy(
     space such as minilm-l6@6.
     """
     from polysema.app.explorer import Asking
+    from polysema.app.explorer.asking import parse_pair
 
     if not 0 < epsilon <= 1:
         raise UserError(f"epsilon is above 0 and at most 1; got {epsilon}")
     explorer, held = _open(space, transform, removed)
-    asking = Asking(tuple(_pair(text) for text in pairs), _policy(case, phrases, unknown), evidence, epsilon)
+    asking = Asking(
+        tuple(parse_pair(text) for text in pairs), _policy(case, phrases, unknown), evidence, epsilon, restrict_vocab
+    )
     answer = explorer.analogy(expression, held, k, method, asking)
-    score = "cosine" if answer.method in ("3cosadd", "3cosavg", "only-b", "ignore-a") else "score"
-    rows = neighbour_rows(answer.neighbours, score)
-    inputs = [{"word": i.word, "weight": i.weight, "rank": i.rank, score: i.score, "how": i.how} for i in answer.inputs]
-    whole: dict[str, Any] = {
-        "expression": answer.expression, "method": answer.method, "neighbors": rows, "left_out": inputs,
-        "policy": answer.policy, "pairs": answer.pairs, "pairs_left_out": answer.pairs_left_out,
-        "origin": answer.origin.to_json(),
-    }  # fmt: skip
+    rows = neighbour_rows(answer.neighbours, score_name(answer.method))
     stood = ", ".join(
         f"{i.word} #{i.rank:,} ({i.score:.3f})" if i.rank else f"{i.word} ({i.score:.3f})" for i in answer.inputs
     )
@@ -181,18 +179,14 @@ def analogy(
     if answer.pairs_left_out:
         notes.append(f"pairs left out (a word isn't there): {', '.join(answer.pairs_left_out)}")
     if answer.evidence is not None:
-        whole["evidence"] = {
-            "with_inputs": neighbour_rows(answer.evidence.with_inputs, score),
-            "beside": {m.method: neighbour_rows(m.neighbours, "score") for m in answer.evidence.beside},
-        }
         notes.append("nothing left out: " + ", ".join(f"{n.key} {n.score:.3f}" for n in answer.evidence.with_inputs))
         notes += [
             f"{m.method}: " + ", ".join(f"{n.key} {n.score:.3f}" for n in m.neighbours) for m in answer.evidence.beside
         ]
-    show(form, rows, whole, notes)
+    show(form, rows, analogy_json(answer), notes)
 
 
-@click.command()
+@click.command(cls=WordCommand)
 @click.argument("first")
 @click.argument("second")
 @view_options
@@ -215,7 +209,7 @@ def similarity(
     show(form, [row], row | {"cosine": answer.cosine, "origin": answer.origin.to_json()})
 
 
-@click.command()
+@click.command(cls=WordCommand)
 @click.argument("word")
 @click.argument("other")
 @view_options
@@ -241,7 +235,7 @@ def closer(
     )
 
 
-@click.command(name="odd-one-out")
+@click.command(cls=WordCommand, name="odd-one-out")
 @click.argument("words", nargs=-1, required=True)
 @view_options
 @policy_options
@@ -259,7 +253,7 @@ def odd_one_out(
     show(form, rows, whole, [f"{answer.words[0][0]} fits the others least"])
 
 
-@click.command()
+@click.command(cls=WordCommand)
 @click.argument("words", nargs=-1, required=True)
 @click.option(
     "--axis",
@@ -287,7 +281,7 @@ def project(
     show(form, rows, {"axes": answer.axes, "words": placed, "origin": answer.origin.to_json()})
 
 
-@click.command()
+@click.command(cls=WordCommand)
 @click.argument("word")
 @click.argument("axis")
 @click.option("--steps", type=int, default=8, show_default=True, help="How many equal steps.")
@@ -322,7 +316,7 @@ def travel(
     ]  # fmt: skip
     whole = {
         "word": answer.word, "axis": answer.axis, "origin": answer.origin.to_json(),
-        "steps": [{"at": s.at, "cosine": s.cosine, "neighbors": neighbour_rows(s.neighbours)} for s in answer.steps],
+        "steps": [{"at": s.at, "cosine": s.cosine, "neighbors": neighbor_rows(s.neighbours)} for s in answer.steps],
     }  # fmt: skip
     show(form, rows, whole)
 

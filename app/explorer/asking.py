@@ -26,24 +26,45 @@ Progress = Callable[[str, int, int], None]  # stage, done, total
 @dataclass(frozen=True, slots=True)
 class Asking:
     """How an analogy is asked: its example `pairs` (3CosAvg, LRCos), the look-up `policy`, whether the `evidence` is
-    gathered (the inputs' ranks and the other methods' answers: some passes more), and 3CosMul's `epsilon`.
+    gathered (the inputs' ranks and the other methods' answers: some passes more), 3CosMul's `epsilon`, and, with
+    `restrict_vocab`, that only the first so many words of the space are answers (gensim's; files stand by frequency).
     """
 
     pairs: tuple[tuple[str, str], ...] = ()
     policy: Policy = field(default_factory=Policy)
     evidence: bool = True
     epsilon: float = EPSILON
+    restrict_vocab: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """How neighbours are looked for: only rows that a filter lets pass (`where`, over the space's columns, or over
-    `word` alone where it has none), by an index of a recipe such as `hnsw:M=16` (else exactly), to a `recall`.
+    `word` alone where it has none), by an index of a recipe such as `hnsw:M=16` (else exactly), to a `recall`, and
+    among the first `restrict_vocab` words of the space alone (gensim's; files stand by frequency).
     """
 
     where: str = ""
     index: str = ""
     recall: float | None = None
+    restrict_vocab: int | None = None
+
+
+def first_rows(restrict_vocab: int | None, n_rows: int) -> int:
+    """How many rows of a space may be answers; raises `UserError` for a `restrict_vocab` below 1."""
+    if restrict_vocab is not None and restrict_vocab < 1:
+        raise UserError(
+            f"restrict_vocab is how many words from the first on are searched, at least 1; got {restrict_vocab}"
+        )
+    return n_rows if restrict_vocab is None else min(restrict_vocab, n_rows)
+
+
+def parse_pair(text: str) -> tuple[str, str]:
+    """The two words of an example pair, `man:woman`; raises `UserError`."""
+    first, sign, second = text.partition(":")
+    if not sign or not first.strip() or not second.strip():
+        raise UserError(f"an example pair is written man:woman; got {text[:60]!r}")
+    return first.strip(), second.strip()
 
 
 def silent(stage: str, done: int, total: int) -> None:

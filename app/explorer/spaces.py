@@ -103,11 +103,14 @@ class Spaces(Corpora):
 
         return self._small.get(("random pairs", id(held)), make)[1]
 
-    def index(self, space: "str | Space" = DEFAULT_SPACE) -> ExactIndex:
-        """The exact cosine index of a space."""
+    def index(self, space: "str | Space" = DEFAULT_SPACE, n_rows: int | None = None) -> ExactIndex:
+        """The exact cosine index of a space, or of its first rows alone."""
         held = self._held(space)
+        first = None if n_rows is None or n_rows >= len(held) else n_rows
         # the space is kept beside its index, so that its id is not given to another meanwhile
-        return self._indexes.get(("of", id(held)), lambda: (held, ExactIndex(held.vectors, Metric.COSINE)))[1]
+        return self._indexes.get(
+            ("of", id(held), first), lambda: (held, ExactIndex(held.vectors[:first], Metric.COSINE))
+        )[1]
 
     def look_up(self, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None) -> Resolve:
         """What a term of an expression stands for in a space: a word, or an occurrence at the space's layer.

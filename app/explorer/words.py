@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from polysema.app.explorer.asking import DEFAULT_SPACE, MAX_STEPS, OCCURRENCE, Asking, Finding
+from polysema.app.explorer.asking import DEFAULT_SPACE, MAX_STEPS, OCCURRENCE, Asking, Finding, first_rows
 from polysema.app.explorer.spaces import Spaces
 from polysema.app.schemas import (
     AnalogyAnswer,
@@ -92,6 +92,9 @@ class Words(Spaces):
         if finding.where:
             table = space.columns if space.columns is not None else pa.table({"word": space.keys.array})
             mask = parse_filter(finding.where).mask_of(table)
+        if (first := first_rows(finding.restrict_vocab, len(space))) < len(space):
+            within = np.arange(len(space)) < first
+            mask = within if mask is None else mask & within
         return index.search(queries, k, left_out, where=mask, recall=finding.recall)
 
     def nearest(
@@ -121,9 +124,9 @@ class Words(Spaces):
         known = [pair for pair in pairs if pair[0].known and pair[1].known]
         scoring = self._scoring(held, wanted, method, known, asking)
         out = wanted.left_out + [int(row) for pair in known for found in pair for row in found.rows]
-        left_out = np.unique(np.array(out, np.int64))
         check_k(k)
-        index = self.index(held)
+        index = self.index(held, first_rows(asking.restrict_vocab, len(held)))
+        left_out = np.unique(np.array([row for row in out if row < index.n], np.int64))
         scores = index.scores(scoring) if asking.evidence else None
         found = (
             index.search_scored(scoring, k, left_out) if scores is None else index.best(scores, k, left_out, scoring)
@@ -157,8 +160,8 @@ class Words(Spaces):
     def _evidence(
         self, space: Space, wanted: Target, scoring: Scoring, scores: Floats, left_out: Ints, asking: Asking
     ) -> Evidence:
-        index = self.index(space)
-        few = min(3, len(space) - len(left_out))
+        index = self.index(space, len(scores))
+        few = min(3, index.n - len(left_out))
         nothing = np.empty(0, np.int64)
         kept = self._named(space, index.best(scores, few, nothing, scoring)) if few else ()
         beside = []
@@ -298,5 +301,8 @@ def _there(hits: Hits, query: int) -> Hits:
 
 
 def _rank(scores: Floats, found: Found) -> int | None:
-    """Where the best row of a word stands among all, from 1; None for an occurrence, which has no row."""
-    return 1 + int(np.count_nonzero(scores > scores[found.rows].max())) if len(found.rows) else None
+    """Where the best row of a word stands among all, from 1; None for an occurrence, which has no row, and for a word that
+    was not searched.
+    """
+    rows = found.rows[found.rows < len(scores)]
+    return 1 + int(np.count_nonzero(scores > scores[rows].max())) if len(rows) else None

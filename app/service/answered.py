@@ -218,13 +218,14 @@ class NeighborsAnswers(Answered):
 
 
 class LeftOut(Answered):
-    """A word of the question: where it would have stood."""
+    """A word of the question: where it would have stood, with its cosine, or its score where the method's is none."""
 
     model_config = _like(word="queen", weight=1.0, rank=1, cosine=0.9, how="as written")
     word: str
     weight: float
     rank: int | None
-    cosine: float
+    cosine: float | None = None
+    score: float | None = None
     how: str
 
 

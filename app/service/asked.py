@@ -18,6 +18,7 @@ SPACE = r"^[A-Za-z0-9][A-Za-z0-9_.-]*(@-?[0-9]{1,4}|/[A-Za-z0-9][A-Za-z0-9_.-]*)
 SpaceName = Annotated[str, Field(min_length=1, max_length=129, pattern=SPACE)]
 Id = Annotated[str, Field(min_length=1, max_length=4096)]
 K = Annotated[int, Field(ge=1, le=1_000_000)]
+Rows = Annotated[int, Field(ge=1, le=2**53)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Vector = Annotated[list[Number], Field(min_length=1, max_length=65_536)]
 Vectors = Annotated[list[Vector], Field(min_length=1, max_length=MOST)] | Annotated[str, Field(min_length=1)]
@@ -61,7 +62,18 @@ class OccurrenceAsked(Asked):
     nth: int = Field(default=1, ge=1, le=100_000)
 
 
-class NeighborsAsked(Spelling):
+class NeighborsOptions(Spelling):
+    """How neighbours are looked for, whoever asks: `POST` for many words, `GET` for one."""
+
+    k: K = 10
+    where: Where | None = None
+    recall: Share | None = Field(default=None, description="The exact answer has all of it.")
+    restrict_vocab: Rows | None = Field(
+        default=None, description="How many words of the space, from the first on, are searched."
+    )
+
+
+class NeighborsAsked(NeighborsOptions):
     """The nearest rows to words, occurrences, texts or vectors: one of the four, any number of each."""
 
     model_config = ConfigDict(
@@ -79,16 +91,34 @@ class NeighborsAsked(Spelling):
             ]
         },
     )
-    k: K = 10
     words: list[Term] | None = Field(default=None, min_length=1, max_length=MOST)
     occurrences: list[OccurrenceAsked] | None = Field(default=None, min_length=1, max_length=MOST)
     texts: list[Text] | None = Field(default=None, min_length=1, max_length=MOST)
     vectors: Vectors | None = None
-    where: Where | None = None
-    recall: Share | None = Field(default=None, description="The exact answer has all of it.")
 
 
-class AnalogyAsked(Spelling):
+class NeighborsQuery(NeighborsOptions):
+    """The nearest rows to a word, asked by the address alone."""
+
+    model_config = ConfigDict(extra="forbid", strict=False)  # an address holds only text
+    word: Term = Field(examples=["bank"])
+
+
+class AnalogyOptions(Spelling):
+    """A sum of words and how it is asked, whoever asks: `POST` or `GET`."""
+
+    k: K = 10
+    expression: str = Field(max_length=10_000, examples=["queen - king + man"])
+    method: str = Field(default="3cosadd", max_length=16)
+    evidence: bool = True
+    vectors: bool = Field(default=False, description="Whether the target and the words' vectors are answered as well.")
+    epsilon: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 1e-6
+    restrict_vocab: Rows | None = Field(
+        default=None, description="How many words of the space, from the first on, are searched."
+    )
+
+
+class AnalogyAsked(AnalogyOptions):
     """A sum of words, the method, and example pairs for 3cosavg and lrcos."""
 
     model_config = ConfigDict(
@@ -96,13 +126,14 @@ class AnalogyAsked(Spelling):
         strict=True,
         json_schema_extra={"examples": [{"expression": "queen - king + man", "k": 4, "method": "3cosmul"}]},
     )
-    k: K = 10
-    expression: str = Field(max_length=10_000)
-    method: str = Field(default="3cosadd", max_length=16)
     pairs: list[Annotated[list[Word], Field(min_length=2, max_length=2)]] = Field(default=[], max_length=1000)
-    evidence: bool = True
-    vectors: bool = Field(default=False, description="Whether the target and the words' vectors are answered as well.")
-    epsilon: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 1e-6
+
+
+class AnalogyQuery(AnalogyOptions):
+    """The same, asked by the address alone."""
+
+    model_config = ConfigDict(extra="forbid", strict=False)  # an address holds only text
+    pairs: list[Axis] = Field(default=[], max_length=1000, description="Example pairs, each man:woman.")
 
 
 class CompareAsked(Asked):

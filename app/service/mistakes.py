@@ -103,7 +103,7 @@ def _sentence(errors: Sequence[_Error], fields: Sequence[str]) -> str:
     kind, context = first.details["type"], first.details.get("ctx", {})
     place = _written(first.path) or "the body"
     if kind == "union_tag_invalid":
-        return f"{_tag(context)}: must be one of {context['expected_tags']}; got {context['tag']!r:.80}"
+        return f"{_tag(context)}: should be one of {context['expected_tags']}; got {context['tag']!r:.80}"
     if kind == "union_tag_not_found":
         return f"{_tag(context)}: this field is required"
     if kind == "missing":
@@ -116,17 +116,17 @@ def _sentence(errors: Sequence[_Error], fields: Sequence[str]) -> str:
         limit = context["min_length" if kind == "too_short" else "max_length"]
         got = f"{context['actual_length']}" if context.get("actual_length") is not None else "more"
         items = "item" if limit == 1 else "items"
-        return f"{place}: must have {what} {limit} {items}; got {'an empty list' if got == '0' else got}"
+        return f"{place}: should have {what} {limit} {items}; got {'an empty list' if got == '0' else got}"
     if first.is_type:
         allowed = list(dict.fromkeys(TYPES[one.details["type"]] for one in errors))
-        return f"{place}: must be {_listed(allowed)}; got {_given(first.details['input'])}"
+        return f"{place}: should be {_listed(allowed)}; got {_given(first.details['input'])}"
     return f"{place}: {_plain(first.details['msg'])}; got {_given(first.details['input'])}"
 
 
 def _plain(message: str) -> str:
     for start in ("Input should", "String should", "List should", "Value should"):
         if message.startswith(start):
-            return "must" + message.removeprefix(start)
+            return "should" + message.removeprefix(start)
     return message[:400]
 
 

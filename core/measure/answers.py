@@ -12,6 +12,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from polysema.core.home import cores
 from polysema.core.space.space import Floats, Ints
 
 TILE = 256
@@ -73,7 +74,7 @@ def best_words(
     out = questions if exclude else np.empty((len(questions), 0), np.int64)
     offsets = np.einsum("qd,qd->q", words[places[:, 1]] - words[places[:, 0]], words[places[:, 2]])
     starts = list(range(0, n, TILE))
-    workers = 2
+    workers = max(1, min(cores(), len(starts)))
     best = np.full((workers, len(questions)), -np.inf, np.float32)
     where = np.full((workers, len(questions)), n, np.int64)
     done = [0] * workers
@@ -95,9 +96,9 @@ def best_words(
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(work, range(workers)))
-    first = (best[0] > best[1]) | ((best[0] == best[1]) & (where[0] < where[1]))
     progress(len(starts), len(starts))
-    found: Ints = np.where(first, where[0], where[1])
+    # of equals the first row: the least of those that have the best score
+    found: Ints = np.where(best == best.max(axis=0), where, n).min(axis=0)
     return found
 
 

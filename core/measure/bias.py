@@ -19,7 +19,8 @@ class Association:
 
     A word's lean (n,) is its mean cosine with the first attributes less that with the second. `effect` is the
     difference of the two means in standard deviations of all leans, from -2 to 2; `p` the share of the equal
-    partitions of the targets that differ at least as much, of `n_partitions` looked at.
+    partitions of the targets that differ at least as much, of `n_partitions` looked at: exact where those are all, else
+    (hits + 1) / (drawn + 1), which no number of draws makes zero (Phipson and Smyth 2010).
     """
 
     first: Floats
@@ -48,7 +49,8 @@ def weat(first: Floats, second: Floats, toward: Floats, away: Floats, seed: int 
     effect = float(leans[:n].mean() - leans[n:].mean()) / spread
     sums, count = _sums(leans, n, seed)
     # of a partition only the sum of its first part matters: the other is what is left
-    p = float((sums >= leans[:n].sum() - 1e-12).mean())
+    hits = int(np.count_nonzero(sums >= leans[:n].sum() - 1e-12))
+    p = hits / count if count == comb(len(leans), n) else (hits + 1) / (count + 1)
     return Association(leans[:n].astype(np.float32), leans[n:].astype(np.float32), effect, p, count)
 
 

@@ -3,7 +3,8 @@
 import pytest
 from gensim.models import KeyedVectors
 
-from polysema.app.explorer import Explorer
+from polysema.app.explorer import Asking, Explorer, Finding
+from polysema.core.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +32,47 @@ def test_the_same_answers(
     theirs = gensim.most_similar(positive=positive, negative=negative, topn=10)
     assert [n.key for n in ours] == [word for word, _ in theirs]
     assert [n.score for n in ours] == pytest.approx([score for _, score in theirs], abs=1e-5)
+
+
+@pytest.mark.parametrize("first", [50, 500, 30_000])
+def test_restricted_to_the_first_words_the_same_answers(explorer: Explorer, gensim: KeyedVectors, first: int) -> None:
+    """Also of a word that is not among them: `swan` is word 14,000."""
+    for expression, positive, negative in (
+        ("queen - king + man", ["queen", "man"], ["king"]), ("swan + the", ["swan", "the"], []), ("bank", ["bank"], []),
+    ):  # fmt: skip
+        theirs = gensim.most_similar(positive=positive, negative=negative, topn=10, restrict_vocab=first)
+        for evidence in (True, False):
+            ours = explorer.analogy(expression, k=10, asking=Asking(evidence=evidence, restrict_vocab=first))
+            assert [n.key for n in ours.neighbours] == [word for word, _ in theirs]
+            assert [n.score for n in ours.neighbours] == pytest.approx([score for _, score in theirs], abs=1e-5)
+            assert max(n.row for n in ours.neighbours) < first
+            if ours.evidence is not None:
+                assert all(n.row < first for m in ours.evidence.beside for n in m.neighbours)
+                assert all(n.row < first for n in ours.evidence.with_inputs)
+                inside = [i.word for i in ours.inputs if i.rank is not None]
+                assert inside == [i.word for i in ours.inputs if explorer.space().keys.row(i.word) < first]
+    theirs = gensim.most_similar("swan", topn=10, restrict_vocab=first)
+    near = explorer.neighbors("swan", k=10, finding=Finding(restrict_vocab=first))
+    assert [n.key for n in near.neighbours] == [word for word, _ in theirs]
+    for method in ("3cosmul", "pairdirection"):  # gensim's cosmul passes the restriction over
+        ours = explorer.analogy("queen - king + man", k=3, method=method, asking=Asking(restrict_vocab=first))
+        all_ = explorer.analogy("queen - king + man", k=399_997, method=method).neighbours
+        assert [n.row for n in ours.neighbours] == [n.row for n in all_ if n.row < first][:3]
+
+
+def test_a_restriction_with_a_filter_an_index_and_more_than_there_is(explorer: Explorer) -> None:
+    def near(**how: object) -> list[str]:
+        return [n.key for n in explorer.neighbors("bank", k=5, finding=Finding(**how)).neighbours]  # type: ignore[arg-type]
+
+    assert near(restrict_vocab=10**9) == near()
+    assert near(restrict_vocab=5000, where="word != 'banks'") == near(
+        where="word != 'banks' and word in (" + ", ".join(repr(w) for w in list(explorer.space().keys)[:5000] if "'" not in w) + ")"
+    )  # fmt: skip
+    assert near(restrict_vocab=3000, index="flat") == near(restrict_vocab=3000)
+    few = explorer.nearest(explorer.space().vectors[:1], k=5, finding=Finding(restrict_vocab=2))
+    assert [n.row for n in few[0]] == [0, 1]
+    for wrong in (0, -3):
+        with pytest.raises(UserError, match=f"restrict_vocab is how many words .* at least 1; got {wrong}"):
+            near(restrict_vocab=wrong)
+        with pytest.raises(UserError, match="restrict_vocab"):
+            explorer.analogy("king", asking=Asking(restrict_vocab=wrong))

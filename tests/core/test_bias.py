@@ -53,6 +53,18 @@ def test_many_words_are_dealt_at_random_the_same_each_time() -> None:
     assert 0 < one.p < 1
 
 
+def test_of_partitions_that_are_drawn_none_makes_p_zero() -> None:
+    rng = np.random.default_rng(1)
+    right, left = np.eye(4, dtype=np.float32)[:2], np.eye(4, dtype=np.float32)[2:]
+    one = np.eye(4, dtype=np.float32)[0] + rng.random((12, 4)).astype(np.float32) / 10
+    found = weat(one, one[:, ::-1].copy(), right, left)
+    assert (found.n_partitions, found.p) == (20_000, 1 / 20_001)  # as drawn no partition parts them so
+    turned = weat(one[:, ::-1].copy(), one, right, left)
+    assert turned.p == 1.0
+    few = weat(one[:8], one[:8, ::-1].copy(), right, left)  # all 12,870: exact
+    assert (few.n_partitions, few.p) == (12_870, 1 / 12_870)
+
+
 def test_glove_has_the_association_of_the_paper(explorer: Explorer) -> None:
     found = explorer.association(WORK, HOME, HE, SHE)
     assert found.effect == pytest.approx(1.666, abs=0.001)

@@ -1,5 +1,6 @@
 """The measures against the published figures, a slow twin, and files that are wrong."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gensim
@@ -156,3 +157,31 @@ def test_ratings(space: Space, tmp_path: Path) -> None:
     path.write_text("w1 w2 1\n")
     with pytest.raises(UnreadableError, match="holds 1 pairs"):
         read_pairs(path)
+
+
+@pytest.mark.parametrize("method", ["3cosadd", "3cosmul", "pairdirection"])
+def test_as_many_threads_as_there_are_cores_and_the_same_words(
+    space: Space, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from polysema.core.measure import answers
+
+    used: list[int] = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, workers: int):
+            used.append(workers)
+            super().__init__(workers)
+
+    monkeypatch.setattr(answers, "ThreadPoolExecutor", Pool)
+    rng = np.random.default_rng(2)
+    vectors = np.concatenate(
+        [space.vectors, space.vectors]
+    )  # of equals, which lie in tiles of several threads, the first
+    questions = np.array([rng.choice(1000, 3, replace=False) for _ in range(200)], np.int64)
+    found = []
+    for n in (1, 2, 3, 64):
+        monkeypatch.setattr(answers, "cores", lambda n=n: n)
+        found.append(answers.best_words(vectors, questions, method, 1e-6, True, lambda done, total: None))
+    assert used == [1, 2, 3, 8]  # 2,000 rows are 8 tiles
+    assert all((one == found[0]).all() for one in found)
+    assert (found[0] < 1000).mean() > 0.7  # the second time only what the question leaves out the first time

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from polysema.app import near
-from polysema.app.explorer import DEFAULT_SPACE, Asking, Finding
-from polysema.app.schemas import AnalogyAnswer, Neighbour, NeighbourAnswer
+from polysema.app.answer_json import analogy_json, neighbor_rows, neighbors_json
+from polysema.app.explorer import Asking, Finding
+from polysema.app.explorer.asking import parse_pair
 from polysema.app.service.answered import (
     AnalogyOf,
     NeighborsAnswer,
@@ -18,7 +19,17 @@ from polysema.app.service.answered import (
     Spaces,
     json,
 )
-from polysema.app.service.asked import SPACE, AnalogyAsked, Axis, NeighborsAsked, SpaceSeen, Spelling
+from polysema.app.service.asked import (
+    AnalogyAsked,
+    AnalogyOptions,
+    AnalogyQuery,
+    Axis,
+    NeighborsAsked,
+    NeighborsOptions,
+    NeighborsQuery,
+    SpaceSeen,
+    Spelling,
+)
 from polysema.app.service.state import State, The
 from polysema.app.service.vectors import answer, matrix
 from polysema.core.errors import UserError
@@ -28,9 +39,6 @@ from polysema.core.space.policy import Policy
 from polysema.core.space.space import Family, Space
 
 router = APIRouter(prefix="/v1", tags=["spaces"])
-Word = Annotated[str, Query(min_length=1, max_length=4096, examples=["bank"])]
-Name = Annotated[str, Query(min_length=1, max_length=129, pattern=SPACE)]
-Count = Annotated[int, Query(ge=1, le=1_000_000)]
 
 
 @router.get("/spaces", responses=json(Spaces))
@@ -64,15 +72,15 @@ async def space(
 
 
 @router.get("/neighbors", responses=json(NeighborsAnswer))
-async def neighbors(word: Word, state: The, space: Name = DEFAULT_SPACE, k: Count = 10) -> Response:
-    """The words nearest to a word by cosine."""
-    state.check_k(k)
+async def neighbors(asked: Annotated[NeighborsQuery, Query()], state: The) -> Response:
+    """The words nearest to a word by cosine, with the options that `POST` takes."""
+    state.check_k(asked.k)
 
     def ask() -> Response:
-        held = state.space(space)
-        state.check_terms(held, [word])
-        found = state.explorer.neighbors(word, held, k)
-        return answer(_neighbors(found) | {"policy": found.policy, "origin": found.origin.to_json()})
+        held, policy = seen(state, asked)
+        state.check_terms(held, [asked.word])
+        found = state.explorer.neighbors(asked.word, held, asked.k, policy, finding_of(asked))
+        return answer(neighbors_json(found) | {"policy": found.policy, "origin": found.origin.to_json()})
 
     return await state.work(ask)
 
@@ -90,7 +98,7 @@ async def neighbors_of(asked: NeighborsAsked, state: The) -> Response:
 
     def ask() -> Response:
         held, policy = seen(state, asked)
-        finding = Finding(asked.where or "", "", asked.recall)
+        finding = finding_of(asked)
         value: dict[str, Any] = {"origin": held.origin.to_json(), "policy": policy.describe()}
         if asked.words is not None or asked.occurrences is not None:
             state.check_terms(held, asked.words or ())
@@ -99,7 +107,7 @@ async def neighbors_of(asked: NeighborsAsked, state: The) -> Response:
                 state.check_model(held)
                 terms = [near.occurrence(one.word, one.text, one.nth) for one in asked.occurrences]
             found = [state.explorer.neighbors(term, held, asked.k, policy, finding) for term in terms]
-            return answer(value | {"answers": [_neighbors(one) for one in found]})
+            return answer(value | {"answers": [neighbors_json(one) for one in found]})
         if asked.texts is not None:
             if held.origin.layer is not None:
                 state.check_model(held)
@@ -109,41 +117,42 @@ async def neighbors_of(asked: NeighborsAsked, state: The) -> Response:
             vectors = matrix(asked.vectors or [], held.dim)
             state.check_many(len(vectors), "vectors")
         lists = state.explorer.nearest(vectors, held, asked.k, finding)
-        return answer(value | {"answers": [{"neighbors": rows(one)} for one in lists]})
+        return answer(value | {"answers": [{"neighbors": neighbor_rows(one)} for one in lists]})
 
     return await state.work(ask)
 
 
 @router.get("/analogy", responses=json(AnalogyOf))
-async def analogy(
-    expression: Annotated[str, Query(max_length=10_000, examples=["queen - king + man"])], state: The,
-    space: Name = DEFAULT_SPACE, k: Count = 10,
-) -> Response:  # fmt: skip
-    """The words nearest to a sum of words, such as `queen - king + man`, with their evidence."""
-    state.check_k(k)
-
-    def ask() -> Response:
-        held = state.space(space)
-        state.check_terms(held, [expression])
-        return answer(_analogy(state.explorer.analogy(expression, held, k)))
-
-    return await state.work(ask)
+async def analogy(asked: Annotated[AnalogyQuery, Query()], state: The) -> Response:
+    """The words nearest to a sum of words, such as `queen - king + man`, with their evidence and the options that `POST`
+    takes.
+    """
+    return await _analogy(asked, tuple(parse_pair(text) for text in asked.pairs), state)
 
 
 @router.post("/analogy", responses=json(AnalogyOf))
 async def analogy_by(asked: AnalogyAsked, state: The) -> Response:
     """The same by any method, with example pairs, in a space that is seen centred, whitened or without directions."""
+    return await _analogy(asked, tuple((a, b) for a, b in asked.pairs), state)
+
+
+async def _analogy(asked: AnalogyOptions, pairs: tuple[tuple[str, str], ...], state: State) -> Response:
     state.check_k(asked.k)
 
     def ask() -> Response:
         held, policy = seen(state, asked)
-        state.check_terms(held, [asked.expression, *(word for pair in asked.pairs for word in pair)])
-        asking = Asking(tuple((a, b) for a, b in asked.pairs), policy, asked.evidence, asked.epsilon)
+        state.check_terms(held, [asked.expression, *(word for pair in pairs for word in pair)])
+        asking = Asking(pairs, policy, asked.evidence, asked.epsilon, asked.restrict_vocab)
         found = state.explorer.analogy(asked.expression, held, asked.k, asked.method, asking)
         vectors = {"target": found.target.tolist(), "input_vectors": found.input_vectors.tolist()}
-        return answer(_analogy(found) | (vectors if asked.vectors else {}))
+        return answer(analogy_json(found) | (vectors if asked.vectors else {}))
 
     return await state.work(ask)
+
+
+def finding_of(asked: NeighborsOptions) -> Finding:
+    """How neighbours are to be looked for."""
+    return Finding(asked.where or "", "", asked.recall, asked.restrict_vocab)
 
 
 def seen(state: State, asked: Spelling) -> tuple[Space, Policy]:
@@ -155,41 +164,3 @@ def seen(state: State, asked: Spelling) -> tuple[Space, Policy]:
 def view(state: State, asked: SpaceSeen) -> Space:
     """The space as it is to be seen."""
     return state.view(asked.space, asked.transform, asked.without)
-
-
-def rows(neighbours: tuple[Neighbour, ...], score: str = "cosine") -> list[dict[str, Any]]:
-    """A row for each neighbour, scores to the last digit."""
-    return [
-        {"rank": n.rank, "word": n.key, score: n.score, "row": n.row} | ({"text": n.text} if n.text else {})
-        for n in neighbours
-    ]
-
-
-def _neighbors(found: NeighbourAnswer) -> dict[str, Any]:
-    return {
-        "asked": found.asked, "word": found.word, "how": found.how, "search": found.search, "recall": found.recall,
-        "neighbors": rows(found.neighbours),
-    }  # fmt: skip
-
-
-def _analogy(found: AnalogyAnswer) -> dict[str, Any]:
-    score = "cosine" if found.method in ("3cosadd", "3cosavg", "only-b", "ignore-a", "pairdirection") else "score"
-    evidence = found.evidence
-    return {
-        "expression": found.expression,
-        "method": found.method,
-        "policy": found.policy,
-        "neighbors": rows(found.neighbours, score),
-        "left_out": [
-            {"word": i.word, "weight": i.weight, "rank": i.rank, "cosine": i.score, "how": i.how} for i in found.inputs
-        ],
-        "evidence": None
-        if evidence is None
-        else {
-            "with_inputs": rows(evidence.with_inputs, score),
-            "beside": {one.method: rows(one.neighbours, "score") for one in evidence.beside},
-        },
-        "pairs": list(found.pairs),
-        "pairs_left_out": list(found.pairs_left_out),
-        "origin": found.origin.to_json(),
-    }

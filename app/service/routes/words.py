@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from polysema.app.answer_json import neighbor_rows
 from polysema.app.service import vectors as form
 from polysema.app.service.answered import (
     Associated,
@@ -35,7 +36,7 @@ from polysema.app.service.asked import (
     TravelAsked,
     VectorAsked,
 )
-from polysema.app.service.routes.spaces import rows, seen, view
+from polysema.app.service.routes.spaces import seen, view
 from polysema.app.service.state import The
 from polysema.app.wire import plain
 
@@ -184,7 +185,7 @@ async def travel(asked: TravelAsked, state: The) -> Response:
         state.check_numbers((asked.steps + 1) * (held.dim + asked.k), "this way")
         found = state.explorer.travel(asked.word, asked.axis, held, asked.steps, asked.reach, asked.k)
         steps: list[dict[str, Any]] = [
-            {"at": step.at, "cosine": step.cosine, "neighbors": rows(step.neighbours)} for step in found.steps
+            {"at": step.at, "cosine": step.cosine, "neighbors": neighbor_rows(step.neighbours)} for step in found.steps
         ]
         return form.answer(
             {
@@ -211,6 +212,6 @@ async def occurrences(asked: OccurrencesAsked, state: The) -> Response:
             "word": found.word, "text": found.text, "start": found.start, "end": found.end, "baseline": found.baseline,
             "split": found.split, "origin": found.origin.to_json(),
         }  # fmt: skip
-        return form.answer(value | {"hits": [asdict(hit) for hit in found.hits], "static": rows(found.static)})
+        return form.answer(value | {"hits": [asdict(hit) for hit in found.hits], "static": neighbor_rows(found.static)})
 
     return await state.work(ask)

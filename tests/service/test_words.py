@@ -1,0 +1,89 @@
+"""Questions about words have one answer: in the shell, by GET and POST, through the client and in Python, to the last digit."""
+
+import json
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from polysema.app.cli import cli
+from polysema.app.client import Client
+from polysema.app.explorer import Asking, Explorer, Finding
+from polysema.app.service.asked import AnalogyAsked, AnalogyQuery, NeighborsAsked, NeighborsQuery
+from polysema.core.space.analogy import METHODS
+
+METHODS_ASKED = [
+    ("3cosadd", "queen - king + man", ()), ("3cosmul", "queen - king + man", ()), ("pairdirection", "queen - king + man", ()),
+    ("only-b", "queen - king + man", ()), ("ignore-a", "queen - king + man", ()),
+    ("3cosavg", "king", ("man:woman", "uncle:aunt")), ("lrcos", "king", ("man:woman", "uncle:aunt")),
+]  # fmt: skip
+
+
+def test_every_method_is_asked_below() -> None:
+    assert tuple(name for name, _, _ in METHODS_ASKED) == METHODS
+
+
+@pytest.mark.parametrize(("method", "expression", "pairs"), METHODS_ASKED)
+def test_the_shell_http_and_the_client_write_one_analogy(
+    http: httpx.Client, url: str, explorer: Explorer, method: str, expression: str, pairs: tuple[str, ...]
+) -> None:
+    arguments = [part for pair in pairs for part in ("--pair", pair)]
+    command = [
+        "analogy",
+        expression,
+        "--method",
+        method,
+        *arguments,
+        "-k",
+        "3",
+        "--restrict-vocab",
+        "20000",
+        "--format",
+        "json",
+    ]
+    done = CliRunner().invoke(cli, command, catch_exceptions=False)
+    asked = {"expression": expression, "method": method, "k": 3, "restrict_vocab": 20_000}
+    there = http.post("/v1/analogy", json=asked | {"pairs": [pair.split(":") for pair in pairs]}).json()
+    assert json.loads(done.stdout) == there
+    assert http.get("/v1/analogy", params=asked | {"pairs": list(pairs)}).json() == there
+    score = "score" if method in ("3cosmul", "lrcos") else "cosine"
+    for row in (*there["neighbors"], *there["left_out"], *there["evidence"]["with_inputs"]):
+        assert {"cosine", "score"} & set(row) == {score}
+    asking = Asking(tuple((a, b) for a, b in (pair.split(":") for pair in pairs)), restrict_vocab=20_000)
+    local = explorer.analogy(expression, k=3, method=method, asking=asking)
+    with Client(url) as client:
+        remote = client.analogy(expression, k=3, method=method, asking=asking)
+    assert (remote.neighbours, remote.inputs, remote.evidence) == (local.neighbours, local.inputs, local.evidence)
+
+
+def test_get_and_post_and_the_shell_find_one_list_of_neighbors(
+    http: httpx.Client, url: str, explorer: Explorer
+) -> None:
+    how = {
+        "transform": "centred", "without": ["poor -> rich"], "case": "exact", "k": 4, "where": "not word in ('banks')",
+        "recall": 0.9, "restrict_vocab": 9000,
+    }  # fmt: skip
+    there = http.post("/v1/neighbors", json={"words": ["bank"], **how}).json()
+    (one,) = there["answers"]
+    got = http.get("/v1/neighbors", params={"word": "bank", **how}).json()
+    assert got == one | {"policy": there["policy"], "origin": there["origin"]}
+    assert "banks" not in str(got["neighbors"])
+    command = ["neighbors", "bank", "--transform", "centred", "--without", "poor -> rich", "--case", "exact", "-k", "4"]
+    command += ["--where", "not word in ('banks')", "--recall", "0.9", "--restrict-vocab", "9000", "--format", "json"]
+    assert json.loads(CliRunner().invoke(cli, command, catch_exceptions=False).stdout) == got
+    finding = Finding("not word in ('banks')", recall=0.9, restrict_vocab=9000)
+    view = explorer.view("glove-6b-50d", "centred", ["poor -> rich"])
+    local = explorer.neighbors("bank", view, 4, finding=finding).neighbours
+    assert [(n["word"], n["cosine"]) for n in got["neighbors"]] == [(n.key, n.score) for n in local]
+    with Client(url) as client:
+        seen = client.view("glove-6b-50d", "centred", ["poor -> rich"])
+        assert client.neighbors("bank", seen, 4, finding=finding).neighbours == local
+
+
+def test_what_get_takes_is_what_post_takes() -> None:
+    """One definition: only how the words of a question are given differs."""
+    for get, post, own, others in (
+        (NeighborsQuery, NeighborsAsked, {"word"}, {"words", "occurrences", "texts", "vectors"}),
+        (AnalogyQuery, AnalogyAsked, set(), set()),
+    ):
+        assert set(get.model_fields) - own == set(post.model_fields) - others
