@@ -118,8 +118,8 @@ def _sentence(errors: Sequence[_Error], fields: Sequence[str]) -> str:
         items = "item" if limit == 1 else "items"
         return f"{place}: should have {what} {limit} {items}; got {'an empty list' if got == '0' else got}"
     if first.is_type:
-        allowed = list(dict.fromkeys(TYPES[one.details["type"]] for one in errors))
-        return f"{place}: should be {_listed(allowed)}; got {_given(first.details['input'])}"
+        types = list(dict.fromkeys(TYPES[one.details["type"]] for one in errors))
+        return f"{place}: should be {_listed(types)}; got {_given(first.details['input'])}"
     return f"{place}: {_plain(first.details['msg'])}; got {_given(first.details['input'])}"
 
 
@@ -151,8 +151,6 @@ def _given(value: Any) -> str:
 
 
 def _written(path: Path) -> str:
-    """A place as a program writes it, `input[1]`; of a column the row is named."""
-    if len(path) >= 3 and path[0] == "columns" and isinstance(path[2], int):
-        return f"columns.{path[1]}, row {path[2]}"[:200]
+    """A place as a program writes it, `input[1]`."""
     parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in path]
     return "".join(parts).removeprefix(".")[:200]
