@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from polysema.app.export_commands import parse_layers
-from polysema.app.printing import Row, format_option, model_option, pooling_option, progress_bar, show
+from polysema.app.printing import Row, format_option, model_option, pooling_option, progress_bar, show, tell_notes
 from polysema.app.word_command import WordCommand
 from polysema.core.errors import UserError
 
@@ -109,6 +109,7 @@ def compare(word: str, texts: tuple[str, ...], model: str, layers: str | None, p
 
     with progress_bar() as progress:
         answer = Explorer().compare(word, texts, model, parse_layers(layers), pooling, progress)
+    tell_notes(answer.origin)
     pairs = [(i, j) for i in range(len(texts)) for j in range(i + 1, len(texts))]
     rows: list[Row] = []
     for layer in answer.layers:

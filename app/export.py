@@ -36,6 +36,9 @@ WORDS_A_TEXT = 24
 CHARACTERS_A_WORD = 6
 FORMAT = 2
 UNITS = ("words", "tokens", "sentences")
+# texts read in overlapping windows; words, tokens or texts that the tokenizer doesn't know, wholly or in part; words or
+# texts of which it makes no token, so that they have no row
+COUNTS = ("split", "unknown", "unseen")
 
 Progress = Callable[[int, int], None]  # texts done, and rows of one layer made of them
 
@@ -249,23 +252,25 @@ def _run(
                 shards.append(kept)
                 further(len(batch.texts), kept["rows"] // len(settings["layers"]))
                 continue
-            layers, split = _computed(batch, model, settings, wanted, source, statics, further)
+            layers, counts = _computed(batch, model, settings, wanted, source, statics, further)
             written(writing)
-            writing = writer.submit(_write, folder, number, settings, layers, split)
+            writing = writer.submit(_write, folder, number, settings, layers, counts)
         written(writing)
     manifest = {
         **settings, "texts": done, "rows": sum(s["rows"] for s in shards), "shards": shards,
-        "words": sum(s["rows"] for s in shards) // len(settings["layers"]), "split": sum(s["split"] for s in shards),
-    }  # fmt: skip
+        "words": sum(s["rows"] for s in shards) // len(settings["layers"]),
+    } | {count: sum(s.get(count, 0) for s in shards) for count in COUNTS}  # fmt: skip
     _write_json(folder / MANIFEST, manifest)
     for path in folder.glob(".part-*.done"):
         path.unlink()
     return manifest
 
 
-def _write(folder: Path, number: int, settings: dict[str, Any], layers: Sequence[Rows], split: int) -> dict[str, Any]:
+def _write(
+    folder: Path, number: int, settings: dict[str, Any], layers: Sequence[Rows], counts: dict[str, int]
+) -> dict[str, Any]:
     files = write_shard(folder, number, settings["to"], settings["dtype"], layers)
-    shard = {"files": files, "rows": sum(len(rows.vectors) for rows in layers), "split": split}
+    shard = {"files": files, "rows": sum(len(rows.vectors) for rows in layers), **counts}
     _write_json(folder / f".part-{number:05d}.done", shard)
     return shard
 
@@ -335,8 +340,8 @@ def verify(folder: "Path | str") -> dict[str, Any]:
 def _computed(
     batch: _Batch, model: LanguageModel, settings: dict[str, Any], wanted: Wanted, source: Source,
     statics: "_Statics | None", further: Progress,
-) -> tuple[list[Rows], int]:  # fmt: skip
-    """The rows of a shard at every layer, and how many of its texts were read in several windows.
+) -> tuple[list[Rows], dict[str, int]]:  # fmt: skip
+    """The rows of a shard at every layer, and the `COUNTS` of its texts.
 
     `further` hears of each part of the shard how many texts and rows it adds.
     """
@@ -369,7 +374,8 @@ def _computed(
     static = statics.of([o.word for o in hidden.occurrences], wanted.unit) if statics is not None else None
     table = pa.table(columns)
     layers = [Rows(layer, table, hidden.vectors[place], static) for place, layer in enumerate(hidden.layers)]
-    return layers, len(hidden.split)
+    counts = (len(hidden.split), len(hidden.unknown), len(hidden.unseen))
+    return layers, dict(zip(COUNTS, counts, strict=True))
 
 
 def _text_columns(batch: _Batch, texts: Sequence[int], settings: dict[str, Any], source: Source) -> dict[str, Any]:
@@ -384,7 +390,7 @@ def _text_columns(batch: _Batch, texts: Sequence[int], settings: dict[str, Any],
 
 def _sentences(
     batch: _Batch, found: Sequence[Sentences], settings: dict[str, Any], source: Source
-) -> tuple[list[Rows], int]:
+) -> tuple[list[Rows], dict[str, int]]:
     """A row for each text that isn't empty."""
     vectors = np.concatenate([part.vectors for part in found], axis=1)
     first = 0
@@ -395,7 +401,8 @@ def _sentences(
     kept = [place for place in range(first) if place not in empty and batch.texts[place].strip()]
     table = pa.table(_text_columns(batch, kept, settings, source))
     layers = [Rows(layer, table, vectors[place, kept]) for place, layer in enumerate(found[0].layers)]
-    return layers, sum(len(part.split) for part in found)
+    counts = (sum(len(part.split) for part in found), sum(len(part.unknown) for part in found), first - len(kept))
+    return layers, dict(zip(COUNTS, counts, strict=True))
 
 
 class _Statics:

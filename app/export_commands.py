@@ -163,6 +163,14 @@ def run_command(
             f"note: {manifest['split']:,} texts were longer than {loaded.window} tokens and were read in overlapping windows",
             err=True,
         )
+    if manifest["unknown"]:
+        click.echo(
+            f"note: the tokenizer doesn't know {manifest['unknown']:,} of the {manifest['words']:,} {unit}, wholly or in part: "
+            "what it reads there is the same for every unknown word",
+            err=True,
+        )
+    if manifest["unseen"]:
+        click.echo(f"note: the tokenizer makes no token of {manifest['unseen']:,} {unit}: they have no row", err=True)
     click.echo(f"{manifest['rows']:,} rows ({manifest['words']:,} {unit} of {manifest['texts']:,} texts) in {folder}")
 
 
@@ -205,6 +213,7 @@ def embed(
     from polysema.core.model.load import load_model
     from polysema.core.model.sentences import embed_sentences
     from polysema.core.model.tokens import occurrence_at
+    from polysema.core.space.spelling import spelling_note
 
     asked = parse_layers(layers)
     at = parse_span(span)
@@ -217,20 +226,20 @@ def embed(
         for text in texts:
             click.echo(f"written: {text}", err=True)
     rows = []
+    only = None
     if unit == "sentences":
         found = embed_sentences(loaded, texts, which, pooling)
-        split = found.split
+        split, origin = found.split, found.origin
         for place, layer in enumerate(found.layers):
             rows += [
                 _vector_row(number, text, 0, len(text), layer, found.vectors[place, number], form)
                 for number, text in enumerate(texts)
             ]
     else:
-        only = None
         if word is not None or at is not None:
             only = [occurrence_at(text, number, word, nth, at) for number, text in enumerate(texts)]
         hidden = run(loaded, texts, which, pooling, only, beside, unit)
-        split = hidden.split
+        split, origin = hidden.split, hidden.origin
         for occurrence in hidden.unseen:
             click.echo(
                 f"note: the tokenizer makes no token of {occurrence.word!r} in text {occurrence.text + 1}", err=True
@@ -240,6 +249,9 @@ def embed(
                 _vector_row(o.text, o.word, o.span.start, o.span.end, layer, hidden.vectors[place, row], form)
                 for row, o in enumerate(hidden.occurrences)
             ]
+    if only is not None and word is not None:
+        origin = origin.with_notes(*(spelling_note(word, occurrence.word) for occurrence in only))
+    tell_notes(origin)
     for number in split:
         click.echo(
             f"note: text {number + 1} is longer than {loaded.window} tokens and was read in overlapping windows",

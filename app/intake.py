@@ -66,7 +66,7 @@ class Estimate:
 @dataclass(frozen=True, slots=True)
 class Put:
     """What was put in: the collection, rows by space, how each space is searched, whether the collection is new, and how
-    many texts were longer than the model's window.
+    many texts were longer than the model's window, and how many words, tokens or texts its tokenizer doesn't know.
     """
 
     collection: str
@@ -74,6 +74,7 @@ class Put:
     index: dict[str, str]
     new: bool
     split: int = 0
+    unknown: int = 0
 
 
 def estimate(model: LanguageModel, texts: Texts, reading: Reading) -> Estimate:
@@ -141,7 +142,7 @@ def _embedded(
     how = Import(target.space or None, metric=Metric.parse(target.metric))
     counts, index, new = _put(shelf, folder, how, target.collection, progress)
     shutil.rmtree(folder, ignore_errors=True)
-    return Put(target.collection, counts, index, new, int(manifest["split"]))
+    return Put(target.collection, counts, index, new, int(manifest["split"]), int(manifest["unknown"]))
 
 
 def vectors_into(shelf: Shelf, upload: Upload, vectors: Vectors, target: Target, progress: Progress) -> Put:

@@ -96,10 +96,14 @@ def neighbour_rows(neighbours: Sequence[Neighbour], score: str = "cosine") -> li
     return rows
 
 
-def tell_notes(origin: Origin) -> None:
-    """What was passed over when the vectors were read, on standard error."""
+def tell_notes(origin: Origin, after: Origin | None = None) -> None:
+    """What was passed over when the vectors were read, or what is to be known of an answer, on standard error.
+
+    Of an answer only what is not said `after` its space was opened.
+    """
     for note in origin.notes:
-        click.echo(f"note: {origin.source}: {note}", err=True)
+        if after is None or note not in after.notes:
+            click.echo(f"note: {origin.source}: {note}", err=True)
 
 
 def write_report(path: str, form: str, rows: Sequence[Row], whole: Any) -> None:

@@ -115,6 +115,7 @@ def neighbors(
     answer = explorer.neighbors(
         word, held, k, _policy(case, phrases, unknown), Finding(where, index, recall, restrict_vocab)
     )
+    tell_notes(answer.origin, held.origin)
     rows = neighbour_rows(answer.neighbours)
     whole = neighbors_json(answer) | {"policy": answer.policy, "origin": answer.origin.to_json()}
     notes = [f"({answer.asked} was looked up as {answer.word}: {answer.how})"] if answer.how != "as written" else []
@@ -170,6 +171,7 @@ def analogy(
         tuple(parse_pair(text) for text in pairs), _policy(case, phrases, unknown), evidence, epsilon, restrict_vocab
     )
     answer = explorer.analogy(expression, held, k, method, asking)
+    tell_notes(answer.origin, held.origin)
     rows = neighbour_rows(answer.neighbours, score_name(answer.method))
     stood = ", ".join(
         f"{i.word} #{i.rank:,} ({i.score:.3f})" if i.rank else f"{i.word} ({i.score:.3f})" for i in answer.inputs
@@ -203,6 +205,7 @@ def similarity(
     explorer, held = _open(space, transform, removed)
     sides = [[word.strip() for word in side.split(",") if word.strip()] for side in (first, second)]
     answer = explorer.similarity(sides[0], sides[1], held, _policy(case, phrases, unknown))
+    tell_notes(answer.origin, held.origin)
     row: Row = {"first": ", ".join(answer.first), "second": ", ".join(answer.second), "cosine": round(answer.cosine, 6)}
     if answer.rank is not None:
         row["rank"] = answer.rank
@@ -222,6 +225,7 @@ def closer(
     """Print every word that is nearer to WORD than OTHER is."""
     explorer, held = _open(space, transform, removed)
     answer = explorer.closer_than(word, other, held, _policy(case, phrases, unknown))
+    tell_notes(answer.origin, held.origin)
     rows = [{"rank": n, "word": w, "cosine": round(score, 6)} for n, (w, score) in enumerate(answer.words, 1)]
     whole = {
         "word": answer.word,
@@ -247,6 +251,7 @@ def odd_one_out(
     """Print which of WORDS doesn't match the others: its cosine with the mean of all is the lowest."""
     explorer, held = _open(space, transform, removed)
     answer = explorer.odd_one_out(words, held, _policy(case, phrases, unknown))
+    tell_notes(answer.origin, held.origin)
     rows = [{"word": word, "cosine to the mean": round(score, 6)} for word, score in answer.words]
     exact = [{"word": word, "cosine to the mean": score} for word, score in answer.words]
     whole = {"odd": answer.words[0][0], "words": exact, "origin": answer.origin.to_json()}
@@ -273,6 +278,7 @@ def project(
     """Print where WORDS stand on named axes: the cosine of each word with each axis."""
     explorer, held = _open(space, transform, removed)
     answer = explorer.project(words, axes, held, _policy(case, phrases, unknown))
+    tell_notes(answer.origin, held.origin)
     rows = [
         {"word": word} | {axis: round(place, 6) for axis, place in zip(answer.axes, places, strict=True)}
         for word, places in answer.words
@@ -309,6 +315,7 @@ def travel(
     """Print the neighbours met on the way when WORD moves along AXIS, such as "poor -> rich"."""
     explorer, held = _open(space, transform, removed)
     answer = explorer.travel(word, axis, held, steps, reach, k)
+    tell_notes(answer.origin, held.origin)
     rows = [
         {"at": round(s.at, 4), "cosine to the word": round(s.cosine, 6),
          "neighbours": ", ".join(f"{n.key} {n.score:.3f}" for n in s.neighbours)}

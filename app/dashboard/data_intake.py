@@ -136,6 +136,10 @@ def tell_put(key: str, put: Put, show: Open) -> None:
     st.success(f"{made} **{parts.plain(put.collection)}** has {parts.plain(rows)}. The upload was removed.")
     if put.split:
         st.caption(f"{put.split:,} texts were longer than the model's window and were read in overlapping parts.")
+    if put.unknown:
+        st.caption(
+            f"The model's tokenizer doesn't know {put.unknown:,} of them, wholly or in part: what it reads there is the same for every unknown word."
+        )
     for space, reason in put.index.items():
         st.caption(f"Search in {parts.plain(space)}: {parts.plain(reason)}.")
     one, two, _ = st.columns([3, 3, 6])

@@ -211,7 +211,8 @@ class Maps(Words):
             positions = layered_maps(stacks, method, few, lambda done, total: progress(stage, done, total))
             return WordMap(
                 word.lower(), layers, tuple(positions), tuple(texts), tuple(spans), tuple(names), within, between,
-                tuple(every[layer] for layer in layers), method, loaded.origin(None, "mean"),
+                tuple(every[layer] for layer in layers), method,
+                loaded.origin(None, "mean").with_notes(*(yours.origin.notes if yours is not None else ())),
                 yours.split if yours is not None else (),
             )  # fmt: skip
 

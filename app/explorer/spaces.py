@@ -25,6 +25,7 @@ from polysema.core.space.metric import Metric, unit
 from polysema.core.space.policy import Found, Policy, look_up
 from polysema.core.space.relations import axis_ends
 from polysema.core.space.space import Floats, Origin, Space
+from polysema.core.space.spelling import spelling_note
 from polysema.core.space.transform import fit, named_direction, view, without
 from polysema.indexes.collection import Collection
 from polysema.indexes.exact import ExactIndex
@@ -146,15 +147,21 @@ class Spaces(Corpora):
         vectors = hidden.vectors[0]
         if (done := self._transforms.get(space)) is not None:
             vectors = done.apply(vectors)
-        return Found(str(term), place.word, np.empty(0, np.int64), unit(vectors)[0], f"its occurrence at layer {layer}")
+        notes = hidden.origin.with_notes(spelling_note(term.word, place.word)).notes
+        how = f"its occurrence at layer {layer}"
+        return Found(str(term), place.word, np.empty(0, np.int64), unit(vectors)[0], how, notes)
 
     def direction(self, axis: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None) -> Floats:
         """The unit vector (dim,) of an axis `poor -> rich`: from one word (or sum of words) to another."""
-        held = self._held(space)
+        return self._axis(axis, self._held(space), policy)[0]
+
+    def _axis(self, axis: str, space: Space, policy: Policy | None) -> tuple[Floats, list[Found]]:
+        """The direction of an axis, and what its words stand for."""
         start, end = axis_ends(axis)
-        resolve = self.look_up(held, policy)
-        a, b = (unit(target(held, parse(text), resolve).vector[None])[0] for text in (start, end))
-        return named_direction(b - a, start, end)
+        resolve = self.look_up(space, policy)
+        ends = [target(space, parse(text), resolve) for text in (start, end)]
+        a, b = (unit(each.vector[None])[0] for each in ends)
+        return named_direction(b - a, start, end), [found for each in ends for found in each.found]
 
 
 def is_collection(path: Path) -> bool:

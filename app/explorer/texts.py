@@ -23,6 +23,7 @@ from polysema.core.model.load import LanguageModel
 from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, Span, find_word
 from polysema.core.space.metric import cosine
+from polysema.core.space.spelling import spelling_note
 from polysema.indexes.base import check_k
 
 
@@ -71,6 +72,7 @@ class Texts(Words):
             raise UserError(f"the tokenizer of {model} makes no token of {word!r}, so it has no vector")
         mine = hidden.space(space.origin.layer)
         mine.origin.require_same(space.origin)
+        origin = mine.origin.with_notes(spelling_note(word, place.word))
         found = self.index(space).search(mine.vectors, k)
         rows = found.rows[0].tolist()
         texts = load_senses().texts
@@ -87,7 +89,7 @@ class Texts(Words):
         same = self._own_row(model, place.word)
         near = self._nearest(model, static, k, same) if found else ()
         return OccurrenceAnswer(
-            place.word, text, span.start, span.end, hits, near, baseline, mine.origin, bool(hidden.split)
+            place.word, text, span.start, span.end, hits, near, baseline, origin, bool(hidden.split)
         )
 
     def _own_row(self, model: str, word: str) -> list[int]:

@@ -41,7 +41,7 @@ from polysema.core.space.hits import Hits
 from polysema.core.space.metric import Metric, cosine
 from polysema.core.space.policy import Found, Policy
 from polysema.core.space.relations import mean_vector, odd_one_out
-from polysema.core.space.space import Floats, Ints, Space
+from polysema.core.space.space import Floats, Ints, Origin, Space
 from polysema.core.space.transform import project
 from polysema.indexes.base import Index, check_k, checked
 from polysema.indexes.faiss_index import FaissIndex
@@ -68,13 +68,14 @@ class Words(Spaces):
         found = self.look_up(held, chosen)(term)
         if not found.known:
             raise held.unknown(term.word)
+        origin = held.origin.with_notes(*found.notes)
         check_k(k)
         if finding is None or finding == Finding():
             hits = self.index(held).search_scored(by_cosine("neighbours", found.vector), k, found.rows)
-            return NeighbourAnswer(word, found.word, self._named(held, hits), held.origin, found.how, chosen.describe())
+            return NeighbourAnswer(word, found.word, self._named(held, hits), origin, found.how, chosen.describe())
         hits = self._find(held, found, k, finding)
         return NeighbourAnswer(
-            word, found.word, self._named(held, hits), held.origin, found.how, chosen.describe(), hits.how, hits.recall
+            word, found.word, self._named(held, hits), origin, found.how, chosen.describe(), hits.how, hits.recall
         )
 
     def _find(self, space: Space, found: Found, k: int, finding: Finding) -> Hits:
@@ -140,7 +141,8 @@ class Words(Spaces):
         evidence = None if scores is None else self._evidence(held, wanted, scoring, scores, left_out, asking)
         return AnalogyAnswer(
             str(wanted.expression), best, inputs, wanted.vector, np.stack([f.vector for f in wanted.found]),
-            held.origin, method, asking.policy.describe(), evidence,
+            _noted(held, [*wanted.found, *(found for pair in known for found in pair)]), method,
+            asking.policy.describe(), evidence,
             tuple(f"{a.word}:{b.word}" for a, b in known), tuple(a.asked + ":" + b.asked for a, b in pairs if (a, b) not in known),
         )  # fmt: skip
 
@@ -210,7 +212,7 @@ class Words(Spaces):
         rank = None
         if len(a) == len(b) == 1 and len(a[0].rows) == len(b[0].rows) == 1:
             rank = len(self.closer_than(first[0], second[0], held, policy).words) + 1
-        return SimilarityAnswer(tuple(f.word for f in a), tuple(f.word for f in b), value, rank, held.origin)
+        return SimilarityAnswer(tuple(f.word for f in a), tuple(f.word for f in b), value, rank, _noted(held, [*a, *b]))
 
     def closer_than(
         self, word: str, other: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None
@@ -226,7 +228,7 @@ class Words(Spaces):
         near = near[~np.isin(near, np.concatenate([found[0].rows, found[1].rows]))]
         near = near[np.lexsort((near, -scores[near]))]
         words = tuple(zip(held.keys.take(near), (float(s) for s in scores[near]), strict=True))
-        return CloserAnswer(found[0].word, found[1].word, limit, words, held.origin)
+        return CloserAnswer(found[0].word, found[1].word, limit, words, _noted(held, found))
 
     def odd_one_out(
         self, words: Sequence[str], space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None
@@ -237,7 +239,7 @@ class Words(Spaces):
         if len(found) < 2:
             raise UserError(f"give at least two words of {held.origin.source}; got {', '.join(words)!r}")
         order, scores = odd_one_out(np.stack([f.vector for f in found]))
-        return OddAnswer(tuple((found[place].word, float(scores[place])) for place in order), held.origin)
+        return OddAnswer(tuple((found[place].word, float(scores[place])) for place in order), _noted(held, found))
 
     def project(
         self, words: Sequence[str], axes: Sequence[str], space: "str | Space" = DEFAULT_SPACE,
@@ -250,9 +252,10 @@ class Words(Spaces):
         found = self._found(words, held, policy)
         if not found:
             raise UserError(f"none of these words is in {held.origin.source}: {', '.join(words)}")
-        places = project(np.stack([f.vector for f in found]), [self.direction(axis, held, policy) for axis in axes])
+        directions = [self._axis(axis, held, policy) for axis in axes]
+        places = project(np.stack([f.vector for f in found]), [direction for direction, _ in directions])
         rows = tuple((f.word, tuple(map(float, row))) for f, row in zip(found, places, strict=True))
-        return AxisAnswer(tuple(axes), rows, held.origin)
+        return AxisAnswer(tuple(axes), rows, _noted(held, [*found, *(f for _, ends in directions for f in ends)]))
 
     def association(
         self, first: Sequence[str], second: Sequence[str], toward: Sequence[str], away: Sequence[str],
@@ -267,7 +270,8 @@ class Words(Spaces):
                     f"a list needs at least two words of {held.origin.source}; of {', '.join(words)!r} it has {len(found)}"
                 )
         one, two, near, far = (np.stack([f.vector for f in found]) for found in lists)
-        return weat(one, two, near, far)
+        notes = dict.fromkeys(note for found in lists for each in found for note in each.notes)
+        return replace(weat(one, two, near, far), notes=tuple(notes))
 
     def travel(
         self, word: str, axis: str, space: "str | Space" = DEFAULT_SPACE, steps: int = 8, reach: float = 1.5, k: int = 3
@@ -281,7 +285,7 @@ class Words(Spaces):
             raise UserError(f"steps go from 1 to {MAX_STEPS} and the reach from 0 to 100; got {steps} and {reach}")
         (found,) = self._found([word], held, None)
         check_k(k)
-        way = self.direction(axis, held)
+        way, ends = self._axis(axis, held, None)
         shares = np.linspace(0, reach, steps + 1, dtype=np.float32)
         points = found.vector + shares[:, None] * way  # (steps + 1, dim)
         hits = self.index(held).search(points, k, found.rows.tolist())
@@ -291,7 +295,12 @@ class Words(Spaces):
             )
             for share, point, rows, scores in zip(shares, points, hits.rows, hits.scores, strict=True)
         )
-        return TravelAnswer(found.word, axis, stops, points, held.origin)
+        return TravelAnswer(found.word, axis, stops, points, _noted(held, [found, *ends]))
+
+
+def _noted(space: Space, found: Sequence[Found]) -> Origin:
+    """The card of a space with what is to be said of the words of an answer."""
+    return space.origin.with_notes(*(note for each in found for note in each.notes))
 
 
 def _there(hits: Hits, query: int) -> Hits:

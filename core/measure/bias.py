@@ -20,7 +20,8 @@ class Association:
     A word's lean (n,) is its mean cosine with the first attributes less that with the second. `effect` is the
     difference of the two means in standard deviations of all leans, from -2 to 2; `p` the share of the equal
     partitions of the targets that differ at least as much, of `n_partitions` looked at: exact where those are all, else
-    (hits + 1) / (drawn + 1), which no number of draws makes zero (Phipson and Smyth 2010).
+    (hits + 1) / (drawn + 1), which no number of draws makes zero (Phipson and Smyth 2010). `notes`
+    say which words were found written otherwise.
     """
 
     first: Floats
@@ -28,6 +29,7 @@ class Association:
     effect: float
     p: float
     n_partitions: int
+    notes: tuple[str, ...] = ()
 
 
 def weat(first: Floats, second: Floats, toward: Floats, away: Floats, seed: int = 0) -> Association:

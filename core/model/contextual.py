@@ -12,7 +12,9 @@ from polysema.core.errors import UserError
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pooling import check_pooling, pool
 from polysema.core.model.tokens import Encoded, Occurrence, Span, check_span, find_word, occurrences_of
+from polysema.core.model.unknown import UnknownWord, unknown_id, unknown_notes, unknown_tokens, unknown_words
 from polysema.core.space.space import Floats, Ints, Keys, Origin, Space
+from polysema.core.space.spelling import spelling_note
 
 TEXTS = 512  # texts tokenized and planned together, at most
 TOKENS_A_TEXT = 32
@@ -26,8 +28,8 @@ class Hidden:
     """Vectors of the same occurrences at several layers: `vectors` (n_layers, n_occurrences, dim) float32.
 
     `split` lists the texts that were longer than the model's window and so were read in overlapping windows;
-    `unseen` the occurrences of which the tokenizer made no token (they have no vector). `n_texts` counts the texts that
-    were read for it, those without an occurrence too.
+    `unseen` the occurrences of which the tokenizer made no token (they have no vector), `unknown` those that it doesn't
+    know, wholly or in part. `n_texts` counts the texts that were read for it, those without an occurrence too.
     """
 
     occurrences: tuple[Occurrence, ...]
@@ -37,6 +39,7 @@ class Hidden:
     split: tuple[int, ...] = ()
     unseen: tuple[Occurrence, ...] = ()
     n_texts: int = 0
+    unknown: tuple[UnknownWord, ...] = ()
 
     def space(self, layer: int) -> Space:
         """One layer as a space with the columns text_id, word, start, end, layer."""
@@ -73,14 +76,16 @@ def embed(
     """The hidden states of `occurrences` (every word when None) of `texts`, at `layers` (all when None).
 
     The decoder of an encoder-decoder needs `sources`, what its encoder reads beside each text. With the unit `tokens`
-    every token has a vector of its own. The vectors equal those of plain transformers to 1e-5, whatever the texts are
+    every token has a vector of its own. Words that the tokenizer doesn't know are told of in the notes of the Origin. The vectors equal those of plain transformers to 1e-5, whatever the texts are
     batched with.
     """
     chosen = model.check_layers(range(model.n_layers + 1) if layers is None else layers)
     parts = list(embed_stream(model, texts, chosen, pooling, occurrences, sources=sources, unit=unit))
     if not parts:
         return Hidden((), chosen, np.empty((len(chosen), 0, model.dim), np.float32), model.origin(None, pooling))
-    return joined(parts)
+    hidden = joined(parts)
+    notes = unknown_notes(model.tokenizer, model.name, hidden.unknown)
+    return replace(hidden, origin=hidden.origin.with_notes(*notes))
 
 
 def joined(parts: Sequence[Hidden]) -> Hidden:
@@ -93,6 +98,7 @@ def joined(parts: Sequence[Hidden]) -> Hidden:
         tuple(text for part in parts for text in part.split),
         tuple(o for part in parts for o in part.unseen),
         sum(part.n_texts for part in parts),
+        tuple(word for part in parts for word in part.unknown),
     )
 
 
@@ -275,14 +281,21 @@ def _of_words(
     seen = counts > 0
     rows = np.cumsum(seen) - 1  # an occurrence's row among those that have tokens
     groups = {}
+    unknown: list[UnknownWord] = []
+    unknown_token = unknown_id(model.tokenizer)
     for number, places in by_text.items():
         mine = np.array(places)[seen[places]]
         if len(mine):
             groups[number] = _Group(flat[number], counts[mine], rows[mine])
+            marked = unknown_tokens(encoded[number], unknown_token)
+            if marked is not None:
+                words = [occurrences[place] for place in mine.tolist()]
+                unknown += unknown_words(words, flat[number], counts[mine], marked)
     kept = tuple(o for o, has in zip(occurrences, seen.tolist(), strict=True) if has)
     vectors = _pooled(model, encoded, groups, len(kept), pooling, beside, layers)
     unseen = tuple(o for o, has in zip(occurrences, seen.tolist(), strict=True) if not has)
-    return Hidden(kept, tuple(layers), vectors, origin, _split(encoded, groups, first), unseen, len(encoded))
+    split = _split(encoded, groups, first)
+    return Hidden(kept, tuple(layers), vectors, origin, split, unseen, len(encoded), tuple(unknown))
 
 
 def _of_tokens(
@@ -291,18 +304,24 @@ def _of_tokens(
 ) -> Hidden:  # fmt: skip
     groups: dict[int, _Group] = {}
     occurrences: list[Occurrence] = []
+    unknown: list[UnknownWord] = []
+    unknown_token = unknown_id(model.tokenizer)
     for number, of in enumerate(encoded):
         if len(of):
-            tokens = np.arange(len(of))
-            groups[number] = _Group(tokens, np.ones(len(of), np.int64), tokens + len(occurrences))
+            tokens, sizes = np.arange(len(of)), np.ones(len(of), np.int64)
+            groups[number] = _Group(tokens, sizes, tokens + len(occurrences))
             names = model.tokenizer.convert_ids_to_tokens(of.ids())
             occurrences += [
                 Occurrence(first + number, name, Span(start, end))
                 for name, (start, end) in zip(names, of.offsets.tolist(), strict=True)
             ]
+            marked = unknown_tokens(of, unknown_token)
+            unknown += unknown_words(occurrences[-len(of) :], tokens, sizes, marked) if marked is not None else []
     vectors = _pooled(model, encoded, groups, len(occurrences), "first", beside, layers)
     split = _split(encoded, groups, first)
-    return Hidden(tuple(occurrences), tuple(layers), vectors, origin, split, n_texts=len(encoded))
+    return Hidden(
+        tuple(occurrences), tuple(layers), vectors, origin, split, n_texts=len(encoded), unknown=tuple(unknown)
+    )
 
 
 def word_vectors(
@@ -316,4 +335,5 @@ def word_vectors(
     hidden = embed(model, texts, layers, pooling, occurrences)
     if hidden.unseen:
         raise UserError(f"the tokenizer of {model.name} makes no token of {word!r}, so it has no vector")
-    return hidden
+    notes = dict.fromkeys(spelling_note(word, occurrence.word) for occurrence in occurrences)
+    return replace(hidden, origin=hidden.origin.with_notes(*notes))

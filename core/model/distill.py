@@ -11,6 +11,7 @@ from polysema.core.errors import UserError
 from polysema.core.model.contextual import embed_stream
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import Occurrence, occurrences_of
+from polysema.core.model.unknown import UnknownWord, unknown_notes
 from polysema.core.space.space import Family, Floats, Keys, Space
 
 
@@ -50,6 +51,7 @@ def distil(
     sums: dict[str, Floats] = {}
     counts: Counter[str] = Counter()
     texts_read = 0
+    unknown: dict[str, UnknownWord] = {}  # the first occurrence of each
     for part in embed_stream(model, texts, [chosen], pooling, choose):
         for occurrence, vector in zip(part.occurrences, part.vectors[0].astype(np.float64), strict=True):
             word = name(occurrence)
@@ -58,6 +60,8 @@ def distil(
             else:
                 sums[word] = vector
             counts[word] += 1
+        for one in part.unknown:
+            unknown.setdefault(name(one.occurrence), one)
         texts_read += part.n_texts
         progress(texts_read)
     kept = sorted((word for word in sums if counts[word] >= at_least), key=lambda word: (-counts[word], word))
@@ -67,7 +71,7 @@ def distil(
     origin = replace(
         model.origin(None, f"mean over contexts at layer {chosen}, {pooling} of sub-words"), family=Family.STATIC,
         notes=(f"distilled from {counts.total():,} occurrences in a corpus",),
-    )  # fmt: skip
+    ).with_notes(*unknown_notes(model.tokenizer, model.name, [one for word, one in unknown.items() if counts[word] >= at_least]))  # fmt: skip
     return Space(
         Keys(kept), vectors, origin, pa.table({"count": pa.array([counts[word] for word in kept], pa.int64())})
     )

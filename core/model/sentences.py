@@ -13,6 +13,7 @@ from polysema.core.model.contextual import batched, texts_a_batch
 from polysema.core.model.engine import hidden_states
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import Encoded
+from polysema.core.model.unknown import unknown_id, unknown_texts_note, unknown_tokens
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Origin
 
@@ -30,7 +31,8 @@ def check_sentence_pooling(name: str) -> str:
 class Sentences:
     """Vectors of whole texts at several layers, (n_layers, n_texts, dim) float32; a text without tokens has zeros.
 
-    `split` lists the texts that were longer than the window: their vectors are made of the tokens of all windows.
+    `split` lists the texts that were longer than the window: their vectors are made of the tokens of all windows;
+    `unknown` those with a word that the tokenizer doesn't know.
     """
 
     first: int
@@ -39,6 +41,7 @@ class Sentences:
     origin: Origin
     split: tuple[int, ...] = ()
     empty: tuple[int, ...] = ()
+    unknown: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,11 @@ def embed_sentences(
         return Sentences(
             0, chosen, np.empty((len(chosen), 0, model.dim), np.float32), model.origin(None, f"{pooling} of the text")
         )
+    unknown = tuple(t for p in parts for t in p.unknown)
+    origin = parts[0].origin.with_notes(unknown_texts_note(model.tokenizer, model.name, unknown))
     return Sentences(
-        0, parts[0].layers, np.concatenate([p.vectors for p in parts], axis=1), parts[0].origin,
-        tuple(t for p in parts for t in p.split), tuple(t for p in parts for t in p.empty),
+        0, parts[0].layers, np.concatenate([p.vectors for p in parts], axis=1), origin,
+        tuple(t for p in parts for t in p.split), tuple(t for p in parts for t in p.empty), unknown,
     )  # fmt: skip
 
 
@@ -143,7 +148,9 @@ def _of_encoded(
     for step in recipe.after if recipe is not None else ():
         out = step(out[0])[None]
     split = tuple(first + number for number, of in enumerate(encoded) if len(of.windows) > 1)
-    return Sentences(first, layers, out, origin, split, tuple(empty))
+    token = unknown_id(model.tokenizer)
+    unknown = tuple(first + number for number, of in enumerate(encoded) if unknown_tokens(of, token) is not None)
+    return Sentences(first, layers, out, origin, split, tuple(empty), unknown)
 
 
 def _tokens(encoded: Encoded, states: Sequence[Floats], special: bool) -> Floats:

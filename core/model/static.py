@@ -133,11 +133,32 @@ def word_table(model: Any, words: Sequence[str]) -> Space:
     rows = [static_vector(model, word) for word in words]
     origin = replace(
         model.origin(None, "input embeddings, mean of sub-words"), family=Family.STATIC, engine="", windows=""
-    )
+    ).with_notes(*_unknown_notes(model, words))
     return Space(
         Keys(list(words)), np.stack([vector for vector, _ in rows]), origin,
         pa.table({"tokens": pa.array([pieces for _, pieces in rows], pa.int32())}),
     )  # fmt: skip
+
+
+def _unknown_notes(model: Any, words: Sequence[str]) -> tuple[str, ...]:
+    """What is said of the words of a table that the tokenizer doesn't know."""
+    from polysema.core.model.tokens import Occurrence, Span
+    from polysema.core.model.unknown import UnknownWord, unknown_id, unknown_notes
+
+    unknown, found = unknown_id(model.tokenizer), []
+    if unknown is None:
+        return ()
+    for word in words:
+        ids = _ids(model, word)
+        if unknown in ids:
+            found.append(UnknownWord(Occurrence(0, word, Span(0, len(word))), ids.count(unknown), len(ids)))
+    return unknown_notes(model.tokenizer, model.name, found)
+
+
+def _ids(model: Any, word: str) -> list[int]:
+    """A word's tokens as it stands after a space, within a sentence."""
+    ids: list[int] = model.tokenizer(" " + word, add_special_tokens=False)["input_ids"]
+    return ids
 
 
 def static_vector(model: Any, word: str) -> tuple[Floats, int]:
@@ -145,7 +166,7 @@ def static_vector(model: Any, word: str) -> tuple[Floats, int]:
 
     The word is tokenized as it stands after a space, as within a sentence.
     """
-    ids = model.tokenizer(" " + word, add_special_tokens=False)["input_ids"]
+    ids = _ids(model, word)
     if not ids:
         raise UserError(f"the tokenizer of {model.name} makes no token of {word!r}, so it has no static vector")
     rows = model.input_table[ids].float().cpu().numpy()

@@ -262,6 +262,7 @@ def _layer_of(folder: Path, layer: int | None) -> tuple[Origin, Iterator[pa.Tabl
     """The card of a layer of an export, and its rows, shard by shard."""
     manifest: dict[str, Any] = dict(read_manifest(folder))
     layers = [int(value) for value in manifest["layers"]]
+    n_unknown = int(manifest.get("unknown", 0))
     if layer is None and len(layers) == 1:
         layer = layers[0]
     if layer not in layers:
@@ -286,7 +287,13 @@ def _layer_of(folder: Path, layer: int | None) -> tuple[Origin, Iterator[pa.Tabl
             else:
                 yield pq.read_table(path, filters=pc.field("layer") == layer)
 
-    return replace(Origin.from_json(manifest["origin"]), layer=layer), tables()
+    origin = replace(Origin.from_json(manifest["origin"]), layer=layer)
+    if n_unknown:
+        origin = origin.with_notes(
+            f"its tokenizer doesn't know {n_unknown:,} of the {int(manifest['words']):,} {manifest.get('unit', 'words')}, wholly "
+            "or in part: what it reads there is the same for every unknown word"
+        )
+    return origin, tables()
 
 
 def space_of_table(table: pa.Table, origin: Origin) -> Space:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from polysema.core.errors import UserError
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints, Space
+from polysema.core.space.spelling import difference, fold, spelling_note
 
 
 class Case(Enum):
@@ -73,7 +74,7 @@ class Policy:
 class Found:
     """What a word stands for: the `rows` it is made of, its `vector` (dim,) of length 1, and `how` it was found.
 
-    `rows` is empty and `how` is "left out" for a word that the policy skips.
+    `notes` are what an answer has to say of it. `rows` is empty and `how` is "left out" for a word that the policy skips.
     """
 
     asked: str
@@ -81,6 +82,7 @@ class Found:
     rows: Ints
     vector: Floats
     how: str
+    notes: tuple[str, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -89,40 +91,58 @@ class Found:
 
 
 LEFT_OUT = "left out: not in the space"
+OTHERWISE = "written otherwise"
 
 
 def look_up(space: Space, word: str, policy: Policy) -> Found:
     """What a word stands for under a policy.
 
-    In a contextual space, where a word has a row for each occurrence, it is the mean of their unit vectors. Raises
-    `UnknownWordError` with the nearest spellings unless the policy skips words that aren't there.
+    Where it is not there as it is written, the same text written otherwise is taken (composed or decomposed, another
+    apostrophe, hyphen or space, signs that don't show), and a note says so. In a contextual space, where a word has a row
+    for each occurrence, it is the mean of their unit vectors. Raises `UnknownWordError` with the nearest spellings
+    unless the policy skips words that aren't there.
     """
     row, how = _find(space, word, policy.case)
     if row < 0 and policy.phrases is not Phrases.EXACT and len(parts := word.split()) > 1:
         for joint in ("_", "-", ""):
             row, how = _find(space, joint.join(parts), policy.case)
             if row >= 0:
-                how = "joined"
+                how = "joined" if OTHERWISE not in how else f"joined, {how}"
                 break
         if row < 0 and policy.phrases is Phrases.MEAN:
             rows = np.array([_find(space, part, policy.case)[0] for part in parts], np.int64)
             if (rows >= 0).all():
-                mean = unit(np.asarray(space.vectors[rows])).mean(axis=0)
-                return Found(word, word, rows, unit(mean[None])[0], f"mean of {', '.join(space.keys.take(rows))}")
+                names = space.keys.take(rows)
+                notes = tuple(filter(None, map(spelling_note, parts, names)))
+                return Found(word, word, rows, _mean(space, rows), f"mean of {', '.join(names)}", notes)
     if row < 0:
         if policy.unknown is Unknown.SKIP:
             return Found(word, word, np.empty(0, np.int64), np.zeros(space.dim, np.float32), LEFT_OUT)
         raise space.unknown(word)
     name = space.keys[row]
+    notes: tuple[str, ...] = ()
+    if OTHERWISE in how:
+        notes = (f"{word!r} was looked up as {name!r} ({how.replace(f'{OTHERWISE}: ', '')})",)
     if space.origin.layer is None:
-        return Found(word, name, np.array([row]), unit(np.asarray(space.vectors[row])[None])[0], how)
+        return Found(word, name, np.array([row]), unit(np.asarray(space.vectors[row])[None])[0], how, notes)
     rows = space.keys.all_rows(name)
+    return Found(word, name, rows, _mean(space, rows), f"mean of its {len(rows):,} occurrences", notes)
+
+
+def _mean(space: Space, rows: Ints) -> Floats:
+    """The direction of the mean of rows' unit vectors: (dim,)."""
     mean = unit(np.asarray(space.vectors[rows])).mean(axis=0)
-    return Found(word, name, rows, unit(mean[None])[0], f"mean of its {len(rows):,} occurrences")
+    direction: Floats = unit(mean[None])[0]
+    return direction
 
 
 def _find(space: Space, word: str, case: Case) -> tuple[int, str]:
     """The row of a word and how it was found, -1 when it isn't there."""
+    row, how = _find_spelled(space, word, case)
+    return (row, how) if row >= 0 else _find_otherwise(space, word, case)
+
+
+def _find_spelled(space: Space, word: str, case: Case) -> tuple[int, str]:
     if case is not Case.LOWER and (row := space.keys.row(word)) >= 0:
         return row, "as written"
     if case is Case.EXACT:
@@ -133,3 +153,15 @@ def _find(space: Space, word: str, case: Case) -> tuple[int, str]:
         folded = pc.index(pc.utf8_lower(space.keys.array), word.lower()).as_py()
         return int(folded), "whatever its case"
     return row, "in lower case"
+
+
+def _find_otherwise(space: Space, word: str, case: Case) -> tuple[int, str]:
+    """The first row that is the same text written otherwise. ß is ss where case doesn't count."""
+    spellings = {Case.EXACT: (word,), Case.LOWER: (word.lower(),)}.get(case, (word, word.lower()))
+    for spelling in dict.fromkeys(spellings):
+        row = space.keys.row_otherwise(spelling, case is Case.IGNORE, letters=case is not Case.EXACT)
+        if row >= 0:
+            return row, f"{OTHERWISE}: {difference(spelling, space.keys[row])}"
+    if case is Case.IGNORE and (form := fold(word).lower()) != word.lower():
+        return int(pc.index(pc.utf8_lower(space.keys.array), form).as_py()), OTHERWISE
+    return -1, ""

@@ -1,5 +1,6 @@
 """`Space`: vectors with names, and the card that says where they come from."""
 
+import warnings
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 from rapidfuzz import fuzz, process
 
 from polysema.core.errors import IncompatibleError, UnknownWordError, UserError
+from polysema.core.space.spelling import NamesOtherwise, encoded, spelling_note
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -40,7 +42,7 @@ class Origin:
 
     `source` is a name of the catalog, a folder, a hub id or a file; `weights_sha256` tells two revisions apart;
     `layer` counts as transformers does (0 the embedding output, n the last block), None for a static space; `notes`
-    say what was passed over or mended when the vectors were read. `stack` is set for an encoder-decoder, `final_norm`
+    say what was passed over or mended when the vectors were read, and what is to be known of the words of an answer. `stack` is set for an encoder-decoder, `final_norm`
     (`after` or `before`) for a stack that ends in a norm, which its last layer is taken after or before.
     """
 
@@ -87,6 +89,11 @@ class Origin:
                 f"these vectors don't belong together: [{self.card()}] and [{other.card()}]; take both from the same "
                 "model, layer and pooling"
             )
+
+    def with_notes(self, *notes: str) -> "Origin":
+        """The same card with what is to be said of one answer: each note once, none that is empty."""
+        more = tuple(note for note in dict.fromkeys(notes) if note and note not in self.notes)
+        return replace(self, notes=(*self.notes, *more)) if more else self
 
     def to_json(self) -> dict[str, Any]:
         """The card as plain JSON types."""
@@ -142,12 +149,19 @@ class Keys(Sequence[str]):
         if (row := self._known.get(word)) is not None:
             return row
         self._asked += 1
-        row = (
-            self._scan(word.encode()) if self._asked <= SCANS or len(self) < SCAN_ROWS else self._bisect(word.encode())
-        )
+        name = encoded(word)
+        row = self._scan(name) if self._asked <= SCANS or len(self) < SCAN_ROWS else self._bisect(name)
         if len(self._known) < KNOWN:
             self._known[word] = row
         return row
+
+    def row_otherwise(self, word: str, ignore_case: bool = False, letters: bool = True) -> int:
+        """First row whose name is the same text written otherwise (see `spelling.fold`), -1 when there is none."""
+        return self._otherwise.row(word, self.row, ignore_case, letters)
+
+    @cached_property
+    def _otherwise(self) -> NamesOtherwise:
+        return NamesOtherwise(self.array)
 
     def _scan(self, name: bytes) -> int:
         """The first row whose bytes these are, narrowed down byte by byte. (Arrow's own search would import pandas.)"""
@@ -174,7 +188,11 @@ class Keys(Sequence[str]):
         """First row of each name, -1 where there is none: (n,)."""
         if len(words) < BATCH_LOOKUP:
             return np.array([self.row(word) for word in words], np.int64)
-        found = pc.index_in(pa.array(words, self.array.type), value_set=self.array)
+        try:
+            names = pa.array(words, self.array.type)
+        except UnicodeEncodeError:
+            names = pa.array([encoded(word) for word in words], pa.large_binary())  # raises for the one that can't be
+        found = pc.index_in(names, value_set=self.array)
         return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
 
     def all_rows(self, word: str) -> Ints:
@@ -312,13 +330,16 @@ class Space:
     def resolve(self, word: str) -> int:
         """The row of a word: as it is written, else in lower case (GloVe's words are lower-cased).
 
-        Raises `UnknownWordError` with the nearest spellings.
+        Where there is none, the same text written otherwise is taken (composed, another apostrophe or space), with a
+        warning. Raises `UnknownWordError` with the nearest spellings.
         """
-        row = self.keys.row(word)
-        if row < 0:
-            row = self.keys.row(word.lower())
-        if row >= 0:
-            return row
+        for spelling in (word, word.lower()):
+            if (row := self.keys.row(spelling)) >= 0:
+                return row
+        for spelling in (word, word.lower()):
+            if (row := self.keys.row_otherwise(spelling)) >= 0:
+                warnings.warn(spelling_note(word, self.keys[row]), stacklevel=2)
+                return row
         raise self.unknown(word)
 
     def unknown(self, word: str) -> UnknownWordError:

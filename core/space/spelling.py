@@ -4,8 +4,12 @@
 """
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import regex
 
 from polysema.core.errors import UserError
@@ -19,6 +23,9 @@ SIGNS: dict[int, str | None] = {code: chr(code - 0xFEE0) for code in FULL_WIDTH}
 SIGNS |= dict.fromkeys(map(ord, INVISIBLE)) | dict.fromkeys(map(ord, APOSTROPHES), "'")
 SIGNS |= dict.fromkeys(map(ord, HYPHENS), "-")
 LETTERS: dict[int, str | None] = {ord("ß"): "ss", ord("ẞ"): "SS", ord("ς"): "σ"}
+# what `fold` changes in a composed text, for Arrow
+OTHER_SIGNS = f"[{''.join(map(chr, [*SIGNS, *LETTERS]))}\t-\r\u001c-\u001f\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]|  |^ | $"
+BLOCK = 65_536  # names that are looked at together
 PIECE = regex.compile(r"\s+|\X")  # a run of spaces, or a character as people count them
 
 
@@ -82,9 +89,43 @@ def _decomposed(piece: str) -> str:
     return unicodedata.normalize("NFD", letters.translate(LETTERS))
 
 
+class NamesOtherwise:
+    """The names that `fold` changes, by their folded form: those of the others are the names themselves."""
+
+    def __init__(self, names: pa.Array):
+        # Arrow finds the few that can differ: those that are not composed, or hold a sign that is another's
+        signs = pc.match_substring_regex(names, OTHER_SIGNS)
+        if (ascii_only := pc.fill_null(pc.string_is_ascii(names), True)).true_count != len(names):
+            composed = pc.utf8_normalize(pc.if_else(ascii_only, pa.scalar("", names.type), names), "NFC")
+            signs = pc.or_kleene(signs, pc.and_(pc.invert(ascii_only), pc.not_equal(composed, names)))
+        rows = np.flatnonzero(pc.fill_null(signs, False).to_numpy(zero_copy_only=False))
+        self._forms: dict[str, list[tuple[int, str]]] = {}
+        for start in range(0, len(rows), BLOCK):
+            block = rows[start : start + BLOCK]
+            for row, name in zip(block.tolist(), names.take(pa.array(block)).to_pylist(), strict=True):
+                if (form := fold(name)) != name:
+                    self._forms.setdefault(form, []).append((row, name))
+
+    def row(self, word: str, row_of: Callable[[str], int], ignore_case: bool = False, letters: bool = True) -> int:
+        """First row of a name that has the word's folded form, -1 when there is none; `row_of` finds a name's own.
+
+        Without `letters` ß is not ss; with `ignore_case` only names that `fold` changes are looked at in another case.
+        """
+        form = fold(word, letters)
+        if not form:
+            return -1
+        rows = [row] if (row := row_of(form)) >= 0 else []
+        if ignore_case:
+            lower = form.lower()
+            near = [name for other, names in self._forms.items() if other.lower() == lower for name in names]
+        else:
+            near = self._forms.get(fold(word), [])
+        rows += [row for row, name in near if letters or fold(name, letters=False) == form]
+        return min(rows, default=-1)
+
+
 def difference(asked: str, found: str) -> str:
     """In what a text that was asked for differs from the one that was found, in words; empty where in case alone."""
-    asked = asked.strip()
     if regex.fullmatch(regex.escape(asked), found, regex.IGNORECASE):
         return ""
     for form, name in (("NFC", "composed"), ("NFD", "decomposed")):
@@ -110,7 +151,7 @@ def _only(text: str, signs: str) -> list[str]:
 
 def spelling_note(asked: str, found: str) -> str:
     """What is said where a text was found that is written otherwise; empty where it differs in nothing but case."""
-    what = difference(asked, found)
+    what = difference(asked := asked.strip(), found)
     return f"{asked!r} was looked up as {found!r} ({what})" if what else ""
 
 
@@ -124,9 +165,9 @@ def not_unicode(text: str, what: str) -> UserError:
     )
 
 
-def check_unicode(text: str, what: str) -> None:
-    """Raise `UserError` for a text that holds a lone surrogate."""
+def encoded(text: str, what: str = "the word") -> bytes:
+    """A text in UTF-8; raises `UserError` for one that holds a lone surrogate."""
     try:
-        text.encode()
+        return text.encode()
     except UnicodeEncodeError:
         raise not_unicode(text, what) from None

@@ -303,3 +303,72 @@ def test_occurrences_in_the_algebra(explorer: Explorer) -> None:
             explorer.analogy(expression, name)
     with pytest.raises(UserError, match="bank"):
         explorer.analogy('bank in "no such word"', "minilm-l6@6")
+
+
+def spelled(*names: str) -> Space:
+    vectors = np.random.default_rng(0).standard_normal((len(names), 8)).astype(np.float32)
+    return Space(Keys(names), vectors, Origin("spelled"))
+
+
+@pytest.mark.parametrize(
+    ("word", "case", "found", "how"),
+    [
+        ("cafe\u0301", "exact", "café", "composed"),
+        ("CAFE\u0301", "fallback", "café", "composed"),
+        ("cafés", "exact", "cafe\u0301s", "decomposed"),
+        ("don’t", "exact", "don't", "another apostrophe"),
+        ("rock 'n' roll", "exact", "rock ’n’ roll", "another apostrophe"),
+        ("new\u00a0york", "exact", "new york", "other spaces"),
+        ("new\n york", "lower", "new york", "other spaces"),
+        ("co‑op", "exact", "co-op", "another hyphen"),
+        ("ba\u00adnk", "exact", "bank", "signs that don't show"),
+        ("Strasse", "fallback", "Straße", "ß as ss"),
+        ("STRASSE", "ignore", "Straße", "ß as ss"),
+        ("Cafe\u0301 noir", "fallback", "café_noir", "joined, composed"),
+    ],
+)
+def test_the_same_text_written_otherwise_is_found_and_told(word: str, case: str, found: str, how: str) -> None:
+    space = spelled(
+        "café", "cafe\u0301s", "don't", "rock ’n’ roll", "new york", "co-op", "bank", "Straße", "café_noir", "café"
+    )
+    answer = look_up(space, word, Policy.of(case=case))
+    assert answer.word == found
+    assert answer.rows.tolist() == [space.keys.row(found)]
+    assert answer.notes == (f"{word!r} was looked up as {found!r} ({how})",)
+    np.testing.assert_allclose(answer.vector, unit(space.vectors[answer.rows])[0])
+
+
+def test_what_is_there_as_written_comes_first_then_the_first_row() -> None:
+    space = spelled("don’t", "don't", "donʼt", "cafe\u0301", "café", "STRASSE", "straße")
+    assert look_up(space, "don't", Policy()).word == "don't"
+    assert look_up(space, "don't", Policy()).notes == ()
+    assert look_up(space, "don´t", Policy()).word == "don’t"
+    assert look_up(space, "café", Policy()).word == "café"
+    assert look_up(space, "STRASSE", Policy()).word == "STRASSE"
+    assert look_up(space, "Strasse", Policy()).word == "straße"
+    with pytest.raises(UnknownWordError):  # ß is ss only where case doesn't count
+        look_up(space, "strasse", Policy.of(case="exact"))
+    for nothing in ("\u200b", "cafe"):
+        with pytest.raises(UnknownWordError):
+            look_up(space, nothing, Policy())
+
+
+def test_a_space_asked_like_a_dictionary_warns_of_another_spelling() -> None:
+    space = spelled("café", "bank")
+    with pytest.warns(UserWarning, match="was looked up as 'café' \\(composed\\)"):
+        assert space["cafe\u0301"].tolist() == space.vectors[0].tolist()
+
+
+def test_half_a_character_is_no_word() -> None:
+    space = spelled(*(f"word{number}" for number in range(20)))
+    for ask in (space.keys.row, lambda word: space.keys.rows([word] * 9), lambda word: look_up(space, word, Policy())):
+        with pytest.raises(UserError, match=r"not Unicode text: character 1 is \\ud83d"):
+            ask("a\ud83d")
+
+
+def test_a_phrase_is_the_mean_of_its_words_unit_vectors() -> None:
+    vectors = np.array([[3, 0], [0, 0.5], [1, 1]], np.float32)  # of other lengths, which don't weigh
+    space = Space(Keys(["king", "queen", "swan"]), vectors, Origin("lengths"))
+    found = look_up(space, "king queen", Policy.of(phrases="mean"))
+    np.testing.assert_allclose(found.vector, [0.5**0.5, 0.5**0.5], rtol=1e-6)
+    assert found.rows.tolist() == [0, 1]

@@ -10,7 +10,7 @@ from polysema.core.errors import UnavailableError, UserError
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.segmentation import PLAIN, PLAIN_WORD, word_bounds
 from polysema.core.model.tokens import Span, find_word, find_words, words_of
-from polysema.core.space.spelling import check_unicode, difference, fold, fold_case
+from polysema.core.space.spelling import difference, encoded, fold, fold_case
 
 # what a word was before scripts without spaces were cut by a dictionary
 LETTERS_IN_A_ROW = regex.compile(r"[\p{L}\p{M}\p{N}_]+(?:['’][\p{L}\p{M}\p{N}_]+)*")
@@ -152,6 +152,6 @@ def test_how_two_texts_differ_is_said(asked: str, found: str, what: str) -> None
 
 
 def test_half_a_character_is_shown() -> None:
-    check_unicode("😀", "the word")
+    assert encoded("😀") == "😀".encode()
     with pytest.raises(UserError, match=r"^the word is not Unicode text: character 2 is \\ud83d, .* in 'ab\\ud83dc'"):
-        check_unicode("ab\ud83dc", "the word")
+        encoded("ab\ud83dc")

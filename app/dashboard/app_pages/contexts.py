@@ -277,6 +277,7 @@ def page() -> None:
         found = word_map(word, model, method, extra)
     if found is None:
         return
+    parts.tell_notes(found.origin)
     parts.tell_split(found.split, found.origin.windows)
     with slider:
         layer = link.pick_layer(

@@ -107,6 +107,7 @@ async def neighbors_of(asked: NeighborsAsked, state: The) -> Response:
                 state.check_model(held)
                 terms = [near.occurrence(one.word, one.text, one.nth) for one in asked.occurrences]
             found = [state.explorer.neighbors(term, held, asked.k, policy, finding) for term in terms]
+            value["origin"] = held.origin.with_notes(*(note for one in found for note in one.origin.notes)).to_json()
             return answer(value | {"answers": [neighbors_json(one) for one in found]})
         if asked.texts is not None:
             if held.origin.layer is not None:

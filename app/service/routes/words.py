@@ -169,7 +169,8 @@ async def association(asked: AssociationAsked, state: The) -> Response:
         held, policy = seen(state, asked)
         state.check_terms(held, words)
         found = state.explorer.association(asked.first, asked.second, asked.toward, asked.away, held, policy)
-        return form.answer(plain(found) | {"origin": held.origin.to_json()})
+        value = plain(found)
+        return form.answer(value | {"origin": held.origin.with_notes(*value.pop("notes")).to_json()})
 
     return await state.work(ask)
 
