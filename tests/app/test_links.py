@@ -43,8 +43,8 @@ def test_what_a_link_names_and_is_not_there_is_told(name: str, query: dict[str, 
 def test_the_line_goes_when_another_space_is_chosen() -> None:
     app = page("neighbours", ns="gone")
     assert app.warning
-    app.query_params.clear()  # as the browser does, which the harness doesn't
-    app.selectbox(key="ns").select("minilm-l6 (input embeddings)").run()
+    app.session_state["ns"] = "minilm-l6"
+    app.run()
     assert not app.warning
 
 
