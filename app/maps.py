@@ -8,7 +8,6 @@ import numpy as np
 from polysema.app import map_cache
 from polysema.app.schemas import MatchedMaps, MatchedSide, SpaceMap
 from polysema.core.errors import UserError
-from polysema.core.measure.contextuality import random_pair_cosine
 from polysema.core.measure.neighborhoods import changed_most, shared_neighbors
 from polysema.core.space.distortion import distortion, kept_neighbors
 from polysema.core.space.matching import choose, is_placed, matching
@@ -93,10 +92,17 @@ def new_neighbors(on: SpaceMap, vectors: Floats) -> Neighbors | None:
 
 
 def matched_maps(
-    names: Sequence[str], spaces: Sequence[Space], n: int | None, k: int, method: str, options: MapOptions,
+    sources: Sequence[tuple[str, Space, float]],
+    n: int | None,
+    k: int,
+    method: str,
+    options: MapOptions,
     progress: Progress,
-) -> MatchedMaps:  # fmt: skip
-    """Two or more spaces matched row by row and laid out on one plane; the first and the last are compared."""
+) -> MatchedMaps:
+    """Two or more spaces, each with its name and the mean cosine of its random pairs, matched row by row and laid out on one
+    plane; the first and the last are compared. Of few rows each has fewer neighbors than `k`: the answer's `k` says how many.
+    """
+    names, spaces, baselines = zip(*sources, strict=True)
     base = "umap" if check_method(method, (ALIGNED,)) == ALIGNED else method
     found = matching(list(spaces))
     if n is not None and n < 1:
@@ -117,12 +123,11 @@ def matched_maps(
     positions = layered_maps([space.vectors for space in shown], method, options, _stage(progress, "lay out"), knn)
     progress("compare the neighbourhoods", 0, 1)
     sides = [
-        MatchedSide(
-            name, space, laid, near.first(k), kept_neighbors(laid, near, k),
-            random_pair_cosine(space.vectors, space.columns.column("text_id").to_numpy() if is_placed(space) and space.columns is not None else np.arange(m)), left_out,
+        MatchedSide(name, space, laid, near.first(k), kept_neighbors(laid, near, k), baseline, left_out)
+        for name, space, laid, near, baseline, left_out in zip(
+            names, shown, positions, knn, baselines, found.left_out, strict=True
         )
-        for name, space, laid, near, left_out in zip(names, shown, positions, knn, found.left_out, strict=True)
-    ]  # fmt: skip
+    ]
     a, b = knn[0], knn[-1]
     result = MatchedMaps(
         sides[0], sides[-1], tuple(sides[1:-1]), k, shared_neighbors(a, b, k), changed_most(a, b, k), k / (m - 1),

@@ -275,7 +275,7 @@ class MatchedSide:
 
     `space` are the rows shown (its `keys` and `columns` row for row as every other side's), `positions` (n, 2 or 3) where they lie,
     `neighbors` their nearest among the rows shown, `kept` (n,) the share of its k nearest that each has near it on the map too, and
-    `baseline` the mean cosine of random pairs. `left_out` counts the rows of the whole space that had no match.
+    `baseline` the mean cosine of random pairs of its whole space. `left_out` counts the rows of the whole space that had no match.
     """
 
     name: str

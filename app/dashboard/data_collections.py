@@ -111,7 +111,10 @@ def opened(one: Holding, collection: Collection) -> None:
         f"{one.rows:,} rows · {size(one.bytes)} on disk · version {manifest.version} ({parts.plain(manifest.what)})"
     )
     if not one.spaces:
-        st.info("It is empty: put rows into it under Add.")
+        st.info("It is empty: put rows into it under Add, or go back to an earlier version of it.")
+        with st.expander("Versions, check", expanded=one.versions > 1):
+            _versions(one, collection)
+            _check(one)
         delete(one)
         return
     space = choice(
@@ -187,7 +190,7 @@ def search_part(one: Holding, collection: Collection, space: str, origin: Origin
 def _found(
     collection: Collection, one: Holding, space: str, mode: str, text: str, word: str, name: str, where: str, k: int
 ) -> tuple[list[dict[str, Any]], str]:
-    if mode == FIRST or (mode == TEXT and not text):
+    if mode == FIRST or (mode == TEXT and not text) or not one.spaces[space][0]:
         rows = holdings.first_rows(collection, space, where or None, k).to_pylist()
         passing = holdings.count_rows(collection, space, where) if where else one.spaces[space][0]
         return rows, f"{len(rows):,} of {passing:,} rows" + (" that pass" if where else "")

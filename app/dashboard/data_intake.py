@@ -8,6 +8,7 @@ import streamlit as st
 from polysema.app import intake, uploads
 from polysema.app.dashboard import link, parts, work
 from polysema.app.dashboard.data_collections import size
+from polysema.app.dashboard.data_running import running
 from polysema.app.dashboard.jobs import Progress
 from polysema.app.intake import Put, Reading, Target
 from polysema.app.settings import MEGABYTE, load_settings
@@ -44,7 +45,7 @@ def section(show: Open) -> None:
         label_visibility="collapsed", help="A few texts by hand, or files of texts or of vectors.",
     )  # fmt: skip
     files = pasted() if how != FILE else uploaded()
-    under_way()
+    running(show)
     if not files:
         return
     key = uploads.key_of(files)
@@ -99,15 +100,6 @@ def uploaded() -> list[tuple[str, bytes]]:
         "link; the collection that is made of it can."
     )
     return [(one.name, one.getvalue()) for one in given or []]
-
-
-def under_way() -> None:
-    """What is embedded now, by whoever asked: a page that was closed meanwhile finds its work again."""
-    mine = st.session_state.get("asked_work", set())
-    for key, job in parts.jobs().under_way("intake"):
-        if key not in mine:
-            st.caption(f"Under way: {parts.plain(str(key[1]))} into {parts.plain(key[2].collection)}")
-            work.watch(job, key, waits=False)
 
 
 def tell_known(upload: Upload, show: Open) -> None:

@@ -210,6 +210,16 @@ def hits(found: Sequence[OccurrenceHit]) -> None:
     )
 
 
+def notes(*answers: object) -> None:
+    """What core tells of answers, spaces and maps: their own `notes` and those of their origins, each once, a line each."""
+    told: dict[str, None] = {}
+    for answer in answers:
+        for holder in (answer, getattr(answer, "origin", None)):
+            told |= dict.fromkeys(getattr(holder, "notes", ()))
+    for note in told:
+        st.caption(f"ⓘ {plain(note[0].upper() + note[1:])}" + ("" if note.endswith((".", "?", "!")) else "."))
+
+
 def python_lines(lines: str, details: str) -> None:
     """The expander under each answer: how it was made, and the Python lines that make the same."""
     with st.expander("Details"):

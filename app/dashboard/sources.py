@@ -64,11 +64,18 @@ def pick_layer(source: str, layers: Sequence[int], key: str, last: bool = True) 
     return f"{model}{HIDDEN}{layer}"
 
 
+def without_rows(name: str) -> bool:
+    """Whether a name is that of a collection in which there are no rows, which is shown."""
+    folder = name.partition("/")[0]
+    if folder not in parts.shelf().names() or len(parts.shelf().get(folder)):
+        return False
+    st.info(f"There are no rows in {parts.plain(folder)} now. Add some on the page Data, or choose another space.")
+    return True
+
+
 def opened(name: str) -> Space | None:
     """The space of that name as it is now; None while it is read, or where it can't be (which is shown)."""
-    folder = name.partition("/")[0]
-    if folder in parts.shelf().names() and not len(parts.shelf().get(folder)):
-        st.info("There are no rows in it yet. Add some, or choose another space.")
+    if without_rows(name):
         return None
     found: Space | None = work.answer(
         ("open", name, parts.explorer().stamp(name)),

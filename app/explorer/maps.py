@@ -111,7 +111,8 @@ class Maps(Words):
         key = ("matched", tuple(id(space) for space in spaces), tuple(names), n, k, method, options)
 
         def make() -> tuple[list[Space], MatchedMaps]:  # the spaces are kept, so that no other gets their ids
-            return spaces, matched_maps(names, spaces, n, k, method, options, progress)
+            sources = [(name, space, self.baseline(space)) for name, space in zip(names, spaces, strict=True)]
+            return spaces, matched_maps(sources, n, k, method, options, progress)
 
         return self._space_maps.get(key, make)[1]
 

@@ -13,6 +13,7 @@ from polysema.core.errors import UserError
 from polysema.core.measure.contextuality import random_pair_cosine
 from polysema.core.model.catalog import CATALOG, locate
 from polysema.core.model.contextual import embed
+from polysema.core.model.pooling import POOLINGS
 from polysema.core.model.static import input_table
 from polysema.core.model.tokens import Occurrence, find_word
 from polysema.core.space.analogy import (
@@ -138,10 +139,12 @@ class Spaces(Corpora):
         model = self.model(space.origin.source if known else DEFAULT_MODEL)
         layer = context.layer if context.layer is not None else space.origin.layer
         (layer,) = model.check_layers([-1 if layer is None else layer])
-        model.origin(layer, "mean").require_same(replace(space.origin, transform="raw"))
+        # of rows that are no words the cards differ, which tells why the occurrence doesn't belong
+        pooling = space.origin.pooling if space.origin.pooling in POOLINGS else "mean"
+        model.origin(layer, pooling).require_same(replace(space.origin, transform="raw"))
         span = find_word(context.text, term.word, context.nth)
         place = Occurrence(0, context.text[span.start : span.end], span)
-        hidden = embed(model, [context.text], [layer], occurrences=[place])
+        hidden = embed(model, [context.text], [layer], pooling, [place])
         if hidden.unseen:
             raise UserError(f"the tokenizer of {model.name} makes no token of {term.word!r}, so it has no vector")
         vectors = hidden.vectors[0]

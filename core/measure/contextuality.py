@@ -12,8 +12,10 @@ def random_pair_cosine(vectors: Floats, texts: "np.typing.ArrayLike", seed: int 
     """Mean cosine of random pairs of rows that come from different texts.
 
     `vectors` is (n, dim), `texts` (n,) numbers the text of each row; 20,000 pairs are drawn with a fixed seed.
-    Returns nan when all rows come from one text.
+    Returns nan when all rows come from one text, and where there are none.
     """
+    if not len(vectors):
+        return float("nan")
     numbers = np.asarray(texts)
     rng = np.random.default_rng(seed)
     a, b = rng.integers(0, len(vectors), (2, PAIRS))

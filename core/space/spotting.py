@@ -9,16 +9,19 @@ import pyarrow.compute as pc
 from polysema.core.errors import UserError
 from polysema.core.space.space import Ints, Space
 
-WORD = "word"
+WORD, TEXT = "word", "text"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spotted:
-    """The rows that were found, at most as many as asked for, of `total`; `exactly` or only with the text in their name."""
+    """The rows that were found, at most as many as asked for, of `total`; `exactly`, or only with the text in their name, or,
+    `in_text`, with the text in the text that they stand for.
+    """
 
     rows: Ints
     total: int
     exactly: bool
+    in_text: bool = False
 
 
 def labels_of(space: Space) -> pa.Array:
@@ -34,9 +37,10 @@ def labels_of(space: Space) -> pa.Array:
 
 
 def spot(space: Space, text: str, most: int = 300) -> Spotted:
-    """The rows called `text`: as it is written, else whatever its case, else by key, else those with it in their name.
+    """The rows called `text`: as it is written, else whatever its case, else by key, else those with it in their name, else
+    those with it in their text, else those with all its words in their text.
 
-    Raises `UnknownWordError` with the nearest spellings where there is none.
+    Raises `UnknownWordError` with the nearest spellings where there is none, `UserError` where the rows are texts.
     """
     text = text.strip()
     if not text:
@@ -52,4 +56,21 @@ def spot(space: Space, text: str, most: int = 300) -> Spotted:
         rows = np.flatnonzero(found().to_numpy(zero_copy_only=False)).astype(np.int64)
         if len(rows):
             return Spotted(rows[:most], len(rows), exactly)
-    raise space.unknown(text)
+    return _spot_in_texts(space, text, most)
+
+
+def _spot_in_texts(space: Space, text: str, most: int) -> Spotted:
+    """The rows whose text holds it as it stands, whatever its case, else all its words in any order."""
+    if space.columns is None or TEXT not in space.columns.column_names:
+        raise space.unknown(text)
+    texts = space.columns.column(TEXT).combine_chunks()
+    if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
+        raise space.unknown(text)
+    for wanted in ([text], text.split()):
+        holds = [pc.match_substring(texts, part, ignore_case=True).fill_null(False) for part in wanted]
+        rows = np.flatnonzero(np.logical_and.reduce([each.to_numpy(zero_copy_only=False) for each in holds]))
+        if len(rows):
+            return Spotted(rows[:most].astype(np.int64), len(rows), exactly=False, in_text=True)
+    if WORD in space.columns.column_names:
+        raise space.unknown(text)
+    raise UserError(f"none of the {len(space):,} texts of {space.origin.source} holds {text!r}")

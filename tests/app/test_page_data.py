@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from polysema.app.dashboard import parts
 from polysema.app.dashboard.jobs import Progress
-from polysema.app.intake import Target
+from polysema.app.intake import Put, Target
 from polysema.app.shelf import Shelf
 from polysema.core.model.catalog import folder_of
 from tests.app.test_dashboard import MAIN, as_launched, html, page, settle
@@ -113,6 +113,45 @@ def test_a_page_opened_anew_finds_its_work_and_doesnt_hold_it(shelf: Shelf) -> N
     job.leave("asker")
     assert job.cancelled
     go.set()
+    job.wait(5)
+    assert r"Cancelled: many\.txt into many" in told(app.run())
+
+
+def test_a_page_opened_anew_hears_of_the_end_of_its_work() -> None:
+    go = threading.Event()
+    key = ("intake", "few.txt", Target("few"), "other key")
+    put = Put("few", {"text": 12}, {}, new=True)
+    job = parts.jobs().start(key, lambda progress: go.wait(20) and put)
+    app = AppTest.from_file(str(MAIN), default_timeout=120).run()
+    app.switch_page("app_pages/data.py").run()
+    assert r"Under way: few\.txt into few" in told(app)
+    go.set()
+    job.wait(20)
+    app.run()
+    assert r"Done: few\.txt into few, 12 rows" in told(app)
+    next(button for button in app.button if button.label == "Open few").click().run()
+    assert app.session_state["data"] == "Collections"
+    assert "Done: few" not in told(app)
+
+
+@pytest.mark.parametrize("how", ["restored", "deleted"])
+@pytest.mark.parametrize("mode", ["First rows", "Like a row"])
+def test_a_collection_without_rows_has_its_versions_and_the_way_back(shelf: Shelf, how: str, mode: str) -> None:
+    made = small(shelf, "emptied").get("emptied")
+    number = made.view().manifest.version
+    if how == "restored":
+        made.restore(made.versions()[0].version)
+    else:
+        made.delete(["a", "b", "c"])
+    assert len(made) == 0
+    app = page("data", data="Collections", dc="emptied", dq=mode)
+    assert not app.exception
+    assert not app.error
+    app.text_input(key="snap_emptied").set_value(str(number))
+    press(app, "Go back to it")
+    assert not app.exception
+    assert not app.error
+    assert len(shelf.get("emptied")) == 3
 
 
 def test_a_file_of_texts_is_looked_at_and_its_column_chosen() -> None:

@@ -2,13 +2,14 @@
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from polysema.app.dashboard import colouring, link
+from polysema.app.dashboard import colouring, link, parts
 from polysema.app.dashboard.components.points import store
 from polysema.app.explorer import Explorer
 from polysema.app.settings import load_settings
@@ -263,3 +264,58 @@ def test_what_lies_around_a_point() -> None:
     unmeasured = explorer.map("glove-6b-50d", "pca", n=500, k=0)
     assert unmeasured.distortion is None
     assert np.isnan(unmeasured.kept).all()
+
+
+TEXTS = [f"The {name} paid a dividend of {n} cents." for n, name in enumerate(("shop", "mill"))] + [
+    f"A boat number {n} lay at the bank of the river." for n in range(20)
+]
+
+
+@pytest.fixture
+def texts(collection: Collection) -> str:
+    """A collection of whole texts, embedded by minilm-l6 at layer 4."""
+    from polysema.core.model.sentences import embed_sentences
+
+    made = embed_sentences(Explorer().model("minilm-l6"), TEXTS, (4,), "mean")
+    space = Space(Keys([f"t{n}" for n in range(len(TEXTS))]), made.vectors[0], replace(made.origin, layer=4))
+    collection.add(space.keys.array.to_pylist(), space.vectors, {"text": TEXTS}, origin=space.origin)
+    return collection.root.name
+
+
+@pytest.mark.parametrize(
+    ("sought", "told"),
+    [("dividend", "2 texts hold it."), ("RIVER", "20 texts hold it."), ("river 7", "2 texts hold it.")],
+)
+def test_a_map_of_texts_is_searched_by_its_texts(texts: str, sought: str, told: str) -> None:
+    app = page("map", **SMALL, ms=texts, find=sought)
+    assert not app.exception
+    assert not app.error
+    assert told in [caption.value for caption in app.caption]
+
+
+def test_what_no_text_holds_is_told_of_texts(texts: str) -> None:
+    app = page("map", **SMALL, ms=texts, find="zebra")
+    assert ["of the 22 texts of" in error.value and "'zebra'" in error.value for error in app.error] == [True]
+
+
+def test_a_text_is_placed_as_the_texts_of_the_space_were_read(texts: str) -> None:
+    app = page("map", **SMALL, ms=texts)
+    submit(app, "map_sentence", TEXTS[0], "Place it")
+    assert not app.exception
+    assert not app.error
+    assert any("**23 points**" in m.value for m in app.markdown)
+    assert any("It is read as the rows were: minilm" in c.value and "layer 4" in c.value for c in app.caption)
+    placed = next(
+        job for key, job in parts.jobs()._jobs.items() if isinstance(key, tuple) and key[:2] == ("placed", TEXTS[0])
+    )
+    held = Explorer(collections=load_settings().settings.folder).space(texts)
+    assert np.allclose(placed.result().vector, held.vectors[0], atol=1e-5)
+
+
+def test_random_pairs_are_the_same_on_every_page() -> None:
+    explorer = Explorer()
+    found = explorer.matched("glove-6b-50d", "minilm-l6", n=300, method="pca")
+    assert [side.baseline for side in found.sides] == [
+        explorer.baseline("glove-6b-50d"),
+        explorer.baseline("minilm-l6"),
+    ]

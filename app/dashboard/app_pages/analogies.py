@@ -4,7 +4,7 @@ import math
 
 import streamlit as st
 
-from polysema.app.dashboard import link, parts, saving, work
+from polysema.app.dashboard import link, parts, saving, sources, work
 from polysema.app.dashboard.parallelogram import parallelogram
 from polysema.app.schemas import AnalogyAnswer
 from polysema.core.errors import UserError
@@ -98,12 +98,18 @@ def page() -> None:
     except UserError as error:
         parts.problem(error)
         return
+    if sources.without_rows(space):
+        return
     answer = work.answer(
         ("analogy", expression, space, k, method),
         lambda progress: parts.explorer().analogy(expression, space, k, method),
         box="q",
     )
     if answer is None:
+        return
+    parts.notes(answer)
+    if not answer.neighbours:
+        st.info(f"{parts.plain(parts.space_label(space))} has no word but those of the sum, so none is left to answer.")
         return
     left, right = st.columns([7, 5], gap="medium")
     with left:

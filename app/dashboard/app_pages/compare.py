@@ -398,7 +398,7 @@ def page() -> None:
     )
     a, b = controls()
     n, method, k, view = how()
-    if a is None or b is None:
+    if a is None or b is None or any(sources.without_rows(name) for name in dict.fromkeys((a, b))):
         return
     restore(a, b)
     through = between(a, b) if view == STEPS else ()
@@ -410,6 +410,7 @@ def page() -> None:
     left, right = st.columns([8, 4], gap="medium")
     with left:
         told(found)
+        parts.notes(found, *(side.space for side in found.sides))
     with right:
         how_ = colour(found)
     focus = state.get("compare_focus")

@@ -279,6 +279,7 @@ def page() -> None:
         return
     parts.tell_notes(found.origin)
     parts.tell_split(found.split, found.origin.windows)
+    parts.notes(found)
     with slider:
         layer = link.pick_layer(
             found.layers,

@@ -280,9 +280,10 @@ def write_in(lesson: Lesson, f: Field, model: str, letters: bool) -> str:
     return str(st.text_input(f.label, f.first(letters), **how) or "")
 
 
-def key_of(lesson: Lesson, asked: Asked) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """What the work of measuring is called."""
-    return (f"lesson {lesson.name}", tuple(sorted(asked.items())))
+def key_of(lesson: Lesson, asked: Asked) -> tuple[str, tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """What the work of measuring is called: a lesson may measure every model that is here, and one may be brought meanwhile."""
+    here = tuple(row.name for row in CATALOG if folder_of(row) is not None)
+    return (f"lesson {lesson.name}", tuple(sorted(asked.items())), here)
 
 
 def measure(lesson: Lesson, asked: Asked) -> Callable[[Progress], Finding]:

@@ -9,16 +9,17 @@ import numpy as np
 import pyarrow as pa
 import streamlit as st
 
-from polysema.app.dashboard import colouring, link, parts, saving, sources, work
+from polysema.app.dashboard import colouring, link, own_points, parts, saving, sources, work
 from polysema.app.dashboard.components.points import Points, Published, publish
 from polysema.app.dashboard.components.scatter import Selection, scatter
 from polysema.app.dashboard.components.scatter.selection import read_view, write_view
+from polysema.app.dashboard.own_points import Placed
 from polysema.app.nearby import Around, Near
 from polysema.app.schemas import SpaceMap
 from polysema.core.errors import UserError
 from polysema.core.measure import areas
 from polysema.core.measure.senses import load_senses
-from polysema.core.space.expression import Context, Term
+from polysema.core.space.expression import Term
 from polysema.core.space.projection import METHODS, MapOptions
 from polysema.core.space.space import Floats, Space
 from polysema.core.space.spotting import labels_of, spot
@@ -26,7 +27,6 @@ from polysema.core.space.spotting import labels_of, spot
 MOST = 400_000
 SIZES = {"1k": 1_000, "10k": 10_000, "50k": 50_000, "100k": 100_000, "400k": MOST, "all": MOST}
 K = 10  # neighbours in the lists and in the measure
-PLACED = 20  # points of one's own at once
 NAMED = 24  # points that bear their names
 IN_SPACE, ON_MAP = "in the space", "on the map"
 TITLES = {name: method.title for name, method in METHODS.items() if name != "umap-learn"}  # the same map, slower
@@ -52,15 +52,6 @@ class Asked:
     def key(self) -> tuple[object, ...]:
         """Under which the map is kept."""
         return ("space map", self.name, self.stamp, self.n, self.method, self.options)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Placed:
-    """A point of the user's: what was written, where it leads, and where that lies."""
-
-    text: str
-    vector: Floats
-    position: Floats
 
 
 # What is asked
@@ -145,7 +136,7 @@ def number_of(many: str, space: Space) -> int:
     if n > MOST and wanted == MOST:
         st.caption(f"{n:,} rows are in this space; the first {MOST:,} are shown.")
     elif wanted > n and many != "all":
-        st.caption(f"There are {n:,} rows in this space: all of them are shown.")
+        st.caption(f"There {'is 1 row' if n == 1 else f'are {n:,} rows'} in this space: all of it is shown.")
     return min(wanted, n)
 
 
@@ -175,8 +166,7 @@ def laid_out(asked: Asked, space: Space) -> tuple[SpaceMap | None, bool]:
 
 def badge(found: SpaceMap) -> None:
     """How far the picture can be trusted."""
-    for note in found.map.notes:
-        st.info(note[:1].upper() + note[1:] + ".")
+    parts.notes(found.map, found.space)
     told = found.distortion
     if told is None:
         st.caption("Too few points to measure how many neighbors the picture keeps.")
@@ -248,77 +238,6 @@ def cloud(key: tuple[object, ...], _found: SpaceMap, _how: colouring.Colouring, 
     )  # fmt: skip
 
 
-# The user's own points
-
-
-def place_form(space: Space) -> None:
-    """Where the user writes what to put on the map; what was written is kept for `placed`."""
-    hidden = space.origin.layer is not None
-    with st.expander("Place a point of your own", expanded=bool(_session("placed"))):
-        with st.form("place", border=False, clear_on_submit=False):
-            if hidden:
-                box, second = st.columns([3, 1])
-                text = box.text_input(
-                    "Sentence", "They had a picnic on the bank of the river.", key="map_sentence", max_chars=parts.MAX_TEXT,
-                    persist_state="session", help=f"Read by the model at this layer. {parts.KEPT_HERE}",
-                )  # fmt: skip
-                word = second.text_input(
-                    "Word in it", "bank", key="map_word", max_chars=200, persist_state="session", help="Whose hidden state is placed.",
-                )  # fmt: skip
-            else:
-                word = ""
-                text = st.text_input(
-                    "Word or sum of words", "king - man + woman", key="map_sum", max_chars=parts.MAX_WORDS, persist_state="session",
-                    help="Words with + and - between them, spaces around the signs.",
-                )  # fmt: skip
-            go = st.form_submit_button(
-                "Place it", type="primary", help="Put the point on the map, where its neighbours are."
-            )
-        text, word = (text or "").strip(), (word or "").strip()
-        if go:
-            st.session_state.pop("map_wrong", None)
-            if not text or (hidden and not word):
-                st.session_state["map_wrong"] = UserError(
-                    "write a sentence and one of its words"
-                    if hidden
-                    else "write a word, or a sum such as king - man + woman"
-                )
-            else:
-                asked = str(Term(1.0, word, Context(text))) if hidden else text
-                kept = [one for one in _session("placed") if one != asked]
-                st.session_state["map_placed"] = [*kept, asked][-PLACED:]
-            st.rerun()
-        if (wrong := st.session_state.get("map_wrong")) is not None:
-            parts.problem(wrong, "" if hidden else "map_sum")
-        if _session("placed") and st.button("Take them off", help="Remove the points that you placed."):
-            st.session_state["map_placed"] = []
-            st.rerun()
-
-
-def placed(asked: Asked, space: Space, found: SpaceMap, whole: bool) -> list[Placed]:
-    """What the user has written, on this map. What can't be placed is taken out, and told under the form."""
-    done = []
-    for text in list(_session("placed")):
-        key = ("placed", text, *asked.key, whole)
-        job = parts.jobs().start(key, lambda progress, text=text: _place(text, space, found))
-        job.wait(work.QUICK)
-        if job.pending:
-            work.watch(job, key)
-            continue
-        try:
-            done.append(job.result())
-        except UserError as error:
-            st.session_state["map_wrong"] = error
-            st.session_state["map_placed"] = [one for one in _session("placed") if one != text]
-    return done
-
-
-def _place(text: str, space: Space, found: SpaceMap) -> Placed:
-    explorer = parts.explorer()
-    vector = explorer.vector(text, space)
-    return Placed(text, vector, explorer.place(found, vector[None])[0])
-
-
 # What is looked at
 
 
@@ -328,7 +247,7 @@ def find_box(space: Space, n: int) -> list[int]:
         box, run = st.columns([5, 1], vertical_alignment="bottom")
         text = box.text_input(
             "Find", "", key="find", bind="query-params", max_chars=200, placeholder="a word on the map",
-            help="Marks the points of that name and moves the map to them.",
+            help="Marks the points of that name, or with it in their text, and moves the map to them.",
         )  # fmt: skip
         run.form_submit_button("Find", type="primary", width="stretch")
     text = (text or "").strip()
@@ -341,7 +260,7 @@ def find_box(space: Space, n: int) -> list[int]:
         parts.problem(error, "find")
         return []
     rows = [int(row) for row in found.rows if row < n]
-    if not rows and not found.exactly:
+    if not rows and not found.exactly and not found.in_text:
         parts.problem(space.unknown(text), "find")
         return []
     if not rows:
@@ -350,7 +269,12 @@ def find_box(space: Space, n: int) -> list[int]:
             "place it below."
         )
         return []
-    if not found.exactly:
+    if found.in_text:
+        st.caption(
+            f"{found.total:,} text{'s hold' if found.total > 1 else ' holds'} it"
+            + (f"; the first {len(rows)} on the map are marked." if found.total > len(rows) else ".")
+        )
+    elif not found.exactly:
         st.caption(f"No row has this name; {found.total:,} have it in theirs.")
     elif found.total > 1:
         st.caption(
@@ -525,11 +449,6 @@ def table_of(found: SpaceMap, own: Sequence[Placed], rows: "np.typing.NDArray[np
 # State
 
 
-def _session(name: str) -> list[str]:
-    value = st.session_state.get(f"map_{name}")
-    return value if isinstance(value, list) else []
-
-
 def restore(name: str) -> None:
     """Take up what the link holds; forget what belongs to another space."""
     state = st.session_state
@@ -543,7 +462,9 @@ def restore(name: str) -> None:
     state["map_chosen"] = link.unpack(held.get("chosen"))
     written = held.get("placed")
     state["map_placed"] = (
-        [text for text in written if isinstance(text, str)][:PLACED] if isinstance(written, list) else []
+        [text for text in written if isinstance(text, str)][: own_points.MAX_POINTS]
+        if isinstance(written, list)
+        else []
     )
     state["map_view"] = str(held.get("view") or "")
     focus = held.get("focus")
@@ -592,7 +513,7 @@ def page() -> None:
     if found is None:
         return
     state = st.session_state
-    own = placed(asked, space, found, whole)
+    own = own_points.placed(asked.key, space, found, whole)
     n = len(found.space)
     one, two = st.columns([3, 2], vertical_alignment="bottom")
     with one:
@@ -639,7 +560,7 @@ def page() -> None:
         "map",
         {
             "focus": state.get("map_focus"), "chosen": link.pack(selected.rows), "view": state["map_view"],
-            "placed": list(_session("placed")),
+            "placed": list(own_points.written()),
         },
         views=("chosen", "view"),
     )  # fmt: skip
@@ -647,7 +568,7 @@ def page() -> None:
         if near is not None:
             inspector(space, found, focus, own, near, switch or IN_SPACE)
     with left:
-        place_form(space)
+        own_points.form(space)
     selection_table(found, own, selected, name)
     parts.python_lines(
         python_of(asked),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from polysema.app.dashboard import link, parts, saving, work
+from polysema.app.dashboard import link, parts, saving, sources, work
 from polysema.app.dashboard.components.scatter import Points, scatter
 from polysema.app.dashboard.jobs import Progress
 from polysema.app.schemas import NeighbourAnswer
@@ -52,6 +52,8 @@ def static_part() -> None:
     if not word:
         st.info("Write a word to see its neighbours, such as bank.")
         return
+    if sources.without_rows(space):
+        return
     answer, note = work.answer(
         ("neighbours", word, space, k), lambda progress: of_row(word, space, k, progress), box="w"
     ) or (None, "")
@@ -60,6 +62,10 @@ def static_part() -> None:
     held = parts.explorer().space(space)
     if note:
         st.caption(note)
+    parts.notes(answer, held)
+    if not answer.neighbours:
+        st.info(f"{parts.plain(answer.word)} is the only row of this space, so it has no neighbours.")
+        return
     left, right = st.columns([7, 5], gap="medium")
     with left:
         picture(answer, held)
@@ -190,6 +196,7 @@ def context_part() -> None:
         return
     parts.tell_notes(answer.origin)
     parts.tell_split([0] if answer.split else [], answer.origin.windows)
+    parts.notes(answer)
     left, right = st.columns([7, 5], gap="medium")
     with left:
         at = answer.origin.layer

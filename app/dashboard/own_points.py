@@ -1,0 +1,142 @@
+"""The user's own points on a map: what is written is embedded as the rows of the space were, and put where that lies."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from polysema.app import near
+from polysema.app.dashboard import parts, work
+from polysema.app.schemas import SpaceMap
+from polysema.core.errors import UserError
+from polysema.core.space.expression import Context, Term
+from polysema.core.space.space import Floats, Space
+
+MAX_POINTS = 20
+SENTENCE = "They had a picnic on the bank of the river."
+OF_TEXTS, OF_OCCURRENCES, OF_WORDS = "of texts", "of occurrences", "of words"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """A point of the user's: what was written, where it leads, and where that lies."""
+
+    text: str
+    vector: Floats
+    position: Floats
+
+
+def kind_of(space: Space) -> str:
+    """What the rows of a space are: whole texts, words in texts, or words."""
+    if space.origin.layer is None:
+        return OF_WORDS
+    return OF_TEXTS if space.origin.pooling.endswith("of the text") else OF_OCCURRENCES
+
+
+def refusal(space: Space) -> str:
+    """Why nothing of the user's can be put among the rows of a space; empty where it can."""
+    origin = space.origin
+    if kind_of(space) == OF_WORDS:
+        return ""
+    if kind_of(space) == OF_TEXTS and origin.transform != "raw":
+        return f"These vectors were changed after their texts were read ({origin.transform}), so a text of yours has no place among them."
+    if origin.pooling == "single tokens":
+        return (
+            "The rows of this space are single tokens, and a word of yours may be several: it has no place among them."
+        )
+    return ""
+
+
+def form(space: Space) -> None:
+    """Where the user writes what to put on the map; what was written is kept for `placed`."""
+    kind = kind_of(space)
+    with st.expander("Place a point of your own", expanded=bool(written())):
+        if reason := refusal(space):
+            st.info(reason)
+            return
+        with st.form("place", border=False, clear_on_submit=False):
+            text, word = _boxes(kind)
+            go = st.form_submit_button(
+                "Place it", type="primary", help="Put the point on the map, where its neighbours are."
+            )
+        if kind != OF_WORDS:
+            st.caption(f"It is read as the rows were: {parts.plain(space.origin.card())}.")
+        text, word = (text or "").strip(), (word or "").strip()
+        if go:
+            _take(kind, text, word)
+            st.rerun()
+        if (wrong := st.session_state.get("map_wrong")) is not None:
+            parts.problem(wrong, "map_sum" if kind == OF_WORDS else "")
+        if written() and st.button("Take them off", help="Remove the points that you placed."):
+            st.session_state["map_placed"] = []
+            st.rerun()
+
+
+def _boxes(kind: str) -> tuple[str | None, str | None]:
+    if kind == OF_WORDS:
+        return st.text_input(
+            "Word or sum of words", "king - man + woman", key="map_sum", max_chars=parts.MAX_WORDS, persist_state="session",
+            help="Words with + and - between them, spaces around the signs.",
+        ), ""  # fmt: skip
+    box, second = st.columns([3, 1]) if kind == OF_OCCURRENCES else (st.container(), None)
+    text = box.text_input(
+        "Sentence" if second is not None else "Text", SENTENCE, key="map_sentence", max_chars=parts.MAX_TEXT,
+        persist_state="session", help=f"Read by the model at this layer. {parts.KEPT_HERE}",
+    )  # fmt: skip
+    if second is None:
+        return text, ""
+    return text, second.text_input(
+        "Word in it",
+        "bank",
+        key="map_word",
+        max_chars=200,
+        persist_state="session",
+        help="Whose hidden state is placed.",
+    )
+
+
+def _take(kind: str, text: str, word: str) -> None:
+    """Add what was written to the user's points, the newest last; what is missing is told under the form."""
+    st.session_state.pop("map_wrong", None)
+    missing = {
+        OF_WORDS: "write a word, or a sum such as king - man + woman",
+        OF_TEXTS: "write a text",
+        OF_OCCURRENCES: "write a sentence and one of its words",
+    }
+    if not text or (kind == OF_OCCURRENCES and not word):
+        st.session_state["map_wrong"] = UserError(missing[kind])
+        return
+    asked = str(Term(1.0, word, Context(text))) if kind == OF_OCCURRENCES else text
+    st.session_state["map_placed"] = [*(one for one in written() if one != asked), asked][-MAX_POINTS:]
+
+
+def written() -> list[str]:
+    """What the user has written for this map."""
+    value = st.session_state.get("map_placed")
+    return value if isinstance(value, list) else []
+
+
+def placed(map_key: tuple[object, ...], space: Space, found: SpaceMap, whole: bool) -> list[Placed]:
+    """What the user has written, on this map. What can't be placed is taken out, and told under the form."""
+    done = []
+    for text in list(written()):
+        key = ("placed", text, *map_key, whole)
+        job = parts.jobs().start(key, lambda progress, text=text: _place(text, space, found))
+        job.wait(work.QUICK)
+        if job.pending:
+            work.watch(job, key)
+            continue
+        try:
+            done.append(job.result())
+        except UserError as error:
+            st.session_state["map_wrong"] = error
+            st.session_state["map_placed"] = [one for one in written() if one != text]
+    return done
+
+
+def _place(text: str, space: Space, found: SpaceMap) -> Placed:
+    explorer = parts.explorer()
+    if kind_of(space) == OF_TEXTS:
+        vector = near.text_vectors(explorer, [text], space)[0]
+    else:
+        vector = explorer.vector(text, space)
+    return Placed(text, vector, explorer.place(found, vector[None])[0])

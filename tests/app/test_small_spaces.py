@@ -1,0 +1,79 @@
+"""Pages of a space of a few rows, or of none: they answer with what there is."""
+
+import shutil
+import uuid
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from polysema.app.settings import load_settings
+from polysema.indexes.collection import Collection
+from tests.app.test_dashboard import as_launched, html
+from tests.app.test_page_map import page
+
+__all__ = ["as_launched"]
+
+WORDS = ["bank", "river", "queen", "king", "man", "woman", "swan", "water", "money", "shore", "boat", "loan"]
+PAGES = {
+    "neighbours": {"w": "bank"},
+    "analogies": {"q": "bank - river + bank"},
+    "map": {"mn": "1k"},
+    "compare": {"cn": "500"},
+}
+KEYS = {"neighbours": ["ns"], "analogies": ["space"], "map": ["ms"], "compare": ["a", "b"]}
+
+
+@pytest.fixture(scope="module", params=[0, 1, 2, 3, 12])
+def small(request: pytest.FixtureRequest) -> Iterator[tuple[str, int]]:
+    """A collection of so many words, and its name."""
+    folder = load_settings().settings.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"small-{uuid.uuid4().hex[:8]}"
+    made = Collection.create(folder / name)
+    n = request.param
+    vectors = np.random.default_rng(0).normal(size=(max(n, 1), 8)).astype(np.float32)
+    made.add(WORDS[: max(n, 1)], vectors, {"word": WORDS[: max(n, 1)]})
+    if not n:
+        made.delete(WORDS[:1])
+    yield name, n
+    shutil.rmtree(made.root)
+
+
+def open_with(name: str, space: str) -> AppTest:
+    return page(name, **PAGES[name], **dict.fromkeys(KEYS[name], space))
+
+
+def told(app: AppTest) -> str:
+    return " ".join(element.value for element in (*app.markdown, *app.caption, *app.info, *app.error, *app.warning))
+
+
+@pytest.mark.parametrize("name", list(PAGES))
+def test_a_page_answers_with_what_there_is(name: str, small: tuple[str, int]) -> None:
+    space, n = small
+    app = open_with(name, space)
+    assert not app.exception
+    assert "got 12" not in told(app)
+    assert "must be from" not in told(app)
+    if n == 0:
+        assert f"There are no rows in {space} now" in told(app).replace("\\", "")
+        assert not app.error
+    elif name == "neighbours" and n == 1:
+        assert "bank is the only row of this space" in told(app)
+    elif name == "compare" and n == 1:
+        assert "compared by two rows or more" in told(app)
+    elif name == "analogies" and n == 2:
+        assert "no word but those of the sum" in told(app)
+    elif name == "neighbours" and n > 1:
+        assert not app.error, told(app)
+        assert html(app).count('<td class="word">') == n - 1
+    elif name == "analogies" and n > 2:
+        assert not app.error, told(app)
+        assert html(app).count('<td class="word">') == min(8, n - 2)
+    elif name == "map":
+        assert not app.error, told(app)
+        assert f"**{n} points**" in told(app)
+    elif name == "compare" and n > 1:
+        assert not app.error, told(app)
+        assert f"{min(10, n - 1)} nearest in" in told(app)
