@@ -112,8 +112,8 @@ def test_a_page_opened_anew_finds_its_work_and_doesnt_hold_it(shelf: Shelf) -> N
     assert r"Under way: many\.txt into many" in told(app)
     job.leave("asker")
     assert job.cancelled
-    go.set()
     job.wait(5)
+    go.set()
     assert r"Cancelled: many\.txt into many" in told(app.run())
 
 
