@@ -61,11 +61,21 @@ def create(folder: str) -> None:
 @click.option("--layers", default="all", show_default=True, help="Of an export: which layers, such as 0,3,6.")
 @click.option("--id-column", help="The column that holds the ids.  [default: id, or the place in the text]")
 @click.option(
+    "--vector-column", help="Of a Parquet file: the column that holds the vectors.  [default: the one of lists]"
+)
+@click.option(
     "--metric", default="cosine", show_default=True, help="Of a new space: cosine, inner_product or euclidean."
 )
 @index_option
 def import_command(
-    folder: str, source: str, space: str | None, layers: str, id_column: str | None, metric: str, index: str | None
+    folder: str,
+    source: str,
+    space: str | None,
+    layers: str,
+    id_column: str | None,
+    vector_column: str | None,
+    metric: str,
+    index: str | None,
 ) -> None:
     """Put SOURCE into the collection in FOLDER, which is made where there is none: an export's folder, or a file of vectors.
 
@@ -81,7 +91,8 @@ def import_command(
     from polysema.indexes.recipe import Recipe
 
     asked = parse_layers(layers)
-    how = Import(space, None if asked is None else tuple(asked), id_column, Metric.parse(metric))
+    chosen = None if asked is None else tuple(asked)
+    how = Import(space, chosen, id_column, Metric.parse(metric), vector_column=vector_column)
     if index not in (None, "auto", "none"):
         Recipe.parse(str(index))  # a wrong one is told before anything is made
     if not Path(source).exists():
@@ -98,6 +109,8 @@ def import_command(
         for name in counts:
             reason = collection.compact(name, index, progress)
             click.echo(f"{folder}: {counts[name]:,} rows into the space {name}; index {reason}")
+    for note in counts.notes:
+        click.echo(f"note: {source}: {note}", err=True)
 
 
 @store.command()

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from polysema.core.errors import ConflictError, NotFoundError, UnreadableError, UserError
+from polysema.core.errors import ConflictError, NotFoundError, UserError
 from polysema.core.space.formats import read_manifest, read_vectors, stream_export, write_vectors
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Keys, Origin, Space
@@ -22,23 +22,41 @@ from polysema.indexes.collection import Collection
 from polysema.indexes.filters import Filter
 from polysema.indexes.store.columns import fitting
 from polysema.indexes.store.segment import vector_type
+from polysema.indexes.tables import (
+    BATCH_ROWS,
+    ORIGIN,
+    Note,
+    Rows,
+    ids_of_column,
+    is_parquet,
+    renamed,
+    table_rows,
+    unique_ids,
+)
 
 Progress = Callable[[str, int, int], None]  # what, done, total
-ORIGIN = b"polysema.origin"  # in the metadata of a Parquet file
-ROWS = 65_536  # of a file that is added at once
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
     """How files become rows: the name of the `space` (else the layer's, or the file's), the `layers` of an export (None:
-    all), the column that holds the ids (`id_column`), the `metric` of a space that is new, and what the card of a file of
-    vectors calls it (`source`, else its path)."""
+    all), the columns that hold the ids and the vectors (`id_column`, `vector_column`), the `metric` of a space that is
+    new, and what the card of a file of vectors calls it (`source`, else its path)."""
 
     space: str | None = None
     layers: tuple[int, ...] | None = None
     id_column: str | None = None
     metric: "Metric | str" = Metric.COSINE
     source: str = ""
+    vector_column: str | None = None
+
+
+class Imported(dict[str, int]):
+    """How many rows went into each space, and the `notes`: what was guessed, left out, renamed or numbered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
 
 
 def import_into(
@@ -46,57 +64,70 @@ def import_into(
     path: "Path | str",
     how: Import | None = None,
     progress: Progress = lambda what, done, total: None,
-) -> dict[str, int]:
-    """Put the rows of an export's folder or of a file of vectors into a collection; returns how many for each space.
+) -> Imported:
+    """Put the rows of an export's folder or of a file of vectors into a collection; returns how many for each space, with
+    notes of what was guessed or left out.
 
     Rows that are there already are replaced, so that an import that was stopped is run again. Ids are those of
-    `id_column`, else: of an export the text and the place in it (`17:4-8`), of a Parquet file its column `id`, of
-    other files the words. What stands there twice gets a number (`bank#2`). Raises what reading the file raises.
+    `id_column`, else: of an export the text and the place in it (`17:4-8`), of a Parquet file its column `id`, or what
+    else names its rows, of other files the words. What stands there twice gets a number (`bank#2`). All other columns
+    stay. Raises what reading the file raises, and `PolysemaError` for a row without an id.
     """
     path, how = Path(path), how or Import()
     if not path.exists():
         raise NotFoundError(f"{path} is not there; give the folder of an export, or a file of vectors")
-    counts: dict[str, int] = {}
-    for name, spaces in _sources(path, how, progress):
+    counts = Imported()
+
+    def note(line: str) -> None:
+        if line not in counts.notes:
+            counts.notes.append(line)
+
+    for name, spaces in _sources(path, how, progress, note):
         for ids, space in spaces:
             origin = space.origin
             if how.source and origin.source == str(path):
                 origin = replace(origin, source=how.source)
+            new = name not in counts and name not in collection.view().manifest.spaces
             if name not in counts:
                 collection.create_space(name, space.dim, how.metric, origin)
                 counts[name] = 0
             try:
                 collection.upsert(ids, space.vectors, space.columns, name, origin)
             except UserError as error:
+                if new:
+                    collection.drop_space(name)
                 raise type(error)(f"{path}, after {counts[name]:,} rows: {error}") from None
             counts[name] += len(space)
             progress(name, counts[name], counts[name])
     if not counts:
-        raise UserError(f"{path} holds no rows")
+        raise UserError(f"{path} holds no rows{': ' if counts.notes else ''}{'; '.join(counts.notes)}")
     return counts
 
 
-Rows = Iterator[tuple[pa.Array, Space]]
-
-
-def _sources(path: Path, how: Import, progress: Progress) -> Iterator[tuple[str, Rows]]:
+def _sources(path: Path, how: Import, progress: Progress, note: Note) -> Iterator[tuple[str, Rows]]:
     """The spaces that a path holds: for each its name and its rows, in parts."""
     if path.is_dir():
         layers: Any = read_manifest(path)["layers"]
         wanted = how.layers or tuple(int(layer) for layer in layers)
         for layer in wanted:
             name = how.space if how.space and len(wanted) == 1 else f"{how.space or ''}-layer-{layer}".lstrip("-")
-            yield name, _unique(_of_export(path, layer, how.id_column))
+            yield name, unique_ids(_of_export(path, layer, how.id_column), frozenset(), note)
         return
     if how.layers:
         raise UserError(f"layers are those of an export's folder; {path} is a file")
     name = how.space or re.sub(r"[^A-Za-z0-9_-]+", "-", path.name.partition(".")[0]).strip("-")[:64] or "vectors"
-    if _is_table(path, how.id_column):
-        yield name, _unique(_of_table(path, how.id_column or "id"))
-    elif how.id_column:
-        raise UserError(f"{path} has no column {how.id_column!r}: only a Parquet file or an export has columns")
-    else:
-        yield name, _unique(_of_space(_read(path, progress)))
+    if is_parquet(path):
+        yield name, table_rows(path, how.id_column, how.vector_column, note)
+        return
+    for given in (how.id_column, how.vector_column):
+        if given:
+            raise UserError(f"{path} has no column {given!r}: only a Parquet file or an export has columns")
+    space = _read(path, progress)
+    for line in space.origin.notes:
+        note(line)
+    if space.columns is not None:
+        space = Space(space.keys, space.vectors, space.origin, renamed(space.columns, note))
+    yield name, unique_ids(_of_space(space), frozenset(), note)
 
 
 def _read(path: Path, progress: Progress) -> Space:
@@ -105,26 +136,30 @@ def _read(path: Path, progress: Progress) -> Space:
     if head[:2] in (b"Ix", b"IH", b"Iw", b"IM", b"Ip", b"IB") and path.suffix in (".faiss", ".index", ".idx"):
         from polysema.indexes.foreign import read_foreign_faiss
 
-        vectors, _ = read_foreign_faiss(path)
-        names = pa.array([str(row) for row in range(len(vectors))], pa.large_string())
+        vectors, found = read_foreign_faiss(path)
+        numbers = range(len(vectors)) if found.ids is None else found.ids.tolist()
+        names = pa.array([str(number) for number in numbers], pa.large_string())
         return Space(Keys(names), vectors, Origin(str(path)))
     return read_vectors(path, progress)
 
 
 def _of_space(space: Space) -> Rows:
-    for start in range(0, len(space), ROWS):
-        part = slice(start, start + ROWS)
-        yield space.keys.array[part], Space(Keys(space.keys.array[part]), space.vectors[part], space.origin)
+    for start in range(0, len(space), BATCH_ROWS):
+        part = slice(start, start + BATCH_ROWS)
+        columns = space.columns.slice(start, BATCH_ROWS) if space.columns is not None else None
+        yield space.keys.array[part], Space(Keys(space.keys.array[part]), space.vectors[part], space.origin, columns)
 
 
 def _of_export(folder: Path, layer: int, id_column: str | None) -> Rows:
+    row = 0
     for space in stream_export(folder, layer):
         assert space.columns is not None
         names = space.columns.column_names
         if id_column is not None:
             if id_column not in names:
                 raise UserError(f"{folder} has no column {id_column!r}; it has {', '.join(names)}")
-            ids = space.columns.column(id_column).cast(pa.large_string())
+            ids = ids_of_column(space.columns.column(id_column), row)
+            row += len(ids)
         else:
             text = space.columns.column("id" if "id" in names else "text_id").cast(pa.large_string())
             ids = text
@@ -142,69 +177,6 @@ def _between(start: pa.ChunkedArray, end: pa.ChunkedArray) -> "list[Any]":
     """`:4-8` in the parts that Arrow joins; the last is what stands between them."""
     colon, dash, nothing = (pa.scalar(sign, pa.large_string()) for sign in (":", "-", ""))
     return [colon, start, dash, end, nothing]
-
-
-def _is_table(path: Path, id_column: str | None) -> bool:
-    """Whether a file is Parquet with ids, vectors, and perhaps more columns."""
-    with path.open("rb") as file:
-        if file.read(4) != b"PAR1":
-            return False
-    try:
-        names = pq.read_schema(path).names
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise UnreadableError(f"{path} is no sound Parquet file: {' '.join(str(error).split())[:200]}") from None
-    return "vector" in names and (id_column or "id") in names
-
-
-def _of_table(path: Path, id_column: str) -> Rows:
-    try:
-        file = pq.ParquetFile(path)
-        origin = _origin_of(file.schema_arrow, path)
-        for batch in file.iter_batches(ROWS, use_threads=False):
-            table = pa.Table.from_batches([batch])
-            table.validate(full=True)  # also that texts are UTF-8
-            vectors = table.column("vector").combine_chunks()
-            if vectors.null_count or not (
-                pa.types.is_list(vectors.type)
-                or pa.types.is_large_list(vectors.type)
-                or pa.types.is_fixed_size_list(vectors.type)
-            ):
-                raise UnreadableError(
-                    f"{path}: the column vector must hold a list of numbers in each row; it holds {vectors.type}"
-                )
-            flat = vectors.flatten().cast(pa.float32()).to_numpy(zero_copy_only=False)
-            widths = pc.list_value_length(vectors)
-            if len(vectors) and pc.min(widths).as_py() != pc.max(widths).as_py():
-                raise UnreadableError(
-                    f"{path}: vectors must be of one width; they are from {pc.min(widths)} to {pc.max(widths)} wide"
-                )
-            ids = table.column(id_column).cast(pa.large_string()).combine_chunks()
-            rest = table.drop_columns([name for name in {"vector", id_column} if name in table.column_names])
-            matrix = np.ascontiguousarray(flat.reshape(len(vectors), -1))
-            yield ids, Space(Keys(ids), matrix, origin, rest if rest.num_columns else None)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise UnreadableError(f"{path} is no sound Parquet file: {' '.join(str(error).split())[:200]}") from None
-
-
-def _origin_of(schema: pa.Schema, path: Path) -> Origin:
-    """The card that an export of ours put into the file, else the file itself."""
-    try:
-        return Origin.from_json(json.loads((schema.metadata or {})[ORIGIN]))
-    except (KeyError, ValueError, TypeError, AttributeError):
-        return Origin(str(path))
-
-
-def _unique(rows: Rows) -> Rows:
-    """An id that stands there a second time gets a number."""
-    seen: dict[str, int] = {}
-    for ids, space in rows:
-        names = ids.to_pylist()
-        doubled = False
-        for place, name in enumerate(names):
-            count = seen[name] = seen.get(name, 0) + 1
-            if count > 1:
-                names[place], doubled = f"{name}#{count}", True
-        yield (pa.array(names, pa.large_string()) if doubled else ids), space
 
 
 def export_from(

@@ -82,9 +82,11 @@ def ids_of(ids: "Sequence[str] | pa.Array") -> pa.Array:
         ids = ids.combine_chunks()
     if not isinstance(ids, pa.Array):
         given = list(ids)
-        wrong = next((value for value in given if not isinstance(value, str)), None)
-        if wrong is not None or None in given:
-            raise UserError(f"ids are texts; got {wrong!r:.60}, a {type(wrong).__name__}")
+        row = next((row for row, value in enumerate(given) if not isinstance(value, str)), -1)
+        if row >= 0:
+            wrong = given[row]
+            what = "row {0:,} has none" if wrong is None else "got {1!r:.60}, a {2}, in row {0:,}"
+            raise UserError(f"ids are texts; {what.format(row + 1, wrong, type(wrong).__name__)}")
         try:
             ids = pa.array(given, pa.large_string())
         except UnicodeEncodeError as error:
@@ -93,7 +95,7 @@ def ids_of(ids: "Sequence[str] | pa.Array") -> pa.Array:
         raise UserError(f"ids are texts; got a column of {ids.type}")
     ids = ids.cast(pa.large_string())
     if ids.null_count:
-        raise UserError(f"ids are texts; {ids.null_count:,} of them are missing")
+        raise UserError(f"ids are texts; row {pc.index(ids.is_null(), True).as_py() + 1:,} has none")
     try:
         ids.validate(full=True)
     except pa.ArrowException as error:
@@ -101,7 +103,7 @@ def ids_of(ids: "Sequence[str] | pa.Array") -> pa.Array:
     if len(ids):
         lengths = pc.binary_length(ids)
         if pc.min(lengths).as_py() == 0:
-            raise UserError("an id must not be empty")
+            raise UserError(f"an id must not be empty; that of row {pc.index(lengths, 0).as_py() + 1:,} is")
         if pc.max(lengths).as_py() > ID_BYTES:
             raise UserError(f"an id has at most {ID_BYTES:,} bytes; got one of {pc.max(lengths).as_py():,}")
         if pc.count_distinct(ids).as_py() != len(ids):

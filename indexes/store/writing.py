@@ -61,7 +61,7 @@ class Draft:
         check_name(name, "a space")
         there = self.spaces.get(name)
         if there is not None:
-            if (there.dim, there.metric, there.origin) != (card.dim, card.metric, card.origin):
+            if (there.dim, there.metric, _unnoted(there)) != (card.dim, card.metric, _unnoted(card)):
                 raise ConflictError(
                     f"{self.root} has a space {name} already: {there.dim} wide, {there.metric.value},"
                     f" [{there.origin.card() if there.origin else 'no origin'}]"
@@ -233,6 +233,11 @@ class Draft:
             if len(small) >= MERGED and not compacting(self.disk, self.root):
                 merged |= dict.fromkeys(small, name)
         return merged
+
+
+def _unnoted(card: SpaceCard) -> Origin | None:
+    """Where a space comes from, without what was noted of one file of it."""
+    return None if card.origin is None else replace(card.origin, notes=())
 
 
 def _live(segment: Segment, dead: Mask) -> Batch:

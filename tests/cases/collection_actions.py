@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from polysema.core.errors import PolysemaError
+from tests.cases import FILES
 
 
 def add_a_column(given: list[str], folder: Path) -> str:
@@ -29,6 +30,29 @@ def add_a_column(given: list[str], folder: Path) -> str:
     there = space.columns is not None
     kind = space.columns.schema.field("x").type if space.columns is not None else "nothing"
     return "\n".join([f"ok {kind} {space.column('x') if there else []!r}", *said])
+
+
+def import_file(given: list[str], folder: Path) -> str:
+    """The rows of a file, FILE [ID COLUMN [VECTOR COLUMN]], in a collection."""
+    from polysema.indexes.collection import Collection
+    from polysema.indexes.exchange import Import, import_into
+
+    collection = Collection.create(folder / "c")
+    try:
+        name, id_column, vector_column = [*given, "", ""][:3]
+        how = Import("s", None, id_column or None, vector_column=vector_column or None)
+        counts = import_into(collection, FILES / name, how)
+    except PolysemaError as error:
+        spaces = list(collection.view().manifest.spaces)
+        return f"refused: {error.code} {error}; spaces {spaces}"
+    space = collection.space()
+    columns = space.columns
+    shown = (
+        []
+        if columns is None
+        else [f"{one.name} {one.type} {columns.column(one.name).to_pylist()!r}" for one in columns.schema]
+    )
+    return f"ids {list(space.keys)!r} vectors {space.vectors.tolist()} columns {'; '.join(shown) or 'none'}; notes: {'; '.join(counts.notes)}"
 
 
 def search_for_more(given: list[str], folder: Path) -> str:
@@ -64,5 +88,6 @@ def _python(expression: str) -> Any:
 
 COLLECTION_ACTIONS: dict[str, Callable[[list[str], Path], str]] = {
     "add_column": add_a_column,
+    "import": import_file,
     "search_rows": search_for_more,
 }

@@ -194,7 +194,7 @@ BAD: list[tuple[str, Any, type[Exception], str]] = [
     ("twice", lambda c: c.upsert(["n", "n"], X[:2]), UserError, "'n' stands there more than once"),
     ("empty id", lambda c: c.add([""], X[:1]), UserError, "an id must not be empty"),
     ("number", lambda c: c.add([3], X[:1]), UserError, "ids are texts; got 3, a int"),
-    ("none", lambda c: c.add([None], X[:1]), UserError, "ids are texts; got None"),
+    ("none", lambda c: c.add([None], X[:1]), UserError, "ids are texts; row 1 has none"),
     ("surrogate", lambda c: c.add(["\ud800"], X[:1]), UserError, "half a surrogate pair"),
     ("one text", lambda c: c.add("abc", X[:3]), UserError, "ids are a list of texts; got one text, 'abc'"),
     ("long id", lambda c: c.add(["x" * 65_537], X[:1]), UserError, "at most 65,536 bytes; got one of 65,537"),

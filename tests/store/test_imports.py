@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from polysema.core.errors import UserError
+from polysema.indexes import tables
 from polysema.indexes.collection import Collection
 from polysema.indexes.exchange import Import, export_from, import_into
 from polysema.indexes.store.verify import verify
@@ -54,15 +55,15 @@ def test_damaged_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"vector": [[1.0, 2.0]] * 39 + [[1.0]]}, "vectors must be of one width; they are from 1 to 2 wide"),
-        ({"vector": ["x"] * 40}, "the column vector must hold a list of numbers in each row; it holds string"),
-        ({"vector": [None] + [[1.0]] * 39}, "the column vector must hold a list of numbers"),
-        ({"vector": [["a"]] * 40}, "t.parquet"),
-        ({"vector": [[float("nan")]] * 40}, "row 0 holds NaN or Inf"),
-        ({"vector": [[1.0, None]] * 40}, "t.parquet"),
-        ({"vector": [[]] * 40}, "from 1 to 65,536 wide; got 0"),
-        ({"id": [None, *["a"] * 39]}, "1 of them are missing"),
-        ({"id": [""] * 40}, "an id must not be empty"),
+        ({"vector": [[1.0, 2.0]] * 39 + [[1.0]]}, "t.parquet: the vectors are not all of one width: 1, 2"),
+        ({"vector": ["x"] * 40}, "t.parquet: a column of lists of numbers named vector is needed; it has: id string"),
+        ({"vector": [["a"]] * 40}, "t.parquet: a column of lists of numbers"),
+        ({"vector": [[float("nan")]] * 40}, "t.parquet holds no rows: 40 rows have a vector with NaN or Inf: left out"),
+        ({"vector": [[1.0, None]] * 40}, "t.parquet holds no rows: 40 rows have a vector with NaN or Inf: left out"),
+        ({"vector": [None] * 39 + [[float("inf")]]}, "no rows: 39 rows have no vector: left out; 1 row has a vector"),
+        ({"vector": [[]] * 40}, "a column of lists of numbers named vector is needed; it has: id string"),
+        ({"id": [None, *["a"] * 39]}, "t.parquet: row 1 has no id"),
+        ({"id": ["a"] * 39 + [""]}, "t.parquet: row 40 has no id"),
     ],
 )
 def test_tables_that_are_none(tmp_path: Path, changes: dict[str, object], told: str) -> None:
@@ -73,6 +74,55 @@ def test_tables_that_are_none(tmp_path: Path, changes: dict[str, object], told: 
         import_into(c, source)
     assert "\n" not in str(caught.value)
     assert len(c) == 0
+
+
+def test_an_id_is_missing_beyond_the_first_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "BATCH_ROWS", 8)
+    pq.write_table(table(id=[*map(str, range(37)), None, "38", "39"]), tmp_path / "t.parquet")
+    c = Collection.create(tmp_path / "c")
+    version = c.view().manifest.version
+    with pytest.raises(UserError, match="row 38 has no id"):
+        import_into(c, tmp_path / "t.parquet")
+    assert (c.view().manifest.version, c.view().manifest.spaces) == (version, {})
+    pq.write_table(table(id=["bank"] * 20 + [f"bank#{number}" for number in range(2, 22)]), tmp_path / "t.parquet")
+    found = import_into(c, tmp_path / "t.parquet")
+    names = list(c.space().keys)
+    assert names[20:] == [f"bank#{number}" for number in range(2, 22)]  # an id that a row has stays its own
+    assert names[:20] == ["bank", *(f"bank#{number}" for number in range(22, 41))]
+    assert found.notes == [
+        "19 rows have an id that stood there before, and got a number: 'bank' again is 'bank#22', 'bank' again is"
+        " 'bank#23', 'bank' again is 'bank#24'"
+    ]
+    assert import_into(c, tmp_path / "t.parquet", Import(space="t")) == {"t": 40}
+    assert len(c) == 40
+
+
+def test_a_row_that_does_not_fit_leaves_no_space(tmp_path: Path) -> None:
+    c = Collection.create(tmp_path / "c")
+    c.add(["a"], [[1.0, 2.0]], {"topic": [3]}, space="mine")
+    pq.write_table(table(), tmp_path / "t.parquet")
+    with pytest.raises(UserError, match="after 0 rows: the column topic holds int64.*'t0' .str. in row 1"):
+        import_into(c, tmp_path / "t.parquet")
+    assert list(c.view().manifest.spaces) == ["mine"]
+    c.widen("topic", "string")
+    assert import_into(c, tmp_path / "t.parquet").notes == []
+    assert c.space("t").column("topic")[:2] == ["t0", "t1"]
+
+
+def test_ids_are_refused_with_their_row_when_rows_are_added(tmp_path: Path) -> None:
+    c = Collection.create(tmp_path / "c")
+    for value, told in (
+        (None, "row 2 has none"),
+        (float("nan"), "got nan.*row 2"),
+        ("", "empty.*row 2"),
+        (True, "got True.*row 2"),
+        (1.0, "got 1.0.*row 2"),
+    ):
+        with pytest.raises(UserError, match=told):
+            c.add(["a", value], np.eye(2))  # type: ignore[list-item]
+    with pytest.raises(UserError, match="row 2 has none"):
+        c.add(pa.array(["a", None]), np.eye(2))
+    assert not len(c)
 
 
 def test_out_and_in_again(tmp_path: Path) -> None:
@@ -92,6 +142,12 @@ def test_out_and_in_again(tmp_path: Path) -> None:
 def test_an_index_of_faiss_goes_in(tmp_path: Path) -> None:
     import faiss
 
+    numbered = faiss.IndexIDMap(faiss.IndexFlatL2(6))
+    numbered.add_with_ids(X[:3], np.array([70, 5, 12]))
+    faiss.write_index(numbered, str(tmp_path / "numbered.faiss"))
+    d = Collection.create(tmp_path / "d")
+    import_into(d, tmp_path / "numbered.faiss")
+    assert list(d.space().keys) == ["70", "5", "12"]
     index = faiss.IndexHNSWFlat(6, 8)
     index.add(X)
     faiss.write_index(index, str(tmp_path / "mine.faiss"))
