@@ -16,7 +16,7 @@ from polysema.core.space.metric import Metric, unit
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import Ask, Found, Index, Mask
 from polysema.indexes.exact import ExactIndex, passed, told
-from polysema.indexes.recall import Point, RecallCurve, Setting, ladder, recalls, setting_of
+from polysema.indexes.recall import Point, RecallCurve, Setting, distinct_rows, ladder, recalls, setting_of
 from polysema.indexes.recipe import Recipe, choose
 from polysema.indexes.scoring import MARGIN, best_among, rescored
 
@@ -124,8 +124,7 @@ class FaissIndex(Index):
         """The rows that are left out until the recall is measured, ascending."""
         if self.recipe.kind == "flat" or self.n < HOLD_FROM:
             return np.empty(0, np.int64)
-        size = min(self.building.held_out, self.n // 10)
-        return np.sort(rng.choice(self.n, size, replace=False)).astype(np.int64)
+        return distinct_rows(self._vectors, min(self.building.held_out, self.n // 10), self.metric, rng)
 
     def _prepared(self, rows: Floats) -> Floats:
         return unit(rows) if self.metric is Metric.COSINE else np.ascontiguousarray(rows)

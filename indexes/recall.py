@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from polysema.core.space.space import Floats
+from polysema.core.space.metric import Metric, unit
+from polysema.core.space.space import Floats, Ints
 from polysema.indexes.recipe import USED, Recipe
 
 
@@ -43,6 +44,8 @@ def setting_of(recipe: Recipe) -> Setting:
     return Setting(**{name: getattr(recipe, name) for name in ("ef_search", "nprobe", "k_factor") if name in used})
 
 
+DRAWN_AT_ONCE = 4_096  # rows that are compared while distinct ones are looked for
+DIGITS = 6  # by which two directions differ
 EF_SEARCH = (10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768)
 NPROBE = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 NPROBE_OF_CODES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)  # where k_factor is measured as well
@@ -128,6 +131,37 @@ class RecallCurve:
             for point in card["points"]
         ]
         return cls(int(card["n_queries"]), tuple(points))
+
+
+def distinct_rows(vectors: Floats, size: int, metric: Metric, rng: np.random.Generator) -> Ints:
+    """Rows drawn at random, ascending, of which no two are equal (for the cosine: point the same way); fewer than `size`
+    where fewer differ.
+
+    Copies of one row find each other at any setting: drawn as often as they stand there, they would hide what is found of
+    the others.
+    """
+    rows = rng.choice(len(vectors), size, replace=False)
+    found: dict[bytes, int] = {}
+    _take_distinct(vectors, rows, metric, found, size)
+    if len(found) < size:
+        rest = rng.permutation(np.setdiff1d(np.arange(len(vectors)), rows))
+        for start in range(0, len(rest), DRAWN_AT_ONCE):
+            if len(found) >= size:
+                break
+            _take_distinct(vectors, rest[start : start + DRAWN_AT_ONCE], metric, found, size)
+    return np.sort(np.fromiter(found.values(), np.int64, len(found)))
+
+
+def _take_distinct(vectors: Floats, rows: Ints, metric: Metric, found: dict[bytes, int], size: int) -> None:
+    """Put rows into `found`, by their bytes, until there are `size`."""
+    order = np.sort(rows)  # of a mapped file, from its beginning to its end
+    taken = np.ascontiguousarray(vectors[order], np.float32)
+    if metric is Metric.COSINE:
+        taken = np.round(unit(taken), DIGITS)
+    keys = dict(zip(order.tolist(), (row.tobytes() for row in taken + np.float32(0)), strict=True))  # -0 is 0
+    for row in rows.tolist():
+        if len(found) < size:
+            found.setdefault(keys[row], row)
 
 
 def recalls(found: Floats, best: Floats, k: int) -> Floats:
