@@ -55,6 +55,17 @@ def import_file(given: list[str], folder: Path) -> str:
     return f"ids {list(space.keys)!r} vectors {space.vectors.tolist()} columns {'; '.join(shown) or 'none'}; notes: {'; '.join(counts.notes)}"
 
 
+def filter_rows(given: list[str], folder: Path) -> str:
+    """The ids of the rows that pass a condition, of four about a river, a bank and a swan."""
+    from polysema.indexes.collection import Collection
+
+    collection = Collection.create(folder / "c")
+    texts = ["the river bank", "a bank of money", None, "two swans"]
+    columns = {"text": texts, "tags": [["water", "bank"], ["money"], [], None], "year": [2001, None, 2003, 2004]}
+    collection.add(["a", "b", "c", "d"], [[1, 0], [1, 1], [0, 1], [1, 2]], columns)
+    return repr(sorted(collection.search([[1, 0]], 10, given[0]).ids[0]))
+
+
 def search_for_more(given: list[str], folder: Path) -> str:
     """What is found by `KIND ROWS K [CONDITION]`: `collection`, `exact` or a kind of FAISS; ids, or rows."""
     import numpy as np
@@ -89,5 +100,6 @@ def _python(expression: str) -> Any:
 COLLECTION_ACTIONS: dict[str, Callable[[list[str], Path], str]] = {
     "add_column": add_a_column,
     "import": import_file,
+    "filter": filter_rows,
     "search_rows": search_for_more,
 }
