@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import click
 
 from polysema.app.export_commands import parse_layers
 from polysema.app.printing import Row, format_option, model_option, pooling_option, progress_bar, show, tell_notes
+from polysema.app.text_arguments import require_unicode
 from polysema.app.word_command import WordCommand
 from polysema.core.errors import UserError
 
@@ -24,6 +26,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one line on standard error and status 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold bytes that are no text
     try:
         status = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -216,3 +220,4 @@ store_commands.add_to(cli)
 inside_commands.add_to(cli)
 map_commands.add_to(cli)
 service_commands.add_to(cli)
+require_unicode(cli)

@@ -43,7 +43,7 @@ from polysema.app.schemas import (
 )
 from polysema.app.wire import plain, value_of
 from polysema.core import errors
-from polysema.core.errors import UnavailableError, UserError
+from polysema.core.errors import UnavailableError, UserError, list_of
 from polysema.core.space.distortion import Distortion
 from polysema.core.space.expression import Term
 from polysema.core.space.projection import Map, MapOptions
@@ -197,7 +197,12 @@ class Client:
         policy: Policy | None = None,
     ) -> SimilarityAnswer:  # fmt: skip
         """See `Explorer.similarity`."""
-        asked = {**_space(space), **_spelling(policy), "first": list(first), "second": list(second)}
+        asked = {
+            **_space(space),
+            **_spelling(policy),
+            "first": list_of(first, "words"),
+            "second": list_of(second, "words"),
+        }
         answer: SimilarityAnswer = value_of(SimilarityAnswer, self.ask("POST", "/v1/similarity", asked))
         return answer
 
@@ -213,7 +218,9 @@ class Client:
         self, words: Sequence[str], space: str | RemoteSpace = SPACE, policy: Policy | None = None
     ) -> OddAnswer:
         """See `Explorer.odd_one_out`."""
-        found = self.ask("POST", "/v1/odd-one-out", {**_space(space), **_spelling(policy), "words": list(words)})
+        found = self.ask(
+            "POST", "/v1/odd-one-out", {**_space(space), **_spelling(policy), "words": list_of(words, "words")}
+        )
         return OddAnswer(
             tuple((one["word"], one["cosine"]) for one in found["words"]), Origin.from_json(found["origin"])
         )
@@ -239,7 +246,12 @@ class Client:
         """See `Explorer.association`."""
         from polysema.core.measure.bias import Association
 
-        lists = {"first": list(first), "second": list(second), "toward": list(toward), "away": list(away)}
+        lists = {
+            "first": list_of(first, "words"),
+            "second": list_of(second, "words"),
+            "toward": list_of(toward, "words"),
+            "away": list_of(away, "words"),
+        }
         asked = {**_space(space), **_spelling(policy), **lists}
         found: Association = value_of(Association, self.ask("POST", "/v1/association", asked))
         return found
@@ -249,7 +261,7 @@ class Client:
         policy: Policy | None = None,
     ) -> AxisAnswer:  # fmt: skip
         """See `Explorer.project`."""
-        asked = {**_space(space), **_spelling(policy), "words": list(words), "axes": list(axes)}
+        asked = {**_space(space), **_spelling(policy), "words": list_of(words, "words"), "axes": list_of(axes, "axes")}
         found = self.ask("POST", "/v1/project", asked)
         rows = tuple((one["word"], tuple(one["cosines"])) for one in found["words"])
         return AxisAnswer(tuple(found["axes"]), rows, Origin.from_json(found["origin"]))
@@ -271,7 +283,13 @@ class Client:
         pooling: str = "mean", progress: Progress = _silent,
     ) -> Comparison:  # fmt: skip
         """See `Explorer.compare`."""
-        asked = {"word": word, "texts": list(texts), "model": model, "pooling": pooling, "layers": _list(layers)}
+        asked = {
+            "word": word,
+            "texts": list_of(texts, "texts"),
+            "model": model,
+            "pooling": pooling,
+            "layers": _list(layers),
+        }
         found = self.ask("POST", "/v1/compare", asked)
         rows = tuple(
             LayerComparison(row["layer"], tuple(row["pairs"]), tuple(row["static"]), row["baseline"])
@@ -285,7 +303,13 @@ class Client:
         word: str | None = None, pooling: str = "mean",
     ) -> Vectors:  # fmt: skip
         """See `Explorer.embed`."""
-        asked = {"texts": list(texts), "model": model, "layers": list(layers), "unit": unit, "pooling": pooling}
+        asked = {
+            "texts": list_of(texts, "texts"),
+            "model": model,
+            "layers": list(layers),
+            "unit": unit,
+            "pooling": pooling,
+        }
         return self.ask_rows("POST", "/v1/embed", asked | {"word": word})
 
     def occurrence_neighbors(
@@ -332,7 +356,12 @@ class Client:
         """See `Explorer.find_heads`."""
         from polysema.core.inside.attention import HeadRanking
 
-        asked = {"pairs": [list(pair) for pair in pairs], "texts": list(texts), "model": model, "layers": _list(layers)}
+        asked = {
+            "pairs": [list(pair) for pair in pairs],
+            "texts": list_of(texts, "texts"),
+            "model": model,
+            "layers": _list(layers),
+        }
         found: HeadRanking = value_of(HeadRanking, self.ask("POST", "/v1/find-heads", asked | _looking(looking)))
         return found
 
@@ -345,7 +374,7 @@ class Client:
 
         shown = view or LensView()
         asked = {
-            "text": text, "model": model, "layers": _list(layers), "words": list(words), "points": list(shown.points),
+            "text": text, "model": model, "layers": _list(layers), "words": list_of(words, "words"), "points": list(shown.points),
             "k": shown.k, "kind": shown.kind, "forms_at": shown.at, **_read(looking),
         }  # fmt: skip
         found: Lens = value_of(Lens, self.ask("POST", "/v1/lens", asked, accept=BASE64))
@@ -430,7 +459,7 @@ class Client:
             "model": model,
             "layer": layer,
             "min_cluster_size": min_cluster_size,
-            "texts": list(texts),
+            "texts": list_of(texts, "texts"),
         }
         found: SenseClusters = value_of(SenseClusters, self.done("sense_clusters", progress, **asked))
         return found
@@ -440,13 +469,13 @@ class Client:
         progress: Progress = _silent,
     ) -> WordMap:  # fmt: skip
         """See `Explorer.word_map`."""
-        asked = {"word": word, "model": model, "method": method, "texts": list(extra)}
+        asked = {"word": word, "model": model, "method": method, "texts": list_of(extra, "texts")}
         found: WordMap = value_of(WordMap, self.done("word_map", progress, **asked))
         return found
 
     def senses(self, models: Sequence[str] = (MODEL,), progress: Progress = _silent) -> SenseReport:
         """See `Explorer.senses`."""
-        found: SenseReport = value_of(SenseReport, self.done("senses", progress, models=list(models)))
+        found: SenseReport = value_of(SenseReport, self.done("senses", progress, models=list_of(models, "models")))
         return found
 
     # Collections

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from polysema.app.shards import DTYPES, TEXT_ONLY, WRITERS, Rows, narrowed, whole, write_shard
-from polysema.core.errors import BusyError, ConflictError, UnreadableError, UserError
+from polysema.core.errors import BusyError, ConflictError, UnreadableError, UserError, check_list
 from polysema.core.model.contextual import Choose, Hidden, embed_stream, joined, texts_a_batch
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pooling import check_pooling
@@ -115,6 +115,7 @@ def export(
     settings, `UserError` for a layer that isn't there, an unwritable folder or a full disk (what is written so far
     stays good).
     """
+    check_list(texts, "texts")
     folder, chosen = Path(folder), (wanted or Wanted()).checked()
     layers = model.check_layers(layers)
     if chosen.unit == "sentences" and chosen.pooling == "own" and layers != (model.n_layers,):

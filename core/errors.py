@@ -4,6 +4,8 @@ Every error a user can cause is a `PolysemaError`: its message is one line that 
 is allowed and what to do. The exit status and the HTTP status are looked up from `code`, at the edge.
 """
 
+from collections.abc import Iterable
+
 
 class PolysemaError(ValueError):
     """A mistake in what was asked, told in one line."""
@@ -12,6 +14,18 @@ class PolysemaError(ValueError):
 
 
 UserError = PolysemaError  # its earlier name
+
+
+def check_list(values: object, what: str) -> None:
+    """Raise `TypeError` where one string is given instead of a list of strings: it would be read letter by letter."""
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"{what} are a list; got the one string {values!r:.60}: write [{values!r:.60}]")
+
+
+def list_of(values: Iterable[str], what: str) -> list[str]:
+    """The values as a list; raises `TypeError` for one string (see `check_list`)."""
+    check_list(values, what)
+    return list(values)
 
 
 class UnknownWordError(PolysemaError, KeyError):

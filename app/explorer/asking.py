@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from polysema.core.errors import UserError
+from polysema.core.errors import UserError, check_list
 from polysema.core.space.analogy import (
     EPSILON,
 )  # fmt: skip
@@ -73,6 +73,7 @@ def silent(stage: str, done: int, total: int) -> None:
 
 def check_texts(texts: Sequence[str], least: int, most: int = MAX_TEXTS) -> None:
     """Raise `UserError` for too few or too many texts, for an empty one, and for one that is too long."""
+    check_list(texts, "texts")
     if not least <= len(texts) <= most:
         raise UserError(f"give {least} to {most:,} texts; got {len(texts):,}")
     for number, text in enumerate(texts, 1):

@@ -21,7 +21,7 @@ from polysema.app.schemas import (
     SpaceMap,
     WordMap,
 )
-from polysema.core.errors import IncompatibleError, UserError
+from polysema.core.errors import IncompatibleError, UserError, list_of
 from polysema.core.measure.clusters import SenseClusters, sense_clusters
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.catalog import locate
@@ -176,7 +176,7 @@ class Maps(Words):
         The occurrences of the corpus carry their senses, those of `extra` the sense "yours".
         """
         senses = load_senses().of(word)
-        extra = tuple(text for text in extra if text.strip())
+        extra = tuple(text for text in list_of(extra, "texts") if text.strip())
         if extra:
             check_texts(extra, least=1)
         progress(f"load {model}", 0, 1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from polysema.app.explorer.asking import DEFAULT_MODEL, DEFAULT_SPACE, Progress, check_texts, silent
 from polysema.app.explorer.corpora import Corpora
-from polysema.core.errors import UserError
+from polysema.core.errors import UserError, list_of
 from polysema.core.measure.contextuality import random_pair_cosine
 from polysema.core.model.catalog import CATALOG, locate
 from polysema.core.model.contextual import embed
@@ -69,7 +69,7 @@ class Spaces(Corpora):
         """A space centred, without its top components or whitened (`transform`), and without directions (`removed`,
         each written `poor -> rich`). The Origin of what is returned says so; the methods here take it as a space.
         """
-        held = self._held(space)
+        held, removed = self._held(space), list_of(removed, "the directions removed")
         if transform.partition(":")[0] == "raw" and not removed:
             return held
 

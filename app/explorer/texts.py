@@ -16,7 +16,7 @@ from polysema.app.schemas import (
     SenseReport,
     SenseRow,
 )
-from polysema.core.errors import UserError
+from polysema.core.errors import UserError, list_of
 from polysema.core.measure.senses import load_senses, most_frequent_sense, nearest_sense_accuracy
 from polysema.core.model.contextual import Hidden, embed, embed_stream, joined, word_vectors
 from polysema.core.model.load import LanguageModel
@@ -103,7 +103,7 @@ class Texts(Words):
         corpus = load_senses()
         words, names = [s.word for s in corpus.senses], [s.sense for s in corpus.senses]
         rows = []
-        for name in models:
+        for name in list_of(models, "models"):
             loaded = self.model(name)
             static = np.stack([static_vector(loaded, word)[0] for word in words])
             rows.append(SenseRow(name, None, nearest_sense_accuracy(words, names, static), float("nan")))

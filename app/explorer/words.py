@@ -23,7 +23,7 @@ from polysema.app.schemas import (
     TravelAnswer,
     TravelStep,
 )
-from polysema.core.errors import UserError
+from polysema.core.errors import UserError, list_of
 from polysema.core.measure.bias import Association, weat
 from polysema.core.space.analogy import (
     OF_A_SUM,
@@ -192,7 +192,7 @@ class Words(Spaces):
         return self._named(held, self.index(held).search(vector[None], k, left_out))
 
     def _found(self, words: Sequence[str], space: Space, policy: Policy | None) -> list[Found]:
-        resolve = self.look_up(space, policy)
+        resolve, words = self.look_up(space, policy), list_of(words, "words")
         found = [resolve(parse(w).terms[0] if OCCURRENCE.search(w) else Term(1.0, w)) for w in words]
         return [f for f in found if f.known]
 
@@ -246,7 +246,7 @@ class Words(Spaces):
         policy: Policy | None = None,
     ) -> AxisAnswer:  # fmt: skip
         """The place of words on named axes, each `poor -> rich`: the cosine of each word with each axis."""
-        held = self._held(space)
+        held, axes = self._held(space), list_of(axes, "axes")
         if not axes:
             raise UserError('give at least one axis, such as "poor -> rich"')
         found = self._found(words, held, policy)

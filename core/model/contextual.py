@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from polysema.core.errors import UserError
+from polysema.core.errors import UserError, check_list, list_of
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pooling import check_pooling, pool
 from polysema.core.model.tokens import Encoded, Occurrence, Span, check_span, find_word, occurrences_of
@@ -79,6 +79,7 @@ def embed(
     every token has a vector of its own. Words that the tokenizer doesn't know are told of in the notes of the Origin. The vectors equal those of plain transformers to 1e-5, whatever the texts are
     batched with.
     """
+    texts = list_of(texts, "texts")
     chosen = model.check_layers(range(model.n_layers + 1) if layers is None else layers)
     parts = list(embed_stream(model, texts, chosen, pooling, occurrences, sources=sources, unit=unit))
     if not parts:
@@ -117,6 +118,7 @@ def embed_stream(
     `first` is the number of the first text; `occurrences` may be a function from texts and the number of the first of
     them to the occurrences wanted. The next texts are tokenized while these are computed.
     """
+    check_list(texts, "texts")
     layers = model.check_layers(layers)
     if unit not in UNITS:
         raise UserError(f"unit {unit!r} does not exist; choose one of {', '.join(UNITS)}")
@@ -329,7 +331,7 @@ def word_vectors(
 ) -> Hidden:
     """The first occurrence of `word` in each text, (n_layers, n_texts, dim); raises `UserError` where it isn't."""
     occurrences = []
-    for number, text in enumerate(texts):
+    for number, text in enumerate(list_of(texts, "texts")):
         span: Span = find_word(text, word)
         occurrences.append(Occurrence(number, text[span.start : span.end], span))
     hidden = embed(model, texts, layers, pooling, occurrences)

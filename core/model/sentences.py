@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from polysema.core.errors import UnreadableError, UserError
+from polysema.core.errors import UnreadableError, UserError, list_of
 from polysema.core.model.contextual import batched, texts_a_batch
 from polysema.core.model.engine import hidden_states
 from polysema.core.model.load import LanguageModel
@@ -66,7 +66,7 @@ def embed_sentences(
     text's last own token; `own` what the model's folder says (the last layer only), equal to sentence-transformers' to
     1e-5 for every text within its window. Raises `UserError` for a pooling that the model has no place for.
     """
-    parts = list(sentence_stream(model, texts, layers, pooling))
+    parts = list(sentence_stream(model, list_of(texts, "texts"), layers, pooling))
     if not parts:
         chosen = model.check_layers(layers)
         return Sentences(

@@ -14,6 +14,7 @@ import pyarrow as pa
 from polysema.core.errors import UnreadableError, UserError
 from polysema.core.model.catalog import Located
 from polysema.core.space.space import Family, Floats, Keys, Origin, Space
+from polysema.core.space.spelling import encoded
 
 PIECE = "##"  # what stands before a token that goes on with a word, as WordPiece writes it
 
@@ -157,6 +158,7 @@ def _unknown_notes(model: Any, words: Sequence[str]) -> tuple[str, ...]:
 
 def _ids(model: Any, word: str) -> list[int]:
     """A word's tokens as it stands after a space, within a sentence."""
+    encoded(word)
     ids: list[int] = model.tokenizer(" " + word, add_special_tokens=False)["input_ids"]
     return ids
 

@@ -10,6 +10,7 @@ import regex
 from polysema.core.errors import UserError
 from polysema.core.model.segmentation import Bounds, is_letter, is_unspaced, word_bounds
 from polysema.core.space.space import Ints
+from polysema.core.space.spelling import encoded as encoded_text
 from polysema.core.space.spelling import fold_text
 
 CHARACTER = regex.compile(r"\X")  # as people count them: a letter with its marks, joined signs
@@ -195,9 +196,15 @@ def encode(tokenizer: Any, texts: Sequence[str], window: int, causal: bool) -> l
 
     Half a window overlaps. Each token is taken from the window where it has most context: for a causal model most
     to its left, otherwise most on its poorer side; the ends of the text count as no loss. Offsets are by character.
-    `tokenizer` is a fast one of transformers, without truncation of its own.
+    `tokenizer` is a fast one of transformers, without truncation of its own. Raises `UserError` for a text that isn't
+    Unicode.
     """
-    encodings = tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=True)
+    try:
+        encodings = tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=True)
+    except (TypeError, UnicodeEncodeError):
+        for number, text in enumerate(texts):
+            encoded_text(text, f"text {number}")
+        raise
     return [_encoded(encoding, window, causal) for encoding in encodings]
 
 

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from polysema.core.errors import UserError
 from polysema.core.space.space import Ints, Space
+from polysema.core.space.spelling import encoded
 
 WORD, TEXT = "word", "text"
 
@@ -45,6 +46,7 @@ def spot(space: Space, text: str, most: int = 300) -> Spotted:
     text = text.strip()
     if not text:
         raise UserError("write the name of a row to find, such as bank")
+    encoded(text, "what is looked for")
     labels = labels_of(space)
     lower = text.lower()
     for exactly, found in (
