@@ -7,10 +7,10 @@ stopped goes on where it was when it is run again with the same settings, and en
 import fcntl
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from polysema.app.shards import DTYPES, TEXT_ONLY, WRITERS, Rows, narrowed, whole, write_shard
+from polysema.core.corpus import Corpus
 from polysema.core.errors import BusyError, ConflictError, UnreadableError, UserError, check_list
 from polysema.core.model.contextual import Choose, Hidden, embed_stream, joined, texts_a_batch
 from polysema.core.model.load import LanguageModel
@@ -45,13 +46,36 @@ Progress = Callable[[int, int], None]  # texts done, and rows of one layer made 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What the texts are: a name to show, a hash over all of them, how many there are, and the columns they are in."""
+    """What the texts are: a name to show, a hash over all of them, how many there are, and the columns they are in.
+
+    `dialect` is what was said of the files (separator, header, encoding), `notes` what was found out or mended.
+    """
 
     name: str
     sha256: str
     lines: int
     column: str | None = None
     id_column: str | None = None
+    dialect: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> "Source":
+        """What the texts of these files are."""
+        said = corpus.dialect.said()
+        return cls(corpus.name, corpus.sha256, corpus.lines, corpus.column, corpus.id_column, said, corpus.notes)
+
+    def to_json(self) -> dict[str, Any]:
+        """For the manifest; what is empty is left out but for the columns."""
+        more = {"dialect": dict(self.dialect), "notes": list(self.notes)}
+        named = {
+            "name": self.name,
+            "sha256": self.sha256,
+            "lines": self.lines,
+            "column": self.column,
+            "id_column": self.id_column,
+        }
+        return named | {name: value for name, value in more.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +147,7 @@ def export(
     pooling = {"words": chosen.pooling, "tokens": "single tokens", "sentences": f"{chosen.pooling} of the text"}
     settings = {
         "format": FORMAT,
-        "input": {"name": source.name, "sha256": source.sha256, "lines": source.lines, "column": source.column, "id_column": source.id_column},
+        "input": source.to_json(),
         "origin": model.origin(None, pooling[chosen.unit]).to_json(),
         "layers": list(layers),
         "unit": chosen.unit,

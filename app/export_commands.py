@@ -11,7 +11,7 @@ from polysema.app.word_command import WordCommand
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from polysema.core.model.load import LanguageModel
     from polysema.core.model.tokens import Span
@@ -28,7 +28,26 @@ engine_option = click.option(
 unit_option = click.option(
     "--unit", default="words", show_default=True, help="What has a vector: words, tokens or sentences."
 )
-column_option = click.option("--column", help="The column that holds the texts.  [default: text, or the only one]")
+column_option = click.option(
+    "--column", help="The column that holds the texts.  [default: text, or the one with the longest texts]"
+)
+
+
+def dialect_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how files of texts are written, where that is not to be found out."""
+    for option in (
+        click.option("--encoding", help="Of files of texts: their encoding, such as cp1252.  [default: found out]"),
+        click.option("--header/--no-header", default=None, help="Of tables: line 1 names the columns, or is a text.  [default: found out]"),
+        click.option("--separator", help="Of tables: what stands between cells: comma, semicolon, tab, pipe, none or a sign.  [default: found out]"),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def tell_corpus(notes: Sequence[str]) -> None:
+    """What was found out about the files of texts, on standard error."""
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
 
 
 def parse_layers(text: str | None) -> list[int] | None:
@@ -83,9 +102,10 @@ class _Export(click.Group):
 def export() -> None:
     """Write the vectors of texts to files in FOLDER.
 
-    An INPUT is a file with a text a line, CSV, TSV, JSONL or Parquet (each also with .gz), a folder of them, a glob, or -
-    for standard input. A stopped export goes on where it was when the same command is run again, and ends in the same
-    bytes. `polysema export verify FOLDER` reads every byte of a finished one.
+    An INPUT is a file with a text a line, CSV, TSV, JSON, JSON Lines, Parquet or Excel (packed or not), a folder of them, a
+    glob, or - for standard input. What a file doesn't say of itself is found out and told. A stopped export goes on where it
+    was when the same command is run again, and ends in the same bytes. `polysema export verify FOLDER` reads every byte of a
+    finished one.
     """
 
 
@@ -105,6 +125,7 @@ def verify_command(folder: str) -> None:
 @click.argument("folder", type=click.Path())
 @model_option
 @column_option
+@dialect_options
 @click.option("--id-column", help="A column of ids, kept in the column id.")
 @unit_option
 @click.option("--words", help="Only these words, such as bank,river (in any case).")
@@ -135,27 +156,29 @@ def verify_command(folder: str) -> None:
 )
 @click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
 def run_command(
-    inputs: tuple[str, ...], folder: str, model: str, column: str | None, id_column: str | None, unit: str,
+    inputs: tuple[str, ...], folder: str, model: str, column: str | None, separator: str | None, header: bool | None,
+    encoding: str | None, id_column: str | None, unit: str,
     words: str | None, layers: str, pooling: str, final_norm: str, static: bool, text: bool, to: str, dtype: str,
     limit: int | None, shard: str | None, engine: str, compute: str, device: str | None,
 ) -> None:  # fmt: skip
     """Export."""
     from polysema.app.export import Source, Wanted
     from polysema.app.export import export as run
-    from polysema.core.corpus import open_corpus
+    from polysema.core.corpus import Dialect, open_corpus
     from polysema.core.model.load import load_model
 
     chosen = tuple(word.strip() for word in words.split(",") if word.strip()) if words else ()
     wanted = Wanted(unit, pooling, chosen, to, dtype, static, text, limit, parse_shard(shard)).checked()
     asked = parse_layers(layers)
-    corpus = open_corpus(inputs, column, id_column)
+    corpus = open_corpus(inputs, column, id_column, dialect=Dialect(separator, header, encoding))
+    tell_corpus(corpus.notes)
     loaded = load_model(model, device, engine, compute, final_norm)
     which = range(loaded.n_layers + 1) if asked is None else asked
     tell_engine(loaded, which)
     total = len(range(wanted.shard[0] - 1, min(corpus.lines, limit or corpus.lines), wanted.shard[1]))
     with progress_bar() as progress:
         manifest = run(
-            corpus.rows(), Source(corpus.name, corpus.sha256, corpus.lines, corpus.column, corpus.id_column), folder,
+            corpus.rows(), Source.of(corpus), folder,
             loaded, which, wanted, lambda texts, rows: progress("texts", texts, total),
         )  # fmt: skip
     if manifest["split"]:
@@ -291,13 +314,15 @@ def _vector_row(text: int, word: str, start: int, end: int, layer: int, vector: 
     "--corpus", "inputs", multiple=True, help="Texts to take each word's mean over; may be given several times."
 )
 @column_option
+@dialect_options
 @click.option("--layer", default=-1, show_default=True, help="Of contexts: the layer.")
 @click.option("--at-least", default=1, show_default=True, help="Of contexts: leave out words that occur less often.")
 @click.option("--most", type=int, help="Of contexts: read no more occurrences of a word than this.")
 @click.option("--keep-case", is_flag=True, help="Of contexts: Bank and bank are two words.")
 @click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
 def table(
-    target: str, model: str, words: str | None, inputs: tuple[str, ...], column: str | None, layer: int, at_least: int,
+    target: str, model: str, words: str | None, inputs: tuple[str, ...], column: str | None, separator: str | None,
+    header: bool | None, encoding: str | None, layer: int, at_least: int,
     most: int | None, keep_case: bool, device: str | None,
 ) -> None:  # fmt: skip
     """Write a static table of MODEL to TARGET, in the format of its ending.
@@ -305,7 +330,7 @@ def table(
     With --words alone: each word's input embedding, the mean of its sub-words. With --corpus: each word's mean hidden
     state over its occurrences in the texts (Bommasani et al. 2020).
     """
-    from polysema.core.corpus import open_corpus
+    from polysema.core.corpus import Dialect, open_corpus
     from polysema.core.model.distill import distil
     from polysema.core.model.load import load_model
     from polysema.core.model.static import word_table
@@ -315,12 +340,13 @@ def table(
     if not words and not inputs:
         raise UserError("give --words (a file of words), --corpus (texts), or both")
     check_target(target)
-    chosen = [word for word in map(str.strip, open_corpus(words)) if word] if words else None
+    chosen = _listed(words) if words else None
     loaded = load_model(model, device)
     if not inputs:
         space = word_table(loaded, list(dict.fromkeys(chosen or ())))
     else:
-        corpus = open_corpus(inputs, column)
+        corpus = open_corpus(inputs, column, dialect=Dialect(separator, header, encoding))
+        tell_corpus(corpus.notes)
         with progress_bar() as progress:
             space = distil(
                 loaded, corpus, layer, "mean", chosen, not keep_case, at_least, most,
@@ -329,6 +355,15 @@ def table(
     paths = write_vectors(space, target)
     tell_notes(space.origin)
     click.echo(f"{len(space):,} words, {space.dim} wide, in {' and '.join(map(str, paths))}")
+
+
+def _listed(path: str) -> list[str]:
+    """The words of a file, one a line."""
+    from polysema.core.corpus import open_corpus
+
+    corpus = open_corpus(path)
+    tell_corpus(corpus.notes)
+    return [word for word in map(str.strip, corpus) if word]
 
 
 @click.command(name="int8")

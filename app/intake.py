@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -129,7 +129,7 @@ def _embedded(
     rows = ((name if given else f"{prefix}-{name}", text) for name, text in corpus.rows())
     folder = _work(upload, model, reading, target)
     _check_room(folder.parent, len(layers) * model.dim * 4 * max(1, texts.characters // 6))
-    source = Source(upload.name, corpus.sha256, corpus.lines, corpus.column, corpus.id_column or "id")
+    source = replace(Source.of(corpus), name=upload.name, id_column=corpus.id_column or "id")
     try:
         manifest = export(
             rows, source, folder, model, layers, wanted, lambda done, _: progress("embed", done, corpus.lines)

@@ -20,6 +20,7 @@ from polysema.app.keys import ApiKey, parse_key
 from polysema.core.errors import NotFoundError, UnreadableError, UserError
 from polysema.core.home import home
 
+STREAMLIT_MEGABYTES = 200  # what Streamlit takes where nothing else is set
 MEGABYTE = 1 << 20
 _HOST = re.compile(r"\*|[A-Za-z0-9._-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}\]?")
 
@@ -118,6 +119,12 @@ class Settings:
             return None
         own = ("localhost", "127.0.0.1", "::1", self.address)  # no foreign name can be bound to these
         return frozenset(name.strip("[]").lower() for name in (*own, *self.allowed_hosts))
+
+    @property
+    def received_megabytes(self) -> int:
+        """What a browser may send at once: beyond the limit of uploads, so that a larger file is refused in words."""
+        limit = -(-self.max_upload // MEGABYTE)
+        return max(limit, min(10 * limit, STREAMLIT_MEGABYTES))
 
     @property
     def folder(self) -> Path:

@@ -5,7 +5,6 @@ removed. `uploads/known/` remembers, by content, which collections a file went i
 """
 
 import fcntl
-import gzip
 import hashlib
 import json
 import os
@@ -14,7 +13,6 @@ import shutil
 import time
 import uuid
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,7 +23,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from polysema.core.corpus import KINDS, Corpus, Most, columns_of, open_corpus
+from polysema.core.corpus import Corpus, Dialect, Layout, Most, find_layout, open_corpus
+from polysema.core.corpus.encoding import announced_encoding
+from polysema.core.corpus.packed import FAULTS, STREAMS, is_workbook, open_bytes
+from polysema.core.corpus.sources import KINDS, ending_of
 from polysema.core.errors import PolysemaError, UnreadableError, UserError
 from polysema.core.home import home
 from polysema.core.space import readers
@@ -62,12 +63,11 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What a preview of texts says: the `corpus`, its first rows (id, text), the columns that one may choose from,
-    characters in all and in the longest text (which row, from 1), texts that repeat an earlier one, and `notes`.
+    """What a preview of texts says: the `corpus`, its first rows (id, text), characters in all and in the longest text
+    (which row, from 1), and `notes`: what was found out of the files, and what is irregular in their texts.
     """
 
     corpus: Corpus
-    columns: tuple[str, ...]
     first: tuple[tuple[str, str], ...]
     characters: int
     longest: int
@@ -185,39 +185,49 @@ def kind(upload: Upload) -> str:
     """`texts` or `vectors`, by content; raises `UnreadableError` for what is neither, saying what it is where known."""
     with _named(upload.folder):
         path = upload.files[0]
-        if _ending(path) in ("csv", "jsonl"):
+        if _ending(path) in ("csv", "json", "jsonl", "excel") or is_workbook(path):
             return TEXTS
         with path.open("rb") as file:
             head = file.read(4)
         if head == b"PAR1":
             return VECTORS if _holds_lists(path) else TEXTS
+        head = _head(path)
+        if announced_encoding(head):  # no vectors are written so
+            return TEXTS
         try:
             form = recognise(path)
         except UnreadableError:
-            packed = head[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK")
-            if _ending(path) in ("text", "tsv") and not packed:
+            if _is_pickle(head):
+                raise
+            if _ending(path) in ("text", "tsv"):
                 return TEXTS
+            find_layout(path)  # says what it is, where that is known
             raise
         if form.name != "text":
             return VECTORS
-        head = _head(path)
         announced = not _ending(path) and readers.is_header((_lines(head, 1) or [b""])[0])
         return VECTORS if announced or (_ending(path) != "tsv" and _has_numbers(head)) else TEXTS
 
 
-def columns_there(upload: Upload) -> tuple[str, ...]:
-    """The columns that may hold the texts; none for a file of lines."""
+def _is_pickle(head: bytes) -> bool:
+    return head[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+
+
+def look_at_layout(upload: Upload, dialect: Dialect | None = None) -> Layout:
+    """How the first file is written: its columns (none of a file of lines), and which of them likely holds the texts."""
     with _named(upload.folder):
-        return columns_of(upload.files[0])
+        try:
+            return find_layout(upload.files[0], dialect)
+        except FAULTS as error:
+            raise UnreadableError(f"{upload.files[0]} can't be read: {' '.join(str(error).split())[:200]}") from None
 
 
-def read_texts(upload: Upload, column: str | None = None, id_column: str | None = None) -> Texts:
+def read_texts(
+    upload: Upload, column: str | None = None, id_column: str | None = None, dialect: Dialect | None = None
+) -> Texts:
     """Check texts whole, and say what they are like; raises as `open_corpus` does, and beyond `MOST`."""
     with _named(upload.folder):
-        columns = columns_of(upload.files[0])
-        if column is None and columns and "text" not in columns:
-            column = next(name for name in columns if name != id_column)
-        corpus = open_corpus(upload.files, column, id_column, MOST)
+        corpus = open_corpus(upload.files, column, id_column, MOST, dialect)
         first: list[tuple[str, str]] = []
         seen: set[int] = set()
         characters = longest = longest_row = repeated = controls = 0
@@ -231,7 +241,7 @@ def read_texts(upload: Upload, column: str | None = None, id_column: str | None 
             repeated += bool(text.strip()) and digest in seen
             seen.add(digest)
             controls += any(ord(sign) < 32 and sign not in "\t\r\n" for sign in text)
-    notes = []
+    notes = list(corpus.notes)
     if corpus.lines > corpus.texts:
         notes.append(f"{corpus.lines - corpus.texts:,} blank rows: they get no vector")
     if repeated:
@@ -242,7 +252,7 @@ def read_texts(upload: Upload, column: str | None = None, id_column: str | None 
         notes.append(
             f"row {longest_row:,} has {longest:,} characters: texts longer than the model's window are read in parts"
         )
-    return Texts(corpus, columns, tuple(first), characters, longest, longest_row, tuple(notes))
+    return Texts(corpus, tuple(first), characters, longest, longest_row, tuple(notes))
 
 
 def look_at_vectors(upload: Upload, progress: Any = lambda stage, done, total: None) -> Vectors:
@@ -339,19 +349,14 @@ def _arranged(names: list[str], contents: list[bytes]) -> tuple[list[str], list[
 
 
 def _ending(path: Path) -> str:
-    endings = [ending.lower() for ending in path.suffixes]
-    if endings and endings[-1] == ".gz":
-        endings.pop()
-    return KINDS.get(endings[-1], "") if endings else ""
+    return KINDS.get(ending_of(path), "")
 
 
 def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
     try:
-        with gzip.open(path) if packed else path.open("rb") as file:
+        with open_bytes(path) as file:
             return file.read(SNIFFED)
-    except (OSError, EOFError, zlib.error):
+    except (UserError, *FAULTS):
         return b""
 
 
@@ -441,9 +446,9 @@ def _check_unpacked(path: Path, most_bytes: int) -> None:
     with path.open("rb") as file:
         head = file.read(4)
     try:
-        if head[:2] == b"\x1f\x8b":
+        if head.startswith(STREAMS):
             size = 0
-            with gzip.open(path) as unfolded:
+            with open_bytes(path) as unfolded:
                 while chunk := unfolded.read(1 << 20):
                     size += len(chunk)
                     if size > most:
@@ -459,7 +464,7 @@ def _check_unpacked(path: Path, most_bytes: int) -> None:
                 size = sum(max(chunk.total_uncompressed_size, 4 * chunk.num_values) for chunk in chunks)
         else:
             return
-    except (EOFError, zlib.error, gzip.BadGzipFile, *readers.NPZ_FAULTS, pa.ArrowException) as error:
+    except (*FAULTS, *readers.NPZ_FAULTS, pa.ArrowException) as error:
         if isinstance(error, UserError):
             raise
         raise UnreadableError(f"{path} is damaged: {' '.join(str(error).split())[:200]}") from None

@@ -12,7 +12,7 @@ ALLOWED = {
     "core.errors": set(),
     "core.imports": set(),
     "core.home": set(),
-    "core.corpus": set(),
+    "core.corpus": {"core.corpus"},
     "core.data": set(),
     "core.space": {"core.space"},
     "core.model": {"core.model", "core.space"},
@@ -32,6 +32,7 @@ HEAVY = {
     "faiss",
     "pandas",
     "altair",
+    "openpyxl",
     "tqdm",
 }
 COMPILED = {

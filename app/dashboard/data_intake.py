@@ -6,12 +6,13 @@ from typing import Any
 import streamlit as st
 
 from polysema.app import intake, uploads
-from polysema.app.dashboard import link, parts, work
+from polysema.app.dashboard import parts, work
 from polysema.app.dashboard.data_collections import size
+from polysema.app.dashboard.data_files import FILE, PASTE, columns, pasted, uploaded, written
 from polysema.app.dashboard.data_running import running
 from polysema.app.dashboard.jobs import Progress
 from polysema.app.intake import Put, Reading, Target
-from polysema.app.settings import MEGABYTE, load_settings
+from polysema.app.settings import load_settings
 from polysema.app.uploads import TEXTS, VECTORS, Texts, Upload, Vectors
 from polysema.core.errors import UserError
 from polysema.core.model.catalog import models_here
@@ -19,22 +20,8 @@ from polysema.core.model.load import LanguageModel
 from polysema.core.model.pooling import POOLINGS
 from polysema.core.space.metric import Metric
 
-PASTE, FILE = "Write or paste texts", "Upload files"
-ENDINGS = [
-    "txt", "text", "csv", "tsv", "jsonl", "ndjson", "parquet", "pq", "gz", "vec", "bin", "npy", "npz", "safetensors",
-    "vocab", "words",
-]  # fmt: skip
 UNITS = {"words": "Every word", "sentences": "Every text", "tokens": "Every token"}
 OF_SENTENCES = ("own", "mean", "cls", "last")
-EXAMPLE = """They sat on the bank of the river and watched the boats.
-The bank raised its interest rates again.
-Willows grow along the muddy bank.
-She opened an account at the bank in town.
-The swan slept on the bank, white against the mud.
-The bank lends money to small shops.
-A spring under the old bridge feeds the river.
-In spring the shops sell seeds."""
-
 Open = Callable[[str, str], None]  # shows a collection and a space of it
 
 
@@ -69,37 +56,6 @@ def section(show: Open) -> None:
         texts_part(upload, key)
     else:
         vectors_part(upload, key)
-
-
-def pasted() -> list[tuple[str, bytes]]:
-    """The texts of the box, a line each, as a file."""
-    with st.form("paste", border=False):
-        text = link.box(
-            st.text_area, "data", "Texts, one a line", EXAMPLE, key="pasted", height=190, max_chars=parts.MAX_TEXT,
-            help=f"Each line is a text. {parts.KEPT_HERE}",
-        )  # fmt: skip
-        st.form_submit_button("Look at them", help="Take these texts (Ctrl+Enter in the box does it too).")
-    text = text or ""
-    if not text.strip():
-        st.info("Write a text, such as: They sat on the bank of the river.")
-        return []
-    return [("example.txt" if text == EXAMPLE else "written.txt", text.encode("utf-8", "replace"))]
-
-
-def uploaded() -> list[tuple[str, bytes]]:
-    """The files of the uploader."""
-    most = load_settings().settings.max_upload
-    given = st.file_uploader(
-        "Texts or vectors", ENDINGS, accept_multiple_files=True, key="files", max_upload_size=-(-most // MEGABYTE),
-        help="Several files of texts are read as one; a table of vectors and the file of its words go together.",
-    )  # fmt: skip
-    st.caption(
-        f"Up to {most / MEGABYTE:.0f} MB at once. Texts: a line each, CSV, TSV, JSONL, Parquet. Vectors: word2vec, GloVe or "
-        "fastText text, word2vec binary, .npy with a .vocab, .npz, safetensors, Parquet, a TensorBoard pair. Text and tables "
-        "of text may be packed with gzip. Pickles are never opened. A file stays on this machine and can't be in a copied "
-        "link; the collection that is made of it can."
-    )
-    return [(one.name, one.getvalue()) for one in given or []]
 
 
 def tell_known(upload: Upload, show: Open) -> None:
@@ -148,11 +104,13 @@ def tell_put(key: str, put: Put, show: Open) -> None:
 
 def texts_part(upload: Upload, key: str) -> None:
     """Look at texts, say how they are to be embedded, and do it."""
-    column, id_column = columns(upload, key)
+    dialect = written(upload, key)
+    column, id_column = columns(upload, dialect, key)
     if column is False:
         return
     texts: Texts | None = work.answer(
-        ("texts", key, column, id_column), lambda progress: uploads.read_texts(upload, column or None, id_column)
+        ("texts", key, column, id_column, dialect),
+        lambda progress: uploads.read_texts(upload, column or None, id_column, dialect),
     )
     if texts is None:
         return
@@ -179,28 +137,6 @@ def texts_part(upload: Upload, key: str) -> None:
         embed_part(upload, texts, model, unit, key)
 
 
-def columns(upload: Upload, key: str) -> tuple[Any, str | None]:
-    """Which column holds the texts and which the ids; False where the file can't be read."""
-    try:
-        there = uploads.columns_there(upload)
-    except UserError as error:
-        parts.problem(error)
-        return False, None
-    if not there:
-        return None, None
-    first, second = st.columns(2)
-    start = there.index("text") if "text" in there else 0
-    column = first.selectbox(
-        "Column of the texts", there, index=start, key=f"column_{key[:12]}", help="What is embedded."
-    )
-    rest = [name for name in there if name != column]
-    id_column = second.selectbox(
-        "Column of the ids", rest, index=None, key=f"ids_{key[:12]}", placeholder="none: the file's name and the row",
-        help="Rows whose ids are in the collection already are replaced.",
-    )  # fmt: skip
-    return column, id_column
-
-
 def embed_part(upload: Upload, texts: Texts, model: LanguageModel, unit: str, key: str) -> None:
     """Layers and pooling, what it will come to, where it goes; then the work itself."""
     first, second = st.columns([8, 4])
@@ -220,7 +156,7 @@ def embed_part(upload: Upload, texts: Texts, model: LanguageModel, unit: str, ke
         return
     reading = Reading(tuple(sorted(layers)), unit, pooling)
     guess: intake.Estimate | None = work.answer(
-        ("estimate", texts.corpus.sha256, texts.corpus.column, model.name, reading),
+        ("estimate", texts.corpus.sha256, texts.corpus.column, texts.corpus.dialect, model.name, reading),
         lambda progress: measured(model, texts, reading, progress),
     )
     if guess is None:
@@ -229,7 +165,17 @@ def embed_part(upload: Upload, texts: Texts, model: LanguageModel, unit: str, ke
         f"About {_rounded(guess.rows)} rows, {size(guess.bytes)} of vectors, {_time(guess.seconds)} on this machine; it can be cancelled."
     )
     target, pressed = target_part(upload, key)
-    job = ("intake", upload.name, target, key, model.name, reading, texts.corpus.column, texts.corpus.id_column)
+    job = (
+        "intake",
+        upload.name,
+        target,
+        key,
+        model.name,
+        reading,
+        texts.corpus.column,
+        texts.corpus.id_column,
+        texts.corpus.dialect,
+    )
 
     def stopped() -> None:
         kept = intake.finished(upload, model, reading, target)
@@ -253,16 +199,21 @@ def embed_part(upload: Upload, texts: Texts, model: LanguageModel, unit: str, ke
     )
     finish(key, job, put)
     parts.python_lines(
-        "from polysema.app.export import Source, Wanted, export\nfrom polysema.core.corpus import open_corpus\n"
+        "from polysema.app.export import Source, Wanted, export\nfrom polysema.core.corpus import Dialect, open_corpus\n"
         "from polysema.core.model.load import load_model\nfrom polysema.indexes.collection import Collection\n"
         "from polysema.indexes.exchange import import_into\n\n"
-        f"corpus = open_corpus({upload.files[0].name!r}{f', {texts.corpus.column!r}' if texts.corpus.column else ''})\n"
-        "source = Source(corpus.name, corpus.sha256, corpus.lines, corpus.column)\n"
-        f"export(corpus, source, 'out', load_model({model.name!r}), {list(reading.layers)}, Wanted({unit!r}, {pooling!r}, text=True))\n"
+        f"corpus = open_corpus({upload.files[0].name!r}{f', {texts.corpus.column!r}' if texts.corpus.column else ''}{_said(texts)})\n"
+        f"export(corpus, Source.of(corpus), 'out', load_model({model.name!r}), {list(reading.layers)}, Wanted({unit!r}, {pooling!r}, text=True))\n"
         f"import_into(Collection.create({target.collection!r}), 'out')",
         "The same from the shell: `polysema export`, then `polysema store import`. The ids made here have the file's name and the "
         "beginning of its hash before them, so that two files never take each other's place.",
     )
+
+
+def _said(texts: Texts) -> str:
+    """The argument of `open_corpus` that says how the file is written, where that was said."""
+    said = ", ".join(f"{name}={value!r}" for name, value in texts.corpus.dialect.said().items())
+    return f", dialect=Dialect({said})" if said else ""
 
 
 def model_of(name: str, progress: Progress) -> LanguageModel:

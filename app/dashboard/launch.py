@@ -1,7 +1,6 @@
 """Start the dashboard: the port is checked first, the settings are ours, and nothing leaves the machine."""
 
 import logging
-import math
 import os
 import re
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 
 from polysema.app.dashboard.addresses import Addresses, index_page, script_hashes
 from polysema.app.ports import check_port
-from polysema.app.settings import MEGABYTE, is_loopback, load_settings
+from polysema.app.settings import is_loopback, load_settings
 from polysema.core.errors import UnavailableError
 
 HERE = Path(__file__).parent
@@ -49,7 +48,7 @@ def settings(port: int, address: str, open_browser: bool) -> dict[str, Any]:
         "server.headless": not open_browser,
         "runner.magicEnabled": False,  # it parses pages, which Python 3.11 can't do while another thread parses too
         "server.fileWatcherType": "none",
-        "server.maxUploadSize": math.ceil(load_settings().settings.max_upload / MEGABYTE),
+        "server.maxUploadSize": load_settings().settings.received_megabytes,
         "server.maxMessageSize": 50,
         "server.disconnectedSessionTTL": 60,
         "theme.baseRadius": "0.4rem",

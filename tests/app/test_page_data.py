@@ -163,19 +163,57 @@ def test_a_file_of_texts_is_looked_at_and_its_column_chosen() -> None:
     settle(app)
     assert not app.exception
     assert not app.error
-    app.selectbox(key=next(box.key for box in app.selectbox if box.label == "Column of the texts")).set_value(
-        "review"
+    chooser = next(box for box in app.selectbox if box.label == "Column of the texts")
+    assert chooser.value == "review"
+    assert "The texts are taken from the column 'review'" in told(app).replace("\\", "")
+    assert "**1 texts**, 33 characters" in told(app)
+    chooser.set_value("title").run()
+    settle(app)
+    assert "**1 texts**, 4 characters" in told(app)
+    assert "<script>" not in html(app)
+
+
+def test_what_was_found_out_is_shown_and_can_be_said() -> None:
+    app = page("data", dadd="Upload files")
+    app.file_uploader[0].set_value(
+        ("my.csv", "1;Die Bänke, am Fluß.\n2;Ein Ufer.\n".encode("cp1252"), "text/csv")
     ).run()
     settle(app)
-    assert "**1 texts**, 33 characters" in told(app)
-    assert "<script>" not in html(app)
+    shown = told(app).replace("\\", "")
+    assert "**2 texts**, 30 characters" in shown
+    for note in (
+        "Not UTF-8: read as cp1252",
+        "Separated by semicolons",
+        "Line 1 ('1', 'Die Bänke, am Fluß.') is read like the others",
+    ):
+        assert note in shown
+    next(box for box in app.selectbox if box.label == "Line 1 of a table is").set_value(
+        "the names of the columns"
+    ).run()
+    settle(app)
+    assert not app.exception
+    assert "**1 texts**, 9 characters" in told(app)
+
+
+def test_a_long_paste_is_taken_and_one_beyond_the_limit_is_refused_in_words() -> None:
+    app = page("data")
+    app.text_area(key="pasted").set_value("The river bank.\n" * 5000)
+    press(app, "Look at them")
+    assert not app.error
+    assert "**5,000 texts**, 75,000 characters" in told(app)
+    app.text_area(key="pasted").set_value("The river bank.\n" * 80_000)
+    press(app, "Look at them")
+    assert not app.exception
+    assert ["holds 1,280,000 characters, and up to 200,000 are taken from it" in e.value for e in app.error] == [True]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("a.txt", b"", "A.txt is empty"),
-        ("a.txt", b"\xe9t\xe9\n", "A.txt, line 1: byte 1 is not UTF-8"),
+        ("a.txt", b"ab\xff\n", "A.txt, line 1: byte 3 is not UTF-8"),
+        ("a.pdf", b"%PDF-1.4", "A.pdf is a PDF, not plain text"),
+        ("a.txt", b"x" * (21 << 20), "are more than the 20,971,520 that are taken here"),
         ("a.bin", b"\x80\x04\x95", "A.bin is a pickle"),
         ("a.csv", b"a,b\n1\n", "A.csv, line 2: 1 fields, but the first line names 2 columns"),
         ("a.vec", b"2 3\nx 1 2 z\n", "A.vec"),

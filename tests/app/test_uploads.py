@@ -1,8 +1,10 @@
 """What is handed over in the browser: known by content, refused in one line, put into collections that appear whole."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import os
 import threading
 import time
@@ -111,8 +113,11 @@ def looked_at(files: list[tuple[str, bytes]]) -> object:
     [
         ([("a.txt", b"")], "a.txt is empty"),
         ([("a.txt", b"\n \n")], "a.txt holds no text: 2 lines, all of them blank"),
-        ([("a.txt", "Bären".encode("latin-1"))], "a.txt, line 1: byte 2 is not UTF-8; convert the file"),
-        ([("a.txt", "Her bank.".encode("utf-16"))], "line 1"),
+        ([("a.txt", b"ab\xff\n")], "a.txt, line 1: byte 3 is not UTF-8; convert the file"),
+        (
+            [("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")],
+            "a.xls is an old Word or Excel file (.doc, .xls), not plain text: save",
+        ),
         ([("a.txt", b"\x80\x04\x95rest")], "a.txt is a pickle"),
         ([("a.pkl", b"\x80\x04\x95rest")], "a.pkl is a pickle"),
         ([("a.docx", b"PK\x03\x04rest")], "a.docx is damaged"),
@@ -124,6 +129,8 @@ def looked_at(files: list[tuple[str, bytes]]) -> object:
         ([("a.vec", b"2 2\na 1 2\nb 3 x\n")], "a.vec"),
         ([("a.txt", b"word " * (LIMIT // 4))], "are more than the 1,048,576 that are taken here"),
         ([("a.txt", packed(b"word\n" * 3_000_000))], "a.txt unfolds to more than 10,485,760 bytes"),
+        ([("a.txt.bz2", bz2.compress(b"word\n" * 3_000_000))], "a.txt.bz2 unfolds to more than 10,485,760 bytes"),
+        ([("a.txt.xz", lzma.compress(b"word\n" * 3_000_000))], "a.txt.xz unfolds to more than 10,485,760 bytes"),
         ([(f"{n}.txt", b"a") for n in range(21)], "give 1 to 20 files; got 21"),
     ],
 )
@@ -178,9 +185,10 @@ def test_a_preview_says_what_is_irregular() -> None:
 
 def test_the_column_may_be_chosen() -> None:
     upload = uploads.receive([("a.csv", b"key,title,review\n7,Good,A fine river bank.\n")], LIMIT)
-    assert uploads.columns_there(upload) == ("key", "title", "review")
+    layout = uploads.look_at_layout(upload)
+    assert (layout.columns, layout.column) == (("key", "title", "review"), "review")
     assert uploads.read_texts(upload, "review", "key").first == (("7", "A fine river bank."),)
-    assert uploads.read_texts(upload).corpus.column == "key"  # the first, where none is named text
+    assert uploads.read_texts(upload).corpus.column == "review"
     with pytest.raises(UserError, match=r"a\.csv has no column 'x'; it has: 'key', 'title', 'review'"):
         uploads.read_texts(upload, "x")
 

@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from polysema.core.errors import UserError
 from tests.cases import FILES
 from tests.cases.collection_actions import COLLECTION_ACTIONS
@@ -40,10 +42,31 @@ def read_file_of_vectors(given: list[str], folder: Path) -> str:
 
 
 def open_texts(given: list[str], folder: Path) -> str:
-    from polysema.core.corpus import open_corpus
+    """A file, then the column of the texts and of the ids, and `separator=`, `header=` (yes or no) or `encoding=`."""
+    from polysema.core.corpus import Dialect, open_corpus
 
-    corpus = open_corpus(FILES / given[0], *given[1:])
-    return f"{corpus.lines} rows, {corpus.texts} texts: {[text for _, text in corpus.rows()]!r}"
+    said = dict(word.split("=", 1) for word in given[1:] if "=" in word)
+    header = {"yes": True, "no": False}.get(said.pop("header", ""))
+    columns = [word for word in given[1:] if "=" not in word]
+    corpus = open_corpus(FILES / given[0], *columns, dialect=Dialect(header=header, **said))
+    rows = list(corpus.rows())
+    shown = (
+        f"{corpus.lines} rows, {corpus.texts} texts: {[text for _, text in rows]!r} ids {[name for name, _ in rows]!r}"
+    )
+    return f"{shown} column {corpus.column} notes: {'; '.join(corpus.notes)}"
+
+
+def look_at_upload(given: list[str], folder: Path) -> str:
+    """What the page Data says of a file: what is in it, its columns, the one that is chosen, its first texts, and the notes."""
+    from polysema.app import uploads
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POLYSEMA_HOME", str(folder))
+        upload = uploads.receive([(Path(given[0]).name, (FILES / given[0]).read_bytes())], 1 << 20)
+        kind, layout = uploads.kind(upload), uploads.look_at_layout(upload)
+        texts = uploads.read_texts(upload)
+    shown = f"{kind}: columns {list(layout.columns)!r}, chosen {layout.column!r}, {[text for _, text in texts.first]!r}"
+    return f"{shown} notes: {'; '.join(texts.notes)}"
 
 
 def shell(given: list[str], folder: Path) -> str:
@@ -108,6 +131,7 @@ def ask_the_service(given: list[str], folder: Path) -> str:
 ACTIONS: dict[str, Action] = {
     "read_vectors": read_file_of_vectors,
     "open_corpus": open_texts,
+    "upload": look_at_upload,
     "shell": shell,
     "map_spread": spread_of_a_map,
     "words": find_words_of_text,

@@ -1,0 +1,142 @@
+"""How one file of texts is read: made out once by its first part, and then the same on every pass."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+from polysema.core.corpus.columns import Value, find_column, listed
+from polysema.core.corpus.delimited import Table, read_cells
+from polysema.core.corpus.encoding import UTF8
+from polysema.core.corpus.findings import Findings, id_of
+from polysema.core.corpus.json_rows import Row, names_in, read_json, read_json_lines, value_at
+from polysema.core.corpus.lines import TextFile, checked
+from polysema.core.corpus.tables import read_parquet, read_sheet
+from polysema.core.errors import UnreadableError, UserError
+
+SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "none": "\x1f"}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What is known of the files beforehand; what is None is made out from each file, and told where it was guessed.
+
+    `separator` is a sign or its name (comma, semicolon, tab, pipe, none), `header` whether the first line names the columns,
+    `encoding` one of Python's names.
+    """
+
+    separator: str | None = None
+    header: bool | None = None
+    encoding: str | None = None
+
+    def sign(self) -> str | None:
+        """The separator as a sign. Raises `UserError` for what is none."""
+        if self.separator is None:
+            return None
+        sign = SEPARATORS.get(self.separator, self.separator)
+        if len(sign) != 1 or sign in '"\r\n\0' or sign.isalnum():
+            raise UserError(f"a separator is one sign, or one of {', '.join(SEPARATORS)}; got {self.separator!r}")
+        return sign
+
+    def said(self) -> dict[str, str | bool]:
+        """What is set, by name."""
+        every = {"separator": self.separator, "header": self.header, "encoding": self.encoding}
+        return {name: value for name, value in every.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How one file is read: its `kind`, its bytes, its cells, its `columns`, and which of them likely holds the texts.
+
+    `notes` are what was made out and isn't certain or usual; `guess` tells of the column.
+    """
+
+    path: Path
+    kind: str
+    encoding: str = UTF8
+    replace: bool = False
+    carriage_returns: bool = False
+    table: Table | None = None
+    columns: tuple[str, ...] = ()
+    column: str | None = None
+    id_column: str | None = None
+    notes: tuple[str, ...] = ()
+    guess: str | None = field(default=None, compare=False)
+
+    @property
+    def file(self) -> TextFile:
+        """The lines of a file of text."""
+        return TextFile(self.path, self.encoding, self.replace, self.carriage_returns)
+
+    def with_columns(self, column: str | None, id_column: str | None) -> "Layout":
+        """The layout with these columns. Raises `UserError` for one that isn't there, and where none holds texts."""
+        if not self.columns:
+            return self
+        if id_column is not None:
+            id_column = find_column(self.path, self.columns, id_column)
+        if column is not None:
+            return replace(self, column=find_column(self.path, self.columns, column), id_column=id_column)
+        rest = [name for name in self.columns if name != id_column]
+        chosen = self.column if self.column != id_column else None
+        chosen = chosen or (rest[0] if len(rest) == 1 else None)
+        if chosen is None:
+            raise UserError(f"{self.path}: say which column holds the texts; it has: {listed(self.columns)}")
+        notes = (*self.notes, self.guess) if self.guess and len(rest) > 1 else self.notes
+        return replace(self, column=chosen, id_column=id_column, notes=notes)
+
+    def rows(self, findings: Findings) -> Iterator[tuple[str | None, str]]:
+        """Each row's id (None without a column of them) and text. Raises `UnreadableError` that names the line."""
+        if self.kind == "text":
+            yield from ((None, text) for text in self.file.lines(findings))
+            return
+        where = f"{self.path}, {'row' if self.kind in ('parquet', 'excel') else 'line'}"
+        what = where.rpartition(" ")[2]
+        with_ids = self.id_column is not None
+        for number, name, text in self._values(findings):
+            yield (
+                id_of(name, where, number, findings) if with_ids else None,
+                checked(self.path, number, text or "", what),
+            )
+
+    def _values(self, findings: Findings) -> Iterator[tuple[int, Value, Value]]:
+        """The line or row, the id and the text of each."""
+        if self.kind in ("json", "jsonl"):
+            return self._of_objects(findings)
+        assert self.column is not None
+        return (
+            read_parquet(self.path, self.column, self.id_column) if self.kind == "parquet" else self._of_cells(findings)
+        )
+
+    def _of_objects(self, findings: Findings) -> Iterator[tuple[int, Value, Value]]:
+        for number, row in json_rows(self, findings):
+            if isinstance(row, str):
+                if self.columns:
+                    raise UnreadableError(f"{self.path}, line {number}: a text where an object was expected")
+                yield number, None, row
+                continue
+            there, text = value_at(row, self.column or "text")
+            if not there:
+                raise UserError(f"{self.path}, line {number}: has no {self.column!r}; it has: {listed(names_in(row))}")
+            if text is not None and not isinstance(text, str):
+                raise UnreadableError(
+                    f"{self.path}, line {number}: {self.column!r} is no text but {type(text).__name__}"
+                )
+            yield number, value_at(row, self.id_column)[1] if self.id_column else None, text
+
+    def _of_cells(self, findings: Findings) -> Iterator[tuple[int, Value, Value]]:
+        assert self.table is not None
+        assert self.column is not None
+        width = len(self.columns)
+        place = self.columns.index(self.column)
+        id_place = self.columns.index(self.id_column) if self.id_column else None
+        if self.kind == "excel":
+            rows = ((number, cells + [""] * (width - len(cells))) for number, cells in read_sheet(self.path))
+        else:
+            rows = read_cells(self.file.lines_with_ends(findings), self.table, self.path, findings, width)
+        for number, cells in islice(rows, int(self.table.header), None):
+            yield number, None if id_place is None else cells[id_place], cells[place]
+
+
+def json_rows(layout: Layout, findings: Findings) -> Iterator[tuple[int, Row]]:
+    """The rows of a file of JSON, with the line at which each begins."""
+    return (read_json if layout.kind == "json" else read_json_lines)(layout.file, findings)
