@@ -1,7 +1,7 @@
 """Making out how a file of texts is written: what it is, its encoding, its separator, its columns."""
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
@@ -190,7 +190,7 @@ def _of_table(layout: Layout, sniffed: Sniffed) -> Layout:
 
 
 def _of_samples(
-    layout: Layout, samples: "dict[str, Sequence[Value]]", notes: Sequence[str], named: bool = True
+    layout: Layout, samples: Mapping[str, Sequence[Value]], notes: Sequence[str], named: bool = True
 ) -> Layout:
     column, guess = choose_column(samples, layout.columns, named)
     return replace(layout, column=column, guess=guess, notes=tuple(notes) or layout.notes)

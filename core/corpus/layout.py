@@ -129,6 +129,7 @@ class Layout:
         width = len(self.columns)
         place = self.columns.index(self.column)
         id_place = self.columns.index(self.id_column) if self.id_column else None
+        rows: Iterator[tuple[int, list[str]]]
         if self.kind == "excel":
             rows = ((number, cells + [""] * (width - len(cells))) for number, cells in read_sheet(self.path))
         else:

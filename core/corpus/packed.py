@@ -49,9 +49,9 @@ def open_bytes(path: Path) -> IO[bytes]:
     if head.startswith(GZIP):
         return gzip.open(path, "rb")  # type: ignore[return-value]
     if head.startswith(BZIP2):
-        return bz2.open(path, "rb")  # type: ignore[return-value]
+        return bz2.open(path, "rb")
     if head.startswith(XZ):
-        return lzma.open(path, "rb")  # type: ignore[return-value]
+        return lzma.open(path, "rb")
     if head.startswith(ZSTD):
         import pyarrow as pa
 

@@ -180,7 +180,7 @@ def test_what_was_found_out_is_shown_and_can_be_said() -> None:
     ).run()
     settle(app)
     shown = told(app).replace("\\", "")
-    assert "**2 texts**, 30 characters" in shown
+    assert "**2 texts**, 28 characters" in shown
     for note in (
         "Not UTF-8: read as cp1252",
         "Separated by semicolons",
