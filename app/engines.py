@@ -1,7 +1,7 @@
 """What a quantised engine costs in exactness: measured once on the corpus of senses, kept, and told whenever it is used."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel, load_model
 from polysema.core.model.onnx_engine import int8_folder
 from polysema.core.model.tokens import Span
+from polysema.core.space.space import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,20 @@ def int8_difference(
         order = {(o.text, o.span): row for row, o in enumerate(hidden.occurrences)}
         vectors.append(hidden.vectors[:, [order[(s.text_id, Span(s.start, s.end))] for s in corpus.senses]])
     progress("measure int8", 2, 2)
-    rows = []
-    for layer, (a, b) in enumerate(zip(*vectors, strict=True)):
-        cosines = np.einsum("nd,nd->n", a, b) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
-        accuracies = [nearest_sense_accuracy(words, senses, side) for side in (a, b)]
-        rows.append(LayerDifference(layer, float(cosines.mean()), float(cosines.min()), accuracies[0], accuracies[1]))
+    rows = [layer_difference(layer, a, b, words, senses) for layer, (a, b) in enumerate(zip(*vectors, strict=True))]
     content = json.dumps([asdict(row) for row in rows], indent=1).encode()
     whole(kept, lambda out: out.write(content))
     return rows
+
+
+def layer_difference(
+    layer: int, exact: Floats, quantised: Floats, words: Sequence[str], senses: Sequence[str]
+) -> LayerDifference:
+    """How the vectors of one layer, (n, dim), differ: n occurrences of words in their senses."""
+    lengths = np.linalg.norm(exact, axis=1) * np.linalg.norm(quantised, axis=1)
+    cosines = np.einsum("nd,nd->n", exact, quantised) / lengths
+    accuracies = [nearest_sense_accuracy(words, senses, side) for side in (exact, quantised)]
+    return LayerDifference(layer, float(cosines.mean()), float(cosines.min()), accuracies[0], accuracies[1])
 
 
 def told(model: LanguageModel, layers: "tuple[int, ...]", rows: list[LayerDifference]) -> list[str]:

@@ -194,6 +194,10 @@ def test_columns_become_colours() -> None:
     assert found.categories[found.category[0]] == "n00"
     assert found.categories[found.category[-1]] == "8 other values, or none"
     assert colouring.by_column(pa.array(["x", "y"])).categories == ("x", "y")
+    tied = colouring.by_column(
+        pa.array(["z", "b", "a", "c", "b", "a", "c"])
+    )  # equal counts: by the name, not by chance
+    assert (tied.categories, tied.category.tolist()) == (("a", "b", "c", "z"), [3, 1, 0, 2, 1, 0, 2])
     assert colouring.by_column(pa.array([None, None], pa.string())).categories == ("no value",)
     assert colouring.by_column(pa.array([1, 2, 2])).categories == ("2", "1")
     scale = colouring.by_column(pa.array(np.arange(50)))

@@ -392,6 +392,18 @@ def test_rows_are_written_to_each_layout(filled: Shelf, home: Path) -> None:
                 assert archive.testzip() is None
 
 
+def test_files_of_a_day_go_after_it_and_no_sooner(filled: Shelf, home: Path) -> None:
+    first, second = (
+        holdings.write_out(filled.get("c"), "c", "s", None, holdings.layout(name), False) for name in ("Parquet", "CSV")
+    )
+    assert first.exists()  # fresh, whatever else is written
+    day = holdings.KEPT_SECONDS
+    os.utime(first, (time.time() - day - 60,) * 2)
+    os.utime(second, (time.time() - day + 60,) * 2)
+    holdings.write_out(filled.get("c"), "c", "s", None, holdings.layout("word2vec text"), False)
+    assert (first.exists(), second.exists()) == (False, True)
+
+
 def test_only_the_rows_that_pass_are_written(filled: Shelf) -> None:
     made = holdings.write_out(filled.get("c"), "c", "s", "n >= 2", holdings.layout("Parquet"), True)
     assert pq.read_table(made).column("n").to_pylist() == [2, 3]

@@ -372,3 +372,11 @@ def test_a_phrase_is_the_mean_of_its_words_unit_vectors() -> None:
     found = look_up(space, "king queen", Policy.of(phrases="mean"))
     np.testing.assert_allclose(found.vector, [0.5**0.5, 0.5**0.5], rtol=1e-6)
     assert found.rows.tolist() == [0, 1]
+
+
+def test_a_word_as_near_as_the_other_is_not_nearer() -> None:
+    vectors = np.array([[1, 0], [1, 1], [1, 1], [1, 0.5], [0, 1]], np.float32)
+    space = Space(Keys(["a", "other", "twin", "nearer", "far"]), vectors, Origin("made"))
+    found = Explorer().closer_than("a", "other", space)
+    assert [word for word, _ in found.words] == ["nearer"]
+    assert Explorer().similarity(["a"], ["twin"], space).rank == 2
