@@ -63,10 +63,10 @@ def test_a_key_is_never_logged(served: Service, log: io.StringIO) -> None:
         f"word={key}",
         f"word=a%20{key}",
     ):
-        httpx.get(f"{url}/v1/neighbors?{query}", headers={"x-api-key": key}, trust_env=False)
-        httpx.get(f"{url}/nothing?{query}", trust_env=False)
-    httpx.get(f"{url}/v1/spaces/{key}", headers={"x-api-key": key}, trust_env=False)
-    httpx.get(f"{url}/v1/neighbors?word=bank&k=2", headers={"x-api-key": key}, trust_env=False)
+        httpx.get(f"{url}/v1/neighbors?{query}", headers={"x-api-key": key}, trust_env=False, timeout=60)
+        httpx.get(f"{url}/nothing?{query}", trust_env=False, timeout=60)
+    httpx.get(f"{url}/v1/spaces/{key}", headers={"x-api-key": key}, trust_env=False, timeout=60)
+    httpx.get(f"{url}/v1/neighbors?word=bank&k=2", headers={"x-api-key": key}, trust_env=False, timeout=60)
     written = log.getvalue()
     assert key[:20] not in written
     assert "abc123" not in written
