@@ -201,7 +201,10 @@ def kind(upload: Upload) -> str:
                 raise
             if _ending(path) in ("text", "tsv"):
                 return TEXTS
-            find_layout(path)  # says what it is, where that is known
+            if (
+                find_layout(path).kind != "text"
+            ):  # a table in a zip; what is known to be no text is refused here by its name
+                return TEXTS
             raise
         if form.name != "text":
             return VECTORS

@@ -182,7 +182,7 @@ def _of_table(layout: Layout, sniffed: Sniffed) -> Layout:
         notes = (*notes, note) if note else notes
     else:
         names, rest = numbered(len(first)), sniffed.rows
-    regular = [row for row in rest[:SAMPLE_ROWS] if len(row) >= len(names)]
+    regular = [row for row in rest[:SAMPLE_ROWS] if len(row) >= len(names) and not any(row[len(names) :])]
     samples = {name: [row[place] for row in regular] for place, name in enumerate(names)}
     found = _of_samples(replace(layout, table=sniffed.table, columns=names), samples, notes, sniffed.table.header)
     # where every row is broken the reader tells of the first

@@ -11,6 +11,7 @@ import pytest
 
 from polysema.app import export as module
 from polysema.app.export import Source, Wanted, export, verify
+from polysema.core.corpus import Dialect, open_corpus
 from polysema.core.errors import BusyError, ConflictError, NotFoundError, UnreadableError, UserError
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel
@@ -310,3 +311,24 @@ def test_what_does_not_go_together_is_refused(
     with pytest.raises(UserError, match=message):
         export(TEXTS, SOURCE, tmp_path / "out", minilm, [6], wanted)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_manifest_says_what_was_found_out_and_what_was_said(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes("id;text\n1;Die Bänke.\n".encode("cp1252"))
+    found = Source.of(open_corpus(tmp_path / "t.csv")).to_json()
+    assert found["notes"] == [
+        "not UTF-8: read as cp1252, which its letters fit best (--encoding names another)",
+        "separated by semicolons",
+    ]
+    assert "dialect" not in found
+    said = Source.of(open_corpus(tmp_path / "t.csv", dialect=Dialect(";", True, "cp1252"))).to_json()
+    assert said["dialect"] == {"separator": ";", "header": True, "encoding": "cp1252"}
+    assert "notes" not in said
+    (tmp_path / "plain.csv").write_text("id,text\n1,The bank.\n")
+    assert list(Source.of(open_corpus(tmp_path / "plain.csv")).to_json()) == [
+        "name",
+        "sha256",
+        "lines",
+        "column",
+        "id_column",
+    ]
