@@ -29,9 +29,11 @@ from polysema.core.corpus.packed import FAULTS, STREAMS, is_workbook, open_bytes
 from polysema.core.corpus.sources import KINDS, ending_of
 from polysema.core.errors import PolysemaError, UnreadableError, UserError
 from polysema.core.home import home
-from polysema.core.space import readers
+from polysema.core.space.array_readers import NPZ_FAULTS
+from polysema.core.space.delimited import delimited_as
 from polysema.core.space.formats import read_vectors, recognise
-from polysema.core.space.text_reader import fields, number
+from polysema.core.space.table_columns import choose_columns
+from polysema.core.space.text_lines import fields, is_header, number
 
 TEXTS, VECTORS = "texts", "vectors"
 MOST = Most(rows=1_000_000, characters=200_000_000)
@@ -41,6 +43,7 @@ MOST_KNOWN = 2000
 SHOWN = 5
 MOST_FILES = 20
 SNIFFED = 1 << 18
+LEAST_NUMBERS = 8  # columns of numbers from which on CSV is vectors, not texts with numbers beside them
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +188,8 @@ def kind(upload: Upload) -> str:
     """`texts` or `vectors`, by content; raises `UnreadableError` for what is neither, saying what it is where known."""
     with _named(upload.folder):
         path = upload.files[0]
-        if _ending(path) in ("csv", "json", "jsonl", "excel") or is_workbook(path):
+        texts = ("json", "jsonl", "excel")
+        if _ending(path) in texts or is_workbook(path) or (_ending(path) == "csv" and not _is_csv_of_vectors(path)):
             return TEXTS
         with path.open("rb") as file:
             head = file.read(4)
@@ -208,12 +212,18 @@ def kind(upload: Upload) -> str:
             raise
         if form.name != "text":
             return VECTORS
-        announced = not _ending(path) and readers.is_header((_lines(head, 1) or [b""])[0])
+        announced = not _ending(path) and is_header((_lines(head, 1) or [b""])[0])
         return VECTORS if announced or (_ending(path) != "tsv" and _has_numbers(head)) else TEXTS
 
 
 def _is_pickle(head: bytes) -> bool:
     return head[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+
+
+def _is_csv_of_vectors(path: Path) -> bool:
+    """Whether CSV holds more columns of vectors than texts have numbers beside them, or lists of numbers."""
+    found = delimited_as(_head(path))
+    return found is not None and (bool(found.lists) or len(choose_columns(found.schema).vectors) >= LEAST_NUMBERS)
 
 
 def look_at_layout(upload: Upload, dialect: Dialect | None = None) -> Layout:
@@ -382,7 +392,7 @@ def _has_numbers(head: bytes) -> bool:
     lines = _lines(head)
     if not lines:
         return False
-    if readers.is_header(lines[0]):
+    if is_header(lines[0]):
         width = int(lines[0].split()[1])
         return any(_numbers_at_end(line) >= min(width, 2) for line in lines[1:])
     counts = [_numbers_at_end(line) for line in lines]
@@ -467,7 +477,7 @@ def _check_unpacked(path: Path, most_bytes: int) -> None:
                 size = sum(max(chunk.total_uncompressed_size, 4 * chunk.num_values) for chunk in chunks)
         else:
             return
-    except (*FAULTS, *readers.NPZ_FAULTS, pa.ArrowException) as error:
+    except (*FAULTS, *NPZ_FAULTS, pa.ArrowException) as error:
         if isinstance(error, UserError):
             raise
         raise UnreadableError(f"{path} is damaged: {' '.join(str(error).split())[:200]}") from None

@@ -4,14 +4,12 @@ A file is known by its content, not only by its ending. Its first use converts i
 the content (`vector_cache`); every later one opens that.
 """
 
-import gzip
 import json
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,22 +17,23 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
-from polysema.core.space import readers, vector_cache
+from polysema.core.space import array_readers, readers, vector_cache
+from polysema.core.space.delimited import read_delimited
 from polysema.core.space.readers import Notes, Reader, Source
+from polysema.core.space.recognition import find_fitting_metadata, layout_of
 from polysema.core.space.space import Family, Keys, Origin, Space
-from polysema.core.space.text_reader import fields, number, read_tensorboard, read_text
+from polysema.core.space.table_reader import read_parquet
+from polysema.core.space.tensorboard_reader import read_tensorboard
+from polysema.core.space.text_reader import read_text
+from polysema.core.space.unpacking import Encoding, open_text, open_unpacked
+from polysema.core.space.vocabulary import find_metadata, find_vocabulary
+from polysema.core.space.word2vec_binary import read_word2vec_binary
 from polysema.core.space.writers import WRITINGS, write_vectors
 
 __all__ = [
     "FORMATS", "WRITINGS", "Format", "open_glove", "read_export", "read_manifest", "read_vectors", "recognise",
     "space_of_table", "stream_export", "write_vectors",
 ]  # fmt: skip
-
-SNIFF_BYTES = 1 << 16
-GZIP = b"\x1f\x8b"
-FASTTEXT = (793_712_314).to_bytes(4, "little")
-_CONTROL = bytes(set(range(32)) - {9, 10, 13})
-_PRINTABLE = bytes({9, 10, 13, *range(32, 127)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +50,12 @@ FORMATS = {
     form.name: form
     for form in (
         Format("text", "word2vec, GloVe or fastText text: a word and its numbers a line", read_text, "line"),
-        Format("word2vec-binary", "word2vec's binary layout", readers.read_word2vec_binary),
-        Format("npy", "NumPy's .npy with a vocabulary beside it", readers.read_npy),
-        Format("npz", "NumPy's .npz with the words inside or beside it", readers.read_npz),
-        Format("safetensors", "safetensors with the words inside or beside it", readers.read_safetensors),
-        Format("parquet", "Parquet with a column of words and one of vectors", readers.read_parquet),
+        Format("word2vec-binary", "word2vec's binary layout", read_word2vec_binary),
+        Format("npy", "NumPy's .npy with a vocabulary beside it", array_readers.read_npy),
+        Format("npz", "NumPy's .npz with the words inside or beside it", array_readers.read_npz),
+        Format("safetensors", "safetensors with the words inside or beside it", array_readers.read_safetensors),
+        Format("parquet", "Parquet with a column of words and one of vectors", read_parquet),
+        Format("csv", "delimited text with a column of words, and numbers in columns or as lists", read_delimited),
         Format("tensorboard", "TensorBoard's projector pair of .tsv files", read_tensorboard, "line"),
     )
 }
@@ -67,110 +67,24 @@ def recognise(path: "Path | str") -> Format:
     Raises `NotFoundError`, or `UnreadableError` that says what the file is where that is known (a pickle, a packed
     archive, a web page) and what to do.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise NotFoundError(
-            f"there is no file {path}" if not path.is_dir() else f"{path} is a folder, not a file of vectors"
-        )
-    try:
-        with path.open("rb") as file:
-            head = file.read(SNIFF_BYTES)
-        if head.startswith(GZIP):
-            with gzip.open(path) as packed:
-                head = packed.read(SNIFF_BYTES)
-            return _textual(path, head)
-    except (gzip.BadGzipFile, EOFError, OSError) as error:
-        raise UnreadableError(f"{path} can't be read: {error}") from None
-    if head.startswith(b"PAR1"):
-        return FORMATS["parquet"]
-    if head.startswith(b"\x93NUMPY"):
-        return FORMATS["npy"]
-    if head.startswith(b"PK"):
-        return _archive(path)
-    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= path.stat().st_size:
-        return FORMATS["safetensors"]
-    return _textual(path, head)
+    return FORMATS[layout_of(path)[0]]
 
 
-def _archive(path: Path) -> Format:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except readers.NPZ_FAULTS as error:
-        raise UnreadableError(f"{path} can't be read as a .npz file: {error}") from None
-    if any(name.endswith((".pkl", ".pickle")) for name in names):
-        raise UnreadableError(f"{path} is a PyTorch file, a pickle, which could run code and is not opened: {_SAFE}")
-    if not names or not all(name.endswith(".npy") for name in names):
-        raise UnreadableError(
-            f"{path} is a zip archive that holds {', '.join(names[:3]) or 'nothing'}: unpack it first"
-        )
-    return FORMATS["npz"]
-
-
-_SAFE = "save it with safetensors where you trust it, and give that file"
-
-
-def _textual(path: Path, head: bytes) -> Format:
-    """What a file is that begins with no sign of its own: text, or word2vec's binary layout after its header."""
-    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
-        raise UnreadableError(
-            f"{path} is a pickle (gensim's save() writes one), which could run code and is not opened: where you trust it,"
-            f" convert it with gensim.models.KeyedVectors.load({path.name!r}).save_word2vec_format('vectors.bin',"
-            " binary=True), or .wv. before save_word2vec_format for a whole model, and give vectors.bin"
-        )
-    if head.startswith(FASTTEXT):
-        raise UnreadableError(
-            f"{path} is fastText's own binary model: give the .vec file beside it, or make one with"
-            f" gensim.models.fasttext.load_facebook_vectors({path.name!r}).save_word2vec_format('vectors.vec')"
-        )
-    if head.startswith(b"version https://git-lfs"):
-        raise UnreadableError(f"{path} is only a pointer to a file in Git LFS: fetch the file itself with git lfs pull")
-    if head.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
-        raise UnreadableError(f"{path} is a web page, not vectors: the download was answered by a page; fetch it again")
-    first, _, after = head.partition(b"\n")
-    if readers.is_header(first) and _is_binary(after, *map(int, first.split())):
-        return FORMATS["word2vec-binary"]
-    if head.translate(None, _CONTROL) != head:
-        known = ", ".join(FORMATS)
-        raise UnreadableError(f"{path} is no file of vectors that is known here; these are read: {known}, gzip of text")
-    if readers.find_metadata(path) is not None and all(number(field) is not None for field in fields(first)):
-        return FORMATS["tensorboard"]
-    return FORMATS["text"]
-
-
-def _is_binary(after: bytes, count: int, dim: int) -> bool:
-    """Whether what follows a header is binary: its first line is no word and numbers, its words hold no line end, and
-    its floats' bytes are no text.
-    """
-    line = after.partition(b"\n")[0]
-    parts = fields(line)
-    if len(parts) > dim and all(number(part) is not None for part in parts[-dim:]):
-        return False
-    at, rows = 0, 0
-    while (space := after.find(b" ", at, at + readers.MAX_WORD_BYTES)) >= 0 and space + 1 + 4 * dim <= len(after):
-        if b"\n" in after[at:space].lstrip(b"\n"):
-            return False
-        at, rows = space + 1 + 4 * dim, rows + 1
-    start = after.find(b" ") + 1
-    floats = after[start : start + 4 * dim]
-    return (rows == count and not after[at:].strip(b"\n")) or floats.translate(None, _PRINTABLE) != b""
-
-
-def _opener(path: Path) -> Callable[[], IO[bytes]]:
-    with path.open("rb") as file:
-        packed = file.read(2) == GZIP
-    return lambda: gzip.open(path) if packed else path.open("rb")  # type: ignore[return-value]
-
-
-def _companion(path: Path, form: Format) -> Path | None:
-    if form.name == "npy":
-        return readers.find_vocabulary(path)
-    if form.name == "tensorboard":
-        return readers.find_metadata(path)
-    if form.name in ("npz", "safetensors"):
+def _companion(path: Path, form: str) -> Path | None:
+    if form == "npy":
+        return find_vocabulary(path)
+    if form == "tensorboard":
+        return find_metadata(path) or find_fitting_metadata(path)
+    if form in ("npz", "safetensors"):
         beside = path.with_suffix(".vocab")
         return beside if beside.is_file() else None
     return None
+
+
+def _opener(path: Path, form: str, encoding: Encoding) -> Callable[[], Any]:
+    if form == "word2vec-binary":
+        return lambda: open_unpacked(path)
+    return lambda: open_text(path, encoding)
 
 
 def read_vectors(
@@ -182,12 +96,15 @@ def read_vectors(
     passed over or mended is listed in the origin's `notes`. `progress` hears of (stage, rows so far, 0).
     """
     path = Path(path)
-    form = recognise(path)
-    companion = _companion(path, form)
+    name, encoding = layout_of(path)
+    form = FORMATS[name]
+    companion = _companion(path, name)
     sha256 = vector_cache.fingerprint([path] if companion is None else [path, companion])
     entry = vector_cache.entry(sha256, form.name)
     if entry is None:
-        source = Source(path, _opener(path), Notes(form.unit), companion)
+        source = Source(path, _opener(path, name, encoding), Notes(form.unit), companion)
+        if said := encoding.describe():
+            source.notes.say(said)
         with closing(form.reader(source)) as blocks:  # type: ignore[type-var]
             try:
                 entry = vector_cache.convert(
@@ -196,8 +113,11 @@ def read_vectors(
             except UnreadableError as error:
                 named = str(error).startswith(str(path)) or str(path) in str(error)
                 raise (error if named else UnreadableError(f"{path} {error}")) from None
-    origin = Origin(str(path), Family.STATIC, weights_sha256=entry.sha256, notes=entry.notes)
-    return Space(entry.keys, entry.vectors, origin)
+    notes = entry.notes
+    if name == "tensorboard" and companion is not None and find_metadata(path) is None:  # by names, not by content
+        notes = (f"the words are those of {companion.name} beside it, which has as many lines", *notes)
+    origin = Origin(str(path), Family.STATIC, weights_sha256=entry.sha256, notes=notes)
+    return Space(entry.keys, entry.vectors, origin, entry.columns)
 
 
 def open_glove(folder: Path, origin: Origin) -> Space:

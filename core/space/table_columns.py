@@ -90,7 +90,7 @@ def _vector_columns(
         return (vector_column,)
     if lists:
         of_floats = [name for name in lists if pa.types.is_floating(_plain(schema.field(name).type).value_type)]
-        chosen = _named(lists, VECTOR_NAMES) or (of_floats or lists)[0]
+        chosen = find_column(lists, VECTOR_NAMES) or (of_floats or lists)[0]
         if len(lists) > 1:
             left = ", ".join(repr(name) for name in lists if name != chosen)
             notes.append(f"several columns hold lists of numbers: {chosen!r} is taken as the vectors, not {left}")
@@ -111,7 +111,7 @@ def _name_column(schema: pa.Schema, vectors: tuple[str, ...], names: Sequence[st
     left = [field for field in schema if field.name not in vectors and not pa.types.is_null(field.type)]
     unnamed = {field.name for field in left if field.name == PANDAS_INDEX and not is_string_type(field.type)}
     plain = [field.name for field in left if not pa.types.is_nested(_plain(field.type)) and field.name not in unnamed]
-    if found := _named(plain, names):
+    if found := find_column(plain, names):
         return found
     strings = [field.name for field in left if is_string_type(field.type)]
     if not strings and unnamed:  # the numbers of rows that pandas had before some were left out
@@ -124,7 +124,7 @@ def _name_column(schema: pa.Schema, vectors: tuple[str, ...], names: Sequence[st
     return strings[0]
 
 
-def _named(columns: Sequence[str], names: Sequence[str]) -> str:
+def find_column(columns: Sequence[str], names: Sequence[str]) -> str:
     """The first of these names that a column has, as it is written or in another case."""
     lowered = {column.lower(): column for column in reversed(columns)}
     return next(

@@ -12,8 +12,10 @@ DONE, SHORT_LINE, MANY_FAULTS = 0, 1, 2
 
 
 @numba.njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
-def parse(text: Any, dim: Any, vectors: Any, ends: Any, words: Any, lines: Any, faults: Any) -> Any:
+def parse(text: Any, dim: Any, padded: Any, vectors: Any, ends: Any, words: Any, lines: Any, faults: Any) -> Any:
     """Parse whole lines, each a word (which may hold spaces) and `dim` numbers after it; blank lines are passed over.
+
+    Several spaces or tabs between two numbers are as one, and around the word where it is `padded`.
 
     Filled in: `vectors` (rows, dim); `words`, the bytes of all words, row r ending at `ends[r + 1]`; `lines` (rows,),
     each row's line from 0; `faults` (n, 4), the cells that are no plain decimal number: row, column, first byte, end.
@@ -42,11 +44,24 @@ def parse(text: Any, dim: Any, vectors: Any, ends: Any, words: Any, lines: Any, 
         left = dim
         while first > at and left > 0:
             first -= 1
-            if text[first] == SPACE or text[first] == TAB:
+            if text[first] <= SPACE and (text[first] == SPACE or text[first] == TAB):
                 left -= 1
+                while (
+                    left > 0
+                    and first > at
+                    and text[first - 1] <= SPACE
+                    and (text[first - 1] == SPACE or text[first - 1] == TAB)
+                ):
+                    first -= 1
         if left > 0:
             return SHORT_LINE, row, fault, line, returns
-        for place in range(at, first):
+        begin, close = at, first
+        if padded:
+            while close > begin and (text[close - 1] == SPACE or text[close - 1] == TAB):
+                close -= 1
+            while begin < close and (text[begin] == SPACE or text[begin] == TAB):
+                begin += 1
+        for place in range(begin, close):
             words[filled] = text[place]
             filled += 1
         ends[row + 1] = filled
@@ -54,6 +69,9 @@ def parse(text: Any, dim: Any, vectors: Any, ends: Any, words: Any, lines: Any, 
         place = first
         for column in range(dim):
             place += 1
+            if text[place] <= SPACE:
+                while text[place] == SPACE or text[place] == TAB:
+                    place += 1
             start = place
             negative = text[place] == MINUS
             if negative or text[place] == PLUS:

@@ -1,7 +1,7 @@
 """Files of vectors, converted once to a form that opens at once: mapped, and keyed by their content.
 
-An entry is a folder `vectors/<key>` of the home folder: `vectors.npy` (n, dim) float32, `words.arrow`, and
-`entry.json`. It is there whole or not at all. `vectors/opened/` remembers, by path, size and times, which content a
+An entry is a folder `vectors/<key>` of the home folder: `vectors.npy` (n, dim) float32, `words.arrow`,
+`columns.arrow` where the file has other columns, and `entry.json`. It is there whole or not at all. `vectors/opened/` remembers, by path, size and times, which content a
 file had, so that opening it again reads none of it.
 """
 
@@ -26,8 +26,9 @@ from polysema.core.home import home
 from polysema.core.space.readers import Block, Notes
 from polysema.core.space.space import Floats, Ints, Keys
 
-LAYOUT = 1  # counts up when the layout, or a rule by which files are read, changes
+LAYOUT = 3  # counts up when the layout, or a rule by which files are read, changes
 HEADER = 128  # bytes before the numbers of vectors.npy
+COLUMNS = "columns.arrow"
 COPY_ROWS = 1 << 16
 TICK = 20_000_000  # nanoseconds within which two changes of a file may have the same time
 
@@ -41,6 +42,7 @@ class Entry:
     sha256: str
     form: str
     notes: tuple[str, ...]
+    columns: pa.Table | None = None
 
 
 def fingerprint(files: Sequence[Path]) -> str:
@@ -94,9 +96,17 @@ def entry(sha256: str, form: str) -> Entry | None:
         words = pa.ipc.open_file(pa.memory_map(str(folder / "words.arrow"))).read_all().column("word")
         if vectors.shape != (rows, dim) or len(words) != rows:
             return None
-        return Entry(Keys(words), vectors, sha256, form, tuple(card["notes"]))
+        columns = _open_columns(folder, rows) if card["columns"] else None
+        return Entry(Keys(words), vectors, sha256, form, tuple(card["notes"]), columns)
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowInvalid):
         return None
+
+
+def _open_columns(folder: Path, rows: int) -> pa.Table:
+    columns = pa.ipc.open_file(pa.memory_map(str(folder / COLUMNS))).read_all()
+    if columns.num_rows != rows:
+        raise ValueError(f"{columns.num_rows} rows of columns for {rows} vectors")
+    return columns
 
 
 def _folder(sha256: str, form: str) -> Path:
@@ -171,6 +181,7 @@ def _write(part: Path, blocks: Iterable[Block], notes: Notes, form: str, progres
     words: list[pa.Array] = []
     places: list[Ints] = []
     dim = rows = 0
+    columns = _Columns(part / COLUMNS)
     with (part / "vectors.npy").open("wb") as file:
         file.write(bytes(HEADER))
         for block in _finite(blocks, notes):
@@ -178,57 +189,104 @@ def _write(part: Path, blocks: Iterable[Block], notes: Notes, form: str, progres
             file.write(np.ascontiguousarray(block.vectors, "<f4").data)
             words.append(block.words)
             places.append(block.places)
+            columns.add(block.columns)
             rows += len(block.words)
             progress(rows)
         if not rows:
             raise UnreadableError("holds no vectors")
         names = pa.chunked_array(words).combine_chunks()
         names = pa.concat_arrays(names.chunks) if isinstance(names, pa.ChunkedArray) else names
-        names, rows = _once(part / "vectors.npy", file, names, np.concatenate(places), dim, notes)
+        kept = _first_rows(names, np.concatenate(places), notes)
+        if len(kept) < rows:
+            _move_up(part / "vectors.npy", file, kept, (rows, dim))
+            names, rows = names.take(pa.array(kept)), len(kept)
         file.truncate(HEADER + 4 * rows * dim)
         file.seek(0)
         file.write(_header(rows, dim))
         file.flush()
         os.fsync(file.fileno())
+    columns.finish(kept)
     table = pa.table({"word": names})
     with pa.OSFile(str(part / "words.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table, max_chunksize=max(1, rows))
-    card = {"rows": rows, "dim": dim, "form": form, "notes": list(notes.told())}
+    card = {"rows": rows, "dim": dim, "form": form, "notes": list(notes.told()), "columns": columns.written}
     (part / "entry.json").write_text(json.dumps(card))
-    for name in ("words.arrow", "entry.json"):
+    for name in ("words.arrow", "entry.json", *([COLUMNS] if columns.written else [])):
         sync(part / name)
     sync(part)
 
 
 def _finite(blocks: Iterable[Block], notes: Notes) -> Iterator[Block]:
+    """The rows whose numbers are finite; those that are all zeros stay, and are noted."""
     for block in blocks:
+        if not (there := block.vectors.any(axis=1)).all():
+            zero = np.flatnonzero(~there)
+            notes.found("zero", block.places[zero], block.words.take(pa.array(zero[:5])).to_pylist())
         good = np.isfinite(block.vectors).all(axis=1)
         if good.all():
             yield block
             continue
         bad = np.flatnonzero(~good)
         notes.found("not finite", block.places[bad], block.words.take(pa.array(bad[:5])).to_pylist())
-        yield Block(block.words.filter(pa.array(good)), block.vectors[good], block.places[good])
+        columns = None if block.columns is None else block.columns.filter(pa.array(good))
+        yield Block(block.words.filter(pa.array(good)), block.vectors[good], block.places[good], columns)
 
 
-def _once(path: Path, file: Any, words: pa.Array, places: Ints, dim: int, notes: Notes) -> tuple[pa.Array, int]:
-    """Keep the first row of each word, moving the rows that stay up within the file."""
+class _Columns:
+    """The other columns of a table, written batch by batch beside the vectors."""
+
+    def __init__(self, path: Path):
+        self._path, self._part = path, path.with_suffix(".part")
+        self._writer: Any = None
+
+    @property
+    def written(self) -> bool:
+        """Whether there were any."""
+        return self._writer is not None
+
+    def add(self, batch: "pa.RecordBatch | None") -> None:
+        """Write the rows of a block."""
+        if batch is None:
+            return
+        if self._writer is None:
+            self._writer = pa.ipc.new_file(self._path.with_suffix(".part"), batch.schema.remove_metadata())
+        self._writer.write_batch(batch.replace_schema_metadata(None))
+
+    def finish(self, rows: Ints) -> None:
+        """Close the file, with these rows of all."""
+        if self._writer is None:
+            return
+        self._writer.close()
+        whole = pa.ipc.open_file(pa.memory_map(str(self._part)))
+        with pa.OSFile(str(self._path), "wb") as sink, pa.ipc.new_file(sink, whole.schema) as writer:
+            start = 0
+            for place in range(whole.num_record_batches):
+                batch = whole.get_batch(place)
+                chosen = rows[np.searchsorted(rows, start) : np.searchsorted(rows, start + batch.num_rows)] - start
+                start += batch.num_rows
+                writer.write_batch(batch if len(chosen) == batch.num_rows else batch.take(pa.array(chosen)))
+        self._part.unlink()
+
+
+def _first_rows(words: pa.Array, places: Ints, notes: Notes) -> Ints:
+    """The rows where a word comes first; those where it comes again are noted."""
     codes = pc.dictionary_encode(words).indices.to_numpy(zero_copy_only=False)
     # codes count up in order of first appearance: a row is a first one when its code is above all before it
     again = codes <= np.maximum.accumulate(np.concatenate([[-1], codes[:-1]]))
-    rows = np.flatnonzero(~again)
-    if len(rows) == len(words):
-        return words, len(words)
     double = np.flatnonzero(again)
     notes.found("duplicate", places[double], words.take(pa.array(double[:5])).to_pylist())
+    return np.flatnonzero(~again)
+
+
+def _move_up(path: Path, file: Any, rows: Ints, shape: tuple[int, int]) -> None:
+    """Move the rows that stay up within the file."""
     file.flush()
-    table = np.memmap(path, np.float32, "r+", HEADER, (len(words), dim))
+    table = np.memmap(path, np.float32, "r+", HEADER, shape)
     for start in range(0, len(rows), COPY_ROWS):
         chosen = rows[start : start + COPY_ROWS]
         table[start : start + len(chosen)] = table[chosen]
     table.flush()
     del table
-    return words.take(pa.array(rows)), len(rows)
 
 
 def _header(rows: int, dim: int) -> bytes:

@@ -23,8 +23,8 @@ _NAMES = {" ": "space", "\n": "line end", "\r": "carriage return", "\t": "tab"}
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """A layout that can be written: `endings` choose it, `forbidden` is what its words can't hold, and `companion`
-    names the second file of a pair.
+    """A layout that can be written: `endings` choose it, `forbidden` is what its words can't hold, `companion` names the
+    second file of a pair, and `padded` says that separators around most words are taken for padding when it is read.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Writing:
     forbidden: str
     write: Callable[[Space, Path, "Path | None"], None]
     companion: "Callable[[Path], Path] | None" = None
+    padded: bool = False
 
 
 def write_vectors(space: Space, path: "Path | str", form: str | None = None, replace: bool = False) -> tuple[Path, ...]:
@@ -79,6 +80,14 @@ def _layout(path: Path, form: str | None) -> Writing:
 
 
 def _check_words(space: Space, layout: Writing) -> None:
+    if layout.padded:
+        first = space.keys[:ROWS]
+        edged = [word for word in first if not word or word != word.strip(" \t")]
+        if 2 * len(edged) >= len(first) > 0:
+            raise UserError(
+                f"most words begin or end with a space or are empty ({edged[0]!r}), which {layout.name} can't tell from the"
+                " spaces between words and numbers; write npy, safetensors or parquet"
+            )
     if not layout.forbidden:
         return
     pattern = "[" + layout.forbidden + "]"
@@ -209,7 +218,7 @@ def _metadata(path: Path) -> Path:
 WRITINGS = {
     layout.name: layout
     for layout in (
-        Writing("word2vec-text", (".txt", ".vec"), "\n", _text),
+        Writing("word2vec-text", (".txt", ".vec"), "\n", _text, padded=True),
         Writing("word2vec-binary", (".bin",), " \n", _binary),
         Writing("npy", (".npy",), "\n\r", _npy, lambda path: path.with_suffix(".vocab")),
         Writing("safetensors", (".safetensors",), "", _safetensors),
