@@ -90,13 +90,16 @@ def read_safetensors(source: Source) -> Iterator[Block]:
                 if (np.diff(ends) < 0).any() or ends[-1] != len(raw):
                     raise source.fail("its list of words is damaged")
                 words = strings(source, raw, ends, np.arange(1, len(ends), dtype=np.int64))
+            elif len(shapes) > 1 and source.companion is None:
+                held = few([f"{name} {tuple(part.get_shape())}" for name, part in shapes.items()])
+                raise source.fail(f"its words are neither in words.utf8 and words.ends nor beside it; it holds: {held}")
             else:
                 words = words_beside(source, n)
             if table.get_dtype() == "BF16":
                 yield from paired(source, words, _bfloat16(source.path, tables[0]), tables[0])
             else:
                 yield from paired(source, words, _Slices(table, (n, dim)), tables[0])
-    except (SafetensorError, OSError, TypeError) as error:
+    except (SafetensorError, OSError, TypeError, AttributeError) as error:  # NumPy has no 8-bit floats
         raise source.fail(f"can't be read as safetensors: {one_line(error)}") from None
 
 

@@ -77,9 +77,11 @@ def _as(lines: list[str], separator: str) -> Delimited | None:
 
 
 def _fields(lines: list[str], separator: str) -> Rows:
-    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
+    text = io.StringIO("\n".join(lines))
     try:
-        return list(csv.reader(io.StringIO("\n".join(lines)), delimiter=separator, quoting=quoting))
+        if separator == "\t":
+            return list(csv.reader(text, delimiter=separator, quoting=csv.QUOTE_NONE))
+        return list(csv.reader(text, delimiter=separator))
     except csv.Error:
         return []
 

@@ -74,7 +74,8 @@ def choose_columns(
     notes: list[str] = []
     vectors = _vector_columns(schema, name_column, vector_column, notes)
     name = name_column if name_column is not None else _name_column(schema, vectors, names, notes)
-    others = tuple(field.name for field in schema if field.name not in vectors and field.name != name)
+    taken = {*vectors, name}
+    others = tuple(field.name for field in schema if field.name not in taken)
     return TableColumns(name, vectors, others, tuple(notes))
 
 
@@ -108,7 +109,8 @@ def _vector_columns(
 
 
 def _name_column(schema: pa.Schema, vectors: tuple[str, ...], names: Sequence[str], notes: list[str]) -> str:
-    left = [field for field in schema if field.name not in vectors and not pa.types.is_null(field.type)]
+    taken = set(vectors)
+    left = [field for field in schema if field.name not in taken and not pa.types.is_null(field.type)]
     unnamed = {field.name for field in left if field.name == PANDAS_INDEX and not is_string_type(field.type)}
     plain = [field.name for field in left if not pa.types.is_nested(_plain(field.type)) and field.name not in unnamed]
     if found := find_column(plain, names):

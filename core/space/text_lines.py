@@ -112,19 +112,21 @@ def shape_of(lines: list[bytes]) -> Shape:
     if not whole:
         raise UnreadableError("holds no vectors")
     head = _head(whole)
-    if head.dim is not None and not 1 <= head.dim <= MAX_DIM:
-        raise UnreadableError(f"line {head.n_skipped:,}: vectors {head.dim:,} wide; 1 to {MAX_DIM:,} are read")
+    if head.dim is not None:
+        _check_width(head.dim, head.n_skipped)
     rows = [line for line in whole if line.place > head.n_skipped]
     if not rows:
         raise UnreadableError("holds no vectors")
     bare = _bare_width(rows, head)
     if bare:
+        _check_width(bare, rows[0].place)
         note = "its lines hold numbers only: each is a whole vector, named by its row's number from 0"
         return Shape(bare, head.n_skipped, head.promised, named=False, padded=True, notes=(*head.notes, note))
     width = _width(rows)
     dim = width if head.dim is None else head.dim
     if not dim:
         raise UnreadableError(_no_numbers(rows[0]))
+    _check_width(dim, rows[0].place)
     if head.dim is not None:
         _check_header(rows, dim, width)
     notes = (*head.notes, *_check_words(rows, dim, head.dim is not None))
@@ -133,6 +135,11 @@ def shape_of(lines: list[bytes]) -> Shape:
     if padded:
         notes = (*notes, "several spaces or tabs stand around most words: they are no part of them")
     return Shape(dim, head.n_skipped, head.promised, padded=padded, notes=notes)
+
+
+def _check_width(dim: int, place: int) -> None:
+    if not 1 <= dim <= MAX_DIM:
+        raise UnreadableError(f"line {place:,}: vectors {dim:,} wide; 1 to {MAX_DIM:,} are read")
 
 
 def _width(lines: list[_Line]) -> int:

@@ -56,11 +56,11 @@ def members_of(archive: zipfile.ZipFile) -> list[str]:
 
 
 def _open_bzip2(path: Path) -> IO[bytes]:
-    return bz2.open(path)  # type: ignore[return-value]
+    return bz2.open(path)
 
 
 def _open_xz(path: Path) -> IO[bytes]:
-    return lzma.open(path)  # type: ignore[return-value]
+    return lzma.open(path)
 
 
 def _open_zstandard(path: Path) -> IO[bytes]:

@@ -219,7 +219,9 @@ def _write(part: Path, blocks: Iterable[Block], notes: Notes, form: str, progres
 def _finite(blocks: Iterable[Block], notes: Notes) -> Iterator[Block]:
     """The rows whose numbers are finite; those that are all zeros stay, and are noted."""
     for block in blocks:
-        if not (there := block.vectors.any(axis=1)).all():
+        with np.errstate(invalid="ignore"):  # NaN, which has its rule below
+            there = block.vectors.any(axis=1)
+        if not there.all():
             zero = np.flatnonzero(~there)
             notes.found("zero", block.places[zero], block.words.take(pa.array(zero[:5])).to_pylist())
         good = np.isfinite(block.vectors).all(axis=1)

@@ -110,7 +110,9 @@ class _Rows:
     def _plain(self) -> tuple[list[bytes], list[int]]:
         """The next whole rows, a word ending at its first space: the words and where their numbers begin."""
         data, width = self.data, self.width
-        words, starts, at = [], [], self.at
+        words: list[bytes] = []
+        starts: list[int] = []
+        at = self.at
         while len(words) < self._window:
             space = data.find(b" ", at, at + MAX_WORD_BYTES)
             if space < 0 or space + 1 + width > len(data):

@@ -125,7 +125,6 @@ def looked_at(files: list[tuple[str, bytes]]) -> object:
         ([("a.csv", b"a,b\n1,2,3\n")], "a.csv, line 2: 3 fields, but the first line names 2 columns"),
         ([("a.jsonl", b"[1]\n")], "a.jsonl, line 1: an object was expected"),
         ([("a.parquet", b"PAR1 and no more")], "a.parquet is damaged"),
-        ([("a.npy", npy(TABLE))], "a.npy needs a vocabulary beside it: a.vocab"),
         ([("a.vec", b"2 2\na 1 2\nb 3 x\n")], "a.vec"),
         ([("a.txt", b"word " * (LIMIT // 4))], "are more than the 1,048,576 that are taken here"),
         ([("a.txt", packed(b"word\n" * 3_000_000))], "a.txt unfolds to more than 10,485,760 bytes"),

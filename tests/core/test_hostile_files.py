@@ -279,7 +279,7 @@ def _safe(raw: bytes) -> list[Row]:
     if "words.utf8" in header:
         ends = [0, *np.frombuffer(part("words.ends"), "<i8").tolist()]
         text = part("words.utf8")
-        words = [text[a:b].decode() for a, b in pairwise(ends)]
+        words = [text[a:b].decode("utf-8", "replace") for a, b in pairwise(ends)]
     return list(zip(words, table.reshape(header[name]["shape"]).tolist(), strict=True))
 
 
@@ -295,6 +295,7 @@ def _parquet(raw: bytes) -> list[Row]:
     return [
         (word, [float("nan") if v is None else float(np.float32(v)) for v in vector])
         for word, vector in zip(words, vectors, strict=True)
+        if vector is not None
     ]
 
 
