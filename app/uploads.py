@@ -210,6 +210,8 @@ def kind(upload: Upload) -> str:
             ):  # a table in a zip; what is known to be no text is refused here by its name
                 return TEXTS
             raise
+        if form.name == "csv":
+            return VECTORS if _is_csv_of_vectors(path) else TEXTS
         if form.name != "text":
             return VECTORS
         announced = not _ending(path) and is_header((_lines(head, 1) or [b""])[0])

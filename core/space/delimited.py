@@ -26,6 +26,7 @@ BLOCK_BYTES = 8 << 20
 SAMPLE_ROWS = 200
 MOST_SHARE = 0.9  # of the rows that must be alike
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*")
+_LIST = re.compile(r"\s*\[[\d\s.,eE+naif-]*\]\s*", re.IGNORECASE)  # numbers in brackets
 _INTEGER = re.compile(r"\s*[+-]?\d{1,18}\s*")
 
 Rows = list[list[str]]
@@ -91,7 +92,7 @@ def _columns(rows: Rows, separator: str, skipped: int, comma: bool) -> Delimited
     body = rows[1:] or rows
     columns = list(zip(*body, strict=True))
     numeric = {place for place, values in enumerate(columns) if _share(values, comma) >= MOST_SHARE}
-    lists = {place for place, values in enumerate(columns) if all(value.strip()[:1] == "[" for value in values)}
+    lists = {place for place, values in enumerate(columns) if all(map(_LIST.fullmatch, values))}
     named = len(rows) > 1 and _names_columns(rows[0], numeric, lists, comma)
     if not lists and (len(numeric) < 2 or (separator == "\t" and not named)):
         return None
