@@ -13,7 +13,7 @@ from polysema.core.measure.areas import Areas
 from polysema.core.space.space import Floats, Ints, Space
 
 AREAS, ORDER, KEPT = "areas of the map", "order of the rows", "neighbours kept"
-MOST = 12  # values that get a colour of their own
+MOST = 12  # colours of the plot: one of them is the grey one of the rest, where there is a rest
 GREY = 6  # where the grey one stands among the twelve colours of the plot
 REST = "other"
 NO_TEXT = ("text",)  # too long to be told apart by
@@ -62,7 +62,8 @@ def by_kept(kept: Floats, k: int) -> Colouring:
 
 def by_areas(found: Areas) -> Colouring:
     """By the largest areas; those in a smaller one or in none are grey."""
-    shown = min(MOST, len(found.names))
+    rest = len(found.names) > MOST or bool((found.assigned < 0).any())
+    shown = min(MOST - rest, len(found.names))
     codes = np.where((found.assigned >= 0) & (found.assigned < shown), found.assigned, -1)
     return _with_rest(list(found.names[:shown]), codes, "smaller areas and between")
 
@@ -83,7 +84,8 @@ def by_column(column: "pa.ChunkedArray | pa.Array") -> Colouring:
         ((str(row["values"]), int(row["counts"])) for row in pc.value_counts(texts.drop_null()).to_pylist()),
         key=lambda pair: (-pair[1], pair[0]),
     )
-    names = [name for name, _ in counted[:MOST]]
+    rest = len(counted) > MOST or texts.null_count > 0
+    names = [name for name, _ in counted[: MOST - rest]]
     found = pc.index_in(texts, value_set=pa.array(names, pa.large_string())) if names else None
     codes = (
         np.full(n, -1, np.int64)

@@ -10,6 +10,7 @@ import streamlit as st
 
 from polysema.app.dashboard import link, parts, saving, work
 from polysema.app.dashboard.components.scatter import Points, Selection, read_view, scatter, write_view
+from polysema.app.dashboard.series import lines
 from polysema.app.explorer import MAX_TEXTS
 from polysema.app.schemas import WordMap
 from polysema.core.errors import UserError
@@ -164,11 +165,10 @@ def curves(found: WordMap, layer: int) -> None:
     )
     base = alt.Chart(table).encode(
         x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")), y=alt.Y("cosine:Q", title="mean cosine"),
-        color=alt.Color("pair:N", scale=alt.Scale(domain=list(names), range=["#0d9488", "#d97706", "#8b94a0"]), legend=alt.Legend(orient="bottom", title=None, labelLimit=0, columns=2)),
     )  # fmt: skip
     rule = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeDash=[4, 4], color="#8b94a0").encode(x="layer:Q")
     saving.chart(
-        (base.mark_line(point=True) + rule).properties(height=320),
+        (lines(base, "pair", list(names), orient="bottom", columns=2) + rule).properties(height=320),
         "Mean cosine of two occurrences by layer: of one sense, of two senses, of random words",
     )
     saving.numbers([{str(name): value for name, value in row.items()} for row in table.to_dict("records")], "cosines")

@@ -20,6 +20,7 @@ from polysema.app.dashboard.lessons.lesson import (
     lines_of,
     writers,
 )
+from polysema.app.dashboard.series import COLORS, SHAPES
 from polysema.app.explorer import Explorer, Progress
 from polysema.core.inside.contribution import contributions
 from polysema.core.inside.lens import LensView, lens
@@ -167,8 +168,8 @@ def draw(found: Finding, key: str) -> None:
         .encode(
             x="layer:Q",
             y=alt.Y("rank:Q", scale=alt.Scale(type="log", reverse=True)),
-            color=alt.Color("read:N", scale=alt.Scale(domain=["embedding", "after attention", "after the MLP"], range=["#8b94a0", AMBER, TEAL]), legend=alt.Legend(orient="top", title=None)),
-            shape=alt.Shape("read:N", legend=None),
+            color=alt.Color("read:N", scale=alt.Scale(domain=["embedding", "after attention", "after the MLP"], range=list(COLORS)), legend=alt.Legend(orient="top", title=None)),
+            shape=alt.Shape("read:N", scale=alt.Scale(domain=["embedding", "after attention", "after the MLP"], range=list(SHAPES)), legend=alt.Legend(orient="top", title=None)),
             tooltip=[alt.Tooltip("block:Q", title="layer"), "read", "rank", alt.Tooltip("probability:Q", format=".4f")],
         )
     )  # fmt: skip

@@ -6,8 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from polysema.app.dashboard import parts, saving
-from polysema.app.dashboard.lessons.chips import GREY, TEAL, chips
+from polysema.app.dashboard.lessons.chips import chips
 from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, lines_of, readers
+from polysema.app.dashboard.series import lines
 from polysema.app.explorer import Explorer, Progress
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import word_vectors
@@ -77,22 +78,16 @@ def draw(found: Finding, key: str) -> None:
         [{"layer": r["layer"], "pair": name, "cosine": r[name]} for r in rows for name in ("row with the hidden state", "random words")]
     )  # fmt: skip
     names = ["row with the hidden state", "random words"]
-    lines = (
-        alt.Chart(frame)
-        .mark_line(point=True)
-        .encode(
-            x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")),
-            y=alt.Y("cosine:Q"),
-            color=alt.Color("pair:N", scale=alt.Scale(domain=names, range=[TEAL, GREY]), legend=alt.Legend(orient="bottom", title=None, labelLimit=0)),
-            strokeDash=alt.StrokeDash("pair:N", legend=None, scale=alt.Scale(domain=names, range=[[1, 0], [2, 3]])),
-            tooltip=["layer", "pair", alt.Tooltip("cosine:Q", format=".3f")],
-        )
-        .properties(height=320)
-    )  # fmt: skip
+    base = alt.Chart(frame).encode(
+        x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")),
+        y=alt.Y("cosine:Q"),
+        tooltip=["layer", "pair", alt.Tooltip("cosine:Q", format=".3f")],
+    )
+    drawn = lines(base, "pair", names, orient="bottom").properties(height=320)
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**How much of the row is left, layer by layer**")
-        saving.chart(lines, "Cosine of the table’s row with the hidden state, layer by layer")
+        saving.chart(drawn, "Cosine of the table’s row with the hidden state, layer by layer")
     with right:
         st.markdown("**Texts found by the whole text’s vector**")
         parts.bars(texts, "text")

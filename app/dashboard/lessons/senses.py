@@ -8,8 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from polysema.app.dashboard import parts, saving
-from polysema.app.dashboard.lessons.chips import AMBER, GREY, TEAL
+from polysema.app.dashboard.lessons.chips import GREY
 from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, lines_of, readers
+from polysema.app.dashboard.series import lines
 from polysema.app.explorer import Explorer, Progress
 from polysema.app.schemas import LayerComparison
 from polysema.core.errors import UserError
@@ -91,22 +92,17 @@ def draw(found: Finding, key: str) -> None:
     frame = pd.DataFrame(
         [{"layer": row["layer"], "pair": title, "cosine": row[name]} for row in rows for name, title in names.items()]
     )
-    lines = (
-        alt.Chart(frame)
-        .mark_line(point=True)
-        .encode(
-            x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")),
-            y=alt.Y("cosine:Q", title="mean cosine"),
-            color=alt.Color("pair:N", scale=alt.Scale(domain=list(names.values()), range=[TEAL, AMBER, GREY]), legend=alt.Legend(orient="bottom", title=None)),
-            strokeDash=alt.StrokeDash("pair:N", legend=None, scale=alt.Scale(domain=list(names.values()), range=[[1, 0], [7, 3], [2, 3]])),
-            tooltip=["layer", "pair", alt.Tooltip("cosine:Q", format=".3f")],
-        )
-    )  # fmt: skip
+    base = alt.Chart(frame).encode(
+        x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")),
+        y=alt.Y("cosine:Q", title="mean cosine"),
+        tooltip=["layer", "pair", alt.Tooltip("cosine:Q", format=".3f")],
+    )
+    drawn = lines(base, "pair", list(names.values()), orient="bottom")
     rule = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeDash=[4, 4], color=GREY).encode(x="layer:Q")
     left, right = st.columns([6, 6], gap="medium")
     with left:
         saving.chart(
-            (lines + rule).properties(height=300),
+            (drawn + rule).properties(height=300),
             "Cosine of the occurrences, layer by layer, beside that of random words",
         )
     with right:

@@ -37,7 +37,9 @@ const TRIANGLE = 4;
 const RING = 5;
 
 // Markers of categories 0-11, 12-23, 24-35, 36-47; then again from the start. Diamond and cross are kept for `shapes`.
+// Five colors have the next marker, so that no two colors that are near each other for an eye that misses a cone have the same.
 const CATEGORY_MARKERS = [DISC, SQUARE, TRIANGLE, RING];
+const NEXT_MARKER = [6, 8, 9, 10, 11];
 
 // Size of each marker relative to a disc, so that all look about equally heavy (the diamond and the cross heavier).
 const MARKER_SCALE = [1, 1.6, 1.6, 1, 1.25, 1.25];

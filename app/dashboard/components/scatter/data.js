@@ -143,7 +143,9 @@ function shortNumber(value, [low, high]) {
 }
 
 function categoryMarker(category) {
-  return CATEGORY_MARKERS[Math.floor(category / PALETTE_LIGHT.length) % CATEGORY_MARKERS.length];
+  const round = Math.floor(category / PALETTE_LIGHT.length);
+  const next = NEXT_MARKER.includes(category % PALETTE_LIGHT.length) ? 1 : 0;
+  return CATEGORY_MARKERS[(round + next) % CATEGORY_MARKERS.length];
 }
 
 /** Count and marker of each category: the marker all its points share, otherwise the category's own. */

@@ -1,0 +1,34 @@
+"""Lines of a chart that are told apart by color, by dash and by the shape of their points, for eyes that miss a cone as well."""
+
+from collections.abc import Sequence
+from typing import Any
+
+COLORS = ("#0d9488", "#d97706", "#8b5cf6")
+DASHES = ([1, 0], [7, 3], [2, 3])
+SHAPES = ("circle", "square", "triangle-up")
+
+
+def series(field: str, names: Sequence[str], **legend: Any) -> dict[str, Any]:
+    """The encodings of a chart by which the `names` in a field, at most three, are told apart, with one legend.
+
+    Raises:
+        ValueError: There are more names than looks.
+    """
+    import altair as alt
+
+    if len(names) > len(COLORS):
+        raise ValueError(f"at most {len(COLORS)} lines can be told apart, not {len(names)}")
+    shown = alt.Legend(title=None, labelLimit=0, symbolStrokeWidth=2, **legend)
+    looks = {"color": (alt.Color, COLORS), "strokeDash": (alt.StrokeDash, DASHES), "shape": (alt.Shape, SHAPES)}
+    return {
+        channel: kind(f"{field}:N", legend=shown, scale=alt.Scale(domain=list(names), range=list(values[: len(names)])))
+        for channel, (kind, values) in looks.items()
+    }
+
+
+def lines(base: Any, field: str, names: Sequence[str], **legend: Any) -> Any:
+    """A chart of lines with points from a chart that has its axes, told apart as `series` says."""
+    looks = series(field, names, **legend)
+    of_lines = {channel: look for channel, look in looks.items() if channel != "shape"}
+    of_points = {channel: look for channel, look in looks.items() if channel != "strokeDash"}
+    return base.mark_line().encode(**of_lines) + base.mark_point(filled=True, size=40).encode(**of_points)

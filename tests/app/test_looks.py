@@ -1,0 +1,78 @@
+"""What is told apart by color is told apart by eyes that miss a cone too, and never by color alone."""
+
+import re
+from importlib.resources import files
+from itertools import combinations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import pytest
+
+from polysema.app.dashboard import colouring
+from polysema.app.dashboard.series import COLORS, DASHES, SHAPES, lines, series
+from polysema.core.measure.areas import Areas
+from tests.app.color_vision import DEUTERANOPIA, PROTANOPIA, difference
+
+VISIONS = ["", DEUTERANOPIA, PROTANOPIA]
+GLANCE = 14.0  # what is nearer has to differ in shape
+CONSTANTS = files("polysema.app.dashboard.components.scatter").joinpath("constants.js").read_text("utf-8")
+
+
+def palette(name: str) -> list[str]:
+    found = re.search(rf"const {name} = \[(.*?)\];", CONSTANTS, re.DOTALL)
+    assert found is not None
+    return re.findall(r"#[0-9A-F]{6}", found[1])
+
+
+def next_markers() -> set[int]:
+    found = re.search(r"const NEXT_MARKER = \[(.*?)\];", CONSTANTS)
+    assert found is not None
+    return {int(number) for number in found[1].split(",")}
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+def test_lines_of_a_chart_differ_in_color(vision: str) -> None:
+    assert min(difference(a, b, vision) for a, b in combinations(COLORS, 2)) > 40
+
+
+def test_lines_of_a_chart_differ_in_dash_and_shape_with_one_legend() -> None:
+    assert len({*map(tuple, DASHES)}) == len(set(SHAPES)) == len(COLORS)
+    base = alt.Chart(pd.DataFrame({"x": [0, 1, 2], "y": [0, 1, 2], "of": ["a", "b", "c"]})).encode(x="x:Q", y="y:Q")
+    of_lines, of_points = lines(base, "of", ["a", "b", "c"], orient="bottom").to_dict()["layer"]
+    assert of_lines["encoding"]["strokeDash"]["scale"]["range"] == [list(dash) for dash in DASHES]
+    assert of_points["encoding"]["shape"]["scale"]["range"] == list(SHAPES)
+    legends = [of_lines["encoding"][name]["legend"] for name in ("color", "strokeDash")]
+    assert [*legends, of_points["encoding"]["shape"]["legend"]] == [legends[0]] * 3
+    with pytest.raises(ValueError, match="at most 3"):
+        series("of", ["a", "b", "c", "d"])
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+@pytest.mark.parametrize("name", ["PALETTE_LIGHT", "PALETTE_DARK"])
+def test_points_of_near_colors_differ_in_shape(name: str, vision: str) -> None:
+    colors, following = palette(name), next_markers()
+    alike = [
+        (one, other)
+        for one, other in combinations(range(12), 2)
+        if (one in following) == (other in following) and difference(colors[one], colors[other], vision) < GLANCE
+    ]
+    assert alike == []
+
+
+@pytest.mark.parametrize("n", [5, 11, 12, 13, 40])
+def test_no_two_areas_have_one_color(n: int) -> None:
+    assigned = np.arange(n + 1) - 1  # one point lies in none
+    found = Areas(tuple(f"area {i}" for i in range(n)), np.arange(n), assigned)
+    how = colouring.by_areas(found)
+    assert len(how.categories) <= 12
+    assert how.category.max() < 12
+
+
+@pytest.mark.parametrize(("values", "shown"), [(12, 12), (13, 12), (30, 12)])
+def test_no_two_values_of_a_column_have_one_color(values: int, shown: int) -> None:
+    import pyarrow as pa
+
+    how = colouring.by_column(pa.array([f"value {i % values}" for i in range(200)]))
+    assert len(how.categories) == shown
+    assert how.categories[6].endswith("other values") == (values > 12)
