@@ -18,7 +18,7 @@ pages = {  # one list, without sections: Streamlit nests those in a way that a s
 page = st.navigation(list(pages.values()), expanded=True)
 with st.sidebar:
     parts.sidebar_notes()
-parts.tell_missing_page(page.url_path)
+parts.note_missing_page(page.url_path)
 page.run()
 settle(
     page.url_path, [one.url_path for one in pages.values() if one.url_path], link.question(page.url_path or FIRST.name)

@@ -9,7 +9,8 @@ import streamlit as st
 
 from polysema.app.dashboard.addresses import FIRST, MISSING, PAGES
 from polysema.app.dashboard.jobs import Job, Jobs, Progress
-from polysema.app.dashboard.link import lines, plain
+from polysema.app.dashboard.link import lines
+from polysema.app.dashboard.link import plain as plain  # the pages take it from here
 from polysema.app.explorer import Explorer
 from polysema.app.schemas import OccurrenceHit
 from polysema.app.settings import load_settings
@@ -129,6 +130,7 @@ def title(text: str, explanation: str) -> None:
     """A page's title and the sentence under it."""
     st.title(text, anchor=False)
     st.markdown(explanation)
+    _tell_missing_page()
     lines()
 
 
@@ -227,13 +229,16 @@ def python_lines(lines: str, details: str) -> None:
         st.code(lines, language="python")
 
 
-def tell_missing_page(page: str) -> None:
-    """One line for an address at which there is no page, until something is asked or another page is opened."""
+def note_missing_page(page: str) -> None:
+    """Take up from the address that there was no page at another one, until something is asked or another page is opened."""
     if (name := st.query_params.get(MISSING)) is not None:
         st.session_state["_missing_page"] = name
         st.query_params.pop(MISSING)
     if page or len(st.query_params):
         st.session_state.pop("_missing_page", None)
+
+
+def _tell_missing_page() -> None:
     if (name := st.session_state.get("_missing_page")) is not None:
         titles = ", ".join(one.title for one in PAGES)
         st.warning(

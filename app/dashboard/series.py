@@ -19,7 +19,11 @@ def series(field: str, names: Sequence[str], **legend: Any) -> dict[str, Any]:
     if len(names) > len(COLORS):
         raise ValueError(f"at most {len(COLORS)} lines can be told apart, not {len(names)}")
     shown = alt.Legend(title=None, labelLimit=0, symbolStrokeWidth=2, **legend)
-    looks = {"color": (alt.Color, COLORS), "strokeDash": (alt.StrokeDash, DASHES), "shape": (alt.Shape, SHAPES)}
+    looks: dict[str, tuple[Any, Sequence[Any]]] = {
+        "color": (alt.Color, COLORS),
+        "strokeDash": (alt.StrokeDash, DASHES),
+        "shape": (alt.Shape, SHAPES),
+    }
     return {
         channel: kind(f"{field}:N", legend=shown, scale=alt.Scale(domain=list(names), range=list(values[: len(names)])))
         for channel, (kind, values) in looks.items()

@@ -164,10 +164,12 @@ def laid_out(asked: Asked, space: Space) -> tuple[SpaceMap | None, bool]:
     return cast(SpaceMap, first.result()), False
 
 
-def badge(found: SpaceMap) -> None:
-    """How far the picture can be trusted."""
+def badge(found: SpaceMap, whole: bool) -> None:
+    """How far the picture can be trusted; of the first picture (not `whole`) that isn't measured."""
     parts.notes(found.map, found.space)
     told = found.distortion
+    if told is None and not whole:
+        return
     if told is None:
         st.caption("Too few points to measure how many neighbors the picture keeps.")
         return
@@ -523,7 +525,7 @@ def page() -> None:
     focus = state.get("map_focus")
     if not isinstance(focus, int) or not 0 <= focus < n + len(own):
         focus = example(found.space, n)
-    badge(found)
+    badge(found, whole)
     left, right = st.columns([7, 5], gap="medium")
     with right:
         switch = st.segmented_control(
