@@ -92,6 +92,8 @@ class Words(Spaces):
         mask = None
         if finding.where:
             table = space.columns if space.columns is not None else pa.table({"word": space.keys.array})
+            if "word" not in table.column_names:  # a file whose words are called otherwise, or stand beside it
+                table = table.append_column("word", space.keys.array)
             mask = parse_filter(finding.where).mask_of(table)
         if (first := first_rows(finding.restrict_vocab, len(space))) < len(space):
             within = np.arange(len(space)) < first
