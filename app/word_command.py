@@ -23,10 +23,8 @@ class WordCommand(click.Command):
         except click.UsageError as error:
             first = next((one for one in args[:end] if re.match(r"-[^-]\S", one)), None)
             if first is not None:
-                error.message = (
-                    f"{error.format_message()} (an argument that starts with - goes behind --: -- {first!r:.60})"
-                )
-                raise click.UsageError(error.message, ctx) from None
+                where = f"(an argument that starts with - goes behind --: -- {first!r:.60})"
+                raise click.UsageError(f"{error.format_message()} {where}", ctx) from None
             raise
         ctx.params = {name: _unmarked(value) for name, value in ctx.params.items()}
         return [one.removeprefix(MARK) for one in rest]
