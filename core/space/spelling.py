@@ -128,9 +128,10 @@ def difference(asked: str, found: str) -> str:
     """In what a text that was asked for differs from the one that was found, in words; empty where in case alone."""
     if regex.fullmatch(regex.escape(asked), found, regex.IGNORECASE):
         return ""
-    for form, name in (("NFC", "composed"), ("NFD", "decomposed")):
-        if unicodedata.normalize(form, asked).lower() == found.lower():
-            return name
+    if unicodedata.normalize("NFC", asked).lower() == found.lower():
+        return "composed"
+    if unicodedata.normalize("NFD", asked).lower() == found.lower():
+        return "decomposed"
     kinds = []
     if _only(asked, "'" + APOSTROPHES) != _only(found, "'" + APOSTROPHES):
         kinds.append("another apostrophe")
