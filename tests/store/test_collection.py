@@ -387,6 +387,38 @@ def test_threads_write_together_and_read_meanwhile(tmp_path: Path) -> None:
     assert c.view().manifest.version < 2 + 6 * 12  # several changes in one commit
 
 
+def test_changes_of_one_commit_replace_each_others_rows(c: Collection) -> None:
+    """Two threads upsert one id, another deletes a row that was just put there: each id stands there once."""
+    before = c.view().manifest.version
+    answers: dict[str, int] = {}
+
+    def change(name: str, do: Any) -> threading.Thread:
+        waiting = len(c._queue)
+        thread = threading.Thread(target=lambda: answers.update({name: do()}))
+        thread.start()
+        while len(c._queue) == waiting:
+            assert thread.is_alive()
+        return thread
+
+    with c._writing:  # all of them wait, in this order, and are written together
+        threads = [
+            change("first", lambda: c.upsert(["x", "y", "w0"], X[:3], {"layer": [71, 72, 73]})),
+            change("second", lambda: c.upsert(["x", "z"], X[3:5], {"layer": [81, 82]})),
+            change("third", lambda: c.upsert(["x", "w0"], X[5:7], {"layer": [91, 92]})),
+            change("delete", lambda: c.delete(["y"])),
+            change("where", lambda: c.delete_where("layer = 82")),
+        ]
+    for thread in threads:
+        thread.join()
+    assert c.view().manifest.version == before + 1
+    assert answers == {"first": 1, "second": 1, "third": 2, "delete": 1, "where": 1}
+    keys = list(c.space().keys)
+    assert sorted(keys) == sorted([*NAMES, "x"])
+    assert np.array_equal(c.get(["x", "w0"]).vectors, X[5:7])
+    assert c.get(["x", "w0"]).column("layer") == [91, 92]
+    assert not verify(c.root).problems
+
+
 def test_a_group_of_changes_fails_one_by_one(c: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Changes that are written in one commit don't share their mistakes."""
     answers: list[object] = []

@@ -1,4 +1,7 @@
-"""Eight processes read while one writes: no error, and each sees whole versions."""
+"""Eight processes read while one writes: no error, and each sees whole versions.
+
+The writer goes on until there are enough batches and every reader has seen enough, however slow the machine is.
+"""
 
 import json
 import subprocess
@@ -10,7 +13,9 @@ import numpy as np
 from polysema.indexes.collection import Collection, Options
 from tests.store.conftest import ENDURE
 
-SECONDS = 120 if ENDURE else 6
+BATCHES = 2000 if ENDURE else 60
+READERS = 8
+LIMIT = 900  # seconds for a machine that does next to nothing
 
 READER = """
 import json, sys, time
@@ -20,9 +25,9 @@ from polysema.indexes.collection import Collection
 from polysema.indexes.store.view import Search
 
 c = Collection(sys.argv[1])
-until = time.monotonic() + float(sys.argv[2])
+done = Path(sys.argv[2])
 reads, seen, last = 0, set(), 0
-while time.monotonic() < until:
+while not (done / "all").exists():
     view = c.view()
     version = view.manifest.version
     assert version >= last, (version, last)
@@ -38,18 +43,21 @@ while time.monotonic() < until:
     reads += 1
     seen.add(version)
     last = version
+    if reads > 5 and len(seen) > 3:
+        (done / sys.argv[3]).touch()
 print(json.dumps({"reads": reads, "versions": len(seen)}))
 """
 
 WRITER = """
-import sys, time
+import sys
+from pathlib import Path
 import numpy as np
 from polysema.indexes.collection import Collection, Options
 
 c = Collection(sys.argv[1], Options(keep=2))
-until = time.monotonic() + float(sys.argv[2])
+done, batches, readers = Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 batch = 1
-while time.monotonic() < until:
+while batch <= batches or len(list(done.iterdir())) < readers:
     vectors = np.random.default_rng(batch).normal(size=(20, 8)).astype(np.float32)
     vectors[:, 0] = batch
     c.upsert([f"{batch % 40}-{row}" for row in range(20)], vectors, {"batch": [batch] * 20})
@@ -58,6 +66,7 @@ while time.monotonic() < until:
     if batch % 25 == 0:
         c.compact(index="hnsw" if batch % 50 == 0 else "none")
     batch += 1
+(done / "all").touch()
 print(batch)
 """
 
@@ -68,19 +77,26 @@ def test_eight_readers_and_a_writer(tmp_path: Path) -> None:
     first[:, 1] = 1
     c.add([f"0-{row}" for row in range(20)], first, {"batch": [0] * 20})
 
-    def start(script: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, "-c", script, str(tmp_path / "c"), str(SECONDS)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+    done = tmp_path / "done"
+    done.mkdir()
 
-    readers = [start(READER) for _ in range(8)]
-    writer = start(WRITER)
-    out, errors = writer.communicate()
+    def start(script: str, *words: object) -> "subprocess.Popen[str]":
+        given = [str(tmp_path / "c"), str(done), *map(str, words)]
+        return subprocess.Popen(
+            [sys.executable, "-c", script, *given], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    readers = [start(READER, number) for number in range(READERS)]
+    writer = start(WRITER, BATCHES, READERS)
+    try:
+        out, errors = writer.communicate(timeout=LIMIT)
+    finally:  # what a reader met is said, also where the writer waits for it in vain
+        (done / "all").touch()
+        writer.kill()
+        ended = [reader.communicate(timeout=LIMIT) for reader in readers]
     assert writer.returncode == 0, errors[-2000:]
-    assert int(out) > 20
-    for reader in readers:
-        out, errors = reader.communicate()
+    assert int(out) > BATCHES
+    for reader, (out, errors) in zip(readers, ended, strict=True):
         assert reader.returncode == 0, errors[-2000:]
         told = json.loads(out)
         assert told["reads"] > 5
