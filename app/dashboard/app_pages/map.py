@@ -136,7 +136,8 @@ def number_of(many: str, space: Space) -> int:
     if n > MOST and wanted == MOST:
         st.caption(f"{n:,} rows are in this space; the first {MOST:,} are shown.")
     elif wanted > n and many != "all":
-        st.caption(f"There {'is 1 row' if n == 1 else f'are {n:,} rows'} in this space: all of it is shown.")
+        all_rows = "is 1 row in this space, and it is" if n == 1 else f"are {n:,} rows in this space: all of them are"
+        st.caption(f"There {all_rows} shown.")
     return min(wanted, n)
 
 
