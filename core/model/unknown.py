@@ -51,7 +51,7 @@ def unknown_words(occurrences: Sequence[Occurrence], tokens: Ints, sizes: Ints, 
     if unknown is None:
         return []
     counts = np.add.reduceat(unknown[tokens].astype(np.int64), np.cumsum(sizes) - sizes)
-    places = np.flatnonzero(counts)
+    places = np.flatnonzero(counts).tolist()
     return [UnknownWord(occurrences[place], int(counts[place]), int(sizes[place])) for place in places]
 
 

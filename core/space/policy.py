@@ -102,6 +102,7 @@ def look_up(space: Space, word: str, policy: Policy) -> Found:
     for each occurrence, it is the mean of their unit vectors. Raises `UnknownWordError` with the nearest spellings
     unless the policy skips words that aren't there.
     """
+    notes: tuple[str, ...] = ()
     row, how = _find(space, word, policy.case)
     if row < 0 and policy.phrases is not Phrases.EXACT and len(parts := word.split()) > 1:
         for joint in ("_", "-", ""):
@@ -120,7 +121,6 @@ def look_up(space: Space, word: str, policy: Policy) -> Found:
             return Found(word, word, np.empty(0, np.int64), np.zeros(space.dim, np.float32), LEFT_OUT)
         raise space.unknown(word)
     name = space.keys[row]
-    notes: tuple[str, ...] = ()
     if OTHERWISE in how:
         notes = (f"{word!r} was looked up as {name!r} ({how.replace(f'{OTHERWISE}: ', '')})",)
     if space.origin.layer is None:
