@@ -22,6 +22,7 @@ from polysema.indexes.store.compaction import carried_over, compacted, compactin
 from polysema.indexes.store.durable import REPAIR, Disk
 from polysema.indexes.store.folder import make, missing, open_format, told
 from polysema.indexes.store.manifest import Manifest, SpaceCard, check_name
+from polysema.indexes.store.naming import DRAFT_ENDING, give_name, is_needed, read_sealed
 from polysema.indexes.store.segment import Batch, Stored, batch_of, ids_of
 from polysema.indexes.store.view import Matches, Search, View
 from polysema.indexes.store.writing import Draft, referenced
@@ -344,7 +345,7 @@ class Collection:
         for number in old:
             self._disk.unlink(layout.numbered(self.root, number))
         for name in self._disk.names(manifests):
-            if name.endswith(".tmp"):
+            if name.endswith(DRAFT_ENDING) and not is_needed(self._disk, manifests / name):
                 self._disk.discard(manifests / name)
         if old:
             self._disk.sync_folder(manifests)
@@ -375,7 +376,7 @@ class Collection:
         with told(self.root, "read"):
             folder = self.root / layout.SNAPSHOTS
             paths = [folder / name for name in self._disk.names(folder) if name.endswith(".json")]
-            return {path.stem: Manifest.unsealed(self._disk.read(path), path) for path in paths}
+            return {path.stem: Manifest.unsealed(read_sealed(self._disk, path), path) for path in paths}
 
     def snapshot(self, name: str) -> int:
         """Give the current version a name under which it is kept; returns its number. Raises `ConflictError`."""
@@ -383,7 +384,7 @@ class Collection:
         with told(self.root, "change"), self._writing, self._locked():
             version = self.view().manifest.version
             try:
-                self._disk.link(layout.numbered(self.root, version), path)
+                give_name(self._disk, layout.numbered(self.root, version), path)
             except FileExistsError:
                 raise ConflictError(
                     f"{self.root} has a snapshot {name} already; drop it first, or choose another name"

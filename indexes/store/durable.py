@@ -167,6 +167,10 @@ class Disk:
         """An existing file, open for reading."""
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
+    def close(self, fd: int) -> None:
+        """Let an open file go."""
+        os.close(fd)
+
     def read_at(self, fd: int, path: Path, start: int, count: int) -> bytes:
         """`count` bytes from `start`, fewer at the file's end."""
         pieces = []

@@ -19,6 +19,7 @@ from polysema.core.errors import (
 from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.durable import REPAIR, Disk
 from polysema.indexes.store.manifest import Manifest
+from polysema.indexes.store.naming import give_name, read_sealed
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def open_format(disk: Disk, root: Path) -> str:
     """The id of the collection in a folder."""
     path = root / layout.FORMAT_FILE
     try:
-        value = layout.unseal(disk.read(path), path)
+        value = layout.unseal(read_sealed(disk, path), path)
     except (FileNotFoundError, NotADirectoryError):
         if _lived(disk, root):
             raise CorruptError(f"{path} is missing; {REPAIR}") from None
@@ -110,7 +111,7 @@ def mark(disk: Disk, root: Path, collection: str) -> None:
     disk.discard(draft)
     disk.write(draft, layout.seal({"kind": layout.KIND, "format": layout.FORMAT, "collection": collection}))
     try:
-        disk.link(draft, root / layout.FORMAT_FILE)
+        give_name(disk, draft, root / layout.FORMAT_FILE)
     except FileExistsError:
         raise ConflictError(f"{root} was made a collection by another process just now") from None
     disk.sync_folder(root)

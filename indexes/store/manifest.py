@@ -11,14 +11,13 @@
       segments/<id>.dead          which rows of a segment are deleted or replaced
 
 A commit writes and syncs new files, syncs their folder, writes and syncs the manifest under a temporary name, links it
-to the next number (which fails when another writer was there first), syncs the folder of manifests, and only then is
+to the next number (which fails when another writer was there first; see `naming` for disks without links), syncs the folder of manifests, and only then is
 acknowledged. Nothing that a version refers to is ever renamed or edited.
 """
 
 import hashlib
 import json
 import re
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -31,6 +30,7 @@ from polysema.core.errors import ConflictError, CorruptError, IncompatibleError,
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Origin
 from polysema.indexes.store.durable import REPAIR, Disk, FileRef
+from polysema.indexes.store.naming import draft_of, give_name, is_sealed, read_sealed
 
 FORMAT = 1
 KIND = "polysema collection"
@@ -185,10 +185,9 @@ def seal(value: dict[str, Any]) -> bytes:
 
 def unseal(data: bytes, path: Path) -> dict[str, Any]:
     """What was sealed; raises `CorruptError` for any other bytes."""
-    line, _, rest = data.partition(b"\n")
-    if rest != hashlib.sha256(line).hexdigest().encode() + b"\n":
+    if not is_sealed(data):
         raise CorruptError(f"{path} is damaged: its seal doesn't fit its {len(data):,} bytes; {REPAIR}")
-    value: dict[str, Any] = json.loads(line)
+    value: dict[str, Any] = json.loads(data.partition(b"\n")[0])
     return value
 
 
@@ -219,7 +218,7 @@ def versions(disk: Disk, root: Path) -> list[int]:
 def read_manifest(disk: Disk, root: Path, version: int) -> Manifest:
     """A version; `FileNotFoundError` when it was collected meanwhile, `CorruptError` when it is damaged."""
     path = numbered(root, version)
-    manifest = Manifest.unsealed(disk.read(path), path)
+    manifest = Manifest.unsealed(read_sealed(disk, path), path)
     if manifest.version != version:
         raise CorruptError(f"{path} holds version {manifest.version}: it was renamed; {REPAIR}")
     return manifest
@@ -245,17 +244,19 @@ def publish(disk: Disk, root: Path, manifest: Manifest) -> None:
     """
     folder = root / MANIFESTS
     disk.sync_folder(root / SEGMENTS)
-    draft = folder / f"{uuid.uuid4().hex}.tmp"
+    target = numbered(root, manifest.version)
+    draft = draft_of(target)
     disk.write(draft, manifest.sealed())
     try:
-        disk.link(draft, numbered(root, manifest.version))
+        give_name(disk, draft, target)
     except FileExistsError:
         disk.discard(draft)
         raise ConflictError(
             f"{root} got version {manifest.version} from another writer, and nothing was written here; try again"
         ) from None
     except OSError:
-        disk.discard(draft)
+        if not target.exists():
+            disk.discard(draft)
         raise
     disk.sync_folder(folder)
     disk.discard(draft)

@@ -17,6 +17,7 @@ from polysema.indexes.store.compaction import indexed
 from polysema.indexes.store.durable import Disk, FileRef, SealedFile
 from polysema.indexes.store.folder import mark, open_format, told
 from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
+from polysema.indexes.store.naming import move, read_sealed
 from polysema.indexes.store.segment import Batch, Mask, Stored, read_dead, write_dead, write_segment, write_vectors
 from polysema.indexes.store.verify import QUIET, Progress, read_whole
 from polysema.indexes.store.writing import referenced
@@ -120,7 +121,7 @@ class _Repair:
         folder = self.root / layout.SNAPSHOTS
         for path in (folder / name for name in self.disk.names(folder) if name.endswith(".json")):
             try:
-                Manifest.unsealed(self.disk.read(path), path)
+                Manifest.unsealed(read_sealed(self.disk, path), path)
             except CorruptError:
                 self._aside(path)
                 self.mended.lost.append(f"the snapshot {path.stem}: its manifest is damaged")
@@ -273,7 +274,7 @@ class _Repair:
     def _snapshots(self) -> dict[str, Manifest]:
         folder = self.root / layout.SNAPSHOTS
         paths = [folder / name for name in self.disk.names(folder) if name.endswith(".json")]
-        return {path.stem: Manifest.unsealed(self.disk.read(path), path) for path in paths}
+        return {path.stem: Manifest.unsealed(read_sealed(self.disk, path), path) for path in paths}
 
     def _forget(self, manifests: dict[int, Manifest], snapshots: dict[str, Manifest], bad: set[str]) -> None:
         """Versions and snapshots that need a file that is set aside can't be gone back to."""
@@ -298,7 +299,5 @@ class _Repair:
         while target.exists():
             count += 1
             target = folder / f"{path.name}.{count}"
-        self.disk.link(path, target)
-        self.disk.sync_folder(folder)
-        self.disk.unlink(path)
+        move(self.disk, path, target)
         self.disk.sync_folder(path.parent)

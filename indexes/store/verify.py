@@ -12,6 +12,7 @@ from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.durable import Disk, FileRef, SealedFile
 from polysema.indexes.store.folder import open_format, told
 from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
+from polysema.indexes.store.naming import read_sealed
 from polysema.indexes.store.segment import Stored, read_dead
 from polysema.indexes.store.writing import referenced
 
@@ -61,7 +62,7 @@ def _verify(root: Path, progress: Progress, disk: Disk) -> Report:
         names = [name for name in disk.names(folder) if layout.NUMBERED.fullmatch(name) or not numbered]
         for path in (folder / name for name in names if name.endswith(".json")):
             try:
-                data = disk.read(path)
+                data = read_sealed(disk, path)
                 manifest = Manifest.unsealed(data, path)
             except FileNotFoundError:  # collected meanwhile
                 continue

@@ -76,6 +76,14 @@ class Recording(Disk):
 
 
 @dataclass
+class RecordingWithoutLinks(Recording):
+    """The same on a file system that has no hard links, as FAT, exFAT and some network and user-space ones."""
+
+    def link(self, source: Path, target: Path) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(source), None, str(target))
+
+
+@dataclass
 class _Inode:
     data: bytearray = field(default_factory=bytearray)
     synced: int = -1  # bytes that are durable; -1: not even its length
@@ -168,6 +176,8 @@ class Failing(Disk):
     def _fail(self, path: Path) -> None:
         raise OSError(self.error, os.strerror(self.error), str(path))
 
+    links: bool = True
+
     def create(self, path: Path) -> int:
         if self._step("create"):
             self._fail(path)
@@ -190,6 +200,8 @@ class Failing(Disk):
     def link(self, source: Path, target: Path) -> None:
         if self._step("link"):
             self._fail(target)
+        if not self.links:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), str(target))
         super().link(source, target)
 
     def unlink(self, path: Path) -> None:

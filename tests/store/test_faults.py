@@ -53,15 +53,17 @@ CHANGES: dict[str, tuple[Callable[[Collection], object], State]] = {
 
 
 @pytest.mark.parametrize("forever", [False, True], ids=["once", "from then on"])
-@pytest.mark.parametrize("what", CHANGES)
-def test_the_nth_step_of_a_change_fails(base: Path, shm: Path, what: str, forever: bool) -> None:
+@pytest.mark.parametrize(
+    ("what", "links"), [*((what, True) for what in CHANGES), ("upsert", False), ("snapshot", False)]
+)
+def test_the_nth_step_of_a_change_fails(base: Path, shm: Path, what: str, links: bool, forever: bool) -> None:
     change, after = CHANGES[what]
     failures = 0
     for at in range(1, 500):
         root = shm / "try"
         shutil.rmtree(root, ignore_errors=True)
         shutil.copytree(base, root)
-        disk = Failing(error=errno.ENOSPC if at % 2 else errno.EIO)
+        disk = Failing(error=errno.ENOSPC if at % 2 else errno.EIO, links=links)
         c = Collection(root, OPTIONS, disk)
         disk.count, disk.at, disk.forever = 0, at, forever
         error = None
@@ -106,14 +108,15 @@ def test_the_nth_step_of_opening_and_searching_fails(base: Path) -> None:
     raise AssertionError("it never ran without a failure")
 
 
+@pytest.mark.parametrize("links", [True, False])
 @pytest.mark.parametrize("what", ["create", "copy"])
-def test_the_nth_step_of_making_a_collection_fails(base: Path, shm: Path, what: str) -> None:
+def test_the_nth_step_of_making_a_collection_fails(base: Path, shm: Path, what: str, links: bool) -> None:
     def make(disk: Disk) -> object:
         return Collection.create(shm / "new", OPTIONS, disk) if what == "create" else copy(base, shm / "new", disk=disk)
 
     for at in range(1, 500):
         shutil.rmtree(shm / "new", ignore_errors=True)
-        disk = Failing(at=at)
+        disk = Failing(at=at, links=links)
         with contextlib.suppress(UserError):
             make(disk)
         if not disk.failed:
