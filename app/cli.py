@@ -187,8 +187,9 @@ def senses(names: tuple[str, ...], form: str) -> None:
         "words": report.words,
         "senses": report.senses,
         "rows": rows,
+        "notes": report.notes,
     }
-    show(form, rows, whole, ["", note])
+    show(form, rows, whole, ["", note, *report.notes])
 
 
 # The dashboard

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from polysema.core.inside.lens import Lens, LensView
     from polysema.core.measure.bias import Association
     from polysema.core.measure.clusters import SenseClusters
+    from polysema.core.model.recipe import Prompt
     from polysema.core.space.policy import Policy
     from polysema.core.space.space import Floats
 
@@ -300,7 +301,7 @@ class Client:
 
     def embed(
         self, texts: Sequence[str], model: str = MODEL, layers: Sequence[int] = (-1,), unit: str = "words",
-        word: str | None = None, pooling: str = "mean",
+        word: str | None = None, pooling: str = "mean", prompt: Prompt | None = None,
     ) -> Vectors:  # fmt: skip
         """See `Explorer.embed`."""
         asked = {
@@ -310,6 +311,8 @@ class Client:
             "unit": unit,
             "pooling": pooling,
         }
+        if prompt is not None:
+            asked |= {"prompt": prompt.text, "prompt_name": prompt.name}
         return self.ask_rows("POST", "/v1/embed", asked | {"word": word})
 
     def occurrence_neighbors(

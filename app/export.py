@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,11 @@ from polysema.app.shards import DTYPES, TEXT_ONLY, WRITERS, Rows, narrowed, whol
 from polysema.core.corpus import Corpus
 from polysema.core.errors import BusyError, ConflictError, UnreadableError, UserError, check_list
 from polysema.core.model.contextual import Choose, Hidden, embed_stream, joined, texts_a_batch
+from polysema.core.model.first_position import first_outliers, first_rows_note
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pooling import check_pooling
-from polysema.core.model.sentences import Sentences, check_sentence_pooling, sentence_stream
+from polysema.core.model.recipe import Prompt, check_prompt
+from polysema.core.model.sentences import Sentences, check_sentence_pooling, plan_sentences, sentence_stream
 from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, occurrences_of
 from polysema.core.space.formats import MANIFEST, read_manifest
@@ -83,7 +85,8 @@ class Wanted:
     """What is exported, and how: see `polysema export --help`.
 
     `words` are the only ones wanted (in any case); `static` puts the model's static vector of a word or token beside
-    the contextual one; `limit` takes the first texts only, `shard` (i, n) every n-th of them from the i-th (from 1).
+    the contextual one; `limit` takes the first texts only, `shard` (i, n) every n-th of them from the i-th (from 1);
+    `prompt` is for sentences by the model's own recipe.
     """
 
     unit: str = "words"
@@ -95,6 +98,7 @@ class Wanted:
     text: bool = False
     limit: int | None = None
     shard: tuple[int, int] = (1, 1)
+    prompt: Prompt | None = None
 
     def checked(self) -> "Wanted":
         """The same back; raises `UserError` for what doesn't exist or doesn't go together."""
@@ -111,6 +115,7 @@ class Wanted:
             raise UserError(f"{self.to} is a text format: it has float32 only; got {self.dtype}")
         if self.to in TEXT_ONLY and self.static:
             raise UserError(f"{self.to} has one vector a row: static ones beside them need another format")
+        check_prompt(self.prompt, self.unit)
         if self.words and self.unit != "words":
             raise UserError(f"chosen words are for the unit words; got {self.unit}")
         if self.static and self.unit == "sentences":
@@ -142,13 +147,16 @@ def export(
     check_list(texts, "texts")
     folder, chosen = Path(folder), (wanted or Wanted()).checked()
     layers = model.check_layers(layers)
-    if chosen.unit == "sentences" and chosen.pooling == "own" and layers != (model.n_layers,):
-        raise UserError(f"{model.name}'s own pooling is of its last layer; got {', '.join(map(str, layers))}")
-    pooling = {"words": chosen.pooling, "tokens": "single tokens", "sentences": f"{chosen.pooling} of the text"}
+    origin = model.origin(None, chosen.pooling if chosen.unit == "words" else "single tokens")
+    alike = [layer for layer in first_outliers(model).alike if layer in layers]
+    if chosen.unit == "sentences":
+        origin = plan_sentences(model, layers, chosen.pooling, chosen.prompt).origin
+    elif alike:
+        origin = replace(origin, notes=(*origin.notes, first_rows_note(alike)))
     settings = {
         "format": FORMAT,
         "input": source.to_json(),
-        "origin": model.origin(None, pooling[chosen.unit]).to_json(),
+        "origin": origin.to_json(),
         "layers": list(layers),
         "unit": chosen.unit,
         "pooling": chosen.pooling,
@@ -372,7 +380,7 @@ def _computed(
     """
     if wanted.unit == "sentences":
         found = []
-        for sentences in sentence_stream(model, batch.texts, settings["layers"], wanted.pooling):
+        for sentences in sentence_stream(model, batch.texts, settings["layers"], wanted.pooling, 0, wanted.prompt):
             found.append(sentences)
             n_texts = sentences.vectors.shape[1]
             further(n_texts, n_texts - len(sentences.empty))

@@ -22,12 +22,17 @@ layers_option = click.option("--layers", default="-1", show_default=True, help="
 final_norm_option = click.option(
     "--final-norm", default="after", show_default=True, help="Take the last layer after or before the final norm."
 )
+bos_option = click.option("--bos", is_flag=True, help="Of a decoder: put its begin-of-text token before every text.")
 engine_option = click.option(
     "--engine", default="auto", show_default=True, help="auto (the fastest exact one), torch, onnx or onnx-int8."
 )
 unit_option = click.option(
     "--unit", default="words", show_default=True, help="What has a vector: words, tokens or sentences."
 )
+prompt_option = click.option(
+    "--prompt", help="Of sentences by --pooling own: what stands before each text.  [default: the model's own]"
+)
+prompt_name_option = click.option("--prompt-name", help="The same, by its name in the model's folder, such as query.")
 column_option = click.option(
     "--column", help="The column that holds the texts.  [default: text, or the one with the longest texts]"
 )
@@ -136,6 +141,9 @@ def verify_command(folder: str) -> None:
     show_default=True,
     help="How sub-words become a word: first, last, mean or max; how a sentence has one vector: mean, cls, last or own.",
 )
+@prompt_option
+@prompt_name_option
+@bos_option
 @final_norm_option
 @click.option("--static", is_flag=True, help="Put the model's static vector of the word or token beside each.")
 @click.option("--text", is_flag=True, help="Put the text into every row.")
@@ -158,21 +166,24 @@ def verify_command(folder: str) -> None:
 def run_command(
     inputs: tuple[str, ...], folder: str, model: str, column: str | None, separator: str | None, header: bool | None,
     encoding: str | None, id_column: str | None, unit: str,
-    words: str | None, layers: str, pooling: str, final_norm: str, static: bool, text: bool, to: str, dtype: str,
-    limit: int | None, shard: str | None, engine: str, compute: str, device: str | None,
+    words: str | None, layers: str, pooling: str, prompt: str | None, prompt_name: str | None, bos: bool, final_norm: str,
+    static: bool, text: bool, to: str, dtype: str, limit: int | None, shard: str | None, engine: str, compute: str,
+    device: str | None,
 ) -> None:  # fmt: skip
     """Export."""
     from polysema.app.export import Source, Wanted
     from polysema.app.export import export as run
     from polysema.core.corpus import Dialect, open_corpus
     from polysema.core.model.load import load_model
+    from polysema.core.model.recipe import Prompt
 
     chosen = tuple(word.strip() for word in words.split(",") if word.strip()) if words else ()
-    wanted = Wanted(unit, pooling, chosen, to, dtype, static, text, limit, parse_shard(shard)).checked()
+    asked_prompt = Prompt(prompt, prompt_name)
+    wanted = Wanted(unit, pooling, chosen, to, dtype, static, text, limit, parse_shard(shard), asked_prompt).checked()
     asked = parse_layers(layers)
     corpus = open_corpus(inputs, column, id_column, dialect=Dialect(separator, header, encoding))
     tell_corpus(corpus.notes)
-    loaded = load_model(model, device, engine, compute, final_norm)
+    loaded = load_model(model, device, engine, compute, final_norm, bos=bos)
     which = range(loaded.n_layers + 1) if asked is None else asked
     tell_engine(loaded, which)
     total = len(range(wanted.shard[0] - 1, min(corpus.lines, limit or corpus.lines), wanted.shard[1]))
@@ -181,9 +192,11 @@ def run_command(
             corpus.rows(), Source.of(corpus), folder,
             loaded, which, wanted, lambda texts, rows: progress("texts", texts, total),
         )  # fmt: skip
+    for note in manifest["origin"]["notes"]:
+        click.echo(f"note: {note}", err=True)
     if manifest["split"]:
         click.echo(
-            f"note: {manifest['split']:,} texts were longer than {loaded.window} tokens and were read in overlapping windows",
+            f"note: {manifest['split']:,} texts were longer than {_windows_of(manifest['origin'])}",
             err=True,
         )
     if manifest["unknown"]:
@@ -208,6 +221,9 @@ def run_command(
     "--pooling", default="mean", show_default=True, help="How sub-words become a word: first, last, mean or max."
 )
 @unit_option
+@prompt_option
+@prompt_name_option
+@bos_option
 @final_norm_option
 @click.option("--stack", default="encoder", show_default=True, help="Of an encoder-decoder: encoder or decoder.")
 @click.option(
@@ -226,7 +242,7 @@ def run_command(
 @format_option
 def embed(
     texts: tuple[str, ...], model: str, word: str | None, nth: int, span: str | None, layers: str, pooling: str, unit: str,
-    final_norm: str, stack: str, sources: tuple[str, ...], generate: bool, engine: str, device: str | None, form: str,
+    prompt: str | None, prompt_name: str | None, bos: bool, final_norm: str, stack: str, sources: tuple[str, ...], generate: bool, engine: str, device: str | None, form: str,
 ) -> None:  # fmt: skip
     """Print the vectors of TEXTS: of every word, one word at its place, every token, or each whole text.
 
@@ -234,13 +250,16 @@ def embed(
     """
     from polysema.core.model.contextual import embed as run
     from polysema.core.model.load import load_model
+    from polysema.core.model.recipe import Prompt, check_prompt
     from polysema.core.model.sentences import embed_sentences
     from polysema.core.model.tokens import occurrence_at
     from polysema.core.space.spelling import spelling_note
 
     asked = parse_layers(layers)
     at = parse_span(span)
-    loaded = load_model(model, device, engine, "float32", final_norm, "decoder" if generate else stack, patient=False)
+    check_prompt(Prompt(prompt, prompt_name), unit)
+    side = "decoder" if generate else stack
+    loaded = load_model(model, device, engine, "float32", final_norm, side, patient=False, bos=bos)
     which = range(loaded.n_layers + 1) if asked is None else asked
     tell_engine(loaded, which)
     beside = tuple(sources) or None
@@ -251,7 +270,7 @@ def embed(
     rows = []
     only = None
     if unit == "sentences":
-        found = embed_sentences(loaded, texts, which, pooling)
+        found = embed_sentences(loaded, texts, which, pooling, Prompt(prompt, prompt_name))
         split, origin = found.split, found.origin
         for place, layer in enumerate(found.layers):
             rows += [
@@ -277,12 +296,18 @@ def embed(
     tell_notes(origin)
     for number in split:
         click.echo(
-            f"note: text {number + 1} is longer than {loaded.window} tokens and was read in overlapping windows",
+            f"note: text {number + 1} is longer than {_windows_of(origin.to_json())}",
             err=True,
         )
     if not rows:
         raise UserError("there is nothing to embed: no text holds a word")
     show(form, rows)
+
+
+def _windows_of(card: dict[str, Any]) -> str:
+    """How a text that is longer than a window was read."""
+    own = ", where sentence-transformers would cut it" if str(card["pooling"]).startswith("own ") else ""
+    return f"{str(card['windows']).partition(' ')[0]} tokens and read in overlapping windows{own}"
 
 
 def parse_span(text: str | None) -> Span | None:

@@ -42,7 +42,11 @@ def occurrence(word: str, text: str, nth: int = 1, layer: int | None = None) -> 
 def load_like(origin: Origin) -> LanguageModel:
     """The model that made the vectors of a card."""
     return load_model(
-        origin.source, stack=origin.stack or "encoder", final_norm=origin.final_norm or "after", patient=False
+        origin.source,
+        stack=origin.stack or "encoder",
+        final_norm=origin.final_norm or "after",
+        patient=False,
+        bos=bool(origin.beginning),
     )
 
 

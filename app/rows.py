@@ -13,6 +13,7 @@ from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
     from polysema.core.model.load import LanguageModel
+    from polysema.core.model.recipe import Prompt
     from polysema.core.space.space import Floats, Origin
 
 SENTENCES = "sentences"
@@ -43,19 +44,21 @@ class Vectors:
 
 def embedded(
     model: LanguageModel, texts: Sequence[str], layers: Sequence[int] = (-1,), unit: str = "words",
-    word: str | None = None, pooling: str = "mean",
+    word: str | None = None, pooling: str = "mean", prompt: Prompt | None = None,
 ) -> Vectors:  # fmt: skip
     """The vectors of every word, of one `word`, of the tokens or of whole texts (`sentences`): a row for each layer and
     place, layer after layer. Raises `UserError` for a unit that isn't there, or a word beside another unit.
     """
     from polysema.core.model.contextual import embed, occurrence_table, word_vectors
+    from polysema.core.model.recipe import check_prompt
     from polysema.core.model.sentences import embed_sentences
 
+    check_prompt(prompt, unit)
     chosen = model.check_layers(layers)
     if unit == SENTENCES:
         if word is not None:
             raise UserError("sentences are whole texts; leave out the word, or ask for the unit words")
-        made = embed_sentences(model, texts, chosen, pooling)
+        made = embed_sentences(model, texts, chosen, pooling, prompt)
         if made.empty:
             raise UserError(f"text {made.empty[0] + 1} has no token, so it has no vector")
         tables = [_numbered(len(texts), layer) for layer in chosen]

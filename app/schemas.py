@@ -222,13 +222,14 @@ class SenseRow:
 
 @dataclass(frozen=True, slots=True)
 class SenseReport:
-    """The yardstick of the corpus of senses: `most_frequent` is what no static vector can beat."""
+    """The yardstick of the corpus of senses: `most_frequent` is what no static vector can beat; `notes` say what was left out."""
 
     occurrences: int
     words: int
     senses: int
     most_frequent: float
     rows: tuple[SenseRow, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

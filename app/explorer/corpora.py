@@ -2,8 +2,10 @@
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 
 from polysema.app.explorer.asking import BASELINE_TEXTS, DEFAULT_MODEL, MAP_LAYERS, Progress, silent
@@ -15,6 +17,8 @@ from polysema.core.home import home
 from polysema.core.measure.contextuality import random_pair_cosine
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.contextual import embed
+from polysema.core.model.first_position import first_ends, first_outliers, left_out_note
+from polysema.core.model.load import LanguageModel
 from polysema.core.space.formats import read_export
 from polysema.core.space.space import Space
 
@@ -25,11 +29,14 @@ class Corpora(Models):
     """Holds the corpus of senses as models see it."""
 
     def baselines(self, model: str = DEFAULT_MODEL, progress: Progress = silent) -> tuple[float, ...]:
-        """For each layer the mean cosine of random pairs of words of the corpus of senses; kept on disk."""
+        """For each layer the mean cosine of random pairs of words of the corpus of senses; kept on disk.
+
+        Where a decoder's first state of a text is an outlier, first words are left out.
+        """
         loaded = self.model(model)
-        key = digest(
-            "baseline 1", load_senses().sha256, loaded.weights_sha256, loaded.revision, loaded.name, BASELINE_TEXTS
-        )
+        alike = first_outliers(loaded).alike
+        parts = ("baseline 2", alike) if alike else ("baseline 1",)
+        key = digest(*parts, load_senses().sha256, loaded.weights_sha256, loaded.revision, loaded.name, BASELINE_TEXTS)
         path = home() / "baselines" / f"{key}.json"
 
         def make() -> tuple[float, ...]:
@@ -40,8 +47,11 @@ class Corpora(Models):
             progress("baseline", 0, 1)
             texts = load_senses().texts[:: max(1, len(load_senses().texts) // BASELINE_TEXTS)]
             hidden = embed(loaded, texts)
-            numbers = [occurrence.text for occurrence in hidden.occurrences]
-            values = tuple(random_pair_cosine(vectors, numbers) for vectors in hidden.vectors)
+            later = hidden.without_first()
+            values = tuple(
+                random_pair_cosine(part.vectors[layer], [o.text for o in part.occurrences])
+                for layer in hidden.layers for part in (later if layer in alike else hidden,)
+            )  # fmt: skip
             keep_file(path, json.dumps(values))
             progress("baseline", 1, 1)
             return values
@@ -58,7 +68,7 @@ class Corpora(Models):
     def corpus(self, model: str = DEFAULT_MODEL, layer: int = -1, progress: Progress = silent) -> Space:
         """Every word of the corpus of senses at one layer, with the column `sense` where it is annotated.
 
-        Embedded once, as an export in the cache folder, and read from there afterwards.
+        Where a decoder's first state of a text is an outlier, first words are left out, and a note says so. Embedded once, as an export in the cache folder, and read from there afterwards.
         """
         progress(f"load {model}", 0, 1)
         loaded = self.model(model)
@@ -93,6 +103,20 @@ class Corpora(Models):
             ids = space.columns.column("text_id").combine_chunks().cast(pa.int32())
             text = pa.DictionaryArray.from_arrays(ids, pa.array(senses.texts))
             columns = space.columns.append_column("sense", sense).append_column("text", text)
-            return replace(space, columns=columns)
+            return _without_first(loaded, replace(space, columns=columns), senses.texts)
 
         return self._corpora.get((key, layer), make)
+
+
+def _without_first(model: LanguageModel, space: Space, texts: Sequence[str]) -> Space:
+    """A space of words in texts without those that stand first, where their states are outliers at its layer."""
+    layer = space.origin.layer
+    if layer not in first_outliers(model).alike:
+        return space
+    ends = np.array(first_ends(model, texts))
+    assert space.columns is not None
+    table = space.columns
+    text_ids, starts = (table.column(name).to_numpy() for name in ("text_id", "start"))
+    later = starts >= ends[text_ids]
+    note = left_out_note([layer], int((~later).sum()))
+    return replace(space.take(np.flatnonzero(later)), origin=replace(space.origin, notes=(*space.origin.notes, note)))

@@ -26,12 +26,13 @@ from polysema.core.measure.clusters import SenseClusters, sense_clusters
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.catalog import locate
 from polysema.core.model.contextual import Hidden, embed, word_vectors
+from polysema.core.model.load import LanguageModel
 from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, Span, find_words
 from polysema.core.space.metric import unit
 from polysema.core.space.projection import MapOptions, Neighbors, layered_maps
 from polysema.core.space.projection import place as place_on
-from polysema.core.space.space import Floats, Space
+from polysema.core.space.space import Floats, Origin, Space
 from polysema.indexes.base import check_k, checked
 
 
@@ -212,15 +213,17 @@ class Maps(Words):
             positions = layered_maps(stacks, method, few, lambda done, total: progress(stage, done, total))
             return WordMap(
                 word.lower(), layers, tuple(positions), tuple(texts), tuple(spans), tuple(names), within, between,
-                tuple(every[layer] for layer in layers), method,
-                loaded.origin(None, "mean").with_notes(*(yours.origin.notes if yours is not None else ())),
+                tuple(every[layer] for layer in layers), method, _card(loaded, cloud, yours),
                 yours.split if yours is not None else (),
             )  # fmt: skip
 
         return self._maps.get(key, make)
 
     def _cloud(self, word: str, model: str, progress: Progress) -> Hidden:
-        """The annotated occurrences of a word at every kept layer; only the texts with the word are read."""
+        """The annotated occurrences of a word at every kept layer; only the texts with the word are read.
+
+        Those that stand first in a text are left out where a decoder's first states are outliers; the card says so.
+        """
         loaded, corpus = self.model(model), load_senses()
         layers = self.corpus_layers(model)
 
@@ -234,9 +237,16 @@ class Maps(Words):
             ]
             progress(f"read {len(numbers)} sentences", 0, 1)
             hidden = embed(loaded, [corpus.texts[text] for text in numbers], layers, occurrences=asked)
-            return replace(hidden, occurrences=tuple(replace(o, text=numbers[o.text]) for o in hidden.occurrences))
+            later = hidden.without_first()
+            return replace(later, occurrences=tuple(replace(o, text=numbers[o.text]) for o in later.occurrences))
 
         return self._clouds.get((word.lower(), model, loaded.weights_sha256), make)
+
+
+def _card(model: LanguageModel, cloud: Hidden, yours: Hidden | None) -> Origin:
+    """The card of a word's map, with what has to be said of words that stand first."""
+    notes = [*cloud.origin.notes, *(yours.origin.notes if yours is not None else ())]
+    return replace(model.origin(None, "mean"), notes=tuple(notes))
 
 
 def _spread(vectors: Floats, senses: Sequence[str]) -> tuple[float, float]:

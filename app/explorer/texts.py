@@ -19,7 +19,9 @@ from polysema.app.schemas import (
 from polysema.core.errors import UserError, list_of
 from polysema.core.measure.senses import load_senses, most_frequent_sense, nearest_sense_accuracy
 from polysema.core.model.contextual import Hidden, embed, embed_stream, joined, word_vectors
+from polysema.core.model.first_position import first_outliers, left_out_note
 from polysema.core.model.load import LanguageModel
+from polysema.core.model.recipe import Prompt
 from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, Span, find_word
 from polysema.core.space.metric import cosine
@@ -32,10 +34,10 @@ class Texts(Words):
 
     def embed(
         self, texts: Sequence[str], model: str = DEFAULT_MODEL, layers: Sequence[int] = (-1,), unit: str = "words",
-        word: str | None = None, pooling: str = "mean",
+        word: str | None = None, pooling: str = "mean", prompt: Prompt | None = None,
     ) -> Vectors:  # fmt: skip
         """The vectors of words, of one word, of tokens or of whole texts (`sentences`), at any layers. See `rows.embedded`."""
-        return embedded(self.model(model), texts, layers, unit, word, pooling)
+        return embedded(self.model(model), texts, layers, unit, word, pooling, prompt)
 
     def compare(
         self, word: str, texts: Sequence[str], model: str = DEFAULT_MODEL, layers: Sequence[int] | None = None,
@@ -88,6 +90,7 @@ class Texts(Words):
         baseline = self.baselines(model, progress)[space.origin.layer]
         same = self._own_row(model, place.word)
         near = self._nearest(model, static, k, same) if found else ()
+        origin = mine.origin.with_notes(*space.origin.notes)
         return OccurrenceAnswer(
             place.word, text, span.start, span.end, hits, near, baseline, origin, bool(hidden.split)
         )
@@ -102,7 +105,7 @@ class Texts(Words):
         """Leave-one-out sense accuracy of the nearest neighbour: each model's static vectors and every layer."""
         corpus = load_senses()
         words, names = [s.word for s in corpus.senses], [s.sense for s in corpus.senses]
-        rows = []
+        rows, notes = [], []
         for name in list_of(models, "models"):
             loaded = self.model(name)
             static = np.stack([static_vector(loaded, word)[0] for word in words])
@@ -111,16 +114,23 @@ class Texts(Words):
             order = {(o.text, o.span): place for place, o in enumerate(hidden.occurrences)}
             places = [order[(s.text_id, Span(s.start, s.end))] for s in corpus.senses]
             baselines = self.baselines(name, progress)
-            rows += [
-                SenseRow(name, layer, nearest_sense_accuracy(words, names, vectors[places]), baselines[layer])
-                for layer, vectors in zip(hidden.layers, hidden.vectors, strict=True)
-            ]
+            alike, first = first_outliers(loaded).alike, set(hidden.first)
+            later = [row for row, place in enumerate(places) if place not in first]
+            if first:
+                notes.append(f"{name}: {left_out_note(alike, len(first))}")
+            for layer, vectors in zip(hidden.layers, hidden.vectors, strict=True):
+                kept = later if layer in alike else range(len(places))
+                value = nearest_sense_accuracy(
+                    [words[row] for row in kept], [names[row] for row in kept], vectors[[places[row] for row in kept]]
+                )
+                rows.append(SenseRow(name, layer, value, baselines[layer]))
         return SenseReport(
             len(words),
             len(corpus.words),
             len(set(zip(words, names, strict=True))),
             most_frequent_sense(words, names),
             tuple(rows),
+            tuple(notes),
         )
 
 

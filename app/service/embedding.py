@@ -14,6 +14,7 @@ from polysema.core.model.tokens import Encoded
 if TYPE_CHECKING:
     from polysema.app.explorer import Explorer
     from polysema.core.model.load import LanguageModel
+    from polysema.core.model.sentences import Plan
     from polysema.core.space.space import Floats
 
 Input = str | tuple[int, ...] | Encoded
@@ -47,11 +48,11 @@ def embed_requests(
     """For each request its vectors, or what is wrong with it; all go through the model together."""
     from polysema.core.model.sentences import embed_encoded
 
-    reader, pooling = _reader(explorer, name)
+    plan = _plan(explorer, name)
     answers: list[Embedded | UserError] = []
     encoded: list[Encoded] = []
     places: list[tuple[int, int, int, int]] = []
-    for read in _read(reader, requests, limits):
+    for read in _read(plan, requests, limits):
         if isinstance(read, UserError):
             answers.append(read)
             continue
@@ -59,7 +60,7 @@ def embed_requests(
         answers.append(UserError(""))
         encoded += read
     if encoded:
-        parts = [embed_encoded(reader, part, (-1,), pooling).vectors[0] for part in slices(encoded, len(encoded))]
+        parts = [embed_encoded(plan, part).vectors[0] for part in slices(encoded, len(encoded))]
         vectors = np.concatenate(parts)
         for place, start, stop, count in places:
             answers[place] = Embedded(vectors[start:stop], count)
@@ -68,7 +69,7 @@ def embed_requests(
 
 def read_inputs(explorer: Explorer, name: str, inputs: Sequence[Input], limits: Limits) -> list[Encoded]:
     """The tokens of a request's inputs; raises `UserError` for more than it may have, and for an input without any."""
-    (read,) = _read(_reader(explorer, name)[0], [inputs], limits)
+    (read,) = _read(_plan(explorer, name), [inputs], limits)
     if isinstance(read, UserError):
         raise read
     return read
@@ -92,24 +93,21 @@ def n_tokens(encoded: Encoded) -> int:
     return sum(map(len, encoded.windows))
 
 
-def _reader(explorer: Explorer, name: str) -> tuple[LanguageModel, str]:
-    from polysema.core.model.sentences import sentence_model
+def _plan(explorer: Explorer, name: str) -> Plan:
+    from polysema.core.model.sentences import plan_sentences
 
     model = explorer.model(name)
-    pooling = pooling_of(model)
-    return sentence_model(model, pooling), pooling
+    return plan_sentences(model, (-1,), pooling_of(model))
 
 
-def _read(
-    reader: LanguageModel, requests: Sequence[Sequence[Input]], limits: Limits
-) -> Iterator[list[Encoded] | UserError]:
+def _read(plan: Plan, requests: Sequence[Sequence[Input]], limits: Limits) -> Iterator[list[Encoded] | UserError]:
     """The tokens of each request's inputs, or what is wrong with it; the texts of all are read in one call."""
-    texts = iter(reader.encode([one for inputs in requests for one in inputs if isinstance(one, str)]))
+    texts = iter(plan.encode([one for inputs in requests for one in inputs if isinstance(one, str)]))
     for inputs in requests:
         # every text is taken from the iterator, whatever comes of the request
         given = [next(texts) if isinstance(one, str) else one for one in inputs]
         try:
-            read = [reader.encode_ids(one) if isinstance(one, tuple) else one for one in given]
+            read = [plan.model.encode_ids(one) if isinstance(one, tuple) else one for one in given]
             _check(read, limits)
         except UserError as error:
             yield error

@@ -4,11 +4,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
 import pyarrow as pa
 
 from polysema.core.errors import UserError, check_list, list_of
+from polysema.core.model.first_position import FIRST, first_note, first_outliers
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pooling import check_pooling, pool
 from polysema.core.model.tokens import Encoded, Occurrence, Span, check_span, find_word, occurrences_of
@@ -27,7 +29,8 @@ UNITS = ("words", "tokens")
 class Hidden:
     """Vectors of the same occurrences at several layers: `vectors` (n_layers, n_occurrences, dim) float32.
 
-    `split` lists the texts that were longer than the model's window and so were read in overlapping windows;
+    `split` lists the texts that were longer than the model's window and so were read in overlapping windows; `first` the
+    occurrences (by row) whose state is an outlier of a decoder's first position at some layer (see `first_position`);
     `unseen` the occurrences of which the tokenizer made no token (they have no vector), `unknown` those that it doesn't
     know, wholly or in part. `n_texts` counts the texts that were read for it, those without an occurrence too.
     """
@@ -40,6 +43,18 @@ class Hidden:
     unseen: tuple[Occurrence, ...] = ()
     n_texts: int = 0
     unknown: tuple[UnknownWord, ...] = ()
+    first: tuple[int, ...] = ()
+
+    def without_first(self) -> "Hidden":
+        """The same without the occurrences that stand first."""
+        if not self.first:
+            return self
+        kept = np.delete(np.arange(len(self.occurrences)), self.first)
+        occurrences = tuple(self.occurrences[row] for row in kept.tolist())
+        notes = tuple(note for note in self.origin.notes if FIRST not in note)
+        left_out = f"{len(self.first):,} occurrence{'s' * (len(self.first) > 1)} {FIRST} left out, where this decoder's states are outliers"
+        origin = replace(self.origin, notes=(*notes, left_out))
+        return replace(self, occurrences=occurrences, vectors=self.vectors[:, kept], first=(), origin=origin)
 
     def space(self, layer: int) -> Space:
         """One layer as a space with the columns text_id, word, start, end, layer."""
@@ -84,13 +99,23 @@ def embed(
     parts = list(embed_stream(model, texts, chosen, pooling, occurrences, sources=sources, unit=unit))
     if not parts:
         return Hidden((), chosen, np.empty((len(chosen), 0, model.dim), np.float32), model.origin(None, pooling))
-    hidden = joined(parts)
+    hidden = _with_note(model, joined(parts))
     notes = unknown_notes(model.tokenizer, model.name, hidden.unknown)
     return replace(hidden, origin=hidden.origin.with_notes(*notes))
 
 
+def _with_note(model: LanguageModel, hidden: Hidden) -> Hidden:
+    """The same, with a note on its card where a word stands first at a layer where that is an outlier."""
+    layers = [layer for layer in first_outliers(model).alike if layer in hidden.layers] if hidden.first else []
+    if not layers:
+        return hidden
+    note = first_note(layers, [hidden.occurrences[row].word for row in hidden.first])
+    return replace(hidden, origin=replace(hidden.origin, notes=(*hidden.origin.notes, note)))
+
+
 def joined(parts: Sequence[Hidden]) -> Hidden:
     """The parts of a stream as one; there is at least one."""
+    befores = [0, *accumulate(len(part.occurrences) for part in parts)][: len(parts)]
     return Hidden(
         tuple(o for part in parts for o in part.occurrences),
         parts[0].layers,
@@ -100,6 +125,7 @@ def joined(parts: Sequence[Hidden]) -> Hidden:
         tuple(o for part in parts for o in part.unseen),
         sum(part.n_texts for part in parts),
         tuple(word for part in parts for word in part.unknown),
+        tuple(before + row for part, before in zip(parts, befores, strict=True) for row in part.first),
     )
 
 
@@ -285,10 +311,15 @@ def _of_words(
     groups = {}
     unknown: list[UnknownWord] = []
     unknown_token = unknown_id(model.tokenizer)
+    first_rows: list[int] = []
+    sinks = bool(first_outliers(model).alike)
     for number, places in by_text.items():
         mine = np.array(places)[seen[places]]
         if len(mine):
             groups[number] = _Group(flat[number], counts[mine], rows[mine])
+            if sinks:
+                begins = flat[number][np.cumsum(counts[mine]) - counts[mine]]  # the first token of each word
+                first_rows += rows[mine][begins == 0].tolist()
             marked = unknown_tokens(encoded[number], unknown_token)
             if marked is not None:
                 words = [occurrences[place] for place in mine.tolist()]
@@ -297,7 +328,9 @@ def _of_words(
     vectors = _pooled(model, encoded, groups, len(kept), pooling, beside, layers)
     unseen = tuple(o for o, has in zip(occurrences, seen.tolist(), strict=True) if not has)
     split = _split(encoded, groups, first)
-    return Hidden(kept, tuple(layers), vectors, origin, split, unseen, len(encoded), tuple(unknown))
+    return Hidden(
+        kept, tuple(layers), vectors, origin, split, unseen, len(encoded), tuple(unknown), tuple(sorted(first_rows))
+    )
 
 
 def _of_tokens(
@@ -306,10 +339,14 @@ def _of_tokens(
 ) -> Hidden:  # fmt: skip
     groups: dict[int, _Group] = {}
     occurrences: list[Occurrence] = []
+    first_rows: list[int] = []
+    sinks = bool(first_outliers(model).alike)
     unknown: list[UnknownWord] = []
     unknown_token = unknown_id(model.tokenizer)
     for number, of in enumerate(encoded):
         if len(of):
+            if sinks:
+                first_rows.append(len(occurrences))
             tokens, sizes = np.arange(len(of)), np.ones(len(of), np.int64)
             groups[number] = _Group(tokens, sizes, tokens + len(occurrences))
             names = model.tokenizer.convert_ids_to_tokens(of.ids())
@@ -322,7 +359,14 @@ def _of_tokens(
     vectors = _pooled(model, encoded, groups, len(occurrences), "first", beside, layers)
     split = _split(encoded, groups, first)
     return Hidden(
-        tuple(occurrences), tuple(layers), vectors, origin, split, n_texts=len(encoded), unknown=tuple(unknown)
+        tuple(occurrences),
+        tuple(layers),
+        vectors,
+        origin,
+        split,
+        n_texts=len(encoded),
+        unknown=tuple(unknown),
+        first=tuple(first_rows),
     )
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import embed_stream
+from polysema.core.model.first_position import first_outliers, left_out_note
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import Occurrence, occurrences_of
 from polysema.core.model.unknown import UnknownWord, unknown_notes
@@ -29,7 +30,7 @@ def distil(
     """Every word's mean over its occurrences in `texts`, (n_words, dim), the frequent first; column `count`.
 
     `words` are the only ones wanted; `lower` takes Bank and bank as one; words that occur less than `at_least` times
-    are left out, and no more than the `most` first occurrences of a word are read. Memory grows with the words, not with the texts. Raises
+    are left out, and so is a decoder's first position where it is an outlier; no more than the `most` first occurrences of a word are read. Memory grows with the words, not with the texts. Raises
     `UserError` when no word is left. `progress` hears how many texts are read.
     """
     (chosen,) = model.check_layers([layer])
@@ -50,9 +51,12 @@ def distil(
 
     sums: dict[str, Floats] = {}
     counts: Counter[str] = Counter()
-    texts_read = 0
+    texts_read = n_first = 0
     unknown: dict[str, UnknownWord] = {}  # the first occurrence of each
     for part in embed_stream(model, texts, [chosen], pooling, choose):
+        if chosen in first_outliers(model).alike:
+            n_first += len(part.first)
+            part = part.without_first()
         for occurrence, vector in zip(part.occurrences, part.vectors[0].astype(np.float64), strict=True):
             word = name(occurrence)
             if word in sums:
@@ -70,8 +74,12 @@ def distil(
     vectors = np.stack([sums[word] / counts[word] for word in kept]).astype(np.float32)
     origin = replace(
         model.origin(None, f"mean over contexts at layer {chosen}, {pooling} of sub-words"), family=Family.STATIC,
-        notes=(f"distilled from {counts.total():,} occurrences in a corpus",),
+        notes=(f"distilled from {counts.total():,} occurrences in a corpus", *_left_out(chosen, n_first)),
     ).with_notes(*unknown_notes(model.tokenizer, model.name, [one for word, one in unknown.items() if counts[word] >= at_least]))  # fmt: skip
     return Space(
         Keys(kept), vectors, origin, pa.table({"count": pa.array([counts[word] for word in kept], pa.int64())})
     )
+
+
+def _left_out(chosen: int, n_first: int) -> tuple[str, ...]:
+    return (left_out_note([chosen], n_first),) if n_first else ()

@@ -30,7 +30,8 @@ class LanguageModel:
     `n_layers` blocks give the layers 0 (the embedding output) to n_layers; `dim` is the width of the hidden states;
     `window` the most tokens of one pass. `module` is the stack of transformers, `whole` the model that it belongs to.
     `stack` is empty unless the model has two; `final_norm` tells whether the last layer is taken after or before the
-    norm that ends the stack, and is empty where there is none.
+    norm that ends the stack, and is empty where there is none. `beginning` is the token that is put before every text,
+    where that was asked for.
     """
 
     name: str
@@ -49,6 +50,7 @@ class LanguageModel:
     final_norm: str = ""
     dtype: str = "float32"
     path: Path | None = None
+    beginning: str = ""
 
     def check_layers(self, layers: Sequence[int]) -> tuple[int, ...]:
         """Layers counted from 0, negative ones from the end; raises `UserError` for one that isn't there."""
@@ -77,7 +79,8 @@ class LanguageModel:
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """The texts' tokens, in windows where a text is longer than the model's."""
-        return encode(self.tokenizer, texts, self.window, self.causal)
+        beginning = [self.tokenizer.convert_tokens_to_ids(self.beginning)] if self.beginning else ()
+        return encode(self.tokenizer, texts, self.window, self.causal, beginning)
 
     def encode_ids(self, ids: Sequence[int]) -> Encoded:
         """The same for a text given as token ids."""
@@ -156,7 +159,7 @@ class LanguageModel:
         return Origin(
             source=self.name, family=self.family, weights_sha256=self.weights_sha256, revision=self.revision, layer=layer,
             pooling=pooling, dtype=self.dtype, engine=self.engine.name, stack=self.stack, final_norm=self.final_norm,
-            windows=f"{self.window} tokens, half overlapping", versions=versions,
+            windows=f"{self.window} tokens, half overlapping", versions=versions, beginning=self.beginning,
         )  # fmt: skip
 
     @cached_property
@@ -179,12 +182,14 @@ def load_model(
     final_norm: str = "after",
     stack: str = "encoder",
     patient: bool = True,
+    bos: bool = False,
 ) -> LanguageModel:
     """The model of that name, folder or hub id, on `device` (a GPU where there is one, else the CPU).
 
     `engine` is one of `ENGINES`: `auto` takes the fastest exact one, and exports the model for it unless that has to be
     done first and `patient` is false. `final_norm` says whether the last layer of a stack that ends in a norm is taken
-    after it, as transformers does, or before. `stack` chooses between the two of an encoder-decoder.
+    after it, as transformers does, or before. `stack` chooses between the two of an encoder-decoder. `bos` puts a decoder's
+    begin-of-text token before every text, where its tokenizer puts none.
 
     Raises `UserError` for what can't be loaded: no weights, weights that don't fit the config, pickles only, code of
     the model's own, a tokenizer without character offsets.
@@ -201,7 +206,20 @@ def load_model(
         check_folder(found.path)
     with IMPORTING:
         model = _load(found, device, dtype, final_norm, stack)
+    if bos:
+        model = replace(model, beginning=_begin_token(model))
     return _with_engine(model, engine, patient)
+
+
+def _begin_token(model: LanguageModel) -> str:
+    """The token that begins a decoder's text; raises `UserError` where there is none, or it is there already."""
+    token = model.tokenizer.bos_token
+    if model.family is not Family.DECODER or not token:
+        why = "has no begin-of-text token" if model.family is Family.DECODER else f"is an {model.family.value}"
+        raise UserError(f"a begin-of-text token is put before the texts of a decoder; {model.name} {why}")
+    if model.encode(["a"])[0].takes[0].any():
+        raise UserError(f"the tokenizer of {model.name} puts a token before every text already; leave out --bos")
+    return str(token)
 
 
 def _with_engine(model: LanguageModel, engine: str, patient: bool) -> LanguageModel:
@@ -426,15 +444,20 @@ WIDEST = 2048  # longer windows cost memory by their square and bring little to 
 
 
 def _window(config: Any, tokenizer: Any) -> int:
-    known = [WIDEST]
-    positions = getattr(config, "max_position_embeddings", None)
-    if isinstance(positions, int) and positions > 0:
-        # RoBERTa's positions start behind the padding id
-        offset = config.pad_token_id + 1 if config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet"} else 0
-        known.append(positions - offset)
+    known = [position_limit(config)]
     if isinstance(tokenizer.model_max_length, int) and tokenizer.model_max_length < 1_000_000:
         known.append(tokenizer.model_max_length)
     return min(known)
+
+
+def position_limit(config: Any) -> int:
+    """The most tokens that a model has positions for, at most `WIDEST`."""
+    positions = getattr(config, "max_position_embeddings", None)
+    if not isinstance(positions, int) or positions <= 0:
+        return WIDEST
+    # RoBERTa's positions start behind the padding id
+    offset = config.pad_token_id + 1 if config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet"} else 0
+    return min(WIDEST, positions - offset)
 
 
 def weights_hash(found: Located) -> str:

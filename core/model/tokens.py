@@ -191,12 +191,14 @@ class Encoded:
         return np.concatenate([np.empty(0, np.int64), *found]), np.array([len(of) for of in found], np.int64)
 
 
-def encode(tokenizer: Any, texts: Sequence[str], window: int, causal: bool) -> list[Encoded]:
+def encode(
+    tokenizer: Any, texts: Sequence[str], window: int, causal: bool, beginning: Sequence[int] = ()
+) -> list[Encoded]:
     """Each text's tokens, in overlapping windows of at most `window` where there are more.
 
     Half a window overlaps. Each token is taken from the window where it has most context: for a causal model most
     to its left, otherwise most on its poorer side; the ends of the text count as no loss. Offsets are by character.
-    `tokenizer` is a fast one of transformers, without truncation of its own. Raises `UserError` for a text that isn't
+    `tokenizer` is a fast one of transformers, without truncation of its own; `beginning` are ids put before each text. Raises `UserError` for a text that isn't
     Unicode.
     """
     try:
@@ -205,15 +207,15 @@ def encode(tokenizer: Any, texts: Sequence[str], window: int, causal: bool) -> l
         for number, text in enumerate(texts):
             encoded_text(text, f"text {number}")
         raise
-    return [_encoded(encoding, window, causal) for encoding in encodings]
+    return [_encoded(encoding, window, causal, list(beginning)) for encoding in encodings]
 
 
-def _encoded(encoding: Any, window: int, causal: bool) -> Encoded:
-    ids = encoding.ids
+def _encoded(encoding: Any, window: int, causal: bool, beginning: list[int]) -> Encoded:
+    ids = [*beginning, *encoding.ids]
     # the text's own tokens have a sequence, those that the tokenizer adds have none
     places = [place for place, sequence in enumerate(encoding.sequence_ids) if sequence is not None]
     offsets = np.array(encoding.offsets, np.int64).reshape(-1, 2)[places]
-    return _windows(ids, places, offsets, window, causal)
+    return _windows(ids, [len(beginning) + place for place in places], offsets, window, causal)
 
 
 def encode_ids(tokenizer: Any, ids: Sequence[int], window: int, causal: bool) -> Encoded:

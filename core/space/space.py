@@ -42,8 +42,10 @@ class Origin:
 
     `source` is a name of the catalog, a folder, a hub id or a file; `weights_sha256` tells two revisions apart;
     `layer` counts as transformers does (0 the embedding output, n the last block), None for a static space; `notes`
-    say what was passed over or mended when the vectors were read, and what is to be known of the words of an answer. `stack` is set for an encoder-decoder, `final_norm`
-    (`after` or `before`) for a stack that ends in a norm, which its last layer is taken after or before.
+    say what was passed over or mended when the vectors were read, and what is to be known of the words of an answer.
+    `stack` is set for an encoder-decoder, `final_norm` (`after` or `before`) for a stack that ends in a norm, which its
+    last layer is taken after or before. `prompt` stood before each text; a question and what it finds may have different
+    ones. `beginning` is a token put before each.
     """
 
     source: str
@@ -61,6 +63,8 @@ class Origin:
     windows: str = ""
     versions: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    prompt: str = ""
+    beginning: str = ""
 
     def card(self) -> str:
         """The card on one line: what differs between two spaces can be read from it."""
@@ -73,6 +77,10 @@ class Origin:
             parts.append("before the final norm")
         if self.pooling:
             parts.append(self.pooling if " " in self.pooling else f"{self.pooling} of sub-words")
+        if self.beginning:
+            parts.append(f"behind {self.beginning}")
+        if self.prompt:
+            parts.append(f"prompt {self.prompt!r}")
         if self.transform != "raw":
             parts.append(self.transform)
         if self.weights_sha256:
@@ -83,7 +91,17 @@ class Origin:
 
     def require_same(self, other: "Origin") -> None:
         """Raise `IncompatibleError` with both cards unless vectors of the two may be compared."""
-        names = ("source", "family", "weights_sha256", "stack", "layer", "final_norm", "pooling", "transform")
+        names = (
+            "source",
+            "family",
+            "weights_sha256",
+            "stack",
+            "layer",
+            "final_norm",
+            "pooling",
+            "transform",
+            "beginning",
+        )
         if any(getattr(self, name) != getattr(other, name) for name in names):
             raise IncompatibleError(
                 f"these vectors don't belong together: [{self.card()}] and [{other.card()}]; take both from the same "

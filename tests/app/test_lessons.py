@@ -120,13 +120,14 @@ def test_doubt_in_what_is_written_is_found() -> None:
 
 
 def test_what_small_decoders_say_is_shown_as_it_is(smollm: LanguageModel, explorer: Explorer) -> None:
-    found = check(explorer, "mlp", model="smollm2-135m", others="My neighbour plays professional")
-    first = found.shown.best[0][0]
-    if first == "basketball":
-        assert "It does say it" in found.said
-    else:
-        assert f"What it says first is **{first}**" in found.said
-        assert found.verdict is not Verdict.WORKS
+    found = check(explorer, "mlp", model="smollm2-135m")
+    assert found.shown.best[0] == ("basketball", pytest.approx(0.204, abs=0.005))
+    assert "It does say it" in found.said
+    assert all(first != "basketball" for _, _, _, first in found.shown.controls[1:])
+    assert "So the text makes the difference." in found.said
+    against = re.search(r"Against “The sport that my neighbor played is” the score is \+([\d.]+)", found.said)
+    assert against is not None
+    assert float(against[1]) > 0.5
     score = re.search(r"The score \(logit\) of basketball is (-?[\d.]+):", found.said)
     assert score is not None
     assert sum(row["adds"] for row in found.rows) == pytest.approx(float(score[1]), abs=0.02)

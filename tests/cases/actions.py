@@ -19,6 +19,7 @@ import pytest
 from polysema.core.errors import UserError
 from tests.cases import FILES
 from tests.cases.collection_actions import COLLECTION_ACTIONS
+from tests.cases.model_actions import MODEL_ACTIONS
 
 Action = Callable[[list[str], Path], str]
 
@@ -137,4 +138,5 @@ ACTIONS: dict[str, Action] = {
     "words": find_words_of_text,
     "http": ask_the_service,
     **COLLECTION_ACTIONS,
+    **MODEL_ACTIONS,
 }

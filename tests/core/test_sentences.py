@@ -106,7 +106,9 @@ def test_mistakes_are_named(minilm: LanguageModel, tiny: dict[str, Path], tmp_pa
     with pytest.raises(UserError, match="no token before a text, so there is no CLS vector"):
         embed_sentences(gpt2, ["the bank"], pooling="cls")
     folder = Path(shutil.copytree(tiny["bert"], tmp_path / "bert"))
-    (folder / "modules.json").write_text(json.dumps([{"path": "../..", "type": "a.Pooling"}]))
+    (folder / "modules.json").write_text(
+        json.dumps([{"path": "../..", "type": "sentence_transformers.models.Pooling"}])
+    )
     with pytest.raises(UnreadableError, match="names a folder outside the model's"):
         embed_sentences(load_model(str(folder), "cpu", "torch"), ["a"], pooling="own")
     (folder / "modules.json").write_text(json.dumps([{"path": "", "type": "their.own.Module"}]))

@@ -27,7 +27,7 @@ from polysema.core.space.space import Family
 
 ATTENTION, LENS, ADDS, STEER, ROADS = "Attention", "Lens", "Contributions", "Steering", "Roads"
 SENTENCE = "the white swan in the blue water"
-PROMPT = "Michael Jordan was a professional"
+PROMPT = "The sport that Michael Jordan played is"
 LETTERS = "phone"
 MOST_UNITS = 64  # words or tokens drawn at once
 MOST_TOKENS = 24  # columns of the lens
@@ -426,7 +426,7 @@ def adds_part() -> None:
     name = model_box(names, "cm_in", st.columns([4, 8])[0], "Which model reads the text.")
     encoder = family_of(name) is Family.ENCODER
     kind = "w" if letters(name) else "e" if encoder else "t"
-    start = {"w": (LETTERS, "F", ""), "e": (SENTENCE, "swan", "water"), "t": (PROMPT, "basketball", "soccer")}[kind]
+    start = {"w": (LETTERS, "F", ""), "e": (SENTENCE, "swan", "water"), "t": (PROMPT, "basketball", "baseball")}[kind]
     with st.form("adds", border=False):
         text = typed(f"ct_{kind}", start[0], "Text", "What the model reads; it stays out of the link.")
         one, two, where, run = st.columns([3, 3, 3, 2], vertical_alignment="bottom")

@@ -22,7 +22,7 @@ from polysema.app.dashboard.lessons.lesson import (
 )
 from polysema.app.dashboard.series import COLORS, SHAPES
 from polysema.app.explorer import Explorer, Progress
-from polysema.core.inside.contribution import contributions
+from polysema.core.inside.contribution import Contributions, contributions
 from polysema.core.inside.lens import LensView, lens
 from polysema.core.model.load import LanguageModel
 
@@ -53,10 +53,35 @@ def _place(model: LanguageModel) -> int:
 def says(model: LanguageModel, text: str, word: str, k: int = 1) -> tuple[float, int, tuple[tuple[str, float], ...]]:
     """A word's probability and rank as the next, and the k best."""
     asked, source = _given(model, text)
-    found = lens(model, asked, [model.n_layers], [word], source, LensView(k=k))
+    found = lens(model, asked, [model.n_layers], [word], source, LensView(k=k, at=_place(model)))
     at = _place(model)
     best = zip(found.best[0, at].tolist(), found.scores[0, at].tolist(), strict=True)
     return float(found.followed[0, at, 0]), int(found.ranks[0, at, 0]), tuple((visible(found.names[i]), float(s)) for i, s in best)  # fmt: skip
+
+
+def sums_of(found: Contributions) -> list[float]:
+    """What the embedding, all heads and all MLPs add; see `NAMES`."""
+    sums = [0.0, 0.0, 0.0]
+    for part in found.parts:
+        sums[GROUPS[part.kind]] += part.value
+    return sums
+
+
+def _against(model: LanguageModel, control: str, word: str, sums: list[float]) -> str:
+    """Which parts make the difference between a text and another one."""
+    asked, source = _given(model, control)
+    theirs = sums_of(contributions(model, asked, word, source=source, at=_place(model)))
+    more = [own - other for own, other in zip(sums, theirs, strict=True)]
+    most = max(range(3), key=lambda group: more[group])
+    return (
+        f"Against “{parts.plain(control)}” the score is {sum(more):+.2f}: from the embedding {more[0]:+.2f}, the attention heads "
+        f"{more[1]:+.2f}, the MLPs {more[2]:+.2f}. "
+        + (
+            f"What is different about this text comes most from {NAMES[most]}."
+            if sum(more) > 0
+            else "So the text brings nothing."
+        )
+    )
 
 
 def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
@@ -68,15 +93,14 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     progress("take the score apart", 1, 4)
     at = _place(model)
     found = contributions(model, given, word, source=source, at=at)
-    sums = [0.0, 0.0, 0.0]
+    sums = sums_of(found)
     by_layer: dict[tuple[int, str], float] = {}
     for part in found.parts:
-        sums[GROUPS[part.kind]] += part.value
         if part.layer and part.kind != "bias":
             where = (part.layer, "MLP" if part.kind == "mlp" else "attention")
             by_layer[where] = by_layer.get(where, 0.0) + part.value
     progress("look between the layers", 2, 4)
-    steps = lens(model, given, None, [word], source, LensView(("attention", "mlp"), 1))
+    steps = lens(model, given, None, [word], source, LensView(("attention", "mlp"), 1, at=at))
     points = {"attention": "after attention", "mlp": "after the MLP", "embedding": "embedding"}
     way: list[dict[str, object]] = [
         {"layer": layer + (-0.5 if point == "attention" else 0), "block": layer, "read": points[point], "rank": int(steps.ranks[step, at, 0]), "probability": float(steps.followed[step, at, 0])}
@@ -108,7 +132,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     else:
         said += "."
     if len(controls) > 1:
-        said += "\n\n" + _compare(w, controls)
+        said += "\n\n" + _compare(w, controls) + " " + _against(model, others[0], word, sums)
     if found.target.note:
         said += f"\n\n{parts.plain(found.target.note[0].upper() + found.target.note[1:])}."
     layers: list[dict[str, object]] = [
@@ -201,7 +225,7 @@ LESSON = Lesson(
     chapter="Inside a block",
     title="What the MLP adds",
     idea="After attention has fetched something from other words, the MLP of the block works on each word alone. Much of what a model “knows” seems to be stored there: given “Michael Jordan”, something has to add “basketball”.",
-    question="“Michael Jordan plays professional …”: which parts add most to the score of “basketball”?",
+    question="“The sport that Michael Jordan played is …”: which parts add most to the score of “basketball”?",
     options=("The embedding (the table)", "The attention heads", "The MLPs"),
     claim="The model says the word, and its MLPs put it there.",
     fields=(
@@ -210,7 +234,7 @@ LESSON = Lesson(
             "text",
             "Text",
             "The model says what comes next. One that reads letters says the first sound of a word.",
-            "Michael Jordan plays professional",
+            "The sport that Michael Jordan played is",
             "phone",
         ),
         Field("word", "Word to follow", "Whose score is taken apart; of several tokens the first.", "basketball", "F"),
@@ -218,7 +242,7 @@ LESSON = Lesson(
             "others",
             "The same with something else, a line each",
             "What do they give the same word? Without this you can’t tell what the name does.",
-            "Jordan plays professional\nLionel Messi plays professional\nTiger Woods plays professional\nMy neighbour plays professional",
+            "The sport that my neighbor played is\nThe sport that Tiger Woods played is\nThe sport that Lionel Messi played is",
             "fone\nponder\ntelephone",
             lines=True,
             optional=True,
@@ -227,10 +251,10 @@ LESSON = Lesson(
     check=check,
     draw=draw,
     reading="Bars upwards push the word, bars downwards push it away. On the right the word climbs to rank 1 at the top: watch whether it climbs after attention or after the MLP.",
-    task="Take away the first name: “Jordan plays professional”. Then try a person the model can’t know.",
+    task="Take away the first name: “The sport that Jordan played is”. Then try a person the model can’t know.",
     presets={
-        "Without the first name": {"text": "Jordan plays professional", "word": "basketball"},
-        "Another person": {"text": "Tiger Woods plays professional", "word": "golf"},
+        "Without the first name": {"text": "The sport that Jordan played is", "word": "basketball"},
+        "Another person": {"text": "The sport that Tiger Woods played is", "word": "golf"},
         "A capital": {
             "text": "The capital of France is",
             "word": "Paris",

@@ -272,7 +272,7 @@ async def recall(name: str, state: The, space: SpaceName = None) -> Response:
 def _model(state: State, origin: Origin) -> LanguageModel:
     """Only what the catalog serves is loaded: a collection's card may name any path."""
     state.known(origin.source)
-    if origin.stack in ("", "encoder") and origin.final_norm in ("", "after"):
+    if origin.stack in ("", "encoder") and origin.final_norm in ("", "after") and not origin.beginning:
         return state.explorer.model(origin.source)
     return near.load_like(origin)
 
@@ -337,7 +337,7 @@ def _origin(card: dict[str, Any] | None) -> Origin | None:
 
 _KINDS: dict[str, Any] = {
     "source": str, "weights_sha256": str, "revision": str, "layer": (int, type(None)), "pooling": str, "transform": str,
-    "normalized": bool, "dtype": str, "engine": str, "stack": str, "final_norm": str, "windows": str,
+    "normalized": bool, "dtype": str, "engine": str, "stack": str, "final_norm": str, "windows": str, "prompt": str, "beginning": str,
 }  # fmt: skip
 
 

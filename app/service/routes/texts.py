@@ -13,6 +13,7 @@ from polysema.app.service.answered import forms as in_forms
 from polysema.app.service.answered import json as answers
 from polysema.app.service.asked import CompareAsked, EmbedAsked
 from polysema.app.service.state import The
+from polysema.core.model.recipe import Prompt
 
 router = APIRouter(prefix="/v1", tags=["texts"])
 
@@ -47,7 +48,10 @@ async def embed_texts(asked: EmbedAsked, state: The, request: Request) -> Respon
         count = state.check_tokens(model, asked.texts)
         rows = len(asked.texts) if asked.word is not None or asked.unit == "sentences" else count
         state.check_numbers(rows * len(asked.layers) * model.dim, "these vectors")
-        made = state.explorer.embed(asked.texts, asked.model, asked.layers, asked.unit, asked.word, asked.pooling)
+        prompt = Prompt(asked.prompt, asked.prompt_name)
+        made = state.explorer.embed(
+            asked.texts, asked.model, asked.layers, asked.unit, asked.word, asked.pooling, prompt
+        )
         more = {"origin": made.origin.to_json(), "split": list(made.split)}
         return form.rows_answer(wanted, made.table, made.vectors, more)
 
