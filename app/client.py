@@ -312,8 +312,8 @@ class Client:
             "pooling": pooling,
         }
         if prompt is not None:
-            asked |= {"prompt": prompt.text, "prompt_name": prompt.name}
-        return self.ask_rows("POST", "/v1/embed", asked | {"word": word})
+            asked = {**asked, "prompt": prompt.text, "prompt_name": prompt.name}
+        return self.ask_rows("POST", "/v1/embed", {**asked, "word": word})
 
     def occurrence_neighbors(
         self, word: str, text: str, model: str = MODEL, layer: int = -1, k: int = 10, nth: int = 1,

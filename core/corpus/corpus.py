@@ -81,15 +81,15 @@ def open_corpus(
     dialect = dialect or Dialect()
     found = [find_files(str(one)) for one in given]
     files = [path for paths, _ in found for path in paths]
-    notes = {note: ["", 0] for _, left in found for note in left}
+    notes = {note: ("", 0) for _, left in found for note in left}  # the first file of a note, and how many have it
     digest, tally, layouts = hashlib.sha256(), _Tally(most), []
     for path in files:
         digest.update(_hash(path))
         layout, findings = _checked(path, column, id_column, dialect, tally)
         layouts.append(layout)
         for note in (*layout.notes, *findings):
-            entry = notes.setdefault(note, [path.name, 0])
-            entry[1] += 1
+            first, count = notes.get(note, (path.name, 0))
+            notes[note] = (first, count + 1)
     name = shown_names(given)
     if tally.texts == 0:
         raise UnreadableError(_without_texts(name, layouts, tally.lines))
