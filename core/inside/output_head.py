@@ -147,6 +147,8 @@ def _probed(model: LanguageModel, head: Head) -> tuple[Any, Any]:
     for module in whole.modules():
         module._forward_hooks.clear()
         module._forward_pre_hooks.clear()
+        # the mark that transformers gathers states already: without its hooks it must install them anew
+        module.__dict__.pop("_output_capturing_hooks_installed", None)
     ids = torch.arange(min(PROBE_TOKENS, len(model.input_table)), device=model.whole.device)[None]
     given = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     if model.reads_two:

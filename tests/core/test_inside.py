@@ -728,3 +728,10 @@ def test_smollm(smollm_folder: Path) -> None:
     sport = contributions(model, "Michael Jordan was a professional", "basketball", "soccer")
     assert sport.total == pytest.approx(sport.score, rel=1e-3)
     assert sport.score == pytest.approx(np.log(0.048 / 0.069), abs=0.05)
+
+
+def test_a_model_that_gave_states_before_has_its_head_checked(headed: dict[str, Path]) -> None:
+    model = load_model(str(headed["llama"]), engine="torch")
+    with torch.inference_mode():  # transformers hooks into the modules and marks the model
+        model.whole(input_ids=torch.arange(3)[None], output_hidden_states=True)
+    assert lens(model, "the bank", [-1]).steps[-1][0] == model.n_layers
