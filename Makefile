@@ -5,19 +5,19 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PORT ?= 8501
 WORKERS ?= 2
-PIP := $(BIN)/python -m pip --disable-pip-version-check
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help app test endure lint format bench browser install lock screenshots clean
+.PHONY: help app test docs endure lint format bench browser install lock screenshots clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 app: $(STAMP)  ## install what is needed and open the dashboard on http://127.0.0.1:8501 (PORT=… for another)
-	$(BIN)/polysema app --port $(PORT)
+	@$(BIN)/polysema app --port $(PORT)
 
 test: $(STAMP)  ## install what is needed and run every test, in two processes (WORKERS=… for another number)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 endure: $(STAMP)  ## the long form of the tests that kill, cut the power, damage and crowd a collection
 	POLYSEMA_ENDURE=1 $(BIN)/python -m pytest --timeout=7200 tests/store
@@ -28,6 +28,13 @@ lint: $(STAMP)  ## ruff, its format check, and mypy over the installed packages
 	rm -rf build && mkdir -p build
 	$(PIP) install --quiet --no-deps --no-build-isolation --target build/installed .
 	MYPYPATH=build/installed $(BIN)/mypy --config-file pyproject.toml -p polysema.core -p polysema.indexes -p polysema.app
+
+docs: $(STAMP)  ## write the references and build the documentation into build/site; warnings are errors
+	@$(BIN)/python docs/generate.py
+	@rm -rf build/installed && mkdir -p build
+	@$(PIP) install --quiet --no-deps --no-build-isolation --target build/installed .
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean
+	@echo "the documentation is in build/site/index.html"
 
 format: $(STAMP)  ## let ruff format and mend what it can
 	$(BIN)/ruff check --fix .
@@ -51,9 +58,10 @@ install: $(STAMP)  ## make .venv with what constraints.txt pins
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"polysema needs Python 3.11 or newer; {sys.executable} is {v[0]}.{v[1]}. Run make with PYTHON=python3.11")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet -c constraints.txt pip setuptools wheel
-	$(PIP) install --quiet --no-build-isolation -c constraints.txt -e '.[models,app,onnx,serve,dev]'
+	@echo "installing what constraints.txt pins into $(VENV) (some minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --quiet -c constraints.txt pip setuptools wheel
+	@$(PIP) install --quiet --no-build-isolation -c constraints.txt -e '.[models,app,onnx,serve,dev]'
 	@touch $@
 
 lock: $(STAMP)  ## write constraints.txt anew from what is installed
