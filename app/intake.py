@@ -25,7 +25,7 @@ from polysema.core.space.formats import MANIFEST
 from polysema.core.space.metric import Metric
 from polysema.core.space.vector_cache import drop
 from polysema.indexes.collection import Collection
-from polysema.indexes.exchange import Import, import_into
+from polysema.indexes.exchange import Import, Imported, import_into
 from polysema.indexes.store.manifest import check_name
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
@@ -66,7 +66,8 @@ class Estimate:
 @dataclass(frozen=True, slots=True)
 class Put:
     """What was put in: the collection, rows by space, how each space is searched, whether the collection is new, and how
-    many texts were longer than the model's window, and how many words, tokens or texts its tokenizer doesn't know.
+    many texts were longer than the model's window, and how many words, tokens or texts its tokenizer doesn't know. `notes` say
+    what was guessed, left out or renamed.
     """
 
     collection: str
@@ -75,6 +76,7 @@ class Put:
     new: bool
     split: int = 0
     unknown: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def estimate(model: LanguageModel, texts: Texts, reading: Reading) -> Estimate:
@@ -142,7 +144,9 @@ def _embedded(
     how = Import(target.space or None, metric=Metric.parse(target.metric))
     counts, index, new = _put(shelf, folder, how, target.collection, progress)
     shutil.rmtree(folder, ignore_errors=True)
-    return Put(target.collection, counts, index, new, int(manifest["split"]), int(manifest["unknown"]))
+    return Put(
+        target.collection, counts, index, new, int(manifest["split"]), int(manifest["unknown"]), tuple(counts.notes)
+    )
 
 
 def vectors_into(shelf: Shelf, upload: Upload, vectors: Vectors, target: Target, progress: Progress) -> Put:
@@ -151,7 +155,8 @@ def vectors_into(shelf: Shelf, upload: Upload, vectors: Vectors, target: Target,
     how = Import(target.space or None, metric=Metric.parse(target.metric), source=upload.files[0].name)
     with in_use(upload):
         try:
-            put = Put(target.collection, *_put(shelf, vectors.path, how, target.collection, progress))
+            counts, index, new = _put(shelf, vectors.path, how, target.collection, progress)
+            put = Put(target.collection, counts, index, new, notes=tuple(counts.notes))
         except UserError as error:
             raise type(error)(str(error).replace(f"{upload.folder}/", "")) from None
     _done(upload, put)
@@ -220,7 +225,7 @@ def _check_room(folder: Path, most: int) -> None:
 
 def _put(
     shelf: Shelf, source: Path, how: Import, name: str, progress: Progress
-) -> tuple[dict[str, int], dict[str, str], bool]:
+) -> tuple[Imported, dict[str, str], bool]:
     """The rows and the reason for the index of each space, and whether the collection is new."""
     new = name not in shelf.names()
     with _collection(shelf, name, new) as collection:

@@ -88,6 +88,7 @@ def tell_put(key: str, put: Put, show: Open) -> None:
         st.caption(
             f"The model's tokenizer doesn't know {put.unknown:,} of them, wholly or in part: what it reads there is the same for every unknown word."
         )
+    parts.notes(put)
     for space, reason in put.index.items():
         st.caption(f"Search in {parts.plain(space)}: {parts.plain(reason)}.")
     one, two, _ = st.columns([3, 3, 6])

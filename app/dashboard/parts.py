@@ -18,7 +18,7 @@ from polysema.app.shelf import Shelf
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.model.catalog import CATALOG, folder_of, models_here
 from polysema.core.space.projection import warm
-from polysema.core.space.space import Family, Origin
+from polysema.core.space.space import Family
 
 MAX_WORDS = 2_000  # characters of an expression or a word
 MAX_TEXT = 20_000
@@ -252,12 +252,6 @@ def sidebar_notes() -> None:
     st.caption("Your texts stay on this machine: nothing is sent anywhere.")
     for name in missing:
         st.caption(f"{name} is not here yet: `polysema models pull {name}`")
-
-
-def tell_notes(origin: Origin) -> None:
-    """Say what is to be known of the words of an answer: unknown to the tokenizer, found written otherwise."""
-    for note in origin.notes:
-        st.caption(plain(note[:1].upper() + note[1:]) + ".")
 
 
 def tell_split(numbers: Sequence[int], window: str) -> None:

@@ -17,7 +17,7 @@ from polysema.core.home import home
 from polysema.core.measure.contextuality import random_pair_cosine
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.contextual import embed
-from polysema.core.model.first_position import first_ends, first_outliers, left_out_note
+from polysema.core.model.first_position import FIRST_ROWS_KEPT, first_ends, first_outliers, left_out_note
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.formats import read_export
 from polysema.core.space.space import Space
@@ -119,4 +119,5 @@ def _without_first(model: LanguageModel, space: Space, texts: Sequence[str]) -> 
     text_ids, starts = (table.column(name).to_numpy() for name in ("text_id", "start"))
     later = starts >= ends[text_ids]
     note = left_out_note([layer], int((~later).sum()))
-    return replace(space.take(np.flatnonzero(later)), origin=replace(space.origin, notes=(*space.origin.notes, note)))
+    others = (one for one in space.origin.notes if not one.startswith(FIRST_ROWS_KEPT))  # of the export; here they go
+    return replace(space.take(np.flatnonzero(later)), origin=replace(space.origin, notes=(*others, note)))

@@ -21,6 +21,7 @@ SAME_COSINE = 0.9  # first states of other words are an outlier from this mean c
 SAME_SHARE = 0.25  # ... if they are at least four times as near to each other as other states are
 LONG_RATIO = 2.0  # a first state this many times as long as the median of the others weighs too much in a mean
 FIRST = "first in a text"  # how the notes below begin to speak of it
+FIRST_ROWS_KEPT = f"rows {FIRST} are kept"  # how the note on an export begins
 PROBE_TEXTS = (
     "The bank of the river was muddy after the rain.",
     "She put her money into a bank last year.",
@@ -114,4 +115,4 @@ def left_out_note(layers: Sequence[int], count: int) -> str:
 
 def first_rows_note(layers: Sequence[int]) -> str:
     """What is said of rows of a whole corpus, those that stand first among them."""
-    return f"rows {FIRST} are kept: {_why(layers)}"
+    return f"{FIRST_ROWS_KEPT}: {_why(layers)}"

@@ -125,7 +125,6 @@ def page() -> None:
         stood = ", ".join(f"{parts.plain(i.word)} \\#{i.rank:,} ({i.score:.3f})" for i in answer.inputs if i.rank)
         st.caption(f"The words of the sum are left out. They would stand: {stood}. {parts.beside(baseline)}")
         evidence(answer)
-    parts.tell_notes(answer.origin)
     if clicked is not None:
         around(clicked, space, baseline)
     parts.python_lines(

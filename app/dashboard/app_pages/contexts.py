@@ -248,7 +248,7 @@ def like_this(found: WordMap, layer: int, row: int) -> None:
     st.html(f'<p class="ps-text">Nearest at layer {layer} to the one you chose: {parts.marked(text, start, end)}</p>')
     parts.hits(others)
     st.caption(f"Two words taken at random have cosine {answer.baseline:.3f} at this layer.")
-    parts.tell_notes(answer.origin)
+    parts.notes(answer)
     saving.numbers(
         [
             {"rank": rank, "cosine": hit.score, "word": hit.word, "sense": hit.sense, "start": hit.start, "end": hit.end, "text": hit.text}
@@ -278,7 +278,6 @@ def page() -> None:
         found = word_map(word, model, method, extra)
     if found is None:
         return
-    parts.tell_notes(found.origin)
     parts.tell_split(found.split, found.origin.windows)
     parts.notes(found)
     with slider:

@@ -82,7 +82,6 @@ def static_part() -> None:
             parts.bars(rows, baseline=baseline)
         saving.ranked(rows, "neighbours", "word", "cosine", baseline)
         st.caption(parts.beside(baseline))
-    parts.tell_notes(answer.origin)
     parts.python_lines(
         f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().neighbors({word!r}, space={space!r}, k={k})\n"
         "for word in answer.neighbours:\n    print(word.rank, word.key, word.score)",
@@ -194,7 +193,6 @@ def context_part() -> None:
     )
     if answer is None:
         return
-    parts.tell_notes(answer.origin)
     parts.tell_split([0] if answer.split else [], answer.origin.windows)
     parts.notes(answer)
     left, right = st.columns([7, 5], gap="medium")
