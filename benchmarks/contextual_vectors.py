@@ -20,8 +20,8 @@ import gensim
 import numpy as np
 import torch
 
-from polysema.app.engines import int8_difference, told
-from polysema.app.export import Source, export
+from polysema.app.export.run import Source, export
+from polysema.core.measure.int8 import int8_difference, told
 from polysema.core.model.catalog import locate
 from polysema.core.model.contextual import embed
 from polysema.core.model.engine import padded, plan_batches

@@ -16,7 +16,7 @@ from pathlib import Path
 import gensim
 import numpy as np
 
-from polysema.core.home import home
+from polysema.core.environment import home
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import load_model
 

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from polysema.app.explorer import Explorer
-from polysema.core.space.distortion import distortion
+from polysema.core.maps.distortion import distortion
+from polysema.core.maps.projection import project
 from polysema.core.space.metric import unit
-from polysema.core.space.projection import project
-from polysema.indexes.graph import neighbors_of_all
+from polysema.indexes.knn_graph import neighbors_of_all
 
 sys.path.insert(0, str(Path(__file__).parent))
 

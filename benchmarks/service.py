@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+from polysema.app.config.settings import Settings
 from polysema.app.explorer import Explorer
-from polysema.app.service.run import Draining, server
-from polysema.app.settings import Settings
+from polysema.app.service.server import Draining, server
 
 CLIENTS = (1, 8, 32)
 NEIGHBORS = ("POST", "/v1/neighbors", {"words": ["bank"], "k": 10})

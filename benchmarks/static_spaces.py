@@ -15,8 +15,8 @@ import numpy as np
 from gensim.models import KeyedVectors
 
 from polysema.app.explorer import Asking, Explorer
+from polysema.core.files.formats import read_vectors, write_vectors
 from polysema.core.measure.analogies import Protocol, measure_analogies, read_analogies
-from polysema.core.space.formats import read_vectors, write_vectors
 from polysema.indexes import FaissIndex, Recipe
 
 GOOGLE = Path(gensim.__file__).parent / "test" / "test_data" / "questions-words.txt"
@@ -159,7 +159,7 @@ def files(explorer: Explorer) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path = write_vectors(explorer.space(), folder / "glove.txt")[0]
-        code = "import sys, time\nfrom polysema.core.space.formats import read_vectors\nt = time.perf_counter()\nread_vectors(sys.argv[1])\nprint(time.perf_counter() - t)"
+        code = "import sys, time\nfrom polysema.core.files.formats import read_vectors\nt = time.perf_counter()\nread_vectors(sys.argv[1])\nprint(time.perf_counter() - t)"
 
         def run(code: str, home: str, of: str) -> float:
             environment = {**os.environ, "POLYSEMA_HOME": str(folder / home)}

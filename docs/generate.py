@@ -12,7 +12,7 @@ REFERENCE = Path(__file__).parent / "reference"
 
 def command_page() -> str:
     """Every command with its arguments, its options and its help."""
-    from polysema.app.cli import cli
+    from polysema.app.cli.main import cli
 
     parts = ["# Commands\n\nWritten from the commands themselves; `polysema COMMAND --help` prints the same.\n"]
     for name, command in _commands(cli, "polysema"):
@@ -60,7 +60,7 @@ def _option_row(option: click.Option) -> str:
 
 def settings_table() -> str:
     """A row for each setting of the service."""
-    from polysema.app.settings import Settings
+    from polysema.app.config.settings import Settings
 
     lines = ["| setting | default | meaning |", "|---|---|---|"]
     for one in fields(Settings):
@@ -80,8 +80,8 @@ def settings_page() -> str:
 
 def http_page() -> str:
     """Every route with its parameters, the fields of its request and of its answer, from the OpenAPI document."""
-    from polysema.app.api import create_app
     from polysema.app.explorer import Explorer
+    from polysema.app.service.app import create_app
 
     document = create_app(Explorer()).openapi()
     parts = [

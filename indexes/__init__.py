@@ -4,7 +4,7 @@ from polysema.indexes.base import Index
 from polysema.indexes.exact import ExactIndex
 from polysema.indexes.faiss_index import Building, FaissIndex
 from polysema.indexes.filters import Filter
+from polysema.indexes.index_spec import Recipe, choose
 from polysema.indexes.recall import RecallCurve
-from polysema.indexes.recipe import Recipe, choose
 
 __all__ = ["Building", "ExactIndex", "FaissIndex", "Filter", "Index", "RecallCurve", "Recipe", "choose"]

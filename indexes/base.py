@@ -12,7 +12,7 @@ from polysema.core.errors import IncompatibleError, UserError
 from polysema.core.space.hits import Hits
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Ints
-from polysema.indexes.recipe import check_recall
+from polysema.indexes.index_spec import check_recall
 
 
 def checked(vectors: "np.typing.ArrayLike", dim: int | None, what: str) -> Floats:

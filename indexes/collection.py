@@ -19,16 +19,16 @@ from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.column_types import kept_type, parse_type
 from polysema.indexes.store.columns import joined
 from polysema.indexes.store.compaction import carried_over, compacted, compacting, planned
-from polysema.indexes.store.durable import REPAIR, Disk
-from polysema.indexes.store.folder import make, missing, open_format, told
+from polysema.indexes.store.disk import REPAIR, Disk
+from polysema.indexes.store.layout import make, missing, open_format, told
 from polysema.indexes.store.manifest import Manifest, SpaceCard, check_name
 from polysema.indexes.store.naming import DRAFT_ENDING, give_name, is_needed, read_sealed
 from polysema.indexes.store.segment import Batch, Stored, batch_of, ids_of
+from polysema.indexes.store.transaction import Draft, referenced
 from polysema.indexes.store.view import Matches, Search, View
-from polysema.indexes.store.writing import Draft, referenced
 
 if TYPE_CHECKING:
-    from polysema.indexes.recipe import Recipe
+    from polysema.indexes.index_spec import Recipe
 
 __all__ = ["Collection", "Matches", "Options"]
 

@@ -14,7 +14,7 @@ from polysema.indexes.base import Ask, Found, Index, Mask, check_k, in_order
 from polysema.indexes.scoring import MARGIN, best_among, rescored
 
 if TYPE_CHECKING:
-    from polysema.indexes.compiled import Codes
+    from polysema.indexes.int8_codes import Codes
 
 ROWS = 32768  # rows of vectors scored at a time for a batch: (QUERIES, ROWS) floats stay within the cache's reach
 QUERIES = 64
@@ -87,7 +87,7 @@ class ExactIndex(Index):
             return None
         with self._making:
             if self._codes is None:
-                from polysema.indexes.compiled import Codes
+                from polysema.indexes.int8_codes import Codes
 
                 factor = self._norms if self.metric is Metric.COSINE else np.ones(self.n, np.float32)
                 self._codes = Codes(self._vectors, factor)
@@ -137,7 +137,7 @@ class ExactIndex(Index):
 
     def _all_scores(self, scoring: Scoring) -> Floats:
         if _is_mul(scoring) and self._asked > BEFORE_COMPILED:
-            from polysema.indexes.compiled import three_cos_mul
+            from polysema.indexes.int8_codes import three_cos_mul
 
             return three_cos_mul(self._vectors, self._norms, scoring.queries, scoring.epsilon)
         return scoring.combine(self.cosines(scoring.queries))

@@ -16,8 +16,8 @@ from polysema.core.space.metric import Metric, unit
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import Ask, Found, Index, Mask
 from polysema.indexes.exact import ExactIndex, passed, told
+from polysema.indexes.index_spec import Recipe, choose
 from polysema.indexes.recall import Point, RecallCurve, Setting, distinct_rows, ladder, recalls, setting_of
-from polysema.indexes.recipe import Recipe, choose
 from polysema.indexes.scoring import MARGIN, best_among, rescored
 
 BLOCK = 16_384  # rows normalised and added at a time

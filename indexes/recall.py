@@ -9,7 +9,7 @@ import numpy as np
 
 from polysema.core.space.metric import Metric, unit
 from polysema.core.space.space import Floats, Ints
-from polysema.indexes.recipe import USED, Recipe
+from polysema.indexes.index_spec import USED, Recipe
 
 
 @dataclass(frozen=True, slots=True, order=True)

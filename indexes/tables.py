@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from polysema.core.errors import UnreadableError, UserError
+from polysema.core.files.table_columns import ID_NAMES, TableColumns, choose_columns, describe, names_of, vectors_of
 from polysema.core.space.space import Keys, Origin, Space
-from polysema.core.space.table_columns import ID_NAMES, TableColumns, choose_columns, describe, names_of, vectors_of
 from polysema.indexes.store.columns import OWN
 
 ORIGIN = b"polysema.origin"  # in the metadata of a Parquet file

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from polysema.app.config.ports import check_port
+from polysema.app.config.settings import is_loopback, load_settings
 from polysema.app.dashboard.addresses import Addresses, index_page, script_hashes
-from polysema.app.ports import check_port
-from polysema.app.settings import is_loopback, load_settings
 from polysema.core.errors import UnavailableError
 
 HERE = Path(__file__).parent

@@ -3,13 +3,13 @@
 import altair  # noqa: F401  before any work in the background imports what it needs as well
 import streamlit as st
 
-from polysema.app.dashboard import link, parts
+from polysema.app.dashboard import permalink, widgets
 from polysema.app.dashboard.addresses import FIRST, PAGES
 from polysema.app.dashboard.components.steps import settle
 
 st.set_page_config(page_title="Polysema", page_icon="🧭", layout="wide", initial_sidebar_state="auto")
-parts.style()
-parts.warm_up()
+widgets.style()
+widgets.warm_up()
 
 pages = {  # one list, without sections: Streamlit nests those in a way that a screen reader can't read
     one.name: st.Page(f"app_pages/{one.name}.py", title=one.title, url_path=one.name, default=one is FIRST)
@@ -17,9 +17,11 @@ pages = {  # one list, without sections: Streamlit nests those in a way that a s
 }
 page = st.navigation(list(pages.values()), expanded=True)
 with st.sidebar:
-    parts.sidebar_notes()
-parts.note_missing_page(page.url_path)
+    widgets.sidebar_notes()
+widgets.note_missing_page(page.url_path)
 page.run()
 settle(
-    page.url_path, [one.url_path for one in pages.values() if one.url_path], link.question(page.url_path or FIRST.name)
+    page.url_path,
+    [one.url_path for one in pages.values() if one.url_path],
+    permalink.question(page.url_path or FIRST.name),
 )

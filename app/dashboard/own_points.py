@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from polysema.app import near
-from polysema.app.dashboard import parts, work
-from polysema.app.schemas import SpaceMap
+from polysema.app.dashboard import progress as work
+from polysema.app.dashboard import widgets
+from polysema.app.explorer import query_vectors
+from polysema.app.explorer.results import SpaceMap
 from polysema.core.errors import UserError
 from polysema.core.space.expression import Context, Term
 from polysema.core.space.space import Floats, Space
@@ -59,13 +60,13 @@ def form(space: Space) -> None:
                 "Place it", type="primary", help="Put the point on the map, where its neighbours are."
             )
         if kind != OF_WORDS:
-            st.caption(f"It is read as the rows were: {parts.plain(space.origin.card())}.")
+            st.caption(f"It is read as the rows were: {widgets.plain(space.origin.card())}.")
         text, word = (text or "").strip(), (word or "").strip()
         if go:
             _take(kind, text, word)
             st.rerun()
         if (wrong := st.session_state.get("map_wrong")) is not None:
-            parts.problem(wrong, "map_sum" if kind == OF_WORDS else "")
+            widgets.problem(wrong, "map_sum" if kind == OF_WORDS else "")
         if written() and st.button("Take them off", help="Remove the points that you placed."):
             st.session_state["map_placed"] = []
             st.rerun()
@@ -74,13 +75,13 @@ def form(space: Space) -> None:
 def _boxes(kind: str) -> tuple[str | None, str | None]:
     if kind == OF_WORDS:
         return st.text_input(
-            "Word or sum of words", "king - man + woman", key="map_sum", max_chars=parts.MAX_WORDS, persist_state="session",
+            "Word or sum of words", "king - man + woman", key="map_sum", max_chars=widgets.MAX_WORDS, persist_state="session",
             help="Words with + and - between them, spaces around the signs.",
         ), ""  # fmt: skip
     box, second = st.columns([3, 1]) if kind == OF_OCCURRENCES else (st.container(), None)
     text = box.text_input(
-        "Sentence" if second is not None else "Text", SENTENCE, key="map_sentence", max_chars=parts.MAX_TEXT,
-        persist_state="session", help=f"Read by the model at this layer. {parts.KEPT_HERE}",
+        "Sentence" if second is not None else "Text", SENTENCE, key="map_sentence", max_chars=widgets.MAX_TEXT,
+        persist_state="session", help=f"Read by the model at this layer. {widgets.KEPT_HERE}",
     )  # fmt: skip
     if second is None:
         return text, ""
@@ -120,7 +121,7 @@ def placed(map_key: tuple[object, ...], space: Space, found: SpaceMap, whole: bo
     done = []
     for text in list(written()):
         key = ("placed", text, *map_key, whole)
-        job = parts.jobs().start(key, lambda progress, text=text: _place(text, space, found))
+        job = widgets.jobs().start(key, lambda progress, text=text: _place(text, space, found))
         job.wait(work.QUICK)
         if job.pending:
             work.watch(job, key)
@@ -134,9 +135,9 @@ def placed(map_key: tuple[object, ...], space: Space, found: SpaceMap, whole: bo
 
 
 def _place(text: str, space: Space, found: SpaceMap) -> Placed:
-    explorer = parts.explorer()
+    explorer = widgets.explorer()
     if kind_of(space) == OF_TEXTS:
-        vector = near.text_vectors(explorer, [text], space)[0]
+        vector = query_vectors.text_vectors(explorer, [text], space)[0]
     else:
         vector = explorer.vector(text, space)
     return Placed(text, vector, explorer.place(found, vector[None])[0])

@@ -3,10 +3,10 @@
 import numpy as np
 import streamlit as st
 
-from polysema.app.dashboard import saving
+from polysema.app.dashboard import downloads
 from polysema.app.dashboard.components.scatter import Arrow, Points, scatter
-from polysema.app.schemas import AnalogyAnswer
-from polysema.core.space.geometry import principal_plane
+from polysema.app.explorer.results import AnalogyAnswer
+from polysema.core.maps.pca import principal_plane
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Space
 
@@ -45,7 +45,7 @@ def parallelogram(answer: AnalogyAnswer, space: Space, key: str, height: int = 4
         height=height,
         report_view=False,
     )
-    saving.points(points, key)
+    downloads.points(points, key)
     share = plane.explained.sum()
     st.caption(
         f"The first two principal components of these {len(labels)} vectors hold {share:.0%} of their spread: a shadow, "

@@ -4,7 +4,10 @@ A question goes where its noun is: `words`, `texts`, `maps`, `looks` (inside a m
 `models`, which hold what was used last.
 """
 
-from polysema.app.explorer.asking import (
+from polysema.app.explorer.cache import Kept
+from polysema.app.explorer.inside import Looks
+from polysema.app.explorer.maps import Maps
+from polysema.app.explorer.options import (
     DEFAULT_MODEL,
     DEFAULT_SPACE,
     MAX_CLUSTERED,
@@ -14,9 +17,6 @@ from polysema.app.explorer.asking import (
     Finding,
     Progress,
 )
-from polysema.app.explorer.kept import Kept
-from polysema.app.explorer.looks import Looks
-from polysema.app.explorer.maps import Maps
 from polysema.app.explorer.spaces import is_collection
 from polysema.app.explorer.texts import Texts
 

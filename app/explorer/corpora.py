@@ -8,18 +8,18 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from polysema.app.explorer.asking import BASELINE_TEXTS, DEFAULT_MODEL, MAP_LAYERS, Progress, silent
-from polysema.app.explorer.kept import digest, keep_file
+from polysema.app.explorer.cache import digest, keep_file
 from polysema.app.explorer.models import Models
-from polysema.app.export import Source, export
+from polysema.app.explorer.options import BASELINE_TEXTS, DEFAULT_MODEL, MAP_LAYERS, Progress, silent
+from polysema.app.export.run import Source, export
+from polysema.core.environment import home
 from polysema.core.errors import BusyError, UserError
-from polysema.core.home import home
-from polysema.core.measure.contextuality import random_pair_cosine
+from polysema.core.files.formats import read_export
+from polysema.core.measure.anisotropy import random_pair_cosine
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.contextual import embed
 from polysema.core.model.first_position import FIRST_ROWS_KEPT, first_ends, first_outliers, left_out_note
 from polysema.core.model.load import LanguageModel
-from polysema.core.space.formats import read_export
 from polysema.core.space.space import Space
 
 LOOK_AGAIN = 0.5  # seconds

@@ -5,24 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from polysema.app.explorer.asking import (
-    DEFAULT_MODEL,
-    DEFAULT_SPACE,
-    MAX_CLUSTERED,
-    Progress,
-    check_texts,
-    silent,
-)
+from polysema.app.explorer.map_neighbors import Around, around_point
+from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, MAX_CLUSTERED, Progress, check_texts, silent
+from polysema.app.explorer.results import MatchedMaps, SpaceMap, WordMap
+from polysema.app.explorer.space_maps import matched_maps, new_neighbors, project_space
 from polysema.app.explorer.words import Words
-from polysema.app.maps import matched_maps, new_neighbors, project_space
-from polysema.app.nearby import Around, around_point
-from polysema.app.schemas import (
-    MatchedMaps,
-    SpaceMap,
-    WordMap,
-)
 from polysema.core.errors import IncompatibleError, UserError, list_of
-from polysema.core.measure.clusters import SenseClusters, sense_clusters
+from polysema.core.maps.projection import MapOptions, Neighbors, layered_maps
+from polysema.core.maps.projection import place as place_on
+from polysema.core.measure.sense_clusters import SenseClusters, sense_clusters
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.catalog import locate
 from polysema.core.model.contextual import Hidden, embed, word_vectors
@@ -30,8 +21,6 @@ from polysema.core.model.load import LanguageModel
 from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, Span, find_words
 from polysema.core.space.metric import unit
-from polysema.core.space.projection import MapOptions, Neighbors, layered_maps
-from polysema.core.space.projection import place as place_on
 from polysema.core.space.space import Floats, Origin, Space
 from polysema.indexes.base import check_k, checked
 

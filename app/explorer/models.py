@@ -4,9 +4,9 @@ import threading
 import weakref
 from pathlib import Path
 
-from polysema.app.explorer.asking import DEFAULT_MODEL
-from polysema.app.explorer.kept import Kept
-from polysema.core.home import home
+from polysema.app.explorer.cache import Kept
+from polysema.app.explorer.options import DEFAULT_MODEL
+from polysema.core.environment import home
 from polysema.core.model.load import LanguageModel, load_model, on_torch
 from polysema.core.space.space import Family, Space
 from polysema.core.space.transform import Transform

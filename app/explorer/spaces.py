@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from polysema.app.explorer.asking import DEFAULT_MODEL, DEFAULT_SPACE, Progress, check_texts, silent
 from polysema.app.explorer.corpora import Corpora
+from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, Progress, check_texts, silent
 from polysema.core.errors import UserError, list_of
-from polysema.core.measure.contextuality import random_pair_cosine
+from polysema.core.files.formats import open_glove, read_vectors
+from polysema.core.measure.anisotropy import random_pair_cosine
 from polysema.core.model.catalog import CATALOG, locate
 from polysema.core.model.contextual import embed
 from polysema.core.model.pooling import POOLINGS
@@ -20,11 +21,10 @@ from polysema.core.space.analogy import (
     Resolve,
     target,
 )  # fmt: skip
+from polysema.core.space.axes import axis_ends
 from polysema.core.space.expression import Term, parse
-from polysema.core.space.formats import open_glove, read_vectors
+from polysema.core.space.lookup import Found, Policy, look_up
 from polysema.core.space.metric import Metric, unit
-from polysema.core.space.policy import Found, Policy, look_up
-from polysema.core.space.relations import axis_ends
 from polysema.core.space.space import Floats, Origin, Space
 from polysema.core.space.spelling import spelling_note
 from polysema.core.space.transform import fit, named_direction, view, without

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from polysema.app.explorer.asking import DEFAULT_MODEL, Progress, check_texts, silent
-from polysema.app.explorer.words import Words
-from polysema.app.rows import Vectors, embedded
-from polysema.app.schemas import (
+from polysema.app.explorer.embedding import Vectors, embedded
+from polysema.app.explorer.options import DEFAULT_MODEL, Progress, check_texts, silent
+from polysema.app.explorer.results import (
     Comparison,
     LayerComparison,
     OccurrenceAnswer,
@@ -16,6 +15,7 @@ from polysema.app.schemas import (
     SenseReport,
     SenseRow,
 )
+from polysema.app.explorer.words import Words
 from polysema.core.errors import UserError, list_of
 from polysema.core.measure.senses import load_senses, most_frequent_sense, nearest_sense_accuracy
 from polysema.core.model.contextual import Hidden, embed, embed_stream, joined, word_vectors

@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from polysema.app.explorer.asking import DEFAULT_SPACE, MAX_STEPS, OCCURRENCE, Asking, Finding, first_rows
-from polysema.app.explorer.spaces import Spaces
-from polysema.app.schemas import (
+from polysema.app.explorer.options import DEFAULT_SPACE, MAX_STEPS, OCCURRENCE, Asking, Finding, first_rows
+from polysema.app.explorer.results import (
     AnalogyAnswer,
     AxisAnswer,
     CloserAnswer,
@@ -23,6 +22,7 @@ from polysema.app.schemas import (
     TravelAnswer,
     TravelStep,
 )
+from polysema.app.explorer.spaces import Spaces
 from polysema.core.errors import UserError, list_of
 from polysema.core.measure.bias import Association, weat
 from polysema.core.space.analogy import (
@@ -36,17 +36,17 @@ from polysema.core.space.analogy import (
     target,
     three_cos_mul,
 )  # fmt: skip
+from polysema.core.space.axes import mean_vector, odd_one_out
 from polysema.core.space.expression import Term, parse
 from polysema.core.space.hits import Hits
+from polysema.core.space.lookup import Found, Policy
 from polysema.core.space.metric import Metric, cosine
-from polysema.core.space.policy import Found, Policy
-from polysema.core.space.relations import mean_vector, odd_one_out
 from polysema.core.space.space import Floats, Ints, Origin, Space
 from polysema.core.space.transform import project
 from polysema.indexes.base import Index, check_k, checked
 from polysema.indexes.faiss_index import FaissIndex
 from polysema.indexes.filters import parse as parse_filter
-from polysema.indexes.recipe import Recipe
+from polysema.indexes.index_spec import Recipe
 
 
 class Words(Spaces):

@@ -15,11 +15,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polysema.app.client import Client
+    from polysema.app.client.client import Client
     from polysema.app.explorer import Explorer
     from polysema.core.errors import PolysemaError, UnknownWordError
+    from polysema.core.files.formats import read_vectors, write_vectors
     from polysema.core.model.load import load_model
-    from polysema.core.space.formats import read_vectors, write_vectors
     from polysema.core.space.space import Origin, Space
     from polysema.indexes.collection import Collection
     from polysema.indexes.exact import ExactIndex
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     __version__: str
 
 MODULES = {
-    "Client": "polysema.app.client",
+    "Client": "polysema.app.client.client",
     "Collection": "polysema.indexes.collection",
     "ExactIndex": "polysema.indexes.exact",
     "Explorer": "polysema.app.explorer",
@@ -38,8 +38,8 @@ MODULES = {
     "Space": "polysema.core.space.space",
     "UnknownWordError": "polysema.core.errors",
     "load_model": "polysema.core.model.load",
-    "read_vectors": "polysema.core.space.formats",
-    "write_vectors": "polysema.core.space.formats",
+    "read_vectors": "polysema.core.files.formats",
+    "write_vectors": "polysema.core.files.formats",
 }
 __all__ = [
     "Client",

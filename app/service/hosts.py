@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from starlette.types import Scope
 
-from polysema.app.service.failures import RefusedError
+from polysema.app.service.errors import RefusedError
 
 MAX_PORT = 65_535
 # a name, with one dot at its end as DNS has it, or an address in brackets; no user, no path

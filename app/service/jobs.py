@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from polysema.app.service.failures import RefusedError, disk_full
+from polysema.app.service.errors import RefusedError, disk_full
 from polysema.core.errors import NotFoundError, UserError
 
 LOG = logging.getLogger("polysema.service")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from polysema.core.errors import UserError
-from polysema.core.inside.anatomy import CROSS, MLP, SELF, check_head, check_layers
-from polysema.core.inside.passes import Twin, first_of, one_reading, replaced, twin_of
+from polysema.core.inside.architectures import CROSS, MLP, SELF, check_head, check_layers
+from polysema.core.inside.hooks import Twin, first_of, one_reading, replaced, twin_of
 from polysema.core.inside.steering import Changed, Say, Speaker, changed, prompt
 from polysema.core.model.load import LanguageModel
 

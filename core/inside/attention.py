@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import UserError
-from polysema.core.inside.anatomy import CROSS, SELF, check_layers
-from polysema.core.inside.passes import Reading, Unit, grouped, read, twin_of
+from polysema.core.inside.architectures import CROSS, SELF, check_layers
+from polysema.core.inside.hooks import Reading, Unit, grouped, read, twin_of
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Floats, Ints
 

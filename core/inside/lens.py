@@ -8,18 +8,10 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import UserError
-from polysema.core.inside.anatomy import CROSS, MLP
-from polysema.core.inside.following import Target, forms_of, likelier
+from polysema.core.inside.architectures import CROSS, MLP
+from polysema.core.inside.followed_tokens import Target, forms_of, likelier
+from polysema.core.inside.hooks import EMBEDDING, POINTS, Unit, read, tap_states, token_name, twin_of
 from polysema.core.inside.output_head import Head, find_head, require_head
-from polysema.core.inside.passes import (
-    EMBEDDING,
-    POINTS,
-    Unit,
-    read,
-    tap_states,
-    token_name,
-    twin_of,
-)
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import find_word
 from polysema.core.space.space import Family, Floats, Ints
@@ -243,7 +235,7 @@ def _scorer(model: LanguageModel, kind: str) -> Scorer:
 
 def head_scorer(model: LanguageModel) -> Scorer:
     """The model's own head, behind the final norm; raises `UserError` for a model without one."""
-    from polysema.core.inside.anatomy import anatomy
+    from polysema.core.inside.architectures import anatomy
 
     head = require_head(model)
     masked = model.family is Family.ENCODER

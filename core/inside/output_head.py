@@ -7,7 +7,7 @@ from typing import Any
 from weakref import WeakSet
 
 from polysema.core.errors import UserError
-from polysema.core.inside.anatomy import kind_of
+from polysema.core.inside.architectures import kind_of
 from polysema.core.model.load import LanguageModel
 
 PROBE_TOKENS = 4

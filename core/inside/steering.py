@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import UserError
-from polysema.core.inside.anatomy import MLP
-from polysema.core.inside.following import Target, forms_of, likelier
-from polysema.core.inside.lens import Scorer, head_scorer
-from polysema.core.inside.passes import (
+from polysema.core.inside.architectures import MLP
+from polysema.core.inside.followed_tokens import Target, forms_of, likelier
+from polysema.core.inside.hooks import (
     Reading,
     Twin,
     as_floats,
@@ -24,6 +23,7 @@ from polysema.core.inside.passes import (
     token_name,
     twin_of,
 )
+from polysema.core.inside.lens import Scorer, head_scorer
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.static import static_vector

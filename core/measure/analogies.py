@@ -191,10 +191,10 @@ def _of_questions(
     space: Space, look: _Lookup, categories: Sequence[Category], protocol: Protocol, n: int,
     progress: Callable[[str, int, int], None],
 ) -> list[Score]:  # fmt: skip
-    from polysema.core.imports import IMPORTING
+    from polysema.core.import_lock import IMPORTING
 
     with IMPORTING:
-        from polysema.core.measure.answers import best_words
+        from polysema.core.measure.analogy_kernel import best_words
 
     questions: list[tuple[int, int, int]] = []
     right: list[tuple[int, ...]] = []

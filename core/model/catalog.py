@@ -7,8 +7,8 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
+from polysema.core.environment import home
 from polysema.core.errors import NotFoundError, UnavailableError, UserError
-from polysema.core.home import home
 from polysema.core.space.space import Family
 
 MiB = 1 << 20

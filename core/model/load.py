@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
-from polysema.core.imports import IMPORTING
+from polysema.core.import_lock import IMPORTING
 from polysema.core.model.catalog import Located, locate
 from polysema.core.model.engine import Engine, TorchEngine
 from polysema.core.model.final_norm import find_final_norm

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polysema.core.environment import cores, home
 from polysema.core.errors import UnavailableError
-from polysema.core.home import cores, home
 from polysema.core.model.engine import Take, hidden_states, padded, plan_batches
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from polysema.core.atomic import sync
 from polysema.core.errors import UnavailableError, UserError
 from polysema.core.model.catalog import Entry, Member, folder_of, pulled_folder
-from polysema.core.space.vector_cache import sync
 
 Progress = Callable[[str, int, int], None]  # stage, done, total (of bytes, or of steps)
 

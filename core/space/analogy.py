@@ -19,8 +19,8 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.space.expression import Expression, Term
+from polysema.core.space.lookup import Found, Policy, look_up
 from polysema.core.space.metric import unit
-from polysema.core.space.policy import Found, Policy, look_up
 from polysema.core.space.space import Floats, Ints, Space
 
 # Levy and Goldberg add 0.001, "to prevent division by zero". gensim adds 1e-6, the published figures 1e-10: we take
@@ -206,7 +206,7 @@ def lr_cos(a: Floats, a_star: Floats, b: Floats, others: Floats) -> Scoring:
     """
     from sklearn.linear_model import LogisticRegression
 
-    from polysema.core.imports import IMPORTING
+    from polysema.core.import_lock import IMPORTING
 
     samples = np.concatenate([a_star, a, others])
     labels = np.arange(len(samples)) < len(a_star)

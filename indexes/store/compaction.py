@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polysema.core.errors import BusyError, ConflictError
-from polysema.indexes.store.durable import Disk
+from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.manifest import COMPACTING, SEGMENTS, SegmentRef, SpaceCard
 from polysema.indexes.store.segment import Batch, Segment, Stored, write_dead, write_segment
 from polysema.indexes.store.view import View
 
 if TYPE_CHECKING:
-    from polysema.indexes.recipe import Recipe
+    from polysema.indexes.index_spec import Recipe
 
 Progress = Callable[[str, int, int], None]  # what, done, total
 
@@ -33,7 +33,7 @@ def planned(
     view: View, name: str, index: "Recipe | str | None", memory_bytes: int | None = None, recall: float | None = None
 ) -> "tuple[Recipe | None, str]":
     """The recipe of the index that a compaction builds, and why that one."""
-    from polysema.indexes.recipe import Recipe, choose
+    from polysema.indexes.index_spec import Recipe, choose
 
     card = view.manifest.spaces[name]
     if index is None and card.index is not None:

@@ -29,7 +29,7 @@ import pyarrow as pa
 from polysema.core.errors import ConflictError, CorruptError, IncompatibleError, NotFoundError, UserError
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Origin
-from polysema.indexes.store.durable import REPAIR, Disk, FileRef
+from polysema.indexes.store.disk import REPAIR, Disk, FileRef
 from polysema.indexes.store.naming import draft_of, give_name, is_sealed, read_sealed
 
 FORMAT = 1

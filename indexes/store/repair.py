@@ -14,13 +14,13 @@ import pyarrow.compute as pc
 from polysema.core.errors import CorruptError, NotFoundError
 from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.compaction import indexed
-from polysema.indexes.store.durable import Disk, FileRef, SealedFile
-from polysema.indexes.store.folder import mark, open_format, told
+from polysema.indexes.store.disk import Disk, FileRef, SealedFile
+from polysema.indexes.store.layout import mark, open_format, told
 from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
 from polysema.indexes.store.naming import move, read_sealed
 from polysema.indexes.store.segment import Batch, Mask, Stored, read_dead, write_dead, write_segment, write_vectors
+from polysema.indexes.store.transaction import referenced
 from polysema.indexes.store.verify import QUIET, Progress, read_whole
-from polysema.indexes.store.writing import referenced
 
 ASIDE = "aside"
 IDS_SECONDS = 60
@@ -165,7 +165,7 @@ class _Repair:
             ref = replace(ref, vectors=write_vectors(self.disk, self.root, name, ref.rows, card.dim, blocks))
             self.mended.done.append(f"the mapped vectors of {ref.data.name} were made anew from it")
         if not self._good(ref.index) and ref.card is not None:
-            from polysema.indexes.recipe import Recipe
+            from polysema.indexes.index_spec import Recipe
 
             ref = indexed(self.disk, self.root, ref, card, Recipe.from_json(ref.card["recipe"]), self.progress)
             self.mended.done.append(f"the index of {ref.data.name} was built anew")
@@ -230,7 +230,7 @@ class _Repair:
         self.mended.done.append(f"{saved:,} sound rows of {ref.data.name} were kept")
         new = write_segment(self.disk, self.root, ref.space, card, batches, saved, newest.columns)
         if ref.card is not None and new.vectors is not None:
-            from polysema.indexes.recipe import Recipe
+            from polysema.indexes.index_spec import Recipe
 
             new = indexed(self.disk, self.root, new, card, Recipe.from_json(ref.card["recipe"]), self.progress)
         return new

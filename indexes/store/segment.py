@@ -23,7 +23,7 @@ from polysema.indexes.base import Index, checked
 from polysema.indexes.exact import ExactIndex
 from polysema.indexes.store.column_types import cast
 from polysema.indexes.store.columns import OWN, fitting, table_of
-from polysema.indexes.store.durable import REPAIR, Disk, FileRef, SealedFile, Stream
+from polysema.indexes.store.disk import REPAIR, Disk, FileRef, SealedFile, Stream
 from polysema.indexes.store.manifest import SEGMENTS, SegmentRef, SpaceCard
 
 ROW_GROUP = 8192  # rows

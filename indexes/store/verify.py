@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from polysema.core.errors import CorruptError, UnreadableError, UserError
 from polysema.indexes.store import manifest as layout
-from polysema.indexes.store.durable import Disk, FileRef, SealedFile
-from polysema.indexes.store.folder import open_format, told
+from polysema.indexes.store.disk import Disk, FileRef, SealedFile
+from polysema.indexes.store.layout import open_format, told
 from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
 from polysema.indexes.store.naming import read_sealed
 from polysema.indexes.store.segment import Stored, read_dead
-from polysema.indexes.store.writing import referenced
+from polysema.indexes.store.transaction import referenced
 
 Progress = Callable[[str, int, int], None]
 QUIET: Progress = lambda what, done, total: None  # noqa: E731

@@ -17,7 +17,7 @@ from polysema.core.space.space import Floats, Ints, Keys, Origin, Space
 from polysema.indexes.base import Index, check_k, checked
 from polysema.indexes.exact import ExactIndex
 from polysema.indexes.filters import Filter, parse
-from polysema.indexes.store.durable import Disk
+from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.manifest import Manifest, SpaceCard
 from polysema.indexes.store.segment import Batch, Mask, Segment, Stored, open_segment
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from polysema.app.cli import main
+from polysema.app.cli.main import main
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from polysema.app.dashboard import parts
+from polysema.app.dashboard import widgets
 from polysema.app.dashboard.launch import settings
 
 MAIN = Path(__file__).parents[2] / "app" / "dashboard" / "main.py"
@@ -125,11 +125,11 @@ def test_contexts_has_a_map_for_every_layer() -> None:
 
 def test_a_text_read_in_windows_is_told() -> None:
     def show() -> None:
-        from polysema.app.dashboard import parts
+        from polysema.app.dashboard import widgets
 
-        parts.tell_split([], "512 tokens, half overlapping")
-        parts.tell_split([0], "512 tokens, half overlapping")
-        parts.tell_split([0, 2], "512 tokens, half overlapping")
+        widgets.tell_split([], "512 tokens, half overlapping")
+        widgets.tell_split([0], "512 tokens, half overlapping")
+        widgets.tell_split([0, 2], "512 tokens, half overlapping")
 
     app = AppTest.from_function(show).run()
     assert not app.exception
@@ -216,14 +216,14 @@ def test_contexts_coloured_by_the_clusters_of_the_vectors() -> None:
     assert not app.exception
     assert not app.error
     told = next(m.value for m in app.markdown if "by themselves" in m.value)
-    found = parts.explorer().sense_clusters("bank", "minilm-l6", 6)
+    found = widgets.explorer().sense_clusters("bank", "minilm-l6", 6)
     assert f"**{len(found.clusters)} groups**" in told
     assert f"adjusted Rand index **{found.adjusted_rand:.2f}**" in told
     assert sum("such as" in m.value for m in app.markdown) == len(found.clusters)
 
 
 def test_neighbours_in_a_collection_are_sentences() -> None:
-    shelf = parts.shelf()
+    shelf = widgets.shelf()
     if "test-neighbours" in shelf.names():
         shelf.delete("test-neighbours")
     texts = ["The bank of a river.", "A <b>bank</b> of gold.", "Ducks on the bank."]

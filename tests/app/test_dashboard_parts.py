@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from polysema.app.dashboard import link, saving
+from polysema.app.dashboard import downloads, permalink
 from polysema.app.dashboard.jobs import AWAY, Cancelled, Job, Jobs
 
 
@@ -85,36 +85,36 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_view_is_kept_under_the_number_of_its_content(elsewhere: Path) -> None:
     view = {"page": "contexts", "values": {"widget:own": "The bank of the canal.\n<b>日本</b>", "selected": [1, 2]}}
-    name = link.save(view)
+    name = permalink.save(view)
     assert name is not None
-    assert link.save(json.loads(json.dumps(view))) == name
-    assert link.load(name) == view
+    assert permalink.save(json.loads(json.dumps(view))) == name
+    assert permalink.load(name) == view
     assert [path.name for path in (elsewhere / "views").iterdir()] == [f"{name}.json"]
     (elsewhere / "views" / f"{name}.json").write_text(
         json.dumps({"page": "contexts", "values": {"widget:own": "other"}})
     )
-    assert link.load(name) is None, "a file that isn't what its name says"
+    assert permalink.load(name) is None, "a file that isn't what its name says"
 
 
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", "0" * 20, "0" * 19, "A" * 20, "0" * 20 + "/", "\0" * 20])
 def test_a_name_of_no_view_is_none(elsewhere: Path, name: str) -> None:
-    assert link.load(name) is None
+    assert permalink.load(name) is None
 
 
 def test_a_view_too_large_or_without_room_is_not_kept(elsewhere: Path) -> None:
-    assert link.save({"page": "a", "values": {"x": "y" * (link.MOST_BYTES + 1)}}) is None
+    assert permalink.save({"page": "a", "values": {"x": "y" * (permalink.MOST_BYTES + 1)}}) is None
     (elsewhere / "views").write_text("a file where the folder should be")
-    assert link.save({"page": "a", "values": {"x": "y"}}) is None
+    assert permalink.save({"page": "a", "values": {"x": "y"}}) is None
 
 
 def test_the_oldest_views_go_first(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "MOST_VIEWS", 3)
-    names = [link.save({"page": "a", "values": {"x": str(number)}}) for number in range(5)]
-    assert [link.load(name or "") is not None for name in names] == [False, False, True, True, True]
+    monkeypatch.setattr(permalink, "MOST_VIEWS", 3)
+    names = [permalink.save({"page": "a", "values": {"x": str(number)}}) for number in range(5)]
+    assert [permalink.load(name or "") is not None for name in names] == [False, False, True, True, True]
 
 
 def test_numbers_are_written_as_csv() -> None:
-    text = saving.table([{"word": 'a "b", c', "score": 0.25}, {"word": "two\nlines", "sense": "é"}])
+    text = downloads.table([{"word": 'a "b", c', "score": 0.25}, {"word": "two\nlines", "sense": "é"}])
     assert list(csv.DictReader(io.StringIO(text))) == [
         {"word": 'a "b", c', "score": "0.25", "sense": ""},
         {"word": "two\nlines", "score": "", "sense": "é"},
@@ -122,19 +122,19 @@ def test_numbers_are_written_as_csv() -> None:
 
 
 def test_bars_are_drawn_as_svg_whatever_the_words_are() -> None:
-    drawn = saving.bars_svg([("<script>&\x00", 0.5), ("w" * 60, 2.0), ("minus", -1.0)], "word", "cosine", 0.1)
+    drawn = downloads.bars_svg([("<script>&\x00", 0.5), ("w" * 60, 2.0), ("minus", -1.0)], "word", "cosine", 0.1)
     picture = ET.fromstring(drawn)
     space = "{http://www.w3.org/2000/svg}"
     texts = [text.text for text in picture.iter(f"{space}text")]
     assert "<script>&" in texts
     assert "w" * 21 + "…" in texts
-    widths = [float(one.get("width", 0)) for one in picture.iter(f"{space}rect") if one.get("fill") == saving.FILL]
+    widths = [float(one.get("width", 0)) for one in picture.iter(f"{space}rect") if one.get("fill") == downloads.FILL]
     assert widths == [150.0, 300.0, 0.0]
 
 
 def test_boxes_are_drawn_in_lines_that_fit() -> None:
     items = [(f"piece<{n}>", str(n), ("a", "b", "off", "")[n % 4]) for n in range(30)]
-    picture = ET.fromstring(saving.boxes_svg(items, 'The "tokens" & ids'))
+    picture = ET.fromstring(downloads.boxes_svg(items, 'The "tokens" & ids'))
     space = "{http://www.w3.org/2000/svg}"
     texts = [text.text for text in picture.iter(f"{space}text")]
     assert texts[0] == 'The "tokens" & ids'
@@ -152,9 +152,9 @@ def test_boxes_are_drawn_in_lines_that_fit() -> None:
 def test_squares_are_drawn_where_one_may_look() -> None:
     open_ = np.tri(3, dtype=bool)
     picture = ET.fromstring(
-        saving.squares_svg(open_, ["the", "white", "<swan>"], ["the", "white", "<swan>"], "decoder")
+        downloads.squares_svg(open_, ["the", "white", "<swan>"], ["the", "white", "<swan>"], "decoder")
     )
     space = "{http://www.w3.org/2000/svg}"
     fills = [one.get("fill") for one in picture.iter(f"{space}rect")][1:]
-    assert fills == [saving.FILL if seen else saving.TRACK for seen in open_.ravel()]
+    assert fills == [downloads.FILL if seen else downloads.TRACK for seen in open_.ravel()]
     assert [text.text for text in picture.iter(f"{space}text")].count("<swan>") == 2

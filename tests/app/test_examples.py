@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from polysema.app import holdings
-from polysema.app.dashboard import data_collections, own_points
+from polysema.app.collection import summary
+from polysema.app.dashboard import own_points
+from polysema.app.dashboard.data import collection_tab
 from polysema.app.explorer import Explorer
 from polysema.core.model.tokens import find_word
 from polysema.core.space.expression import parse
 from polysema.indexes.collection import Collection
 
-PAGES = Path(data_collections.__file__).parent
+PAGES = Path(collection_tab.__file__).parent
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in sorted(PAGES.rglob("*.py")))
 
 
@@ -50,8 +51,8 @@ def test_the_placeholder_of_the_filter_is_a_condition_that_runs(
 ) -> None:
     made = Collection.create(tmp_path / "made")
     made.add(["a1", "b2", "c3"], [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], columns, space="s")
-    where = data_collections._example(made)
-    assert holdings.count_rows(made, "s", where) == passing
+    where = collection_tab._example(made)
+    assert summary.count_rows(made, "s", where) == passing
     assert len(made.search([[1.0, 0.0]], 3, where, space="s").table()) == passing
 
 
@@ -66,7 +67,7 @@ def test_what_the_filter_says_that_it_knows_runs(tmp_path: Path, condition: str)
         assert word in "= < > in and or not starts with contains", f"{word} is promised, and not tried here"
     made = Collection.create(tmp_path / "made")
     made.add(["a", "b"], [[1.0, 0.0], [0.0, 1.0]], {"n": [1, 3], "text": ["the river", "a bank"]}, space="s")
-    assert holdings.count_rows(made, "s", condition) in (1, 2)
+    assert summary.count_rows(made, "s", condition) in (1, 2)
 
 
 def test_the_words_beside_example_sentences_stand_in_them() -> None:

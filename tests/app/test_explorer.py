@@ -8,8 +8,8 @@ import pytest
 
 from polysema.app.explorer import Explorer, Kept
 from polysema.core.errors import UnknownWordError, UserError
+from polysema.core.maps.projection import MapOptions
 from polysema.core.measure.senses import load_senses
-from polysema.core.space.projection import MapOptions
 from polysema.indexes.collection import Collection
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from polysema.app import export as module
-from polysema.app.export import Source, Wanted, export, verify
+from polysema.app.export import run as module
+from polysema.app.export.run import Source, Wanted, export, verify
 from polysema.core.corpus import Dialect, open_corpus
 from polysema.core.errors import BusyError, ConflictError, NotFoundError, UnreadableError, UserError
+from polysema.core.files.formats import read_export
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel
-from polysema.core.space.formats import read_export
 from polysema.indexes import ExactIndex
 
 TEXTS = ["The bank of the river bank.", "", "White swans glide.", "She keeps gold in the bank.", "…"]

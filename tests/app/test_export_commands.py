@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from polysema.core.files.formats import read_export, read_vectors
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel
-from polysema.core.space.formats import read_export, read_vectors
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from polysema.app.cli import cli
+from polysema.app.cli.main import cli
 from polysema.core.errors import UserError
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from polysema.app.engines import layer_difference
+from polysema.core.measure.int8 import layer_difference
 
 
 def test_the_least_cosine_is_the_least_and_the_mean_the_mean() -> None:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from polysema.app.dashboard.jobs import Jobs
 from polysema.app.dashboard.launch import SecurityHeaders, allowed_hosts, security_headers, settings
-from polysema.app.dashboard.parts import marked, plain
+from polysema.app.dashboard.widgets import marked, plain
 from polysema.core.errors import UserError
 
 

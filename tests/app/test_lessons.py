@@ -9,7 +9,7 @@ from polysema.app.dashboard.lessons import LESSONS, Finding, Lesson, Verdict, le
 from polysema.app.dashboard.lessons.lesson import checked
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
-from polysema.core.inside.widths import widths
+from polysema.core.inside.parameter_counts import widths
 from polysema.core.model import catalog
 from polysema.core.model.load import LanguageModel
 

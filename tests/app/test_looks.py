@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from polysema.app.dashboard import colouring
+from polysema.app.dashboard import point_colors
 from polysema.app.dashboard.series import COLORS, DASHES, SHAPES, lines, series
-from polysema.core.measure.areas import Areas
+from polysema.core.maps.regions import Areas
 from tests.app.color_vision import DEUTERANOPIA, PROTANOPIA, difference
 
 VISIONS = ["", DEUTERANOPIA, PROTANOPIA]
@@ -64,7 +64,7 @@ def test_points_of_near_colors_differ_in_shape(name: str, vision: str) -> None:
 def test_no_two_areas_have_one_color(n: int) -> None:
     assigned = np.arange(n + 1) - 1  # one point lies in none
     found = Areas(tuple(f"area {i}" for i in range(n)), np.arange(n), assigned)
-    how = colouring.by_areas(found)
+    how = point_colors.by_areas(found)
     assert len(how.categories) <= 12
     assert how.category.max() < 12
 
@@ -73,6 +73,6 @@ def test_no_two_areas_have_one_color(n: int) -> None:
 def test_no_two_values_of_a_column_have_one_color(values: int, shown: int) -> None:
     import pyarrow as pa
 
-    how = colouring.by_column(pa.array([f"value {i % values}" for i in range(200)]))
+    how = point_colors.by_column(pa.array([f"value {i % values}" for i in range(200)]))
     assert len(how.categories) == shown
     assert how.categories[6].endswith("other values") == (values > 12)

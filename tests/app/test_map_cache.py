@@ -4,10 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from polysema.app import map_cache
-from polysema.app.explorer import Explorer
-from polysema.core.home import home
-from polysema.core.space.projection import MapOptions
+from polysema.app.explorer import Explorer, map_cache
+from polysema.core.environment import home
+from polysema.core.maps.projection import MapOptions
 from polysema.core.space.space import Keys, Origin, Space
 
 OPTIONS = MapOptions(n_epochs=3)

@@ -7,10 +7,10 @@ import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
 
-from polysema.app.cli import cli
+from polysema.app.cli.main import cli
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
-from polysema.core.space.projection import MapOptions
+from polysema.core.maps.projection import MapOptions
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from polysema.app.dashboard import parts
+from polysema.app.collection.ingest import Put, Target
+from polysema.app.collection.registry import Shelf
+from polysema.app.dashboard import widgets
 from polysema.app.dashboard.jobs import Progress
-from polysema.app.intake import Put, Target
-from polysema.app.shelf import Shelf
 from polysema.core.model.catalog import folder_of
 from tests.app.test_dashboard import MAIN, as_launched, html, page, settle
 
@@ -27,9 +27,9 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
 
 
 def clear() -> None:
-    parts.explorer.clear()
-    parts.shelf.clear()
-    parts.jobs.clear()
+    widgets.explorer.clear()
+    widgets.shelf.clear()
+    widgets.jobs.clear()
 
 
 def press(app: AppTest, label: str) -> AppTest:
@@ -105,7 +105,7 @@ def test_a_page_opened_anew_finds_its_work_and_doesnt_hold_it(shelf: Shelf) -> N
             progress("embed", 1, 4)
         return "done"
 
-    job = parts.jobs().start(key, work)
+    job = widgets.jobs().start(key, work)
     job.seen_by("asker")
     app = AppTest.from_file(str(MAIN), default_timeout=120).run()
     app.switch_page("app_pages/data.py").run()
@@ -121,7 +121,7 @@ def test_a_page_opened_anew_hears_of_the_end_of_its_work() -> None:
     go = threading.Event()
     key = ("intake", "few.txt", Target("few"), "other key")
     put = Put("few", {"text": 12}, {}, new=True)
-    job = parts.jobs().start(key, lambda progress: go.wait(20) and put)
+    job = widgets.jobs().start(key, lambda progress: go.wait(20) and put)
     app = AppTest.from_file(str(MAIN), default_timeout=120).run()
     app.switch_page("app_pages/data.py").run()
     assert r"Under way: few\.txt into few" in told(app)

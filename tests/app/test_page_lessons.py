@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from polysema.app.dashboard import parts
+from polysema.app.dashboard import widgets
 from polysema.app.dashboard.lessons import LESSONS
 from polysema.app.dashboard.lessons.lesson import checked
 from polysema.core.model import catalog
@@ -21,7 +21,7 @@ def no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
         return None if row.name == "smollm2-135m" else real(row)
 
     monkeypatch.setattr(catalog, "folder_of", here)
-    monkeypatch.setattr("polysema.app.dashboard.parts.folder_of", here)
+    monkeypatch.setattr("polysema.app.dashboard.widgets.folder_of", here)
 
 
 def press(app: AppTest, key: str) -> AppTest:
@@ -63,7 +63,7 @@ def test_a_lesson_from_start_to_end(number: int) -> None:
     assert not app.exception
     assert not app.error
     starts = lesson.starts()
-    found = lesson.check(parts.explorer(), checked(lesson, starts), lambda stage, done, total: None)
+    found = lesson.check(widgets.explorer(), checked(lesson, starts), lambda stage, done, total: None)
     assert found.said in [m.value for m in app.markdown]
     outcome = radio.options[found.option]
     said = f"You guessed **{guess}**" + (

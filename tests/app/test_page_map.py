@@ -9,15 +9,15 @@ import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from polysema.app.dashboard import colouring, link, parts
+from polysema.app.config.settings import load_settings
+from polysema.app.dashboard import permalink, point_colors, widgets
 from polysema.app.dashboard.components.points import store
 from polysema.app.explorer import Explorer
-from polysema.app.settings import load_settings
 from polysema.core.errors import IncompatibleError, UnknownWordError, UserError
-from polysema.core.measure.areas import areas
-from polysema.core.space.projection import MapOptions
+from polysema.core.maps.projection import MapOptions
+from polysema.core.maps.regions import areas
+from polysema.core.space.label_search import labels_of, spot
 from polysema.core.space.space import Keys, Origin, Space
-from polysema.core.space.spotting import labels_of, spot
 from polysema.indexes.collection import Collection
 from tests.app.test_dashboard import MAIN, as_launched, html, settle
 
@@ -178,33 +178,33 @@ def test_a_collection_and_how_it_grows(collection: Collection) -> None:
 
 def test_rows_in_a_link() -> None:
     many = list(range(5, 300_000, 7))
-    assert link.unpack(link.pack([3, 1])) == [1, 3]
-    packed = link.pack(many)
+    assert permalink.unpack(permalink.pack([3, 1])) == [1, 3]
+    packed = permalink.pack(many)
     assert isinstance(packed, str)
-    assert link.unpack(packed) == many
+    assert permalink.unpack(packed) == many
     for wrong in (None, {}, [True, "1", -1, 1 << 30], "???", "AAAA", 7):
-        assert link.unpack(wrong) == []
+        assert permalink.unpack(wrong) == []
 
 
 def test_columns_become_colours() -> None:
     names = [f"n{i:02}" for i in range(20) for _ in range(20 - i)] + [None, ""]
-    found = colouring.by_column(pa.array(names))
-    assert len(found.categories) == colouring.MOST
-    assert found.categories[colouring.GREY] == "9 other values, or none"
+    found = point_colors.by_column(pa.array(names))
+    assert len(found.categories) == point_colors.MOST
+    assert found.categories[point_colors.GREY] == "9 other values, or none"
     assert found.categories[found.category[0]] == "n00"
     assert found.categories[found.category[-1]] == "9 other values, or none"
-    assert colouring.by_column(pa.array(["x", "y"])).categories == ("x", "y")
-    tied = colouring.by_column(
+    assert point_colors.by_column(pa.array(["x", "y"])).categories == ("x", "y")
+    tied = point_colors.by_column(
         pa.array(["z", "b", "a", "c", "b", "a", "c"])
     )  # equal counts: by the name, not by chance
     assert (tied.categories, tied.category.tolist()) == (("a", "b", "c", "z"), [3, 1, 0, 2, 1, 0, 2])
-    assert colouring.by_column(pa.array([None, None], pa.string())).categories == ("no value",)
-    assert colouring.by_column(pa.array([1, 2, 2])).categories == ("2", "1")
-    scale = colouring.by_column(pa.array(np.arange(50)))
+    assert point_colors.by_column(pa.array([None, None], pa.string())).categories == ("no value",)
+    assert point_colors.by_column(pa.array([1, 2, 2])).categories == ("2", "1")
+    scale = point_colors.by_column(pa.array(np.arange(50)))
     assert scale.values is not None
     assert scale.values.tolist() == list(range(50))
-    assert colouring.by_column(pa.array([0.5, float("nan")])).values is None
-    assert colouring.by_column(pa.array([True, False, True])).categories == ("true", "false")
+    assert point_colors.by_column(pa.array([0.5, float("nan")])).values is None
+    assert point_colors.by_column(pa.array([True, False, True])).categories == ("true", "false")
 
 
 def space_of(labels: list[str], columns: "pa.Table | None" = None) -> Space:
@@ -310,7 +310,7 @@ def test_a_text_is_placed_as_the_texts_of_the_space_were_read(texts: str) -> Non
     assert any("**23 points**" in m.value for m in app.markdown)
     assert any("It is read as the rows were: minilm" in c.value and "layer 4" in c.value for c in app.caption)
     placed = next(
-        job for key, job in parts.jobs()._jobs.items() if isinstance(key, tuple) and key[:2] == ("placed", TEXTS[0])
+        job for key, job in widgets.jobs()._jobs.items() if isinstance(key, tuple) and key[:2] == ("placed", TEXTS[0])
     )
     held = Explorer(collections=load_settings().settings.folder).space(texts)
     assert np.allclose(placed.result().vector, held.vectors[0], atol=1e-5)

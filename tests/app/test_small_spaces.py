@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from polysema.app.settings import load_settings
+from polysema.app.config.settings import load_settings
 from polysema.indexes.collection import Collection
 from tests.app.test_dashboard import as_launched, html
 from tests.app.test_page_map import page

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from polysema.core.space.formats import read_vectors
+from polysema.core.files.formats import read_vectors
 from polysema.indexes.collection import Collection
 
 WORDS = ["bank", "river", "swan", "money", "gold"]

@@ -17,9 +17,9 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
-from polysema.app import holdings, intake, uploads
-from polysema.app.intake import Reading, Target
-from polysema.app.shelf import Shelf
+from polysema.app.collection import ingest, summary, uploads
+from polysema.app.collection.ingest import Reading, Target
+from polysema.app.collection.registry import Shelf
 from polysema.core.errors import ConflictError, NotFoundError, UnreadableError, UserError
 from polysema.core.model.load import LanguageModel
 
@@ -96,7 +96,7 @@ def test_what_is_in_a_file_is_told_by_its_content(files: list[tuple[str, bytes]]
         seen = uploads.look_at_vectors(upload)
         assert (seen.rows, seen.dim) == (2, 2)
         assert [values for _, values in seen.first] == [(1.0, 2.0), (3.0, 4.0)]
-        put = intake.vectors_into(shelf, upload, seen, Target("mine", "table"), quiet)
+        put = ingest.vectors_into(shelf, upload, seen, Target("mine", "table"), quiet)
         assert put.rows == {"table": 2}
         assert shelf.get("mine").space("table").vectors.tolist() == TABLE.tolist()
     else:
@@ -195,8 +195,8 @@ def test_the_column_may_be_chosen() -> None:
 def test_texts_go_into_a_collection_and_the_upload_is_gone(minilm: LanguageModel, shelf: Shelf, home: Path) -> None:
     upload = uploads.receive([("My diary.txt", TEXTS)], LIMIT)
     seen = uploads.read_texts(upload)
-    guess = intake.estimate(minilm, seen, Reading((0, 6)))
-    put = intake.embed_into(shelf, minilm, upload, seen, Reading((0, 6)), Target("diary"), quiet)
+    guess = ingest.estimate(minilm, seen, Reading((0, 6)))
+    put = ingest.embed_into(shelf, minilm, upload, seen, Reading((0, 6)), Target("diary"), quiet)
     assert put.rows == {"layer-0": 15, "layer-6": 15}
     assert put.new
     assert abs(guess.rows - 30) <= 4
@@ -212,7 +212,7 @@ def test_texts_go_into_a_collection_and_the_upload_is_gone(minilm: LanguageModel
 def test_two_files_never_take_each_others_place_and_one_takes_its_own(minilm: LanguageModel, shelf: Shelf) -> None:
     for content in (TEXTS, b"A swan.\n", TEXTS):
         upload = uploads.receive([("a.txt", content)], LIMIT)
-        intake.embed_into(shelf, minilm, upload, uploads.read_texts(upload), Reading((6,)), Target("all"), quiet)
+        ingest.embed_into(shelf, minilm, upload, uploads.read_texts(upload), Reading((6,)), Target("all"), quiet)
     assert len(shelf.get("all")) == 15 + 2
 
 
@@ -229,16 +229,16 @@ def test_cancel_leaves_no_half_collection(at: str, minilm: LanguageModel, shelf:
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
     seen = uploads.read_texts(upload)
     with pytest.raises(Stop):
-        intake.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("half"), stop)
+        ingest.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("half"), stop)
     assert list(shelf.folder.iterdir() if shelf.folder.is_dir() else []) == []
-    kept = intake.finished(upload, minilm, Reading((6,)), Target("half"))
+    kept = ingest.finished(upload, minilm, Reading((6,)), Target("half"))
     assert kept == (0 if at == "embed" else 15)
     stages: list[str] = []
-    put = intake.embed_into(
+    put = ingest.embed_into(
         shelf, minilm, upload, seen, Reading((6,)), Target("half"), lambda stage, done, total: stages.append(stage)
     )
     assert put.rows == {"layer-6": 15}
-    assert intake.finished(upload, minilm, Reading((6,)), Target("half")) == 0
+    assert ingest.finished(upload, minilm, Reading((6,)), Target("half")) == 0
 
 
 def test_giving_up_removes_what_was_finished(minilm: LanguageModel, shelf: Shelf) -> None:
@@ -249,9 +249,9 @@ def test_giving_up_removes_what_was_finished(minilm: LanguageModel, shelf: Shelf
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
     asked = Reading((6,)), Target("half")
     with pytest.raises(Stop):
-        intake.embed_into(shelf, minilm, upload, uploads.read_texts(upload), *asked, stop)
+        ingest.embed_into(shelf, minilm, upload, uploads.read_texts(upload), *asked, stop)
     assert [path.name for path in upload.folder.iterdir() if path.is_dir()] != []
-    intake.give_up(upload, minilm, *asked)
+    ingest.give_up(upload, minilm, *asked)
     assert [path.name for path in upload.folder.iterdir()] == ["a.txt"]
 
 
@@ -263,7 +263,7 @@ def test_a_collection_that_exists_never_keeps_half_of_the_rows(minilm: LanguageM
             raise Stop
 
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
-    put = intake.embed_into(shelf, minilm, upload, uploads.read_texts(upload), Reading((6,)), Target("old"), stop)
+    put = ingest.embed_into(shelf, minilm, upload, uploads.read_texts(upload), Reading((6,)), Target("old"), stop)
     assert (put.new, len(shelf.get("old"))) == (False, 15)
 
 
@@ -275,15 +275,15 @@ def test_what_does_not_fit_is_told_before_anything_is_embedded(minilm: LanguageM
     seen = uploads.read_texts(upload)
     for name in ("../out", ".hidden", "", "a/b", "x" * 65):
         with pytest.raises(UserError, match="a collection is named with 1 to 64 of"):
-            intake.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target(name), never)
+            ingest.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target(name), never)
     with pytest.raises(UserError, match="a space is named with"):
-        intake.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("a", "../b"), never)
-    intake.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("a"), quiet)
+        ingest.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("a", "../b"), never)
+    ingest.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("a"), quiet)
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
     with pytest.raises(
         ConflictError, match=r"a has a space layer-6 of \[.*mean of sub-words.*these would be \[.*first"
     ):
-        intake.embed_into(shelf, minilm, upload, seen, Reading((6,), pooling="first"), Target("a"), never)
+        ingest.embed_into(shelf, minilm, upload, seen, Reading((6,), pooling="first"), Target("a"), never)
 
 
 def test_two_sessions_at_once_do_not_collide(minilm: LanguageModel, shelf: Shelf) -> None:
@@ -297,7 +297,7 @@ def test_two_sessions_at_once_do_not_collide(minilm: LanguageModel, shelf: Shelf
 
     def slow() -> None:
         try:
-            intake.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("slow"), wait)
+            ingest.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("slow"), wait)
         except Exception as error:
             failures.append(error)
 
@@ -305,7 +305,7 @@ def test_two_sessions_at_once_do_not_collide(minilm: LanguageModel, shelf: Shelf
     thread.start()
     while not list(upload.folder.glob("work-*")):
         time.sleep(0.01)
-    intake.embed_into(shelf, minilm, upload, seen, Reading((0,)), Target("quick"), quiet)
+    ingest.embed_into(shelf, minilm, upload, seen, Reading((0,)), Target("quick"), quiet)
     assert upload.folder.exists()  # the other still works with it
     first_done.set()
     thread.join(60)
@@ -352,7 +352,7 @@ def test_a_damaged_collection_is_named_and_can_be_deleted(shelf: Shelf) -> None:
     shelf.create("bad").add(["a"], [[1.0, 2.0]])
     newest = max((shelf.folder / "bad" / "manifests").iterdir())
     newest.write_bytes(newest.read_bytes()[:-9])
-    bad, good = holdings.holdings(Shelf(shelf.folder))
+    bad, good = summary.holdings(Shelf(shelf.folder))
     assert (bad.name, good.name, good.rows, good.problem) == ("bad", "good", 1, "")
     assert f"{newest.name} is damaged" in bad.problem
     assert bad.bytes > 0
@@ -373,8 +373,8 @@ def filled(shelf: Shelf) -> Shelf:
 
 
 def test_rows_are_written_to_each_layout(filled: Shelf, home: Path) -> None:
-    for form in holdings.LAYOUTS:
-        made = holdings.write_out(filled.get("c"), "c", "s", None, form, False)
+    for form in summary.LAYOUTS:
+        made = summary.write_out(filled.get("c"), "c", "s", None, form, False)
         assert made.parent == home / "exports" / "day"
         assert made.stat().st_size > 0
         if form.name == "Parquet":
@@ -393,40 +393,40 @@ def test_rows_are_written_to_each_layout(filled: Shelf, home: Path) -> None:
 
 def test_files_of_a_day_go_after_it_and_no_sooner(filled: Shelf, home: Path) -> None:
     first, second = (
-        holdings.write_out(filled.get("c"), "c", "s", None, holdings.layout(name), False) for name in ("Parquet", "CSV")
+        summary.write_out(filled.get("c"), "c", "s", None, summary.layout(name), False) for name in ("Parquet", "CSV")
     )
     assert first.exists()  # fresh, whatever else is written
-    day = holdings.KEPT_SECONDS
+    day = summary.KEPT_SECONDS
     os.utime(first, (time.time() - day - 60,) * 2)
     os.utime(second, (time.time() - day + 60,) * 2)
-    holdings.write_out(filled.get("c"), "c", "s", None, holdings.layout("word2vec text"), False)
+    summary.write_out(filled.get("c"), "c", "s", None, summary.layout("word2vec text"), False)
     assert (first.exists(), second.exists()) == (False, True)
 
 
 def test_only_the_rows_that_pass_are_written(filled: Shelf) -> None:
-    made = holdings.write_out(filled.get("c"), "c", "s", "n >= 2", holdings.layout("Parquet"), True)
+    made = summary.write_out(filled.get("c"), "c", "s", "n >= 2", summary.layout("Parquet"), True)
     assert pq.read_table(made).column("n").to_pylist() == [2, 3]
     with pytest.raises(UserError, match="no row passes"):
-        holdings.write_out(filled.get("c"), "c", "s", "n > 9", holdings.layout("CSV"), True)
+        summary.write_out(filled.get("c"), "c", "s", "n > 9", summary.layout("CSV"), True)
     with pytest.raises(UserError, match="rows are not written as 'xls'"):
-        holdings.layout("xls")
+        summary.layout("xls")
     assert sorted(path.suffix for path in made.parent.iterdir() if path.is_file()) == [".parquet"]
 
 
 def test_another_collection_of_the_same_name_is_another_file(filled: Shelf) -> None:
-    form = holdings.layout("Parquet")
-    before = holdings.write_out(filled.get("c"), "c", "s", None, form, False)
+    form = summary.layout("Parquet")
+    before = summary.write_out(filled.get("c"), "c", "s", None, form, False)
     filled.delete("c")
     filled.create("c").add(["z"], [[7.0]], space="s")
-    after = holdings.write_out(filled.get("c"), "c", "s", None, form, False)
+    after = summary.write_out(filled.get("c"), "c", "s", None, form, False)
     assert before != after
     assert pq.read_table(after).column("id").to_pylist() == ["z"]
 
 
 def test_the_first_rows_come_in_their_order(filled: Shelf) -> None:
-    assert holdings.first_rows(filled.get("c"), "s", None, 2).column("n").to_pylist() == [1, 2]
-    assert holdings.first_rows(filled.get("c"), "s", "n > 1", 9).column("n").to_pylist() == [2, 3]
-    assert holdings.count_rows(filled.get("c"), "s", "n > 1") == 2
+    assert summary.first_rows(filled.get("c"), "s", None, 2).column("n").to_pylist() == [1, 2]
+    assert summary.first_rows(filled.get("c"), "s", "n > 1", 9).column("n").to_pylist() == [2, 3]
+    assert summary.count_rows(filled.get("c"), "s", "n > 1") == 2
 
 
 def test_the_ledger_survives_nonsense(home: Path) -> None:
@@ -445,6 +445,6 @@ def test_an_upload_that_is_gone_says_so(minilm: LanguageModel, shelf: Shelf) -> 
     seen = uploads.read_texts(upload)
     uploads.forget(upload)
     with pytest.raises(UserError, match=r"a\.txt is no longer here; upload it again"):
-        intake.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("x"), quiet)
+        ingest.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("x"), quiet)
     with pytest.raises(UnreadableError):
         uploads.receive([("a.txt", b"")], LIMIT)

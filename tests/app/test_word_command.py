@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from polysema.app.cli import cli
+from polysema.app.cli.main import cli
 
 
 def run(*arguments: str) -> tuple[int, str]:

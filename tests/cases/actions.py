@@ -34,7 +34,7 @@ def run(action: str, arguments: str, folder: Path) -> str:
 
 
 def read_file_of_vectors(given: list[str], folder: Path) -> str:
-    from polysema.core.space.formats import read_vectors
+    from polysema.core.files.formats import read_vectors
 
     space = read_vectors(FILES / given[0])
     shown = f"{len(space)} words x {space.dim}: {[space.keys[row] for row in range(min(len(space), 12))]!r}"
@@ -59,7 +59,7 @@ def open_texts(given: list[str], folder: Path) -> str:
 
 def look_at_upload(given: list[str], folder: Path) -> str:
     """What the page Data says of a file: what is in it, its columns, the one that is chosen, its first texts, and the notes."""
-    from polysema.app import uploads
+    from polysema.app.collection import uploads
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POLYSEMA_HOME", str(folder))
@@ -84,7 +84,7 @@ def shell(given: list[str], folder: Path) -> str:
 def spread_of_a_map(given: list[str], folder: Path) -> str:
     """SPACE METHOD DIMENSIONS [ROWS]: how far the points of a map reach on its narrower axis."""
     from polysema.app.explorer import Explorer
-    from polysema.core.space.projection import MapOptions
+    from polysema.core.maps.projection import MapOptions
 
     name, method, n_components, *n = given
     file = FILES / name
@@ -109,9 +109,9 @@ def find_words_of_text(given: list[str], folder: Path) -> str:
 def client_of_the_service() -> Any:
     from starlette.testclient import TestClient
 
-    from polysema.app.api import create_app
+    from polysema.app.config.settings import Settings
     from polysema.app.explorer import Explorer
-    from polysema.app.settings import Settings
+    from polysema.app.service.app import create_app
 
     app = create_app(Explorer(), Settings(data=tempfile.mkdtemp()))
     return TestClient(app, "http://127.0.0.1", raise_server_exceptions=False).__enter__()

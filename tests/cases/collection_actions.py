@@ -35,7 +35,7 @@ def add_a_column(given: list[str], folder: Path) -> str:
 def import_file(given: list[str], folder: Path) -> str:
     """The rows of a file, FILE [ID COLUMN [VECTOR COLUMN]], in a collection."""
     from polysema.indexes.collection import Collection
-    from polysema.indexes.exchange import Import, import_into
+    from polysema.indexes.import_export import Import, import_into
 
     collection = Collection.create(folder / "c")
     try:

@@ -11,8 +11,8 @@ from polysema.app.explorer import Asking, Explorer
 from polysema.core.errors import IncompatibleError, UnknownWordError, UserError
 from polysema.core.space.analogy import METHODS, random_rows
 from polysema.core.space.expression import parse
+from polysema.core.space.lookup import Policy, look_up
 from polysema.core.space.metric import unit
-from polysema.core.space.policy import Policy, look_up
 from polysema.core.space.space import Keys, Origin, Space
 from polysema.core.space.transform import Transform, fit, moments, view, without
 

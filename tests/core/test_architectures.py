@@ -9,8 +9,8 @@ import torch
 import transformers
 
 from polysema.core.errors import UserError
-from polysema.core.inside import output_head, passes
-from polysema.core.inside.contribution import contributions
+from polysema.core.inside import hooks, output_head
+from polysema.core.inside.attribution import contributions
 from polysema.core.inside.lens import lens
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel, load_model
@@ -57,7 +57,7 @@ def test_a_stack_that_ends_in_a_block_has_no_final_norm(folders: Any) -> None:
 def plain_logits(model: LanguageModel, text: str | None, source: str | None) -> Any:
     """What transformers itself answers, from weights that are read anew."""
     whole = type(model.whole).from_pretrained(model.path).eval()
-    (reading,) = passes.read(model, text, source)
+    (reading,) = hooks.read(model, text, source)
     ids = torch.tensor([reading.ids])
     given = {"input_ids": ids}
     if reading.source is not None:

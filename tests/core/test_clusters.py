@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from polysema.core.errors import IncompatibleError, UserError
-from polysema.core.measure.clusters import sense_clusters
+from polysema.core.measure.sense_clusters import sense_clusters
 
 TEXTS = ["They sat on the bank of the river"] * 8 + ["The bank lends money"] * 6 + ["A bank of fog"]
 LABELS = ["river"] * 8 + ["money"] * 6 + [""]

@@ -8,7 +8,7 @@ import pytest
 
 from polysema.core.corpus import open_corpus
 from polysema.core.errors import NotFoundError, UnreadableError
-from polysema.core.space.formats import read_vectors
+from polysema.core.files.formats import read_vectors
 
 GLOVE = "the 0.1 0.2 0.3\nbank -1 2e-2 3\nnew york 1 1 1\n"
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from polysema.app.cli import cli
+from polysema.app.cli.main import cli
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import embed
 from polysema.core.model.distill import distil

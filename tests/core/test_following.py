@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from polysema.core.errors import UserError
-from polysema.core.inside import passes
+from polysema.core.inside import hooks
 from polysema.core.inside.ablation import Cut, ablate
-from polysema.core.inside.contribution import contributions
-from polysema.core.inside.following import forms_of, likelier
+from polysema.core.inside.attribution import contributions
+from polysema.core.inside.followed_tokens import forms_of, likelier
 from polysema.core.inside.lens import LensView, lens
 from polysema.core.inside.steering import Direction, Say, Steer, steer, sweep
 from polysema.core.model.load import LanguageModel, load_model
@@ -58,7 +58,7 @@ def test_a_word_has_a_form_with_and_without_a_space(gpt2: LanguageModel, tiny: d
 def test_the_likelier_form_is_followed_and_told(word: str, gpt2: LanguageModel) -> None:
     forms = forms_of(gpt2, word)
     assert len(forms) == 2
-    reading = passes.one_reading(gpt2, TEXT)
+    reading = hooks.one_reading(gpt2, TEXT)
     with torch.inference_mode():
         logits = gpt2.whole(input_ids=torch.tensor([reading.ids])).logits[0, -1]
     expected = max(forms, key=lambda form: float(logits[form.id]))
@@ -86,7 +86,7 @@ def test_a_followed_word_has_its_own_ranks_beside_others(gpt2: LanguageModel) ->
 
 
 def test_another_place_may_prefer_another_form(gpt2: LanguageModel) -> None:
-    reading = passes.one_reading(gpt2, TEXT)
+    reading = hooks.one_reading(gpt2, TEXT)
     with torch.inference_mode():
         logits = gpt2.whole(input_ids=torch.tensor([reading.ids])).logits[0]
     spaced, bare = forms_of(gpt2, "w")
@@ -101,7 +101,7 @@ def test_two_words_of_one_token_are_refused(gpt2: LanguageModel) -> None:
 
 
 def test_without_scores_the_form_of_fewest_tokens() -> None:
-    from polysema.core.inside.following import Target
+    from polysema.core.inside.followed_tokens import Target
 
     assert likelier((Target("'s", 1, (" '", "s")), Target("'s", 2, ("'s",)))).id == 2
 

@@ -18,8 +18,8 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save_file
 
 from polysema.core.errors import ConflictError, NotFoundError, UnreadableError, UserError
-from polysema.core.space import vector_cache
-from polysema.core.space.formats import WRITINGS, read_vectors, recognise, write_vectors
+from polysema.core.files import vector_cache
+from polysema.core.files.formats import WRITINGS, read_vectors, recognise, write_vectors
 from polysema.core.space.space import Keys, Origin, Space
 
 GENSIM = Path(gensim.__file__).parent / "test" / "test_data"
@@ -176,10 +176,10 @@ def test_many_unusual_numbers_take_the_slow_road_to_the_same_place(tmp_path: Pat
 
 
 def test_blocks_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polysema.core.space.text_reader.BLOCK_BYTES", 257)
-    monkeypatch.setattr("polysema.core.space.readers.BLOCK_BYTES", 257)
-    monkeypatch.setattr("polysema.core.space.word2vec_binary.BLOCK_BYTES", 257)
-    monkeypatch.setattr("polysema.core.space.word2vec_binary.MAX_WORD_BYTES", 64)
+    monkeypatch.setattr("polysema.core.files.text_reader.BLOCK_BYTES", 257)
+    monkeypatch.setattr("polysema.core.files.readers.BLOCK_BYTES", 257)
+    monkeypatch.setattr("polysema.core.files.word2vec_binary.BLOCK_BYTES", 257)
+    monkeypatch.setattr("polysema.core.files.word2vec_binary.MAX_WORD_BYTES", 64)
     rng = np.random.default_rng(2)
     space = Space(Keys([f"w{i}" for i in range(500)]), rng.standard_normal((500, 3)).astype(np.float32), Origin("made"))
     for form in WRITINGS:
@@ -316,7 +316,7 @@ def test_a_conversion_that_is_killed_leaves_nothing_in_the_way(tmp_path: Path, m
     path.write_text("a 1 2\nb 3 4\n")
     code = (
         "import os, sys\nfrom polysema.core.space import vector_cache as v\n"
-        "v.sync = lambda p: os._exit(9)\nfrom polysema.core.space.formats import read_vectors\nread_vectors(sys.argv[1])"
+        "v.sync = lambda p: os._exit(9)\nfrom polysema.core.files.formats import read_vectors\nread_vectors(sys.argv[1])"
     )
     assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == 9
     left = list((tmp_path / "home" / "vectors").glob(".part-*"))
@@ -331,8 +331,8 @@ def test_memory_stays_bounded_while_a_file_is_converted(tmp_path: Path) -> None:
         for i in range(240_000):
             file.write(f"w{i} {row}\n")
     code = (
-        "import sys\nfrom polysema.core.space.formats import read_vectors\n"
-        "import polysema.core.space.text_kernel, pyarrow.parquet, pyarrow as pa, numpy as np\n"
+        "import sys\nfrom polysema.core.files.formats import read_vectors\n"
+        "import polysema.core.files.text_parser, pyarrow.parquet, pyarrow as pa, numpy as np\n"
         "def kib(name): return next(int(l.split()[1]) for l in open('/proc/self/status') if l.startswith(name))\n"
         "pa.array(np.arange(3))\nbefore = kib('VmRSS')\nopen('/proc/self/clear_refs', 'w').write('5')\n"
         "space = read_vectors(sys.argv[1])\n"

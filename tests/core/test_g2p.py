@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from polysema.core.inside.attention import View, attention
-from polysema.core.inside.contribution import contributions
+from polysema.core.inside.attribution import contributions
 from polysema.core.inside.lens import lens
 from polysema.core.model.catalog import entry, folder_of, models_here
 from polysema.core.model.contextual import embed

@@ -45,7 +45,7 @@ def read_all(folder: Path) -> None:
     import resource
 
     from polysema.core.errors import UserError
-    from polysema.core.space.formats import read_vectors
+    from polysema.core.files.formats import read_vectors
 
     for path in sorted((folder / "good").iterdir()):
         if path.suffix != ".vocab":
@@ -83,7 +83,7 @@ def _write_words(path: Path) -> None:
 
 def good_files(folder: Path) -> dict[str, bytes]:
     """Each format as it is written here, and as others write them: bfloat16, columns of numbers, words beside a table."""
-    from polysema.core.space.formats import write_vectors
+    from polysema.core.files.formats import write_vectors
     from polysema.core.space.space import Family, Keys, Origin, Space
 
     vectors = np.random.default_rng(1).standard_normal((ROWS, DIM)).astype(np.float32)

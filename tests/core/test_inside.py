@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from polysema.core.errors import UnavailableError, UserError
-from polysema.core.inside import passes
+from polysema.core.inside import hooks as passes
 from polysema.core.inside.ablation import Cut, ablate
 from polysema.core.inside.attention import Attention, View, attention, find_heads, rollout
-from polysema.core.inside.contribution import contributions, head_outputs, head_subspace
-from polysema.core.inside.following import forms_of
+from polysema.core.inside.attribution import contributions, head_outputs, head_subspace
+from polysema.core.inside.families import road, roads
+from polysema.core.inside.followed_tokens import forms_of
 from polysema.core.inside.lens import LOGITS, MASKED, STATIC, LensView, head_scorer, lens
-from polysema.core.inside.roads import road, roads
 from polysema.core.inside.steering import (
     Direction,
     Say,
@@ -390,9 +390,9 @@ def test_half_precision_is_looked_into_as_well(dtype: str, headed: dict[str, Pat
 
 
 def test_parts_that_dont_add_up_are_refused(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    from polysema.core.inside import contribution
+    from polysema.core.inside import attribution
 
-    monkeypatch.setattr(contribution, "out_matrix", lambda part: part.out.weight.detach() * 2)
+    monkeypatch.setattr(attribution, "out_matrix", lambda part: part.out.weight.detach() * 2)
     with pytest.raises(UserError, match="it is built otherwise than it says, and what its parts add can't be told"):
         contributions(opened("gpt2"), TEXT, "swan")
 

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from polysema.core.space import layout
-from polysema.core.space.distortion import distortion
-from polysema.core.space.layout import Edges
-from polysema.core.space.projection import MapOptions, layered_maps, place, project
-from polysema.indexes.graph import neighbors_of_all
+from polysema.core.maps import umap_layout
+from polysema.core.maps.distortion import distortion
+from polysema.core.maps.projection import MapOptions, layered_maps, place, project
+from polysema.core.maps.umap_layout import Edges
+from polysema.indexes.knn_graph import neighbors_of_all
 
 N = 600
 
 
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layout, "SHARED", 100)
+    monkeypatch.setattr(umap_layout, "SHARED", 100)
 
 
 @pytest.fixture
@@ -40,14 +40,14 @@ def test_edges_are_dealt_with_their_points() -> None:
         return sorted(zip(names[of.heads()].tolist(), names[of.neighbours].tolist(), of.every.tolist(), strict=True))
 
     assert told(dealt, order) == told(whole, np.arange(N))
-    assert (order[layout.back(order)] == np.arange(N)).all()
+    assert (order[umap_layout.back(order)] == np.arange(N)).all()
 
 
 @pytest.mark.parametrize("n", [N, N + 3])
 def test_a_round_moves_no_point_twice_and_an_epoch_draws_each_edge_once(shared: None, n: int) -> None:
     whole = edges(n)
     drawn = []
-    for tasks in layout._rounds(whole):
+    for tasks in umap_layout._rounds(whole):
         seen: set[int] = set()
         for task in tasks:
             a, b, c, d = task.moved
@@ -64,7 +64,7 @@ def test_a_round_moves_no_point_twice_and_an_epoch_draws_each_edge_once(shared: 
 
 
 def test_everyone_meets_everyone_once() -> None:
-    rounds = list(layout._tournament(8))
+    rounds = list(umap_layout._tournament(8))
     assert sorted(tuple(sorted(pair)) for round_ in rounds for pair in round_) == list(
         itertools.combinations(range(8), 2)
     )
@@ -78,7 +78,7 @@ def test_a_map_is_the_same_by_however_many_cores(
     options = MapOptions(n_epochs=60, n_components=3 if method == "umap" else 2)
     maps = []
     for cores in (1, 2, 8, 2):
-        monkeypatch.setattr(layout, "cores", lambda cores=cores: cores)
+        monkeypatch.setattr(umap_layout, "cores", lambda cores=cores: cores)
         maps.append(project(vectors, method, options).positions)
     assert all((one == maps[0]).all() for one in maps)
 
@@ -89,7 +89,7 @@ def test_a_map_by_several_cores_is_as_faithful_as_by_one(vectors: np.ndarray, mo
         return float(np.mean([d.trustworthiness for d in told])), float(np.mean([d.preservation for d in told]))
 
     alone = quality()
-    monkeypatch.setattr(layout, "SHARED", 100)
+    monkeypatch.setattr(umap_layout, "SHARED", 100)
     assert quality() == pytest.approx(alone, abs=0.015)
 
 
@@ -97,7 +97,7 @@ def test_placed_points_are_the_same_in_parts(vectors: np.ndarray, monkeypatch: p
     on = project(vectors[:400], "umap", MapOptions(n_epochs=30))
     knn = neighbors_of_all(vectors[:400], 14)
     whole = place(on, vectors[:400], knn)
-    monkeypatch.setattr(layout, "SHARED", 100)
+    monkeypatch.setattr(umap_layout, "SHARED", 100)
     np.testing.assert_array_equal(place(on, vectors[:400], knn), whole)
 
 

@@ -10,12 +10,12 @@ import torch
 from transformers import AutoModel
 
 from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
+from polysema.core.files.formats import read_vectors
 from polysema.core.model import catalog
 from polysema.core.model.catalog import entry, folder_of, locate
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import load_model
 from polysema.core.model.static import input_table, static_vector
-from polysema.core.space.formats import read_vectors
 from polysema.core.space.metric import cosine
 
 

@@ -163,7 +163,7 @@ def test_ratings(space: Space, tmp_path: Path) -> None:
 def test_as_many_threads_as_there_are_cores_and_the_same_words(
     space: Space, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from polysema.core.measure import answers
+    from polysema.core.measure import analogy_kernel
 
     used: list[int] = []
 
@@ -172,7 +172,7 @@ def test_as_many_threads_as_there_are_cores_and_the_same_words(
             used.append(workers)
             super().__init__(workers)
 
-    monkeypatch.setattr(answers, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(analogy_kernel, "ThreadPoolExecutor", Pool)
     rng = np.random.default_rng(2)
     vectors = np.concatenate(
         [space.vectors, space.vectors]
@@ -180,8 +180,8 @@ def test_as_many_threads_as_there_are_cores_and_the_same_words(
     questions = np.array([rng.choice(1000, 3, replace=False) for _ in range(200)], np.int64)
     found = []
     for n in (1, 2, 3, 64):
-        monkeypatch.setattr(answers, "cores", lambda n=n: n)
-        found.append(answers.best_words(vectors, questions, method, 1e-6, True, lambda done, total: None))
+        monkeypatch.setattr(analogy_kernel, "cores", lambda n=n: n)
+        found.append(analogy_kernel.best_words(vectors, questions, method, 1e-6, True, lambda done, total: None))
     assert used == [1, 2, 3, 8]  # 2,000 rows are 8 tiles
     assert all((one == found[0]).all() for one in found)
     assert (found[0] < 1000).mean() > 0.7  # the second time only what the question leaves out the first time

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 from polysema.core.errors import UserError
-from polysema.core.space import projection
-from polysema.core.space.distortion import distortion, kept_neighbors, map_neighbors, neighbors_on_map
-from polysema.core.space.geometry import principal_plane
-from polysema.core.space.metric import unit
-from polysema.core.space.projection import (
+from polysema.core.maps import projection
+from polysema.core.maps.distortion import distortion, kept_neighbors, map_neighbors, neighbors_on_map
+from polysema.core.maps.pca import principal_plane
+from polysema.core.maps.projection import (
     MapOptions,
     Neighbors,
     align,
@@ -25,6 +24,7 @@ from polysema.core.space.projection import (
     place,
     project,
 )
+from polysema.core.space.metric import unit
 
 
 def clouds(seed: int = 0, n: int = 30) -> np.ndarray:
@@ -365,10 +365,10 @@ def test_neighbours_of_one_point_on_the_map_and_in_the_space() -> None:
 
 
 def test_progress_may_end_the_measure_and_the_plane_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    from polysema.core.space import distortion as measure
-    from polysema.core.space import geometry
+    from polysema.core.maps import distortion as measure
+    from polysema.core.maps import pca
 
-    monkeypatch.setattr(geometry, "BLOCK", 20)
+    monkeypatch.setattr(pca, "BLOCK", 20)
     monkeypatch.setattr(measure, "BLOCK", 20)
 
     def progress(done: int, total: int) -> None:

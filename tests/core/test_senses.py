@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from polysema.core.errors import UserError
-from polysema.core.measure.contextuality import random_pair_cosine
+from polysema.core.measure.anisotropy import random_pair_cosine
 from polysema.core.measure.senses import load_senses, most_frequent_sense, nearest_sense_accuracy
 from polysema.core.model.tokens import words_of
 

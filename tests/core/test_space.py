@@ -99,7 +99,7 @@ def test_a_zero_row_has_cosine_zero() -> None:
 
 
 def test_parallel_share_counts_random_differences() -> None:
-    from polysema.core.space.relations import parallel_share
+    from polysema.core.space.axes import parallel_share
 
     vectors = np.random.default_rng(1).normal(size=(500, 40)).astype(np.float32)
     assert parallel_share(-1.01, vectors) == 1.0

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from polysema.core.errors import UnreadableError
-from polysema.core.space.table_columns import ID_NAMES, WORD_NAMES, choose_columns, names_of, vectors_of
+from polysema.core.files.table_columns import ID_NAMES, WORD_NAMES, choose_columns, names_of, vectors_of
 
 LISTS = pa.list_(pa.float32())
 INTEGERS = pa.list_(pa.int64())

@@ -7,11 +7,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from polysema.app.cli import cli
-from polysema.app.client import Client
+from polysema.app.cli.main import cli
+from polysema.app.cli.text_arguments import UnicodeText
+from polysema.app.client.client import Client
 from polysema.app.explorer import Explorer
-from polysema.app.export import Source, export
-from polysema.app.text_arguments import UnicodeText
+from polysema.app.export.run import Source, export
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import embed, embed_stream
 from polysema.core.model.load import LanguageModel

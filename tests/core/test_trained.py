@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from polysema.core.inside.attention import View, attention, find_heads
-from polysema.core.inside.contribution import contributions
-from polysema.core.inside.roads import road
+from polysema.core.inside.attribution import contributions
+from polysema.core.inside.families import road
 from polysema.core.model.load import load_model
 
 LETTERS = "abcdefghijklmnopqrst"

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from polysema.app.explorer import Explorer
-from polysema.app.export import Source, Wanted, export
+from polysema.app.export.run import Source, Wanted, export
+from polysema.core.files.formats import read_export
 from polysema.core.model.contextual import embed, embed_stream
 from polysema.core.model.distill import distil
 from polysema.core.model.load import LanguageModel
@@ -15,7 +16,6 @@ from polysema.core.model.sentences import embed_sentences
 from polysema.core.model.static import word_table
 from polysema.core.model.tokens import Occurrence, Span, words_of
 from polysema.core.model.unknown import unknown_id
-from polysema.core.space.formats import read_export
 from tests.conftest import byte_level, wordpiece
 
 LONG = "a" * 120

@@ -6,8 +6,8 @@ import torch
 
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
-from polysema.core.inside.widths import widths
-from polysema.core.inside.writing import write
+from polysema.core.inside.generation import write
+from polysema.core.inside.parameter_counts import widths
 from polysema.core.model.load import LanguageModel
 
 

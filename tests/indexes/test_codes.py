@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from polysema.core.space.analogy import Scoring, by_cosine
 from polysema.indexes import ExactIndex, exact
-from polysema.indexes.compiled import Codes
+from polysema.indexes.int8_codes import Codes
 
 
 def vectors_of(kind: str, n: int, dim: int, seed: int) -> np.ndarray:
@@ -84,7 +84,7 @@ def test_an_index_asked_often_answers_the_same(metric, often, rng):
 def test_each_question_is_counted_once(monkeypatch, rng):
     """The compiled pass takes over after as many questions as it says, whichever way they are asked."""
     compiled = []
-    monkeypatch.setattr("polysema.indexes.compiled.three_cos_mul", lambda *given: compiled.append(1) or np.zeros(50))
+    monkeypatch.setattr("polysema.indexes.int8_codes.three_cos_mul", lambda *given: compiled.append(1) or np.zeros(50))
     vectors = rng.standard_normal((50, 8)).astype(np.float32)
     scoring = Scoring(
         "3CosMul", vectors[:3] / np.linalg.norm(vectors[:3], axis=1, keepdims=True), lambda cosines: cosines[0], ups=2

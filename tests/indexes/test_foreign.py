@@ -11,7 +11,7 @@ import pytest
 
 from polysema.core.errors import NotFoundError, UnreadableError, UserError
 from polysema.core.space.metric import Metric
-from polysema.indexes.foreign import ForeignReader, read_foreign_faiss
+from polysema.indexes.faiss_file import ForeignReader, read_foreign_faiss
 
 MUTATIONS = int(os.environ.get("POLYSEMA_MUTATIONS", "150"))
 MEMORY_MB = 256

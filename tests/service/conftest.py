@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from polysema.app.config.settings import Settings
 from polysema.app.explorer import Explorer
-from polysema.app.service.run import Draining, server
-from polysema.app.settings import Settings
+from polysema.app.service.server import Draining, server
 
 
 def free_port() -> int:

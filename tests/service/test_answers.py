@@ -14,10 +14,10 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
-from polysema.app.cli import cli as cli_group
-from polysema.app.client import Client
+from polysema.app.cli.main import cli as cli_group
+from polysema.app.client.client import Client
 from polysema.app.explorer import Asking, Explorer
-from polysema.app.inspection import Looking
+from polysema.app.explorer.inside_options import Looking
 from polysema.core.errors import ConflictError, NotFoundError, UnknownWordError, UserError
 from polysema.core.model.catalog import CATALOG
 from polysema.core.model.contextual import word_vectors

@@ -8,9 +8,9 @@ import pytest
 import schemathesis
 from pydantic import BaseModel, TypeAdapter
 
-from polysema.app.api import create_app
 from polysema.app.explorer import Explorer
-from polysema.app.service import answered, asked
+from polysema.app.service.app import create_app
+from polysema.app.service.schemas import requests, responses
 
 BASE64 = "application/vnd.polysema.base64+json"
 TEXTS = ["The river bank was muddy.", "Gringotts bank keeps its gold."]
@@ -137,7 +137,7 @@ def test_real_answers_fit_the_document(http: httpx.Client, held: Any) -> None:
 def test_every_example_of_the_document_is_right() -> None:
     models = [
         one
-        for module in (answered, asked)
+        for module in (responses, requests)
         for one in vars(module).values()
         if isinstance(one, type) and issubclass(one, BaseModel) and one.__module__ == module.__name__
     ]

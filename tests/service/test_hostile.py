@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polysema.app.api import create_app
+from polysema.app.config.api_keys import make_key
+from polysema.app.config.settings import Settings
 from polysema.app.explorer import Explorer
-from polysema.app.keys import make_key
-from polysema.app.settings import Settings
+from polysema.app.service.app import create_app
 from polysema.core.errors import UserError
 from tests.service.conftest import Service
 

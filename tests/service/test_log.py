@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from polysema.app.keys import make_key
+from polysema.app.config.api_keys import make_key
+from polysema.app.config.settings import Settings
 from polysema.app.service.log import query_shown, set_up, without_keys
-from polysema.app.settings import Settings
 from polysema.core.errors import UserError
 from tests.service.conftest import Service
 

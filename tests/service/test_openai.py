@@ -7,7 +7,7 @@ import openai
 import pytest
 
 from polysema.app.explorer import Explorer
-from polysema.app.service.embedding import SLICE_TOKENS, n_tokens, slices
+from polysema.app.service.embeddings import SLICE_TOKENS, n_tokens, slices
 from polysema.core.model.sentences import embed_sentences
 from polysema.core.model.tokens import Encoded
 from tests.service.conftest import Service

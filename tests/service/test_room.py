@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from polysema.app.service.batching import Batcher
-from polysema.app.service.failures import RefusedError
-from polysema.app.service.gate import Gate
+from polysema.app.service.errors import RefusedError
+from polysema.app.service.worker_pool import Gate
 
 
 def test_so_many_requests_wait_for_a_batch_as_may_be_worked_on_and_wait() -> None:

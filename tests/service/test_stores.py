@@ -10,9 +10,9 @@ import httpx
 import numpy as np
 import pytest
 
-from polysema.app.client import Client
+from polysema.app.client.client import Client
+from polysema.app.client.remote import RemoteSpace
 from polysema.app.explorer import Explorer
-from polysema.app.remote import RemoteSpace
 from polysema.core.errors import (
     ConflictError,
     CorruptError,
@@ -25,7 +25,7 @@ from polysema.core.model.contextual import word_vectors
 from polysema.core.model.sentences import embed_sentences
 from polysema.core.space.space import Origin
 from polysema.indexes.collection import Collection
-from polysema.indexes.store.durable import Disk
+from polysema.indexes.store.disk import Disk
 from tests.service.conftest import Service
 
 TEXTS = ["The river bank was muddy.", "Gringotts bank keeps its gold.", "A swan slept on the bank."]

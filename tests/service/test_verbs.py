@@ -10,16 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from polysema.app.client import Client
+from polysema.app.client.client import Client
+from polysema.app.client.remote import RemoteMap, RemoteSpace
 from polysema.app.explorer import Asking, Explorer, Finding
-from polysema.app.inspection import Looking
-from polysema.app.remote import RemoteMap, RemoteSpace
-from polysema.app.schemas import SpaceMap
+from polysema.app.explorer.inside_options import Looking
+from polysema.app.explorer.results import SpaceMap
 from polysema.core.errors import ConflictError, IncompatibleError, UnknownWordError, UserError
 from polysema.core.inside.lens import LensView
+from polysema.core.maps.projection import MapOptions
 from polysema.core.space.expression import Context, Term
-from polysema.core.space.policy import Case, Policy
-from polysema.core.space.projection import MapOptions
+from polysema.core.space.lookup import Case, Policy
 from polysema.core.space.space import Space
 
 TEXTS = ["The river bank was muddy.", "Gringotts bank keeps its gold."]

@@ -6,10 +6,10 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from polysema.app.cli import cli
-from polysema.app.client import Client
+from polysema.app.cli.main import cli
+from polysema.app.client.client import Client
 from polysema.app.explorer import Asking, Explorer, Finding
-from polysema.app.service.asked import AnalogyAsked, AnalogyQuery, NeighborsAsked, NeighborsQuery
+from polysema.app.service.schemas.requests import AnalogyAsked, AnalogyQuery, NeighborsAsked, NeighborsQuery
 from polysema.core.space.analogy import METHODS
 
 METHODS_ASKED = [

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from polysema.indexes.store.durable import Disk
+from polysema.indexes.store.disk import Disk
 
 Skip = Callable[[str], bool]
 

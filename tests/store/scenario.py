@@ -9,7 +9,7 @@ import numpy as np
 
 from polysema.core.errors import NotFoundError
 from polysema.indexes.collection import Collection, Options
-from polysema.indexes.store.durable import Disk
+from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.verify import verify
 from polysema.indexes.store.view import Search
 

@@ -13,8 +13,8 @@ from polysema.core.space.space import Family, Origin
 from polysema.indexes import collection as module
 from polysema.indexes.collection import Collection, Options
 from polysema.indexes.store import segment, view
-from polysema.indexes.store.copying import copy
-from polysema.indexes.store.durable import Disk
+from polysema.indexes.store.copy import copy
+from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.verify import verify
 from tests.store.scenario import held, rows
 

@@ -14,7 +14,7 @@ import pytest
 
 from polysema.core.errors import IncompatibleError, NotFoundError, UserError
 from polysema.indexes.collection import Collection
-from polysema.indexes.exchange import export_from
+from polysema.indexes.import_export import export_from
 from polysema.indexes.store.column_types import MisfitError, cast, kept_type, parse_type, wider
 from polysema.indexes.store.columns import table_of
 from polysema.indexes.store.verify import verify

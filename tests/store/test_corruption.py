@@ -10,10 +10,10 @@ import pytest
 
 from polysema.core.errors import CorruptError, UserError
 from polysema.indexes.collection import Collection
-from polysema.indexes.store import durable, segment
+from polysema.indexes.store import disk, segment
 from polysema.indexes.store.repair import repair
+from polysema.indexes.store.transaction import referenced
 from polysema.indexes.store.verify import verify
-from polysema.indexes.store.writing import referenced
 from tests.store.conftest import ENDURE
 from tests.store.scenario import INDEX, INDEX_ENDING, OPTIONS, State, held, rows, sound, state_of
 
@@ -148,7 +148,7 @@ def test_a_format_file_is_written_anew(base: Path) -> None:
 
 
 def test_lost_rows_are_listed_and_sound_row_groups_kept(shm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(durable, "BLOCK", 4096)
+    monkeypatch.setattr(disk, "BLOCK", 4096)
     monkeypatch.setattr(segment, "ROW_GROUP", 1024)
     root = shm / "c"
     names = [f"w{number}" for number in range(5000)]

@@ -13,8 +13,8 @@ import pytest
 
 from polysema.core.errors import UserError
 from polysema.indexes.collection import Collection
-from polysema.indexes.store.copying import copy
-from polysema.indexes.store.durable import Disk
+from polysema.indexes.store.copy import copy
+from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.repair import repair
 from tests.store.disks import Failing
 from tests.store.scenario import INDEX, OPTIONS, State, held, rows, sound, state_of

@@ -11,7 +11,7 @@ import pytest
 from polysema.core.errors import UserError
 from polysema.indexes import tables
 from polysema.indexes.collection import Collection
-from polysema.indexes.exchange import Import, export_from, import_into
+from polysema.indexes.import_export import Import, export_from, import_into
 from polysema.indexes.store.verify import verify
 from tests.store.conftest import ENDURE
 from tests.store.test_corruption import damaged

@@ -10,7 +10,7 @@ import pytest
 from polysema.core.errors import ConflictError, CorruptError, StorageError
 from polysema.indexes.collection import Collection, Options
 from polysema.indexes.store import manifest as layout
-from polysema.indexes.store.durable import Disk
+from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.repair import repair
 from polysema.indexes.store.verify import verify
 

@@ -4,9 +4,10 @@ import math
 
 import streamlit as st
 
-from polysema.app.dashboard import link, parts, saving, sources, work
+from polysema.app.dashboard import downloads, permalink, space_picker, widgets
+from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.parallelogram import parallelogram
-from polysema.app.schemas import AnalogyAnswer
+from polysema.app.explorer.results import AnalogyAnswer
 from polysema.core.errors import UserError
 from polysema.core.space.expression import parse
 
@@ -33,16 +34,16 @@ def controls() -> tuple[str, str, int, str]:
     with st.form("analogy", border=False):
         box, where, how, many, run = st.columns([5, 3, 2, 2, 1], vertical_alignment="bottom")
         expression = box.text_input(
-            "A sum of words", "queen - king + man", key="q", bind="query-params", max_chars=parts.MAX_WORDS,
+            "A sum of words", "queen - king + man", key="q", bind="query-params", max_chars=widgets.MAX_WORDS,
             help="Words with + and - between them, spaces around the signs. Weights (0.5*blue) and parentheses work too.",
         )  # fmt: skip
-        space = link.pick(
+        space = permalink.pick(
             where,
             "Space",
-            parts.spaces(),
+            widgets.spaces(),
             "space",
             key="space",
-            names=parts.space_label,
+            names=widgets.space_label,
             help="Whose static vectors are added up.",
         )
         method = how.selectbox(
@@ -68,7 +69,7 @@ def evidence(answer: AnalogyAnswer) -> None:
         return
     rows = [("with the words left in", answer.evidence.with_inputs)]
     rows += [(BESIDE[other.method], other.neighbours) for other in answer.evidence.beside]
-    lines = [f"| {name} | {', '.join(parts.plain(n.key) for n in found)} |" for name, found in rows]
+    lines = [f"| {name} | {', '.join(widgets.plain(n.key) for n in found)} |" for name, found in rows]
     with st.expander("Is the sum needed? What others answer", expanded=False):
         st.markdown("| | best three |\n|---|---|\n" + "\n".join(lines))
         st.caption(
@@ -78,59 +79,61 @@ def evidence(answer: AnalogyAnswer) -> None:
 
 def around(word: str, space: str, baseline: float) -> None:
     """The neighbours of the word that was clicked."""
-    answer = work.answer(("neighbours", word, space, 8), lambda progress: parts.explorer().neighbors(word, space, 8))
+    answer = work.answer(("neighbours", word, space, 8), lambda progress: widgets.explorer().neighbors(word, space, 8))
     if answer is None:
         return
-    st.markdown(f"Around **{parts.plain(word)}**, the word you clicked:")
+    st.markdown(f"Around **{widgets.plain(word)}**, the word you clicked:")
     rows = [(n.key, n.score) for n in answer.neighbours]
-    parts.bars(rows, baseline=baseline)
-    saving.ranked(rows, "around", "word", "cosine", baseline)
+    widgets.bars(rows, baseline=baseline)
+    downloads.ranked(rows, "around", "word", "cosine", baseline)
 
 
 def page() -> None:
     """The page."""
-    parts.title(
+    widgets.title(
         "Analogies", "Add and subtract words: the difference of two is a direction, and a third can travel along it."
     )
     expression, space, k, method = controls()
     try:
         parse(expression)
     except UserError as error:
-        parts.problem(error)
+        widgets.problem(error)
         return
-    if sources.without_rows(space):
+    if space_picker.without_rows(space):
         return
     answer = work.answer(
         ("analogy", expression, space, k, method),
-        lambda progress: parts.explorer().analogy(expression, space, k, method),
+        lambda progress: widgets.explorer().analogy(expression, space, k, method),
         box="q",
     )
     if answer is None:
         return
-    parts.notes(answer)
+    widgets.notes(answer)
     if not answer.neighbours:
-        st.info(f"{parts.plain(parts.space_label(space))} has no word but those of the sum, so none is left to answer.")
+        st.info(
+            f"{widgets.plain(widgets.space_label(space))} has no word but those of the sum, so none is left to answer."
+        )
         return
     left, right = st.columns([7, 5], gap="medium")
     with left:
-        clicked = parallelogram(answer, parts.explorer().space(space), "analogy")
+        clicked = parallelogram(answer, widgets.explorer().space(space), "analogy")
     with right:
         first = answer.neighbours[0]
-        st.markdown(f"**{parts.plain(answer.expression)}** leads nearest to **{parts.plain(first.key)}**")
+        st.markdown(f"**{widgets.plain(answer.expression)}** leads nearest to **{widgets.plain(first.key)}**")
         label = "score" if method in ("3cosmul", "pairdirection") else "cosine"
-        baseline = parts.explorer().baseline(space) if label == "cosine" else math.nan
+        baseline = widgets.explorer().baseline(space) if label == "cosine" else math.nan
         rows = [(n.key, n.score) for n in answer.neighbours]
-        parts.bars(rows, baseline=baseline, label=label)
-        saving.ranked(rows, "analogy", "word", label, baseline)
-        stood = ", ".join(f"{parts.plain(i.word)} \\#{i.rank:,} ({i.score:.3f})" for i in answer.inputs if i.rank)
-        st.caption(f"The words of the sum are left out. They would stand: {stood}. {parts.beside(baseline)}")
+        widgets.bars(rows, baseline=baseline, label=label)
+        downloads.ranked(rows, "analogy", "word", label, baseline)
+        stood = ", ".join(f"{widgets.plain(i.word)} \\#{i.rank:,} ({i.score:.3f})" for i in answer.inputs if i.rank)
+        st.caption(f"The words of the sum are left out. They would stand: {stood}. {widgets.beside(baseline)}")
         evidence(answer)
     if clicked is not None:
         around(clicked, space, baseline)
-    parts.python_lines(
+    widgets.python_lines(
         f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, space={space!r}, k={k}, method={method!r})\n"
         "for word in answer.neighbours:\n    print(word.rank, word.key, word.score)",
-        f"{METHODS[method]}. The words' vectors are scaled to length 1. {parts.plain(answer.origin.card())}.",
+        f"{METHODS[method]}. The words' vectors are scaled to length 1. {widgets.plain(answer.origin.card())}.",
     )
 
 

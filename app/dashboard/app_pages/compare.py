@@ -10,15 +10,16 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
-from polysema.app.dashboard import colouring, link, parts, saving, sources, work
+from polysema.app.dashboard import downloads, permalink, point_colors, space_picker, widgets
+from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.components.points import Points, Published, publish
 from polysema.app.dashboard.components.scatter import Selection, read_view, scatter, write_view
-from polysema.app.schemas import MatchedMaps, MatchedSide
-from polysema.core.measure.neighborhoods import Shift
+from polysema.app.explorer.results import MatchedMaps, MatchedSide
+from polysema.core.maps.overlap import Shift
+from polysema.core.maps.projection import METHODS
 from polysema.core.model.catalog import models_here
-from polysema.core.space.projection import METHODS
+from polysema.core.space.label_search import labels_of
 from polysema.core.space.space import Space
-from polysema.core.space.spotting import labels_of
 
 SIZES = {"500": 500, "1k": 1_000, "2k": 2_000, "5k": 5_000, "10k": 10_000}
 TITLES = {METHODS[name].title: name for name in ("umap", "pca", "tsne")} | {"AlignedUMAP": "aligned-umap"}
@@ -36,7 +37,7 @@ VIEWS = {"compare_a": "aview", "compare_b": "bview", "compare_steps": "sview"}
 def use_example() -> None:
     """A chosen example becomes the two spaces."""
     chosen = EXAMPLES.get(st.session_state.get("compare_example") or "")
-    known = {sources.source_label(name): name for name in sources.sources()}
+    known = {space_picker.source_label(name): name for name in space_picker.sources()}
     if chosen and all(label in known for label in chosen):
         st.session_state["a"], st.session_state["b"] = (known[label] for label in chosen)
     st.session_state["compare_example"] = None
@@ -44,7 +45,7 @@ def use_example() -> None:
 
 def controls() -> tuple[str | None, str | None]:
     """The two spaces; None while a model is loaded."""
-    start = f"{models_here()[0]}{sources.HIDDEN}" if models_here() else ""
+    start = f"{models_here()[0]}{space_picker.HIDDEN}" if models_here() else ""
     start = "minilm-l6@" if "minilm-l6" in models_here() else start
     columns = st.columns(2, gap="medium")
     asked = (
@@ -54,12 +55,12 @@ def controls() -> tuple[str | None, str | None]:
     picked = []
     for column, (label, key, ask) in zip(columns, asked, strict=True):
         with column:
-            picked.append(sources.pick_source(label, start, key, ask))
-    layers = sources.layers_of(picked)
+            picked.append(space_picker.pick_source(label, start, key, ask))
+    layers = space_picker.layers_of(picked)
     names = []
     for column, source, key in zip(columns, picked, ("la", "lb"), strict=True):
         with column:
-            names.append(sources.pick_layer(source, layers[source], key, last=key == "lb") if layers else None)
+            names.append(space_picker.pick_layer(source, layers[source], key, last=key == "lb") if layers else None)
     st.pills(
         "Examples", list(EXAMPLES), key="compare_example", on_change=use_example, label_visibility="collapsed",
         help="Two spaces that have rows in common.",
@@ -90,17 +91,17 @@ def how() -> tuple[int, str, int, str]:
 
 def between(a: str, b: str) -> tuple[str, ...]:
     """The layers from a to b where both are of one model."""
-    (one, _, first), (other, _, last) = a.partition(sources.HIDDEN), b.partition(sources.HIDDEN)
+    (one, _, first), (other, _, last) = a.partition(space_picker.HIDDEN), b.partition(space_picker.HIDDEN)
     if one != other or not first or not last:
         return ()
     low, high = sorted((int(first), int(last)))
-    layers = [layer for layer in parts.explorer().corpus_layers(one) if low < layer < high]
-    return tuple(f"{one}{sources.HIDDEN}{layer}" for layer in (layers if int(first) < int(last) else layers[::-1]))
+    layers = [layer for layer in widgets.explorer().corpus_layers(one) if low < layer < high]
+    return tuple(f"{one}{space_picker.HIDDEN}{layer}" for layer in (layers if int(first) < int(last) else layers[::-1]))
 
 
 def matched(a: str, b: str, n: int, k: int, method: str, through: tuple[str, ...]) -> tuple[MatchedMaps | None, Any]:
     """The comparison asked for, or its principal components until it is there; and the key it is kept under."""
-    explorer = parts.explorer()
+    explorer = widgets.explorer()
     stamps = (explorer.stamp(a), explorer.stamp(b))
 
     def key(by: str) -> tuple[object, ...]:
@@ -112,10 +113,10 @@ def matched(a: str, b: str, n: int, k: int, method: str, through: tuple[str, ...
     found = work.answer(key(method), work_by(method))
     if found is not None:
         return cast(MatchedMaps, found), key(method)
-    asked = parts.jobs().find(key(method))
+    asked = widgets.jobs().find(key(method))
     if method == "pca" or asked is None or (not asked.pending and not asked.cancelled):
         return None, None
-    first = parts.jobs().start(key("pca"), work_by("pca"))
+    first = widgets.jobs().start(key("pca"), work_by("pca"))
     first.wait(3)
     if first.pending or first.future.exception() is not None:
         return None, None
@@ -134,7 +135,7 @@ def example(found: MatchedMaps) -> int:
 
 def told(found: MatchedMaps) -> None:
     """How much stayed, and of which rows that is said."""
-    a, b = (parts.plain(side.name) for side in (found.a, found.b))
+    a, b = (widgets.plain(side.name) for side in (found.a, found.b))
     st.markdown(
         f"Of a row's {found.k} nearest in **{a}**, **{float(found.overlap.mean()):.0%}** are among its {found.k} nearest in **{b}** "
         f"(by chance {found.by_chance:.1%})",
@@ -146,24 +147,24 @@ def told(found: MatchedMaps) -> None:
     )
 
 
-def colour(found: MatchedMaps) -> tuple[colouring.Colouring, str]:
+def colour(found: MatchedMaps) -> tuple[point_colors.Colouring, str]:
     """What the points are coloured by."""
-    columns = colouring.choices(found.a.space)
+    columns = point_colors.choices(found.a.space)
     by = st.selectbox(
         "Colour", [STAYED, *columns], key="ccolour", bind="query-params",
         help="The share of a row's neighbours that stayed from A to B, or a column of the space.",
     )  # fmt: skip
     if by in columns and found.a.space.columns is not None:
-        return colouring.by_column(found.a.space.columns.column(by)), by
-    return colouring.Colouring(
+        return point_colors.by_column(found.a.space.columns.column(by)), by
+    return point_colors.Colouring(
         ("points",), np.zeros(len(found), np.int64), found.overlap, f"share of {found.k} neighbours that stayed"
     ), STAYED
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def cloud(key: tuple[object, ...], _side: MatchedSide, _first: Space, _how: colouring.Colouring) -> Published:
+def cloud(key: tuple[object, ...], _side: MatchedSide, _first: Space, _how: point_colors.Colouring) -> Published:
     """One side's points under that key, named as in the first space, so that all sides' points are the same."""
-    details, marks = colouring.sentences_of(_first)
+    details, marks = point_colors.sentences_of(_first)
     return publish(
         Points(
             positions=_side.positions, labels=labels_of(_first).to_pylist(), categories=_how.categories, category=_how.category,
@@ -172,7 +173,7 @@ def cloud(key: tuple[object, ...], _side: MatchedSide, _first: Space, _how: colo
     )  # fmt: skip
 
 
-def plot(found: MatchedMaps, at: int, key: Any, how_: tuple[colouring.Colouring, str], focus: int, near: Sequence[int], name: str) -> Selection:  # fmt: skip
+def plot(found: MatchedMaps, at: int, key: Any, how_: tuple[point_colors.Colouring, str], focus: int, near: Sequence[int], name: str) -> Selection:  # fmt: skip
     """The map of one side; lines lead from what is looked at to its neighbours there."""
     side = found.sides[at]
     selected = scatter(
@@ -187,11 +188,11 @@ def plot(found: MatchedMaps, at: int, key: Any, how_: tuple[colouring.Colouring,
         group="compare" if name != "compare_steps" else "",
         height=430,
     )
-    link.put(VIEWS[name], write_view(selected.view))
+    permalink.put(VIEWS[name], write_view(selected.view))
     return selected
 
 
-def side_by_side(found: MatchedMaps, key: Any, how_: tuple[colouring.Colouring, str], focus: int) -> Selection:
+def side_by_side(found: MatchedMaps, key: Any, how_: tuple[point_colors.Colouring, str], focus: int) -> Selection:
     """Both maps; what is selected or hovered in one is in the other."""
     selected = Selection((), 0)
     for column, at, name in zip(
@@ -200,14 +201,14 @@ def side_by_side(found: MatchedMaps, key: Any, how_: tuple[colouring.Colouring, 
         side = found.sides[at]
         with column:
             st.markdown(
-                f"**{'A' if at == 0 else 'B'}: {parts.plain(side.name)}** · {float(side.kept.mean()):.0%} of the neighbours kept on the map"
+                f"**{'A' if at == 0 else 'B'}: {widgets.plain(side.name)}** · {float(side.kept.mean()):.0%} of the neighbours kept on the map"
             )
             near = side.neighbors.rows[focus, : found.k].tolist()
             selected = plot(found, at, key, how_, focus, near, name)
     return selected
 
 
-def step_by_step(found: MatchedMaps, key: Any, how_: tuple[colouring.Colouring, str], focus: int) -> None:
+def step_by_step(found: MatchedMaps, key: Any, how_: tuple[point_colors.Colouring, str], focus: int) -> None:
     """One map on which the points travel from side to side."""
     names = [side.name for side in found.sides]
     state = st.session_state
@@ -262,27 +263,27 @@ def neighbours(found: MatchedMaps, row: int) -> None:
     lost, gained = found.lost(row), found.gained(row)
     text, start, end = _place(found.a.space, row)
     if text:
-        st.html(f'<p class="ps-text">{parts.marked(text, start, end)}</p>')
+        st.html(f'<p class="ps-text">{widgets.marked(text, start, end)}</p>')
     st.markdown(
-        f"**{parts.plain(labels[row].as_py())}**: {len(stayed)} of {found.k} neighbours stayed, {len(lost)} were lost, as many gained"
+        f"**{widgets.plain(labels[row].as_py())}**: {len(stayed)} of {found.k} neighbours stayed, {len(lost)} were lost, as many gained"
     )
     in_a = sorted((*stayed, *lost), key=lambda shift: shift.rank_a)
     in_b = sorted((*stayed, *gained), key=lambda shift: shift.rank_b)
     gone, come = {shift.row for shift in lost}, {shift.row for shift in gained}
     left, right = st.columns(2, gap="medium")
     with left:
-        st.markdown(f"Nearest in A, {parts.plain(found.a.name)}")
+        st.markdown(f"Nearest in A, {widgets.plain(found.a.name)}")
         notes = [
             f"− lost: rank {s.rank_b:,} in B" if s.row in gone else f"= stayed: rank {s.rank_b:,} in B" for s in in_a
         ]
         listed(found, [(s, s.cosine_a) for s in in_a], notes, found.a.baseline)
     with right:
-        st.markdown(f"Nearest in B, {parts.plain(found.b.name)}")
+        st.markdown(f"Nearest in B, {widgets.plain(found.b.name)}")
         notes = [
             f"+ gained: rank {s.rank_a:,} in A" if s.row in come else f"= stayed: rank {s.rank_a:,} in A" for s in in_b
         ]
         listed(found, [(s, s.cosine_b) for s in in_b], notes, found.b.baseline)
-    saving.numbers(
+    downloads.numbers(
         lambda: [
             {"name": labels[s.row].as_py(), "row": s.row + 1, "change": what, "rank in A": s.rank_a, "rank in B": s.rank_b, "cosine in A": s.cosine_a,
              "cosine in B": s.cosine_b, "random pair in A": found.a.baseline, "random pair in B": found.b.baseline}
@@ -298,7 +299,7 @@ def listed(found: MatchedMaps, rows: Sequence[tuple[Shift, float]], notes: Seque
     labels = labels_of(found.a.space)
     places = [_place(found.a.space, shift.row) for shift, _ in rows]
     if any(text for text, _, _ in places):
-        parts.sentences(
+        widgets.sentences(
             [
                 (*place, f"cosine {score:.3f} · {escape(note)}")
                 for place, (_, score), note in zip(places, rows, notes, strict=True)
@@ -306,14 +307,14 @@ def listed(found: MatchedMaps, rows: Sequence[tuple[Shift, float]], notes: Seque
         )
         st.caption(f"Two rows taken at random have cosine {baseline:.3f}: read the numbers beside that.")
     else:
-        parts.bars([(labels[shift.row].as_py(), score) for shift, score in rows], baseline=baseline, notes=notes)
-        st.caption(parts.beside(baseline))
+        widgets.bars([(labels[shift.row].as_py(), score) for shift, score in rows], baseline=baseline, notes=notes)
+        st.caption(widgets.beside(baseline))
 
 
 def _place(space: Space, row: int) -> tuple[str, int, int]:
     one = space.columns.slice(row, 1).to_pylist()[0] if space.columns is not None else {}
     text = str(one.get("text") or "")
-    return (text, *colouring.mark(text, one.get("start"), one.get("end")))
+    return (text, *point_colors.mark(text, one.get("start"), one.get("end")))
 
 
 def table(found: MatchedMaps, chosen: Sequence[int]) -> int | None:
@@ -334,7 +335,7 @@ def table(found: MatchedMaps, chosen: Sequence[int]) -> int | None:
         alt="Rows and how much of their neighbourhood stayed",
         column_order=[name for name in made.column_names if name not in ("text_id", "start", "end")],
     )  # fmt: skip
-    saving.columns(
+    downloads.columns(
         lambda: made, "compare-rows", "Rows (CSV)", "Every row shown, what stayed, and its place on both maps."
     )
     picked = list(event["selection"]["rows"])
@@ -364,11 +365,11 @@ def distribution(found: MatchedMaps) -> None:
         x=alt.X("stayed:O", title=f"neighbours of {found.k} that stayed", axis=alt.Axis(labelAngle=0)),
         y=alt.Y("rows:Q", title="rows"), tooltip=["stayed", "rows"],
     )  # fmt: skip
-    saving.chart(
-        base.mark_bar(color=saving.FILL).properties(height=240),
+    downloads.chart(
+        base.mark_bar(color=downloads.FILL).properties(height=240),
         "How many rows kept how large a share of their neighbours",
     )
-    saving.numbers(lambda: rows, "what-stayed")
+    downloads.numbers(lambda: rows, "what-stayed")
 
 
 def restore(a: str, b: str) -> None:
@@ -378,12 +379,12 @@ def restore(a: str, b: str) -> None:
         for name in ("compare_focus", "compare_chosen", "compare_clicked", "compare_picked"):
             state.pop(name, None)
         for name in VIEWS.values():
-            link.put(name, "")
+            permalink.put(name, "")
     state["compare_of"] = (a, b)
-    held = link.restore("compare")
+    held = permalink.restore("compare")
     focus = held.get("focus")
     if held:
-        state["compare_chosen"] = link.unpack(held.get("chosen"))
+        state["compare_chosen"] = permalink.unpack(held.get("chosen"))
     if type(focus) is int and focus >= 0:
         state["compare_focus"] = focus
     elif held:
@@ -392,13 +393,13 @@ def restore(a: str, b: str) -> None:
 
 def page() -> None:
     """The page."""
-    parts.title(
+    widgets.title(
         "Compare",
         "The same words or the same occurrences in two spaces. Where neighbourhoods differ, the two know different things about a word.",
     )
     a, b = controls()
     n, method, k, view = how()
-    if a is None or b is None or any(sources.without_rows(name) for name in dict.fromkeys((a, b))):
+    if a is None or b is None or any(space_picker.without_rows(name) for name in dict.fromkeys((a, b))):
         return
     restore(a, b)
     through = between(a, b) if view == STEPS else ()
@@ -410,7 +411,7 @@ def page() -> None:
     left, right = st.columns([8, 4], gap="medium")
     with left:
         told(found)
-        parts.notes(found, *(side.space for side in found.sides))
+        widgets.notes(found, *(side.space for side in found.sides))
     with right:
         how_ = colour(found)
     focus = state.get("compare_focus")
@@ -431,14 +432,16 @@ def page() -> None:
         state["compare_focus"] = picked
         st.rerun()
     state["compare_picked"] = picked
-    link.keep("compare", {"focus": state.get("compare_focus"), "chosen": link.pack(chosen)}, views=("chosen",))
+    permalink.keep(
+        "compare", {"focus": state.get("compare_focus"), "chosen": permalink.pack(chosen)}, views=("chosen",)
+    )
     neighbours(found, focus)
-    parts.python_lines(
+    widgets.python_lines(
         "from polysema.app.explorer import Explorer\n\n"
         f"found = Explorer().matched({a!r}, {b!r}, n={n}, k={k}, method={method!r}{f', through={list(through)!r}' if through else ''})\n"
         "for row in found.changed[:10]:\n    print(found.a.space.keys[int(row)], found.overlap[row], found.lost(int(row)), found.gained(int(row)))",
         f"The map of each space starts from their joint plane and is held near the next one's, so that what moves between two has moved. "
-        f"{parts.plain(found.a.space.origin.card())}. {parts.plain(found.b.space.origin.card())}.",
+        f"{widgets.plain(found.a.space.origin.card())}. {widgets.plain(found.b.space.origin.card())}.",
     )
 
 

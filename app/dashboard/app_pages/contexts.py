@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from polysema.app.dashboard import link, parts, saving, work
+from polysema.app.dashboard import downloads, permalink, widgets
+from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.components.scatter import Points, Selection, read_view, scatter, write_view
 from polysema.app.dashboard.series import lines
 from polysema.app.explorer import MAX_TEXTS
-from polysema.app.schemas import WordMap
+from polysema.app.explorer.results import WordMap
 from polysema.core.errors import UserError
-from polysema.core.measure.clusters import SenseClusters
+from polysema.core.measure.sense_clusters import SenseClusters
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.catalog import models_here
 from polysema.core.model.tokens import find_word, find_words
@@ -30,7 +31,7 @@ def controls(models: list[str]) -> tuple[str, str, str, str]:
     """Which word, read by which model, laid out how and coloured by what."""
     first, second, third, fourth = st.columns([4, 4, 3, 3])
     words = list(load_senses().words)
-    word = link.pick(
+    word = permalink.pick(
         first,
         "Word",
         words,
@@ -39,7 +40,7 @@ def controls(models: list[str]) -> tuple[str, str, str, str]:
         index=words.index("bank"),
         help="The words of the corpus of senses.",
     )
-    model = link.pick(second, "Model", models, "model", key="model", help="Which model reads the sentences.")
+    model = permalink.pick(second, "Model", models, "model", key="model", help="Which model reads the sentences.")
     method = third.segmented_control(
         "Map",
         [UMAP, PCA],
@@ -65,8 +66,8 @@ def own_sentences(word: str) -> tuple[str, ...]:
     """The user's sentences with the word in them; those without it are named and left out."""
     with st.expander("Add sentences of your own"), st.form("own_form", border=False):
         text = st.text_area(
-            f"One sentence a line, each with the word {parts.plain(word)} in it", key="own", height=90, max_chars=parts.MAX_TEXT,
-            persist_state="session", help=f"They join the map as the sense “yours”. {parts.KEPT_HERE}",
+            f"One sentence a line, each with the word {widgets.plain(word)} in it", key="own", height=90, max_chars=widgets.MAX_TEXT,
+            persist_state="session", help=f"They join the map as the sense “yours”. {widgets.KEPT_HERE}",
         )  # fmt: skip
         st.form_submit_button("Put them on the map", type="primary")
     lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
@@ -79,7 +80,8 @@ def own_sentences(word: str) -> tuple[str, ...]:
             bad.append(line)
     if bad:
         st.warning(
-            f"Left out, since the word {parts.plain(word)} is not in it: {parts.plain('; '.join(bad)[:300])}", icon="⚠️"
+            f"Left out, since the word {widgets.plain(word)} is not in it: {widgets.plain('; '.join(bad)[:300])}",
+            icon="⚠️",
         )
     if len(lines) > MAX_TEXTS:
         st.warning(
@@ -91,11 +93,11 @@ def own_sentences(word: str) -> tuple[str, ...]:
 def word_map(word: str, model: str, method: str, extra: tuple[str, ...]) -> WordMap | None:
     """The map asked for, or None; while UMAP is at work, the principal components are shown."""
 
-    job = parts.word_map_job(word, model, method.lower(), extra)
+    job = widgets.word_map_job(word, model, method.lower(), extra)
     job.wait(work.QUICK)
     if not job.pending or method == PCA:
         return cast("WordMap | None", work.outcome(job))
-    first = parts.word_map_job(word, model, "pca", extra)
+    first = widgets.word_map_job(word, model, "pca", extra)
     first.wait(work.QUICK)
     work.watch(first if first.pending else job)
     if first.pending or first.future.exception() is not None:
@@ -109,7 +111,7 @@ def clusters_of(found: WordMap, layer: int) -> SenseClusters | None:
     model, word = found.origin.source, found.word
     clustered: SenseClusters | None = work.answer(
         ("clusters", word, model, layer),
-        lambda progress: parts.explorer().sense_clusters(word, model, layer, progress=progress),
+        lambda progress: widgets.explorer().sense_clusters(word, model, layer, progress=progress),
     )
     return clustered
 
@@ -144,12 +146,12 @@ def picture(found: WordMap, layer: int, names: list[str], by: str) -> Selection:
         view=read_view(st.query_params.get("view", "")),
         height=470,
     )
-    link.put("view", write_view(selected.view))
+    permalink.put("view", write_view(selected.view))
     st.session_state["contexts_selected"] = list(selected.rows)
     st.caption(
         "Dots are hidden states of this layer. The diamond is the word’s static vector, a row of the model’s input table: another space, drawn on the same plane."
     )
-    saving.points(points, "contexts")
+    downloads.points(points, "contexts")
     return selected
 
 
@@ -167,15 +169,17 @@ def curves(found: WordMap, layer: int) -> None:
         x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")), y=alt.Y("cosine:Q", title="mean cosine"),
     )  # fmt: skip
     rule = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeDash=[4, 4], color="#8b94a0").encode(x="layer:Q")
-    saving.chart(
+    downloads.chart(
         (lines(base, "pair", list(names), orient="bottom", columns=2) + rule).properties(height=320),
         "Mean cosine of two occurrences by layer: of one sense, of two senses, of random words",
     )
-    saving.numbers([{str(name): value for name, value in row.items()} for row in table.to_dict("records")], "cosines")
+    downloads.numbers(
+        [{str(name): value for name, value in row.items()} for row in table.to_dict("records")], "cosines"
+    )
     place = found.layers.index(layer)
     gap = found.within[place] - found.between[place]
     st.markdown(
-        f"At **layer {layer}** two occurrences of {parts.plain(found.word)} have cosine **{found.within[place]:.2f}** within a sense and "
+        f"At **layer {layer}** two occurrences of {widgets.plain(found.word)} have cosine **{found.within[place]:.2f}** within a sense and "
         f"**{found.between[place]:.2f}** between senses (a gap of {gap:.2f}); two words at random have {found.baselines[place]:.2f}."
     )
 
@@ -191,13 +195,13 @@ def agreement(clustered: SenseClusters, layer: int) -> None:
     for number, cluster in enumerate(clustered.clusters, 1):
         example = clustered.texts[cluster.central]
         st.markdown(
-            f"{number}: **{parts.plain(cluster.name)}** ({len(cluster.rows)}), such as “{parts.plain(example)}”"
+            f"{number}: **{widgets.plain(cluster.name)}** ({len(cluster.rows)}), such as “{widgets.plain(example)}”"
         )
         rows += [
             {"cluster": number, "name": cluster.name, "text": clustered.texts[row], "start": clustered.starts[row]}
             for row in cluster.rows
         ]
-    saving.numbers(rows, "clusters")
+    downloads.numbers(rows, "clusters")
 
 
 def table(found: WordMap, selected: Selection) -> None:
@@ -209,7 +213,7 @@ def table(found: WordMap, selected: Selection) -> None:
         if chosen
         else f"**{len(rows)} sentences**: click a point, or draw a lasso, to see only some"
     )
-    parts.sentences(
+    widgets.sentences(
         [
             (found.texts[row], *found.spans[row], f'<span class="ps-tag">{escape(found.senses[row])}</span>')
             for row in rows[:MOST_SHOWN]
@@ -217,7 +221,7 @@ def table(found: WordMap, selected: Selection) -> None:
     )
     if len(rows) > MOST_SHOWN:
         st.caption(f"The first {MOST_SHOWN} are shown; the file has all {len(rows)}.")
-    saving.numbers(
+    downloads.numbers(
         [
             {
                 "text": found.texts[row],
@@ -238,18 +242,18 @@ def like_this(found: WordMap, layer: int, row: int) -> None:
     model = found.origin.source
     answer = work.answer(
         ("occurrence", text, text[start:end], model, layer, 6, nth),
-        lambda progress: parts.explorer().occurrence_neighbors(
+        lambda progress: widgets.explorer().occurrence_neighbors(
             text[start:end], text, model, layer, 6 + 1, nth, progress=progress
         ),
     )
     if answer is None:
         return
     others = [hit for hit in answer.hits if (hit.text, hit.start) != (text, start)][:6]
-    st.html(f'<p class="ps-text">Nearest at layer {layer} to the one you chose: {parts.marked(text, start, end)}</p>')
-    parts.hits(others)
+    st.html(f'<p class="ps-text">Nearest at layer {layer} to the one you chose: {widgets.marked(text, start, end)}</p>')
+    widgets.hits(others)
     st.caption(f"Two words taken at random have cosine {answer.baseline:.3f} at this layer.")
-    parts.notes(answer)
-    saving.numbers(
+    widgets.notes(answer)
+    downloads.numbers(
         [
             {"rank": rank, "cosine": hit.score, "word": hit.word, "sense": hit.sense, "start": hit.start, "end": hit.end, "text": hit.text}
             for rank, hit in enumerate(others, 1)
@@ -260,7 +264,7 @@ def like_this(found: WordMap, layer: int, row: int) -> None:
 
 def page() -> None:
     """The page."""
-    parts.title(
+    widgets.title(
         "Contexts",
         "One word, one static vector, and in every sentence a hidden state of its own. Move the layer and watch the senses part.",
     )
@@ -268,9 +272,9 @@ def page() -> None:
     if not models:
         st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
         return
-    kept = link.restore("contexts")
+    kept = permalink.restore("contexts")
     if "selected" in kept:
-        st.session_state["contexts_selected"] = link.unpack(kept["selected"])
+        st.session_state["contexts_selected"] = permalink.unpack(kept["selected"])
     word, model, method, colour = controls(models)
     slider = st.container()
     extra = own_sentences(word)
@@ -278,10 +282,10 @@ def page() -> None:
         found = word_map(word, model, method, extra)
     if found is None:
         return
-    parts.tell_split(found.split, found.origin.windows)
-    parts.notes(found)
+    widgets.tell_split(found.split, found.origin.windows)
+    widgets.notes(found)
     with slider:
-        layer = link.pick_layer(
+        layer = permalink.pick_layer(
             found.layers,
             key=f"layer_{model}",
             value=found.layers[-1],
@@ -295,20 +299,20 @@ def page() -> None:
         curves(found, layer)
         if clustered is not None:
             agreement(clustered, layer)
-    link.keep(
+    permalink.keep(
         "contexts",
-        {"widget:own": st.session_state.get("own", ""), "selected": link.pack(selected.rows)},
+        {"widget:own": st.session_state.get("own", ""), "selected": permalink.pack(selected.rows)},
         {"widget:own": ""},
         views=("selected",),
     )
     if selected.clicked is not None and selected.clicked < len(found.texts):
         like_this(found, layer, selected.clicked)
     table(found, selected)
-    parts.python_lines(
+    widgets.python_lines(
         f"from polysema.app.explorer import Explorer\n\nfound = Explorer().word_map({word!r}, model={model!r}, method={found.method!r})\n"
         f"positions = found.positions[found.layers.index({layer})]  # (occurrences + 1, 2), the last row is the static vector",
         f"{'UMAP with the cosine, started at each layer from the layer after it' if found.method == 'umap' else 'Principal components of the unit vectors, each layer turned onto the one after it'}; "
-        f"the static vector is the word's row of the model's input table, another space on the same plane. {parts.plain(found.origin.card())}.",
+        f"the static vector is the word's row of the model's input table, another space on the same plane. {widgets.plain(found.origin.card())}.",
     )
 
 

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from polysema.app.dashboard import data_collections, data_intake, data_models, link, parts
+from polysema.app.dashboard import permalink, widgets
+from polysema.app.dashboard.data import collection_tab, intake_tab, models_tab
 
 ADD, COLLECTIONS, MODELS = "Add", "Collections", "Models and spaces"
 
@@ -16,22 +17,22 @@ def show(collection: str, space: str) -> None:
 
 def page() -> None:
     """The page."""
-    parts.title(
+    widgets.title(
         "Data",
         "Your own texts and vectors: embed them, keep them in collections on this machine, search them, take them away as files.",
     )
-    link.restore("data")
+    permalink.restore("data")
     chosen = st.segmented_control(
         "Section", [ADD, COLLECTIONS, MODELS], default=ADD, required=True, key="data", bind="query-params",
         label_visibility="collapsed", help="Bring something in, see what is kept, or what the catalog has.",
     )  # fmt: skip
     if chosen == COLLECTIONS:
-        data_collections.section()
+        collection_tab.section()
     elif chosen == MODELS:
-        data_models.section()
+        models_tab.section()
     else:
-        data_intake.section(show)
-    link.keep_boxes("data")
+        intake_tab.section(show)
+    permalink.keep_boxes("data")
 
 
 page()

@@ -10,17 +10,18 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from polysema.app.dashboard import link, parts, saving, work
+from polysema.app.dashboard import downloads, permalink, widgets
+from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.attention_mask import mask
 from polysema.app.dashboard.components.heads import VIEWS, Heads, chosen_head, heads
-from polysema.app.dashboard.masks import mask
-from polysema.app.inside_commands import text_for, unit_for
+from polysema.app.explorer.inside_options import text_for, unit_for
 from polysema.core.errors import UserError
 from polysema.core.inside import attention as attending
 from polysema.core.inside import lens as lenses
 from polysema.core.inside import steering
-from polysema.core.inside.contribution import Contributions, contributions
-from polysema.core.inside.passes import one_reading
-from polysema.core.inside.roads import Road, road
+from polysema.core.inside.attribution import Contributions, contributions
+from polysema.core.inside.families import Road, road
+from polysema.core.inside.hooks import one_reading
 from polysema.core.model.catalog import CATALOG, models_here
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Family
@@ -61,13 +62,13 @@ def shown(name: str) -> str:
 
 def model_box(names: Sequence[str], key: str, place: Any, explains: str) -> str:
     """Which model."""
-    return link.pick(place, "Model", names, "model", key=key, help=explains)
+    return permalink.pick(place, "Model", names, "model", key=key, help=explains)
 
 
 def typed(key: str, start: str, label: str, explains: str) -> str:
     """A line of text; the link names it by a number."""
     return (
-        link.box(st.text_input, "inside", label, start, key=key, max_chars=parts.MAX_TEXT, help=explains) or ""
+        permalink.box(st.text_input, "inside", label, start, key=key, max_chars=widgets.MAX_TEXT, help=explains) or ""
     ).strip()
 
 
@@ -125,7 +126,7 @@ def attention_part() -> None:
 
 def attention_of(name: str, stack: str, kind: str, folds: bool, text: str) -> tuple[attending.Attention, ...]:
     """The attention of a text in every layer, window by window."""
-    model = parts.explorer().inside(name, stack)
+    model = widgets.explorer().inside(name, stack)
     asked, source = given(model, text)
     view = attending.View(kind, unit_for(model), "fold" if folds else "show")
     return attending.attention(model, asked, None, source, view)
@@ -168,10 +169,10 @@ def heads_picture(part: attending.Attention, name: str, view: str) -> None:
         for i, row in enumerate(part.rows)
         for j, column in enumerate(part.columns)
     ]  # fmt: skip
-    saving.numbers(rows, "attention")
+    downloads.numbers(rows, "attention")
     asked = "None" if part.source else repr(part.text)
     source = repr(part.source) if part.source else "None"
-    parts.python_lines(
+    widgets.python_lines(
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attention import View, attention\n\n"
         f"model = Explorer().inside({name!r}{', ' + repr('encoder') if part.view.kind == 'self' and family_of(name) is Family.ENCODER_DECODER and not part.source else ''})\n"
         f"(found,) = attention(model, {asked}, source={source}, view=View({part.view.kind!r}, {part.view.unit!r}, {part.view.special!r}))\n"
@@ -207,14 +208,14 @@ def find_head_part(name: str, stack: str, text: str) -> None:
     decoder = family_of(name) is Family.DECODER
     with st.form("find", border=False):
         box, run = st.columns([8, 2], vertical_alignment="bottom")
-        pairs = link.box(box.text_input, "inside",
+        pairs = permalink.box(box.text_input, "inside",
             "Who looks at whom", "water -> blue, swan -> white" if decoder else "blue -> water, white -> swan", key=f"fp_{'d' if decoder else 'e'}",
             max_chars=500, help="Pairs of words, each “blue -> water”, with commas between. In a decoder only a later word can look at an earlier one.",
         )  # fmt: skip
         run.form_submit_button("Find", type="primary", width="stretch")
-        more = link.box(st.text_area, "inside",
+        more = permalink.box(st.text_area, "inside",
             "More sentences, one a line", "a white swan swims in blue water\nunder the blue sky lies deep water and a white swan",
-            key="fm", height=80, max_chars=parts.MAX_TEXT, help="The heads are ranked by their average over all sentences: one that looks right in a single one may be luck.",
+            key="fm", height=80, max_chars=widgets.MAX_TEXT, help="The heads are ranked by their average over all sentences: one that looks right in a single one may be luck.",
         )  # fmt: skip
     texts = [text, *(line.strip() for line in (more or "").splitlines() if line.strip())]
     found = work.answer(
@@ -225,7 +226,7 @@ def find_head_part(name: str, stack: str, text: str) -> None:
     top = found.scores[:8]
     left, right = st.columns([6, 6], gap="medium")
     with left:
-        parts.bars(
+        widgets.bars(
             [(f"layer {score.layer}, head {score.head}", score.mean) for score in top], "head", found.chance, "mean"
         )
         st.caption(
@@ -246,7 +247,7 @@ def find_head_part(name: str, stack: str, text: str) -> None:
             {"layer": s.layer, "head": s.head, "mean": s.mean, "first": s.first, "rank at first": s.rank_at_first, "least": s.least, "looks there most": s.top}
             for s in found.scores
         ]  # fmt: skip
-        saving.numbers(table, "heads")
+        downloads.numbers(table, "heads")
 
 
 def ranking(name: str, stack: str, pairs: str, texts: Sequence[str]) -> attending.HeadRanking:
@@ -257,7 +258,7 @@ def ranking(name: str, stack: str, pairs: str, texts: Sequence[str]) -> attendin
         if not (arrow and first.strip() and second.strip()):
             raise UserError(f"a pair is written blue -> water; got {pair.strip()!r}")
         asked.append((first.strip(), second.strip()))
-    model = parts.explorer().inside(name, stack)
+    model = widgets.explorer().inside(name, stack)
     view = attending.View("self", unit_for(model))
     if model.reads_two:
         written = [one_reading(model, None, text).text for text in texts]
@@ -279,7 +280,7 @@ def lens_part() -> None:
     with st.form("lens", border=False):
         text = typed(f"lt_{'w' if letters(name) else 't'}", LETTERS if letters(name) else PROMPT, "Text", "What the model reads; it stays out of the link.")  # fmt: skip
         box, run = st.columns([8, 2], vertical_alignment="bottom")
-        word = link.box(box.text_input, "inside",
+        word = permalink.box(box.text_input, "inside",
             "Word to follow", "F" if letters(name) else "basketball", key=f"lw_{'w' if letters(name) else 't'}", max_chars=60,
             help="Its rank and probability through the layers; a word of several tokens counts by its first. A token may be given in quotes as it is shown, or by its id, #28.",
         )  # fmt: skip
@@ -293,7 +294,7 @@ def lens_part() -> None:
         return
     for target in found.targets:
         if target.note:
-            st.caption(parts.plain(target.note[0].upper() + target.note[1:]) + ".")
+            st.caption(widgets.plain(target.note[0].upper() + target.note[1:]) + ".")
     if found.windows > 1:
         st.caption("The text is longer than the model’s window: each token was seen where it has most context.")
     if len(found.tokens) > MOST_TOKENS:
@@ -308,7 +309,7 @@ def preferred(names: Sequence[str], family: Family) -> list[str]:
 
 def lens_of(name: str, text: str, word: str, point: str) -> lenses.Lens:
     """The lens over all layers."""
-    model = parts.explorer().inside(name)
+    model = widgets.explorer().inside(name)
     asked, source = given(model, text)
     where = "attention" if point == "after attention" else "mlp"
     return lenses.lens(
@@ -358,7 +359,7 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
         if not static
         else "This model has no head that says words, so each square is the nearest row of its table of input embeddings."
     )
-    event = saving.chart(
+    event = downloads.chart(
         chart,
         "What the model would say at each token and layer, darker the surer",
         on_select="rerun",
@@ -379,14 +380,14 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
         step = next((s for s, (at, _) in enumerate(found.steps) if at == layer), len(found.steps) - 1)
         place = place if first <= place < len(found.tokens) else len(found.tokens) - 1
         st.markdown(
-            f"At layer **{found.steps[step][0]}**, token **{parts.plain(found.tokens[place].name)}** (click a square for another)"
+            f"At layer **{found.steps[step][0]}**, token **{widgets.plain(found.tokens[place].name)}** (click a square for another)"
         )
-        parts.bars(
+        widgets.bars(
             [(shown(found.names[int(n)]), float(s)) for n, s in zip(found.best[step, place], found.scores[step, place], strict=True)],
             "token", label=score,
         )  # fmt: skip
-    saving.numbers([{key: value for key, value in row.items() if key != "place"} for row in rows], "lens")
-    parts.python_lines(
+    downloads.numbers([{key: value for key, value in row.items() if key != "place"} for row in rows], "lens")
+    widgets.python_lines(
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.lens import lens\n\nmodel = Explorer().inside({name!r})\n"
         f"found = lens(model, {'None' if letters(name) else repr(text)}, words={[word] if word else []!r}{', source=' + repr(text) if letters(name) else ''})\n"
         "found.scores  # (steps, tokens, k), the best first; found.ranks follows the word",
@@ -398,7 +399,7 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
 def followed(found: lenses.Lens, table: pd.DataFrame, word: str, score: str, last: str) -> None:
     """The rank of the followed word through the layers, at the last token."""
     own = table[table["token"] == last]
-    st.markdown(f"**{parts.plain(word)}** through the layers, at the last token")
+    st.markdown(f"**{widgets.plain(word)}** through the layers, at the last token")
     chart = (
         alt.Chart(own)
         .mark_line(point=alt.OverlayMarkDef(color=TEAL), color=TEAL)
@@ -409,7 +410,7 @@ def followed(found: lenses.Lens, table: pd.DataFrame, word: str, score: str, las
         )
         .properties(height=240)
     )
-    saving.chart(chart, "The followed word through the layers")
+    downloads.chart(chart, "The followed word through the layers")
     end = own.iloc[-1]
     st.caption(
         f"At the last layer it is number {int(end['rank']):,} with a {score} of {float(end[f'{score} of the word']):.4f}; "
@@ -430,9 +431,9 @@ def adds_part() -> None:
     with st.form("adds", border=False):
         text = typed(f"ct_{kind}", start[0], "Text", "What the model reads; it stays out of the link.")
         one, two, where, run = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
-        word = link.box(one.text_input, "inside", "Word", start[1], key=f"cw_{kind}", max_chars=60, help="Whose logit is taken apart.")  # fmt: skip
-        against = link.box(two.text_input, "inside", "Against", start[2], key=f"ca_{kind}", max_chars=60, help="Another word: what makes the first likelier than this one. Empty: the first alone.")  # fmt: skip
-        at = link.box(where.text_input, "inside",
+        word = permalink.box(one.text_input, "inside", "Word", start[1], key=f"cw_{kind}", max_chars=60, help="Whose logit is taken apart.")  # fmt: skip
+        against = permalink.box(two.text_input, "inside", "Against", start[2], key=f"ca_{kind}", max_chars=60, help="Another word: what makes the first likelier than this one. Empty: the first alone.")  # fmt: skip
+        at = permalink.box(where.text_input, "inside",
             "At the word", "swan" if encoder else "", key=f"cp_{kind}", max_chars=60,
             help="Where in the text. Empty: where the next word is predicted (of a letter model the first sound).",
         )  # fmt: skip
@@ -448,13 +449,13 @@ def adds_part() -> None:
         return
     for target in (found.target, found.against):
         if target is not None and target.note:
-            st.caption(parts.plain(target.note[0].upper() + target.note[1:]) + ".")
+            st.caption(widgets.plain(target.note[0].upper() + target.note[1:]) + ".")
     adds_picture(found, name, text)
 
 
 def adds_of(name: str, text: str, word: str, against: str, at: str) -> Contributions:
     """The parts of a logit."""
-    model = parts.explorer().inside(name)
+    model = widgets.explorer().inside(name)
     asked, source = given(model, text)
     place: str | int | None = at or (0 if model.reads_two else None)
     return contributions(model, asked, word, against or None, source, place)
@@ -464,7 +465,7 @@ def adds_picture(found: Contributions, name: str, text: str) -> None:
     """The largest parts as bars, all heads as a heat map, and the sum."""
     rows = [{"part": p.name, "kind": p.kind, "layer": p.layer, "head": p.head, "adds": p.value} for p in found.parts]
     st.markdown(
-        f"The {parts.plain(found.measure)} at **{parts.plain(found.token)}** is **{found.score:.3f}**; the {len(found.parts)} parts add up to **{found.total:.3f}**."
+        f"The {widgets.plain(found.measure)} at **{widgets.plain(found.token)}** is **{found.score:.3f}**; the {len(found.parts)} parts add up to **{found.total:.3f}**."
     )
     largest = pd.DataFrame(sorted(rows, key=lambda row: -abs(float(str(row["adds"]))))[:16])
     bars = (
@@ -493,23 +494,23 @@ def adds_picture(found: Contributions, name: str, text: str) -> None:
     left, right = st.columns([6, 6], gap="medium")
     with left:
         st.caption("The 16 parts that add or take most.")
-        saving.chart(bars, "The parts that add or take most")
+        downloads.chart(bars, "The parts that add or take most")
     with right:
         kinds = ["head", "cross head"] if (in_heads["kind"] == "cross head").any() else ["head"]
         kind = kinds[0]
         if len(kinds) > 1:
             kind = st.segmented_control("Heads of", kinds, default=kinds[-1], required=True, key="ch", bind="query-params", help="The decoder’s look at itself, or at the source.") or kinds[-1]  # fmt: skip
         st.caption("Every head: layers upwards, heads to the right.")
-        saving.chart(
+        downloads.chart(
             maps.transform_filter(alt.datum.kind == kind).properties(height=max(150, min(420, 16 * int(in_heads["layer"].max()) + 60))),
             "What each head adds, layers upwards, heads to the right",
         )  # fmt: skip
     sums = in_sums(rows)
     st.caption("; ".join(f"{kind} {value:+.3f}" for kind, value in sums.items()) + ".")
-    saving.numbers(rows, "contributions")
+    downloads.numbers(rows, "contributions")
     against = f", {found.against.word!r}" if found.against else ""
-    parts.python_lines(
-        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.contribution import contributions\n\nmodel = Explorer().inside({name!r})\n"
+    widgets.python_lines(
+        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attribution import contributions\n\nmodel = Explorer().inside({name!r})\n"
         f"found = contributions(model, {'None' if letters(name) else repr(text)}, {found.target.word!r}{against}{', source=' + repr(text) if letters(name) else ''}, at={found.position})\n"
         "for part in found.parts:\n    print(part.name, part.value)",
         "The state that the head reads is a sum: the embedding, what each head and each MLP wrote, and biases. With the scale of the norms frozen at what it is here, "
@@ -536,7 +537,7 @@ def steer_part() -> None:
         return
     first, second, third = st.columns([4, 4, 4], vertical_alignment="bottom")
     name = model_box(names, "sm", first, "Which model is steered.")
-    model = work.answer(("model", name), lambda progress: parts.explorer().inside(name))
+    model = work.answer(("model", name), lambda progress: widgets.explorer().inside(name))
     if model is None:
         return
     layer = second.slider("Layer", 0, model.n_layers, model.n_layers // 2, key=f"sl_{name}", bind="query-params", help="Where the vector is added; 0 is the embedding.")  # fmt: skip
@@ -553,10 +554,10 @@ def steer_part() -> None:
     with st.form("steer", border=False):
         text = typed(f"st_{kind}", start[0], "Text", "What the model goes on from; it stays out of the link.")
         one, two = st.columns(2)
-        toward = link.box(one.text_area, "inside", "Toward, a text a line", start[1], key=f"sw_{kind}", height=90, max_chars=parts.MAX_TEXT, help="Texts of the concept to go to.")  # fmt: skip
-        away = link.box(two.text_area, "inside", "Away from, a text a line", start[2], key=f"sa_{kind}", height=90, max_chars=parts.MAX_TEXT, help="Texts of what to go away from.")  # fmt: skip
+        toward = permalink.box(one.text_area, "inside", "Toward, a text a line", start[1], key=f"sw_{kind}", height=90, max_chars=widgets.MAX_TEXT, help="Texts of the concept to go to.")  # fmt: skip
+        away = permalink.box(two.text_area, "inside", "Away from, a text a line", start[2], key=f"sa_{kind}", height=90, max_chars=widgets.MAX_TEXT, help="Texts of what to go away from.")  # fmt: skip
         box, run = st.columns([8, 2], vertical_alignment="bottom")
-        word = link.box(box.text_input, "inside", "Word to follow", start[3], key=f"sf_{kind}", max_chars=60, help="Its probability before and after.")  # fmt: skip
+        word = permalink.box(box.text_input, "inside", "Word to follow", start[3], key=f"sf_{kind}", max_chars=60, help="Its probability before and after.")  # fmt: skip
         run.form_submit_button("Steer", type="primary", width="stretch")
     sides = [tuple(line.strip() for line in (side or "").splitlines() if line.strip()) for side in (toward, away)]
     if not text or not all(sides):
@@ -571,7 +572,7 @@ def steer_part() -> None:
         return
     changed, table = found
     steer_picture(changed, table, word, layer, strength)
-    parts.python_lines(
+    widgets.python_lines(
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.steering import Say, Steer, concepts, steer\n\nmodel = Explorer().inside({name!r})\n"
         f"direction = concepts(model, {list(sides[0])!r}, {list(sides[1])!r}, [{layer}])[{layer}]\n"
         f"found = steer(model, {'None' if letters(name) else repr(text)}, direction, Steer({strength}), Say(words=({word!r},)){', source=' + repr(text) if letters(name) else ''})",
@@ -584,7 +585,7 @@ def steered(
     name: str, text: str, toward: Sequence[str], away: Sequence[str], layer: int, strength: float, word: str
 ) -> tuple[steering.Changed, tuple[steering.SweepRow, ...]]:
     """Before and after, and the same at other strengths."""
-    model = parts.explorer().inside(name)
+    model = widgets.explorer().inside(name)
     asked, source = given(model, text)
     direction = steering.concepts(model, toward, away, [layer])[layer]
     words = (word,) if word else ()
@@ -607,14 +608,14 @@ def steer_picture(
     ):
         with column:
             st.markdown(f"**{title}**")
-            parts.bars([(shown(token), p) for token, p in best], "next token", label="prob.")
+            widgets.bars([(shown(token), p) for token, p in best], "next token", label="prob.")
             st.html(f'<p class="ps-note">goes on: …{escape(continued) or "(it ends)"}</p>')
     said = [f"The two are {changed.divergence:.2f} bits apart."]
     for item in changed.followed:
         if item.target.note:
-            said.append(parts.plain(item.target.note) + ".")
+            said.append(widgets.plain(item.target.note) + ".")
         said.append(
-            f"**{parts.plain(item.target.word)}** goes from {item.before:.4f} (number {item.rank_before:,}) to {item.after:.4f} (number {item.rank_after:,})."
+            f"**{widgets.plain(item.target.word)}** goes from {item.before:.4f} (number {item.rank_before:,}) to {item.after:.4f} (number {item.rank_after:,})."
         )
     st.markdown(" ".join(said))
     rows = [
@@ -638,10 +639,10 @@ def steer_picture(
         .mark_rule(strokeDash=[4, 4], color=GREY)
         .encode(x="strength:Q")
     )
-    what = f"The probability of {parts.plain(word)}" if word else "How far the next word is from the unsteered one"
+    what = f"The probability of {widgets.plain(word)}" if word else "How far the next word is from the unsteered one"
     st.caption(f"{what} at other strengths, at layer {layer}; the dashed line is yours.")
-    saving.chart((line + here).properties(height=200), "What is followed at each strength")
-    saving.numbers(rows, "steering")
+    downloads.chart((line + here).properties(height=200), "What is followed at each strength")
+    downloads.numbers(rows, "steering")
 
 
 # Roads
@@ -664,9 +665,9 @@ def roads_part() -> None:
             if found is not None:
                 rows += road_picture(found)
     if rows:
-        saving.numbers(rows, "roads")
-        parts.python_lines(
-            "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.roads import road\n\n"
+        downloads.numbers(rows, "roads")
+        widgets.python_lines(
+            "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.families import road\n\n"
             f"found = road(Explorer().inside({names[0]!r}), {text!r})\nfor sight in found.sights:\n    print(sight.name, sight.describe)",
             "A square is filled where some head of some layer gives any weight at all: the masks as they are met, not as they are meant.",
         )
@@ -674,7 +675,7 @@ def roads_part() -> None:
 
 def _road(name: str, text: str, progress: object) -> Road:
     """One model's way through the sentence."""
-    model = parts.explorer().inside(name)
+    model = widgets.explorer().inside(name)
     return road(model, text_for(model, text))
 
 
@@ -689,14 +690,14 @@ def road_picture(found: Road) -> list[dict[str, Any]]:
     """One road: who sees whom, where it ends, what the cross-attention carries; and the numbers of it."""
     st.markdown(f"**{FAMILIES[found.family]}**")
     layers = " + ".join(map(str, found.n_layers))
-    st.caption(f"{parts.plain(found.model)}: {layers} layers of {found.n_heads} heads, {found.dim} wide. Reads {parts.plain(found.text)}" + (f" and writes {parts.plain(found.written)}." if found.written else "."))  # fmt: skip
+    st.caption(f"{widgets.plain(found.model)}: {layers} layers of {found.n_heads} heads, {found.dim} wide. Reads {widgets.plain(found.text)}" + (f" and writes {widgets.plain(found.written)}." if found.written else "."))  # fmt: skip
     for sight in found.sights:
         mask(sight, f"roads_{found.model}_{sight.name}")
     st.markdown(f"It ends in {found.ends}.")
     if found.says:
         static = found.family is Family.ENCODER and "static" in found.ends
-        st.caption(f"At {parts.plain(found.says_at)}:")
-        parts.bars(
+        st.caption(f"At {widgets.plain(found.says_at)}:")
+        widgets.bars(
             [(shown(token), score) for token, score in found.says], "token", label="cosine" if static else "prob."
         )
     if found.carried:
@@ -720,7 +721,7 @@ PARTS = {ATTENTION: attention_part, LENS: lens_part, ADDS: adds_part, STEER: ste
 
 def page() -> None:
     """The page."""
-    parts.title(
+    widgets.title(
         "Inside",
         "What goes on between a word’s static vector and the last layer: who looks at whom, what the model would say half-way, and which part says it.",
     )
@@ -730,9 +731,9 @@ def page() -> None:
     chosen = st.segmented_control(
         "What to see", list(PARTS), default=ATTENTION, required=True, key="see", bind="query-params", label_visibility="collapsed"
     )  # fmt: skip
-    link.restore("inside")
+    permalink.restore("inside")
     PARTS[chosen or ATTENTION]()
-    link.keep_boxes("inside")
+    permalink.keep_boxes("inside")
 
 
 page()

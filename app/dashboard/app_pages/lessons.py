@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from polysema.app.dashboard import link, parts, saving, work
+from polysema.app.dashboard import downloads, permalink, widgets
+from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.jobs import Progress
 from polysema.app.dashboard.lessons import LESSONS, Asked, Field, Finding, Lesson, Verdict, lesson_of
 from polysema.app.dashboard.lessons import chips as drawing
@@ -31,11 +32,11 @@ BADGES = {
 def here() -> tuple[Lesson | None, str]:
     """The lesson and the step of the link, or, where a page was opened without one, where this session was."""
     name, step = st.query_params.get("lesson", ""), st.query_params.get("step", "")
-    if not name and not link.returning():
+    if not name and not permalink.returning():
         name, step = st.session_state.get("lesson_at", ("", ""))
     lesson = lesson_of(name) if name else None
     if name and lesson is None:
-        st.warning(f"There is no lesson {parts.plain(name[:60])}; here are those that there are.", icon="⚠️")
+        st.warning(f"There is no lesson {widgets.plain(name[:60])}; here are those that there are.", icon="⚠️")
         st.query_params.pop("lesson", None)
         st.query_params.pop("step", None)
     return lesson, step if step in STEPS else ORDER[0]
@@ -64,7 +65,7 @@ def done(lesson: Lesson) -> bool:
 
 def restore() -> None:
     """What the link knows: how far each lesson was taken, the guesses and the texts."""
-    values = link.restore("lessons")
+    values = permalink.restore("lessons")
     told = values.get("steps")
     for entry in told if isinstance(told, list) else []:
         name, _, number = str(entry).partition(" ")
@@ -74,7 +75,7 @@ def restore() -> None:
 
 def keep() -> None:
     """Put it into the link."""
-    values: dict[str, link.Plain] = {"steps": [f"{name} {number}" for name, number in sorted(reached().items())]}
+    values: dict[str, permalink.Plain] = {"steps": [f"{name} {number}" for name, number in sorted(reached().items())]}
     for lesson in LESSONS:
         guess = st.session_state.get(f"guess_{lesson.name}")
         if isinstance(guess, str):
@@ -86,7 +87,7 @@ def keep() -> None:
             value = st.session_state.get(name)
             if isinstance(value, str) and value != (lesson.starts()[MODEL] if key == MODEL else start):
                 values[f"widget:{name}"] = value
-    link.keep("lessons", values, views=("steps", *(f"widget:guess_{lesson.name}" for lesson in LESSONS)))
+    permalink.keep("lessons", values, views=("steps", *(f"widget:guess_{lesson.name}" for lesson in LESSONS)))
 
 
 # The list
@@ -192,7 +193,7 @@ def predict(lesson: Lesson) -> None:
     st.radio("Your guess", options, index=None, key=key, persist_state="session", help="A guess costs nothing, and you remember better what surprised you.")  # fmt: skip
     starts = lesson.starts()
     if key_of(lesson, starts) not in st.session_state.get("cancelled_work", ()):
-        parts.jobs().start(key_of(lesson, starts), measure(lesson, starts))  # measured while one thinks
+        widgets.jobs().start(key_of(lesson, starts), measure(lesson, starts))  # measured while one thinks
 
 
 def reveal(lesson: Lesson) -> None:
@@ -266,7 +267,7 @@ def choose(place: object, lesson: Lesson, f: Field) -> str:
     key = box_key(lesson, f.key)
     if st.session_state.get(key) not in there:
         st.session_state.pop(key, None)
-    show_as = parts.space_label if f.key == "space" else str
+    show_as = widgets.space_label if f.key == "space" else str
     chosen = place.selectbox(f.label, there, key=key, help=f.explains, format_func=show_as, persist_state="session")  # type: ignore[attr-defined]
     return str(chosen or "")
 
@@ -288,7 +289,7 @@ def key_of(lesson: Lesson, asked: Asked) -> tuple[str, tuple[tuple[str, str], ..
 
 def measure(lesson: Lesson, asked: Asked) -> Callable[[Progress], Finding]:
     """The work itself."""
-    return lambda progress: lesson.check(parts.explorer(), checked(lesson, asked), progress)
+    return lambda progress: lesson.check(widgets.explorer(), checked(lesson, asked), progress)
 
 
 def measured(lesson: Lesson, asked: Asked) -> Finding | None:
@@ -307,8 +308,8 @@ def answer(lesson: Lesson, found: Finding, asked: Asked, where: str) -> None:
     st.caption(lesson.reading)
     name = f"{lesson.name}_{where}"
     lesson.draw(found, name)
-    saving.numbers(found.rows, f"{name}_all", "All numbers (CSV)")
-    parts.python_lines(found.python, found.details)
+    downloads.numbers(found.rows, f"{name}_all", "All numbers (CSV)")
+    widgets.python_lines(found.python, found.details)
 
 
 def beware(lesson: Lesson) -> None:
@@ -321,7 +322,7 @@ def beware(lesson: Lesson) -> None:
         for way in lesson.ways:
             st.page_link(f"app_pages/{way.page}.py", label=way.label, icon="➡️", query_params=way.query(asked))
     if lesson.sources:
-        st.caption("Read: " + "; ".join(parts.plain(source) for source in lesson.sources) + ".")
+        st.caption("Read: " + "; ".join(widgets.plain(source) for source in lesson.sources) + ".")
 
 
 def current(lesson: Lesson) -> dict[str, str]:

@@ -9,20 +9,21 @@ import numpy as np
 import pyarrow as pa
 import streamlit as st
 
-from polysema.app.dashboard import colouring, link, own_points, parts, saving, sources, work
+from polysema.app.dashboard import downloads, own_points, permalink, point_colors, space_picker, widgets
+from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.components.points import Points, Published, publish
 from polysema.app.dashboard.components.scatter import Selection, scatter
 from polysema.app.dashboard.components.scatter.selection import read_view, write_view
 from polysema.app.dashboard.own_points import Placed
-from polysema.app.nearby import Around, Near
-from polysema.app.schemas import SpaceMap
+from polysema.app.explorer.map_neighbors import Around, Near
+from polysema.app.explorer.results import SpaceMap
 from polysema.core.errors import UserError
-from polysema.core.measure import areas
+from polysema.core.maps import regions
+from polysema.core.maps.projection import METHODS, MapOptions
 from polysema.core.measure.senses import load_senses
 from polysema.core.space.expression import Term
-from polysema.core.space.projection import METHODS, MapOptions
+from polysema.core.space.label_search import labels_of, spot
 from polysema.core.space.space import Floats, Space
-from polysema.core.space.spotting import labels_of, spot
 
 MOST = 400_000
 SIZES = {"1k": 1_000, "10k": 10_000, "50k": 50_000, "100k": 100_000, "400k": MOST, "all": MOST}
@@ -61,15 +62,15 @@ def controls() -> tuple[str | None, str, str, bool]:
     """The space (None while its model is loaded), how many points, the method, and whether in three dimensions."""
     # controls of two pages that share a key would share their values: `space` in a link is taken as ours
     if (asked := st.query_params.get("space")) is not None:
-        labels = {sources.source_label(name): name for name in sources.sources()}
+        labels = {space_picker.source_label(name): name for name in space_picker.sources()}
         named = labels.get(asked, asked if asked in labels.values() else None)
         st.query_params.pop("space")
-        st.query_params["ms"] = asked if named is None else sources.source_label(named)
+        st.query_params["ms"] = asked if named is None else space_picker.source_label(named)
         if named is not None:
             st.session_state["ms"] = named  # for the control, which reads the address before the page runs
     first, second, third, fourth = st.columns([4, 2, 4, 2])
     with first:
-        source = sources.pick_source(
+        source = space_picker.pick_source(
             "Space", "glove-6b-50d", "ms", "Vectors of words, a collection, or every word of the corpus of senses at a layer of a model."
         )  # fmt: skip
     many = second.selectbox(
@@ -93,8 +94,13 @@ def controls() -> tuple[str | None, str, str, bool]:
     dimensions = fourth.segmented_control(
         "Dimensions", ["2D", "3D"], default="2D", required=True, key="mdim", bind="query-params", help="A plane, or a space to turn.",
     )  # fmt: skip
-    layers = sources.layers_of([source])
-    return sources.pick_layer(source, layers[source], "mlayer") if layers else None, many, method, dimensions == "3D"
+    layers = space_picker.layers_of([source])
+    return (
+        space_picker.pick_layer(source, layers[source], "mlayer") if layers else None,
+        many,
+        method,
+        dimensions == "3D",
+    )
 
 
 def options_of(method: str, three: bool) -> MapOptions:
@@ -146,7 +152,7 @@ def number_of(many: str, space: Space) -> int:
 
 def laid_out(asked: Asked, space: Space) -> tuple[SpaceMap | None, bool]:
     """The map, or the first two principal components until it is there, and whether it is the map."""
-    explorer = parts.explorer()
+    explorer = widgets.explorer()
     found = work.answer(
         asked.key,
         lambda progress: explorer.map(space, asked.method, asked.options, asked.n, K, progress),
@@ -154,7 +160,7 @@ def laid_out(asked: Asked, space: Space) -> tuple[SpaceMap | None, bool]:
     if found is not None:
         return cast(SpaceMap, found), True
     plane = MapOptions(n_components=asked.options.n_components)
-    first = parts.jobs().start(
+    first = widgets.jobs().start(
         ("first picture", asked.name, asked.stamp, asked.n, plane),
         lambda progress: explorer.map(space, "pca", plane, asked.n, 0, progress),
     )
@@ -167,7 +173,7 @@ def laid_out(asked: Asked, space: Space) -> tuple[SpaceMap | None, bool]:
 
 def badge(found: SpaceMap, whole: bool) -> None:
     """How far the picture can be trusted; of the first picture (not `whole`) that isn't measured."""
-    parts.notes(found.map, found.space)
+    widgets.notes(found.map, found.space)
     told = found.distortion
     if told is None and not whole:
         return
@@ -184,44 +190,46 @@ def badge(found: SpaceMap, whole: bool) -> None:
     )
 
 
-def colours(found: SpaceMap, asked: Asked, whole: bool) -> tuple[colouring.Colouring, list[int], str]:
+def colours(found: SpaceMap, asked: Asked, whole: bool) -> tuple[point_colors.Colouring, list[int], str]:
     """How the points are coloured, which of them bear names, and by what."""
     n = len(found.space)
-    columns = colouring.choices(found.space)
-    shown = [colouring.AREAS] if asked.n <= areas.MOST else []
-    names = [*shown, colouring.ORDER, colouring.KEPT, *columns]
+    columns = point_colors.choices(found.space)
+    shown = [point_colors.AREAS] if asked.n <= regions.MOST else []
+    names = [*shown, point_colors.ORDER, point_colors.KEPT, *columns]
     by = st.selectbox(
         "Colour", names, key="mcolour", bind="query-params",
         help="Areas: where points lie densely (HDBSCAN on the map), named by their most typical. Order: files of vectors list frequent "
         "words first. Neighbours kept: how far to trust the map at each point. Or a column of the space.",
     )  # fmt: skip
     first = list(range(min(n, NAMED)))
-    if by == colouring.AREAS and whole:
+    if by == point_colors.AREAS and whole:
         key = ("areas", *asked.key)
         positions, vectors, labels = found.map.positions, found.space.vectors, labels_of(found.space)
-        grouped: areas.Areas | None = work.answer(key, lambda progress: _areas(progress, positions, vectors, labels))
+        grouped: regions.Areas | None = work.answer(key, lambda progress: _areas(progress, positions, vectors, labels))
         if grouped is not None and len(grouped.names):
-            return colouring.by_areas(grouped), grouped.typical[:NAMED].tolist(), by
-        return colouring.plain(n), first, by
-    if by == colouring.ORDER:
-        return colouring.by_order(n), first, by
-    if by == colouring.KEPT and whole:
-        return colouring.by_kept(found.kept, K), first, by
+            return point_colors.by_areas(grouped), grouped.typical[:NAMED].tolist(), by
+        return point_colors.plain(n), first, by
+    if by == point_colors.ORDER:
+        return point_colors.by_order(n), first, by
+    if by == point_colors.KEPT and whole:
+        return point_colors.by_kept(found.kept, K), first, by
     if by in columns and found.space.columns is not None:
-        return colouring.by_column(found.space.columns.column(by)), [], by
-    return colouring.plain(n), first, by
+        return point_colors.by_column(found.space.columns.column(by)), [], by
+    return point_colors.plain(n), first, by
 
 
-def _areas(progress: Any, positions: Floats, vectors: Floats, labels: pa.Array) -> areas.Areas:
+def _areas(progress: Any, positions: Floats, vectors: Floats, labels: pa.Array) -> regions.Areas:
     progress("find the areas", 0, 1)
-    return areas.areas(positions, vectors, labels.to_pylist())
+    return regions.areas(positions, vectors, labels.to_pylist())
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def cloud(key: tuple[object, ...], _found: SpaceMap, _how: colouring.Colouring, _placed: Sequence[Placed]) -> Published:
+def cloud(
+    key: tuple[object, ...], _found: SpaceMap, _how: point_colors.Colouring, _placed: Sequence[Placed]
+) -> Published:
     """The points under that key, checked and ready for browsers; the user's own come last."""
     more, n = len(_placed), len(_found.space)
-    details, marks = colouring.sentences_of(_found.space)
+    details, marks = point_colors.sentences_of(_found.space)
     category = _how.category
     categories = list(_how.categories)
     values = _how.values
@@ -260,15 +268,15 @@ def find_box(space: Space, n: int) -> list[int]:
     try:
         found = spot(space, text)
     except UserError as error:
-        parts.problem(error, "find")
+        widgets.problem(error, "find")
         return []
     rows = [int(row) for row in found.rows if row < n]
     if not rows and not found.exactly and not found.in_text:
-        parts.problem(space.unknown(text), "find")
+        widgets.problem(space.unknown(text), "find")
         return []
     if not rows:
         st.info(
-            f"{parts.plain(text)} is row {int(found.rows[0]) + 1:,} of this space, and the map shows the first {n:,}. Show more points, or "
+            f"{widgets.plain(text)} is row {int(found.rows[0]) + 1:,} of this space, and the map shows the first {n:,}. Show more points, or "
             "place it below."
         )
         return []
@@ -311,7 +319,7 @@ def around(
     at: Any = focus if focus < n else (own[focus - n].vector, own[focus - n].position)
     told = focus if focus < n else own[focus - n].text
     answered: Around | None = work.answer(
-        ("around", told, *asked.key, whole), lambda progress: parts.explorer().around(found, space, at, k)
+        ("around", told, *asked.key, whole), lambda progress: widgets.explorer().around(found, space, at, k)
     )
     return answered
 
@@ -324,8 +332,10 @@ def inspector(space: Space, found: SpaceMap, focus: int, own: Sequence[Placed], 
     row = found.space.columns.slice(focus, 1).to_pylist()[0] if focus < n and found.space.columns is not None else {}
     text = str(row.get("text") or "")
     if text:
-        st.html(f'<p class="ps-text">{parts.marked(text, *colouring.mark(text, row.get("start"), row.get("end")))}</p>')
-    st.markdown(f"**{parts.plain(name)}**" + (f" · row {focus + 1:,}" if focus < n else " · placed by you"))
+        st.html(
+            f'<p class="ps-text">{widgets.marked(text, *point_colors.mark(text, row.get("start"), row.get("end")))}</p>'
+        )
+    st.markdown(f"**{widgets.plain(name)}**" + (f" · row {focus + 1:,}" if focus < n else " · placed by you"))
     kept = (
         f"{near.kept:.0%} of its nearest that are shown are among its nearest on the map. "
         if not np.isnan(near.kept)
@@ -336,18 +346,18 @@ def inspector(space: Space, found: SpaceMap, focus: int, own: Sequence[Placed], 
         for key, value in row.items()
         if key not in ("text", "text_id", "start", "end", "word", "layer") and value not in (None, "")
     )
-    st.caption(parts.plain(kept + more))
+    st.caption(widgets.plain(kept + more))
     listed = near.in_space if by == IN_SPACE else near.on_map
-    baseline = parts.explorer().baseline(space)
+    baseline = widgets.explorer().baseline(space)
     notes = [_note(one, by) for one in listed]
-    if colouring.has_text(space) and space.columns is not None:
+    if point_colors.has_text(space) and space.columns is not None:
         rows = space.columns.select([c for c in ("text", "start", "end", "sense") if c in space.columns.column_names])
         taken = rows.take(pa.array([one.row for one in listed])).to_pylist()
-        parts.sentences(
+        widgets.sentences(
             [
                 (
                     str(line["text"] or ""),
-                    *colouring.mark(str(line["text"] or ""), line.get("start"), line.get("end")),
+                    *point_colors.mark(str(line["text"] or ""), line.get("start"), line.get("end")),
                     f"cosine {one.cosine:.3f}"
                     + (f' · <span class="ps-tag">{escape(str(line["sense"]))}</span>' if line.get("sense") else "")
                     + (f" · {escape(note)}" if note else ""),
@@ -357,9 +367,9 @@ def inspector(space: Space, found: SpaceMap, focus: int, own: Sequence[Placed], 
         )
         st.caption(f"Two rows taken at random have cosine {baseline:.3f}: read the numbers beside that.")
     else:
-        parts.bars([(one.key, one.cosine) for one in listed], baseline=baseline, notes=notes)
-        st.caption(parts.beside(baseline))
-    saving.numbers(
+        widgets.bars([(one.key, one.cosine) for one in listed], baseline=baseline, notes=notes)
+        st.caption(widgets.beside(baseline))
+    downloads.numbers(
         lambda: [
             {"list": list_, "place": place, "name": one.key, "row": one.row + 1, "cosine": one.cosine, "rank in the space": one.in_space,
              "rank on the map": one.on_map, "far in the space": one.far, "random pair": baseline}
@@ -382,13 +392,13 @@ def go_on(space: Space, name: str, row: dict[str, Any]) -> None:
     """The same row as the question of another page."""
     source = st.session_state.get("ms", "")
     columns = st.columns(2)
-    if not source.endswith(sources.HIDDEN):
-        asked = {"Neighbours": ("neighbours", {"w": name, "ns": parts.space_label(source), "mode": "A word"}), "Analogies": ("analogies", {"q": str(Term(1.0, name)), "space": parts.space_label(source)})}  # fmt: skip
+    if not source.endswith(space_picker.HIDDEN):
+        asked = {"Neighbours": ("neighbours", {"w": name, "ns": widgets.space_label(source), "mode": "A word"}), "Analogies": ("analogies", {"q": str(Term(1.0, name)), "space": widgets.space_label(source)})}  # fmt: skip
     else:
         model = source[:-1]
-        kept = link.save({"page": "neighbours", "values": {"widget:text": str(row["text"]), "widget:cw": name}})
+        kept = permalink.save({"page": "neighbours", "values": {"widget:text": str(row["text"]), "widget:cw": name}})
         sentence = {"mode": "A word in a sentence", "cm": model, "cl": str(space.origin.layer)} | (
-            {link.PARAMETER: kept} if kept else {}
+            {permalink.PARAMETER: kept} if kept else {}
         )
         asked = {"Neighbours": ("neighbours", sentence)}
         if name.lower() in load_senses().words:
@@ -418,7 +428,7 @@ def selection_table(found: SpaceMap, own: Sequence[Placed], selected: Selection,
     st.dataframe(
         made, height=320, hide_index=True, lazy=len(rows) > 5_000 or None, alt="The selected points", key="map_table"
     )
-    saving.columns(
+    downloads.columns(
         lambda: made, f"map-{source}-selected" if selected.count else f"map-{source}",
         "Selected points (CSV)" if selected.count else "All points (CSV)", "Every column and coordinate of these rows.",
     )  # fmt: skip
@@ -459,10 +469,10 @@ def restore(name: str) -> None:
         for key in ("map_focus", "map_chosen", "map_placed", "map_wrong", "map_clicked", "map_sought", "map_view"):
             state.pop(key, None)
     state["map_of"] = name
-    held = link.restore("map")
+    held = permalink.restore("map")
     if not held:
         return
-    state["map_chosen"] = link.unpack(held.get("chosen"))
+    state["map_chosen"] = permalink.unpack(held.get("chosen"))
     written = held.get("placed")
     state["map_placed"] = (
         [text for text in written if isinstance(text, str)][: own_points.MAX_POINTS]
@@ -486,7 +496,7 @@ def python_of(asked: Asked) -> str:
         if getattr(asked.options, name) != getattr(start, name)
     )
     return (
-        "from polysema.app.explorer import Explorer\nfrom polysema.core.space.projection import MapOptions\n\n"
+        "from polysema.app.explorer import Explorer\nfrom polysema.core.maps.projection import MapOptions\n\n"
         f"explorer = Explorer()\nfound = explorer.map({asked.name!r}, method={asked.method!r}, options=MapOptions({told}), n={asked.n})\n"
         "positions, kept = found.map.positions, found.kept  # (n, 2 or 3), and (n,): the share of its neighbours that each kept\n"
         f"near = explorer.around(found, {asked.name!r}, 0)  # of the first row: near.in_space, near.on_map"
@@ -495,7 +505,7 @@ def python_of(asked: Asked) -> str:
 
 def page() -> None:
     """The page."""
-    parts.title(
+    widgets.title(
         "Map",
         "A whole space in one picture: what is near on it is often near in the space, and the list beside it says where it isn't.",
     )
@@ -504,13 +514,13 @@ def page() -> None:
         return
     options = options_of(method, three)
     restore(name)
-    space = sources.opened(name)
+    space = space_picker.opened(name)
     if space is None:
         return
-    explorer = parts.explorer()
+    explorer = widgets.explorer()
     asked = Asked(name, explorer.stamp(name), number_of(many, space), method, options)
     if asked.stamp is not None:
-        sources.follow(name, asked.stamp)
+        space_picker.follow(name, asked.stamp)
     with st.container():  # there in every run, so that what stands below keeps its place when the progress goes
         found, whole = laid_out(asked, space)
     if found is None:
@@ -559,10 +569,10 @@ def page() -> None:
             state["map_focus"] = selected.clicked
             st.rerun()
     state["map_clicked"] = selected.clicked
-    link.keep(
+    permalink.keep(
         "map",
         {
-            "focus": state.get("map_focus"), "chosen": link.pack(selected.rows), "view": state["map_view"],
+            "focus": state.get("map_focus"), "chosen": permalink.pack(selected.rows), "view": state["map_view"],
             "placed": list(own_points.written()),
         },
         views=("chosen", "view"),
@@ -573,10 +583,10 @@ def page() -> None:
     with left:
         own_points.form(space)
     selection_table(found, own, selected, name)
-    parts.python_lines(
+    widgets.python_lines(
         python_of(asked),
         f"{TITLES[asked.method]}: {TOLD[asked.method]}. By the cosine, seed {asked.options.seed}, the first {n:,} of {len(space):,} rows. "
-        f"{parts.plain(space.origin.card())}.",
+        f"{widgets.plain(space.origin.card())}.",
     )
 
 

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from polysema.app.dashboard import link, parts, saving, sources, work
+from polysema.app.dashboard import downloads, permalink, space_picker, widgets
+from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.components.scatter import Points, scatter
 from polysema.app.dashboard.jobs import Progress
-from polysema.app.schemas import NeighbourAnswer
+from polysema.app.explorer.results import NeighbourAnswer
+from polysema.core.maps.pca import principal_plane
 from polysema.core.model.catalog import models_here
-from polysema.core.space.geometry import principal_plane
+from polysema.core.space.label_search import labels_of, spot
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Space
-from polysema.core.space.spotting import labels_of, spot
 
 STATIC, CONTEXT = "A word", "A word in a sentence"
 SENTENCE = "They had a picnic on the bank of the river."
@@ -30,16 +31,16 @@ def static_part() -> None:
             "bank",
             key="w",
             bind="query-params",
-            max_chars=parts.MAX_WORDS,
+            max_chars=widgets.MAX_WORDS,
             help="A single word, as it is written.",
         )
-        space = link.pick(
+        space = permalink.pick(
             where,
             "Space",
-            parts.spaces(),
+            widgets.spaces(),
             "space",
             key="ns",
-            names=parts.space_label,
+            names=widgets.space_label,
             help="Whose static vectors are searched.",
         )
         k = int(
@@ -52,40 +53,40 @@ def static_part() -> None:
     if not word:
         st.info("Write a word to see its neighbours, such as bank.")
         return
-    if sources.without_rows(space):
+    if space_picker.without_rows(space):
         return
     answer, note = work.answer(
         ("neighbours", word, space, k), lambda progress: of_row(word, space, k, progress), box="w"
     ) or (None, "")
     if answer is None:
         return
-    held = parts.explorer().space(space)
+    held = widgets.explorer().space(space)
     if note:
         st.caption(note)
-    parts.notes(answer, held)
+    widgets.notes(answer, held)
     if not answer.neighbours:
-        st.info(f"{parts.plain(answer.word)} is the only row of this space, so it has no neighbours.")
+        st.info(f"{widgets.plain(answer.word)} is the only row of this space, so it has no neighbours.")
         return
     left, right = st.columns([7, 5], gap="medium")
     with left:
         picture(answer, held)
     with right:
-        baseline = parts.explorer().baseline(space)
+        baseline = widgets.explorer().baseline(space)
         rows = [(n.key, n.score) for n in answer.neighbours]
         places = sentences_of(held, [held.resolve(answer.word), *(n.row for n in answer.neighbours)])
         if places is not None:
-            st.html(f'<p class="ps-text">Nearest to {parts.marked(*places[0])}</p>')
+            st.html(f'<p class="ps-text">Nearest to {widgets.marked(*places[0])}</p>')
             scores = (f"cosine {n.score:.3f}" for n in answer.neighbours)
-            parts.sentences([(*place, score) for place, score in zip(places[1:], scores, strict=True)])
+            widgets.sentences([(*place, score) for place, score in zip(places[1:], scores, strict=True)])
         else:
-            st.markdown(f"Nearest to **{parts.plain(answer.word)}**, whatever the sentence")
-            parts.bars(rows, baseline=baseline)
-        saving.ranked(rows, "neighbours", "word", "cosine", baseline)
-        st.caption(parts.beside(baseline))
-    parts.python_lines(
+            st.markdown(f"Nearest to **{widgets.plain(answer.word)}**, whatever the sentence")
+            widgets.bars(rows, baseline=baseline)
+        downloads.ranked(rows, "neighbours", "word", "cosine", baseline)
+        st.caption(widgets.beside(baseline))
+    widgets.python_lines(
         f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().neighbors({word!r}, space={space!r}, k={k})\n"
         "for word in answer.neighbours:\n    print(word.rank, word.key, word.score)",
-        f"Exact search by cosine over the whole space. {parts.plain(answer.origin.card())}.",
+        f"Exact search by cosine over the whole space. {widgets.plain(answer.origin.card())}.",
     )
 
 
@@ -93,7 +94,7 @@ def of_row(word: str, space: str, k: int, progress: Progress) -> tuple[Neighbour
     """The neighbours of a word, and what is to be told. In a collection of occurrences, whose rows have ids, those of the
     first occurrence of the word.
     """
-    held = parts.explorer().space(space, progress)
+    held = widgets.explorer().space(space, progress)
     note = ""
     if held.columns is not None and word not in held.keys:
         spotted = spot(held, word)
@@ -101,7 +102,7 @@ def of_row(word: str, space: str, k: int, progress: Progress) -> tuple[Neighbour
         if spotted.total > 1 or name != word:
             note = f"{space} has {spotted.total:,} rows for {word}; this is about the first. The Map shows them all."
         word = name
-    return parts.explorer().neighbors(word, held, k), parts.plain(note)
+    return widgets.explorer().neighbors(word, held, k), widgets.plain(note)
 
 
 def sentences_of(space: Space, rows: Sequence[int]) -> list[tuple[str, int, int]] | None:
@@ -139,7 +140,7 @@ def picture(answer: NeighbourAnswer, space: Space) -> None:
         state["neighbour_click"] = selected.at
         state["clicked_w"] = keys[selected.clicked]
         st.rerun()
-    saving.points(points, "neighbours")
+    downloads.points(points, "neighbours")
     st.caption(
         "Click a point to see its own neighbours. Distances on the plane are rough; the list is from the full space."
     )
@@ -151,11 +152,11 @@ def context_part() -> None:
     if not models:
         st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
         return
-    link.restore("neighbours")
+    permalink.restore("neighbours")
     with st.form("sentence", border=False):
         text = st.text_input(
-            "Sentence", SENTENCE, key="text", max_chars=parts.MAX_TEXT,
-            persist_state="session", help=parts.KEPT_HERE,
+            "Sentence", SENTENCE, key="text", max_chars=widgets.MAX_TEXT,
+            persist_state="session", help=widgets.KEPT_HERE,
         )  # fmt: skip
         box, which, where, many, run = st.columns([3, 3, 3, 2, 1], vertical_alignment="bottom")
         word = box.text_input(
@@ -166,7 +167,7 @@ def context_part() -> None:
             persist_state="session",
             help="The word whose hidden state is looked up.",
         )
-        model = link.pick(which, "Model", models, "model", key="cm", help="Which model reads the sentence.")
+        model = permalink.pick(which, "Model", models, "model", key="cm", help="Which model reads the sentence.")
         layer = int(
             where.number_input(
                 "Layer (-1: the last)",
@@ -182,27 +183,29 @@ def context_part() -> None:
             many.number_input("Answers", 1, 50, 8, key="ck", bind="query-params", help="How many occurrences to show.")
         )
         run.form_submit_button("Go", type="primary", width="stretch")
-    link.keep("neighbours", {"widget:text": text, "widget:cw": word}, {"widget:text": SENTENCE, "widget:cw": "bank"})
+    permalink.keep(
+        "neighbours", {"widget:text": text, "widget:cw": word}, {"widget:text": SENTENCE, "widget:cw": "bank"}
+    )
     text, word = (text or "").strip(), (word or "").strip()
     if not text or not word:
         st.info("Write a sentence and one of its words, such as bank.")
         return
     answer = work.answer(
         ("occurrence", text, word, model, layer, k),
-        lambda progress: parts.explorer().occurrence_neighbors(word, text, model, layer, k, progress=progress),
+        lambda progress: widgets.explorer().occurrence_neighbors(word, text, model, layer, k, progress=progress),
     )
     if answer is None:
         return
-    parts.tell_split([0] if answer.split else [], answer.origin.windows)
-    parts.notes(answer)
+    widgets.tell_split([0] if answer.split else [], answer.origin.windows)
+    widgets.notes(answer)
     left, right = st.columns([7, 5], gap="medium")
     with left:
         at = answer.origin.layer
         st.html(
-            f'<p class="ps-text">Nearest to {parts.marked(answer.text, answer.start, answer.end)} at layer {at}</p>'
+            f'<p class="ps-text">Nearest to {widgets.marked(answer.text, answer.start, answer.end)} at layer {at}</p>'
         )
-        parts.hits(answer.hits)
-        saving.numbers(
+        widgets.hits(answer.hits)
+        downloads.numbers(
             [
                 {"rank": hit.rank, "cosine": hit.score, "word": hit.word, "sense": hit.sense, "start": hit.start, "end": hit.end, "text": hit.text, "random pair": answer.baseline}
                 for hit in answer.hits
@@ -213,25 +216,25 @@ def context_part() -> None:
             f"Two words taken at random have cosine {answer.baseline:.3f} at this layer: read the numbers beside that."
         )
     with right:
-        st.markdown(f"The same word's **static** vector in {parts.plain(model)} is nearest to")
+        st.markdown(f"The same word's **static** vector in {widgets.plain(model)} is nearest to")
         rows = [(n.key, n.score) for n in answer.static]
-        baseline = parts.explorer().baseline(model)
-        parts.bars(rows, baseline=baseline)
-        saving.ranked(rows, "static", "word", "cosine", baseline)
+        baseline = widgets.explorer().baseline(model)
+        widgets.bars(rows, baseline=baseline)
+        downloads.ranked(rows, "static", "word", "cosine", baseline)
         st.caption(
-            f"The static vector knows no sentence: it stays the same whatever stands around the word. {parts.beside(baseline)}"
+            f"The static vector knows no sentence: it stays the same whatever stands around the word. {widgets.beside(baseline)}"
         )
-    parts.python_lines(
+    widgets.python_lines(
         "from polysema.app.explorer import Explorer\n\n"
         f"answer = Explorer().occurrence_neighbors({word!r}, {text!r}, model={model!r}, layer={layer}, k={k})\n"
         "for hit in answer.hits:\n    print(hit.rank, hit.score, hit.word, hit.text)",
-        f"Exact search by cosine among every word of the corpus of senses. {parts.plain(answer.origin.card())}.",
+        f"Exact search by cosine among every word of the corpus of senses. {widgets.plain(answer.origin.card())}.",
     )
 
 
 def page() -> None:
     """The page."""
-    parts.title(
+    widgets.title(
         "Neighbours",
         "A word has one static vector, and in each sentence a hidden state of its own. Both have neighbours: seldom the same.",
     )

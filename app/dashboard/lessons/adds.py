@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import AMBER, TEAL, visible
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
@@ -22,7 +22,7 @@ from polysema.app.dashboard.lessons.lesson import (
 )
 from polysema.app.dashboard.series import COLORS, SHAPES
 from polysema.app.explorer import Explorer, Progress
-from polysema.core.inside.contribution import Contributions, contributions
+from polysema.core.inside.attribution import Contributions, contributions
 from polysema.core.inside.lens import LensView, lens
 from polysema.core.model.load import LanguageModel
 
@@ -74,7 +74,7 @@ def _against(model: LanguageModel, control: str, word: str, sums: list[float]) -
     more = [own - other for own, other in zip(sums, theirs, strict=True)]
     most = max(range(3), key=lambda group: more[group])
     return (
-        f"Against “{parts.plain(control)}” the score is {sum(more):+.2f}: from the embedding {more[0]:+.2f}, the attention heads "
+        f"Against “{widgets.plain(control)}” the score is {sum(more):+.2f}: from the embedding {more[0]:+.2f}, the attention heads "
         f"{more[1]:+.2f}, the MLPs {more[2]:+.2f}. "
         + (
             f"What is different about this text comes most from {NAMES[most]}."
@@ -115,11 +115,11 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         controls.append((other, p, r, top[0][0]))
     option = max(range(3), key=lambda group: sums[group])
     verdict = Verdict.WORKS if rank == 1 and option == 2 else Verdict.PARTLY if rank <= NEAR else Verdict.FAILS
-    w = parts.plain(word)
-    said = f"After “{parts.plain(text)}” {parts.plain(name)} gives **{w}** a probability of **{probability:.1%}**: number **{rank:,}**. "
+    w = widgets.plain(word)
+    said = f"After “{widgets.plain(text)}” {widgets.plain(name)} gives **{w}** a probability of **{probability:.1%}**: number **{rank:,}**. "
     said += (
         "It does say it. " if rank == 1
-        else f"What it says first is **{parts.plain(best[0][0])}** ({best[0][1]:.1%}). "
+        else f"What it says first is **{widgets.plain(best[0][0])}** ({best[0][1]:.1%}). "
         + ("The right word is near, but a model this small isn’t sure. " if rank <= NEAR else "It does not know this, or not in these words. ")
     )  # fmt: skip
     said += (
@@ -134,14 +134,14 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     if len(controls) > 1:
         said += "\n\n" + _compare(w, controls) + " " + _against(model, others[0], word, sums)
     if found.target.note:
-        said += f"\n\n{parts.plain(found.target.note[0].upper() + found.target.note[1:])}."
+        said += f"\n\n{widgets.plain(found.target.note[0].upper() + found.target.note[1:])}."
     layers: list[dict[str, object]] = [
         {"layer": layer, "part": kind, "adds": value} for (layer, kind), value in sorted(by_layer.items())
     ]
     rows = [{"part": p.name, "kind": p.kind, "layer": p.layer, "head": p.head, "adds": p.value} for p in found.parts]
     return Finding(
         verdict, said, option, rows,
-        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.contribution import contributions\n\nmodel = Explorer().inside({name!r})\n"
+        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attribution import contributions\n\nmodel = Explorer().inside({name!r})\n"
         f"found = contributions(model, {given!r}, {word!r}, source={source!r}, at={at})\nprint(found.score, sum(p.value for p in found.parts if p.kind == 'mlp'))",
         "Direct contributions: each part’s vector through the last norm (its scale frozen) and the row of the word in the output table (Elhage et al. 2021). They add up to the score. "
         "The rank on the way reads each state as if it were the last (the logit lens).",
@@ -200,20 +200,20 @@ def draw(found: Finding, key: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**What each layer adds to the score**")
-        saving.chart(bars, "What attention and the MLP of each layer add")
+        downloads.chart(bars, "What attention and the MLP of each layer add")
     with right:
         st.markdown("**Its rank on the way through the layers**")
-        saving.chart((line + dots).properties(height=250), "The rank of the word, layer by layer")
+        downloads.chart((line + dots).properties(height=250), "The rank of the word, layer by layer")
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**What it would say next**")
-        parts.bars(shown.best, "token", label="prob.")
-        saving.ranked(shown.best, f"{key}_next", "token", "probability")
+        widgets.bars(shown.best, "token", label="prob.")
+        downloads.ranked(shown.best, f"{key}_next", "token", "probability")
     with right:
-        st.markdown(f"**“{parts.plain(shown.word)}” after other texts**")
+        st.markdown(f"**“{widgets.plain(shown.word)}” after other texts**")
         rows = [(f"{text} … (first: {top})", p) for text, p, _, top in shown.controls]
-        parts.bars(rows, "text", label="prob.")
-        saving.numbers(
+        widgets.bars(rows, "text", label="prob.")
+        downloads.numbers(
             [{"text": text, "probability": p, "rank": rank, "first": top} for text, p, rank, top in shown.controls],
             f"{key}_controls",
             "Other texts (CSV)",

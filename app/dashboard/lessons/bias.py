@@ -4,7 +4,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import AMBER, TEAL
 from polysema.app.dashboard.lessons.lesson import Asked, Field, Finding, Lesson, Verdict, Way, words_in
 from polysema.app.explorer import Explorer, Progress
@@ -40,7 +40,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     if not lists["words"]:
         raise UserError(f"{name} knows none of the words to place: {asked['words'][:60]!r}")
     test = explorer.association(lists["first"], lists["second"], lists["toward"], lists["away"], space)
-    he, she = parts.plain(lists["away"][0]), parts.plain(lists["toward"][0])
+    he, she = widgets.plain(lists["away"][0]), widgets.plain(lists["toward"][0])
     axis = f"{' + '.join(lists['away'])} -> {' + '.join(lists['toward'])}"
     placed = explorer.project(lists["words"], [axis], space).words
     order = sorted(((word, place) for word, (place,) in placed), key=lambda item: item[1])
@@ -50,7 +50,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     option = 2 if strength >= CLEAR and low else 1 if order[-1][1] - order[0][1] > 0.05 else 0
     one, two = (lists["first"], lists["second"]) if test.effect >= 0 else (lists["second"], lists["first"])
     said = (
-        f"**{parts.plain(', '.join(one[:3]))}** … lean more to **{she}** … than **{parts.plain(', '.join(two[:3]))}** … do. The effect is **{test.effect:+.2f}** on a scale from −2 to 2; "
+        f"**{widgets.plain(', '.join(one[:3]))}** … lean more to **{she}** … than **{widgets.plain(', '.join(two[:3]))}** … do. The effect is **{test.effect:+.2f}** on a scale from −2 to 2; "
         f"{_chance(min(test.p, 1 - test.p), test.n_partitions)}. "
     )
     said += {
@@ -58,9 +58,9 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         Verdict.PARTLY: "That is a weak association, or one that chance could make: don’t build on it.",
         Verdict.FAILS: "That is practically none: these lists don’t differ in these vectors.",
     }[verdict]
-    said += f"\n\nOn the axis below **{parts.plain(order[-1][0])}** stands furthest to the side of {she}, **{parts.plain(order[0][0])}** to that of {he}."
+    said += f"\n\nOn the axis below **{widgets.plain(order[-1][0])}** stands furthest to the side of {she}, **{widgets.plain(order[0][0])}** to that of {he}."
     if missing:
-        said += f"\n\nNot in these vectors, so left out: {parts.plain(', '.join(missing[:12]))}."
+        said += f"\n\nNot in these vectors, so left out: {widgets.plain(', '.join(missing[:12]))}."
     leans = [
         *zip(lists["first"], test.first.tolist(), strict=True),
         *zip(lists["second"], test.second.tolist(), strict=True),
@@ -73,7 +73,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         f"from polysema.app.explorer import Explorer\n\nfound = Explorer().association({lists['first']!r}, {lists['second']!r}, {lists['toward']!r}, {lists['away']!r}, {name!r})\nprint(found.effect, found.p)\n"
         f"print(Explorer().project({lists['words']!r}, [{axis!r}], {name!r}).words)",
         "WEAT (Caliskan et al. 2017): a word’s lean is its mean cosine with the first attributes less that with the second; the effect is the difference of the two lists’ means in standard "
-        f"deviations. The axis leads from the sum of the one side’s unit vectors to that of the other. {parts.plain(space.origin.card())}.",
+        f"deviations. The axis leads from the sum of the one side’s unit vectors to that of the other. {widgets.plain(space.origin.card())}.",
         (order, leans, len(lists["first"]), lists["toward"][0], lists["away"][0]),
     )  # fmt: skip
 
@@ -118,13 +118,13 @@ def draw(found: Finding, key: str) -> None:
     left, right = st.columns([6, 6], gap="medium")
     with left:
         st.markdown("**Words on the axis**")
-        saving.chart(
+        downloads.chart(
             (dots + zero).properties(height=max(160, 24 * len(order) + 40)),
             "Each word’s place between the two ends of the axis",
         )
     with right:
         st.markdown("**The two lists of the test**")
-        saving.chart(
+        downloads.chart(
             (strip + zero.encode(x="place:Q")).properties(height=150),
             "The words of the two lists, each a tick at its association",
         )
@@ -140,7 +140,7 @@ LESSON = Lesson(
     options=("Neither: all are equally near", "They differ, but without a pattern", "One list leans clearly more"),
     claim="These vectors have learned an association that nobody put in.",
     fields=(
-        Field("space", "Vectors", "Which list of static vectors is tested.", choices=parts.spaces),
+        Field("space", "Vectors", "Which list of static vectors is tested.", choices=widgets.spaces),
         Field(
             "first",
             "First list",

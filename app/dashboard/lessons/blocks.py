@@ -5,12 +5,12 @@ from html import escape
 
 import streamlit as st
 
-from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.components.drawing import drawing
 from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, every_model
 from polysema.app.explorer import Explorer, Progress
-from polysema.core.inside.anatomy import CROSS, MLP, SELF
-from polysema.core.inside.widths import HEAD, NORM, POSITIONS, REST, TABLE, StackWidths, Widths, widths
+from polysema.core.inside.architectures import CROSS, MLP, SELF
+from polysema.core.inside.parameter_counts import HEAD, NORM, POSITIONS, REST, TABLE, StackWidths, Widths, widths
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import on_torch
 
@@ -38,7 +38,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     met = states is not None and states.vectors.shape[0] == model.n_layers + 1 and states.vectors.shape[2] == found.dim
     verdict = Verdict.WORKS if fits and met else Verdict.PARTLY if met else Verdict.FAILS
     layers = " and ".join(f"{stack.n_layers} blocks ({stack.name})" for stack in found.stacks)
-    said = f"**{parts.plain(name)}** has **{found.total:,} parameters**: {layers} in series. Every token is a vector of **{found.dim}** numbers, before and after each block"
+    said = f"**{widgets.plain(name)}** has **{found.total:,} parameters**: {layers} in series. Every token is a vector of **{found.dim}** numbers, before and after each block"
     if states is not None:
         n = states.vectors.shape[1]
         said += f"; your text just went through as {states.vectors.shape[0]} layers × {n} word{'s' * (n > 1)} × {states.vectors.shape[2]} numbers"
@@ -57,7 +57,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     ]
     return Finding(
         verdict, said, OPTIONS.index(most), rows,
-        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.widths import widths\n\nfound = widths(Explorer().inside({name!r}))\nprint(found.total, found.parameters)\nfor stack in found.stacks:\n    print(stack)",
+        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.parameter_counts import widths\n\nfound = widths(Explorer().inside({name!r}))\nprint(found.total, found.parameters)\nfor stack in found.stacks:\n    print(stack)",
         "Counted in the loaded weights; what two parts share (a head that is the table itself) counts once.",
         found,
     )  # fmt: skip
@@ -172,7 +172,7 @@ def draw(found: Finding, key: str) -> None:
                 drawing(picture(shown, [stack]), key=f"{key}_{stack.name}")
         st.download_button(
             "Drawing (SVG)",
-            svg.replace("currentColor", saving.INK).replace(
+            svg.replace("currentColor", downloads.INK).replace(
                 "<defs>", '<rect width="100%" height="100%" fill="#fff"/><defs>'
             ),
             f"{shown.model}.svg",
@@ -184,7 +184,7 @@ def draw(found: Finding, key: str) -> None:
     with right:
         st.markdown("**Where the parameters are**")
         rows = [(f"{row['part']} ({row['parameters']:,})", float(row["share"])) for row in found.rows]
-        parts.bars(rows, "part", label="share")
+        widgets.bars(rows, "part", label="share")
 
 
 LESSON = Lesson(

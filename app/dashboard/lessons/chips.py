@@ -5,7 +5,7 @@ from html import escape
 
 import streamlit as st
 
-from polysema.app.dashboard import saving
+from polysema.app.dashboard import downloads
 
 TEAL, AMBER, GREY = "#0d9488", "#d97706", "#8b94a0"
 
@@ -40,7 +40,7 @@ def chips(items: Sequence[tuple[str, str, str]], label: str, name: str) -> None:
         for text, small, kind in items
     )
     st.html(f'<div class="pl-chips" role="group" aria-label="{escape(label)}">{drawn}</div>')
-    saving.picture(lambda: saving.boxes_svg(items, label), name)
+    downloads.picture(lambda: downloads.boxes_svg(items, label), name)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

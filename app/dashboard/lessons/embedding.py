@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import chips
 from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, lines_of, readers
 from polysema.app.dashboard.series import lines
@@ -37,9 +37,9 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     verdict = Verdict.FAILS if last >= ALIKE else Verdict.PARTLY if last >= RELATED else Verdict.WORKS
     option = 0 if last >= ALIKE else 1 if last >= RELATED else 2
     found = sorted(((other, cosine(whole[0], vector)) for other, vector in zip(others, whole[1:], strict=True)), key=lambda item: -item[1])  # fmt: skip
-    w, m = parts.plain(word), parts.plain(name)
+    w, m = widgets.plain(word), widgets.plain(name)
     said = (
-        f"The **row** of {w} in the table of {m} and its **hidden state** in “{parts.plain(text[:80])}” at the last layer have cosine **{last:.2f}** "
+        f"The **row** of {w} in the table of {m} and its **hidden state** in “{widgets.plain(text[:80])}” at the last layer have cosine **{last:.2f}** "
         f"(two random hidden states: {baselines[-1]:.2f}). "
     )
     said += (
@@ -50,7 +50,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     )  # fmt: skip
     said += (
         f"\n\nThe vector of the **whole text** has cosine {cosine(row, whole[0]):.2f} with the row and {cosine(states[-1], whole[0]):.2f} with the hidden state. "
-        f"It is made for comparing texts: nearest to yours is “**{parts.plain(found[0][0])}**” ({found[0][1]:.2f})."
+        f"It is made for comparing texts: nearest to yours is “**{widgets.plain(found[0][0])}**” ({found[0][1]:.2f})."
     )
     rows = [
         {"layer": layer, "row with the hidden state": value, "random words": baseline}
@@ -65,7 +65,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         verdict, said, option, rows,
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.model.contextual import word_vectors\nfrom polysema.core.model.sentences import embed_sentences\nfrom polysema.core.model.static import static_vector\nfrom polysema.core.space.metric import cosine\n\nmodel = Explorer().model({name!r})\nrow, pieces = static_vector(model, {word!r})\nstate = word_vectors(model, {word!r}, [{text!r}], [-1]).vectors[0, 0]\n"
         f"whole = embed_sentences(model, [{text!r}]).vectors[0, 0]\nprint(cosine(row, state), cosine(row, whole), cosine(state, whole))",
-        f"Cosines of vectors of {model.dim} numbers. {parts.plain(hidden.origin.card())}.",
+        f"Cosines of vectors of {model.dim} numbers. {widgets.plain(hidden.origin.card())}.",
         (rows, found, kinds, np.float64(model.dim)),
     )  # fmt: skip
 
@@ -87,11 +87,11 @@ def draw(found: Finding, key: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**How much of the row is left, layer by layer**")
-        saving.chart(drawn, "Cosine of the table’s row with the hidden state, layer by layer")
+        downloads.chart(drawn, "Cosine of the table’s row with the hidden state, layer by layer")
     with right:
         st.markdown("**Texts found by the whole text’s vector**")
-        parts.bars(texts, "text")
-        saving.ranked(texts, f"{key}_texts", "text", "cosine")
+        widgets.bars(texts, "text")
+        downloads.ranked(texts, f"{key}_texts", "text", "cosine")
         st.caption(f"All of them are {int(dim)} numbers wide: the width doesn’t tell you which kind you have.")
 
 

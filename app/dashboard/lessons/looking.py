@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from polysema.app.dashboard import parts
+from polysema.app.dashboard import widgets
+from polysema.app.dashboard.attention_mask import mask
 from polysema.app.dashboard.lessons.chips import chips, visible
 from polysema.app.dashboard.lessons.lesson import (
     Asked,
@@ -18,12 +19,11 @@ from polysema.app.dashboard.lessons.lesson import (
     family_of,
     writers,
 )
-from polysema.app.dashboard.masks import mask
 from polysema.app.explorer import Explorer, Progress
 from polysema.core.errors import UserError
 from polysema.core.inside.attention import View, attention
-from polysema.core.inside.passes import one_reading
-from polysema.core.inside.roads import Sight
+from polysema.core.inside.families import Sight
+from polysema.core.inside.hooks import one_reading
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import words_of
@@ -150,7 +150,7 @@ def draw(found: Finding, key: str) -> None:
     columns = st.columns(2, gap="medium")
     for number, change in enumerate(found.shown):
         with columns[number % 2]:
-            st.markdown(f"**{parts.plain(change.name[0].upper() + change.name[1:])}**")
+            st.markdown(f"**{widgets.plain(change.name[0].upper() + change.name[1:])}**")
             st.caption(f"{change.what[0].upper()}{change.what[1:]}. Before it:")
             chips(
                 [(place, f"{moved:.3f} changed" if moved > SAME else "0 the same", "b" if moved > SAME else "a") for place, moved in zip(change.places, change.moved, strict=True)],

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import chips, visible
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
@@ -19,7 +19,7 @@ from polysema.app.dashboard.lessons.lesson import (
     writers,
 )
 from polysema.app.explorer import Explorer, Progress
-from polysema.core.inside.writing import Written, write
+from polysema.core.inside.generation import Written, write
 
 NEW = 18
 AS_SURE = 0.5  # of what it is with a real question
@@ -60,17 +60,17 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         option, verdict = 1, Verdict.FAILS
     else:
         option, verdict = 0, Verdict.WORKS if share >= AS_SURE else Verdict.PARTLY
-    m = parts.plain(name)
+    m = widgets.plain(name)
     if not made.tokens:
-        said = f"{m} writes **nothing** after “{parts.plain(invented)}”: it ends at once."
+        said = f"{m} writes **nothing** after “{widgets.plain(invented)}”: it ends at once."
     else:
-        said = f"After “{parts.plain(invented)}” {m} writes: “**{parts.plain(made.text)}**”. "
+        said = f"After “{widgets.plain(invented)}” {m} writes: “**{widgets.plain(made.text)}**”. "
         said += (
             f"There is a word of doubt in it (“{doubt}”)." if doubt
             else "It has no sound for “I can’t say that”." if letters
             else "There is no word of doubt in it."
         )  # fmt: skip
-        said += f"\n\nOn average it gave its tokens a probability of **{made.surety:.0%}**; after “{parts.plain(real)}” **{true.surety:.0%}**. "
+        said += f"\n\nOn average it gave its tokens a probability of **{made.surety:.0%}**; after “{widgets.plain(real)}” **{true.surety:.0%}**. "
         said += (
             "It is about as sure of the invention as of the real thing: how fluent it sounds tells you nothing." if share >= 0.8
             else "It is less sure, but nothing in the text shows it: you would have to see the numbers." if share >= AS_SURE and not doubt
@@ -86,7 +86,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     ]  # fmt: skip
     return Finding(
         verdict, said, option, rows,
-        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.writing import write\n\nmodel = Explorer().inside({name!r})\nfor start in ({invented!r}, {real!r}):\n    found = write(model, start, {NEW})\n    print(found.text, found.surety, found.probabilities)",
+        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.generation import write\n\nmodel = Explorer().inside({name!r})\nfor start in ({invented!r}, {real!r}):\n    found = write(model, start, {NEW})\n    print(found.text, found.surety, found.probabilities)",
         f"Greedy: the most probable token each time, {NEW} at most. The average is the geometric mean. Doubt is looked for by these words: {', '.join(DOUBT)}.",
         Pair((invented, real), (made, true), titles),
     )  # fmt: skip
@@ -99,7 +99,7 @@ def draw(found: Finding, key: str) -> None:
     for column, title, start, one in zip(columns, shown.titles, shown.starts, shown.written, strict=True):
         with column:
             st.markdown(f"**{title}**")
-            st.caption(f"{parts.plain(start)} …")
+            st.caption(f"{widgets.plain(start)} …")
             chips(
                 [(visible(token), f"{p:.0%}", "a" if p >= 0.5 else "b" if p >= 0.1 else "off") for token, p in zip(one.tokens, one.probabilities, strict=True)]
                 + ([("(end)", "it stops", "")] if one.ended else []),
@@ -109,8 +109,8 @@ def draw(found: Finding, key: str) -> None:
             if one.others:
                 st.markdown("What it could have begun with")
                 first = [(visible(token), p) for token, p in one.others[0]]
-                parts.bars(first, "token", label="prob.")
-                saving.ranked(first, f"{key}_{title}", "token", "probability")
+                widgets.bars(first, "token", label="prob.")
+                downloads.ranked(first, f"{key}_{title}", "token", "probability")
     st.caption("Boxes: green 50 % and more, orange 10 to 50 %, dashed below 10 %; the number says it too.")
 
 

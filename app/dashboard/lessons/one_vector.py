@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.lesson import Asked, Field, Finding, Lesson, Verdict, Way
 from polysema.app.explorer import Explorer, Progress
 from polysema.core.space.expression import Term
@@ -28,7 +28,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     ranks = [side.rank or len(space) for side in sides]
     good = [rank <= NEAR * len(space) for rank in ranks]
     verdict = Verdict.WORKS if all(good) else Verdict.PARTLY if any(good) else Verdict.FAILS
-    w, a, b = parts.plain(word), parts.plain(first), parts.plain(second)
+    w, a, b = widgets.plain(word), widgets.plain(first), widgets.plain(second)
     said = (
         f"**{w}** has **{n_rows} row{'s' * (n_rows > 1)}** of {space.vectors.shape[1]} numbers among {len(space):,}, whatever the sentence. "
         f"Seen from it, **{a}** is neighbour number {ranks[0]:,} and **{b}** number {ranks[1]:,}. "
@@ -50,7 +50,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         verdict, said, 0 if n_rows == 1 else 1, numbers,
         f"from polysema.app.explorer import Explorer\n\nexplorer = Explorer()\nfor n in explorer.neighbors({word!r}, {name!r}).neighbours:\n    print(n.rank, n.key, n.score)\n"
         f"print(explorer.similarity([{word!r}], [{first!r}], {name!r}).rank, explorer.similarity([{word!r}], [{second!r}], {name!r}).rank)",
-        f"Cosines in the full space. {parts.plain(near.origin.card())}.",
+        f"Cosines in the full space. {widgets.plain(near.origin.card())}.",
         (rows, baseline, sides, (first, second)),
     )  # fmt: skip
 
@@ -61,12 +61,12 @@ def draw(found: Finding, key: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Its nearest words**")
-        parts.bars(rows, baseline=baseline)
-        saving.ranked(rows, f"{key}_nearest", "word", "cosine", baseline)
+        widgets.bars(rows, baseline=baseline)
+        downloads.ranked(rows, f"{key}_nearest", "word", "cosine", baseline)
     with right:
         st.markdown("**Its two meanings**")
-        parts.bars([(name, side.cosine) for name, side in zip(names, sides, strict=True)], baseline=baseline)
-        st.caption(parts.beside(baseline))
+        widgets.bars([(name, side.cosine) for name, side in zip(names, sides, strict=True)], baseline=baseline)
+        st.caption(widgets.beside(baseline))
 
 
 LESSON = Lesson(
@@ -78,7 +78,7 @@ LESSON = Lesson(
     options=("One", "Two: one for each meaning", "One for each sentence"),
     claim="The one vector lies near both meanings at once.",
     fields=(
-        Field("space", "Vectors", "Which list of static vectors.", choices=parts.spaces),
+        Field("space", "Vectors", "Which list of static vectors.", choices=widgets.spaces),
         Field("word", "Word", "A word with two meanings.", "bank"),
         Field("first", "A word of the first meaning", "It should be used only with this meaning.", "river"),
         Field("second", "A word of the second meaning", "It should be used only with this meaning.", "money"),

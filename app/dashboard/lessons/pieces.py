@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from polysema.app.dashboard import parts
+from polysema.app.dashboard import widgets
 from polysema.app.dashboard.lessons.chips import chips, visible
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
@@ -17,7 +17,7 @@ from polysema.app.dashboard.lessons.lesson import (
 )
 from polysema.app.explorer import Explorer, Progress
 from polysema.core.errors import UserError
-from polysema.core.inside.passes import token_name
+from polysema.core.inside.hooks import token_name
 from polysema.core.model.tokens import words_of
 
 MOST = 120  # tokens drawn
@@ -51,7 +51,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     letters = bool(longer) and len(cut) == len(longer)
     option = 2 if letters else 1 if cut else 0
     verdict = Verdict.FAILS if letters else Verdict.WORKS if cut else Verdict.PARTLY
-    said = f"{parts.plain(model.name)} reads this as **{len(ids)} tokens** for {len(spans)} words. "
+    said = f"{widgets.plain(model.name)} reads this as **{len(ids)} tokens** for {len(spans)} words. "
     if letters:
         said += (
             "It cuts every word into its letters: it was made to turn spelling into sounds, and needs no list of words."
@@ -59,7 +59,9 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     elif cut:
         worst = int(sizes.argmax())
         rare = text[spans[worst].start : spans[worst].end]
-        said += f"Frequent words are whole; **{parts.plain(rare)}** is rare enough to be cut into {int(sizes[worst])}."
+        said += (
+            f"Frequent words are whole; **{widgets.plain(rare)}** is rare enough to be cut into {int(sizes[worst])}."
+        )
     else:
         said += "Every word here is frequent enough to be whole. Put in a rare word or a name, and see it cut."
     single = [place for place, row in enumerate(rows) if row["number"] >= 0 and sizes[row["number"]] == 1]
@@ -67,8 +69,8 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     number = ids[whole]
     beside = [token_name(model, n).strip() for n in (number - 1, number + 1) if 0 <= n < len(model.input_table)]
     said += (
-        f"\n\n**{parts.plain(str(rows[whole]['token']))}** has the id **{number}**: its row in a table of {len(model.input_table):,}. "
-        f"The number means nothing: the rows beside it are {' and '.join(parts.plain(name) for name in beside)}."
+        f"\n\n**{widgets.plain(str(rows[whole]['token']))}** has the id **{number}**: its row in a table of {len(model.input_table):,}. "
+        f"The number means nothing: the rows beside it are {' and '.join(widgets.plain(name) for name in beside)}."
     )
     return Finding(
         verdict, said, option, [{key: row[key] for key in ("token", "id", "word")} for row in rows],

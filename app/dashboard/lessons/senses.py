@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import GREY
 from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, lines_of, readers
 from polysema.app.dashboard.series import lines
 from polysema.app.explorer import Explorer, Progress
-from polysema.app.schemas import LayerComparison
+from polysema.app.explorer.results import LayerComparison
 from polysema.core.errors import UserError
 from polysema.core.model.tokens import find_word
 from polysema.core.space.space import Floats
@@ -55,7 +55,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     best, last = int(gaps.argmax()), len(gaps) - 1
     option = 3 if gaps[best] < APART else 0 if best == 0 else 2 if best == last else 1
     verdict = Verdict.WORKS if gaps[best] >= APART and right[best] == n else Verdict.PARTLY if gaps[best] >= APART else Verdict.FAILS  # fmt: skip
-    w, layer = parts.plain(word), found.layers[best].layer
+    w, layer = widgets.plain(word), found.layers[best].layer
     said = (
         f"In the table **{w}** is the same in all {n} sentences. At **layer {layer}** the two meanings are furthest apart: two sentences of one meaning have "
         f"cosine **{within[best]:.2f}**, two of different meanings **{between[best]:.2f}**, two random words {found.layers[best].baseline:.2f}. "
@@ -65,7 +65,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     elif verdict is Verdict.PARTLY:
         said += f"For {right[best]} of the {n} sentences the nearest other one has the same meaning: it is on the way, not there."
     else:
-        said += f"That is a gap of {gaps[best]:.2f}, too small to call two meanings: {parts.plain(name)} doesn’t tell them apart here."
+        said += f"That is a gap of {gaps[best]:.2f}, too small to call two meanings: {widgets.plain(name)} doesn’t tell them apart here."
     rows = [
         {"layer": row.layer, "within": w_, "between": b_, "random words": row.baseline, "nearest has the same meaning": r, "sentences": n}
         for row, w_, b_, r in zip(found.layers, within, between, right, strict=True)
@@ -80,7 +80,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     return Finding(
         verdict, said, option, rows,
         f"from polysema.app.explorer import Explorer\n\nfound = Explorer().compare({word!r}, {texts!r}, model={name!r})\nfor row in found.layers:\n    print(row.layer, row.pairs, row.baseline)  # cosines of all pairs, and of random words",
-        f"The hidden state of the word (the mean of its tokens) after each block; layer 0 is before the first. {parts.plain(found.origin.card())}.",
+        f"The hidden state of the word (the mean of its tokens) after each block; layer 0 is before the first. {widgets.plain(found.origin.card())}.",
         (rows, layer, listed),
     )  # fmt: skip
 
@@ -101,13 +101,13 @@ def draw(found: Finding, key: str) -> None:
     rule = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeDash=[4, 4], color=GREY).encode(x="layer:Q")
     left, right = st.columns([6, 6], gap="medium")
     with left:
-        saving.chart(
+        downloads.chart(
             (drawn + rule).properties(height=300),
             "Cosine of the occurrences, layer by layer, beside that of random words",
         )
     with right:
         st.markdown(f"**At layer {layer}**")
-        parts.sentences(
+        widgets.sentences(
             [
                 (text, start, end, f'<span class="ps-tag">meaning {own + 1}</span> nearest ({score:.2f}{", same" if same else ", other meaning"}): {escape(near)}')
                 for text, start, end, own, near, score, same in listed

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.components.heads import Heads, chosen_head, heads
 from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, lines_of, readers
 from polysema.app.explorer import Explorer, Progress
@@ -66,11 +66,11 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     verdict = (
         Verdict.WORKS if best.mean >= CLEAR and best.top == 1 else Verdict.PARTLY if best.mean > 2 * ranking.chance else Verdict.FAILS
     )  # fmt: skip
-    a, b = parts.plain(looker), parts.plain(at)
+    a, b = widgets.plain(looker), widgets.plain(at)
     n_texts = len({place[0] for place in ranking.places})
     said = f"In the mean of all {n_heads} heads **{a}** gives **{b}** {float(mean[names.index(at.casefold())]):.0%} of its look. "
     said += (
-        f"{tops[winner]} of the heads look most at {parts.plain(winner)} (itself and the model’s own signs left out)"
+        f"{tops[winner]} of the heads look most at {widgets.plain(winner)} (itself and the model’s own signs left out)"
         + (". " if most else ": no word has more than half of them, so the heads disagree. ")
     )  # fmt: skip
     said += (
@@ -80,7 +80,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     said += {
         Verdict.WORKS: f"In every sentence that is its first choice: this head does link {a} to {b}.",
         Verdict.PARTLY: "That is more than chance, but not clear, or not in every sentence: don’t give the head a name yet.",
-        Verdict.FAILS: f"That is hardly more than chance: no head of {parts.plain(name)} links the two words here.",
+        Verdict.FAILS: f"That is hardly more than chance: no head of {widgets.plain(name)} links the two words here.",
     }[verdict]
     lucky = min(ranking.scores, key=lambda score: score.rank_at_first)
     if (lucky.layer, lucky.head) != (best.layer, best.head):
@@ -105,11 +105,11 @@ def draw(found: Finding, key: str) -> None:
     with left:
         st.markdown("**All heads, in the mean**")
         rows = sorted(shown.looks, key=lambda item: -item[1])
-        parts.bars(rows, "looks at", label="share")
-        saving.ranked(rows, f"{key}_looks", "looks at", "share")
+        widgets.bars(rows, "looks at", label="share")
+        downloads.ranked(rows, f"{key}_looks", "looks at", "share")
     with right:
         st.markdown("**The heads that look there most**")
-        parts.bars(
+        widgets.bars(
             [(f"layer {s.layer}, head {s.head}", s.mean) for s in shown.ranking.scores[: max(5, len(rows))]],
             "head", shown.ranking.chance, "mean",
         )  # fmt: skip

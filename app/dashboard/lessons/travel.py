@@ -3,16 +3,16 @@
 import numpy as np
 import streamlit as st
 
-from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import table
 from polysema.app.dashboard.lessons.lesson import Asked, Field, Finding, Lesson, Verdict, Way
 from polysema.app.dashboard.parallelogram import parallelogram
 from polysema.app.explorer import Asking, Explorer, Progress
-from polysema.app.schemas import AnalogyAnswer
+from polysema.app.explorer.results import AnalogyAnswer
 from polysema.core.errors import UnknownWordError
+from polysema.core.space.axes import parallel_share
 from polysema.core.space.expression import Term
 from polysema.core.space.metric import cosine
-from polysema.core.space.relations import parallel_share
 from polysema.core.space.space import Space
 
 OTHERS = (
@@ -36,15 +36,15 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     )
     alone = _alone(answer)
     verdict = Verdict.WORKS if place == 1 and alone != keys[0] else Verdict.PARTLY if place else Verdict.FAILS
-    what = parts.plain(answer.expression)
-    first = parts.plain(keys[0])
+    what = widgets.plain(answer.expression)
+    first = widgets.plain(keys[0])
     said = f"**{what}** leads nearest to **{first}**. "
     if place == 1:
         said += "That is the word you expect. "
     elif place:
-        said += f"You expect {parts.plain(wanted)}: it is number {place}. "
+        said += f"You expect {widgets.plain(wanted)}: it is number {place}. "
     else:
-        said += f"You expect {parts.plain(wanted)}: it is not among the best {len(keys)}. "
+        said += f"You expect {widgets.plain(wanted)}: it is not among the best {len(keys)}. "
     said += _honest(answer)
     said += _parallel(explorer, answer, space, wanted)
     others = []
@@ -66,7 +66,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         + [{"sum": other, "expected": right, "rank": r, "word": word} for other, right, got in others for r, word in enumerate(got, 1)],
         f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, space={name!r}, k=8)\nfor word in answer.neighbours:\n    print(word.rank, word.key, word.score)\n"
         "for word in answer.inputs:\n    print(word.word, word.rank)  # where the words of the sum would stand",
-        f"3CosAdd: the nearest word to the sum of the unit vectors, the words of the sum left out (Mikolov et al. 2013). {parts.plain(answer.origin.card())}.",
+        f"3CosAdd: the nearest word to the sum of the unit vectors, the words of the sum left out (Mikolov et al. 2013). {widgets.plain(answer.origin.card())}.",
         (answer, space, rows, baseline, others),
     )  # fmt: skip
 
@@ -77,12 +77,12 @@ def _honest(answer: AnalogyAnswer) -> str:
     kept = answer.evidence.with_inputs[0].key if answer.evidence.with_inputs else ""
     said = ""
     if kept and kept != answer.neighbours[0].key:
-        said += f"Only because the words of the sum are left out: with them, the nearest would be **{parts.plain(kept)}** again. "
+        said += f"Only because the words of the sum are left out: with them, the nearest would be **{widgets.plain(kept)}** again. "
     alone = _alone(answer)
     if alone and alone == answer.neighbours[0].key:
         said += "And the nearest neighbour of the last word alone is the same, so the sum wasn’t needed for it. "
     elif alone:
-        said += f"The nearest neighbour of the last word alone is {parts.plain(alone)}, so the sum did something. "
+        said += f"The nearest neighbour of the last word alone is {widgets.plain(alone)}, so the sum did something. "
     return said
 
 
@@ -105,7 +105,7 @@ def _parallel(explorer: Explorer, answer: AnalogyAnswer, space: Space, wanted: s
     vectors = answer.input_vectors
     value = cosine(vectors[one] - vectors[minus], found.vector - vectors[other])
     share = parallel_share(value, np.asarray(space.vectors[: min(FREQUENT, len(space))]))
-    words = [parts.plain(i.word) for i in answer.inputs]
+    words = [widgets.plain(i.word) for i in answer.inputs]
     how = (
         "are parallel to a good part"
         if value >= 0.5
@@ -118,7 +118,7 @@ def _parallel(explorer: Explorer, answer: AnalogyAnswer, space: Space, wanted: s
         if share > 0
         else "none of 4,000 random pairs of differences is as parallel"
     )
-    return f"\n\n{words[one]} − {words[minus]} and {parts.plain(wanted)} − {words[other]} {how}: their cosine is **{value:.2f}** (1 would be a perfect parallelogram; {times})."
+    return f"\n\n{words[one]} − {words[minus]} and {widgets.plain(wanted)} − {words[other]} {how}: their cosine is **{value:.2f}** (1 would be a perfect parallelogram; {times})."
 
 
 def draw(found: Finding, key: str) -> None:
@@ -128,9 +128,9 @@ def draw(found: Finding, key: str) -> None:
     with left:
         parallelogram(answer, space, key, 360)
     with right:
-        parts.bars(rows, baseline=baseline)
-        saving.ranked(rows, f"{key}_answers", "word", "cosine", baseline)
-        st.caption(parts.beside(baseline))
+        widgets.bars(rows, baseline=baseline)
+        downloads.ranked(rows, f"{key}_answers", "word", "cosine", baseline)
+        st.caption(widgets.beside(baseline))
     if others:
         st.markdown("**Other sums, in the same vectors**")
         table(
@@ -148,7 +148,7 @@ LESSON = Lesson(
     options=("To woman", "To girl", "To princess", "To another word"),
     claim="The difference of two words leads a third to the expected word, which it would not find alone.",
     fields=(
-        Field("space", "Vectors", "Which list of static vectors.", choices=parts.spaces),
+        Field("space", "Vectors", "Which list of static vectors.", choices=widgets.spaces),
         Field(
             "expression",
             "A sum of words",

@@ -4,7 +4,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from polysema.app.dashboard import parts, saving
+from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import AMBER, GREY, TEAL
 from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, encoders
 from polysema.app.explorer import Explorer, Progress
@@ -50,8 +50,8 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     still = bool(beyond) and beyond[-1]["moved"] > SAME
     option = 2 if not reaches else 0 if still else 1
     verdict = Verdict.FAILS if still or not reaches else Verdict.WORKS if inside[-1]["moved"] > SAME else Verdict.PARTLY
-    w = parts.plain(word)
-    said = f"{parts.plain(name)} reads at most **{model.window} tokens** at once. "
+    w = widgets.plain(word)
+    said = f"{widgets.plain(name)} reads at most **{model.window} tokens** at once. "
     if reaches:
         said += f"In a short text of {inside[0]['tokens']} tokens the beginning turns the vector of **{w}** at the end by **{inside[0]['moved']:.3f}** (1 − cosine); at {inside[-1]['tokens']} tokens by {inside[-1]['moved']:.3f}. "
     else:
@@ -84,7 +84,7 @@ def draw(found: Finding, key: str) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Does the beginning reach the end?**")
-        saving.chart(
+        downloads.chart(
             (line + rule + name).properties(height=270), "How much the last word changes, by the length of the text"
         )
     if not windows:
@@ -101,7 +101,9 @@ def draw(found: Finding, key: str) -> None:
             {"at": [0, rows[-1]["tokens"]], "what": ["the beginning", "the last word"], "side": ["left", "right"]}
         )
         ends = alt.Chart(marks).mark_rule(color=GREY, strokeWidth=2).encode(x="at:Q", tooltip=["what"])
-        saving.chart((bars + ends).properties(height=60 + 34 * len(windows)), "The windows in which the text is read")
+        downloads.chart(
+            (bars + ends).properties(height=60 + 34 * len(windows)), "The windows in which the text is read"
+        )
         st.caption(
             "Grey lines: the beginning and the end of the text. No window holds both, so nothing can pass between them."
         )

@@ -1,1 +1,1 @@
-"""The endpoints, a file for each noun; `polysema.app.api` puts them together."""
+"""The endpoints, a file for each noun; `polysema.app.service.app` puts them together."""

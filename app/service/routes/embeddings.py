@@ -9,12 +9,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from polysema.app.service.answered import Embeddings, ModelCard, Models
-from polysema.app.service.answered import json as answers
-from polysema.app.service.asked import EmbeddingsAsked
-from polysema.app.service.embedding import Embedded, Input
-from polysema.app.service.state import The
-from polysema.app.service.vectors import answer, encoded
+from polysema.app.service.dependencies import The
+from polysema.app.service.embeddings import Embedded, Input
+from polysema.app.service.encoding import answer, encoded
+from polysema.app.service.schemas.requests import EmbeddingsAsked
+from polysema.app.service.schemas.responses import Embeddings, ModelCard, Models
+from polysema.app.service.schemas.responses import json as answers
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.model.catalog import Entry, folder_of
 from polysema.core.space.space import Family

@@ -11,14 +11,14 @@ import pyarrow as pa
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from polysema.app.inspection import Looking
-from polysema.app.service import vectors as form
-from polysema.app.service.answered import AttentionOf, ContributionsOf, HeadsRanked, LensOf
-from polysema.app.service.answered import forms as in_forms
-from polysema.app.service.answered import json as answers
-from polysema.app.service.asked import AttentionAsked, ContributionsAsked, FindHeadsAsked, LensAsked
-from polysema.app.service.state import State, The
-from polysema.app.wire import plain
+from polysema.app.explorer.inside_options import Looking
+from polysema.app.explorer.serialization import plain
+from polysema.app.service import encoding as form
+from polysema.app.service.dependencies import State, The
+from polysema.app.service.schemas.requests import AttentionAsked, ContributionsAsked, FindHeadsAsked, LensAsked
+from polysema.app.service.schemas.responses import AttentionOf, ContributionsOf, HeadsRanked, LensOf
+from polysema.app.service.schemas.responses import forms as in_forms
+from polysema.app.service.schemas.responses import json as answers
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ async def attention(asked: AttentionAsked, state: The, request: Request) -> Resp
     state.known(asked.model)
 
     def ask() -> Response:
-        from polysema.core.inside.anatomy import check_head
+        from polysema.core.inside.architectures import check_head
 
         how = Looking(asked.target, asked.stack, asked.cross, asked.unit, asked.special)
         model = state.explorer.inside(asked.model, how.stack)

@@ -7,19 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from polysema.app import near
-from polysema.app.answer_json import analogy_json, neighbor_rows, neighbors_json
-from polysema.app.explorer import Asking, Finding
-from polysema.app.explorer.asking import parse_pair
-from polysema.app.service.answered import (
-    AnalogyOf,
-    NeighborsAnswer,
-    NeighborsAnswers,
-    SpaceInfo,
-    Spaces,
-    json,
-)
-from polysema.app.service.asked import (
+from polysema.app.explorer import Asking, Finding, query_vectors
+from polysema.app.explorer.answer_json import analogy_json, neighbor_rows, neighbors_json
+from polysema.app.explorer.options import parse_pair
+from polysema.app.service.dependencies import State, The
+from polysema.app.service.encoding import answer, matrix
+from polysema.app.service.schemas.requests import (
     AnalogyAsked,
     AnalogyOptions,
     AnalogyQuery,
@@ -30,12 +23,11 @@ from polysema.app.service.asked import (
     SpaceSeen,
     Spelling,
 )
-from polysema.app.service.state import State, The
-from polysema.app.service.vectors import answer, matrix
+from polysema.app.service.schemas.responses import AnalogyOf, NeighborsAnswer, NeighborsAnswers, SpaceInfo, Spaces, json
 from polysema.core.errors import UserError
 from polysema.core.model.catalog import folder_of
 from polysema.core.space.expression import Term
-from polysema.core.space.policy import Policy
+from polysema.core.space.lookup import Policy
 from polysema.core.space.space import Family, Space
 
 router = APIRouter(prefix="/v1", tags=["spaces"])
@@ -105,7 +97,7 @@ async def neighbors_of(asked: NeighborsAsked, state: The) -> Response:
             terms: list[str | Term] = list(asked.words or ())
             if asked.occurrences is not None:
                 state.check_model(held)
-                terms = [near.occurrence(one.word, one.text, one.nth) for one in asked.occurrences]
+                terms = [query_vectors.occurrence(one.word, one.text, one.nth) for one in asked.occurrences]
             found = [state.explorer.neighbors(term, held, asked.k, policy, finding) for term in terms]
             value["origin"] = held.origin.with_notes(*(note for one in found for note in one.origin.notes)).to_json()
             return answer(value | {"answers": [neighbors_json(one) for one in found]})
@@ -113,7 +105,7 @@ async def neighbors_of(asked: NeighborsAsked, state: The) -> Response:
             if held.origin.layer is not None:
                 state.check_model(held)
                 state.check_tokens(state.explorer.model(held.origin.source), asked.texts)
-            vectors = near.text_vectors(state.explorer, asked.texts, held)
+            vectors = query_vectors.text_vectors(state.explorer, asked.texts, held)
         else:
             vectors = matrix(asked.vectors or [], held.dim)
             state.check_many(len(vectors), "vectors")

@@ -8,11 +8,11 @@ from pathlib import Path
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 
-from polysema.app.service.answered import Health, Ready
-from polysema.app.service.answered import json as answers
-from polysema.app.service.failures import answer as failure
-from polysema.app.service.state import The
-from polysema.app.service.vectors import answer
+from polysema.app.service.dependencies import The
+from polysema.app.service.encoding import answer
+from polysema.app.service.errors import answer as failure
+from polysema.app.service.schemas.responses import Health, Ready
+from polysema.app.service.schemas.responses import json as answers
 
 router = APIRouter(tags=["status"])
 

@@ -7,12 +7,12 @@ from dataclasses import asdict
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from polysema.app.service import vectors as form
-from polysema.app.service.answered import Baselines, Compared, PackedRows, Rows
-from polysema.app.service.answered import forms as in_forms
-from polysema.app.service.answered import json as answers
-from polysema.app.service.asked import CompareAsked, EmbedAsked
-from polysema.app.service.state import The
+from polysema.app.service import encoding as form
+from polysema.app.service.dependencies import The
+from polysema.app.service.schemas.requests import CompareAsked, EmbedAsked
+from polysema.app.service.schemas.responses import Baselines, Compared, PackedRows, Rows
+from polysema.app.service.schemas.responses import forms as in_forms
+from polysema.app.service.schemas.responses import json as answers
 from polysema.core.model.recipe import Prompt
 
 router = APIRouter(prefix="/v1", tags=["texts"])

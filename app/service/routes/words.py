@@ -8,23 +8,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from polysema.app.answer_json import neighbor_rows
-from polysema.app.service import vectors as form
-from polysema.app.service.answered import (
-    Associated,
-    Baseline,
-    Closer,
-    Occurrences,
-    Odd,
-    PackedRows,
-    Projected,
-    Rows,
-    Similarity,
-    Travelled,
-)
-from polysema.app.service.answered import forms as in_forms
-from polysema.app.service.answered import json as answers
-from polysema.app.service.asked import (
+from polysema.app.explorer.answer_json import neighbor_rows
+from polysema.app.explorer.serialization import plain
+from polysema.app.service import encoding as form
+from polysema.app.service.dependencies import The
+from polysema.app.service.routes.spaces import seen, view
+from polysema.app.service.schemas.requests import (
     AssociationAsked,
     BaselineAsked,
     CloserAsked,
@@ -36,9 +25,20 @@ from polysema.app.service.asked import (
     TravelAsked,
     VectorAsked,
 )
-from polysema.app.service.routes.spaces import seen, view
-from polysema.app.service.state import The
-from polysema.app.wire import plain
+from polysema.app.service.schemas.responses import (
+    Associated,
+    Baseline,
+    Closer,
+    Occurrences,
+    Odd,
+    PackedRows,
+    Projected,
+    Rows,
+    Similarity,
+    Travelled,
+)
+from polysema.app.service.schemas.responses import forms as in_forms
+from polysema.app.service.schemas.responses import json as answers
 
 router = APIRouter(prefix="/v1", tags=["words"])
 

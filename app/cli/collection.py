@@ -1,0 +1,477 @@
+"""`polysema store …`: collections of vectors on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from polysema.app.cli.export import parse_layers
+from polysema.app.cli.output import Row, format_option, progress_bar, show
+from polysema.core.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from polysema.core.space.space import Floats
+    from polysema.indexes.collection import Collection
+    from polysema.indexes.store.view import Matches, View
+
+folder_argument = click.argument("folder", type=click.Path())
+space_option = click.option("--space", "-s", help="Which space of the collection.  [default: the only one]")
+where_option = click.option(
+    "--where", help="Only rows that pass, such as: layer >= 4 and word in ('bank', 'shore') and text starts with 'The'"
+)
+index_option = click.option(
+    "--index",
+    help="auto, none (the exact search), flat, hnsw, ivf, ivf-sq8, ivf-pq, pq-fastscan, also with parameters, such as"
+    " hnsw:M=32,ef_search=64.  [default: as before, auto the first time]",
+)
+
+
+@click.group()
+def store() -> None:
+    """Keep vectors in a collection: a folder that grows, is searched, and survives a kill.
+
+    A collection holds rows (an id, a vector, columns) in one or more spaces, each of one width, metric and origin. Any
+    number of programs read it while one writes; every change is a version that one can go back to.
+    """
+
+
+def _open(folder: str) -> Collection:
+    from polysema.indexes.collection import Collection
+
+    return Collection(folder)
+
+
+@store.command()
+@folder_argument
+def create(folder: str) -> None:
+    """Make an empty collection in FOLDER."""
+    from polysema.indexes.collection import Collection
+
+    Collection.create(folder)
+    click.echo(f"{folder}: an empty collection")
+
+
+@store.command(name="import")
+@folder_argument
+@click.argument("source", type=click.Path())
+@click.option("--space", "-s", help="The space that the rows go into.  [default: the layer's or the file's name]")
+@click.option("--layers", default="all", show_default=True, help="Of an export: which layers, such as 0,3,6.")
+@click.option("--id-column", help="The column that holds the ids.  [default: id, or the place in the text]")
+@click.option(
+    "--vector-column", help="Of a Parquet file: the column that holds the vectors.  [default: the one of lists]"
+)
+@click.option(
+    "--metric", default="cosine", show_default=True, help="Of a new space: cosine, inner_product or euclidean."
+)
+@index_option
+def import_command(
+    folder: str,
+    source: str,
+    space: str | None,
+    layers: str,
+    id_column: str | None,
+    vector_column: str | None,
+    metric: str,
+    index: str | None,
+) -> None:
+    """Put SOURCE into the collection in FOLDER, which is made where there is none: an export's folder, or a file of vectors.
+
+    Rows whose ids are there already are replaced, so that a stopped import is simply run again. An index is built at the
+    end.
+    """
+    import shutil
+    from pathlib import Path
+
+    from polysema.core.space.metric import Metric
+    from polysema.indexes.collection import Collection
+    from polysema.indexes.import_export import Import, import_into
+    from polysema.indexes.index_spec import Recipe
+
+    asked = parse_layers(layers)
+    chosen = None if asked is None else tuple(asked)
+    how = Import(space, chosen, id_column, Metric.parse(metric), vector_column=vector_column)
+    if index not in (None, "auto", "none"):
+        Recipe.parse(str(index))  # a wrong one is told before anything is made
+    if not Path(source).exists():
+        raise UserError(f"{source} is not there; give the folder of an export, or a file of vectors")
+    new = not (Path(folder) / "FORMAT").exists()
+    collection = Collection.create(folder) if new else Collection(folder)
+    with progress_bar() as progress:
+        try:
+            counts = import_into(collection, source, how, progress)
+        except UserError:
+            if new and not len(collection):
+                shutil.rmtree(folder)
+            raise
+        for name in counts:
+            reason = collection.compact(name, index, progress)
+            click.echo(f"{folder}: {counts[name]:,} rows into the space {name}; index {reason}")
+    for note in counts.notes:
+        click.echo(f"note: {source}: {note}", err=True)
+
+
+@store.command()
+@folder_argument
+@format_option
+def info(folder: str, form: str) -> None:
+    """Print what the collection in FOLDER holds: its spaces, rows, columns, indexes, and where they come from."""
+    collection = _open(folder)
+    view = collection.view()
+    rows: list[Row] = []
+    for name, card in view.manifest.spaces.items():
+        segments = view.segments[name]
+        rows.append(
+            {
+                "space": name,
+                "rows": view.n_rows(name),
+                "width": card.dim,
+                "metric": card.metric.value,
+                "segments": len(segments),
+                "index": _indexed(view, name),
+                "origin": card.origin.card() if card.origin else "-",
+            }
+        )
+    columns = ", ".join(f"{field.name} ({field.type})" for field in view.manifest.columns) or "none"
+    snapshots = ", ".join(collection.snapshots()) or "none"
+    notes = [
+        "",
+        f"version {view.manifest.version} ({view.manifest.what}), columns: {columns}; snapshots: {snapshots}",
+    ]
+    whole = {
+        "version": view.manifest.version,
+        "spaces": rows,
+        "columns": {field.name: str(field.type) for field in view.manifest.columns},
+        "snapshots": list(collection.snapshots()),
+        "origins": {
+            name: card.origin.to_json() if card.origin else None for name, card in view.manifest.spaces.items()
+        },
+    }
+    if not rows and form == "table":
+        click.echo(f"{folder}: an empty collection, version {view.manifest.version}")
+        return
+    show(form, rows, whole, notes)
+
+
+def _indexed(view: View, name: str) -> str:
+    """Which index how many of the rows have."""
+    kinds: dict[str, int] = {}
+    for segment in view.segments[name]:
+        kind = segment.ref.card["recipe"]["kind"] if segment.ref.card else "exact"
+        kinds[kind] = kinds.get(kind, 0) + segment.n_live
+    return ", ".join(f"{kind} {count:,}" for kind, count in kinds.items() if count) or "-"
+
+
+@store.command()
+@folder_argument
+@click.option("--id", "ids", multiple=True, help="The rows like this one; may be given several times.")
+@click.option("--vector", help="The rows nearest to these numbers, such as 0.1,-0.3,0.7.")
+@click.option(
+    "--vectors", type=click.Path(), help="The rows nearest to each vector of an .npy file of (n, width) numbers."
+)
+@click.option(
+    "--text", help="The rows nearest to this text, or to --word in it, read by the model that made the space."
+)
+@click.option("--word", help="With --text: this word in it.")
+@click.option("-k", "k", type=int, default=10, show_default=True, help="How many to print; all where there are fewer.")
+@space_option
+@where_option
+@click.option("--recall", type=float, help="The least share of the true nearest that is wanted, such as 0.95.")
+@click.option("--exact", is_flag=True, help="Compare every row.")
+@click.option("--columns", help="Print these columns only, such as word,text_id.  [default: all]")
+@format_option
+def search(
+    folder: str, ids: tuple[str, ...], vector: str | None, vectors: str | None, text: str | None, word: str | None,
+    k: int, space: str | None, where: str | None, recall: float | None, exact: bool, columns: str | None, form: str,
+) -> None:  # fmt: skip
+    """Print the nearest rows of the collection in FOLDER to a row, a vector, or a text."""
+    given = [bool(ids), vector is not None, vectors is not None, text is not None]
+    if sum(given) != 1:
+        raise UserError("give one of --id, --vector, --vectors and --text: what the rows should be near to")
+    collection = _open(folder)
+    if ids:
+        queries, more = collection.get(ids, space).vectors, 1
+    elif text is not None:
+        queries, more = _embedded(collection, space, text, word), 0
+    else:
+        queries, more = (_numbers(vector) if vector is not None else _file(str(vectors))), 0
+    # a row is the nearest to itself: one more is asked for
+    matches = collection.search(queries, k + more if k > 0 else k, where, space=space, recall=recall, exact=exact)
+    names = [name.strip() for name in columns.split(",")] if columns is not None else None
+    rows = list(_rows(matches, names, ids, k))
+    found = (
+        "exact"
+        if matches.recall == 1
+        else "recall unknown"
+        if matches.recall is None
+        else f"recall@10 {matches.recall:.3f} expected"
+    )
+    note = f"{len(collection):,} rows, version {matches.version}, {found}"
+    if not rows:
+        why = "no row passes" if where is not None and len(collection) else "nothing is there to find"
+        if form == "table":
+            click.echo(f"{why} ({note})")
+            return
+    show(form, rows, {"hits": rows, "version": matches.version, "recall": matches.recall}, ["", note])
+
+
+def _rows(matches: Matches, columns: list[str] | None, ids: tuple[str, ...], k: int) -> Iterator[Row]:
+    ranks: dict[int, int] = {}
+    for row in matches.table(columns).to_pylist():
+        query = row.pop("query")
+        if ids and row["id"] == ids[query]:
+            continue
+        rank = ranks[query] = ranks.get(query, 0) + 1
+        if rank <= k:
+            shown = {"query": ids[query] if ids else query + 1} if len(matches) > 1 else {}
+            score = round(row.pop("score"), 6)
+            row.pop("rank")
+            yield {**shown, "rank": rank, "id": row.pop("id"), "score": score, **row}
+
+
+def _numbers(text: str) -> Floats:
+    import numpy as np
+
+    try:
+        return np.array([[float(part) for part in text.split(",")]], np.float32)
+    except ValueError:
+        raise UserError(f"a vector is numbers with commas between, such as 0.1,-0.3; got {text[:60]!r}") from None
+
+
+def _file(path: str) -> Floats:
+    import numpy as np
+
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise UserError(f"{path} is not there; give an .npy file of vectors") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path} is no .npy file of numbers: {' '.join(str(error).split())[:120]}") from None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        raise UserError(f"{path} must hold one array of numbers, (n, width)")
+    return np.atleast_2d(array).astype(np.float32)
+
+
+def _embedded(collection: Collection, space: str | None, text: str, word: str | None) -> Floats:
+    """The vector of a text, or of a word in it, by the model, layer and pooling that the space was made with."""
+    from polysema.app.explorer.query_vectors import text_in
+
+    return text_in(collection.view(), space, text, word)
+
+
+@store.command()
+@folder_argument
+@click.argument("ids", nargs=-1, required=True)
+@space_option
+@format_option
+def get(folder: str, ids: tuple[str, ...], space: str | None, form: str) -> None:
+    """Print the rows of these IDS with their vectors (whole in JSON and CSV)."""
+    found = _open(folder).get(ids, space)
+    rows: list[Row] = []
+    names = found.columns.column_names if found.columns is not None else []
+    columns = {name: found.column(name) for name in names}
+    for row, name in enumerate(found.keys):
+        numbers = [float(str(number)) for number in found.vectors[row]]
+        shown: Any = numbers if form == "json" else " ".join(map(repr, numbers))
+        if form == "table":
+            shown = " ".join(f"{number:.3f}" for number in numbers[:4]) + (" …" if len(numbers) > 4 else "")
+        rows.append({"id": name, **{one: columns[one][row] for one in names}, "vector": shown})
+    show(form, rows)
+
+
+@store.command()
+@folder_argument
+@click.argument("ids", nargs=-1)
+@space_option
+@where_option
+def delete(folder: str, ids: tuple[str, ...], space: str | None, where: str | None) -> None:
+    """Delete rows from the collection in FOLDER: those of IDS, or those that pass --where."""
+    if bool(ids) == (where is not None):
+        raise UserError("give either ids or --where: the rows to delete")
+    collection = _open(folder)
+    gone = collection.delete(ids, space) if where is None else collection.delete_where(where, space)
+    click.echo(
+        f"{folder}: {gone:,} rows deleted, {len(collection):,} are left (version {collection.view().manifest.version})"
+    )
+
+
+@store.command()
+@folder_argument
+@click.argument("column")
+@click.argument("kind", metavar="TYPE")
+def widen(folder: str, column: str, kind: str) -> None:
+    """Give a COLUMN of the collection in FOLDER a wider TYPE: double, uint64, string, timestamp[ns], decimal(38, 9) …
+
+    The values stay; a column of strings takes any value, as its text, from then on.
+    """
+    click.echo(f"{folder}: the column {column} holds {_open(folder).widen(column, kind)}")
+
+
+@store.command()
+@folder_argument
+@space_option
+@index_option
+@click.option("--memory", type=click.IntRange(1), metavar="MIB", help="With auto: what the index may take.")
+@click.option("--recall", type=float, help="With auto: the recall that is wanted, such as 0.95.")
+@click.option("--keep", type=click.IntRange(1), help="Keep so many versions; older ones are removed.  [default: 10]")
+def compact(
+    folder: str, space: str | None, index: str | None, memory: int | None, recall: float | None, keep: int | None
+) -> None:
+    """Write the rows of a space together and build its index; others read and write meanwhile."""
+    collection = _open(folder)
+    names = [space] if space is not None else list(collection.view().manifest.spaces)
+    for name in names:
+        with progress_bar() as progress:
+            reason = collection.compact(name, index, progress, memory_bytes=memory and memory << 20, recall=recall)
+        click.echo(f"{folder}: {name}, {collection.view().n_rows(name):,} rows; index {reason}")
+    if keep is not None:
+        collection.collect(keep)
+
+
+@store.command()
+@folder_argument
+@space_option
+@format_option
+def recall(folder: str, space: str | None, form: str) -> None:
+    """Print what each index was measured to find: recall@10 and queries a second at several settings."""
+    view = _open(folder).view()
+    rows = [
+        {"rows": segment.ref.rows, "kind": segment.ref.card["recipe"]["kind"], **_flat(point)}
+        for segment in view.segments[view.name(space)]
+        if segment.ref.card
+        for point in segment.ref.card["curve"]["points"]
+    ]
+    if not rows:
+        click.echo(f"{folder}: no approximate index; every answer is exact")
+        return
+    show(form, rows)
+
+
+def _flat(point: dict[str, Any]) -> Row:
+    setting = ", ".join(f"{name} {value}" for name, value in point["setting"].items())
+    return {
+        "setting": setting,
+        "recall@10": point["recall"],
+        "recall@100": point["recall_100"],
+        "single/s": round(point["single"]),
+        "batch/s": round(point["batch"]),
+    }
+
+
+@store.command()
+@folder_argument
+@click.argument("name")
+@click.option("--drop", is_flag=True, help="Take the name away instead.")
+def snapshot(folder: str, name: str, drop: bool) -> None:
+    """Keep the current version under NAME until it is dropped."""
+    collection = _open(folder)
+    if drop:
+        collection.drop_snapshot(name)
+        click.echo(f"{folder}: no snapshot {name} any more")
+    else:
+        click.echo(f"{folder}: version {collection.snapshot(name)} is kept as {name}")
+
+
+@store.command()
+@folder_argument
+@format_option
+def versions(folder: str, form: str) -> None:
+    """Print the versions that one can go back to."""
+    collection = _open(folder)
+    named = {found.version: name for name, found in collection.snapshots().items()}
+    kept = {found.version: found for found in (*collection.snapshots().values(), *collection.versions())}
+    rows: list[Row] = [
+        {
+            "version": number,
+            "made": kept[number].made,
+            "rows": kept[number].n_rows,
+            "what": kept[number].what,
+            "snapshot": named.get(number, ""),
+        }
+        for number in sorted(kept)
+    ]
+    show(form, rows)
+
+
+@store.command()
+@folder_argument
+@click.argument("version")
+def restore(folder: str, version: str) -> None:
+    """Go back to a VERSION, by its number or a snapshot's name; the way back is a version too."""
+    collection = _open(folder)
+    number = collection.restore(version)
+    click.echo(f"{folder}: as it was at {version}, {len(collection):,} rows (version {number})")
+
+
+@store.command()
+@folder_argument
+@click.argument("target", type=click.Path())
+def copy(folder: str, target: str) -> None:
+    """Copy the collection in FOLDER to a new folder, every byte checked on its way."""
+    from polysema.indexes.store.copy import copy as run
+
+    with progress_bar() as progress:
+        rows = run(folder, target, progress)
+    click.echo(f"{target}: {rows:,} rows")
+
+
+@store.command(name="export")
+@folder_argument
+@click.argument("target", type=click.Path())
+@space_option
+@where_option
+def export_command(folder: str, target: str, space: str | None, where: str | None) -> None:
+    """Write a space to TARGET: Parquet or CSV with ids, columns and vectors, or another layout by its ending (.txt, .npy, …)."""
+    from polysema.indexes.import_export import export_from
+
+    click.echo(f"{target}: {export_from(_open(folder), target, space, where):,} rows")
+
+
+@store.command()
+@folder_argument
+def verify(folder: str) -> None:
+    """Read every byte of every version that is kept and compare it with what was written. Exit status 2 for a damage."""
+    from polysema.indexes.store.verify import verify as run
+
+    with progress_bar() as progress:
+        report = run(folder, progress)
+    for line in report.problems:
+        click.echo(line, err=True)
+    left = (
+        f"; {len(report.leftovers)} leftovers of stopped changes, which the next compaction removes"
+        if report.leftovers
+        else ""
+    )
+    if report.problems:
+        click.echo(f"{folder}: {len(report.problems)} problems in {report.files} files{left}", err=True)
+        raise SystemExit(2)
+    click.echo(f"{folder}: {report.files} files, {report.bytes:,} bytes, each as it was written{left}")
+
+
+@store.command()
+@folder_argument
+def repair(folder: str) -> None:
+    """Make a damaged collection whole again and say what it cost; damaged files are set aside, never deleted.
+
+    Exit status 2 when something was lost.
+    """
+    from polysema.indexes.store.repair import repair as run
+
+    with progress_bar() as progress:
+        mended = run(folder, progress=progress)
+    for line in mended.done:
+        click.echo(line)
+    for line in mended.lost:
+        click.echo(f"lost: {line}", err=True)
+    for space, name in mended.lost_ids:
+        click.echo(f"lost: {space} {name}", err=True)
+    if mended.lost:
+        raise SystemExit(2)
+    click.echo(f"{folder}: whole" if mended.done else f"{folder}: nothing to mend")
+
+
+def add_to(cli: click.Group) -> None:
+    """Put the group under the root command."""
+    cli.add_command(store)

@@ -1,0 +1,660 @@
+"""The commands that look inside a model: `polysema inside …`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from polysema.app.cli.export import parse_layers
+from polysema.app.cli.output import Row, format_option, k_option, show
+from polysema.app.cli.word_command import WordCommand
+from polysema.app.explorer.inside_options import Looking, given, text_for
+from polysema.core.errors import UnavailableError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from polysema.core.inside.ablation import Cut
+    from polysema.core.inside.attention import Attention, View
+    from polysema.core.inside.steering import Changed, Direction
+    from polysema.core.model.load import LanguageModel
+
+DECODER = "smollm2-135m"
+LOOKS = ("minilm-l6", DECODER)
+MOST_ROWS = 1_000_000
+
+
+def model_of(default: str) -> Callable[[Any], Any]:
+    """The options that say which model, and how it is run."""
+
+    def add(command: Any) -> Any:
+        for option in (
+            click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]"),
+            click.option("--engine", default="torch", show_default=True, help="torch: the others can't be looked into."),
+            click.option("--target", help="Of an encoder-decoder: the decoder's text.  [default: what it writes]"),
+            click.option(
+                "--model", "-m", default=default, show_default=True,
+                help="A model: a name of the catalog, a folder, or a hub id.",
+            ),
+        ):  # fmt: skip
+            command = option(command)
+        return command
+
+    return add
+
+
+stack_option = click.option("--stack", help="Of an encoder-decoder: encoder or decoder.  [default: decoder]")
+cross_option = click.option("--cross", is_flag=True, help="Of an encoder-decoder: the decoder's look at the source.")
+unit_option = click.option("--unit", help="words or tokens.  [default: words, tokens of a model that reads letters]")
+special_option = click.option(
+    "--special", default="show", show_default=True, help="The model's own tokens, such as [CLS]: show or fold (away)."
+)
+at_option = click.option(
+    "--at", help="Where: a word of the text, or a token's number from 0.  [default: where the next word, or the mask, is predicted]"
+)  # fmt: skip
+
+
+def opened(name: str, engine: str, device: str | None, stack: str | None = None) -> LanguageModel:
+    """The model on torch; of an encoder-decoder its decoder unless said otherwise."""
+    from polysema.core.model.load import ENGINES, load_model, on_torch
+    from polysema.core.space.space import Family
+
+    if engine in ENGINES and engine not in ("torch", "auto"):
+        raise UnavailableError(
+            f"the engine {engine} runs a compiled graph, and what is inside it can't be seen; use --engine torch"
+        )
+    loaded = load_model(name, device, "torch" if engine == "auto" else engine)
+    if stack or loaded.family is Family.ENCODER_DECODER:
+        loaded = on_torch(loaded, stack or "decoder")
+    return loaded
+
+
+def view_of(model: LanguageModel, cross: bool, unit: str | None, special: str) -> View:
+    """How attention is looked at."""
+    return Looking(cross=cross, unit=unit or "", special=special).view(model)
+
+
+def parse_place(text: str | None) -> str | int | None:
+    """`--at`: a number of a token, or a word."""
+    return int(text) if text is not None and text.removeprefix("-").isdecimal() else text
+
+
+def parse_head(text: str) -> tuple[int, int]:
+    """`3.5`: layer 3, head 5."""
+    layer, dot, head = text.partition(".")
+    if not (dot and layer.removeprefix("-").isdecimal() and head.isdecimal()):
+        raise UserError(f"a head is LAYER.HEAD, both from 1, such as 3.5; got {text!r}")
+    return int(layer), int(head)
+
+
+def parse_pair(text: str) -> tuple[str, str]:
+    """`blue -> water`."""
+    first, arrow, second = text.partition("->")
+    if not (arrow and first.strip() and second.strip()):
+        raise UserError(f'a pair is written "blue -> water": who looks, and at whom; got {text!r}')
+    return first.strip(), second.strip()
+
+
+@click.group()
+def inside() -> None:
+    """Look inside a model: attention, the lens, what each part adds, steering.
+
+    Layers and heads count from 1; layer 0 is the embeddings. TEXT is what the model reads: of an encoder-decoder the
+    encoder, while the decoder writes its text itself, or is given --target.
+    """
+
+
+@inside.command(cls=WordCommand)
+@click.argument("text")
+@model_of("minilm-l6")
+@click.option("--layers", help="Which layers, such as 1,6 or all.  [default: the last; with json and csv all]")
+@click.option("--head", help="One head, LAYER.HEAD, such as 3.5.  [default: the mean of a layer's heads]")
+@click.option("--rollout", is_flag=True, help="What flows from word to word up to a layer (Abnar and Zuidema 2020).")
+@stack_option
+@cross_option
+@unit_option
+@special_option
+@format_option
+def attention(
+    text: str, model: str, target: str | None, engine: str, device: str | None, layers: str | None, head: str | None,
+    rollout: bool, stack: str | None, cross: bool, unit: str | None, special: str, form: str,
+) -> None:  # fmt: skip
+    """Print who looks at whom in TEXT: a row of the table looks at the columns, and adds up to 1.
+
+    Where a decoder's word can't look, since it comes later, there is a dot. CSV and JSON give every head.
+    """
+    from polysema.core.inside import attention as run
+
+    chosen = parse_layers(layers) if layers is not None else ([-1] if form == "table" else None)
+    place = parse_head(head) if head else None
+    loaded = opened(model, engine, device, stack)
+    view = view_of(loaded, cross, unit, special)
+    asked, source = given(loaded, text, target)
+    if rollout:
+        parts = run.rollout(loaded, asked, -1 if chosen is None else chosen[-1], source, view)
+    else:
+        parts = run.attention(loaded, asked, [place[0]] if place else chosen, source, view)
+    tell_windows(loaded, len(parts))
+    if form != "table":
+        n_rows = sum(
+            part.weights[0, 0].size * len(part.layers) * (1 if place else part.weights.shape[1]) for part in parts
+        )
+        if n_rows > MOST_ROWS:
+            raise UserError(
+                f"that would print {n_rows:,} rows; at most {MOST_ROWS:,} are: choose one --head, fewer --layers, or a shorter text"
+            )
+        show(form, [row for part in parts for row in _long_rows(part, place)])
+        return
+    for part in parts:
+        for layer in part.layers:
+            weights = part.of(layer, place[1]) if place else part.weights[part.layers.index(layer)].mean(0)
+            what = "rollout up to" if rollout else f"head {place[1]} of" if place else "mean of the heads of"
+            click.echo(
+                f"{what} layer {layer}" + (f", window {part.window} of {part.windows}" if part.windows > 1 else "")
+            )
+            show(form, _matrix(part, weights), notes=_attention_notes(loaded, part, place))
+
+
+def _matrix(part: Attention, weights: Any) -> list[Row]:
+    names = _distinct([unit.name.strip() or "·" for unit in part.columns])
+    return [
+        {"": unit.name.strip() or "·"}
+        | {
+            name: "·" if part.forbidden[row, column] else f"{weights[row, column]:.2f}"
+            for column, name in enumerate(names)
+        }
+        for row, unit in enumerate(part.rows)
+    ]
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    found = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found
+
+
+def _attention_notes(model: LanguageModel, part: Attention, place: tuple[int, int] | None) -> list[str]:
+    notes = []
+    if part.view.special == "fold" and part.folded.max() > 0:
+        notes.append(f"folded away: {part.folded.mean():.0%} of the weight had gone to the model's own tokens")
+    if place and part.n_key_heads != model.n_heads:
+        notes.append(f"head {place[1]} reads key head {part.key_head(place[1])} of {part.n_key_heads}")
+    if part.view.kind == "cross":
+        notes.append(f"a row is what is written there: {part.text!r}")
+    return [*notes, ""]
+
+
+def _long_rows(part: Attention, place: tuple[int, int] | None) -> list[Row]:
+    return [
+        {
+            "window": part.window, "layer": layer, "head": head, "from": row.name, "from_start": _start(row),
+            "to": column.name, "to_start": _start(column), "weight": float(part.of(layer, head)[i, j]),
+            "masked": bool(part.forbidden[i, j]),
+        }
+        for layer in part.layers
+        for head in ([place[1]] if place else range(1, part.weights.shape[1] + 1))
+        for i, row in enumerate(part.rows)
+        for j, column in enumerate(part.columns)
+    ]  # fmt: skip
+
+
+def _start(unit: Any) -> int:
+    return -1 if unit.span is None else int(unit.span.start)
+
+
+def tell_windows(model: LanguageModel, windows: int) -> None:
+    """Say that a text was longer than the model's window."""
+    if windows > 1:
+        click.echo(
+            f"note: the text is longer than {model.window} tokens and is answered window by window, {windows} in all",
+            err=True,
+        )
+
+
+@inside.command(name="find-head", cls=WordCommand)
+@click.argument("pairs", nargs=-1, required=True)
+@click.option(
+    "--text", "texts", multiple=True, required=True, help="A sentence to look in; may be given several times."
+)
+@click.option("--layers", help="Which layers, such as 1,6 or all.  [default: all]")
+@model_of("minilm-l6")
+@stack_option
+@cross_option
+@unit_option
+@special_option
+@k_option
+@format_option
+def find_head(
+    pairs: tuple[str, ...], texts: tuple[str, ...], layers: str | None, model: str, target: str | None, engine: str,
+    device: str | None, stack: str | None, cross: bool, unit: str | None, special: str, k: int, form: str,
+) -> None:  # fmt: skip
+    """Print the heads in which the first word of each of PAIRS, "blue -> water", looks most at the second.
+
+    Ranked by the mean over all the sentences that have both words: one head looks right in one sentence by luck.
+    """
+    from polysema.core.inside.attention import find_heads
+    from polysema.core.inside.hooks import one_reading
+
+    asked = [parse_pair(pair) for pair in pairs]
+    chosen = parse_layers(layers)
+    if k < 1:
+        raise UserError(f"k starts at 1; got {k}")
+    loaded = opened(model, engine, device, stack)
+    view = view_of(loaded, cross, unit, special)
+    given_texts = [given(loaded, text, target) for text in texts]
+    written = [one_reading(loaded, a, b).text if loaded.reads_two else str(a) for a, b in given_texts]
+    sources = list(texts) if loaded.reads_two else None
+    found = find_heads(loaded, asked, written, sources, view, chosen)
+    rows: list[Row] = [
+        {
+            "rank": rank, "head": f"{score.layer}.{score.head}", "mean": round(score.mean, 6), "first": round(score.first, 6),
+            "rank at first": score.rank_at_first, "least": round(score.least, 6), "looks there most": round(score.top, 4),
+        }
+        for rank, score in enumerate(found.scores[:k], 1)
+    ]  # fmt: skip
+    many = len(found.places)
+    exact = [
+        {
+            "rank": rank, "head": f"{score.layer}.{score.head}", "mean": score.mean, "first": score.first,
+            "rank at first": score.rank_at_first, "least": score.least, "looks there most": score.top,
+        }
+        for rank, score in enumerate(found.scores[:k], 1)
+    ]  # fmt: skip
+    notes = [
+        "",
+        f"{many} place{'s' * (many > 1)}; a head that looks at all words alike gives {found.chance:.3f}"
+        + ("" if many > 1 else ". One place shows luck as well as habit: give more sentences (--text)"),
+    ]
+    show(form, rows, {"heads": exact, "chance": found.chance, "places": found.places}, notes)
+
+
+@inside.command(cls=WordCommand)
+@click.argument("text")
+@model_of(DECODER)
+@click.option("--layers", default="all", show_default=True, help="Which layers, such as 0,3,6 or all.")
+@click.option(
+    "--word",
+    "words",
+    multiple=True,
+    help="A word to follow, a token in quotes as it is shown, or its id (#28); may be given again.",
+)
+@click.option(
+    "--points", default="mlp", show_default=True, help="Where in a block: before, attention, cross, mlp, or all."
+)
+@click.option("--kind", default="auto", show_default=True, help="logits (the model's head), static, or auto.")
+@stack_option
+@at_option
+@click.option("-k", "k", type=int, default=5, show_default=True, help="How many tokens to print.")
+@format_option
+def lens(
+    text: str, model: str, target: str | None, engine: str, device: str | None, layers: str, words: tuple[str, ...],
+    points: str, kind: str, stack: str | None, at: str | None, k: int, form: str,
+) -> None:  # fmt: skip
+    """Print what the model would say if it stopped at a layer, at one place of TEXT.
+
+    A decoder's next word, a masked encoder's word for its mask; of an encoder without a head the nearest static
+    vectors. Early layers are often unreadable: they weren't trained to be read.
+    """
+    from polysema.core.inside import lens as run
+    from polysema.core.inside.hooks import POINTS
+
+    asked_layers = parse_layers(layers)
+    loaded = opened(model, engine, device, stack)
+    there = [point for point in POINTS if point != "cross" or loaded.reads_two]
+    chosen = there if points == "all" else [point.strip() for point in points.split(",")]
+    asked, source = given(loaded, text, target)
+    found = run.lens(loaded, asked, asked_layers, words, source, run.LensView(tuple(chosen), k, kind, parse_place(at)))
+    tell_windows(loaded, found.windows)
+    place = run.place_among(loaded, found, parse_place(at))
+    for word in found.targets:
+        if word.note:
+            click.echo(f"note: {word.note}", err=True)
+    score = "cosine" if found.kind == run.STATIC else "probability"
+
+    def shown(value: Any, digits: int) -> float:
+        return float(value) if form == "json" else round(float(value), digits)
+
+    rows: list[Row] = []
+    for step, (layer, point) in enumerate(found.steps):
+        best = [
+            (found.names[int(number)], float(value))
+            for number, value in zip(found.best[step, place], found.scores[step, place], strict=True)
+        ]
+        row: Row = {"layer": layer, "point": point}
+        if form == "json":
+            row |= {"best": [{"token": name, score: value} for name, value in best]}
+        else:
+            row |= {"best": "  ".join(f"{name!r} {value:.3f}" for name, value in best)}
+        if found.kind != run.STATIC:
+            row |= {"entropy": shown(found.entropy[step, place], 4)}
+        for number, word in enumerate(found.targets):
+            row |= {
+                f"rank of {word.word}": int(found.ranks[step, place, number]),
+                f"{score} of {word.word}": shown(found.followed[step, place, number], 6),
+            }
+        rows.append(row)
+    token = found.tokens[place].name
+    show(form, rows, notes=["", f"{found.kind}, {score} of each token, at {token!r} (token {place})"])
+
+
+@inside.command(cls=WordCommand)
+@click.argument("text")
+@click.argument("word")
+@click.option("--against", help="Another word: what makes the first likelier than this one.")
+@at_option
+@model_of(DECODER)
+@stack_option
+@k_option
+@format_option
+def contributions(
+    text: str, word: str, against: str | None, at: str | None, model: str, target: str | None, engine: str,
+    device: str | None, stack: str | None, k: int, form: str,
+) -> None:  # fmt: skip
+    """Print what each head, each MLP, the embedding and each bias adds to the logit of WORD after TEXT.
+
+    The parts add up to the logit, with the scale of the norms frozen. The table has the k largest; JSON and CSV all.
+    """
+    from polysema.core.inside.attribution import contributions as run
+
+    if k < 1:
+        raise UserError(f"k starts at 1; got {k}")
+    loaded = opened(model, engine, device, stack)
+    asked, source = given(loaded, text, target)
+    found = run(loaded, asked, word, against, source, parse_place(at))
+    for which in (found.target, found.against):
+        if which is not None and which.note:
+            click.echo(f"note: {which.note}", err=True)
+    parts = sorted(found.parts, key=lambda part: -abs(part.value)) if form == "table" else found.parts
+    rows: list[Row] = [
+        {"part": part.name, "kind": part.kind, "layer": part.layer, "head": part.head, "adds": round(part.value, 6)}
+        for part in (parts[:k] if form == "table" else parts)
+    ]
+    kinds: dict[str, float] = {}
+    for part in found.parts:
+        kinds[part.kind] = kinds.get(part.kind, 0.0) + part.value
+    notes = [
+        "",
+        f"{found.measure} at {found.token!r} (token {found.position}): {found.score:.4f}; the {len(found.parts)} parts add up to "
+        f"{found.total:.4f}",
+        "; ".join(f"{kind} {value:+.3f}" for kind, value in kinds.items()),
+    ]
+    whole = {
+        "measure": found.measure, "score": found.score, "total": found.total, "position": found.position,
+        "token": found.token, "parts": [asdict(part) for part in found.parts],
+    }  # fmt: skip
+    show(form, rows, whole, notes)
+
+
+@inside.command(cls=WordCommand)
+@click.argument("word")
+@click.argument("texts", nargs=-1, required=True)
+@model_of("minilm-l6")
+@click.option("--layers", help="Which layers, such as 1,6 or all.  [default: all]")
+@stack_option
+@cross_option
+@click.option("--to", "file", type=click.Path(), help="Write the vectors to this file, in the format of its ending.")
+@format_option
+def heads(
+    word: str, texts: tuple[str, ...], model: str, target: str | None, engine: str, device: str | None, layers: str | None,
+    stack: str | None, cross: bool, file: str | None, form: str,
+) -> None:  # fmt: skip
+    """Print what each head writes where WORD stands in TEXTS: how long, in which sub-space, and the heads most like it.
+
+    With --to the vectors become a file like any other: `polysema neighbors "bank L3H5" --space FILE`.
+    """
+    import numpy as np
+
+    from polysema.core.files.formats import write_vectors
+    from polysema.core.files.writers import check_target
+    from polysema.core.inside.attribution import head_outputs, head_subspace
+    from polysema.core.space.metric import unit
+
+    if file:
+        check_target(file)
+    loaded = opened(model, engine, device, stack)
+    given_texts = [given(loaded, text, target) for text in texts]
+    kind = "cross" if cross else "self"
+    if loaded.reads_two:
+        from polysema.core.inside.hooks import one_reading
+
+        written = [one_reading(loaded, a, b).text for a, b in given_texts]
+    else:
+        written = list(texts)
+    space = head_outputs(
+        loaded, written, [word] * len(texts), parse_layers(layers), list(texts) if loaded.reads_two else None, kind
+    )
+    if file:
+        if len(texts) > 1:
+            raise UserError("a file has one row a head: give one text, or several files")
+        paths = write_vectors(space, file)
+        click.echo(f"{len(space):,} heads, {space.dim} wide, in {' and '.join(map(str, paths))}")
+        return
+    vectors = unit(space.vectors)
+    cosines = vectors @ vectors.T
+    np.fill_diagonal(cosines, -2)
+    rows: list[Row] = []
+    places = zip(space.column("text_id"), space.column("layer"), space.column("head"), strict=True)
+    for row, (text_id, layer, head) in enumerate(places):
+        area = head_subspace(loaded, layer, head, kind)
+        near = int(cosines[row].argmax())
+        rows.append(
+            {
+                "text": text_id + 1, "head": f"{layer}.{head}", "key head": area.key_head, "width": area.width,
+                "rank": area.rank, "length": float(np.linalg.norm(space.vectors[row])), "most like": space.keys[near],
+                "cosine": float(cosines[row, near]),
+            }
+        )  # fmt: skip
+    show(form, rows)
+
+
+@inside.command(cls=WordCommand)
+@click.argument("text")
+@model_of(DECODER)
+@click.option("--toward", multiple=True, help="A text of the concept to go to; may be given several times.")
+@click.option("--away", multiple=True, help="A text of what to go away from; may be given several times.")
+@click.option("--expression", help='A direction of the algebra instead: "happy - sad", or words in texts.')
+@click.option("--layer", "layers", default="", help="The layer, or several with --sweep.  [default: the middle one]")
+@click.option(
+    "--strength", default=1.0, show_default=True, help="In lengths of a typical hidden state; negative goes back."
+)
+@click.option("--at", help="Only at this word of the text, or the token of this number.  [default: everywhere]")
+@click.option("--sweep", help="Strengths to try, such as 0,1,2: a row for each, at each layer.")
+@click.option(
+    "--word",
+    "words",
+    multiple=True,
+    help="A word to follow, a token in quotes as it is shown, or its id (#28); may be given again.",
+)
+@click.option("--new", default=12, show_default=True, help="How many tokens to go on with.")
+@k_option
+@format_option
+def steer(
+    text: str, model: str, target: str | None, engine: str, device: str | None, toward: tuple[str, ...],
+    away: tuple[str, ...], expression: str | None, layers: str, strength: float, at: str | None, sweep: str | None,
+    words: tuple[str, ...], new: int, k: int, form: str,
+) -> None:  # fmt: skip
+    """Add a vector to the hidden states of TEXT, and print the next word before and after.
+
+    The vector is the mean difference of two sets of texts (--toward, --away), or a sum of words (--expression).
+    """
+    from polysema.core.inside import steering as run
+
+    if bool(toward and away) == bool(expression) or bool(toward) != bool(away):
+        raise UserError("give --toward and --away texts, or an --expression, and not both")
+    strengths = parse_numbers(sweep) if sweep else []
+    chosen = parse_layers(layers) if layers else None
+    loaded = opened(model, engine, device)
+    which = loaded.check_layers([loaded.n_layers // 2] if not layers else chosen or range(loaded.n_layers + 1))
+    if len(which) > 1 and not strengths:
+        raise UserError("several layers are for --sweep; give one --layer")
+    asked, source = given(loaded, text, target)
+    directions: list[Direction] = (
+        [run.expression_direction(loaded, expression, layer) for layer in which]
+        if expression
+        else list(run.concepts(loaded, toward, away, which).values())
+    )
+    if strengths:
+        table = run.sweep(loaded, asked, directions, strengths, run.Say(1, words, 0), source)
+        for one in table[0].targets:
+            if one.note:
+                click.echo(f"note: {one.note}", err=True)
+        show(
+            form,
+            [
+                {"layer": row.layer, "strength": row.strength, "best": repr(row.best), "probability": round(row.probability, 6)}
+                | {f"p({word})": round(p, 6) for word, p in zip(words, row.followed, strict=True)}
+                | {"divergence": round(row.divergence, 6)}
+                for row in table
+            ],
+        )  # fmt: skip
+        return
+    where = parse_place(at)
+    how = run.Steer(strength, run.EVERYWHERE if where is None else where)
+    found = run.steer(loaded, asked, directions[0], how, run.Say(k, words, new), source)
+    note = f"{strength:g} times the typical length along {directions[0].what} at layer {directions[0].layer}, a vector of length {found.length:.2f}"
+    _show_changed(found, form, note)
+
+
+def parse_numbers(text: str) -> list[float]:
+    """`0,1,2.5`."""
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise UserError(f"strengths are numbers with commas between, such as 0,1,2; got {text!r}") from None
+
+
+def _show_changed(found: Changed, form: str, note: str) -> None:
+    rows: list[Row] = [
+        {
+            "rank": rank, "before": repr(found.before[rank - 1][0]), "p before": round(found.before[rank - 1][1], 6),
+            "after": repr(found.after[rank - 1][0]), "p after": round(found.after[rank - 1][1], 6),
+        }
+        for rank in range(1, len(found.before) + 1)
+    ]  # fmt: skip
+    notes = ["", note, f"the two distributions are {found.divergence:.3f} bits apart (Kullback-Leibler)"]
+    for word in found.followed:
+        if word.target.note:
+            click.echo(f"note: {word.target.note}", err=True)
+        notes.append(
+            f"{word.target.word}: probability {word.before:.4f} -> {word.after:.4f}, rank {word.rank_before} -> {word.rank_after}"
+        )
+    if found.continued_before or found.continued_after:
+        notes += [f"before: …{found.continued_before}", f"after:  …{found.continued_after}"]
+    show(form, rows, asdict(found), notes)
+
+
+@inside.command(cls=WordCommand)
+@click.argument("text")
+@model_of(DECODER)
+@click.option("--head", "taken", multiple=True, help="A head, LAYER.HEAD; may be given several times.")
+@click.option("--mlp", "mlps", multiple=True, type=int, help="The MLP of a layer; may be given several times.")
+@click.option("--cross", is_flag=True, help="The heads are those of the cross-attention.")
+@click.option("--how", default="zero", show_default=True, help="Set them to zero or to their mean.")
+@click.option("--over", multiple=True, help="A text to take the mean over; may be given again.  [default: TEXT]")
+@click.option(
+    "--word",
+    "words",
+    multiple=True,
+    help="A word to follow, a token in quotes as it is shown, or its id (#28); may be given again.",
+)
+@click.option("--new", default=0, show_default=True, help="How many tokens to go on with.")
+@k_option
+@format_option
+def ablate(
+    text: str, model: str, target: str | None, engine: str, device: str | None, taken: tuple[str, ...],
+    mlps: tuple[int, ...], cross: bool, how: str, over: tuple[str, ...], words: tuple[str, ...], new: int, k: int, form: str,
+) -> None:  # fmt: skip
+    """Set heads or MLPs to zero, or to their mean, and print the next word of TEXT before and after."""
+    from polysema.core.inside.ablation import Cut
+    from polysema.core.inside.ablation import ablate as run
+    from polysema.core.inside.steering import Say
+
+    places = [parse_head(head) for head in taken]
+    loaded = opened(model, engine, device)
+    asked, source = given(loaded, text, target)
+    cuts: list[Cut] = [Cut(layer, head, "cross" if cross else "self") for layer, head in places]
+    cuts += [Cut(layer, None, "mlp") for layer in mlps]
+    found = run(loaded, asked, cuts, how, Say(k, words, new), source, over)
+    _show_changed(found, form, f"{', '.join(map(str, cuts))} set to {how}")
+
+
+@inside.command(cls=WordCommand)
+@click.argument("sentence")
+@click.option(
+    "--model", "-m", "names", multiple=True, help="A model; may be given again.  [default: one of each family]"
+)
+@click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
+@click.option("--masks", is_flag=True, help="Print who may look at whom as well.")
+@format_option
+def roads(sentence: str, names: tuple[str, ...], device: str | None, masks: bool, form: str) -> None:
+    """Send one SENTENCE through an encoder, a decoder and an encoder-decoder, and print where each ends.
+
+    A model that reads letters is given the sentence's longest word.
+    """
+    from polysema.core.inside.families import roads as run
+    from polysema.core.model.catalog import models_here
+
+    chosen = names or [name for name in (*LOOKS, "g2p-t5") if name in models_here(("texts", "letters"))]
+    if not chosen:
+        raise UnavailableError("no language model is here; bring one with polysema models pull minilm-l6")
+    loaded = [opened(name, "torch", device) for name in chosen]
+    texts = [text_for(model, sentence) for model in loaded]
+    found = run(loaded, texts)
+    rows: list[Row] = [
+        {
+            "model": road.model, "family": road.family.value, "reads": road.text, "layers": "+".join(map(str, road.n_layers)),
+            "heads": road.n_heads, "wide": road.dim,
+            "who sees whom": "; ".join(f"{sight.name}: {sight.describe}" for sight in road.sights),
+            "ends in": road.ends,
+            "says": (f"at {road.says_at!r}: " if road.says_at else "")
+            + "  ".join(f"{name!r} {score:.3f}" for name, score in road.says[:3]),
+            "writes": road.written,
+        }
+        for road in found
+    ]  # fmt: skip
+    if form != "table":
+        whole = [
+            row
+            | {
+                "masks": [
+                    {"name": s.name, "rows": [u.name for u in s.rows], "columns": [u.name for u in s.columns], "open": s.open.tolist()}
+                    for s in road.sights
+                ],
+                "carried": [asdict(item) for item in road.carried],
+            }
+            for row, road in zip(rows, found, strict=True)
+        ]  # fmt: skip
+        show(form, rows, whole)
+        return
+    for row, road in zip(rows, found, strict=True):
+        show(
+            form, [{"": name, road.model: str(value)} for name, value in row.items() if name != "model" and value != ""]
+        )
+        if road.carried:
+            click.echo("what the cross-attention carries (mean of all heads and layers):")
+            show(
+                form,
+                [
+                    {
+                        "written": item.written,
+                        "looks at": "  ".join(f"{name} {share:.2f}" for name, share in item.looks_at[:4]),
+                        "adds, in lengths of the state": item.share,
+                    }
+                    for item in road.carried
+                ],
+            )
+        for sight in road.sights if masks else ():
+            click.echo(f"{sight.name}:")
+            for unit, open_row in zip(sight.rows, sight.open, strict=True):
+                click.echo(f"  {''.join('■' if cell else '·' for cell in open_row)}  {unit.name.strip()}")
+        click.echo("")
+
+
+def add_to(cli: click.Group) -> None:
+    """Add these commands to the command line."""
+    cli.add_command(inside)

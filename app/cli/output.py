@@ -1,0 +1,157 @@
+"""What the commands share: their options, and how they print."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from polysema.core.errors import ConflictError, UserError
+
+if TYPE_CHECKING:
+    from polysema.app.explorer.results import Neighbour
+    from polysema.core.space.space import Origin
+
+SPACE = "glove-6b-50d"
+MODEL = "minilm-l6"
+Row = dict[str, Any]
+
+format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="How to print the answer.",
+)
+space_option = click.option(
+    "--space",
+    "-s",
+    default=SPACE,
+    show_default=True,
+    help="A static space: a name of the catalog, a model's own table, or a file of vectors.",
+)
+model_option = click.option(
+    "--model", "-m", default=MODEL, show_default=True, help="A model: a name of the catalog, a folder, or a hub id."
+)
+k_option = click.option("-k", "k", type=int, default=10, show_default=True, help="How many to print.")
+pooling_option = click.option(
+    "--pooling", default="mean", show_default=True, help="How sub-words become a word: first, last, mean or max."
+)
+
+
+def show(form: str, rows: Sequence[Row], whole: Any = None, notes: Sequence[str] = ()) -> None:
+    """Rows as a table or CSV; JSON prints `whole` where there is more to say than the rows."""
+    click.echo(rendered(form, rows, whole, notes), nl=False)
+
+
+def rendered(form: str, rows: Sequence[Row], whole: Any = None, notes: Sequence[str] = ()) -> str:
+    """The text that `show` prints."""
+    if form == "json":
+        return json.dumps(_plain(whole if whole is not None else rows), ensure_ascii=False, indent=1) + "\n"
+    names = list(rows[0]) if rows else []
+    if form == "csv":
+        out = io.StringIO()
+        writer = csv.DictWriter(out, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return out.getvalue()
+    cells = [[_cell(row[name]) for name in names] for row in rows]
+    widths = [max(len(line[i]) for line in [names, *cells]) for i in range(len(names))]
+    right = [rows and isinstance(rows[0][name], (int, float)) for name in names]
+    lines = [
+        "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)).rstrip()
+        for line in [names, *cells]
+    ]
+    return "\n".join([*lines, *notes]) + "\n"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "-" if math.isnan(value) else f"{value:.3f}"
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    """NaN is no JSON: it becomes null."""
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def neighbour_rows(neighbours: Sequence[Neighbour], score: str = "cosine") -> list[Row]:
+    """A row of a table for each neighbour, with its text where it is an occurrence."""
+    rows = [{"rank": n.rank, "word": n.key, score: n.score} for n in neighbours]
+    if any(n.text for n in neighbours):
+        rows = [row | {"text": n.text} for row, n in zip(rows, neighbours, strict=True)]
+    return rows
+
+
+def tell_notes(origin: Origin, after: Origin | None = None) -> None:
+    """What was passed over when the vectors were read, or what is to be known of an answer, on standard error.
+
+    Of an answer only what is not said `after` its space was opened.
+    """
+    for note in origin.notes:
+        if after is None or note not in after.notes:
+            click.echo(f"note: {origin.source}: {note}", err=True)
+
+
+def write_report(path: str, form: str, rows: Sequence[Row], whole: Any) -> None:
+    """A report as a file: table, json, csv or parquet. Raises `ConflictError` when it is there already."""
+    target = Path(path)
+    if target.exists():
+        raise ConflictError(f"{path} is there already; choose another name")
+    if not target.parent.is_dir():
+        raise UserError(f"there is no folder {target.parent} to write {target.name} into")
+    if form == "parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.Table.from_pylist(list(rows)), target)
+        return
+    target.write_text(rendered(form, rows, whole), encoding="utf-8")
+
+
+STAGES_IN_BYTES = ("download", "check")
+
+
+@contextmanager
+def progress_bar(hidden: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on standard error, one for each stage; nothing where that is no terminal."""
+    from tqdm import tqdm
+
+    bar: Any = None
+    stage = ""
+
+    def show(name: str, done: int, total: int) -> None:
+        nonlocal bar, stage
+        if name != stage:
+            if bar is not None:
+                bar.close()
+            large = total > 1 << 20
+            bar = tqdm(
+                desc=name,
+                total=total or None,  # unknown: a count and a rate
+                unit="B" if name in STAGES_IN_BYTES else "",
+                unit_scale=large,
+                unit_divisor=1024 if name in STAGES_IN_BYTES else 1000,
+                disable=True if hidden else None,
+            )
+            stage = name
+        bar.update(done - bar.n)
+
+    try:
+        yield show
+    finally:
+        if bar is not None:
+            bar.close()

@@ -1,0 +1,482 @@
+"""The commands about static vectors: neighbours, analogies, relations of words, files, and their measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from polysema.app.cli.output import (
+    Row,
+    format_option,
+    k_option,
+    neighbour_rows,
+    progress_bar,
+    show,
+    space_option,
+    tell_notes,
+    write_report,
+)
+from polysema.app.cli.word_command import WordCommand
+from polysema.app.explorer.answer_json import analogy_json, neighbor_rows, neighbors_json, score_name
+from polysema.core.errors import UserError
+
+if TYPE_CHECKING:
+    from polysema.app.explorer import Explorer
+    from polysema.core.space.lookup import Policy
+    from polysema.core.space.space import Space
+
+METHODS = ("3cosadd", "3cosmul", "pairdirection", "3cosavg", "lrcos", "only-b", "ignore-a")
+Command = Callable[..., None]
+
+
+def view_options(command: Command) -> Command:
+    """The options that choose a space, and how it is seen."""
+    for option in (
+        click.option(
+            "--without", "removed", multiple=True, metavar="AXIS",
+            help='Take a direction out of every vector, such as "man -> woman"; may be given several times.',
+        ),
+        click.option(
+            "--transform", default="raw", show_default=True,
+            help="raw, centred, all-but-the-top (or all-but-the-top:3) or whitened.",
+        ),
+        space_option,
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def policy_options(command: Command) -> Command:
+    """The options that say what a word stands for."""
+    for option in (
+        click.option("--unknown", default="refuse", show_default=True, help="Words that aren't there: refuse or skip."),
+        click.option("--phrases", default="join", show_default=True, help="Phrases: exact, join (new_york) or mean."),
+        click.option("--case", default="fallback", show_default=True,
+                     help="Spelling: exact, lower, fallback (as written, else in lower case) or ignore."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _open(space: str, transform: str, removed: tuple[str, ...]) -> tuple[Explorer, Space]:
+    from polysema.app.explorer import Explorer
+
+    explorer = Explorer()
+    with progress_bar() as progress:
+        held = explorer.space(space, progress)
+    tell_notes(held.origin)
+    return explorer, explorer.view(held, transform, removed)
+
+
+def _policy(case: str, phrases: str, unknown: str) -> Policy:
+    from polysema.core.space.lookup import Policy
+
+    return Policy.of(case, phrases, unknown)
+
+
+restrict_option = click.option(
+    "--restrict-vocab", type=int, metavar="N",
+    help="Only the first N words of the space (in files the most frequent ones) are answers.",
+)  # fmt: skip
+
+
+@click.command(cls=WordCommand)
+@click.argument("word")
+@view_options
+@policy_options
+@click.option(
+    "--where",
+    default="",
+    metavar="FILTER",
+    help="Only rows that pass, such as \"layer >= 6 and not word in ('bank', 'shore')\".",
+)
+@click.option(
+    "--index",
+    default="",
+    metavar="KIND",
+    help="Look by an index made for it: flat, hnsw, hnsw-sq8, ivf, ivf-sq8, ivf-pq, pq-fastscan or auto, with parameters as in hnsw:M=16.  [default: exactly]",
+)
+@click.option(
+    "--recall", type=float, help="The recall@10 that the index must have been measured to reach, such as 0.95."
+)
+@restrict_option
+@k_option
+@format_option
+def neighbors(
+    word: str, space: str, transform: str, removed: tuple[str, ...], case: str, phrases: str, unknown: str, where: str,
+    index: str, recall: float | None, restrict_vocab: int | None, k: int, form: str,
+) -> None:  # fmt: skip
+    """Print the words nearest to WORD by cosine."""
+    from polysema.app.explorer import Finding
+
+    explorer, held = _open(space, transform, removed)
+    answer = explorer.neighbors(
+        word, held, k, _policy(case, phrases, unknown), Finding(where, index, recall, restrict_vocab)
+    )
+    tell_notes(answer.origin, held.origin)
+    rows = neighbour_rows(answer.neighbours)
+    whole = neighbors_json(answer) | {"policy": answer.policy, "origin": answer.origin.to_json()}
+    notes = [f"({answer.asked} was looked up as {answer.word}: {answer.how})"] if answer.how != "as written" else []
+    if index or recall is not None:
+        expected = "not measured" if answer.recall is None else f"{answer.recall:.3f}"
+        notes.append(f"({answer.search}; recall@10 expected: {expected})")
+    if len(rows) < k:
+        more = "no more rows pass" if where else "there are no more"
+        notes.append(f"({len(rows)} of the {k} asked for: {more})")
+    show(form, rows, whole, notes)
+
+
+@click.command(cls=WordCommand)
+@click.argument("expression")
+@click.option("--method", default="3cosadd", show_default=True, help=f"One of {', '.join(METHODS)}.")
+@click.option(
+    "--pair",
+    "pairs",
+    multiple=True,
+    metavar="A:B",
+    help="An example pair for 3cosavg and lrcos, such as man:woman; give several.",
+)
+@click.option(
+    "--epsilon",
+    type=float,
+    default=1e-6,
+    show_default=True,
+    help="What 3CosMul adds to what it divides by (its paper: 0.001).",
+)
+@click.option("--evidence/--no-evidence", default=True, help="Print what other methods and the baselines answer.")
+@restrict_option
+@view_options
+@policy_options
+@k_option
+@format_option
+def analogy(
+    expression: str, method: str, pairs: tuple[str, ...], epsilon: float, evidence: bool, restrict_vocab: int | None,
+    space: str, transform: str, removed: tuple[str, ...], case: str, phrases: str, unknown: str, k: int, form: str,
+) -> None:  # fmt: skip
+    """Print the best words for a sum of words, such as "queen - king + man".
+
+    The words of the sum are left out; the last lines say where they would have stood, what the best would have been with
+    them, and what other methods and the baselines answer. A term may be an occurrence: bank in "the river bank" @6, in a
+    space such as minilm-l6@6.
+    """
+    from polysema.app.explorer import Asking
+    from polysema.app.explorer.options import parse_pair
+
+    if not 0 < epsilon <= 1:
+        raise UserError(f"epsilon is above 0 and at most 1; got {epsilon}")
+    explorer, held = _open(space, transform, removed)
+    asking = Asking(
+        tuple(parse_pair(text) for text in pairs), _policy(case, phrases, unknown), evidence, epsilon, restrict_vocab
+    )
+    answer = explorer.analogy(expression, held, k, method, asking)
+    tell_notes(answer.origin, held.origin)
+    rows = neighbour_rows(answer.neighbours, score_name(answer.method))
+    stood = ", ".join(
+        f"{i.word} #{i.rank:,} ({i.score:.3f})" if i.rank else f"{i.word} ({i.score:.3f})" for i in answer.inputs
+    )
+    notes = [f"left out{', and where they would have stood' if evidence else ''}: {stood}"]
+    notes += [f"{i.word}: {i.how}" for i in answer.inputs if i.how != "as written"]
+    if answer.pairs_left_out:
+        notes.append(f"pairs left out (a word isn't there): {', '.join(answer.pairs_left_out)}")
+    if answer.evidence is not None:
+        notes.append("nothing left out: " + ", ".join(f"{n.key} {n.score:.3f}" for n in answer.evidence.with_inputs))
+        notes += [
+            f"{m.method}: " + ", ".join(f"{n.key} {n.score:.3f}" for n in m.neighbours) for m in answer.evidence.beside
+        ]
+    show(form, rows, analogy_json(answer), notes)
+
+
+@click.command(cls=WordCommand)
+@click.argument("first")
+@click.argument("second")
+@view_options
+@policy_options
+@format_option
+def similarity(
+    first: str, second: str, space: str, transform: str, removed: tuple[str, ...], case: str, phrases: str, unknown: str,
+    form: str,
+) -> None:  # fmt: skip
+    """Print the cosine of two words, or of the means of two lists of words (with commas between).
+
+    Of two words, the rank of SECOND among the neighbours of FIRST is printed as well.
+    """
+    explorer, held = _open(space, transform, removed)
+    sides = [[word.strip() for word in side.split(",") if word.strip()] for side in (first, second)]
+    answer = explorer.similarity(sides[0], sides[1], held, _policy(case, phrases, unknown))
+    tell_notes(answer.origin, held.origin)
+    row: Row = {"first": ", ".join(answer.first), "second": ", ".join(answer.second), "cosine": round(answer.cosine, 6)}
+    if answer.rank is not None:
+        row["rank"] = answer.rank
+    show(form, [row], row | {"cosine": answer.cosine, "origin": answer.origin.to_json()})
+
+
+@click.command(cls=WordCommand)
+@click.argument("word")
+@click.argument("other")
+@view_options
+@policy_options
+@format_option
+def closer(
+    word: str, other: str, space: str, transform: str, removed: tuple[str, ...], case: str, phrases: str, unknown: str,
+    form: str,
+) -> None:  # fmt: skip
+    """Print every word that is nearer to WORD than OTHER is."""
+    explorer, held = _open(space, transform, removed)
+    answer = explorer.closer_than(word, other, held, _policy(case, phrases, unknown))
+    tell_notes(answer.origin, held.origin)
+    rows = [{"rank": n, "word": w, "cosine": round(score, 6)} for n, (w, score) in enumerate(answer.words, 1)]
+    whole = {
+        "word": answer.word,
+        "other": answer.other,
+        "cosine": answer.limit,
+        "closer": [row | {"cosine": score} for row, (_, score) in zip(rows, answer.words, strict=True)],
+        "origin": answer.origin.to_json(),
+    }
+    show(
+        form, rows, whole, [f"{len(rows):,} words are nearer to {answer.word} than {answer.other} ({answer.limit:.3f})"]
+    )
+
+
+@click.command(cls=WordCommand, name="odd-one-out")
+@click.argument("words", nargs=-1, required=True)
+@view_options
+@policy_options
+@format_option
+def odd_one_out(
+    words: tuple[str, ...], space: str, transform: str, removed: tuple[str, ...], case: str, phrases: str, unknown: str,
+    form: str,
+) -> None:  # fmt: skip
+    """Print which of WORDS doesn't match the others: its cosine with the mean of all is the lowest."""
+    explorer, held = _open(space, transform, removed)
+    answer = explorer.odd_one_out(words, held, _policy(case, phrases, unknown))
+    tell_notes(answer.origin, held.origin)
+    rows = [{"word": word, "cosine to the mean": round(score, 6)} for word, score in answer.words]
+    exact = [{"word": word, "cosine to the mean": score} for word, score in answer.words]
+    whole = {"odd": answer.words[0][0], "words": exact, "origin": answer.origin.to_json()}
+    show(form, rows, whole, [f"{answer.words[0][0]} fits the others least"])
+
+
+@click.command(cls=WordCommand)
+@click.argument("words", nargs=-1, required=True)
+@click.option(
+    "--axis",
+    "axes",
+    multiple=True,
+    required=True,
+    metavar="AXIS",
+    help='An axis, such as "poor -> rich"; may be given several times.',
+)
+@view_options
+@policy_options
+@format_option
+def project(
+    words: tuple[str, ...], axes: tuple[str, ...], space: str, transform: str, removed: tuple[str, ...], case: str,
+    phrases: str, unknown: str, form: str,
+) -> None:  # fmt: skip
+    """Print where WORDS stand on named axes: the cosine of each word with each axis."""
+    explorer, held = _open(space, transform, removed)
+    answer = explorer.project(words, axes, held, _policy(case, phrases, unknown))
+    tell_notes(answer.origin, held.origin)
+    rows = [
+        {"word": word} | {axis: round(place, 6) for axis, place in zip(answer.axes, places, strict=True)}
+        for word, places in answer.words
+    ]
+    placed = [{"word": word} | dict(zip(answer.axes, places, strict=True)) for word, places in answer.words]
+    show(form, rows, {"axes": answer.axes, "words": placed, "origin": answer.origin.to_json()})
+
+
+@click.command(cls=WordCommand)
+@click.argument("word")
+@click.argument("axis")
+@click.option("--steps", type=int, default=8, show_default=True, help="How many equal steps.")
+@click.option(
+    "--reach",
+    type=float,
+    default=1.5,
+    show_default=True,
+    help="How far the last one is, in units of the axis's unit vector.",
+)
+@click.option("-k", "k", type=int, default=3, show_default=True, help="How many neighbours at each step.")
+@view_options
+@format_option
+def travel(
+    word: str,
+    axis: str,
+    steps: int,
+    reach: float,
+    k: int,
+    space: str,
+    transform: str,
+    removed: tuple[str, ...],
+    form: str,
+) -> None:
+    """Print the neighbours met on the way when WORD moves along AXIS, such as "poor -> rich"."""
+    explorer, held = _open(space, transform, removed)
+    answer = explorer.travel(word, axis, held, steps, reach, k)
+    tell_notes(answer.origin, held.origin)
+    rows = [
+        {"at": round(s.at, 4), "cosine to the word": round(s.cosine, 6),
+         "neighbours": ", ".join(f"{n.key} {n.score:.3f}" for n in s.neighbours)}
+        for s in answer.steps
+    ]  # fmt: skip
+    whole = {
+        "word": answer.word, "axis": answer.axis, "origin": answer.origin.to_json(),
+        "steps": [{"at": s.at, "cosine": s.cosine, "neighbors": neighbor_rows(s.neighbours)} for s in answer.steps],
+    }  # fmt: skip
+    show(form, rows, whole)
+
+
+@click.command()
+@click.argument("space")
+@click.argument("file", type=click.Path())
+@click.option(
+    "--to",
+    "layout",
+    help="word2vec-text, word2vec-binary, npy, safetensors, parquet or tensorboard.  [default: by the ending]",
+)
+@click.option("--transform", default="raw", show_default=True, help="raw, centred, all-but-the-top or whitened.")
+@click.option("--replace", is_flag=True, help="Replace a file that is there already.")
+def convert(space: str, file: str, layout: str | None, transform: str, replace: bool) -> None:
+    """Write the vectors of SPACE to FILE, in the layout of its ending or of --to."""
+    from polysema.core.files.formats import write_vectors
+
+    _, held = _open(space, transform, ())
+    paths = write_vectors(held, file, layout, replace)
+    click.echo(f"{len(held):,} vectors, {held.dim} wide, in {' and '.join(map(str, paths))}")
+
+
+# Measures
+
+vocabulary_option = click.option(
+    "--vocabulary",
+    type=click.IntRange(0),
+    default=300_000,
+    show_default=True,
+    help="Only the first so many words of the space; 0 for all.",
+)
+report_options = (
+    click.option("--format", "form", type=click.Choice(["table", "json", "csv", "parquet"]), default="table",
+                 show_default=True, help="How to report; parquet goes to a file."),
+    click.option("--output", "-o", type=click.Path(), help="The file to write the report to."),
+)  # fmt: skip
+
+
+def report(command: Command) -> Command:
+    """The options of a report."""
+    for option in report_options:
+        command = option(command)
+    return command
+
+
+def _report(form: str, output: str | None, rows: list[Row], whole: Any, notes: list[str]) -> None:
+    if output is not None:
+        write_report(output, form, rows, whole)
+        click.echo(f"{len(rows):,} rows in {output}", err=True)
+    elif form == "parquet":
+        raise UserError("a Parquet report goes to a file: give it with --output")
+    else:
+        show(form, rows, whole, notes)
+
+
+def _share(value: float) -> float | None:
+    return None if value != value else round(100 * value, 2)
+
+
+@click.command()
+@click.argument("questions", type=click.Path())
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    default=("3cosadd",),
+    show_default=True,
+    help=f"One of {', '.join(METHODS)}; may be given several times.",
+)
+@vocabulary_option
+@click.option("--keep-case", is_flag=True, help="Don't put the questions in lower case.")
+@click.option("--keep-inputs", is_flag=True, help="Don't leave the words of a question out of its answers.")
+@click.option("--epsilon", type=float, default=1e-6, show_default=True, help="What 3CosMul adds to what it divides by.")
+@view_options
+@report
+def analogies(
+    questions: str, methods: tuple[str, ...], vocabulary: int, keep_case: bool, keep_inputs: bool, epsilon: float,
+    space: str, transform: str, removed: tuple[str, ...], form: str, output: str | None,
+) -> None:  # fmt: skip
+    """Print how many of QUESTIONS a space answers: a file like questions-words.txt (Google), or a folder of BATS.
+
+    A question with a word that isn't in the vocabulary is dropped. 3cosavg and lrcos ask about each pair once, and learn
+    from the other pairs of its category.
+    """
+    from polysema.core.measure.analogies import Protocol, measure_analogies, read_analogies
+    from polysema.core.space.analogy import check_method
+
+    if not 0 < epsilon <= 1:
+        raise UserError(f"epsilon is above 0 and at most 1; got {epsilon}")
+    methods = tuple(dict.fromkeys(check_method(method) for method in methods))
+    categories = read_analogies(questions)
+    _, held = _open(space, transform, removed)
+    scores = []
+    with progress_bar() as progress:
+        for method in methods:
+            protocol = Protocol(method, vocabulary or None, not keep_case, not keep_inputs, epsilon)
+            scores += measure_analogies(held, categories, protocol, progress)
+    rows: list[Row] = [
+        {"category": s.category, "method": s.method, "questions": s.questions, "asked": s.asked, "correct": s.correct,
+         "accuracy": _share(s.accuracy)}
+        for s in scores
+    ]  # fmt: skip
+    words = min(vocabulary or len(held), len(held))
+    told = (
+        f"{held.origin.card()}; the first {words:,} of {len(held):,} words; questions "
+        f"{'as written' if keep_case else 'in lower case'}; words of a question {'kept in' if keep_inputs else 'left out of'} "
+        f"its answers; questions with an unknown word dropped; accuracy in per cent"
+        + (f"; epsilon {epsilon:g}" if "3cosmul" in methods else "")
+    )
+    _report(form, output, rows, {"protocol": told, "origin": held.origin.to_json(), "rows": rows}, ["", told])
+
+
+@click.command(name="similarity")
+@click.argument("files", nargs=-1, required=True, type=click.Path())
+@vocabulary_option
+@click.option("--keep-case", is_flag=True, help="Don't put the words in lower case.")
+@view_options
+@report
+def measure_similarity(
+    files: tuple[str, ...], vocabulary: int, keep_case: bool, space: str, transform: str, removed: tuple[str, ...], form: str,
+    output: str | None,
+) -> None:  # fmt: skip
+    """Print how well cosines agree with people's ratings: FILES like SimLex-999's or WordSim-353's, tab-separated."""
+    from pathlib import Path
+
+    from polysema.core.measure import similarity as module
+
+    sets = [(Path(file).name, module.read_pairs(file)) for file in files]
+    _, held = _open(space, transform, removed)
+    results = [module.measure_similarity(held, pairs, name, not keep_case, vocabulary or None) for name, pairs in sets]
+    rows: list[Row] = [
+        {"set": r.name, "pairs": r.pairs, "used": r.used, "spearman": _share(r.spearman), "pearson": _share(r.pearson),
+         "missing words": len(r.missing)}
+        for r in results
+    ]  # fmt: skip
+    told = (
+        f"{held.origin.card()}; the first {min(vocabulary or len(held), len(held)):,} of {len(held):,} words; words {'as written' if keep_case else 'in lower case'}; pairs with an unknown word dropped; "
+        "correlations x 100"
+    )
+    missing = [f"{r.name}: not in the space: {', '.join(r.missing)}" for r in results if r.missing]
+    whole = {
+        "protocol": told,
+        "origin": held.origin.to_json(),
+        "rows": rows,
+        "missing": {r.name: r.missing for r in results},
+    }
+    _report(form, output, rows, whole, ["", told, *missing])
+
+
+def add_to(cli: click.Group, measure: click.Group) -> None:
+    """Add these commands to the command line and to its group of measures."""
+    for command in (neighbors, analogy, similarity, closer, odd_one_out, project, travel, convert):
+        cli.add_command(command)
+    for command in (analogies, measure_similarity):
+        measure.add_command(command)

@@ -1,0 +1,1 @@
+"""The verbs of `Explorer`, answered by a running service."""

@@ -1,0 +1,656 @@
+"""A client of the service with the verbs of `Explorer` and `Collection`: a program changes one line to go remote.
+
+    explorer = Explorer()                          # here
+    explorer = Client("http://127.0.0.1:8502")     # there
+    explorer.neighbors("bank", k=5).neighbours
+
+Answers are the same values of `polysema.app.explorer.results`, errors the same classes of `polysema.core.errors`. What is long work there
+is a job: the verb waits for it, tells `progress`, and cancels it when `progress` raises.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from polysema.app.client.remote import RemoteCollection, RemoteMap, RemoteMatched, RemoteSpace, part, sent
+from polysema.app.explorer.answer_json import score_of
+from polysema.app.explorer.embedding import Vectors
+from polysema.app.explorer.inside_options import Looking
+from polysema.app.explorer.results import (
+    AnalogyAnswer,
+    AxisAnswer,
+    CloserAnswer,
+    Comparison,
+    Evidence,
+    InputRank,
+    LayerComparison,
+    MethodAnswer,
+    Neighbour,
+    NeighbourAnswer,
+    OccurrenceAnswer,
+    OccurrenceHit,
+    OddAnswer,
+    SenseReport,
+    SimilarityAnswer,
+    TravelAnswer,
+    TravelStep,
+    WordMap,
+)
+from polysema.app.explorer.serialization import plain, value_of
+from polysema.core import errors
+from polysema.core.errors import UnavailableError, UserError, list_of
+from polysema.core.maps.distortion import Distortion
+from polysema.core.maps.projection import Map, MapOptions
+from polysema.core.space.expression import Term
+from polysema.core.space.space import Origin
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from polysema.app.explorer import Asking, Finding
+    from polysema.app.explorer.map_neighbors import Around
+    from polysema.core.inside.attention import Attention, HeadRanking
+    from polysema.core.inside.attribution import Contributions
+    from polysema.core.inside.lens import Lens, LensView
+    from polysema.core.measure.bias import Association
+    from polysema.core.measure.sense_clusters import SenseClusters
+    from polysema.core.model.recipe import Prompt
+    from polysema.core.space.lookup import Policy
+    from polysema.core.space.space import Floats
+
+BASE64 = "application/vnd.polysema.base64+json"
+ARROW = "application/vnd.apache.arrow.stream"
+JSON = "application/json"
+SPACE, MODEL = "glove-6b-50d", "minilm-l6"
+ERRORS: dict[str, type[UserError]] = {
+    kind.code: kind
+    for kind in (
+        UserError, errors.NotFoundError, errors.UnreadableError, errors.IncompatibleError, errors.UnavailableError,
+        errors.ConflictError, errors.CorruptError, errors.BusyError, errors.DiskFullError, errors.StorageError,
+    )
+}  # fmt: skip
+Progress = Callable[[str, int, int], None]  # stage, done, total
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    pass
+
+
+class Client:
+    """Asks a service at `url`. Safe to share between threads; raises the errors of the local API, and `UnavailableError`
+    where nothing answers. A request that was turned away for want of room (429) is tried again, `tries` times.
+    """
+
+    def __init__(
+        self, url: str = "http://127.0.0.1:8502", key: str | None = None, timeout: float = 60.0, tries: int = 5
+    ):
+        try:
+            import httpx
+        except ImportError:
+            raise UnavailableError("the client needs httpx; install it with pip install 'polysema[serve]'") from None
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._errors = (httpx.TransportError, httpx.InvalidURL)
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, trust_env=False)
+        self._url, self._tries = url, tries
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    # Spaces
+
+    def space(self, name: str = SPACE, progress: Progress = _silent) -> RemoteSpace:
+        """The space of that name, or a collection's (`mine`, `mine/SPACE`): its size and card; its rows stay there."""
+        return self.view(name)
+
+    def view(
+        self, space: str | RemoteSpace = SPACE, transform: str = "raw", removed: Sequence[str] = ()
+    ) -> RemoteSpace:
+        """See `Explorer.view`: what the other verbs take as a space."""
+        name = space if isinstance(space, str) else space.name
+        if isinstance(space, RemoteSpace) and (space.transform != "raw" or space.removed):
+            if transform != "raw" or removed:
+                raise UserError("a space is seen in one way over HTTP: give transform and removed directions together")
+            transform, removed = space.transform, space.removed
+        if "/" in name:
+            found = self._of_collection(name)
+        else:
+            found = self.ask(
+                "GET", f"/v1/spaces/{part(name)}", params={"transform": transform, "without": list(removed)}
+            )
+        return RemoteSpace(
+            name, found["rows"], found["dim"], tuple(found["columns"]), Origin.from_json(found["origin"]), transform,
+            tuple(removed),
+        )  # fmt: skip
+
+    def neighbors(
+        self, word: str | Term, space: str | RemoteSpace = SPACE, k: int = 10, policy: Policy | None = None,
+        finding: Finding | None = None,
+    ) -> NeighbourAnswer:  # fmt: skip
+        """See `Explorer.neighbors`."""
+        asked = {**_space(space), **_spelling(policy), **_finding(finding), "k": k}
+        if isinstance(word, Term) and word.context is not None:
+            if word.context.layer is not None:
+                raise UserError("over HTTP an occurrence is at the layer of its space; leave out its own")
+            asked["occurrences"] = [{"word": word.word, "text": word.context.text, "nth": word.context.nth}]
+        else:
+            asked["words"] = [word.word if isinstance(word, Term) else word]
+        answer = self.ask("POST", "/v1/neighbors", asked)
+        one = answer["answers"][0]
+        return NeighbourAnswer(
+            str(word), one["word"], _neighbours(one["neighbors"]), Origin.from_json(answer["origin"]), one["how"],
+            answer["policy"], one["search"], one["recall"],
+        )  # fmt: skip
+
+    def nearest(
+        self, vectors: npt.ArrayLike, space: str | RemoteSpace = SPACE, k: int = 10, finding: Finding | None = None
+    ) -> tuple[tuple[Neighbour, ...], ...]:
+        """See `Explorer.nearest`."""
+        asked = {**_space(space), **_finding(finding), "vectors": sent(vectors), "k": k}
+        return tuple(_neighbours(one["neighbors"]) for one in self.ask("POST", "/v1/neighbors", asked)["answers"])
+
+    def analogy(
+        self, expression: str, space: str | RemoteSpace = SPACE, k: int = 10, method: str = "3cosadd",
+        asking: Asking | None = None,
+    ) -> AnalogyAnswer:  # fmt: skip
+        """See `Explorer.analogy`."""
+        asked: dict[str, Any] = {
+            **_space(space), "expression": expression, "k": k, "method": method, "vectors": True
+        }  # fmt: skip
+        if asking is not None:
+            asked |= {
+                "pairs": [list(pair) for pair in asking.pairs],
+                "evidence": asking.evidence,
+                "epsilon": asking.epsilon,
+                "restrict_vocab": asking.restrict_vocab,
+            }
+            asked |= _spelling(asking.policy)
+        found = self.ask("POST", "/v1/analogy", asked)
+        inputs = tuple(InputRank(i["word"], i["weight"], i["rank"], score_of(i), i["how"]) for i in found["left_out"])
+        evidence = None
+        if found["evidence"] is not None:
+            beside = found["evidence"]["beside"].items()
+            evidence = Evidence(
+                _neighbours(found["evidence"]["with_inputs"]),
+                tuple(MethodAnswer(name, _neighbours(rows)) for name, rows in beside),
+            )
+        return AnalogyAnswer(
+            found["expression"], _neighbours(found["neighbors"]), inputs, _floats(found["target"]),
+            _floats(found["input_vectors"]), Origin.from_json(found["origin"]), found["method"], found["policy"], evidence,
+            tuple(found["pairs"]), tuple(found["pairs_left_out"]),
+        )  # fmt: skip
+
+    # Relations of words
+
+    def similarity(
+        self, first: Sequence[str], second: Sequence[str], space: str | RemoteSpace = SPACE,
+        policy: Policy | None = None,
+    ) -> SimilarityAnswer:  # fmt: skip
+        """See `Explorer.similarity`."""
+        asked = {
+            **_space(space),
+            **_spelling(policy),
+            "first": list_of(first, "words"),
+            "second": list_of(second, "words"),
+        }
+        answer: SimilarityAnswer = value_of(SimilarityAnswer, self.ask("POST", "/v1/similarity", asked))
+        return answer
+
+    def closer_than(
+        self, word: str, other: str, space: str | RemoteSpace = SPACE, policy: Policy | None = None
+    ) -> CloserAnswer:
+        """See `Explorer.closer_than`."""
+        found = self.ask("POST", "/v1/closer", {**_space(space), **_spelling(policy), "word": word, "other": other})
+        words = tuple((one["word"], one["cosine"]) for one in found["closer"])
+        return CloserAnswer(found["word"], found["other"], found["cosine"], words, Origin.from_json(found["origin"]))
+
+    def odd_one_out(
+        self, words: Sequence[str], space: str | RemoteSpace = SPACE, policy: Policy | None = None
+    ) -> OddAnswer:
+        """See `Explorer.odd_one_out`."""
+        found = self.ask(
+            "POST", "/v1/odd-one-out", {**_space(space), **_spelling(policy), "words": list_of(words, "words")}
+        )
+        return OddAnswer(
+            tuple((one["word"], one["cosine"]) for one in found["words"]), Origin.from_json(found["origin"])
+        )
+
+    def direction(self, axis: str, space: str | RemoteSpace = SPACE, policy: Policy | None = None) -> Floats:
+        """See `Explorer.direction`."""
+        return self.ask_rows("POST", "/v1/direction", {**_space(space), **_spelling(policy), "axis": axis}).vectors[0]
+
+    def vector(self, expression: str, space: str | RemoteSpace = SPACE, policy: Policy | None = None) -> Floats:
+        """See `Explorer.vector`."""
+        asked = {**_space(space), **_spelling(policy), "expression": expression}
+        return self.ask_rows("POST", "/v1/vector", asked).vectors[0]
+
+    def baseline(self, space: str | RemoteSpace = SPACE) -> float:
+        """See `Explorer.baseline`."""
+        found: float = value_of(float, self.ask("POST", "/v1/baseline", _space(space))["baseline"])
+        return found
+
+    def association(
+        self, first: Sequence[str], second: Sequence[str], toward: Sequence[str], away: Sequence[str],
+        space: str | RemoteSpace = SPACE, policy: Policy | None = None,
+    ) -> Association:  # fmt: skip
+        """See `Explorer.association`."""
+        from polysema.core.measure.bias import Association
+
+        lists = {
+            "first": list_of(first, "words"),
+            "second": list_of(second, "words"),
+            "toward": list_of(toward, "words"),
+            "away": list_of(away, "words"),
+        }
+        asked = {**_space(space), **_spelling(policy), **lists}
+        found: Association = value_of(Association, self.ask("POST", "/v1/association", asked))
+        return found
+
+    def project(
+        self, words: Sequence[str], axes: Sequence[str], space: str | RemoteSpace = SPACE,
+        policy: Policy | None = None,
+    ) -> AxisAnswer:  # fmt: skip
+        """See `Explorer.project`."""
+        asked = {**_space(space), **_spelling(policy), "words": list_of(words, "words"), "axes": list_of(axes, "axes")}
+        found = self.ask("POST", "/v1/project", asked)
+        rows = tuple((one["word"], tuple(one["cosines"])) for one in found["words"])
+        return AxisAnswer(tuple(found["axes"]), rows, Origin.from_json(found["origin"]))
+
+    def travel(
+        self, word: str, axis: str, space: str | RemoteSpace = SPACE, steps: int = 8, reach: float = 1.5, k: int = 3
+    ) -> TravelAnswer:
+        """See `Explorer.travel`."""
+        asked = {**_space(space), "word": word, "axis": axis, "steps": steps, "reach": reach, "k": k}
+        found = self.ask("POST", "/v1/travel", asked)
+        stops = tuple(TravelStep(one["at"], one["cosine"], _neighbours(one["neighbors"])) for one in found["steps"])
+        origin = Origin.from_json(found["origin"])
+        return TravelAnswer(found["word"], found["axis"], stops, _floats(found["points"]), origin)
+
+    # Texts
+
+    def compare(
+        self, word: str, texts: Sequence[str], model: str = MODEL, layers: Sequence[int] | None = None,
+        pooling: str = "mean", progress: Progress = _silent,
+    ) -> Comparison:  # fmt: skip
+        """See `Explorer.compare`."""
+        asked = {
+            "word": word,
+            "texts": list_of(texts, "texts"),
+            "model": model,
+            "pooling": pooling,
+            "layers": _list(layers),
+        }
+        found = self.ask("POST", "/v1/compare", asked)
+        rows = tuple(
+            LayerComparison(row["layer"], tuple(row["pairs"]), tuple(row["static"]), row["baseline"])
+            for row in found["layers"]
+        )
+        split = tuple(found["split"])
+        return Comparison(found["word"], tuple(texts), rows, found["pieces"], split, Origin.from_json(found["origin"]))
+
+    def embed(
+        self, texts: Sequence[str], model: str = MODEL, layers: Sequence[int] = (-1,), unit: str = "words",
+        word: str | None = None, pooling: str = "mean", prompt: Prompt | None = None,
+    ) -> Vectors:  # fmt: skip
+        """See `Explorer.embed`."""
+        asked: dict[str, Any] = {
+            "texts": list_of(texts, "texts"),
+            "model": model,
+            "layers": list(layers),
+            "unit": unit,
+            "pooling": pooling,
+        }
+        if prompt is not None:
+            asked |= {"prompt": prompt.text, "prompt_name": prompt.name}
+        return self.ask_rows("POST", "/v1/embed", asked | {"word": word})
+
+    def occurrence_neighbors(
+        self, word: str, text: str, model: str = MODEL, layer: int = -1, k: int = 10, nth: int = 1,
+        progress: Progress = _silent,
+    ) -> OccurrenceAnswer:  # fmt: skip
+        """See `Explorer.occurrence_neighbors`."""
+        asked = {"word": word, "text": text, "model": model, "layer": layer, "k": k, "nth": nth}
+        found = self.ask("POST", "/v1/occurrences", asked)
+        hits = tuple(OccurrenceHit(**hit) for hit in found["hits"])
+        return OccurrenceAnswer(
+            found["word"], found["text"], found["start"], found["end"], hits, _neighbours(found["static"]),
+            found["baseline"], Origin.from_json(found["origin"]), found["split"],
+        )  # fmt: skip
+
+    def baselines(self, model: str = MODEL, progress: Progress = _silent) -> tuple[float, ...]:
+        """See `Explorer.baselines`."""
+        return tuple(self.ask("GET", f"/v1/models/{part(model)}/baselines")["baselines"])
+
+    def corpus_layers(self, model: str = MODEL) -> tuple[int, ...]:
+        """See `Explorer.corpus_layers`."""
+        return tuple(self.ask("GET", f"/v1/models/{part(model)}/baselines")["corpus_layers"])
+
+    # Inside a model
+
+    def attention(
+        self, text: str, model: str = MODEL, layers: Sequence[int] | None = None, looking: Looking | None = None,
+        most: int | None = None,
+    ) -> tuple[Attention, ...]:  # fmt: skip
+        """See `Explorer.attention`; the service's own limit holds as well."""
+        from polysema.core.inside.attention import Attention
+
+        asked = {"text": text, "model": model, "layers": _list(layers), **_looking(looking)}
+        found = self.ask("POST", "/v1/attention", asked, accept=BASE64)
+        parts: tuple[Attention, ...] = tuple(value_of(Attention, window) for window in found["windows"])
+        if most is not None and sum(one.weights.size for one in parts) > most:
+            raise UserError(f"that is more than {most:,} numbers: ask for fewer layers, or a shorter text")
+        return parts
+
+    def find_heads(
+        self, pairs: Sequence[tuple[str, str]], texts: Sequence[str], model: str = MODEL,
+        layers: Sequence[int] | None = None, looking: Looking | None = None,
+    ) -> HeadRanking:  # fmt: skip
+        """See `Explorer.find_heads`."""
+        from polysema.core.inside.attention import HeadRanking
+
+        asked = {
+            "pairs": [list(pair) for pair in pairs],
+            "texts": list_of(texts, "texts"),
+            "model": model,
+            "layers": _list(layers),
+        }
+        found: HeadRanking = value_of(HeadRanking, self.ask("POST", "/v1/find-heads", asked | _looking(looking)))
+        return found
+
+    def lens(
+        self, text: str, model: str = MODEL, layers: Sequence[int] | None = None, words: Sequence[str] = (),
+        view: LensView | None = None, looking: Looking | None = None,
+    ) -> Lens:  # fmt: skip
+        """See `Explorer.lens`."""
+        from polysema.core.inside.lens import Lens, LensView
+
+        shown = view or LensView()
+        asked = {
+            "text": text, "model": model, "layers": _list(layers), "words": list_of(words, "words"), "points": list(shown.points),
+            "k": shown.k, "kind": shown.kind, "forms_at": shown.at, **_read(looking),
+        }  # fmt: skip
+        found: Lens = value_of(Lens, self.ask("POST", "/v1/lens", asked, accept=BASE64))
+        return found
+
+    def contributions(
+        self, text: str, word: str, model: str = MODEL, against: str | None = None, at: str | int | None = None,
+        looking: Looking | None = None,
+    ) -> Contributions:  # fmt: skip
+        """See `Explorer.contributions`."""
+        from polysema.core.inside.attribution import Contributions
+
+        asked = {"text": text, "word": word, "model": model, "against": against, "at": at, **_read(looking)}
+        found: Contributions = value_of(Contributions, self.ask("POST", "/v1/contributions", asked))
+        return found
+
+    # Long work
+
+    def corpus(self, model: str = MODEL, layer: int = -1, progress: Progress = _silent) -> RemoteSpace:
+        """See `Explorer.corpus`."""
+        return self.space(self.done("corpus", progress, model=model, layer=layer)["name"])
+
+    def map(
+        self, space: str | RemoteSpace = SPACE, method: str = "umap", options: MapOptions | None = None,
+        n: int | None = None, k: int = 10, progress: Progress = _silent,
+    ) -> RemoteMap:  # fmt: skip
+        """See `Explorer.map`."""
+        asked = {**_space(space), "method": method, "options": plain(options or MapOptions()), "n": n, "k": k}
+        job = self.job("map", **asked)
+        self._ended(job, progress)
+        found = self.ask_rows("GET", f"/v1/jobs/{job}/result", name="position")
+        rows = found.table.to_pylist()
+        told = found.more["distortion"]
+        kept = np.array([row.pop("kept") for row in rows], np.float32)
+        distortion = None if told is None else value_of(Distortion, told)
+        laid = Map(
+            found.vectors,
+            found.more["method"],
+            MapOptions(**found.more["options"]),
+            found.more["scale"],
+            notes=tuple(found.more["notes"]),
+        )
+        return RemoteMap(rows, laid, distortion, kept, found.origin, job)
+
+    def place(self, on: RemoteMap, vectors: npt.ArrayLike) -> Floats:
+        """See `Explorer.place`."""
+        return _floats(self.ask("POST", f"/v1/jobs/{part(on.job)}/place", {"vectors": sent(vectors)})["positions"])
+
+    def around(self, on: RemoteMap, whole: str | RemoteSpace, at: int | tuple[Floats, Floats], k: int = 10) -> Around:
+        """See `Explorer.around`."""
+        from polysema.app.explorer.map_neighbors import Around
+
+        asked: dict[str, Any] = {**_space(whole), "k": k}
+        if isinstance(at, int):
+            asked["row"] = at
+        else:
+            vector, position = (sent(np.asarray(numbers)[None])[0] for numbers in at)
+            asked |= {"vector": vector, "position": position}
+        found: Around = value_of(Around, self.ask("POST", f"/v1/jobs/{part(on.job)}/around", asked))
+        return found
+
+    def matched(
+        self, a: str | RemoteSpace, b: str | RemoteSpace, n: int | None = 2000, k: int = 10, method: str = "umap",
+        options: MapOptions | None = None, through: Sequence[str | RemoteSpace] = (), progress: Progress = _silent,
+    ) -> RemoteMatched:  # fmt: skip
+        """See `Explorer.matched`."""
+        one, two, *between = [space if isinstance(space, str) else space.asked() for space in (a, b, *through)]
+        how = {"method": method, "options": plain(options or MapOptions())}
+        job = self.job("matched", a=one, b=two, through=between, n=n, k=k, **how)
+        self._ended(job, progress)
+        return RemoteMatched.of(self, job, self.ask("GET", f"/v1/jobs/{part(job)}/result", accept=BASE64))
+
+    def sense_clusters(
+        self, word: str, model: str = MODEL, layer: int = -1, min_cluster_size: int = 3,
+        texts: Sequence[str] = (), progress: Progress = _silent,
+    ) -> SenseClusters:  # fmt: skip
+        """See `Explorer.sense_clusters`."""
+        from polysema.core.measure.sense_clusters import SenseClusters
+
+        asked = {
+            "word": word,
+            "model": model,
+            "layer": layer,
+            "min_cluster_size": min_cluster_size,
+            "texts": list_of(texts, "texts"),
+        }
+        found: SenseClusters = value_of(SenseClusters, self.done("sense_clusters", progress, **asked))
+        return found
+
+    def word_map(
+        self, word: str, model: str = MODEL, method: str = "umap", extra: Sequence[str] = (),
+        progress: Progress = _silent,
+    ) -> WordMap:  # fmt: skip
+        """See `Explorer.word_map`."""
+        asked = {"word": word, "model": model, "method": method, "texts": list_of(extra, "texts")}
+        found: WordMap = value_of(WordMap, self.done("word_map", progress, **asked))
+        return found
+
+    def senses(self, models: Sequence[str] = (MODEL,), progress: Progress = _silent) -> SenseReport:
+        """See `Explorer.senses`."""
+        found: SenseReport = value_of(SenseReport, self.done("senses", progress, models=list_of(models, "models")))
+        return found
+
+    # Collections
+
+    def collections(self) -> list[str]:
+        """The names of the collections that are there."""
+        return list(self.ask("GET", "/v1/collections")["collections"])
+
+    def create(self, name: str) -> RemoteCollection:
+        """Make an empty collection."""
+        self.ask("PUT", f"/v1/collections/{part(name)}")
+        return RemoteCollection(self, name)
+
+    def collection(self, name: str) -> RemoteCollection:
+        """The collection of that name; raises `NotFoundError`."""
+        self.ask("GET", f"/v1/collections/{part(name)}")
+        return RemoteCollection(self, name)
+
+    def delete(self, name: str) -> None:
+        """Delete a collection with all its versions."""
+        self.ask("DELETE", f"/v1/collections/{part(name)}")
+
+    def _of_collection(self, name: str) -> dict[str, Any]:
+        collection, _, space = name.partition("/")
+        info = self.ask("GET", f"/v1/collections/{part(collection)}")
+        if space not in info["spaces"]:
+            raise errors.NotFoundError(f"{collection} has no space {space!r:.80}; it has {', '.join(info['spaces'])}")
+        card = info["spaces"][space]
+        origin = card["origin"] or Origin("vectors of your own").to_json()
+        return {"rows": card["rows"], "dim": card["dim"], "columns": list(info["columns"]), "origin": origin}
+
+    # Jobs
+
+    def job(self, kind: str, **asked: Any) -> str:
+        """Start long work; returns its id. See the kinds in the service's document."""
+        return str(self.ask("POST", "/v1/jobs", {"kind": kind, **asked})["id"])
+
+    def cancel(self, job: str) -> dict[str, Any]:
+        """Cancel a job."""
+        found: dict[str, Any] = self.ask("DELETE", f"/v1/jobs/{part(job)}")
+        return found
+
+    def events(self, job: str) -> Iterator[dict[str, Any]]:
+        """A job's progress as it comes; the last one holds its state and result."""
+        with self._http.stream("GET", f"/v1/jobs/{part(job)}/events", timeout=None) as answer:
+            if answer.status_code >= 400:
+                answer.read()
+                raise _error(answer)
+            for line in answer.iter_lines():
+                if line.startswith("data: "):
+                    yield json.loads(line[6:])
+
+    def done(self, kind: str, progress: Progress | None = None, **asked: Any) -> Any:
+        """Start long work, wait for it, and return its result; raises the error that it ended with."""
+        return self._ended(self.job(kind, **asked), progress or _silent)["result"]
+
+    def _ended(self, job: str, progress: Progress) -> dict[str, Any]:
+        last: dict[str, Any] = {}
+        try:
+            for last in self.events(job):
+                if last["stage"]:
+                    progress(last["stage"], last["done"], last["total"])
+        except self._errors as error:
+            raise self._unavailable(error) from None
+        except BaseException:
+            self.cancel(job)
+            raise
+        if last.get("state") == "failed":
+            raise _raised(last["error"])
+        if last.get("state") != "done":
+            raise errors.ConflictError(f"the job {job} is {last.get('state', 'lost')}")
+        return last
+
+    # How it is asked
+
+    def ask(self, method: str, path: str, body: Any = None, params: Any = None, accept: str = JSON) -> Any:
+        """The service's answer to one request, as plain values; raises its error."""
+        return self._answer(method, path, body, params, accept).json()
+
+    def ask_rows(self, method: str, path: str, body: Any = None, params: Any = None, name: str = "vector") -> Vectors:
+        """The service's answer as rows with vectors, which come as an Arrow stream."""
+        import pyarrow as pa
+
+        with pa.ipc.open_stream(self._answer(method, path, body, params, ARROW).content) as reader:
+            table = reader.read_all()
+        more = json.loads(table.schema.metadata[b"polysema"])
+        column = table.column(name).combine_chunks()
+        flat = column.flatten().to_numpy(zero_copy_only=False)
+        vectors = np.ascontiguousarray(flat, np.float32).reshape(-1, column.type.list_size)
+        rest = table.drop_columns([name]).replace_schema_metadata(None)
+        return Vectors(rest, vectors, Origin.from_json(more["origin"]), tuple(more.get("split", ())), more)
+
+    def _answer(self, method: str, path: str, body: Any, params: Any, accept: str) -> Any:
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"Accept": accept} | ({"Content-Type": JSON} if content is not None else {})
+        for attempt in range(self._tries + 1):
+            try:
+                answer = self._http.request(method, path, content=content, params=params, headers=headers)
+            except self._errors as error:
+                raise self._unavailable(error) from None
+            if answer.status_code != 429 or attempt == self._tries:
+                break
+            time.sleep(float(answer.headers.get("Retry-After", 1)))
+        if answer.status_code >= 400:
+            raise _error(answer)
+        return answer
+
+    def _unavailable(self, error: Exception) -> UnavailableError:
+        return UnavailableError(f"nothing answers at {self._url}: {error}; is `polysema serve` running there?")
+
+
+def _error(answer: Any) -> UserError:
+    try:
+        return _raised(answer.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return UnavailableError(f"{answer.url} answered {answer.status_code}, and not as this service does")
+
+
+def _raised(told: dict[str, Any]) -> UserError:
+    code, message = str(told["code"]), str(told["message"])
+    if code == "unknown_word":
+        return errors.UnknownWordError(message, "", tuple(told.get("suggestions") or ()))
+    error = ERRORS.get(code, UserError)(message)
+    if code not in ERRORS:
+        error.code = code  # one of the door's own: unauthorized, forbidden, too_many, …
+    return error
+
+
+def _space(space: str | RemoteSpace) -> dict[str, Any]:
+    return {"space": space} if isinstance(space, str) else space.asked()
+
+
+def _spelling(policy: Policy | None) -> dict[str, str]:
+    if policy is None:
+        return {}
+    return {"case": policy.case.value, "phrases": policy.phrases.value, "unknown": policy.unknown.value}
+
+
+def _finding(finding: Finding | None) -> dict[str, Any]:
+    if finding is None:
+        return {}
+    if finding.index:
+        raise UserError("over HTTP an index is a collection's: build one there, and search the collection")
+    return {"where": finding.where or None, "recall": finding.recall, "restrict_vocab": finding.restrict_vocab}
+
+
+def _read(looking: Looking | None) -> dict[str, Any]:
+    how = looking or Looking()
+    return {"stack": how.stack, "target": how.target}
+
+
+def _looking(looking: Looking | None) -> dict[str, Any]:
+    how = looking or Looking()
+    return {**_read(how), "cross": how.cross, "unit": how.unit, "special": how.special}
+
+
+def _neighbours(rows: list[dict[str, Any]]) -> tuple[Neighbour, ...]:
+    return tuple(
+        Neighbour(
+            row["rank"],
+            row["word"],
+            score_of(row),
+            row["row"],
+            row.get("text", ""),
+        )
+        for row in rows
+    )
+
+
+def _list(layers: Sequence[int] | None) -> list[int] | None:
+    return None if layers is None else [int(layer) for layer in layers]
+
+
+def _floats(numbers: Any) -> Floats:
+    return np.array(numbers, np.float32)

@@ -1,0 +1,314 @@
+"""What a service holds, from afar: its spaces, maps and collections, with the verbs of the local ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from polysema.app.explorer.embedding import Vectors
+from polysema.app.explorer.serialization import array_of, value_of
+from polysema.core.errors import UserError
+from polysema.core.maps.projection import MapOptions, Neighbors
+from polysema.core.space.space import Floats, Ints, Origin
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from polysema.core.maps.distortion import Distortion
+    from polysema.core.maps.overlap import Shift
+    from polysema.core.maps.projection import Map
+
+
+class Asks(Protocol):
+    """What asks the service: `polysema.app.client.Client`."""
+
+    def ask(self, method: str, path: str, body: Any = None, params: Any = None) -> Any:
+        """The answer as plain values."""
+
+    def ask_rows(self, method: str, path: str, body: Any = None, params: Any = None) -> Vectors:
+        """The answer as rows with vectors."""
+
+    def done(self, kind: str, progress: Any = None, **asked: Any) -> Any:
+        """What a job came to."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSpace:
+    """A space of the service, also centred, whitened or without axes: the client's verbs take it in the place of a name."""
+
+    name: str
+    n: int
+    dim: int
+    columns: tuple[str, ...]
+    origin: Origin
+    transform: str = "raw"
+    removed: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return self.n
+
+    def asked(self) -> dict[str, Any]:
+        """As requests name it."""
+        return {"space": self.name, "transform": self.transform, "without": list(self.removed)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RemoteMap:
+    """A map that a job of the service made: as `SpaceMap`, whose space (here `rows`, with their `key`) stays there."""
+
+    rows: list[dict[str, Any]]
+    map: Map
+    distortion: Distortion | None
+    kept: Floats
+    origin: Origin
+    job: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RemoteSide:
+    """One of several spaces of the same rows: as `MatchedSide`, whose space (here its card, `origin`) stays there."""
+
+    name: str
+    origin: Origin
+    positions: Floats
+    neighbors: Neighbors
+    kept: Floats
+    baseline: float
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RemoteMatched:
+    """The same rows in several spaces, as a job of the service laid them out: as `MatchedMaps`, with the `rows`' keys and columns
+    (those of the first space). What changed around a row is asked of the service.
+    """
+
+    rows: list[dict[str, Any]]
+    sides: tuple[RemoteSide, ...]
+    k: int
+    overlap: Floats
+    changed: Ints
+    by_chance: float
+    matched: int
+    by: str
+    rule: str
+    method: str
+    options: MapOptions
+    job: str
+    client: Asks
+
+    @classmethod
+    def of(cls, client: Asks, job: str, told: dict[str, Any]) -> RemoteMatched:
+        """What a job told of its result."""
+        return cls(
+            told["rows"], tuple(value_of(RemoteSide, side) for side in told["sides"]), told["k"],
+            array_of(np.float32, told["overlap"]), array_of(np.int64, told["changed"]), told["by_chance"], told["matched"],
+            told["by"], told["rule"], told["method"], MapOptions(**told["options"]), job, client,
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def a(self) -> RemoteSide:
+        """The first space."""
+        return self.sides[0]
+
+    @property
+    def b(self) -> RemoteSide:
+        """The last space."""
+        return self.sides[-1]
+
+    @property
+    def between(self) -> tuple[RemoteSide, ...]:
+        """The spaces between the two."""
+        return self.sides[1:-1]
+
+    def stayed(self, row: int) -> tuple[Shift, ...]:
+        """See `MatchedMaps.stayed`."""
+        return self._shifts(row, "stayed")
+
+    def lost(self, row: int) -> tuple[Shift, ...]:
+        """See `MatchedMaps.lost`."""
+        return self._shifts(row, "lost")
+
+    def gained(self, row: int) -> tuple[Shift, ...]:
+        """See `MatchedMaps.gained`."""
+        return self._shifts(row, "gained")
+
+    def _shifts(self, row: int, which: str) -> tuple[Shift, ...]:
+        from polysema.core.maps.overlap import Shift
+
+        found = self.client.ask("GET", f"/v1/jobs/{part(self.job)}/shifts", params={"row": row})
+        return tuple(value_of(Shift, one) for one in found[which])
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteMatches:
+    """What a search found: for each query ids and scores, best first, the rows themselves, and the version searched."""
+
+    ids: list[list[str]]
+    scores: list[list[float]]
+    rows: list[list[dict[str, Any]]]
+    version: int
+    recall: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteVersion:
+    """A version that one can go back to, and the name under which it is kept, if it has one."""
+
+    version: int
+    made: str
+    rows: int
+    what: str
+    snapshot: str | None
+
+
+class RemoteCollection:
+    """A collection of a service, with the verbs of `polysema.indexes.collection.Collection`."""
+
+    def __init__(self, client: Asks, name: str):
+        self.name = name
+        self._client = client
+        self._path = f"/v1/collections/{part(name)}"
+
+    def __len__(self) -> int:
+        return int(self.info()["rows"])
+
+    def info(self) -> dict[str, Any]:
+        """Its spaces with their provenance, rows, columns and version."""
+        found: dict[str, Any] = self._client.ask("GET", self._path)
+        return found
+
+    def create_space(self, name: str, dim: int, metric: str = "cosine", origin: Origin | None = None) -> None:
+        """See `Collection.create_space`."""
+        body = {"dim": dim, "metric": metric, "origin": origin.to_json() if origin else None}
+        self._client.ask("PUT", f"{self._path}/spaces/{part(name)}", body)
+
+    def drop_space(self, name: str) -> None:
+        """See `Collection.drop_space`."""
+        self._client.ask("DELETE", f"{self._path}/spaces/{part(name)}")
+
+    def add(
+        self, ids: Sequence[str], vectors: npt.ArrayLike, columns: Mapping[str, Any] | None = None,
+        space: str | None = None, origin: Origin | None = None,
+    ) -> int:  # fmt: skip
+        """See `Collection.add`."""
+        return int(self._put("POST", ids, vectors, columns, space, origin)["added"])
+
+    def upsert(
+        self, ids: Sequence[str], vectors: npt.ArrayLike, columns: Mapping[str, Any] | None = None,
+        space: str | None = None, origin: Origin | None = None,
+    ) -> int:  # fmt: skip
+        """See `Collection.upsert`."""
+        return int(self._put("PUT", ids, vectors, columns, space, origin)["replaced"])
+
+    def _put(
+        self, method: str, ids: Sequence[str], vectors: npt.ArrayLike, columns: Mapping[str, Any] | None,
+        space: str | None, origin: Origin | None,
+    ) -> Any:  # fmt: skip
+        numbers = matrix(vectors)
+        body = {
+            "ids": list(ids), "vectors": _encoded(numbers), "dim": numbers.shape[1], "space": space,
+            "columns": {name: list(values) for name, values in columns.items()} if columns else None,
+            "origin": origin.to_json() if origin else None,
+        }  # fmt: skip
+        return self._client.ask(method, f"{self._path}/rows", body)
+
+    def delete(self, ids: Sequence[str], space: str | None = None) -> int:
+        """See `Collection.delete`."""
+        return int(self._client.ask("POST", f"{self._path}/delete", {"ids": list(ids), "space": space})["deleted"])
+
+    def delete_where(self, where: str, space: str | None = None) -> int:
+        """See `Collection.delete_where`."""
+        return int(self._client.ask("POST", f"{self._path}/delete", {"where": where, "space": space})["deleted"])
+
+    def widen(self, column: str, kind: str) -> str:
+        """See `Collection.widen`."""
+        found = self._client.ask("POST", f"{self._path}/widen", {"column": column, "type": kind})
+        return str(found["columns"][column])
+
+    def get(self, ids: Sequence[str], space: str | None = None) -> Vectors:
+        """See `Collection.get`."""
+        params = {"id": list(ids)} | ({"space": space} if space else {})
+        return self._client.ask_rows("GET", f"{self._path}/rows", params=params)
+
+    def search(
+        self, queries: npt.ArrayLike, k: int = 10, where: str | None = None, *, space: str | None = None,
+        recall: float | None = None, exact: bool = False,
+    ) -> RemoteMatches:  # fmt: skip
+        """See `Collection.search`."""
+        asked = {"vectors": sent(queries), "k": k, "where": where, "space": space, "recall": recall, "exact": exact}
+        found = self._client.ask("POST", f"{self._path}/search", asked)
+        rows = found["answers"]
+        return RemoteMatches(
+            [[row["id"] for row in one] for one in rows], [[row["score"] for row in one] for one in rows], rows,
+            found["version"], found["recall"],
+        )  # fmt: skip
+
+    def embed(self, texts: Sequence[str], progress: Any = None, **how: Any) -> dict[str, Any]:
+        """Embed texts into it, as a job: see `FillAsked` for `ids`, `space`, `model`, `layer`, `unit`, `word`, `pooling`."""
+        found: dict[str, Any] = self._client.done("embed", progress, collection=self.name, texts=list(texts), **how)
+        return found
+
+    def compact(self, space: str | None = None, index: str | None = None, progress: Any = None) -> str:
+        """See `Collection.compact`."""
+        return str(self._client.done("compact", progress, collection=self.name, space=space, index=index)["index"])
+
+    def verify(self, progress: Any = None) -> dict[str, Any]:
+        """See `polysema.indexes.store.verify`: the files, bytes, problems and leftovers."""
+        found: dict[str, Any] = self._client.done("verify", progress, collection=self.name)
+        return found
+
+    def versions(self) -> list[RemoteVersion]:
+        """See `Collection.versions`."""
+        return [RemoteVersion(**row) for row in self._client.ask("GET", f"{self._path}/versions")["versions"]]
+
+    def snapshot(self, name: str) -> int:
+        """See `Collection.snapshot`."""
+        return int(self._client.ask("PUT", f"{self._path}/snapshots/{part(name)}")["version"])
+
+    def drop_snapshot(self, name: str) -> None:
+        """See `Collection.drop_snapshot`."""
+        self._client.ask("DELETE", f"{self._path}/snapshots/{part(name)}")
+
+    def restore(self, version: int | str) -> int:
+        """See `Collection.restore`."""
+        return int(self._client.ask("POST", f"{self._path}/restore", {"version": version})["version"])
+
+    def recall(self, space: str | None = None) -> list[dict[str, Any]]:
+        """What each index was measured to find, a dictionary for each setting."""
+        found = self._client.ask("GET", f"{self._path}/recall", params={"space": space} if space else None)
+        return list(found["points"])
+
+
+def part(name: str) -> str:
+    """A name as a part of a path."""
+    from urllib.parse import quote
+
+    if name in ("", ".", ".."):
+        raise UserError(f"this is no name: {name!r}")
+    return quote(name, safe="")
+
+
+def sent(vectors: npt.ArrayLike) -> list[list[float]]:
+    """Vectors as a request has them."""
+    numbers: list[list[float]] = matrix(vectors).tolist()
+    return numbers
+
+
+def matrix(vectors: npt.ArrayLike) -> Floats:
+    """(n, dim) float32; raises what the local verbs raise."""
+    from polysema.indexes.base import checked
+
+    return checked(vectors, None, "vectors")
+
+
+def _encoded(numbers: Floats) -> str:
+    import base64
+
+    return base64.b64encode(np.ascontiguousarray(numbers, "<f4").tobytes()).decode()

@@ -1,0 +1,1 @@
+"""Collections by name, what people bring into them and take away."""

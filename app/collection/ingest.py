@@ -1,0 +1,261 @@
+"""From an upload into a collection: texts are embedded first, vectors go in as they are.
+
+The work is that of `polysema export`, `polysema store import` and `polysema store compact`. A new collection is there
+under its name, whole, or not at all; rows that go into one that exists are put in by a step that isn't stopped.
+"""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from polysema.app.collection.registry import Shelf
+from polysema.app.collection.uploads import Texts, Upload, Vectors, forget, in_use, remember
+from polysema.app.export.run import Source, Wanted, export
+from polysema.core.errors import ConflictError, UserError
+from polysema.core.files.formats import MANIFEST
+from polysema.core.files.vector_cache import drop
+from polysema.core.model.contextual import embed_stream
+from polysema.core.model.load import LanguageModel
+from polysema.core.model.sentences import sentence_stream
+from polysema.core.space.metric import Metric
+from polysema.indexes.collection import Collection
+from polysema.indexes.import_export import Import, Imported, import_into
+from polysema.indexes.store.manifest import check_name
+
+Progress = Callable[[str, int, int], None]  # stage, done, total
+
+SAMPLE = 48  # texts that are embedded to say how long all will take
+COPIES = 2.2  # times the vectors' bytes that are on the disk for a while
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How texts become vectors: at which `layers` of a model, a vector for each `unit`, pooled how."""
+
+    layers: tuple[int, ...]
+    unit: str = "words"
+    pooling: str = "mean"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where rows go: a collection's name, the name of the space (empty: the layer's, or the file's), and the metric of a
+    space that is new.
+    """
+
+    collection: str
+    space: str = ""
+    metric: str = Metric.COSINE.value
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What embedding will come to, by the first texts: rows of all layers, bytes of vectors, seconds."""
+
+    rows: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What was put in: the collection, rows by space, how each space is searched, whether the collection is new, and how
+    many texts were longer than the model's window, and how many words, tokens or texts its tokenizer doesn't know. `notes` say
+    what was guessed, left out or renamed.
+    """
+
+    collection: str
+    rows: dict[str, int]
+    index: dict[str, str]
+    new: bool
+    split: int = 0
+    unknown: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def estimate(model: LanguageModel, texts: Texts, reading: Reading) -> Estimate:
+    """Embed the first texts and say how many rows, bytes and seconds all of them will come to."""
+    sample = [text for text in islice(texts.corpus, SAMPLE) if text.strip()] or [" "]
+    begun = time.perf_counter()
+    rows = 0
+    if reading.unit == "sentences":
+        for part in sentence_stream(model, sample, reading.layers, reading.pooling):
+            rows += part.vectors.shape[1] - len(part.empty)
+    else:
+        for hidden in embed_stream(model, sample, reading.layers, reading.pooling, unit=reading.unit):
+            rows += len(hidden.occurrences)
+    seconds = time.perf_counter() - begun
+    times = (
+        texts.corpus.texts / len(sample)
+        if reading.unit == "sentences"
+        else texts.characters / max(1, sum(map(len, sample)))
+    )
+    all_rows = round(rows * max(1.0, times)) * len(reading.layers)
+    slower = texts.characters / max(1, sum(map(len, sample)))
+    return Estimate(all_rows, all_rows * model.dim * 4, seconds * max(1.0, slower))
+
+
+def embed_into(
+    shelf: Shelf, model: LanguageModel, upload: Upload, texts: Texts, reading: Reading, target: Target,
+    progress: Progress,
+) -> Put:  # fmt: skip
+    """Embed texts and put their rows into a collection; then the upload is removed.
+
+    What `progress` raises ends the work: shards that were finished are kept and used when the same is asked again
+    (`finished`, `give_up`), and no collection is made or changed. Ids are those of the texts' column, else
+    `name-hash-number`, so that two files never take each other's place.
+    """
+    with in_use(upload):
+        put = _embedded(shelf, model, upload, texts, reading, target, progress)
+    _done(upload, put)
+    return put
+
+
+def _embedded(
+    shelf: Shelf, model: LanguageModel, upload: Upload, texts: Texts, reading: Reading, target: Target,
+    progress: Progress,
+) -> Put:  # fmt: skip
+    check_name(target.collection, "a collection")
+    wanted = Wanted(reading.unit, reading.pooling, text=True).checked()
+    layers = model.check_layers(reading.layers)
+    _check_target(shelf, target, model, layers, reading)
+    corpus = texts.corpus
+    given = corpus.id_column is not None
+    prefix = f"{upload.stem}-{upload.sha256[:6]}"
+    rows = ((name if given else f"{prefix}-{name}", text) for name, text in corpus.rows())
+    folder = _work(upload, model, reading, target)
+    _check_room(folder.parent, len(layers) * model.dim * 4 * max(1, texts.characters // 6))
+    source = replace(Source.of(corpus), name=upload.name, id_column=corpus.id_column or "id")
+    try:
+        manifest = export(
+            rows, source, folder, model, layers, wanted, lambda done, _: progress("embed", done, corpus.lines)
+        )
+    except UserError as error:
+        raise type(error)(str(error).replace(str(folder), "the work folder")) from None
+    progress("embed", corpus.lines, corpus.lines)
+    if not manifest["rows"]:
+        raise UserError(f"{upload.name} holds no {reading.unit} to embed")
+    how = Import(target.space or None, metric=Metric.parse(target.metric))
+    counts, index, new = _put(shelf, folder, how, target.collection, progress)
+    shutil.rmtree(folder, ignore_errors=True)
+    return Put(
+        target.collection, counts, index, new, int(manifest["split"]), int(manifest["unknown"]), tuple(counts.notes)
+    )
+
+
+def vectors_into(shelf: Shelf, upload: Upload, vectors: Vectors, target: Target, progress: Progress) -> Put:
+    """Put the rows of a file of vectors into a collection; then the upload is removed."""
+    check_name(target.collection, "a collection")
+    how = Import(target.space or None, metric=Metric.parse(target.metric), source=upload.files[0].name)
+    with in_use(upload):
+        try:
+            counts, index, new = _put(shelf, vectors.path, how, target.collection, progress)
+            put = Put(target.collection, counts, index, new, notes=tuple(counts.notes))
+        except UserError as error:
+            raise type(error)(str(error).replace(f"{upload.folder}/", "")) from None
+    _done(upload, put)
+    if vectors.converted is not None:
+        drop(*vectors.converted)
+    return put
+
+
+def finished(upload: Upload, model: LanguageModel, reading: Reading, target: Target) -> int:
+    """Rows of a stopped embedding that are kept for going on."""
+    rows = 0
+    folder = _work(upload, model, reading, target)
+    for path in (*folder.glob(".part-*.done"), folder / MANIFEST):  # the one or the other
+        with suppress(OSError, ValueError, KeyError):
+            rows += int(json.loads(path.read_text(encoding="utf-8"))["rows"])
+    return rows
+
+
+def give_up(upload: Upload, model: LanguageModel, reading: Reading, target: Target) -> None:
+    """Remove what a stopped embedding kept."""
+    shutil.rmtree(_work(upload, model, reading, target), ignore_errors=True)
+
+
+def _work(upload: Upload, model: LanguageModel, reading: Reading, target: Target) -> Path:
+    told = json.dumps([model.name, asdict(reading), asdict(target)])
+    return upload.folder / f"work-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+
+
+def _done(upload: Upload, put: Put) -> None:
+    remember(upload, put.collection, list(put.rows))
+    forget(upload)
+
+
+def _check_target(shelf: Shelf, target: Target, model: LanguageModel, layers: Sequence[int], reading: Reading) -> None:
+    """What can't go in at the end is told before anything is embedded."""
+    if target.space:
+        check_name(target.space, "a space")
+    if target.collection not in shelf.names():
+        return
+    pooling = {"words": reading.pooling, "tokens": "single tokens"}.get(reading.unit, f"{reading.pooling} of the text")
+    spaces = shelf.get(target.collection).view().manifest.spaces
+    for layer in layers:
+        name = target.space if target.space and len(layers) == 1 else f"{target.space}-layer-{layer}".lstrip("-")
+        if name not in spaces:
+            continue
+        origin = spaces[name].origin
+        mine = model.origin(layer, pooling)
+        try:
+            if origin is None:
+                raise UserError("it has no card")
+            origin.require_same(mine)
+        except UserError:
+            held = origin.card() if origin else "vectors of unknown origin"
+            raise ConflictError(
+                f"{target.collection} has a space {name} of [{held}], and these would be [{mine.card()}]: name another space or collection"
+            ) from None
+
+
+def _check_room(folder: Path, most: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if most * COPIES > free:
+        raise UserError(
+            f"the vectors may take {most * COPIES / 1e9:.1f} GB for a while, and {free / 1e9:.1f} GB are free: take fewer layers, sentences, or a part of the texts"
+        )
+
+
+def _put(
+    shelf: Shelf, source: Path, how: Import, name: str, progress: Progress
+) -> tuple[Imported, dict[str, str], bool]:
+    """The rows and the reason for the index of each space, and whether the collection is new."""
+    new = name not in shelf.names()
+    with _collection(shelf, name, new) as collection:
+        told = progress if new else _unstopped(progress)
+        counts = import_into(
+            collection, source, how, lambda space, done, _: told(f"put {done:,} rows into {space}", 0, 0)
+        )
+        index = {
+            space: collection.compact(
+                space, None, lambda what, done, total: told(f"look after the {what}", done, total)
+            )
+            for space in counts
+        }
+    return counts, index, new
+
+
+@contextmanager
+def _collection(shelf: Shelf, name: str, new: bool) -> Iterator[Collection]:
+    if not new:
+        yield shelf.get(name)
+        return
+    with shelf.making(name) as made:
+        yield made
+
+
+def _unstopped(progress: Progress) -> Progress:
+    """Progress that no longer ends the work: a collection that exists is not left with half of the rows."""
+
+    def told(stage: str, done: int, total: int) -> None:
+        with suppress(Exception):
+            progress(stage, done, total)
+
+    return told

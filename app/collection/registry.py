@@ -1,0 +1,139 @@
+"""The collections of the service and the dashboard: folders below one data folder, by checked names, each opened once."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from polysema.core.atomic import sync
+from polysema.core.errors import ConflictError, NotFoundError, UserError
+from polysema.core.model.catalog import CATALOG
+from polysema.indexes.collection import Collection
+from polysema.indexes.store.manifest import MANIFESTS, NAME, check_name
+
+MARK = "FORMAT"
+OPEN = 64
+_PART = ".making-"
+_YOUNG = 60  # seconds
+
+
+class Shelf:
+    """Names to collections. A name is one component of A-Z a-z 0-9 _ . -, never a path, and never a link."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._open: dict[str, Collection] = {}
+        self._lock = threading.Lock()
+
+    def names(self) -> list[str]:
+        """The collections that are there."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(p.name for p in self.folder.iterdir() if not p.name.startswith(".") and (p / MARK).is_file())
+
+    def has(self, name: str) -> bool:
+        """Whether there is a collection of that name."""
+        return bool(NAME.fullmatch(name)) and (self._path(name) / MARK).is_file()
+
+    def get(self, name: str) -> Collection:
+        """The collection of that name; raises `NotFoundError`."""
+        path = self._path(name)
+        with self._lock:
+            if not (path / MARK).is_file():
+                self._open.pop(name, None)
+                self.where(name)
+            if name not in self._open:
+                while len(self._open) >= OPEN:
+                    self._open.pop(next(iter(self._open)))
+                self._open[name] = Collection(path)
+            return self._open[name]
+
+    def where(self, name: str) -> Path:
+        """The folder of a collection, be it damaged; raises `NotFoundError` where there is none."""
+        path = self._path(name)
+        if not (path / MARK).is_file() and not (path / MANIFESTS).is_dir():
+            there = ", ".join(self.names()[:20]) or "none"
+            raise NotFoundError(f"there is no collection {name}; there are: {there}")
+        return path
+
+    def create(self, name: str) -> Collection:
+        """Make an empty collection; raises `ConflictError` when the name is taken."""
+        path = self._free(name)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            self._open[name] = made = Collection.create(path)
+            return made
+
+    @contextmanager
+    def making(self, name: str) -> Iterator[Collection]:
+        """A new collection, which is there under its name, whole, when the block ends; with an error or a kill it never is.
+
+        Raises `ConflictError` when the name is taken, at the start or meanwhile.
+        """
+        final = self._free(name)
+        if final.exists():
+            raise ConflictError(f"there is a collection {name} already; choose another name")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._sweep()
+        part = self.folder / f"{_PART}{uuid.uuid4().hex}"
+        try:
+            part.mkdir()
+            with _held(part):
+                yield Collection.create(part)
+                try:
+                    part.rename(final)
+                except OSError:
+                    raise ConflictError(f"a collection {name} was made meanwhile; choose another name") from None
+                sync(self.folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        """Remove what kills left half-made: nobody holds its lock any more."""
+        for part in self.folder.glob(f"{_PART}*"):
+            with suppress(OSError):
+                if time.time() - part.stat().st_mtime > _YOUNG:  # a younger one may not be locked yet
+                    with _held(part):
+                        shutil.rmtree(part, ignore_errors=True)
+
+    def delete(self, name: str) -> None:
+        """Delete a collection and all its versions; it is out of sight at once, whole."""
+        self.where(name)
+        with self._lock:  # a damaged one can't be opened, and can be deleted
+            self._open.pop(name, None)
+            gone = self.folder / f".deleted-{uuid.uuid4().hex}"
+            try:
+                self._path(name).rename(gone)
+            except FileNotFoundError:
+                raise NotFoundError(f"there is no collection {name}") from None
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def _free(self, name: str) -> Path:
+        """The path of a new collection, whose name must not be that of anything else that is asked for by name."""
+        if name in [row.name for row in CATALOG]:
+            raise ConflictError(f"{name} is a name of the catalog, by which its space is asked for; choose another")
+        return self._path(name)
+
+    def _path(self, name: str) -> Path:
+        path = self.folder / check_name(name, "a collection")
+        if path.is_symlink():
+            raise UserError(f"{name} is a link, which could lead out of the data folder; it isn't followed")
+        return path
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """The lock of a folder; raises `BlockingIOError` when another process has it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,169 @@
+"""The collections of the data folder: what each holds, what it takes on the disk, what is wrong with it; and their rows as files."""
+
+import hashlib
+import os
+import shutil
+import time
+import uuid
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from polysema.app.collection.registry import Shelf
+from polysema.core.environment import home
+from polysema.core.errors import UserError
+from polysema.indexes.collection import Collection
+from polysema.indexes.import_export import export_from
+from polysema.indexes.store.columns import fitting
+
+Progress = Callable[[str, int, int], None]  # stage, done, total
+
+IN_BROWSER = 100 << 20  # bytes of vectors that are handed to a browser; more is left in a folder
+KEPT_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One collection: its spaces by name with their rows and widths, versions that are kept, bytes on the disk, when it
+    was last changed (seconds since 1970), and why it can't be opened (`problem`), in which case the rest is empty.
+    """
+
+    name: str
+    spaces: dict[str, tuple[int, int]]
+    version: int
+    versions: int
+    bytes: int
+    changed: float
+    problem: str = ""
+
+    @property
+    def rows(self) -> int:
+        """Of all spaces together."""
+        return sum(rows for rows, _ in self.spaces.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A kind of file that rows are written to: for people, its ending, its media type, and what it keeps."""
+
+    name: str
+    ending: str
+    media: str
+    keeps: str
+
+
+LAYOUTS = (
+    Layout("Parquet", ".parquet", "application/vnd.apache.parquet", "ids, columns, vectors and the provenance card"),
+    Layout("CSV", ".csv", "text/csv", "ids, columns, and a column for each number"),
+    Layout("NumPy .npy", ".npy", "application/zip", "vectors, and the ids in a .vocab file; as a zip"),
+    Layout("word2vec text", ".txt", "text/plain", "ids and vectors, as gensim reads them"),
+    Layout("safetensors", ".safetensors", "application/octet-stream", "ids and vectors"),
+    Layout("TensorBoard pair", ".tsv", "application/zip", "vectors.tsv and metadata.tsv with the ids; as a zip"),
+)
+
+
+def holdings(shelf: Shelf) -> tuple[Holding, ...]:
+    """Every collection of the data folder, by name; a damaged one has its `problem`."""
+    return tuple(_holding(shelf, name) for name in shelf.names())
+
+
+def _holding(shelf: Shelf, name: str) -> Holding:
+    root = shelf.folder / name
+    size, changed = _on_disk(root)
+    try:
+        collection = shelf.get(name)
+        view = collection.view()
+        spaces = {space: (view.n_rows(space), card.dim) for space, card in view.manifest.spaces.items()}
+        return Holding(name, spaces, view.manifest.version, len(collection.versions()), size, changed)
+    except UserError as error:
+        return Holding(name, {}, 0, 0, size, changed, str(error))
+
+
+def _on_disk(root: Path) -> tuple[int, float]:
+    size, changed = 0, 0.0
+    for folder, _, names in os.walk(root):
+        for name in names:
+            with suppress(OSError):  # collected meanwhile
+                found = (Path(folder) / name).stat()
+                size, changed = size + found.st_size, max(changed, found.st_mtime)
+    return size, changed
+
+
+def layout(name: str) -> Layout:
+    """The layout of that name; raises `UserError`."""
+    for one in LAYOUTS:
+        if one.name == name:
+            return one
+    raise UserError(f"rows are not written as {name!r}; choose one of {', '.join(one.name for one in LAYOUTS)}")
+
+
+def write_out(
+    collection: Collection, name: str, space: str, where: str | None, form: Layout, keep: bool,
+    progress: Progress = lambda stage, done, total: None,
+) -> Path:  # fmt: skip
+    """A file (of pairs a zip) with the rows of a space, or those that pass, in `exports` of the home folder.
+
+    It is there whole or not at all. One that isn't to be kept goes after a day. The same rows of the same version are
+    not written again.
+    """
+    folder = home() / "exports" if keep else home() / "exports" / "day"
+    manifest = collection.view().manifest
+    which = "" if where is None else f"-{hashlib.sha256(where.encode()).hexdigest()[:8]}"
+    stem = f"{name}-{space}-v{manifest.version}-{manifest.collection[:6]}{which}"  # another of that name is another
+    zipped = form.media == "application/zip"
+    final = folder / f"{stem}{form.ending}{'.zip' if zipped else ''}"
+    _sweep(home() / "exports" / "day")
+    if final.exists():
+        return final
+    part = folder / f".part-{uuid.uuid4().hex}"
+    progress(f"write {form.name}", 0, 0)
+    try:
+        part.mkdir(parents=True, mode=0o700)
+        export_from(collection, part / f"{stem}{form.ending}", space, where)
+        progress(f"write {form.name}", 0, 0)
+        made = part / f"{stem}{form.ending}"
+        if zipped:
+            made = part / final.name
+            with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+                for path in sorted(path for path in part.iterdir() if path != made):
+                    archive.write(path, path.name)
+                    progress("zip it", 0, 0)
+        made.replace(final)
+    except UserError as error:
+        raise type(error)(str(error).replace(f"{collection.root}", name).replace(f"{part}/", "")) from None
+    except OSError as error:
+        raise UserError(f"can't write to {folder}: {error.strerror or error}; make room there") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return final
+
+
+def _sweep(folder: Path) -> None:
+    with suppress(OSError):
+        for path in list(folder.iterdir()):
+            if time.time() - path.stat().st_mtime > KEPT_SECONDS:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def first_rows(collection: Collection, space: str, where: str | None, count: int) -> pa.Table:
+    """The first rows of a space, or of those that pass, in the order in which they were added: id and columns."""
+    view = collection.view()
+    schema = view.schema
+    parts, left = [], count
+    for batch in view.batches(space, where or None):
+        arrays = [batch.ids, *fitting(batch.columns, len(batch), view.manifest.columns)]
+        parts.append(pa.table(arrays, schema=schema).slice(0, left))
+        left -= len(parts[-1])
+        if left <= 0:
+            break
+    return pa.concat_tables(parts) if parts else schema.empty_table()
+
+
+def count_rows(collection: Collection, space: str, where: str) -> int:
+    """How many rows of a space pass a condition."""
+    view = collection.view()
+    return sum(int(mask.sum()) for mask in view.masks(view.name(space), where))

@@ -1,0 +1,499 @@
+"""Files that were handed over in the browser: known by their content, kept on this machine until they are in a collection.
+
+An upload is a folder `uploads/<key>` of the home folder, there whole or not at all; one that nobody has used for a day is
+removed. `uploads/known/` remembers, by content, which collections a file went into.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+import uuid
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from polysema.core.corpus import Corpus, Dialect, Layout, Most, find_layout, open_corpus
+from polysema.core.corpus.encoding import announced_encoding
+from polysema.core.corpus.packed import FAULTS, STREAMS, is_workbook, open_bytes
+from polysema.core.corpus.sources import KINDS, ending_of
+from polysema.core.environment import home
+from polysema.core.errors import PolysemaError, UnreadableError, UserError
+from polysema.core.files.array_readers import NPZ_FAULTS
+from polysema.core.files.delimited import delimited_as
+from polysema.core.files.formats import read_vectors, recognise
+from polysema.core.files.table_columns import choose_columns
+from polysema.core.files.text_lines import fields, is_header, number
+
+TEXTS, VECTORS = "texts", "vectors"
+MOST = Most(rows=1_000_000, characters=200_000_000)
+UNPACKED = 10  # times its own size and the limit, as which a packed file may unfold at most
+KEPT_SECONDS = 86_400
+MOST_KNOWN = 2000
+SHOWN = 5
+MOST_FILES = 20
+SNIFFED = 1 << 18
+LEAST_NUMBERS = 8  # columns of numbers from which on CSV is vectors, not texts with numbers beside them
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Files in a folder of their own: `name` for people, `key` by content and names, `sha256` by content alone."""
+
+    name: str
+    folder: Path
+    files: tuple[Path, ...]
+    key: str
+    sha256: str
+    bytes: int
+
+    @property
+    def stem(self) -> str:
+        """The name's beginning with letters, digits, _ and - only: 1 to 24 of them."""
+        first = self.files[0].name.partition(".")[0]
+        return re.sub(r"[^A-Za-z0-9]+", "-", first).strip("-")[:24].rstrip("-") or "upload"
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What a preview of texts says: the `corpus`, its first rows (id, text), characters in all and in the longest text
+    (which row, from 1), and `notes`: what was found out of the files, and what is irregular in their texts.
+    """
+
+    corpus: Corpus
+    first: tuple[tuple[str, str], ...]
+    characters: int
+    longest: int
+    longest_row: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """What a preview of vectors says: the `path` to read, how many rows, their width, the layout, the first names with
+    their first numbers, the columns beside them, what was passed over or mended, and under which content and layout they
+    are kept converted.
+    """
+
+    path: Path
+    rows: int
+    dim: int
+    layout: str
+    first: tuple[tuple[str, tuple[float, ...]], ...]
+    columns: tuple[str, ...]
+    notes: tuple[str, ...]
+    converted: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Where a content went before: the file's name then, the collection, its spaces, and when."""
+
+    name: str
+    collection: str
+    spaces: tuple[str, ...]
+    when: str
+
+
+def key_of(files: Sequence[tuple[str, bytes]]) -> str:
+    """What these files are called among the uploads: the same for the same names and contents."""
+    named = [[name, hashlib.sha256(content).hexdigest()] for name, content in files]
+    return hashlib.sha256(json.dumps(named).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def receive(files: Sequence[tuple[str, bytes]], most_bytes: int) -> Upload:
+    """Keep uploaded files (name, content); the same ones once more are not written again.
+
+    Raises `UserError` for none, too many, or more than `most_bytes` of them, `UnreadableError` for an empty one and for
+    a packed one that would unfold beyond measure.
+    """
+    if not 1 <= len(files) <= MOST_FILES:
+        raise UserError(f"give 1 to {MOST_FILES} files; got {len(files)}")
+    size = sum(len(content) for _, content in files)
+    if size > most_bytes:
+        raise UserError(
+            f"{size:,} bytes are more than the {most_bytes:,} that are taken here (POLYSEMA_MAX_UPLOAD sets it); split the "
+            "file, or use `polysema export` and `polysema store import`, which have no limit"
+        )
+    names, read = _arranged(_plain_names([name for name, _ in files]), [content for _, content in files])
+    for name, (_, content) in zip(names, files, strict=True):
+        if not content:
+            raise UnreadableError(f"{name} is empty")
+    _sweep()
+    key = key_of(files)
+    folder = _root() / key
+    if folder.is_dir():
+        os.utime(folder)
+    else:
+        _write(folder, list(zip(names, [content for _, content in files], strict=True)), most_bytes)
+    hashes = sorted(hashlib.sha256(content).hexdigest() for _, content in files)
+    sha256 = hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+    shown = ", ".join(name for name, _ in files)[:120]
+    return Upload(shown, folder, tuple(folder / name for name in read), key, sha256, size)
+
+
+def _write(folder: Path, files: list[tuple[str, bytes]], most_bytes: int) -> None:
+    part = _root() / f".part-{uuid.uuid4().hex}"
+    try:
+        part.mkdir(parents=True, mode=0o700)
+        for name, content in files:
+            (part / name).write_bytes(content)
+        with _named(part):
+            for name, _ in files:
+                _check_unpacked(part / name, most_bytes)
+        part.rename(folder)
+    except OSError as error:
+        if not folder.is_dir():  # else another session was first
+            raise UserError(f"the upload can't be kept in {_root()}: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def in_use(upload: Upload) -> Iterator[None]:
+    """While it lasts nobody's `forget` removes the upload; raises `UserError` when somebody's has."""
+    try:
+        handle = os.open(upload.folder, os.O_RDONLY)
+    except OSError:
+        raise UserError(f"{upload.name} is no longer here; upload it again") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
+def forget(upload: Upload) -> None:
+    """Remove the files of an upload and what was begun with them; not while somebody else works with them, who does it then."""
+    with suppress(OSError):
+        handle = os.open(upload.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(upload.folder, ignore_errors=True)
+        finally:
+            os.close(handle)
+
+
+def kind(upload: Upload) -> str:
+    """`texts` or `vectors`, by content; raises `UnreadableError` for what is neither, saying what it is where known."""
+    with _named(upload.folder):
+        path = upload.files[0]
+        texts = ("json", "jsonl", "excel")
+        if _ending(path) in texts or is_workbook(path) or (_ending(path) == "csv" and not _is_csv_of_vectors(path)):
+            return TEXTS
+        with path.open("rb") as file:
+            head = file.read(4)
+        if head == b"PAR1":
+            return VECTORS if _holds_lists(path) else TEXTS
+        head = _head(path)
+        if announced_encoding(head):  # no vectors are written so
+            return TEXTS
+        try:
+            form = recognise(path)
+        except UnreadableError:
+            if _is_pickle(head):
+                raise
+            if _ending(path) in ("text", "tsv"):
+                return TEXTS
+            if (
+                find_layout(path).kind != "text"
+            ):  # a table in a zip; what is known to be no text is refused here by its name
+                return TEXTS
+            raise
+        if form.name == "csv":
+            return VECTORS if _is_csv_of_vectors(path) else TEXTS
+        if form.name != "text":
+            return VECTORS
+        announced = not _ending(path) and is_header((_lines(head, 1) or [b""])[0])
+        return VECTORS if announced or (_ending(path) != "tsv" and _has_numbers(head)) else TEXTS
+
+
+def _is_pickle(head: bytes) -> bool:
+    return head[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+
+
+def _is_csv_of_vectors(path: Path) -> bool:
+    """Whether CSV holds more columns of vectors than texts have numbers beside them, or lists of numbers."""
+    found = delimited_as(_head(path))
+    return found is not None and (bool(found.lists) or len(choose_columns(found.schema).vectors) >= LEAST_NUMBERS)
+
+
+def look_at_layout(upload: Upload, dialect: Dialect | None = None) -> Layout:
+    """How the first file is written: its columns (none of a file of lines), and which of them likely holds the texts."""
+    with _named(upload.folder):
+        try:
+            return find_layout(upload.files[0], dialect)
+        except FAULTS as error:
+            raise UnreadableError(f"{upload.files[0]} can't be read: {' '.join(str(error).split())[:200]}") from None
+
+
+def read_texts(
+    upload: Upload, column: str | None = None, id_column: str | None = None, dialect: Dialect | None = None
+) -> Texts:
+    """Check texts whole, and say what they are like; raises as `open_corpus` does, and beyond `MOST`."""
+    with _named(upload.folder):
+        corpus = open_corpus(upload.files, column, id_column, MOST, dialect)
+        first: list[tuple[str, str]] = []
+        seen: set[int] = set()
+        characters = longest = longest_row = repeated = controls = 0
+        for row, (name, text) in enumerate(corpus.rows(), 1):
+            if text.strip() and len(first) < SHOWN:
+                first.append((name, text))
+            characters += len(text)
+            if len(text) > longest:
+                longest, longest_row = len(text), row
+            digest = hash(text)
+            repeated += bool(text.strip()) and digest in seen
+            seen.add(digest)
+            controls += any(ord(sign) < 32 and sign not in "\t\r\n" for sign in text)
+    notes = list(corpus.notes)
+    if corpus.lines > corpus.texts:
+        notes.append(f"{corpus.lines - corpus.texts:,} blank rows: they get no vector")
+    if repeated:
+        notes.append(f"{repeated:,} texts repeat an earlier one: each is embedded all the same")
+    if controls:
+        notes.append(f"{controls:,} texts hold control characters")
+    if longest > 5000:
+        notes.append(
+            f"row {longest_row:,} has {longest:,} characters: texts longer than the model's window are read in parts"
+        )
+    return Texts(corpus, tuple(first), characters, longest, longest_row, tuple(notes))
+
+
+def look_at_vectors(upload: Upload, progress: Any = lambda stage, done, total: None) -> Vectors:
+    """Read vectors whole (converted once, as every file of vectors is), and say what they are like."""
+    path = upload.files[0]
+    with _named(upload.folder):
+        if _is_table(path):
+            return _table_preview(path)
+        form = recognise(path)
+        space = read_vectors(path, progress)
+        _check_rows(path, len(space))
+        first = tuple(
+            (space.keys[row], tuple(float(value) for value in space.vectors[row, :4]))
+            for row in range(min(SHOWN, len(space)))
+        )
+        converted = (space.origin.weights_sha256, form.name)
+        return Vectors(path, len(space), space.dim, form.what, first, (), space.origin.notes, converted)
+
+
+def remember(upload: Upload, collection: str, spaces: Sequence[str]) -> None:
+    """Note that a content went into a collection."""
+    folder = _root() / "known"
+    path = folder / f"{upload.sha256}.json"
+    rows = [[known.name, known.collection, list(known.spaces), known.when] for known in _noted(path)]
+    rows = [row for row in rows if row[1] != collection or row[2] != list(spaces)][-19:]
+    rows.append([upload.name, collection, list(spaces), datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")])
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part = folder / f".{uuid.uuid4().hex}.part"
+        part.write_text(json.dumps(rows), encoding="utf-8", errors="replace")
+        part.replace(path)
+        kept = sorted(folder.glob("*.json"), key=lambda one: one.stat().st_mtime_ns)
+        for old in kept[:-MOST_KNOWN]:
+            old.unlink()
+
+
+def went_into(sha256: str) -> tuple[Known, ...]:
+    """Where this content went before, newest last (the collections may be gone since)."""
+    return _noted(_root() / "known" / f"{sha256}.json")
+
+
+def _noted(path: Path) -> tuple[Known, ...]:
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(Known(str(name), str(one), tuple(map(str, spaces)), str(when)) for name, one, spaces, when in rows)
+    except (OSError, ValueError, TypeError):
+        return ()
+
+
+def _root() -> Path:
+    return home() / "uploads"
+
+
+def _sweep() -> None:
+    """Remove uploads, and parts of them, that nothing has touched for a day."""
+    with suppress(OSError):
+        for folder in list(_root().iterdir()):
+            if folder.name == "known" or not folder.is_dir():
+                continue
+            times = [path.stat().st_mtime for path in (folder, *folder.rglob("*")) if path.exists()]
+            if time.time() - max(times, default=0) > KEPT_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _plain_names(names: Sequence[str]) -> list[str]:
+    """Names that are files of one folder, whatever was given, each once; the ending stays."""
+    plain: list[str] = []
+    for place, name in enumerate(names):
+        last = re.split(r"[/\\]", name)[-1]
+        kept = re.sub(r"[^\w.-]+", "_", last).lstrip(".")[-100:].lstrip(".") or f"file-{place + 1}"
+        plain.append(f"{place + 1}-{kept}" if kept in plain else kept)
+    return plain
+
+
+def _arranged(names: list[str], contents: list[bytes]) -> tuple[list[str], list[str]]:
+    """Under which names files are kept, and which of them are read: of a table of vectors and its words beside it the
+    table, and the words get the name that is looked for.
+    """
+    if len(names) != 2:
+        return names, names
+    tables = [content.startswith((b"\x93NUMPY", b"PK")) or content[8:9] == b"{" for content in contents]
+    if tables.count(True) == 1:
+        main, ending = tables.index(True), ".vocab"
+    elif all(name.lower().endswith(".tsv") for name in names):
+        numbers = [_only_numbers(content[:SNIFFED]) for content in contents]
+        if numbers.count(True) != 1:
+            return names, names
+        main, ending = numbers.index(True), "_metadata.tsv"
+    else:
+        return names, names
+    kept = list(names)
+    kept[1 - main] = f"{Path(names[main]).name.removesuffix(Path(names[main]).suffix)}{ending}"
+    return kept, [names[main]]
+
+
+def _ending(path: Path) -> str:
+    return KINDS.get(ending_of(path), "")
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with open_bytes(path) as file:
+            return file.read(SNIFFED)
+    except (UserError, *FAULTS):
+        return b""
+
+
+def _lines(head: bytes, most: int = 6) -> list[bytes]:
+    """The first lines that aren't blank; one that may be cut off is none."""
+    lines = head.split(b"\n")
+    whole = lines[:-1] if len(head) == SNIFFED else lines
+    return [line.strip() for line in whole if line.strip()][:most]
+
+
+def _only_numbers(head: bytes) -> bool:
+    lines = _lines(head)
+    return bool(lines) and all(number(field) is not None for line in lines for field in fields(line))
+
+
+def _has_numbers(head: bytes) -> bool:
+    """Whether lines look like words with vectors: a line ends in as many numbers as the first announces, or every line in
+    some after a word.
+    """
+    lines = _lines(head)
+    if not lines:
+        return False
+    if is_header(lines[0]):
+        width = int(lines[0].split()[1])
+        return any(_numbers_at_end(line) >= min(width, 2) for line in lines[1:])
+    counts = [_numbers_at_end(line) for line in lines]
+    return min(counts) >= 2 and all(len(fields(line)) > count for line, count in zip(lines, counts, strict=True))
+
+
+def _numbers_at_end(line: bytes) -> int:
+    count = 0
+    for field in reversed(fields(line)):
+        if number(field) is None:
+            break
+        count += 1
+    return count
+
+
+def _schema(path: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(path)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise UnreadableError(f"{path} is no sound Parquet file: {' '.join(str(error).split())[:200]}") from None
+
+
+def _holds_lists(path: Path) -> bool:
+    return any(pa.types.is_nested(field.type) for field in _schema(path))
+
+
+def _is_table(path: Path) -> bool:
+    """Whether a file is Parquet with ids, vectors, and perhaps more columns, which go into a collection as they are."""
+    with path.open("rb") as file:
+        if file.read(4) != b"PAR1":
+            return False
+    return {"id", "vector"} <= set(_schema(path).names)
+
+
+def _table_preview(path: Path) -> Vectors:
+    try:
+        with pq.ParquetFile(path) as file:
+            rows = file.metadata.num_rows
+            batch = next(file.iter_batches(SHOWN), None)
+            names = tuple(name for name in file.schema_arrow.names if name not in ("id", "vector"))
+        if batch is None or not rows:
+            raise UnreadableError(f"{path} holds no rows")
+        ids, lists = batch.column("id").to_pylist(), batch.column("vector").to_pylist()
+        first = tuple((str(one), tuple(float(value) for value in row[:4])) for one, row in zip(ids, lists, strict=True))
+        return Vectors(path, rows, len(lists[0]), "Parquet with ids, columns and vectors", first, names, ())
+    except PolysemaError:
+        raise
+    except (pa.ArrowException, OSError, TypeError, ValueError) as error:
+        raise UnreadableError(
+            f"{path} is no sound Parquet file of vectors: {' '.join(str(error).split())[:200]}"
+        ) from None
+
+
+def _check_rows(path: Path, rows: int) -> None:
+    if rows > MOST.rows:
+        raise UserError(
+            f"{path} holds {rows:,} rows; up to {MOST.rows:,} are taken here: use `polysema store import`, which has no limit"
+        )
+
+
+def _check_unpacked(path: Path, most_bytes: int) -> None:
+    """A small file may unfold into one that fills the memory or the disk: that is told before anything reads it."""
+    most = UNPACKED * most_bytes
+    with path.open("rb") as file:
+        head = file.read(4)
+    try:
+        if head.startswith(STREAMS):
+            size = 0
+            with open_bytes(path) as unfolded:
+                while chunk := unfolded.read(1 << 20):
+                    size += len(chunk)
+                    if size > most:
+                        break
+        elif head[:2] == b"PK":
+            with zipfile.ZipFile(path) as archive:
+                size = sum(member.file_size for member in archive.infolist())
+        elif head == b"PAR1":
+            with pq.ParquetFile(path) as table:
+                _check_rows(path, table.metadata.num_rows)
+                groups = [table.metadata.row_group(place) for place in range(table.metadata.num_row_groups)]
+                chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
+                size = sum(max(chunk.total_uncompressed_size, 4 * chunk.num_values) for chunk in chunks)
+        else:
+            return
+    except (*FAULTS, *NPZ_FAULTS, pa.ArrowException) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UnreadableError(f"{path} is damaged: {' '.join(str(error).split())[:200]}") from None
+    if size > most:
+        raise UserError(f"{path} unfolds to more than {most:,} bytes, {UNPACKED} times what is taken here; split it")
+
+
+@contextmanager
+def _named(folder: Path) -> Iterator[None]:
+    """Messages name the file, not the folder that the user has never seen."""
+    try:
+        yield
+    except UserError as error:
+        told = str(error).replace(f"{folder}/", "").replace(f"{folder}", "the upload")
+        if told == str(error):
+            raise
+        raise type(error)(told) from None

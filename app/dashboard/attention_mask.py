@@ -1,0 +1,29 @@
+"""Who may look at whom, as squares."""
+
+from functools import partial
+from html import escape
+
+import streamlit as st
+
+from polysema.app.dashboard import downloads
+from polysema.core.inside.families import Sight
+
+
+def mask(sight: Sight, name: str) -> None:
+    """Squares, a row for who looks: filled where it may, hatched where it may not; saved as a picture under `name`."""
+    if max(sight.open.shape) > 40:
+        st.caption(f"{sight.name}: {sight.describe}.")
+        return
+    cells = "".join(
+        f'<i class="{"on" if seen else "off"}" title="{escape(sight.rows[i].name.strip())} → {escape(sight.columns[j].name.strip())}"></i>'
+        for i, line in enumerate(sight.open)
+        for j, seen in enumerate(line)
+    )
+    st.html(
+        f'<div class="ps-note">{escape(sight.name)}: {escape(sight.describe)}</div>'
+        f'<div class="ps-mask" role="img" aria-label="{escape(sight.name)}: {escape(sight.describe)}" style="grid-template-columns:repeat({sight.open.shape[1]},1fr);max-width:{sight.open.shape[1] * 16}px">{cells}</div>'
+    )
+    rows, columns = ([unit.name.strip() for unit in units] for units in (sight.rows, sight.columns))
+    downloads.picture(
+        partial(downloads.squares_svg, sight.open, rows, columns, f"{sight.name}: {sight.describe}"), name
+    )

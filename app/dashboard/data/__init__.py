@@ -1,0 +1,1 @@
+"""The page Data: what is brought, what is here, what runs."""

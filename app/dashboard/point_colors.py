@@ -1,0 +1,144 @@
+"""What the points of a map are coloured by and what they say: a column of the space, their order, areas; their texts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from polysema.core.maps.regions import Areas
+from polysema.core.space.space import Floats, Ints, Space
+
+AREAS, ORDER, KEPT = "areas of the map", "order of the rows", "neighbours kept"
+MOST = 12  # colours of the plot: one of them is the grey one of the rest, where there is a rest
+GREY = 6  # where the grey one stands among the twelve colours of the plot
+REST = "other"
+NO_TEXT = ("text",)  # too long to be told apart by
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Colouring:
+    """`category` (n,) numbers `categories`; where there are `values` (n,), called `value_name`, they decide."""
+
+    categories: tuple[str, ...]
+    category: Ints
+    values: Floats | None = None
+    value_name: str = ""
+
+
+def plain(n: int, name: str = "points") -> Colouring:
+    """All the same."""
+    return Colouring((name,), np.zeros(n, np.int64))
+
+
+def choices(space: Space) -> list[str]:
+    """What the points of a space can be coloured by, besides areas, order and what was kept: columns that tell groups apart."""
+    if space.columns is None:
+        return []
+    return [
+        field.name
+        for field in space.columns.schema
+        if field.name not in NO_TEXT
+        and (_is_text(field.type) or _is_number(field.type) or pa.types.is_boolean(field.type))
+    ]
+
+
+def by_order(n: int) -> Colouring:
+    """By the row, on a scale of powers of ten: files of vectors list the most frequent words first."""
+    return Colouring(
+        ("points",), np.zeros(n, np.int64), np.log10(np.arange(1, n + 1)).astype(np.float32), "log10 of the row"
+    )
+
+
+def by_kept(kept: Floats, k: int) -> Colouring:
+    """By the share of its neighbours that each point kept."""
+    if not np.isfinite(kept).all():
+        return plain(len(kept))
+    return Colouring(("points",), np.zeros(len(kept), np.int64), kept, f"share of its {k} nearest kept")
+
+
+def by_areas(found: Areas) -> Colouring:
+    """By the largest areas; those in a smaller one or in none are grey."""
+    rest = len(found.names) > MOST or bool((found.assigned < 0).any())
+    shown = min(MOST - rest, len(found.names))
+    codes = np.where((found.assigned >= 0) & (found.assigned < shown), found.assigned, -1)
+    return _with_rest(list(found.names[:shown]), codes, "smaller areas and between")
+
+
+def by_column(column: "pa.ChunkedArray | pa.Array") -> Colouring:
+    """By a column: the most frequent values, the rest and rows without a value grey; numbers of many values as a scale."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    n = len(array)
+    if _is_number(array.type) and (pa.types.is_floating(array.type) or pc.count_distinct(array).as_py() > MOST):
+        values = pc.cast(array, pa.float64()).to_numpy(zero_copy_only=False)
+        if np.isfinite(values).all() and np.abs(values).max(initial=0) < np.finfo(np.float32).max:
+            return Colouring(("points",), np.zeros(n, np.int64), values.astype(np.float32), "value")
+    texts = pc.cast(array, pa.large_string())
+    texts = pc.if_else(pc.equal(pc.fill_null(texts, ""), ""), None, texts)  # rows without a value
+    counted = sorted(
+        ((str(row["values"]), int(row["counts"])) for row in pc.value_counts(texts.drop_null()).to_pylist()),
+        key=lambda pair: (-pair[1], pair[0]),
+    )
+    rest = len(counted) > MOST or texts.null_count > 0
+    names = [name for name, _ in counted[: MOST - rest]]
+    found = pc.index_in(texts, value_set=pa.array(names, pa.large_string())) if names else None
+    codes = (
+        np.full(n, -1, np.int64)
+        if found is None
+        else found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    )
+    if texts.null_count == len(codes[codes < 0]):
+        return _with_rest(names, codes, "no value")
+    return _with_rest(
+        names, codes, f"{len(counted) - len(names):,} other values" + (", or none" if texts.null_count else "")
+    )
+
+
+def _with_rest(names: Sequence[str], codes: "NDArray[np.int64]", rest: str) -> Colouring:
+    """Names and their codes with one more, grey, for the rows of code -1."""
+    if not (codes < 0).any():
+        return Colouring(tuple(names), codes)
+    place = min(GREY, len(names))
+    if place < GREY:  # empty categories would be seen in the legend: with few names the rest comes last
+        return Colouring((*names, rest), np.where(codes < 0, place, codes))
+    moved = np.where(codes >= place, codes + 1, codes)
+    return Colouring((*names[:place], rest, *names[place:]), np.where(codes < 0, place, moved))
+
+
+def sentences_of(space: Space) -> tuple[list[str] | None, list[tuple[int, int]] | None]:
+    """The texts of the rows and where their words stand in them, where the space has them."""
+    if not has_text(space):
+        return None, None
+    table = space.columns
+    assert table is not None
+    texts = [str(text or "") for text in table.column("text").to_pylist()]
+    if not {"start", "end"} <= set(table.column_names):
+        return texts, None
+    ends = zip(texts, table.column("start").to_pylist(), table.column("end").to_pylist(), strict=True)
+    return texts, [mark(text, start, end) for text, start, end in ends]
+
+
+def mark(text: str, start: object, end: object) -> tuple[int, int]:
+    """Where a word stands in its text, from the columns of a table; (0, 0) where they don't say it rightly."""
+    inside = isinstance(start, int) and isinstance(end, int) and 0 <= start <= end <= len(text)
+    return cast(tuple[int, int], (start, end)) if inside else (0, 0)
+
+
+def has_text(space: Space) -> bool:
+    """Whether the rows stand in texts."""
+    return space.columns is not None and "text" in space.columns.column_names
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))

@@ -1,0 +1,132 @@
+"""Long work on a page: its progress with the time it may still take, cancel, and one line when it can't be done."""
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from polysema.app.dashboard import widgets
+from polysema.app.dashboard.jobs import Cancelled, Job, Progress
+from polysema.core.errors import UserError
+
+QUICK = 0.6  # seconds in which an answer comes without a progress bar
+YOUNG = 4.0  # seconds after which a job is looked at less often
+OFTEN, SELDOM = 0.7, 2.5  # seconds between two looks
+
+
+def answer(key: Hashable, work: Callable[[Progress], Any], seconds: float = QUICK, box: str = "") -> Any:
+    """What `work` returns, or None while it runs (its progress is shown, and the page runs again when it is done), when
+    it was cancelled, or when it failed for a reason that is the user's (which is shown in a line; `box` is the key of the
+    text box that holds the words).
+    """
+    if key in _stopped():
+        offer_again(key)
+        return None
+    job = widgets.jobs().start(key, work)
+    job.wait(seconds)
+    return outcome(job, key, box)
+
+
+def on_request(
+    key: Hashable, work: Callable[[Progress], Any], pressed: bool, stopped: Callable[[], None] | None = None
+) -> Any:
+    """As `answer`, for work that changes something: it starts when it was `pressed`, not whenever the page runs, and
+    one that failed is not tried again by itself. `stopped` shows what is left when it was cancelled.
+    """
+    asked: set[Hashable] = st.session_state.setdefault("asked_work", set())
+    if pressed:
+        _stopped().discard(key)
+        before = widgets.jobs().find(key)
+        if before is not None and not before.pending:
+            widgets.jobs().forget(key)
+        asked.add(key)
+        widgets.jobs().start(key, work).wait(QUICK)
+    job = widgets.jobs().find(key)
+    if job is None or key not in asked:
+        return None
+    if job.pending and job.cancelled:
+        job.wait(5)  # it ends at its next step
+    if job.pending:
+        watch(job, None if job.cancelled else key)
+        return None
+    try:
+        return job.result()
+    except Cancelled:
+        if stopped is not None:
+            stopped()
+        else:
+            st.info("Cancelled. Nothing was changed.")
+    except UserError as error:
+        widgets.problem(error)
+    return None
+
+
+def dismiss(key: Hashable) -> None:
+    """Show no longer what came of work that was asked for."""
+    st.session_state.setdefault("asked_work", set()).discard(key)
+
+
+def outcome(job: Job, key: Hashable = None, box: str = "") -> Any:
+    """What a job returned, or None while it runs or when it failed: which is shown. Without a key it can't be cancelled."""
+    if job.pending:
+        watch(job, key)
+        return None
+    try:
+        return job.result()
+    except Cancelled:
+        offer_again(key)
+    except UserError as error:
+        widgets.problem(error, box)
+    return None
+
+
+def watch(job: Job, key: Hashable = None, waits: bool = True) -> None:
+    """Show how far a job is, with a button that cancels it, and run the page again when it is done.
+
+    A session that only looks on (not `waits`) doesn't keep the job from being cancelled by those who wait for it.
+
+    A job of some seconds is looked at less often: after each look Streamlit collects garbage in the whole process, and on
+    a busy machine that would leave nothing for the work itself.
+    """
+    old = job.age > YOUNG
+    st.fragment(run_every=SELDOM if old else OFTEN)(_show)(job, key, old, waits)
+
+
+def _show(job: Job, key: Hashable, old: bool, waits: bool) -> None:
+    if not job.pending or (not old and job.age > YOUNG):
+        st.rerun()
+    if waits:
+        job.seen_by(_session())
+    share = min(1.0, job.done / job.total) if job.total else 0.0
+    left = job.left
+    told = (f" {share:.0%}" if job.total > 1 else "") + (f", about {_time(left)} left" if left and left > 2 else "")
+    bar, button = st.columns([8, 1], vertical_alignment="center") if key is not None else (st.container(), None)
+    bar.progress(share, text=f"One moment: {job.stage} …{told}")
+    if button is not None and button.button("Cancel", key=f"cancel_{hash(key)}", help="Stop this work."):
+        job.leave(_session())
+        _stopped().add(key)
+        st.rerun()
+
+
+def offer_again(key: Hashable) -> None:
+    """Say that work was cancelled, with a button that starts it again."""
+    st.info("Cancelled. Nothing was changed.")
+    if st.button("Start again", key=f"again_{hash(key)}"):
+        _stopped().discard(key)
+        st.rerun()
+
+
+def _stopped() -> set[Hashable]:
+    """What this session has cancelled."""
+    stopped: set[Hashable] = st.session_state.setdefault("cancelled_work", set())
+    return stopped
+
+
+def _session() -> str:
+    context = get_script_run_ctx()
+    return context.session_id if context is not None else ""
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

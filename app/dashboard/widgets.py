@@ -1,0 +1,263 @@
+"""What the pages share: the explorer, background work, and small pieces of a page. User text is always escaped."""
+
+import gc
+import math
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+from polysema.app.collection.registry import Shelf
+from polysema.app.config.settings import load_settings
+from polysema.app.dashboard.addresses import FIRST, MISSING, PAGES
+from polysema.app.dashboard.jobs import Job, Jobs, Progress
+from polysema.app.dashboard.permalink import lines
+from polysema.app.dashboard.permalink import plain as plain
+from polysema.app.explorer import Explorer
+from polysema.app.explorer.results import OccurrenceHit
+from polysema.core.errors import UnknownWordError, UserError
+from polysema.core.maps.projection import warm
+from polysema.core.model.catalog import CATALOG, folder_of, models_here
+from polysema.core.space.space import Family
+
+MAX_WORDS = 2_000  # characters of an expression or a word
+MAX_TEXT = 20_000
+KEPT_HERE = "It stays on this machine; a copied link names it by a number and doesn't hold it."
+
+_STYLE = """
+<style>
+.block-container {padding-top: 2.6rem; max-width: 1280px;}
+h1 {font-size: 1.9rem !important; padding-bottom: 0.2rem !important;}
+.ps-bars {width: 100%; border-collapse: collapse; font-size: 0.95rem;}
+.ps-bars th, .ps-bars td {padding: 0.22rem 0.5rem 0.22rem 0; text-align: left; border: 0; vertical-align: middle;}
+.ps-bars th {font-weight: 600; font-size: 0.8rem; opacity: 0.75;}
+.ps-bars td.num, .ps-bars th.num {text-align: right; font-variant-numeric: tabular-nums; width: 3.6rem;}
+.ps-bars td.rank {opacity: 0.65; width: 2rem; text-align: right; font-variant-numeric: tabular-nums;}
+.ps-bars td.word {overflow-wrap: anywhere; width: 30%;}
+.ps-track {height: 0.7rem; border-radius: 0.2rem; background: color-mix(in srgb, currentColor 10%, transparent); position: relative;}
+.ps-fill {height: 100%; border-radius: 0.2rem; background: #0d9488;}
+.ps-base {position: absolute; top: -0.15rem; bottom: -0.15rem; width: 2px; background: #d97706;}
+.ps-hits {list-style: none; padding: 0 !important; margin: 0;}
+.ps-hits li {padding: 0.4rem 0; margin: 0 !important; border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); overflow-wrap: anywhere;}
+.ps-hits mark, .ps-text mark {background: color-mix(in srgb, #0d9488 30%, transparent); color: inherit; padding: 0 0.15em; border-radius: 0.2em; font-weight: 600;}
+.ps-hits .meta, .ps-bars .meta {font-size: 0.82rem; opacity: 0.8; font-variant-numeric: tabular-nums;}
+.ps-tag {border: 1px solid color-mix(in srgb, currentColor 30%, transparent); border-radius: 1em; padding: 0 0.5em;}
+.ps-mask {display: grid; gap: 1px; margin: 0.2rem 0 0.7rem;}
+.ps-mask i {aspect-ratio: 1; border-radius: 1px;}
+.ps-mask i.on {background: #0d9488;}
+.ps-mask i.off {background: repeating-linear-gradient(45deg, color-mix(in srgb, currentColor 22%, transparent) 0 1px, transparent 1px 4px);}
+.ps-note {font-size: 0.88rem; opacity: 0.85;}
+/* Streamlit's text on its coloured buttons falls short of the contrast of 4.5 : 1 in the dark. */
+.stApp button[kind^=primary] p {color: light-dark(#ffffff, #06201c);}
+</style>
+"""
+
+
+def style() -> None:
+    """The few rules of our own; colours follow the text, so that they hold in both themes."""
+    st.html(_STYLE)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def explorer() -> Explorer:
+    """The one explorer of this process: models and spaces are shared by all sessions."""
+    return Explorer(collections=load_settings().settings.folder)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def shelf() -> Shelf:
+    """The collections in the data folder, the same as the service's."""
+    return Shelf(load_settings().settings.folder)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def jobs() -> Jobs:
+    """The one set of background jobs of this process."""
+    return Jobs()
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def warm_up() -> None:
+    """Once a process: load what the first pages need, and let the maps' loops compile, before anybody waits for it."""
+
+    def work(progress: Progress) -> None:  # one after the other: those who ask meanwhile need the threads more
+        explorer().index()
+        if "minilm-l6" in models_here():
+            for method in ("pca", "umap"):
+                word_map_job("bank", "minilm-l6", method, ()).wait(600)
+        warm()
+        # Streamlit collects garbage after every run, through half a million objects that stay: half a second each time.
+        gc.collect()
+        gc.freeze()
+
+    jobs().start(("warm up",), work)
+
+
+def word_map_job(word: str, model: str, method: str, extra: tuple[str, ...]) -> Job:
+    """The work of laying out a word's occurrences, the same for whoever asks first."""
+    return jobs().start(
+        ("word map", word, model, method, extra),
+        lambda progress: explorer().word_map(word, model, method, extra, progress),
+    )
+
+
+def spaces() -> list[str]:
+    """The spaces on this machine that words can be looked up in: the catalog's vectors, the models' own tables, and those of
+    the collections in the data folder, as `collection` or `collection/space`.
+    """
+    static = [row.name for row in CATALOG if row.family is Family.STATIC and folder_of(row) is not None]
+    return static + models_here() + collected()
+
+
+def collected() -> list[str]:
+    """The spaces of the collections in the data folder; a damaged collection is left out (the page Data names it)."""
+    names = []
+    for name in shelf().names():
+        try:
+            held = list(shelf().get(name).view().manifest.spaces)
+        except UserError:
+            continue
+        names += [f"{name}/{space}" for space in held] if len(held) > 1 else [name] * len(held)
+    return names
+
+
+def space_label(name: str) -> str:
+    """How a static space is called in a list."""
+    return f"{name} (input embeddings)" if name in models_here() else name
+
+
+def title(text: str, explanation: str) -> None:
+    """A page's title and the sentence under it."""
+    st.title(text, anchor=False)
+    st.markdown(explanation)
+    _tell_missing_page()
+    lines()
+
+
+def problem(error: UserError, box: str = "") -> None:
+    """One clear line; nothing else of the page is lost. Of an unknown word the nearest spellings are offered, and put into the
+    text box with the key `box` in its place.
+    """
+    text = str(error)
+    st.error(text[0].upper() + text[1:] if not isinstance(error, UnknownWordError) else text, icon="⚠️")
+    if not (box and isinstance(error, UnknownWordError) and error.suggestions):
+        return
+    key = f"spelling_{box}"
+
+    def take() -> None:
+        chosen, typed = st.session_state.get(key), str(st.session_state.get(box, ""))
+        if chosen:
+            st.session_state[box] = typed.replace(error.word, chosen) if error.word in typed else chosen
+
+    st.pills("Did you mean", error.suggestions[:5], key=key, on_change=take, help="Put this spelling in its place.")
+
+
+def bars(
+    rows: Sequence[tuple[str, float]],
+    head: str = "word",
+    baseline: float = math.nan,
+    label: str = "cosine",
+    notes: Sequence[str] = (),
+) -> None:
+    """A table of names and scores, a bar beside each; a mark in the bars stands at the baseline, `notes` under the names."""
+    lines = [f'<tr><th></th><th>{escape(head)}</th><th></th><th class="num">{escape(label)}</th></tr>']
+    mark = "" if math.isnan(baseline) else f'<div class="ps-base" style="left:{_share(baseline)}%"></div>'
+    for rank, (name, score) in enumerate(rows, 1):
+        note = f'<div class="meta">{escape(notes[rank - 1])}</div>' if notes else ""
+        lines.append(
+            f'<tr><td class="rank">{rank}</td><td class="word">{escape(name)}{note}</td>'
+            f'<td><div class="ps-track"><div class="ps-fill" style="width:{_share(score)}%"></div>{mark}</div></td>'
+            f'<td class="num">{score:.3f}</td></tr>'
+        )
+    st.html(f'<table class="ps-bars">{"".join(lines)}</table>')
+
+
+def beside(baseline: float) -> str:
+    """What the mark in the bars says."""
+    if math.isnan(baseline):
+        return ""
+    return f"The mark is the mean cosine of two rows taken at random ({baseline:.3f}): read the numbers beside that."
+
+
+def _share(score: float) -> str:
+    return f"{100 * min(1.0, max(0.0, score)):.1f}"
+
+
+def marked(text: str, start: int, end: int) -> str:
+    """Escaped HTML of a text with one word marked."""
+    return f"{escape(text[:start])}<mark>{escape(text[start:end])}</mark>{escape(text[end:])}"
+
+
+def sentences(rows: Sequence[tuple[str, int, int, str]]) -> None:
+    """Texts with their words marked, and a line of small print under each (already escaped)."""
+    items = "".join(
+        f'<li>{marked(text, start, end)}<div class="meta">{meta}</div></li>' for text, start, end, meta in rows
+    )
+    st.html(f'<ul class="ps-hits">{items}</ul>')
+
+
+def hits(found: Sequence[OccurrenceHit]) -> None:
+    """Occurrences that were found: each sentence with its word marked, the cosine and the sense."""
+    sentences(
+        [
+            (
+                hit.text,
+                hit.start,
+                hit.end,
+                f"cosine {hit.score:.3f}"
+                + (f' · <span class="ps-tag">{escape(hit.sense)}</span>' if hit.sense else ""),
+            )
+            for hit in found
+        ]
+    )
+
+
+def notes(*answers: object) -> None:
+    """What core tells of answers, spaces and maps: their own `notes` and those of their origins, each once, a line each."""
+    told: dict[str, None] = {}
+    for answer in answers:
+        for holder in (answer, getattr(answer, "origin", None)):
+            told |= dict.fromkeys(getattr(holder, "notes", ()))
+    for note in told:
+        st.caption(f"ⓘ {plain(note[0].upper() + note[1:])}" + ("" if note.endswith((".", "?", "!")) else "."))
+
+
+def python_lines(lines: str, details: str) -> None:
+    """The expander under each answer: how it was made, and the Python lines that make the same."""
+    with st.expander("Details"):
+        st.markdown(details)
+        st.code(lines, language="python")
+
+
+def note_missing_page(page: str) -> None:
+    """Take up from the address that there was no page at another one, until something is asked or another page is opened."""
+    if (name := st.query_params.get(MISSING)) is not None:
+        st.session_state["_missing_page"] = name
+        st.query_params.pop(MISSING)
+    if page or len(st.query_params):
+        st.session_state.pop("_missing_page", None)
+
+
+def _tell_missing_page() -> None:
+    if (name := st.session_state.get("_missing_page")) is not None:
+        titles = ", ".join(one.title for one in PAGES)
+        st.warning(
+            f"There is no page {plain(name[:60])} here. The pages are {titles}; this is {FIRST.title}.", icon="⚠️"
+        )
+
+
+def sidebar_notes() -> None:
+    """What is here, and how to bring what isn't."""
+    missing = [row.name for row in CATALOG if folder_of(row) is None]
+    st.caption("Your texts stay on this machine: nothing is sent anywhere.")
+    for name in missing:
+        st.caption(f"{name} is not here yet: `polysema models pull {name}`")
+
+
+def tell_split(numbers: Sequence[int], window: str) -> None:
+    """Say which of the texts (from 0) were longer than the model's window."""
+    if numbers:
+        which = "Your text was" if len(numbers) == 1 else f"{len(numbers)} of your texts were"
+        st.caption(
+            f"{which} longer than the model's window and read in overlapping parts ({plain(window)}); each word's vector is from where it has most context."
+        )

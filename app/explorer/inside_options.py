@@ -1,0 +1,62 @@
+"""Looking into a model: which text goes where, and how its attention is shown. The same for every way in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from polysema.core.errors import UserError
+
+if TYPE_CHECKING:
+    from polysema.core.inside.attention import View
+    from polysema.core.model.load import LanguageModel
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """How a model is looked into.
+
+    Of an encoder-decoder `stack` is encoder or decoder (the default), and `target` the decoder's text (None: what it
+    writes itself). `cross` is the decoder's look at the source; `unit` words or tokens (the default: words, tokens of a
+    model that reads letters); `special` tokens are shown or folded away (`show`, `fold`).
+    """
+
+    target: str | None = None
+    stack: str = ""
+    cross: bool = False
+    unit: str = ""
+    special: str = "show"
+
+    def view(self, model: LanguageModel) -> View:
+        """As `core.inside.attention` takes it; raises `UserError` for what doesn't exist."""
+        from polysema.core.inside.attention import View
+
+        return View("cross" if self.cross else "self", self.unit or unit_for(model), self.special).checked()
+
+
+def given(model: LanguageModel, text: str, target: str | None) -> tuple[str | None, str | None]:
+    """The text and the source as `core.inside` takes them: `text` is what the model reads, of two stacks the encoder."""
+    if model.reads_two:
+        return target, text
+    if target is not None:
+        raise UserError(f"{model.name} reads one text and has no decoder beside it, so there is no target to give")
+    return text, None
+
+
+def unit_for(model: LanguageModel) -> str:
+    """Words, or, of a model that was made to read letters, tokens."""
+    from polysema.core.model.catalog import CATALOG
+
+    return "tokens" if any(row.name == model.name and row.reads == "letters" for row in CATALOG) else "words"
+
+
+def text_for(model: LanguageModel, sentence: str) -> str:
+    """What a model is given of a sentence: all of it, or, where it reads letters, the longest word."""
+    from polysema.core.model.tokens import words_of
+
+    if unit_for(model) == "words":
+        return sentence
+    words = [sentence[span.start : span.end] for span in words_of(sentence)]
+    if not words:
+        raise UserError(f"there is no word in {sentence[:60]!r}")
+    return max(words, key=len)

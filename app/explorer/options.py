@@ -1,0 +1,85 @@
+"""What may be asked, and how: defaults, limits, and the options of a question."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from polysema.core.errors import UserError, check_list
+from polysema.core.space.analogy import (
+    EPSILON,
+)  # fmt: skip
+from polysema.core.space.lookup import Policy
+
+DEFAULT_SPACE = "glove-6b-50d"
+DEFAULT_MODEL = "minilm-l6"
+MAX_TEXTS = 64
+MAX_CLUSTERED = 2000  # texts whose occurrences of a word are clustered
+MAX_STEPS = 1000
+OCCURRENCE = re.compile(r'\sin\s*"')
+MAX_TEXT = 20_000
+BASELINE_TEXTS = 200
+MAP_LAYERS = 13  # a model with more layers keeps this many of the corpus, evenly spaced
+
+Progress = Callable[[str, int, int], None]  # stage, done, total
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How an analogy is asked: its example `pairs` (3CosAvg, LRCos), the look-up `policy`, whether the `evidence` is
+    gathered (the inputs' ranks and the other methods' answers: some passes more), 3CosMul's `epsilon`, and, with
+    `restrict_vocab`, that only the first so many words of the space are answers (gensim's; files stand by frequency).
+    """
+
+    pairs: tuple[tuple[str, str], ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    evidence: bool = True
+    epsilon: float = EPSILON
+    restrict_vocab: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How neighbours are looked for: only rows that a filter lets pass (`where`, over the space's columns, or over
+    `word` alone where it has none), by an index of a recipe such as `hnsw:M=16` (else exactly), to a `recall`, and
+    among the first `restrict_vocab` words of the space alone (gensim's; files stand by frequency).
+    """
+
+    where: str = ""
+    index: str = ""
+    recall: float | None = None
+    restrict_vocab: int | None = None
+
+
+def first_rows(restrict_vocab: int | None, n_rows: int) -> int:
+    """How many rows of a space may be answers; raises `UserError` for a `restrict_vocab` below 1."""
+    if restrict_vocab is not None and restrict_vocab < 1:
+        raise UserError(
+            f"restrict_vocab is how many words from the first on are searched, at least 1; got {restrict_vocab}"
+        )
+    return n_rows if restrict_vocab is None else min(restrict_vocab, n_rows)
+
+
+def parse_pair(text: str) -> tuple[str, str]:
+    """The two words of an example pair, `man:woman`; raises `UserError`."""
+    first, sign, second = text.partition(":")
+    if not sign or not first.strip() or not second.strip():
+        raise UserError(f"an example pair is written man:woman; got {text[:60]!r}")
+    return first.strip(), second.strip()
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """The progress that nobody watches."""
+
+
+def check_texts(texts: Sequence[str], least: int, most: int = MAX_TEXTS) -> None:
+    """Raise `UserError` for too few or too many texts, for an empty one, and for one that is too long."""
+    check_list(texts, "texts")
+    if not least <= len(texts) <= most:
+        raise UserError(f"give {least} to {most:,} texts; got {len(texts):,}")
+    for number, text in enumerate(texts, 1):
+        if not text.strip():
+            raise UserError(f"text {number} is empty; write a sentence with the word in it")
+        if len(text) > MAX_TEXT:
+            raise UserError(
+                f"text {number} has {len(text):,} characters; at most {MAX_TEXT:,} are read here (export takes more)"
+            )

@@ -1,0 +1,1 @@
+"""Batch exports: shards that are whole or absent, the manifest last."""

@@ -1,0 +1,255 @@
+"""What the routes share: the explorer, the collections, the gate, and what is counted."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+import numpy as np
+from fastapi import Depends, Request
+from starlette.requests import ClientDisconnect
+
+from polysema.app.collection.registry import Shelf
+from polysema.app.config.settings import Settings
+from polysema.app.explorer import Explorer, Kept
+from polysema.app.service.batching import Batcher
+from polysema.app.service.embeddings import SLICE_TOKENS, Embedded, Input, Limits, embed_requests, read_inputs, slices
+from polysema.app.service.errors import MistakeError, RefusedError
+from polysema.app.service.jobs import Jobs, Progress
+from polysema.app.service.metrics import Metrics
+from polysema.app.service.parameters import parameters_of
+from polysema.app.service.worker_pool import Gate
+from polysema.core.errors import NotFoundError, UserError
+from polysema.core.model.catalog import CATALOG, Entry
+from polysema.core.model.load import LanguageModel
+from polysema.core.space.space import Space
+
+T = TypeVar("T")
+UNBATCHED_TEXTS = 64  # inputs of one request that go through a model together where requests don't
+
+
+@dataclass(eq=False)
+class State:
+    """The service's parts. `draining` is set from SIGTERM on."""
+
+    explorer: Explorer
+    settings: Settings
+    metrics: Metrics
+    draining: bool = False
+
+    def __post_init__(self) -> None:
+        one = self.settings
+        self.keys = one.api_keys
+        self.gate = Gate(one.workers, one.queue, one.timeout)
+        self._limits = Limits(one.max_input_tokens, one.max_tokens)
+        self.batcher = Batcher(self._embed, one.batch_texts, one.batch_wait / 1000)
+        self.folder = f"{one.folder}{os.sep}"  # which stays out of messages
+        self.jobs = Jobs(one.jobs, one.jobs_queue, one.jobs_kept, self.folder)
+        self.shelf = Shelf(one.folder)
+        self._spaces = Kept(2)
+
+    def _embed(self, name: str, requests: list[list[Input]]) -> list[Embedded | UserError]:
+        self.metrics.batch(sum(map(len, requests)))
+        return embed_requests(self.explorer, name, requests, self._limits)
+
+    async def work(self, ask: Callable[[], T]) -> T:
+        """The answer of a call of the explorer or of a collection, on a worker."""
+        return await self.gate.run(ask)
+
+    async def embed(self, model: str, inputs: list[Input], gone: Callable[[], Awaitable[bool]]) -> Embedded:
+        """The vectors of inputs; those of concurrent requests go through the model together.
+
+        What is more than goes together is worked off in slices, so that other requests have their turn between two of
+        them, and no longer than there is somebody (`gone`) to answer. `timeout` is the time of each.
+        """
+        most = self.settings.batch_texts if self.settings.batch_texts > 1 else UNBATCHED_TEXTS
+        parts: list[Sequence[Input]] = [inputs]
+        # a token has a character at least, nearly always: the few texts of more tokens go as one slice
+        if len(inputs) > most or sum(len(one) for one in inputs) > SLICE_TOKENS:
+            read = await self.gate.run(lambda: read_inputs(self.explorer, model, inputs, self._limits))
+            parts = list(slices(read, most))
+
+        async def each() -> Embedded:
+            made = []
+            for number, part in enumerate(parts):
+                if number and await gone():
+                    raise ClientDisconnect
+                made.append(await self._slice(model, list(part), number > 0))
+            return Embedded(np.concatenate([one.vectors for one in made]), sum(one.tokens for one in made))
+
+        return await (self.gate.hold(each, len(parts)) if self.settings.batch_texts > 1 else each())
+
+    async def _slice(self, model: str, inputs: list[Input], begun: bool) -> Embedded:
+        if self.settings.batch_texts > 1:
+            made: Embedded = await self.batcher.ask(model, inputs, len(inputs))
+            return made
+        (answer,) = await self.gate.run(lambda: self._embed(model, [inputs]), begun)
+        if isinstance(answer, UserError):
+            raise answer
+        return answer
+
+    def served(self) -> list[Entry]:
+        """The rows of the catalog that are served."""
+        chosen = self.settings.models
+        return [row for row in CATALOG if not chosen or row.name in chosen]
+
+    def known(self, name: str, status: str = "invalid") -> str:
+        """A name of the catalog back, with or without a layer; raises `UserError`. Paths and hub ids are not served."""
+        bare = re.sub(r"@-?\d{1,4}\Z", "", name)
+        names = [row.name for row in self.served()]
+        if bare not in names:
+            kind = NotFoundError if status == "not_found" else UserError
+            raise kind(f"{name!r:.80} is not in the catalog: {', '.join(names)}")
+        return name
+
+    def check_space(self, name: str, status: str = "invalid") -> bool:
+        """Whether a name is a collection's, else it is of the catalog; raises `UserError` where it is neither."""
+        bare, collection = re.sub(r"@-?\d{1,4}\Z", "", name), name.partition("/")[0]
+        if bare in [row.name for row in self.served()]:
+            return False
+        if self.shelf.has(collection):
+            return True
+        there = ", ".join(self.shelf.names()[:20]) or "none yet"
+        kind = NotFoundError if status == "not_found" else UserError
+        catalog = ", ".join(row.name for row in self.served())
+        raise kind(f"{name!r:.130} is not in the catalog ({catalog}), and no collection here ({there})")
+
+    def space(self, name: str, status: str = "invalid", progress: Progress = lambda stage, done, total: None) -> Space:
+        """The space of that name: of the catalog, else a collection of the data folder, `mine`, or one space of it,
+        `mine/SPACE`. For a worker: it may take time. Raises `UserError`, or `NotFoundError` where `status` says so.
+        """
+        if not self.check_space(name, status):
+            return self.explorer.space(name, progress)
+        collection, _, inner = name.partition("/")
+        held = self.shelf.get(collection)
+        view = held.view()
+        card = view.card(inner or None)
+        numbers = view.n_rows(inner or None) * card.dim
+        if numbers > self.settings.max_space:
+            raise UserError(
+                f"{name} holds {numbers:,} numbers; {self.settings.max_space:,} of a collection are held in memory here: search "
+                "it by its own route"
+            )
+        # the view is kept with the space, so that its id is not given to another meanwhile
+        return self._spaces.get((id(view), inner), lambda: (view, view.space(inner or None)))[1]
+
+    def view(
+        self, name: str, transform: str, without: Sequence[str], status: str = "invalid",
+        progress: Progress = lambda stage, done, total: None,
+    ) -> Space:  # fmt: skip
+        """The space of that name as it is to be seen; raises as `space` and `check_terms` do."""
+        held = self.space(name, status, progress)
+        self.check_terms(held, without)
+        return self.explorer.view(held, transform, without)
+
+    def check_terms(self, space: Space, terms: Sequence[str]) -> None:
+        """Raise `UserError` for an occurrence (`bank in "…"`) in a space whose model is not served: the card of a
+        collection may name any path, and a model is loaded from it.
+        """
+        if any('"' in term for term in terms):
+            self.check_model(space)
+
+    def check_model(self, space: Space) -> None:
+        """Raise `UserError` unless the model that made a space is served."""
+        names = [row.name for row in self.served()]
+        if space.origin.source not in names:
+            raise UserError(
+                f"these vectors come from {space.origin.source!r:.80}, which is no model served here ({', '.join(names)}): ask "
+                "by a row or a vector"
+            )
+
+    def check_numbers(self, count: int, what: str) -> None:
+        """Raise `UserError` for an answer of more numbers than one may have."""
+        if count > self.settings.max_numbers:
+            raise UserError(
+                f"{what} would be {count:,} numbers; an answer has at most {self.settings.max_numbers:,}: ask for less"
+            )
+
+    def check_k(self, k: int) -> int:
+        """k back; raises `UserError` beyond the limit."""
+        if k > self.settings.max_k:
+            raise UserError(f"k is at most {self.settings.max_k:,} here; got {k:,}")
+        return k
+
+    def check_many(self, count: int, what: str) -> None:
+        """Raise `UserError` for more texts, words or vectors than a request may have."""
+        if count > self.settings.max_texts:
+            raise UserError(f"a request may have {self.settings.max_texts:,} {what}; got {count:,}")
+
+    def check_inputs(self, inputs: Sequence[Input], model: str, token_ids: bool) -> None:
+        """Raise `UserError` for more inputs than a request for embeddings may have, and for token ids that nobody asked to
+        be taken: the clients that send them by default mean those of another vocabulary.
+        """
+        if len(inputs) > self.settings.max_inputs:
+            raise MistakeError(f"a request may have {self.settings.max_inputs:,} inputs; got {len(inputs):,}", "input")
+        if not (token_ids or self.settings.token_ids) and any(isinstance(one, tuple) for one in inputs):
+            raise MistakeError(
+                f"input holds token ids; here texts are read: LangChain sends them with OpenAIEmbeddings(..., "
+                f"check_embedding_ctx_length=False). For ids of {model}'s own tokenizer say so: token_ids true, in the "
+                "request or the settings",
+                "input",
+            )
+
+    def check_job_texts(self, count: int) -> None:
+        """Raise `UserError` for more texts than a job may have."""
+        if count > self.settings.max_job_texts:
+            raise UserError(f"a job may have {self.settings.max_job_texts:,} texts; got {count:,}")
+
+    def check_tokens(self, model: LanguageModel, texts: Sequence[str]) -> int:
+        """How many tokens all texts have together; raises `UserError` for more than a request may have."""
+        count = sum(len(of) for of in model.encode(texts))
+        if count > self.settings.max_tokens:
+            raise UserError(f"a request may have {self.settings.max_tokens:,} tokens in all; got {count:,}")
+        return count
+
+    def busy(self) -> bool:
+        """Whether a thread still works."""
+        return self.gate.running > 0 or self.jobs.running() > 0
+
+    def close(self) -> None:
+        """Let every thread end."""
+        self.gate.close()
+        self.batcher.close()
+        self.jobs.close()
+
+
+# async: to any other function FastAPI gives a thread, which a request would wait for
+async def _state(request: Request) -> State:
+    found: State = request.app.state.polysema
+    return found
+
+
+async def check_parameters(request: Request) -> None:
+    """Raise `MistakeError` for a parameter of the query that the route doesn't know, or has more than once: none is passed
+    over in silence.
+    """
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    if not given:
+        return
+    known = parameters_of(request.scope)
+    for name, times in given.items():
+        if name not in known:
+            allowed = f"there are {', '.join(known)}" if known else "this route has none"
+            raise MistakeError(f"unknown parameter {name!r:.80}: {allowed}", name[:80])
+        if times > 1 and not known[name]:
+            raise MistakeError(f"the parameter {name} stands {times} times; it may stand once", name)
+
+
+async def check_scope(request: Request) -> None:
+    """Raise `RefusedError` (403) for a key that may only read; as `check_writes`, without a thread of its own."""
+    check_writes(request)
+
+
+def check_writes(request: Request) -> None:
+    """Raise `RefusedError` (403) for a key that may only read."""
+    key = request.scope.get("polysema.key")
+    if key is not None and "write" not in key.scopes:
+        raise RefusedError("forbidden", f"the key {key.name} may read, not write; use one with the scope write")
+
+
+The = Annotated[State, Depends(_state)]
+writes: Any = Depends(check_scope)

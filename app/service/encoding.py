@@ -1,0 +1,141 @@
+"""Vectors in and out: as JSON numbers, as base64 of float32 (little-endian, row after row), or as an Arrow stream."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from fastapi import Request
+from fastapi.responses import Response
+
+from polysema.app.explorer.serialization import plain
+from polysema.app.service.errors import RefusedError
+from polysema.core.errors import UserError
+
+if TYPE_CHECKING:
+    from polysema.core.space.space import Floats
+
+JSON = "application/json"
+BASE64 = "application/vnd.polysema.base64+json"
+ARROW = "application/vnd.apache.arrow.stream"
+FORMS = (JSON, BASE64, ARROW)
+
+
+def wanted(request: Request, forms: Sequence[str] = FORMS) -> str:
+    """The form of `forms` that `Accept` prefers; raises `RefusedError` (406) where it allows none of them."""
+    accept = request.headers.get("accept", "*/*")
+    best, chosen = 0.0, None
+    for part in accept.split(","):
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        weight = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                weight = _weight(parameter[2:])
+        form = JSON if name in ("*/*", "application/*") else name
+        if form in forms and weight > best:
+            best, chosen = weight, form
+    if chosen is None:
+        raise RefusedError("not_acceptable", f"this answer comes as {', '.join(forms)}; Accept was {accept[:100]!r}")
+    return chosen
+
+
+def _weight(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return 0.0
+    return value if 0 <= value <= 1 else 0.0
+
+
+def encoded(vectors: Floats) -> str:
+    """Base64 of float32, little-endian, row after row."""
+    return base64.b64encode(np.ascontiguousarray(vectors, "<f4").tobytes()).decode()
+
+
+def decoded(text: str, dim: int | None) -> Floats:
+    """The inverse, (n, dim), one row where the width isn't known; raises `UserError`."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise UserError("vectors are lists of numbers, or base64 of little-endian float32; this is no base64") from None
+    if not data or len(data) % (4 * (dim or 1)):
+        raise UserError(
+            f"base64 vectors of width {dim or 1} are a multiple of {4 * (dim or 1)} bytes; got {len(data):,}"
+        )
+    return np.frombuffer(data, "<f4").astype(np.float32).reshape(-1, dim or len(data) // 4)
+
+
+def matrix(given: Sequence[Sequence[float]] | str, dim: int | None) -> Floats:
+    """What a request gave as vectors, (n, dim); raises `UserError` for lines of several lengths."""
+    if isinstance(given, str):
+        return decoded(given, dim)
+    widths = {len(line) for line in given}
+    if len(widths) > 1:
+        raise UserError(f"vectors must all be as wide; got lines of {', '.join(map(str, sorted(widths)[:5]))} numbers")
+    with np.errstate(over="ignore"):  # too large for float32 becomes Inf, which is refused where it is used
+        return np.array(given, np.float32).reshape(len(given), -1)
+
+
+def rows_answer(form: str, table: pa.Table, vectors: Floats, more: dict[str, Any], name: str = "vector") -> Response:
+    """Rows with their vectors, (n, dim), a row of `table` for each; `more` stands beside them. `name` is what one is called."""
+    if form == ARROW:
+        return arrow(table.append_column(name, lists(np.asarray(vectors, np.float32))), more)
+    value = {**more, "rows": plain(table.to_pylist()), "dim": int(vectors.shape[1])}
+    value[f"{name}s"] = encoded(vectors) if form == BASE64 else plain(vectors)
+    return Response(json.dumps(value).encode(), media_type=form)
+
+
+def lists(array: Any) -> pa.Array:
+    """A column of fixed-size lists, from (n, width)."""
+    flat = pa.array(np.ascontiguousarray(array).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
+
+
+def arrow(table: pa.Table, more: dict[str, Any]) -> Response:
+    """An Arrow stream; `more` is JSON in its schema's metadata, under `polysema`."""
+    table = table.replace_schema_metadata({b"polysema": json.dumps(more).encode()})
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table)
+    return Response(out.getvalue(), media_type=ARROW)
+
+
+def answer(value: Any, status: int = 200, kind: str = JSON) -> Response:
+    """JSON, perhaps with numbers in base64; NaN and Inf, which JSON doesn't have, are null."""
+    return Response(body(value), status, media_type=kind)
+
+
+def body(value: Any) -> bytes:
+    """The bytes of an answer."""
+    try:
+        return json.dumps(value, allow_nan=False).encode()
+    except (ValueError, TypeError):
+        return json.dumps(plain(value)).encode()
+
+
+def read_table(body: bytes) -> tuple[list[str], Floats, pa.Table | None]:
+    """Ids, vectors and columns of an Arrow stream with the columns `id` and `vector`; raises `UserError`."""
+    try:
+        with pa.ipc.open_stream(body) as reader:
+            table = reader.read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UserError(f"the body is no Arrow stream: {' '.join(str(error).split())[:160]}") from None
+    if not {"id", "vector"} <= set(table.column_names):
+        raise UserError(f"rows need the columns id and vector; got {', '.join(table.column_names)[:200]}")
+    column = table.column("vector").combine_chunks()
+    kind = column.type
+    if not pa.types.is_fixed_size_list(kind) or not pa.types.is_floating(kind.value_type) or column.null_count:
+        raise UserError(f"the column vector is a fixed-size list of float32 without nulls; got {kind}")
+    flat = column.flatten().cast(pa.float32())
+    if flat.null_count:
+        raise UserError("the column vector holds nulls")
+    vectors = flat.to_numpy(zero_copy_only=False).reshape(len(column), kind.list_size)
+    rest = table.drop_columns(["id", "vector"])
+    return table.column("id").to_pylist(), vectors, rest if rest.num_columns else None

@@ -1,0 +1,376 @@
+"""Collections: made, filled, searched, emptied, taken back to a version, and deleted."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from polysema.app.explorer import query_vectors
+from polysema.app.service import encoding as form
+from polysema.app.service.dependencies import State, The, writes
+from polysema.app.service.errors import MistakeError, RefusedError
+from polysema.app.service.schemas.requests import (
+    DeleteAsked,
+    Name,
+    RestoreAsked,
+    RowsAsked,
+    SearchAsked,
+    SpaceAsked,
+    WidenAsked,
+)
+from polysema.app.service.schemas.responses import (
+    Added,
+    CollectionDeleted,
+    CollectionInfo,
+    CollectionNames,
+    PackedRows,
+    RecallOf,
+    Replaced,
+    Restored,
+    Rows,
+    RowsDeleted,
+    Searched,
+    Snapshot,
+    SnapshotDropped,
+    Versions,
+)
+from polysema.app.service.schemas.responses import forms as in_forms
+from polysema.app.service.schemas.responses import json as answers
+from polysema.app.service.validation_messages import mistake_of
+from polysema.core.errors import UserError
+from polysema.core.model.load import LanguageModel
+from polysema.core.space.space import Origin
+from polysema.indexes.collection import Collection
+
+router = APIRouter(prefix="/v1/collections", tags=["collections"])
+ROWS_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            form.JSON: {"schema": RowsAsked.model_json_schema(ref_template="#/components/schemas/{model}")},
+            form.ARROW: {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+SpaceName = Annotated[Name | None, Query()]
+
+
+@router.get("", responses=answers(CollectionNames))
+async def collections(state: The) -> Response:
+    """The collections that are there."""
+    return await state.work(lambda: form.answer({"collections": state.shelf.names()}))
+
+
+@router.put("/{name}", dependencies=[writes], status_code=201, responses=answers(CollectionInfo, 201))
+async def create(name: str, state: The) -> Response:
+    """Make an empty collection; 409 when the name is taken."""
+    return await state.work(lambda: form.answer(_card(name, state.shelf.create(name)), 201))
+
+
+@router.get("/{name}", responses=answers(CollectionInfo))
+async def info(name: str, state: The) -> Response:
+    """What a collection holds: its spaces with their provenance, rows, columns and version."""
+    return await state.work(lambda: form.answer(_card(name, state.shelf.get(name))))
+
+
+@router.delete("/{name}", dependencies=[writes], responses=answers(CollectionDeleted))
+async def delete(name: str, state: The) -> Response:
+    """Delete a collection with all its versions."""
+
+    def ask() -> Response:
+        state.shelf.delete(name)
+        return form.answer({"deleted": name})
+
+    return await state.work(ask)
+
+
+@router.put("/{name}/spaces/{space}", dependencies=[writes], responses=answers(CollectionInfo))
+async def create_space(name: str, space: str, asked: SpaceAsked, state: The) -> Response:
+    """Make an empty space in a collection; the same once more is no change."""
+
+    def ask() -> Response:
+        held = state.shelf.get(name)
+        held.create_space(space, asked.dim, asked.metric, _origin(asked.origin))
+        return form.answer(_card(name, held))
+
+    return await state.work(ask)
+
+
+@router.delete("/{name}/spaces/{space}", dependencies=[writes], responses=answers(CollectionInfo))
+async def drop_space(name: str, space: str, state: The) -> Response:
+    """Take a space and its rows out of a collection."""
+
+    def ask() -> Response:
+        held = state.shelf.get(name)
+        held.drop_space(space)
+        return form.answer(_card(name, held))
+
+    return await state.work(ask)
+
+
+@router.post("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY, responses=answers(Added))
+async def add(name: str, request: Request, state: The, space: SpaceName = None) -> Response:
+    """Add rows with new ids, as JSON or as an Arrow stream (`id`, `vector`, columns): all of them, or with an error none."""
+    body = await request.body()
+    return await state.work(lambda: _put(name, _rows(request, body, space), state, False))
+
+
+@router.put("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY, responses=answers(Replaced))
+async def upsert(name: str, request: Request, state: The, space: SpaceName = None) -> Response:
+    """Add rows, in the place of those with the same ids."""
+    body = await request.body()
+    return await state.work(lambda: _put(name, _rows(request, body, space), state, True))
+
+
+@router.get("/{name}/rows", responses=in_forms(Rows, PackedRows))
+async def get(
+    name: str, request: Request, state: The, ids: Annotated[list[str], Query(alias="id", min_length=1, max_length=1000)],
+    space: SpaceName = None,
+) -> Response:  # fmt: skip
+    """Rows by id, with their columns and vectors."""
+    wanted = form.wanted(request)
+
+    def ask() -> Response:
+        found = state.shelf.get(name).get(ids, space)
+        table = _with_ids(found.keys.array, found.columns)
+        return form.rows_answer(wanted, table, found.vectors, {"origin": found.origin.to_json()})
+
+    return await state.work(ask)
+
+
+@router.post("/{name}/delete", dependencies=[writes], responses=answers(RowsDeleted))
+async def delete_rows(name: str, asked: DeleteAsked, state: The) -> Response:
+    """Delete rows by their ids or by a condition; says how many there were."""
+    if (asked.ids is None) == (asked.where is None):
+        raise UserError("give either ids or where: the rows to delete")
+
+    def ask() -> Response:
+        held = state.shelf.get(name)
+        gone = (
+            held.delete(asked.ids, asked.space)
+            if asked.ids is not None
+            else held.delete_where(asked.where or "", asked.space)
+        )
+        return form.answer({"deleted": gone, "rows": len(held), "version": held.view().manifest.version})
+
+    return await state.work(ask)
+
+
+@router.post("/{name}/widen", dependencies=[writes], responses=answers(CollectionInfo))
+async def widen(name: str, asked: WidenAsked, state: The) -> Response:
+    """Give a column a type that holds its values and more, such as `double` or `string`, which takes any value as its text."""
+
+    def ask() -> Response:
+        held = state.shelf.get(name)
+        held.widen(asked.column, asked.type)
+        return form.answer(_card(name, held))
+
+    return await state.work(ask)
+
+
+@router.post("/{name}/search", responses=answers(Searched))
+async def search(name: str, asked: SearchAsked, state: The) -> Response:
+    """The nearest rows to vectors, to rows of the collection, or to a text read by the model that made the space."""
+    if sum(one is not None for one in (asked.vectors, asked.ids, asked.text)) != 1:
+        raise UserError("give one of vectors, ids and text: what the rows should be near to")
+    state.check_k(asked.k)
+
+    def ask() -> Response:
+        held = state.shelf.get(name)
+        if asked.text is not None:
+            queries = query_vectors.text_in(
+                held.view(), asked.space, asked.text, asked.word, lambda origin: _model(state, origin)
+            )
+        elif asked.ids is not None:
+            queries = held.get(asked.ids, asked.space).vectors
+        else:
+            view = held.view()
+            known = view.manifest.spaces or asked.space is not None  # an empty collection has no width yet
+            queries = form.matrix(asked.vectors or [], view.card(asked.space).dim if known else None)
+        state.check_many(len(queries), "queries")
+        state.check_numbers(len(queries) * asked.k, "these hits")
+        found = held.search(queries, asked.k, asked.where, space=asked.space, recall=asked.recall, exact=asked.exact)
+        answers: list[list[Any]] = [[] for _ in range(len(found))]
+        for row in found.table(asked.columns).to_pylist():
+            answers[row.pop("query")].append(row)
+        return form.answer({"answers": answers, "version": found.version, "recall": found.recall, "space": found.space})
+
+    return await state.work(ask)
+
+
+@router.get("/{name}/versions", responses=answers(Versions))
+async def versions(name: str, state: The) -> Response:
+    """The versions that one can go back to, oldest first, and the snapshots."""
+
+    def ask() -> Response:
+        held = state.shelf.get(name)
+        named = {found.version: snapshot for snapshot, found in held.snapshots().items()}
+        kept = {found.version: found for found in (*held.snapshots().values(), *held.versions())}
+        rows = [
+            {
+                "version": number, "made": kept[number].made, "rows": kept[number].n_rows, "what": kept[number].what,
+                "snapshot": named.get(number),
+            }
+            for number in sorted(kept)
+        ]  # fmt: skip
+        return form.answer({"versions": rows})
+
+    return await state.work(ask)
+
+
+@router.put("/{name}/snapshots/{snapshot}", dependencies=[writes], status_code=201, responses=answers(Snapshot, 201))
+async def snapshot(name: str, snapshot: str, state: The) -> Response:
+    """Keep the current version under a name until it is dropped; 409 when the name is taken."""
+
+    def ask() -> Response:
+        return form.answer({"snapshot": snapshot, "version": state.shelf.get(name).snapshot(snapshot)}, 201)
+
+    return await state.work(ask)
+
+
+@router.delete("/{name}/snapshots/{snapshot}", dependencies=[writes], responses=answers(SnapshotDropped))
+async def drop_snapshot(name: str, snapshot: str, state: The) -> Response:
+    """Take a snapshot's name away."""
+
+    def ask() -> Response:
+        state.shelf.get(name).drop_snapshot(snapshot)
+        return form.answer({"dropped": snapshot})
+
+    return await state.work(ask)
+
+
+@router.post("/{name}/restore", dependencies=[writes], responses=answers(Restored))
+async def restore(name: str, asked: RestoreAsked, state: The) -> Response:
+    """Go back to a version or a snapshot; the way back is a version too."""
+
+    def ask() -> Response:
+        held = state.shelf.get(name)
+        number = held.restore(asked.version)
+        return form.answer({"version": number, "rows": len(held)})
+
+    return await state.work(ask)
+
+
+@router.get("/{name}/recall", responses=answers(RecallOf))
+async def recall(name: str, state: The, space: SpaceName = None) -> Response:
+    """What each index of a space was measured to find, and how fast; nothing where every answer is exact."""
+
+    def ask() -> Response:
+        view = state.shelf.get(name).view()
+        points = [
+            {
+                "rows": segment.ref.rows, "kind": segment.ref.card["recipe"]["kind"], "setting": point["setting"],
+                "recall_10": point["recall"], "recall_100": point["recall_100"], "single": point["single"],
+                "batch": point["batch"],
+            }
+            for segment in view.segments[view.name(space)]
+            if segment.ref.card
+            for point in segment.ref.card["curve"]["points"]
+        ]  # fmt: skip
+        return form.answer({"space": view.name(space), "points": points})
+
+    return await state.work(ask)
+
+
+def _model(state: State, origin: Origin) -> LanguageModel:
+    """Only what the catalog serves is loaded: a collection's card may name any path."""
+    state.known(origin.source)
+    if origin.stack in ("", "encoder") and origin.final_norm in ("", "after") and not origin.beginning:
+        return state.explorer.model(origin.source)
+    return query_vectors.load_like(origin)
+
+
+def _rows(request: Request, body: bytes, space: str | None) -> RowsAsked | tuple[Any, Any, Any, str | None]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == form.ARROW:
+        return (*form.read_table(body), space)
+    if kind != form.JSON:
+        raise RefusedError("unsupported", f"rows come as {form.JSON} or {form.ARROW}; got {kind[:80] or 'no type'}")
+    try:
+        asked = RowsAsked.model_validate_json(body)
+    except ValidationError as error:
+        raise _mistake_in(body, error) from None
+    except ValueError as error:
+        raise UserError(f"the body is no JSON: {str(error)[:200]}") from None
+    if asked.space is None:
+        asked.space = space
+    return asked
+
+
+def _mistake_in(body: bytes, error: ValidationError) -> UserError:
+    errors = error.errors(include_url=False)
+    if errors[0]["type"] == "json_invalid":
+        why = errors[0]["msg"][:200]
+        if "hex escape" in why or "surrogate" in why:
+            why += " (half of a surrogate pair is no text)"
+        return UserError(f"the body is no JSON: {why}")
+    return MistakeError(*mistake_of(errors, from_json(body), list(RowsAsked.model_fields)))
+
+
+def _put(name: str, given: RowsAsked | tuple[Any, Any, Any, str | None], state: State, replaces: bool) -> Response:
+    held = state.shelf.get(name)
+    origin = None
+    if isinstance(given, RowsAsked):
+        dim = given.dim
+        if dim is None and isinstance(given.vectors, str) and held.view().manifest.spaces:
+            dim = held.view().card(given.space).dim
+        ids, matrix, columns, space = given.ids, form.matrix(given.vectors, dim), given.columns, given.space
+        origin = _origin(given.origin)
+    else:
+        ids, matrix, columns, space = given
+    put = held.upsert if replaces else held.add
+    count = put(ids, matrix, columns, space, origin)
+    what = "replaced" if replaces else "added"
+    return form.answer({what: count, "rows": len(held), "version": held.view().manifest.version})
+
+
+def _origin(card: dict[str, Any] | None) -> Origin | None:
+    if card is None:
+        return None
+    try:
+        made = Origin.from_json(card)
+        # what is written into a collection must be plain, of the right kinds and come back the same
+        same = Origin.from_json(json.loads(json.dumps(made.to_json()))) == made and isinstance(made.source, str)
+    except (TypeError, ValueError, AttributeError, KeyError):
+        same = False
+    if not same or not all(isinstance(getattr(made, one), kind) for one, kind in _KINDS.items()):
+        raise UserError("origin is a provenance card, as GET /v1/spaces/NAME and /v1/collections/NAME give it")
+    return made
+
+
+_KINDS: dict[str, Any] = {
+    "source": str, "weights_sha256": str, "revision": str, "layer": (int, type(None)), "pooling": str, "transform": str,
+    "normalized": bool, "dtype": str, "engine": str, "stack": str, "final_norm": str, "windows": str, "prompt": str, "beginning": str,
+}  # fmt: skip
+
+
+def _with_ids(ids: Any, columns: Any) -> Any:
+    import pyarrow as pa
+
+    table = pa.table({"id": ids})
+    for field in columns.column_names if columns is not None else ():
+        table = table.append_column(field, columns.column(field))
+    return table
+
+
+def _card(name: str, held: Collection) -> dict[str, Any]:
+    view = held.view()
+    return {
+        "name": name,
+        "rows": view.manifest.n_rows,
+        "version": view.manifest.version,
+        "snapshots": list(held.snapshots()),
+        "columns": {one.name: str(one.type) for one in view.manifest.columns},
+        "spaces": {
+            space: {
+                "rows": view.n_rows(space), "dim": card.dim, "metric": card.metric.value,
+                "origin": card.origin.to_json() if card.origin else None,
+            }
+            for space, card in view.manifest.spaces.items()
+        },
+    }  # fmt: skip

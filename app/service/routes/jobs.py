@@ -1,0 +1,144 @@
+"""Jobs: long work with progress and cancel, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query, Request
+from fastapi.responses import Response, StreamingResponse
+
+from polysema.app.explorer.results import MatchedMaps, SpaceMap
+from polysema.app.explorer.serialization import plain
+from polysema.app.service import encoding as form
+from polysema.app.service import job_kinds
+from polysema.app.service.dependencies import State, The, check_writes
+from polysema.app.service.jobs import Job
+from polysema.app.service.schemas.requests import AroundAsked, JobAsked, PlaceAsked
+from polysema.app.service.schemas.responses import AroundPoint, JobCard, MapPoints, MatchedPoints, Positions, Shifts
+from polysema.app.service.schemas.responses import forms as in_forms
+from polysema.app.service.schemas.responses import json as answers
+from polysema.core.errors import ConflictError, UserError
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+EVERY = 0.1  # seconds between two looks at a job
+
+
+@router.post("", status_code=202, responses=answers(JobCard, 202))
+async def start(asked: Annotated[JobAsked, Body()], state: The, request: Request) -> Response:
+    """Start long work: answers at once with the job, whose events tell how far it is."""
+    if asked.kind in job_kinds.WRITING:
+        check_writes(request)
+    work = await state.work(lambda: job_kinds.work_of(asked, state))
+    return form.answer(state.jobs.start(asked.kind, work).to_json(), 202)
+
+
+@router.get("/{job}", responses=answers(JobCard))
+async def look(job: str, state: The) -> Response:
+    """How far a job is, and its result when it is done."""
+    return form.answer(state.jobs.get(job).to_json())
+
+
+@router.get("/{job}/result", responses=in_forms(MapPoints | MatchedPoints, None, what="The points, with their rows."))
+async def result(job: str, state: The, request: Request) -> Response:
+    """The points of a map, or of matched maps, with their rows, as JSON, base64 or an Arrow stream; 409 for a job that isn't done."""
+    wanted = form.wanted(request)
+    found = _made(state, job, (SpaceMap, MatchedMaps))
+    answer_of: Any = job_kinds.map_answer if isinstance(found, SpaceMap) else job_kinds.matched_answer
+    return await state.work(lambda: answer_of(wanted, found))
+
+
+@router.get("/{job}/shifts", responses=answers(Shifts))
+async def shifts(job: str, row: Annotated[int, Query(ge=0, le=2**53)], state: The) -> Response:
+    """What changed around a row of matched maps: its nearest that stayed, were lost and gained, with their ranks in both spaces."""
+    found: MatchedMaps = _made(state, job, (MatchedMaps,))
+
+    def ask() -> Response:
+        value = {"stayed": found.stayed(row), "lost": found.lost(row), "gained": found.gained(row)}
+        return form.answer({"row": row, **plain(value)})
+
+    return await state.work(ask)
+
+
+@router.post("/{job}/around", responses=answers(AroundPoint))
+async def around(job: str, asked: AroundAsked, state: The) -> Response:
+    """What is nearest to a point of a map in the whole space, and what is on the map; each with its rank in the other."""
+    found: SpaceMap = _made(state, job, (SpaceMap,))
+    state.check_k(asked.k)
+    own = asked.row is not None
+    if own == (asked.vector is not None) or (asked.vector is None) != (asked.position is None):
+        raise UserError("give the row of a point, or, of one that was placed, its vector and its position")
+
+    def ask() -> Response:
+        held = state.view(asked.space, asked.transform, asked.without)
+        at: Any = asked.row
+        if asked.vector is not None:
+            vector, position = form.matrix([asked.vector], None)[0], form.matrix([asked.position or []], None)[0]
+            at = (vector, position)
+        return form.answer(plain(state.explorer.around(found, held, at, asked.k)))
+
+    return await state.work(ask)
+
+
+@router.post("/{job}/place", responses=answers(Positions))
+async def place(job: str, asked: PlaceAsked, state: The) -> Response:
+    """Where new vectors of the same space lie on the map that a job made; the same alone or in a batch."""
+    found: SpaceMap = _made(state, job, (SpaceMap,))
+
+    def ask() -> Response:
+        vectors = form.matrix(asked.vectors, found.space.dim)
+        state.check_many(len(vectors), "vectors")
+        if vectors.shape[1] != found.space.dim:
+            raise UserError(f"the map is of vectors {found.space.dim} wide; got {vectors.shape[1]}")
+        return form.answer({"positions": plain(state.explorer.place(found, vectors))})
+
+    return await state.work(ask)
+
+
+def _made(state: State, name: str, kinds: tuple[type, ...]) -> Any:
+    """What a job made, which is one of these kinds; raises `ConflictError`."""
+    job = state.jobs.get(name)
+    if job.state == "failed" and job.error is not None:
+        raise ConflictError(f"the job failed: {job.error['message']}")
+    if job.state != "done":
+        raise ConflictError(f"the job is {job.state}: its result is there when it is done")
+    if job.value is None:
+        raise ConflictError(f"a job of the kind {job.kind} has all of its result in GET /v1/jobs/ID; maps have points")
+    if not isinstance(job.value, kinds):
+        asked = " or ".join("map" if kind is SpaceMap else "matched" for kind in kinds)
+        raise ConflictError(f"this is asked of a job of the kind {asked}; this one is of the kind {job.kind}")
+    return job.value
+
+
+@router.delete("/{job}", responses=answers(JobCard))
+async def cancel(job: str, state: The) -> Response:
+    """Cancel a job: at once when it waits, at its next step when it runs."""
+    return form.answer(state.jobs.cancel(job).to_json())
+
+
+@router.get(
+    "/{job}/events",
+    response_class=StreamingResponse,
+    responses={
+        200: {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    },
+)
+async def events(job: str, state: The) -> Response:
+    """A job's progress as server-sent events; the last one, `end`, holds the result."""
+    return StreamingResponse(_events(state.jobs.get(job), state), media_type="text/event-stream")
+
+
+async def _events(job: Job, state: State) -> AsyncIterator[bytes]:
+    version = -1
+    while not job.ended and not state.draining:
+        if job.version != version:
+            version = job.version
+            yield _event("progress", {**job.to_json(), "result": None})
+        await asyncio.sleep(EVERY)
+    yield _event("end" if job.ended else "progress", job.to_json())
+
+
+def _event(name: str, value: dict[str, Any]) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(plain(value))}\n\n".encode()

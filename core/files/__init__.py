@@ -1,0 +1,1 @@
+"""Files of vectors: known by content, read and written."""

@@ -1,0 +1,84 @@
+"""Tables of named columns as vectors: Parquet, and comma-separated or otherwise delimited text."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from polysema.core.errors import UnreadableError, UserError
+from polysema.core.files.readers import Block, Source, check_dim, one_line, row_names
+from polysema.core.files.table_columns import TableColumns, choose_columns, names_of, vectors_of
+
+BATCH_ROWS = 8192
+# a damaged file is met in many ways: names that are not UTF-8, kinds that don't exist, pages that don't unpack
+TABLE_FAULTS = (pa.ArrowException, OSError, ValueError, LookupError, MemoryError)
+
+
+def read_parquet(source: Source) -> Iterator[Block]:
+    """Parquet: the vectors as lists in one column or as a column of numbers each, a column of words or ids, others kept."""
+    try:
+        file = pq.ParquetFile(source.path)
+        schema = file.schema_arrow
+    except TABLE_FAULTS as error:
+        raise source.fail(f"can't be read as Parquet: {one_line(error)}") from None
+    columns = columns_of(source, schema)
+    try:
+        yield from table_blocks(source, file.iter_batches(batch_size=BATCH_ROWS), columns)
+    except UserError:
+        raise
+    except TABLE_FAULTS as error:
+        raise source.fail(f"damaged: {one_line(error)}") from None
+
+
+def columns_of(source: Source, schema: pa.Schema) -> TableColumns:
+    """What the columns of a table are, with what was guessed in the source's notes."""
+    try:
+        columns = choose_columns(schema)
+    except UnreadableError as error:
+        raise source.fail(str(error)) from None
+    for note in columns.notes:
+        source.notes.say(note)
+    return columns
+
+
+def table_blocks(source: Source, batches: Iterator[pa.RecordBatch], columns: TableColumns) -> Iterator[Block]:
+    """The blocks of a table's batches. Rows without a vector or a name are left out, and noted."""
+    row, dim = 0, 0
+    for batch in batches:
+        places = np.arange(row + 1, row + 1 + batch.num_rows, dtype=np.int64)
+        names = names_of(batch.column(columns.name)) if columns.name else row_names(row, batch.num_rows)
+        row += batch.num_rows
+        try:
+            vectors, filled = vectors_of(batch, columns.vectors)
+        except UnreadableError as error:
+            raise source.fail(f"up to row {row:,} {error}") from None
+        if not len(vectors):
+            source.notes.found("empty", places)
+            continue
+        check_dim(source, vectors.shape[1])
+        if dim and vectors.shape[1] != dim:
+            raise source.fail(f"up to row {row:,} the vectors are not all of one width: {dim}, {vectors.shape[1]}")
+        dim = vectors.shape[1]
+        named = names.is_valid().to_numpy(zero_copy_only=False)
+        source.notes.found("empty", places[~filled], _shown(names, ~filled))
+        source.notes.found("nameless", places[filled & ~named])
+        kept = filled & named
+        others = _others(batch, columns)
+        yield Block(
+            names.filter(pa.array(kept)), vectors[named[filled]], places[kept],
+            None if others is None else others.filter(pa.array(kept)),
+        )  # fmt: skip
+
+
+def _shown(names: pa.Array, rows: "np.typing.NDArray[np.bool_]") -> list[str]:
+    return [word or "" for word in names.filter(pa.array(rows))[:5].to_pylist()]
+
+
+def _others(batch: pa.RecordBatch, columns: TableColumns) -> pa.RecordBatch | None:
+    """The columns that are neither names nor vectors, without dictionaries, which may differ from batch to batch."""
+    if not columns.others:
+        return None
+    arrays = [batch.column(name) for name in columns.others]
+    plain = [array.dictionary_decode() if pa.types.is_dictionary(array.type) else array for array in arrays]
+    return pa.record_batch(plain, names=list(columns.others))

@@ -1,0 +1,343 @@
+"""One pass through a model with the lid off: what it reads, and a twin that may be hooked and changed."""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from polysema.core.errors import UserError
+from polysema.core.inside.architectures import CROSS, MLP, SELF, Anatomy, anatomy, plan_of, require_hooks
+from polysema.core.model.load import LanguageModel
+from polysema.core.model.tokens import Encoded, Span, find_word, words_of
+from polysema.core.space.space import Family, Floats, Ints
+
+UNITS = ("words", "tokens")
+EMBEDDING, BEFORE, ATTENTION = "embedding", "before", "attention"
+POINTS = (BEFORE, ATTENTION, CROSS, MLP)  # where in a block the residual stream is read
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A word or a token of a text, at its characters; `span` is None for a token that the model adds."""
+
+    name: str
+    span: Span | None = None
+
+    @property
+    def special(self) -> bool:
+        """Whether the model added it."""
+        return self.span is None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What one pass reads: a text, or one window of a text that is longer than the model's.
+
+    `ids` are the tokens at each position; `tokens` what they are, a special one without a span; `fresh` (n_positions,)
+    says which have their most context in this window (all, where there is one). `source` is what the encoder reads.
+    """
+
+    text: str
+    ids: tuple[int, ...]
+    tokens: tuple[Unit, ...]
+    fresh: "np.ndarray[Any, np.dtype[np.bool_]]"
+    window: int = 1
+    windows: int = 1
+    source: "Reading | None" = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def read(model: LanguageModel, text: str | None, source: str | None = None) -> tuple[Reading, ...]:
+    """The passes that a text takes: one, or one for each window where the text is longer than the model's.
+
+    The decoder of an encoder-decoder needs a `source`; its `text` is what the model itself writes when None. Raises
+    `UserError` for an empty text, a source where none is read, and what is too long for two stacks.
+    """
+    if not model.reads_two:
+        if source is not None:
+            raise UserError(f"{model.name} reads one text: a source is for the decoder of an encoder-decoder")
+        if text is None:
+            raise UserError("give a text")
+        return _readings(model, text, model.encode([text])[0])
+    if source is None:
+        raise UserError(f"the decoder of {model.name} reads a source beside each text; none was given")
+    beside = _readings(model, source, model.one_window(model.encode([source])[0], "the source"))[0]
+    written = model.generate([source])[0] if text is None else text
+    encoded = model.decoder_input(model.encode_targets([written])[0])
+    if not len(encoded):
+        raise UserError(f"{model.name} writes nothing for {source!r}; give the decoder's text")
+    (reading,) = _readings(model, written, encoded)
+    return (Reading(written, reading.ids, reading.tokens, reading.fresh, source=beside),)
+
+
+def _readings(model: LanguageModel, text: str, encoded: Encoded) -> tuple[Reading, ...]:
+    if not len(encoded):
+        raise UserError(f"there is nothing to read in {text[:60]!r}")
+    many = len(encoded.windows)
+    readings = []
+    for number, ids in enumerate(encoded.windows):
+        mine = np.flatnonzero(encoded.takes[:, 0] == number)
+        places = encoded.takes[mine, 1]
+        fresh = np.zeros(len(ids), bool)
+        fresh[places] = True
+        if many > 1:  # tokens that have more context in another window stand here too
+            first = int(mine[0] - places[0] + encoded.takes[0, 1])  # the text's token at the first own position
+            before = int(encoded.takes[0, 1])
+            after = len(encoded.windows[-1]) - 1 - int(encoded.takes[-1, 1])
+            places = np.arange(before, len(ids) - after)
+            mine = np.arange(first, first + len(places))
+        if number == 0:  # the special tokens once: those before the text in the first window, the others in the last
+            fresh[: places[0]] = True
+        if number == many - 1:
+            fresh[places[-1] + 1 :] = True
+        names = model.tokenizer.convert_ids_to_tokens(list(ids))
+        units = [Unit(name) for name in names]
+        for place, token in zip(places.tolist(), mine.tolist(), strict=True):
+            start, end = (int(number) for number in encoded.offsets[token])
+            units[place] = Unit(text[start:end] or names[place], Span(start, end))
+        readings.append(Reading(text, ids, tuple(units), fresh, number + 1, many))
+    return tuple(readings)
+
+
+def grouped(reading: Reading, unit: str, writes: bool = False) -> tuple[tuple[Unit, ...], Ints]:
+    """The units of a reading in order, and each position's unit: (n_positions,).
+
+    With the unit `words` a token goes to the first word that it shares characters with; what belongs to no word (a
+    comma, a special token) is a unit of its own. With `writes` a decoder's position stands for the token that is
+    written there, not for the one read: the last writes the end.
+    """
+    if unit not in UNITS:
+        raise UserError(f"unit {unit!r} does not exist; choose one of {', '.join(UNITS)}")
+    tokens = list(reading.tokens)
+    if writes:
+        tokens = [*tokens[1:], Unit("(end)")]
+    words = words_of(reading.text) if unit == "words" else []
+    starts = [word.start for word in words]
+    units: list[Unit] = []
+    groups = np.empty(len(tokens), np.int64)
+    known: dict[Span, int] = {}
+    for place, token in enumerate(tokens):
+        word = _word_at(words, starts, _inked(reading.text, token.span)) if token.span is not None else None
+        if word is not None and word in known:
+            groups[place] = known[word]
+            continue
+        if word is not None:
+            known[word] = len(units)
+        groups[place] = len(units)
+        units.append(token if word is None else Unit(reading.text[word.start : word.end], word))
+    return tuple(units), groups
+
+
+def _inked(text: str, span: Span) -> Span:
+    """The span, or for a token that is the space before a word the character behind it."""
+    return span if text[span.start : span.end].strip() else Span(span.end, span.end + 1)
+
+
+def _word_at(words: Sequence[Span], starts: Sequence[int], span: Span) -> Span | None:
+    from bisect import bisect_right
+
+    if span.start >= span.end:
+        return None
+    place = max(0, bisect_right(starts, span.start) - 1)
+    for word in words[place : place + 2]:
+        if word.start < span.end and span.start < word.end:
+            return word
+    return None
+
+
+def positions_of(reading: Reading, word: str, nth: int = 1, writes: bool = False) -> list[int]:
+    """The positions of the n-th `word` of a reading's text; with `writes` those where a decoder writes it."""
+    span = find_word(reading.text, word, nth)
+    found = [
+        place - writes
+        for place, token in enumerate(reading.tokens)
+        if token.span is not None and token.span.start < span.end and span.start < token.span.end
+    ]
+    if not found:
+        raise UserError(f"the tokenizer makes no token of {word!r} that this pass reads")
+    return found
+
+
+@dataclass(slots=True)
+class Twin:
+    """A copy of a model's modules around the very same weights: what is hooked or switched here is nowhere else.
+
+    So a call can use plain attention, which gives its weights, and change states on their way, while other threads use
+    the model as it is.
+    """
+
+    model: LanguageModel
+    root: Any
+    parts: Anatomy
+    handles: list[Any] = field(default_factory=list)
+
+    def on_output(self, module: Any, take: Callable[[Any], Any]) -> None:
+        """Call `take` with what a module returns; what `take` returns, unless None, takes its place."""
+        self.handles.append(module.register_forward_hook(lambda _m, _inputs, out: take(out)))
+
+    def on_input(self, module: Any, take: Callable[[Any], Any]) -> None:
+        """Call `take` with the first thing that a module is given; what it returns, unless None, takes its place."""
+
+        def hook(_module: Any, args: tuple[Any, ...], given: dict[str, Any]) -> Any:
+            name = None if args else next(iter(given))
+            changed = take(args[0] if name is None else given[name])
+            if changed is None:
+                return None
+            return ((changed, *args[1:]), given) if name is None else (args, given | {name: changed})
+
+        self.handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
+
+    def ask_weights(self, module: Any) -> None:
+        """Have an attention return its weights that does so only when asked."""
+        if self.parts.asks:
+            self.handles.append(
+                module.register_forward_pre_hook(
+                    lambda _m, args, given: (args, given | {"output_attentions": True}), with_kwargs=True
+                )
+            )
+
+    def run(self, reading: Reading) -> None:
+        """One pass over what is read."""
+        import torch
+
+        device = self.model.engine.device  # type: ignore[attr-defined]
+
+        def tensors(ids: Sequence[int]) -> tuple[Any, Any]:
+            row = torch.tensor([list(ids)], device=device)
+            return row, torch.ones_like(row)
+
+        ids, mask = tensors(reading.ids)
+        given: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
+        if reading.source is not None:
+            source, source_mask = tensors(reading.source.ids)
+            given = {"input_ids": source, "attention_mask": source_mask, "decoder_input_ids": ids}
+        if self.model.causal:
+            given["use_cache"] = False
+        with torch.inference_mode():
+            self.root(**given, return_dict=True)
+
+
+@contextmanager
+def twin_of(model: LanguageModel) -> Iterator[Twin]:
+    """A twin of the model, with plain attention; its hooks are gone afterwards, however the block ends.
+
+    Raises `UnavailableError` for an engine that can't be hooked, `UserError` for an architecture that isn't known.
+    """
+    require_hooks(model)
+    plan_of(model)
+    original = model.engine.module  # type: ignore[attr-defined]
+    shared: dict[int, Any] = {id(tensor): tensor for tensor in (*original.parameters(), *original.buffers())}
+    root = copy.deepcopy(original, shared)
+    for module in root.modules():
+        # hooks that another thread has on the model just now must not be called from here
+        module._forward_hooks.clear()
+        module._forward_pre_hooks.clear()
+        if hasattr(module, "config"):
+            module.config._attn_implementation = "eager"
+    twin = Twin(model, root, anatomy(model, root.get_decoder() if model.reads_two else root))
+    try:
+        yield twin
+    finally:
+        for handle in twin.handles:
+            handle.remove()
+
+
+def first_of(out: Any) -> Any:
+    """The hidden states among what a module returns."""
+    return out[0] if isinstance(out, tuple) else out
+
+
+def replaced(out: Any, states: Any) -> Any:
+    """What a module returned, with other hidden states."""
+    return (states, *out[1:]) if isinstance(out, tuple) else states
+
+
+def tap_states(twin: Twin, layers: Sequence[int], points: Sequence[str], take: Callable[[int, str, Any], None]) -> None:
+    """Give the residual stream (n_positions, dim) to `take` at each of `points` of each of `layers`, as a pass meets it.
+
+    Layer 0 has one point, the embedding. In a block with norms behind its sub-layers a point is behind the norm.
+    """
+
+    def taker(layer: int, point: str) -> Callable[[Any], None]:
+        return lambda out: take(layer, point, first_of(out)[0])
+
+    for layer in layers:
+        if layer == 0:
+            twin.on_input(twin.parts.blocks[0], taker(0, EMBEDDING))
+            continue
+        block, parts = twin.parts.blocks[layer - 1], twin.parts.sublayers[layer - 1]
+        if BEFORE in points:
+            twin.on_input(block, taker(layer, BEFORE))
+        for place, part in enumerate(parts):
+            name = ATTENTION if part.kind == SELF else part.kind
+            if name not in points:
+                continue
+            if place == len(parts) - 1:
+                twin.on_output(block, taker(layer, name))
+            elif twin.parts.post_norm:
+                twin.on_output(part.norm, taker(layer, name))
+            else:
+                twin.on_input(parts[place + 1].norm, taker(layer, name))
+
+
+def token_name(model: LanguageModel, number: int) -> str:
+    """A token as text, with its leading space where it begins a word."""
+    name = model.tokenizer.convert_ids_to_tokens(int(number))
+    if name is None:
+        return f"[unused {number}]"
+    if name in model.tokenizer.all_special_tokens:
+        return str(name)
+    text = str(model.tokenizer.decode([int(number)], clean_up_tokenization_spaces=False))
+    if not text or "\ufffd" in text:
+        return str(name)
+    if not text.strip():
+        return text
+    return f" {text.strip().removeprefix('▁')}" if name[:1] in ("Ġ", "▁") else text
+
+
+def last_place(model: LanguageModel, reading: Reading) -> int:
+    """Where a word is predicted unless said otherwise: the last position, or, of a masked encoder, the mask."""
+    if model.family is not Family.ENCODER:
+        return len(reading) - 1
+    masks = [place for place, number in enumerate(reading.ids) if number == model.tokenizer.mask_token_id]
+    if not masks:
+        raise UserError(
+            f"{model.name} predicts a word where the text has {model.tokenizer.mask_token or 'a mask'}; write it into the text, or "
+            "say at which word to look"
+        )
+    return masks[0]
+
+
+def place_in(model: LanguageModel, reading: Reading, at: "str | int | None", nth: int = 1) -> int:
+    """The position meant: a word's last token, a number of a token (from 0, negative ones from the end), or where the
+    next word (of a masked encoder the mask) is predicted.
+    """
+    if at is None:
+        return last_place(model, reading)
+    if isinstance(at, str):
+        return positions_of(reading, at, nth)[-1]
+    if not -len(reading) <= at < len(reading):
+        raise UserError(f"the text has the tokens 0 to {len(reading) - 1}; got {at}")
+    return at % len(reading)
+
+
+def one_reading(model: LanguageModel, text: str | None, source: str | None = None) -> Reading:
+    """The one pass of a text that fits the model's window; raises `UserError` for a longer one."""
+    readings = read(model, text, source)
+    if len(readings) > 1:
+        raise UserError(
+            f"the text has more tokens than {model.name} reads at once ({model.window}), and this is asked of one pass: give a "
+            "shorter text"
+        )
+    return readings[0]
+
+
+def as_floats(tensor: Any) -> Floats:
+    """A tensor as float32."""
+    found: Floats = tensor.detach().float().cpu().numpy()
+    return found

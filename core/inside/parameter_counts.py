@@ -1,0 +1,101 @@
+"""How wide a model is at every place, and how many parameters each part has: counted in the loaded weights."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from polysema.core.inside.architectures import CROSS, MLP, SELF, Anatomy, anatomy
+from polysema.core.inside.attribution import out_matrix
+from polysema.core.model.load import LanguageModel, on_torch
+from polysema.core.space.space import Family
+
+NORM, POSITIONS, TABLE, HEAD, REST = "norm", "positions", "table", "head", "rest"
+
+
+@dataclass(frozen=True, slots=True)
+class StackWidths:
+    """One stack: `n_layers` blocks in series, in each `n_heads` heads of `head_dim` side by side, which read the keys of
+    `n_key_heads`, and an MLP that is `mlp_dim` wide inside. `parameters` counts those of all blocks by kind of part.
+    """
+
+    name: str
+    n_layers: int
+    n_heads: int
+    n_key_heads: int
+    head_dim: int
+    mlp_dim: int
+    cross: bool
+    parameters: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """A model: the `dim` of every hidden state, a table of `vocabulary` rows, its stacks, and all its parameters by part.
+
+    What several parts share (a tied head is the table itself) is counted once. `parameters` add up to `total`.
+    """
+
+    model: str
+    dim: int
+    vocabulary: int
+    window: int
+    stacks: tuple[StackWidths, ...]
+    parameters: dict[str, int]
+    total: int
+
+
+def widths(model: LanguageModel) -> Widths:
+    """The widths and the parameters of a model with all its stacks. Raises `UserError` for an unknown architecture."""
+    two = model.family is Family.ENCODER_DECODER
+    sides = ("encoder", "decoder") if two else ("",)
+    seen: set[int] = set()
+    table = model.input_table
+    owner = model.module.get_input_embeddings().weight
+    counted = {TABLE: owner.numel()}
+    seen.add(id(owner))
+    stacks = []
+    for side in sides:
+        loaded = on_torch(model, side)
+        parts = anatomy(loaded)
+        own = _blocks(parts, seen)
+        block = parts.sublayers[0]
+        attention = next(part for part in block if part.kind == SELF)
+        feed = next(part for part in block if part.kind == MLP)
+        stacks.append(
+            StackWidths(
+                side or {Family.ENCODER: "encoder", Family.DECODER: "decoder"}[model.family], len(parts.blocks),
+                attention.n_heads, attention.n_key_heads, out_matrix(attention).shape[0] // attention.n_heads,
+                int(out_matrix(feed).shape[0]), any(part.kind == CROSS for part in block), own,
+            )
+        )  # fmt: skip
+        for kind, number in own.items():
+            counted[kind] = counted.get(kind, 0) + number
+    for name, parameter in model.whole.named_parameters():
+        if id(parameter) in seen:
+            continue
+        seen.add(id(parameter))
+        kind = (
+            NORM if "norm" in name.lower() else POSITIONS if "position" in name or name.startswith("wpe") or ".wpe." in name
+            else HEAD if "head" in name or "predictions" in name else REST
+        )  # fmt: skip
+        counted[kind] = counted.get(kind, 0) + parameter.numel()
+    total = sum({id(p): p.numel() for p in model.whole.parameters()}.values())
+    return Widths(
+        model.name, model.dim, int(table.shape[0]), model.window, tuple(stacks),
+        {kind: number for kind, number in counted.items() if number}, total,
+    )  # fmt: skip
+
+
+def _blocks(parts: Anatomy, seen: set[int]) -> dict[str, int]:
+    """Parameters of all blocks: an attention's are those of its core and of the map it writes with, what is neither that
+    nor a norm is the MLP's.
+    """
+    counted = {SELF: 0, CROSS: 0, MLP: 0, NORM: 0}
+    for block, sublayers in zip(parts.blocks, parts.sublayers, strict=True):
+        owners: list[tuple[Any, str]] = [(part.norm, NORM) for part in sublayers]
+        owners += [(module, part.kind) for part in sublayers if part.kind != MLP for module in (part.core, part.out)]
+        for module, kind in [*owners, (block, MLP)]:
+            for parameter in module.parameters():
+                if id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    counted[kind] += parameter.numel()
+    return {kind: number for kind, number in counted.items() if number}

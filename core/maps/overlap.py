@@ -1,0 +1,91 @@
+"""What changes in the neighbourhoods of the same rows between two spaces."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from polysema.core.errors import IncompatibleError, UserError
+from polysema.core.maps.projection import Neighbors
+from polysema.core.space.metric import unit
+from polysema.core.space.space import Floats, Ints
+
+BLOCK = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A neighbour of a row in two spaces: its ranks there, from 1, and its cosines."""
+
+    row: int
+    rank_a: int
+    rank_b: int
+    cosine_a: float
+    cosine_b: float
+
+
+def shared_neighbors(a: Neighbors, b: Neighbors, k: int) -> Floats:
+    """For each row the share of its k nearest by `a` that are among its k nearest by `b`: (n,), from 0 to 1."""
+    return _shared(a, b, k)[:, -1]
+
+
+def changed_most(a: Neighbors, b: Neighbors, k: int) -> Ints:
+    """The rows (n,), those first whose neighbourhoods share least.
+
+    Of rows that share as many of the k, those whose nearest differ first: by the mean overlap of the lists' heads,
+    down to each depth (the average overlap of Fagin, Kumar and Sivakumar 2003), and then by row.
+    """
+    shared = _shared(a, b, k)
+    order: Ints = np.lexsort((shared.mean(axis=1), shared[:, -1])).astype(np.int64)
+    return order
+
+
+def _shared(a: Neighbors, b: Neighbors, k: int) -> Floats:
+    """The overlap of the first 1, 2, … k of two lists, as shares: (n, k)."""
+    if len(a.rows) != len(b.rows):
+        raise IncompatibleError(f"neighbours of {len(a.rows):,} rows in one space and of {len(b.rows):,} in the other")
+    if not 1 <= k <= min(a.rows.shape[1], b.rows.shape[1]):
+        raise UserError(
+            f"neighbourhoods are compared with k from 1 to {min(a.rows.shape[1], b.rows.shape[1])}; got {k}"
+        )
+    found = np.empty((len(a.rows), k), np.float32)
+    depth = np.arange(k)
+    for start in range(0, len(found), BLOCK):
+        here, there = a.rows[start : start + BLOCK, :k], b.rows[start : start + BLOCK, :k]
+        count = np.zeros((len(here), k), np.int64)
+        for place in range(k):
+            same = here[:, [place]] == there  # (block, k)
+            where = np.where(same.any(axis=1), np.maximum(same.argmax(axis=1), place), k)
+            count += depth >= where[:, None]
+        found[start : start + BLOCK] = count / (depth + 1)
+    return found
+
+
+def shifts(vectors_a: Floats, vectors_b: Floats, row: int, others: Ints) -> tuple[Shift, ...]:
+    """Where `others` (m,) stand among the neighbours of a row in two spaces of the same rows, (n, dim) each.
+
+    By all n rows, exactly; of equal cosines the earlier row comes first, as in every search here.
+    """
+    n = len(vectors_a)
+    if len(vectors_b) != n:
+        raise IncompatibleError(f"two spaces of the same rows are compared; got {n:,} and {len(vectors_b):,}")
+    if not 0 <= row < n:
+        raise UserError(f"row must be from 0 to {n - 1:,}; got {row:,}")
+    cosines, ranks = zip(*(_ranks(vectors, row, others) for vectors in (vectors_a, vectors_b)), strict=True)
+    return tuple(
+        Shift(int(other), int(ranks[0][i]), int(ranks[1][i]), float(cosines[0][i]), float(cosines[1][i]))
+        for i, other in enumerate(others)
+    )
+
+
+def _ranks(vectors: Floats, row: int, others: Ints) -> tuple[Floats, Ints]:
+    cosines = np.empty(len(vectors), np.float32)
+    mine = unit(np.ascontiguousarray(vectors[[row]]))[0]
+    for start in range(0, len(vectors), BLOCK):
+        cosines[start : start + BLOCK] = unit(np.ascontiguousarray(vectors[start : start + BLOCK])) @ mine
+    cosines[row] = -np.inf
+    own = cosines[others]
+    above = [
+        np.count_nonzero(cosines > score) + np.count_nonzero(cosines[:other] == score)
+        for other, score in zip(others, own, strict=True)
+    ]
+    return own, np.array(above, np.int64) + 1

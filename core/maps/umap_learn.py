@@ -1,0 +1,55 @@
+"""UMAP by umap-learn itself, over neighbours that are there already: what the loops of our own are held against."""
+
+import re
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+
+from polysema.core.import_lock import IMPORTING
+from polysema.core.space.space import Floats, Ints
+
+FLAT_NOISE = 1e-3  # the spread that an axis gets on which all points start at one place
+
+
+class _Watched:
+    """A file for umap-learn's progress bar: what `progress` raises when the bar is written ends the work."""
+
+    def __init__(self, progress: Callable[[int, int], None]):
+        self._progress = progress
+
+    def write(self, bar: str) -> None:
+        """Read the epochs off the bar."""
+        if (told := re.search(r"(\d+)/(\d+)", bar)) is not None:
+            self._progress(int(told[1]), int(told[2]))
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def umap_learn(
+    vectors: Floats, rows: Ints, distances: Floats, start: Floats, how: dict[str, float | int | None],
+    progress: Callable[[int, int], None],
+) -> Floats:  # fmt: skip
+    """Lay out n unit vectors by their k nearest others `rows` (n, k) at `distances` 1 - cosine, from `start`: (n, 2 or 3).
+
+    `how` are umap-learn's own options (min_dist, spread, n_epochs, negative_sample_rate, random_state). Its functions are compiled
+    in every process anew (some ten seconds), which can't be stopped; its epochs can.
+    """
+    progress(0, 1)
+    with IMPORTING:
+        import umap
+    n, k = rows.shape
+    flat = np.ptp(start, axis=0) == 0  # umap-learn divides by the extent of each axis
+    if flat.any():
+        noise = np.random.default_rng(0).normal(size=start.shape).astype(np.float32)
+        start = start + noise * np.float32(FLAT_NOISE) * flat
+    own = np.concatenate([np.arange(n)[:, None], rows], axis=1)  # umap-learn counts the point itself
+    away = np.concatenate([np.zeros((n, 1), np.float32), distances], axis=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a seed means one thread, and that there is no index to transform by
+        laid = umap.UMAP(
+            n_neighbors=k + 1, n_components=start.shape[1], metric="cosine", init=start, precomputed_knn=(own, away),
+            tqdm_kwds={"disable": False, "file": _Watched(progress), "bar_format": "{n_fmt}/{total_fmt}", "mininterval": 0, "miniters": 1}, **how,
+        ).fit_transform(vectors)  # fmt: skip
+    return np.asarray(laid, np.float32)

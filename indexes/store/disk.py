@@ -1,0 +1,384 @@
+"""Every step that touches a collection's disk, one method each, so that tests can record, fail and reorder them.
+
+A file is written under a name of its own, once, and never changed: `NewFile` counts and hashes the bytes on their way
+to the disk, `SealedFile` gives them back only while they are the ones that were written.
+"""
+
+import fcntl
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from polysema.core.environment import cores
+from polysema.core.errors import BusyError, CorruptError, UnreadableError
+from polysema.core.space.space import Ints
+
+BLOCK = 1 << 16  # bytes that are hashed at once
+PARTS = 128  # parts of a file that can be checked alone, at most
+PATIENCE = 0.005  # seconds between two tries for a lock
+
+
+@dataclass(frozen=True, slots=True)
+class FileRef:
+    """A file as it was written: its name, length, SHA-256, and a hash for each part of `part` blocks.
+
+    A part's hash is XXH3 (128 bits) over the XXH3 digests of its blocks of 64 KiB: a file that grows while it is
+    written has one pass over it, and at most 128 parts whatever its length.
+    """
+
+    name: str
+    bytes: int
+    sha256: str
+    part: int
+    sums: str
+
+    @property
+    def n_parts(self) -> int:
+        """How many parts can be checked alone."""
+        return len(self.sums) // 32
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON types."""
+        return {"name": self.name, "bytes": self.bytes, "sha256": self.sha256, "part": self.part, "sums": self.sums}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "FileRef":
+        """The inverse of `to_json`."""
+        return cls(value["name"], value["bytes"], value["sha256"], value["part"], value["sums"])
+
+
+class NewFile:
+    """A file that is being written: `write` bytes in order, then `seal`. Left without a seal, it is removed."""
+
+    def __init__(self, disk: "Disk", path: Path):
+        self.path = path
+        self.closed = False
+        self._disk = disk
+        self._fd = disk.create(path)
+        self._sha256 = hashlib.sha256()
+        self._digests: list[bytes] = []
+        self._pending = bytearray()
+        self._bytes = 0
+
+    def write(self, data: Any) -> int:
+        """Append bytes (anything with a buffer); they reach the disk in pieces of a MiB."""
+        view = memoryview(data).cast("B")
+        self._pending += view
+        if len(self._pending) >= 1 << 20:
+            self._drain(len(self._pending) // BLOCK * BLOCK)
+        self._bytes += len(view)
+        return len(view)
+
+    def tell(self) -> int:
+        """How many bytes were written."""
+        return self._bytes
+
+    def flush(self) -> None:
+        """Nothing: what counts is the seal."""
+
+    def _drain(self, count: int) -> None:
+        data = bytes(memoryview(self._pending)[:count])
+        del self._pending[:count]
+        self._disk.append(self._fd, self.path, data)
+        self._sha256.update(data)
+        view = memoryview(data)
+        self._digests += [xxhash.xxh3_128_digest(view[at : at + BLOCK]) for at in range(0, count, BLOCK)]
+
+    def seal(self) -> FileRef:
+        """Write the rest, sync it and close; returns what the manifest says of the file."""
+        try:
+            self._drain(len(self._pending))
+            self._disk.sync(self._fd, self.path)
+        finally:
+            self.close()
+        part = 1
+        while len(self._digests) > part * PARTS:
+            part *= 2
+        sums = "".join(
+            xxhash.xxh3_128_hexdigest(b"".join(self._digests[at : at + part]))
+            for at in range(0, len(self._digests), part)
+        )
+        return FileRef(self.path.name, self._bytes, self._sha256.hexdigest(), part, sums)
+
+    def close(self) -> None:
+        """Let the file go."""
+        if not self.closed:
+            self.closed = True
+            os.close(self._fd)
+
+
+class Disk:
+    """The steps themselves, on a real file system."""
+
+    # what becomes durable
+
+    def create(self, path: Path) -> int:
+        """A new file, open for writing; raises `FileExistsError`."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+
+    def append(self, fd: int, path: Path, data: bytes) -> None:
+        """All of `data` at the end of the file."""
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+
+    def sync(self, fd: int, path: Path) -> None:
+        """The file's bytes are on the disk when this returns."""
+        os.fsync(fd)
+
+    def sync_folder(self, path: Path) -> None:
+        """The folder's names are on the disk when this returns."""
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def link(self, source: Path, target: Path) -> None:
+        """A second name for a file; raises `FileExistsError`, which makes it a compare-and-swap."""
+        os.link(source, target)
+
+    def move_folder(self, source: Path, target: Path) -> None:
+        """A new name for a folder; raises `FileExistsError` or `OSError` where something is."""
+        source.rename(target)
+
+    def unlink(self, path: Path) -> None:
+        """One name less."""
+        path.unlink()
+
+    def make_folder(self, path: Path) -> None:
+        """A new folder; raises `FileExistsError`."""
+        path.mkdir()
+
+    # what is read
+
+    def open(self, path: Path) -> int:
+        """An existing file, open for reading."""
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def close(self, fd: int) -> None:
+        """Let an open file go."""
+        os.close(fd)
+
+    def read_at(self, fd: int, path: Path, start: int, count: int) -> bytes:
+        """`count` bytes from `start`, fewer at the file's end."""
+        pieces = []
+        while count and (piece := os.pread(fd, count, start)):
+            pieces.append(piece)
+            start += len(piece)
+            count -= len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def names(self, folder: Path) -> list[str]:
+        """The names in a folder, sorted."""
+        return sorted(path.name for path in folder.iterdir())
+
+    # what is made of them
+
+    def write(self, path: Path, data: bytes) -> FileRef:
+        """A whole new file, durable as soon as its folder is synced; nothing is left when it can't be written."""
+        with self.writing(path) as file:
+            file.write(data)
+        return file.ref
+
+    @contextmanager
+    def writing(self, path: Path) -> "Iterator[_Writing]":
+        """A new file to write to in pieces; sealed at the end (`.ref`), removed after an exception."""
+        file = _Writing(self, path)
+        try:
+            yield file
+            file.ref = file.seal()
+        except BaseException:
+            file.close()
+            self.discard(path)
+            raise
+
+    def discard(self, path: Path) -> None:
+        """Remove a file that nothing refers to; when that fails it is collected later."""
+        with suppress(OSError):
+            self.unlink(path)
+
+    def read(self, path: Path) -> bytes:
+        """A whole file."""
+        fd = self.open(path)
+        try:
+            return self.read_at(fd, path, 0, os.fstat(fd).st_size)
+        finally:
+            os.close(fd)
+
+    @contextmanager
+    def locked(self, path: Path, wait: float, what: str) -> Iterator[None]:
+        """Hold the lock file at `path` (flock, freed when the process ends); raises `BusyError` after `wait` seconds."""
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        until = time.monotonic() + wait
+        try:
+            while True:
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() >= until:
+                        raise BusyError(
+                            f"{path.parent} is being {what} by another process; waited {wait:g} s: try again when it is"
+                            " done"
+                        ) from None
+                    time.sleep(PATIENCE)
+            yield
+        finally:
+            os.close(fd)
+
+
+class _Writing(NewFile):
+    ref: FileRef
+
+
+class SealedFile:
+    """A file of a version. Bytes are given out only after the part of the file that they are in was checked.
+
+    Raises `CorruptError`, which names the file, for another length or other bytes than were written; a missing file
+    is a `FileNotFoundError`, since a newer version may have replaced it.
+    """
+
+    def __init__(self, disk: Disk, path: Path, ref: FileRef):
+        self.path = path
+        self.ref = ref
+        self._disk = disk
+        self._fd = disk.open(path)
+        self._good = np.zeros(ref.n_parts, bool)
+        self.all_good = False
+        self._mapped: mmap | None = None
+        self._mapping = threading.Lock()
+        length = os.fstat(self._fd).st_size
+        if length != ref.bytes:
+            os.close(self._fd)
+            self._fd = -1
+            raise CorruptError(f"{path} has {length:,} bytes instead of the {ref.bytes:,} that were written; {REPAIR}")
+
+    def __del__(self) -> None:
+        if getattr(self, "_fd", -1) >= 0:
+            os.close(self._fd)
+
+    @property
+    def part_bytes(self) -> int:
+        """How many bytes are checked at once."""
+        return self.ref.part * BLOCK
+
+    def check(self, start: int = 0, stop: int | None = None) -> None:
+        """Check the parts that hold the bytes from `start` to `stop`, each once."""
+        if self.all_good:
+            return
+        size = self.part_bytes
+        first, last = start // size, -(-min(stop if stop is not None else self.ref.bytes, self.ref.bytes) // size)
+        self.check_parts(np.arange(first, last))
+
+    def check_parts(self, parts: Ints) -> None:
+        """Check these parts, each once."""
+        size = self.part_bytes
+        todo = np.unique(parts[~self._good[parts]]).tolist()
+        if len(todo) * size > 64 << 20:  # the hash lets the interpreter go
+            with ThreadPoolExecutor(min(8, cores())) as pool:
+                list(pool.map(self._check, todo))
+        else:
+            for part in todo:
+                self._check(part)
+        self.all_good = self.all_good or bool(self._good.all())
+
+    def _check(self, part: int) -> None:
+        size = self.part_bytes
+        data = memoryview(self._bytes(part * size, size))
+        digests = [xxhash.xxh3_128_digest(data[at : at + BLOCK]) for at in range(0, len(data), BLOCK)]
+        if xxhash.xxh3_128_hexdigest(b"".join(digests)) != self.ref.sums[32 * part : 32 * part + 32]:
+            raise CorruptError(
+                f"{self.path} is damaged: bytes {part * size:,} to {part * size + len(data):,} are not the ones that were"
+                f" written; {REPAIR}"
+            )
+        self._good[part] = True
+
+    def read(self, start: int = 0, stop: int | None = None) -> bytes:
+        """The bytes from `start` to `stop`, checked."""
+        stop = self.ref.bytes if stop is None else stop
+        self.check(start, stop)
+        return self._bytes(start, stop - start)
+
+    def _bytes(self, start: int, count: int) -> bytes:
+        try:
+            return self._disk.read_at(self._fd, self.path, start, count)
+        except OSError as error:
+            raise UnreadableError(f"{self.path} can't be read: {error.strerror or error}") from error
+
+    def map(self) -> mmap:
+        """The whole file, mapped: `check` what is looked at."""
+        with self._mapping:
+            if self._mapped is None:
+                self._mapped = mmap(self._fd, 0, access=ACCESS_READ)
+            return self._mapped
+
+    def check_sha256(self) -> None:
+        """Read every byte and compare the SHA-256."""
+        digest = hashlib.sha256()
+        for start in range(0, self.ref.bytes, 1 << 22):
+            digest.update(self._bytes(start, 1 << 22))
+        if digest.hexdigest() != self.ref.sha256:
+            raise CorruptError(f"{self.path} is damaged: its SHA-256 is not the one that was written; {REPAIR}")
+
+
+REPAIR = "see `polysema store verify`, and `polysema store repair` for what can be made whole"
+
+
+class Stream:
+    """A `SealedFile` as the file object that Arrow reads from."""
+
+    def __init__(self, file: SealedFile):
+        self._file = file
+        self._at = 0
+        self.closed = False
+
+    def read(self, count: int = -1) -> bytes:
+        """The next bytes."""
+        stop = self._file.ref.bytes if count is None or count < 0 else min(self._at + count, self._file.ref.bytes)
+        data = self._file.read(self._at, stop) if stop > self._at else b""
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place."""
+        self._at = offset + (0, self._at, self._file.ref.bytes)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        """The place."""
+        return self._at
+
+    def size(self) -> int:
+        """The file's length."""
+        return self._file.ref.bytes
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Yes."""
+        return True
+
+    def writable(self) -> bool:
+        """No."""
+        return False
+
+    def flush(self) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Let it go; the file stays open for others."""
+        self.closed = True
