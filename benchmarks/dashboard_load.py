@@ -3,7 +3,7 @@
     python benchmarks/dashboard_load.py [--sessions 10] [--interactions 200]
 
 Sessions are tabs of a headless Chromium with software rendering; they are opened at the same moment, on all pages, and each waits for
-its answer. Then one session asks one question after another: analogies, neighbours, layers of Contexts.
+its answer. Then one session asks one question after another: analogies, neighbors, layers of Contexts.
 """
 
 import argparse
@@ -23,8 +23,8 @@ from tests.browser.conftest import FLAGS, at_rest, chromium, running_dashboard  
 
 PAGES = {
     "/": "text=leads nearest to",
-    "/neighbours": "text=whatever the sentence",
-    "/neighbours?mode=A+word+in+a+sentence": "text=The static vector knows",
+    "/neighbors": "text=whatever the sentence",
+    "/neighbors?mode=A+word+in+a+sentence": "text=The static vector knows",
     "/contexts?map=PCA": "text=At layer 6",
     "/inside": ".polysema-heads[data-ready='1']",
 }
@@ -98,7 +98,7 @@ def endure(browser: Any, url: str, interactions: int) -> None:
     page = context.new_page()
     client = context.new_cdp_session(page)
     marks = {}
-    page.goto(f"{url}/neighbours")
+    page.goto(f"{url}/neighbors")
     page.locator("text=whatever the sentence").first.wait_for(timeout=120_000)
     for number in range(1, interactions + 1):
         word = WORDS[number % len(WORDS)]
@@ -109,7 +109,7 @@ def endure(browser: Any, url: str, interactions: int) -> None:
             handle.focus()
             handle.press("ArrowLeft" if number % 20 == 5 else "ArrowRight")
             at_rest(page)
-            page.get_by_role("link", name="Neighbours").click()
+            page.get_by_role("link", name="Neighbors").click()
             page.locator("text=whatever the sentence").first.wait_for(timeout=60_000)
         else:
             box = page.get_by_role("textbox", name="Word")

@@ -1,4 +1,4 @@
-"""Maps against umap-learn's own default in the same process: time, and trustworthiness at 15 neighbours.
+"""Maps against umap-learn's own default in the same process: time, and trustworthiness at 15 neighbors.
 
     python benchmarks/maps.py [--all] [--rounds 1]
 
@@ -55,10 +55,10 @@ def against_umap_learn(title: str, vectors: np.ndarray, rounds: int) -> None:
     a, b, c = (distortion(vectors, p, 15) for p in (positions, others, plane))
     print(
         f"UMAP of {title}: {clock:.1f} times as fast as umap-learn's default ({mine:.1f} s against {theirs:.1f} s, {searched:.1f} of them"
-        f" for the neighbours), {work:.1f} times in processor time ({busy:.1f} s against {their_busy:.1f} s)"
+        f" for the neighbors), {work:.1f} times in processor time ({busy:.1f} s against {their_busy:.1f} s)"
     )
     print(
-        f"  trustworthiness {a.trustworthiness:.3f} against {b.trustworthiness:.3f}, neighbours kept {a.preservation:.3f} against {b.preservation:.3f};"
+        f"  trustworthiness {a.trustworthiness:.3f} against {b.trustworthiness:.3f}, neighbors kept {a.preservation:.3f} against {b.preservation:.3f};"
         f" PCA, the first picture: {first:.2f} s, {c.trustworthiness:.3f}",
         flush=True,
     )

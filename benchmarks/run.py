@@ -56,7 +56,7 @@ def static() -> None:
     query = vectors[space.resolve("bank")][None]
     flat = FaissIndex(vectors)
     paired(
-        "one neighbour query, 400,000 x 50, exact",
+        "one neighbor query, 400,000 x 50, exact",
         lambda: index.search(query, 10),
         "the bare matrix-vector product",
         lambda: vectors @ query[0],

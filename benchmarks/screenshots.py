@@ -14,8 +14,8 @@ from tests.browser.conftest import FLAGS, at_rest, chromium, running_dashboard  
 
 PAGES = {
     "analogies": "/",
-    "neighbours": "/neighbours",
-    "sentence": "/neighbours?mode=A+word+in+a+sentence",
+    "neighbors": "/neighbors",
+    "sentence": "/neighbors?mode=A+word+in+a+sentence",
     "contexts": "/contexts",
     "map": "/map",
     "map-hidden": "/map?space=minilm-l6+(hidden+states)&mnear=on+the+map",
@@ -29,7 +29,7 @@ PAGES = {
     "steering": "/inside?see=Steering&sm=g2p-t5",
     "roads": "/inside?see=Roads",
     "lesson": "/lessons?lesson=travel&step=reveal",
-    "clusters": "/contexts?colour=Clusters&map=PCA",
+    "clusters": "/contexts?color=Clusters&map=PCA",
     "blocks": "/lessons?lesson=blocks&step=reveal",
     "data": "/data",
     "collections": "/data?data=Collections",
@@ -37,7 +37,7 @@ PAGES = {
 }
 MAPS = {
     "analogies",
-    "neighbours",
+    "neighbors",
     "contexts",
     "map",
     "map-hidden",

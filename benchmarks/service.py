@@ -95,7 +95,7 @@ def over_the_library(explorer: Explorer, port: int, rounds: int = 200) -> None:
     pairs = [(timed(lambda: explorer.neighbors("bank")), timed(lambda: ask(one, NEIGHBORS))) for _ in range(rounds)]
     here, there = (statistics.median(times) for times in zip(*pairs, strict=True))
     print(
-        f"a neighbour query on 400,000 words, one client: HTTP {there:.2f} ms, library {here:.2f} ms at p50: it costs {there - here:.2f} ms"
+        f"a neighbor query on 400,000 words, one client: HTTP {there:.2f} ms, library {here:.2f} ms at p50: it costs {there - here:.2f} ms"
     )
 
 
@@ -115,10 +115,10 @@ def run(seconds: float = 3.0, rounds: int = 3) -> None:
             for clients in CLIENTS:
                 rounds_of[clients].append(load(8641, NEIGHBORS, clients, seconds))
         for clients, all_times in rounds_of.items():
-            told(f"neighbours, {clients} clients", [one for times in all_times for one in times], rounds * seconds)
+            told(f"neighbors, {clients} clients", [one for times in all_times for one in times], rounds * seconds)
         for clients in CLIENTS[1:]:
             more = statistics.median(len(a) / len(b) for a, b in zip(rounds_of[clients], rounds_of[1], strict=True))
-            print(f"neighbours: {clients} clients are answered {more:.2f} times as often as 1")
+            print(f"neighbors: {clients} clients are answered {more:.2f} times as often as 1")
         for clients in CLIENTS:
             told(f"a text embedding, {clients} clients", load(8641, TEXT, clients, seconds), seconds)
         ratios = []

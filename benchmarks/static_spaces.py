@@ -89,15 +89,15 @@ def questions(explorer: Explorer, vectors: KeyedVectors, rounds: int) -> None:
     positive, negative = ["queen", "man"], ["king"]
 
     def named(answer):
-        return [(n.key, n.score) for n in answer.neighbours]
+        return [(n.key, n.score) for n in answer.neighbors]
 
     def by_hnsw() -> object:
         return hnsw.search(matrix[[5000]], 10, [5000])
 
     ways = {
         "matvec": lambda: matrix @ query,
-        "neighbours": lambda: explorer.neighbors("bank"),
-        "gensim neighbours": lambda: vectors.most_similar("bank"),
+        "neighbors": lambda: explorer.neighbors("bank"),
+        "gensim neighbors": lambda: vectors.most_similar("bank"),
         "analogy": lambda: explorer.analogy("queen - king + man", asking=plain),
         "gensim analogy": lambda: vectors.most_similar(positive, negative),
         "cosmul": lambda: explorer.analogy("queen - king + man", method="3cosmul", asking=plain),
@@ -115,7 +115,7 @@ def questions(explorer: Explorer, vectors: KeyedVectors, rounds: int) -> None:
     t = in_turn(ways, rounds)
     print(f"the bare matrix-vector product: {t['matvec']:.2f} ms, {matrix.nbytes / t['matvec'] / 1e6:.1f} GB/s")
     for name, of, other in (
-        ("neighbours", "gensim neighbours", "most_similar"), ("analogy", "gensim analogy", "most_similar"),
+        ("neighbors", "gensim neighbors", "most_similar"), ("analogy", "gensim analogy", "most_similar"),
         ("cosmul", "gensim cosmul", "most_similar_cosmul"),
     ):  # fmt: skip
         print(
@@ -124,7 +124,7 @@ def questions(explorer: Explorer, vectors: KeyedVectors, rounds: int) -> None:
         )
     print(f"  the analogy with all its evidence (five methods): {t['evidence']:.2f} ms")
     print(
-        f"  HNSW at recall@10 {recall:.3f}: {t['hnsw']:.3f} ms, {t['gensim neighbours'] / t['hnsw']:.0f} times as fast as gensim's most_similar"
+        f"  HNSW at recall@10 {recall:.3f}: {t['hnsw']:.3f} ms, {t['gensim neighbors'] / t['hnsw']:.0f} times as fast as gensim's most_similar"
     )
 
 
@@ -179,7 +179,7 @@ def files(explorer: Explorer) -> None:
             f" load_word2vec_format ({theirs:.1f} s); opened again, to the first answer: {statistics.median(again):.3f} s"
         )
         print(
-            f"peak memory of a neighbour query: {memory[0]:.2f} times the vectors' bytes from a text, {memory[1]:.2f} from the package"
+            f"peak memory of a neighbor query: {memory[0]:.2f} times the vectors' bytes from a text, {memory[1]:.2f} from the package"
         )
         read_vectors(path)
 

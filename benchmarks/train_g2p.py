@@ -227,7 +227,7 @@ It knows single English words of the letters a to z and the apostrophe. Other in
 both sides of the split. Of a hundred unseen words {word:.0f} have at least one wrong sound: it is something to look into, not a
 pronouncing dictionary.
 
-The weights are under polysema's own licence (Apache-2.0). The dictionary that they were trained on is under the 2-clause BSD licence
+The weights are under polysema's own license (Apache-2.0). The dictionary that they were trained on is under the 2-clause BSD license
 of Carnegie Mellon University, in LICENSE-cmudict beside this file.
 """
 

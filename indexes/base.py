@@ -1,4 +1,4 @@
-"""The interface of every index: it checks, converts and normalises; a kind of index fills one hole."""
+"""The interface of every index: it checks, converts and normalizes; a kind of index fills one hole."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ def check_k(k: int) -> int:
 
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
-MANY_LEFT_OUT = 1_000  # rows left out from which on they are a mask, not so many more neighbours to ask for
+MANY_LEFT_OUT = 1_000  # rows left out from which on they are a mask, not so many more neighbors to ask for
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Index(ABC):
 
     @abstractmethod
     def _build(self, vectors: Floats) -> None:
-        """Take the vectors in, as given: a kind that needs them normalised for the cosine does so here."""
+        """Take the vectors in, as given: a kind that needs them normalized for the cosine does so here."""
 
     @abstractmethod
     def _search(self, queries: Floats, k: int, ask: Ask) -> Found:

@@ -20,17 +20,17 @@ from polysema.indexes.index_spec import Recipe, choose
 from polysema.indexes.recall import Point, RecallCurve, Setting, distinct_rows, ladder, recalls, setting_of
 from polysema.indexes.scoring import MARGIN, best_among, rescored
 
-BLOCK = 16_384  # rows normalised and added at a time
+BLOCK = 16_384  # rows normalized and added at a time
 TRAINED = {"ivf": 64, "ivf-sq8": 64, "ivf-pq": 64, "pq-fastscan": 64}  # rows a cell that cells are trained on, at most
 LEAST_TRAINED = 20_000
 HOLD_FROM = 100  # rows from which on some are held out
 SINGLES = 32  # queries asked one by one at each setting
 TIMED = 0.1  # seconds after which no more of them are
 ENOUGH = 0.9995  # recall from which on looking further is not measured
-DEEPEST = 4_096  # neighbours looked at under a filter, at most
+DEEPEST = 4_096  # neighbors looked at under a filter, at most
 SCANNED = (0.02, 0.2)  # shares of the rows that pass when the scan under a filter is timed
 GAIN = 0.002  # of recall; where a larger k_factor brings less, none larger is measured for as many cells
-OF_HUNDRED = 96  # queries whose 100 neighbours are looked at
+OF_HUNDRED = 96  # queries whose 100 neighbors are looked at
 OVER = 6  # more rows than asked for that are looked at by 8-bit codes, which lose little
 COSTED = 4_096  # rows gathered to see what that costs
 ALONE = 2_000_000  # numbers (rows x width) below which one thread does all
@@ -299,7 +299,7 @@ class FaissIndex(Index):
         if point is None or not self.costs.row:
             return self._exactly(queries, k, ask, told(ask))
         setting = point.setting.deeper(depth / 100)
-        if self.recipe.kind not in IN_CELLS:  # 100 neighbours were measured with a list of at least as many
+        if self.recipe.kind not in IN_CELLS:  # 100 neighbors were measured with a list of at least as many
             setting = Setting(ef_search=max(setting.ef_search, depth))
         ball = self.curve.seconds(setting, n_queries)
         if self.recipe.kind in IN_CELLS:

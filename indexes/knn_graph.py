@@ -19,7 +19,7 @@ EXACT = 12_000  # up to so many vectors every pair is compared
 CELL = 100  # vectors in a cell, on average
 PROBES = 10  # cells that are searched for each vector
 # Wider vectors are searched in their first principal components, in more cells, for more candidates, which are then compared whole:
-# at 50,000 x 384 as many neighbours are found in half the time
+# at 50,000 x 384 as many neighbors are found in half the time
 WIDE, NARROW, NARROW_PROBES, MORE = 160, 128, 14, 10
 SAMPLE, ROUNDS = 30, 2  # members of each cell that the k-means sees, on average, and its rounds: any partition will do
 BLOCK, PART = 4_096, 256  # rows searched, and rows compared by one thread, at a time
@@ -41,7 +41,7 @@ def neighbors_of_all(
     """
     n = len(vectors)
     if not 1 <= k < n:
-        raise UserError(f"each of {n:,} vectors has from 1 to {n - 1:,} neighbours; got {k:,}")
+        raise UserError(f"each of {n:,} vectors has from 1 to {n - 1:,} neighbors; got {k:,}")
     if index is not None:
         return _by_index(vectors, k, index, progress)
     directions = unit(checked(vectors, None, "vectors"))
@@ -96,7 +96,7 @@ def _by_cells(directions: Floats, k: int, seed: int, progress: Progress) -> Neig
     searched = _narrowed(directions, lambda: progress(0, n)) if wide else directions
     dim, cells = searched.shape[1], n // CELL
     quantizer = f.IndexFlatL2(dim)
-    quantizer.add(_centres(f, searched, cells, seed, lambda: progress(0, n)))
+    quantizer.add(_centers(f, searched, cells, seed, lambda: progress(0, n)))
     index = f.IndexIVFFlat(quantizer, dim, cells, f.METRIC_L2)
     index.is_trained = True
     for start in range(0, n, BLOCK):
@@ -139,7 +139,7 @@ def _compared(directions: Floats, start: int, found: Ints) -> Floats:
         return np.concatenate(list(pool.map(part, range(0, len(found), PART))))
 
 
-def _centres(f: Any, directions: Floats, cells: int, seed: int, check: Callable[[], None]) -> Floats:
+def _centers(f: Any, directions: Floats, cells: int, seed: int, check: Callable[[], None]) -> Floats:
     """The means (cells, dim) of a k-means, roughly: all that this needs is a partition, so few rounds over few members.
 
     FAISS's own training can't be ended; this one calls `check` at every block.
@@ -148,10 +148,10 @@ def _centres(f: Any, directions: Floats, cells: int, seed: int, check: Callable[
         from scipy.sparse import csr_array
     rng = np.random.default_rng(seed)
     members = directions[np.sort(rng.choice(len(directions), min(len(directions), SAMPLE * cells), replace=False))]
-    centres = members[np.sort(rng.choice(len(members), cells, replace=False))]
+    centers = members[np.sort(rng.choice(len(members), cells, replace=False))]
     for _ in range(ROUNDS):
         quantizer, cell = f.IndexFlatL2(directions.shape[1]), np.empty(len(members), np.int64)
-        quantizer.add(centres)
+        quantizer.add(centers)
         for start in range(0, len(members), BLOCK):
             check()
             cell[start : start + BLOCK] = quantizer.search(members[start : start + BLOCK], 1)[1][:, 0]
@@ -160,8 +160,8 @@ def _centres(f: Any, directions: Floats, cells: int, seed: int, check: Callable[
             @ members
         )
         count = np.bincount(cell, minlength=cells)[:, None]
-        centres = np.where(count > 0, sums / np.maximum(count, 1), centres).astype(np.float32)  # an empty cell stays
-    return centres
+        centers = np.where(count > 0, sums / np.maximum(count, 1), centers).astype(np.float32)  # an empty cell stays
+    return centers
 
 
 def _others(rows: Ints, scores: Floats, own: Ints, k: int) -> tuple[Ints, Floats]:

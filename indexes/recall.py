@@ -70,7 +70,7 @@ def ladder(recipe: Recipe) -> list[Setting]:
 @dataclass(frozen=True, slots=True)
 class Point:
     """What one setting reached. `error` is the standard error of `recall`, which is recall@10; `recall_100` that of 100
-    neighbours; `single` and `batch` are queries a second, one by one and all at once.
+    neighbors; `single` and `batch` are queries a second, one by one and all at once.
     """
 
     setting: Setting
@@ -81,7 +81,7 @@ class Point:
     batch: float
 
     def at(self, k: int) -> float:
-        """The recall for k neighbours: that of the next larger number that was measured."""
+        """The recall for k neighbors: that of the next larger number that was measured."""
         return self.recall if k <= 10 else min(self.recall, self.recall_100)
 
 

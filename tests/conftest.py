@@ -241,7 +241,7 @@ def build(kind: str, folder: Path) -> Path:
             MarianConfig(**two, decoder_layers=2, decoder_attention_heads=4, eos_token_id=1, forced_eos_token_id=1)
         ),
     }[kind]()
-    # weights far from zero, so that layers, positions and neighbours in a batch all matter
+    # weights far from zero, so that layers, positions and neighbors in a batch all matter
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim > 1 or kind not in KINDS:  # of the models with heads the biases and norms too

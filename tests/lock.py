@@ -8,7 +8,7 @@ HEADER = """\
 
 
 def pins() -> dict[str, str]:
-    """Name (normalised) to version, local parts such as +cpu left off."""
+    """Name (normalized) to version, local parts such as +cpu left off."""
     found = {}
     for dist in metadata.distributions():
         name = dist.metadata["Name"].lower().replace("_", "-").replace(".", "-")

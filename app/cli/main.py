@@ -71,7 +71,7 @@ def models(context: click.Context, form: str) -> None:
                 "name": row.name,
                 "family": row.family.value,
                 "size": f"{sum(member.bytes for member in row.members) / 1e6:.0f} MB",
-                "licence": row.licence,
+                "license": row.license,
                 "from": row.requirement,
                 "here": str(folder) if folder else f"no: {way}",
                 "what": row.summary,

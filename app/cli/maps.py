@@ -32,7 +32,7 @@ SIDE = 900
 @click.option("--perplexity", type=float, default=30.0, show_default=True, help="t-SNE's perplexity.")
 @click.option("--epochs", type=int, help="UMAP's n_epochs.  [default: 500 for up to 10,000 points, else 200]")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same map.")
-@click.option("-k", "k", type=int, default=10, show_default=True, help="Neighbours that the map is judged by.")
+@click.option("-k", "k", type=int, default=10, show_default=True, help="Neighbors that the map is judged by.")
 @click.option("--picture", help="Also write a picture, an .svg file of the first two dimensions.")
 @click.option("--replace", is_flag=True, help="Write over files that are there.")
 def map_command(
@@ -73,7 +73,7 @@ def map_command(
     told = f"{len(found.space):,} points of {held.origin.source} by {method} are in {target}"
     if (report := found.distortion) is not None:
         told += (
-            f"; trustworthiness {report.trustworthiness:.3f}, neighbours kept {report.preservation:.3f} of {report.k} "
+            f"; trustworthiness {report.trustworthiness:.3f}, neighbors kept {report.preservation:.3f} of {report.k} "
             f"(by chance {report.by_chance:.3f})"
         )
     elif k:
@@ -136,7 +136,7 @@ def _write(found: SpaceMap, path: Path, form: str) -> None:
 
 
 def _svg(found: SpaceMap) -> str:
-    """The points of a map, darker where they kept more of their neighbours, as a picture of 900 x 900."""
+    """The points of a map, darker where they kept more of their neighbors, as a picture of 900 x 900."""
     import numpy as np
 
     n = len(found.space)

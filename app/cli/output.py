@@ -16,7 +16,7 @@ import click
 from polysema.core.errors import ConflictError, UserError
 
 if TYPE_CHECKING:
-    from polysema.app.explorer.results import Neighbour
+    from polysema.app.explorer.results import Neighbor
     from polysema.core.space.space import Origin
 
 SPACE = "glove-6b-50d"
@@ -88,11 +88,11 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def neighbour_rows(neighbours: Sequence[Neighbour], score: str = "cosine") -> list[Row]:
-    """A row of a table for each neighbour, with its text where it is an occurrence."""
-    rows = [{"rank": n.rank, "word": n.key, score: n.score} for n in neighbours]
-    if any(n.text for n in neighbours):
-        rows = [row | {"text": n.text} for row, n in zip(rows, neighbours, strict=True)]
+def neighbor_table(neighbors: Sequence[Neighbor], score: str = "cosine") -> list[Row]:
+    """A row of a table for each neighbor, with its text where it is an occurrence."""
+    rows = [{"rank": n.rank, "word": n.key, score: n.score} for n in neighbors]
+    if any(n.text for n in neighbors):
+        rows = [row | {"text": n.text} for row, n in zip(rows, neighbors, strict=True)]
     return rows
 
 

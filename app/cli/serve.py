@@ -40,7 +40,7 @@ def _flags(given: dict[str, Any]) -> dict[str, Any]:
 @click.command()
 @settings_options
 def serve(file: str | None, **given: Any) -> None:
-    """Answer over HTTP: embeddings in OpenAI's protocol, neighbours, analogies, comparisons, collections."""
+    """Answer over HTTP: embeddings in OpenAI's protocol, neighbors, analogies, comparisons, collections."""
     settings = load_settings(_flags(given), file=file).settings
     from polysema.app.config.ports import check_port
     from polysema.app.explorer import Explorer

@@ -1,4 +1,4 @@
-"""The commands about static vectors: neighbours, analogies, relations of words, files, and their measures."""
+"""The commands about static vectors: neighbors, analogies, relations of words, files, and their measures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from polysema.app.cli.output import (
     Row,
     format_option,
     k_option,
-    neighbour_rows,
+    neighbor_table,
     progress_bar,
     show,
     space_option,
@@ -40,7 +40,7 @@ def view_options(command: Command) -> Command:
         ),
         click.option(
             "--transform", default="raw", show_default=True,
-            help="raw, centred, all-but-the-top (or all-but-the-top:3) or whitened.",
+            help="raw, centered, all-but-the-top (or all-but-the-top:3) or whitened.",
         ),
         space_option,
     ):  # fmt: skip
@@ -116,7 +116,7 @@ def neighbors(
         word, held, k, _policy(case, phrases, unknown), Finding(where, index, recall, restrict_vocab)
     )
     tell_notes(answer.origin, held.origin)
-    rows = neighbour_rows(answer.neighbours)
+    rows = neighbor_table(answer.neighbors)
     whole = neighbors_json(answer) | {"policy": answer.policy, "origin": answer.origin.to_json()}
     notes = [f"({answer.asked} was looked up as {answer.word}: {answer.how})"] if answer.how != "as written" else []
     if index or recall is not None:
@@ -172,7 +172,7 @@ def analogy(
     )
     answer = explorer.analogy(expression, held, k, method, asking)
     tell_notes(answer.origin, held.origin)
-    rows = neighbour_rows(answer.neighbours, score_name(answer.method))
+    rows = neighbor_table(answer.neighbors, score_name(answer.method))
     stood = ", ".join(
         f"{i.word} #{i.rank:,} ({i.score:.3f})" if i.rank else f"{i.word} ({i.score:.3f})" for i in answer.inputs
     )
@@ -183,7 +183,7 @@ def analogy(
     if answer.evidence is not None:
         notes.append("nothing left out: " + ", ".join(f"{n.key} {n.score:.3f}" for n in answer.evidence.with_inputs))
         notes += [
-            f"{m.method}: " + ", ".join(f"{n.key} {n.score:.3f}" for n in m.neighbours) for m in answer.evidence.beside
+            f"{m.method}: " + ", ".join(f"{n.key} {n.score:.3f}" for n in m.neighbors) for m in answer.evidence.beside
         ]
     show(form, rows, analogy_json(answer), notes)
 
@@ -200,7 +200,7 @@ def similarity(
 ) -> None:  # fmt: skip
     """Print the cosine of two words, or of the means of two lists of words (with commas between).
 
-    Of two words, the rank of SECOND among the neighbours of FIRST is printed as well.
+    Of two words, the rank of SECOND among the neighbors of FIRST is printed as well.
     """
     explorer, held = _open(space, transform, removed)
     sides = [[word.strip() for word in side.split(",") if word.strip()] for side in (first, second)]
@@ -298,7 +298,7 @@ def project(
     show_default=True,
     help="How far the last one is, in units of the axis's unit vector.",
 )
-@click.option("-k", "k", type=int, default=3, show_default=True, help="How many neighbours at each step.")
+@click.option("-k", "k", type=int, default=3, show_default=True, help="How many neighbors at each step.")
 @view_options
 @format_option
 def travel(
@@ -312,18 +312,18 @@ def travel(
     removed: tuple[str, ...],
     form: str,
 ) -> None:
-    """Print the neighbours met on the way when WORD moves along AXIS, such as "poor -> rich"."""
+    """Print the neighbors met on the way when WORD moves along AXIS, such as "poor -> rich"."""
     explorer, held = _open(space, transform, removed)
     answer = explorer.travel(word, axis, held, steps, reach, k)
     tell_notes(answer.origin, held.origin)
     rows = [
         {"at": round(s.at, 4), "cosine to the word": round(s.cosine, 6),
-         "neighbours": ", ".join(f"{n.key} {n.score:.3f}" for n in s.neighbours)}
+         "neighbors": ", ".join(f"{n.key} {n.score:.3f}" for n in s.neighbors)}
         for s in answer.steps
     ]  # fmt: skip
     whole = {
         "word": answer.word, "axis": answer.axis, "origin": answer.origin.to_json(),
-        "steps": [{"at": s.at, "cosine": s.cosine, "neighbors": neighbor_rows(s.neighbours)} for s in answer.steps],
+        "steps": [{"at": s.at, "cosine": s.cosine, "neighbors": neighbor_rows(s.neighbors)} for s in answer.steps],
     }  # fmt: skip
     show(form, rows, whole)
 
@@ -336,7 +336,7 @@ def travel(
     "layout",
     help="word2vec-text, word2vec-binary, npy, safetensors, parquet or tensorboard.  [default: by the ending]",
 )
-@click.option("--transform", default="raw", show_default=True, help="raw, centred, all-but-the-top or whitened.")
+@click.option("--transform", default="raw", show_default=True, help="raw, centered, all-but-the-top or whitened.")
 @click.option("--replace", is_flag=True, help="Replace a file that is there already.")
 def convert(space: str, file: str, layout: str | None, transform: str, replace: bool) -> None:
     """Write the vectors of SPACE to FILE, in the layout of its ending or of --to."""

@@ -2,7 +2,7 @@
 
     explorer = Explorer()                          # here
     explorer = Client("http://127.0.0.1:8502")     # there
-    explorer.neighbors("bank", k=5).neighbours
+    explorer.neighbors("bank", k=5).neighbors
 
 Answers are the same values of `polysema.app.explorer.results`, errors the same classes of `polysema.core.errors`. What is long work there
 is a job: the verb waits for it, tells `progress`, and cancels it when `progress` raises.
@@ -30,8 +30,8 @@ from polysema.app.explorer.results import (
     InputRank,
     LayerComparison,
     MethodAnswer,
-    Neighbour,
-    NeighbourAnswer,
+    Neighbor,
+    NeighborAnswer,
     OccurrenceAnswer,
     OccurrenceHit,
     OddAnswer,
@@ -137,7 +137,7 @@ class Client:
     def neighbors(
         self, word: str | Term, space: str | RemoteSpace = SPACE, k: int = 10, policy: Policy | None = None,
         finding: Finding | None = None,
-    ) -> NeighbourAnswer:  # fmt: skip
+    ) -> NeighborAnswer:  # fmt: skip
         """See `Explorer.neighbors`."""
         asked = {**_space(space), **_spelling(policy), **_finding(finding), "k": k}
         if isinstance(word, Term) and word.context is not None:
@@ -148,17 +148,17 @@ class Client:
             asked["words"] = [word.word if isinstance(word, Term) else word]
         answer = self.ask("POST", "/v1/neighbors", asked)
         one = answer["answers"][0]
-        return NeighbourAnswer(
-            str(word), one["word"], _neighbours(one["neighbors"]), Origin.from_json(answer["origin"]), one["how"],
+        return NeighborAnswer(
+            str(word), one["word"], _neighbors(one["neighbors"]), Origin.from_json(answer["origin"]), one["how"],
             answer["policy"], one["search"], one["recall"],
         )  # fmt: skip
 
     def nearest(
         self, vectors: npt.ArrayLike, space: str | RemoteSpace = SPACE, k: int = 10, finding: Finding | None = None
-    ) -> tuple[tuple[Neighbour, ...], ...]:
+    ) -> tuple[tuple[Neighbor, ...], ...]:
         """See `Explorer.nearest`."""
         asked = {**_space(space), **_finding(finding), "vectors": sent(vectors), "k": k}
-        return tuple(_neighbours(one["neighbors"]) for one in self.ask("POST", "/v1/neighbors", asked)["answers"])
+        return tuple(_neighbors(one["neighbors"]) for one in self.ask("POST", "/v1/neighbors", asked)["answers"])
 
     def analogy(
         self, expression: str, space: str | RemoteSpace = SPACE, k: int = 10, method: str = "3cosadd",
@@ -182,11 +182,11 @@ class Client:
         if found["evidence"] is not None:
             beside = found["evidence"]["beside"].items()
             evidence = Evidence(
-                _neighbours(found["evidence"]["with_inputs"]),
-                tuple(MethodAnswer(name, _neighbours(rows)) for name, rows in beside),
+                _neighbors(found["evidence"]["with_inputs"]),
+                tuple(MethodAnswer(name, _neighbors(rows)) for name, rows in beside),
             )
         return AnalogyAnswer(
-            found["expression"], _neighbours(found["neighbors"]), inputs, _floats(found["target"]),
+            found["expression"], _neighbors(found["neighbors"]), inputs, _floats(found["target"]),
             _floats(found["input_vectors"]), Origin.from_json(found["origin"]), found["method"], found["policy"], evidence,
             tuple(found["pairs"]), tuple(found["pairs_left_out"]),
         )  # fmt: skip
@@ -273,7 +273,7 @@ class Client:
         """See `Explorer.travel`."""
         asked = {**_space(space), "word": word, "axis": axis, "steps": steps, "reach": reach, "k": k}
         found = self.ask("POST", "/v1/travel", asked)
-        stops = tuple(TravelStep(one["at"], one["cosine"], _neighbours(one["neighbors"])) for one in found["steps"])
+        stops = tuple(TravelStep(one["at"], one["cosine"], _neighbors(one["neighbors"])) for one in found["steps"])
         origin = Origin.from_json(found["origin"])
         return TravelAnswer(found["word"], found["axis"], stops, _floats(found["points"]), origin)
 
@@ -324,7 +324,7 @@ class Client:
         found = self.ask("POST", "/v1/occurrences", asked)
         hits = tuple(OccurrenceHit(**hit) for hit in found["hits"])
         return OccurrenceAnswer(
-            found["word"], found["text"], found["start"], found["end"], hits, _neighbours(found["static"]),
+            found["word"], found["text"], found["start"], found["end"], hits, _neighbors(found["static"]),
             found["baseline"], Origin.from_json(found["origin"]), found["split"],
         )  # fmt: skip
 
@@ -635,9 +635,9 @@ def _looking(looking: Looking | None) -> dict[str, Any]:
     return {**_read(how), "cross": how.cross, "unit": how.unit, "special": how.special}
 
 
-def _neighbours(rows: list[dict[str, Any]]) -> tuple[Neighbour, ...]:
+def _neighbors(rows: list[dict[str, Any]]) -> tuple[Neighbor, ...]:
     return tuple(
-        Neighbour(
+        Neighbor(
             row["rank"],
             row["word"],
             score_of(row),

@@ -37,7 +37,7 @@ class Asks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RemoteSpace:
-    """A space of the service, also centred, whitened or without axes: the client's verbs take it in the place of a name."""
+    """A space of the service, also centered, whitened or without axes: the client's verbs take it in the place of a name."""
 
     name: str
     n: int

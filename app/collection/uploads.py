@@ -31,7 +31,7 @@ from polysema.core.environment import home
 from polysema.core.errors import PolysemaError, UnreadableError, UserError
 from polysema.core.files.array_readers import NPZ_FAULTS
 from polysema.core.files.delimited import delimited_as
-from polysema.core.files.formats import read_vectors, recognise
+from polysema.core.files.formats import read_vectors, recognize
 from polysema.core.files.table_columns import choose_columns
 from polysema.core.files.text_lines import fields, is_header, number
 
@@ -199,7 +199,7 @@ def kind(upload: Upload) -> str:
         if announced_encoding(head):  # no vectors are written so
             return TEXTS
         try:
-            form = recognise(path)
+            form = recognize(path)
         except UnreadableError:
             if _is_pickle(head):
                 raise
@@ -276,7 +276,7 @@ def look_at_vectors(upload: Upload, progress: Any = lambda stage, done, total: N
     with _named(upload.folder):
         if _is_table(path):
             return _table_preview(path)
-        form = recognise(path)
+        form = recognize(path)
         space = read_vectors(path, progress)
         _check_rows(path, len(space))
         first = tuple(

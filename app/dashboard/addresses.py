@@ -27,13 +27,16 @@ FIRST = PageAddress("analogies", "Analogies")
 PAGES = (
     PageAddress("lessons", "Lessons"),
     FIRST,
-    PageAddress("neighbours", "Neighbours"),
+    PageAddress("neighbors", "Neighbors"),
     PageAddress("contexts", "Contexts"),
     PageAddress("map", "Map"),
     PageAddress("compare", "Compare"),
     PageAddress("inside", "Inside"),
     PageAddress("data", "Data"),
 )
+
+EARLIER_NAMES = {"neighbours": "neighbors"}
+"""Addresses of pages that had another spelling: links to them are sent on."""
 
 
 def index_page() -> str:
@@ -70,8 +73,11 @@ class Addresses:
             await self._app(scope, receive, send)
             return
         query = scope["query_string"].decode("latin-1")
-        if name == FIRST.name:
-            answer: Any = RedirectResponse(f"{self._base}/{query and f'?{query}'}", 307)
+        name = EARLIER_NAMES.get(name, name)
+        if name != self._name(scope) and name != FIRST.name:
+            answer: Any = RedirectResponse(f"{self._base}/{name}{query and f'?{query}'}", 307)
+        elif name == FIRST.name:
+            answer = RedirectResponse(f"{self._base}/{query and f'?{query}'}", 307)
         elif name in {"", *(page.name for page in PAGES)}:
             answer = HTMLResponse(self._page, headers={"cache-control": "no-cache"})
         else:

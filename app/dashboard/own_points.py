@@ -57,7 +57,7 @@ def form(space: Space) -> None:
         with st.form("place", border=False, clear_on_submit=False):
             text, word = _boxes(kind)
             go = st.form_submit_button(
-                "Place it", type="primary", help="Put the point on the map, where its neighbours are."
+                "Place it", type="primary", help="Put the point on the map, where its neighbors are."
             )
         if kind != OF_WORDS:
             st.caption(f"It is read as the rows were: {widgets.plain(space.origin.card())}.")

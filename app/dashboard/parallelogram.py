@@ -1,4 +1,4 @@
-"""The words of a sum, the travelled vector and the answers on the plane of their first two principal components."""
+"""The words of a sum, the traveled vector and the answers on the plane of their first two principal components."""
 
 import numpy as np
 import streamlit as st
@@ -26,10 +26,10 @@ def arrows_of(answer: AnalogyAnswer) -> list[Arrow]:
 def parallelogram(answer: AnalogyAnswer, space: Space, key: str, height: int = 430) -> str | None:
     """Draw it, with its points as CSV under it; returns the word that was clicked."""
     inputs = answer.input_vectors
-    found = unit(np.asarray(space.vectors[[n.row for n in answer.neighbours]]))
+    found = unit(np.asarray(space.vectors[[n.row for n in answer.neighbors]]))
     vectors = np.concatenate([inputs, answer.target[None], found])
     plane = principal_plane(vectors)
-    labels = [i.word for i in answer.inputs] + [answer.expression] + [n.key for n in answer.neighbours]
+    labels = [i.word for i in answer.inputs] + [answer.expression] + [n.key for n in answer.neighbors]
     category = [0] * len(inputs) + [1] + [2] * len(found)
     points = Points(
         positions=plane.project(vectors), labels=labels, categories=["in the sum", "where the sum leads", "nearest words"],

@@ -1,4 +1,4 @@
-"""What the points of a map are coloured by and what they say: a column of the space, their order, areas; their texts."""
+"""What the points of a map are colored by and what they say: a column of the space, their order, areas; their texts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from polysema.core.maps.regions import Areas
 from polysema.core.space.space import Floats, Ints, Space
 
-AREAS, ORDER, KEPT = "areas of the map", "order of the rows", "neighbours kept"
-MOST = 12  # colours of the plot: one of them is the grey one of the rest, where there is a rest
-GREY = 6  # where the grey one stands among the twelve colours of the plot
+AREAS, ORDER, KEPT = "areas of the map", "order of the rows", "neighbors kept"
+MOST = 12  # colors of the plot: one of them is the gray one of the rest, where there is a rest
+GRAY = 6  # where the gray one stands among the twelve colors of the plot
 REST = "other"
 NO_TEXT = ("text",)  # too long to be told apart by
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Colouring:
+class Coloring:
     """`category` (n,) numbers `categories`; where there are `values` (n,), called `value_name`, they decide."""
 
     categories: tuple[str, ...]
@@ -29,13 +29,13 @@ class Colouring:
     value_name: str = ""
 
 
-def plain(n: int, name: str = "points") -> Colouring:
+def plain(n: int, name: str = "points") -> Coloring:
     """All the same."""
-    return Colouring((name,), np.zeros(n, np.int64))
+    return Coloring((name,), np.zeros(n, np.int64))
 
 
 def choices(space: Space) -> list[str]:
-    """What the points of a space can be coloured by, besides areas, order and what was kept: columns that tell groups apart."""
+    """What the points of a space can be colored by, besides areas, order and what was kept: columns that tell groups apart."""
     if space.columns is None:
         return []
     return [
@@ -46,30 +46,30 @@ def choices(space: Space) -> list[str]:
     ]
 
 
-def by_order(n: int) -> Colouring:
+def by_order(n: int) -> Coloring:
     """By the row, on a scale of powers of ten: files of vectors list the most frequent words first."""
-    return Colouring(
+    return Coloring(
         ("points",), np.zeros(n, np.int64), np.log10(np.arange(1, n + 1)).astype(np.float32), "log10 of the row"
     )
 
 
-def by_kept(kept: Floats, k: int) -> Colouring:
-    """By the share of its neighbours that each point kept."""
+def by_kept(kept: Floats, k: int) -> Coloring:
+    """By the share of its neighbors that each point kept."""
     if not np.isfinite(kept).all():
         return plain(len(kept))
-    return Colouring(("points",), np.zeros(len(kept), np.int64), kept, f"share of its {k} nearest kept")
+    return Coloring(("points",), np.zeros(len(kept), np.int64), kept, f"share of its {k} nearest kept")
 
 
-def by_areas(found: Areas) -> Colouring:
-    """By the largest areas; those in a smaller one or in none are grey."""
+def by_areas(found: Areas) -> Coloring:
+    """By the largest areas; those in a smaller one or in none are gray."""
     rest = len(found.names) > MOST or bool((found.assigned < 0).any())
     shown = min(MOST - rest, len(found.names))
     codes = np.where((found.assigned >= 0) & (found.assigned < shown), found.assigned, -1)
     return _with_rest(list(found.names[:shown]), codes, "smaller areas and between")
 
 
-def by_column(column: "pa.ChunkedArray | pa.Array") -> Colouring:
-    """By a column: the most frequent values, the rest and rows without a value grey; numbers of many values as a scale."""
+def by_column(column: "pa.ChunkedArray | pa.Array") -> Coloring:
+    """By a column: the most frequent values, the rest and rows without a value gray; numbers of many values as a scale."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
@@ -77,7 +77,7 @@ def by_column(column: "pa.ChunkedArray | pa.Array") -> Colouring:
     if _is_number(array.type) and (pa.types.is_floating(array.type) or pc.count_distinct(array).as_py() > MOST):
         values = pc.cast(array, pa.float64()).to_numpy(zero_copy_only=False)
         if np.isfinite(values).all() and np.abs(values).max(initial=0) < np.finfo(np.float32).max:
-            return Colouring(("points",), np.zeros(n, np.int64), values.astype(np.float32), "value")
+            return Coloring(("points",), np.zeros(n, np.int64), values.astype(np.float32), "value")
     texts = pc.cast(array, pa.large_string())
     texts = pc.if_else(pc.equal(pc.fill_null(texts, ""), ""), None, texts)  # rows without a value
     counted = sorted(
@@ -99,15 +99,15 @@ def by_column(column: "pa.ChunkedArray | pa.Array") -> Colouring:
     )
 
 
-def _with_rest(names: Sequence[str], codes: "NDArray[np.int64]", rest: str) -> Colouring:
-    """Names and their codes with one more, grey, for the rows of code -1."""
+def _with_rest(names: Sequence[str], codes: "NDArray[np.int64]", rest: str) -> Coloring:
+    """Names and their codes with one more, gray, for the rows of code -1."""
     if not (codes < 0).any():
-        return Colouring(tuple(names), codes)
-    place = min(GREY, len(names))
-    if place < GREY:  # empty categories would be seen in the legend: with few names the rest comes last
-        return Colouring((*names, rest), np.where(codes < 0, place, codes))
+        return Coloring(tuple(names), codes)
+    place = min(GRAY, len(names))
+    if place < GRAY:  # empty categories would be seen in the legend: with few names the rest comes last
+        return Coloring((*names, rest), np.where(codes < 0, place, codes))
     moved = np.where(codes >= place, codes + 1, codes)
-    return Colouring((*names[:place], rest, *names[place:]), np.where(codes < 0, place, moved))
+    return Coloring((*names[:place], rest, *names[place:]), np.where(codes < 0, place, moved))
 
 
 def sentences_of(space: Space) -> tuple[list[str] | None, list[tuple[int, int]] | None]:

@@ -47,14 +47,14 @@ h1 {font-size: 1.9rem !important; padding-bottom: 0.2rem !important;}
 .ps-mask i.on {background: #0d9488;}
 .ps-mask i.off {background: repeating-linear-gradient(45deg, color-mix(in srgb, currentColor 22%, transparent) 0 1px, transparent 1px 4px);}
 .ps-note {font-size: 0.88rem; opacity: 0.85;}
-/* Streamlit's text on its coloured buttons falls short of the contrast of 4.5 : 1 in the dark. */
+/* Streamlit's text on its colored buttons falls short of the contrast of 4.5 : 1 in the dark. */
 .stApp button[kind^=primary] p {color: light-dark(#ffffff, #06201c);}
 </style>
 """
 
 
 def style() -> None:
-    """The few rules of our own; colours follow the text, so that they hold in both themes."""
+    """The few rules of our own; colors follow the text, so that they hold in both themes."""
     st.html(_STYLE)
 
 

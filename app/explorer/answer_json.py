@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polysema.app.explorer.results import AnalogyAnswer, Neighbour, NeighbourAnswer
+    from polysema.app.explorer.results import AnalogyAnswer, Neighbor, NeighborAnswer
 
 # 3CosMul multiplies and LRCos weighs: theirs are no cosines
 NO_COSINE = ("3cosmul", "lrcos")
@@ -23,7 +23,7 @@ def score_of(row: dict[str, Any]) -> float:
     return value
 
 
-def neighbor_rows(neighbors: Sequence[Neighbour], score: str = "cosine") -> list[dict[str, Any]]:
+def neighbor_rows(neighbors: Sequence[Neighbor], score: str = "cosine") -> list[dict[str, Any]]:
     """A row for each neighbor, scores to the last digit; of an occurrence with its text."""
     return [
         {"rank": n.rank, "word": n.key, score: n.score, "row": n.row} | ({"text": n.text} if n.text else {})
@@ -31,7 +31,7 @@ def neighbor_rows(neighbors: Sequence[Neighbour], score: str = "cosine") -> list
     ]
 
 
-def neighbors_json(found: NeighbourAnswer) -> dict[str, Any]:
+def neighbors_json(found: NeighborAnswer) -> dict[str, Any]:
     """The nearest words of a word, without their space's card."""
     return {
         "asked": found.asked,
@@ -39,19 +39,19 @@ def neighbors_json(found: NeighbourAnswer) -> dict[str, Any]:
         "how": found.how,
         "search": found.search,
         "recall": found.recall,
-        "neighbors": neighbor_rows(found.neighbours),
+        "neighbors": neighbor_rows(found.neighbors),
     }
 
 
 def analogy_json(found: AnalogyAnswer) -> dict[str, Any]:
     """An analogy's answer with its evidence; beside it every method has a `score`, so that they stand in one table."""
     score, evidence = score_name(found.method), found.evidence
-    beside = {} if evidence is None else {one.method: neighbor_rows(one.neighbours, "score") for one in evidence.beside}
+    beside = {} if evidence is None else {one.method: neighbor_rows(one.neighbors, "score") for one in evidence.beside}
     return {
         "expression": found.expression,
         "method": found.method,
         "policy": found.policy,
-        "neighbors": neighbor_rows(found.neighbours, score),
+        "neighbors": neighbor_rows(found.neighbors, score),
         "left_out": [
             {"word": i.word, "weight": i.weight, "rank": i.rank, score: i.score, "how": i.how} for i in found.inputs
         ],

@@ -1,4 +1,4 @@
-"""Maps and neighbours of many points, kept on disk under the content they were made of, so that nobody waits twice.
+"""Maps and neighbors of many points, kept on disk under the content they were made of, so that nobody waits twice.
 
 A file `maps/<key>.npz` of the home folder holds arrays alone (no pickle) and is there whole or not at all. One that is damaged or
 that something else wrote is passed over, and the map is made anew.
@@ -42,7 +42,7 @@ def content_key(vectors: Floats) -> str:
 
 
 def read_neighbors(content: str, n: int, k: int, seed: int) -> Neighbors | None:
-    """The neighbours kept for this content, when there are at least k of each of the n points."""
+    """The neighbors kept for this content, when there are at least k of each of the n points."""
     found = _read(_path(content, "neighbors", seed))
     try:
         if found is None or found["rows"].shape[0] != n or found["rows"].shape[1] < k or int(found["rows"].max()) >= n:
@@ -53,7 +53,7 @@ def read_neighbors(content: str, n: int, k: int, seed: int) -> Neighbors | None:
 
 
 def keep_neighbors(content: str, seed: int, knn: Neighbors) -> None:
-    """Keep the neighbours of this content."""
+    """Keep the neighbors of this content."""
     _keep(_path(content, "neighbors", seed), {"rows": knn.rows.astype(np.int32), "distances": knn.distances})
 
 

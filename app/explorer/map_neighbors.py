@@ -8,12 +8,12 @@ from polysema.app.explorer.results import SpaceMap
 from polysema.core.space.label_search import labels_of
 from polysema.core.space.space import Floats, Ints, Space
 
-FAR = 10  # a neighbour on the map is far when this many times k rows are nearer in the space
+FAR = 10  # a neighbor on the map is far when this many times k rows are nearer in the space
 
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """A neighbour of a point: its ranks in the whole space and on the map, from 1, and its cosine.
+    """A neighbor of a point: its ranks in the whole space and on the map, from 1, and its cosine.
 
     `on_map` is None for a row that the map doesn't show. It is `far` when the map puts it near and the space doesn't:
     it is among the k nearest on the map, and more than 10 k are nearer in the space.

@@ -56,7 +56,7 @@ class Maps(Words):
     ) -> SpaceMap:  # fmt: skip
         """A space, or its first n rows, laid out, with its distortion: how many of its k nearest each point kept (k=0: not measured).
 
-        `space` may name a collection's folder too. The neighbours are searched once, for every map of the same rows. What `progress`
+        `space` may name a collection's folder too. The neighbors are searched once, for every map of the same rows. What `progress`
         raises ends the work.
         """
         held = self._held(space)
@@ -65,7 +65,7 @@ class Maps(Words):
             raise UserError(f"a map shows from 1 to {len(held):,} rows of {held.origin.source}; got {rows:,}")
         options = options or MapOptions()
 
-        def neighbours(wanted: int, search: Callable[[], Neighbors]) -> Neighbors:
+        def neighbors(wanted: int, search: Callable[[], Neighbors]) -> Neighbors:
             found = self._neighbors.get(("neighbors", id(held), rows), lambda: (held, search()))[1]
             if found.rows.shape[1] >= wanted:
                 return found.first(wanted)
@@ -76,7 +76,7 @@ class Maps(Words):
         key = ("space map", id(held), rows, method, options, k)
 
         def make() -> tuple[Space, SpaceMap]:  # the space is kept too, so that no other gets its id
-            return held, project_space(held, rows, method, options, k, neighbours, progress)
+            return held, project_space(held, rows, method, options, k, neighbors, progress)
 
         return self._space_maps.get(key, make)[1]
 

@@ -39,7 +39,7 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How neighbours are looked for: only rows that a filter lets pass (`where`, over the space's columns, or over
+    """How neighbors are looked for: only rows that a filter lets pass (`where`, over the space's columns, or over
     `word` alone where it has none), by an index of a recipe such as `hnsw:M=16` (else exactly), to a `recall`, and
     among the first `restrict_vocab` words of the space alone (gensim's; files stand by frequency).
     """

@@ -12,7 +12,7 @@ from polysema.core.space.space import Floats, Ints, Origin, Space
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
+class Neighbor:
     """A row that was found: `score` is its cosine (or the method's score), `rank` counts from 1.
 
     `text` is where it stands, for an occurrence in a contextual space.
@@ -26,15 +26,15 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
-class NeighbourAnswer:
+class NeighborAnswer:
     """The nearest words of a word; `word` is its name in the space, `how` it was found, by which `policy`.
 
-    `search` says how the neighbours were looked for, and `recall` which share of the nearest is expected among them.
+    `search` says how the neighbors were looked for, and `recall` which share of the nearest is expected among them.
     """
 
     asked: str
     word: str
-    neighbours: tuple[Neighbour, ...]
+    neighbors: tuple[Neighbor, ...]
     origin: Origin
     how: str
     policy: str
@@ -61,14 +61,14 @@ class MethodAnswer:
     """What another method, or a baseline, answers to the same question."""
 
     method: str
-    neighbours: tuple[Neighbour, ...]
+    neighbors: tuple[Neighbor, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What an answer is worth: the best when the words of the question are not left out, and other methods' answers."""
 
-    with_inputs: tuple[Neighbour, ...]
+    with_inputs: tuple[Neighbor, ...]
     beside: tuple[MethodAnswer, ...]
 
 
@@ -76,12 +76,12 @@ class Evidence:
 class AnalogyAnswer:
     """The answer to an expression. `target` (dim,) is the weighted sum of the unit vectors `input_vectors` (terms, dim).
 
-    `inputs` are the words it was made of, which are left out of `neighbours`; `pairs` the examples that were used, and
+    `inputs` are the words it was made of, which are left out of `neighbors`; `pairs` the examples that were used, and
     `pairs_left_out` those with an unknown word.
     """
 
     expression: str
-    neighbours: tuple[Neighbour, ...]
+    neighbors: tuple[Neighbor, ...]
     inputs: tuple[InputRank, ...]
     target: Floats
     input_vectors: Floats
@@ -95,7 +95,7 @@ class AnalogyAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SimilarityAnswer:
-    """Cosine of two words or of the means of two lists; `rank` is the second's among the first's neighbours."""
+    """Cosine of two words or of the means of two lists; `rank` is the second's among the first's neighbors."""
 
     first: tuple[str, ...]
     second: tuple[str, ...]
@@ -138,7 +138,7 @@ class TravelStep:
 
     at: float
     cosine: float
-    neighbours: tuple[Neighbour, ...]
+    neighbors: tuple[Neighbor, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,7 +204,7 @@ class OccurrenceAnswer:
     start: int
     end: int
     hits: tuple[OccurrenceHit, ...]
-    static: tuple[Neighbour, ...]
+    static: tuple[Neighbor, ...]
     baseline: float
     origin: Origin
     split: bool = False
@@ -212,7 +212,7 @@ class OccurrenceAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SenseRow:
-    """Leave-one-out sense accuracy of the nearest neighbour in one space; `layer` is None for a static vector."""
+    """Leave-one-out sense accuracy of the nearest neighbor in one space; `layer` is None for a static vector."""
 
     model: str
     layer: int | None
@@ -294,7 +294,7 @@ class MatchedMaps:
 
     `overlap` (n,) is for each row the share of its `k` nearest in a that are among its k nearest in b, `changed` (n,) the
     rows, those first that changed most; `by_chance` is what two unrelated spaces would share. Of `matched` rows that are the
-    same by `by`, those are shown that `rule` says. All neighbours are among the rows shown.
+    same by `by`, those are shown that `rule` says. All neighbors are among the rows shown.
     """
 
     a: MatchedSide

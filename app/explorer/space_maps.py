@@ -1,4 +1,4 @@
-"""Maps of whole spaces: the neighbours come from an index, once, and go to the layout and to its measure."""
+"""Maps of whole spaces: the neighbors come from an index, once, and go to the layout and to its measure."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -25,7 +25,7 @@ from polysema.core.space.space import Floats, Space
 from polysema.indexes.base import check_k
 from polysema.indexes.knn_graph import neighbors_of_all
 
-LEAST = 15  # neighbours that are searched at least, so that another method or number finds them there
+LEAST = 15  # neighbors that are searched at least, so that another method or number finds them there
 SPARE = 16  # candidates of a new point beyond those that place it
 
 Progress = Callable[[str, int, int], None]
@@ -33,11 +33,11 @@ Search: TypeAlias = Callable[[int, Callable[[], Neighbors]], Neighbors]
 
 
 def project_space(
-    space: Space, n: int, method: str, options: MapOptions, k: int, neighbours: Search, progress: Progress
+    space: Space, n: int, method: str, options: MapOptions, k: int, neighbors: Search, progress: Progress
 ) -> SpaceMap:
-    """The first n rows of a space laid out and measured; `neighbours(wanted, search)` keeps what was searched.
+    """The first n rows of a space laid out and measured; `neighbors(wanted, search)` keeps what was searched.
 
-    Of many points the map and the neighbours are kept on disk, and read from there when the same is asked again.
+    Of many points the map and the neighbors are kept on disk, and read from there when the same is asked again.
     """
     shown = space if n == len(space) else space.take(np.arange(n))
     needed = n_neighbors_of(check_method(method), options, n)
@@ -53,13 +53,13 @@ def project_space(
             if there is not None:
                 return there
             found = neighbors_of_all(
-                shown.vectors, most, seed=options.seed, progress=_stage(progress, "find neighbours")
+                shown.vectors, most, seed=options.seed, progress=_stage(progress, "find neighbors")
             )
             if content:
                 map_cache.keep_neighbors(content, options.seed, found)
             return found
 
-        knn = neighbours(wanted, search)
+        knn = neighbors(wanted, search)
     if content and (kept_map := map_cache.read_map(content, n, method, options, k)) is not None:
         laid, report, kept = kept_map
         progress("read the map", 1, 1)
@@ -80,7 +80,7 @@ def project_space(
 
 
 def new_neighbors(on: SpaceMap, vectors: Floats) -> Neighbors | None:
-    """The neighbours of new vectors among a map's points, exactly; None where the map is linear and needs none."""
+    """The neighbors of new vectors among a map's points, exactly; None where the map is linear and needs none."""
     if on.map.plane is not None or not len(vectors):
         return None
     from polysema.indexes.exact import ExactIndex
@@ -115,13 +115,11 @@ def matched_maps(
     k = min(check_k(k), m - 1)
     most = min(m - 1, max(n_neighbors_of(base, options, m), k))
     knn = [
-        neighbors_of_all(
-            space.vectors, most, seed=options.seed, progress=_stage(progress, f"find neighbours in {name}")
-        )
+        neighbors_of_all(space.vectors, most, seed=options.seed, progress=_stage(progress, f"find neighbors in {name}"))
         for name, space in zip(names, shown, strict=True)
     ]
     positions = layered_maps([space.vectors for space in shown], method, options, _stage(progress, "lay out"), knn)
-    progress("compare the neighbourhoods", 0, 1)
+    progress("compare the neighborhoods", 0, 1)
     sides = [
         MatchedSide(name, space, laid, near.first(k), kept_neighbors(laid, near, k), baseline, left_out)
         for name, space, laid, near, baseline, left_out in zip(
@@ -133,7 +131,7 @@ def matched_maps(
         sides[0], sides[-1], tuple(sides[1:-1]), k, shared_neighbors(a, b, k), changed_most(a, b, k), k / (m - 1),
         len(found.rows[0]), found.by, rule, method, options,
     )  # fmt: skip
-    progress("compare the neighbourhoods", 1, 1)
+    progress("compare the neighborhoods", 1, 1)
     return result
 
 

@@ -66,7 +66,7 @@ class Spaces(Corpora):
         return _stamp(name if folder is None else str(folder))
 
     def view(self, space: "str | Space" = DEFAULT_SPACE, transform: str = "raw", removed: Sequence[str] = ()) -> Space:
-        """A space centred, without its top components or whitened (`transform`), and without directions (`removed`,
+        """A space centered, without its top components or whitened (`transform`), and without directions (`removed`,
         each written `poor -> rich`). The Origin of what is returned says so; the methods here take it as a space.
         """
         held, removed = self._held(space), list_of(removed, "the directions removed")

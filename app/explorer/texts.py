@@ -102,7 +102,7 @@ class Texts(Words):
         return [row] if row >= 0 else []
 
     def senses(self, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = silent) -> SenseReport:
-        """Leave-one-out sense accuracy of the nearest neighbour: each model's static vectors and every layer."""
+        """Leave-one-out sense accuracy of the nearest neighbor: each model's static vectors and every layer."""
         corpus = load_senses()
         words, names = [s.word for s in corpus.senses], [s.sense for s in corpus.senses]
         rows, notes = [], []

@@ -1,4 +1,4 @@
-"""Questions about words: neighbours, analogies, relations."""
+"""Questions about words: neighbors, analogies, relations."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,8 +15,8 @@ from polysema.app.explorer.results import (
     Evidence,
     InputRank,
     MethodAnswer,
-    Neighbour,
-    NeighbourAnswer,
+    Neighbor,
+    NeighborAnswer,
     OddAnswer,
     SimilarityAnswer,
     TravelAnswer,
@@ -55,7 +55,7 @@ class Words(Spaces):
     def neighbors(
         self, word: "str | Term", space: "str | Space" = DEFAULT_SPACE, k: int = 10, policy: Policy | None = None,
         finding: Finding | None = None,
-    ) -> NeighbourAnswer:  # fmt: skip
+    ) -> NeighborAnswer:  # fmt: skip
         """The k words nearest to a word by cosine, the word itself left out; all others where they are fewer than k.
 
         `word` may be an occurrence, `bank in "They sat on the river bank"`, where the space is of that model and layer.
@@ -71,10 +71,10 @@ class Words(Spaces):
         origin = held.origin.with_notes(*found.notes)
         check_k(k)
         if finding is None or finding == Finding():
-            hits = self.index(held).search_scored(by_cosine("neighbours", found.vector), k, found.rows)
-            return NeighbourAnswer(word, found.word, self._named(held, hits), origin, found.how, chosen.describe())
+            hits = self.index(held).search_scored(by_cosine("neighbors", found.vector), k, found.rows)
+            return NeighborAnswer(word, found.word, self._named(held, hits), origin, found.how, chosen.describe())
         hits = self._find(held, found, k, finding)
-        return NeighbourAnswer(
+        return NeighborAnswer(
             word, found.word, self._named(held, hits), origin, found.how, chosen.describe(), hits.how, hits.recall
         )
 
@@ -103,7 +103,7 @@ class Words(Spaces):
     def nearest(
         self, vectors: "npt.ArrayLike", space: "str | Space" = DEFAULT_SPACE, k: int = 10,
         finding: Finding | None = None,
-    ) -> tuple[tuple[Neighbour, ...], ...]:  # fmt: skip
+    ) -> tuple[tuple[Neighbor, ...], ...]:  # fmt: skip
         """The k rows nearest to each vector, (n_queries, dim), by cosine; fewer where fewer pass the filter."""
         held = self._held(space)
         queries = checked(vectors, held.dim, "vectors")
@@ -179,17 +179,17 @@ class Words(Spaces):
             beside.append(MethodAnswer(name, self._named(space, index.best(index.scores(other), few, left_out, other))))
         return Evidence(kept, tuple(beside))
 
-    def _named(self, space: Space, hits: Hits) -> tuple[Neighbour, ...]:
+    def _named(self, space: Space, hits: Hits) -> tuple[Neighbor, ...]:
         rows = hits.rows[0]
         texts = [""] * len(rows)
         if space.columns is not None and "text" in space.columns.column_names:
             texts = space.columns.column("text").take(pa.array(rows)).to_pylist()
         found = zip(space.keys.take(rows), hits.scores[0], rows, texts, strict=True)
         return tuple(
-            Neighbour(rank, key, float(score), int(row), text) for rank, (key, score, row, text) in enumerate(found, 1)
+            Neighbor(rank, key, float(score), int(row), text) for rank, (key, score, row, text) in enumerate(found, 1)
         )
 
-    def _nearest(self, space: "str | Space", vector: Floats, k: int, left_out: Sequence[int]) -> tuple[Neighbour, ...]:
+    def _nearest(self, space: "str | Space", vector: Floats, k: int, left_out: Sequence[int]) -> tuple[Neighbor, ...]:
         held = self._held(space)
         return self._named(held, self.index(held).search(vector[None], k, left_out))
 
@@ -204,7 +204,7 @@ class Words(Spaces):
     ) -> SimilarityAnswer:  # fmt: skip
         """Cosine of two words, or of the mean vectors of two lists of words (gensim's n_similarity).
 
-        For two single words of the space, `rank` is where the second stands among the first's neighbours.
+        For two single words of the space, `rank` is where the second stands among the first's neighbors.
         """
         held = self._held(space)
         a, b = self._found(first, held, policy), self._found(second, held, policy)
@@ -278,7 +278,7 @@ class Words(Spaces):
     def travel(
         self, word: str, axis: str, space: "str | Space" = DEFAULT_SPACE, steps: int = 8, reach: float = 1.5, k: int = 3
     ) -> TravelAnswer:
-        """The neighbours met on the way when a word's unit vector moves along an axis `poor -> rich`, in equal steps.
+        """The neighbors met on the way when a word's unit vector moves along an axis `poor -> rich`, in equal steps.
 
         At the last of `steps` it has moved by `reach` times the axis's unit vector. The word itself is left out.
         """

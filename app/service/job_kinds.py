@@ -63,7 +63,7 @@ def _map_card(found: SpaceMap) -> dict[str, Any]:
 
 
 def map_answer(wanted: str, found: SpaceMap) -> Response:
-    """A map's points, each with its name, its columns and the share of its neighbours that it kept."""
+    """A map's points, each with its name, its columns and the share of its neighbors that it kept."""
     kept = pa.array(found.kept, from_pandas=True)  # NaN, where nothing was measured, is null
     table = _with_columns({"key": found.space.keys.array, "kept": kept}, found.space, ("position",))
     card = _map_card(found) | {"distortion": plain(found.distortion)}

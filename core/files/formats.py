@@ -31,7 +31,7 @@ from polysema.core.files.writers import WRITINGS, write_vectors
 from polysema.core.space.space import Family, Keys, Origin, Space
 
 __all__ = [
-    "FORMATS", "WRITINGS", "Format", "open_glove", "read_export", "read_manifest", "read_vectors", "recognise",
+    "FORMATS", "WRITINGS", "Format", "open_glove", "read_export", "read_manifest", "read_vectors", "recognize",
     "space_of_table", "stream_export", "write_vectors",
 ]  # fmt: skip
 
@@ -61,7 +61,7 @@ FORMATS = {
 }
 
 
-def recognise(path: "Path | str") -> Format:
+def recognize(path: "Path | str") -> Format:
     """Which of `FORMATS` a file has, by its first bytes.
 
     Raises `NotFoundError`, or `UnreadableError` that says what the file is where that is known (a pickle, a packed

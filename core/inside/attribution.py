@@ -202,7 +202,7 @@ def head_vectors(part: SubLayer, values: Any) -> Any:
 class Frozen:
     """A norm with its scale frozen at one state, which makes it linear: (x - mean(x)) or x, times `scale`, plus `bias`."""
 
-    centred: bool
+    centered: bool
     scale: Any
     bias: Any
 
@@ -213,17 +213,17 @@ class Frozen:
 
         if isinstance(norm, torch.nn.Identity):
             return cls(False, torch.ones_like(state), None)
-        centred = isinstance(norm, torch.nn.LayerNorm)
+        centered = isinstance(norm, torch.nn.LayerNorm)
         # a layer norm calls it eps, the RMS norms of the table variance_epsilon
         epsilon = float(norm.eps if hasattr(norm, "eps") else norm.variance_epsilon)
-        middle = state - state.mean() if centred else state
+        middle = state - state.mean() if centered else state
         scale = norm.weight.detach().double() / torch.sqrt((middle * middle).mean() + epsilon)
         bias = getattr(norm, "bias", None)
-        return cls(centred, scale, None if bias is None else bias.detach().double())
+        return cls(centered, scale, None if bias is None else bias.detach().double())
 
     def scaled(self, vectors: Any) -> Any:
         """What becomes of vectors (n, dim) without the bias."""
-        return (vectors - vectors.mean(-1, keepdim=True) if self.centred else vectors) * self.scale
+        return (vectors - vectors.mean(-1, keepdim=True) if self.centered else vectors) * self.scale
 
 
 def _scored(

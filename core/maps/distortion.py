@@ -12,7 +12,7 @@ from polysema.core.space.space import Floats, Ints
 
 SAMPLE = 2_000  # points that a large map is measured on
 BLOCK = 128
-ROWS = 16_384  # points whose neighbours are looked up at a time
+ROWS = 16_384  # points whose neighbors are looked up at a time
 
 
 def _silent(done: int, total: int) -> None:
@@ -21,7 +21,7 @@ def _silent(done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distortion:
-    """How much of each point's neighbourhood a map kept.
+    """How much of each point's neighborhood a map kept.
 
     `rows` (s,) are the points that were measured, all or a sample; `kept` (s,) is for each the share of its `k` nearest in the
     space that are among its k nearest on the map; `preservation` is their mean. `trustworthiness` (Venna and
@@ -43,7 +43,7 @@ def map_neighbors(
     """The k nearest others of points `rows` (all by default) on a map (n, 2 or 3), nearest first: (s, k)."""
     n = len(positions)
     if not 1 <= k < n:
-        raise UserError(f"each of {n:,} points has from 1 to {n - 1:,} neighbours; got {k:,}")
+        raise UserError(f"each of {n:,} points has from 1 to {n - 1:,} neighbors; got {k:,}")
     with IMPORTING:
         from scipy.spatial import cKDTree
     own = np.arange(n) if rows is None else np.asarray(rows, np.int64)
@@ -83,7 +83,7 @@ def neighbors_on_map(vectors: Floats, positions: Floats, row: int, k: int = 10) 
     if not 0 <= row < n:
         raise UserError(f"row must be from 0 to {n - 1:,}, the points of the map; got {row}")
     if not 1 <= k < n:
-        raise UserError(f"each of {n:,} points has from 1 to {n - 1:,} neighbours; got {k:,}")
+        raise UserError(f"each of {n:,} points has from 1 to {n - 1:,} neighbors; got {k:,}")
     apart = np.sqrt(((positions - positions[row]) ** 2).sum(axis=1))
     mine = unit(np.ascontiguousarray(vectors[[row]], np.float32))[0]
     cosines = np.empty(n, np.float32)

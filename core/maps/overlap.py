@@ -1,4 +1,4 @@
-"""What changes in the neighbourhoods of the same rows between two spaces."""
+"""What changes in the neighborhoods of the same rows between two spaces."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ BLOCK = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A neighbour of a row in two spaces: its ranks there, from 1, and its cosines."""
+    """A neighbor of a row in two spaces: its ranks there, from 1, and its cosines."""
 
     row: int
     rank_a: int
@@ -29,7 +29,7 @@ def shared_neighbors(a: Neighbors, b: Neighbors, k: int) -> Floats:
 
 
 def changed_most(a: Neighbors, b: Neighbors, k: int) -> Ints:
-    """The rows (n,), those first whose neighbourhoods share least.
+    """The rows (n,), those first whose neighborhoods share least.
 
     Of rows that share as many of the k, those whose nearest differ first: by the mean overlap of the lists' heads,
     down to each depth (the average overlap of Fagin, Kumar and Sivakumar 2003), and then by row.
@@ -42,11 +42,9 @@ def changed_most(a: Neighbors, b: Neighbors, k: int) -> Ints:
 def _shared(a: Neighbors, b: Neighbors, k: int) -> Floats:
     """The overlap of the first 1, 2, … k of two lists, as shares: (n, k)."""
     if len(a.rows) != len(b.rows):
-        raise IncompatibleError(f"neighbours of {len(a.rows):,} rows in one space and of {len(b.rows):,} in the other")
+        raise IncompatibleError(f"neighbors of {len(a.rows):,} rows in one space and of {len(b.rows):,} in the other")
     if not 1 <= k <= min(a.rows.shape[1], b.rows.shape[1]):
-        raise UserError(
-            f"neighbourhoods are compared with k from 1 to {min(a.rows.shape[1], b.rows.shape[1])}; got {k}"
-        )
+        raise UserError(f"neighborhoods are compared with k from 1 to {min(a.rows.shape[1], b.rows.shape[1])}; got {k}")
     found = np.empty((len(a.rows), k), np.float32)
     depth = np.arange(k)
     for start in range(0, len(found), BLOCK):
@@ -61,7 +59,7 @@ def _shared(a: Neighbors, b: Neighbors, k: int) -> Floats:
 
 
 def shifts(vectors_a: Floats, vectors_b: Floats, row: int, others: Ints) -> tuple[Shift, ...]:
-    """Where `others` (m,) stand among the neighbours of a row in two spaces of the same rows, (n, dim) each.
+    """Where `others` (m,) stand among the neighbors of a row in two spaces of the same rows, (n, dim) each.
 
     By all n rows, exactly; of equal cosines the earlier row comes first, as in every search here.
     """

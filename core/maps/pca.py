@@ -66,12 +66,12 @@ def _by_covariance(
     vectors: Floats, mean: npt.NDArray[np.float64], progress: Callable[[int, int], None]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The same from the (dim, dim) covariance: for many rows in a small part of the time."""
-    centre = mean.astype(np.float32)
+    center = mean.astype(np.float32)
     total = np.zeros((vectors.shape[1],) * 2)
     for start in range(0, len(vectors), BLOCK):
         if start:
             progress(len(vectors) + start, 2 * len(vectors))
-        block = vectors[start : start + BLOCK] - centre
+        block = vectors[start : start + BLOCK] - center
         total += block.T @ block
     spread, axes = np.linalg.eigh(total)
     return np.maximum(spread[::-1], 0), np.ascontiguousarray(axes[:, ::-1].T)

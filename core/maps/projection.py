@@ -21,8 +21,8 @@ FEW = 10_000
 JOINT = 50  # principal components of each layer that are turned onto each other
 START = 10.0  # the largest coordinate of the positions that UMAP starts from, as in umap-learn
 SMOOTHED, SMOOTHING = 2_048, 60  # points from which on the start is smoothed by the graph, and in how many steps
-BLOCK = 512  # points whose neighbours are searched at a time where none are handed in
-ALIGNMENT, WINDOW = 0.01, 3  # AlignedUMAP's regularisation, and the layers to each side that it reaches: umap-learn's
+BLOCK = 512  # points whose neighbors are searched at a time where none are handed in
+ALIGNMENT, WINDOW = 0.01, 3  # AlignedUMAP's regularization, and the layers to each side that it reaches: umap-learn's
 HELD = 0.3  # the learning rate of a layer whose points are held near another's
 MORE = 200  # epochs that densMAP has beyond UMAP's
 SAME_DIRECTION = 1e-5  # the difference of unit vectors that is rounding, also of text with six digits
@@ -76,7 +76,7 @@ class Neighbors:
     """The nearest others of each point: `rows` (n, k), nearest first, and their `distances` (n, k), 1 - cosine.
 
     A map takes them from whoever has searched already (the field calls them `precomputed_knn`); the point itself is not
-    among its neighbours. Raises `IncompatibleError` where the two don't fit, `UserError` for NaN, Inf or a negative row.
+    among its neighbors. Raises `IncompatibleError` where the two don't fit, `UserError` for NaN, Inf or a negative row.
     """
 
     rows: Ints
@@ -89,7 +89,7 @@ class Neighbors:
                 "both must be (n, k)"
             )
         if self.rows.size and int(self.rows.min()) < 0:
-            raise UserError("precomputed_knn has a negative row: fewer neighbours were found than asked for")
+            raise UserError("precomputed_knn has a negative row: fewer neighbors were found than asked for")
         if not np.isfinite(self.distances).all():
             raise UserError("precomputed_knn has distances that are NaN or Inf")
 
@@ -98,10 +98,10 @@ class Neighbors:
         return self if k >= self.rows.shape[1] else Neighbors(self.rows[:, :k], self.distances[:, :k])
 
     def within(self, n_points: int, n_rows: int, k: int) -> "Neighbors":
-        """The k nearest, when these are neighbours of `n_points` points among `n_rows`; raises `IncompatibleError`."""
+        """The k nearest, when these are neighbors of `n_points` points among `n_rows`; raises `IncompatibleError`."""
         if len(self.rows) != n_points or self.rows.shape[1] < k:
             raise IncompatibleError(
-                f"precomputed_knn must hold at least {k} neighbours of each of the {n_points:,} points; got {self.rows.shape}"
+                f"precomputed_knn must hold at least {k} neighbors of each of the {n_points:,} points; got {self.rows.shape}"
             )
         if self.rows.size and int(self.rows.max()) >= n_rows:
             raise IncompatibleError(f"precomputed_knn names row {int(self.rows.max()):,} of only {n_rows:,}")
@@ -110,7 +110,7 @@ class Neighbors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Map:
-    """Points laid out: `positions` (n, n_components), centred, with a root mean square distance of 1 from the centre.
+    """Points laid out: `positions` (n, n_components), centered, with a root mean square distance of 1 from the center.
 
     `scale` times them are UMAP's own units; `plane` takes unit vectors to positions, where the method is linear.
     `notes` say what was not done as asked, or what the map can't show.
@@ -126,7 +126,7 @@ class Map:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:
-    """What a method lays out: unit `vectors` (n, dim), their neighbours, and where each starts (n, n_components).
+    """What a method lays out: unit `vectors` (n, dim), their neighbors, and where each starts (n, n_components).
 
     `anchor`, in UMAP's units, is where each is held near: where it lies on the layer after. `smooth` says that the start may be changed.
     A method adds to `notes` what the map's reader must know.
@@ -144,7 +144,7 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A row of the table of methods: `neighbors(options)` is how many of each point's neighbours it needs."""
+    """A row of the table of methods: `neighbors(options)` is how many of each point's neighbors it needs."""
 
     title: str
     lay_out: Callable[[Points], Floats]
@@ -160,7 +160,7 @@ def _pca(points: Points) -> Floats:
 
 
 def _umap(points: Points) -> Floats:
-    """UMAP (McInnes et al. 2018) from its neighbours on, with loops of our own: umap-learn's steps and numbers."""
+    """UMAP (McInnes et al. 2018) from its neighbors on, with loops of our own: umap-learn's steps and numbers."""
     graph, start, keys = _prepared(points)
     n_epochs = points.options.n_epochs or (LONG if len(start) <= FEW else SHORT)
     alpha = 1.0 if points.anchor is None else HELD
@@ -208,10 +208,10 @@ def _log_radii_in_space(knn: Neighbors, edges: Edges) -> Floats:
     tail = edges.heads()
     # 1 is added, so that a distance of 0 is an entry of the array too
     table = csr_array((knn.distances.ravel() + 1, knn.rows.ravel(), np.arange(0, n * k + 1, k)), (n, n))
-    lengths = np.asarray(table.maximum(table.T.tocsr()).tocsr()[tail, edges.neighbours]).ravel() - 1
+    lengths = np.asarray(table.maximum(table.T.tocsr()).tocsr()[tail, edges.neighbors]).ravel() - 1
     weights = 1 / edges.every.astype(np.float64)
-    squares = np.bincount(tail, weights * lengths**2, n) + np.bincount(edges.neighbours, weights * lengths**2, n)
-    sums = np.bincount(tail, weights, n) + np.bincount(edges.neighbours, weights, n)
+    squares = np.bincount(tail, weights * lengths**2, n) + np.bincount(edges.neighbors, weights * lengths**2, n)
+    sums = np.bincount(tail, weights, n) + np.bincount(edges.neighbors, weights, n)
     return np.log(1e-8 + squares / np.maximum(sums, 1e-12)).astype(np.float32)
 
 
@@ -221,7 +221,7 @@ def _standard(values: Floats) -> Floats:
 
 
 def _tsne(points: Points) -> Floats:
-    """t-SNE over the neighbours that are there already."""
+    """t-SNE over the neighbors that are there already."""
     from polysema.core.maps.tsne import tsne
 
     assert points.knn is not None
@@ -270,7 +270,7 @@ def check_method(method: str, others: Sequence[str] = ()) -> str:
 
 
 def n_neighbors_of(method: str, options: MapOptions, n: int) -> int:
-    """How many neighbours of each of n points a method needs, 0 where it needs none."""
+    """How many neighbors of each of n points a method needs, 0 where it needs none."""
     chosen = METHODS[check_method(method)]
     return 0 if n < chosen.few else min(chosen.neighbors(options), n - 1)
 
@@ -288,7 +288,7 @@ def project(
 ) -> Map:
     """Lay out (n, dim) vectors by their cosine. What `progress` raises ends the work.
 
-    The neighbours are searched exactly unless `precomputed_knn` hands them in, at least as many as `n_neighbors_of`
+    The neighbors are searched exactly unless `precomputed_knn` hands them in, at least as many as `n_neighbors_of`
     says. The map starts from `init` (n, n_components) or from the principal plane, and is turned to fit where it
     started. Raises `UserError` for a method that isn't there, no points, or points that are no finite numbers.
     """
@@ -353,8 +353,8 @@ def _is_one_direction(directions: Floats) -> bool:
 def place(on: Map, vectors: Floats, precomputed_knn: Neighbors | None = None) -> Floats:
     """Where new points (m, dim) lie on a map: (m, n_components). The points of the map stay where they are.
 
-    `precomputed_knn` are their neighbours among the map's points (see `nearest_among`), needed unless the map is linear.
-    A point is placed by its own neighbours alone: the same by itself and in any batch. With UMAP and densMAP it
+    `precomputed_knn` are their neighbors among the map's points (see `nearest_among`), needed unless the map is linear.
+    A point is placed by its own neighbors alone: the same by itself and in any batch. With UMAP and densMAP it
     starts at their weighted mean and is moved by their pulls and by pushes of random others; with t-SNE it stays at
     the mean.
     """
@@ -363,7 +363,7 @@ def place(on: Map, vectors: Floats, precomputed_knn: Neighbors | None = None) ->
         return np.einsum("md,cd->mc", directions - on.plane.mean, on.plane.axes).astype(np.float32)
     k = n_neighbors_of(on.method, on.options, len(on.positions))
     if precomputed_knn is None:
-        raise UserError(f"new points are placed on a map by {on.method} through their neighbours: give precomputed_knn")
+        raise UserError(f"new points are placed on a map by {on.method} through their neighbors: give precomputed_knn")
     knn = precomputed_knn.within(len(vectors), len(on.positions), k)
     weights = _memberships(knn)
     weights /= weights.sum(axis=1, keepdims=True)
@@ -414,7 +414,7 @@ def _searched(directions: Floats, k: int, progress: Progress) -> Neighbors:
 def nearest_among(queries: Floats, vectors: Floats, candidates: Ints, k: int) -> Neighbors:
     """The k nearest of each query's `candidates` (m, c >= k), which are rows of `vectors`, with their exact distances.
 
-    Each is computed by itself, so that a query has the same neighbours in any batch; an index's scores are not the
+    Each is computed by itself, so that a query has the same neighbors in any batch; an index's scores are not the
     same to the last bit.
     """
     distances = np.empty(candidates.shape, np.float32)
@@ -462,13 +462,13 @@ def _memberships(knn: Neighbors) -> Any:
     distances = np.ascontiguousarray(knn.distances, np.float32)
     sigmas, rhos = np.empty(len(distances)), np.empty(len(distances))
     weights = np.empty(distances.shape, np.float32)
-    # a point's weights depend on its own neighbours alone; the floor is for points that equal all of theirs
+    # a point's weights depend on its own neighbors alone; the floor is for points that equal all of theirs
     kernel.memberships(distances, sigmas, rhos, weights, 1e-6)
     return weights
 
 
 def _fuzzy_graph(knn: Neighbors) -> Any:
-    """The fuzzy union of every point's neighbourhood: a symmetric (n, n) CSR array of weights in (0, 1]."""
+    """The fuzzy union of every point's neighborhood: a symmetric (n, n) CSR array of weights in (0, 1]."""
     with IMPORTING:
         from scipy.sparse import csr_array
     n, k = knn.rows.shape
@@ -512,12 +512,12 @@ def _fitting(init: Floats, n: int, n_components: int) -> Floats:
 
 
 def _size(positions: Floats) -> float:
-    centred = positions - positions.mean(axis=0)
-    return float(np.sqrt((centred**2).sum(axis=1).mean())) or 1.0
+    centered = positions - positions.mean(axis=0)
+    return float(np.sqrt((centered**2).sum(axis=1).mean())) or 1.0
 
 
 def _scaled(positions: Floats) -> Floats:
-    """Centred, with a root mean square distance of 1 from the centre."""
+    """Centered, with a root mean square distance of 1 from the center."""
     return ((positions - positions.mean(axis=0)) / np.float32(_size(positions))).astype(np.float32)
 
 
@@ -563,7 +563,7 @@ def layered_maps(
 
     All start from their joint plane. The last layer is laid out first; in every layer before it a point is held near
     where it lies on the layer after, and the layer is turned onto that one: so a point travels smoothly when the layers are
-    stepped through. `aligned-umap` lays all of them out at once (AlignedUMAP). `precomputed_knn` holds the neighbours
+    stepped through. `aligned-umap` lays all of them out at once (AlignedUMAP). `precomputed_knn` holds the neighbors
     at each layer. Raises `UserError` for a method that isn't there and layers that don't have the same points.
     """
     options = options or MapOptions()
@@ -579,7 +579,7 @@ def layered_maps(
         progress(len(layers), len(layers))
         return starts
     if precomputed_knn is not None and len(precomputed_knn) != len(layers):
-        raise IncompatibleError(f"precomputed_knn holds {len(precomputed_knn)} layers' neighbours of {len(layers)}")
+        raise IncompatibleError(f"precomputed_knn holds {len(precomputed_knn)} layers' neighbors of {len(layers)}")
 
     def told(done: int, total: int) -> None:
         progress(place_, len(layers))
@@ -607,7 +607,7 @@ def layered_maps(
 def _aligned_umap(layers: Sequence[Points], progress: Progress) -> list[Floats]:
     """AlignedUMAP (McInnes 2020, in umap-learn): all layers are laid out in turn, an epoch each, and pull each other.
 
-    A point is drawn to where it lies on the layers up to `WINDOW` away, by the share of its neighbours that are the
+    A point is drawn to where it lies on the layers up to `WINDOW` away, by the share of its neighbors that are the
     same there and by umap-learn's weights. umap-learn pulls at every move of a point, here it is once an epoch, by as
     much as so many pulls would; all start from the joint plane, where umap-learn turns spectral starts onto each other.
     """
@@ -652,7 +652,7 @@ def _aligned_umap(layers: Sequence[Points], progress: Progress) -> list[Floats]:
 
 
 def _same_neighbors(a: Any, b: Any) -> Any:
-    """For each point the share of its neighbours in two graphs that it has in both (Jaccard): (n,)."""
+    """For each point the share of its neighbors in two graphs that it has in both (Jaccard): (n,)."""
     here, there = a.copy(), b.copy()
     here.data, there.data = np.ones_like(a.data), np.ones_like(b.data)
     both = np.asarray(here.multiply(there).sum(axis=1)).ravel()

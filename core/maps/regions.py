@@ -14,7 +14,7 @@ from polysema.core.space.space import Floats, Ints
 MOST = 50_000  # points; HDBSCAN's time grows with their square
 SHARE = 100  # an area holds at least one in so many points
 LEAST = 5
-SMOOTHING = 5  # neighbours that a dense place has; on GloVe's first 10,000 words 3 to 5 leave fewest points in no area
+SMOOTHING = 5  # neighbors that a dense place has; on GloVe's first 10,000 words 3 to 5 leave fewest points in no area
 IN_NAME = 3
 
 

@@ -37,7 +37,7 @@ def memberships(distances: Any, sigmas: Any, rhos: Any, weights: Any, floor: Any
     """Fill in each row's `rhos`, `sigmas` (n,) and `weights` (n, k) from the distances to its k nearest others, rising.
 
     rho is the least distance above 0; sigma makes the sum of the weights exp(-(d - rho) / sigma) log2(k + 1), where
-    umap-learn counts the point itself among its neighbours.
+    umap-learn counts the point itself among its neighbors.
     """
     n, k = distances.shape
     target = np.log2(k + 1)
@@ -88,15 +88,15 @@ def _row(ranges: Any, place: Any) -> Any:
 
 @_jit  # type: ignore[misc,unused-ignore]
 def epoch(
-    mine: Any, others: Any, moved: Any, pushing: Any, first: Any, neighbours: Any, every: Any, due: Any, keys: Any,
+    mine: Any, others: Any, moved: Any, pushing: Any, first: Any, neighbors: Any, every: Any, due: Any, keys: Any,
     attraction: Any, repulsion: Any, now: Any, turn: Any, alpha: Any, both: Any, rate: Any, b: Any, weight: Any,
     radii: Any, phi_sums: Any,
 ) -> None:  # fmt: skip
-    """One epoch: points of `mine` (m, 2 or 3) move by the pulls of their neighbours and the pushes of other points.
+    """One epoch: points of `mine` (m, 2 or 3) move by the pulls of their neighbors and the pushes of other points.
 
-    The neighbours are rows of `others` (n, 2 or 3), which may be the same array; with `both`, they are moved as well. The
+    The neighbors are rows of `others` (n, 2 or 3), which may be the same array; with `both`, they are moved as well. The
     points moved are those of two ranges, `moved` (4,): start, end, start, end; of `pushing` (4,), ranges of `others`, are
-    those who push. The edges of the i-th point moved are `first[i]` to `first[i + 1]` of `neighbours`; an edge is drawn once
+    those who push. The edges of the i-th point moved are `first[i]` to `first[i + 1]` of `neighbors`; an edge is drawn once
     in `every` epochs, next when it is `due`, each time with `rate` random others (negative samples) from a sequence that
     only the point's key and `turn` decide.
 
@@ -123,7 +123,7 @@ def epoch(
             if due[e] > now:
                 continue
             due[e] += every[e]
-            j = neighbours[e]
+            j = neighbors[e]
             dx, dy = x - others[j, 0], y - others[j, 1]
             if dim == 3:
                 dz = z - others[j, 2]
@@ -166,7 +166,7 @@ def epoch(
 
 @_jit  # type: ignore[misc,unused-ignore]
 def log_radii(
-    positions: Any, first: Any, neighbours: Any, attraction: Any, b: Any, radii: Any, phi_sums: Any
+    positions: Any, first: Any, neighbors: Any, attraction: Any, b: Any, radii: Any, phi_sums: Any
 ) -> None:  # fmt: skip
     """Fill in each point's log of its local radius on the map, `radii` (n,), and the sum of its edges' phi, `phi_sums` (n,).
 
@@ -178,7 +178,7 @@ def log_radii(
     phi_sums[:] = 0
     for i in range(n):
         for e in range(first[i], first[i + 1]):
-            j = neighbours[e]
+            j = neighbors[e]
             squared = np.float32(0)
             for d in range(dim):
                 squared += (positions[i, d] - positions[j, d]) ** 2

@@ -1,4 +1,4 @@
-"""A graph laid out by stochastic gradient descent: points pulled by their neighbours and pushed by others.
+"""A graph laid out by stochastic gradient descent: points pulled by their neighbors and pushed by others.
 
 The cores share an epoch: points are dealt into blocks at random, and an epoch is a tournament of the blocks. In each round every
 core has two blocks to itself: it draws the edges between them, and the points that push are of these two as well. No point is
@@ -31,7 +31,7 @@ class Edges:
     """Edges by their points: those of point i are `first[i]` to `first[i + 1]`, each drawn once in `every` epochs."""
 
     first: Ints
-    neighbours: Any
+    neighbors: Any
     every: Floats
 
     @classmethod
@@ -52,7 +52,7 @@ class Edges:
         counts = np.diff(self.first)[order]
         first = np.concatenate([[0], np.cumsum(counts)])
         moved = np.arange(first[-1]) + np.repeat(self.first[order] - first[:-1], counts)
-        return Edges(first, back(order).astype(np.int32)[self.neighbours[moved]], self.every[moved])
+        return Edges(first, back(order).astype(np.int32)[self.neighbors[moved]], self.every[moved])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class _Task:
     moved: Ints
     pushing: Ints
     first: Ints
-    neighbours: Any
+    neighbors: Any
     every: Floats
     due: Floats
 
@@ -157,7 +157,7 @@ class Epochs:
         """
         n, edges = len(self._positions), self._edges
         radii, phi_sums = np.empty(n, np.float32), np.empty(n, np.float32)
-        self._log_radii(self._positions, edges.first, edges.neighbours, self._tables[0], self._b, radii, phi_sums)
+        self._log_radii(self._positions, edges.first, edges.neighbors, self._tables[0], self._b, radii, phi_sums)
         deviation = float(np.sqrt(radii.var(dtype=np.float64) + SHIFT))
         slope = float(radii @ goal.astype(np.float64)) / max(1, n - 1)
         weight = goal - slope * (radii - radii.mean(dtype=np.float64)) / deviation**2
@@ -174,7 +174,7 @@ class Epochs:
 
             def run(task: _Task, turn: int = turn) -> None:
                 self._draw(
-                    self._positions, others, task.moved, task.pushing, task.first, task.neighbours, task.every, task.due,
+                    self._positions, others, task.moved, task.pushing, task.first, task.neighbors, task.every, task.due,
                     self._keys, *self._tables, float(now), turn, alpha, self._others is None, self._how.rate, self._b,
                     *(density or (nothing, nothing, nothing)),
                 )  # fmt: skip
@@ -192,7 +192,7 @@ def _rounds(edges: Edges) -> Iterator[Iterator[_Task]]:
     n = len(edges.first) - 1
     if n < SHARED:
         span = np.array([0, n, n, n])
-        yield iter([_Task(span, span, edges.first, edges.neighbours, edges.every, edges.every.copy())])
+        yield iter([_Task(span, span, edges.first, edges.neighbors, edges.every, edges.every.copy())])
         return
     bounds = np.linspace(0, n, BLOCKS + 1).astype(np.int64)
     pairs = list(_tournament(BLOCKS))  # by rounds
@@ -202,7 +202,7 @@ def _rounds(edges: Edges) -> Iterator[Iterator[_Task]]:
     for a, b in pairs[0]:  # edges within a block are drawn in the first round
         table[a, a] = table[b, b] = table[a, b]
     heads, block = edges.heads(), np.repeat(np.arange(BLOCKS), np.diff(bounds))
-    of = table[block[heads], block[edges.neighbours]]
+    of = table[block[heads], block[edges.neighbors]]
     order = np.argsort(of, kind="stable")  # a point's edges stay together
     ends = np.cumsum(np.bincount(of, minlength=BLOCKS * (BLOCKS - 1) // 2))
 
@@ -215,7 +215,7 @@ def _rounds(edges: Edges) -> Iterator[Iterator[_Task]]:
         counts = np.bincount(places, minlength=size + span[3] - span[2])
         first = np.concatenate([[0], np.cumsum(counts)])
         every = edges.every[chosen]
-        return _Task(span, span, first, edges.neighbours[chosen], every, every.copy())
+        return _Task(span, span, first, edges.neighbors[chosen], every, every.copy())
 
     for round_ in pairs:
         yield (task(*sorted(pair)) for pair in round_)
@@ -237,7 +237,7 @@ def _parts(edges: Edges, n_others: int) -> Iterator[_Task]:
     for low, high in itertools.pairwise(bounds):
         within = slice(edges.first[low], edges.first[high])
         first, every = edges.first[low : high + 1] - edges.first[low], edges.every[within]
-        yield _Task(np.array([low, high, high, high]), everybody, first, edges.neighbours[within], every, every.copy())
+        yield _Task(np.array([low, high, high, high]), everybody, first, edges.neighbors[within], every, every.copy())
 
 
 @lru_cache(maxsize=64)

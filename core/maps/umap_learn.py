@@ -1,4 +1,4 @@
-"""UMAP by umap-learn itself, over neighbours that are there already: what the loops of our own are held against."""
+"""UMAP by umap-learn itself, over neighbors that are there already: what the loops of our own are held against."""
 
 import re
 import warnings

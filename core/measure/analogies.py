@@ -228,7 +228,7 @@ def _of_pairs(
     space: Space, look: _Lookup, category: Category, protocol: Protocol, n: int,
     progress: Callable[[str, int, int], None],
 ) -> Score:  # fmt: skip
-    """Each pair of a category is asked once, learnt from all the others."""
+    """Each pair of a category is asked once, learned from all the others."""
     if category.pairs:
         pairs, total = look.pairs(category), len(category.pairs)
     else:

@@ -1,4 +1,4 @@
-"""What a quantised engine costs in exactness: measured once on the corpus of senses, kept, and told whenever it is used."""
+"""What a quantized engine costs in exactness: measured once on the corpus of senses, kept, and told whenever it is used."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ def int8_difference(
     Measured on the occurrences of the corpus of senses. Raises `ValueError` for a model on another engine.
     """
     if model.engine.name != "onnx-int8":
-        raise ValueError(f"{model.engine.name} is not quantised")
+        raise ValueError(f"{model.engine.name} is not quantized")
     corpus = load_senses()
     kept = int8_folder(model) / f"difference-{corpus.sha256[:16]}.json"
     try:
@@ -58,12 +58,12 @@ def int8_difference(
 
 
 def layer_difference(
-    layer: int, exact: Floats, quantised: Floats, words: Sequence[str], senses: Sequence[str]
+    layer: int, exact: Floats, quantized: Floats, words: Sequence[str], senses: Sequence[str]
 ) -> LayerDifference:
     """How the vectors of one layer, (n, dim), differ: n occurrences of words in their senses."""
-    lengths = np.linalg.norm(exact, axis=1) * np.linalg.norm(quantised, axis=1)
-    cosines = np.einsum("nd,nd->n", exact, quantised) / lengths
-    accuracies = [nearest_sense_accuracy(words, senses, side) for side in (exact, quantised)]
+    lengths = np.linalg.norm(exact, axis=1) * np.linalg.norm(quantized, axis=1)
+    cosines = np.einsum("nd,nd->n", exact, quantized) / lengths
+    accuracies = [nearest_sense_accuracy(words, senses, side) for side in (exact, quantized)]
     return LayerDifference(layer, float(cosines.mean()), float(cosines.min()), accuracies[0], accuracies[1])
 
 

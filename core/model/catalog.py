@@ -34,7 +34,7 @@ class Entry:
     name: str
     family: Family
     summary: str
-    licence: str
+    license: str
     package: str
     version: str
     wheel_bytes: int

@@ -12,9 +12,9 @@ STEPS = 4
 
 
 def convert(source: Path, folder: Path, progress: Callable[[str, int, int], None]) -> None:
-    """Write `source`, dequantised to float32, as a folder of transformers.
+    """Write `source`, dequantized to float32, as a folder of transformers.
 
-    transformers marks a model that it read from GGUF as quantised and refuses to save it, so its weights are put
+    transformers marks a model that it read from GGUF as quantized and refuses to save it, so its weights are put
     into a fresh model of the same config.
     """
     try:

@@ -29,7 +29,7 @@ from polysema.core.model.engine import Take, hidden_states, padded, plan_batches
 if TYPE_CHECKING:
     from polysema.core.model.load import LanguageModel
 
-LAYOUT = 1  # counts up when what is exported, or how it is quantised, changes
+LAYOUT = 1  # counts up when what is exported, or how it is quantized, changes
 TOKENS = 512  # a batch on one core
 EXACT = 1e-5  # of the largest number of a layer
 THREADS = cores()
@@ -120,17 +120,17 @@ def exact_engine(model: "LanguageModel", patient: bool, asked: bool = False) -> 
 
 
 def int8_engine(model: "LanguageModel") -> OnnxEngine:
-    """The engine with weights in 8 bits and activations quantised as they come: faster, and not exact."""
+    """The engine with weights in 8 bits and activations quantized as they come: faster, and not exact."""
     exact_engine(model, True, asked=True)
     folder = _folder(model)
     path = folder / "int8.onnx"
     if not path.is_file():
-        _quantise(folder / "model.onnx", path)
+        _quantize(folder / "model.onnx", path)
     return OnnxEngine(_session(path), _pad(model), "onnx-int8")
 
 
 def int8_folder(model: "LanguageModel") -> Path:
-    """Where what belongs to a model's quantised form is kept."""
+    """Where what belongs to a model's quantized form is kept."""
     return _folder(model)
 
 
@@ -265,7 +265,7 @@ def _session(path: Path) -> Any:
         ) from None
 
 
-def _quantise(source: Path, path: Path) -> None:
+def _quantize(source: Path, path: Path) -> None:
     """Weights per channel in 7 bits, which AVX2's products add up without overflow.
 
     The second product of an MLP, whose input has the outliers, stays in float in the first half of the layers.

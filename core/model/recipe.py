@@ -65,7 +65,7 @@ class Recipe:
     poolings: tuple[str, ...]
     after: tuple[Step, ...] = ()
     window: int = 0
-    normalised: bool = False
+    normalized: bool = False
     lower_case: bool = False
     prompt: str = ""
     include_prompt: bool = True
@@ -111,7 +111,7 @@ def own_recipe(model: LanguageModel, prompt: Prompt | None = None) -> Recipe:
     """
     if model.path is None or not (model.path / MODULES_FILE).is_file():
         raise UserError(f"{model.name} has no sentence pooling of its own (no modules.json); choose mean, cls or last")
-    fields: dict[str, Any] = {"poolings": (), "after": (), "normalised": False}
+    fields: dict[str, Any] = {"poolings": (), "after": (), "normalized": False}
     for module in _json(model.path / MODULES_FILE):
         fields |= _module(model, module, fields)
     if not fields["poolings"]:
@@ -120,7 +120,7 @@ def own_recipe(model: LanguageModel, prompt: Prompt | None = None) -> Recipe:
     config = _json(path) if path.is_file() else {}
     truncate_dim = _truncate_dim(path, config.get("truncate_dim"))
     if truncate_dim is not None:
-        fields["normalised"] = False  # sentence-transformers cuts behind the norm and leaves it at that
+        fields["normalized"] = False  # sentence-transformers cuts behind the norm and leaves it at that
     return Recipe(**fields, prompt=_prompt(model, config, prompt or Prompt()), truncate_dim=truncate_dim)
 
 
@@ -138,11 +138,11 @@ def _module(model: LanguageModel, module: dict[str, Any], fields: dict[str, Any]
             return _poolings(folder / "config.json")
         if kind == "Normalize":
             _check_inputs(folder, ("module_input_name", "module_output_name"))
-            return {"after": (*after, unit), "normalised": True}
+            return {"after": (*after, unit), "normalized": True}
         if kind == "Dense":
-            return {"after": (*after, _dense(folder)), "normalised": False}
+            return {"after": (*after, _dense(folder)), "normalized": False}
         if kind == "LayerNorm":
-            return {"after": (*after, _layer_norm(folder)), "normalised": False}
+            return {"after": (*after, _layer_norm(folder)), "normalized": False}
         if kind in UNTOUCHED:
             return {}
     raise UserError(
@@ -246,9 +246,9 @@ def _layer_norm(folder: Path) -> Step:
     weight, bias = tensors["norm.weight"], tensors["norm.bias"]
 
     def norm(vectors: Floats) -> Floats:
-        centred = vectors - vectors.mean(axis=-1, keepdims=True)
-        scale = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + np.float32(LAYER_NORM_EPSILON))
-        result: Floats = centred / scale * weight + bias
+        centered = vectors - vectors.mean(axis=-1, keepdims=True)
+        scale = np.sqrt((centered * centered).mean(axis=-1, keepdims=True) + np.float32(LAYER_NORM_EPSILON))
+        result: Floats = centered / scale * weight + bias
         return result
 
     return norm

@@ -81,7 +81,7 @@ def plan_sentences(
     if chosen != (model.n_layers,):
         raise UserError(f"{model.name}'s own pooling is of its last layer; got {', '.join(map(str, chosen))}")
     recipe = own_recipe(model, prompt)
-    origin = replace(origin, normalized=recipe.normalised, prompt=recipe.prompt, notes=(*origin.notes, *recipe.notes()))
+    origin = replace(origin, normalized=recipe.normalized, prompt=recipe.prompt, notes=(*origin.notes, *recipe.notes()))
     if recipe.window:
         model = replace(model, window=min(position_limit(model.whole.config.get_text_config()), recipe.window))
         origin = replace(origin, windows=model.origin(None, "").windows)

@@ -177,7 +177,7 @@ def pair_direction(wanted: Target) -> Scoring:
 
 
 def only_b(wanted: Target) -> Scoring:
-    """cos(x, b): what the neighbours of b alone give."""
+    """cos(x, b): what the neighbors of b alone give."""
     return _cosine("only-b", triple(wanted)[2])
 
 
@@ -201,7 +201,7 @@ def three_cos_avg(a: Floats, a_star: Floats, b: Floats) -> Scoring:
 def lr_cos(a: Floats, a_star: Floats, b: Floats, others: Floats) -> Scoring:
     """P(x is of the target class) cos(x, b).
 
-    The class is learnt by a logistic regression: the a*_i are in it; the a_i and `others` (random words of the space) are
+    The class is learned by a logistic regression: the a*_i are in it; the a_i and `others` (random words of the space) are
     not, and both sides weigh the same (Drozd et al. 2016).
     """
     from sklearn.linear_model import LogisticRegression

@@ -129,6 +129,8 @@ class Origin:
         values["family"] = Family(values.get("family", "static"))
         values["versions"] = tuple(sorted(dict(values.get("versions", {})).items()))
         values["notes"] = tuple(values.get("notes", ()))
+        # cards that were written when transforms had British names
+        values["transform"] = str(values.get("transform", "raw")).replace("centred", "centered")
         return cls(**values)
 
 

@@ -1,4 +1,4 @@
-"""A space seen otherwise: centred, without its top components, whitened, or without a direction."""
+"""A space seen otherwise: centered, without its top components, whitened, or without a direction."""
 
 import shutil
 import tempfile
@@ -17,7 +17,8 @@ ROWS = 16_384
 MAPPED_BYTES = 64 << 20  # a transformed copy of a mapped space larger than this is mapped too
 LEAST_VARIANCE = 1e-6  # of the largest: a direction without spread is left out, not blown up
 
-NAMES = ("raw", "centred", "all-but-the-top", "whitened")
+NAMES = ("raw", "centered", "all-but-the-top", "whitened")
+EARLIER_NAMES = {"centred": "centered"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,11 +66,12 @@ def moments(space: Space) -> tuple[np.ndarray, np.ndarray]:
 def fit(space: Space, name: str) -> Transform:
     """The transform of that name, fitted on all rows of the space.
 
-    `centred` takes the mean off. `all-but-the-top` (Mu and Viswanath 2018) takes off the mean and the dim/100 first
+    `centered` takes the mean off. `all-but-the-top` (Mu and Viswanath 2018) takes off the mean and the dim/100 first
     principal components (at least one); `all-but-the-top:3` says how many. `whitened` makes every principal component's
     variance 1 (and turns back to the old axes: ZCA). Raises `UserError` for another name.
     """
     kind, _, count = name.partition(":")
+    kind = EARLIER_NAMES.get(kind, kind)
     if kind == "raw":
         return Transform("raw", np.zeros(space.dim, np.float32), np.eye(space.dim, dtype=np.float32))
     if kind not in NAMES or (count and (kind != "all-but-the-top" or not count.isdigit())):
@@ -78,7 +80,7 @@ def fit(space: Space, name: str) -> Transform:
         )
     mean, covariance = moments(space)
     matrix = np.eye(space.dim)
-    if kind != "centred":
+    if kind != "centered":
         variances, axes = np.linalg.eigh(covariance)  # ascending; axes (dim, dim), a column each
         if kind == "whitened":
             wide = variances > LEAST_VARIANCE * variances[-1]

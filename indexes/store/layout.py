@@ -1,4 +1,4 @@
-"""The folder of a collection: how it is made and recognised, and what the system's errors mean there."""
+"""The folder of a collection: how it is made and recognized, and what the system's errors mean there."""
 
 import errno
 import os

@@ -242,9 +242,9 @@ def test_relations(polysema) -> None:  # type: ignore[no-untyped-def]
 
 def test_views_and_occurrences(polysema) -> None:  # type: ignore[no-untyped-def]
     answer = json.loads(
-        polysema("neighbors", "bank", "--transform", "centred", "--without", "man -> woman", "--format", "json")[1]
+        polysema("neighbors", "bank", "--transform", "centered", "--without", "man -> woman", "--format", "json")[1]
     )
-    assert answer["origin"]["transform"] == "centred, without man -> woman"
+    assert answer["origin"]["transform"] == "centered, without man -> woman"
     status, out, _ = polysema("neighbors", 'bank in "They sat on the river bank"', "-s", "minilm-l6@6", "-k", "2")
     assert (status, out.splitlines()[0].split()) == (0, ["rank", "word", "cosine", "text"])
     status, _, err = polysema("analogy", 'bank in "the bank" @3', "-s", "minilm-l6@6")

@@ -81,8 +81,8 @@ def test_an_expression_comes_from_the_link() -> None:
     assert '<td class="word">rome</td>' in html(app)
 
 
-def test_neighbours_of_a_word_and_of_an_unknown_one() -> None:
-    app = page("neighbours")
+def test_neighbors_of_a_word_and_of_an_unknown_one() -> None:
+    app = page("neighbors")
     assert not app.exception
     assert '<td class="word">banks</td>' in html(app)
     app.text_input(key="w").set_value("bankk")
@@ -94,8 +94,8 @@ def test_neighbours_of_a_word_and_of_an_unknown_one() -> None:
     assert app.info[0].value.startswith("Write a word")
 
 
-def test_neighbours_of_a_word_in_a_sentence() -> None:
-    app = page("neighbours")
+def test_neighbors_of_a_word_in_a_sentence() -> None:
+    app = page("neighbors")
     app.button_group(key="mode").set_value("A word in a sentence").run()
     settle(app)
     assert not app.exception
@@ -211,8 +211,8 @@ def test_a_head_from_the_browser_is_checked() -> None:
         assert chosen_head(value, [1, 2], 4) is None
 
 
-def test_contexts_coloured_by_the_clusters_of_the_vectors() -> None:
-    app = page("contexts", map="PCA", colour="Clusters")
+def test_contexts_colored_by_the_clusters_of_the_vectors() -> None:
+    app = page("contexts", map="PCA", color="Clusters")
     assert not app.exception
     assert not app.error
     told = next(m.value for m in app.markdown if "by themselves" in m.value)
@@ -222,25 +222,25 @@ def test_contexts_coloured_by_the_clusters_of_the_vectors() -> None:
     assert sum("such as" in m.value for m in app.markdown) == len(found.clusters)
 
 
-def test_neighbours_in_a_collection_are_sentences() -> None:
+def test_neighbors_in_a_collection_are_sentences() -> None:
     shelf = widgets.shelf()
-    if "test-neighbours" in shelf.names():
-        shelf.delete("test-neighbours")
+    if "test-neighbors" in shelf.names():
+        shelf.delete("test-neighbors")
     texts = ["The bank of a river.", "A <b>bank</b> of gold.", "Ducks on the bank."]
     words = [("The", 0), ("bank", 4), ("bank", 5), ("Ducks", 0), ("bank", 13)]
     columns = {
         "word": [word for word, _ in words], "text": [texts[n] for n in (0, 0, 1, 2, 2)],
         "start": [start for _, start in words], "end": [start + len(word) for word, start in words],
     }  # fmt: skip
-    shelf.create("test-neighbours").add(
+    shelf.create("test-neighbors").add(
         [f"row-{n}" for n in range(5)], [[1, 0, 0], [0, 1, 0], [0, 0.1, 1], [0.5, 0, 0.5], [0, 1, 0.3]], columns
     )
     try:
-        app = page("neighbours", ns="test-neighbours", w="bank", nk="3")
+        app = page("neighbors", ns="test-neighbors", w="bank", nk="3")
         assert not app.exception
         assert any("has 3 rows for bank; this is about the first" in c.value.replace("\\", "") for c in app.caption)
         shown = html(app)
         assert "Nearest to The <mark>bank</mark> of a river." in shown
         assert shown.index("Ducks on the <mark>bank</mark>.") < shown.index("A &lt;b&gt;<mark>")
     finally:
-        shelf.delete("test-neighbours")
+        shelf.delete("test-neighbors")

@@ -15,21 +15,21 @@ from polysema.indexes.collection import Collection
 
 def test_analogy_says_where_the_inputs_would_have_stood(explorer: Explorer) -> None:
     answer = explorer.analogy("queen - king + man", k=4)
-    assert [(n.key, round(n.score, 3)) for n in answer.neighbours] == [
+    assert [(n.key, round(n.score, 3)) for n in answer.neighbors] == [
         ("woman", 0.895),
         ("girl", 0.849),
         ("her", 0.793),
         ("boy", 0.782),
     ]
     assert [(i.word, i.weight, i.rank) for i in answer.inputs] == [("queen", 1, 72), ("king", -1, 7740), ("man", 1, 3)]
-    queen = explorer.analogy("king - man + woman", k=1).neighbours[0]
+    queen = explorer.analogy("king - man + woman", k=1).neighbors[0]
     assert (queen.key, round(queen.score, 3)) == ("queen", 0.852)
 
 
 def test_a_word_named_twice_is_left_out_once(explorer: Explorer) -> None:
     answer = explorer.analogy("king + king - 2*man + 2*woman", k=3)
-    assert answer.neighbours[0].key == "queen"
-    assert not {"king", "man", "woman"} & {n.key for n in answer.neighbours}
+    assert answer.neighbors[0].key == "queen"
+    assert not {"king", "man", "woman"} & {n.key for n in answer.neighbors}
 
 
 def test_neighbors_of_an_unknown_word(explorer: Explorer) -> None:

@@ -64,7 +64,7 @@ def test_a_lesson_measures_its_example(explorer: Explorer, name: str, monkeypatc
 def test_numbers_are_the_explorer_s(explorer: Explorer) -> None:
     travel = check(explorer, "travel")
     answer = explorer.analogy("queen - king + man", k=8)
-    assert [(r["word"], r["cosine"]) for r in travel.rows[:8]] == [(n.key, n.score) for n in answer.neighbours]
+    assert [(r["word"], r["cosine"]) for r in travel.rows[:8]] == [(n.key, n.score) for n in answer.neighbors]
     senses = check(explorer, "senses")
     starts = lesson("senses").starts()
     texts = [*starts["first"].splitlines(), *starts["second"].splitlines()]
@@ -78,7 +78,7 @@ def test_numbers_are_the_explorer_s(explorer: Explorer) -> None:
         assert row["random words"] == layer.baseline
     vector = check(explorer, "one-vector")
     rank = explorer.similarity(["bank"], ["river"]).rank
-    assert f"neighbour number {rank:,} and" in vector.said
+    assert f"neighbor number {rank:,} and" in vector.said
     blocks = check(explorer, "blocks")
     assert f"{widths(explorer.inside('minilm-l6')).total:,} parameters" in blocks.said
 

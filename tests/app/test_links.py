@@ -13,8 +13,8 @@ __all__ = ["as_launched"]
 
 GONE = [
     ("analogies", {"space": "gone"}, "the space gone"),
-    ("neighbours", {"ns": "my*space"}, r"the space my\*space"),
-    ("neighbours", {"mode": "A word in a sentence", "cm": "gone"}, "the model gone"),
+    ("neighbors", {"ns": "my*space"}, r"the space my\*space"),
+    ("neighbors", {"mode": "A word in a sentence", "cm": "gone"}, "the model gone"),
     ("contexts", {"model": "gone", "map": "PCA"}, "the model gone"),
     ("contexts", {"word": "gone", "map": "PCA"}, "the word of the corpus gone"),
     ("contexts", {"layer_minilm-l6": "99", "map": "PCA"}, "the layer 99"),
@@ -41,14 +41,14 @@ def test_what_a_link_names_and_is_not_there_is_told(name: str, query: dict[str, 
 
 
 def test_the_line_goes_when_another_space_is_chosen() -> None:
-    app = page("neighbours", ns="gone")
+    app = page("neighbors", ns="gone")
     assert app.warning
     app.session_state["ns"] = "minilm-l6"
     app.run()
     assert not app.warning
 
 
-@pytest.mark.parametrize(("name", "key"), [("neighbours", "ns"), ("analogies", "space"), ("map", "ms")])
+@pytest.mark.parametrize(("name", "key"), [("neighbors", "ns"), ("analogies", "space"), ("map", "ms")])
 def test_a_link_may_name_a_space_by_its_own_name(name: str, key: str) -> None:
     app = page(name, **{key: "minilm-l6", "w": "bank", "mn": "1k", "mm": "PCA"})
     assert not app.warning

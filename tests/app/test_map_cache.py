@@ -31,7 +31,7 @@ def stages(of: Space, method: str = "umap", options: MapOptions = OPTIONS, k: in
     return list(dict.fromkeys(seen)), found.map.positions
 
 
-MADE = ["find neighbours", "lay out", "measure the distortion"]
+MADE = ["find neighbors", "lay out", "measure the distortion"]
 
 
 def test_the_same_map_is_read_the_next_time() -> None:

@@ -29,7 +29,7 @@ def test_two_layers_at_once(explorer: Explorer) -> None:
     assert f"**{found.overlap.mean():.0%}** are among its 10 nearest in **minilm\\-l6@6**" in shown(app)
     senses = found.a.space.column("sense")
     row = next(int(row) for row in found.changed if senses[row])
-    assert f"**{found.a.space.keys[row]}**: {len(found.stayed(row))} of 10 neighbours stayed" in shown(app)
+    assert f"**{found.a.space.keys[row]}**: {len(found.stayed(row))} of 10 neighbors stayed" in shown(app)
     assert html(app).count("− lost: rank") == html(app).count("+ gained: rank") == len(found.lost(row))
     table = app.dataframe[0].value
     assert table["stayed"].tolist() == sorted(table["stayed"])
@@ -79,7 +79,7 @@ def test_points_travel_through_the_layers() -> None:
 
 def test_what_a_link_says_wrongly_is_left_out() -> None:
     app = page(
-        "compare", a="<script>", cn="-3", cmap="x", cview="y", ccolour="evil", ck_near="9999", s="0" * 20, cstep="z"
+        "compare", a="<script>", cn="-3", cmap="x", cview="y", ccolor="evil", ck_near="9999", s="0" * 20, cstep="z"
     )
     assert not app.exception
     assert not app.error

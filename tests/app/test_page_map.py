@@ -57,7 +57,7 @@ def test_a_map_at_once() -> None:
     found = Explorer().map("glove-6b-50d", n=1000).distortion
     assert found is not None
     badge = next(m.value for m in app.markdown if "trustworthiness" in m.value)
-    assert f"**Neighbours kept {found.preservation:.0%}**" in badge
+    assert f"**Neighbors kept {found.preservation:.0%}**" in badge
     assert f"**trustworthiness {found.trustworthiness:.3f}**" in badge
     assert '<td class="word">banks<div class="meta">' in html(app)
     assert any("**1,000 points**" in m.value for m in app.markdown)
@@ -77,7 +77,7 @@ def test_a_word_is_found_or_told_why_not() -> None:
     assert not app.exception
 
 
-def test_a_click_shows_its_neighbours_and_a_lasso_the_table() -> None:
+def test_a_click_shows_its_neighbors_and_a_lasso_the_table() -> None:
     app = page("map", **SMALL)
     click(app, 10)
     word = Explorer().space("glove-6b-50d").keys[10]
@@ -116,7 +116,7 @@ def test_a_sum_of_words_is_placed_and_taken_off() -> None:
 
 
 def test_hidden_states_and_a_sentence_of_ones_own() -> None:
-    app = page("map", **SMALL, space="minilm-l6 (hidden states)", mcolour="sense")
+    app = page("map", **SMALL, space="minilm-l6 (hidden states)", mcolor="sense")
     assert not app.exception
     assert not app.error
     assert "<mark>bank</mark>" in html(app)
@@ -132,7 +132,7 @@ def test_hidden_states_and_a_sentence_of_ones_own() -> None:
 
 def test_what_a_link_says_wrongly_is_left_out() -> None:
     app = page(
-        "map", mn="9999", mm="evil", space="<script>", mcolour="evil", nn="99999", mnear="x", s="../../etc", mdim="7D"
+        "map", mn="9999", mm="evil", space="<script>", mcolor="evil", nn="99999", mnear="x", s="../../etc", mdim="7D"
     )
     assert not app.exception
     assert not app.error
@@ -164,7 +164,7 @@ def test_a_collection_and_how_it_grows(collection: Collection) -> None:
     assert not app.exception
     assert any("**60 points**" in m.value for m in app.markdown)
     assert any("There are 60 rows in this space: all of them are shown" in c.value for c in app.caption)
-    app.selectbox(key="mcolour").set_value("kind").run()
+    app.selectbox(key="mcolor").set_value("kind").run()
     assert settle(app).exception == []
     submit(app, "find", "w*7*", "Find")
     assert any(m.value.startswith("**w\\*7\\*** · row 8") for m in app.markdown)
@@ -186,11 +186,11 @@ def test_rows_in_a_link() -> None:
         assert permalink.unpack(wrong) == []
 
 
-def test_columns_become_colours() -> None:
+def test_columns_become_colors() -> None:
     names = [f"n{i:02}" for i in range(20) for _ in range(20 - i)] + [None, ""]
     found = point_colors.by_column(pa.array(names))
     assert len(found.categories) == point_colors.MOST
-    assert found.categories[point_colors.GREY] == "9 other values, or none"
+    assert found.categories[point_colors.GRAY] == "9 other values, or none"
     assert found.categories[found.category[0]] == "n00"
     assert found.categories[found.category[-1]] == "9 other values, or none"
     assert point_colors.by_column(pa.array(["x", "y"])).categories == ("x", "y")
@@ -229,9 +229,9 @@ def test_rows_are_found_by_what_they_are_called() -> None:
 
 def test_areas_are_named_by_their_most_typical() -> None:
     rng = np.random.default_rng(0)
-    centres = np.array([[0, 0], [9, 9], [0, 9]])
+    centers = np.array([[0, 0], [9, 9], [0, 9]])
     group = np.repeat([0, 1, 2], [80, 60, 40])
-    positions = (centres[group] + rng.normal(scale=0.3, size=(180, 2))).astype(np.float32)
+    positions = (centers[group] + rng.normal(scale=0.3, size=(180, 2))).astype(np.float32)
     vectors = (np.eye(3)[group] + rng.normal(scale=0.02, size=(180, 3))).astype(np.float32)
     labels = [f"{'abc'[g]}" for g in group]
     found = areas(positions, vectors, labels)
@@ -247,7 +247,7 @@ def test_what_lies_around_a_point() -> None:
     explorer = Explorer()
     found = explorer.map("glove-6b-50d", "pca", MapOptions(), n=500)
     near = explorer.around(found, "glove-6b-50d", 231)
-    assert [one.key for one in near.in_space] == [n.key for n in explorer.neighbors("bank", k=10).neighbours]
+    assert [one.key for one in near.in_space] == [n.key for n in explorer.neighbors("bank", k=10).neighbors]
     assert [one.in_space for one in near.in_space] == list(range(1, 11))
     assert [one.on_map for one in near.on_map] == list(range(1, 11))
     assert all(one.on_map is None for one in near.in_space if one.row >= 500)

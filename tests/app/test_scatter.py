@@ -212,7 +212,7 @@ def slow_inside(cloud: Published, region: Region) -> list[int]:
             continue
         place = [0.0, 0.0, 0.0]
         for axis in range(cloud.dim):
-            place[axis] = float(np.float32((float(cloud.positions[row, axis]) - region.centre[axis]) * region.scale))
+            place[axis] = float(np.float32((float(cloud.positions[row, axis]) - region.center[axis]) * region.scale))
         x, y, z = place
         m = region.matrix
         w = m[3] * x + m[7] * y + m[11] * z + m[15]
@@ -239,7 +239,7 @@ def test_regions_hold_the_rows_that_the_obvious_way_finds(dim: int, category: in
     if dim == 3:
         matrix = rng.normal(size=16).tolist()
         matrix[15] = 1.5  # most points before the camera, some behind it
-    centre = tuple(rng.normal(size=dim).tolist())
+    center = tuple(rng.normal(size=dim).tolist())
     for corners in (
         [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)],
         [(math.cos(a) * (1 - a % 1), math.sin(a)) for a in np.linspace(0, 12, 40)],  # crosses itself
@@ -247,10 +247,10 @@ def test_regions_hold_the_rows_that_the_obvious_way_finds(dim: int, category: in
         [(0.0, 0.0), (0.0, 0.0), (0.0, 0.0)],
     ):
         region = Region(
-            tuple((float(x), float(y)) for x, y in corners), tuple(matrix), centre, 0.37, 0.01 * (dim == 3), category
+            tuple((float(x), float(y)) for x, y in corners), tuple(matrix), center, 0.37, 0.01 * (dim == 3), category
         )
         assert rows_inside(cloud, region).tolist() == slow_inside(cloud, region)
-    big = Region(((-9.0, -9.0), (9.0, -9.0), (9.0, 9.0), (-9.0, 9.0)), tuple(matrix), centre, 0.37, 0.0, category)
+    big = Region(((-9.0, -9.0), (9.0, -9.0), (9.0, 9.0), (-9.0, 9.0)), tuple(matrix), center, 0.37, 0.0, category)
     assert len(rows_inside(cloud, big)) > 300
 
 
@@ -289,7 +289,7 @@ def square(**changes: Any) -> dict[str, Any]:
     return {
         "corners": [[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]],
         "matrix": [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
-        "centre": [0, 0],
+        "center": [0, 0],
         "scale": 1,
         "near": 0,
         "category": -1,
@@ -336,7 +336,7 @@ def test_bits_give_all_rows() -> None:
         {"by": ["click"]}, {"rows": None, "bits": "!"}, {"rows": None, "bits": "AAAA"}, {"rows": None, "region": {}},
         {"rows": None, "region": square(corners=[[0, 0]] * 257)}, {"rows": None, "region": square(corners=[[0, 0]] * 2)},
         {"rows": None, "region": square(matrix=[1] * 15)}, {"rows": None, "region": square(matrix=[math.nan] * 16)},
-        {"rows": None, "region": square(scale=None)}, {"rows": None, "region": square(centre=[0, 0, 0])},
+        {"rows": None, "region": square(scale=None)}, {"rows": None, "region": square(center=[0, 0, 0])},
         {"rows": None, "region": square(category=2)}, {"rows": None, "region": square(near=10**400)}, {"rows": None, "region": [1]},
         {"identity": "other"}, {"command": 1}, {"version": 7, "rows": None, "region": square()},
     ],
@@ -494,15 +494,15 @@ def test_pages_run_without_a_server() -> None:
 
 
 def test_the_gradients_go_one_way_and_stand_out() -> None:
-    def luminance(colour: str) -> float:
-        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    def luminance(color: str) -> float:
+        parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
         linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
     for name, paper, falls in (("RAMP_LIGHT", "#ffffff", True), ("RAMP_DARK", "#10161d", False)):
         found = re.search(rf"const {name} = \[(.*?)\]", module_text())
         assert found is not None
-        levels = [luminance(colour) for colour in re.findall(r"#\w{6}", found[1])]
+        levels = [luminance(color) for color in re.findall(r"#\w{6}", found[1])]
         assert len(levels) == 5
         assert levels == sorted(levels, reverse=falls)
         ground = luminance(paper)

@@ -17,12 +17,12 @@ __all__ = ["as_launched"]
 
 WORDS = ["bank", "river", "queen", "king", "man", "woman", "swan", "water", "money", "shore", "boat", "loan"]
 PAGES = {
-    "neighbours": {"w": "bank"},
+    "neighbors": {"w": "bank"},
     "analogies": {"q": "bank - river + bank"},
     "map": {"mn": "1k"},
     "compare": {"cn": "500"},
 }
-KEYS = {"neighbours": ["ns"], "analogies": ["space"], "map": ["ms"], "compare": ["a", "b"]}
+KEYS = {"neighbors": ["ns"], "analogies": ["space"], "map": ["ms"], "compare": ["a", "b"]}
 
 
 @pytest.fixture(scope="module", params=[0, 1, 2, 3, 12])
@@ -59,13 +59,13 @@ def test_a_page_answers_with_what_there_is(name: str, small: tuple[str, int]) ->
     if n == 0:
         assert f"There are no rows in {space} now" in told(app).replace("\\", "")
         assert not app.error
-    elif name == "neighbours" and n == 1:
+    elif name == "neighbors" and n == 1:
         assert "bank is the only row of this space" in told(app)
     elif name == "compare" and n == 1:
         assert "compared by two rows or more" in told(app)
     elif name == "analogies" and n == 2:
         assert "no word but those of the sum" in told(app)
-    elif name == "neighbours" and n > 1:
+    elif name == "neighbors" and n > 1:
         assert not app.error, told(app)
         assert html(app).count('<td class="word">') == n - 1
     elif name == "analogies" and n > 2:

@@ -36,7 +36,7 @@ def test_a_file_of_vectors_goes_in_and_comes_out(c: Path, polysema) -> None:  # 
     answer = json.loads(out)
     assert status == 0
     assert len(answer["hits"]) == 2
-    assert "bank" not in [hit["id"] for hit in answer["hits"]]  # a row is no neighbour of itself
+    assert "bank" not in [hit["id"] for hit in answer["hits"]]  # a row is no neighbor of itself
     assert answer["recall"] == 1.0
     assert polysema("store", "delete", "c", "gold", "silver")[1] == "c: 1 rows deleted, 4 are left (version 5)\n"
     assert polysema("store", "export", "c", "w.txt")[:2] == (0, "w.txt: 4 rows\n")

@@ -23,8 +23,8 @@ n, dim, case = int(link.get("n", "1000")), int(link.get("dim", "2")), link.get("
 def points(n: int, dim: int, version: int, values: bool) -> Points:
     rng = np.random.default_rng(7)
     category = rng.integers(0, 5, n)
-    centres = np.random.default_rng(version).normal(size=(5, dim)) * 3
-    positions = centres[category] + rng.normal(size=(n, dim)) + np.array([100.0, -7.0, 3.0][:dim])
+    centers = np.random.default_rng(version).normal(size=(5, dim)) * 3
+    positions = centers[category] + rng.normal(size=(n, dim)) + np.array([100.0, -7.0, 3.0][:dim])
     return Points(
         positions=positions,
         labels=[f"word {row} <b>&" for row in range(n)],
@@ -33,7 +33,7 @@ def points(n: int, dim: int, version: int, values: bool) -> Points:
         details=[f"It stands in sentence {row}." for row in range(n)],
         marks=[(3, 9)] * n,
         values=rng.random(n) if values else None,
-        value_name="neighbours kept" if values else "",
+        value_name="neighbors kept" if values else "",
     )
 
 

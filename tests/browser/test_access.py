@@ -11,8 +11,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 PAGES = {
     "/": "text=leads nearest to",
-    "/neighbours": "text=whatever the sentence",
-    "/neighbours?mode=A+word+in+a+sentence": "text=The static vector knows",
+    "/neighbors": "text=whatever the sentence",
+    "/neighbors?mode=A+word+in+a+sentence": "text=The static vector knows",
     "/contexts?map=PCA": "text=At layer 6",
     "/map?mn=1k&mm=PCA": ".polysema-scatter[data-ready='1']",
     "/compare?cn=500&cmap=PCA": ".polysema-scatter[data-ready='1']",

@@ -41,7 +41,7 @@ def test_three_questions_are_three_steps_and_back_gives_the_question_before(page
     for text in ("king - man + woman", "bigger - big + small", "sushi - japan + germany"):
         ask(page, "A sum of words", text, f"{text} leads nearest to")
     assert steps(page) == start + 3
-    page.get_by_role("link", name="Neighbours").click()
+    page.get_by_role("link", name="Neighbors").click()
     page.wait_for_selector("text=whatever the sentence", timeout=60_000)
     at_rest(page)
     ask(page, "Word", "swan", "Nearest to swan")
@@ -55,7 +55,7 @@ def test_three_questions_are_three_steps_and_back_gives_the_question_before(page
 
 
 def test_a_form_of_several_controls_is_one_step_and_a_click_on_a_point_another(page: Any) -> None:
-    page.goto("/neighbours?nk=9999&w=bank")  # what is corrected on arrival is no step
+    page.goto("/neighbors?nk=9999&w=bank")  # what is corrected on arrival is no step
     page.wait_for_selector("text=Nearest to bank", timeout=120_000)
     at_rest(page)
     start = steps(page)
@@ -74,7 +74,7 @@ def test_a_form_of_several_controls_is_one_step_and_a_click_on_a_point_another(p
 
 
 def test_sentences_and_sections_come_back(page: Any) -> None:
-    page.goto("/neighbours?mode=A+word+in+a+sentence")
+    page.goto("/neighbors?mode=A+word+in+a+sentence")
     page.wait_for_selector("text=Nearest to They had a picnic", timeout=180_000)
     at_rest(page)
     start = steps(page)

@@ -60,7 +60,7 @@ def test_umap_comes_after_the_first_picture(page: Any) -> None:
 
 
 def test_a_word_in_ones_own_sentence(page: Any) -> None:
-    page.goto("/neighbours?mode=A+word+in+a+sentence")
+    page.goto("/neighbors?mode=A+word+in+a+sentence")
     page.wait_for_selector("text=Nearest to They had a picnic", timeout=180_000)
     box = page.get_by_role("textbox", name="Sentence")
     box.fill("The bank raised its interest rates again.")
@@ -100,7 +100,7 @@ def test_click_a_square_of_the_lens(page: Any) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/", "/neighbours", "/contexts?map=PCA", "/map?mn=1k&mm=PCA", "/compare?cn=500&cmap=PCA", "/inside",
+        "/", "/neighbors", "/contexts?map=PCA", "/map?mn=1k&mm=PCA", "/compare?cn=500&cmap=PCA", "/inside",
         "/lessons?lesson=travel&step=reveal", "/data",
     ],
 )  # fmt: skip
@@ -134,7 +134,7 @@ def walk_to(page: Any, word: str) -> None:
 
 
 def test_a_word_of_the_map_becomes_the_question(page: Any) -> None:
-    page.goto("/neighbours")
+    page.goto("/neighbors")
     page.wait_for_selector("text=whatever the sentence", timeout=120_000)
     wait_for_map(page)
     walk_to(page, "banking")

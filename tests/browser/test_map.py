@@ -58,7 +58,7 @@ def test_find_a_word_select_around_it_and_reopen_from_the_link(page: Any) -> Non
 
 def test_two_layers_side_by_side_share_a_selection(page: Any) -> None:
     page.goto("/compare?cn=500&cmap=PCA")
-    page.wait_for_selector("text=neighbours stayed", timeout=180_000)
+    page.wait_for_selector("text=neighbors stayed", timeout=180_000)
     until(lambda: page.locator(READY).count() == 2, "two plots are not drawn")
     drag(page, page.locator(".polysema-scatter canvas").first, (0.3, 0.3), (0.7, 0.7))
     page.wait_for_selector("text=rows selected", timeout=60_000)

@@ -402,7 +402,7 @@ def test_pictures_hold_everything(page: Any, n: int, values: str) -> None:
     text = Path(found.value.path()).read_text(encoding="utf-8")
     assert re.search(r">word \d+ &lt;b&gt;&amp;<", text)
     assert "group a (" in text
-    assert ("neighbours kept" in text) == bool(values)
+    assert ("neighbors kept" in text) == bool(values)
     assert ('href="data:image/png;base64,' in text) == (n > 5_000)
     assert (text.count("<path") > 900) == (n <= 5_000)
 

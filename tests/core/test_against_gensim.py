@@ -1,4 +1,4 @@
-"""Neighbours and analogies equal gensim's on the same vectors: the same ten, the same scores to 1e-5."""
+"""Neighbors and analogies equal gensim's on the same vectors: the same ten, the same scores to 1e-5."""
 
 import pytest
 from gensim.models import KeyedVectors
@@ -28,7 +28,7 @@ def gensim(explorer: Explorer) -> KeyedVectors:
 def test_the_same_answers(
     explorer: Explorer, gensim: KeyedVectors, expression: str, positive: list, negative: list
 ) -> None:
-    ours = explorer.analogy(expression, k=10).neighbours
+    ours = explorer.analogy(expression, k=10).neighbors
     theirs = gensim.most_similar(positive=positive, negative=negative, topn=10)
     assert [n.key for n in ours] == [word for word, _ in theirs]
     assert [n.score for n in ours] == pytest.approx([score for _, score in theirs], abs=1e-5)
@@ -43,26 +43,26 @@ def test_restricted_to_the_first_words_the_same_answers(explorer: Explorer, gens
         theirs = gensim.most_similar(positive=positive, negative=negative, topn=10, restrict_vocab=first)
         for evidence in (True, False):
             ours = explorer.analogy(expression, k=10, asking=Asking(evidence=evidence, restrict_vocab=first))
-            assert [n.key for n in ours.neighbours] == [word for word, _ in theirs]
-            assert [n.score for n in ours.neighbours] == pytest.approx([score for _, score in theirs], abs=1e-5)
-            assert max(n.row for n in ours.neighbours) < first
+            assert [n.key for n in ours.neighbors] == [word for word, _ in theirs]
+            assert [n.score for n in ours.neighbors] == pytest.approx([score for _, score in theirs], abs=1e-5)
+            assert max(n.row for n in ours.neighbors) < first
             if ours.evidence is not None:
-                assert all(n.row < first for m in ours.evidence.beside for n in m.neighbours)
+                assert all(n.row < first for m in ours.evidence.beside for n in m.neighbors)
                 assert all(n.row < first for n in ours.evidence.with_inputs)
                 inside = [i.word for i in ours.inputs if i.rank is not None]
                 assert inside == [i.word for i in ours.inputs if explorer.space().keys.row(i.word) < first]
     theirs = gensim.most_similar("swan", topn=10, restrict_vocab=first)
     near = explorer.neighbors("swan", k=10, finding=Finding(restrict_vocab=first))
-    assert [n.key for n in near.neighbours] == [word for word, _ in theirs]
+    assert [n.key for n in near.neighbors] == [word for word, _ in theirs]
     for method in ("3cosmul", "pairdirection"):  # gensim's cosmul passes the restriction over
         ours = explorer.analogy("queen - king + man", k=3, method=method, asking=Asking(restrict_vocab=first))
-        all_ = explorer.analogy("queen - king + man", k=399_997, method=method).neighbours
-        assert [n.row for n in ours.neighbours] == [n.row for n in all_ if n.row < first][:3]
+        all_ = explorer.analogy("queen - king + man", k=399_997, method=method).neighbors
+        assert [n.row for n in ours.neighbors] == [n.row for n in all_ if n.row < first][:3]
 
 
 def test_a_restriction_with_a_filter_an_index_and_more_than_there_is(explorer: Explorer) -> None:
     def near(**how: object) -> list[str]:
-        return [n.key for n in explorer.neighbors("bank", k=5, finding=Finding(**how)).neighbours]  # type: ignore[arg-type]
+        return [n.key for n in explorer.neighbors("bank", k=5, finding=Finding(**how)).neighbors]  # type: ignore[arg-type]
 
     assert near(restrict_vocab=10**9) == near()
     assert near(restrict_vocab=5000, where="word != 'banks'") == near(

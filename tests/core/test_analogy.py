@@ -65,8 +65,8 @@ def test_a_method_is_what_its_paper_says(ours: Explorer, space: Space, method: s
     scores = slow(space, method)
     scores[[space.keys.row(w) for w in ("king", "queen", "man")]] = -np.inf
     order = np.argsort(-scores)[:10]
-    assert [n.row for n in answer.neighbours] == order.tolist()
-    assert [n.score for n in answer.neighbours] == pytest.approx(scores[order], abs=2e-6)
+    assert [n.row for n in answer.neighbors] == order.tolist()
+    assert [n.score for n in answer.neighbors] == pytest.approx(scores[order], abs=2e-6)
 
 
 def test_methods_of_pairs(ours: Explorer, space: Space) -> None:
@@ -78,16 +78,16 @@ def test_methods_of_pairs(ours: Explorer, space: Space) -> None:
     expected = x @ unit((b + a_star.mean(0) - a.mean(0))[None])[0]
     left_out = [space.keys.row(w) for pair in (*pairs, ("uncle", "uncle")) for w in pair]
     expected[left_out] = -9
-    assert [n.row for n in average.neighbours] == np.argsort(-expected)[:5].tolist()
-    learnt = ours.analogy("uncle", space, 5, "lrcos", Asking(pairs))
+    assert [n.row for n in average.neighbors] == np.argsort(-expected)[:5].tolist()
+    learned = ours.analogy("uncle", space, 5, "lrcos", Asking(pairs))
     others = x[random_rows(space, 50, left_out)]
     learner = LogisticRegression(class_weight="balanced", C=10.0, max_iter=1000)
     learner.fit(np.concatenate([a_star, a, others]), [1] * 3 + [0] * 53)
     expected = learner.predict_proba(x)[:, 1] * (x @ b)
     expected[left_out] = -9
-    assert [n.row for n in learnt.neighbours] == np.argsort(-expected)[:5].tolist()
-    assert [n.score for n in learnt.neighbours] == pytest.approx(np.sort(expected)[::-1][:5], abs=1e-5)
-    assert learnt.pairs == ("king:queen", "man:woman", "boy:girl")
+    assert [n.row for n in learned.neighbors] == np.argsort(-expected)[:5].tolist()
+    assert [n.score for n in learned.neighbors] == pytest.approx(np.sort(expected)[::-1][:5], abs=1e-5)
+    assert learned.pairs == ("king:queen", "man:woman", "boy:girl")
 
 
 def test_3cosmul_equals_gensims(ours: Explorer, space: Space, theirs: KeyedVectors) -> None:
@@ -95,7 +95,7 @@ def test_3cosmul_equals_gensims(ours: Explorer, space: Space, theirs: KeyedVecto
         ("queen - king + man", ["queen", "man"], ["king"]), ("queen + man", ["queen", "man"], []),
         ("queen - king - boy + man + girl", ["queen", "man", "girl"], ["king", "boy"]),
     ):  # fmt: skip
-        answer = ours.analogy(expression, space, 10, "3cosmul").neighbours
+        answer = ours.analogy(expression, space, 10, "3cosmul").neighbors
         expected = theirs.most_similar_cosmul(positive, negative, topn=10)
         assert [n.key for n in answer] == [word for word, _ in expected]
         assert [n.score for n in answer] == pytest.approx([score for _, score in expected], rel=1e-5)
@@ -111,7 +111,7 @@ def test_the_evidence(ours: Explorer, space: Space) -> None:
         assert (found.rank, found.score) == (1 + (scores > scores[row]).sum(), pytest.approx(scores[row], abs=1e-6))
     assert [m.method for m in answer.evidence.beside] == ["3cosmul", "pairdirection", "only-b", "ignore-a"]
     for other in answer.evidence.beside:
-        assert other.neighbours == ours.analogy("queen - king + man", space, 3, other.method).neighbours
+        assert other.neighbors == ours.analogy("queen - king + man", space, 3, other.method).neighbors
     assert [m.method for m in ours.analogy("queen + man", space, 1).evidence.beside] == ["3cosmul"]  # type: ignore[union-attr]
     assert ours.analogy("queen", space, 1, asking=Asking(evidence=False)).evidence is None
 
@@ -149,7 +149,7 @@ def test_relations_equal_gensims(ours: Explorer, space: Space, theirs: KeyedVect
     )
     lists = (["king", "man"], ["queen", "w7", "girl"])
     assert ours.similarity(*lists, space).cosine == pytest.approx(theirs.n_similarity(*lists), abs=1e-6)
-    assert [n.key for n in ours.neighbors("king", space).neighbours] == [w for w, _ in theirs.most_similar("king")]
+    assert [n.key for n in ours.neighbors("king", space).neighbors] == [w for w, _ in theirs.most_similar("king")]
 
 
 def test_axes_and_travel(ours: Explorer, space: Space) -> None:
@@ -165,8 +165,8 @@ def test_axes_and_travel(ours: Explorer, space: Space) -> None:
         np.testing.assert_allclose(point, king + step.at * axis, atol=1e-6)
         scores = x @ point / np.linalg.norm(point)
         scores[space.keys.row("king")] = -9
-        assert [n.row for n in step.neighbours] == np.argsort(-scores)[:3].tolist()
-    assert ours.travel("king", "man -> woman", space, steps=1, reach=50).steps[-1].neighbours[0].key == "woman"
+        assert [n.row for n in step.neighbors] == np.argsort(-scores)[:3].tolist()
+    assert ours.travel("king", "man -> woman", space, steps=1, reach=50).steps[-1].neighbors[0].key == "woman"
     for axis_text, message in (
         ("man", "an axis is written with two ends"),
         ("man -> man", "are the same point"),
@@ -183,7 +183,7 @@ def test_transforms(space: Space) -> None:
     mean, covariance = moments(space)
     np.testing.assert_allclose(mean, x.mean(0), atol=1e-9)
     np.testing.assert_allclose(covariance, np.cov(x.T, bias=True), atol=1e-9)
-    np.testing.assert_allclose(view(space, fit(space, "centred")).vectors.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(view(space, fit(space, "centered")).vectors.mean(0), 0, atol=1e-5)
     white = view(space, fit(space, "whitened")).vectors
     np.testing.assert_allclose(np.cov(white.T, bias=True), np.eye(12), atol=1e-3)
     top = view(space, fit(space, "all-but-the-top:3"))
@@ -195,24 +195,24 @@ def test_transforms(space: Space) -> None:
     np.testing.assert_allclose(out.vectors @ space.vectors[:2].T, 0, atol=1e-4)
     assert fit(space, "raw").name == "raw"
     assert view(space, fit(space, "raw")) is space
-    chain = fit(space, "centred").then(Transform("twice", np.ones(12, np.float32), 2 * np.eye(12, dtype=np.float32)))
+    chain = fit(space, "centered").then(Transform("twice", np.ones(12, np.float32), 2 * np.eye(12, dtype=np.float32)))
     np.testing.assert_allclose(chain.apply(space.vectors), 2 * (x - x.mean(0) - 1), atol=1e-5)
-    for name in ("tilted", "centred:2", "all-but-the-top:x", "all-but-the-top:12"):
+    for name in ("tilted", "centered:2", "all-but-the-top:x", "all-but-the-top:12"):
         with pytest.raises(UserError, match="does not exist; choose one of raw|takes off 1 to 11 components"):
             fit(space, name)
 
 
 def test_a_large_view_is_mapped(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("polysema.core.space.transform.MAPPED_BYTES", 100)
-    seen = view(space, fit(space, "centred"))
+    seen = view(space, fit(space, "centered"))
     assert isinstance(seen.vectors.base, np.memmap) or isinstance(seen.vectors, np.memmap)
     np.testing.assert_allclose(seen.vectors.mean(0), 0, atol=1e-5)
 
 
 def test_a_view_says_so_and_is_not_mixed_with_another(ours: Explorer, space: Space) -> None:
-    seen = ours.view(space, "centred", ["man -> woman"])
-    assert seen.origin.transform == "centred, without man -> woman"
-    assert ours.view(space, "centred", ["man -> woman"]) is seen
+    seen = ours.view(space, "centered", ["man -> woman"])
+    assert seen.origin.transform == "centered, without man -> woman"
+    assert ours.view(space, "centered", ["man -> woman"]) is seen
     assert ours.view(space) is space
     man, woman = seen.vector("man"), seen.vector("woman")
     np.testing.assert_allclose(
@@ -258,7 +258,7 @@ def test_what_the_policy_refuses(space: Space, word: str, policy: Policy) -> Non
 def test_a_skipped_word_is_reported(ours: Explorer, space: Space) -> None:
     asking = Asking(policy=Policy.of(unknown="skip"))
     answer = ours.analogy("queen - nope + man", space, 3, asking=asking)
-    assert answer.neighbours == ours.analogy("queen + man", space, 3).neighbours
+    assert answer.neighbors == ours.analogy("queen + man", space, 3).neighbors
     assert [i.how for i in answer.inputs] == ["as written", "left out: not in the space", "as written"]
     assert answer.policy == "case fallback, phrases join, unknown words skip"
     with pytest.raises(UserError, match="none of its words is in made"):
@@ -276,7 +276,7 @@ def test_any_sum_is_answered_as_the_formula_says(words: list[str], data: st.Data
     x = unit(np.asarray(space.vectors))
     scores = x @ unit((np.array(weights, np.float32) @ x[[WORDS.index(w) for w in words]])[None])[0]
     scores[[WORDS.index(w) for w in words]] = -9
-    assert [n.row for n in answer.neighbours] == np.argsort(-scores, kind="stable")[:5].tolist()
+    assert [n.row for n in answer.neighbors] == np.argsort(-scores, kind="stable")[:5].tolist()
     assert parse(answer.expression) == parse(text)
 
 
@@ -285,15 +285,15 @@ def test_occurrences_in_the_algebra(explorer: Explorer) -> None:
     assert (space.origin.layer, space.columns is not None) == (6, True)
     answer = explorer.neighbors('bank in "They sat on the river bank"', "minilm-l6@6", 5)
     direct = explorer.occurrence_neighbors("bank", "They sat on the river bank", "minilm-l6", 6, 5)
-    assert [(n.key, n.text) for n in answer.neighbours] == [(h.word, h.text) for h in direct.hits]
-    assert [n.score for n in answer.neighbours] == pytest.approx([h.score for h in direct.hits], abs=1e-5)
+    assert [(n.key, n.text) for n in answer.neighbors] == [(h.word, h.text) for h in direct.hits]
+    assert [n.score for n in answer.neighbors] == pytest.approx([h.score for h in direct.hits], abs=1e-5)
     both = 'bank in "the bank of the river bank" #2 - bank in "the bank of the river bank"'
     difference = explorer.analogy(both, "minilm-l6@6", 2)
     assert [i.rank for i in difference.inputs] == [None, None]
     river = explorer.analogy("river", "minilm-l6@6", 1)
     assert river.inputs[0].how.startswith("mean of its ")
-    seen = explorer.view("minilm-l6@6", "centred")
-    assert explorer.neighbors('bank in "They sat on the river bank"', seen, 1).neighbours[0].key == "bank"
+    seen = explorer.view("minilm-l6@6", "centered")
+    assert explorer.neighbors('bank in "They sat on the river bank"', seen, 1).neighbors[0].key == "bank"
     for expression, name in (
         ('bank in "a bank" @3', "minilm-l6@6"),
         ('bank in "a bank"', "glove-6b-50d"),
@@ -380,3 +380,9 @@ def test_a_word_as_near_as_the_other_is_not_nearer() -> None:
     found = Explorer().closer_than("a", "other", space)
     assert [word for word, _ in found.words] == ["nearer"]
     assert Explorer().similarity(["a"], ["twin"], space).rank == 2
+
+
+def test_earlier_names_of_transforms_are_read() -> None:
+    space = Space.from_vectors(["a", "b", "c"], [[1, 0], [0, 1], [1, 1]])
+    assert fit(space, "centred").name == "centered"
+    assert Origin.from_json(Origin("a", transform="centred, without b").to_json()).transform == "centered, without b"

@@ -10,10 +10,10 @@ LABELS = ["river"] * 8 + ["money"] * 6 + [""]
 
 def occurrences() -> np.ndarray:
     rng = np.random.default_rng(0)
-    centres = np.zeros((3, 24), np.float32)
-    centres[0, 0] = centres[1, 1] = 1
-    centres[2, :2] = -0.7, -0.7
-    return (centres[[0] * 8 + [1] * 6 + [2]] + rng.normal(scale=0.03, size=(15, 24))).astype(np.float32)
+    centers = np.zeros((3, 24), np.float32)
+    centers[0, 0] = centers[1, 1] = 1
+    centers[2, :2] = -0.7, -0.7
+    return (centers[[0] * 8 + [1] * 6 + [2]] + rng.normal(scale=0.03, size=(15, 24))).astype(np.float32)
 
 
 def test_clusters_are_the_senses_and_named_by_their_contexts() -> None:

@@ -31,8 +31,8 @@ def test_onnx_equals_torch_at_every_layer(fast: LanguageModel) -> None:
 
 
 def test_int8_is_close_and_says_that_it_is_not_exact(fast: LanguageModel) -> None:
-    quantised = load_model("minilm-l6", "cpu", "onnx-int8")
-    ours, exact = embed(quantised, TEXTS, [6]), embed(fast, TEXTS, [6])
+    quantized = load_model("minilm-l6", "cpu", "onnx-int8")
+    ours, exact = embed(quantized, TEXTS, [6]), embed(fast, TEXTS, [6])
     a, b = ours.vectors[0], exact.vectors[0]
     cosines = (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
     assert cosines.mean() > 0.985

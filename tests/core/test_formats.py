@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 
 from polysema.core.errors import ConflictError, NotFoundError, UnreadableError, UserError
 from polysema.core.files import vector_cache
-from polysema.core.files.formats import WRITINGS, read_vectors, recognise, write_vectors
+from polysema.core.files.formats import WRITINGS, read_vectors, recognize, write_vectors
 from polysema.core.space.space import Keys, Origin, Space
 
 GENSIM = Path(gensim.__file__).parent / "test" / "test_data"
@@ -136,7 +136,7 @@ def test_the_content_says_what_a_file_is(tmp_path: Path) -> None:
         write_vectors(space, tmp_path / f"{form}.dat", form)
         same(space, read_vectors(tmp_path / f"{form}.dat"))
     (tmp_path / "packed").write_bytes(gzip.compress((tmp_path / "word2vec-binary.dat").read_bytes()))
-    assert recognise(tmp_path / "packed").name == "word2vec-binary"
+    assert recognize(tmp_path / "packed").name == "word2vec-binary"
     same(space, read_vectors(tmp_path / "packed"))
 
 

@@ -37,7 +37,7 @@ def test_edges_are_dealt_with_their_points() -> None:
     dealt = whole.dealt(order)
 
     def told(of: Edges, names: np.ndarray) -> list:
-        return sorted(zip(names[of.heads()].tolist(), names[of.neighbours].tolist(), of.every.tolist(), strict=True))
+        return sorted(zip(names[of.heads()].tolist(), names[of.neighbors].tolist(), of.every.tolist(), strict=True))
 
     assert told(dealt, order) == told(whole, np.arange(N))
     assert (order[umap_layout.back(order)] == np.arange(N)).all()
@@ -55,11 +55,11 @@ def test_a_round_moves_no_point_twice_and_an_epoch_draws_each_edge_once(shared: 
             assert not seen & set(points)
             seen |= set(points)
             heads = np.repeat(points, np.diff(task.first))
-            assert set(task.neighbours.tolist()) <= set(points)
-            drawn += zip(heads.tolist(), task.neighbours.tolist(), task.every.tolist(), strict=True)
+            assert set(task.neighbors.tolist()) <= set(points)
+            drawn += zip(heads.tolist(), task.neighbors.tolist(), task.every.tolist(), strict=True)
         assert len(seen) == n
     assert sorted(drawn) == sorted(
-        zip(whole.heads().tolist(), whole.neighbours.tolist(), whole.every.tolist(), strict=True)
+        zip(whole.heads().tolist(), whole.neighbors.tolist(), whole.every.tolist(), strict=True)
     )
 
 

@@ -136,7 +136,7 @@ def test_the_decoders_table_names_word_beginnings_by_the_word(smollm, explorer) 
     assert (len(space), space.dim, space.keys[row], space.keys[inner]) == (49152, 576, "bank", "##bank")
     assert len(set(space.keys)) == 49152
     found = explorer.neighbors("bank", "smollm2-135m", 3)
-    assert [n.key for n in found.neighbours] == ["Bank", "banks", "##bank"]
+    assert [n.key for n in found.neighbors] == ["Bank", "banks", "##bank"]
 
 
 def test_a_head_that_the_config_names_and_the_file_lacks_is_done_without(tiny: dict[str, Path], tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_the_rule_of_what_is_shown_is_told() -> None:
     assert choose(4, 9, placed=True)[1] == choose(4, None, placed=False)[1] == "all 4 rows that match"
 
 
-def test_what_two_neighbourhoods_share() -> None:
+def test_what_two_neighborhoods_share() -> None:
     a = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])
     b = np.array([[3, 2, 1], [2, 3, 4], [4, 5, 0], [0, 1, 2]])
     near = [Neighbors(rows, np.zeros(rows.shape, np.float32)) for rows in (a, b)]

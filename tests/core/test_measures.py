@@ -65,7 +65,7 @@ def test_a_set_is_answered_as_question_by_question(space: Space, tmp_path: Path,
             continue
         answer = explorer.analogy(f"w{a_star} - w{a} + w{b}", space, 1, method)
         assert answer.evidence is not None
-        best = (answer.neighbours if exclude else answer.evidence.with_inputs)[0].key
+        best = (answer.neighbors if exclude else answer.evidence.with_inputs)[0].key
         good = rng.random() < 0.5
         right += good
         lines.append(f"w{a} w{a_star} w{b} {best if good else f'w{(int(best[1:]) + 1) % 1000}'}")

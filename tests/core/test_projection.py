@@ -29,8 +29,8 @@ from polysema.core.space.metric import unit
 
 def clouds(seed: int = 0, n: int = 30) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    centres = rng.normal(size=(2, 16)) * 4
-    return (centres[np.arange(n) % 2] + rng.normal(size=(n, 16))).astype(np.float32)
+    centers = rng.normal(size=(2, 16)) * 4
+    return (centers[np.arange(n) % 2] + rng.normal(size=(n, 16))).astype(np.float32)
 
 
 def test_the_plane_keeps_parallels_and_says_what_it_holds() -> None:
@@ -109,7 +109,7 @@ def test_another_seed_is_another_map() -> None:
     assert np.abs(maps[0] - maps[1]).max() > 0.01
 
 
-def test_neighbours_that_are_handed_in_are_used() -> None:
+def test_neighbors_that_are_handed_in_are_used() -> None:
     vectors = unit(clouds(n=60))
     knn = nearest_others(unit(vectors), 14)
     same = project(vectors, "umap", precomputed_knn=knn).positions
@@ -155,14 +155,14 @@ def test_new_points_lie_among_their_own_the_same_alone_or_in_a_batch(method: str
     np.testing.assert_array_equal(on.positions, before)
     np.testing.assert_array_equal(np.concatenate([placed(new[[i]]) for i in range(20)]), together)
     np.testing.assert_array_equal(placed(new[::-1])[::-1], together)
-    centres = np.stack([before[::2].mean(axis=0), before[1::2].mean(axis=0)])
-    nearest = np.linalg.norm(together[:, None] - centres, axis=2).argmin(axis=1)
+    centers = np.stack([before[::2].mean(axis=0), before[1::2].mean(axis=0)])
+    nearest = np.linalg.norm(together[:, None] - centers, axis=2).argmin(axis=1)
     assert nearest.tolist() == [0, 1] * 10
     assert placed(new[:0]).shape == (0, 2)
 
 
-def test_placing_needs_neighbours() -> None:
-    with pytest.raises(UserError, match="through their neighbours: give precomputed_knn"):
+def test_placing_needs_neighbors() -> None:
+    with pytest.raises(UserError, match="through their neighbors: give precomputed_knn"):
         place(project(clouds(), "umap", MapOptions(n_epochs=2)), clouds(1))
 
 
@@ -190,7 +190,7 @@ def test_what_can_not_be_laid_out() -> None:
         with pytest.raises(UserError, match=message):
             project(vectors)
     knn = nearest_others(clouds(), 14)
-    with pytest.raises(UserError, match="at least 14 neighbours of each of the 30 points"):
+    with pytest.raises(UserError, match="at least 14 neighbors of each of the 30 points"):
         project(clouds(), precomputed_knn=knn.first(3))
     with pytest.raises(UserError, match="names row 99 of only 30"):
         project(clouds(), precomputed_knn=Neighbors(np.where(knn.rows == 0, 99, knn.rows), knn.distances))
@@ -234,7 +234,7 @@ def test_progress_may_end_every_method(method: str) -> None:
     assert set(seen[stopped:]) == {7}  # umap-learn closes its bar
 
 
-def test_progress_may_end_the_search_of_neighbours() -> None:
+def test_progress_may_end_the_search_of_neighbors() -> None:
     def progress(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
@@ -345,7 +345,7 @@ def test_distortion_is_scikit_learns() -> None:
         distortion(vectors, positions, 100)
 
 
-def test_neighbours_of_one_point_on_the_map_and_in_the_space() -> None:
+def test_neighbors_of_one_point_on_the_map_and_in_the_space() -> None:
     vectors = np.random.default_rng(6).normal(size=(150, 10)).astype(np.float32)
     positions = project(vectors, "pca").positions
     near, here = nearest_others(vectors, 9).rows, map_neighbors(positions, 9)
@@ -385,7 +385,7 @@ def test_progress_may_end_the_measure_and_the_plane_of_many(monkeypatch: pytest.
     np.testing.assert_allclose(project(vectors, "pca").positions, whole, atol=1e-5)
 
 
-def test_umap_learn_from_the_same_neighbours_keeps_as_much() -> None:
+def test_umap_learn_from_the_same_neighbors_keeps_as_much() -> None:
     vectors = clouds(n=200)
     ours, theirs = (distortion(vectors, project(vectors, name).positions, 10) for name in ("umap", "umap-learn"))
     assert theirs.trustworthiness == pytest.approx(ours.trustworthiness, abs=0.02)

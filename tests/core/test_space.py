@@ -67,7 +67,7 @@ def test_take_keeps_rows_together() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"source": "other"}, {"layer": 4}, {"pooling": "last"}, {"transform": "centred"}, {"weights_sha256": "ab"}],
+    [{"source": "other"}, {"layer": 4}, {"pooling": "last"}, {"transform": "centered"}, {"weights_sha256": "ab"}],
 )
 def test_spaces_that_do_not_belong_together_are_refused_with_both_cards(change: dict[str, object]) -> None:
     from dataclasses import replace

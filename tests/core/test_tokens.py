@@ -92,7 +92,7 @@ UNICODE = [
 
 @pytest.mark.parametrize("text", UNICODE)
 def test_offsets_are_of_the_text_as_given(text: str, minilm, tiny) -> None:  # type: ignore[no-untyped-def]
-    """Whatever the tokenizer's normalisation does, a token's characters are those of the text."""
+    """Whatever the tokenizer's normalization does, a token's characters are those of the text."""
     from polysema.core.model.load import load_model
 
     for model in (minilm, *(load_model(str(tiny[kind]), "cpu", "torch") for kind in ("gpt2", "t5"))):

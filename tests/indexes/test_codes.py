@@ -105,7 +105,7 @@ def test_codes_that_rule_out_nothing_are_given_up(often, rng):
     index = ExactIndex(vectors)
     query = vectors[3] / np.linalg.norm(vectors[3])
     for _ in range(exact.MISSES + 1):
-        assert index.search_scored(by_cosine("neighbours", query), 3).rows[0, 0] == 3
+        assert index.search_scored(by_cosine("neighbors", query), 3).rows[0, 0] == 3
     assert index._codes is None
     assert index._misses == exact.MISSES
 

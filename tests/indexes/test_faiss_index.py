@@ -27,10 +27,10 @@ approximate = pytest.mark.parametrize("kind", [kind for kind in RECIPES if kind 
 
 
 def clustered(n: int, seed: int) -> np.ndarray:
-    """Rows around centres, as words' occurrences lie around their senses."""
-    centres = np.random.default_rng(7).normal(size=(60, DIM))
+    """Rows around centers, as words' occurrences lie around their senses."""
+    centers = np.random.default_rng(7).normal(size=(60, DIM))
     rng = np.random.default_rng(seed)
-    return (centres[rng.integers(0, 60, n)] + rng.normal(0, 0.7, (n, DIM))).astype(np.float32)
+    return (centers[rng.integers(0, 60, n)] + rng.normal(0, 0.7, (n, DIM))).astype(np.float32)
 
 
 VECTORS, QUERIES = clustered(N, 0), clustered(64, 1)
@@ -134,7 +134,7 @@ def test_a_recall_that_is_none_is_refused(recall: Any) -> None:
 
 
 @approximate
-def test_many_neighbours_and_all_rows(kind: str) -> None:
+def test_many_neighbors_and_all_rows(kind: str) -> None:
     best = exact().search(QUERIES[:8], 200)
     hits = built(kind).search(QUERIES[:8], 200, recall=0.9)
     assert (hits.rows >= 0).all()

@@ -37,7 +37,7 @@ def test_pairs_are_compared_exactly() -> None:
     assert not (found.rows == np.arange(5000)[:, None]).any()
 
 
-def test_of_equal_cosines_the_earlier_rows_are_the_neighbours() -> None:
+def test_of_equal_cosines_the_earlier_rows_are_the_neighbors() -> None:
     some = np.tile(vectors(200), (4, 1))  # each row four times, far apart
     found = neighbors_of_all(some, 5)
     for row, near in enumerate(found.rows.tolist()):
@@ -77,6 +77,6 @@ def test_the_search_in_cells_may_be_ended_while_they_are_made(monkeypatch: pytes
     assert seen == [0, 0, 0]  # no row has been searched
 
 
-def test_more_neighbours_than_there_are() -> None:
-    with pytest.raises(UserError, match="each of 5 vectors has from 1 to 4 neighbours; got 5"):
+def test_more_neighbors_than_there_are() -> None:
+    with pytest.raises(UserError, match="each of 5 vectors has from 1 to 4 neighbors; got 5"):
         neighbors_of_all(vectors(5), 5)

@@ -38,13 +38,13 @@ def test_python_the_command_line_and_http_agree_to_the_last_digit(http: httpx.Cl
     there = http.get("/v1/analogy", params={"expression": "queen - king + man", "k": 4}).json()
     here = explorer.analogy("queen - king + man", k=4)
     printed = cli("analogy", "queen - king + man", "-k", "4")
-    local = [(n.key, n.score) for n in here.neighbours]
+    local = [(n.key, n.score) for n in here.neighbors]
     assert [(n["word"], n["cosine"]) for n in there["neighbors"]] == local
     assert [(n["word"], n["cosine"]) for n in printed["neighbors"]] == local  # type: ignore[index]
     assert local[0][0] == "woman"
     assert [(i["word"], i["rank"]) for i in there["left_out"]] == [(i.word, i.rank) for i in here.inputs]
     near = http.post("/v1/neighbors", json={"words": ["bank"], "space": "minilm-l6", "k": 3}).json()["answers"][0]
-    expected = [(n.key, n.score) for n in explorer.neighbors("bank", "minilm-l6", 3).neighbours]
+    expected = [(n.key, n.score) for n in explorer.neighbors("bank", "minilm-l6", 3).neighbors]
     assert [(n["word"], n["cosine"]) for n in near["neighbors"]] == expected
     shell = cli("neighbors", "bank", "-s", "minilm-l6", "-k", "3")
     assert [(n["word"], n["cosine"]) for n in shell["neighbors"]] == expected  # type: ignore[index]
@@ -58,7 +58,7 @@ def test_the_client_answers_as_the_explorer_does(url: str, explorer: Explorer) -
         assert client.compare("bank", TEXTS) == explorer.compare("bank", TEXTS)
         asking = Asking(pairs=(("man", "woman"), ("boy", "girl")))
         there, here = (of.analogy("king", method="3cosavg", k=3, asking=asking) for of in (client, explorer))
-        assert (there.neighbours, there.inputs, there.pairs) == (here.neighbours, here.inputs, here.pairs)
+        assert (there.neighbors, there.inputs, there.pairs) == (here.neighbors, here.inputs, here.pairs)
         vectors = explorer.space().vectors[[5, 6]]
         assert client.nearest(vectors, k=3) == explorer.nearest(vectors, k=3)
         hidden = word_vectors(explorer.model(), "bank", TEXTS, [0, 6])
@@ -86,11 +86,11 @@ def test_vectors_come_in_the_form_that_accept_asks_for(http: httpx.Client, explo
     assert http.post("/v1/embed", json=asked, headers={"accept": "text/html"}).status_code == 406
 
 
-def test_neighbours_by_occurrence_text_and_condition(http: httpx.Client, explorer: Explorer) -> None:
+def test_neighbors_by_occurrence_text_and_condition(http: httpx.Client, explorer: Explorer) -> None:
     place = {"word": "bank", "text": TEXTS[0]}
     asked = {"space": "minilm-l6@6", "occurrences": [place], "k": 3}
     there = http.post("/v1/neighbors", json=asked).json()["answers"][0]["neighbors"]
-    local = explorer.neighbors(f'bank in "{TEXTS[0]}" @6', "minilm-l6@6", 3).neighbours
+    local = explorer.neighbors(f'bank in "{TEXTS[0]}" @6', "minilm-l6@6", 3).neighbors
     assert [(n["row"], n["word"], n["text"]) for n in there] == [(n.row, n.key, n.text) for n in local]
     filtered = http.post("/v1/neighbors", json={**asked, "where": "word = 'swan'"}).json()["answers"][0]["neighbors"]
     assert {n["word"] for n in filtered} == {"swan"}
@@ -101,16 +101,16 @@ def test_neighbours_by_occurrence_text_and_condition(http: httpx.Client, explore
 
 def test_a_collection_over_http_is_the_one_on_the_disk(url: str, tmp_path: Path) -> None:
     vectors = np.random.default_rng(3).normal(size=(20, 8)).astype(np.float32)
-    ids, colours = [f"r{i}" for i in range(20)], ["red", "blue"] * 10
+    ids, colors = [f"r{i}" for i in range(20)], ["red", "blue"] * 10
     local = Collection.create(tmp_path / "local")
     with Client(url) as client:
         there = client.create("mine")
         for one in (local, there):
-            assert one.add(ids, vectors, {"colour": colours}) == 20
-            assert one.upsert(["r3"], vectors[:1] * 2, {"colour": ["green"]}) == 1
+            assert one.add(ids, vectors, {"color": colors}) == 20
+            assert one.upsert(["r3"], vectors[:1] * 2, {"color": ["green"]}) == 1
             assert one.delete(["r4", "nope"]) == 1
-            assert one.delete_where("colour = 'green'") == 1
-        found, remote = (one.search(vectors[:3], 5, "colour = 'red'") for one in (local, there))
+            assert one.delete_where("color = 'green'") == 1
+        found, remote = (one.search(vectors[:3], 5, "color = 'red'") for one in (local, there))
         assert remote.ids == found.ids
         assert np.array_equal(np.array(remote.scores, np.float32), found.scores)
         assert (len(there), there.info()["version"]) == (18, local.view().manifest.version)

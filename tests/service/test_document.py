@@ -29,7 +29,7 @@ POSTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("/v1/direction", {"axis": "poor -> rich"}, IN_BASE64),
     ("/v1/vector", {"expression": "king - man"}, {}),
     ("/v1/vector", {"expression": "king - man"}, IN_BASE64),
-    ("/v1/baseline", {"transform": "centred"}, {}),
+    ("/v1/baseline", {"transform": "centered"}, {}),
     ("/v1/association", {"first": ["rose", "tulip"], "second": ["ant", "wasp"], "toward": ["love", "joy"], "away": ["ugly", "pain"]}, {}),
     ("/v1/travel", {"word": "house", "axis": "poor -> rich", "steps": 2}, {}),
     ("/v1/occurrences", {"word": "bank", "text": TEXTS[0], "k": 2}, {}),
@@ -105,7 +105,13 @@ def test_real_answers_fit_the_document(http: httpx.Client, held: Any) -> None:
     held(http.delete("/v1/collections/doc/snapshots/now"))
     for kind in (
         {"kind": "map", "n": 60, "method": "pca"},
-        {"kind": "matched", "a": "minilm-l6@0", "b": {"space": "minilm-l6@6", "transform": "centred"}, "n": 40, "k": 3},
+        {
+            "kind": "matched",
+            "a": "minilm-l6@0",
+            "b": {"space": "minilm-l6@6", "transform": "centered"},
+            "n": 40,
+            "k": 3,
+        },
         {"kind": "word_map", "word": "bank", "method": "pca"},
         {"kind": "sense_clusters", "word": "bank"},
         {"kind": "sense_clusters", "word": "bank", "texts": TEXTS, "min_cluster_size": 2},

@@ -43,10 +43,10 @@ def test_a_collection_is_a_space_by_its_name(client: Client, explorer: Explorer,
     keys = [space.keys[row] for row in range(300)]
     mine.add(keys, space.vectors[:300], {"even": [row % 2 == 0 for row in range(300)]})
     local = Collection(tmp_path / "data" / "mine").space()
-    assert client.neighbors("was", "mine", 5).neighbours == explorer.neighbors("was", local, 5).neighbours
+    assert client.neighbors("was", "mine", 5).neighbors == explorer.neighbors("was", local, 5).neighbors
     assert (
-        client.analogy("is - was + were", "mine", 3).neighbours
-        == explorer.analogy("is - was + were", local, 3).neighbours
+        client.analogy("is - was + were", "mine", 3).neighbors
+        == explorer.analogy("is - was + were", local, 3).neighbors
     )
     assert client.similarity(["was"], ["is"], "mine").cosine == explorer.similarity(["was"], ["is"], local).cosine
     assert (client.map("mine", "pca").map.positions == explorer.map(local, "pca").map.positions).all()
@@ -58,7 +58,7 @@ def test_a_collection_is_a_space_by_its_name(client: Client, explorer: Explorer,
     assert len(client.space("mine/vectors")) == 300
     with pytest.raises(UserError, match="several spaces"):
         client.neighbors("was", "mine")
-    assert client.neighbors("was", "mine/vectors", 2).neighbours[0].rank == 1
+    assert client.neighbors("was", "mine/vectors", 2).neighbors[0].rank == 1
     with pytest.raises(NotFoundError, match="no space 'nope'"):
         client.neighbors("was", "mine/nope")
     with pytest.raises(ConflictError, match="name of the catalog"):
@@ -112,10 +112,10 @@ def test_fewer_rows_than_k_and_no_rows_over_http(client: Client) -> None:
     mine.add([f"r{number}" for number in range(11)], np.eye(11, 2) + 1)
     assert len(mine.search([[1, 0]], 100).ids[0]) == 11
     assert mine.search([[1, 0]], 100, "id = 'nope'").ids == [[]]
-    assert len(client.neighbors("r0", "mine", 100).neighbours) == 10
+    assert len(client.neighbors("r0", "mine", 100).neighbors) == 10
     assert len(client.nearest([[1, 0]], "mine", 100)[0]) == 11
-    assert len(client.analogy("r0 - r1 + r2", "mine", 100).neighbours) == 8
-    assert all(len(stop.neighbours) == 10 for stop in client.travel("r0", "r1 -> r2", "mine", k=500).steps)
+    assert len(client.analogy("r0 - r1 + r2", "mine", 100).neighbors) == 8
+    assert all(len(stop.neighbors) == 10 for stop in client.travel("r0", "r1 -> r2", "mine", k=500).steps)
     for k in (0, 100_000):
         with pytest.raises(UserError, match="k"):
             mine.search([[1, 0]], k)

@@ -44,7 +44,7 @@ VERBS: list[tuple[str, Ask]] = [
     ("neighbors", lambda of: of.neighbors("bank", CLOUD, 5, finding=Finding("sense != ''", recall=1.0))),
     ("neighbors", lambda of: of.neighbors('bank in "They sat on the river bank"', CLOUD, 4)),
     ("neighbors", lambda of: of.neighbors(Term(1.0, "bank", Context('A "bank" by the bank.', None, 2)), CLOUD, 4)),
-    ("neighbors", lambda of: of.neighbors("bank", of.view("glove-6b-50d", "centred"), 4)),
+    ("neighbors", lambda of: of.neighbors("bank", of.view("glove-6b-50d", "centered"), 4)),
     ("nearest", lambda of: of.nearest(np.eye(3, 384, dtype=np.float32), CLOUD, 3, Finding("word = 'swan'"))),
     ("analogy", lambda of: of.analogy("queen - king + man", method="3cosmul", k=4)),
     ("analogy", lambda of: of.analogy("king", method="3cosavg", k=3, asking=Asking((("man", "woman"),), POLICY))),
@@ -59,7 +59,7 @@ VERBS: list[tuple[str, Ask]] = [
     ("vector", lambda of: of.vector('bank in "They sat on the river bank"', CLOUD)),
     ("baseline", lambda of: of.baseline()),
     ("baseline", lambda of: of.baseline(CLOUD)),
-    ("baseline", lambda of: of.baseline(of.view("glove-6b-50d", "centred"))),
+    ("baseline", lambda of: of.baseline(of.view("glove-6b-50d", "centered"))),
     ("association", lambda of: of.association(FLOWERS, INSECTS, PLEASANT, UNPLEASANT, policy=POLICY)),
     (
         "association",

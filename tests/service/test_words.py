@@ -53,14 +53,14 @@ def test_the_shell_http_and_the_client_write_one_analogy(
     local = explorer.analogy(expression, k=3, method=method, asking=asking)
     with Client(url) as client:
         remote = client.analogy(expression, k=3, method=method, asking=asking)
-    assert (remote.neighbours, remote.inputs, remote.evidence) == (local.neighbours, local.inputs, local.evidence)
+    assert (remote.neighbors, remote.inputs, remote.evidence) == (local.neighbors, local.inputs, local.evidence)
 
 
 def test_get_and_post_and_the_shell_find_one_list_of_neighbors(
     http: httpx.Client, url: str, explorer: Explorer
 ) -> None:
     how = {
-        "transform": "centred", "without": ["poor -> rich"], "case": "exact", "k": 4, "where": "not word in ('banks')",
+        "transform": "centered", "without": ["poor -> rich"], "case": "exact", "k": 4, "where": "not word in ('banks')",
         "recall": 0.9, "restrict_vocab": 9000,
     }  # fmt: skip
     there = http.post("/v1/neighbors", json={"words": ["bank"], **how}).json()
@@ -68,16 +68,27 @@ def test_get_and_post_and_the_shell_find_one_list_of_neighbors(
     got = http.get("/v1/neighbors", params={"word": "bank", **how}).json()
     assert got == one | {"policy": there["policy"], "origin": there["origin"]}
     assert "banks" not in str(got["neighbors"])
-    command = ["neighbors", "bank", "--transform", "centred", "--without", "poor -> rich", "--case", "exact", "-k", "4"]
+    command = [
+        "neighbors",
+        "bank",
+        "--transform",
+        "centered",
+        "--without",
+        "poor -> rich",
+        "--case",
+        "exact",
+        "-k",
+        "4",
+    ]
     command += ["--where", "not word in ('banks')", "--recall", "0.9", "--restrict-vocab", "9000", "--format", "json"]
     assert json.loads(CliRunner().invoke(cli, command, catch_exceptions=False).stdout) == got
     finding = Finding("not word in ('banks')", recall=0.9, restrict_vocab=9000)
-    view = explorer.view("glove-6b-50d", "centred", ["poor -> rich"])
-    local = explorer.neighbors("bank", view, 4, finding=finding).neighbours
+    view = explorer.view("glove-6b-50d", "centered", ["poor -> rich"])
+    local = explorer.neighbors("bank", view, 4, finding=finding).neighbors
     assert [(n["word"], n["cosine"]) for n in got["neighbors"]] == [(n.key, n.score) for n in local]
     with Client(url) as client:
-        seen = client.view("glove-6b-50d", "centred", ["poor -> rich"])
-        assert client.neighbors("bank", seen, 4, finding=finding).neighbours == local
+        seen = client.view("glove-6b-50d", "centered", ["poor -> rich"])
+        assert client.neighbors("bank", seen, 4, finding=finding).neighbors == local
 
 
 def test_what_get_takes_is_what_post_takes() -> None:

@@ -58,7 +58,7 @@ def controls() -> tuple[str, str, int, str]:
 
 
 BESIDE = {
-    "only-b": "the neighbours of the last word alone", "ignore-a": "without the word that is taken off",
+    "only-b": "the neighbors of the last word alone", "ignore-a": "without the word that is taken off",
     "3cosadd": "3CosAdd", "3cosmul": "3CosMul", "pairdirection": "PairDirection",
 }  # fmt: skip
 
@@ -68,22 +68,22 @@ def evidence(answer: AnalogyAnswer) -> None:
     if answer.evidence is None:
         return
     rows = [("with the words left in", answer.evidence.with_inputs)]
-    rows += [(BESIDE[other.method], other.neighbours) for other in answer.evidence.beside]
+    rows += [(BESIDE[other.method], other.neighbors) for other in answer.evidence.beside]
     lines = [f"| {name} | {', '.join(widgets.plain(n.key) for n in found)} |" for name, found in rows]
     with st.expander("Is the sum needed? What others answer", expanded=False):
         st.markdown("| | best three |\n|---|---|\n" + "\n".join(lines))
         st.caption(
-            "Where the neighbours of the last word alone give the same answer, the sum has shown nothing (Linzen 2016)."
+            "Where the neighbors of the last word alone give the same answer, the sum has shown nothing (Linzen 2016)."
         )
 
 
 def around(word: str, space: str, baseline: float) -> None:
-    """The neighbours of the word that was clicked."""
-    answer = work.answer(("neighbours", word, space, 8), lambda progress: widgets.explorer().neighbors(word, space, 8))
+    """The neighbors of the word that was clicked."""
+    answer = work.answer(("neighbors", word, space, 8), lambda progress: widgets.explorer().neighbors(word, space, 8))
     if answer is None:
         return
     st.markdown(f"Around **{widgets.plain(word)}**, the word you clicked:")
-    rows = [(n.key, n.score) for n in answer.neighbours]
+    rows = [(n.key, n.score) for n in answer.neighbors]
     widgets.bars(rows, baseline=baseline)
     downloads.ranked(rows, "around", "word", "cosine", baseline)
 
@@ -109,7 +109,7 @@ def page() -> None:
     if answer is None:
         return
     widgets.notes(answer)
-    if not answer.neighbours:
+    if not answer.neighbors:
         st.info(
             f"{widgets.plain(widgets.space_label(space))} has no word but those of the sum, so none is left to answer."
         )
@@ -118,11 +118,11 @@ def page() -> None:
     with left:
         clicked = parallelogram(answer, widgets.explorer().space(space), "analogy")
     with right:
-        first = answer.neighbours[0]
+        first = answer.neighbors[0]
         st.markdown(f"**{widgets.plain(answer.expression)}** leads nearest to **{widgets.plain(first.key)}**")
         label = "score" if method in ("3cosmul", "pairdirection") else "cosine"
         baseline = widgets.explorer().baseline(space) if label == "cosine" else math.nan
-        rows = [(n.key, n.score) for n in answer.neighbours]
+        rows = [(n.key, n.score) for n in answer.neighbors]
         widgets.bars(rows, baseline=baseline, label=label)
         downloads.ranked(rows, "analogy", "word", label, baseline)
         stood = ", ".join(f"{widgets.plain(i.word)} \\#{i.rank:,} ({i.score:.3f})" for i in answer.inputs if i.rank)
@@ -132,7 +132,7 @@ def page() -> None:
         around(clicked, space, baseline)
     widgets.python_lines(
         f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, space={space!r}, k={k}, method={method!r})\n"
-        "for word in answer.neighbours:\n    print(word.rank, word.key, word.score)",
+        "for word in answer.neighbors:\n    print(word.rank, word.key, word.score)",
         f"{METHODS[method]}. The words' vectors are scaled to length 1. {widgets.plain(answer.origin.card())}.",
     )
 

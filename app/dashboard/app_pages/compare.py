@@ -1,4 +1,4 @@
-"""Compare: the same rows in two spaces, models or layers, side by side, and what changed in their neighbourhoods."""
+"""Compare: the same rows in two spaces, models or layers, side by side, and what changed in their neighborhoods."""
 
 from collections.abc import Sequence
 from html import escape
@@ -69,7 +69,7 @@ def controls() -> tuple[str | None, str | None]:
 
 
 def how() -> tuple[int, str, int, str]:
-    """How many rows, laid out by which method, how many neighbours are compared, and in which view."""
+    """How many rows, laid out by which method, how many neighbors are compared, and in which view."""
     first, second, third, fourth = st.columns([2, 4, 2, 4])
     many = first.selectbox(
         "Rows", list(SIZES), index=2, key="cn", bind="query-params",
@@ -80,7 +80,7 @@ def how() -> tuple[int, str, int, str]:
         help="All spaces are laid out on one plane, each started from the other, so that what moves has moved.",
     )  # fmt: skip
     k = third.number_input(
-        "Neighbours", 1, 50, 10, key="ck_near", bind="query-params", help="How many nearest of each row are compared, among the rows shown.",
+        "Neighbors", 1, 50, 10, key="ck_near", bind="query-params", help="How many nearest of each row are compared, among the rows shown.",
     )  # fmt: skip
     view = fourth.segmented_control(
         "View", [SIDES, STEPS], default=SIDES, required=True, key="cview", bind="query-params",
@@ -147,22 +147,22 @@ def told(found: MatchedMaps) -> None:
     )
 
 
-def colour(found: MatchedMaps) -> tuple[point_colors.Colouring, str]:
-    """What the points are coloured by."""
+def color(found: MatchedMaps) -> tuple[point_colors.Coloring, str]:
+    """What the points are colored by."""
     columns = point_colors.choices(found.a.space)
     by = st.selectbox(
-        "Colour", [STAYED, *columns], key="ccolour", bind="query-params",
-        help="The share of a row's neighbours that stayed from A to B, or a column of the space.",
+        "Color", [STAYED, *columns], key="ccolor", bind="query-params",
+        help="The share of a row's neighbors that stayed from A to B, or a column of the space.",
     )  # fmt: skip
     if by in columns and found.a.space.columns is not None:
         return point_colors.by_column(found.a.space.columns.column(by)), by
-    return point_colors.Colouring(
-        ("points",), np.zeros(len(found), np.int64), found.overlap, f"share of {found.k} neighbours that stayed"
+    return point_colors.Coloring(
+        ("points",), np.zeros(len(found), np.int64), found.overlap, f"share of {found.k} neighbors that stayed"
     ), STAYED
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def cloud(key: tuple[object, ...], _side: MatchedSide, _first: Space, _how: point_colors.Colouring) -> Published:
+def cloud(key: tuple[object, ...], _side: MatchedSide, _first: Space, _how: point_colors.Coloring) -> Published:
     """One side's points under that key, named as in the first space, so that all sides' points are the same."""
     details, marks = point_colors.sentences_of(_first)
     return publish(
@@ -173,13 +173,13 @@ def cloud(key: tuple[object, ...], _side: MatchedSide, _first: Space, _how: poin
     )  # fmt: skip
 
 
-def plot(found: MatchedMaps, at: int, key: Any, how_: tuple[point_colors.Colouring, str], focus: int, near: Sequence[int], name: str) -> Selection:  # fmt: skip
-    """The map of one side; lines lead from what is looked at to its neighbours there."""
+def plot(found: MatchedMaps, at: int, key: Any, how_: tuple[point_colors.Coloring, str], focus: int, near: Sequence[int], name: str) -> Selection:  # fmt: skip
+    """The map of one side; lines lead from what is looked at to its neighbors there."""
     side = found.sides[at]
     selected = scatter(
         cloud((*key, at, how_[1]), side, found.a.space, how_[0]),
         key=name,
-        alt=f"Map of {len(found):,} rows in {side.name}, coloured by {how_[1]}",
+        alt=f"Map of {len(found):,} rows in {side.name}, colored by {how_[1]}",
         links=[(focus, other) for other in near],
         label_rows=[focus, *near],
         highlight=[focus],
@@ -192,7 +192,7 @@ def plot(found: MatchedMaps, at: int, key: Any, how_: tuple[point_colors.Colouri
     return selected
 
 
-def side_by_side(found: MatchedMaps, key: Any, how_: tuple[point_colors.Colouring, str], focus: int) -> Selection:
+def side_by_side(found: MatchedMaps, key: Any, how_: tuple[point_colors.Coloring, str], focus: int) -> Selection:
     """Both maps; what is selected or hovered in one is in the other."""
     selected = Selection((), 0)
     for column, at, name in zip(
@@ -201,14 +201,14 @@ def side_by_side(found: MatchedMaps, key: Any, how_: tuple[point_colors.Colourin
         side = found.sides[at]
         with column:
             st.markdown(
-                f"**{'A' if at == 0 else 'B'}: {widgets.plain(side.name)}** · {float(side.kept.mean()):.0%} of the neighbours kept on the map"
+                f"**{'A' if at == 0 else 'B'}: {widgets.plain(side.name)}** · {float(side.kept.mean()):.0%} of the neighbors kept on the map"
             )
             near = side.neighbors.rows[focus, : found.k].tolist()
             selected = plot(found, at, key, how_, focus, near, name)
     return selected
 
 
-def step_by_step(found: MatchedMaps, key: Any, how_: tuple[point_colors.Colouring, str], focus: int) -> None:
+def step_by_step(found: MatchedMaps, key: Any, how_: tuple[point_colors.Coloring, str], focus: int) -> None:
     """One map on which the points travel from side to side."""
     names = [side.name for side in found.sides]
     state = st.session_state
@@ -256,8 +256,8 @@ def take(selected: Selection, focus: int) -> None:
         st.rerun()
 
 
-def neighbours(found: MatchedMaps, row: int) -> None:
-    """The neighbours of a row in A and in B, with what was lost and gained."""
+def neighbors(found: MatchedMaps, row: int) -> None:
+    """The neighbors of a row in A and in B, with what was lost and gained."""
     labels = labels_of(found.a.space)
     stayed = found.stayed(row)
     lost, gained = found.lost(row), found.gained(row)
@@ -265,7 +265,7 @@ def neighbours(found: MatchedMaps, row: int) -> None:
     if text:
         st.html(f'<p class="ps-text">{widgets.marked(text, start, end)}</p>')
     st.markdown(
-        f"**{widgets.plain(labels[row].as_py())}**: {len(stayed)} of {found.k} neighbours stayed, {len(lost)} were lost, as many gained"
+        f"**{widgets.plain(labels[row].as_py())}**: {len(stayed)} of {found.k} neighbors stayed, {len(lost)} were lost, as many gained"
     )
     in_a = sorted((*stayed, *lost), key=lambda shift: shift.rank_a)
     in_b = sorted((*stayed, *gained), key=lambda shift: shift.rank_b)
@@ -290,12 +290,12 @@ def neighbours(found: MatchedMaps, row: int) -> None:
             for what, shifts in (("stayed", stayed), ("lost", lost), ("gained", gained))
             for s in shifts
         ],
-        "compare-neighbours", "Neighbours (CSV)",
+        "compare-neighbors", "Neighbors (CSV)",
     )  # fmt: skip
 
 
 def listed(found: MatchedMaps, rows: Sequence[tuple[Shift, float]], notes: Sequence[str], baseline: float) -> None:
-    """Neighbours with their cosines; where they stand in texts, the texts."""
+    """Neighbors with their cosines; where they stand in texts, the texts."""
     labels = labels_of(found.a.space)
     places = [_place(found.a.space, shift.row) for shift, _ in rows]
     if any(text for text, _, _ in places):
@@ -328,11 +328,11 @@ def table(found: MatchedMaps, chosen: Sequence[int]) -> int | None:
         rows = rows[np.isin(rows, np.array(chosen))]
     made = table_of(found, rows)
     st.markdown(
-        f"**{len(rows):,} rows**" + (" selected" if chosen else "; choose one to see its neighbours in both spaces")
+        f"**{len(rows):,} rows**" + (" selected" if chosen else "; choose one to see its neighbors in both spaces")
     )
     event = st.dataframe(
         made, height=300, hide_index=True, lazy=False, on_select="rerun", selection_mode="single-row", key="compare_table",
-        alt="Rows and how much of their neighbourhood stayed",
+        alt="Rows and how much of their neighborhood stayed",
         column_order=[name for name in made.column_names if name not in ("text_id", "start", "end")],
     )  # fmt: skip
     downloads.columns(
@@ -357,17 +357,17 @@ def table_of(found: MatchedMaps, rows: "np.typing.NDArray[np.int64]") -> pa.Tabl
 
 
 def distribution(found: MatchedMaps) -> None:
-    """How many rows kept how many of their neighbours."""
+    """How many rows kept how many of their neighbors."""
     counts = np.bincount(np.round(found.overlap * found.k).astype(int), minlength=found.k + 1)
-    st.markdown("How many rows kept how many of their neighbours")
+    st.markdown("How many rows kept how many of their neighbors")
     rows = [{"stayed": kept, "rows": int(many)} for kept, many in enumerate(counts)]
     base = alt.Chart(pd.DataFrame(rows)).encode(
-        x=alt.X("stayed:O", title=f"neighbours of {found.k} that stayed", axis=alt.Axis(labelAngle=0)),
+        x=alt.X("stayed:O", title=f"neighbors of {found.k} that stayed", axis=alt.Axis(labelAngle=0)),
         y=alt.Y("rows:Q", title="rows"), tooltip=["stayed", "rows"],
     )  # fmt: skip
     downloads.chart(
         base.mark_bar(color=downloads.FILL).properties(height=240),
-        "How many rows kept how large a share of their neighbours",
+        "How many rows kept how large a share of their neighbors",
     )
     downloads.numbers(lambda: rows, "what-stayed")
 
@@ -395,7 +395,7 @@ def page() -> None:
     """The page."""
     widgets.title(
         "Compare",
-        "The same words or the same occurrences in two spaces. Where neighbourhoods differ, the two know different things about a word.",
+        "The same words or the same occurrences in two spaces. Where neighborhoods differ, the two know different things about a word.",
     )
     a, b = controls()
     n, method, k, view = how()
@@ -413,7 +413,7 @@ def page() -> None:
         told(found)
         widgets.notes(found, *(side.space for side in found.sides))
     with right:
-        how_ = colour(found)
+        how_ = color(found)
     focus = state.get("compare_focus")
     if not isinstance(focus, int) or not 0 <= focus < len(found):
         focus = example(found)
@@ -435,7 +435,7 @@ def page() -> None:
     permalink.keep(
         "compare", {"focus": state.get("compare_focus"), "chosen": permalink.pack(chosen)}, views=("chosen",)
     )
-    neighbours(found, focus)
+    neighbors(found, focus)
     widgets.python_lines(
         "from polysema.app.explorer import Explorer\n\n"
         f"found = Explorer().matched({a!r}, {b!r}, n={n}, k={k}, method={method!r}{f', through={list(through)!r}' if through else ''})\n"

@@ -28,7 +28,7 @@ MOST_SHOWN = 60  # sentences
 
 
 def controls(models: list[str]) -> tuple[str, str, str, str]:
-    """Which word, read by which model, laid out how and coloured by what."""
+    """Which word, read by which model, laid out how and colored by what."""
     first, second, third, fourth = st.columns([4, 4, 3, 3])
     words = list(load_senses().words)
     word = permalink.pick(
@@ -48,18 +48,18 @@ def controls(models: list[str]) -> tuple[str, str, str, str]:
         required=True,
         key="map",
         bind="query-params",
-        help="UMAP keeps neighbourhoods, PCA keeps directions.",
+        help="UMAP keeps neighborhoods, PCA keeps directions.",
     )
-    colour = fourth.segmented_control(
-        "Colour",
+    color = fourth.segmented_control(
+        "Color",
         [SENSES, CLUSTERS],
         default=SENSES,
         required=True,
-        key="colour",
+        key="color",
         bind="query-params",
         help="The senses that people marked, or the groups that the vectors form by themselves at this layer.",
     )
-    return word, model, method or UMAP, colour or SENSES
+    return word, model, method or UMAP, color or SENSES
 
 
 def own_sentences(word: str) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ def clusters_of(found: WordMap, layer: int) -> SenseClusters | None:
 
 
 def groups(found: WordMap, clustered: SenseClusters | None) -> list[str]:
-    """What each occurrence is coloured by: its sense, or the name of its cluster."""
+    """What each occurrence is colored by: its sense, or the name of its cluster."""
     if clustered is None:
         return list(found.senses)
     names = [f"{number}: {cluster.name}" for number, cluster in enumerate(clustered.clusters, 1)]
@@ -126,7 +126,7 @@ def groups(found: WordMap, clustered: SenseClusters | None) -> list[str]:
 
 
 def picture(found: WordMap, layer: int, names: list[str], by: str) -> Selection:
-    """The cloud at one layer, coloured by the names of its groups, with the static point."""
+    """The cloud at one layer, colored by the names of its groups, with the static point."""
     last = [name for name in (ALONE, YOURS) if name in names]
     senses = sorted(set(names) - {ALONE, YOURS}) + last
     categories = [*senses, STATIC_NAME]
@@ -140,7 +140,7 @@ def picture(found: WordMap, layer: int, names: list[str], by: str) -> Selection:
     selected = scatter(
         points,
         key="contexts_map",
-        alt=f"Map of {n} occurrences of {found.word} at layer {layer}, coloured by {by}, and its static vector",
+        alt=f"Map of {n} occurrences of {found.word} at layer {layer}, colored by {by}, and its static vector",
         label_rows=[n],
         selected=[row for row in st.session_state.get("contexts_selected", []) if row <= n],
         view=read_view(st.query_params.get("view", "")),
@@ -275,7 +275,7 @@ def page() -> None:
     kept = permalink.restore("contexts")
     if "selected" in kept:
         st.session_state["contexts_selected"] = permalink.unpack(kept["selected"])
-    word, model, method, colour = controls(models)
+    word, model, method, color = controls(models)
     slider = st.container()
     extra = own_sentences(word)
     with st.container():  # there in every run, so that what stands below keeps its place when the progress goes
@@ -293,8 +293,8 @@ def page() -> None:
         )
     left, right = st.columns([7, 5], gap="medium")
     with left:
-        clustered = clusters_of(found, layer) if colour == CLUSTERS else None
-        selected = picture(found, layer, groups(found, clustered), colour.lower())
+        clustered = clusters_of(found, layer) if color == CLUSTERS else None
+        selected = picture(found, layer, groups(found, clustered), color.lower())
     with right:
         curves(found, layer)
         if clustered is not None:

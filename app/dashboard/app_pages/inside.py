@@ -32,7 +32,7 @@ PROMPT = "The sport that Michael Jordan played is"
 LETTERS = "phone"
 MOST_UNITS = 64  # words or tokens drawn at once
 MOST_TOKENS = 24  # columns of the lens
-TEAL, AMBER, GREY = "#0d9488", "#d97706", "#8b94a0"
+TEAL, AMBER, GRAY = "#0d9488", "#d97706", "#8b94a0"
 KINDS = {
     "Decoder looks at the source": ("decoder", "cross"),
     "Decoder looks at itself": ("decoder", "self"),
@@ -636,7 +636,7 @@ def steer_picture(
     )
     here = (
         alt.Chart(pd.DataFrame({"strength": [strength]}))
-        .mark_rule(strokeDash=[4, 4], color=GREY)
+        .mark_rule(strokeDash=[4, 4], color=GRAY)
         .encode(x="strength:Q")
     )
     what = f"The probability of {widgets.plain(word)}" if word else "How far the next word is from the unsteered one"

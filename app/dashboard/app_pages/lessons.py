@@ -300,9 +300,9 @@ def measured(lesson: Lesson, asked: Asked) -> Finding | None:
 
 def answer(lesson: Lesson, found: Finding, asked: Asked, where: str) -> None:
     """A finding: what is claimed and whether it holds here, the picture, the numbers, the Python lines."""
-    sign, colour = BADGES[found.verdict]
+    sign, color = BADGES[found.verdict]
     with st.container(border=True):
-        st.badge(f"{sign} {found.verdict.value}", color=colour)
+        st.badge(f"{sign} {found.verdict.value}", color=color)
         st.markdown(f"*{lesson.claim}*")
         st.markdown(found.said)
     st.caption(lesson.reading)

@@ -27,15 +27,15 @@ from polysema.core.space.space import Floats, Space
 
 MOST = 400_000
 SIZES = {"1k": 1_000, "10k": 10_000, "50k": 50_000, "100k": 100_000, "400k": MOST, "all": MOST}
-K = 10  # neighbours in the lists and in the measure
+K = 10  # neighbors in the lists and in the measure
 NAMED = 24  # points that bear their names
 IN_SPACE, ON_MAP = "in the space", "on the map"
 TITLES = {name: method.title for name, method in METHODS.items() if name != "umap-learn"}  # the same map, slower
 TOLD = {
     "pca": "the two (or three) directions in which the points differ most; straight, so far stays far, but much is hidden",
-    "umap": "keeps neighbourhoods; how far two groups lie apart means little",
+    "umap": "keeps neighborhoods; how far two groups lie apart means little",
     "densmap": "UMAP that also keeps how dense a place is",
-    "tsne": "keeps the nearest neighbours; sizes and distances of groups mean little",
+    "tsne": "keeps the nearest neighbors; sizes and distances of groups mean little",
 }
 
 
@@ -112,7 +112,7 @@ def options_of(method: str, three: bool) -> MapOptions:
             chosen["n_neighbors"] = int(
                 one.number_input(
                     "n_neighbors", 2, 200, 15, key="nn", bind="query-params",
-                    help="How many neighbours hold a point, itself counted: few show the fine grain, many the whole.",
+                    help="How many neighbors hold a point, itself counted: few show the fine grain, many the whole.",
                 )
             )  # fmt: skip
             chosen["min_dist"] = float(
@@ -123,7 +123,7 @@ def options_of(method: str, three: bool) -> MapOptions:
         if method == "tsne":
             chosen["perplexity"] = float(
                 one.number_input(
-                    "perplexity", 1.0, 200.0, 30.0, 1.0, key="perplexity", bind="query-params", help="About how many neighbours a point looks at.",
+                    "perplexity", 1.0, 200.0, 30.0, 1.0, key="perplexity", bind="query-params", help="About how many neighbors a point looks at.",
                 )
             )  # fmt: skip
         if method != "pca":
@@ -182,7 +182,7 @@ def badge(found: SpaceMap, whole: bool) -> None:
         return
     measured = "all points" if len(told.rows) == len(found.space) else f"{len(told.rows):,} points"
     st.markdown(
-        f"**Neighbours kept {told.preservation:.0%}** (by chance {told.by_chance:.1%}) · **trustworthiness {told.trustworthiness:.3f}** "
+        f"**Neighbors kept {told.preservation:.0%}** (by chance {told.by_chance:.1%}) · **trustworthiness {told.trustworthiness:.3f}** "
         f"· measured on {measured}",
         help=f"Of each point's {told.k} nearest in the space, the share that are among its {told.k} nearest on the map. "
         "Trustworthiness is 1 when no point is near on the map that is far in the space (Venna and Kaski 2001). "
@@ -190,16 +190,16 @@ def badge(found: SpaceMap, whole: bool) -> None:
     )
 
 
-def colours(found: SpaceMap, asked: Asked, whole: bool) -> tuple[point_colors.Colouring, list[int], str]:
-    """How the points are coloured, which of them bear names, and by what."""
+def colors(found: SpaceMap, asked: Asked, whole: bool) -> tuple[point_colors.Coloring, list[int], str]:
+    """How the points are colored, which of them bear names, and by what."""
     n = len(found.space)
     columns = point_colors.choices(found.space)
     shown = [point_colors.AREAS] if asked.n <= regions.MOST else []
     names = [*shown, point_colors.ORDER, point_colors.KEPT, *columns]
     by = st.selectbox(
-        "Colour", names, key="mcolour", bind="query-params",
+        "Color", names, key="mcolor", bind="query-params",
         help="Areas: where points lie densely (HDBSCAN on the map), named by their most typical. Order: files of vectors list frequent "
-        "words first. Neighbours kept: how far to trust the map at each point. Or a column of the space.",
+        "words first. Neighbors kept: how far to trust the map at each point. Or a column of the space.",
     )  # fmt: skip
     first = list(range(min(n, NAMED)))
     if by == point_colors.AREAS and whole:
@@ -225,7 +225,7 @@ def _areas(progress: Any, positions: Floats, vectors: Floats, labels: pa.Array) 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def cloud(
-    key: tuple[object, ...], _found: SpaceMap, _how: point_colors.Colouring, _placed: Sequence[Placed]
+    key: tuple[object, ...], _found: SpaceMap, _how: point_colors.Coloring, _placed: Sequence[Placed]
 ) -> Published:
     """The points under that key, checked and ready for browsers; the user's own come last."""
     more, n = len(_placed), len(_found.space)
@@ -311,7 +311,7 @@ def example(space: Space, n: int) -> int:
 def around(
     asked: Asked, space: Space, found: SpaceMap, focus: int, own: Sequence[Placed], whole: bool
 ) -> Around | None:
-    """The neighbours of what is looked at."""
+    """The neighbors of what is looked at."""
     n = len(found.space)
     k = min(K, n - 1)
     if k < 1:
@@ -325,7 +325,7 @@ def around(
 
 
 def inspector(space: Space, found: SpaceMap, focus: int, own: Sequence[Placed], near: Around, by: str) -> None:
-    """What is looked at, its neighbours in the space or on the map, and where to go on with it."""
+    """What is looked at, its neighbors in the space or on the map, and where to go on with it."""
     n = len(found.space)
     labels = labels_of(found.space)
     name = labels[focus].as_py() if focus < n else own[focus - n].text
@@ -373,10 +373,10 @@ def inspector(space: Space, found: SpaceMap, focus: int, own: Sequence[Placed], 
         lambda: [
             {"list": list_, "place": place, "name": one.key, "row": one.row + 1, "cosine": one.cosine, "rank in the space": one.in_space,
              "rank on the map": one.on_map, "far in the space": one.far, "random pair": baseline}
-            for list_, neighbours in ((IN_SPACE, near.in_space), (ON_MAP, near.on_map))
-            for place, one in enumerate(neighbours, 1)
+            for list_, neighbors in ((IN_SPACE, near.in_space), (ON_MAP, near.on_map))
+            for place, one in enumerate(neighbors, 1)
         ],
-        "map-neighbours", "Neighbours (CSV)",
+        "map-neighbors", "Neighbors (CSV)",
     )  # fmt: skip
     if focus < n:
         go_on(space, name, row)
@@ -393,14 +393,14 @@ def go_on(space: Space, name: str, row: dict[str, Any]) -> None:
     source = st.session_state.get("ms", "")
     columns = st.columns(2)
     if not source.endswith(space_picker.HIDDEN):
-        asked = {"Neighbours": ("neighbours", {"w": name, "ns": widgets.space_label(source), "mode": "A word"}), "Analogies": ("analogies", {"q": str(Term(1.0, name)), "space": widgets.space_label(source)})}  # fmt: skip
+        asked = {"Neighbors": ("neighbors", {"w": name, "ns": widgets.space_label(source), "mode": "A word"}), "Analogies": ("analogies", {"q": str(Term(1.0, name)), "space": widgets.space_label(source)})}  # fmt: skip
     else:
         model = source[:-1]
-        kept = permalink.save({"page": "neighbours", "values": {"widget:text": str(row["text"]), "widget:cw": name}})
+        kept = permalink.save({"page": "neighbors", "values": {"widget:text": str(row["text"]), "widget:cw": name}})
         sentence = {"mode": "A word in a sentence", "cm": model, "cl": str(space.origin.layer)} | (
             {permalink.PARAMETER: kept} if kept else {}
         )
-        asked = {"Neighbours": ("neighbours", sentence)}
+        asked = {"Neighbors": ("neighbors", sentence)}
         if name.lower() in load_senses().words:
             asked["Contexts"] = ("contexts", {"word": name.lower(), "model": model})
     for column, (title, (page, query)) in zip(columns, asked.items(), strict=False):
@@ -447,7 +447,7 @@ def table_of(found: SpaceMap, own: Sequence[Placed], rows: "np.typing.NDArray[np
     positions = np.asarray(found.map.positions)[inside]
     columns |= {axis: pa.array(positions[:, place]) for place, axis in enumerate("xyz"[: positions.shape[1]])}
     if np.isfinite(found.kept).all():
-        columns["neighbours kept"] = pa.array(found.kept[inside])
+        columns["neighbors kept"] = pa.array(found.kept[inside])
     made = pa.table(columns)
     if not mine:
         return made
@@ -498,7 +498,7 @@ def python_of(asked: Asked) -> str:
     return (
         "from polysema.app.explorer import Explorer\nfrom polysema.core.maps.projection import MapOptions\n\n"
         f"explorer = Explorer()\nfound = explorer.map({asked.name!r}, method={asked.method!r}, options=MapOptions({told}), n={asked.n})\n"
-        "positions, kept = found.map.positions, found.kept  # (n, 2 or 3), and (n,): the share of its neighbours that each kept\n"
+        "positions, kept = found.map.positions, found.kept  # (n, 2 or 3), and (n,): the share of its neighbors that each kept\n"
         f"near = explorer.around(found, {asked.name!r}, 0)  # of the first row: near.in_space, near.on_map"
     )
 
@@ -532,7 +532,7 @@ def page() -> None:
     with one:
         hits = find_box(space, n)
     with two:
-        how, names, by = colours(found, asked, whole)
+        how, names, by = colors(found, asked, whole)
     focus = state.get("map_focus")
     if not isinstance(focus, int) or not 0 <= focus < n + len(own):
         focus = example(found.space, n)
@@ -540,7 +540,7 @@ def page() -> None:
     left, right = st.columns([7, 5], gap="medium")
     with right:
         switch = st.segmented_control(
-            "Neighbours", [IN_SPACE, ON_MAP], default=IN_SPACE, required=True, key="mnear", bind="query-params",
+            "Neighbors", [IN_SPACE, ON_MAP], default=IN_SPACE, required=True, key="mnear", bind="query-params",
             help="The nearest by cosine among all rows of the space, or those that lie nearest on the picture.",
         )  # fmt: skip
         near = around(asked, space, found, focus, own, whole)
@@ -550,7 +550,7 @@ def page() -> None:
         selected = scatter(
             cloud((*asked.key, whole, by, how.categories, tuple(one.text for one in own)), found, how, own),
             key="map_plot",
-            alt=f"Map of {n:,} rows of {name} by {TITLES[found.map.method]}, coloured by {by}",
+            alt=f"Map of {n:,} rows of {name} by {TITLES[found.map.method]}, colored by {by}",
             links=[(focus, other) for other in shown],
             label_rows=[focus, *shown, *range(n, n + len(own)), *names],
             highlight=list(dict.fromkeys([focus, *hits[:199]])),
@@ -559,7 +559,7 @@ def page() -> None:
             height=560,
         )
         st.caption(
-            "Lines lead to the neighbours in the list. Distances on the picture are rough; the list is of the space."
+            "Lines lead to the neighbors in the list. Distances on the picture are rough; the list is of the space."
         )
     state["map_chosen"] = list(selected.rows)
     state["map_view"] = write_view(selected.view)

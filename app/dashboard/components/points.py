@@ -36,12 +36,12 @@ class Points:
     Attributes:
         positions: `(n, 2)` or `(n, 3)`, finite.
         labels: `n` short texts: drawn beside the point for `label_rows`, the title of the tooltip.
-        categories: Legend names in colour order. Twelve colours, then the same again with other markers.
+        categories: Legend names in color order. Twelve colors, then the same again with other markers.
         category: `(n,)` integers, indices into `categories`.
         details: `n` longer texts for the tooltip, such as the sentence.
         marks: `n` pairs `[start, end)`, in Unicode code points of `details`, to show in bold.
         shapes: `(n,)` integers: 0 disc, 1 diamond, 2 cross. Discs by default.
-        values: `(n,)` finite numbers, such as the share of neighbours kept. They colour the points instead of the
+        values: `(n,)` finite numbers, such as the share of neighbors kept. They color the points instead of the
             categories, from the least to the greatest, with a gradient as legend.
         value_name: What the values are, for the legend and the tooltip.
     """
@@ -227,7 +227,7 @@ def _float32_positions(values: NDArray[np.floating[Any]]) -> NDArray[np.float32]
 
 
 def _values(given: NDArray[np.floating[Any]], *, count: int) -> NDArray[np.float32]:
-    """Check the values that colour the points: shape `(count,)`, finite."""
+    """Check the values that color the points: shape `(count,)`, finite."""
     values = np.asarray(given)
     if values.shape != (count,):
         raise ValueError(f"values must have shape ({count},), not {values.shape}")

@@ -290,7 +290,7 @@ def links(one: Holding, collection: Collection, space: str) -> None:
     left, right, _ = st.columns([3, 3, 6])
     if (PAGES / "map.py").is_file():
         left.page_link("app_pages/map.py", label="Open on the Map", query_params={"space": name})
-    right.page_link("app_pages/neighbours.py", label="Neighbours in it", query_params=start)
+    right.page_link("app_pages/neighbors.py", label="Neighbors in it", query_params=start)
 
 
 def take_away(one: Holding, collection: Collection, space: str, where: str | None) -> None:

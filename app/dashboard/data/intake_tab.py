@@ -60,7 +60,7 @@ def section(show: Open) -> None:
 
 
 def tell_known(upload: Upload, show: Open) -> None:
-    """A content that was here before is recognised."""
+    """A content that was here before is recognized."""
     there = widgets.shelf().names()
     known = [one for one in uploads.went_into(upload.sha256) if one.collection in there]
     if not known:

@@ -20,7 +20,7 @@ def section() -> None:
             "kind": row.family.value,
             "here": state(row),
             "size": size(sum(member.bytes for member in row.members)),
-            "licence": row.licence,
+            "license": row.license,
             "source": row.requirement,
             "what": row.summary,
         }
@@ -31,7 +31,7 @@ def section() -> None:
     names = [row.name for row in CATALOG]
     name = permalink.pick(st, "Model or space", names, "model or space", key="dm", help="Which one is shown below.")
     row = next(row for row in CATALOG if row.name == name)
-    st.markdown(f"**{widgets.plain(row.name)}**: {widgets.plain(row.summary)}. Licence {widgets.plain(row.licence)}.")
+    st.markdown(f"**{widgets.plain(row.name)}**: {widgets.plain(row.summary)}. License {widgets.plain(row.license)}.")
     if folder_of(row) is None:
         missing(row)
         return
@@ -99,7 +99,7 @@ def facts(row: Entry) -> None:
         st.dataframe(files, hide_index=True, width="stretch", alt="The files of the weights")
         downloads.numbers(files, f"{row.name}-files", "Files (CSV)")
         st.caption(f"In {widgets.plain(str(folder_of(row)))}")
-    st.page_link("app_pages/neighbours.py", label="Neighbours in it", query_params={"ns": row.name})
+    st.page_link("app_pages/neighbors.py", label="Neighbors in it", query_params={"ns": row.name})
     widgets.python_lines(
         "from polysema.app.explorer import Explorer\n\n"
         f"space = Explorer().space({row.name!r})\nprint(len(space), space.dim, space.origin.card())",

@@ -203,7 +203,7 @@ LESSON = Lesson(
         "Some associations copy true counts (there are more female nurses), some copy prejudice. The number can’t say which.",
         "Taking one direction out of the vectors hides the bias more than it removes it (Gonen and Goldberg 2019).",
     ),
-    ways=(Way("neighbours", "Neighbours of “nurse”", lambda asked: {"w": "nurse", "space": asked["space"]}),),
+    ways=(Way("neighbors", "Neighbors of “nurse”", lambda asked: {"w": "nurse", "space": asked["space"]}),),
     sources=(
         "Caliskan, Bryson and Narayanan 2017, Semantics derived automatically from language corpora contain human-like biases",
         "Gonen and Goldberg 2019, Lipstick on a pig",

@@ -64,7 +64,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
 
 
 def picture(found: Widths, stacks: Sequence[StackWidths]) -> str:
-    """Stacks of a model side by side as an SVG drawing, its colours those of the page."""
+    """Stacks of a model side by side as an SVG drawing, its colors those of the page."""
     width, gap = 360, 40
     columns = []
     height = 0
@@ -87,8 +87,8 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
     out: list[str] = []
     y = 16
 
-    def text(line: str, at: float, size: int = 14, bold: bool = False, centre: float = middle) -> None:
-        out.append(f'<text x="{centre}" y="{at}" text-anchor="middle" font-size="{size}"{" font-weight=" + chr(34) + "600" + chr(34) if bold else ""}>{escape(line)}</text>')  # fmt: skip
+    def text(line: str, at: float, size: int = 14, bold: bool = False, center: float = middle) -> None:
+        out.append(f'<text x="{center}" y="{at}" text-anchor="middle" font-size="{size}"{" font-weight=" + chr(34) + "600" + chr(34) if bold else ""}>{escape(line)}</text>')  # fmt: skip
 
     def box(top: float, tall: float, fill: str, dash: bool = False) -> None:
         out.append(
@@ -126,17 +126,17 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
     at += 64
     arrow(at)
     at += 24
-    for kind, name, colour in ((CROSS, "cross-attention", "#7c3aed"), (SELF, "self-attention", "#d97706")):  # fmt: skip
+    for kind, name, color in ((CROSS, "cross-attention", "#7c3aed"), (SELF, "self-attention", "#d97706")):  # fmt: skip
         if kind == CROSS and not stack.cross:
             continue
         n = stack.n_heads
         tall_ = 88
-        part(at, tall_, colour)
+        part(at, tall_, color)
         text(f"{name}: {n} heads side by side", at + 18, 12, True)
         room = inner["right"] - inner["left"] - 16
         step = room / n
         out += [
-            f'<rect x="{inner["left"] + 8 + head * step + 1:.1f}" y="{at + 25}" width="{step - 2:.1f}" height="14" rx="2" fill="{colour}" fill-opacity="0.75"/>'
+            f'<rect x="{inner["left"] + 8 + head * step + 1:.1f}" y="{at + 25}" width="{step - 2:.1f}" height="14" rx="2" fill="{color}" fill-opacity="0.75"/>'
             for head in range(n)
         ]
         text(f"{n} × {stack.head_dim} = {n * stack.head_dim} numbers; {per.get(kind, 0):,} parameters", at + 54, 11)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads
 
-TEAL, AMBER, GREY = "#0d9488", "#d97706", "#8b94a0"
+TEAL, AMBER, GRAY = "#0d9488", "#d97706", "#8b94a0"
 
 STYLE = """
 <style>
@@ -31,7 +31,7 @@ def style() -> None:
 
 
 def chips(items: Sequence[tuple[str, str, str]], label: str, name: str) -> None:
-    """A row of little boxes: a text, small print under it, and a kind: `a`, `b` (two colours), `off` (dashed) or nothing.
+    """A row of little boxes: a text, small print under it, and a kind: `a`, `b` (two colors), `off` (dashed) or nothing.
 
     They are saved as a picture under `name`.
     """

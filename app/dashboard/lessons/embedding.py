@@ -134,7 +134,7 @@ LESSON = Lesson(
         "The same model gives other vectors after another layer. A search must use one layer for all.",
     ),
     ways=(
-        Way("neighbours", "Neighbours of the table’s row", lambda asked: {"w": asked["word"], "space": asked[MODEL]}),
+        Way("neighbors", "Neighbors of the table’s row", lambda asked: {"w": asked["word"], "space": asked[MODEL]}),
         Way("contexts", "Row and hidden states on one map", lambda asked: {"model": asked[MODEL]}),
     ),
     sources=("Reimers and Gurevych 2019, Sentence-BERT", "Ethayarajh 2019"),

@@ -23,7 +23,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     sides = [explorer.similarity([word], [side], space) for side in (first, second)]
     near = explorer.neighbors(word, space, 10)
     ends = np.stack([resolve(Term(1.0, side)).vector for side in (first, second)])
-    lean = unit(np.asarray(space.vectors[[n.row for n in near.neighbours]])) @ ends.T  # (10, 2)
+    lean = unit(np.asarray(space.vectors[[n.row for n in near.neighbors]])) @ ends.T  # (10, 2)
     to_first = int((lean[:, 0] > lean[:, 1]).sum())
     ranks = [side.rank or len(space) for side in sides]
     good = [rank <= NEAR * len(space) for rank in ranks]
@@ -31,7 +31,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     w, a, b = widgets.plain(word), widgets.plain(first), widgets.plain(second)
     said = (
         f"**{w}** has **{n_rows} row{'s' * (n_rows > 1)}** of {space.vectors.shape[1]} numbers among {len(space):,}, whatever the sentence. "
-        f"Seen from it, **{a}** is neighbour number {ranks[0]:,} and **{b}** number {ranks[1]:,}. "
+        f"Seen from it, **{a}** is neighbor number {ranks[0]:,} and **{b}** number {ranks[1]:,}. "
     )
     if all(good):
         said += "Both meanings pull at the same vector: both words are among its nearest hundredth."
@@ -40,15 +40,15 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     else:
         said += "Neither is among the nearest hundredth: here the word is not used for either of them often."
     said += f" Of its ten nearest words {to_first} lean to {a} and {10 - to_first} to {b}."
-    rows = [(n.key, n.score) for n in near.neighbours]
+    rows = [(n.key, n.score) for n in near.neighbors]
     baseline = explorer.baseline(space)
     numbers = [
         {"rank": n.rank, "word": n.key, "cosine": n.score, f"cosine with {first}": float(one), f"cosine with {second}": float(two)}
-        for n, (one, two) in zip(near.neighbours, lean, strict=True)
+        for n, (one, two) in zip(near.neighbors, lean, strict=True)
     ]  # fmt: skip
     return Finding(
         verdict, said, 0 if n_rows == 1 else 1, numbers,
-        f"from polysema.app.explorer import Explorer\n\nexplorer = Explorer()\nfor n in explorer.neighbors({word!r}, {name!r}).neighbours:\n    print(n.rank, n.key, n.score)\n"
+        f"from polysema.app.explorer import Explorer\n\nexplorer = Explorer()\nfor n in explorer.neighbors({word!r}, {name!r}).neighbors:\n    print(n.rank, n.key, n.score)\n"
         f"print(explorer.similarity([{word!r}], [{first!r}], {name!r}).rank, explorer.similarity([{word!r}], [{second!r}], {name!r}).rank)",
         f"Cosines in the full space. {widgets.plain(near.origin.card())}.",
         (rows, baseline, sides, (first, second)),
@@ -99,7 +99,7 @@ LESSON = Lesson(
         "The vector isn’t a clean middle of its senses either: the frequent sense has the larger share (Arora et al. 2018).",
     ),
     ways=(
-        Way("neighbours", "All neighbours of this word", lambda asked: {"w": asked["word"], "space": asked["space"]}),
+        Way("neighbors", "All neighbors of this word", lambda asked: {"w": asked["word"], "space": asked["space"]}),
     ),
     sources=(
         "Pennington, Socher and Manning 2014, GloVe",

@@ -83,7 +83,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
 
 
 def draw(found: Finding, key: str) -> None:
-    """The tokens as chips, those of one word in one colour."""
+    """The tokens as chips, those of one word in one color."""
     rows = found.shown[:MOST]
     chips(
         [(visible(row["token"]), str(row["id"]), "off" if row["number"] < 0 else "ab"[row["number"] % 2]) for row in rows],
@@ -112,7 +112,7 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="Each box is a token, with its id under it. Tokens of the same word have the same colour; a dashed box belongs to no word (a comma, say).",
+    reading="Each box is a token, with its id under it. Tokens of the same word have the same color; a dashed box belongs to no word (a comma, say).",
     task="Write your own name. Is it one token? Then change the model: its list is another one.",
     presets={
         "A long word": {"text": "antidisestablishmentarianism"},

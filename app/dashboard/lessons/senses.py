@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
-from polysema.app.dashboard.lessons.chips import GREY
+from polysema.app.dashboard.lessons.chips import GRAY
 from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, lines_of, readers
 from polysema.app.dashboard.series import lines
 from polysema.app.explorer import Explorer, Progress
@@ -98,7 +98,7 @@ def draw(found: Finding, key: str) -> None:
         tooltip=["layer", "pair", alt.Tooltip("cosine:Q", format=".3f")],
     )
     drawn = lines(base, "pair", list(names.values()), orient="bottom")
-    rule = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeDash=[4, 4], color=GREY).encode(x="layer:Q")
+    rule = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeDash=[4, 4], color=GRAY).encode(x="layer:Q")
     left, right = st.columns([6, 6], gap="medium")
     with left:
         downloads.chart(
@@ -167,7 +167,7 @@ LESSON = Lesson(
     },
     traps=(
         "A few sentences are a small sample. Others may part less well: the page Contexts has many.",
-        "A cosine of 0.7 says nothing alone: in some layers any two words have 0.7. Look at the gap, and at the grey line.",
+        "A cosine of 0.7 says nothing alone: in some layers any two words have 0.7. Look at the gap, and at the gray line.",
         "Sentences on one topic have other words in common too. What parts may be the topic, not the sense.",
     ),
     ways=(

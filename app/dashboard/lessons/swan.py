@@ -166,7 +166,7 @@ LESSON = Lesson(
     check=check,
     draw=draw,
     reading="In the grid each square is a head: layers downwards, heads to the right. The large one shows lines from the word that looks (left) to the word it looks at.",
-    task="Swap the colours: “the blue swan in the white water”. Does blue look at swan now?",
+    task="Swap the colors: “the blue swan in the white water”. Does blue look at swan now?",
     presets={
         "Swapped": {
             "sentence": "the blue swan in the white water",
@@ -183,7 +183,7 @@ LESSON = Lesson(
             "sentence": "the dog that chased the cats barks",
             "looker": "barks",
             "at": "dog",
-            "more": "the dog of my neighbours barks\na dog barks",
+            "more": "the dog of my neighbors barks\na dog barks",
         },
     },
     traps=(

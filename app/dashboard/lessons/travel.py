@@ -30,7 +30,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     progress(f"load {name}", 0, len(OTHERS) + 1)
     space = explorer.space(name)
     answer = explorer.analogy(expression, space, 8)
-    keys = [n.key for n in answer.neighbours]
+    keys = [n.key for n in answer.neighbors]
     place = (
         keys.index(wanted.lower()) + 1 if wanted.lower() in keys else keys.index(wanted) + 1 if wanted in keys else 0
     )
@@ -51,7 +51,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     for number, (other, right) in enumerate(OTHERS, 1):
         progress("try other sums", number, len(OTHERS) + 1)
         try:
-            got = explorer.analogy(other, space, 3, asking=Asking(evidence=False)).neighbours
+            got = explorer.analogy(other, space, 3, asking=Asking(evidence=False)).neighbors
         except UnknownWordError:
             continue
         others.append((other, right, [n.key for n in got]))
@@ -59,12 +59,12 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     if others:
         said += f"\n\nOf the {len(others)} other sums below **{hit}** lead to the expected word in these vectors."
     baseline = explorer.baseline(space)
-    rows = [(n.key, n.score) for n in answer.neighbours]
+    rows = [(n.key, n.score) for n in answer.neighbors]
     return Finding(
         verdict, said, FIRST.index(keys[0]) if keys[0] in FIRST else ELSE,
-        [{"sum": answer.expression, "expected": wanted, "rank": n.rank, "word": n.key, "cosine": n.score} for n in answer.neighbours]
+        [{"sum": answer.expression, "expected": wanted, "rank": n.rank, "word": n.key, "cosine": n.score} for n in answer.neighbors]
         + [{"sum": other, "expected": right, "rank": r, "word": word} for other, right, got in others for r, word in enumerate(got, 1)],
-        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, space={name!r}, k=8)\nfor word in answer.neighbours:\n    print(word.rank, word.key, word.score)\n"
+        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, space={name!r}, k=8)\nfor word in answer.neighbors:\n    print(word.rank, word.key, word.score)\n"
         "for word in answer.inputs:\n    print(word.word, word.rank)  # where the words of the sum would stand",
         f"3CosAdd: the nearest word to the sum of the unit vectors, the words of the sum left out (Mikolov et al. 2013). {widgets.plain(answer.origin.card())}.",
         (answer, space, rows, baseline, others),
@@ -72,24 +72,24 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
 
 
 def _honest(answer: AnalogyAnswer) -> str:
-    """What leaving the words of the sum out does, and what the last word's neighbours say without any sum."""
+    """What leaving the words of the sum out does, and what the last word's neighbors say without any sum."""
     assert answer.evidence is not None
     kept = answer.evidence.with_inputs[0].key if answer.evidence.with_inputs else ""
     said = ""
-    if kept and kept != answer.neighbours[0].key:
+    if kept and kept != answer.neighbors[0].key:
         said += f"Only because the words of the sum are left out: with them, the nearest would be **{widgets.plain(kept)}** again. "
     alone = _alone(answer)
-    if alone and alone == answer.neighbours[0].key:
-        said += "And the nearest neighbour of the last word alone is the same, so the sum wasn’t needed for it. "
+    if alone and alone == answer.neighbors[0].key:
+        said += "And the nearest neighbor of the last word alone is the same, so the sum wasn’t needed for it. "
     elif alone:
-        said += f"The nearest neighbour of the last word alone is {widgets.plain(alone)}, so the sum did something. "
+        said += f"The nearest neighbor of the last word alone is {widgets.plain(alone)}, so the sum did something. "
     return said
 
 
 def _alone(answer: AnalogyAnswer) -> str:
-    """The nearest neighbour of the last word without any sum; empty where the question is of another form."""
+    """The nearest neighbor of the last word without any sum; empty where the question is of another form."""
     beside = answer.evidence.beside if answer.evidence is not None else ()
-    return next((m.neighbours[0].key for m in beside if m.method == "only-b" and m.neighbours), "")
+    return next((m.neighbors[0].key for m in beside if m.method == "only-b" and m.neighbors), "")
 
 
 def _parallel(explorer: Explorer, answer: AnalogyAnswer, space: Space, wanted: str) -> str:
@@ -170,7 +170,7 @@ LESSON = Lesson(
     },
     traps=(
         "The words of the sum are left out of the answer. Without that rule the famous sums often lead back to one of their own words.",
-        "Often the answer is simply the nearest neighbour of the last word (Linzen 2016). The text above says whether that is so here.",
+        "Often the answer is simply the nearest neighbor of the last word (Linzen 2016). The text above says whether that is so here.",
         "Showing only the sums that work is how the legend grew. The table shows all eight, whatever they lead to.",
         "The sum repeats what the texts say, prejudices too: see the lesson on bias.",
     ),

@@ -5,7 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
-from polysema.app.dashboard.lessons.chips import AMBER, GREY, TEAL
+from polysema.app.dashboard.lessons.chips import AMBER, GRAY, TEAL
 from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, encoders
 from polysema.app.explorer import Explorer, Progress
 from polysema.core.errors import UserError
@@ -100,12 +100,12 @@ def draw(found: Finding, key: str) -> None:
         marks = pd.DataFrame(
             {"at": [0, rows[-1]["tokens"]], "what": ["the beginning", "the last word"], "side": ["left", "right"]}
         )
-        ends = alt.Chart(marks).mark_rule(color=GREY, strokeWidth=2).encode(x="at:Q", tooltip=["what"])
+        ends = alt.Chart(marks).mark_rule(color=GRAY, strokeWidth=2).encode(x="at:Q", tooltip=["what"])
         downloads.chart(
             (bars + ends).properties(height=60 + 34 * len(windows)), "The windows in which the text is read"
         )
         st.caption(
-            "Grey lines: the beginning and the end of the text. No window holds both, so nothing can pass between them."
+            "Gray lines: the beginning and the end of the text. No window holds both, so nothing can pass between them."
         )
 
 

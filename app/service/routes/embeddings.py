@@ -80,5 +80,5 @@ async def model(name: str, state: The) -> Response:
 def _card(row: Entry) -> dict[str, Any]:
     return {
         "id": row.name, "object": "model", "created": 0, "owned_by": row.requirement, "family": row.family.value,
-        "licence": row.licence, "here": folder_of(row) is not None,
+        "license": row.license, "here": folder_of(row) is not None,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Spaces that have a name, their neighbours and analogies."""
+"""Spaces that have a name, their neighbors and analogies."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def space(
     name: str, state: The, transform: Annotated[str, Query(max_length=40)] = "raw",
     without: Annotated[list[Axis] | None, Query(max_length=8)] = None,
 ) -> Response:  # fmt: skip
-    """A space's size and its provenance card; also of a collection, and of a space seen centred, whitened, or without axes."""
+    """A space's size and its provenance card; also of a collection, and of a space seen centered, whitened, or without axes."""
 
     def ask() -> Response:
         held = state.view(name, transform, without or [], "not_found")
@@ -125,7 +125,7 @@ async def analogy(asked: Annotated[AnalogyQuery, Query()], state: The) -> Respon
 
 @router.post("/analogy", responses=json(AnalogyOf))
 async def analogy_by(asked: AnalogyAsked, state: The) -> Response:
-    """The same by any method, with example pairs, in a space that is seen centred, whitened or without directions."""
+    """The same by any method, with example pairs, in a space that is seen centered, whitened or without directions."""
     return await _analogy(asked, tuple((a, b) for a, b in asked.pairs), state)
 
 
@@ -144,7 +144,7 @@ async def _analogy(asked: AnalogyOptions, pairs: tuple[tuple[str, str], ...], st
 
 
 def finding_of(asked: NeighborsOptions) -> Finding:
-    """How neighbours are to be looked for."""
+    """How neighbors are to be looked for."""
     return Finding(asked.where or "", "", asked.recall, asked.restrict_vocab)
 
 

@@ -35,7 +35,7 @@ from polysema.app.service.schemas.responses import (
     Projected,
     Rows,
     Similarity,
-    Travelled,
+    Traveled,
 )
 from polysema.app.service.schemas.responses import forms as in_forms
 from polysema.app.service.schemas.responses import json as answers
@@ -175,9 +175,9 @@ async def association(asked: AssociationAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.post("/travel", responses=answers(Travelled))
+@router.post("/travel", responses=answers(Traveled))
 async def travel(asked: TravelAsked, state: The) -> Response:
-    """The neighbours met on the way when a word moves along an axis, in equal steps."""
+    """The neighbors met on the way when a word moves along an axis, in equal steps."""
     state.check_k(asked.k)
 
     def ask() -> Response:
@@ -186,7 +186,7 @@ async def travel(asked: TravelAsked, state: The) -> Response:
         state.check_numbers((asked.steps + 1) * (held.dim + asked.k), "this way")
         found = state.explorer.travel(asked.word, asked.axis, held, asked.steps, asked.reach, asked.k)
         steps: list[dict[str, Any]] = [
-            {"at": step.at, "cosine": step.cosine, "neighbors": neighbor_rows(step.neighbours)} for step in found.steps
+            {"at": step.at, "cosine": step.cosine, "neighbors": neighbor_rows(step.neighbors)} for step in found.steps
         ]
         return form.answer(
             {

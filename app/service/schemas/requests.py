@@ -63,7 +63,7 @@ class OccurrenceAsked(Asked):
 
 
 class NeighborsOptions(Spelling):
-    """How neighbours are looked for, whoever asks: `POST` for many words, `GET` for one."""
+    """How neighbors are looked for, whoever asks: `POST` for many words, `GET` for one."""
 
     k: K = 10
     where: Where | None = None
@@ -212,7 +212,7 @@ class RowsAsked(Asked):
         extra="forbid",
         strict=True,
         json_schema_extra={
-            "examples": [{"ids": ["a", "b"], "vectors": [[1, 0], [0, 1]], "columns": {"colour": ["red", "blue"]}}]
+            "examples": [{"ids": ["a", "b"], "vectors": [[1, 0], [0, 1]], "columns": {"color": ["red", "blue"]}}]
         },
     )
     ids: list[Id] = Field(min_length=1, max_length=MOST)
@@ -236,7 +236,7 @@ class SearchAsked(Asked):
     model_config = ConfigDict(
         extra="forbid",
         strict=True,
-        json_schema_extra={"examples": [{"vectors": [[1, 0]], "k": 2, "where": "colour = 'red'"}]},
+        json_schema_extra={"examples": [{"vectors": [[1, 0]], "k": 2, "where": "color = 'red'"}]},
     )
     vectors: Vectors | None = None
     ids: list[Id] | None = Field(default=None, min_length=1, max_length=MOST)
@@ -320,7 +320,7 @@ class VectorAsked(Spelling):
 class BaselineAsked(SpaceSeen):
     """A space, and how it is seen."""
 
-    model_config = _like({"space": "glove-6b-50d", "transform": "centred"})
+    model_config = _like({"space": "glove-6b-50d", "transform": "centered"})
 
 
 class AssociationAsked(Spelling):

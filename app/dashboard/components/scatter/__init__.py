@@ -153,7 +153,7 @@ def _payload(
     if isinstance(height, bool) or not isinstance(height, int | np.integer) or height < MIN_HEIGHT:
         raise ValueError(f"height must be an integer of at least {MIN_HEIGHT} pixels, not {height!r}")
     count = cloud.count
-    labelled = _rows(label_rows, name="label_rows", count=count, limit=MAX_LABEL_ROWS)
+    labeled = _rows(label_rows, name="label_rows", count=count, limit=MAX_LABEL_ROWS)
     rings = _rows(highlight, name="highlight", count=count, limit=MAX_HIGHLIGHTS)
     data: dict[str, Any] = {
         "version": cloud.version,
@@ -174,7 +174,7 @@ def _payload(
             [_row(start, name="links", count=count), _row(end, name="links", count=count)]
             for start, end in list(links)[:MAX_LINKS]
         ],
-        "labelRows": labelled,
+        "labelRows": labeled,
         "highlight": rings,
         "key": key,
         "alt": str(alt),
@@ -183,7 +183,7 @@ def _payload(
     }
     if inline:
         return data | {"points": _table(cloud)}
-    shown = sorted({*labelled, *rings})
+    shown = sorted({*labeled, *rings})
     return data | {
         "base": str(config.get_option("server.baseUrlPath") or "").strip("/"),
         "layout": [list(column) for column in cloud.layout],
@@ -263,7 +263,7 @@ def scatter(
         key: Names the plot within the app.
         alt: Says in words what the plot shows, for those who can't see it.
         arrows: Drawn from point to point.
-        links: Pairs of rows with a thin line between them, such as a point and its neighbours. The first 2,000.
+        links: Pairs of rows with a thin line between them, such as a point and its neighbors. The first 2,000.
         label_rows: Points to label, the most important first: a label that would hide an earlier one is left out.
         highlight: Points with a ring and a label. When none of them is in view, the view moves to them. The first 200.
         selected: Rows to select at first, and whenever this changes, for example from a link. A selection of the

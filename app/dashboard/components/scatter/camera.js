@@ -84,12 +84,12 @@ function makeCamera3(view, equalAxes, width, height) {
   }
   const depth = dot(back, origin) - distance;
   matrix.push((focal * dot(right, origin)) / aspect, focal * dot(up, origin), depthScale * depth + depthShift, -depth);
-  const pixel = (2 * distance * Math.tan(FIELD_OF_VIEW / 2)) / height; // camera units of a pixel at the centre
+  const pixel = (2 * distance * Math.tan(FIELD_OF_VIEW / 2)) / height; // camera units of a pixel at the center
   return {
     matrix,
     width,
     height,
-    /** World move of the centre that shifts the picture by (dx, dy) pixels. */
+    /** World move of the center that shifts the picture by (dx, dy) pixels. */
     panOffset: (dx, dy) => [0, 1, 2].map((axis) => ((-dx * right[axis] + dy * up[axis]) * pixel) / scales[axis]),
     sizeFactor: 1,
     perspective: fitDistance,

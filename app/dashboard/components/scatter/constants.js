@@ -25,7 +25,7 @@ const PALETTE_DARK = [
 ];
 
 // From the least to the greatest value: hues of plasma, clipped where they would fade into the background. Lightness
-// goes one way, so the order also holds for eyes that miss a colour, and in grey.
+// goes one way, so the order also holds for eyes that miss a color, and in gray.
 const RAMP_LIGHT = ['#C98200', '#C05F4E', '#9B3F7F', '#5F2A91', '#1D1462'];
 const RAMP_DARK = ['#7E5FE6', '#B45BCB', '#E0688F', '#F59A5C', '#FBE57A'];
 

@@ -16,15 +16,15 @@ function range(values) {
 function makeFrame(axes) {
   const ranges = axes.map(range);
   const span = Math.max(...ranges.map(([low, high]) => high - low));
-  return { centre: ranges.map(([low, high]) => (low + high) / 2), scale: span > 0 ? 2 / span : 1 };
+  return { center: ranges.map(([low, high]) => (low + high) / 2), scale: span > 0 ? 2 / span : 1 };
 }
 
 /** Whether a frame made for other data serves these axes too, without loss of precision. */
 function frameServes(frame, axes) {
-  if (frame.centre.length !== axes.length) return false;
+  if (frame.center.length !== axes.length) return false;
   return axes.every((values, axis) => {
     const [low, high] = range(values);
-    const reach = Math.max(Math.abs(low - frame.centre[axis]), Math.abs(high - frame.centre[axis])) * frame.scale;
+    const reach = Math.max(Math.abs(low - frame.center[axis]), Math.abs(high - frame.center[axis])) * frame.scale;
     return reach < 1_000;
   }) && Math.max(...axes.map((values) => { const [low, high] = range(values); return high - low; })) * frame.scale > 0.001;
 }
@@ -34,8 +34,8 @@ function toWorld(axes, frame) {
   const count = axes[0].length;
   const world = new Float32Array(3 * count);
   axes.forEach((values, axis) => {
-    const centre = frame.centre[axis];
-    for (let i = 0; i < count; i += 1) world[3 * i + axis] = (values[i] - centre) * frame.scale;
+    const center = frame.center[axis];
+    for (let i = 0; i < count; i += 1) world[3 * i + axis] = (values[i] - center) * frame.scale;
   });
   return world;
 }
@@ -149,7 +149,7 @@ function categoryMarker(category) {
 }
 
 /** Count and marker of each category: the marker all its points share, otherwise the category's own. */
-function summariseCategories(points) {
+function summarizeCategories(points) {
   const summary = points.categories.map((name, index) => ({ name, count: 0, marker: categoryMarker(index) }));
   for (let row = 0; row < points.count; row += 1) {
     const entry = summary[points.category[row]];

@@ -1,7 +1,7 @@
 // ------------------------------------------------------------------------------------------------------ density
 
 /**
- * Very many points as a picture of how many lie where, on a canvas of its own below the points. A cell has the colour
+ * Very many points as a picture of how many lie where, on a canvas of its own below the points. A cell has the color
  * of the category that most of its points have (or of the mean value), and is the stronger the more points it holds.
  */
 class DensityLayer {
@@ -78,15 +78,15 @@ class DensityLayer {
     for (let cell = 0; cell < lit.length; cell += 1) most = Math.max(most, lit[cell] + dim[cell]);
     const strength = (count) => 0.18 + (0.82 * Math.log1p(count)) / Math.log1p(most);
     for (let cell = 0, at = 0; cell < lit.length; cell += 1, at += 4) {
-      let colour = theme.inkRgb;
+      let color = theme.inkRgb;
       let alpha = 0;
       if (lit[cell]) {
-        colour = points.levels
+        color = points.levels
           ? theme.rampRgb[Math.round(sums[cell] / lit[cell])]
           : theme.paletteRgb[leader[cell] % theme.paletteRgb.length];
         alpha = strength(lit[cell]);
       } else if (dim[cell]) alpha = strength(dim[cell]) * DIM_ALPHA * 1.5;
-      [bytes[at], bytes[at + 1], bytes[at + 2]] = colour;
+      [bytes[at], bytes[at + 1], bytes[at + 2]] = color;
       bytes[at + 3] = Math.round(255 * alpha);
     }
   }

@@ -24,16 +24,16 @@ const tenth = (value) => Math.round(value * 10) / 10;
 
 // -------------------------------------------------------------------------------------------------------- theme
 
-/** Any CSS colour as [r, g, b], by painting one pixel. */
-function parseColour(colour, context) {
+/** Any CSS color as [r, g, b], by painting one pixel. */
+function parseColor(color, context) {
   context.clearRect(0, 0, 1, 1);
   context.fillStyle = '#808080';
-  context.fillStyle = colour;
+  context.fillStyle = color;
   context.fillRect(0, 0, 1, 1);
   return Array.from(context.getImageData(0, 0, 1, 1).data.slice(0, 3));
 }
 
-/** 256 colours between some given ones. */
+/** 256 colors between some given ones. */
 function makeRamp(stops) {
   return Array.from({ length: 256 }, (_, level) => {
     const at = (level / 255) * (stops.length - 1);
@@ -42,7 +42,7 @@ function makeRamp(stops) {
   });
 }
 
-/** Read Streamlit's colours and font as they apply to `element`. */
+/** Read Streamlit's colors and font as they apply to `element`. */
 function readTheme(element, context) {
   const style = getComputedStyle(element);
   const variable = (name, fallback) => {
@@ -50,7 +50,7 @@ function readTheme(element, context) {
     return value && value !== 'unset' ? value : fallback;
   };
   const paper = variable('--st-background-color', '#ffffff');
-  const paperRgb = parseColour(paper, context);
+  const paperRgb = parseColor(paper, context);
   const dark = 0.299 * paperRgb[0] + 0.587 * paperRgb[1] + 0.114 * paperRgb[2] < 128;
   const palette = dark ? PALETTE_DARK : PALETTE_LIGHT;
   return {
@@ -58,10 +58,10 @@ function readTheme(element, context) {
     paperRgb,
     dark,
     palette,
-    paletteRgb: palette.map((colour) => parseColour(colour, context)),
+    paletteRgb: palette.map((color) => parseColor(color, context)),
     ramp: dark ? RAMP_DARK : RAMP_LIGHT,
-    rampRgb: makeRamp((dark ? RAMP_DARK : RAMP_LIGHT).map((colour) => parseColour(colour, context))),
-    inkRgb: parseColour(variable('--st-text-color', dark ? '#fafafa' : '#31333f'), context),
+    rampRgb: makeRamp((dark ? RAMP_DARK : RAMP_LIGHT).map((color) => parseColor(color, context))),
+    inkRgb: parseColor(variable('--st-text-color', dark ? '#fafafa' : '#31333f'), context),
     ink: variable('--st-text-color', dark ? '#fafafa' : '#31333f'),
     accent: variable('--st-primary-color', '#0072b2'),
     font: variable('--st-font', 'sans-serif'),

@@ -14,7 +14,7 @@ function arrowBoxes({ line: [[ax, ay], [bx, by]] }) {
 }
 
 /**
- * Place labels so that none hides another one, a labelled marker or the toolbar (`reserved`). Candidates come with the
+ * Place labels so that none hides another one, a labeled marker or the toolbar (`reserved`). Candidates come with the
  * most important first; each tries right, left, above and below its point, first clear of the arrows (`avoided`), then
  * across them.
  */

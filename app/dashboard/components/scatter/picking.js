@@ -102,7 +102,7 @@ function makeRegion(polygon, camera, frame, category) {
       .filter((_, i) => i % stride === 0)
       .map(([x, y]) => [(2 * x) / camera.width - 1, 1 - (2 * y) / camera.height]),
     matrix: camera.matrix,
-    centre: frame.centre,
+    center: frame.center,
     scale: frame.scale,
     near: camera.near,
     category,

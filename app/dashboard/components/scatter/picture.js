@@ -29,7 +29,7 @@ function pointShapes(plot) {
   return svg('g', {}, places.map(({ row, place, lit }) => svg('path', {
     d: markerPath(points.markers[row], place.radius),
     transform: `translate(${tenth(place.x)} ${tenth(place.y)})`,
-    fill: plot.colourOf(row),
+    fill: plot.colorOf(row),
     'fill-rule': 'evenodd',
     opacity: lit ? 0.95 : DIM_ALPHA,
     stroke: theme.paper,
@@ -50,7 +50,7 @@ function pictureLegend(plot) {
   // A saved picture has no web fonts: what another program takes instead may be wider.
   const measure = (text) => Math.max(plot.textWidth(text, LABEL_SIZE), plot.textWidth(text, LABEL_SIZE, 'sans-serif'));
   if (points.levels && points.count) {
-    const stops = theme.ramp.map((colour, i) => svg('stop', { offset: i / (theme.ramp.length - 1), 'stop-color': colour }));
+    const stops = theme.ramp.map((color, i) => svg('stop', { offset: i / (theme.ramp.length - 1), 'stop-color': color }));
     group.append(svg('defs', {}, [svg('linearGradient', { id: 'ramp' }, stops)]));
     const [low, high] = points.valueRange.map((value) => shortNumber(value, points.valueRange));
     const head = `${points.valueName} ${low}`.trim();
@@ -68,7 +68,7 @@ function pictureLegend(plot) {
     write(shown, x + 16, y);
     group.append(svg('path', {
       d: markerPath(marker, 6), transform: `translate(${tenth(x + 6)} ${y})`, 'fill-rule': 'evenodd',
-      fill: points.levels ? theme.ink : plot.categoryColour(category),
+      fill: points.levels ? theme.ink : plot.categoryColor(category),
     }));
     x += width + 12;
   }

@@ -186,7 +186,7 @@ class ScatterPlot {
     this.texts?.dispose();
     this.texts = texts;
     this.setPoints(data, columns);
-    this.summary = summariseCategories(this.points);
+    this.summary = summarizeCategories(this.points);
     this.buildLegend();
     this.restyle();
     this.showNote(this.standingNote());
@@ -289,7 +289,7 @@ class ScatterPlot {
         'data-category': category,
         title: `${name}: ${count.toLocaleString()} points. Click to dim the others.`,
       }, [
-        this.swatch(marker, points.levels ? theme.ink : this.categoryColour(category)),
+        this.swatch(marker, points.levels ? theme.ink : this.categoryColor(category)),
         html('span', { class: 'name' }, [name]),
         html('span', { class: 'count' }, [count.toLocaleString()]),
       ]);
@@ -317,17 +317,17 @@ class ScatterPlot {
     );
   }
 
-  categoryColour(category) {
+  categoryColor(category) {
     return this.theme.palette[category % this.theme.palette.length];
   }
 
-  colourOf(row) {
+  colorOf(row) {
     const { points, theme } = this;
-    return points.levels ? `rgb(${theme.rampRgb[points.levels[row]].join(' ')})` : this.categoryColour(points.category[row]);
+    return points.levels ? `rgb(${theme.rampRgb[points.levels[row]].join(' ')})` : this.categoryColor(points.category[row]);
   }
 
-  swatch(marker, colour) {
-    const path = svg('path', { d: markerPath(marker, 6), fill: colour, 'fill-rule': 'evenodd' });
+  swatch(marker, color) {
+    const path = svg('path', { d: markerPath(marker, 6), fill: color, 'fill-rule': 'evenodd' });
     return svg('svg', { class: 'swatch', viewBox: '-7 -7 14 14', 'aria-hidden': 'true' }, [path]);
   }
 
@@ -532,13 +532,13 @@ class ScatterPlot {
   viewNumbers() {
     const { frame, dim } = this.points;
     const { cx, cy, cz, zoom, yaw, pitch } = this.viewMove?.to ?? this.view;
-    const place = [cx, cy, cz].slice(0, dim).map((value, axis) => value / frame.scale + frame.centre[axis]);
+    const place = [cx, cy, cz].slice(0, dim).map((value, axis) => value / frame.scale + frame.center[axis]);
     return [...place, zoom, ...(dim === 3 ? [yaw, pitch] : [])].map((value) => Number(value.toPrecision(7)));
   }
 
   viewFrom(numbers) {
     const { frame, dim } = this.points;
-    const [cx, cy, cz] = numbers.slice(0, dim).map((value, axis) => (value - frame.centre[axis]) * frame.scale);
+    const [cx, cy, cz] = numbers.slice(0, dim).map((value, axis) => (value - frame.center[axis]) * frame.scale);
     const [low, high] = dim === 3 ? ZOOM_3D : ZOOM_2D;
     const [zoom, yaw, pitch] = numbers.slice(dim);
     const fitted = fittedView(this.bounds);
@@ -547,21 +547,21 @@ class ScatterPlot {
       : { ...fitted, cx, cy, zoom: clamp(zoom, low, high) };
   }
 
-  /** Colours, markers and dimming of all points, for the renderer. */
+  /** Colors, markers and dimming of all points, for the renderer. */
   restyle() {
     const { points, theme } = this;
     if (!points || !theme) return;
     const styles = new Uint8Array(4 * points.count);
     const { levels } = points;
-    const colours = levels ? theme.rampRgb : theme.paletteRgb;
+    const colors = levels ? theme.rampRgb : theme.paletteRgb;
     this.anyDim = false;
     for (let row = 0, at = 0; row < points.count; row += 1, at += 4) {
-      const colour = colours[levels ? levels[row] : points.category[row] % colours.length];
+      const color = colors[levels ? levels[row] : points.category[row] % colors.length];
       const lit = this.isLit(row);
       if (!lit) this.anyDim = true;
-      styles[at] = colour[0];
-      styles[at + 1] = colour[1];
-      styles[at + 2] = colour[2];
+      styles[at] = color[0];
+      styles[at + 1] = color[1];
+      styles[at + 2] = color[2];
       styles[at + 3] = points.markers[row] | (lit ? LIT_BIT : 0);
     }
     this.renderer.setStyles(styles);
@@ -855,7 +855,7 @@ class ScatterPlot {
     const children = [html('div', { class: 'title' }, [text ? cutText(text.label, MAX_LABEL_LENGTH) : '…'])];
     if (points.categories[category]) {
       children.push(html('div', { class: 'category' }, [
-        this.swatch(points.markers[row], this.colourOf(row)), html('span', {}, [points.categories[category]]),
+        this.swatch(points.markers[row], this.colorOf(row)), html('span', {}, [points.categories[category]]),
       ]));
     }
     if (points.value) {

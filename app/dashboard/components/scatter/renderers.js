@@ -52,7 +52,7 @@ uniform float u_lit_pass;
 uniform float u_alpha;
 uniform float u_scales[6];
 uniform vec3 u_paper;
-out vec4 v_colour;
+out vec4 v_color;
 out float v_extent;
 flat out int v_marker;
 
@@ -69,19 +69,19 @@ void main() {
   size = clamp(size, 1.0, u_max_size - 2.0);
   v_extent = size < 3.0 ? size : size + 2.0; // a pixel on each side to smooth the edge, unless it would cost too much
   gl_PointSize = v_extent;
-  v_colour = vec4(mix(a_style.rgb / 255.0, u_paper, fog), u_alpha);
+  v_color = vec4(mix(a_style.rgb / 255.0, u_paper, fog), u_alpha);
   v_marker = marker;
   if (lit != (u_lit_pass > 0.5)) gl_Position = vec4(2.0, 2.0, 2.0, 1.0); // the other pass draws it
 }`;
 
 const FRAGMENT_SHADER = `#version 300 es
 precision highp float;
-in vec4 v_colour;
+in vec4 v_color;
 in float v_extent;
 flat in int v_marker;
 uniform vec3 u_paper;
 uniform float u_border;
-out vec4 colour;
+out vec4 color;
 
 // Distance to the marker's edge in pixels, negative inside. The same outlines as markerPath().
 float distanceToEdge(vec2 p, float r) {
@@ -99,17 +99,17 @@ float distanceToEdge(vec2 p, float r) {
 
 void main() {
   if (v_extent < 3.0) { // a few pixels: no room for a shape
-    colour = vec4(v_colour.rgb * v_colour.a, v_colour.a);
+    color = vec4(v_color.rgb * v_color.a, v_color.a);
     return;
   }
   float radius = (v_extent - 2.0) * 0.5;
   float edge = distanceToEdge((gl_PointCoord - 0.5) * v_extent, radius);
   float cover = clamp(0.5 - edge, 0.0, 1.0);
   if (cover < 0.02) discard;
-  // A thin border in the background's colour keeps touching points apart.
+  // A thin border in the background's color keeps touching points apart.
   float border = radius > 5.0 * u_border ? clamp(0.5 + edge + u_border, 0.0, 1.0) : 0.0;
-  float alpha = v_colour.a * cover;
-  colour = vec4(mix(v_colour.rgb, u_paper, border) * alpha, alpha);
+  float alpha = v_color.a * cover;
+  color = vec4(mix(v_color.rgb, u_paper, border) * alpha, alpha);
 }`;
 
 class WebGLRenderer {
@@ -301,7 +301,7 @@ class CanvasRenderer {
     }
   }
 
-  /** Colour of a point, nearer to the background the farther it is. */
+  /** Color of a point, nearer to the background the farther it is. */
   fogged(row, w, { camera, paperRgb }) {
     const fog = camera.perspective ? clamp((w - camera.fogStart) / 1.6, 0, 1) * 0.5 : 0;
     return [0, 1, 2].map((channel) => {
@@ -335,7 +335,7 @@ class CanvasRenderer {
         const style = 4 * row;
         // Little-endian RGBA, as on every machine with a browser.
         const rgb = styles[style] | (styles[style + 1] << 8) | (styles[style + 2] << 16);
-        const colour = (rgb | (lit ? 0xff000000 : dimAlpha)) >>> 0;
+        const color = (rgb | (lit ? 0xff000000 : dimAlpha)) >>> 0;
         for (let v = top; v < top + side; v += 1) {
           for (let pixel = v * width + left, end = pixel + side; pixel < end; pixel += 1) {
             if (!lit && pixels[pixel] !== 0) continue; // dimmed points go below
@@ -343,7 +343,7 @@ class CanvasRenderer {
               if (w > depths[pixel]) continue;
               depths[pixel] = w;
             }
-            pixels[pixel] = colour;
+            pixels[pixel] = color;
           }
         }
       }

@@ -42,7 +42,7 @@ class Region:
     Attributes:
         corners: Of a polygon in clip coordinates: -1 to 1 from left to right and from bottom to top of the plot.
         matrix: 4x4, column by column: from world to clip coordinates.
-        centre: Of the world in the units of the positions, one number for each axis.
+        center: Of the world in the units of the positions, one number for each axis.
         scale: World units for one unit of the positions.
         near: Smallest distance from the camera, in world units; 0 in 2-D.
         category: Only its points were meant; -1 for all.
@@ -50,7 +50,7 @@ class Region:
 
     corners: tuple[tuple[float, float], ...]
     matrix: tuple[float, ...]
-    centre: tuple[float, ...]
+    center: tuple[float, ...]
     scale: float
     near: float
     category: int
@@ -102,13 +102,13 @@ def rows_inside(cloud: Published, region: Region) -> NDArray[np.int64]:
     The same operations on the same numbers in the same order as `rowsInside` in picking.js, so that both find the very
     same rows: world coordinates are rounded to float32, all else is float64; even-odd rule.
     """
-    centre, matrix = np.asarray(region.centre), region.matrix
+    center, matrix = np.asarray(region.center), region.matrix
     corners = np.asarray(region.corners)
     found = []
     for start in range(0, cloud.count, CHUNK):
         part = cloud.positions[start : start + CHUNK].astype(np.float64)
         world = np.zeros((len(part), 3))
-        world[:, : cloud.dim] = ((part - centre) * region.scale).astype(np.float32)
+        world[:, : cloud.dim] = ((part - center) * region.scale).astype(np.float32)
         x, y, z = world.T
         with np.errstate(all="ignore"):
             w = matrix[3] * x + matrix[7] * y + matrix[11] * z + matrix[15]
@@ -271,7 +271,7 @@ def _region(value: object, cloud: Published) -> Region | None:
     return Region(
         tuple((x, y) for x, y in pairs),
         _numbers(value.get("matrix"), 16),
-        _numbers(value.get("centre"), cloud.dim),
+        _numbers(value.get("center"), cloud.dim),
         scale,
         near,
         category,

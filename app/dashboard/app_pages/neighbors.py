@@ -1,4 +1,4 @@
-"""Neighbours: of a static word, or of a word in one's own sentence among the occurrences of a corpus."""
+"""Neighbors: of a static word, or of a word in one's own sentence among the occurrences of a corpus."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from polysema.app.dashboard import downloads, permalink, space_picker, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.components.scatter import Points, scatter
 from polysema.app.dashboard.jobs import Progress
-from polysema.app.explorer.results import NeighbourAnswer
+from polysema.app.explorer.results import NeighborAnswer
 from polysema.core.maps.pca import principal_plane
 from polysema.core.model.catalog import models_here
 from polysema.core.space.label_search import labels_of, spot
@@ -51,12 +51,12 @@ def static_part() -> None:
         run.form_submit_button("Go", type="primary", width="stretch")
     word = (word or "").strip()
     if not word:
-        st.info("Write a word to see its neighbours, such as bank.")
+        st.info("Write a word to see its neighbors, such as bank.")
         return
     if space_picker.without_rows(space):
         return
     answer, note = work.answer(
-        ("neighbours", word, space, k), lambda progress: of_row(word, space, k, progress), box="w"
+        ("neighbors", word, space, k), lambda progress: of_row(word, space, k, progress), box="w"
     ) or (None, "")
     if answer is None:
         return
@@ -64,34 +64,34 @@ def static_part() -> None:
     if note:
         st.caption(note)
     widgets.notes(answer, held)
-    if not answer.neighbours:
-        st.info(f"{widgets.plain(answer.word)} is the only row of this space, so it has no neighbours.")
+    if not answer.neighbors:
+        st.info(f"{widgets.plain(answer.word)} is the only row of this space, so it has no neighbors.")
         return
     left, right = st.columns([7, 5], gap="medium")
     with left:
         picture(answer, held)
     with right:
         baseline = widgets.explorer().baseline(space)
-        rows = [(n.key, n.score) for n in answer.neighbours]
-        places = sentences_of(held, [held.resolve(answer.word), *(n.row for n in answer.neighbours)])
+        rows = [(n.key, n.score) for n in answer.neighbors]
+        places = sentences_of(held, [held.resolve(answer.word), *(n.row for n in answer.neighbors)])
         if places is not None:
             st.html(f'<p class="ps-text">Nearest to {widgets.marked(*places[0])}</p>')
-            scores = (f"cosine {n.score:.3f}" for n in answer.neighbours)
+            scores = (f"cosine {n.score:.3f}" for n in answer.neighbors)
             widgets.sentences([(*place, score) for place, score in zip(places[1:], scores, strict=True)])
         else:
             st.markdown(f"Nearest to **{widgets.plain(answer.word)}**, whatever the sentence")
             widgets.bars(rows, baseline=baseline)
-        downloads.ranked(rows, "neighbours", "word", "cosine", baseline)
+        downloads.ranked(rows, "neighbors", "word", "cosine", baseline)
         st.caption(widgets.beside(baseline))
     widgets.python_lines(
         f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().neighbors({word!r}, space={space!r}, k={k})\n"
-        "for word in answer.neighbours:\n    print(word.rank, word.key, word.score)",
+        "for word in answer.neighbors:\n    print(word.rank, word.key, word.score)",
         f"Exact search by cosine over the whole space. {widgets.plain(answer.origin.card())}.",
     )
 
 
-def of_row(word: str, space: str, k: int, progress: Progress) -> tuple[NeighbourAnswer, str]:
-    """The neighbours of a word, and what is to be told. In a collection of occurrences, whose rows have ids, those of the
+def of_row(word: str, space: str, k: int, progress: Progress) -> tuple[NeighborAnswer, str]:
+    """The neighbors of a word, and what is to be told. In a collection of occurrences, whose rows have ids, those of the
     first occurrence of the word.
     """
     held = widgets.explorer().space(space, progress)
@@ -113,36 +113,36 @@ def sentences_of(space: Space, rows: Sequence[int]) -> list[tuple[str, int, int]
     return [(row["text"], row["start"], row["end"]) for row in table]
 
 
-def picture(answer: NeighbourAnswer, space: Space) -> None:
-    """The word and its neighbours on the plane of their first two principal components."""
-    rows = [space.resolve(answer.word), *(n.row for n in answer.neighbours)]
+def picture(answer: NeighborAnswer, space: Space) -> None:
+    """The word and its neighbors on the plane of their first two principal components."""
+    rows = [space.resolve(answer.word), *(n.row for n in answer.neighbors)]
     vectors = unit(np.asarray(space.vectors[rows]))
     labels = labels_of(space).take(rows).to_pylist()
-    keys = [answer.word, *(n.key for n in answer.neighbours)]
+    keys = [answer.word, *(n.key for n in answer.neighbors)]
     places = sentences_of(space, rows)
     points = Points(
-        positions=principal_plane(vectors).project(vectors), labels=labels, categories=["what was asked", "its neighbours"],
-        category=np.array([0] + [1] * len(answer.neighbours)), shapes=np.array([1] + [0] * len(answer.neighbours)),
-        details=[text for text, _, _ in places] if places else ["", *(f"cosine {n.score:.3f}" for n in answer.neighbours)],
+        positions=principal_plane(vectors).project(vectors), labels=labels, categories=["what was asked", "its neighbors"],
+        category=np.array([0] + [1] * len(answer.neighbors)), shapes=np.array([1] + [0] * len(answer.neighbors)),
+        details=[text for text, _, _ in places] if places else ["", *(f"cosine {n.score:.3f}" for n in answer.neighbors)],
         marks=[(start, end) for _, start, end in places] if places else None,
     )  # fmt: skip
     selected = scatter(
         points,
-        key="neighbour_map",
-        alt=f"Plane of {labels[0]} and its nearest neighbours",
+        key="neighbor_map",
+        alt=f"Plane of {labels[0]} and its nearest neighbors",
         label_rows=list(range(len(labels))),
         height=430,
         report_view=False,
     )
     state = st.session_state
-    fresh = selected.clicked and selected.at != state.get("neighbour_click")  # the browser tells it again after Back
+    fresh = selected.clicked and selected.at != state.get("neighbor_click")  # the browser tells it again after Back
     if fresh and selected.clicked:  # the first point is what was asked
-        state["neighbour_click"] = selected.at
+        state["neighbor_click"] = selected.at
         state["clicked_w"] = keys[selected.clicked]
         st.rerun()
-    downloads.points(points, "neighbours")
+    downloads.points(points, "neighbors")
     st.caption(
-        "Click a point to see its own neighbours. Distances on the plane are rough; the list is from the full space."
+        "Click a point to see its own neighbors. Distances on the plane are rough; the list is from the full space."
     )
 
 
@@ -152,7 +152,7 @@ def context_part() -> None:
     if not models:
         st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
         return
-    permalink.restore("neighbours")
+    permalink.restore("neighbors")
     with st.form("sentence", border=False):
         text = st.text_input(
             "Sentence", SENTENCE, key="text", max_chars=widgets.MAX_TEXT,
@@ -184,7 +184,7 @@ def context_part() -> None:
         )
         run.form_submit_button("Go", type="primary", width="stretch")
     permalink.keep(
-        "neighbours", {"widget:text": text, "widget:cw": word}, {"widget:text": SENTENCE, "widget:cw": "bank"}
+        "neighbors", {"widget:text": text, "widget:cw": word}, {"widget:text": SENTENCE, "widget:cw": "bank"}
     )
     text, word = (text or "").strip(), (word or "").strip()
     if not text or not word:
@@ -235,8 +235,8 @@ def context_part() -> None:
 def page() -> None:
     """The page."""
     widgets.title(
-        "Neighbours",
-        "A word has one static vector, and in each sentence a hidden state of its own. Both have neighbours: seldom the same.",
+        "Neighbors",
+        "A word has one static vector, and in each sentence a hidden state of its own. Both have neighbors: seldom the same.",
     )
     mode = st.segmented_control(
         "What to look up",
