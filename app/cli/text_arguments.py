@@ -10,7 +10,6 @@ from click.types import StringParamType
 
 from polysema.app.cli.word_command import MARK
 from polysema.core.errors import UserError
-from polysema.core.space.spelling import encoded
 
 
 class UnicodeText(StringParamType):
@@ -21,6 +20,8 @@ class UnicodeText(StringParamType):
         text = super().convert(value, param, ctx)
         if isinstance(text, str) and not text.isascii():
             try:
+                from polysema.core.space.spelling import encoded
+
                 encoded(text.removeprefix(MARK), "it")
             except UserError as error:
                 if not Path(text).exists():

@@ -1,25 +1,32 @@
-"""`Explorer`: the one service behind the command line, the dashboard and programs, so that they can't disagree.
+"""The explorer, what it is asked with and what it answers; each name is imported when it is first used."""
 
-A question goes where its noun is: `words`, `texts`, `maps`, `looks` (inside a model); they stand on `spaces`, `corpora` and
-`models`, which hold what was used last.
-"""
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from polysema.app.explorer.cache import Kept
-from polysema.app.explorer.inside import Looks
-from polysema.app.explorer.maps import Maps
-from polysema.app.explorer.options import (
-    DEFAULT_MODEL,
-    DEFAULT_SPACE,
-    MAX_CLUSTERED,
-    MAX_TEXT,
-    MAX_TEXTS,
-    Asking,
-    Finding,
-    Progress,
-)
-from polysema.app.explorer.spaces import is_collection
-from polysema.app.explorer.texts import Texts
+if TYPE_CHECKING:
+    from polysema.app.explorer.cache import Kept
+    from polysema.app.explorer.explorer import Explorer
+    from polysema.app.explorer.options import (
+        DEFAULT_MODEL,
+        DEFAULT_SPACE,
+        MAX_CLUSTERED,
+        MAX_TEXT,
+        MAX_TEXTS,
+        Asking,
+        Finding,
+        Progress,
+    )
+    from polysema.app.explorer.spaces import is_collection
 
+MODULES = {
+    "Explorer": "explorer",
+    "Kept": "cache",
+    "is_collection": "spaces",
+    **dict.fromkeys(
+        ("DEFAULT_MODEL", "DEFAULT_SPACE", "MAX_CLUSTERED", "MAX_TEXT", "MAX_TEXTS", "Asking", "Finding", "Progress"),
+        "options",
+    ),
+}
 __all__ = [
     "DEFAULT_MODEL",
     "DEFAULT_SPACE",
@@ -35,5 +42,10 @@ __all__ = [
 ]
 
 
-class Explorer(Texts, Maps, Looks):
-    """Holds the models and spaces last used, and answers questions about them. Safe to share between threads."""
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used (PEP 562): the command line asks for options alone."""
+    if name not in MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{MODULES[name]}"), name)
+    globals()[name] = value
+    return value

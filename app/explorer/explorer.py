@@ -1,0 +1,13 @@
+"""`Explorer`: the one object behind the command line, the dashboard and programs, so that they can't disagree.
+
+A question goes where its noun is: `words`, `texts`, `maps`, `inside` (a model); they stand on `spaces`, `corpora` and
+`models`, which hold what was used last.
+"""
+
+from polysema.app.explorer.inside import Looks
+from polysema.app.explorer.maps import Maps
+from polysema.app.explorer.texts import Texts
+
+
+class Explorer(Texts, Maps, Looks):
+    """Holds the models and spaces last used, and answers questions about them. Safe to share between threads."""
