@@ -173,7 +173,6 @@ def test_a_mistake_makes_one_line_and_status_2(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"fine\n\xff\xfe\n", "line 2: byte 1 is not UTF-8"),
         (b"a\0b\n", "line 1: holds a NUL character"),
         (b"x" * 5_242_880, "line 1: longer than 1,048,576 bytes"),
         (b"", "holds no text"),

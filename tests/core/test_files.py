@@ -140,7 +140,6 @@ def test_a_corpus_is_checked_whole_and_streamed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"good\nb\xe9d\n", "line 2: byte 2 is not UTF-8; convert the file"),
         (b"good\nwith\0nul\n", "line 2: holds a NUL character"),
         (b"good\n" + b"x" * 5_000_000 + b"\n", "line 2: longer than 1,048,576 bytes"),
         (b"", "holds no text: 0 lines"),
@@ -150,6 +149,12 @@ def test_a_corpus_is_checked_whole_and_streamed(tmp_path: Path) -> None:
 def test_bad_texts_are_named_with_their_line(tmp_path: Path, content: bytes, message: str) -> None:
     with pytest.raises(UnreadableError, match=message):
         open_corpus(write(tmp_path / "t.txt", content))
+
+
+def test_texts_of_another_encoding_are_read_and_told(tmp_path: Path) -> None:
+    corpus = open_corpus(write(tmp_path / "t.txt", b"good\nb\xe9d\n"))
+    assert list(corpus) == ["good", "béd"]
+    assert corpus.notes == ("not UTF-8: read as cp1252, which its letters fit best (--encoding names another)",)
 
 
 def test_a_corpus_that_is_not_there(tmp_path: Path) -> None:

@@ -270,10 +270,10 @@ def test_densmap_is_umap_learns() -> None:
 
 WARM = """
 import json
-from polysema.core.space import projection
+from polysema.core.maps import projection
 projection.warm()
-from polysema.core.space import layout_kernel
-loops = [getattr(layout_kernel, name) for name in ("memberships", "epoch", "log_radii")]
+from polysema.core.maps import umap_kernel
+loops = [getattr(umap_kernel, name) for name in ("memberships", "epoch", "log_radii")]
 print(json.dumps([[sum(loop.stats.cache_hits.values()), sum(loop.stats.cache_misses.values())] for loop in loops]))
 before = [len(loop.signatures) for loop in loops]
 import numpy as np
@@ -283,8 +283,8 @@ for method in ("umap", "densmap"):
 projection.layered_maps([vectors, vectors], "aligned-umap", projection.MapOptions(n_epochs=2, n_neighbors=5))
 near = projection.nearest_among(vectors[:3], vectors, np.tile(np.arange(60), (3, 1)), 4)
 projection.place(on, vectors[:3], near)
-from polysema.core.space import layout
-layout.SHARED = 50
+from polysema.core.maps import umap_layout
+umap_layout.SHARED = 50
 for method in ("umap", "densmap"):
     projection.project(vectors, method, projection.MapOptions(n_epochs=2, n_neighbors=5))
 assert before == [len(loop.signatures) for loop in loops], "a method compiles what warm() didn't"
