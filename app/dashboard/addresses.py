@@ -5,7 +5,7 @@ import hashlib
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 HERE = Path(__file__).parent
 MISSING = "missing"
@@ -37,6 +37,17 @@ PAGES = (
 
 EARLIER_NAMES = {"neighbours": "neighbors"}
 """Addresses of pages that had another spelling: links to them are sent on."""
+
+EARLIER_PARAMETERS = {"colour": "color", "ccolour": "ccolor", "mcolour": "mcolor"}
+EARLIER_VALUES = {("mcolor", "neighbours kept"): "neighbors kept"}
+
+
+def current_query(query: str) -> str:
+    """A query in which parameters and values that had another spelling have the one of today."""
+    asked = parse_qsl(query, keep_blank_values=True)
+    renamed = [(EARLIER_PARAMETERS.get(name, name), value) for name, value in asked]
+    current = [(name, EARLIER_VALUES.get((name, value), value)) for name, value in renamed]
+    return query if current == asked else urlencode(current)
 
 
 def index_page() -> str:
@@ -72,12 +83,12 @@ class Addresses:
         if name is None:
             await self._app(scope, receive, send)
             return
-        query = scope["query_string"].decode("latin-1")
-        name = EARLIER_NAMES.get(name, name)
-        if name != self._name(scope) and name != FIRST.name:
-            answer: Any = RedirectResponse(f"{self._base}/{name}{query and f'?{query}'}", 307)
-        elif name == FIRST.name:
-            answer = RedirectResponse(f"{self._base}/{query and f'?{query}'}", 307)
+        asked = name, scope["query_string"].decode("latin-1")
+        name, query = EARLIER_NAMES.get(name, name), current_query(asked[1])
+        if name == FIRST.name:
+            answer: Any = RedirectResponse(f"{self._base}/{query and f'?{query}'}", 307)
+        elif (name, query) != asked:
+            answer = RedirectResponse(f"{self._base}/{name}{query and f'?{query}'}", 307)
         elif name in {"", *(page.name for page in PAGES)}:
             answer = HTMLResponse(self._page, headers={"cache-control": "no-cache"})
         else:

@@ -20,6 +20,7 @@ import numpy as np
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from polysema.app.dashboard.addresses import EARLIER_NAMES
 from polysema.core.environment import home
 
 PARAMETER = "s"
@@ -255,7 +256,10 @@ def load(name: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     whole = hashlib.sha256(content).hexdigest()[:20] == name
-    return view if whole and isinstance(view, dict) and isinstance(view.get("values"), dict) else None
+    if not (whole and isinstance(view, dict) and isinstance(view.get("values"), dict)):
+        return None
+    page = str(view.get("page"))
+    return view | {"page": EARLIER_NAMES.get(page, page)}
 
 
 def _folder() -> Path:

@@ -212,13 +212,18 @@ def hits(found: Sequence[OccurrenceHit]) -> None:
     )
 
 
-def notes(*answers: object) -> None:
-    """What core tells of answers, spaces and maps: their own `notes` and those of their origins, each once, a line each."""
-    told: dict[str, None] = {}
+def notes_of(*answers: object) -> tuple[str, ...]:
+    """What core tells of answers, spaces and maps: their own `notes` and those of their origins, each once."""
+    found: dict[str, None] = {}
     for answer in answers:
         for holder in (answer, getattr(answer, "origin", None)):
-            told |= dict.fromkeys(getattr(holder, "notes", ()))
-    for note in told:
+            found |= dict.fromkeys(getattr(holder, "notes", ()))
+    return tuple(found)
+
+
+def notes(*answers: object) -> None:
+    """The notes of answers, spaces and maps, a line each."""
+    for note in notes_of(*answers):
         st.caption(f"ⓘ {plain(note[0].upper() + note[1:])}" + ("" if note.endswith((".", "?", "!")) else "."))
 
 

@@ -169,3 +169,22 @@ def test_a_wrong_text_makes_one_line(explorer: Explorer, name: str, changed: dic
         check(explorer, name, **changed)
     assert message.lower() in str(error.value).lower()
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "told"),
+    [
+        ("one-vector", {"word": "cafe\u0301", "first": "coffee", "second": "restaurant"}, "looked up as"),
+        ("travel", {"expression": "cafe\u0301 - paris + rome"}, "looked up as"),
+        ("bias", {"words": "cafe\u0301 nurse engineer"}, "looked up as"),
+        ("senses", {"word": "bank\u00ad"}, "looked up as"),
+        ("embedding", {"word": "\u0e41\u0e21\u0e27", "text": "\u0e41\u0e21\u0e27 sat here"}, "doesn't know"),
+    ],
+)
+@pytest.mark.usefixtures("no_decoder")
+def test_a_finding_has_the_notes_of_its_answers(
+    explorer: Explorer, name: str, changed: dict[str, str], told: str
+) -> None:
+    assert not check(explorer, name).notes
+    notes = check(explorer, name, **changed).notes
+    assert any(told in note for note in notes), notes

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from polysema.app.dashboard import permalink
 from polysema.app.dashboard.addresses import Addresses, index_page, script_hashes
 from polysema.app.dashboard.components.steps import script
 from tests.app.test_dashboard import as_launched
@@ -81,6 +82,13 @@ async def answer(path: str, query: bytes = b"") -> tuple[int, dict[bytes, bytes]
         ("/analogies/", b"", 307, b"/"),
         ("/analogy", b"q=1", 307, b"/?missing=analogy"),
         ("/map/../x&y", b"", 307, b"/?missing=map%2F..%2Fx%26y"),
+        ("/neighbours", b"w=swan", 307, b"/neighbors?w=swan"),
+        ("/below/neighbours/", b"", 307, b"/below/neighbors"),
+        ("/contexts", b"colour=Clusters&map=PCA", 307, b"/contexts?color=Clusters&map=PCA"),
+        ("/compare", b"ccolour=sense", 307, b"/compare?ccolor=sense"),
+        ("/map", b"mcolour=neighbours+kept&mn=", 307, b"/map?mcolor=neighbors+kept&mn="),
+        ("/neighbours", b"w=colour", 307, b"/neighbors?w=colour"),
+        ("/neighbors", b"w=a%20b;c", 200, b""),
         ("/below/analogies", b"", 307, b"/below/"),
         ("/below/nowhere", b"", 307, b"/below/?missing=nowhere"),
         ("/favicon.png", b"", 404, b""),
@@ -101,3 +109,9 @@ def test_addresses(path: str, query: bytes, status: int, location: bytes) -> Non
 def test_the_script_of_the_page_is_allowed_by_its_hash() -> None:
     assert index_page().index(script()) < index_page().index("<script type")
     assert len(script_hashes(index_page()).split()) == len(script_hashes("<script>a</script>").split()) + 1
+
+
+def test_a_view_of_a_page_that_had_another_spelling_is_restored() -> None:
+    name = permalink.save({"page": "neighbours", "values": {"widget:cw": "swan"}})
+    assert name is not None
+    assert permalink.load(name) == {"page": "neighbors", "values": {"widget:cw": "swan"}}

@@ -146,3 +146,12 @@ def test_an_idea_fills_the_boxes() -> None:
     assert app.text_input(key="lesson_one-vector_word").value == "mouse"
     assert app.text_input(key="lesson_one-vector_first").value == "cheese"
     assert "**mouse** has **1 row**" in words(app)
+
+
+def test_a_finding_stands_with_its_notes() -> None:
+    app = page("lessons", lesson="one-vector", step="try")
+    app.text_input(key="lesson_one-vector_word").set_value("cafe\u0301")
+    next(b for b in app.button if b.label == "Measure").click().run()
+    settle(app)
+    assert not app.exception
+    assert sum("was looked up as" in caption.value for caption in app.caption) == 1

@@ -9,6 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from polysema.app.config.settings import load_settings
+from polysema.app.dashboard import widgets
+from polysema.app.dashboard.lessons import Finding, lesson_of
+from polysema.core.errors import UserError
 from polysema.indexes.collection import Collection
 from tests.app.test_dashboard import as_launched, html
 from tests.app.test_page_map import page
@@ -77,3 +80,29 @@ def test_a_page_answers_with_what_there_is(name: str, small: tuple[str, int]) ->
     elif name == "compare" and n > 1:
         assert not app.error, told(app)
         assert f"{min(10, n - 1)} nearest in" in told(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("one-vector", {"word": "bank", "first": "river", "second": "bank"}),
+        ("travel", {"expression": "bank - river + bank", "wanted": "queen"}),
+    ],
+)
+def test_a_lesson_measures_what_there_is(name: str, asked: dict[str, str], small: tuple[str, int]) -> None:
+    space, n = small
+    lesson = lesson_of(name)
+    assert lesson is not None
+
+    def measure() -> Finding:
+        return lesson.check(
+            widgets.explorer(), lesson.starts() | asked | {"space": space}, lambda stage, done, total: None
+        )
+
+    if n <= 1 or (name == "travel" and n == 2):
+        with pytest.raises(UserError):
+            measure()
+    else:
+        found = measure()
+        assert len(found.rows) >= min(8, n - 2)
+        assert name == "travel" or f"Of its {min(10, n - 1) if n < 11 else 'ten'} nearest words" in found.said

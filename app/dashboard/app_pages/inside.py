@@ -502,7 +502,7 @@ def adds_picture(found: Contributions, name: str, text: str) -> None:
             kind = st.segmented_control("Heads of", kinds, default=kinds[-1], required=True, key="ch", bind="query-params", help="The decoder’s look at itself, or at the source.") or kinds[-1]  # fmt: skip
         st.caption("Every head: layers upwards, heads to the right.")
         downloads.chart(
-            maps.transform_filter(alt.datum.kind == kind).properties(height=max(150, min(420, 16 * int(in_heads["layer"].max()) + 60))),
+            maps.transform_filter(alt.datum.kind == kind).properties(height=max(260, min(560, 16 * int(in_heads["layer"].max()) + 180))),
             "What each head adds, layers upwards, heads to the right",
         )  # fmt: skip
     sums = in_sums(rows)

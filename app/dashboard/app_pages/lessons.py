@@ -305,6 +305,7 @@ def answer(lesson: Lesson, found: Finding, asked: Asked, where: str) -> None:
         st.badge(f"{sign} {found.verdict.value}", color=color)
         st.markdown(f"*{lesson.claim}*")
         st.markdown(found.said)
+    widgets.notes(found)
     st.caption(lesson.reading)
     name = f"{lesson.name}_{where}"
     lesson.draw(found, name)

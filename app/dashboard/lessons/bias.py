@@ -42,8 +42,8 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     test = explorer.association(lists["first"], lists["second"], lists["toward"], lists["away"], space)
     he, she = widgets.plain(lists["away"][0]), widgets.plain(lists["toward"][0])
     axis = f"{' + '.join(lists['away'])} -> {' + '.join(lists['toward'])}"
-    placed = explorer.project(lists["words"], [axis], space).words
-    order = sorted(((word, place) for word, (place,) in placed), key=lambda item: item[1])
+    placed = explorer.project(lists["words"], [axis], space)
+    order = sorted(((word, place) for word, (place,) in placed.words), key=lambda item: item[1])
     strength = abs(test.effect)
     low = min(test.p, 1 - test.p) <= CHANCE
     verdict = Verdict.WORKS if strength >= CLEAR and low else Verdict.PARTLY if strength >= SLIGHT else Verdict.FAILS
@@ -74,7 +74,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         f"print(Explorer().project({lists['words']!r}, [{axis!r}], {name!r}).words)",
         "WEAT (Caliskan et al. 2017): a word’s lean is its mean cosine with the first attributes less that with the second; the effect is the difference of the two lists’ means in standard "
         f"deviations. The axis leads from the sum of the one side’s unit vectors to that of the other. {widgets.plain(space.origin.card())}.",
-        (order, leans, len(lists["first"]), lists["toward"][0], lists["away"][0]),
+        (order, leans, len(lists["first"]), lists["toward"][0], lists["away"][0]), widgets.notes_of(test, placed),
     )  # fmt: skip
 
 

@@ -31,7 +31,8 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     hidden = word_vectors(model, word, [text])
     baselines = explorer.baselines(name, progress)
     states = hidden.vectors[:, 0]  # (n_layers + 1, dim)
-    whole = embed_sentences(model, [text, *others], (-1,), "mean").vectors[0]
+    sentences = embed_sentences(model, [text, *others], (-1,), "mean")
+    whole = sentences.vectors[0]
     same = [cosine(row, state) for state in states]
     last = same[-1]
     verdict = Verdict.FAILS if last >= ALIKE else Verdict.PARTLY if last >= RELATED else Verdict.WORKS
@@ -66,7 +67,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.model.contextual import word_vectors\nfrom polysema.core.model.sentences import embed_sentences\nfrom polysema.core.model.static import static_vector\nfrom polysema.core.space.metric import cosine\n\nmodel = Explorer().model({name!r})\nrow, pieces = static_vector(model, {word!r})\nstate = word_vectors(model, {word!r}, [{text!r}], [-1]).vectors[0, 0]\n"
         f"whole = embed_sentences(model, [{text!r}]).vectors[0, 0]\nprint(cosine(row, state), cosine(row, whole), cosine(state, whole))",
         f"Cosines of vectors of {model.dim} numbers. {widgets.plain(hidden.origin.card())}.",
-        (rows, found, kinds, np.float64(model.dim)),
+        (rows, found, kinds, np.float64(model.dim)), widgets.notes_of(hidden, sentences),
     )  # fmt: skip
 
 

@@ -50,7 +50,8 @@ class Field:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What was measured: which wording holds, what is `said` about it (Markdown, texts of the user escaped), which of the
-    lesson's options came out, the `rows` of numbers, and the Python lines that give the same. `shown` is for the picture.
+    lesson's options came out, the `rows` of numbers, and the Python lines that give the same. `shown` is for the picture;
+    `notes` are what the measured answers tell besides, such as a word that was found under another spelling.
     """
 
     verdict: Verdict
@@ -60,6 +61,7 @@ class Finding:
     python: str
     details: str
     shown: Any
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

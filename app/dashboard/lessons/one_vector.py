@@ -6,6 +6,7 @@ import streamlit as st
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.lesson import Asked, Field, Finding, Lesson, Verdict, Way
 from polysema.app.explorer import Explorer, Progress
+from polysema.core.errors import UserError
 from polysema.core.space.expression import Term
 from polysema.core.space.metric import unit
 
@@ -22,6 +23,9 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     n_rows = max(1, len(own.rows))
     sides = [explorer.similarity([word], [side], space) for side in (first, second)]
     near = explorer.neighbors(word, space, 10)
+    n_near = len(near.neighbors)
+    if not n_near:
+        raise UserError(f"{word!r} is the only row of {name}, so nothing is near to it: choose other vectors")
     ends = np.stack([resolve(Term(1.0, side)).vector for side in (first, second)])
     lean = unit(np.asarray(space.vectors[[n.row for n in near.neighbors]])) @ ends.T  # (10, 2)
     to_first = int((lean[:, 0] > lean[:, 1]).sum())
@@ -39,7 +43,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         said += f"Only **{a if good[0] else b}** is among the nearest hundredth: that meaning has the larger share of the vector."
     else:
         said += "Neither is among the nearest hundredth: here the word is not used for either of them often."
-    said += f" Of its ten nearest words {to_first} lean to {a} and {10 - to_first} to {b}."
+    said += f" Of its {'ten' if n_near == 10 else n_near} nearest words {to_first} lean to {a} and {n_near - to_first} to {b}."
     rows = [(n.key, n.score) for n in near.neighbors]
     baseline = explorer.baseline(space)
     numbers = [
@@ -51,7 +55,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         f"from polysema.app.explorer import Explorer\n\nexplorer = Explorer()\nfor n in explorer.neighbors({word!r}, {name!r}).neighbors:\n    print(n.rank, n.key, n.score)\n"
         f"print(explorer.similarity([{word!r}], [{first!r}], {name!r}).rank, explorer.similarity([{word!r}], [{second!r}], {name!r}).rank)",
         f"Cosines in the full space. {widgets.plain(near.origin.card())}.",
-        (rows, baseline, sides, (first, second)),
+        (rows, baseline, sides, (first, second)), widgets.notes_of(near, *sides),
     )  # fmt: skip
 
 

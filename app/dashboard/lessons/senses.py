@@ -81,7 +81,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         verdict, said, option, rows,
         f"from polysema.app.explorer import Explorer\n\nfound = Explorer().compare({word!r}, {texts!r}, model={name!r})\nfor row in found.layers:\n    print(row.layer, row.pairs, row.baseline)  # cosines of all pairs, and of random words",
         f"The hidden state of the word (the mean of its tokens) after each block; layer 0 is before the first. {widgets.plain(found.origin.card())}.",
-        (rows, layer, listed),
+        (rows, layer, listed), widgets.notes_of(found),
     )  # fmt: skip
 
 

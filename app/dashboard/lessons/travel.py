@@ -9,7 +9,7 @@ from polysema.app.dashboard.lessons.lesson import Asked, Field, Finding, Lesson,
 from polysema.app.dashboard.parallelogram import parallelogram
 from polysema.app.explorer import Asking, Explorer, Progress
 from polysema.app.explorer.results import AnalogyAnswer
-from polysema.core.errors import UnknownWordError
+from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.space.axes import parallel_share
 from polysema.core.space.expression import Term
 from polysema.core.space.metric import cosine
@@ -31,6 +31,8 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     space = explorer.space(name)
     answer = explorer.analogy(expression, space, 8)
     keys = [n.key for n in answer.neighbors]
+    if not keys:
+        raise UserError(f"{name} has no word but those of the sum, so none is left to answer: choose other vectors")
     place = (
         keys.index(wanted.lower()) + 1 if wanted.lower() in keys else keys.index(wanted) + 1 if wanted in keys else 0
     )
@@ -67,7 +69,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, space={name!r}, k=8)\nfor word in answer.neighbors:\n    print(word.rank, word.key, word.score)\n"
         "for word in answer.inputs:\n    print(word.word, word.rank)  # where the words of the sum would stand",
         f"3CosAdd: the nearest word to the sum of the unit vectors, the words of the sum left out (Mikolov et al. 2013). {widgets.plain(answer.origin.card())}.",
-        (answer, space, rows, baseline, others),
+        (answer, space, rows, baseline, others), widgets.notes_of(answer),
     )  # fmt: skip
 
 
@@ -104,8 +106,11 @@ def _parallel(explorer: Explorer, answer: AnalogyAnswer, space: Space, wanted: s
     one, other = (place for place in range(3) if place != minus)
     vectors = answer.input_vectors
     value = cosine(vectors[one] - vectors[minus], found.vector - vectors[other])
-    share = parallel_share(value, np.asarray(space.vectors[: min(FREQUENT, len(space))]))
     words = [widgets.plain(i.word) for i in answer.inputs]
+    pairs = f"{words[one]} − {words[minus]} and {widgets.plain(wanted)} − {words[other]}"
+    if len(space) < 4:  # no two random pairs without a row in common
+        return f"\n\n{pairs} have cosine **{value:.2f}** (1 would be a perfect parallelogram)."
+    share = parallel_share(value, np.asarray(space.vectors[: min(FREQUENT, len(space))]))
     how = (
         "are parallel to a good part"
         if value >= 0.5
@@ -118,7 +123,7 @@ def _parallel(explorer: Explorer, answer: AnalogyAnswer, space: Space, wanted: s
         if share > 0
         else "none of 4,000 random pairs of differences is as parallel"
     )
-    return f"\n\n{words[one]} − {words[minus]} and {widgets.plain(wanted)} − {words[other]} {how}: their cosine is **{value:.2f}** (1 would be a perfect parallelogram; {times})."
+    return f"\n\n{pairs} {how}: their cosine is **{value:.2f}** (1 would be a perfect parallelogram; {times})."
 
 
 def draw(found: Finding, key: str) -> None:
