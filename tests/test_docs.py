@@ -1,6 +1,7 @@
 """The documentation is true: its examples run, its references are fresh, its links lead somewhere."""
 
 import gzip
+import importlib
 import re
 import struct
 import subprocess
@@ -144,3 +145,10 @@ def test_the_card_of_the_model_that_ships_has_its_figures() -> None:
     assert len(rates) == 2
     assert all(f"{rate} %" in WHOLE for rate in rates)
     assert all(f"{float(rate):.1f} %" in entry("g2p-t5").summary for rate in rates)
+
+
+def test_what_the_python_reference_shows_is_there() -> None:
+    page = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
+    for name in re.findall(r"^::: ([\w.]+)$", page, re.MULTILINE):
+        module, _, attribute = name.rpartition(".")
+        assert name == "polysema.core.errors" or hasattr(importlib.import_module(module), attribute), name

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Asks(Protocol):
-    """What asks the service: `polysema.app.client.Client`."""
+    """What asks the service: `polysema.Client`."""
 
     def ask(self, method: str, path: str, body: Any = None, params: Any = None) -> Any:
         """The answer as plain values."""

@@ -74,7 +74,6 @@ class Texts(Words):
             raise UserError(f"the tokenizer of {model} makes no token of {word!r}, so it has no vector")
         mine = hidden.space(space.origin.layer)
         mine.origin.require_same(space.origin)
-        origin = mine.origin.with_notes(spelling_note(word, place.word))
         found = self.index(space).search(mine.vectors, k)
         rows = found.rows[0].tolist()
         texts = load_senses().texts
@@ -90,7 +89,7 @@ class Texts(Words):
         baseline = self.baselines(model, progress)[space.origin.layer]
         same = self._own_row(model, place.word)
         near = self._nearest(model, static, k, same) if found else ()
-        origin = mine.origin.with_notes(*space.origin.notes)
+        origin = mine.origin.with_notes(spelling_note(word, place.word), *space.origin.notes)
         return OccurrenceAnswer(
             place.word, text, span.start, span.end, hits, near, baseline, origin, bool(hidden.split)
         )

@@ -74,7 +74,6 @@ def test_standard_input_and_int8(texts: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["t.csv.gz", "out"], "say which column holds the texts; it has: 'name', 'body'"),
         (["t.csv.gz", "out", "--column", "zz"], "has no column 'zz'"),
         (["nope.txt", "out"], "there is no file nope.txt"),
         (["t.csv.gz", "out", "--column", "body", "--layers", "9"], "minilm-l6 has layers 0 (embeddings) to 6; got 9"),
@@ -92,6 +91,12 @@ def test_mistakes_make_one_line_and_no_folder(polysema, texts: Path, arguments: 
     assert message in err
     assert err.count("\n") == 1
     assert not Path("out").exists()
+
+
+def test_the_column_that_was_chosen_is_told(polysema, texts: Path) -> None:  # type: ignore[no-untyped-def]
+    status, out, err = polysema("export", "t.csv.gz", "out")
+    assert (status, out) == (0, "7 rows (7 words of 3 texts) in out\n")
+    assert "the texts are those of the column 'body'" in err
 
 
 def test_a_word_at_a_place_is_printed(polysema, minilm: LanguageModel) -> None:  # type: ignore[no-untyped-def]

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 torch.set_num_threads(1)  # nothing of the parent's threads may be needed in a child
-from polysema.app import export as module
-from polysema.app.export import Source, export
+from polysema.app.export import run as module
+from polysema.app.export.run import Source, export
 from polysema.core.model.load import load_model
 
 folder, base = sys.argv[1], Path(sys.argv[2])

@@ -90,7 +90,7 @@ def test_names_that_stand_for_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path:
         load_model("some/model")
     (tmp_path / "notes.pdf").write_bytes(b"%PDF")
     assert locate(str(tmp_path / "notes.pdf")).is_vectors
-    with pytest.raises(UnreadableError, match=r"notes\.pdf: line 1: a word and numbers were expected; got '%PDF'"):
+    with pytest.raises(UnreadableError, match=r"notes\.pdf is a PDF file: give a file of vectors"):
         read_vectors(tmp_path / "notes.pdf")
     monkeypatch.setattr(catalog, "folder_of", lambda row: None)
     with pytest.raises(

@@ -19,7 +19,7 @@ pa.set_cpu_count(1); pa.set_io_thread_count(1)
 from polysema.indexes import collection, faiss_index
 from polysema.indexes.collection import Collection
 from polysema.indexes.store import segment, view
-from polysema.indexes.store.durable import Disk
+from polysema.indexes.store.disk import Disk
 from tests.store.scenario import NONE, OPTIONS, held, rows, sound, state_of, steps
 
 segment.MAPPED_BYTES, segment.ROW_GROUP, view.SMALL, collection.COLLECT_EVERY = 256, 16, 4, 3
