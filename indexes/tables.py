@@ -132,7 +132,13 @@ def ids_of_column(column: pa.ChunkedArray, start: int = 0) -> pa.Array:
         column = column.cast(kind)
     if pa.types.is_floating(kind):
         column = _whole(column, start)
-    ids = names_of(column)
+    try:
+        ids = names_of(column)
+    except pa.ArrowInvalid:  # bytes, as some write a UUID
+        raise UserError(
+            f"ids are texts or whole numbers; the column of them holds {kind} that is no text: choose another one"
+            " (--id-column)"
+        ) from None
     wrong = pc.or_kleene(ids.is_null(), pc.fill_null(pc.equal(pc.utf8_trim_whitespace(ids), ""), True))
     place = pc.index(wrong, True).as_py()
     if place >= 0:

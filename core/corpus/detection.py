@@ -15,7 +15,7 @@ from polysema.core.corpus.json_rows import is_one_document, names_in, value_at
 from polysema.core.corpus.layout import Dialect, Layout, json_rows
 from polysema.core.corpus.lines import TextFile, open_utf8, sample_beyond_ascii
 from polysema.core.corpus.packed import HEAD_BYTES, ZIP, check_plain, is_workbook, open_bytes
-from polysema.core.corpus.sniff import Known, Sniffed, judge_header, sniff_table
+from polysema.core.corpus.sniff import Known, Sniffed, is_tab_table, judge_header, sniff_table
 from polysema.core.corpus.sources import KINDS, ending_of, kind_of
 from polysema.core.corpus.tables import parquet_columns, parquet_sample, read_sheet, sheets_of
 from polysema.core.errors import UnreadableError
@@ -144,7 +144,7 @@ def _of_lines(layout: Layout, lines: Sequence[str]) -> Layout:
     if not full:
         return layout
     tabs = {line.count("\t") for line in full}
-    if layout.encoding.startswith("utf-16") and len(tabs) == 1 and tabs != {0}:
+    if layout.encoding.startswith("utf-16") and is_tab_table(layout.path, lines):
         return replace(
             layout, kind="tsv", notes=(*layout.notes, "read as a table separated by tabs, as Excel's Unicode text is")
         )

@@ -197,6 +197,9 @@ def _rows_of_object(scanner: _Scanner, whole: dict[str, Any]) -> Iterator[Row]:
     elif (
         len(objects) == len(whole) >= 1 and len({tuple(column) for column in columns}) == 1 and not _holds_more(columns)
     ):
+        if _are_rows(whole):
+            yield from whole.values()
+            return
         yield from (
             dict(zip(whole, cells, strict=True)) for cells in zip(*(column.values() for column in columns), strict=True)
         )
@@ -206,6 +209,12 @@ def _rows_of_object(scanner: _Scanner, whole: dict[str, Any]) -> Iterator[Row]:
         nested = [f"{name}.{key}" for name, value in objects.items() for key in value if isinstance(value[key], list)]
         inside = f" (there are lists at {listed(nested)})" if nested else ""
         raise UserError(f"{path}: {_EXPECTED}; it is an object with the keys {listed(list(whole))}{inside}")
+
+
+def _are_rows(whole: dict[str, dict[str, Any]]) -> bool:
+    """Whether the objects in an object are rows under their numbers (`orient="index"` of pandas) rather than columns."""
+    inner = next(iter(whole.values()))
+    return all(key.isdecimal() for key in whole) and not any(key.isdecimal() for key in inner)
 
 
 def _holds_more(columns: list[dict[str, Any]]) -> bool:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from polysema.core.corpus.columns import guess_header, has_known_name, is_number, is_sentence
 from polysema.core.corpus.delimited import (
-    CSV_QUOTES,
     ESCAPED_QUOTES,
     LITERAL_QUOTES,
     NO_QUOTES,
@@ -95,8 +94,7 @@ def _separator(path: Path, lines: Sequence[str], default: str) -> tuple[str, str
     order = (default, *(sign for sign in SEPARATORS if sign != default))
     fits: list[tuple[float, int, str]] = []
     for place, sign in enumerate(order):
-        quotes = NO_QUOTES if sign == "\t" else CSV_QUOTES
-        rows = _rows(lines, Table(sign, quotes), path)
+        rows = _tab_rows(path, lines) if sign == "\t" else _rows(lines, Table(sign), path)
         share, width = _regularity(rows)
         if share >= MIN_SHARE and width > 1:
             fits.append((share + _order(rows), -place, sign))
@@ -112,6 +110,21 @@ def _separator(path: Path, lines: Sequence[str], default: str) -> tuple[str, str
     if len(first) > 1 and (has_known_name(first) or not any(is_sentence(cell) or cell[:1].isspace() for cell in first)):
         return default, ""  # a table with broken lines, which are told when they are read
     return NO_SEPARATOR, _whole_lines(path, lines, default)
+
+
+def is_tab_table(path: Path, lines: Sequence[str]) -> bool:
+    """Whether lines with their ends are a table with tabs, line breaks in quoted cells included."""
+    share, width = _regularity(_tab_rows(path, lines))
+    return share == 1 and width > 1
+
+
+def _tab_rows(path: Path, lines: Sequence[str]) -> Rows:
+    """The rows of lines with tabs: without quotes, unless only with them the rows are all as wide."""
+    plain = _rows(lines, Table("\t", NO_QUOTES), path)
+    if _regularity(plain)[0] == 1 or not plain or len(plain[0]) == 1:
+        return plain
+    quoted = Table("\t")
+    return plain if _is_broken(quoted, path, lines) else _rows(lines, quoted, path)
 
 
 def _whole_lines(path: Path, lines: Sequence[str], default: str) -> str:

@@ -19,9 +19,10 @@ from polysema.core.space.space import Floats
 PANDAS_INDEX = "__index_level_0__"
 _WORDS = ("word", "words", "key", "token", "term", "label", "name")
 _IDS = ("id", "ids", "_id", PANDAS_INDEX, "index")
+_DOCUMENT_IDS = ("uuid", "guid", "doc_id", "docid", "document_id", "chunk_id", "passage_id", "pid", "item_id", "row_id")
 _TEXTS = ("text", "texts", "sentence", "title", "content")
-WORD_NAMES = (*_WORDS, *_IDS, *_TEXTS)  # what the column of a space's words is called, best first
-ID_NAMES = (*_IDS, *_WORDS, *_TEXTS)  # the same of a collection's ids
+WORD_NAMES = (*_WORDS, *_IDS, *_DOCUMENT_IDS, *_TEXTS)  # what the column of a space's words is called, best first
+ID_NAMES = (*_IDS, *_WORDS, *_DOCUMENT_IDS, *_TEXTS)  # the same of a collection's ids
 VECTOR_NAMES = ("vector", "vectors", "embedding", "embeddings", "emb", "vec")
 SHOWN_COLUMNS = 5
 _NUMBERED = re.compile(r"(.*?)(\d{1,6})")

@@ -17,6 +17,8 @@ _LOOSE_HEADER = re.compile(rb"\s*(\d{1,18})\s*[,;\t]\s*(\d{1,18})\s*")
 _DECIMAL_COMMA = re.compile(rb"[+-]?\d+,\d+")
 COMMENT_SIGNS = (b"#", b"%")
 SEPARATORS = b" \t"
+SEPARATORS_AT_START = (b" ", b"\t")
+INDEX_NAMES = (b"word", b"words", b"token", b"term", b"label", b"name", b"key", b"id", b"index")
 PEEKED_BYTES = 40
 MAX_DIM = 65_536
 EDGE_LINES = 200  # by which it is told whether separators stand around the words
@@ -62,7 +64,8 @@ def peek(text: bytes) -> str:
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What the lines are like: `dim` numbers after a word (or without one: not `named`), after `n_skipped` lines that
-    aren't rows; `promised` rows by the header; `padded` where most words stand between separators of their own.
+    aren't rows; `promised` rows by the header; `padded` where most words stand between separators of their own, `quoted`
+    where all words stand in quotes, as R writes them.
     """
 
     dim: int
@@ -70,6 +73,7 @@ class Shape:
     promised: int | None = None
     named: bool = True
     padded: bool = False
+    quoted: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -134,12 +138,28 @@ def shape_of(lines: list[bytes]) -> Shape:
     padded = 2 * sum(word != word.strip(SEPARATORS) or not word for word in words) > len(words)
     if padded:
         notes = (*notes, "several spaces or tabs stand around most words: they are no part of them")
-    return Shape(dim, head.n_skipped, head.promised, padded=padded, notes=notes)
+    quoted = all(map(_is_quoted, (word.strip(SEPARATORS) for word in words)))
+    if quoted:
+        notes = (*notes, "every word stands in quotes: they are no part of it")
+    return Shape(dim, head.n_skipped, head.promised, padded=padded, quoted=quoted, notes=notes)
 
 
 def _check_width(dim: int, place: int) -> None:
     if not 1 <= dim <= MAX_DIM:
         raise UnreadableError(f"line {place:,}: vectors {dim:,} wide; 1 to {MAX_DIM:,} are read")
+
+
+def _is_quoted(word: bytes) -> bool:
+    return len(word) > 1 and word[:1] == word[-1:] == b'"'
+
+
+def _counts_columns(line: _Line, width: int) -> bool:
+    """Whether a line counts the columns, 0 1 2 … or 1 2 3 …, with no name or a usual one over the words, as pandas does."""
+    named = line.text[:1] not in SEPARATORS_AT_START
+    if named and line.parts[0].strip(b'"').lower() not in (b"", *INDEX_NAMES):
+        return False
+    counted = [part.strip(b'"') for part in line.parts[named:]]
+    return width > 1 and any(counted == [b"%d" % (start + place) for place in range(width)] for start in (0, 1))
 
 
 def _width(lines: list[_Line]) -> int:
@@ -158,6 +178,8 @@ def _head(whole: list[_Line]) -> _Head:
     if skipped:
         notes = (f"comments before the rows (up to line {skipped:,}): passed over",)
     first = whole[at]
+    if _counts_columns(first, _width(whole[at + 1 :])):
+        return _Head(first.place, None, None, (*notes, f"line {first.place:,} counts the columns: passed over"))
     if is_header(first.text):
         promised, dim = (int(part) for part in first.text.split())
         return _Head(first.place, promised, dim, notes)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from polysema.core.errors import UnreadableError
 from polysema.core.files.readers import BLOCK_BYTES, Block, Notes, Source, read_errors, row_names, strings
@@ -80,11 +81,18 @@ def read_text(source: Source) -> Iterator[Block]:
         for block in blocks_of(
             source, head if shape.named else Bare.prefix(head), file if shape.named else Bare(file), shape
         ):
-            words = block.words if shape.named else row_names(rows, len(block.words))
+            words = _named(block.words, shape) if shape.named else row_names(rows, len(block.words))
             rows += len(block.words)
             yield Block(words, block.vectors, block.places)
     if shape.promised is not None and shape.promised != rows:
         source.notes.say(f"line 1 promises {shape.promised:,} vectors, the file holds {rows:,}: these are read")
+
+
+def _named(words: pa.Array, shape: Shape) -> pa.Array:
+    """The words without the quotes around them, where they have some; a quote inside is doubled or escaped."""
+    if not shape.quoted:
+        return words
+    return pc.replace_substring_regex(pc.replace_substring_regex(words, r'^"(.*)"$', r"\1"), r'[\\"]"', '"')
 
 
 class Bare:

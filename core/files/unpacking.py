@@ -135,33 +135,34 @@ def _without_bom(head: bytes) -> str:
     return ""
 
 
-def open_text(path: Path, encoding: Encoding) -> "IO[bytes] | Recoded":
+def open_text(path: Path, encoding: Encoding) -> IO[bytes]:
     """The bytes of a text, unpacked, as UTF-8 with lines that end in LF or CR LF."""
     file = open_unpacked(path)
-    return Recoded(file, encoding) if encoding != Encoding() else file
+    return io.BufferedReader(_Recoded(file, encoding), 1 << 20) if encoding != Encoding() else file
 
 
-class Recoded:
+class _Recoded(io.RawIOBase):
     """A text of another encoding, read as UTF-8."""
 
     def __init__(self, file: IO[bytes], encoding: Encoding):
         self._file, self._encoding = file, encoding
         self._decoder = codecs.getincrementaldecoder(encoding.codec)("replace") if encoding.codec else None
+        self._rest = b""
 
-    def read(self, many: int = -1) -> bytes:
-        """The next bytes, more or fewer than `many`; none at the end."""
-        while chunk := self._file.read(many):
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer, or a part of it; 0 at the end."""
+        while not self._rest and (chunk := self._file.read(1 << 20)):
             text = chunk if self._decoder is None else self._decoder.decode(chunk).encode("utf-8", "replace")
-            if text:
-                return text.replace(b"\r", b"\n") if self._encoding.lone_returns else text
-        return b""
-
-    def __enter__(self) -> "Recoded":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.close()
+            self._rest = text.replace(b"\r", b"\n") if self._encoding.lone_returns else text
+        part, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        super().close()

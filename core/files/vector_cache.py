@@ -27,7 +27,7 @@ from polysema.core.errors import UnavailableError, UnreadableError
 from polysema.core.files.readers import Block, Notes
 from polysema.core.space.space import Floats, Ints, Keys
 
-LAYOUT = 3  # counts up when the layout, or a rule by which files are read, changes
+LAYOUT = 4  # counts up when the layout, or a rule by which files are read, changes
 HEADER = 128  # bytes before the numbers of vectors.npy
 COLUMNS = "columns.arrow"
 COPY_ROWS = 1 << 16
