@@ -23,6 +23,7 @@ PLAIN = re.compile(r"[\x00-\xac\xae-\xb6\xb8-\u02ff\u2010-\u2026\u2030-\u205e\u2
 PLAIN_WORD = re.compile(r"\w+(?:['’]\w+)*")
 ASCII_WORD = re.compile(r"[A-Za-z0-9_]+(?:'[A-Za-z0-9_]+)*")
 A_LETTER = regex.compile(LETTER)
+OUTSIDE = regex.compile(rf"(?!(?<=\p{{M}})\u200d$)(?:{MIDDLE}|{JOINER})+$")
 # the scripts that ICU has a dictionary for
 UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
 
@@ -57,8 +58,11 @@ def _by_dictionary(run: str, start: int) -> Bounds:
     bounds: Bounds = []
     for piece in WordBreaker(run, "root"):  # its pieces are counted here: its own offsets are of UTF-16
         end = start + len(piece)
-        if A_LETTER.search(piece) is not None:
-            bounds.append((start, end))
+        letters = A_LETTER.search(piece)
+        if letters is not None:
+            # an apostrophe or a joiner that the dictionary cut from the letter on its other side is no part of a word
+            outside = OUTSIDE.search(piece)
+            bounds.append((start + letters.start(), end if outside is None else start + outside.start()))
         start = end
     return bounds
 

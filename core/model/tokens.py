@@ -95,8 +95,8 @@ def _whole(text: str, places: Bounds) -> list[Span]:
     starts, ends = {start for start, _ in words}, {end for _, end in words}
     spans: list[Span] = []
     for start, end in places:
-        begins = start in starts if is_letter(text[start]) else start == 0 or _apart(text[start - 1])
-        stops = end in ends if is_letter(text[end - 1]) else end == len(text) or _apart(text[end])
+        begins = start in starts or (not is_letter(text[start]) and (start == 0 or _apart(text[start - 1])))
+        stops = end in ends or (not is_letter(text[end - 1]) and (end == len(text) or _apart(text[end])))
         if begins and stops and (not spans or spans[-1].end <= start):
             spans.append(Span(start, end))
     return spans

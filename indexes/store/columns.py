@@ -1,19 +1,17 @@
 """The columns of rows: made of what a user gave, and fitted into those that a collection has."""
 
 import datetime
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from polysema.core.errors import IncompatibleError, UserError
 from polysema.indexes.store.column_types import ANY_TEXT, MisfitError, cast, is_text, kept_type, wider
+from polysema.indexes.store.given_values import array_of, shown
 
 OWN = ("id", "vector")
-MAX_INTEGER = 2**64 - 1
 WIDEN = "`polysema store widen FOLDER {column} {type}` (Collection.widen) makes it hold {what}"
 
 
@@ -32,11 +30,11 @@ def table_of(columns: "pa.Table | Mapping[str, Any]") -> pa.Table:
             given = dict(columns)
         except (TypeError, ValueError):
             raise UserError(f"columns are a table, or lists by name; got a {type(columns).__name__}") from None
-        arrays = {_name_of(name): _array_of(str(name), values) for name, values in given.items()}
+        arrays = {_name_of(name): array_of(str(name), values) for name, values in given.items()}
         lengths = {name: len(values) for name, values in arrays.items()}
         if len(set(lengths.values())) > 1:
-            shown = ", ".join(f"{name} has {count:,}" for name, count in list(lengths.items())[:6])
-            raise UserError(f"columns are a table, or lists of one length by name: {shown}")
+            counts = ", ".join(f"{name} has {count:,}" for name, count in list(lengths.items())[:6])
+            raise UserError(f"columns are a table, or lists of one length by name: {counts}")
         table = pa.table(arrays)
     taken = [name for name in table.column_names if name in OWN]
     if taken:
@@ -61,101 +59,6 @@ def _name_of(name: Any) -> str:
     if not isinstance(name, str):
         raise UserError(f"a column's name is a text; got {name!r:.60}, a {type(name).__name__}")
     return name
-
-
-def _array_of(name: str, values: Any) -> "pa.Array | pa.ChunkedArray":
-    if isinstance(values, (pa.Array, pa.ChunkedArray)):
-        return values
-    if isinstance(values, (str, bytes)) or not hasattr(values, "__len__") or isinstance(values, Mapping):
-        raise UserError(f"the column {name} is a list of values, one a row; got {_shown(values)}")
-    if isinstance(values, np.ndarray) and values.ndim != 1:
-        values = list(values) if values.ndim > 1 else [values]
-    if isinstance(values, (list, tuple)):
-        values = _checked(name, values)
-    try:
-        return _made(values)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise _wrong(name, values, error) from None
-
-
-def _checked(name: str, values: Sequence[Any]) -> Sequence[Any]:
-    """The values, days and times of a column of both as times; raises `UserError` for what Arrow would mix in silence."""
-    kinds = {type(value) for value in values}
-    if not kinds & {datetime.datetime, bytes}:
-        return values
-    if bytes in kinds and str in kinds:
-        raise _mixed(name, values, lambda value: isinstance(value, bytes))
-    moments = [value for value in values if isinstance(value, datetime.datetime)]
-    if len({moment.tzinfo is None for moment in moments}) > 1:
-        row = next(row for row, value in enumerate(values, 1) if value in moments and value.tzinfo is not None)
-        raise UserError(f"the column {name} mixes times with a zone (row {row}) and without: give all a zone, or none")
-    days = datetime.date in kinds
-    if days and moments and moments[0].tzinfo is None:
-        midnight = datetime.time()
-        return [datetime.datetime.combine(one, midnight) if type(one) is datetime.date else one for one in values]
-    return values
-
-
-def _made(values: Any) -> pa.Array:
-    try:
-        return pa.array(values)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
-        if isinstance(error, UnicodeEncodeError):
-            raise
-        given = list(values)
-        present = [value for value in given if not _is_missing(value)]
-        if len(present) < len(given):  # NaN among texts, as data frames have it
-            return pa.array([None if _is_missing(value) else value for value in given])
-        if all(isinstance(value, int) and 0 <= value <= MAX_INTEGER for value in given):
-            return pa.array(given, pa.uint64())
-        raise
-
-
-def _is_missing(value: Any) -> bool:
-    """None, NaN, and pandas's NA and NaT, which alone don't equal themselves."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return True
-    return type(value).__name__ in ("NAType", "NaTType")
-
-
-def _wrong(name: str, values: Any, error: Exception) -> UserError:
-    """What Arrow can't make a column of, in our words."""
-    given = list(values)
-    for row, value in enumerate(given, 1):
-        if isinstance(value, int) and not -(2**63) <= value <= MAX_INTEGER:
-            return UserError(
-                f"the column {name} holds an integer beyond 64 bits in row {row}, {_shown(value)}: give it as a text"
-            )
-        if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
-            return UserError(
-                f"the column {name} holds half a surrogate pair in row {row}: {value[:40]!a} is no Unicode"
-            )
-    present = [value for value in given if not _is_missing(value)]
-    if present and all(isinstance(value, int) and not isinstance(value, bool) for value in present):
-        return UserError(
-            f"the column {name} holds numbers below 0 and beyond {2**63 - 1:,}, which no 64 bits hold together: give them"
-            " as texts"
-        )
-    first = type(present[0]) if present else type(None)
-    if any(type(value) is not first for value in present):
-        return _mixed(name, given, lambda value: type(value) is not first)
-    reason = " ".join(str(error).split())[:160]
-    return UserError(f"the column {name} can't be kept: {reason}: give numbers, texts, times, or lists of them")
-
-
-def _mixed(name: str, values: Sequence[Any], differs: Callable[[Any], bool]) -> UserError:
-    rows = [(row, value) for row, value in enumerate(values, 1) if not _is_missing(value)]
-    row, value = next(((row, value) for row, value in rows[1:] if differs(value)), rows[-1])
-    return UserError(
-        f"the column {name} mixes kinds of values: row {rows[0][0]} holds {_shown(rows[0][1])}, row {row} holds"
-        f" {_shown(value)}: give all as texts, or all as numbers"
-    )
-
-
-def _shown(value: Any) -> str:
-    text = f"{value:,}" if type(value) is int and abs(value) < 10**40 else "" if type(value) is int else repr(value)
-    shown = text if len(text) <= 60 else f"{text[:57]}…"
-    return f"{shown} ({type(value).__name__})" if shown else f"a number of {value.bit_length():,} bits"
 
 
 # Into the columns that are there
@@ -208,7 +111,7 @@ def _holding(old: pa.Field, column: pa.ChunkedArray) -> pa.DataType:
     assert row is not None
     value = column[row].as_py()
     raise IncompatibleError(
-        f"the column {old.name} holds {old.type} in this collection; got {column.type}: {_shown(value)} in row {row + 1}"
+        f"the column {old.name} holds {old.type} in this collection; got {column.type}: {shown(value)} in row {row + 1}"
         f" doesn't fit without loss. Convert it, or {_way_out(old.name, old.type, value)}"
     )
 
@@ -238,7 +141,7 @@ def cast_column(column: pa.ChunkedArray, kind: pa.DataType, as_text: bool, name:
     except MisfitError:
         row = _misfit(column, kind, as_text) or 0
         raise IncompatibleError(
-            f"the column {name} can't hold {_shown(column[row].as_py())} in row {row + 1} as {kind}: convert it"
+            f"the column {name} can't hold {shown(column[row].as_py())} in row {row + 1} as {kind}: convert it"
         ) from None
 
 

@@ -155,3 +155,17 @@ def test_half_a_character_is_shown() -> None:
     assert encoded("😀") == "😀".encode()
     with pytest.raises(UserError, match=r"^the word is not Unicode text: character 2 is \\ud83d, .* in 'ab\\ud83dc'"):
         encoded("ab\ud83dc")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "河\u200dó r", "ｶ\u200dߞ", "ל'는", "す\u2060ւ", "音\u200dt", "बन্\u200dー長音", "R'ّへ", "岸\ufeffl", "Діа𐐷ന്\u200dー長音Tiếng",
+        "我去'银行'取钱", "สวัสดี\u200bครับ'", "l'homme d'art’s", "क्‍ष न्‍ a",
+    ],
+)  # fmt: skip
+def test_every_word_of_a_text_is_found_where_it_stands(text: str) -> None:
+    for span in words_of(text):
+        word = text[span.start : span.end]
+        nth = find_words(text, word).index(span) + 1
+        assert find_word(text, word, nth) == span

@@ -206,7 +206,7 @@ def test_types_by_their_names() -> None:
         ({"x": [object()]}, "the column x can't be kept: .*give numbers, texts, times, or lists of them"),
         ({"x": [{1: 2}]}, "the column x can't be kept: Expected dict key"),
         ({"a": [1, 2], "b": [1]}, "lists of one length by name: a has 2, b has 1"),
-        ({"x": [[1, "a"]]}, "the column x can't be kept: Could not convert 'a'"),
+        ({"x": [[1, "a"]]}, "the column x mixes kinds of values: row 1 holds 1 .int., row 1 holds 'a'"),
         ({"x": [10**5000]}, r"the column x holds an integer beyond 64 bits in row 1, a number of 16,610 bits"),
     ],
 )
