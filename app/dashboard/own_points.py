@@ -80,7 +80,7 @@ def _boxes(kind: str) -> tuple[str | None, str | None]:
         ), ""  # fmt: skip
     box, second = st.columns([3, 1]) if kind == OF_OCCURRENCES else (st.container(), None)
     text = box.text_input(
-        "Sentence" if second is not None else "Text", SENTENCE, key="map_sentence", max_chars=widgets.MAX_TEXT,
+        "Sentence" if second is not None else "Text", SENTENCE, key="map_sentence",
         persist_state="session", help=f"Read by the model at this layer. {widgets.KEPT_HERE}",
     )  # fmt: skip
     if second is None:
@@ -105,6 +105,11 @@ def _take(kind: str, text: str, word: str) -> None:
     }
     if not text or (kind == OF_OCCURRENCES and not word):
         st.session_state["map_wrong"] = UserError(missing[kind])
+        return
+    try:
+        widgets.check_length(text)
+    except UserError as error:
+        st.session_state["map_wrong"] = error
         return
     asked = str(Term(1.0, word, Context(text))) if kind == OF_OCCURRENCES else text
     st.session_state["map_placed"] = [*(one for one in written() if one != asked), asked][-MAX_POINTS:]

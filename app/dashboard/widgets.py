@@ -21,7 +21,7 @@ from polysema.core.model.catalog import CATALOG, folder_of, models_here
 from polysema.core.space.space import Family
 
 MAX_WORDS = 2_000  # characters of an expression or a word
-MAX_TEXT = 20_000
+MAX_TEXT = 20_000  # of a text; its boxes take more, since a box with a limit drops a longer paste without a word
 KEPT_HERE = "It stays on this machine; a copied link names it by a number and doesn't hold it."
 
 _STYLE = """
@@ -124,6 +124,14 @@ def collected() -> list[str]:
 def space_label(name: str) -> str:
     """How a static space is called in a list."""
     return f"{name} (input embeddings)" if name in models_here() else name
+
+
+def check_length(text: str) -> None:
+    """Raise `UserError` for a text of a box that is longer than what is read."""
+    if len(text) > MAX_TEXT:
+        raise UserError(
+            f"the box holds {len(text):,} characters, and at most {MAX_TEXT:,} are read here: shorten the text"
+        )
 
 
 def title(text: str, explanation: str) -> None:

@@ -244,3 +244,23 @@ def test_neighbors_in_a_collection_are_sentences() -> None:
         assert shown.index("Ducks on the <mark>bank</mark>.") < shown.index("A &lt;b&gt;<mark>")
     finally:
         shelf.delete("test-neighbors")
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "box"),
+    [
+        ("inside", {}, "at_t"),
+        ("inside", {"see": "Roads"}, "rt"),
+        ("neighbors", {"mode": "A word in a sentence"}, "text"),
+        ("contexts", {"map": "PCA"}, "own"),
+    ],
+)
+def test_a_text_that_is_too_long_is_refused_in_words(name: str, state: dict[str, str], box: str) -> None:
+    app = page(name, **state)
+    field = next(one for one in (*app.text_input, *app.text_area) if one.key == box)
+    assert not field.max_chars  # the browser would drop a longer paste without a word
+    field.set_value("the bank." * 4000)
+    next(one for one in app.button if one.proto.is_form_submitter).click().run()
+    settle(app)
+    assert not app.exception
+    assert any("36,000 characters" in error.value and "at most 20,000" in error.value for error in app.error)

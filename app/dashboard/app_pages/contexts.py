@@ -66,10 +66,15 @@ def own_sentences(word: str) -> tuple[str, ...]:
     """The user's sentences with the word in them; those without it are named and left out."""
     with st.expander("Add sentences of your own"), st.form("own_form", border=False):
         text = st.text_area(
-            f"One sentence a line, each with the word {widgets.plain(word)} in it", key="own", height=90, max_chars=widgets.MAX_TEXT,
+            f"One sentence a line, each with the word {widgets.plain(word)} in it", key="own", height=90,
             persist_state="session", help=f"They join the map as the sense “yours”. {widgets.KEPT_HERE}",
         )  # fmt: skip
         st.form_submit_button("Put them on the map", type="primary")
+    try:
+        widgets.check_length(text or "")
+    except UserError as error:
+        widgets.problem(error)
+        return ()
     lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
     good, bad = [], []
     for line in lines[:MAX_TEXTS]:

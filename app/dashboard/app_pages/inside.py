@@ -52,6 +52,7 @@ def letters(name: str) -> bool:
 
 def given(model: LanguageModel, text: str) -> tuple[str | None, str | None]:
     """The text and the source: an encoder reads what is typed, and its decoder writes the rest itself."""
+    widgets.check_length(text)
     return (None, text) if model.reads_two else (text, None)
 
 
@@ -67,9 +68,7 @@ def model_box(names: Sequence[str], key: str, place: Any, explains: str) -> str:
 
 def typed(key: str, start: str, label: str, explains: str) -> str:
     """A line of text; the link names it by a number."""
-    return (
-        permalink.box(st.text_input, "inside", label, start, key=key, max_chars=widgets.MAX_TEXT, help=explains) or ""
-    ).strip()
+    return (permalink.box(st.text_input, "inside", label, start, key=key, help=explains) or "").strip()
 
 
 # Attention
@@ -215,7 +214,7 @@ def find_head_part(name: str, stack: str, text: str) -> None:
         run.form_submit_button("Find", type="primary", width="stretch")
         more = permalink.box(st.text_area, "inside",
             "More sentences, one a line", "a white swan swims in blue water\nunder the blue sky lies deep water and a white swan",
-            key="fm", height=80, max_chars=widgets.MAX_TEXT, help="The heads are ranked by their average over all sentences: one that looks right in a single one may be luck.",
+            key="fm", height=80, help="The heads are ranked by their average over all sentences: one that looks right in a single one may be luck.",
         )  # fmt: skip
     texts = [text, *(line.strip() for line in (more or "").splitlines() if line.strip())]
     found = work.answer(
@@ -252,6 +251,7 @@ def find_head_part(name: str, stack: str, text: str) -> None:
 
 def ranking(name: str, stack: str, pairs: str, texts: Sequence[str]) -> attending.HeadRanking:
     """All heads, by how much the first of each pair looks at the second."""
+    widgets.check_length("\n".join(texts))
     asked = []
     for pair in pairs.split(","):
         first, arrow, second = pair.partition("->")
@@ -554,8 +554,8 @@ def steer_part() -> None:
     with st.form("steer", border=False):
         text = typed(f"st_{kind}", start[0], "Text", "What the model goes on from; it stays out of the link.")
         one, two = st.columns(2)
-        toward = permalink.box(one.text_area, "inside", "Toward, a text a line", start[1], key=f"sw_{kind}", height=90, max_chars=widgets.MAX_TEXT, help="Texts of the concept to go to.")  # fmt: skip
-        away = permalink.box(two.text_area, "inside", "Away from, a text a line", start[2], key=f"sa_{kind}", height=90, max_chars=widgets.MAX_TEXT, help="Texts of what to go away from.")  # fmt: skip
+        toward = permalink.box(one.text_area, "inside", "Toward, a text a line", start[1], key=f"sw_{kind}", height=90, help="Texts of the concept to go to.")  # fmt: skip
+        away = permalink.box(two.text_area, "inside", "Away from, a text a line", start[2], key=f"sa_{kind}", height=90, help="Texts of what to go away from.")  # fmt: skip
         box, run = st.columns([8, 2], vertical_alignment="bottom")
         word = permalink.box(box.text_input, "inside", "Word to follow", start[3], key=f"sf_{kind}", max_chars=60, help="Its probability before and after.")  # fmt: skip
         run.form_submit_button("Steer", type="primary", width="stretch")
@@ -587,6 +587,8 @@ def steered(
     """Before and after, and the same at other strengths."""
     model = widgets.explorer().inside(name)
     asked, source = given(model, text)
+    for side in (toward, away):
+        widgets.check_length("\n".join(side))
     direction = steering.concepts(model, toward, away, [layer])[layer]
     words = (word,) if word else ()
     say = steering.Say(10, words, 12)
@@ -676,6 +678,7 @@ def roads_part() -> None:
 def _road(name: str, text: str, progress: object) -> Road:
     """One model's way through the sentence."""
     model = widgets.explorer().inside(name)
+    widgets.check_length(text)
     return road(model, text_for(model, text))
 
 

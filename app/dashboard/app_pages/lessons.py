@@ -9,7 +9,7 @@ from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.jobs import Progress
 from polysema.app.dashboard.lessons import LESSONS, Asked, Field, Finding, Lesson, Verdict, lesson_of
 from polysema.app.dashboard.lessons import chips as drawing
-from polysema.app.dashboard.lessons.lesson import MAX_TEXT, MODEL, checked, reads_letters
+from polysema.app.dashboard.lessons.lesson import MODEL, checked, reads_letters
 from polysema.core.model.catalog import CATALOG, folder_of
 
 STEPS = {
@@ -275,7 +275,7 @@ def choose(place: object, lesson: Lesson, f: Field) -> str:
 def write_in(lesson: Lesson, f: Field, model: str, letters: bool) -> str:
     """What a field's box holds."""
     key = box_key(lesson, f.key, model)
-    how = {"key": key, "max_chars": MAX_TEXT, "help": f.explains, "persist_state": "session"}
+    how = {"key": key, "help": f.explains, "persist_state": "session"}
     if f.lines:
         return str(st.text_area(f.label, f.first(letters), height=120, **how) or "")
     return str(st.text_input(f.label, f.first(letters), **how) or "")

@@ -155,7 +155,7 @@ def context_part() -> None:
     permalink.restore("neighbors")
     with st.form("sentence", border=False):
         text = st.text_input(
-            "Sentence", SENTENCE, key="text", max_chars=widgets.MAX_TEXT,
+            "Sentence", SENTENCE, key="text",
             persist_state="session", help=widgets.KEPT_HERE,
         )  # fmt: skip
         box, which, where, many, run = st.columns([3, 3, 3, 2, 1], vertical_alignment="bottom")

@@ -16,7 +16,7 @@ from polysema.app.explorer import query_vectors
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.model.catalog import CATALOG
 from polysema.core.model.load import LanguageModel
-from polysema.core.space.space import Origin
+from polysema.core.space.space import Floats, Origin
 from polysema.indexes.collection import Collection
 from polysema.indexes.store.verify import Report
 from polysema.indexes.store.verify import verify as verify_all
@@ -158,7 +158,7 @@ def search_part(one: Holding, collection: Collection, space: str, origin: Origin
             first, second = st.columns([8, 3]) if of_words else (st.container(), None)
             text = permalink.box(
                 first.text_input, "data", "Text", "They had a picnic on the bank of the river.", key="dt",
-                max_chars=widgets.MAX_TEXT, help=f"Rows near to it are looked for. {widgets.KEPT_HERE}",
+                help=f"Rows near to it are looked for. {widgets.KEPT_HERE}",
             ) or ""  # fmt: skip
             if second is not None:
                 word = permalink.box(
@@ -200,9 +200,7 @@ def _found(
         return rows, f"{len(rows):,} of {passing:,} rows" + (" that pass" if where else "")
     if mode == TEXT:
         key = ("read", one.name, collection.view().manifest.version, space, text, word)
-        queries = work.answer(
-            key, lambda progress: query_vectors.text_in(collection.view(), space, text, word or None, _model)
-        )
+        queries = work.answer(key, lambda progress: _text_vector(collection, space, text, word))
         if queries is None:
             return [], ""
     else:
@@ -223,6 +221,12 @@ def _found(
         else "recall unknown"
     )
     return rows, f"Nearest to {name or word or 'the text'}, {exact}"
+
+
+def _text_vector(collection: Collection, space: str, text: str, word: str) -> Floats:
+    """The vector of what is written in the boxes."""
+    widgets.check_length(text)
+    return query_vectors.text_in(collection.view(), space, text, word or None, _model)
 
 
 def _model(origin: Origin) -> LanguageModel:
