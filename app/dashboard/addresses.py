@@ -51,11 +51,12 @@ def current_query(query: str) -> str:
 
 
 def index_page() -> str:
-    """Streamlit's page with our script of the history in its head."""
+    """Streamlit's page with our scripts of the history and of pasting in its head."""
     import streamlit
 
     path = Path(streamlit.__file__).parent / "static" / "index.html"
-    script = (HERE / "components" / "steps" / "steps.js").read_text(encoding="utf-8")
+    scripts = HERE / "components" / "steps"
+    script = "".join((scripts / name).read_text(encoding="utf-8") for name in ("steps.js", "paste.js"))
     return path.read_text(encoding="utf-8").replace("<head>", f"<head>\n<script>{script}</script>", 1)
 
 

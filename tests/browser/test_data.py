@@ -62,3 +62,24 @@ def test_upload_embed_export_and_reopen_from_a_copied_link(page: Any, tmp_path: 
     other.get_by_role("button", name="Delete", exact=True).click()
     other.get_by_text(f"{name} is deleted").wait_for(timeout=60_000)
     elsewhere.close()
+
+
+def test_a_paste_beyond_every_box_is_refused_in_words_and_the_page_goes_on(page: Any) -> None:
+    page.goto("/data")
+    box = page.get_by_role("textbox", name="Texts, one a line")
+    box.wait_for(timeout=120_000)
+    at_rest(page)
+    before = box.input_value()
+    told: list[str] = []
+    page.on("dialog", lambda dialog: (told.append(dialog.message), dialog.dismiss()))
+    paste = """(box, length) => {
+        const data = new DataTransfer();
+        data.setData('text/plain', 'a'.repeat(length));
+        const event = new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true });
+        return box.dispatchEvent(event);
+    }"""
+    assert box.evaluate(paste, 30_000)
+    assert told == []
+    assert not box.evaluate(paste, 1_300_000)
+    assert ["1,300,000 characters; a box takes at most 200,000" in line for line in told] == [True]
+    assert box.input_value() == before
