@@ -228,12 +228,25 @@ class Client:
 
     def direction(self, axis: str, space: str | RemoteSpace = SPACE, policy: Policy | None = None) -> Floats:
         """See `Explorer.direction`."""
-        return self.ask_rows("POST", "/v1/direction", {**_space(space), **_spelling(policy), "axis": axis}).vectors[0]
+        return self.noted_direction(axis, space, policy)[0]
+
+    def noted_direction(
+        self, axis: str, space: str | RemoteSpace = SPACE, policy: Policy | None = None
+    ) -> tuple[Floats, Origin]:
+        """See `Explorer.noted_direction`."""
+        found = self.ask_rows("POST", "/v1/direction", {**_space(space), **_spelling(policy), "axis": axis})
+        return found.vectors[0], found.origin
 
     def vector(self, expression: str, space: str | RemoteSpace = SPACE, policy: Policy | None = None) -> Floats:
         """See `Explorer.vector`."""
-        asked = {**_space(space), **_spelling(policy), "expression": expression}
-        return self.ask_rows("POST", "/v1/vector", asked).vectors[0]
+        return self.noted_vector(expression, space, policy)[0]
+
+    def noted_vector(
+        self, expression: str, space: str | RemoteSpace = SPACE, policy: Policy | None = None
+    ) -> tuple[Floats, Origin]:
+        """See `Explorer.noted_vector`."""
+        found = self.ask_rows("POST", "/v1/vector", {**_space(space), **_spelling(policy), "expression": expression})
+        return found.vectors[0], found.origin
 
     def baseline(self, space: str | RemoteSpace = SPACE) -> float:
         """See `Explorer.baseline`."""

@@ -128,8 +128,15 @@ class Spaces(Corpora):
 
     def vector(self, expression: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None) -> Floats:
         """Where a sum of words leads in a space, `king - man + woman`, or an occurrence, `bank in "the bank of a river"`: (dim,)."""
+        return self.noted_vector(expression, space, policy)[0]
+
+    def noted_vector(
+        self, expression: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None
+    ) -> tuple[Floats, Origin]:
+        """What `vector` returns, and the card of the space with what is to be said of the words."""
         held = self._held(space)
-        return target(held, parse(expression), self.look_up(held, policy)).vector
+        wanted = target(held, parse(expression), self.look_up(held, policy))
+        return wanted.vector, noted(held, wanted.found)
 
     def _occurrence(self, space: Space, term: Term) -> Found:
         context = term.context
@@ -156,7 +163,15 @@ class Spaces(Corpora):
 
     def direction(self, axis: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None) -> Floats:
         """The unit vector (dim,) of an axis `poor -> rich`: from one word (or sum of words) to another."""
-        return self._axis(axis, self._held(space), policy)[0]
+        return self.noted_direction(axis, space, policy)[0]
+
+    def noted_direction(
+        self, axis: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None
+    ) -> tuple[Floats, Origin]:
+        """What `direction` returns, and the card of the space with what is to be said of the words."""
+        held = self._held(space)
+        direction, found = self._axis(axis, held, policy)
+        return direction, noted(held, found)
 
     def _axis(self, axis: str, space: Space, policy: Policy | None) -> tuple[Floats, list[Found]]:
         """The direction of an axis, and what its words stand for."""
@@ -165,6 +180,11 @@ class Spaces(Corpora):
         ends = [target(space, parse(text), resolve) for text in (start, end)]
         a, b = (unit(each.vector[None])[0] for each in ends)
         return named_direction(b - a, start, end), [found for each in ends for found in each.found]
+
+
+def noted(space: Space, found: Sequence[Found]) -> Origin:
+    """The card of a space with what is to be said of the words of an answer."""
+    return space.origin.with_notes(*(note for each in found for note in each.notes))
 
 
 def is_collection(path: Path) -> bool:

@@ -22,7 +22,7 @@ from polysema.app.explorer.results import (
     TravelAnswer,
     TravelStep,
 )
-from polysema.app.explorer.spaces import Spaces
+from polysema.app.explorer.spaces import Spaces, noted
 from polysema.core.errors import UserError, list_of
 from polysema.core.measure.bias import Association, weat
 from polysema.core.space.analogy import (
@@ -41,7 +41,7 @@ from polysema.core.space.expression import Term, parse
 from polysema.core.space.hits import Hits
 from polysema.core.space.lookup import Found, Policy
 from polysema.core.space.metric import Metric, cosine
-from polysema.core.space.space import Floats, Ints, Origin, Space
+from polysema.core.space.space import Floats, Ints, Space
 from polysema.core.space.transform import project
 from polysema.indexes.base import Index, check_k, checked
 from polysema.indexes.faiss_index import FaissIndex
@@ -143,7 +143,7 @@ class Words(Spaces):
         evidence = None if scores is None else self._evidence(held, wanted, scoring, scores, left_out, asking)
         return AnalogyAnswer(
             str(wanted.expression), best, inputs, wanted.vector, np.stack([f.vector for f in wanted.found]),
-            _noted(held, [*wanted.found, *(found for pair in known for found in pair)]), method,
+            noted(held, [*wanted.found, *(found for pair in known for found in pair)]), method,
             asking.policy.describe(), evidence,
             tuple(f"{a.word}:{b.word}" for a, b in known), tuple(a.asked + ":" + b.asked for a, b in pairs if (a, b) not in known),
         )  # fmt: skip
@@ -214,7 +214,7 @@ class Words(Spaces):
         rank = None
         if len(a) == len(b) == 1 and len(a[0].rows) == len(b[0].rows) == 1:
             rank = len(self.closer_than(first[0], second[0], held, policy).words) + 1
-        return SimilarityAnswer(tuple(f.word for f in a), tuple(f.word for f in b), value, rank, _noted(held, [*a, *b]))
+        return SimilarityAnswer(tuple(f.word for f in a), tuple(f.word for f in b), value, rank, noted(held, [*a, *b]))
 
     def closer_than(
         self, word: str, other: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None
@@ -230,7 +230,7 @@ class Words(Spaces):
         near = near[~np.isin(near, np.concatenate([found[0].rows, found[1].rows]))]
         near = near[np.lexsort((near, -scores[near]))]
         words = tuple(zip(held.keys.take(near), (float(s) for s in scores[near]), strict=True))
-        return CloserAnswer(found[0].word, found[1].word, limit, words, _noted(held, found))
+        return CloserAnswer(found[0].word, found[1].word, limit, words, noted(held, found))
 
     def odd_one_out(
         self, words: Sequence[str], space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None
@@ -241,7 +241,7 @@ class Words(Spaces):
         if len(found) < 2:
             raise UserError(f"give at least two words of {held.origin.source}; got {', '.join(words)!r}")
         order, scores = odd_one_out(np.stack([f.vector for f in found]))
-        return OddAnswer(tuple((found[place].word, float(scores[place])) for place in order), _noted(held, found))
+        return OddAnswer(tuple((found[place].word, float(scores[place])) for place in order), noted(held, found))
 
     def project(
         self, words: Sequence[str], axes: Sequence[str], space: "str | Space" = DEFAULT_SPACE,
@@ -257,7 +257,7 @@ class Words(Spaces):
         directions = [self._axis(axis, held, policy) for axis in axes]
         places = project(np.stack([f.vector for f in found]), [direction for direction, _ in directions])
         rows = tuple((f.word, tuple(map(float, row))) for f, row in zip(found, places, strict=True))
-        return AxisAnswer(tuple(axes), rows, _noted(held, [*found, *(f for _, ends in directions for f in ends)]))
+        return AxisAnswer(tuple(axes), rows, noted(held, [*found, *(f for _, ends in directions for f in ends)]))
 
     def association(
         self, first: Sequence[str], second: Sequence[str], toward: Sequence[str], away: Sequence[str],
@@ -297,12 +297,7 @@ class Words(Spaces):
             )
             for share, point, rows, scores in zip(shares, points, hits.rows, hits.scores, strict=True)
         )
-        return TravelAnswer(found.word, axis, stops, points, _noted(held, [found, *ends]))
-
-
-def _noted(space: Space, found: Sequence[Found]) -> Origin:
-    """The card of a space with what is to be said of the words of an answer."""
-    return space.origin.with_notes(*(note for each in found for note in each.notes))
+        return TravelAnswer(found.word, axis, stops, points, noted(held, [found, *ends]))
 
 
 def _there(hits: Hits, query: int) -> Hits:

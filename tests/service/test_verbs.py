@@ -54,6 +54,8 @@ VERBS: list[tuple[str, Ask]] = [
     ("closer_than", lambda of: of.closer_than("bank", "river")),
     ("odd_one_out", lambda of: of.odd_one_out(["breakfast", "cereal", "dinner", "lunch"])),
     ("direction", lambda of: of.direction("poor -> rich")),
+    ("noted_direction", lambda of: of.noted_direction("poor -> cafe\u0301")),
+    ("noted_vector", lambda of: of.noted_vector("cafe\u0301 - man")),
     ("project", lambda of: of.project(["house", "palace"], ["poor -> rich", "man -> woman"])),
     ("vector", lambda of: of.vector("KING - man + woman", policy=POLICY)),
     ("vector", lambda of: of.vector('bank in "They sat on the river bank"', CLOUD)),

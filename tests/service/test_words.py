@@ -98,3 +98,12 @@ def test_what_get_takes_is_what_post_takes() -> None:
         (AnalogyQuery, AnalogyAsked, set(), set()),
     ):
         assert set(get.model_fields) - own == set(post.model_fields) - others
+
+
+@pytest.mark.parametrize(
+    ("verb", "asked"), [("vector", {"expression": "cafe\u0301"}), ("direction", {"axis": "cafe\u0301 -> tea"})]
+)
+def test_a_vector_says_how_its_words_were_looked_up(http: httpx.Client, verb: str, asked: dict[str, str]) -> None:
+    done = http.post(f"/v1/{verb}", json=asked)
+    assert done.status_code == 200
+    assert done.json()["origin"]["notes"] == ["'cafe\u0301' was looked up as 'caf\u00e9' (composed)"]

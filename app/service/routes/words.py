@@ -123,10 +123,8 @@ async def direction(asked: DirectionAsked, state: The, request: Request) -> Resp
 
         held, policy = seen(state, asked)
         state.check_terms(held, [asked.axis])
-        found = state.explorer.direction(asked.axis, held, policy)
-        return form.rows_answer(
-            wanted, pa.table({"axis": [asked.axis]}), found[None], {"origin": held.origin.to_json()}
-        )
+        found, origin = state.explorer.noted_direction(asked.axis, held, policy)
+        return form.rows_answer(wanted, pa.table({"axis": [asked.axis]}), found[None], {"origin": origin.to_json()})
 
     return await state.work(ask)
 
@@ -141,9 +139,9 @@ async def vector(asked: VectorAsked, state: The, request: Request) -> Response:
 
         held, policy = seen(state, asked)
         state.check_terms(held, [asked.expression])
-        found = state.explorer.vector(asked.expression, held, policy)
+        found, origin = state.explorer.noted_vector(asked.expression, held, policy)
         table = pa.table({"expression": [asked.expression]})
-        return form.rows_answer(wanted, table, found[None], {"origin": held.origin.to_json()})
+        return form.rows_answer(wanted, table, found[None], {"origin": origin.to_json()})
 
     return await state.work(ask)
 
