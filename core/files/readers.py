@@ -49,6 +49,7 @@ RULES = {
     "spaces": "{n} with a space in the word (at {first}): read as one word each",
     "numbers": "{n} with more numbers than the others (at {first}): the first ones are read as part of the word",
     "nameless": "{n} without a word (at {first}): left out",
+    "empty word": "{n} with an empty word (at {first}): kept",
     "empty": "{n} without a vector (at {first}): left out",
     "zero": "{n} all zeros (at {first}): such a vector has no direction, so its cosine with any other is shown as 0",
     "crlf": "{n} ended in CR LF (from {first}): read as plain line ends",

@@ -218,8 +218,11 @@ def _write(part: Path, blocks: Iterable[Block], notes: Notes, form: str, progres
 
 
 def _finite(blocks: Iterable[Block], notes: Notes) -> Iterator[Block]:
-    """The rows whose numbers are finite; those that are all zeros stay, and are noted."""
+    """The rows whose numbers are finite; those that are all zeros or have an empty word stay, and are noted."""
     for block in blocks:
+        empty = np.flatnonzero(pc.equal(pc.binary_length(block.words), 0))
+        if len(empty):
+            notes.found("empty word", block.places[empty])
         with np.errstate(invalid="ignore"):  # NaN, which has its rule below
             there = block.vectors.any(axis=1)
         if not there.all():
