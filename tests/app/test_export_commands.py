@@ -96,7 +96,7 @@ def test_mistakes_make_one_line_and_no_folder(polysema, texts: Path, arguments: 
 def test_the_column_that_was_chosen_is_told(polysema, texts: Path) -> None:  # type: ignore[no-untyped-def]
     status, out, err = polysema("export", "t.csv.gz", "out")
     assert (status, out) == (0, "7 rows (7 words of 3 texts) in out\n")
-    assert "the texts are those of the column 'body'" in err
+    assert "the texts are taken from the column 'body', by its name" in err
 
 
 def test_a_word_at_a_place_is_printed(polysema, minilm: LanguageModel) -> None:  # type: ignore[no-untyped-def]
