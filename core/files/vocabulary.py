@@ -52,8 +52,8 @@ def words_beside(source: Source, n_rows: int) -> pa.Array:
     path = source.companion
     if path is None:
         source.notes.say(
-            f"it holds no words, and no {source.path.stem}.vocab (one a line) is beside it: each row is named by its"
-            " number from 0"
+            "it holds no words, and no .vocab file of its name (one a line) is beside it: each row is named by its number"
+            " from 0"
         )
         return row_names(0, n_rows)
     words = read_lines(path, source.notes)

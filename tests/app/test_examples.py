@@ -13,7 +13,7 @@ from polysema.core.model.tokens import find_word
 from polysema.core.space.expression import parse
 from polysema.indexes.collection import Collection
 
-PAGES = Path(collection_tab.__file__).parent
+PAGES = Path(own_points.__file__).parent
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in sorted(PAGES.rglob("*.py")))
 
 

@@ -1,7 +1,5 @@
 """What a link names and isn't there is told; every address is a page or says that it is none."""
 
-import asyncio
-
 import pytest
 
 from polysema.app.dashboard import permalink
@@ -9,6 +7,7 @@ from polysema.app.dashboard.addresses import Addresses, index_page, script_hashe
 from polysema.app.dashboard.components.steps import script
 from tests.app.test_dashboard import as_launched
 from tests.app.test_page_map import page
+from tests.event_loop import run
 
 __all__ = ["as_launched"]
 
@@ -99,7 +98,7 @@ async def answer(path: str, query: bytes = b"") -> tuple[int, dict[bytes, bytes]
     ],
 )
 def test_addresses(path: str, query: bytes, status: int, location: bytes) -> None:
-    found, headers, body = asyncio.run(answer(path, query))
+    found, headers, body = run(lambda: answer(path, query))
     assert (found, headers.get(b"location", b"")) == (status, location)
     if status == 200:
         assert body.decode() == index_page()

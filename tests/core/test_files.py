@@ -54,7 +54,10 @@ def test_npy_with_its_vocabulary(tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", np.eye(2, dtype=np.float32))
     bare = read_vectors(tmp_path / "v.npy")
     assert list(bare.keys) == ["0", "1"]
-    assert "no v.vocab (one a line) is beside it: each row is named by its number from 0" in bare.origin.notes[0]
+    assert (
+        "no .vocab file of its name (one a line) is beside it: each row is named by its number from 0"
+        in bare.origin.notes[0]
+    )
     write(tmp_path / "v.vocab", "a\nb\n")
     assert list(read_vectors(tmp_path / "v.npy").keys) == ["a", "b"]
     write(tmp_path / "v.vocab", "a\n")

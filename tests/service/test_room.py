@@ -9,6 +9,7 @@ import pytest
 from polysema.app.service.batching import Batcher
 from polysema.app.service.errors import RefusedError
 from polysema.app.service.worker_pool import Gate
+from tests.event_loop import run
 
 
 def test_so_many_requests_wait_for_a_batch_as_may_be_worked_on_and_wait() -> None:
@@ -26,7 +27,7 @@ def test_so_many_requests_wait_for_a_batch_as_may_be_worked_on_and_wait() -> Non
         assert await gate.hold(go.wait)
         gate.close()
 
-    asyncio.run(scenario())
+    run(scenario)
 
 
 def test_work_of_several_parts_has_the_time_for_each() -> None:
@@ -37,7 +38,7 @@ def test_work_of_several_parts_has_the_time_for_each() -> None:
         await gate.hold(lambda: asyncio.sleep(0.5), n_parts=20)
         gate.close()
 
-    asyncio.run(scenario())
+    run(scenario)
 
 
 def test_a_part_of_a_request_that_is_under_way_is_not_turned_away() -> None:
@@ -53,7 +54,7 @@ def test_a_part_of_a_request_that_is_under_way_is_not_turned_away() -> None:
         assert (await first, await later) == (True, 2)
         gate.close()
 
-    asyncio.run(scenario())
+    run(scenario)
 
 
 def test_a_batch_holds_its_most_and_no_more() -> None:
@@ -80,4 +81,4 @@ def test_a_batch_holds_its_most_and_no_more() -> None:
         batcher.close()
         return batches
 
-    assert asyncio.run(scenario()) == [[1], [2, 3], [4], [5], [6]]  # sizes 1, 2 + 2, 3, 9 (which is too large alone), 1
+    assert run(scenario) == [[1], [2, 3], [4], [5], [6]]  # sizes 1, 2 + 2, 3, 9 (which is too large alone), 1

@@ -69,8 +69,8 @@ def uploaded() -> list[tuple[str, bytes]]:
         help="Several files of texts are read as one; a table of vectors and the file of its words go together.",
     )  # fmt: skip
     st.caption(
-        f"Up to {most / MEGABYTE:.0f} MB at once; of a larger file (red above) give a part, or use `polysema export` and `polysema "
-        "store import`, which have no limit. Texts: a line each, CSV, TSV, JSON, JSON Lines, Parquet, Excel (.xlsx). Vectors: word2vec, "
+        f"Up to {most / MEGABYTE:.0f} MB at once; of a larger file (red above) give a part, or use **polysema export** and **polysema "
+        "store import**, which have no limit. Texts: a line each, CSV, TSV, JSON, JSON Lines, Parquet, Excel (.xlsx). Vectors: word2vec, "
         "GloVe or fastText text, word2vec binary, .npy with a .vocab, .npz, safetensors, Parquet, a TensorBoard pair. Text and tables "
         "of text may be packed with gzip, texts also with bzip2, xz or zip. Pickles are never opened. A file stays on this machine and "
         "can't be in a copied link; the collection that is made of it can."
