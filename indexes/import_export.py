@@ -190,6 +190,8 @@ def export_from(
     target = Path(target)
     if target.suffix not in (".parquet", ".csv"):
         found = collection.space(space, where)
+        if not len(found):
+            raise UserError(f"{collection.root} holds no rows")
         write_vectors(Space(found.keys, found.vectors, found.origin), target)
         return len(found)
     if target.exists():

@@ -287,15 +287,21 @@ class View:
         return [self.schema.field(name) for name in dict.fromkeys(["id", *names])]
 
     def space(self, space: str | None, where: "str | Filter | None" = None) -> Space:
-        """The rows of a space, or those that pass, in memory: keys are the ids, in the order in which they were added."""
+        """The rows of a space, or those that pass, in memory: keys are the ids, in the order in which they were added.
+
+        A space without rows is one of 0 rows; raises `UserError` where a condition lets no row pass.
+        """
         name = self.name(space)
         masks = self.masks(name, where) if where is not None else [part.live for part in self.segments[name]]
         places = np.concatenate([np.full(int(mask.sum()), i) for i, mask in enumerate(masks)] or [np.empty(0, int)])
         rows = np.concatenate([np.flatnonzero(mask) for mask in masks] or [np.empty(0, int)])
+        card = self.manifest.spaces[name]
+        origin = card.origin or UNKNOWN
         if not len(rows):
-            raise UserError(f"no row of {name} passes" if where is not None else f"{name} holds no rows")
+            if where is not None:
+                raise UserError(f"no row of {name} passes")
+            return Space(Keys([]), np.empty((0, card.dim), np.float32), origin)
         table = self.table(name, places, rows)
-        origin = self.manifest.spaces[name].origin or UNKNOWN
         rest = table.drop_columns(["id"])
         return Space(
             Keys(table.column("id")), self.vectors(name, places, rows), origin, rest if rest.num_columns else None

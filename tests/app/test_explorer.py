@@ -242,3 +242,18 @@ def test_two_spaces_of_words_side_by_side(explorer: Explorer) -> None:
         explorer.matched("glove-6b-50d", "minilm-l6", n=0)
     with pytest.raises(UserError, match="map method 'mds' does not exist"):
         explorer.matched("glove-6b-50d", "minilm-l6", n=100, method="mds")
+
+
+def test_a_collection_without_rows_answers_with_nothing(tmp_path: Path) -> None:
+    from polysema.indexes.collection import Collection
+
+    mine = Collection.create(tmp_path / "mine")
+    mine.add(["a"], [[1, 0]])
+    mine.delete(["a"])
+    explorer = Explorer()
+    assert explorer.nearest([[1, 0], [0, 1]], str(tmp_path / "mine")) == ((), ())
+    assert (len(explorer.space(str(tmp_path / "mine"))), explorer.space(str(tmp_path / "mine")).dim) == (0, 2)
+    with pytest.raises(UnknownWordError, match="'a' is not among the 0 words"):
+        explorer.neighbors("a", str(tmp_path / "mine"))
+    with pytest.raises(UserError, match=r"a map shows .*0"):
+        explorer.map(str(tmp_path / "mine"))
