@@ -234,7 +234,7 @@ def test_npz_safetensors_and_parquet_of_others(tmp_path: Path) -> None:
     pq.write_table(pa.table({"n": [1, 2]}), tmp_path / "none.parquet")
     bare = read_vectors(tmp_path / "v.safetensors")
     assert list(bare.keys) == ["0", "1"]
-    assert "it holds no words, and no v.vocab (one a line) is beside it" in bare.origin.notes[0]
+    assert "no .vocab file of its name (one a line) is beside it" in bare.origin.notes[0]
     (tmp_path / "v.vocab").write_text("a\nö b\n")
     for name in ("v.npz", "v.safetensors", "wide.parquet"):
         space = read_vectors(tmp_path / name)
