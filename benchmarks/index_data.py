@@ -71,9 +71,11 @@ def contextual(n: int) -> tuple[np.ndarray, list[str], np.ndarray]:
     path = folder / f"contextual-{n}.npy"
     real, words = base(folder, n > 2 * LEE_ROWS)
     rng = np.random.default_rng(0)
-    drawn = rng.permutation(len(real))[:n] if n <= len(real) else np.concatenate(
-        [np.arange(len(real)), rng.integers(0, len(real), n - len(real))]
-    )  # fmt: skip
+    drawn = (
+        rng.permutation(len(real))[:n]
+        if n <= len(real)
+        else np.concatenate([np.arange(len(real)), rng.integers(0, len(real), n - len(real))])
+    )
     rng.shuffle(drawn)
     if not path.exists():
         made = np.lib.format.open_memmap(path.with_suffix(".part.npy"), "w+", np.float32, (n, real.shape[1]))

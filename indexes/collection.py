@@ -151,9 +151,15 @@ class Collection:
         raise missing(error)
 
     def search(
-        self, queries: "npt.ArrayLike", k: int = 10, where: "str | Filter | None" = None, *,
-        space: str | None = None, recall: float | None = None, exact: bool = False,
-    ) -> Matches:  # fmt: skip
+        self,
+        queries: "npt.ArrayLike",
+        k: int = 10,
+        where: "str | Filter | None" = None,
+        *,
+        space: str | None = None,
+        recall: float | None = None,
+        exact: bool = False,
+    ) -> Matches:
         """The k best rows for each query, (n_queries, dim), of those that pass the condition `where` (see `filters`).
 
         `recall` is the least share of the true best that is wanted of an approximate index (None: as its recipe says),

@@ -127,8 +127,12 @@ class ForeignReader:
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         child = subprocess.Popen(  # noqa: S603  (this Python, this module)
             [sys.executable, "-m", "polysema.indexes.faiss_file", str(self._memory_mb), str(self._seconds)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ | threads,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=os.environ | threads,
+        )
         self._child, self._answers = child, queue.SimpleQueue()
         threading.Thread(target=_listen, args=(child, self._answers), daemon=True).start()
         try:

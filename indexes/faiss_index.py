@@ -37,10 +37,14 @@ ALONE = 2_000_000  # numbers (rows x width) below which one thread does all
 EXACT_CODES = ("flat", "hnsw", "ivf")  # their scores need no second look
 IN_CELLS = ("ivf", "ivf-sq8", "ivf-pq", "pq-fastscan")
 CLASSES = {
-    "flat": ("IndexFlat", "IndexFlatIP", "IndexFlatL2"), "hnsw": ("IndexHNSWFlat",), "hnsw-sq8": ("IndexHNSWSQ",),
-    "ivf": ("IndexIVFFlat",), "ivf-sq8": ("IndexIVFScalarQuantizer",), "ivf-pq": ("IndexIVFPQ",),
+    "flat": ("IndexFlat", "IndexFlatIP", "IndexFlatL2"),
+    "hnsw": ("IndexHNSWFlat",),
+    "hnsw-sq8": ("IndexHNSWSQ",),
+    "ivf": ("IndexIVFFlat",),
+    "ivf-sq8": ("IndexIVFScalarQuantizer",),
+    "ivf-pq": ("IndexIVFPQ",),
     "pq-fastscan": ("IndexRefine",),
-}  # fmt: skip
+}
 
 Progress = Callable[[int, int], None]  # rows done, rows in all
 
@@ -83,9 +87,14 @@ class FaissIndex(Index):
     """
 
     def __init__(
-        self, vectors: Floats, metric: "Metric | str" = Metric.COSINE, recipe: Recipe | None = None, *,
-        building: Building | None = None, progress: Progress | None = None,
-    ):  # fmt: skip
+        self,
+        vectors: Floats,
+        metric: "Metric | str" = Metric.COSINE,
+        recipe: Recipe | None = None,
+        *,
+        building: Building | None = None,
+        progress: Progress | None = None,
+    ):
         self.recipe = recipe or Recipe()
         self.reason = ""
         self.building = building or Building()
@@ -185,9 +194,13 @@ class FaissIndex(Index):
             hundred = self._ask(few, best.shape[1], setting)
             each = recalls(ten[1], best, 10)
             point = Point(
-                setting, float(each.mean()), float(each.std() / len(each) ** 0.5),
-                float(recalls(hundred[1], best[: len(few)], 100).mean()), self._single(queries, setting), batch,
-            )  # fmt: skip
+                setting,
+                float(each.mean()),
+                float(each.std() / len(each) ** 0.5),
+                float(recalls(hundred[1], best[: len(few)], 100).mean()),
+                self._single(queries, setting),
+                batch,
+            )
             if min(point.recall, point.recall_100) >= ENOUGH:
                 enough.append(setting)
             same_cells = last is not None and 0 < last.setting.nprobe == setting.nprobe
@@ -422,16 +435,28 @@ class FaissIndex(Index):
     def card(self) -> dict[str, Any]:
         """What `read` needs beside the file, as plain JSON types."""
         return {
-            "format": 1, "metric": self.metric.value, "n": self.n, "dim": self.dim, "recipe": self.recipe.to_json(),
-            "reason": self.reason, "seed": self.building.seed, "held_out": self._held.tolist(),
-            "curve": self.curve.to_json(), "costs": asdict(self.costs),
-        }  # fmt: skip
+            "format": 1,
+            "metric": self.metric.value,
+            "n": self.n,
+            "dim": self.dim,
+            "recipe": self.recipe.to_json(),
+            "reason": self.reason,
+            "seed": self.building.seed,
+            "held_out": self._held.tolist(),
+            "curve": self.curve.to_json(),
+            "costs": asdict(self.costs),
+        }
 
     @classmethod
     def read(
-        cls, path: "str | Path", vectors: Floats, metric: "Metric | str", card: Mapping[str, Any], mapped: bool = True,
+        cls,
+        path: "str | Path",
+        vectors: Floats,
+        metric: "Metric | str",
+        card: Mapping[str, Any],
+        mapped: bool = True,
         threads: int | None = None,
-    ) -> "FaissIndex":  # fmt: skip
+    ) -> "FaissIndex":
         """An index that `write` wrote, over the same vectors; mapped, it is not read before it is needed.
 
         The bytes are FAISS's to read: check them against a checksum first. Raises `NotFoundError`, `UnreadableError`
@@ -561,13 +586,20 @@ def _check(found: Any, index: FaissIndex, path: "str | Path") -> None:
     f: Any = faiss
     recipe = index.recipe
     expected = {
-        "rows": index.n, "width": index.dim, "metric": _measure(index.metric), "kind": recipe.kind, "trained": True,
-    }  # fmt: skip
+        "rows": index.n,
+        "width": index.dim,
+        "metric": _measure(index.metric),
+        "kind": recipe.kind,
+        "trained": True,
+    }
     kind = type(found).__name__
     there = {
-        "rows": found.ntotal, "width": found.d, "metric": found.metric_type,
-        "kind": recipe.kind if kind in CLASSES[recipe.kind] else kind, "trained": found.is_trained,
-    }  # fmt: skip
+        "rows": found.ntotal,
+        "width": found.d,
+        "metric": found.metric_type,
+        "kind": recipe.kind if kind in CLASSES[recipe.kind] else kind,
+        "trained": found.is_trained,
+    }
     if there["kind"] == recipe.kind and recipe.kind in IN_CELLS:
         cells = f.try_extract_index_ivf(found)
         expected |= {"nlist": recipe.nlist, "rows in cells": index.n}

@@ -198,9 +198,14 @@ def export_from(
         raise ConflictError(f"{target} is there already; choose another name")
     view = collection.view()
     card = view.card(space)
-    schema = pa.schema([
-        pa.field("id", pa.large_string()), *view.manifest.columns, pa.field("vector", vector_type(card.dim)),
-    ], metadata={ORIGIN: json.dumps(card.origin.to_json())} if card.origin else None)  # fmt: skip
+    schema = pa.schema(
+        [
+            pa.field("id", pa.large_string()),
+            *view.manifest.columns,
+            pa.field("vector", vector_type(card.dim)),
+        ],
+        metadata={ORIGIN: json.dumps(card.origin.to_json())} if card.origin else None,
+    )
     part = target.with_name(f".{target.name}.part")
     count = 0
     writer = _to_csv if target.suffix == ".csv" else _to_parquet

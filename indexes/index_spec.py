@@ -155,9 +155,12 @@ def _divisors(n: int) -> list[int]:
 
 
 def choose(
-    n_rows: int, dim: int, memory_bytes: int | None = None, recall: float | None = None,
+    n_rows: int,
+    dim: int,
+    memory_bytes: int | None = None,
+    recall: float | None = None,
     metric: "Metric | str" = Metric.COSINE,
-) -> tuple[Recipe, str]:  # fmt: skip
+) -> tuple[Recipe, str]:
     """The recipe for so many rows of a width, and one sentence that says why.
 
     `memory_bytes` is what the index may take beside the vectors, `recall` the recall@10 that is wanted of it.

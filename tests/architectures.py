@@ -8,9 +8,12 @@ from tests.conftest import byte_level, unigram, wordpiece
 
 N_HIDDEN = 16
 SMALL = {
-    "hidden_size": N_HIDDEN, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32,
+    "hidden_size": N_HIDDEN,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 32,
     "max_position_embeddings": 32,
-}  # fmt: skip
+}
 T5_LIKE = {"d_model": N_HIDDEN, "d_kv": 4, "d_ff": 32, "num_layers": 2, "num_heads": 4}
 
 

@@ -180,13 +180,26 @@ def build(kind: str, folder: Path) -> Path:
         "vocab_size": n,
     }
     two = {
-        "d_model": 16, "encoder_layers": 2, "encoder_attention_heads": 4, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32,
-        "vocab_size": n, "max_position_embeddings": 32, "pad_token_id": 0, "decoder_start_token_id": 0,
-    }  # fmt: skip
+        "d_model": 16,
+        "encoder_layers": 2,
+        "encoder_attention_heads": 4,
+        "encoder_ffn_dim": 32,
+        "decoder_ffn_dim": 32,
+        "vocab_size": n,
+        "max_position_embeddings": 32,
+        "pad_token_id": 0,
+        "decoder_start_token_id": 0,
+    }
     modern = {
-        "max_position_embeddings": 32, "pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2,
-        "eos_token_id": 3, "local_attention": 8, "global_attn_every_n_layers": 2,
-    }  # fmt: skip
+        "max_position_embeddings": 32,
+        "pad_token_id": 0,
+        "cls_token_id": 2,
+        "sep_token_id": 3,
+        "bos_token_id": 2,
+        "eos_token_id": 3,
+        "local_attention": 8,
+        "global_attn_every_n_layers": 2,
+    }
     model = {
         "bert": lambda: BertModel(BertConfig(**small, max_position_embeddings=32)),
         "roberta": lambda: RobertaModel(RobertaConfig(**small, max_position_embeddings=34, pad_token_id=1)),
@@ -253,8 +266,15 @@ def build(kind: str, folder: Path) -> Path:
 
 # those with a head, and more architectures, for what looks inside
 INSIDE_KINDS = (
-    "bert-mlm", "roberta-mlm", "mpnet-mlm", "modernbert-mlm", "distilbert-mlm", "mistral", "qwen2", "t5-untied",
-)  # fmt: skip
+    "bert-mlm",
+    "roberta-mlm",
+    "mpnet-mlm",
+    "modernbert-mlm",
+    "distilbert-mlm",
+    "mistral",
+    "qwen2",
+    "t5-untied",
+)
 KINDS = ("bert", "roberta", "mpnet", "modernbert", "gpt2", "llama", "t5", "bart", "marian")
 
 

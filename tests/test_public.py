@@ -53,8 +53,12 @@ def test_the_examples_of_the_docstrings_are_true() -> None:
 def test_a_space_of_ones_own_is_asked_like_a_dictionary() -> None:
     space = polysema.Space.from_vectors(["bank", "River"], np.array([[1, 0], [0, 2]], np.float64), "mine")
     assert (space.vectors.dtype, list(space), "bank" in space, "Bank" in space, 3 in space) == (
-        np.float32, ["bank", "River"], True, False, False,
-    )  # fmt: skip
+        np.float32,
+        ["bank", "River"],
+        True,
+        False,
+        False,
+    )
     assert (space["bank"].tolist(), space[["River", "bank"]].tolist()) == ([1, 0], [[0, 2], [1, 0]])
     assert repr(space) == "Space(2 x 2, mine, static)"
     assert repr(space.keys) == "Keys(2: 'bank', 'River')"

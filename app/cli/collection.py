@@ -183,9 +183,20 @@ def _indexed(view: View, name: str) -> str:
 @click.option("--columns", help="Print these columns only, such as word,text_id.  [default: all]")
 @format_option
 def search(
-    folder: str, ids: tuple[str, ...], vector: str | None, vectors: str | None, text: str | None, word: str | None,
-    k: int, space: str | None, where: str | None, recall: float | None, exact: bool, columns: str | None, form: str,
-) -> None:  # fmt: skip
+    folder: str,
+    ids: tuple[str, ...],
+    vector: str | None,
+    vectors: str | None,
+    text: str | None,
+    word: str | None,
+    k: int,
+    space: str | None,
+    where: str | None,
+    recall: float | None,
+    exact: bool,
+    columns: str | None,
+    form: str,
+) -> None:
     """Print the nearest rows of the collection in FOLDER to a row, a vector, or a text."""
     given = [bool(ids), vector is not None, vectors is not None, text is not None]
     if sum(given) != 1:

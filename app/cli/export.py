@@ -42,9 +42,16 @@ def dialect_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say how files of texts are written, where that is not to be found out."""
     for option in (
         click.option("--encoding", help="Of files of texts: their encoding, such as cp1252.  [default: found out]"),
-        click.option("--header/--no-header", default=None, help="Of tables: line 1 names the columns, or is a text.  [default: found out]"),
-        click.option("--separator", help="Of tables: what stands between cells: comma, semicolon, tab, pipe, none or a sign.  [default: found out]"),
-    ):  # fmt: skip
+        click.option(
+            "--header/--no-header",
+            default=None,
+            help="Of tables: line 1 names the columns, or is a text.  [default: found out]",
+        ),
+        click.option(
+            "--separator",
+            help="Of tables: what stands between cells: comma, semicolon, tab, pipe, none or a sign.  [default: found out]",
+        ),
+    ):
         command = option(command)
     return command
 
@@ -164,12 +171,32 @@ def verify_command(folder: str) -> None:
 )
 @click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
 def run_command(
-    inputs: tuple[str, ...], folder: str, model: str, column: str | None, separator: str | None, header: bool | None,
-    encoding: str | None, id_column: str | None, unit: str,
-    words: str | None, layers: str, pooling: str, prompt: str | None, prompt_name: str | None, bos: bool, final_norm: str,
-    static: bool, text: bool, to: str, dtype: str, limit: int | None, shard: str | None, engine: str, compute: str,
+    inputs: tuple[str, ...],
+    folder: str,
+    model: str,
+    column: str | None,
+    separator: str | None,
+    header: bool | None,
+    encoding: str | None,
+    id_column: str | None,
+    unit: str,
+    words: str | None,
+    layers: str,
+    pooling: str,
+    prompt: str | None,
+    prompt_name: str | None,
+    bos: bool,
+    final_norm: str,
+    static: bool,
+    text: bool,
+    to: str,
+    dtype: str,
+    limit: int | None,
+    shard: str | None,
+    engine: str,
+    compute: str,
     device: str | None,
-) -> None:  # fmt: skip
+) -> None:
     """Export."""
     from polysema.app.export.run import Source, Wanted
     from polysema.app.export.run import export as run
@@ -189,9 +216,14 @@ def run_command(
     total = len(range(wanted.shard[0] - 1, min(corpus.lines, limit or corpus.lines), wanted.shard[1]))
     with progress_bar() as progress:
         manifest = run(
-            corpus.rows(), Source.of(corpus), folder,
-            loaded, which, wanted, lambda texts, rows: progress("texts", texts, total),
-        )  # fmt: skip
+            corpus.rows(),
+            Source.of(corpus),
+            folder,
+            loaded,
+            which,
+            wanted,
+            lambda texts, rows: progress("texts", texts, total),
+        )
     for note in manifest["origin"]["notes"]:
         click.echo(f"note: {note}", err=True)
     if manifest["split"]:
@@ -241,9 +273,25 @@ def run_command(
 @click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
 @format_option
 def embed(
-    texts: tuple[str, ...], model: str, word: str | None, nth: int, span: str | None, layers: str, pooling: str, unit: str,
-    prompt: str | None, prompt_name: str | None, bos: bool, final_norm: str, stack: str, sources: tuple[str, ...], generate: bool, engine: str, device: str | None, form: str,
-) -> None:  # fmt: skip
+    texts: tuple[str, ...],
+    model: str,
+    word: str | None,
+    nth: int,
+    span: str | None,
+    layers: str,
+    pooling: str,
+    unit: str,
+    prompt: str | None,
+    prompt_name: str | None,
+    bos: bool,
+    final_norm: str,
+    stack: str,
+    sources: tuple[str, ...],
+    generate: bool,
+    engine: str,
+    device: str | None,
+    form: str,
+) -> None:
     """Print the vectors of TEXTS: of every word, one word at its place, every token, or each whole text.
 
     The table shows a vector's length and first numbers; --format json and csv print it whole.
@@ -346,10 +394,20 @@ def _vector_row(text: int, word: str, start: int, end: int, layer: int, vector: 
 @click.option("--keep-case", is_flag=True, help="Of contexts: Bank and bank are two words.")
 @click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
 def table(
-    target: str, model: str, words: str | None, inputs: tuple[str, ...], column: str | None, separator: str | None,
-    header: bool | None, encoding: str | None, layer: int, at_least: int,
-    most: int | None, keep_case: bool, device: str | None,
-) -> None:  # fmt: skip
+    target: str,
+    model: str,
+    words: str | None,
+    inputs: tuple[str, ...],
+    column: str | None,
+    separator: str | None,
+    header: bool | None,
+    encoding: str | None,
+    layer: int,
+    at_least: int,
+    most: int | None,
+    keep_case: bool,
+    device: str | None,
+) -> None:
     """Write a static table of MODEL to TARGET, in the format of its ending.
 
     With --words alone: each word's input embedding, the mean of its sub-words. With --corpus: each word's mean hidden
@@ -374,9 +432,16 @@ def table(
         tell_corpus(corpus.notes)
         with progress_bar() as progress:
             space = distil(
-                loaded, corpus, layer, "mean", chosen, not keep_case, at_least, most,
+                loaded,
+                corpus,
+                layer,
+                "mean",
+                chosen,
+                not keep_case,
+                at_least,
+                most,
                 lambda done: progress("texts", done, corpus.lines),
-            )  # fmt: skip
+            )
     paths = write_vectors(space, target)
     tell_notes(space.origin)
     click.echo(f"{len(space):,} words, {space.dim} wide, in {' and '.join(map(str, paths))}")

@@ -31,14 +31,21 @@ def model_of(default: str) -> Callable[[Any], Any]:
 
     def add(command: Any) -> Any:
         for option in (
-            click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]"),
-            click.option("--engine", default="torch", show_default=True, help="torch: the others can't be looked into."),
+            click.option(
+                "--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]"
+            ),
+            click.option(
+                "--engine", default="torch", show_default=True, help="torch: the others can't be looked into."
+            ),
             click.option("--target", help="Of an encoder-decoder: the decoder's text.  [default: what it writes]"),
             click.option(
-                "--model", "-m", default=default, show_default=True,
+                "--model",
+                "-m",
+                default=default,
+                show_default=True,
                 help="A model: a name of the catalog, a folder, or a hub id.",
             ),
-        ):  # fmt: skip
+        ):
             command = option(command)
         return command
 
@@ -52,8 +59,9 @@ special_option = click.option(
     "--special", default="show", show_default=True, help="The model's own tokens, such as [CLS]: show or fold (away)."
 )
 at_option = click.option(
-    "--at", help="Where: a word of the text, or a token's number from 0.  [default: where the next word, or the mask, is predicted]"
-)  # fmt: skip
+    "--at",
+    help="Where: a word of the text, or a token's number from 0.  [default: where the next word, or the mask, is predicted]",
+)
 
 
 def opened(name: str, engine: str, device: str | None, stack: str | None = None) -> LanguageModel:
@@ -118,9 +126,20 @@ def inside() -> None:
 @special_option
 @format_option
 def attention(
-    text: str, model: str, target: str | None, engine: str, device: str | None, layers: str | None, head: str | None,
-    rollout: bool, stack: str | None, cross: bool, unit: str | None, special: str, form: str,
-) -> None:  # fmt: skip
+    text: str,
+    model: str,
+    target: str | None,
+    engine: str,
+    device: str | None,
+    layers: str | None,
+    head: str | None,
+    rollout: bool,
+    stack: str | None,
+    cross: bool,
+    unit: str | None,
+    special: str,
+    form: str,
+) -> None:
     """Print who looks at whom in TEXT: a row of the table looks at the columns, and adds up to 1.
 
     Where a decoder's word can't look, since it comes later, there is a dot. CSV and JSON give every head.
@@ -192,15 +211,21 @@ def _attention_notes(model: LanguageModel, part: Attention, place: tuple[int, in
 def _long_rows(part: Attention, place: tuple[int, int] | None) -> list[Row]:
     return [
         {
-            "window": part.window, "layer": layer, "head": head, "from": row.name, "from_start": _start(row),
-            "to": column.name, "to_start": _start(column), "weight": float(part.of(layer, head)[i, j]),
+            "window": part.window,
+            "layer": layer,
+            "head": head,
+            "from": row.name,
+            "from_start": _start(row),
+            "to": column.name,
+            "to_start": _start(column),
+            "weight": float(part.of(layer, head)[i, j]),
             "masked": bool(part.forbidden[i, j]),
         }
         for layer in part.layers
         for head in ([place[1]] if place else range(1, part.weights.shape[1] + 1))
         for i, row in enumerate(part.rows)
         for j, column in enumerate(part.columns)
-    ]  # fmt: skip
+    ]
 
 
 def _start(unit: Any) -> int:
@@ -230,9 +255,20 @@ def tell_windows(model: LanguageModel, windows: int) -> None:
 @k_option
 @format_option
 def find_head(
-    pairs: tuple[str, ...], texts: tuple[str, ...], layers: str | None, model: str, target: str | None, engine: str,
-    device: str | None, stack: str | None, cross: bool, unit: str | None, special: str, k: int, form: str,
-) -> None:  # fmt: skip
+    pairs: tuple[str, ...],
+    texts: tuple[str, ...],
+    layers: str | None,
+    model: str,
+    target: str | None,
+    engine: str,
+    device: str | None,
+    stack: str | None,
+    cross: bool,
+    unit: str | None,
+    special: str,
+    k: int,
+    form: str,
+) -> None:
     """Print the heads in which the first word of each of PAIRS, "blue -> water", looks most at the second.
 
     Ranked by the mean over all the sentences that have both words: one head looks right in one sentence by luck.
@@ -252,19 +288,29 @@ def find_head(
     found = find_heads(loaded, asked, written, sources, view, chosen)
     rows: list[Row] = [
         {
-            "rank": rank, "head": f"{score.layer}.{score.head}", "mean": round(score.mean, 6), "first": round(score.first, 6),
-            "rank at first": score.rank_at_first, "least": round(score.least, 6), "looks there most": round(score.top, 4),
+            "rank": rank,
+            "head": f"{score.layer}.{score.head}",
+            "mean": round(score.mean, 6),
+            "first": round(score.first, 6),
+            "rank at first": score.rank_at_first,
+            "least": round(score.least, 6),
+            "looks there most": round(score.top, 4),
         }
         for rank, score in enumerate(found.scores[:k], 1)
-    ]  # fmt: skip
+    ]
     many = len(found.places)
     exact = [
         {
-            "rank": rank, "head": f"{score.layer}.{score.head}", "mean": score.mean, "first": score.first,
-            "rank at first": score.rank_at_first, "least": score.least, "looks there most": score.top,
+            "rank": rank,
+            "head": f"{score.layer}.{score.head}",
+            "mean": score.mean,
+            "first": score.first,
+            "rank at first": score.rank_at_first,
+            "least": score.least,
+            "looks there most": score.top,
         }
         for rank, score in enumerate(found.scores[:k], 1)
-    ]  # fmt: skip
+    ]
     notes = [
         "",
         f"{many} place{'s' * (many > 1)}; a head that looks at all words alike gives {found.chance:.3f}"
@@ -292,9 +338,20 @@ def find_head(
 @click.option("-k", "k", type=int, default=5, show_default=True, help="How many tokens to print.")
 @format_option
 def lens(
-    text: str, model: str, target: str | None, engine: str, device: str | None, layers: str, words: tuple[str, ...],
-    points: str, kind: str, stack: str | None, at: str | None, k: int, form: str,
-) -> None:  # fmt: skip
+    text: str,
+    model: str,
+    target: str | None,
+    engine: str,
+    device: str | None,
+    layers: str,
+    words: tuple[str, ...],
+    points: str,
+    kind: str,
+    stack: str | None,
+    at: str | None,
+    k: int,
+    form: str,
+) -> None:
     """Print what the model would say if it stopped at a layer, at one place of TEXT.
 
     A decoder's next word, a masked encoder's word for its mask; of an encoder without a head the nearest static
@@ -352,9 +409,18 @@ def lens(
 @k_option
 @format_option
 def contributions(
-    text: str, word: str, against: str | None, at: str | None, model: str, target: str | None, engine: str,
-    device: str | None, stack: str | None, k: int, form: str,
-) -> None:  # fmt: skip
+    text: str,
+    word: str,
+    against: str | None,
+    at: str | None,
+    model: str,
+    target: str | None,
+    engine: str,
+    device: str | None,
+    stack: str | None,
+    k: int,
+    form: str,
+) -> None:
     """Print what each head, each MLP, the embedding and each bias adds to the logit of WORD after TEXT.
 
     The parts add up to the logit, with the scale of the norms frozen. The table has the k largest; JSON and CSV all.
@@ -384,9 +450,13 @@ def contributions(
         "; ".join(f"{kind} {value:+.3f}" for kind, value in kinds.items()),
     ]
     whole = {
-        "measure": found.measure, "score": found.score, "total": found.total, "position": found.position,
-        "token": found.token, "parts": [asdict(part) for part in found.parts],
-    }  # fmt: skip
+        "measure": found.measure,
+        "score": found.score,
+        "total": found.total,
+        "position": found.position,
+        "token": found.token,
+        "parts": [asdict(part) for part in found.parts],
+    }
     show(form, rows, whole, notes)
 
 
@@ -400,9 +470,18 @@ def contributions(
 @click.option("--to", "file", type=click.Path(), help="Write the vectors to this file, in the format of its ending.")
 @format_option
 def heads(
-    word: str, texts: tuple[str, ...], model: str, target: str | None, engine: str, device: str | None, layers: str | None,
-    stack: str | None, cross: bool, file: str | None, form: str,
-) -> None:  # fmt: skip
+    word: str,
+    texts: tuple[str, ...],
+    model: str,
+    target: str | None,
+    engine: str,
+    device: str | None,
+    layers: str | None,
+    stack: str | None,
+    cross: bool,
+    file: str | None,
+    form: str,
+) -> None:
     """Print what each head writes where WORD stands in TEXTS: how long, in which sub-space, and the heads most like it.
 
     With --to the vectors become a file like any other: `polysema neighbors "bank L3H5" --space FILE`.
@@ -444,11 +523,16 @@ def heads(
         near = int(cosines[row].argmax())
         rows.append(
             {
-                "text": text_id + 1, "head": f"{layer}.{head}", "key head": area.key_head, "width": area.width,
-                "rank": area.rank, "length": float(np.linalg.norm(space.vectors[row])), "most like": space.keys[near],
+                "text": text_id + 1,
+                "head": f"{layer}.{head}",
+                "key head": area.key_head,
+                "width": area.width,
+                "rank": area.rank,
+                "length": float(np.linalg.norm(space.vectors[row])),
+                "most like": space.keys[near],
                 "cosine": float(cosines[row, near]),
             }
-        )  # fmt: skip
+        )
     show(form, rows)
 
 
@@ -474,10 +558,23 @@ def heads(
 @k_option
 @format_option
 def steer(
-    text: str, model: str, target: str | None, engine: str, device: str | None, toward: tuple[str, ...],
-    away: tuple[str, ...], expression: str | None, layers: str, strength: float, at: str | None, sweep: str | None,
-    words: tuple[str, ...], new: int, k: int, form: str,
-) -> None:  # fmt: skip
+    text: str,
+    model: str,
+    target: str | None,
+    engine: str,
+    device: str | None,
+    toward: tuple[str, ...],
+    away: tuple[str, ...],
+    expression: str | None,
+    layers: str,
+    strength: float,
+    at: str | None,
+    sweep: str | None,
+    words: tuple[str, ...],
+    new: int,
+    k: int,
+    form: str,
+) -> None:
     """Add a vector to the hidden states of TEXT, and print the next word before and after.
 
     The vector is the mean difference of two sets of texts (--toward, --away), or a sum of words (--expression).
@@ -506,12 +603,17 @@ def steer(
         show(
             form,
             [
-                {"layer": row.layer, "strength": row.strength, "best": repr(row.best), "probability": round(row.probability, 6)}
+                {
+                    "layer": row.layer,
+                    "strength": row.strength,
+                    "best": repr(row.best),
+                    "probability": round(row.probability, 6),
+                }
                 | {f"p({word})": round(p, 6) for word, p in zip(words, row.followed, strict=True)}
                 | {"divergence": round(row.divergence, 6)}
                 for row in table
             ],
-        )  # fmt: skip
+        )
         return
     where = parse_place(at)
     how = run.Steer(strength, run.EVERYWHERE if where is None else where)
@@ -531,11 +633,14 @@ def parse_numbers(text: str) -> list[float]:
 def _show_changed(found: Changed, form: str, note: str) -> None:
     rows: list[Row] = [
         {
-            "rank": rank, "before": repr(found.before[rank - 1][0]), "p before": round(found.before[rank - 1][1], 6),
-            "after": repr(found.after[rank - 1][0]), "p after": round(found.after[rank - 1][1], 6),
+            "rank": rank,
+            "before": repr(found.before[rank - 1][0]),
+            "p before": round(found.before[rank - 1][1], 6),
+            "after": repr(found.after[rank - 1][0]),
+            "p after": round(found.after[rank - 1][1], 6),
         }
         for rank in range(1, len(found.before) + 1)
-    ]  # fmt: skip
+    ]
     notes = ["", note, f"the two distributions are {found.divergence:.3f} bits apart (Kullback-Leibler)"]
     for word in found.followed:
         if word.target.note:
@@ -566,9 +671,21 @@ def _show_changed(found: Changed, form: str, note: str) -> None:
 @k_option
 @format_option
 def ablate(
-    text: str, model: str, target: str | None, engine: str, device: str | None, taken: tuple[str, ...],
-    mlps: tuple[int, ...], cross: bool, how: str, over: tuple[str, ...], words: tuple[str, ...], new: int, k: int, form: str,
-) -> None:  # fmt: skip
+    text: str,
+    model: str,
+    target: str | None,
+    engine: str,
+    device: str | None,
+    taken: tuple[str, ...],
+    mlps: tuple[int, ...],
+    cross: bool,
+    how: str,
+    over: tuple[str, ...],
+    words: tuple[str, ...],
+    new: int,
+    k: int,
+    form: str,
+) -> None:
     """Set heads or MLPs to zero, or to their mean, and print the next word of TEXT before and after."""
     from polysema.core.inside.ablation import Cut
     from polysema.core.inside.ablation import ablate as run
@@ -607,8 +724,12 @@ def roads(sentence: str, names: tuple[str, ...], device: str | None, masks: bool
     found = run(loaded, texts)
     rows: list[Row] = [
         {
-            "model": road.model, "family": road.family.value, "reads": road.text, "layers": "+".join(map(str, road.n_layers)),
-            "heads": road.n_heads, "wide": road.dim,
+            "model": road.model,
+            "family": road.family.value,
+            "reads": road.text,
+            "layers": "+".join(map(str, road.n_layers)),
+            "heads": road.n_heads,
+            "wide": road.dim,
             "who sees whom": "; ".join(f"{sight.name}: {sight.describe}" for sight in road.sights),
             "ends in": road.ends,
             "says": (f"at {road.says_at!r}: " if road.says_at else "")
@@ -616,19 +737,24 @@ def roads(sentence: str, names: tuple[str, ...], device: str | None, masks: bool
             "writes": road.written,
         }
         for road in found
-    ]  # fmt: skip
+    ]
     if form != "table":
         whole = [
             row
             | {
                 "masks": [
-                    {"name": s.name, "rows": [u.name for u in s.rows], "columns": [u.name for u in s.columns], "open": s.open.tolist()}
+                    {
+                        "name": s.name,
+                        "rows": [u.name for u in s.rows],
+                        "columns": [u.name for u in s.columns],
+                        "open": s.open.tolist(),
+                    }
                     for s in road.sights
                 ],
                 "carried": [asdict(item) for item in road.carried],
             }
             for row, road in zip(rows, found, strict=True)
-        ]  # fmt: skip
+        ]
         show(form, rows, whole)
         return
     for row, road in zip(rows, found, strict=True):

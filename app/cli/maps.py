@@ -36,9 +36,20 @@ SIDE = 900
 @click.option("--picture", help="Also write a picture, an .svg file of the first two dimensions.")
 @click.option("--replace", is_flag=True, help="Write over files that are there.")
 def map_command(
-    space: str, file: str, method: str, rows: int | None, dimensions: int, neighbors: int, min_dist: float,
-    perplexity: float, epochs: int | None, seed: int, k: int, picture: str | None, replace: bool,
-) -> None:  # fmt: skip
+    space: str,
+    file: str,
+    method: str,
+    rows: int | None,
+    dimensions: int,
+    neighbors: int,
+    min_dist: float,
+    perplexity: float,
+    epochs: int | None,
+    seed: int,
+    k: int,
+    picture: str | None,
+    replace: bool,
+) -> None:
     """Lay SPACE out on two or three dimensions and write FILE (.csv or .parquet), a row for each point.
 
     A row holds the point's name, x, y (and z), kept (the share of its k nearest in the space that are its k nearest on

@@ -35,15 +35,20 @@ def view_options(command: Command) -> Command:
     """The options that choose a space, and how it is seen."""
     for option in (
         click.option(
-            "--without", "removed", multiple=True, metavar="AXIS",
+            "--without",
+            "removed",
+            multiple=True,
+            metavar="AXIS",
             help='Take a direction out of every vector, such as "man -> woman"; may be given several times.',
         ),
         click.option(
-            "--transform", default="raw", show_default=True,
+            "--transform",
+            default="raw",
+            show_default=True,
             help="raw, centered, all-but-the-top (or all-but-the-top:3) or whitened.",
         ),
         space_option,
-    ):  # fmt: skip
+    ):
         command = option(command)
     return command
 
@@ -53,9 +58,13 @@ def policy_options(command: Command) -> Command:
     for option in (
         click.option("--unknown", default="refuse", show_default=True, help="Words that aren't there: refuse or skip."),
         click.option("--phrases", default="join", show_default=True, help="Phrases: exact, join (new_york) or mean."),
-        click.option("--case", default="fallback", show_default=True,
-                     help="Spelling: exact, lower, fallback (as written, else in lower case) or ignore."),
-    ):  # fmt: skip
+        click.option(
+            "--case",
+            default="fallback",
+            show_default=True,
+            help="Spelling: exact, lower, fallback (as written, else in lower case) or ignore.",
+        ),
+    ):
         command = option(command)
     return command
 
@@ -77,9 +86,11 @@ def _policy(case: str, phrases: str, unknown: str) -> Policy:
 
 
 restrict_option = click.option(
-    "--restrict-vocab", type=int, metavar="N",
+    "--restrict-vocab",
+    type=int,
+    metavar="N",
     help="Only the first N words of the space (in files the most frequent ones) are answers.",
-)  # fmt: skip
+)
 
 
 @click.command(cls=WordCommand)
@@ -105,9 +116,20 @@ restrict_option = click.option(
 @k_option
 @format_option
 def neighbors(
-    word: str, space: str, transform: str, removed: tuple[str, ...], case: str, phrases: str, unknown: str, where: str,
-    index: str, recall: float | None, restrict_vocab: int | None, k: int, form: str,
-) -> None:  # fmt: skip
+    word: str,
+    space: str,
+    transform: str,
+    removed: tuple[str, ...],
+    case: str,
+    phrases: str,
+    unknown: str,
+    where: str,
+    index: str,
+    recall: float | None,
+    restrict_vocab: int | None,
+    k: int,
+    form: str,
+) -> None:
     """Print the words nearest to WORD by cosine."""
     from polysema.app.explorer import Finding
 
@@ -152,9 +174,21 @@ def neighbors(
 @k_option
 @format_option
 def analogy(
-    expression: str, method: str, pairs: tuple[str, ...], epsilon: float, evidence: bool, restrict_vocab: int | None,
-    space: str, transform: str, removed: tuple[str, ...], case: str, phrases: str, unknown: str, k: int, form: str,
-) -> None:  # fmt: skip
+    expression: str,
+    method: str,
+    pairs: tuple[str, ...],
+    epsilon: float,
+    evidence: bool,
+    restrict_vocab: int | None,
+    space: str,
+    transform: str,
+    removed: tuple[str, ...],
+    case: str,
+    phrases: str,
+    unknown: str,
+    k: int,
+    form: str,
+) -> None:
     """Print the best words for a sum of words, such as "queen - king + man".
 
     The words of the sum are left out; the last lines say where they would have stood, what the best would have been with
@@ -195,9 +229,16 @@ def analogy(
 @policy_options
 @format_option
 def similarity(
-    first: str, second: str, space: str, transform: str, removed: tuple[str, ...], case: str, phrases: str, unknown: str,
+    first: str,
+    second: str,
+    space: str,
+    transform: str,
+    removed: tuple[str, ...],
+    case: str,
+    phrases: str,
+    unknown: str,
     form: str,
-) -> None:  # fmt: skip
+) -> None:
     """Print the cosine of two words, or of the means of two lists of words (with commas between).
 
     Of two words, the rank of SECOND among the neighbors of FIRST is printed as well.
@@ -219,9 +260,16 @@ def similarity(
 @policy_options
 @format_option
 def closer(
-    word: str, other: str, space: str, transform: str, removed: tuple[str, ...], case: str, phrases: str, unknown: str,
+    word: str,
+    other: str,
+    space: str,
+    transform: str,
+    removed: tuple[str, ...],
+    case: str,
+    phrases: str,
+    unknown: str,
     form: str,
-) -> None:  # fmt: skip
+) -> None:
     """Print every word that is nearer to WORD than OTHER is."""
     explorer, held = _open(space, transform, removed)
     answer = explorer.closer_than(word, other, held, _policy(case, phrases, unknown))
@@ -245,9 +293,15 @@ def closer(
 @policy_options
 @format_option
 def odd_one_out(
-    words: tuple[str, ...], space: str, transform: str, removed: tuple[str, ...], case: str, phrases: str, unknown: str,
+    words: tuple[str, ...],
+    space: str,
+    transform: str,
+    removed: tuple[str, ...],
+    case: str,
+    phrases: str,
+    unknown: str,
     form: str,
-) -> None:  # fmt: skip
+) -> None:
     """Print which of WORDS doesn't match the others: its cosine with the mean of all is the lowest."""
     explorer, held = _open(space, transform, removed)
     answer = explorer.odd_one_out(words, held, _policy(case, phrases, unknown))
@@ -272,9 +326,16 @@ def odd_one_out(
 @policy_options
 @format_option
 def project(
-    words: tuple[str, ...], axes: tuple[str, ...], space: str, transform: str, removed: tuple[str, ...], case: str,
-    phrases: str, unknown: str, form: str,
-) -> None:  # fmt: skip
+    words: tuple[str, ...],
+    axes: tuple[str, ...],
+    space: str,
+    transform: str,
+    removed: tuple[str, ...],
+    case: str,
+    phrases: str,
+    unknown: str,
+    form: str,
+) -> None:
     """Print where WORDS stand on named axes: the cosine of each word with each axis."""
     explorer, held = _open(space, transform, removed)
     answer = explorer.project(words, axes, held, _policy(case, phrases, unknown))
@@ -317,14 +378,19 @@ def travel(
     answer = explorer.travel(word, axis, held, steps, reach, k)
     tell_notes(answer.origin, held.origin)
     rows = [
-        {"at": round(s.at, 4), "cosine to the word": round(s.cosine, 6),
-         "neighbors": ", ".join(f"{n.key} {n.score:.3f}" for n in s.neighbors)}
+        {
+            "at": round(s.at, 4),
+            "cosine to the word": round(s.cosine, 6),
+            "neighbors": ", ".join(f"{n.key} {n.score:.3f}" for n in s.neighbors),
+        }
         for s in answer.steps
-    ]  # fmt: skip
+    ]
     whole = {
-        "word": answer.word, "axis": answer.axis, "origin": answer.origin.to_json(),
+        "word": answer.word,
+        "axis": answer.axis,
+        "origin": answer.origin.to_json(),
         "steps": [{"at": s.at, "cosine": s.cosine, "neighbors": neighbor_rows(s.neighbors)} for s in answer.steps],
-    }  # fmt: skip
+    }
     show(form, rows, whole)
 
 
@@ -357,10 +423,16 @@ vocabulary_option = click.option(
     help="Only the first so many words of the space; 0 for all.",
 )
 report_options = (
-    click.option("--format", "form", type=click.Choice(["table", "json", "csv", "parquet"]), default="table",
-                 show_default=True, help="How to report; parquet goes to a file."),
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(["table", "json", "csv", "parquet"]),
+        default="table",
+        show_default=True,
+        help="How to report; parquet goes to a file.",
+    ),
     click.option("--output", "-o", type=click.Path(), help="The file to write the report to."),
-)  # fmt: skip
+)
 
 
 def report(command: Command) -> Command:
@@ -401,9 +473,18 @@ def _share(value: float) -> float | None:
 @view_options
 @report
 def analogies(
-    questions: str, methods: tuple[str, ...], vocabulary: int, keep_case: bool, keep_inputs: bool, epsilon: float,
-    space: str, transform: str, removed: tuple[str, ...], form: str, output: str | None,
-) -> None:  # fmt: skip
+    questions: str,
+    methods: tuple[str, ...],
+    vocabulary: int,
+    keep_case: bool,
+    keep_inputs: bool,
+    epsilon: float,
+    space: str,
+    transform: str,
+    removed: tuple[str, ...],
+    form: str,
+    output: str | None,
+) -> None:
     """Print how many of QUESTIONS a space answers: a file like questions-words.txt (Google), or a folder of BATS.
 
     A question with a word that isn't in the vocabulary is dropped. 3cosavg and lrcos ask about each pair once, and learn
@@ -423,10 +504,16 @@ def analogies(
             protocol = Protocol(method, vocabulary or None, not keep_case, not keep_inputs, epsilon)
             scores += measure_analogies(held, categories, protocol, progress)
     rows: list[Row] = [
-        {"category": s.category, "method": s.method, "questions": s.questions, "asked": s.asked, "correct": s.correct,
-         "accuracy": _share(s.accuracy)}
+        {
+            "category": s.category,
+            "method": s.method,
+            "questions": s.questions,
+            "asked": s.asked,
+            "correct": s.correct,
+            "accuracy": _share(s.accuracy),
+        }
         for s in scores
-    ]  # fmt: skip
+    ]
     words = min(vocabulary or len(held), len(held))
     told = (
         f"{held.origin.card()}; the first {words:,} of {len(held):,} words; questions "
@@ -444,9 +531,15 @@ def analogies(
 @view_options
 @report
 def measure_similarity(
-    files: tuple[str, ...], vocabulary: int, keep_case: bool, space: str, transform: str, removed: tuple[str, ...], form: str,
+    files: tuple[str, ...],
+    vocabulary: int,
+    keep_case: bool,
+    space: str,
+    transform: str,
+    removed: tuple[str, ...],
+    form: str,
     output: str | None,
-) -> None:  # fmt: skip
+) -> None:
     """Print how well cosines agree with people's ratings: FILES like SimLex-999's or WordSim-353's, tab-separated."""
     from pathlib import Path
 
@@ -456,10 +549,16 @@ def measure_similarity(
     _, held = _open(space, transform, removed)
     results = [module.measure_similarity(held, pairs, name, not keep_case, vocabulary or None) for name, pairs in sets]
     rows: list[Row] = [
-        {"set": r.name, "pairs": r.pairs, "used": r.used, "spearman": _share(r.spearman), "pearson": _share(r.pearson),
-         "missing words": len(r.missing)}
+        {
+            "set": r.name,
+            "pairs": r.pairs,
+            "used": r.used,
+            "spearman": _share(r.spearman),
+            "pearson": _share(r.pearson),
+            "missing words": len(r.missing),
+        }
         for r in results
-    ]  # fmt: skip
+    ]
     told = (
         f"{held.origin.card()}; the first {min(vocabulary or len(held), len(held)):,} of {len(held):,} words; words {'as written' if keep_case else 'in lower case'}; pairs with an unknown word dropped; "
         "correlations x 100"

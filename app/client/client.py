@@ -70,10 +70,18 @@ SPACE, MODEL = "glove-6b-50d", "minilm-l6"
 ERRORS: dict[str, type[UserError]] = {
     kind.code: kind
     for kind in (
-        UserError, errors.NotFoundError, errors.UnreadableError, errors.IncompatibleError, errors.UnavailableError,
-        errors.ConflictError, errors.CorruptError, errors.BusyError, errors.DiskFullError, errors.StorageError,
+        UserError,
+        errors.NotFoundError,
+        errors.UnreadableError,
+        errors.IncompatibleError,
+        errors.UnavailableError,
+        errors.ConflictError,
+        errors.CorruptError,
+        errors.BusyError,
+        errors.DiskFullError,
+        errors.StorageError,
     )
-}  # fmt: skip
+}
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
 
@@ -130,14 +138,23 @@ class Client:
                 "GET", f"/v1/spaces/{part(name)}", params={"transform": transform, "without": list(removed)}
             )
         return RemoteSpace(
-            name, found["rows"], found["dim"], tuple(found["columns"]), Origin.from_json(found["origin"]), transform,
+            name,
+            found["rows"],
+            found["dim"],
+            tuple(found["columns"]),
+            Origin.from_json(found["origin"]),
+            transform,
             tuple(removed),
-        )  # fmt: skip
+        )
 
     def neighbors(
-        self, word: str | Term, space: str | RemoteSpace = SPACE, k: int = 10, policy: Policy | None = None,
+        self,
+        word: str | Term,
+        space: str | RemoteSpace = SPACE,
+        k: int = 10,
+        policy: Policy | None = None,
         finding: Finding | None = None,
-    ) -> NeighborAnswer:  # fmt: skip
+    ) -> NeighborAnswer:
         """See `Explorer.neighbors`."""
         asked = {**_space(space), **_spelling(policy), **_finding(finding), "k": k}
         if isinstance(word, Term) and word.context is not None:
@@ -149,9 +166,15 @@ class Client:
         answer = self.ask("POST", "/v1/neighbors", asked)
         one = answer["answers"][0]
         return NeighborAnswer(
-            str(word), one["word"], _neighbors(one["neighbors"]), Origin.from_json(answer["origin"]), one["how"],
-            answer["policy"], one["search"], one["recall"],
-        )  # fmt: skip
+            str(word),
+            one["word"],
+            _neighbors(one["neighbors"]),
+            Origin.from_json(answer["origin"]),
+            one["how"],
+            answer["policy"],
+            one["search"],
+            one["recall"],
+        )
 
     def nearest(
         self, vectors: npt.ArrayLike, space: str | RemoteSpace = SPACE, k: int = 10, finding: Finding | None = None
@@ -161,13 +184,15 @@ class Client:
         return tuple(_neighbors(one["neighbors"]) for one in self.ask("POST", "/v1/neighbors", asked)["answers"])
 
     def analogy(
-        self, expression: str, space: str | RemoteSpace = SPACE, k: int = 10, method: str = "3cosadd",
+        self,
+        expression: str,
+        space: str | RemoteSpace = SPACE,
+        k: int = 10,
+        method: str = "3cosadd",
         asking: Asking | None = None,
-    ) -> AnalogyAnswer:  # fmt: skip
+    ) -> AnalogyAnswer:
         """See `Explorer.analogy`."""
-        asked: dict[str, Any] = {
-            **_space(space), "expression": expression, "k": k, "method": method, "vectors": True
-        }  # fmt: skip
+        asked: dict[str, Any] = {**_space(space), "expression": expression, "k": k, "method": method, "vectors": True}
         if asking is not None:
             asked |= {
                 "pairs": [list(pair) for pair in asking.pairs],
@@ -186,17 +211,28 @@ class Client:
                 tuple(MethodAnswer(name, _neighbors(rows)) for name, rows in beside),
             )
         return AnalogyAnswer(
-            found["expression"], _neighbors(found["neighbors"]), inputs, _floats(found["target"]),
-            _floats(found["input_vectors"]), Origin.from_json(found["origin"]), found["method"], found["policy"], evidence,
-            tuple(found["pairs"]), tuple(found["pairs_left_out"]),
-        )  # fmt: skip
+            found["expression"],
+            _neighbors(found["neighbors"]),
+            inputs,
+            _floats(found["target"]),
+            _floats(found["input_vectors"]),
+            Origin.from_json(found["origin"]),
+            found["method"],
+            found["policy"],
+            evidence,
+            tuple(found["pairs"]),
+            tuple(found["pairs_left_out"]),
+        )
 
     # Relations of words
 
     def similarity(
-        self, first: Sequence[str], second: Sequence[str], space: str | RemoteSpace = SPACE,
+        self,
+        first: Sequence[str],
+        second: Sequence[str],
+        space: str | RemoteSpace = SPACE,
         policy: Policy | None = None,
-    ) -> SimilarityAnswer:  # fmt: skip
+    ) -> SimilarityAnswer:
         """See `Explorer.similarity`."""
         asked = {
             **_space(space),
@@ -254,9 +290,14 @@ class Client:
         return found
 
     def association(
-        self, first: Sequence[str], second: Sequence[str], toward: Sequence[str], away: Sequence[str],
-        space: str | RemoteSpace = SPACE, policy: Policy | None = None,
-    ) -> Association:  # fmt: skip
+        self,
+        first: Sequence[str],
+        second: Sequence[str],
+        toward: Sequence[str],
+        away: Sequence[str],
+        space: str | RemoteSpace = SPACE,
+        policy: Policy | None = None,
+    ) -> Association:
         """See `Explorer.association`."""
         from polysema.core.measure.bias import Association
 
@@ -271,9 +312,12 @@ class Client:
         return found
 
     def project(
-        self, words: Sequence[str], axes: Sequence[str], space: str | RemoteSpace = SPACE,
+        self,
+        words: Sequence[str],
+        axes: Sequence[str],
+        space: str | RemoteSpace = SPACE,
         policy: Policy | None = None,
-    ) -> AxisAnswer:  # fmt: skip
+    ) -> AxisAnswer:
         """See `Explorer.project`."""
         asked = {**_space(space), **_spelling(policy), "words": list_of(words, "words"), "axes": list_of(axes, "axes")}
         found = self.ask("POST", "/v1/project", asked)
@@ -293,9 +337,14 @@ class Client:
     # Texts
 
     def compare(
-        self, word: str, texts: Sequence[str], model: str = MODEL, layers: Sequence[int] | None = None,
-        pooling: str = "mean", progress: Progress = _silent,
-    ) -> Comparison:  # fmt: skip
+        self,
+        word: str,
+        texts: Sequence[str],
+        model: str = MODEL,
+        layers: Sequence[int] | None = None,
+        pooling: str = "mean",
+        progress: Progress = _silent,
+    ) -> Comparison:
         """See `Explorer.compare`."""
         asked = {
             "word": word,
@@ -313,9 +362,15 @@ class Client:
         return Comparison(found["word"], tuple(texts), rows, found["pieces"], split, Origin.from_json(found["origin"]))
 
     def embed(
-        self, texts: Sequence[str], model: str = MODEL, layers: Sequence[int] = (-1,), unit: str = "words",
-        word: str | None = None, pooling: str = "mean", prompt: Prompt | None = None,
-    ) -> Vectors:  # fmt: skip
+        self,
+        texts: Sequence[str],
+        model: str = MODEL,
+        layers: Sequence[int] = (-1,),
+        unit: str = "words",
+        word: str | None = None,
+        pooling: str = "mean",
+        prompt: Prompt | None = None,
+    ) -> Vectors:
         """See `Explorer.embed`."""
         asked: dict[str, Any] = {
             "texts": list_of(texts, "texts"),
@@ -329,17 +384,30 @@ class Client:
         return self.ask_rows("POST", "/v1/embed", asked | {"word": word})
 
     def occurrence_neighbors(
-        self, word: str, text: str, model: str = MODEL, layer: int = -1, k: int = 10, nth: int = 1,
+        self,
+        word: str,
+        text: str,
+        model: str = MODEL,
+        layer: int = -1,
+        k: int = 10,
+        nth: int = 1,
         progress: Progress = _silent,
-    ) -> OccurrenceAnswer:  # fmt: skip
+    ) -> OccurrenceAnswer:
         """See `Explorer.occurrence_neighbors`."""
         asked = {"word": word, "text": text, "model": model, "layer": layer, "k": k, "nth": nth}
         found = self.ask("POST", "/v1/occurrences", asked)
         hits = tuple(OccurrenceHit(**hit) for hit in found["hits"])
         return OccurrenceAnswer(
-            found["word"], found["text"], found["start"], found["end"], hits, _neighbors(found["static"]),
-            found["baseline"], Origin.from_json(found["origin"]), found["split"],
-        )  # fmt: skip
+            found["word"],
+            found["text"],
+            found["start"],
+            found["end"],
+            hits,
+            _neighbors(found["static"]),
+            found["baseline"],
+            Origin.from_json(found["origin"]),
+            found["split"],
+        )
 
     def baselines(self, model: str = MODEL, progress: Progress = _silent) -> tuple[float, ...]:
         """See `Explorer.baselines`."""
@@ -352,9 +420,13 @@ class Client:
     # Inside a model
 
     def attention(
-        self, text: str, model: str = MODEL, layers: Sequence[int] | None = None, looking: Looking | None = None,
+        self,
+        text: str,
+        model: str = MODEL,
+        layers: Sequence[int] | None = None,
+        looking: Looking | None = None,
         most: int | None = None,
-    ) -> tuple[Attention, ...]:  # fmt: skip
+    ) -> tuple[Attention, ...]:
         """See `Explorer.attention`; the service's own limit holds as well."""
         from polysema.core.inside.attention import Attention
 
@@ -366,9 +438,13 @@ class Client:
         return parts
 
     def find_heads(
-        self, pairs: Sequence[tuple[str, str]], texts: Sequence[str], model: str = MODEL,
-        layers: Sequence[int] | None = None, looking: Looking | None = None,
-    ) -> HeadRanking:  # fmt: skip
+        self,
+        pairs: Sequence[tuple[str, str]],
+        texts: Sequence[str],
+        model: str = MODEL,
+        layers: Sequence[int] | None = None,
+        looking: Looking | None = None,
+    ) -> HeadRanking:
         """See `Explorer.find_heads`."""
         from polysema.core.inside.attention import HeadRanking
 
@@ -382,24 +458,41 @@ class Client:
         return found
 
     def lens(
-        self, text: str, model: str = MODEL, layers: Sequence[int] | None = None, words: Sequence[str] = (),
-        view: LensView | None = None, looking: Looking | None = None,
-    ) -> Lens:  # fmt: skip
+        self,
+        text: str,
+        model: str = MODEL,
+        layers: Sequence[int] | None = None,
+        words: Sequence[str] = (),
+        view: LensView | None = None,
+        looking: Looking | None = None,
+    ) -> Lens:
         """See `Explorer.lens`."""
         from polysema.core.inside.lens import Lens, LensView
 
         shown = view or LensView()
         asked = {
-            "text": text, "model": model, "layers": _list(layers), "words": list_of(words, "words"), "points": list(shown.points),
-            "k": shown.k, "kind": shown.kind, "forms_at": shown.at, **_read(looking),
-        }  # fmt: skip
+            "text": text,
+            "model": model,
+            "layers": _list(layers),
+            "words": list_of(words, "words"),
+            "points": list(shown.points),
+            "k": shown.k,
+            "kind": shown.kind,
+            "forms_at": shown.at,
+            **_read(looking),
+        }
         found: Lens = value_of(Lens, self.ask("POST", "/v1/lens", asked, accept=BASE64))
         return found
 
     def contributions(
-        self, text: str, word: str, model: str = MODEL, against: str | None = None, at: str | int | None = None,
+        self,
+        text: str,
+        word: str,
+        model: str = MODEL,
+        against: str | None = None,
+        at: str | int | None = None,
         looking: Looking | None = None,
-    ) -> Contributions:  # fmt: skip
+    ) -> Contributions:
         """See `Explorer.contributions`."""
         from polysema.core.inside.attribution import Contributions
 
@@ -414,9 +507,14 @@ class Client:
         return self.space(self.done("corpus", progress, model=model, layer=layer)["name"])
 
     def map(
-        self, space: str | RemoteSpace = SPACE, method: str = "umap", options: MapOptions | None = None,
-        n: int | None = None, k: int = 10, progress: Progress = _silent,
-    ) -> RemoteMap:  # fmt: skip
+        self,
+        space: str | RemoteSpace = SPACE,
+        method: str = "umap",
+        options: MapOptions | None = None,
+        n: int | None = None,
+        k: int = 10,
+        progress: Progress = _silent,
+    ) -> RemoteMap:
         """See `Explorer.map`."""
         asked = {**_space(space), "method": method, "options": plain(options or MapOptions()), "n": n, "k": k}
         job = self.job("map", **asked)
@@ -453,9 +551,16 @@ class Client:
         return found
 
     def matched(
-        self, a: str | RemoteSpace, b: str | RemoteSpace, n: int | None = 2000, k: int = 10, method: str = "umap",
-        options: MapOptions | None = None, through: Sequence[str | RemoteSpace] = (), progress: Progress = _silent,
-    ) -> RemoteMatched:  # fmt: skip
+        self,
+        a: str | RemoteSpace,
+        b: str | RemoteSpace,
+        n: int | None = 2000,
+        k: int = 10,
+        method: str = "umap",
+        options: MapOptions | None = None,
+        through: Sequence[str | RemoteSpace] = (),
+        progress: Progress = _silent,
+    ) -> RemoteMatched:
         """See `Explorer.matched`."""
         one, two, *between = [space if isinstance(space, str) else space.asked() for space in (a, b, *through)]
         how = {"method": method, "options": plain(options or MapOptions())}
@@ -464,9 +569,14 @@ class Client:
         return RemoteMatched.of(self, job, self.ask("GET", f"/v1/jobs/{part(job)}/result", accept=BASE64))
 
     def sense_clusters(
-        self, word: str, model: str = MODEL, layer: int = -1, min_cluster_size: int = 3,
-        texts: Sequence[str] = (), progress: Progress = _silent,
-    ) -> SenseClusters:  # fmt: skip
+        self,
+        word: str,
+        model: str = MODEL,
+        layer: int = -1,
+        min_cluster_size: int = 3,
+        texts: Sequence[str] = (),
+        progress: Progress = _silent,
+    ) -> SenseClusters:
         """See `Explorer.sense_clusters`."""
         from polysema.core.measure.sense_clusters import SenseClusters
 
@@ -481,9 +591,13 @@ class Client:
         return found
 
     def word_map(
-        self, word: str, model: str = MODEL, method: str = "umap", extra: Sequence[str] = (),
+        self,
+        word: str,
+        model: str = MODEL,
+        method: str = "umap",
+        extra: Sequence[str] = (),
         progress: Progress = _silent,
-    ) -> WordMap:  # fmt: skip
+    ) -> WordMap:
         """See `Explorer.word_map`."""
         asked = {"word": word, "model": model, "method": method, "texts": list_of(extra, "texts")}
         found: WordMap = value_of(WordMap, self.done("word_map", progress, **asked))

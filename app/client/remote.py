@@ -104,10 +104,20 @@ class RemoteMatched:
     def of(cls, client: Asks, job: str, told: dict[str, Any]) -> RemoteMatched:
         """What a job told of its result."""
         return cls(
-            told["rows"], tuple(value_of(RemoteSide, side) for side in told["sides"]), told["k"],
-            array_of(np.float32, told["overlap"]), array_of(np.int64, told["changed"]), told["by_chance"], told["matched"],
-            told["by"], told["rule"], told["method"], MapOptions(**told["options"]), job, client,
-        )  # fmt: skip
+            told["rows"],
+            tuple(value_of(RemoteSide, side) for side in told["sides"]),
+            told["k"],
+            array_of(np.float32, told["overlap"]),
+            array_of(np.int64, told["changed"]),
+            told["by_chance"],
+            told["matched"],
+            told["by"],
+            told["rule"],
+            told["method"],
+            MapOptions(**told["options"]),
+            job,
+            client,
+        )
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -194,29 +204,45 @@ class RemoteCollection:
         self._client.ask("DELETE", f"{self._path}/spaces/{part(name)}")
 
     def add(
-        self, ids: Sequence[str], vectors: npt.ArrayLike, columns: Mapping[str, Any] | None = None,
-        space: str | None = None, origin: Origin | None = None,
-    ) -> int:  # fmt: skip
+        self,
+        ids: Sequence[str],
+        vectors: npt.ArrayLike,
+        columns: Mapping[str, Any] | None = None,
+        space: str | None = None,
+        origin: Origin | None = None,
+    ) -> int:
         """See `Collection.add`."""
         return int(self._put("POST", ids, vectors, columns, space, origin)["added"])
 
     def upsert(
-        self, ids: Sequence[str], vectors: npt.ArrayLike, columns: Mapping[str, Any] | None = None,
-        space: str | None = None, origin: Origin | None = None,
-    ) -> int:  # fmt: skip
+        self,
+        ids: Sequence[str],
+        vectors: npt.ArrayLike,
+        columns: Mapping[str, Any] | None = None,
+        space: str | None = None,
+        origin: Origin | None = None,
+    ) -> int:
         """See `Collection.upsert`."""
         return int(self._put("PUT", ids, vectors, columns, space, origin)["replaced"])
 
     def _put(
-        self, method: str, ids: Sequence[str], vectors: npt.ArrayLike, columns: Mapping[str, Any] | None,
-        space: str | None, origin: Origin | None,
-    ) -> Any:  # fmt: skip
+        self,
+        method: str,
+        ids: Sequence[str],
+        vectors: npt.ArrayLike,
+        columns: Mapping[str, Any] | None,
+        space: str | None,
+        origin: Origin | None,
+    ) -> Any:
         numbers = matrix(vectors)
         body = {
-            "ids": list(ids), "vectors": _encoded(numbers), "dim": numbers.shape[1], "space": space,
+            "ids": list(ids),
+            "vectors": _encoded(numbers),
+            "dim": numbers.shape[1],
+            "space": space,
             "columns": {name: list(values) for name, values in columns.items()} if columns else None,
             "origin": origin.to_json() if origin else None,
-        }  # fmt: skip
+        }
         return self._client.ask(method, f"{self._path}/rows", body)
 
     def delete(self, ids: Sequence[str], space: str | None = None) -> int:
@@ -238,17 +264,26 @@ class RemoteCollection:
         return self._client.ask_rows("GET", f"{self._path}/rows", params=params)
 
     def search(
-        self, queries: npt.ArrayLike, k: int = 10, where: str | None = None, *, space: str | None = None,
-        recall: float | None = None, exact: bool = False,
-    ) -> RemoteMatches:  # fmt: skip
+        self,
+        queries: npt.ArrayLike,
+        k: int = 10,
+        where: str | None = None,
+        *,
+        space: str | None = None,
+        recall: float | None = None,
+        exact: bool = False,
+    ) -> RemoteMatches:
         """See `Collection.search`."""
         asked = {"vectors": sent(queries), "k": k, "where": where, "space": space, "recall": recall, "exact": exact}
         found = self._client.ask("POST", f"{self._path}/search", asked)
         rows = found["answers"]
         return RemoteMatches(
-            [[row["id"] for row in one] for one in rows], [[row["score"] for row in one] for one in rows], rows,
-            found["version"], found["recall"],
-        )  # fmt: skip
+            [[row["id"] for row in one] for one in rows],
+            [[row["score"] for row in one] for one in rows],
+            rows,
+            found["version"],
+            found["recall"],
+        )
 
     def embed(self, texts: Sequence[str], progress: Any = None, **how: Any) -> dict[str, Any]:
         """Embed texts into it, as a job: see `FillAsked` for `ids`, `space`, `model`, `layer`, `unit`, `word`, `pooling`."""

@@ -102,9 +102,14 @@ def estimate(model: LanguageModel, texts: Texts, reading: Reading) -> Estimate:
 
 
 def embed_into(
-    shelf: Shelf, model: LanguageModel, upload: Upload, texts: Texts, reading: Reading, target: Target,
+    shelf: Shelf,
+    model: LanguageModel,
+    upload: Upload,
+    texts: Texts,
+    reading: Reading,
+    target: Target,
     progress: Progress,
-) -> Put:  # fmt: skip
+) -> Put:
     """Embed texts and put their rows into a collection; then the upload is removed.
 
     What `progress` raises ends the work: shards that were finished are kept and used when the same is asked again
@@ -118,9 +123,14 @@ def embed_into(
 
 
 def _embedded(
-    shelf: Shelf, model: LanguageModel, upload: Upload, texts: Texts, reading: Reading, target: Target,
+    shelf: Shelf,
+    model: LanguageModel,
+    upload: Upload,
+    texts: Texts,
+    reading: Reading,
+    target: Target,
     progress: Progress,
-) -> Put:  # fmt: skip
+) -> Put:
     check_name(target.collection, "a collection")
     wanted = Wanted(reading.unit, reading.pooling, text=True).checked()
     layers = model.check_layers(reading.layers)

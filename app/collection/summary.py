@@ -102,9 +102,14 @@ def layout(name: str) -> Layout:
 
 
 def write_out(
-    collection: Collection, name: str, space: str, where: str | None, form: Layout, keep: bool,
+    collection: Collection,
+    name: str,
+    space: str,
+    where: str | None,
+    form: Layout,
+    keep: bool,
     progress: Progress = lambda stage, done, total: None,
-) -> Path:  # fmt: skip
+) -> Path:
     """A file (of pairs a zip) with the rows of a space, or those that pass, in `exports` of the home folder.
 
     It is there whole or not at all. One that isn't to be kept goes after a day. The same rows of the same version are

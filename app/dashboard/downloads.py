@@ -106,9 +106,14 @@ def ranked(rows: Sequence[tuple[str, float]], name: str, head: str, label: str, 
 def picture(drawn: Callable[[], str], name: str) -> None:
     """A button that saves a drawing as SVG, made when it is asked for."""
     st.download_button(
-        "Picture (SVG)", drawn, f"{_file(name)}.svg", "image/svg+xml", key=f"svg_{name}", on_click="ignore",
+        "Picture (SVG)",
+        drawn,
+        f"{_file(name)}.svg",
+        "image/svg+xml",
+        key=f"svg_{name}",
+        on_click="ignore",
         help="What is shown, as a drawing.",
-    )  # fmt: skip
+    )
 
 
 def bars_svg(rows: Sequence[tuple[str, float]], head: str, label: str, baseline: float = math.nan) -> str:

@@ -75,14 +75,21 @@ def form(space: Space) -> None:
 def _boxes(kind: str) -> tuple[str | None, str | None]:
     if kind == OF_WORDS:
         return st.text_input(
-            "Word or sum of words", "king - man + woman", key="map_sum", max_chars=widgets.MAX_WORDS, persist_state="session",
+            "Word or sum of words",
+            "king - man + woman",
+            key="map_sum",
+            max_chars=widgets.MAX_WORDS,
+            persist_state="session",
             help="Words with + and - between them, spaces around the signs.",
-        ), ""  # fmt: skip
+        ), ""
     box, second = st.columns([3, 1]) if kind == OF_OCCURRENCES else (st.container(), None)
     text = box.text_input(
-        "Sentence" if second is not None else "Text", SENTENCE, key="map_sentence",
-        persist_state="session", help=f"Read by the model at this layer. {widgets.KEPT_HERE}",
-    )  # fmt: skip
+        "Sentence" if second is not None else "Text",
+        SENTENCE,
+        key="map_sentence",
+        persist_state="session",
+        help=f"Read by the model at this layer. {widgets.KEPT_HERE}",
+    )
     if second is None:
         return text, ""
     return text, second.text_input(

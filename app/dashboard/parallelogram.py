@@ -32,9 +32,12 @@ def parallelogram(answer: AnalogyAnswer, space: Space, key: str, height: int = 4
     labels = [i.word for i in answer.inputs] + [answer.expression] + [n.key for n in answer.neighbors]
     category = [0] * len(inputs) + [1] + [2] * len(found)
     points = Points(
-        positions=plane.project(vectors), labels=labels, categories=["in the sum", "where the sum leads", "nearest words"],
-        category=np.array(category), shapes=np.array([0] * len(inputs) + [2] + [0] * len(found)),
-    )  # fmt: skip
+        positions=plane.project(vectors),
+        labels=labels,
+        categories=["in the sum", "where the sum leads", "nearest words"],
+        category=np.array(category),
+        shapes=np.array([0] * len(inputs) + [2] + [0] * len(found)),
+    )
     shown = f"Plane of the words of {answer.expression}, the vector it leads to, and the nearest words"
     selected = scatter(
         points,

@@ -50,8 +50,9 @@ class Corpora(Models):
             later = hidden.without_first()
             values = tuple(
                 random_pair_cosine(part.vectors[layer], [o.text for o in part.occurrences])
-                for layer in hidden.layers for part in (later if layer in alike else hidden,)
-            )  # fmt: skip
+                for layer in hidden.layers
+                for part in (later if layer in alike else hidden,)
+            )
             keep_file(path, json.dumps(values))
             progress("baseline", 1, 1)
             return values
@@ -90,8 +91,13 @@ class Corpora(Models):
                     progress(stage, 0, total)
                     try:
                         export(
-                            senses.texts, source, folder, loaded, layers, progress=lambda n, _: progress(stage, n, total)
-                        )  # fmt: skip
+                            senses.texts,
+                            source,
+                            folder,
+                            loaded,
+                            layers,
+                            progress=lambda n, _: progress(stage, n, total),
+                        )
                     except BusyError:  # another process is at it, and is waited for
                         progress("wait for another process that embeds the corpus", 0, 1)
                         time.sleep(LOOK_AGAIN)

@@ -43,9 +43,14 @@ class Vectors:
 
 
 def embedded(
-    model: LanguageModel, texts: Sequence[str], layers: Sequence[int] = (-1,), unit: str = "words",
-    word: str | None = None, pooling: str = "mean", prompt: Prompt | None = None,
-) -> Vectors:  # fmt: skip
+    model: LanguageModel,
+    texts: Sequence[str],
+    layers: Sequence[int] = (-1,),
+    unit: str = "words",
+    word: str | None = None,
+    pooling: str = "mean",
+    prompt: Prompt | None = None,
+) -> Vectors:
     """The vectors of every word, of one `word`, of the tokens or of whole texts (`sentences`): a row for each layer and
     place, layer after layer. Raises `UserError` for a unit that isn't there, or a word beside another unit.
     """

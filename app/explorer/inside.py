@@ -17,9 +17,13 @@ class Looks(Models):
     """Looks inside models."""
 
     def attention(
-        self, text: str, model: str = DEFAULT_MODEL, layers: Sequence[int] | None = None,
-        looking: Looking | None = None, most: int | None = None,
-    ) -> "tuple[Attention, ...]":  # fmt: skip
+        self,
+        text: str,
+        model: str = DEFAULT_MODEL,
+        layers: Sequence[int] | None = None,
+        looking: Looking | None = None,
+        most: int | None = None,
+    ) -> "tuple[Attention, ...]":
         """Who looks at whom in a text, at layers from 1 (None: all): an answer for each window. See `core.inside.attention`.
 
         `most` numbers are kept (None: a gigabyte of them).
@@ -33,9 +37,13 @@ class Looks(Models):
         return attention(loaded, asked, layers, source, how.view(loaded), limit)
 
     def find_heads(
-        self, pairs: Sequence[tuple[str, str]], texts: Sequence[str], model: str = DEFAULT_MODEL,
-        layers: Sequence[int] | None = None, looking: Looking | None = None,
-    ) -> "HeadRanking":  # fmt: skip
+        self,
+        pairs: Sequence[tuple[str, str]],
+        texts: Sequence[str],
+        model: str = DEFAULT_MODEL,
+        layers: Sequence[int] | None = None,
+        looking: Looking | None = None,
+    ) -> "HeadRanking":
         """All heads by how much the first word of each pair looks at the second. See `core.inside.attention.find_heads`."""
         from polysema.core.inside.attention import find_heads
         from polysema.core.inside.hooks import one_reading
@@ -49,9 +57,14 @@ class Looks(Models):
         return find_heads(loaded, pairs, written, list(texts), how.view(loaded), layers)
 
     def lens(
-        self, text: str, model: str = DEFAULT_MODEL, layers: Sequence[int] | None = None, words: Sequence[str] = (),
-        view: "LensView | None" = None, looking: Looking | None = None,
-    ) -> "Lens":  # fmt: skip
+        self,
+        text: str,
+        model: str = DEFAULT_MODEL,
+        layers: Sequence[int] | None = None,
+        words: Sequence[str] = (),
+        view: "LensView | None" = None,
+        looking: Looking | None = None,
+    ) -> "Lens":
         """What a model would say if it stopped at a layer, 0 to n (None: all). See `core.inside.lens`."""
         from polysema.core.inside.lens import lens
 
@@ -61,9 +74,14 @@ class Looks(Models):
         return lens(loaded, asked, layers, words, source, view)
 
     def contributions(
-        self, text: str, word: str, model: str = DEFAULT_MODEL, against: str | None = None, at: "str | int | None" = None,
+        self,
+        text: str,
+        word: str,
+        model: str = DEFAULT_MODEL,
+        against: str | None = None,
+        at: "str | int | None" = None,
         looking: Looking | None = None,
-    ) -> "Contributions":  # fmt: skip
+    ) -> "Contributions":
         """What each part of a model adds to the logit of a word. See `core.inside.contribution`."""
         from polysema.core.inside.attribution import contributions
 

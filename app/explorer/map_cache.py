@@ -28,7 +28,18 @@ LAYOUT = 1  # counts up when the files, or what a method makes of the same input
 FEWEST = 5_000  # fewer points than this are laid out as soon as read
 ROOM = 2_000_000_000  # bytes; beyond it what was used longest ago goes
 BLOCK = 65_536
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, UserError)  # fmt: skip
+_DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    UserError,
+)
 
 Arrays = dict[str, Any]
 

@@ -51,9 +51,14 @@ class Maps(Words):
         return around_point(on, held, self.index(held).cosines(unit(vector))[0], position, own, k)
 
     def map(
-        self, space: "str | Space" = DEFAULT_SPACE, method: str = "umap", options: MapOptions | None = None,
-        n: int | None = None, k: int = 10, progress: Progress = silent,
-    ) -> SpaceMap:  # fmt: skip
+        self,
+        space: "str | Space" = DEFAULT_SPACE,
+        method: str = "umap",
+        options: MapOptions | None = None,
+        n: int | None = None,
+        k: int = 10,
+        progress: Progress = silent,
+    ) -> SpaceMap:
         """A space, or its first n rows, laid out, with its distortion: how many of its k nearest each point kept (k=0: not measured).
 
         `space` may name a collection's folder too. The neighbors are searched once, for every map of the same rows. What `progress`
@@ -85,9 +90,16 @@ class Maps(Words):
         return place_on(on.map, vectors, new_neighbors(on, vectors))
 
     def matched(
-        self, a: "str | Space", b: "str | Space", n: int | None = 2000, k: int = 10, method: str = "umap",
-        options: MapOptions | None = None, through: Sequence["str | Space"] = (), progress: Progress = silent,
-    ) -> MatchedMaps:  # fmt: skip
+        self,
+        a: "str | Space",
+        b: "str | Space",
+        n: int | None = 2000,
+        k: int = 10,
+        method: str = "umap",
+        options: MapOptions | None = None,
+        through: Sequence["str | Space"] = (),
+        progress: Progress = silent,
+    ) -> MatchedMaps:
         """Two spaces, models or layers side by side: their common rows on one plane, and what changed around each.
 
         Occurrences are matched by text, start and end, static vectors by word; n of the matched rows are shown (None: all),
@@ -107,9 +119,14 @@ class Maps(Words):
         return self._space_maps.get(key, make)[1]
 
     def sense_clusters(
-        self, word: str, model: str = DEFAULT_MODEL, layer: int = -1, min_cluster_size: int = 3,
-        texts: Sequence[str] = (), progress: Progress = silent,
-    ) -> SenseClusters:  # fmt: skip
+        self,
+        word: str,
+        model: str = DEFAULT_MODEL,
+        layer: int = -1,
+        min_cluster_size: int = 3,
+        texts: Sequence[str] = (),
+        progress: Progress = silent,
+    ) -> SenseClusters:
         """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses; or every
         occurrence in `texts` of one's own, which have no senses to agree with.
         """
@@ -120,8 +137,9 @@ class Maps(Words):
             check_texts(texts, least=1, most=MAX_CLUSTERED)
             asked = [
                 Occurrence(number, text[span.start : span.end], span)
-                for number, text in enumerate(texts) for span in find_words(text, word)
-            ]  # fmt: skip
+                for number, text in enumerate(texts)
+                for span in find_words(text, word)
+            ]
             if len(asked) < 2:
                 raise UserError(f"sense clusters need two or more occurrences of {word!r}; the texts have {len(asked)}")
             progress(f"read {len(texts)} texts", 0, 1)
@@ -129,9 +147,14 @@ class Maps(Words):
             if hidden.unseen:
                 raise UserError(f"the tokenizer of {model} makes no token of {word!r}, so it has no vector")
             found = sense_clusters(
-                hidden.vectors[0], [texts[o.text] for o in hidden.occurrences], word, None, min_cluster_size,
-                [o.span.start for o in hidden.occurrences], named,
-            )  # fmt: skip
+                hidden.vectors[0],
+                [texts[o.text] for o in hidden.occurrences],
+                word,
+                None,
+                min_cluster_size,
+                [o.span.start for o in hidden.occurrences],
+                named,
+            )
             return replace(found, without_word=len(texts) - len({o.text for o in asked}))
         marked = {(s.text_id, s.start): s.sense for s in load_senses().of(word)}
         layers = self.corpus_layers(model)
@@ -139,10 +162,14 @@ class Maps(Words):
             raise UserError(f"the corpus of {model} is kept at the layers {', '.join(map(str, layers))}; got {layer}")
         cloud = self._cloud(word, model, progress)
         return sense_clusters(
-            cloud.vectors[layers.index(layer)], [load_senses().texts[o.text] for o in cloud.occurrences], word,
-            [marked[o.text, o.span.start] for o in cloud.occurrences], min_cluster_size,
-            [o.span.start for o in cloud.occurrences], named,
-        )  # fmt: skip
+            cloud.vectors[layers.index(layer)],
+            [load_senses().texts[o.text] for o in cloud.occurrences],
+            word,
+            [marked[o.text, o.span.start] for o in cloud.occurrences],
+            min_cluster_size,
+            [o.span.start for o in cloud.occurrences],
+            named,
+        )
 
     def _named_by(self, model: str) -> Callable[[Sequence[str]], Floats]:
         """Static vectors that tell which words mean alike: GloVe's where it is here, else the model's own table's."""
@@ -158,9 +185,13 @@ class Maps(Words):
         return vectors
 
     def word_map(
-        self, word: str, model: str = DEFAULT_MODEL, method: str = "umap", extra: Sequence[str] = (),
+        self,
+        word: str,
+        model: str = DEFAULT_MODEL,
+        method: str = "umap",
+        extra: Sequence[str] = (),
         progress: Progress = silent,
-    ) -> WordMap:  # fmt: skip
+    ) -> WordMap:
         """A word's occurrences at every kept layer on one plane, with its static point; `extra` texts join them.
 
         The occurrences of the corpus carry their senses, those of `extra` the sense "yours".
@@ -201,10 +232,19 @@ class Maps(Words):
             )  # a word has few occurrences, and they are looked at closely
             positions = layered_maps(stacks, method, few, lambda done, total: progress(stage, done, total))
             return WordMap(
-                word.lower(), layers, tuple(positions), tuple(texts), tuple(spans), tuple(names), within, between,
-                tuple(every[layer] for layer in layers), method, _card(loaded, cloud, yours),
+                word.lower(),
+                layers,
+                tuple(positions),
+                tuple(texts),
+                tuple(spans),
+                tuple(names),
+                within,
+                between,
+                tuple(every[layer] for layer in layers),
+                method,
+                _card(loaded, cloud, yours),
                 yours.split if yours is not None else (),
-            )  # fmt: skip
+            )
 
         return self._maps.get(key, make)
 

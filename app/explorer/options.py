@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from polysema.core.errors import UserError, check_list
 from polysema.core.space.analogy import (
     EPSILON,
-)  # fmt: skip
+)
 from polysema.core.space.lookup import Policy
 
 DEFAULT_SPACE = "glove-6b-50d"

@@ -128,9 +128,19 @@ def matched_maps(
     ]
     a, b = knn[0], knn[-1]
     result = MatchedMaps(
-        sides[0], sides[-1], tuple(sides[1:-1]), k, shared_neighbors(a, b, k), changed_most(a, b, k), k / (m - 1),
-        len(found.rows[0]), found.by, rule, method, options,
-    )  # fmt: skip
+        sides[0],
+        sides[-1],
+        tuple(sides[1:-1]),
+        k,
+        shared_neighbors(a, b, k),
+        changed_most(a, b, k),
+        k / (m - 1),
+        len(found.rows[0]),
+        found.by,
+        rule,
+        method,
+        options,
+    )
     progress("compare the neighborhoods", 1, 1)
     return result
 

@@ -20,7 +20,7 @@ from polysema.core.model.tokens import Occurrence, find_word
 from polysema.core.space.analogy import (
     Resolve,
     target,
-)  # fmt: skip
+)
 from polysema.core.space.axes import axis_ends
 from polysema.core.space.expression import Term, parse
 from polysema.core.space.lookup import Found, Policy, look_up

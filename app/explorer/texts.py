@@ -33,16 +33,27 @@ class Texts(Words):
     """Answers questions about words in texts."""
 
     def embed(
-        self, texts: Sequence[str], model: str = DEFAULT_MODEL, layers: Sequence[int] = (-1,), unit: str = "words",
-        word: str | None = None, pooling: str = "mean", prompt: Prompt | None = None,
-    ) -> Vectors:  # fmt: skip
+        self,
+        texts: Sequence[str],
+        model: str = DEFAULT_MODEL,
+        layers: Sequence[int] = (-1,),
+        unit: str = "words",
+        word: str | None = None,
+        pooling: str = "mean",
+        prompt: Prompt | None = None,
+    ) -> Vectors:
         """The vectors of words, of one word, of tokens or of whole texts (`sentences`), at any layers. See `rows.embedded`."""
         return embedded(self.model(model), texts, layers, unit, word, pooling, prompt)
 
     def compare(
-        self, word: str, texts: Sequence[str], model: str = DEFAULT_MODEL, layers: Sequence[int] | None = None,
-        pooling: str = "mean", progress: Progress = silent,
-    ) -> Comparison:  # fmt: skip
+        self,
+        word: str,
+        texts: Sequence[str],
+        model: str = DEFAULT_MODEL,
+        layers: Sequence[int] | None = None,
+        pooling: str = "mean",
+        progress: Progress = silent,
+    ) -> Comparison:
         """The first occurrence of `word` in each text against the others and against its static vector, by layer."""
         check_texts(texts, least=1)
         loaded = self.model(model)
@@ -58,9 +69,15 @@ class Texts(Words):
         return Comparison(word.strip(), tuple(texts), tuple(rows), pieces, hidden.split, hidden.origin)
 
     def occurrence_neighbors(
-        self, word: str, text: str, model: str = DEFAULT_MODEL, layer: int = -1, k: int = 10, nth: int = 1,
+        self,
+        word: str,
+        text: str,
+        model: str = DEFAULT_MODEL,
+        layer: int = -1,
+        k: int = 10,
+        nth: int = 1,
         progress: Progress = silent,
-    ) -> OccurrenceAnswer:  # fmt: skip
+    ) -> OccurrenceAnswer:
         """The occurrences in the corpus of senses nearest to the n-th `word` of `text`, at one layer."""
         check_texts([text], least=1)
         check_k(k)

@@ -35,7 +35,7 @@ from polysema.core.space.analogy import (
     scoring_of_pairs,
     target,
     three_cos_mul,
-)  # fmt: skip
+)
 from polysema.core.space.axes import mean_vector, odd_one_out
 from polysema.core.space.expression import Term, parse
 from polysema.core.space.hits import Hits
@@ -53,9 +53,13 @@ class Words(Spaces):
     """Answers questions about the words of a space."""
 
     def neighbors(
-        self, word: "str | Term", space: "str | Space" = DEFAULT_SPACE, k: int = 10, policy: Policy | None = None,
+        self,
+        word: "str | Term",
+        space: "str | Space" = DEFAULT_SPACE,
+        k: int = 10,
+        policy: Policy | None = None,
         finding: Finding | None = None,
-    ) -> NeighborAnswer:  # fmt: skip
+    ) -> NeighborAnswer:
         """The k words nearest to a word by cosine, the word itself left out; all others where they are fewer than k.
 
         `word` may be an occurrence, `bank in "They sat on the river bank"`, where the space is of that model and layer.
@@ -101,9 +105,12 @@ class Words(Spaces):
         return index.search(queries, k, left_out, where=mask, recall=finding.recall)
 
     def nearest(
-        self, vectors: "npt.ArrayLike", space: "str | Space" = DEFAULT_SPACE, k: int = 10,
+        self,
+        vectors: "npt.ArrayLike",
+        space: "str | Space" = DEFAULT_SPACE,
+        k: int = 10,
         finding: Finding | None = None,
-    ) -> tuple[tuple[Neighbor, ...], ...]:  # fmt: skip
+    ) -> tuple[tuple[Neighbor, ...], ...]:
         """The k rows nearest to each vector, (n_queries, dim), by cosine; fewer where fewer pass the filter."""
         held = self._held(space)
         queries = checked(vectors, held.dim, "vectors")
@@ -113,9 +120,13 @@ class Words(Spaces):
         return tuple(self._named(held, _there(hits, query)) for query in range(len(queries)))
 
     def analogy(
-        self, expression: str, space: "str | Space" = DEFAULT_SPACE, k: int = 10, method: str = "3cosadd",
+        self,
+        expression: str,
+        space: "str | Space" = DEFAULT_SPACE,
+        k: int = 10,
+        method: str = "3cosadd",
         asking: Asking | None = None,
-    ) -> AnalogyAnswer:  # fmt: skip
+    ) -> AnalogyAnswer:
         """The k best words for a sum of words, `queen - king + man`, or, for 3CosAvg and LRCos, for a word and example
         pairs. The words of the question are left out; the evidence says where they would have stood, what the best
         would have been with them, and what other methods and the baselines answer.
@@ -142,11 +153,18 @@ class Words(Spaces):
         )
         evidence = None if scores is None else self._evidence(held, wanted, scoring, scores, left_out, asking)
         return AnalogyAnswer(
-            str(wanted.expression), best, inputs, wanted.vector, np.stack([f.vector for f in wanted.found]),
-            noted(held, [*wanted.found, *(found for pair in known for found in pair)]), method,
-            asking.policy.describe(), evidence,
-            tuple(f"{a.word}:{b.word}" for a, b in known), tuple(a.asked + ":" + b.asked for a, b in pairs if (a, b) not in known),
-        )  # fmt: skip
+            str(wanted.expression),
+            best,
+            inputs,
+            wanted.vector,
+            np.stack([f.vector for f in wanted.found]),
+            noted(held, [*wanted.found, *(found for pair in known for found in pair)]),
+            method,
+            asking.policy.describe(),
+            evidence,
+            tuple(f"{a.word}:{b.word}" for a, b in known),
+            tuple(a.asked + ":" + b.asked for a, b in pairs if (a, b) not in known),
+        )
 
     def _scoring(
         self, space: Space, wanted: Target, method: str, pairs: Sequence[tuple[Found, Found]], asking: Asking
@@ -199,9 +217,12 @@ class Words(Spaces):
         return [f for f in found if f.known]
 
     def similarity(
-        self, first: Sequence[str], second: Sequence[str], space: "str | Space" = DEFAULT_SPACE,
+        self,
+        first: Sequence[str],
+        second: Sequence[str],
+        space: "str | Space" = DEFAULT_SPACE,
         policy: Policy | None = None,
-    ) -> SimilarityAnswer:  # fmt: skip
+    ) -> SimilarityAnswer:
         """Cosine of two words, or of the mean vectors of two lists of words (gensim's n_similarity).
 
         For two single words of the space, `rank` is where the second stands among the first's neighbors.
@@ -244,9 +265,12 @@ class Words(Spaces):
         return OddAnswer(tuple((found[place].word, float(scores[place])) for place in order), noted(held, found))
 
     def project(
-        self, words: Sequence[str], axes: Sequence[str], space: "str | Space" = DEFAULT_SPACE,
+        self,
+        words: Sequence[str],
+        axes: Sequence[str],
+        space: "str | Space" = DEFAULT_SPACE,
         policy: Policy | None = None,
-    ) -> AxisAnswer:  # fmt: skip
+    ) -> AxisAnswer:
         """The place of words on named axes, each `poor -> rich`: the cosine of each word with each axis."""
         held, axes = self._held(space), list_of(axes, "axes")
         if not axes:
@@ -260,9 +284,14 @@ class Words(Spaces):
         return AxisAnswer(tuple(axes), rows, noted(held, [*found, *(f for _, ends in directions for f in ends)]))
 
     def association(
-        self, first: Sequence[str], second: Sequence[str], toward: Sequence[str], away: Sequence[str],
-        space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None,
-    ) -> Association:  # fmt: skip
+        self,
+        first: Sequence[str],
+        second: Sequence[str],
+        toward: Sequence[str],
+        away: Sequence[str],
+        space: "str | Space" = DEFAULT_SPACE,
+        policy: Policy | None = None,
+    ) -> Association:
         """How much more the words of `first` than those of `second` lean to `toward` rather than `away` (WEAT)."""
         held = self._held(space)
         lists = [self._found(words, held, policy) for words in (first, second, toward, away)]

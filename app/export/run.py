@@ -104,8 +104,10 @@ class Wanted:
     def checked(self) -> "Wanted":
         """The same back; raises `UserError` for what doesn't exist or doesn't go together."""
         for what, given, allowed in (
-            ("unit", self.unit, UNITS), ("format", self.to, tuple(WRITERS)), ("dtype", self.dtype, DTYPES),
-        ):  # fmt: skip
+            ("unit", self.unit, UNITS),
+            ("format", self.to, tuple(WRITERS)),
+            ("dtype", self.dtype, DTYPES),
+        ):
             if given not in allowed:
                 raise UserError(f"{what} {given!r} does not exist; choose one of {', '.join(allowed)}")
         if self.unit == "words":
@@ -169,7 +171,7 @@ def export(
         "limit": chosen.limit,
         "shard": list(chosen.shard),
         "shard_texts": shard_texts(len(layers), model.dim),
-    }  # fmt: skip
+    }
     try:
         with _claimed(folder, settings):
             return _run(texts, source, settings, folder, model, chosen, progress)
@@ -257,9 +259,14 @@ def _batches(
 
 
 def _run(
-    texts: "Iterable[str] | Iterable[tuple[str, str]]", source: Source, settings: dict[str, Any], folder: Path,
-    model: LanguageModel, wanted: Wanted, progress: Progress,
-) -> dict[str, Any]:  # fmt: skip
+    texts: "Iterable[str] | Iterable[tuple[str, str]]",
+    source: Source,
+    settings: dict[str, Any],
+    folder: Path,
+    model: LanguageModel,
+    wanted: Wanted,
+    progress: Progress,
+) -> dict[str, Any]:
     """A shard is written while the next one is computed."""
     shards: list[dict[str, Any]] = []
     done = rows = 0
@@ -291,9 +298,12 @@ def _run(
             writing = writer.submit(_write, folder, number, settings, layers, counts)
         written(writing)
     manifest = {
-        **settings, "texts": done, "rows": sum(s["rows"] for s in shards), "shards": shards,
+        **settings,
+        "texts": done,
+        "rows": sum(s["rows"] for s in shards),
+        "shards": shards,
         "words": sum(s["rows"] for s in shards) // len(settings["layers"]),
-    } | {count: sum(s.get(count, 0) for s in shards) for count in COUNTS}  # fmt: skip
+    } | {count: sum(s.get(count, 0) for s in shards) for count in COUNTS}
     _write_json(folder / MANIFEST, manifest)
     for path in folder.glob(".part-*.done"):
         path.unlink()
@@ -372,9 +382,14 @@ def verify(folder: "Path | str") -> dict[str, Any]:
 
 
 def _computed(
-    batch: _Batch, model: LanguageModel, settings: dict[str, Any], wanted: Wanted, source: Source,
-    statics: "_Statics | None", further: Progress,
-) -> tuple[list[Rows], dict[str, int]]:  # fmt: skip
+    batch: _Batch,
+    model: LanguageModel,
+    settings: dict[str, Any],
+    wanted: Wanted,
+    source: Source,
+    statics: "_Statics | None",
+    further: Progress,
+) -> tuple[list[Rows], dict[str, int]]:
     """The rows of a shard at every layer, and the `COUNTS` of its texts.
 
     `further` hears of each part of the shard how many texts and rows it adds.

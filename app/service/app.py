@@ -21,8 +21,15 @@ from polysema.app.service.middleware import Guard
 from polysema.app.service.routes import collection, embeddings, inside, jobs, spaces, status, texts, words
 
 ROUTERS = (
-    status.router, embeddings.router, spaces.router, words.router, texts.router, inside.router, collection.router, jobs.router,
-)  # fmt: skip
+    status.router,
+    embeddings.router,
+    spaces.router,
+    words.router,
+    texts.router,
+    inside.router,
+    collection.router,
+    jobs.router,
+)
 NO_TELEMETRY: dict[str, Any] = {
     "tracing": False,
     "metrics": False,

@@ -138,9 +138,13 @@ class State:
         return self._spaces.get((id(view), inner), lambda: (view, view.space(inner or None)))[1]
 
     def view(
-        self, name: str, transform: str, without: Sequence[str], status: str = "invalid",
+        self,
+        name: str,
+        transform: str,
+        without: Sequence[str],
+        status: str = "invalid",
         progress: Progress = lambda stage, done, total: None,
-    ) -> Space:  # fmt: skip
+    ) -> Space:
         """The space of that name as it is to be seen; raises as `space` and `check_terms` do."""
         held = self.space(name, status, progress)
         self.check_terms(held, without)

@@ -54,12 +54,17 @@ def _map_card(found: SpaceMap) -> dict[str, Any]:
         "scale": found.map.scale,
         "n": len(found.space),
         "notes": found.map.notes,
-        "distortion": None if told is None else {
-            "k": told.k, "measured": len(told.rows), "preservation": told.preservation,
-            "trustworthiness": told.trustworthiness, "by_chance": told.by_chance,
+        "distortion": None
+        if told is None
+        else {
+            "k": told.k,
+            "measured": len(told.rows),
+            "preservation": told.preservation,
+            "trustworthiness": told.trustworthiness,
+            "by_chance": told.by_chance,
         },
         "origin": found.space.origin.to_json(),
-    }  # fmt: skip
+    }
 
 
 def map_answer(wanted: str, found: SpaceMap) -> Response:
@@ -115,13 +120,24 @@ def _matched(asked: of.MatchedAsked, state: State) -> Work:
 
 def _matched_card(found: MatchedMaps) -> dict[str, Any]:
     return {
-        "method": found.method, "options": asdict(found.options), "n": len(found), "k": found.k, "matched": found.matched,
-        "by": found.by, "rule": found.rule, "by_chance": found.by_chance,
+        "method": found.method,
+        "options": asdict(found.options),
+        "n": len(found),
+        "k": found.k,
+        "matched": found.matched,
+        "by": found.by,
+        "rule": found.rule,
+        "by_chance": found.by_chance,
         "sides": [
-            {"name": side.name, "origin": side.space.origin.to_json(), "baseline": plain(side.baseline),
-             "left_out": side.left_out} for side in found.sides
+            {
+                "name": side.name,
+                "origin": side.space.origin.to_json(),
+                "baseline": plain(side.baseline),
+                "left_out": side.left_out,
+            }
+            for side in found.sides
         ],
-    }  # fmt: skip
+    }
 
 
 def matched_answer(wanted: str, found: MatchedMaps) -> Response:
@@ -267,15 +283,23 @@ def _verify(asked: of.VerifyAsked, state: State) -> Work:
 
         report = verify(root, progress)
         return {
-            "files": report.files, "bytes": report.bytes,
+            "files": report.files,
+            "bytes": report.bytes,
             "problems": [line.replace(state.folder, "") for line in report.problems],
             "leftovers": [line.replace(state.folder, "") for line in report.leftovers],
-        }  # fmt: skip
+        }
 
     return work
 
 
 KINDS: dict[str, Callable[[Any, State], Work]] = {
-    "map": _map, "matched": _matched, "word_map": _word_map, "sense_clusters": _clusters, "senses": _senses,
-    "corpus": _corpus, "embed": _fill, "compact": _compact, "verify": _verify,
-}  # fmt: skip
+    "map": _map,
+    "matched": _matched,
+    "word_map": _word_map,
+    "sense_clusters": _clusters,
+    "senses": _senses,
+    "corpus": _corpus,
+    "embed": _fill,
+    "compact": _compact,
+    "verify": _verify,
+}

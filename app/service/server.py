@@ -46,10 +46,20 @@ def server(explorer: Explorer, settings: Settings) -> Draining:
         seconds = settings.body_timeout
 
     config = uvicorn.Config(
-        app, host=settings.address.strip("[]"), port=settings.port, http=Patient, ws="none", log_level="error", access_log=False,
-        log_config=None, limit_concurrency=settings.connections, backlog=2048, timeout_keep_alive=30,
-        timeout_graceful_shutdown=max(1, round(settings.grace)), server_header=False,
-    )  # fmt: skip
+        app,
+        host=settings.address.strip("[]"),
+        port=settings.port,
+        http=Patient,
+        ws="none",
+        log_level="error",
+        access_log=False,
+        log_config=None,
+        limit_concurrency=settings.connections,
+        backlog=2048,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=max(1, round(settings.grace)),
+        server_header=False,
+    )
     return Draining(config, app.state.polysema)
 
 

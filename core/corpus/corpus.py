@@ -64,9 +64,12 @@ class Corpus:
 
 
 def open_corpus(
-    inputs: "Path | str | Sequence[Path | str]", column: str | None = None, id_column: str | None = None,
-    most: Most | None = None, dialect: Dialect | None = None,
-) -> Corpus:  # fmt: skip
+    inputs: "Path | str | Sequence[Path | str]",
+    column: str | None = None,
+    id_column: str | None = None,
+    most: Most | None = None,
+    dialect: Dialect | None = None,
+) -> Corpus:
     """Check files whole, in bounded memory, before any work is done on them.
 
     `inputs` are files, globs, folders (every file in them whose ending is known, in order of name) or `-` for standard
@@ -97,9 +100,17 @@ def open_corpus(
     if len(told) > MAX_NOTES:
         told = [*told[:MAX_NOTES], f"and {len(told) - MAX_NOTES:,} notes more"]
     return Corpus(
-        name, tuple(layouts), sum(path.stat().st_size for path in files), digest.hexdigest(), tally.lines, tally.texts,
-        _common(layouts, "column", column), _common(layouts, "id_column", id_column), tuple(told), dialect,
-    )  # fmt: skip
+        name,
+        tuple(layouts),
+        sum(path.stat().st_size for path in files),
+        digest.hexdigest(),
+        tally.lines,
+        tally.texts,
+        _common(layouts, "column", column),
+        _common(layouts, "id_column", id_column),
+        tuple(told),
+        dialect,
+    )
 
 
 class _Tally:

@@ -13,8 +13,11 @@ from polysema.core.errors import UserError
 
 UTF8 = "utf-8"
 BOMS = (
-    (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
-)  # fmt: skip
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 SAMPLE_BYTES = 1 << 18
 GUESS_BYTES = 1 << 16
 _CHUNK = 1 << 16
@@ -41,9 +44,12 @@ ALPHABETS = {
 OTHER_SCRIPTS = ("cp1255", "cp1251", "koi8_r", "cp1253", "cp1256", "cp874")
 # encodings of two bytes a character: the encoding whose first bytes order the characters by use, and how far the common ones go
 DOUBLE_BYTES = {
-    "cp949": ("euc_kr", 0xB0, 0xC8), "gb18030": ("gb2312", 0xB0, 0xD7), "big5": ("big5", 0xA4, 0xC6),
-    "cp932": ("euc_jp", 0xB0, 0xCF), "euc_jp": ("euc_jp", 0xB0, 0xCF),
-}  # fmt: skip
+    "cp949": ("euc_kr", 0xB0, 0xC8),
+    "gb18030": ("gb2312", 0xB0, 0xD7),
+    "big5": ("big5", 0xA4, 0xC6),
+    "cp932": ("euc_jp", 0xB0, 0xCF),
+    "euc_jp": ("euc_jp", 0xB0, 0xCF),
+}
 # what texts in these encodings hardly ever hold
 _TWO_FOREIGN = re.compile(r"[^\W\d_\x00-\x7f](?=[^\W\d_\x00-\x7f])")  # beside each other, in a Latin script
 _MIXED = re.compile(

@@ -37,9 +37,10 @@ SIGNS: tuple[tuple[bytes, str, str], ...] = (
 )
 # endings inside a zip file that say what it is
 _OFFICE = {
-    "word/": ("a Word document (.docx)", _SAVE), "ppt/": ("a PowerPoint file (.pptx)", _SAVE),
+    "word/": ("a Word document (.docx)", _SAVE),
+    "ppt/": ("a PowerPoint file (.pptx)", _SAVE),
     "META-INF/container.xml": ("an e-book (.epub)", _SAVE),
-}  # fmt: skip
+}
 
 
 def open_bytes(path: Path) -> IO[bytes]:

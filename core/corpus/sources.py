@@ -10,9 +10,19 @@ from typing import IO, Any
 from polysema.core.errors import NotFoundError
 
 KINDS = {
-    ".txt": "text", ".text": "text", ".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl",
-    ".json": "json", ".parquet": "parquet", ".pq": "parquet", ".xlsx": "excel", ".xlsm": "excel",
-}  # fmt: skip
+    ".txt": "text",
+    ".text": "text",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+}
 PACKINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
 # what is taken out of a folder; the rest is read when it is named, since folders hold settings and notes too
 FOLDER_ENDINGS = (".txt", ".text", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")

@@ -17,9 +17,17 @@ from polysema.core.files.vocabulary import words_beside
 
 # damage is met in many ways: a header that is no Python, sizes beyond any number, members that don't unpack or want a password
 NPY_FAULTS = (
-    ValueError, OSError, EOFError, LookupError, ArithmeticError, RuntimeError, TypeError, MemoryError, SyntaxError,
+    ValueError,
+    OSError,
+    EOFError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    TypeError,
+    MemoryError,
+    SyntaxError,
     tokenize.TokenError,
-)  # fmt: skip
+)
 NPZ_FAULTS = (*NPY_FAULTS, zlib.error, zipfile.BadZipFile)
 
 

@@ -31,9 +31,18 @@ from polysema.core.files.writers import WRITINGS, write_vectors
 from polysema.core.space.space import Family, Keys, Origin, Space
 
 __all__ = [
-    "FORMATS", "WRITINGS", "Format", "open_glove", "read_export", "read_manifest", "read_vectors", "recognize",
-    "space_of_table", "stream_export", "write_vectors",
-]  # fmt: skip
+    "FORMATS",
+    "WRITINGS",
+    "Format",
+    "open_glove",
+    "read_export",
+    "read_manifest",
+    "read_vectors",
+    "recognize",
+    "space_of_table",
+    "stream_export",
+    "write_vectors",
+]
 
 
 @dataclass(frozen=True, slots=True)

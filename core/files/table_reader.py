@@ -66,9 +66,11 @@ def table_blocks(source: Source, batches: Iterator[pa.RecordBatch], columns: Tab
         kept = filled & named
         others = _others(batch, columns)
         yield Block(
-            names.filter(pa.array(kept)), vectors[named[filled]], places[kept],
+            names.filter(pa.array(kept)),
+            vectors[named[filled]],
+            places[kept],
             None if others is None else others.filter(pa.array(kept)),
-        )  # fmt: skip
+        )
 
 
 def _shown(names: pa.Array, rows: "np.typing.NDArray[np.bool_]") -> list[str]:

@@ -55,9 +55,16 @@ def _parse(text: Any, dim: int, padded: bool) -> _Piece:
     faults = np.empty((min(most * dim, 1 << 16), 4), np.int64)
     status, rows, n_faults, line, returns = text_parser.parse(text, dim, padded, vectors, ends, words, lines, faults)
     return _Piece(
-        status, vectors[:rows], ends[: rows + 1], words[: ends[rows]], lines[:rows], faults[:n_faults], line,
-        returns, n_lines - 1,
-    )  # fmt: skip
+        status,
+        vectors[:rows],
+        ends[: rows + 1],
+        words[: ends[rows]],
+        lines[:rows],
+        faults[:n_faults],
+        line,
+        returns,
+        n_lines - 1,
+    )
 
 
 def read_text(source: Source) -> Iterator[Block]:

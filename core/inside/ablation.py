@@ -64,9 +64,11 @@ def ablate(
     speaker = Speaker.of(model, reading, say or Say())
     with twin_of(model) as twin:
         before = speaker.speak(twin)
-        passes = [reading] if not over else [
-            one_reading(model, None if model.reads_two else t, t if model.reads_two else None) for t in over
-        ]  # fmt: skip
+        passes = (
+            [reading]
+            if not over
+            else [one_reading(model, None if model.reads_two else t, t if model.reads_two else None) for t in over]
+        )
         means = _means(twin, checked, passes) if how == "mean" else [None] * len(checked)
         for cut, mean in zip(checked, means, strict=True):
             _take_out(twin, cut, mean)

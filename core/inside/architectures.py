@@ -98,10 +98,23 @@ _BART = {
 
 # by transformers' `model_type`; of an encoder-decoder one plan for each stack
 PLANS: dict[str, Plan | dict[str, Plan]] = {
-    "bart": _BART, "bert": _BERT, "camembert": _BERT, "distilbert": _DISTILBERT, "gpt2": _GPT2, "llama": _LLAMA,
-    "marian": _BART, "mistral": _LLAMA, "modernbert": _MODERNBERT, "mpnet": _MPNET, "mt5": _T5, "qwen2": _LLAMA,
-    "roberta": _BERT, "t5": _T5, "umt5": _T5, "xlm-roberta": _BERT,
-}  # fmt: skip
+    "bart": _BART,
+    "bert": _BERT,
+    "camembert": _BERT,
+    "distilbert": _DISTILBERT,
+    "gpt2": _GPT2,
+    "llama": _LLAMA,
+    "marian": _BART,
+    "mistral": _LLAMA,
+    "modernbert": _MODERNBERT,
+    "mpnet": _MPNET,
+    "mt5": _T5,
+    "qwen2": _LLAMA,
+    "roberta": _BERT,
+    "t5": _T5,
+    "umt5": _T5,
+    "xlm-roberta": _BERT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +183,17 @@ def anatomy(model: LanguageModel, stack: Any = None) -> Anatomy:
         sublayers = tuple(
             tuple(
                 SubLayer(
-                    part.kind, block.get_submodule(part.out), block.get_submodule(part.norm),
+                    part.kind,
+                    block.get_submodule(part.out),
+                    block.get_submodule(part.norm),
                     block.get_submodule(part.core) if part.core else None,
-                    heads if part.core else 0, (groups or heads) if part.core else 0,
+                    heads if part.core else 0,
+                    (groups or heads) if part.core else 0,
                 )
                 for part in plan.parts
             )
             for block in blocks
-        )  # fmt: skip
+        )
         final = stack.get_submodule(plan.final_norm) if plan.final_norm else None
     except AttributeError as error:
         raise UserError(

@@ -243,11 +243,20 @@ def rollout(
             weights, folded = frame.merged(flow[0][None])
             found.append(
                 Attention(
-                    (last,), weights[None], tuple(frame.rows[p] for p in frame.kept_rows),
-                    tuple(frame.columns[p] for p in frame.kept_columns), _forbidden(model, frame), folded[None], view, 1,
-                    reading.text, reading.source.text if reading.source else "", reading.window, reading.windows,
+                    (last,),
+                    weights[None],
+                    tuple(frame.rows[p] for p in frame.kept_rows),
+                    tuple(frame.columns[p] for p in frame.kept_columns),
+                    _forbidden(model, frame),
+                    folded[None],
+                    view,
+                    1,
+                    reading.text,
+                    reading.source.text if reading.source else "",
+                    reading.window,
+                    reading.windows,
                 )
-            )  # fmt: skip
+            )
     return tuple(found)
 
 
@@ -346,11 +355,16 @@ def _ranked(layers: Sequence[int], values: Floats, tops: Floats) -> tuple[HeadSc
     at_first[np.argsort(-first, kind="stable")] = np.arange(1, len(mean) + 1)
     return tuple(
         HeadScore(
-            layers[place // n_heads], place % n_heads + 1, float(mean[place]), float(first[place]), int(at_first[place]),
-            float(least[place]), float(top[place]),
+            layers[place // n_heads],
+            place % n_heads + 1,
+            float(mean[place]),
+            float(first[place]),
+            int(at_first[place]),
+            float(least[place]),
+            float(top[place]),
         )
         for place in np.argsort(-mean, kind="stable").tolist()
-    )  # fmt: skip
+    )
 
 
 def _unit(units: Sequence[Unit], word: str) -> int | None:

@@ -62,9 +62,13 @@ class Contributions:
 
 
 def contributions(
-    model: LanguageModel, text: str | None, word: str, against: str | None = None, source: str | None = None,
+    model: LanguageModel,
+    text: str | None,
+    word: str,
+    against: str | None = None,
+    source: str | None = None,
     at: "str | int | None" = None,
-) -> Contributions:  # fmt: skip
+) -> Contributions:
     """What the embedding, each head, each MLP and each bias adds to the logit of `word` where `at` says (a word of the
     text, a token's number; by default where the next word, or the mask, is predicted).
 
@@ -227,9 +231,14 @@ class Frozen:
 
 
 def _scored(
-    model: LanguageModel, head: Head | None, names: list[Contribution], vectors: Floats, state: Any, target: Target,
+    model: LanguageModel,
+    head: Head | None,
+    names: list[Contribution],
+    vectors: Floats,
+    state: Any,
+    target: Target,
     other: Target | None,
-) -> tuple[str, list[Contribution], Floats, float]:  # fmt: skip
+) -> tuple[str, list[Contribution], Floats, float]:
     """What the score is, the parts with those of norm and head, what each adds, and the model's own score."""
     import torch
 
@@ -261,7 +270,10 @@ def _scored(
             rows, through = _through_transform(head, rows, through, add_to=names)
         table = signs @ head.unembed.weight[ids].double()
         values = rows @ table * head.scale
-        bias = sum((b[ids].double() for b in (getattr(head.unembed, "bias", None), head.bias) if b is not None), start=torch.zeros(len(ids), dtype=torch.float64, device=state.device))  # fmt: skip
+        bias = sum(
+            (b[ids].double() for b in (getattr(head.unembed, "bias", None), head.bias) if b is not None),
+            start=torch.zeros(len(ids), dtype=torch.float64, device=state.device),
+        )
         if getattr(head.unembed, "bias", None) is not None or head.bias is not None:
             names.append(Contribution("head bias", "bias", 0, 0, 0.0))
             values = torch.cat([values, (signs @ bias)[None]])
@@ -298,9 +310,13 @@ def _dtype(module: Any) -> Any:
 
 
 def head_outputs(
-    model: LanguageModel, texts: Sequence[str], words: Sequence[str], layers: Sequence[int] | None = None,
-    sources: Sequence[str] | None = None, kind: str = SELF,
-) -> Space:  # fmt: skip
+    model: LanguageModel,
+    texts: Sequence[str],
+    words: Sequence[str],
+    layers: Sequence[int] | None = None,
+    sources: Sequence[str] | None = None,
+    kind: str = SELF,
+) -> Space:
     """What each head writes where a word stands, as a space: a row for each text, layer and head, (n, dim).
 
     `words` are one for each text (its first occurrence; sub-words are averaged). A row is named by its word, layer and
@@ -335,12 +351,16 @@ def head_outputs(
                     vectors.append(vector)
                     rows.append(
                         {
-                            "key": f"{reading.text[span.start : span.end]} L{layer}H{head}", "text_id": number,
-                            "word": reading.text[span.start : span.end], "start": span.start, "end": span.end,
-                            "layer": layer, "head": head,
+                            "key": f"{reading.text[span.start : span.end]} L{layer}H{head}",
+                            "text_id": number,
+                            "word": reading.text[span.start : span.end],
+                            "start": span.start,
+                            "end": span.end,
+                            "layer": layer,
+                            "head": head,
                             "key_head": (head - 1) * part.n_key_heads // part.n_heads + 1,
                         }
-                    )  # fmt: skip
+                    )
     origin = model.origin(None, f"what each {'cross ' if kind == CROSS else ''}head writes, mean of sub-words")
     table = pa.Table.from_pylist(rows)
     return Space(Keys(table.column("key")), np.stack(vectors), origin, table.drop_columns(["key"]))

@@ -100,9 +100,19 @@ def road(model: LanguageModel, text: str) -> Road:
     )
     ends, says, at = _end(model, written, text)
     return Road(
-        model.name, model.family, (encoder.n_layers, model.n_layers), model.n_heads, model.dim, text, written, sights,
-        ends, says, at, _carried(model, written, text),
-    )  # fmt: skip
+        model.name,
+        model.family,
+        (encoder.n_layers, model.n_layers),
+        model.n_heads,
+        model.dim,
+        text,
+        written,
+        sights,
+        ends,
+        says,
+        at,
+        _carried(model, written, text),
+    )
 
 
 def _sight(model: LanguageModel, text: str, source: str | None, kind: str, name: str) -> Sight:
@@ -127,9 +137,10 @@ def _end(model: LanguageModel, text: str, source: str | None) -> tuple[str, tupl
         own = [p for p, unit in enumerate(found.tokens) if not unit.special]
         place = masks[0] if masks and head is not None else own[-1]
         ends = (
-            "a score for every word at every token (it fills masks)" if head is not None
+            "a score for every word at every token (it fills masks)"
+            if head is not None
             else "a hidden state for each token; there is no head, so its nearest static vectors are shown"
-        )  # fmt: skip
+        )
     elif source is None:
         ends = "a score for every next word, at every token"
     else:

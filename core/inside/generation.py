@@ -81,9 +81,7 @@ def write(model: LanguageModel, text: str, new: int = 24, k: int = 5, progress: 
             pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
             others.append(tuple((token_name(model, i), float(p)) for i, p in pairs))
     written = str(model.tokenizer.decode(ids, skip_special_tokens=True))
-    return Written(
-        written, tuple(token_name(model, i) for i in ids), tuple(probabilities), tuple(others), ended
-    )  # fmt: skip
+    return Written(written, tuple(token_name(model, i) for i in ids), tuple(probabilities), tuple(others), ended)
 
 
 def _decoder(model: LanguageModel, text: str) -> Callable[[list[int]], Any]:
@@ -124,9 +122,13 @@ def _pair(model: LanguageModel, source: str) -> Callable[[list[int]], Any]:
             kept[0] = model.whole.get_encoder()(input_ids=read, attention_mask=torch.ones_like(read), return_dict=True)
         fresh = torch.tensor([[ids[-1] if ids else model.start_token]], device=device)
         out = model.whole(
-            encoder_outputs=kept[0], attention_mask=torch.ones_like(read), decoder_input_ids=fresh,
-            past_key_values=kept[1], use_cache=True, return_dict=True,
-        )  # fmt: skip
+            encoder_outputs=kept[0],
+            attention_mask=torch.ones_like(read),
+            decoder_input_ids=fresh,
+            past_key_values=kept[1],
+            use_cache=True,
+            return_dict=True,
+        )
         kept[1] = out.past_key_values
         return out.logits[0, -1]
 

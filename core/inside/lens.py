@@ -90,9 +90,12 @@ def lens(
             decisive = _place(model, readings[0].text, tokens, scorer.kind, view.at)
     shape = (len(steps), len(tokens))
     answer = _Answer(
-        np.empty((*shape, k), np.int64), np.empty((*shape, k), np.float32), np.full(shape, np.nan, np.float32),
-        np.empty((*shape, len(targets)), np.int64), np.empty((*shape, len(targets)), np.float32),
-    )  # fmt: skip
+        np.empty((*shape, k), np.int64),
+        np.empty((*shape, k), np.float32),
+        np.full(shape, np.nan, np.float32),
+        np.empty((*shape, len(targets)), np.int64),
+        np.empty((*shape, len(targets)), np.float32),
+    )
     done = 0
     said: Any = None
     with twin_of(model) as twin:
@@ -117,9 +120,19 @@ def lens(
     columns = _columns(forms, followed)
     names = {int(i): token_name(model, int(i)) for i in np.unique(answer.best)}
     return Lens(
-        scorer.kind, tuple(steps), tuple(tokens), answer.best, answer.scores, answer.entropy, tuple(followed),
-        answer.ranks[..., columns], answer.followed[..., columns], names, readings[0].text, len(readings),
-    )  # fmt: skip
+        scorer.kind,
+        tuple(steps),
+        tuple(tokens),
+        answer.best,
+        answer.scores,
+        answer.entropy,
+        tuple(followed),
+        answer.ranks[..., columns],
+        answer.followed[..., columns],
+        names,
+        readings[0].text,
+        len(readings),
+    )
 
 
 def _columns(forms: Sequence[Sequence[Target]], followed: Sequence[Target]) -> list[int]:

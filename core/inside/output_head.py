@@ -30,15 +30,21 @@ class HeadPlan:
 
 _LM_HEAD = HeadPlan("lm_head")
 _BERT_HEAD = HeadPlan(
-    "cls.predictions.decoder", "cls.predictions.transform.dense", "cls.predictions.transform.transform_act_fn",
+    "cls.predictions.decoder",
+    "cls.predictions.transform.dense",
+    "cls.predictions.transform.transform_act_fn",
     "cls.predictions.transform.LayerNorm",
-)  # fmt: skip
+)
 _ROBERTA_HEAD = HeadPlan("lm_head.decoder", "lm_head.dense", "", "lm_head.layer_norm")
 HEADS = {
-    "bert": _BERT_HEAD, "camembert": _ROBERTA_HEAD, "mpnet": _ROBERTA_HEAD, "roberta": _ROBERTA_HEAD,
-    "xlm-roberta": _ROBERTA_HEAD, "modernbert": HeadPlan("decoder", "head.dense", "head.act", "head.norm"),
+    "bert": _BERT_HEAD,
+    "camembert": _ROBERTA_HEAD,
+    "mpnet": _ROBERTA_HEAD,
+    "roberta": _ROBERTA_HEAD,
+    "xlm-roberta": _ROBERTA_HEAD,
+    "modernbert": HeadPlan("decoder", "head.dense", "head.act", "head.norm"),
     "distilbert": HeadPlan("vocab_projector", "vocab_transform", "activation", "vocab_layer_norm"),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,11 +62,16 @@ def widths(model: LanguageModel) -> Widths:
         feed = next(part for part in block if part.kind == MLP)
         stacks.append(
             StackWidths(
-                side or {Family.ENCODER: "encoder", Family.DECODER: "decoder"}[model.family], len(parts.blocks),
-                attention.n_heads, attention.n_key_heads, out_matrix(attention).shape[0] // attention.n_heads,
-                int(out_matrix(feed).shape[0]), any(part.kind == CROSS for part in block), own,
+                side or {Family.ENCODER: "encoder", Family.DECODER: "decoder"}[model.family],
+                len(parts.blocks),
+                attention.n_heads,
+                attention.n_key_heads,
+                out_matrix(attention).shape[0] // attention.n_heads,
+                int(out_matrix(feed).shape[0]),
+                any(part.kind == CROSS for part in block),
+                own,
             )
-        )  # fmt: skip
+        )
         for kind, number in own.items():
             counted[kind] = counted.get(kind, 0) + number
     for name, parameter in model.whole.named_parameters():
@@ -74,15 +79,25 @@ def widths(model: LanguageModel) -> Widths:
             continue
         seen.add(id(parameter))
         kind = (
-            NORM if "norm" in name.lower() else POSITIONS if "position" in name or name.startswith("wpe") or ".wpe." in name
-            else HEAD if "head" in name or "predictions" in name else REST
-        )  # fmt: skip
+            NORM
+            if "norm" in name.lower()
+            else POSITIONS
+            if "position" in name or name.startswith("wpe") or ".wpe." in name
+            else HEAD
+            if "head" in name or "predictions" in name
+            else REST
+        )
         counted[kind] = counted.get(kind, 0) + parameter.numel()
     total = sum({id(p): p.numel() for p in model.whole.parameters()}.values())
     return Widths(
-        model.name, model.dim, int(table.shape[0]), model.window, tuple(stacks),
-        {kind: number for kind, number in counted.items() if number}, total,
-    )  # fmt: skip
+        model.name,
+        model.dim,
+        int(table.shape[0]),
+        model.window,
+        tuple(stacks),
+        {kind: number for kind, number in counted.items() if number},
+        total,
+    )
 
 
 def _blocks(parts: Anatomy, seen: set[int]) -> dict[str, int]:

@@ -193,9 +193,13 @@ def prompt(model: LanguageModel, text: str | None, source: str | None) -> Readin
 
 
 def steer(
-    model: LanguageModel, text: str | None, direction: Direction, how: Steer | None = None, say: Say | None = None,
+    model: LanguageModel,
+    text: str | None,
+    direction: Direction,
+    how: Steer | None = None,
+    say: Say | None = None,
     source: str | None = None,
-) -> Changed:  # fmt: skip
+) -> Changed:
     """Add a direction to the hidden states at its layer, and see what the model says before and after.
 
     Layer 0 is the embedding output, layer n what the last block returns. Raises `UserError` for a model without a head,
@@ -322,16 +326,24 @@ def changed(model: LanguageModel, speaker: Speaker, before: Spoken, after: Spoke
 
     followed = tuple(
         Followed(
-            target, float(before.logs[target.id].exp()), float(after.logs[target.id].exp()),
-            int((before.logs > before.logs[target.id]).sum()) + 1, int((after.logs > after.logs[target.id]).sum()) + 1,
+            target,
+            float(before.logs[target.id].exp()),
+            float(after.logs[target.id].exp()),
+            int((before.logs > before.logs[target.id]).sum()) + 1,
+            int((after.logs > after.logs[target.id]).sum()) + 1,
         )
         for target in (likelier(forms, before.logs) for forms in speaker.forms)
-    )  # fmt: skip
+    )
     apart = before.logs.exp() * (before.logs.clamp_min(-1e4) - after.logs.clamp_min(-1e4))
     return Changed(
-        best(before.logs), best(after.logs), followed, max(0.0, float(apart.sum()) / float(np.log(2))),
-        _text(model, before.continued), _text(model, after.continued), length,
-    )  # fmt: skip
+        best(before.logs),
+        best(after.logs),
+        followed,
+        max(0.0, float(apart.sum()) / float(np.log(2))),
+        _text(model, before.continued),
+        _text(model, after.continued),
+        length,
+    )
 
 
 def _text(model: LanguageModel, ids: Sequence[int]) -> str:
@@ -355,9 +367,13 @@ class SweepRow:
 
 
 def sweep(
-    model: LanguageModel, text: str | None, directions: Sequence[Direction], strengths: Sequence[float],
-    say: Say | None = None, source: str | None = None,
-) -> tuple[SweepRow, ...]:  # fmt: skip
+    model: LanguageModel,
+    text: str | None,
+    directions: Sequence[Direction],
+    strengths: Sequence[float],
+    say: Say | None = None,
+    source: str | None = None,
+) -> tuple[SweepRow, ...]:
     """The next word for every direction (one a layer) and every strength, everywhere and relative as `Steer` has it."""
     if not directions or not strengths:
         raise UserError("a sweep needs at least one layer and one strength")
@@ -368,7 +384,14 @@ def sweep(
             found = steer(model, text, direction, Steer(float(strength)), say, source)
             name, probability = found.after[0]
             rows.append(
-                SweepRow(direction.layer, float(strength), name, probability, tuple(f.after for f in found.followed), found.divergence,
-                    tuple(f.target for f in found.followed))
-            )  # fmt: skip
+                SweepRow(
+                    direction.layer,
+                    float(strength),
+                    name,
+                    probability,
+                    tuple(f.after for f in found.followed),
+                    found.divergence,
+                    tuple(f.target for f in found.followed),
+                )
+            )
     return tuple(rows)

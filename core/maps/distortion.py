@@ -37,9 +37,7 @@ class Distortion:
     by_chance: float
 
 
-def map_neighbors(
-    positions: Floats, k: int, rows: "Ints | None" = None, progress: Progress = _silent
-) -> Ints:  # fmt: skip
+def map_neighbors(positions: Floats, k: int, rows: "Ints | None" = None, progress: Progress = _silent) -> Ints:
     """The k nearest others of points `rows` (all by default) on a map (n, 2 or 3), nearest first: (s, k)."""
     n = len(positions)
     if not 1 <= k < n:

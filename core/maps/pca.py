@@ -40,7 +40,10 @@ def principal_plane(
         _by_covariance(vectors, mean, progress) if len(vectors) > 4 * vectors.shape[1] else _by_svd(vectors, mean)
     )
     total = float(spread.sum()) or 1.0
-    axes = axes[:n_components] * np.sign(axes[np.arange(n := min(n_components, len(axes))), np.abs(axes[:n]).argmax(axis=1)])[:, None]  # fmt: skip
+    axes = (
+        axes[:n_components]
+        * np.sign(axes[np.arange(n := min(n_components, len(axes))), np.abs(axes[:n]).argmax(axis=1)])[:, None]
+    )
     explained = np.zeros(n_components)
     explained[:n] = spread[:n] / total
     if n < n_components:

@@ -56,10 +56,16 @@ class MapOptions:
 
     def __post_init__(self) -> None:
         bounds = {
-            "n_components": (2, 3), "n_neighbors": (2, 200), "spread": (0.01, 100.0), "min_dist": (0.0, self.spread),
-            "n_epochs": (1, 10_000), "negative_sample_rate": (1, 50), "dens_lambda": (0.0, 100.0), "perplexity": (1.0, 200.0),
+            "n_components": (2, 3),
+            "n_neighbors": (2, 200),
+            "spread": (0.01, 100.0),
+            "min_dist": (0.0, self.spread),
+            "n_epochs": (1, 10_000),
+            "negative_sample_rate": (1, 50),
+            "dens_lambda": (0.0, 100.0),
+            "perplexity": (1.0, 200.0),
             "seed": (0, 2**32 - 1),
-        }  # fmt: skip
+        }
         for name, (low, high) in bounds.items():
             value = getattr(self, name)
             if value is None and name == "n_epochs":
@@ -241,9 +247,12 @@ def _umap_learn(points: Points) -> Floats:
     assert points.knn is not None
     options = points.options
     how = {
-        "min_dist": options.min_dist, "spread": options.spread, "n_epochs": options.n_epochs,
-        "negative_sample_rate": options.negative_sample_rate, "random_state": options.seed,
-    }  # fmt: skip
+        "min_dist": options.min_dist,
+        "spread": options.spread,
+        "n_epochs": options.n_epochs,
+        "negative_sample_rate": options.negative_sample_rate,
+        "random_state": options.seed,
+    }
     start = points.start * np.float32(START / max(float(np.abs(points.start).max()), 1e-9))
     return umap_learn(points.vectors, points.knn.rows, points.knn.distances, start, how, points.progress)
 
@@ -624,8 +633,10 @@ def _aligned_umap(layers: Sequence[Points], progress: Progress) -> list[Floats]:
     ]
     pulls = {
         (at, to): ALIGNMENT * np.exp(1 - abs(to - at)) * _same_neighbors(graphs[at], graphs[to])
-        for at in range(len(layers)) for to in range(max(0, at - WINDOW), min(len(layers), at + WINDOW + 1)) if to != at
-    }  # fmt: skip
+        for at in range(len(layers))
+        for to in range(max(0, at - WINDOW), min(len(layers), at + WINDOW + 1))
+        if to != at
+    }
     how = _descent(options, n_epochs)
     with ExitStack() as stack:
         epochs = [

@@ -88,10 +88,27 @@ def _row(ranges: Any, place: Any) -> Any:
 
 @_jit  # type: ignore[misc,unused-ignore]
 def epoch(
-    mine: Any, others: Any, moved: Any, pushing: Any, first: Any, neighbors: Any, every: Any, due: Any, keys: Any,
-    attraction: Any, repulsion: Any, now: Any, turn: Any, alpha: Any, both: Any, rate: Any, b: Any, weight: Any,
-    radii: Any, phi_sums: Any,
-) -> None:  # fmt: skip
+    mine: Any,
+    others: Any,
+    moved: Any,
+    pushing: Any,
+    first: Any,
+    neighbors: Any,
+    every: Any,
+    due: Any,
+    keys: Any,
+    attraction: Any,
+    repulsion: Any,
+    now: Any,
+    turn: Any,
+    alpha: Any,
+    both: Any,
+    rate: Any,
+    b: Any,
+    weight: Any,
+    radii: Any,
+    phi_sums: Any,
+) -> None:
     """One epoch: points of `mine` (m, 2 or 3) move by the pulls of their neighbors and the pushes of other points.
 
     The neighbors are rows of `others` (n, 2 or 3), which may be the same array; with `both`, they are moved as well. The
@@ -165,9 +182,7 @@ def epoch(
 
 
 @_jit  # type: ignore[misc,unused-ignore]
-def log_radii(
-    positions: Any, first: Any, neighbors: Any, attraction: Any, b: Any, radii: Any, phi_sums: Any
-) -> None:  # fmt: skip
+def log_radii(positions: Any, first: Any, neighbors: Any, attraction: Any, b: Any, radii: Any, phi_sums: Any) -> None:
     """Fill in each point's log of its local radius on the map, `radii` (n,), and the sum of its edges' phi, `phi_sums` (n,).
 
     The radius of Narayan et al. 2021 is the mean of the squared lengths of a point's edges, weighed by

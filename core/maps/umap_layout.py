@@ -174,10 +174,24 @@ class Epochs:
 
             def run(task: _Task, turn: int = turn) -> None:
                 self._draw(
-                    self._positions, others, task.moved, task.pushing, task.first, task.neighbors, task.every, task.due,
-                    self._keys, *self._tables, float(now), turn, alpha, self._others is None, self._how.rate, self._b,
+                    self._positions,
+                    others,
+                    task.moved,
+                    task.pushing,
+                    task.first,
+                    task.neighbors,
+                    task.every,
+                    task.due,
+                    self._keys,
+                    *self._tables,
+                    float(now),
+                    turn,
+                    alpha,
+                    self._others is None,
+                    self._how.rate,
+                    self._b,
                     *(density or (nothing, nothing, nothing)),
-                )  # fmt: skip
+                )
 
             if self._pool is None or len(tasks) == 1:
                 for task in tasks:

@@ -28,9 +28,13 @@ class _Watched:
 
 
 def umap_learn(
-    vectors: Floats, rows: Ints, distances: Floats, start: Floats, how: dict[str, float | int | None],
+    vectors: Floats,
+    rows: Ints,
+    distances: Floats,
+    start: Floats,
+    how: dict[str, float | int | None],
     progress: Callable[[int, int], None],
-) -> Floats:  # fmt: skip
+) -> Floats:
     """Lay out n unit vectors by their k nearest others `rows` (n, k) at `distances` 1 - cosine, from `start`: (n, 2 or 3).
 
     `how` are umap-learn's own options (min_dist, spread, n_epochs, negative_sample_rate, random_state). Its functions are compiled
@@ -49,7 +53,18 @@ def umap_learn(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a seed means one thread, and that there is no index to transform by
         laid = umap.UMAP(
-            n_neighbors=k + 1, n_components=start.shape[1], metric="cosine", init=start, precomputed_knn=(own, away),
-            tqdm_kwds={"disable": False, "file": _Watched(progress), "bar_format": "{n_fmt}/{total_fmt}", "mininterval": 0, "miniters": 1}, **how,
-        ).fit_transform(vectors)  # fmt: skip
+            n_neighbors=k + 1,
+            n_components=start.shape[1],
+            metric="cosine",
+            init=start,
+            precomputed_knn=(own, away),
+            tqdm_kwds={
+                "disable": False,
+                "file": _Watched(progress),
+                "bar_format": "{n_fmt}/{total_fmt}",
+                "mininterval": 0,
+                "miniters": 1,
+            },
+            **how,
+        ).fit_transform(vectors)
     return np.asarray(laid, np.float32)

@@ -128,9 +128,11 @@ def _bats(path: Path, root: Path) -> Category:
 
 
 def measure_analogies(
-    space: Space, categories: Sequence[Category], protocol: Protocol,
+    space: Space,
+    categories: Sequence[Category],
+    protocol: Protocol,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
-) -> list[Score]:  # fmt: skip
+) -> list[Score]:
     """The score of each category, of each group, and in total (the last row).
 
     3CosAvg and LRCos learn from a category's other pairs (leave one out). Raises `UserError` when no question has all of
@@ -188,9 +190,13 @@ class _Lookup:
 
 
 def _of_questions(
-    space: Space, look: _Lookup, categories: Sequence[Category], protocol: Protocol, n: int,
+    space: Space,
+    look: _Lookup,
+    categories: Sequence[Category],
+    protocol: Protocol,
+    n: int,
     progress: Callable[[str, int, int], None],
-) -> list[Score]:  # fmt: skip
+) -> list[Score]:
     from polysema.core.import_lock import IMPORTING
 
     with IMPORTING:
@@ -217,17 +223,25 @@ def _of_questions(
     if not questions:
         return [Score(name, protocol.method, total, 0, 0) for name, total, _, _ in counts]
     found = best_words(
-        space.vectors[:n], np.array(questions, np.int64), protocol.method, protocol.epsilon, protocol.exclude,
+        space.vectors[:n],
+        np.array(questions, np.int64),
+        protocol.method,
+        protocol.epsilon,
+        protocol.exclude,
         lambda done, of: progress(f"ask by {protocol.method}", done, of),
-    )  # fmt: skip
+    )
     hit = [row in wanted for row, wanted in zip(found.tolist(), right, strict=True)]
     return [Score(name, protocol.method, total, b - a, sum(hit[a:b])) for name, total, a, b in counts]
 
 
 def _of_pairs(
-    space: Space, look: _Lookup, category: Category, protocol: Protocol, n: int,
+    space: Space,
+    look: _Lookup,
+    category: Category,
+    protocol: Protocol,
+    n: int,
     progress: Callable[[str, int, int], None],
-) -> Score:  # fmt: skip
+) -> Score:
     """Each pair of a category is asked once, learned from all the others."""
     if category.pairs:
         pairs, total = look.pairs(category), len(category.pairs)

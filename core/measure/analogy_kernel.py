@@ -62,9 +62,13 @@ def _best(
 
 
 def best_words(
-    vectors: Floats, questions: Ints, method: str, epsilon: float, exclude: bool,
+    vectors: Floats,
+    questions: Ints,
+    method: str,
+    epsilon: float,
+    exclude: bool,
     progress: Callable[[int, int], None],
-) -> Ints:  # fmt: skip
+) -> Ints:
     """The best row for each question (n_questions, 3), rows of a, a*, b: (n_questions,). Of equals the first row."""
     n = len(vectors)
     rows, places = np.unique(questions, return_inverse=True)

@@ -78,7 +78,9 @@ def sense_clusters(
     """
     n = len(vectors)
     if vectors.ndim != 2 or len(texts) != n or (labels is not None and len(labels) != n):
-        raise IncompatibleError(f"{n} vectors, {len(texts)} texts and {n if labels is None else len(labels)} labels: they must be as many")  # fmt: skip
+        raise IncompatibleError(
+            f"{n} vectors, {len(texts)} texts and {n if labels is None else len(labels)} labels: they must be as many"
+        )
     if n < 2 or not np.isfinite(vectors).all():
         raise UserError(f"sense clusters need two or more occurrences with finite vectors; got {n}")
     if not 2 <= min_cluster_size <= max(2, n):

@@ -256,9 +256,14 @@ class _Group:
 
 
 def _pooled(
-    model: LanguageModel, encoded: Sequence[Encoded], groups: dict[int, _Group], total: int, pooling: str,
-    beside: "list[Sequence[int]] | None", layers: Sequence[int],
-) -> Floats:  # fmt: skip
+    model: LanguageModel,
+    encoded: Sequence[Encoded],
+    groups: dict[int, _Group],
+    total: int,
+    pooling: str,
+    beside: "list[Sequence[int]] | None",
+    layers: Sequence[int],
+) -> Floats:
     """(n_layers, total, dim): a text's words are pooled as soon as its states are there, on the thread that made them."""
     out = np.empty((len(layers), total, model.dim), np.float32)
     asked = sorted(groups)  # texts without a word cost no forward pass
@@ -281,9 +286,11 @@ def _pooled(
             out[place, group.rows] = pool(state, places, group.sizes, pooling)
 
     model.engine.run(
-        [encoded[n].windows[w] for n, w in windows], layers, take,
+        [encoded[n].windows[w] for n, w in windows],
+        layers,
+        take,
         [beside[n] for n, _ in windows] if beside is not None else None,
-    )  # fmt: skip
+    )
     for number, hidden in whole.items():
         group = groups[number]
         for place, state in enumerate(hidden):
@@ -296,9 +303,15 @@ def _split(encoded: Sequence[Encoded], asked: Iterable[int], first: int) -> tupl
 
 
 def _of_words(
-    model: LanguageModel, occurrences: Sequence[Occurrence], encoded: Sequence[Encoded],
-    beside: "list[Sequence[int]] | None", layers: Sequence[int], pooling: str, origin: Origin, first: int,
-) -> Hidden:  # fmt: skip
+    model: LanguageModel,
+    occurrences: Sequence[Occurrence],
+    encoded: Sequence[Encoded],
+    beside: "list[Sequence[int]] | None",
+    layers: Sequence[int],
+    pooling: str,
+    origin: Origin,
+    first: int,
+) -> Hidden:
     by_text: dict[int, list[int]] = {}
     for place, occurrence in enumerate(occurrences):
         by_text.setdefault(occurrence.text - first, []).append(place)
@@ -334,9 +347,13 @@ def _of_words(
 
 
 def _of_tokens(
-    model: LanguageModel, encoded: Sequence[Encoded], beside: "list[Sequence[int]] | None",
-    layers: Sequence[int], origin: Origin, first: int,
-) -> Hidden:  # fmt: skip
+    model: LanguageModel,
+    encoded: Sequence[Encoded],
+    beside: "list[Sequence[int]] | None",
+    layers: Sequence[int],
+    origin: Origin,
+    first: int,
+) -> Hidden:
     groups: dict[int, _Group] = {}
     occurrences: list[Occurrence] = []
     first_rows: list[int] = []

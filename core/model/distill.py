@@ -73,9 +73,12 @@ def distil(
         raise UserError(f"no word is left for a table: {len(sums):,} words were found, none of them {at_least:,} times")
     vectors = np.stack([sums[word] / counts[word] for word in kept]).astype(np.float32)
     origin = replace(
-        model.origin(None, f"mean over contexts at layer {chosen}, {pooling} of sub-words"), family=Family.STATIC,
+        model.origin(None, f"mean over contexts at layer {chosen}, {pooling} of sub-words"),
+        family=Family.STATIC,
         notes=(f"distilled from {counts.total():,} occurrences in a corpus", *_left_out(chosen, n_first)),
-    ).with_notes(*unknown_notes(model.tokenizer, model.name, [one for word, one in unknown.items() if counts[word] >= at_least]))  # fmt: skip
+    ).with_notes(
+        *unknown_notes(model.tokenizer, model.name, [one for word, one in unknown.items() if counts[word] >= at_least])
+    )
     return Space(
         Keys(kept), vectors, origin, pa.table({"count": pa.array([counts[word] for word in kept], pa.int64())})
     )

@@ -41,9 +41,12 @@ class Engine(Protocol):
         """What the provenance card calls it: `torch`, `onnx`, `onnx-int8`."""
 
     def run(
-        self, windows: Sequence[Sequence[int]], layers: Sequence[int], take: Take,
+        self,
+        windows: Sequence[Sequence[int]],
+        layers: Sequence[int],
+        take: Take,
         sources: Sequence[Sequence[int]] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Give each window's hidden states to `take`: a float32 array (n_tokens, dim) for each of `layers`.
 
         Layer 0 is the embedding output, layer n the last block's, as transformers counts. `take` is called once for
@@ -53,9 +56,11 @@ class Engine(Protocol):
 
 
 def hidden_states(
-    engine: Engine, windows: Sequence[Sequence[int]], layers: Sequence[int],
+    engine: Engine,
+    windows: Sequence[Sequence[int]],
+    layers: Sequence[int],
     sources: Sequence[Sequence[int]] | None = None,
-) -> list[Floats]:  # fmt: skip
+) -> list[Floats]:
     """For each window (n_layers, n_tokens, dim) float32, the layers in the order asked for."""
     out: list[Floats] = [np.empty(0, np.float32)] * len(windows)
 
@@ -92,9 +97,12 @@ class TorchEngine:
     name: str = "torch"
 
     def run(
-        self, windows: Sequence[Sequence[int]], layers: Sequence[int], take: Take,
+        self,
+        windows: Sequence[Sequence[int]],
+        layers: Sequence[int],
+        take: Take,
         sources: Sequence[Sequence[int]] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """See `Engine`."""
         import torch
 

@@ -157,10 +157,20 @@ class LanguageModel:
         """The card of vectors made by this model at a layer."""
         versions = tuple((name, metadata.version(name)) for name in ("tokenizers", "torch", "transformers"))
         return Origin(
-            source=self.name, family=self.family, weights_sha256=self.weights_sha256, revision=self.revision, layer=layer,
-            pooling=pooling, dtype=self.dtype, engine=self.engine.name, stack=self.stack, final_norm=self.final_norm,
-            windows=f"{self.window} tokens, half overlapping", versions=versions, beginning=self.beginning,
-        )  # fmt: skip
+            source=self.name,
+            family=self.family,
+            weights_sha256=self.weights_sha256,
+            revision=self.revision,
+            layer=layer,
+            pooling=pooling,
+            dtype=self.dtype,
+            engine=self.engine.name,
+            stack=self.stack,
+            final_norm=self.final_norm,
+            windows=f"{self.window} tokens, half overlapping",
+            versions=versions,
+            beginning=self.beginning,
+        )
 
     @cached_property
     def input_table(self) -> Any:
@@ -195,8 +205,11 @@ def load_model(
     the model's own, a tokenizer without character offsets.
     """
     for what, given, allowed in (
-        ("engine", engine, ENGINES), ("dtype", dtype, DTYPES), ("stack", stack, STACKS), ("final norm", final_norm, FINAL_NORMS),
-    ):  # fmt: skip
+        ("engine", engine, ENGINES),
+        ("dtype", dtype, DTYPES),
+        ("stack", stack, STACKS),
+        ("final norm", final_norm, FINAL_NORMS),
+    ):
         if given not in allowed:
             raise UserError(f"{what} {given!r} does not exist; choose one of {', '.join(allowed)}")
     found = locate(name) if isinstance(name, str) else name

@@ -48,9 +48,12 @@ class OnnxEngine:
     name: str = "onnx"
 
     def run(
-        self, windows: Sequence[Sequence[int]], layers: Sequence[int], take: Take,
+        self,
+        windows: Sequence[Sequence[int]],
+        layers: Sequence[int],
+        take: Take,
         sources: Sequence[Sequence[int]] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """See `Engine`. `sources` are not for it."""
         if sources is not None:
             raise ValueError("a decoder with cross-attention runs on torch")
@@ -198,11 +201,14 @@ def _export(model: "LanguageModel", path: Path) -> None:
     size = sum(p.numel() * p.element_size() for p in model.module.parameters())
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
-            AllLayers(model.module).eval(), (ids, torch.ones_like(ids)), dynamo=True, verbose=False,
+            AllLayers(model.module).eval(),
+            (ids, torch.ones_like(ids)),
+            dynamo=True,
+            verbose=False,
             dynamic_shapes={"input_ids": axes, "attention_mask": axes},
             input_names=["input_ids", "attention_mask"],
             output_names=[f"layer_{layer}" for layer in range(model.n_layers + 1)],
-        )  # fmt: skip
+        )
         assert program is not None
         program.save(str(path), external_data=size > 1 << 30)
 
@@ -285,7 +291,11 @@ def _quantize(source: Path, path: Path) -> None:
     part = path.with_name(f".{path.name}.part")
     with _quiet():
         quantize_dynamic(
-            str(source), str(part), weight_type=QuantType.QInt8, per_channel=True, reduce_range=True,
+            str(source),
+            str(part),
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            reduce_range=True,
             nodes_to_quantize=[name for name, _ in products if name not in left],
-        )  # fmt: skip
+        )
     part.rename(path)

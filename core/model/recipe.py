@@ -22,25 +22,52 @@ OWN_PACKAGE = "sentence_transformers."  # a module of that name from elsewhere w
 POOLS = ("cls", "last", "max", "mean", "root mean", "weighted mean")
 # as sentence-transformers names them, in the order in which it puts them side by side
 _MODES = {
-    "pooling_mode_cls_token": "cls", "pooling_mode_max_tokens": "max", "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_mean_sqrt_len_tokens": "root mean", "pooling_mode_weightedmean_tokens": "weighted mean",
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "root mean",
+    "pooling_mode_weightedmean_tokens": "weighted mean",
     "pooling_mode_lasttoken": "last",
-}  # fmt: skip
+}
 _NAMED = {
-    "cls": "cls", "max": "max", "mean": "mean", "mean_sqrt_len_tokens": "root mean", "weightedmean": "weighted mean",
+    "cls": "cls",
+    "max": "max",
+    "mean": "mean",
+    "mean_sqrt_len_tokens": "root mean",
+    "weightedmean": "weighted mean",
     "lasttoken": "last",
-}  # fmt: skip
+}
 ACTIVATIONS = (
-    "Identity", "Tanh", "ReLU", "GELU", "SiLU", "Sigmoid", "LeakyReLU", "ELU", "SELU", "Softplus", "Mish", "Hardtanh",
-    "ReLU6", "LogSigmoid", "Softsign", "Tanhshrink", "Hardswish",
-)  # fmt: skip
+    "Identity",
+    "Tanh",
+    "ReLU",
+    "GELU",
+    "SiLU",
+    "Sigmoid",
+    "LeakyReLU",
+    "ELU",
+    "SELU",
+    "Softplus",
+    "Mish",
+    "Hardtanh",
+    "ReLU6",
+    "LogSigmoid",
+    "Softsign",
+    "Tanhshrink",
+    "Hardswish",
+)
 UNTOUCHED = ("Dropout",)  # modules that change nothing outside of training
 # settings of the Transformer module that would change what is read; any value but these is refused by name
 PLAIN_SETTINGS: dict[str, tuple[Any, ...]] = {
-    "transformer_task": (None, "feature-extraction"), "module_output_name": (None, "token_embeddings"),
-    "processing_kwargs": (None, {}), "tokenizer_args": (None, {}), "processor_kwargs": (None, {}),
-    "query_length": (None,), "document_length": (None,), "query_expansion": (None,),
-}  # fmt: skip
+    "transformer_task": (None, "feature-extraction"),
+    "module_output_name": (None, "token_embeddings"),
+    "processing_kwargs": (None, {}),
+    "tokenizer_args": (None, {}),
+    "processor_kwargs": (None, {}),
+    "query_length": (None,),
+    "document_length": (None,),
+    "query_expansion": (None,),
+}
 LAYER_NORM_EPSILON = 1e-5  # PyTorch's, which the module LayerNorm doesn't change
 
 Step = Callable[[Floats], Floats]

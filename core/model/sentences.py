@@ -89,9 +89,12 @@ def plan_sentences(
 
 
 def embed_sentences(
-    model: LanguageModel, texts: Iterable[str], layers: Sequence[int] = (-1,), pooling: str = "mean",
+    model: LanguageModel,
+    texts: Iterable[str],
+    layers: Sequence[int] = (-1,),
+    pooling: str = "mean",
     prompt: Prompt | None = None,
-) -> Sentences:  # fmt: skip
+) -> Sentences:
     """The vectors of whole texts, (n_layers, n_texts, dim).
 
     `mean` over the text's own tokens; `cls` the first position, which an encoder fills for the purpose; `last` the
@@ -106,15 +109,24 @@ def embed_sentences(
     unknown = tuple(t for p in parts for t in p.unknown)
     origin = parts[0].origin.with_notes(unknown_texts_note(model.tokenizer, model.name, unknown))
     return Sentences(
-        0, parts[0].layers, np.concatenate([p.vectors for p in parts], axis=1), origin,
-        tuple(t for p in parts for t in p.split), tuple(t for p in parts for t in p.empty), unknown,
-    )  # fmt: skip
+        0,
+        parts[0].layers,
+        np.concatenate([p.vectors for p in parts], axis=1),
+        origin,
+        tuple(t for p in parts for t in p.split),
+        tuple(t for p in parts for t in p.empty),
+        unknown,
+    )
 
 
 def sentence_stream(
-    model: LanguageModel, texts: Iterable[str], layers: Sequence[int] = (-1,), pooling: str = "mean", first: int = 0,
+    model: LanguageModel,
+    texts: Iterable[str],
+    layers: Sequence[int] = (-1,),
+    pooling: str = "mean",
+    first: int = 0,
     prompt: Prompt | None = None,
-) -> Iterator[Sentences]:  # fmt: skip
+) -> Iterator[Sentences]:
     """As `embed_sentences`, some hundred texts at a time, in their order."""
     yield from _stream(plan_sentences(model, layers, pooling, prompt), texts, first)
 
@@ -218,5 +230,10 @@ def _last(encoded: Encoded, states: Sequence[Floats], special: bool, left_out: i
 
 
 _POOLS: dict[str, Callable[[Encoded, Sequence[Floats], bool, int], Floats]] = {
-    "mean": _mean, "cls": _cls, "last": _last, "max": _max, "root mean": _root_mean, "weighted mean": _weighted,
-}  # fmt: skip
+    "mean": _mean,
+    "cls": _cls,
+    "last": _last,
+    "max": _max,
+    "root mean": _root_mean,
+    "weighted mean": _weighted,
+}

@@ -20,10 +20,17 @@ PIECE = "##"  # what stands before a token that goes on with a word, as WordPiec
 
 # how the families name the table; the first that is there is taken
 TABLES = (
-    "embeddings.word_embeddings.weight", "bert.embeddings.word_embeddings.weight",
-    "roberta.embeddings.word_embeddings.weight", "model.embed_tokens.weight", "embed_tokens.weight",
-    "transformer.wte.weight", "wte.weight", "shared.weight", "model.shared.weight", "encoder.embed_tokens.weight",
-)  # fmt: skip
+    "embeddings.word_embeddings.weight",
+    "bert.embeddings.word_embeddings.weight",
+    "roberta.embeddings.word_embeddings.weight",
+    "model.embed_tokens.weight",
+    "embed_tokens.weight",
+    "transformer.wte.weight",
+    "wte.weight",
+    "shared.weight",
+    "model.shared.weight",
+    "encoder.embed_tokens.weight",
+)
 
 
 def input_table(found: Located) -> Space:
@@ -43,9 +50,12 @@ def input_table(found: Located) -> Space:
     from polysema.core.model.load import weights_hash
 
     origin = Origin(
-        found.name, Family.STATIC, weights_sha256=weights_hash(found), pooling="input embeddings",
+        found.name,
+        Family.STATIC,
+        weights_sha256=weights_hash(found),
+        pooling="input embeddings",
         revision=found.entry.requirement if found.entry else "",
-    )  # fmt: skip
+    )
     return Space(Keys(names), vectors[: len(names)], origin)
 
 
@@ -136,9 +146,11 @@ def word_table(model: Any, words: Sequence[str]) -> Space:
         model.origin(None, "input embeddings, mean of sub-words"), family=Family.STATIC, engine="", windows=""
     ).with_notes(*_unknown_notes(model, words))
     return Space(
-        Keys(list(words)), np.stack([vector for vector, _ in rows]), origin,
+        Keys(list(words)),
+        np.stack([vector for vector, _ in rows]),
+        origin,
         pa.table({"tokens": pa.array([pieces for _, pieces in rows], pa.int32())}),
-    )  # fmt: skip
+    )
 
 
 def _unknown_notes(model: Any, words: Sequence[str]) -> tuple[str, ...]:

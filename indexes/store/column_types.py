@@ -95,16 +95,21 @@ def is_text(kind: pa.DataType) -> bool:
 
 def _is_bytes(kind: pa.DataType) -> bool:
     return bool(
-        types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
+        types.is_binary(kind)
+        or types.is_large_binary(kind)
+        or types.is_binary_view(kind)
         or types.is_fixed_size_binary(kind)
-    )  # fmt: skip
+    )
 
 
 def _is_list(kind: pa.DataType) -> bool:
     return bool(
-        types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
-        or types.is_list_view(kind) or types.is_large_list_view(kind)
-    )  # fmt: skip
+        types.is_list(kind)
+        or types.is_large_list(kind)
+        or types.is_fixed_size_list(kind)
+        or types.is_list_view(kind)
+        or types.is_large_list_view(kind)
+    )
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -263,8 +263,12 @@ class _Repair:
         try:
             run = subprocess.run(  # noqa: S603  (our own script, and a path as an argument)
                 [sys.executable, "-c", READ_IDS, str(path), str(IDS_BYTES)],
-                capture_output=True, timeout=IDS_SECONDS, check=False, text=True, errors="replace",
-            )  # fmt: skip
+                capture_output=True,
+                timeout=IDS_SECONDS,
+                check=False,
+                text=True,
+                errors="replace",
+            )
             found = [json.loads(line) for line in run.stdout.splitlines()]
         except (subprocess.TimeoutExpired, ValueError):
             return []

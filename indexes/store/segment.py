@@ -140,9 +140,13 @@ def write_segment(
             if npy:
                 npy.write(_npy_header(rows, card.dim))
             writer = pq.ParquetWriter(
-                pa.PythonFile(file, mode="w"), whole, compression={"id": "zstd"}, write_page_checksum=True,
-                use_dictionary=[field.name for field in schema], write_statistics=["id"],
-            )  # fmt: skip
+                pa.PythonFile(file, mode="w"),
+                whole,
+                compression={"id": "zstd"},
+                write_page_checksum=True,
+                use_dictionary=[field.name for field in schema],
+                write_statistics=["id"],
+            )
             for batch in batches:
                 for start in range(0, len(batch), ROW_GROUP):
                     part = batch.vectors[start : start + ROW_GROUP]

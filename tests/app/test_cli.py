@@ -14,8 +14,12 @@ def test_the_famous_analogy(polysema) -> None:  # type: ignore[no-untyped-def]
     status, out, err = polysema("analogy", "queen - king + man", "-k", "4")
     assert (status, err) == (0, "")
     assert [line.split() for line in out.splitlines()[:5]] == [
-        ["rank", "word", "cosine"], ["1", "woman", "0.895"], ["2", "girl", "0.849"], ["3", "her", "0.793"], ["4", "boy", "0.782"],
-    ]  # fmt: skip
+        ["rank", "word", "cosine"],
+        ["1", "woman", "0.895"],
+        ["2", "girl", "0.849"],
+        ["3", "her", "0.793"],
+        ["4", "boy", "0.782"],
+    ]
     assert (
         out.splitlines()[5]
         == "left out, and where they would have stood: queen #72 (0.627), king #7,740 (0.262), man #3 (0.837)"
@@ -212,8 +216,13 @@ def test_every_method_and_the_evidence(polysema) -> None:  # type: ignore[no-unt
     out = polysema("analogy", "queen - king + man", "-k", "1", "--method", "3cosmul")[1].splitlines()
     assert out[1].split() == ["1", "woman", "1.069"]
     assert [line.split(":")[0] for line in out[2:]] == [
-        "left out, and where they would have stood", "nothing left out", "3cosadd", "pairdirection", "only-b", "ignore-a",
-    ]  # fmt: skip
+        "left out, and where they would have stood",
+        "nothing left out",
+        "3cosadd",
+        "pairdirection",
+        "only-b",
+        "ignore-a",
+    ]
     pairs = ("--pair", "king:queen", "--pair", "man:woman", "--pair", "boy:girl")
     answer = json.loads(polysema("analogy", "uncle", "--method", "3cosavg", *pairs, "--format", "json")[1])
     assert (answer["method"], answer["neighbors"][0]["word"]) == ("3cosavg", "daughter")

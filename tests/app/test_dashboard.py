@@ -178,11 +178,16 @@ def test_inside_shows_letters_against_sounds() -> None:
     [
         ({"see": "Lens", "lm": "g2p-t5"}, "Look", ("lw_w", "日"), "has no token for '日'"),
         ({"see": "Contributions", "cm_in": "g2p-t5"}, "Take apart", ("ca_w", "F"), "begin with the same token"),
-        ({"see": "Contributions", "cm_in": "minilm-l6"}, "Take apart", ("cp_e", ""), "predicts a word where the text has [MASK]"),
+        (
+            {"see": "Contributions", "cm_in": "minilm-l6"},
+            "Take apart",
+            ("cp_e", ""),
+            "predicts a word where the text has [MASK]",
+        ),
         ({"see": "Steering", "sm": "g2p-t5"}, "Steer", ("sf_w", "日"), "has no token for '日'"),
         ({"see": "Roads"}, "Send it through", ("rt", "..."), "there is no word in"),
     ],
-)  # fmt: skip
+)
 def test_the_parts_of_inside(query: dict[str, str], button: str, wrong: tuple[str, str], message: str) -> None:
     app = page("inside", **query)
     assert not app.exception
@@ -229,9 +234,11 @@ def test_neighbors_in_a_collection_are_sentences() -> None:
     texts = ["The bank of a river.", "A <b>bank</b> of gold.", "Ducks on the bank."]
     words = [("The", 0), ("bank", 4), ("bank", 5), ("Ducks", 0), ("bank", 13)]
     columns = {
-        "word": [word for word, _ in words], "text": [texts[n] for n in (0, 0, 1, 2, 2)],
-        "start": [start for _, start in words], "end": [start + len(word) for word, start in words],
-    }  # fmt: skip
+        "word": [word for word, _ in words],
+        "text": [texts[n] for n in (0, 0, 1, 2, 2)],
+        "start": [start for _, start in words],
+        "end": [start + len(word) for word, start in words],
+    }
     shelf.create("test-neighbors").add(
         [f"row-{n}" for n in range(5)], [[1, 0, 0], [0, 1, 0], [0, 0.1, 1], [0.5, 0, 0.5], [0, 1, 0.3]], columns
     )

@@ -58,8 +58,18 @@ def test_the_placeholder_of_the_filter_is_a_condition_that_runs(
 
 @pytest.mark.parametrize(
     "condition",
-    ["n = 1", "n < 2", "n > 2", "n in (1, 2)", "n = 1 and text contains 'river'", "n = 1 or n = 2", "not n = 1", "text starts with 'the'", "text contains 'river'"],
-)  # fmt: skip
+    [
+        "n = 1",
+        "n < 2",
+        "n > 2",
+        "n in (1, 2)",
+        "n = 1 and text contains 'river'",
+        "n = 1 or n = 2",
+        "not n = 1",
+        "text starts with 'the'",
+        "text contains 'river'",
+    ],
+)
 def test_what_the_filter_says_that_it_knows_runs(tmp_path: Path, condition: str) -> None:
     told = re.search(r"A condition over the columns with ([^\"]*)\.", TEXT)
     assert told is not None

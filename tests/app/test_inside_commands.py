@@ -58,8 +58,12 @@ def test_the_lens_the_parts_and_the_road_of_a_word() -> None:
         run("lens", "phone", "-m", "g2p-t5", "--at", "0", "--word", "F", "--points", "all", "--format", "json")
     )
     assert [(row["layer"], row["point"]) for row in rows][:5] == [
-        (0, "embedding"), (1, "before"), (1, "attention"), (1, "cross"), (1, "mlp"),
-    ]  # fmt: skip
+        (0, "embedding"),
+        (1, "before"),
+        (1, "attention"),
+        (1, "cross"),
+        (1, "mlp"),
+    ]
     assert rows[-1]["rank of F"] == 1
     parts = json.loads(run("contributions", "phone", "F", "-m", "g2p-t5", "--at", "0", "--format", "json"))
     assert sum(part["value"] for part in parts["parts"]) == pytest.approx(parts["score"], rel=1e-3)

@@ -31,10 +31,17 @@ def test_telemetry_is_off_and_only_this_machine_is_listened_on() -> None:
 @pytest.mark.parametrize(
     ("host", "status"),
     [
-        ("127.0.0.1:8501", 200), ("localhost", 200), ("LOCALHOST:1", 200), ("[::1]:8501", 200), ("evil.example", 403), ("127.0.0.1.evil.example:8501", 403),
-        ("", 403), ("a@127.0.0.1:x y", 403), ("[", 403),
+        ("127.0.0.1:8501", 200),
+        ("localhost", 200),
+        ("LOCALHOST:1", 200),
+        ("[::1]:8501", 200),
+        ("evil.example", 403),
+        ("127.0.0.1.evil.example:8501", 403),
+        ("", 403),
+        ("a@127.0.0.1:x y", 403),
+        ("[", 403),
     ],
-)  # fmt: skip
+)
 def test_only_this_machines_names_are_answered_on_loopback(host: str, status: int) -> None:
     async def page(scope, receive, send):  # type: ignore[no-untyped-def]
         await PlainTextResponse("here")(scope, receive, send)

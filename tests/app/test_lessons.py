@@ -13,7 +13,20 @@ from polysema.core.inside.parameter_counts import widths
 from polysema.core.model import catalog
 from polysema.core.model.load import LanguageModel
 
-TOPICS = ["tokens", "one-vector", "travel", "senses", "looking", "heads", "mlp", "blocks", "embedding", "window", "bias", "nonsense"]  # fmt: skip
+TOPICS = [
+    "tokens",
+    "one-vector",
+    "travel",
+    "senses",
+    "looking",
+    "heads",
+    "mlp",
+    "blocks",
+    "embedding",
+    "window",
+    "bias",
+    "nonsense",
+]
 
 
 @pytest.fixture
@@ -88,22 +101,62 @@ def test_numbers_are_the_explorer_s(explorer: Explorer) -> None:
     [
         ("tokens", {"text": "the swan is white"}, Verdict.PARTLY, "Every word here is frequent enough"),
         ("tokens", {"model": "g2p-t5", "text": "swan"}, Verdict.FAILS, "cuts every word into its letters"),
-        ("one-vector", {"word": "mouse", "first": "cheese", "second": "keyboard"}, Verdict.PARTLY, "Only **keyboard** is among the nearest hundredth"),
-        ("one-vector", {"word": "swan", "first": "interest", "second": "salary"}, Verdict.FAILS, "Neither is among the nearest hundredth"),
-        ("travel", {"expression": "paris - france + italy", "wanted": "rome"}, Verdict.WORKS, "That is the word you expect"),
+        (
+            "one-vector",
+            {"word": "mouse", "first": "cheese", "second": "keyboard"},
+            Verdict.PARTLY,
+            "Only **keyboard** is among the nearest hundredth",
+        ),
+        (
+            "one-vector",
+            {"word": "swan", "first": "interest", "second": "salary"},
+            Verdict.FAILS,
+            "Neither is among the nearest hundredth",
+        ),
+        (
+            "travel",
+            {"expression": "paris - france + italy", "wanted": "rome"},
+            Verdict.WORKS,
+            "That is the word you expect",
+        ),
         ("travel", {"wanted": "girl"}, Verdict.PARTLY, "You expect girl: it is number 2"),
         ("travel", {"wanted": "swan"}, Verdict.FAILS, "it is not among the best 8"),
-        ("senses", {"word": "dog", "first": "The dog slept.\nMy dog barks.", "second": "A dog ran by.\nHis dog is old."}, Verdict.FAILS, "too small to call two meanings"),
+        (
+            "senses",
+            {"word": "dog", "first": "The dog slept.\nMy dog barks.", "second": "A dog ran by.\nHis dog is old."},
+            Verdict.FAILS,
+            "too small to call two meanings",
+        ),
         ("heads", {}, Verdict.PARTLY, "don’t give the head a name yet"),
-        ("heads", {"sentence": "the dog that chased the cats barks", "looker": "the", "at": "that", "more": ""}, Verdict.WORKS, "this head does link the to that"),
+        (
+            "heads",
+            {"sentence": "the dog that chased the cats barks", "looker": "the", "at": "that", "more": ""},
+            Verdict.WORKS,
+            "this head does link the to that",
+        ),
         ("mlp", {"model": "g2p-t5", "text": "phone", "word": "S"}, Verdict.FAILS, "It does not know this"),
         ("mlp", {"model": "g2p-t5", "text": "phone", "word": "F"}, Verdict.WORKS, "It does say it"),
         ("window", {"first": "the", "second": "The"}, Verdict.FAILS, "choose beginnings that differ more"),
-        ("bias", {"first": "table, spoon, river, cloud, paper, stone", "second": "chair, fork, lake, rain, book, sand"}, Verdict.PARTLY, "one that chance could make"),
-        ("nonsense", {"model": "g2p-t5", "invented": "phone", "real": "phone"}, Verdict.WORKS, "about as sure of the invention"),
-        ("nonsense", {"model": "g2p-t5", "invented": "'", "real": "phone"}, Verdict.PARTLY, "much less sure of the invention"),
+        (
+            "bias",
+            {"first": "table, spoon, river, cloud, paper, stone", "second": "chair, fork, lake, rain, book, sand"},
+            Verdict.PARTLY,
+            "one that chance could make",
+        ),
+        (
+            "nonsense",
+            {"model": "g2p-t5", "invented": "phone", "real": "phone"},
+            Verdict.WORKS,
+            "about as sure of the invention",
+        ),
+        (
+            "nonsense",
+            {"model": "g2p-t5", "invented": "'", "real": "phone"},
+            Verdict.PARTLY,
+            "much less sure of the invention",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_wording_follows_the_measurement(
     explorer: Explorer, name: str, changed: dict[str, str], verdict: Verdict, words: str
 ) -> None:
@@ -163,7 +216,7 @@ def test_what_small_decoders_say_is_shown_as_it_is(smollm: LanguageModel, explor
         ("nonsense", {"model": "g2p-t5", "invented": "a" * 90}, "90 tokens"),
         ("nonsense", {"model": "minilm-l6"}, "“Model” has the choices"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_text_makes_one_line(explorer: Explorer, name: str, changed: dict[str, str], message: str) -> None:
     with pytest.raises(UserError) as error:
         check(explorer, name, **changed)

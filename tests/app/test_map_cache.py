@@ -103,10 +103,20 @@ def _not_finite(path: Path) -> None:
     np.savez(path.open("wb"), **arrays)
 
 
-@pytest.mark.parametrize("damage", [
-    _truncated, _flipped, _foreign, _pickled, _short, _not_finite, lambda path: path.write_bytes(b""),
-    lambda path: zipfile.ZipFile(path, "w").close(), lambda path: path.write_text("not a map"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _truncated,
+        _flipped,
+        _foreign,
+        _pickled,
+        _short,
+        _not_finite,
+        lambda path: path.write_bytes(b""),
+        lambda path: zipfile.ZipFile(path, "w").close(),
+        lambda path: path.write_text("not a map"),
+    ],
+)
 def test_a_damaged_file_is_made_anew(damage) -> None:  # type: ignore[no-untyped-def]
     _, first = stages(space())
     files = sorted((home() / "maps").glob("*.npz"))

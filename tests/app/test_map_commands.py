@@ -60,12 +60,21 @@ def test_mistakes_are_told_before_anything_is_laid_out(run, tmp_path: Path) -> N
         (["glove-6b-50d", str(tmp_path / "a.txt")], "the ending says what is written: .csv or .parquet; got"),
         (["glove-6b-50d", str(there)], "is there already; choose another name, or --replace"),
         (["glove-6b-50d", str(tmp_path / "no" / "a.csv")], "there is no folder"),
-        (["glove-6b-50d", str(tmp_path / "a.csv"), "--picture", "a.png"], "the ending says what is written: .svg; got 'a.png'"),
-        (["glove-6b-50d", str(tmp_path / "a.csv"), "--method", "mds"], "map method 'mds' does not exist; choose one of pca"),
-        (["glove-6b-50d", str(tmp_path / "a.csv"), "--dimensions", "4"], "n_components must be a whole number from 2 to 3"),
+        (
+            ["glove-6b-50d", str(tmp_path / "a.csv"), "--picture", "a.png"],
+            "the ending says what is written: .svg; got 'a.png'",
+        ),
+        (
+            ["glove-6b-50d", str(tmp_path / "a.csv"), "--method", "mds"],
+            "map method 'mds' does not exist; choose one of pca",
+        ),
+        (
+            ["glove-6b-50d", str(tmp_path / "a.csv"), "--dimensions", "4"],
+            "n_components must be a whole number from 2 to 3",
+        ),
         (["glove-6b-50d", str(tmp_path / "a.csv"), "--rows", "0"], "a map shows from 1 to 400,000 rows"),
         (["nosuchspace", str(tmp_path / "a.csv")], "nosuchspace"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(UserError, match=message.replace(".", r"\.")):
             run(*words)
     assert there.read_text() == "kept"

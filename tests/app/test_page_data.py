@@ -51,8 +51,11 @@ def saves(app: AppTest) -> list[str]:
 
 def small(shelf: Shelf, name: str = "mine") -> Shelf:
     shelf.create(name).add(
-        ["a", "b", "c"], [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]], {"text": ["<b>one</b>", "two", "three"], "n": [1, 2, 3]}, space="s"
-    )  # fmt: skip
+        ["a", "b", "c"],
+        [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]],
+        {"text": ["<b>one</b>", "two", "three"], "n": [1, 2, 3]},
+        space="s",
+    )
     return shelf
 
 

@@ -267,9 +267,19 @@ def test_regions_of_more_points_than_are_tested_at_once(monkeypatch: pytest.Monk
 
 def state(cloud: Published, **changes: Any) -> dict[str, Any]:
     return {
-        "identity": cloud.identity, "version": cloud.version, "command": 0, "at": 1000, "by": "click", "clicked": 2,
-        "count": 1, "rows": [2], "bits": None, "region": None, "view": None, "missing": None,
-    } | changes  # fmt: skip
+        "identity": cloud.identity,
+        "version": cloud.version,
+        "command": 0,
+        "at": 1000,
+        "by": "click",
+        "clicked": 2,
+        "count": 1,
+        "rows": [2],
+        "bits": None,
+        "region": None,
+        "view": None,
+        "missing": None,
+    } | changes
 
 
 def no_rows() -> Any:
@@ -331,16 +341,38 @@ def test_bits_give_all_rows() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"rows": [6]}, {"rows": [-1]}, {"rows": [True]}, {"rows": ["1"]}, {"rows": [1.0]}, {"rows": "all"}, {"rows": None},
-        {"rows": list(range(3_000))}, {"rows": [1, 2]}, {"clicked": 3}, {"clicked": "2"}, {"clicked": True}, {"by": "magic"}, {"by": None},
-        {"by": ["click"]}, {"rows": None, "bits": "!"}, {"rows": None, "bits": "AAAA"}, {"rows": None, "region": {}},
-        {"rows": None, "region": square(corners=[[0, 0]] * 257)}, {"rows": None, "region": square(corners=[[0, 0]] * 2)},
-        {"rows": None, "region": square(matrix=[1] * 15)}, {"rows": None, "region": square(matrix=[math.nan] * 16)},
-        {"rows": None, "region": square(scale=None)}, {"rows": None, "region": square(center=[0, 0, 0])},
-        {"rows": None, "region": square(category=2)}, {"rows": None, "region": square(near=10**400)}, {"rows": None, "region": [1]},
-        {"identity": "other"}, {"command": 1}, {"version": 7, "rows": None, "region": square()},
+        {"rows": [6]},
+        {"rows": [-1]},
+        {"rows": [True]},
+        {"rows": ["1"]},
+        {"rows": [1.0]},
+        {"rows": "all"},
+        {"rows": None},
+        {"rows": list(range(3_000))},
+        {"rows": [1, 2]},
+        {"clicked": 3},
+        {"clicked": "2"},
+        {"clicked": True},
+        {"by": "magic"},
+        {"by": None},
+        {"by": ["click"]},
+        {"rows": None, "bits": "!"},
+        {"rows": None, "bits": "AAAA"},
+        {"rows": None, "region": {}},
+        {"rows": None, "region": square(corners=[[0, 0]] * 257)},
+        {"rows": None, "region": square(corners=[[0, 0]] * 2)},
+        {"rows": None, "region": square(matrix=[1] * 15)},
+        {"rows": None, "region": square(matrix=[math.nan] * 16)},
+        {"rows": None, "region": square(scale=None)},
+        {"rows": None, "region": square(center=[0, 0, 0])},
+        {"rows": None, "region": square(category=2)},
+        {"rows": None, "region": square(near=10**400)},
+        {"rows": None, "region": [1]},
+        {"identity": "other"},
+        {"command": 1},
+        {"version": 7, "rows": None, "region": square()},
     ],
-)  # fmt: skip
+)
 def test_what_the_browser_can_not_mean_is_no_selection(changes: dict[str, Any]) -> None:
     cloud = check(some())
     found = Memory().read(state(cloud, **changes), cloud)

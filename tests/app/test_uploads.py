@@ -151,10 +151,12 @@ def test_a_zip_bomb_is_told_before_it_unfolds() -> None:
 
 
 def test_a_wide_table_in_a_few_bytes_is_told_before_it_is_read() -> None:
-    wide = pa.table({
-        "id": [str(row) for row in range(400)],
-        "vector": pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(400 * 8192, np.float32)), 8192),
-    })  # fmt: skip
+    wide = pa.table(
+        {
+            "id": [str(row) for row in range(400)],
+            "vector": pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(400 * 8192, np.float32)), 8192),
+        }
+    )
     content = parquet(wide)
     assert len(content) < LIMIT
     with pytest.raises(UserError, match=r"a\.parquet unfolds to more than"):
@@ -366,9 +368,11 @@ def test_a_damaged_collection_is_named_and_can_be_deleted(shelf: Shelf) -> None:
 @pytest.fixture
 def filled(shelf: Shelf) -> Shelf:
     shelf.create("c").add(
-        ["a", "b, c", 'd "e"'], [[0.1, 2.0], [3.0, 4.0], [5.0, 6.5]],
-        {"text": ["x", "line\nend", None], "n": [1, 2, 3]}, space="s",
-    )  # fmt: skip
+        ["a", "b, c", 'd "e"'],
+        [[0.1, 2.0], [3.0, 4.0], [5.0, 6.5]],
+        {"text": ["x", "line\nend", None], "n": [1, 2, 3]},
+        space="s",
+    )
     return shelf
 
 

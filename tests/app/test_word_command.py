@@ -40,8 +40,14 @@ def test_the_other_commands_take_it_too() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("analogy", "-king"), ("neighbors", "-king"), ("similarity", "-king", "queen"), ("neighbors", "-unknown"), ("closer", "-a", "b")],
-)  # fmt: skip
+    [
+        ("analogy", "-king"),
+        ("neighbors", "-king"),
+        ("similarity", "-king", "queen"),
+        ("neighbors", "-unknown"),
+        ("closer", "-a", "b"),
+    ],
+)
 def test_a_word_that_could_be_an_option_is_told_where_it_goes(arguments: tuple[str, ...]) -> None:
     status, output = run(*arguments)
     assert status == 2

@@ -100,10 +100,16 @@ def test_click_a_square_of_the_lens(page: Any) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/", "/neighbors", "/contexts?map=PCA", "/map?mn=1k&mm=PCA", "/compare?cn=500&cmap=PCA", "/inside",
-        "/lessons?lesson=travel&step=reveal", "/data",
+        "/",
+        "/neighbors",
+        "/contexts?map=PCA",
+        "/map?mn=1k&mm=PCA",
+        "/compare?cn=500&cmap=PCA",
+        "/inside",
+        "/lessons?lesson=travel&step=reveal",
+        "/data",
     ],
-)  # fmt: skip
+)
 def test_it_fits_a_phone(page: Any, path: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(path)

@@ -75,8 +75,12 @@ def shell(given: list[str], folder: Path) -> str:
     words = [word.replace("{files}", str(FILES)) for word in given]
     done = subprocess.run(
         [sys.executable, "-m", "polysema.app", *words[1:]],
-        cwd=folder, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "200"},
-    )  # fmt: skip
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"COLUMNS": "200"},
+    )
     written = "".join(f"\n{path.name}:\n{path.read_text()[:2000]}" for path in sorted(folder.glob("*.csv")))
     return f"exit {done.returncode}\n{done.stdout}\n{done.stderr}{written}"
 

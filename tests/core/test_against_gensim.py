@@ -38,8 +38,10 @@ def test_the_same_answers(
 def test_restricted_to_the_first_words_the_same_answers(explorer: Explorer, gensim: KeyedVectors, first: int) -> None:
     """Also of a word that is not among them: `swan` is word 14,000."""
     for expression, positive, negative in (
-        ("queen - king + man", ["queen", "man"], ["king"]), ("swan + the", ["swan", "the"], []), ("bank", ["bank"], []),
-    ):  # fmt: skip
+        ("queen - king + man", ["queen", "man"], ["king"]),
+        ("swan + the", ["swan", "the"], []),
+        ("bank", ["bank"], []),
+    ):
         theirs = gensim.most_similar(positive=positive, negative=negative, topn=10, restrict_vocab=first)
         for evidence in (True, False):
             ours = explorer.analogy(expression, k=10, asking=Asking(evidence=evidence, restrict_vocab=first))
@@ -66,8 +68,10 @@ def test_a_restriction_with_a_filter_an_index_and_more_than_there_is(explorer: E
 
     assert near(restrict_vocab=10**9) == near()
     assert near(restrict_vocab=5000, where="word != 'banks'") == near(
-        where="word != 'banks' and word in (" + ", ".join(repr(w) for w in list(explorer.space().keys)[:5000] if "'" not in w) + ")"
-    )  # fmt: skip
+        where="word != 'banks' and word in ("
+        + ", ".join(repr(w) for w in list(explorer.space().keys)[:5000] if "'" not in w)
+        + ")"
+    )
     assert near(restrict_vocab=3000, index="flat") == near(restrict_vocab=3000)
     few = explorer.nearest(explorer.space().vectors[:1], k=5, finding=Finding(restrict_vocab=2))
     assert [n.row for n in few[0]] == [0, 1]

@@ -92,9 +92,10 @@ def test_methods_of_pairs(ours: Explorer, space: Space) -> None:
 
 def test_3cosmul_equals_gensims(ours: Explorer, space: Space, theirs: KeyedVectors) -> None:
     for expression, positive, negative in (
-        ("queen - king + man", ["queen", "man"], ["king"]), ("queen + man", ["queen", "man"], []),
+        ("queen - king + man", ["queen", "man"], ["king"]),
+        ("queen + man", ["queen", "man"], []),
         ("queen - king - boy + man + girl", ["queen", "man", "girl"], ["king", "boy"]),
-    ):  # fmt: skip
+    ):
         answer = ours.analogy(expression, space, 10, "3cosmul").neighbors
         expected = theirs.most_similar_cosmul(positive, negative, topn=10)
         assert [n.key for n in answer] == [word for word, _ in expected]

@@ -187,8 +187,10 @@ def test_what_is_said_is_not_guessed(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "Flüsse#1\nBänke#2\n".encode("cp850"))
     corpus = open_corpus(path, "1", dialect=Dialect("#", False, "cp850"))
     assert (list(corpus), corpus.notes, corpus.dialect.said()) == (
-        ["Flüsse", "Bänke"], (), {"separator": "#", "header": False, "encoding": "cp850"},
-    )  # fmt: skip
+        ["Flüsse", "Bänke"],
+        (),
+        {"separator": "#", "header": False, "encoding": "cp850"},
+    )
 
 
 LETTERS = {

@@ -68,7 +68,14 @@ def test_a_mean_of_a_text_leaves_it_out(sink: LanguageModel) -> None:
 
 def test_a_table_of_contexts_leaves_it_out(sink: LanguageModel) -> None:
     table = distil(sink, TEXTS, 1)
-    assert dict(zip(table.keys, table.column("count"), strict=True)) == {"bank": 1, "of": 1, "river": 1, "swan": 1, "the": 1, "water": 1}  # fmt: skip
+    assert dict(zip(table.keys, table.column("count"), strict=True)) == {
+        "bank": 1,
+        "of": 1,
+        "river": 1,
+        "swan": 1,
+        "the": 1,
+        "water": 1,
+    }
     assert any("3 occurrences first in a text left out" in note for note in table.origin.notes)
 
 

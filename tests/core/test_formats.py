@@ -66,9 +66,11 @@ def test_every_pair_of_layouts_keeps_words_and_numbers(
 @given(
     names=st.lists(
         st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\t"), max_size=9),
-        min_size=1, max_size=6, unique=True,
+        min_size=1,
+        max_size=6,
+        unique=True,
     )
-)  # fmt: skip
+)
 def test_words_with_spaces_and_oddities_come_back(
     form: str, names: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -339,9 +341,12 @@ def test_memory_stays_bounded_while_a_file_is_converted(tmp_path: Path) -> None:
         "print(space.vectors.nbytes >> 20, (kib('VmHWM') - before) >> 10)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "v.txt")], capture_output=True, text=True, check=True,
+        [sys.executable, "-c", code, str(tmp_path / "v.txt")],
+        capture_output=True,
+        text=True,
+        check=True,
         env={**os.environ, "POLYSEMA_HOME": str(tmp_path / "home")},
-    )  # fmt: skip
+    )
     vectors, grown = map(int, done.stdout.split())
     assert vectors == 274
     assert 10 < grown < 160, "MiB: a few blocks of text and numbers, whatever the file's size"

@@ -68,7 +68,12 @@ def test_it_comes_with_the_package_and_is_small(model: LanguageModel) -> None:
 
 
 def test_letters_and_capitals_are_read_and_sounds_written(model: LanguageModel) -> None:
-    assert model.generate(["phone", "Paris", "PARIS", "elephant"]) == ["F OW N", "P EH R IH S", "P EH R IH S", "IH L EH F AH N T"]  # fmt: skip
+    assert model.generate(["phone", "Paris", "PARIS", "elephant"]) == [
+        "F OW N",
+        "P EH R IH S",
+        "P EH R IH S",
+        "IH L EH F AH N T",
+    ]
     (encoded,) = model.encode(["Paris"])
     assert encoded.offsets.tolist() == [[0, 1], [1, 2], [2, 3], [3, 4], [4, 5]]
     (sounds,) = model.encode(["F OW N"])

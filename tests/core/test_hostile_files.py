@@ -148,9 +148,10 @@ def lies() -> dict[str, bytes]:
     def listed(ends: list[int]) -> bytes:
         raw = np.array(ends, "<i8").tobytes()
         entries = {
-            "t": ("F32", [ROWS, DIM], [0, end]), "words.utf8": words[0],
+            "t": ("F32", [ROWS, DIM], [0, end]),
+            "words.utf8": words[0],
             "words.ends": ("I64", [len(ends)], [end + 3, end + 3 + len(raw)]),
-        }  # fmt: skip
+        }
         return tensors(entries, data + words[1] + raw)
 
     rows = b"".join(b"w%d " % row + bytes(4 * DIM) for row in range(ROWS))
@@ -190,7 +191,7 @@ def lies() -> dict[str, bytes]:
         "line.txt": b"w" + b" 1" * 900_000,
         "signs.txt": b"w 1 2\nv + -\n",
         "brackets.txt": b"{" * 300_000,
-    }  # fmt: skip
+    }
     good = pq_bytes(pa.table({"word": ["a", "b"], "vector": [[1.0, 2.0], [3.0, 4.0]]}))
     for name, length in (("none", 0), ("long", 1 << 31), ("longest", (1 << 32) - 1)):
         bad[f"{name}.parquet"] = good[:-8] + struct.pack("<I", length) + b"PAR1"
@@ -312,8 +313,13 @@ def _npz(raw: bytes) -> list[Row]:
 
 
 _SAYS: dict[str, Callable[[bytes], list[Row]]] = {
-    "bin": _bin, "txt": _txt, "safetensors": _safe, "parquet": _parquet, "npy": _npy, "npz": _npz,
-}  # fmt: skip
+    "bin": _bin,
+    "txt": _txt,
+    "safetensors": _safe,
+    "parquet": _parquet,
+    "npy": _npy,
+    "npz": _npz,
+}
 
 
 # The test
@@ -342,9 +348,12 @@ def _outcomes(folder: Path) -> "tuple[Path, dict[str, Outcome], int]":
         if name.startswith(("halves", "table", "lie-half")):
             _write_words((folder / "bad" / name).with_suffix(".vocab"))
     done = subprocess.run(
-        [sys.executable, __file__, str(folder)], capture_output=True, text=True, check=False,
+        [sys.executable, __file__, str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
         env={**os.environ, "POLYSEMA_HOME": str(folder / "home")},
-    )  # fmt: skip
+    )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     heard = {line["file"]: line for line in lines if "file" in line}
     missing = sorted(set(bad) - set(heard))

@@ -654,7 +654,10 @@ def onnx(model: LanguageModel) -> LanguageModel:
         (lambda o: steer(o("gpt2"), TEXT, Direction(1, np.ones(8, np.float32), "")), r"16 finite numbers.*got \(8,\)"),
         (lambda o: steer(o("gpt2"), TEXT, Direction(1, np.full(16, np.nan, np.float32), "")), "with NaN"),
         (lambda o: steer(o("gpt2"), TEXT, Direction(5, np.ones(16, np.float32), "")), "layers 0 .* to 2; got 5"),
-        (lambda o: steer(o("gpt2"), TEXT, Direction(1, np.ones(16, np.float32), ""), Steer(np.inf)), "has to be a number"),
+        (
+            lambda o: steer(o("gpt2"), TEXT, Direction(1, np.ones(16, np.float32), ""), Steer(np.inf)),
+            "has to be a number",
+        ),
         (lambda o: steer(o("gpt2"), "the " * 40, Direction(1, np.ones(16, np.float32), "")), "give a shorter text"),
         (lambda o: concepts(o("gpt2"), [], ["a"], [1]), "one of them is empty"),
         (lambda o: expression_direction(o("gpt2"), "bank - bank", 1), "is 0, so there is no direction"),
@@ -667,7 +670,7 @@ def onnx(model: LanguageModel) -> LanguageModel:
         (lambda o: lens(onnx(o("bert")), TEXT), "the engine onnx runs a compiled graph"),
         (lambda o: contributions(onnx(o("bert")), TEXT, "swan", at="swan"), "compiled graph"),
     ],
-)  # fmt: skip
+)
 def test_what_is_refused(ask: Callable[[Open], Any], message: str, opened: Open) -> None:
     with pytest.raises((UserError, UnavailableError), match=message) as caught:
         ask(opened)

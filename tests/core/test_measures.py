@@ -18,11 +18,24 @@ DATA = Path(gensim.__file__).parent / "test" / "test_data"
 
 # GluonNLP's published results for glove.6B.50d, per cent: see the protocol in core/measure/analogies.py
 ADD = {
-    "capital-common-countries": 79.25, "capital-world": 68.50, "currency": 9.03, "city-in-state": 15.32, "family": 68.97,
-    "gram1-adjective-to-adverb": 15.22, "gram2-opposite": 9.48, "gram3-comparative": 51.80, "gram4-superlative": 28.61,
-    "gram5-present-participle": 41.57, "gram6-nationality-adjective": 86.05, "gram7-past-tense": 37.50,
-    "gram8-plural": 59.91, "gram9-plural-verbs": 34.37, "semantic": 48.80, "syntactic": 44.37, "total": 46.37,
-}  # fmt: skip
+    "capital-common-countries": 79.25,
+    "capital-world": 68.50,
+    "currency": 9.03,
+    "city-in-state": 15.32,
+    "family": 68.97,
+    "gram1-adjective-to-adverb": 15.22,
+    "gram2-opposite": 9.48,
+    "gram3-comparative": 51.80,
+    "gram4-superlative": 28.61,
+    "gram5-present-participle": 41.57,
+    "gram6-nationality-adjective": 86.05,
+    "gram7-past-tense": 37.50,
+    "gram8-plural": 59.91,
+    "gram9-plural-verbs": 34.37,
+    "semantic": 48.80,
+    "syntactic": 44.37,
+    "total": 46.37,
+}
 MUL = {"semantic": 38.13, "syntactic": 36.07, "total": 37.01}
 
 
@@ -86,8 +99,12 @@ def test_bats(space: Space, tmp_path: Path) -> None:
     ]
     scores = measure_analogies(space, categories, Protocol())
     assert [(s.category, s.questions, s.asked) for s in scores] == [
-        ("I01 [noun]", 20, 6), ("L01", 2, 2), ("1_Inflectional", 20, 6), ("2_Other", 2, 2), ("total", 22, 8),
-    ]  # fmt: skip
+        ("I01 [noun]", 20, 6),
+        ("L01", 2, 2),
+        ("1_Inflectional", 20, 6),
+        ("2_Other", 2, 2),
+        ("total", 22, 8),
+    ]
     for method in ("3cosavg", "lrcos"):
         scores = measure_analogies(space, categories, Protocol(method))
         assert [(s.questions, s.asked) for s in scores][:2] == [(5, 3), (2, 2)]

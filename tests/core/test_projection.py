@@ -254,9 +254,12 @@ def test_densmap_is_umap_learns() -> None:
     rows = np.concatenate([np.arange(240)[:, None], knn.rows], axis=1)
     distances = np.concatenate([np.zeros((240, 1), np.float32), knn.distances], axis=1)
     theirs = UMAP(
-        metric="cosine", densmap=True, random_state=0, init=project(vectors, "pca").positions * 10,
+        metric="cosine",
+        densmap=True,
+        random_state=0,
+        init=project(vectors, "pca").positions * 10,
         precomputed_knn=(rows, distances),
-    ).fit_transform(vectors)  # fmt: skip
+    ).fit_transform(vectors)
 
     def correlation(positions: np.ndarray) -> float:
         near = map_neighbors(positions, 10)

@@ -59,11 +59,15 @@ def test_every_text_of_the_command_line_is_checked() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        ["embed", "a\udcff"], ["neighbors", "a\udcff"], ["compare", "bank", "the bank a\udcff"],
-        ["analogy", "-king + a\udcff"], ["similarity", "a\udcff", "b"], ["neighbors", "king", "--where", "word = 'a\udcff'"],
+        ["embed", "a\udcff"],
+        ["neighbors", "a\udcff"],
+        ["compare", "bank", "the bank a\udcff"],
+        ["analogy", "-king + a\udcff"],
+        ["similarity", "a\udcff", "b"],
+        ["neighbors", "king", "--where", "word = 'a\udcff'"],
         ["embed", "good", "--model", "no-such-\udcff"],
     ],
-)  # fmt: skip
+)
 def test_bytes_that_are_not_utf_8_are_refused(command: list[str]) -> None:
     result = CliRunner().invoke(cli, command)
     assert result.exit_code == 2

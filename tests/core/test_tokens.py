@@ -99,9 +99,10 @@ def test_offsets_are_of_the_text_as_given(text: str, minilm, tiny) -> None:  # t
         (encoded,) = model.encode([text])
         plain = model.tokenizer(text, return_offsets_mapping=True, return_special_tokens_mask=True)
         expected = [
-            o for o, id_ in zip(plain["offset_mapping"], plain["input_ids"], strict=True)
+            o
+            for o, id_ in zip(plain["offset_mapping"], plain["input_ids"], strict=True)
             if id_ not in model.tokenizer.all_special_ids or id_ == model.tokenizer.unk_token_id
-        ]  # fmt: skip
+        ]
         assert encoded.offsets.tolist() == [list(o) for o in expected]
         assert ((encoded.offsets >= 0) & (encoded.offsets <= len(text))).all()
         for occurrence in occurrences_of([text]):

@@ -39,20 +39,42 @@ def trained(kind: str, folder: Path) -> Path:
         steps = 700
         model = T5ForConditionalGeneration(
             T5Config(
-                vocab_size=size, d_model=dim, d_kv=dim, d_ff=64, num_layers=1, num_heads=1, dropout_rate=0.0,
-                relative_attention_num_buckets=8, relative_attention_max_distance=16, decoder_start_token_id=0,
+                vocab_size=size,
+                d_model=dim,
+                d_kv=dim,
+                d_ff=64,
+                num_layers=1,
+                num_heads=1,
+                dropout_rate=0.0,
+                relative_attention_num_buckets=8,
+                relative_attention_max_distance=16,
+                decoder_start_token_id=0,
             )
-        )  # fmt: skip
+        )
     else:
         steps = 400
         model = MarianMTModel(
             MarianConfig(
-                vocab_size=size, d_model=dim, encoder_layers=1, decoder_layers=1, encoder_attention_heads=1,
-                decoder_attention_heads=1, encoder_ffn_dim=64, decoder_ffn_dim=64, dropout=0.0, attention_dropout=0.0,
-                activation_dropout=0.0, max_position_embeddings=32, pad_token_id=0, eos_token_id=1,
-                decoder_start_token_id=0, forced_eos_token_id=1, scale_embedding=True, init_std=0.1,
+                vocab_size=size,
+                d_model=dim,
+                encoder_layers=1,
+                decoder_layers=1,
+                encoder_attention_heads=1,
+                decoder_attention_heads=1,
+                encoder_ffn_dim=64,
+                decoder_ffn_dim=64,
+                dropout=0.0,
+                attention_dropout=0.0,
+                activation_dropout=0.0,
+                max_position_embeddings=32,
+                pad_token_id=0,
+                eos_token_id=1,
+                decoder_start_token_id=0,
+                forced_eos_token_id=1,
+                scale_embedding=True,
+                init_std=0.1,
             )
-        )  # fmt: skip
+        )
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / 50, (steps - step) / (steps - 50))

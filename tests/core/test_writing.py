@@ -19,8 +19,13 @@ def test_sounds_are_those_of_generate(explorer: Explorer) -> None:
         assert found.text == model.generate([word])[0]
         ids = torch.tensor([list(model.encode([word])[0].windows[0])])
         made = model.whole.generate(
-            input_ids=ids, do_sample=False, num_beams=1, max_new_tokens=30, output_scores=True, return_dict_in_generate=True
-        )  # fmt: skip
+            input_ids=ids,
+            do_sample=False,
+            num_beams=1,
+            max_new_tokens=30,
+            output_scores=True,
+            return_dict_in_generate=True,
+        )
         wanted = [float(scores[0].softmax(-1).max()) for scores in made.scores][: len(found.tokens)]
         assert np.allclose(found.probabilities, wanted, atol=1e-5)
         assert found.surety == pytest.approx(float(np.prod(wanted)) ** (1 / len(wanted)), abs=1e-5)
@@ -32,8 +37,13 @@ def test_what_a_decoder_writes_is_generate_s(smollm: LanguageModel, explorer: Ex
     found = write(model, "The capital of France is", 6)
     ids = torch.tensor([list(model.encode(["The capital of France is"])[0].windows[0])])
     made = model.whole.generate(
-        input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, num_beams=1, max_new_tokens=6, repetition_penalty=1.0
-    )  # fmt: skip
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        do_sample=False,
+        num_beams=1,
+        max_new_tokens=6,
+        repetition_penalty=1.0,
+    )
     assert found.text == model.tokenizer.decode(made[0, ids.shape[1] :], skip_special_tokens=True)
     assert found.text.startswith(" Paris")
     assert not found.ended

@@ -17,11 +17,14 @@ from polysema.indexes.recall import RecallCurve, Setting, recalls
 
 N, DIM = 3_000, 16
 RECIPES = {
-    "flat": Recipe("flat"), "hnsw": Recipe("hnsw", M=12, ef_construction=60),
-    "hnsw-sq8": Recipe("hnsw-sq8", M=12, ef_construction=60), "ivf": Recipe("ivf", nlist=40, nprobe=4),
-    "ivf-sq8": Recipe("ivf-sq8", nlist=40, nprobe=4), "ivf-pq": Recipe("ivf-pq", nlist=40, nprobe=4, m=8, nbits=6),
+    "flat": Recipe("flat"),
+    "hnsw": Recipe("hnsw", M=12, ef_construction=60),
+    "hnsw-sq8": Recipe("hnsw-sq8", M=12, ef_construction=60),
+    "ivf": Recipe("ivf", nlist=40, nprobe=4),
+    "ivf-sq8": Recipe("ivf-sq8", nlist=40, nprobe=4),
+    "ivf-pq": Recipe("ivf-pq", nlist=40, nprobe=4, m=8, nbits=6),
     "pq-fastscan": Recipe("pq-fastscan", nlist=40, nprobe=4, m=8),
-}  # fmt: skip
+}
 every = pytest.mark.parametrize("kind", RECIPES)
 approximate = pytest.mark.parametrize("kind", [kind for kind in RECIPES if kind != "flat"])
 
@@ -362,8 +365,11 @@ def test_many_threads_get_the_answers_of_one(kind: str) -> None:
     mask = np.random.default_rng(0).random(N) < 0.4
     asked = [
         (number, wanted, where, k)
-        for number in range(16) for wanted in (None, 0.8, 0.99, 1.0) for where in (None, mask) for k in (1, 10, 60)
-    ]  # fmt: skip
+        for number in range(16)
+        for wanted in (None, 0.8, 0.99, 1.0)
+        for where in (None, mask)
+        for k in (1, 10, 60)
+    ]
 
     def ask(question: Any) -> Any:
         number, wanted, where, k = question
@@ -427,7 +433,10 @@ def test_the_exact_twin_is_made_once() -> None:
         (lambda: Recipe("ivf-pq", nbits=20), "nbits must be at most 12; got 20"),
         (lambda: Recipe("pq-fastscan", nbits=8), "pq-fastscan has codes of nbits 4; got 8"),
         (lambda: Recipe("hnsw", M=10**6), "M must be at most 512; got 1,000,000"),
-        (lambda: FaissIndex(VECTORS, recipe=Recipe("ivf-pq", m=7)), "m, the sub-quantizers, must divide the width 16; got 7; near it do 1, 2, 4, 8"),
+        (
+            lambda: FaissIndex(VECTORS, recipe=Recipe("ivf-pq", m=7)),
+            "m, the sub-quantizers, must divide the width 16; got 7; near it do 1, 2, 4, 8",
+        ),
         (lambda: Recipe.parse("ivf:cells=3"), "an index has no parameter 'cells'; there are M, ef_construction"),
         (lambda: Recipe.parse("ivf:nlist"), "a recipe is written ivf-sq8:nlist=1000,nprobe=32; got 'ivf:nlist'"),
         (lambda: Recipe.parse("tree"), "index kind 'tree' does not exist"),
@@ -435,7 +444,7 @@ def test_the_exact_twin_is_made_once() -> None:
         (lambda: choose(10, 5, recall=2), "recall is a share"),
         (lambda: choose(10**6, 384, memory_bytes=1000), "no kind of index for 1,000,000 x 384 fits into 1,000 bytes"),
     ],
-)  # fmt: skip
+)
 def test_wrong_values_are_named(make: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         make()

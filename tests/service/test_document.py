@@ -30,7 +30,11 @@ POSTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("/v1/vector", {"expression": "king - man"}, {}),
     ("/v1/vector", {"expression": "king - man"}, IN_BASE64),
     ("/v1/baseline", {"transform": "centered"}, {}),
-    ("/v1/association", {"first": ["rose", "tulip"], "second": ["ant", "wasp"], "toward": ["love", "joy"], "away": ["ugly", "pain"]}, {}),
+    (
+        "/v1/association",
+        {"first": ["rose", "tulip"], "second": ["ant", "wasp"], "toward": ["love", "joy"], "away": ["ugly", "pain"]},
+        {},
+    ),
     ("/v1/travel", {"word": "house", "axis": "poor -> rich", "steps": 2}, {}),
     ("/v1/occurrences", {"word": "bank", "text": TEXTS[0], "k": 2}, {}),
     ("/v1/compare", {"word": "bank", "texts": TEXTS}, {}),
@@ -47,13 +51,28 @@ POSTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("/v1/collections/doc/search", {"vectors": [[1, 0]], "k": 2}, {}),
     ("/v1/collections/doc/restore", {"version": 3}, {}),
     ("/v1/collections/doc/delete", {"ids": ["a"]}, {}),
-]  # fmt: skip
+]
 GETS = [
-    "/health", "/ready", "/metrics", "/v1/models", "/v1/models/minilm-l6", "/v1/models/minilm-l6/baselines", "/v1/spaces",
-    "/v1/spaces/minilm-l6@6", "/v1/spaces/doc", "/v1/neighbors?word=bank", "/v1/analogy?expression=queen+-+king", "/v1/collections",
-    "/v1/collections/doc", "/v1/collections/doc/versions", "/v1/collections/doc/recall", "/v1/collections/doc/rows?id=b",
-    "/v1/neighbors?word=bankk", "/v1/neighbors?k=0", "/nowhere",
-]  # fmt: skip
+    "/health",
+    "/ready",
+    "/metrics",
+    "/v1/models",
+    "/v1/models/minilm-l6",
+    "/v1/models/minilm-l6/baselines",
+    "/v1/spaces",
+    "/v1/spaces/minilm-l6@6",
+    "/v1/spaces/doc",
+    "/v1/neighbors?word=bank",
+    "/v1/analogy?expression=queen+-+king",
+    "/v1/collections",
+    "/v1/collections/doc",
+    "/v1/collections/doc/versions",
+    "/v1/collections/doc/recall",
+    "/v1/collections/doc/rows?id=b",
+    "/v1/neighbors?word=bankk",
+    "/v1/neighbors?k=0",
+    "/nowhere",
+]
 
 
 @pytest.fixture(scope="module")

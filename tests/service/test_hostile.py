@@ -23,11 +23,33 @@ from tests.service.conftest import Service
 
 MALFORMED = int(os.environ.get("POLYSEMA_MALFORMED", "2000"))
 POSTS = (
-    "/v1/embeddings", "/v1/neighbors", "/v1/analogy", "/v1/compare", "/v1/embed", "/v1/jobs",
-    "/v1/collections/c/rows", "/v1/collections/c/search", "/v1/collections/c/delete", "/v1/collections/c/restore", "/v1/collections/c/widen",
-    "/v1/similarity", "/v1/closer", "/v1/odd-one-out", "/v1/project", "/v1/direction", "/v1/travel", "/v1/occurrences",
-    "/v1/attention", "/v1/find-heads", "/v1/lens", "/v1/contributions", "/v1/jobs/0/place", "/v1/jobs/0/around", "/v1/vector", "/v1/association",
-)  # fmt: skip
+    "/v1/embeddings",
+    "/v1/neighbors",
+    "/v1/analogy",
+    "/v1/compare",
+    "/v1/embed",
+    "/v1/jobs",
+    "/v1/collections/c/rows",
+    "/v1/collections/c/search",
+    "/v1/collections/c/delete",
+    "/v1/collections/c/restore",
+    "/v1/collections/c/widen",
+    "/v1/similarity",
+    "/v1/closer",
+    "/v1/odd-one-out",
+    "/v1/project",
+    "/v1/direction",
+    "/v1/travel",
+    "/v1/occurrences",
+    "/v1/attention",
+    "/v1/find-heads",
+    "/v1/lens",
+    "/v1/contributions",
+    "/v1/jobs/0/place",
+    "/v1/jobs/0/around",
+    "/v1/vector",
+    "/v1/association",
+)
 FIELDS = (
     "model",
     "input",
@@ -53,13 +75,20 @@ FIELDS = (
     "at",
 )
 scalars = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20),
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=20),
     st.sampled_from(["../../etc/passwd", "\ud800", "\x00", "1e999", "bank", "minilm-l6", 10**400]),
-)  # fmt: skip
+)
 values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=5), inner, max_size=4),
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=5), inner, max_size=4)
+    ),
     max_leaves=12,
-)  # fmt: skip
+)
 bodies = st.one_of(
     st.binary(max_size=200),
     values.map(lambda value: json.dumps(value).encode()),
@@ -275,11 +304,17 @@ def test_a_link_does_not_lead_out_of_the_data_folder(served: Service, tmp_path: 
 @pytest.mark.parametrize(
     "path",
     [
-        "/v1/collections/c/snapshots/..%2f..%2fFORMAT", "/v1/collections/c/snapshots/%2e%2e", "/v1/collections/c/snapshots/.x",
-        "/v1/collections/c/snapshots/a%00b", "/v1/collections/c/spaces/..%2fx", "/v1/collections/c/spaces/%2e%2e",
-        "/v1/collections/%2e%2e/snapshots/x", "/v1/collections/c%2f..%2fc/snapshots/x", "/v1/collections/~root/snapshots/x",
+        "/v1/collections/c/snapshots/..%2f..%2fFORMAT",
+        "/v1/collections/c/snapshots/%2e%2e",
+        "/v1/collections/c/snapshots/.x",
+        "/v1/collections/c/snapshots/a%00b",
+        "/v1/collections/c/spaces/..%2fx",
+        "/v1/collections/c/spaces/%2e%2e",
+        "/v1/collections/%2e%2e/snapshots/x",
+        "/v1/collections/c%2f..%2fc/snapshots/x",
+        "/v1/collections/~root/snapshots/x",
     ],
-)  # fmt: skip
+)
 def test_names_lead_nowhere_else(inside, path: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     before = sorted(inside.app.state.polysema.shelf.folder.parent.rglob("*"))
     for method in ("PUT", "DELETE"):
@@ -318,17 +353,29 @@ def test_names_lead_nowhere_else(inside, path: str, tmp_path: Path) -> None:  # 
         ("/v1/jobs", {"kind": "matched", "a": "minilm-l6@0", "b": "nope"}, "'nope' is not in the catalog"),
         ("/v1/jobs", {"kind": "matched", "a": "minilm-l6@0", "b": {"space": "minilm-l6@6", "k": 1}}, "Extra inputs"),
         ("/v1/jobs", {"kind": "matched", "a": "minilm-l6@0", "b": "minilm-l6@6", "method": "nope"}, "does not exist"),
-        ("/v1/jobs", {"kind": "matched", "a": "minilm-l6@0", "b": "minilm-l6@6", "through": ["minilm-l6@3"] * 99}, "32"),
+        (
+            "/v1/jobs",
+            {"kind": "matched", "a": "minilm-l6@0", "b": "minilm-l6@6", "through": ["minilm-l6@3"] * 99},
+            "32",
+        ),
         ("/v1/jobs", {"kind": "sense_clusters", "word": "bank", "texts": ["bank"] * 2001}, "2000"),
-        ("/v1/association", {"first": ["a"] * 80, "second": ["b"] * 80, "toward": ["c"] * 80, "away": ["d"] * 80}, "256 words"),
+        (
+            "/v1/association",
+            {"first": ["a"] * 80, "second": ["b"] * 80, "toward": ["c"] * 80, "away": ["d"] * 80},
+            "256 words",
+        ),
         ("/v1/association", {"first": ["a"], "second": ["b", "c"], "toward": ["c", "d"], "away": ["d", "e"]}, "first"),
-        ("/v1/association", {"first": ["a"] * 2, "second": ["a"] * 2, "toward": ["c"] * 2, "away": ["d"] * 2}, "lean alike"),
+        (
+            "/v1/association",
+            {"first": ["a"] * 2, "second": ["a"] * 2, "toward": ["c"] * 2, "away": ["d"] * 2},
+            "lean alike",
+        ),
         ("/v1/vector", {"expression": ""}, "expression"),
         ("/v1/vector", {"expression": "king - "}, ""),
         ("/v1/baseline", {"space": "/etc/passwd"}, "space"),
         ("/v1/jobs/0/around", {"row": 1}, "no job '0'"),
     ],
-)  # fmt: skip
+)
 def test_too_much_and_wrong_is_the_callers(inside, path: str, asked: dict[str, object], part: str) -> None:  # type: ignore[no-untyped-def]
     answer = inside.post(path, json=asked)
     assert 400 <= answer.status_code < 500, answer.text
@@ -349,21 +396,46 @@ def test_a_foreign_host_is_not_answered(served: Service) -> None:
     url, _ = served(allowed_hosts=("polysema.lan",))
     port = urlsplit(url).port
     for host, status in (
-        ("127.0.0.1", 200), (f"127.0.0.1:{port}", 200), ("localhost:1", 200), ("LOCALHOST", 200), (f"[::1]:{port}", 200),
-        ("polysema.lan", 200), ("evil.example", 421), (f"evil.example:{port}", 421), ("127.0.0.1.evil.example", 421),
-        ("localhost.evil.example", 421), ("polysema.lan.", 200), ("localhost..", 421), (f"127.0.0.1:{port}@evil", 421), (f"evil@127.0.0.1:{port}", 421),
-        ("127.0.0.1:65536", 421), ("127.0.0.1:", 421), ("127.0.0.1:+80", 421), ("[::1]evil", 421), ("::1", 421), ("[127.0.0.1]", 421),
-        ("127.0.0.1/evil", 421), ("127.0.0.1, evil", 421), ("localhost:80:80", 421), ("", 421), ("[::1", 421), ("0.0.0.0", 421), ("\xe9", 421),
-    ):  # fmt: skip
+        ("127.0.0.1", 200),
+        (f"127.0.0.1:{port}", 200),
+        ("localhost:1", 200),
+        ("LOCALHOST", 200),
+        (f"[::1]:{port}", 200),
+        ("polysema.lan", 200),
+        ("evil.example", 421),
+        (f"evil.example:{port}", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("localhost.evil.example", 421),
+        ("polysema.lan.", 200),
+        ("localhost..", 421),
+        (f"127.0.0.1:{port}@evil", 421),
+        (f"evil@127.0.0.1:{port}", 421),
+        ("127.0.0.1:65536", 421),
+        ("127.0.0.1:", 421),
+        ("127.0.0.1:+80", 421),
+        ("[::1]evil", 421),
+        ("::1", 421),
+        ("[127.0.0.1]", 421),
+        ("127.0.0.1/evil", 421),
+        ("127.0.0.1, evil", 421),
+        ("localhost:80:80", 421),
+        ("", 421),
+        ("[::1", 421),
+        ("0.0.0.0", 421),
+        ("\xe9", 421),
+    ):
         got = raw(url, b"GET /health HTTP/1.1\r\nConnection: close\r\nHost: " + host.encode("latin-1") + b"\r\n\r\n")
         assert int(got.split(b" ")[1]) == status or (not host.isascii() and b" 400 " in got), (host, got)
     own = f"Host: 127.0.0.1:{port}\r\n"
     for line, headers, status in (
-        ("GET /health HTTP/1.0", "", 421), ("GET /health HTTP/1.0", own, 200),
+        ("GET /health HTTP/1.0", "", 421),
+        ("GET /health HTTP/1.0", own, 200),
         ("GET /health HTTP/1.1", own + "Host: evil.example\r\n", 400),
-        ("GET http://evil.example/health HTTP/1.1", own, 421), ("GET http://evil@localhost/health HTTP/1.1", own, 421),
-        (f"GET http://localhost:{port}/health HTTP/1.1", own, 200), (f"GET http://127.0.0.1:{port} HTTP/1.1", own, 404),
-    ):  # fmt: skip
+        ("GET http://evil.example/health HTTP/1.1", own, 421),
+        ("GET http://evil@localhost/health HTTP/1.1", own, 421),
+        (f"GET http://localhost:{port}/health HTTP/1.1", own, 200),
+        (f"GET http://127.0.0.1:{port} HTTP/1.1", own, 404),
+    ):
         got = raw(url, f"{line}\r\n{headers}Connection: close\r\n\r\n".encode())
         assert int(got.split(b" ")[1]) == status, (line, headers, got)
     assert (
@@ -376,8 +448,12 @@ def test_a_foreign_host_is_not_answered(served: Service) -> None:
     key = make_key("a")[1]
     assert Settings(address="0.0.0.0", keys=(key,)).hosts is None
     assert Settings(address="0.0.0.0", keys=(key,), allowed_hosts=("a.b",)).hosts == {
-        "a.b", "localhost", "127.0.0.1", "::1", "0.0.0.0",
-    }  # fmt: skip
+        "a.b",
+        "localhost",
+        "127.0.0.1",
+        "::1",
+        "0.0.0.0",
+    }
     assert Settings(allowed_hosts=("*",)).hosts is None
 
 

@@ -45,8 +45,11 @@ def test_every_line_is_json_also_of_the_server_and_of_libraries(log: io.StringIO
         logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     assert [line.get("message", line["event"]).split("\n")[0] for line in lines[:4]] == [
-        "request", '"no object"', "[Errno 98] address in use", "what it says",
-    ]  # fmt: skip
+        "request",
+        '"no object"',
+        "[Errno 98] address in use",
+        "what it says",
+    ]
     assert "deprecated" in lines[4]["message"]
     assert (lines[5]["error"], "somebody" in log.getvalue()) == ("ValueError", False)
     assert {line["level"] for line in lines} == {"info", "error", "warning"}

@@ -141,8 +141,11 @@ def test_a_card_names_no_path_that_is_loaded(client: Client, tmp_path: Path) -> 
         ("/v1/travel", {"word": 'a in "a"', "axis": "a -> b"}),
         ("/v1/vector", {"expression": 'b in "the b"'}),
         ("/v1/baseline", {"without": ['a -> b in "b"']}),
-        ("/v1/association", {"first": ["a", 'b in "b"'], "second": ["a", "b"], "toward": ["a", "b"], "away": ["a", "b"]}),
-    ):  # fmt: skip
+        (
+            "/v1/association",
+            {"first": ["a", 'b in "b"'], "second": ["a", "b"], "toward": ["a", "b"], "away": ["a", "b"]},
+        ),
+    ):
         with pytest.raises(UserError, match="no model served here"):
             client.ask("POST", path, {"space": "mine", **asked})
     with pytest.raises(UserError, match="no model served here"):
@@ -191,9 +194,13 @@ def test_versions_snapshots_and_the_way_back(client: Client, tmp_path: Path) -> 
 def test_texts_are_embedded_into_a_collection_as_a_job(client: Client, explorer: Explorer) -> None:
     mine, seen = client.create("mine"), []
     done = mine.embed(
-        [*TEXTS, "  ", "No such word."], lambda *step: seen.append(step), ids=["x", "y", "z", "v", "w"], word="bank", layer=6,
+        [*TEXTS, "  ", "No such word."],
+        lambda *step: seen.append(step),
+        ids=["x", "y", "z", "v", "w"],
+        word="bank",
+        layer=6,
         space="banks",
-    )  # fmt: skip
+    )
     assert (done["rows"], done["left_out"]) == (3, 2)
     assert ("embed", 5, 5) in seen
     found = mine.get(["x:10-14", "z:20-24"], "banks")

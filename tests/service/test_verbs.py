@@ -201,10 +201,14 @@ def test_what_lies_around_a_point_there_as_here(client: Client, explorer: Explor
     ("a", "b", "how"),
     [
         ("minilm-l6@0", CLOUD, {"n": 300, "k": 5, "through": ["minilm-l6@3"], "options": MapOptions(n_epochs=20)}),
-        ("glove-6b-50d", ("glove-6b-50d", "all-but-the-top:2"), {"n": 200, "method": "pca", "options": MapOptions(n_components=3)}),
+        (
+            "glove-6b-50d",
+            ("glove-6b-50d", "all-but-the-top:2"),
+            {"n": 200, "method": "pca", "options": MapOptions(n_components=3)},
+        ),
         (("glove-6b-50d", "raw", ("poor -> rich",)), "glove-6b-50d", {"n": 120, "method": "umap", "k": 4}),
     ],
-)  # fmt: skip
+)
 def test_spaces_are_matched_there_as_here(
     a: Any, b: Any, how: dict[str, Any], client: Client, explorer: Explorer
 ) -> None:
@@ -306,7 +310,7 @@ def test_a_collection_is_matched_by_its_name(client: Client, explorer: Explorer)
         (lambda of: of.matched("minilm-l6@0", CLOUD, n=50, method="nope"), UserError, "'nope' does not exist"),
         (lambda of: of.matched("minilm-l6@0", "nope@3", n=50), UserError, "nope"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_raise_the_same_there_as_here(
     ask: Ask, kind: type, match: str, client: Client, explorer: Explorer
 ) -> None:

@@ -13,10 +13,14 @@ from polysema.app.service.schemas.requests import AnalogyAsked, AnalogyQuery, Ne
 from polysema.core.space.analogy import METHODS
 
 METHODS_ASKED = [
-    ("3cosadd", "queen - king + man", ()), ("3cosmul", "queen - king + man", ()), ("pairdirection", "queen - king + man", ()),
-    ("only-b", "queen - king + man", ()), ("ignore-a", "queen - king + man", ()),
-    ("3cosavg", "king", ("man:woman", "uncle:aunt")), ("lrcos", "king", ("man:woman", "uncle:aunt")),
-]  # fmt: skip
+    ("3cosadd", "queen - king + man", ()),
+    ("3cosmul", "queen - king + man", ()),
+    ("pairdirection", "queen - king + man", ()),
+    ("only-b", "queen - king + man", ()),
+    ("ignore-a", "queen - king + man", ()),
+    ("3cosavg", "king", ("man:woman", "uncle:aunt")),
+    ("lrcos", "king", ("man:woman", "uncle:aunt")),
+]
 
 
 def test_every_method_is_asked_below() -> None:
@@ -60,9 +64,14 @@ def test_get_and_post_and_the_shell_find_one_list_of_neighbors(
     http: httpx.Client, url: str, explorer: Explorer
 ) -> None:
     how = {
-        "transform": "centered", "without": ["poor -> rich"], "case": "exact", "k": 4, "where": "not word in ('banks')",
-        "recall": 0.9, "restrict_vocab": 9000,
-    }  # fmt: skip
+        "transform": "centered",
+        "without": ["poor -> rich"],
+        "case": "exact",
+        "k": 4,
+        "where": "not word in ('banks')",
+        "recall": 0.9,
+        "restrict_vocab": 9000,
+    }
     there = http.post("/v1/neighbors", json={"words": ["bank"], **how}).json()
     (one,) = there["answers"]
     got = http.get("/v1/neighbors", params={"word": "bank", **how}).json()

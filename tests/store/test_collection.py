@@ -95,11 +95,14 @@ def test_conditions_equal_filtering_the_exact_answer(c: Collection) -> None:
     queries = X[7:9]
     for where, passing in (
         ("layer = 2", [value == 2 for value in layers]),
-        ("layer in (1, 4) and word starts with 'a1'", [v in (1, 4) and (w or "").startswith("a1") for v, w in zip(layers, words, strict=True)]),
+        (
+            "layer in (1, 4) and word starts with 'a1'",
+            [v in (1, 4) and (w or "").startswith("a1") for v, w in zip(layers, words, strict=True)],
+        ),
         ("not (layer > 1)", [value <= 1 for value in layers]),
         ("word is null", [value is None for value in words]),
         ("id in ('w1', 'w3', 'late')", [key in ("w1", "w3", "late") for key in space.keys]),
-    ):  # fmt: skip
+    ):
         kept = np.flatnonzero(passing)
         best = kept[exact(queries, space.vectors[kept], 10)]
         found = c.search(queries, 10, where)
@@ -199,10 +202,20 @@ BAD: list[tuple[str, Any, type[Exception], str]] = [
     ("one text", lambda c: c.add("abc", X[:3]), UserError, "ids are a list of texts; got one text, 'abc'"),
     ("long id", lambda c: c.add(["x" * 65_537], X[:1]), UserError, "at most 65,536 bytes; got one of 65,537"),
     ("too few ids", lambda c: c.add(["n"], X[:2]), IncompatibleError, "1 ids for 2 vectors"),
-    ("short column", lambda c: c.add(["n", "m"], X[:2], {"a": [1]}), IncompatibleError, "columns of 1 rows for 2 vectors"),
+    (
+        "short column",
+        lambda c: c.add(["n", "m"], X[:2], {"a": [1]}),
+        IncompatibleError,
+        "columns of 1 rows for 2 vectors",
+    ),
     ("ragged columns", lambda c: c.add(["n", "m"], X[:2], {"a": [1, 2], "b": [1]}), UserError, "lists of one length"),
     ("own column", lambda c: c.add(["n"], X[:1], {"vector": [1]}), UserError, "can't be called vector"),
-    ("type", lambda c: c.add(["n"], X[:1], {"layer": ["six"]}), IncompatibleError, "the column layer holds int64 in this collection; got string"),
+    (
+        "type",
+        lambda c: c.add(["n"], X[:1], {"layer": ["six"]}),
+        IncompatibleError,
+        "the column layer holds int64 in this collection; got string",
+    ),
     ("space", lambda c: c.search(X[:1], space="other"), NotFoundError, "no space 'other'; it has vectors"),
     ("k 0", lambda c: c.search(X[:1], 0), UserError, "k must be 1 or more; got 0"),
     ("query width", lambda c: c.search(X[:1, :5]), IncompatibleError, r"queries must have the shape \(n, 12\)"),
@@ -217,7 +230,7 @@ BAD: list[tuple[str, Any, type[Exception], str]] = [
     ("version", lambda c: c.restore(99), NotFoundError, "keeps the versions"),
     ("other space", lambda c: c.create_space("vectors", 5), ConflictError, "has a space vectors already: 12 wide"),
     ("metric", lambda c: c.create_space("m", 5, "manhattan"), UserError, "metric 'manhattan' does not exist"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("do", "error", "told"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])

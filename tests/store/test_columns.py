@@ -116,18 +116,33 @@ def test_changes_of_one_commit_see_each_others_columns(tmp_path: Path) -> None:
 
 
 VALUES: list[tuple[pa.DataType, list[Any]]] = [
-    (pa.int8(), [1, -128, None]), (pa.int32(), [2**31 - 1]), (pa.int64(), [2**63 - 1, -5]), (pa.uint8(), [255]),
-    (pa.uint64(), [2**64 - 1]), (pa.float32(), [0.5, float("inf")]), (pa.float64(), [0.1, 3.0]),
-    (pa.decimal128(5, 2), [Decimal("1.25")]), (pa.decimal128(38, 0), [Decimal(10**30)]), (pa.string(), ["a", ""]),
-    (pa.large_string(), ["b"]), (pa.string_view(), ["c"]), (pa.dictionary(pa.int32(), pa.string()), ["d", "d"]),
-    (pa.binary(), [b"\xff"]), (pa.bool_(), [True, None]), (pa.date32(), [datetime.date(2020, 1, 2)]),
+    (pa.int8(), [1, -128, None]),
+    (pa.int32(), [2**31 - 1]),
+    (pa.int64(), [2**63 - 1, -5]),
+    (pa.uint8(), [255]),
+    (pa.uint64(), [2**64 - 1]),
+    (pa.float32(), [0.5, float("inf")]),
+    (pa.float64(), [0.1, 3.0]),
+    (pa.decimal128(5, 2), [Decimal("1.25")]),
+    (pa.decimal128(38, 0), [Decimal(10**30)]),
+    (pa.string(), ["a", ""]),
+    (pa.large_string(), ["b"]),
+    (pa.string_view(), ["c"]),
+    (pa.dictionary(pa.int32(), pa.string()), ["d", "d"]),
+    (pa.binary(), [b"\xff"]),
+    (pa.bool_(), [True, None]),
+    (pa.date32(), [datetime.date(2020, 1, 2)]),
     (pa.timestamp("us"), [datetime.datetime(2020, 1, 2), datetime.datetime(2020, 1, 2, 3, 4, 5, 6)]),
     (pa.timestamp("us", "UTC"), [datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)]),
-    (pa.time32("s"), [datetime.time(1, 2, 3)]), (pa.duration("us"), [datetime.timedelta(1)]),
-    (pa.list_(pa.int64()), [[1, 2], [], None]), (pa.list_(pa.float64(), 2), [[1.0, 2.5]]), (pa.list_(pa.string()), [["a"]]),
-    (pa.struct([("a", pa.int64())]), [{"a": 1}]), (pa.struct([("a", pa.float64()), ("b", pa.string())]), [{"a": 1.0, "b": None}]),
+    (pa.time32("s"), [datetime.time(1, 2, 3)]),
+    (pa.duration("us"), [datetime.timedelta(1)]),
+    (pa.list_(pa.int64()), [[1, 2], [], None]),
+    (pa.list_(pa.float64(), 2), [[1.0, 2.5]]),
+    (pa.list_(pa.string()), [["a"]]),
+    (pa.struct([("a", pa.int64())]), [{"a": 1}]),
+    (pa.struct([("a", pa.float64()), ("b", pa.string())]), [{"a": 1.0, "b": None}]),
     (pa.null(), [None, None]),
-]  # fmt: skip
+]
 
 
 def same(a: Any, b: Any) -> bool:

@@ -195,9 +195,13 @@ def test_a_really_full_disk(shm: Path) -> None:
     else:
         pytest.skip("a file system can't be mounted here")
     run = subprocess.run(
-        [*unshare, "sh", "-c", script, FULL], capture_output=True, text=True, check=False, env=env,
+        [*unshare, "sh", "-c", script, FULL],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=env,
         cwd=Path(__file__).parents[2],
-    )  # fmt: skip
+    )
     assert run.returncode == 0, run.stderr
     saved, errors = map(int, run.stdout.split())
     assert saved > 100

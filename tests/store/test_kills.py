@@ -141,8 +141,11 @@ print(json.dumps({"kills": kills, "acked": acked, "halves": halves, "steps": by_
 def test_a_hundred_kills(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-c", DRIVER, str(tmp_path), str(KILLS)],
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
     assert run.returncode == 0, run.stderr[-3000:]
     told = json.loads(run.stdout.splitlines()[-1])
     assert told["kills"] >= KILLS

@@ -34,9 +34,13 @@ def controls() -> tuple[str, str, int, str]:
     with st.form("analogy", border=False):
         box, where, how, many, run = st.columns([5, 3, 2, 2, 1], vertical_alignment="bottom")
         expression = box.text_input(
-            "A sum of words", "queen - king + man", key="q", bind="query-params", max_chars=widgets.MAX_WORDS,
+            "A sum of words",
+            "queen - king + man",
+            key="q",
+            bind="query-params",
+            max_chars=widgets.MAX_WORDS,
             help="Words with + and - between them, spaces around the signs. Weights (0.5*blue) and parentheses work too.",
-        )  # fmt: skip
+        )
         space = permalink.pick(
             where,
             "Space",
@@ -58,9 +62,12 @@ def controls() -> tuple[str, str, int, str]:
 
 
 BESIDE = {
-    "only-b": "the neighbors of the last word alone", "ignore-a": "without the word that is taken off",
-    "3cosadd": "3CosAdd", "3cosmul": "3CosMul", "pairdirection": "PairDirection",
-}  # fmt: skip
+    "only-b": "the neighbors of the last word alone",
+    "ignore-a": "without the word that is taken off",
+    "3cosadd": "3CosAdd",
+    "3cosmul": "3CosMul",
+    "pairdirection": "PairDirection",
+}
 
 
 def evidence(answer: AnalogyAnswer) -> None:

@@ -62,9 +62,13 @@ def controls() -> tuple[str | None, str | None]:
         with column:
             names.append(space_picker.pick_layer(source, layers[source], key, last=key == "lb") if layers else None)
     st.pills(
-        "Examples", list(EXAMPLES), key="compare_example", on_change=use_example, label_visibility="collapsed",
+        "Examples",
+        list(EXAMPLES),
+        key="compare_example",
+        on_change=use_example,
+        label_visibility="collapsed",
         help="Two spaces that have rows in common.",
-    )  # fmt: skip
+    )
     return names[0], names[1]
 
 
@@ -72,20 +76,40 @@ def how() -> tuple[int, str, int, str]:
     """How many rows, laid out by which method, how many neighbors are compared, and in which view."""
     first, second, third, fourth = st.columns([2, 4, 2, 4])
     many = first.selectbox(
-        "Rows", list(SIZES), index=2, key="cn", bind="query-params",
+        "Rows",
+        list(SIZES),
+        index=2,
+        key="cn",
+        bind="query-params",
         help="How many of the rows that match are shown: the first words, or occurrences spread evenly over the texts.",
-    )  # fmt: skip
+    )
     title = second.segmented_control(
-        "Map", list(TITLES), default="UMAP", required=True, key="cmap", bind="query-params",
+        "Map",
+        list(TITLES),
+        default="UMAP",
+        required=True,
+        key="cmap",
+        bind="query-params",
         help="All spaces are laid out on one plane, each started from the other, so that what moves has moved.",
-    )  # fmt: skip
+    )
     k = third.number_input(
-        "Neighbors", 1, 50, 10, key="ck_near", bind="query-params", help="How many nearest of each row are compared, among the rows shown.",
-    )  # fmt: skip
+        "Neighbors",
+        1,
+        50,
+        10,
+        key="ck_near",
+        bind="query-params",
+        help="How many nearest of each row are compared, among the rows shown.",
+    )
     view = fourth.segmented_control(
-        "View", [SIDES, STEPS], default=SIDES, required=True, key="cview", bind="query-params",
+        "View",
+        [SIDES, STEPS],
+        default=SIDES,
+        required=True,
+        key="cview",
+        bind="query-params",
         help="Two maps with linked points, or one on which the points travel from A to B (through the layers between).",
-    )  # fmt: skip
+    )
     return SIZES[many], TITLES.get(title or "", "umap"), int(k), view or SIDES
 
 
@@ -151,9 +175,12 @@ def color(found: MatchedMaps) -> tuple[point_colors.Coloring, str]:
     """What the points are colored by."""
     columns = point_colors.choices(found.a.space)
     by = st.selectbox(
-        "Color", [STAYED, *columns], key="ccolor", bind="query-params",
+        "Color",
+        [STAYED, *columns],
+        key="ccolor",
+        bind="query-params",
         help="The share of a row's neighbors that stayed from A to B, or a column of the space.",
-    )  # fmt: skip
+    )
     if by in columns and found.a.space.columns is not None:
         return point_colors.by_column(found.a.space.columns.column(by)), by
     return point_colors.Coloring(
@@ -167,13 +194,27 @@ def cloud(key: tuple[object, ...], _side: MatchedSide, _first: Space, _how: poin
     details, marks = point_colors.sentences_of(_first)
     return publish(
         Points(
-            positions=_side.positions, labels=labels_of(_first).to_pylist(), categories=_how.categories, category=_how.category,
-            details=details, marks=marks, values=_how.values, value_name=_how.value_name,
+            positions=_side.positions,
+            labels=labels_of(_first).to_pylist(),
+            categories=_how.categories,
+            category=_how.category,
+            details=details,
+            marks=marks,
+            values=_how.values,
+            value_name=_how.value_name,
         )
-    )  # fmt: skip
+    )
 
 
-def plot(found: MatchedMaps, at: int, key: Any, how_: tuple[point_colors.Coloring, str], focus: int, near: Sequence[int], name: str) -> Selection:  # fmt: skip
+def plot(
+    found: MatchedMaps,
+    at: int,
+    key: Any,
+    how_: tuple[point_colors.Coloring, str],
+    focus: int,
+    near: Sequence[int],
+    name: str,
+) -> Selection:
     """The map of one side; lines lead from what is looked at to its neighbors there."""
     side = found.sides[at]
     selected = scatter(
@@ -230,8 +271,12 @@ def step_by_step(found: MatchedMaps, key: Any, how_: tuple[point_colors.Coloring
         if state.get("cstep") not in names:
             state.pop("cstep", None)
         step = slider.select_slider(
-            "Step", names, key="cstep", bind="query-params", help="The same points in each space, on one plane: they glide to where they lie there."
-        )  # fmt: skip
+            "Step",
+            names,
+            key="cstep",
+            bind="query-params",
+            help="The same points in each space, on one plane: they glide to where they lie there.",
+        )
         if button.button(
             "Stop" if state.get("compare_playing") else "Play", help="Go through all steps, one after the other."
         ):
@@ -285,13 +330,23 @@ def neighbors(found: MatchedMaps, row: int) -> None:
         listed(found, [(s, s.cosine_b) for s in in_b], notes, found.b.baseline)
     downloads.numbers(
         lambda: [
-            {"name": labels[s.row].as_py(), "row": s.row + 1, "change": what, "rank in A": s.rank_a, "rank in B": s.rank_b, "cosine in A": s.cosine_a,
-             "cosine in B": s.cosine_b, "random pair in A": found.a.baseline, "random pair in B": found.b.baseline}
+            {
+                "name": labels[s.row].as_py(),
+                "row": s.row + 1,
+                "change": what,
+                "rank in A": s.rank_a,
+                "rank in B": s.rank_b,
+                "cosine in A": s.cosine_a,
+                "cosine in B": s.cosine_b,
+                "random pair in A": found.a.baseline,
+                "random pair in B": found.b.baseline,
+            }
             for what, shifts in (("stayed", stayed), ("lost", lost), ("gained", gained))
             for s in shifts
         ],
-        "compare-neighbors", "Neighbors (CSV)",
-    )  # fmt: skip
+        "compare-neighbors",
+        "Neighbors (CSV)",
+    )
 
 
 def listed(found: MatchedMaps, rows: Sequence[tuple[Shift, float]], notes: Sequence[str], baseline: float) -> None:
@@ -320,9 +375,14 @@ def _place(space: Space, row: int) -> tuple[str, int, int]:
 def table(found: MatchedMaps, chosen: Sequence[int]) -> int | None:
     """All rows, or those selected, those first that changed most or least; returns the one that is chosen in it."""
     order = st.segmented_control(
-        "First", ["changed most", "changed least"], default="changed most", required=True, key="corder", bind="query-params",
+        "First",
+        ["changed most", "changed least"],
+        default="changed most",
+        required=True,
+        key="corder",
+        bind="query-params",
         help="In which order the rows stand; a click on a column's head sorts by it.",
-    )  # fmt: skip
+    )
     rows = found.changed if order == "changed most" else found.changed[::-1]
     if chosen:
         rows = rows[np.isin(rows, np.array(chosen))]
@@ -331,10 +391,16 @@ def table(found: MatchedMaps, chosen: Sequence[int]) -> int | None:
         f"**{len(rows):,} rows**" + (" selected" if chosen else "; choose one to see its neighbors in both spaces")
     )
     event = st.dataframe(
-        made, height=300, hide_index=True, lazy=False, on_select="rerun", selection_mode="single-row", key="compare_table",
+        made,
+        height=300,
+        hide_index=True,
+        lazy=False,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="compare_table",
         alt="Rows and how much of their neighborhood stayed",
         column_order=[name for name in made.column_names if name not in ("text_id", "start", "end")],
-    )  # fmt: skip
+    )
     downloads.columns(
         lambda: made, "compare-rows", "Rows (CSV)", "Every row shown, what stayed, and its place on both maps."
     )
@@ -363,8 +429,9 @@ def distribution(found: MatchedMaps) -> None:
     rows = [{"stayed": kept, "rows": int(many)} for kept, many in enumerate(counts)]
     base = alt.Chart(pd.DataFrame(rows)).encode(
         x=alt.X("stayed:O", title=f"neighbors of {found.k} that stayed", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("rows:Q", title="rows"), tooltip=["stayed", "rows"],
-    )  # fmt: skip
+        y=alt.Y("rows:Q", title="rows"),
+        tooltip=["stayed", "rows"],
+    )
     downloads.chart(
         base.mark_bar(color=downloads.FILL).properties(height=240),
         "How many rows kept how large a share of their neighbors",

@@ -66,9 +66,12 @@ def own_sentences(word: str) -> tuple[str, ...]:
     """The user's sentences with the word in them; those without it are named and left out."""
     with st.expander("Add sentences of your own"), st.form("own_form", border=False):
         text = st.text_area(
-            f"One sentence a line, each with the word {widgets.plain(word)} in it", key="own", height=90,
-            persist_state="session", help=f"They join the map as the sense “yours”. {widgets.KEPT_HERE}",
-        )  # fmt: skip
+            f"One sentence a line, each with the word {widgets.plain(word)} in it",
+            key="own",
+            height=90,
+            persist_state="session",
+            help=f"They join the map as the sense “yours”. {widgets.KEPT_HERE}",
+        )
         st.form_submit_button("Put them on the map", type="primary")
     try:
         widgets.check_length(text or "")
@@ -137,11 +140,14 @@ def picture(found: WordMap, layer: int, names: list[str], by: str) -> Selection:
     categories = [*senses, STATIC_NAME]
     n = len(found.texts)
     points = Points(
-        positions=found.positions[found.layers.index(layer)], labels=[found.word] * n + [f"{found.word}: {STATIC_NAME}"],
-        categories=categories, category=np.array([senses.index(name) for name in names] + [len(senses)]),
-        details=[*found.texts, "the same in every sentence: the row of the model's input table"], marks=[*found.spans, (0, 0)],
+        positions=found.positions[found.layers.index(layer)],
+        labels=[found.word] * n + [f"{found.word}: {STATIC_NAME}"],
+        categories=categories,
+        category=np.array([senses.index(name) for name in names] + [len(senses)]),
+        details=[*found.texts, "the same in every sentence: the row of the model's input table"],
+        marks=[*found.spans, (0, 0)],
         shapes=np.array([0] * n + [1]),
-    )  # fmt: skip
+    )
     selected = scatter(
         points,
         key="contexts_map",
@@ -171,8 +177,9 @@ def curves(found: WordMap, layer: int) -> None:
         ]
     )
     base = alt.Chart(table).encode(
-        x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")), y=alt.Y("cosine:Q", title="mean cosine"),
-    )  # fmt: skip
+        x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")),
+        y=alt.Y("cosine:Q", title="mean cosine"),
+    )
     rule = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeDash=[4, 4], color="#8b94a0").encode(x="layer:Q")
     downloads.chart(
         (lines(base, "pair", list(names), orient="bottom", columns=2) + rule).properties(height=320),
@@ -260,11 +267,19 @@ def like_this(found: WordMap, layer: int, row: int) -> None:
     widgets.notes(answer)
     downloads.numbers(
         [
-            {"rank": rank, "cosine": hit.score, "word": hit.word, "sense": hit.sense, "start": hit.start, "end": hit.end, "text": hit.text}
+            {
+                "rank": rank,
+                "cosine": hit.score,
+                "word": hit.word,
+                "sense": hit.sense,
+                "start": hit.start,
+                "end": hit.end,
+                "text": hit.text,
+            }
             for rank, hit in enumerate(others, 1)
         ],
         "like_this",
-    )  # fmt: skip
+    )
 
 
 def page() -> None:

@@ -23,9 +23,15 @@ def page() -> None:
     )
     permalink.restore("data")
     chosen = st.segmented_control(
-        "Section", [ADD, COLLECTIONS, MODELS], default=ADD, required=True, key="data", bind="query-params",
-        label_visibility="collapsed", help="Bring something in, see what is kept, or what the catalog has.",
-    )  # fmt: skip
+        "Section",
+        [ADD, COLLECTIONS, MODELS],
+        default=ADD,
+        required=True,
+        key="data",
+        bind="query-params",
+        label_visibility="collapsed",
+        help="Bring something in, see what is kept, or what the catalog has.",
+    )
     if chosen == COLLECTIONS:
         collection_tab.section()
     elif chosen == MODELS:

@@ -83,20 +83,37 @@ def attention_part() -> None:
     stack, kind = "", "self"
     if two:
         chosen = second.selectbox(
-            "Whose attention", list(KINDS), key="ak", bind="query-params", help="A model of two stacks has three kinds of attention."
-        )  # fmt: skip
+            "Whose attention",
+            list(KINDS),
+            key="ak",
+            bind="query-params",
+            help="A model of two stacks has three kinds of attention.",
+        )
         stack, kind = KINDS[chosen]
     view = (third if two else second).segmented_control(
-        "Show the head as", list(VIEWS), default=VIEWS[0], required=True, key="av", bind="query-params", help="Lines between words, or a table of squares."
-    )  # fmt: skip
+        "Show the head as",
+        list(VIEWS),
+        default=VIEWS[0],
+        required=True,
+        key="av",
+        bind="query-params",
+        help="Lines between words, or a table of squares.",
+    )
     folds = not two and st.toggle(
-        "Fold away the model’s own tokens", key="af", bind="query-params", help="[CLS] and [SEP] swallow most of the weight; without them each row is shared among the words."
-    )  # fmt: skip
+        "Fold away the model’s own tokens",
+        key="af",
+        bind="query-params",
+        help="[CLS] and [SEP] swallow most of the weight; without them each row is shared among the words.",
+    )
     with st.form("attention", border=False):
         text = typed(
-            f"at_{'w' if letters(name) else 't'}", LETTERS if letters(name) else SENTENCE, "Word" if letters(name) else "Sentence",
-            "This model reads the letters of one word." if letters(name) else "Any sentence of yours; it stays on this machine: a copied link names it by a number.",
-        )  # fmt: skip
+            f"at_{'w' if letters(name) else 't'}",
+            LETTERS if letters(name) else SENTENCE,
+            "Word" if letters(name) else "Sentence",
+            "This model reads the letters of one word."
+            if letters(name)
+            else "Any sentence of yours; it stays on this machine: a copied link names it by a number.",
+        )
         st.form_submit_button("Look inside", type="primary")
     if not text:
         st.info("Write something to look at, such as: the white swan in the blue water")
@@ -111,7 +128,14 @@ def attention_part() -> None:
         st.caption(
             f"The text is longer than the model’s window and is read in {len(found)} overlapping windows: choose one of them."
         )
-        part = found[int(st.number_input("Window", 1, len(found), 1, key="aw", bind="query-params", help="Which part of the text.")) - 1]  # fmt: skip
+        part = found[
+            int(
+                st.number_input(
+                    "Window", 1, len(found), 1, key="aw", bind="query-params", help="Which part of the text."
+                )
+            )
+            - 1
+        ]
     if max(len(part.rows), len(part.columns)) > MOST_UNITS:
         st.info(
             f"At most {MOST_UNITS} words are drawn at once, and these are {max(len(part.rows), len(part.columns))}. Give a shorter text; "
@@ -143,8 +167,22 @@ def heads_picture(part: attending.Attention, name: str, view: str) -> None:
             st.session_state[layer_key], st.session_state[head_key] = place
 
     one, other, rest = st.columns([2, 2, 6], vertical_alignment="bottom")
-    layer = int(one.number_input("Layer", 1, max(part.layers), max(1, max(part.layers) // 2), key=layer_key, bind="query-params", help="From 1, nearest to the embedding."))  # fmt: skip
-    head = int(other.number_input("Head", 1, n_heads, 1, key=head_key, bind="query-params", help="Each head looks in a way of its own."))  # fmt: skip
+    layer = int(
+        one.number_input(
+            "Layer",
+            1,
+            max(part.layers),
+            max(1, max(part.layers) // 2),
+            key=layer_key,
+            bind="query-params",
+            help="From 1, nearest to the embedding.",
+        )
+    )
+    head = int(
+        other.number_input(
+            "Head", 1, n_heads, 1, key=head_key, bind="query-params", help="Each head looks in a way of its own."
+        )
+    )
     rest.caption(about_head(part, layer, head))
     shown = Heads(
         part.weights,
@@ -164,10 +202,17 @@ def heads_picture(part: attending.Attention, name: str, view: str) -> None:
     )
     weights = part.of(layer, head)
     rows = [
-        {"layer": layer, "head": head, "from": row.name, "to": column.name, "weight": float(weights[i, j]), "masked": bool(part.forbidden[i, j])}
+        {
+            "layer": layer,
+            "head": head,
+            "from": row.name,
+            "to": column.name,
+            "weight": float(weights[i, j]),
+            "masked": bool(part.forbidden[i, j]),
+        }
         for i, row in enumerate(part.rows)
         for j, column in enumerate(part.columns)
-    ]  # fmt: skip
+    ]
     downloads.numbers(rows, "attention")
     asked = "None" if part.source else repr(part.text)
     source = repr(part.source) if part.source else "None"
@@ -207,15 +252,25 @@ def find_head_part(name: str, stack: str, text: str) -> None:
     decoder = family_of(name) is Family.DECODER
     with st.form("find", border=False):
         box, run = st.columns([8, 2], vertical_alignment="bottom")
-        pairs = permalink.box(box.text_input, "inside",
-            "Who looks at whom", "water -> blue, swan -> white" if decoder else "blue -> water, white -> swan", key=f"fp_{'d' if decoder else 'e'}",
-            max_chars=500, help="Pairs of words, each “blue -> water”, with commas between. In a decoder only a later word can look at an earlier one.",
-        )  # fmt: skip
+        pairs = permalink.box(
+            box.text_input,
+            "inside",
+            "Who looks at whom",
+            "water -> blue, swan -> white" if decoder else "blue -> water, white -> swan",
+            key=f"fp_{'d' if decoder else 'e'}",
+            max_chars=500,
+            help="Pairs of words, each “blue -> water”, with commas between. In a decoder only a later word can look at an earlier one.",
+        )
         run.form_submit_button("Find", type="primary", width="stretch")
-        more = permalink.box(st.text_area, "inside",
-            "More sentences, one a line", "a white swan swims in blue water\nunder the blue sky lies deep water and a white swan",
-            key="fm", height=80, help="The heads are ranked by their average over all sentences: one that looks right in a single one may be luck.",
-        )  # fmt: skip
+        more = permalink.box(
+            st.text_area,
+            "inside",
+            "More sentences, one a line",
+            "a white swan swims in blue water\nunder the blue sky lies deep water and a white swan",
+            key="fm",
+            height=80,
+            help="The heads are ranked by their average over all sentences: one that looks right in a single one may be luck.",
+        )
     texts = [text, *(line.strip() for line in (more or "").splitlines() if line.strip())]
     found = work.answer(
         ("find head", name, stack, pairs, tuple(texts)), lambda progress: ranking(name, stack, pairs or "", texts)
@@ -243,9 +298,17 @@ def find_head_part(name: str, stack: str, text: str) -> None:
             )
         )
         table = [
-            {"layer": s.layer, "head": s.head, "mean": s.mean, "first": s.first, "rank at first": s.rank_at_first, "least": s.least, "looks there most": s.top}
+            {
+                "layer": s.layer,
+                "head": s.head,
+                "mean": s.mean,
+                "first": s.first,
+                "rank at first": s.rank_at_first,
+                "least": s.least,
+                "looks there most": s.top,
+            }
             for s in found.scores
-        ]  # fmt: skip
+        ]
         downloads.numbers(table, "heads")
 
 
@@ -275,15 +338,31 @@ def lens_part() -> None:
     first, second = st.columns([4, 8], vertical_alignment="bottom")
     name = model_box(names, "lm", first, "Which model reads the text.")
     point = second.segmented_control(
-        "Look", ["after attention", "after the MLP"], default="after the MLP", required=True, key="lp", bind="query-params", help="Where in each layer the state is read."
-    )  # fmt: skip
+        "Look",
+        ["after attention", "after the MLP"],
+        default="after the MLP",
+        required=True,
+        key="lp",
+        bind="query-params",
+        help="Where in each layer the state is read.",
+    )
     with st.form("lens", border=False):
-        text = typed(f"lt_{'w' if letters(name) else 't'}", LETTERS if letters(name) else PROMPT, "Text", "What the model reads; it stays out of the link.")  # fmt: skip
+        text = typed(
+            f"lt_{'w' if letters(name) else 't'}",
+            LETTERS if letters(name) else PROMPT,
+            "Text",
+            "What the model reads; it stays out of the link.",
+        )
         box, run = st.columns([8, 2], vertical_alignment="bottom")
-        word = permalink.box(box.text_input, "inside",
-            "Word to follow", "F" if letters(name) else "basketball", key=f"lw_{'w' if letters(name) else 't'}", max_chars=60,
+        word = permalink.box(
+            box.text_input,
+            "inside",
+            "Word to follow",
+            "F" if letters(name) else "basketball",
+            key=f"lw_{'w' if letters(name) else 't'}",
+            max_chars=60,
             help="Its rank and probability through the layers; a word of several tokens counts by its first. A token may be given in quotes as it is shown, or by its id, #28.",
-        )  # fmt: skip
+        )
         run.form_submit_button("Look", type="primary", width="stretch")
     if not text:
         st.info("Write a text to look at, such as: The capital of France is")
@@ -312,9 +391,7 @@ def lens_of(name: str, text: str, word: str, point: str) -> lenses.Lens:
     model = widgets.explorer().inside(name)
     asked, source = given(model, text)
     where = "attention" if point == "after attention" else "mlp"
-    return lenses.lens(
-        model, asked, None, [word] if word else [], source, lenses.LensView((where,), 10)
-    )  # fmt: skip
+    return lenses.lens(model, asked, None, [word] if word else [], source, lenses.LensView((where,), 10))
 
 
 def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
@@ -327,10 +404,16 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
         for place in range(first, len(found.tokens)):
             number = int(found.best[step, place, 0])
             row = {
-                "layer": layer, "place": place, "token": f"{place}: {shown(found.tokens[place].name)}",
-                "best": shown(found.names[number]), score: float(found.scores[step, place, 0]),
-                "best ten": ", ".join(f"{shown(found.names[int(n)])} {s:.3f}" for n, s in zip(found.best[step, place], found.scores[step, place], strict=True)),
-            }  # fmt: skip
+                "layer": layer,
+                "place": place,
+                "token": f"{place}: {shown(found.tokens[place].name)}",
+                "best": shown(found.names[number]),
+                score: float(found.scores[step, place, 0]),
+                "best ten": ", ".join(
+                    f"{shown(found.names[int(n)])} {s:.3f}"
+                    for n, s in zip(found.best[step, place], found.scores[step, place], strict=True)
+                ),
+            }
             if found.targets:
                 row |= {
                     "rank": int(found.ranks[step, place, 0]),
@@ -346,10 +429,19 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
         tooltip=["layer", "token", "best ten", *(["rank"] if found.targets else [])],
     )
     cell = alt.selection_point(name="cell", fields=["layer", "place"], on="click")
-    squares = base.mark_rect(cursor="pointer").encode(
-        color=alt.Color(f"{score}:Q", scale=alt.Scale(scheme="tealblues", domain=[0, 1]), legend=alt.Legend(orient="top", title=f"{score} of the best")),
-        stroke=alt.condition(cell, alt.value(AMBER), alt.value(None), empty=False), strokeWidth=alt.value(2),
-    ).add_params(cell)  # fmt: skip
+    squares = (
+        base.mark_rect(cursor="pointer")
+        .encode(
+            color=alt.Color(
+                f"{score}:Q",
+                scale=alt.Scale(scheme="tealblues", domain=[0, 1]),
+                legend=alt.Legend(orient="top", title=f"{score} of the best"),
+            ),
+            stroke=alt.condition(cell, alt.value(AMBER), alt.value(None), empty=False),
+            strokeWidth=alt.value(2),
+        )
+        .add_params(cell)
+    )
     names = base.mark_text(fontSize=10, limit=78).encode(
         text="best:N", color=alt.condition(f"datum['{score}'] > 0.6", alt.value("#ffffff"), alt.value("#1b2733"))
     )
@@ -383,9 +475,13 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
             f"At layer **{found.steps[step][0]}**, token **{widgets.plain(found.tokens[place].name)}** (click a square for another)"
         )
         widgets.bars(
-            [(shown(found.names[int(n)]), float(s)) for n, s in zip(found.best[step, place], found.scores[step, place], strict=True)],
-            "token", label=score,
-        )  # fmt: skip
+            [
+                (shown(found.names[int(n)]), float(s))
+                for n, s in zip(found.best[step, place], found.scores[step, place], strict=True)
+            ],
+            "token",
+            label=score,
+        )
     downloads.numbers([{key: value for key, value in row.items() if key != "place"} for row in rows], "lens")
     widgets.python_lines(
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.lens import lens\n\nmodel = Explorer().inside({name!r})\n"
@@ -431,12 +527,33 @@ def adds_part() -> None:
     with st.form("adds", border=False):
         text = typed(f"ct_{kind}", start[0], "Text", "What the model reads; it stays out of the link.")
         one, two, where, run = st.columns([3, 3, 3, 2], vertical_alignment="bottom")
-        word = permalink.box(one.text_input, "inside", "Word", start[1], key=f"cw_{kind}", max_chars=60, help="Whose logit is taken apart.")  # fmt: skip
-        against = permalink.box(two.text_input, "inside", "Against", start[2], key=f"ca_{kind}", max_chars=60, help="Another word: what makes the first likelier than this one. Empty: the first alone.")  # fmt: skip
-        at = permalink.box(where.text_input, "inside",
-            "At the word", "swan" if encoder else "", key=f"cp_{kind}", max_chars=60,
+        word = permalink.box(
+            one.text_input,
+            "inside",
+            "Word",
+            start[1],
+            key=f"cw_{kind}",
+            max_chars=60,
+            help="Whose logit is taken apart.",
+        )
+        against = permalink.box(
+            two.text_input,
+            "inside",
+            "Against",
+            start[2],
+            key=f"ca_{kind}",
+            max_chars=60,
+            help="Another word: what makes the first likelier than this one. Empty: the first alone.",
+        )
+        at = permalink.box(
+            where.text_input,
+            "inside",
+            "At the word",
+            "swan" if encoder else "",
+            key=f"cp_{kind}",
+            max_chars=60,
             help="Where in the text. Empty: where the next word is predicted (of a letter model the first sound).",
-        )  # fmt: skip
+        )
         run.form_submit_button("Take apart", type="primary", width="stretch")
     word, against, at = ((value or "").strip() for value in (word, against, at))
     if not text or not word:
@@ -487,10 +604,14 @@ def adds_picture(found: Contributions, name: str, text: str) -> None:
         .encode(
             x=alt.X("head:O", axis=alt.Axis(labelAngle=0)),
             y=alt.Y("layer:O", sort="descending"),
-            color=alt.Color("adds:Q", scale=alt.Scale(range=[AMBER, "#f4f4f2", TEAL], domain=[-most, 0, most]), legend=alt.Legend(orient="top", title="adds")),
+            color=alt.Color(
+                "adds:Q",
+                scale=alt.Scale(range=[AMBER, "#f4f4f2", TEAL], domain=[-most, 0, most]),
+                legend=alt.Legend(orient="top", title="adds"),
+            ),
             tooltip=["part", alt.Tooltip("adds:Q", format="+.4f")],
         )
-    )  # fmt: skip
+    )
     left, right = st.columns([6, 6], gap="medium")
     with left:
         st.caption("The 16 parts that add or take most.")
@@ -499,12 +620,25 @@ def adds_picture(found: Contributions, name: str, text: str) -> None:
         kinds = ["head", "cross head"] if (in_heads["kind"] == "cross head").any() else ["head"]
         kind = kinds[0]
         if len(kinds) > 1:
-            kind = st.segmented_control("Heads of", kinds, default=kinds[-1], required=True, key="ch", bind="query-params", help="The decoder’s look at itself, or at the source.") or kinds[-1]  # fmt: skip
+            kind = (
+                st.segmented_control(
+                    "Heads of",
+                    kinds,
+                    default=kinds[-1],
+                    required=True,
+                    key="ch",
+                    bind="query-params",
+                    help="The decoder’s look at itself, or at the source.",
+                )
+                or kinds[-1]
+            )
         st.caption("Every head: layers upwards, heads to the right.")
         downloads.chart(
-            maps.transform_filter(alt.datum.kind == kind).properties(height=max(260, min(560, 16 * int(in_heads["layer"].max()) + 180))),
+            maps.transform_filter(alt.datum.kind == kind).properties(
+                height=max(260, min(560, 16 * int(in_heads["layer"].max()) + 180))
+            ),
             "What each head adds, layers upwards, heads to the right",
-        )  # fmt: skip
+        )
     sums = in_sums(rows)
     st.caption("; ".join(f"{kind} {value:+.3f}" for kind, value in sums.items()) + ".")
     downloads.numbers(rows, "contributions")
@@ -531,7 +665,11 @@ def in_sums(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 def steer_part() -> None:
     """A concept added to the hidden states, and the next word before and after."""
-    names = [name for name in preferred(models_here(("texts", "letters")), Family.DECODER) if family_of(name) is not Family.ENCODER]  # fmt: skip
+    names = [
+        name
+        for name in preferred(models_here(("texts", "letters")), Family.DECODER)
+        if family_of(name) is not Family.ENCODER
+    ]
     if not names:
         st.info("Steering needs a model that says words. Bring one with `polysema models pull smollm2-135m`.")
         return
@@ -540,24 +678,66 @@ def steer_part() -> None:
     model = work.answer(("model", name), lambda progress: widgets.explorer().inside(name))
     if model is None:
         return
-    layer = second.slider("Layer", 0, model.n_layers, model.n_layers // 2, key=f"sl_{name}", bind="query-params", help="Where the vector is added; 0 is the embedding.")  # fmt: skip
-    strength = third.slider("Strength", -1.5, 1.5, 0.4, 0.1, key="ss", bind="query-params", help="In lengths of a typical hidden state of that layer; negative goes the other way.")  # fmt: skip
+    layer = second.slider(
+        "Layer",
+        0,
+        model.n_layers,
+        model.n_layers // 2,
+        key=f"sl_{name}",
+        bind="query-params",
+        help="Where the vector is added; 0 is the embedding.",
+    )
+    strength = third.slider(
+        "Strength",
+        -1.5,
+        1.5,
+        0.4,
+        0.1,
+        key="ss",
+        bind="query-params",
+        help="In lengths of a typical hidden state of that layer; negative goes the other way.",
+    )
     kind = "w" if letters(name) else "t"
     start = {
         "w": ("phone", "photo\ngraph", "top\npot", "F"),
         "t": (
             "We went down to the",
             "The ship sailed across the ocean.\nWaves broke on the beach.\nFish swim in the deep sea.",
-            "The car drove along the road.\nDust blew over the desert.\nGoats climb the dry mountain.", "ocean",
+            "The car drove along the road.\nDust blew over the desert.\nGoats climb the dry mountain.",
+            "ocean",
         ),
-    }[kind]  # fmt: skip
+    }[kind]
     with st.form("steer", border=False):
         text = typed(f"st_{kind}", start[0], "Text", "What the model goes on from; it stays out of the link.")
         one, two = st.columns(2)
-        toward = permalink.box(one.text_area, "inside", "Toward, a text a line", start[1], key=f"sw_{kind}", height=90, help="Texts of the concept to go to.")  # fmt: skip
-        away = permalink.box(two.text_area, "inside", "Away from, a text a line", start[2], key=f"sa_{kind}", height=90, help="Texts of what to go away from.")  # fmt: skip
+        toward = permalink.box(
+            one.text_area,
+            "inside",
+            "Toward, a text a line",
+            start[1],
+            key=f"sw_{kind}",
+            height=90,
+            help="Texts of the concept to go to.",
+        )
+        away = permalink.box(
+            two.text_area,
+            "inside",
+            "Away from, a text a line",
+            start[2],
+            key=f"sa_{kind}",
+            height=90,
+            help="Texts of what to go away from.",
+        )
         box, run = st.columns([8, 2], vertical_alignment="bottom")
-        word = permalink.box(box.text_input, "inside", "Word to follow", start[3], key=f"sf_{kind}", max_chars=60, help="Its probability before and after.")  # fmt: skip
+        word = permalink.box(
+            box.text_input,
+            "inside",
+            "Word to follow",
+            start[3],
+            key=f"sf_{kind}",
+            max_chars=60,
+            help="Its probability before and after.",
+        )
         run.form_submit_button("Steer", type="primary", width="stretch")
     sides = [tuple(line.strip() for line in (side or "").splitlines() if line.strip()) for side in (toward, away)]
     if not text or not all(sides):
@@ -621,10 +801,16 @@ def steer_picture(
         )
     st.markdown(" ".join(said))
     rows = [
-        {"layer": layer, "strength": row.strength, "best": row.best, "probability": row.probability, "divergence": row.divergence}
+        {
+            "layer": layer,
+            "strength": row.strength,
+            "best": row.best,
+            "probability": row.probability,
+            "divergence": row.divergence,
+        }
         | ({f"p({word})": row.followed[0]} if row.followed else {})
         for row in table
-    ]  # fmt: skip
+    ]
     field = f"p({word})" if word else "divergence"
     frame = pd.DataFrame([{"strength": row["strength"], "value": row[field], "best": row["best"]} for row in rows])
     line = (
@@ -653,7 +839,12 @@ def steer_picture(
 def roads_part() -> None:
     """One sentence through the three families."""
     with st.form("roads", border=False):
-        text = typed("rt", "The white swan swims in the blue water", "Sentence", "It goes through one model of each family; a model that reads letters gets its longest word.")  # fmt: skip
+        text = typed(
+            "rt",
+            "The white swan swims in the blue water",
+            "Sentence",
+            "It goes through one model of each family; a model that reads letters gets its longest word.",
+        )
         st.form_submit_button("Send it through", type="primary")
     if not text:
         st.info("Write a sentence, such as: the white swan in the blue water")
@@ -693,7 +884,10 @@ def road_picture(found: Road) -> list[dict[str, Any]]:
     """One road: who sees whom, where it ends, what the cross-attention carries; and the numbers of it."""
     st.markdown(f"**{FAMILIES[found.family]}**")
     layers = " + ".join(map(str, found.n_layers))
-    st.caption(f"{widgets.plain(found.model)}: {layers} layers of {found.n_heads} heads, {found.dim} wide. Reads {widgets.plain(found.text)}" + (f" and writes {widgets.plain(found.written)}." if found.written else "."))  # fmt: skip
+    st.caption(
+        f"{widgets.plain(found.model)}: {layers} layers of {found.n_heads} heads, {found.dim} wide. Reads {widgets.plain(found.text)}"
+        + (f" and writes {widgets.plain(found.written)}." if found.written else ".")
+    )
     for sight in found.sights:
         mask(sight, f"roads_{found.model}_{sight.name}")
     st.markdown(f"It ends in {found.ends}.")
@@ -712,11 +906,17 @@ def road_picture(found: Road) -> list[dict[str, Any]]:
         )
         st.html(f'<ul class="ps-hits">{items}</ul>')
     return [
-        {"model": found.model, "attention": sight.name, "from": row.name, "to": column.name, "seen": bool(sight.open[i, j])}
+        {
+            "model": found.model,
+            "attention": sight.name,
+            "from": row.name,
+            "to": column.name,
+            "seen": bool(sight.open[i, j]),
+        }
         for sight in found.sights
         for i, row in enumerate(sight.rows)
         for j, column in enumerate(sight.columns)
-    ]  # fmt: skip
+    ]
 
 
 PARTS = {ATTENTION: attention_part, LENS: lens_part, ADDS: adds_part, STEER: steer_part, ROADS: roads_part}
@@ -732,8 +932,14 @@ def page() -> None:
         st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
         return
     chosen = st.segmented_control(
-        "What to see", list(PARTS), default=ATTENTION, required=True, key="see", bind="query-params", label_visibility="collapsed"
-    )  # fmt: skip
+        "What to see",
+        list(PARTS),
+        default=ATTENTION,
+        required=True,
+        key="see",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
     permalink.restore("inside")
     PARTS[chosen or ATTENTION]()
     permalink.keep_boxes("inside")

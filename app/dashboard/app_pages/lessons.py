@@ -157,9 +157,14 @@ def show(lesson: Lesson, step: str) -> None:
     top.button("All lessons", key="all_lessons", on_click=go, args=("",), type="tertiary")
     st.session_state["lesson_step_shown"] = step
     st.segmented_control(
-        "Step", ORDER, key="lesson_step_shown", format_func=STEPS.__getitem__, required=True, label_visibility="collapsed",
+        "Step",
+        ORDER,
+        key="lesson_step_shown",
+        format_func=STEPS.__getitem__,
+        required=True,
+        label_visibility="collapsed",
         on_change=lambda: go(lesson.name, st.session_state["lesson_step_shown"] or step),
-    )  # fmt: skip
+    )
     if lesson.wants and any(row.name == lesson.wants and folder_of(row) is None for row in CATALOG):
         st.caption(
             f"{lesson.wants} is not here, so the lesson uses a model that reads letters and writes sounds. Bring it with `polysema models pull {lesson.wants}`."
@@ -190,7 +195,14 @@ def predict(lesson: Lesson) -> None:
     key = f"guess_{lesson.name}"
     if st.session_state.get(key) not in options:
         st.session_state.pop(key, None)
-    st.radio("Your guess", options, index=None, key=key, persist_state="session", help="A guess costs nothing, and you remember better what surprised you.")  # fmt: skip
+    st.radio(
+        "Your guess",
+        options,
+        index=None,
+        key=key,
+        persist_state="session",
+        help="A guess costs nothing, and you remember better what surprised you.",
+    )
     starts = lesson.starts()
     if key_of(lesson, starts) not in st.session_state.get("cancelled_work", ()):
         widgets.jobs().start(key_of(lesson, starts), measure(lesson, starts))  # measured while one thinks

@@ -71,8 +71,11 @@ def controls() -> tuple[str | None, str, str, bool]:
     first, second, third, fourth = st.columns([4, 2, 4, 2])
     with first:
         source = space_picker.pick_source(
-            "Space", "glove-6b-50d", "ms", "Vectors of words, a collection, or every word of the corpus of senses at a layer of a model."
-        )  # fmt: skip
+            "Space",
+            "glove-6b-50d",
+            "ms",
+            "Vectors of words, a collection, or every word of the corpus of senses at a layer of a model.",
+        )
     many = second.selectbox(
         "Points",
         list(SIZES),
@@ -92,8 +95,14 @@ def controls() -> tuple[str | None, str, str, bool]:
     )
     method = next((name for name, shown in TITLES.items() if shown == title), "umap")
     dimensions = fourth.segmented_control(
-        "Dimensions", ["2D", "3D"], default="2D", required=True, key="mdim", bind="query-params", help="A plane, or a space to turn.",
-    )  # fmt: skip
+        "Dimensions",
+        ["2D", "3D"],
+        default="2D",
+        required=True,
+        key="mdim",
+        bind="query-params",
+        help="A plane, or a space to turn.",
+    )
     layers = space_picker.layers_of([source])
     return (
         space_picker.pick_layer(source, layers[source], "mlayer") if layers else None,
@@ -111,25 +120,46 @@ def options_of(method: str, three: bool) -> MapOptions:
         if method in ("umap", "densmap"):
             chosen["n_neighbors"] = int(
                 one.number_input(
-                    "n_neighbors", 2, 200, 15, key="nn", bind="query-params",
+                    "n_neighbors",
+                    2,
+                    200,
+                    15,
+                    key="nn",
+                    bind="query-params",
                     help="How many neighbors hold a point, itself counted: few show the fine grain, many the whole.",
                 )
-            )  # fmt: skip
+            )
             chosen["min_dist"] = float(
                 two.number_input(
-                    "min_dist", 0.0, 1.0, 0.1, 0.05, key="mindist", bind="query-params", help="How close two points may come on the map.",
+                    "min_dist",
+                    0.0,
+                    1.0,
+                    0.1,
+                    0.05,
+                    key="mindist",
+                    bind="query-params",
+                    help="How close two points may come on the map.",
                 )
-            )  # fmt: skip
+            )
         if method == "tsne":
             chosen["perplexity"] = float(
                 one.number_input(
-                    "perplexity", 1.0, 200.0, 30.0, 1.0, key="perplexity", bind="query-params", help="About how many neighbors a point looks at.",
+                    "perplexity",
+                    1.0,
+                    200.0,
+                    30.0,
+                    1.0,
+                    key="perplexity",
+                    bind="query-params",
+                    help="About how many neighbors a point looks at.",
                 )
-            )  # fmt: skip
+            )
         if method != "pca":
             chosen["seed"] = int(
-                last.number_input("seed", 0, 2**32 - 1, 0, key="mseed", bind="query-params", help="The same seed gives the same map.")
-            )  # fmt: skip
+                last.number_input(
+                    "seed", 0, 2**32 - 1, 0, key="mseed", bind="query-params", help="The same seed gives the same map."
+                )
+            )
         st.caption(
             f"{TITLES[method]}: {TOLD[method]}. The metric is the cosine. The map starts from the principal plane."
         )
@@ -197,10 +227,13 @@ def colors(found: SpaceMap, asked: Asked, whole: bool) -> tuple[point_colors.Col
     shown = [point_colors.AREAS] if asked.n <= regions.MOST else []
     names = [*shown, point_colors.ORDER, point_colors.KEPT, *columns]
     by = st.selectbox(
-        "Color", names, key="mcolor", bind="query-params",
+        "Color",
+        names,
+        key="mcolor",
+        bind="query-params",
         help="Areas: where points lie densely (HDBSCAN on the map), named by their most typical. Order: files of vectors list frequent "
         "words first. Neighbors kept: how far to trust the map at each point. Or a column of the space.",
-    )  # fmt: skip
+    )
     first = list(range(min(n, NAMED)))
     if by == point_colors.AREAS and whole:
         key = ("areas", *asked.key)
@@ -243,10 +276,15 @@ def cloud(
         Points(
             positions=np.concatenate([_found.map.positions, *[one.position[None] for one in _placed]]),
             labels=[*labels_of(_found.space).to_pylist(), *[one.text for one in _placed]],
-            categories=categories, category=category, details=details, marks=marks, values=values, value_name=_how.value_name,
+            categories=categories,
+            category=category,
+            details=details,
+            marks=marks,
+            values=values,
+            value_name=_how.value_name,
             shapes=np.concatenate([np.zeros(n, np.int64), np.ones(more, np.int64)]) if more else None,
         )
-    )  # fmt: skip
+    )
 
 
 # What is looked at
@@ -257,9 +295,14 @@ def find_box(space: Space, n: int) -> list[int]:
     with st.form("find", border=False):
         box, run = st.columns([5, 1], vertical_alignment="bottom")
         text = box.text_input(
-            "Find", "", key="find", bind="query-params", max_chars=200, placeholder="a word on the map",
+            "Find",
+            "",
+            key="find",
+            bind="query-params",
+            max_chars=200,
+            placeholder="a word on the map",
             help="Marks the points of that name, or with it in their text, and moves the map to them.",
-        )  # fmt: skip
+        )
         run.form_submit_button("Find", type="primary", width="stretch")
     text = (text or "").strip()
     if not text:
@@ -371,13 +414,23 @@ def inspector(space: Space, found: SpaceMap, focus: int, own: Sequence[Placed], 
         st.caption(widgets.beside(baseline))
     downloads.numbers(
         lambda: [
-            {"list": list_, "place": place, "name": one.key, "row": one.row + 1, "cosine": one.cosine, "rank in the space": one.in_space,
-             "rank on the map": one.on_map, "far in the space": one.far, "random pair": baseline}
+            {
+                "list": list_,
+                "place": place,
+                "name": one.key,
+                "row": one.row + 1,
+                "cosine": one.cosine,
+                "rank in the space": one.in_space,
+                "rank on the map": one.on_map,
+                "far in the space": one.far,
+                "random pair": baseline,
+            }
             for list_, neighbors in ((IN_SPACE, near.in_space), (ON_MAP, near.on_map))
             for place, one in enumerate(neighbors, 1)
         ],
-        "map-neighbors", "Neighbors (CSV)",
-    )  # fmt: skip
+        "map-neighbors",
+        "Neighbors (CSV)",
+    )
     if focus < n:
         go_on(space, name, row)
 
@@ -393,7 +446,10 @@ def go_on(space: Space, name: str, row: dict[str, Any]) -> None:
     source = st.session_state.get("ms", "")
     columns = st.columns(2)
     if not source.endswith(space_picker.HIDDEN):
-        asked = {"Neighbors": ("neighbors", {"w": name, "ns": widgets.space_label(source), "mode": "A word"}), "Analogies": ("analogies", {"q": str(Term(1.0, name)), "space": widgets.space_label(source)})}  # fmt: skip
+        asked = {
+            "Neighbors": ("neighbors", {"w": name, "ns": widgets.space_label(source), "mode": "A word"}),
+            "Analogies": ("analogies", {"q": str(Term(1.0, name)), "space": widgets.space_label(source)}),
+        }
     else:
         model = source[:-1]
         kept = permalink.save({"page": "neighbors", "values": {"widget:text": str(row["text"]), "widget:cw": name}})
@@ -429,9 +485,11 @@ def selection_table(found: SpaceMap, own: Sequence[Placed], selected: Selection,
         made, height=320, hide_index=True, lazy=len(rows) > 5_000 or None, alt="The selected points", key="map_table"
     )
     downloads.columns(
-        lambda: made, f"map-{source}-selected" if selected.count else f"map-{source}",
-        "Selected points (CSV)" if selected.count else "All points (CSV)", "Every column and coordinate of these rows.",
-    )  # fmt: skip
+        lambda: made,
+        f"map-{source}-selected" if selected.count else f"map-{source}",
+        "Selected points (CSV)" if selected.count else "All points (CSV)",
+        "Every column and coordinate of these rows.",
+    )
 
 
 def table_of(found: SpaceMap, own: Sequence[Placed], rows: "np.typing.NDArray[np.int64]") -> pa.Table:
@@ -540,9 +598,14 @@ def page() -> None:
     left, right = st.columns([7, 5], gap="medium")
     with right:
         switch = st.segmented_control(
-            "Neighbors", [IN_SPACE, ON_MAP], default=IN_SPACE, required=True, key="mnear", bind="query-params",
+            "Neighbors",
+            [IN_SPACE, ON_MAP],
+            default=IN_SPACE,
+            required=True,
+            key="mnear",
+            bind="query-params",
             help="The nearest by cosine among all rows of the space, or those that lie nearest on the picture.",
-        )  # fmt: skip
+        )
         near = around(asked, space, found, focus, own, whole)
     listed = () if near is None else near.in_space if switch == IN_SPACE else near.on_map
     shown = [other.row for other in listed if other.row < n]
@@ -572,11 +635,13 @@ def page() -> None:
     permalink.keep(
         "map",
         {
-            "focus": state.get("map_focus"), "chosen": permalink.pack(selected.rows), "view": state["map_view"],
+            "focus": state.get("map_focus"),
+            "chosen": permalink.pack(selected.rows),
+            "view": state["map_view"],
             "placed": list(own_points.written()),
         },
         views=("chosen", "view"),
-    )  # fmt: skip
+    )
     with right:
         if near is not None:
             inspector(space, found, focus, own, near, switch or IN_SPACE)

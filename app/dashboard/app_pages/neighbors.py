@@ -121,11 +121,16 @@ def picture(answer: NeighborAnswer, space: Space) -> None:
     keys = [answer.word, *(n.key for n in answer.neighbors)]
     places = sentences_of(space, rows)
     points = Points(
-        positions=principal_plane(vectors).project(vectors), labels=labels, categories=["what was asked", "its neighbors"],
-        category=np.array([0] + [1] * len(answer.neighbors)), shapes=np.array([1] + [0] * len(answer.neighbors)),
-        details=[text for text, _, _ in places] if places else ["", *(f"cosine {n.score:.3f}" for n in answer.neighbors)],
+        positions=principal_plane(vectors).project(vectors),
+        labels=labels,
+        categories=["what was asked", "its neighbors"],
+        category=np.array([0] + [1] * len(answer.neighbors)),
+        shapes=np.array([1] + [0] * len(answer.neighbors)),
+        details=[text for text, _, _ in places]
+        if places
+        else ["", *(f"cosine {n.score:.3f}" for n in answer.neighbors)],
         marks=[(start, end) for _, start, end in places] if places else None,
-    )  # fmt: skip
+    )
     selected = scatter(
         points,
         key="neighbor_map",
@@ -155,9 +160,12 @@ def context_part() -> None:
     permalink.restore("neighbors")
     with st.form("sentence", border=False):
         text = st.text_input(
-            "Sentence", SENTENCE, key="text",
-            persist_state="session", help=widgets.KEPT_HERE,
-        )  # fmt: skip
+            "Sentence",
+            SENTENCE,
+            key="text",
+            persist_state="session",
+            help=widgets.KEPT_HERE,
+        )
         box, which, where, many, run = st.columns([3, 3, 3, 2, 1], vertical_alignment="bottom")
         word = box.text_input(
             "Word in it",
@@ -207,11 +215,20 @@ def context_part() -> None:
         widgets.hits(answer.hits)
         downloads.numbers(
             [
-                {"rank": hit.rank, "cosine": hit.score, "word": hit.word, "sense": hit.sense, "start": hit.start, "end": hit.end, "text": hit.text, "random pair": answer.baseline}
+                {
+                    "rank": hit.rank,
+                    "cosine": hit.score,
+                    "word": hit.word,
+                    "sense": hit.sense,
+                    "start": hit.start,
+                    "end": hit.end,
+                    "text": hit.text,
+                    "random pair": answer.baseline,
+                }
                 for hit in answer.hits
             ],
             "occurrences",
-        )  # fmt: skip
+        )
         st.caption(
             f"Two words taken at random have cosine {answer.baseline:.3f} at this layer: read the numbers beside that."
         )

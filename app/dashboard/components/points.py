@@ -196,9 +196,20 @@ def check(points: Points) -> Published:
     assert stored is not None
     assert codes is not None
     return Published(
-        version, identity, count, dim, stored.reshape(count, dim), codes, categories, value_name,
-        labels, details, marks, body, layout,
-    )  # fmt: skip
+        version,
+        identity,
+        count,
+        dim,
+        stored.reshape(count, dim),
+        codes,
+        categories,
+        value_name,
+        labels,
+        details,
+        marks,
+        body,
+        layout,
+    )
 
 
 def _column(body: bytes, layout: tuple[tuple[str, str, int], ...], name: str) -> NDArray[Any] | None:

@@ -92,9 +92,15 @@ def listed(found: list[Holding]) -> None:
             st.session_state["dc"] = found[chosen[0]].name
 
     st.dataframe(
-        rows, hide_index=True, width="stretch", on_select=choose, selection_mode="single-row", key="listed",
-        height=min(38 + 35 * len(rows), 260), alt="The collections of the data folder",
-    )  # fmt: skip
+        rows,
+        hide_index=True,
+        width="stretch",
+        on_select=choose,
+        selection_mode="single-row",
+        key="listed",
+        height=min(38 + 35 * len(rows), 260),
+        alt="The collections of the data folder",
+    )
     downloads.numbers(rows, "collections", "List (CSV)")
 
 
@@ -122,9 +128,12 @@ def opened(one: Holding, collection: Collection) -> None:
         delete(one)
         return
     space = choice(
-        "dcs", "Space", list(one.spaces), "Rows of one model, layer and pooling.",
+        "dcs",
+        "Space",
+        list(one.spaces),
+        "Rows of one model, layer and pooling.",
         lambda name: f"{name}: {one.spaces[name][0]:,} rows, {one.spaces[name][1]} wide",
-    )  # fmt: skip
+    )
     origin = collection.view().card(space).origin
     st.markdown(f"Space **{widgets.plain(space)}**: {widgets.plain(origin.card() if origin else 'of unknown origin')}")
     where = search_part(one, collection, space, origin)
@@ -147,35 +156,74 @@ def search_part(one: Holding, collection: Collection, space: str, origin: Origin
     modes = [FIRST, TEXT, ROW] if reads else [FIRST, ROW]
     if st.session_state.get("dq") not in (None, *modes):
         st.session_state["dq"] = FIRST
-    mode = st.segmented_control(
-        "Which rows", modes, default=FIRST, required=True, key="dq", bind="query-params",
-        help="In the order in which they came, or those nearest to a text (read by the model of the space) or to a row.",
-    ) or FIRST  # fmt: skip
+    mode = (
+        st.segmented_control(
+            "Which rows",
+            modes,
+            default=FIRST,
+            required=True,
+            key="dq",
+            bind="query-params",
+            help="In the order in which they came, or those nearest to a text (read by the model of the space) or to a row.",
+        )
+        or FIRST
+    )
     of_words = reads and origin is not None and not origin.pooling.endswith("of the text")
     text = word = name = ""
     with st.form("search", border=False):
         if mode == TEXT:
             first, second = st.columns([8, 3]) if of_words else (st.container(), None)
-            text = permalink.box(
-                first.text_input, "data", "Text", "They had a picnic on the bank of the river.", key="dt",
-                help=f"Rows near to it are looked for. {widgets.KEPT_HERE}",
-            ) or ""  # fmt: skip
+            text = (
+                permalink.box(
+                    first.text_input,
+                    "data",
+                    "Text",
+                    "They had a picnic on the bank of the river.",
+                    key="dt",
+                    help=f"Rows near to it are looked for. {widgets.KEPT_HERE}",
+                )
+                or ""
+            )
             if second is not None:
-                word = permalink.box(
-                    second.text_input, "data", "Word in it", "bank", key="dword", max_chars=200,
-                    help="The space is of words in texts: which one.",
-                ) or ""  # fmt: skip
+                word = (
+                    permalink.box(
+                        second.text_input,
+                        "data",
+                        "Word in it",
+                        "bank",
+                        key="dword",
+                        max_chars=200,
+                        help="The space is of words in texts: which one.",
+                    )
+                    or ""
+                )
         if mode == ROW:
-            name = permalink.box(
-                st.text_input, "data", "Id of a row (empty: the first)", "", key="did", max_chars=widgets.MAX_WORDS,
-                help="As it stands in the column id.",
-            ) or ""  # fmt: skip
+            name = (
+                permalink.box(
+                    st.text_input,
+                    "data",
+                    "Id of a row (empty: the first)",
+                    "",
+                    key="did",
+                    max_chars=widgets.MAX_WORDS,
+                    help="As it stands in the column id.",
+                )
+                or ""
+            )
         box, many, run = st.columns([8, 2, 1.4], vertical_alignment="bottom")
-        where = permalink.box(
-            box.text_input, "data", "Only rows that pass (may be empty)", "", key="dw", max_chars=widgets.MAX_WORDS,
-            placeholder=_example(collection),
-            help="A condition over the columns with =, <, >, in, and, or, not, starts with, contains.",
-        ) or ""  # fmt: skip
+        where = (
+            permalink.box(
+                box.text_input,
+                "data",
+                "Only rows that pass (may be empty)",
+                "",
+                key="dw",
+                max_chars=widgets.MAX_WORDS,
+                placeholder=_example(collection),
+                help="A condition over the columns with =, <, >, in, and, or, not, starts with, contains.",
+            )
+            or ""
+        )
         k = int(many.number_input("Rows", 1, 1000, 10, key="dk", bind="query-params", help="How many to show."))
         run.form_submit_button("Go", type="primary", width="stretch", help="Look for them.")
     where = where.strip()
@@ -260,9 +308,14 @@ def _show(rows: list[dict[str, Any]], one: Holding, space: str, told: str) -> No
             st.session_state["dq"], st.session_state["did"] = ROW, str(rows[chosen[0]]["id"])
 
     st.dataframe(
-        table, hide_index=True, width="stretch", on_select=like, selection_mode="single-row", key="found",
+        table,
+        hide_index=True,
+        width="stretch",
+        on_select=like,
+        selection_mode="single-row",
+        key="found",
         alt="Rows of the collection; choosing one looks for those like it",
-    )  # fmt: skip
+    )
     downloads.numbers(rows, f"{one.name}-{space}-rows", "Rows (CSV)")
 
 
@@ -303,9 +356,12 @@ def take_away(one: Holding, collection: Collection, space: str, where: str | Non
     with st.form("take", border=False):
         first, second = st.columns([7, 4], vertical_alignment="bottom")
         chosen = first.selectbox(
-            "As", [form.name for form in summary.LAYOUTS], key="df", bind="query-params",
+            "As",
+            [form.name for form in summary.LAYOUTS],
+            key="df",
+            bind="query-params",
             help="; ".join(f"{form.name}: {form.keeps}" for form in summary.LAYOUTS) + ".",
-        )  # fmt: skip
+        )
         pressed = second.form_submit_button("Make the file", width="stretch", help="Write the rows of this space.")
     form = summary.layout(chosen)
     st.caption(f"{form.name} holds {form.keeps}." + (" Only the rows that pass the condition above." if where else ""))
@@ -325,9 +381,15 @@ def take_away(one: Holding, collection: Collection, space: str, where: str | Non
         work.dismiss(key)
         return
     st.download_button(
-        f"Save {made.name} ({size(made.stat().st_size)})", made.read_bytes, made.name, form.media, key="saved_file",
-        type="primary", on_click="ignore", help="The file that was made.",
-    )  # fmt: skip
+        f"Save {made.name} ({size(made.stat().st_size)})",
+        made.read_bytes,
+        made.name,
+        form.media,
+        key="saved_file",
+        type="primary",
+        on_click="ignore",
+        help="The file that was made.",
+    )
 
 
 def provenance(collection: Collection, space: str, origin: Origin | None) -> None:
@@ -379,16 +441,24 @@ def _versions(one: Holding, collection: Collection) -> None:
     named = {found.version: name for name, found in collection.snapshots().items()}
     kept = {found.version: found for found in (*collection.snapshots().values(), *collection.versions())}
     rows = [
-        {"version": number, "made": kept[number].made[:19].replace("T", " "), "rows": kept[number].n_rows, "what": kept[number].what, "snapshot": named.get(number, "")}
+        {
+            "version": number,
+            "made": kept[number].made[:19].replace("T", " "),
+            "rows": kept[number].n_rows,
+            "what": kept[number].what,
+            "snapshot": named.get(number, ""),
+        }
         for number in sorted(kept, reverse=True)
-    ]  # fmt: skip
+    ]
     st.dataframe(rows, hide_index=True, width="stretch", alt="The versions that are kept")
     with st.form("snapshot", border=False):
         first, second, third = st.columns([5, 3, 3], vertical_alignment="bottom")
         name = first.text_input(
-            "Snapshot’s name, or a version", key=f"snap_{one.name}", max_chars=64,
+            "Snapshot’s name, or a version",
+            key=f"snap_{one.name}",
+            max_chars=64,
             help="A snapshot keeps the current version under a name; going back makes an earlier one current, and is a version too.",
-        )  # fmt: skip
+        )
         keep = second.form_submit_button("Keep as snapshot", width="stretch", help="Keep the current version.")
         back = third.form_submit_button("Go back to it", width="stretch", help="Make that version current again.")
     if not (keep or back):
@@ -425,9 +495,12 @@ def _compact(one: Holding, collection: Collection, space: str) -> None:
     with st.form("compact", border=False):
         first, second = st.columns([7, 4], vertical_alignment="bottom")
         index = first.selectbox(
-            "Index", INDEXES, key="di", bind="query-params",
+            "Index",
+            INDEXES,
+            key="di",
+            bind="query-params",
             help="How the space is searched: none is exact, auto chooses by rows, width and measured recall.",
-        )  # fmt: skip
+        )
         pressed = second.form_submit_button(
             "Compact", width="stretch", help="Write the rows together and build the index; others read meanwhile."
         )
@@ -444,9 +517,12 @@ def delete(one: Holding) -> None:
     with st.expander("Delete this collection"), st.form("delete", border=False, clear_on_submit=True):
         first, second = st.columns([7, 4], vertical_alignment="bottom")
         typed = first.text_input(
-            "Its name, to delete it with all its versions", key="delete_name", placeholder=one.name, max_chars=64,
+            "Its name, to delete it with all its versions",
+            key="delete_name",
+            placeholder=one.name,
+            max_chars=64,
             help="There is no way back.",
-        )  # fmt: skip
+        )
         pressed = second.form_submit_button("Delete", width="stretch", help="Remove it from the disk.")
     if not pressed:
         return

@@ -43,19 +43,26 @@ def pasted() -> list[tuple[str, bytes]]:
     """The texts of the box, a line each, as a file."""
     with st.form("paste", border=False):
         text = permalink.box(
-            st.text_area, "data", "Texts, one a line", EXAMPLE, key="pasted", height=190,
+            st.text_area,
+            "data",
+            "Texts, one a line",
+            EXAMPLE,
+            key="pasted",
+            height=190,
             help=f"Each line is a text. {widgets.KEPT_HERE}",
-        )  # fmt: skip
+        )
         st.form_submit_button("Look at them", help="Take these texts (Ctrl+Enter in the box does it too).")
     text = text or ""
     if not text.strip():
         st.info("Write a text, such as: They sat on the bank of the river.")
         return []
     if len(text) > MAX_PASTED:
-        widgets.problem(UserError(
-            f"the box holds {len(text):,} characters, and up to {MAX_PASTED:,} are taken from it: save the texts as a file (.txt, a "
-            f"text a line) and choose {FILE}"
-        ))  # fmt: skip
+        widgets.problem(
+            UserError(
+                f"the box holds {len(text):,} characters, and up to {MAX_PASTED:,} are taken from it: save the texts as a file (.txt, a "
+                f"text a line) and choose {FILE}"
+            )
+        )
         return []
     return [("example.txt" if text == EXAMPLE else "written.txt", text.encode("utf-8", "replace"))]
 
@@ -65,9 +72,12 @@ def uploaded() -> list[tuple[str, bytes]]:
     settings = load_settings().settings
     most = settings.max_upload
     given = st.file_uploader(
-        "Texts or vectors", accept_multiple_files=True, key="files", max_upload_size=settings.received_megabytes,
+        "Texts or vectors",
+        accept_multiple_files=True,
+        key="files",
+        max_upload_size=settings.received_megabytes,
         help="Several files of texts are read as one; a table of vectors and the file of its words go together.",
-    )  # fmt: skip
+    )
     st.caption(
         f"Up to {most / MEGABYTE:.0f} MB at once; of a larger file (red above) give a part, or use **polysema export** and **polysema "
         "store import**, which have no limit. Texts: a line each, CSV, TSV, JSON, JSON Lines, Parquet, Excel (.xlsx). Vectors: word2vec, "
@@ -119,11 +129,20 @@ def columns(upload: Upload, dialect: Dialect, key: str) -> tuple[Any, str | None
     first, second = st.columns(2)
     start = there.index(layout.column) if layout.column in there else None
     column = first.selectbox(
-        "Column of the texts", there, index=start, key=f"column_{key[:12]}", placeholder="say which", help="What is embedded.",
-    )  # fmt: skip
+        "Column of the texts",
+        there,
+        index=start,
+        key=f"column_{key[:12]}",
+        placeholder="say which",
+        help="What is embedded.",
+    )
     rest = [name for name in there if name != column]
     id_column = second.selectbox(
-        "Column of the ids", rest, index=None, key=f"ids_{key[:12]}", placeholder="none: the file's name and the row",
+        "Column of the ids",
+        rest,
+        index=None,
+        key=f"ids_{key[:12]}",
+        placeholder="none: the file's name and the row",
         help="Rows whose ids are in the collection already are replaced.",
-    )  # fmt: skip
+    )
     return None if column == layout.column else column, id_column

@@ -29,9 +29,15 @@ Open = Callable[[str, str], None]  # shows a collection and a space of it
 def section(show: Open) -> None:
     """The whole section; `show` opens a collection in the other one."""
     how = st.segmented_control(
-        "What comes in", [PASTE, FILE], default=PASTE, required=True, key="dadd", bind="query-params",
-        label_visibility="collapsed", help="A few texts by hand, or files of texts or of vectors.",
-    )  # fmt: skip
+        "What comes in",
+        [PASTE, FILE],
+        default=PASTE,
+        required=True,
+        key="dadd",
+        bind="query-params",
+        label_visibility="collapsed",
+        help="A few texts by hand, or files of texts or of vectors.",
+    )
     files = pasted() if how != FILE else uploaded()
     running(show)
     if not files:
@@ -49,10 +55,17 @@ def section(show: Open) -> None:
         return
     tell_known(upload, show)
     if how == FILE and upload.files[0].suffix not in (".npy", ".npz", ".safetensors", ".bin"):
-        found = st.segmented_control(
-            "What is in it", [TEXTS, VECTORS], default=found, required=True, key=f"kind_{key[:12]}",
-            help="Told by the content; choose yourself where it is mistaken.",
-        ) or found  # fmt: skip
+        found = (
+            st.segmented_control(
+                "What is in it",
+                [TEXTS, VECTORS],
+                default=found,
+                required=True,
+                key=f"kind_{key[:12]}",
+                help="Told by the content; choose yourself where it is mistaken.",
+            )
+            or found
+        )
     if found == TEXTS:
         texts_part(upload, key)
     else:
@@ -73,9 +86,12 @@ def tell_known(upload: Upload, show: Open) -> None:
         f"({widgets.plain(', '.join(last.spaces))}) since {last.when}. The same rows put in once more take their own places."
     )
     button.button(
-        f"Open {last.collection}", on_click=show, args=(last.collection, last.spaces[0] if last.spaces else ""),
-        key="open_known", help="Show that collection.",
-    )  # fmt: skip
+        f"Open {last.collection}",
+        on_click=show,
+        args=(last.collection, last.spaces[0] if last.spaces else ""),
+        key="open_known",
+        help="Show that collection.",
+    )
 
 
 def tell_put(key: str, put: Put, show: Open) -> None:
@@ -94,9 +110,12 @@ def tell_put(key: str, put: Put, show: Open) -> None:
         st.caption(f"Search in {widgets.plain(space)}: {widgets.plain(reason)}.")
     one, two, _ = st.columns([3, 3, 6])
     one.button(
-        "Open the collection", type="primary", on_click=show, args=(put.collection, next(iter(put.rows))),
+        "Open the collection",
+        type="primary",
+        on_click=show,
+        args=(put.collection, next(iter(put.rows))),
         help="Search it, download it, see where it comes from.",
-    )  # fmt: skip
+    )
 
     def again() -> None:
         st.session_state["data_put"].pop(key, None)
@@ -119,9 +138,11 @@ def texts_part(upload: Upload, key: str) -> None:
     corpus = texts.corpus
     st.markdown(f"**{corpus.texts:,} texts**, {texts.characters:,} characters; the longest has {texts.longest:,}.")
     st.dataframe(
-        [{"id": name, "text": text[:400]} for name, text in texts.first], hide_index=True, width="stretch",
+        [{"id": name, "text": text[:400]} for name, text in texts.first],
+        hide_index=True,
+        width="stretch",
         alt="The first texts",
-    )  # fmt: skip
+    )
     for note in texts.notes:
         st.caption(widgets.plain(note[0].upper() + note[1:]) + ".")
     models = models_here()
@@ -130,10 +151,19 @@ def texts_part(upload: Upload, key: str) -> None:
         return
     first, second = st.columns([4, 8])
     name = first.selectbox("Model", models, key="dem", bind="query-params", help="Which model reads the texts.")
-    unit = second.segmented_control(
-        "A vector for", list(UNITS), default="words", required=True, key="deu", bind="query-params",
-        format_func=lambda one: UNITS[one], help="What becomes a row: a word where it stands, a token of the model, or the whole text.",
-    ) or "words"  # fmt: skip
+    unit = (
+        second.segmented_control(
+            "A vector for",
+            list(UNITS),
+            default="words",
+            required=True,
+            key="deu",
+            bind="query-params",
+            format_func=lambda one: UNITS[one],
+            help="What becomes a row: a word where it stands, a token of the model, or the whole text.",
+        )
+        or "words"
+    )
     model: LanguageModel | None = work.answer(("model", name), lambda progress: model_of(name, progress))
     if model is not None:
         embed_part(upload, texts, model, unit, key)
@@ -143,16 +173,24 @@ def embed_part(upload: Upload, texts: Texts, model: LanguageModel, unit: str, ke
     """Layers and pooling, what it will come to, where it goes; then the work itself."""
     first, second = st.columns([8, 4])
     layers = first.multiselect(
-        "Layers", range(model.n_layers + 1), default=[model.n_layers], key=f"del_{model.name}", bind="query-params",
+        "Layers",
+        range(model.n_layers + 1),
+        default=[model.n_layers],
+        key=f"del_{model.name}",
+        bind="query-params",
         help=f"0 is the embedding, {model.n_layers} the last block. Each layer becomes a space.",
-    )  # fmt: skip
+    )
     pooling = "mean"
     if unit != "tokens":
         choices = list(POOLINGS) if unit == "words" else list(OF_SENTENCES)
         pooling = second.selectbox(
-            "Pooling", choices, index=choices.index("mean"), key=f"dep_{unit}", bind="query-params",
+            "Pooling",
+            choices,
+            index=choices.index("mean"),
+            key=f"dep_{unit}",
+            bind="query-params",
             help="How several tokens become one vector.",
-        )  # fmt: skip
+        )
     if not layers:
         st.info("Choose at least one layer.")
         return
@@ -237,17 +275,26 @@ def vectors_part(upload: Upload, key: str) -> None:
         return
     st.markdown(f"**{vectors.rows:,} vectors**, {vectors.dim:,} wide. {widgets.plain(vectors.layout)}.")
     st.dataframe(
-        [{"name": name, "vector": " ".join(f"{value:.3f}" for value in row) + (" …" if vectors.dim > 4 else "")} for name, row in vectors.first],
-        hide_index=True, width="stretch", alt="The first vectors",
-    )  # fmt: skip
+        [
+            {"name": name, "vector": " ".join(f"{value:.3f}" for value in row) + (" …" if vectors.dim > 4 else "")}
+            for name, row in vectors.first
+        ],
+        hide_index=True,
+        width="stretch",
+        alt="The first vectors",
+    )
     if vectors.columns:
         st.caption(f"Columns beside them: {widgets.plain(', '.join(vectors.columns))}.")
     for note in vectors.notes:
         st.caption(f"Noted: {widgets.plain(note)}.")
     metric = st.selectbox(
-        "Compared by", [metric.value for metric in Metric], key="dmetric", bind="query-params",
-        format_func=lambda one: one.replace("_", " "), help="How the rows of a new space are compared.",
-    )  # fmt: skip
+        "Compared by",
+        [metric.value for metric in Metric],
+        key="dmetric",
+        bind="query-params",
+        format_func=lambda one: one.replace("_", " "),
+        help="How the rows of a new space are compared.",
+    )
     target, pressed = target_part(upload, key, metric)
     job = ("intake", upload.name, target, key)
     put = work.on_request(
@@ -271,13 +318,19 @@ def target_part(upload: Upload, key: str, metric: str = Metric.COSINE.value) -> 
     with st.form(f"into_{key[:12]}", border=False):
         first, second, run = st.columns([5, 4, 2], vertical_alignment="bottom")
         name = first.selectbox(
-            "Into the collection", [fresh, *there], key=f"into_name_{key[:12]}", accept_new_options=True,
+            "Into the collection",
+            [fresh, *there],
+            key=f"into_name_{key[:12]}",
+            accept_new_options=True,
             help="One that exists, or a new name: letters, digits, _ . and -.",
-        )  # fmt: skip
+        )
         space = second.text_input(
-            "Space (may be empty)", key=f"into_space_{key[:12]}", max_chars=64, placeholder="named by layer or file",
+            "Space (may be empty)",
+            key=f"into_space_{key[:12]}",
+            max_chars=64,
+            placeholder="named by layer or file",
             help="Rows of one model, layer and pooling. Of several layers it is the beginning of their names.",
-        )  # fmt: skip
+        )
         pressed = run.form_submit_button("Put it in", type="primary", width="stretch", help="Start the work.")
     return Target((name or "").strip(), (space or "").strip(), metric), pressed
 

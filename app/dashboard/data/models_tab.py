@@ -88,7 +88,10 @@ def facts(row: Entry) -> None:
     for box, (name, value) in zip(st.columns(len(told)), told, strict=True):
         box.metric(name if row.family is Family.STATIC or name != "rows" else "input embeddings", value)
     st.markdown(f"Its static space: {widgets.plain(space.origin.card())}.")
-    files = [{"file": member.path.rpartition("/")[2], "size": size(member.bytes), "sha256": member.sha256} for member in row.members]  # fmt: skip
+    files = [
+        {"file": member.path.rpartition("/")[2], "size": size(member.bytes), "sha256": member.sha256}
+        for member in row.members
+    ]
     with st.expander("Provenance card and files"):
         card = [
             {"field": name, "value": str(value)}

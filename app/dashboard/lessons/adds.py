@@ -56,7 +56,11 @@ def says(model: LanguageModel, text: str, word: str, k: int = 1) -> tuple[float,
     found = lens(model, asked, [model.n_layers], [word], source, LensView(k=k, at=_place(model)))
     at = _place(model)
     best = zip(found.best[0, at].tolist(), found.scores[0, at].tolist(), strict=True)
-    return float(found.followed[0, at, 0]), int(found.ranks[0, at, 0]), tuple((visible(found.names[i]), float(s)) for i, s in best)  # fmt: skip
+    return (
+        float(found.followed[0, at, 0]),
+        int(found.ranks[0, at, 0]),
+        tuple((visible(found.names[i]), float(s)) for i, s in best),
+    )
 
 
 def sums_of(found: Contributions) -> list[float]:
@@ -103,9 +107,15 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     steps = lens(model, given, None, [word], source, LensView(("attention", "mlp"), 1, at=at))
     points = {"attention": "after attention", "mlp": "after the MLP", "embedding": "embedding"}
     way: list[dict[str, object]] = [
-        {"layer": layer + (-0.5 if point == "attention" else 0), "block": layer, "read": points[point], "rank": int(steps.ranks[step, at, 0]), "probability": float(steps.followed[step, at, 0])}
+        {
+            "layer": layer + (-0.5 if point == "attention" else 0),
+            "block": layer,
+            "read": points[point],
+            "rank": int(steps.ranks[step, at, 0]),
+            "probability": float(steps.followed[step, at, 0]),
+        }
         for step, (layer, point) in enumerate(steps.steps)
-    ]  # fmt: skip
+    ]
     probability, rank, best = says(model, text, word, 8)
     controls = [(text, probability, rank, best[0][0])]
     others = lines_of(asked["others"])[:8]
@@ -118,10 +128,15 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     w = widgets.plain(word)
     said = f"After “{widgets.plain(text)}” {widgets.plain(name)} gives **{w}** a probability of **{probability:.1%}**: number **{rank:,}**. "
     said += (
-        "It does say it. " if rank == 1
+        "It does say it. "
+        if rank == 1
         else f"What it says first is **{widgets.plain(best[0][0])}** ({best[0][1]:.1%}). "
-        + ("The right word is near, but a model this small isn’t sure. " if rank <= NEAR else "It does not know this, or not in these words. ")
-    )  # fmt: skip
+        + (
+            "The right word is near, but a model this small isn’t sure. "
+            if rank <= NEAR
+            else "It does not know this, or not in these words. "
+        )
+    )
     said += (
         f"\n\nThe score (logit) of {w} is {found.score:.2f}: the embedding gives {sums[0]:+.2f}, all attention heads {sums[1]:+.2f}, all MLPs **{sums[2]:+.2f}**. "
         f"So {NAMES[option]} add most"
@@ -140,13 +155,16 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     ]
     rows = [{"part": p.name, "kind": p.kind, "layer": p.layer, "head": p.head, "adds": p.value} for p in found.parts]
     return Finding(
-        verdict, said, option, rows,
+        verdict,
+        said,
+        option,
+        rows,
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attribution import contributions\n\nmodel = Explorer().inside({name!r})\n"
         f"found = contributions(model, {given!r}, {word!r}, source={source!r}, at={at})\nprint(found.score, sum(p.value for p in found.parts if p.kind == 'mlp'))",
         "Direct contributions: each part’s vector through the last norm (its scale frozen) and the row of the word in the output table (Elhage et al. 2021). They add up to the score. "
         "The rank on the way reads each state as if it were the last (the logit lens).",
         Added(word, layers, way, best, tuple(controls)),
-    )  # fmt: skip
+    )
 
 
 def _compare(word: str, controls: list[tuple[str, float, int, str]]) -> str:
@@ -173,11 +191,15 @@ def draw(found: Finding, key: str) -> None:
             x=alt.X("layer:O", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
             xOffset=alt.XOffset("part:N", sort=["attention", "MLP"]),
             y=alt.Y("adds:Q", title="adds to the score"),
-            color=alt.Color("part:N", scale=alt.Scale(domain=["attention", "MLP"], range=[AMBER, TEAL]), legend=alt.Legend(orient="top", title=None)),
+            color=alt.Color(
+                "part:N",
+                scale=alt.Scale(domain=["attention", "MLP"], range=[AMBER, TEAL]),
+                legend=alt.Legend(orient="top", title=None),
+            ),
             tooltip=["layer", "part", alt.Tooltip("adds:Q", format="+.3f")],
         )
         .properties(height=250)
-    )  # fmt: skip
+    )
     line = (
         alt.Chart(pd.DataFrame(shown.way))
         .mark_line(color="#8b94a0", strokeWidth=1)
@@ -192,11 +214,19 @@ def draw(found: Finding, key: str) -> None:
         .encode(
             x="layer:Q",
             y=alt.Y("rank:Q", scale=alt.Scale(type="log", reverse=True)),
-            color=alt.Color("read:N", scale=alt.Scale(domain=["embedding", "after attention", "after the MLP"], range=list(COLORS)), legend=alt.Legend(orient="top", title=None)),
-            shape=alt.Shape("read:N", scale=alt.Scale(domain=["embedding", "after attention", "after the MLP"], range=list(SHAPES)), legend=alt.Legend(orient="top", title=None)),
+            color=alt.Color(
+                "read:N",
+                scale=alt.Scale(domain=["embedding", "after attention", "after the MLP"], range=list(COLORS)),
+                legend=alt.Legend(orient="top", title=None),
+            ),
+            shape=alt.Shape(
+                "read:N",
+                scale=alt.Scale(domain=["embedding", "after attention", "after the MLP"], range=list(SHAPES)),
+                legend=alt.Legend(orient="top", title=None),
+            ),
             tooltip=[alt.Tooltip("block:Q", title="layer"), "read", "rank", alt.Tooltip("probability:Q", format=".4f")],
         )
-    )  # fmt: skip
+    )
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**What each layer adds to the score**")

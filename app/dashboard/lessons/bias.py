@@ -36,7 +36,9 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     lists = {key: known(words_in(asked[key])) for key in ("first", "second", "toward", "away", "words")}
     for key in ("first", "second", "toward", "away"):
         if len(lists[key]) < 2:
-            raise UserError(f"each list needs at least two words that {name} knows; of {asked[key][:60]!r} it knows {len(lists[key])}")  # fmt: skip
+            raise UserError(
+                f"each list needs at least two words that {name} knows; of {asked[key][:60]!r} it knows {len(lists[key])}"
+            )
     if not lists["words"]:
         raise UserError(f"{name} knows none of the words to place: {asked['words'][:60]!r}")
     test = explorer.association(lists["first"], lists["second"], lists["toward"], lists["away"], space)
@@ -66,16 +68,21 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         *zip(lists["second"], test.second.tolist(), strict=True),
     ]
     rows = [
-        {"word": word, "list": "first" if i < len(lists["first"]) else "second", "lean": lean} for i, (word, lean) in enumerate(leans)
-    ] + [{"word": word, "list": "placed", "on the axis": place} for word, place in order]  # fmt: skip
+        {"word": word, "list": "first" if i < len(lists["first"]) else "second", "lean": lean}
+        for i, (word, lean) in enumerate(leans)
+    ] + [{"word": word, "list": "placed", "on the axis": place} for word, place in order]
     return Finding(
-        verdict, said, option, rows,
+        verdict,
+        said,
+        option,
+        rows,
         f"from polysema.app.explorer import Explorer\n\nfound = Explorer().association({lists['first']!r}, {lists['second']!r}, {lists['toward']!r}, {lists['away']!r}, {name!r})\nprint(found.effect, found.p)\n"
         f"print(Explorer().project({lists['words']!r}, [{axis!r}], {name!r}).words)",
         "WEAT (Caliskan et al. 2017): a word’s lean is its mean cosine with the first attributes less that with the second; the effect is the difference of the two lists’ means in standard "
         f"deviations. The axis leads from the sum of the one side’s unit vectors to that of the other. {widgets.plain(space.origin.card())}.",
-        (order, leans, len(lists["first"]), lists["toward"][0], lists["away"][0]), widgets.notes_of(test, placed),
-    )  # fmt: skip
+        (order, leans, len(lists["first"]), lists["toward"][0], lists["away"][0]),
+        widgets.notes_of(test, placed),
+    )
 
 
 def _chance(p: float, n: int) -> str:
@@ -103,8 +110,11 @@ def draw(found: Finding, key: str) -> None:
     )
     zero = alt.Chart(pd.DataFrame({"place": [0]})).mark_rule(strokeDash=[3, 3]).encode(x="place:Q")
     other = pd.DataFrame(
-        [{"word": word, "lean": lean, "list": "first list" if i < n_first else "second list"} for i, (word, lean) in enumerate(leans)]
-    )  # fmt: skip
+        [
+            {"word": word, "lean": lean, "list": "first list" if i < n_first else "second list"}
+            for i, (word, lean) in enumerate(leans)
+        ]
+    )
     strip = (
         alt.Chart(other)
         .mark_tick(thickness=3, size=34)

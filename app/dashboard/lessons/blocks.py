@@ -15,9 +15,15 @@ from polysema.core.model.contextual import embed
 from polysema.core.model.load import on_torch
 
 NAMES = {
-    TABLE: "table of tokens", SELF: "self-attention", CROSS: "cross-attention", MLP: "MLPs", NORM: "norms",
-    POSITIONS: "positions", HEAD: "head", REST: "the rest",
-}  # fmt: skip
+    TABLE: "table of tokens",
+    SELF: "self-attention",
+    CROSS: "cross-attention",
+    MLP: "MLPs",
+    NORM: "norms",
+    POSITIONS: "positions",
+    HEAD: "head",
+    REST: "the rest",
+}
 OPTIONS = (TABLE, SELF, MLP)
 
 
@@ -44,8 +50,12 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         said += f"; your text just went through as {states.vectors.shape[0]} layers × {n} word{'s' * (n > 1)} × {states.vectors.shape[2]} numbers"
     said += (
         f".\n\nIn a block **{one.n_heads} heads** work side by side, each {one.head_dim} wide: {one.n_heads} × {one.head_dim} = {one.n_heads * one.head_dim}, "
-        + ("the whole width shared out. " if one.n_heads * one.head_dim == found.dim else f"which is not the width of {found.dim}. ")
-    )  # fmt: skip
+        + (
+            "the whole width shared out. "
+            if one.n_heads * one.head_dim == found.dim
+            else f"which is not the width of {found.dim}. "
+        )
+    )
     if one.n_key_heads != one.n_heads:
         said += f"Groups of {one.n_heads // one.n_key_heads} heads share their keys, so there are only {one.n_key_heads} key heads. "
     said += f"Then the MLP widens each token to {one.mlp_dim:,} and back.\n\n"
@@ -56,11 +66,14 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         for kind, number in sorted(counted.items(), key=lambda item: -item[1])
     ]
     return Finding(
-        verdict, said, OPTIONS.index(most), rows,
+        verdict,
+        said,
+        OPTIONS.index(most),
+        rows,
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.parameter_counts import widths\n\nfound = widths(Explorer().inside({name!r}))\nprint(found.total, found.parameters)\nfor stack in found.stacks:\n    print(stack)",
         "Counted in the loaded weights; what two parts share (a head that is the table itself) counts once.",
         found,
-    )  # fmt: skip
+    )
 
 
 def picture(found: Widths, stacks: Sequence[StackWidths]) -> str:
@@ -88,7 +101,9 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
     y = 16
 
     def text(line: str, at: float, size: int = 14, bold: bool = False, center: float = middle) -> None:
-        out.append(f'<text x="{center}" y="{at}" text-anchor="middle" font-size="{size}"{" font-weight=" + chr(34) + "600" + chr(34) if bold else ""}>{escape(line)}</text>')  # fmt: skip
+        out.append(
+            f'<text x="{center}" y="{at}" text-anchor="middle" font-size="{size}"{" font-weight=" + chr(34) + "600" + chr(34) if bold else ""}>{escape(line)}</text>'
+        )
 
     def box(top: float, tall: float, fill: str, dash: bool = False) -> None:
         out.append(
@@ -96,7 +111,9 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
         )
 
     def arrow(top: float, what: str = "") -> None:
-        out.append(f'<path d="M{middle} {top + 20} V{top + 4}" stroke="currentColor" stroke-width="2" marker-end="url(#pl-tip)"/>')  # fmt: skip
+        out.append(
+            f'<path d="M{middle} {top + 20} V{top + 4}" stroke="currentColor" stroke-width="2" marker-end="url(#pl-tip)"/>'
+        )
         if what:
             out.append(f'<text x="{middle + 10}" y="{top + 16}" font-size="12">{escape(what)}</text>')
 
@@ -108,8 +125,12 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
     tall = 206 + (96 if stack.cross else 0)
     box(top, tall, "none", True)
     bracket = right + 8
-    out.append(f'<path d="M{bracket} {top} h8 V{top + tall} h-8" stroke="currentColor" stroke-width="1.5" fill="none"/>')  # fmt: skip
-    out.append(f'<text x="{bracket + 14}" y="{top + tall / 2 + 5}" font-size="15" font-weight="600">×{stack.n_layers}</text>')  # fmt: skip
+    out.append(
+        f'<path d="M{bracket} {top} h8 V{top + tall} h-8" stroke="currentColor" stroke-width="1.5" fill="none"/>'
+    )
+    out.append(
+        f'<text x="{bracket + 14}" y="{top + tall / 2 + 5}" font-size="15" font-weight="600">×{stack.n_layers}</text>'
+    )
     inner = {"left": left + 14, "right": right - 14}
 
     def part(at: float, tall_: float, fill: str) -> None:
@@ -126,7 +147,7 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
     at += 64
     arrow(at)
     at += 24
-    for kind, name, color in ((CROSS, "cross-attention", "#7c3aed"), (SELF, "self-attention", "#d97706")):  # fmt: skip
+    for kind, name, color in ((CROSS, "cross-attention", "#7c3aed"), (SELF, "self-attention", "#d97706")):
         if kind == CROSS and not stack.cross:
             continue
         n = stack.n_heads
@@ -141,10 +162,12 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
         ]
         text(f"{n} × {stack.head_dim} = {n * stack.head_dim} numbers; {per.get(kind, 0):,} parameters", at + 54, 11)
         groups = (
-            "looks at what the encoder ends with" if kind == CROSS
-            else f"{stack.n_key_heads} key heads, each read by {n // stack.n_key_heads} heads" if stack.n_key_heads != n
+            "looks at what the encoder ends with"
+            if kind == CROSS
+            else f"{stack.n_key_heads} key heads, each read by {n // stack.n_key_heads} heads"
+            if stack.n_key_heads != n
             else "each head has its own queries, keys, values"
-        )  # fmt: skip
+        )
         text(groups, at + 74, 11)
         at += tall_ + 8
     y = top + tall

@@ -18,10 +18,8 @@ from polysema.app.dashboard.lessons.lesson import Lesson
 
 LESSONS: tuple[Lesson, ...] = tuple(
     module.LESSON
-    for module in (
-        pieces, one_vector, travel, senses, looking, swan, adds, blocks, embedding, window, bias, nonsense
-    )
-)  # fmt: skip
+    for module in (pieces, one_vector, travel, senses, looking, swan, adds, blocks, embedding, window, bias, nonsense)
+)
 
 
 def lesson_of(name: str) -> Lesson | None:

@@ -37,18 +37,24 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     last = same[-1]
     verdict = Verdict.FAILS if last >= ALIKE else Verdict.PARTLY if last >= RELATED else Verdict.WORKS
     option = 0 if last >= ALIKE else 1 if last >= RELATED else 2
-    found = sorted(((other, cosine(whole[0], vector)) for other, vector in zip(others, whole[1:], strict=True)), key=lambda item: -item[1])  # fmt: skip
+    found = sorted(
+        ((other, cosine(whole[0], vector)) for other, vector in zip(others, whole[1:], strict=True)),
+        key=lambda item: -item[1],
+    )
     w, m = widgets.plain(word), widgets.plain(name)
     said = (
         f"The **row** of {w} in the table of {m} and its **hidden state** in “{widgets.plain(text[:80])}” at the last layer have cosine **{last:.2f}** "
         f"(two random hidden states: {baselines[-1]:.2f}). "
     )
     said += (
-        "They are nearly the same vector here: in this model the two meanings fall together." if option == 0
-        else "They are related, but not the same vector." if option == 1
-        else "They are only distant relatives, though both are called the embedding of the word." if last > baselines[-1] + 0.1
+        "They are nearly the same vector here: in this model the two meanings fall together."
+        if option == 0
+        else "They are related, but not the same vector."
+        if option == 1
+        else "They are only distant relatives, though both are called the embedding of the word."
+        if last > baselines[-1] + 0.1
         else "They are as good as strangers, though both are called the embedding of the word."
-    )  # fmt: skip
+    )
     said += (
         f"\n\nThe vector of the **whole text** has cosine {cosine(row, whole[0]):.2f} with the row and {cosine(states[-1], whole[0]):.2f} with the hidden state. "
         f"It is made for comparing texts: nearest to yours is “**{widgets.plain(found[0][0])}**” ({found[0][1]:.2f})."
@@ -58,26 +64,42 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         for layer, (value, baseline) in enumerate(zip(same, baselines, strict=True))
     ]
     kinds = [
-        ("The row", f"{model.input_table.shape[0]:,} in the table, one for each token" + (f"; of {w} the mean of {pieces}" if pieces > 1 else "")),
+        (
+            "The row",
+            f"{model.input_table.shape[0]:,} in the table, one for each token"
+            + (f"; of {w} the mean of {pieces}" if pieces > 1 else ""),
+        ),
         ("The hidden state", f"one for each word of each text, at each of {len(states)} layers"),
         ("The text’s vector", "one for each text: here the mean of the last layer’s tokens"),
-    ]  # fmt: skip
+    ]
     return Finding(
-        verdict, said, option, rows,
+        verdict,
+        said,
+        option,
+        rows,
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.model.contextual import word_vectors\nfrom polysema.core.model.sentences import embed_sentences\nfrom polysema.core.model.static import static_vector\nfrom polysema.core.space.metric import cosine\n\nmodel = Explorer().model({name!r})\nrow, pieces = static_vector(model, {word!r})\nstate = word_vectors(model, {word!r}, [{text!r}], [-1]).vectors[0, 0]\n"
         f"whole = embed_sentences(model, [{text!r}]).vectors[0, 0]\nprint(cosine(row, state), cosine(row, whole), cosine(state, whole))",
         f"Cosines of vectors of {model.dim} numbers. {widgets.plain(hidden.origin.card())}.",
-        (rows, found, kinds, np.float64(model.dim)), widgets.notes_of(hidden, sentences),
-    )  # fmt: skip
+        (rows, found, kinds, np.float64(model.dim)),
+        widgets.notes_of(hidden, sentences),
+    )
 
 
 def draw(found: Finding, key: str) -> None:
     """The three kinds, the row's likeness by layer, and the texts found."""
     rows, texts, kinds, dim = found.shown
-    chips([(name, what, kind) for (name, what), kind in zip(kinds, ("off", "a", "b"), strict=True)], "Three vectors", f"{key}_kinds")  # fmt: skip
+    chips(
+        [(name, what, kind) for (name, what), kind in zip(kinds, ("off", "a", "b"), strict=True)],
+        "Three vectors",
+        f"{key}_kinds",
+    )
     frame = pd.DataFrame(
-        [{"layer": r["layer"], "pair": name, "cosine": r[name]} for r in rows for name in ("row with the hidden state", "random words")]
-    )  # fmt: skip
+        [
+            {"layer": r["layer"], "pair": name, "cosine": r[name]}
+            for r in rows
+            for name in ("row with the hidden state", "random words")
+        ]
+    )
     names = ["row with the hidden state", "random words"]
     base = alt.Chart(frame).encode(
         x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")),

@@ -158,9 +158,10 @@ def checked(lesson: Lesson, asked: Asked) -> dict[str, str]:
         if f.choices is not None and value not in f.choices():
             there = ", ".join(f.choices())
             raise UserError(
-                f"“{f.label}” has the choices {there}; got {value[:60]!r}" if there
+                f"“{f.label}” has the choices {there}; got {value[:60]!r}"
+                if there
                 else f"“{f.label}” has nothing to choose from yet: bring a model with `polysema models pull minilm-l6`"
-            )  # fmt: skip
+            )
         if not value and not f.optional:
             raise UserError(f"the box “{f.label}” is empty: write something into it, such as {f.start.splitlines()[0]}")
         if len(value) > MAX_TEXT:

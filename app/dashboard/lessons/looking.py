@@ -84,9 +84,22 @@ def across(model: LanguageModel, source: str, other: str) -> tuple[Change, Chang
     cross = _sight(model, written, source, "cross", "tokens", "cross-attention")
     own = _sight(model, written, source, "self", "tokens", "decoder")
     return (
-        Change("decoder beside an encoder, across", "the end of the source was changed", names, _moved(states[0][:n], states[1][:n]), cross),
-        Change("decoder beside an encoder, itself", "the last written sound was changed", names, _moved(states[0][:n], states[2][:n]), own, True),
-    )  # fmt: skip
+        Change(
+            "decoder beside an encoder, across",
+            "the end of the source was changed",
+            names,
+            _moved(states[0][:n], states[1][:n]),
+            cross,
+        ),
+        Change(
+            "decoder beside an encoder, itself",
+            "the last written sound was changed",
+            names,
+            _moved(states[0][:n], states[2][:n]),
+            own,
+            True,
+        ),
+    )
 
 
 def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
@@ -94,7 +107,9 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     sentence, last, source, other = (asked[key] for key in ("sentence", "last", "source", "other"))
     spans = words_of(sentence)
     if len(spans) < 2 or len(words_of(last)) != 1:
-        raise UserError(f"give a sentence of at least two words, and one other word for its end; got {sentence[:60]!r} and {last[:60]!r}")  # fmt: skip
+        raise UserError(
+            f"give a sentence of at least two words, and one other word for its end; got {sentence[:60]!r} and {last[:60]!r}"
+        )
     if sentence[spans[-1].start : spans[-1].end] == last:
         raise UserError(f"the sentence ends in {last!r} already; give another word")
     if source == other:
@@ -118,8 +133,12 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     if encoder is not None:
         said.append(
             f"In the **encoder** the words before the end {'changed' if sees else 'did not change'} (the largest change of direction, 1 − cosine, is {encoder.most:.3f}): "
-            + ("every word may look at every other, to the right too." if sees else "nothing came back from the new word.")
-        )  # fmt: skip
+            + (
+                "every word may look at every other, to the right too."
+                if sees
+                else "nothing came back from the new word."
+            )
+        )
     said.append(
         f"In the **decoder** they {'stayed as they were (to the last digit that counts)' if blind else f'changed by up to {decoder.most:.4f}'}"
         + (": a word sees only itself and what came before." if blind else ", which a causal mask should not allow.")
@@ -128,8 +147,12 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     said.append(
         f"**Across**, the decoder’s states {'changed, from the first sound on,' if pair[0].moved[0] > SAME else 'changed' if crossed else 'did not change'} "
         f"when the end of the source became another (up to {pair[0].most:.3f}): "
-        + ("cross-attention sees the whole source at every step." if crossed else "here the last letter made no difference.")
-    )  # fmt: skip
+        + (
+            "cross-attention sees the whole source at every step."
+            if crossed
+            else "here the last letter made no difference."
+        )
+    )
     rows = [
         {"model": c.name, "changed": c.what, "place": place, "1 - cosine": moved}
         for c in all_of_them
@@ -137,12 +160,15 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     ]
     first = names[0] if names else LETTERS
     return Finding(
-        verdict, "\n\n".join(said), option, rows,
+        verdict,
+        "\n\n".join(said),
+        option,
+        rows,
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.model.contextual import embed\nfrom polysema.core.space.metric import cosine\n\nmodel = Explorer().inside({first!r})\n"
         f"a = embed(model, [{sentence!r}], [-1])\nb = embed(model, [{changed!r}], [-1])\nfor word, one, other in zip(a.occurrences, a.vectors[0], b.vectors[0]):\n    print(word.word, 1 - cosine(one, other))",
         "Hidden states of the last layer, before and after the change. What is below 0.0001 is rounding. The squares are the mask of the first block as it is met: filled where any head gives any weight.",
         all_of_them,
-    )  # fmt: skip
+    )
 
 
 def draw(found: Finding, key: str) -> None:
@@ -153,10 +179,13 @@ def draw(found: Finding, key: str) -> None:
             st.markdown(f"**{widgets.plain(change.name[0].upper() + change.name[1:])}**")
             st.caption(f"{change.what[0].upper()}{change.what[1:]}. Before it:")
             chips(
-                [(place, f"{moved:.3f} changed" if moved > SAME else "0 the same", "b" if moved > SAME else "a") for place, moved in zip(change.places, change.moved, strict=True)],
+                [
+                    (place, f"{moved:.3f} changed" if moved > SAME else "0 the same", "b" if moved > SAME else "a")
+                    for place, moved in zip(change.places, change.moved, strict=True)
+                ],
                 f"{change.name}: how much each place changed",
                 f"{key}_{number}_changed",
-            )  # fmt: skip
+            )
             mask(change.sight, f"{key}_{number}_mask")
 
 
@@ -188,9 +217,7 @@ LESSON = Lesson(
         "That decoders can’t look ahead isn’t a weakness to mend: it is what lets them learn to predict, and keep what they have computed while they write.",
         "In a decoder the end of a text knows most. The first word can’t know the rest, so its vector tells little about its sense.",
     ),
-    ways=(
-        Way("inside", "One sentence through all three families", lambda asked: {"see": "Roads"}),
-    ),
+    ways=(Way("inside", "One sentence through all three families", lambda asked: {"see": "Roads"}),),
     sources=("Vaswani et al. 2017, Attention is all you need",),
     wants="smollm2-135m",
-)  # fmt: skip
+)

@@ -24,9 +24,26 @@ from polysema.core.inside.generation import Written, write
 NEW = 18
 AS_SURE = 0.5  # of what it is with a real question
 DOUBT = (
-    "don't know", "do not know", "not known", "unknown", "does not exist", "doesn't exist", "never existed", "no such", "not real", "isn't real",
-    "fictional", "fictitious", "imaginary", "myth", "not a real", "i'm not sure", "there is no", "there was no", "cannot",
-)  # fmt: skip
+    "don't know",
+    "do not know",
+    "not known",
+    "unknown",
+    "does not exist",
+    "doesn't exist",
+    "never existed",
+    "no such",
+    "not real",
+    "isn't real",
+    "fictional",
+    "fictitious",
+    "imaginary",
+    "myth",
+    "not a real",
+    "i'm not sure",
+    "there is no",
+    "there was no",
+    "cannot",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,30 +83,44 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     else:
         said = f"After “{widgets.plain(invented)}” {m} writes: “**{widgets.plain(made.text)}**”. "
         said += (
-            f"There is a word of doubt in it (“{doubt}”)." if doubt
-            else "It has no sound for “I can’t say that”." if letters
+            f"There is a word of doubt in it (“{doubt}”)."
+            if doubt
+            else "It has no sound for “I can’t say that”."
+            if letters
             else "There is no word of doubt in it."
-        )  # fmt: skip
+        )
         said += f"\n\nOn average it gave its tokens a probability of **{made.surety:.0%}**; after “{widgets.plain(real)}” **{true.surety:.0%}**. "
         said += (
-            "It is about as sure of the invention as of the real thing: how fluent it sounds tells you nothing." if share >= 0.8
-            else "It is less sure, but nothing in the text shows it: you would have to see the numbers." if share >= AS_SURE and not doubt
-            else "It is much less sure of the invention: the numbers do show it, the text doesn’t." if not doubt
+            "It is about as sure of the invention as of the real thing: how fluent it sounds tells you nothing."
+            if share >= 0.8
+            else "It is less sure, but nothing in the text shows it: you would have to see the numbers."
+            if share >= AS_SURE and not doubt
+            else "It is much less sure of the invention: the numbers do show it, the text doesn’t."
+            if not doubt
             else "And the numbers are there to compare."
-        )  # fmt: skip
+        )
     said += "\n\nIt always gives the next token a probability. There is no place in it where “I know” and “I don’t know” part."
     titles = ("A made-up word", "A real word") if letters else ("Something invented", "Something real")
     rows = [
-        {"text": which, "start": start, "token": token, "probability": p, "others": ", ".join(f"{visible(t)} {q:.3f}" for t, q in others)}
+        {
+            "text": which,
+            "start": start,
+            "token": token,
+            "probability": p,
+            "others": ", ".join(f"{visible(t)} {q:.3f}" for t, q in others),
+        }
         for which, start, one in zip(titles, (invented, real), (made, true), strict=True)
         for token, p, others in zip(one.tokens, one.probabilities, one.others, strict=True)
-    ]  # fmt: skip
+    ]
     return Finding(
-        verdict, said, option, rows,
+        verdict,
+        said,
+        option,
+        rows,
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.generation import write\n\nmodel = Explorer().inside({name!r})\nfor start in ({invented!r}, {real!r}):\n    found = write(model, start, {NEW})\n    print(found.text, found.surety, found.probabilities)",
         f"Greedy: the most probable token each time, {NEW} at most. The average is the geometric mean. Doubt is looked for by these words: {', '.join(DOUBT)}.",
         Pair((invented, real), (made, true), titles),
-    )  # fmt: skip
+    )
 
 
 def draw(found: Finding, key: str) -> None:
@@ -101,11 +132,14 @@ def draw(found: Finding, key: str) -> None:
             st.markdown(f"**{title}**")
             st.caption(f"{widgets.plain(start)} …")
             chips(
-                [(visible(token), f"{p:.0%}", "a" if p >= 0.5 else "b" if p >= 0.1 else "off") for token, p in zip(one.tokens, one.probabilities, strict=True)]
+                [
+                    (visible(token), f"{p:.0%}", "a" if p >= 0.5 else "b" if p >= 0.1 else "off")
+                    for token, p in zip(one.tokens, one.probabilities, strict=True)
+                ]
                 + ([("(end)", "it stops", "")] if one.ended else []),
                 f"{title}: what it wrote, with the probability of each token",
                 f"{key}_{title}_written",
-            )  # fmt: skip
+            )
             if one.others:
                 st.markdown("What it could have begun with")
                 first = [(visible(token), p) for token, p in one.others[0]]

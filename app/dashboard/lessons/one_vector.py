@@ -47,16 +47,26 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     rows = [(n.key, n.score) for n in near.neighbors]
     baseline = explorer.baseline(space)
     numbers = [
-        {"rank": n.rank, "word": n.key, "cosine": n.score, f"cosine with {first}": float(one), f"cosine with {second}": float(two)}
+        {
+            "rank": n.rank,
+            "word": n.key,
+            "cosine": n.score,
+            f"cosine with {first}": float(one),
+            f"cosine with {second}": float(two),
+        }
         for n, (one, two) in zip(near.neighbors, lean, strict=True)
-    ]  # fmt: skip
+    ]
     return Finding(
-        verdict, said, 0 if n_rows == 1 else 1, numbers,
+        verdict,
+        said,
+        0 if n_rows == 1 else 1,
+        numbers,
         f"from polysema.app.explorer import Explorer\n\nexplorer = Explorer()\nfor n in explorer.neighbors({word!r}, {name!r}).neighbors:\n    print(n.rank, n.key, n.score)\n"
         f"print(explorer.similarity([{word!r}], [{first!r}], {name!r}).rank, explorer.similarity([{word!r}], [{second!r}], {name!r}).rank)",
         f"Cosines in the full space. {widgets.plain(near.origin.card())}.",
-        (rows, baseline, sides, (first, second)), widgets.notes_of(near, *sides),
-    )  # fmt: skip
+        (rows, baseline, sides, (first, second)),
+        widgets.notes_of(near, *sides),
+    )
 
 
 def draw(found: Finding, key: str) -> None:
@@ -102,11 +112,9 @@ LESSON = Lesson(
         "Near doesn’t mean same: opposites (hot, cold) stand in the same sentences and so are near each other.",
         "The vector isn’t a clean middle of its senses either: the frequent sense has the larger share (Arora et al. 2018).",
     ),
-    ways=(
-        Way("neighbors", "All neighbors of this word", lambda asked: {"w": asked["word"], "space": asked["space"]}),
-    ),
+    ways=(Way("neighbors", "All neighbors of this word", lambda asked: {"w": asked["word"], "space": asked["space"]}),),
     sources=(
         "Pennington, Socher and Manning 2014, GloVe",
         "Arora et al. 2018, Linear algebraic structure of word senses",
     ),
-)  # fmt: skip
+)

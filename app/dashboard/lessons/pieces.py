@@ -43,9 +43,13 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         first, last = encoded.offsets[place].tolist()
         of = word_of[place]
         rows.append(
-            {"token": text[first:last] or token_name(model, number), "id": number,
-             "word": text[spans[of].start : spans[of].end] if of >= 0 else "", "number": of}
-        )  # fmt: skip
+            {
+                "token": text[first:last] or token_name(model, number),
+                "id": number,
+                "word": text[spans[of].start : spans[of].end] if of >= 0 else "",
+                "number": of,
+            }
+        )
     cut = [text[span.start : span.end] for span, size in zip(spans, sizes, strict=True) if size > 1]
     longer = [text[span.start : span.end] for span in spans if span.end - span.start > 1]
     letters = bool(longer) and len(cut) == len(longer)
@@ -73,23 +77,29 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         f"The number means nothing: the rows beside it are {' and '.join(widgets.plain(name) for name in beside)}."
     )
     return Finding(
-        verdict, said, option, [{key: row[key] for key in ("token", "id", "word")} for row in rows],
+        verdict,
+        said,
+        option,
+        [{key: row[key] for key in ("token", "id", "word")} for row in rows],
         f"from polysema.app.explorer import Explorer\n\nmodel = Explorer().model({model.name!r})\n(encoded,) = model.encode([{text!r}])\n"
         "print(encoded.ids())      # what the model is given\nprint(encoded.offsets)    # which characters each id stands for",
         "A tokenizer is made before the model: it keeps frequent strings whole and spells the others from pieces (byte-pair encoding or "
         "WordPiece). The model never sees letters, only the ids.",
         rows,
-    )  # fmt: skip
+    )
 
 
 def draw(found: Finding, key: str) -> None:
     """The tokens as chips, those of one word in one color."""
     rows = found.shown[:MOST]
     chips(
-        [(visible(row["token"]), str(row["id"]), "off" if row["number"] < 0 else "ab"[row["number"] % 2]) for row in rows],
+        [
+            (visible(row["token"]), str(row["id"]), "off" if row["number"] < 0 else "ab"[row["number"] % 2])
+            for row in rows
+        ],
         "The tokens with their ids",
         f"{key}_tokens",
-    )  # fmt: skip
+    )
 
 
 LESSON = Lesson(

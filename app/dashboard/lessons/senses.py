@@ -54,7 +54,13 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     gaps = np.array(within) - np.array(between)
     best, last = int(gaps.argmax()), len(gaps) - 1
     option = 3 if gaps[best] < APART else 0 if best == 0 else 2 if best == last else 1
-    verdict = Verdict.WORKS if gaps[best] >= APART and right[best] == n else Verdict.PARTLY if gaps[best] >= APART else Verdict.FAILS  # fmt: skip
+    verdict = (
+        Verdict.WORKS
+        if gaps[best] >= APART and right[best] == n
+        else Verdict.PARTLY
+        if gaps[best] >= APART
+        else Verdict.FAILS
+    )
     w, layer = widgets.plain(word), found.layers[best].layer
     said = (
         f"In the table **{w}** is the same in all {n} sentences. At **layer {layer}** the two meanings are furthest apart: two sentences of one meaning have "
@@ -67,22 +73,41 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     else:
         said += f"That is a gap of {gaps[best]:.2f}, too small to call two meanings: {widgets.plain(name)} doesn’t tell them apart here."
     rows = [
-        {"layer": row.layer, "within": w_, "between": b_, "random words": row.baseline, "nearest has the same meaning": r, "sentences": n}
+        {
+            "layer": row.layer,
+            "within": w_,
+            "between": b_,
+            "random words": row.baseline,
+            "nearest has the same meaning": r,
+            "sentences": n,
+        }
         for row, w_, b_, r in zip(found.layers, within, between, right, strict=True)
-    ]  # fmt: skip
+    ]
     cosines = matrix(found.layers[best], n)
     nearest = np.where(off, cosines, -2).argmax(1)
     spans = [find_word(text, word) for text in texts]
     listed = [
-        (text, span.start, span.end, int(own[i]), texts[nearest[i]], float(cosines[i, nearest[i]]), bool(own[nearest[i]] == own[i]))
+        (
+            text,
+            span.start,
+            span.end,
+            int(own[i]),
+            texts[nearest[i]],
+            float(cosines[i, nearest[i]]),
+            bool(own[nearest[i]] == own[i]),
+        )
         for i, (text, span) in enumerate(zip(texts, spans, strict=True))
-    ]  # fmt: skip
+    ]
     return Finding(
-        verdict, said, option, rows,
+        verdict,
+        said,
+        option,
+        rows,
         f"from polysema.app.explorer import Explorer\n\nfound = Explorer().compare({word!r}, {texts!r}, model={name!r})\nfor row in found.layers:\n    print(row.layer, row.pairs, row.baseline)  # cosines of all pairs, and of random words",
         f"The hidden state of the word (the mean of its tokens) after each block; layer 0 is before the first. {widgets.plain(found.origin.card())}.",
-        (rows, layer, listed), widgets.notes_of(found),
-    )  # fmt: skip
+        (rows, layer, listed),
+        widgets.notes_of(found),
+    )
 
 
 def draw(found: Finding, key: str) -> None:
@@ -109,10 +134,15 @@ def draw(found: Finding, key: str) -> None:
         st.markdown(f"**At layer {layer}**")
         widgets.sentences(
             [
-                (text, start, end, f'<span class="ps-tag">meaning {own + 1}</span> nearest ({score:.2f}{", same" if same else ", other meaning"}): {escape(near)}')
+                (
+                    text,
+                    start,
+                    end,
+                    f'<span class="ps-tag">meaning {own + 1}</span> nearest ({score:.2f}{", same" if same else ", other meaning"}): {escape(near)}',
+                )
                 for text, start, end, own, near, score, same in listed
             ]
-        )  # fmt: skip
+        )
 
 
 LESSON = Lesson(

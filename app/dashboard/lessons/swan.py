@@ -64,15 +64,19 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     most = winner if tops[winner] > n_heads / 2 else ""
     best = ranking.scores[0]
     verdict = (
-        Verdict.WORKS if best.mean >= CLEAR and best.top == 1 else Verdict.PARTLY if best.mean > 2 * ranking.chance else Verdict.FAILS
-    )  # fmt: skip
+        Verdict.WORKS
+        if best.mean >= CLEAR and best.top == 1
+        else Verdict.PARTLY
+        if best.mean > 2 * ranking.chance
+        else Verdict.FAILS
+    )
     a, b = widgets.plain(looker), widgets.plain(at)
     n_texts = len({place[0] for place in ranking.places})
     said = f"In the mean of all {n_heads} heads **{a}** gives **{b}** {float(mean[names.index(at.casefold())]):.0%} of its look. "
     said += (
         f"{tops[winner]} of the heads look most at {widgets.plain(winner)} (itself and the model’s own signs left out)"
         + (". " if most else ": no word has more than half of them, so the heads disagree. ")
-    )  # fmt: skip
+    )
     said += (
         f"\n\nBut a single head may be clear: **layer {best.layer}, head {best.head}** gives {b} **{best.mean:.0%}** in the mean of {n_texts} sentence{'s' * (n_texts > 1)} "
         f"(at the least {best.least:.0%}; a head that looks at all alike would give {ranking.chance:.0%}). "
@@ -86,16 +90,27 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     if (lucky.layer, lucky.head) != (best.layer, best.head):
         said += f" In this sentence alone layer {lucky.layer}, head {lucky.head} looks even better ({lucky.first:.0%}), but over all sentences it has {lucky.mean:.0%}: luck."
     rows = [
-        {"layer": s.layer, "head": s.head, "mean": s.mean, "least": s.least, "first sentence": s.first, "rank in the first": s.rank_at_first, "first choice in": s.top}
+        {
+            "layer": s.layer,
+            "head": s.head,
+            "mean": s.mean,
+            "least": s.least,
+            "first sentence": s.first,
+            "rank in the first": s.rank_at_first,
+            "first choice in": s.top,
+        }
         for s in ranking.scores
-    ]  # fmt: skip
+    ]
     return Finding(
-        verdict, said, EXAMPLE.index(most) if most in EXAMPLE else DISAGREE, rows,
+        verdict,
+        said,
+        EXAMPLE.index(most) if most in EXAMPLE else DISAGREE,
+        rows,
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attention import find_heads\n\nfound = find_heads(Explorer().inside({name!r}), [({looker!r}, {at!r})], {texts!r})\n"
         "for score in found.scores[:5]:\n    print(score.layer, score.head, score.mean, score.least)",
         "Weights after the softmax; sub-words are merged to words. All heads of all layers are ranked by their mean over the sentences that have both words.",
         Looked(part, ranking, tuple(looks), tops, name),
-    )  # fmt: skip
+    )
 
 
 def draw(found: Finding, key: str) -> None:
@@ -111,8 +126,10 @@ def draw(found: Finding, key: str) -> None:
         st.markdown("**The heads that look there most**")
         widgets.bars(
             [(f"layer {s.layer}, head {s.head}", s.mean) for s in shown.ranking.scores[: max(5, len(rows))]],
-            "head", shown.ranking.chance, "mean",
-        )  # fmt: skip
+            "head",
+            shown.ranking.chance,
+            "mean",
+        )
         st.caption("The mark is what a head gives that looks at all words alike.")
     best, part = shown.ranking.scores[0], shown.part
     n_heads = part.weights.shape[1]

@@ -16,10 +16,15 @@ from polysema.core.space.metric import cosine
 from polysema.core.space.space import Space
 
 OTHERS = (
-    ("paris - france + italy", "rome"), ("bigger - big + small", "smaller"), ("walked - walk + swim", "swam"),
-    ("brother - sister + aunt", "uncle"), ("sushi - japan + germany", "sausage"), ("hot - cold + up", "down"),
-    ("kitten - cat + dog", "puppy"), ("teacher - school + hospital", "doctor"),
-)  # fmt: skip
+    ("paris - france + italy", "rome"),
+    ("bigger - big + small", "smaller"),
+    ("walked - walk + swim", "swam"),
+    ("brother - sister + aunt", "uncle"),
+    ("sushi - japan + germany", "sausage"),
+    ("hot - cold + up", "down"),
+    ("kitten - cat + dog", "puppy"),
+    ("teacher - school + hospital", "doctor"),
+)
 FREQUENT = 20_000  # rows from which random differences are drawn: the most frequent words stand first
 FIRST, ELSE = ("woman", "girl", "princess"), 3
 
@@ -63,14 +68,24 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     baseline = explorer.baseline(space)
     rows = [(n.key, n.score) for n in answer.neighbors]
     return Finding(
-        verdict, said, FIRST.index(keys[0]) if keys[0] in FIRST else ELSE,
-        [{"sum": answer.expression, "expected": wanted, "rank": n.rank, "word": n.key, "cosine": n.score} for n in answer.neighbors]
-        + [{"sum": other, "expected": right, "rank": r, "word": word} for other, right, got in others for r, word in enumerate(got, 1)],
+        verdict,
+        said,
+        FIRST.index(keys[0]) if keys[0] in FIRST else ELSE,
+        [
+            {"sum": answer.expression, "expected": wanted, "rank": n.rank, "word": n.key, "cosine": n.score}
+            for n in answer.neighbors
+        ]
+        + [
+            {"sum": other, "expected": right, "rank": r, "word": word}
+            for other, right, got in others
+            for r, word in enumerate(got, 1)
+        ],
         f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, space={name!r}, k=8)\nfor word in answer.neighbors:\n    print(word.rank, word.key, word.score)\n"
         "for word in answer.inputs:\n    print(word.word, word.rank)  # where the words of the sum would stand",
         f"3CosAdd: the nearest word to the sum of the unit vectors, the words of the sum left out (Mikolov et al. 2013). {widgets.plain(answer.origin.card())}.",
-        (answer, space, rows, baseline, others), widgets.notes_of(answer),
-    )  # fmt: skip
+        (answer, space, rows, baseline, others),
+        widgets.notes_of(answer),
+    )
 
 
 def _honest(answer: AnalogyAnswer) -> str:
@@ -140,8 +155,16 @@ def draw(found: Finding, key: str) -> None:
         st.markdown("**Other sums, in the same vectors**")
         table(
             ["sum", "expected", "best three", ""],
-            [[other, right, ", ".join(got), "✔ first" if got[0] == right else "◐ among three" if right in got else "✘ not"] for other, right, got in others],
-        )  # fmt: skip
+            [
+                [
+                    other,
+                    right,
+                    ", ".join(got),
+                    "✔ first" if got[0] == right else "◐ among three" if right in got else "✘ not",
+                ]
+                for other, right, got in others
+            ],
+        )
 
 
 LESSON = Lesson(

@@ -35,7 +35,12 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         progress("read ever longer texts", number, len(SHARES))
         middle = " ".join([filler] * round(share * model.window / a_piece))
         texts = [f"{start} {middle} {end}".replace("  ", " ") for start in starts]
-        places = [Occurrence(i, end[span.start : span.end], Span(len(t) - len(end) + span.start, len(t) - len(end) + span.end)) for i, t in enumerate(texts)]  # fmt: skip
+        places = [
+            Occurrence(
+                i, end[span.start : span.end], Span(len(t) - len(end) + span.start, len(t) - len(end) + span.end)
+            )
+            for i, t in enumerate(texts)
+        ]
         hidden = embed(model, texts, [-1], occurrences=places)
         encoded = model.encode(texts[:1])[0]
         moved = max(0.0, 1 - cosine(hidden.vectors[0, 0], hidden.vectors[0, 1]))
@@ -62,11 +67,14 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         said += f"At {beyond[-1]['tokens']} tokens it is still {beyond[-1]['moved']:.4f}, which a window of {model.window} should not allow."
     numbers = [{"tokens": r["tokens"], "windows": r["windows"], "1 - cosine": r["moved"]} for r in rows]
     return Finding(
-        verdict, said, option, numbers,
+        verdict,
+        said,
+        option,
+        numbers,
         f"from polysema.app.explorer import Explorer\n\nmodel = Explorer().model({name!r})\ntext = {starts[0]!r} + ' ' + {filler!r} * 100 + ' ' + {end!r}\n(encoded,) = model.encode([text])\nprint(model.window, len(encoded), len(encoded.windows))",
         "A longer text is read in windows that overlap by half; each token’s vector is taken from the window where it has most around it. Other programs simply cut the end off, without a word.",
         (rows, model.window, windows),
-    )  # fmt: skip
+    )
 
 
 def draw(found: Finding, key: str) -> None:
@@ -95,8 +103,13 @@ def draw(found: Finding, key: str) -> None:
         bars = (
             alt.Chart(frame)
             .mark_bar(height=18, color=TEAL, opacity=0.75)
-            .encode(y=alt.Y("window:N", title=None, sort=None), x=alt.X("from:Q", title="tokens of the text"), x2="to:Q", tooltip=["window", "from", "to"])
-        )  # fmt: skip
+            .encode(
+                y=alt.Y("window:N", title=None, sort=None),
+                x=alt.X("from:Q", title="tokens of the text"),
+                x2="to:Q",
+                tooltip=["window", "from", "to"],
+            )
+        )
         marks = pd.DataFrame(
             {"at": [0, rows[-1]["tokens"]], "what": ["the beginning", "the last word"], "side": ["left", "right"]}
         )

@@ -129,9 +129,12 @@ async def upsert(name: str, request: Request, state: The, space: SpaceName = Non
 
 @router.get("/{name}/rows", responses=in_forms(Rows, PackedRows))
 async def get(
-    name: str, request: Request, state: The, ids: Annotated[list[str], Query(alias="id", min_length=1, max_length=1000)],
+    name: str,
+    request: Request,
+    state: The,
+    ids: Annotated[list[str], Query(alias="id", min_length=1, max_length=1000)],
     space: SpaceName = None,
-) -> Response:  # fmt: skip
+) -> Response:
     """Rows by id, with their columns and vectors."""
     wanted = form.wanted(request)
 
@@ -213,11 +216,14 @@ async def versions(name: str, state: The) -> Response:
         kept = {found.version: found for found in (*held.snapshots().values(), *held.versions())}
         rows = [
             {
-                "version": number, "made": kept[number].made, "rows": kept[number].n_rows, "what": kept[number].what,
+                "version": number,
+                "made": kept[number].made,
+                "rows": kept[number].n_rows,
+                "what": kept[number].what,
                 "snapshot": named.get(number),
             }
             for number in sorted(kept)
-        ]  # fmt: skip
+        ]
         return form.answer({"versions": rows})
 
     return await state.work(ask)
@@ -264,14 +270,18 @@ async def recall(name: str, state: The, space: SpaceName = None) -> Response:
         view = state.shelf.get(name).view()
         points = [
             {
-                "rows": segment.ref.rows, "kind": segment.ref.card["recipe"]["kind"], "setting": point["setting"],
-                "recall_10": point["recall"], "recall_100": point["recall_100"], "single": point["single"],
+                "rows": segment.ref.rows,
+                "kind": segment.ref.card["recipe"]["kind"],
+                "setting": point["setting"],
+                "recall_10": point["recall"],
+                "recall_100": point["recall_100"],
+                "single": point["single"],
                 "batch": point["batch"],
             }
             for segment in view.segments[view.name(space)]
             if segment.ref.card
             for point in segment.ref.card["curve"]["points"]
-        ]  # fmt: skip
+        ]
         return form.answer({"space": view.name(space), "points": points})
 
     return await state.work(ask)
@@ -344,9 +354,21 @@ def _origin(card: dict[str, Any] | None) -> Origin | None:
 
 
 _KINDS: dict[str, Any] = {
-    "source": str, "weights_sha256": str, "revision": str, "layer": (int, type(None)), "pooling": str, "transform": str,
-    "normalized": bool, "dtype": str, "engine": str, "stack": str, "final_norm": str, "windows": str, "prompt": str, "beginning": str,
-}  # fmt: skip
+    "source": str,
+    "weights_sha256": str,
+    "revision": str,
+    "layer": (int, type(None)),
+    "pooling": str,
+    "transform": str,
+    "normalized": bool,
+    "dtype": str,
+    "engine": str,
+    "stack": str,
+    "final_norm": str,
+    "windows": str,
+    "prompt": str,
+    "beginning": str,
+}
 
 
 def _with_ids(ids: Any, columns: Any) -> Any:
@@ -368,9 +390,11 @@ def _card(name: str, held: Collection) -> dict[str, Any]:
         "columns": {one.name: str(one.type) for one in view.manifest.columns},
         "spaces": {
             space: {
-                "rows": view.n_rows(space), "dim": card.dim, "metric": card.metric.value,
+                "rows": view.n_rows(space),
+                "dim": card.dim,
+                "metric": card.metric.value,
                 "origin": card.origin.to_json() if card.origin else None,
             }
             for space, card in view.manifest.spaces.items()
         },
-    }  # fmt: skip
+    }

@@ -79,6 +79,11 @@ async def model(name: str, state: The) -> Response:
 
 def _card(row: Entry) -> dict[str, Any]:
     return {
-        "id": row.name, "object": "model", "created": 0, "owned_by": row.requirement, "family": row.family.value,
-        "license": row.license, "here": folder_of(row) is not None,
-    }  # fmt: skip
+        "id": row.name,
+        "object": "model",
+        "created": 0,
+        "owned_by": row.requirement,
+        "family": row.family.value,
+        "license": row.license,
+        "here": folder_of(row) is not None,
+    }

@@ -131,10 +131,15 @@ def _at(found: Lens, place: int) -> Lens:
     one = slice(place, place + 1)
     best = found.best[:, one]
     return replace(
-        found, tokens=found.tokens[one], best=best, scores=found.scores[:, one], entropy=found.entropy[:, one],
-        ranks=found.ranks[:, one], followed=found.followed[:, one],
+        found,
+        tokens=found.tokens[one],
+        best=best,
+        scores=found.scores[:, one],
+        entropy=found.entropy[:, one],
+        ranks=found.ranks[:, one],
+        followed=found.followed[:, one],
         names={int(number): found.names[int(number)] for number in np.unique(best)},
-    )  # fmt: skip
+    )
 
 
 @router.post("/contributions", responses=answers(ContributionsOf))

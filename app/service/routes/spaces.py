@@ -39,18 +39,24 @@ async def spaces(state: The) -> Response:
     a space by its name as well (`mine`, or `mine/SPACE`).
     """
     rows = [
-        {"name": row.name, "family": row.family.value, "here": folder_of(row) is not None,
-         "layers": row.family is not Family.STATIC}
+        {
+            "name": row.name,
+            "family": row.family.value,
+            "here": folder_of(row) is not None,
+            "layers": row.family is not Family.STATIC,
+        }
         for row in state.served()
-    ]  # fmt: skip
+    ]
     return answer({"spaces": rows})
 
 
 @router.get("/spaces/{name}", responses=json(SpaceInfo))
 async def space(
-    name: str, state: The, transform: Annotated[str, Query(max_length=40)] = "raw",
+    name: str,
+    state: The,
+    transform: Annotated[str, Query(max_length=40)] = "raw",
     without: Annotated[list[Axis] | None, Query(max_length=8)] = None,
-) -> Response:  # fmt: skip
+) -> Response:
     """A space's size and its provenance card; also of a collection, and of a space seen centered, whitened, or without axes."""
 
     def ask() -> Response:

