@@ -20,7 +20,7 @@ import gensim
 import numpy as np
 import torch
 
-from polysema.app.export.run import Source, export
+from polysema.app.export.run import ExportSource, export
 from polysema.core.measure.int8 import int8_difference, told
 from polysema.core.model.catalog import locate
 from polysema.core.model.contextual import embed
@@ -117,7 +117,7 @@ def run(rounds: int, many: int) -> None:
     peer = SentenceTransformer(str(folder), device="cpu")
     hub = pipeline("feature-extraction", model=plain.module, tokenizer=plain.tokenizer, device="cpu")
     gemm, gflop = products(tokens)
-    source = Source("lee", "0" * 64, len(texts))
+    source = ExportSource("lee", "0" * 64, len(texts))
 
     def written() -> None:
         with tempfile.TemporaryDirectory() as out:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from polysema.core.space.metric import unit
-from polysema.indexes import ExactIndex, FaissIndex, Recipe, choose
+from polysema.indexes import ExactIndex, FaissIndex, IndexSpec, choose
 from polysema.indexes.recall import recalls
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -108,7 +108,7 @@ def ours(bench: Bench, kinds: list[str]) -> dict[str, FaissIndex]:
     bench.add("exact (NumPy and 8-bit codes)", lambda q: bench.exact.search(q, 10).rows, 0, 0, 0)
     for kind in kinds:
         before, started = resident(), time.perf_counter()
-        index = FaissIndex(bench.vectors, recipe=Recipe.parse(kind))
+        index = FaissIndex(bench.vectors, recipe=IndexSpec.parse(kind))
         took = time.perf_counter() - started
         with tempfile.TemporaryDirectory() as folder:
             index.write(Path(folder) / "index.faiss")

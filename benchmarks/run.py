@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from polysema.app.explorer import Explorer
-from polysema.indexes import ExactIndex, FaissIndex, Recipe
+from polysema.indexes import ExactIndex, FaissIndex, IndexSpec
 
 sys.path.insert(0, str(Path(__file__).parent))
 import contextual_vectors
@@ -65,7 +65,7 @@ def static() -> None:
     paired("the same", lambda: index.search(query, 10), "FAISS Flat", lambda: flat.search(query, 10), 4 * ROUNDS)
     some = np.ascontiguousarray(vectors[:100_000])
     queries = some[::2000]
-    exact, hnsw = ExactIndex(some), FaissIndex(some, recipe=Recipe("hnsw"))
+    exact, hnsw = ExactIndex(some), FaissIndex(some, recipe=IndexSpec("hnsw"))
     best, found = exact.search(queries, 10).rows, hnsw.search(queries, 10).rows
     recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(best.tolist(), found.tolist(), strict=True)])
     paired(

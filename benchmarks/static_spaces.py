@@ -14,10 +14,10 @@ import gensim
 import numpy as np
 from gensim.models import KeyedVectors
 
-from polysema.app.explorer import Asking, Explorer
+from polysema.app.explorer import AnalogyOptions, Explorer
 from polysema.core.files.formats import read_vectors, write_vectors
 from polysema.core.measure.analogies import Protocol, measure_analogies, read_analogies
-from polysema.indexes import FaissIndex, Recipe
+from polysema.indexes import FaissIndex, IndexSpec
 
 GOOGLE = Path(gensim.__file__).parent / "test" / "test_data" / "questions-words.txt"
 SOME = 300  # questions that gensim is asked; its time for all is scaled from them
@@ -77,10 +77,10 @@ def same(ours: list[tuple[str, float]], theirs: list[tuple[str, float]]) -> str:
 
 
 def questions(explorer: Explorer, vectors: KeyedVectors, rounds: int) -> None:
-    index, plain = explorer.index(), Asking(evidence=False)
+    index, plain = explorer.index(), AnalogyOptions(evidence=False)
     matrix = vectors.vectors
     query = matrix[0]
-    hnsw = FaissIndex(matrix, recipe=Recipe("hnsw", ef_search=16))
+    hnsw = FaissIndex(matrix, recipe=IndexSpec("hnsw", ef_search=16))
     rng = np.random.default_rng(0)
     asked = rng.choice(20_000, 200, replace=False)
     best = [index.search(matrix[[row]], 11, ()).rows[0] for row in asked]

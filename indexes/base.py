@@ -42,7 +42,7 @@ MANY_LEFT_OUT = 1_000  # rows left out from which on they are a mask, not so man
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class QueryOptions:
     """What a search may find (`where`, of whose rows `passing` are true) and how well."""
 
     where: Mask | None = None
@@ -51,7 +51,7 @@ class Ask:
     rescore: bool = True
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     """Rows and scores, (n_queries, k), with the recall to expect of them and how they were found."""
 
     rows: Ints
@@ -76,7 +76,7 @@ class Index(ABC):
         """Take the vectors in, as given: a kind that needs them normalized for the cosine does so here."""
 
     @abstractmethod
-    def _search(self, queries: Floats, k: int, ask: Ask) -> Found:
+    def _search(self, queries: Floats, k: int, ask: QueryOptions) -> SearchResult:
         """The k best rows for each query, best first; for the cosine the queries have length 1.
 
         Where `ask.where` is given, only rows where it is true, which are at least k; row -1 with score -inf where fewer
@@ -113,7 +113,7 @@ class Index(ABC):
             return Hits(np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32), 1.0)
         if where is not None or len(left_out) > MANY_LEFT_OUT:
             return self._where(queries, k, self._mask(where, left_out), recall, rescore)
-        found = self._search(queries, k + len(left_out), Ask(None, 0, recall, rescore))
+        found = self._search(queries, k + len(left_out), QueryOptions(None, 0, recall, rescore))
         if len(queries) == 1:
             rows, scores = _one(found.rows[0], found.scores[0], left_out, k)
         else:
@@ -143,7 +143,11 @@ class Index(ABC):
         if not passing:
             return Hits(rows, scores, 1.0, "no row passes")
         most = min(k, passing)
-        everything = Ask(None, 0, recall, rescore) if passing == self.n else Ask(mask, passing, recall, rescore)
+        everything = (
+            QueryOptions(None, 0, recall, rescore)
+            if passing == self.n
+            else QueryOptions(mask, passing, recall, rescore)
+        )
         found = self._search(queries, most, everything)
         rows[:, :most], scores[:, :most] = in_order(found.rows, found.scores)
         return Hits(rows, scores, found.recall, found.how)

@@ -23,14 +23,14 @@ from polysema.indexes.store.disk import REPAIR, Disk
 from polysema.indexes.store.layout import make, missing, open_format, told
 from polysema.indexes.store.manifest import Manifest, SpaceCard, check_name
 from polysema.indexes.store.naming import DRAFT_ENDING, give_name, is_needed, read_sealed
-from polysema.indexes.store.segment import Batch, Stored, batch_of, ids_of
+from polysema.indexes.store.segment import Batch, StoredRows, batch_of, ids_of
 from polysema.indexes.store.transaction import Draft, referenced
-from polysema.indexes.store.view import Matches, Search, View
+from polysema.indexes.store.view import CollectionView, Matches, Search
 
 if TYPE_CHECKING:
-    from polysema.indexes.index_spec import Recipe
+    from polysema.indexes.index_spec import IndexSpec
 
-__all__ = ["Collection", "Matches", "Options"]
+__all__ = ["Collection", "CollectionOptions", "Matches"]
 
 T = TypeVar("T")
 TRIES = 20  # versions that may come while one question is answered
@@ -42,7 +42,7 @@ Progress = Callable[[str, int, int], None]  # what, done, total
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class CollectionOptions:
     """How a collection is used: `wait` seconds for another writer, `keep` versions to which one can go back."""
 
     wait: float = 30.0
@@ -70,13 +70,13 @@ class Collection:
     the disk, whole; rows are found as soon as they are acknowledged, and deleted ones never.
     """
 
-    def __init__(self, root: "Path | str", options: Options | None = None, disk: Disk | None = None):
+    def __init__(self, root: "Path | str", options: CollectionOptions | None = None, disk: Disk | None = None):
         """Open the collection in the folder `root`; raises `NotFoundError`, `CorruptError`, `IncompatibleError`."""
         self.root = Path(root)
-        self.options = options or Options()
+        self.options = options or CollectionOptions()
         self._manifests = self.root / layout.MANIFESTS
         self._disk = disk or Disk()
-        self._cache: dict[str, Stored] = {}
+        self._cache: dict[str, StoredRows] = {}
         self._seen: tuple[int, float] = (0, 0.0)
         self._opening = threading.RLock()
         self._writing = threading.Lock()
@@ -87,7 +87,9 @@ class Collection:
             self._view = self._opened(layout.current(self._disk, self.root))
 
     @classmethod
-    def create(cls, root: "Path | str", options: Options | None = None, disk: Disk | None = None) -> "Collection":
+    def create(
+        cls, root: "Path | str", options: CollectionOptions | None = None, disk: Disk | None = None
+    ) -> "Collection":
         """Make an empty collection in a new or empty folder; raises `ConflictError` when something else is there."""
         with told(Path(root), "create"):
             make(disk or Disk(), Path(root))
@@ -98,7 +100,7 @@ class Collection:
 
     # reading
 
-    def view(self) -> View:
+    def view(self) -> CollectionView:
         """The newest version, opened: every answer it gives is of that version."""
         with told(self.root, "read"), self._opening:
             try:
@@ -123,12 +125,12 @@ class Collection:
             self._seen = (changed, looked)
             return self._view
 
-    def _opened(self, manifest: Manifest) -> View:
+    def _opened(self, manifest: Manifest) -> CollectionView:
         if manifest.collection != self._id:
             raise CorruptError(f"{self.root} mixes the files of two collections; {REPAIR}")
         cache = dict(self._cache)
         try:
-            view = View(self._disk, self.root, manifest, cache)
+            view = CollectionView(self._disk, self.root, manifest, cache)
         except FileNotFoundError as absent:
             if layout.versions(self._disk, self.root)[-1] == manifest.version:
                 raise missing(absent) from None
@@ -137,7 +139,7 @@ class Collection:
         self._cache = {key: stored for key, stored in cache.items() if id(stored) in used}
         return view
 
-    def _read(self, question: Callable[[View], T]) -> T:
+    def _read(self, question: Callable[[CollectionView], T]) -> T:
         """The answer of the newest version; asked again when its files were collected meanwhile."""
         for _ in range(TRIES):
             view = self.view()
@@ -307,7 +309,7 @@ class Collection:
     def compact(
         self,
         space: str | None = None,
-        index: "Recipe | str | None" = None,
+        index: "IndexSpec | str | None" = None,
         progress: Progress = lambda what, done, total: None,
         *,
         memory_bytes: int | None = None,

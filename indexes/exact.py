@@ -10,7 +10,7 @@ from polysema.core.space.analogy import Scoring, by_cosine
 from polysema.core.space.hits import Hits
 from polysema.core.space.metric import Metric, norms
 from polysema.core.space.space import Floats, Ints
-from polysema.indexes.base import Ask, Found, Index, Mask, check_k, in_order
+from polysema.indexes.base import Index, Mask, QueryOptions, SearchResult, check_k, in_order
 from polysema.indexes.scoring import MARGIN, best_among, rescored
 
 if TYPE_CHECKING:
@@ -142,23 +142,23 @@ class ExactIndex(Index):
             return three_cos_mul(self._vectors, self._norms, scoring.queries, scoring.epsilon)
         return scoring.combine(self.cosines(scoring.queries))
 
-    def _search(self, queries: Floats, k: int, ask: Ask) -> Found:
+    def _search(self, queries: Floats, k: int, ask: QueryOptions) -> SearchResult:
         if ask.where is None:
-            return Found(*self._all(queries, k))
+            return SearchResult(*self._all(queries, k))
         if ask.passing * (24 + len(queries)) < self.n * (self._pass_cost(len(queries)) + len(queries)):
             rows = np.flatnonzero(ask.where)
-            return Found(*best_among(self._vectors, rows, queries, k, self.metric), 1.0, told(ask))
+            return SearchResult(*best_among(self._vectors, rows, queries, k, self.metric), 1.0, told(ask))
         if len(queries) == 1 and self._codes is None:
             scores = np.where(ask.where, self._scores(queries, 0, self.n), np.float32(-np.inf))
             near = _best(scores, min(ask.passing, k + MARGIN))
-            return Found(*rescored(self._vectors, near, queries, self.metric, k), 1.0, told(ask))
+            return SearchResult(*rescored(self._vectors, near, queries, self.metric, k), 1.0, told(ask))
         more = min(self.n, 2 * k * self.n // ask.passing + 16)
         rows, scores = in_order(*self._all(queries, more))
         rows, scores, short = passed(rows, scores, ask.where, k)
         if len(short):
             some = np.flatnonzero(ask.where)
             rows[short], scores[short] = best_among(self._vectors, some, queries[short], k, self.metric)
-        return Found(rows, scores, 1.0, told(ask))
+        return SearchResult(rows, scores, 1.0, told(ask))
 
     def _pass_cost(self, n_queries: int) -> float:
         """What reading every row costs, in products of a row with one query; gathering it costs three times as much."""
@@ -209,7 +209,7 @@ def passed(rows: Ints, scores: Floats, where: Mask, k: int) -> tuple[Ints, Float
     return rows, scores, np.flatnonzero((~out).sum(axis=1) < k)
 
 
-def told(ask: Ask) -> str:
+def told(ask: QueryOptions) -> str:
     """How a filtered answer was found exactly."""
     return f"exact among the {ask.passing:,} rows that pass"
 

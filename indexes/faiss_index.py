@@ -14,10 +14,10 @@ import numpy as np
 from polysema.core.errors import IncompatibleError, NotFoundError, UnreadableError, UserError
 from polysema.core.space.metric import Metric, unit
 from polysema.core.space.space import Floats, Ints
-from polysema.indexes.base import Ask, Found, Index, Mask
+from polysema.indexes.base import Index, Mask, QueryOptions, SearchResult
 from polysema.indexes.exact import ExactIndex, passed, told
-from polysema.indexes.index_spec import Recipe, choose
-from polysema.indexes.recall import Point, RecallCurve, Setting, distinct_rows, ladder, recalls, setting_of
+from polysema.indexes.index_spec import IndexSpec, choose
+from polysema.indexes.recall import RecallCurve, RecallPoint, Setting, distinct_rows, ladder, recalls, setting_of
 from polysema.indexes.scoring import MARGIN, best_among, rescored
 
 BLOCK = 16_384  # rows normalized and added at a time
@@ -50,7 +50,7 @@ Progress = Callable[[int, int], None]  # rows done, rows in all
 
 
 @dataclass(frozen=True, slots=True)
-class Building:
+class BuildOptions:
     """How an index is built and asked: `seed` of everything drawn at random, rows `held_out` to measure the recall,
     `threads` of FAISS, None for all. HNSW is the same from run to run with one thread only: several race for links.
     """
@@ -90,14 +90,14 @@ class FaissIndex(Index):
         self,
         vectors: Floats,
         metric: "Metric | str" = Metric.COSINE,
-        recipe: Recipe | None = None,
+        recipe: IndexSpec | None = None,
         *,
-        building: Building | None = None,
+        building: BuildOptions | None = None,
         progress: Progress | None = None,
     ):
-        self.recipe = recipe or Recipe()
+        self.recipe = recipe or IndexSpec()
         self.reason = ""
-        self.building = building or Building()
+        self.building = building or BuildOptions()
         self._progress = progress or (lambda done, total: None)
         super().__init__(vectors, metric)
 
@@ -125,7 +125,7 @@ class FaissIndex(Index):
         self._vectors = vectors
         self._exact: ExactIndex | None = None
         # what was looked up in the curve: the same whichever thread did so first
-        self._points_of: dict[tuple[float, bool], Point | None] = {}
+        self._points_of: dict[tuple[float, bool], RecallPoint | None] = {}
         self._own_of: dict[bool, tuple[Setting, float | None, str]] = {}
         self._making = threading.Lock()
 
@@ -179,10 +179,10 @@ class FaissIndex(Index):
         points = list(self._points(queries, best))
         return RecallCurve(len(queries), tuple(points)), self._costs(queries, rest, product, rng)
 
-    def _points(self, queries: Floats, best: Floats) -> Iterator[Point]:
+    def _points(self, queries: Floats, best: Floats) -> Iterator[RecallPoint]:
         own, few = setting_of(self.recipe), queries[:OF_HUNDRED]
         enough: list[Setting] = []
-        last: Point | None = None
+        last: RecallPoint | None = None
         settled = -1
         for setting in ladder(self.recipe):
             skipped = any(done.within(setting) for done in enough) or setting.nprobe == settled
@@ -193,7 +193,7 @@ class FaissIndex(Index):
             batch = len(queries) / (time.perf_counter() - started)
             hundred = self._ask(few, best.shape[1], setting)
             each = recalls(ten[1], best, 10)
-            point = Point(
+            point = RecallPoint(
                 setting,
                 float(each.mean()),
                 float(each.std() / len(each) ** 0.5),
@@ -241,13 +241,13 @@ class FaissIndex(Index):
 
     # Searching
 
-    def _search(self, queries: Floats, k: int, ask: Ask) -> Found:
+    def _search(self, queries: Floats, k: int, ask: QueryOptions) -> SearchResult:
         # for one query FAISS's threads would only be started and waited for
         with _threads(1 if len(queries) == 1 else self._of_faiss):
             if self.recipe.kind == "flat":
                 if ask.where is not None:
                     return self._exactly(queries, k, ask, told(ask))
-                return Found(*self._ask(queries, k, Setting(), rescore=ask.rescore), 1.0, "flat: exact")
+                return SearchResult(*self._ask(queries, k, Setting(), rescore=ask.rescore), 1.0, "flat: exact")
             setting, expected, how = self._chosen(k, ask.recall)
             if setting is None:
                 return self._exactly(queries, k, ask, how)
@@ -258,7 +258,7 @@ class FaissIndex(Index):
             short = np.flatnonzero(rows[:, -1] < 0)
             if len(short):  # the cells looked into hold fewer than k
                 rows[short], scores[short], *_ = self._exactly(queries[short], k, ask, "")
-            return Found(rows, scores, expected, f"{self.recipe.kind}, {setting}")
+            return SearchResult(rows, scores, expected, f"{self.recipe.kind}, {setting}")
 
     def _chosen(self, k: int, recall: float | None) -> tuple[Setting | None, float | None, str]:
         """The setting for a recall, None for the exact search; the recall to expect; and why it is exact."""
@@ -273,7 +273,7 @@ class FaissIndex(Index):
             return None, 1.0, f"exact: {self.recipe.kind} can't promise a recall of {recall:g} ({reached})"
         return point.setting, point.at(k), ""
 
-    def _cheapest(self, recall: float, k: int) -> Point | None:
+    def _cheapest(self, recall: float, k: int) -> RecallPoint | None:
         """The curve's cheapest point, looked for once."""
         key = (recall, k <= 10)
         if key not in self._points_of:
@@ -288,16 +288,16 @@ class FaissIndex(Index):
             self._own_of[key] = setting, self.curve.expected(setting, k), ""
         return self._own_of[key]
 
-    def _exactly(self, queries: Floats, k: int, ask: Ask, how: str) -> Found:
+    def _exactly(self, queries: Floats, k: int, ask: QueryOptions, how: str) -> SearchResult:
         if ask.where is not None and ask.passing * (24 + len(queries)) < self.n * (8 + len(queries)):
             rows = np.flatnonzero(ask.where)
-            return Found(*best_among(self._vectors, rows, queries, k, self.metric), 1.0, how)
+            return SearchResult(*best_among(self._vectors, rows, queries, k, self.metric), 1.0, how)
         with self._making:
             if self._exact is None:
                 self._exact = ExactIndex(self._vectors, self.metric)
         return self._exact._search(queries, k, ask)._replace(how=how)
 
-    def _filtered(self, queries: Floats, k: int, ask: Ask, wanted: float | None) -> Found:
+    def _filtered(self, queries: Floats, k: int, ask: QueryOptions, wanted: float | None) -> SearchResult:
         """The way that costs least, as measured: the graph or the cells a good deal deeper, a scan of all codes of the
         rows that pass, or the exact search among them.
 
@@ -323,15 +323,19 @@ class FaissIndex(Index):
         if min(exact, scan) < ball or depth > DEEPEST:
             if scan < exact:
                 rows, scores = self._scan(queries, k, self._selector(ask.where), ask.rescore)
-                return Found(rows, scores, self.costs.scan_recall, f"{self.recipe.kind}, all cells, under the filter")
+                return SearchResult(
+                    rows, scores, self.costs.scan_recall, f"{self.recipe.kind}, all cells, under the filter"
+                )
             return self._exactly(queries, k, ask, told(ask))
         rows, scores, short = self._ball(queries, k, depth, setting, ask)
         if len(short):
             some = np.flatnonzero(ask.where)
             rows[short], scores[short] = best_among(self._vectors, some, queries[short], k, self.metric)
-        return Found(rows, scores, point.at(100), f"{self.recipe.kind}, {setting}, under the filter")
+        return SearchResult(rows, scores, point.at(100), f"{self.recipe.kind}, {setting}, under the filter")
 
-    def _ball(self, queries: Floats, k: int, depth: int, setting: Setting, ask: Ask) -> tuple[Ints, Floats, Ints]:
+    def _ball(
+        self, queries: Floats, k: int, depth: int, setting: Setting, ask: QueryOptions
+    ) -> tuple[Ints, Floats, Ints]:
         """The k best that pass of what lies around each query, and the queries around which there are too few.
 
         What lies around is asked for without the filter. Under FAISS's selector a graph would take in passing rows from
@@ -465,8 +469,8 @@ class FaissIndex(Index):
         index = cls.__new__(cls)
         index.metric = Metric.parse(metric)
         try:
-            index.recipe, index.reason = Recipe.from_json(card["recipe"]), str(card["reason"])
-            index.building = Building(int(card["seed"]), 0, threads)
+            index.recipe, index.reason = IndexSpec.from_json(card["recipe"]), str(card["reason"])
+            index.building = BuildOptions(int(card["seed"]), 0, threads)
             index.n, index.dim = int(card["n"]), int(card["dim"])
             index.curve, index.costs = RecallCurve.from_json(card["curve"]), Costs(**card["costs"])
             index._held = np.array(card["held_out"], np.int64)
@@ -534,7 +538,7 @@ def _measure(metric: Metric) -> int:
     return int(faiss.METRIC_L2 if metric is Metric.EUCLIDEAN else faiss.METRIC_INNER_PRODUCT)
 
 
-def _empty(recipe: Recipe, dim: int, metric: Metric, seed: int) -> Any:
+def _empty(recipe: IndexSpec, dim: int, metric: Metric, seed: int) -> Any:
     import faiss
 
     f: Any = faiss

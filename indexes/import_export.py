@@ -38,7 +38,7 @@ Progress = Callable[[str, int, int], None]  # what, done, total
 
 
 @dataclass(frozen=True, slots=True)
-class Import:
+class ImportOptions:
     """How files become rows: the name of the `space` (else the layer's, or the file's), the `layers` of an export (None:
     all), the columns that hold the ids and the vectors (`id_column`, `vector_column`), the `metric` of a space that is
     new, and what the card of a file of vectors calls it (`source`, else its path)."""
@@ -51,7 +51,7 @@ class Import:
     vector_column: str | None = None
 
 
-class Imported(dict[str, int]):
+class ImportReport(dict[str, int]):
     """How many rows went into each space, and the `notes`: what was guessed, left out, renamed or numbered."""
 
     def __init__(self) -> None:
@@ -62,9 +62,9 @@ class Imported(dict[str, int]):
 def import_into(
     collection: Collection,
     path: "Path | str",
-    how: Import | None = None,
+    how: ImportOptions | None = None,
     progress: Progress = lambda what, done, total: None,
-) -> Imported:
+) -> ImportReport:
     """Put the rows of an export's folder or of a file of vectors into a collection; returns how many for each space, with
     notes of what was guessed or left out.
 
@@ -73,10 +73,10 @@ def import_into(
     else names its rows, of other files the words. What stands there twice gets a number (`bank#2`). All other columns
     stay. Raises what reading the file raises, and `PolysemaError` for a row without an id.
     """
-    path, how = Path(path), how or Import()
+    path, how = Path(path), how or ImportOptions()
     if not path.exists():
         raise NotFoundError(f"{path} is not there; give the folder of an export, or a file of vectors")
-    counts = Imported()
+    counts = ImportReport()
 
     def note(line: str) -> None:
         if line not in counts.notes:
@@ -104,7 +104,7 @@ def import_into(
     return counts
 
 
-def _sources(path: Path, how: Import, progress: Progress, note: Note) -> Iterator[tuple[str, Rows]]:
+def _sources(path: Path, how: ImportOptions, progress: Progress, note: Note) -> Iterator[tuple[str, Rows]]:
     """The spaces that a path holds: for each its name and its rows, in parts."""
     if path.is_dir():
         layers: Any = read_manifest(path)["layers"]

@@ -46,7 +46,7 @@ USED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class IndexSpec:
     """Which FAISS index, with the field's names for its parameters; 0 means: chosen by the rows and the width.
 
     `M` links a node and `ef_construction`, `ef_search` list lengths (HNSW); `nlist` cells and `nprobe` of them looked
@@ -85,7 +85,7 @@ class Recipe:
         return ", ".join([self.kind, *shown])
 
     @classmethod
-    def parse(cls, text: str) -> "Recipe":
+    def parse(cls, text: str) -> "IndexSpec":
         """A recipe written as on the command line: `hnsw`, `ivf-sq8:nlist=1000,nprobe=32`."""
         kind, _, rest = text.strip().partition(":")
         card: dict[str, Any] = {"kind": kind.strip().lower()}
@@ -101,7 +101,7 @@ class Recipe:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, card: Mapping[str, Any]) -> "Recipe":
+    def from_json(cls, card: Mapping[str, Any]) -> "IndexSpec":
         """The inverse of `to_json`; raises `UserError` for a parameter that doesn't exist."""
         known = [f.name for f in fields(cls)]
         for name in card:
@@ -109,7 +109,7 @@ class Recipe:
                 raise UserError(f"an index has no parameter {str(name)[:60]!r}; there are {', '.join(known[1:])}")
         return cls(**card)
 
-    def fitted(self, n: int, dim: int) -> "Recipe":
+    def fitted(self, n: int, dim: int) -> "IndexSpec":
         """This recipe with every 0 filled in for n rows of a width. Raises `UserError` for an `m` that doesn't divide it."""
         changes: dict[str, Any] = {}
         if "nlist" in USED[self.kind]:
@@ -160,7 +160,7 @@ def choose(
     memory_bytes: int | None = None,
     recall: float | None = None,
     metric: "Metric | str" = Metric.COSINE,
-) -> tuple[Recipe, str]:
+) -> tuple[IndexSpec, str]:
     """The recipe for so many rows of a width, and one sentence that says why.
 
     `memory_bytes` is what the index may take beside the vectors, `recall` the recall@10 that is wanted of it.
@@ -171,13 +171,13 @@ def choose(
     metric = Metric.parse(metric)
     size = f"{n_rows:,} x {dim}"
     if recall is not None and recall >= 1:
-        return Recipe("flat"), "flat: recall 1.0 is the exact search"
+        return IndexSpec("flat"), "flat: recall 1.0 is the exact search"
     if n_rows * dim <= EXACT_ROWS:
-        return Recipe("flat"), f"flat: {size} is searched exactly in a millisecond or two"
+        return IndexSpec("flat"), f"flat: {size} is searched exactly in a millisecond or two"
     high = (recall or 0.95) > 0.97
     need = 0
     for kind, why in FASTEST_FIRST:
-        recipe = Recipe(kind, M=32 if high else 16, ef_search=128 if high else 64, nprobe=64 if high else 32)
+        recipe = IndexSpec(kind, M=32 if high else 16, ef_search=128 if high else 64, nprobe=64 if high else 32)
         need = recipe.index_bytes(n_rows, dim)
         if memory_bytes is None or need <= memory_bytes:
             budget = "" if memory_bytes is None else f", within {memory_bytes / 2**20:,.0f} MiB"

@@ -9,7 +9,7 @@ import numpy as np
 
 from polysema.core.space.metric import Metric, unit
 from polysema.core.space.space import Floats, Ints
-from polysema.indexes.index_spec import USED, Recipe
+from polysema.indexes.index_spec import USED, IndexSpec
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,7 +38,7 @@ class Setting:
         return self.ef_search <= other.ef_search and self.nprobe <= other.nprobe and self.k_factor <= other.k_factor
 
 
-def setting_of(recipe: Recipe) -> Setting:
+def setting_of(recipe: IndexSpec) -> Setting:
     """The setting that a recipe names."""
     used = USED[recipe.kind]
     return Setting(**{name: getattr(recipe, name) for name in ("ef_search", "nprobe", "k_factor") if name in used})
@@ -52,7 +52,7 @@ NPROBE_OF_CODES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)  # where k_factor is m
 K_FACTOR = (2, 4, 8, 16, 32, 64)
 
 
-def ladder(recipe: Recipe) -> list[Setting]:
+def ladder(recipe: IndexSpec) -> list[Setting]:
     """The settings worth measuring for a fitted recipe, its own among them, from near to far."""
     used = USED[recipe.kind]
     if "ef_search" in used:
@@ -68,7 +68,7 @@ def ladder(recipe: Recipe) -> list[Setting]:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class RecallPoint:
     """What one setting reached. `error` is the standard error of `recall`, which is recall@10; `recall_100` that of 100
     neighbors; `single` and `batch` are queries a second, one by one and all at once.
     """
@@ -90,9 +90,9 @@ class RecallCurve:
     """Recall measured on `n_queries` rows that were held out of the index while it was measured."""
 
     n_queries: int
-    points: tuple[Point, ...]
+    points: tuple[RecallPoint, ...]
 
-    def cheapest(self, recall: float, k: int = 10) -> Point | None:
+    def cheapest(self, recall: float, k: int = 10) -> RecallPoint | None:
         """The fastest point that reaches a recall@k by a standard error; None where none does.
 
         A point that looks further than another one that does is not taken, however fast it happened to be.
@@ -124,7 +124,7 @@ class RecallCurve:
     def from_json(cls, card: Mapping[str, Any]) -> "RecallCurve":
         """The inverse of `to_json`; raises `KeyError`, `TypeError` or `ValueError` for anything else."""
         points = [
-            Point(
+            RecallPoint(
                 Setting(**point["setting"]),
                 *(float(point[n]) for n in ("recall", "error", "recall_100", "single", "batch")),
             )

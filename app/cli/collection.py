@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from polysema.core.space.space import Floats
     from polysema.indexes.collection import Collection
-    from polysema.indexes.store.view import Matches, View
+    from polysema.indexes.store.view import CollectionView, Matches
 
 folder_argument = click.argument("folder", type=click.Path())
 space_option = click.option("--space", "-s", help="Which space of the collection.  [default: the only one]")
@@ -87,14 +87,14 @@ def import_command(
 
     from polysema.core.space.metric import Metric
     from polysema.indexes.collection import Collection
-    from polysema.indexes.import_export import Import, import_into
-    from polysema.indexes.index_spec import Recipe
+    from polysema.indexes.import_export import ImportOptions, import_into
+    from polysema.indexes.index_spec import IndexSpec
 
     asked = parse_layers(layers)
     chosen = None if asked is None else tuple(asked)
-    how = Import(space, chosen, id_column, Metric.parse(metric), vector_column=vector_column)
+    how = ImportOptions(space, chosen, id_column, Metric.parse(metric), vector_column=vector_column)
     if index not in (None, "auto", "none"):
-        Recipe.parse(str(index))  # a wrong one is told before anything is made
+        IndexSpec.parse(str(index))  # a wrong one is told before anything is made
     if not Path(source).exists():
         raise UserError(f"{source} is not there; give the folder of an export, or a file of vectors")
     new = not (Path(folder) / "FORMAT").exists()
@@ -155,7 +155,7 @@ def info(folder: str, form: str) -> None:
     show(form, rows, whole, notes)
 
 
-def _indexed(view: View, name: str) -> str:
+def _indexed(view: CollectionView, name: str) -> str:
     """Which index how many of the rows have."""
     kinds: dict[str, int] = {}
     for segment in view.segments[name]:

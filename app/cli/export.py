@@ -198,7 +198,7 @@ def run_command(
     device: str | None,
 ) -> None:
     """Export."""
-    from polysema.app.export.run import Source, Wanted
+    from polysema.app.export.run import ExportOptions, ExportSource
     from polysema.app.export.run import export as run
     from polysema.core.corpus import Dialect, open_corpus
     from polysema.core.model.load import load_model
@@ -206,7 +206,9 @@ def run_command(
 
     chosen = tuple(word.strip() for word in words.split(",") if word.strip()) if words else ()
     asked_prompt = Prompt(prompt, prompt_name)
-    wanted = Wanted(unit, pooling, chosen, to, dtype, static, text, limit, parse_shard(shard), asked_prompt).checked()
+    wanted = ExportOptions(
+        unit, pooling, chosen, to, dtype, static, text, limit, parse_shard(shard), asked_prompt
+    ).checked()
     asked = parse_layers(layers)
     corpus = open_corpus(inputs, column, id_column, dialect=Dialect(separator, header, encoding))
     tell_corpus(corpus.notes)
@@ -217,7 +219,7 @@ def run_command(
     with progress_bar() as progress:
         manifest = run(
             corpus.rows(),
-            Source.of(corpus),
+            ExportSource.of(corpus),
             folder,
             loaded,
             which,

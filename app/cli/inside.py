@@ -10,15 +10,15 @@ import click
 from polysema.app.cli.export import parse_layers
 from polysema.app.cli.output import Row, format_option, k_option, show
 from polysema.app.cli.word_command import WordCommand
-from polysema.app.explorer.inside_options import Looking, given, text_for
+from polysema.app.explorer.inside_options import AttentionOptions, given, text_for
 from polysema.core.errors import UnavailableError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from polysema.core.inside.ablation import Cut
-    from polysema.core.inside.attention import Attention, View
-    from polysema.core.inside.steering import Changed, Direction
+    from polysema.core.inside.ablation import Ablation
+    from polysema.core.inside.attention import Attention, AttentionView
+    from polysema.core.inside.steering import Direction, SteeredToken
     from polysema.core.model.load import LanguageModel
 
 DECODER = "smollm2-135m"
@@ -79,9 +79,9 @@ def opened(name: str, engine: str, device: str | None, stack: str | None = None)
     return loaded
 
 
-def view_of(model: LanguageModel, cross: bool, unit: str | None, special: str) -> View:
+def view_of(model: LanguageModel, cross: bool, unit: str | None, special: str) -> AttentionView:
     """How attention is looked at."""
-    return Looking(cross=cross, unit=unit or "", special=special).view(model)
+    return AttentionOptions(cross=cross, unit=unit or "", special=special).view(model)
 
 
 def parse_place(text: str | None) -> str | int | None:
@@ -596,7 +596,7 @@ def steer(
         else list(run.concepts(loaded, toward, away, which).values())
     )
     if strengths:
-        table = run.sweep(loaded, asked, directions, strengths, run.Say(1, words, 0), source)
+        table = run.sweep(loaded, asked, directions, strengths, run.Statement(1, words, 0), source)
         for one in table[0].targets:
             if one.note:
                 click.echo(f"note: {one.note}", err=True)
@@ -617,7 +617,7 @@ def steer(
         return
     where = parse_place(at)
     how = run.Steer(strength, run.EVERYWHERE if where is None else where)
-    found = run.steer(loaded, asked, directions[0], how, run.Say(k, words, new), source)
+    found = run.steer(loaded, asked, directions[0], how, run.Statement(k, words, new), source)
     note = f"{strength:g} times the typical length along {directions[0].what} at layer {directions[0].layer}, a vector of length {found.length:.2f}"
     _show_changed(found, form, note)
 
@@ -630,7 +630,7 @@ def parse_numbers(text: str) -> list[float]:
         raise UserError(f"strengths are numbers with commas between, such as 0,1,2; got {text!r}") from None
 
 
-def _show_changed(found: Changed, form: str, note: str) -> None:
+def _show_changed(found: SteeredToken, form: str, note: str) -> None:
     rows: list[Row] = [
         {
             "rank": rank,
@@ -687,16 +687,16 @@ def ablate(
     form: str,
 ) -> None:
     """Set heads or MLPs to zero, or to their mean, and print the next word of TEXT before and after."""
-    from polysema.core.inside.ablation import Cut
+    from polysema.core.inside.ablation import Ablation
     from polysema.core.inside.ablation import ablate as run
-    from polysema.core.inside.steering import Say
+    from polysema.core.inside.steering import Statement
 
     places = [parse_head(head) for head in taken]
     loaded = opened(model, engine, device)
     asked, source = given(loaded, text, target)
-    cuts: list[Cut] = [Cut(layer, head, "cross" if cross else "self") for layer, head in places]
-    cuts += [Cut(layer, None, "mlp") for layer in mlps]
-    found = run(loaded, asked, cuts, how, Say(k, words, new), source, over)
+    cuts: list[Ablation] = [Ablation(layer, head, "cross" if cross else "self") for layer, head in places]
+    cuts += [Ablation(layer, None, "mlp") for layer in mlps]
+    found = run(loaded, asked, cuts, how, Statement(k, words, new), source, over)
     _show_changed(found, form, f"{', '.join(map(str, cuts))} set to {how}")
 
 

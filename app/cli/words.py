@@ -131,11 +131,11 @@ def neighbors(
     form: str,
 ) -> None:
     """Print the words nearest to WORD by cosine."""
-    from polysema.app.explorer import Finding
+    from polysema.app.explorer import SearchOptions
 
     explorer, held = _open(space, transform, removed)
     answer = explorer.neighbors(
-        word, held, k, _policy(case, phrases, unknown), Finding(where, index, recall, restrict_vocab)
+        word, held, k, _policy(case, phrases, unknown), SearchOptions(where, index, recall, restrict_vocab)
     )
     tell_notes(answer.origin, held.origin)
     rows = neighbor_table(answer.neighbors)
@@ -195,13 +195,13 @@ def analogy(
     them, and what other methods and the baselines answer. A term may be an occurrence: bank in "the river bank" @6, in a
     space such as minilm-l6@6.
     """
-    from polysema.app.explorer import Asking
+    from polysema.app.explorer import AnalogyOptions
     from polysema.app.explorer.options import parse_pair
 
     if not 0 < epsilon <= 1:
         raise UserError(f"epsilon is above 0 and at most 1; got {epsilon}")
     explorer, held = _open(space, transform, removed)
-    asking = Asking(
+    asking = AnalogyOptions(
         tuple(parse_pair(text) for text in pairs), _policy(case, phrases, unknown), evidence, epsilon, restrict_vocab
     )
     answer = explorer.analogy(expression, held, k, method, asking)

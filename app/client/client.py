@@ -19,8 +19,8 @@ import numpy as np
 
 from polysema.app.client.remote import RemoteCollection, RemoteMap, RemoteMatched, RemoteSpace, part, sent
 from polysema.app.explorer.answer_json import score_of
-from polysema.app.explorer.embedding import Vectors
-from polysema.app.explorer.inside_options import Looking
+from polysema.app.explorer.embedding import TextVectors
+from polysema.app.explorer.inside_options import AttentionOptions
 from polysema.app.explorer.results import (
     AnalogyAnswer,
     AxisAnswer,
@@ -52,10 +52,10 @@ from polysema.core.space.space import Origin
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from polysema.app.explorer import Asking, Finding
-    from polysema.app.explorer.map_neighbors import Around
+    from polysema.app.explorer import AnalogyOptions, SearchOptions
+    from polysema.app.explorer.map_neighbors import PointNeighbors
     from polysema.core.inside.attention import Attention, HeadRanking
-    from polysema.core.inside.attribution import Contributions
+    from polysema.core.inside.attribution import Attribution
     from polysema.core.inside.lens import Lens, LensView
     from polysema.core.measure.bias import Association
     from polysema.core.measure.sense_clusters import SenseClusters
@@ -153,7 +153,7 @@ class Client:
         space: str | RemoteSpace = SPACE,
         k: int = 10,
         policy: Policy | None = None,
-        finding: Finding | None = None,
+        finding: SearchOptions | None = None,
     ) -> NeighborAnswer:
         """See `Explorer.neighbors`."""
         asked = {**_space(space), **_spelling(policy), **_finding(finding), "k": k}
@@ -177,7 +177,11 @@ class Client:
         )
 
     def nearest(
-        self, vectors: npt.ArrayLike, space: str | RemoteSpace = SPACE, k: int = 10, finding: Finding | None = None
+        self,
+        vectors: npt.ArrayLike,
+        space: str | RemoteSpace = SPACE,
+        k: int = 10,
+        finding: SearchOptions | None = None,
     ) -> tuple[tuple[Neighbor, ...], ...]:
         """See `Explorer.nearest`."""
         asked = {**_space(space), **_finding(finding), "vectors": sent(vectors), "k": k}
@@ -189,7 +193,7 @@ class Client:
         space: str | RemoteSpace = SPACE,
         k: int = 10,
         method: str = "3cosadd",
-        asking: Asking | None = None,
+        asking: AnalogyOptions | None = None,
     ) -> AnalogyAnswer:
         """See `Explorer.analogy`."""
         asked: dict[str, Any] = {**_space(space), "expression": expression, "k": k, "method": method, "vectors": True}
@@ -370,7 +374,7 @@ class Client:
         word: str | None = None,
         pooling: str = "mean",
         prompt: Prompt | None = None,
-    ) -> Vectors:
+    ) -> TextVectors:
         """See `Explorer.embed`."""
         asked: dict[str, Any] = {
             "texts": list_of(texts, "texts"),
@@ -424,7 +428,7 @@ class Client:
         text: str,
         model: str = MODEL,
         layers: Sequence[int] | None = None,
-        looking: Looking | None = None,
+        looking: AttentionOptions | None = None,
         most: int | None = None,
     ) -> tuple[Attention, ...]:
         """See `Explorer.attention`; the service's own limit holds as well."""
@@ -443,7 +447,7 @@ class Client:
         texts: Sequence[str],
         model: str = MODEL,
         layers: Sequence[int] | None = None,
-        looking: Looking | None = None,
+        looking: AttentionOptions | None = None,
     ) -> HeadRanking:
         """See `Explorer.find_heads`."""
         from polysema.core.inside.attention import HeadRanking
@@ -464,7 +468,7 @@ class Client:
         layers: Sequence[int] | None = None,
         words: Sequence[str] = (),
         view: LensView | None = None,
-        looking: Looking | None = None,
+        looking: AttentionOptions | None = None,
     ) -> Lens:
         """See `Explorer.lens`."""
         from polysema.core.inside.lens import Lens, LensView
@@ -491,13 +495,13 @@ class Client:
         model: str = MODEL,
         against: str | None = None,
         at: str | int | None = None,
-        looking: Looking | None = None,
-    ) -> Contributions:
+        looking: AttentionOptions | None = None,
+    ) -> Attribution:
         """See `Explorer.contributions`."""
-        from polysema.core.inside.attribution import Contributions
+        from polysema.core.inside.attribution import Attribution
 
         asked = {"text": text, "word": word, "model": model, "against": against, "at": at, **_read(looking)}
-        found: Contributions = value_of(Contributions, self.ask("POST", "/v1/contributions", asked))
+        found: Attribution = value_of(Attribution, self.ask("POST", "/v1/contributions", asked))
         return found
 
     # Long work
@@ -537,9 +541,11 @@ class Client:
         """See `Explorer.place`."""
         return _floats(self.ask("POST", f"/v1/jobs/{part(on.job)}/place", {"vectors": sent(vectors)})["positions"])
 
-    def around(self, on: RemoteMap, whole: str | RemoteSpace, at: int | tuple[Floats, Floats], k: int = 10) -> Around:
+    def around(
+        self, on: RemoteMap, whole: str | RemoteSpace, at: int | tuple[Floats, Floats], k: int = 10
+    ) -> PointNeighbors:
         """See `Explorer.around`."""
-        from polysema.app.explorer.map_neighbors import Around
+        from polysema.app.explorer.map_neighbors import PointNeighbors
 
         asked: dict[str, Any] = {**_space(whole), "k": k}
         if isinstance(at, int):
@@ -547,7 +553,7 @@ class Client:
         else:
             vector, position = (sent(np.asarray(numbers)[None])[0] for numbers in at)
             asked |= {"vector": vector, "position": position}
-        found: Around = value_of(Around, self.ask("POST", f"/v1/jobs/{part(on.job)}/around", asked))
+        found: PointNeighbors = value_of(PointNeighbors, self.ask("POST", f"/v1/jobs/{part(on.job)}/around", asked))
         return found
 
     def matched(
@@ -685,7 +691,9 @@ class Client:
         """The service's answer to one request, as plain values; raises its error."""
         return self._answer(method, path, body, params, accept).json()
 
-    def ask_rows(self, method: str, path: str, body: Any = None, params: Any = None, name: str = "vector") -> Vectors:
+    def ask_rows(
+        self, method: str, path: str, body: Any = None, params: Any = None, name: str = "vector"
+    ) -> TextVectors:
         """The service's answer as rows with vectors, which come as an Arrow stream."""
         import pyarrow as pa
 
@@ -696,7 +704,7 @@ class Client:
         flat = column.flatten().to_numpy(zero_copy_only=False)
         vectors = np.ascontiguousarray(flat, np.float32).reshape(-1, column.type.list_size)
         rest = table.drop_columns([name]).replace_schema_metadata(None)
-        return Vectors(rest, vectors, Origin.from_json(more["origin"]), tuple(more.get("split", ())), more)
+        return TextVectors(rest, vectors, Origin.from_json(more["origin"]), tuple(more.get("split", ())), more)
 
     def _answer(self, method: str, path: str, body: Any, params: Any, accept: str) -> Any:
         content = None if body is None else json.dumps(body).encode()
@@ -744,7 +752,7 @@ def _spelling(policy: Policy | None) -> dict[str, str]:
     return {"case": policy.case.value, "phrases": policy.phrases.value, "unknown": policy.unknown.value}
 
 
-def _finding(finding: Finding | None) -> dict[str, Any]:
+def _finding(finding: SearchOptions | None) -> dict[str, Any]:
     if finding is None:
         return {}
     if finding.index:
@@ -752,13 +760,13 @@ def _finding(finding: Finding | None) -> dict[str, Any]:
     return {"where": finding.where or None, "recall": finding.recall, "restrict_vocab": finding.restrict_vocab}
 
 
-def _read(looking: Looking | None) -> dict[str, Any]:
-    how = looking or Looking()
+def _read(looking: AttentionOptions | None) -> dict[str, Any]:
+    how = looking or AttentionOptions()
     return {"stack": how.stack, "target": how.target}
 
 
-def _looking(looking: Looking | None) -> dict[str, Any]:
-    how = looking or Looking()
+def _looking(looking: AttentionOptions | None) -> dict[str, Any]:
+    how = looking or AttentionOptions()
     return {**_read(how), "cross": how.cross, "unit": how.unit, "special": how.special}
 
 

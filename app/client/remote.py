@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from polysema.app.explorer.embedding import Vectors
+from polysema.app.explorer.embedding import TextVectors
 from polysema.app.explorer.serialization import array_of, value_of
 from polysema.core.errors import UserError
 from polysema.core.maps.projection import MapOptions, Neighbors
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from polysema.core.maps.projection import Map
 
 
-class Asks(Protocol):
+class Transport(Protocol):
     """What asks the service: `polysema.Client`."""
 
     def ask(self, method: str, path: str, body: Any = None, params: Any = None) -> Any:
         """The answer as plain values."""
 
-    def ask_rows(self, method: str, path: str, body: Any = None, params: Any = None) -> Vectors:
+    def ask_rows(self, method: str, path: str, body: Any = None, params: Any = None) -> TextVectors:
         """The answer as rows with vectors."""
 
     def done(self, kind: str, progress: Any = None, **asked: Any) -> Any:
@@ -98,10 +98,10 @@ class RemoteMatched:
     method: str
     options: MapOptions
     job: str
-    client: Asks
+    client: Transport
 
     @classmethod
-    def of(cls, client: Asks, job: str, told: dict[str, Any]) -> RemoteMatched:
+    def of(cls, client: Transport, job: str, told: dict[str, Any]) -> RemoteMatched:
         """What a job told of its result."""
         return cls(
             told["rows"],
@@ -181,7 +181,7 @@ class RemoteVersion:
 class RemoteCollection:
     """A collection of a service, with the verbs of `polysema.indexes.collection.Collection`."""
 
-    def __init__(self, client: Asks, name: str):
+    def __init__(self, client: Transport, name: str):
         self.name = name
         self._client = client
         self._path = f"/v1/collections/{part(name)}"
@@ -258,7 +258,7 @@ class RemoteCollection:
         found = self._client.ask("POST", f"{self._path}/widen", {"column": column, "type": kind})
         return str(found["columns"][column])
 
-    def get(self, ids: Sequence[str], space: str | None = None) -> Vectors:
+    def get(self, ids: Sequence[str], space: str | None = None) -> TextVectors:
         """See `Collection.get`."""
         params = {"id": list(ids)} | ({"space": space} if space else {})
         return self._client.ask_rows("GET", f"{self._path}/rows", params=params)

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from polysema.app.collection.registry import Shelf
-from polysema.app.collection.uploads import Texts, Upload, Vectors, forget, in_use, remember
-from polysema.app.export.run import Source, Wanted, export
+from polysema.app.collection.registry import CollectionRegistry
+from polysema.app.collection.uploads import Upload, UploadedTexts, UploadedVectors, forget, in_use, remember
+from polysema.app.export.run import ExportOptions, ExportSource, export
 from polysema.core.errors import ConflictError, UserError
 from polysema.core.files.formats import MANIFEST
 from polysema.core.files.vector_cache import drop
@@ -25,7 +25,7 @@ from polysema.core.model.load import LanguageModel
 from polysema.core.model.sentences import sentence_stream
 from polysema.core.space.metric import Metric
 from polysema.indexes.collection import Collection
-from polysema.indexes.import_export import Import, Imported, import_into
+from polysema.indexes.import_export import ImportOptions, ImportReport, import_into
 from polysema.indexes.store.manifest import check_name
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
@@ -35,7 +35,7 @@ COPIES = 2.2  # times the vectors' bytes that are on the disk for a while
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TextOptions:
     """How texts become vectors: at which `layers` of a model, a vector for each `unit`, pooled how."""
 
     layers: tuple[int, ...]
@@ -44,7 +44,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Destination:
     """Where rows go: a collection's name, the name of the space (empty: the layer's, or the file's), and the metric of a
     space that is new.
     """
@@ -64,7 +64,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
+class IngestResult:
     """What was put in: the collection, rows by space, how each space is searched, whether the collection is new, and how
     many texts were longer than the model's window, and how many words, tokens or texts its tokenizer doesn't know. `notes` say
     what was guessed, left out or renamed.
@@ -79,7 +79,7 @@ class Put:
     notes: tuple[str, ...] = ()
 
 
-def estimate(model: LanguageModel, texts: Texts, reading: Reading) -> Estimate:
+def estimate(model: LanguageModel, texts: UploadedTexts, reading: TextOptions) -> Estimate:
     """Embed the first texts and say how many rows, bytes and seconds all of them will come to."""
     sample = [text for text in islice(texts.corpus, SAMPLE) if text.strip()] or [" "]
     begun = time.perf_counter()
@@ -102,14 +102,14 @@ def estimate(model: LanguageModel, texts: Texts, reading: Reading) -> Estimate:
 
 
 def embed_into(
-    shelf: Shelf,
+    shelf: CollectionRegistry,
     model: LanguageModel,
     upload: Upload,
-    texts: Texts,
-    reading: Reading,
-    target: Target,
+    texts: UploadedTexts,
+    reading: TextOptions,
+    target: Destination,
     progress: Progress,
-) -> Put:
+) -> IngestResult:
     """Embed texts and put their rows into a collection; then the upload is removed.
 
     What `progress` raises ends the work: shards that were finished are kept and used when the same is asked again
@@ -123,16 +123,16 @@ def embed_into(
 
 
 def _embedded(
-    shelf: Shelf,
+    shelf: CollectionRegistry,
     model: LanguageModel,
     upload: Upload,
-    texts: Texts,
-    reading: Reading,
-    target: Target,
+    texts: UploadedTexts,
+    reading: TextOptions,
+    target: Destination,
     progress: Progress,
-) -> Put:
+) -> IngestResult:
     check_name(target.collection, "a collection")
-    wanted = Wanted(reading.unit, reading.pooling, text=True).checked()
+    wanted = ExportOptions(reading.unit, reading.pooling, text=True).checked()
     layers = model.check_layers(reading.layers)
     _check_target(shelf, target, model, layers, reading)
     corpus = texts.corpus
@@ -141,7 +141,7 @@ def _embedded(
     rows = ((name if given else f"{prefix}-{name}", text) for name, text in corpus.rows())
     folder = _work(upload, model, reading, target)
     _check_room(folder.parent, len(layers) * model.dim * 4 * max(1, texts.characters // 6))
-    source = replace(Source.of(corpus), name=upload.name, id_column=corpus.id_column or "id")
+    source = replace(ExportSource.of(corpus), name=upload.name, id_column=corpus.id_column or "id")
     try:
         manifest = export(
             rows, source, folder, model, layers, wanted, lambda done, _: progress("embed", done, corpus.lines)
@@ -151,22 +151,24 @@ def _embedded(
     progress("embed", corpus.lines, corpus.lines)
     if not manifest["rows"]:
         raise UserError(f"{upload.name} holds no {reading.unit} to embed")
-    how = Import(target.space or None, metric=Metric.parse(target.metric))
+    how = ImportOptions(target.space or None, metric=Metric.parse(target.metric))
     counts, index, new = _put(shelf, folder, how, target.collection, progress)
     shutil.rmtree(folder, ignore_errors=True)
-    return Put(
+    return IngestResult(
         target.collection, counts, index, new, int(manifest["split"]), int(manifest["unknown"]), tuple(counts.notes)
     )
 
 
-def vectors_into(shelf: Shelf, upload: Upload, vectors: Vectors, target: Target, progress: Progress) -> Put:
+def vectors_into(
+    shelf: CollectionRegistry, upload: Upload, vectors: UploadedVectors, target: Destination, progress: Progress
+) -> IngestResult:
     """Put the rows of a file of vectors into a collection; then the upload is removed."""
     check_name(target.collection, "a collection")
-    how = Import(target.space or None, metric=Metric.parse(target.metric), source=upload.files[0].name)
+    how = ImportOptions(target.space or None, metric=Metric.parse(target.metric), source=upload.files[0].name)
     with in_use(upload):
         try:
             counts, index, new = _put(shelf, vectors.path, how, target.collection, progress)
-            put = Put(target.collection, counts, index, new, notes=tuple(counts.notes))
+            put = IngestResult(target.collection, counts, index, new, notes=tuple(counts.notes))
         except UserError as error:
             raise type(error)(str(error).replace(f"{upload.folder}/", "")) from None
     _done(upload, put)
@@ -175,7 +177,7 @@ def vectors_into(shelf: Shelf, upload: Upload, vectors: Vectors, target: Target,
     return put
 
 
-def finished(upload: Upload, model: LanguageModel, reading: Reading, target: Target) -> int:
+def finished(upload: Upload, model: LanguageModel, reading: TextOptions, target: Destination) -> int:
     """Rows of a stopped embedding that are kept for going on."""
     rows = 0
     folder = _work(upload, model, reading, target)
@@ -185,22 +187,24 @@ def finished(upload: Upload, model: LanguageModel, reading: Reading, target: Tar
     return rows
 
 
-def give_up(upload: Upload, model: LanguageModel, reading: Reading, target: Target) -> None:
+def give_up(upload: Upload, model: LanguageModel, reading: TextOptions, target: Destination) -> None:
     """Remove what a stopped embedding kept."""
     shutil.rmtree(_work(upload, model, reading, target), ignore_errors=True)
 
 
-def _work(upload: Upload, model: LanguageModel, reading: Reading, target: Target) -> Path:
+def _work(upload: Upload, model: LanguageModel, reading: TextOptions, target: Destination) -> Path:
     told = json.dumps([model.name, asdict(reading), asdict(target)])
     return upload.folder / f"work-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
 
 
-def _done(upload: Upload, put: Put) -> None:
+def _done(upload: Upload, put: IngestResult) -> None:
     remember(upload, put.collection, list(put.rows))
     forget(upload)
 
 
-def _check_target(shelf: Shelf, target: Target, model: LanguageModel, layers: Sequence[int], reading: Reading) -> None:
+def _check_target(
+    shelf: CollectionRegistry, target: Destination, model: LanguageModel, layers: Sequence[int], reading: TextOptions
+) -> None:
     """What can't go in at the end is told before anything is embedded."""
     if target.space:
         check_name(target.space, "a space")
@@ -234,8 +238,8 @@ def _check_room(folder: Path, most: int) -> None:
 
 
 def _put(
-    shelf: Shelf, source: Path, how: Import, name: str, progress: Progress
-) -> tuple[Imported, dict[str, str], bool]:
+    shelf: CollectionRegistry, source: Path, how: ImportOptions, name: str, progress: Progress
+) -> tuple[ImportReport, dict[str, str], bool]:
     """The rows and the reason for the index of each space, and whether the collection is new."""
     new = name not in shelf.names()
     with _collection(shelf, name, new) as collection:
@@ -253,7 +257,7 @@ def _put(
 
 
 @contextmanager
-def _collection(shelf: Shelf, name: str, new: bool) -> Iterator[Collection]:
+def _collection(shelf: CollectionRegistry, name: str, new: bool) -> Iterator[Collection]:
     if not new:
         yield shelf.get(name)
         return

@@ -24,7 +24,7 @@ _PART = ".making-"
 _YOUNG = 60  # seconds
 
 
-class Shelf:
+class CollectionRegistry:
     """Names to collections. A name is one component of A-Z a-z 0-9 _ . -, never a path, and never a link."""
 
     def __init__(self, folder: Path):

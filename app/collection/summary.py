@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from polysema.app.collection.registry import Shelf
+from polysema.app.collection.registry import CollectionRegistry
 from polysema.core.environment import home
 from polysema.core.errors import UserError
 from polysema.indexes.collection import Collection
@@ -27,7 +27,7 @@ KEPT_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class CollectionSummary:
     """One collection: its spaces by name with their rows and widths, versions that are kept, bytes on the disk, when it
     was last changed (seconds since 1970), and why it can't be opened (`problem`), in which case the rest is empty.
     """
@@ -47,7 +47,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class DownloadLayout:
     """A kind of file that rows are written to: for people, its ending, its media type, and what it keeps."""
 
     name: str
@@ -57,30 +57,34 @@ class Layout:
 
 
 LAYOUTS = (
-    Layout("Parquet", ".parquet", "application/vnd.apache.parquet", "ids, columns, vectors and the provenance card"),
-    Layout("CSV", ".csv", "text/csv", "ids, columns, and a column for each number"),
-    Layout("NumPy .npy", ".npy", "application/zip", "vectors, and the ids in a .vocab file; as a zip"),
-    Layout("word2vec text", ".txt", "text/plain", "ids and vectors, as gensim reads them"),
-    Layout("safetensors", ".safetensors", "application/octet-stream", "ids and vectors"),
-    Layout("TensorBoard pair", ".tsv", "application/zip", "vectors.tsv and metadata.tsv with the ids; as a zip"),
+    DownloadLayout(
+        "Parquet", ".parquet", "application/vnd.apache.parquet", "ids, columns, vectors and the provenance card"
+    ),
+    DownloadLayout("CSV", ".csv", "text/csv", "ids, columns, and a column for each number"),
+    DownloadLayout("NumPy .npy", ".npy", "application/zip", "vectors, and the ids in a .vocab file; as a zip"),
+    DownloadLayout("word2vec text", ".txt", "text/plain", "ids and vectors, as gensim reads them"),
+    DownloadLayout("safetensors", ".safetensors", "application/octet-stream", "ids and vectors"),
+    DownloadLayout(
+        "TensorBoard pair", ".tsv", "application/zip", "vectors.tsv and metadata.tsv with the ids; as a zip"
+    ),
 )
 
 
-def holdings(shelf: Shelf) -> tuple[Holding, ...]:
+def holdings(shelf: CollectionRegistry) -> tuple[CollectionSummary, ...]:
     """Every collection of the data folder, by name; a damaged one has its `problem`."""
     return tuple(_holding(shelf, name) for name in shelf.names())
 
 
-def _holding(shelf: Shelf, name: str) -> Holding:
+def _holding(shelf: CollectionRegistry, name: str) -> CollectionSummary:
     root = shelf.folder / name
     size, changed = _on_disk(root)
     try:
         collection = shelf.get(name)
         view = collection.view()
         spaces = {space: (view.n_rows(space), card.dim) for space, card in view.manifest.spaces.items()}
-        return Holding(name, spaces, view.manifest.version, len(collection.versions()), size, changed)
+        return CollectionSummary(name, spaces, view.manifest.version, len(collection.versions()), size, changed)
     except UserError as error:
-        return Holding(name, {}, 0, 0, size, changed, str(error))
+        return CollectionSummary(name, {}, 0, 0, size, changed, str(error))
 
 
 def _on_disk(root: Path) -> tuple[int, float]:
@@ -93,7 +97,7 @@ def _on_disk(root: Path) -> tuple[int, float]:
     return size, changed
 
 
-def layout(name: str) -> Layout:
+def layout(name: str) -> DownloadLayout:
     """The layout of that name; raises `UserError`."""
     for one in LAYOUTS:
         if one.name == name:
@@ -106,7 +110,7 @@ def write_out(
     name: str,
     space: str,
     where: str | None,
-    form: Layout,
+    form: DownloadLayout,
     keep: bool,
     progress: Progress = lambda stage, done, total: None,
 ) -> Path:

@@ -23,7 +23,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from polysema.core.corpus import Corpus, Dialect, Layout, Most, find_layout, open_corpus
+from polysema.core.corpus import Corpus, CorpusLayout, CorpusLimits, Dialect, find_layout, open_corpus
 from polysema.core.corpus.encoding import announced_encoding
 from polysema.core.corpus.packed import FAULTS, STREAMS, is_workbook, open_bytes
 from polysema.core.corpus.sources import KINDS, ending_of
@@ -36,7 +36,7 @@ from polysema.core.files.table_columns import choose_columns
 from polysema.core.files.text_lines import fields, is_header, number
 
 TEXTS, VECTORS = "texts", "vectors"
-MOST = Most(rows=1_000_000, characters=200_000_000)
+MOST = CorpusLimits(rows=1_000_000, characters=200_000_000)
 UNPACKED = 10  # times its own size and the limit, as which a packed file may unfold at most
 KEPT_SECONDS = 86_400
 MOST_KNOWN = 2000
@@ -65,7 +65,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class UploadedTexts:
     """What a preview of texts says: the `corpus`, its first rows (id, text), characters in all and in the longest text
     (which row, from 1), and `notes`: what was found out of the files, and what is irregular in their texts.
     """
@@ -79,7 +79,7 @@ class Texts:
 
 
 @dataclass(frozen=True, slots=True)
-class Vectors:
+class UploadedVectors:
     """What a preview of vectors says: the `path` to read, how many rows, their width, the layout, the first names with
     their first numbers, the columns beside them, what was passed over or mended, and under which content and layout they
     are kept converted.
@@ -96,7 +96,7 @@ class Vectors:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class UploadColumns:
     """Where a content went before: the file's name then, the collection, its spaces, and when."""
 
     name: str
@@ -228,7 +228,7 @@ def _is_csv_of_vectors(path: Path) -> bool:
     return found is not None and (bool(found.lists) or len(choose_columns(found.schema).vectors) >= LEAST_NUMBERS)
 
 
-def look_at_layout(upload: Upload, dialect: Dialect | None = None) -> Layout:
+def look_at_layout(upload: Upload, dialect: Dialect | None = None) -> CorpusLayout:
     """How the first file is written: its columns (none of a file of lines), and which of them likely holds the texts."""
     with _named(upload.folder):
         try:
@@ -239,7 +239,7 @@ def look_at_layout(upload: Upload, dialect: Dialect | None = None) -> Layout:
 
 def read_texts(
     upload: Upload, column: str | None = None, id_column: str | None = None, dialect: Dialect | None = None
-) -> Texts:
+) -> UploadedTexts:
     """Check texts whole, and say what they are like; raises as `open_corpus` does, and beyond `MOST`."""
     with _named(upload.folder):
         corpus = open_corpus(upload.files, column, id_column, MOST, dialect)
@@ -267,10 +267,10 @@ def read_texts(
         notes.append(
             f"row {longest_row:,} has {longest:,} characters: texts longer than the model's window are read in parts"
         )
-    return Texts(corpus, tuple(first), characters, longest, longest_row, tuple(notes))
+    return UploadedTexts(corpus, tuple(first), characters, longest, longest_row, tuple(notes))
 
 
-def look_at_vectors(upload: Upload, progress: Any = lambda stage, done, total: None) -> Vectors:
+def look_at_vectors(upload: Upload, progress: Any = lambda stage, done, total: None) -> UploadedVectors:
     """Read vectors whole (converted once, as every file of vectors is), and say what they are like."""
     path = upload.files[0]
     with _named(upload.folder):
@@ -284,7 +284,7 @@ def look_at_vectors(upload: Upload, progress: Any = lambda stage, done, total: N
             for row in range(min(SHOWN, len(space)))
         )
         converted = (space.origin.weights_sha256, form.name)
-        return Vectors(path, len(space), space.dim, form.what, first, (), space.origin.notes, converted)
+        return UploadedVectors(path, len(space), space.dim, form.what, first, (), space.origin.notes, converted)
 
 
 def remember(upload: Upload, collection: str, spaces: Sequence[str]) -> None:
@@ -304,15 +304,17 @@ def remember(upload: Upload, collection: str, spaces: Sequence[str]) -> None:
             old.unlink()
 
 
-def went_into(sha256: str) -> tuple[Known, ...]:
+def went_into(sha256: str) -> tuple[UploadColumns, ...]:
     """Where this content went before, newest last (the collections may be gone since)."""
     return _noted(_root() / "known" / f"{sha256}.json")
 
 
-def _noted(path: Path) -> tuple[Known, ...]:
+def _noted(path: Path) -> tuple[UploadColumns, ...]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-        return tuple(Known(str(name), str(one), tuple(map(str, spaces)), str(when)) for name, one, spaces, when in rows)
+        return tuple(
+            UploadColumns(str(name), str(one), tuple(map(str, spaces)), str(when)) for name, one, spaces, when in rows
+        )
     except (OSError, ValueError, TypeError):
         return ()
 
@@ -429,7 +431,7 @@ def _is_table(path: Path) -> bool:
     return {"id", "vector"} <= set(_schema(path).names)
 
 
-def _table_preview(path: Path) -> Vectors:
+def _table_preview(path: Path) -> UploadedVectors:
     try:
         with pq.ParquetFile(path) as file:
             rows = file.metadata.num_rows
@@ -439,7 +441,7 @@ def _table_preview(path: Path) -> Vectors:
             raise UnreadableError(f"{path} holds no rows")
         ids, lists = batch.column("id").to_pylist(), batch.column("vector").to_pylist()
         first = tuple((str(one), tuple(float(value) for value in row[:4])) for one, row in zip(ids, lists, strict=True))
-        return Vectors(path, rows, len(lists[0]), "Parquet with ids, columns and vectors", first, names, ())
+        return UploadedVectors(path, rows, len(lists[0]), "Parquet with ids, columns and vectors", first, names, ())
     except PolysemaError:
         raise
     except (pa.ArrowException, OSError, TypeError, ValueError) as error:

@@ -133,7 +133,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedSettings:
     """Settings, and for each name where its value comes from."""
 
     settings: Settings
@@ -156,7 +156,7 @@ def load_settings(
     flags: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
     file: str | None = None,
-) -> Loaded:
+) -> LoadedSettings:
     """The settings of a file, the environment and flags (None: not given). Raises `UserError` naming what is wrong."""
     environment = os.environ if environment is None else environment
     known = {one.name: one for one in fields(Settings)}
@@ -175,7 +175,7 @@ def load_settings(
     for name, value in (flags or {}).items():
         if value is not None:
             values[name], sources[name] = _typed(known[name], value, f"--{name}"), "flag"
-    return Loaded(Settings(**values), sources)
+    return LoadedSettings(Settings(**values), sources)
 
 
 def is_loopback(address: str) -> bool:

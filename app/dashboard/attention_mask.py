@@ -6,10 +6,10 @@ from html import escape
 import streamlit as st
 
 from polysema.app.dashboard import downloads
-from polysema.core.inside.families import Sight
+from polysema.core.inside.families import VisibleTokens
 
 
-def mask(sight: Sight, name: str) -> None:
+def mask(sight: VisibleTokens, name: str) -> None:
     """Squares, a row for who looks: filled where it may, hatched where it may not; saved as a picture under `name`."""
     if max(sight.open.shape) > 40:
         st.caption(f"{sight.name}: {sight.describe}.")

@@ -13,7 +13,7 @@ KEPT = 64
 AWAY = 10.0  # seconds without a look after which a session no longer waits for a job (its tab may be closed)
 
 
-class Cancelled(Exception):  # noqa: N818  (it is no error)
+class CancelledError(Exception):
     """What the progress of a cancelled job raises, which ends its work."""
 
 
@@ -74,15 +74,15 @@ class Job:
         self._finished.wait(seconds)
 
     def at(self, stage: str, done: int, total: int) -> None:
-        """Tell how far it is; raises `Cancelled` when nobody waits for it any more."""
+        """Tell how far it is; raises `CancelledError` when nobody waits for it any more."""
         if self.cancelled:
-            raise Cancelled
+            raise CancelledError
         if stage != self.stage:
             self.started = time.monotonic()
         self.stage, self.done, self.total = stage, done, total
 
 
-class Jobs:
+class JobRunner:
     """Runs jobs on a few threads and keeps the results of the last ones; the same key is worked on once."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ OF_TEXTS, OF_OCCURRENCES, OF_WORDS = "of texts", "of occurrences", "of words"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Placed:
+class PlacedPoint:
     """A point of the user's: what was written, where it leads, and where that lies."""
 
     text: str
@@ -128,7 +128,7 @@ def written() -> list[str]:
     return value if isinstance(value, list) else []
 
 
-def placed(map_key: tuple[object, ...], space: Space, found: SpaceMap, whole: bool) -> list[Placed]:
+def placed(map_key: tuple[object, ...], space: Space, found: SpaceMap, whole: bool) -> list[PlacedPoint]:
     """What the user has written, on this map. What can't be placed is taken out, and told under the form."""
     done = []
     for text in list(written()):
@@ -146,10 +146,10 @@ def placed(map_key: tuple[object, ...], space: Space, found: SpaceMap, whole: bo
     return done
 
 
-def _place(text: str, space: Space, found: SpaceMap) -> Placed:
+def _place(text: str, space: Space, found: SpaceMap) -> PlacedPoint:
     explorer = widgets.explorer()
     if kind_of(space) == OF_TEXTS:
         vector = query_vectors.text_vectors(explorer, [text], space)[0]
     else:
         vector = explorer.vector(text, space)
-    return Placed(text, vector, explorer.place(found, vector[None])[0])
+    return PlacedPoint(text, vector, explorer.place(found, vector[None])[0])

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from polysema.core.maps.regions import Areas
+from polysema.core.maps.regions import Regions
 from polysema.core.space.space import Floats, Ints, Space
 
 AREAS, ORDER, KEPT = "areas of the map", "order of the rows", "neighbors kept"
@@ -20,7 +20,7 @@ NO_TEXT = ("text",)  # too long to be told apart by
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Coloring:
+class PointColors:
     """`category` (n,) numbers `categories`; where there are `values` (n,), called `value_name`, they decide."""
 
     categories: tuple[str, ...]
@@ -29,9 +29,9 @@ class Coloring:
     value_name: str = ""
 
 
-def plain(n: int, name: str = "points") -> Coloring:
+def plain(n: int, name: str = "points") -> PointColors:
     """All the same."""
-    return Coloring((name,), np.zeros(n, np.int64))
+    return PointColors((name,), np.zeros(n, np.int64))
 
 
 def choices(space: Space) -> list[str]:
@@ -46,21 +46,21 @@ def choices(space: Space) -> list[str]:
     ]
 
 
-def by_order(n: int) -> Coloring:
+def by_order(n: int) -> PointColors:
     """By the row, on a scale of powers of ten: files of vectors list the most frequent words first."""
-    return Coloring(
+    return PointColors(
         ("points",), np.zeros(n, np.int64), np.log10(np.arange(1, n + 1)).astype(np.float32), "log10 of the row"
     )
 
 
-def by_kept(kept: Floats, k: int) -> Coloring:
+def by_kept(kept: Floats, k: int) -> PointColors:
     """By the share of its neighbors that each point kept."""
     if not np.isfinite(kept).all():
         return plain(len(kept))
-    return Coloring(("points",), np.zeros(len(kept), np.int64), kept, f"share of its {k} nearest kept")
+    return PointColors(("points",), np.zeros(len(kept), np.int64), kept, f"share of its {k} nearest kept")
 
 
-def by_areas(found: Areas) -> Coloring:
+def by_areas(found: Regions) -> PointColors:
     """By the largest areas; those in a smaller one or in none are gray."""
     rest = len(found.names) > MOST or bool((found.assigned < 0).any())
     shown = min(MOST - rest, len(found.names))
@@ -68,7 +68,7 @@ def by_areas(found: Areas) -> Coloring:
     return _with_rest(list(found.names[:shown]), codes, "smaller areas and between")
 
 
-def by_column(column: "pa.ChunkedArray | pa.Array") -> Coloring:
+def by_column(column: "pa.ChunkedArray | pa.Array") -> PointColors:
     """By a column: the most frequent values, the rest and rows without a value gray; numbers of many values as a scale."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_dictionary(array.type):
@@ -77,7 +77,7 @@ def by_column(column: "pa.ChunkedArray | pa.Array") -> Coloring:
     if _is_number(array.type) and (pa.types.is_floating(array.type) or pc.count_distinct(array).as_py() > MOST):
         values = pc.cast(array, pa.float64()).to_numpy(zero_copy_only=False)
         if np.isfinite(values).all() and np.abs(values).max(initial=0) < np.finfo(np.float32).max:
-            return Coloring(("points",), np.zeros(n, np.int64), values.astype(np.float32), "value")
+            return PointColors(("points",), np.zeros(n, np.int64), values.astype(np.float32), "value")
     texts = pc.cast(array, pa.large_string())
     texts = pc.if_else(pc.equal(pc.fill_null(texts, ""), ""), None, texts)  # rows without a value
     counted = sorted(
@@ -99,15 +99,15 @@ def by_column(column: "pa.ChunkedArray | pa.Array") -> Coloring:
     )
 
 
-def _with_rest(names: Sequence[str], codes: "NDArray[np.int64]", rest: str) -> Coloring:
+def _with_rest(names: Sequence[str], codes: "NDArray[np.int64]", rest: str) -> PointColors:
     """Names and their codes with one more, gray, for the rows of code -1."""
     if not (codes < 0).any():
-        return Coloring(tuple(names), codes)
+        return PointColors(tuple(names), codes)
     place = min(GRAY, len(names))
     if place < GRAY:  # empty categories would be seen in the legend: with few names the rest comes last
-        return Coloring((*names, rest), np.where(codes < 0, place, codes))
+        return PointColors((*names, rest), np.where(codes < 0, place, codes))
     moved = np.where(codes >= place, codes + 1, codes)
-    return Coloring((*names[:place], rest, *names[place:]), np.where(codes < 0, place, moved))
+    return PointColors((*names[:place], rest, *names[place:]), np.where(codes < 0, place, moved))
 
 
 def sentences_of(space: Space) -> tuple[list[str] | None, list[tuple[int, int]] | None]:

@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from polysema.app.dashboard import widgets
-from polysema.app.dashboard.jobs import Cancelled, Job, Progress
+from polysema.app.dashboard.jobs import CancelledError, Job, Progress
 from polysema.core.errors import UserError
 
 QUICK = 0.6  # seconds in which an answer comes without a progress bar
@@ -52,11 +52,11 @@ def on_request(
         return None
     try:
         return job.result()
-    except Cancelled:
+    except CancelledError:
         if stopped is not None:
             stopped()
         else:
-            st.info("Cancelled. Nothing was changed.")
+            st.info("CancelledError. Nothing was changed.")
     except UserError as error:
         widgets.problem(error)
     return None
@@ -74,7 +74,7 @@ def outcome(job: Job, key: Hashable = None, box: str = "") -> Any:
         return None
     try:
         return job.result()
-    except Cancelled:
+    except CancelledError:
         offer_again(key)
     except UserError as error:
         widgets.problem(error, box)
@@ -111,7 +111,7 @@ def _show(job: Job, key: Hashable, old: bool, waits: bool) -> None:
 
 def offer_again(key: Hashable) -> None:
     """Say that work was cancelled, with a button that starts it again."""
-    st.info("Cancelled. Nothing was changed.")
+    st.info("CancelledError. Nothing was changed.")
     if st.button("Start again", key=f"again_{hash(key)}"):
         _stopped().discard(key)
         st.rerun()

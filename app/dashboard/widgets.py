@@ -7,10 +7,10 @@ from html import escape
 
 import streamlit as st
 
-from polysema.app.collection.registry import Shelf
+from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.config.settings import load_settings
 from polysema.app.dashboard.addresses import FIRST, MISSING, PAGES
-from polysema.app.dashboard.jobs import Job, Jobs, Progress
+from polysema.app.dashboard.jobs import Job, JobRunner, Progress
 from polysema.app.dashboard.permalink import lines
 from polysema.app.dashboard.permalink import plain as plain
 from polysema.app.explorer import Explorer
@@ -65,15 +65,15 @@ def explorer() -> Explorer:
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
-def shelf() -> Shelf:
+def shelf() -> CollectionRegistry:
     """The collections in the data folder, the same as the service's."""
-    return Shelf(load_settings().settings.folder)
+    return CollectionRegistry(load_settings().settings.folder)
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
-def jobs() -> Jobs:
+def jobs() -> JobRunner:
     """The one set of background jobs of this process."""
-    return Jobs()
+    return JobRunner()
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)

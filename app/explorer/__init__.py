@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polysema.app.explorer.cache import Kept
+    from polysema.app.explorer.cache import SingleFlightCache
     from polysema.app.explorer.explorer import Explorer
     from polysema.app.explorer.options import (
         DEFAULT_MODEL,
@@ -12,18 +12,27 @@ if TYPE_CHECKING:
         MAX_CLUSTERED,
         MAX_TEXT,
         MAX_TEXTS,
-        Asking,
-        Finding,
+        AnalogyOptions,
         Progress,
+        SearchOptions,
     )
     from polysema.app.explorer.spaces import is_collection
 
 MODULES = {
     "Explorer": "explorer",
-    "Kept": "cache",
+    "SingleFlightCache": "cache",
     "is_collection": "spaces",
     **dict.fromkeys(
-        ("DEFAULT_MODEL", "DEFAULT_SPACE", "MAX_CLUSTERED", "MAX_TEXT", "MAX_TEXTS", "Asking", "Finding", "Progress"),
+        (
+            "DEFAULT_MODEL",
+            "DEFAULT_SPACE",
+            "MAX_CLUSTERED",
+            "MAX_TEXT",
+            "MAX_TEXTS",
+            "AnalogyOptions",
+            "SearchOptions",
+            "Progress",
+        ),
         "options",
     ),
 }
@@ -33,11 +42,11 @@ __all__ = [
     "MAX_CLUSTERED",
     "MAX_TEXT",
     "MAX_TEXTS",
-    "Asking",
+    "AnalogyOptions",
     "Explorer",
-    "Finding",
-    "Kept",
     "Progress",
+    "SearchOptions",
+    "SingleFlightCache",
     "is_collection",
 ]
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 _Value = TypeVar("_Value")
 
 
-class Kept:
+class SingleFlightCache:
     """The few things last used, each made once however many ask for it at the same time."""
 
     def __init__(self, most: int):

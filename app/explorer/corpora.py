@@ -11,7 +11,7 @@ import pyarrow as pa
 from polysema.app.explorer.cache import digest, keep_file
 from polysema.app.explorer.models import Models
 from polysema.app.explorer.options import BASELINE_TEXTS, DEFAULT_MODEL, MAP_LAYERS, Progress, silent
-from polysema.app.export.run import Source, export
+from polysema.app.export.run import ExportSource, export
 from polysema.core.environment import home
 from polysema.core.errors import BusyError, UserError
 from polysema.core.files.formats import read_export
@@ -86,7 +86,7 @@ class Corpora(Models):
         def make() -> Space:
             with self._corpus_lock:
                 total, stage = len(senses.texts), "embed the corpus"
-                source = Source("senses", senses.sha256, total)
+                source = ExportSource("senses", senses.sha256, total)
                 while not (folder / "manifest.json").is_file():
                     progress(stage, 0, total)
                     try:

@@ -20,7 +20,7 @@ SENTENCES = "sentences"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Vectors:
+class TextVectors:
     """`table` has a row for each of `vectors` (n_rows, dim); `origin` is the card of where they come from.
 
     `split` lists the texts (from 0) that were read in overlapping windows; `more` is what a service says beside it.
@@ -50,7 +50,7 @@ def embedded(
     word: str | None = None,
     pooling: str = "mean",
     prompt: Prompt | None = None,
-) -> Vectors:
+) -> TextVectors:
     """The vectors of every word, of one `word`, of the tokens or of whole texts (`sentences`): a row for each layer and
     place, layer after layer. Raises `UserError` for a unit that isn't there, or a word beside another unit.
     """
@@ -79,7 +79,7 @@ def embedded(
         tables = [occurrence_table(hidden.occurrences, layer) for layer in chosen]
         vectors, origin, split = hidden.vectors, hidden.origin, hidden.split
     flat = np.ascontiguousarray(vectors.reshape(-1, vectors.shape[-1]))  # (n_layers * n, dim)
-    return Vectors(pa.concat_tables(tables), flat, origin, split)
+    return TextVectors(pa.concat_tables(tables), flat, origin, split)
 
 
 def _numbered(n_texts: int, layer: int) -> pa.Table:

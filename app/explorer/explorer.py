@@ -4,10 +4,10 @@ A question goes where its noun is: `words`, `texts`, `maps`, `inside` (a model);
 `models`, which hold what was used last.
 """
 
-from polysema.app.explorer.inside import Looks
+from polysema.app.explorer.inside import InsideVerbs
 from polysema.app.explorer.maps import Maps
 from polysema.app.explorer.texts import Texts
 
 
-class Explorer(Texts, Maps, Looks):
+class Explorer(Texts, Maps, InsideVerbs):
     """Holds the models and spaces last used, and answers questions about them. Safe to share between threads."""

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from polysema.app.explorer.inside_options import Looking, given
+from polysema.app.explorer.inside_options import AttentionOptions, given
 from polysema.app.explorer.models import Models
 from polysema.app.explorer.options import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from polysema.core.inside.attention import Attention, HeadRanking
-    from polysema.core.inside.attribution import Contributions
+    from polysema.core.inside.attribution import Attribution
     from polysema.core.inside.lens import Lens, LensView
 
 
-class Looks(Models):
+class InsideVerbs(Models):
     """Looks inside models."""
 
     def attention(
@@ -21,7 +21,7 @@ class Looks(Models):
         text: str,
         model: str = DEFAULT_MODEL,
         layers: Sequence[int] | None = None,
-        looking: Looking | None = None,
+        looking: AttentionOptions | None = None,
         most: int | None = None,
     ) -> "tuple[Attention, ...]":
         """Who looks at whom in a text, at layers from 1 (None: all): an answer for each window. See `core.inside.attention`.
@@ -30,7 +30,7 @@ class Looks(Models):
         """
         from polysema.core.inside.attention import MOST_BYTES, attention
 
-        how = looking or Looking()
+        how = looking or AttentionOptions()
         loaded = self.inside(model, how.stack)
         asked, source = given(loaded, text, how.target)
         limit = MOST_BYTES if most is None else min(MOST_BYTES, 4 * most)
@@ -42,13 +42,13 @@ class Looks(Models):
         texts: Sequence[str],
         model: str = DEFAULT_MODEL,
         layers: Sequence[int] | None = None,
-        looking: Looking | None = None,
+        looking: AttentionOptions | None = None,
     ) -> "HeadRanking":
         """All heads by how much the first word of each pair looks at the second. See `core.inside.attention.find_heads`."""
         from polysema.core.inside.attention import find_heads
         from polysema.core.inside.hooks import one_reading
 
-        how = looking or Looking()
+        how = looking or AttentionOptions()
         loaded = self.inside(model, how.stack)
         both = [given(loaded, text, how.target) for text in texts]
         if not loaded.reads_two:
@@ -63,12 +63,12 @@ class Looks(Models):
         layers: Sequence[int] | None = None,
         words: Sequence[str] = (),
         view: "LensView | None" = None,
-        looking: Looking | None = None,
+        looking: AttentionOptions | None = None,
     ) -> "Lens":
         """What a model would say if it stopped at a layer, 0 to n (None: all). See `core.inside.lens`."""
         from polysema.core.inside.lens import lens
 
-        how = looking or Looking()
+        how = looking or AttentionOptions()
         loaded = self.inside(model, how.stack)
         asked, source = given(loaded, text, how.target)
         return lens(loaded, asked, layers, words, source, view)
@@ -80,12 +80,12 @@ class Looks(Models):
         model: str = DEFAULT_MODEL,
         against: str | None = None,
         at: "str | int | None" = None,
-        looking: Looking | None = None,
-    ) -> "Contributions":
+        looking: AttentionOptions | None = None,
+    ) -> "Attribution":
         """What each part of a model adds to the logit of a word. See `core.inside.contribution`."""
         from polysema.core.inside.attribution import contributions
 
-        how = looking or Looking()
+        how = looking or AttentionOptions()
         loaded = self.inside(model, how.stack)
         asked, source = given(loaded, text, how.target)
         return contributions(loaded, asked, word, against, source, at)

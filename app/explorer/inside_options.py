@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
-    from polysema.core.inside.attention import View
+    from polysema.core.inside.attention import AttentionView
     from polysema.core.model.load import LanguageModel
 
 
 @dataclass(frozen=True, slots=True)
-class Looking:
+class AttentionOptions:
     """How a model is looked into.
 
     Of an encoder-decoder `stack` is encoder or decoder (the default), and `target` the decoder's text (None: what it
@@ -27,11 +27,11 @@ class Looking:
     unit: str = ""
     special: str = "show"
 
-    def view(self, model: LanguageModel) -> View:
+    def view(self, model: LanguageModel) -> AttentionView:
         """As `core.inside.attention` takes it; raises `UserError` for what doesn't exist."""
-        from polysema.core.inside.attention import View
+        from polysema.core.inside.attention import AttentionView
 
-        return View("cross" if self.cross else "self", self.unit or unit_for(model), self.special).checked()
+        return AttentionView("cross" if self.cross else "self", self.unit or unit_for(model), self.special).checked()
 
 
 def given(model: LanguageModel, text: str, target: str | None) -> tuple[str | None, str | None]:

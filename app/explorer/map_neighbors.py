@@ -12,7 +12,7 @@ FAR = 10  # a neighbor on the map is far when this many times k rows are nearer 
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class MapNeighbor:
     """A neighbor of a point: its ranks in the whole space and on the map, from 1, and its cosine.
 
     `on_map` is None for a row that the map doesn't show. It is `far` when the map puts it near and the space doesn't:
@@ -28,18 +28,20 @@ class Near:
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class PointNeighbors:
     """The k nearest of a point in the space, and its k nearest on the map, each nearest first.
 
     `kept` is the share of the first, of those that are shown on the map, which are among the second; NaN where none is shown.
     """
 
-    in_space: tuple[Near, ...]
-    on_map: tuple[Near, ...]
+    in_space: tuple[MapNeighbor, ...]
+    on_map: tuple[MapNeighbor, ...]
     kept: float
 
 
-def around_point(on: SpaceMap, whole: Space, cosines: Floats, position: Floats, own: int | None, k: int) -> Around:
+def around_point(
+    on: SpaceMap, whole: Space, cosines: Floats, position: Floats, own: int | None, k: int
+) -> PointNeighbors:
     """The k nearest by `cosines` (rows of the whole space,), and by the distance on the map from `position`."""
     n = len(on.space)
     cosines = np.array(cosines, np.float32)
@@ -49,20 +51,22 @@ def around_point(on: SpaceMap, whole: Space, cosines: Floats, position: Floats, 
     true, shown = _first(-cosines, k), _first(distances, k)
     labels = labels_of(whole)
 
-    def near(row: int, listed_on_map: bool) -> Near:
+    def near(row: int, listed_on_map: bool) -> MapNeighbor:
         in_space = 1 + int(np.count_nonzero(cosines > cosines[row]) + np.count_nonzero(cosines[:row] == cosines[row]))
         on_map = None
         if row < n:
             on_map = 1 + int(
                 np.count_nonzero(distances < distances[row]) + np.count_nonzero(distances[:row] == distances[row])
             )
-        return Near(
+        return MapNeighbor(
             row, labels[row].as_py(), float(cosines[row]), in_space, on_map, listed_on_map and in_space > FAR * k
         )
 
     visible = true[true < n]
     kept = float(np.isin(visible, shown).mean()) if len(visible) else float("nan")
-    return Around(tuple(near(int(row), False) for row in true), tuple(near(int(row), True) for row in shown), kept)
+    return PointNeighbors(
+        tuple(near(int(row), False) for row in true), tuple(near(int(row), True) for row in shown), kept
+    )
 
 
 def _first(values: Floats, k: int) -> Ints:

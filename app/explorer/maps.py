@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from polysema.app.explorer.map_neighbors import Around, around_point
+from polysema.app.explorer.map_neighbors import PointNeighbors, around_point
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, MAX_CLUSTERED, Progress, check_texts, silent
 from polysema.app.explorer.results import MatchedMaps, SpaceMap, WordMap
 from polysema.app.explorer.space_maps import matched_maps, new_neighbors, project_space
@@ -16,7 +16,7 @@ from polysema.core.maps.projection import place as place_on
 from polysema.core.measure.sense_clusters import SenseClusters, sense_clusters
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.catalog import locate
-from polysema.core.model.contextual import Hidden, embed, word_vectors
+from polysema.core.model.contextual import HiddenBatch, embed, word_vectors
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, Span, find_words
@@ -28,7 +28,9 @@ from polysema.indexes.base import check_k, checked
 class Maps(Words):
     """Lays spaces and occurrences out."""
 
-    def around(self, on: SpaceMap, whole: "str | Space", at: "int | tuple[Floats, Floats]", k: int = 10) -> Around:
+    def around(
+        self, on: SpaceMap, whole: "str | Space", at: "int | tuple[Floats, Floats]", k: int = 10
+    ) -> PointNeighbors:
         """The k nearest of a point in the space and its k nearest on the map, exactly, each with its rank in the other.
 
         `on` shows the first rows of the `whole` space, which is searched whole; `at` is a row, or the vector (dim,) and the
@@ -248,7 +250,7 @@ class Maps(Words):
 
         return self._maps.get(key, make)
 
-    def _cloud(self, word: str, model: str, progress: Progress) -> Hidden:
+    def _cloud(self, word: str, model: str, progress: Progress) -> HiddenBatch:
         """The annotated occurrences of a word at every kept layer; only the texts with the word are read.
 
         Those that stand first in a text are left out where a decoder's first states are outliers; the card says so.
@@ -256,7 +258,7 @@ class Maps(Words):
         loaded, corpus = self.model(model), load_senses()
         layers = self.corpus_layers(model)
 
-        def make() -> Hidden:
+        def make() -> HiddenBatch:
             senses = sorted(corpus.of(word), key=lambda s: (s.text_id, s.start))
             numbers = sorted({s.text_id for s in senses})
             places = {text: place for place, text in enumerate(numbers)}
@@ -272,7 +274,7 @@ class Maps(Words):
         return self._clouds.get((word.lower(), model, loaded.weights_sha256), make)
 
 
-def _card(model: LanguageModel, cloud: Hidden, yours: Hidden | None) -> Origin:
+def _card(model: LanguageModel, cloud: HiddenBatch, yours: HiddenBatch | None) -> Origin:
     """The card of a word's map, with what has to be said of words that stand first."""
     notes = [*cloud.origin.notes, *(yours.origin.notes if yours is not None else ())]
     return replace(model.origin(None, "mean"), notes=tuple(notes))

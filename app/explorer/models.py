@@ -4,7 +4,7 @@ import threading
 import weakref
 from pathlib import Path
 
-from polysema.app.explorer.cache import Kept
+from polysema.app.explorer.cache import SingleFlightCache
 from polysema.app.explorer.options import DEFAULT_MODEL
 from polysema.core.environment import home
 from polysema.core.model.load import LanguageModel, load_model, on_torch
@@ -18,16 +18,16 @@ class Models:
     def __init__(self, device: str | None = None, collections: Path | None = None):
         self._device = device
         self._collections = collections or home() / "collections"
-        self._models = Kept(3)  # one of each family
-        self._spaces = Kept(4)
-        self._corpora = Kept(8)  # the layers of a small model, which are compared side by side
+        self._models = SingleFlightCache(3)  # one of each family
+        self._spaces = SingleFlightCache(4)
+        self._corpora = SingleFlightCache(8)  # the layers of a small model, which are compared side by side
         self._corpus_lock = threading.Lock()
-        self._indexes = Kept(4)
-        self._maps = Kept(64)
-        self._space_maps = Kept(6)  # of up to all rows of a space
-        self._neighbors = Kept(3)
-        self._clouds = Kept(8)
-        self._small = Kept(256)
+        self._indexes = SingleFlightCache(4)
+        self._maps = SingleFlightCache(64)
+        self._space_maps = SingleFlightCache(6)  # of up to all rows of a space
+        self._neighbors = SingleFlightCache(3)
+        self._clouds = SingleFlightCache(8)
+        self._small = SingleFlightCache(256)
         self._transforms: weakref.WeakKeyDictionary[Space, Transform] = weakref.WeakKeyDictionary()
 
     def model(self, name: str = DEFAULT_MODEL) -> LanguageModel:

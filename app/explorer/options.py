@@ -24,7 +24,7 @@ Progress = Callable[[str, int, int], None]  # stage, done, total
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class AnalogyOptions:
     """How an analogy is asked: its example `pairs` (3CosAvg, LRCos), the look-up `policy`, whether the `evidence` is
     gathered (the inputs' ranks and the other methods' answers: some passes more), 3CosMul's `epsilon`, and, with
     `restrict_vocab`, that only the first so many words of the space are answers (gensim's; files stand by frequency).
@@ -38,7 +38,7 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SearchOptions:
     """How neighbors are looked for: only rows that a filter lets pass (`where`, over the space's columns, or over
     `word` alone where it has none), by an index of a recipe such as `hnsw:M=16` (else exactly), to a `recall`, and
     among the first `restrict_vocab` words of the space alone (gensim's; files stand by frequency).

@@ -11,7 +11,7 @@ from polysema.core.errors import UserError
 from polysema.core.model.load import LanguageModel, load_model
 from polysema.core.space.expression import Context, Term
 from polysema.core.space.space import Floats, Origin, Space
-from polysema.indexes.store.view import View
+from polysema.indexes.store.view import CollectionView
 
 
 def text_vectors(explorer: Explorer, texts: Sequence[str], space: str | Space) -> Floats:
@@ -51,7 +51,11 @@ def load_like(origin: Origin) -> LanguageModel:
 
 
 def text_in(
-    view: View, space: str | None, text: str, word: str | None, load: Callable[[Origin], LanguageModel] = load_like
+    view: CollectionView,
+    space: str | None,
+    text: str,
+    word: str | None,
+    load: Callable[[Origin], LanguageModel] = load_like,
 ) -> Floats:
     """The vector (1, dim) of a text, or of a word in it, by the model, layer and pooling that made a collection's space."""
     from polysema.core.model.contextual import embed

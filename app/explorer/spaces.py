@@ -23,7 +23,7 @@ from polysema.core.space.analogy import (
 )
 from polysema.core.space.axes import axis_ends
 from polysema.core.space.expression import Term, parse
-from polysema.core.space.lookup import Found, Policy, look_up
+from polysema.core.space.lookup import Policy, WordMatch, look_up
 from polysema.core.space.metric import Metric, unit
 from polysema.core.space.space import Floats, Origin, Space
 from polysema.core.space.spelling import spelling_note
@@ -121,7 +121,7 @@ class Spaces(Corpora):
         """
         held, chosen = self._held(space), policy or Policy()
 
-        def resolve(term: Term) -> Found:
+        def resolve(term: Term) -> WordMatch:
             return look_up(held, term.word, chosen) if term.context is None else self._occurrence(held, term)
 
         return resolve
@@ -138,7 +138,7 @@ class Spaces(Corpora):
         wanted = target(held, parse(expression), self.look_up(held, policy))
         return wanted.vector, noted(held, wanted.found)
 
-    def _occurrence(self, space: Space, term: Term) -> Found:
+    def _occurrence(self, space: Space, term: Term) -> WordMatch:
         context = term.context
         assert context is not None
         check_texts([context.text], least=1)
@@ -159,7 +159,7 @@ class Spaces(Corpora):
             vectors = done.apply(vectors)
         notes = hidden.origin.with_notes(spelling_note(term.word, place.word)).notes
         how = f"its occurrence at layer {layer}"
-        return Found(str(term), place.word, np.empty(0, np.int64), unit(vectors)[0], how, notes)
+        return WordMatch(str(term), place.word, np.empty(0, np.int64), unit(vectors)[0], how, notes)
 
     def direction(self, axis: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None) -> Floats:
         """The unit vector (dim,) of an axis `poor -> rich`: from one word (or sum of words) to another."""
@@ -173,7 +173,7 @@ class Spaces(Corpora):
         direction, found = self._axis(axis, held, policy)
         return direction, noted(held, found)
 
-    def _axis(self, axis: str, space: Space, policy: Policy | None) -> tuple[Floats, list[Found]]:
+    def _axis(self, axis: str, space: Space, policy: Policy | None) -> tuple[Floats, list[WordMatch]]:
         """The direction of an axis, and what its words stand for."""
         start, end = axis_ends(axis)
         resolve = self.look_up(space, policy)
@@ -182,7 +182,7 @@ class Spaces(Corpora):
         return named_direction(b - a, start, end), [found for each in ends for found in each.found]
 
 
-def noted(space: Space, found: Sequence[Found]) -> Origin:
+def noted(space: Space, found: Sequence[WordMatch]) -> Origin:
     """The card of a space with what is to be said of the words of an answer."""
     return space.origin.with_notes(*(note for each in found for note in each.notes))
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from polysema.app.explorer.embedding import Vectors, embedded
+from polysema.app.explorer.embedding import TextVectors, embedded
 from polysema.app.explorer.options import DEFAULT_MODEL, Progress, check_texts, silent
 from polysema.app.explorer.results import (
     Comparison,
@@ -18,7 +18,7 @@ from polysema.app.explorer.results import (
 from polysema.app.explorer.words import Words
 from polysema.core.errors import UserError, list_of
 from polysema.core.measure.senses import load_senses, most_frequent_sense, nearest_sense_accuracy
-from polysema.core.model.contextual import Hidden, embed, embed_stream, joined, word_vectors
+from polysema.core.model.contextual import HiddenBatch, embed, embed_stream, joined, word_vectors
 from polysema.core.model.first_position import first_outliers, left_out_note
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.recipe import Prompt
@@ -41,7 +41,7 @@ class Texts(Words):
         word: str | None = None,
         pooling: str = "mean",
         prompt: Prompt | None = None,
-    ) -> Vectors:
+    ) -> TextVectors:
         """The vectors of words, of one word, of tokens or of whole texts (`sentences`), at any layers. See `rows.embedded`."""
         return embedded(self.model(model), texts, layers, unit, word, pooling, prompt)
 
@@ -150,7 +150,7 @@ class Texts(Words):
         )
 
 
-def _watched(model: LanguageModel, stage: str, progress: Progress) -> Hidden:
+def _watched(model: LanguageModel, stage: str, progress: Progress) -> HiddenBatch:
     """The annotated occurrences of the corpus of senses at every layer. What `progress` raises ends the work."""
     corpus, parts, done = load_senses(), [], 0
     progress(stage, done, len(corpus.texts))

@@ -7,7 +7,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from polysema.app.explorer.options import DEFAULT_SPACE, MAX_STEPS, OCCURRENCE, Asking, Finding, first_rows
+from polysema.app.explorer.options import (
+    DEFAULT_SPACE,
+    MAX_STEPS,
+    OCCURRENCE,
+    AnalogyOptions,
+    SearchOptions,
+    first_rows,
+)
 from polysema.app.explorer.results import (
     AnalogyAnswer,
     AxisAnswer,
@@ -28,8 +35,8 @@ from polysema.core.measure.bias import Association, weat
 from polysema.core.space.analogy import (
     OF_A_SUM,
     OF_PAIRS,
+    AnalogyTarget,
     Scoring,
-    Target,
     by_cosine,
     check_method,
     scoring_of_pairs,
@@ -39,14 +46,14 @@ from polysema.core.space.analogy import (
 from polysema.core.space.axes import mean_vector, odd_one_out
 from polysema.core.space.expression import Term, parse
 from polysema.core.space.hits import Hits
-from polysema.core.space.lookup import Found, Policy
+from polysema.core.space.lookup import Policy, WordMatch
 from polysema.core.space.metric import Metric, cosine
 from polysema.core.space.space import Floats, Ints, Space
 from polysema.core.space.transform import project
 from polysema.indexes.base import Index, check_k, checked
 from polysema.indexes.faiss_index import FaissIndex
 from polysema.indexes.filters import parse as parse_filter
-from polysema.indexes.index_spec import Recipe
+from polysema.indexes.index_spec import IndexSpec
 
 
 class Words(Spaces):
@@ -58,7 +65,7 @@ class Words(Spaces):
         space: "str | Space" = DEFAULT_SPACE,
         k: int = 10,
         policy: Policy | None = None,
-        finding: Finding | None = None,
+        finding: SearchOptions | None = None,
     ) -> NeighborAnswer:
         """The k words nearest to a word by cosine, the word itself left out; all others where they are fewer than k.
 
@@ -74,7 +81,7 @@ class Words(Spaces):
             raise held.unknown(term.word)
         origin = held.origin.with_notes(*found.notes)
         check_k(k)
-        if finding is None or finding == Finding():
+        if finding is None or finding == SearchOptions():
             hits = self.index(held).search_scored(by_cosine("neighbors", found.vector), k, found.rows)
             return NeighborAnswer(word, found.word, self._named(held, hits), origin, found.how, chosen.describe())
         hits = self._find(held, found, k, finding)
@@ -82,14 +89,16 @@ class Words(Spaces):
             word, found.word, self._named(held, hits), origin, found.how, chosen.describe(), hits.how, hits.recall
         )
 
-    def _find(self, space: Space, found: Found, k: int, finding: Finding) -> Hits:
+    def _find(self, space: Space, found: WordMatch, k: int, finding: SearchOptions) -> Hits:
         """The rows that pass nearest to what was found, fewer than k where fewer pass: (1, k or fewer)."""
         return _there(self._searched(space, found.vector[None], k, finding, found.rows.tolist()), 0)
 
-    def _searched(self, space: Space, queries: Floats, k: int, finding: Finding, left_out: Sequence[int] = ()) -> Hits:
+    def _searched(
+        self, space: Space, queries: Floats, k: int, finding: SearchOptions, left_out: Sequence[int] = ()
+    ) -> Hits:
         index: Index = self.index(space)
         if finding.index:
-            recipe = Recipe.parse(finding.index)
+            recipe = IndexSpec.parse(finding.index)
             index = self._indexes.get(
                 ("faiss", id(space), recipe), lambda: (space, FaissIndex(space.vectors, Metric.COSINE, recipe))
             )[1]
@@ -109,14 +118,14 @@ class Words(Spaces):
         vectors: "npt.ArrayLike",
         space: "str | Space" = DEFAULT_SPACE,
         k: int = 10,
-        finding: Finding | None = None,
+        finding: SearchOptions | None = None,
     ) -> tuple[tuple[Neighbor, ...], ...]:
         """The k rows nearest to each vector, (n_queries, dim), by cosine; fewer where fewer pass the filter."""
         held = self._held(space)
         queries = checked(vectors, held.dim, "vectors")
         if not len(held):
             return ((),) * len(queries)
-        hits = self._searched(held, queries, k, finding or Finding())
+        hits = self._searched(held, queries, k, finding or SearchOptions())
         return tuple(self._named(held, _there(hits, query)) for query in range(len(queries)))
 
     def analogy(
@@ -125,13 +134,13 @@ class Words(Spaces):
         space: "str | Space" = DEFAULT_SPACE,
         k: int = 10,
         method: str = "3cosadd",
-        asking: Asking | None = None,
+        asking: AnalogyOptions | None = None,
     ) -> AnalogyAnswer:
         """The k best words for a sum of words, `queen - king + man`, or, for 3CosAvg and LRCos, for a word and example
         pairs. The words of the question are left out; the evidence says where they would have stood, what the best
         would have been with them, and what other methods and the baselines answer.
         """
-        held, asking, method = self._held(space), asking or Asking(), check_method(method)
+        held, asking, method = self._held(space), asking or AnalogyOptions(), check_method(method)
         resolve = self.look_up(held, asking.policy)
         wanted = target(held, parse(expression), resolve)
         pairs = [(resolve(Term(1.0, a)), resolve(Term(1.0, b))) for a, b in asking.pairs]
@@ -167,7 +176,12 @@ class Words(Spaces):
         )
 
     def _scoring(
-        self, space: Space, wanted: Target, method: str, pairs: Sequence[tuple[Found, Found]], asking: Asking
+        self,
+        space: Space,
+        wanted: AnalogyTarget,
+        method: str,
+        pairs: Sequence[tuple[WordMatch, WordMatch]],
+        asking: AnalogyOptions,
     ) -> Scoring:
         if method in OF_PAIRS:
             if len(wanted.found) != 1:
@@ -180,7 +194,13 @@ class Words(Spaces):
         return OF_A_SUM[method](wanted)
 
     def _evidence(
-        self, space: Space, wanted: Target, scoring: Scoring, scores: Floats, left_out: Ints, asking: Asking
+        self,
+        space: Space,
+        wanted: AnalogyTarget,
+        scoring: Scoring,
+        scores: Floats,
+        left_out: Ints,
+        asking: AnalogyOptions,
     ) -> Evidence:
         index = self.index(space, len(scores))
         few = min(3, index.n - len(left_out))
@@ -211,7 +231,7 @@ class Words(Spaces):
         held = self._held(space)
         return self._named(held, self.index(held).search(vector[None], k, left_out))
 
-    def _found(self, words: Sequence[str], space: Space, policy: Policy | None) -> list[Found]:
+    def _found(self, words: Sequence[str], space: Space, policy: Policy | None) -> list[WordMatch]:
         resolve, words = self.look_up(space, policy), list_of(words, "words")
         found = [resolve(parse(w).terms[0] if OCCURRENCE.search(w) else Term(1.0, w)) for w in words]
         return [f for f in found if f.known]
@@ -335,7 +355,7 @@ def _there(hits: Hits, query: int) -> Hits:
     return replace(hits, rows=hits.rows[query][there][None], scores=hits.scores[query][there][None])
 
 
-def _rank(scores: Floats, found: Found) -> int | None:
+def _rank(scores: Floats, found: WordMatch) -> int | None:
     """Where the best row of a word stands among all, from 1; None for an occurrence, which has no row, and for a word that
     was not searched.
     """

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from polysema.app.export.shards import DTYPES, TEXT_ONLY, WRITERS, Rows, narrowed, write_shard
+from polysema.app.export.shards import DTYPES, TEXT_ONLY, WRITERS, ShardRows, narrowed, write_shard
 from polysema.core.atomic import whole
 from polysema.core.corpus import Corpus
 from polysema.core.errors import BusyError, ConflictError, UnreadableError, UserError, check_list
 from polysema.core.files.formats import MANIFEST, read_manifest
-from polysema.core.model.contextual import Choose, Hidden, embed_stream, joined, texts_a_batch
+from polysema.core.model.contextual import Choose, HiddenBatch, embed_stream, joined, texts_a_batch
 from polysema.core.model.first_position import first_outliers, first_rows_note
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pooling import check_pooling
@@ -32,7 +32,7 @@ from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, occurrences_of
 from polysema.core.space.space import Floats
 
-__all__ = ["DTYPES", "UNITS", "WRITERS", "Source", "Wanted", "export", "narrowed", "shard_texts", "verify"]
+__all__ = ["DTYPES", "UNITS", "WRITERS", "ExportOptions", "ExportSource", "export", "narrowed", "shard_texts", "verify"]
 
 SETTINGS = "settings.json"
 SHARD_BYTES = 64 << 20  # of vectors, roughly: what is held at a time
@@ -48,7 +48,7 @@ Progress = Callable[[int, int], None]  # texts done, and rows of one layer made 
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ExportSource:
     """What the texts are: a name to show, a hash over all of them, how many there are, and the columns they are in.
 
     `dialect` is what was said of the files (separator, header, encoding), `notes` what was found out or mended.
@@ -63,7 +63,7 @@ class Source:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, corpus: Corpus) -> "Source":
+    def of(cls, corpus: Corpus) -> "ExportSource":
         """What the texts of these files are."""
         said = corpus.dialect.said()
         return cls(corpus.name, corpus.sha256, corpus.lines, corpus.column, corpus.id_column, said, corpus.notes)
@@ -82,7 +82,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExportOptions:
     """What is exported, and how: see `polysema export --help`.
 
     `words` are the only ones wanted (in any case); `static` puts the model's static vector of a word or token beside
@@ -101,7 +101,7 @@ class Wanted:
     shard: tuple[int, int] = (1, 1)
     prompt: Prompt | None = None
 
-    def checked(self) -> "Wanted":
+    def checked(self) -> "ExportOptions":
         """The same back; raises `UserError` for what doesn't exist or doesn't go together."""
         for what, given, allowed in (
             ("unit", self.unit, UNITS),
@@ -133,11 +133,11 @@ class Wanted:
 
 def export(
     texts: "Iterable[str] | Iterable[tuple[str, str]]",
-    source: Source,
+    source: ExportSource,
     folder: "Path | str",
     model: LanguageModel,
     layers: Sequence[int],
-    wanted: Wanted | None = None,
+    wanted: ExportOptions | None = None,
     progress: Progress = lambda texts, rows: None,
 ) -> dict[str, Any]:
     """Write the vectors at `layers` to shards in `folder`; returns the manifest. `texts` may be pairs of id and text.
@@ -148,7 +148,7 @@ def export(
     stays good).
     """
     check_list(texts, "texts")
-    folder, chosen = Path(folder), (wanted or Wanted()).checked()
+    folder, chosen = Path(folder), (wanted or ExportOptions()).checked()
     layers = model.check_layers(layers)
     origin = model.origin(None, chosen.pooling if chosen.unit == "words" else "single tokens")
     alike = [layer for layer in first_outliers(model).alike if layer in layers]
@@ -236,7 +236,7 @@ class _Batch:
 
 
 def _batches(
-    texts: "Iterable[str] | Iterable[tuple[str, str]]", wanted: Wanted, most: int, characters: int
+    texts: "Iterable[str] | Iterable[tuple[str, str]]", wanted: ExportOptions, most: int, characters: int
 ) -> Iterator[_Batch]:
     """Texts in shards of at most `most` texts, each ended by the text that brings it over so many characters."""
     index, count = wanted.shard
@@ -260,11 +260,11 @@ def _batches(
 
 def _run(
     texts: "Iterable[str] | Iterable[tuple[str, str]]",
-    source: Source,
+    source: ExportSource,
     settings: dict[str, Any],
     folder: Path,
     model: LanguageModel,
-    wanted: Wanted,
+    wanted: ExportOptions,
     progress: Progress,
 ) -> dict[str, Any]:
     """A shard is written while the next one is computed."""
@@ -311,7 +311,7 @@ def _run(
 
 
 def _write(
-    folder: Path, number: int, settings: dict[str, Any], layers: Sequence[Rows], counts: dict[str, int]
+    folder: Path, number: int, settings: dict[str, Any], layers: Sequence[ShardRows], counts: dict[str, int]
 ) -> dict[str, Any]:
     files = write_shard(folder, number, settings["to"], settings["dtype"], layers)
     shard = {"files": files, "rows": sum(len(rows.vectors) for rows in layers), **counts}
@@ -385,11 +385,11 @@ def _computed(
     batch: _Batch,
     model: LanguageModel,
     settings: dict[str, Any],
-    wanted: Wanted,
-    source: Source,
+    wanted: ExportOptions,
+    source: ExportSource,
     statics: "_Statics | None",
     further: Progress,
-) -> tuple[list[Rows], dict[str, int]]:
+) -> tuple[list[ShardRows], dict[str, int]]:
     """The rows of a shard at every layer, and the `COUNTS` of its texts.
 
     `further` hears of each part of the shard how many texts and rows it adds.
@@ -408,7 +408,7 @@ def _computed(
         def choose(texts: Sequence[str], first: int) -> list[Occurrence]:
             return [o for o in occurrences_of(texts, first) if o.word.casefold() in names]
 
-    parts: list[Hidden] = []
+    parts: list[HiddenBatch] = []
     for part in embed_stream(model, batch.texts, settings["layers"], wanted.pooling, choose, unit=wanted.unit):
         parts.append(part)
         further(part.n_texts, len(part.occurrences))
@@ -422,12 +422,14 @@ def _computed(
     columns["end"] = pa.array([o.span.end for o in hidden.occurrences], pa.int32())
     static = statics.of([o.word for o in hidden.occurrences], wanted.unit) if statics is not None else None
     table = pa.table(columns)
-    layers = [Rows(layer, table, hidden.vectors[place], static) for place, layer in enumerate(hidden.layers)]
+    layers = [ShardRows(layer, table, hidden.vectors[place], static) for place, layer in enumerate(hidden.layers)]
     counts = (len(hidden.split), len(hidden.unknown), len(hidden.unseen))
     return layers, dict(zip(COUNTS, counts, strict=True))
 
 
-def _text_columns(batch: _Batch, texts: Sequence[int], settings: dict[str, Any], source: Source) -> dict[str, Any]:
+def _text_columns(
+    batch: _Batch, texts: Sequence[int], settings: dict[str, Any], source: ExportSource
+) -> dict[str, Any]:
     """The columns that say which text a row is of; `texts` are places in the batch."""
     columns: dict[str, Any] = {"text_id": pa.array([batch.numbers[text] for text in texts], pa.int64())}
     if source.id_column is not None:
@@ -438,8 +440,8 @@ def _text_columns(batch: _Batch, texts: Sequence[int], settings: dict[str, Any],
 
 
 def _sentences(
-    batch: _Batch, found: Sequence[Sentences], settings: dict[str, Any], source: Source
-) -> tuple[list[Rows], dict[str, int]]:
+    batch: _Batch, found: Sequence[Sentences], settings: dict[str, Any], source: ExportSource
+) -> tuple[list[ShardRows], dict[str, int]]:
     """A row for each text that isn't empty."""
     vectors = np.concatenate([part.vectors for part in found], axis=1)
     first = 0
@@ -449,7 +451,7 @@ def _sentences(
         first += part.vectors.shape[1]
     kept = [place for place in range(first) if place not in empty and batch.texts[place].strip()]
     table = pa.table(_text_columns(batch, kept, settings, source))
-    layers = [Rows(layer, table, vectors[place, kept]) for place, layer in enumerate(found[0].layers)]
+    layers = [ShardRows(layer, table, vectors[place, kept]) for place, layer in enumerate(found[0].layers)]
     counts = (sum(len(part.split) for part in found), sum(len(part.unknown) for part in found), first - len(kept))
     return layers, dict(zip(COUNTS, counts, strict=True))
 

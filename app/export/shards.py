@@ -18,7 +18,7 @@ DTYPES = ("float32", "float16", "int8")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class ShardRows:
     """The rows of one layer: `columns` beside `vectors` (n, dim); `static` (n, static_dim) where it was asked for."""
 
     layer: int
@@ -51,7 +51,7 @@ def _lists(vectors: "np.ndarray[Any, Any]") -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(vectors).reshape(-1)), vectors.shape[1])
 
 
-def _table(rows: Rows, dtype: str) -> pa.Table:
+def _table(rows: ShardRows, dtype: str) -> pa.Table:
     table = rows.columns.append_column("layer", pa.array(np.full(len(rows.vectors), rows.layer), pa.int16()))
     for name, vectors in (("vector", rows.vectors), ("static", rows.static)):
         if vectors is not None:
@@ -62,7 +62,7 @@ def _table(rows: Rows, dtype: str) -> pa.Table:
     return table
 
 
-def _parquet(path: Path, layers: Sequence[Rows], dtype: str) -> list[Path]:
+def _parquet(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Path]:
     """One row group a layer, so that a reader of one layer reads no other."""
 
     def write(out: IO[bytes]) -> None:
@@ -81,7 +81,7 @@ def _parquet(path: Path, layers: Sequence[Rows], dtype: str) -> list[Path]:
     return [whole(path.with_suffix(".parquet"), write)]
 
 
-def _arrow(path: Path, layers: Sequence[Rows], dtype: str) -> list[Path]:
+def _arrow(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Path]:
     """Arrow's file format, which can be mapped: a record batch a layer."""
 
     def write(out: IO[bytes]) -> None:
@@ -93,7 +93,7 @@ def _arrow(path: Path, layers: Sequence[Rows], dtype: str) -> list[Path]:
     return [whole(path.with_suffix(".arrow"), write)]
 
 
-def _side(path: Path, layers: Sequence[Rows], dtype: str) -> Path:
+def _side(path: Path, layers: Sequence[ShardRows], dtype: str) -> Path:
     """The columns beside vectors that are kept elsewhere."""
     tables = []
     for rows in layers:
@@ -107,7 +107,7 @@ def _side(path: Path, layers: Sequence[Rows], dtype: str) -> Path:
     return whole(path.with_suffix(".rows.parquet"), lambda out: pq.write_table(table, out, compression="none"))
 
 
-def _npy(path: Path, layers: Sequence[Rows], dtype: str) -> list[Path]:
+def _npy(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Path]:
     """`.npy` of all rows, layer after layer, and a table of their columns, row for row."""
     written = []
     for ending, parts in (
@@ -124,7 +124,7 @@ def _npy(path: Path, layers: Sequence[Rows], dtype: str) -> list[Path]:
     return [*written, _side(path, layers, dtype)]
 
 
-def _safetensors(path: Path, layers: Sequence[Rows], dtype: str) -> list[Path]:
+def _safetensors(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Path]:
     """A tensor a layer, `layer.6` (n, dim), and a table of the columns, row for row."""
     from safetensors.numpy import save
 
@@ -136,18 +136,18 @@ def _safetensors(path: Path, layers: Sequence[Rows], dtype: str) -> list[Path]:
     return [whole(path.with_suffix(".safetensors"), lambda out: out.write(save(tensors))), _side(path, layers, dtype)]
 
 
-def _names(rows: Rows) -> list[str]:
+def _names(rows: ShardRows) -> list[str]:
     """What a row is called where there is one name and no columns."""
     column = next(name for name in ("word", "token", "id", "text_id") if name in rows.columns.column_names)
     return ["_".join(str(value).split()) or "_" for value in rows.columns.column(column).to_pylist()]
 
 
-def _word2vec(path: Path, layers: Sequence[Rows], dtype: str) -> list[Path]:
+def _word2vec(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Path]:
     """word2vec's text, a file a layer: a row's name is its word, so that the words of a corpus stand there many times."""
     written = []
     for rows in layers:
 
-        def write(out: IO[bytes], rows: Rows = rows) -> None:
+        def write(out: IO[bytes], rows: ShardRows = rows) -> None:
             out.write(f"{len(rows.vectors)} {rows.vectors.shape[1]}\n".encode())
             for name, vector in zip(_names(rows), rows.vectors.tolist(), strict=True):
                 out.write(f"{name} {' '.join(map(repr, map(_short, vector)))}\n".encode())
@@ -161,16 +161,16 @@ def _short(value: float) -> float:
     return float(str(np.float32(value)))
 
 
-def _tensorboard(path: Path, layers: Sequence[Rows], dtype: str) -> list[Path]:
+def _tensorboard(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Path]:
     """TensorBoard's projector, a pair of files a layer: vectors, and the columns as metadata."""
     written = []
     for rows in layers:
 
-        def vectors(out: IO[bytes], rows: Rows = rows) -> None:
+        def vectors(out: IO[bytes], rows: ShardRows = rows) -> None:
             for vector in rows.vectors.tolist():
                 out.write(("\t".join(map(repr, map(_short, vector))) + "\n").encode())
 
-        def metadata(out: IO[bytes], rows: Rows = rows) -> None:
+        def metadata(out: IO[bytes], rows: ShardRows = rows) -> None:
             names = rows.columns.column_names
             if len(names) > 1:  # with one column the projector expects no header
                 out.write(("\t".join(names) + "\n").encode())
@@ -185,7 +185,7 @@ def _tensorboard(path: Path, layers: Sequence[Rows], dtype: str) -> list[Path]:
     return written
 
 
-WRITERS: dict[str, Callable[[Path, Sequence[Rows], str], list[Path]]] = {
+WRITERS: dict[str, Callable[[Path, Sequence[ShardRows], str], list[Path]]] = {
     "parquet": _parquet,
     "arrow": _arrow,
     "npy": _npy,
@@ -197,7 +197,7 @@ WRITERS: dict[str, Callable[[Path, Sequence[Rows], str], list[Path]]] = {
 TEXT_ONLY = ("word2vec", "tensorboard")
 
 
-def write_shard(folder: Path, number: int, form: str, dtype: str, layers: Sequence[Rows]) -> list[dict[str, Any]]:
+def write_shard(folder: Path, number: int, form: str, dtype: str, layers: Sequence[ShardRows]) -> list[dict[str, Any]]:
     """Write a shard; returns what the manifest says of each of its files: name, bytes, sha256."""
     files = WRITERS[form](folder / f"part-{number:05d}", layers, dtype)
     records = []

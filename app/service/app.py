@@ -14,10 +14,10 @@ from pydantic import BaseModel
 
 from polysema.app.config.settings import Settings
 from polysema.app.explorer import Explorer
-from polysema.app.service.dependencies import State, check_parameters
+from polysema.app.service.dependencies import ServiceState, check_parameters
 from polysema.app.service.errors import add_handlers
 from polysema.app.service.metrics import Metrics
-from polysema.app.service.middleware import Guard
+from polysema.app.service.middleware import GuardMiddleware
 from polysema.app.service.routes import collection, embeddings, inside, jobs, spaces, status, texts, words
 
 ROUTERS = (
@@ -39,7 +39,7 @@ NO_TELEMETRY: dict[str, Any] = {
 }
 
 
-class Failure(BaseModel):
+class ErrorBody(BaseModel):
     """What went wrong: one line, OpenAI's kind, the field, and a stable code."""
 
     message: str
@@ -49,14 +49,14 @@ class Failure(BaseModel):
     suggestions: list[str] | None = None
 
 
-class FailureAnswer(BaseModel):
+class ErrorResponse(BaseModel):
     """Every error has this shape."""
 
-    error: Failure
+    error: ErrorBody
 
 
 FAILURES: dict[int | str, dict[str, Any]] = {
-    code: {"model": FailureAnswer, "description": what}
+    code: {"model": ErrorResponse, "description": what}
     for code, what in (
         (400, "The request can't be read."),
         (401, "No API key, or a wrong one."),
@@ -82,7 +82,7 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 
 def create_app(explorer: Explorer, settings: Settings | None = None) -> FastAPI:
     """The service over an explorer. Only names of the catalog are served, never paths of this machine."""
-    state = State(explorer, settings or Settings(), Metrics())
+    state = ServiceState(explorer, settings or Settings(), Metrics())
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -97,5 +97,5 @@ def create_app(explorer: Explorer, settings: Settings | None = None) -> FastAPI:
     add_handlers(app)
     for router in ROUTERS:
         app.include_router(router, responses=FAILURES)
-    app.add_middleware(Guard, state=state)
+    app.add_middleware(GuardMiddleware, state=state)
     return app

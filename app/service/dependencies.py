@@ -13,18 +13,26 @@ import numpy as np
 from fastapi import Depends, Request
 from starlette.requests import ClientDisconnect
 
-from polysema.app.collection.registry import Shelf
+from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.config.settings import Settings
-from polysema.app.explorer import Explorer, Kept
+from polysema.app.explorer import Explorer, SingleFlightCache
 from polysema.app.service.batching import Batcher
-from polysema.app.service.embeddings import SLICE_TOKENS, Embedded, Input, Limits, embed_requests, read_inputs, slices
+from polysema.app.service.embeddings import (
+    SLICE_TOKENS,
+    EmbeddingBatch,
+    Input,
+    Limits,
+    embed_requests,
+    read_inputs,
+    slices,
+)
 from polysema.app.service.errors import MistakeError, RefusedError
-from polysema.app.service.jobs import Jobs, Progress
+from polysema.app.service.jobs import JobQueue, Progress
 from polysema.app.service.metrics import Metrics
 from polysema.app.service.parameters import parameters_of
-from polysema.app.service.worker_pool import Gate
+from polysema.app.service.worker_pool import WorkerPool
 from polysema.core.errors import NotFoundError, UserError
-from polysema.core.model.catalog import CATALOG, Entry
+from polysema.core.model.catalog import CATALOG, CatalogEntry
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Space
 
@@ -33,7 +41,7 @@ UNBATCHED_TEXTS = 64  # inputs of one request that go through a model together w
 
 
 @dataclass(eq=False)
-class State:
+class ServiceState:
     """The service's parts. `draining` is set from SIGTERM on."""
 
     explorer: Explorer
@@ -44,15 +52,15 @@ class State:
     def __post_init__(self) -> None:
         one = self.settings
         self.keys = one.api_keys
-        self.gate = Gate(one.workers, one.queue, one.timeout)
+        self.gate = WorkerPool(one.workers, one.queue, one.timeout)
         self._limits = Limits(one.max_input_tokens, one.max_tokens)
         self.batcher = Batcher(self._embed, one.batch_texts, one.batch_wait / 1000)
         self.folder = f"{one.folder}{os.sep}"  # which stays out of messages
-        self.jobs = Jobs(one.jobs, one.jobs_queue, one.jobs_kept, self.folder)
-        self.shelf = Shelf(one.folder)
-        self._spaces = Kept(2)
+        self.jobs = JobQueue(one.jobs, one.jobs_queue, one.jobs_kept, self.folder)
+        self.shelf = CollectionRegistry(one.folder)
+        self._spaces = SingleFlightCache(2)
 
-    def _embed(self, name: str, requests: list[list[Input]]) -> list[Embedded | UserError]:
+    def _embed(self, name: str, requests: list[list[Input]]) -> list[EmbeddingBatch | UserError]:
         self.metrics.batch(sum(map(len, requests)))
         return embed_requests(self.explorer, name, requests, self._limits)
 
@@ -60,7 +68,7 @@ class State:
         """The answer of a call of the explorer or of a collection, on a worker."""
         return await self.gate.run(ask)
 
-    async def embed(self, model: str, inputs: list[Input], gone: Callable[[], Awaitable[bool]]) -> Embedded:
+    async def embed(self, model: str, inputs: list[Input], gone: Callable[[], Awaitable[bool]]) -> EmbeddingBatch:
         """The vectors of inputs; those of concurrent requests go through the model together.
 
         What is more than goes together is worked off in slices, so that other requests have their turn between two of
@@ -73,26 +81,26 @@ class State:
             read = await self.gate.run(lambda: read_inputs(self.explorer, model, inputs, self._limits))
             parts = list(slices(read, most))
 
-        async def each() -> Embedded:
+        async def each() -> EmbeddingBatch:
             made = []
             for number, part in enumerate(parts):
                 if number and await gone():
                     raise ClientDisconnect
                 made.append(await self._slice(model, list(part), number > 0))
-            return Embedded(np.concatenate([one.vectors for one in made]), sum(one.tokens for one in made))
+            return EmbeddingBatch(np.concatenate([one.vectors for one in made]), sum(one.tokens for one in made))
 
         return await (self.gate.hold(each, len(parts)) if self.settings.batch_texts > 1 else each())
 
-    async def _slice(self, model: str, inputs: list[Input], begun: bool) -> Embedded:
+    async def _slice(self, model: str, inputs: list[Input], begun: bool) -> EmbeddingBatch:
         if self.settings.batch_texts > 1:
-            made: Embedded = await self.batcher.ask(model, inputs, len(inputs))
+            made: EmbeddingBatch = await self.batcher.ask(model, inputs, len(inputs))
             return made
         (answer,) = await self.gate.run(lambda: self._embed(model, [inputs]), begun)
         if isinstance(answer, UserError):
             raise answer
         return answer
 
-    def served(self) -> list[Entry]:
+    def served(self) -> list[CatalogEntry]:
         """The rows of the catalog that are served."""
         chosen = self.settings.models
         return [row for row in CATALOG if not chosen or row.name in chosen]
@@ -222,8 +230,8 @@ class State:
 
 
 # async: to any other function FastAPI gives a thread, which a request would wait for
-async def _state(request: Request) -> State:
-    found: State = request.app.state.polysema
+async def _state(request: Request) -> ServiceState:
+    found: ServiceState = request.app.state.polysema
     return found
 
 
@@ -255,5 +263,5 @@ def check_writes(request: Request) -> None:
         raise RefusedError("forbidden", f"the key {key.name} may read, not write; use one with the scope write")
 
 
-The = Annotated[State, Depends(_state)]
+The = Annotated[ServiceState, Depends(_state)]
 writes: Any = Depends(check_scope)

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polysema.core.errors import UserError
-from polysema.core.model.tokens import Encoded
+from polysema.core.model.tokens import EncodedText
 
 if TYPE_CHECKING:
     from polysema.app.explorer import Explorer
     from polysema.core.model.load import LanguageModel
-    from polysema.core.model.sentences import Plan
+    from polysema.core.model.sentences import SentencePlan
     from polysema.core.space.space import Floats
 
-Input = str | tuple[int, ...] | Encoded
+Input = str | tuple[int, ...] | EncodedText
 SLICE_TOKENS = 32_768  # tokens that go through a model together: what their states take bounds the memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Embedded:
+class EmbeddingBatch:
     """The vectors of one request, (n_inputs, dim), and the tokens that were read for them."""
 
     vectors: Floats
@@ -44,13 +44,13 @@ def pooling_of(model: LanguageModel) -> str:
 
 def embed_requests(
     explorer: Explorer, name: str, requests: Sequence[Sequence[Input]], limits: Limits
-) -> list[Embedded | UserError]:
+) -> list[EmbeddingBatch | UserError]:
     """For each request its vectors, or what is wrong with it; all go through the model together."""
     from polysema.core.model.sentences import embed_encoded
 
     plan = _plan(explorer, name)
-    answers: list[Embedded | UserError] = []
-    encoded: list[Encoded] = []
+    answers: list[EmbeddingBatch | UserError] = []
+    encoded: list[EncodedText] = []
     places: list[tuple[int, int, int, int]] = []
     for read in _read(plan, requests, limits):
         if isinstance(read, UserError):
@@ -63,11 +63,11 @@ def embed_requests(
         parts = [embed_encoded(plan, part).vectors[0] for part in slices(encoded, len(encoded))]
         vectors = np.concatenate(parts)
         for place, start, stop, count in places:
-            answers[place] = Embedded(vectors[start:stop], count)
+            answers[place] = EmbeddingBatch(vectors[start:stop], count)
     return answers
 
 
-def read_inputs(explorer: Explorer, name: str, inputs: Sequence[Input], limits: Limits) -> list[Encoded]:
+def read_inputs(explorer: Explorer, name: str, inputs: Sequence[Input], limits: Limits) -> list[EncodedText]:
     """The tokens of a request's inputs; raises `UserError` for more than it may have, and for an input without any."""
     (read,) = _read(_plan(explorer, name), [inputs], limits)
     if isinstance(read, UserError):
@@ -75,9 +75,9 @@ def read_inputs(explorer: Explorer, name: str, inputs: Sequence[Input], limits: 
     return read
 
 
-def slices(encoded: Sequence[Encoded], most: int) -> list[Sequence[Encoded]]:
+def slices(encoded: Sequence[EncodedText], most: int) -> list[Sequence[EncodedText]]:
     """Texts in their order, at most `most` and `SLICE_TOKENS` tokens at a time (a longer text alone)."""
-    found: list[Sequence[Encoded]] = []
+    found: list[Sequence[EncodedText]] = []
     start, tokens = 0, 0
     for number, one in enumerate(encoded):
         count = n_tokens(one)
@@ -88,19 +88,21 @@ def slices(encoded: Sequence[Encoded], most: int) -> list[Sequence[Encoded]]:
     return [*found, encoded[start:]]
 
 
-def n_tokens(encoded: Encoded) -> int:
+def n_tokens(encoded: EncodedText) -> int:
     """The tokens that the model reads for a text: those of every window."""
     return sum(map(len, encoded.windows))
 
 
-def _plan(explorer: Explorer, name: str) -> Plan:
+def _plan(explorer: Explorer, name: str) -> SentencePlan:
     from polysema.core.model.sentences import plan_sentences
 
     model = explorer.model(name)
     return plan_sentences(model, (-1,), pooling_of(model))
 
 
-def _read(plan: Plan, requests: Sequence[Sequence[Input]], limits: Limits) -> Iterator[list[Encoded] | UserError]:
+def _read(
+    plan: SentencePlan, requests: Sequence[Sequence[Input]], limits: Limits
+) -> Iterator[list[EncodedText] | UserError]:
     """The tokens of each request's inputs, or what is wrong with it; the texts of all are read in one call."""
     texts = iter(plan.encode([one for inputs in requests for one in inputs if isinstance(one, str)]))
     for inputs in requests:
@@ -115,7 +117,7 @@ def _read(plan: Plan, requests: Sequence[Sequence[Input]], limits: Limits) -> It
             yield read
 
 
-def _check(read: Sequence[Encoded], limits: Limits) -> None:
+def _check(read: Sequence[EncodedText], limits: Limits) -> None:
     counts = [n_tokens(one) for one in read]
     for number, count in enumerate(counts):
         if count > limits.input_tokens:

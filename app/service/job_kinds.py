@@ -13,7 +13,7 @@ from polysema.app.explorer.embedding import embedded
 from polysema.app.explorer.results import MatchedMaps, SpaceMap
 from polysema.app.explorer.serialization import plain
 from polysema.app.service import encoding as form
-from polysema.app.service.dependencies import State
+from polysema.app.service.dependencies import ServiceState
 from polysema.app.service.jobs import Outcome, Progress
 from polysema.app.service.schemas import requests as of
 from polysema.core.errors import UserError
@@ -26,12 +26,12 @@ BATCH = 64  # texts that are embedded and written together, between two looks at
 WRITING = ("compact", "embed")  # kinds that change a collection
 
 
-def work_of(asked: Any, state: State) -> Work:
+def work_of(asked: Any, state: ServiceState) -> Work:
     """The work that was asked for. Raises `UserError` for what can be seen to be wrong before it begins."""
     return KINDS[asked.kind](asked, state)
 
 
-def _map(asked: of.MapAsked, state: State) -> Work:
+def _map(asked: of.MapRequest, state: ServiceState) -> Work:
     options = MapOptions(**asked.options.model_dump())
     method = check_method(asked.method)
     state.check_space(asked.space)
@@ -85,14 +85,14 @@ def _with_columns(own: dict[str, pa.Array], space: Space, taken: Sequence[str] =
     return table
 
 
-def _matched(asked: of.MatchedAsked, state: State) -> Work:
+def _matched(asked: of.MatchedMapsRequest, state: ServiceState) -> Work:
     options = MapOptions(**asked.options.model_dump())
     method = check_method(asked.method, (ALIGNED,))
     given = [asked.a, *asked.through, asked.b]
     for one in given:
         state.check_space(one if isinstance(one, str) else one.space)
 
-    def side(one: str | of.SpaceSeen, progress: Progress) -> Space:
+    def side(one: str | of.SpaceView, progress: Progress) -> Space:
         if isinstance(one, str):
             return state.space(one, progress=progress)
         return state.view(one.space, one.transform, one.without, progress=progress)
@@ -164,7 +164,7 @@ def matched_answer(wanted: str, found: MatchedMaps) -> Response:
     return form.answer(card | value | {"rows": rows}, kind=wanted)
 
 
-def _word_map(asked: of.WordMapAsked, state: State) -> Work:
+def _word_map(asked: of.WordMapRequest, state: ServiceState) -> Work:
     state.known(asked.model)
 
     def work(progress: Progress) -> Any:
@@ -173,7 +173,7 @@ def _word_map(asked: of.WordMapAsked, state: State) -> Work:
     return work
 
 
-def _clusters(asked: of.ClustersAsked, state: State) -> Work:
+def _clusters(asked: of.SenseClustersRequest, state: ServiceState) -> Work:
     state.known(asked.model)
     state.check_job_texts(len(asked.texts))
 
@@ -187,13 +187,13 @@ def _clusters(asked: of.ClustersAsked, state: State) -> Work:
     return work
 
 
-def _senses(asked: of.SensesAsked, state: State) -> Work:
+def _senses(asked: of.SensesRequest, state: ServiceState) -> Work:
     for name in asked.models:
         state.known(name)
     return lambda progress: plain(state.explorer.senses(asked.models, progress))
 
 
-def _corpus(asked: of.CorpusAsked, state: State) -> Work:
+def _corpus(asked: of.CorpusRequest, state: ServiceState) -> Work:
     state.known(asked.model)
 
     def work(progress: Progress) -> Any:
@@ -203,7 +203,7 @@ def _corpus(asked: of.CorpusAsked, state: State) -> Work:
     return work
 
 
-def _fill(asked: of.FillAsked, state: State) -> Work:
+def _fill(asked: of.EmbedIntoCollectionRequest, state: ServiceState) -> Work:
     state.known(asked.model)
     held = state.shelf.get(asked.collection)
     state.check_job_texts(len(asked.texts))
@@ -270,12 +270,12 @@ def _ids(texts: list[str], table: pa.Table) -> list[str]:
     return found
 
 
-def _compact(asked: of.CompactAsked, state: State) -> Work:
+def _compact(asked: of.CompactRequest, state: ServiceState) -> Work:
     held = state.shelf.get(asked.collection)
     return lambda progress: {"index": held.compact(asked.space, asked.index, progress)}
 
 
-def _verify(asked: of.VerifyAsked, state: State) -> Work:
+def _verify(asked: of.VerifyRequest, state: ServiceState) -> Work:
     root = state.shelf.where(asked.collection)
 
     def work(progress: Progress) -> Any:
@@ -292,7 +292,7 @@ def _verify(asked: of.VerifyAsked, state: State) -> Work:
     return work
 
 
-KINDS: dict[str, Callable[[Any, State], Work]] = {
+KINDS: dict[str, Callable[[Any, ServiceState], Work]] = {
     "map": _map,
     "matched": _matched,
     "word_map": _word_map,

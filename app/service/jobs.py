@@ -61,7 +61,7 @@ class Job:
         return {name: getattr(self, name) for name in names}
 
 
-class Jobs:
+class JobQueue:
     """Runs jobs on a few threads; at most `queue` wait."""
 
     def __init__(self, workers: int, queue: int, kept: int, folder: str):

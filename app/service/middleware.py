@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from polysema.app.config.api_keys import find_key
-from polysema.app.service.dependencies import State
+from polysema.app.service.dependencies import ServiceState
 from polysema.app.service.errors import RefusedError, answer, of
 from polysema.app.service.hosts import check_host
 from polysema.app.service.log import MAX_LOGGED, query_shown, without_keys
@@ -27,12 +27,12 @@ LINGER = 0.5  # seconds
 OPEN = {"/health", "/ready"}  # without a key: what a supervisor asks
 
 
-class Guard:
+class GuardMiddleware:
     """An ASGI middleware. A body is read whole before any work begins, counted as it comes: a client that is slow, lies
     about the length or goes away costs nothing but its connection.
     """
 
-    def __init__(self, app: ASGIApp, state: State):
+    def __init__(self, app: ASGIApp, state: ServiceState):
         self._app, self._state = app, state
         self._hosts = state.settings.hosts
         self._crossing = _crossing(self._answer, state.settings.cors_origins)
@@ -123,7 +123,7 @@ class Guard:
 class _Seen:
     """What is noted of one request, for its metrics and its line in the log."""
 
-    def __init__(self, scope: Scope, send: Send, state: State):
+    def __init__(self, scope: Scope, send: Send, state: ServiceState):
         self.id = secrets.token_hex(8)
         self.status = 0
         self._scope, self._send, self._state = scope, send, state

@@ -12,7 +12,7 @@ from polysema.app.service.errors import RefusedError
 T = TypeVar("T")
 
 
-class Gate:
+class WorkerPool:
     """Runs work on `workers` threads; at most `queue` pieces of work wait. One event loop's own."""
 
     def __init__(self, workers: int, queue: int, timeout: float):

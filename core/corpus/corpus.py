@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from polysema.core.corpus.detection import find_layout, refit, requoted
-from polysema.core.corpus.findings import MAX_IDS, Findings
-from polysema.core.corpus.layout import Dialect, Layout
+from polysema.core.corpus.findings import MAX_IDS, CorpusNotes
+from polysema.core.corpus.layout import CorpusLayout, Dialect
 from polysema.core.corpus.lines import NotUtf8Error
 from polysema.core.corpus.packed import FAULTS
 from polysema.core.corpus.sources import find_files, shown_names
@@ -19,7 +19,7 @@ Text = tuple[str, str]  # the text's id and the text
 
 
 @dataclass(frozen=True, slots=True)
-class Most:
+class CorpusLimits:
     """The most that is read: rows, blank ones too, and characters of all texts together."""
 
     rows: int
@@ -36,7 +36,7 @@ class Corpus:
     """
 
     name: str
-    layouts: tuple[Layout, ...]
+    layouts: tuple[CorpusLayout, ...]
     bytes: int
     sha256: str
     lines: int
@@ -58,7 +58,7 @@ class Corpus:
         """Ids and texts: a row's number where no column of ids was named."""
         number = 0
         for layout in self.layouts:
-            for name, text in _read(layout, Findings()):
+            for name, text in _read(layout, CorpusNotes()):
                 yield (str(number) if name is None else name), text
                 number += 1
 
@@ -67,7 +67,7 @@ def open_corpus(
     inputs: "Path | str | Sequence[Path | str]",
     column: str | None = None,
     id_column: str | None = None,
-    most: Most | None = None,
+    most: CorpusLimits | None = None,
     dialect: Dialect | None = None,
 ) -> Corpus:
     """Check files whole, in bounded memory, before any work is done on them.
@@ -116,12 +116,12 @@ def open_corpus(
 class _Tally:
     """Counts over files that were read to their end; a file that has to be read otherwise counts once."""
 
-    def __init__(self, most: Most | None):
+    def __init__(self, most: CorpusLimits | None):
         self._most = most
         self.lines = self.texts = self.characters = 0
         self._ids = array("q")
 
-    def count(self, layout: Layout, findings: Findings) -> None:
+    def count(self, layout: CorpusLayout, findings: CorpusNotes) -> None:
         """Read a file through. Raises what its reader raises, and `UserError` beyond the most that is read."""
         lines, texts, characters, most = self.lines, self.texts, self.characters, self._most
         ids = array("q")
@@ -157,14 +157,14 @@ class _Tally:
 
 def _checked(
     path: Path, column: str | None, id_column: str | None, dialect: Dialect, tally: _Tally
-) -> tuple[Layout, tuple[str, ...]]:
+) -> tuple[CorpusLayout, tuple[str, ...]]:
     """How a file is read, and what was found in it; another encoding or other quotes are tried where the first don't fit."""
     try:
         names = tuple(name for name in (column, id_column) if name is not None)
-        layout: Layout | None = find_layout(path, dialect, names)
+        layout: CorpusLayout | None = find_layout(path, dialect, names)
         failure: UnreadableError | None = None
         while layout is not None:
-            chosen, findings = layout.with_columns(column, id_column), Findings()
+            chosen, findings = layout.with_columns(column, id_column), CorpusNotes()
             try:
                 tally.count(chosen, findings)
             except UnreadableError as error:
@@ -178,7 +178,7 @@ def _checked(
         raise UnreadableError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _read(layout: Layout, findings: Findings) -> Iterator[tuple[str | None, str]]:
+def _read(layout: CorpusLayout, findings: CorpusNotes) -> Iterator[tuple[str | None, str]]:
     try:
         yield from layout.rows(findings)
     except FAULTS as error:
@@ -193,13 +193,13 @@ def _hash(path: Path) -> bytes:
         raise UnreadableError(f"{path} can't be read: {error.strerror or error}") from None
 
 
-def _without_texts(name: str, layouts: Sequence[Layout], lines: int) -> str:
+def _without_texts(name: str, layouts: Sequence[CorpusLayout], lines: int) -> str:
     if lines == 0 and any(layout.table is not None and layout.table.header for layout in layouts):
         return f"{name} holds no text: there is no row below the first, which was taken as the names of the columns (--no-header reads it as a text)"
     return f"{name} holds no text: {lines:,} lines, all of them blank"
 
 
-def _common(layouts: Sequence[Layout], what: str, given: str | None) -> str | None:
+def _common(layouts: Sequence[CorpusLayout], what: str, given: str | None) -> str | None:
     """The column that was asked for, or the one that was guessed for all files."""
     guessed = {getattr(layout, what) for layout in layouts}
     if given is not None or len(guessed) > 1 or not any(layout.guess in layout.notes for layout in layouts):

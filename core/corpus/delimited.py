@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from polysema.core.corpus.findings import Findings
+from polysema.core.corpus.findings import CorpusNotes
 from polysema.core.corpus.lines import MAX_LINE_BYTES
 from polysema.core.errors import UnreadableError
 
@@ -20,7 +20,7 @@ LITERAL_QUOTES = "quotes that CSV doesn't allow there are read as part of the te
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class DelimitedTable:
     """How the lines of a delimited file become cells.
 
     `quotes` are CSV's (doubled inside), none, or escaped with a backslash; `padded` means a space after each separator;
@@ -41,7 +41,7 @@ class Table:
         return how | ({"escapechar": "\\", "doublequote": False} if self.quotes == ESCAPED_QUOTES else {})
 
 
-class _Lines:
+class _LineIterator:
     """Lines that can be put back: `taken` are those since the last record, `done` counts the ones before."""
 
     def __init__(self, lines: Iterable[str]):
@@ -75,7 +75,7 @@ class _Lines:
 
 
 def read_cells(
-    lines: Iterable[str], table: Table, path: Path, findings: Findings, width: int | None = None
+    lines: Iterable[str], table: DelimitedTable, path: Path, findings: CorpusNotes, width: int | None = None
 ) -> Iterator[tuple[int, list[str]]]:
     """The line (from 1) and the cells of each row that isn't blank, the header's too.
 
@@ -83,7 +83,7 @@ def read_cells(
     of another width, or one that is longer than a row may be.
     """
     csv.field_size_limit(2 * MAX_LINE_BYTES)
-    source = _Lines(lines)
+    source = _LineIterator(lines)
     for _, _line in zip(range(table.skipped), source, strict=False):
         source.end_record()
     ended = False
@@ -109,7 +109,7 @@ def read_cells(
             yield first, cells
 
 
-def _literal_cells(line: str, table: Table, number: int, path: Path, width: int | None) -> list[str]:
+def _literal_cells(line: str, table: DelimitedTable, number: int, path: Path, width: int | None) -> list[str]:
     """The cells of one line in which only quotes around whole cells count."""
     line = line.rstrip("\r\n")
     cells = [
@@ -130,7 +130,7 @@ def _cell_pattern(separator: str) -> "re.Pattern[str]":
     return re.compile(rf'(?:^|(?<={sign}))(?:"((?:[^"]|"")*)"(?={sign}|$)|([^{sign}]*))')
 
 
-def _of_width(cells: list[str], width: int, number: int, path: Path, table: Table) -> list[str]:
+def _of_width(cells: list[str], width: int, number: int, path: Path, table: DelimitedTable) -> list[str]:
     if len(cells) > width and not any(cells[width:]):
         return cells[:width]
     said = f"the first line {'names' if table.header else 'has'} {width}{' columns' if table.header else ''}"

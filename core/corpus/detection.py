@@ -8,14 +8,14 @@ from itertools import islice
 from pathlib import Path
 
 from polysema.core.corpus.columns import Value, choose_column, column_names, listed, numbered
-from polysema.core.corpus.delimited import CSV_QUOTES, NO_QUOTES, Table
+from polysema.core.corpus.delimited import CSV_QUOTES, NO_QUOTES, DelimitedTable
 from polysema.core.corpus.encoding import SAMPLE_BYTES, UTF8, announced_encoding, guess_encoding, known_encoding
-from polysema.core.corpus.findings import Findings
+from polysema.core.corpus.findings import CorpusNotes
 from polysema.core.corpus.json_rows import is_one_document, names_in, value_at
-from polysema.core.corpus.layout import Dialect, Layout, json_rows
+from polysema.core.corpus.layout import CorpusLayout, Dialect, json_rows
 from polysema.core.corpus.lines import TextFile, open_utf8, sample_beyond_ascii
 from polysema.core.corpus.packed import HEAD_BYTES, ZIP, check_plain, is_workbook, open_bytes
-from polysema.core.corpus.sniff import Known, Sniffed, is_tab_table, judge_header, sniff_table
+from polysema.core.corpus.sniff import DeclaredDialect, SniffedDialect, is_tab_table, judge_header, sniff_table
 from polysema.core.corpus.sources import KINDS, ending_of, kind_of
 from polysema.core.corpus.tables import parquet_columns, parquet_sample, read_sheet, sheets_of
 from polysema.core.errors import UnreadableError
@@ -25,17 +25,19 @@ SNIFFED_CHARACTERS = 1 << 16
 DEFAULT_SEPARATORS = {"csv": ",", "tsv": "\t"}
 
 
-def find_layout(path: Path, dialect: Dialect | None = None, names: tuple[str, ...] = ()) -> Layout:
+def find_layout(path: Path, dialect: Dialect | None = None, names: tuple[str, ...] = ()) -> CorpusLayout:
     """Make out how a file is read; `names` are columns that were asked for, of which one in the first line makes it a header.
 
     Raises `UnreadableError` for a file that holds no plain text, saying what it is, and what to do; `UserError` for a
     dialect that can't be.
     """
     dialect = dialect or Dialect()
-    known = Known(dialect.sign(), dialect.header, names)
+    known = DeclaredDialect(dialect.sign(), dialect.header, names)
     kind = _kind(path)
     if kind == "parquet":
-        return _of_samples(Layout(path, kind, columns=parquet_columns(path)), parquet_sample(path, SAMPLE_ROWS), ())
+        return _of_samples(
+            CorpusLayout(path, kind, columns=parquet_columns(path)), parquet_sample(path, SAMPLE_ROWS), ()
+        )
     if kind == "excel":
         return _of_workbook(path, known)
     with open_bytes(path) as file:
@@ -53,7 +55,7 @@ def find_layout(path: Path, dialect: Dialect | None = None, names: tuple[str, ..
     return _of_json(layout, lines) if layout.kind in ("json", "jsonl") else layout
 
 
-def refit(layout: Layout, dialect: Dialect, names: tuple[str, ...] = ()) -> Layout | None:
+def refit(layout: CorpusLayout, dialect: Dialect, names: tuple[str, ...] = ()) -> CorpusLayout | None:
     """The layout of a file that turned out not to be in its encoding; None where no other fits."""
     if dialect.encoding is not None or layout.encoding != UTF8 or layout.replace:
         return None
@@ -66,7 +68,7 @@ def refit(layout: Layout, dialect: Dialect, names: tuple[str, ...] = ()) -> Layo
     return replace(again, notes=(_encoding_note(found), *again.notes))
 
 
-def requoted(layout: Layout) -> Layout | None:
+def requoted(layout: CorpusLayout) -> CorpusLayout | None:
     """The layout of a TSV file whose quotes were read as letters and turned out to be quotes; None for any other."""
     if layout.table is None or layout.table.quotes != NO_QUOTES:
         return None
@@ -95,7 +97,7 @@ def _kind(path: Path) -> str:
     return kind
 
 
-def _of_bytes(path: Path, kind: str, head: bytes, dialect: Dialect) -> Layout:
+def _of_bytes(path: Path, kind: str, head: bytes, dialect: Dialect) -> CorpusLayout:
     """The encoding, and what ends the lines."""
     notes = []
     encoding, damaged = UTF8, False
@@ -122,15 +124,15 @@ def _of_bytes(path: Path, kind: str, head: bytes, dialect: Dialect) -> Layout:
     returns = b"\r" in start[:-1] and b"\n" not in start
     if returns:
         notes.append("its lines end in CR, as on old Macs")
-    return Layout(path, kind, encoding, damaged, returns, notes=tuple(notes))
+    return CorpusLayout(path, kind, encoding, damaged, returns, notes=tuple(notes))
 
 
-def _sample_lines(layout: Layout) -> list[str]:
+def _sample_lines(layout: CorpusLayout) -> list[str]:
     """The first lines with their ends, none that is cut; damaged bytes are replaced."""
     lines: list[str] = []
     size = 0
     file = TextFile(layout.path, layout.encoding, True, layout.carriage_returns)
-    for line in file.lines_with_ends(Findings()):
+    for line in file.lines_with_ends(CorpusNotes()):
         lines.append(line)
         size += len(line)
         if size > SNIFFED_CHARACTERS:
@@ -138,7 +140,7 @@ def _sample_lines(layout: Layout) -> list[str]:
     return lines
 
 
-def _of_lines(layout: Layout, lines: Sequence[str]) -> Layout:
+def _of_lines(layout: CorpusLayout, lines: Sequence[str]) -> CorpusLayout:
     """A file of lines, unless it has no ending that says so and is plainly JSON, or is Excel's "Unicode text"."""
     full = [line for line in lines if line.strip()][:SAMPLE_ROWS]
     if not full:
@@ -171,7 +173,7 @@ def _of_lines(layout: Layout, lines: Sequence[str]) -> Layout:
     return layout
 
 
-def _of_table(layout: Layout, sniffed: Sniffed) -> Layout:
+def _of_table(layout: CorpusLayout, sniffed: SniffedDialect) -> CorpusLayout:
     """The columns of a delimited file, and which one likely holds the texts."""
     first, *rest = sniffed.rows
     notes = (*layout.notes, *sniffed.notes)
@@ -190,13 +192,13 @@ def _of_table(layout: Layout, sniffed: Sniffed) -> Layout:
 
 
 def _of_samples(
-    layout: Layout, samples: Mapping[str, Sequence[Value]], notes: Sequence[str], named: bool = True
-) -> Layout:
+    layout: CorpusLayout, samples: Mapping[str, Sequence[Value]], notes: Sequence[str], named: bool = True
+) -> CorpusLayout:
     column, guess = choose_column(samples, layout.columns, named)
     return replace(layout, column=column, guess=guess, notes=tuple(notes) or layout.notes)
 
 
-def _of_workbook(path: Path, known: Known) -> Layout:
+def _of_workbook(path: Path, known: DeclaredDialect) -> CorpusLayout:
     sheets = sheets_of(path)
     notes = (f"the first sheet, {sheets[0]!r}, is read of {len(sheets)}: {listed(sheets)}",) if len(sheets) > 1 else ()
     rows = [cells for _, cells in islice(read_sheet(path), SAMPLE_ROWS)]
@@ -205,17 +207,19 @@ def _of_workbook(path: Path, known: Known) -> Layout:
     width = max(map(len, rows))
     rows = [cells + [""] * (width - len(cells)) for cells in rows]
     header, told = judge_header(rows, known, "row 1")
-    return _of_table(Layout(path, "excel", notes=(*notes, *told)), Sniffed(Table(",", header=header), rows, ()))
+    return _of_table(
+        CorpusLayout(path, "excel", notes=(*notes, *told)), SniffedDialect(DelimitedTable(",", header=header), rows, ())
+    )
 
 
-def _of_json(layout: Layout, lines: Sequence[str]) -> Layout:
+def _of_json(layout: CorpusLayout, lines: Sequence[str]) -> CorpusLayout:
     """The keys of the first rows that hold texts, and which likely holds those that are meant."""
     first = next((line for line in lines if line.strip()), "")
     if layout.kind == "jsonl" and is_one_document(first):
         layout = replace(layout, kind="json", notes=(*layout.notes, "it is one JSON document, not an object a line"))
     samples: dict[str, list[Value]] = {}
     every: dict[str, None] = {}
-    for _, row in islice(json_rows(replace(layout, replace=True), Findings()), SAMPLE_ROWS):
+    for _, row in islice(json_rows(replace(layout, replace=True), CorpusNotes()), SAMPLE_ROWS):
         if isinstance(row, str):
             return layout
         for name in names_in(row):

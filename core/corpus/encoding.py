@@ -146,7 +146,7 @@ def _width(character: str, name: str) -> int:
     return size if common else -size
 
 
-class Transcoded(io.RawIOBase):
+class TranscodedStream(io.RawIOBase):
     """A stream of bytes as UTF-8, with LF for CR where CR ends its lines."""
 
     def __init__(self, source: IO[bytes], encoding: str, carriage_returns: bool = False):

@@ -6,7 +6,7 @@ from polysema.core.errors import UnreadableError
 MAX_IDS = 4_000_000  # whose hashes are compared: 32 MB
 
 
-class Findings:
+class CorpusNotes:
     """Counts of what was mended or is strange in the rows of one file, with the line where each begins."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Findings:
         )
 
 
-def id_of(value: Value, where: str, line: int, findings: Findings) -> str:
+def id_of(value: Value, where: str, line: int, findings: CorpusNotes) -> str:
     """An id as a text. Raises `UnreadableError` for what is none: nothing, NaN, true or false, a list."""
     if (
         value is None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from polysema.core.corpus.columns import Value, listed
-from polysema.core.corpus.findings import Findings
+from polysema.core.corpus.findings import CorpusNotes
 from polysema.core.corpus.lines import MAX_LINE_BYTES, NUL_MESSAGE, TextFile
 from polysema.core.errors import UnreadableError, UserError
 
@@ -17,7 +17,7 @@ _EXPECTED = "a list of objects or texts is expected, or an object with one list 
 Row = dict[str, Value] | str
 
 
-def read_json_lines(file: TextFile, findings: Findings) -> Iterator[tuple[int, Row]]:
+def read_json_lines(file: TextFile, findings: CorpusNotes) -> Iterator[tuple[int, Row]]:
     """An object or a text a line; blank lines are passed over."""
     for number, line in enumerate(file.lines(findings, 2 * MAX_LINE_BYTES), 1):
         if not line.strip():
@@ -41,7 +41,7 @@ def is_one_document(first: str) -> bool:
     return False
 
 
-def read_json(file: TextFile, findings: Findings) -> Iterator[tuple[int, Row]]:
+def read_json(file: TextFile, findings: CorpusNotes) -> Iterator[tuple[int, Row]]:
     """The rows of a document: a list, one list in an object, columns in an object, or objects one after another.
 
     Raises `UnreadableError` with the line for what is no JSON, and for JSON without rows, saying which keys it has.

@@ -6,9 +6,9 @@ from itertools import islice
 from pathlib import Path
 
 from polysema.core.corpus.columns import Value, find_column, listed
-from polysema.core.corpus.delimited import Table, read_cells
+from polysema.core.corpus.delimited import DelimitedTable, read_cells
 from polysema.core.corpus.encoding import UTF8
-from polysema.core.corpus.findings import Findings, id_of
+from polysema.core.corpus.findings import CorpusNotes, id_of
 from polysema.core.corpus.json_rows import Row, names_in, read_json, read_json_lines, value_at
 from polysema.core.corpus.lines import TextFile, checked
 from polysema.core.corpus.tables import read_parquet, read_sheet
@@ -45,7 +45,7 @@ class Dialect:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class CorpusLayout:
     """How one file is read: its `kind`, its bytes, its cells, its `columns`, and which of them likely holds the texts.
 
     `notes` are what was made out and isn't certain or usual; `guess` tells of the column.
@@ -56,7 +56,7 @@ class Layout:
     encoding: str = UTF8
     replace: bool = False
     carriage_returns: bool = False
-    table: Table | None = None
+    table: DelimitedTable | None = None
     columns: tuple[str, ...] = ()
     column: str | None = None
     id_column: str | None = None
@@ -68,7 +68,7 @@ class Layout:
         """The lines of a file of text."""
         return TextFile(self.path, self.encoding, self.replace, self.carriage_returns)
 
-    def with_columns(self, column: str | None, id_column: str | None) -> "Layout":
+    def with_columns(self, column: str | None, id_column: str | None) -> "CorpusLayout":
         """The layout with these columns. Raises `UserError` for one that isn't there, and where none holds texts."""
         if not self.columns:
             return self
@@ -84,7 +84,7 @@ class Layout:
         notes = (*self.notes, self.guess) if self.guess and len(rest) > 1 else self.notes
         return replace(self, column=chosen, id_column=id_column, notes=notes)
 
-    def rows(self, findings: Findings) -> Iterator[tuple[str | None, str]]:
+    def rows(self, findings: CorpusNotes) -> Iterator[tuple[str | None, str]]:
         """Each row's id (None without a column of them) and text. Raises `UnreadableError` that names the line."""
         if self.kind == "text":
             yield from ((None, text) for text in self.file.lines(findings))
@@ -98,7 +98,7 @@ class Layout:
                 checked(self.path, number, text or "", what),
             )
 
-    def _values(self, findings: Findings) -> Iterator[tuple[int, Value, Value]]:
+    def _values(self, findings: CorpusNotes) -> Iterator[tuple[int, Value, Value]]:
         """The line or row, the id and the text of each."""
         if self.kind in ("json", "jsonl"):
             return self._of_objects(findings)
@@ -107,7 +107,7 @@ class Layout:
             read_parquet(self.path, self.column, self.id_column) if self.kind == "parquet" else self._of_cells(findings)
         )
 
-    def _of_objects(self, findings: Findings) -> Iterator[tuple[int, Value, Value]]:
+    def _of_objects(self, findings: CorpusNotes) -> Iterator[tuple[int, Value, Value]]:
         for number, row in json_rows(self, findings):
             if isinstance(row, str):
                 if self.columns:
@@ -123,7 +123,7 @@ class Layout:
                 )
             yield number, value_at(row, self.id_column)[1] if self.id_column else None, text
 
-    def _of_cells(self, findings: Findings) -> Iterator[tuple[int, Value, Value]]:
+    def _of_cells(self, findings: CorpusNotes) -> Iterator[tuple[int, Value, Value]]:
         assert self.table is not None
         assert self.column is not None
         width = len(self.columns)
@@ -138,6 +138,6 @@ class Layout:
             yield number, None if id_place is None else cells[id_place], cells[place]
 
 
-def json_rows(layout: Layout, findings: Findings) -> Iterator[tuple[int, Row]]:
+def json_rows(layout: CorpusLayout, findings: CorpusNotes) -> Iterator[tuple[int, Row]]:
     """The rows of a file of JSON, with the line at which each begins."""
     return (read_json if layout.kind == "json" else read_json_lines)(layout.file, findings)

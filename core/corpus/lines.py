@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from polysema.core.corpus.encoding import GUESS_BYTES, UTF8, Transcoded
-from polysema.core.corpus.findings import Findings
+from polysema.core.corpus.encoding import GUESS_BYTES, UTF8, TranscodedStream
+from polysema.core.corpus.findings import CorpusNotes
 from polysema.core.corpus.packed import open_bytes
 from polysema.core.errors import UnreadableError
 
@@ -24,7 +24,7 @@ def open_utf8(path: Path, encoding: str = UTF8, carriage_returns: bool = False) 
     source = open_bytes(path)
     if encoding == UTF8 and not carriage_returns:
         return source
-    return io.BufferedReader(Transcoded(source, encoding, carriage_returns), 1 << 16)
+    return io.BufferedReader(TranscodedStream(source, encoding, carriage_returns), 1 << 16)
 
 
 class TextFile:
@@ -40,7 +40,7 @@ class TextFile:
         """The bytes as UTF-8 (where `replace` is set: but for the damaged ones)."""
         return open_utf8(self.path, self.encoding, self.carriage_returns)
 
-    def lines(self, findings: Findings, longest: int = MAX_LINE_BYTES) -> Iterator[str]:
+    def lines(self, findings: CorpusNotes, longest: int = MAX_LINE_BYTES) -> Iterator[str]:
         """Lines without their ends. Raises `UnreadableError` with the line for what is longer than `longest` bytes, holds
         a NUL, or is not of the encoding.
         """
@@ -53,7 +53,7 @@ class TextFile:
             except UnicodeDecodeError as error:
                 raise self.not_of_the_encoding(number + 1, error) from None
 
-    def lines_with_ends(self, findings: Findings, longest: int = 2 * MAX_LINE_BYTES) -> Iterator[str]:
+    def lines_with_ends(self, findings: CorpusNotes, longest: int = 2 * MAX_LINE_BYTES) -> Iterator[str]:
         """Lines with their ends, LF for CR LF, split at a CR alone as well: what a quoted field goes over."""
         with self.open() as file:
             number = 0
@@ -71,7 +71,7 @@ class TextFile:
             except UnicodeDecodeError as error:
                 raise self.not_of_the_encoding(number + 1, error) from None
 
-    def decoded(self, number: int, body: bytes, longest: int, findings: Findings) -> str:
+    def decoded(self, number: int, body: bytes, longest: int, findings: CorpusNotes) -> str:
         """A line as a text."""
         if len(body) > longest:
             raise UnreadableError(

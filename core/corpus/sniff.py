@@ -13,10 +13,10 @@ from polysema.core.corpus.delimited import (
     NO_QUOTES,
     NO_SEPARATOR,
     SEPARATOR_NAMES,
-    Table,
+    DelimitedTable,
     read_cells,
 )
-from polysema.core.corpus.findings import Findings
+from polysema.core.corpus.findings import CorpusNotes
 from polysema.core.errors import UnreadableError
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -26,7 +26,7 @@ Rows = list[list[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class DeclaredDialect:
     """What is known of a table beforehand: its separator, whether it has a header, and names of columns that it has."""
 
     separator: str | None = None
@@ -35,23 +35,23 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Sniffed:
+class SniffedDialect:
     """A table as it was made out, the rows of the sample, and what must be told of it."""
 
-    table: Table
+    table: DelimitedTable
     rows: Rows
     notes: tuple[str, ...]
 
 
-def sniff_table(path: Path, lines: Sequence[str], default: str, known: Known | None = None) -> Sniffed:
+def sniff_table(path: Path, lines: Sequence[str], default: str, known: DeclaredDialect | None = None) -> SniffedDialect:
     """Make out how lines with their ends are written.
 
     Raises `UnreadableError` where there is no row, and where a table begins below the first line.
     """
-    known = known or Known()
+    known = known or DeclaredDialect()
     separator = known.separator
     notes: list[str] = []
-    table = Table(default)
+    table = DelimitedTable(default)
     declared = _DECLARED.fullmatch(lines[0]) if lines else None
     if declared:
         table, separator = replace(table, skipped=1), separator or declared[1]
@@ -63,10 +63,10 @@ def sniff_table(path: Path, lines: Sequence[str], default: str, known: Known | N
     if not rows:
         raise UnreadableError(f"{path}: its first line must name the columns; it is empty")
     header, note = judge_header(rows, known, "line 1")
-    return Sniffed(replace(table, header=header), rows, (*notes, *note))
+    return SniffedDialect(replace(table, header=header), rows, (*notes, *note))
 
 
-def judge_header(rows: Rows, known: Known, where: str) -> tuple[bool, tuple[str, ...]]:
+def judge_header(rows: Rows, known: DeclaredDialect, where: str) -> tuple[bool, tuple[str, ...]]:
     """Whether the first row names the columns, and what to tell of that; `where` is what the row is called."""
     if known.header is not None:
         return known.header, ()
@@ -85,8 +85,8 @@ def judge_header(rows: Rows, known: Known, where: str) -> tuple[bool, tuple[str,
     return header, (f"{where} ({_shown(rows[0])}) is taken as {columns} (--no-header reads it as a text)",)
 
 
-def _rows(lines: Sequence[str], table: Table, path: Path) -> Rows:
-    return [cells for _, cells in read_cells(lines, table, path, Findings())]
+def _rows(lines: Sequence[str], table: DelimitedTable, path: Path) -> Rows:
+    return [cells for _, cells in read_cells(lines, table, path, CorpusNotes())]
 
 
 def _separator(path: Path, lines: Sequence[str], default: str) -> tuple[str, str]:
@@ -94,7 +94,7 @@ def _separator(path: Path, lines: Sequence[str], default: str) -> tuple[str, str
     order = (default, *(sign for sign in SEPARATORS if sign != default))
     fits: list[tuple[float, int, str]] = []
     for place, sign in enumerate(order):
-        rows = _tab_rows(path, lines) if sign == "\t" else _rows(lines, Table(sign), path)
+        rows = _tab_rows(path, lines) if sign == "\t" else _rows(lines, DelimitedTable(sign), path)
         share, width = _regularity(rows)
         if share >= MIN_SHARE and width > 1:
             fits.append((share + _order(rows), -place, sign))
@@ -106,7 +106,7 @@ def _separator(path: Path, lines: Sequence[str], default: str) -> tuple[str, str
     if fits:
         sign = max(fits)[2]
         return sign, "" if sign == default else f"separated by {SEPARATOR_NAMES[sign]}"
-    first = next(iter(_rows(lines, Table(default), path)), [])
+    first = next(iter(_rows(lines, DelimitedTable(default), path)), [])
     if len(first) > 1 and (has_known_name(first) or not any(is_sentence(cell) or cell[:1].isspace() for cell in first)):
         return default, ""  # a table with broken lines, which are told when they are read
     return NO_SEPARATOR, _whole_lines(path, lines, default)
@@ -120,16 +120,16 @@ def is_tab_table(path: Path, lines: Sequence[str]) -> bool:
 
 def _tab_rows(path: Path, lines: Sequence[str]) -> Rows:
     """The rows of lines with tabs: without quotes, unless only with them the rows are all as wide."""
-    plain = _rows(lines, Table("\t", NO_QUOTES), path)
+    plain = _rows(lines, DelimitedTable("\t", NO_QUOTES), path)
     if _regularity(plain)[0] == 1 or not plain or len(plain[0]) == 1:
         return plain
-    quoted = Table("\t")
+    quoted = DelimitedTable("\t")
     return plain if _is_broken(quoted, path, lines) else _rows(lines, quoted, path)
 
 
 def _whole_lines(path: Path, lines: Sequence[str], default: str) -> str:
     """What to tell of lines that are one text each; nothing where none holds the usual separator."""
-    cut = sum(len(cells) > 1 for cells in _rows(lines, Table(default), path))
+    cut = sum(len(cells) > 1 for cells in _rows(lines, DelimitedTable(default), path))
     return (
         f"no separator was found: each line is one text, {SEPARATOR_NAMES[default]} in it are part of it" if cut else ""
     )
@@ -152,12 +152,14 @@ def _order(rows: Rows) -> float:
     return neat / width
 
 
-def _with_quotes(table: Table, default: str, path: Path, lines: Sequence[str], notes: list[str]) -> Table:
+def _with_quotes(
+    table: DelimitedTable, default: str, path: Path, lines: Sequence[str], notes: list[str]
+) -> DelimitedTable:
     """The table with the quotes that its lines use, and whether a space follows its separators."""
     sign = table.separator
     body = [line for line in lines[table.skipped :] if line.strip()]
     if sign not in ("\t", NO_SEPARATOR) and body and all(f"{sign} " in line for line in body):
-        at_all = [cells for cells in _rows(body, Table(sign), path) if len(cells) > 1]
+        at_all = [cells for cells in _rows(body, DelimitedTable(sign), path) if len(cells) > 1]
         if at_all and all(cell[:1] == " " for cells in at_all for cell in cells[1:]):
             table = replace(table, padded=True)
             notes.append("the space after each separator is left out")
@@ -178,13 +180,13 @@ def _with_quotes(table: Table, default: str, path: Path, lines: Sequence[str], n
     return table
 
 
-def _is_broken(table: Table, path: Path, lines: Sequence[str]) -> bool:
-    findings = Findings()
+def _is_broken(table: DelimitedTable, path: Path, lines: Sequence[str]) -> bool:
+    findings = CorpusNotes()
     rows = [cells for _, cells in read_cells(lines, table, path, findings)]
     return any(LITERAL_QUOTES in note for note in findings.notes()) or _regularity(rows)[0] < 1
 
 
-def _quoted_by_a_spreadsheet(quoted: Table, plain: Table, path: Path, lines: Sequence[str]) -> bool:
+def _quoted_by_a_spreadsheet(quoted: DelimitedTable, plain: DelimitedTable, path: Path, lines: Sequence[str]) -> bool:
     """Whether quotes close as a spreadsheet's do, and something shows that they are quotes rather than letters: a doubled
     one, a line break or tab inside, or that every cell has them.
     """

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from polysema.core.errors import UserError
-from polysema.core.files.readers import Block, Source, check_dim, few, float_table, one_line, paired, strings
+from polysema.core.files.readers import Block, VectorSource, check_dim, few, float_table, one_line, paired, strings
 from polysema.core.files.vocabulary import words_beside
 
 # damage is met in many ways: a header that is no Python, sizes beyond any number, members that don't unpack or want a password
@@ -31,7 +31,7 @@ NPY_FAULTS = (
 NPZ_FAULTS = (*NPY_FAULTS, zlib.error, zipfile.BadZipFile)
 
 
-def read_npy(source: Source) -> Iterator[Block]:
+def read_npy(source: VectorSource) -> Iterator[Block]:
     """`.npy` with its vocabulary beside it."""
     try:
         table = np.load(source.path, mmap_mode="r", allow_pickle=False)
@@ -41,7 +41,7 @@ def read_npy(source: Source) -> Iterator[Block]:
     yield from paired(source, words_beside(source, len(table)), table, source.path.name)
 
 
-def read_npz(source: Source) -> Iterator[Block]:
+def read_npz(source: VectorSource) -> Iterator[Block]:
     """`.npz`: its one table of numbers, and its one list of strings, else the vocabulary beside it."""
     try:
         with np.load(source.path, allow_pickle=False) as file:
@@ -68,7 +68,7 @@ def read_npz(source: Source) -> Iterator[Block]:
     yield from paired(source, words.cast(pa.large_string()), table, tables[0])
 
 
-def _npz_header(source: Source, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _npz_header(source: VectorSource, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
     with zipfile.ZipFile(source.path) as archive, archive.open(f"{name}.npy") as member:
         version = np.lib.format.read_magic(member)
         reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -78,7 +78,7 @@ def _npz_header(source: Source, name: str) -> tuple[tuple[int, ...], np.dtype[An
     return shape, dtype
 
 
-def read_safetensors(source: Source) -> Iterator[Block]:
+def read_safetensors(source: VectorSource) -> Iterator[Block]:
     """safetensors: its one table of numbers, with the words inside (as they are written here) or beside it."""
     from safetensors import SafetensorError, safe_open
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from polysema.core.errors import UserError
-from polysema.core.files.readers import Block, Source, one_line
+from polysema.core.files.readers import Block, VectorSource, one_line
 from polysema.core.files.table_columns import PANDAS_INDEX, WORD_NAMES, choose_columns, is_string_type
 from polysema.core.files.table_reader import TABLE_FAULTS, columns_of, table_blocks
 from polysema.core.files.text_lines import COMMENT_SIGNS, number
@@ -165,7 +165,7 @@ def _with_floats(schema: pa.Schema, named: bool) -> pa.Schema:
     return pa.schema([(f.name, pa.float64() if f.name in vectors else f.type) for f in schema])
 
 
-def read_delimited(source: Source) -> Iterator[Block]:
+def read_delimited(source: VectorSource) -> Iterator[Block]:
     """Delimited text: vectors as a column of numbers each or as lists in one, a column of words or ids, others kept."""
     with source.opened() as file:
         shape = delimited_as(file.read(SNIFFED_BYTES))
@@ -193,7 +193,7 @@ def read_delimited(source: Source) -> Iterator[Block]:
         raise source.fail(f"can't be read as a table: {one_line(error)}") from None
 
 
-def _decoded(source: Source, reader: Iterator[pa.RecordBatch], shape: Delimited) -> Iterator[pa.RecordBatch]:
+def _decoded(source: VectorSource, reader: Iterator[pa.RecordBatch], shape: Delimited) -> Iterator[pa.RecordBatch]:
     """Batches whose texts are strings and whose lists are numbers."""
     row = 0
     for batch in reader:
@@ -209,7 +209,7 @@ def _decoded(source: Source, reader: Iterator[pa.RecordBatch], shape: Delimited)
         yield pa.record_batch(arrays, schema=shape.schema)
 
 
-def _strings(source: Source, values: pa.Array, row: int) -> pa.Array:
+def _strings(source: VectorSource, values: pa.Array, row: int) -> pa.Array:
     try:
         strings = values.cast(pa.string())
         strings.validate(full=True)
@@ -221,7 +221,7 @@ def _strings(source: Source, values: pa.Array, row: int) -> pa.Array:
         return pa.array(words, pa.string())
 
 
-def _lists(source: Source, values: pa.Array, name: str, row: int) -> pa.Array:
+def _lists(source: VectorSource, values: pa.Array, name: str, row: int) -> pa.Array:
     """Lists that are written as text, `[0.1, 0.2]` or as NumPy prints them."""
     lists: list[list[float] | None] = []
     for place, value in enumerate(values.to_pylist(), row + 1):

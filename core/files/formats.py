@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
 from polysema.core.files import array_readers, readers, vector_cache
 from polysema.core.files.delimited import read_delimited
-from polysema.core.files.readers import Notes, Reader, Source
+from polysema.core.files.readers import Notes, Reader, VectorSource
 from polysema.core.files.recognition import find_fitting_metadata, layout_of
 from polysema.core.files.table_reader import read_parquet
 from polysema.core.files.tensorboard_reader import read_tensorboard
@@ -111,7 +111,7 @@ def read_vectors(
     sha256 = vector_cache.fingerprint([path] if companion is None else [path, companion])
     entry = vector_cache.entry(sha256, form.name)
     if entry is None:
-        source = Source(path, _opener(path, name, encoding), Notes(form.unit), companion)
+        source = VectorSource(path, _opener(path, name, encoding), Notes(form.unit), companion)
         if said := encoding.describe():
             source.notes.say(said)
         with closing(form.reader(source)) as blocks:  # type: ignore[type-var]
@@ -139,7 +139,7 @@ def open_glove(folder: Path, origin: Origin) -> Space:
     names = folder / "glove_6B_index.parquet"
     entry = vector_cache.entry(origin.weights_sha256, "npy")
     if entry is None:
-        source = Source(table, lambda: table.open("rb"), Notes("row"), names)
+        source = VectorSource(table, lambda: table.open("rb"), Notes("row"), names)
         vectors = np.load(table, mmap_mode="r", allow_pickle=False)
         keys = pq.read_table(names).column("index").combine_chunks()
         try:

@@ -1,6 +1,6 @@
 """Files of vectors as streams of blocks: memory doesn't grow with the file.
 
-Each reader takes a `Source` and yields `Block`s; what it found that the user should know goes into the source's
+Each reader takes a `VectorSource` and yields `Block`s; what it found that the user should know goes into the source's
 notes, with line or row numbers. Nothing is unpickled.
 """
 
@@ -34,7 +34,7 @@ class Block:
 
 
 @dataclass(slots=True)
-class Finding:
+class ProblemNote:
     """One thing that was noticed, at how many places, and the first of them."""
 
     many: int = 0
@@ -64,7 +64,7 @@ class Notes:
 
     def __init__(self, unit: str):
         self.unit = unit
-        self._found: dict[str, Finding] = {}
+        self._found: dict[str, ProblemNote] = {}
         self._said: list[str] = []
 
     def say(self, text: str) -> None:
@@ -73,7 +73,7 @@ class Notes:
 
     def found(self, rule: str, places: "Ints | list[int]", words: "list[str] | None" = None) -> None:
         """Note that a rule of `RULES` was applied at these lines or rows."""
-        finding = self._found.setdefault(rule, Finding())
+        finding = self._found.setdefault(rule, ProblemNote())
         finding.many += len(places)
         for number, place in enumerate(places[: SHOWN - len(finding.first)]):
             word = f" {_short(words[number])}" if words is not None else ""
@@ -95,7 +95,7 @@ def _short(word: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
+class VectorSource:
     """A file to read: `opened` gives its bytes (unpacked), `companion` the file of words beside it, if it needs one."""
 
     path: Path
@@ -108,17 +108,17 @@ class Source:
         return UnreadableError(f"{self.path}: {what}")
 
 
-Reader = Callable[[Source], Iterator[Block]]
+Reader = Callable[[VectorSource], Iterator[Block]]
 
 
-def check_dim(source: Source, dim: int, where: str = "") -> int:
+def check_dim(source: VectorSource, dim: int, where: str = "") -> int:
     """`dim` when vectors of that width are read, else `UnreadableError`."""
     if not 1 <= dim <= MAX_DIM:
         raise source.fail(f"{where}vectors {dim:,} wide; 1 to {MAX_DIM:,} are read")
     return dim
 
 
-def float_table(source: Source, array: Any, name: str) -> Any:
+def float_table(source: VectorSource, array: Any, name: str) -> Any:
     """The array when it is a table of numbers, else `UnreadableError`."""
     if array.ndim != 2 or array.dtype.kind not in "fiu":
         raise source.fail(f"{name} holds {array.dtype} of shape {array.shape}; (words, dim) numbers are needed")
@@ -126,7 +126,7 @@ def float_table(source: Source, array: Any, name: str) -> Any:
     return array
 
 
-def paired(source: Source, words: pa.Array, table: Any, name: str = "the table") -> Iterator[Block]:
+def paired(source: VectorSource, words: pa.Array, table: Any, name: str = "the table") -> Iterator[Block]:
     """Blocks of a table (n, dim) that can be sliced, beside its n words."""
     if len(words) != len(table):
         raise source.fail(f"{len(words):,} words for the {len(table):,} rows of {name}; they must be as many")
@@ -138,7 +138,7 @@ def paired(source: Source, words: pa.Array, table: Any, name: str = "the table")
             yield Block(words[start : start + step], np.ascontiguousarray(vectors, np.float32), places)
 
 
-def strings(source: Source, raw: bytes, ends: "Ints", places: Ints) -> pa.Array:
+def strings(source: VectorSource, raw: bytes, ends: "Ints", places: Ints) -> pa.Array:
     """The words in `raw`, the r-th ending at byte `ends[r + 1]`; what isn't UTF-8 is replaced, and noted."""
     array = pa.LargeStringArray.from_buffers(len(ends) - 1, pa.py_buffer(np.ascontiguousarray(ends)), pa.py_buffer(raw))
     try:
@@ -179,7 +179,7 @@ def few(parts: list[str]) -> str:
 
 
 @contextmanager
-def read_errors(source: Source) -> Iterator[None]:
+def read_errors(source: VectorSource) -> Iterator[None]:
     """A packed file that is damaged, or a disk that fails, in one line."""
     try:
         yield

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from polysema.core.errors import UnreadableError, UserError
-from polysema.core.files.readers import Block, Source, check_dim, one_line, row_names
+from polysema.core.files.readers import Block, VectorSource, check_dim, one_line, row_names
 from polysema.core.files.table_columns import TableColumns, choose_columns, names_of, vectors_of
 
 BATCH_ROWS = 8192
@@ -15,7 +15,7 @@ BATCH_ROWS = 8192
 TABLE_FAULTS = (pa.ArrowException, OSError, ValueError, LookupError, MemoryError)
 
 
-def read_parquet(source: Source) -> Iterator[Block]:
+def read_parquet(source: VectorSource) -> Iterator[Block]:
     """Parquet: the vectors as lists in one column or as a column of numbers each, a column of words or ids, others kept."""
     try:
         file = pq.ParquetFile(source.path)
@@ -31,7 +31,7 @@ def read_parquet(source: Source) -> Iterator[Block]:
         raise source.fail(f"damaged: {one_line(error)}") from None
 
 
-def columns_of(source: Source, schema: pa.Schema) -> TableColumns:
+def columns_of(source: VectorSource, schema: pa.Schema) -> TableColumns:
     """What the columns of a table are, with what was guessed in the source's notes."""
     try:
         columns = choose_columns(schema)
@@ -42,7 +42,7 @@ def columns_of(source: Source, schema: pa.Schema) -> TableColumns:
     return columns
 
 
-def table_blocks(source: Source, batches: Iterator[pa.RecordBatch], columns: TableColumns) -> Iterator[Block]:
+def table_blocks(source: VectorSource, batches: Iterator[pa.RecordBatch], columns: TableColumns) -> Iterator[Block]:
     """The blocks of a table's batches. Rows without a vector or a name are left out, and noted."""
     row, dim = 0, 0
     for batch in batches:

@@ -2,20 +2,22 @@
 
 from collections.abc import Iterator
 
-from polysema.core.files.readers import BLOCK_BYTES, Block, Source, check_dim, read_errors
+from polysema.core.files.readers import BLOCK_BYTES, Block, VectorSource, check_dim, read_errors
 from polysema.core.files.text_lines import Shape, fields
-from polysema.core.files.text_reader import BOM, Bare, blocks_of
+from polysema.core.files.text_reader import BOM, HeaderlessFile, blocks_of
 from polysema.core.files.vocabulary import read_metadata
 
 
-def read_tensorboard(source: Source) -> Iterator[Block]:
+def read_tensorboard(source: VectorSource) -> Iterator[Block]:
     """TensorBoard's pair: a vector a line, and beside it a word a line, or a table with named columns."""
     metadata = read_metadata(source, count_rows(source))
     row = 0
     with read_errors(source), source.opened() as file:
         head = file.read(BLOCK_BYTES).removeprefix(BOM)
         dim = check_dim(source, len(fields(head.partition(b"\n")[0])), "line 1: ")
-        for block in blocks_of(source, Bare.prefix(head), Bare(file), Shape(dim, named=False, padded=True)):
+        for block in blocks_of(
+            source, HeaderlessFile.prefix(head), HeaderlessFile(file), Shape(dim, named=False, padded=True)
+        ):
             part = slice(row, row + len(block.vectors))
             row += len(block.vectors)
             if row > len(metadata.words):
@@ -28,7 +30,7 @@ def read_tensorboard(source: Source) -> Iterator[Block]:
         )
 
 
-def count_rows(source: Source) -> int:
+def count_rows(source: VectorSource) -> int:
     """How many lines of a file aren't blank."""
     rows, rest = 0, b""
     with read_errors(source), source.opened() as file:

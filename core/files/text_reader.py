@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from polysema.core.errors import UnreadableError
-from polysema.core.files.readers import BLOCK_BYTES, Block, Notes, Source, read_errors, row_names, strings
+from polysema.core.files.readers import BLOCK_BYTES, Block, Notes, VectorSource, read_errors, row_names, strings
 from polysema.core.files.text_lines import SEPARATORS, Shape, number, peek, shape_of, trailing_numbers
 from polysema.core.space.space import Floats, Ints
 
@@ -67,7 +67,7 @@ def _parse(text: Any, dim: int, padded: bool) -> _Piece:
     )
 
 
-def read_text(source: Source) -> Iterator[Block]:
+def read_text(source: VectorSource) -> Iterator[Block]:
     """A word and its numbers a line, with or without a header `count width`; or numbers alone, whose rows get numbers."""
     from polysema.core.import_lock import IMPORTING
 
@@ -86,7 +86,10 @@ def read_text(source: Source) -> Iterator[Block]:
         head = sample.split(b"\n", shape.n_skipped)[shape.n_skipped]
         rows = 0
         for block in blocks_of(
-            source, head if shape.named else Bare.prefix(head), file if shape.named else Bare(file), shape
+            source,
+            head if shape.named else HeaderlessFile.prefix(head),
+            file if shape.named else HeaderlessFile(file),
+            shape,
         ):
             words = _named(block.words, shape) if shape.named else row_names(rows, len(block.words))
             rows += len(block.words)
@@ -102,7 +105,7 @@ def _named(words: pa.Array, shape: Shape) -> pa.Array:
     return pc.replace_substring_regex(pc.replace_substring_regex(words, r'^"(.*)"$', r"\1"), r'[\\"]"', '"')
 
 
-class Bare:
+class HeaderlessFile:
     """A table of numbers read as lines with an empty word: a tab before each line (and one after the last)."""
 
     def __init__(self, file: Readable):
@@ -118,7 +121,7 @@ class Bare:
         return b"\t" + head.replace(b"\n", b"\n\t")
 
 
-def blocks_of(source: Source, head: bytes, file: Readable, shape: Shape) -> Iterator[Block]:
+def blocks_of(source: VectorSource, head: bytes, file: Readable, shape: Shape) -> Iterator[Block]:
     """The blocks of a text after its header, parsed two at a time (the compiled code leaves Python's lock)."""
     line = shape.n_skipped + 1
     with ThreadPoolExecutor(2) as pool:
@@ -134,7 +137,7 @@ def blocks_of(source: Source, head: bytes, file: Readable, shape: Shape) -> Iter
             yield block
 
 
-def _texts(source: Source, head: bytes, file: Readable) -> Iterator[tuple[bytes, bool]]:
+def _texts(source: VectorSource, head: bytes, file: Readable) -> Iterator[tuple[bytes, bool]]:
     """Whole lines, some MiB at a time, and whether their last one is the file's and has no line end."""
     rest = b""
     chunk = head
@@ -155,7 +158,7 @@ def _texts(source: Source, head: bytes, file: Readable) -> Iterator[tuple[bytes,
 
 
 def _block(
-    source: Source, text: Any, future: "Future[_Piece]", last: bool, shape: Shape, line: int
+    source: VectorSource, text: Any, future: "Future[_Piece]", last: bool, shape: Shape, line: int
 ) -> tuple[Block, int]:
     """The block of a piece that begins at `line`, and the line after it."""
     from polysema.core.files import text_parser
@@ -203,13 +206,13 @@ def _note_spaces(notes: Notes, words: pa.Array, places: Ints) -> None:
         notes.found(rule, places[[row for row, _ in chosen]], [word for _, word in chosen[:5]])
 
 
-def _short_line(source: Source, text: bytes, shape: Shape, line: int) -> UnreadableError:
+def _short_line(source: VectorSource, text: bytes, shape: Shape, line: int) -> UnreadableError:
     many = trailing_numbers(text if shape.named else b"x " + text)
     others = "the others have" if shape.promised is None else "line 1 says"
     return source.fail(f"line {line:,}: {many:,} numbers; {others} {shape.dim:,} (got {peek(text.strip())})")
 
 
-def _slow_block(source: Source, raw: bytes, last: bool, shape: Shape, line: int) -> tuple[Block, int]:
+def _slow_block(source: VectorSource, raw: bytes, last: bool, shape: Shape, line: int) -> tuple[Block, int]:
     """The same, in Python, for texts whose numbers the compiled code can't read exactly (1e-30, 17 digits and more)."""
     words, rows, places = [], [], []
     lines = raw.split(b"\n")

@@ -138,10 +138,10 @@ def _without_bom(head: bytes) -> str:
 def open_text(path: Path, encoding: Encoding) -> IO[bytes]:
     """The bytes of a text, unpacked, as UTF-8 with lines that end in LF or CR LF."""
     file = open_unpacked(path)
-    return io.BufferedReader(_Recoded(file, encoding), 1 << 20) if encoding != Encoding() else file
+    return io.BufferedReader(_RecodedStream(file, encoding), 1 << 20) if encoding != Encoding() else file
 
 
-class _Recoded(io.RawIOBase):
+class _RecodedStream(io.RawIOBase):
     """A text of another encoding, read as UTF-8."""
 
     def __init__(self, file: IO[bytes], encoding: Encoding):

@@ -35,7 +35,7 @@ TICK = 20_000_000  # nanoseconds within which two changes of a file may have the
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class CacheEntry:
     """What a file was converted to. `sha256` is that of the file as it lies there."""
 
     keys: Keys
@@ -85,7 +85,7 @@ def _publish(path: Path, content: bytes) -> None:
     Path(part).replace(path)
 
 
-def entry(sha256: str, form: str) -> Entry | None:
+def entry(sha256: str, form: str) -> CacheEntry | None:
     """The entry of that content, read as `form`; None when there is none, or none that is whole."""
     folder = _folder(sha256, form)
     try:
@@ -98,7 +98,7 @@ def entry(sha256: str, form: str) -> Entry | None:
         if vectors.shape != (rows, dim) or len(words) != rows:
             return None
         columns = _open_columns(folder, rows) if card["columns"] else None
-        return Entry(Keys(words), vectors, sha256, form, tuple(card["notes"]), columns)
+        return CacheEntry(Keys(words), vectors, sha256, form, tuple(card["notes"]), columns)
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowInvalid):
         return None
 
@@ -121,7 +121,7 @@ def drop(sha256: str, form: str) -> None:
 
 def convert(
     blocks: Iterable[Block], notes: Notes, sha256: str, form: str, progress: Callable[[int], None] = lambda rows: None
-) -> Entry:
+) -> CacheEntry:
     """Write the entry of some content, block by block, and open it. `progress` hears of the rows so far.
 
     Vectors with NaN or Inf are left out, of a word that comes again the first is kept: both are noted. Raises

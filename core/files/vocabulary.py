@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from polysema.core.errors import NotFoundError
-from polysema.core.files.readers import Notes, Source, is_utf8, one_line, row_names
+from polysema.core.files.readers import Notes, VectorSource, is_utf8, one_line, row_names
 from polysema.core.files.table_columns import find_column
 from polysema.core.files.text_lines import number
 from polysema.core.files.unpacking import encoding_of
@@ -47,7 +47,7 @@ def read_lines(path: Path, notes: Notes) -> list[str]:
     return lines
 
 
-def words_beside(source: Source, n_rows: int) -> pa.Array:
+def words_beside(source: VectorSource, n_rows: int) -> pa.Array:
     """The words of the file beside a table, one a line; without such a file the numbers of its rows."""
     path = source.companion
     if path is None:
@@ -126,7 +126,7 @@ class Metadata:
     columns: pa.RecordBatch | None
 
 
-def read_metadata(source: Source, n_rows: int) -> Metadata:
+def read_metadata(source: VectorSource, n_rows: int) -> Metadata:
     """The words and columns beside a table of `n_rows` vectors, as TensorBoard's projector reads them.
 
     One column has no header. Several have one: the words are those of the column word, label or name, else of the

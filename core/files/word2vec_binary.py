@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from polysema.core.errors import UnreadableError
-from polysema.core.files.readers import BLOCK_BYTES, Block, Source, check_dim, is_utf8, read_errors, strings
+from polysema.core.files.readers import BLOCK_BYTES, Block, VectorSource, check_dim, is_utf8, read_errors, strings
 from polysema.core.files.text_lines import is_header
 from polysema.core.space.space import Floats
 
@@ -34,7 +34,7 @@ _CONTROL = bytes([*range(32), 127])
 _SPACES = re.compile(rb"[^\x00-\x1f\x7f]{0,%d}? " % MAX_PHRASE_BYTES)
 
 
-def read_word2vec_binary(source: Source) -> Iterator[Block]:
+def read_word2vec_binary(source: VectorSource) -> Iterator[Block]:
     """word2vec's binary layout, words with spaces included."""
     with read_errors(source), source.opened() as file:
         header = file.readline(MAX_HEADER_BYTES)
@@ -66,7 +66,7 @@ def read_word2vec_binary(source: Source) -> Iterator[Block]:
 class _Rows:
     """The rows of a stream: `data` from byte `at` on is what isn't taken yet, `n` counts the rows that are."""
 
-    def __init__(self, source: Source, dim: int, count: int):
+    def __init__(self, source: VectorSource, dim: int, count: int):
         self.source, self.dim, self.width, self.count = source, dim, 4 * dim, count
         self.data, self.at, self.n = b"", 0, 0
         self.n_phrases, self.phrase, self.phrase_row = 0, "", 0

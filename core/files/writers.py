@@ -22,7 +22,7 @@ _NAMES = {" ": "space", "\n": "line end", "\r": "carriage return", "\t": "tab"}
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class WriteOptions:
     """A layout that can be written: `endings` choose it, `forbidden` is what its words can't hold, `companion` names the
     second file of a pair, and `padded` says that separators around most words are taken for padding when it is read.
     """
@@ -51,7 +51,7 @@ def write_vectors(space: Space, path: "Path | str", form: str | None = None, rep
 
 def check_target(
     path: "Path | str", form: str | None = None, replace: bool = False
-) -> tuple[Writing, tuple[Path, ...]]:
+) -> tuple[WriteOptions, tuple[Path, ...]]:
     """The layout that `write_vectors` would use, and the files it would write; raises as it does, before any work."""
     path = Path(path)
     layout = _layout(path, form)
@@ -66,7 +66,7 @@ def check_target(
     return layout, tuple(paths)
 
 
-def _layout(path: Path, form: str | None) -> Writing:
+def _layout(path: Path, form: str | None) -> WriteOptions:
     if form is not None:
         if form not in WRITINGS:
             raise UserError(f"vectors are not written as {form!r}; choose one of {', '.join(WRITINGS)}")
@@ -79,7 +79,7 @@ def _layout(path: Path, form: str | None) -> Writing:
     raise UserError(f"the ending of {path.name} names no layout of vectors; use one of {endings}, or say which (--to)")
 
 
-def _check_words(space: Space, layout: Writing) -> None:
+def _check_words(space: Space, layout: WriteOptions) -> None:
     if layout.padded:
         first = space.keys[:ROWS]
         edged = [word for word in first if not word or word != word.strip(" \t")]
@@ -218,11 +218,11 @@ def _metadata(path: Path) -> Path:
 WRITINGS = {
     layout.name: layout
     for layout in (
-        Writing("word2vec-text", (".txt", ".vec"), "\n", _text, padded=True),
-        Writing("word2vec-binary", (".bin",), " \n", _binary),
-        Writing("npy", (".npy",), "\n\r", _npy, lambda path: path.with_suffix(".vocab")),
-        Writing("safetensors", (".safetensors",), "", _safetensors),
-        Writing("parquet", (".parquet",), "", _parquet),
-        Writing("tensorboard", (".tsv",), "\n\r\t", _tensorboard, _metadata),
+        WriteOptions("word2vec-text", (".txt", ".vec"), "\n", _text, padded=True),
+        WriteOptions("word2vec-binary", (".bin",), " \n", _binary),
+        WriteOptions("npy", (".npy",), "\n\r", _npy, lambda path: path.with_suffix(".vocab")),
+        WriteOptions("safetensors", (".safetensors",), "", _safetensors),
+        WriteOptions("parquet", (".parquet",), "", _parquet),
+        WriteOptions("tensorboard", (".tsv",), "\n\r\t", _tensorboard, _metadata),
     )
 }

@@ -7,21 +7,21 @@ from typing import Any
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import CROSS, MLP, SELF, check_head, check_layers
 from polysema.core.inside.hooks import Twin, first_of, one_reading, replaced, twin_of
-from polysema.core.inside.steering import Changed, Say, Speaker, changed, prompt
+from polysema.core.inside.steering import Speaker, Statement, SteeredToken, changed, prompt
 from polysema.core.model.load import LanguageModel
 
 HOW = ("zero", "mean")
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class Ablation:
     """What is taken out: a head of a layer (both from 1) of the attention `kind`, or, with the kind `mlp`, the MLP."""
 
     layer: int
     head: int | None = None
     kind: str = SELF
 
-    def checked(self, model: LanguageModel) -> "Cut":
+    def checked(self, model: LanguageModel) -> "Ablation":
         """The same with the layer from 1; raises `UserError` for a place that isn't there."""
         if self.kind not in (SELF, CROSS, MLP):
             raise UserError(f"there is no part {self.kind!r}; choose one of {SELF}, {CROSS}, {MLP}")
@@ -32,7 +32,7 @@ class Cut:
         (layer,) = check_layers(model, [self.layer])
         if (self.head is None) != (self.kind == MLP):
             raise UserError("a head has a number; an MLP has none")
-        return Cut(layer, None if self.head is None else check_head(model, self.head), self.kind)
+        return Ablation(layer, None if self.head is None else check_head(model, self.head), self.kind)
 
     def __str__(self) -> str:
         if self.kind == MLP:
@@ -43,12 +43,12 @@ class Cut:
 def ablate(
     model: LanguageModel,
     text: str | None,
-    cuts: Sequence[Cut],
+    cuts: Sequence[Ablation],
     how: str = "zero",
-    say: Say | None = None,
+    say: Statement | None = None,
     source: str | None = None,
     over: Sequence[str] = (),
-) -> Changed:
+) -> SteeredToken:
     """What the model says with some heads or MLPs set to zero, or to their mean over all tokens of the texts `over`
     (of this text when there are none), at every position.
 
@@ -61,7 +61,7 @@ def ablate(
         raise UserError("say what to take out: at least one head or MLP")
     checked = [cut.checked(model) for cut in cuts]
     reading = prompt(model, text, source)
-    speaker = Speaker.of(model, reading, say or Say())
+    speaker = Speaker.of(model, reading, say or Statement())
     with twin_of(model) as twin:
         before = speaker.speak(twin)
         passes = (
@@ -76,17 +76,17 @@ def ablate(
     return changed(model, speaker, before, after)
 
 
-def _part(twin: Twin, cut: Cut) -> Any:
+def _part(twin: Twin, cut: Ablation) -> Any:
     return twin.parts.attention(cut.layer, cut.kind)
 
 
-def _slice(part: Any, cut: Cut, width: int) -> slice:
+def _slice(part: Any, cut: Ablation, width: int) -> slice:
     each = width // part.n_heads
     assert cut.head is not None
     return slice((cut.head - 1) * each, cut.head * each)
 
 
-def _means(twin: Twin, cuts: Sequence[Cut], readings: Sequence[Any]) -> list[Any]:
+def _means(twin: Twin, cuts: Sequence[Ablation], readings: Sequence[Any]) -> list[Any]:
     """For each cut the mean over all positions of all passes of what will be replaced."""
     import torch
 
@@ -114,7 +114,7 @@ def _means(twin: Twin, cuts: Sequence[Cut], readings: Sequence[Any]) -> list[Any
         return [of / total for of in sums]
 
 
-def _take_out(twin: Twin, cut: Cut, mean: Any) -> None:
+def _take_out(twin: Twin, cut: Ablation, mean: Any) -> None:
     part = _part(twin, cut)
 
     def replace_all(out: Any) -> Any:

@@ -29,7 +29,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PartsPlan:
     """The names of one stack: its blocks, their sub-layers in order, and the norm that ends the stack.
 
     `post_norm` says that a norm follows each sub-layer; `asks` that attention returns its weights only when asked.
@@ -42,7 +42,7 @@ class Plan:
     asks: bool = False
 
 
-_BERT = Plan(
+_BERT = PartsPlan(
     "encoder.layer",
     (
         Part(SELF, "attention.output.dense", "attention.output.LayerNorm", "attention.self"),
@@ -50,7 +50,7 @@ _BERT = Plan(
     ),
     post_norm=True,
 )
-_MPNET = Plan(
+_MPNET = PartsPlan(
     "encoder.layer",
     (
         Part(SELF, "attention.attn.o", "attention.LayerNorm", "attention.attn"),
@@ -59,16 +59,16 @@ _MPNET = Plan(
     post_norm=True,
     asks=True,
 )
-_DISTILBERT = Plan(
+_DISTILBERT = PartsPlan(
     "transformer.layer",
     (Part(SELF, "attention.out_lin", "sa_layer_norm", "attention"), Part(MLP, "ffn.lin2", "output_layer_norm")),
     post_norm=True,
 )
-_MODERNBERT = Plan(
+_MODERNBERT = PartsPlan(
     "layers", (Part(SELF, "attn.Wo", "attn_norm", "attn"), Part(MLP, "mlp.Wo", "mlp_norm")), "final_norm"
 )
-_GPT2 = Plan("h", (Part(SELF, "attn.c_proj", "ln_1", "attn"), Part(MLP, "mlp.c_proj", "ln_2")), "ln_f")
-_LLAMA = Plan(
+_GPT2 = PartsPlan("h", (Part(SELF, "attn.c_proj", "ln_1", "attn"), Part(MLP, "mlp.c_proj", "ln_2")), "ln_f")
+_LLAMA = PartsPlan(
     "layers",
     (
         Part(SELF, "self_attn.o_proj", "input_layernorm", "self_attn"),
@@ -88,16 +88,16 @@ def _t5_mlp(place: int) -> Part:
 
 
 _T5 = {
-    "encoder": Plan("block", (_T5_SELF, _t5_mlp(1)), "final_layer_norm"),
-    "decoder": Plan("block", (_T5_SELF, _T5_CROSS, _t5_mlp(2)), "final_layer_norm"),
+    "encoder": PartsPlan("block", (_T5_SELF, _t5_mlp(1)), "final_layer_norm"),
+    "decoder": PartsPlan("block", (_T5_SELF, _T5_CROSS, _t5_mlp(2)), "final_layer_norm"),
 }
 _BART = {
-    "encoder": Plan("layers", (_BART_SELF, _BART_MLP), post_norm=True),
-    "decoder": Plan("layers", (_BART_SELF, _BART_CROSS, _BART_MLP), post_norm=True),
+    "encoder": PartsPlan("layers", (_BART_SELF, _BART_MLP), post_norm=True),
+    "decoder": PartsPlan("layers", (_BART_SELF, _BART_CROSS, _BART_MLP), post_norm=True),
 }
 
 # by transformers' `model_type`; of an encoder-decoder one plan for each stack
-PLANS: dict[str, Plan | dict[str, Plan]] = {
+PLANS: dict[str, PartsPlan | dict[str, PartsPlan]] = {
     "bart": _BART,
     "bert": _BERT,
     "camembert": _BERT,
@@ -159,7 +159,7 @@ def kind_of(model: LanguageModel) -> str:
     return str(model.whole.config.get_text_config().model_type)
 
 
-def plan_of(model: LanguageModel) -> Plan:
+def plan_of(model: LanguageModel) -> PartsPlan:
     """The names of the model's stack; raises `UserError` for an architecture that isn't in the table."""
     plan = PLANS.get(kind_of(model))
     if isinstance(plan, dict):

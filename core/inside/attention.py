@@ -8,7 +8,7 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import CROSS, SELF, check_layers
-from polysema.core.inside.hooks import Reading, Unit, grouped, read, twin_of
+from polysema.core.inside.hooks import HookedRun, Unit, grouped, read, twin_of
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Floats, Ints
 
@@ -18,7 +18,7 @@ MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class AttentionView:
     """How attention is looked at.
 
     `kind` is `self` or `cross`; `unit` `words` or `tokens`; `special` tokens are shown, or folded away: their rows
@@ -29,7 +29,7 @@ class View:
     unit: str = "words"
     special: str = "show"
 
-    def checked(self) -> "View":
+    def checked(self) -> "AttentionView":
         """The same; raises `UserError` for what doesn't exist."""
         for what, given, allowed in (("attention", self.kind, KINDS), ("special tokens", self.special, SPECIALS)):
             if given not in allowed:
@@ -54,7 +54,7 @@ class Attention:
     columns: tuple[Unit, ...]
     forbidden: "np.ndarray[Any, np.dtype[np.bool_]]"
     folded: Floats
-    view: View
+    view: AttentionView
     n_key_heads: int
     text: str
     source: str = ""
@@ -80,7 +80,7 @@ class Attention:
 class _Frame:
     """The units of one pass, and what its weights become."""
 
-    view: View
+    view: AttentionView
     rows: tuple[Unit, ...]
     columns: tuple[Unit, ...]
     row_of: Ints
@@ -114,7 +114,7 @@ class _Frame:
         return (shown / np.maximum(left, np.finfo(np.float32).tiny)[..., None]).astype(np.float32), folded
 
 
-def _frame(reading: Reading, view: View) -> _Frame:
+def _frame(reading: HookedRun, view: AttentionView) -> _Frame:
     if view.kind == CROSS:
         assert reading.source is not None
         rows, row_of = grouped(reading, view.unit, writes=True)
@@ -130,8 +130,8 @@ def _forbidden(model: LanguageModel, frame: _Frame) -> "np.ndarray[Any, np.dtype
     return frame.kept_columns[None, :] > frame.kept_rows[:, None]
 
 
-def _check_view(model: LanguageModel, view: View | None) -> View:
-    view = (view or View()).checked()
+def _check_view(model: LanguageModel, view: AttentionView | None) -> AttentionView:
+    view = (view or AttentionView()).checked()
     if view.kind == CROSS and not model.reads_two:
         raise UserError(
             f"{model.name} has no cross-attention as it is loaded: that is the decoder's of an encoder-decoder (stack decoder)"
@@ -144,7 +144,7 @@ def attention(
     text: str | None,
     layers: Sequence[int] | None = None,
     source: str | None = None,
-    view: View | None = None,
+    view: AttentionView | None = None,
     most_bytes: int | None = None,
 ) -> tuple[Attention, ...]:
     """The attention of a text, at `layers` (counted from 1; all when None): only those are kept.
@@ -209,7 +209,11 @@ def _check_size(model: LanguageModel, frames: Sequence[_Frame], layers: Sequence
 
 
 def rollout(
-    model: LanguageModel, text: str | None, layer: int = -1, source: str | None = None, view: View | None = None
+    model: LanguageModel,
+    text: str | None,
+    layer: int = -1,
+    source: str | None = None,
+    view: AttentionView | None = None,
 ) -> tuple[Attention, ...]:
     """Attention rollout up to a layer (Abnar and Zuidema 2020): what flows from each word into each.
 
@@ -291,7 +295,7 @@ def find_heads(
     pairs: Sequence[tuple[str, str]],
     texts: Sequence[str],
     sources: Sequence[str] | None = None,
-    view: View | None = None,
+    view: AttentionView | None = None,
     layers: Sequence[int] | None = None,
 ) -> HeadRanking:
     """All heads ranked by how much the first word of each pair attends to the second, averaged over the texts.

@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import CROSS, MLP, SELF, SubLayer, anatomy, check_head, check_layers
-from polysema.core.inside.followed_tokens import Target, forms_of, likelier
+from polysema.core.inside.followed_tokens import FollowedTarget, forms_of, likelier
 from polysema.core.inside.hooks import Twin, first_of, one_reading, place_in, positions_of, twin_of
-from polysema.core.inside.output_head import Head, checked_head, require_head
+from polysema.core.inside.output_head import OutputHead, checked_head, require_head
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import find_word
 from polysema.core.space.space import Family, Floats, Keys, Space
@@ -40,7 +40,7 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
-class Contributions:
+class Attribution:
     """What each part adds to a score at one position: the `parts` add up to `total`, the model's own answer is `score`.
 
     `measure` says what the score is: the logit of a word, the difference of two words' logits, or, for a stack without a
@@ -52,8 +52,8 @@ class Contributions:
     score: float
     position: int
     token: str
-    target: Target
-    against: Target | None = None
+    target: FollowedTarget
+    against: FollowedTarget | None = None
 
     @property
     def total(self) -> float:
@@ -68,7 +68,7 @@ def contributions(
     against: str | None = None,
     source: str | None = None,
     at: "str | int | None" = None,
-) -> Contributions:
+) -> Attribution:
     """What the embedding, each head, each MLP and each bias adds to the logit of `word` where `at` says (a word of the
     text, a token's number; by default where the next word, or the mask, is predicted).
 
@@ -94,7 +94,7 @@ def contributions(
         replace(name, value=float(value), length=float(length))
         for name, value, length in zip(names, values, lengths, strict=True)
     )
-    found = Contributions(measure, parts, score, position, reading.tokens[position].name, target, other)
+    found = Attribution(measure, parts, score, position, reading.tokens[position].name, target, other)
     slack = SLACK if model.dtype == "float32" else HALF_SLACK
     if abs(found.total - score) > slack * max(abs(score), float(np.abs(values).max())):
         raise UserError(
@@ -104,7 +104,9 @@ def contributions(
     return found
 
 
-def _chosen(model: LanguageModel, head: Head | None, state: Any, forms: Sequence[tuple[Target, ...]]) -> list[Target]:
+def _chosen(
+    model: LanguageModel, head: OutputHead | None, state: Any, forms: Sequence[tuple[FollowedTarget, ...]]
+) -> list[FollowedTarget]:
     """The likelier form of each word by the last state; raises `UserError` where two words begin with the same token."""
     import torch
 
@@ -159,7 +161,7 @@ class _Stream:
                     names.append(name)
                     vectors.append(vector[None])
                 if parts.post_norm:
-                    frozen = Frozen.at(part.norm, self.seen[layer, part.kind, "norm"])
+                    frozen = FrozenLayer.at(part.norm, self.seen[layer, part.kind, "norm"])
                     vectors = [frozen.scaled(torch.cat(vectors))]
                     if frozen.bias is not None:
                         names.append(Contribution(f"layer {layer} {_norm_name(part.kind)}", "bias", layer, 0, 0.0))
@@ -203,7 +205,7 @@ def head_vectors(part: SubLayer, values: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frozen:
+class FrozenLayer:
     """A norm with its scale frozen at one state, which makes it linear: (x - mean(x)) or x, times `scale`, plus `bias`."""
 
     centered: bool
@@ -211,7 +213,7 @@ class Frozen:
     bias: Any
 
     @classmethod
-    def at(cls, norm: Any, state: Any) -> "Frozen":
+    def at(cls, norm: Any, state: Any) -> "FrozenLayer":
         """The norm as it is for a state (dim,): a layer norm (Ba et al. 2016) or RMS norm (Zhang and Sennrich 2019)."""
         import torch
 
@@ -232,12 +234,12 @@ class Frozen:
 
 def _scored(
     model: LanguageModel,
-    head: Head | None,
+    head: OutputHead | None,
     names: list[Contribution],
     vectors: Floats,
     state: Any,
-    target: Target,
-    other: Target | None,
+    target: FollowedTarget,
+    other: FollowedTarget | None,
 ) -> tuple[str, list[Contribution], Floats, float]:
     """What the score is, the parts with those of norm and head, what each adds, and the model's own score."""
     import torch
@@ -254,7 +256,7 @@ def _scored(
     with torch.inference_mode():
         own = norm.forward(state.to(_dtype(norm))[None])[0] if norm is not None else state
         if norm is not None:
-            frozen = Frozen.at(norm, state)
+            frozen = FrozenLayer.at(norm, state)
             rows = frozen.scaled(rows)
             if frozen.bias is not None:
                 add("final norm bias", frozen.bias)
@@ -282,7 +284,7 @@ def _scored(
     return measure, names, values.cpu().numpy(), float(score)
 
 
-def _through_transform(head: Head, rows: Any, state: Any, add_to: list[Contribution]) -> tuple[Any, Any]:
+def _through_transform(head: OutputHead, rows: Any, state: Any, add_to: list[Contribution]) -> tuple[Any, Any]:
     """The parts behind a head's transform: a linear map, an activation with its gate frozen, a norm with its scale frozen."""
     import torch
 
@@ -298,7 +300,7 @@ def _through_transform(head: Head, rows: Any, state: Any, add_to: list[Contribut
     passed = head.activation(state)
     gate = torch.where(state.abs() > 1e-12, passed / torch.where(state.abs() > 1e-12, state, 1.0), 0.5)
     rows, state = rows * gate, passed
-    frozen = Frozen.at(head.norm, state)
+    frozen = FrozenLayer.at(head.norm, state)
     rows, state = frozen.scaled(rows), frozen.scaled(state[None])[0]
     if frozen.bias is not None:
         rows, state = add("head norm bias", frozen.bias), state + frozen.bias

@@ -8,7 +8,7 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import CROSS, SELF
-from polysema.core.inside.attention import View, attention
+from polysema.core.inside.attention import AttentionView, attention
 from polysema.core.inside.hooks import ATTENTION, Unit, first_of, one_reading, tap_states, twin_of
 from polysema.core.inside.lens import LensView, lens
 from polysema.core.inside.output_head import find_head
@@ -19,7 +19,7 @@ BEST = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sight:
+class VisibleTokens:
     """Who may look at whom: `open` (n_rows, n_columns) is true where some head of some layer gives any weight at all."""
 
     name: str
@@ -38,7 +38,7 @@ class Sight:
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class FamilyTrace:
     """What the cross-attention brings to one written token: the source's tokens it looks at (mean of all heads and
     layers, the end token's share included), best first, and the length of what is added, in lengths of the state.
     """
@@ -49,7 +49,7 @@ class Carried:
 
 
 @dataclass(frozen=True, slots=True)
-class Road:
+class FamilyRun:
     """One model's way through a sentence.
 
     `sights` are its masks as they are met; `ends` says what its last state is turned into, `says` the best of that
@@ -63,14 +63,14 @@ class Road:
     dim: int
     text: str
     written: str
-    sights: tuple[Sight, ...]
+    sights: tuple[VisibleTokens, ...]
     ends: str
     says: tuple[tuple[str, float], ...]
     says_at: str
-    carried: tuple[Carried, ...] = ()
+    carried: tuple[FamilyTrace, ...] = ()
 
 
-def roads(models: Sequence[LanguageModel], texts: Sequence[str]) -> tuple[Road, ...]:
+def roads(models: Sequence[LanguageModel], texts: Sequence[str]) -> tuple[FamilyRun, ...]:
     """The road of each model through its text: an encoder, a decoder, a decoder beside an encoder (which reads the text
     and writes its own). Raises `UserError` when there are not as many texts as models.
     """
@@ -79,16 +79,16 @@ def roads(models: Sequence[LanguageModel], texts: Sequence[str]) -> tuple[Road, 
     return tuple(road(model, text) for model, text in zip(models, texts, strict=True))
 
 
-def road(model: LanguageModel, text: str) -> Road:
+def road(model: LanguageModel, text: str) -> FamilyRun:
     """One model's way through a text; an encoder-decoder is given as its decoder (stack decoder)."""
     if model.stack == "encoder":
         raise UserError(f"{model.name} has two stacks; load its decoder (stack decoder), the encoder comes with it")
     if not model.reads_two:
         one_reading(model, text)
         names = {Family.ENCODER: "encoder", Family.DECODER: "decoder"}
-        sights: tuple[Sight, ...] = (_sight(model, text, None, SELF, names[model.family]),)
+        sights: tuple[VisibleTokens, ...] = (_sight(model, text, None, SELF, names[model.family]),)
         ends, says, at = _end(model, text, None)
-        return Road(
+        return FamilyRun(
             model.name, model.family, (model.n_layers,), model.n_heads, model.dim, text, "", sights, ends, says, at
         )
     written = one_reading(model, None, text).text
@@ -99,7 +99,7 @@ def road(model: LanguageModel, text: str) -> Road:
         _sight(model, written, text, CROSS, "cross-attention"),
     )
     ends, says, at = _end(model, written, text)
-    return Road(
+    return FamilyRun(
         model.name,
         model.family,
         (encoder.n_layers, model.n_layers),
@@ -115,14 +115,14 @@ def road(model: LanguageModel, text: str) -> Road:
     )
 
 
-def _sight(model: LanguageModel, text: str, source: str | None, kind: str, name: str) -> Sight:
+def _sight(model: LanguageModel, text: str, source: str | None, kind: str, name: str) -> VisibleTokens:
     seen: Floats | None = None
     for layer in range(1, model.n_layers + 1):  # a layer at a time: no more than one is kept
-        (found,) = attention(model, text, [layer], source, View(kind, "tokens"))
+        (found,) = attention(model, text, [layer], source, AttentionView(kind, "tokens"))
         most = found.weights.max((0, 1))
         seen = most if seen is None else np.maximum(seen, most)
     assert seen is not None
-    return Sight(name, found.rows, found.columns, seen > 0)
+    return VisibleTokens(name, found.rows, found.columns, seen > 0)
 
 
 def _end(model: LanguageModel, text: str, source: str | None) -> tuple[str, tuple[tuple[str, float], ...], str]:
@@ -149,8 +149,8 @@ def _end(model: LanguageModel, text: str, source: str | None) -> tuple[str, tupl
     return ends, tuple((found.names[number], float(score)) for number, score in best), found.tokens[place].name
 
 
-def _carried(model: LanguageModel, text: str, source: str) -> tuple[Carried, ...]:
-    (found,) = attention(model, text, None, source, View(CROSS, "tokens"))
+def _carried(model: LanguageModel, text: str, source: str) -> tuple[FamilyTrace, ...]:
+    (found,) = attention(model, text, None, source, AttentionView(CROSS, "tokens"))
     mean = found.weights.mean((0, 1), dtype=np.float64)  # (n_rows, n_columns)
     added: list[Any] = []
     before: list[Any] = []
@@ -167,5 +167,5 @@ def _carried(model: LanguageModel, text: str, source: str) -> tuple[Carried, ...
     for place, unit in enumerate(found.rows):
         order = np.argsort(-mean[place], kind="stable")[:BEST].tolist()
         looks = tuple((found.columns[column].name, float(mean[place, column])) for column in order)
-        rows.append(Carried(unit.name, looks, float(shares[place])))
+        rows.append(FamilyTrace(unit.name, looks, float(shares[place])))
     return tuple(rows)

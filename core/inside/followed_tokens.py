@@ -15,7 +15,7 @@ ESCAPES = {"\\n": "\n", "\\t": "\t", "\\r": "\r", "\\'": "'", '\\"': '"', "\\\\"
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class FollowedTarget:
     """The token that a word is scored by: the first, where it is several (`pieces` names them all).
 
     `note` is what has to be said about it; empty where the word is one token in one form.
@@ -27,7 +27,7 @@ class Target:
     note: str = ""
 
 
-def forms_of(model: LanguageModel, word: str) -> tuple[Target, ...]:
+def forms_of(model: LanguageModel, word: str) -> tuple[FollowedTarget, ...]:
     """The tokens by which a word may be meant, as it stands behind a space first.
 
     A token is given as it is shown, in quotes (`"','"`, `"' bank'"`), or by its id (`#11`); a space before the word
@@ -55,10 +55,10 @@ def forms_of(model: LanguageModel, word: str) -> tuple[Target, ...]:
     return (spaced,) if bare.id == spaced.id or worse or word[0].isspace() else (spaced, bare)
 
 
-def likelier(forms: tuple[Target, ...], scores: Any = None) -> Target:
+def likelier(forms: tuple[FollowedTarget, ...], scores: Any = None) -> FollowedTarget:
     """The form with the highest of `scores` (vocabulary,); without scores the one of fewest tokens. Its note tells so."""
 
-    def rank(form: Target) -> float:
+    def rank(form: FollowedTarget) -> float:
         return -float(len(form.pieces)) if scores is None else float(scores[form.id])
 
     chosen = max(forms, key=rank)
@@ -77,14 +77,14 @@ def likelier(forms: tuple[Target, ...], scores: Any = None) -> Target:
     return replace(chosen, note="; ".join(notes))
 
 
-def _by_id(model: LanguageModel, asked: str, number: int) -> Target:
+def _by_id(model: LanguageModel, asked: str, number: int) -> FollowedTarget:
     most = len(model.input_table) - 1
     if number > most:
         raise UserError(f"token ids of {model.name} go from #0 to #{most:,}; got {asked}")
-    return Target(asked, number, (token_name(model, number),))
+    return FollowedTarget(asked, number, (token_name(model, number),))
 
 
-def _as_shown(model: LanguageModel, asked: str) -> Target:
+def _as_shown(model: LanguageModel, asked: str) -> FollowedTarget:
     text = re.sub(r"\\.", lambda escape: ESCAPES.get(escape[0], escape[0]), asked[1:-1])
     number = _token_of(model, text)
     if number is None:
@@ -92,27 +92,27 @@ def _as_shown(model: LanguageModel, asked: str) -> Target:
             f"no token of {model.name} reads {text!r}: in quotes a token is given as it is shown, with its space; without "
             "the quotes a word is followed by its first token"
         )
-    return Target(asked, number, (text,))
+    return FollowedTarget(asked, number, (text,))
 
 
-def _spaced(model: LanguageModel, asked: str) -> Target | None:
+def _spaced(model: LanguageModel, asked: str) -> FollowedTarget | None:
     """The word as it stands behind a space."""
     return _target(model, asked, model.tokenizer(f" {asked}", add_special_tokens=False)["input_ids"])
 
 
-def _bare(model: LanguageModel, asked: str) -> Target | None:
+def _bare(model: LanguageModel, asked: str) -> FollowedTarget | None:
     """The word as it goes on with what stands before it, such as a comma."""
     number = _token_of(model, asked)
     if number is not None:
-        return Target(asked, number, (asked,))
+        return FollowedTarget(asked, number, (asked,))
     found = _target(model, asked, model.tokenizer(asked, add_special_tokens=False)["input_ids"])
     return None if found is None or found.pieces[0][:1].isspace() else found
 
 
-def _target(model: LanguageModel, asked: str, ids: list[int]) -> Target | None:
+def _target(model: LanguageModel, asked: str, ids: list[int]) -> FollowedTarget | None:
     if not ids or ids[0] == model.tokenizer.unk_token_id:
         return None
-    return Target(asked, int(ids[0]), tuple(token_name(model, number) for number in ids))
+    return FollowedTarget(asked, int(ids[0]), tuple(token_name(model, number) for number in ids))
 
 
 def _token_of(model: LanguageModel, text: str) -> int | None:

@@ -19,7 +19,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class GeneratedText:
     """What a model wrote: `text`, its `tokens` with the `probabilities` that they had, and for each the best `others`
     (itself first). `ended` says that the model itself ended it. `surety` is the geometric mean of the probabilities.
     """
@@ -42,7 +42,7 @@ def _silent(stage: str, done: int, total: int) -> None:
     pass
 
 
-def write(model: LanguageModel, text: str, new: int = 24, k: int = 5, progress: Progress = _silent) -> Written:
+def write(model: LanguageModel, text: str, new: int = 24, k: int = 5, progress: Progress = _silent) -> GeneratedText:
     """At most `new` tokens that a decoder writes after `text`, or an encoder-decoder for it, each the most probable one.
 
     What `progress` raises ends the work. Raises `UserError` for a model that doesn't write, a text longer than its
@@ -81,7 +81,7 @@ def write(model: LanguageModel, text: str, new: int = 24, k: int = 5, progress: 
             pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
             others.append(tuple((token_name(model, i), float(p)) for i, p in pairs))
     written = str(model.tokenizer.decode(ids, skip_special_tokens=True))
-    return Written(written, tuple(token_name(model, i) for i in ids), tuple(probabilities), tuple(others), ended)
+    return GeneratedText(written, tuple(token_name(model, i) for i in ids), tuple(probabilities), tuple(others), ended)
 
 
 def _decoder(model: LanguageModel, text: str) -> Callable[[list[int]], Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import CROSS, MLP, SELF, Anatomy, anatomy, plan_of, require_hooks
 from polysema.core.model.load import LanguageModel
-from polysema.core.model.tokens import Encoded, Span, find_word, words_of
+from polysema.core.model.tokens import EncodedText, Span, find_word, words_of
 from polysema.core.space.space import Family, Floats, Ints
 
 UNITS = ("words", "tokens")
@@ -33,7 +33,7 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class HookedRun:
     """What one pass reads: a text, or one window of a text that is longer than the model's.
 
     `ids` are the tokens at each position; `tokens` what they are, a special one without a span; `fresh` (n_positions,)
@@ -46,13 +46,13 @@ class Reading:
     fresh: "np.ndarray[Any, np.dtype[np.bool_]]"
     window: int = 1
     windows: int = 1
-    source: "Reading | None" = None
+    source: "HookedRun | None" = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
-def read(model: LanguageModel, text: str | None, source: str | None = None) -> tuple[Reading, ...]:
+def read(model: LanguageModel, text: str | None, source: str | None = None) -> tuple[HookedRun, ...]:
     """The passes that a text takes: one, or one for each window where the text is longer than the model's.
 
     The decoder of an encoder-decoder needs a `source`; its `text` is what the model itself writes when None. Raises
@@ -72,10 +72,10 @@ def read(model: LanguageModel, text: str | None, source: str | None = None) -> t
     if not len(encoded):
         raise UserError(f"{model.name} writes nothing for {source!r}; give the decoder's text")
     (reading,) = _readings(model, written, encoded)
-    return (Reading(written, reading.ids, reading.tokens, reading.fresh, source=beside),)
+    return (HookedRun(written, reading.ids, reading.tokens, reading.fresh, source=beside),)
 
 
-def _readings(model: LanguageModel, text: str, encoded: Encoded) -> tuple[Reading, ...]:
+def _readings(model: LanguageModel, text: str, encoded: EncodedText) -> tuple[HookedRun, ...]:
     if not len(encoded):
         raise UserError(f"there is nothing to read in {text[:60]!r}")
     many = len(encoded.windows)
@@ -100,11 +100,11 @@ def _readings(model: LanguageModel, text: str, encoded: Encoded) -> tuple[Readin
         for place, token in zip(places.tolist(), mine.tolist(), strict=True):
             start, end = (int(number) for number in encoded.offsets[token])
             units[place] = Unit(text[start:end] or names[place], Span(start, end))
-        readings.append(Reading(text, ids, tuple(units), fresh, number + 1, many))
+        readings.append(HookedRun(text, ids, tuple(units), fresh, number + 1, many))
     return tuple(readings)
 
 
-def grouped(reading: Reading, unit: str, writes: bool = False) -> tuple[tuple[Unit, ...], Ints]:
+def grouped(reading: HookedRun, unit: str, writes: bool = False) -> tuple[tuple[Unit, ...], Ints]:
     """The units of a reading in order, and each position's unit: (n_positions,).
 
     With the unit `words` a token goes to the first word that it shares characters with; what belongs to no word (a
@@ -150,7 +150,7 @@ def _word_at(words: Sequence[Span], starts: Sequence[int], span: Span) -> Span |
     return None
 
 
-def positions_of(reading: Reading, word: str, nth: int = 1, writes: bool = False) -> list[int]:
+def positions_of(reading: HookedRun, word: str, nth: int = 1, writes: bool = False) -> list[int]:
     """The positions of the n-th `word` of a reading's text; with `writes` those where a decoder writes it."""
     span = find_word(reading.text, word, nth)
     found = [
@@ -201,7 +201,7 @@ class Twin:
                 )
             )
 
-    def run(self, reading: Reading) -> None:
+    def run(self, reading: HookedRun) -> None:
         """One pass over what is read."""
         import torch
 
@@ -300,7 +300,7 @@ def token_name(model: LanguageModel, number: int) -> str:
     return f" {text.strip().removeprefix('▁')}" if name[:1] in ("Ġ", "▁") else text
 
 
-def last_place(model: LanguageModel, reading: Reading) -> int:
+def last_place(model: LanguageModel, reading: HookedRun) -> int:
     """Where a word is predicted unless said otherwise: the last position, or, of a masked encoder, the mask."""
     if model.family is not Family.ENCODER:
         return len(reading) - 1
@@ -313,7 +313,7 @@ def last_place(model: LanguageModel, reading: Reading) -> int:
     return masks[0]
 
 
-def place_in(model: LanguageModel, reading: Reading, at: "str | int | None", nth: int = 1) -> int:
+def place_in(model: LanguageModel, reading: HookedRun, at: "str | int | None", nth: int = 1) -> int:
     """The position meant: a word's last token, a number of a token (from 0, negative ones from the end), or where the
     next word (of a masked encoder the mask) is predicted.
     """
@@ -326,7 +326,7 @@ def place_in(model: LanguageModel, reading: Reading, at: "str | int | None", nth
     return at % len(reading)
 
 
-def one_reading(model: LanguageModel, text: str | None, source: str | None = None) -> Reading:
+def one_reading(model: LanguageModel, text: str | None, source: str | None = None) -> HookedRun:
     """The one pass of a text that fits the model's window; raises `UserError` for a longer one."""
     readings = read(model, text, source)
     if len(readings) > 1:

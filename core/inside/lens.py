@@ -9,9 +9,9 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import CROSS, MLP
-from polysema.core.inside.followed_tokens import Target, forms_of, likelier
+from polysema.core.inside.followed_tokens import FollowedTarget, forms_of, likelier
 from polysema.core.inside.hooks import EMBEDDING, POINTS, Unit, read, tap_states, token_name, twin_of
-from polysema.core.inside.output_head import Head, find_head, require_head
+from polysema.core.inside.output_head import OutputHead, find_head, require_head
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import find_word
 from polysema.core.space.space import Family, Floats, Ints
@@ -52,7 +52,7 @@ class Lens:
     best: Ints
     scores: Floats
     entropy: Floats
-    targets: tuple[Target, ...]
+    targets: tuple[FollowedTarget, ...]
     ranks: Ints
     followed: Floats
     names: dict[int, str]
@@ -135,7 +135,7 @@ def lens(
     )
 
 
-def _columns(forms: Sequence[Sequence[Target]], followed: Sequence[Target]) -> list[int]:
+def _columns(forms: Sequence[Sequence[FollowedTarget]], followed: Sequence[FollowedTarget]) -> list[int]:
     """Where each followed form stands among all forms."""
     found, before = [], 0
     for of, chosen in zip(forms, followed, strict=True):
@@ -204,7 +204,7 @@ class Scorer:
     """Scores every token for hidden states: by the head behind the final norm (`head`), or by cosine with `table`."""
 
     kind: str
-    head: Head | None = None
+    head: OutputHead | None = None
     final_norm: Any = None
     table: Any = None
     lengths: Any = None
@@ -216,7 +216,7 @@ class Scorer:
         states = states.float()
         return (states @ self.table.T) / (states.norm(dim=-1, keepdim=True).clamp_min(1e-12) * self.lengths)
 
-    def fill(self, answer: _Answer, step: int, rows: slice, states: Any, targets: Sequence[Target]) -> None:
+    def fill(self, answer: _Answer, step: int, rows: slice, states: Any, targets: Sequence[FollowedTarget]) -> None:
         """Write what the states of some tokens say into one step of an answer."""
         for start in range(0, len(states), CHUNK):
             scores = self.logits(states[start : start + CHUNK])

@@ -48,7 +48,7 @@ HEADS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class OutputHead:
     """What turns a hidden state (after the final norm, if there is one) into a score for every token of the vocabulary.
 
     `scale` is T5's (dim ** -0.5 where it ties its tables), `bias` BART's and Marian's final bias.
@@ -71,7 +71,7 @@ class Head:
         return scores if self.bias is None else scores + self.bias
 
 
-def find_head(model: LanguageModel) -> Head | None:
+def find_head(model: LanguageModel) -> OutputHead | None:
     """The head that scores every token, None where the folder holds none, or this stack has none (an encoder's beside
     a decoder).
     """
@@ -87,7 +87,7 @@ def find_head(model: LanguageModel) -> Head | None:
     except AttributeError:
         return None
     bias = getattr(whole, "final_logits_bias", None)
-    return Head(unembed, dense, activation, norm, _scale(model), bias[0] if bias is not None else None)
+    return OutputHead(unembed, dense, activation, norm, _scale(model), bias[0] if bias is not None else None)
 
 
 def _scale(model: LanguageModel) -> float:
@@ -110,7 +110,7 @@ def _activation(whole: Any, name: str) -> Callable[[Any], Any]:
     return found
 
 
-def require_head(model: LanguageModel) -> Head:
+def require_head(model: LanguageModel) -> OutputHead:
     """The head, checked; raises `UserError` for a model without one."""
     head = checked_head(model)
     if head is None:
@@ -122,7 +122,7 @@ def require_head(model: LanguageModel) -> Head:
     return head
 
 
-def checked_head(model: LanguageModel) -> Head | None:
+def checked_head(model: LanguageModel) -> OutputHead | None:
     """As `find_head`, once held against a plain forward pass of the whole model.
 
     Raises `UserError` for a model that makes its logits otherwise than the head says: with a scale, a cap, or a part
@@ -143,7 +143,7 @@ def checked_head(model: LanguageModel) -> Head | None:
     return head
 
 
-def _probed(model: LanguageModel, head: Head) -> tuple[Any, Any]:
+def _probed(model: LanguageModel, head: OutputHead) -> tuple[Any, Any]:
     """The logits of a few tokens, by the head and by the model: (n_tokens, vocabulary) each."""
     import torch
 

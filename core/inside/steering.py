@@ -8,9 +8,9 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import MLP
-from polysema.core.inside.followed_tokens import Target, forms_of, likelier
+from polysema.core.inside.followed_tokens import FollowedTarget, forms_of, likelier
 from polysema.core.inside.hooks import (
-    Reading,
+    HookedRun,
     Twin,
     as_floats,
     first_of,
@@ -62,7 +62,7 @@ class Steer:
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class Statement:
     """What is asked of the model: the `k` most probable next tokens, the `words` to follow, and `new` tokens of greedy
     continuation (none of a masked encoder).
     """
@@ -73,10 +73,10 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class FollowedToken:
     """A word's probability and rank (from 1) before and after a change."""
 
-    target: Target
+    target: FollowedTarget
     before: float
     after: float
     rank_before: int
@@ -84,7 +84,7 @@ class Followed:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class SteeredToken:
     """The next-word distribution before and after something was changed inside.
 
     `before` and `after` are the most probable tokens with their probability; `divergence` is the Kullback-Leibler
@@ -93,7 +93,7 @@ class Changed:
 
     before: tuple[tuple[str, float], ...]
     after: tuple[tuple[str, float], ...]
-    followed: tuple[Followed, ...]
+    followed: tuple[FollowedToken, ...]
     divergence: float
     continued_before: str = ""
     continued_after: str = ""
@@ -134,7 +134,7 @@ def _text_means(model: LanguageModel, twin: Twin, text: str, layers: Sequence[in
     return found
 
 
-def states_of(twin: Twin, reading: Reading, layers: Sequence[int]) -> dict[int, Any]:
+def states_of(twin: Twin, reading: HookedRun, layers: Sequence[int]) -> dict[int, Any]:
     """The residual stream (n_positions, dim) behind each of `layers`, before a final norm, in one pass."""
     kept: dict[int, Any] = {}
     n_before = len(twin.handles)
@@ -184,7 +184,7 @@ def _term(model: LanguageModel, term: Term, layer: int) -> Floats:
     return found
 
 
-def prompt(model: LanguageModel, text: str | None, source: str | None) -> Reading:
+def prompt(model: LanguageModel, text: str | None, source: str | None) -> HookedRun:
     """What is read before the next word is said: a text, or of a decoder beside an encoder its start and perhaps a text."""
     if not model.reads_two or (text is not None and text.strip()):
         return one_reading(model, text, source)
@@ -197,15 +197,15 @@ def steer(
     text: str | None,
     direction: Direction,
     how: Steer | None = None,
-    say: Say | None = None,
+    say: Statement | None = None,
     source: str | None = None,
-) -> Changed:
+) -> SteeredToken:
     """Add a direction to the hidden states at its layer, and see what the model says before and after.
 
     Layer 0 is the embedding output, layer n what the last block returns. Raises `UserError` for a model without a head,
     a vector of another width, with NaN or infinite numbers, and a word that the text doesn't have.
     """
-    how, say = (how or Steer()).checked(), say or Say()
+    how, say = (how or Steer()).checked(), say or Statement()
     (layer,) = model.check_layers([direction.layer])
     vector = np.asarray(direction.vector, np.float32)
     if vector.shape != (model.dim,) or not np.isfinite(vector).all() or not vector.any():
@@ -228,7 +228,7 @@ def steer(
     return changed(model, speaker, before, after, abs(size) * float(np.linalg.norm(vector)))
 
 
-def _places(model: LanguageModel, reading: Reading, at: "str | int") -> list[int]:
+def _places(model: LanguageModel, reading: HookedRun, at: "str | int") -> list[int]:
     return positions_of(reading, at) if isinstance(at, str) else [place_in(model, reading, at)]
 
 
@@ -252,7 +252,7 @@ def add_vector(twin: Twin, layer: int, vector: Floats, places: Sequence[int] | N
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spoken:
+class Utterance:
     """Log-probabilities (vocabulary,) at the place asked about, and the ids of the continuation."""
 
     logs: Any
@@ -264,14 +264,14 @@ class Speaker:
     """Asks a twin for its next word and its greedy continuation."""
 
     model: LanguageModel
-    reading: Reading
+    reading: HookedRun
     position: int
     scorer: Scorer
-    say: Say
-    forms: tuple[tuple[Target, ...], ...]
+    say: Statement
+    forms: tuple[tuple[FollowedTarget, ...], ...]
 
     @classmethod
-    def of(cls, model: LanguageModel, reading: Reading, say: Say, at: "str | int | None" = None) -> "Speaker":
+    def of(cls, model: LanguageModel, reading: HookedRun, say: Statement, at: "str | int | None" = None) -> "Speaker":
         """Raises `UserError` for a model without a head, and for numbers out of range."""
         if not 1 <= say.k <= len(model.input_table):
             raise UserError(f"k goes from 1 to the {len(model.input_table):,} tokens of {model.name}; got {say.k}")
@@ -281,7 +281,7 @@ class Speaker:
         forms = tuple(forms_of(model, word) for word in say.words)
         return cls(model, reading, place_in(model, reading, at), scorer, say, forms)
 
-    def speak(self, twin: Twin) -> Spoken:
+    def speak(self, twin: Twin) -> Utterance:
         """One pass for the next word, and one for each token of the continuation."""
         reading = self.reading
         logs = self._logs(twin, reading, self.position)
@@ -295,9 +295,9 @@ class Speaker:
                     break
                 new.append(best)
                 reading = replace(reading, ids=(*reading.ids, best))
-        return Spoken(logs, tuple(new))
+        return Utterance(logs, tuple(new))
 
-    def _logs(self, twin: Twin, reading: Reading, position: int) -> Any:
+    def _logs(self, twin: Twin, reading: HookedRun, position: int) -> Any:
         import torch
 
         last = self.model.n_layers
@@ -314,7 +314,9 @@ def _ends(model: LanguageModel) -> set[int]:
     return found
 
 
-def changed(model: LanguageModel, speaker: Speaker, before: Spoken, after: Spoken, length: float = 0.0) -> Changed:
+def changed(
+    model: LanguageModel, speaker: Speaker, before: Utterance, after: Utterance, length: float = 0.0
+) -> SteeredToken:
     """Two answers side by side."""
 
     def best(logs: Any) -> tuple[tuple[str, float], ...]:
@@ -325,7 +327,7 @@ def changed(model: LanguageModel, speaker: Speaker, before: Spoken, after: Spoke
         )
 
     followed = tuple(
-        Followed(
+        FollowedToken(
             target,
             float(before.logs[target.id].exp()),
             float(after.logs[target.id].exp()),
@@ -335,7 +337,7 @@ def changed(model: LanguageModel, speaker: Speaker, before: Spoken, after: Spoke
         for target in (likelier(forms, before.logs) for forms in speaker.forms)
     )
     apart = before.logs.exp() * (before.logs.clamp_min(-1e4) - after.logs.clamp_min(-1e4))
-    return Changed(
+    return SteeredToken(
         best(before.logs),
         best(after.logs),
         followed,
@@ -363,7 +365,7 @@ class SweepRow:
     probability: float
     followed: tuple[float, ...]
     divergence: float
-    targets: tuple[Target, ...] = ()
+    targets: tuple[FollowedTarget, ...] = ()
 
 
 def sweep(
@@ -371,13 +373,13 @@ def sweep(
     text: str | None,
     directions: Sequence[Direction],
     strengths: Sequence[float],
-    say: Say | None = None,
+    say: Statement | None = None,
     source: str | None = None,
 ) -> tuple[SweepRow, ...]:
     """The next word for every direction (one a layer) and every strength, everywhere and relative as `Steer` has it."""
     if not directions or not strengths:
         raise UserError("a sweep needs at least one layer and one strength")
-    say = replace(say or Say(), new=0)
+    say = replace(say or Statement(), new=0)
     rows = []
     for direction in directions:
         for strength in strengths:

@@ -131,7 +131,7 @@ class Map:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Points:
+class MapRows:
     """What a method lays out: unit `vectors` (n, dim), their neighbors, and where each starts (n, n_components).
 
     `anchor`, in UMAP's units, is where each is held near: where it lies on the layer after. `smooth` says that the start may be changed.
@@ -149,11 +149,11 @@ class Points:
 
 
 @dataclass(frozen=True, slots=True)
-class Method:
+class MapMethod:
     """A row of the table of methods: `neighbors(options)` is how many of each point's neighbors it needs."""
 
     title: str
-    lay_out: Callable[[Points], Floats]
+    lay_out: Callable[[MapRows], Floats]
     neighbors: Callable[[MapOptions], int] = field(default=lambda options: 0)
     few: int = 0  # fewer points than this: the principal plane says all there is
 
@@ -161,11 +161,11 @@ class Method:
 # The methods
 
 
-def _pca(points: Points) -> Floats:
+def _pca(points: MapRows) -> Floats:
     return points.start
 
 
-def _umap(points: Points) -> Floats:
+def _umap(points: MapRows) -> Floats:
     """UMAP (McInnes et al. 2018) from its neighbors on, with loops of our own: umap-learn's steps and numbers."""
     graph, start, keys = _prepared(points)
     n_epochs = points.options.n_epochs or (LONG if len(start) <= FEW else SHORT)
@@ -178,7 +178,7 @@ def _descent(options: MapOptions, n_epochs: int, **more: Any) -> Descent:
     return Descent(options.spread, options.min_dist, n_epochs, options.negative_sample_rate, **more)
 
 
-def _prepared(points: Points) -> tuple[Any, Floats, Any]:
+def _prepared(points: MapRows) -> tuple[Any, Floats, Any]:
     """The fuzzy graph, the start in UMAP's units with a little noise, and each point's key of its random sequence."""
     assert points.knn is not None
     n = len(points.vectors)
@@ -192,7 +192,7 @@ def _prepared(points: Points) -> tuple[Any, Floats, Any]:
     return graph, np.ascontiguousarray(start + noise, np.float32), rng.integers(0, 2**62, n).astype(np.uint64)
 
 
-def _densmap(points: Points) -> Floats:
+def _densmap(points: MapRows) -> Floats:
     """densMAP (Narayan et al. 2021): UMAP whose last epochs also fit how far points lie apart to their density.
 
     umap-learn's numbers: 200 epochs more, the density in the last 30 % of them.
@@ -226,7 +226,7 @@ def _standard(values: Floats) -> Floats:
     return ((values - values.mean()) / spread).astype(np.float32) if spread > 0 else np.zeros_like(values)
 
 
-def _tsne(points: Points) -> Floats:
+def _tsne(points: MapRows) -> Floats:
     """t-SNE over the neighbors that are there already."""
     from polysema.core.maps.tsne import tsne
 
@@ -240,7 +240,7 @@ def _tsne(points: Points) -> Floats:
     return positions
 
 
-def _umap_learn(points: Points) -> Floats:
+def _umap_learn(points: MapRows) -> Floats:
     """UMAP by umap-learn, for whoever wants its very own."""
     from polysema.core.maps.umap_learn import umap_learn
 
@@ -261,12 +261,12 @@ def _umap_neighbors(options: MapOptions) -> int:
     return options.n_neighbors - 1
 
 
-METHODS: dict[str, Method] = {
-    "pca": Method("PCA", _pca),
-    "umap": Method("UMAP", _umap, _umap_neighbors, 4),
-    "densmap": Method("densMAP", _densmap, _umap_neighbors, 6),
-    "umap-learn": Method("umap-learn", _umap_learn, _umap_neighbors, 4),
-    "tsne": Method("t-SNE", _tsne, lambda options: int(3 * options.perplexity) + 1, 4),
+METHODS: dict[str, MapMethod] = {
+    "pca": MapMethod("PCA", _pca),
+    "umap": MapMethod("UMAP", _umap, _umap_neighbors, 4),
+    "densmap": MapMethod("densMAP", _densmap, _umap_neighbors, 6),
+    "umap-learn": MapMethod("umap-learn", _umap_learn, _umap_neighbors, 4),
+    "tsne": MapMethod("t-SNE", _tsne, lambda options: int(3 * options.perplexity) + 1, 4),
 }
 ALIGNED = "aligned-umap"  # of several layers only
 
@@ -321,7 +321,7 @@ def project(
         precomputed_knn.within(len(vectors), len(vectors), k) if precomputed_knn else _searched(directions, k, progress)
     )
     notes += _notes_on_neighbors(method, options, k)
-    points = Points(directions, options, knn, start, progress, smooth=init is None, notes=notes)
+    points = MapRows(directions, options, knn, start, progress, smooth=init is None, notes=notes)
     laid = METHODS[method].lay_out(points)
     size = _size(laid)
     return Map(align(_scaled(laid), start), method, options, size, notes=tuple(notes))
@@ -593,11 +593,11 @@ def layered_maps(
     def told(done: int, total: int) -> None:
         progress(place_, len(layers))
 
-    def points(at: int, anchor: Floats | None = None) -> Points:
+    def points(at: int, anchor: Floats | None = None) -> MapRows:
         directions = _directions(layers[at])
         n = len(directions)
         knn = precomputed_knn[at].within(n, n, k) if precomputed_knn else _searched(directions, k, told)
-        return Points(directions, options, knn, starts[at], told, anchor)
+        return MapRows(directions, options, knn, starts[at], told, anchor)
 
     place_ = 0
     if method == ALIGNED and len(layers) > 1:
@@ -613,7 +613,7 @@ def layered_maps(
     return maps[::-1]
 
 
-def _aligned_umap(layers: Sequence[Points], progress: Progress) -> list[Floats]:
+def _aligned_umap(layers: Sequence[MapRows], progress: Progress) -> list[Floats]:
     """AlignedUMAP (McInnes 2020, in umap-learn): all layers are laid out in turn, an epoch each, and pull each other.
 
     A point is drawn to where it lies on the layers up to `WINDOW` away, by the share of its neighbors that are the

@@ -19,7 +19,7 @@ IN_NAME = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Areas:
+class Regions:
     """The dense areas of a map, largest first: `names`, the row `typical` of each, and for each point its area.
 
     `assigned` (n,) is -1 for a point in none.
@@ -30,7 +30,7 @@ class Areas:
     assigned: Ints
 
 
-def areas(positions: Floats, vectors: Floats, labels: Sequence[str]) -> Areas:
+def areas(positions: Floats, vectors: Floats, labels: Sequence[str]) -> Regions:
     """Group the points of a map (n, 2 or 3) by HDBSCAN (Campello et al. 2013), by where they lie on it.
 
     An area's name is that of its points nearest to its mean in the space, (n, dim) `vectors`: different labels, at most three.
@@ -45,7 +45,7 @@ def areas(positions: Floats, vectors: Floats, labels: Sequence[str]) -> Areas:
         raise UserError(f"areas are found among up to {MOST:,} points; got {n:,}; show fewer")
     least = max(LEAST, n // SHARE)
     if n < 2 * least:
-        return Areas((), np.empty(0, np.int64), np.full(n, -1, np.int64))
+        return Regions((), np.empty(0, np.int64), np.full(n, -1, np.int64))
     with IMPORTING:
         from sklearn.cluster import HDBSCAN
     found = HDBSCAN(
@@ -61,7 +61,7 @@ def areas(positions: Floats, vectors: Floats, labels: Sequence[str]) -> Areas:
         typical.append(int(best[0]))
         names.append(_name(labels, best))
     names = [name if names.count(name) == 1 else f"{name} ({place + 1})" for place, name in enumerate(names)]
-    return Areas(tuple(names), np.array(typical, np.int64), assigned)
+    return Regions(tuple(names), np.array(typical, np.int64), assigned)
 
 
 def _name(labels: Sequence[str], best: Ints) -> str:

@@ -12,7 +12,7 @@ from polysema.core.space.space import Floats, Ints
 FLAT_NOISE = 1e-3  # the spread that an axis gets on which all points start at one place
 
 
-class _Watched:
+class _ProgressUMAP:
     """A file for umap-learn's progress bar: what `progress` raises when the bar is written ends the work."""
 
     def __init__(self, progress: Callable[[int, int], None]):
@@ -60,7 +60,7 @@ def umap_learn(
             precomputed_knn=(own, away),
             tqdm_kwds={
                 "disable": False,
-                "file": _Watched(progress),
+                "file": _ProgressUMAP(progress),
                 "bar_format": "{n_fmt}/{total_fmt}",
                 "mininterval": 0,
                 "miniters": 1,

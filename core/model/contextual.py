@@ -13,7 +13,7 @@ from polysema.core.errors import UserError, check_list, list_of
 from polysema.core.model.first_position import FIRST, first_note, first_outliers
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pooling import check_pooling, pool
-from polysema.core.model.tokens import Encoded, Occurrence, Span, check_span, find_word, occurrences_of
+from polysema.core.model.tokens import EncodedText, Occurrence, Span, check_span, find_word, occurrences_of
 from polysema.core.model.unknown import UnknownWord, unknown_id, unknown_notes, unknown_tokens, unknown_words
 from polysema.core.space.space import Floats, Ints, Keys, Origin, Space
 from polysema.core.space.spelling import spelling_note
@@ -26,7 +26,7 @@ UNITS = ("words", "tokens")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Hidden:
+class HiddenBatch:
     """Vectors of the same occurrences at several layers: `vectors` (n_layers, n_occurrences, dim) float32.
 
     `split` lists the texts that were longer than the model's window and so were read in overlapping windows; `first` the
@@ -45,7 +45,7 @@ class Hidden:
     unknown: tuple[UnknownWord, ...] = ()
     first: tuple[int, ...] = ()
 
-    def without_first(self) -> "Hidden":
+    def without_first(self) -> "HiddenBatch":
         """The same without the occurrences that stand first."""
         if not self.first:
             return self
@@ -87,7 +87,7 @@ def embed(
     occurrences: Sequence[Occurrence] | None = None,
     sources: Sequence[str] | None = None,
     unit: str = "words",
-) -> Hidden:
+) -> HiddenBatch:
     """The hidden states of `occurrences` (every word when None) of `texts`, at `layers` (all when None).
 
     The decoder of an encoder-decoder needs `sources`, what its encoder reads beside each text. With the unit `tokens`
@@ -98,13 +98,13 @@ def embed(
     chosen = model.check_layers(range(model.n_layers + 1) if layers is None else layers)
     parts = list(embed_stream(model, texts, chosen, pooling, occurrences, sources=sources, unit=unit))
     if not parts:
-        return Hidden((), chosen, np.empty((len(chosen), 0, model.dim), np.float32), model.origin(None, pooling))
+        return HiddenBatch((), chosen, np.empty((len(chosen), 0, model.dim), np.float32), model.origin(None, pooling))
     hidden = _with_note(model, joined(parts))
     notes = unknown_notes(model.tokenizer, model.name, hidden.unknown)
     return replace(hidden, origin=hidden.origin.with_notes(*notes))
 
 
-def _with_note(model: LanguageModel, hidden: Hidden) -> Hidden:
+def _with_note(model: LanguageModel, hidden: HiddenBatch) -> HiddenBatch:
     """The same, with a note on its card where a word stands first at a layer where that is an outlier."""
     layers = [layer for layer in first_outliers(model).alike if layer in hidden.layers] if hidden.first else []
     if not layers:
@@ -113,10 +113,10 @@ def _with_note(model: LanguageModel, hidden: Hidden) -> Hidden:
     return replace(hidden, origin=replace(hidden.origin, notes=(*hidden.origin.notes, note)))
 
 
-def joined(parts: Sequence[Hidden]) -> Hidden:
+def joined(parts: Sequence[HiddenBatch]) -> HiddenBatch:
     """The parts of a stream as one; there is at least one."""
     befores = [0, *accumulate(len(part.occurrences) for part in parts)][: len(parts)]
-    return Hidden(
+    return HiddenBatch(
         tuple(o for part in parts for o in part.occurrences),
         parts[0].layers,
         parts[0].vectors if len(parts) == 1 else np.concatenate([part.vectors for part in parts], axis=1),
@@ -138,7 +138,7 @@ def embed_stream(
     first: int = 0,
     sources: Iterable[str] | None = None,
     unit: str = "words",
-) -> Iterator[Hidden]:
+) -> Iterator[HiddenBatch]:
     """As `embed`, some hundred texts at a time, in their order: memory doesn't grow with the number of texts.
 
     `first` is the number of the first text; `occurrences` may be a function from texts and the number of the first of
@@ -166,7 +166,7 @@ def embed_stream(
 
     with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as ahead:
         # a text with each of its sources; the tokens of a batch are made while the one before is computed
-        pending: deque[tuple[int, list[str], Future[tuple[list[Encoded], list[Sequence[int]] | None]]]] = deque()
+        pending: deque[tuple[int, list[str], Future[tuple[list[EncodedText], list[Sequence[int]] | None]]]] = deque()
         for start, batch, beside in batched(texts, sources, texts_a_batch(len(layers), model.dim)):
             pending.append((first + start, batch, ahead.submit(_tokenized, model, batch, beside, first + start)))
             if len(pending) > 1:
@@ -213,7 +213,7 @@ def _source(others: Iterator[str], number: int) -> str:
 
 def _tokenized(
     model: LanguageModel, texts: Sequence[str], sources: Sequence[str] | None, first: int
-) -> tuple[list[Encoded], list[Sequence[int]] | None]:
+) -> tuple[list[EncodedText], list[Sequence[int]] | None]:
     if sources is None:
         return model.encode(texts), None
     return [*map(model.decoder_input, model.encode_targets(texts))], [
@@ -224,13 +224,13 @@ def _tokenized(
 
 def _next(
     model: LanguageModel,
-    waiting: "tuple[int, list[str], Future[tuple[list[Encoded], list[Sequence[int]] | None]]]",
+    waiting: "tuple[int, list[str], Future[tuple[list[EncodedText], list[Sequence[int]] | None]]]",
     choose: Choose,
     layers: Sequence[int],
     pooling: str,
     origin: Origin,
     unit: str,
-) -> Hidden:
+) -> HiddenBatch:
     number, batch, tokenized = waiting
     encoded, beside = tokenized.result()
     if unit == "tokens":
@@ -257,7 +257,7 @@ class _Group:
 
 def _pooled(
     model: LanguageModel,
-    encoded: Sequence[Encoded],
+    encoded: Sequence[EncodedText],
     groups: dict[int, _Group],
     total: int,
     pooling: str,
@@ -298,20 +298,20 @@ def _pooled(
     return out
 
 
-def _split(encoded: Sequence[Encoded], asked: Iterable[int], first: int) -> tuple[int, ...]:
+def _split(encoded: Sequence[EncodedText], asked: Iterable[int], first: int) -> tuple[int, ...]:
     return tuple(first + number for number in sorted(asked) if len(encoded[number].windows) > 1)
 
 
 def _of_words(
     model: LanguageModel,
     occurrences: Sequence[Occurrence],
-    encoded: Sequence[Encoded],
+    encoded: Sequence[EncodedText],
     beside: "list[Sequence[int]] | None",
     layers: Sequence[int],
     pooling: str,
     origin: Origin,
     first: int,
-) -> Hidden:
+) -> HiddenBatch:
     by_text: dict[int, list[int]] = {}
     for place, occurrence in enumerate(occurrences):
         by_text.setdefault(occurrence.text - first, []).append(place)
@@ -341,19 +341,19 @@ def _of_words(
     vectors = _pooled(model, encoded, groups, len(kept), pooling, beside, layers)
     unseen = tuple(o for o, has in zip(occurrences, seen.tolist(), strict=True) if not has)
     split = _split(encoded, groups, first)
-    return Hidden(
+    return HiddenBatch(
         kept, tuple(layers), vectors, origin, split, unseen, len(encoded), tuple(unknown), tuple(sorted(first_rows))
     )
 
 
 def _of_tokens(
     model: LanguageModel,
-    encoded: Sequence[Encoded],
+    encoded: Sequence[EncodedText],
     beside: "list[Sequence[int]] | None",
     layers: Sequence[int],
     origin: Origin,
     first: int,
-) -> Hidden:
+) -> HiddenBatch:
     groups: dict[int, _Group] = {}
     occurrences: list[Occurrence] = []
     first_rows: list[int] = []
@@ -375,7 +375,7 @@ def _of_tokens(
             unknown += unknown_words(occurrences[-len(of) :], tokens, sizes, marked) if marked is not None else []
     vectors = _pooled(model, encoded, groups, len(occurrences), "first", beside, layers)
     split = _split(encoded, groups, first)
-    return Hidden(
+    return HiddenBatch(
         tuple(occurrences),
         tuple(layers),
         vectors,
@@ -389,7 +389,7 @@ def _of_tokens(
 
 def word_vectors(
     model: LanguageModel, word: str, texts: Sequence[str], layers: Sequence[int] | None = None, pooling: str = "mean"
-) -> Hidden:
+) -> HiddenBatch:
     """The first occurrence of `word` in each text, (n_layers, n_texts, dim); raises `UserError` where it isn't."""
     occurrences = []
     for number, text in enumerate(list_of(texts, "texts")):

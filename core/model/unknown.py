@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from polysema.core.model.tokens import Encoded, Occurrence
+from polysema.core.model.tokens import EncodedText, Occurrence
 from polysema.core.space.space import Ints
 
 MAX_WORDS_SHOWN = 5
@@ -32,7 +32,7 @@ def unknown_id(tokenizer: Any) -> int | None:
     return found
 
 
-def unknown_tokens(encoded: Encoded, unknown: int | None) -> "np.typing.NDArray[np.bool_] | None":
+def unknown_tokens(encoded: EncodedText, unknown: int | None) -> "np.typing.NDArray[np.bool_] | None":
     """Which of a text's own tokens are the unknown one, (n_tokens,); None where none is."""
     if unknown is None or not any(unknown in window for window in encoded.windows):
         return None

@@ -19,7 +19,7 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.space.expression import Expression, Term
-from polysema.core.space.lookup import Found, Policy, look_up
+from polysema.core.space.lookup import Policy, WordMatch, look_up
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints, Space
 
@@ -48,7 +48,7 @@ class Scoring:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Target:
+class AnalogyTarget:
     """Where an expression points: `vector` (dim,), and the words it was made of.
 
     `found` are the words as they were looked up, `weights` what each entered with; `rows` are all rows of them, which
@@ -57,7 +57,7 @@ class Target:
 
     expression: Expression
     vector: Floats
-    found: tuple[Found, ...]
+    found: tuple[WordMatch, ...]
     weights: tuple[float, ...]
 
     @property
@@ -76,14 +76,14 @@ class Target:
         return sorted({int(row) for f in self.found for row in f.rows})
 
 
-Resolve = Callable[[Term], Found]
+Resolve = Callable[[Term], WordMatch]
 
 
 def resolver(space: Space, policy: Policy | None = None) -> Resolve:
     """Looks terms up in a space by a policy. A contextual term needs a model, so it is refused here."""
     chosen = policy or Policy()
 
-    def resolve(term: Term) -> Found:
+    def resolve(term: Term) -> WordMatch:
         if term.context is not None:
             raise UserError(f"{term} is an occurrence in a text: it needs a model, and a space of that model's layer")
         return look_up(space, term.word, chosen)
@@ -91,7 +91,7 @@ def resolver(space: Space, policy: Policy | None = None) -> Resolve:
     return resolve
 
 
-def target(space: Space, expression: Expression, resolve: Resolve | None = None) -> Target:
+def target(space: Space, expression: Expression, resolve: Resolve | None = None) -> AnalogyTarget:
     """The sum of the words' unit vectors, weighted: 3CosAdd's a* - a + b for `a* - a + b`.
 
     Raises `UnknownWordError` for a word that the space doesn't hold, and `UserError` when the sum is zero.
@@ -104,7 +104,7 @@ def target(space: Space, expression: Expression, resolve: Resolve | None = None)
     vector = weights @ np.stack([f.vector for f, _ in kept])  # (terms,) @ (terms, dim) -> (dim,)
     if not np.linalg.norm(vector) > 1e-6:
         raise UserError(f"{expression} adds up to nothing: the words cancel out, so there is no direction to look in")
-    return Target(expression, vector, tuple(looked_up), tuple(term.weight for term in expression.terms))
+    return AnalogyTarget(expression, vector, tuple(looked_up), tuple(term.weight for term in expression.terms))
 
 
 # Of a sum of words
@@ -119,12 +119,12 @@ def _cosine(method: str, vector: Floats) -> Scoring:
     return by_cosine(method, unit(vector[None])[0])
 
 
-def three_cos_add(wanted: Target) -> Scoring:
+def three_cos_add(wanted: AnalogyTarget) -> Scoring:
     """cos(x, the sum)."""
     return _cosine("3cosadd", wanted.vector)
 
 
-def three_cos_mul(wanted: Target, epsilon: float = EPSILON) -> Scoring:
+def three_cos_mul(wanted: AnalogyTarget, epsilon: float = EPSILON) -> Scoring:
     """The product of cos' of the words with a plus over that of those with a minus, each to the power of its weight."""
     known = [(f.vector, w) for f, w in zip(wanted.found, wanted.weights, strict=True) if f.known and w != 0]
     known.sort(key=lambda pair: -pair[1])
@@ -147,7 +147,7 @@ def three_cos_mul(wanted: Target, epsilon: float = EPSILON) -> Scoring:
     return Scoring("3cosmul", np.ascontiguousarray(np.stack([v for v, _ in known])), combine, ups, epsilon)
 
 
-def triple(wanted: Target) -> tuple[Floats, Floats, Floats]:
+def triple(wanted: AnalogyTarget) -> tuple[Floats, Floats, Floats]:
     """The unit vectors of a, a*, b in `a* - a + b`; raises `UserError` for a sum of another form."""
     plus = [f.vector for f, w in zip(wanted.found, wanted.weights, strict=True) if f.known and w == 1]
     minus = [f.vector for f, w in zip(wanted.found, wanted.weights, strict=True) if f.known and w == -1]
@@ -158,7 +158,7 @@ def triple(wanted: Target) -> tuple[Floats, Floats, Floats]:
     return minus[0], plus[0], plus[1]
 
 
-def pair_direction(wanted: Target) -> Scoring:
+def pair_direction(wanted: AnalogyTarget) -> Scoring:
     """cos(x - b, a* - a); 0 for x = b, which has no direction from b."""
     a, a_star, b = triple(wanted)
     d = a_star - a
@@ -176,12 +176,12 @@ def pair_direction(wanted: Target) -> Scoring:
     return Scoring("pairdirection", np.stack([d, b]).astype(np.float32), combine)
 
 
-def only_b(wanted: Target) -> Scoring:
+def only_b(wanted: AnalogyTarget) -> Scoring:
     """cos(x, b): what the neighbors of b alone give."""
     return _cosine("only-b", triple(wanted)[2])
 
 
-def ignore_a(wanted: Target) -> Scoring:
+def ignore_a(wanted: AnalogyTarget) -> Scoring:
     """cos(x, a* + b): what is found without a."""
     _, a_star, b = triple(wanted)
     return _cosine("ignore-a", a_star + b)
@@ -228,7 +228,7 @@ def random_rows(space: Space, many: int, besides: Sequence[int], seed: int = SEE
     return np.sort(chosen[~np.isin(chosen, besides)][:many]).astype(np.int64)
 
 
-OF_A_SUM: dict[str, Callable[[Target], Scoring]] = {
+OF_A_SUM: dict[str, Callable[[AnalogyTarget], Scoring]] = {
     "3cosadd": three_cos_add,
     "3cosmul": three_cos_mul,
     "pairdirection": pair_direction,
@@ -246,7 +246,7 @@ def check_method(name: str) -> str:
     return name.lower()
 
 
-def scoring_of_pairs(space: Space, method: str, pairs: Sequence[tuple[Found, Found]], b: Found) -> Scoring:
+def scoring_of_pairs(space: Space, method: str, pairs: Sequence[tuple[WordMatch, WordMatch]], b: WordMatch) -> Scoring:
     """3CosAvg or LRCos from example pairs (a_i, a*_i), for the word b. Raises `UserError` without any pair."""
     if not pairs:
         raise UserError(f"{method} needs example pairs, such as man:woman; got none")

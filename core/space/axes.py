@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from polysema.core.errors import UserError
-from polysema.core.space.lookup import Found
+from polysema.core.space.lookup import WordMatch
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints, Space
 
 
-def mean_vector(space: Space, found: Sequence[Found]) -> Floats:
+def mean_vector(space: Space, found: Sequence[WordMatch]) -> Floats:
     """The mean of words' vectors as they stand in the space (not scaled to length 1), (dim,), as gensim takes it.
 
     A word that is several rows, or none (an occurrence), enters with its unit vector.

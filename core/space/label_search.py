@@ -14,7 +14,7 @@ WORD, TEXT = "word", "text"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spotted:
+class LabelMatch:
     """The rows that were found, at most as many as asked for, of `total`; `exactly`, or only with the text in their name, or,
     `in_text`, with the text in the text that they stand for.
     """
@@ -37,7 +37,7 @@ def labels_of(space: Space) -> pa.Array:
     return pc.coalesce(words, space.keys.array) if words.null_count else words
 
 
-def spot(space: Space, text: str, most: int = 300) -> Spotted:
+def spot(space: Space, text: str, most: int = 300) -> LabelMatch:
     """The rows called `text`: as it is written, else whatever its case, else by key, else those with it in their name, else
     those with it in their text, else those with all its words in their text.
 
@@ -57,11 +57,11 @@ def spot(space: Space, text: str, most: int = 300) -> Spotted:
     ):
         rows = np.flatnonzero(found().to_numpy(zero_copy_only=False)).astype(np.int64)
         if len(rows):
-            return Spotted(rows[:most], len(rows), exactly)
+            return LabelMatch(rows[:most], len(rows), exactly)
     return _spot_in_texts(space, text, most)
 
 
-def _spot_in_texts(space: Space, text: str, most: int) -> Spotted:
+def _spot_in_texts(space: Space, text: str, most: int) -> LabelMatch:
     """The rows whose text holds it as it stands, whatever its case, else all its words in any order."""
     if space.columns is None or TEXT not in space.columns.column_names:
         raise space.unknown(text)
@@ -72,7 +72,7 @@ def _spot_in_texts(space: Space, text: str, most: int) -> Spotted:
         holds = [pc.match_substring(texts, part, ignore_case=True).fill_null(False) for part in wanted]
         rows = np.flatnonzero(np.logical_and.reduce([each.to_numpy(zero_copy_only=False) for each in holds]))
         if len(rows):
-            return Spotted(rows[:most].astype(np.int64), len(rows), exactly=False, in_text=True)
+            return LabelMatch(rows[:most].astype(np.int64), len(rows), exactly=False, in_text=True)
     if WORD in space.columns.column_names:
         raise space.unknown(text)
     raise UserError(f"none of the {len(space):,} texts of {space.origin.source} holds {text!r}")

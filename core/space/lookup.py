@@ -30,7 +30,7 @@ class Phrases(Enum):
     MEAN = "mean"  # joined, else the mean of its words' unit vectors
 
 
-class Unknown(Enum):
+class UnknownPolicy(Enum):
     """What happens to a word that isn't there."""
 
     REFUSE = "refuse"
@@ -56,14 +56,19 @@ class Policy:
 
     case: Case = Case.FALLBACK
     phrases: Phrases = Phrases.JOIN
-    unknown: Unknown = Unknown.REFUSE
+    unknown: UnknownPolicy = UnknownPolicy.REFUSE
 
     @classmethod
     def of(
-        cls, case: "str | Case" = "fallback", phrases: "str | Phrases" = "join", unknown: "str | Unknown" = "refuse"
+        cls,
+        case: "str | Case" = "fallback",
+        phrases: "str | Phrases" = "join",
+        unknown: "str | UnknownPolicy" = "refuse",
     ) -> "Policy":
         """The policy of these names."""
-        return cls(choose(Case, case, "case"), choose(Phrases, phrases, "phrases"), choose(Unknown, unknown, "unknown"))
+        return cls(
+            choose(Case, case, "case"), choose(Phrases, phrases, "phrases"), choose(UnknownPolicy, unknown, "unknown")
+        )
 
     def describe(self) -> str:
         """The policy on one line."""
@@ -71,7 +76,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class WordMatch:
     """What a word stands for: the `rows` it is made of, its `vector` (dim,) of length 1, and `how` it was found.
 
     `notes` are what an answer has to say of it. `rows` is empty and `how` is "left out" for a word that the policy skips.
@@ -94,7 +99,7 @@ LEFT_OUT = "left out: not in the space"
 OTHERWISE = "written otherwise"
 
 
-def look_up(space: Space, word: str, policy: Policy) -> Found:
+def look_up(space: Space, word: str, policy: Policy) -> WordMatch:
     """What a word stands for under a policy.
 
     Where it is not there as it is written, the same text written otherwise is taken (composed or decomposed, another
@@ -115,18 +120,18 @@ def look_up(space: Space, word: str, policy: Policy) -> Found:
             if (rows >= 0).all():
                 names = space.keys.take(rows)
                 notes = tuple(filter(None, map(spelling_note, parts, names)))
-                return Found(word, word, rows, _mean(space, rows), f"mean of {', '.join(names)}", notes)
+                return WordMatch(word, word, rows, _mean(space, rows), f"mean of {', '.join(names)}", notes)
     if row < 0:
-        if policy.unknown is Unknown.SKIP:
-            return Found(word, word, np.empty(0, np.int64), np.zeros(space.dim, np.float32), LEFT_OUT)
+        if policy.unknown is UnknownPolicy.SKIP:
+            return WordMatch(word, word, np.empty(0, np.int64), np.zeros(space.dim, np.float32), LEFT_OUT)
         raise space.unknown(word)
     name = space.keys[row]
     if OTHERWISE in how:
         notes = (f"{word!r} was looked up as {name!r} ({how.replace(f'{OTHERWISE}: ', '')})",)
     if space.origin.layer is None:
-        return Found(word, name, np.array([row]), unit(np.asarray(space.vectors[row])[None])[0], how, notes)
+        return WordMatch(word, name, np.array([row]), unit(np.asarray(space.vectors[row])[None])[0], how, notes)
     rows = space.keys.all_rows(name)
-    return Found(word, name, rows, _mean(space, rows), f"mean of its {len(rows):,} occurrences", notes)
+    return WordMatch(word, name, rows, _mean(space, rows), f"mean of its {len(rows):,} occurrences", notes)
 
 
 def _mean(space: Space, rows: Ints) -> Floats:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from rapidfuzz import fuzz, process
 
 from polysema.core.errors import IncompatibleError, UnknownWordError, UserError
-from polysema.core.space.spelling import NamesOtherwise, encoded, spelling_note
+from polysema.core.space.spelling import SpellingVariants, encoded, spelling_note
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -180,8 +180,8 @@ class Keys(Sequence[str]):
         return self._otherwise.row(word, self.row, ignore_case, letters)
 
     @cached_property
-    def _otherwise(self) -> NamesOtherwise:
-        return NamesOtherwise(self.array)
+    def _otherwise(self) -> SpellingVariants:
+        return SpellingVariants(self.array)
 
     def _scan(self, name: bytes) -> int:
         """The first row whose bytes these are, narrowed down byte by byte. (Arrow's own search would import pandas.)"""

@@ -89,7 +89,7 @@ def _decomposed(piece: str) -> str:
     return unicodedata.normalize("NFD", letters.translate(LETTERS))
 
 
-class NamesOtherwise:
+class SpellingVariants:
     """The names that `fold` changes, by their folded form: those of the others are the names themselves."""
 
     def __init__(self, names: pa.Array):

@@ -16,11 +16,11 @@ import pyarrow as pa
 from rapidfuzz import fuzz, process
 
 from polysema.core.errors import IncompatibleError, PolysemaError
-from polysema.indexes.filters.conditions import Condition, Joined, Node, Not, conditions_in, shortened
+from polysema.indexes.filters.conditions import BooleanGroup, Condition, Node, Not, conditions_in, shortened
 from polysema.indexes.filters.evaluation import Column, evaluate, run, true_rows
 from polysema.indexes.filters.grammar import MAX_DEPTH, MAX_TESTS, read_node
 
-__all__ = ["MAX_DEPTH", "MAX_TESTS", "Condition", "Filter", "Joined", "Not", "parse"]
+__all__ = ["MAX_DEPTH", "MAX_TESTS", "BooleanGroup", "Condition", "Filter", "Not", "parse"]
 
 
 @dataclass(frozen=True, slots=True)

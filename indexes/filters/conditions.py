@@ -37,17 +37,19 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class BooleanGroup:
     """Several conditions, all of which (`and`) or one of which (`or`) must be true."""
 
     word: str
     parts: "tuple[Node, ...]"
 
     def __str__(self) -> str:
-        return f" {self.word} ".join(f"({part})" if isinstance(part, Joined) else str(part) for part in self.parts)
+        return f" {self.word} ".join(
+            f"({part})" if isinstance(part, BooleanGroup) else str(part) for part in self.parts
+        )
 
 
-Node: TypeAlias = "Condition | Not | Joined"
+Node: TypeAlias = "Condition | Not | BooleanGroup"
 
 
 def conditions_in(node: Node) -> list[Condition]:

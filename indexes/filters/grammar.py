@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from polysema.core.errors import PolysemaError
-from polysema.indexes.filters.conditions import KEYWORDS, Condition, Joined, Node, Not, Value, shortened
+from polysema.indexes.filters.conditions import KEYWORDS, BooleanGroup, Condition, Node, Not, Value, shortened
 
 MAX_TEXT = 200_000  # characters
 MAX_DEPTH = 50  # parentheses within parentheses
@@ -111,7 +111,7 @@ class _Reader:
             parts.append(part())
         if len(parts) == 1:
             return parts[0]
-        return Joined(word, tuple(parts))
+        return BooleanGroup(word, tuple(parts))
 
     def _not(self) -> Node:
         negated = False

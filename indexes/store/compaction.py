@@ -11,11 +11,11 @@ import numpy as np
 from polysema.core.errors import BusyError, ConflictError
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.manifest import COMPACTING, SEGMENTS, SegmentRef, SpaceCard
-from polysema.indexes.store.segment import Batch, Segment, Stored, write_dead, write_segment
-from polysema.indexes.store.view import View
+from polysema.indexes.store.segment import Batch, Segment, StoredRows, write_dead, write_segment
+from polysema.indexes.store.view import CollectionView
 
 if TYPE_CHECKING:
-    from polysema.indexes.index_spec import Recipe
+    from polysema.indexes.index_spec import IndexSpec
 
 Progress = Callable[[str, int, int], None]  # what, done, total
 
@@ -30,29 +30,33 @@ def compacting(disk: Disk, root: Path) -> bool:
 
 
 def planned(
-    view: View, name: str, index: "Recipe | str | None", memory_bytes: int | None = None, recall: float | None = None
-) -> "tuple[Recipe | None, str]":
+    view: CollectionView,
+    name: str,
+    index: "IndexSpec | str | None",
+    memory_bytes: int | None = None,
+    recall: float | None = None,
+) -> "tuple[IndexSpec | None, str]":
     """The recipe of the index that a compaction builds, and why that one."""
-    from polysema.indexes.index_spec import Recipe, choose
+    from polysema.indexes.index_spec import IndexSpec, choose
 
     card = view.manifest.spaces[name]
     if index is None and card.index is not None:
         if card.index["kind"] == "none":
             return None, "the exact search, as before"
-        before = Recipe.from_json(card.index)
+        before = IndexSpec.from_json(card.index)
         return before, f"{before.kind}, as before"
-    if isinstance(index, Recipe):
+    if isinstance(index, IndexSpec):
         return index, f"{index.kind}, as was asked for"
     if index in ("none", "flat"):
         return None, "the exact search, as was asked for"
     if index is None or index == "auto":
         recipe, reason = choose(max(1, view.n_rows(name)), card.dim, memory_bytes, recall, card.metric)
         return None if recipe.kind == "flat" else recipe, reason
-    return Recipe.parse(index), f"{index}, as was asked for"
+    return IndexSpec.parse(index), f"{index}, as was asked for"
 
 
 def compacted(
-    disk: Disk, root: Path, view: View, name: str, recipe: Any, progress: Progress
+    disk: Disk, root: Path, view: CollectionView, name: str, recipe: Any, progress: Progress
 ) -> tuple[SegmentRef | None, list[Segment]]:
     """The rows of a space as one new segment with its index (`recipe` of it, None for none), and the segments it is
     made of. Nothing is published; bounded memory but for what the index itself needs."""
@@ -84,7 +88,7 @@ def indexed(disk: Disk, root: Path, ref: SegmentRef, card: SpaceCard, recipe: An
     """The segment with a new index of that recipe beside it."""
     from polysema.indexes.faiss_index import FaissIndex
 
-    vectors = Stored(disk, root, replace(ref, index=None, card=None), card).vectors
+    vectors = StoredRows(disk, root, replace(ref, index=None, card=None), card).vectors
     index = FaissIndex(vectors, card.metric, recipe, progress=lambda done, total: progress("index", done, total))
     path = root / SEGMENTS / f"{ref.name}.{uuid.uuid4().hex[:12]}.faiss"
     with disk.writing(path) as file:
@@ -93,7 +97,7 @@ def indexed(disk: Disk, root: Path, ref: SegmentRef, card: SpaceCard, recipe: An
 
 
 def carried_over(
-    disk: Disk, root: Path, new: SegmentRef | None, sources: list[Segment], view: View
+    disk: Disk, root: Path, new: SegmentRef | None, sources: list[Segment], view: CollectionView
 ) -> tuple[SegmentRef, ...]:
     """The segments of the newest version (`view`) with `new` in the place of the `sources` that it was made of.
 

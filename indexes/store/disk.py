@@ -193,9 +193,9 @@ class Disk:
         return file.ref
 
     @contextmanager
-    def writing(self, path: Path) -> "Iterator[_Writing]":
+    def writing(self, path: Path) -> "Iterator[_Writer]":
         """A new file to write to in pieces; sealed at the end (`.ref`), removed after an exception."""
-        file = _Writing(self, path)
+        file = _Writer(self, path)
         try:
             yield file
             file.ref = file.seal()
@@ -239,7 +239,7 @@ class Disk:
             os.close(fd)
 
 
-class _Writing(NewFile):
+class _Writer(NewFile):
     ref: FileRef
 
 

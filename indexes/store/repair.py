@@ -18,7 +18,7 @@ from polysema.indexes.store.disk import Disk, FileRef, SealedFile
 from polysema.indexes.store.layout import mark, open_format, told
 from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
 from polysema.indexes.store.naming import move, read_sealed
-from polysema.indexes.store.segment import Batch, Mask, Stored, read_dead, write_dead, write_segment, write_vectors
+from polysema.indexes.store.segment import Batch, Mask, StoredRows, read_dead, write_dead, write_segment, write_vectors
 from polysema.indexes.store.transaction import referenced
 from polysema.indexes.store.verify import QUIET, Progress, read_whole
 
@@ -40,7 +40,7 @@ for group in range(file.num_row_groups):
 
 
 @dataclass(slots=True)
-class Mended:
+class RepairReport:
     """What a repair did (`done`) and could not save (`lost`), a line each; `lost_ids` are rows by space and id, as far
     as they could be read."""
 
@@ -49,7 +49,9 @@ class Mended:
     lost_ids: list[tuple[str, str]] = field(default_factory=list)
 
 
-def repair(root: "Path | str", wait: float = 30.0, progress: Progress = QUIET, disk: Disk | None = None) -> Mended:
+def repair(
+    root: "Path | str", wait: float = 30.0, progress: Progress = QUIET, disk: Disk | None = None
+) -> RepairReport:
     """Make a damaged collection whole again, and say what it cost.
 
     Derived files (mapped vectors, indexes) are made anew from the Parquet files without loss. A damaged Parquet file
@@ -74,10 +76,10 @@ class _Repair:
         self.disk = disk
         self.root = root
         self.progress = progress
-        self.mended = Mended()
+        self.mended = RepairReport()
         self._checked: dict[str, bool] = {}
 
-    def run(self) -> Mended:
+    def run(self) -> RepairReport:
         manifests, newest_lost = self._manifests()
         if not manifests:
             raise CorruptError(f"{self.root} has no sound manifest left: its rows can't be told from leftovers")
@@ -165,14 +167,14 @@ class _Repair:
             ref = replace(ref, vectors=write_vectors(self.disk, self.root, name, ref.rows, card.dim, blocks))
             self.mended.done.append(f"the mapped vectors of {ref.data.name} were made anew from it")
         if not self._good(ref.index) and ref.card is not None:
-            from polysema.indexes.index_spec import Recipe
+            from polysema.indexes.index_spec import IndexSpec
 
-            ref = indexed(self.disk, self.root, ref, card, Recipe.from_json(ref.card["recipe"]), self.progress)
+            ref = indexed(self.disk, self.root, ref, card, IndexSpec.from_json(ref.card["recipe"]), self.progress)
             self.mended.done.append(f"the index of {ref.data.name} was built anew")
         return ref
 
-    def _stored(self, ref: SegmentRef, card: SpaceCard) -> Stored:
-        return Stored(self.disk, self.root, ref, card)
+    def _stored(self, ref: SegmentRef, card: SpaceCard) -> StoredRows:
+        return StoredRows(self.disk, self.root, ref, card)
 
     def _dead(self, ref: SegmentRef, newest: Manifest, manifests: dict[int, Manifest]) -> SegmentRef:
         """What is still known of a segment's dead rows: those of the last sound list, and those that were replaced."""
@@ -230,9 +232,9 @@ class _Repair:
         self.mended.done.append(f"{saved:,} sound rows of {ref.data.name} were kept")
         new = write_segment(self.disk, self.root, ref.space, card, batches, saved, newest.columns)
         if ref.card is not None and new.vectors is not None:
-            from polysema.indexes.index_spec import Recipe
+            from polysema.indexes.index_spec import IndexSpec
 
-            new = indexed(self.disk, self.root, new, card, Recipe.from_json(ref.card["recipe"]), self.progress)
+            new = indexed(self.disk, self.root, new, card, IndexSpec.from_json(ref.card["recipe"]), self.progress)
         return new
 
     def _groups(self, ref: SegmentRef, card: SpaceCard) -> "Iterator[tuple[slice, Batch | None, pa.Array | None]]":

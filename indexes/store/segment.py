@@ -248,7 +248,7 @@ class MappedRows:
         return self._array if dtype is None or dtype == np.float32 else self._array.astype(dtype)
 
 
-class Stored:
+class StoredRows:
     """The files of a segment that never change, opened and their lengths checked; what is in them is read when asked for."""
 
     def __init__(self, disk: Disk, root: Path, ref: SegmentRef, card: SpaceCard):
@@ -364,7 +364,7 @@ def decoded(column: pa.ChunkedArray, dim: int) -> Floats:
 class Segment:
     """The rows of a segment that are there in one version."""
 
-    stored: Stored
+    stored: StoredRows
     ref: SegmentRef
     dead: Mask | None
 
@@ -386,12 +386,12 @@ class Segment:
         return rows
 
 
-def open_segment(disk: Disk, root: Path, ref: SegmentRef, card: SpaceCard, cache: dict[str, Stored]) -> Segment:
+def open_segment(disk: Disk, root: Path, ref: SegmentRef, card: SpaceCard, cache: dict[str, StoredRows]) -> Segment:
     """A segment of a version; what it shares with another version is opened once."""
     key = f"{ref.name} {ref.vectors.name if ref.vectors else ''} {ref.index.name if ref.index else ''}"
     stored = cache.get(key)
     if stored is None:
-        stored = cache[key] = Stored(disk, root, ref, card)
+        stored = cache[key] = StoredRows(disk, root, ref, card)
     dead = None
     if ref.dead is not None:
         file = SealedFile(disk, root / SEGMENTS / ref.dead.name, ref.dead)

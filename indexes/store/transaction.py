@@ -21,7 +21,7 @@ from polysema.indexes.store.segment import (
     write_dead,
     write_segment,
 )
-from polysema.indexes.store.view import SMALL, View, index_of
+from polysema.indexes.store.view import SMALL, CollectionView, index_of
 
 MERGED = 32  # small segments of a space that are merged with the next rows that come
 
@@ -40,7 +40,7 @@ class Draft:
 
     disk: Disk
     root: Path
-    view: View
+    view: CollectionView
     spaces: dict[str, SpaceCard] = field(init=False)
     columns: pa.Schema = field(init=False)
     what: list[str] = field(default_factory=list)

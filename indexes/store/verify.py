@@ -13,7 +13,7 @@ from polysema.indexes.store.disk import Disk, FileRef, SealedFile
 from polysema.indexes.store.layout import open_format, told
 from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
 from polysema.indexes.store.naming import read_sealed
-from polysema.indexes.store.segment import Stored, read_dead
+from polysema.indexes.store.segment import StoredRows, read_dead
 from polysema.indexes.store.transaction import referenced
 
 Progress = Callable[[str, int, int], None]
@@ -125,7 +125,7 @@ def read_whole(disk: Disk, path: Path, ref: FileRef) -> str | None:
 
 def _inside(disk: Disk, root: Path, ref: SegmentRef, card: SpaceCard) -> Iterator[str]:
     """Whether the files of a segment say the same."""
-    stored = Stored(disk, root, ref, card)
+    stored = StoredRows(disk, root, ref, card)
     mapped = stored.vectors if ref.vectors is not None else None
     start = 0
     for block in stored.blocks():
@@ -153,7 +153,7 @@ def _unique(disk: Disk, root: Path, manifest: Manifest) -> Iterator[str]:
     for name, card in manifest.spaces.items():
         ids = []
         for ref in manifest.of(name):
-            column = Stored(disk, root, ref, card).keys.array
+            column = StoredRows(disk, root, ref, card).keys.array
             if ref.dead is not None:
                 dead = read_dead(SealedFile(disk, root / layout.SEGMENTS / ref.dead.name, ref.dead), ref.rows)
                 column = column.filter(pa.array(~dead))

@@ -19,7 +19,7 @@ from polysema.indexes.exact import ExactIndex
 from polysema.indexes.filters import Filter, parse
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.manifest import Manifest, SpaceCard
-from polysema.indexes.store.segment import Batch, Mask, Segment, Stored, open_segment
+from polysema.indexes.store.segment import Batch, Mask, Segment, StoredRows, open_segment
 
 SMALL = 4096  # rows of a segment below which it is searched together with others
 FILTERS = 16  # conditions whose rows are remembered
@@ -40,7 +40,7 @@ class Matches:
     scores: Floats
     space: str
     recall: float | None
-    view: "View"
+    view: "CollectionView"
     segments: Ints
     rows: Ints
 
@@ -93,10 +93,10 @@ class _Tail:
         self.index = ExactIndex(vectors, metric)
 
 
-class View:
+class CollectionView:
     """The segments of one version. Opening it checks that every file is there and as long as it was written."""
 
-    def __init__(self, disk: Disk, root: Path, manifest: Manifest, cache: dict[str, Stored]):
+    def __init__(self, disk: Disk, root: Path, manifest: Manifest, cache: dict[str, StoredRows]):
         self.root = root
         self.manifest = manifest
         self.segments = {

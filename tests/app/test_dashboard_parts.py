@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from polysema.app.dashboard import downloads, permalink
-from polysema.app.dashboard.jobs import AWAY, Cancelled, Job, Jobs
+from polysema.app.dashboard.jobs import AWAY, CancelledError, Job, JobRunner
 
 
 def working() -> tuple[Callable[[Callable[[str, int, int], None]], str], threading.Event, threading.Event]:
@@ -32,7 +32,7 @@ def working() -> tuple[Callable[[Callable[[str, int, int], None]], str], threadi
 
 
 def test_a_cancelled_job_ends_at_its_next_step_and_is_made_anew() -> None:
-    jobs = Jobs()
+    jobs = JobRunner()
     work, begun, end = working()
     job = jobs.start("a", work)
     assert begun.wait(10)
@@ -40,7 +40,7 @@ def test_a_cancelled_job_ends_at_its_next_step_and_is_made_anew() -> None:
     job.leave("me")
     job.wait(10)
     assert not job.pending
-    with pytest.raises(Cancelled):
+    with pytest.raises(CancelledError):
         job.result()
     end.set()
     again = jobs.start("a", work)
@@ -50,7 +50,7 @@ def test_a_cancelled_job_ends_at_its_next_step_and_is_made_anew() -> None:
 
 
 def test_a_job_goes_on_while_another_session_waits_for_it() -> None:
-    jobs = Jobs()
+    jobs = JobRunner()
     work, begun, end = working()
     job = jobs.start("a", work)
     assert begun.wait(10)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from polysema.app.explorer import Explorer, Kept
+from polysema.app.explorer import Explorer, SingleFlightCache
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.maps.projection import MapOptions
 from polysema.core.measure.senses import load_senses
@@ -114,7 +114,7 @@ def test_mistakes_are_named(explorer: Explorer, call, message: str) -> None:  # 
 
 
 def test_what_is_kept_is_made_once_and_the_oldest_goes_first() -> None:
-    kept, made = Kept(2), []
+    kept, made = SingleFlightCache(2), []
 
     def get(key: str) -> str:
         return kept.get(key, lambda: made.append(key) or key)  # type: ignore[func-returns-value]
@@ -131,7 +131,7 @@ def test_what_is_kept_is_made_once_and_the_oldest_goes_first() -> None:
 
 
 def test_what_failed_is_tried_again() -> None:
-    kept = Kept(2)
+    kept = SingleFlightCache(2)
     with pytest.raises(ZeroDivisionError):
         kept.get("a", lambda: 1 // 0)
     assert kept.get("a", lambda: 2) == 2

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from polysema.app.export import run as module
-from polysema.app.export.run import Source, Wanted, export, verify
+from polysema.app.export.run import ExportOptions, ExportSource, export, verify
 from polysema.core.corpus import Dialect, open_corpus
 from polysema.core.errors import BusyError, ConflictError, NotFoundError, UnreadableError, UserError
 from polysema.core.files.formats import read_export
@@ -19,7 +19,7 @@ from polysema.core.model.load import LanguageModel
 from polysema.indexes import ExactIndex
 
 TEXTS = ["The bank of the river bank.", "", "White swans glide.", "She keeps gold in the bank.", "…"]
-SOURCE = Source("texts", "0" * 64, len(TEXTS))
+SOURCE = ExportSource("texts", "0" * 64, len(TEXTS))
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -89,9 +89,11 @@ def test_the_same_input_gives_the_same_bytes_however_often_it_is_stopped(
     assert before == {p.name: p.stat().st_mtime_ns for p in (tmp_path / "b").glob("*.parquet")}
 
 
-@pytest.mark.parametrize("wanted", [Wanted(), Wanted(words=("gold",)), Wanted("tokens"), Wanted("sentences")])
+@pytest.mark.parametrize(
+    "wanted", [ExportOptions(), ExportOptions(words=("gold",)), ExportOptions("tokens"), ExportOptions("sentences")]
+)
 def test_the_progress_counts_texts_inside_a_shard_too(
-    wanted: Wanted, minilm: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wanted: ExportOptions, minilm: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("polysema.core.model.contextual.TEXTS", 2)
     monkeypatch.setattr(module, "shard_texts", lambda n_layers, dim: 8)
@@ -131,7 +133,7 @@ def test_another_export_or_something_else_is_left_alone(minilm: LanguageModel, t
     with pytest.raises(ConflictError, match=r"holds an export with other settings \(layers\)"):
         export(TEXTS, SOURCE, tmp_path / "out", minilm, [5])
     with pytest.raises(ConflictError, match=r"other settings \(input\)"):
-        export(TEXTS, Source("texts", "1" * 64, 5), tmp_path / "out", minilm, [6])
+        export(TEXTS, ExportSource("texts", "1" * 64, 5), tmp_path / "out", minilm, [6])
     with pytest.raises(ConflictError, match="is a file"):
         export(TEXTS, SOURCE, tmp_path / "notes.txt", minilm, [6])
     assert contents(tmp_path / "out") == before
@@ -206,7 +208,7 @@ def rows_of(folder: Path, layer: int | None = None) -> list[tuple[object, ...]]:
 def test_every_format_holds_the_same_vectors(to: str, dtype: str, minilm: LanguageModel, tmp_path: Path) -> None:
     from safetensors.numpy import load_file
 
-    wanted = Wanted(to=to, dtype=dtype)
+    wanted = ExportOptions(to=to, dtype=dtype)
     if to in ("word2vec", "tensorboard") and dtype != "float32":
         with pytest.raises(UserError, match=f"{to} is a text format: it has float32 only; got {dtype}"):
             export(TEXTS, SOURCE, tmp_path, minilm, [3, 6], wanted)
@@ -248,27 +250,27 @@ def test_every_format_holds_the_same_vectors(to: str, dtype: str, minilm: Langua
 
 
 def test_tokens_sentences_chosen_words_and_static_vectors(minilm: LanguageModel, tmp_path: Path) -> None:
-    export(TEXTS, SOURCE, tmp_path / "tokens", minilm, [6], Wanted("tokens"))
+    export(TEXTS, SOURCE, tmp_path / "tokens", minilm, [6], ExportOptions("tokens"))
     tokens = embed(minilm, TEXTS, [6], unit="tokens")
     assert list(read_export(tmp_path / "tokens").keys) == [o.word for o in tokens.occurrences]
-    export(TEXTS, SOURCE, tmp_path / "words", minilm, [6], Wanted(words=("BANK", "gold"), static=True))
+    export(TEXTS, SOURCE, tmp_path / "words", minilm, [6], ExportOptions(words=("BANK", "gold"), static=True))
     space = read_export(tmp_path / "words")
     assert list(space.keys) == ["bank", "bank", "gold", "bank"]
     table = minilm.input_table.numpy()
     assert space.column("static")[0] == table[minilm.tokenizer.convert_tokens_to_ids("bank")].tolist()
     texts = [("one", "The bank."), ("two", ""), ("three", "Gold.")]
-    source = Source("texts", "0" * 64, 3, "text", "name")
-    export(texts, source, tmp_path / "own", minilm, [6], Wanted("sentences", "own"))
+    source = ExportSource("texts", "0" * 64, 3, "text", "name")
+    export(texts, source, tmp_path / "own", minilm, [6], ExportOptions("sentences", "own"))
     sentences = read_export(tmp_path / "own")
     assert (list(sentences.keys), sentences.column("text_id")) == (["one", "three"], [0, 2])
     np.testing.assert_allclose(np.linalg.norm(sentences.vectors, axis=1), 1, atol=1e-5)
 
 
 def test_the_parts_of_several_machines_make_the_whole(minilm: LanguageModel, tmp_path: Path) -> None:
-    export(TEXTS, SOURCE, tmp_path / "all", minilm, [6], Wanted(limit=4))
+    export(TEXTS, SOURCE, tmp_path / "all", minilm, [6], ExportOptions(limit=4))
     parts = []
     for i in (1, 2, 3):
-        export(TEXTS, SOURCE, tmp_path / str(i), minilm, [6], Wanted(limit=4, shard=(i, 3)))
+        export(TEXTS, SOURCE, tmp_path / str(i), minilm, [6], ExportOptions(limit=4, shard=(i, 3)))
         parts += rows_of(tmp_path / str(i))
     assert sorted(parts) == sorted(rows_of(tmp_path / "all"))
     assert {text for text, _ in parts} == {0, 2, 3}
@@ -294,19 +296,19 @@ def test_verify_names_what_is_wrong(minilm: LanguageModel, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        (Wanted("letters"), "unit 'letters' does not exist; choose one of words, tokens, sentences"),
-        (Wanted(to="csv"), "format 'csv' does not exist"),
-        (Wanted(dtype="int4"), "dtype 'int4' does not exist"),
-        (Wanted(pooling="own"), "pooling 'own' does not exist"),
-        (Wanted("sentences", "first"), "sentence pooling 'first' does not exist"),
-        (Wanted("tokens", words=("a",)), "chosen words are for the unit words"),
-        (Wanted("sentences", static=True), "a sentence has no static vector"),
-        (Wanted(limit=0), "the limit must be at least 1"),
-        (Wanted(shard=(3, 2)), "a shard is i/n with i from 1 to n, such as 2/4; got 3/2"),
+        (ExportOptions("letters"), "unit 'letters' does not exist; choose one of words, tokens, sentences"),
+        (ExportOptions(to="csv"), "format 'csv' does not exist"),
+        (ExportOptions(dtype="int4"), "dtype 'int4' does not exist"),
+        (ExportOptions(pooling="own"), "pooling 'own' does not exist"),
+        (ExportOptions("sentences", "first"), "sentence pooling 'first' does not exist"),
+        (ExportOptions("tokens", words=("a",)), "chosen words are for the unit words"),
+        (ExportOptions("sentences", static=True), "a sentence has no static vector"),
+        (ExportOptions(limit=0), "the limit must be at least 1"),
+        (ExportOptions(shard=(3, 2)), "a shard is i/n with i from 1 to n, such as 2/4; got 3/2"),
     ],
 )
 def test_what_does_not_go_together_is_refused(
-    wanted: Wanted, message: str, minilm: LanguageModel, tmp_path: Path
+    wanted: ExportOptions, message: str, minilm: LanguageModel, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=message):
         export(TEXTS, SOURCE, tmp_path / "out", minilm, [6], wanted)
@@ -315,17 +317,17 @@ def test_what_does_not_go_together_is_refused(
 
 def test_the_manifest_says_what_was_found_out_and_what_was_said(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes("id;text\n1;Die Bänke.\n".encode("cp1252"))
-    found = Source.of(open_corpus(tmp_path / "t.csv")).to_json()
+    found = ExportSource.of(open_corpus(tmp_path / "t.csv")).to_json()
     assert found["notes"] == [
         "not UTF-8: read as cp1252, which its letters fit best (--encoding names another)",
         "separated by semicolons",
     ]
     assert "dialect" not in found
-    said = Source.of(open_corpus(tmp_path / "t.csv", dialect=Dialect(";", True, "cp1252"))).to_json()
+    said = ExportSource.of(open_corpus(tmp_path / "t.csv", dialect=Dialect(";", True, "cp1252"))).to_json()
     assert said["dialect"] == {"separator": ";", "header": True, "encoding": "cp1252"}
     assert "notes" not in said
     (tmp_path / "plain.csv").write_text("id,text\n1,The bank.\n")
-    assert list(Source.of(open_corpus(tmp_path / "plain.csv")).to_json()) == [
+    assert list(ExportSource.of(open_corpus(tmp_path / "plain.csv")).to_json()) == [
         "name",
         "sha256",
         "lines",

@@ -8,7 +8,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from streamlit.testing.v1 import AppTest
 
-from polysema.app.dashboard.jobs import Jobs
+from polysema.app.dashboard.jobs import JobRunner
 from polysema.app.dashboard.launch import SecurityHeaders, allowed_hosts, security_headers, settings
 from polysema.app.dashboard.widgets import marked, plain
 from polysema.core.errors import UserError
@@ -84,7 +84,7 @@ def test_a_fault_of_ours_has_a_number_under_which_the_log_tells_it(caplog: pytes
 
 
 def test_work_is_done_once_and_tried_again_after_it_failed() -> None:
-    jobs, done, go = Jobs(), [], threading.Event()
+    jobs, done, go = JobRunner(), [], threading.Event()
 
     def work(progress) -> int:  # type: ignore[no-untyped-def]
         progress("half way", 1, 2)

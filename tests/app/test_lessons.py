@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from polysema.app.dashboard.lessons import LESSONS, Finding, Lesson, Verdict, lesson_of
+from polysema.app.dashboard.lessons import LESSONS, Lesson, LessonResult, Verdict, lesson_of
 from polysema.app.dashboard.lessons.lesson import checked
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
@@ -42,7 +42,7 @@ def lesson(name: str) -> Lesson:
     return found
 
 
-def check(explorer: Explorer, name: str, **changed: str) -> Finding:
+def check(explorer: Explorer, name: str, **changed: str) -> LessonResult:
     one = lesson(name)
     asked = one.starts(changed.get("model", "")) | changed
     return one.check(explorer, checked(one, asked), lambda stage, done, total: None)

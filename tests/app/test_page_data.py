@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from polysema.app.collection.ingest import Put, Target
-from polysema.app.collection.registry import Shelf
+from polysema.app.collection.ingest import Destination, IngestResult
+from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.dashboard import widgets
 from polysema.app.dashboard.jobs import Progress
 from polysema.core.model.catalog import folder_of
@@ -18,11 +18,11 @@ __all__ = ["as_launched"]
 
 
 @pytest.fixture(autouse=True)
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CollectionRegistry]:
     """A data folder of the test's own; the models of the process stay loaded."""
     monkeypatch.setenv("POLYSEMA_DATA", str(tmp_path / "collections"))
     clear()
-    yield Shelf(tmp_path / "collections")
+    yield CollectionRegistry(tmp_path / "collections")
     clear()
 
 
@@ -49,7 +49,7 @@ def saves(app: AppTest) -> list[str]:
     return [button.label for button in app.get("download_button")]
 
 
-def small(shelf: Shelf, name: str = "mine") -> Shelf:
+def small(shelf: CollectionRegistry, name: str = "mine") -> CollectionRegistry:
     shelf.create(name).add(
         ["a", "b", "c"],
         [[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]],
@@ -59,13 +59,13 @@ def small(shelf: Shelf, name: str = "mine") -> Shelf:
     return shelf
 
 
-def test_the_example_goes_into_a_collection_at_one_press(shelf: Shelf) -> None:
+def test_the_example_goes_into_a_collection_at_one_press(shelf: CollectionRegistry) -> None:
     app = page("data")
     assert not app.exception
     assert not app.error
     assert "**8 texts**, 336 characters; the longest has 56." in told(app)
     assert "About 66 rows" in told(app)
-    press(app, "Put it in")
+    press(app, "IngestResult it in")
     assert not app.exception
     assert "The new collection **example** has 66 rows in the space layer\\-6. The upload was removed." in told(app)
     assert (shelf.names(), len(shelf.get("example"))) == (["example"], 66)
@@ -84,13 +84,13 @@ def test_the_example_goes_into_a_collection_at_one_press(shelf: Shelf) -> None:
     assert "This was here before: it is in the collection example" in told(app)
 
 
-def test_cancel_in_the_middle_leaves_no_half_collection(shelf: Shelf) -> None:
+def test_cancel_in_the_middle_leaves_no_half_collection(shelf: CollectionRegistry) -> None:
     app = page("data", dadd="Upload files")
     lines = b"".join(b"The bank number %d of the river was muddy, and the swan slept there.\n" % n for n in range(6000))
     app.file_uploader[0].set_value(("many.txt", lines, "text/plain")).run()
     settle(app)
     assert "6,000 texts" in told(app)
-    next(button for button in app.button if button.label == "Put it in").click().run()
+    next(button for button in app.button if button.label == "IngestResult it in").click().run()
     next(button for button in app.button if button.label == "Cancel").click().run()
     settle(app)
     assert not app.exception
@@ -99,9 +99,9 @@ def test_cancel_in_the_middle_leaves_no_half_collection(shelf: Shelf) -> None:
     assert not any(button.label == "Open the collection" for button in app.button)
 
 
-def test_a_page_opened_anew_finds_its_work_and_doesnt_hold_it(shelf: Shelf) -> None:
+def test_a_page_opened_anew_finds_its_work_and_doesnt_hold_it(shelf: CollectionRegistry) -> None:
     go = threading.Event()
-    key = ("intake", "many.txt", Target("many"), "key")
+    key = ("intake", "many.txt", Destination("many"), "key")
 
     def work(progress: Progress) -> str:
         while not go.wait(0.02):
@@ -122,8 +122,8 @@ def test_a_page_opened_anew_finds_its_work_and_doesnt_hold_it(shelf: Shelf) -> N
 
 def test_a_page_opened_anew_hears_of_the_end_of_its_work() -> None:
     go = threading.Event()
-    key = ("intake", "few.txt", Target("few"), "other key")
-    put = Put("few", {"text": 12}, {}, new=True)
+    key = ("intake", "few.txt", Destination("few"), "other key")
+    put = IngestResult("few", {"text": 12}, {}, new=True)
     job = widgets.jobs().start(key, lambda progress: go.wait(20) and put)
     app = AppTest.from_file(str(MAIN), default_timeout=120).run()
     app.switch_page("app_pages/data.py").run()
@@ -139,7 +139,9 @@ def test_a_page_opened_anew_hears_of_the_end_of_its_work() -> None:
 
 @pytest.mark.parametrize("how", ["restored", "deleted"])
 @pytest.mark.parametrize("mode", ["First rows", "Like a row"])
-def test_a_collection_without_rows_has_its_versions_and_the_way_back(shelf: Shelf, how: str, mode: str) -> None:
+def test_a_collection_without_rows_has_its_versions_and_the_way_back(
+    shelf: CollectionRegistry, how: str, mode: str
+) -> None:
     made = small(shelf, "emptied").get("emptied")
     number = made.view().manifest.version
     if how == "restored":
@@ -230,18 +232,18 @@ def test_a_wrong_file_makes_one_line(name: str, content: bytes, message: str) ->
     assert [message in error.value for error in app.error] == [True]
 
 
-def test_vectors_go_in_directly(shelf: Shelf) -> None:
+def test_vectors_go_in_directly(shelf: CollectionRegistry) -> None:
     app = page("data", dadd="Upload files")
     app.file_uploader[0].set_value(("v.vec", b"3 2\na 1 2\na 1 2\nb 3 4\n", "text/plain")).run()
     settle(app)
     assert "**2 vectors**, 2 wide" in told(app)
     assert "1 line repeated" in told(app)
     app.text_input[0].set_value("../x")
-    press(app, "Put it in")
+    press(app, "IngestResult it in")
     assert ["a space is named with" in error.value.lower() for error in app.error] == [True]
     assert shelf.names() == []
     app.text_input[0].set_value("x")
-    press(app, "Put it in")
+    press(app, "IngestResult it in")
     assert not app.error
     assert shelf.get("v").space("x").keys[:] == ["a", "b"]
 
@@ -253,7 +255,7 @@ def test_without_collections_it_says_how_to_make_one() -> None:
     assert ["There is no collection evil on this machine" in error.value for error in app.error] == [True]
 
 
-def test_a_link_opens_its_collection_and_says_when_it_is_gone(shelf: Shelf) -> None:
+def test_a_link_opens_its_collection_and_says_when_it_is_gone(shelf: CollectionRegistry) -> None:
     small(small(shelf, "first"), "mine")
     app = page("data", data="Collections", dc="mine", dk="9999", df="evil")
     assert not app.exception
@@ -264,7 +266,7 @@ def test_a_link_opens_its_collection_and_says_when_it_is_gone(shelf: Shelf) -> N
     assert app.selectbox(key="dc").value == "first"
 
 
-def test_rows_by_id_and_condition(shelf: Shelf) -> None:
+def test_rows_by_id_and_condition(shelf: CollectionRegistry) -> None:
     small(shelf)
     app = page("data", data="Collections")
     assert "3 of 3 rows" in told(app)
@@ -288,7 +290,7 @@ def test_rows_by_id_and_condition(shelf: Shelf) -> None:
     assert ["'nobody': no such id in s" in error.value for error in app.error] == [True]
 
 
-def test_a_file_is_made_checked_and_compacted(shelf: Shelf) -> None:
+def test_a_file_is_made_checked_and_compacted(shelf: CollectionRegistry) -> None:
     small(shelf)
     app = page("data", data="Collections")
     press(app, "Make the file")
@@ -306,7 +308,7 @@ def test_a_file_is_made_checked_and_compacted(shelf: Shelf) -> None:
     assert ["Mine keeps the versions" in error.value for error in app.error] == [True]
 
 
-def test_deleting_needs_the_name(shelf: Shelf) -> None:
+def test_deleting_needs_the_name(shelf: CollectionRegistry) -> None:
     small(shelf)
     app = page("data", data="Collections")
     app.text_input(key="delete_name").set_value("min")
@@ -319,7 +321,7 @@ def test_deleting_needs_the_name(shelf: Shelf) -> None:
     assert "There is no collection yet" in app.info[0].value
 
 
-def test_a_damaged_collection_is_named_with_what_to_do(shelf: Shelf) -> None:
+def test_a_damaged_collection_is_named_with_what_to_do(shelf: CollectionRegistry) -> None:
     small(shelf)
     newest = max((shelf.folder / "mine" / "manifests").iterdir())
     newest.write_bytes(newest.read_bytes()[:-9])

@@ -17,7 +17,7 @@ def no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine where smollm2-135m was never pulled: the lessons use what comes with polysema."""
     real = catalog.folder_of
 
-    def here(row: catalog.Entry) -> object:
+    def here(row: catalog.CatalogEntry) -> object:
         return None if row.name == "smollm2-135m" else real(row)
 
     monkeypatch.setattr(catalog, "folder_of", here)

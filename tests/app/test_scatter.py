@@ -18,13 +18,13 @@ from streamlit.testing.v1 import AppTest
 
 from polysema.app.dashboard.components import points as points_module
 from polysema.app.dashboard.components.point_routes import MAX_TEXT_ROWS, point_routes
-from polysema.app.dashboard.components.points import Points, Published, Store, check, publish, store
+from polysema.app.dashboard.components.points import Points, PointStore, PublishedCloud, check, publish, store
 from polysema.app.dashboard.components.scatter import _payload, _wished, module_text
 from polysema.app.dashboard.components.scatter.selection import (
     NOTHING,
-    Memory,
     Region,
     Selection,
+    SelectionMemory,
     checked_view,
     read_view,
     rows_inside,
@@ -126,19 +126,19 @@ def test_each_column_changes_the_version_and_only_names_change_the_identity() ->
 
 def test_the_store_lets_go_of_what_was_not_used_for_longest() -> None:
     clouds = [check(some(100, positions=np.full((100, 2), float(n)))) for n in range(4)]
-    kept = Store(max_bytes=3 * clouds[0].nbytes, max_clouds=9)
+    kept = PointStore(max_bytes=3 * clouds[0].nbytes, max_clouds=9)
     for cloud in clouds[:3]:
         kept.keep(cloud)
     assert kept.get(clouds[0].version) is clouds[0]
     kept.keep(clouds[3])
     assert [kept.get(cloud.version) is not None for cloud in clouds] == [True, False, True, True]
-    few = Store(max_bytes=1, max_clouds=9)
+    few = PointStore(max_bytes=1, max_clouds=9)
     few.keep(clouds[0])
     few.keep(clouds[1])
     assert (len(few), few.get(clouds[1].version)) == (1, clouds[1])
     few.keep(clouds[1])
     assert len(few) == 1
-    one = Store(max_clouds=1)
+    one = PointStore(max_clouds=1)
     one.keep(clouds[0])
     one.keep(clouds[1])
     assert one.get(clouds[0].version) is None
@@ -204,7 +204,7 @@ def test_wrong_addresses_are_answered_in_a_line(path: str, status: int, message:
         assert answer.headers["cache-control"] == "no-store"
 
 
-def slow_inside(cloud: Published, region: Region) -> list[int]:
+def slow_inside(cloud: PublishedCloud, region: Region) -> list[int]:
     """The obvious twin of `rows_inside`: one point at a time."""
     found = []
     for row in range(cloud.count):
@@ -265,7 +265,7 @@ def test_regions_of_more_points_than_are_tested_at_once(monkeypatch: pytest.Monk
     assert 100 < len(whole) < 500
 
 
-def state(cloud: Published, **changes: Any) -> dict[str, Any]:
+def state(cloud: PublishedCloud, **changes: Any) -> dict[str, Any]:
     return {
         "identity": cloud.identity,
         "version": cloud.version,
@@ -288,9 +288,11 @@ def no_rows() -> Any:
 
 def test_a_click_is_read() -> None:
     cloud = check(some())
-    assert Memory().read(state(cloud), cloud) == Selection((2,), 1, "click", 2)
-    assert Memory().read(state(cloud, rows=[4, 1], clicked=None, by="lasso"), cloud) == Selection((1, 4), 2, "lasso")
-    assert Memory().read(state(cloud, rows=[], clicked=None, by="", view=[1.0, 2.0, 3.0]), cloud) == Selection(
+    assert SelectionMemory().read(state(cloud), cloud) == Selection((2,), 1, "click", 2)
+    assert SelectionMemory().read(state(cloud, rows=[4, 1], clicked=None, by="lasso"), cloud) == Selection(
+        (1, 4), 2, "lasso"
+    )
+    assert SelectionMemory().read(state(cloud, rows=[], clicked=None, by="", view=[1.0, 2.0, 3.0]), cloud) == Selection(
         (), 0, view=(1.0, 2.0, 3.0)
     )
 
@@ -308,7 +310,7 @@ def square(**changes: Any) -> dict[str, Any]:
 
 def test_a_region_gives_all_rows_however_many() -> None:
     cloud = check(some(9_000))
-    memory = Memory()
+    memory = SelectionMemory()
     found = memory.read(state(cloud, rows=None, by="lasso", clicked=None, region=square()), cloud)
     x, y = cloud.positions.T
     inside = np.flatnonzero((abs(x) < 0.5) & (abs(y) < 0.5))
@@ -323,9 +325,9 @@ def test_a_region_gives_all_rows_however_many() -> None:
     # another session, which has not seen the first points, has them from the store or has no selection
     region = state(cloud, rows=None, by="lasso", clicked=None, region=square())
     store().clear()
-    assert Memory().read(region, moved) == NOTHING
+    assert SelectionMemory().read(region, moved) == NOTHING
     store().keep(cloud)
-    assert Memory().read(region, moved).rows == found.rows
+    assert SelectionMemory().read(region, moved).rows == found.rows
 
 
 def test_bits_give_all_rows() -> None:
@@ -333,7 +335,7 @@ def test_bits_give_all_rows() -> None:
     rows = np.arange(1, 9_000, 3)
     packed = write_rows(rows, 9_000)
     assert list(packed) == ["bits"]
-    found = Memory().read(state(cloud, rows=None, by="lasso", clicked=None, bits=packed["bits"]), cloud)
+    found = SelectionMemory().read(state(cloud, rows=None, by="lasso", clicked=None, bits=packed["bits"]), cloud)
     assert found.rows == tuple(rows.tolist())
     assert write_rows(rows[:2_000], 9_000) == {"rows": rows[:2_000].tolist()}
 
@@ -375,7 +377,7 @@ def test_bits_give_all_rows() -> None:
 )
 def test_what_the_browser_can_not_mean_is_no_selection(changes: dict[str, Any]) -> None:
     cloud = check(some())
-    found = Memory().read(state(cloud, **changes), cloud)
+    found = SelectionMemory().read(state(cloud, **changes), cloud)
     assert (found.rows, found.count, found.clicked) == ((), 0, None)
 
 
@@ -391,14 +393,14 @@ anything = st.recursive(
 def test_whatever_the_browser_says_is_read(changes: dict[str, Any], instead: object) -> None:
     cloud = check(some())
     for value in (state(cloud, **changes), instead):
-        found = Memory().read(value, cloud)
+        found = SelectionMemory().read(value, cloud)
         assert all(0 <= row < 6 for row in found.rows)
         assert found.count == len(found.rows)
         assert found.view is None or len(found.view) == 3
 
 
 def test_a_wish_of_python_holds_until_the_user_selects() -> None:
-    cloud, memory = check(some()), Memory()
+    cloud, memory = check(some()), SelectionMemory()
     memory.wish(_wished([3, 1, 1], 6), cloud.identity)
     assert memory.read(None, cloud) == Selection((1, 3), 2, "python")
     assert memory.read(state(cloud), cloud) == Selection((1, 3), 2, "python"), "the browser has not heard of it yet"
@@ -418,7 +420,7 @@ def test_a_wish_of_python_holds_until_the_user_selects() -> None:
 
 
 def test_nothing_wished_is_no_wish() -> None:
-    memory = Memory()
+    memory = SelectionMemory()
     memory.wish(no_rows(), "any")
     memory.wish(no_rows(), "other")
     assert memory.command == 0
@@ -441,7 +443,7 @@ def test_views_travel_in_links() -> None:
     assert checked_view(None, 2) is None
 
 
-def payload(cloud: Published, **changes: Any) -> dict[str, Any]:
+def payload(cloud: PublishedCloud, **changes: Any) -> dict[str, Any]:
     rest: dict[str, Any] = {
         "alt": "a",
         "key": "k",
@@ -498,7 +500,7 @@ def test_a_run_with_published_points_costs_next_to_nothing() -> None:
 
 
 def test_ten_sessions_share_one_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = Store()
+    kept = PointStore()
     monkeypatch.setattr(points_module, "store", lambda: kept)
     versions = {publish(some(7_000)).version for _ in range(10)}
     assert (len(versions), len(kept)) == (1, 1)

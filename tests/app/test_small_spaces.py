@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from polysema.app.config.settings import load_settings
 from polysema.app.dashboard import widgets
-from polysema.app.dashboard.lessons import Finding, lesson_of
+from polysema.app.dashboard.lessons import LessonResult, lesson_of
 from polysema.core.errors import UserError
 from polysema.indexes.collection import Collection
 from tests.app.test_dashboard import as_launched, html
@@ -94,7 +94,7 @@ def test_a_lesson_measures_what_there_is(name: str, asked: dict[str, str], small
     lesson = lesson_of(name)
     assert lesson is not None
 
-    def measure() -> Finding:
+    def measure() -> LessonResult:
         return lesson.check(
             widgets.explorer(), lesson.starts() | asked | {"space": space}, lambda stage, done, total: None
         )

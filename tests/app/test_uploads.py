@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from polysema.app.collection import ingest, summary, uploads
-from polysema.app.collection.ingest import Reading, Target
-from polysema.app.collection.registry import Shelf
+from polysema.app.collection.ingest import Destination, TextOptions
+from polysema.app.collection.registry import CollectionRegistry
 from polysema.core.errors import ConflictError, NotFoundError, UnreadableError, UserError
 from polysema.core.model.load import LanguageModel
 
@@ -34,8 +34,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "collections")
+def shelf(tmp_path: Path) -> CollectionRegistry:
+    return CollectionRegistry(tmp_path / "collections")
 
 
 def quiet(stage: str, done: int, total: int) -> None:
@@ -89,14 +89,16 @@ TABLE = np.array([[1, 2], [3, 4]], np.float32)
         ([("a.parquet", parquet(WORDS.append_column("id", pa.array(["x", "y"]))))], "vectors"),
     ],
 )
-def test_what_is_in_a_file_is_told_by_its_content(files: list[tuple[str, bytes]], kind: str, shelf: Shelf) -> None:
+def test_what_is_in_a_file_is_told_by_its_content(
+    files: list[tuple[str, bytes]], kind: str, shelf: CollectionRegistry
+) -> None:
     upload = uploads.receive(files, LIMIT)
     assert uploads.kind(upload) == kind
     if kind == "vectors":
         seen = uploads.look_at_vectors(upload)
         assert (seen.rows, seen.dim) == (2, 2)
         assert [values for _, values in seen.first] == [(1.0, 2.0), (3.0, 4.0)]
-        put = ingest.vectors_into(shelf, upload, seen, Target("mine", "table"), quiet)
+        put = ingest.vectors_into(shelf, upload, seen, Destination("mine", "table"), quiet)
         assert put.rows == {"table": 2}
         assert shelf.get("mine").space("table").vectors.tolist() == TABLE.tolist()
     else:
@@ -194,11 +196,13 @@ def test_the_column_may_be_chosen() -> None:
         uploads.read_texts(upload, "x")
 
 
-def test_texts_go_into_a_collection_and_the_upload_is_gone(minilm: LanguageModel, shelf: Shelf, home: Path) -> None:
+def test_texts_go_into_a_collection_and_the_upload_is_gone(
+    minilm: LanguageModel, shelf: CollectionRegistry, home: Path
+) -> None:
     upload = uploads.receive([("My diary.txt", TEXTS)], LIMIT)
     seen = uploads.read_texts(upload)
-    guess = ingest.estimate(minilm, seen, Reading((0, 6)))
-    put = ingest.embed_into(shelf, minilm, upload, seen, Reading((0, 6)), Target("diary"), quiet)
+    guess = ingest.estimate(minilm, seen, TextOptions((0, 6)))
+    put = ingest.embed_into(shelf, minilm, upload, seen, TextOptions((0, 6)), Destination("diary"), quiet)
     assert put.rows == {"layer-0": 15, "layer-6": 15}
     assert put.new
     assert abs(guess.rows - 30) <= 4
@@ -211,10 +215,14 @@ def test_texts_go_into_a_collection_and_the_upload_is_gone(minilm: LanguageModel
     assert (known.name, known.collection, known.spaces) == ("My diary.txt", "diary", ("layer-0", "layer-6"))
 
 
-def test_two_files_never_take_each_others_place_and_one_takes_its_own(minilm: LanguageModel, shelf: Shelf) -> None:
+def test_two_files_never_take_each_others_place_and_one_takes_its_own(
+    minilm: LanguageModel, shelf: CollectionRegistry
+) -> None:
     for content in (TEXTS, b"A swan.\n", TEXTS):
         upload = uploads.receive([("a.txt", content)], LIMIT)
-        ingest.embed_into(shelf, minilm, upload, uploads.read_texts(upload), Reading((6,)), Target("all"), quiet)
+        ingest.embed_into(
+            shelf, minilm, upload, uploads.read_texts(upload), TextOptions((6,)), Destination("all"), quiet
+        )
     assert len(shelf.get("all")) == 15 + 2
 
 
@@ -223,7 +231,7 @@ class Stop(Exception):
 
 
 @pytest.mark.parametrize("at", ["embed", "put", "look after"])
-def test_cancel_leaves_no_half_collection(at: str, minilm: LanguageModel, shelf: Shelf) -> None:
+def test_cancel_leaves_no_half_collection(at: str, minilm: LanguageModel, shelf: CollectionRegistry) -> None:
     def stop(stage: str, done: int, total: int) -> None:
         if stage.startswith(at):
             raise Stop
@@ -231,25 +239,31 @@ def test_cancel_leaves_no_half_collection(at: str, minilm: LanguageModel, shelf:
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
     seen = uploads.read_texts(upload)
     with pytest.raises(Stop):
-        ingest.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("half"), stop)
+        ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,)), Destination("half"), stop)
     assert list(shelf.folder.iterdir() if shelf.folder.is_dir() else []) == []
-    kept = ingest.finished(upload, minilm, Reading((6,)), Target("half"))
+    kept = ingest.finished(upload, minilm, TextOptions((6,)), Destination("half"))
     assert kept == (0 if at == "embed" else 15)
     stages: list[str] = []
     put = ingest.embed_into(
-        shelf, minilm, upload, seen, Reading((6,)), Target("half"), lambda stage, done, total: stages.append(stage)
+        shelf,
+        minilm,
+        upload,
+        seen,
+        TextOptions((6,)),
+        Destination("half"),
+        lambda stage, done, total: stages.append(stage),
     )
     assert put.rows == {"layer-6": 15}
-    assert ingest.finished(upload, minilm, Reading((6,)), Target("half")) == 0
+    assert ingest.finished(upload, minilm, TextOptions((6,)), Destination("half")) == 0
 
 
-def test_giving_up_removes_what_was_finished(minilm: LanguageModel, shelf: Shelf) -> None:
+def test_giving_up_removes_what_was_finished(minilm: LanguageModel, shelf: CollectionRegistry) -> None:
     def stop(stage: str, done: int, total: int) -> None:
         if stage.startswith("put"):
             raise Stop
 
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
-    asked = Reading((6,)), Target("half")
+    asked = TextOptions((6,)), Destination("half")
     with pytest.raises(Stop):
         ingest.embed_into(shelf, minilm, upload, uploads.read_texts(upload), *asked, stop)
     assert [path.name for path in upload.folder.iterdir() if path.is_dir()] != []
@@ -257,7 +271,9 @@ def test_giving_up_removes_what_was_finished(minilm: LanguageModel, shelf: Shelf
     assert [path.name for path in upload.folder.iterdir()] == ["a.txt"]
 
 
-def test_a_collection_that_exists_never_keeps_half_of_the_rows(minilm: LanguageModel, shelf: Shelf) -> None:
+def test_a_collection_that_exists_never_keeps_half_of_the_rows(
+    minilm: LanguageModel, shelf: CollectionRegistry
+) -> None:
     shelf.create("old")
 
     def stop(stage: str, done: int, total: int) -> None:
@@ -265,11 +281,15 @@ def test_a_collection_that_exists_never_keeps_half_of_the_rows(minilm: LanguageM
             raise Stop
 
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
-    put = ingest.embed_into(shelf, minilm, upload, uploads.read_texts(upload), Reading((6,)), Target("old"), stop)
+    put = ingest.embed_into(
+        shelf, minilm, upload, uploads.read_texts(upload), TextOptions((6,)), Destination("old"), stop
+    )
     assert (put.new, len(shelf.get("old"))) == (False, 15)
 
 
-def test_what_does_not_fit_is_told_before_anything_is_embedded(minilm: LanguageModel, shelf: Shelf) -> None:
+def test_what_does_not_fit_is_told_before_anything_is_embedded(
+    minilm: LanguageModel, shelf: CollectionRegistry
+) -> None:
     def never(stage: str, done: int, total: int) -> None:
         raise AssertionError(stage)
 
@@ -277,18 +297,18 @@ def test_what_does_not_fit_is_told_before_anything_is_embedded(minilm: LanguageM
     seen = uploads.read_texts(upload)
     for name in ("../out", ".hidden", "", "a/b", "x" * 65):
         with pytest.raises(UserError, match="a collection is named with 1 to 64 of"):
-            ingest.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target(name), never)
+            ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,)), Destination(name), never)
     with pytest.raises(UserError, match="a space is named with"):
-        ingest.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("a", "../b"), never)
-    ingest.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("a"), quiet)
+        ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,)), Destination("a", "../b"), never)
+    ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,)), Destination("a"), quiet)
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
     with pytest.raises(
         ConflictError, match=r"a has a space layer-6 of \[.*mean of sub-words.*these would be \[.*first"
     ):
-        ingest.embed_into(shelf, minilm, upload, seen, Reading((6,), pooling="first"), Target("a"), never)
+        ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,), pooling="first"), Destination("a"), never)
 
 
-def test_two_sessions_at_once_do_not_collide(minilm: LanguageModel, shelf: Shelf) -> None:
+def test_two_sessions_at_once_do_not_collide(minilm: LanguageModel, shelf: CollectionRegistry) -> None:
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
     seen = uploads.read_texts(upload)
     first_done, failures = threading.Event(), []
@@ -299,7 +319,7 @@ def test_two_sessions_at_once_do_not_collide(minilm: LanguageModel, shelf: Shelf
 
     def slow() -> None:
         try:
-            ingest.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("slow"), wait)
+            ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,)), Destination("slow"), wait)
         except Exception as error:
             failures.append(error)
 
@@ -307,7 +327,7 @@ def test_two_sessions_at_once_do_not_collide(minilm: LanguageModel, shelf: Shelf
     thread.start()
     while not list(upload.folder.glob("work-*")):
         time.sleep(0.01)
-    ingest.embed_into(shelf, minilm, upload, seen, Reading((0,)), Target("quick"), quiet)
+    ingest.embed_into(shelf, minilm, upload, seen, TextOptions((0,)), Destination("quick"), quiet)
     assert upload.folder.exists()  # the other still works with it
     first_done.set()
     thread.join(60)
@@ -329,7 +349,7 @@ def test_what_nobody_touches_for_a_day_is_removed(home: Path) -> None:
     assert (old.folder.exists(), worked.folder.exists()) == (False, True)
 
 
-def test_a_name_that_is_taken_meanwhile(shelf: Shelf) -> None:
+def test_a_name_that_is_taken_meanwhile(shelf: CollectionRegistry) -> None:
     with pytest.raises(ConflictError, match="a collection x was made meanwhile"), shelf.making("x"):
         shelf.create("x").add(["a"], [[1.0]])
     assert len(shelf.get("x")) == 1
@@ -338,7 +358,7 @@ def test_a_name_that_is_taken_meanwhile(shelf: Shelf) -> None:
     assert [path.name for path in shelf.folder.iterdir()] == ["x"]
 
 
-def test_what_a_kill_left_half_made_is_swept(shelf: Shelf) -> None:
+def test_what_a_kill_left_half_made_is_swept(shelf: CollectionRegistry) -> None:
     left = shelf.folder / ".making-0123"
     left.mkdir(parents=True)
     (left / "FORMAT").write_text("{}")
@@ -349,16 +369,16 @@ def test_what_a_kill_left_half_made_is_swept(shelf: Shelf) -> None:
     assert shelf.names() == ["x"]
 
 
-def test_a_damaged_collection_is_named_and_can_be_deleted(shelf: Shelf) -> None:
+def test_a_damaged_collection_is_named_and_can_be_deleted(shelf: CollectionRegistry) -> None:
     shelf.create("good").add(["a"], [[1.0, 2.0]])
     shelf.create("bad").add(["a"], [[1.0, 2.0]])
     newest = max((shelf.folder / "bad" / "manifests").iterdir())
     newest.write_bytes(newest.read_bytes()[:-9])
-    bad, good = summary.holdings(Shelf(shelf.folder))
+    bad, good = summary.holdings(CollectionRegistry(shelf.folder))
     assert (bad.name, good.name, good.rows, good.problem) == ("bad", "good", 1, "")
     assert f"{newest.name} is damaged" in bad.problem
     assert bad.bytes > 0
-    fresh = Shelf(shelf.folder)
+    fresh = CollectionRegistry(shelf.folder)
     fresh.delete("bad")
     assert fresh.names() == ["good"]
     with pytest.raises(NotFoundError, match="there is no collection bad; there are: good"):
@@ -366,7 +386,7 @@ def test_a_damaged_collection_is_named_and_can_be_deleted(shelf: Shelf) -> None:
 
 
 @pytest.fixture
-def filled(shelf: Shelf) -> Shelf:
+def filled(shelf: CollectionRegistry) -> CollectionRegistry:
     shelf.create("c").add(
         ["a", "b, c", 'd "e"'],
         [[0.1, 2.0], [3.0, 4.0], [5.0, 6.5]],
@@ -376,7 +396,7 @@ def filled(shelf: Shelf) -> Shelf:
     return shelf
 
 
-def test_rows_are_written_to_each_layout(filled: Shelf, home: Path) -> None:
+def test_rows_are_written_to_each_layout(filled: CollectionRegistry, home: Path) -> None:
     for form in summary.LAYOUTS:
         made = summary.write_out(filled.get("c"), "c", "s", None, form, False)
         assert made.parent == home / "exports" / "day"
@@ -395,7 +415,7 @@ def test_rows_are_written_to_each_layout(filled: Shelf, home: Path) -> None:
                 assert archive.testzip() is None
 
 
-def test_files_of_a_day_go_after_it_and_no_sooner(filled: Shelf, home: Path) -> None:
+def test_files_of_a_day_go_after_it_and_no_sooner(filled: CollectionRegistry, home: Path) -> None:
     first, second = (
         summary.write_out(filled.get("c"), "c", "s", None, summary.layout(name), False) for name in ("Parquet", "CSV")
     )
@@ -407,7 +427,7 @@ def test_files_of_a_day_go_after_it_and_no_sooner(filled: Shelf, home: Path) -> 
     assert (first.exists(), second.exists()) == (False, True)
 
 
-def test_only_the_rows_that_pass_are_written(filled: Shelf) -> None:
+def test_only_the_rows_that_pass_are_written(filled: CollectionRegistry) -> None:
     made = summary.write_out(filled.get("c"), "c", "s", "n >= 2", summary.layout("Parquet"), True)
     assert pq.read_table(made).column("n").to_pylist() == [2, 3]
     with pytest.raises(UserError, match="no row passes"):
@@ -417,7 +437,7 @@ def test_only_the_rows_that_pass_are_written(filled: Shelf) -> None:
     assert sorted(path.suffix for path in made.parent.iterdir() if path.is_file()) == [".parquet"]
 
 
-def test_another_collection_of_the_same_name_is_another_file(filled: Shelf) -> None:
+def test_another_collection_of_the_same_name_is_another_file(filled: CollectionRegistry) -> None:
     form = summary.layout("Parquet")
     before = summary.write_out(filled.get("c"), "c", "s", None, form, False)
     filled.delete("c")
@@ -427,7 +447,7 @@ def test_another_collection_of_the_same_name_is_another_file(filled: Shelf) -> N
     assert pq.read_table(after).column("id").to_pylist() == ["z"]
 
 
-def test_the_first_rows_come_in_their_order(filled: Shelf) -> None:
+def test_the_first_rows_come_in_their_order(filled: CollectionRegistry) -> None:
     assert summary.first_rows(filled.get("c"), "s", None, 2).column("n").to_pylist() == [1, 2]
     assert summary.first_rows(filled.get("c"), "s", "n > 1", 9).column("n").to_pylist() == [2, 3]
     assert summary.count_rows(filled.get("c"), "s", "n > 1") == 2
@@ -444,11 +464,11 @@ def test_the_ledger_survives_nonsense(home: Path) -> None:
     assert [known.collection for known in uploads.went_into(upload.sha256)] == ["c"]
 
 
-def test_an_upload_that_is_gone_says_so(minilm: LanguageModel, shelf: Shelf) -> None:
+def test_an_upload_that_is_gone_says_so(minilm: LanguageModel, shelf: CollectionRegistry) -> None:
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
     seen = uploads.read_texts(upload)
     uploads.forget(upload)
     with pytest.raises(UserError, match=r"a\.txt is no longer here; upload it again"):
-        ingest.embed_into(shelf, minilm, upload, seen, Reading((6,)), Target("x"), quiet)
+        ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,)), Destination("x"), quiet)
     with pytest.raises(UnreadableError):
         uploads.receive([("a.txt", b"")], LIMIT)

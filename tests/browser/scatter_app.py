@@ -8,7 +8,7 @@ import streamlit as st
 from polysema.app.dashboard.components.points import store
 from polysema.app.dashboard.components.scatter import (
     Points,
-    Published,
+    PublishedCloud,
     Selection,
     publish,
     read_view,
@@ -38,7 +38,7 @@ def points(n: int, dim: int, version: int, values: bool) -> Points:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def cloud(n: int, dim: int, version: int, values: bool) -> Published:
+def cloud(n: int, dim: int, version: int, values: bool) -> PublishedCloud:
     return publish(points(n, dim, version, values))
 
 

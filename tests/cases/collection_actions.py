@@ -35,12 +35,12 @@ def add_a_column(given: list[str], folder: Path) -> str:
 def import_file(given: list[str], folder: Path) -> str:
     """The rows of a file, FILE [ID COLUMN [VECTOR COLUMN]], in a collection."""
     from polysema.indexes.collection import Collection
-    from polysema.indexes.import_export import Import, import_into
+    from polysema.indexes.import_export import ImportOptions, import_into
 
     collection = Collection.create(folder / "c")
     try:
         name, id_column, vector_column = [*given, "", ""][:3]
-        how = Import("s", None, id_column or None, vector_column=vector_column or None)
+        how = ImportOptions("s", None, id_column or None, vector_column=vector_column or None)
         counts = import_into(collection, FILES / name, how)
     except PolysemaError as error:
         spaces = list(collection.view().manifest.spaces)
@@ -70,7 +70,7 @@ def search_for_more(given: list[str], folder: Path) -> str:
     """What is found by `KIND ROWS K [CONDITION]`: `collection`, `exact` or a kind of FAISS; ids, or rows."""
     import numpy as np
 
-    from polysema.indexes import ExactIndex, FaissIndex, Recipe
+    from polysema.indexes import ExactIndex, FaissIndex, IndexSpec
     from polysema.indexes.collection import Collection
 
     kind, n, k = given[0], int(given[1]), int(given[2])
@@ -81,7 +81,7 @@ def search_for_more(given: list[str], folder: Path) -> str:
         names = [chr(ord("a") + row) for row in range(n)]
         collection.add(names, vectors, {"x": list(range(n))})
         return repr(collection.search(query, k, *given[3:]).ids)
-    index = ExactIndex(vectors) if kind == "exact" else FaissIndex(vectors, recipe=Recipe.parse(kind))
+    index = ExactIndex(vectors) if kind == "exact" else FaissIndex(vectors, recipe=IndexSpec.parse(kind))
     return repr(index.search(query, k).rows.tolist())
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from polysema.app.explorer import Asking, Explorer
+from polysema.app.explorer import AnalogyOptions, Explorer
 from polysema.core.errors import IncompatibleError, UnknownWordError, UserError
 from polysema.core.space.analogy import METHODS, random_rows
 from polysema.core.space.expression import parse
@@ -61,7 +61,7 @@ def slow(space: Space, method: str) -> np.ndarray:
 @pytest.mark.parametrize("method", ["3cosadd", "3cosmul", "pairdirection", "only-b", "ignore-a"])
 def test_a_method_is_what_its_paper_says(ours: Explorer, space: Space, method: str) -> None:
     for _ in range(5):  # from the fourth question on 3CosMul is compiled
-        answer = ours.analogy("queen - king + man", space, 10, method, Asking(epsilon=0.001))
+        answer = ours.analogy("queen - king + man", space, 10, method, AnalogyOptions(epsilon=0.001))
     scores = slow(space, method)
     scores[[space.keys.row(w) for w in ("king", "queen", "man")]] = -np.inf
     order = np.argsort(-scores)[:10]
@@ -74,12 +74,12 @@ def test_methods_of_pairs(ours: Explorer, space: Space) -> None:
     x = unit(np.asarray(space.vectors))
     a, a_star = (x[[space.keys.row(pair[side]) for pair in pairs]] for side in (0, 1))
     b = x[space.keys.row("uncle")]
-    average = ours.analogy("uncle", space, 5, "3cosavg", Asking(pairs))
+    average = ours.analogy("uncle", space, 5, "3cosavg", AnalogyOptions(pairs))
     expected = x @ unit((b + a_star.mean(0) - a.mean(0))[None])[0]
     left_out = [space.keys.row(w) for pair in (*pairs, ("uncle", "uncle")) for w in pair]
     expected[left_out] = -9
     assert [n.row for n in average.neighbors] == np.argsort(-expected)[:5].tolist()
-    learned = ours.analogy("uncle", space, 5, "lrcos", Asking(pairs))
+    learned = ours.analogy("uncle", space, 5, "lrcos", AnalogyOptions(pairs))
     others = x[random_rows(space, 50, left_out)]
     learner = LogisticRegression(class_weight="balanced", C=10.0, max_iter=1000)
     learner.fit(np.concatenate([a_star, a, others]), [1] * 3 + [0] * 53)
@@ -114,7 +114,7 @@ def test_the_evidence(ours: Explorer, space: Space) -> None:
     for other in answer.evidence.beside:
         assert other.neighbors == ours.analogy("queen - king + man", space, 3, other.method).neighbors
     assert [m.method for m in ours.analogy("queen + man", space, 1).evidence.beside] == ["3cosmul"]  # type: ignore[union-attr]
-    assert ours.analogy("queen", space, 1, asking=Asking(evidence=False)).evidence is None
+    assert ours.analogy("queen", space, 1, asking=AnalogyOptions(evidence=False)).evidence is None
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_what_a_method_can_not_answer(
     ours: Explorer, space: Space, expression: str, method: str, pairs: tuple, message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        ours.analogy(expression, space, 3, method, Asking(pairs))
+        ours.analogy(expression, space, 3, method, AnalogyOptions(pairs))
 
 
 def test_relations_equal_gensims(ours: Explorer, space: Space, theirs: KeyedVectors) -> None:
@@ -257,7 +257,7 @@ def test_what_the_policy_refuses(space: Space, word: str, policy: Policy) -> Non
 
 
 def test_a_skipped_word_is_reported(ours: Explorer, space: Space) -> None:
-    asking = Asking(policy=Policy.of(unknown="skip"))
+    asking = AnalogyOptions(policy=Policy.of(unknown="skip"))
     answer = ours.analogy("queen - nope + man", space, 3, asking=asking)
     assert answer.neighbors == ours.analogy("queen + man", space, 3).neighbors
     assert [i.how for i in answer.inputs] == ["as written", "left out: not in the space", "as written"]

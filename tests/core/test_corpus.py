@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from polysema.core.corpus import Dialect, Most, json_rows, open_corpus
+from polysema.core.corpus import CorpusLimits, Dialect, json_rows, open_corpus
 from polysema.core.corpus.encoding import guess_encoding
 from polysema.core.errors import NotFoundError, UnreadableError, UserError
 
@@ -134,7 +134,7 @@ def test_one_note_of_many_files_names_the_first(tmp_path: Path) -> None:
 
 def test_another_encoding_is_found_late_and_rows_count_once(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", b"id;text\n" + b"1;plain text here\n" * 30_000 + "2;Die Bänke\n".encode("cp1252"))
-    corpus = open_corpus(path, most=Most(30_001, 10**9))
+    corpus = open_corpus(path, most=CorpusLimits(30_001, 10**9))
     assert (corpus.lines, corpus.texts, list(corpus)[-1]) == (30_001, 30_001, "Die Bänke")
     assert [note.partition(",")[0] for note in corpus.notes] == ["not UTF-8: read as cp1252", "separated by semicolons"]
 

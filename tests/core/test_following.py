@@ -7,11 +7,11 @@ import torch
 
 from polysema.core.errors import UserError
 from polysema.core.inside import hooks
-from polysema.core.inside.ablation import Cut, ablate
+from polysema.core.inside.ablation import Ablation, ablate
 from polysema.core.inside.attribution import contributions
 from polysema.core.inside.followed_tokens import forms_of, likelier
 from polysema.core.inside.lens import LensView, lens
-from polysema.core.inside.steering import Direction, Say, Steer, steer, sweep
+from polysema.core.inside.steering import Direction, Statement, Steer, steer, sweep
 from polysema.core.model.load import LanguageModel, load_model
 
 TEXT = "the white swan in the blue water"
@@ -66,14 +66,14 @@ def test_the_likelier_form_is_followed_and_told(word: str, gpt2: LanguageModel) 
         lens(gpt2, TEXT, [1], [word]).targets[0],
         lens(gpt2, TEXT, None, [word], view=LensView(("before",))).targets[0],
         contributions(gpt2, TEXT, word).target,
-        ablate(gpt2, TEXT, [Cut(1, 1)], say=Say(words=(word,), new=0)).followed[0].target,
+        ablate(gpt2, TEXT, [Ablation(1, 1)], say=Statement(words=(word,), new=0)).followed[0].target,
     ]
     assert {target.id for target in found} == {expected.id}
     assert all(f"is followed as {expected.pieces[0]!r}, the likelier of" in target.note for target in found)
     direction = Direction(1, torch.ones(16).numpy(), "up")
-    changed = steer(gpt2, TEXT, direction, Steer(0.0), Say(words=(word,), new=0)).followed[0]
+    changed = steer(gpt2, TEXT, direction, Steer(0.0), Statement(words=(word,), new=0)).followed[0]
     assert (changed.target.id, changed.before) == (expected.id, pytest.approx(float(logits.softmax(-1)[expected.id])))
-    assert sweep(gpt2, TEXT, [direction], [1.0], Say(words=(word,)))[0].targets[0].id == expected.id
+    assert sweep(gpt2, TEXT, [direction], [1.0], Statement(words=(word,)))[0].targets[0].id == expected.id
 
 
 def test_a_followed_word_has_its_own_ranks_beside_others(gpt2: LanguageModel) -> None:
@@ -101,9 +101,9 @@ def test_two_words_of_one_token_are_refused(gpt2: LanguageModel) -> None:
 
 
 def test_without_scores_the_form_of_fewest_tokens() -> None:
-    from polysema.core.inside.followed_tokens import Target
+    from polysema.core.inside.followed_tokens import FollowedTarget
 
-    assert likelier((Target("'s", 1, (" '", "s")), Target("'s", 2, ("'s",)))).id == 2
+    assert likelier((FollowedTarget("'s", 1, (" '", "s")), FollowedTarget("'s", 2, ("'s",)))).id == 2
 
 
 @pytest.mark.smollm

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from polysema.core.inside.attention import View, attention
+from polysema.core.inside.attention import AttentionView, attention
 from polysema.core.inside.attribution import contributions
 from polysema.core.inside.lens import lens
 from polysema.core.model.catalog import entry, folder_of, models_here
@@ -103,7 +103,7 @@ def test_both_stacks_are_those_of_transformers(model: LanguageModel) -> None:
 
 @pytest.mark.parametrize("word", ["phone", "graph", "elephant", "photograph"])
 def test_an_f_looks_at_ph(word: str, model: LanguageModel) -> None:
-    (found,) = attention(model, None, None, word, View("cross", "tokens"))
+    (found,) = attention(model, None, None, word, AttentionView("cross", "tokens"))
     sound = [unit.name for unit in found.rows].index("F")
     at = word.index("ph")
     mean = found.weights.mean((0, 1))[sound]

@@ -11,15 +11,15 @@ import torch
 
 from polysema.core.errors import UnavailableError, UserError
 from polysema.core.inside import hooks as passes
-from polysema.core.inside.ablation import Cut, ablate
-from polysema.core.inside.attention import Attention, View, attention, find_heads, rollout
+from polysema.core.inside.ablation import Ablation, ablate
+from polysema.core.inside.attention import Attention, AttentionView, attention, find_heads, rollout
 from polysema.core.inside.attribution import contributions, head_outputs, head_subspace
 from polysema.core.inside.families import road, roads
 from polysema.core.inside.followed_tokens import forms_of
 from polysema.core.inside.lens import LOGITS, MASKED, STATIC, LensView, head_scorer, lens
 from polysema.core.inside.steering import (
     Direction,
-    Say,
+    Statement,
     Steer,
     add_vector,
     concepts,
@@ -88,7 +88,7 @@ def hooks(model: LanguageModel) -> int:
 def test_every_head_is_the_models_own(kind: str, opened: Open) -> None:
     model = opened(kind)
     text, source = given(kind)
-    (found,) = attention(model, text, None, source, View(unit="tokens"))
+    (found,) = attention(model, text, None, source, AttentionView(unit="tokens"))
     answer = plain(model, text, source)
     expected = stacked(answer.decoder_attentions if source else answer.attentions)
     assert found.weights.shape == expected.shape
@@ -105,7 +105,7 @@ def test_every_head_is_the_models_own(kind: str, opened: Open) -> None:
 @pytest.mark.parametrize("kind", TWO)
 def test_cross_attention_is_the_models_own(kind: str, opened: Open) -> None:
     model = opened(kind)
-    (found,) = attention(model, TARGET, [-1, 1], TEXT, View("cross", "tokens"))
+    (found,) = attention(model, TARGET, [-1, 1], TEXT, AttentionView("cross", "tokens"))
     expected = stacked(plain(model, TARGET, TEXT).cross_attentions)[[-1, 0]]
     np.testing.assert_allclose(found.weights, expected, atol=1e-6)
     assert found.layers == (model.n_layers, 1)
@@ -115,7 +115,7 @@ def test_cross_attention_is_the_models_own(kind: str, opened: Open) -> None:
 def test_the_encoder_beside_a_decoder_is_seen_too(opened: Open) -> None:
     for kind in TWO:
         model = on_torch(opened(kind), "encoder")
-        (found,) = attention(model, TEXT, None, None, View(unit="tokens"))
+        (found,) = attention(model, TEXT, None, None, AttentionView(unit="tokens"))
         expected = stacked(plain(opened(kind), TARGET, TEXT).encoder_attentions)
         np.testing.assert_allclose(found.weights, expected, atol=1e-6)
 
@@ -131,7 +131,7 @@ def test_query_heads_share_key_heads(opened: Open) -> None:
 def test_words_conserve_the_mass(kind: str, opened: Open) -> None:
     model = opened(kind)
     text, source = ("played runs, bank", TEXT) if kind in TWO else ("running swans, play the bank", None)
-    (tokens,) = attention(model, text, None, source, View(unit="tokens"))
+    (tokens,) = attention(model, text, None, source, AttentionView(unit="tokens"))
     (words,) = attention(model, text, None, source)
     groups = passes.grouped(passes.read(model, text, source)[0], "words")[1]
     assert len(words.rows) < len(tokens.rows)
@@ -145,7 +145,7 @@ def test_words_conserve_the_mass(kind: str, opened: Open) -> None:
 
 def test_special_tokens_are_folded_away(opened: Open) -> None:
     (shown,) = attention(opened("bert"), TEXT)
-    (folded,) = attention(opened("bert"), TEXT, None, None, View(special="fold"))
+    (folded,) = attention(opened("bert"), TEXT, None, None, AttentionView(special="fold"))
     assert [unit.name for unit in shown.rows] == ["[CLS]", *TEXT.split(), "[SEP]"]
     assert [unit.name for unit in folded.rows] == TEXT.split()
     np.testing.assert_allclose(folded.weights.sum(-1), 1, atol=1e-5)
@@ -158,8 +158,8 @@ def test_special_tokens_are_folded_away(opened: Open) -> None:
 
 def test_rollout_is_the_product_of_the_layers(opened: Open) -> None:
     for kind in ("bert", "llama"):
-        (heads,) = attention(opened(kind), TEXT, None, None, View(unit="tokens"))
-        (found,) = rollout(opened(kind), TEXT, -1, None, View(unit="tokens"))
+        (heads,) = attention(opened(kind), TEXT, None, None, AttentionView(unit="tokens"))
+        (found,) = rollout(opened(kind), TEXT, -1, None, AttentionView(unit="tokens"))
         step = [0.5 * layer.mean(0) + 0.5 * np.eye(layer.shape[-1]) for layer in heads.weights]
         np.testing.assert_allclose(found.weights[0, 0], step[1] @ step[0], atol=1e-6)
         np.testing.assert_allclose(found.weights.sum(-1), 1, atol=1e-5)
@@ -455,7 +455,9 @@ def test_a_vector_is_added_where_it_says(kind: str, opened: Open) -> None:
     text = "the white [MASK] in the water" if kind == "bert-mlm" else text
     vector = np.random.default_rng(3).normal(size=16).astype(np.float32)
     places = slice(None)
-    found = steer(model, text, Direction(1, vector, "any"), Steer(2.5, relative=False), Say(5, ("bank",), 4), source)
+    found = steer(
+        model, text, Direction(1, vector, "any"), Steer(2.5, relative=False), Statement(5, ("bank",), 4), source
+    )
     whole = type(model.whole).from_pretrained(model.path).eval()
     base = getattr(whole, whole.base_model_prefix, whole)
     stack = base.get_decoder() if kind in TWO else base
@@ -489,14 +491,14 @@ def test_a_vector_is_added_where_it_says(kind: str, opened: Open) -> None:
 def test_greedy_continuation_is_generates(opened: Open) -> None:
     for kind in ("gpt2", "llama"):
         model = opened(kind)
-        found = steer(model, TEXT, Direction(0, np.ones(16, np.float32), "any"), Steer(0), Say(3, (), 6))
+        found = steer(model, TEXT, Direction(0, np.ones(16, np.float32), "any"), Steer(0), Statement(3, (), 6))
         assert found.before == found.after
         assert found.continued_before == found.continued_after
         ids = torch.tensor([passes.read(model, TEXT)[0].ids])
         out = model.whole.generate(ids, max_new_tokens=6, do_sample=False, num_beams=1)
         assert found.continued_before == model.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
     model = opened("t5")
-    found = steer(model, None, Direction(1, np.ones(16, np.float32), "any"), Steer(0), Say(3, (), 6), TEXT)
+    found = steer(model, None, Direction(1, np.ones(16, np.float32), "any"), Steer(0), Statement(3, (), 6), TEXT)
     assert found.continued_after == model.generate([TEXT], 6)[0]
 
 
@@ -504,7 +506,7 @@ def test_a_vector_at_a_word_leaves_the_words_before_it(opened: Open) -> None:
     model = opened("gpt2")
     # (a vector of ones would change nothing: a layer norm takes the mean away)
     direction = Direction(1, np.random.default_rng(1).normal(size=16).astype(np.float32), "any")
-    late = steer(model, TEXT, direction, Steer(3, "water"), Say(3, (), 0))
+    late = steer(model, TEXT, direction, Steer(3, "water"), Statement(3, (), 0))
     assert late.divergence > 0.01
     (reading,) = passes.read(model, TEXT)
     with passes.twin_of(model) as twin:
@@ -527,7 +529,7 @@ def test_a_concept_is_the_difference_of_means(opened: Open) -> None:
     ]
     for layer, vector in zip((1, 2), expected, strict=True):
         np.testing.assert_allclose(found[layer].vector, vector, atol=1e-5)
-    rows = sweep(model, "the [MASK] bank", list(found.values()), [0, 1, 4], Say(3, ("swan",)))
+    rows = sweep(model, "the [MASK] bank", list(found.values()), [0, 1, 4], Statement(3, ("swan",)))
     assert [(row.layer, row.strength) for row in rows] == [(1, 0), (1, 1), (1, 4), (2, 0), (2, 1), (2, 4)]
     assert rows[0].divergence == 0
     assert rows[2].divergence > rows[1].divergence > 0
@@ -551,7 +553,7 @@ def test_a_head_set_to_zero_is_one_that_writes_nothing(kind: str, opened: Open) 
     model = opened(kind)
     text, source = given(kind)
     text = "the white [MASK] in the water" if kind == "bert-mlm" else text
-    found = ablate(model, text, [Cut(2, 3), Cut(1, kind="mlp")], "zero", Say(5, ("bank",), 0), source)
+    found = ablate(model, text, [Ablation(2, 3), Ablation(1, kind="mlp")], "zero", Statement(5, ("bank",), 0), source)
     whole = type(model.whole).from_pretrained(model.path).eval()
     base = getattr(whole, whole.base_model_prefix, whole)
     parts = passes.anatomy(model, base.get_decoder() if kind in TWO else base)
@@ -577,9 +579,11 @@ def test_a_head_set_to_zero_is_one_that_writes_nothing(kind: str, opened: Open) 
 def test_a_part_is_set_to_its_mean(opened: Open) -> None:
     model = opened("gpt2")
     # of one token the mean is what it is anyway
-    one = ablate(model, "a", [Cut(1, 1), Cut(2, kind="mlp")], "mean", Say(3, (), 0))
+    one = ablate(model, "a", [Ablation(1, 1), Ablation(2, kind="mlp")], "mean", Statement(3, (), 0))
     assert one.divergence == pytest.approx(0, abs=1e-6)
-    other = ablate(model, "a", [Cut(1, 1), Cut(2, kind="mlp")], "mean", Say(3, (), 0), over=[TEXT, "the bank"])
+    other = ablate(
+        model, "a", [Ablation(1, 1), Ablation(2, kind="mlp")], "mean", Statement(3, (), 0), over=[TEXT, "the bank"]
+    )
     assert other.divergence > 1e-3
 
 
@@ -603,7 +607,7 @@ def test_the_roads_of_the_three_families(opened: Open) -> None:
         "a score for every next token to write",
     ]
     t5 = found[2]
-    (cross,) = attention(opened("t5"), t5.written, None, TEXT, View("cross", "tokens"))
+    (cross,) = attention(opened("t5"), t5.written, None, TEXT, AttentionView("cross", "tokens"))
     assert len(t5.carried) == len(cross.rows)
     first = t5.carried[0]
     mean = cross.weights.mean((0, 1))[0]
@@ -631,12 +635,12 @@ def onnx(model: LanguageModel) -> LanguageModel:
         (lambda o: attention(o("bert"), TEXT, [1, -2]), "a layer is named twice"),
         (lambda o: attention(o("bert"), TEXT)[0].of(1, 5), "heads 1 to 4; got layer 1, head 5"),
         (lambda o: attention(o("bert"), ""), "nothing to read"),
-        (lambda o: attention(o("bert"), TEXT, view=View("cross")), "no cross-attention"),
-        (lambda o: attention(o("bert"), TEXT, view=View(special="hide")), "choose one of show, fold"),
-        (lambda o: attention(o("bert"), TEXT, view=View(unit="letters")), "choose one of words, tokens"),
+        (lambda o: attention(o("bert"), TEXT, view=AttentionView("cross")), "no cross-attention"),
+        (lambda o: attention(o("bert"), TEXT, view=AttentionView(special="hide")), "choose one of show, fold"),
+        (lambda o: attention(o("bert"), TEXT, view=AttentionView(unit="letters")), "choose one of words, tokens"),
         (lambda o: attention(o("bert"), TEXT, source="x"), "reads one text"),
         (lambda o: attention(o("t5"), TEXT), "reads a source beside each text"),
-        (lambda o: rollout(o("t5"), TARGET, -1, TEXT, View("cross")), "choose the kind self"),
+        (lambda o: rollout(o("t5"), TARGET, -1, TEXT, AttentionView("cross")), "choose the kind self"),
         (lambda o: find_heads(o("bert"), [("", "swan")], [TEXT]), "at least one pair of two words"),
         (lambda o: lens(o("bert"), TEXT, [3]), r"layers 0 \(embeddings\) to 2; got 3"),
         (lambda o: lens(o("bert"), TEXT, view=LensView(("cross",))), "before, attention, mlp; got 'cross'"),
@@ -661,11 +665,11 @@ def onnx(model: LanguageModel) -> LanguageModel:
         (lambda o: steer(o("gpt2"), "the " * 40, Direction(1, np.ones(16, np.float32), "")), "give a shorter text"),
         (lambda o: concepts(o("gpt2"), [], ["a"], [1]), "one of them is empty"),
         (lambda o: expression_direction(o("gpt2"), "bank - bank", 1), "is 0, so there is no direction"),
-        (lambda o: ablate(o("gpt2"), TEXT, [Cut(1, 9)]), "heads 1 to 4 in each layer; got 9"),
-        (lambda o: ablate(o("gpt2"), TEXT, [Cut(9, kind="mlp")]), "layers 1 to 2; got 9"),
-        (lambda o: ablate(o("gpt2"), TEXT, [Cut(1)]), "a head has a number"),
+        (lambda o: ablate(o("gpt2"), TEXT, [Ablation(1, 9)]), "heads 1 to 4 in each layer; got 9"),
+        (lambda o: ablate(o("gpt2"), TEXT, [Ablation(9, kind="mlp")]), "layers 1 to 2; got 9"),
+        (lambda o: ablate(o("gpt2"), TEXT, [Ablation(1)]), "a head has a number"),
         (lambda o: ablate(o("gpt2"), TEXT, []), "at least one head or MLP"),
-        (lambda o: ablate(o("gpt2"), TEXT, [Cut(1, 1)], "half"), "zero or mean"),
+        (lambda o: ablate(o("gpt2"), TEXT, [Ablation(1, 1)], "half"), "zero or mean"),
         (lambda o: attention(onnx(o("bert")), TEXT), "the engine onnx runs a compiled graph"),
         (lambda o: lens(onnx(o("bert")), TEXT), "the engine onnx runs a compiled graph"),
         (lambda o: contributions(onnx(o("bert")), TEXT, "swan", at="swan"), "compiled graph"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from polysema.core.inside.attention import View, attention, find_heads
+from polysema.core.inside.attention import AttentionView, attention, find_heads
 from polysema.core.inside.attribution import contributions
 from polysema.core.inside.families import road
 from polysema.core.model.load import load_model
@@ -103,14 +103,14 @@ def test_cross_attention_looks_at_the_right_letter(kind: str, tmp_path: Path) ->
     assert np.mean([a == b for a, b in zip(model.generate(texts), wanted, strict=True)]) >= 0.9
     right = []
     for text, written in zip(texts, wanted, strict=True):
-        (found,) = attention(model, written, None, text, View("cross"))
+        (found,) = attention(model, written, None, text, AttentionView("cross"))
         names = [unit.name for unit in found.columns]
         assert [unit.name for unit in found.rows] == [*written.split(), "(end)"]
         right += [found.weights[0, 0, row, names.index(letter)] for row, letter in enumerate(written.split())]
     assert np.mean(right) >= 0.8
     # the same, asked as a question about heads, as what is carried, and with the parts adding up
     pairs = [(letter, letter) for letter in LETTERS]
-    best = find_heads(model, pairs, wanted, texts, View("cross")).scores[0]
+    best = find_heads(model, pairs, wanted, texts, AttentionView("cross")).scores[0]
     assert best.mean == pytest.approx(np.mean(right), abs=1e-5)
     carried = road(model, texts[0]).carried
     assert [item.looks_at[0][0] for item in carried[:LENGTH]] == wanted[0].split()

@@ -7,7 +7,7 @@ import pytest
 
 from polysema.core.errors import IncompatibleError, UserError
 from polysema.core.space.metric import Metric
-from polysema.indexes import ExactIndex, FaissIndex, Index, Recipe
+from polysema.indexes import ExactIndex, FaissIndex, Index, IndexSpec
 
 BUILT: dict[tuple[str, Metric, bytes], Index] = {}
 
@@ -26,18 +26,18 @@ def kept(kind: str, build: Callable[[np.ndarray, Metric], Index]) -> Callable[[n
 
 KINDS: dict[str, Callable[[np.ndarray, Metric], Index]] = {
     "exact": ExactIndex,
-    "flat": lambda vectors, metric: FaissIndex(vectors, metric, Recipe("flat")),
-    "hnsw": lambda vectors, metric: FaissIndex(vectors, metric, Recipe("hnsw", ef_search=200)),
-    "hnsw-sq8": lambda vectors, metric: FaissIndex(vectors, metric, Recipe("hnsw-sq8", ef_search=200)),
-    "ivf": lambda vectors, metric: FaissIndex(vectors, metric, Recipe("ivf-flat", nlist=8, nprobe=8)),
-    "ivf-sq8": lambda vectors, metric: FaissIndex(vectors, metric, Recipe("ivf-sq8", nlist=8, nprobe=8)),
+    "flat": lambda vectors, metric: FaissIndex(vectors, metric, IndexSpec("flat")),
+    "hnsw": lambda vectors, metric: FaissIndex(vectors, metric, IndexSpec("hnsw", ef_search=200)),
+    "hnsw-sq8": lambda vectors, metric: FaissIndex(vectors, metric, IndexSpec("hnsw-sq8", ef_search=200)),
+    "ivf": lambda vectors, metric: FaissIndex(vectors, metric, IndexSpec("ivf-flat", nlist=8, nprobe=8)),
+    "ivf-sq8": lambda vectors, metric: FaissIndex(vectors, metric, IndexSpec("ivf-sq8", nlist=8, nprobe=8)),
     "ivf-pq": lambda vectors, metric: FaissIndex(
-        vectors, metric, Recipe("ivf-pq", nlist=8, nprobe=8, m=dividing(vectors), k_factor=64)
+        vectors, metric, IndexSpec("ivf-pq", nlist=8, nprobe=8, m=dividing(vectors), k_factor=64)
     ),
     "pq-fastscan": lambda vectors, metric: FaissIndex(
-        vectors, metric, Recipe("pq-fastscan", m=dividing(vectors), k_factor=64)
+        vectors, metric, IndexSpec("pq-fastscan", m=dividing(vectors), k_factor=64)
     ),
-    "auto": lambda vectors, metric: FaissIndex(vectors, metric, Recipe("auto")),
+    "auto": lambda vectors, metric: FaissIndex(vectors, metric, IndexSpec("auto")),
 }
 KINDS = {kind: kept(kind, build) for kind, build in KINDS.items()}
 
@@ -198,16 +198,16 @@ def test_bad_vectors_are_refused(kind: str) -> None:
 
 def test_a_recipe_is_checked() -> None:
     with pytest.raises(UserError, match="index kind 'lsh' does not exist; choose flat, hnsw, hnsw-sq8, .* or auto"):
-        Recipe("lsh")  # type: ignore[arg-type]
+        IndexSpec("lsh")  # type: ignore[arg-type]
     with pytest.raises(UserError, match="M must be at least 2; got 0"):
-        Recipe("hnsw", M=0)
+        IndexSpec("hnsw", M=0)
 
 
 def test_hnsw_and_ivf_find_nearly_all_of_real_vectors(explorer) -> None:  # type: ignore[no-untyped-def]
     vectors = np.ascontiguousarray(explorer.space("glove-6b-50d").vectors[:20_000])
     queries = vectors[::100]
     best = ExactIndex(vectors).search(queries, 10).rows
-    for recipe, least in ((Recipe("hnsw"), 0.95), (Recipe("ivf", nlist=100, nprobe=20), 0.9)):
+    for recipe, least in ((IndexSpec("hnsw"), 0.95), (IndexSpec("ivf", nlist=100, nprobe=20), 0.9)):
         found = FaissIndex(vectors, recipe=recipe).search(queries, 10).rows
         recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(best.tolist(), found.tolist(), strict=True)])
         assert recall >= least

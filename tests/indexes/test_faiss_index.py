@@ -12,18 +12,18 @@ import pytest
 
 from polysema.core.errors import IncompatibleError, NotFoundError, UnreadableError, UserError
 from polysema.core.space.metric import Metric
-from polysema.indexes import Building, ExactIndex, FaissIndex, Recipe, choose
+from polysema.indexes import BuildOptions, ExactIndex, FaissIndex, IndexSpec, choose
 from polysema.indexes.recall import RecallCurve, Setting, recalls
 
 N, DIM = 3_000, 16
 RECIPES = {
-    "flat": Recipe("flat"),
-    "hnsw": Recipe("hnsw", M=12, ef_construction=60),
-    "hnsw-sq8": Recipe("hnsw-sq8", M=12, ef_construction=60),
-    "ivf": Recipe("ivf", nlist=40, nprobe=4),
-    "ivf-sq8": Recipe("ivf-sq8", nlist=40, nprobe=4),
-    "ivf-pq": Recipe("ivf-pq", nlist=40, nprobe=4, m=8, nbits=6),
-    "pq-fastscan": Recipe("pq-fastscan", nlist=40, nprobe=4, m=8),
+    "flat": IndexSpec("flat"),
+    "hnsw": IndexSpec("hnsw", M=12, ef_construction=60),
+    "hnsw-sq8": IndexSpec("hnsw-sq8", M=12, ef_construction=60),
+    "ivf": IndexSpec("ivf", nlist=40, nprobe=4),
+    "ivf-sq8": IndexSpec("ivf-sq8", nlist=40, nprobe=4),
+    "ivf-pq": IndexSpec("ivf-pq", nlist=40, nprobe=4, m=8, nbits=6),
+    "pq-fastscan": IndexSpec("pq-fastscan", nlist=40, nprobe=4, m=8),
 }
 every = pytest.mark.parametrize("kind", RECIPES)
 approximate = pytest.mark.parametrize("kind", [kind for kind in RECIPES if kind != "flat"])
@@ -42,7 +42,7 @@ BUILT: dict[Any, FaissIndex] = {}
 
 def built(kind: str, metric: Metric = Metric.COSINE) -> FaissIndex:
     if (kind, metric) not in BUILT:
-        BUILT[kind, metric] = FaissIndex(VECTORS, metric, RECIPES[kind], building=Building(threads=1))
+        BUILT[kind, metric] = FaissIndex(VECTORS, metric, RECIPES[kind], building=BuildOptions(threads=1))
     return BUILT[kind, metric]
 
 
@@ -100,14 +100,14 @@ def test_recall_of_one_is_the_exact_answer(kind: str) -> None:
 
 
 def test_a_recall_that_no_setting_reaches_is_answered_exactly_and_said() -> None:
-    index = FaissIndex(VECTORS, "cosine", Recipe("ivf", nlist=1_500, nprobe=1), building=Building(threads=1))
+    index = FaissIndex(VECTORS, "cosine", IndexSpec("ivf", nlist=1_500, nprobe=1), building=BuildOptions(threads=1))
     index.curve = RecallCurve(256, tuple(p for p in index.curve.points if p.setting.nprobe < 4))
     most = max(p.recall for p in index.curve.points)
     hits = index.search(QUERIES, 10, recall=0.999)
     assert hits.how == f"exact: ivf can't promise a recall of 0.999 (the best setting reached {most:.3f})"
     assert hits.recall == 1.0
     np.testing.assert_array_equal(hits.rows, exact().search(QUERIES, 10).rows)
-    small = FaissIndex(VECTORS[:50], recipe=Recipe("hnsw"))
+    small = FaissIndex(VECTORS[:50], recipe=IndexSpec("hnsw"))
     assert (
         small.search(QUERIES, 5, recall=0.9).how
         == "exact: hnsw can't promise a recall of 0.9 (its recall was not measured)"
@@ -289,11 +289,11 @@ def test_what_is_not_that_of_its_card_is_refused(kind: str, tmp_path: Path) -> N
         FaissIndex.read(path, VECTORS.astype(np.float64), "cosine", card)
     with pytest.raises(NotFoundError, match="there is no index file"):
         FaissIndex.read(tmp_path / "none", VECTORS, "cosine", card)
-    fewer = FaissIndex(VECTORS[:2_500], "cosine", RECIPES[kind], building=Building(held_out=0, threads=1))
+    fewer = FaissIndex(VECTORS[:2_500], "cosine", RECIPES[kind], building=BuildOptions(held_out=0, threads=1))
     fewer.write(path)
     with pytest.raises(IncompatibleError, match="is not that of its card: rows 2500, expected 3000"):
         FaissIndex.read(path, VECTORS, "cosine", card)
-    FaissIndex(VECTORS, "euclidean", RECIPES[kind], building=Building(held_out=0, threads=1)).write(path)
+    FaissIndex(VECTORS, "euclidean", RECIPES[kind], building=BuildOptions(held_out=0, threads=1)).write(path)
     with pytest.raises(IncompatibleError, match="metric 1, expected 0"):
         FaissIndex.read(path, VECTORS, "cosine", card)
     path.write_bytes(b"no index")
@@ -310,7 +310,7 @@ def test_what_is_not_that_of_its_card_is_refused(kind: str, tmp_path: Path) -> N
 def test_the_same_seed_gives_the_same_index(kind: str, tmp_path: Path) -> None:
     contents = []
     for seed in (3, 3, 4):
-        FaissIndex(VECTORS[:700], recipe=RECIPES[kind], building=Building(seed, 12, 1)).write(tmp_path / "index")
+        FaissIndex(VECTORS[:700], recipe=RECIPES[kind], building=BuildOptions(seed, 12, 1)).write(tmp_path / "index")
         contents.append((tmp_path / "index").read_bytes())
     assert contents[0] == contents[1]
     assert contents[0] != contents[2] or kind == "flat"
@@ -319,7 +319,7 @@ def test_the_same_seed_gives_the_same_index(kind: str, tmp_path: Path) -> None:
 def test_progress_is_told_and_can_end_it() -> None:
     told: list[tuple[int, int]] = []
     vectors = clustered(40_000, 3)[:, :8]
-    FaissIndex(vectors, recipe=Recipe("ivf-sq8", nlist=8), progress=lambda done, total: told.append((done, total)))
+    FaissIndex(vectors, recipe=IndexSpec("ivf-sq8", nlist=8), progress=lambda done, total: told.append((done, total)))
     assert told == [(0, 40_000), (16_384, 40_000), (32_768, 40_000), (40_000, 40_000), (40_000, 40_000)]
 
     class StopError(Exception):
@@ -330,13 +330,13 @@ def test_progress_is_told_and_can_end_it() -> None:
             raise StopError
 
     with pytest.raises(StopError):
-        FaissIndex(vectors, recipe=Recipe("hnsw", M=4, ef_construction=8), progress=stop)
+        FaissIndex(vectors, recipe=IndexSpec("hnsw", M=4, ef_construction=8), progress=stop)
 
 
 def test_mapped_vectors_are_not_copied(tmp_path: Path) -> None:
     np.save(tmp_path / "v.npy", VECTORS)
     mapped = np.load(tmp_path / "v.npy", mmap_mode="r")
-    index = FaissIndex(mapped, recipe=RECIPES["ivf-sq8"], building=Building(threads=1))
+    index = FaissIndex(mapped, recipe=RECIPES["ivf-sq8"], building=BuildOptions(threads=1))
     assert np.shares_memory(index._vectors, mapped)
     np.testing.assert_array_equal(index.search(QUERIES, 5).rows, built("ivf-sq8").search(QUERIES, 5).rows)
 
@@ -346,12 +346,12 @@ def test_odd_sizes(kind: str) -> None:
     for n, dim in ((1, 1), (2, 7), (17, 13), (130, 31)):
         vectors = np.random.default_rng(n).normal(size=(n, dim)).astype(np.float32)
         for metric in Metric:
-            index = FaissIndex(vectors, metric, Recipe(kind))  # type: ignore[arg-type]
+            index = FaissIndex(vectors, metric, IndexSpec(kind))  # type: ignore[arg-type]
             hits = index.search(vectors[:1], min(n, 5), recall=1.0)
             assert (hits.rows >= 0).all()
     alike = np.ones((300, 8), np.float32)
-    assert (FaissIndex(alike, recipe=Recipe(kind)).search(alike[:2], 10).scores > 0.999).all()  # type: ignore[arg-type]
-    assert FaissIndex(np.zeros((300, 8), np.float32), recipe=Recipe(kind)).search(alike[:1], 3).scores.tolist() == [
+    assert (FaissIndex(alike, recipe=IndexSpec(kind)).search(alike[:2], 10).scores > 0.999).all()  # type: ignore[arg-type]
+    assert FaissIndex(np.zeros((300, 8), np.float32), recipe=IndexSpec(kind)).search(alike[:1], 3).scores.tolist() == [
         [0, 0, 0]
     ]  # type: ignore[arg-type]
 
@@ -383,14 +383,14 @@ def test_many_threads_get_the_answers_of_one(kind: str) -> None:
 
 def test_the_threads_of_faiss_are_limited_for_this_search_alone() -> None:
     before, seen = faiss.omp_get_max_threads(), []
-    index = FaissIndex(VECTORS, recipe=RECIPES["ivf"], building=Building(threads=1))
+    index = FaissIndex(VECTORS, recipe=RECIPES["ivf"], building=BuildOptions(threads=1))
     index._faiss = Watched(index._faiss, seen)
     faiss.omp_set_num_threads(3)
     index.search(QUERIES, 5)
     assert (seen, faiss.omp_get_max_threads()) == ([1], 3)
     faiss.omp_set_num_threads(before)
     with pytest.raises(UserError, match="threads must be from 1 to 1024; got 0"):
-        Building(threads=0)
+        BuildOptions(threads=0)
 
 
 class Watched:
@@ -406,7 +406,7 @@ class Watched:
 
 
 def test_the_exact_twin_is_made_once() -> None:
-    index = FaissIndex(VECTORS, recipe=RECIPES["ivf"], building=Building(held_out=0, threads=1))
+    index = FaissIndex(VECTORS, recipe=RECIPES["ivf"], building=BuildOptions(held_out=0, threads=1))
     held: list[Any] = []
     threads = [
         threading.Thread(target=lambda: held.append((index.search(QUERIES, 3, recall=1.0), index._exact)))
@@ -425,21 +425,21 @@ def test_the_exact_twin_is_made_once() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Recipe("lsh"), "index kind 'lsh' does not exist; choose flat, hnsw, .* or auto"),
-        (lambda: Recipe("hnsw", M=1), "M must be at least 2; got 1"),
-        (lambda: Recipe("hnsw", ef_search=2.5), "ef_search must be a whole number; got 2.5"),
-        (lambda: Recipe("hnsw", ef_search=True), "ef_search must be a whole number; got True"),
-        (lambda: Recipe("ivf", nprobe=0), "nprobe must be at least 1; got 0"),
-        (lambda: Recipe("ivf-pq", nbits=20), "nbits must be at most 12; got 20"),
-        (lambda: Recipe("pq-fastscan", nbits=8), "pq-fastscan has codes of nbits 4; got 8"),
-        (lambda: Recipe("hnsw", M=10**6), "M must be at most 512; got 1,000,000"),
+        (lambda: IndexSpec("lsh"), "index kind 'lsh' does not exist; choose flat, hnsw, .* or auto"),
+        (lambda: IndexSpec("hnsw", M=1), "M must be at least 2; got 1"),
+        (lambda: IndexSpec("hnsw", ef_search=2.5), "ef_search must be a whole number; got 2.5"),
+        (lambda: IndexSpec("hnsw", ef_search=True), "ef_search must be a whole number; got True"),
+        (lambda: IndexSpec("ivf", nprobe=0), "nprobe must be at least 1; got 0"),
+        (lambda: IndexSpec("ivf-pq", nbits=20), "nbits must be at most 12; got 20"),
+        (lambda: IndexSpec("pq-fastscan", nbits=8), "pq-fastscan has codes of nbits 4; got 8"),
+        (lambda: IndexSpec("hnsw", M=10**6), "M must be at most 512; got 1,000,000"),
         (
-            lambda: FaissIndex(VECTORS, recipe=Recipe("ivf-pq", m=7)),
+            lambda: FaissIndex(VECTORS, recipe=IndexSpec("ivf-pq", m=7)),
             "m, the sub-quantizers, must divide the width 16; got 7; near it do 1, 2, 4, 8",
         ),
-        (lambda: Recipe.parse("ivf:cells=3"), "an index has no parameter 'cells'; there are M, ef_construction"),
-        (lambda: Recipe.parse("ivf:nlist"), "a recipe is written ivf-sq8:nlist=1000,nprobe=32; got 'ivf:nlist'"),
-        (lambda: Recipe.parse("tree"), "index kind 'tree' does not exist"),
+        (lambda: IndexSpec.parse("ivf:cells=3"), "an index has no parameter 'cells'; there are M, ef_construction"),
+        (lambda: IndexSpec.parse("ivf:nlist"), "a recipe is written ivf-sq8:nlist=1000,nprobe=32; got 'ivf:nlist'"),
+        (lambda: IndexSpec.parse("tree"), "index kind 'tree' does not exist"),
         (lambda: choose(0, 5), "at least one row"),
         (lambda: choose(10, 5, recall=2), "recall is a share"),
         (lambda: choose(10**6, 384, memory_bytes=1000), "no kind of index for 1,000,000 x 384 fits into 1,000 bytes"),
@@ -451,13 +451,13 @@ def test_wrong_values_are_named(make: Any, message: str) -> None:
 
 
 def test_recipes_are_written_and_read() -> None:
-    recipe = Recipe.parse(" IVF-flat : nlist=100, nprobe=8")
-    assert recipe == Recipe("ivf", nlist=100, nprobe=8)
+    recipe = IndexSpec.parse(" IVF-flat : nlist=100, nprobe=8")
+    assert recipe == IndexSpec("ivf", nlist=100, nprobe=8)
     assert str(recipe) == "ivf, nlist 100, nprobe 8"
-    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
-    assert Recipe("ivf-pq").fitted(1_000_000, 384) == Recipe("ivf-pq", nlist=4000, m=48, nbits=8)
-    assert Recipe("pq-fastscan").fitted(100, 307).m == 307  # a prime
-    assert Recipe("ivf", nlist=500, nprobe=100).fitted(20, 8) == Recipe("ivf", nlist=20, nprobe=20)
+    assert IndexSpec.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+    assert IndexSpec("ivf-pq").fitted(1_000_000, 384) == IndexSpec("ivf-pq", nlist=4000, m=48, nbits=8)
+    assert IndexSpec("pq-fastscan").fitted(100, 307).m == 307  # a prime
+    assert IndexSpec("ivf", nlist=500, nprobe=100).fitted(20, 8) == IndexSpec("ivf", nlist=20, nprobe=20)
     curve = built("ivf-pq").curve
     assert RecallCurve.from_json(json.loads(json.dumps(curve.to_json()))) == curve
     assert str(Setting(nprobe=4, k_factor=2)) == "nprobe 4, k_factor 2"
@@ -476,7 +476,7 @@ def test_auto_chooses_by_size_memory_and_recall_and_says_why() -> None:
     assert recipe.kind in reason
     assert "1,000,000 x 384" in reason
     assert "within 2,048 MiB" in reason
-    index = FaissIndex(VECTORS, recipe=Recipe("auto"))
+    index = FaissIndex(VECTORS, recipe=IndexSpec("auto"))
     assert index.recipe.kind == "flat"
     assert index.reason.startswith("flat: 3,000 x 16 is searched exactly")
 

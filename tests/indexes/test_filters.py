@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polysema.core.errors import IncompatibleError, UserError
-from polysema.indexes.filters import MAX_DEPTH, MAX_TESTS, Condition, Filter, Joined, Not, parse
+from polysema.indexes.filters import MAX_DEPTH, MAX_TESTS, BooleanGroup, Condition, Filter, Not, parse
 
 UTC = dt.UTC
 TABLE = pa.table(
@@ -275,7 +275,7 @@ def columns_and_tests(draw: Any) -> tuple[pa.Array, Any]:
         leaf,
         lambda inner: st.one_of(
             inner.filter(lambda n: not isinstance(n, Not)).map(Not),
-            st.builds(Joined, st.sampled_from(["and", "or"]), st.lists(inner, min_size=2, max_size=3).map(tuple)),
+            st.builds(BooleanGroup, st.sampled_from(["and", "or"]), st.lists(inner, min_size=2, max_size=3).map(tuple)),
         ),
         max_leaves=6,
     )
@@ -295,7 +295,7 @@ def oracle(node: Any, value: Any, kind: Any) -> bool | None:
     if isinstance(node, Not):
         inner = oracle(node.inner, value, kind)
         return None if inner is None else not inner
-    if isinstance(node, Joined):
+    if isinstance(node, BooleanGroup):
         answers = [oracle(part, value, kind) for part in node.parts]
         decided = node.word == "or"
         return decided if decided in answers else None if None in answers else not decided

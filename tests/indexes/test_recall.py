@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from polysema.core.space.metric import Metric
-from polysema.indexes import ExactIndex, FaissIndex, Recipe
-from polysema.indexes.recall import Point, RecallCurve, Setting, distinct_rows, recalls
+from polysema.indexes import ExactIndex, FaissIndex, IndexSpec
+from polysema.indexes.recall import RecallCurve, RecallPoint, Setting, distinct_rows, recalls
 
 
-def point(nprobe: int, recall: float, single: float, error: float = 0.0, recall_100: float = 1.0) -> Point:
-    return Point(Setting(nprobe=nprobe), recall, error, recall_100, single, 10 * single)
+def point(nprobe: int, recall: float, single: float, error: float = 0.0, recall_100: float = 1.0) -> RecallPoint:
+    return RecallPoint(Setting(nprobe=nprobe), recall, error, recall_100, single, 10 * single)
 
 
 def test_the_cheapest_setting_that_reaches_a_recall_is_taken() -> None:
@@ -17,9 +17,9 @@ def test_the_cheapest_setting_that_reaches_a_recall_is_taken() -> None:
     chosen = [curve.cheapest(recall) for recall in (0.5, 0.95, 0.97, 0.995)]
     assert [one.setting.nprobe if one else 0 for one in chosen] == [1, 4, 16, 64]
     ways = (  # neither looks further than the other in every way: the faster one is taken, wherever it stands
-        Point(Setting(nprobe=2, k_factor=8), 0.96, 0, 1, 300, 300),
-        Point(Setting(nprobe=8, k_factor=2), 0.97, 0, 1, 700, 700),
-        Point(Setting(nprobe=4, k_factor=4), 0.98, 0, 1, 500, 500),
+        RecallPoint(Setting(nprobe=2, k_factor=8), 0.96, 0, 1, 300, 300),
+        RecallPoint(Setting(nprobe=8, k_factor=2), 0.97, 0, 1, 700, 700),
+        RecallPoint(Setting(nprobe=4, k_factor=4), 0.98, 0, 1, 500, 500),
     )
     for order in (ways, ways[::-1]):
         best = RecallCurve(256, order).cheapest(0.95)
@@ -72,7 +72,7 @@ def test_what_is_promised_holds_for_the_rare_rows_where_nine_tenths_are_equal(ki
     vectors = vectors.astype(np.float32)
     queries = (rare[:400] + 0.1 * rng.normal(size=(400, 32))).astype(np.float32)
     best = ExactIndex(vectors).search(queries, 10)
-    index = FaissIndex(vectors, recipe=Recipe.parse(kind))
+    index = FaissIndex(vectors, recipe=IndexSpec.parse(kind))
     for wanted in (0.9, 0.95, 0.99):
         found = index.search(queries, 10, recall=wanted)
         assert found.recall is not None

@@ -16,8 +16,8 @@ from click.testing import CliRunner
 
 from polysema.app.cli.main import cli as cli_group
 from polysema.app.client.client import Client
-from polysema.app.explorer import Asking, Explorer
-from polysema.app.explorer.inside_options import Looking
+from polysema.app.explorer import AnalogyOptions, Explorer
+from polysema.app.explorer.inside_options import AttentionOptions
 from polysema.core.errors import ConflictError, NotFoundError, UnknownWordError, UserError
 from polysema.core.model.catalog import CATALOG
 from polysema.core.model.contextual import word_vectors
@@ -56,7 +56,7 @@ def test_the_client_answers_as_the_explorer_does(url: str, explorer: Explorer) -
     with Client(url) as client:
         assert client.neighbors("Bank", k=5) == explorer.neighbors("Bank", k=5)
         assert client.compare("bank", TEXTS) == explorer.compare("bank", TEXTS)
-        asking = Asking(pairs=(("man", "woman"), ("boy", "girl")))
+        asking = AnalogyOptions(pairs=(("man", "woman"), ("boy", "girl")))
         there, here = (of.analogy("king", method="3cosavg", k=3, asking=asking) for of in (client, explorer))
         assert (there.neighbors, there.inputs, there.pairs) == (here.neighbors, here.inputs, here.pairs)
         vectors = explorer.space().vectors[[5, 6]]
@@ -259,7 +259,7 @@ def test_attention_as_an_arrow_stream(http: httpx.Client, explorer: Explorer) ->
     text = "The bank. " * 200  # two windows
     asked = {"text": text, "layers": [1, 2], "special": "fold"}
     table = pa.ipc.open_stream(http.post("/v1/attention", json=asked, headers={"accept": ARROW}).content).read_all()
-    here = explorer.attention(text, layers=[1, 2], looking=Looking(special="fold"))
+    here = explorer.attention(text, layers=[1, 2], looking=AttentionOptions(special="fold"))
     assert len(here) > 1
     assert np.concatenate([part.weights.ravel() for part in here]).tolist() == [
         weight for row in table.column("weights").to_pylist() for weight in row

@@ -9,7 +9,7 @@ import pytest
 from polysema.app.explorer import Explorer
 from polysema.app.service.embeddings import SLICE_TOKENS, n_tokens, slices
 from polysema.core.model.sentences import embed_sentences
-from polysema.core.model.tokens import Encoded
+from polysema.core.model.tokens import EncodedText
 from tests.service.conftest import Service
 
 TEXTS = ["The river bank was muddy.", "Gringotts bank keeps its gold."]
@@ -132,8 +132,8 @@ def test_without_batching_slices_are_worked_off_as_well(served: Service) -> None
 
 
 def test_slices_hold_so_many_texts_and_tokens() -> None:
-    def text(n_tokens: int) -> Encoded:
-        return Encoded(((1,) * n_tokens,), np.zeros((n_tokens, 2), np.int64), np.zeros((n_tokens, 2), np.int64))
+    def text(n_tokens: int) -> EncodedText:
+        return EncodedText(((1,) * n_tokens,), np.zeros((n_tokens, 2), np.int64), np.zeros((n_tokens, 2), np.int64))
 
     def sizes(counts: list[int], most: int) -> list[list[int]]:
         return [[n_tokens(one) for one in part] for part in slices([text(count) for count in counts], most)]

@@ -8,13 +8,13 @@ import pytest
 
 from polysema.app.service.batching import Batcher
 from polysema.app.service.errors import RefusedError
-from polysema.app.service.worker_pool import Gate
+from polysema.app.service.worker_pool import WorkerPool
 from tests.event_loop import run
 
 
 def test_so_many_requests_wait_for_a_batch_as_may_be_worked_on_and_wait() -> None:
     async def scenario() -> None:
-        gate, go = Gate(workers=2, queue=3, timeout=30), asyncio.Event()
+        gate, go = WorkerPool(workers=2, queue=3, timeout=30), asyncio.Event()
         held = [asyncio.create_task(gate.hold(go.wait)) for _ in range(5)]
         await asyncio.sleep(0)
         assert (gate.waiting, gate.refused) == (5, 0)
@@ -32,7 +32,7 @@ def test_so_many_requests_wait_for_a_batch_as_may_be_worked_on_and_wait() -> Non
 
 def test_work_of_several_parts_has_the_time_for_each() -> None:
     async def scenario() -> None:
-        gate = Gate(workers=1, queue=1, timeout=0.2)
+        gate = WorkerPool(workers=1, queue=1, timeout=0.2)
         with pytest.raises(RefusedError, match=r"longer than 0\.2 seconds"):
             await gate.hold(lambda: asyncio.sleep(0.5))
         await gate.hold(lambda: asyncio.sleep(0.5), n_parts=20)
@@ -43,7 +43,7 @@ def test_work_of_several_parts_has_the_time_for_each() -> None:
 
 def test_a_part_of_a_request_that_is_under_way_is_not_turned_away() -> None:
     async def scenario() -> None:
-        gate, go = Gate(workers=1, queue=0, timeout=30), threading.Event()
+        gate, go = WorkerPool(workers=1, queue=0, timeout=30), threading.Event()
         first = asyncio.create_task(gate.run(lambda: go.wait(30)))
         await asyncio.sleep(0)
         with pytest.raises(RefusedError, match="as many as may"):

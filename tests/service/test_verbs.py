@@ -12,8 +12,8 @@ import pytest
 
 from polysema.app.client.client import Client
 from polysema.app.client.remote import RemoteMap, RemoteSpace
-from polysema.app.explorer import Asking, Explorer, Finding
-from polysema.app.explorer.inside_options import Looking
+from polysema.app.explorer import AnalogyOptions, Explorer, SearchOptions
+from polysema.app.explorer.inside_options import AttentionOptions
 from polysema.app.explorer.results import SpaceMap
 from polysema.core.errors import ConflictError, IncompatibleError, UnknownWordError, UserError
 from polysema.core.inside.lens import LensView
@@ -41,14 +41,17 @@ VERBS: list[tuple[str, Ask]] = [
     ("space", lambda of: of.space("minilm-l6@6")),
     ("view", lambda of: of.view("glove-6b-50d", "all-but-the-top:2", ("poor -> rich",))),
     ("neighbors", lambda of: of.neighbors("BANK", k=7, policy=POLICY)),
-    ("neighbors", lambda of: of.neighbors("bank", CLOUD, 5, finding=Finding("sense != ''", recall=1.0))),
+    ("neighbors", lambda of: of.neighbors("bank", CLOUD, 5, finding=SearchOptions("sense != ''", recall=1.0))),
     ("neighbors", lambda of: of.neighbors('bank in "They sat on the river bank"', CLOUD, 4)),
     ("neighbors", lambda of: of.neighbors(Term(1.0, "bank", Context('A "bank" by the bank.', None, 2)), CLOUD, 4)),
     ("neighbors", lambda of: of.neighbors("bank", of.view("glove-6b-50d", "centered"), 4)),
-    ("nearest", lambda of: of.nearest(np.eye(3, 384, dtype=np.float32), CLOUD, 3, Finding("word = 'swan'"))),
+    ("nearest", lambda of: of.nearest(np.eye(3, 384, dtype=np.float32), CLOUD, 3, SearchOptions("word = 'swan'"))),
     ("analogy", lambda of: of.analogy("queen - king + man", method="3cosmul", k=4)),
-    ("analogy", lambda of: of.analogy("king", method="3cosavg", k=3, asking=Asking((("man", "woman"),), POLICY))),
-    ("analogy", lambda of: of.analogy("rome - italy + france", k=2, asking=Asking(evidence=False))),
+    (
+        "analogy",
+        lambda of: of.analogy("king", method="3cosavg", k=3, asking=AnalogyOptions((("man", "woman"),), POLICY)),
+    ),
+    ("analogy", lambda of: of.analogy("rome - italy + france", k=2, asking=AnalogyOptions(evidence=False))),
     ("similarity", lambda of: of.similarity(["king"], ["queen"])),
     ("similarity", lambda of: of.similarity(["king", "prince"], ["QUEEN"], policy=POLICY)),
     ("closer_than", lambda of: of.closer_than("bank", "river")),
@@ -79,15 +82,18 @@ VERBS: list[tuple[str, Ask]] = [
     ("corpus", lambda of: of.corpus(layer=6)),
     ("occurrence_neighbors", lambda of: of.occurrence_neighbors("bank", TEXTS[0], layer=6, k=4)),
     ("attention", lambda of: of.attention("The white swan swam in the blue water.", layers=[1, 6])),
-    ("attention", lambda of: of.attention("A " + "swan and " * 200, layers=[2], looking=Looking(special="fold"))),
-    ("attention", lambda of: of.attention("phone", "g2p-t5", looking=Looking(cross=True, unit="tokens"))),
-    ("attention", lambda of: of.attention("phone", "g2p-t5", [1], Looking(stack="encoder"))),
+    (
+        "attention",
+        lambda of: of.attention("A " + "swan and " * 200, layers=[2], looking=AttentionOptions(special="fold")),
+    ),
+    ("attention", lambda of: of.attention("phone", "g2p-t5", looking=AttentionOptions(cross=True, unit="tokens"))),
+    ("attention", lambda of: of.attention("phone", "g2p-t5", [1], AttentionOptions(stack="encoder"))),
     (
         "find_heads",
         lambda of: of.find_heads([("blue", "water")], ["Blue water.", "The blue water ran."], layers=[1, 2]),
     ),
     ("lens", lambda of: of.lens(TEXTS[0], layers=[0, 6], words=["money"], view=LensView(("before", "mlp"), 3))),
-    ("lens", lambda of: of.lens("phone", "g2p-t5", words=["F"], looking=Looking(target="F OW"))),
+    ("lens", lambda of: of.lens("phone", "g2p-t5", words=["F"], looking=AttentionOptions(target="F OW"))),
     ("contributions", lambda of: of.contributions(TEXTS[0], "money", against="water", at="bank")),
     ("contributions", lambda of: of.contributions("phone", "F", "g2p-t5", at=-1)),
     ("map", lambda of: of.map("glove-6b-50d", "umap", MapOptions(n_epochs=20, seed=3, n_components=3), 400, 5)),
@@ -286,8 +292,8 @@ def test_a_collection_is_matched_by_its_name(client: Client, explorer: Explorer)
         (lambda of: of.project(["bank"], ["poor"]), UserError, "poor"),
         (lambda of: of.travel("house", "poor -> rich", steps=3, reach=1e9), UserError, "reach"),
         (lambda of: of.attention(TEXTS[0], layers=[9]), UserError, "layer"),
-        (lambda of: of.attention(TEXTS[0], looking=Looking(cross=True)), UserError, "cross-attention"),
-        (lambda of: of.attention(TEXTS[0], looking=Looking(target="x")), UserError, "no target to give"),
+        (lambda of: of.attention(TEXTS[0], looking=AttentionOptions(cross=True)), UserError, "cross-attention"),
+        (lambda of: of.attention(TEXTS[0], looking=AttentionOptions(target="x")), UserError, "no target to give"),
         (lambda of: of.lens(TEXTS[0], view=LensView(("nowhere",))), UserError, "nowhere"),
         (lambda of: of.lens(TEXTS[0], view=LensView(k=10**6)), UserError, "k goes from|numbers"),
         (lambda of: of.contributions(TEXTS[0], " "), UserError, "empty"),

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from polysema.app.cli.main import cli
 from polysema.app.client.client import Client
-from polysema.app.explorer import Asking, Explorer, Finding
-from polysema.app.service.schemas.requests import AnalogyAsked, AnalogyQuery, NeighborsAsked, NeighborsQuery
+from polysema.app.explorer import AnalogyOptions, Explorer, SearchOptions
+from polysema.app.service.schemas.requests import AnalogyQuery, AnalogyRequest, NeighborsQuery, NeighborsRequest
 from polysema.core.space.analogy import METHODS
 
 METHODS_ASKED = [
@@ -53,7 +53,7 @@ def test_the_shell_http_and_the_client_write_one_analogy(
     score = "score" if method in ("3cosmul", "lrcos") else "cosine"
     for row in (*there["neighbors"], *there["left_out"], *there["evidence"]["with_inputs"]):
         assert {"cosine", "score"} & set(row) == {score}
-    asking = Asking(tuple((a, b) for a, b in (pair.split(":") for pair in pairs)), restrict_vocab=20_000)
+    asking = AnalogyOptions(tuple((a, b) for a, b in (pair.split(":") for pair in pairs)), restrict_vocab=20_000)
     local = explorer.analogy(expression, k=3, method=method, asking=asking)
     with Client(url) as client:
         remote = client.analogy(expression, k=3, method=method, asking=asking)
@@ -91,7 +91,7 @@ def test_get_and_post_and_the_shell_find_one_list_of_neighbors(
     ]
     command += ["--where", "not word in ('banks')", "--recall", "0.9", "--restrict-vocab", "9000", "--format", "json"]
     assert json.loads(CliRunner().invoke(cli, command, catch_exceptions=False).stdout) == got
-    finding = Finding("not word in ('banks')", recall=0.9, restrict_vocab=9000)
+    finding = SearchOptions("not word in ('banks')", recall=0.9, restrict_vocab=9000)
     view = explorer.view("glove-6b-50d", "centered", ["poor -> rich"])
     local = explorer.neighbors("bank", view, 4, finding=finding).neighbors
     assert [(n["word"], n["cosine"]) for n in got["neighbors"]] == [(n.key, n.score) for n in local]
@@ -103,8 +103,8 @@ def test_get_and_post_and_the_shell_find_one_list_of_neighbors(
 def test_what_get_takes_is_what_post_takes() -> None:
     """One definition: only how the words of a question are given differs."""
     for get, post, own, others in (
-        (NeighborsQuery, NeighborsAsked, {"word"}, {"words", "occurrences", "texts", "vectors"}),
-        (AnalogyQuery, AnalogyAsked, set(), set()),
+        (NeighborsQuery, NeighborsRequest, {"word"}, {"words", "occurrences", "texts", "vectors"}),
+        (AnalogyQuery, AnalogyRequest, set(), set()),
     ):
         assert set(get.model_fields) - own == set(post.model_fields) - others
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import NotFoundError
-from polysema.indexes.collection import Collection, Options
+from polysema.indexes.collection import Collection, CollectionOptions
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.verify import verify
 from polysema.indexes.store.view import Search
@@ -16,7 +16,7 @@ from polysema.indexes.store.view import Search
 DIM = 8
 INDEX = "hnsw:M=8,ef_search=200"
 INDEX_ENDING = "faiss"
-OPTIONS = Options(wait=5, keep=2)
+OPTIONS = CollectionOptions(wait=5, keep=2)
 
 State = dict[str, int]  # what a collection should hold: the value of each id
 NONE: State = {"no collection": 0}

@@ -11,7 +11,7 @@ import pytest
 from polysema.core.errors import BusyError, ConflictError, IncompatibleError, NotFoundError, UserError
 from polysema.core.space.space import Family, Origin
 from polysema.indexes import collection as module
-from polysema.indexes.collection import Collection, Options
+from polysema.indexes.collection import Collection, CollectionOptions
 from polysema.indexes.store import segment, view
 from polysema.indexes.store.copy import copy
 from polysema.indexes.store.disk import Disk
@@ -364,7 +364,7 @@ def test_many_small_changes_don_t_become_many_files(c: Collection, tmp_path: Pat
 
 
 def test_threads_write_together_and_read_meanwhile(tmp_path: Path) -> None:
-    c = Collection.create(tmp_path / "c", Options(keep=2))
+    c = Collection.create(tmp_path / "c", CollectionOptions(keep=2))
     c.add(*rows(["first"], 0))
     errors: list[BaseException] = []
     stop = threading.Event()
@@ -466,7 +466,7 @@ def test_a_group_of_changes_fails_one_by_one(c: Collection, monkeypatch: pytest.
 
 
 def test_a_second_writer_waits_or_is_told(c: Collection, tmp_path: Path) -> None:
-    impatient = Collection(tmp_path / "c", Options(wait=0.05))
+    impatient = Collection(tmp_path / "c", CollectionOptions(wait=0.05))
     with Disk().locked(tmp_path / "c" / "LOCK", 0, "changed"):
         with pytest.raises(BusyError, match="is being changed by another process; waited 0.05 s"):
             impatient.delete(["w1"])

@@ -11,7 +11,7 @@ import pytest
 from polysema.core.errors import UserError
 from polysema.indexes import tables
 from polysema.indexes.collection import Collection
-from polysema.indexes.import_export import Import, export_from, import_into
+from polysema.indexes.import_export import ImportOptions, export_from, import_into
 from polysema.indexes.store.verify import verify
 from tests.store.conftest import ENDURE
 from tests.store.test_corruption import damaged
@@ -39,7 +39,7 @@ def test_damaged_tables(tmp_path: Path) -> None:
     for _ in range(COUNT):
         source.write_bytes(damaged(whole, rng))
         try:
-            import_into(c, source, Import(space="s"))
+            import_into(c, source, ImportOptions(space="s"))
         except UserError as error:
             refused += 1
             assert "\n" not in str(error)
@@ -93,7 +93,7 @@ def test_an_id_is_missing_beyond_the_first_part(tmp_path: Path, monkeypatch: pyt
         "19 rows have an id that stood there before, and got a number: 'bank' again is 'bank#22', 'bank' again is"
         " 'bank#23', 'bank' again is 'bank#24'"
     ]
-    assert import_into(c, tmp_path / "t.parquet", Import(space="t")) == {"t": 40}
+    assert import_into(c, tmp_path / "t.parquet", ImportOptions(space="t")) == {"t": 40}
     assert len(c) == 40
 
 

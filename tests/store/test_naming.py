@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from polysema.core.errors import ConflictError, CorruptError, StorageError
-from polysema.indexes.collection import Collection, Options
+from polysema.indexes.collection import Collection, CollectionOptions
 from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.repair import repair
@@ -26,7 +26,7 @@ class WithoutLinks(Disk):
 def test_a_collection_lives_without_hard_links(tmp_path: Path, error: int) -> None:
     disk = WithoutLinks()
     disk.error = error
-    c = Collection.create(tmp_path / "c", Options(keep=3), disk)
+    c = Collection.create(tmp_path / "c", CollectionOptions(keep=3), disk)
     for number in range(40):  # old versions are collected on the way
         c.upsert([f"w{number % 7}"], np.full((1, 3), number + 1), {"n": [number]})
     c.snapshot("seven")
@@ -71,7 +71,7 @@ def test_a_version_that_was_cut_while_it_was_copied_is_that_of_its_draft(tmp_pat
         draft.write_bytes(whole)
         assert list(Collection(c.root).space().keys) == ["a"]
         assert not verify(c.root).problems
-    later = Collection(c.root, Options(keep=100))
+    later = Collection(c.root, CollectionOptions(keep=100))
     for number in range(40):  # the draft stays as long as it stands for the version
         later.upsert([f"b{number}"], [[1.0, 3.0]])
     assert draft.exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from polysema.indexes.collection import Collection, Options
+from polysema.indexes.collection import Collection, CollectionOptions
 from tests.store.conftest import ENDURE
 
 BATCHES = 2000 if ENDURE else 60
@@ -72,7 +72,7 @@ print(batch)
 
 
 def test_eight_readers_and_a_writer(tmp_path: Path) -> None:
-    c = Collection.create(tmp_path / "c", Options(keep=2))
+    c = Collection.create(tmp_path / "c", CollectionOptions(keep=2))
     first = np.zeros((20, 8), np.float32)
     first[:, 1] = 1
     c.add([f"0-{row}" for row in range(20)], first, {"batch": [0] * 20})

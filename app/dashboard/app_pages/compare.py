@@ -12,7 +12,7 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, point_colors, space_picker, widgets
 from polysema.app.dashboard import progress as work
-from polysema.app.dashboard.components.points import Points, Published, publish
+from polysema.app.dashboard.components.points import Points, PublishedCloud, publish
 from polysema.app.dashboard.components.scatter import Selection, read_view, scatter, write_view
 from polysema.app.explorer.results import MatchedMaps, MatchedSide
 from polysema.core.maps.overlap import Shift
@@ -171,7 +171,7 @@ def told(found: MatchedMaps) -> None:
     )
 
 
-def color(found: MatchedMaps) -> tuple[point_colors.Coloring, str]:
+def color(found: MatchedMaps) -> tuple[point_colors.PointColors, str]:
     """What the points are colored by."""
     columns = point_colors.choices(found.a.space)
     by = st.selectbox(
@@ -183,13 +183,13 @@ def color(found: MatchedMaps) -> tuple[point_colors.Coloring, str]:
     )
     if by in columns and found.a.space.columns is not None:
         return point_colors.by_column(found.a.space.columns.column(by)), by
-    return point_colors.Coloring(
+    return point_colors.PointColors(
         ("points",), np.zeros(len(found), np.int64), found.overlap, f"share of {found.k} neighbors that stayed"
     ), STAYED
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def cloud(key: tuple[object, ...], _side: MatchedSide, _first: Space, _how: point_colors.Coloring) -> Published:
+def cloud(key: tuple[object, ...], _side: MatchedSide, _first: Space, _how: point_colors.PointColors) -> PublishedCloud:
     """One side's points under that key, named as in the first space, so that all sides' points are the same."""
     details, marks = point_colors.sentences_of(_first)
     return publish(
@@ -210,7 +210,7 @@ def plot(
     found: MatchedMaps,
     at: int,
     key: Any,
-    how_: tuple[point_colors.Coloring, str],
+    how_: tuple[point_colors.PointColors, str],
     focus: int,
     near: Sequence[int],
     name: str,
@@ -233,7 +233,7 @@ def plot(
     return selected
 
 
-def side_by_side(found: MatchedMaps, key: Any, how_: tuple[point_colors.Coloring, str], focus: int) -> Selection:
+def side_by_side(found: MatchedMaps, key: Any, how_: tuple[point_colors.PointColors, str], focus: int) -> Selection:
     """Both maps; what is selected or hovered in one is in the other."""
     selected = Selection((), 0)
     for column, at, name in zip(
@@ -249,7 +249,7 @@ def side_by_side(found: MatchedMaps, key: Any, how_: tuple[point_colors.Coloring
     return selected
 
 
-def step_by_step(found: MatchedMaps, key: Any, how_: tuple[point_colors.Coloring, str], focus: int) -> None:
+def step_by_step(found: MatchedMaps, key: Any, how_: tuple[point_colors.PointColors, str], focus: int) -> None:
     """One map on which the points travel from side to side."""
     names = [side.name for side in found.sides]
     state = st.session_state

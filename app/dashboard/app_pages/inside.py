@@ -19,14 +19,14 @@ from polysema.core.errors import UserError
 from polysema.core.inside import attention as attending
 from polysema.core.inside import lens as lenses
 from polysema.core.inside import steering
-from polysema.core.inside.attribution import Contributions, contributions
-from polysema.core.inside.families import Road, road
+from polysema.core.inside.attribution import Attribution, contributions
+from polysema.core.inside.families import FamilyRun, road
 from polysema.core.inside.hooks import one_reading
 from polysema.core.model.catalog import CATALOG, models_here
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Family
 
-ATTENTION, LENS, ADDS, STEER, ROADS = "Attention", "Lens", "Contributions", "Steering", "Roads"
+ATTENTION, LENS, ADDS, STEER, ROADS = "Attention", "Lens", "Attribution", "Steering", "Roads"
 SENTENCE = "the white swan in the blue water"
 PROMPT = "The sport that Michael Jordan played is"
 LETTERS = "phone"
@@ -151,7 +151,7 @@ def attention_of(name: str, stack: str, kind: str, folds: bool, text: str) -> tu
     """The attention of a text in every layer, window by window."""
     model = widgets.explorer().inside(name, stack)
     asked, source = given(model, text)
-    view = attending.View(kind, unit_for(model), "fold" if folds else "show")
+    view = attending.AttentionView(kind, unit_for(model), "fold" if folds else "show")
     return attending.attention(model, asked, None, source, view)
 
 
@@ -322,7 +322,7 @@ def ranking(name: str, stack: str, pairs: str, texts: Sequence[str]) -> attendin
             raise UserError(f"a pair is written blue -> water; got {pair.strip()!r}")
         asked.append((first.strip(), second.strip()))
     model = widgets.explorer().inside(name, stack)
-    view = attending.View("self", unit_for(model))
+    view = attending.AttentionView("self", unit_for(model))
     if model.reads_two:
         written = [one_reading(model, None, text).text for text in texts]
         return attending.find_heads(model, asked, written, list(texts), view)
@@ -570,7 +570,7 @@ def adds_part() -> None:
     adds_picture(found, name, text)
 
 
-def adds_of(name: str, text: str, word: str, against: str, at: str) -> Contributions:
+def adds_of(name: str, text: str, word: str, against: str, at: str) -> Attribution:
     """The parts of a logit."""
     model = widgets.explorer().inside(name)
     asked, source = given(model, text)
@@ -578,7 +578,7 @@ def adds_of(name: str, text: str, word: str, against: str, at: str) -> Contribut
     return contributions(model, asked, word, against or None, source, place)
 
 
-def adds_picture(found: Contributions, name: str, text: str) -> None:
+def adds_picture(found: Attribution, name: str, text: str) -> None:
     """The largest parts as bars, all heads as a heat map, and the sum."""
     rows = [{"part": p.name, "kind": p.kind, "layer": p.layer, "head": p.head, "adds": p.value} for p in found.parts]
     st.markdown(
@@ -763,7 +763,7 @@ def steer_part() -> None:
 
 def steered(
     name: str, text: str, toward: Sequence[str], away: Sequence[str], layer: int, strength: float, word: str
-) -> tuple[steering.Changed, tuple[steering.SweepRow, ...]]:
+) -> tuple[steering.SteeredToken, tuple[steering.SweepRow, ...]]:
     """Before and after, and the same at other strengths."""
     model = widgets.explorer().inside(name)
     asked, source = given(model, text)
@@ -771,7 +771,7 @@ def steered(
         widgets.check_length("\n".join(side))
     direction = steering.concepts(model, toward, away, [layer])[layer]
     words = (word,) if word else ()
-    say = steering.Say(10, words, 12)
+    say = steering.Statement(10, words, 12)
     strengths = [-1.0, -0.8, -0.6, -0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     return (
         steering.steer(model, asked, direction, steering.Steer(strength), say, source),
@@ -780,7 +780,7 @@ def steered(
 
 
 def steer_picture(
-    changed: steering.Changed, table: Sequence[steering.SweepRow], word: str, layer: int, strength: float
+    changed: steering.SteeredToken, table: Sequence[steering.SweepRow], word: str, layer: int, strength: float
 ) -> None:
     """The two distributions and continuations side by side, and the sweep."""
     left, right = st.columns(2, gap="medium")
@@ -866,7 +866,7 @@ def roads_part() -> None:
         )
 
 
-def _road(name: str, text: str, progress: object) -> Road:
+def _road(name: str, text: str, progress: object) -> FamilyRun:
     """One model's way through the sentence."""
     model = widgets.explorer().inside(name)
     widgets.check_length(text)
@@ -880,7 +880,7 @@ FAMILIES = {
 }
 
 
-def road_picture(found: Road) -> list[dict[str, Any]]:
+def road_picture(found: FamilyRun) -> list[dict[str, Any]]:
     """One road: who sees whom, where it ends, what the cross-attention carries; and the numbers of it."""
     st.markdown(f"**{FAMILIES[found.family]}**")
     layers = " + ".join(map(str, found.n_layers))

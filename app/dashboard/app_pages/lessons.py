@@ -7,7 +7,7 @@ import streamlit as st
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.jobs import Progress
-from polysema.app.dashboard.lessons import LESSONS, Asked, Field, Finding, Lesson, Verdict, lesson_of
+from polysema.app.dashboard.lessons import LESSONS, Lesson, LessonField, LessonInput, LessonResult, Verdict, lesson_of
 from polysema.app.dashboard.lessons import chips as drawing
 from polysema.app.dashboard.lessons.lesson import MODEL, checked, reads_letters
 from polysema.core.model.catalog import CATALOG, folder_of
@@ -273,7 +273,7 @@ def ask(lesson: Lesson) -> dict[str, str]:
     return asked
 
 
-def choose(place: object, lesson: Lesson, f: Field) -> str:
+def choose(place: object, lesson: Lesson, f: LessonField) -> str:
     """One of a field's choices."""
     there = list(f.choices() if f.choices is not None else ())
     key = box_key(lesson, f.key)
@@ -284,7 +284,7 @@ def choose(place: object, lesson: Lesson, f: Field) -> str:
     return str(chosen or "")
 
 
-def write_in(lesson: Lesson, f: Field, model: str, letters: bool) -> str:
+def write_in(lesson: Lesson, f: LessonField, model: str, letters: bool) -> str:
     """What a field's box holds."""
     key = box_key(lesson, f.key, model)
     how = {"key": key, "help": f.explains, "persist_state": "session"}
@@ -293,24 +293,24 @@ def write_in(lesson: Lesson, f: Field, model: str, letters: bool) -> str:
     return str(st.text_input(f.label, f.first(letters), **how) or "")
 
 
-def key_of(lesson: Lesson, asked: Asked) -> tuple[str, tuple[tuple[str, str], ...], tuple[str, ...]]:
+def key_of(lesson: Lesson, asked: LessonInput) -> tuple[str, tuple[tuple[str, str], ...], tuple[str, ...]]:
     """What the work of measuring is called: a lesson may measure every model that is here, and one may be brought meanwhile."""
     here = tuple(row.name for row in CATALOG if folder_of(row) is not None)
     return (f"lesson {lesson.name}", tuple(sorted(asked.items())), here)
 
 
-def measure(lesson: Lesson, asked: Asked) -> Callable[[Progress], Finding]:
+def measure(lesson: Lesson, asked: LessonInput) -> Callable[[Progress], LessonResult]:
     """The work itself."""
     return lambda progress: lesson.check(widgets.explorer(), checked(lesson, asked), progress)
 
 
-def measured(lesson: Lesson, asked: Asked) -> Finding | None:
+def measured(lesson: Lesson, asked: LessonInput) -> LessonResult | None:
     """What a lesson measures, or None while it does, or where it can't: which is shown."""
-    found: Finding | None = work.answer(key_of(lesson, asked), measure(lesson, asked))
+    found: LessonResult | None = work.answer(key_of(lesson, asked), measure(lesson, asked))
     return found
 
 
-def answer(lesson: Lesson, found: Finding, asked: Asked, where: str) -> None:
+def answer(lesson: Lesson, found: LessonResult, asked: LessonInput, where: str) -> None:
     """A finding: what is claimed and whether it holds here, the picture, the numbers, the Python lines."""
     sign, color = BADGES[found.verdict]
     with st.container(border=True):

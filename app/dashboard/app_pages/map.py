@@ -11,11 +11,11 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, own_points, permalink, point_colors, space_picker, widgets
 from polysema.app.dashboard import progress as work
-from polysema.app.dashboard.components.points import Points, Published, publish
+from polysema.app.dashboard.components.points import Points, PublishedCloud, publish
 from polysema.app.dashboard.components.scatter import Selection, scatter
 from polysema.app.dashboard.components.scatter.selection import read_view, write_view
-from polysema.app.dashboard.own_points import Placed
-from polysema.app.explorer.map_neighbors import Around, Near
+from polysema.app.dashboard.own_points import PlacedPoint
+from polysema.app.explorer.map_neighbors import MapNeighbor, PointNeighbors
 from polysema.app.explorer.results import SpaceMap
 from polysema.core.errors import UserError
 from polysema.core.maps import regions
@@ -40,7 +40,7 @@ TOLD = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class MapQuestion:
     """What is to be laid out, and how."""
 
     name: str
@@ -180,7 +180,7 @@ def number_of(many: str, space: Space) -> int:
 # The map
 
 
-def laid_out(asked: Asked, space: Space) -> tuple[SpaceMap | None, bool]:
+def laid_out(asked: MapQuestion, space: Space) -> tuple[SpaceMap | None, bool]:
     """The map, or the first two principal components until it is there, and whether it is the map."""
     explorer = widgets.explorer()
     found = work.answer(
@@ -220,7 +220,7 @@ def badge(found: SpaceMap, whole: bool) -> None:
     )
 
 
-def colors(found: SpaceMap, asked: Asked, whole: bool) -> tuple[point_colors.Coloring, list[int], str]:
+def colors(found: SpaceMap, asked: MapQuestion, whole: bool) -> tuple[point_colors.PointColors, list[int], str]:
     """How the points are colored, which of them bear names, and by what."""
     n = len(found.space)
     columns = point_colors.choices(found.space)
@@ -238,7 +238,9 @@ def colors(found: SpaceMap, asked: Asked, whole: bool) -> tuple[point_colors.Col
     if by == point_colors.AREAS and whole:
         key = ("areas", *asked.key)
         positions, vectors, labels = found.map.positions, found.space.vectors, labels_of(found.space)
-        grouped: regions.Areas | None = work.answer(key, lambda progress: _areas(progress, positions, vectors, labels))
+        grouped: regions.Regions | None = work.answer(
+            key, lambda progress: _areas(progress, positions, vectors, labels)
+        )
         if grouped is not None and len(grouped.names):
             return point_colors.by_areas(grouped), grouped.typical[:NAMED].tolist(), by
         return point_colors.plain(n), first, by
@@ -251,15 +253,15 @@ def colors(found: SpaceMap, asked: Asked, whole: bool) -> tuple[point_colors.Col
     return point_colors.plain(n), first, by
 
 
-def _areas(progress: Any, positions: Floats, vectors: Floats, labels: pa.Array) -> regions.Areas:
+def _areas(progress: Any, positions: Floats, vectors: Floats, labels: pa.Array) -> regions.Regions:
     progress("find the areas", 0, 1)
     return regions.areas(positions, vectors, labels.to_pylist())
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def cloud(
-    key: tuple[object, ...], _found: SpaceMap, _how: point_colors.Coloring, _placed: Sequence[Placed]
-) -> Published:
+    key: tuple[object, ...], _found: SpaceMap, _how: point_colors.PointColors, _placed: Sequence[PlacedPoint]
+) -> PublishedCloud:
     """The points under that key, checked and ready for browsers; the user's own come last."""
     more, n = len(_placed), len(_found.space)
     details, marks = point_colors.sentences_of(_found.space)
@@ -352,8 +354,8 @@ def example(space: Space, n: int) -> int:
 
 
 def around(
-    asked: Asked, space: Space, found: SpaceMap, focus: int, own: Sequence[Placed], whole: bool
-) -> Around | None:
+    asked: MapQuestion, space: Space, found: SpaceMap, focus: int, own: Sequence[PlacedPoint], whole: bool
+) -> PointNeighbors | None:
     """The neighbors of what is looked at."""
     n = len(found.space)
     k = min(K, n - 1)
@@ -361,13 +363,15 @@ def around(
         return None
     at: Any = focus if focus < n else (own[focus - n].vector, own[focus - n].position)
     told = focus if focus < n else own[focus - n].text
-    answered: Around | None = work.answer(
+    answered: PointNeighbors | None = work.answer(
         ("around", told, *asked.key, whole), lambda progress: widgets.explorer().around(found, space, at, k)
     )
     return answered
 
 
-def inspector(space: Space, found: SpaceMap, focus: int, own: Sequence[Placed], near: Around, by: str) -> None:
+def inspector(
+    space: Space, found: SpaceMap, focus: int, own: Sequence[PlacedPoint], near: PointNeighbors, by: str
+) -> None:
     """What is looked at, its neighbors in the space or on the map, and where to go on with it."""
     n = len(found.space)
     labels = labels_of(found.space)
@@ -435,7 +439,7 @@ def inspector(space: Space, found: SpaceMap, focus: int, own: Sequence[Placed], 
         go_on(space, name, row)
 
 
-def _note(one: Near, by: str) -> str:
+def _note(one: MapNeighbor, by: str) -> str:
     if by == IN_SPACE:
         return "not among the points shown" if one.on_map is None else f"rank {one.on_map:,} on the map"
     return ("⚠ far in the space: " if one.far else "") + f"rank {one.in_space:,} in the space"
@@ -471,7 +475,7 @@ def go_on(space: Space, name: str, row: dict[str, Any]) -> None:
 # What is selected
 
 
-def selection_table(found: SpaceMap, own: Sequence[Placed], selected: Selection, source: str) -> None:
+def selection_table(found: SpaceMap, own: Sequence[PlacedPoint], selected: Selection, source: str) -> None:
     """Every selected row with all that is known of it; all rows where none is selected."""
     n = len(found.space)
     rows = np.array(selected.rows, np.int64) if selected.count else np.arange(n + len(own))
@@ -492,7 +496,7 @@ def selection_table(found: SpaceMap, own: Sequence[Placed], selected: Selection,
     )
 
 
-def table_of(found: SpaceMap, own: Sequence[Placed], rows: "np.typing.NDArray[np.int64]") -> pa.Table:
+def table_of(found: SpaceMap, own: Sequence[PlacedPoint], rows: "np.typing.NDArray[np.int64]") -> pa.Table:
     """Row, name, columns, coordinates and what was kept, of these rows of the map."""
     n = len(found.space)
     inside = rows[rows < n]
@@ -545,7 +549,7 @@ def restore(name: str) -> None:
         state.pop("map_focus", None)
 
 
-def python_of(asked: Asked) -> str:
+def python_of(asked: MapQuestion) -> str:
     """The lines that make the same map."""
     start = MapOptions()
     told = ", ".join(
@@ -576,7 +580,7 @@ def page() -> None:
     if space is None:
         return
     explorer = widgets.explorer()
-    asked = Asked(name, explorer.stamp(name), number_of(many, space), method, options)
+    asked = MapQuestion(name, explorer.stamp(name), number_of(many, space), method, options)
     if asked.stamp is not None:
         space_picker.follow(name, asked.stamp)
     with st.container():  # there in every run, so that what stands below keeps its place when the progress goes

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from polysema.app.dashboard.components.points import Published, store
+from polysema.app.dashboard.components.points import PublishedCloud, store
 
 __all__ = ["MAX_TEXT_ROWS", "point_routes"]
 
@@ -36,7 +36,7 @@ def point_routes(base_path: str = "") -> list[Route]:
     ]
 
 
-def _cloud(request: Request) -> Published | None:
+def _cloud(request: Request) -> PublishedCloud | None:
     return store().get(request.path_params["version"])
 
 

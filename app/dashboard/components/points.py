@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import streamlit as st
 from numpy.typing import NDArray
 
-__all__ = ["Points", "Published", "Store", "check", "publish", "store"]
+__all__ = ["PointStore", "Points", "PublishedCloud", "check", "publish", "store"]
 
 MAX_STORE_BYTES = 400_000_000
 """Of all published clouds together. The newest stays even when it alone is larger."""
@@ -58,7 +58,7 @@ class Points:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Published:
+class PublishedCloud:
     """Points that were checked, under names made of their content. Made by `publish`.
 
     Attributes:
@@ -103,17 +103,17 @@ class Published:
         return _column(self.body, self.layout, name)
 
 
-class Store:
+class PointStore:
     """Published clouds by their version, those used last, within limits of memory and number. Safe in threads."""
 
     def __init__(self, max_bytes: int = MAX_STORE_BYTES, max_clouds: int = MAX_STORED_CLOUDS) -> None:
         self._max_bytes = max_bytes
         self._max_clouds = max_clouds
-        self._clouds: OrderedDict[str, Published] = OrderedDict()
+        self._clouds: OrderedDict[str, PublishedCloud] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()
 
-    def keep(self, cloud: Published) -> None:
+    def keep(self, cloud: PublishedCloud) -> None:
         """Hold a cloud, and let go of those not used for longest when there are too many."""
         with self._lock:
             if cloud.version not in self._clouds:
@@ -123,7 +123,7 @@ class Store:
             while len(self._clouds) > 1 and (self._bytes > self._max_bytes or len(self._clouds) > self._max_clouds):
                 self._bytes -= self._clouds.popitem(last=False)[1].nbytes
 
-    def get(self, version: str) -> Published | None:
+    def get(self, version: str) -> PublishedCloud | None:
         """The cloud of that version, or None when it was never published or is no longer held."""
         with self._lock:
             if version in self._clouds:
@@ -141,12 +141,12 @@ class Store:
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
-def store() -> Store:
+def store() -> PointStore:
     """The one store of this process, shared by all sessions."""
-    return Store()
+    return PointStore()
 
 
-def publish(points: Points) -> Published:
+def publish(points: Points) -> PublishedCloud:
     """Check points, hash them and hold them where browsers can fetch them.
 
     This reads every value and text once (0.2 to 0.5 s at 400,000 points), so keep what it returns, for example in a
@@ -161,7 +161,7 @@ def publish(points: Points) -> Published:
     return cloud
 
 
-def check(points: Points) -> Published:
+def check(points: Points) -> PublishedCloud:
     """The points with all columns checked, converted and hashed.
 
     Raises:
@@ -195,7 +195,7 @@ def check(points: Points) -> Published:
     stored, codes = _column(body, layout, "position"), _column(body, layout, "category")
     assert stored is not None
     assert codes is not None
-    return Published(
+    return PublishedCloud(
         version,
         identity,
         count,

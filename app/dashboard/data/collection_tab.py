@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from polysema.app.collection import summary
-from polysema.app.collection.summary import Holding
+from polysema.app.collection.summary import CollectionSummary
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.explorer import query_vectors
@@ -71,7 +71,7 @@ def choice(key: str, label: str, names: list[str], what: str, shown: Callable[[s
     return chosen
 
 
-def listed(found: list[Holding]) -> None:
+def listed(found: list[CollectionSummary]) -> None:
     """All of them in a table; a click on a row opens it."""
     rows = [
         {
@@ -104,7 +104,7 @@ def listed(found: list[Holding]) -> None:
     downloads.numbers(rows, "collections", "List (CSV)")
 
 
-def damaged(one: Holding) -> None:
+def damaged(one: CollectionSummary) -> None:
     """What is wrong with one that can't be opened, and what to do."""
     widgets.problem(UserError(one.problem))
     st.markdown(
@@ -114,7 +114,7 @@ def damaged(one: Holding) -> None:
     delete(one)
 
 
-def opened(one: Holding, collection: Collection) -> None:
+def opened(one: CollectionSummary, collection: Collection) -> None:
     """One collection."""
     manifest = collection.view().manifest
     st.caption(
@@ -150,7 +150,7 @@ def opened(one: Holding, collection: Collection) -> None:
 # Search
 
 
-def search_part(one: Holding, collection: Collection, space: str, origin: Origin | None) -> str | None:
+def search_part(one: CollectionSummary, collection: Collection, space: str, origin: Origin | None) -> str | None:
     """Rows by text, by id or by a condition; returns the condition where it is a good one."""
     reads = origin is not None and origin.layer is not None and origin.pooling != "single tokens"
     modes = [FIRST, TEXT, ROW] if reads else [FIRST, ROW]
@@ -240,7 +240,15 @@ def search_part(one: Holding, collection: Collection, space: str, origin: Origin
 
 
 def _found(
-    collection: Collection, one: Holding, space: str, mode: str, text: str, word: str, name: str, where: str, k: int
+    collection: Collection,
+    one: CollectionSummary,
+    space: str,
+    mode: str,
+    text: str,
+    word: str,
+    name: str,
+    where: str,
+    k: int,
 ) -> tuple[list[dict[str, Any]], str]:
     if mode == FIRST or (mode == TEXT and not text) or not one.spaces[space][0]:
         rows = summary.first_rows(collection, space, where or None, k).to_pylist()
@@ -288,7 +296,7 @@ def _model(origin: Origin) -> LanguageModel:
     return query_vectors.load_like(origin)
 
 
-def _show(rows: list[dict[str, Any]], one: Holding, space: str, told: str) -> None:
+def _show(rows: list[dict[str, Any]], one: CollectionSummary, space: str, told: str) -> None:
     """Sentences with their word marked where there are any, and the whole table."""
     scored = "score" in rows[0]
     if scored and {"text", "start", "end"} <= rows[0].keys():
@@ -319,7 +327,7 @@ def _show(rows: list[dict[str, Any]], one: Holding, space: str, told: str) -> No
     downloads.numbers(rows, f"{one.name}-{space}-rows", "Rows (CSV)")
 
 
-def _baseline(one: Holding, space: str) -> str:
+def _baseline(one: CollectionSummary, space: str) -> str:
     if one.spaces[space][0] < 2:
         return ""
     name = one.name if len(one.spaces) == 1 else f"{one.name}/{space}"
@@ -339,7 +347,7 @@ def _example(collection: Collection) -> str:
 # Elsewhere
 
 
-def links(one: Holding, collection: Collection, space: str) -> None:
+def links(one: CollectionSummary, collection: Collection, space: str) -> None:
     """The other pages, with this space in them."""
     name = one.name if len(one.spaces) == 1 else f"{one.name}/{space}"
     first = summary.first_rows(collection, space, None, 1)
@@ -350,7 +358,7 @@ def links(one: Holding, collection: Collection, space: str) -> None:
     right.page_link("app_pages/neighbors.py", label="Neighbors in it", query_params=start)
 
 
-def take_away(one: Holding, collection: Collection, space: str, where: str | None) -> None:
+def take_away(one: CollectionSummary, collection: Collection, space: str, where: str | None) -> None:
     """A file of the rows: for the browser where it is of moderate size, else in a folder of this machine."""
     st.subheader("Download", anchor=False)
     with st.form("take", border=False):
@@ -429,7 +437,7 @@ def _cell(value: Any) -> str:
 # Looking after
 
 
-def look_after(one: Holding, collection: Collection, space: str) -> None:
+def look_after(one: CollectionSummary, collection: Collection, space: str) -> None:
     """Verify, compact, versions and snapshots."""
     with st.expander("Versions, check, compact"):
         _versions(one, collection)
@@ -437,7 +445,7 @@ def look_after(one: Holding, collection: Collection, space: str) -> None:
         _compact(one, collection, space)
 
 
-def _versions(one: Holding, collection: Collection) -> None:
+def _versions(one: CollectionSummary, collection: Collection) -> None:
     named = {found.version: name for name, found in collection.snapshots().items()}
     kept = {found.version: found for found in (*collection.snapshots().values(), *collection.versions())}
     rows = [
@@ -472,7 +480,7 @@ def _versions(one: Holding, collection: Collection) -> None:
     st.rerun()
 
 
-def _check(one: Holding) -> None:
+def _check(one: CollectionSummary) -> None:
     pressed = st.button(
         "Check every byte", help="Read all files of all versions and compare them with what was written."
     )
@@ -491,7 +499,7 @@ def _check(one: Holding) -> None:
     st.success(f"{report.files:,} files, {size(report.bytes)}: each is as it was written.")
 
 
-def _compact(one: Holding, collection: Collection, space: str) -> None:
+def _compact(one: CollectionSummary, collection: Collection, space: str) -> None:
     with st.form("compact", border=False):
         first, second = st.columns([7, 4], vertical_alignment="bottom")
         index = first.selectbox(
@@ -512,7 +520,7 @@ def _compact(one: Holding, collection: Collection, space: str) -> None:
         st.success(f"Compacted: {widgets.plain(reason)}.")
 
 
-def delete(one: Holding) -> None:
+def delete(one: CollectionSummary) -> None:
     """Delete a collection, after its name was typed."""
     with st.expander("Delete this collection"), st.form("delete", border=False, clear_on_submit=True):
         first, second = st.columns([7, 4], vertical_alignment="bottom")

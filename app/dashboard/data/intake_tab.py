@@ -6,8 +6,8 @@ from typing import Any
 import streamlit as st
 
 from polysema.app.collection import ingest, uploads
-from polysema.app.collection.ingest import Put, Reading, Target
-from polysema.app.collection.uploads import TEXTS, VECTORS, Texts, Upload, Vectors
+from polysema.app.collection.ingest import Destination, IngestResult, TextOptions
+from polysema.app.collection.uploads import TEXTS, VECTORS, Upload, UploadedTexts, UploadedVectors
 from polysema.app.config.settings import load_settings
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import widgets
@@ -43,7 +43,7 @@ def section(show: Open) -> None:
     if not files:
         return
     key = uploads.key_of(files)
-    put: Put | None = st.session_state.get("data_put", {}).get(key)
+    put: IngestResult | None = st.session_state.get("data_put", {}).get(key)
     if put is not None:
         tell_put(key, put, show)
         return
@@ -94,7 +94,7 @@ def tell_known(upload: Upload, show: Open) -> None:
     )
 
 
-def tell_put(key: str, put: Put, show: Open) -> None:
+def tell_put(key: str, put: IngestResult, show: Open) -> None:
     """What was put in, and what can be done with it."""
     rows = ", ".join(f"{count:,} rows in the space {space}" for space, count in put.rows.items())
     made = "The new collection" if put.new else "The collection"
@@ -129,7 +129,7 @@ def texts_part(upload: Upload, key: str) -> None:
     column, id_column = columns(upload, dialect, key)
     if column is False:
         return
-    texts: Texts | None = work.answer(
+    texts: UploadedTexts | None = work.answer(
         ("texts", key, column, id_column, dialect),
         lambda progress: uploads.read_texts(upload, column or None, id_column, dialect),
     )
@@ -169,7 +169,7 @@ def texts_part(upload: Upload, key: str) -> None:
         embed_part(upload, texts, model, unit, key)
 
 
-def embed_part(upload: Upload, texts: Texts, model: LanguageModel, unit: str, key: str) -> None:
+def embed_part(upload: Upload, texts: UploadedTexts, model: LanguageModel, unit: str, key: str) -> None:
     """Layers and pooling, what it will come to, where it goes; then the work itself."""
     first, second = st.columns([8, 4])
     layers = first.multiselect(
@@ -194,7 +194,7 @@ def embed_part(upload: Upload, texts: Texts, model: LanguageModel, unit: str, ke
     if not layers:
         st.info("Choose at least one layer.")
         return
-    reading = Reading(tuple(sorted(layers)), unit, pooling)
+    reading = TextOptions(tuple(sorted(layers)), unit, pooling)
     guess: ingest.Estimate | None = work.answer(
         ("estimate", texts.corpus.sha256, texts.corpus.column, texts.corpus.dialect, model.name, reading),
         lambda progress: measured(model, texts, reading, progress),
@@ -250,7 +250,7 @@ def embed_part(upload: Upload, texts: Texts, model: LanguageModel, unit: str, ke
     )
 
 
-def _said(texts: Texts) -> str:
+def _said(texts: UploadedTexts) -> str:
     """The argument of `open_corpus` that says how the file is written, where that was said."""
     said = ", ".join(f"{name}={value!r}" for name, value in texts.corpus.dialect.said().items())
     return f", dialect=Dialect({said})" if said else ""
@@ -262,7 +262,7 @@ def model_of(name: str, progress: Progress) -> LanguageModel:
     return widgets.explorer().model(name)
 
 
-def measured(model: LanguageModel, texts: Texts, reading: Reading, progress: Progress) -> ingest.Estimate:
+def measured(model: LanguageModel, texts: UploadedTexts, reading: TextOptions, progress: Progress) -> ingest.Estimate:
     """What embedding will come to, by the first texts."""
     progress("embed the first texts, to say how long all will take", 0, 0)
     return ingest.estimate(model, texts, reading)
@@ -270,7 +270,9 @@ def measured(model: LanguageModel, texts: Texts, reading: Reading, progress: Pro
 
 def vectors_part(upload: Upload, key: str) -> None:
     """Look at vectors, and put them into a collection."""
-    vectors: Vectors | None = work.answer(("vectors", key), lambda progress: uploads.look_at_vectors(upload, progress))
+    vectors: UploadedVectors | None = work.answer(
+        ("vectors", key), lambda progress: uploads.look_at_vectors(upload, progress)
+    )
     if vectors is None:
         return
     st.markdown(f"**{vectors.rows:,} vectors**, {vectors.dim:,} wide. {widgets.plain(vectors.layout)}.")
@@ -311,7 +313,7 @@ def vectors_part(upload: Upload, key: str) -> None:
     )
 
 
-def target_part(upload: Upload, key: str, metric: str = Metric.COSINE.value) -> tuple[Target, bool]:
+def target_part(upload: Upload, key: str, metric: str = Metric.COSINE.value) -> tuple[Destination, bool]:
     """Into which collection and space, and whether the button was pressed."""
     there = widgets.shelf().names()
     fresh = _free(upload.stem, there)
@@ -331,11 +333,11 @@ def target_part(upload: Upload, key: str, metric: str = Metric.COSINE.value) -> 
             placeholder="named by layer or file",
             help="Rows of one model, layer and pooling. Of several layers it is the beginning of their names.",
         )
-        pressed = run.form_submit_button("Put it in", type="primary", width="stretch", help="Start the work.")
-    return Target((name or "").strip(), (space or "").strip(), metric), pressed
+        pressed = run.form_submit_button("IngestResult it in", type="primary", width="stretch", help="Start the work.")
+    return Destination((name or "").strip(), (space or "").strip(), metric), pressed
 
 
-def finish(key: str, job: Any, put: Put | None) -> None:
+def finish(key: str, job: Any, put: IngestResult | None) -> None:
     """Keep what came of it for this session, and show that instead."""
     if put is None:
         return

@@ -6,7 +6,7 @@ from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.data.collection_tab import size
 from polysema.app.dashboard.data.intake_tab import model_of
-from polysema.core.model.catalog import CATALOG, Entry, folder_of, pulled_folder
+from polysema.core.model.catalog import CATALOG, CatalogEntry, folder_of, pulled_folder
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pull import pull
 from polysema.core.space.space import Family, Space
@@ -38,7 +38,7 @@ def section() -> None:
     facts(row)
 
 
-def state(row: Entry) -> str:
+def state(row: CatalogEntry) -> str:
     """Whether an entry is here, and how it came."""
     if folder_of(row) is None:
         return "not here"
@@ -47,7 +47,7 @@ def state(row: Entry) -> str:
     return "pulled" if pulled_folder(row).is_dir() else "installed package"
 
 
-def missing(row: Entry) -> None:
+def missing(row: CatalogEntry) -> None:
     """Bring it."""
     if row.shipped:
         st.info("It comes with polysema, and a file of it is missing: install polysema again.")
@@ -71,7 +71,7 @@ def missing(row: Entry) -> None:
     st.code(f"{extra}polysema models pull {row.name}", language="sh")
 
 
-def facts(row: Entry) -> None:
+def facts(row: CatalogEntry) -> None:
     """Rows, width, layers, and the provenance card."""
     space: Space | None = work.answer(
         ("space", row.name), lambda progress: widgets.explorer().space(row.name, progress)

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from polysema.app.dashboard import progress, widgets
-from polysema.app.dashboard.jobs import Cancelled, Job
+from polysema.app.dashboard.jobs import CancelledError, Job
 from polysema.core.errors import UserError
 
 INTAKE = "intake"
@@ -38,7 +38,7 @@ def _end(number: int, key: Hashable, job: Job, show: Callable[[str, str], None])
     box, button = st.columns([8, 2], vertical_alignment="center")
     try:
         put = job.result()
-    except Cancelled:
+    except CancelledError:
         box.info(f"Cancelled: {_named(key)}.")
     except UserError as error:
         box.error(f"Failed: {_named(key)}. {widgets.plain(str(error))}", icon="⚠️")

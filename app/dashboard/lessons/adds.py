@@ -10,19 +10,19 @@ from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import AMBER, TEAL, visible
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
-    Asked,
-    Field,
-    Finding,
     Lesson,
-    Letters,
+    LessonField,
+    LessonInput,
+    LessonResult,
+    LetterField,
+    NextStep,
     Verdict,
-    Way,
     lines_of,
     writers,
 )
 from polysema.app.dashboard.series import COLORS, SHAPES
 from polysema.app.explorer import Explorer, Progress
-from polysema.core.inside.attribution import Contributions, contributions
+from polysema.core.inside.attribution import Attribution, contributions
 from polysema.core.inside.lens import LensView, lens
 from polysema.core.model.load import LanguageModel
 
@@ -32,7 +32,7 @@ NEAR = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Added:
+class FeatureShift:
     """Per layer what attention and MLP add; the word's rank on the way; the best next tokens; and the controls."""
 
     word: str
@@ -63,7 +63,7 @@ def says(model: LanguageModel, text: str, word: str, k: int = 1) -> tuple[float,
     )
 
 
-def sums_of(found: Contributions) -> list[float]:
+def sums_of(found: Attribution) -> list[float]:
     """What the embedding, all heads and all MLPs add; see `NAMES`."""
     sums = [0.0, 0.0, 0.0]
     for part in found.parts:
@@ -88,7 +88,7 @@ def _against(model: LanguageModel, control: str, word: str, sums: list[float]) -
     )
 
 
-def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
     """The score of a word, part by part and layer by layer."""
     name, text, word = asked[MODEL], asked["text"], asked["word"]
     progress(f"load {name}", 0, 4)
@@ -154,7 +154,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         {"layer": layer, "part": kind, "adds": value} for (layer, kind), value in sorted(by_layer.items())
     ]
     rows = [{"part": p.name, "kind": p.kind, "layer": p.layer, "head": p.head, "adds": p.value} for p in found.parts]
-    return Finding(
+    return LessonResult(
         verdict,
         said,
         option,
@@ -163,7 +163,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         f"found = contributions(model, {given!r}, {word!r}, source={source!r}, at={at})\nprint(found.score, sum(p.value for p in found.parts if p.kind == 'mlp'))",
         "Direct contributions: each part’s vector through the last norm (its scale frozen) and the row of the word in the output table (Elhage et al. 2021). They add up to the score. "
         "The rank on the way reads each state as if it were the last (the logit lens).",
-        Added(word, layers, way, best, tuple(controls)),
+        FeatureShift(word, layers, way, best, tuple(controls)),
     )
 
 
@@ -181,9 +181,9 @@ def _compare(word: str, controls: list[tuple[str, float, int, str]]) -> str:
     )
 
 
-def draw(found: Finding, key: str) -> None:
+def draw(found: LessonResult, key: str) -> None:
     """What each layer adds, the rank on the way, the next words, and the other texts."""
-    shown: Added = found.shown
+    shown: FeatureShift = found.shown
     bars = (
         alt.Chart(pd.DataFrame(shown.layers))
         .mark_bar()
@@ -259,16 +259,18 @@ LESSON = Lesson(
     options=("The embedding (the table)", "The attention heads", "The MLPs"),
     claim="The model says the word, and its MLPs put it there.",
     fields=(
-        Field(MODEL, "Model", "Which model goes on with the text.", choices=writers),
-        Field(
+        LessonField(MODEL, "Model", "Which model goes on with the text.", choices=writers),
+        LessonField(
             "text",
             "Text",
             "The model says what comes next. One that reads letters says the first sound of a word.",
             "The sport that Michael Jordan played is",
             "phone",
         ),
-        Field("word", "Word to follow", "Whose score is taken apart; of several tokens the first.", "basketball", "F"),
-        Field(
+        LessonField(
+            "word", "Word to follow", "Whose score is taken apart; of several tokens the first.", "basketball", "F"
+        ),
+        LessonField(
             "others",
             "The same with something else, a line each",
             "What do they give the same word? Without this you can’t tell what the name does.",
@@ -298,8 +300,8 @@ LESSON = Lesson(
         "Small models often fail here. smollm2-135m has 135 million parameters in 4-bit weights; its answers are shown as they are.",
     ),
     ways=(
-        Way("inside", "Every head and MLP of it", lambda asked: {"see": "Contributions", "cm_in": asked[MODEL]}),
-        Way("inside", "The lens, layer by layer", lambda asked: {"see": "Lens", "lm": asked[MODEL]}),
+        NextStep("inside", "Every head and MLP of it", lambda asked: {"see": "Attribution", "cm_in": asked[MODEL]}),
+        NextStep("inside", "The lens, layer by layer", lambda asked: {"see": "Lens", "lm": asked[MODEL]}),
     ),
     sources=(
         "Geva et al. 2021, Transformer feed-forward layers are key-value memories",
@@ -308,7 +310,7 @@ LESSON = Lesson(
     ),
     minutes=5,
     wants="smollm2-135m",
-    letters=Letters(
+    letters=LetterField(
         "“phone”: which parts add most to the score of its first sound, F?",
         ("The embedding (the table)", "The attention heads", "The MLPs"),
         "Spell the same sound otherwise: “fone”, “pfone”. Which parts say F now?",

@@ -6,7 +6,15 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import AMBER, TEAL
-from polysema.app.dashboard.lessons.lesson import Asked, Field, Finding, Lesson, Verdict, Way, words_in
+from polysema.app.dashboard.lessons.lesson import (
+    Lesson,
+    LessonField,
+    LessonInput,
+    LessonResult,
+    NextStep,
+    Verdict,
+    words_in,
+)
 from polysema.app.explorer import Explorer, Progress
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.space.expression import Term
@@ -15,7 +23,7 @@ CLEAR, SLIGHT = 0.5, 0.2  # effect sizes, as Cohen names them medium and small
 CHANCE = 0.05
 
 
-def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
     """The association test, and the words on an axis."""
     name = asked["space"]
     progress(f"load {name}", 0, 1)
@@ -71,7 +79,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         {"word": word, "list": "first" if i < len(lists["first"]) else "second", "lean": lean}
         for i, (word, lean) in enumerate(leans)
     ] + [{"word": word, "list": "placed", "on the axis": place} for word, place in order]
-    return Finding(
+    return LessonResult(
         verdict,
         said,
         option,
@@ -93,7 +101,7 @@ def _chance(p: float, n: int) -> str:
     )
 
 
-def draw(found: Finding, key: str) -> None:
+def draw(found: LessonResult, key: str) -> None:
     """The words on the axis, and the leans of the two lists."""
     order, leans, n_first, she, he = found.shown
     frame = pd.DataFrame(order, columns=["word", "place"])
@@ -150,36 +158,36 @@ LESSON = Lesson(
     options=("Neither: all are equally near", "They differ, but without a pattern", "One list leans clearly more"),
     claim="These vectors have learned an association that nobody put in.",
     fields=(
-        Field("space", "Vectors", "Which list of static vectors is tested.", choices=widgets.spaces),
-        Field(
+        LessonField("space", "Vectors", "Which list of static vectors is tested.", choices=widgets.spaces),
+        LessonField(
             "first",
             "First list",
             "Words of one topic, with commas between.",
             "home, parents, children, family, cousins, marriage, wedding, relatives",
             lines=True,
         ),
-        Field(
+        LessonField(
             "second",
             "Second list",
             "Words of another topic, about as many.",
             "executive, management, professional, corporation, salary, office, business, career",
             lines=True,
         ),
-        Field(
+        LessonField(
             "toward",
             "One side",
             "Words that name one side; the first gives the axis its name.",
             "she, her, woman, female, girl, daughter, sister, mother",
             lines=True,
         ),
-        Field(
+        LessonField(
             "away",
             "Other side",
             "Words that name the other side.",
             "he, his, man, male, boy, son, brother, father",
             lines=True,
         ),
-        Field(
+        LessonField(
             "words",
             "Words to place",
             "They are put on the axis from one side to the other.",
@@ -213,7 +221,7 @@ LESSON = Lesson(
         "Some associations copy true counts (there are more female nurses), some copy prejudice. The number can’t say which.",
         "Taking one direction out of the vectors hides the bias more than it removes it (Gonen and Goldberg 2019).",
     ),
-    ways=(Way("neighbors", "Neighbors of “nurse”", lambda asked: {"w": "nurse", "space": asked["space"]}),),
+    ways=(NextStep("neighbors", "Neighbors of “nurse”", lambda asked: {"w": "nurse", "space": asked["space"]}),),
     sources=(
         "Caliskan, Bryson and Narayanan 2017, Semantics derived automatically from language corpora contain human-like biases",
         "Gonen and Goldberg 2019, Lipstick on a pig",

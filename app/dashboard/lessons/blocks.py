@@ -7,7 +7,16 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.components.drawing import drawing
-from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, every_model
+from polysema.app.dashboard.lessons.lesson import (
+    MODEL,
+    Lesson,
+    LessonField,
+    LessonInput,
+    LessonResult,
+    NextStep,
+    Verdict,
+    every_model,
+)
 from polysema.app.explorer import Explorer, Progress
 from polysema.core.inside.architectures import CROSS, MLP, SELF
 from polysema.core.inside.parameter_counts import HEAD, NORM, POSITIONS, REST, TABLE, StackWidths, Widths, widths
@@ -27,7 +36,7 @@ NAMES = {
 OPTIONS = (TABLE, SELF, MLP)
 
 
-def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
     """Count the parameters, and run a text to see the widths met."""
     name, text = asked[MODEL], asked["text"]
     progress(f"load {name}", 0, 1)
@@ -65,7 +74,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         {"part": NAMES[kind], "parameters": number, "share": number / found.total}
         for kind, number in sorted(counted.items(), key=lambda item: -item[1])
     ]
-    return Finding(
+    return LessonResult(
         verdict,
         said,
         OPTIONS.index(most),
@@ -182,7 +191,7 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
     return "".join(out), y + 28
 
 
-def draw(found: Finding, key: str) -> None:
+def draw(found: LessonResult, key: str) -> None:
     """The drawing, and the parameters by part."""
     shown: Widths = found.shown
     svg = picture(shown, shown.stacks)
@@ -219,8 +228,8 @@ LESSON = Lesson(
     options=("In the table of tokens", "In attention", "In the MLPs"),
     claim="The width stays the same through all blocks, and the heads share it out.",
     fields=(
-        Field(MODEL, "Model", "Which model is drawn and counted.", choices=every_model),
-        Field(
+        LessonField(MODEL, "Model", "Which model is drawn and counted.", choices=every_model),
+        LessonField(
             "text", "Text", "It runs through the model, and the widths that it met are told.", "the white swan", "swan"
         ),
     ),
@@ -235,8 +244,10 @@ LESSON = Lesson(
         "“In parallel” is meant in the sum: the heads of one block can’t see each other’s results, only the next block can.",
     ),
     ways=(
-        Way("inside", "One sentence through all three families", lambda asked: {"see": "Roads"}),
-        Way("inside", "What each head and MLP adds", lambda asked: {"see": "Contributions", "cm_in": asked[MODEL]}),
+        NextStep("inside", "One sentence through all three families", lambda asked: {"see": "Roads"}),
+        NextStep(
+            "inside", "What each head and MLP adds", lambda asked: {"see": "Contributions", "cm_in": asked[MODEL]}
+        ),
     ),
     sources=(
         "Vaswani et al. 2017, Attention is all you need",

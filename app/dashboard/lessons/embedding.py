@@ -7,7 +7,17 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import chips
-from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, lines_of, readers
+from polysema.app.dashboard.lessons.lesson import (
+    MODEL,
+    Lesson,
+    LessonField,
+    LessonInput,
+    LessonResult,
+    NextStep,
+    Verdict,
+    lines_of,
+    readers,
+)
 from polysema.app.dashboard.series import lines
 from polysema.app.explorer import Explorer, Progress
 from polysema.core.errors import UserError
@@ -19,7 +29,7 @@ from polysema.core.space.metric import cosine
 ALIKE, RELATED = 0.99, 0.5
 
 
-def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
     """The row, the hidden state and the text's vector beside each other; and texts found by the last."""
     name, word, text = asked[MODEL], asked["word"], asked["text"]
     others = lines_of(asked["others"])
@@ -72,7 +82,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         ("The hidden state", f"one for each word of each text, at each of {len(states)} layers"),
         ("The text’s vector", "one for each text: here the mean of the last layer’s tokens"),
     ]
-    return Finding(
+    return LessonResult(
         verdict,
         said,
         option,
@@ -85,7 +95,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     )
 
 
-def draw(found: Finding, key: str) -> None:
+def draw(found: LessonResult, key: str) -> None:
     """The three kinds, the row's likeness by layer, and the texts found."""
     rows, texts, kinds, dim = found.shown
     chips(
@@ -127,15 +137,15 @@ LESSON = Lesson(
     options=("The same vector (cosine above 0.99)", "Related (above 0.5)", "Hardly alike (below 0.5)"),
     claim="The row of the table and the computed vector are two different things.",
     fields=(
-        Field(MODEL, "Model", "Whose vectors are compared.", choices=readers),
-        Field("word", "Word", "It has to stand in the text.", "money"),
-        Field(
+        LessonField(MODEL, "Model", "Whose vectors are compared.", choices=readers),
+        LessonField("word", "Word", "It has to stand in the text.", "money"),
+        LessonField(
             "text",
             "Text",
             "It gives the hidden state, and the vector of a whole text.",
             "Where can I borrow some money?",
         ),
-        Field(
+        LessonField(
             "others",
             "Texts to search among, a line each",
             "They are ranked by the vectors of whole texts.",
@@ -157,8 +167,10 @@ LESSON = Lesson(
         "The same model gives other vectors after another layer. A search must use one layer for all.",
     ),
     ways=(
-        Way("neighbors", "Neighbors of the table’s row", lambda asked: {"w": asked["word"], "space": asked[MODEL]}),
-        Way("contexts", "Row and hidden states on one map", lambda asked: {"model": asked[MODEL]}),
+        NextStep(
+            "neighbors", "Neighbors of the table’s row", lambda asked: {"w": asked["word"], "space": asked[MODEL]}
+        ),
+        NextStep("contexts", "Row and hidden states on one map", lambda asked: {"model": asked[MODEL]}),
     ),
     sources=("Reimers and Gurevych 2019, Sentence-BERT", "Ethayarajh 2019"),
 )

@@ -10,7 +10,7 @@ from polysema.core.errors import UserError
 from polysema.core.model.catalog import CATALOG, models_here
 from polysema.core.space.space import Family
 
-Asked = Mapping[str, str]
+LessonInput = Mapping[str, str]
 
 MODEL = "model"
 MAX_TEXT = 4_000  # characters of one box
@@ -25,7 +25,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class LessonField:
     """What the learner may change: a line, several lines (`lines`), or one of `choices`, which are looked up when shown.
 
     `start` is what it holds at first, `letters` the same for a model that reads the letters of one word.
@@ -48,7 +48,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LessonResult:
     """What was measured: which wording holds, what is `said` about it (Markdown, texts of the user escaped), which of the
     lesson's options came out, the `rows` of numbers, and the Python lines that give the same. `shown` is for the picture;
     `notes` are what the measured answers tell besides, such as a word that was found under another spelling.
@@ -65,16 +65,16 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class NextStep:
     """A way on: a page of the dashboard, with the state that its link restores."""
 
     page: str
     label: str
-    query: Callable[[Asked], dict[str, str]]
+    query: Callable[[LessonInput], dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Letters:
+class LetterField:
     """How a lesson asks where its first model reads the letters of one word."""
 
     question: str
@@ -99,18 +99,18 @@ class Lesson:
     question: str
     options: tuple[str, ...]
     claim: str
-    fields: tuple[Field, ...]
-    check: Callable[[Explorer, Asked, Progress], Finding]
-    draw: Callable[[Finding, str], None]
+    fields: tuple[LessonField, ...]
+    check: Callable[[Explorer, LessonInput, Progress], LessonResult]
+    draw: Callable[[LessonResult, str], None]
     reading: str
     task: str
     presets: Mapping[str, Mapping[str, str]]
     traps: tuple[str, ...]
-    ways: tuple[Way, ...]
+    ways: tuple[NextStep, ...]
     sources: tuple[str, ...] = ()
     minutes: int = 3
     wants: str = ""
-    letters: Letters | None = None
+    letters: LetterField | None = None
 
     def starts(self, model: str = "") -> dict[str, str]:
         """What its fields hold at first, for one of the models that it may use."""
@@ -148,7 +148,7 @@ def writers() -> list[str]:
     return [name for name in every_model() if family_of(name) is not Family.ENCODER]
 
 
-def checked(lesson: Lesson, asked: Asked) -> dict[str, str]:
+def checked(lesson: Lesson, asked: LessonInput) -> dict[str, str]:
     """The values of a lesson's fields without the space around them; raises `UserError` for an empty one, one that is too
     long, and a choice that isn't there.
     """

@@ -9,20 +9,20 @@ from polysema.app.dashboard import widgets
 from polysema.app.dashboard.attention_mask import mask
 from polysema.app.dashboard.lessons.chips import chips, visible
 from polysema.app.dashboard.lessons.lesson import (
-    Asked,
-    Field,
-    Finding,
     Lesson,
+    LessonField,
+    LessonInput,
+    LessonResult,
+    NextStep,
     Verdict,
-    Way,
     encoders,
     family_of,
     writers,
 )
 from polysema.app.explorer import Explorer, Progress
 from polysema.core.errors import UserError
-from polysema.core.inside.attention import View, attention
-from polysema.core.inside.families import Sight
+from polysema.core.inside.attention import AttentionView, attention
+from polysema.core.inside.families import VisibleTokens
 from polysema.core.inside.hooks import one_reading
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel
@@ -35,14 +35,14 @@ LETTERS = "g2p-t5"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Change:
+class AttentionShift:
     """What a change at one place did to the states of other places: 1 - cosine at the last layer, `fixed` or changed."""
 
     name: str
     what: str
     places: tuple[str, ...]
     moved: tuple[float, ...]
-    sight: Sight
+    sight: VisibleTokens
     causal: bool = False
 
     @property
@@ -51,26 +51,26 @@ class Change:
         return max(self.moved)
 
 
-def _sight(model: LanguageModel, text: str, source: str | None, kind: str, unit: str, name: str) -> Sight:
+def _sight(model: LanguageModel, text: str, source: str | None, kind: str, unit: str, name: str) -> VisibleTokens:
     """The mask as it is met in the first block."""
-    (found,) = attention(model, text, [1], source, View(kind, unit))
-    return Sight(name, found.rows, found.columns, found.weights.max((0, 1)) > 0)
+    (found,) = attention(model, text, [1], source, AttentionView(kind, unit))
+    return VisibleTokens(name, found.rows, found.columns, found.weights.max((0, 1)) > 0)
 
 
 def _moved(first: Sequence[Floats], second: Sequence[Floats]) -> tuple[float, ...]:
     return tuple(max(0.0, 1 - cosine(a, b)) for a, b in zip(first, second, strict=True))
 
 
-def in_text(model: LanguageModel, text: str, other: str, n: int, name: str) -> Change:
+def in_text(model: LanguageModel, text: str, other: str, n: int, name: str) -> AttentionShift:
     """The words before the last of two texts that differ in it."""
     states = [embed(model, [each], [-1]) for each in (text, other)]
     vectors = [hidden.vectors[0][:n] for hidden in states]
     sight = _sight(model, text, None, "self", "words", name)
     words = tuple(o.word for o in states[0].occurrences[:n])
-    return Change(name, "the last word was changed", words, _moved(*vectors), sight, model.causal)
+    return AttentionShift(name, "the last word was changed", words, _moved(*vectors), sight, model.causal)
 
 
-def across(model: LanguageModel, source: str, other: str) -> tuple[Change, Change]:
+def across(model: LanguageModel, source: str, other: str) -> tuple[AttentionShift, AttentionShift]:
     """Of a decoder beside an encoder: what changes in it when the end of the source changes, and when what it wrote does."""
     written = one_reading(model, None, source).text
     tokens = [unit.name for unit in one_reading(model, written, source).tokens][1:]
@@ -84,14 +84,14 @@ def across(model: LanguageModel, source: str, other: str) -> tuple[Change, Chang
     cross = _sight(model, written, source, "cross", "tokens", "cross-attention")
     own = _sight(model, written, source, "self", "tokens", "decoder")
     return (
-        Change(
+        AttentionShift(
             "decoder beside an encoder, across",
             "the end of the source was changed",
             names,
             _moved(states[0][:n], states[1][:n]),
             cross,
         ),
-        Change(
+        AttentionShift(
             "decoder beside an encoder, itself",
             "the last written sound was changed",
             names,
@@ -102,7 +102,7 @@ def across(model: LanguageModel, source: str, other: str) -> tuple[Change, Chang
     )
 
 
-def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
     """Change the end, and see which states before it change."""
     sentence, last, source, other = (asked[key] for key in ("sentence", "last", "source", "other"))
     spans = words_of(sentence)
@@ -159,7 +159,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         for place, moved in zip(c.places, c.moved, strict=True)
     ]
     first = names[0] if names else LETTERS
-    return Finding(
+    return LessonResult(
         verdict,
         "\n\n".join(said),
         option,
@@ -171,7 +171,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     )
 
 
-def draw(found: Finding, key: str) -> None:
+def draw(found: LessonResult, key: str) -> None:
     """For each model which places changed, and its mask."""
     columns = st.columns(2, gap="medium")
     for number, change in enumerate(found.shown):
@@ -198,10 +198,12 @@ LESSON = Lesson(
     options=("In both", "Only in the encoder", "Only in the decoder", "In neither"),
     claim="An encoder looks both ways, a decoder only back, and cross-attention over the whole source.",
     fields=(
-        Field("sentence", "Sentence", "Its last word is exchanged.", "She walked along the bank of the river"),
-        Field("last", "Another last word", "What stands there instead.", "Bundesbank"),
-        Field("source", "A word to pronounce", "The encoder-decoder reads its letters and writes its sounds.", "cat"),
-        Field("other", "The same with another end", "Only the end should differ.", "caught"),
+        LessonField("sentence", "Sentence", "Its last word is exchanged.", "She walked along the bank of the river"),
+        LessonField("last", "Another last word", "What stands there instead.", "Bundesbank"),
+        LessonField(
+            "source", "A word to pronounce", "The encoder-decoder reads its letters and writes its sounds.", "cat"
+        ),
+        LessonField("other", "The same with another end", "Only the end should differ.", "caught"),
     ),
     check=check,
     draw=draw,
@@ -217,7 +219,7 @@ LESSON = Lesson(
         "That decoders can’t look ahead isn’t a weakness to mend: it is what lets them learn to predict, and keep what they have computed while they write.",
         "In a decoder the end of a text knows most. The first word can’t know the rest, so its vector tells little about its sense.",
     ),
-    ways=(Way("inside", "One sentence through all three families", lambda asked: {"see": "Roads"}),),
+    ways=(NextStep("inside", "One sentence through all three families", lambda asked: {"see": "Roads"}),),
     sources=("Vaswani et al. 2017, Attention is all you need",),
     wants="smollm2-135m",
 )

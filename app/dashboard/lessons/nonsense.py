@@ -8,18 +8,18 @@ from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import chips, visible
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
-    Asked,
-    Field,
-    Finding,
     Lesson,
-    Letters,
+    LessonField,
+    LessonInput,
+    LessonResult,
+    LetterField,
+    NextStep,
     Verdict,
-    Way,
     reads_letters,
     writers,
 )
 from polysema.app.explorer import Explorer, Progress
-from polysema.core.inside.generation import Written, write
+from polysema.core.inside.generation import GeneratedText, write
 
 NEW = 18
 AS_SURE = 0.5  # of what it is with a real question
@@ -51,7 +51,7 @@ class Pair:
     """What was written for the invented and for the real start."""
 
     starts: tuple[str, str]
-    written: tuple[Written, Written]
+    written: tuple[GeneratedText, GeneratedText]
     titles: tuple[str, str]
 
 
@@ -61,7 +61,7 @@ def doubts(text: str) -> str:
     return next((word for word in DOUBT if word in low), "")
 
 
-def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
     """Let the model go on with something invented and something real, and compare how sure it is."""
     name, invented, real = asked[MODEL], asked["invented"], asked["real"]
     progress(f"load {name}", 0, 1)
@@ -112,7 +112,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         for which, start, one in zip(titles, (invented, real), (made, true), strict=True)
         for token, p, others in zip(one.tokens, one.probabilities, one.others, strict=True)
     ]
-    return Finding(
+    return LessonResult(
         verdict,
         said,
         option,
@@ -123,7 +123,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     )
 
 
-def draw(found: Finding, key: str) -> None:
+def draw(found: LessonResult, key: str) -> None:
     """Both texts, token by token, with the probability of each."""
     shown: Pair = found.shown
     columns = st.columns(2, gap="medium")
@@ -157,17 +157,17 @@ LESSON = Lesson(
     options=("It makes somebody up", "It says that there is none", "It stops at once"),
     claim="It invents, and nothing in the text shows that it isn’t sure.",
     fields=(
-        Field(
+        LessonField(
             MODEL, "Model", "Which model writes. One that reads letters writes the sounds of a word.", choices=writers
         ),
-        Field(
+        LessonField(
             "invented",
             "Something invented",
             "The start of a sentence about what doesn’t exist.",
             "The inventor of the flying banana was",
             "xqzvb",
         ),
-        Field(
+        LessonField(
             "real",
             "Something real",
             "The start of a sentence about what does, for comparison.",
@@ -197,15 +197,15 @@ LESSON = Lesson(
         "Doubt is found here by a list of words (see Details). A doubt in other words would be missed.",
     ),
     ways=(
-        Way("inside", "What it would say at each layer", lambda asked: {"see": "Lens", "lm": asked[MODEL]}),
-        Way("inside", "Push it with a vector", lambda asked: {"see": "Steering", "sm": asked[MODEL]}),
+        NextStep("inside", "What it would say at each layer", lambda asked: {"see": "Lens", "lm": asked[MODEL]}),
+        NextStep("inside", "Push it with a vector", lambda asked: {"see": "Steering", "sm": asked[MODEL]}),
     ),
     sources=(
         "Ji et al. 2023, Survey of hallucination in natural language generation",
         "Kadavath et al. 2022, Language models (mostly) know what they know",
     ),
     wants="smollm2-135m",
-    letters=Letters(
+    letters=LetterField(
         "“xqzvb” is no word. What will the model that turns spelling into sounds write for it?",
         ("It makes sounds up", "It says that there is none", "It stops at once"),
         "Write letters that nobody could pronounce. Is it as sure as with a word?",

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
-from polysema.app.dashboard.lessons.lesson import Asked, Field, Finding, Lesson, Verdict, Way
+from polysema.app.dashboard.lessons.lesson import Lesson, LessonField, LessonInput, LessonResult, NextStep, Verdict
 from polysema.app.explorer import Explorer, Progress
 from polysema.core.errors import UserError
 from polysema.core.space.expression import Term
@@ -13,7 +13,7 @@ from polysema.core.space.metric import unit
 NEAR = 0.01  # of all words: within the nearest hundredth a word counts as near
 
 
-def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
     """How many rows a word has, and how near the words of its two meanings are to it."""
     name, word, first, second = (asked[key] for key in ("space", "word", "first", "second"))
     progress(f"load {name}", 0, 1)
@@ -56,7 +56,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         }
         for n, (one, two) in zip(near.neighbors, lean, strict=True)
     ]
-    return Finding(
+    return LessonResult(
         verdict,
         said,
         0 if n_rows == 1 else 1,
@@ -69,7 +69,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     )
 
 
-def draw(found: Finding, key: str) -> None:
+def draw(found: LessonResult, key: str) -> None:
     """The nearest words, and the words of the two meanings."""
     rows, baseline, sides, names = found.shown
     left, right = st.columns(2, gap="medium")
@@ -92,10 +92,10 @@ LESSON = Lesson(
     options=("One", "Two: one for each meaning", "One for each sentence"),
     claim="The one vector lies near both meanings at once.",
     fields=(
-        Field("space", "Vectors", "Which list of static vectors.", choices=widgets.spaces),
-        Field("word", "Word", "A word with two meanings.", "bank"),
-        Field("first", "A word of the first meaning", "It should be used only with this meaning.", "river"),
-        Field("second", "A word of the second meaning", "It should be used only with this meaning.", "money"),
+        LessonField("space", "Vectors", "Which list of static vectors.", choices=widgets.spaces),
+        LessonField("word", "Word", "A word with two meanings.", "bank"),
+        LessonField("first", "A word of the first meaning", "It should be used only with this meaning.", "river"),
+        LessonField("second", "A word of the second meaning", "It should be used only with this meaning.", "money"),
     ),
     check=check,
     draw=draw,
@@ -112,7 +112,11 @@ LESSON = Lesson(
         "Near doesn’t mean same: opposites (hot, cold) stand in the same sentences and so are near each other.",
         "The vector isn’t a clean middle of its senses either: the frequent sense has the larger share (Arora et al. 2018).",
     ),
-    ways=(Way("neighbors", "All neighbors of this word", lambda asked: {"w": asked["word"], "space": asked["space"]}),),
+    ways=(
+        NextStep(
+            "neighbors", "All neighbors of this word", lambda asked: {"w": asked["word"], "space": asked["space"]}
+        ),
+    ),
     sources=(
         "Pennington, Socher and Manning 2014, GloVe",
         "Arora et al. 2018, Linear algebraic structure of word senses",

@@ -6,13 +6,13 @@ from polysema.app.dashboard import widgets
 from polysema.app.dashboard.lessons.chips import chips, visible
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
-    Asked,
-    Field,
-    Finding,
     Lesson,
-    Letters,
+    LessonField,
+    LessonInput,
+    LessonResult,
+    LetterField,
+    NextStep,
     Verdict,
-    Way,
     every_model,
 )
 from polysema.app.explorer import Explorer, Progress
@@ -23,7 +23,7 @@ from polysema.core.model.tokens import words_of
 MOST = 120  # tokens drawn
 
 
-def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
     """How many tokens a text becomes, and which words are cut."""
     progress(f"load {asked[MODEL]}", 0, 1)
     model, text = explorer.model(asked[MODEL]), asked["text"]
@@ -76,7 +76,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         f"\n\n**{widgets.plain(str(rows[whole]['token']))}** has the id **{number}**: its row in a table of {len(model.input_table):,}. "
         f"The number means nothing: the rows beside it are {' and '.join(widgets.plain(name) for name in beside)}."
     )
-    return Finding(
+    return LessonResult(
         verdict,
         said,
         option,
@@ -89,7 +89,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     )
 
 
-def draw(found: Finding, key: str) -> None:
+def draw(found: LessonResult, key: str) -> None:
     """The tokens as chips, those of one word in one color."""
     rows = found.shown[:MOST]
     chips(
@@ -111,8 +111,8 @@ LESSON = Lesson(
     options=("One piece for each word", "More pieces than words", "One piece for each letter"),
     claim="Frequent words are one token; rare ones are cut into several.",
     fields=(
-        Field(MODEL, "Model", "Whose list of pieces is used.", choices=every_model),
-        Field(
+        LessonField(MODEL, "Model", "Whose list of pieces is used.", choices=every_model),
+        LessonField(
             "text",
             "Text",
             "Any text; its tokens are shown with their ids.",
@@ -136,13 +136,15 @@ LESSON = Lesson(
         "Models can't easily count the letters of a word: they never see them.",
     ),
     ways=(
-        Way("inside", "Who looks at whom among these tokens", lambda asked: {"see": "Attention", "am": asked[MODEL]}),
+        NextStep(
+            "inside", "Who looks at whom among these tokens", lambda asked: {"see": "Attention", "am": asked[MODEL]}
+        ),
     ),
     sources=(
         "Sennrich, Haddow and Birch 2016, Neural machine translation of rare words with subword units",
         "Wu et al. 2016 (WordPiece)",
     ),
-    letters=Letters(
+    letters=LetterField(
         "Into how many pieces will the model cut “swan”?",
         ("One piece for each word", "More pieces than words", "One piece for each letter"),
         "Write a longer word. Bring a model that reads texts, and see its pieces.",

@@ -9,7 +9,17 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import GRAY
-from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, lines_of, readers
+from polysema.app.dashboard.lessons.lesson import (
+    MODEL,
+    Lesson,
+    LessonField,
+    LessonInput,
+    LessonResult,
+    NextStep,
+    Verdict,
+    lines_of,
+    readers,
+)
 from polysema.app.dashboard.series import lines
 from polysema.app.explorer import Explorer, Progress
 from polysema.app.explorer.results import LayerComparison
@@ -28,7 +38,7 @@ def matrix(row: LayerComparison, n: int) -> Floats:
     return found
 
 
-def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
     """Within and between the two groups of sentences, layer by layer."""
     name, word = asked[MODEL], asked["word"]
     groups = [lines_of(asked["first"]), lines_of(asked["second"])]
@@ -98,7 +108,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         )
         for i, (text, span) in enumerate(zip(texts, spans, strict=True))
     ]
-    return Finding(
+    return LessonResult(
         verdict,
         said,
         option,
@@ -110,7 +120,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     )
 
 
-def draw(found: Finding, key: str) -> None:
+def draw(found: LessonResult, key: str) -> None:
     """The curves by layer, and each sentence with its nearest other one."""
     rows, layer, listed = found.shown
     names = {"within": "same meaning", "between": "other meaning", "random words": "random words"}
@@ -159,16 +169,16 @@ LESSON = Lesson(
     ),
     claim="The layers part the meanings of a word.",
     fields=(
-        Field(MODEL, "Model", "Which model reads the sentences.", choices=readers),
-        Field("word", "Word", "It has to stand in every sentence.", "bank"),
-        Field(
+        LessonField(MODEL, "Model", "Which model reads the sentences.", choices=readers),
+        LessonField("word", "Word", "It has to stand in every sentence.", "bank"),
+        LessonField(
             "first",
             "First meaning, a sentence a line",
             "At least two.",
             "They sat on the grassy bank of the river.\nThe boat was tied to the bank of the stream.\nReeds grow along the muddy bank.",
             lines=True,
         ),
-        Field(
+        LessonField(
             "second",
             "Second meaning, a sentence a line",
             "At least two.",
@@ -201,7 +211,7 @@ LESSON = Lesson(
         "Sentences on one topic have other words in common too. What parts may be the topic, not the sense.",
     ),
     ways=(
-        Way(
+        NextStep(
             "contexts",
             "Many annotated sentences on a map",
             lambda asked: {"word": asked["word"], "model": asked[MODEL]},

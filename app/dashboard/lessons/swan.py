@@ -7,7 +7,17 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.components.heads import Heads, chosen_head, heads
-from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, lines_of, readers
+from polysema.app.dashboard.lessons.lesson import (
+    MODEL,
+    Lesson,
+    LessonField,
+    LessonInput,
+    LessonResult,
+    NextStep,
+    Verdict,
+    lines_of,
+    readers,
+)
 from polysema.app.explorer import Explorer, Progress
 from polysema.core.errors import UserError
 from polysema.core.inside.attention import Attention, HeadRanking, attention, find_heads
@@ -19,7 +29,7 @@ MOST_WORDS = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looked:
+class SentenceReading:
     """The attention of the sentence, the heads ranked, and over all heads where the word looks, in the mean and most."""
 
     part: Attention
@@ -29,7 +39,7 @@ class Looked:
     model: str
 
 
-def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
     """Where a word looks in the mean of all heads, and which head looks at the wanted word over several sentences."""
     name, sentence, looker, at = asked[MODEL], asked["sentence"], asked["looker"], asked["at"]
     progress(f"read with {name}", 0, 1)
@@ -101,7 +111,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         }
         for s in ranking.scores
     ]
-    return Finding(
+    return LessonResult(
         verdict,
         said,
         EXAMPLE.index(most) if most in EXAMPLE else DISAGREE,
@@ -109,13 +119,13 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attention import find_heads\n\nfound = find_heads(Explorer().inside({name!r}), [({looker!r}, {at!r})], {texts!r})\n"
         "for score in found.scores[:5]:\n    print(score.layer, score.head, score.mean, score.least)",
         "Weights after the softmax; sub-words are merged to words. All heads of all layers are ranked by their mean over the sentences that have both words.",
-        Looked(part, ranking, tuple(looks), tops, name),
+        SentenceReading(part, ranking, tuple(looks), tops, name),
     )
 
 
-def draw(found: Finding, key: str) -> None:
+def draw(found: LessonResult, key: str) -> None:
     """Where the word looks in the mean, the best heads, and all heads with one of them large."""
-    shown: Looked = found.shown
+    shown: SentenceReading = found.shown
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**All heads, in the mean**")
@@ -167,11 +177,11 @@ LESSON = Lesson(
     options=("At white", "At swan", "At water", "The heads disagree"),
     claim="Some head links an adjective to its noun.",
     fields=(
-        Field(MODEL, "Model", "Which model reads the sentence.", choices=readers),
-        Field("sentence", "Sentence", "All heads of it are drawn.", "the white swan in the blue water"),
-        Field("looker", "Who looks", "A word of the sentence.", "blue"),
-        Field("at", "At whom", "Another word of it. In a decoder it has to stand before.", "water"),
-        Field(
+        LessonField(MODEL, "Model", "Which model reads the sentence.", choices=readers),
+        LessonField("sentence", "Sentence", "All heads of it are drawn.", "the white swan in the blue water"),
+        LessonField("looker", "Who looks", "A word of the sentence.", "blue"),
+        LessonField("at", "At whom", "Another word of it. In a decoder it has to stand before.", "water"),
+        LessonField(
             "more",
             "More sentences with both words, a line each",
             "A head that is right once may be lucky: these put it to the test.",
@@ -208,7 +218,7 @@ LESSON = Lesson(
         "Much of the weight goes to signs the model adds itself ([CLS], [SEP], the first token): a place to look when there is nothing to fetch (Clark et al. 2019).",
         "Where a head looks isn’t what it does: the weights don’t say what is fetched, or whether it matters (Jain and Wallace 2019).",
     ),
-    ways=(Way("inside", "All heads, arcs or matrix", lambda asked: {"see": "Attention", "am": asked[MODEL]}),),
+    ways=(NextStep("inside", "All heads, arcs or matrix", lambda asked: {"see": "Attention", "am": asked[MODEL]}),),
     sources=("Clark et al. 2019, What does BERT look at?", "Jain and Wallace 2019, Attention is not explanation"),
     minutes=4,
 )

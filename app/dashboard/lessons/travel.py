@@ -5,9 +5,9 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import table
-from polysema.app.dashboard.lessons.lesson import Asked, Field, Finding, Lesson, Verdict, Way
+from polysema.app.dashboard.lessons.lesson import Lesson, LessonField, LessonInput, LessonResult, NextStep, Verdict
 from polysema.app.dashboard.parallelogram import parallelogram
-from polysema.app.explorer import Asking, Explorer, Progress
+from polysema.app.explorer import AnalogyOptions, Explorer, Progress
 from polysema.app.explorer.results import AnalogyAnswer
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.space.axes import parallel_share
@@ -29,7 +29,7 @@ FREQUENT = 20_000  # rows from which random differences are drawn: the most freq
 FIRST, ELSE = ("woman", "girl", "princess"), 3
 
 
-def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
     """What the sum leads to, whether it was needed, and how parallel the two differences are."""
     name, expression, wanted = (asked[key] for key in ("space", "expression", "wanted"))
     progress(f"load {name}", 0, len(OTHERS) + 1)
@@ -58,7 +58,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     for number, (other, right) in enumerate(OTHERS, 1):
         progress("try other sums", number, len(OTHERS) + 1)
         try:
-            got = explorer.analogy(other, space, 3, asking=Asking(evidence=False)).neighbors
+            got = explorer.analogy(other, space, 3, asking=AnalogyOptions(evidence=False)).neighbors
         except UnknownWordError:
             continue
         others.append((other, right, [n.key for n in got]))
@@ -67,7 +67,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
         said += f"\n\nOf the {len(others)} other sums below **{hit}** lead to the expected word in these vectors."
     baseline = explorer.baseline(space)
     rows = [(n.key, n.score) for n in answer.neighbors]
-    return Finding(
+    return LessonResult(
         verdict,
         said,
         FIRST.index(keys[0]) if keys[0] in FIRST else ELSE,
@@ -141,7 +141,7 @@ def _parallel(explorer: Explorer, answer: AnalogyAnswer, space: Space, wanted: s
     return f"\n\n{pairs} {how}: their cosine is **{value:.2f}** (1 would be a perfect parallelogram; {times})."
 
 
-def draw(found: Finding, key: str) -> None:
+def draw(found: LessonResult, key: str) -> None:
     """The parallelogram, the answers, and other sums."""
     answer, space, rows, baseline, others = found.shown
     left, right = st.columns([7, 5], gap="medium")
@@ -176,14 +176,14 @@ LESSON = Lesson(
     options=("To woman", "To girl", "To princess", "To another word"),
     claim="The difference of two words leads a third to the expected word, which it would not find alone.",
     fields=(
-        Field("space", "Vectors", "Which list of static vectors.", choices=widgets.spaces),
-        Field(
+        LessonField("space", "Vectors", "Which list of static vectors.", choices=widgets.spaces),
+        LessonField(
             "expression",
             "A sum of words",
             "Words with + and − between them, spaces around the signs.",
             "queen - king + man",
         ),
-        Field("wanted", "The word you expect", "What the sum should lead to.", "woman"),
+        LessonField("wanted", "The word you expect", "What the sum should lead to.", "woman"),
     ),
     check=check,
     draw=draw,
@@ -203,7 +203,7 @@ LESSON = Lesson(
         "The sum repeats what the texts say, prejudices too: see the lesson on bias.",
     ),
     ways=(
-        Way(
+        NextStep(
             "analogies",
             "The same sum with other methods",
             lambda asked: {"q": asked["expression"], "space": asked["space"]},

@@ -6,7 +6,16 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import AMBER, GRAY, TEAL
-from polysema.app.dashboard.lessons.lesson import MODEL, Asked, Field, Finding, Lesson, Verdict, Way, encoders
+from polysema.app.dashboard.lessons.lesson import (
+    MODEL,
+    Lesson,
+    LessonField,
+    LessonInput,
+    LessonResult,
+    NextStep,
+    Verdict,
+    encoders,
+)
 from polysema.app.explorer import Explorer, Progress
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import embed
@@ -17,7 +26,7 @@ SHARES = (0.0, 0.06, 0.12, 0.25, 0.5, 0.9, 1.2, 1.7)  # of the window that the f
 SAME = 1e-5
 
 
-def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
+def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
     """Does the beginning still reach the end? Texts of growing length with two beginnings."""
     name, end, word, filler = asked[MODEL], asked["end"], asked["word"], asked["filler"]
     starts = (asked["first"], asked["second"])
@@ -66,7 +75,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     elif still:
         said += f"At {beyond[-1]['tokens']} tokens it is still {beyond[-1]['moved']:.4f}, which a window of {model.window} should not allow."
     numbers = [{"tokens": r["tokens"], "windows": r["windows"], "1 - cosine": r["moved"]} for r in rows]
-    return Finding(
+    return LessonResult(
         verdict,
         said,
         option,
@@ -77,7 +86,7 @@ def check(explorer: Explorer, asked: Asked, progress: Progress) -> Finding:
     )
 
 
-def draw(found: Finding, key: str) -> None:
+def draw(found: LessonResult, key: str) -> None:
     """How far the beginning reaches, and the windows of the longest text."""
     rows, window, windows = found.shown
     base = alt.Chart(pd.DataFrame(rows)).encode(
@@ -135,17 +144,17 @@ LESSON = Lesson(
     ),
     claim="Beyond the window the beginning can’t be seen from the end.",
     fields=(
-        Field(MODEL, "Model", "Which encoder reads the text.", choices=encoders),
-        Field("first", "One beginning", "What the text begins with.", "We went fishing in the river."),
-        Field("second", "Another beginning", "What it begins with instead.", "We needed cash for the trip."),
-        Field(
+        LessonField(MODEL, "Model", "Which encoder reads the text.", choices=encoders),
+        LessonField("first", "One beginning", "What the text begins with.", "We went fishing in the river."),
+        LessonField("second", "Another beginning", "What it begins with instead.", "We needed cash for the trip."),
+        LessonField(
             "filler",
             "What stands between",
             "It is repeated until the text is long enough.",
             "Then the day went on as all the days before it had gone on.",
         ),
-        Field("end", "The end", "The word below has to stand in it.", "At last we came to the bank."),
-        Field("word", "Word at the end", "Whose vector is watched.", "bank"),
+        LessonField("end", "The end", "The word below has to stand in it.", "At last we came to the bank."),
+        LessonField("word", "Word at the end", "Whose vector is watched.", "bank"),
     ),
     check=check,
     draw=draw,
@@ -160,6 +169,6 @@ LESSON = Lesson(
         "Many programs cut off what is too long and don’t say so. Here it is read in overlapping windows, and every page says when.",
         "A vector of a long text is a mean over many things. Short passages are found more easily.",
     ),
-    ways=(Way("contexts", "Your own sentences on the map", lambda asked: {"model": asked[MODEL]}),),
+    ways=(NextStep("contexts", "Your own sentences on the map", lambda asked: {"model": asked[MODEL]}),),
     sources=("Liu et al. 2023, Lost in the middle: how language models use long contexts",),
 )

@@ -12,16 +12,16 @@ from pydantic_core import from_json
 
 from polysema.app.explorer import query_vectors
 from polysema.app.service import encoding as form
-from polysema.app.service.dependencies import State, The, writes
+from polysema.app.service.dependencies import ServiceState, The, writes
 from polysema.app.service.errors import MistakeError, RefusedError
 from polysema.app.service.schemas.requests import (
-    DeleteAsked,
+    DeleteRequest,
     Name,
-    RestoreAsked,
-    RowsAsked,
-    SearchAsked,
-    SpaceAsked,
-    WidenAsked,
+    RestoreRequest,
+    RowsRequest,
+    SearchRequest,
+    SpaceRequest,
+    WidenRequest,
 )
 from polysema.app.service.schemas.responses import (
     Added,
@@ -29,15 +29,15 @@ from polysema.app.service.schemas.responses import (
     CollectionInfo,
     CollectionNames,
     PackedRows,
-    RecallOf,
-    Replaced,
-    Restored,
-    Rows,
+    RecallResponse,
+    RestoreResponse,
     RowsDeleted,
-    Searched,
-    Snapshot,
+    RowsResponse,
+    SearchResponse,
     SnapshotDropped,
-    Versions,
+    SnapshotResponse,
+    UpsertResponse,
+    VersionsResponse,
 )
 from polysema.app.service.schemas.responses import forms as in_forms
 from polysema.app.service.schemas.responses import json as answers
@@ -52,7 +52,7 @@ ROWS_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            form.JSON: {"schema": RowsAsked.model_json_schema(ref_template="#/components/schemas/{model}")},
+            form.JSON: {"schema": RowsRequest.model_json_schema(ref_template="#/components/schemas/{model}")},
             form.ARROW: {"schema": {"type": "string", "format": "binary"}},
         },
     }
@@ -90,7 +90,7 @@ async def delete(name: str, state: The) -> Response:
 
 
 @router.put("/{name}/spaces/{space}", dependencies=[writes], responses=answers(CollectionInfo))
-async def create_space(name: str, space: str, asked: SpaceAsked, state: The) -> Response:
+async def create_space(name: str, space: str, asked: SpaceRequest, state: The) -> Response:
     """Make an empty space in a collection; the same once more is no change."""
 
     def ask() -> Response:
@@ -120,14 +120,14 @@ async def add(name: str, request: Request, state: The, space: SpaceName = None) 
     return await state.work(lambda: _put(name, _rows(request, body, space), state, False))
 
 
-@router.put("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY, responses=answers(Replaced))
+@router.put("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY, responses=answers(UpsertResponse))
 async def upsert(name: str, request: Request, state: The, space: SpaceName = None) -> Response:
     """Add rows, in the place of those with the same ids."""
     body = await request.body()
     return await state.work(lambda: _put(name, _rows(request, body, space), state, True))
 
 
-@router.get("/{name}/rows", responses=in_forms(Rows, PackedRows))
+@router.get("/{name}/rows", responses=in_forms(RowsResponse, PackedRows))
 async def get(
     name: str,
     request: Request,
@@ -147,7 +147,7 @@ async def get(
 
 
 @router.post("/{name}/delete", dependencies=[writes], responses=answers(RowsDeleted))
-async def delete_rows(name: str, asked: DeleteAsked, state: The) -> Response:
+async def delete_rows(name: str, asked: DeleteRequest, state: The) -> Response:
     """Delete rows by their ids or by a condition; says how many there were."""
     if (asked.ids is None) == (asked.where is None):
         raise UserError("give either ids or where: the rows to delete")
@@ -165,7 +165,7 @@ async def delete_rows(name: str, asked: DeleteAsked, state: The) -> Response:
 
 
 @router.post("/{name}/widen", dependencies=[writes], responses=answers(CollectionInfo))
-async def widen(name: str, asked: WidenAsked, state: The) -> Response:
+async def widen(name: str, asked: WidenRequest, state: The) -> Response:
     """Give a column a type that holds its values and more, such as `double` or `string`, which takes any value as its text."""
 
     def ask() -> Response:
@@ -176,8 +176,8 @@ async def widen(name: str, asked: WidenAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.post("/{name}/search", responses=answers(Searched))
-async def search(name: str, asked: SearchAsked, state: The) -> Response:
+@router.post("/{name}/search", responses=answers(SearchResponse))
+async def search(name: str, asked: SearchRequest, state: The) -> Response:
     """The nearest rows to vectors, to rows of the collection, or to a text read by the model that made the space."""
     if sum(one is not None for one in (asked.vectors, asked.ids, asked.text)) != 1:
         raise UserError("give one of vectors, ids and text: what the rows should be near to")
@@ -206,7 +206,7 @@ async def search(name: str, asked: SearchAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.get("/{name}/versions", responses=answers(Versions))
+@router.get("/{name}/versions", responses=answers(VersionsResponse))
 async def versions(name: str, state: The) -> Response:
     """The versions that one can go back to, oldest first, and the snapshots."""
 
@@ -229,7 +229,9 @@ async def versions(name: str, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.put("/{name}/snapshots/{snapshot}", dependencies=[writes], status_code=201, responses=answers(Snapshot, 201))
+@router.put(
+    "/{name}/snapshots/{snapshot}", dependencies=[writes], status_code=201, responses=answers(SnapshotResponse, 201)
+)
 async def snapshot(name: str, snapshot: str, state: The) -> Response:
     """Keep the current version under a name until it is dropped; 409 when the name is taken."""
 
@@ -250,8 +252,8 @@ async def drop_snapshot(name: str, snapshot: str, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.post("/{name}/restore", dependencies=[writes], responses=answers(Restored))
-async def restore(name: str, asked: RestoreAsked, state: The) -> Response:
+@router.post("/{name}/restore", dependencies=[writes], responses=answers(RestoreResponse))
+async def restore(name: str, asked: RestoreRequest, state: The) -> Response:
     """Go back to a version or a snapshot; the way back is a version too."""
 
     def ask() -> Response:
@@ -262,7 +264,7 @@ async def restore(name: str, asked: RestoreAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.get("/{name}/recall", responses=answers(RecallOf))
+@router.get("/{name}/recall", responses=answers(RecallResponse))
 async def recall(name: str, state: The, space: SpaceName = None) -> Response:
     """What each index of a space was measured to find, and how fast; nothing where every answer is exact."""
 
@@ -287,7 +289,7 @@ async def recall(name: str, state: The, space: SpaceName = None) -> Response:
     return await state.work(ask)
 
 
-def _model(state: State, origin: Origin) -> LanguageModel:
+def _model(state: ServiceState, origin: Origin) -> LanguageModel:
     """Only what the catalog serves is loaded: a collection's card may name any path."""
     state.known(origin.source)
     if origin.stack in ("", "encoder") and origin.final_norm in ("", "after") and not origin.beginning:
@@ -295,14 +297,14 @@ def _model(state: State, origin: Origin) -> LanguageModel:
     return query_vectors.load_like(origin)
 
 
-def _rows(request: Request, body: bytes, space: str | None) -> RowsAsked | tuple[Any, Any, Any, str | None]:
+def _rows(request: Request, body: bytes, space: str | None) -> RowsRequest | tuple[Any, Any, Any, str | None]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == form.ARROW:
         return (*form.read_table(body), space)
     if kind != form.JSON:
         raise RefusedError("unsupported", f"rows come as {form.JSON} or {form.ARROW}; got {kind[:80] or 'no type'}")
     try:
-        asked = RowsAsked.model_validate_json(body)
+        asked = RowsRequest.model_validate_json(body)
     except ValidationError as error:
         raise _mistake_in(body, error) from None
     except ValueError as error:
@@ -319,13 +321,15 @@ def _mistake_in(body: bytes, error: ValidationError) -> UserError:
         if "hex escape" in why or "surrogate" in why:
             why += " (half of a surrogate pair is no text)"
         return UserError(f"the body is no JSON: {why}")
-    return MistakeError(*mistake_of(errors, from_json(body), list(RowsAsked.model_fields)))
+    return MistakeError(*mistake_of(errors, from_json(body), list(RowsRequest.model_fields)))
 
 
-def _put(name: str, given: RowsAsked | tuple[Any, Any, Any, str | None], state: State, replaces: bool) -> Response:
+def _put(
+    name: str, given: RowsRequest | tuple[Any, Any, Any, str | None], state: ServiceState, replaces: bool
+) -> Response:
     held = state.shelf.get(name)
     origin = None
-    if isinstance(given, RowsAsked):
+    if isinstance(given, RowsRequest):
         dim = given.dim
         if dim is None and isinstance(given.vectors, str) and held.view().manifest.spaces:
             dim = held.view().card(given.space).dim

@@ -10,21 +10,21 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from polysema.app.service.dependencies import The
-from polysema.app.service.embeddings import Embedded, Input
+from polysema.app.service.embeddings import EmbeddingBatch, Input
 from polysema.app.service.encoding import answer, encoded
-from polysema.app.service.schemas.requests import EmbeddingsAsked
-from polysema.app.service.schemas.responses import Embeddings, ModelCard, Models
+from polysema.app.service.schemas.requests import EmbeddingsRequest
+from polysema.app.service.schemas.responses import EmbeddingsResponse, ModelCard, ModelsResponse
 from polysema.app.service.schemas.responses import json as answers
 from polysema.core.errors import NotFoundError, UserError
-from polysema.core.model.catalog import Entry, folder_of
+from polysema.core.model.catalog import CatalogEntry, folder_of
 from polysema.core.space.space import Family
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 SMALL = 64  # vectors whose answer is written at once
 
 
-@router.post("/embeddings", responses=answers(Embeddings))
-async def embeddings(asked: EmbeddingsAsked, state: The, request: Request) -> Response:
+@router.post("/embeddings", responses=answers(EmbeddingsResponse))
+async def embeddings(asked: EmbeddingsRequest, state: The, request: Request) -> Response:
     """A vector for each input, as OpenAI answers: the model's own sentence pooling, else the mean of its last layer."""
     inputs = _inputs(asked.input)
     state.check_inputs(inputs, asked.model, asked.token_ids)
@@ -42,7 +42,7 @@ async def embeddings(asked: EmbeddingsAsked, state: The, request: Request) -> Re
     return Response(await asyncio.to_thread(_body, made, asked.model, packed), media_type="application/json")
 
 
-def _body(made: Embedded, model: str, packed: bool) -> bytes:
+def _body(made: EmbeddingBatch, model: str, packed: bool) -> bytes:
     # row by row: a long answer that is written in one go would keep every other request waiting
     rows = (
         f'{{"object": "embedding", "index": {index}, "embedding": {json.dumps(encoded(line) if packed else line.tolist())}}}'
@@ -60,7 +60,7 @@ def _inputs(given: str | list[str] | list[int] | list[list[int]]) -> list[Input]
     return [one if isinstance(one, str) else tuple(one) for one in given]
 
 
-@router.get("/models", responses=answers(Models))
+@router.get("/models", responses=answers(ModelsResponse))
 async def models(state: The) -> Response:
     """What has a name, and whether it is here."""
     return answer({"object": "list", "data": [_card(row) for row in state.served()]})
@@ -77,7 +77,7 @@ async def model(name: str, state: The) -> Response:
     return answer(_card(row))
 
 
-def _card(row: Entry) -> dict[str, Any]:
+def _card(row: CatalogEntry) -> dict[str, Any]:
     return {
         "id": row.name,
         "object": "model",

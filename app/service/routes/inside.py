@@ -11,12 +11,17 @@ import pyarrow as pa
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from polysema.app.explorer.inside_options import Looking
+from polysema.app.explorer.inside_options import AttentionOptions
 from polysema.app.explorer.serialization import plain
 from polysema.app.service import encoding as form
-from polysema.app.service.dependencies import State, The
-from polysema.app.service.schemas.requests import AttentionAsked, ContributionsAsked, FindHeadsAsked, LensAsked
-from polysema.app.service.schemas.responses import AttentionOf, ContributionsOf, HeadsRanked, LensOf
+from polysema.app.service.dependencies import ServiceState, The
+from polysema.app.service.schemas.requests import AttentionRequest, AttributionRequest, LensRequest, RankHeadsRequest
+from polysema.app.service.schemas.responses import (
+    AttentionResponse,
+    AttributionResponse,
+    HeadRankingResponse,
+    LensResponse,
+)
 from polysema.app.service.schemas.responses import forms as in_forms
 from polysema.app.service.schemas.responses import json as answers
 from polysema.core.errors import UserError
@@ -29,8 +34,8 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/v1", tags=["inside"])
 
 
-@router.post("/attention", responses=in_forms(AttentionOf, None))
-async def attention(asked: AttentionAsked, state: The, request: Request) -> Response:
+@router.post("/attention", responses=in_forms(AttentionResponse, None))
+async def attention(asked: AttentionRequest, state: The, request: Request) -> Response:
     """Who looks at whom: the weights of one head or of all, at some layers, self or cross, by words or tokens.
 
     A text that is longer than the model's window is answered window by window. As an Arrow stream there is a row for each
@@ -42,7 +47,7 @@ async def attention(asked: AttentionAsked, state: The, request: Request) -> Resp
     def ask() -> Response:
         from polysema.core.inside.architectures import check_head
 
-        how = Looking(asked.target, asked.stack, asked.cross, asked.unit, asked.special)
+        how = AttentionOptions(asked.target, asked.stack, asked.cross, asked.unit, asked.special)
         model = state.explorer.inside(asked.model, how.stack)
         _check_tokens(state, model, [asked.text], asked.target)
         head = None if asked.head is None else check_head(model, asked.head)
@@ -86,14 +91,14 @@ def _arrow(parts: Sequence[Attention], heads: Sequence[int], model: str) -> Resp
     return form.arrow(pa.concat_tables(tables), {"model": model, "heads": list(heads), "windows": beside})
 
 
-@router.post("/find-heads", responses=answers(HeadsRanked))
-async def find_heads(asked: FindHeadsAsked, state: The) -> Response:
+@router.post("/find-heads", responses=answers(HeadRankingResponse))
+async def find_heads(asked: RankHeadsRequest, state: The) -> Response:
     """The heads in which the first word of each pair looks most at the second, over all the texts."""
     state.known(asked.model)
     state.check_many(len(asked.texts), "texts")
 
     def ask() -> Response:
-        how = Looking(asked.target, asked.stack, asked.cross, asked.unit, asked.special)
+        how = AttentionOptions(asked.target, asked.stack, asked.cross, asked.unit, asked.special)
         _check_tokens(state, state.explorer.inside(asked.model, how.stack), asked.texts, asked.target)
         pairs = [(a, b) for a, b in asked.pairs]
         found = state.explorer.find_heads(pairs, asked.texts, asked.model, asked.layers, how)
@@ -102,8 +107,8 @@ async def find_heads(asked: FindHeadsAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.post("/lens", responses=in_forms(LensOf, None, arrow=False))
-async def lens(asked: LensAsked, state: The, request: Request) -> Response:
+@router.post("/lens", responses=in_forms(LensResponse, None, arrow=False))
+async def lens(asked: LensRequest, state: The, request: Request) -> Response:
     """What the model would say if it stopped at a layer: of every token of a text, or of one (`at`)."""
     wanted = form.wanted(request, (form.JSON, form.BASE64))
     state.known(asked.model)
@@ -111,7 +116,7 @@ async def lens(asked: LensAsked, state: The, request: Request) -> Response:
     def ask() -> Response:
         from polysema.core.inside.lens import LensView, place_among
 
-        how = Looking(asked.target, asked.stack)
+        how = AttentionOptions(asked.target, asked.stack)
         model = state.explorer.inside(asked.model, how.stack)
         n_tokens = _check_tokens(state, model, [asked.text], asked.target)
         steps = (len(asked.layers) if asked.layers else model.n_layers + 1) * len(asked.points)
@@ -142,13 +147,13 @@ def _at(found: Lens, place: int) -> Lens:
     )
 
 
-@router.post("/contributions", responses=answers(ContributionsOf))
-async def contributions(asked: ContributionsAsked, state: The) -> Response:
+@router.post("/contributions", responses=answers(AttributionResponse))
+async def contributions(asked: AttributionRequest, state: The) -> Response:
     """What each head, each MLP, the embedding and each bias adds to the logit of a word: the parts add up to it."""
     state.known(asked.model)
 
     def ask() -> Response:
-        how = Looking(asked.target, asked.stack)
+        how = AttentionOptions(asked.target, asked.stack)
         _check_tokens(state, state.explorer.inside(asked.model, how.stack), [asked.text], asked.target)
         found = state.explorer.contributions(asked.text, asked.word, asked.model, asked.against, asked.at, how)
         return form.answer(plain(found) | {"total": found.total})
@@ -156,7 +161,7 @@ async def contributions(asked: ContributionsAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-def _check_tokens(state: State, model: LanguageModel, texts: Sequence[str], target: str | None) -> int:
+def _check_tokens(state: ServiceState, model: LanguageModel, texts: Sequence[str], target: str | None) -> int:
     """How many tokens are read; raises `UserError` for more than a request may have."""
     count = state.check_tokens(model, texts)
     if target is not None and model.reads_two:

@@ -14,10 +14,17 @@ from polysema.app.explorer.results import MatchedMaps, SpaceMap
 from polysema.app.explorer.serialization import plain
 from polysema.app.service import encoding as form
 from polysema.app.service import job_kinds
-from polysema.app.service.dependencies import State, The, check_writes
+from polysema.app.service.dependencies import ServiceState, The, check_writes
 from polysema.app.service.jobs import Job
-from polysema.app.service.schemas.requests import AroundAsked, JobAsked, PlaceAsked
-from polysema.app.service.schemas.responses import AroundPoint, JobCard, MapPoints, MatchedPoints, Positions, Shifts
+from polysema.app.service.schemas.requests import JobRequest, PlaceRequest, PointNeighborsRequest
+from polysema.app.service.schemas.responses import (
+    JobCard,
+    MapResponse,
+    MatchedMapsResponse,
+    PointNeighborsResponse,
+    PositionsResponse,
+    ShiftsResponse,
+)
 from polysema.app.service.schemas.responses import forms as in_forms
 from polysema.app.service.schemas.responses import json as answers
 from polysema.core.errors import ConflictError, UserError
@@ -27,7 +34,7 @@ EVERY = 0.1  # seconds between two looks at a job
 
 
 @router.post("", status_code=202, responses=answers(JobCard, 202))
-async def start(asked: Annotated[JobAsked, Body()], state: The, request: Request) -> Response:
+async def start(asked: Annotated[JobRequest, Body()], state: The, request: Request) -> Response:
     """Start long work: answers at once with the job, whose events tell how far it is."""
     if asked.kind in job_kinds.WRITING:
         check_writes(request)
@@ -41,7 +48,9 @@ async def look(job: str, state: The) -> Response:
     return form.answer(state.jobs.get(job).to_json())
 
 
-@router.get("/{job}/result", responses=in_forms(MapPoints | MatchedPoints, None, what="The points, with their rows."))
+@router.get(
+    "/{job}/result", responses=in_forms(MapResponse | MatchedMapsResponse, None, what="The points, with their rows.")
+)
 async def result(job: str, state: The, request: Request) -> Response:
     """The points of a map, or of matched maps, with their rows, as JSON, base64 or an Arrow stream; 409 for a job that isn't done."""
     wanted = form.wanted(request)
@@ -50,7 +59,7 @@ async def result(job: str, state: The, request: Request) -> Response:
     return await state.work(lambda: answer_of(wanted, found))
 
 
-@router.get("/{job}/shifts", responses=answers(Shifts))
+@router.get("/{job}/shifts", responses=answers(ShiftsResponse))
 async def shifts(job: str, row: Annotated[int, Query(ge=0, le=2**53)], state: The) -> Response:
     """What changed around a row of matched maps: its nearest that stayed, were lost and gained, with their ranks in both spaces."""
     found: MatchedMaps = _made(state, job, (MatchedMaps,))
@@ -62,8 +71,8 @@ async def shifts(job: str, row: Annotated[int, Query(ge=0, le=2**53)], state: Th
     return await state.work(ask)
 
 
-@router.post("/{job}/around", responses=answers(AroundPoint))
-async def around(job: str, asked: AroundAsked, state: The) -> Response:
+@router.post("/{job}/around", responses=answers(PointNeighborsResponse))
+async def around(job: str, asked: PointNeighborsRequest, state: The) -> Response:
     """What is nearest to a point of a map in the whole space, and what is on the map; each with its rank in the other."""
     found: SpaceMap = _made(state, job, (SpaceMap,))
     state.check_k(asked.k)
@@ -82,8 +91,8 @@ async def around(job: str, asked: AroundAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.post("/{job}/place", responses=answers(Positions))
-async def place(job: str, asked: PlaceAsked, state: The) -> Response:
+@router.post("/{job}/place", responses=answers(PositionsResponse))
+async def place(job: str, asked: PlaceRequest, state: The) -> Response:
     """Where new vectors of the same space lie on the map that a job made; the same alone or in a batch."""
     found: SpaceMap = _made(state, job, (SpaceMap,))
 
@@ -97,7 +106,7 @@ async def place(job: str, asked: PlaceAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-def _made(state: State, name: str, kinds: tuple[type, ...]) -> Any:
+def _made(state: ServiceState, name: str, kinds: tuple[type, ...]) -> Any:
     """What a job made, which is one of these kinds; raises `ConflictError`."""
     job = state.jobs.get(name)
     if job.state == "failed" and job.error is not None:
@@ -130,7 +139,7 @@ async def events(job: str, state: The) -> Response:
     return StreamingResponse(_events(state.jobs.get(job), state), media_type="text/event-stream")
 
 
-async def _events(job: Job, state: State) -> AsyncIterator[bytes]:
+async def _events(job: Job, state: ServiceState) -> AsyncIterator[bytes]:
     version = -1
     while not job.ended and not state.draining:
         if job.version != version:

@@ -7,23 +7,30 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from polysema.app.explorer import Asking, Finding, query_vectors
+from polysema.app.explorer import AnalogyOptions, SearchOptions, query_vectors
 from polysema.app.explorer.answer_json import analogy_json, neighbor_rows, neighbors_json
 from polysema.app.explorer.options import parse_pair
-from polysema.app.service.dependencies import State, The
+from polysema.app.service.dependencies import ServiceState, The
 from polysema.app.service.encoding import answer, matrix
 from polysema.app.service.schemas.requests import (
-    AnalogyAsked,
-    AnalogyOptions,
+    AnalogyFields,
     AnalogyQuery,
+    AnalogyRequest,
     Axis,
-    NeighborsAsked,
-    NeighborsOptions,
+    LookupChoice,
+    NeighborsFields,
     NeighborsQuery,
-    SpaceSeen,
-    Spelling,
+    NeighborsRequest,
+    SpaceView,
 )
-from polysema.app.service.schemas.responses import AnalogyOf, NeighborsAnswer, NeighborsAnswers, SpaceInfo, Spaces, json
+from polysema.app.service.schemas.responses import (
+    AnalogyResponse,
+    NeighborsResponse,
+    NeighborsResponses,
+    SpaceInfo,
+    SpacesResponse,
+    json,
+)
 from polysema.core.errors import UserError
 from polysema.core.model.catalog import folder_of
 from polysema.core.space.expression import Term
@@ -33,7 +40,7 @@ from polysema.core.space.space import Family, Space
 router = APIRouter(prefix="/v1", tags=["spaces"])
 
 
-@router.get("/spaces", responses=json(Spaces))
+@router.get("/spaces", responses=json(SpacesResponse))
 async def spaces(state: The) -> Response:
     """The static spaces that have a name; a model's name with a layer, `minilm-l6@6`, is one of occurrences. A collection is
     a space by its name as well (`mine`, or `mine/SPACE`).
@@ -69,7 +76,7 @@ async def space(
     return await state.work(ask)
 
 
-@router.get("/neighbors", responses=json(NeighborsAnswer))
+@router.get("/neighbors", responses=json(NeighborsResponse))
 async def neighbors(asked: Annotated[NeighborsQuery, Query()], state: The) -> Response:
     """The words nearest to a word by cosine, with the options that `POST` takes."""
     state.check_k(asked.k)
@@ -83,8 +90,8 @@ async def neighbors(asked: Annotated[NeighborsQuery, Query()], state: The) -> Re
     return await state.work(ask)
 
 
-@router.post("/neighbors", responses=json(NeighborsAnswers))
-async def neighbors_of(asked: NeighborsAsked, state: The) -> Response:
+@router.post("/neighbors", responses=json(NeighborsResponses))
+async def neighbors_of(asked: NeighborsRequest, state: The) -> Response:
     """The rows nearest to each of several words, occurrences, texts or vectors, also under a condition on columns."""
     given = [asked.words, asked.occurrences, asked.texts, asked.vectors]
     if sum(one is not None for one in given) != 1:
@@ -121,7 +128,7 @@ async def neighbors_of(asked: NeighborsAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.get("/analogy", responses=json(AnalogyOf))
+@router.get("/analogy", responses=json(AnalogyResponse))
 async def analogy(asked: Annotated[AnalogyQuery, Query()], state: The) -> Response:
     """The words nearest to a sum of words, such as `queen - king + man`, with their evidence and the options that `POST`
     takes.
@@ -129,19 +136,19 @@ async def analogy(asked: Annotated[AnalogyQuery, Query()], state: The) -> Respon
     return await _analogy(asked, tuple(parse_pair(text) for text in asked.pairs), state)
 
 
-@router.post("/analogy", responses=json(AnalogyOf))
-async def analogy_by(asked: AnalogyAsked, state: The) -> Response:
+@router.post("/analogy", responses=json(AnalogyResponse))
+async def analogy_by(asked: AnalogyRequest, state: The) -> Response:
     """The same by any method, with example pairs, in a space that is seen centered, whitened or without directions."""
     return await _analogy(asked, tuple((a, b) for a, b in asked.pairs), state)
 
 
-async def _analogy(asked: AnalogyOptions, pairs: tuple[tuple[str, str], ...], state: State) -> Response:
+async def _analogy(asked: AnalogyFields, pairs: tuple[tuple[str, str], ...], state: ServiceState) -> Response:
     state.check_k(asked.k)
 
     def ask() -> Response:
         held, policy = seen(state, asked)
         state.check_terms(held, [asked.expression, *(word for pair in pairs for word in pair)])
-        asking = Asking(pairs, policy, asked.evidence, asked.epsilon, asked.restrict_vocab)
+        asking = AnalogyOptions(pairs, policy, asked.evidence, asked.epsilon, asked.restrict_vocab)
         found = state.explorer.analogy(asked.expression, held, asked.k, asked.method, asking)
         vectors = {"target": found.target.tolist(), "input_vectors": found.input_vectors.tolist()}
         return answer(analogy_json(found) | (vectors if asked.vectors else {}))
@@ -149,17 +156,17 @@ async def _analogy(asked: AnalogyOptions, pairs: tuple[tuple[str, str], ...], st
     return await state.work(ask)
 
 
-def finding_of(asked: NeighborsOptions) -> Finding:
+def finding_of(asked: NeighborsFields) -> SearchOptions:
     """How neighbors are to be looked for."""
-    return Finding(asked.where or "", "", asked.recall, asked.restrict_vocab)
+    return SearchOptions(asked.where or "", "", asked.recall, asked.restrict_vocab)
 
 
-def seen(state: State, asked: Spelling) -> tuple[Space, Policy]:
+def seen(state: ServiceState, asked: LookupChoice) -> tuple[Space, Policy]:
     """The space as it is to be seen, and the policy."""
     policy = Policy.of(asked.case, asked.phrases, asked.unknown)
     return view(state, asked), policy
 
 
-def view(state: State, asked: SpaceSeen) -> Space:
+def view(state: ServiceState, asked: SpaceView) -> Space:
     """The space as it is to be seen."""
     return state.view(asked.space, asked.transform, asked.without)

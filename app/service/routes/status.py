@@ -11,19 +11,19 @@ from fastapi.responses import PlainTextResponse, Response
 from polysema.app.service.dependencies import The
 from polysema.app.service.encoding import answer
 from polysema.app.service.errors import answer as failure
-from polysema.app.service.schemas.responses import Health, Ready
+from polysema.app.service.schemas.responses import HealthResponse, ReadyResponse
 from polysema.app.service.schemas.responses import json as answers
 
 router = APIRouter(tags=["status"])
 
 
-@router.get("/health", responses=answers(Health))
+@router.get("/health", responses=answers(HealthResponse))
 async def health() -> Response:
     """Whether the service answers."""
     return answer({"status": "ok"})
 
 
-@router.get("/ready", responses=answers(Ready) | {503: {"description": "It is stopping: send no more."}})
+@router.get("/ready", responses=answers(ReadyResponse) | {503: {"description": "It is stopping: send no more."}})
 async def ready(state: The) -> Response:
     """Whether it takes requests: not any more from SIGTERM on."""
     if state.draining:

@@ -9,8 +9,8 @@ from fastapi.responses import Response
 
 from polysema.app.service import encoding as form
 from polysema.app.service.dependencies import The
-from polysema.app.service.schemas.requests import CompareAsked, EmbedAsked
-from polysema.app.service.schemas.responses import Baselines, Compared, PackedRows, Rows
+from polysema.app.service.schemas.requests import CompareRequest, EmbedRequest
+from polysema.app.service.schemas.responses import BaselinesResponse, CompareResponse, PackedRows, RowsResponse
 from polysema.app.service.schemas.responses import forms as in_forms
 from polysema.app.service.schemas.responses import json as answers
 from polysema.core.model.recipe import Prompt
@@ -18,8 +18,8 @@ from polysema.core.model.recipe import Prompt
 router = APIRouter(prefix="/v1", tags=["texts"])
 
 
-@router.post("/compare", responses=answers(Compared))
-async def compare(asked: CompareAsked, state: The) -> Response:
+@router.post("/compare", responses=answers(CompareResponse))
+async def compare(asked: CompareRequest, state: The) -> Response:
     """A word in several texts, layer by layer, beside its static vector and the layer's random-pair baseline."""
     state.known(asked.model)
 
@@ -39,8 +39,8 @@ async def compare(asked: CompareAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.post("/embed", responses=in_forms(Rows, PackedRows))
-async def embed_texts(asked: EmbedAsked, state: The, request: Request) -> Response:
+@router.post("/embed", responses=in_forms(RowsResponse, PackedRows))
+async def embed_texts(asked: EmbedRequest, state: The, request: Request) -> Response:
     """The vectors of words, of one word, of tokens or of whole texts, at any layers: a row for each layer and place."""
     wanted = form.wanted(request)
     state.known(asked.model)
@@ -61,7 +61,7 @@ async def embed_texts(asked: EmbedAsked, state: The, request: Request) -> Respon
     return await state.work(ask)
 
 
-@router.get("/models/{name}/baselines", responses=answers(Baselines))
+@router.get("/models/{name}/baselines", responses=answers(BaselinesResponse))
 async def baselines(name: str, state: The) -> Response:
     """For each layer of a model the mean cosine of random pairs of words, beside which its similarities are to be read."""
     state.known(name, "not_found")

@@ -14,28 +14,28 @@ from polysema.app.service import encoding as form
 from polysema.app.service.dependencies import The
 from polysema.app.service.routes.spaces import seen, view
 from polysema.app.service.schemas.requests import (
-    AssociationAsked,
-    BaselineAsked,
-    CloserAsked,
-    DirectionAsked,
-    OccurrencesAsked,
-    OddAsked,
-    ProjectAsked,
-    SimilarityAsked,
-    TravelAsked,
-    VectorAsked,
+    AssociationRequest,
+    BaselineRequest,
+    CloserRequest,
+    DirectionRequest,
+    OccurrencesRequest,
+    OddOneOutRequest,
+    ProjectRequest,
+    SimilarityRequest,
+    TravelRequest,
+    VectorRequest,
 )
 from polysema.app.service.schemas.responses import (
-    Associated,
-    Baseline,
-    Closer,
-    Occurrences,
-    Odd,
+    AssociationResponse,
+    BaselineResponse,
+    CloserResponse,
+    OccurrencesResponse,
+    OddOneOutResponse,
     PackedRows,
-    Projected,
-    Rows,
-    Similarity,
-    Traveled,
+    ProjectResponse,
+    RowsResponse,
+    SimilarityResponse,
+    TravelResponse,
 )
 from polysema.app.service.schemas.responses import forms as in_forms
 from polysema.app.service.schemas.responses import json as answers
@@ -43,8 +43,8 @@ from polysema.app.service.schemas.responses import json as answers
 router = APIRouter(prefix="/v1", tags=["words"])
 
 
-@router.post("/similarity", responses=answers(Similarity))
-async def similarity(asked: SimilarityAsked, state: The) -> Response:
+@router.post("/similarity", responses=answers(SimilarityResponse))
+async def similarity(asked: SimilarityRequest, state: The) -> Response:
     """The cosine of two words, or of the means of two lists of words; of two words also the rank."""
     state.check_many(len(asked.first) + len(asked.second), "words")
 
@@ -65,8 +65,8 @@ async def similarity(asked: SimilarityAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.post("/closer", responses=answers(Closer))
-async def closer(asked: CloserAsked, state: The) -> Response:
+@router.post("/closer", responses=answers(CloserResponse))
+async def closer(asked: CloserRequest, state: The) -> Response:
     """Every word that is nearer to a word than another is, nearest first; or the k nearest of them."""
 
     def ask() -> Response:
@@ -90,8 +90,8 @@ async def closer(asked: CloserAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.post("/odd-one-out", responses=answers(Odd))
-async def odd_one_out(asked: OddAsked, state: The) -> Response:
+@router.post("/odd-one-out", responses=answers(OddOneOutResponse))
+async def odd_one_out(asked: OddOneOutRequest, state: The) -> Response:
     """The words by their cosine with the mean of all: the one that fits least is first."""
     state.check_many(len(asked.words), "words")
 
@@ -105,8 +105,8 @@ async def odd_one_out(asked: OddAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.post("/project", responses=answers(Projected))
-async def project(asked: ProjectAsked, state: The) -> Response:
+@router.post("/project", responses=answers(ProjectResponse))
+async def project(asked: ProjectRequest, state: The) -> Response:
     """Where words stand on named axes, each `poor -> rich`: the cosine of each word with each axis."""
     state.check_many(len(asked.words), "words")
 
@@ -120,8 +120,8 @@ async def project(asked: ProjectAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.post("/direction", responses=in_forms(Rows, PackedRows))
-async def direction(asked: DirectionAsked, state: The, request: Request) -> Response:
+@router.post("/direction", responses=in_forms(RowsResponse, PackedRows))
+async def direction(asked: DirectionRequest, state: The, request: Request) -> Response:
     """The unit vector of an axis `poor -> rich`."""
     wanted = form.wanted(request)
 
@@ -136,8 +136,8 @@ async def direction(asked: DirectionAsked, state: The, request: Request) -> Resp
     return await state.work(ask)
 
 
-@router.post("/vector", responses=in_forms(Rows, PackedRows))
-async def vector(asked: VectorAsked, state: The, request: Request) -> Response:
+@router.post("/vector", responses=in_forms(RowsResponse, PackedRows))
+async def vector(asked: VectorRequest, state: The, request: Request) -> Response:
     """Where a sum of words leads, `king - man + woman`, or the vector of an occurrence, `bank in "the bank of a river"`."""
     wanted = form.wanted(request)
 
@@ -153,8 +153,8 @@ async def vector(asked: VectorAsked, state: The, request: Request) -> Response:
     return await state.work(ask)
 
 
-@router.post("/baseline", responses=answers(Baseline))
-async def baseline(asked: BaselineAsked, state: The) -> Response:
+@router.post("/baseline", responses=answers(BaselineResponse))
+async def baseline(asked: BaselineRequest, state: The) -> Response:
     """The mean cosine of random pairs of a space's rows, beside which a cosine means something; null for a single row."""
 
     def ask() -> Response:
@@ -164,8 +164,8 @@ async def baseline(asked: BaselineAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.post("/association", responses=answers(Associated))
-async def association(asked: AssociationAsked, state: The) -> Response:
+@router.post("/association", responses=answers(AssociationResponse))
+async def association(asked: AssociationRequest, state: The) -> Response:
     """How much more the first words than the second lean to some words rather than to others (WEAT, Caliskan et al. 2017)."""
     words = [*asked.first, *asked.second, *asked.toward, *asked.away]
     state.check_many(len(words), "words")
@@ -180,8 +180,8 @@ async def association(asked: AssociationAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.post("/travel", responses=answers(Traveled))
-async def travel(asked: TravelAsked, state: The) -> Response:
+@router.post("/travel", responses=answers(TravelResponse))
+async def travel(asked: TravelRequest, state: The) -> Response:
     """The neighbors met on the way when a word moves along an axis, in equal steps."""
     state.check_k(asked.k)
 
@@ -206,8 +206,8 @@ async def travel(asked: TravelAsked, state: The) -> Response:
     return await state.work(ask)
 
 
-@router.post("/occurrences", responses=answers(Occurrences))
-async def occurrences(asked: OccurrencesAsked, state: The) -> Response:
+@router.post("/occurrences", responses=answers(OccurrencesResponse))
+async def occurrences(asked: OccurrencesRequest, state: The) -> Response:
     """The occurrences in the corpus of senses nearest to a word in a text, beside the layer's baseline and the static answer."""
     state.known(asked.model)
     state.check_k(asked.k)

@@ -32,13 +32,13 @@ Few = Annotated[list[Term], Field(min_length=2, max_length=256)]
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
-class Asked(BaseModel):
+class RequestModel(BaseModel):
     """A body: nothing unknown in it, no text where a number is meant."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class SpaceSeen(Asked):
+class SpaceView(RequestModel):
     """The space (of the catalog, or a collection by its name), and how it is seen."""
 
     space: SpaceName = DEFAULT_SPACE
@@ -46,7 +46,7 @@ class SpaceSeen(Asked):
     without: list[Axis] = Field(default=[], max_length=8)
 
 
-class Spelling(SpaceSeen):
+class LookupChoice(SpaceView):
     """The space, how it is seen, and what a word stands for in it."""
 
     case: str = Field(default="fallback", max_length=16)
@@ -54,7 +54,7 @@ class Spelling(SpaceSeen):
     unknown: str = Field(default="refuse", max_length=16)
 
 
-class OccurrenceAsked(Asked):
+class OccurrenceRequest(RequestModel):
     """A word at a place in a text."""
 
     word: Word
@@ -62,7 +62,7 @@ class OccurrenceAsked(Asked):
     nth: int = Field(default=1, ge=1, le=100_000)
 
 
-class NeighborsOptions(Spelling):
+class NeighborsFields(LookupChoice):
     """How neighbors are looked for, whoever asks: `POST` for many words, `GET` for one."""
 
     k: K = 10
@@ -73,7 +73,7 @@ class NeighborsOptions(Spelling):
     )
 
 
-class NeighborsAsked(NeighborsOptions):
+class NeighborsRequest(NeighborsFields):
     """The nearest rows to words, occurrences, texts or vectors: one of the four, any number of each."""
 
     model_config = ConfigDict(
@@ -92,19 +92,19 @@ class NeighborsAsked(NeighborsOptions):
         },
     )
     words: list[Term] | None = Field(default=None, min_length=1, max_length=MOST)
-    occurrences: list[OccurrenceAsked] | None = Field(default=None, min_length=1, max_length=MOST)
+    occurrences: list[OccurrenceRequest] | None = Field(default=None, min_length=1, max_length=MOST)
     texts: list[Text] | None = Field(default=None, min_length=1, max_length=MOST)
     vectors: Vectors | None = None
 
 
-class NeighborsQuery(NeighborsOptions):
+class NeighborsQuery(NeighborsFields):
     """The nearest rows to a word, asked by the address alone."""
 
     model_config = ConfigDict(extra="forbid", strict=False)  # an address holds only text
     word: Term = Field(examples=["bank"])
 
 
-class AnalogyOptions(Spelling):
+class AnalogyFields(LookupChoice):
     """A sum of words and how it is asked, whoever asks: `POST` or `GET`."""
 
     k: K = 10
@@ -118,7 +118,7 @@ class AnalogyOptions(Spelling):
     )
 
 
-class AnalogyAsked(AnalogyOptions):
+class AnalogyRequest(AnalogyFields):
     """A sum of words, the method, and example pairs for 3cosavg and lrcos."""
 
     model_config = ConfigDict(
@@ -129,14 +129,14 @@ class AnalogyAsked(AnalogyOptions):
     pairs: list[Annotated[list[Word], Field(min_length=2, max_length=2)]] = Field(default=[], max_length=1000)
 
 
-class AnalogyQuery(AnalogyOptions):
+class AnalogyQuery(AnalogyFields):
     """The same, asked by the address alone."""
 
     model_config = ConfigDict(extra="forbid", strict=False)  # an address holds only text
     pairs: list[Axis] = Field(default=[], max_length=1000, description="Example pairs, each man:woman.")
 
 
-class CompareAsked(Asked):
+class CompareRequest(RequestModel):
     """A word and the texts in which it stands."""
 
     word: Word = Field(examples=["bank"])
@@ -146,7 +146,7 @@ class CompareAsked(Asked):
     pooling: str = Field(default="mean", max_length=16)
 
 
-class EmbedAsked(Asked):
+class EmbedRequest(RequestModel):
     """Texts to vectors of their words, of one word, of their tokens, or of whole texts, at any layers.
 
     With the unit sentences and the pooling own, a `prompt`, or the model's of a name, may stand before each text.
@@ -170,7 +170,7 @@ class EmbedAsked(Asked):
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
 
 
-class EmbeddingsAsked(Asked):
+class EmbeddingsRequest(RequestModel):
     """OpenAI's request: a text, texts, or, with `token_ids`, ids of the model's own tokenizer or lists of them."""
 
     model_config = ConfigDict(
@@ -197,7 +197,7 @@ class EmbeddingsAsked(Asked):
     )
 
 
-class SpaceAsked(Asked):
+class SpaceRequest(RequestModel):
     """A new space of a collection."""
 
     dim: int = Field(ge=1, le=65_536, examples=[384])
@@ -205,7 +205,7 @@ class SpaceAsked(Asked):
     origin: dict[str, Any] | None = None
 
 
-class RowsAsked(Asked):
+class RowsRequest(RequestModel):
     """Rows: ids, vectors, columns by name, and the card that says where the vectors come from."""
 
     model_config = ConfigDict(
@@ -223,14 +223,14 @@ class RowsAsked(Asked):
     origin: dict[str, Any] | None = None
 
 
-class WidenAsked(Asked):
+class WidenRequest(RequestModel):
     """A column, and the wider type that it gets."""
 
     column: str = Field(min_length=1, max_length=1000, examples=["price"])
     type: str = Field(min_length=1, max_length=100, examples=["double"])
 
 
-class SearchAsked(Asked):
+class SearchRequest(RequestModel):
     """The nearest rows of a collection to vectors, to rows of it, or to a text (or a word in it)."""
 
     model_config = ConfigDict(
@@ -250,7 +250,7 @@ class SearchAsked(Asked):
     columns: list[Annotated[str, Field(max_length=200)]] | None = Field(default=None, max_length=200)
 
 
-class DeleteAsked(Asked):
+class DeleteRequest(RequestModel):
     """The rows to delete: their ids, or a condition."""
 
     ids: list[Id] | None = Field(default=None, min_length=1, max_length=MOST, examples=[["a"]])
@@ -258,7 +258,7 @@ class DeleteAsked(Asked):
     space: Name | None = None
 
 
-class RestoreAsked(Asked):
+class RestoreRequest(RequestModel):
     """The version to go back to: its number, or a snapshot's name."""
 
     version: Annotated[int, Field(ge=0, le=2**53)] | Name = Field(examples=[3, "before-the-import"])
@@ -271,7 +271,7 @@ def _like(*examples: dict[str, Any]) -> ConfigDict:
     return ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": list(examples)})
 
 
-class SimilarityAsked(Spelling):
+class SimilarityRequest(LookupChoice):
     """Two words, or two lists of words, whose means are compared."""
 
     model_config = _like({"first": ["king"], "second": ["queen"]})
@@ -279,7 +279,7 @@ class SimilarityAsked(Spelling):
     second: list[Term] = Field(min_length=1, max_length=MOST)
 
 
-class CloserAsked(Spelling):
+class CloserRequest(LookupChoice):
     """A word, another one, and how many of the words between them (None: all)."""
 
     model_config = _like({"word": "bank", "other": "river", "k": 20})
@@ -288,14 +288,14 @@ class CloserAsked(Spelling):
     k: K | None = None
 
 
-class OddAsked(Spelling):
+class OddOneOutRequest(LookupChoice):
     """Words, one of which fits the others least."""
 
     model_config = _like({"words": ["breakfast", "lunch", "dinner", "cereal"]})
     words: list[Term] = Field(min_length=1, max_length=MOST)
 
 
-class ProjectAsked(Spelling):
+class ProjectRequest(LookupChoice):
     """Words, and the axes that they are placed on."""
 
     model_config = _like({"words": ["house", "palace"], "axes": ["poor -> rich"]})
@@ -303,27 +303,27 @@ class ProjectAsked(Spelling):
     axes: list[Axis] = Field(min_length=1, max_length=64)
 
 
-class DirectionAsked(Spelling):
+class DirectionRequest(LookupChoice):
     """An axis, from one word (or sum of words) to another."""
 
     model_config = _like({"axis": "poor -> rich"})
     axis: Axis
 
 
-class VectorAsked(Spelling):
+class VectorRequest(LookupChoice):
     """A sum of words, or an occurrence."""
 
     model_config = _like({"expression": "king - man + woman"})
     expression: str = Field(min_length=1, max_length=MAX_TEXT)
 
 
-class BaselineAsked(SpaceSeen):
+class BaselineRequest(SpaceView):
     """A space, and how it is seen."""
 
     model_config = _like({"space": "glove-6b-50d", "transform": "centered"})
 
 
-class AssociationAsked(Spelling):
+class AssociationRequest(LookupChoice):
     """Two lists of words, and the two lists that they may lean to."""
 
     model_config = _like(
@@ -335,7 +335,7 @@ class AssociationAsked(Spelling):
     away: Few
 
 
-class TravelAsked(SpaceSeen):
+class TravelRequest(SpaceView):
     """A word and the axis along which it moves."""
 
     model_config = _like({"word": "house", "axis": "poor -> rich", "steps": 3})
@@ -346,7 +346,7 @@ class TravelAsked(SpaceSeen):
     k: K = 3
 
 
-class OccurrencesAsked(Asked):
+class OccurrencesRequest(RequestModel):
     """A word in a text, whose nearest occurrences in the corpus of senses are wanted."""
 
     model_config = _like({"word": "bank", "text": "They sat on the river bank.", "k": 3})
@@ -361,7 +361,7 @@ class OccurrencesAsked(Asked):
 # Inside a model
 
 
-class InsideAsked(Asked):
+class InsideRequest(RequestModel):
     """The model, and, of an encoder-decoder, its stack (the decoder by default) and the decoder's text."""
 
     text: Text
@@ -370,7 +370,7 @@ class InsideAsked(Asked):
     target: Text | None = None
 
 
-class Shown(Asked):
+class ShownColumns(RequestModel):
     """How attention is shown: self or cross, by words or tokens, with the model's own tokens or without."""
 
     cross: bool = False
@@ -378,7 +378,7 @@ class Shown(Asked):
     special: Literal["show", "fold"] = "show"
 
 
-class AttentionAsked(InsideAsked, Shown):
+class AttentionRequest(InsideRequest, ShownColumns):
     """Who looks at whom: at some layers (from 1; none: all), of every head or of one."""
 
     model_config = _like(
@@ -389,7 +389,7 @@ class AttentionAsked(InsideAsked, Shown):
     head: int | None = Field(default=None, ge=1, le=10_000)
 
 
-class FindHeadsAsked(Shown):
+class RankHeadsRequest(ShownColumns):
     """Pairs of words, and the texts in which the first is to look at the second."""
 
     model_config = _like({"pairs": [["blue", "water"]], "texts": ["The swan swam in the blue water."]})
@@ -402,7 +402,7 @@ class FindHeadsAsked(Shown):
     k: K | None = None
 
 
-class LensAsked(InsideAsked):
+class LensRequest(InsideRequest):
     """What the states say: at some layers (0 to n), of all tokens or of one (`at`: a word, or a token's number).
 
     A word to follow is a word, a token in quotes as it is shown (`"','"`), or its id (`#11`). Of a word with and without a space
@@ -419,8 +419,8 @@ class LensAsked(InsideAsked):
     forms_at: Word | Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
 
 
-class ContributionsAsked(InsideAsked):
-    """The word whose logit is taken apart, perhaps against another's, and where; see `LensAsked` for what a word may be."""
+class AttributionRequest(InsideRequest):
+    """The word whose logit is taken apart, perhaps against another's, and where; see `LensRequest` for what a word may be."""
 
     model_config = _like({"text": "The river bank.", "word": "money", "at": "bank"})
     word: Word
@@ -431,7 +431,7 @@ class ContributionsAsked(InsideAsked):
 # Long work
 
 
-class MapChoice(Asked):
+class MapChoice(RequestModel):
     """What a map depends on: the fields of `MapOptions`."""
 
     n_components: int = Field(default=2, ge=2, le=3)
@@ -445,7 +445,7 @@ class MapChoice(Asked):
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
 
 
-class MapAsked(SpaceSeen):
+class MapRequest(SpaceView):
     """A space or collection, or its first n rows, laid out in two or three dimensions, with its distortion among the k nearest."""
 
     model_config = _like({"kind": "map", "space": "glove-6b-50d", "n": 2000, "method": "pca"})
@@ -460,10 +460,10 @@ def _given(side: Any) -> str:
     return "name" if isinstance(side, str) else "seen"
 
 
-Side = Annotated[Annotated[SpaceName, Tag("name")] | Annotated[SpaceSeen, Tag("seen")], Discriminator(_given)]
+Side = Annotated[Annotated[SpaceName, Tag("name")] | Annotated[SpaceView, Tag("seen")], Discriminator(_given)]
 
 
-class MatchedAsked(Asked):
+class MatchedMapsRequest(RequestModel):
     """Two spaces, and perhaps some between them, of which n of the rows that they share are laid out on one plane (null: all).
     A space that is given by its name is called so in the answer; one that is given as it is seen, by its card.
     """
@@ -479,7 +479,7 @@ class MatchedAsked(Asked):
     options: MapChoice = MapChoice()
 
 
-class WordMapAsked(Asked):
+class WordMapRequest(RequestModel):
     """A word's occurrences at every layer on one plane, texts of one's own among them."""
 
     model_config = _like({"kind": "word_map", "word": "bank", "method": "pca"})
@@ -490,7 +490,7 @@ class WordMapAsked(Asked):
     texts: list[Text] = Field(default=[], max_length=MAX_TEXTS)
 
 
-class ClustersAsked(Asked):
+class SenseClustersRequest(RequestModel):
     """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses; or every occurrence
     in texts of one's own.
     """
@@ -504,7 +504,7 @@ class ClustersAsked(Asked):
     texts: list[Text] = Field(default=[], max_length=MAX_CLUSTERED)
 
 
-class SensesAsked(Asked):
+class SensesRequest(RequestModel):
     """How often a word's nearest other occurrence has its sense, for each layer of some models."""
 
     model_config = _like({"kind": "senses", "models": ["minilm-l6"]})
@@ -512,7 +512,7 @@ class SensesAsked(Asked):
     models: list[Name] = Field(default=[DEFAULT_MODEL], min_length=1, max_length=16)
 
 
-class CorpusAsked(Asked):
+class CorpusRequest(RequestModel):
     """Every word of the corpus of senses embedded at a layer: the space `minilm-l6@6` made ready."""
 
     model_config = _like({"kind": "corpus", "model": "minilm-l6", "layer": 6})
@@ -521,7 +521,7 @@ class CorpusAsked(Asked):
     layer: Layer = -1
 
 
-class FillAsked(Asked):
+class EmbedIntoCollectionRequest(RequestModel):
     """Texts embedded at a layer into a collection: words, one word, tokens or sentences. Ids are those of the texts (or
     their numbers), with the place behind them (`17:4-8`); rows that are there are replaced. What was written before a
     cancel stays; the same job once more puts the same rows in their place. Texts without a token, or without the word, are
@@ -541,7 +541,7 @@ class FillAsked(Asked):
     pooling: str = Field(default="mean", max_length=16)
 
 
-class CompactAsked(Asked):
+class CompactRequest(RequestModel):
     """A space of a collection written together, with an index."""
 
     model_config = _like({"kind": "compact", "collection": "mine", "index": "auto"})
@@ -551,7 +551,7 @@ class CompactAsked(Asked):
     index: str | None = Field(default=None, max_length=100)
 
 
-class VerifyAsked(Asked):
+class VerifyRequest(RequestModel):
     """Every byte of a collection read and compared with what was written."""
 
     model_config = _like({"kind": "verify", "collection": "mine"})
@@ -559,28 +559,28 @@ class VerifyAsked(Asked):
     collection: Name
 
 
-JobAsked = Annotated[
-    MapAsked
-    | MatchedAsked
-    | WordMapAsked
-    | ClustersAsked
-    | SensesAsked
-    | CorpusAsked
-    | FillAsked
-    | CompactAsked
-    | VerifyAsked,
+JobRequest = Annotated[
+    MapRequest
+    | MatchedMapsRequest
+    | WordMapRequest
+    | SenseClustersRequest
+    | SensesRequest
+    | CorpusRequest
+    | EmbedIntoCollectionRequest
+    | CompactRequest
+    | VerifyRequest,
     Field(discriminator="kind"),
 ]
 
 
-class PlaceAsked(Asked):
+class PlaceRequest(RequestModel):
     """New vectors of the space of a map."""
 
     model_config = _like({"vectors": [[0.1] * 50]})
     vectors: Vectors
 
 
-class AroundAsked(SpaceSeen):
+class PointNeighborsRequest(SpaceView):
     """A point of a map of the space: a row of it, or a point of one's own by its vector and the position it was given."""
 
     model_config = _like({"row": 231, "k": 5}, {"vector": [0.1] * 50, "position": [0.3, -1.2]})

@@ -38,13 +38,13 @@ def _like(**example: Any) -> ConfigDict:
     return ConfigDict(extra="forbid", json_schema_extra={"examples": [example]} if example else None)
 
 
-class Answered(BaseModel):
+class ResponseModel(BaseModel):
     """An answer: nothing in it that isn't named here."""
 
     model_config = _like()
 
 
-class OriginCard(Answered):
+class OriginCard(ResponseModel):
     """Where vectors come from. Two spaces that differ in it are not compared."""
 
     model_config = _like(**CARD)
@@ -70,14 +70,14 @@ class OriginCard(Answered):
 # Status
 
 
-class Health(Answered):
+class HealthResponse(ResponseModel):
     """The service answers."""
 
     model_config = _like(status="ok")
     status: Literal["ok"]
 
 
-class Ready(Answered):
+class ReadyResponse(ResponseModel):
     """The service takes requests."""
 
     model_config = _like(status="ready")
@@ -87,7 +87,7 @@ class Ready(Answered):
 # OpenAI's
 
 
-class Usage(Answered):
+class Usage(ResponseModel):
     """The tokens that were read."""
 
     model_config = _like(prompt_tokens=6, total_tokens=6)
@@ -95,7 +95,7 @@ class Usage(Answered):
     total_tokens: int
 
 
-class Embedding(Answered):
+class EmbeddingResponse(ResponseModel):
     """The vector of an input, as numbers or as base64 of little-endian float32."""
 
     model_config = _like(object="embedding", index=0, embedding=[0.0123, -0.0456])
@@ -104,7 +104,7 @@ class Embedding(Answered):
     embedding: list[float] | str
 
 
-class Embeddings(Answered):
+class EmbeddingsResponse(ResponseModel):
     """A vector for each input."""
 
     model_config = _like(
@@ -114,7 +114,7 @@ class Embeddings(Answered):
         usage={"prompt_tokens": 6, "total_tokens": 6},
     )
     object: Literal["list"]
-    data: list[Embedding]
+    data: list[EmbeddingResponse]
     model: str
     usage: Usage
 
@@ -130,7 +130,7 @@ MODEL: dict[str, Any] = {
 }
 
 
-class ModelCard(Answered):
+class ModelCard(ResponseModel):
     """A model or a static space that has a name; `here` says whether its weights are."""
 
     model_config = _like(**MODEL)
@@ -143,7 +143,7 @@ class ModelCard(Answered):
     here: bool
 
 
-class Models(Answered):
+class ModelsResponse(ResponseModel):
     """What has a name."""
 
     model_config = _like(object="list", data=[MODEL])
@@ -151,7 +151,7 @@ class Models(Answered):
     data: list[ModelCard]
 
 
-class Baselines(Answered):
+class BaselinesResponse(ResponseModel):
     """For each layer the mean cosine of random pairs of words, and the layers at which the corpus of senses is kept."""
 
     model_config = _like(model="minilm-l6", baselines=[0.035, 0.18], corpus_layers=[0, 1])
@@ -163,7 +163,7 @@ class Baselines(Answered):
 # Spaces
 
 
-class SpaceName(Answered):
+class SpaceName(ResponseModel):
     """A name of the catalog; `layers` says that it is a model's, whose occurrences are the spaces NAME@LAYER."""
 
     model_config = _like(name="glove-6b-50d", family="static", here=True, layers=False)
@@ -173,14 +173,14 @@ class SpaceName(Answered):
     layers: bool
 
 
-class Spaces(Answered):
+class SpacesResponse(ResponseModel):
     """What has a name."""
 
     model_config = _like(spaces=[{"name": "glove-6b-50d", "family": "static", "here": True, "layers": False}])
     spaces: list[SpaceName]
 
 
-class SpaceInfo(Answered):
+class SpaceInfo(ResponseModel):
     """A space's size, columns and provenance."""
 
     model_config = _like(name="glove-6b-50d", rows=400_000, dim=50, columns=[], origin=CARD)
@@ -191,7 +191,7 @@ class SpaceInfo(Answered):
     origin: OriginCard
 
 
-class Neighbor(Answered):
+class NeighborResponse(ResponseModel):
     """A row that was found; `text` is where an occurrence stands. The best of 3CosMul and LRCos have a `score`, no cosine."""
 
     model_config = _like(**NEAR)
@@ -203,7 +203,7 @@ class Neighbor(Answered):
     text: str | None = None
 
 
-class NeighborsOf(Answered):
+class QueryNeighborsResponse(ResponseModel):
     """The neighbors of one question: of a vector or a text only `neighbors`, of a word also what it stands for."""
 
     model_config = _like(asked="bank", **HEAD, search="exact", recall=1.0, neighbors=[NEAR])
@@ -212,10 +212,10 @@ class NeighborsOf(Answered):
     how: str | None = None
     search: str | None = None
     recall: Number = None
-    neighbors: list[Neighbor]
+    neighbors: list[NeighborResponse]
 
 
-class NeighborsAnswer(Answered):
+class NeighborsResponse(ResponseModel):
     """The nearest words of a word."""
 
     model_config = _like(
@@ -227,20 +227,20 @@ class NeighborsAnswer(Answered):
     policy: str
     search: str
     recall: Number
-    neighbors: list[Neighbor]
+    neighbors: list[NeighborResponse]
     origin: OriginCard
 
 
-class NeighborsAnswers(Answered):
+class NeighborsResponses(ResponseModel):
     """An answer for each question, in their order."""
 
     model_config = _like(origin=CARD, policy="case fallback", answers=[{"neighbors": [NEAR]}])
     origin: OriginCard
     policy: str
-    answers: list[NeighborsOf]
+    answers: list[QueryNeighborsResponse]
 
 
-class LeftOut(Answered):
+class LeftOut(ResponseModel):
     """A word of the question: where it would have stood, with its cosine, or its score where the method's is none."""
 
     model_config = _like(word="queen", weight=1.0, rank=1, cosine=0.9, how="as written")
@@ -252,15 +252,15 @@ class LeftOut(Answered):
     how: str
 
 
-class EvidenceAnswer(Answered):
+class EvidenceResponse(ResponseModel):
     """What an answer is worth: the best with the words of the question, and other methods' answers."""
 
     model_config = _like(with_inputs=[NEAR], beside={"only-b": [NEAR]})
-    with_inputs: list[Neighbor]
-    beside: dict[str, list[Neighbor]]
+    with_inputs: list[NeighborResponse]
+    beside: dict[str, list[NeighborResponse]]
 
 
-class AnalogyOf(Answered):
+class AnalogyResponse(ResponseModel):
     """The best words for a sum of words, with their evidence."""
 
     model_config = _like(
@@ -277,9 +277,9 @@ class AnalogyOf(Answered):
     expression: str
     method: str
     policy: str
-    neighbors: list[Neighbor]
+    neighbors: list[NeighborResponse]
     left_out: list[LeftOut]
-    evidence: EvidenceAnswer | None
+    evidence: EvidenceResponse | None
     pairs: list[str]
     pairs_left_out: list[str]
     target: list[float] | None = None
@@ -287,7 +287,7 @@ class AnalogyOf(Answered):
     origin: OriginCard
 
 
-class Similarity(Answered):
+class SimilarityResponse(ResponseModel):
     """The cosine of two words, or of the means of two lists; `rank` is the second's among the first's neighbors."""
 
     model_config = _like(first=["king"], second=["queen"], cosine=0.7839, rank=2, origin=CARD)
@@ -298,7 +298,7 @@ class Similarity(Answered):
     origin: OriginCard
 
 
-class CloserWord(Answered):
+class CloserWord(ResponseModel):
     """A word on the way."""
 
     model_config = _like(rank=1, word="banks", cosine=0.82)
@@ -307,7 +307,7 @@ class CloserWord(Answered):
     cosine: float
 
 
-class Closer(Answered):
+class CloserResponse(ResponseModel):
     """The words that are nearer to a word than another is, whose cosine is given; `count` is how many there are in all."""
 
     model_config = _like(
@@ -326,7 +326,7 @@ class Closer(Answered):
     origin: OriginCard
 
 
-class OddWord(Answered):
+class OddWord(ResponseModel):
     """A word and its cosine with the mean of all."""
 
     model_config = _like(word="cereal", cosine=0.61)
@@ -334,7 +334,7 @@ class OddWord(Answered):
     cosine: float
 
 
-class Odd(Answered):
+class OddOneOutResponse(ResponseModel):
     """The words, the one that fits the others least first."""
 
     model_config = _like(odd="cereal", words=[{"word": "cereal", "cosine": 0.61}], origin=CARD)
@@ -343,7 +343,7 @@ class Odd(Answered):
     origin: OriginCard
 
 
-class PlacedWord(Answered):
+class PlacedWordResponse(ResponseModel):
     """A word and its cosine with each axis."""
 
     model_config = _like(word="palace", cosines=[0.21])
@@ -351,16 +351,16 @@ class PlacedWord(Answered):
     cosines: list[float]
 
 
-class Projected(Answered):
+class ProjectResponse(ResponseModel):
     """Words on axes."""
 
     model_config = _like(axes=["poor -> rich"], words=[{"word": "palace", "cosines": [0.21]}], origin=CARD)
     axes: list[str]
-    words: list[PlacedWord]
+    words: list[PlacedWordResponse]
     origin: OriginCard
 
 
-class Baseline(Answered):
+class BaselineResponse(ResponseModel):
     """The mean cosine of random pairs of rows; null where there is a single row."""
 
     model_config = _like(baseline=0.086, origin=CARD)
@@ -368,7 +368,7 @@ class Baseline(Answered):
     origin: OriginCard
 
 
-class Associated(Answered):
+class AssociationResponse(ResponseModel):
     """How much each word of the `first` and of the `second` list leans; the `effect` in standard deviations, from -2 to 2; `p`,
     the share of `n_partitions` of the words that differ at least as much.
     """
@@ -382,16 +382,16 @@ class Associated(Answered):
     origin: OriginCard
 
 
-class Step(Answered):
+class Step(ResponseModel):
     """A point on the way: how far, its cosine with the word, its nearest words."""
 
     model_config = _like(at=0.5, cosine=0.9, neighbors=[NEAR])
     at: float
     cosine: float
-    neighbors: list[Neighbor]
+    neighbors: list[NeighborResponse]
 
 
-class Traveled(Answered):
+class TravelResponse(ResponseModel):
     """A word's way along an axis; `points` are the vectors of the steps."""
 
     model_config = _like(
@@ -408,7 +408,7 @@ class Traveled(Answered):
     origin: OriginCard
 
 
-class OccurrenceFound(Answered):
+class OccurrenceResponse(ResponseModel):
     """An occurrence: the word at characters [start, end) of the text, and its sense where it is annotated."""
 
     model_config = _like(rank=1, word="bank", score=0.81, text="The river bank.", start=10, end=14, sense="shore")
@@ -421,7 +421,7 @@ class OccurrenceFound(Answered):
     sense: str
 
 
-class Occurrences(Answered):
+class OccurrencesResponse(ResponseModel):
     """The occurrences nearest to a word in a text, beside the layer's baseline and the static neighbors."""
 
     model_config = _like(
@@ -439,8 +439,8 @@ class Occurrences(Answered):
     text: str
     start: int
     end: int
-    hits: list[OccurrenceFound]
-    static: list[Neighbor]
+    hits: list[OccurrenceResponse]
+    static: list[NeighborResponse]
     baseline: float
     origin: OriginCard
     split: bool
@@ -449,7 +449,7 @@ class Occurrences(Answered):
 # Texts
 
 
-class ComparedLayer(Answered):
+class LayerComparisonResponse(ResponseModel):
     """At a layer: the cosine of every two occurrences, of each to the static vector, and of random pairs."""
 
     model_config = _like(layer=6, pairs=[0.41], static=[0.3, 0.2], baseline=0.1)
@@ -459,7 +459,7 @@ class ComparedLayer(Answered):
     baseline: float
 
 
-class Compared(Answered):
+class CompareResponse(ResponseModel):
     """A word in several texts, layer by layer."""
 
     model_config = _like(
@@ -470,13 +470,13 @@ class Compared(Answered):
         origin=CARD,
     )
     word: str
-    layers: list[ComparedLayer]
+    layers: list[LayerComparisonResponse]
     pieces: int
     split: list[int]
     origin: OriginCard
 
 
-class Rows(Answered):
+class RowsResponse(ResponseModel):
     """Rows with their vectors, as numbers; `split` lists texts that were read in overlapping windows."""
 
     model_config = _like(
@@ -493,7 +493,7 @@ class Rows(Answered):
     split: list[int] | None = None
 
 
-class PackedRows(Answered):
+class PackedRows(ResponseModel):
     """The same, the vectors as base64 of little-endian float32, row after row."""
 
     model_config = _like(rows=[{"id": "a"}], vectors="AACAPwAAAAA=", dim=2, origin=CARD)
@@ -507,7 +507,7 @@ class PackedRows(Answered):
 # Inside a model
 
 
-class Piece(Answered):
+class Piece(ResponseModel):
     """A word or token, at its characters; `span` is null for one that the model adds."""
 
     model_config = _like(name="bank", span={"start": 10, "end": 14})
@@ -515,7 +515,7 @@ class Piece(Answered):
     span: dict[Literal["start", "end"], int] | None
 
 
-class ViewOf(Answered):
+class AttentionViewResponse(ResponseModel):
     """How attention was looked at."""
 
     model_config = _like(kind="self", unit="words", special="show")
@@ -524,7 +524,7 @@ class ViewOf(Answered):
     special: Literal["show", "fold"]
 
 
-class Packed(Answered):
+class PackedVectors(ResponseModel):
     """An array as base64: little-endian float32, int64, or a byte for true and false, in the order of its shape."""
 
     model_config = _like(shape=[1, 2], base64="AACAPwAAAAA=")
@@ -532,7 +532,7 @@ class Packed(Answered):
     base64: str
 
 
-class AttentionWindow(Answered):
+class AttentionWindow(ResponseModel):
     """A text, or a window of it: `weights` is (layers, heads, rows, columns), `forbidden` (rows, columns), `folded` (layers,
     heads, rows). `heads` are those that are answered; several share the keys of one of `n_key_heads`.
     """
@@ -554,12 +554,12 @@ class AttentionWindow(Answered):
     )
     layers: list[int]
     heads: list[int]
-    weights: list[list[list[list[float]]]] | Packed
+    weights: list[list[list[list[float]]]] | PackedVectors
     rows: list[Piece]
     columns: list[Piece]
-    forbidden: list[list[bool]] | Packed
-    folded: list[list[list[float]]] | Packed
-    view: ViewOf
+    forbidden: list[list[bool]] | PackedVectors
+    folded: list[list[list[float]]] | PackedVectors
+    view: AttentionViewResponse
     n_key_heads: int
     text: str
     source: str
@@ -567,7 +567,7 @@ class AttentionWindow(Answered):
     windows: int
 
 
-class AttentionOf(Answered):
+class AttentionResponse(ResponseModel):
     """An answer for each window of the text."""
 
     model_config = _like(model="minilm-l6", windows=[])
@@ -575,7 +575,7 @@ class AttentionOf(Answered):
     windows: list[AttentionWindow]
 
 
-class HeadScored(Answered):
+class HeadScoreResponse(ResponseModel):
     """How much one head has the first word look at the second: see `find_heads`."""
 
     model_config = _like(layer=3, head=5, mean=0.4, first=0.5, rank_at_first=2, least=0.2, top=0.5)
@@ -588,7 +588,7 @@ class HeadScored(Answered):
     top: float
 
 
-class HeadsRanked(Answered):
+class HeadRankingResponse(ResponseModel):
     """Heads, best mean first; `chance` is what a head that looks at all words alike would give the places."""
 
     model_config = _like(
@@ -596,12 +596,12 @@ class HeadsRanked(Answered):
         places=[[0, "blue", "water"]],
         chance=0.1,
     )
-    scores: list[HeadScored]
+    scores: list[HeadScoreResponse]
     places: list[list[int | str]]
     chance: float
 
 
-class TargetOf(Answered):
+class FollowedTargetResponse(ResponseModel):
     """The token that a word is scored by: the first of its pieces; `note` says which of its forms was chosen."""
 
     model_config = _like(word="money", id=2769, pieces=["money"], note="")
@@ -611,7 +611,7 @@ class TargetOf(Answered):
     note: str
 
 
-class LensOf(Answered):
+class LensResponse(ResponseModel):
     """What the states say: `best` and `scores` (steps, tokens, k), `entropy` (steps, tokens) in bits, of each word followed
     `ranks` and `followed` (steps, tokens, words). `place` is the number of the one token that was asked for.
     """
@@ -637,18 +637,18 @@ class LensOf(Answered):
     steps: list[list[int | str]]
     place: int | None
     tokens: list[Piece]
-    best: list[list[list[int]]] | Packed
-    scores: list[list[list[float]]] | Packed
-    entropy: list[list[Number]] | Packed
-    targets: list[TargetOf]
-    ranks: list[list[list[int]]] | Packed
-    followed: list[list[list[float]]] | Packed
+    best: list[list[list[int]]] | PackedVectors
+    scores: list[list[list[float]]] | PackedVectors
+    entropy: list[list[Number]] | PackedVectors
+    targets: list[FollowedTargetResponse]
+    ranks: list[list[list[int]]] | PackedVectors
+    followed: list[list[list[float]]] | PackedVectors
     names: dict[str, str]
     text: str
     windows: int
 
 
-class ContributionOf(Answered):
+class ContributionResponse(ResponseModel):
     """What one part adds; `length` is that of the vector that it wrote."""
 
     model_config = _like(name="layer 1 head 2", kind="head", layer=1, head=2, value=0.12, length=1.5)
@@ -660,7 +660,7 @@ class ContributionOf(Answered):
     length: Number
 
 
-class ContributionsOf(Answered):
+class AttributionResponse(ResponseModel):
     """What each part adds to a score: the parts add up to `total`, the model's own answer is `score`."""
 
     model_config = _like(
@@ -678,22 +678,22 @@ class ContributionsOf(Answered):
     total: float
     position: int
     token: str
-    target: TargetOf
-    against: TargetOf | None
-    parts: list[ContributionOf]
+    target: FollowedTargetResponse
+    against: FollowedTargetResponse | None
+    parts: list[ContributionResponse]
 
 
 # Collections
 
 
-class CollectionNames(Answered):
+class CollectionNames(ResponseModel):
     """The collections that are there."""
 
     model_config = _like(collections=["mine"])
     collections: list[str]
 
 
-class CollectionSpace(Answered):
+class CollectionSpace(ResponseModel):
     """One space of a collection."""
 
     model_config = _like(rows=2, dim=2, metric="cosine", origin=None)
@@ -703,7 +703,7 @@ class CollectionSpace(Answered):
     origin: OriginCard | None
 
 
-class CollectionInfo(Answered):
+class CollectionInfo(ResponseModel):
     """What a collection holds."""
 
     model_config = _like(
@@ -722,14 +722,14 @@ class CollectionInfo(Answered):
     snapshots: list[str]
 
 
-class CollectionDeleted(Answered):
+class CollectionDeleted(ResponseModel):
     """The collection that is no more."""
 
     model_config = _like(deleted="mine")
     deleted: str
 
 
-class Added(Answered):
+class Added(ResponseModel):
     """How many rows are new, and how many there are now."""
 
     model_config = _like(added=2, rows=2, version=2)
@@ -738,7 +738,7 @@ class Added(Answered):
     version: int
 
 
-class Replaced(Answered):
+class UpsertResponse(ResponseModel):
     """How many rows took the place of others, and how many there are now."""
 
     model_config = _like(replaced=1, rows=2, version=3)
@@ -747,7 +747,7 @@ class Replaced(Answered):
     version: int
 
 
-class RowsDeleted(Answered):
+class RowsDeleted(ResponseModel):
     """How many rows went, and how many there are now."""
 
     model_config = _like(deleted=1, rows=1, version=4)
@@ -756,7 +756,7 @@ class RowsDeleted(Answered):
     version: int
 
 
-class Searched(Answered):
+class SearchResponse(ResponseModel):
     """For each query its rows, best first: `id`, `score`, `rank` and their columns; the version that was searched, and the
     recall to expect (null: never measured).
     """
@@ -770,7 +770,7 @@ class Searched(Answered):
     space: str
 
 
-class VersionOf(Answered):
+class VersionResponse(ResponseModel):
     """A version that one can go back to."""
 
     model_config = _like(version=2, made="2026-01-01T00:00:00.000+00:00", rows=2, what="2 rows", snapshot="before")
@@ -781,14 +781,14 @@ class VersionOf(Answered):
     snapshot: str | None
 
 
-class Versions(Answered):
+class VersionsResponse(ResponseModel):
     """The versions that are kept, oldest first."""
 
     model_config = _like(versions=[])
-    versions: list[VersionOf]
+    versions: list[VersionResponse]
 
 
-class Snapshot(Answered):
+class SnapshotResponse(ResponseModel):
     """A version that has a name."""
 
     model_config = _like(snapshot="before", version=2)
@@ -796,14 +796,14 @@ class Snapshot(Answered):
     version: int
 
 
-class SnapshotDropped(Answered):
+class SnapshotDropped(ResponseModel):
     """The name that was taken away."""
 
     model_config = _like(dropped="before")
     dropped: str
 
 
-class Restored(Answered):
+class RestoreResponse(ResponseModel):
     """The new version, which is as an earlier one was."""
 
     model_config = _like(version=5, rows=2)
@@ -811,7 +811,7 @@ class Restored(Answered):
     rows: int
 
 
-class Measured(Answered):
+class SensesResponse(ResponseModel):
     """What an index was measured to find at a setting, and how many queries a second it answered."""
 
     model_config = _like(
@@ -832,18 +832,18 @@ class Measured(Answered):
     batch: float
 
 
-class RecallOf(Answered):
+class RecallResponse(ResponseModel):
     """The measures of a space's indexes; none where every answer is exact."""
 
     model_config = _like(space="vectors", points=[])
     space: str
-    points: list[Measured]
+    points: list[SensesResponse]
 
 
 # Jobs
 
 
-class JobFault(Answered):
+class JobError(ResponseModel):
     """Why a job failed."""
 
     model_config = _like(code="invalid", message="k must be from 1 to 2")
@@ -851,7 +851,7 @@ class JobFault(Answered):
     message: str
 
 
-class JobCard(Answered):
+class JobCard(ResponseModel):
     """How far a job is. `result` is there when it is done: of maps all but their points, which `/result` gives."""
 
     model_config = _like(
@@ -873,10 +873,10 @@ class JobCard(Answered):
     done: int
     total: int
     result: dict[str, Any] | None
-    error: JobFault | None
+    error: JobError | None
 
 
-class DistortionOf(Answered):
+class DistortionResponse(ResponseModel):
     """How much of the neighborhoods of the points `rows` a map `kept`: see `core.space.distortion`."""
 
     model_config = _like(k=10, rows=[0], kept=[0.4], preservation=0.4, trustworthiness=0.9, by_chance=0.005)
@@ -906,7 +906,7 @@ MAP: dict[str, Any] = {
 }
 
 
-class MapPoints(Answered):
+class MapResponse(ResponseModel):
     """A map: for each row its name, columns and the share of its neighbors that it `kept`, and its position."""
 
     model_config = _like(**MAP, rows=[{"key": "the", "kept": 0.4}], positions=[[0.1, -0.3]], dim=2)
@@ -915,25 +915,25 @@ class MapPoints(Answered):
     scale: float
     n: int
     notes: list[str]
-    distortion: DistortionOf | None
+    distortion: DistortionResponse | None
     rows: list[dict[str, Any]]
     positions: list[list[float]] | str
     dim: int
     origin: OriginCard
 
 
-class NeighborLists(Answered):
+class NeighborLists(ResponseModel):
     """For each row the `rows` that are its nearest, nearest first, and their `distances`, 1 - cosine: (n, k) both."""
 
     model_config = _like(rows=[[1], [0]], distances=[[0.2], [0.2]])
-    rows: list[list[int]] | Packed
-    distances: list[list[float]] | Packed
+    rows: list[list[int]] | PackedVectors
+    distances: list[list[float]] | PackedVectors
 
 
 SIDE: dict[str, Any] = {"name": "minilm-l6@0", "origin": CARD, "baseline": 0.03, "left_out": 0}
 
 
-class SideOf(Answered):
+class MatchedSideResponse(ResponseModel):
     """One of the spaces: where its rows lie, their nearest among the rows shown, the share of these that each has near it on
     the map too, the mean cosine of random pairs, and how many rows of the whole space had no match.
     """
@@ -948,12 +948,12 @@ class SideOf(Answered):
     origin: OriginCard
     baseline: Number
     left_out: int
-    positions: list[list[float]] | Packed
+    positions: list[list[float]] | PackedVectors
     neighbors: NeighborLists
-    kept: list[Number] | Packed
+    kept: list[Number] | PackedVectors
 
 
-class MatchedPoints(Answered):
+class MatchedMapsResponse(ResponseModel):
     """The same `rows` in several spaces, the `sides`: `overlap` is for each row the share of its k nearest in the first that are
     among its k nearest in the last; `changed` has the rows, those first that changed most.
     """
@@ -973,9 +973,9 @@ class MatchedPoints(Answered):
         options={"n_neighbors": 15},
     )
     rows: list[dict[str, Any]]
-    overlap: list[float] | Packed
-    changed: list[int] | Packed
-    sides: list[SideOf]
+    overlap: list[float] | PackedVectors
+    changed: list[int] | PackedVectors
+    sides: list[MatchedSideResponse]
     k: int
     n: int
     matched: int
@@ -986,7 +986,7 @@ class MatchedPoints(Answered):
     options: dict[str, float | None]
 
 
-class ShiftOf(Answered):
+class ShiftResponse(ResponseModel):
     """A neighbor in the first and the last of several spaces: its ranks there, from 1, and its cosines."""
 
     model_config = _like(row=17, rank_a=3, rank_b=120, cosine_a=0.7, cosine_b=0.2)
@@ -997,22 +997,22 @@ class ShiftOf(Answered):
     cosine_b: float
 
 
-class Shifts(Answered):
+class ShiftsResponse(ResponseModel):
     """Of a row's k nearest in the first and in the last of several spaces: those in both, the lost and the gained."""
 
     model_config = _like(
         row=4, stayed=[], lost=[{"row": 17, "rank_a": 3, "rank_b": 120, "cosine_a": 0.7, "cosine_b": 0.2}], gained=[]
     )
     row: int
-    stayed: list[ShiftOf]
-    lost: list[ShiftOf]
-    gained: list[ShiftOf]
+    stayed: list[ShiftResponse]
+    lost: list[ShiftResponse]
+    gained: list[ShiftResponse]
 
 
 NEAR_POINT: dict[str, Any] = {"row": 17, "key": "river", "cosine": 0.7, "in_space": 1, "on_map": 2, "far": False}
 
 
-class NearPoint(Answered):
+class PointNeighborResponse(ResponseModel):
     """A row near a point: its ranks in the whole space and on the map (null: not shown), from 1; `far` when only the map has
     it near.
     """
@@ -1026,16 +1026,16 @@ class NearPoint(Answered):
     far: bool
 
 
-class AroundPoint(Answered):
+class PointNeighborsResponse(ResponseModel):
     """The k nearest of a point in the space and on the map; `kept` is the share of the first, where shown, among the second."""
 
     model_config = _like(in_space=[NEAR_POINT], on_map=[NEAR_POINT], kept=1.0)
-    in_space: list[NearPoint]
-    on_map: list[NearPoint]
+    in_space: list[PointNeighborResponse]
+    on_map: list[PointNeighborResponse]
     kept: Number
 
 
-class Positions(Answered):
+class PositionsResponse(ResponseModel):
     """Where new points lie on a map."""
 
     model_config = _like(positions=[[0.1, -0.3]])

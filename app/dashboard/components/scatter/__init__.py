@@ -18,13 +18,13 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit import config
 
-from polysema.app.dashboard.components.points import Points, Published, check, publish, store
+from polysema.app.dashboard.components.points import Points, PublishedCloud, check, publish, store
 from polysema.app.dashboard.components.scatter.selection import (
     MAX_SELECTED_ROWS,
     NOTHING,
-    Memory,
     Region,
     Selection,
+    SelectionMemory,
     View,
     checked_view,
     read_view,
@@ -37,7 +37,7 @@ __all__ = [
     "NOTHING",
     "Arrow",
     "Points",
-    "Published",
+    "PublishedCloud",
     "Region",
     "Selection",
     "View",
@@ -136,7 +136,7 @@ def _wished(values: Sequence[int] | NDArray[np.integer[Any]], count: int) -> NDA
     return np.unique(rows.astype(np.int64))
 
 
-def _table(cloud: Published) -> pa.Table:
+def _table(cloud: PublishedCloud) -> pa.Table:
     """All columns, for points that travel with the page's data."""
     columns: dict[str, pa.Array] = {}
     for axis, name in zip(range(cloud.dim), "xyz", strict=False):
@@ -155,7 +155,7 @@ def _table(cloud: Published) -> pa.Table:
 
 
 def _payload(
-    cloud: Published,
+    cloud: PublishedCloud,
     *,
     alt: str,
     key: str,
@@ -219,9 +219,9 @@ def _payload(
 class _Plot:
     """What a session keeps of a plot between runs. The points only of plots in a group: the others read them."""
 
-    memory: Memory
+    memory: SelectionMemory
     group: str = ""
-    cloud: Published | None = None
+    cloud: PublishedCloud | None = None
 
 
 def _plots() -> dict[str, _Plot]:
@@ -233,7 +233,7 @@ def _plots() -> dict[str, _Plot]:
     return found
 
 
-def _of_group(own: Selection, key: str, cloud: Published) -> Selection:
+def _of_group(own: Selection, key: str, cloud: PublishedCloud) -> Selection:
     """The newest selection among the plots of a group with as many points; with the plot's own view."""
     plots = _plots()
     newest, found = plots[key].memory.at, own
@@ -258,7 +258,7 @@ def _missing_tries(state: object, version: str) -> int:
 
 
 def scatter(
-    points: Points | Published,
+    points: Points | PublishedCloud,
     *,
     key: str,
     alt: str,
@@ -281,7 +281,7 @@ def scatter(
     labels come and go without touching the points.
 
     Args:
-        points: What to plot, `n` points. Give `Published` (see `publish`) when they are many: a run then costs next to
+        points: What to plot, `n` points. Give `PublishedCloud` (see `publish`) when they are many: a run then costs next to
             nothing. Large `Points` are published on every run, which hashes them each time.
         key: Names the plot within the app.
         alt: Says in words what the plot shows, for those who can't see it.
@@ -308,7 +308,7 @@ def scatter(
     Raises:
         ValueError: The arguments don't fit each other, or a position or value is NaN or infinite.
     """
-    cloud = points if isinstance(points, Published) else check(points)
+    cloud = points if isinstance(points, PublishedCloud) else check(points)
     state = _state(key)
     tries = _missing_tries(state, cloud.version)
     inline = cloud.count <= INLINE_POINTS or tries > 1  # asked twice in vain: this server has no such route
@@ -325,7 +325,7 @@ def scatter(
         height=height,
         inline=inline,
     )
-    plot = _plots().setdefault(key, _Plot(Memory()))
+    plot = _plots().setdefault(key, _Plot(SelectionMemory()))
     plot.group, plot.cloud = group, cloud if group else None
     memory = plot.memory
     memory.wish(_wished(selected, cloud.count), cloud.identity)

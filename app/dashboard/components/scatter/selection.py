@@ -11,15 +11,15 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from polysema.app.dashboard.components.points import Published, store
+from polysema.app.dashboard.components.points import PublishedCloud, store
 
 __all__ = [
     "MAX_SELECTED_ROWS",
     "NOTHING",
     "By",
-    "Memory",
     "Region",
     "Selection",
+    "SelectionMemory",
     "View",
     "read_view",
     "rows_inside",
@@ -107,7 +107,7 @@ def read_view(text: str, dim: int = 2) -> View | None:
         return None
 
 
-def rows_inside(cloud: Published, region: Region) -> NDArray[np.int64]:
+def rows_inside(cloud: PublishedCloud, region: Region) -> NDArray[np.int64]:
     """Rows of the points inside a region, ascending.
 
     The same operations on the same numbers in the same order as `rowsInside` in picking.js, so that both find the very
@@ -159,7 +159,7 @@ def write_rows(rows: NDArray[np.int64], count: int) -> dict[str, Any]:
 
 
 @dataclass(slots=True)
-class Memory:
+class SelectionMemory:
     """What one session knows of one plot between runs.
 
     Attributes:
@@ -191,7 +191,7 @@ class Memory:
         self.command += 1
         self.rows = tuple(rows.tolist())
 
-    def read(self, value: object, cloud: Published) -> Selection:
+    def read(self, value: object, cloud: PublishedCloud) -> Selection:
         """The selection in the browser's state, or Python's own wish until the browser has followed it."""
         state = value if isinstance(value, Mapping) else {}
         wished = Selection(self.rows, len(self.rows), "python") if self.rows else NOTHING
@@ -209,7 +209,7 @@ class Memory:
         region = found.region if state.get("version") == cloud.version else None
         return Selection(found.rows, found.count, found.by, found.clicked, view, region, self.at)
 
-    def _know(self, state: Mapping[str, Any], cloud: Published) -> bool:
+    def _know(self, state: Mapping[str, Any], cloud: PublishedCloud) -> bool:
         """Read a state that is new. False, and nothing is changed, when it doesn't fit the points."""
         try:
             region = _region(state.get("region"), cloud)
@@ -233,7 +233,7 @@ class Memory:
         return True
 
 
-def _heard(state: Mapping[str, Any], cloud: Published) -> str | None:
+def _heard(state: Mapping[str, Any], cloud: PublishedCloud) -> str | None:
     """All that a selection follows from, as one text: the same text, the same selection."""
     told = {name: value for name, value in state.items() if name not in ("view", "missing")}
     try:
@@ -246,7 +246,7 @@ def _name(rows: NDArray[np.int64], identity: str) -> str:
     return blake2b(rows.tobytes(), digest_size=12, key=identity.encode()).hexdigest()
 
 
-def _rows(state: Mapping[str, Any], cloud: Published, region: Region | None) -> NDArray[np.int64]:
+def _rows(state: Mapping[str, Any], cloud: PublishedCloud, region: Region | None) -> NDArray[np.int64]:
     """Selected rows: one by one, as bits, or inside the region. ValueError when none of them fits."""
     rows, bits = state.get("rows"), state.get("bits")
     if isinstance(rows, list):
@@ -264,7 +264,7 @@ def _rows(state: Mapping[str, Any], cloud: Published, region: Region | None) -> 
     return rows_inside(drawn_on, region)
 
 
-def _region(value: object, cloud: Published) -> Region | None:
+def _region(value: object, cloud: PublishedCloud) -> Region | None:
     """A region of these points. ValueError when it is something else."""
     if value is None:
         return None
