@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from polysema.app.export.run import ExportSource, export
-from polysema.core.measure.int8 import int8_difference, told
+from polysema.core.measure.int8 import differences_text, int8_difference
 from polysema.core.model.catalog import locate
 from polysema.core.model.contextual import embed
 from polysema.core.model.engine import padded, plan_batches
@@ -168,7 +168,7 @@ def run(rounds: int, many: int) -> None:
     machine = gflop / statistics.median(t["products"])
     print(f"  {mine:.0f} GFLOP/s of the machine's {machine:.0f} in bare products at these shapes: {mine / machine:.0%}")
     print(f"  peak memory of this process: {peak()} MB, all peers included")
-    for line in told(int8, (exact.n_layers,), int8_difference(int8)):
+    for line in differences_text(int8, (exact.n_layers,), int8_difference(int8)):
         print(f"  {line}")
 
 

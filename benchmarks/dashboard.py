@@ -18,7 +18,7 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 
 from polysema.app.dashboard.components.scatter import module_text  # noqa: E402
 from tests.browser.conftest import FLAGS, chromium, running_dashboard  # noqa: E402
-from tests.browser.test_scatter import PAGE, draw_lasso, middle, show, told  # noqa: E402
+from tests.browser.test_scatter import PAGE, draw_lasso, middle, reported, show  # noqa: E402
 
 SIZES = ((10_000, 2, 3), (100_000, 2, 4), (400_000, 2, 8), (10_000, 3, 3), (100_000, 3, 4), (400_000, 3, 8))
 ROUNDS = 3
@@ -62,11 +62,11 @@ def measure(page: Any, n: int, dim: int, budget: float) -> None:
         paints.append(time.perf_counter() - start)
         start = time.perf_counter()
         page.mouse.click(*middle(page))
-        told(page, "by=click")
+        reported(page, "by=click")
         clicks.append(time.perf_counter() - start)
         start = time.perf_counter()
         draw_lasso(page)
-        told(page, "by=lasso")
+        reported(page, "by=lasso")
         lassos.append(time.perf_counter() - start)
     show_times(f"{n:,} points in {dim}-D, painted", paints, budget)
     show_times(f"{n:,} points in {dim}-D, click to Python's answer on the page", clicks, 2)

@@ -81,10 +81,10 @@ def heap(client: Any) -> tuple[int, int]:
     client.on("HeapProfiler.addHeapSnapshotChunk", take)
     client.send("HeapProfiler.takeHeapSnapshot", {"reportProgress": False})
     client.remove_listener("HeapProfiler.addHeapSnapshotChunk", take)
-    told = json.loads("".join(chunks))
-    fields = told["snapshot"]["meta"]["node_fields"]
-    code = told["snapshot"]["meta"]["node_types"][0].index("code")
-    kinds, sizes = (told["nodes"][fields.index(name) :: len(fields)] for name in ("type", "self_size"))
+    message = json.loads("".join(chunks))
+    fields = message["snapshot"]["meta"]["node_fields"]
+    code = message["snapshot"]["meta"]["node_types"][0].index("code")
+    kinds, sizes = (message["nodes"][fields.index(name) :: len(fields)] for name in ("type", "self_size"))
     return used, sum(size for kind, size in zip(kinds, sizes, strict=True) if kind == code)
 
 

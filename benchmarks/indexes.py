@@ -64,13 +64,13 @@ class Bench:
         found = np.stack([way(query[None])[0] for query in self.queries[:ASKED]])
         return recall(found, self.vectors, self.queries[:ASKED], self.best)
 
-    def add(self, name: str, way: Way, built: float, size: int, held: int) -> None:
+    def add(self, name: str, way: Way, built: float, size: int, current: int) -> None:
         self.ways[name] = way
         raw = self.vectors.nbytes
         self.rows[name] = [
             f"{self.recall(way):.3f}",
             f"{size / raw:.2f}" if size else "-",
-            f"{held / raw:.2f}",
+            f"{current / raw:.2f}",
             f"{built:.0f}",
         ]
         print(f"  built {name}: {built:.1f} s", flush=True)
@@ -81,8 +81,8 @@ class Bench:
             f"\n{self.n:,} x {self.dim}: recall@10, queries a second one by one, memory over the vectors', seconds to build"
         )
         print(f"  {'':46} recall      q/s  index  process  build")
-        for name, (hit, size, held, built) in self.rows.items():
-            print(f"  {name:46} {hit:>6} {statistics.median(rates[name]):>8,.0f} {size:>6} {held:>8} {built:>6}")
+        for name, (hit, size, current, built) in self.rows.items():
+            print(f"  {name:46} {hit:>6} {statistics.median(rates[name]):>8,.0f} {size:>6} {current:>8} {built:>6}")
         return rates
 
 
@@ -104,7 +104,7 @@ def in_turn(ways: dict[str, Way], queries: np.ndarray, rounds: int) -> dict[str,
 
 
 def ours(bench: Bench, kinds: list[str]) -> dict[str, FaissIndex]:
-    held: dict[str, FaissIndex] = {}
+    current: dict[str, FaissIndex] = {}
     bench.add("exact (NumPy and 8-bit codes)", lambda q: bench.exact.search(q, 10).rows, 0, 0, 0)
     for kind in kinds:
         before, started = resident(), time.perf_counter()
@@ -121,8 +121,8 @@ def ours(bench: Bench, kinds: list[str]) -> dict[str, FaissIndex]:
             size,
             resident() - before,
         )
-        held[kind] = index
-    return held
+        current[kind] = index
+    return current
 
 
 def overhead(bench: Bench, index: FaissIndex, rounds: int) -> None:
@@ -182,16 +182,16 @@ def filtered(bench: Bench, index: FaissIndex, rounds: int) -> None:
             def search(query: np.ndarray, mask: np.ndarray = mask) -> np.ndarray:
                 return index.search(query, 10, where=mask, recall=WANTED).rows
 
-            asked = bench.queries[:24]
-            best = np.stack([unit(bench.vectors[plain(q[None])[0]]) @ q for q in asked])
-            hit = recall(np.concatenate([search(q[None]) for q in asked]), bench.vectors, asked, best)
+            requested = bench.queries[:24]
+            best = np.stack([unit(bench.vectors[plain(q[None])[0]]) @ q for q in requested])
+            hit = recall(np.concatenate([search(q[None]) for q in requested]), bench.vectors, requested, best)
             times: list[tuple[float, float]] = []
-            for q in list(asked) * rounds:
+            for q in list(requested) * rounds:
                 a, b = timed(lambda q=q, s=search: s(q[None])), timed(lambda q=q, p=plain: p(q[None]))
                 times.append((a, b))
             ratio = statistics.median(b / a for a, b in times)
             took = 1000 * statistics.median(a for a, _ in times)
-            how = index.search(asked[:1], 10, where=mask, recall=WANTED).how
+            how = index.search(requested[:1], 10, where=mask, recall=WANTED).how
             print(
                 f"  {index.recipe.kind:12} {title:28} {mask.mean():7.2%}: recall {hit:.3f}, {ratio:6.1f} times as fast, {took:7.2f} ms ({how})"
             )
@@ -221,7 +221,7 @@ def hnswlib(bench: Bench) -> None:
     index = lib.Index("cosine", bench.dim)
     index.init_index(bench.n, ef_construction=120, M=16)  # 2 * M links at the lowest level, as many as FAISS's M = 16
     index.add_items(bench.vectors)
-    took, held = time.perf_counter() - started, resident() - before
+    took, current = time.perf_counter() - started, resident() - before
 
     def make(ef: int) -> Way:
         def way(query: np.ndarray) -> Any:
@@ -233,7 +233,7 @@ def hnswlib(bench: Bench) -> None:
     way, ef = reaching(bench, make)
     with tempfile.TemporaryDirectory() as folder:
         index.save_index(f"{folder}/index")
-        bench.add(f"hnswlib, M 16, ef {ef}", way, took, Path(folder, "index").stat().st_size, held)
+        bench.add(f"hnswlib, M 16, ef {ef}", way, took, Path(folder, "index").stat().st_size, current)
 
 
 def usearch(bench: Bench) -> None:
@@ -243,7 +243,7 @@ def usearch(bench: Bench) -> None:
         before, started = resident(), time.perf_counter()
         index = Index(ndim=bench.dim, metric="cos", dtype=dtype, connectivity=16, expansion_add=120)
         index.add(np.arange(bench.n), bench.vectors)
-        took, held = time.perf_counter() - started, resident() - before
+        took, current = time.perf_counter() - started, resident() - before
 
         def make(ef: int, index: Any = index) -> Way:
             index.expansion_search = ef
@@ -253,7 +253,7 @@ def usearch(bench: Bench) -> None:
         with tempfile.TemporaryDirectory() as folder:
             index.save(f"{folder}/index")
             bench.add(
-                f"usearch {dtype}, connectivity 16, ef {ef}", way, took, Path(folder, "index").stat().st_size, held
+                f"usearch {dtype}, connectivity 16, ef {ef}", way, took, Path(folder, "index").stat().st_size, current
             )
 
 
@@ -317,7 +317,7 @@ def run(rounds: int, rows: int = 100_000, only: str = "") -> None:
     warnings.filterwarnings("ignore", category=UserWarning, module="qdrant_client")
     bench = Bench(rows)
     chosen = [name for name in only.split(",") if name]
-    held = ours(bench, [kind for kind in KINDS if not chosen or kind.partition(":")[0] in chosen])
+    current = ours(bench, [kind for kind in KINDS if not chosen or kind.partition(":")[0] in chosen])
     for name, peer in PEERS.items():
         if chosen and name not in chosen:
             continue
@@ -336,7 +336,7 @@ def run(rounds: int, rows: int = 100_000, only: str = "") -> None:
             ratio = statistics.median(a / b for a, b in zip(rates[mine], theirs, strict=True))
             print(f"  {mine}: {ratio:.2f} times {name}")
     print(f"auto: {choose(bench.n, bench.dim)[1]}")
-    approximate = [index for kind, index in held.items() if kind != "flat"]
+    approximate = [index for kind, index in current.items() if kind != "flat"]
     print("over raw FAISS with the same index:")
     for index in approximate:
         overhead(bench, index, rounds)

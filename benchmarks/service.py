@@ -79,7 +79,7 @@ def load(port: int, question: Question, clients: int, seconds: float) -> list[fl
     return _OTHERS.submit(_clients, port, question, clients, seconds).result()
 
 
-def told(title: str, times: list[float], seconds: float) -> None:
+def report(title: str, times: list[float], seconds: float) -> None:
     p50, p99 = (1000 * np.percentile(times, p) for p in (50, 99))
     print(f"{title}: {len(times) / seconds:.0f} requests a second, p50 {p50:.2f} ms, p99 {p99:.2f} ms")
 
@@ -115,12 +115,12 @@ def run(seconds: float = 3.0, rounds: int = 3) -> None:
             for clients in CLIENTS:
                 rounds_of[clients].append(load(8641, NEIGHBORS, clients, seconds))
         for clients, all_times in rounds_of.items():
-            told(f"neighbors, {clients} clients", [one for times in all_times for one in times], rounds * seconds)
+            report(f"neighbors, {clients} clients", [one for times in all_times for one in times], rounds * seconds)
         for clients in CLIENTS[1:]:
             more = statistics.median(len(a) / len(b) for a, b in zip(rounds_of[clients], rounds_of[1], strict=True))
             print(f"neighbors: {clients} clients are answered {more:.2f} times as often as 1")
         for clients in CLIENTS:
-            told(f"a text embedding, {clients} clients", load(8641, TEXT, clients, seconds), seconds)
+            report(f"a text embedding, {clients} clients", load(8641, TEXT, clients, seconds), seconds)
         ratios = []
         for _ in range(rounds):
             together, alone = (len(load(port, TEXT, 32, seconds)) for port in (8641, 8642))
@@ -136,7 +136,7 @@ def mixed(minutes: float) -> None:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(2000, 32)).astype(np.float32)
     faults: list[str] = []
-    asked = [0]
+    query = [0]
     stop = threading.Event()
     with tempfile.TemporaryDirectory() as data, running(explorer, 8643, data=data):
         one = http.client.HTTPConnection("127.0.0.1", 8643)
@@ -169,7 +169,7 @@ def mixed(minutes: float) -> None:
                         best = json.loads(ask(connection, search))["answers"][0][0]["id"]
                         if best != ids[row]:
                             faults.append(f"{best} for {ids[row]}")
-                    asked[0] += 1
+                    query[0] += 1
             except Exception as error:
                 faults.append(repr(error))
 
@@ -191,7 +191,7 @@ def mixed(minutes: float) -> None:
         a_minute = max(1, len(sizes) // max(1, round(minutes)))
         second, last = (statistics.mean(part) for part in (sizes[a_minute : 2 * a_minute] or sizes, sizes[-a_minute:]))
         print(
-            f"mixed load, 32 clients, {minutes:g} minutes: {asked[0]:,} requests, {count} writes, {len(faults)} faults; memory "
+            f"mixed load, 32 clients, {minutes:g} minutes: {query[0]:,} requests, {count} writes, {len(faults)} faults; memory "
             f"{second:.0f} MB in the second minute, {last:.0f} MB in the last ({100 * (last / second - 1):+.1f} %)"
         )
         for fault in sorted(set(faults))[:5]:

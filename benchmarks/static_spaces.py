@@ -82,9 +82,9 @@ def questions(explorer: Explorer, vectors: KeyedVectors, rounds: int) -> None:
     query = matrix[0]
     hnsw = FaissIndex(matrix, recipe=IndexSpec("hnsw", ef_search=16))
     rng = np.random.default_rng(0)
-    asked = rng.choice(20_000, 200, replace=False)
-    best = [index.search(matrix[[row]], 11, ()).rows[0] for row in asked]
-    found = hnsw.search(matrix[asked], 11).rows
+    requested = rng.choice(20_000, 200, replace=False)
+    best = [index.search(matrix[[row]], 11, ()).rows[0] for row in requested]
+    found = hnsw.search(matrix[requested], 11).rows
     recall = np.mean([len(set(a[1:]) & set(b[1:])) / 10 for a, b in zip(best, found.tolist(), strict=True)])
     positive, negative = ["queen", "man"], ["king"]
 
@@ -98,17 +98,17 @@ def questions(explorer: Explorer, vectors: KeyedVectors, rounds: int) -> None:
         "matvec": lambda: matrix @ query,
         "neighbors": lambda: explorer.neighbors("bank"),
         "gensim neighbors": lambda: vectors.most_similar("bank"),
-        "analogy": lambda: explorer.analogy("queen - king + man", asking=plain),
+        "analogy": lambda: explorer.analogy("queen - king + man", options=plain),
         "gensim analogy": lambda: vectors.most_similar(positive, negative),
-        "cosmul": lambda: explorer.analogy("queen - king + man", method="3cosmul", asking=plain),
+        "cosmul": lambda: explorer.analogy("queen - king + man", method="3cosmul", options=plain),
         "gensim cosmul": lambda: vectors.most_similar_cosmul(positive, negative),
         "evidence": lambda: explorer.analogy("queen - king + man"),
         "hnsw": by_hnsw,
     }
-    print(same(named(explorer.analogy("queen - king + man", asking=plain)), vectors.most_similar(positive, negative)))
+    print(same(named(explorer.analogy("queen - king + man", options=plain)), vectors.most_similar(positive, negative)))
     print(
         same(
-            named(explorer.analogy("queen - king + man", method="3cosmul", asking=plain)),
+            named(explorer.analogy("queen - king + man", method="3cosmul", options=plain)),
             vectors.most_similar_cosmul(positive, negative),
         )
     )

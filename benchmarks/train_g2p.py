@@ -284,16 +284,16 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="train on so many words only, to try it")
     parser.add_argument("--check", type=int, metavar="N", help="train nothing: test the weights on N held-out words")
     parser.add_argument("--card", action="store_true", help="train nothing: test the weights and write the model card")
-    asked = parser.parse_args()
+    query = parser.parse_args()
     import torch
 
-    torch.set_num_threads(asked.threads)
-    if asked.card:
+    torch.set_num_threads(query.threads)
+    if query.card:
         write_card()
-    elif asked.check:
-        check(asked.check)
+    elif query.check:
+        check(query.check)
     else:
-        train(asked.epochs, asked.limit)
+        train(query.epochs, query.limit)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def check_k(k: int) -> int:
 
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
-MANY_LEFT_OUT = 1_000  # rows left out from which on they are a mask, not so many more neighbors to ask for
+MASK_FROM_ROWS = 1_000  # rows left out from which on they are a mask, not so many more neighbors to ask for
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Index(ABC):
             queries = queries / lengths[:, None]
         if len(queries) == 0 or k == 0:
             return Hits(np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32), 1.0)
-        if where is not None or len(left_out) > MANY_LEFT_OUT:
+        if where is not None or len(left_out) > MASK_FROM_ROWS:
             return self._where(queries, k, self._mask(where, left_out), recall, rescore)
         found = self._search(queries, k + len(left_out), QueryOptions(None, 0, recall, rescore))
         if len(queries) == 1:

@@ -16,11 +16,11 @@ from polysema.core.space.metric import Metric
 from polysema.core.space.space import Origin, Space
 from polysema.indexes.filters import Filter
 from polysema.indexes.store import manifest as layout
-from polysema.indexes.store.column_types import kept_type, parse_type
+from polysema.indexes.store.column_types import parse_type, stored_type
 from polysema.indexes.store.columns import joined
 from polysema.indexes.store.compaction import carried_over, compacted, compacting, planned
 from polysema.indexes.store.disk import REPAIR, Disk
-from polysema.indexes.store.layout import make, missing, open_format, told
+from polysema.indexes.store.layout import make, missing, open_format, translate_os_errors
 from polysema.indexes.store.manifest import Manifest, SpaceCard, check_name
 from polysema.indexes.store.naming import DRAFT_ENDING, give_name, is_needed, read_sealed
 from polysema.indexes.store.segment import Batch, StoredRows, batch_of, ids_of
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Collection", "CollectionOptions", "Matches"]
 
 T = TypeVar("T")
-TRIES = 20  # versions that may come while one question is answered
-RECENT = 1.0  # seconds for which a folder's time of change may not tell two changes apart
+COMMIT_TRIES = 20  # versions that may come while one question is answered
+RECENT_VERSIONS = 1.0  # seconds for which a folder's time of change may not tell two changes apart
 COLLECT_EVERY = 16  # commits
 DEFAULT_SPACE = "vectors"
 
@@ -82,7 +82,7 @@ class Collection:
         self._writing = threading.Lock()
         self._queueing = threading.Lock()
         self._queue: list[_Change] = []
-        with told(self.root, "read"):
+        with translate_os_errors(self.root, "read"):
             self._id = open_format(self._disk, self.root)
             self._view = self._opened(layout.current(self._disk, self.root))
 
@@ -91,7 +91,7 @@ class Collection:
         cls, root: "Path | str", options: CollectionOptions | None = None, disk: Disk | None = None
     ) -> "Collection":
         """Make an empty collection in a new or empty folder; raises `ConflictError` when something else is there."""
-        with told(Path(root), "create"):
+        with translate_os_errors(Path(root), "create"):
             make(disk or Disk(), Path(root))
         return cls(root, options, disk)
 
@@ -102,16 +102,16 @@ class Collection:
 
     def view(self) -> CollectionView:
         """The newest version, opened: every answer it gives is of that version."""
-        with told(self.root, "read"), self._opening:
+        with translate_os_errors(self.root, "read"), self._opening:
             try:
                 changed = self._manifests.stat().st_mtime_ns
             except FileNotFoundError:
                 raise CorruptError(f"{self._manifests} is missing; {REPAIR}") from None
             before, looked = self._seen
-            if changed == before and looked - changed / 1e9 > RECENT:
+            if changed == before and looked - changed / 1e9 > RECENT_VERSIONS:
                 return self._view
             looked = time.time()
-            for _ in range(TRIES):
+            for _ in range(COMMIT_TRIES):
                 number = layout.versions(self._disk, self.root)[-1:]
                 if number == [self._view.manifest.version]:
                     break
@@ -141,10 +141,10 @@ class Collection:
 
     def _read(self, question: Callable[[CollectionView], T]) -> T:
         """The answer of the newest version; asked again when its files were collected meanwhile."""
-        for _ in range(TRIES):
+        for _ in range(COMMIT_TRIES):
             view = self.view()
             try:
-                with told(self.root, "read"):
+                with translate_os_errors(self.root, "read"):
                     return question(view)
             except FileNotFoundError as absent:
                 error = absent
@@ -239,7 +239,7 @@ class Collection:
         A column of texts takes any value, as its text, from then on. Raises `IncompatibleError` where a value of the
         column doesn't fit without loss, `NotFoundError` for a column that isn't there, `UserError` for no type.
         """
-        wanted = parse_type(kind) if isinstance(kind, str) else kept_type(kind, column)
+        wanted = parse_type(kind) if isinstance(kind, str) else stored_type(kind, column)
         self._commit(lambda draft: draft.widen(column, wanted))
         return str(wanted)
 
@@ -260,7 +260,7 @@ class Collection:
 
     def _write(self, changes: list[_Change]) -> None:
         try:
-            with told(self.root, "change"), self._locked():
+            with translate_os_errors(self.root, "change"), self._locked():
                 view = self.view()
                 draft = Draft(self._disk, self.root, view)
                 for change in changes:
@@ -322,7 +322,7 @@ class Collection:
         time). Raises `BusyError` when another compaction is under way.
         """
         with (
-            told(self.root, "compact"),
+            translate_os_errors(self.root, "compact"),
             self._disk.locked(self.root / layout.COMPACTING, self.options.wait, "compacted"),
         ):
             view = self.view()
@@ -342,7 +342,7 @@ class Collection:
 
     def collect(self, keep: int | None = None) -> int:
         """Remove what only versions older than the last `keep` need; returns how many files. Snapshots stay."""
-        with told(self.root, "clean"), self._writing, self._locked():
+        with translate_os_errors(self.root, "clean"), self._writing, self._locked():
             return self._collect(keep)
 
     def _collect(self, keep: int | None = None, compacted: bool = False) -> int:
@@ -370,7 +370,7 @@ class Collection:
 
     def versions(self) -> list[Manifest]:
         """The versions that are kept, oldest first; `restore` goes back to one."""
-        with told(self.root, "read"):
+        with translate_os_errors(self.root, "read"):
             found = []
             for number in layout.versions(self._disk, self.root):
                 try:
@@ -381,7 +381,7 @@ class Collection:
 
     def snapshots(self) -> dict[str, Manifest]:
         """The versions that were given a name, which are kept until it is taken away."""
-        with told(self.root, "read"):
+        with translate_os_errors(self.root, "read"):
             folder = self.root / layout.SNAPSHOTS
             paths = [folder / name for name in self._disk.names(folder) if name.endswith(".json")]
             return {path.stem: Manifest.unsealed(read_sealed(self._disk, path), path) for path in paths}
@@ -389,7 +389,7 @@ class Collection:
     def snapshot(self, name: str) -> int:
         """Give the current version a name under which it is kept; returns its number. Raises `ConflictError`."""
         path = self.root / layout.SNAPSHOTS / f"{check_name(name, 'a snapshot')}.json"
-        with told(self.root, "change"), self._writing, self._locked():
+        with translate_os_errors(self.root, "change"), self._writing, self._locked():
             version = self.view().manifest.version
             try:
                 give_name(self._disk, layout.numbered(self.root, version), path)
@@ -403,7 +403,7 @@ class Collection:
     def drop_snapshot(self, name: str) -> None:
         """Take a snapshot's name away; its files go when no version needs them."""
         path = self.root / layout.SNAPSHOTS / f"{check_name(name, 'a snapshot')}.json"
-        with told(self.root, "change"), self._writing, self._locked():
+        with translate_os_errors(self.root, "change"), self._writing, self._locked():
             try:
                 self._disk.unlink(path)
             except FileNotFoundError:
@@ -413,7 +413,7 @@ class Collection:
 
     def restore(self, version: "int | str") -> int:
         """Make an earlier version, or a snapshot by name, the current one again; returns the new version's number."""
-        with told(self.root, "change"), self._writing, self._locked():
+        with translate_os_errors(self.root, "change"), self._writing, self._locked():
             now = self.view().manifest
             found = self.snapshots().get(str(version))
             if found is None and str(version).isdecimal():

@@ -16,11 +16,11 @@ from polysema.indexes.scoring import MARGIN, best_among, rescored
 if TYPE_CHECKING:
     from polysema.indexes.int8_codes import Codes
 
-ROWS = 32768  # rows of vectors scored at a time for a batch: (QUERIES, ROWS) floats stay within the cache's reach
-QUERIES = 64
-BEFORE_COMPILED = 3  # questions answered by NumPy before the compiled way is loaded, which takes half a second
-WORTH_CODES = 2_000_000  # numbers below which the full pass takes a fraction of a millisecond
-MISSES = 3  # questions for which the codes ruled out too little before they are given up
+BLOCK_ROWS = 32768  # rows of vectors scored at a time for a batch: (QUERIES, ROWS) floats stay within the cache's reach
+QUERY_BLOCK = 64
+SEARCHES_BEFORE_COMPILED = 3  # questions answered by NumPy before the compiled way is loaded, which takes half a second
+MIN_CODED_NUMBERS = 2_000_000  # numbers below which the full pass takes a fraction of a millisecond
+MAX_MISSES = 3  # questions for which the codes ruled out too little before they are given up
 
 
 class ExactIndex(Index):
@@ -57,8 +57,8 @@ class ExactIndex(Index):
         if len(queries) == 1:
             return self._scores(queries, 0, self.n)
         out = np.empty((len(queries), self.n), np.float32)
-        for start in range(0, self.n, ROWS):
-            stop = min(start + ROWS, self.n)
+        for start in range(0, self.n, BLOCK_ROWS):
+            stop = min(start + BLOCK_ROWS, self.n)
             out[:, start:stop] = self._scores(queries, start, stop)
         return out
 
@@ -83,7 +83,11 @@ class ExactIndex(Index):
         Codes are made when the index is asked often, and given up where they rule out too little: vectors whose
         numbers differ much in size need more than 8 bits.
         """
-        if self._asked <= BEFORE_COMPILED or self.n * self.dim < WORTH_CODES or self._misses >= MISSES:
+        if (
+            self._asked <= SEARCHES_BEFORE_COMPILED
+            or self.n * self.dim < MIN_CODED_NUMBERS
+            or self._misses >= MAX_MISSES
+        ):
             return None
         with self._making:
             if self._codes is None:
@@ -100,7 +104,7 @@ class ExactIndex(Index):
             return rows
         with self._making:
             self._misses += 1
-            if self._misses >= MISSES:
+            if self._misses >= MAX_MISSES:
                 self._codes = None
         return None
 
@@ -136,7 +140,7 @@ class ExactIndex(Index):
         return self._all_scores(scoring)
 
     def _all_scores(self, scoring: Scoring) -> Floats:
-        if _is_mul(scoring) and self._asked > BEFORE_COMPILED:
+        if _is_mul(scoring) and self._asked > SEARCHES_BEFORE_COMPILED:
             from polysema.indexes.int8_codes import three_cos_mul
 
             return three_cos_mul(self._vectors, self._norms, scoring.queries, scoring.epsilon)
@@ -147,18 +151,18 @@ class ExactIndex(Index):
             return SearchResult(*self._all(queries, k))
         if ask.passing * (24 + len(queries)) < self.n * (self._pass_cost(len(queries)) + len(queries)):
             rows = np.flatnonzero(ask.where)
-            return SearchResult(*best_among(self._vectors, rows, queries, k, self.metric), 1.0, told(ask))
+            return SearchResult(*best_among(self._vectors, rows, queries, k, self.metric), 1.0, describe_search(ask))
         if len(queries) == 1 and self._codes is None:
             scores = np.where(ask.where, self._scores(queries, 0, self.n), np.float32(-np.inf))
             near = _best(scores, min(ask.passing, k + MARGIN))
-            return SearchResult(*rescored(self._vectors, near, queries, self.metric, k), 1.0, told(ask))
+            return SearchResult(*rescored(self._vectors, near, queries, self.metric, k), 1.0, describe_search(ask))
         more = min(self.n, 2 * k * self.n // ask.passing + 16)
         rows, scores = in_order(*self._all(queries, more))
         rows, scores, short = passed(rows, scores, ask.where, k)
         if len(short):
             some = np.flatnonzero(ask.where)
             rows[short], scores[short] = best_among(self._vectors, some, queries[short], k, self.metric)
-        return SearchResult(rows, scores, 1.0, told(ask))
+        return SearchResult(rows, scores, 1.0, describe_search(ask))
 
     def _pass_cost(self, n_queries: int) -> float:
         """What reading every row costs, in products of a row with one query; gathering it costs three times as much."""
@@ -175,16 +179,16 @@ class ExactIndex(Index):
             return hits.rows, hits.scores
         rows = np.empty((len(queries), k), np.int64)
         scores = np.empty((len(queries), k), np.float32)
-        for first in range(0, len(queries), QUERIES):
-            batch = queries[first : first + QUERIES]
-            rows[first : first + QUERIES], scores[first : first + QUERIES] = self._batch(batch, k)
+        for first in range(0, len(queries), QUERY_BLOCK):
+            batch = queries[first : first + QUERY_BLOCK]
+            rows[first : first + QUERY_BLOCK], scores[first : first + QUERY_BLOCK] = self._batch(batch, k)
         if self.metric is Metric.EUCLIDEAN:
             for query, found, score in zip(queries, rows, scores, strict=True):
                 score[:] = -norms(self._vectors[found] - query)
         return rows, scores
 
     def _batch(self, queries: Floats, k: int) -> tuple[Ints, Floats]:
-        step = self.n if len(queries) == 1 else ROWS
+        step = self.n if len(queries) == 1 else BLOCK_ROWS
         best_rows = np.empty((len(queries), 0), np.int64)
         best_scores = np.empty((len(queries), 0), np.float32)
         for start in range(0, self.n, step):
@@ -209,7 +213,7 @@ def passed(rows: Ints, scores: Floats, where: Mask, k: int) -> tuple[Ints, Float
     return rows, scores, np.flatnonzero((~out).sum(axis=1) < k)
 
 
-def told(ask: QueryOptions) -> str:
+def describe_search(ask: QueryOptions) -> str:
     """How a filtered answer was found exactly."""
     return f"exact among the {ask.passing:,} rows that pass"
 
@@ -233,7 +237,7 @@ def _best(scores: Floats, k: int) -> Ints:
     return best
 
 
-BLOCK = 64
+CODE_BLOCK = 64
 
 
 def _candidates(line: Floats, k: int) -> Ints:
@@ -243,11 +247,11 @@ def _candidates(line: Floats, k: int) -> Ints:
     none of the k best. One pass finds the maxima, and the rest is looked at only where it matters. Block b is every
     n_blocks-th place from b on, so that the maxima are those of whole lines, which is several times as fast.
     """
-    n_blocks = len(line) // BLOCK
+    n_blocks = len(line) // CODE_BLOCK
     if n_blocks <= 4 * k:
         return np.arange(len(line))
-    maxima = line[: n_blocks * BLOCK].reshape(BLOCK, n_blocks).max(axis=0)
+    maxima = line[: n_blocks * CODE_BLOCK].reshape(CODE_BLOCK, n_blocks).max(axis=0)
     blocks = np.flatnonzero(maxima >= np.partition(maxima, n_blocks - k)[-k])
-    inside = (np.arange(BLOCK)[:, None] * n_blocks + blocks).ravel()
+    inside = (np.arange(CODE_BLOCK)[:, None] * n_blocks + blocks).ravel()
     inside.sort()
-    return np.concatenate([inside, np.arange(n_blocks * BLOCK, len(line))])
+    return np.concatenate([inside, np.arange(n_blocks * CODE_BLOCK, len(line))])

@@ -26,10 +26,18 @@ from polysema.core.space.space import Floats, Ints
 
 MEMORY_MB = 4_096
 SECONDS = 60.0
-STARTING = 120.0  # seconds that Python and FAISS may take to be imported, on a busy machine
-LOOPS = 100_000_000
-WIDEST = 1 << 20
-EXACT = ("IndexFlat", "IndexFlatIP", "IndexFlatL2", "IndexFlat1D", "IndexHNSWFlat", "IndexIVFFlat", "IndexNSGFlat")
+STARTING_SECONDS = 120.0  # seconds that Python and FAISS may take to be imported, on a busy machine
+MAX_LOOPS = 100_000_000
+MAX_DIM = 1 << 20
+EXACT_CLASSES = (
+    "IndexFlat",
+    "IndexFlatIP",
+    "IndexFlatL2",
+    "IndexFlat1D",
+    "IndexHNSWFlat",
+    "IndexIVFFlat",
+    "IndexNSGFlat",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +144,7 @@ class ForeignReader:
         self._child, self._answers = child, queue.SimpleQueue()
         threading.Thread(target=_listen, args=(child, self._answers), daemon=True).start()
         try:
-            ready = self._answers.get(timeout=STARTING)
+            ready = self._answers.get(timeout=STARTING_SECONDS)
         except queue.Empty:
             ready = ""
         if not ready:
@@ -176,7 +184,7 @@ def _serve(memory_mb: int, seconds: float) -> None:
     f: Any = faiss
     # what the file says of its own sizes is believed up to here, before any of it is allocated
     f.set_deserialization_vector_byte_limit(memory_mb << 20)
-    f.set_deserialization_loop_limit(LOOPS)
+    f.set_deserialization_loop_limit(MAX_LOOPS)
     used = (
         int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() if Path("/proc").is_dir() else 0
     )
@@ -213,7 +221,7 @@ def _read(f: Any, request: dict[str, Any], most: int) -> dict[str, Any]:
         ids = f.vector_to_array(whole.id_map).astype(np.int64)
         index = f.downcast_index(whole.index)  # which `whole` goes on owning
     n, dim = index.ntotal, index.d
-    if n < 1 or dim < 1 or dim > WIDEST:
+    if n < 1 or dim < 1 or dim > MAX_DIM:
         raise ValueError(f"it says that it holds {n} vectors of width {dim}")
     if n * dim * 4 > most:
         raise MemoryError
@@ -239,7 +247,7 @@ def _read(f: Any, request: dict[str, Any], most: int) -> dict[str, Any]:
     return {
         "kind": type(index).__name__,
         "metric": names.get(whole.metric_type, ""),
-        "decoded": type(core).__name__ not in EXACT,
+        "decoded": type(core).__name__ not in EXACT_CLASSES,
     }
 
 
@@ -250,8 +258,8 @@ def _own_ids(f: Any, cells: Any) -> Any:
         size = cells.invlists.list_size(cell)
         if size > cells.ntotal:
             raise ValueError(f"it says that cell {cell} holds {size} of {cells.ntotal} vectors")
-        held = f.rev_swig_ptr(cells.invlists.get_ids(cell), size).copy() if size else []
-        parts.append(np.stack([np.full(size, cell), np.arange(size), np.asarray(held, np.int64)], axis=1))
+        current = f.rev_swig_ptr(cells.invlists.get_ids(cell), size).copy() if size else []
+        parts.append(np.stack([np.full(size, cell), np.arange(size), np.asarray(current, np.int64)], axis=1))
     rows = np.concatenate(parts)
     rows = rows[np.argsort(rows[:, 2], kind="stable")]
     if len(rows) == cells.ntotal and (rows[:, 2] == np.arange(len(rows))).all():

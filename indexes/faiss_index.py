@@ -15,23 +15,28 @@ from polysema.core.errors import IncompatibleError, NotFoundError, UnreadableErr
 from polysema.core.space.metric import Metric, unit
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import Index, Mask, QueryOptions, SearchResult
-from polysema.indexes.exact import ExactIndex, passed, told
+from polysema.indexes.exact import ExactIndex, describe_search, passed
 from polysema.indexes.index_spec import IndexSpec, choose
 from polysema.indexes.recall import RecallCurve, RecallPoint, Setting, distinct_rows, ladder, recalls, setting_of
 from polysema.indexes.scoring import MARGIN, best_among, rescored
 
-BLOCK = 16_384  # rows normalized and added at a time
-TRAINED = {"ivf": 64, "ivf-sq8": 64, "ivf-pq": 64, "pq-fastscan": 64}  # rows a cell that cells are trained on, at most
-LEAST_TRAINED = 20_000
-HOLD_FROM = 100  # rows from which on some are held out
-SINGLES = 32  # queries asked one by one at each setting
-TIMED = 0.1  # seconds after which no more of them are
-ENOUGH = 0.9995  # recall from which on looking further is not measured
-DEEPEST = 4_096  # neighbors looked at under a filter, at most
-SCANNED = (0.02, 0.2)  # shares of the rows that pass when the scan under a filter is timed
+BLOCK_ROWS = 16_384  # rows normalized and added at a time
+TRAINED_ROWS_A_CELL = {
+    "ivf": 64,
+    "ivf-sq8": 64,
+    "ivf-pq": 64,
+    "pq-fastscan": 64,
+}  # rows a cell that cells are trained on, at most
+MIN_TRAINED_ROWS = 20_000
+HOLD_OUT_FROM_ROWS = 100  # rows from which on some are held out
+SINGLE_QUERIES = 32  # queries asked one by one at each setting
+MAX_TIMED_SECONDS = 0.1  # seconds after which no more of them are
+SUFFICIENT_RECALL = 0.9995  # recall from which on looking further is not measured
+MAX_FILTERED_NEIGHBORS = 4_096  # neighbors looked at under a filter, at most
+SCAN_SHARES = (0.02, 0.2)  # shares of the rows that pass when the scan under a filter is timed
 GAIN = 0.002  # of recall; where a larger k_factor brings less, none larger is measured for as many cells
 OF_HUNDRED = 96  # queries whose 100 neighbors are looked at
-OVER = 6  # more rows than asked for that are looked at by 8-bit codes, which lose little
+OVERFETCH_FACTOR = 6  # more rows than asked for that are looked at by 8-bit codes, which lose little
 COSTED = 4_096  # rows gathered to see what that costs
 ALONE = 2_000_000  # numbers (rows x width) below which one thread does all
 EXACT_CODES = ("flat", "hnsw", "ivf")  # their scores need no second look
@@ -131,7 +136,7 @@ class FaissIndex(Index):
 
     def _held_out(self, rng: np.random.Generator) -> Ints:
         """The rows that are left out until the recall is measured, ascending."""
-        if self.recipe.kind == "flat" or self.n < HOLD_FROM:
+        if self.recipe.kind == "flat" or self.n < HOLD_OUT_FROM_ROWS:
             return np.empty(0, np.int64)
         return distinct_rows(self._vectors, min(self.building.held_out, self.n // 10), self.metric, rng)
 
@@ -141,7 +146,7 @@ class FaissIndex(Index):
     def _train(self, rng: np.random.Generator) -> None:
         if self._faiss.is_trained:
             return
-        wanted = max(LEAST_TRAINED, TRAINED.get(self.recipe.kind, 0) * self.recipe.nlist)
+        wanted = max(MIN_TRAINED_ROWS, TRAINED_ROWS_A_CELL.get(self.recipe.kind, 0) * self.recipe.nlist)
         rest = np.delete(np.arange(self.n), self._held)
         sample = rest if len(rest) <= wanted else np.sort(rng.choice(rest, wanted, replace=False))
         least = max(2**self.recipe.nbits, self.recipe.nlist)
@@ -151,14 +156,14 @@ class FaissIndex(Index):
 
     def _add(self) -> None:
         self._progress(0, self.n)
-        for start in range(0, self.n, BLOCK):
-            block = self._vectors[start : start + BLOCK]
-            inside = self._held[(self._held >= start) & (self._held < start + BLOCK)]
+        for start in range(0, self.n, BLOCK_ROWS):
+            block = self._vectors[start : start + BLOCK_ROWS]
+            inside = self._held[(self._held >= start) & (self._held < start + BLOCK_ROWS)]
             if len(inside):
                 block = np.delete(block, inside - start, axis=0)
             if len(block):
                 self._faiss.add(self._prepared(block))
-            self._progress(min(start + BLOCK, self.n), self.n)
+            self._progress(min(start + BLOCK_ROWS, self.n), self.n)
 
     # Measuring
 
@@ -201,7 +206,7 @@ class FaissIndex(Index):
                 self._single(queries, setting),
                 batch,
             )
-            if min(point.recall, point.recall_100) >= ENOUGH:
+            if min(point.recall, point.recall_100) >= SUFFICIENT_RECALL:
                 enough.append(setting)
             same_cells = last is not None and 0 < last.setting.nprobe == setting.nprobe
             if same_cells and last is not None and point.at(100) < last.at(100) + GAIN:
@@ -213,7 +218,7 @@ class FaissIndex(Index):
         """Queries a second, one by one."""
         k = min(10, self.n - len(self._held))
         with _threads(1):
-            return 1 / _timed(lambda query: self._ask(query, k, setting), queries[:SINGLES])
+            return 1 / _timed(lambda query: self._ask(query, k, setting), queries[:SINGLE_QUERIES])
 
     def _costs(self, queries: Floats, rest: Ints, product: float, rng: np.random.Generator) -> Costs:
         k = min(10, len(rest))
@@ -222,10 +227,10 @@ class FaissIndex(Index):
         row = each / len(some)
         if self.recipe.kind not in IN_CELLS:
             return Costs(row, product)
-        asked, found = queries[:24], 0.0
+        requested, found = queries[:24], 0.0
         times: list[float] = []
         passing: list[int] = []
-        for share in SCANNED:
+        for share in SCAN_SHARES:
             mask = np.zeros(self.n, np.bool_)
             mask[rest] = rng.random(len(rest)) < share
             passing.append(int(mask.sum()))
@@ -233,9 +238,9 @@ class FaissIndex(Index):
                 return Costs(row, product)
             chosen = self._selector(mask)
             with _threads(1):
-                times.append(_timed(partial(self._scan, k=k, chosen=chosen), asked))
-            _, best = best_among(self._vectors, np.flatnonzero(mask), asked, k, self.metric)
-            found = float(recalls(self._scan(asked, k, chosen)[1], best, k).mean())
+                times.append(_timed(partial(self._scan, k=k, chosen=chosen), requested))
+            _, best = best_among(self._vectors, np.flatnonzero(mask), requested, k, self.metric)
+            found = float(recalls(self._scan(requested, k, chosen)[1], best, k).mean())
         slope = max(0.0, (times[1] - times[0]) / max(1, passing[1] - passing[0]))
         return Costs(row, product, max(0.0, times[0] - slope * passing[0]) / self.n, slope, found)
 
@@ -246,7 +251,7 @@ class FaissIndex(Index):
         with _threads(1 if len(queries) == 1 else self._of_faiss):
             if self.recipe.kind == "flat":
                 if ask.where is not None:
-                    return self._exactly(queries, k, ask, told(ask))
+                    return self._exactly(queries, k, ask, describe_search(ask))
                 return SearchResult(*self._ask(queries, k, Setting(), rescore=ask.rescore), 1.0, "flat: exact")
             setting, expected, how = self._chosen(k, ask.recall)
             if setting is None:
@@ -310,7 +315,7 @@ class FaissIndex(Index):
         depth = int(2 * k * self.n / ask.passing) + MARGIN
         point = self._cheapest(wanted, 100) if wanted is not None else None
         if point is None or not self.costs.row:
-            return self._exactly(queries, k, ask, told(ask))
+            return self._exactly(queries, k, ask, describe_search(ask))
         setting = point.setting.deeper(depth / 100)
         if self.recipe.kind not in IN_CELLS:  # 100 neighbors were measured with a list of at least as many
             setting = Setting(ef_search=max(setting.ef_search, depth))
@@ -320,13 +325,13 @@ class FaissIndex(Index):
         scan = n_queries * (self.n * self.costs.scan + ask.passing * self.costs.scan_passing)
         if not self.costs.scan_passing or self.costs.scan_recall < (wanted or 0):
             scan = float("inf")
-        if min(exact, scan) < ball or depth > DEEPEST:
+        if min(exact, scan) < ball or depth > MAX_FILTERED_NEIGHBORS:
             if scan < exact:
                 rows, scores = self._scan(queries, k, self._selector(ask.where), ask.rescore)
                 return SearchResult(
                     rows, scores, self.costs.scan_recall, f"{self.recipe.kind}, all cells, under the filter"
                 )
-            return self._exactly(queries, k, ask, told(ask))
+            return self._exactly(queries, k, ask, describe_search(ask))
         rows, scores, short = self._ball(queries, k, depth, setting, ask)
         if len(short):
             some = np.flatnonzero(ask.where)
@@ -370,7 +375,7 @@ class FaissIndex(Index):
 
     def _more(self, k: int, setting: Setting) -> int:
         """How many rows FAISS is asked for to find k by their codes."""
-        return k * setting.k_factor if self.recipe.kind == "ivf-pq" else k + max(OVER, k // 8)
+        return k * setting.k_factor if self.recipe.kind == "ivf-pq" else k + max(OVERFETCH_FACTOR, k // 8)
 
     def _found(self, queries: Floats, k: int, setting: Setting, chosen: Any = None) -> tuple[Ints, Floats]:
         """Rows and scores as FAISS has them, (n_queries, k or the rows there are)."""
@@ -500,7 +505,7 @@ def _timed(work: Callable[[Floats], object], queries: Floats) -> float:
         started = time.perf_counter()
         work(query[None])
         times.append(time.perf_counter() - started)
-        if sum(times) > TIMED:
+        if sum(times) > MAX_TIMED_SECONDS:
             break
     return float(np.median(times))
 
@@ -566,7 +571,7 @@ def _empty(recipe: IndexSpec, dim: int, metric: Metric, seed: int) -> Any:
     for clustering in trained:
         clustering.seed = 1234 + seed
         clustering.min_points_per_centroid = 1  # no warning on standard output for small spaces
-    cells.cp.max_points_per_centroid = TRAINED[recipe.kind]
+    cells.cp.max_points_per_centroid = TRAINED_ROWS_A_CELL[recipe.kind]
     if recipe.kind == "ivf-pq":
         cells.use_precomputed_table = -1  # tables for every cell can take more memory than the codes
     return index

@@ -14,7 +14,7 @@ EXACT_ROWS = 20_000_000  # numbers (rows x width) below which the exact search a
 
 # in the order of the answers a second that benchmarks/indexes.py measured at a recall@10 of 0.95, 100,000 x 384; each
 # takes less memory than the one before
-FASTEST_FIRST: tuple[tuple[Kind, str], ...] = (
+KINDS_FASTEST_FIRST: tuple[tuple[Kind, str], ...] = (
     ("hnsw", "the most answers a second"),
     ("hnsw-sq8", "HNSW's links over 8-bit codes, the most answers a second in that memory"),
     ("pq-fastscan", "4-bit codes scanned in registers and refined by 8-bit ones, the fastest in that memory"),
@@ -23,7 +23,7 @@ FASTEST_FIRST: tuple[tuple[Kind, str], ...] = (
 )
 
 # parameter, least, most
-LIMITS = (
+SPEC_LIMITS = (
     ("M", 2, 512),
     ("ef_construction", 1, 100_000),
     ("ef_search", 1, 1_000_000),
@@ -33,7 +33,7 @@ LIMITS = (
     ("nbits", 0, 12),
     ("k_factor", 1, 100_000),
 )
-USED = {
+USED_PARAMETERS = {
     "flat": (),
     "auto": (),
     "hnsw": ("M", "ef_construction", "ef_search"),
@@ -69,7 +69,7 @@ class IndexSpec:
         if kind not in KINDS:
             raise UserError(f"index kind {self.kind!r} does not exist; choose {', '.join(KINDS[:-1])} or {KINDS[-1]}")
         object.__setattr__(self, "kind", kind)
-        for name, least, most in LIMITS:
+        for name, least, most in SPEC_LIMITS:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool):
                 raise UserError(f"{name} must be a whole number; got {value!r}")
@@ -81,7 +81,7 @@ class IndexSpec:
             raise UserError(f"pq-fastscan has codes of nbits 4; got {self.nbits}")
 
     def __str__(self) -> str:
-        shown = [f"{name} {getattr(self, name)}" for name in USED[self.kind] if getattr(self, name)]
+        shown = [f"{name} {getattr(self, name)}" for name in USED_PARAMETERS[self.kind] if getattr(self, name)]
         return ", ".join([self.kind, *shown])
 
     @classmethod
@@ -112,10 +112,10 @@ class IndexSpec:
     def fitted(self, n: int, dim: int) -> "IndexSpec":
         """This recipe with every 0 filled in for n rows of a width. Raises `UserError` for an `m` that doesn't divide it."""
         changes: dict[str, Any] = {}
-        if "nlist" in USED[self.kind]:
+        if "nlist" in USED_PARAMETERS[self.kind]:
             changes["nlist"] = max(1, min(self.nlist or _cells(self.kind, n), n))
             changes["nprobe"] = min(self.nprobe, changes["nlist"])
-        if "m" in USED[self.kind]:
+        if "m" in USED_PARAMETERS[self.kind]:
             if self.m and dim % self.m:
                 near = sorted(_divisors(dim), key=lambda m: abs(m - self.m))[:4]
                 raise UserError(
@@ -176,7 +176,7 @@ def choose(
         return IndexSpec("flat"), f"flat: {size} is searched exactly in a millisecond or two"
     high = (recall or 0.95) > 0.97
     need = 0
-    for kind, why in FASTEST_FIRST:
+    for kind, why in KINDS_FASTEST_FIRST:
         recipe = IndexSpec(kind, M=32 if high else 16, ef_search=128 if high else 64, nprobe=64 if high else 32)
         need = recipe.index_bytes(n_rows, dim)
         if memory_bytes is None or need <= memory_bytes:

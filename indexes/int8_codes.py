@@ -16,8 +16,8 @@ import numpy as np
 from polysema.core.environment import cores
 from polysema.core.space.space import Floats, Ints
 
-PIECE = 16_384  # rows that a thread takes at a time, a multiple of BLOCK
-BLOCK = 64  # rows that share one maximum
+PIECE_ROWS = 16_384  # rows that a thread takes at a time, a multiple of BLOCK
+BLOCK_ROWS = 64  # rows that share one maximum
 LANE = 16  # codes of a row are padded to a multiple of this, which the compiled loop takes in whole steps
 TINY = 1e-30  # the numbers of a row that is smaller are not told apart
 ROUNDING = 2.0**-22  # of one product and sum in float32, twice over: the codes' pass and the exact one both round
@@ -32,12 +32,12 @@ def _shared(work: Any, rows: int, again: bool = False) -> None:
     what the others have begun and not finished too, rather than wait for one that has no core: the work must come to
     the same and what it writes must not be changed afterwards.
     """
-    starts = range(0, rows, PIECE)
+    starts = range(0, rows, PIECE_ROWS)
     unfinished, left = set(starts), iter(starts)
 
     def some() -> None:
         for start in left:
-            work(start, min(start + PIECE, rows))
+            work(start, min(start + PIECE_ROWS, rows))
             unfinished.discard(start)
 
     others = [_POOL.submit(some) for _ in range(_THREADS - 1)]
@@ -45,7 +45,7 @@ def _shared(work: Any, rows: int, again: bool = False) -> None:
     if again:
         for start in sorted(unfinished):
             if start in unfinished:
-                work(start, min(start + PIECE, rows))
+                work(start, min(start + PIECE_ROWS, rows))
     else:
         for other in others:
             other.result()
@@ -57,9 +57,9 @@ _jit: Any = numba.njit(nogil=True, fastmath=True, cache=True)
 @_jit  # type: ignore[misc,unused-ignore]
 def _bounds(codes: Any, scale: Any, error: Any, query: Any, tops: Any, floors: Any, start: Any, stop: Any) -> None:
     dim = codes.shape[1]
-    sums = np.empty(BLOCK, np.float32)
-    for first in range(start, stop, BLOCK):
-        last = min(first + BLOCK, stop)
+    sums = np.empty(BLOCK_ROWS, np.float32)
+    for first in range(start, stop, BLOCK_ROWS):
+        last = min(first + BLOCK_ROWS, stop)
         for i in range(first, last, 2):
             a, b = np.float32(0), np.float32(0)
             k = min(i + 1, last - 1)
@@ -72,7 +72,7 @@ def _bounds(codes: Any, scale: Any, error: Any, query: Any, tops: Any, floors: A
             score = sums[i - first] * scale[i]
             floor = max(floor, score - error[i])
             top = max(top, score + error[i])
-        tops[first // BLOCK], floors[first // BLOCK] = top, floor
+        tops[first // BLOCK_ROWS], floors[first // BLOCK_ROWS] = top, floor
 
 
 @_jit  # type: ignore[misc,unused-ignore]
@@ -105,9 +105,9 @@ def _mul_bounds(
     stop: Any,
 ) -> None:
     zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
-    sums = np.empty((3, BLOCK), np.float32)
-    for first in range(start, stop, BLOCK):
-        last = min(first + BLOCK, stop)
+    sums = np.empty((3, BLOCK_ROWS), np.float32)
+    for first in range(start, stop, BLOCK_ROWS):
+        last = min(first + BLOCK_ROWS, stop)
         for i in range(first, last, 2):
             k = min(i + 1, last - 1)
             a, b, c, d, e, f = _three(codes, i, k, queries)
@@ -121,7 +121,7 @@ def _mul_bounds(
             high = max(p + h, zero) * max(q + h, zero) * half / (max(r - h, zero) + epsilon)
             floor = max(floor, low)
             top = max(top, high)
-        tops[first // BLOCK], floors[first // BLOCK] = top, floor
+        tops[first // BLOCK_ROWS], floors[first // BLOCK_ROWS] = top, floor
 
 
 class Codes:
@@ -135,8 +135,8 @@ class Codes:
         self._codes = np.zeros((n, -(-dim // LANE) * LANE), np.int8)
         self._scale = np.empty(n, np.float32)
         self._error = np.empty(n, np.float32)
-        for start in range(0, n, PIECE):
-            block = vectors[start : start + PIECE]
+        for start in range(0, n, PIECE_ROWS):
+            block = vectors[start : start + PIECE_ROWS]
             biggest = np.abs(block).max(axis=1)
             step = np.where(biggest > TINY, biggest, 0) / np.float32(127)
             # in steps, whose squares neither vanish nor overflow whatever the size of a row
@@ -145,7 +145,7 @@ class Codes:
             lengths = np.sqrt(np.einsum("nd,nd->n", steps, steps))
             steps -= codes
             lost = np.sqrt(np.einsum("nd,nd->n", steps, steps))
-            rows = slice(start, start + PIECE)
+            rows = slice(start, start + PIECE_ROWS)
             self._codes[rows, :dim] = codes
             self._scale[rows] = step * factor[rows]
             error = step * (lost * np.float32(1.001) + np.float32(ROUNDING * dim) * lengths)
@@ -181,7 +181,7 @@ class Codes:
         holds none of the k best.
         """
         n = len(error)
-        tops, floors = np.empty((2, -(-n // BLOCK)), np.float32)
+        tops, floors = np.empty((2, -(-n // BLOCK_ROWS)), np.float32)
         if k > len(floors):
             return np.arange(n)
         _shared(
@@ -190,7 +190,7 @@ class Codes:
             again=True,
         )
         least = np.partition(floors, len(floors) - k)[-k]
-        rows = (np.flatnonzero(tops >= least)[:, None] * BLOCK + np.arange(BLOCK)).ravel()
+        rows = (np.flatnonzero(tops >= least)[:, None] * BLOCK_ROWS + np.arange(BLOCK_ROWS)).ravel()
         return rows if rows[-1] < n else rows[rows < n]
 
 

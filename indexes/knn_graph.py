@@ -15,9 +15,9 @@ from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import Index, checked
 
-EXACT = 12_000  # up to so many vectors every pair is compared
-CELL = 100  # vectors in a cell, on average
-PROBES = 10  # cells that are searched for each vector
+EXACT_ROWS = 12_000  # up to so many vectors every pair is compared
+ROWS_A_CELL = 100  # vectors in a cell, on average
+N_PROBES = 10  # cells that are searched for each vector
 # Wider vectors are searched in their first principal components, in more cells, for more candidates, which are then compared whole:
 # at 50,000 x 384 as many neighbors are found in half the time
 WIDE, NARROW, NARROW_PROBES, MORE = 160, 128, 14, 10
@@ -45,7 +45,7 @@ def neighbors_of_all(
     if index is not None:
         return _by_index(vectors, k, index, progress)
     directions = unit(checked(vectors, None, "vectors"))
-    return _by_pairs(directions, k, progress) if n <= EXACT else _by_cells(directions, k, seed, progress)
+    return _by_pairs(directions, k, progress) if n <= EXACT_ROWS else _by_cells(directions, k, seed, progress)
 
 
 def _gathered(n: int, k: int, progress: Progress, search: Callable[[int, int], tuple[Ints, Floats]]) -> Neighbors:
@@ -94,7 +94,7 @@ def _by_cells(directions: Floats, k: int, seed: int, progress: Progress) -> Neig
     f: Any = faiss
     n, wide = len(directions), directions.shape[1] > WIDE
     searched = _narrowed(directions, lambda: progress(0, n)) if wide else directions
-    dim, cells = searched.shape[1], n // CELL
+    dim, cells = searched.shape[1], n // ROWS_A_CELL
     quantizer = f.IndexFlatL2(dim)
     quantizer.add(_centers(f, searched, cells, seed, lambda: progress(0, n)))
     index = f.IndexIVFFlat(quantizer, dim, cells, f.METRIC_L2)
@@ -102,7 +102,7 @@ def _by_cells(directions: Floats, k: int, seed: int, progress: Progress) -> Neig
     for start in range(0, n, BLOCK):
         progress(0, n)
         index.add(searched[start : start + BLOCK])
-    index.nprobe = min(NARROW_PROBES if wide else PROBES, cells)
+    index.nprobe = min(NARROW_PROBES if wide else N_PROBES, cells)
     wanted = min(n, k + 1 + max(MORE, k // 2) if wide else k + 1)
 
     def search(start: int, end: int) -> tuple[Ints, Floats]:

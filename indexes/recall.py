@@ -9,7 +9,7 @@ import numpy as np
 
 from polysema.core.space.metric import Metric, unit
 from polysema.core.space.space import Floats, Ints
-from polysema.indexes.index_spec import USED, IndexSpec
+from polysema.indexes.index_spec import USED_PARAMETERS, IndexSpec
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,11 +40,11 @@ class Setting:
 
 def setting_of(recipe: IndexSpec) -> Setting:
     """The setting that a recipe names."""
-    used = USED[recipe.kind]
+    used = USED_PARAMETERS[recipe.kind]
     return Setting(**{name: getattr(recipe, name) for name in ("ef_search", "nprobe", "k_factor") if name in used})
 
 
-DRAWN_AT_ONCE = 4_096  # rows that are compared while distinct ones are looked for
+DRAW_ROWS = 4_096  # rows that are compared while distinct ones are looked for
 DIGITS = 6  # by which two directions differ
 EF_SEARCH = (10, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768)
 NPROBE = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -54,7 +54,7 @@ K_FACTOR = (2, 4, 8, 16, 32, 64)
 
 def ladder(recipe: IndexSpec) -> list[Setting]:
     """The settings worth measuring for a fitted recipe, its own among them, from near to far."""
-    used = USED[recipe.kind]
+    used = USED_PARAMETERS[recipe.kind]
     if "ef_search" in used:
         rungs = {Setting(ef_search=ef) for ef in EF_SEARCH}
     else:
@@ -145,10 +145,10 @@ def distinct_rows(vectors: Floats, size: int, metric: Metric, rng: np.random.Gen
     _take_distinct(vectors, rows, metric, found, size)
     if len(found) < size:
         rest = rng.permutation(np.setdiff1d(np.arange(len(vectors)), rows))
-        for start in range(0, len(rest), DRAWN_AT_ONCE):
+        for start in range(0, len(rest), DRAW_ROWS):
             if len(found) >= size:
                 break
-            _take_distinct(vectors, rest[start : start + DRAWN_AT_ONCE], metric, found, size)
+            _take_distinct(vectors, rest[start : start + DRAW_ROWS], metric, found, size)
     return np.sort(np.fromiter(found.values(), np.int64, len(found)))
 
 

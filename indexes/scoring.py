@@ -7,7 +7,7 @@ import numpy as np
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Ints
 
-AT_ONCE = 4 << 20  # numbers gathered at a time: they stay within the cache's reach
+BLOCK_ROWS = 4 << 20  # numbers gathered at a time: they stay within the cache's reach
 MARGIN = 8  # more rows than asked for are scored anew, in case rounding had two of them in the other order
 
 
@@ -69,22 +69,22 @@ def rescored(vectors: Floats, rows: Ints, queries: Floats, metric: Metric, k: in
 def best_among(vectors: Floats, rows: Ints, queries: Floats, k: int, metric: Metric) -> tuple[Ints, Floats]:
     """The k best of `rows` (m,), ascending, for every query: (n_queries, min(k, m)) rows and exact scores, best first."""
     n_queries, most = len(queries), min(k + MARGIN, len(rows))
-    step = max(256, (AT_ONCE // 8 if n_queries == 1 else AT_ONCE) // vectors.shape[1])
+    step = max(256, (BLOCK_ROWS // 8 if n_queries == 1 else BLOCK_ROWS) // vectors.shape[1])
     best = np.full((n_queries, most), -1, np.int64)
-    held = np.full((n_queries, most), -np.inf, np.float32)
+    current = np.full((n_queries, most), -np.inf, np.float32)
     for start in range(0, len(rows), step):
         some = rows[start : start + step]
         together = some[-1] - some[0] + 1 == len(some)
         block = vectors[some[0] : some[-1] + 1] if together else vectors[some]
         scores = _products(block, queries, metric)  # (n_queries, step)
-        for query in np.flatnonzero(scores.max(axis=1) > held[:, -1]):
-            places = np.flatnonzero(scores[query] > held[query, -1])
+        for query in np.flatnonzero(scores.max(axis=1) > current[:, -1]):
+            places = np.flatnonzero(scores[query] > current[query, -1])
             if len(places) > most:
                 places = places[np.argpartition(-scores[query, places], most - 1)[:most]]
-            merged = np.concatenate([held[query], scores[query, places]])
+            merged = np.concatenate([current[query], scores[query, places]])
             order = np.argsort(-merged, kind="stable")[:most]
             best[query] = np.concatenate([best[query], some[places]])[order]
-            held[query] = merged[order]
+            current[query] = merged[order]
     return rescored(vectors, best, queries, metric, min(k, len(rows)))
 
 

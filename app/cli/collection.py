@@ -90,8 +90,8 @@ def import_command(
     from polysema.indexes.import_export import ImportOptions, import_into
     from polysema.indexes.index_spec import IndexSpec
 
-    asked = parse_layers(layers)
-    chosen = None if asked is None else tuple(asked)
+    query = parse_layers(layers)
+    chosen = None if query is None else tuple(query)
     how = ImportOptions(space, chosen, id_column, Metric.parse(metric), vector_column=vector_column)
     if index not in (None, "auto", "none"):
         IndexSpec.parse(str(index))  # a wrong one is told before anything is made

@@ -86,11 +86,11 @@ def tell_engine(model: LanguageModel, layers: Sequence[int]) -> None:
     """Which engine runs, and what it costs where it is not exact, on standard error."""
     if model.engine.name != "onnx-int8":
         return
-    from polysema.core.measure.int8 import int8_difference, told
+    from polysema.core.measure.int8 import differences_text, int8_difference
 
     with progress_bar() as progress:
         rows = int8_difference(model, progress)
-    for line in told(model, model.check_layers(layers), rows):
+    for line in differences_text(model, model.check_layers(layers), rows):
         click.echo(f"note: {line}", err=True)
 
 
@@ -209,11 +209,11 @@ def run_command(
     wanted = ExportOptions(
         unit, pooling, chosen, to, dtype, static, text, limit, parse_shard(shard), asked_prompt
     ).checked()
-    asked = parse_layers(layers)
+    query = parse_layers(layers)
     corpus = open_corpus(inputs, column, id_column, dialect=Dialect(separator, header, encoding))
     tell_corpus(corpus.notes)
     loaded = load_model(model, device, engine, compute, final_norm, bos=bos)
-    which = range(loaded.n_layers + 1) if asked is None else asked
+    which = range(loaded.n_layers + 1) if query is None else query
     tell_engine(loaded, which)
     total = len(range(wanted.shard[0] - 1, min(corpus.lines, limit or corpus.lines), wanted.shard[1]))
     with progress_bar() as progress:
@@ -305,12 +305,12 @@ def embed(
     from polysema.core.model.tokens import occurrence_at
     from polysema.core.space.spelling import spelling_note
 
-    asked = parse_layers(layers)
+    query = parse_layers(layers)
     at = parse_span(span)
     check_prompt(Prompt(prompt, prompt_name), unit)
     side = "decoder" if generate else stack
     loaded = load_model(model, device, engine, "float32", final_norm, side, patient=False, bos=bos)
-    which = range(loaded.n_layers + 1) if asked is None else asked
+    which = range(loaded.n_layers + 1) if query is None else query
     tell_engine(loaded, which)
     beside = tuple(sources) or None
     if generate:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from polysema.core.inside.steering import Direction, SteeredToken
     from polysema.core.model.load import LanguageModel
 
-DECODER = "smollm2-135m"
-LOOKS = ("minilm-l6", DECODER)
+DEFAULT_DECODER = "smollm2-135m"
+ATTENTION_OPTIONS = ("minilm-l6", DEFAULT_DECODER)
 MOST_ROWS = 1_000_000
 
 
@@ -150,11 +150,11 @@ def attention(
     place = parse_head(head) if head else None
     loaded = opened(model, engine, device, stack)
     view = view_of(loaded, cross, unit, special)
-    asked, source = given(loaded, text, target)
+    query, source = given(loaded, text, target)
     if rollout:
-        parts = run.rollout(loaded, asked, -1 if chosen is None else chosen[-1], source, view)
+        parts = run.rollout(loaded, query, -1 if chosen is None else chosen[-1], source, view)
     else:
-        parts = run.attention(loaded, asked, [place[0]] if place else chosen, source, view)
+        parts = run.attention(loaded, query, [place[0]] if place else chosen, source, view)
     tell_windows(loaded, len(parts))
     if form != "table":
         n_rows = sum(
@@ -276,7 +276,7 @@ def find_head(
     from polysema.core.inside.attention import find_heads
     from polysema.core.inside.hooks import one_reading
 
-    asked = [parse_pair(pair) for pair in pairs]
+    query = [parse_pair(pair) for pair in pairs]
     chosen = parse_layers(layers)
     if k < 1:
         raise UserError(f"k starts at 1; got {k}")
@@ -285,7 +285,7 @@ def find_head(
     given_texts = [given(loaded, text, target) for text in texts]
     written = [one_reading(loaded, a, b).text if loaded.reads_two else str(a) for a, b in given_texts]
     sources = list(texts) if loaded.reads_two else None
-    found = find_heads(loaded, asked, written, sources, view, chosen)
+    found = find_heads(loaded, query, written, sources, view, chosen)
     rows: list[Row] = [
         {
             "rank": rank,
@@ -321,7 +321,7 @@ def find_head(
 
 @inside.command(cls=WordCommand)
 @click.argument("text")
-@model_of(DECODER)
+@model_of(DEFAULT_DECODER)
 @click.option("--layers", default="all", show_default=True, help="Which layers, such as 0,3,6 or all.")
 @click.option(
     "--word",
@@ -364,8 +364,8 @@ def lens(
     loaded = opened(model, engine, device, stack)
     there = [point for point in POINTS if point != "cross" or loaded.reads_two]
     chosen = there if points == "all" else [point.strip() for point in points.split(",")]
-    asked, source = given(loaded, text, target)
-    found = run.lens(loaded, asked, asked_layers, words, source, run.LensView(tuple(chosen), k, kind, parse_place(at)))
+    query, source = given(loaded, text, target)
+    found = run.lens(loaded, query, asked_layers, words, source, run.LensView(tuple(chosen), k, kind, parse_place(at)))
     tell_windows(loaded, found.windows)
     place = run.place_among(loaded, found, parse_place(at))
     for word in found.targets:
@@ -404,7 +404,7 @@ def lens(
 @click.argument("word")
 @click.option("--against", help="Another word: what makes the first likelier than this one.")
 @at_option
-@model_of(DECODER)
+@model_of(DEFAULT_DECODER)
 @stack_option
 @k_option
 @format_option
@@ -430,8 +430,8 @@ def contributions(
     if k < 1:
         raise UserError(f"k starts at 1; got {k}")
     loaded = opened(model, engine, device, stack)
-    asked, source = given(loaded, text, target)
-    found = run(loaded, asked, word, against, source, parse_place(at))
+    query, source = given(loaded, text, target)
+    found = run(loaded, query, word, against, source, parse_place(at))
     for which in (found.target, found.against):
         if which is not None and which.note:
             click.echo(f"note: {which.note}", err=True)
@@ -538,7 +538,7 @@ def heads(
 
 @inside.command(cls=WordCommand)
 @click.argument("text")
-@model_of(DECODER)
+@model_of(DEFAULT_DECODER)
 @click.option("--toward", multiple=True, help="A text of the concept to go to; may be given several times.")
 @click.option("--away", multiple=True, help="A text of what to go away from; may be given several times.")
 @click.option("--expression", help='A direction of the algebra instead: "happy - sad", or words in texts.')
@@ -589,14 +589,14 @@ def steer(
     which = loaded.check_layers([loaded.n_layers // 2] if not layers else chosen or range(loaded.n_layers + 1))
     if len(which) > 1 and not strengths:
         raise UserError("several layers are for --sweep; give one --layer")
-    asked, source = given(loaded, text, target)
+    query, source = given(loaded, text, target)
     directions: list[Direction] = (
         [run.expression_direction(loaded, expression, layer) for layer in which]
         if expression
         else list(run.concepts(loaded, toward, away, which).values())
     )
     if strengths:
-        table = run.sweep(loaded, asked, directions, strengths, run.Statement(1, words, 0), source)
+        table = run.sweep(loaded, query, directions, strengths, run.Statement(1, words, 0), source)
         for one in table[0].targets:
             if one.note:
                 click.echo(f"note: {one.note}", err=True)
@@ -616,8 +616,8 @@ def steer(
         )
         return
     where = parse_place(at)
-    how = run.Steer(strength, run.EVERYWHERE if where is None else where)
-    found = run.steer(loaded, asked, directions[0], how, run.Statement(k, words, new), source)
+    how = run.Steer(strength, run.ALL_POSITIONS if where is None else where)
+    found = run.steer(loaded, query, directions[0], how, run.Statement(k, words, new), source)
     note = f"{strength:g} times the typical length along {directions[0].what} at layer {directions[0].layer}, a vector of length {found.length:.2f}"
     _show_changed(found, form, note)
 
@@ -655,7 +655,7 @@ def _show_changed(found: SteeredToken, form: str, note: str) -> None:
 
 @inside.command(cls=WordCommand)
 @click.argument("text")
-@model_of(DECODER)
+@model_of(DEFAULT_DECODER)
 @click.option("--head", "taken", multiple=True, help="A head, LAYER.HEAD; may be given several times.")
 @click.option("--mlp", "mlps", multiple=True, type=int, help="The MLP of a layer; may be given several times.")
 @click.option("--cross", is_flag=True, help="The heads are those of the cross-attention.")
@@ -693,10 +693,10 @@ def ablate(
 
     places = [parse_head(head) for head in taken]
     loaded = opened(model, engine, device)
-    asked, source = given(loaded, text, target)
+    query, source = given(loaded, text, target)
     cuts: list[Ablation] = [Ablation(layer, head, "cross" if cross else "self") for layer, head in places]
     cuts += [Ablation(layer, None, "mlp") for layer in mlps]
-    found = run(loaded, asked, cuts, how, Statement(k, words, new), source, over)
+    found = run(loaded, query, cuts, how, Statement(k, words, new), source, over)
     _show_changed(found, form, f"{', '.join(map(str, cuts))} set to {how}")
 
 
@@ -716,7 +716,7 @@ def roads(sentence: str, names: tuple[str, ...], device: str | None, masks: bool
     from polysema.core.inside.families import roads as run
     from polysema.core.model.catalog import models_here
 
-    chosen = names or [name for name in (*LOOKS, "g2p-t5") if name in models_here(("texts", "letters"))]
+    chosen = names or [name for name in (*ATTENTION_OPTIONS, "g2p-t5") if name in models_here(("texts", "letters"))]
     if not chosen:
         raise UnavailableError("no language model is here; bring one with polysema models pull minilm-l6")
     loaded = [opened(name, "torch", device) for name in chosen]

@@ -16,9 +16,9 @@ from polysema.core.errors import ConflictError, UserError
 if TYPE_CHECKING:
     from polysema.app.explorer.results import SpaceMap
 
-FORMS = (".csv", ".parquet")
-DRAWN = 20_000  # points of a picture: more of them hide each other, and the file grows by 50 bytes each
-SIDE = 900
+TABLE_FORMATS = (".csv", ".parquet")
+MAX_PICTURE_POINTS = 20_000  # points of a picture: more of them hide each other, and the file grows by 50 bytes each
+PICTURE_PIXELS = 900
 
 
 @click.command(name="map")
@@ -59,7 +59,7 @@ def map_command(
     from polysema.app.explorer import Explorer
     from polysema.core.maps.projection import MapOptions
 
-    target = _target(file, FORMS, replace)
+    target = _target(file, TABLE_FORMATS, replace)
     drawing = _target(picture, (".svg",), replace) if picture is not None else None
     options = MapOptions(
         n_components=dimensions,
@@ -71,25 +71,28 @@ def map_command(
     )
     explorer = Explorer()
     with progress_bar() as progress:
-        held = explorer.space(space, progress)
-        found = explorer.map(held, method, options, rows, k, progress)
-    tell_notes(held.origin)
+        opened = explorer.space(space, progress)
+        found = explorer.map(opened, method, options, rows, k, progress)
+    tell_notes(opened.origin)
     for note in found.map.notes:
         click.echo(f"note: {note}", err=True)
     _publish(target, lambda part: _write(found, part, target.suffix.lower()))
     if drawing is not None:
         _publish(drawing, lambda part: part.write_text(_svg(found), encoding="utf-8"))
-        if len(found.space) > DRAWN:
-            click.echo(f"{drawing.name} shows {DRAWN:,} of the {len(found.space):,} points, evenly spaced", err=True)
-    told = f"{len(found.space):,} points of {held.origin.source} by {method} are in {target}"
+        if len(found.space) > MAX_PICTURE_POINTS:
+            click.echo(
+                f"{drawing.name} shows {MAX_PICTURE_POINTS:,} of the {len(found.space):,} points, evenly spaced",
+                err=True,
+            )
+    message = f"{len(found.space):,} points of {opened.origin.source} by {method} are in {target}"
     if (report := found.distortion) is not None:
-        told += (
+        message += (
             f"; trustworthiness {report.trustworthiness:.3f}, neighbors kept {report.preservation:.3f} of {report.k} "
             f"(by chance {report.by_chance:.3f})"
         )
     elif k:
-        told += f"; too few points to measure how far {k} neighbors of each were kept"
-    click.echo(told)
+        message += f"; too few points to measure how far {k} neighbors of each were kept"
+    click.echo(message)
 
 
 def _target(file: str, forms: tuple[str, ...], replace: bool) -> Path:
@@ -151,17 +154,19 @@ def _svg(found: SpaceMap) -> str:
     import numpy as np
 
     n = len(found.space)
-    rows = np.arange(n) if n <= DRAWN else np.linspace(0, n - 1, DRAWN).round().astype(np.int64)
+    rows = (
+        np.arange(n) if n <= MAX_PICTURE_POINTS else np.linspace(0, n - 1, MAX_PICTURE_POINTS).round().astype(np.int64)
+    )
     xy = found.map.positions[rows, :2].astype(np.float64)
     low, size = xy.min(axis=0), float(np.ptp(xy, axis=0).max()) or 1.0
-    xy = 20 + (xy - low) / size * (SIDE - 40)
+    xy = 20 + (xy - low) / size * (PICTURE_PIXELS - 40)
     radius = max(1.0, min(4.0, 120 / np.sqrt(len(rows))))
     share = np.nan_to_num(found.kept[rows], nan=1.0)
     points = [
-        f'<circle cx="{x:.1f}" cy="{SIDE - y:.1f}" r="{radius:.1f}" fill-opacity="{0.25 + 0.65 * s:.2f}"/>'
+        f'<circle cx="{x:.1f}" cy="{PICTURE_PIXELS - y:.1f}" r="{radius:.1f}" fill-opacity="{0.25 + 0.65 * s:.2f}"/>'
         for (x, y), s in zip(xy.tolist(), share.tolist(), strict=True)
     ]
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {SIDE}" width="{SIDE}" height="{SIDE}">'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {PICTURE_PIXELS} {PICTURE_PIXELS}" width="{PICTURE_PIXELS}" height="{PICTURE_PIXELS}">'
     return "\n".join(
         [head, '<rect width="100%" height="100%" fill="#fff"/>', '<g fill="#0072b2">', *points, "</g>", "</svg>", ""]
     )

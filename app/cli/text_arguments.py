@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.types import StringParamType
 
-from polysema.app.cli.word_command import MARK
+from polysema.app.cli.word_command import QUOTED_MARK
 from polysema.core.errors import UserError
 
 
@@ -22,7 +22,7 @@ class UnicodeText(StringParamType):
             try:
                 from polysema.core.space.spelling import encoded
 
-                encoded(text.removeprefix(MARK), "it")
+                encoded(text.removeprefix(QUOTED_MARK), "it")
             except UserError as error:
                 if not Path(text).exists():
                     self.fail(str(error), param, ctx)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-MARK = "\0"  # what no argument of a process can hold
+QUOTED_MARK = "\0"  # what no argument of a process can hold
 _SUM = re.compile(r"\s[+\-−–](?=[\s\w(\"])|->")
 
 
@@ -17,7 +17,7 @@ class WordCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The arguments parsed; raises `click.UsageError`."""
         end = args.index("--") if "--" in args else len(args)
-        marked = [MARK + one if self._is_written(one) else one for one in args[:end]] + args[end:]
+        marked = [QUOTED_MARK + one if self._is_written(one) else one for one in args[:end]] + args[end:]
         try:
             rest = super().parse_args(ctx, marked)
         except click.UsageError as error:
@@ -27,7 +27,7 @@ class WordCommand(click.Command):
                 raise click.UsageError(f"{error.format_message()} {where}", ctx) from None
             raise
         ctx.params = {name: _unmarked(value) for name, value in ctx.params.items()}
-        return [one.removeprefix(MARK) for one in rest]
+        return [one.removeprefix(QUOTED_MARK) for one in rest]
 
     def _is_written(self, argument: str) -> bool:
         """Whether an argument with a minus in front is words: a sum, or several words that begin as no option does."""
@@ -39,5 +39,5 @@ class WordCommand(click.Command):
 
 def _unmarked(value: Any) -> Any:
     if isinstance(value, str):
-        return value.removeprefix(MARK)
+        return value.removeprefix(QUOTED_MARK)
     return tuple(map(_unmarked, value)) if isinstance(value, tuple) else value

@@ -74,9 +74,9 @@ def _open(space: str, transform: str, removed: tuple[str, ...]) -> tuple[Explore
 
     explorer = Explorer()
     with progress_bar() as progress:
-        held = explorer.space(space, progress)
-    tell_notes(held.origin)
-    return explorer, explorer.view(held, transform, removed)
+        opened = explorer.space(space, progress)
+    tell_notes(opened.origin)
+    return explorer, explorer.view(opened, transform, removed)
 
 
 def _policy(case: str, phrases: str, unknown: str) -> Policy:
@@ -133,14 +133,14 @@ def neighbors(
     """Print the words nearest to WORD by cosine."""
     from polysema.app.explorer import SearchOptions
 
-    explorer, held = _open(space, transform, removed)
+    explorer, opened = _open(space, transform, removed)
     answer = explorer.neighbors(
-        word, held, k, _policy(case, phrases, unknown), SearchOptions(where, index, recall, restrict_vocab)
+        word, opened, k, _policy(case, phrases, unknown), SearchOptions(where, index, recall, restrict_vocab)
     )
-    tell_notes(answer.origin, held.origin)
+    tell_notes(answer.origin, opened.origin)
     rows = neighbor_table(answer.neighbors)
     whole = neighbors_json(answer) | {"policy": answer.policy, "origin": answer.origin.to_json()}
-    notes = [f"({answer.asked} was looked up as {answer.word}: {answer.how})"] if answer.how != "as written" else []
+    notes = [f"({answer.query} was looked up as {answer.word}: {answer.how})"] if answer.how != "as written" else []
     if index or recall is not None:
         expected = "not measured" if answer.recall is None else f"{answer.recall:.3f}"
         notes.append(f"({answer.search}; recall@10 expected: {expected})")
@@ -200,12 +200,12 @@ def analogy(
 
     if not 0 < epsilon <= 1:
         raise UserError(f"epsilon is above 0 and at most 1; got {epsilon}")
-    explorer, held = _open(space, transform, removed)
-    asking = AnalogyOptions(
+    explorer, opened = _open(space, transform, removed)
+    options = AnalogyOptions(
         tuple(parse_pair(text) for text in pairs), _policy(case, phrases, unknown), evidence, epsilon, restrict_vocab
     )
-    answer = explorer.analogy(expression, held, k, method, asking)
-    tell_notes(answer.origin, held.origin)
+    answer = explorer.analogy(expression, opened, k, method, options)
+    tell_notes(answer.origin, opened.origin)
     rows = neighbor_table(answer.neighbors, score_name(answer.method))
     stood = ", ".join(
         f"{i.word} #{i.rank:,} ({i.score:.3f})" if i.rank else f"{i.word} ({i.score:.3f})" for i in answer.inputs
@@ -243,10 +243,10 @@ def similarity(
 
     Of two words, the rank of SECOND among the neighbors of FIRST is printed as well.
     """
-    explorer, held = _open(space, transform, removed)
+    explorer, opened = _open(space, transform, removed)
     sides = [[word.strip() for word in side.split(",") if word.strip()] for side in (first, second)]
-    answer = explorer.similarity(sides[0], sides[1], held, _policy(case, phrases, unknown))
-    tell_notes(answer.origin, held.origin)
+    answer = explorer.similarity(sides[0], sides[1], opened, _policy(case, phrases, unknown))
+    tell_notes(answer.origin, opened.origin)
     row: Row = {"first": ", ".join(answer.first), "second": ", ".join(answer.second), "cosine": round(answer.cosine, 6)}
     if answer.rank is not None:
         row["rank"] = answer.rank
@@ -271,9 +271,9 @@ def closer(
     form: str,
 ) -> None:
     """Print every word that is nearer to WORD than OTHER is."""
-    explorer, held = _open(space, transform, removed)
-    answer = explorer.closer_than(word, other, held, _policy(case, phrases, unknown))
-    tell_notes(answer.origin, held.origin)
+    explorer, opened = _open(space, transform, removed)
+    answer = explorer.closer_than(word, other, opened, _policy(case, phrases, unknown))
+    tell_notes(answer.origin, opened.origin)
     rows = [{"rank": n, "word": w, "cosine": round(score, 6)} for n, (w, score) in enumerate(answer.words, 1)]
     whole = {
         "word": answer.word,
@@ -303,9 +303,9 @@ def odd_one_out(
     form: str,
 ) -> None:
     """Print which of WORDS doesn't match the others: its cosine with the mean of all is the lowest."""
-    explorer, held = _open(space, transform, removed)
-    answer = explorer.odd_one_out(words, held, _policy(case, phrases, unknown))
-    tell_notes(answer.origin, held.origin)
+    explorer, opened = _open(space, transform, removed)
+    answer = explorer.odd_one_out(words, opened, _policy(case, phrases, unknown))
+    tell_notes(answer.origin, opened.origin)
     rows = [{"word": word, "cosine to the mean": round(score, 6)} for word, score in answer.words]
     exact = [{"word": word, "cosine to the mean": score} for word, score in answer.words]
     whole = {"odd": answer.words[0][0], "words": exact, "origin": answer.origin.to_json()}
@@ -337,9 +337,9 @@ def project(
     form: str,
 ) -> None:
     """Print where WORDS stand on named axes: the cosine of each word with each axis."""
-    explorer, held = _open(space, transform, removed)
-    answer = explorer.project(words, axes, held, _policy(case, phrases, unknown))
-    tell_notes(answer.origin, held.origin)
+    explorer, opened = _open(space, transform, removed)
+    answer = explorer.project(words, axes, opened, _policy(case, phrases, unknown))
+    tell_notes(answer.origin, opened.origin)
     rows = [
         {"word": word} | {axis: round(place, 6) for axis, place in zip(answer.axes, places, strict=True)}
         for word, places in answer.words
@@ -374,9 +374,9 @@ def travel(
     form: str,
 ) -> None:
     """Print the neighbors met on the way when WORD moves along AXIS, such as "poor -> rich"."""
-    explorer, held = _open(space, transform, removed)
-    answer = explorer.travel(word, axis, held, steps, reach, k)
-    tell_notes(answer.origin, held.origin)
+    explorer, opened = _open(space, transform, removed)
+    answer = explorer.travel(word, axis, opened, steps, reach, k)
+    tell_notes(answer.origin, opened.origin)
     rows = [
         {
             "at": round(s.at, 4),
@@ -408,9 +408,9 @@ def convert(space: str, file: str, layout: str | None, transform: str, replace: 
     """Write the vectors of SPACE to FILE, in the layout of its ending or of --to."""
     from polysema.core.files.formats import write_vectors
 
-    _, held = _open(space, transform, ())
-    paths = write_vectors(held, file, layout, replace)
-    click.echo(f"{len(held):,} vectors, {held.dim} wide, in {' and '.join(map(str, paths))}")
+    _, current = _open(space, transform, ())
+    paths = write_vectors(current, file, layout, replace)
+    click.echo(f"{len(current):,} vectors, {current.dim} wide, in {' and '.join(map(str, paths))}")
 
 
 # Measures
@@ -497,31 +497,31 @@ def analogies(
         raise UserError(f"epsilon is above 0 and at most 1; got {epsilon}")
     methods = tuple(dict.fromkeys(check_method(method) for method in methods))
     categories = read_analogies(questions)
-    _, held = _open(space, transform, removed)
+    _, opened = _open(space, transform, removed)
     scores = []
     with progress_bar() as progress:
         for method in methods:
             protocol = Protocol(method, vocabulary or None, not keep_case, not keep_inputs, epsilon)
-            scores += measure_analogies(held, categories, protocol, progress)
+            scores += measure_analogies(opened, categories, protocol, progress)
     rows: list[Row] = [
         {
             "category": s.category,
             "method": s.method,
             "questions": s.questions,
-            "asked": s.asked,
+            "evaluated": s.evaluated,
             "correct": s.correct,
             "accuracy": _share(s.accuracy),
         }
         for s in scores
     ]
-    words = min(vocabulary or len(held), len(held))
-    told = (
-        f"{held.origin.card()}; the first {words:,} of {len(held):,} words; questions "
+    words = min(vocabulary or len(opened), len(opened))
+    message = (
+        f"{opened.origin.card()}; the first {words:,} of {len(opened):,} words; questions "
         f"{'as written' if keep_case else 'in lower case'}; words of a question {'kept in' if keep_inputs else 'left out of'} "
         f"its answers; questions with an unknown word dropped; accuracy in per cent"
         + (f"; epsilon {epsilon:g}" if "3cosmul" in methods else "")
     )
-    _report(form, output, rows, {"protocol": told, "origin": held.origin.to_json(), "rows": rows}, ["", told])
+    _report(form, output, rows, {"protocol": message, "origin": opened.origin.to_json(), "rows": rows}, ["", message])
 
 
 @click.command(name="similarity")
@@ -546,8 +546,10 @@ def measure_similarity(
     from polysema.core.measure import similarity as module
 
     sets = [(Path(file).name, module.read_pairs(file)) for file in files]
-    _, held = _open(space, transform, removed)
-    results = [module.measure_similarity(held, pairs, name, not keep_case, vocabulary or None) for name, pairs in sets]
+    _, opened = _open(space, transform, removed)
+    results = [
+        module.measure_similarity(opened, pairs, name, not keep_case, vocabulary or None) for name, pairs in sets
+    ]
     rows: list[Row] = [
         {
             "set": r.name,
@@ -559,18 +561,18 @@ def measure_similarity(
         }
         for r in results
     ]
-    told = (
-        f"{held.origin.card()}; the first {min(vocabulary or len(held), len(held)):,} of {len(held):,} words; words {'as written' if keep_case else 'in lower case'}; pairs with an unknown word dropped; "
+    message = (
+        f"{opened.origin.card()}; the first {min(vocabulary or len(opened), len(opened)):,} of {len(opened):,} words; words {'as written' if keep_case else 'in lower case'}; pairs with an unknown word dropped; "
         "correlations x 100"
     )
     missing = [f"{r.name}: not in the space: {', '.join(r.missing)}" for r in results if r.missing]
     whole = {
-        "protocol": told,
-        "origin": held.origin.to_json(),
+        "protocol": message,
+        "origin": opened.origin.to_json(),
         "rows": rows,
         "missing": {r.name: r.missing for r in results},
     }
-    _report(form, output, rows, whole, ["", told, *missing])
+    _report(form, output, rows, whole, ["", message, *missing])
 
 
 def add_to(cli: click.Group, measure: click.Group) -> None:

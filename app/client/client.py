@@ -153,17 +153,17 @@ class Client:
         space: str | RemoteSpace = SPACE,
         k: int = 10,
         policy: Policy | None = None,
-        finding: SearchOptions | None = None,
+        search: SearchOptions | None = None,
     ) -> NeighborAnswer:
         """See `Explorer.neighbors`."""
-        asked = {**_space(space), **_spelling(policy), **_finding(finding), "k": k}
+        query = {**_space(space), **_spelling(policy), **_search_fields(search), "k": k}
         if isinstance(word, Term) and word.context is not None:
             if word.context.layer is not None:
                 raise UserError("over HTTP an occurrence is at the layer of its space; leave out its own")
-            asked["occurrences"] = [{"word": word.word, "text": word.context.text, "nth": word.context.nth}]
+            query["occurrences"] = [{"word": word.word, "text": word.context.text, "nth": word.context.nth}]
         else:
-            asked["words"] = [word.word if isinstance(word, Term) else word]
-        answer = self.ask("POST", "/v1/neighbors", asked)
+            query["words"] = [word.word if isinstance(word, Term) else word]
+        answer = self.ask("POST", "/v1/neighbors", query)
         one = answer["answers"][0]
         return NeighborAnswer(
             str(word),
@@ -181,11 +181,11 @@ class Client:
         vectors: npt.ArrayLike,
         space: str | RemoteSpace = SPACE,
         k: int = 10,
-        finding: SearchOptions | None = None,
+        search: SearchOptions | None = None,
     ) -> tuple[tuple[Neighbor, ...], ...]:
         """See `Explorer.nearest`."""
-        asked = {**_space(space), **_finding(finding), "vectors": sent(vectors), "k": k}
-        return tuple(_neighbors(one["neighbors"]) for one in self.ask("POST", "/v1/neighbors", asked)["answers"])
+        query = {**_space(space), **_search_fields(search), "vectors": sent(vectors), "k": k}
+        return tuple(_neighbors(one["neighbors"]) for one in self.ask("POST", "/v1/neighbors", query)["answers"])
 
     def analogy(
         self,
@@ -193,19 +193,19 @@ class Client:
         space: str | RemoteSpace = SPACE,
         k: int = 10,
         method: str = "3cosadd",
-        asking: AnalogyOptions | None = None,
+        options: AnalogyOptions | None = None,
     ) -> AnalogyAnswer:
         """See `Explorer.analogy`."""
-        asked: dict[str, Any] = {**_space(space), "expression": expression, "k": k, "method": method, "vectors": True}
-        if asking is not None:
-            asked |= {
-                "pairs": [list(pair) for pair in asking.pairs],
-                "evidence": asking.evidence,
-                "epsilon": asking.epsilon,
-                "restrict_vocab": asking.restrict_vocab,
+        query: dict[str, Any] = {**_space(space), "expression": expression, "k": k, "method": method, "vectors": True}
+        if options is not None:
+            query |= {
+                "pairs": [list(pair) for pair in options.pairs],
+                "evidence": options.evidence,
+                "epsilon": options.epsilon,
+                "restrict_vocab": options.restrict_vocab,
             }
-            asked |= _spelling(asking.policy)
-        found = self.ask("POST", "/v1/analogy", asked)
+            query |= _spelling(options.policy)
+        found = self.ask("POST", "/v1/analogy", query)
         inputs = tuple(InputRank(i["word"], i["weight"], i["rank"], score_of(i), i["how"]) for i in found["left_out"])
         evidence = None
         if found["evidence"] is not None:
@@ -238,13 +238,13 @@ class Client:
         policy: Policy | None = None,
     ) -> SimilarityAnswer:
         """See `Explorer.similarity`."""
-        asked = {
+        query = {
             **_space(space),
             **_spelling(policy),
             "first": list_of(first, "words"),
             "second": list_of(second, "words"),
         }
-        answer: SimilarityAnswer = value_of(SimilarityAnswer, self.ask("POST", "/v1/similarity", asked))
+        answer: SimilarityAnswer = value_of(SimilarityAnswer, self.ask("POST", "/v1/similarity", query))
         return answer
 
     def closer_than(
@@ -311,8 +311,8 @@ class Client:
             "toward": list_of(toward, "words"),
             "away": list_of(away, "words"),
         }
-        asked = {**_space(space), **_spelling(policy), **lists}
-        found: Association = value_of(Association, self.ask("POST", "/v1/association", asked))
+        query = {**_space(space), **_spelling(policy), **lists}
+        found: Association = value_of(Association, self.ask("POST", "/v1/association", query))
         return found
 
     def project(
@@ -323,8 +323,8 @@ class Client:
         policy: Policy | None = None,
     ) -> AxisAnswer:
         """See `Explorer.project`."""
-        asked = {**_space(space), **_spelling(policy), "words": list_of(words, "words"), "axes": list_of(axes, "axes")}
-        found = self.ask("POST", "/v1/project", asked)
+        query = {**_space(space), **_spelling(policy), "words": list_of(words, "words"), "axes": list_of(axes, "axes")}
+        found = self.ask("POST", "/v1/project", query)
         rows = tuple((one["word"], tuple(one["cosines"])) for one in found["words"])
         return AxisAnswer(tuple(found["axes"]), rows, Origin.from_json(found["origin"]))
 
@@ -332,8 +332,8 @@ class Client:
         self, word: str, axis: str, space: str | RemoteSpace = SPACE, steps: int = 8, reach: float = 1.5, k: int = 3
     ) -> TravelAnswer:
         """See `Explorer.travel`."""
-        asked = {**_space(space), "word": word, "axis": axis, "steps": steps, "reach": reach, "k": k}
-        found = self.ask("POST", "/v1/travel", asked)
+        query = {**_space(space), "word": word, "axis": axis, "steps": steps, "reach": reach, "k": k}
+        found = self.ask("POST", "/v1/travel", query)
         stops = tuple(TravelStep(one["at"], one["cosine"], _neighbors(one["neighbors"])) for one in found["steps"])
         origin = Origin.from_json(found["origin"])
         return TravelAnswer(found["word"], found["axis"], stops, _floats(found["points"]), origin)
@@ -350,14 +350,14 @@ class Client:
         progress: Progress = _silent,
     ) -> Comparison:
         """See `Explorer.compare`."""
-        asked = {
+        query = {
             "word": word,
             "texts": list_of(texts, "texts"),
             "model": model,
             "pooling": pooling,
             "layers": _list(layers),
         }
-        found = self.ask("POST", "/v1/compare", asked)
+        found = self.ask("POST", "/v1/compare", query)
         rows = tuple(
             LayerComparison(row["layer"], tuple(row["pairs"]), tuple(row["static"]), row["baseline"])
             for row in found["layers"]
@@ -376,7 +376,7 @@ class Client:
         prompt: Prompt | None = None,
     ) -> TextVectors:
         """See `Explorer.embed`."""
-        asked: dict[str, Any] = {
+        query: dict[str, Any] = {
             "texts": list_of(texts, "texts"),
             "model": model,
             "layers": list(layers),
@@ -384,8 +384,8 @@ class Client:
             "pooling": pooling,
         }
         if prompt is not None:
-            asked |= {"prompt": prompt.text, "prompt_name": prompt.name}
-        return self.ask_rows("POST", "/v1/embed", asked | {"word": word})
+            query |= {"prompt": prompt.text, "prompt_name": prompt.name}
+        return self.ask_rows("POST", "/v1/embed", query | {"word": word})
 
     def occurrence_neighbors(
         self,
@@ -398,8 +398,8 @@ class Client:
         progress: Progress = _silent,
     ) -> OccurrenceAnswer:
         """See `Explorer.occurrence_neighbors`."""
-        asked = {"word": word, "text": text, "model": model, "layer": layer, "k": k, "nth": nth}
-        found = self.ask("POST", "/v1/occurrences", asked)
+        query = {"word": word, "text": text, "model": model, "layer": layer, "k": k, "nth": nth}
+        found = self.ask("POST", "/v1/occurrences", query)
         hits = tuple(OccurrenceHit(**hit) for hit in found["hits"])
         return OccurrenceAnswer(
             found["word"],
@@ -428,14 +428,14 @@ class Client:
         text: str,
         model: str = MODEL,
         layers: Sequence[int] | None = None,
-        looking: AttentionOptions | None = None,
+        options: AttentionOptions | None = None,
         most: int | None = None,
     ) -> tuple[Attention, ...]:
         """See `Explorer.attention`; the service's own limit holds as well."""
         from polysema.core.inside.attention import Attention
 
-        asked = {"text": text, "model": model, "layers": _list(layers), **_looking(looking)}
-        found = self.ask("POST", "/v1/attention", asked, accept=BASE64)
+        query = {"text": text, "model": model, "layers": _list(layers), **_attention_fields(options)}
+        found = self.ask("POST", "/v1/attention", query, accept=BASE64)
         parts: tuple[Attention, ...] = tuple(value_of(Attention, window) for window in found["windows"])
         if most is not None and sum(one.weights.size for one in parts) > most:
             raise UserError(f"that is more than {most:,} numbers: ask for fewer layers, or a shorter text")
@@ -447,18 +447,20 @@ class Client:
         texts: Sequence[str],
         model: str = MODEL,
         layers: Sequence[int] | None = None,
-        looking: AttentionOptions | None = None,
+        options: AttentionOptions | None = None,
     ) -> HeadRanking:
         """See `Explorer.find_heads`."""
         from polysema.core.inside.attention import HeadRanking
 
-        asked = {
+        query = {
             "pairs": [list(pair) for pair in pairs],
             "texts": list_of(texts, "texts"),
             "model": model,
             "layers": _list(layers),
         }
-        found: HeadRanking = value_of(HeadRanking, self.ask("POST", "/v1/find-heads", asked | _looking(looking)))
+        found: HeadRanking = value_of(
+            HeadRanking, self.ask("POST", "/v1/find-heads", query | _attention_fields(options))
+        )
         return found
 
     def lens(
@@ -468,13 +470,13 @@ class Client:
         layers: Sequence[int] | None = None,
         words: Sequence[str] = (),
         view: LensView | None = None,
-        looking: AttentionOptions | None = None,
+        options: AttentionOptions | None = None,
     ) -> Lens:
         """See `Explorer.lens`."""
         from polysema.core.inside.lens import Lens, LensView
 
         shown = view or LensView()
-        asked = {
+        query = {
             "text": text,
             "model": model,
             "layers": _list(layers),
@@ -483,9 +485,9 @@ class Client:
             "k": shown.k,
             "kind": shown.kind,
             "forms_at": shown.at,
-            **_read(looking),
+            **_read(options),
         }
-        found: Lens = value_of(Lens, self.ask("POST", "/v1/lens", asked, accept=BASE64))
+        found: Lens = value_of(Lens, self.ask("POST", "/v1/lens", query, accept=BASE64))
         return found
 
     def contributions(
@@ -495,13 +497,13 @@ class Client:
         model: str = MODEL,
         against: str | None = None,
         at: str | int | None = None,
-        looking: AttentionOptions | None = None,
+        options: AttentionOptions | None = None,
     ) -> Attribution:
         """See `Explorer.contributions`."""
         from polysema.core.inside.attribution import Attribution
 
-        asked = {"text": text, "word": word, "model": model, "against": against, "at": at, **_read(looking)}
-        found: Attribution = value_of(Attribution, self.ask("POST", "/v1/contributions", asked))
+        query = {"text": text, "word": word, "model": model, "against": against, "at": at, **_read(options)}
+        found: Attribution = value_of(Attribution, self.ask("POST", "/v1/contributions", query))
         return found
 
     # Long work
@@ -520,14 +522,14 @@ class Client:
         progress: Progress = _silent,
     ) -> RemoteMap:
         """See `Explorer.map`."""
-        asked = {**_space(space), "method": method, "options": plain(options or MapOptions()), "n": n, "k": k}
-        job = self.job("map", **asked)
+        query = {**_space(space), "method": method, "options": plain(options or MapOptions()), "n": n, "k": k}
+        job = self.job("map", **query)
         self._ended(job, progress)
         found = self.ask_rows("GET", f"/v1/jobs/{job}/result", name="position")
         rows = found.table.to_pylist()
-        told = found.more["distortion"]
+        message = found.more["distortion"]
         kept = np.array([row.pop("kept") for row in rows], np.float32)
-        distortion = None if told is None else value_of(Distortion, told)
+        distortion = None if message is None else value_of(Distortion, message)
         laid = Map(
             found.vectors,
             found.more["method"],
@@ -547,13 +549,13 @@ class Client:
         """See `Explorer.around`."""
         from polysema.app.explorer.map_neighbors import PointNeighbors
 
-        asked: dict[str, Any] = {**_space(whole), "k": k}
+        query: dict[str, Any] = {**_space(whole), "k": k}
         if isinstance(at, int):
-            asked["row"] = at
+            query["row"] = at
         else:
             vector, position = (sent(np.asarray(numbers)[None])[0] for numbers in at)
-            asked |= {"vector": vector, "position": position}
-        found: PointNeighbors = value_of(PointNeighbors, self.ask("POST", f"/v1/jobs/{part(on.job)}/around", asked))
+            query |= {"vector": vector, "position": position}
+        found: PointNeighbors = value_of(PointNeighbors, self.ask("POST", f"/v1/jobs/{part(on.job)}/around", query))
         return found
 
     def matched(
@@ -568,7 +570,7 @@ class Client:
         progress: Progress = _silent,
     ) -> RemoteMatched:
         """See `Explorer.matched`."""
-        one, two, *between = [space if isinstance(space, str) else space.asked() for space in (a, b, *through)]
+        one, two, *between = [space if isinstance(space, str) else space.to_request() for space in (a, b, *through)]
         how = {"method": method, "options": plain(options or MapOptions())}
         job = self.job("matched", a=one, b=two, through=between, n=n, k=k, **how)
         self._ended(job, progress)
@@ -586,14 +588,14 @@ class Client:
         """See `Explorer.sense_clusters`."""
         from polysema.core.measure.sense_clusters import SenseClusters
 
-        asked = {
+        query = {
             "word": word,
             "model": model,
             "layer": layer,
             "min_cluster_size": min_cluster_size,
             "texts": list_of(texts, "texts"),
         }
-        found: SenseClusters = value_of(SenseClusters, self.done("sense_clusters", progress, **asked))
+        found: SenseClusters = value_of(SenseClusters, self.done("sense_clusters", progress, **query))
         return found
 
     def word_map(
@@ -605,8 +607,8 @@ class Client:
         progress: Progress = _silent,
     ) -> WordMap:
         """See `Explorer.word_map`."""
-        asked = {"word": word, "model": model, "method": method, "texts": list_of(extra, "texts")}
-        found: WordMap = value_of(WordMap, self.done("word_map", progress, **asked))
+        query = {"word": word, "model": model, "method": method, "texts": list_of(extra, "texts")}
+        found: WordMap = value_of(WordMap, self.done("word_map", progress, **query))
         return found
 
     def senses(self, models: Sequence[str] = (MODEL,), progress: Progress = _silent) -> SenseReport:
@@ -645,9 +647,9 @@ class Client:
 
     # Jobs
 
-    def job(self, kind: str, **asked: Any) -> str:
+    def job(self, kind: str, **request: Any) -> str:
         """Start long work; returns its id. See the kinds in the service's document."""
-        return str(self.ask("POST", "/v1/jobs", {"kind": kind, **asked})["id"])
+        return str(self.ask("POST", "/v1/jobs", {"kind": kind, **request})["id"])
 
     def cancel(self, job: str) -> dict[str, Any]:
         """Cancel a job."""
@@ -664,9 +666,9 @@ class Client:
                 if line.startswith("data: "):
                     yield json.loads(line[6:])
 
-    def done(self, kind: str, progress: Progress | None = None, **asked: Any) -> Any:
+    def done(self, kind: str, progress: Progress | None = None, **request: Any) -> Any:
         """Start long work, wait for it, and return its result; raises the error that it ended with."""
-        return self._ended(self.job(kind, **asked), progress or _silent)["result"]
+        return self._ended(self.job(kind, **request), progress or _silent)["result"]
 
     def _ended(self, job: str, progress: Progress) -> dict[str, Any]:
         last: dict[str, Any] = {}
@@ -685,7 +687,7 @@ class Client:
             raise errors.ConflictError(f"the job {job} is {last.get('state', 'lost')}")
         return last
 
-    # How it is asked
+    # Requests
 
     def ask(self, method: str, path: str, body: Any = None, params: Any = None, accept: str = JSON) -> Any:
         """The service's answer to one request, as plain values; raises its error."""
@@ -732,10 +734,10 @@ def _error(answer: Any) -> UserError:
         return UnavailableError(f"{answer.url} answered {answer.status_code}, and not as this service does")
 
 
-def _raised(told: dict[str, Any]) -> UserError:
-    code, message = str(told["code"]), str(told["message"])
+def _raised(notes: dict[str, Any]) -> UserError:
+    code, message = str(notes["code"]), str(notes["message"])
     if code == "unknown_word":
-        return errors.UnknownWordError(message, "", tuple(told.get("suggestions") or ()))
+        return errors.UnknownWordError(message, "", tuple(notes.get("suggestions") or ()))
     error = ERRORS.get(code, UserError)(message)
     if code not in ERRORS:
         error.code = code  # one of the door's own: unauthorized, forbidden, too_many, …
@@ -743,7 +745,7 @@ def _raised(told: dict[str, Any]) -> UserError:
 
 
 def _space(space: str | RemoteSpace) -> dict[str, Any]:
-    return {"space": space} if isinstance(space, str) else space.asked()
+    return {"space": space} if isinstance(space, str) else space.to_request()
 
 
 def _spelling(policy: Policy | None) -> dict[str, str]:
@@ -752,21 +754,21 @@ def _spelling(policy: Policy | None) -> dict[str, str]:
     return {"case": policy.case.value, "phrases": policy.phrases.value, "unknown": policy.unknown.value}
 
 
-def _finding(finding: SearchOptions | None) -> dict[str, Any]:
-    if finding is None:
+def _search_fields(search: SearchOptions | None) -> dict[str, Any]:
+    if search is None:
         return {}
-    if finding.index:
+    if search.index:
         raise UserError("over HTTP an index is a collection's: build one there, and search the collection")
-    return {"where": finding.where or None, "recall": finding.recall, "restrict_vocab": finding.restrict_vocab}
+    return {"where": search.where or None, "recall": search.recall, "restrict_vocab": search.restrict_vocab}
 
 
-def _read(looking: AttentionOptions | None) -> dict[str, Any]:
-    how = looking or AttentionOptions()
+def _read(options: AttentionOptions | None) -> dict[str, Any]:
+    how = options or AttentionOptions()
     return {"stack": how.stack, "target": how.target}
 
 
-def _looking(looking: AttentionOptions | None) -> dict[str, Any]:
-    how = looking or AttentionOptions()
+def _attention_fields(options: AttentionOptions | None) -> dict[str, Any]:
+    how = options or AttentionOptions()
     return {**_read(how), "cross": how.cross, "unit": how.unit, "special": how.special}
 
 

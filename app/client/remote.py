@@ -31,7 +31,7 @@ class Transport(Protocol):
     def ask_rows(self, method: str, path: str, body: Any = None, params: Any = None) -> TextVectors:
         """The answer as rows with vectors."""
 
-    def done(self, kind: str, progress: Any = None, **asked: Any) -> Any:
+    def done(self, kind: str, progress: Any = None, **request: Any) -> Any:
         """What a job came to."""
 
 
@@ -50,7 +50,7 @@ class RemoteSpace:
     def __len__(self) -> int:
         return self.n
 
-    def asked(self) -> dict[str, Any]:
+    def to_request(self) -> dict[str, Any]:
         """As requests name it."""
         return {"space": self.name, "transform": self.transform, "without": list(self.removed)}
 
@@ -83,7 +83,7 @@ class RemoteSide:
 @dataclass(frozen=True, slots=True, eq=False)
 class RemoteMatched:
     """The same rows in several spaces, as a job of the service laid them out: as `MatchedMaps`, with the `rows`' keys and columns
-    (those of the first space). What changed around a row is asked of the service.
+    (those of the first space). What changed around a row is computed by the service.
     """
 
     rows: list[dict[str, Any]]
@@ -101,20 +101,20 @@ class RemoteMatched:
     client: Transport
 
     @classmethod
-    def of(cls, client: Transport, job: str, told: dict[str, Any]) -> RemoteMatched:
+    def of(cls, client: Transport, job: str, message: dict[str, Any]) -> RemoteMatched:
         """What a job told of its result."""
         return cls(
-            told["rows"],
-            tuple(value_of(RemoteSide, side) for side in told["sides"]),
-            told["k"],
-            array_of(np.float32, told["overlap"]),
-            array_of(np.int64, told["changed"]),
-            told["by_chance"],
-            told["matched"],
-            told["by"],
-            told["rule"],
-            told["method"],
-            MapOptions(**told["options"]),
+            message["rows"],
+            tuple(value_of(RemoteSide, side) for side in message["sides"]),
+            message["k"],
+            array_of(np.float32, message["overlap"]),
+            array_of(np.int64, message["changed"]),
+            message["by_chance"],
+            message["matched"],
+            message["by"],
+            message["rule"],
+            message["method"],
+            MapOptions(**message["options"]),
             job,
             client,
         )
@@ -274,8 +274,8 @@ class RemoteCollection:
         exact: bool = False,
     ) -> RemoteMatches:
         """See `Collection.search`."""
-        asked = {"vectors": sent(queries), "k": k, "where": where, "space": space, "recall": recall, "exact": exact}
-        found = self._client.ask("POST", f"{self._path}/search", asked)
+        query = {"vectors": sent(queries), "k": k, "where": where, "space": space, "recall": recall, "exact": exact}
+        found = self._client.ask("POST", f"{self._path}/search", query)
         rows = found["answers"]
         return RemoteMatches(
             [[row["id"] for row in one] for one in rows],

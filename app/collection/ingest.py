@@ -30,8 +30,8 @@ from polysema.indexes.store.manifest import check_name
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
-SAMPLE = 48  # texts that are embedded to say how long all will take
-COPIES = 2.2  # times the vectors' bytes that are on the disk for a while
+SAMPLE_TEXTS = 48  # texts that are embedded to say how long all will take
+COPIES_A_ROW = 2.2  # times the vectors' bytes that are on the disk for a while
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class IngestResult:
 
 def estimate(model: LanguageModel, texts: UploadedTexts, reading: TextOptions) -> Estimate:
     """Embed the first texts and say how many rows, bytes and seconds all of them will come to."""
-    sample = [text for text in islice(texts.corpus, SAMPLE) if text.strip()] or [" "]
+    sample = [text for text in islice(texts.corpus, SAMPLE_TEXTS) if text.strip()] or [" "]
     begun = time.perf_counter()
     rows = 0
     if reading.unit == "sentences":
@@ -193,8 +193,8 @@ def give_up(upload: Upload, model: LanguageModel, reading: TextOptions, target: 
 
 
 def _work(upload: Upload, model: LanguageModel, reading: TextOptions, target: Destination) -> Path:
-    told = json.dumps([model.name, asdict(reading), asdict(target)])
-    return upload.folder / f"work-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+    message = json.dumps([model.name, asdict(reading), asdict(target)])
+    return upload.folder / f"work-{hashlib.sha256(message.encode()).hexdigest()[:16]}"
 
 
 def _done(upload: Upload, put: IngestResult) -> None:
@@ -223,17 +223,17 @@ def _check_target(
                 raise UserError("it has no card")
             origin.require_same(mine)
         except UserError:
-            held = origin.card() if origin else "vectors of unknown origin"
+            current = origin.card() if origin else "vectors of unknown origin"
             raise ConflictError(
-                f"{target.collection} has a space {name} of [{held}], and these would be [{mine.card()}]: name another space or collection"
+                f"{target.collection} has a space {name} of [{current}], and these would be [{mine.card()}]: name another space or collection"
             ) from None
 
 
 def _check_room(folder: Path, most: int) -> None:
     free = shutil.disk_usage(folder).free
-    if most * COPIES > free:
+    if most * COPIES_A_ROW > free:
         raise UserError(
-            f"the vectors may take {most * COPIES / 1e9:.1f} GB for a while, and {free / 1e9:.1f} GB are free: take fewer layers, sentences, or a part of the texts"
+            f"the vectors may take {most * COPIES_A_ROW / 1e9:.1f} GB for a while, and {free / 1e9:.1f} GB are free: take fewer layers, sentences, or a part of the texts"
         )
 
 
@@ -243,13 +243,13 @@ def _put(
     """The rows and the reason for the index of each space, and whether the collection is new."""
     new = name not in shelf.names()
     with _collection(shelf, name, new) as collection:
-        told = progress if new else _unstopped(progress)
+        message = progress if new else _unstopped(progress)
         counts = import_into(
-            collection, source, how, lambda space, done, _: told(f"put {done:,} rows into {space}", 0, 0)
+            collection, source, how, lambda space, done, _: message(f"put {done:,} rows into {space}", 0, 0)
         )
         index = {
             space: collection.compact(
-                space, None, lambda what, done, total: told(f"look after the {what}", done, total)
+                space, None, lambda what, done, total: message(f"look after the {what}", done, total)
             )
             for space in counts
         }
@@ -268,8 +268,8 @@ def _collection(shelf: CollectionRegistry, name: str, new: bool) -> Iterator[Col
 def _unstopped(progress: Progress) -> Progress:
     """Progress that no longer ends the work: a collection that exists is not left with half of the rows."""
 
-    def told(stage: str, done: int, total: int) -> None:
+    def message(stage: str, done: int, total: int) -> None:
         with suppress(Exception):
             progress(stage, done, total)
 
-    return told
+    return message

@@ -18,10 +18,10 @@ from polysema.core.model.catalog import CATALOG
 from polysema.indexes.collection import Collection
 from polysema.indexes.store.manifest import MANIFESTS, NAME, check_name
 
-MARK = "FORMAT"
-OPEN = 64
+COLLECTION_MARK = "FORMAT"
+MAX_OPEN_COLLECTIONS = 64
 _PART = ".making-"
-_YOUNG = 60  # seconds
+_YOUNG_SECONDS = 60  # seconds
 
 
 class CollectionRegistry:
@@ -36,21 +36,23 @@ class CollectionRegistry:
         """The collections that are there."""
         if not self.folder.is_dir():
             return []
-        return sorted(p.name for p in self.folder.iterdir() if not p.name.startswith(".") and (p / MARK).is_file())
+        return sorted(
+            p.name for p in self.folder.iterdir() if not p.name.startswith(".") and (p / COLLECTION_MARK).is_file()
+        )
 
     def has(self, name: str) -> bool:
         """Whether there is a collection of that name."""
-        return bool(NAME.fullmatch(name)) and (self._path(name) / MARK).is_file()
+        return bool(NAME.fullmatch(name)) and (self._path(name) / COLLECTION_MARK).is_file()
 
     def get(self, name: str) -> Collection:
         """The collection of that name; raises `NotFoundError`."""
         path = self._path(name)
         with self._lock:
-            if not (path / MARK).is_file():
+            if not (path / COLLECTION_MARK).is_file():
                 self._open.pop(name, None)
                 self.where(name)
             if name not in self._open:
-                while len(self._open) >= OPEN:
+                while len(self._open) >= MAX_OPEN_COLLECTIONS:
                     self._open.pop(next(iter(self._open)))
                 self._open[name] = Collection(path)
             return self._open[name]
@@ -58,7 +60,7 @@ class CollectionRegistry:
     def where(self, name: str) -> Path:
         """The folder of a collection, be it damaged; raises `NotFoundError` where there is none."""
         path = self._path(name)
-        if not (path / MARK).is_file() and not (path / MANIFESTS).is_dir():
+        if not (path / COLLECTION_MARK).is_file() and not (path / MANIFESTS).is_dir():
             there = ", ".join(self.names()[:20]) or "none"
             raise NotFoundError(f"there is no collection {name}; there are: {there}")
         return path
@@ -85,7 +87,7 @@ class CollectionRegistry:
         part = self.folder / f"{_PART}{uuid.uuid4().hex}"
         try:
             part.mkdir()
-            with _held(part):
+            with _locked(part):
                 yield Collection.create(part)
                 try:
                     part.rename(final)
@@ -99,8 +101,8 @@ class CollectionRegistry:
         """Remove what kills left half-made: nobody holds its lock any more."""
         for part in self.folder.glob(f"{_PART}*"):
             with suppress(OSError):
-                if time.time() - part.stat().st_mtime > _YOUNG:  # a younger one may not be locked yet
-                    with _held(part):
+                if time.time() - part.stat().st_mtime > _YOUNG_SECONDS:  # a younger one may not be locked yet
+                    with _locked(part):
                         shutil.rmtree(part, ignore_errors=True)
 
     def delete(self, name: str) -> None:
@@ -129,7 +131,7 @@ class CollectionRegistry:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """The lock of a folder; raises `BlockingIOError` when another process has it."""
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -36,13 +36,13 @@ from polysema.core.files.table_columns import choose_columns
 from polysema.core.files.text_lines import fields, is_header, number
 
 TEXTS, VECTORS = "texts", "vectors"
-MOST = CorpusLimits(rows=1_000_000, characters=200_000_000)
-UNPACKED = 10  # times its own size and the limit, as which a packed file may unfold at most
+TEXT_LIMITS = CorpusLimits(rows=1_000_000, characters=200_000_000)
+MAX_UNPACKED_RATIO = 10  # times its own size and the limit, as which a packed file may unfold at most
 KEPT_SECONDS = 86_400
-MOST_KNOWN = 2000
-SHOWN = 5
-MOST_FILES = 20
-SNIFFED = 1 << 18
+MAX_SNIFFED_FILES = 2000
+MAX_SHOWN_NAMES = 5
+MAX_FILES = 20
+SNIFFED_BYTES = 1 << 18
 LEAST_NUMBERS = 8  # columns of numbers from which on CSV is vectors, not texts with numbers beside them
 
 
@@ -117,8 +117,8 @@ def receive(files: Sequence[tuple[str, bytes]], most_bytes: int) -> Upload:
     Raises `UserError` for none, too many, or more than `most_bytes` of them, `UnreadableError` for an empty one and for
     a packed one that would unfold beyond measure.
     """
-    if not 1 <= len(files) <= MOST_FILES:
-        raise UserError(f"give 1 to {MOST_FILES} files; got {len(files)}")
+    if not 1 <= len(files) <= MAX_FILES:
+        raise UserError(f"give 1 to {MAX_FILES} files; got {len(files)}")
     size = sum(len(content) for _, content in files)
     if size > most_bytes:
         raise UserError(
@@ -240,14 +240,14 @@ def look_at_layout(upload: Upload, dialect: Dialect | None = None) -> CorpusLayo
 def read_texts(
     upload: Upload, column: str | None = None, id_column: str | None = None, dialect: Dialect | None = None
 ) -> UploadedTexts:
-    """Check texts whole, and say what they are like; raises as `open_corpus` does, and beyond `MOST`."""
+    """Check texts whole, and say what they are like; raises as `open_corpus` does, and beyond `TEXT_LIMITS`."""
     with _named(upload.folder):
-        corpus = open_corpus(upload.files, column, id_column, MOST, dialect)
+        corpus = open_corpus(upload.files, column, id_column, TEXT_LIMITS, dialect)
         first: list[tuple[str, str]] = []
         seen: set[int] = set()
         characters = longest = longest_row = repeated = controls = 0
         for row, (name, text) in enumerate(corpus.rows(), 1):
-            if text.strip() and len(first) < SHOWN:
+            if text.strip() and len(first) < MAX_SHOWN_NAMES:
                 first.append((name, text))
             characters += len(text)
             if len(text) > longest:
@@ -281,7 +281,7 @@ def look_at_vectors(upload: Upload, progress: Any = lambda stage, done, total: N
         _check_rows(path, len(space))
         first = tuple(
             (space.keys[row], tuple(float(value) for value in space.vectors[row, :4]))
-            for row in range(min(SHOWN, len(space)))
+            for row in range(min(MAX_SHOWN_NAMES, len(space)))
         )
         converted = (space.origin.weights_sha256, form.name)
         return UploadedVectors(path, len(space), space.dim, form.what, first, (), space.origin.notes, converted)
@@ -300,7 +300,7 @@ def remember(upload: Upload, collection: str, spaces: Sequence[str]) -> None:
         part.write_text(json.dumps(rows), encoding="utf-8", errors="replace")
         part.replace(path)
         kept = sorted(folder.glob("*.json"), key=lambda one: one.stat().st_mtime_ns)
-        for old in kept[:-MOST_KNOWN]:
+        for old in kept[:-MAX_SNIFFED_FILES]:
             old.unlink()
 
 
@@ -354,7 +354,7 @@ def _arranged(names: list[str], contents: list[bytes]) -> tuple[list[str], list[
     if tables.count(True) == 1:
         main, ending = tables.index(True), ".vocab"
     elif all(name.lower().endswith(".tsv") for name in names):
-        numbers = [_only_numbers(content[:SNIFFED]) for content in contents]
+        numbers = [_only_numbers(content[:SNIFFED_BYTES]) for content in contents]
         if numbers.count(True) != 1:
             return names, names
         main, ending = numbers.index(True), "_metadata.tsv"
@@ -372,7 +372,7 @@ def _ending(path: Path) -> str:
 def _head(path: Path) -> bytes:
     try:
         with open_bytes(path) as file:
-            return file.read(SNIFFED)
+            return file.read(SNIFFED_BYTES)
     except (UserError, *FAULTS):
         return b""
 
@@ -380,7 +380,7 @@ def _head(path: Path) -> bytes:
 def _lines(head: bytes, most: int = 6) -> list[bytes]:
     """The first lines that aren't blank; one that may be cut off is none."""
     lines = head.split(b"\n")
-    whole = lines[:-1] if len(head) == SNIFFED else lines
+    whole = lines[:-1] if len(head) == SNIFFED_BYTES else lines
     return [line.strip() for line in whole if line.strip()][:most]
 
 
@@ -435,7 +435,7 @@ def _table_preview(path: Path) -> UploadedVectors:
     try:
         with pq.ParquetFile(path) as file:
             rows = file.metadata.num_rows
-            batch = next(file.iter_batches(SHOWN), None)
+            batch = next(file.iter_batches(MAX_SHOWN_NAMES), None)
             names = tuple(name for name in file.schema_arrow.names if name not in ("id", "vector"))
         if batch is None or not rows:
             raise UnreadableError(f"{path} holds no rows")
@@ -451,15 +451,15 @@ def _table_preview(path: Path) -> UploadedVectors:
 
 
 def _check_rows(path: Path, rows: int) -> None:
-    if rows > MOST.rows:
+    if rows > TEXT_LIMITS.rows:
         raise UserError(
-            f"{path} holds {rows:,} rows; up to {MOST.rows:,} are taken here: use `polysema store import`, which has no limit"
+            f"{path} holds {rows:,} rows; up to {TEXT_LIMITS.rows:,} are taken here: use `polysema store import`, which has no limit"
         )
 
 
 def _check_unpacked(path: Path, most_bytes: int) -> None:
     """A small file may unfold into one that fills the memory or the disk: that is told before anything reads it."""
-    most = UNPACKED * most_bytes
+    most = MAX_UNPACKED_RATIO * most_bytes
     with path.open("rb") as file:
         head = file.read(4)
     try:
@@ -486,7 +486,9 @@ def _check_unpacked(path: Path, most_bytes: int) -> None:
             raise
         raise UnreadableError(f"{path} is damaged: {' '.join(str(error).split())[:200]}") from None
     if size > most:
-        raise UserError(f"{path} unfolds to more than {most:,} bytes, {UNPACKED} times what is taken here; split it")
+        raise UserError(
+            f"{path} unfolds to more than {most:,} bytes, {MAX_UNPACKED_RATIO} times what is taken here; split it"
+        )
 
 
 @contextmanager
@@ -495,7 +497,7 @@ def _named(folder: Path) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        told = str(error).replace(f"{folder}/", "").replace(f"{folder}", "the upload")
-        if told == str(error):
+        message = str(error).replace(f"{folder}/", "").replace(f"{folder}", "the upload")
+        if message == str(error):
             raise
-        raise type(error)(told) from None
+        raise type(error)(message) from None

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
-HERE = Path(__file__).parent
-MISSING = "missing"
+PAGES_FOLDER = Path(__file__).parent
+MISSING_PAGE = "missing"
 """The parameter that names the address at which there is no page."""
 
 STREAMLIT_PATHS = {"_stcore", "media", "component", "static", "api", "app", "oauth2callback"}
@@ -21,12 +21,12 @@ class PageAddress(NamedTuple):
     title: str
 
 
-FIRST = PageAddress("analogies", "Analogies")
+FIRST_PAGE = PageAddress("analogies", "Analogies")
 """The page at the bare address."""
 
 PAGES = (
     PageAddress("lessons", "Lessons"),
-    FIRST,
+    FIRST_PAGE,
     PageAddress("neighbors", "Neighbors"),
     PageAddress("contexts", "Contexts"),
     PageAddress("map", "Map"),
@@ -44,10 +44,10 @@ EARLIER_VALUES = {("mcolor", "neighbours kept"): "neighbors kept"}
 
 def current_query(query: str) -> str:
     """A query in which parameters and values that had another spelling have the one of today."""
-    asked = parse_qsl(query, keep_blank_values=True)
-    renamed = [(EARLIER_PARAMETERS.get(name, name), value) for name, value in asked]
+    requested = parse_qsl(query, keep_blank_values=True)
+    renamed = [(EARLIER_PARAMETERS.get(name, name), value) for name, value in requested]
     current = [(name, EARLIER_VALUES.get((name, value), value)) for name, value in renamed]
-    return query if current == asked else urlencode(current)
+    return query if current == requested else urlencode(current)
 
 
 def index_page() -> str:
@@ -55,7 +55,7 @@ def index_page() -> str:
     import streamlit
 
     path = Path(streamlit.__file__).parent / "static" / "index.html"
-    scripts = HERE / "components" / "steps"
+    scripts = PAGES_FOLDER / "components" / "steps"
     script = "".join((scripts / name).read_text(encoding="utf-8") for name in ("steps.js", "paste.js"))
     return path.read_text(encoding="utf-8").replace("<head>", f"<head>\n<script>{script}</script>", 1)
 
@@ -84,16 +84,16 @@ class Addresses:
         if name is None:
             await self._app(scope, receive, send)
             return
-        asked = name, scope["query_string"].decode("latin-1")
-        name, query = EARLIER_NAMES.get(name, name), current_query(asked[1])
-        if name == FIRST.name:
+        requested = name, scope["query_string"].decode("latin-1")
+        name, query = EARLIER_NAMES.get(name, name), current_query(requested[1])
+        if name == FIRST_PAGE.name:
             answer: Any = RedirectResponse(f"{self._base}/{query and f'?{query}'}", 307)
-        elif (name, query) != asked:
+        elif (name, query) != requested:
             answer = RedirectResponse(f"{self._base}/{name}{query and f'?{query}'}", 307)
         elif name in {"", *(page.name for page in PAGES)}:
             answer = HTMLResponse(self._page, headers={"cache-control": "no-cache"})
         else:
-            answer = RedirectResponse(f"{self._base}/?{urlencode({MISSING: name}, quote_via=quote)}", 307)
+            answer = RedirectResponse(f"{self._base}/?{urlencode({MISSING_PAGE: name}, quote_via=quote)}", 307)
         await answer(scope, receive, send)
 
     def _name(self, scope: Any) -> str | None:

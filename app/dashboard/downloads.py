@@ -58,7 +58,7 @@ def columns(
     made: "Callable[[], pa.Table]",
     name: str,
     label: str = "Numbers (CSV)",
-    told: str = "Every number behind the picture.",
+    message: str = "Every number behind the picture.",
 ) -> None:
     """A button that saves an Arrow table as CSV, made when it is asked for: 400,000 rows take about a second."""
 
@@ -74,7 +74,7 @@ def columns(
         return out.getvalue()
 
     st.download_button(
-        label, written, f"{_file(name)}.csv", "text/csv", key=f"csv_{name}", on_click="ignore", help=told
+        label, written, f"{_file(name)}.csv", "text/csv", key=f"csv_{name}", on_click="ignore", help=message
     )
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Progress = Callable[[str, int, int], None]
-KEPT = 64
-AWAY = 10.0  # seconds without a look after which a session no longer waits for a job (its tab may be closed)
+KEPT_JOBS = 64
+AWAY_SECONDS = 10.0  # seconds without a look after which a session no longer waits for a job (its tab may be closed)
 
 
 class CancelledError(Exception):
@@ -62,7 +62,7 @@ class Job:
         """A session waits no longer; when no other does, the work ends at its next step."""
         self.watchers.pop(session, None)
         now = time.monotonic()
-        if not any(now - seen < AWAY for seen in list(self.watchers.values())):
+        if not any(now - seen < AWAY_SECONDS for seen in list(self.watchers.values())):
             self._cancelled.set()
 
     def result(self) -> Any:
@@ -100,7 +100,7 @@ class JobRunner:
                 return job
             job = Job(Future())
             self._jobs[key] = job
-            for old in [k for k, j in self._jobs.items() if not j.pending][: max(0, len(self._jobs) - KEPT)]:
+            for old in [k for k, j in self._jobs.items() if not j.pending][: max(0, len(self._jobs) - KEPT_JOBS)]:
                 del self._jobs[old]
         self._pool.submit(_run, job, work)
         return job

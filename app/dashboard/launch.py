@@ -15,8 +15,8 @@ from polysema.app.config.settings import is_loopback, load_settings
 from polysema.app.dashboard.addresses import Addresses, index_page, script_hashes
 from polysema.core.errors import UnavailableError
 
-HERE = Path(__file__).parent
-MAIN = HERE / "main.py"
+LAUNCH_FOLDER = Path(__file__).parent
+MAIN = LAUNCH_FOLDER / "main.py"
 
 LIGHT = {
     "primaryColor": "#0f766e",

@@ -4,7 +4,7 @@ import altair  # noqa: F401  before any work in the background imports what it n
 import streamlit as st
 
 from polysema.app.dashboard import permalink, widgets
-from polysema.app.dashboard.addresses import FIRST, PAGES
+from polysema.app.dashboard.addresses import FIRST_PAGE, PAGES
 from polysema.app.dashboard.components.steps import settle
 
 st.set_page_config(page_title="Polysema", page_icon="🧭", layout="wide", initial_sidebar_state="auto")
@@ -12,7 +12,7 @@ widgets.style()
 widgets.warm_up()
 
 pages = {  # one list, without sections: Streamlit nests those in a way that a screen reader can't read
-    one.name: st.Page(f"app_pages/{one.name}.py", title=one.title, url_path=one.name, default=one is FIRST)
+    one.name: st.Page(f"app_pages/{one.name}.py", title=one.title, url_path=one.name, default=one is FIRST_PAGE)
     for one in PAGES
 }
 page = st.navigation(list(pages.values()), expanded=True)
@@ -23,5 +23,5 @@ page.run()
 settle(
     page.url_path,
     [one.url_path for one in pages.values() if one.url_path],
-    permalink.question(page.url_path or FIRST.name),
+    permalink.question(page.url_path or FIRST_PAGE.name),
 )

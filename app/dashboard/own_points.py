@@ -88,7 +88,7 @@ def _boxes(kind: str) -> tuple[str | None, str | None]:
         SENTENCE,
         key="map_sentence",
         persist_state="session",
-        help=f"Read by the model at this layer. {widgets.KEPT_HERE}",
+        help=f"Read by the model at this layer. {widgets.LOCAL_NOTE}",
     )
     if second is None:
         return text, ""
@@ -118,8 +118,8 @@ def _take(kind: str, text: str, word: str) -> None:
     except UserError as error:
         st.session_state["map_wrong"] = error
         return
-    asked = str(Term(1.0, word, Context(text))) if kind == OF_OCCURRENCES else text
-    st.session_state["map_placed"] = [*(one for one in written() if one != asked), asked][-MAX_POINTS:]
+    query = str(Term(1.0, word, Context(text))) if kind == OF_OCCURRENCES else text
+    st.session_state["map_placed"] = [*(one for one in written() if one != query), query][-MAX_POINTS:]
 
 
 def written() -> list[str]:
@@ -134,7 +134,7 @@ def placed(map_key: tuple[object, ...], space: Space, found: SpaceMap, whole: bo
     for text in list(written()):
         key = ("placed", text, *map_key, whole)
         job = widgets.jobs().start(key, lambda progress, text=text: _place(text, space, found))
-        job.wait(work.QUICK)
+        job.wait(work.QUICK_SECONDS)
         if job.pending:
             work.watch(job, key)
             continue

@@ -25,13 +25,13 @@ from polysema.core.environment import home
 
 PARAMETER = "s"
 VIEWS = ("view", "aview", "bview", "sview", "cstep")  # parameters that say how an answer is looked at
-MOST_BYTES = 1 << 20  # of one view
-LOST = (
+MAX_BYTES = 1 << 20  # of one view
+LOST_NOTE = (
     "The sentences and the selection of this link are not on this machine (any more); the rest of the view is restored."
 )
-MOST_VIEWS = 2_000  # the oldest go first
-LISTED = 2_000  # rows that a view holds as numbers; of more it holds a bit for each row
-MOST_ROWS = 1 << 20
+MAX_VIEWS = 2_000  # the oldest go first
+MAX_LISTED = 2_000  # rows that a view holds as numbers; of more it holds a bit for each row
+MAX_ROWS = 1 << 20
 _NAME = re.compile(r"[0-9a-f]{20}")
 
 Plain = str | int | float | bool | None | list[Any]
@@ -41,8 +41,8 @@ def question(page: str) -> str:
     """What a page asks, as a text that is the same for the same question: what is in the address and what it stands for,
     but for how the answer is looked at (`VIEWS`, and the `views` of `keep`).
     """
-    asked = sorted((name, value) for name, value in st.query_params.items() if name not in (*VIEWS, PARAMETER))
-    return json.dumps([asked, st.session_state.get(f"_link_asked_{page}", "")])
+    query = sorted((name, value) for name, value in st.query_params.items() if name not in (*VIEWS, PARAMETER))
+    return json.dumps([query, st.session_state.get(f"_link_asked_{page}", "")])
 
 
 def returning() -> bool:
@@ -63,14 +63,14 @@ def restore(page: str) -> dict[str, Plain]:
     lost = f"_link_lost_{page}"  # told until something else is in the link: the page may run again at once
     begins: dict[str, Plain] = st.session_state.get(f"_link_begins_{page}", {}) if returning() else {}
     if not name and st.session_state.get(lost):
-        st.warning(LOST, icon="⚠️")
+        st.warning(LOST_NOTE, icon="⚠️")
     if not begins and (not name or st.session_state.get(done) == name):
         return {}
     kept = load(name) if name else None
     if name and (kept is None or kept.get("page") != page):
         if kept is None:
             st.session_state[lost] = True
-            st.warning(LOST, icon="⚠️")
+            st.warning(LOST_NOTE, icon="⚠️")
         st.query_params.pop(PARAMETER, None)
     st.session_state[done] = name
     found: dict[str, Plain] = kept["values"] if kept is not None and kept.get("page") == page else {}
@@ -94,12 +94,14 @@ def keep(
     """
     starts = starts or {}
     done = f"_link_{page}"
-    told = {key: value for key, value in values.items() if value not in (None, "", [], ()) and value != starts.get(key)}
-    asked = {key: value for key, value in told.items() if key not in views}
-    st.session_state[f"_link_asked_{page}"] = json.dumps(asked, sort_keys=True) if asked else ""
+    message = {
+        key: value for key, value in values.items() if value not in (None, "", [], ()) and value != starts.get(key)
+    }
+    query = {key: value for key, value in message.items() if key not in views}
+    st.session_state[f"_link_asked_{page}"] = json.dumps(query, sort_keys=True) if query else ""
     begins = st.session_state.setdefault(f"_link_begins_{page}", {})
     begins.update({key: starts.get(key) for key in values if key not in views})
-    if not told:
+    if not message:
         st.query_params.pop(PARAMETER, None)
         st.session_state.pop(done, None)
         return
@@ -131,11 +133,11 @@ def pick(
     """A list (`st.selectbox` at a place) that is bound to the address, which may also name an option by itself where the
     list shows a longer name. Says in one line where the address names what isn't there.
     """
-    asked = st.query_params.get(key)
+    query = st.query_params.get(key)
     shown = {names(option) for option in options}
-    if asked is not None and asked not in shown and asked in options:
-        st.session_state[key] = asked  # Streamlit knows only what is shown
-    _note_gone(key, asked, asked is not None and asked not in shown and asked not in options)
+    if query is not None and query not in shown and query in options:
+        st.session_state[key] = query  # Streamlit knows only what is shown
+    _note_gone(key, query, query is not None and query not in shown and query not in options)
     chosen: str = place.selectbox(label, options, key=key, format_func=names, bind="query-params", **how)
     _tell_gone(key, what, names(chosen) if chosen is not None else "")
     return chosen
@@ -143,8 +145,8 @@ def pick(
 
 def pick_layer(layers: Sequence[int], *, key: str, **how: Any) -> int:
     """A slider of layers that is bound to the address; says in one line where the address names one that isn't there."""
-    asked = st.query_params.get(key)
-    _note_gone(key, asked, asked is not None and asked not in {str(layer) for layer in layers})
+    query = st.query_params.get(key)
+    _note_gone(key, query, query is not None and query not in {str(layer) for layer in layers})
     chosen = int(st.select_slider("Layer", layers, key=key, bind="query-params", **how))
     _tell_gone(key, "layer", str(chosen))
     return chosen
@@ -155,26 +157,26 @@ def lines() -> None:
     st.session_state["_link_lines"] = st.container()
 
 
-def _note_gone(key: str, asked: str | None, gone: bool) -> None:
+def _note_gone(key: str, query: str | None, gone: bool) -> None:
     """Remember what isn't there: Streamlit takes it out of the address at once, and the page may run again."""
     name = f"_link_gone_{key}"
     if gone:
-        st.session_state[name] = (asked, None)
-    elif asked is not None:
+        st.session_state[name] = (query, None)
+    elif query is not None:
         st.session_state.pop(name, None)
 
 
 def _tell_gone(key: str, what: str, chosen: str) -> None:
     """The line, until something else is chosen."""
     name = f"_link_gone_{key}"
-    asked, first = st.session_state.get(name, (None, None))
-    if asked is None or first not in (None, chosen):
+    query, first = st.session_state.get(name, (None, None))
+    if query is None or first not in (None, chosen):
         st.session_state.pop(name, None)
         return
-    st.session_state[name] = (asked, chosen)
+    st.session_state[name] = (query, chosen)
     place = st.session_state.get("_link_lines") or st
     place.warning(
-        f"The link names the {what} {plain(asked[:120])}, which is not on this machine (any more)"
+        f"The link names the {what} {plain(query[:120])}, which is not on this machine (any more)"
         + (f"; {plain(chosen)} is shown instead." if chosen else "."),
         icon="⚠️",
     )
@@ -199,7 +201,7 @@ def keep_boxes(page: str) -> None:
 
 def pack(rows: Sequence[int]) -> list[int] | str:
     """Rows for a view: as numbers, or, when they are many, as a text of packed bits."""
-    if len(rows) <= LISTED:
+    if len(rows) <= MAX_LISTED:
         return [int(row) for row in rows]
     bits = np.zeros(max(rows) + 1, np.bool_)
     bits[np.array(rows)] = True
@@ -209,11 +211,11 @@ def pack(rows: Sequence[int]) -> list[int] | str:
 def unpack(value: object) -> list[int]:
     """The rows that a view holds, ascending, below 2^20; none where it is something else."""
     if isinstance(value, list):
-        return sorted({row for row in value if type(row) is int and 0 <= row < MOST_ROWS})
+        return sorted({row for row in value if type(row) is int and 0 <= row < MAX_ROWS})
     if not isinstance(value, str):
         return []
     try:
-        packed = zlib.decompressobj().decompress(base64.b64decode(value, validate=True), MOST_ROWS // 8)
+        packed = zlib.decompressobj().decompress(base64.b64decode(value, validate=True), MAX_ROWS // 8)
     except (ValueError, zlib.error):
         return []
     return [int(row) for row in np.flatnonzero(np.unpackbits(np.frombuffer(packed, np.uint8)))]
@@ -227,7 +229,7 @@ def plain(text: str) -> str:
 def save(view: Mapping[str, Any]) -> str | None:
     """Keep a view and return its name, that of its content; None where there is no room for it."""
     content = json.dumps(view, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
-    if len(content) > MOST_BYTES:
+    if len(content) > MAX_BYTES:
         return None
     name = hashlib.sha256(content).hexdigest()[:20]
     folder = _folder()
@@ -268,6 +270,6 @@ def _folder() -> Path:
 
 def _thin_out(folder: Path) -> None:
     kept = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-    for old in kept[:-MOST_VIEWS]:
+    for old in kept[:-MAX_VIEWS]:
         with contextlib.suppress(OSError):
             old.unlink()

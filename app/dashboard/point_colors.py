@@ -13,9 +13,9 @@ from polysema.core.maps.regions import Regions
 from polysema.core.space.space import Floats, Ints, Space
 
 AREAS, ORDER, KEPT = "areas of the map", "order of the rows", "neighbors kept"
-MOST = 12  # colors of the plot: one of them is the gray one of the rest, where there is a rest
+MAX_COLORS = 12  # colors of the plot: one of them is the gray one of the rest, where there is a rest
 GRAY = 6  # where the gray one stands among the twelve colors of the plot
-REST = "other"
+OTHER_LABEL = "other"
 NO_TEXT = ("text",)  # too long to be told apart by
 
 
@@ -62,8 +62,8 @@ def by_kept(kept: Floats, k: int) -> PointColors:
 
 def by_areas(found: Regions) -> PointColors:
     """By the largest areas; those in a smaller one or in none are gray."""
-    rest = len(found.names) > MOST or bool((found.assigned < 0).any())
-    shown = min(MOST - rest, len(found.names))
+    rest = len(found.names) > MAX_COLORS or bool((found.assigned < 0).any())
+    shown = min(MAX_COLORS - rest, len(found.names))
     codes = np.where((found.assigned >= 0) & (found.assigned < shown), found.assigned, -1)
     return _with_rest(list(found.names[:shown]), codes, "smaller areas and between")
 
@@ -74,7 +74,7 @@ def by_column(column: "pa.ChunkedArray | pa.Array") -> PointColors:
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     n = len(array)
-    if _is_number(array.type) and (pa.types.is_floating(array.type) or pc.count_distinct(array).as_py() > MOST):
+    if _is_number(array.type) and (pa.types.is_floating(array.type) or pc.count_distinct(array).as_py() > MAX_COLORS):
         values = pc.cast(array, pa.float64()).to_numpy(zero_copy_only=False)
         if np.isfinite(values).all() and np.abs(values).max(initial=0) < np.finfo(np.float32).max:
             return PointColors(("points",), np.zeros(n, np.int64), values.astype(np.float32), "value")
@@ -84,8 +84,8 @@ def by_column(column: "pa.ChunkedArray | pa.Array") -> PointColors:
         ((str(row["values"]), int(row["counts"])) for row in pc.value_counts(texts.drop_null()).to_pylist()),
         key=lambda pair: (-pair[1], pair[0]),
     )
-    rest = len(counted) > MOST or texts.null_count > 0
-    names = [name for name, _ in counted[: MOST - rest]]
+    rest = len(counted) > MAX_COLORS or texts.null_count > 0
+    names = [name for name, _ in counted[: MAX_COLORS - rest]]
     found = pc.index_in(texts, value_set=pa.array(names, pa.large_string())) if names else None
     codes = (
         np.full(n, -1, np.int64)

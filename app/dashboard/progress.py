@@ -10,12 +10,12 @@ from polysema.app.dashboard import widgets
 from polysema.app.dashboard.jobs import CancelledError, Job, Progress
 from polysema.core.errors import UserError
 
-QUICK = 0.6  # seconds in which an answer comes without a progress bar
-YOUNG = 4.0  # seconds after which a job is looked at less often
+QUICK_SECONDS = 0.6  # seconds in which an answer comes without a progress bar
+YOUNG_SECONDS = 4.0  # seconds after which a job is looked at less often
 OFTEN, SELDOM = 0.7, 2.5  # seconds between two looks
 
 
-def answer(key: Hashable, work: Callable[[Progress], Any], seconds: float = QUICK, box: str = "") -> Any:
+def answer(key: Hashable, work: Callable[[Progress], Any], seconds: float = QUICK_SECONDS, box: str = "") -> Any:
     """What `work` returns, or None while it runs (its progress is shown, and the page runs again when it is done), when
     it was cancelled, or when it failed for a reason that is the user's (which is shown in a line; `box` is the key of the
     text box that holds the words).
@@ -34,16 +34,16 @@ def on_request(
     """As `answer`, for work that changes something: it starts when it was `pressed`, not whenever the page runs, and
     one that failed is not tried again by itself. `stopped` shows what is left when it was cancelled.
     """
-    asked: set[Hashable] = st.session_state.setdefault("asked_work", set())
+    query: set[Hashable] = st.session_state.setdefault("asked_work", set())
     if pressed:
         _stopped().discard(key)
         before = widgets.jobs().find(key)
         if before is not None and not before.pending:
             widgets.jobs().forget(key)
-        asked.add(key)
-        widgets.jobs().start(key, work).wait(QUICK)
+        query.add(key)
+        widgets.jobs().start(key, work).wait(QUICK_SECONDS)
     job = widgets.jobs().find(key)
-    if job is None or key not in asked:
+    if job is None or key not in query:
         return None
     if job.pending and job.cancelled:
         job.wait(5)  # it ends at its next step
@@ -89,20 +89,20 @@ def watch(job: Job, key: Hashable = None, waits: bool = True) -> None:
     A job of some seconds is looked at less often: after each look Streamlit collects garbage in the whole process, and on
     a busy machine that would leave nothing for the work itself.
     """
-    old = job.age > YOUNG
+    old = job.age > YOUNG_SECONDS
     st.fragment(run_every=SELDOM if old else OFTEN)(_show)(job, key, old, waits)
 
 
 def _show(job: Job, key: Hashable, old: bool, waits: bool) -> None:
-    if not job.pending or (not old and job.age > YOUNG):
+    if not job.pending or (not old and job.age > YOUNG_SECONDS):
         st.rerun()
     if waits:
         job.seen_by(_session())
     share = min(1.0, job.done / job.total) if job.total else 0.0
     left = job.left
-    told = (f" {share:.0%}" if job.total > 1 else "") + (f", about {_time(left)} left" if left and left > 2 else "")
+    message = (f" {share:.0%}" if job.total > 1 else "") + (f", about {_time(left)} left" if left and left > 2 else "")
     bar, button = st.columns([8, 1], vertical_alignment="center") if key is not None else (st.container(), None)
-    bar.progress(share, text=f"One moment: {job.stage} …{told}")
+    bar.progress(share, text=f"One moment: {job.stage} …{message}")
     if button is not None and button.button("Cancel", key=f"cancel_{hash(key)}", help="Stop this work."):
         job.leave(_session())
         _stopped().add(key)

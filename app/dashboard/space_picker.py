@@ -11,17 +11,17 @@ from polysema.app.dashboard.jobs import Progress
 from polysema.core.model.catalog import models_here
 from polysema.core.space.space import Space
 
-HIDDEN = "@"  # `minilm-l6@` is the model's hidden states; with a layer it is the name of a space, `minilm-l6@6`
+HIDDEN_SPACES = "@"  # `minilm-l6@` is the model's hidden states; with a layer it is the name of a space, `minilm-l6@6`
 
 
 def sources() -> list[str]:
     """The spaces on this machine, and for each model its hidden states."""
-    return widgets.spaces() + [f"{model}{HIDDEN}" for model in models_here()]
+    return widgets.spaces() + [f"{model}{HIDDEN_SPACES}" for model in models_here()]
 
 
 def source_label(name: str) -> str:
     """How a source is called in a list."""
-    return f"{name[:-1]} (hidden states)" if name.endswith(HIDDEN) else widgets.space_label(name)
+    return f"{name[:-1]} (hidden states)" if name.endswith(HIDDEN_SPACES) else widgets.space_label(name)
 
 
 def pick_source(label: str, start: str, key: str, ask: str) -> str:
@@ -35,7 +35,7 @@ def layers_of(found: Iterable[str]) -> dict[str, tuple[int, ...]] | None:
     """The layers at which there are hidden states, for each source; none for other spaces. None while a model is loaded."""
     known: dict[str, tuple[int, ...]] = {}
     for source in dict.fromkeys(found):  # each once: two bars of the same work can't stand on one page
-        if not source.endswith(HIDDEN):
+        if not source.endswith(HIDDEN_SPACES):
             known[source] = ()
             continue
         model = source[:-1]
@@ -62,7 +62,7 @@ def pick_layer(source: str, layers: Sequence[int], key: str, last: bool = True) 
         value=layers[-1 if last else 0],
         help="0 is the embedding, before any attention; the last is what the model answers with.",
     )
-    return f"{model}{HIDDEN}{layer}"
+    return f"{model}{HIDDEN_SPACES}{layer}"
 
 
 def without_rows(name: str) -> bool:

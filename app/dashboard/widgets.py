@@ -9,7 +9,7 @@ import streamlit as st
 
 from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.config.settings import load_settings
-from polysema.app.dashboard.addresses import FIRST, MISSING, PAGES
+from polysema.app.dashboard.addresses import FIRST_PAGE, MISSING_PAGE, PAGES
 from polysema.app.dashboard.jobs import Job, JobRunner, Progress
 from polysema.app.dashboard.permalink import lines
 from polysema.app.dashboard.permalink import plain as plain
@@ -22,7 +22,7 @@ from polysema.core.space.space import Family
 
 MAX_WORDS = 2_000  # characters of an expression or a word
 MAX_TEXT = 20_000  # of a text; its boxes take more, since a box with a limit drops a longer paste without a word
-KEPT_HERE = "It stays on this machine; a copied link names it by a number and doesn't hold it."
+LOCAL_NOTE = "It stays on this machine; a copied link names it by a number and doesn't hold it."
 
 _STYLE = """
 <style>
@@ -114,10 +114,10 @@ def collected() -> list[str]:
     names = []
     for name in shelf().names():
         try:
-            held = list(shelf().get(name).view().manifest.spaces)
+            current = list(shelf().get(name).view().manifest.spaces)
         except UserError:
             continue
-        names += [f"{name}/{space}" for space in held] if len(held) > 1 else [name] * len(held)
+        names += [f"{name}/{space}" for space in current] if len(current) > 1 else [name] * len(current)
     return names
 
 
@@ -244,9 +244,9 @@ def python_lines(lines: str, details: str) -> None:
 
 def note_missing_page(page: str) -> None:
     """Take up from the address that there was no page at another one, until something is asked or another page is opened."""
-    if (name := st.query_params.get(MISSING)) is not None:
+    if (name := st.query_params.get(MISSING_PAGE)) is not None:
         st.session_state["_missing_page"] = name
-        st.query_params.pop(MISSING)
+        st.query_params.pop(MISSING_PAGE)
     if page or len(st.query_params):
         st.session_state.pop("_missing_page", None)
 
@@ -255,7 +255,7 @@ def _tell_missing_page() -> None:
     if (name := st.session_state.get("_missing_page")) is not None:
         titles = ", ".join(one.title for one in PAGES)
         st.warning(
-            f"There is no page {plain(name[:60])} here. The pages are {titles}; this is {FIRST.title}.", icon="⚠️"
+            f"There is no page {plain(name[:60])} here. The pages are {titles}; this is {FIRST_PAGE.title}.", icon="⚠️"
         )
 
 

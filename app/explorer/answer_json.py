@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from polysema.app.explorer.results import AnalogyAnswer, Neighbor, NeighborAnswer
 
 # 3CosMul multiplies and LRCos weighs: theirs are no cosines
-NO_COSINE = ("3cosmul", "lrcos")
+METHODS_WITHOUT_COSINE = ("3cosmul", "lrcos")
 
 
 def score_name(method: str) -> str:
     """What the score of a method is called: `cosine` where it is one (of PairDirection, of two offsets), else `score`."""
-    return "score" if method in NO_COSINE else "cosine"
+    return "score" if method in METHODS_WITHOUT_COSINE else "cosine"
 
 
 def score_of(row: dict[str, Any]) -> float:
@@ -34,7 +34,7 @@ def neighbor_rows(neighbors: Sequence[Neighbor], score: str = "cosine") -> list[
 def neighbors_json(found: NeighborAnswer) -> dict[str, Any]:
     """The nearest words of a word, without their space's card."""
     return {
-        "asked": found.asked,
+        "query": found.query,
         "word": found.word,
         "how": found.how,
         "search": found.search,

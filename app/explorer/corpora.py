@@ -22,7 +22,7 @@ from polysema.core.model.first_position import FIRST_ROWS_KEPT, first_ends, firs
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Space
 
-LOOK_AGAIN = 0.5  # seconds
+RECHECK_SECONDS = 0.5  # seconds
 
 
 class Corpora(Models):
@@ -100,7 +100,7 @@ class Corpora(Models):
                         )
                     except BusyError:  # another process is at it, and is waited for
                         progress("wait for another process that embeds the corpus", 0, 1)
-                        time.sleep(LOOK_AGAIN)
+                        time.sleep(RECHECK_SECONDS)
             space = read_export(folder, layer)
             marked = {(s.text_id, s.start, s.end): s.sense for s in senses.senses}
             places = zip(space.column("text_id"), space.column("start"), space.column("end"), strict=True)

@@ -21,20 +21,20 @@ class InsideVerbs(Models):
         text: str,
         model: str = DEFAULT_MODEL,
         layers: Sequence[int] | None = None,
-        looking: AttentionOptions | None = None,
+        options: AttentionOptions | None = None,
         most: int | None = None,
     ) -> "tuple[Attention, ...]":
         """Who looks at whom in a text, at layers from 1 (None: all): an answer for each window. See `core.inside.attention`.
 
         `most` numbers are kept (None: a gigabyte of them).
         """
-        from polysema.core.inside.attention import MOST_BYTES, attention
+        from polysema.core.inside.attention import MAX_BYTES, attention
 
-        how = looking or AttentionOptions()
+        how = options or AttentionOptions()
         loaded = self.inside(model, how.stack)
-        asked, source = given(loaded, text, how.target)
-        limit = MOST_BYTES if most is None else min(MOST_BYTES, 4 * most)
-        return attention(loaded, asked, layers, source, how.view(loaded), limit)
+        query, source = given(loaded, text, how.target)
+        limit = MAX_BYTES if most is None else min(MAX_BYTES, 4 * most)
+        return attention(loaded, query, layers, source, how.view(loaded), limit)
 
     def find_heads(
         self,
@@ -42,18 +42,18 @@ class InsideVerbs(Models):
         texts: Sequence[str],
         model: str = DEFAULT_MODEL,
         layers: Sequence[int] | None = None,
-        looking: AttentionOptions | None = None,
+        options: AttentionOptions | None = None,
     ) -> "HeadRanking":
         """All heads by how much the first word of each pair looks at the second. See `core.inside.attention.find_heads`."""
         from polysema.core.inside.attention import find_heads
         from polysema.core.inside.hooks import one_reading
 
-        how = looking or AttentionOptions()
+        how = options or AttentionOptions()
         loaded = self.inside(model, how.stack)
         both = [given(loaded, text, how.target) for text in texts]
         if not loaded.reads_two:
             return find_heads(loaded, pairs, list(texts), None, how.view(loaded), layers)
-        written = [one_reading(loaded, asked, source).text for asked, source in both]
+        written = [one_reading(loaded, query, source).text for query, source in both]
         return find_heads(loaded, pairs, written, list(texts), how.view(loaded), layers)
 
     def lens(
@@ -63,15 +63,15 @@ class InsideVerbs(Models):
         layers: Sequence[int] | None = None,
         words: Sequence[str] = (),
         view: "LensView | None" = None,
-        looking: AttentionOptions | None = None,
+        options: AttentionOptions | None = None,
     ) -> "Lens":
         """What a model would say if it stopped at a layer, 0 to n (None: all). See `core.inside.lens`."""
         from polysema.core.inside.lens import lens
 
-        how = looking or AttentionOptions()
+        how = options or AttentionOptions()
         loaded = self.inside(model, how.stack)
-        asked, source = given(loaded, text, how.target)
-        return lens(loaded, asked, layers, words, source, view)
+        query, source = given(loaded, text, how.target)
+        return lens(loaded, query, layers, words, source, view)
 
     def contributions(
         self,
@@ -80,12 +80,12 @@ class InsideVerbs(Models):
         model: str = DEFAULT_MODEL,
         against: str | None = None,
         at: "str | int | None" = None,
-        looking: AttentionOptions | None = None,
+        options: AttentionOptions | None = None,
     ) -> "Attribution":
         """What each part of a model adds to the logit of a word. See `core.inside.contribution`."""
         from polysema.core.inside.attribution import contributions
 
-        how = looking or AttentionOptions()
+        how = options or AttentionOptions()
         loaded = self.inside(model, how.stack)
-        asked, source = given(loaded, text, how.target)
-        return contributions(loaded, asked, word, against, source, at)
+        query, source = given(loaded, text, how.target)
+        return contributions(loaded, query, word, against, source, at)

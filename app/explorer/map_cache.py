@@ -25,9 +25,9 @@ from polysema.core.maps.projection import Map, MapOptions, Neighbors
 from polysema.core.space.space import Floats
 
 LAYOUT = 1  # counts up when the files, or what a method makes of the same input, change
-FEWEST = 5_000  # fewer points than this are laid out as soon as read
-ROOM = 2_000_000_000  # bytes; beyond it what was used longest ago goes
-BLOCK = 65_536
+MIN_POINTS = 5_000  # fewer points than this are laid out as soon as read
+MAX_CACHE_BYTES = 2_000_000_000  # bytes; beyond it what was used longest ago goes
+BLOCK_BYTES = 65_536
 _DAMAGE = (
     OSError,
     ValueError,
@@ -47,8 +47,8 @@ Arrays = dict[str, Any]
 def content_key(vectors: Floats) -> str:
     """The content of (n, dim) vectors as one key."""
     digest = hashlib.blake2b(repr((LAYOUT, vectors.shape)).encode(), digest_size=20)
-    for start in range(0, len(vectors), BLOCK):
-        digest.update(np.ascontiguousarray(vectors[start : start + BLOCK], "<f4").data)
+    for start in range(0, len(vectors), BLOCK_BYTES):
+        digest.update(np.ascontiguousarray(vectors[start : start + BLOCK_BYTES], "<f4").data)
     return digest.hexdigest()
 
 
@@ -140,11 +140,11 @@ def _keep(path: Path, arrays: Arrays) -> None:
 
 
 def _sweep(folder: Path, newest: Path) -> None:
-    """Drop what was used longest ago until the folder holds at most `ROOM` bytes; the newest stays."""
+    """Drop what was used longest ago until the folder holds at most `MAX_CACHE_BYTES` bytes; the newest stays."""
     known = [(path.stat().st_mtime_ns, path.stat().st_size, path) for path in folder.glob("*.npz")]
     total = sum(size for _, size, _ in known)
     for _, size, path in sorted(known):
-        if total <= ROOM:
+        if total <= MAX_CACHE_BYTES:
             break
         if path != newest:
             path.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from polysema.app.explorer.results import SpaceMap
 from polysema.core.space.label_search import labels_of
 from polysema.core.space.space import Floats, Ints, Space
 
-FAR = 10  # a neighbor on the map is far when this many times k rows are nearer in the space
+FAR_FACTOR = 10  # a neighbor on the map is far when this many times k rows are nearer in the space
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def around_point(
                 np.count_nonzero(distances < distances[row]) + np.count_nonzero(distances[:row] == distances[row])
             )
         return MapNeighbor(
-            row, labels[row].as_py(), float(cosines[row]), in_space, on_map, listed_on_map and in_space > FAR * k
+            row, labels[row].as_py(), float(cosines[row]), in_space, on_map, listed_on_map and in_space > FAR_FACTOR * k
         )
 
     visible = true[true < n]

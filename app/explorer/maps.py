@@ -36,21 +36,21 @@ class Maps(Words):
         `on` shows the first rows of the `whole` space, which is searched whole; `at` is a row, or the vector (dim,) and the
         position (2 or 3,) of a point that was placed. Raises `IncompatibleError` for a map of another space.
         """
-        held = self._held(whole)
-        on.space.origin.require_same(held.origin)
-        if len(held) < len(on.space) or held.dim != on.space.dim:
+        space = self._held(whole)
+        on.space.origin.require_same(space.origin)
+        if len(space) < len(on.space) or space.dim != on.space.dim:
             raise IncompatibleError(
-                f"the map shows {len(on.space):,} rows of width {on.space.dim}, and {held.origin.source} has {len(held):,} of "
-                f"width {held.dim}: make the map of it again"
+                f"the map shows {len(on.space):,} rows of width {on.space.dim}, and {space.origin.source} has {len(space):,} of "
+                f"width {space.dim}: make the map of it again"
             )
         n, own = len(on.space), at if isinstance(at, int) else None
         if own is not None and not 0 <= own < n:
             raise UserError(f"the map shows the rows 0 to {n - 1:,}; got {own:,}")
         check_k(k)
-        vector, position = (held.vectors[at], on.map.positions[at]) if isinstance(at, int) else at
-        vector = checked(np.asarray(vector)[None], held.dim, "the vector of a point")
+        vector, position = (space.vectors[at], on.map.positions[at]) if isinstance(at, int) else at
+        vector = checked(np.asarray(vector)[None], space.dim, "the vector of a point")
         position = checked(np.asarray(position)[None], on.map.positions.shape[1], "the position of a point")[0]
-        return around_point(on, held, self.index(held).cosines(unit(vector))[0], position, own, k)
+        return around_point(on, space, self.index(space).cosines(unit(vector))[0], position, own, k)
 
     def map(
         self,
@@ -66,24 +66,24 @@ class Maps(Words):
         `space` may name a collection's folder too. The neighbors are searched once, for every map of the same rows. What `progress`
         raises ends the work.
         """
-        held = self._held(space)
-        rows = len(held) if n is None else n
-        if not 1 <= rows <= len(held):
-            raise UserError(f"a map shows from 1 to {len(held):,} rows of {held.origin.source}; got {rows:,}")
+        current = self._held(space)
+        rows = len(current) if n is None else n
+        if not 1 <= rows <= len(current):
+            raise UserError(f"a map shows from 1 to {len(current):,} rows of {current.origin.source}; got {rows:,}")
         options = options or MapOptions()
 
         def neighbors(wanted: int, search: Callable[[], Neighbors]) -> Neighbors:
-            found = self._neighbors.get(("neighbors", id(held), rows), lambda: (held, search()))[1]
+            found = self._neighbors.get(("neighbors", id(current), rows), lambda: (current, search()))[1]
             if found.rows.shape[1] >= wanted:
                 return found.first(wanted)
             more = search()
-            self._neighbors.put(("neighbors", id(held), rows), (held, more))
+            self._neighbors.put(("neighbors", id(current), rows), (current, more))
             return more
 
-        key = ("space map", id(held), rows, method, options, k)
+        key = ("space map", id(current), rows, method, options, k)
 
         def make() -> tuple[Space, SpaceMap]:  # the space is kept too, so that no other gets its id
-            return held, project_space(held, rows, method, options, k, neighbors, progress)
+            return current, project_space(current, rows, method, options, k, neighbors, progress)
 
         return self._space_maps.get(key, make)[1]
 
@@ -108,9 +108,9 @@ class Maps(Words):
         the first n words or n occurrences spread evenly. `through` are spaces between the two, such as the layers from
         a to b. Raises `IncompatibleError` for spaces that share no row. What `progress` raises ends the work.
         """
-        asked = (a, *through, b)
-        spaces = [self.space(space, progress) if isinstance(space, str) else space for space in asked]
-        names = [each if isinstance(each, str) else each.origin.card() for each in asked]
+        query = (a, *through, b)
+        spaces = [self.space(space, progress) if isinstance(space, str) else space for space in query]
+        names = [each if isinstance(each, str) else each.origin.card() for each in query]
         options = options or MapOptions()
         key = ("matched", tuple(id(space) for space in spaces), tuple(names), n, k, method, options)
 
@@ -137,15 +137,15 @@ class Maps(Words):
         named = self._named_by(model)
         if texts:
             check_texts(texts, least=1, most=MAX_CLUSTERED)
-            asked = [
+            query = [
                 Occurrence(number, text[span.start : span.end], span)
                 for number, text in enumerate(texts)
                 for span in find_words(text, word)
             ]
-            if len(asked) < 2:
-                raise UserError(f"sense clusters need two or more occurrences of {word!r}; the texts have {len(asked)}")
+            if len(query) < 2:
+                raise UserError(f"sense clusters need two or more occurrences of {word!r}; the texts have {len(query)}")
             progress(f"read {len(texts)} texts", 0, 1)
-            hidden = embed(loaded, texts, [layer], occurrences=asked)
+            hidden = embed(loaded, texts, [layer], occurrences=query)
             if hidden.unseen:
                 raise UserError(f"the tokenizer of {model} makes no token of {word!r}, so it has no vector")
             found = sense_clusters(
@@ -157,7 +157,7 @@ class Maps(Words):
                 [o.span.start for o in hidden.occurrences],
                 named,
             )
-            return replace(found, without_word=len(texts) - len({o.text for o in asked}))
+            return replace(found, without_word=len(texts) - len({o.text for o in query}))
         marked = {(s.text_id, s.start): s.sense for s in load_senses().of(word)}
         layers = self.corpus_layers(model)
         if layer not in layers:
@@ -262,12 +262,12 @@ class Maps(Words):
             senses = sorted(corpus.of(word), key=lambda s: (s.text_id, s.start))
             numbers = sorted({s.text_id for s in senses})
             places = {text: place for place, text in enumerate(numbers)}
-            asked = [
+            query = [
                 Occurrence(places[s.text_id], corpus.texts[s.text_id][s.start : s.end], Span(s.start, s.end))
                 for s in senses
             ]
             progress(f"read {len(numbers)} sentences", 0, 1)
-            hidden = embed(loaded, [corpus.texts[text] for text in numbers], layers, occurrences=asked)
+            hidden = embed(loaded, [corpus.texts[text] for text in numbers], layers, occurrences=query)
             later = hidden.without_first()
             return replace(later, occurrences=tuple(replace(o, text=numbers[o.text]) for o in later.occurrences))
 

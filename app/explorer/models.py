@@ -40,7 +40,7 @@ class Models:
         two = loaded.family is Family.ENCODER_DECODER
         return on_torch(loaded, stack or ("decoder" if two else ""))
 
-    def held(self) -> dict[str, int]:
+    def memory_usage(self) -> dict[str, int]:
         """What is in memory: models, the bytes of their weights, spaces; and how often what was asked for was there."""
         kept = (
             self._models,

@@ -22,13 +22,13 @@ def text_vectors(explorer: Explorer, texts: Sequence[str], space: str | Space) -
     """
     from polysema.core.model.sentences import embed_sentences
 
-    held = space if isinstance(space, Space) else explorer.space(space)
-    if held.origin.layer is None or held.origin.transform != "raw":
+    opened = space if isinstance(space, Space) else explorer.space(space)
+    if opened.origin.layer is None or opened.origin.transform != "raw":
         raise UserError(
-            f"a text has a vector in a contextual space, such as minilm-l6@6; got {held.origin.card()}: ask by a word"
+            f"a text has a vector in a contextual space, such as minilm-l6@6; got {opened.origin.card()}: ask by a word"
         )
-    pooling = held.origin.pooling.partition(" ")[0] if held.origin.pooling.endswith("of the text") else "mean"
-    made = embed_sentences(explorer.model(held.origin.source), texts, (held.origin.layer,), pooling)
+    pooling = opened.origin.pooling.partition(" ")[0] if opened.origin.pooling.endswith("of the text") else "mean"
+    made = embed_sentences(explorer.model(opened.origin.source), texts, (opened.origin.layer,), pooling)
     if made.empty:
         raise UserError(f"text {made.empty[0] + 1} has no token, so it has no vector")
     return made.vectors[0]

@@ -32,7 +32,7 @@ class NeighborAnswer:
     `search` says how the neighbors were looked for, and `recall` which share of the nearest is expected among them.
     """
 
-    asked: str
+    query: str
     word: str
     neighbors: tuple[Neighbor, ...]
     origin: Origin
@@ -46,7 +46,7 @@ class NeighborAnswer:
 class InputRank:
     """A word of the question, `how` it was found, and where it would have stood had it not been left out.
 
-    `rank` is None for an occurrence in a text, which is no row of the space, and where no evidence was asked for.
+    `rank` is None for an occurrence in a text, which is no row of the space, and where no evidence was requested.
     """
 
     word: str

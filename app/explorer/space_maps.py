@@ -25,8 +25,8 @@ from polysema.core.space.space import Floats, Space
 from polysema.indexes.base import check_k
 from polysema.indexes.knn_graph import neighbors_of_all
 
-LEAST = 15  # neighbors that are searched at least, so that another method or number finds them there
-SPARE = 16  # candidates of a new point beyond those that place it
+MIN_POINTS = 15  # neighbors that are searched at least, so that another method or number finds them there
+SPARE_NEIGHBORS = 16  # candidates of a new point beyond those that place it
 
 Progress = Callable[[str, int, int], None]
 Search: TypeAlias = Callable[[int, Callable[[], Neighbors]], Neighbors]
@@ -43,10 +43,10 @@ def project_space(
     needed = n_neighbors_of(check_method(method), options, n)
     measured = n >= 3 and 1 <= k < n / 2
     wanted = max(needed, k if measured else 0)
-    content = map_cache.content_key(shown.vectors) if n >= map_cache.FEWEST else ""
+    content = map_cache.content_key(shown.vectors) if n >= map_cache.MIN_POINTS else ""
     knn = None
     if wanted:
-        most = min(n - 1, max(wanted, LEAST))
+        most = min(n - 1, max(wanted, MIN_POINTS))
 
         def search() -> Neighbors:
             there = map_cache.read_neighbors(content, n, wanted, options.seed) if content else None
@@ -87,7 +87,7 @@ def new_neighbors(on: SpaceMap, vectors: Floats) -> Neighbors | None:
 
     n = len(on.space)
     k = n_neighbors_of(on.map.method, on.map.options, n)
-    found = ExactIndex(on.space.vectors).search(vectors, min(n, k + SPARE))
+    found = ExactIndex(on.space.vectors).search(vectors, min(n, k + SPARE_NEIGHBORS))
     return nearest_among(vectors, on.space.vectors, found.rows, k)
 
 

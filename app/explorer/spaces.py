@@ -69,24 +69,24 @@ class Spaces(Corpora):
         """A space centered, without its top components or whitened (`transform`), and without directions (`removed`,
         each written `poor -> rich`). The Origin of what is returned says so; the methods here take it as a space.
         """
-        held, removed = self._held(space), list_of(removed, "the directions removed")
+        current, removed = self._held(space), list_of(removed, "the directions removed")
         if transform.partition(":")[0] == "raw" and not removed:
-            return held
+            return current
 
         def make() -> tuple[Space, Space]:
-            shown, done = held, self._transforms.get(held)
+            shown, done = current, self._transforms.get(current)
             if transform.partition(":")[0] != "raw":
-                change = fit(held, transform)
-                shown, done = view(held, change), change if done is None else done.then(change)
+                change = fit(current, transform)
+                shown, done = view(current, change), change if done is None else done.then(change)
                 self._transforms[shown] = done
             if removed:
                 axes = np.stack([self.direction(axis, shown) for axis in removed])
                 change = without(axes, f"without {' and '.join(' '.join(axis.split()) for axis in removed)}")
                 shown, done = view(shown, change), change if done is None else done.then(change)
                 self._transforms[shown] = done
-            return held, shown
+            return current, shown
 
-        return self._spaces.get(("view", id(held), transform, tuple(removed)), make)[1]
+        return self._spaces.get(("view", id(current), transform, tuple(removed)), make)[1]
 
     def _held(self, space: "str | Space") -> Space:
         return space if isinstance(space, Space) else self.space(space)
@@ -96,22 +96,24 @@ class Spaces(Corpora):
 
         Where the rows are words in texts, the two of a pair are of different texts.
         """
-        held = self._held(space)
+        opened = self._held(space)
 
         def make() -> tuple[Space, float]:
-            columns = held.columns
+            columns = opened.columns
             apart = columns is not None and "text_id" in columns.column_names
-            return held, random_pair_cosine(held.vectors, held.column("text_id") if apart else np.arange(len(held)))
+            return opened, random_pair_cosine(
+                opened.vectors, opened.column("text_id") if apart else np.arange(len(opened))
+            )
 
-        return self._small.get(("random pairs", id(held)), make)[1]
+        return self._small.get(("random pairs", id(opened)), make)[1]
 
     def index(self, space: "str | Space" = DEFAULT_SPACE, n_rows: int | None = None) -> ExactIndex:
         """The exact cosine index of a space, or of its first rows alone."""
-        held = self._held(space)
-        first = None if n_rows is None or n_rows >= len(held) else n_rows
+        opened = self._held(space)
+        first = None if n_rows is None or n_rows >= len(opened) else n_rows
         # the space is kept beside its index, so that its id is not given to another meanwhile
         return self._indexes.get(
-            ("of", id(held), first), lambda: (held, ExactIndex(held.vectors[:first], Metric.COSINE))
+            ("of", id(opened), first), lambda: (opened, ExactIndex(opened.vectors[:first], Metric.COSINE))
         )[1]
 
     def look_up(self, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None) -> Resolve:
@@ -119,10 +121,10 @@ class Spaces(Corpora):
 
         Raises `IncompatibleError` with both cards for an occurrence that doesn't belong to the space.
         """
-        held, chosen = self._held(space), policy or Policy()
+        current, chosen = self._held(space), policy or Policy()
 
         def resolve(term: Term) -> WordMatch:
-            return look_up(held, term.word, chosen) if term.context is None else self._occurrence(held, term)
+            return look_up(current, term.word, chosen) if term.context is None else self._occurrence(current, term)
 
         return resolve
 
@@ -134,9 +136,9 @@ class Spaces(Corpora):
         self, expression: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None
     ) -> tuple[Floats, Origin]:
         """What `vector` returns, and the card of the space with what is to be said of the words."""
-        held = self._held(space)
-        wanted = target(held, parse(expression), self.look_up(held, policy))
-        return wanted.vector, noted(held, wanted.found)
+        current = self._held(space)
+        wanted = target(current, parse(expression), self.look_up(current, policy))
+        return wanted.vector, noted(current, wanted.found)
 
     def _occurrence(self, space: Space, term: Term) -> WordMatch:
         context = term.context
@@ -169,9 +171,9 @@ class Spaces(Corpora):
         self, axis: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None
     ) -> tuple[Floats, Origin]:
         """What `direction` returns, and the card of the space with what is to be said of the words."""
-        held = self._held(space)
-        direction, found = self._axis(axis, held, policy)
-        return direction, noted(held, found)
+        current = self._held(space)
+        direction, found = self._axis(axis, current, policy)
+        return direction, noted(current, found)
 
     def _axis(self, axis: str, space: Space, policy: Policy | None) -> tuple[Floats, list[WordMatch]]:
         """The direction of an axis, and what its words stand for."""

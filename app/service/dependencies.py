@@ -20,7 +20,7 @@ from polysema.app.service.batching import Batcher
 from polysema.app.service.embeddings import (
     SLICE_TOKENS,
     EmbeddingBatch,
-    Input,
+    EmbeddingInput,
     Limits,
     embed_requests,
     read_inputs,
@@ -60,7 +60,7 @@ class ServiceState:
         self.shelf = CollectionRegistry(one.folder)
         self._spaces = SingleFlightCache(2)
 
-    def _embed(self, name: str, requests: list[list[Input]]) -> list[EmbeddingBatch | UserError]:
+    def _embed(self, name: str, requests: list[list[EmbeddingInput]]) -> list[EmbeddingBatch | UserError]:
         self.metrics.batch(sum(map(len, requests)))
         return embed_requests(self.explorer, name, requests, self._limits)
 
@@ -68,14 +68,16 @@ class ServiceState:
         """The answer of a call of the explorer or of a collection, on a worker."""
         return await self.gate.run(ask)
 
-    async def embed(self, model: str, inputs: list[Input], gone: Callable[[], Awaitable[bool]]) -> EmbeddingBatch:
+    async def embed(
+        self, model: str, inputs: list[EmbeddingInput], gone: Callable[[], Awaitable[bool]]
+    ) -> EmbeddingBatch:
         """The vectors of inputs; those of concurrent requests go through the model together.
 
         What is more than goes together is worked off in slices, so that other requests have their turn between two of
         them, and no longer than there is somebody (`gone`) to answer. `timeout` is the time of each.
         """
         most = self.settings.batch_texts if self.settings.batch_texts > 1 else UNBATCHED_TEXTS
-        parts: list[Sequence[Input]] = [inputs]
+        parts: list[Sequence[EmbeddingInput]] = [inputs]
         # a token has a character at least, nearly always: the few texts of more tokens go as one slice
         if len(inputs) > most or sum(len(one) for one in inputs) > SLICE_TOKENS:
             read = await self.gate.run(lambda: read_inputs(self.explorer, model, inputs, self._limits))
@@ -91,7 +93,7 @@ class ServiceState:
 
         return await (self.gate.hold(each, len(parts)) if self.settings.batch_texts > 1 else each())
 
-    async def _slice(self, model: str, inputs: list[Input], begun: bool) -> EmbeddingBatch:
+    async def _slice(self, model: str, inputs: list[EmbeddingInput], begun: bool) -> EmbeddingBatch:
         if self.settings.batch_texts > 1:
             made: EmbeddingBatch = await self.batcher.ask(model, inputs, len(inputs))
             return made
@@ -133,8 +135,8 @@ class ServiceState:
         if not self.check_space(name, status):
             return self.explorer.space(name, progress)
         collection, _, inner = name.partition("/")
-        held = self.shelf.get(collection)
-        view = held.view()
+        current = self.shelf.get(collection)
+        view = current.view()
         card = view.card(inner or None)
         numbers = view.n_rows(inner or None) * card.dim
         if numbers > self.settings.max_space:
@@ -154,9 +156,9 @@ class ServiceState:
         progress: Progress = lambda stage, done, total: None,
     ) -> Space:
         """The space of that name as it is to be seen; raises as `space` and `check_terms` do."""
-        held = self.space(name, status, progress)
-        self.check_terms(held, without)
-        return self.explorer.view(held, transform, without)
+        current = self.space(name, status, progress)
+        self.check_terms(current, without)
+        return self.explorer.view(current, transform, without)
 
     def check_terms(self, space: Space, terms: Sequence[str]) -> None:
         """Raise `UserError` for an occurrence (`bank in "…"`) in a space whose model is not served: the card of a
@@ -192,7 +194,7 @@ class ServiceState:
         if count > self.settings.max_texts:
             raise UserError(f"a request may have {self.settings.max_texts:,} {what}; got {count:,}")
 
-    def check_inputs(self, inputs: Sequence[Input], model: str, token_ids: bool) -> None:
+    def check_inputs(self, inputs: Sequence[EmbeddingInput], model: str, token_ids: bool) -> None:
         """Raise `UserError` for more inputs than a request for embeddings may have, and for token ids that nobody asked to
         be taken: the clients that send them by default mean those of another vocabulary.
         """
@@ -263,5 +265,5 @@ def check_writes(request: Request) -> None:
         raise RefusedError("forbidden", f"the key {key.name} may read, not write; use one with the scope write")
 
 
-The = Annotated[ServiceState, Depends(_state)]
+StateDep = Annotated[ServiceState, Depends(_state)]
 writes: Any = Depends(check_scope)

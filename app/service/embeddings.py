@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from polysema.core.model.sentences import SentencePlan
     from polysema.core.space.space import Floats
 
-Input = str | tuple[int, ...] | EncodedText
+EmbeddingInput = str | tuple[int, ...] | EncodedText
 SLICE_TOKENS = 32_768  # tokens that go through a model together: what their states take bounds the memory
 
 
@@ -43,7 +43,7 @@ def pooling_of(model: LanguageModel) -> str:
 
 
 def embed_requests(
-    explorer: Explorer, name: str, requests: Sequence[Sequence[Input]], limits: Limits
+    explorer: Explorer, name: str, requests: Sequence[Sequence[EmbeddingInput]], limits: Limits
 ) -> list[EmbeddingBatch | UserError]:
     """For each request its vectors, or what is wrong with it; all go through the model together."""
     from polysema.core.model.sentences import embed_encoded
@@ -67,7 +67,7 @@ def embed_requests(
     return answers
 
 
-def read_inputs(explorer: Explorer, name: str, inputs: Sequence[Input], limits: Limits) -> list[EncodedText]:
+def read_inputs(explorer: Explorer, name: str, inputs: Sequence[EmbeddingInput], limits: Limits) -> list[EncodedText]:
     """The tokens of a request's inputs; raises `UserError` for more than it may have, and for an input without any."""
     (read,) = _read(_plan(explorer, name), [inputs], limits)
     if isinstance(read, UserError):
@@ -101,7 +101,7 @@ def _plan(explorer: Explorer, name: str) -> SentencePlan:
 
 
 def _read(
-    plan: SentencePlan, requests: Sequence[Sequence[Input]], limits: Limits
+    plan: SentencePlan, requests: Sequence[Sequence[EmbeddingInput]], limits: Limits
 ) -> Iterator[list[EncodedText] | UserError]:
     """The tokens of each request's inputs, or what is wrong with it; the texts of all are read in one call."""
     texts = iter(plan.encode([one for inputs in requests for one in inputs if isinstance(one, str)]))

@@ -22,32 +22,32 @@ from polysema.core.model.tokens import find_word
 from polysema.core.space.space import Space
 
 Work: TypeAlias = Callable[[Progress], Any]
-BATCH = 64  # texts that are embedded and written together, between two looks at whether the job was cancelled
-WRITING = ("compact", "embed")  # kinds that change a collection
+BATCH_ROWS = 64  # texts that are embedded and written together, between two looks at whether the job was cancelled
+WRITING_KINDS = ("compact", "embed")  # kinds that change a collection
 
 
-def work_of(asked: Any, state: ServiceState) -> Work:
+def work_of(request: Any, state: ServiceState) -> Work:
     """The work that was asked for. Raises `UserError` for what can be seen to be wrong before it begins."""
-    return KINDS[asked.kind](asked, state)
+    return KINDS[request.kind](request, state)
 
 
-def _map(asked: of.MapRequest, state: ServiceState) -> Work:
-    options = MapOptions(**asked.options.model_dump())
-    method = check_method(asked.method)
-    state.check_space(asked.space)
+def _map(request: of.MapRequest, state: ServiceState) -> Work:
+    options = MapOptions(**request.options.model_dump())
+    method = check_method(request.method)
+    state.check_space(request.space)
 
     def work(progress: Progress) -> Outcome:
-        seen = state.view(asked.space, asked.transform, asked.without, progress=progress)
-        rows = len(seen) if asked.n is None else min(asked.n, len(seen))
+        seen = state.view(request.space, request.transform, request.without, progress=progress)
+        rows = len(seen) if request.n is None else min(request.n, len(seen))
         state.check_numbers(rows * options.n_components, "this map")
-        found = state.explorer.map(seen, method, options, asked.n, asked.k, progress)
+        found = state.explorer.map(seen, method, options, request.n, request.k, progress)
         return Outcome(_map_card(found), found)
 
     return work
 
 
 def _map_card(found: SpaceMap) -> dict[str, Any]:
-    told = found.distortion
+    message = found.distortion
     return {
         "method": found.map.method,
         "options": asdict(found.map.options),
@@ -55,13 +55,13 @@ def _map_card(found: SpaceMap) -> dict[str, Any]:
         "n": len(found.space),
         "notes": found.map.notes,
         "distortion": None
-        if told is None
+        if message is None
         else {
-            "k": told.k,
-            "measured": len(told.rows),
-            "preservation": told.preservation,
-            "trustworthiness": told.trustworthiness,
-            "by_chance": told.by_chance,
+            "k": message.k,
+            "measured": len(message.rows),
+            "preservation": message.preservation,
+            "trustworthiness": message.trustworthiness,
+            "by_chance": message.by_chance,
         },
         "origin": found.space.origin.to_json(),
     }
@@ -85,10 +85,10 @@ def _with_columns(own: dict[str, pa.Array], space: Space, taken: Sequence[str] =
     return table
 
 
-def _matched(asked: of.MatchedMapsRequest, state: ServiceState) -> Work:
-    options = MapOptions(**asked.options.model_dump())
-    method = check_method(asked.method, (ALIGNED,))
-    given = [asked.a, *asked.through, asked.b]
+def _matched(request: of.MatchedMapsRequest, state: ServiceState) -> Work:
+    options = MapOptions(**request.options.model_dump())
+    method = check_method(request.method, (ALIGNED,))
+    given = [request.a, *request.through, request.b]
     for one in given:
         state.check_space(one if isinstance(one, str) else one.space)
 
@@ -99,15 +99,15 @@ def _matched(asked: of.MatchedMapsRequest, state: ServiceState) -> Work:
 
     def work(progress: Progress) -> Outcome:
         spaces = [side(one, progress) for one in given]
-        rows = min(len(space) for space in spaces) if asked.n is None else asked.n
+        rows = min(len(space) for space in spaces) if request.n is None else request.n
         rows = min(rows, *(len(space) for space in spaces))
-        state.check_numbers(rows * len(spaces) * (options.n_components + 2 * asked.k + 1), "this comparison")
+        state.check_numbers(rows * len(spaces) * (options.n_components + 2 * request.k + 1), "this comparison")
         # a name of the catalog goes as it is: the stages of the progress tell it
         a, *through, b = [
             one if isinstance(one, str) and not state.check_space(one) else space
             for one, space in zip(given, spaces, strict=True)
         ]
-        found = state.explorer.matched(a, b, asked.n, asked.k, method, options, through, progress)
+        found = state.explorer.matched(a, b, request.n, request.k, method, options, through, progress)
         sides = [
             replace(made, name=one) if isinstance(one, str) else made
             for one, made in zip(given, found.sides, strict=True)
@@ -164,70 +164,70 @@ def matched_answer(wanted: str, found: MatchedMaps) -> Response:
     return form.answer(card | value | {"rows": rows}, kind=wanted)
 
 
-def _word_map(asked: of.WordMapRequest, state: ServiceState) -> Work:
-    state.known(asked.model)
+def _word_map(request: of.WordMapRequest, state: ServiceState) -> Work:
+    state.known(request.model)
 
     def work(progress: Progress) -> Any:
-        return plain(state.explorer.word_map(asked.word, asked.model, asked.method, asked.texts, progress))
+        return plain(state.explorer.word_map(request.word, request.model, request.method, request.texts, progress))
 
     return work
 
 
-def _clusters(asked: of.SenseClustersRequest, state: ServiceState) -> Work:
-    state.known(asked.model)
-    state.check_job_texts(len(asked.texts))
+def _clusters(request: of.SenseClustersRequest, state: ServiceState) -> Work:
+    state.known(request.model)
+    state.check_job_texts(len(request.texts))
 
     def work(progress: Progress) -> Any:
         return plain(
             state.explorer.sense_clusters(
-                asked.word, asked.model, asked.layer, asked.min_cluster_size, asked.texts, progress
+                request.word, request.model, request.layer, request.min_cluster_size, request.texts, progress
             )
         )
 
     return work
 
 
-def _senses(asked: of.SensesRequest, state: ServiceState) -> Work:
-    for name in asked.models:
+def _senses(request: of.SensesRequest, state: ServiceState) -> Work:
+    for name in request.models:
         state.known(name)
-    return lambda progress: plain(state.explorer.senses(asked.models, progress))
+    return lambda progress: plain(state.explorer.senses(request.models, progress))
 
 
-def _corpus(asked: of.CorpusRequest, state: ServiceState) -> Work:
-    state.known(asked.model)
+def _corpus(request: of.CorpusRequest, state: ServiceState) -> Work:
+    state.known(request.model)
 
     def work(progress: Progress) -> Any:
-        space = state.explorer.corpus(asked.model, asked.layer, progress)
-        return {"name": f"{asked.model}@{space.origin.layer}", "rows": len(space), "origin": space.origin.to_json()}
+        space = state.explorer.corpus(request.model, request.layer, progress)
+        return {"name": f"{request.model}@{space.origin.layer}", "rows": len(space), "origin": space.origin.to_json()}
 
     return work
 
 
-def _fill(asked: of.EmbedIntoCollectionRequest, state: ServiceState) -> Work:
-    state.known(asked.model)
-    held = state.shelf.get(asked.collection)
-    state.check_job_texts(len(asked.texts))
-    names = [str(number) for number in range(len(asked.texts))] if asked.ids is None else asked.ids
-    if len(names) != len(asked.texts) or len(set(names)) != len(names):
+def _fill(request: of.EmbedIntoCollectionRequest, state: ServiceState) -> Work:
+    state.known(request.model)
+    current = state.shelf.get(request.collection)
+    state.check_job_texts(len(request.texts))
+    names = [str(number) for number in range(len(request.texts))] if request.ids is None else request.ids
+    if len(names) != len(request.texts) or len(set(names)) != len(names):
         raise UserError(
-            f"every text needs an id of its own; got {len(set(names)):,} ids for {len(asked.texts):,} texts"
+            f"every text needs an id of its own; got {len(set(names)):,} ids for {len(request.texts):,} texts"
         )
 
     def work(progress: Progress) -> Any:
-        progress(f"load {asked.model}", 0, 1)
-        model = state.explorer.model(asked.model)
-        (layer,) = model.check_layers([asked.layer])
-        total, rows, left_out = len(asked.texts), 0, 0
-        for start in range(0, total, BATCH):
+        progress(f"load {request.model}", 0, 1)
+        model = state.explorer.model(request.model)
+        (layer,) = model.check_layers([request.layer])
+        total, rows, left_out = len(request.texts), 0, 0
+        for start in range(0, total, BATCH_ROWS):
             progress("embed", start, total)
-            texts, ids = asked.texts[start : start + BATCH], names[start : start + BATCH]
+            texts, ids = request.texts[start : start + BATCH_ROWS], names[start : start + BATCH_ROWS]
             read = model.encode(texts)
-            there = [place for place, text in enumerate(texts) if len(read[place]) and _has(text, asked.word)]
+            there = [place for place, text in enumerate(texts) if len(read[place]) and _has(text, request.word)]
             left_out += len(texts) - len(there)
             if not there:
                 continue
             mine = [texts[place] for place in there]
-            made = embedded(model, mine, (layer,), asked.unit, asked.word, asked.pooling)
+            made = embedded(model, mine, (layer,), request.unit, request.word, request.pooling)
             if not len(made):
                 continue
             own = [ids[place] for place in there]
@@ -239,11 +239,11 @@ def _fill(asked: of.EmbedIntoCollectionRequest, state: ServiceState) -> Work:
                 pa.array([start + there[n] for n in numbers], pa.int64()),
             ).append_column("text", pa.array([texts[there[n]] for n in numbers], pa.string()))
             origin = replace(made.origin, layer=layer)
-            held.upsert(_ids([own[n] for n in numbers], table), made.vectors, columns, asked.space, origin)
+            current.upsert(_ids([own[n] for n in numbers], table), made.vectors, columns, request.space, origin)
             rows += len(made)
         progress("embed", total, total)
-        version = held.view().manifest.version
-        return {"collection": asked.collection, "rows": rows, "left_out": left_out, "version": version}
+        version = current.view().manifest.version
+        return {"collection": request.collection, "rows": rows, "left_out": left_out, "version": version}
 
     return work
 
@@ -270,13 +270,13 @@ def _ids(texts: list[str], table: pa.Table) -> list[str]:
     return found
 
 
-def _compact(asked: of.CompactRequest, state: ServiceState) -> Work:
-    held = state.shelf.get(asked.collection)
-    return lambda progress: {"index": held.compact(asked.space, asked.index, progress)}
+def _compact(request: of.CompactRequest, state: ServiceState) -> Work:
+    current = state.shelf.get(request.collection)
+    return lambda progress: {"index": current.compact(request.space, request.index, progress)}
 
 
-def _verify(asked: of.VerifyRequest, state: ServiceState) -> Work:
-    root = state.shelf.where(asked.collection)
+def _verify(request: of.VerifyRequest, state: ServiceState) -> Work:
+    root = state.shelf.where(request.collection)
 
     def work(progress: Progress) -> Any:
         from polysema.indexes.store.verify import verify

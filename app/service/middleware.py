@@ -23,8 +23,8 @@ from polysema.app.service.parameters import parameters_of
 
 LOG = logging.getLogger("polysema.service")
 METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
-LINGER = 0.5  # seconds
-OPEN = {"/health", "/ready"}  # without a key: what a supervisor asks
+LINGER_SECONDS = 0.5  # seconds
+OPEN_PATHS = {"/health", "/ready"}  # without a key: what a supervisor asks
 
 
 class GuardMiddleware:
@@ -80,7 +80,7 @@ class GuardMiddleware:
 
     def _admit(self, scope: Scope) -> None:
         keys = self._state.keys
-        if not keys or scope["path"] in OPEN:
+        if not keys or scope["path"] in OPEN_PATHS:
             return
         given = _given(scope)
         if given is None:
@@ -92,8 +92,8 @@ class GuardMiddleware:
 
     async def _body(self, scope: Scope, receive: Receive) -> Receive:
         most = self._state.settings.max_body
-        told = next((value for name, value in scope["headers"] if name == b"content-length"), None)
-        if told is not None and told.isdigit() and (len(told) > 18 or int(told) > most):
+        notes = next((value for name, value in scope["headers"] if name == b"content-length"), None)
+        if notes is not None and notes.isdigit() and (len(notes) > 18 or int(notes) > most):
             raise _too_large(most)
         parts: list[bytes] = []
         size, more = 0, True
@@ -189,7 +189,7 @@ def _crossing(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
 async def _passed_over(receive: Receive) -> None:
     """Read on for a moment: closing a connection with bytes unread would reset it before the answer is seen."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(LINGER):
+        async with asyncio.timeout(LINGER_SECONDS):
             while (await receive()).get("more_body", False):
                 pass
 

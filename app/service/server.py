@@ -21,8 +21,10 @@ from polysema.app.explorer import Explorer
 from polysema.app.service.app import create_app
 from polysema.app.service.log import set_up
 
-STEP = 5.0  # seconds that a job may take to its next step
-DRAIN = 0.5  # seconds in which connections that are kept alive are told to close, and new ones are still answered
+POLL_SECONDS = 5.0  # seconds that a job may take to its next step
+DRAIN_SECONDS = (
+    0.5  # seconds in which connections that are kept alive are told to close, and new ones are still answered
+)
 
 
 def serve(explorer: Explorer, settings: Settings) -> None:
@@ -31,7 +33,7 @@ def serve(explorer: Explorer, settings: Settings) -> None:
     log = logging.getLogger("polysema.service")
     made = server(explorer, settings)
     made.run()
-    if not made.idle(min(settings.grace, STEP)):
+    if not made.idle(min(settings.grace, POLL_SECONDS)):
         # a step that can't be interrupted: what a collection acknowledged is on its disk
         log.warning("%s", json.dumps({"event": "stopped", "jobs": "one was left in the middle of a step"}))
         sys.stderr.flush()
@@ -95,7 +97,7 @@ class Draining(uvicorn.Server):
         if self._loop is None:
             self.should_exit = True
         else:
-            self._loop.call_soon_threadsafe(self._loop.call_later, DRAIN, self._stop)
+            self._loop.call_soon_threadsafe(self._loop.call_later, DRAIN_SECONDS, self._stop)
 
     def _stop(self) -> None:
         self.should_exit = True
@@ -152,6 +154,6 @@ def _unsent(transport: Any) -> int:
         import fcntl
         import termios
 
-        held = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
-        waiting += int.from_bytes(held, sys.byteorder)
+        current = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+        waiting += int.from_bytes(current, sys.byteorder)
     return waiting

@@ -96,9 +96,9 @@ def open_corpus(
     name = shown_names(given)
     if tally.texts == 0:
         raise UnreadableError(_without_texts(name, layouts, tally.lines))
-    told = [_note(note, first, count, len(files)) for note, (first, count) in notes.items()] + tally.repeated()
-    if len(told) > MAX_NOTES:
-        told = [*told[:MAX_NOTES], f"and {len(told) - MAX_NOTES:,} notes more"]
+    message = [_note(note, first, count, len(files)) for note, (first, count) in notes.items()] + tally.repeated()
+    if len(message) > MAX_NOTES:
+        message = [*message[:MAX_NOTES], f"and {len(message) - MAX_NOTES:,} notes more"]
     return Corpus(
         name,
         tuple(layouts),
@@ -108,7 +108,7 @@ def open_corpus(
         tally.texts,
         _common(layouts, "column", column),
         _common(layouts, "id_column", id_column),
-        tuple(told),
+        tuple(message),
         dialect,
     )
 

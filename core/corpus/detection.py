@@ -206,9 +206,10 @@ def _of_workbook(path: Path, known: DeclaredDialect) -> CorpusLayout:
         raise UnreadableError(f"{path}: its first sheet, {sheets[0]!r}, is empty")
     width = max(map(len, rows))
     rows = [cells + [""] * (width - len(cells)) for cells in rows]
-    header, told = judge_header(rows, known, "row 1")
+    header, message = judge_header(rows, known, "row 1")
     return _of_table(
-        CorpusLayout(path, "excel", notes=(*notes, *told)), SniffedDialect(DelimitedTable(",", header=header), rows, ())
+        CorpusLayout(path, "excel", notes=(*notes, *message)),
+        SniffedDialect(DelimitedTable(",", header=header), rows, ()),
     )
 
 

@@ -49,9 +49,9 @@ def read_npz(source: VectorSource) -> Iterator[Block]:
             tables = [name for name, (shape, dtype) in headers.items() if len(shape) == 2 and dtype.kind in "fiu"]
             lists = [name for name, (shape, dtype) in headers.items() if len(shape) == 1 and dtype.kind in "US"]
             if len(tables) != 1 or len(lists) > 1:
-                held = few([f"{name} {dtype} {shape}" for name, (shape, dtype) in headers.items()])
+                current = few([f"{name} {dtype} {shape}" for name, (shape, dtype) in headers.items()])
                 raise source.fail(
-                    f"one table of numbers (n, dim) and one list of words (n,) are needed; it holds: {held}"
+                    f"one table of numbers (n, dim) and one list of words (n,) are needed; it holds: {current}"
                 )
             table = float_table(source, file[tables[0]], tables[0])
             if lists:
@@ -87,8 +87,8 @@ def read_safetensors(source: VectorSource) -> Iterator[Block]:
             shapes = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118
             tables = [name for name, part in shapes.items() if len(part.get_shape()) == 2]
             if len(tables) != 1:
-                held = few([f"{name} {tuple(part.get_shape())}" for name, part in shapes.items()])
-                raise source.fail(f"one table (n, dim) is needed; it holds: {held}")
+                current = few([f"{name} {tuple(part.get_shape())}" for name, part in shapes.items()])
+                raise source.fail(f"one table (n, dim) is needed; it holds: {current}")
             table = shapes[tables[0]]
             n, dim = table.get_shape()
             check_dim(source, dim)
@@ -99,8 +99,10 @@ def read_safetensors(source: VectorSource) -> Iterator[Block]:
                     raise source.fail("its list of words is damaged")
                 words = strings(source, raw, ends, np.arange(1, len(ends), dtype=np.int64))
             elif len(shapes) > 1 and source.companion is None:
-                held = few([f"{name} {tuple(part.get_shape())}" for name, part in shapes.items()])
-                raise source.fail(f"its words are neither in words.utf8 and words.ends nor beside it; it holds: {held}")
+                current = few([f"{name} {tuple(part.get_shape())}" for name, part in shapes.items()])
+                raise source.fail(
+                    f"its words are neither in words.utf8 and words.ends nor beside it; it holds: {current}"
+                )
             else:
                 words = words_beside(source, n)
             if table.get_dtype() == "BF16":

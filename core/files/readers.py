@@ -41,9 +41,9 @@ class ProblemNote:
     first: list[str] = field(default_factory=list)
 
 
-SHOWN = 5
+MAX_SHOWN = 5
 
-RULES = {
+PROBLEM_RULES = {
     "duplicate": "{n} repeated (at {first}): the vector where the word comes first is kept",
     "not finite": "{n} with NaN or Inf (at {first}): left out",
     "spaces": "{n} with a space in the word (at {first}): read as one word each",
@@ -72,21 +72,21 @@ class Notes:
         self._said.append(text)
 
     def found(self, rule: str, places: "Ints | list[int]", words: "list[str] | None" = None) -> None:
-        """Note that a rule of `RULES` was applied at these lines or rows."""
-        finding = self._found.setdefault(rule, ProblemNote())
-        finding.many += len(places)
-        for number, place in enumerate(places[: SHOWN - len(finding.first)]):
+        """Note that a rule of `PROBLEM_RULES` was applied at these lines or rows."""
+        search = self._found.setdefault(rule, ProblemNote())
+        search.many += len(places)
+        for number, place in enumerate(places[: MAX_SHOWN - len(search.first)]):
             word = f" {_short(words[number])}" if words is not None else ""
-            finding.first.append(f"{self.unit} {int(place):,}{word}")
+            search.first.append(f"{self.unit} {int(place):,}{word}")
 
-    def told(self) -> tuple[str, ...]:
+    def lines(self) -> tuple[str, ...]:
         """The notes, a line each."""
         lines = list(self._said)
-        for rule, finding in self._found.items():
-            if finding.many:
-                more = ", …" if finding.many > len(finding.first) else ""
-                n = f"{finding.many:,} {self.unit}{'s' * (finding.many > 1)}"
-                lines.append(RULES[rule].format(n=n, first=", ".join(finding.first) + more))
+        for rule, search in self._found.items():
+            if search.many:
+                more = ", …" if search.many > len(search.first) else ""
+                n = f"{search.many:,} {self.unit}{'s' * (search.many > 1)}"
+                lines.append(PROBLEM_RULES[rule].format(n=n, first=", ".join(search.first) + more))
         return tuple(lines)
 
 
@@ -147,7 +147,7 @@ def strings(source: VectorSource, raw: bytes, ends: "Ints", places: Ints) -> pa.
         parts = [raw[ends[row] : ends[row + 1]] for row in range(len(ends) - 1)]
         words = [part.decode("utf-8", "replace") for part in parts]
         bad = [row for row, part in enumerate(parts) if not is_utf8(part)]
-        source.notes.found("not UTF-8", places[bad], [words[row] for row in bad[:SHOWN]])
+        source.notes.found("not UTF-8", places[bad], [words[row] for row in bad[:MAX_SHOWN]])
         return pa.array(words, pa.large_string())
     return array
 
@@ -174,8 +174,8 @@ def one_line(error: "Exception | str") -> str:
 
 def few(parts: list[str]) -> str:
     """The first of what a file holds."""
-    more = f" and {len(parts) - SHOWN:,} more" if len(parts) > SHOWN else ""
-    return (", ".join(map(one_line, parts[:SHOWN])) or "nothing") + more
+    more = f" and {len(parts) - MAX_SHOWN:,} more" if len(parts) > MAX_SHOWN else ""
+    return (", ".join(map(one_line, parts[:MAX_SHOWN])) or "nothing") + more
 
 
 @contextmanager

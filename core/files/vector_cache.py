@@ -31,7 +31,7 @@ LAYOUT = 4  # counts up when the layout, or a rule by which files are read, chan
 HEADER = 128  # bytes before the numbers of vectors.npy
 COLUMNS = "columns.arrow"
 COPY_ROWS = 1 << 16
-TICK = 20_000_000  # nanoseconds within which two changes of a file may have the same time
+TICK_ROWS = 20_000_000  # nanoseconds within which two changes of a file may have the same time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +49,8 @@ class CacheEntry:
 def fingerprint(files: Sequence[Path]) -> str:
     """The content of these files as one key: remembered while their sizes and times stay the same."""
     stamp = _stamp(files)
-    if 0 <= time.time_ns() - max(times[2] for times in stamp) < TICK:
-        time.sleep(TICK / 1e9)  # a change within the clock's tick would go unseen
+    if 0 <= time.time_ns() - max(times[2] for times in stamp) < TICK_ROWS:
+        time.sleep(TICK_ROWS / 1e9)  # a change within the clock's tick would go unseen
         stamp = _stamp(files)
     note = _root() / "opened" / f"{hashlib.sha256(repr([str(f.resolve()) for f in files]).encode()).hexdigest()}.json"
     with suppress(OSError, ValueError):
@@ -210,7 +210,7 @@ def _write(part: Path, blocks: Iterable[Block], notes: Notes, form: str, progres
     table = pa.table({"word": names})
     with pa.OSFile(str(part / "words.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table, max_chunksize=max(1, rows))
-    card = {"rows": rows, "dim": dim, "form": form, "notes": list(notes.told()), "columns": columns.written}
+    card = {"rows": rows, "dim": dim, "form": form, "notes": list(notes.lines()), "columns": columns.written}
     (part / "entry.json").write_text(json.dumps(card))
     for name in ("words.arrow", "entry.json", *([COLUMNS] if columns.written else [])):
         sync(part / name)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from polysema.core.errors import ConflictError, UnavailableError, UserError
 from polysema.core.space.space import Space
 
-ROWS = 8192
+BLOCK_ROWS = 8192
 _NAMES = {" ": "space", "\n": "line end", "\r": "carriage return", "\t": "tab"}
 
 
@@ -81,7 +81,7 @@ def _layout(path: Path, form: str | None) -> WriteOptions:
 
 def _check_words(space: Space, layout: WriteOptions) -> None:
     if layout.padded:
-        first = space.keys[:ROWS]
+        first = space.keys[:BLOCK_ROWS]
         edged = [word for word in first if not word or word != word.strip(" \t")]
         if 2 * len(edged) >= len(first) > 0:
             raise UserError(
@@ -138,13 +138,13 @@ def _out(path: Path) -> Iterator[IO[bytes]]:
 def _lines(space: Space, separator: str, with_words: bool) -> Iterator[bytes]:
     """The rows as lines of text, some thousand at a time; numbers in the fewest digits that read back as the same float."""
     dim = space.dim
-    for start in range(0, len(space), ROWS):
-        vectors = np.asarray(space.vectors[start : start + ROWS], np.float32)
+    for start in range(0, len(space), BLOCK_ROWS):
+        vectors = np.asarray(space.vectors[start : start + BLOCK_ROWS], np.float32)
         numbers = pc.cast(pa.array(vectors.ravel()), pa.string())
         rows = pa.ListArray.from_arrays(np.arange(0, vectors.size + 1, dim, dtype=np.int32), numbers)
         lines = pc.binary_join(rows, pa.scalar(separator))
         if with_words:
-            words = space.keys.array[start : start + ROWS].cast(pa.string())
+            words = space.keys.array[start : start + BLOCK_ROWS].cast(pa.string())
             lines = pc.binary_join_element_wise(words, lines, separator)
         whole = pc.binary_join(pa.ListArray.from_arrays(np.array([0, len(lines)], np.int32), lines), "\n")
         yield whole[0].as_buffer().to_pybytes() + b"\n"
@@ -164,9 +164,9 @@ def _text(space: Space, path: Path, _: Path | None) -> None:
 def _binary(space: Space, path: Path, _: Path | None) -> None:
     with _out(path) as file:
         file.write(f"{len(space)} {space.dim}\n".encode())
-        for start in range(0, len(space), ROWS):
-            vectors = np.ascontiguousarray(space.vectors[start : start + ROWS], "<f4")
-            words = space.keys[start : start + ROWS]
+        for start in range(0, len(space), BLOCK_ROWS):
+            vectors = np.ascontiguousarray(space.vectors[start : start + BLOCK_ROWS], "<f4")
+            words = space.keys[start : start + BLOCK_ROWS]
             file.write(b"".join(w.encode() + b" " + v.tobytes() for w, v in zip(words, vectors, strict=True)))
 
 
@@ -192,10 +192,10 @@ def _safetensors(space: Space, path: Path, _: Path | None) -> None:
 def _parquet(space: Space, path: Path, _: Path | None) -> None:
     schema = pa.schema([("word", pa.large_string()), ("vector", pa.list_(pa.float32(), space.dim))])
     with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False) as writer:
-        for start in range(0, len(space), 8 * ROWS):
-            vectors = np.asarray(space.vectors[start : start + 8 * ROWS], np.float32)
+        for start in range(0, len(space), 8 * BLOCK_ROWS):
+            vectors = np.asarray(space.vectors[start : start + 8 * BLOCK_ROWS], np.float32)
             column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), space.dim)
-            words = space.keys.array[start : start + 8 * ROWS].cast(pa.large_string())
+            words = space.keys.array[start : start + 8 * BLOCK_ROWS].cast(pa.large_string())
             writer.write_table(pa.table([words, column], schema=schema))
 
 

@@ -10,7 +10,7 @@ from polysema.core.inside.hooks import Twin, first_of, one_reading, replaced, tw
 from polysema.core.inside.steering import Speaker, Statement, SteeredToken, changed, prompt
 from polysema.core.model.load import LanguageModel
 
-HOW = ("zero", "mean")
+REPLACEMENTS = ("zero", "mean")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ def ablate(
     What is replaced is what a head gathered, before the map that writes it, and all that an MLP adds. Of a decoder with
     cross-attention `over` are sources. Raises `UserError` for a part that isn't there and a model without a head.
     """
-    if how not in HOW:
-        raise UserError(f"a part is set to {' or '.join(HOW)}; got {how!r}")
+    if how not in REPLACEMENTS:
+        raise UserError(f"a part is set to {' or '.join(REPLACEMENTS)}; got {how!r}")
     if not cuts:
         raise UserError("say what to take out: at least one head or MLP")
     checked = [cut.checked(model) for cut in cuts]

@@ -14,7 +14,7 @@ from polysema.core.space.space import Floats, Ints
 
 KINDS = (SELF, CROSS)
 SPECIALS = ("show", "fold")
-MOST_BYTES = 1 << 30
+MAX_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def attention(
     chosen = check_layers(model, layers)
     readings = read(model, text, source)
     frames = [_frame(reading, view) for reading in readings]
-    _check_size(model, frames, chosen, MOST_BYTES if most_bytes is None else most_bytes)
+    _check_size(model, frames, chosen, MAX_BYTES if most_bytes is None else most_bytes)
     found = []
     with twin_of(model) as twin:
         kept: dict[int, tuple[Floats, Floats]] = {}
@@ -340,13 +340,13 @@ def find_heads(
                 places.append((number, a, b))
                 chances.append(1.0 / int((~part.forbidden[row]).sum()))
     if not places:
-        asked = ", ".join(f"{a} -> {b}" for a, b in pairs)
+        query = ", ".join(f"{a} -> {b}" for a, b in pairs)
         if masked:
             a, b = masked[0].split(" -> ")
             raise UserError(
                 f"in a decoder a word can't look at one that comes later, so {masked[0]} is 0 in every head; ask {b} -> {a}"
             )
-        raise UserError(f"none of the texts has both words of {asked}")
+        raise UserError(f"none of the texts has both words of {query}")
     return HeadRanking(_ranked(chosen, np.stack(values), np.stack(tops)), tuple(places), float(np.mean(chances)))
 
 

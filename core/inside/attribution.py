@@ -21,8 +21,8 @@ from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import find_word
 from polysema.core.space.space import Family, Floats, Keys, Space
 
-SLACK = 1e-3  # of the score, or of the largest part where the score is small
-HALF_SLACK = 0.05  # in float16 and bfloat16, whose sums are rounded at every layer
+SUM_TOLERANCE = 1e-3  # of the score, or of the largest part where the score is small
+HALF_SUM_TOLERANCE = 0.05  # in float16 and bfloat16, whose sums are rounded at every layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def contributions(
         for name, value, length in zip(names, values, lengths, strict=True)
     )
     found = Attribution(measure, parts, score, position, reading.tokens[position].name, target, other)
-    slack = SLACK if model.dtype == "float32" else HALF_SLACK
+    slack = SUM_TOLERANCE if model.dtype == "float32" else HALF_SUM_TOLERANCE
     if abs(found.total - score) > slack * max(abs(score), float(np.abs(values).max())):
         raise UserError(
             f"the parts of {model.name} add up to {found.total:.4f}, its own score is {score:.4f}: it is built otherwise than "

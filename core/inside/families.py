@@ -15,7 +15,7 @@ from polysema.core.inside.output_head import find_head
 from polysema.core.model.load import LanguageModel, on_torch
 from polysema.core.space.space import Family, Floats
 
-BEST = 5
+N_BEST = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +130,7 @@ def _end(model: LanguageModel, text: str, source: str | None) -> tuple[str, tupl
     head = find_head(model)
     if head is None and model.family is not Family.ENCODER:
         return "a hidden state for each token: the folder holds no head", (), ""
-    found = lens(model, text, [model.n_layers], (), source, LensView(k=BEST))
+    found = lens(model, text, [model.n_layers], (), source, LensView(k=N_BEST))
     place = len(found.tokens) - 1
     if model.family is Family.ENCODER:
         masks = [p for p, unit in enumerate(found.tokens) if unit.name == model.tokenizer.mask_token]
@@ -165,7 +165,7 @@ def _carried(model: LanguageModel, text: str, source: str) -> tuple[FamilyTrace,
     shares = np.mean([(a / b.clamp_min(1e-12)).cpu().numpy() for a, b in zip(added, before, strict=True)], axis=0)
     rows = []
     for place, unit in enumerate(found.rows):
-        order = np.argsort(-mean[place], kind="stable")[:BEST].tolist()
+        order = np.argsort(-mean[place], kind="stable")[:N_BEST].tolist()
         looks = tuple((found.columns[column].name, float(mean[place, column])) for column in order)
         rows.append(FamilyTrace(unit.name, looks, float(shares[place])))
     return tuple(rows)

@@ -34,18 +34,18 @@ def forms_of(model: LanguageModel, word: str) -> tuple[FollowedTarget, ...]:
     says that it begins one. Any other word has a second form, without a space before it, where that is one token too
     or both are several. Raises `UserError` for a word without a token.
     """
-    asked = word.strip()
-    if not asked:
+    query = word.strip()
+    if not query:
         raise UserError("a word is needed; got an empty one")
-    if (by_id := ID.fullmatch(asked)) is not None:
-        return (_by_id(model, asked, int(by_id[1])),)
-    if len(asked) > 2 and asked[0] == asked[-1] and asked[0] in QUOTES:
-        return (_as_shown(model, asked),)
-    spaced, bare = _spaced(model, asked), _bare(model, asked)
-    if bare is not None and (asked in model.tokenizer.all_special_tokens or asked.startswith(PIECE)):
+    if (by_id := ID.fullmatch(query)) is not None:
+        return (_by_id(model, query, int(by_id[1])),)
+    if len(query) > 2 and query[0] == query[-1] and query[0] in QUOTES:
+        return (_as_shown(model, query),)
+    spaced, bare = _spaced(model, query), _bare(model, query)
+    if bare is not None and (query in model.tokenizer.all_special_tokens or query.startswith(PIECE)):
         return (bare,)
     if spaced is None and bare is None:
-        raise UserError(f"the tokenizer of {model.name} has no token for {asked!r}")
+        raise UserError(f"the tokenizer of {model.name} has no token for {query!r}")
     if spaced is None or bare is None:
         return tuple(form for form in (spaced, bare) if form is not None)
     if not spaced.pieces[0].strip() and not word[0].isspace():  # its first piece is the space alone
@@ -77,42 +77,42 @@ def likelier(forms: tuple[FollowedTarget, ...], scores: Any = None) -> FollowedT
     return replace(chosen, note="; ".join(notes))
 
 
-def _by_id(model: LanguageModel, asked: str, number: int) -> FollowedTarget:
+def _by_id(model: LanguageModel, query: str, number: int) -> FollowedTarget:
     most = len(model.input_table) - 1
     if number > most:
-        raise UserError(f"token ids of {model.name} go from #0 to #{most:,}; got {asked}")
-    return FollowedTarget(asked, number, (token_name(model, number),))
+        raise UserError(f"token ids of {model.name} go from #0 to #{most:,}; got {query}")
+    return FollowedTarget(query, number, (token_name(model, number),))
 
 
-def _as_shown(model: LanguageModel, asked: str) -> FollowedTarget:
-    text = re.sub(r"\\.", lambda escape: ESCAPES.get(escape[0], escape[0]), asked[1:-1])
+def _as_shown(model: LanguageModel, query: str) -> FollowedTarget:
+    text = re.sub(r"\\.", lambda escape: ESCAPES.get(escape[0], escape[0]), query[1:-1])
     number = _token_of(model, text)
     if number is None:
         raise UserError(
             f"no token of {model.name} reads {text!r}: in quotes a token is given as it is shown, with its space; without "
             "the quotes a word is followed by its first token"
         )
-    return FollowedTarget(asked, number, (text,))
+    return FollowedTarget(query, number, (text,))
 
 
-def _spaced(model: LanguageModel, asked: str) -> FollowedTarget | None:
+def _spaced(model: LanguageModel, query: str) -> FollowedTarget | None:
     """The word as it stands behind a space."""
-    return _target(model, asked, model.tokenizer(f" {asked}", add_special_tokens=False)["input_ids"])
+    return _target(model, query, model.tokenizer(f" {query}", add_special_tokens=False)["input_ids"])
 
 
-def _bare(model: LanguageModel, asked: str) -> FollowedTarget | None:
+def _bare(model: LanguageModel, query: str) -> FollowedTarget | None:
     """The word as it goes on with what stands before it, such as a comma."""
-    number = _token_of(model, asked)
+    number = _token_of(model, query)
     if number is not None:
-        return FollowedTarget(asked, number, (asked,))
-    found = _target(model, asked, model.tokenizer(asked, add_special_tokens=False)["input_ids"])
+        return FollowedTarget(query, number, (query,))
+    found = _target(model, query, model.tokenizer(query, add_special_tokens=False)["input_ids"])
     return None if found is None or found.pieces[0][:1].isspace() else found
 
 
-def _target(model: LanguageModel, asked: str, ids: list[int]) -> FollowedTarget | None:
+def _target(model: LanguageModel, query: str, ids: list[int]) -> FollowedTarget | None:
     if not ids or ids[0] == model.tokenizer.unk_token_id:
         return None
-    return FollowedTarget(asked, int(ids[0]), tuple(token_name(model, number) for number in ids))
+    return FollowedTarget(query, int(ids[0]), tuple(token_name(model, number) for number in ids))
 
 
 def _token_of(model: LanguageModel, text: str) -> int | None:

@@ -13,7 +13,7 @@ from polysema.core.inside.output_head import find_head
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Family
 
-MOST_NEW = 200
+MAX_NEW_TOKENS = 200
 
 Progress = Callable[[str, int, int], None]
 
@@ -52,8 +52,8 @@ def write(model: LanguageModel, text: str, new: int = 24, k: int = 5, progress: 
 
     if model.family is Family.ENCODER:
         raise UserError(f"{model.name} is an encoder: it reads and doesn't write; choose a decoder")
-    if not 1 <= new <= MOST_NEW:
-        raise UserError(f"1 to {MOST_NEW} tokens are written; got {new}")
+    if not 1 <= new <= MAX_NEW_TOKENS:
+        raise UserError(f"1 to {MAX_NEW_TOKENS} tokens are written; got {new}")
     if not 1 <= k <= len(model.input_table):
         raise UserError(f"k goes from 1 to the {len(model.input_table):,} tokens of {model.name}; got {k}")
     require_hooks(model)

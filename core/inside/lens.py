@@ -17,7 +17,7 @@ from polysema.core.model.tokens import find_word
 from polysema.core.space.space import Family, Floats, Ints
 
 KINDS = ("auto", "logits", "static")
-CHUNK = 64  # positions scored at once: with 50,000 tokens in the vocabulary that is 13 MB
+CHUNK_ROWS = 64  # positions scored at once: with 50,000 tokens in the vocabulary that is 13 MB
 LOGITS, MASKED, STATIC = "logit lens", "masked-language-model head", "nearest static vectors"
 
 
@@ -218,8 +218,8 @@ class Scorer:
 
     def fill(self, answer: _Answer, step: int, rows: slice, states: Any, targets: Sequence[FollowedTarget]) -> None:
         """Write what the states of some tokens say into one step of an answer."""
-        for start in range(0, len(states), CHUNK):
-            scores = self.logits(states[start : start + CHUNK])
+        for start in range(0, len(states), CHUNK_ROWS):
+            scores = self.logits(states[start : start + CHUNK_ROWS])
             at = slice(rows.start + start, rows.start + start + len(scores))
             for place, target in enumerate(targets):
                 own = scores[:, target.id, None]

@@ -31,8 +31,8 @@ from polysema.core.model.tokens import Occurrence, find_word
 from polysema.core.space.expression import Term, parse
 from polysema.core.space.space import Family, Floats
 
-EVERYWHERE = "everywhere"
-MOST_NEW = 200
+ALL_POSITIONS = "everywhere"
+MAX_NEW_TOKENS = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +51,7 @@ class Steer:
     """
 
     strength: float = 1.0
-    at: "str | int" = EVERYWHERE
+    at: "str | int" = ALL_POSITIONS
     relative: bool = True
 
     def checked(self) -> "Steer":
@@ -170,9 +170,9 @@ def expression_direction(model: LanguageModel, expression: str, layer: int) -> D
 def _term(model: LanguageModel, term: Term, layer: int) -> Floats:
     if term.context is None:
         return static_vector(model, term.word)[0]
-    asked = term.context.layer
-    if asked is not None and model.check_layers([asked])[0] != layer:
-        raise UserError(f"{term} is at layer {asked}, but the vector is added at layer {layer}; give both the same")
+    query = term.context.layer
+    if query is not None and model.check_layers([query])[0] != layer:
+        raise UserError(f"{term} is at layer {query}, but the vector is added at layer {layer}; give both the same")
     if model.reads_two:
         raise UserError(f"{model.name} reads two texts: an occurrence is asked of a model that reads one")
     span = find_word(term.context.text, term.word, term.context.nth)
@@ -215,7 +215,7 @@ def steer(
         )
     reading = prompt(model, text, source)
     speaker = Speaker.of(model, reading, say)
-    places = None if how.at == EVERYWHERE else _places(model, reading, how.at)
+    places = None if how.at == ALL_POSITIONS else _places(model, reading, how.at)
     with twin_of(model) as twin:
         before = speaker.speak(twin)
         size = how.strength
@@ -275,8 +275,8 @@ class Speaker:
         """Raises `UserError` for a model without a head, and for numbers out of range."""
         if not 1 <= say.k <= len(model.input_table):
             raise UserError(f"k goes from 1 to the {len(model.input_table):,} tokens of {model.name}; got {say.k}")
-        if not 0 <= say.new <= MOST_NEW:
-            raise UserError(f"a continuation has 0 to {MOST_NEW} tokens; got {say.new}")
+        if not 0 <= say.new <= MAX_NEW_TOKENS:
+            raise UserError(f"a continuation has 0 to {MAX_NEW_TOKENS} tokens; got {say.new}")
         scorer = head_scorer(model)
         forms = tuple(forms_of(model, word) for word in say.words)
         return cls(model, reading, place_in(model, reading, at), scorer, say, forms)

@@ -10,9 +10,9 @@ from polysema.core.maps.projection import Neighbors, Progress
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
 
-SAMPLE = 2_000  # points that a large map is measured on
-BLOCK = 128
-ROWS = 16_384  # points whose neighbors are looked up at a time
+SAMPLE_ROWS = 2_000  # points that a large map is measured on
+BLOCK_ROWS = 128
+QUERY_ROWS = 16_384  # points whose neighbors are looked up at a time
 
 
 def _silent(done: int, total: int) -> None:
@@ -46,13 +46,13 @@ def map_neighbors(positions: Floats, k: int, rows: "Ints | None" = None, progres
         from scipy.spatial import cKDTree
     own = np.arange(n) if rows is None else np.asarray(rows, np.int64)
     tree, nearest = cKDTree(positions), np.empty((len(own), k), np.int64)
-    for start in range(0, len(own), ROWS):
+    for start in range(0, len(own), QUERY_ROWS):
         progress(start, len(own))
-        mine = own[start : start + ROWS]
+        mine = own[start : start + QUERY_ROWS]
         _, found = tree.query(positions[mine], k + 1)
         # the point itself is first unless others lie on it, and then it may be missing
         order = np.argsort(found == mine[:, None], axis=1, kind="stable")[:, :k]
-        nearest[start : start + ROWS] = np.take_along_axis(found, order, axis=1)
+        nearest[start : start + QUERY_ROWS] = np.take_along_axis(found, order, axis=1)
     progress(len(own), len(own))
     return nearest
 
@@ -85,8 +85,10 @@ def neighbors_on_map(vectors: Floats, positions: Floats, row: int, k: int = 10) 
     apart = np.sqrt(((positions - positions[row]) ** 2).sum(axis=1))
     mine = unit(np.ascontiguousarray(vectors[[row]], np.float32))[0]
     cosines = np.empty(n, np.float32)
-    for start in range(0, n, ROWS):
-        cosines[start : start + ROWS] = unit(np.ascontiguousarray(vectors[start : start + ROWS], np.float32)) @ mine
+    for start in range(0, n, QUERY_ROWS):
+        cosines[start : start + QUERY_ROWS] = (
+            unit(np.ascontiguousarray(vectors[start : start + QUERY_ROWS], np.float32)) @ mine
+        )
     cosines[row], apart[row] = -np.inf, np.inf
     here, there = _first(apart, k), _first(-cosines, k)
     return MapNeighbors(here, apart[here].astype(np.float32), there, cosines[there], np.isin(here, there))
@@ -105,14 +107,19 @@ def kept_neighbors(positions: Floats, knn: Neighbors, k: int, progress: Progress
     near = knn.within(len(positions), len(positions), k).rows
     here = map_neighbors(positions, k, progress=progress)
     kept = np.empty(len(here), np.float32)
-    for start in range(0, len(here), ROWS):
-        same = near[start : start + ROWS, :, None] == here[start : start + ROWS, None, :]
-        kept[start : start + ROWS] = same.any(axis=2).mean(axis=1)
+    for start in range(0, len(here), QUERY_ROWS):
+        same = near[start : start + QUERY_ROWS, :, None] == here[start : start + QUERY_ROWS, None, :]
+        kept[start : start + QUERY_ROWS] = same.any(axis=2).mean(axis=1)
     return kept
 
 
 def distortion(
-    vectors: Floats, positions: Floats, k: int = 10, sample: int = SAMPLE, seed: int = 0, progress: Progress = _silent
+    vectors: Floats,
+    positions: Floats,
+    k: int = 10,
+    sample: int = SAMPLE_ROWS,
+    seed: int = 0,
+    progress: Progress = _silent,
 ) -> Distortion:
     """Measure a map (n, 2 or 3) against its vectors (n, dim) by cosine, over all points or, of more, a seeded `sample`.
 
@@ -130,14 +137,14 @@ def distortion(
     directions = unit(np.ascontiguousarray(vectors, np.float32))
     here = map_neighbors(positions, k, rows)
     kept, penalty = np.empty(len(rows), np.float32), 0
-    for start in range(0, len(rows), BLOCK):
+    for start in range(0, len(rows), BLOCK_ROWS):
         progress(start, len(rows))
-        own = rows[start : start + BLOCK]
+        own = rows[start : start + BLOCK_ROWS]
         similar = directions[own] @ directions.T  # (block, n)
         similar[np.arange(len(own)), own] = -np.inf
-        theirs = np.take_along_axis(similar, here[start : start + BLOCK], axis=1)  # (block, k)
+        theirs = np.take_along_axis(similar, here[start : start + BLOCK_ROWS], axis=1)  # (block, k)
         ranks = np.stack([(similar > theirs[:, [j]]).sum(axis=1) for j in range(k)], axis=1)
-        kept[start : start + BLOCK] = (ranks < k).mean(axis=1)
+        kept[start : start + BLOCK_ROWS] = (ranks < k).mean(axis=1)
         penalty += int(np.maximum(0, ranks - k + 1).sum())
     progress(len(rows), len(rows))
     trust = 1 - penalty * 2 / (len(rows) * k * (2 * n - 3 * k - 1))

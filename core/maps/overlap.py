@@ -9,7 +9,7 @@ from polysema.core.maps.projection import Neighbors
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
 
-BLOCK = 65_536
+BLOCK_ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,14 @@ def _shared(a: Neighbors, b: Neighbors, k: int) -> Floats:
         raise UserError(f"neighborhoods are compared with k from 1 to {min(a.rows.shape[1], b.rows.shape[1])}; got {k}")
     found = np.empty((len(a.rows), k), np.float32)
     depth = np.arange(k)
-    for start in range(0, len(found), BLOCK):
-        here, there = a.rows[start : start + BLOCK, :k], b.rows[start : start + BLOCK, :k]
+    for start in range(0, len(found), BLOCK_ROWS):
+        here, there = a.rows[start : start + BLOCK_ROWS, :k], b.rows[start : start + BLOCK_ROWS, :k]
         count = np.zeros((len(here), k), np.int64)
         for place in range(k):
             same = here[:, [place]] == there  # (block, k)
             where = np.where(same.any(axis=1), np.maximum(same.argmax(axis=1), place), k)
             count += depth >= where[:, None]
-        found[start : start + BLOCK] = count / (depth + 1)
+        found[start : start + BLOCK_ROWS] = count / (depth + 1)
     return found
 
 
@@ -78,8 +78,8 @@ def shifts(vectors_a: Floats, vectors_b: Floats, row: int, others: Ints) -> tupl
 def _ranks(vectors: Floats, row: int, others: Ints) -> tuple[Floats, Ints]:
     cosines = np.empty(len(vectors), np.float32)
     mine = unit(np.ascontiguousarray(vectors[[row]]))[0]
-    for start in range(0, len(vectors), BLOCK):
-        cosines[start : start + BLOCK] = unit(np.ascontiguousarray(vectors[start : start + BLOCK])) @ mine
+    for start in range(0, len(vectors), BLOCK_ROWS):
+        cosines[start : start + BLOCK_ROWS] = unit(np.ascontiguousarray(vectors[start : start + BLOCK_ROWS])) @ mine
     cosines[row] = -np.inf
     own = cosines[others]
     above = [

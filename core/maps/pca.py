@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from polysema.core.space.space import Floats
 
-BLOCK = 65_536  # rows whose covariance is summed at a time
+BLOCK_ROWS = 65_536  # rows whose covariance is summed at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,10 +58,10 @@ def _by_svd(vectors: Floats, mean: npt.NDArray[np.float64]) -> tuple[npt.NDArray
 
 def _mean(vectors: Floats, progress: Callable[[int, int], None]) -> npt.NDArray[np.float64]:
     total = np.zeros(vectors.shape[1])
-    for start in range(0, len(vectors), BLOCK):
+    for start in range(0, len(vectors), BLOCK_ROWS):
         if start:  # few rows are done before anybody could look
             progress(start, 2 * len(vectors))
-        total += vectors[start : start + BLOCK].sum(axis=0, dtype=np.float64)
+        total += vectors[start : start + BLOCK_ROWS].sum(axis=0, dtype=np.float64)
     return total / len(vectors)
 
 
@@ -71,10 +71,10 @@ def _by_covariance(
     """The same from the (dim, dim) covariance: for many rows in a small part of the time."""
     center = mean.astype(np.float32)
     total = np.zeros((vectors.shape[1],) * 2)
-    for start in range(0, len(vectors), BLOCK):
+    for start in range(0, len(vectors), BLOCK_ROWS):
         if start:
             progress(len(vectors) + start, 2 * len(vectors))
-        block = vectors[start : start + BLOCK] - center
+        block = vectors[start : start + BLOCK_ROWS] - center
         total += block.T @ block
     spread, axes = np.linalg.eigh(total)
     return np.maximum(spread[::-1], 0), np.ascontiguousarray(axes[:, ::-1].T)

@@ -17,16 +17,16 @@ from polysema.core.space.space import Floats, Ints
 
 SEED = 0
 LONG, SHORT = 500, 200  # epochs of a map of up to FEW points, and of more: umap-learn's numbers
-FEW = 10_000
-JOINT = 50  # principal components of each layer that are turned onto each other
-START = 10.0  # the largest coordinate of the positions that UMAP starts from, as in umap-learn
+SMALL_MAP_POINTS = 10_000
+JOINT_COMPONENTS = 50  # principal components of each layer that are turned onto each other
+START_EXTENT = 10.0  # the largest coordinate of the positions that UMAP starts from, as in umap-learn
 SMOOTHED, SMOOTHING = 2_048, 60  # points from which on the start is smoothed by the graph, and in how many steps
-BLOCK = 512  # points whose neighbors are searched at a time where none are handed in
+BLOCK_ROWS = 512  # points whose neighbors are searched at a time where none are handed in
 ALIGNMENT, WINDOW = 0.01, 3  # AlignedUMAP's regularization, and the layers to each side that it reaches: umap-learn's
-HELD = 0.3  # the learning rate of a layer whose points are held near another's
-MORE = 200  # epochs that densMAP has beyond UMAP's
+LEARNING_RATE_ANCHORED = 0.3  # the learning rate of a layer whose points are held near another's
+DENSMAP_EXTRA_EPOCHS = 200  # epochs that densMAP has beyond UMAP's
 SAME_DIRECTION = 1e-5  # the difference of unit vectors that is rounding, also of text with six digits
-PLACING = 100  # epochs that a new point is given
+PLACING_METHODS = 100  # epochs that a new point is given
 
 Progress = Callable[[int, int], None]  # epochs or layers done, and of how many
 
@@ -168,8 +168,8 @@ def _pca(points: MapRows) -> Floats:
 def _umap(points: MapRows) -> Floats:
     """UMAP (McInnes et al. 2018) from its neighbors on, with loops of our own: umap-learn's steps and numbers."""
     graph, start, keys = _prepared(points)
-    n_epochs = points.options.n_epochs or (LONG if len(start) <= FEW else SHORT)
-    alpha = 1.0 if points.anchor is None else HELD
+    n_epochs = points.options.n_epochs or (LONG if len(start) <= SMALL_MAP_POINTS else SHORT)
+    alpha = 1.0 if points.anchor is None else LEARNING_RATE_ANCHORED
     how = _descent(points.options, n_epochs, alpha=alpha, anchor=points.anchor)
     return descend(start, Edges.of(graph, n_epochs), keys, how, points.progress)
 
@@ -184,11 +184,11 @@ def _prepared(points: MapRows) -> tuple[Any, Floats, Any]:
     n = len(points.vectors)
     graph = _fuzzy_graph(points.knn)
     start = _smoothed(points.start, graph, points.progress) if n > SMOOTHED and points.smooth else points.start
-    start = start * np.float32(START / max(float(np.abs(start).max()), 1e-9))
+    start = start * np.float32(START_EXTENT / max(float(np.abs(start).max()), 1e-9))
     if points.anchor is not None:
         start = points.anchor
     rng = np.random.default_rng(points.options.seed)
-    noise = rng.normal(scale=1e-4 * START, size=start.shape)  # equal vectors must be able to part
+    noise = rng.normal(scale=1e-4 * START_EXTENT, size=start.shape)  # equal vectors must be able to part
     return graph, np.ascontiguousarray(start + noise, np.float32), rng.integers(0, 2**62, n).astype(np.uint64)
 
 
@@ -199,7 +199,7 @@ def _densmap(points: MapRows) -> Floats:
     """
     assert points.knn is not None
     graph, start, keys = _prepared(points)
-    n_epochs = points.options.n_epochs or MORE + (LONG if len(start) <= FEW else SHORT)
+    n_epochs = points.options.n_epochs or DENSMAP_EXTRA_EPOCHS + (LONG if len(start) <= SMALL_MAP_POINTS else SHORT)
     edges = Edges.of(graph, n_epochs)
     goal = _standard(_log_radii_in_space(points.knn, edges))
     how = _descent(points.options, n_epochs, goal=goal, dens_lambda=points.options.dens_lambda)
@@ -253,7 +253,7 @@ def _umap_learn(points: MapRows) -> Floats:
         "negative_sample_rate": options.negative_sample_rate,
         "random_state": options.seed,
     }
-    start = points.start * np.float32(START / max(float(np.abs(points.start).max()), 1e-9))
+    start = points.start * np.float32(START_EXTENT / max(float(np.abs(points.start).max()), 1e-9))
     return umap_learn(points.vectors, points.knn.rows, points.knn.distances, start, how, points.progress)
 
 
@@ -355,7 +355,7 @@ def _notes_on_neighbors(method: str, options: MapOptions, k: int) -> list[str]:
 
 def _is_one_direction(directions: Floats) -> bool:
     """Whether all unit vectors (n, dim) are equal but for rounding; block by block, so that most end at the first."""
-    blocks = (directions[start : start + BLOCK] for start in range(0, len(directions), BLOCK))
+    blocks = (directions[start : start + BLOCK_ROWS] for start in range(0, len(directions), BLOCK_ROWS))
     return all(float(np.abs(block - directions[0]).max()) < SAME_DIRECTION for block in blocks)
 
 
@@ -386,13 +386,13 @@ def place(on: Map, vectors: Floats, precomputed_knn: Neighbors | None = None) ->
         [_key(rows, d, on.options.seed) for rows, d in zip(knn.rows, knn.distances, strict=True)], np.uint64
     )
     others = on.positions * np.float32(on.scale)
-    how = _descent(on.options, on.options.n_epochs or PLACING, alpha=0.25)
+    how = _descent(on.options, on.options.n_epochs or PLACING_METHODS, alpha=0.25)
     return descend_among(start * np.float32(on.scale), others, edges, keys, how) / np.float32(on.scale)
 
 
 def _key(rows: Ints, distances: Floats, seed: int) -> int:
-    told = hashlib.blake2b(rows.astype("<i8").tobytes() + distances.astype("<f4").tobytes(), digest_size=7)
-    return int.from_bytes(told.digest(), "little") ^ seed
+    message = hashlib.blake2b(rows.astype("<i8").tobytes() + distances.astype("<f4").tobytes(), digest_size=7)
+    return int.from_bytes(message.digest(), "little") ^ seed
 
 
 def nearest_others(vectors: Floats, k: int, progress: Progress = _silent) -> Neighbors:
@@ -402,16 +402,16 @@ def nearest_others(vectors: Floats, k: int, progress: Progress = _silent) -> Nei
     """
     directions = unit(np.ascontiguousarray(vectors, np.float32))
     rows, distances = np.empty((len(vectors), k), np.int64), np.empty((len(vectors), k), np.float32)
-    for start in range(0, len(directions), BLOCK):
+    for start in range(0, len(directions), BLOCK_ROWS):
         progress(start, len(directions))
-        similar = directions[start : start + BLOCK] @ directions.T  # (block, n)
+        similar = directions[start : start + BLOCK_ROWS] @ directions.T  # (block, n)
         own = np.arange(len(similar))
         similar[own, start + own] = -np.inf
         best = np.argpartition(-similar, k - 1, axis=1)[:, :k]
         scores = np.take_along_axis(similar, best, axis=1)
         order = np.lexsort((best, -scores))
-        rows[start : start + BLOCK] = np.take_along_axis(best, order, axis=1)
-        distances[start : start + BLOCK] = 1 - np.take_along_axis(scores, order, axis=1)
+        rows[start : start + BLOCK_ROWS] = np.take_along_axis(best, order, axis=1)
+        distances[start : start + BLOCK_ROWS] = 1 - np.take_along_axis(scores, order, axis=1)
     return Neighbors(rows, np.maximum(distances, 0))
 
 
@@ -551,7 +551,7 @@ def joint_planes(layers: Sequence[Floats], n_components: int = 2) -> list[Floats
     Procrustes, Schönemann 1966), and the plane is the principal plane of all of them together: one turn for each layer,
     so that what moves between two layers has moved.
     """
-    width = max(n_components, min(JOINT, *(min(layer.shape) for layer in layers)))
+    width = max(n_components, min(JOINT_COMPONENTS, *(min(layer.shape) for layer in layers)))
     turned: list[Floats] = []
     for layer in reversed(layers):
         directions = _directions(layer)
@@ -590,14 +590,14 @@ def layered_maps(
     if precomputed_knn is not None and len(precomputed_knn) != len(layers):
         raise IncompatibleError(f"precomputed_knn holds {len(precomputed_knn)} layers' neighbors of {len(layers)}")
 
-    def told(done: int, total: int) -> None:
+    def message(done: int, total: int) -> None:
         progress(place_, len(layers))
 
     def points(at: int, anchor: Floats | None = None) -> MapRows:
         directions = _directions(layers[at])
         n = len(directions)
-        knn = precomputed_knn[at].within(n, n, k) if precomputed_knn else _searched(directions, k, told)
-        return MapRows(directions, options, knn, starts[at], told, anchor)
+        knn = precomputed_knn[at].within(n, n, k) if precomputed_knn else _searched(directions, k, message)
+        return MapRows(directions, options, knn, starts[at], message, anchor)
 
     place_ = 0
     if method == ALIGNED and len(layers) > 1:

@@ -11,9 +11,9 @@ from polysema.core.import_lock import IMPORTING
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
 
-MOST = 50_000  # points; HDBSCAN's time grows with their square
-SHARE = 100  # an area holds at least one in so many points
-LEAST = 5
+MAX_REGIONS = 50_000  # points; HDBSCAN's time grows with their square
+POINTS_A_REGION = 100  # an area holds at least one in so many points
+MIN_POINTS = 5
 SMOOTHING = 5  # neighbors that a dense place has; on GloVe's first 10,000 words 3 to 5 leave fewest points in no area
 IN_NAME = 3
 
@@ -41,9 +41,9 @@ def areas(positions: Floats, vectors: Floats, labels: Sequence[str]) -> Regions:
         raise IncompatibleError(
             f"{n:,} positions, {len(vectors):,} vectors and {len(labels):,} labels: as many of each"
         )
-    if n > MOST:
-        raise UserError(f"areas are found among up to {MOST:,} points; got {n:,}; show fewer")
-    least = max(LEAST, n // SHARE)
+    if n > MAX_REGIONS:
+        raise UserError(f"areas are found among up to {MAX_REGIONS:,} points; got {n:,}; show fewer")
+    least = max(MIN_POINTS, n // POINTS_A_REGION)
     if n < 2 * least:
         return Regions((), np.empty(0, np.int64), np.full(n, -1, np.int64))
     with IMPORTING:
@@ -65,9 +65,9 @@ def areas(positions: Floats, vectors: Floats, labels: Sequence[str]) -> Regions:
 
 
 def _name(labels: Sequence[str], best: Ints) -> str:
-    told: dict[str, str] = {}
+    message: dict[str, str] = {}
     for row in best:
-        told.setdefault(labels[row].lower(), labels[row])
-        if len(told) == IN_NAME:
+        message.setdefault(labels[row].lower(), labels[row])
+        if len(message) == IN_NAME:
             break
-    return ", ".join(told.values())
+    return ", ".join(message.values())

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from polysema.core.errors import IncompatibleError
 from polysema.core.space.space import Ints, Space
 
-PLACE = ("text_id", "start", "end")
+PLACE_COLUMN = ("text_id", "start", "end")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +56,7 @@ def matching(spaces: "list[Space] | tuple[Space, ...]") -> Matching:
 
 def is_placed(space: Space) -> bool:
     """Whether a space's rows are places in texts."""
-    return space.columns is not None and set(PLACE) <= set(space.columns.column_names)
+    return space.columns is not None and set(PLACE_COLUMN) <= set(space.columns.column_names)
 
 
 def _valid(names: pa.Array) -> "np.typing.NDArray[np.bool_]":

@@ -10,7 +10,7 @@ import numpy as np
 
 MANTISSA = 6  # bits of a squared distance's mantissa that choose the entry of a table: within 0.8 % of it
 LOWEST, HIGHEST = -34, 16  # binary exponents of the squared distances that are told apart
-CLIP = 4.0  # the most that one pull moves a point by at a learning rate of 1, along each axis
+MAX_GRADIENT = 4.0  # the most that one pull moves a point by at a learning rate of 1, along each axis
 
 _BASE = (127 + LOWEST) << MANTISSA
 _SIZE = (HIGHEST - LOWEST) << MANTISSA
@@ -71,7 +71,7 @@ def memberships(distances: Any, sigmas: Any, rhos: Any, weights: Any, floor: Any
 
 @_jit  # type: ignore[misc,unused-ignore]
 def _clipped(value: Any) -> Any:
-    return min(np.float32(CLIP), max(np.float32(-CLIP), value))
+    return min(np.float32(MAX_GRADIENT), max(np.float32(-MAX_GRADIENT), value))
 
 
 @_jit  # type: ignore[misc,unused-ignore]

@@ -18,9 +18,9 @@ from polysema.core.environment import cores
 from polysema.core.import_lock import IMPORTING
 from polysema.core.space.space import Floats, Ints
 
-SHARED = 4_096  # points from which on the cores share an epoch: below it they would wait for each other
-BLOCKS = 4  # of points; half as many cores have work in a round
-TIE = 0.03  # the share of its way to its anchor that a point is drawn in an epoch
+MIN_PARALLEL_POINTS = 4_096  # points from which on the cores share an epoch: below it they would wait for each other
+N_BLOCKS = 4  # of points; half as many cores have work in a round
+ANCHOR_RATE = 0.03  # the share of its way to its anchor that a point is drawn in an epoch
 DENSE, SHIFT = 0.3, 0.1  # the share of the epochs that fit the density, and what is added to the variance of the radii
 
 Progress = Callable[[int, int], None]  # epochs done, and of how many
@@ -99,14 +99,14 @@ def descend(start: Floats, edges: Edges, keys: Any, how: Descent, progress: Prog
             late = now > (1 - DENSE) * how.n_epochs and how.dens_lambda > 0
             epochs.draw(now, alpha, epochs.densities(goal) if goal is not None and late else None)
             if anchor is not None:
-                positions += np.float32(TIE) * (anchor - positions)
+                positions += np.float32(ANCHOR_RATE) * (anchor - positions)
     progress(how.n_epochs, how.n_epochs)
     return positions[back(order)]
 
 
 def dealing(n: int) -> Ints:
-    """The order in which n points are dealt into blocks: at random from `SHARED` points on."""
-    return np.random.default_rng(n).permutation(n) if n >= SHARED else np.arange(n)
+    """The order in which n points are dealt into blocks: at random from `MIN_PARALLEL_POINTS` points on."""
+    return np.random.default_rng(n).permutation(n) if n >= MIN_PARALLEL_POINTS else np.arange(n)
 
 
 def back(order: Ints) -> Ints:
@@ -204,21 +204,21 @@ class Epochs:
 def _rounds(edges: Edges) -> Iterator[Iterator[_Task]]:
     """An epoch's rounds: within one no two tasks share a point."""
     n = len(edges.first) - 1
-    if n < SHARED:
+    if n < MIN_PARALLEL_POINTS:
         span = np.array([0, n, n, n])
         yield iter([_Task(span, span, edges.first, edges.neighbors, edges.every, edges.every.copy())])
         return
-    bounds = np.linspace(0, n, BLOCKS + 1).astype(np.int64)
-    pairs = list(_tournament(BLOCKS))  # by rounds
-    table = np.empty((BLOCKS, BLOCKS), np.int64)
+    bounds = np.linspace(0, n, N_BLOCKS + 1).astype(np.int64)
+    pairs = list(_tournament(N_BLOCKS))  # by rounds
+    table = np.empty((N_BLOCKS, N_BLOCKS), np.int64)
     for number, (a, b) in enumerate(pair for round_ in pairs for pair in round_):
         table[a, b] = table[b, a] = number
     for a, b in pairs[0]:  # edges within a block are drawn in the first round
         table[a, a] = table[b, b] = table[a, b]
-    heads, block = edges.heads(), np.repeat(np.arange(BLOCKS), np.diff(bounds))
+    heads, block = edges.heads(), np.repeat(np.arange(N_BLOCKS), np.diff(bounds))
     of = table[block[heads], block[edges.neighbors]]
     order = np.argsort(of, kind="stable")  # a point's edges stay together
-    ends = np.cumsum(np.bincount(of, minlength=BLOCKS * (BLOCKS - 1) // 2))
+    ends = np.cumsum(np.bincount(of, minlength=N_BLOCKS * (N_BLOCKS - 1) // 2))
 
     def task(a: int, b: int) -> _Task:
         number = table[a, b]
@@ -246,7 +246,7 @@ def _tournament(n: int) -> Iterator[list[tuple[int, int]]]:
 def _parts(edges: Edges, n_others: int) -> Iterator[_Task]:
     """The points among others that stay, in parts: each point is moved by itself."""
     n = len(edges.first) - 1
-    bounds = np.linspace(0, n, (BLOCKS if n >= SHARED else 1) + 1).astype(np.int64)
+    bounds = np.linspace(0, n, (N_BLOCKS if n >= MIN_PARALLEL_POINTS else 1) + 1).astype(np.int64)
     everybody = np.array([0, n_others, n_others, n_others])
     for low, high in itertools.pairwise(bounds):
         within = slice(edges.first[low], edges.first[high])

@@ -20,8 +20,8 @@ class _ProgressUMAP:
 
     def write(self, bar: str) -> None:
         """Read the epochs off the bar."""
-        if (told := re.search(r"(\d+)/(\d+)", bar)) is not None:
-            self._progress(int(told[1]), int(told[2]))
+        if (message := re.search(r"(\d+)/(\d+)", bar)) is not None:
+            self._progress(int(message[1]), int(message[2]))
 
     def flush(self) -> None:
         """Nothing is held back."""

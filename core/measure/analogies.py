@@ -1,8 +1,8 @@
 """How many analogy questions a space answers: Google's questions-words.txt, BATS's folders.
 
 Google (Mikolov et al. 2013): `: category` lines, then a, a*, b, b* a line; the one right answer is b*. BATS (Gladkova et al.
-2016): a file a category, a line a pair, `word<TAB>answer/answer/…`; every pair is asked with every other as its example,
-and any of its answers is right. Input words are left out of the answers unless asked otherwise.
+2016): a file a category, a line a pair, `word<TAB>answer/answer/…`; every pair is combined with every other as its example,
+and any of its answers is right. Input words are left out of the answers unless the protocol says otherwise.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """Questions of one kind: written out as (a, a*, b, b*), or as `pairs` of which each is asked with every other."""
+    """Questions of one kind: written out as (a, a*, b, b*), or as `pairs` of which each is combined with every other."""
 
     name: str
     group: str
@@ -40,7 +40,7 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How a set is asked. `vocabulary` takes the first so many words (None: all), `lower` puts questions in lower case."""
+    """How a set of questions is evaluated. `vocabulary` takes the first so many words (None: all), `lower` puts questions in lower case."""
 
     method: str = "3cosadd"
     vocabulary: int | None = VOCABULARY
@@ -51,18 +51,18 @@ class Protocol:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One category, group or the total: `asked` of `questions` had all their words in the vocabulary."""
+    """One category, group or the total: `evaluated` of `questions` had all their words in the vocabulary."""
 
     category: str
     method: str
     questions: int
-    asked: int
+    evaluated: int
     correct: int
 
     @property
     def accuracy(self) -> float:
-        """Share of the asked questions that were answered right; nan when none was asked."""
-        return self.correct / self.asked if self.asked else float("nan")
+        """Share of the evaluated questions with the right answer; nan when none was evaluated."""
+        return self.correct / self.evaluated if self.evaluated else float("nan")
 
 
 def read_analogies(path: "Path | str") -> list[Category]:
@@ -146,7 +146,7 @@ def measure_analogies(
         scores = [_of_pairs(space, look, category, protocol, n, progress) for category in categories]
     else:
         scores = _of_questions(space, look, categories, protocol, n, progress)
-    if not any(score.asked for score in scores):
+    if not any(score.evaluated for score in scores):
         raise UserError(f"none of the questions has all its words among the {n:,} words of {space.origin.source}")
     groups = dict.fromkeys(category.group for category in categories if category.group)
     kinds = {category.name: category.group for category in categories}
@@ -156,7 +156,7 @@ def measure_analogies(
 
 def _sum(name: str, scores: Sequence[Score], method: str) -> Score:
     return Score(
-        name, method, sum(s.questions for s in scores), sum(s.asked for s in scores), sum(s.correct for s in scores)
+        name, method, sum(s.questions for s in scores), sum(s.evaluated for s in scores), sum(s.correct for s in scores)
     )
 
 
@@ -167,9 +167,9 @@ class _Lookup:
         self._lower = protocol.lower
         words = {word for c in categories for question in c.questions for word in question}
         words |= {word for c in categories for pair in c.pairs for word in (pair.word, *pair.answers)}
-        asked = sorted({self.name(word) for word in words})
-        rows = space.keys.rows(asked)
-        self._rows = {word: int(row) for word, row in zip(asked, rows, strict=True) if 0 <= row < n}
+        query = sorted({self.name(word) for word in words})
+        rows = space.keys.rows(query)
+        self._rows = {word: int(row) for word, row in zip(query, rows, strict=True) if 0 <= row < n}
 
     def name(self, word: str) -> str:
         """The word as it is looked up."""
@@ -242,7 +242,7 @@ def _of_pairs(
     n: int,
     progress: Callable[[str, int, int], None],
 ) -> Score:
-    """Each pair of a category is asked once, learned from all the others."""
+    """Each pair of a category is evaluated once, learned from all the others."""
     if category.pairs:
         pairs, total = look.pairs(category), len(category.pairs)
     else:

@@ -5,7 +5,7 @@ import numpy as np
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats
 
-PAIRS = 20_000
+RANDOM_PAIRS = 20_000
 
 
 def random_pair_cosine(vectors: Floats, texts: "np.typing.ArrayLike", seed: int = 0) -> float:
@@ -18,7 +18,7 @@ def random_pair_cosine(vectors: Floats, texts: "np.typing.ArrayLike", seed: int 
         return float("nan")
     numbers = np.asarray(texts)
     rng = np.random.default_rng(seed)
-    a, b = rng.integers(0, len(vectors), (2, PAIRS))
+    a, b = rng.integers(0, len(vectors), (2, RANDOM_PAIRS))
     apart = numbers[a] != numbers[b]
     if not apart.any():
         return float("nan")

@@ -10,7 +10,7 @@ from polysema.core.errors import UserError
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats
 
-MOST = 20_000  # partitions that are all looked at; of more this many are drawn
+MAX_PARTITIONS = 20_000  # partitions that are all looked at; of more this many are drawn
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,10 +58,10 @@ def weat(first: Floats, second: Floats, toward: Floats, away: Floats, seed: int 
 
 def _sums(leans: Floats, n: int, seed: int) -> tuple[Floats, int]:
     count = comb(len(leans), n)
-    if count <= MOST:
+    if count <= MAX_PARTITIONS:
         rows = np.array(list(combinations(range(len(leans)), n)), np.int64)
     else:
-        count = MOST
-        rows = np.random.default_rng(seed).random((MOST, len(leans))).argsort(1)[:, :n]
+        count = MAX_PARTITIONS
+        rows = np.random.default_rng(seed).random((MAX_PARTITIONS, len(leans))).argsort(1)[:, :n]
     found: Floats = leans[rows].sum(1)
     return found, count

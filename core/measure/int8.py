@@ -67,7 +67,7 @@ def layer_difference(
     return LayerDifference(layer, float(cosines.mean()), float(cosines.min()), accuracies[0], accuracies[1])
 
 
-def told(model: LanguageModel, layers: "tuple[int, ...]", rows: list[LayerDifference]) -> list[str]:
+def differences_text(model: LanguageModel, layers: "tuple[int, ...]", rows: list[LayerDifference]) -> list[str]:
     """The difference at some layers, a line each."""
     return [
         f"engine {model.engine.name} is not exact: layer {row.layer} has a mean cosine of {row.mean_cosine:.4f} to float32 "

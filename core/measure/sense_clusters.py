@@ -15,12 +15,12 @@ from polysema.core.maps.pca import principal_plane
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
 
-WIDTH = 2  # principal components to cluster by: of 2, 3, 5 and 10 chosen on either half of the corpus (its words) and judged on the other, 2 both times
-TYPICAL = 10  # contexts nearest to a cluster's mean, from which its name is made
-IN_NAME = 3
+N_COMPONENTS = 2  # principal components to cluster by: of 2, 3, 5 and 10 chosen on either half of the corpus (its words) and judged on the other, 2 both times
+N_TYPICAL = 10  # contexts nearest to a cluster's mean, from which its name is made
+WORDS_IN_NAME = 3
 REACH, HALF = 12, 8  # words to each side of the target that count, and after how many one counts half
-LIKE = 0.9  # words of a name are less alike than this
-SMOOTH = 0.05  # of a context: how much like any word something stands anywhere
+MAX_NAME_COSINE = 0.9  # words of a name are less alike than this
+SMOOTHING = 0.05  # of a context: how much like any word something stands anywhere
 _WORD = regex.compile(r"\p{L}[\p{L}\p{M}'’-]*")
 
 
@@ -104,7 +104,7 @@ def sense_clusters(
 def _hdbscan(directions: Floats, min_cluster_size: int) -> Ints:
     with IMPORTING:
         from sklearn.cluster import HDBSCAN
-    width = min(WIDTH, *directions.shape)
+    width = min(N_COMPONENTS, *directions.shape)
     components = principal_plane(directions, width).project(directions)
     if np.ptp(components, axis=0).max() < 1e-6:  # all the same: one group
         return np.zeros(len(directions), np.int64)
@@ -115,7 +115,7 @@ def _hdbscan(directions: Floats, min_cluster_size: int) -> Ints:
 
 def _typical(directions: Floats, rows: Ints) -> Ints:
     near = directions[rows] @ directions[rows].mean(axis=0)
-    best: Ints = rows[np.argsort(-near, kind="stable")[:TYPICAL]]
+    best: Ints = rows[np.argsort(-near, kind="stable")[:N_TYPICAL]]
     return best
 
 
@@ -184,16 +184,16 @@ def _names(
         mine = support[cluster].mean(axis=0)
         rest = [table for other, table in enumerate(support) if other != cluster]
         others = np.concatenate(rest).mean(axis=0) if rest else np.zeros_like(mine)
-        score = mine * np.log((mine + SMOOTH) / (others + SMOOTH)) if rest else mine.copy()
+        score = mine * np.log((mine + SMOOTHING) / (others + SMOOTHING)) if rest else mine.copy()
         there = {name for row in rows for name in around[row]}
         score[[at for at, name in enumerate(vocabulary) if name not in there]] = -np.inf
         score[score <= 0] = -np.inf
         chosen: list[int] = []
         for at in np.argsort(-score, kind="stable").tolist():
-            if len(chosen) == IN_NAME or not np.isfinite(score[at]):
+            if len(chosen) == WORDS_IN_NAME or not np.isfinite(score[at]):
                 break
             if all(
-                alike[at, other] < LIKE
+                alike[at, other] < MAX_NAME_COSINE
                 and not _same_word(vocabulary[at], vocabulary[other])
                 and not _same_word(vocabulary[other], vocabulary[at])
                 for other in chosen

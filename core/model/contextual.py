@@ -18,7 +18,7 @@ from polysema.core.model.unknown import UnknownWord, unknown_id, unknown_notes, 
 from polysema.core.space.space import Floats, Ints, Keys, Origin, Space
 from polysema.core.space.spelling import spelling_note
 
-TEXTS = 512  # texts tokenized and planned together, at most
+TEXTS_A_BATCH = 512  # texts tokenized and planned together, at most
 TOKENS_A_TEXT = 32
 BATCH_BYTES = 192 << 20
 BATCH_CHARACTERS = 1 << 18
@@ -181,7 +181,7 @@ Choose = Callable[[Sequence[str], int], list[Occurrence]]
 def texts_a_batch(n_layers: int, dim: int) -> int:
     """How many texts are planned together, a power of two: what is held of them at a time is some 64 MB."""
     wanted = BATCH_BYTES // (n_layers * dim * 4 * TOKENS_A_TEXT)
-    return int(min(TEXTS, max(min(128, TEXTS), 1 << max(0, wanted.bit_length() - 1))))
+    return int(min(TEXTS_A_BATCH, max(min(128, TEXTS_A_BATCH), 1 << max(0, wanted.bit_length() - 1))))
 
 
 def batched(
@@ -266,11 +266,11 @@ def _pooled(
 ) -> Floats:
     """(n_layers, total, dim): a text's words are pooled as soon as its states are there, on the thread that made them."""
     out = np.empty((len(layers), total, model.dim), np.float32)
-    asked = sorted(groups)  # texts without a word cost no forward pass
-    windows = [(number, w) for number in asked for w in range(len(encoded[number].windows))]
+    query = sorted(groups)  # texts without a word cost no forward pass
+    windows = [(number, w) for number in query for w in range(len(encoded[number].windows))]
     # of a text in several windows the tokens are gathered first
     whole = {
-        n: np.empty((len(layers), len(encoded[n]), model.dim), np.float32) for n in asked if len(encoded[n].windows) > 1
+        n: np.empty((len(layers), len(encoded[n]), model.dim), np.float32) for n in query if len(encoded[n].windows) > 1
     }
 
     def take(item: int, states: list[Floats]) -> None:
@@ -298,8 +298,8 @@ def _pooled(
     return out
 
 
-def _split(encoded: Sequence[EncodedText], asked: Iterable[int], first: int) -> tuple[int, ...]:
-    return tuple(first + number for number in sorted(asked) if len(encoded[number].windows) > 1)
+def _split(encoded: Sequence[EncodedText], query: Iterable[int], first: int) -> tuple[int, ...]:
+    return tuple(first + number for number in sorted(query) if len(encoded[number].windows) > 1)
 
 
 def _of_words(

@@ -20,7 +20,7 @@ from polysema.core.model.tokens import EncodedText, encode, encode_ids
 from polysema.core.space.space import Family, Origin
 
 PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-UNUSED = ("pooler.",)  # parts that no hidden state depends on: they may be missing
+UNUSED_PARTS = ("pooler.",)  # parts that no hidden state depends on: they may be missing
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,7 @@ def _with_engine(model: LanguageModel, engine: str, patient: bool) -> LanguageMo
     reason = why_not(model)
     if reason is not None:
         raise UnavailableError(f"the engine {engine} can't run {model.name}: {reason}; use torch")
-    chosen = exact_engine(model, True, asked=True) if engine == "onnx" else int8_engine(model)
+    chosen = exact_engine(model, True, required=True) if engine == "onnx" else int8_engine(model)
     assert chosen is not None
     return replace(model, engine=chosen)
 
@@ -359,7 +359,7 @@ def _read(found: ModelLocation, dtype: Any) -> tuple[Any, Any, Any]:
         if isinstance(error, (OSError, ValueError, KeyError, RuntimeError, ImportError)) or _module(error) in READERS:
             raise _cannot(found, error) from None
         raise
-    missing = [key for key in info["missing_keys"] if not key.startswith(UNUSED)]
+    missing = [key for key in info["missing_keys"] if not key.startswith(UNUSED_PARTS)]
     mismatched = sorted(str(entry[0]) for entry in info.get("mismatched_keys") or ())
     if missing or mismatched:
         raise UnreadableError(
@@ -369,7 +369,7 @@ def _read(found: ModelLocation, dtype: Any) -> tuple[Any, Any, Any]:
     return config, tokenizer, model
 
 
-MASKED = (
+MASKED_ARCHITECTURES = (
     "ForMaskedLM",
     "ForPreTraining",
 )  # the second has a masked head and another one, such as for the next sentence
@@ -383,8 +383,8 @@ def _with_head(config: Any) -> Any:
     if getattr(config, "is_encoder_decoder", False):
         endings: tuple[str, ...] = ("ForConditionalGeneration", "MTModel", "LMHeadModel")
         kind = AutoModelForSeq2SeqLM
-    elif any(name.endswith(MASKED) for name in named):
-        endings, kind = MASKED, AutoModelForMaskedLM
+    elif any(name.endswith(MASKED_ARCHITECTURES) for name in named):
+        endings, kind = MASKED_ARCHITECTURES, AutoModelForMaskedLM
     else:
         endings, kind = ("ForCausalLM", "LMHeadModel", "DoubleHeadsModel"), AutoModelForCausalLM
     return kind if any(name.endswith(endings) for name in named) and type(config) in kind._model_mapping else None
@@ -392,7 +392,7 @@ def _with_head(config: Any) -> Any:
 
 def _of_head(model: Any, info: Any) -> bool:
     """Whether weights are missing, and all of them of the head."""
-    missing = [key for key in info["missing_keys"] if not key.startswith(UNUSED)]
+    missing = [key for key in info["missing_keys"] if not key.startswith(UNUSED_PARTS)]
     return bool(missing) and not any(key.startswith(f"{model.base_model_prefix}.") for key in missing)
 
 
@@ -453,7 +453,7 @@ def _number(config: Any, *names: str) -> int:
     raise UserError(f"a {config.model_type} model doesn't say its {names[-1]}, so its layers can't be counted")
 
 
-WIDEST = 2048  # longer windows cost memory by their square and bring little to a word
+MAX_WINDOW = 2048  # longer windows cost memory by their square and bring little to a word
 
 
 def _window(config: Any, tokenizer: Any) -> int:
@@ -464,13 +464,13 @@ def _window(config: Any, tokenizer: Any) -> int:
 
 
 def position_limit(config: Any) -> int:
-    """The most tokens that a model has positions for, at most `WIDEST`."""
+    """The most tokens that a model has positions for, at most `MAX_WINDOW`."""
     positions = getattr(config, "max_position_embeddings", None)
     if not isinstance(positions, int) or positions <= 0:
-        return WIDEST
+        return MAX_WINDOW
     # RoBERTa's positions start behind the padding id
     offset = config.pad_token_id + 1 if config.model_type in {"roberta", "xlm-roberta", "camembert", "mpnet"} else 0
-    return min(WIDEST, positions - offset)
+    return min(MAX_WINDOW, positions - offset)
 
 
 def weights_hash(found: ModelLocation) -> str:

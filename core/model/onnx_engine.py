@@ -30,13 +30,15 @@ if TYPE_CHECKING:
     from polysema.core.model.load import LanguageModel
 
 LAYOUT = 1  # counts up when what is exported, or how it is quantized, changes
-TOKENS = 512  # a batch on one core
-EXACT = 1e-5  # of the largest number of a layer
+BATCH_TOKENS = 512  # a batch on one core
+EXACT_TOLERANCE = 1e-5  # of the largest number of a layer
 THREADS = cores()
 # its fused form of a sum and a norm is several times as slow as the two one after the other (on a CPU with AVX2)
-WITHOUT = ["SkipLayerNormFusion"]
-NEEDS = ("onnx", "onnxruntime", "onnxscript")
-SAMPLE = "The bank of the river, where the white swans in the blue water are seen, is not a bank that keeps money."
+DISABLED_OPTIMIZERS = ["SkipLayerNormFusion"]
+NEEDED_PACKAGES = ("onnx", "onnxruntime", "onnxscript")
+SAMPLE_TEXTS = (
+    "The bank of the river, where the white swans in the blue water are seen, is not a bank that keeps money."
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +62,7 @@ class OnnxEngine:
         names = [f"layer_{layer}" for layer in layers]
         lengths = [len(window) for window in windows]
         # a few short texts are shared between the cores too
-        budget = max(64, min(TOKENS, -(-sum(lengths) // THREADS)))
+        budget = max(64, min(BATCH_TOKENS, -(-sum(lengths) // THREADS)))
 
         def run(batch: list[int]) -> None:
             ids, mask = padded([windows[item] for item in batch], self.pad_id)
@@ -88,7 +90,7 @@ _POOL: ThreadPoolExecutor | None = None
 
 def why_not(model: "LanguageModel") -> str | None:
     """Why this engine can't run a model as it is loaded; None when it can."""
-    missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
+    missing = [name for name in NEEDED_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         return f"it needs {', '.join(missing)}: pip install 'polysema[onnx]'"
     if model.reads_two:
@@ -104,10 +106,10 @@ def why_not(model: "LanguageModel") -> str | None:
     return None
 
 
-def exact_engine(model: "LanguageModel", patient: bool, asked: bool = False) -> OnnxEngine | None:
+def exact_engine(model: "LanguageModel", patient: bool, required: bool = False) -> OnnxEngine | None:
     """The engine in float32; None where it is not exact, not faster than torch, or not there and `patient` is false.
 
-    With `asked` only what is not exact is refused, with `UnavailableError`.
+    With `required` only what is not exact is refused, with `UnavailableError`.
     """
     folder = _folder(model)
     record = _record(folder)
@@ -115,16 +117,16 @@ def exact_engine(model: "LanguageModel", patient: bool, asked: bool = False) -> 
         if not patient:
             return None
         record = _make(model, folder)
-    if asked and not record["exact"]:
+    if required and not record["exact"]:
         raise UnavailableError(f"the engine onnx can't run {model.name}: {record['why']}; use torch")
-    if not record["exact"] or not (asked or record["faster"] >= 1):
+    if not record["exact"] or not (required or record["faster"] >= 1):
         return None
     return OnnxEngine(_session(folder / "model.onnx"), _pad(model))
 
 
 def int8_engine(model: "LanguageModel") -> OnnxEngine:
     """The engine with weights in 8 bits and activations quantized as they come: faster, and not exact."""
-    exact_engine(model, True, asked=True)
+    exact_engine(model, True, required=True)
     folder = _folder(model)
     path = folder / "int8.onnx"
     if not path.is_file():
@@ -232,7 +234,7 @@ def _quiet() -> Iterator[None]:
 
 def _compare(model: "LanguageModel", engine: OnnxEngine) -> dict[str, Any]:
     """Whether the states equal torch's, alone and in a padded batch, and how many times as fast they come."""
-    long = model.encode([SAMPLE])[0].windows[0]
+    long = model.encode([SAMPLE_TEXTS])[0].windows[0]
     layers = range(model.n_layers + 1)
     worst = 0.0
     for windows in ([long], [long[: max(3, len(long) // 3)], long, long[: max(3, len(long) // 2)]]):
@@ -241,7 +243,7 @@ def _compare(model: "LanguageModel", engine: OnnxEngine) -> dict[str, Any]:
         ):
             size = np.abs(plain).max(axis=(1, 2)).clip(1)
             worst = max(worst, float((np.abs(ours - plain).max(axis=(1, 2)) / size).max()))
-    exact = bool(worst <= EXACT)
+    exact = bool(worst <= EXACT_TOLERANCE)
     many = [long[: 8 + place % max(1, len(long) - 8)] for place in range(48)]
 
     def timed(run: Any) -> float:
@@ -263,7 +265,7 @@ def _session(path: Path) -> Any:
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=WITHOUT
+            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=DISABLED_OPTIMIZERS
         )
     except Exception as error:  # its errors have no common base
         raise UnavailableError(

@@ -56,7 +56,7 @@ ACTIVATIONS = (
     "Tanhshrink",
     "Hardswish",
 )
-UNTOUCHED = ("Dropout",)  # modules that change nothing outside of training
+IGNORED_MODULES = ("Dropout",)  # modules that change nothing outside of training
 # settings of the Transformer module that would change what is read; any value but these is refused by name
 PLAIN_SETTINGS: dict[str, tuple[Any, ...]] = {
     "transformer_task": (None, "feature-extraction"),
@@ -170,7 +170,7 @@ def _module(model: LanguageModel, module: dict[str, Any], fields: dict[str, Any]
             return {"after": (*after, _dense(folder)), "normalized": False}
         if kind == "LayerNorm":
             return {"after": (*after, _layer_norm(folder)), "normalized": False}
-        if kind in UNTOUCHED:
+        if kind in IGNORED_MODULES:
             return {}
     raise UserError(
         f"{model.name}'s own pooling has a module that is not known: {module['type']}; choose mean, cls or last"
@@ -205,13 +205,13 @@ def _truncate_dim(path: Path, given: Any) -> int | None:
     return given
 
 
-def _prompt(model: LanguageModel, config: dict[str, Any], asked: Prompt) -> str:
+def _prompt(model: LanguageModel, config: dict[str, Any], query: Prompt) -> str:
     prompts = config.get("prompts") or {}
-    if asked.text is not None and asked.name is not None:
+    if query.text is not None and query.name is not None:
         raise UserError("give a prompt, or the name of one of the model's, not both")
-    if asked.text is not None:
-        return asked.text
-    name = asked.name if asked.name is not None else config.get("default_prompt_name")
+    if query.text is not None:
+        return query.text
+    name = query.name if query.name is not None else config.get("default_prompt_name")
     if name is None:
         return ""
     if name not in prompts:

@@ -1,4 +1,4 @@
-"""What a word that was asked for stands for in a space: one policy, reported with every answer."""
+"""What a requested word stands for in a space: one policy, reported with every answer."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -82,7 +82,7 @@ class WordMatch:
     `notes` are what an answer has to say of it. `rows` is empty and `how` is "left out" for a word that the policy skips.
     """
 
-    asked: str
+    query: str
     word: str
     rows: Ints
     vector: Floats
@@ -92,11 +92,11 @@ class WordMatch:
     @property
     def known(self) -> bool:
         """Whether it stands for anything."""
-        return self.how != LEFT_OUT
+        return self.how != LEFT_OUT_NOTE
 
 
-LEFT_OUT = "left out: not in the space"
-OTHERWISE = "written otherwise"
+LEFT_OUT_NOTE = "left out: not in the space"
+SPELLING_NOTE = "written otherwise"
 
 
 def look_up(space: Space, word: str, policy: Policy) -> WordMatch:
@@ -113,7 +113,7 @@ def look_up(space: Space, word: str, policy: Policy) -> WordMatch:
         for joint in ("_", "-", ""):
             row, how = _find(space, joint.join(parts), policy.case)
             if row >= 0:
-                how = "joined" if OTHERWISE not in how else f"joined, {how}"
+                how = "joined" if SPELLING_NOTE not in how else f"joined, {how}"
                 break
         if row < 0 and policy.phrases is Phrases.MEAN:
             rows = np.array([_find(space, part, policy.case)[0] for part in parts], np.int64)
@@ -123,11 +123,11 @@ def look_up(space: Space, word: str, policy: Policy) -> WordMatch:
                 return WordMatch(word, word, rows, _mean(space, rows), f"mean of {', '.join(names)}", notes)
     if row < 0:
         if policy.unknown is UnknownPolicy.SKIP:
-            return WordMatch(word, word, np.empty(0, np.int64), np.zeros(space.dim, np.float32), LEFT_OUT)
+            return WordMatch(word, word, np.empty(0, np.int64), np.zeros(space.dim, np.float32), LEFT_OUT_NOTE)
         raise space.unknown(word)
     name = space.keys[row]
-    if OTHERWISE in how:
-        notes = (f"{word!r} was looked up as {name!r} ({how.replace(f'{OTHERWISE}: ', '')})",)
+    if SPELLING_NOTE in how:
+        notes = (f"{word!r} was looked up as {name!r} ({how.replace(f'{SPELLING_NOTE}: ', '')})",)
     if space.origin.layer is None:
         return WordMatch(word, name, np.array([row]), unit(np.asarray(space.vectors[row])[None])[0], how, notes)
     rows = space.keys.all_rows(name)
@@ -166,7 +166,7 @@ def _find_otherwise(space: Space, word: str, case: Case) -> tuple[int, str]:
     for spelling in dict.fromkeys(spellings):
         row = space.keys.row_otherwise(spelling, case is Case.IGNORE, letters=case is not Case.EXACT)
         if row >= 0:
-            return row, f"{OTHERWISE}: {difference(spelling, space.keys[row])}"
+            return row, f"{SPELLING_NOTE}: {difference(spelling, space.keys[row])}"
     if case is Case.IGNORE and (form := fold(word).lower()) != word.lower():
-        return int(pc.index(pc.utf8_lower(space.keys.array), form).as_py()), OTHERWISE
+        return int(pc.index(pc.utf8_lower(space.keys.array), form).as_py()), SPELLING_NOTE
     return -1, ""

@@ -20,9 +20,11 @@ from polysema.core.space.spelling import SpellingVariants, encoded, spelling_not
 Floats: TypeAlias = npt.NDArray[np.float32]
 Ints: TypeAlias = npt.NDArray[np.int64]
 
-SCANS = 4  # look-ups by scanning; from the next one on the names are sorted, which takes as long as some hundred scans
-KNOWN = 65_536  # look-ups that are remembered
-FEW = 1000  # names that are taken one by one: for an array of rows Arrow would import pandas
+MAX_SCANS = (
+    4  # look-ups by scanning; from the next one on the names are sorted, which takes as long as some hundred scans
+)
+MAX_CACHED_NAMES = 65_536  # look-ups that are remembered
+MAX_SINGLE_NAMES = 1000  # names that are taken one by one: for an array of rows Arrow would import pandas
 SCAN_ROWS = 4096  # fewer names than this are always scanned
 BATCH_LOOKUP = 8  # from this many words on, one hash table of all keys beats a scan for each
 
@@ -170,8 +172,8 @@ class Keys(Sequence[str]):
             return row
         self._asked += 1
         name = encoded(word)
-        row = self._scan(name) if self._asked <= SCANS or len(self) < SCAN_ROWS else self._bisect(name)
-        if len(self._known) < KNOWN:
+        row = self._scan(name) if self._asked <= MAX_SCANS or len(self) < SCAN_ROWS else self._bisect(name)
+        if len(self._known) < MAX_CACHED_NAMES:
             self._known[word] = row
         return row
 
@@ -221,7 +223,7 @@ class Keys(Sequence[str]):
 
     def take(self, rows: Ints) -> list[str]:
         """The names of these rows."""
-        if len(rows) >= FEW:
+        if len(rows) >= MAX_SINGLE_NAMES:
             return self.array.take(pa.array(rows)).to_pylist()
         starts, data = self._text
         return [str(data[starts[row] : starts[row + 1]], "utf-8") for row in rows]

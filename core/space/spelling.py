@@ -124,24 +124,24 @@ class SpellingVariants:
         return min(rows, default=-1)
 
 
-def difference(asked: str, found: str) -> str:
+def difference(query: str, found: str) -> str:
     """In what a text that was asked for differs from the one that was found, in words; empty where in case alone."""
-    if regex.fullmatch(regex.escape(asked), found, regex.IGNORECASE):
+    if regex.fullmatch(regex.escape(query), found, regex.IGNORECASE):
         return ""
-    if unicodedata.normalize("NFC", asked).lower() == found.lower():
+    if unicodedata.normalize("NFC", query).lower() == found.lower():
         return "composed"
-    if unicodedata.normalize("NFD", asked).lower() == found.lower():
+    if unicodedata.normalize("NFD", query).lower() == found.lower():
         return "decomposed"
     kinds = []
-    if _only(asked, "'" + APOSTROPHES) != _only(found, "'" + APOSTROPHES):
+    if _only(query, "'" + APOSTROPHES) != _only(found, "'" + APOSTROPHES):
         kinds.append("another apostrophe")
-    if _only(asked, "-" + HYPHENS) != _only(found, "-" + HYPHENS):
+    if _only(query, "-" + HYPHENS) != _only(found, "-" + HYPHENS):
         kinds.append("another hyphen")
-    if regex.findall(r"\s", asked) != regex.findall(r"\s", found):
+    if regex.findall(r"\s", query) != regex.findall(r"\s", found):
         kinds.append("other spaces")
-    if _only(asked, INVISIBLE) != _only(found, INVISIBLE):
+    if _only(query, INVISIBLE) != _only(found, INVISIBLE):
         kinds.append("signs that don't show")
-    if "ß" in (asked + found).lower():
+    if "ß" in (query + found).lower():
         kinds.append("ß as ss")
     return " and ".join(kinds) or "the same text, written otherwise"
 
@@ -150,10 +150,10 @@ def _only(text: str, signs: str) -> list[str]:
     return [sign for sign in text if sign in signs]
 
 
-def spelling_note(asked: str, found: str) -> str:
+def spelling_note(query: str, found: str) -> str:
     """What is said where a text was found that is written otherwise; empty where it differs in nothing but case."""
-    what = difference(asked := asked.strip(), found)
-    return f"{asked!r} was looked up as {found!r} ({what})" if what else ""
+    what = difference(query := query.strip(), found)
+    return f"{query!r} was looked up as {found!r} ({what})" if what else ""
 
 
 def not_unicode(text: str, what: str) -> UserError:

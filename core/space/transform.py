@@ -13,7 +13,7 @@ from polysema.core.errors import UserError
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Space
 
-ROWS = 16_384
+BLOCK_ROWS = 16_384
 MAPPED_BYTES = 64 << 20  # a transformed copy of a mapped space larger than this is mapped too
 LEAST_VARIANCE = 1e-6  # of the largest: a direction without spread is left out, not blown up
 
@@ -54,11 +54,11 @@ def moments(space: Space) -> tuple[np.ndarray, np.ndarray]:
     """Mean (dim,) and covariance (dim, dim) of all rows in float64, read a block at a time."""
     total = np.zeros(space.dim)
     products = np.zeros((space.dim, space.dim))
-    for start in range(0, len(space), ROWS):
-        total += np.asarray(space.vectors[start : start + ROWS], np.float64).sum(axis=0)
+    for start in range(0, len(space), BLOCK_ROWS):
+        total += np.asarray(space.vectors[start : start + BLOCK_ROWS], np.float64).sum(axis=0)
     mean = total / len(space)
-    for start in range(0, len(space), ROWS):
-        apart = np.asarray(space.vectors[start : start + ROWS], np.float64) - mean
+    for start in range(0, len(space), BLOCK_ROWS):
+        apart = np.asarray(space.vectors[start : start + BLOCK_ROWS], np.float64) - mean
         products += apart.T @ apart
     return mean, products / len(space)
 
@@ -114,16 +114,16 @@ def view(space: Space, transform: Transform) -> Space:
     """The space as the transform shows it; its Origin says so. A large one is kept in a mapped temporary file."""
     if transform.name == "raw":
         return space
-    told = transform.name if space.origin.transform == "raw" else f"{space.origin.transform}, {transform.name}"
+    message = transform.name if space.origin.transform == "raw" else f"{space.origin.transform}, {transform.name}"
     shape = space.vectors.shape
     if space.vectors.nbytes > MAPPED_BYTES:
         folder = Path(tempfile.mkdtemp(prefix="polysema-"))
         out = np.memmap(folder / "vectors", np.float32, "w+", shape=shape)
     else:
         folder, out = None, np.empty(shape, np.float32)  # type: ignore[assignment]
-    for start in range(0, len(space), ROWS):
-        out[start : start + ROWS] = transform.apply(np.asarray(space.vectors[start : start + ROWS]))
-    made = replace(space, vectors=out, origin=replace(space.origin, transform=told))
+    for start in range(0, len(space), BLOCK_ROWS):
+        out[start : start + BLOCK_ROWS] = transform.apply(np.asarray(space.vectors[start : start + BLOCK_ROWS]))
+    made = replace(space, vectors=out, origin=replace(space.origin, transform=message))
     if folder is not None:
         weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
     return made

@@ -33,8 +33,8 @@ def parse_type(name: str) -> pa.DataType:
             precision, scale = int(digits[1]), int(digits[2])
             return pa.decimal128(precision, scale) if precision <= 38 else pa.decimal256(precision, scale)
         if zoned:
-            return kept_type(pa.timestamp(zoned[1].lower(), zoned[2]), name)
-        return kept_type(pa.type_for_alias(ALIASES.get(text, text)), name)
+            return stored_type(pa.timestamp(zoned[1].lower(), zoned[2]), name)
+        return stored_type(pa.type_for_alias(ALIASES.get(text, text)), name)
     except ValueError:
         raise UserError(f"{name!r:.80} is no type of a column; there are {TYPE_NAMES} and others of Arrow") from None
 
@@ -42,9 +42,9 @@ def parse_type(name: str) -> pa.DataType:
 # What Parquet keeps
 
 
-def kept_type(kind: pa.DataType, column: str) -> pa.DataType:
+def stored_type(kind: pa.DataType, column: str) -> pa.DataType:
     """The type by which a new column of `kind` is kept; raises `UserError` for one that Parquet can't keep."""
-    found = _kept(_plain(kind))
+    found = _stored(_plain(kind))
     if found is None:
         raise UserError(f"the column {column} holds {kind}, which Parquet can't keep: convert it")
     return found
@@ -73,7 +73,7 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 @lru_cache(maxsize=256)
-def _kept(kind: pa.DataType) -> pa.DataType | None:
+def _stored(kind: pa.DataType) -> pa.DataType | None:
     """The type as it comes back from Parquet, None where it can't be written or another one comes back."""
     try:
         out = io.BytesIO()

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from polysema.core.errors import IncompatibleError, UserError
-from polysema.indexes.store.column_types import ANY_TEXT, MisfitError, cast, is_text, kept_type, wider
+from polysema.indexes.store.column_types import ANY_TEXT, MisfitError, cast, is_text, stored_type, wider
 from polysema.indexes.store.given_values import array_of, shown
 
 OWN = ("id", "vector")
@@ -77,7 +77,7 @@ def joined(schema: pa.Schema, table: pa.Table | None) -> tuple[pa.Schema, pa.Tab
         old = schema.field(there) if there >= 0 else None
         column = table.column(place)
         if old is None:
-            kind = kept_type(field.type, field.name)
+            kind = stored_type(field.type, field.name)
             schema = schema.append(pa.field(field.name, kind))
         else:
             kind = _holding(old, column)
@@ -104,7 +104,7 @@ def _holding(old: pa.Field, column: pa.ChunkedArray) -> pa.DataType:
         return old.type
     kind = wider(old.type, column.type)
     if kind is not None:
-        kind = kept_type(kind, old.name)
+        kind = stored_type(kind, old.name)
         if kind != old.type and _misfit(column, kind, as_text) is None:
             return kind
     row = _misfit(column, old.type, as_text)

@@ -7,18 +7,18 @@ from pathlib import Path
 from polysema.core.errors import ConflictError, CorruptError
 from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.disk import REPAIR, Disk, SealedFile
-from polysema.indexes.store.layout import make, open_format, told
+from polysema.indexes.store.layout import make, open_format, translate_os_errors
 from polysema.indexes.store.manifest import Manifest
-from polysema.indexes.store.verify import QUIET, Progress
+from polysema.indexes.store.verify import NO_PROGRESS, Progress
 
 
-def copy(root: "Path | str", target: "Path | str", progress: Progress = QUIET, disk: Disk | None = None) -> int:
+def copy(root: "Path | str", target: "Path | str", progress: Progress = NO_PROGRESS, disk: Disk | None = None) -> int:
     """Copy the current version to a new folder, each byte checked on its way; returns the number of rows.
 
     The copy is a collection of its own. Raises `ConflictError` when something is in `target`.
     """
     root, target, disk = Path(root), Path(target), disk or Disk()
-    with told(root, "copy"):
+    with translate_os_errors(root, "copy"):
         collection = open_format(disk, root)
         source = layout.current(disk, root)
         if source.collection != collection:

@@ -24,9 +24,9 @@ from polysema.core.environment import cores
 from polysema.core.errors import BusyError, CorruptError, UnreadableError
 from polysema.core.space.space import Ints
 
-BLOCK = 1 << 16  # bytes that are hashed at once
-PARTS = 128  # parts of a file that can be checked alone, at most
-PATIENCE = 0.005  # seconds between two tries for a lock
+BLOCK_BYTES = 1 << 16  # bytes that are hashed at once
+MAX_PARTS = 128  # parts of a file that can be checked alone, at most
+LOCK_SECONDS = 0.005  # seconds between two tries for a lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class NewFile:
         view = memoryview(data).cast("B")
         self._pending += view
         if len(self._pending) >= 1 << 20:
-            self._drain(len(self._pending) // BLOCK * BLOCK)
+            self._drain(len(self._pending) // BLOCK_BYTES * BLOCK_BYTES)
         self._bytes += len(view)
         return len(view)
 
@@ -93,7 +93,7 @@ class NewFile:
         self._disk.append(self._fd, self.path, data)
         self._sha256.update(data)
         view = memoryview(data)
-        self._digests += [xxhash.xxh3_128_digest(view[at : at + BLOCK]) for at in range(0, count, BLOCK)]
+        self._digests += [xxhash.xxh3_128_digest(view[at : at + BLOCK_BYTES]) for at in range(0, count, BLOCK_BYTES)]
 
     def seal(self) -> FileRef:
         """Write the rest, sync it and close; returns what the manifest says of the file."""
@@ -103,7 +103,7 @@ class NewFile:
         finally:
             self.close()
         part = 1
-        while len(self._digests) > part * PARTS:
+        while len(self._digests) > part * MAX_PARTS:
             part *= 2
         sums = "".join(
             xxhash.xxh3_128_hexdigest(b"".join(self._digests[at : at + part]))
@@ -233,7 +233,7 @@ class Disk:
                             f"{path.parent} is being {what} by another process; waited {wait:g} s: try again when it is"
                             " done"
                         ) from None
-                    time.sleep(PATIENCE)
+                    time.sleep(LOCK_SECONDS)
             yield
         finally:
             os.close(fd)
@@ -272,7 +272,7 @@ class SealedFile:
     @property
     def part_bytes(self) -> int:
         """How many bytes are checked at once."""
-        return self.ref.part * BLOCK
+        return self.ref.part * BLOCK_BYTES
 
     def check(self, start: int = 0, stop: int | None = None) -> None:
         """Check the parts that hold the bytes from `start` to `stop`, each once."""
@@ -297,7 +297,7 @@ class SealedFile:
     def _check(self, part: int) -> None:
         size = self.part_bytes
         data = memoryview(self._bytes(part * size, size))
-        digests = [xxhash.xxh3_128_digest(data[at : at + BLOCK]) for at in range(0, len(data), BLOCK)]
+        digests = [xxhash.xxh3_128_digest(data[at : at + BLOCK_BYTES]) for at in range(0, len(data), BLOCK_BYTES)]
         if xxhash.xxh3_128_hexdigest(b"".join(digests)) != self.ref.sums[32 * part : 32 * part + 32]:
             raise CorruptError(
                 f"{self.path} is damaged: bytes {part * size:,} to {part * size + len(data):,} are not the ones that were"

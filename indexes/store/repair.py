@@ -15,14 +15,14 @@ from polysema.core.errors import CorruptError, NotFoundError
 from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.compaction import indexed
 from polysema.indexes.store.disk import Disk, FileRef, SealedFile
-from polysema.indexes.store.layout import mark, open_format, told
+from polysema.indexes.store.layout import mark, open_format, translate_os_errors
 from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
 from polysema.indexes.store.naming import move, read_sealed
 from polysema.indexes.store.segment import Batch, Mask, StoredRows, read_dead, write_dead, write_segment, write_vectors
 from polysema.indexes.store.transaction import referenced
-from polysema.indexes.store.verify import QUIET, Progress, read_whole
+from polysema.indexes.store.verify import NO_PROGRESS, Progress, read_whole
 
-ASIDE = "aside"
+ASIDE_FOLDER = "aside"
 IDS_SECONDS = 60
 IDS_BYTES = 4 << 30
 READ_IDS = """
@@ -50,7 +50,7 @@ class RepairReport:
 
 
 def repair(
-    root: "Path | str", wait: float = 30.0, progress: Progress = QUIET, disk: Disk | None = None
+    root: "Path | str", wait: float = 30.0, progress: Progress = NO_PROGRESS, disk: Disk | None = None
 ) -> RepairReport:
     """Make a damaged collection whole again, and say what it cost.
 
@@ -59,7 +59,7 @@ def repair(
     set aside: the newest sound one is current again. Nothing that is damaged is deleted.
     """
     root, disk = Path(root), disk or Disk()
-    with told(root, "repair"):
+    with translate_os_errors(root, "repair"):
         layout.versions(disk, root)  # raises where nothing of a collection is
         for name in (layout.LOCK, layout.COMPACTING):
             if (root / layout.MANIFESTS).is_dir() and not (root / name).exists():
@@ -297,7 +297,7 @@ class _Repair:
         """Out of the way, not out of the world."""
         if not path.exists():
             return
-        folder = self.root / ASIDE
+        folder = self.root / ASIDE_FOLDER
         if not folder.is_dir():
             self.disk.make_folder(folder)
         target = folder / path.name

@@ -21,9 +21,9 @@ from polysema.indexes.store.segment import (
     write_dead,
     write_segment,
 )
-from polysema.indexes.store.view import SMALL, CollectionView, index_of
+from polysema.indexes.store.view import SMALL_SEGMENT_ROWS, CollectionView, index_of
 
-MERGED = 32  # small segments of a space that are merged with the next rows that come
+MAX_SMALL_SEGMENTS = 32  # small segments of a space that are merged with the next rows that come
 
 
 @dataclass(slots=True, eq=False)
@@ -229,8 +229,12 @@ class Draft:
         """Small segments that are written anew with the rows that come, so that they don't become too many: their spaces."""
         merged: dict[str, str] = {}
         for name in self.pending:
-            small = [ref.name for ref in self.segments if ref.space == name and ref.rows < SMALL and ref.index is None]
-            if len(small) >= MERGED and not compacting(self.disk, self.root):
+            small = [
+                ref.name
+                for ref in self.segments
+                if ref.space == name and ref.rows < SMALL_SEGMENT_ROWS and ref.index is None
+            ]
+            if len(small) >= MAX_SMALL_SEGMENTS and not compacting(self.disk, self.root):
                 merged |= dict.fromkeys(small, name)
         return merged
 

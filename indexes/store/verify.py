@@ -10,14 +10,14 @@ import pyarrow as pa
 from polysema.core.errors import CorruptError, UnreadableError, UserError
 from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.disk import Disk, FileRef, SealedFile
-from polysema.indexes.store.layout import open_format, told
+from polysema.indexes.store.layout import open_format, translate_os_errors
 from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
 from polysema.indexes.store.naming import read_sealed
 from polysema.indexes.store.segment import StoredRows, read_dead
 from polysema.indexes.store.transaction import referenced
 
 Progress = Callable[[str, int, int], None]
-QUIET: Progress = lambda what, done, total: None  # noqa: E731
+NO_PROGRESS: Progress = lambda what, done, total: None  # noqa: E731
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,14 @@ class Report:
     leftovers: list[str]
 
 
-def verify(root: "Path | str", progress: Progress = QUIET, disk: Disk | None = None) -> Report:
+def verify(root: "Path | str", progress: Progress = NO_PROGRESS, disk: Disk | None = None) -> Report:
     """Read every byte of every version and snapshot that is kept, and compare it with what was written.
 
     Beyond the checksums: the vectors and ids of each segment are decoded from Parquet and compared with the files that
     are derived from them, and each id is there once. Raises `NotFoundError` where no collection is.
     """
     root, disk = Path(root), disk or Disk()
-    with told(root, "verify"):
+    with translate_os_errors(root, "verify"):
         return _verify(root, progress, disk)
 
 

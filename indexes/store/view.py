@@ -21,9 +21,9 @@ from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.manifest import Manifest, SpaceCard
 from polysema.indexes.store.segment import Batch, Mask, Segment, StoredRows, open_segment
 
-SMALL = 4096  # rows of a segment below which it is searched together with others
-FILTERS = 16  # conditions whose rows are remembered
-UNKNOWN = Origin("vectors of your own")
+SMALL_SEGMENT_ROWS = 4096  # rows of a segment below which it is searched together with others
+MAX_CACHED_FILTERS = 16  # conditions whose rows are remembered
+UNKNOWN_ORIGIN = Origin("vectors of your own")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,7 +236,7 @@ class CollectionView:
             masks.append(condition.mask(columns, segment.ref.rows) & segment.live)
         with self._making:
             self._masks[key] = masks
-            while len(self._masks) > FILTERS:
+            while len(self._masks) > MAX_CACHED_FILTERS:
                 self._masks.popitem(last=False)
         return masks
 
@@ -296,7 +296,7 @@ class CollectionView:
         places = np.concatenate([np.full(int(mask.sum()), i) for i, mask in enumerate(masks)] or [np.empty(0, int)])
         rows = np.concatenate([np.flatnonzero(mask) for mask in masks] or [np.empty(0, int)])
         card = self.manifest.spaces[name]
-        origin = card.origin or UNKNOWN
+        origin = card.origin or UNKNOWN_ORIGIN
         if not len(rows):
             if where is not None:
                 raise UserError(f"no row of {name} passes")
@@ -327,7 +327,7 @@ class CollectionView:
             missing = ids.filter(pa.array(rows < 0)).to_pylist()
             more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
             raise NotFoundError(f"{', '.join(repr(one[:60]) for one in missing[:3])}{more}: no such id in {name}")
-        origin = self.manifest.spaces[name].origin or UNKNOWN
+        origin = self.manifest.spaces[name].origin or UNKNOWN_ORIGIN
         rest = self.table(name, places, rows).drop_columns(["id"])
         return Space(Keys(ids), self.vectors(name, places, rows), origin, rest if rest.num_columns else None)
 
@@ -344,7 +344,7 @@ class _Part:
 
 
 def _small(segment: Segment) -> bool:
-    return segment.ref.rows < SMALL and not segment.stored.has_index
+    return segment.ref.rows < SMALL_SEGMENT_ROWS and not segment.stored.has_index
 
 
 def _found(place: int, segment: Segment, queries: Floats, how: Search, mask: Mask | None) -> _Part:

@@ -43,8 +43,8 @@ def test_neighbors_that_pass_a_filter_and_by_an_index(polysema) -> None:  # type
     out = polysema("neighbors", "bank", "-k", "3", "--where", "word in ('shore', 'river')")[1]
     assert [line.split()[1] for line in out.splitlines()[1:3]] == ["shore", "river"]
     assert out.splitlines()[-1] == "(2 of the 3 asked for: no more rows pass)"
-    asked = ("neighbors", "bank", "-s", "minilm-l6@6", "-k", "2", "--where", "word != 'bank'")
-    exact, found = (polysema(*asked, *more)[1] for more in ((), ("--index", "hnsw:M=8", "--recall", "0.9")))
+    query = ("neighbors", "bank", "-s", "minilm-l6@6", "-k", "2", "--where", "word != 'bank'")
+    exact, found = (polysema(*query, *more)[1] for more in ((), ("--index", "hnsw:M=8", "--recall", "0.9")))
     assert found.splitlines()[:2] == exact.splitlines()[:2]
     assert "recall@10 expected: " in found
 
@@ -283,7 +283,7 @@ def test_measures_as_every_report(polysema, tmp_path: Path) -> None:  # type: ig
         "category": "gram1-x",
         "method": "3cosadd",
         "questions": 1,
-        "asked": 0,
+        "evaluated": 0,
         "correct": 0,
         "accuracy": None,
     }

@@ -220,10 +220,10 @@ def test_contexts_colored_by_the_clusters_of_the_vectors() -> None:
     app = page("contexts", map="PCA", color="Clusters")
     assert not app.exception
     assert not app.error
-    told = next(m.value for m in app.markdown if "by themselves" in m.value)
+    message = next(m.value for m in app.markdown if "by themselves" in m.value)
     found = widgets.explorer().sense_clusters("bank", "minilm-l6", 6)
-    assert f"**{len(found.clusters)} groups**" in told
-    assert f"adjusted Rand index **{found.adjusted_rand:.2f}**" in told
+    assert f"**{len(found.clusters)} groups**" in message
+    assert f"adjusted Rand index **{found.adjusted_rand:.2f}**" in message
     assert sum("such as" in m.value for m in app.markdown) == len(found.clusters)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from polysema.app.dashboard import downloads, permalink
-from polysema.app.dashboard.jobs import AWAY, CancelledError, Job, JobRunner
+from polysema.app.dashboard.jobs import AWAY_SECONDS, CancelledError, Job, JobRunner
 
 
 def working() -> tuple[Callable[[Callable[[str, int, int], None]], str], threading.Event, threading.Event]:
@@ -58,7 +58,7 @@ def test_a_job_goes_on_while_another_session_waits_for_it() -> None:
     job.seen_by("you")
     job.leave("me")
     assert not job.cancelled
-    job.watchers["gone"] = job.watchers["you"] - AWAY - 1  # a closed tab
+    job.watchers["gone"] = job.watchers["you"] - AWAY_SECONDS - 1  # a closed tab
     job.leave("you")
     assert job.cancelled
     end.set()
@@ -102,13 +102,13 @@ def test_a_name_of_no_view_is_none(elsewhere: Path, name: str) -> None:
 
 
 def test_a_view_too_large_or_without_room_is_not_kept(elsewhere: Path) -> None:
-    assert permalink.save({"page": "a", "values": {"x": "y" * (permalink.MOST_BYTES + 1)}}) is None
+    assert permalink.save({"page": "a", "values": {"x": "y" * (permalink.MAX_BYTES + 1)}}) is None
     (elsewhere / "views").write_text("a file where the folder should be")
     assert permalink.save({"page": "a", "values": {"x": "y"}}) is None
 
 
 def test_the_oldest_views_go_first(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(permalink, "MOST_VIEWS", 3)
+    monkeypatch.setattr(permalink, "MAX_VIEWS", 3)
     names = [permalink.save({"page": "a", "values": {"x": str(number)}}) for number in range(5)]
     assert [permalink.load(name or "") is not None for name in names] == [False, False, True, True, True]
 

@@ -71,9 +71,9 @@ def test_the_placeholder_of_the_filter_is_a_condition_that_runs(
     ],
 )
 def test_what_the_filter_says_that_it_knows_runs(tmp_path: Path, condition: str) -> None:
-    told = re.search(r"A condition over the columns with ([^\"]*)\.", TEXT)
-    assert told is not None
-    for word in re.findall(r"[a-z=<>]+(?: with)?", told[1]):
+    message = re.search(r"A condition over the columns with ([^\"]*)\.", TEXT)
+    assert message is not None
+    for word in re.findall(r"[a-z=<>]+(?: with)?", message[1]):
         assert word in "= < > in and or not starts with contains", f"{word} is promised, and not tried here"
     made = Collection.create(tmp_path / "made")
     made.add(["a", "b"], [[1.0, 0.0], [0.0, 1.0]], {"n": [1, 3], "text": ["the river", "a bank"]}, space="s")

@@ -95,19 +95,19 @@ def test_the_same_input_gives_the_same_bytes_however_often_it_is_stopped(
 def test_the_progress_counts_texts_inside_a_shard_too(
     wanted: ExportOptions, minilm: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("polysema.core.model.contextual.TEXTS", 2)
+    monkeypatch.setattr("polysema.core.model.contextual.TEXTS_A_BATCH", 2)
     monkeypatch.setattr(module, "shard_texts", lambda n_layers, dim: 8)
-    heard: list[tuple[int, int]] = []
-    manifest = export(TEXTS * 4, SOURCE, tmp_path, minilm, [0, 6], wanted, lambda *told: heard.append(told))
-    assert [texts for texts, _ in heard] == [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]
-    rows = [rows for _, rows in heard]
+    events: list[tuple[int, int]] = []
+    manifest = export(TEXTS * 4, SOURCE, tmp_path, minilm, [0, 6], wanted, lambda *told: events.append(told))
+    assert [texts for texts, _ in events] == [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]
+    rows = [rows for _, rows in events]
     assert rows == sorted(rows)
     assert rows[-1] == manifest["words"] == manifest["rows"] // 2
     (tmp_path / "manifest.json").unlink()
     (tmp_path / "part-00001.parquet").unlink()
-    heard.clear()
-    export(TEXTS * 4, SOURCE, tmp_path, minilm, [0, 6], wanted, lambda *told: heard.append(told))
-    assert [texts for texts, _ in heard][-1] == 20  # nothing is counted twice when it goes on
+    events.clear()
+    export(TEXTS * 4, SOURCE, tmp_path, minilm, [0, 6], wanted, lambda *told: events.append(told))
+    assert [texts for texts, _ in events][-1] == 20  # nothing is counted twice when it goes on
 
 
 def test_a_damaged_shard_is_made_again(minilm: LanguageModel, tmp_path: Path) -> None:

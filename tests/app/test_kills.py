@@ -71,11 +71,11 @@ def test_fifty_kills_and_the_same_bytes(tiny: dict[str, Path], tmp_path: Path) -
         [sys.executable, "-c", DRIVER, str(tiny["bert"]), str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stderr
-    told = json.loads(run.stdout.splitlines()[-1])
-    assert told["kills"] >= 50
-    assert told["halves"] >= 1  # some of them in the middle of a write
-    assert told["points"] >= 3
+    message = json.loads(run.stdout.splitlines()[-1])
+    assert message["kills"] >= 50
+    assert message["halves"] >= 1  # some of them in the middle of a write
+    assert message["points"] >= 3
     whole = {p.name: p.read_bytes() for p in (tmp_path / "whole").iterdir()}
     assert len(whole) == 32
-    for number in range(told["exports"]):
+    for number in range(message["exports"]):
         assert {p.name: p.read_bytes() for p in (tmp_path / f"killed-{number}").iterdir()} == whole

@@ -47,16 +47,16 @@ def test_only_this_machines_names_are_answered_on_loopback(host: str, status: in
         await PlainTextResponse("here")(scope, receive, send)
 
     def ask(hosts: list[str]) -> int:
-        told = []
+        notes = []
 
         async def send(message) -> None:  # type: ignore[no-untyped-def]
-            told.append(message)
+            notes.append(message)
 
         scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", host.encode())] if host else []}
         answer = SecurityHeaders(page, hosts)(scope, None, send)
         with pytest.raises(StopIteration):  # nothing in it waits, so it needs no loop (a browser test's may be running)
             answer.send(None)
-        return int(told[0]["status"])
+        return int(notes[0]["status"])
 
     assert ask(allowed_hosts("127.0.0.1")) == status
     assert ask(allowed_hosts("0.0.0.0")) == 200

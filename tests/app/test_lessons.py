@@ -44,8 +44,8 @@ def lesson(name: str) -> Lesson:
 
 def check(explorer: Explorer, name: str, **changed: str) -> LessonResult:
     one = lesson(name)
-    asked = one.starts(changed.get("model", "")) | changed
-    return one.check(explorer, checked(one, asked), lambda stage, done, total: None)
+    query = one.starts(changed.get("model", "")) | changed
+    return one.check(explorer, checked(one, query), lambda stage, done, total: None)
 
 
 def test_every_topic_has_its_lesson() -> None:
@@ -236,8 +236,8 @@ def test_a_wrong_text_makes_one_line(explorer: Explorer, name: str, changed: dic
 )
 @pytest.mark.usefixtures("no_decoder")
 def test_a_finding_has_the_notes_of_its_answers(
-    explorer: Explorer, name: str, changed: dict[str, str], told: str
+    explorer: Explorer, name: str, changed: dict[str, str], message: str
 ) -> None:
     assert not check(explorer, name).notes
     notes = check(explorer, name, **changed).notes
-    assert any(told in note for note in notes), notes
+    assert any(message in note for note in notes), notes

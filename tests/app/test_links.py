@@ -30,10 +30,10 @@ GONE = [
 
 
 @pytest.mark.parametrize(("name", "query", "told"), GONE, ids=[f"{name} {query}" for name, query, _ in GONE])
-def test_what_a_link_names_and_is_not_there_is_told(name: str, query: dict[str, str], told: str) -> None:
+def test_what_a_link_names_and_is_not_there_is_told(name: str, query: dict[str, str], message: str) -> None:
     app = page(name, **query)
     assert not app.exception
-    line = f"The link names {told}, which is not on this machine (any more); "
+    line = f"The link names {message}, which is not on this machine (any more); "
     found = [warning.value.replace("\\", "") for warning in app.warning]
     assert any(value.startswith(line.replace("\\", "")) for value in found), found
     app.run()

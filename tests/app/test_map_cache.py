@@ -15,7 +15,7 @@ OPTIONS = MapOptions(n_epochs=3)
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path))
-    monkeypatch.setattr(map_cache, "FEWEST", 100)
+    monkeypatch.setattr(map_cache, "MIN_POINTS", 100)
 
 
 def space(seed: int = 0, n: int = 200) -> Space:
@@ -137,7 +137,7 @@ def test_a_home_that_can_not_be_written_costs_nothing_but_time(tmp_path: Path) -
 def test_what_was_used_longest_ago_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     stages(space())
     size = sum(path.stat().st_size for path in (home() / "maps").glob("*.npz"))
-    monkeypatch.setattr(map_cache, "ROOM", int(2.5 * size))
+    monkeypatch.setattr(map_cache, "MAX_CACHE_BYTES", int(2.5 * size))
     for seed in (1, 2, 3):
         stages(space(seed))
     assert sum(path.stat().st_size for path in (home() / "maps").glob("*.npz")) <= 2.5 * size

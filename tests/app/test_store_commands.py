@@ -80,7 +80,7 @@ def test_an_export_goes_in_layer_by_layer_and_is_searched_by_text(here: Path, po
     assert polysema("store", "import", "c", "out")[0] == 0
     status, out, _ = polysema("store", "info", "c", "--format", "json")
     assert [(space["space"], space["rows"]) for space in json.loads(out)["spaces"]] == [("layer-0", 9), ("layer-6", 9)]
-    asked = (
+    query = (
         "store",
         "search",
         "c",
@@ -93,9 +93,9 @@ def test_an_export_goes_in_layer_by_layer_and_is_searched_by_text(here: Path, po
         "--format",
         "json",
     )
-    status, out, _ = polysema(*asked, "-s", "layer-6")
+    status, out, _ = polysema(*query, "-s", "layer-6")
     assert [hit["id"] for hit in json.loads(out)["hits"]] == ["0:4-8", "1:13-17"]
-    status, _, err = polysema(*asked)
+    status, _, err = polysema(*query)
     assert (status, "holds several spaces, which are never mixed: name one of layer-0, layer-6" in err) == (2, True)
     assert polysema("store", "import", "c", "out")[0] == 0  # once more changes nothing
     assert len(Collection("c")) == 18

@@ -138,10 +138,10 @@ def looked_at(files: list[tuple[str, bytes]]) -> object:
 def test_a_wrong_file_is_refused_in_one_line(files: list[tuple[str, bytes]], message: str, home: Path) -> None:
     with pytest.raises(UserError) as caught:
         looked_at(files)
-    told = str(caught.value)
-    assert message in told
-    assert "\n" not in told
-    assert str(home) not in told  # the user has never seen that folder
+    notes = str(caught.value)
+    assert message in notes
+    assert "\n" not in notes
+    assert str(home) not in notes  # the user has never seen that folder
 
 
 def test_a_zip_bomb_is_told_before_it_unfolds() -> None:
@@ -263,11 +263,11 @@ def test_giving_up_removes_what_was_finished(minilm: LanguageModel, shelf: Colle
             raise Stop
 
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
-    asked = TextOptions((6,)), Destination("half")
+    query = TextOptions((6,)), Destination("half")
     with pytest.raises(Stop):
-        ingest.embed_into(shelf, minilm, upload, uploads.read_texts(upload), *asked, stop)
+        ingest.embed_into(shelf, minilm, upload, uploads.read_texts(upload), *query, stop)
     assert [path.name for path in upload.folder.iterdir() if path.is_dir()] != []
-    ingest.give_up(upload, minilm, *asked)
+    ingest.give_up(upload, minilm, *query)
     assert [path.name for path in upload.folder.iterdir()] == ["a.txt"]
 
 

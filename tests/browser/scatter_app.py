@@ -42,7 +42,7 @@ def cloud(n: int, dim: int, version: int, values: bool) -> PublishedCloud:
     return publish(points(n, dim, version, values))
 
 
-def told(name: str, found: Selection) -> None:
+def reported(name: str, found: Selection) -> None:
     """What Python knows of a selection, as one line."""
     rows = hashlib.sha256(np.asarray(found.rows, np.int64).tobytes()).hexdigest()[:12]
     st.text(
@@ -93,9 +93,9 @@ if shown:
     )
     if forgets:
         del store().keep
-    told("plot", found)
+    reported("plot", found)
     if case == "pair":
         other = scatter(
             cloud(n, dim, version + 10, False), key="other", alt="The same elsewhere", group="pair", height=300
         )
-        told("other", other)
+        reported("other", other)

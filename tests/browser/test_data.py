@@ -70,8 +70,8 @@ def test_a_paste_beyond_every_box_is_refused_in_words_and_the_page_goes_on(page:
     box.wait_for(timeout=120_000)
     at_rest(page)
     before = box.input_value()
-    told: list[str] = []
-    page.on("dialog", lambda dialog: (told.append(dialog.message), dialog.dismiss()))
+    message: list[str] = []
+    page.on("dialog", lambda dialog: (message.append(dialog.message), dialog.dismiss()))
     paste = """(box, length) => {
         const data = new DataTransfer();
         data.setData('text/plain', 'a'.repeat(length));
@@ -79,7 +79,7 @@ def test_a_paste_beyond_every_box_is_refused_in_words_and_the_page_goes_on(page:
         return box.dispatchEvent(event);
     }"""
     assert box.evaluate(paste, 30_000)
-    assert told == []
+    assert message == []
     assert not box.evaluate(paste, 1_300_000)
-    assert ["1,300,000 characters; a box takes at most 200,000" in line for line in told] == [True]
+    assert ["1,300,000 characters; a box takes at most 200,000" in line for line in message] == [True]
     assert box.input_value() == before

@@ -39,7 +39,7 @@ def show(page: Any, query: str, n: int = 1000) -> Any:
     return page.wait_for_selector(PLOT.replace("[data-ready", f"[data-n='{n}'][data-ready"), timeout=60_000)
 
 
-def told(page: Any, pattern: str, name: str = "plot") -> str:
+def reported(page: Any, pattern: str, name: str = "plot") -> str:
     """What Python says of a plot, once it matches."""
     line = page.locator("[data-testid=stText]").filter(has_text=re.compile(rf"^{name}: .*{pattern}"))
     line.wait_for(timeout=30_000)
@@ -102,7 +102,7 @@ def test_it_is_painted_in_time(page: Any, n: int, dim: int, seconds: float) -> N
 def test_python_has_the_very_rows_that_the_browser_selected(page: Any, n: int, dim: int) -> None:
     show(page, f"dim={dim}", n)
     draw_lasso(page)
-    line = told(page, "by=lasso")
+    line = reported(page, "by=lasso")
     lasso = counted(page)
     assert n / 4 < lasso < n
     assert f"count={lasso} rows={lasso} " in line
@@ -111,23 +111,23 @@ def test_python_has_the_very_rows_that_the_browser_selected(page: Any, n: int, d
     page.keyboard.down("Shift")
     drag(page, [(x - 60, y - 50), (x + 80, y + 70)])
     page.keyboard.up("Shift")
-    line = told(page, "by=box")
+    line = reported(page, "by=box")
     box = counted(page)
     assert 0 < box != lasso
     assert f"count={box} rows={box} " in line
     # undo from the keyboard and from the toolbar
     page.keyboard.press("Control+z")
-    assert f"count={lasso} rows={lasso} " in told(page, "by=lasso")
+    assert f"count={lasso} rows={lasso} " in reported(page, "by=lasso")
     page.get_by_role("button", name="Undo").click()
-    told(page, "count=0 .*by=-")
+    reported(page, "count=0 .*by=-")
     assert page.get_by_role("button", name="Undo").is_disabled()
     page.get_by_role("button", name="Redo").click()
     page.keyboard.press("Control+Shift+z")
-    assert f"count={box} rows={box} " in told(page, "by=box")
+    assert f"count={box} rows={box} " in reported(page, "by=box")
     # the same points elsewhere: the selection stays, though its region is of another picture
     sha = line.partition("sha=")[2].split()[0]
     page.get_by_role("button", name="move", exact=True).click()
-    assert f"count={box} rows={box} sha={sha} by=box" in told(page, "region=False")
+    assert f"count={box} rows={box} sha={sha} by=box" in reported(page, "region=False")
     until(lambda: counted(page) == box, "the browser has lost its selection")
 
 
@@ -135,7 +135,7 @@ def test_a_click_selects_one_point_and_escape_none(page: Any) -> None:
     show(page, "", 20_000)
     x, y = middle(page)
     page.mouse.click(x, y)
-    line = told(page, r"count=1 .*by=click clicked=\d+")
+    line = reported(page, r"count=1 .*by=click clicked=\d+")
     row = line.partition("clicked=")[2].split()[0]
     page.get_by_text(f"Selected: word {row} <b>&", exact=True).first.wait_for()
     tooltip = page.locator(".polysema-scatter .tooltip")
@@ -143,16 +143,16 @@ def test_a_click_selects_one_point_and_escape_none(page: Any) -> None:
     assert tooltip.locator("strong").inner_text() == "stands"
     assert page.locator(".polysema-scatter .tooltip b").count() == 0
     page.keyboard.press("Escape")
-    told(page, "count=0 .*by=-")
+    reported(page, "count=0 .*by=-")
 
 
 def test_the_legend_says_what_a_lasso_means(page: Any) -> None:
     show(page, "", 20_000)
     page.get_by_role("button", name="group b").click()
     draw_lasso(page)
-    told(page, "by=lasso")
+    reported(page, "by=lasso")
     assert 0 < counted(page) < 4_500
-    assert f"count={counted(page)} rows={counted(page)} " in told(page, "by=lasso")
+    assert f"count={counted(page)} rows={counted(page)} " in reported(page, "by=lasso")
 
 
 def test_the_view_comes_back_and_is_restored(page: Any) -> None:
@@ -161,7 +161,7 @@ def test_the_view_comes_back_and_is_restored(page: Any) -> None:
     page.mouse.move(x + 40, y - 20)
     page.mouse.wheel(0, -300)
     page.mouse.wheel(0, -100)
-    line = told(page, r"view=\S*_")
+    line = reported(page, r"view=\S*_")
     assert runs(page) == 2, "one run for several moves"
     places = label_places(page)
     view = line.partition("view=")[2].split()[0]
@@ -172,23 +172,23 @@ def test_the_view_comes_back_and_is_restored(page: Any) -> None:
     for label in shared:
         assert again[label] == pytest.approx(places[label], abs=1.5)
     page.get_by_role("button", name="Fit").click()
-    told(page, "view=- ")
+    reported(page, "view=- ")
     show(page, "view=1_2_nan_<b>")
     show(page, "dim=3&view=0.5_1_2_1.5_0.2_0.3")
 
 
 def test_what_python_wishes_is_selected_once(page: Any) -> None:
     show(page, "sel=3,4")
-    told(page, "count=2 .*by=python")
+    reported(page, "count=2 .*by=python")
     assert counted(page) == 2
     page.mouse.click(*middle(page))
-    told(page, "count=1 .*by=click")
+    reported(page, "count=1 .*by=click")
     page.get_by_role("button", name="wish").click()
-    told(page, "count=3 .*by=python")
+    reported(page, "count=3 .*by=python")
     until(lambda: counted(page) == 3, "the browser does not follow")
     page.locator(CANVAS).focus()
     page.keyboard.press("Control+z")
-    told(page, "count=1 .*by=click")
+    reported(page, "count=1 .*by=click")
     assert counted(page) == 1
 
 
@@ -217,12 +217,12 @@ def test_a_plot_that_is_put_up_again_is_as_it_was(page: Any) -> None:
     draw_lasso(page)
     page.mouse.move(*middle(page))
     page.mouse.wheel(0, -200)
-    line = told(page, r"by=lasso.*view=\S*_")
+    line = reported(page, r"by=lasso.*view=\S*_")
     page.get_by_text("shown").click()
     page.locator(".polysema-scatter").wait_for(state="detached")
     page.get_by_text("shown").click()
     page.wait_for_selector(PLOT)
-    again = told(page, r"by=lasso.*view=\S*_")
+    again = reported(page, r"by=lasso.*view=\S*_")
     assert again.partition(" region")[0] == line.partition(" region")[0]
     assert again.partition("view=")[2] == line.partition("view=")[2]
 
@@ -238,23 +238,23 @@ def test_plots_of_a_group_share_hover_and_selection(page: Any) -> None:
     page.wait_for_timeout(1_000)
     assert runs(page) == before, "hover costs no run"
     draw_lasso(page)
-    first = told(page, "by=lasso").removeprefix("plot: ").partition(" region")[0]
-    assert first in told(page, "by=lasso", "other")
+    first = reported(page, "by=lasso").removeprefix("plot: ").partition(" region")[0]
+    assert first in reported(page, "by=lasso", "other")
     assert int(second.get_attribute("data-selected")) == counted(page)
     page.mouse.click(*middle(page, 1))
-    other = told(page, "by=click", "other").partition(" sha")[2]
-    assert other in told(page, "by=click")
+    other = reported(page, "by=click", "other").partition(" sha")[2]
+    assert other in reported(page, "by=click")
     until(lambda: counted(page) == 1, "the first plot does not follow")
 
 
 def test_points_that_the_server_forgot_are_asked_for_again(page: Any) -> None:
     plot = show(page, "", 20_000)
     before = plot.get_attribute("data-version")
-    asked = []
-    page.on("response", lambda r: asked.append(r.status) if r.url.endswith("/positions") else None)
+    query = []
+    page.on("response", lambda r: query.append(r.status) if r.url.endswith("/positions") else None)
     page.get_by_role("button", name="move and forget").click()
     until(lambda: plot.get_attribute("data-version") != before, "the points never came")
-    assert (asked[0], asked[-1]) == (404, 200)
+    assert (query[0], query[-1]) == (404, 200)
     assert page.locator(".polysema-scatter > .note").is_hidden()
 
 
@@ -285,7 +285,7 @@ def test_a_server_without_these_addresses_sends_all_at_once(page: Any) -> None:
     plot = show(page, "", 20_000)
     assert plot.get_attribute("data-n") == "20000"
     page.mouse.click(*middle(page))
-    told(page, "count=1 .*by=click")
+    reported(page, "count=1 .*by=click")
 
 
 def test_a_server_that_does_not_answer_is_asked_again(page: Any) -> None:
@@ -315,8 +315,8 @@ def test_it_draws_without_webgl(page: Any) -> None:
         assert plot.get_attribute("data-renderer") == "canvas2d"
         page.get_by_text("Drawn without WebGL").wait_for()
         draw_lasso(page)
-        told(page, "by=lasso")
-        assert f"count={counted(page)} " in told(page, "by=lasso")
+        reported(page, "by=lasso")
+        assert f"count={counted(page)} " in reported(page, "by=lasso")
         assert counted(page) > 1_000
 
 
@@ -353,16 +353,16 @@ def test_the_keyboard_is_enough(page: Any) -> None:
     until(lambda: spoken.inner_text().startswith("word 1 <b>&, group"), "the second point is not read out")
     assert spoken.inner_text().endswith("It stands in sentence 1.. Point 2 of 20000.")
     page.keyboard.press("Enter")
-    told(page, "count=1 .*by=key clicked=1 ")
+    reported(page, "count=1 .*by=key clicked=1 ")
     before = label_places(page)
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("+")
-    told(page, r"view=\S*_")
+    reported(page, r"view=\S*_")
     assert label_places(page) != before
     page.keyboard.press("d")
     page.wait_for_selector(".polysema-scatter[data-density='1']")
     page.keyboard.press("Escape")
-    told(page, "count=0")
+    reported(page, "count=0")
 
 
 def test_fingers_tap_and_pinch(page: Any) -> None:
@@ -376,12 +376,12 @@ def test_fingers_tap_and_pinch(page: Any) -> None:
 
     touch("touchStart", (x, y))
     touch("touchEnd")
-    told(page, "count=1 .*by=click")
+    reported(page, "count=1 .*by=click")
     touch("touchStart", (x - 30, y), (x + 30, y))
     for step in range(1, 6):
         touch("touchMove", (x - 30 - 10 * step, y), (x + 30 + 10 * step, y))
     touch("touchEnd")
-    line = told(page, r"view=\S*_")
+    line = reported(page, r"view=\S*_")
     zoom = float(line.partition("view=")[2].split()[0].split("_")[2])
     assert zoom == pytest.approx(80 / 30, rel=0.1)
 

@@ -44,7 +44,7 @@ def test_restricted_to_the_first_words_the_same_answers(explorer: Explorer, gens
     ):
         theirs = gensim.most_similar(positive=positive, negative=negative, topn=10, restrict_vocab=first)
         for evidence in (True, False):
-            ours = explorer.analogy(expression, k=10, asking=AnalogyOptions(evidence=evidence, restrict_vocab=first))
+            ours = explorer.analogy(expression, k=10, options=AnalogyOptions(evidence=evidence, restrict_vocab=first))
             assert [n.key for n in ours.neighbors] == [word for word, _ in theirs]
             assert [n.score for n in ours.neighbors] == pytest.approx([score for _, score in theirs], abs=1e-5)
             assert max(n.row for n in ours.neighbors) < first
@@ -54,17 +54,17 @@ def test_restricted_to_the_first_words_the_same_answers(explorer: Explorer, gens
                 inside = [i.word for i in ours.inputs if i.rank is not None]
                 assert inside == [i.word for i in ours.inputs if explorer.space().keys.row(i.word) < first]
     theirs = gensim.most_similar("swan", topn=10, restrict_vocab=first)
-    near = explorer.neighbors("swan", k=10, finding=SearchOptions(restrict_vocab=first))
+    near = explorer.neighbors("swan", k=10, search=SearchOptions(restrict_vocab=first))
     assert [n.key for n in near.neighbors] == [word for word, _ in theirs]
     for method in ("3cosmul", "pairdirection"):  # gensim's cosmul passes the restriction over
-        ours = explorer.analogy("queen - king + man", k=3, method=method, asking=AnalogyOptions(restrict_vocab=first))
+        ours = explorer.analogy("queen - king + man", k=3, method=method, options=AnalogyOptions(restrict_vocab=first))
         all_ = explorer.analogy("queen - king + man", k=399_997, method=method).neighbors
         assert [n.row for n in ours.neighbors] == [n.row for n in all_ if n.row < first][:3]
 
 
 def test_a_restriction_with_a_filter_an_index_and_more_than_there_is(explorer: Explorer) -> None:
     def near(**how: object) -> list[str]:
-        return [n.key for n in explorer.neighbors("bank", k=5, finding=SearchOptions(**how)).neighbors]  # type: ignore[arg-type]
+        return [n.key for n in explorer.neighbors("bank", k=5, search=SearchOptions(**how)).neighbors]  # type: ignore[arg-type]
 
     assert near(restrict_vocab=10**9) == near()
     assert near(restrict_vocab=5000, where="word != 'banks'") == near(
@@ -73,10 +73,10 @@ def test_a_restriction_with_a_filter_an_index_and_more_than_there_is(explorer: E
         + ")"
     )
     assert near(restrict_vocab=3000, index="flat") == near(restrict_vocab=3000)
-    few = explorer.nearest(explorer.space().vectors[:1], k=5, finding=SearchOptions(restrict_vocab=2))
+    few = explorer.nearest(explorer.space().vectors[:1], k=5, search=SearchOptions(restrict_vocab=2))
     assert [n.row for n in few[0]] == [0, 1]
     for wrong in (0, -3):
         with pytest.raises(UserError, match=f"restrict_vocab is how many words .* at least 1; got {wrong}"):
             near(restrict_vocab=wrong)
         with pytest.raises(UserError, match="restrict_vocab"):
-            explorer.analogy("king", asking=AnalogyOptions(restrict_vocab=wrong))
+            explorer.analogy("king", options=AnalogyOptions(restrict_vocab=wrong))

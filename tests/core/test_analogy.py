@@ -114,7 +114,7 @@ def test_the_evidence(ours: Explorer, space: Space) -> None:
     for other in answer.evidence.beside:
         assert other.neighbors == ours.analogy("queen - king + man", space, 3, other.method).neighbors
     assert [m.method for m in ours.analogy("queen + man", space, 1).evidence.beside] == ["3cosmul"]  # type: ignore[union-attr]
-    assert ours.analogy("queen", space, 1, asking=AnalogyOptions(evidence=False)).evidence is None
+    assert ours.analogy("queen", space, 1, options=AnalogyOptions(evidence=False)).evidence is None
 
 
 @pytest.mark.parametrize(
@@ -257,13 +257,13 @@ def test_what_the_policy_refuses(space: Space, word: str, policy: Policy) -> Non
 
 
 def test_a_skipped_word_is_reported(ours: Explorer, space: Space) -> None:
-    asking = AnalogyOptions(policy=Policy.of(unknown="skip"))
-    answer = ours.analogy("queen - nope + man", space, 3, asking=asking)
+    options = AnalogyOptions(policy=Policy.of(unknown="skip"))
+    answer = ours.analogy("queen - nope + man", space, 3, options=options)
     assert answer.neighbors == ours.analogy("queen + man", space, 3).neighbors
     assert [i.how for i in answer.inputs] == ["as written", "left out: not in the space", "as written"]
     assert answer.policy == "case fallback, phrases join, unknown words skip"
     with pytest.raises(UserError, match="none of its words is in made"):
-        ours.analogy("nope + nada", space, 3, asking=asking)
+        ours.analogy("nope + nada", space, 3, options=options)
 
 
 @settings(max_examples=30, deadline=None)

@@ -214,7 +214,7 @@ def test_a_text_longer_than_the_window_is_read_whole(tiny: dict[str, Path]) -> N
 
 def test_streaming_gives_the_same_as_all_at_once(minilm: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = embed(minilm, TEXTS, [6])
-    monkeypatch.setattr("polysema.core.model.contextual.TEXTS", 2)
+    monkeypatch.setattr("polysema.core.model.contextual.TEXTS_A_BATCH", 2)
     parts = list(embed_stream(minilm, iter(TEXTS), [6]))
     assert [len(p.occurrences) for p in parts] == [13, 20]
     assert tuple(o for p in parts for o in p.occurrences) == whole.occurrences

@@ -47,9 +47,9 @@ def test_the_error_rates_of_the_card_hold(script: Any) -> None:
     _, unseen = script.split()
     phoneme, word = script.error_rates(unseen[::32])
     card = (ROOT / "core" / "data" / "g2p-t5" / "README.md").read_text()
-    told = [float(rate) for rate in re.findall(r"(?:phoneme|word) error rate \| ([\d.]+) %", card)]
+    message = [float(rate) for rate in re.findall(r"(?:phoneme|word) error rate \| ([\d.]+) %", card)]
     # 203 of 6,481 words: two standard errors of a share of 0.37 are 0.07
-    assert [phoneme, word] == [pytest.approx(told[0], abs=2.5), pytest.approx(told[1], abs=7)]
+    assert [phoneme, word] == [pytest.approx(message[0], abs=2.5), pytest.approx(message[1], abs=7)]
 
 
 def test_it_comes_with_the_package_and_is_small(model: LanguageModel) -> None:

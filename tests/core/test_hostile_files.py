@@ -355,36 +355,38 @@ def _outcomes(folder: Path) -> "tuple[Path, dict[str, Outcome], int]":
         env={**os.environ, "POLYSEMA_HOME": str(folder / "home")},
     )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    heard = {line["file"]: line for line in lines if "file" in line}
-    missing = sorted(set(bad) - set(heard))
+    events = {line["file"]: line for line in lines if "file" in line}
+    missing = sorted(set(bad) - set(events))
     assert done.returncode == 0, f"ended with {done.returncode} at {missing[:1]}: {done.stderr[-2000:]}"
     assert not missing
-    return folder / "bad", heard, lines[-1]["grown"]
+    return folder / "bad", events, lines[-1]["grown"]
 
 
 def test_every_file_is_refused_with_one_line_or_read(outcomes: "tuple[Path, dict[str, Outcome], int]") -> None:
-    folder, heard, _ = outcomes
-    assert not [(name, told["raised"]) for name, told in heard.items() if "raised" in told]
-    for name, told in heard.items():
-        if "error" in told:
-            line = str(told["error"])
+    folder, events, _ = outcomes
+    assert not [(name, message["raised"]) for name, message in events.items() if "raised" in message]
+    for name, message in events.items():
+        if "error" in message:
+            line = str(message["error"])
             assert "\n" not in line, (name, line)
             assert len(line) < 700, (name, line)
             assert str(folder / name) in line, (name, line)
-    kept = [name for name, told in heard.items() if "keys" in told]
-    assert len(heard) // 10 < len(kept) < len(heard) * 9 // 10  # the mutants are neither all the same nor all hopeless
+    kept = [name for name, message in events.items() if "keys" in message]
+    assert (
+        len(events) // 10 < len(kept) < len(events) * 9 // 10
+    )  # the mutants are neither all the same nor all hopeless
 
 
 def test_what_is_read_stands_in_the_file(outcomes: "tuple[Path, dict[str, Outcome], int]") -> None:
-    folder, heard, _ = outcomes
-    for name, told in heard.items():
-        if "keys" not in told:
+    folder, events, _ = outcomes
+    for name, message in events.items():
+        if "keys" not in message:
             continue
         there: dict[str, list[list[float]]] = {}
         rows = says(name, (folder / name).read_bytes())
         for word, vector in rows:
             there.setdefault(word, []).append(vector)
-        keys, vectors = told["keys"], told["vectors"]
+        keys, vectors = message["keys"], message["vectors"]
         assert isinstance(keys, list)
         assert isinstance(vectors, list)
         assert len(set(keys)) == len(keys), name
@@ -393,7 +395,7 @@ def test_what_is_read_stands_in_the_file(outcomes: "tuple[Path, dict[str, Outcom
             assert np.isfinite(vector).all(), name
             assert vector in there.get(word, []), (name, word)
         if not name.endswith(".txt") and len(keys) < len(rows):
-            assert told["notes"], name  # nothing is left out in silence
+            assert message["notes"], name  # nothing is left out in silence
 
 
 def test_memory_is_the_files_not_what_they_claim(outcomes: "tuple[Path, dict[str, Outcome], int]") -> None:
@@ -411,8 +413,8 @@ def test_lies_are_told(outcomes: "tuple[Path, dict[str, Outcome], int]") -> None
         "widths.parquet": "not all of one width",
         "long.parquet": "can't be read as Parquet",
     }.items():
-        told = outcomes[1][f"lie-{name}"]
-        assert message in str(told.get("error", told.get("notes"))), (name, told)
+        notes = outcomes[1][f"lie-{name}"]
+        assert message in str(notes.get("error", notes.get("notes"))), (name, notes)
 
 
 if __name__ == "__main__":

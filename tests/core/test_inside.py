@@ -229,7 +229,7 @@ def test_long_texts_are_answered_window_by_window(opened: Open) -> None:
 
 def test_only_the_layers_asked_for_are_kept(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     assert attention(opened("gpt2"), TEXT, [2])[0].weights.shape == (1, 4, 7, 7)
-    monkeypatch.setattr("polysema.core.inside.attention.MOST_BYTES", 4 * 7 * 7 * 4)
+    monkeypatch.setattr("polysema.core.inside.attention.MAX_BYTES", 4 * 7 * 7 * 4)
     assert len(attention(opened("gpt2"), TEXT, [2])) == 1
     with pytest.raises(UserError, match="ask for 1 layer or a shorter text"):
         attention(opened("gpt2"), TEXT)

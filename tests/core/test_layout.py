@@ -17,7 +17,7 @@ N = 600
 
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(umap_layout, "SHARED", 100)
+    monkeypatch.setattr(umap_layout, "MIN_PARALLEL_POINTS", 100)
 
 
 @pytest.fixture
@@ -36,10 +36,10 @@ def test_edges_are_dealt_with_their_points() -> None:
     whole, order = edges(), np.random.default_rng(2).permutation(N)
     dealt = whole.dealt(order)
 
-    def told(of: Edges, names: np.ndarray) -> list:
+    def message(of: Edges, names: np.ndarray) -> list:
         return sorted(zip(names[of.heads()].tolist(), names[of.neighbors].tolist(), of.every.tolist(), strict=True))
 
-    assert told(dealt, order) == told(whole, np.arange(N))
+    assert message(dealt, order) == message(whole, np.arange(N))
     assert (order[umap_layout.back(order)] == np.arange(N)).all()
 
 
@@ -85,11 +85,11 @@ def test_a_map_is_the_same_by_however_many_cores(
 
 def test_a_map_by_several_cores_is_as_faithful_as_by_one(vectors: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     def quality() -> tuple[float, float]:
-        told = [distortion(vectors, project(vectors, "umap", MapOptions(seed=s)).positions, 15) for s in range(4)]
-        return float(np.mean([d.trustworthiness for d in told])), float(np.mean([d.preservation for d in told]))
+        message = [distortion(vectors, project(vectors, "umap", MapOptions(seed=s)).positions, 15) for s in range(4)]
+        return float(np.mean([d.trustworthiness for d in message])), float(np.mean([d.preservation for d in message]))
 
     alone = quality()
-    monkeypatch.setattr(umap_layout, "SHARED", 100)
+    monkeypatch.setattr(umap_layout, "MIN_PARALLEL_POINTS", 100)
     assert quality() == pytest.approx(alone, abs=0.015)
 
 
@@ -97,7 +97,7 @@ def test_placed_points_are_the_same_in_parts(vectors: np.ndarray, monkeypatch: p
     on = project(vectors[:400], "umap", MapOptions(n_epochs=30))
     knn = neighbors_of_all(vectors[:400], 14)
     whole = place(on, vectors[:400], knn)
-    monkeypatch.setattr(umap_layout, "SHARED", 100)
+    monkeypatch.setattr(umap_layout, "MIN_PARALLEL_POINTS", 100)
     np.testing.assert_array_equal(place(on, vectors[:400], knn), whole)
 
 

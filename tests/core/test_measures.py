@@ -45,7 +45,7 @@ def test_googles_analogies_are_the_published_figures(explorer: Explorer, method:
     found = {score.category: 100 * score.accuracy for score in scores}
     assert len(found) == 17
     assert {name: found[name] for name in published} == pytest.approx(published, abs=0.005001)
-    assert (scores[-1].questions, scores[-1].asked) == (19_544, 19_486)
+    assert (scores[-1].questions, scores[-1].evaluated) == (19_544, 19_486)
 
 
 def test_simlex_is_the_published_figure(explorer: Explorer) -> None:
@@ -84,7 +84,7 @@ def test_a_set_is_answered_as_question_by_question(space: Space, tmp_path: Path,
         lines.append(f"w{a} w{a_star} w{b} {best if good else f'w{(int(best[1:]) + 1) % 1000}'}")
     (tmp_path / "q.txt").write_text("\n".join(lines))
     (*_, total) = measure_analogies(space, read_analogies(tmp_path / "q.txt"), Protocol(method, exclude=exclude))
-    assert (total.asked, total.correct) == (len(lines) - 1, right)
+    assert (total.evaluated, total.correct) == (len(lines) - 1, right)
 
 
 def test_bats(space: Space, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_bats(space: Space, tmp_path: Path) -> None:
         ("L01", "2_Other", 2),
     ]
     scores = measure_analogies(space, categories, Protocol())
-    assert [(s.category, s.questions, s.asked) for s in scores] == [
+    assert [(s.category, s.questions, s.evaluated) for s in scores] == [
         ("I01 [noun]", 20, 6),
         ("L01", 2, 2),
         ("1_Inflectional", 20, 6),
@@ -107,7 +107,7 @@ def test_bats(space: Space, tmp_path: Path) -> None:
     ]
     for method in ("3cosavg", "lrcos"):
         scores = measure_analogies(space, categories, Protocol(method))
-        assert [(s.questions, s.asked) for s in scores][:2] == [(5, 3), (2, 2)]
+        assert [(s.questions, s.evaluated) for s in scores][:2] == [(5, 3), (2, 2)]
 
 
 def test_pairs_learn_from_the_others(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_pairs_learn_from_the_others(tmp_path: Path) -> None:
     (tmp_path / "p.txt").write_text("".join(f"a{i}\tb{i}\n" for i in range(20)))
     for method, least in (("3cosavg", 18), ("lrcos", 18)):
         (*_, total) = measure_analogies(space, read_analogies(tmp_path), Protocol(method))
-        assert total.asked == 20
+        assert total.evaluated == 20
         assert total.correct >= least
 
 

@@ -371,8 +371,8 @@ def test_progress_may_end_the_measure_and_the_plane_of_many(monkeypatch: pytest.
     from polysema.core.maps import distortion as measure
     from polysema.core.maps import pca
 
-    monkeypatch.setattr(pca, "BLOCK", 20)
-    monkeypatch.setattr(measure, "BLOCK", 20)
+    monkeypatch.setattr(pca, "BLOCK_ROWS", 20)
+    monkeypatch.setattr(measure, "BLOCK_ROWS", 20)
 
     def progress(done: int, total: int) -> None:
         if done:

@@ -67,14 +67,14 @@ def test_equal_to_sentence_transformers(changes: dict[str, Any], tiny: dict[str,
     folder = saved(tiny["bert"], tmp_path / "own", prompts=PROMPTS, **changes)
     model = opened(folder)
     texts = TEXTS[:-1] if named.get("include_prompt") is False else TEXTS
-    for asked, options in (
+    for query, options in (
         (None, {}),
         (Prompt(name="x"), {"prompt_name": "x"}),
         (Prompt(name="document"), {"prompt_name": "document"}),
         (Prompt("blue: "), {"prompt": "blue: "}),
         (Prompt(""), {"prompt": ""}),
     ):
-        found = embed_sentences(model, texts, pooling="own", prompt=asked)
+        found = embed_sentences(model, texts, pooling="own", prompt=query)
         np.testing.assert_allclose(found.vectors[0], theirs(folder, texts, **options), atol=1e-5)
     default = embed_sentences(model, texts, pooling="own")
     assert default.origin.prompt == PROMPTS.get(named.get("default_prompt_name", ""), "")

@@ -133,7 +133,7 @@ def test_the_form_of_a_text_keeps_its_case_unless_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "found", "what"),
+    ("query", "found", "what"),
     [
         ("Bank", "bank", ""),
         ("cafe\u0301", "Café", "composed"),
@@ -147,8 +147,8 @@ def test_the_form_of_a_text_keeps_its_case_unless_told() -> None:
         ("ＢＡＮＫ", "bank", "the same text, written otherwise"),
     ],
 )
-def test_how_two_texts_differ_is_said(asked: str, found: str, what: str) -> None:
-    assert difference(asked, found) == what
+def test_how_two_texts_differ_is_said(query: str, found: str, what: str) -> None:
+    assert difference(query, found) == what
 
 
 def test_half_a_character_is_shown() -> None:

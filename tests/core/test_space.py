@@ -27,10 +27,10 @@ def test_keys_find_the_first_row_of_a_name_one_by_one_and_in_a_batch() -> None:
 
 def test_a_space_is_read_only_and_not_copied() -> None:
     vectors = np.ones((2, 3), np.float32)
-    held = Space(Keys(["a", "b"]), vectors, Origin("test"))
-    assert np.shares_memory(held.vectors, vectors)
+    opened = Space(Keys(["a", "b"]), vectors, Origin("test"))
+    assert np.shares_memory(opened.vectors, vectors)
     with pytest.raises(ValueError, match="read-only"):
-        held.vectors[0, 0] = 2
+        opened.vectors[0, 0] = 2
 
 
 def test_parts_of_different_length_are_refused() -> None:
@@ -43,12 +43,12 @@ def test_parts_of_different_length_are_refused() -> None:
 
 
 def test_an_unknown_word_gets_the_nearest_spellings() -> None:
-    held = space(["queen", "king", "queens", "banana"])
-    assert held.resolve("Queen") == 0
+    opened = space(["queen", "king", "queens", "banana"])
+    assert opened.resolve("Queen") == 0
     with pytest.raises(
         UnknownWordError, match="'qeen' is not among the 4 words of test; nearest spellings: queen, queens"
     ) as error:
-        held.resolve("qeen")
+        opened.resolve("qeen")
     assert error.value.suggestions == ("queen", "queens")
 
 
@@ -59,10 +59,14 @@ def test_an_unknown_word_of_any_length_makes_one_short_line() -> None:
 
 
 def test_take_keeps_rows_together() -> None:
-    held = space(["a", "b", "c"], columns=pa.table({"n": [1, 2, 3]})).take([2, 0])
-    assert (list(held.keys), held.column("n"), held.vectors.argmax(axis=1).tolist()) == (["c", "a"], [3, 1], [2, 0])
+    opened = space(["a", "b", "c"], columns=pa.table({"n": [1, 2, 3]})).take([2, 0])
+    assert (list(opened.keys), opened.column("n"), opened.vectors.argmax(axis=1).tolist()) == (
+        ["c", "a"],
+        [3, 1],
+        [2, 0],
+    )
     with pytest.raises(UserError, match="no column 'sense'; it has: n"):
-        held.column("sense")
+        opened.column("sense")
 
 
 @pytest.mark.parametrize(
@@ -81,12 +85,12 @@ def test_spaces_that_do_not_belong_together_are_refused_with_both_cards(change: 
 
 
 def test_the_target_is_the_sum_of_unit_vectors() -> None:
-    held = space(["a", "b", "c"], np.array([[3, 0, 0], [0, 5, 0], [0, 0, 0.1]]))
-    found = target(held, parse("a - 2*b + C"))
+    current = space(["a", "b", "c"], np.array([[3, 0, 0], [0, 5, 0], [0, 0, 0.1]]))
+    found = target(current, parse("a - 2*b + C"))
     assert found.vector.tolist() == [1, -2, 1]
     assert (found.rows.tolist(), found.words, found.weights) == ([0, 1, 2], ("a", "b", "c"), (1, -2, 1))
     with pytest.raises(UserError, match="adds up to nothing"):
-        target(held, parse("a - a"))
+        target(current, parse("a - a"))
 
 
 def test_a_zero_row_has_cosine_zero() -> None:

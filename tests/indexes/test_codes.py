@@ -64,15 +64,15 @@ def rng():
 
 @pytest.fixture
 def often(monkeypatch):
-    monkeypatch.setattr(exact, "BEFORE_COMPILED", 0)
-    monkeypatch.setattr(exact, "WORTH_CODES", 0)
+    monkeypatch.setattr(exact, "SEARCHES_BEFORE_COMPILED", 0)
+    monkeypatch.setattr(exact, "MIN_CODED_NUMBERS", 0)
 
 
 @pytest.mark.parametrize("metric", ["cosine", "inner_product"])
 def test_an_index_asked_often_answers_the_same(metric, often, rng):
     vectors = rng.standard_normal((20_000, 30)).astype(np.float32)
     ours, plain = ExactIndex(vectors, metric), ExactIndex(vectors, metric)
-    plain._misses = exact.MISSES
+    plain._misses = exact.MAX_MISSES
     for row in range(40):
         mine, theirs = (index.search(vectors[[row]] * 3, 7, exclude=[row]) for index in (ours, plain))
         np.testing.assert_array_equal(mine.rows, theirs.rows)
@@ -92,7 +92,7 @@ def test_each_question_is_counted_once(monkeypatch, rng):
     for ask in (lambda index: index.search_scored(scoring, 3), lambda index: index.scores(scoring)):
         index = ExactIndex(vectors)
         index.search(vectors[:1], 3)
-        for _ in range(exact.BEFORE_COMPILED - 1):
+        for _ in range(exact.SEARCHES_BEFORE_COMPILED - 1):
             ask(index)
         assert not compiled
         ask(index)
@@ -104,10 +104,10 @@ def test_codes_that_rule_out_nothing_are_given_up(often, rng):
     vectors[:, 0] += 300  # 8 bits for a number this big leave none for the others
     index = ExactIndex(vectors)
     query = vectors[3] / np.linalg.norm(vectors[3])
-    for _ in range(exact.MISSES + 1):
+    for _ in range(exact.MAX_MISSES + 1):
         assert index.search_scored(by_cosine("neighbors", query), 3).rows[0, 0] == 3
     assert index._codes is None
-    assert index._misses == exact.MISSES
+    assert index._misses == exact.MAX_MISSES
 
 
 def test_the_codes_of_a_mapped_file_leave_it_unloaded(tmp_path, rng):

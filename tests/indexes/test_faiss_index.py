@@ -149,9 +149,9 @@ def test_many_neighbors_and_all_rows(kind: str) -> None:
 @approximate
 def test_held_out_rows_are_found_under_their_own_numbers(kind: str) -> None:
     index = built(kind, Metric.EUCLIDEAN)
-    held = np.array(index.card()["held_out"])
-    assert len(held) == 256
-    rows = np.concatenate([held, np.arange(0, N, 97), [0, N - 1]])
+    current = np.array(index.card()["held_out"])
+    assert len(current) == 256
+    rows = np.concatenate([current, np.arange(0, N, 97), [0, N - 1]])
     found = index.search(VECTORS[rows], 1, recall=0.99)
     assert (found.rows[:, 0] == rows).mean() > 0.99
 
@@ -317,10 +317,12 @@ def test_the_same_seed_gives_the_same_index(kind: str, tmp_path: Path) -> None:
 
 
 def test_progress_is_told_and_can_end_it() -> None:
-    told: list[tuple[int, int]] = []
+    message: list[tuple[int, int]] = []
     vectors = clustered(40_000, 3)[:, :8]
-    FaissIndex(vectors, recipe=IndexSpec("ivf-sq8", nlist=8), progress=lambda done, total: told.append((done, total)))
-    assert told == [(0, 40_000), (16_384, 40_000), (32_768, 40_000), (40_000, 40_000), (40_000, 40_000)]
+    FaissIndex(
+        vectors, recipe=IndexSpec("ivf-sq8", nlist=8), progress=lambda done, total: message.append((done, total))
+    )
+    assert message == [(0, 40_000), (16_384, 40_000), (32_768, 40_000), (40_000, 40_000), (40_000, 40_000)]
 
     class StopError(Exception):
         pass
@@ -363,7 +365,7 @@ def test_odd_sizes(kind: str) -> None:
 def test_many_threads_get_the_answers_of_one(kind: str) -> None:
     index = built(kind)
     mask = np.random.default_rng(0).random(N) < 0.4
-    asked = [
+    query = [
         (number, wanted, where, k)
         for number in range(16)
         for wanted in (None, 0.8, 0.99, 1.0)
@@ -376,9 +378,9 @@ def test_many_threads_get_the_answers_of_one(kind: str) -> None:
         hits = index.search(QUERIES[number : number + 1], k, recall=wanted, where=where)
         return hits.rows.tolist(), hits.recall
 
-    alone = [ask(question) for question in asked]
+    alone = [ask(question) for question in query]
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(ask, asked)) == alone
+        assert list(pool.map(ask, query)) == alone
 
 
 def test_the_threads_of_faiss_are_limited_for_this_search_alone() -> None:
@@ -407,16 +409,16 @@ class Watched:
 
 def test_the_exact_twin_is_made_once() -> None:
     index = FaissIndex(VECTORS, recipe=RECIPES["ivf"], building=BuildOptions(held_out=0, threads=1))
-    held: list[Any] = []
+    current: list[Any] = []
     threads = [
-        threading.Thread(target=lambda: held.append((index.search(QUERIES, 3, recall=1.0), index._exact)))
+        threading.Thread(target=lambda: current.append((index.search(QUERIES, 3, recall=1.0), index._exact)))
         for _ in range(6)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len({id(exact) for _, exact in held}) == 1
+    assert len({id(exact) for _, exact in current}) == 1
 
 
 # Recipes

@@ -51,7 +51,7 @@ def test_of_equal_cosines_the_earlier_rows_are_the_neighbors() -> None:
 def test_cells_find_nearly_all(monkeypatch: pytest.MonkeyPatch, dim: int) -> None:
     some = vectors(4000, dim)
     exactly = nearest_others(some, 10).rows.tolist()
-    monkeypatch.setattr(knn_graph, "EXACT", 100)
+    monkeypatch.setattr(knn_graph, "EXACT_ROWS", 100)
     seen: list[tuple[int, int]] = []
     found = neighbors_of_all(some, 10, progress=lambda done, total: seen.append((done, total)))
     recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exactly, found.rows.tolist(), strict=True)])
@@ -64,7 +64,7 @@ def test_cells_find_nearly_all(monkeypatch: pytest.MonkeyPatch, dim: int) -> Non
 
 
 def test_the_search_in_cells_may_be_ended_while_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(knn_graph, "EXACT", 100)
+    monkeypatch.setattr(knn_graph, "EXACT_ROWS", 100)
     seen: list[int] = []
 
     def progress(done: int, total: int) -> None:

@@ -56,8 +56,8 @@ def test_the_client_answers_as_the_explorer_does(url: str, explorer: Explorer) -
     with Client(url) as client:
         assert client.neighbors("Bank", k=5) == explorer.neighbors("Bank", k=5)
         assert client.compare("bank", TEXTS) == explorer.compare("bank", TEXTS)
-        asking = AnalogyOptions(pairs=(("man", "woman"), ("boy", "girl")))
-        there, here = (of.analogy("king", method="3cosavg", k=3, asking=asking) for of in (client, explorer))
+        options = AnalogyOptions(pairs=(("man", "woman"), ("boy", "girl")))
+        there, here = (of.analogy("king", method="3cosavg", k=3, options=options) for of in (client, explorer))
         assert (there.neighbors, there.inputs, there.pairs) == (here.neighbors, here.inputs, here.pairs)
         vectors = explorer.space().vectors[[5, 6]]
         assert client.nearest(vectors, k=3) == explorer.nearest(vectors, k=3)
@@ -73,26 +73,26 @@ def test_the_client_answers_as_the_explorer_does(url: str, explorer: Explorer) -
 
 
 def test_vectors_come_in_the_form_that_accept_asks_for(http: httpx.Client, explorer: Explorer) -> None:
-    asked = {"texts": TEXTS, "unit": "sentences", "layers": [-1]}
+    query = {"texts": TEXTS, "unit": "sentences", "layers": [-1]}
     expected = embed_sentences(explorer.model(), TEXTS).vectors[0]
-    plain = http.post("/v1/embed", json=asked).json()
+    plain = http.post("/v1/embed", json=query).json()
     assert (np.array(plain["vectors"], np.float32) == expected).all()
-    packed = http.post("/v1/embed", json=asked, headers={"accept": BASE64}).json()
+    packed = http.post("/v1/embed", json=query, headers={"accept": BASE64}).json()
     assert (np.frombuffer(base64.b64decode(packed["vectors"]), "<f4").reshape(2, -1) == expected).all()
-    arrow = http.post("/v1/embed", json=asked, headers={"accept": f"{ARROW}, application/json;q=0.5"})
+    arrow = http.post("/v1/embed", json=query, headers={"accept": f"{ARROW}, application/json;q=0.5"})
     table = pa.ipc.open_stream(arrow.content).read_all()
     assert (np.stack(table.column("vector").to_pylist()).astype(np.float32) == expected).all()
     assert table.column("layer").to_pylist() == [6, 6]
-    assert http.post("/v1/embed", json=asked, headers={"accept": "text/html"}).status_code == 406
+    assert http.post("/v1/embed", json=query, headers={"accept": "text/html"}).status_code == 406
 
 
 def test_neighbors_by_occurrence_text_and_condition(http: httpx.Client, explorer: Explorer) -> None:
     place = {"word": "bank", "text": TEXTS[0]}
-    asked = {"space": "minilm-l6@6", "occurrences": [place], "k": 3}
-    there = http.post("/v1/neighbors", json=asked).json()["answers"][0]["neighbors"]
+    query = {"space": "minilm-l6@6", "occurrences": [place], "k": 3}
+    there = http.post("/v1/neighbors", json=query).json()["answers"][0]["neighbors"]
     local = explorer.neighbors(f'bank in "{TEXTS[0]}" @6', "minilm-l6@6", 3).neighbors
     assert [(n["row"], n["word"], n["text"]) for n in there] == [(n.row, n.key, n.text) for n in local]
-    filtered = http.post("/v1/neighbors", json={**asked, "where": "word = 'swan'"}).json()["answers"][0]["neighbors"]
+    filtered = http.post("/v1/neighbors", json={**query, "where": "word = 'swan'"}).json()["answers"][0]["neighbors"]
     assert {n["word"] for n in filtered} == {"swan"}
     texts = http.post("/v1/neighbors", json={"space": "minilm-l6@6", "texts": TEXTS, "k": 2}).json()["answers"]
     assert [len(one["neighbors"]) for one in texts] == [2, 2]
@@ -257,9 +257,9 @@ def test_the_command_line_and_http_agree_on_what_is_inside(http: httpx.Client) -
 
 def test_attention_as_an_arrow_stream(http: httpx.Client, explorer: Explorer) -> None:
     text = "The bank. " * 200  # two windows
-    asked = {"text": text, "layers": [1, 2], "special": "fold"}
-    table = pa.ipc.open_stream(http.post("/v1/attention", json=asked, headers={"accept": ARROW}).content).read_all()
-    here = explorer.attention(text, layers=[1, 2], looking=AttentionOptions(special="fold"))
+    query = {"text": text, "layers": [1, 2], "special": "fold"}
+    table = pa.ipc.open_stream(http.post("/v1/attention", json=query, headers={"accept": ARROW}).content).read_all()
+    here = explorer.attention(text, layers=[1, 2], options=AttentionOptions(special="fold"))
     assert len(here) > 1
     assert np.concatenate([part.weights.ravel() for part in here]).tolist() == [
         weight for row in table.column("weights").to_pylist() for weight in row

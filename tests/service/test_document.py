@@ -76,7 +76,7 @@ GETS = [
 
 
 @pytest.fixture(scope="module")
-def held(http: httpx.Client) -> Callable[[httpx.Response], None]:
+def conforms(http: httpx.Client) -> Callable[[httpx.Response], None]:
     """Holds an answer against the document."""
     schema = schemathesis.openapi.from_dict(http.get("/openapi.json").json())
     paths = [one.ok() for one in schema.get_all_operations()]
@@ -101,14 +101,14 @@ def held(http: httpx.Client) -> Callable[[httpx.Response], None]:
     return hold
 
 
-def test_real_answers_fit_the_document(http: httpx.Client, held: Any) -> None:
+def test_real_answers_fit_the_document(http: httpx.Client, current: Any) -> None:
     made = http.put("/v1/collections/doc")
     assert made.status_code == 201
-    held(made)
+    current(made)
     for path, body, headers in POSTS:
         answer = http.post(path, json=body, headers=headers)
         assert answer.status_code == 200, (path, answer.text)
-        held(answer)
+        current(answer)
     for answer in (
         http.put("/v1/collections/doc/rows", json={"ids": ["b"], "vectors": [[1, 1]]}),
         http.put("/v1/collections/doc/spaces/wide", json={"dim": 3}),
@@ -117,11 +117,11 @@ def test_real_answers_fit_the_document(http: httpx.Client, held: Any) -> None:
         http.put("/v1/collections/doc/snapshots/now"),
     ):
         assert answer.status_code in (200, 201, 409), answer.text
-        held(answer)
+        current(answer)
     for path in GETS:
-        held(http.get(path))
-    held(http.get("/v1/collections/doc/rows?id=b", headers=IN_BASE64))
-    held(http.delete("/v1/collections/doc/snapshots/now"))
+        current(http.get(path))
+    current(http.get("/v1/collections/doc/rows?id=b", headers=IN_BASE64))
+    current(http.delete("/v1/collections/doc/snapshots/now"))
     for kind in (
         {"kind": "map", "n": 60, "method": "pca"},
         {
@@ -141,22 +141,22 @@ def test_real_answers_fit_the_document(http: httpx.Client, held: Any) -> None:
     ):
         started = http.post("/v1/jobs", json=kind)
         assert started.status_code == 202, started.text
-        held(started)
+        current(started)
         job = started.json()["id"]
         http.get(f"/v1/jobs/{job}/events")  # up to its end
         done = http.get(f"/v1/jobs/{job}")
         assert done.json()["state"] == "done", done.text
-        held(done)
+        current(done)
         if kind["kind"] in ("map", "matched"):
             for headers in ({}, IN_BASE64, {"accept": "application/vnd.apache.arrow.stream"}):
-                held(http.get(f"/v1/jobs/{job}/result", headers=headers))
-            held(http.post(f"/v1/jobs/{job}/place", json={"vectors": [[1.0] * 50]}))
-            held(http.post(f"/v1/jobs/{job}/around", json={"row": 3, "k": 4}))
-            held(http.get(f"/v1/jobs/{job}/shifts?row=3"))
-        held(http.get(f"/v1/jobs/{job}/result"))
-        held(http.delete(f"/v1/jobs/{job}"))
-    held(http.delete("/v1/collections/doc"))
-    assert held.labels - held.seen == {"GET /v1/jobs/{job}/events"}, held.labels - held.seen
+                current(http.get(f"/v1/jobs/{job}/result", headers=headers))
+            current(http.post(f"/v1/jobs/{job}/place", json={"vectors": [[1.0] * 50]}))
+            current(http.post(f"/v1/jobs/{job}/around", json={"row": 3, "k": 4}))
+            current(http.get(f"/v1/jobs/{job}/shifts?row=3"))
+        current(http.get(f"/v1/jobs/{job}/result"))
+        current(http.delete(f"/v1/jobs/{job}"))
+    current(http.delete("/v1/collections/doc"))
+    assert current.labels - current.seen == {"GET /v1/jobs/{job}/events"}, current.labels - current.seen
 
 
 def test_every_example_of_the_document_is_right() -> None:

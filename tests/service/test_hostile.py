@@ -273,22 +273,22 @@ def test_beyond_the_queue_it_is_429(served: Service, explorer: Explorer, monkeyp
     loop = server._loop
     import asyncio
 
-    held = asyncio.run_coroutine_threadsafe(gate.run(lambda: go.wait(20)), loop)
+    current = asyncio.run_coroutine_threadsafe(gate.run(lambda: go.wait(20)), loop)
     answers: list[httpx.Response] = []
-    asking = threading.Thread(
+    options = threading.Thread(
         target=lambda: answers.append(httpx.get(f"{url}/v1/collections", trust_env=False, timeout=60))
     )
-    asking.start()
+    options.start()
     while gate.waiting < 1:
         time.sleep(0.01)
     refused = httpx.get(f"{url}/v1/collections", trust_env=False, timeout=60)
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
     assert refused.json()["error"]["code"] == "too_many"
-    asking.join()
+    options.join()
     assert (answers[0].status_code, answers[0].json()["error"]["code"]) == (503, "timeout")  # it waited for 2 seconds
     go.set()
     with pytest.raises(UserError, match="longer than 2 seconds"):
-        held.result(10)
+        current.result(10)
     assert httpx.get(f"{url}/v1/collections", trust_env=False, timeout=60).status_code == 200
     assert (gate.running, gate.waiting) == (0, 0)
 
@@ -326,7 +326,7 @@ def test_names_lead_nowhere_else(inside, path: str, tmp_path: Path) -> None:  # 
 
 
 @pytest.mark.parametrize(
-    ("path", "asked", "part"),
+    ("path", "query", "part"),
     [
         ("/v1/attention", {"text": "bank " * 3000}, "at most 0.0671 GB"),
         ("/v1/attention", {"text": "bank " * 60_000}, "at most 20000 characters"),
@@ -376,8 +376,8 @@ def test_names_lead_nowhere_else(inside, path: str, tmp_path: Path) -> None:  # 
         ("/v1/jobs/0/around", {"row": 1}, "no job '0'"),
     ],
 )
-def test_too_much_and_wrong_is_the_callers(inside, path: str, asked: dict[str, object], part: str) -> None:  # type: ignore[no-untyped-def]
-    answer = inside.post(path, json=asked)
+def test_too_much_and_wrong_is_the_callers(inside, path: str, query: dict[str, object], part: str) -> None:  # type: ignore[no-untyped-def]
+    answer = inside.post(path, json=query)
     assert 400 <= answer.status_code < 500, answer.text
     assert part in answer.json()["error"]["message"]
     assert "\n" not in answer.json()["error"]["message"]

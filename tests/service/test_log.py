@@ -91,14 +91,14 @@ def test_what_looks_like_a_key_is_hidden(secret: str) -> None:
 def test_a_browser_asks_from_pages_of_the_named_origins_only(served: Service) -> None:
     key, line = make_key("mine", "write")
     url, _ = served(keys=(line,), cors_origins=("https://a.example", "http://localhost:3000"), max_body=1024)
-    asked = {"access-control-request-method": "POST", "access-control-request-headers": "authorization,content-type"}
+    query = {"access-control-request-method": "POST", "access-control-request-headers": "authorization,content-type"}
 
     def ask(method: str, path: str, origin: str, **more: object) -> httpx.Response:
         headers = {"origin": origin} | dict(more.pop("headers", {}))  # type: ignore[call-overload]
         return httpx.request(method, url + path, headers=headers, trust_env=False, timeout=60, **more)  # type: ignore[arg-type]
 
     for origin in ("https://a.example", "http://localhost:3000"):
-        before = ask("OPTIONS", "/v1/analogy", origin, headers=asked)  # as a browser asks first: without the key
+        before = ask("OPTIONS", "/v1/analogy", origin, headers=query)  # as a browser asks first: without the key
         assert (before.status_code, before.headers["access-control-allow-origin"]) == (200, origin)
         assert "authorization" in before.headers["access-control-allow-headers"]
         done = ask(
@@ -110,18 +110,18 @@ def test_a_browser_asks_from_pages_of_the_named_origins_only(served: Service) ->
             assert refused.status_code in (401, 413)
             assert refused.headers["access-control-allow-origin"] == origin  # else the page could not read why
     for origin in ("https://b.example", "https://a.example.evil", "null"):
-        assert ask("OPTIONS", "/v1/analogy", origin, headers=asked).status_code == 400
+        assert ask("OPTIONS", "/v1/analogy", origin, headers=query).status_code == 400
         assert "access-control-allow-origin" not in ask("GET", "/health", origin).headers
-    foreign = ask("OPTIONS", "/v1/analogy", "https://a.example", headers=asked | {"host": "evil.example"})
+    foreign = ask("OPTIONS", "/v1/analogy", "https://a.example", headers=query | {"host": "evil.example"})
     assert (foreign.status_code, "access-control-allow-origin" in foreign.headers) == (421, False)
 
 
 def test_without_the_setting_no_page_may_ask(http: httpx.Client) -> None:
-    asked = {"origin": "https://a.example", "access-control-request-method": "POST"}
-    answer = http.options("/v1/analogy", headers=asked)
+    query = {"origin": "https://a.example", "access-control-request-method": "POST"}
+    answer = http.options("/v1/analogy", headers=query)
     assert answer.status_code == 405
     assert not [name for name in answer.headers if name.startswith("access-control")]
-    assert "access-control-allow-origin" not in http.get("/health", headers=asked).headers
+    assert "access-control-allow-origin" not in http.get("/health", headers=query).headers
 
 
 def test_origins_are_as_a_browser_sends_them() -> None:

@@ -85,8 +85,8 @@ def test_concurrent_texts_are_embedded_together_and_the_same(served: Service, ex
     alone = np.stack([embed_sentences(explorer.model(), [text], (-1,), "own").vectors[0, 0] for text in texts])
     client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
     with ThreadPoolExecutor(32) as pool:
-        asked = pool.map(lambda text: client.embeddings.create(model="minilm-l6", input=text).data[0].embedding, texts)
-        together = np.array(list(asked), np.float32)
+        query = pool.map(lambda text: client.embeddings.create(model="minilm-l6", input=text).data[0].embedding, texts)
+        together = np.array(list(query), np.float32)
     np.testing.assert_allclose(together, alone, atol=1e-6)
     metrics = server._polysema.metrics
     assert metrics.batched_texts == 64

@@ -15,14 +15,14 @@ from tests.event_loop import run
 def test_so_many_requests_wait_for_a_batch_as_may_be_worked_on_and_wait() -> None:
     async def scenario() -> None:
         gate, go = WorkerPool(workers=2, queue=3, timeout=30), asyncio.Event()
-        held = [asyncio.create_task(gate.hold(go.wait)) for _ in range(5)]
+        current = [asyncio.create_task(gate.hold(go.wait)) for _ in range(5)]
         await asyncio.sleep(0)
         assert (gate.waiting, gate.refused) == (5, 0)
         with pytest.raises(RefusedError, match="5 wait, as many as may"):
             await gate.hold(go.wait)
         assert gate.refused == 1
         go.set()
-        assert await asyncio.gather(*held) == [True] * 5
+        assert await asyncio.gather(*current) == [True] * 5
         assert gate.waiting == 0
         assert await gate.hold(go.wait)
         gate.close()
@@ -69,15 +69,15 @@ def test_a_batch_holds_its_most_and_no_more() -> None:
             return [10 * item for item in items]
 
         batcher = Batcher(run, most=4, wait=0.0)
-        asked = [asyncio.create_task(batcher.ask("model", 1, 1))]
+        query = [asyncio.create_task(batcher.ask("model", 1, 1))]
         await asyncio.to_thread(begun.wait, 30)  # the first runs alone, the others gather
-        asked += [
+        query += [
             asyncio.create_task(batcher.ask("model", item, size))
             for item, size in ((2, 2), (3, 2), (4, 3), (5, 9), (6, 1))
         ]
         await asyncio.sleep(0)
         go.set()
-        assert await asyncio.gather(*asked) == [10, 20, 30, 40, 50, 60]
+        assert await asyncio.gather(*query) == [10, 20, 30, 40, 50, 60]
         batcher.close()
         return batches
 

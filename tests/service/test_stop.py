@@ -21,7 +21,7 @@ def test_sigterm_under_load_loses_no_request(tmp_path) -> None:  # type: ignore[
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
     url = f"http://127.0.0.1:{port}"
     lost: list[str] = []
-    answered: list[int] = []
+    answers: list[int] = []
 
     def client() -> None:
         with httpx.Client(base_url=url, trust_env=False, timeout=30) as http:
@@ -40,7 +40,7 @@ def test_sigterm_under_load_loses_no_request(tmp_path) -> None:  # type: ignore[
                 except httpx.HTTPError as error:
                     lost.append(repr(error))
                     return
-                answered.append(answer.status_code)
+                answers.append(answer.status_code)
 
     try:
         deadline = time.monotonic() + 60
@@ -55,7 +55,7 @@ def test_sigterm_under_load_loses_no_request(tmp_path) -> None:  # type: ignore[
         threads = [threading.Thread(target=client) for _ in range(8)]
         for thread in threads:
             thread.start()
-        while len(answered) < 32 and not lost:
+        while len(answers) < 32 and not lost:
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
         for thread in threads:
@@ -66,13 +66,13 @@ def test_sigterm_under_load_loses_no_request(tmp_path) -> None:  # type: ignore[
     assert lost == []
     first = json.loads(out)
     assert (first["event"], first["url"], first["level"]) == ("listening", f"{url}/v1/", "info")
-    assert len(answered) > 32  # some were under way
-    assert set(answered) == {200}
+    assert len(answers) > 32  # some were under way
+    assert set(answers) == {200}
     assert process.returncode in (0, -signal.SIGTERM), err
     assert "swan" not in err  # the log holds no text
     lines = [json.loads(line) for line in err.splitlines()]
     assert {line["route"] for line in lines} == {"/v1/neighbors"}
-    assert len(lines) == len(answered) + 1
+    assert len(lines) == len(answers) + 1
 
 
 def test_sigterm_does_not_wait_for_a_job(tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -121,12 +121,12 @@ def test_sigterm_does_not_wait_for_a_job(tmp_path) -> None:  # type: ignore[no-u
 def test_what_cannot_be_interrupted_is_waited_for_a_while_only(served: Service) -> None:
     _, server = served()
     go = threading.Event()
-    held = asyncio.run_coroutine_threadsafe(server._polysema.gate.run(lambda: go.wait(60)), server._loop)
+    current = asyncio.run_coroutine_threadsafe(server._polysema.gate.run(lambda: go.wait(60)), server._loop)
     while not server._polysema.gate.running:
         time.sleep(0.01)
     assert not server.idle(0.1)
     go.set()
-    assert held.result(30)
+    assert current.result(30)
     assert server.idle(30)
     job = server._polysema.jobs.start(
         "slow", lambda progress: [progress("wait", n, 600) or time.sleep(0.1) for n in range(600)]

@@ -129,7 +129,7 @@ def test_a_card_names_no_path_that_is_loaded(client: Client, tmp_path: Path) -> 
     origin = Origin(str(evil), layer=1, pooling="mean of the text")
     mine.add(["a", "b"], np.eye(2), origin=origin)
     place = {"word": "bank", "text": TEXTS[0]}
-    for path, asked in (
+    for path, query in (
         ("/v1/neighbors", {"occurrences": [place], "k": 1}),
         ("/v1/neighbors", {"words": ['bank in "the bank"'], "k": 1}),
         ("/v1/neighbors", {"texts": TEXTS, "k": 1}),
@@ -147,7 +147,7 @@ def test_a_card_names_no_path_that_is_loaded(client: Client, tmp_path: Path) -> 
         ),
     ):
         with pytest.raises(UserError, match="no model served here"):
-            client.ask("POST", path, {"space": "mine", **asked})
+            client.ask("POST", path, {"space": "mine", **query})
     with pytest.raises(UserError, match="no model served here"):
         client.ask("GET", "/v1/spaces/mine", params={"without": 'a -> b in "b"'})
     with pytest.raises(UserError, match="no model served here"):
@@ -211,8 +211,8 @@ def test_texts_are_embedded_into_a_collection_as_a_job(client: Client, explorer:
     mine.embed(TEXTS, space="whole", unit="sentences")
     whole = embed_sentences(explorer.model(), TEXTS).vectors[0]
     np.testing.assert_allclose(mine.get(["0", "1", "2"], "whole").vectors, whole, atol=1e-6)
-    asked = {"text": TEXTS[1], "k": 1, "space": "whole"}
-    assert client.ask("POST", "/v1/collections/mine/search", asked)["answers"][0][0]["id"] == "1"
+    query = {"text": TEXTS[1], "k": 1, "space": "whole"}
+    assert client.ask("POST", "/v1/collections/mine/search", query)["answers"][0][0]["id"] == "1"
     assert (
         client.ask("POST", "/v1/neighbors", {"space": "mine/whole", "texts": [TEXTS[2]], "k": 1})["answers"][0][
             "neighbors"
@@ -323,7 +323,7 @@ def test_a_damaged_collection_is_told_as_such(served: Service, tmp_path: Path) -
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size)
     assert len(files) > 3
     whole = {path: path.read_bytes() for path in files}
-    told = set()
+    message = set()
     for path in files:
         for damaged in (b"", whole[path][:-3], bytes(byte ^ 0x55 for byte in whole[path]), None):
             for other, data in whole.items():
@@ -345,13 +345,13 @@ def test_a_damaged_collection_is_told_as_such(served: Service, tmp_path: Path) -
                     try:
                         client.ask(method, f"/v1/collections/mine{at}", body)
                     except CorruptError as error:
-                        told.add(path.name)
+                        message.add(path.name)
                         assert str(tmp_path) not in str(error)
                     except UserError as error:
                         # without its newest manifest it is as it was before: empty
                         assert damaged is None, (path, error.code, error)
                         assert error.code == "not_found" or "is empty" in str(error) or "has none yet" in str(error)
-    assert len(told) >= len(files) - 2, (told, files)
+    assert len(message) >= len(files) - 2, (message, files)
     for other, data in whole.items():
         other.write_bytes(data)
     (files[0]).write_bytes(b"")

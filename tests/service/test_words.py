@@ -46,17 +46,17 @@ def test_the_shell_http_and_the_client_write_one_analogy(
         "json",
     ]
     done = CliRunner().invoke(cli, command, catch_exceptions=False)
-    asked = {"expression": expression, "method": method, "k": 3, "restrict_vocab": 20_000}
-    there = http.post("/v1/analogy", json=asked | {"pairs": [pair.split(":") for pair in pairs]}).json()
+    query = {"expression": expression, "method": method, "k": 3, "restrict_vocab": 20_000}
+    there = http.post("/v1/analogy", json=query | {"pairs": [pair.split(":") for pair in pairs]}).json()
     assert json.loads(done.stdout) == there
-    assert http.get("/v1/analogy", params=asked | {"pairs": list(pairs)}).json() == there
+    assert http.get("/v1/analogy", params=query | {"pairs": list(pairs)}).json() == there
     score = "score" if method in ("3cosmul", "lrcos") else "cosine"
     for row in (*there["neighbors"], *there["left_out"], *there["evidence"]["with_inputs"]):
         assert {"cosine", "score"} & set(row) == {score}
-    asking = AnalogyOptions(tuple((a, b) for a, b in (pair.split(":") for pair in pairs)), restrict_vocab=20_000)
-    local = explorer.analogy(expression, k=3, method=method, asking=asking)
+    options = AnalogyOptions(tuple((a, b) for a, b in (pair.split(":") for pair in pairs)), restrict_vocab=20_000)
+    local = explorer.analogy(expression, k=3, method=method, options=options)
     with Client(url) as client:
-        remote = client.analogy(expression, k=3, method=method, asking=asking)
+        remote = client.analogy(expression, k=3, method=method, options=options)
     assert (remote.neighbors, remote.inputs, remote.evidence) == (local.neighbors, local.inputs, local.evidence)
 
 
@@ -91,13 +91,13 @@ def test_get_and_post_and_the_shell_find_one_list_of_neighbors(
     ]
     command += ["--where", "not word in ('banks')", "--recall", "0.9", "--restrict-vocab", "9000", "--format", "json"]
     assert json.loads(CliRunner().invoke(cli, command, catch_exceptions=False).stdout) == got
-    finding = SearchOptions("not word in ('banks')", recall=0.9, restrict_vocab=9000)
+    search = SearchOptions("not word in ('banks')", recall=0.9, restrict_vocab=9000)
     view = explorer.view("glove-6b-50d", "centered", ["poor -> rich"])
-    local = explorer.neighbors("bank", view, 4, finding=finding).neighbors
+    local = explorer.neighbors("bank", view, 4, search=search).neighbors
     assert [(n["word"], n["cosine"]) for n in got["neighbors"]] == [(n.key, n.score) for n in local]
     with Client(url) as client:
         seen = client.view("glove-6b-50d", "centered", ["poor -> rich"])
-        assert client.neighbors("bank", seen, 4, finding=finding).neighbors == local
+        assert client.neighbors("bank", seen, 4, search=search).neighbors == local
 
 
 def test_what_get_takes_is_what_post_takes() -> None:
@@ -110,9 +110,9 @@ def test_what_get_takes_is_what_post_takes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "asked"), [("vector", {"expression": "cafe\u0301"}), ("direction", {"axis": "cafe\u0301 -> tea"})]
+    ("verb", "query"), [("vector", {"expression": "cafe\u0301"}), ("direction", {"axis": "cafe\u0301 -> tea"})]
 )
-def test_a_vector_says_how_its_words_were_looked_up(http: httpx.Client, verb: str, asked: dict[str, str]) -> None:
-    done = http.post(f"/v1/{verb}", json=asked)
+def test_a_vector_says_how_its_words_were_looked_up(http: httpx.Client, verb: str, query: dict[str, str]) -> None:
+    done = http.post(f"/v1/{verb}", json=query)
     assert done.status_code == 200
     assert done.json()["origin"]["notes"] == ["'cafe\u0301' was looked up as 'caf\u00e9' (composed)"]

@@ -17,7 +17,7 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every kind of file and of search from a few rows on."""
     monkeypatch.setattr(segment, "MAPPED_BYTES", 8 * 4 * 8)
     monkeypatch.setattr(segment, "ROW_GROUP", 16)
-    monkeypatch.setattr(view, "SMALL", 4)
+    monkeypatch.setattr(view, "SMALL_SEGMENT_ROWS", 4)
     monkeypatch.setattr(collection, "COLLECT_EVERY", 3)
 
 

@@ -70,10 +70,10 @@ def state_of(root: Path, disk: Disk | None = None) -> State:
         c = Collection(root, OPTIONS, disk)
     except NotFoundError:
         return NONE
-    return held(c)
+    return collection_state(c)
 
 
-def held(c: Collection) -> State:
+def collection_state(c: Collection) -> State:
     """As `state_of`, of an open collection: all of it in one version, whatever is written meanwhile."""
     view = c.view()
     if not view.manifest.n_rows:

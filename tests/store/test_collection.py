@@ -16,7 +16,7 @@ from polysema.indexes.store import segment, view
 from polysema.indexes.store.copy import copy
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.verify import verify
-from tests.store.scenario import held, rows
+from tests.store.scenario import collection_state, rows
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(300, 12)).astype(np.float32)
@@ -82,8 +82,8 @@ def test_every_kind_and_metric_over_changes(tmp_path: Path, metric: str, kind: s
     for found in (c.search(queries, 8, exact=True), c.search(queries, 8, recall=1.0)):
         assert found.ids == [[names[row] for row in line] for line in best]
         assert np.allclose(found.scores, np.take_along_axis(scores, best, axis=1), atol=1e-4)
-    told = c.search(queries, 8)
-    assert not {name for line in told.ids for name in line} & set(NAMES[100:200])
+    message = c.search(queries, 8)
+    assert not {name for line in message.ids for name in line} & set(NAMES[100:200])
     assert len(c) == 210
 
 
@@ -235,10 +235,10 @@ BAD: list[tuple[str, Any, type[Exception], str]] = [
 
 @pytest.mark.parametrize(("do", "error", "told"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
 def test_mistakes_are_told_in_a_line_and_change_nothing(
-    c: Collection, do: Any, error: type[Exception], told: str
+    c: Collection, do: Any, error: type[Exception], message: str
 ) -> None:
     before = c.view().manifest.version
-    with pytest.raises(error, match=told) as caught:
+    with pytest.raises(error, match=message) as caught:
         do(c)
     assert "\n" not in str(caught.value)
     assert c.view().manifest.version == before
@@ -379,7 +379,7 @@ def test_threads_write_together_and_read_meanwhile(tmp_path: Path) -> None:
     def read() -> None:
         try:
             while not stop.is_set():
-                held(c)
+                collection_state(c)
         except BaseException as error:
             errors.append(error)
 
@@ -394,7 +394,7 @@ def test_threads_write_together_and_read_meanwhile(tmp_path: Path) -> None:
     for thread in readers:
         thread.join()
     assert not errors
-    assert held(c) == {"first": 0} | {f"t{t}-{v}": 100 * t + v for t in range(1, 7) for v in range(12)} | {
+    assert collection_state(c) == {"first": 0} | {f"t{t}-{v}": 100 * t + v for t in range(1, 7) for v in range(12)} | {
         f"t{t}": 100 * t + 11 for t in range(1, 7)
     }
     assert c.view().manifest.version < 2 + 6 * 12  # several changes in one commit
@@ -509,7 +509,7 @@ def test_a_compaction_and_changes_at_the_same_time(c: Collection, monkeypatch: p
 
 def test_large_segments_are_mapped_and_indexed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segment, "MAPPED_BYTES", 1 << 16)
-    monkeypatch.setattr(view, "SMALL", 16)
+    monkeypatch.setattr(view, "SMALL_SEGMENT_ROWS", 16)
     c = Collection.create(tmp_path / "c")
     many = RNG.normal(size=(5000, 16)).astype(np.float32)
     c.add([str(number) for number in range(5000)], many, {"n": list(range(5000))})

@@ -225,7 +225,7 @@ def test_types_by_their_names() -> None:
         ({"x": [10**5000]}, r"the column x holds an integer beyond 64 bits in row 1, a number of 16,610 bits"),
     ],
 )
-def test_what_is_no_column_is_told_by_its_name(columns: Any, told: str) -> None:
-    with pytest.raises(UserError, match=told) as caught:
+def test_what_is_no_column_is_told_by_its_name(columns: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
         table_of(columns)
     assert "\n" not in str(caught.value)

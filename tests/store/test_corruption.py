@@ -15,7 +15,7 @@ from polysema.indexes.store.repair import repair
 from polysema.indexes.store.transaction import referenced
 from polysema.indexes.store.verify import verify
 from tests.store.conftest import ENDURE
-from tests.store.scenario import INDEX, INDEX_ENDING, OPTIONS, State, held, rows, sound, state_of
+from tests.store.scenario import INDEX, INDEX_ENDING, OPTIONS, State, collection_state, rows, sound, state_of
 
 pytestmark = pytest.mark.usefixtures("small_limits")
 
@@ -59,7 +59,7 @@ def use(root: Path) -> "str | None":
     """Everything is asked for: the error that came of it, or None and the answers were right."""
     try:
         c = Collection(root, OPTIONS)
-        assert held(c) == STATE
+        assert collection_state(c) == STATE
         found = c.search(c.get(["w3"]).vectors, 5, where="value = 1")
         assert found.ids[0][0] == "w3"
         assert len(c.snapshots()) == 1
@@ -84,10 +84,10 @@ def test_every_change_of_a_byte_is_noticed(base: Path) -> None:
         tried += 1
         path.write_bytes(after)
         try:
-            told = use(base)
-            if told is not None:
-                assert str(path) in told, (path, told)
-                assert "\n" not in told
+            message = use(base)
+            if message is not None:
+                assert str(path) in message, (path, message)
+                assert "\n" not in message
                 noticed["by use"] += 1
             problems = verify(base).problems
             assert any(str(path) in problem for problem in problems), (path, problems)
@@ -106,7 +106,7 @@ def test_a_missing_file_is_noticed(base: Path) -> None:
         path.unlink()
         if path.name in needed:
             with pytest.raises(CorruptError, match=path.name):
-                held(Collection(base, OPTIONS))
+                collection_state(Collection(base, OPTIONS))
         assert any(path.name in problem for problem in verify(base).problems)
         path.write_bytes(data)
 
@@ -135,7 +135,7 @@ def test_derived_files_are_made_anew_without_loss(base: Path) -> None:
         assert mended.done
         assert not mended.lost_ids
         assert Collection(base, OPTIONS).space().keys is not None
-        assert held(Collection(base, OPTIONS)) == STATE
+        assert collection_state(Collection(base, OPTIONS)) == STATE
         sound(base)
 
 
@@ -148,7 +148,7 @@ def test_a_format_file_is_written_anew(base: Path) -> None:
 
 
 def test_lost_rows_are_listed_and_sound_row_groups_kept(shm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk, "BLOCK", 4096)
+    monkeypatch.setattr(disk, "BLOCK_BYTES", 4096)
     monkeypatch.setattr(segment, "ROW_GROUP", 1024)
     root = shm / "c"
     names = [f"w{number}" for number in range(5000)]
@@ -180,9 +180,9 @@ def test_ids_of_a_file_that_is_wholly_lost_are_listed(base: Path) -> None:
     data[-100] ^= 1  # the layout itself
     large.write_bytes(data)
     mended = repair(base)
-    told = len(mended.lost_ids)
+    message = len(mended.lost_ids)
     assert any(f"{62:,} rows of {large.name}" in line for line in mended.lost)
-    assert told in (0, 62)
+    assert message in (0, 62)
     assert state_of(base) == {"w1": 2, "x1": 2}
     sound(base)
 

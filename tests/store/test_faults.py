@@ -17,7 +17,7 @@ from polysema.indexes.store.copy import copy
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.repair import repair
 from tests.store.disks import Failing
-from tests.store.scenario import INDEX, OPTIONS, State, held, rows, sound, state_of
+from tests.store.scenario import INDEX, OPTIONS, State, collection_state, rows, sound, state_of
 
 pytestmark = pytest.mark.usefixtures("small_limits")
 
@@ -74,18 +74,18 @@ def test_the_nth_step_of_a_change_fails(base: Path, shm: Path, what: str, links:
         failed, disk.at = disk.failed, 0
         if not failed:
             assert error is None
-            assert held(c) == after
+            assert collection_state(c) == after
             break
         failures += 1
         if error is None:
-            assert held(c) == after, failed  # what failed wasn't needed: leftovers stay a while
+            assert collection_state(c) == after, failed  # what failed wasn't needed: leftovers stay a while
         else:
             assert str(root) in str(error), error
             assert "\n" not in str(error)
-            assert held(c) in (BASE, after), failed
-        found = held(c)
+            assert collection_state(c) in (BASE, after), failed
+        found = collection_state(c)
         c.upsert(*rows(["later"], 9))  # the same object goes on
-        assert held(c) == found | {"later": 9}
+        assert collection_state(c) == found | {"later": 9}
         assert state_of(root) == found | {"later": 9}
         sound(root)
     else:
@@ -98,7 +98,7 @@ def test_the_nth_step_of_opening_and_searching_fails(base: Path) -> None:
         disk = Failing(at=at)
         try:
             c = Collection(base, OPTIONS, disk)
-            found = held(c)
+            found = collection_state(c)
         except UserError as error:
             assert str(base) in str(error)
         else:
@@ -152,7 +152,7 @@ import sys
 from pathlib import Path
 from polysema.core.errors import UserError
 from polysema.indexes.collection import Collection
-from tests.store.scenario import OPTIONS, held, rows, state_of, sound
+from tests.store.scenario import OPTIONS, collection_state, rows, state_of, sound
 
 root = Path(sys.argv[1]) / "c"
 ballast = Path(sys.argv[1]) / "ballast"
@@ -167,7 +167,7 @@ for value in range(3000):
         assert "the disk is full" in str(error), error
         errors += 1
         if errors == 1:
-            assert held(c) == state
+            assert collection_state(c) == state
             assert state_of(root) == state
         if errors > 3:
             break
@@ -176,7 +176,7 @@ for value in range(3000):
 assert errors > 3, errors
 ballast.unlink()
 c.upsert(*rows(["later"], 9))
-assert held(c) == state | {"later": 9}
+assert collection_state(c) == state | {"later": 9}
 assert state_of(root) == state | {"later": 9}
 sound(root)
 print(len(state), errors)

@@ -66,11 +66,11 @@ def test_damaged_tables(tmp_path: Path) -> None:
         ({"id": ["a"] * 39 + [""]}, "t.parquet: row 40 has no id"),
     ],
 )
-def test_tables_that_are_none(tmp_path: Path, changes: dict[str, object], told: str) -> None:
+def test_tables_that_are_none(tmp_path: Path, changes: dict[str, object], message: str) -> None:
     source = tmp_path / "t.parquet"
     pq.write_table(table(**changes), source)
     c = Collection.create(tmp_path / "c")
-    with pytest.raises(UserError, match=told) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         import_into(c, source)
     assert "\n" not in str(caught.value)
     assert len(c) == 0
@@ -111,14 +111,14 @@ def test_a_row_that_does_not_fit_leaves_no_space(tmp_path: Path) -> None:
 
 def test_ids_are_refused_with_their_row_when_rows_are_added(tmp_path: Path) -> None:
     c = Collection.create(tmp_path / "c")
-    for value, told in (
+    for value, message in (
         (None, "row 2 has none"),
         (float("nan"), "got nan.*row 2"),
         ("", "empty.*row 2"),
         (True, "got True.*row 2"),
         (1.0, "got 1.0.*row 2"),
     ):
-        with pytest.raises(UserError, match=told):
+        with pytest.raises(UserError, match=message):
             c.add(["a", value], np.eye(2))  # type: ignore[list-item]
     with pytest.raises(UserError, match="row 2 has none"):
         c.add(pa.array(["a", None]), np.eye(2))

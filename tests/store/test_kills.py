@@ -20,7 +20,7 @@ from polysema.indexes import collection, faiss_index
 from polysema.indexes.collection import Collection
 from polysema.indexes.store import segment, view
 from polysema.indexes.store.disk import Disk
-from tests.store.scenario import NONE, OPTIONS, held, rows, sound, state_of, steps
+from tests.store.scenario import NONE, OPTIONS, collection_state, rows, sound, state_of, steps
 
 segment.MAPPED_BYTES, segment.ROW_GROUP, view.SMALL, collection.COLLECT_EVERY = 256, 16, 4, 3
 root, kills_wanted = Path(sys.argv[1]) / "c", int(sys.argv[2])
@@ -82,7 +82,7 @@ def look(tell):
     c = Collection(root, OPTIONS)
     used = {f.name for m in [*c.versions(), *c.snapshots().values()] for s in m.segments for f in s.files()}
     halves = [n for n in before if n not in used and not (n.endswith(".json") and n[:20].isdigit())]
-    tell({"state": held(c), "halves": halves})
+    tell({"state": collection_state(c), "halves": halves})
 
 
 def ask(work):
@@ -147,8 +147,8 @@ def test_a_hundred_kills(tmp_path: Path) -> None:
         cwd=Path(__file__).parents[2],
     )
     assert run.returncode == 0, run.stderr[-3000:]
-    told = json.loads(run.stdout.splitlines()[-1])
-    assert told["kills"] >= KILLS
-    assert told["acked"] >= KILLS
-    assert told["halves"] >= KILLS // 4  # many of them in the middle of a write
-    assert {"upsert", "delete", "where", "compact", "index"} <= set(told["steps"])
+    message = json.loads(run.stdout.splitlines()[-1])
+    assert message["kills"] >= KILLS
+    assert message["acked"] >= KILLS
+    assert message["halves"] >= KILLS // 4  # many of them in the middle of a write
+    assert {"upsert", "delete", "where", "compact", "index"} <= set(message["steps"])

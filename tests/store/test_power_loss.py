@@ -95,10 +95,10 @@ def check(root: Path, acked: State, coming: "State | None", snapshots: dict[str,
         c = Collection(root, OPTIONS)
     for name in snapshots:
         assert name in c.snapshots()
-    from tests.store.scenario import held, rows
+    from tests.store.scenario import collection_state, rows
 
     c.upsert(*rows(["after"], 99))
-    assert held(c) == found | {"after": 99}
+    assert collection_state(c) == found | {"after": 99}
 
 
 @pytest.mark.parametrize(("kind", "count", "least"), [(Recording, 16, 1000), (RecordingWithoutLinks, 4, 300)])

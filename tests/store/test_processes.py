@@ -98,9 +98,9 @@ def test_eight_readers_and_a_writer(tmp_path: Path) -> None:
     assert int(out) > BATCHES
     for reader, (out, errors) in zip(readers, ended, strict=True):
         assert reader.returncode == 0, errors[-2000:]
-        told = json.loads(out)
-        assert told["reads"] > 5
-        assert told["versions"] > 3
+        message = json.loads(out)
+        assert message["reads"] > 5
+        assert message["versions"] > 3
 
 
 BOTH = """

@@ -61,7 +61,7 @@ def controls() -> tuple[str, str, int, str]:
     return expression or "", space, int(k), method
 
 
-BESIDE = {
+METHODS_BESIDE = {
     "only-b": "the neighbors of the last word alone",
     "ignore-a": "without the word that is taken off",
     "3cosadd": "3CosAdd",
@@ -75,7 +75,7 @@ def evidence(answer: AnalogyAnswer) -> None:
     if answer.evidence is None:
         return
     rows = [("with the words left in", answer.evidence.with_inputs)]
-    rows += [(BESIDE[other.method], other.neighbors) for other in answer.evidence.beside]
+    rows += [(METHODS_BESIDE[other.method], other.neighbors) for other in answer.evidence.beside]
     lines = [f"| {name} | {', '.join(widgets.plain(n.key) for n in found)} |" for name, found in rows]
     with st.expander("Is the sum needed? What others answer", expanded=False):
         st.markdown("| | best three |\n|---|---|\n" + "\n".join(lines))

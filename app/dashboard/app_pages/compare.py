@@ -24,12 +24,12 @@ from polysema.core.space.space import Space
 SIZES = {"500": 500, "1k": 1_000, "2k": 2_000, "5k": 5_000, "10k": 10_000}
 TITLES = {METHODS[name].title: name for name in ("umap", "pca", "tsne")} | {"AlignedUMAP": "aligned-umap"}
 SIDES, STEPS = "Side by side", "Step by step"
-STAYED = "what stayed"
+OVERLAP_VIEW = "what stayed"
 EXAMPLES = {
     "a model's first and last layer": ("minilm-l6 (hidden states)", "minilm-l6 (hidden states)"),
     "GloVe and a model's input embeddings": ("glove-6b-50d", "minilm-l6 (input embeddings)"),
 }
-PACE = 1.4  # seconds for a step
+SECONDS_A_STEP = 1.4  # seconds for a step
 # where the link says what a plot's camera sees
 VIEWS = {"compare_a": "aview", "compare_b": "bview", "compare_steps": "sview"}
 
@@ -45,15 +45,15 @@ def use_example() -> None:
 
 def controls() -> tuple[str | None, str | None]:
     """The two spaces; None while a model is loaded."""
-    start = f"{models_here()[0]}{space_picker.HIDDEN}" if models_here() else ""
+    start = f"{models_here()[0]}{space_picker.HIDDEN_SPACES}" if models_here() else ""
     start = "minilm-l6@" if "minilm-l6" in models_here() else start
     columns = st.columns(2, gap="medium")
-    asked = (
+    query = (
         ("A", "a", "The space on the left: words' vectors, or hidden states at a layer."),
         ("B", "b", "The space on the right, with the same words or the same texts in it."),
     )
     picked = []
-    for column, (label, key, ask) in zip(columns, asked, strict=True):
+    for column, (label, key, ask) in zip(columns, query, strict=True):
         with column:
             picked.append(space_picker.pick_source(label, start, key, ask))
     layers = space_picker.layers_of(picked)
@@ -115,12 +115,14 @@ def how() -> tuple[int, str, int, str]:
 
 def between(a: str, b: str) -> tuple[str, ...]:
     """The layers from a to b where both are of one model."""
-    (one, _, first), (other, _, last) = a.partition(space_picker.HIDDEN), b.partition(space_picker.HIDDEN)
+    (one, _, first), (other, _, last) = a.partition(space_picker.HIDDEN_SPACES), b.partition(space_picker.HIDDEN_SPACES)
     if one != other or not first or not last:
         return ()
     low, high = sorted((int(first), int(last)))
     layers = [layer for layer in widgets.explorer().corpus_layers(one) if low < layer < high]
-    return tuple(f"{one}{space_picker.HIDDEN}{layer}" for layer in (layers if int(first) < int(last) else layers[::-1]))
+    return tuple(
+        f"{one}{space_picker.HIDDEN_SPACES}{layer}" for layer in (layers if int(first) < int(last) else layers[::-1])
+    )
 
 
 def matched(a: str, b: str, n: int, k: int, method: str, through: tuple[str, ...]) -> tuple[MatchedMaps | None, Any]:
@@ -137,8 +139,8 @@ def matched(a: str, b: str, n: int, k: int, method: str, through: tuple[str, ...
     found = work.answer(key(method), work_by(method))
     if found is not None:
         return cast(MatchedMaps, found), key(method)
-    asked = widgets.jobs().find(key(method))
-    if method == "pca" or asked is None or (not asked.pending and not asked.cancelled):
+    query = widgets.jobs().find(key(method))
+    if method == "pca" or query is None or (not query.pending and not query.cancelled):
         return None, None
     first = widgets.jobs().start(key("pca"), work_by("pca"))
     first.wait(3)
@@ -157,7 +159,7 @@ def example(found: MatchedMaps) -> int:
     return int(found.changed[0])
 
 
-def told(found: MatchedMaps) -> None:
+def show_notes(found: MatchedMaps) -> None:
     """How much stayed, and of which rows that is said."""
     a, b = (widgets.plain(side.name) for side in (found.a, found.b))
     st.markdown(
@@ -176,7 +178,7 @@ def color(found: MatchedMaps) -> tuple[point_colors.PointColors, str]:
     columns = point_colors.choices(found.a.space)
     by = st.selectbox(
         "Color",
-        [STAYED, *columns],
+        [OVERLAP_VIEW, *columns],
         key="ccolor",
         bind="query-params",
         help="The share of a row's neighbors that stayed from A to B, or a column of the space.",
@@ -185,7 +187,7 @@ def color(found: MatchedMaps) -> tuple[point_colors.PointColors, str]:
         return point_colors.by_column(found.a.space.columns.column(by)), by
     return point_colors.PointColors(
         ("points",), np.zeros(len(found), np.int64), found.overlap, f"share of {found.k} neighbors that stayed"
-    ), STAYED
+    ), OVERLAP_VIEW
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -254,7 +256,7 @@ def step_by_step(found: MatchedMaps, key: Any, how_: tuple[point_colors.PointCol
     names = [side.name for side in found.sides]
     state = st.session_state
 
-    @st.fragment(run_every=PACE if state.get("compare_playing") else None)
+    @st.fragment(run_every=SECONDS_A_STEP if state.get("compare_playing") else None)
     def steps() -> None:
         if state.get("compare_playing"):
             at = (
@@ -413,9 +415,9 @@ def table_of(found: MatchedMaps, rows: "np.typing.NDArray[np.int64]") -> pa.Tabl
     taken = pa.array(rows)
     columns: dict[str, Any] = {"name": labels_of(found.a.space).take(taken), "stayed": pa.array(found.overlap[rows])}
     if found.a.space.columns is not None:
-        held = found.a.space.columns.take(taken)
+        space = found.a.space.columns.take(taken)
         columns |= {
-            name: held.column(name) for name in held.column_names if name not in ("word", "layer", "name", "stayed")
+            name: space.column(name) for name in space.column_names if name not in ("word", "layer", "name", "stayed")
         }
     for side, letter in ((found.a, "A"), (found.b, "B")):
         columns |= {f"{axis} in {letter}": pa.array(side.positions[rows, place]) for place, axis in enumerate("xy")}
@@ -448,13 +450,13 @@ def restore(a: str, b: str) -> None:
         for name in VIEWS.values():
             permalink.put(name, "")
     state["compare_of"] = (a, b)
-    held = permalink.restore("compare")
-    focus = held.get("focus")
-    if held:
-        state["compare_chosen"] = permalink.unpack(held.get("chosen"))
+    current = permalink.restore("compare")
+    focus = current.get("focus")
+    if current:
+        state["compare_chosen"] = permalink.unpack(current.get("chosen"))
     if type(focus) is int and focus >= 0:
         state["compare_focus"] = focus
-    elif held:
+    elif current:
         state.pop("compare_focus", None)
 
 
@@ -477,7 +479,7 @@ def page() -> None:
     state = st.session_state
     left, right = st.columns([8, 4], gap="medium")
     with left:
-        told(found)
+        show_notes(found)
         widgets.notes(found, *(side.space for side in found.sides))
     with right:
         how_ = color(found)

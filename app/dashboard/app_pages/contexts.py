@@ -24,7 +24,7 @@ UMAP, PCA = "UMAP", "PCA"
 SENSES, CLUSTERS = "Senses", "Clusters"
 ALONE, YOURS = "in no cluster", "yours"
 STATIC_NAME = "static vector"
-MOST_SHOWN = 60  # sentences
+MAX_SHOWN_TEXTS = 60  # sentences
 
 
 def controls(models: list[str]) -> tuple[str, str, str, str]:
@@ -70,7 +70,7 @@ def own_sentences(word: str) -> tuple[str, ...]:
             key="own",
             height=90,
             persist_state="session",
-            help=f"They join the map as the sense “yours”. {widgets.KEPT_HERE}",
+            help=f"They join the map as the sense “yours”. {widgets.LOCAL_NOTE}",
         )
         st.form_submit_button("Put them on the map", type="primary")
     try:
@@ -102,11 +102,11 @@ def word_map(word: str, model: str, method: str, extra: tuple[str, ...]) -> Word
     """The map asked for, or None; while UMAP is at work, the principal components are shown."""
 
     job = widgets.word_map_job(word, model, method.lower(), extra)
-    job.wait(work.QUICK)
+    job.wait(work.QUICK_SECONDS)
     if not job.pending or method == PCA:
         return cast("WordMap | None", work.outcome(job))
     first = widgets.word_map_job(word, model, "pca", extra)
-    first.wait(work.QUICK)
+    first.wait(work.QUICK_SECONDS)
     work.watch(first if first.pending else job)
     if first.pending or first.future.exception() is not None:
         return None
@@ -228,11 +228,11 @@ def table(found: WordMap, selected: Selection) -> None:
     widgets.sentences(
         [
             (found.texts[row], *found.spans[row], f'<span class="ps-tag">{escape(found.senses[row])}</span>')
-            for row in rows[:MOST_SHOWN]
+            for row in rows[:MAX_SHOWN_TEXTS]
         ]
     )
-    if len(rows) > MOST_SHOWN:
-        st.caption(f"The first {MOST_SHOWN} are shown; the file has all {len(rows)}.")
+    if len(rows) > MAX_SHOWN_TEXTS:
+        st.caption(f"The first {MAX_SHOWN_TEXTS} are shown; the file has all {len(rows)}.")
     downloads.numbers(
         [
             {

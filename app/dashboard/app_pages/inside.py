@@ -30,8 +30,8 @@ ATTENTION, LENS, ADDS, STEER, ROADS = "Attention", "Lens", "Attribution", "Steer
 SENTENCE = "the white swan in the blue water"
 PROMPT = "The sport that Michael Jordan played is"
 LETTERS = "phone"
-MOST_UNITS = 64  # words or tokens drawn at once
-MOST_TOKENS = 24  # columns of the lens
+MAX_UNITS = 64  # words or tokens drawn at once
+MAX_TOKENS = 24  # columns of the lens
 TEAL, AMBER, GRAY = "#0d9488", "#d97706", "#8b94a0"
 KINDS = {
     "Decoder looks at the source": ("decoder", "cross"),
@@ -136,9 +136,9 @@ def attention_part() -> None:
             )
             - 1
         ]
-    if max(len(part.rows), len(part.columns)) > MOST_UNITS:
+    if max(len(part.rows), len(part.columns)) > MAX_UNITS:
         st.info(
-            f"At most {MOST_UNITS} words are drawn at once, and these are {max(len(part.rows), len(part.columns))}. Give a shorter text; "
+            f"At most {MAX_UNITS} words are drawn at once, and these are {max(len(part.rows), len(part.columns))}. Give a shorter text; "
             "`polysema inside attention` prints longer ones."
         )
         return
@@ -150,9 +150,9 @@ def attention_part() -> None:
 def attention_of(name: str, stack: str, kind: str, folds: bool, text: str) -> tuple[attending.Attention, ...]:
     """The attention of a text in every layer, window by window."""
     model = widgets.explorer().inside(name, stack)
-    asked, source = given(model, text)
+    query, source = given(model, text)
     view = attending.AttentionView(kind, unit_for(model), "fold" if folds else "show")
-    return attending.attention(model, asked, None, source, view)
+    return attending.attention(model, query, None, source, view)
 
 
 def heads_picture(part: attending.Attention, name: str, view: str) -> None:
@@ -214,12 +214,12 @@ def heads_picture(part: attending.Attention, name: str, view: str) -> None:
         for j, column in enumerate(part.columns)
     ]
     downloads.numbers(rows, "attention")
-    asked = "None" if part.source else repr(part.text)
+    query = "None" if part.source else repr(part.text)
     source = repr(part.source) if part.source else "None"
     widgets.python_lines(
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attention import View, attention\n\n"
         f"model = Explorer().inside({name!r}{', ' + repr('encoder') if part.view.kind == 'self' and family_of(name) is Family.ENCODER_DECODER and not part.source else ''})\n"
-        f"(found,) = attention(model, {asked}, source={source}, view=View({part.view.kind!r}, {part.view.unit!r}, {part.view.special!r}))\n"
+        f"(found,) = attention(model, {query}, source={source}, view=View({part.view.kind!r}, {part.view.unit!r}, {part.view.special!r}))\n"
         f"weights = found.of({layer}, {head})  # rows look at columns; each row adds up to 1",
         "Sub-words are merged to words: summed over the words looked at, averaged over those that look, so that each row still adds up to 1. "
         "Attention shows what a head reads, not what it does with it: see *Contributions* for that.",
@@ -315,18 +315,18 @@ def find_head_part(name: str, stack: str, text: str) -> None:
 def ranking(name: str, stack: str, pairs: str, texts: Sequence[str]) -> attending.HeadRanking:
     """All heads, by how much the first of each pair looks at the second."""
     widgets.check_length("\n".join(texts))
-    asked = []
+    query = []
     for pair in pairs.split(","):
         first, arrow, second = pair.partition("->")
         if not (arrow and first.strip() and second.strip()):
             raise UserError(f"a pair is written blue -> water; got {pair.strip()!r}")
-        asked.append((first.strip(), second.strip()))
+        query.append((first.strip(), second.strip()))
     model = widgets.explorer().inside(name, stack)
     view = attending.AttentionView("self", unit_for(model))
     if model.reads_two:
         written = [one_reading(model, None, text).text for text in texts]
-        return attending.find_heads(model, asked, written, list(texts), view)
-    return attending.find_heads(model, asked, texts, None, view)
+        return attending.find_heads(model, query, written, list(texts), view)
+    return attending.find_heads(model, query, texts, None, view)
 
 
 # The lens
@@ -376,8 +376,8 @@ def lens_part() -> None:
             st.caption(widgets.plain(target.note[0].upper() + target.note[1:]) + ".")
     if found.windows > 1:
         st.caption("The text is longer than the model’s window: each token was seen where it has most context.")
-    if len(found.tokens) > MOST_TOKENS:
-        st.caption(f"The last {MOST_TOKENS} of {len(found.tokens)} tokens are drawn.")
+    if len(found.tokens) > MAX_TOKENS:
+        st.caption(f"The last {MAX_TOKENS} of {len(found.tokens)} tokens are drawn.")
     lens_picture(found, name, text, word)
 
 
@@ -389,14 +389,14 @@ def preferred(names: Sequence[str], family: Family) -> list[str]:
 def lens_of(name: str, text: str, word: str, point: str) -> lenses.Lens:
     """The lens over all layers."""
     model = widgets.explorer().inside(name)
-    asked, source = given(model, text)
+    query, source = given(model, text)
     where = "attention" if point == "after attention" else "mlp"
-    return lenses.lens(model, asked, None, [word] if word else [], source, lenses.LensView((where,), 10))
+    return lenses.lens(model, query, None, [word] if word else [], source, lenses.LensView((where,), 10))
 
 
 def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
     """The heat map, the followed word's way, and what one cell says."""
-    first = max(0, len(found.tokens) - MOST_TOKENS)
+    first = max(0, len(found.tokens) - MAX_TOKENS)
     static = found.kind == lenses.STATIC
     score = "cosine" if static else "probability"
     rows = []
@@ -573,9 +573,9 @@ def adds_part() -> None:
 def adds_of(name: str, text: str, word: str, against: str, at: str) -> Attribution:
     """The parts of a logit."""
     model = widgets.explorer().inside(name)
-    asked, source = given(model, text)
+    query, source = given(model, text)
     place: str | int | None = at or (0 if model.reads_two else None)
-    return contributions(model, asked, word, against or None, source, place)
+    return contributions(model, query, word, against or None, source, place)
 
 
 def adds_picture(found: Attribution, name: str, text: str) -> None:
@@ -766,7 +766,7 @@ def steered(
 ) -> tuple[steering.SteeredToken, tuple[steering.SweepRow, ...]]:
     """Before and after, and the same at other strengths."""
     model = widgets.explorer().inside(name)
-    asked, source = given(model, text)
+    query, source = given(model, text)
     for side in (toward, away):
         widgets.check_length("\n".join(side))
     direction = steering.concepts(model, toward, away, [layer])[layer]
@@ -774,8 +774,8 @@ def steered(
     say = steering.Statement(10, words, 12)
     strengths = [-1.0, -0.8, -0.6, -0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     return (
-        steering.steer(model, asked, direction, steering.Steer(strength), say, source),
-        steering.sweep(model, asked, [direction], strengths, say, source),
+        steering.steer(model, query, direction, steering.Steer(strength), say, source),
+        steering.sweep(model, query, [direction], strengths, say, source),
     )
 
 

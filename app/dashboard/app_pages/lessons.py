@@ -12,13 +12,13 @@ from polysema.app.dashboard.lessons import chips as drawing
 from polysema.app.dashboard.lessons.lesson import MODEL, checked, reads_letters
 from polysema.core.model.catalog import CATALOG, folder_of
 
-STEPS = {
+LESSON_STEPS = {
     "predict": "1 · Guess",
     "reveal": "2 · See",
     "try": "3 · Try your own",
     "beware": "4 · What could fool you",
 }
-ORDER = list(STEPS)
+ORDER = list(LESSON_STEPS)
 BADGES = {
     Verdict.WORKS: ("✔", "green"),
     Verdict.PARTLY: ("◐", "orange"),
@@ -39,7 +39,7 @@ def here() -> tuple[Lesson | None, str]:
         st.warning(f"There is no lesson {widgets.plain(name[:60])}; here are those that there are.", icon="⚠️")
         st.query_params.pop("lesson", None)
         st.query_params.pop("step", None)
-    return lesson, step if step in STEPS else ORDER[0]
+    return lesson, step if step in LESSON_STEPS else ORDER[0]
 
 
 def go(name: str, step: str = ORDER[0]) -> None:
@@ -66,8 +66,8 @@ def done(lesson: Lesson) -> bool:
 def restore() -> None:
     """What the link knows: how far each lesson was taken, the guesses and the texts."""
     values = permalink.restore("lessons")
-    told = values.get("steps")
-    for entry in told if isinstance(told, list) else []:
+    message = values.get("steps")
+    for entry in message if isinstance(message, list) else []:
         name, _, number = str(entry).partition(" ")
         if lesson_of(name) is not None and number.isdecimal():
             reached()[name] = max(reached().get(name, 0), min(int(number), len(ORDER)))
@@ -160,7 +160,7 @@ def show(lesson: Lesson, step: str) -> None:
         "Step",
         ORDER,
         key="lesson_step_shown",
-        format_func=STEPS.__getitem__,
+        format_func=LESSON_STEPS.__getitem__,
         required=True,
         label_visibility="collapsed",
         on_change=lambda: go(lesson.name, st.session_state["lesson_step_shown"] or step),
@@ -210,8 +210,8 @@ def predict(lesson: Lesson) -> None:
 
 def reveal(lesson: Lesson) -> None:
     """The measurement of the lesson's own example, beside the guess."""
-    asked = lesson.starts()
-    found = measured(lesson, asked)
+    query = lesson.starts()
+    found = measured(lesson, query)
     if found is None:
         return
     _, options = asks(lesson)
@@ -222,17 +222,17 @@ def reveal(lesson: Lesson) -> None:
         st.markdown(f"You guessed **{guess}**, and that is what was measured.")
     else:
         st.markdown(f"You guessed **{guess}**. Measured just now: **{outcome}**.")
-    answer(lesson, found, asked, "see")
+    answer(lesson, found, query, "see")
 
 
 def try_own(lesson: Lesson) -> None:
     """The same with one's own words."""
     letters = lesson.letters if reads_letters(model_of(lesson)) else None
     st.markdown(letters.task if letters is not None else lesson.task)
-    asked = ask(lesson)
-    found = measured(lesson, asked)
+    query = ask(lesson)
+    found = measured(lesson, query)
     if found is not None:
-        answer(lesson, found, asked, "try")
+        answer(lesson, found, query, "try")
 
 
 def model_of(lesson: Lesson) -> str:
@@ -242,11 +242,11 @@ def model_of(lesson: Lesson) -> str:
 
 def ask(lesson: Lesson) -> dict[str, str]:
     """The lesson's fields: the choices above, the texts in a form; and what they hold."""
-    asked: dict[str, str] = {}
+    query: dict[str, str] = {}
     choices = [f for f in lesson.fields if f.choices is not None]
     for column, f in zip(st.columns([3] * len(choices) + [max(1, 12 - 3 * len(choices))]), choices, strict=False):
-        asked[f.key] = choose(column, lesson, f)
-    model = asked.get(MODEL, "")
+        query[f.key] = choose(column, lesson, f)
+    model = query.get(MODEL, "")
     letters = reads_letters(model)
     presets = lesson.presets if not letters else lesson.letters.presets if lesson.letters is not None else {}
     if presets:
@@ -268,9 +268,9 @@ def ask(lesson: Lesson) -> dict[str, str]:
                 row = fields[start : start + 3]
                 for column, f in zip(st.columns(min(3, len(fields))), row, strict=False):
                     with column:
-                        asked[f.key] = write_in(lesson, f, model, letters)
+                        query[f.key] = write_in(lesson, f, model, letters)
         st.form_submit_button("Measure", type="primary")
-    return asked
+    return query
 
 
 def choose(place: object, lesson: Lesson, f: LessonField) -> str:
@@ -293,24 +293,24 @@ def write_in(lesson: Lesson, f: LessonField, model: str, letters: bool) -> str:
     return str(st.text_input(f.label, f.first(letters), **how) or "")
 
 
-def key_of(lesson: Lesson, asked: LessonInput) -> tuple[str, tuple[tuple[str, str], ...], tuple[str, ...]]:
+def key_of(lesson: Lesson, query: LessonInput) -> tuple[str, tuple[tuple[str, str], ...], tuple[str, ...]]:
     """What the work of measuring is called: a lesson may measure every model that is here, and one may be brought meanwhile."""
     here = tuple(row.name for row in CATALOG if folder_of(row) is not None)
-    return (f"lesson {lesson.name}", tuple(sorted(asked.items())), here)
+    return (f"lesson {lesson.name}", tuple(sorted(query.items())), here)
 
 
-def measure(lesson: Lesson, asked: LessonInput) -> Callable[[Progress], LessonResult]:
+def measure(lesson: Lesson, query: LessonInput) -> Callable[[Progress], LessonResult]:
     """The work itself."""
-    return lambda progress: lesson.check(widgets.explorer(), checked(lesson, asked), progress)
+    return lambda progress: lesson.check(widgets.explorer(), checked(lesson, query), progress)
 
 
-def measured(lesson: Lesson, asked: LessonInput) -> LessonResult | None:
+def measured(lesson: Lesson, query: LessonInput) -> LessonResult | None:
     """What a lesson measures, or None while it does, or where it can't: which is shown."""
-    found: LessonResult | None = work.answer(key_of(lesson, asked), measure(lesson, asked))
+    found: LessonResult | None = work.answer(key_of(lesson, query), measure(lesson, query))
     return found
 
 
-def answer(lesson: Lesson, found: LessonResult, asked: LessonInput, where: str) -> None:
+def answer(lesson: Lesson, found: LessonResult, query: LessonInput, where: str) -> None:
     """A finding: what is claimed and whether it holds here, the picture, the numbers, the Python lines."""
     sign, color = BADGES[found.verdict]
     with st.container(border=True):
@@ -331,9 +331,9 @@ def beware(lesson: Lesson) -> None:
         st.markdown(f"- {trap}")
     if lesson.ways:
         st.markdown("**Look further**")
-        asked = current(lesson)
+        query = current(lesson)
         for way in lesson.ways:
-            st.page_link(f"app_pages/{way.page}.py", label=way.label, icon="➡️", query_params=way.query(asked))
+            st.page_link(f"app_pages/{way.page}.py", label=way.label, icon="➡️", query_params=way.query(query))
     if lesson.sources:
         st.caption("Read: " + "; ".join(widgets.plain(source) for source in lesson.sources) + ".")
 
@@ -342,8 +342,8 @@ def current(lesson: Lesson) -> dict[str, str]:
     """What the fields hold now, shown or not."""
     model = model_of(lesson)
     starts = lesson.starts(model)
-    held = {key: st.session_state.get(box_key(lesson, key, model)) for key in starts}
-    return {key: value if isinstance(value, str) and value else starts[key] for key, value in held.items()}
+    present = {key: st.session_state.get(box_key(lesson, key, model)) for key in starts}
+    return {key: value if isinstance(value, str) and value else starts[key] for key, value in present.items()}
 
 
 def way_on(lesson: Lesson, step: str) -> None:

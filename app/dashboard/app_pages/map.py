@@ -25,13 +25,13 @@ from polysema.core.space.expression import Term
 from polysema.core.space.label_search import labels_of, spot
 from polysema.core.space.space import Floats, Space
 
-MOST = 400_000
-SIZES = {"1k": 1_000, "10k": 10_000, "50k": 50_000, "100k": 100_000, "400k": MOST, "all": MOST}
-K = 10  # neighbors in the lists and in the measure
-NAMED = 24  # points that bear their names
+MAX_POINTS = 400_000
+SIZES = {"1k": 1_000, "10k": 10_000, "50k": 50_000, "100k": 100_000, "400k": MAX_POINTS, "all": MAX_POINTS}
+MAP_NEIGHBORS = 10  # neighbors in the lists and in the measure
+MAX_NAMED = 24  # points that bear their names
 IN_SPACE, ON_MAP = "in the space", "on the map"
 TITLES = {name: method.title for name, method in METHODS.items() if name != "umap-learn"}  # the same map, slower
-TOLD = {
+MAP_NOTES = {
     "pca": "the two (or three) directions in which the points differ most; straight, so far stays far, but much is hidden",
     "umap": "keeps neighborhoods; how far two groups lie apart means little",
     "densmap": "UMAP that also keeps how dense a place is",
@@ -61,11 +61,11 @@ class MapQuestion:
 def controls() -> tuple[str | None, str, str, bool]:
     """The space (None while its model is loaded), how many points, the method, and whether in three dimensions."""
     # controls of two pages that share a key would share their values: `space` in a link is taken as ours
-    if (asked := st.query_params.get("space")) is not None:
+    if (query := st.query_params.get("space")) is not None:
         labels = {space_picker.source_label(name): name for name in space_picker.sources()}
-        named = labels.get(asked, asked if asked in labels.values() else None)
+        named = labels.get(query, query if query in labels.values() else None)
         st.query_params.pop("space")
-        st.query_params["ms"] = asked if named is None else space_picker.source_label(named)
+        st.query_params["ms"] = query if named is None else space_picker.source_label(named)
         if named is not None:
             st.session_state["ms"] = named  # for the control, which reads the address before the page runs
     first, second, third, fourth = st.columns([4, 2, 4, 2])
@@ -82,7 +82,7 @@ def controls() -> tuple[str | None, str, str, bool]:
         index=1,
         key="mn",
         bind="query-params",
-        help=f"How many of the first rows are shown; all of them up to {MOST:,}.",
+        help=f"How many of the first rows are shown; all of them up to {MAX_POINTS:,}.",
     )
     title = third.segmented_control(
         "Method",
@@ -91,7 +91,7 @@ def controls() -> tuple[str | None, str, str, bool]:
         required=True,
         key="mm",
         bind="query-params",
-        help=". ".join(f"{TITLES[name]}: {told}" for name, told in TOLD.items()) + ".",
+        help=". ".join(f"{TITLES[name]}: {message}" for name, message in MAP_NOTES.items()) + ".",
     )
     method = next((name for name, shown in TITLES.items() if shown == title), "umap")
     dimensions = fourth.segmented_control(
@@ -161,7 +161,7 @@ def options_of(method: str, three: bool) -> MapOptions:
                 )
             )
         st.caption(
-            f"{TITLES[method]}: {TOLD[method]}. The metric is the cosine. The map starts from the principal plane."
+            f"{TITLES[method]}: {MAP_NOTES[method]}. The metric is the cosine. The map starts from the principal plane."
         )
     return MapOptions(**chosen)
 
@@ -169,8 +169,8 @@ def options_of(method: str, three: bool) -> MapOptions:
 def number_of(many: str, space: Space) -> int:
     """How many rows are shown; says so where they are not as many as asked for, or not all."""
     wanted, n = SIZES[many], len(space)
-    if n > MOST and wanted == MOST:
-        st.caption(f"{n:,} rows are in this space; the first {MOST:,} are shown.")
+    if n > MAX_POINTS and wanted == MAX_POINTS:
+        st.caption(f"{n:,} rows are in this space; the first {MAX_POINTS:,} are shown.")
     elif wanted > n and many != "all":
         all_rows = "is 1 row in this space, and it is" if n == 1 else f"are {n:,} rows in this space: all of them are"
         st.caption(f"There {all_rows} shown.")
@@ -180,19 +180,19 @@ def number_of(many: str, space: Space) -> int:
 # The map
 
 
-def laid_out(asked: MapQuestion, space: Space) -> tuple[SpaceMap | None, bool]:
+def laid_out(query: MapQuestion, space: Space) -> tuple[SpaceMap | None, bool]:
     """The map, or the first two principal components until it is there, and whether it is the map."""
     explorer = widgets.explorer()
     found = work.answer(
-        asked.key,
-        lambda progress: explorer.map(space, asked.method, asked.options, asked.n, K, progress),
+        query.key,
+        lambda progress: explorer.map(space, query.method, query.options, query.n, MAP_NEIGHBORS, progress),
     )
     if found is not None:
         return cast(SpaceMap, found), True
-    plane = MapOptions(n_components=asked.options.n_components)
+    plane = MapOptions(n_components=query.options.n_components)
     first = widgets.jobs().start(
-        ("first picture", asked.name, asked.stamp, asked.n, plane),
-        lambda progress: explorer.map(space, "pca", plane, asked.n, 0, progress),
+        ("first picture", query.name, query.stamp, query.n, plane),
+        lambda progress: explorer.map(space, "pca", plane, query.n, 0, progress),
     )
     first.wait(3)
     if first.pending or first.future.exception() is not None:
@@ -204,27 +204,27 @@ def laid_out(asked: MapQuestion, space: Space) -> tuple[SpaceMap | None, bool]:
 def badge(found: SpaceMap, whole: bool) -> None:
     """How far the picture can be trusted; of the first picture (not `whole`) that isn't measured."""
     widgets.notes(found.map, found.space)
-    told = found.distortion
-    if told is None and not whole:
+    message = found.distortion
+    if message is None and not whole:
         return
-    if told is None:
+    if message is None:
         st.caption("Too few points to measure how many neighbors the picture keeps.")
         return
-    measured = "all points" if len(told.rows) == len(found.space) else f"{len(told.rows):,} points"
+    measured = "all points" if len(message.rows) == len(found.space) else f"{len(message.rows):,} points"
     st.markdown(
-        f"**Neighbors kept {told.preservation:.0%}** (by chance {told.by_chance:.1%}) · **trustworthiness {told.trustworthiness:.3f}** "
+        f"**Neighbors kept {message.preservation:.0%}** (by chance {message.by_chance:.1%}) · **trustworthiness {message.trustworthiness:.3f}** "
         f"· measured on {measured}",
-        help=f"Of each point's {told.k} nearest in the space, the share that are among its {told.k} nearest on the map. "
+        help=f"Of each point's {message.k} nearest in the space, the share that are among its {message.k} nearest on the map. "
         "Trustworthiness is 1 when no point is near on the map that is far in the space (Venna and Kaski 2001). "
         "A flat picture of many dimensions can't keep all: read the lists beside it, which are of the space itself.",
     )
 
 
-def colors(found: SpaceMap, asked: MapQuestion, whole: bool) -> tuple[point_colors.PointColors, list[int], str]:
+def colors(found: SpaceMap, query: MapQuestion, whole: bool) -> tuple[point_colors.PointColors, list[int], str]:
     """How the points are colored, which of them bear names, and by what."""
     n = len(found.space)
     columns = point_colors.choices(found.space)
-    shown = [point_colors.AREAS] if asked.n <= regions.MOST else []
+    shown = [point_colors.AREAS] if query.n <= regions.MAX_REGIONS else []
     names = [*shown, point_colors.ORDER, point_colors.KEPT, *columns]
     by = st.selectbox(
         "Color",
@@ -234,20 +234,20 @@ def colors(found: SpaceMap, asked: MapQuestion, whole: bool) -> tuple[point_colo
         help="Areas: where points lie densely (HDBSCAN on the map), named by their most typical. Order: files of vectors list frequent "
         "words first. Neighbors kept: how far to trust the map at each point. Or a column of the space.",
     )
-    first = list(range(min(n, NAMED)))
+    first = list(range(min(n, MAX_NAMED)))
     if by == point_colors.AREAS and whole:
-        key = ("areas", *asked.key)
+        key = ("areas", *query.key)
         positions, vectors, labels = found.map.positions, found.space.vectors, labels_of(found.space)
         grouped: regions.Regions | None = work.answer(
             key, lambda progress: _areas(progress, positions, vectors, labels)
         )
         if grouped is not None and len(grouped.names):
-            return point_colors.by_areas(grouped), grouped.typical[:NAMED].tolist(), by
+            return point_colors.by_areas(grouped), grouped.typical[:MAX_NAMED].tolist(), by
         return point_colors.plain(n), first, by
     if by == point_colors.ORDER:
         return point_colors.by_order(n), first, by
     if by == point_colors.KEPT and whole:
-        return point_colors.by_kept(found.kept, K), first, by
+        return point_colors.by_kept(found.kept, MAP_NEIGHBORS), first, by
     if by in columns and found.space.columns is not None:
         return point_colors.by_column(found.space.columns.column(by)), [], by
     return point_colors.plain(n), first, by
@@ -354,19 +354,19 @@ def example(space: Space, n: int) -> int:
 
 
 def around(
-    asked: MapQuestion, space: Space, found: SpaceMap, focus: int, own: Sequence[PlacedPoint], whole: bool
+    query: MapQuestion, space: Space, found: SpaceMap, focus: int, own: Sequence[PlacedPoint], whole: bool
 ) -> PointNeighbors | None:
     """The neighbors of what is looked at."""
     n = len(found.space)
-    k = min(K, n - 1)
+    k = min(MAP_NEIGHBORS, n - 1)
     if k < 1:
         return None
     at: Any = focus if focus < n else (own[focus - n].vector, own[focus - n].position)
-    told = focus if focus < n else own[focus - n].text
-    answered: PointNeighbors | None = work.answer(
-        ("around", told, *asked.key, whole), lambda progress: widgets.explorer().around(found, space, at, k)
+    message = focus if focus < n else own[focus - n].text
+    answers: PointNeighbors | None = work.answer(
+        ("around", message, *query.key, whole), lambda progress: widgets.explorer().around(found, space, at, k)
     )
-    return answered
+    return answers
 
 
 def inspector(
@@ -449,8 +449,8 @@ def go_on(space: Space, name: str, row: dict[str, Any]) -> None:
     """The same row as the question of another page."""
     source = st.session_state.get("ms", "")
     columns = st.columns(2)
-    if not source.endswith(space_picker.HIDDEN):
-        asked = {
+    if not source.endswith(space_picker.HIDDEN_SPACES):
+        requested = {
             "Neighbors": ("neighbors", {"w": name, "ns": widgets.space_label(source), "mode": "A word"}),
             "Analogies": ("analogies", {"q": str(Term(1.0, name)), "space": widgets.space_label(source)}),
         }
@@ -460,10 +460,10 @@ def go_on(space: Space, name: str, row: dict[str, Any]) -> None:
         sentence = {"mode": "A word in a sentence", "cm": model, "cl": str(space.origin.layer)} | (
             {permalink.PARAMETER: kept} if kept else {}
         )
-        asked = {"Neighbors": ("neighbors", sentence)}
+        requested = {"Neighbors": ("neighbors", sentence)}
         if name.lower() in load_senses().words:
-            asked["Contexts"] = ("contexts", {"word": name.lower(), "model": model})
-    for column, (title, (page, query)) in zip(columns, asked.items(), strict=False):
+            requested["Contexts"] = ("contexts", {"word": name.lower(), "model": model})
+    for column, (title, (page, query)) in zip(columns, requested.items(), strict=False):
         column.page_link(
             f"app_pages/{page}.py",
             label=f"Open in {title}",
@@ -531,37 +531,37 @@ def restore(name: str) -> None:
         for key in ("map_focus", "map_chosen", "map_placed", "map_wrong", "map_clicked", "map_sought", "map_view"):
             state.pop(key, None)
     state["map_of"] = name
-    held = permalink.restore("map")
-    if not held:
+    current = permalink.restore("map")
+    if not current:
         return
-    state["map_chosen"] = permalink.unpack(held.get("chosen"))
-    written = held.get("placed")
+    state["map_chosen"] = permalink.unpack(current.get("chosen"))
+    written = current.get("placed")
     state["map_placed"] = (
         [text for text in written if isinstance(text, str)][: own_points.MAX_POINTS]
         if isinstance(written, list)
         else []
     )
-    state["map_view"] = str(held.get("view") or "")
-    focus = held.get("focus")
+    state["map_view"] = str(current.get("view") or "")
+    focus = current.get("focus")
     if type(focus) is int and focus >= 0:
         state["map_focus"], state["map_restored"] = focus, True
     else:
         state.pop("map_focus", None)
 
 
-def python_of(asked: MapQuestion) -> str:
+def python_of(query: MapQuestion) -> str:
     """The lines that make the same map."""
     start = MapOptions()
-    told = ", ".join(
-        f"{name}={getattr(asked.options, name)!r}"
+    message = ", ".join(
+        f"{name}={getattr(query.options, name)!r}"
         for name in ("n_components", "n_neighbors", "min_dist", "perplexity", "seed")
-        if getattr(asked.options, name) != getattr(start, name)
+        if getattr(query.options, name) != getattr(start, name)
     )
     return (
         "from polysema.app.explorer import Explorer\nfrom polysema.core.maps.projection import MapOptions\n\n"
-        f"explorer = Explorer()\nfound = explorer.map({asked.name!r}, method={asked.method!r}, options=MapOptions({told}), n={asked.n})\n"
+        f"explorer = Explorer()\nfound = explorer.map({query.name!r}, method={query.method!r}, options=MapOptions({message}), n={query.n})\n"
         "positions, kept = found.map.positions, found.kept  # (n, 2 or 3), and (n,): the share of its neighbors that each kept\n"
-        f"near = explorer.around(found, {asked.name!r}, 0)  # of the first row: near.in_space, near.on_map"
+        f"near = explorer.around(found, {query.name!r}, 0)  # of the first row: near.in_space, near.on_map"
     )
 
 
@@ -580,21 +580,21 @@ def page() -> None:
     if space is None:
         return
     explorer = widgets.explorer()
-    asked = MapQuestion(name, explorer.stamp(name), number_of(many, space), method, options)
-    if asked.stamp is not None:
-        space_picker.follow(name, asked.stamp)
+    query = MapQuestion(name, explorer.stamp(name), number_of(many, space), method, options)
+    if query.stamp is not None:
+        space_picker.follow(name, query.stamp)
     with st.container():  # there in every run, so that what stands below keeps its place when the progress goes
-        found, whole = laid_out(asked, space)
+        found, whole = laid_out(query, space)
     if found is None:
         return
     state = st.session_state
-    own = own_points.placed(asked.key, space, found, whole)
+    own = own_points.placed(query.key, space, found, whole)
     n = len(found.space)
     one, two = st.columns([3, 2], vertical_alignment="bottom")
     with one:
         hits = find_box(space, n)
     with two:
-        how, names, by = colors(found, asked, whole)
+        how, names, by = colors(found, query, whole)
     focus = state.get("map_focus")
     if not isinstance(focus, int) or not 0 <= focus < n + len(own):
         focus = example(found.space, n)
@@ -610,12 +610,12 @@ def page() -> None:
             bind="query-params",
             help="The nearest by cosine among all rows of the space, or those that lie nearest on the picture.",
         )
-        near = around(asked, space, found, focus, own, whole)
+        near = around(query, space, found, focus, own, whole)
     listed = () if near is None else near.in_space if switch == IN_SPACE else near.on_map
     shown = [other.row for other in listed if other.row < n]
     with left:
         selected = scatter(
-            cloud((*asked.key, whole, by, how.categories, tuple(one.text for one in own)), found, how, own),
+            cloud((*query.key, whole, by, how.categories, tuple(one.text for one in own)), found, how, own),
             key="map_plot",
             alt=f"Map of {n:,} rows of {name} by {TITLES[found.map.method]}, colored by {by}",
             links=[(focus, other) for other in shown],
@@ -653,8 +653,8 @@ def page() -> None:
         own_points.form(space)
     selection_table(found, own, selected, name)
     widgets.python_lines(
-        python_of(asked),
-        f"{TITLES[asked.method]}: {TOLD[asked.method]}. By the cosine, seed {asked.options.seed}, the first {n:,} of {len(space):,} rows. "
+        python_of(query),
+        f"{TITLES[query.method]}: {MAP_NOTES[query.method]}. By the cosine, seed {query.options.seed}, the first {n:,} of {len(space):,} rows. "
         f"{widgets.plain(space.origin.card())}.",
     )
 

@@ -60,20 +60,20 @@ def static_part() -> None:
     ) or (None, "")
     if answer is None:
         return
-    held = widgets.explorer().space(space)
+    opened = widgets.explorer().space(space)
     if note:
         st.caption(note)
-    widgets.notes(answer, held)
+    widgets.notes(answer, opened)
     if not answer.neighbors:
         st.info(f"{widgets.plain(answer.word)} is the only row of this space, so it has no neighbors.")
         return
     left, right = st.columns([7, 5], gap="medium")
     with left:
-        picture(answer, held)
+        picture(answer, opened)
     with right:
         baseline = widgets.explorer().baseline(space)
         rows = [(n.key, n.score) for n in answer.neighbors]
-        places = sentences_of(held, [held.resolve(answer.word), *(n.row for n in answer.neighbors)])
+        places = sentences_of(opened, [opened.resolve(answer.word), *(n.row for n in answer.neighbors)])
         if places is not None:
             st.html(f'<p class="ps-text">Nearest to {widgets.marked(*places[0])}</p>')
             scores = (f"cosine {n.score:.3f}" for n in answer.neighbors)
@@ -94,15 +94,15 @@ def of_row(word: str, space: str, k: int, progress: Progress) -> tuple[NeighborA
     """The neighbors of a word, and what is to be told. In a collection of occurrences, whose rows have ids, those of the
     first occurrence of the word.
     """
-    held = widgets.explorer().space(space, progress)
+    opened = widgets.explorer().space(space, progress)
     note = ""
-    if held.columns is not None and word not in held.keys:
-        spotted = spot(held, word)
-        name = held.keys[int(spotted.rows[0])]
+    if opened.columns is not None and word not in opened.keys:
+        spotted = spot(opened, word)
+        name = opened.keys[int(spotted.rows[0])]
         if spotted.total > 1 or name != word:
             note = f"{space} has {spotted.total:,} rows for {word}; this is about the first. The Map shows them all."
         word = name
-    return widgets.explorer().neighbors(word, held, k), widgets.plain(note)
+    return widgets.explorer().neighbors(word, opened, k), widgets.plain(note)
 
 
 def sentences_of(space: Space, rows: Sequence[int]) -> list[tuple[str, int, int]] | None:
@@ -164,7 +164,7 @@ def context_part() -> None:
             SENTENCE,
             key="text",
             persist_state="session",
-            help=widgets.KEPT_HERE,
+            help=widgets.LOCAL_NOTE,
         )
         box, which, where, many, run = st.columns([3, 3, 3, 2, 1], vertical_alignment="bottom")
         word = box.text_input(

@@ -18,8 +18,8 @@ MAX_TEXT_ROWS = 500
 """Most rows of one request for texts."""
 
 PATH = "/api/points/{version}"
-KEPT = {"cache-control": "private, max-age=31536000, immutable", "x-polysema-points": "1"}
-NOT_KEPT = {"cache-control": "no-store", "x-polysema-points": "1"}
+CACHE_HEADERS = {"cache-control": "private, max-age=31536000, immutable", "x-polysema-points": "1"}
+NO_CACHE_HEADERS = {"cache-control": "no-store", "x-polysema-points": "1"}
 
 
 def point_routes(base_path: str = "") -> list[Route]:
@@ -42,11 +42,11 @@ def _cloud(request: Request) -> PublishedCloud | None:
 
 def _gone() -> Response:
     message = "no points of that name are held here; run the page again, and they are"
-    return JSONResponse({"code": "gone", "message": message}, 404, headers=NOT_KEPT)
+    return JSONResponse({"code": "gone", "message": message}, 404, headers=NO_CACHE_HEADERS)
 
 
 def _wrong(message: str) -> Response:
-    return JSONResponse({"code": "rows", "message": message}, 400, headers=NOT_KEPT)
+    return JSONResponse({"code": "rows", "message": message}, 400, headers=NO_CACHE_HEADERS)
 
 
 def _unchanged(request: Request, headers: Mapping[str, str]) -> bool:
@@ -59,7 +59,7 @@ def _positions(request: Request) -> Response:
     if cloud is None:
         return _gone()
     # Random mantissas hardly shrink, and gzip would take longer than the picture: "identity" keeps it away.
-    headers = {**KEPT, "etag": f'"{cloud.version}"', "content-encoding": "identity"}
+    headers = {**CACHE_HEADERS, "etag": f'"{cloud.version}"', "content-encoding": "identity"}
     if _unchanged(request, headers):
         return Response(status_code=304, headers=headers)
     return Response(cloud.body, media_type="application/octet-stream", headers=headers)
@@ -83,4 +83,4 @@ def _texts(request: Request) -> Response:
         "details": None if cloud.details is None else cloud.details.take(rows).to_pylist(),
         "marks": None if cloud.marks is None else cloud.marks[rows].tolist(),
     }
-    return JSONResponse(answer, headers=KEPT)
+    return JSONResponse(answer, headers=CACHE_HEADERS)

@@ -22,10 +22,9 @@ from polysema.indexes.store.verify import Report
 from polysema.indexes.store.verify import verify as verify_all
 
 FIRST, TEXT, ROW = "First rows", "Like a text", "Like a row"
-PAGES = Path(__file__).parent / "app_pages"
 INDEXES = ("as before", "auto", "none", "hnsw", "ivf", "ivf-sq8", "ivf-pq", "pq-fastscan")
-MARKED = 8  # sentences that are shown with their word marked
-SHOWN_TEXT = 300
+MARKED_COLUMN = 8  # sentences that are shown with their word marked
+MAX_TEXT_CHARACTERS = 300
 
 
 def section() -> None:
@@ -33,15 +32,15 @@ def section() -> None:
     if (gone := st.session_state.pop("deleted_collection", None)) is not None:
         st.success(f"{widgets.plain(gone)} is deleted.")
     found = {one.name: one for one in summary.holdings(widgets.shelf())}
-    asked = st.query_params.get("dc", "")
+    query = st.query_params.get("dc", "")
     if not found:
         st.info("There is no collection yet. Put one together under Add: the example there takes one click.")
-        if asked:
-            widgets.problem(NotFoundError(f"there is no collection {widgets.plain(asked)} on this machine"))
+        if query:
+            widgets.problem(NotFoundError(f"there is no collection {widgets.plain(query)} on this machine"))
         return
-    if asked and asked not in found:
+    if query and query not in found:
         widgets.problem(
-            NotFoundError(f"there is no collection {widgets.plain(asked)} on this machine; here is the first one")
+            NotFoundError(f"there is no collection {widgets.plain(query)} on this machine; here is the first one")
         )
     listed(list(found.values()))
     name = choice("dc", "Collection", list(found), "Which one is shown below.")
@@ -60,11 +59,11 @@ def choice(key: str, label: str, names: list[str], what: str, shown: Callable[[s
     the first may be another one tomorrow.
     """
     if permalink.returning() or st.session_state.get(key) not in names:
-        asked = st.query_params.get(key, "")
-        st.session_state[key] = asked if asked in names else names[0]
-        if asked and asked not in names and key != "dc":  # of collections it is told above
+        query = st.query_params.get(key, "")
+        st.session_state[key] = query if query in names else names[0]
+        if query and query not in names and key != "dc":  # of collections it is told above
             widgets.problem(
-                NotFoundError(f"there is no {label.lower()} {widgets.plain(asked)} in it; {names[0]} is shown")
+                NotFoundError(f"there is no {label.lower()} {widgets.plain(query)} in it; {names[0]} is shown")
             )
     chosen = st.selectbox(label, names, key=key, format_func=shown, persist_state="session", help=what)
     st.query_params[key] = chosen
@@ -180,7 +179,7 @@ def search_part(one: CollectionSummary, collection: Collection, space: str, orig
                     "Text",
                     "They had a picnic on the bank of the river.",
                     key="dt",
-                    help=f"Rows near to it are looked for. {widgets.KEPT_HERE}",
+                    help=f"Rows near to it are looked for. {widgets.LOCAL_NOTE}",
                 )
                 or ""
             )
@@ -228,14 +227,14 @@ def search_part(one: CollectionSummary, collection: Collection, space: str, orig
         run.form_submit_button("Go", type="primary", width="stretch", help="Look for them.")
     where = where.strip()
     try:
-        rows, told = _found(collection, one, space, mode, text.strip(), word.strip(), name.strip(), where, k)
+        rows, message = _found(collection, one, space, mode, text.strip(), word.strip(), name.strip(), where, k)
     except UserError as error:
         widgets.problem(error)
         return None
     if not rows:
         st.info("No row passes.")
     else:
-        _show(rows, one, space, told)
+        _show(rows, one, space, message)
     return where or None
 
 
@@ -296,19 +295,25 @@ def _model(origin: Origin) -> LanguageModel:
     return query_vectors.load_like(origin)
 
 
-def _show(rows: list[dict[str, Any]], one: CollectionSummary, space: str, told: str) -> None:
+def _show(rows: list[dict[str, Any]], one: CollectionSummary, space: str, message: str) -> None:
     """Sentences with their word marked where there are any, and the whole table."""
     scored = "score" in rows[0]
     if scored and {"text", "start", "end"} <= rows[0].keys():
         widgets.sentences(
-            [(row["text"], row["start"], row["end"], f"{row['score']:.3f}") for row in rows[:MARKED] if row["text"]]
+            [
+                (row["text"], row["start"], row["end"], f"{row['score']:.3f}")
+                for row in rows[:MARKED_COLUMN]
+                if row["text"]
+            ]
         )
-    st.caption(f"{widgets.plain(told)}. {_baseline(one, space) if scored else 'Choose a row to find those like it.'}")
+    st.caption(
+        f"{widgets.plain(message)}. {_baseline(one, space) if scored else 'Choose a row to find those like it.'}"
+    )
     first = [column for column in ("score", "word", "token", "text") if column in rows[0]]
     table = pd.DataFrame(rows, columns=[*first, *(column for column in rows[0] if column not in first)])
     for name in table.columns:
         if table[name].dtype == object:
-            table[name] = table[name].map(lambda value: None if value is None else str(value)[:SHOWN_TEXT])
+            table[name] = table[name].map(lambda value: None if value is None else str(value)[:MAX_TEXT_CHARACTERS])
 
     def like() -> None:
         chosen = st.session_state["found"]["selection"]["rows"]
@@ -353,8 +358,7 @@ def links(one: CollectionSummary, collection: Collection, space: str) -> None:
     first = summary.first_rows(collection, space, None, 1)
     start = {"ns": name, "w": str(first.column("id")[0].as_py())} if len(first) else {"ns": name}
     left, right, _ = st.columns([3, 3, 6])
-    if (PAGES / "map.py").is_file():
-        left.page_link("app_pages/map.py", label="Open on the Map", query_params={"space": name})
+    left.page_link("app_pages/map.py", label="Open on the Map", query_params={"space": name})
     right.page_link("app_pages/neighbors.py", label="Neighbors in it", query_params=start)
 
 
@@ -405,9 +409,9 @@ def provenance(collection: Collection, space: str, origin: Origin | None) -> Non
     card = collection.view().card(space)
     st.subheader("Provenance", anchor=False)
     with st.expander("Card and columns"):
-        told = origin.to_json() if origin is not None else {}
+        message = origin.to_json() if origin is not None else {}
         rows = [
-            {"field": name, "value": _cell(value)} for name, value in told.items() if value not in ("", None, [], {})
+            {"field": name, "value": _cell(value)} for name, value in message.items() if value not in ("", None, [], {})
         ]
         rows += [
             {"field": "width", "value": str(card.dim)},

@@ -13,11 +13,11 @@ from polysema.core.errors import UserError
 
 PASTE, FILE = "Write or paste texts", "Upload files"
 MAX_PASTED = 200_000  # characters
-FOUND_OUT = "found out"
-LINE_1 = {FOUND_OUT: None, "the names of the columns": True, "a text": False}
-SIGNS = [FOUND_OUT, "comma", "semicolon", "tab", "pipe", "none"]
+DETECTED_CHOICE = "found out"
+HEADER_CHOICES = {DETECTED_CHOICE: None, "the names of the columns": True, "a text": False}
+SEPARATOR_CHOICES = [DETECTED_CHOICE, "comma", "semicolon", "tab", "pipe", "none"]
 ENCODINGS = [
-    FOUND_OUT,
+    DETECTED_CHOICE,
     "utf-8",
     "utf-16",
     "cp1252",
@@ -49,7 +49,7 @@ def pasted() -> list[tuple[str, bytes]]:
             EXAMPLE,
             key="pasted",
             height=190,
-            help=f"Each line is a text. {widgets.KEPT_HERE}",
+            help=f"Each line is a text. {widgets.LOCAL_NOTE}",
         )
         st.form_submit_button("Look at them", help="Take these texts (Ctrl+Enter in the box does it too).")
     text = text or ""
@@ -93,11 +93,11 @@ def written(upload: Upload, key: str) -> Dialect:
     with st.expander("How the file is written"):
         one, two, three = st.columns(3)
         header = one.selectbox(
-            "Line 1 of a table is", list(LINE_1), key=f"line1_{key[:12]}", help="What the first line holds."
+            "Line 1 of a table is", list(HEADER_CHOICES), key=f"line1_{key[:12]}", help="What the first line holds."
         )
         sign = two.selectbox(
             "Between cells",
-            SIGNS,
+            SEPARATOR_CHOICES,
             key=f"sign_{key[:12]}",
             accept_new_options=True,
             help="What separates the columns of a line.",
@@ -111,9 +111,9 @@ def written(upload: Upload, key: str) -> Dialect:
         )
 
     def chosen(value: str | None) -> str | None:
-        return None if value in (None, "", FOUND_OUT) else value
+        return None if value in (None, "", DETECTED_CHOICE) else value
 
-    return Dialect(chosen(sign), LINE_1.get(header or FOUND_OUT), chosen(encoding))
+    return Dialect(chosen(sign), HEADER_CHOICES.get(header or DETECTED_CHOICE), chosen(encoding))
 
 
 def columns(upload: Upload, dialect: Dialect, key: str) -> tuple[Any, str | None]:

@@ -22,7 +22,7 @@ from polysema.core.model.pooling import POOLINGS
 from polysema.core.space.metric import Metric
 
 UNITS = {"words": "Every word", "sentences": "Every text", "tokens": "Every token"}
-OF_SENTENCES = ("own", "mean", "cls", "last")
+SENTENCE_UNIT = ("own", "mean", "cls", "last")
 Open = Callable[[str, str], None]  # shows a collection and a space of it
 
 
@@ -182,7 +182,7 @@ def embed_part(upload: Upload, texts: UploadedTexts, model: LanguageModel, unit:
     )
     pooling = "mean"
     if unit != "tokens":
-        choices = list(POOLINGS) if unit == "words" else list(OF_SENTENCES)
+        choices = list(POOLINGS) if unit == "words" else list(SENTENCE_UNIT)
         pooling = second.selectbox(
             "Pooling",
             choices,

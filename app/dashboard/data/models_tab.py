@@ -78,14 +78,14 @@ def facts(row: CatalogEntry) -> None:
     )
     if space is None:
         return
-    told = [("rows", f"{len(space):,}"), ("width", f"{space.dim:,}")]
+    message = [("rows", f"{len(space):,}"), ("width", f"{space.dim:,}")]
     if row.family is not Family.STATIC:
         model: LanguageModel | None = work.answer(("model", row.name), lambda progress: model_of(row.name, progress))
         if model is None:
             return
         of_model = [("layers", model.n_layers), ("heads", model.n_heads), ("window", f"{model.window} tokens")]
-        told = [*((name, str(value)) for name, value in of_model), *told]
-    for box, (name, value) in zip(st.columns(len(told)), told, strict=True):
+        message = [*((name, str(value)) for name, value in of_model), *message]
+    for box, (name, value) in zip(st.columns(len(message)), message, strict=True):
         box.metric(name if row.family is Family.STATIC or name != "rows" else "input embeddings", value)
     st.markdown(f"Its static space: {widgets.plain(space.origin.card())}.")
     files = [

@@ -28,7 +28,7 @@ from polysema.core.model.load import LanguageModel
 
 GROUPS = {"embedding": 0, "head": 1, "cross head": 1, "mlp": 2, "bias": 0}
 NAMES = ("the embedding", "the attention heads", "the MLPs")
-NEAR = 10
+N_NEAREST = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,8 +52,8 @@ def _place(model: LanguageModel) -> int:
 
 def says(model: LanguageModel, text: str, word: str, k: int = 1) -> tuple[float, int, tuple[tuple[str, float], ...]]:
     """A word's probability and rank as the next, and the k best."""
-    asked, source = _given(model, text)
-    found = lens(model, asked, [model.n_layers], [word], source, LensView(k=k, at=_place(model)))
+    query, source = _given(model, text)
+    found = lens(model, query, [model.n_layers], [word], source, LensView(k=k, at=_place(model)))
     at = _place(model)
     best = zip(found.best[0, at].tolist(), found.scores[0, at].tolist(), strict=True)
     return (
@@ -73,8 +73,8 @@ def sums_of(found: Attribution) -> list[float]:
 
 def _against(model: LanguageModel, control: str, word: str, sums: list[float]) -> str:
     """Which parts make the difference between a text and another one."""
-    asked, source = _given(model, control)
-    theirs = sums_of(contributions(model, asked, word, source=source, at=_place(model)))
+    query, source = _given(model, control)
+    theirs = sums_of(contributions(model, query, word, source=source, at=_place(model)))
     more = [own - other for own, other in zip(sums, theirs, strict=True)]
     most = max(range(3), key=lambda group: more[group])
     return (
@@ -88,9 +88,9 @@ def _against(model: LanguageModel, control: str, word: str, sums: list[float]) -
     )
 
 
-def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
     """The score of a word, part by part and layer by layer."""
-    name, text, word = asked[MODEL], asked["text"], asked["word"]
+    name, text, word = query[MODEL], query["text"], query["word"]
     progress(f"load {name}", 0, 4)
     model = explorer.inside(name)
     given, source = _given(model, text)
@@ -118,13 +118,13 @@ def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonR
     ]
     probability, rank, best = says(model, text, word, 8)
     controls = [(text, probability, rank, best[0][0])]
-    others = lines_of(asked["others"])[:8]
+    others = lines_of(query["others"])[:8]
     for number, other in enumerate(others):
         progress("read the other texts", number, len(others))
         p, r, top = says(model, other, word)
         controls.append((other, p, r, top[0][0]))
     option = max(range(3), key=lambda group: sums[group])
-    verdict = Verdict.WORKS if rank == 1 and option == 2 else Verdict.PARTLY if rank <= NEAR else Verdict.FAILS
+    verdict = Verdict.WORKS if rank == 1 and option == 2 else Verdict.PARTLY if rank <= N_NEAREST else Verdict.FAILS
     w = widgets.plain(word)
     said = f"After “{widgets.plain(text)}” {widgets.plain(name)} gives **{w}** a probability of **{probability:.1%}**: number **{rank:,}**. "
     said += (
@@ -133,7 +133,7 @@ def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonR
         else f"What it says first is **{widgets.plain(best[0][0])}** ({best[0][1]:.1%}). "
         + (
             "The right word is near, but a model this small isn’t sure. "
-            if rank <= NEAR
+            if rank <= N_NEAREST
             else "It does not know this, or not in these words. "
         )
     )

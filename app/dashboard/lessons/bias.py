@@ -20,12 +20,12 @@ from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.space.expression import Term
 
 CLEAR, SLIGHT = 0.5, 0.2  # effect sizes, as Cohen names them medium and small
-CHANCE = 0.05
+CHANCE_P = 0.05
 
 
-def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
     """The association test, and the words on an axis."""
-    name = asked["space"]
+    name = query["space"]
     progress(f"load {name}", 0, 1)
     space = explorer.space(name)
     resolve = explorer.look_up(space)
@@ -41,21 +41,21 @@ def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonR
                 missing.append(word)
         return found
 
-    lists = {key: known(words_in(asked[key])) for key in ("first", "second", "toward", "away", "words")}
+    lists = {key: known(words_in(query[key])) for key in ("first", "second", "toward", "away", "words")}
     for key in ("first", "second", "toward", "away"):
         if len(lists[key]) < 2:
             raise UserError(
-                f"each list needs at least two words that {name} knows; of {asked[key][:60]!r} it knows {len(lists[key])}"
+                f"each list needs at least two words that {name} knows; of {query[key][:60]!r} it knows {len(lists[key])}"
             )
     if not lists["words"]:
-        raise UserError(f"{name} knows none of the words to place: {asked['words'][:60]!r}")
+        raise UserError(f"{name} knows none of the words to place: {query['words'][:60]!r}")
     test = explorer.association(lists["first"], lists["second"], lists["toward"], lists["away"], space)
     he, she = widgets.plain(lists["away"][0]), widgets.plain(lists["toward"][0])
     axis = f"{' + '.join(lists['away'])} -> {' + '.join(lists['toward'])}"
     placed = explorer.project(lists["words"], [axis], space)
     order = sorted(((word, place) for word, (place,) in placed.words), key=lambda item: item[1])
     strength = abs(test.effect)
-    low = min(test.p, 1 - test.p) <= CHANCE
+    low = min(test.p, 1 - test.p) <= CHANCE_P
     verdict = Verdict.WORKS if strength >= CLEAR and low else Verdict.PARTLY if strength >= SLIGHT else Verdict.FAILS
     option = 2 if strength >= CLEAR and low else 1 if order[-1][1] - order[0][1] > 0.05 else 0
     one, two = (lists["first"], lists["second"]) if test.effect >= 0 else (lists["second"], lists["first"])

@@ -36,9 +36,9 @@ NAMES = {
 OPTIONS = (TABLE, SELF, MLP)
 
 
-def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
     """Count the parameters, and run a text to see the widths met."""
-    name, text = asked[MODEL], asked["text"]
+    name, text = query[MODEL], query["text"]
     progress(f"load {name}", 0, 1)
     model = on_torch(explorer.model(name))
     found = widths(model)

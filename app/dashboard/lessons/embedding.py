@@ -29,10 +29,10 @@ from polysema.core.space.metric import cosine
 ALIKE, RELATED = 0.99, 0.5
 
 
-def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
     """The row, the hidden state and the text's vector beside each other; and texts found by the last."""
-    name, word, text = asked[MODEL], asked["word"], asked["text"]
-    others = lines_of(asked["others"])
+    name, word, text = query[MODEL], query["word"], query["text"]
+    others = lines_of(query["others"])
     if len(others) < 2:
         raise UserError("give at least two texts to search among, a line each")
     progress(f"read with {name}", 0, 1)

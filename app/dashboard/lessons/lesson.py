@@ -148,11 +148,11 @@ def writers() -> list[str]:
     return [name for name in every_model() if family_of(name) is not Family.ENCODER]
 
 
-def checked(lesson: Lesson, asked: LessonInput) -> dict[str, str]:
+def checked(lesson: Lesson, query: LessonInput) -> dict[str, str]:
     """The values of a lesson's fields without the space around them; raises `UserError` for an empty one, one that is too
     long, and a choice that isn't there.
     """
-    values = {f.key: asked.get(f.key, "").strip() for f in lesson.fields}
+    values = {f.key: query.get(f.key, "").strip() for f in lesson.fields}
     for f in lesson.fields:
         value = values[f.key]
         if f.choices is not None and value not in f.choices():

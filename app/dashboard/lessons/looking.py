@@ -30,7 +30,7 @@ from polysema.core.model.tokens import words_of
 from polysema.core.space.metric import cosine
 from polysema.core.space.space import Family, Floats
 
-SAME = 1e-4  # 1 - cosine: what is below it is rounding, not change
+ROUNDING_DISTANCE = 1e-4  # 1 - cosine: what is below it is rounding, not change
 LETTERS = "g2p-t5"
 
 
@@ -102,9 +102,9 @@ def across(model: LanguageModel, source: str, other: str) -> tuple[AttentionShif
     )
 
 
-def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
     """Change the end, and see which states before it change."""
-    sentence, last, source, other = (asked[key] for key in ("sentence", "last", "source", "other"))
+    sentence, last, source, other = (query[key] for key in ("sentence", "last", "source", "other"))
     spans = words_of(sentence)
     if len(spans) < 2 or len(words_of(last)) != 1:
         raise UserError(
@@ -126,7 +126,7 @@ def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonR
     all_of_them = [*changes, *pair]
     encoder = next((c for c in changes if not c.causal), None)
     decoder = next((c for c in changes if c.causal), pair[1])
-    sees, blind = encoder is not None and encoder.most > SAME, decoder.most <= SAME
+    sees, blind = encoder is not None and encoder.most > ROUNDING_DISTANCE, decoder.most <= ROUNDING_DISTANCE
     verdict = Verdict.WORKS if sees and blind else Verdict.PARTLY if sees or blind else Verdict.FAILS
     option = {(True, False): 0, (True, True): 1, (False, False): 2, (False, True): 3}[sees, blind]
     said = []
@@ -143,9 +143,9 @@ def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonR
         f"In the **decoder** they {'stayed as they were (to the last digit that counts)' if blind else f'changed by up to {decoder.most:.4f}'}"
         + (": a word sees only itself and what came before." if blind else ", which a causal mask should not allow.")
     )
-    crossed = pair[0].most > SAME
+    crossed = pair[0].most > ROUNDING_DISTANCE
     said.append(
-        f"**Across**, the decoder’s states {'changed, from the first sound on,' if pair[0].moved[0] > SAME else 'changed' if crossed else 'did not change'} "
+        f"**Across**, the decoder’s states {'changed, from the first sound on,' if pair[0].moved[0] > ROUNDING_DISTANCE else 'changed' if crossed else 'did not change'} "
         f"when the end of the source became another (up to {pair[0].most:.3f}): "
         + (
             "cross-attention sees the whole source at every step."
@@ -180,7 +180,11 @@ def draw(found: LessonResult, key: str) -> None:
             st.caption(f"{change.what[0].upper()}{change.what[1:]}. Before it:")
             chips(
                 [
-                    (place, f"{moved:.3f} changed" if moved > SAME else "0 the same", "b" if moved > SAME else "a")
+                    (
+                        place,
+                        f"{moved:.3f} changed" if moved > ROUNDING_DISTANCE else "0 the same",
+                        "b" if moved > ROUNDING_DISTANCE else "a",
+                    )
                     for place, moved in zip(change.places, change.moved, strict=True)
                 ],
                 f"{change.name}: how much each place changed",

@@ -21,9 +21,9 @@ from polysema.app.dashboard.lessons.lesson import (
 from polysema.app.explorer import Explorer, Progress
 from polysema.core.inside.generation import GeneratedText, write
 
-NEW = 18
-AS_SURE = 0.5  # of what it is with a real question
-DOUBT = (
+MAX_NEW_TOKENS = 18
+AS_SURE_RATIO = 0.5  # of what it is with a real question
+DOUBT_PHRASES = (
     "don't know",
     "do not know",
     "not known",
@@ -58,16 +58,16 @@ class Pair:
 def doubts(text: str) -> str:
     """The first words of doubt in a text, or nothing."""
     low = text.lower().replace("’", "'")
-    return next((word for word in DOUBT if word in low), "")
+    return next((word for word in DOUBT_PHRASES if word in low), "")
 
 
-def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
     """Let the model go on with something invented and something real, and compare how sure it is."""
-    name, invented, real = asked[MODEL], asked["invented"], asked["real"]
+    name, invented, real = query[MODEL], query["invented"], query["real"]
     progress(f"load {name}", 0, 1)
     model = explorer.inside(name)
-    made = write(model, invented, NEW, progress=progress)
-    true = write(model, real, NEW, progress=progress)
+    made = write(model, invented, MAX_NEW_TOKENS, progress=progress)
+    true = write(model, real, MAX_NEW_TOKENS, progress=progress)
     letters = reads_letters(name)
     doubt = doubts(made.text)
     share = made.surety / true.surety if true.surety else 0.0
@@ -76,7 +76,7 @@ def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonR
     elif doubt:
         option, verdict = 1, Verdict.FAILS
     else:
-        option, verdict = 0, Verdict.WORKS if share >= AS_SURE else Verdict.PARTLY
+        option, verdict = 0, Verdict.WORKS if share >= AS_SURE_RATIO else Verdict.PARTLY
     m = widgets.plain(name)
     if not made.tokens:
         said = f"{m} writes **nothing** after “{widgets.plain(invented)}”: it ends at once."
@@ -94,7 +94,7 @@ def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonR
             "It is about as sure of the invention as of the real thing: how fluent it sounds tells you nothing."
             if share >= 0.8
             else "It is less sure, but nothing in the text shows it: you would have to see the numbers."
-            if share >= AS_SURE and not doubt
+            if share >= AS_SURE_RATIO and not doubt
             else "It is much less sure of the invention: the numbers do show it, the text doesn’t."
             if not doubt
             else "And the numbers are there to compare."
@@ -117,8 +117,8 @@ def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonR
         said,
         option,
         rows,
-        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.generation import write\n\nmodel = Explorer().inside({name!r})\nfor start in ({invented!r}, {real!r}):\n    found = write(model, start, {NEW})\n    print(found.text, found.surety, found.probabilities)",
-        f"Greedy: the most probable token each time, {NEW} at most. The average is the geometric mean. Doubt is looked for by these words: {', '.join(DOUBT)}.",
+        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.generation import write\n\nmodel = Explorer().inside({name!r})\nfor start in ({invented!r}, {real!r}):\n    found = write(model, start, {MAX_NEW_TOKENS})\n    print(found.text, found.surety, found.probabilities)",
+        f"Greedy: the most probable token each time, {MAX_NEW_TOKENS} at most. The average is the geometric mean. Doubt is looked for by these words: {', '.join(DOUBT_PHRASES)}.",
         Pair((invented, real), (made, true), titles),
     )
 

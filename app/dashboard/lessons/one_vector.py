@@ -10,12 +10,12 @@ from polysema.core.errors import UserError
 from polysema.core.space.expression import Term
 from polysema.core.space.metric import unit
 
-NEAR = 0.01  # of all words: within the nearest hundredth a word counts as near
+N_NEAREST = 0.01  # of all words: within the nearest hundredth a word counts as near
 
 
-def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
     """How many rows a word has, and how near the words of its two meanings are to it."""
-    name, word, first, second = (asked[key] for key in ("space", "word", "first", "second"))
+    name, word, first, second = (query[key] for key in ("space", "word", "first", "second"))
     progress(f"load {name}", 0, 1)
     space = explorer.space(name)
     resolve = explorer.look_up(space)
@@ -30,7 +30,7 @@ def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonR
     lean = unit(np.asarray(space.vectors[[n.row for n in near.neighbors]])) @ ends.T  # (10, 2)
     to_first = int((lean[:, 0] > lean[:, 1]).sum())
     ranks = [side.rank or len(space) for side in sides]
-    good = [rank <= NEAR * len(space) for rank in ranks]
+    good = [rank <= N_NEAREST * len(space) for rank in ranks]
     verdict = Verdict.WORKS if all(good) else Verdict.PARTLY if any(good) else Verdict.FAILS
     w, a, b = widgets.plain(word), widgets.plain(first), widgets.plain(second)
     said = (

@@ -20,13 +20,13 @@ from polysema.core.errors import UserError
 from polysema.core.inside.hooks import token_name
 from polysema.core.model.tokens import words_of
 
-MOST = 120  # tokens drawn
+MAX_PIECES = 120  # tokens drawn
 
 
-def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
     """How many tokens a text becomes, and which words are cut."""
-    progress(f"load {asked[MODEL]}", 0, 1)
-    model, text = explorer.model(asked[MODEL]), asked["text"]
+    progress(f"load {query[MODEL]}", 0, 1)
+    model, text = explorer.model(query[MODEL]), query["text"]
     (encoded,) = model.encode([text])
     spans = words_of(text)
     if not len(encoded) or not spans:
@@ -91,7 +91,7 @@ def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonR
 
 def draw(found: LessonResult, key: str) -> None:
     """The tokens as chips, those of one word in one color."""
-    rows = found.shown[:MOST]
+    rows = found.shown[:MAX_PIECES]
     chips(
         [
             (visible(row["token"]), str(row["id"]), "off" if row["number"] < 0 else "ab"[row["number"] % 2])

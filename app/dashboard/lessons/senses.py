@@ -27,7 +27,7 @@ from polysema.core.errors import UserError
 from polysema.core.model.tokens import find_word
 from polysema.core.space.space import Floats
 
-APART = 0.05  # a gap of cosines that is worth a name
+MIN_GAP = 0.05  # a gap of cosines that is worth a name
 
 
 def matrix(row: LayerComparison, n: int) -> Floats:
@@ -38,10 +38,10 @@ def matrix(row: LayerComparison, n: int) -> Floats:
     return found
 
 
-def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
     """Within and between the two groups of sentences, layer by layer."""
-    name, word = asked[MODEL], asked["word"]
-    groups = [lines_of(asked["first"]), lines_of(asked["second"])]
+    name, word = query[MODEL], query["word"]
+    groups = [lines_of(query["first"]), lines_of(query["second"])]
     if min(map(len, groups)) < 2:
         raise UserError(
             "each meaning needs at least two sentences, a line each, so that likeness within it can be measured"
@@ -63,12 +63,12 @@ def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonR
         right.append(int((own[nearest] == own).sum()))
     gaps = np.array(within) - np.array(between)
     best, last = int(gaps.argmax()), len(gaps) - 1
-    option = 3 if gaps[best] < APART else 0 if best == 0 else 2 if best == last else 1
+    option = 3 if gaps[best] < MIN_GAP else 0 if best == 0 else 2 if best == last else 1
     verdict = (
         Verdict.WORKS
-        if gaps[best] >= APART and right[best] == n
+        if gaps[best] >= MIN_GAP and right[best] == n
         else Verdict.PARTLY
-        if gaps[best] >= APART
+        if gaps[best] >= MIN_GAP
         else Verdict.FAILS
     )
     w, layer = widgets.plain(word), found.layers[best].layer

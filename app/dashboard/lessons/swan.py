@@ -23,9 +23,9 @@ from polysema.core.errors import UserError
 from polysema.core.inside.attention import Attention, HeadRanking, attention, find_heads
 
 EXAMPLE = ("white", "swan", "water")
-DISAGREE = 3
-CLEAR = 0.5  # of its weight: a head that gives so much looks there
-MOST_WORDS = 40
+MIN_DISAGREEING = 3
+CLEAR_WEIGHT = 0.5  # of its weight: a head that gives so much looks there
+MAX_WORDS = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,19 +39,19 @@ class SentenceReading:
     model: str
 
 
-def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
     """Where a word looks in the mean of all heads, and which head looks at the wanted word over several sentences."""
-    name, sentence, looker, at = asked[MODEL], asked["sentence"], asked["looker"], asked["at"]
+    name, sentence, looker, at = query[MODEL], query["sentence"], query["looker"], query["at"]
     progress(f"read with {name}", 0, 1)
     model = explorer.inside(name)
-    texts = [sentence, *lines_of(asked["more"])]
+    texts = [sentence, *lines_of(query["more"])]
     ranking = find_heads(model, [(looker, at)], texts)
     if ranking.places[0][0] != 0:
         raise UserError(f"the sentence has not both words, {looker!r} and {at!r}")
     (part, *more) = attention(model, sentence)
-    if more or len(part.rows) > MOST_WORDS:
+    if more or len(part.rows) > MAX_WORDS:
         raise UserError(
-            f"the sentence has {len(part.rows)} words and signs; at most {MOST_WORDS} are drawn: give a shorter one"
+            f"the sentence has {len(part.rows)} words and signs; at most {MAX_WORDS} are drawn: give a shorter one"
         )
     names = [unit.name.strip().casefold() for unit in part.rows]
     row = next(p for p, unit in enumerate(part.rows) if not unit.special and names[p] == looker.casefold())
@@ -75,7 +75,7 @@ def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonR
     best = ranking.scores[0]
     verdict = (
         Verdict.WORKS
-        if best.mean >= CLEAR and best.top == 1
+        if best.mean >= CLEAR_WEIGHT and best.top == 1
         else Verdict.PARTLY
         if best.mean > 2 * ranking.chance
         else Verdict.FAILS
@@ -114,7 +114,7 @@ def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonR
     return LessonResult(
         verdict,
         said,
-        EXAMPLE.index(most) if most in EXAMPLE else DISAGREE,
+        EXAMPLE.index(most) if most in EXAMPLE else MIN_DISAGREEING,
         rows,
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attention import find_heads\n\nfound = find_heads(Explorer().inside({name!r}), [({looker!r}, {at!r})], {texts!r})\n"
         "for score in found.scores[:5]:\n    print(score.layer, score.head, score.mean, score.least)",

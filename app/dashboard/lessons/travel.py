@@ -15,7 +15,7 @@ from polysema.core.space.expression import Term
 from polysema.core.space.metric import cosine
 from polysema.core.space.space import Space
 
-OTHERS = (
+OTHER_EXPRESSIONS = (
     ("paris - france + italy", "rome"),
     ("bigger - big + small", "smaller"),
     ("walked - walk + swim", "swam"),
@@ -25,14 +25,14 @@ OTHERS = (
     ("kitten - cat + dog", "puppy"),
     ("teacher - school + hospital", "doctor"),
 )
-FREQUENT = 20_000  # rows from which random differences are drawn: the most frequent words stand first
+FREQUENT_WORDS = 20_000  # rows from which random differences are drawn: the most frequent words stand first
 FIRST, ELSE = ("woman", "girl", "princess"), 3
 
 
-def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
     """What the sum leads to, whether it was needed, and how parallel the two differences are."""
-    name, expression, wanted = (asked[key] for key in ("space", "expression", "wanted"))
-    progress(f"load {name}", 0, len(OTHERS) + 1)
+    name, expression, wanted = (query[key] for key in ("space", "expression", "wanted"))
+    progress(f"load {name}", 0, len(OTHER_EXPRESSIONS) + 1)
     space = explorer.space(name)
     answer = explorer.analogy(expression, space, 8)
     keys = [n.key for n in answer.neighbors]
@@ -55,10 +55,10 @@ def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonR
     said += _honest(answer)
     said += _parallel(explorer, answer, space, wanted)
     others = []
-    for number, (other, right) in enumerate(OTHERS, 1):
-        progress("try other sums", number, len(OTHERS) + 1)
+    for number, (other, right) in enumerate(OTHER_EXPRESSIONS, 1):
+        progress("try other sums", number, len(OTHER_EXPRESSIONS) + 1)
         try:
-            got = explorer.analogy(other, space, 3, asking=AnalogyOptions(evidence=False)).neighbors
+            got = explorer.analogy(other, space, 3, options=AnalogyOptions(evidence=False)).neighbors
         except UnknownWordError:
             continue
         others.append((other, right, [n.key for n in got]))
@@ -125,7 +125,7 @@ def _parallel(explorer: Explorer, answer: AnalogyAnswer, space: Space, wanted: s
     pairs = f"{words[one]} − {words[minus]} and {widgets.plain(wanted)} − {words[other]}"
     if len(space) < 4:  # no two random pairs without a row in common
         return f"\n\n{pairs} have cosine **{value:.2f}** (1 would be a perfect parallelogram)."
-    share = parallel_share(value, np.asarray(space.vectors[: min(FREQUENT, len(space))]))
+    share = parallel_share(value, np.asarray(space.vectors[: min(FREQUENT_WORDS, len(space))]))
     how = (
         "are parallel to a good part"
         if value >= 0.5

@@ -22,17 +22,17 @@ from polysema.core.model.contextual import embed
 from polysema.core.model.tokens import Occurrence, Span, find_word, words_of
 from polysema.core.space.metric import cosine
 
-SHARES = (0.0, 0.06, 0.12, 0.25, 0.5, 0.9, 1.2, 1.7)  # of the window that the filler takes
-SAME = 1e-5
+FILLER_SHARES = (0.0, 0.06, 0.12, 0.25, 0.5, 0.9, 1.2, 1.7)  # of the window that the filler takes
+ROUNDING_DISTANCE = 1e-5
 
 
-def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonResult:
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
     """Does the beginning still reach the end? Texts of growing length with two beginnings."""
-    name, end, word, filler = asked[MODEL], asked["end"], asked["word"], asked["filler"]
-    starts = (asked["first"], asked["second"])
+    name, end, word, filler = query[MODEL], query["end"], query["word"], query["filler"]
+    starts = (query["first"], query["second"])
     if starts[0] == starts[1]:
         raise UserError("both beginnings are the same; they have to differ")
-    progress(f"load {name}", 0, len(SHARES))
+    progress(f"load {name}", 0, len(FILLER_SHARES))
     model = explorer.model(name)
     span = find_word(end, word)
     a_piece = len(model.encode([filler])[0])
@@ -40,8 +40,8 @@ def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonR
         raise UserError(f"there is no word in the filler {filler[:60]!r}")
     rows = []
     windows: list[tuple[int, int]] = []
-    for number, share in enumerate(SHARES):
-        progress("read ever longer texts", number, len(SHARES))
+    for number, share in enumerate(FILLER_SHARES):
+        progress("read ever longer texts", number, len(FILLER_SHARES))
         middle = " ".join([filler] * round(share * model.window / a_piece))
         texts = [f"{start} {middle} {end}".replace("  ", " ") for start in starts]
         places = [
@@ -60,10 +60,16 @@ def check(explorer: Explorer, asked: LessonInput, progress: Progress) -> LessonR
             windows = [(w * step, w * step + len(ids) - 2) for w, ids in enumerate(encoded.windows)]
     inside = [row for row in rows if row["windows"] == 1]
     beyond = [row for row in rows if row["windows"] > 1]
-    reaches = bool(inside) and inside[0]["moved"] > SAME
-    still = bool(beyond) and beyond[-1]["moved"] > SAME
+    reaches = bool(inside) and inside[0]["moved"] > ROUNDING_DISTANCE
+    still = bool(beyond) and beyond[-1]["moved"] > ROUNDING_DISTANCE
     option = 2 if not reaches else 0 if still else 1
-    verdict = Verdict.FAILS if still or not reaches else Verdict.WORKS if inside[-1]["moved"] > SAME else Verdict.PARTLY
+    verdict = (
+        Verdict.FAILS
+        if still or not reaches
+        else Verdict.WORKS
+        if inside[-1]["moved"] > ROUNDING_DISTANCE
+        else Verdict.PARTLY
+    )
     w = widgets.plain(word)
     said = f"{widgets.plain(name)} reads at most **{model.window} tokens** at once. "
     if reaches:

@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from polysema.app.explorer import query_vectors
 from polysema.app.service import encoding as form
-from polysema.app.service.dependencies import ServiceState, The, writes
+from polysema.app.service.dependencies import ServiceState, StateDep, writes
 from polysema.app.service.errors import MistakeError, RefusedError
 from polysema.app.service.schemas.requests import (
     DeleteRequest,
@@ -61,25 +61,25 @@ SpaceName = Annotated[Name | None, Query()]
 
 
 @router.get("", responses=answers(CollectionNames))
-async def collections(state: The) -> Response:
+async def collections(state: StateDep) -> Response:
     """The collections that are there."""
     return await state.work(lambda: form.answer({"collections": state.shelf.names()}))
 
 
 @router.put("/{name}", dependencies=[writes], status_code=201, responses=answers(CollectionInfo, 201))
-async def create(name: str, state: The) -> Response:
+async def create(name: str, state: StateDep) -> Response:
     """Make an empty collection; 409 when the name is taken."""
     return await state.work(lambda: form.answer(_card(name, state.shelf.create(name)), 201))
 
 
 @router.get("/{name}", responses=answers(CollectionInfo))
-async def info(name: str, state: The) -> Response:
+async def info(name: str, state: StateDep) -> Response:
     """What a collection holds: its spaces with their provenance, rows, columns and version."""
     return await state.work(lambda: form.answer(_card(name, state.shelf.get(name))))
 
 
 @router.delete("/{name}", dependencies=[writes], responses=answers(CollectionDeleted))
-async def delete(name: str, state: The) -> Response:
+async def delete(name: str, state: StateDep) -> Response:
     """Delete a collection with all its versions."""
 
     def ask() -> Response:
@@ -90,38 +90,38 @@ async def delete(name: str, state: The) -> Response:
 
 
 @router.put("/{name}/spaces/{space}", dependencies=[writes], responses=answers(CollectionInfo))
-async def create_space(name: str, space: str, asked: SpaceRequest, state: The) -> Response:
+async def create_space(name: str, space: str, request: SpaceRequest, state: StateDep) -> Response:
     """Make an empty space in a collection; the same once more is no change."""
 
     def ask() -> Response:
-        held = state.shelf.get(name)
-        held.create_space(space, asked.dim, asked.metric, _origin(asked.origin))
-        return form.answer(_card(name, held))
+        current = state.shelf.get(name)
+        current.create_space(space, request.dim, request.metric, _origin(request.origin))
+        return form.answer(_card(name, current))
 
     return await state.work(ask)
 
 
 @router.delete("/{name}/spaces/{space}", dependencies=[writes], responses=answers(CollectionInfo))
-async def drop_space(name: str, space: str, state: The) -> Response:
+async def drop_space(name: str, space: str, state: StateDep) -> Response:
     """Take a space and its rows out of a collection."""
 
     def ask() -> Response:
-        held = state.shelf.get(name)
-        held.drop_space(space)
-        return form.answer(_card(name, held))
+        current = state.shelf.get(name)
+        current.drop_space(space)
+        return form.answer(_card(name, current))
 
     return await state.work(ask)
 
 
 @router.post("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY, responses=answers(Added))
-async def add(name: str, request: Request, state: The, space: SpaceName = None) -> Response:
+async def add(name: str, request: Request, state: StateDep, space: SpaceName = None) -> Response:
     """Add rows with new ids, as JSON or as an Arrow stream (`id`, `vector`, columns): all of them, or with an error none."""
     body = await request.body()
     return await state.work(lambda: _put(name, _rows(request, body, space), state, False))
 
 
 @router.put("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY, responses=answers(UpsertResponse))
-async def upsert(name: str, request: Request, state: The, space: SpaceName = None) -> Response:
+async def upsert(name: str, request: Request, state: StateDep, space: SpaceName = None) -> Response:
     """Add rows, in the place of those with the same ids."""
     body = await request.body()
     return await state.work(lambda: _put(name, _rows(request, body, space), state, True))
@@ -131,7 +131,7 @@ async def upsert(name: str, request: Request, state: The, space: SpaceName = Non
 async def get(
     name: str,
     request: Request,
-    state: The,
+    state: StateDep,
     ids: Annotated[list[str], Query(alias="id", min_length=1, max_length=1000)],
     space: SpaceName = None,
 ) -> Response:
@@ -147,59 +147,61 @@ async def get(
 
 
 @router.post("/{name}/delete", dependencies=[writes], responses=answers(RowsDeleted))
-async def delete_rows(name: str, asked: DeleteRequest, state: The) -> Response:
+async def delete_rows(name: str, request: DeleteRequest, state: StateDep) -> Response:
     """Delete rows by their ids or by a condition; says how many there were."""
-    if (asked.ids is None) == (asked.where is None):
+    if (request.ids is None) == (request.where is None):
         raise UserError("give either ids or where: the rows to delete")
 
     def ask() -> Response:
-        held = state.shelf.get(name)
+        current = state.shelf.get(name)
         gone = (
-            held.delete(asked.ids, asked.space)
-            if asked.ids is not None
-            else held.delete_where(asked.where or "", asked.space)
+            current.delete(request.ids, request.space)
+            if request.ids is not None
+            else current.delete_where(request.where or "", request.space)
         )
-        return form.answer({"deleted": gone, "rows": len(held), "version": held.view().manifest.version})
+        return form.answer({"deleted": gone, "rows": len(current), "version": current.view().manifest.version})
 
     return await state.work(ask)
 
 
 @router.post("/{name}/widen", dependencies=[writes], responses=answers(CollectionInfo))
-async def widen(name: str, asked: WidenRequest, state: The) -> Response:
+async def widen(name: str, request: WidenRequest, state: StateDep) -> Response:
     """Give a column a type that holds its values and more, such as `double` or `string`, which takes any value as its text."""
 
     def ask() -> Response:
-        held = state.shelf.get(name)
-        held.widen(asked.column, asked.type)
-        return form.answer(_card(name, held))
+        current = state.shelf.get(name)
+        current.widen(request.column, request.type)
+        return form.answer(_card(name, current))
 
     return await state.work(ask)
 
 
 @router.post("/{name}/search", responses=answers(SearchResponse))
-async def search(name: str, asked: SearchRequest, state: The) -> Response:
+async def search(name: str, request: SearchRequest, state: StateDep) -> Response:
     """The nearest rows to vectors, to rows of the collection, or to a text read by the model that made the space."""
-    if sum(one is not None for one in (asked.vectors, asked.ids, asked.text)) != 1:
+    if sum(one is not None for one in (request.vectors, request.ids, request.text)) != 1:
         raise UserError("give one of vectors, ids and text: what the rows should be near to")
-    state.check_k(asked.k)
+    state.check_k(request.k)
 
     def ask() -> Response:
-        held = state.shelf.get(name)
-        if asked.text is not None:
+        current = state.shelf.get(name)
+        if request.text is not None:
             queries = query_vectors.text_in(
-                held.view(), asked.space, asked.text, asked.word, lambda origin: _model(state, origin)
+                current.view(), request.space, request.text, request.word, lambda origin: _model(state, origin)
             )
-        elif asked.ids is not None:
-            queries = held.get(asked.ids, asked.space).vectors
+        elif request.ids is not None:
+            queries = current.get(request.ids, request.space).vectors
         else:
-            view = held.view()
-            known = view.manifest.spaces or asked.space is not None  # an empty collection has no width yet
-            queries = form.matrix(asked.vectors or [], view.card(asked.space).dim if known else None)
+            view = current.view()
+            known = view.manifest.spaces or request.space is not None  # an empty collection has no width yet
+            queries = form.matrix(request.vectors or [], view.card(request.space).dim if known else None)
         state.check_many(len(queries), "queries")
-        state.check_numbers(len(queries) * asked.k, "these hits")
-        found = held.search(queries, asked.k, asked.where, space=asked.space, recall=asked.recall, exact=asked.exact)
+        state.check_numbers(len(queries) * request.k, "these hits")
+        found = current.search(
+            queries, request.k, request.where, space=request.space, recall=request.recall, exact=request.exact
+        )
         answers: list[list[Any]] = [[] for _ in range(len(found))]
-        for row in found.table(asked.columns).to_pylist():
+        for row in found.table(request.columns).to_pylist():
             answers[row.pop("query")].append(row)
         return form.answer({"answers": answers, "version": found.version, "recall": found.recall, "space": found.space})
 
@@ -207,13 +209,13 @@ async def search(name: str, asked: SearchRequest, state: The) -> Response:
 
 
 @router.get("/{name}/versions", responses=answers(VersionsResponse))
-async def versions(name: str, state: The) -> Response:
+async def versions(name: str, state: StateDep) -> Response:
     """The versions that one can go back to, oldest first, and the snapshots."""
 
     def ask() -> Response:
-        held = state.shelf.get(name)
-        named = {found.version: snapshot for snapshot, found in held.snapshots().items()}
-        kept = {found.version: found for found in (*held.snapshots().values(), *held.versions())}
+        current = state.shelf.get(name)
+        named = {found.version: snapshot for snapshot, found in current.snapshots().items()}
+        kept = {found.version: found for found in (*current.snapshots().values(), *current.versions())}
         rows = [
             {
                 "version": number,
@@ -232,7 +234,7 @@ async def versions(name: str, state: The) -> Response:
 @router.put(
     "/{name}/snapshots/{snapshot}", dependencies=[writes], status_code=201, responses=answers(SnapshotResponse, 201)
 )
-async def snapshot(name: str, snapshot: str, state: The) -> Response:
+async def snapshot(name: str, snapshot: str, state: StateDep) -> Response:
     """Keep the current version under a name until it is dropped; 409 when the name is taken."""
 
     def ask() -> Response:
@@ -242,7 +244,7 @@ async def snapshot(name: str, snapshot: str, state: The) -> Response:
 
 
 @router.delete("/{name}/snapshots/{snapshot}", dependencies=[writes], responses=answers(SnapshotDropped))
-async def drop_snapshot(name: str, snapshot: str, state: The) -> Response:
+async def drop_snapshot(name: str, snapshot: str, state: StateDep) -> Response:
     """Take a snapshot's name away."""
 
     def ask() -> Response:
@@ -253,19 +255,19 @@ async def drop_snapshot(name: str, snapshot: str, state: The) -> Response:
 
 
 @router.post("/{name}/restore", dependencies=[writes], responses=answers(RestoreResponse))
-async def restore(name: str, asked: RestoreRequest, state: The) -> Response:
+async def restore(name: str, request: RestoreRequest, state: StateDep) -> Response:
     """Go back to a version or a snapshot; the way back is a version too."""
 
     def ask() -> Response:
-        held = state.shelf.get(name)
-        number = held.restore(asked.version)
-        return form.answer({"version": number, "rows": len(held)})
+        current = state.shelf.get(name)
+        number = current.restore(request.version)
+        return form.answer({"version": number, "rows": len(current)})
 
     return await state.work(ask)
 
 
 @router.get("/{name}/recall", responses=answers(RecallResponse))
-async def recall(name: str, state: The, space: SpaceName = None) -> Response:
+async def recall(name: str, state: StateDep, space: SpaceName = None) -> Response:
     """What each index of a space was measured to find, and how fast; nothing where every answer is exact."""
 
     def ask() -> Response:
@@ -304,14 +306,14 @@ def _rows(request: Request, body: bytes, space: str | None) -> RowsRequest | tup
     if kind != form.JSON:
         raise RefusedError("unsupported", f"rows come as {form.JSON} or {form.ARROW}; got {kind[:80] or 'no type'}")
     try:
-        asked = RowsRequest.model_validate_json(body)
+        rows = RowsRequest.model_validate_json(body)
     except ValidationError as error:
         raise _mistake_in(body, error) from None
     except ValueError as error:
         raise UserError(f"the body is no JSON: {str(error)[:200]}") from None
-    if asked.space is None:
-        asked.space = space
-    return asked
+    if rows.space is None:
+        rows.space = space
+    return rows
 
 
 def _mistake_in(body: bytes, error: ValidationError) -> UserError:
@@ -327,20 +329,20 @@ def _mistake_in(body: bytes, error: ValidationError) -> UserError:
 def _put(
     name: str, given: RowsRequest | tuple[Any, Any, Any, str | None], state: ServiceState, replaces: bool
 ) -> Response:
-    held = state.shelf.get(name)
+    current = state.shelf.get(name)
     origin = None
     if isinstance(given, RowsRequest):
         dim = given.dim
-        if dim is None and isinstance(given.vectors, str) and held.view().manifest.spaces:
-            dim = held.view().card(given.space).dim
+        if dim is None and isinstance(given.vectors, str) and current.view().manifest.spaces:
+            dim = current.view().card(given.space).dim
         ids, matrix, columns, space = given.ids, form.matrix(given.vectors, dim), given.columns, given.space
         origin = _origin(given.origin)
     else:
         ids, matrix, columns, space = given
-    put = held.upsert if replaces else held.add
+    put = current.upsert if replaces else current.add
     count = put(ids, matrix, columns, space, origin)
     what = "replaced" if replaces else "added"
-    return form.answer({what: count, "rows": len(held), "version": held.view().manifest.version})
+    return form.answer({what: count, "rows": len(current), "version": current.view().manifest.version})
 
 
 def _origin(card: dict[str, Any] | None) -> Origin | None:
@@ -384,13 +386,13 @@ def _with_ids(ids: Any, columns: Any) -> Any:
     return table
 
 
-def _card(name: str, held: Collection) -> dict[str, Any]:
-    view = held.view()
+def _card(name: str, current: Collection) -> dict[str, Any]:
+    view = current.view()
     return {
         "name": name,
         "rows": view.manifest.n_rows,
         "version": view.manifest.version,
-        "snapshots": list(held.snapshots()),
+        "snapshots": list(current.snapshots()),
         "columns": {one.name: str(one.type) for one in view.manifest.columns},
         "spaces": {
             space: {

@@ -9,8 +9,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from polysema.app.service.dependencies import The
-from polysema.app.service.embeddings import EmbeddingBatch, Input
+from polysema.app.service.dependencies import StateDep
+from polysema.app.service.embeddings import EmbeddingBatch, EmbeddingInput
 from polysema.app.service.encoding import answer, encoded
 from polysema.app.service.schemas.requests import EmbeddingsRequest
 from polysema.app.service.schemas.responses import EmbeddingsResponse, ModelCard, ModelsResponse
@@ -20,26 +20,26 @@ from polysema.core.model.catalog import CatalogEntry, folder_of
 from polysema.core.space.space import Family
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
-SMALL = 64  # vectors whose answer is written at once
+MAX_INLINE_VECTORS = 64  # vectors whose answer is written at once
 
 
 @router.post("/embeddings", responses=answers(EmbeddingsResponse))
-async def embeddings(asked: EmbeddingsRequest, state: The, request: Request) -> Response:
+async def embeddings(body: EmbeddingsRequest, state: StateDep, request: Request) -> Response:
     """A vector for each input, as OpenAI answers: the model's own sentence pooling, else the mean of its last layer."""
-    inputs = _inputs(asked.input)
-    state.check_inputs(inputs, asked.model, asked.token_ids)
-    row = next((row for row in state.served() if row.name == asked.model), None)
+    inputs = _inputs(body.input)
+    state.check_inputs(inputs, body.model, body.token_ids)
+    row = next((row for row in state.served() if row.name == body.model), None)
     if row is None or row.family is Family.STATIC:
         names = ", ".join(row.name for row in state.served() if row.family is not Family.STATIC)
-        raise NotFoundError(f"there is no model {asked.model!r:.80} here; there are: {names}")
-    made = await state.embed(asked.model, inputs, request.is_disconnected)
+        raise NotFoundError(f"there is no model {body.model!r:.80} here; there are: {names}")
+    made = await state.embed(body.model, inputs, request.is_disconnected)
     dim = made.vectors.shape[1]
-    if asked.dimensions not in (None, dim):
-        raise UserError(f"{asked.model} has {dim} dimensions and can't be cut; got dimensions {asked.dimensions}")
-    packed = asked.encoding_format == "base64"
-    if len(inputs) <= SMALL:
-        return Response(_body(made, asked.model, packed), media_type="application/json")
-    return Response(await asyncio.to_thread(_body, made, asked.model, packed), media_type="application/json")
+    if body.dimensions not in (None, dim):
+        raise UserError(f"{body.model} has {dim} dimensions and can't be cut; got dimensions {body.dimensions}")
+    packed = body.encoding_format == "base64"
+    if len(inputs) <= MAX_INLINE_VECTORS:
+        return Response(_body(made, body.model, packed), media_type="application/json")
+    return Response(await asyncio.to_thread(_body, made, body.model, packed), media_type="application/json")
 
 
 def _body(made: EmbeddingBatch, model: str, packed: bool) -> bytes:
@@ -52,7 +52,7 @@ def _body(made: EmbeddingBatch, model: str, packed: bool) -> bytes:
     return f'{{"object": "list", "data": [{", ".join(rows)}], "model": {json.dumps(model)}, "usage": {usage}}}'.encode()
 
 
-def _inputs(given: str | list[str] | list[int] | list[list[int]]) -> list[Input]:
+def _inputs(given: str | list[str] | list[int] | list[list[int]]) -> list[EmbeddingInput]:
     if isinstance(given, str):
         return [given]
     if isinstance(given[0], int):
@@ -61,13 +61,13 @@ def _inputs(given: str | list[str] | list[int] | list[list[int]]) -> list[Input]
 
 
 @router.get("/models", responses=answers(ModelsResponse))
-async def models(state: The) -> Response:
+async def models(state: StateDep) -> Response:
     """What has a name, and whether it is here."""
     return answer({"object": "list", "data": [_card(row) for row in state.served()]})
 
 
 @router.get("/models/{name}", responses=answers(ModelCard))
-async def model(name: str, state: The) -> Response:
+async def model(name: str, state: StateDep) -> Response:
     """One of them."""
     row = next((row for row in state.served() if row.name == name), None)
     if row is None:

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from polysema.app.explorer.inside_options import AttentionOptions
 from polysema.app.explorer.serialization import plain
 from polysema.app.service import encoding as form
-from polysema.app.service.dependencies import ServiceState, The
+from polysema.app.service.dependencies import ServiceState, StateDep
 from polysema.app.service.schemas.requests import AttentionRequest, AttributionRequest, LensRequest, RankHeadsRequest
 from polysema.app.service.schemas.responses import (
     AttentionResponse,
@@ -35,33 +35,33 @@ router = APIRouter(prefix="/v1", tags=["inside"])
 
 
 @router.post("/attention", responses=in_forms(AttentionResponse, None))
-async def attention(asked: AttentionRequest, state: The, request: Request) -> Response:
+async def attention(body: AttentionRequest, state: StateDep, request: Request) -> Response:
     """Who looks at whom: the weights of one head or of all, at some layers, self or cross, by words or tokens.
 
     A text that is longer than the model's window is answered window by window. As an Arrow stream there is a row for each
     window, layer, head and row, with the list of its weights; the rest is in its metadata.
     """
     wanted = form.wanted(request)
-    state.known(asked.model)
+    state.known(body.model)
 
     def ask() -> Response:
         from polysema.core.inside.architectures import check_head
 
-        how = AttentionOptions(asked.target, asked.stack, asked.cross, asked.unit, asked.special)
-        model = state.explorer.inside(asked.model, how.stack)
-        _check_tokens(state, model, [asked.text], asked.target)
-        head = None if asked.head is None else check_head(model, asked.head)
-        if head is not None and (asked.layers is None or len(asked.layers) != 1):
+        how = AttentionOptions(body.target, body.stack, body.cross, body.unit, body.special)
+        model = state.explorer.inside(body.model, how.stack)
+        _check_tokens(state, model, [body.text], body.target)
+        head = None if body.head is None else check_head(model, body.head)
+        if head is not None and (body.layers is None or len(body.layers) != 1):
             raise UserError("one head is of one layer: give the layer it is in")
         most = state.settings.max_numbers * (1 if head is None else model.n_heads)
-        found = state.explorer.attention(asked.text, asked.model, asked.layers, how, most)
+        found = state.explorer.attention(body.text, body.model, body.layers, how, most)
         parts = [_of_head(part, head) for part in found]
         heads = [head] if head is not None else list(range(1, model.n_heads + 1))
         if wanted == form.ARROW:
-            return _arrow(parts, heads, asked.model)
+            return _arrow(parts, heads, body.model)
         packed = wanted == form.BASE64
         windows = [plain(part, packed) | {"heads": heads} for part in parts]
-        return Response(form.body({"model": asked.model, "windows": windows}), media_type=wanted)
+        return Response(form.body({"model": body.model, "windows": windows}), media_type=wanted)
 
     return await state.work(ask)
 
@@ -92,41 +92,41 @@ def _arrow(parts: Sequence[Attention], heads: Sequence[int], model: str) -> Resp
 
 
 @router.post("/find-heads", responses=answers(HeadRankingResponse))
-async def find_heads(asked: RankHeadsRequest, state: The) -> Response:
+async def find_heads(request: RankHeadsRequest, state: StateDep) -> Response:
     """The heads in which the first word of each pair looks most at the second, over all the texts."""
-    state.known(asked.model)
-    state.check_many(len(asked.texts), "texts")
+    state.known(request.model)
+    state.check_many(len(request.texts), "texts")
 
     def ask() -> Response:
-        how = AttentionOptions(asked.target, asked.stack, asked.cross, asked.unit, asked.special)
-        _check_tokens(state, state.explorer.inside(asked.model, how.stack), asked.texts, asked.target)
-        pairs = [(a, b) for a, b in asked.pairs]
-        found = state.explorer.find_heads(pairs, asked.texts, asked.model, asked.layers, how)
-        return form.answer(plain(replace(found, scores=found.scores[: asked.k])))
+        how = AttentionOptions(request.target, request.stack, request.cross, request.unit, request.special)
+        _check_tokens(state, state.explorer.inside(request.model, how.stack), request.texts, request.target)
+        pairs = [(a, b) for a, b in request.pairs]
+        found = state.explorer.find_heads(pairs, request.texts, request.model, request.layers, how)
+        return form.answer(plain(replace(found, scores=found.scores[: request.k])))
 
     return await state.work(ask)
 
 
 @router.post("/lens", responses=in_forms(LensResponse, None, arrow=False))
-async def lens(asked: LensRequest, state: The, request: Request) -> Response:
+async def lens(body: LensRequest, state: StateDep, request: Request) -> Response:
     """What the model would say if it stopped at a layer: of every token of a text, or of one (`at`)."""
     wanted = form.wanted(request, (form.JSON, form.BASE64))
-    state.known(asked.model)
+    state.known(body.model)
 
     def ask() -> Response:
         from polysema.core.inside.lens import LensView, place_among
 
-        how = AttentionOptions(asked.target, asked.stack)
-        model = state.explorer.inside(asked.model, how.stack)
-        n_tokens = _check_tokens(state, model, [asked.text], asked.target)
-        steps = (len(asked.layers) if asked.layers else model.n_layers + 1) * len(asked.points)
-        state.check_numbers(steps * (n_tokens + 2) * (2 * asked.k + 2 * len(asked.words) + 1), "this lens")
-        decisive = asked.at if asked.forms_at is None else asked.forms_at
-        view = LensView(tuple(asked.points), asked.k, asked.kind, decisive)
-        found = state.explorer.lens(asked.text, asked.model, asked.layers, asked.words, view, how)
-        place = None if asked.at is None else place_among(model, found, asked.at)
+        how = AttentionOptions(body.target, body.stack)
+        model = state.explorer.inside(body.model, how.stack)
+        n_tokens = _check_tokens(state, model, [body.text], body.target)
+        steps = (len(body.layers) if body.layers else model.n_layers + 1) * len(body.points)
+        state.check_numbers(steps * (n_tokens + 2) * (2 * body.k + 2 * len(body.words) + 1), "this lens")
+        decisive = body.at if body.forms_at is None else body.forms_at
+        view = LensView(tuple(body.points), body.k, body.kind, decisive)
+        found = state.explorer.lens(body.text, body.model, body.layers, body.words, view, how)
+        place = None if body.at is None else place_among(model, found, body.at)
         value = plain(found if place is None else _at(found, place), wanted == form.BASE64)
-        return Response(form.body({**value, "model": asked.model, "place": place}), media_type=wanted)
+        return Response(form.body({**value, "model": body.model, "place": place}), media_type=wanted)
 
     return await state.work(ask)
 
@@ -148,14 +148,16 @@ def _at(found: Lens, place: int) -> Lens:
 
 
 @router.post("/contributions", responses=answers(AttributionResponse))
-async def contributions(asked: AttributionRequest, state: The) -> Response:
+async def contributions(request: AttributionRequest, state: StateDep) -> Response:
     """What each head, each MLP, the embedding and each bias adds to the logit of a word: the parts add up to it."""
-    state.known(asked.model)
+    state.known(request.model)
 
     def ask() -> Response:
-        how = AttentionOptions(asked.target, asked.stack)
-        _check_tokens(state, state.explorer.inside(asked.model, how.stack), [asked.text], asked.target)
-        found = state.explorer.contributions(asked.text, asked.word, asked.model, asked.against, asked.at, how)
+        how = AttentionOptions(request.target, request.stack)
+        _check_tokens(state, state.explorer.inside(request.model, how.stack), [request.text], request.target)
+        found = state.explorer.contributions(
+            request.text, request.word, request.model, request.against, request.at, how
+        )
         return form.answer(plain(found) | {"total": found.total})
 
     return await state.work(ask)

@@ -14,7 +14,7 @@ from polysema.app.explorer.results import MatchedMaps, SpaceMap
 from polysema.app.explorer.serialization import plain
 from polysema.app.service import encoding as form
 from polysema.app.service import job_kinds
-from polysema.app.service.dependencies import ServiceState, The, check_writes
+from polysema.app.service.dependencies import ServiceState, StateDep, check_writes
 from polysema.app.service.jobs import Job
 from polysema.app.service.schemas.requests import JobRequest, PlaceRequest, PointNeighborsRequest
 from polysema.app.service.schemas.responses import (
@@ -30,20 +30,20 @@ from polysema.app.service.schemas.responses import json as answers
 from polysema.core.errors import ConflictError, UserError
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
-EVERY = 0.1  # seconds between two looks at a job
+EVENT_SECONDS = 0.1  # seconds between two looks at a job
 
 
 @router.post("", status_code=202, responses=answers(JobCard, 202))
-async def start(asked: Annotated[JobRequest, Body()], state: The, request: Request) -> Response:
+async def start(body: Annotated[JobRequest, Body()], state: StateDep, request: Request) -> Response:
     """Start long work: answers at once with the job, whose events tell how far it is."""
-    if asked.kind in job_kinds.WRITING:
+    if body.kind in job_kinds.WRITING_KINDS:
         check_writes(request)
-    work = await state.work(lambda: job_kinds.work_of(asked, state))
-    return form.answer(state.jobs.start(asked.kind, work).to_json(), 202)
+    work = await state.work(lambda: job_kinds.work_of(body, state))
+    return form.answer(state.jobs.start(body.kind, work).to_json(), 202)
 
 
 @router.get("/{job}", responses=answers(JobCard))
-async def look(job: str, state: The) -> Response:
+async def look(job: str, state: StateDep) -> Response:
     """How far a job is, and its result when it is done."""
     return form.answer(state.jobs.get(job).to_json())
 
@@ -51,7 +51,7 @@ async def look(job: str, state: The) -> Response:
 @router.get(
     "/{job}/result", responses=in_forms(MapResponse | MatchedMapsResponse, None, what="The points, with their rows.")
 )
-async def result(job: str, state: The, request: Request) -> Response:
+async def result(job: str, state: StateDep, request: Request) -> Response:
     """The points of a map, or of matched maps, with their rows, as JSON, base64 or an Arrow stream; 409 for a job that isn't done."""
     wanted = form.wanted(request)
     found = _made(state, job, (SpaceMap, MatchedMaps))
@@ -60,7 +60,7 @@ async def result(job: str, state: The, request: Request) -> Response:
 
 
 @router.get("/{job}/shifts", responses=answers(ShiftsResponse))
-async def shifts(job: str, row: Annotated[int, Query(ge=0, le=2**53)], state: The) -> Response:
+async def shifts(job: str, row: Annotated[int, Query(ge=0, le=2**53)], state: StateDep) -> Response:
     """What changed around a row of matched maps: its nearest that stayed, were lost and gained, with their ranks in both spaces."""
     found: MatchedMaps = _made(state, job, (MatchedMaps,))
 
@@ -72,32 +72,32 @@ async def shifts(job: str, row: Annotated[int, Query(ge=0, le=2**53)], state: Th
 
 
 @router.post("/{job}/around", responses=answers(PointNeighborsResponse))
-async def around(job: str, asked: PointNeighborsRequest, state: The) -> Response:
+async def around(job: str, request: PointNeighborsRequest, state: StateDep) -> Response:
     """What is nearest to a point of a map in the whole space, and what is on the map; each with its rank in the other."""
     found: SpaceMap = _made(state, job, (SpaceMap,))
-    state.check_k(asked.k)
-    own = asked.row is not None
-    if own == (asked.vector is not None) or (asked.vector is None) != (asked.position is None):
+    state.check_k(request.k)
+    own = request.row is not None
+    if own == (request.vector is not None) or (request.vector is None) != (request.position is None):
         raise UserError("give the row of a point, or, of one that was placed, its vector and its position")
 
     def ask() -> Response:
-        held = state.view(asked.space, asked.transform, asked.without)
-        at: Any = asked.row
-        if asked.vector is not None:
-            vector, position = form.matrix([asked.vector], None)[0], form.matrix([asked.position or []], None)[0]
+        current = state.view(request.space, request.transform, request.without)
+        at: Any = request.row
+        if request.vector is not None:
+            vector, position = form.matrix([request.vector], None)[0], form.matrix([request.position or []], None)[0]
             at = (vector, position)
-        return form.answer(plain(state.explorer.around(found, held, at, asked.k)))
+        return form.answer(plain(state.explorer.around(found, current, at, request.k)))
 
     return await state.work(ask)
 
 
 @router.post("/{job}/place", responses=answers(PositionsResponse))
-async def place(job: str, asked: PlaceRequest, state: The) -> Response:
+async def place(job: str, request: PlaceRequest, state: StateDep) -> Response:
     """Where new vectors of the same space lie on the map that a job made; the same alone or in a batch."""
     found: SpaceMap = _made(state, job, (SpaceMap,))
 
     def ask() -> Response:
-        vectors = form.matrix(asked.vectors, found.space.dim)
+        vectors = form.matrix(request.vectors, found.space.dim)
         state.check_many(len(vectors), "vectors")
         if vectors.shape[1] != found.space.dim:
             raise UserError(f"the map is of vectors {found.space.dim} wide; got {vectors.shape[1]}")
@@ -116,13 +116,13 @@ def _made(state: ServiceState, name: str, kinds: tuple[type, ...]) -> Any:
     if job.value is None:
         raise ConflictError(f"a job of the kind {job.kind} has all of its result in GET /v1/jobs/ID; maps have points")
     if not isinstance(job.value, kinds):
-        asked = " or ".join("map" if kind is SpaceMap else "matched" for kind in kinds)
-        raise ConflictError(f"this is asked of a job of the kind {asked}; this one is of the kind {job.kind}")
+        request = " or ".join("map" if kind is SpaceMap else "matched" for kind in kinds)
+        raise ConflictError(f"this is asked of a job of the kind {request}; this one is of the kind {job.kind}")
     return job.value
 
 
 @router.delete("/{job}", responses=answers(JobCard))
-async def cancel(job: str, state: The) -> Response:
+async def cancel(job: str, state: StateDep) -> Response:
     """Cancel a job: at once when it waits, at its next step when it runs."""
     return form.answer(state.jobs.cancel(job).to_json())
 
@@ -134,7 +134,7 @@ async def cancel(job: str, state: The) -> Response:
         200: {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
     },
 )
-async def events(job: str, state: The) -> Response:
+async def events(job: str, state: StateDep) -> Response:
     """A job's progress as server-sent events; the last one, `end`, holds the result."""
     return StreamingResponse(_events(state.jobs.get(job), state), media_type="text/event-stream")
 
@@ -145,7 +145,7 @@ async def _events(job: Job, state: ServiceState) -> AsyncIterator[bytes]:
         if job.version != version:
             version = job.version
             yield _event("progress", {**job.to_json(), "result": None})
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(EVENT_SECONDS)
     yield _event("end" if job.ended else "progress", job.to_json())
 
 

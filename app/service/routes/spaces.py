@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from polysema.app.explorer import AnalogyOptions, SearchOptions, query_vectors
 from polysema.app.explorer.answer_json import analogy_json, neighbor_rows, neighbors_json
 from polysema.app.explorer.options import parse_pair
-from polysema.app.service.dependencies import ServiceState, The
+from polysema.app.service.dependencies import ServiceState, StateDep
 from polysema.app.service.encoding import answer, matrix
 from polysema.app.service.schemas.requests import (
     AnalogyFields,
@@ -41,7 +41,7 @@ router = APIRouter(prefix="/v1", tags=["spaces"])
 
 
 @router.get("/spaces", responses=json(SpacesResponse))
-async def spaces(state: The) -> Response:
+async def spaces(state: StateDep) -> Response:
     """The static spaces that have a name; a model's name with a layer, `minilm-l6@6`, is one of occurrences. A collection is
     a space by its name as well (`mine`, or `mine/SPACE`).
     """
@@ -60,113 +60,119 @@ async def spaces(state: The) -> Response:
 @router.get("/spaces/{name}", responses=json(SpaceInfo))
 async def space(
     name: str,
-    state: The,
+    state: StateDep,
     transform: Annotated[str, Query(max_length=40)] = "raw",
     without: Annotated[list[Axis] | None, Query(max_length=8)] = None,
 ) -> Response:
     """A space's size and its provenance card; also of a collection, and of a space seen centered, whitened, or without axes."""
 
     def ask() -> Response:
-        held = state.view(name, transform, without or [], "not_found")
-        columns = held.columns.column_names if held.columns is not None else []
+        opened = state.view(name, transform, without or [], "not_found")
+        columns = opened.columns.column_names if opened.columns is not None else []
         return answer(
-            {"name": name, "rows": len(held), "dim": held.dim, "columns": columns, "origin": held.origin.to_json()}
+            {
+                "name": name,
+                "rows": len(opened),
+                "dim": opened.dim,
+                "columns": columns,
+                "origin": opened.origin.to_json(),
+            }
         )
 
     return await state.work(ask)
 
 
 @router.get("/neighbors", responses=json(NeighborsResponse))
-async def neighbors(asked: Annotated[NeighborsQuery, Query()], state: The) -> Response:
+async def neighbors(request: Annotated[NeighborsQuery, Query()], state: StateDep) -> Response:
     """The words nearest to a word by cosine, with the options that `POST` takes."""
-    state.check_k(asked.k)
+    state.check_k(request.k)
 
     def ask() -> Response:
-        held, policy = seen(state, asked)
-        state.check_terms(held, [asked.word])
-        found = state.explorer.neighbors(asked.word, held, asked.k, policy, finding_of(asked))
+        current, policy = seen(state, request)
+        state.check_terms(current, [request.word])
+        found = state.explorer.neighbors(request.word, current, request.k, policy, search_options(request))
         return answer(neighbors_json(found) | {"policy": found.policy, "origin": found.origin.to_json()})
 
     return await state.work(ask)
 
 
 @router.post("/neighbors", responses=json(NeighborsResponses))
-async def neighbors_of(asked: NeighborsRequest, state: The) -> Response:
+async def neighbors_of(request: NeighborsRequest, state: StateDep) -> Response:
     """The rows nearest to each of several words, occurrences, texts or vectors, also under a condition on columns."""
-    given = [asked.words, asked.occurrences, asked.texts, asked.vectors]
+    given = [request.words, request.occurrences, request.texts, request.vectors]
     if sum(one is not None for one in given) != 1:
         raise UserError("give one of words, occurrences, texts and vectors: what the rows should be near to")
-    state.check_k(asked.k)
+    state.check_k(request.k)
     for what, one in zip(("words", "occurrences", "texts", "vectors"), given, strict=True):
         if isinstance(one, list):
             state.check_many(len(one), what)
 
     def ask() -> Response:
-        held, policy = seen(state, asked)
-        finding = finding_of(asked)
-        value: dict[str, Any] = {"origin": held.origin.to_json(), "policy": policy.describe()}
-        if asked.words is not None or asked.occurrences is not None:
-            state.check_terms(held, asked.words or ())
-            terms: list[str | Term] = list(asked.words or ())
-            if asked.occurrences is not None:
-                state.check_model(held)
-                terms = [query_vectors.occurrence(one.word, one.text, one.nth) for one in asked.occurrences]
-            found = [state.explorer.neighbors(term, held, asked.k, policy, finding) for term in terms]
-            value["origin"] = held.origin.with_notes(*(note for one in found for note in one.origin.notes)).to_json()
+        opened, policy = seen(state, request)
+        search = search_options(request)
+        value: dict[str, Any] = {"origin": opened.origin.to_json(), "policy": policy.describe()}
+        if request.words is not None or request.occurrences is not None:
+            state.check_terms(opened, request.words or ())
+            terms: list[str | Term] = list(request.words or ())
+            if request.occurrences is not None:
+                state.check_model(opened)
+                terms = [query_vectors.occurrence(one.word, one.text, one.nth) for one in request.occurrences]
+            found = [state.explorer.neighbors(term, opened, request.k, policy, search) for term in terms]
+            value["origin"] = opened.origin.with_notes(*(note for one in found for note in one.origin.notes)).to_json()
             return answer(value | {"answers": [neighbors_json(one) for one in found]})
-        if asked.texts is not None:
-            if held.origin.layer is not None:
-                state.check_model(held)
-                state.check_tokens(state.explorer.model(held.origin.source), asked.texts)
-            vectors = query_vectors.text_vectors(state.explorer, asked.texts, held)
+        if request.texts is not None:
+            if opened.origin.layer is not None:
+                state.check_model(opened)
+                state.check_tokens(state.explorer.model(opened.origin.source), request.texts)
+            vectors = query_vectors.text_vectors(state.explorer, request.texts, opened)
         else:
-            vectors = matrix(asked.vectors or [], held.dim)
+            vectors = matrix(request.vectors or [], opened.dim)
             state.check_many(len(vectors), "vectors")
-        lists = state.explorer.nearest(vectors, held, asked.k, finding)
+        lists = state.explorer.nearest(vectors, opened, request.k, search)
         return answer(value | {"answers": [{"neighbors": neighbor_rows(one)} for one in lists]})
 
     return await state.work(ask)
 
 
 @router.get("/analogy", responses=json(AnalogyResponse))
-async def analogy(asked: Annotated[AnalogyQuery, Query()], state: The) -> Response:
+async def analogy(request: Annotated[AnalogyQuery, Query()], state: StateDep) -> Response:
     """The words nearest to a sum of words, such as `queen - king + man`, with their evidence and the options that `POST`
     takes.
     """
-    return await _analogy(asked, tuple(parse_pair(text) for text in asked.pairs), state)
+    return await _analogy(request, tuple(parse_pair(text) for text in request.pairs), state)
 
 
 @router.post("/analogy", responses=json(AnalogyResponse))
-async def analogy_by(asked: AnalogyRequest, state: The) -> Response:
+async def analogy_by(request: AnalogyRequest, state: StateDep) -> Response:
     """The same by any method, with example pairs, in a space that is seen centered, whitened or without directions."""
-    return await _analogy(asked, tuple((a, b) for a, b in asked.pairs), state)
+    return await _analogy(request, tuple((a, b) for a, b in request.pairs), state)
 
 
-async def _analogy(asked: AnalogyFields, pairs: tuple[tuple[str, str], ...], state: ServiceState) -> Response:
-    state.check_k(asked.k)
+async def _analogy(request: AnalogyFields, pairs: tuple[tuple[str, str], ...], state: ServiceState) -> Response:
+    state.check_k(request.k)
 
     def ask() -> Response:
-        held, policy = seen(state, asked)
-        state.check_terms(held, [asked.expression, *(word for pair in pairs for word in pair)])
-        asking = AnalogyOptions(pairs, policy, asked.evidence, asked.epsilon, asked.restrict_vocab)
-        found = state.explorer.analogy(asked.expression, held, asked.k, asked.method, asking)
+        current, policy = seen(state, request)
+        state.check_terms(current, [request.expression, *(word for pair in pairs for word in pair)])
+        options = AnalogyOptions(pairs, policy, request.evidence, request.epsilon, request.restrict_vocab)
+        found = state.explorer.analogy(request.expression, current, request.k, request.method, options)
         vectors = {"target": found.target.tolist(), "input_vectors": found.input_vectors.tolist()}
-        return answer(analogy_json(found) | (vectors if asked.vectors else {}))
+        return answer(analogy_json(found) | (vectors if request.vectors else {}))
 
     return await state.work(ask)
 
 
-def finding_of(asked: NeighborsFields) -> SearchOptions:
+def search_options(request: NeighborsFields) -> SearchOptions:
     """How neighbors are to be looked for."""
-    return SearchOptions(asked.where or "", "", asked.recall, asked.restrict_vocab)
+    return SearchOptions(request.where or "", "", request.recall, request.restrict_vocab)
 
 
-def seen(state: ServiceState, asked: LookupChoice) -> tuple[Space, Policy]:
+def seen(state: ServiceState, request: LookupChoice) -> tuple[Space, Policy]:
     """The space as it is to be seen, and the policy."""
-    policy = Policy.of(asked.case, asked.phrases, asked.unknown)
-    return view(state, asked), policy
+    policy = Policy.of(request.case, request.phrases, request.unknown)
+    return view(state, request), policy
 
 
-def view(state: ServiceState, asked: SpaceView) -> Space:
+def view(state: ServiceState, request: SpaceView) -> Space:
     """The space as it is to be seen."""
-    return state.view(asked.space, asked.transform, asked.without)
+    return state.view(request.space, request.transform, request.without)

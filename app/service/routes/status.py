@@ -8,7 +8,7 @@ from pathlib import Path
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 
-from polysema.app.service.dependencies import The
+from polysema.app.service.dependencies import StateDep
 from polysema.app.service.encoding import answer
 from polysema.app.service.errors import answer as failure
 from polysema.app.service.schemas.responses import HealthResponse, ReadyResponse
@@ -24,7 +24,7 @@ async def health() -> Response:
 
 
 @router.get("/ready", responses=answers(ReadyResponse) | {503: {"description": "It is stopping: send no more."}})
-async def ready(state: The) -> Response:
+async def ready(state: StateDep) -> Response:
     """Whether it takes requests: not any more from SIGTERM on."""
     if state.draining:
         return failure(503, "unavailable", "the service is stopping")
@@ -32,23 +32,23 @@ async def ready(state: The) -> Response:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(state: The) -> Response:
+async def metrics(state: StateDep) -> Response:
     """Counts, latencies, queue, cache and memory, for Prometheus."""
-    held = state.explorer.held()
+    current = state.explorer.memory_usage()
     gate = state.gate
     gauges: dict[str, tuple[str, float]] = {
         "running": ("Requests that are worked on.", gate.running),
         "queue": ("Requests that wait.", gate.waiting),
         "jobs": ("Jobs that run or wait.", state.jobs.active()),
-        "models": ("Models in memory.", held["models"]),
-        "model_bytes": ("Bytes of their weights.", held["model_bytes"]),
-        "spaces": ("Spaces that are kept open.", held["spaces"]),
+        "models": ("Models in memory.", current["models"]),
+        "model_bytes": ("Bytes of their weights.", current["model_bytes"]),
+        "spaces": ("Spaces that are kept open.", current["spaces"]),
         "resident_bytes": ("Memory of the process.", _resident()),
     }
     counters: dict[str, tuple[str, float]] = {
         "refused_total": ("Requests answered 429.", gate.refused),
-        "cache_hits_total": ("Models, spaces, indexes and answers that were there.", held["hits"]),
-        "cache_misses_total": ("Those that had to be made.", held["misses"]),
+        "cache_hits_total": ("Models, spaces, indexes and answers that were there.", current["hits"]),
+        "cache_misses_total": ("Those that had to be made.", current["misses"]),
     }
     return Response(state.metrics.text(gauges, counters), media_type="text/plain; version=0.0.4; charset=utf-8")
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from polysema.app.service import encoding as form
-from polysema.app.service.dependencies import The
+from polysema.app.service.dependencies import StateDep
 from polysema.app.service.schemas.requests import CompareRequest, EmbedRequest
 from polysema.app.service.schemas.responses import BaselinesResponse, CompareResponse, PackedRows, RowsResponse
 from polysema.app.service.schemas.responses import forms as in_forms
@@ -19,13 +19,13 @@ router = APIRouter(prefix="/v1", tags=["texts"])
 
 
 @router.post("/compare", responses=answers(CompareResponse))
-async def compare(asked: CompareRequest, state: The) -> Response:
+async def compare(request: CompareRequest, state: StateDep) -> Response:
     """A word in several texts, layer by layer, beside its static vector and the layer's random-pair baseline."""
-    state.known(asked.model)
+    state.known(request.model)
 
     def ask() -> Response:
-        state.check_tokens(state.explorer.model(asked.model), asked.texts)
-        found = state.explorer.compare(asked.word, asked.texts, asked.model, asked.layers, asked.pooling)
+        state.check_tokens(state.explorer.model(request.model), request.texts)
+        found = state.explorer.compare(request.word, request.texts, request.model, request.layers, request.pooling)
         return form.answer(
             {
                 "word": found.word,
@@ -40,21 +40,19 @@ async def compare(asked: CompareRequest, state: The) -> Response:
 
 
 @router.post("/embed", responses=in_forms(RowsResponse, PackedRows))
-async def embed_texts(asked: EmbedRequest, state: The, request: Request) -> Response:
+async def embed_texts(body: EmbedRequest, state: StateDep, request: Request) -> Response:
     """The vectors of words, of one word, of tokens or of whole texts, at any layers: a row for each layer and place."""
     wanted = form.wanted(request)
-    state.known(asked.model)
-    state.check_many(len(asked.texts), "texts")
+    state.known(body.model)
+    state.check_many(len(body.texts), "texts")
 
     def ask() -> Response:
-        model = state.explorer.model(asked.model)
-        count = state.check_tokens(model, asked.texts)
-        rows = len(asked.texts) if asked.word is not None or asked.unit == "sentences" else count
-        state.check_numbers(rows * len(asked.layers) * model.dim, "these vectors")
-        prompt = Prompt(asked.prompt, asked.prompt_name)
-        made = state.explorer.embed(
-            asked.texts, asked.model, asked.layers, asked.unit, asked.word, asked.pooling, prompt
-        )
+        model = state.explorer.model(body.model)
+        count = state.check_tokens(model, body.texts)
+        rows = len(body.texts) if body.word is not None or body.unit == "sentences" else count
+        state.check_numbers(rows * len(body.layers) * model.dim, "these vectors")
+        prompt = Prompt(body.prompt, body.prompt_name)
+        made = state.explorer.embed(body.texts, body.model, body.layers, body.unit, body.word, body.pooling, prompt)
         more = {"origin": made.origin.to_json(), "split": list(made.split)}
         return form.rows_answer(wanted, made.table, made.vectors, more)
 
@@ -62,7 +60,7 @@ async def embed_texts(asked: EmbedRequest, state: The, request: Request) -> Resp
 
 
 @router.get("/models/{name}/baselines", responses=answers(BaselinesResponse))
-async def baselines(name: str, state: The) -> Response:
+async def baselines(name: str, state: StateDep) -> Response:
     """For each layer of a model the mean cosine of random pairs of words, beside which its similarities are to be read."""
     state.known(name, "not_found")
 

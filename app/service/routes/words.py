@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from polysema.app.explorer.answer_json import neighbor_rows
 from polysema.app.explorer.serialization import plain
 from polysema.app.service import encoding as form
-from polysema.app.service.dependencies import The
+from polysema.app.service.dependencies import StateDep
 from polysema.app.service.routes.spaces import seen, view
 from polysema.app.service.schemas.requests import (
     AssociationRequest,
@@ -44,14 +44,14 @@ router = APIRouter(prefix="/v1", tags=["words"])
 
 
 @router.post("/similarity", responses=answers(SimilarityResponse))
-async def similarity(asked: SimilarityRequest, state: The) -> Response:
+async def similarity(request: SimilarityRequest, state: StateDep) -> Response:
     """The cosine of two words, or of the means of two lists of words; of two words also the rank."""
-    state.check_many(len(asked.first) + len(asked.second), "words")
+    state.check_many(len(request.first) + len(request.second), "words")
 
     def ask() -> Response:
-        held, policy = seen(state, asked)
-        state.check_terms(held, [*asked.first, *asked.second])
-        found = state.explorer.similarity(asked.first, asked.second, held, policy)
+        current, policy = seen(state, request)
+        state.check_terms(current, [*request.first, *request.second])
+        found = state.explorer.similarity(request.first, request.second, current, policy)
         return form.answer(
             {
                 "first": found.first,
@@ -66,14 +66,14 @@ async def similarity(asked: SimilarityRequest, state: The) -> Response:
 
 
 @router.post("/closer", responses=answers(CloserResponse))
-async def closer(asked: CloserRequest, state: The) -> Response:
+async def closer(request: CloserRequest, state: StateDep) -> Response:
     """Every word that is nearer to a word than another is, nearest first; or the k nearest of them."""
 
     def ask() -> Response:
-        held, policy = seen(state, asked)
-        state.check_terms(held, [asked.word, asked.other])
-        found = state.explorer.closer_than(asked.word, asked.other, held, policy)
-        shown = found.words if asked.k is None else found.words[: asked.k]
+        current, policy = seen(state, request)
+        state.check_terms(current, [request.word, request.other])
+        found = state.explorer.closer_than(request.word, request.other, current, policy)
+        shown = found.words if request.k is None else found.words[: request.k]
         state.check_numbers(len(shown), "the words between these two")
         near = [{"rank": rank, "word": word, "cosine": cosine} for rank, (word, cosine) in enumerate(shown, 1)]
         return form.answer(
@@ -91,14 +91,14 @@ async def closer(asked: CloserRequest, state: The) -> Response:
 
 
 @router.post("/odd-one-out", responses=answers(OddOneOutResponse))
-async def odd_one_out(asked: OddOneOutRequest, state: The) -> Response:
+async def odd_one_out(request: OddOneOutRequest, state: StateDep) -> Response:
     """The words by their cosine with the mean of all: the one that fits least is first."""
-    state.check_many(len(asked.words), "words")
+    state.check_many(len(request.words), "words")
 
     def ask() -> Response:
-        held, policy = seen(state, asked)
-        state.check_terms(held, asked.words)
-        found = state.explorer.odd_one_out(asked.words, held, policy)
+        current, policy = seen(state, request)
+        state.check_terms(current, request.words)
+        found = state.explorer.odd_one_out(request.words, current, policy)
         words = [{"word": word, "cosine": cosine} for word, cosine in found.words]
         return form.answer({"odd": found.words[0][0], "words": words, "origin": found.origin.to_json()})
 
@@ -106,14 +106,14 @@ async def odd_one_out(asked: OddOneOutRequest, state: The) -> Response:
 
 
 @router.post("/project", responses=answers(ProjectResponse))
-async def project(asked: ProjectRequest, state: The) -> Response:
+async def project(request: ProjectRequest, state: StateDep) -> Response:
     """Where words stand on named axes, each `poor -> rich`: the cosine of each word with each axis."""
-    state.check_many(len(asked.words), "words")
+    state.check_many(len(request.words), "words")
 
     def ask() -> Response:
-        held, policy = seen(state, asked)
-        state.check_terms(held, [*asked.words, *asked.axes])
-        found = state.explorer.project(asked.words, asked.axes, held, policy)
+        current, policy = seen(state, request)
+        state.check_terms(current, [*request.words, *request.axes])
+        found = state.explorer.project(request.words, request.axes, current, policy)
         words = [{"word": word, "cosines": places} for word, places in found.words]
         return form.answer({"axes": found.axes, "words": words, "origin": found.origin.to_json()})
 
@@ -121,75 +121,75 @@ async def project(asked: ProjectRequest, state: The) -> Response:
 
 
 @router.post("/direction", responses=in_forms(RowsResponse, PackedRows))
-async def direction(asked: DirectionRequest, state: The, request: Request) -> Response:
+async def direction(body: DirectionRequest, state: StateDep, request: Request) -> Response:
     """The unit vector of an axis `poor -> rich`."""
     wanted = form.wanted(request)
 
     def ask() -> Response:
         import pyarrow as pa
 
-        held, policy = seen(state, asked)
-        state.check_terms(held, [asked.axis])
-        found, origin = state.explorer.noted_direction(asked.axis, held, policy)
-        return form.rows_answer(wanted, pa.table({"axis": [asked.axis]}), found[None], {"origin": origin.to_json()})
+        current, policy = seen(state, body)
+        state.check_terms(current, [body.axis])
+        found, origin = state.explorer.noted_direction(body.axis, current, policy)
+        return form.rows_answer(wanted, pa.table({"axis": [body.axis]}), found[None], {"origin": origin.to_json()})
 
     return await state.work(ask)
 
 
 @router.post("/vector", responses=in_forms(RowsResponse, PackedRows))
-async def vector(asked: VectorRequest, state: The, request: Request) -> Response:
+async def vector(body: VectorRequest, state: StateDep, request: Request) -> Response:
     """Where a sum of words leads, `king - man + woman`, or the vector of an occurrence, `bank in "the bank of a river"`."""
     wanted = form.wanted(request)
 
     def ask() -> Response:
         import pyarrow as pa
 
-        held, policy = seen(state, asked)
-        state.check_terms(held, [asked.expression])
-        found, origin = state.explorer.noted_vector(asked.expression, held, policy)
-        table = pa.table({"expression": [asked.expression]})
+        current, policy = seen(state, body)
+        state.check_terms(current, [body.expression])
+        found, origin = state.explorer.noted_vector(body.expression, current, policy)
+        table = pa.table({"expression": [body.expression]})
         return form.rows_answer(wanted, table, found[None], {"origin": origin.to_json()})
 
     return await state.work(ask)
 
 
 @router.post("/baseline", responses=answers(BaselineResponse))
-async def baseline(asked: BaselineRequest, state: The) -> Response:
+async def baseline(request: BaselineRequest, state: StateDep) -> Response:
     """The mean cosine of random pairs of a space's rows, beside which a cosine means something; null for a single row."""
 
     def ask() -> Response:
-        held = view(state, asked)
-        return form.answer({"baseline": state.explorer.baseline(held), "origin": held.origin.to_json()})
+        space = view(state, request)
+        return form.answer({"baseline": state.explorer.baseline(space), "origin": space.origin.to_json()})
 
     return await state.work(ask)
 
 
 @router.post("/association", responses=answers(AssociationResponse))
-async def association(asked: AssociationRequest, state: The) -> Response:
+async def association(request: AssociationRequest, state: StateDep) -> Response:
     """How much more the first words than the second lean to some words rather than to others (WEAT, Caliskan et al. 2017)."""
-    words = [*asked.first, *asked.second, *asked.toward, *asked.away]
+    words = [*request.first, *request.second, *request.toward, *request.away]
     state.check_many(len(words), "words")
 
     def ask() -> Response:
-        held, policy = seen(state, asked)
-        state.check_terms(held, words)
-        found = state.explorer.association(asked.first, asked.second, asked.toward, asked.away, held, policy)
+        space, policy = seen(state, request)
+        state.check_terms(space, words)
+        found = state.explorer.association(request.first, request.second, request.toward, request.away, space, policy)
         value = plain(found)
-        return form.answer(value | {"origin": held.origin.with_notes(*value.pop("notes")).to_json()})
+        return form.answer(value | {"origin": space.origin.with_notes(*value.pop("notes")).to_json()})
 
     return await state.work(ask)
 
 
 @router.post("/travel", responses=answers(TravelResponse))
-async def travel(asked: TravelRequest, state: The) -> Response:
+async def travel(request: TravelRequest, state: StateDep) -> Response:
     """The neighbors met on the way when a word moves along an axis, in equal steps."""
-    state.check_k(asked.k)
+    state.check_k(request.k)
 
     def ask() -> Response:
-        held = view(state, asked)
-        state.check_terms(held, [asked.word, asked.axis])
-        state.check_numbers((asked.steps + 1) * (held.dim + asked.k), "this way")
-        found = state.explorer.travel(asked.word, asked.axis, held, asked.steps, asked.reach, asked.k)
+        space = view(state, request)
+        state.check_terms(space, [request.word, request.axis])
+        state.check_numbers((request.steps + 1) * (space.dim + request.k), "this way")
+        found = state.explorer.travel(request.word, request.axis, space, request.steps, request.reach, request.k)
         steps: list[dict[str, Any]] = [
             {"at": step.at, "cosine": step.cosine, "neighbors": neighbor_rows(step.neighbors)} for step in found.steps
         ]
@@ -207,15 +207,15 @@ async def travel(asked: TravelRequest, state: The) -> Response:
 
 
 @router.post("/occurrences", responses=answers(OccurrencesResponse))
-async def occurrences(asked: OccurrencesRequest, state: The) -> Response:
+async def occurrences(request: OccurrencesRequest, state: StateDep) -> Response:
     """The occurrences in the corpus of senses nearest to a word in a text, beside the layer's baseline and the static answer."""
-    state.known(asked.model)
-    state.check_k(asked.k)
+    state.known(request.model)
+    state.check_k(request.k)
 
     def ask() -> Response:
-        state.check_tokens(state.explorer.model(asked.model), [asked.text])
+        state.check_tokens(state.explorer.model(request.model), [request.text])
         found = state.explorer.occurrence_neighbors(
-            asked.word, asked.text, asked.model, asked.layer, asked.k, asked.nth
+            request.word, request.text, request.model, request.layer, request.k, request.nth
         )
         value = {
             "word": found.word,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
 from polysema.app.explorer import DEFAULT_MODEL, DEFAULT_SPACE, MAX_CLUSTERED, MAX_TEXT, MAX_TEXTS
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*(@-?[0-9]{1,4})?$"
-MOST = 100_000  # of anything in one list; the settings allow less
+MAX_ITEMS = 100_000  # of anything in one list; the settings allow less
 Word = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=NAME)]
@@ -21,14 +21,14 @@ K = Annotated[int, Field(ge=1, le=1_000_000)]
 Rows = Annotated[int, Field(ge=1, le=2**53)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Vector = Annotated[list[Number], Field(min_length=1, max_length=65_536)]
-Vectors = Annotated[list[Vector], Field(min_length=1, max_length=MOST)] | Annotated[str, Field(min_length=1)]
+Vectors = Annotated[list[Vector], Field(min_length=1, max_length=MAX_ITEMS)] | Annotated[str, Field(min_length=1)]
 Where = Annotated[str, Field(max_length=200_000)]
 Layer = Annotated[int, Field(ge=-10_000, le=10_000)]
 Layers = Annotated[list[Layer], Field(min_length=1, max_length=200)]
 Axis = Annotated[str, Field(min_length=1, max_length=1000)]
 # a word of a question, or an occurrence: bank in "the river bank" @6
 Term = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
-Few = Annotated[list[Term], Field(min_length=2, max_length=256)]
+FewWords = Annotated[list[Term], Field(min_length=2, max_length=256)]
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
@@ -91,9 +91,9 @@ class NeighborsRequest(NeighborsFields):
             ]
         },
     )
-    words: list[Term] | None = Field(default=None, min_length=1, max_length=MOST)
-    occurrences: list[OccurrenceRequest] | None = Field(default=None, min_length=1, max_length=MOST)
-    texts: list[Text] | None = Field(default=None, min_length=1, max_length=MOST)
+    words: list[Term] | None = Field(default=None, min_length=1, max_length=MAX_ITEMS)
+    occurrences: list[OccurrenceRequest] | None = Field(default=None, min_length=1, max_length=MAX_ITEMS)
+    texts: list[Text] | None = Field(default=None, min_length=1, max_length=MAX_ITEMS)
     vectors: Vectors | None = None
 
 
@@ -157,7 +157,7 @@ class EmbedRequest(RequestModel):
         strict=True,
         json_schema_extra={"examples": [{"texts": ["The river bank."], "word": "bank", "layers": [0, 6]}]},
     )
-    texts: list[Text] = Field(min_length=1, max_length=MOST)
+    texts: list[Text] = Field(min_length=1, max_length=MAX_ITEMS)
     model: Name = DEFAULT_MODEL
     layers: list[Layer] = Field(default=[-1], min_length=1, max_length=200)
     unit: str = Field(default="words", max_length=16)
@@ -183,10 +183,11 @@ class EmbeddingsRequest(RequestModel):
     model: str = Field(max_length=64)
     input: (
         Annotated[str, Field(min_length=1)]
-        | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=MOST)]
-        | Annotated[list[TokenId], Field(min_length=1, max_length=MOST)]
+        | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=MAX_ITEMS)]
+        | Annotated[list[TokenId], Field(min_length=1, max_length=MAX_ITEMS)]
         | Annotated[
-            list[Annotated[list[TokenId], Field(min_length=1, max_length=MOST)]], Field(min_length=1, max_length=MOST)
+            list[Annotated[list[TokenId], Field(min_length=1, max_length=MAX_ITEMS)]],
+            Field(min_length=1, max_length=MAX_ITEMS),
         ]
     )
     encoding_format: Literal["float", "base64"] | None = "float"
@@ -215,7 +216,7 @@ class RowsRequest(RequestModel):
             "examples": [{"ids": ["a", "b"], "vectors": [[1, 0], [0, 1]], "columns": {"color": ["red", "blue"]}}]
         },
     )
-    ids: list[Id] = Field(min_length=1, max_length=MOST)
+    ids: list[Id] = Field(min_length=1, max_length=MAX_ITEMS)
     vectors: Vectors
     dim: int | None = Field(default=None, ge=1, le=65_536, description="Needed with base64 vectors for a new space.")
     columns: dict[str, list[JsonValue]] | None = Field(default=None, max_length=200)
@@ -239,7 +240,7 @@ class SearchRequest(RequestModel):
         json_schema_extra={"examples": [{"vectors": [[1, 0]], "k": 2, "where": "color = 'red'"}]},
     )
     vectors: Vectors | None = None
-    ids: list[Id] | None = Field(default=None, min_length=1, max_length=MOST)
+    ids: list[Id] | None = Field(default=None, min_length=1, max_length=MAX_ITEMS)
     text: Text | None = None
     word: Word | None = None
     k: K = 10
@@ -253,7 +254,7 @@ class SearchRequest(RequestModel):
 class DeleteRequest(RequestModel):
     """The rows to delete: their ids, or a condition."""
 
-    ids: list[Id] | None = Field(default=None, min_length=1, max_length=MOST, examples=[["a"]])
+    ids: list[Id] | None = Field(default=None, min_length=1, max_length=MAX_ITEMS, examples=[["a"]])
     where: Where | None = None
     space: Name | None = None
 
@@ -275,8 +276,8 @@ class SimilarityRequest(LookupChoice):
     """Two words, or two lists of words, whose means are compared."""
 
     model_config = _like({"first": ["king"], "second": ["queen"]})
-    first: list[Term] = Field(min_length=1, max_length=MOST)
-    second: list[Term] = Field(min_length=1, max_length=MOST)
+    first: list[Term] = Field(min_length=1, max_length=MAX_ITEMS)
+    second: list[Term] = Field(min_length=1, max_length=MAX_ITEMS)
 
 
 class CloserRequest(LookupChoice):
@@ -292,14 +293,14 @@ class OddOneOutRequest(LookupChoice):
     """Words, one of which fits the others least."""
 
     model_config = _like({"words": ["breakfast", "lunch", "dinner", "cereal"]})
-    words: list[Term] = Field(min_length=1, max_length=MOST)
+    words: list[Term] = Field(min_length=1, max_length=MAX_ITEMS)
 
 
 class ProjectRequest(LookupChoice):
     """Words, and the axes that they are placed on."""
 
     model_config = _like({"words": ["house", "palace"], "axes": ["poor -> rich"]})
-    words: list[Term] = Field(min_length=1, max_length=MOST)
+    words: list[Term] = Field(min_length=1, max_length=MAX_ITEMS)
     axes: list[Axis] = Field(min_length=1, max_length=64)
 
 
@@ -329,10 +330,10 @@ class AssociationRequest(LookupChoice):
     model_config = _like(
         {"first": ["rose", "tulip"], "second": ["ant", "wasp"], "toward": ["love", "peace"], "away": ["filth", "ugly"]}
     )
-    first: Few
-    second: Few
-    toward: Few
-    away: Few
+    first: FewWords
+    second: FewWords
+    toward: FewWords
+    away: FewWords
 
 
 class TravelRequest(SpaceView):
@@ -394,7 +395,7 @@ class RankHeadsRequest(ShownColumns):
 
     model_config = _like({"pairs": [["blue", "water"]], "texts": ["The swan swam in the blue water."]})
     pairs: list[Annotated[list[Word], Field(min_length=2, max_length=2)]] = Field(min_length=1, max_length=1000)
-    texts: list[Text] = Field(min_length=1, max_length=MOST)
+    texts: list[Text] = Field(min_length=1, max_length=MAX_ITEMS)
     model: Name = DEFAULT_MODEL
     stack: Literal["", "encoder", "decoder"] = ""
     target: Text | None = None

@@ -206,8 +206,8 @@ class NeighborResponse(ResponseModel):
 class QueryNeighborsResponse(ResponseModel):
     """The neighbors of one question: of a vector or a text only `neighbors`, of a word also what it stands for."""
 
-    model_config = _like(asked="bank", **HEAD, search="exact", recall=1.0, neighbors=[NEAR])
-    asked: str | None = None
+    model_config = _like(query="bank", **HEAD, search="exact", recall=1.0, neighbors=[NEAR])
+    query: str | None = None
     word: str | None = None
     how: str | None = None
     search: str | None = None
@@ -219,9 +219,9 @@ class NeighborsResponse(ResponseModel):
     """The nearest words of a word."""
 
     model_config = _like(
-        asked="bank", **HEAD, policy="case fallback", search="exact", recall=1.0, neighbors=[NEAR], origin=CARD
+        query="bank", **HEAD, policy="case fallback", search="exact", recall=1.0, neighbors=[NEAR], origin=CARD
     )
-    asked: str
+    query: str
     word: str
     how: str
     policy: str
@@ -613,7 +613,7 @@ class FollowedTargetResponse(ResponseModel):
 
 class LensResponse(ResponseModel):
     """What the states say: `best` and `scores` (steps, tokens, k), `entropy` (steps, tokens) in bits, of each word followed
-    `ranks` and `followed` (steps, tokens, words). `place` is the number of the one token that was asked for.
+    `ranks` and `followed` (steps, tokens, words). `place` is the number of the one requested token.
     """
 
     model_config = _like(

@@ -21,7 +21,7 @@ from streamlit import config
 from polysema.app.dashboard.components.points import Points, PublishedCloud, check, publish, store
 from polysema.app.dashboard.components.scatter.selection import (
     MAX_SELECTED_ROWS,
-    NOTHING,
+    NO_SELECTION,
     Region,
     Selection,
     SelectionMemory,
@@ -34,7 +34,7 @@ from polysema.app.dashboard.components.scatter.selection import (
 )
 
 __all__ = [
-    "NOTHING",
+    "NO_SELECTION",
     "Arrow",
     "Points",
     "PublishedCloud",
@@ -340,9 +340,9 @@ def scatter(
         "attempt": tries,
     }
     result = _mount(key=key, data=data, default={"plot": None}, on_plot_change=_ignore_change)
-    told = getattr(result, "plot", None)
-    found = memory.read(told, cloud)
-    if told is None and data["view"] is not None:  # nobody has seen it yet, and it starts there
+    message = getattr(result, "plot", None)
+    found = memory.read(message, cloud)
+    if message is None and data["view"] is not None:  # nobody has seen it yet, and it starts there
         found = replace(found, view=tuple(data["view"]))
     return _of_group(found, key, cloud) if group else found
 

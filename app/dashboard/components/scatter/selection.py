@@ -15,7 +15,7 @@ from polysema.app.dashboard.components.points import PublishedCloud, store
 
 __all__ = [
     "MAX_SELECTED_ROWS",
-    "NOTHING",
+    "NO_SELECTION",
     "By",
     "Region",
     "Selection",
@@ -32,7 +32,7 @@ MAX_SELECTED_ROWS = 2_000
 MAX_CORNERS = 256
 """Most corners of a region."""
 
-CHUNK = 100_000
+CHUNK_ROWS = 100_000
 """Points that are tested against a region at once."""
 
 MAX_ECHOES = 32
@@ -91,7 +91,7 @@ class Selection:
     at: float = field(default=0.0, compare=False)
 
 
-NOTHING = Selection(rows=(), count=0)
+NO_SELECTION = Selection(rows=(), count=0)
 
 
 def write_view(view: View | None) -> str:
@@ -116,8 +116,8 @@ def rows_inside(cloud: PublishedCloud, region: Region) -> NDArray[np.int64]:
     center, matrix = np.asarray(region.center), region.matrix
     corners = np.asarray(region.corners)
     found = []
-    for start in range(0, cloud.count, CHUNK):
-        part = cloud.positions[start : start + CHUNK].astype(np.float64)
+    for start in range(0, cloud.count, CHUNK_ROWS):
+        part = cloud.positions[start : start + CHUNK_ROWS].astype(np.float64)
         world = np.zeros((len(part), 3))
         world[:, : cloud.dim] = ((part - center) * region.scale).astype(np.float32)
         x, y, z = world.T
@@ -129,7 +129,7 @@ def rows_inside(cloud: PublishedCloud, region: Region) -> NDArray[np.int64]:
         (left, low), (right, high) = corners.min(axis=0), corners.max(axis=0)
         within = near & (across >= left) & (across <= right) & (up >= low) & (up <= high)
         if region.category >= 0:
-            within &= cloud.category[start : start + CHUNK] == region.category
+            within &= cloud.category[start : start + CHUNK_ROWS] == region.category
         rows = np.flatnonzero(within)
         found.append(start + rows[_inside_polygon(across[rows], up[rows], corners)])
     return np.concatenate(found) if found else np.zeros(0, np.int64)
@@ -177,7 +177,7 @@ class SelectionMemory:
     rows: tuple[int, ...] = ()
     echoes: list[str] = field(default_factory=list)
     heard: str = ""
-    selection: Selection = NOTHING
+    selection: Selection = NO_SELECTION
     at: float = 0.0
 
     def wish(self, rows: NDArray[np.int64], identity: str) -> None:
@@ -194,17 +194,17 @@ class SelectionMemory:
     def read(self, value: object, cloud: PublishedCloud) -> Selection:
         """The selection in the browser's state, or Python's own wish until the browser has followed it."""
         state = value if isinstance(value, Mapping) else {}
-        wished = Selection(self.rows, len(self.rows), "python") if self.rows else NOTHING
+        wished = Selection(self.rows, len(self.rows), "python") if self.rows else NO_SELECTION
         view = _view(state.get("view"), cloud.dim)
         if state.get("identity") != cloud.identity or state.get("command") != self.command:
             return Selection(wished.rows, wished.count, wished.by, view=view)
-        heard = _heard(state, cloud)
-        if heard is None:
-            return NOTHING
-        if heard != self.heard:
+        events = _heard(state, cloud)
+        if events is None:
+            return NO_SELECTION
+        if events != self.heard:
             if not self._know(state, cloud):
                 return Selection((), 0, view=view)
-            self.heard = heard
+            self.heard = events
         found = self.selection
         region = found.region if state.get("version") == cloud.version else None
         return Selection(found.rows, found.count, found.by, found.clicked, view, region, self.at)
@@ -227,7 +227,9 @@ class SelectionMemory:
         except (ValueError, OverflowError):
             self.at = 0.0
         self.selection = (
-            Selection(tuple(rows.tolist()), len(rows), cast(By, by), clicked, None, region) if len(rows) else NOTHING
+            Selection(tuple(rows.tolist()), len(rows), cast(By, by), clicked, None, region)
+            if len(rows)
+            else NO_SELECTION
         )
         self.echoes = [*self.echoes, _name(rows, cloud.identity)][-MAX_ECHOES:]
         return True
@@ -235,9 +237,9 @@ class SelectionMemory:
 
 def _heard(state: Mapping[str, Any], cloud: PublishedCloud) -> str | None:
     """All that a selection follows from, as one text: the same text, the same selection."""
-    told = {name: value for name, value in state.items() if name not in ("view", "missing")}
+    message = {name: value for name, value in state.items() if name not in ("view", "missing")}
     try:
-        return json.dumps([cloud.identity, told], sort_keys=True)
+        return json.dumps([cloud.identity, message], sort_keys=True)
     except (TypeError, ValueError):
         return None
 
