@@ -1,7 +1,8 @@
 """How long the scatter plot takes in a browser that draws in software: python benchmarks/dashboard.py
 
 From navigation to the painted map with a warm server, from a click to Python's answer on the page, from the end of a
-lasso to all rows in Python, and the search for the point under the mouse. Median of three rounds, the slowest beside it.
+lasso to all rows in Python, and the search for the point under the mouse. Median of three rounds, the slowest beside
+it.
 """
 
 import statistics
@@ -85,7 +86,8 @@ def main() -> None:
                 measure(page, n, dim, budget)
             pick = page.evaluate(PICK, module_text())
             print(
-                f"the point under the mouse among 400,000: {pick['median']:.2f} ms (slowest of 300: {pick['most']:.2f}; "
+                f"the point under the mouse among 400,000: {pick['median']:.2f} ms (slowest of 300: "
+                f"{pick['most']:.2f}; "
                 f"budget 5), after {pick['built']:.0f} ms for the index of a view"
             )
         browser.close()

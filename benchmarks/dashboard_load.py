@@ -2,8 +2,8 @@
 
     python benchmarks/dashboard_load.py [--sessions 10] [--interactions 200]
 
-Sessions are tabs of a headless Chromium with software rendering; they are opened at the same moment, on all pages, and each waits for
-its answer. Then one session asks one question after another: analogies, neighbors, layers of Contexts.
+Sessions are tabs of a headless Chromium with software rendering; they are opened at the same moment, on all pages, and
+each waits for its answer. Then one session asks one question after another: analogies, neighbors, layers of Contexts.
 """
 
 import argparse
@@ -70,7 +70,9 @@ def ten_at_once(browser: Any, url: str, sessions: int) -> None:
 
 
 def heap(client: Any) -> tuple[int, int]:
-    """Bytes that the page's scripts hold after a collection, and how many of them are V8's code, which grows as loops get warm."""
+    """Bytes that the page's scripts hold after a collection, and how many of them are V8's code, which grows as loops
+    get warm.
+    """
     client.send("HeapProfiler.collectGarbage")
     used = int(client.send("Runtime.getHeapUsage")["usedSize"])
     chunks: list[str] = []
@@ -122,8 +124,10 @@ def endure(browser: Any, url: str, interactions: int) -> None:
     (early, early_heap, early_code), (late, late_heap, late_code) = marks[20], marks[interactions]
     rest = (late_heap - late_code) / (early_heap - early_code) - 1
     print(
-        f"memory after {interactions} interactions against after 20: server {late / early - 1:+.1%} ({early / 1e6:.0f} to {late / 1e6:.0f} MB),"
-        f" page {late_heap / early_heap - 1:+.1%} ({early_heap / 1e6:.1f} to {late_heap / 1e6:.1f} MB, of them V8's code"
+        f"memory after {interactions} interactions against after 20: server {late / early - 1:+.1%} "
+        f"({early / 1e6:.0f} to {late / 1e6:.0f} MB),"
+        f" page {late_heap / early_heap - 1:+.1%} ({early_heap / 1e6:.1f} to {late_heap / 1e6:.1f} MB, of them "
+        "V8's code"
         f" {early_code / 1e6:.1f} and {late_code / 1e6:.1f}; without it {rest:+.1%})",
         flush=True,
     )

@@ -78,7 +78,8 @@ class Bench:
     def table(self, rounds: int) -> dict[str, list[float]]:
         rates = in_turn({name: lambda q, way=way: way(q) for name, way in self.ways.items()}, self.queries, rounds)
         print(
-            f"\n{self.n:,} x {self.dim}: recall@10, queries a second one by one, memory over the vectors', seconds to build"
+            f"\n{self.n:,} x {self.dim}: recall@10, queries a second one by one, memory over the vectors', "
+            "seconds to build"
         )
         print(f"  {'':46} recall      q/s  index  process  build")
         for name, (hit, size, current, built) in self.rows.items():
@@ -193,7 +194,8 @@ def filtered(bench: Bench, index: FaissIndex, rounds: int) -> None:
             took = 1000 * statistics.median(a for a, _ in times)
             how = index.search(requested[:1], 10, where=mask, recall=WANTED).how
             print(
-                f"  {index.recipe.kind:12} {title:28} {mask.mean():7.2%}: recall {hit:.3f}, {ratio:6.1f} times as fast, {took:7.2f} ms ({how})"
+                f"  {index.recipe.kind:12} {title:28} {mask.mean():7.2%}: recall {hit:.3f}, {ratio:6.1f} times "
+                f"as fast, {took:7.2f} ms ({how})"
             )
 
 

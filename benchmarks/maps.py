@@ -2,10 +2,11 @@
 
     python benchmarks/maps.py [--all] [--rounds 1]
 
-The quick form lays out 10,000 static vectors of GloVe, 50 wide; `--all` 50,000 x 50, 50,000 contextual vectors of MiniLM, 384 wide,
-and 200,000 x 50 too (minutes to half an hour). Both start from unit vectors, compile before they are timed, and have umap-learn's
-numbers: n_neighbors 15, min_dist 0.1, 500 epochs up to 10,000 points, else 200. Ours has a seed and the same map by any number of
-threads; umap-learn's default has no seed and every thread (with a seed it has one, and takes longer).
+The quick form lays out 10,000 static vectors of GloVe, 50 wide; `--all` 50,000 x 50, 50,000 contextual vectors of
+MiniLM, 384 wide, and 200,000 x 50 too (minutes to half an hour). Both start from unit vectors, compile before they are
+timed, and have umap-learn's numbers: n_neighbors 15, min_dist 0.1, 500 epochs up to 10,000 points, else 200. Ours has
+a seed and the same map by any number of threads; umap-learn's default has no seed and every thread (with a seed it has
+one, and takes longer).
 """
 
 import argparse
@@ -54,11 +55,13 @@ def against_umap_learn(title: str, vectors: np.ndarray, rounds: int) -> None:
     (mine, busy, (positions, searched)), (theirs, their_busy, others) = pairs[-1]
     a, b, c = (distortion(vectors, p, 15) for p in (positions, others, plane))
     print(
-        f"UMAP of {title}: {clock:.1f} times as fast as umap-learn's default ({mine:.1f} s against {theirs:.1f} s, {searched:.1f} of them"
+        f"UMAP of {title}: {clock:.1f} times as fast as umap-learn's default ({mine:.1f} s against {theirs:.1f} "
+        f"s, {searched:.1f} of them"
         f" for the neighbors), {work:.1f} times in processor time ({busy:.1f} s against {their_busy:.1f} s)"
     )
     print(
-        f"  trustworthiness {a.trustworthiness:.3f} against {b.trustworthiness:.3f}, neighbors kept {a.preservation:.3f} against {b.preservation:.3f};"
+        f"  trustworthiness {a.trustworthiness:.3f} against {b.trustworthiness:.3f}, neighbors kept "
+        f"{a.preservation:.3f} against {b.preservation:.3f};"
         f" PCA, the first picture: {first:.2f} s, {c.trustworthiness:.3f}",
         flush=True,
     )

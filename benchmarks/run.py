@@ -44,7 +44,8 @@ def paired(
     mine, yours = (1000 * statistics.median(times) for times in zip(*pairs, strict=True))
     low, high = min(ratios), max(ratios)
     print(
-        f"{title}: {statistics.median(ratios):.2f} times as fast as {other} ({low:.2f} to {high:.2f}; {mine:.2f} ms against {yours:.2f} ms)"
+        f"{title}: {statistics.median(ratios):.2f} times as fast as {other} ({low:.2f} to {high:.2f}; {mine:.2f} "
+        f"ms against {yours:.2f} ms)"
     )
 
 

@@ -95,7 +95,8 @@ def over_the_library(explorer: Explorer, port: int, rounds: int = 200) -> None:
     pairs = [(timed(lambda: explorer.neighbors("bank")), timed(lambda: ask(one, NEIGHBORS))) for _ in range(rounds)]
     here, there = (statistics.median(times) for times in zip(*pairs, strict=True))
     print(
-        f"a neighbor query on 400,000 words, one client: HTTP {there:.2f} ms, library {here:.2f} ms at p50: it costs {there - here:.2f} ms"
+        f"a neighbor query on 400,000 words, one client: HTTP {there:.2f} ms, library {here:.2f} ms at p50: it "
+        f"costs {there - here:.2f} ms"
     )
 
 
@@ -126,7 +127,8 @@ def run(seconds: float = 3.0, rounds: int = 3) -> None:
             together, alone = (len(load(port, TEXT, 32, seconds)) for port in (8641, 8642))
             ratios.append(together / max(alone, 1))
         print(
-            f"a text embedding, 32 clients: batched {statistics.median(ratios):.2f} times as many a second as without ({min(ratios):.2f} to {max(ratios):.2f})"
+            f"a text embedding, 32 clients: batched {statistics.median(ratios):.2f} times as many a second as "
+            f"without ({min(ratios):.2f} to {max(ratios):.2f})"
         )
 
 
@@ -191,7 +193,8 @@ def mixed(minutes: float) -> None:
         a_minute = max(1, len(sizes) // max(1, round(minutes)))
         second, last = (statistics.mean(part) for part in (sizes[a_minute : 2 * a_minute] or sizes, sizes[-a_minute:]))
         print(
-            f"mixed load, 32 clients, {minutes:g} minutes: {query[0]:,} requests, {count} writes, {len(faults)} faults; memory "
+            f"mixed load, 32 clients, {minutes:g} minutes: {query[0]:,} requests, {count} writes, {len(faults)} "
+            "faults; memory "
             f"{second:.0f} MB in the second minute, {last:.0f} MB in the last ({100 * (last / second - 1):+.1f} %)"
         )
         for fault in sorted(set(faults))[:5]:

@@ -56,8 +56,8 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def in_turn(ways: dict[str, Callable[[], object]], rounds: int, each: int = 5) -> dict[str, float]:
-    """Median milliseconds of each way: every round runs each of them some times in a row, and rests between, so that the
-    threads of one library don't spin while the other is timed."""
+    """Median milliseconds of each way: every round runs each of them some times in a row, and rests between, so that
+    the threads of one library don't spin while the other is timed."""
     for work in ways.values():
         for _ in range(5):
             work()
@@ -120,12 +120,14 @@ def questions(explorer: Explorer, vectors: KeyedVectors, rounds: int) -> None:
         ("cosmul", "gensim cosmul", "most_similar_cosmul"),
     ):
         print(
-            f"one question, 400,000 x 50, exact, {name}: {t[name]:.2f} ms, {t[of] / t[name]:.2f} times as fast as gensim's {other}"
+            f"one question, 400,000 x 50, exact, {name}: {t[name]:.2f} ms, {t[of] / t[name]:.2f} times as fast "
+            f"as gensim's {other}"
             f" ({t[of]:.2f} ms), {t[name] / t['matvec']:.2f} times the bare product's time"
         )
     print(f"  the analogy with all its evidence (five methods): {t['evidence']:.2f} ms")
     print(
-        f"  HNSW at recall@10 {recall:.3f}: {t['hnsw']:.3f} ms, {t['gensim neighbors'] / t['hnsw']:.0f} times as fast as gensim's most_similar"
+        f"  HNSW at recall@10 {recall:.3f}: {t['hnsw']:.3f} ms, {t['gensim neighbors'] / t['hnsw']:.0f} times as "
+        "fast as gensim's most_similar"
     )
 
 
@@ -151,7 +153,8 @@ def sets(explorer: Explorer, vectors: KeyedVectors) -> None:
             [timed(partial(measure_analogies, space, categories, Protocol(method, None))) for _ in "123"]
         )
         print(
-            f"all {n:,} questions over 400,000 words, {method}: {ours:.1f} s, {seconds / ours:.0f} times as fast as gensim's"
+            f"all {n:,} questions over 400,000 words, {method}: {ours:.1f} s, {seconds / ours:.0f} times as fast "
+            "as gensim's"
             f" {other} ({seconds:.0f} s, scaled from {SOME} questions)"
         )
 
@@ -160,7 +163,10 @@ def files(explorer: Explorer) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path = write_vectors(explorer.space(), folder / "glove.txt")[0]
-        code = "import sys, time\nfrom polysema.core.files.formats import read_vectors\nt = time.perf_counter()\nread_vectors(sys.argv[1])\nprint(time.perf_counter() - t)"
+        code = (
+            "import sys, time\nfrom polysema.core.files.formats import read_vectors\nt = "
+            "time.perf_counter()\nread_vectors(sys.argv[1])\nprint(time.perf_counter() - t)"
+        )
 
         def run(code: str, home: str, of: str) -> float:
             environment = {**os.environ, "POLYSEMA_HOME": str(folder / home)}
@@ -176,11 +182,14 @@ def files(explorer: Explorer) -> None:
         theirs = timed(lambda: KeyedVectors.load_word2vec_format(str(path)))
         ours = statistics.median(first)
         print(
-            f"GloVe as text, {path.stat().st_size / 1e6:.0f} MB, first read: {ours:.2f} s, {theirs / ours:.0f} times as fast as gensim's"
-            f" load_word2vec_format ({theirs:.1f} s); opened again, to the first answer: {statistics.median(again):.3f} s"
+            f"GloVe as text, {path.stat().st_size / 1e6:.0f} MB, first read: {ours:.2f} s, {theirs / ours:.0f} "
+            "times as fast as gensim's"
+            f" load_word2vec_format ({theirs:.1f} s); opened again, to the first answer: "
+            f"{statistics.median(again):.3f} s"
         )
         print(
-            f"peak memory of a neighbor query: {memory[0]:.2f} times the vectors' bytes from a text, {memory[1]:.2f} from the package"
+            f"peak memory of a neighbor query: {memory[0]:.2f} times the vectors' bytes from a text, "
+            f"{memory[1]:.2f} from the package"
         )
         read_vectors(path)
 

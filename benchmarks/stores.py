@@ -77,7 +77,9 @@ def overhead(c: Collection, queries: np.ndarray, rounds: int) -> None:
 
 
 def filtered(c: Collection, queries: np.ndarray, rounds: int) -> None:
-    """A condition that so many rows pass, against the exact answer over all rows from which those that pass are kept."""
+    """A condition that so many rows pass, against the exact answer over all rows from which those that pass are
+    kept.
+    """
     view = c.view()
     (segment,) = view.segments["vectors"]
     normal = unit(np.asarray(segment.stored.vectors))

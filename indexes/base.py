@@ -31,7 +31,9 @@ def checked(vectors: "np.typing.ArrayLike", dim: int | None, what: str) -> Float
 
 
 def check_k(k: int) -> int:
-    """k back; raises `UserError` for a number of answers below 1. Where there are fewer rows than k, all are the answer."""
+    """k back; raises `UserError` for a number of answers below 1. Where there are fewer rows than k, all are the
+    answer.
+    """
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
         raise UserError(f"k must be 1 or more; got {k!r:.40}")
     return int(k)
@@ -95,8 +97,9 @@ class Index(ABC):
     ) -> Hits:
         """The k best rows for each query, those of `exclude` left out; all that are left where those are fewer than k.
 
-        `where` (n,) bool says which rows may be found: where fewer do, the answer ends in row -1 with score -inf. `recall` is the recall@10 to reach as it was measured, 1.0 for the exact answer; without `rescore` the
-        scores of an approximate index are its own, those of its codes. An exact index needs neither.
+        `where` (n,) bool says which rows may be found: where fewer do, the answer ends in row -1 with score -inf.
+        `recall` is the recall@10 to reach as it was measured, 1.0 for the exact answer; without `rescore` the scores
+        of an approximate index are its own, those of its codes. An exact index needs neither.
         Raises `UserError` for k below 1, for NaN or Inf, and for a zero query with the cosine, which has no direction;
         `IncompatibleError` for another width, or a mask of another length.
         """
@@ -129,7 +132,8 @@ class Index(ABC):
             mask = np.asarray(where)
             if mask.dtype != np.bool_ or mask.shape != (self.n,):
                 raise IncompatibleError(
-                    f"where must say true or false for each of the {self.n:,} rows; got {mask.dtype} of shape {mask.shape}"
+                    f"where must say true or false for each of the {self.n:,} rows; got {mask.dtype} of shape "
+                    f"{mask.shape}"
                 )
         if left_out:
             mask = mask.copy()

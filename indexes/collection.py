@@ -166,8 +166,8 @@ class Collection:
 
         `recall` is the least share of the true best that is wanted of an approximate index (None: as its recipe says),
         `exact` the exact answer. Where fewer than k rows are there or pass, all of them are the answer, and of an empty
-        collection nothing. Raises `UserError` for k below 1, NaN or Inf, a zero query with the cosine, a wrong condition; `IncompatibleError` for
-        another width; `CorruptError` naming a damaged file.
+        collection nothing. Raises `UserError` for k below 1, NaN or Inf, a zero query with the cosine, a wrong
+        condition; `IncompatibleError` for another width; `CorruptError` naming a damaged file.
         """
         how = Search(k, space, where, recall, exact)
         return self._read(lambda view: view.search(queries, how))  # type: ignore[arg-type]

@@ -63,8 +63,8 @@ class ExactIndex(Index):
         return out
 
     def search_scored(self, scoring: Scoring, k: int, exclude: Iterable[int] = ()) -> Hits:
-        """The k best rows (1, k) by a score that is made of several cosines, those of `exclude` left out; all that are left
-        where those are fewer."""
+        """The k best rows (1, k) by a score that is made of several cosines, those of `exclude` left out; all that are
+        left where those are fewer."""
         left_out = np.unique(np.fromiter(exclude, np.int64))
         k = min(check_k(k), self.n - len(left_out))
         if k == 0:
@@ -204,7 +204,9 @@ class ExactIndex(Index):
 
 
 def passed(rows: Ints, scores: Floats, where: Mask, k: int) -> tuple[Ints, Floats, Ints]:
-    """The first k of each query's rows (n_queries, more) that pass, and the queries for which there are fewer than k."""
+    """The first k of each query's rows (n_queries, more) that pass, and the queries for which there are fewer than
+    k.
+    """
     out = ~where[rows] | (rows < 0)
     order = np.argsort(out, axis=1, kind="stable")[:, :k]  # those that pass first, in their order
     dropped = np.take_along_axis(out, order, axis=1)

@@ -1,4 +1,6 @@
-"""FAISS's kinds of index behind the same interface as the exact search, with the recall that each was measured to have."""
+"""FAISS's kinds of index behind the same interface as the exact search, with the recall that each was measured to
+have.
+"""
 
 import threading
 import time
@@ -481,14 +483,16 @@ class FaissIndex(Index):
             index._held = np.array(card["held_out"], np.int64)
             if card["format"] != 1 or card["metric"] != index.metric.value or index._held.ndim != 1:
                 raise IncompatibleError(
-                    f"the card of {path} is of format {card['format']} and for {card['metric']}; expected 1 and {index.metric.value}"
+                    f"the card of {path} is of format {card['format']} and for {card['metric']}; expected 1 and "
+                    f"{index.metric.value}"
                 )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UnreadableError(f"the card of the index {path} is not one: {error!r}") from None
         index._progress = lambda done, total: None
         if vectors.dtype != np.float32 or vectors.shape != (index.n, index.dim):
             raise IncompatibleError(
-                f"the index {path} is of ({index.n}, {index.dim}) float32 vectors; got {vectors.dtype} of shape {vectors.shape}"
+                f"the index {path} is of ({index.n}, {index.dim}) float32 vectors; got {vectors.dtype} of shape "
+                f"{vectors.shape}"
             )
         index._hold(vectors)
         index._before = index._held - np.arange(len(index._held))

@@ -39,9 +39,9 @@ Progress = Callable[[str, int, int], None]  # what, done, total
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """How files become rows: the name of the `space` (else the layer's, or the file's), the `layers` of an export (None:
-    all), the columns that hold the ids and the vectors (`id_column`, `vector_column`), the `metric` of a space that is
-    new, and what the card of a file of vectors calls it (`source`, else its path)."""
+    """How files become rows: the name of the `space` (else the layer's, or the file's), the `layers` of an export
+    (None: all), the columns that hold the ids and the vectors (`id_column`, `vector_column`), the `metric` of a space
+    that is new, and what the card of a file of vectors calls it (`source`, else its path)."""
 
     space: str | None = None
     layers: tuple[int, ...] | None = None
@@ -65,8 +65,8 @@ def import_into(
     how: ImportOptions | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> ImportReport:
-    """Put the rows of an export's folder or of a file of vectors into a collection; returns how many for each space, with
-    notes of what was guessed or left out.
+    """Put the rows of an export's folder or of a file of vectors into a collection; returns how many for each space,
+    with notes of what was guessed or left out.
 
     Rows that are there already are replaced, so that an import that was stopped is run again. Ids are those of
     `id_column`, else: of an export the text and the place in it (`17:4-8`), of a Parquet file its column `id`, or what
@@ -184,8 +184,8 @@ def export_from(
 ) -> int:
     """Write a space, or the rows of it that pass, to a file; returns how many rows.
 
-    Parquet and CSV keep ids, vectors and columns, a part at a time; the other layouts (by the ending, see `write_vectors`)
-    keep ids and vectors. Raises `ConflictError` when the file is there already.
+    Parquet and CSV keep ids, vectors and columns, a part at a time; the other layouts (by the ending, see
+    `write_vectors`) keep ids and vectors. Raises `ConflictError` when the file is there already.
     """
     target = Path(target)
     if target.suffix not in (".parquet", ".csv"):

@@ -110,7 +110,9 @@ class IndexSpec:
         return cls(**card)
 
     def fitted(self, n: int, dim: int) -> "IndexSpec":
-        """This recipe with every 0 filled in for n rows of a width. Raises `UserError` for an `m` that doesn't divide it."""
+        """This recipe with every 0 filled in for n rows of a width. Raises `UserError` for an `m` that doesn't divide
+        it.
+        """
         changes: dict[str, Any] = {}
         if "nlist" in USED_PARAMETERS[self.kind]:
             changes["nlist"] = max(1, min(self.nlist or _cells(self.kind, n), n))
@@ -119,7 +121,8 @@ class IndexSpec:
             if self.m and dim % self.m:
                 near = sorted(_divisors(dim), key=lambda m: abs(m - self.m))[:4]
                 raise UserError(
-                    f"m, the sub-quantizers, must divide the width {dim}; got {self.m}; near it do {', '.join(map(str, sorted(near)))}"
+                    f"m, the sub-quantizers, must divide the width {dim}; got {self.m}; near it do "
+                    f"{', '.join(map(str, sorted(near)))}"
                 )
             wanted = dim / (4 if self.kind == "pq-fastscan" else 8)
             changes["m"] = self.m or min(_divisors(dim), key=lambda m: (max(m / wanted, wanted / m), m))

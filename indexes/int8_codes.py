@@ -127,7 +127,8 @@ def _mul_bounds(
 class Codes:
     """Every row of `vectors` (n, dim), times its `factor` (n,), in 8 bits with a scale of its own.
 
-    |q . v f - scale (q . code)| <= error |q| for every row, rounding included: `error` is the length of what the codes lose.
+    |q . v f - scale (q . code)| <= error |q| for every row, rounding included: `error` is the length of what the codes
+    lose.
     """
 
     def __init__(self, vectors: Floats, factor: Floats):
@@ -164,7 +165,9 @@ class Codes:
         return self._reaching(k, work, query, error)
 
     def best_mul(self, queries: Floats, epsilon: float, k: int) -> Ints:
-        """The rows that can be among the k best by 3CosMul with unit queries b, a*, a (3, dim), ascending: (candidates,)."""
+        """The rows that can be among the k best by 3CosMul with unit queries b, a*, a (3, dim), ascending:
+        (candidates,).
+        """
         # ((1 + p) / 2) ((1 + q) / 2) / ((1 + r) / 2 + e) = (1 + p) (1 + q) / 2 / (1 + r + 2 e)
         work: Any = _mul_bounds
         return self._reaching(k, work, self._padded(queries), self._error, np.float32(2 * epsilon))
@@ -223,7 +226,9 @@ def _mul(vectors: Any, inverse: Any, queries: Any, epsilon: Any, out: Any, start
 
 
 def three_cos_mul(vectors: Floats, inverse: Floats, queries: Floats, epsilon: float) -> Floats:
-    """3CosMul of every row (n, dim) with queries b, a*, a (3, dim): (n,). `inverse` (n,) is 1 over each row's length."""
+    """3CosMul of every row (n, dim) with queries b, a*, a (3, dim): (n,). `inverse` (n,) is 1 over each row's
+    length.
+    """
     out = np.empty(len(vectors), np.float32)
     rest: Any = (vectors, inverse, np.ascontiguousarray(queries, np.float32), np.float32(2 * epsilon), out)
     work: Any = _mul

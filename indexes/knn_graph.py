@@ -18,8 +18,8 @@ from polysema.indexes.base import Index, checked
 EXACT_ROWS = 12_000  # up to so many vectors every pair is compared
 ROWS_A_CELL = 100  # vectors in a cell, on average
 N_PROBES = 10  # cells that are searched for each vector
-# Wider vectors are searched in their first principal components, in more cells, for more candidates, which are then compared whole:
-# at 50,000 x 384 as many neighbors are found in half the time
+# Wider vectors are searched in their first principal components, in more cells, for more candidates, which are then
+# compared whole: at 50,000 x 384 as many neighbors are found in half the time
 WIDE, NARROW, NARROW_PROBES, MORE = 160, 128, 14, 10
 SAMPLE, ROUNDS = 30, 2  # members of each cell that the k-means sees, on average, and its rounds: any partition will do
 BLOCK, PART = 4_096, 256  # rows searched, and rows compared by one thread, at a time
@@ -36,8 +36,9 @@ def neighbors_of_all(
 ) -> Neighbors:
     """The k nearest others of each of (n, dim) vectors by cosine, nearest first, themselves left out.
 
-    By `index`, an index of these vectors by cosine, where there is one. Else exactly for up to 12,000 of them; beyond, among
-    the 10 nearest (of wide vectors 14) of n / 100 cells of a k-means (FAISS's IVF). What `progress` raises ends the work. Raises `UserError` for a k that is too large.
+    By `index`, an index of these vectors by cosine, where there is one. Else exactly for up to 12,000 of them; beyond,
+    among the 10 nearest (of wide vectors 14) of n / 100 cells of a k-means (FAISS's IVF). What `progress` raises ends
+    the work. Raises `UserError` for a k that is too large.
     """
     n = len(vectors)
     if not 1 <= k < n:
@@ -49,7 +50,9 @@ def neighbors_of_all(
 
 
 def _gathered(n: int, k: int, progress: Progress, search: Callable[[int, int], tuple[Ints, Floats]]) -> Neighbors:
-    """The k nearest others of n rows, block by block: `search` gives candidates of the rows between two, and their cosines."""
+    """The k nearest others of n rows, block by block: `search` gives candidates of the rows between two, and their
+    cosines.
+    """
     rows, scores = np.empty((n, k), np.int64), np.empty((n, k), np.float32)
     for start in range(0, n, BLOCK):
         progress(start, n)

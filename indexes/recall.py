@@ -134,11 +134,11 @@ class RecallCurve:
 
 
 def distinct_rows(vectors: Floats, size: int, metric: Metric, rng: np.random.Generator) -> Ints:
-    """Rows drawn at random, ascending, of which no two are equal (for the cosine: point the same way); fewer than `size`
-    where fewer differ.
+    """Rows drawn at random, ascending, of which no two are equal (for the cosine: point the same way); fewer than
+    `size` where fewer differ.
 
-    Copies of one row find each other at any setting: drawn as often as they stand there, they would hide what is found of
-    the others.
+    Copies of one row find each other at any setting: drawn as often as they stand there, they would hide what is found
+    of the others.
     """
     rows = rng.choice(len(vectors), size, replace=False)
     found: dict[bytes, int] = {}

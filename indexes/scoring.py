@@ -67,7 +67,9 @@ def rescored(vectors: Floats, rows: Ints, queries: Floats, metric: Metric, k: in
 
 
 def best_among(vectors: Floats, rows: Ints, queries: Floats, k: int, metric: Metric) -> tuple[Ints, Floats]:
-    """The k best of `rows` (m,), ascending, for every query: (n_queries, min(k, m)) rows and exact scores, best first."""
+    """The k best of `rows` (m,), ascending, for every query: (n_queries, min(k, m)) rows and exact scores, best
+    first.
+    """
     n_queries, most = len(queries), min(k + MARGIN, len(rows))
     step = max(256, (BLOCK_ROWS // 8 if n_queries == 1 else BLOCK_ROWS) // vectors.shape[1])
     best = np.full((n_queries, most), -1, np.int64)

@@ -143,7 +143,8 @@ def ids_of_column(column: pa.ChunkedArray, start: int = 0) -> pa.Array:
     place = pc.index(wrong, True).as_py()
     if place >= 0:
         raise UserError(
-            f"row {start + place + 1:,} has no id: give each row one, or choose another column for the ids (--id-column)"
+            f"row {start + place + 1:,} has no id: give each row one, or choose another column for the ids "
+            "(--id-column)"
         )
     return ids
 
@@ -154,14 +155,17 @@ def _whole(column: pa.ChunkedArray, start: int) -> pa.ChunkedArray:
     place = pc.index(pc.not_equal(pc.floor(column), column), True).as_py()
     if place >= 0:
         raise UserError(
-            f"row {start + place + 1:,} has the id {column[place].as_py()!r}: ids are texts or whole numbers; choose another"
+            f"row {start + place + 1:,} has the id {column[place].as_py()!r}: ids are texts or whole numbers; "
+            "choose another"
             " column for the ids (--id-column)"
         )
     return column.cast(pa.int64())
 
 
 def _numbered_ids(file: pq.ParquetFile, columns: TableColumns) -> frozenset[str]:
-    """The ids that end in # and a number; every row is looked at, so that one without an id is met before any is added."""
+    """The ids that end in # and a number; every row is looked at, so that one without an id is met before any is
+    added.
+    """
     if not columns.name:
         return frozenset()
     found: set[str] = set()

@@ -3,7 +3,8 @@
 from importlib import metadata
 
 HEADER = """\
-# Everything that `make` installs, pinned. Written by `make lock`; held against the environment by tests/test_packaging.py.
+# Everything that `make` installs, pinned. Written by `make lock`; held against the environment by
+# tests/test_packaging.py.
 """
 
 

@@ -113,7 +113,10 @@ def test_the_figures_of_the_senses_are_those_of_the_corpus() -> None:
 
     corpus = load_senses()
     senses = {(s.word, s.sense) for s in corpus.senses}
-    expected = f"({len(corpus.senses):,} occurrences in {len(corpus.texts):,} sentences: {len(corpus.words)} words in {len(senses)} senses)"
+    expected = (
+        f"({len(corpus.senses):,} occurrences in {len(corpus.texts):,} sentences: {len(corpus.words)} words in "
+        f"{len(senses)} senses)"
+    )
     assert expected in WHOLE
 
 

@@ -72,7 +72,8 @@ def test_it_is_installed_and_runs_from_another_folder(wheel: Path, tmp_path: Pat
 def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import sys\nsys.argv = ['polysema', '--help']\nfrom polysema.app.cli.main import main\n"
-        "try: main()\nexcept SystemExit as e: assert not e.code\nprint(*sorted({m.partition('.')[0] for m in sys.modules}))\n"
+        "try: main()\nexcept SystemExit as e: assert not e.code\nprint(*sorted({m.partition('.')[0] for m in "
+        "sys.modules}))\n"
         "print(len(sys.modules), file=sys.stderr)"
     )
     done = run(sys.executable, "-c", code, cwd=tmp_path)
@@ -85,7 +86,8 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
 def test_a_static_question_loads_no_model_library(tmp_path: Path) -> None:
     code = (
         "import sys\nsys.argv = ['polysema', 'neighbors', 'bank', '-k', '1']\nfrom polysema.app.cli.main import main\n"
-        "try: main()\nexcept SystemExit as e: assert not e.code\nprint(*sorted({m.partition('.')[0] for m in sys.modules}))"
+        "try: main()\nexcept SystemExit as e: assert not e.code\nprint(*sorted({m.partition('.')[0] for m in "
+        "sys.modules}))"
     )
     loaded = set(run(sys.executable, "-c", code, cwd=tmp_path).stdout.splitlines()[-1].split())
     assert not loaded & {"torch", "transformers", "umap", "streamlit", "sklearn"}

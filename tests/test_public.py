@@ -22,7 +22,10 @@ def test_every_public_name_is_there_and_documented() -> None:
 
 
 def test_the_import_is_light() -> None:
-    code = "import sys; before = set(sys.modules); import polysema; print(len(set(sys.modules) - before), polysema.__version__)"
+    code = (
+        "import sys; before = set(sys.modules); import polysema; print(len(set(sys.modules) - before), "
+        "polysema.__version__)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     n_modules, version = done.stdout.split()
     assert version == polysema.__version__

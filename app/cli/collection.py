@@ -77,10 +77,11 @@ def import_command(
     metric: str,
     index: str | None,
 ) -> None:
-    """Put SOURCE into the collection in FOLDER, which is made where there is none: an export's folder, or a file of vectors.
+    """Put SOURCE into the collection in FOLDER, which is made where there is none: an export's folder, or a file of
+    vectors.
 
-    Rows whose ids are there already are replaced, so that a stopped import is simply run again. An index is built at the
-    end.
+    Rows whose ids are there already are replaced, so that a stopped import is simply run again. An index is built at
+    the end.
     """
     import shutil
     from pathlib import Path
@@ -434,7 +435,9 @@ def copy(folder: str, target: str) -> None:
 @space_option
 @where_option
 def export_command(folder: str, target: str, space: str | None, where: str | None) -> None:
-    """Write a space to TARGET: Parquet or CSV with ids, columns and vectors, or another layout by its ending (.txt, .npy, …)."""
+    """Write a space to TARGET: Parquet or CSV with ids, columns and vectors, or another layout by its ending (.txt,
+    .npy, …).
+    """
     from polysema.indexes.import_export import export_from
 
     click.echo(f"{target}: {export_from(_open(folder), target, space, where):,} rows")
@@ -443,7 +446,9 @@ def export_command(folder: str, target: str, space: str | None, where: str | Non
 @store.command()
 @folder_argument
 def verify(folder: str) -> None:
-    """Read every byte of every version that is kept and compare it with what was written. Exit status 2 for a damage."""
+    """Read every byte of every version that is kept and compare it with what was written. Exit status 2 for a
+    damage.
+    """
     from polysema.indexes.store.verify import verify as run
 
     with progress_bar() as progress:

@@ -49,7 +49,8 @@ def dialect_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--separator",
-            help="Of tables: what stands between cells: comma, semicolon, tab, pipe, none or a sign.  [default: found out]",
+            help="Of tables: what stands between cells: comma, semicolon, tab, pipe, none or a sign.  [default: found "
+            "out]",
         ),
     ):
         command = option(command)
@@ -114,10 +115,10 @@ class _Export(click.Group):
 def export() -> None:
     """Write the vectors of texts to files in FOLDER.
 
-    An INPUT is a file with a text a line, CSV, TSV, JSON, JSON Lines, Parquet or Excel (packed or not), a folder of them, a
-    glob, or - for standard input. What a file doesn't say of itself is found out and told. A stopped export goes on where it
-    was when the same command is run again, and ends in the same bytes. `polysema export verify FOLDER` reads every byte of a
-    finished one.
+    An INPUT is a file with a text a line, CSV, TSV, JSON, JSON Lines, Parquet or Excel (packed or not), a folder of
+    them, a glob, or - for standard input. What a file doesn't say of itself is found out and told. A stopped export
+    goes on where it was when the same command is run again, and ends in the same bytes. `polysema export verify
+    FOLDER` reads every byte of a finished one.
     """
 
 
@@ -146,7 +147,8 @@ def verify_command(folder: str) -> None:
     "--pooling",
     default="mean",
     show_default=True,
-    help="How sub-words become a word: first, last, mean or max; how a sentence has one vector: mean, cls, last or own.",
+    help="How sub-words become a word: first, last, mean or max; how a sentence has one vector: mean, cls, last or "
+    "own.",
 )
 @prompt_option
 @prompt_name_option
@@ -235,7 +237,8 @@ def run_command(
         )
     if manifest["unknown"]:
         click.echo(
-            f"note: the tokenizer doesn't know {manifest['unknown']:,} of the {manifest['words']:,} {unit}, wholly or in part: "
+            f"note: the tokenizer doesn't know {manifest['unknown']:,} of the {manifest['words']:,} {unit}, "
+            "wholly or in part: "
             "what it reads there is the same for every unknown word",
             err=True,
         )

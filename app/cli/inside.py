@@ -60,7 +60,8 @@ special_option = click.option(
 )
 at_option = click.option(
     "--at",
-    help="Where: a word of the text, or a token's number from 0.  [default: where the next word, or the mask, is predicted]",
+    help="Where: a word of the text, or a token's number from 0.  [default: where the next word, or the mask, is "
+    "predicted]",
 )
 
 
@@ -162,7 +163,8 @@ def attention(
         )
         if n_rows > MOST_ROWS:
             raise UserError(
-                f"that would print {n_rows:,} rows; at most {MOST_ROWS:,} are: choose one --head, fewer --layers, or a shorter text"
+                f"that would print {n_rows:,} rows; at most {MOST_ROWS:,} are: choose one --head, fewer "
+                "--layers, or a shorter text"
             )
         show(form, [row for part in parts for row in _long_rows(part, place)])
         return
@@ -445,7 +447,8 @@ def contributions(
         kinds[part.kind] = kinds.get(part.kind, 0.0) + part.value
     notes = [
         "",
-        f"{found.measure} at {found.token!r} (token {found.position}): {found.score:.4f}; the {len(found.parts)} parts add up to "
+        f"{found.measure} at {found.token!r} (token {found.position}): {found.score:.4f}; the {len(found.parts)} "
+        "parts add up to "
         f"{found.total:.4f}",
         "; ".join(f"{kind} {value:+.3f}" for kind, value in kinds.items()),
     ]
@@ -618,7 +621,10 @@ def steer(
     where = parse_place(at)
     how = run.Steer(strength, run.ALL_POSITIONS if where is None else where)
     found = run.steer(loaded, query, directions[0], how, run.Statement(k, words, new), source)
-    note = f"{strength:g} times the typical length along {directions[0].what} at layer {directions[0].layer}, a vector of length {found.length:.2f}"
+    note = (
+        f"{strength:g} times the typical length along {directions[0].what} at layer {directions[0].layer}, a "
+        f"vector of length {found.length:.2f}"
+    )
     _show_changed(found, form, note)
 
 
@@ -646,7 +652,8 @@ def _show_changed(found: SteeredToken, form: str, note: str) -> None:
         if word.target.note:
             click.echo(f"note: {word.target.note}", err=True)
         notes.append(
-            f"{word.target.word}: probability {word.before:.4f} -> {word.after:.4f}, rank {word.rank_before} -> {word.rank_after}"
+            f"{word.target.word}: probability {word.before:.4f} -> {word.after:.4f}, rank {word.rank_before} -> "
+            f"{word.rank_after}"
         )
     if found.continued_before or found.continued_after:
         notes += [f"before: …{found.continued_before}", f"after:  …{found.continued_after}"]

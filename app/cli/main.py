@@ -180,7 +180,10 @@ def senses(names: tuple[str, ...], form: str) -> None:
         }
         for r in report.rows
     ]
-    note = f"{report.occurrences:,} occurrences of {report.words} words in {report.senses} senses; always the most frequent sense: {report.most_frequent:.3f}"
+    note = (
+        f"{report.occurrences:,} occurrences of {report.words} words in {report.senses} senses; always the most "
+        f"frequent sense: {report.most_frequent:.3f}"
+    )
     whole = {
         "most_frequent_sense": report.most_frequent,
         "occurrences": report.occurrences,

@@ -166,7 +166,10 @@ def _svg(found: SpaceMap) -> str:
         f'<circle cx="{x:.1f}" cy="{PICTURE_PIXELS - y:.1f}" r="{radius:.1f}" fill-opacity="{0.25 + 0.65 * s:.2f}"/>'
         for (x, y), s in zip(xy.tolist(), share.tolist(), strict=True)
     ]
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {PICTURE_PIXELS} {PICTURE_PIXELS}" width="{PICTURE_PIXELS}" height="{PICTURE_PIXELS}">'
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {PICTURE_PIXELS} {PICTURE_PIXELS}" '
+        f'width="{PICTURE_PIXELS}" height="{PICTURE_PIXELS}">'
+    )
     return "\n".join(
         [head, '<rect width="100%" height="100%" fill="#fff"/>', '<g fill="#0072b2">', *points, "</g>", "</svg>", ""]
     )

@@ -62,7 +62,9 @@ def serve(file: str | None, **given: Any) -> None:
 @settings_options
 @format_option
 def settings_command(file: str | None, form: str, **given: Any) -> None:
-    """Print the settings of the service as they are read: their values (keys masked), where each comes from, what it means."""
+    """Print the settings of the service as they are read: their values (keys masked), where each comes from, what it
+    means.
+    """
     loaded = load_settings(_flags(given), file=file)
     rows = [row | {"value": str(row["value"])} for row in loaded.rows()] if form != "json" else loaded.rows()
     show(form, rows)
@@ -81,7 +83,8 @@ def key(name: str, scope: str, form: str) -> None:
     made, line = make_key(name, scope)
     if form == "table":
         click.echo(
-            f"key (give it to {name}; it is kept nowhere):\n  {made}\nsetting (in the list `keys`, or in POLYSEMA_KEYS):\n  {line}"
+            f"key (give it to {name}; it is kept nowhere):\n  {made}\nsetting (in the list `keys`, or in "
+            f"POLYSEMA_KEYS):\n  {line}"
         )
     else:
         show(form, [{"name": name, "scope": scope, "key": made, "setting": line}])

@@ -1,4 +1,6 @@
-"""A command whose arguments are words, expressions or texts, which may start with a minus: `polysema analogy "-king + queen"`."""
+"""A command whose arguments are words, expressions or texts, which may start with a minus: `polysema analogy "-king +
+queen"`.
+"""
 
 from __future__ import annotations
 

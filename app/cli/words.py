@@ -107,7 +107,8 @@ restrict_option = click.option(
     "--index",
     default="",
     metavar="KIND",
-    help="Look by an index made for it: flat, hnsw, hnsw-sq8, ivf, ivf-sq8, ivf-pq, pq-fastscan or auto, with parameters as in hnsw:M=16.  [default: exactly]",
+    help="Look by an index made for it: flat, hnsw, hnsw-sq8, ivf, ivf-sq8, ivf-pq, pq-fastscan or auto, with "
+    "parameters as in hnsw:M=16.  [default: exactly]",
 )
 @click.option(
     "--recall", type=float, help="The recall@10 that the index must have been measured to reach, such as 0.95."
@@ -191,9 +192,9 @@ def analogy(
 ) -> None:
     """Print the best words for a sum of words, such as "queen - king + man".
 
-    The words of the sum are left out; the last lines say where they would have stood, what the best would have been with
-    them, and what other methods and the baselines answer. A term may be an occurrence: bank in "the river bank" @6, in a
-    space such as minilm-l6@6.
+    The words of the sum are left out; the last lines say where they would have stood, what the best would have been
+    with them, and what other methods and the baselines answer. A term may be an occurrence: bank in "the river bank"
+    @6, in a space such as minilm-l6@6.
     """
     from polysema.app.explorer import AnalogyOptions
     from polysema.app.explorer.options import parse_pair
@@ -487,8 +488,8 @@ def analogies(
 ) -> None:
     """Print how many of QUESTIONS a space answers: a file like questions-words.txt (Google), or a folder of BATS.
 
-    A question with a word that isn't in the vocabulary is dropped. 3cosavg and lrcos ask about each pair once, and learn
-    from the other pairs of its category.
+    A question with a word that isn't in the vocabulary is dropped. 3cosavg and lrcos ask about each pair once, and
+    learn from the other pairs of its category.
     """
     from polysema.core.measure.analogies import Protocol, measure_analogies, read_analogies
     from polysema.core.space.analogy import check_method
@@ -517,7 +518,8 @@ def analogies(
     words = min(vocabulary or len(opened), len(opened))
     message = (
         f"{opened.origin.card()}; the first {words:,} of {len(opened):,} words; questions "
-        f"{'as written' if keep_case else 'in lower case'}; words of a question {'kept in' if keep_inputs else 'left out of'} "
+        f"{'as written' if keep_case else 'in lower case'}; words of a question "
+        f"{'kept in' if keep_inputs else 'left out of'} "
         f"its answers; questions with an unknown word dropped; accuracy in per cent"
         + (f"; epsilon {epsilon:g}" if "3cosmul" in methods else "")
     )
@@ -562,7 +564,8 @@ def measure_similarity(
         for r in results
     ]
     message = (
-        f"{opened.origin.card()}; the first {min(vocabulary or len(opened), len(opened)):,} of {len(opened):,} words; words {'as written' if keep_case else 'in lower case'}; pairs with an unknown word dropped; "
+        f"{opened.origin.card()}; the first {min(vocabulary or len(opened), len(opened)):,} of {len(opened):,} "
+        f"words; words {'as written' if keep_case else 'in lower case'}; pairs with an unknown word dropped; "
         "correlations x 100"
     )
     missing = [f"{r.name}: not in the space: {', '.join(r.missing)}" for r in results if r.missing]

@@ -4,8 +4,8 @@
     explorer = Client("http://127.0.0.1:8502")     # there
     explorer.neighbors("bank", k=5).neighbors
 
-Answers are the same values of `polysema.app.explorer.results`, errors the same classes of `polysema.core.errors`. What is long work there
-is a job: the verb waits for it, tells `progress`, and cancels it when `progress` raises.
+Answers are the same values of `polysema.app.explorer.results`, errors the same classes of `polysema.core.errors`. What
+is long work there is a job: the verb waits for it, tells `progress`, and cancels it when `progress` raises.
 """
 
 from __future__ import annotations
@@ -90,8 +90,9 @@ def _silent(stage: str, done: int, total: int) -> None:
 
 
 class Client:
-    """Asks a service at `url`. Safe to share between threads; raises the errors of the local API, and `UnavailableError`
-    where nothing answers. A request that was turned away for want of room (429) is tried again, `tries` times.
+    """Asks a service at `url`. Safe to share between threads; raises the errors of the local API, and
+    `UnavailableError` where nothing answers. A request that was turned away for want of room (429) is tried again,
+    `tries` times.
     """
 
     def __init__(

@@ -37,7 +37,9 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RemoteSpace:
-    """A space of the service, also centered, whitened or without axes: the client's verbs take it in the place of a name."""
+    """A space of the service, also centered, whitened or without axes: the client's verbs take it in the place of a
+    name.
+    """
 
     name: str
     n: int
@@ -82,8 +84,8 @@ class RemoteSide:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RemoteMatched:
-    """The same rows in several spaces, as a job of the service laid them out: as `MatchedMaps`, with the `rows`' keys and columns
-    (those of the first space). What changed around a row is computed by the service.
+    """The same rows in several spaces, as a job of the service laid them out: as `MatchedMaps`, with the `rows`' keys
+    and columns (those of the first space). What changed around a row is computed by the service.
     """
 
     rows: list[dict[str, Any]]
@@ -286,7 +288,9 @@ class RemoteCollection:
         )
 
     def embed(self, texts: Sequence[str], progress: Any = None, **how: Any) -> dict[str, Any]:
-        """Embed texts into it, as a job: see `FillAsked` for `ids`, `space`, `model`, `layer`, `unit`, `word`, `pooling`."""
+        """Embed texts into it, as a job: see `FillAsked` for `ids`, `space`, `model`, `layer`, `unit`, `word`,
+        `pooling`.
+        """
         found: dict[str, Any] = self._client.done("embed", progress, collection=self.name, texts=list(texts), **how)
         return found
 

@@ -45,8 +45,8 @@ class TextOptions:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where rows go: a collection's name, the name of the space (empty: the layer's, or the file's), and the metric of a
-    space that is new.
+    """Where rows go: a collection's name, the name of the space (empty: the layer's, or the file's), and the metric of
+    a space that is new.
     """
 
     collection: str
@@ -65,9 +65,9 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
-    """What was put in: the collection, rows by space, how each space is searched, whether the collection is new, and how
-    many texts were longer than the model's window, and how many words, tokens or texts its tokenizer doesn't know. `notes` say
-    what was guessed, left out or renamed.
+    """What was put in: the collection, rows by space, how each space is searched, whether the collection is new, and
+    how many texts were longer than the model's window, and how many words, tokens or texts its tokenizer doesn't know.
+    `notes` say what was guessed, left out or renamed.
     """
 
     collection: str
@@ -225,7 +225,8 @@ def _check_target(
         except UserError:
             current = origin.card() if origin else "vectors of unknown origin"
             raise ConflictError(
-                f"{target.collection} has a space {name} of [{current}], and these would be [{mine.card()}]: name another space or collection"
+                f"{target.collection} has a space {name} of [{current}], and these would be [{mine.card()}]: "
+                "name another space or collection"
             ) from None
 
 
@@ -233,7 +234,8 @@ def _check_room(folder: Path, most: int) -> None:
     free = shutil.disk_usage(folder).free
     if most * COPIES_A_ROW > free:
         raise UserError(
-            f"the vectors may take {most * COPIES_A_ROW / 1e9:.1f} GB for a while, and {free / 1e9:.1f} GB are free: take fewer layers, sentences, or a part of the texts"
+            f"the vectors may take {most * COPIES_A_ROW / 1e9:.1f} GB for a while, and {free / 1e9:.1f} GB are "
+            "free: take fewer layers, sentences, or a part of the texts"
         )
 
 

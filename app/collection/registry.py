@@ -1,4 +1,6 @@
-"""The collections of the service and the dashboard: folders below one data folder, by checked names, each opened once."""
+"""The collections of the service and the dashboard: folders below one data folder, by checked names, each opened
+once.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,8 @@ class CollectionRegistry:
 
     @contextmanager
     def making(self, name: str) -> Iterator[Collection]:
-        """A new collection, which is there under its name, whole, when the block ends; with an error or a kill it never is.
+        """A new collection, which is there under its name, whole, when the block ends; with an error or a kill it
+        never is.
 
         Raises `ConflictError` when the name is taken, at the start or meanwhile.
         """

@@ -1,4 +1,6 @@
-"""The collections of the data folder: what each holds, what it takes on the disk, what is wrong with it; and their rows as files."""
+"""The collections of the data folder: what each holds, what it takes on the disk, what is wrong with it; and their
+rows as files.
+"""
 
 import hashlib
 import os

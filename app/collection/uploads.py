@@ -1,7 +1,8 @@
-"""Files that were handed over in the browser: known by their content, kept on this machine until they are in a collection.
+"""Files that were handed over in the browser: known by their content, kept on this machine until they are in a
+collection.
 
-An upload is a folder `uploads/<key>` of the home folder, there whole or not at all; one that nobody has used for a day is
-removed. `uploads/known/` remembers, by content, which collections a file went into.
+An upload is a folder `uploads/<key>` of the home folder, there whole or not at all; one that nobody has used for a day
+is removed. `uploads/known/` remembers, by content, which collections a file went into.
 """
 
 import fcntl
@@ -81,8 +82,8 @@ class UploadedTexts:
 @dataclass(frozen=True, slots=True)
 class UploadedVectors:
     """What a preview of vectors says: the `path` to read, how many rows, their width, the layout, the first names with
-    their first numbers, the columns beside them, what was passed over or mended, and under which content and layout they
-    are kept converted.
+    their first numbers, the columns beside them, what was passed over or mended, and under which content and layout
+    they are kept converted.
     """
 
     path: Path
@@ -122,7 +123,8 @@ def receive(files: Sequence[tuple[str, bytes]], most_bytes: int) -> Upload:
     size = sum(len(content) for _, content in files)
     if size > most_bytes:
         raise UserError(
-            f"{size:,} bytes are more than the {most_bytes:,} that are taken here (POLYSEMA_MAX_UPLOAD sets it); split the "
+            f"{size:,} bytes are more than the {most_bytes:,} that are taken here (POLYSEMA_MAX_UPLOAD sets it); "
+            "split the "
             "file, or use `polysema export` and `polysema store import`, which have no limit"
         )
     names, read = _arranged(_plain_names([name for name, _ in files]), [content for _, content in files])
@@ -174,7 +176,9 @@ def in_use(upload: Upload) -> Iterator[None]:
 
 
 def forget(upload: Upload) -> None:
-    """Remove the files of an upload and what was begun with them; not while somebody else works with them, who does it then."""
+    """Remove the files of an upload and what was begun with them; not while somebody else works with them, who does it
+    then.
+    """
     with suppress(OSError):
         handle = os.open(upload.folder, os.O_RDONLY)
         try:
@@ -229,7 +233,9 @@ def _is_csv_of_vectors(path: Path) -> bool:
 
 
 def look_at_layout(upload: Upload, dialect: Dialect | None = None) -> CorpusLayout:
-    """How the first file is written: its columns (none of a file of lines), and which of them likely holds the texts."""
+    """How the first file is written: its columns (none of a file of lines), and which of them likely holds the
+    texts.
+    """
     with _named(upload.folder):
         try:
             return find_layout(upload.files[0], dialect)
@@ -390,8 +396,8 @@ def _only_numbers(head: bytes) -> bool:
 
 
 def _has_numbers(head: bytes) -> bool:
-    """Whether lines look like words with vectors: a line ends in as many numbers as the first announces, or every line in
-    some after a word.
+    """Whether lines look like words with vectors: a line ends in as many numbers as the first announces, or every line
+    in some after a word.
     """
     lines = _lines(head)
     if not lines:
@@ -453,7 +459,8 @@ def _table_preview(path: Path) -> UploadedVectors:
 def _check_rows(path: Path, rows: int) -> None:
     if rows > TEXT_LIMITS.rows:
         raise UserError(
-            f"{path} holds {rows:,} rows; up to {TEXT_LIMITS.rows:,} are taken here: use `polysema store import`, which has no limit"
+            f"{path} holds {rows:,} rows; up to {TEXT_LIMITS.rows:,} are taken here: use `polysema store "
+            "import`, which has no limit"
         )
 
 

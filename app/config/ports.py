@@ -20,5 +20,6 @@ def check_port(port: int, address: str) -> None:
             if error.errno == errno.EADDRINUSE:
                 raise ConflictError(f"port {port} of {address} is in use; choose another one with --port") from None
             raise UserError(
-                f"can't listen on port {port} of {address}: {error.strerror}; choose another one with --port or --address"
+                f"can't listen on port {port} of {address}: {error.strerror}; choose another one with --port or "
+                "--address"
             ) from None

@@ -39,11 +39,13 @@ class Settings:
     port: int = _setting(8502, "the port to listen on", 1, 65535)
     allowed_hosts: tuple[str, ...] = _setting(
         (),
-        "names under which the service may be asked (the Host header), beside localhost and its address; none: on loopback no other, else any; *: any",
+        "names under which the service may be asked (the Host header), beside localhost and its address; none: on "
+        "loopback no other, else any; *: any",
     )
     cors_origins: tuple[str, ...] = _setting(
         (),
-        "origins (https://example.org) whose pages may ask the service from a browser, with CORS; none: no page may; *: any",
+        "origins (https://example.org) whose pages may ask the service from a browser, with CORS; none: no page "
+        "may; *: any",
     )
     data: str = _setting("", "the folder of the collections (empty: collections in POLYSEMA_HOME)")
     keys: tuple[str, ...] = _setting((), "API keys, hashed, as `polysema key` prints them")
@@ -96,14 +98,16 @@ class Settings:
         for origin in self.cors_origins:
             if not _ORIGIN.fullmatch(origin):
                 raise UserError(
-                    f"cors_origins are origins as a browser sends them, https://example.org or http://localhost:3000, or *; "
+                    "cors_origins are origins as a browser sends them, https://example.org or "
+                    "http://localhost:3000, or *; "
                     f"got {origin!r:.80}"
                 )
         if self.models:
             _check_models(self.models)
         if not self.keys and not is_loopback(self.address):
             raise UserError(
-                f"without an API key the service listens on loopback only; got the address {self.address!r}: make a key "
+                f"without an API key the service listens on loopback only; got the address {self.address!r}: "
+                "make a key "
                 "with `polysema key NAME` and put it into the settings"
             )
 

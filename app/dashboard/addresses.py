@@ -97,7 +97,9 @@ class Addresses:
         await answer(scope, receive, send)
 
     def _name(self, scope: Any) -> str | None:
-        """The page that a request names, whether there is one or not; None where it names a file or a part of Streamlit."""
+        """The page that a request names, whether there is one or not; None where it names a file or a part of
+        Streamlit.
+        """
         path = scope["path"]
         if not path.startswith(f"{self._base}/"):
             return None

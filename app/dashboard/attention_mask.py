@@ -15,13 +15,15 @@ def mask(sight: VisibleTokens, name: str) -> None:
         st.caption(f"{sight.name}: {sight.describe}.")
         return
     cells = "".join(
-        f'<i class="{"on" if seen else "off"}" title="{escape(sight.rows[i].name.strip())} → {escape(sight.columns[j].name.strip())}"></i>'
+        f'<i class="{"on" if seen else "off"}" title="{escape(sight.rows[i].name.strip())} → '
+        f'{escape(sight.columns[j].name.strip())}"></i>'
         for i, line in enumerate(sight.open)
         for j, seen in enumerate(line)
     )
     st.html(
         f'<div class="ps-note">{escape(sight.name)}: {escape(sight.describe)}</div>'
-        f'<div class="ps-mask" role="img" aria-label="{escape(sight.name)}: {escape(sight.describe)}" style="grid-template-columns:repeat({sight.open.shape[1]},1fr);max-width:{sight.open.shape[1] * 16}px">{cells}</div>'
+        f'<div class="ps-mask" role="img" aria-label="{escape(sight.name)}: {escape(sight.describe)}" '
+        f'style="grid-template-columns:repeat({sight.open.shape[1]},1fr);max-width:{sight.open.shape[1] * 16}px">{cells}</div>'
     )
     rows, columns = ([unit.name.strip() for unit in units] for units in (sight.rows, sight.columns))
     downloads.picture(

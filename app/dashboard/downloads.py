@@ -23,8 +23,8 @@ def numbers(
     name: str,
     label: str = "Numbers (CSV)",
 ) -> None:
-    """A button that saves rows of numbers as CSV. A function that makes them is called only when they are asked for, and
-    leaves no file that the next run takes away while the browser still looks for it.
+    """A button that saves rows of numbers as CSV. A function that makes them is called only when they are asked for,
+    and leaves no file that the next run takes away while the browser still looks for it.
     """
     st.download_button(
         label,
@@ -128,7 +128,8 @@ def bars_svg(rows: Sequence[tuple[str, float]], head: str, label: str, baseline:
         share = min(1.0, max(0.0, score)) * (right - left)
         name = _plain(key if len(key) <= 22 else f"{key[:21]}…")
         out += [
-            f'<text x="30" y="{y + 5}" text-anchor="end" opacity=".65">{rank}</text><text x="40" y="{y + 5}">{name}</text>',
+            f'<text x="30" y="{y + 5}" text-anchor="end" opacity=".65">{rank}</text><text x="40" '
+            f'y="{y + 5}">{name}</text>',
             f'<rect x="{left}" y="{y - 6}" width="{right - left}" height="12" rx="3" fill="{TRACK}"/>',
             f'<rect x="{left}" y="{y - 6}" width="{share:.1f}" height="12" rx="3" fill="{FILL}"/>',
             f'<text x="{width - 10}" y="{y + 5}" text-anchor="end">{score:.3f}</text>',
@@ -150,15 +151,19 @@ def boxes_svg(items: Sequence[tuple[str, str, str]], title: str) -> str:
         dash = ' stroke-dasharray="4 3"' if kind == "off" else ""
         middle = f'x="{x + wide / 2:.1f}" text-anchor="middle"'
         out.append(
-            f'<rect x="{x}" y="{y}" width="{wide}" height="44" rx="5" fill="{fills.get(kind, "#fff")}" stroke="{INK}" stroke-opacity=".4"{dash}/>'
-            f'<text {middle} y="{y + 19}" font-weight="600">{_plain(text)}</text><text {middle} y="{y + 36}" font-size="12">{_plain(small)}</text>'
+            f'<rect x="{x}" y="{y}" width="{wide}" height="44" rx="5" fill="{fills.get(kind, "#fff")}" '
+            f'stroke="{INK}" stroke-opacity=".4"{dash}/>'
+            f'<text {middle} y="{y + 19}" font-weight="600">{_plain(text)}</text><text {middle} y="{y + 36}" '
+            f'font-size="12">{_plain(small)}</text>'
         )
         x += wide + 6
     return _svg(max(width, x + 6), y + 56, out)
 
 
 def squares_svg(open_: Any, rows: Sequence[str], columns: Sequence[str], title: str) -> str:
-    """A table of squares with the names of its rows and columns as an SVG drawing: filled where `open_` (rows, columns) is true."""
+    """A table of squares with the names of its rows and columns as an SVG drawing: filled where `open_` (rows,
+    columns) is true.
+    """
     side, left = 22, 24 + 8 * max(map(len, rows))
     top = 48 + 8 * max(map(len, columns))
     out = [f'<text x="12" y="20" font-size="12" opacity=".75">{_plain(title)}</text>']
@@ -169,7 +174,8 @@ def squares_svg(open_: Any, rows: Sequence[str], columns: Sequence[str], title: 
         y = top + i * side
         out.append(f'<text x="{left - 8}" y="{y + 16}" text-anchor="end">{_plain(name)}</text>')
         out += [
-            f'<rect x="{left + j * side + 1}" y="{y + 1}" width="{side - 2}" height="{side - 2}" fill="{FILL if seen else TRACK}"/>'
+            f'<rect x="{left + j * side + 1}" y="{y + 1}" width="{side - 2}" height="{side - 2}" '
+            f'fill="{FILL if seen else TRACK}"/>'
             for j, seen in enumerate(open_[i])
         ]
     return _svg(max(320, left + len(columns) * side + 12), top + len(rows) * side + 12, out)
@@ -178,7 +184,8 @@ def squares_svg(open_: Any, rows: Sequence[str], columns: Sequence[str], title: 
 def _svg(width: int, height: int, parts: Sequence[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        f'font-family="sans-serif" font-size="14" fill="{INK}"><rect width="{width}" height="{height}" fill="#fff"/>{"".join(parts)}</svg>\n'
+        f'font-family="sans-serif" font-size="14" fill="{INK}"><rect width="{width}" height="{height}" '
+        f'fill="#fff"/>{"".join(parts)}</svg>\n'
     )
 
 

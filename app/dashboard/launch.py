@@ -96,7 +96,8 @@ def tell(error: Exception) -> bool:
     number = uuid.uuid4().hex[:6].upper()
     logging.getLogger("polysema").error("a page failed, number %s", number, exc_info=error)
     st.error(
-        f"Something went wrong on this page (number {number}). Nothing of yours is lost: go on with another page, or reload this one. "
+        f"Something went wrong on this page (number {number}). Nothing of yours is lost: go on with another "
+        "page, or reload this one. "
         "Whoever runs the dashboard finds the details in its log under that number.",
         icon="⚠️",
     )

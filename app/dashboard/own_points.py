@@ -1,4 +1,6 @@
-"""The user's own points on a map: what is written is embedded as the rows of the space were, and put where that lies."""
+"""The user's own points on a map: what is written is embedded as the rows of the space were, and put where that
+lies.
+"""
 
 from dataclasses import dataclass
 
@@ -39,7 +41,10 @@ def refusal(space: Space) -> str:
     if kind_of(space) == OF_WORDS:
         return ""
     if kind_of(space) == OF_TEXTS and origin.transform != "raw":
-        return f"These vectors were changed after their texts were read ({origin.transform}), so a text of yours has no place among them."
+        return (
+            f"These vectors were changed after their texts were read ({origin.transform}), so a text of yours "
+            "has no place among them."
+        )
     if origin.pooling == "single tokens":
         return (
             "The rows of this space are single tokens, and a word of yours may be several: it has no place among them."

@@ -51,8 +51,10 @@ def parallelogram(answer: AnalogyAnswer, space: Space, key: str, height: int = 4
     downloads.points(points, key)
     share = plane.explained.sum()
     st.caption(
-        f"The first two principal components of these {len(labels)} vectors hold {share:.0%} of their spread: a shadow, "
-        "in which parallels stay parallel. The list beside it is from the full space. Click a word to see what is around it."
+        f"The first two principal components of these {len(labels)} vectors hold {share:.0%} of their spread: a "
+        "shadow, "
+        "in which parallels stay parallel. The list beside it is from the full space. Click a word to see what is "
+        "around it."
     )
     at = len(inputs)  # where the sum leads is no word
     return labels[selected.clicked] if selected.clicked is not None and selected.clicked != at else None

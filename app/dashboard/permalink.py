@@ -38,8 +38,8 @@ Plain = str | int | float | bool | None | list[Any]
 
 
 def question(page: str) -> str:
-    """What a page asks, as a text that is the same for the same question: what is in the address and what it stands for,
-    but for how the answer is looked at (`VIEWS`, and the `views` of `keep`).
+    """What a page asks, as a text that is the same for the same question: what is in the address and what it stands
+    for, but for how the answer is looked at (`VIEWS`, and the `views` of `keep`).
     """
     query = sorted((name, value) for name, value in st.query_params.items() if name not in (*VIEWS, PARAMETER))
     return json.dumps([query, st.session_state.get(f"_link_asked_{page}", "")])
@@ -130,8 +130,8 @@ def pick(
     names: Callable[[str], str] = str,
     **how: Any,
 ) -> str:
-    """A list (`st.selectbox` at a place) that is bound to the address, which may also name an option by itself where the
-    list shows a longer name. Says in one line where the address names what isn't there.
+    """A list (`st.selectbox` at a place) that is bound to the address, which may also name an option by itself where
+    the list shows a longer name. Says in one line where the address names what isn't there.
     """
     query = st.query_params.get(key)
     shown = {names(option) for option in options}
@@ -144,7 +144,9 @@ def pick(
 
 
 def pick_layer(layers: Sequence[int], *, key: str, **how: Any) -> int:
-    """A slider of layers that is bound to the address; says in one line where the address names one that isn't there."""
+    """A slider of layers that is bound to the address; says in one line where the address names one that isn't
+    there.
+    """
     query = st.query_params.get(key)
     _note_gone(key, query, query is not None and query not in {str(layer) for layer in layers})
     chosen = int(st.select_slider("Layer", layers, key=key, bind="query-params", **how))
@@ -183,7 +185,9 @@ def _tell_gone(key: str, what: str, chosen: str) -> None:
 
 
 def box(widget: Callable[..., str | None], page: str, label: str, start: str, *, key: str, **how: Any) -> str | None:
-    """A text box (`st.text_input` or `st.text_area`) whose text `keep_boxes` puts into the link; it outlives other pages."""
+    """A text box (`st.text_input` or `st.text_area`) whose text `keep_boxes` puts into the link; it outlives other
+    pages.
+    """
     st.session_state.setdefault("_link_boxes", {}).setdefault(page, {})[key] = start
     return widget(label, start, key=key, persist_state="session", **how)
 

@@ -35,7 +35,9 @@ def plain(n: int, name: str = "points") -> PointColors:
 
 
 def choices(space: Space) -> list[str]:
-    """What the points of a space can be colored by, besides areas, order and what was kept: columns that tell groups apart."""
+    """What the points of a space can be colored by, besides areas, order and what was kept: columns that tell groups
+    apart.
+    """
     if space.columns is None:
         return []
     return [
@@ -69,7 +71,9 @@ def by_areas(found: Regions) -> PointColors:
 
 
 def by_column(column: "pa.ChunkedArray | pa.Array") -> PointColors:
-    """By a column: the most frequent values, the rest and rows without a value gray; numbers of many values as a scale."""
+    """By a column: the most frequent values, the rest and rows without a value gray; numbers of many values as a
+    scale.
+    """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()

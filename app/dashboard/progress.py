@@ -17,8 +17,8 @@ OFTEN, SELDOM = 0.7, 2.5  # seconds between two looks
 
 def answer(key: Hashable, work: Callable[[Progress], Any], seconds: float = QUICK_SECONDS, box: str = "") -> Any:
     """What `work` returns, or None while it runs (its progress is shown, and the page runs again when it is done), when
-    it was cancelled, or when it failed for a reason that is the user's (which is shown in a line; `box` is the key of the
-    text box that holds the words).
+    it was cancelled, or when it failed for a reason that is the user's (which is shown in a line; `box` is the key of
+    the text box that holds the words).
     """
     if key in _stopped():
         offer_again(key)
@@ -68,7 +68,9 @@ def dismiss(key: Hashable) -> None:
 
 
 def outcome(job: Job, key: Hashable = None, box: str = "") -> Any:
-    """What a job returned, or None while it runs or when it failed: which is shown. Without a key it can't be cancelled."""
+    """What a job returned, or None while it runs or when it failed: which is shown. Without a key it can't be
+    cancelled.
+    """
     if job.pending:
         watch(job, key)
         return None
@@ -86,8 +88,8 @@ def watch(job: Job, key: Hashable = None, waits: bool = True) -> None:
 
     A session that only looks on (not `waits`) doesn't keep the job from being cancelled by those who wait for it.
 
-    A job of some seconds is looked at less often: after each look Streamlit collects garbage in the whole process, and on
-    a busy machine that would leave nothing for the work itself.
+    A job of some seconds is looked at less often: after each look Streamlit collects garbage in the whole process, and
+    on a busy machine that would leave nothing for the work itself.
     """
     old = job.age > YOUNG_SECONDS
     st.fragment(run_every=SELDOM if old else OFTEN)(_show)(job, key, old, waits)

@@ -1,4 +1,6 @@
-"""Lines of a chart that are told apart by color, by dash and by the shape of their points, for eyes that miss a cone as well."""
+"""Lines of a chart that are told apart by color, by dash and by the shape of their points, for eyes that miss a cone
+as well.
+"""
 
 from collections.abc import Sequence
 from typing import Any

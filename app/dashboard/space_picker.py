@@ -32,7 +32,9 @@ def pick_source(label: str, start: str, key: str, ask: str) -> str:
 
 
 def layers_of(found: Iterable[str]) -> dict[str, tuple[int, ...]] | None:
-    """The layers at which there are hidden states, for each source; none for other spaces. None while a model is loaded."""
+    """The layers at which there are hidden states, for each source; none for other spaces. None while a model is
+    loaded.
+    """
     known: dict[str, tuple[int, ...]] = {}
     for source in dict.fromkeys(found):  # each once: two bars of the same work can't stand on one page
         if not source.endswith(HIDDEN_SPACES):

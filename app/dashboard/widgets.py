@@ -102,8 +102,8 @@ def word_map_job(word: str, model: str, method: str, extra: tuple[str, ...]) -> 
 
 
 def spaces() -> list[str]:
-    """The spaces on this machine that words can be looked up in: the catalog's vectors, the models' own tables, and those of
-    the collections in the data folder, as `collection` or `collection/space`.
+    """The spaces on this machine that words can be looked up in: the catalog's vectors, the models' own tables, and
+    those of the collections in the data folder, as `collection` or `collection/space`.
     """
     static = [row.name for row in CATALOG if row.family is Family.STATIC and folder_of(row) is not None]
     return static + models_here() + collected()
@@ -143,8 +143,8 @@ def title(text: str, explanation: str) -> None:
 
 
 def problem(error: UserError, box: str = "") -> None:
-    """One clear line; nothing else of the page is lost. Of an unknown word the nearest spellings are offered, and put into the
-    text box with the key `box` in its place.
+    """One clear line; nothing else of the page is lost. Of an unknown word the nearest spellings are offered, and put
+    into the text box with the key `box` in its place.
     """
     text = str(error)
     st.error(text[0].upper() + text[1:] if not isinstance(error, UnknownWordError) else text, icon="⚠️")
@@ -167,7 +167,9 @@ def bars(
     label: str = "cosine",
     notes: Sequence[str] = (),
 ) -> None:
-    """A table of names and scores, a bar beside each; a mark in the bars stands at the baseline, `notes` under the names."""
+    """A table of names and scores, a bar beside each; a mark in the bars stands at the baseline, `notes` under the
+    names.
+    """
     lines = [f'<tr><th></th><th>{escape(head)}</th><th></th><th class="num">{escape(label)}</th></tr>']
     mark = "" if math.isnan(baseline) else f'<div class="ps-base" style="left:{_share(baseline)}%"></div>'
     for rank, (name, score) in enumerate(rows, 1):
@@ -243,7 +245,9 @@ def python_lines(lines: str, details: str) -> None:
 
 
 def note_missing_page(page: str) -> None:
-    """Take up from the address that there was no page at another one, until something is asked or another page is opened."""
+    """Take up from the address that there was no page at another one, until something is asked or another page is
+    opened.
+    """
     if (name := st.query_params.get(MISSING_PAGE)) is not None:
         st.session_state["_missing_page"] = name
         st.query_params.pop(MISSING_PAGE)
@@ -272,5 +276,6 @@ def tell_split(numbers: Sequence[int], window: str) -> None:
     if numbers:
         which = "Your text was" if len(numbers) == 1 else f"{len(numbers)} of your texts were"
         st.caption(
-            f"{which} longer than the model's window and read in overlapping parts ({plain(window)}); each word's vector is from where it has most context."
+            f"{which} longer than the model's window and read in overlapping parts ({plain(window)}); each "
+            "word's vector is from where it has most context."
         )

@@ -1,4 +1,6 @@
-"""The answers about words as JSON: written here once, for the command line and the service alike; the client reads it back."""
+"""The answers about words as JSON: written here once, for the command line and the service alike; the client reads it
+back.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ METHODS_WITHOUT_COSINE = ("3cosmul", "lrcos")
 
 
 def score_name(method: str) -> str:
-    """What the score of a method is called: `cosine` where it is one (of PairDirection, of two offsets), else `score`."""
+    """What the score of a method is called: `cosine` where it is one (of PairDirection, of two offsets), else
+    `score`.
+    """
     return "score" if method in METHODS_WITHOUT_COSINE else "cosine"
 
 

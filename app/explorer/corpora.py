@@ -69,7 +69,8 @@ class Corpora(Models):
     def corpus(self, model: str = DEFAULT_MODEL, layer: int = -1, progress: Progress = silent) -> Space:
         """Every word of the corpus of senses at one layer, with the column `sense` where it is annotated.
 
-        Where a decoder's first state of a text is an outlier, first words are left out, and a note says so. Embedded once, as an export in the cache folder, and read from there afterwards.
+        Where a decoder's first state of a text is an outlier, first words are left out, and a note says so. Embedded
+        once, as an export in the cache folder, and read from there afterwards.
         """
         progress(f"load {model}", 0, 1)
         loaded = self.model(model)

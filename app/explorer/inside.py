@@ -24,7 +24,8 @@ class InsideVerbs(Models):
         options: AttentionOptions | None = None,
         most: int | None = None,
     ) -> "tuple[Attention, ...]":
-        """Who looks at whom in a text, at layers from 1 (None: all): an answer for each window. See `core.inside.attention`.
+        """Who looks at whom in a text, at layers from 1 (None: all): an answer for each window. See
+        `core.inside.attention`.
 
         `most` numbers are kept (None: a gigabyte of them).
         """
@@ -44,7 +45,9 @@ class InsideVerbs(Models):
         layers: Sequence[int] | None = None,
         options: AttentionOptions | None = None,
     ) -> "HeadRanking":
-        """All heads by how much the first word of each pair looks at the second. See `core.inside.attention.find_heads`."""
+        """All heads by how much the first word of each pair looks at the second. See
+        `core.inside.attention.find_heads`.
+        """
         from polysema.core.inside.attention import find_heads
         from polysema.core.inside.hooks import one_reading
 

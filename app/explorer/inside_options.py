@@ -35,7 +35,9 @@ class AttentionOptions:
 
 
 def given(model: LanguageModel, text: str, target: str | None) -> tuple[str | None, str | None]:
-    """The text and the source as `core.inside` takes them: `text` is what the model reads, of two stacks the encoder."""
+    """The text and the source as `core.inside` takes them: `text` is what the model reads, of two stacks the
+    encoder.
+    """
     if model.reads_two:
         return target, text
     if target is not None:

@@ -1,7 +1,7 @@
 """Maps and neighbors of many points, kept on disk under the content they were made of, so that nobody waits twice.
 
-A file `maps/<key>.npz` of the home folder holds arrays alone (no pickle) and is there whole or not at all. One that is damaged or
-that something else wrote is passed over, and the map is made anew.
+A file `maps/<key>.npz` of the home folder holds arrays alone (no pickle) and is there whole or not at all. One that is
+damaged or that something else wrote is passed over, and the map is made anew.
 """
 
 import hashlib

@@ -31,7 +31,8 @@ class MapNeighbor:
 class PointNeighbors:
     """The k nearest of a point in the space, and its k nearest on the map, each nearest first.
 
-    `kept` is the share of the first, of those that are shown on the map, which are among the second; NaN where none is shown.
+    `kept` is the share of the first, of those that are shown on the map, which are among the second; NaN where none is
+    shown.
     """
 
     in_space: tuple[MapNeighbor, ...]

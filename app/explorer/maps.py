@@ -33,14 +33,15 @@ class Maps(Words):
     ) -> PointNeighbors:
         """The k nearest of a point in the space and its k nearest on the map, exactly, each with its rank in the other.
 
-        `on` shows the first rows of the `whole` space, which is searched whole; `at` is a row, or the vector (dim,) and the
-        position (2 or 3,) of a point that was placed. Raises `IncompatibleError` for a map of another space.
+        `on` shows the first rows of the `whole` space, which is searched whole; `at` is a row, or the vector (dim,)
+        and the position (2 or 3,) of a point that was placed. Raises `IncompatibleError` for a map of another space.
         """
         space = self._held(whole)
         on.space.origin.require_same(space.origin)
         if len(space) < len(on.space) or space.dim != on.space.dim:
             raise IncompatibleError(
-                f"the map shows {len(on.space):,} rows of width {on.space.dim}, and {space.origin.source} has {len(space):,} of "
+                f"the map shows {len(on.space):,} rows of width {on.space.dim}, and {space.origin.source} has "
+                f"{len(space):,} of "
                 f"width {space.dim}: make the map of it again"
             )
         n, own = len(on.space), at if isinstance(at, int) else None
@@ -61,10 +62,11 @@ class Maps(Words):
         k: int = 10,
         progress: Progress = silent,
     ) -> SpaceMap:
-        """A space, or its first n rows, laid out, with its distortion: how many of its k nearest each point kept (k=0: not measured).
+        """A space, or its first n rows, laid out, with its distortion: how many of its k nearest each point kept (k=0:
+        not measured).
 
-        `space` may name a collection's folder too. The neighbors are searched once, for every map of the same rows. What `progress`
-        raises ends the work.
+        `space` may name a collection's folder too. The neighbors are searched once, for every map of the same rows.
+        What `progress` raises ends the work.
         """
         current = self._held(space)
         rows = len(current) if n is None else n
@@ -104,9 +106,10 @@ class Maps(Words):
     ) -> MatchedMaps:
         """Two spaces, models or layers side by side: their common rows on one plane, and what changed around each.
 
-        Occurrences are matched by text, start and end, static vectors by word; n of the matched rows are shown (None: all),
-        the first n words or n occurrences spread evenly. `through` are spaces between the two, such as the layers from
-        a to b. Raises `IncompatibleError` for spaces that share no row. What `progress` raises ends the work.
+        Occurrences are matched by text, start and end, static vectors by word; n of the matched rows are shown (None:
+        all), the first n words or n occurrences spread evenly. `through` are spaces between the two, such as the
+        layers from a to b. Raises `IncompatibleError` for spaces that share no row. What `progress` raises ends the
+        work.
         """
         query = (a, *through, b)
         spaces = [self.space(space, progress) if isinstance(space, str) else space for space in query]

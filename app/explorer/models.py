@@ -35,7 +35,9 @@ class Models:
         return self._models.get(name, lambda: load_model(name, self._device, patient=False))
 
     def inside(self, name: str = DEFAULT_MODEL, stack: str = "") -> LanguageModel:
-        """The model of that name, on torch, to look inside; of an encoder-decoder its decoder unless `stack` says encoder."""
+        """The model of that name, on torch, to look inside; of an encoder-decoder its decoder unless `stack` says
+        encoder.
+        """
         loaded = self.model(name)
         two = loaded.family is Family.ENCODER_DECODER
         return on_torch(loaded, stack or ("decoder" if two else ""))

@@ -15,8 +15,8 @@ from polysema.indexes.store.view import CollectionView
 
 
 def text_vectors(explorer: Explorer, texts: Sequence[str], space: str | Space) -> Floats:
-    """A vector for each text in a contextual space, (n_texts, dim): at the space's layer, the mean of its tokens, or, in a
-    space of whole texts, by the space's own pooling.
+    """A vector for each text in a contextual space, (n_texts, dim): at the space's layer, the mean of its tokens, or,
+    in a space of whole texts, by the space's own pooling.
 
     Raises `UserError` for a space that no model made from texts.
     """
@@ -57,7 +57,9 @@ def text_in(
     word: str | None,
     load: Callable[[Origin], LanguageModel] = load_like,
 ) -> Floats:
-    """The vector (1, dim) of a text, or of a word in it, by the model, layer and pooling that made a collection's space."""
+    """The vector (1, dim) of a text, or of a word in it, by the model, layer and pooling that made a collection's
+    space.
+    """
     from polysema.core.model.contextual import embed
     from polysema.core.model.sentences import embed_sentences
     from polysema.core.model.tokens import occurrence_at

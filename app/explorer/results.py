@@ -74,7 +74,8 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalogyAnswer:
-    """The answer to an expression. `target` (dim,) is the weighted sum of the unit vectors `input_vectors` (terms, dim).
+    """The answer to an expression. `target` (dim,) is the weighted sum of the unit vectors `input_vectors` (terms,
+    dim).
 
     `inputs` are the words it was made of, which are left out of `neighbors`; `pairs` the examples that were used, and
     `pairs_left_out` those with an unknown word.
@@ -195,8 +196,8 @@ class OccurrenceHit:
 class OccurrenceAnswer:
     """The occurrences nearest to a word in a sentence, at one layer, beside that layer's random-pair baseline.
 
-    `static` are the nearest rows of the model's own input table to the word's static vector; `split` says that the text was
-    longer than the model's window and read in overlapping windows.
+    `static` are the nearest rows of the model's own input table to the word's static vector; `split` says that the
+    text was longer than the model's window and read in overlapping windows.
     """
 
     word: str
@@ -222,7 +223,9 @@ class SenseRow:
 
 @dataclass(frozen=True, slots=True)
 class SenseReport:
-    """The yardstick of the corpus of senses: `most_frequent` is what no static vector can beat; `notes` say what was left out."""
+    """The yardstick of the corpus of senses: `most_frequent` is what no static vector can beat; `notes` say what was
+    left out.
+    """
 
     occurrences: int
     words: int
@@ -259,8 +262,9 @@ class WordMap:
 class SpaceMap:
     """A space, or its first rows, laid out.
 
-    `space` are the rows shown and `map` where they lie; `neighbors` those that it was made by or is judged by, `distortion` what it was
-    measured to keep, and `kept` (n,) for every point the share of its nearest that are its nearest on the map.
+    `space` are the rows shown and `map` where they lie; `neighbors` those that it was made by or is judged by,
+    `distortion` what it was measured to keep, and `kept` (n,) for every point the share of its nearest that are its
+    nearest on the map.
     """
 
     space: Space
@@ -274,9 +278,10 @@ class SpaceMap:
 class MatchedSide:
     """One of several spaces of the same rows, on their common plane.
 
-    `space` are the rows shown (its `keys` and `columns` row for row as every other side's), `positions` (n, 2 or 3) where they lie,
-    `neighbors` their nearest among the rows shown, `kept` (n,) the share of its k nearest that each has near it on the map too, and
-    `baseline` the mean cosine of random pairs of its whole space. `left_out` counts the rows of the whole space that had no match.
+    `space` are the rows shown (its `keys` and `columns` row for row as every other side's), `positions` (n, 2 or 3)
+    where they lie, `neighbors` their nearest among the rows shown, `kept` (n,) the share of its k nearest that each
+    has near it on the map too, and `baseline` the mean cosine of random pairs of its whole space. `left_out` counts
+    the rows of the whole space that had no match.
     """
 
     name: str
@@ -292,9 +297,9 @@ class MatchedSide:
 class MatchedMaps:
     """The same rows in two spaces, `a` and `b`, and in those `between` them, laid out on one plane; what changed.
 
-    `overlap` (n,) is for each row the share of its `k` nearest in a that are among its k nearest in b, `changed` (n,) the
-    rows, those first that changed most; `by_chance` is what two unrelated spaces would share. Of `matched` rows that are the
-    same by `by`, those are shown that `rule` says. All neighbors are among the rows shown.
+    `overlap` (n,) is for each row the share of its `k` nearest in a that are among its k nearest in b, `changed` (n,)
+    the rows, those first that changed most; `by_chance` is what two unrelated spaces would share. Of `matched` rows
+    that are the same by `by`, those are shown that `rule` says. All neighbors are among the rows shown.
     """
 
     a: MatchedSide

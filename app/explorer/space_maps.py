@@ -99,8 +99,9 @@ def matched_maps(
     options: MapOptions,
     progress: Progress,
 ) -> MatchedMaps:
-    """Two or more spaces, each with its name and the mean cosine of its random pairs, matched row by row and laid out on one
-    plane; the first and the last are compared. Of few rows each has fewer neighbors than `k`: the answer's `k` says how many.
+    """Two or more spaces, each with its name and the mean cosine of its random pairs, matched row by row and laid out
+    on one plane; the first and the last are compared. Of few rows each has fewer neighbors than `k`: the answer's `k`
+    says how many.
     """
     names, spaces, baselines = zip(*sources, strict=True)
     base = "umap" if check_method(method, (ALIGNED,)) == ALIGNED else method

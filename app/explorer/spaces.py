@@ -38,9 +38,9 @@ class Spaces(Corpora):
     """Holds the spaces last used and their indexes."""
 
     def space(self, name: str = DEFAULT_SPACE, progress: Progress = silent) -> Space:
-        """The space of that name: a file of vectors, the catalog's GloVe, a model's input embeddings, as `minilm-l6@6` the
-        occurrences of every word of the corpus of senses at a layer of a model, or a collection, by its folder or by
-        its name in the data folder (`mine`, or `mine/layer-6` where it has several spaces).
+        """The space of that name: a file of vectors, the catalog's GloVe, a model's input embeddings, as `minilm-l6@6`
+        the occurrences of every word of the corpus of senses at a layer of a model, or a collection, by its folder or
+        by its name in the data folder (`mine`, or `mine/layer-6` where it has several spaces).
         """
         contextual = re.fullmatch(r"(.+)@(-?\d{1,4})", name)
         if contextual and not Path(name).exists():
@@ -53,7 +53,9 @@ class Spaces(Corpora):
         return self._spaces.get(("static", name, _stamp(name)), lambda: _static_space(name, progress))
 
     def _collection(self, name: str) -> tuple[Path | None, str | None]:
-        """The folder of the collection that a name stands for, and the space in it; None where it is none of the data folder."""
+        """The folder of the collection that a name stands for, and the space in it; None where it is none of the data
+        folder.
+        """
         first, _, inner = name.partition("/")
         if not COLLECTION_NAME.fullmatch(first) or any(row.name == name for row in CATALOG) or Path(name).exists():
             return None, None
@@ -129,7 +131,9 @@ class Spaces(Corpora):
         return resolve
 
     def vector(self, expression: str, space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None) -> Floats:
-        """Where a sum of words leads in a space, `king - man + woman`, or an occurrence, `bank in "the bank of a river"`: (dim,)."""
+        """Where a sum of words leads in a space, `king - man + woman`, or an occurrence, `bank in "the bank of a
+        river"`: (dim,).
+        """
         return self.noted_vector(expression, space, policy)[0]
 
     def noted_vector(

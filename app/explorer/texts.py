@@ -42,7 +42,9 @@ class Texts(Words):
         pooling: str = "mean",
         prompt: Prompt | None = None,
     ) -> TextVectors:
-        """The vectors of words, of one word, of tokens or of whole texts (`sentences`), at any layers. See `rows.embedded`."""
+        """The vectors of words, of one word, of tokens or of whole texts (`sentences`), at any layers. See
+        `rows.embedded`.
+        """
         return embedded(self.model(model), texts, layers, unit, word, pooling, prompt)
 
     def compare(

@@ -278,7 +278,9 @@ class Words(Spaces):
     def odd_one_out(
         self, words: Sequence[str], space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None
     ) -> OddAnswer:
-        """The word that fits the others least: its cosine with the mean of all is the lowest (gensim's doesnt_match)."""
+        """The word that fits the others least: its cosine with the mean of all is the lowest (gensim's
+        doesnt_match).
+        """
         current = self._held(space)
         found = self._found(words, current, policy)
         if len(found) < 2:
@@ -320,7 +322,8 @@ class Words(Spaces):
         for words, found in zip((first, second, toward, away), lists, strict=True):
             if len(found) < 2:
                 raise UserError(
-                    f"a list needs at least two words of {current.origin.source}; of {', '.join(words)!r} it has {len(found)}"
+                    f"a list needs at least two words of {current.origin.source}; of {', '.join(words)!r} it has "
+                    f"{len(found)}"
                 )
         one, two, near, far = (np.stack([f.vector for f in found]) for found in lists)
         notes = dict.fromkeys(note for found in lists for each in found for note in each.notes)
@@ -358,8 +361,8 @@ def _there(hits: Hits, query: int) -> Hits:
 
 
 def _rank(scores: Floats, found: WordMatch) -> int | None:
-    """Where the best row of a word stands among all, from 1; None for an occurrence, which has no row, and for a word that
-    was not searched.
+    """Where the best row of a word stands among all, from 1; None for an occurrence, which has no row, and for a word
+    that was not searched.
     """
     rows = found.rows[found.rows < len(scores)]
     return 1 + int(np.count_nonzero(scores > scores[rows].max())) if len(rows) else None

@@ -177,7 +177,8 @@ def export(
             return _run(texts, source, settings, folder, model, chosen, progress)
     except OSError as error:
         raise UserError(
-            f"can't write to {folder}: {error.strerror or error}; what is finished stays good, run the same command again to go on"
+            f"can't write to {folder}: {error.strerror or error}; what is finished stays good, run the same "
+            "command again to go on"
         ) from None
 
 

@@ -41,7 +41,8 @@ def narrowed(vectors: Floats, dtype: str) -> "tuple[np.ndarray[Any, Any], Floats
             half = vectors.astype(np.float16)
         if not np.isfinite(half).all():
             raise UserError(
-                f"float16 holds numbers up to 65,504; the vectors have {np.abs(vectors).max():,.0f}: choose float32 or int8"
+                f"float16 holds numbers up to 65,504; the vectors have {np.abs(vectors).max():,.0f}: choose "
+                "float32 or int8"
             )
         return half, None
     return vectors, None
@@ -143,7 +144,9 @@ def _names(rows: ShardRows) -> list[str]:
 
 
 def _word2vec(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Path]:
-    """word2vec's text, a file a layer: a row's name is its word, so that the words of a corpus stand there many times."""
+    """word2vec's text, a file a layer: a row's name is its word, so that the words of a corpus stand there many
+    times.
+    """
     written = []
     for rows in layers:
 

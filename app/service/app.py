@@ -72,7 +72,8 @@ FAILURES: dict[int | str, dict[str, Any]] = {
         (429, "Too much at once; see Retry-After."),
         (
             500,
-            "What is on the disk is damaged (`corrupt`) or can't be read (`storage`), or a fault of the service (`internal`).",
+            "What is on the disk is damaged (`corrupt`) or can't be read (`storage`), or a fault of the service "
+            "(`internal`).",
         ),
         (503, "Not now; see Retry-After."),
         (507, "The disk is full; what was acknowledged is whole."),

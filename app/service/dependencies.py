@@ -141,7 +141,8 @@ class ServiceState:
         numbers = view.n_rows(inner or None) * card.dim
         if numbers > self.settings.max_space:
             raise UserError(
-                f"{name} holds {numbers:,} numbers; {self.settings.max_space:,} of a collection are held in memory here: search "
+                f"{name} holds {numbers:,} numbers; {self.settings.max_space:,} of a collection are held in "
+                "memory here: search "
                 "it by its own route"
             )
         # the view is kept with the space, so that its id is not given to another meanwhile
@@ -172,7 +173,8 @@ class ServiceState:
         names = [row.name for row in self.served()]
         if space.origin.source not in names:
             raise UserError(
-                f"these vectors come from {space.origin.source!r:.80}, which is no model served here ({', '.join(names)}): ask "
+                f"these vectors come from {space.origin.source!r:.80}, which is no model served here "
+                f"({', '.join(names)}): ask "
                 "by a row or a vector"
             )
 
@@ -195,8 +197,8 @@ class ServiceState:
             raise UserError(f"a request may have {self.settings.max_texts:,} {what}; got {count:,}")
 
     def check_inputs(self, inputs: Sequence[EmbeddingInput], model: str, token_ids: bool) -> None:
-        """Raise `UserError` for more inputs than a request for embeddings may have, and for token ids that nobody asked to
-        be taken: the clients that send them by default mean those of another vocabulary.
+        """Raise `UserError` for more inputs than a request for embeddings may have, and for token ids that nobody
+        asked to be taken: the clients that send them by default mean those of another vocabulary.
         """
         if len(inputs) > self.settings.max_inputs:
             raise MistakeError(f"a request may have {self.settings.max_inputs:,} inputs; got {len(inputs):,}", "input")
@@ -238,8 +240,8 @@ async def _state(request: Request) -> ServiceState:
 
 
 async def check_parameters(request: Request) -> None:
-    """Raise `MistakeError` for a parameter of the query that the route doesn't know, or has more than once: none is passed
-    over in silence.
+    """Raise `MistakeError` for a parameter of the query that the route doesn't know, or has more than once: none is
+    passed over in silence.
     """
     given = Counter(name for name, _ in request.query_params.multi_items())
     if not given:

@@ -83,7 +83,9 @@ def matrix(given: Sequence[Sequence[float]] | str, dim: int | None) -> Floats:
 
 
 def rows_answer(form: str, table: pa.Table, vectors: Floats, more: dict[str, Any], name: str = "vector") -> Response:
-    """Rows with their vectors, (n, dim), a row of `table` for each; `more` stands beside them. `name` is what one is called."""
+    """Rows with their vectors, (n, dim), a row of `table` for each; `more` stands beside them. `name` is what one is
+    called.
+    """
     if form == ARROW:
         return arrow(table.append_column(name, lists(np.asarray(vectors, np.float32))), more)
     value = {**more, "rows": plain(table.to_pylist()), "dim": int(vectors.shape[1])}

@@ -1,4 +1,6 @@
-"""What can go wrong at the door, and the one shape in which every error is answered (OpenAI's, with our stable codes)."""
+"""What can go wrong at the door, and the one shape in which every error is answered (OpenAI's, with our stable
+codes).
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,8 @@ _ABSOLUTE = re.compile(r"https?://([^/]*)(/.*|)", re.IGNORECASE | re.DOTALL)
 def check_host(scope: Scope, hosts: frozenset[str]) -> None:
     """Raise `RefusedError` (421) unless a request names one host, and that is one of `hosts`.
 
-    The whole address of an absolute-form request (`GET http://host/path`) counts as well; the path is then taken from it.
+    The whole address of an absolute-form request (`GET http://host/path`) counts as well; the path is then taken from
+    it.
     """
     given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
     if len(given) != 1:

@@ -143,7 +143,8 @@ def _matched_card(found: MatchedMaps) -> dict[str, Any]:
 def matched_answer(wanted: str, found: MatchedMaps) -> Response:
     """The rows that several spaces share, and, for each of the spaces, where they lie and what is near them.
 
-    In an Arrow stream the columns `position_0`, `near_0`, `distance_0` and `kept_0` are those of the first space, and so on.
+    In an Arrow stream the columns `position_0`, `near_0`, `distance_0` and `kept_0` are those of the first space, and
+    so on.
     """
     card, own = _matched_card(found), {"key": found.a.space.keys.array}
     if wanted == form.ARROW:

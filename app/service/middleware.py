@@ -172,7 +172,9 @@ class _Seen:
 
 
 def _crossing(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
-    """The app, which pages of these origins may ask from a browser; keys come in a header, so no cookie is let through."""
+    """The app, which pages of these origins may ask from a browser; keys come in a header, so no cookie is let
+    through.
+    """
     if not origins:
         return app
     from starlette.middleware.cors import CORSMiddleware

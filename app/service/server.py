@@ -114,7 +114,9 @@ class Draining(uvicorn.Server):
 
 
 class _Patient(H11Protocol):
-    """Closes a connection whose headers don't come within `seconds`, or of whose answer nothing is read in that time."""
+    """Closes a connection whose headers don't come within `seconds`, or of whose answer nothing is read in that
+    time.
+    """
 
     seconds = 20.0
 
@@ -148,7 +150,9 @@ class _Patient(H11Protocol):
 
 
 def _unsent(transport: Any) -> int:
-    """Bytes that the client hasn't taken: those that wait here, and, where the system tells, those that wait in its buffers."""
+    """Bytes that the client hasn't taken: those that wait here, and, where the system tells, those that wait in its
+    buffers.
+    """
     waiting = int(transport.get_write_buffer_size())
     with suppress(OSError, AttributeError):
         import fcntl

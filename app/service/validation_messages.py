@@ -1,4 +1,6 @@
-"""What is wrong with a request, in the words of its own fields: where it stands, what may stand there, what was given."""
+"""What is wrong with a request, in the words of its own fields: where it stands, what may stand there, what was
+given.
+"""
 
 from __future__ import annotations
 
@@ -50,8 +52,8 @@ class _Error(NamedTuple):
 
 
 def mistake_of(errors: Sequence[ErrorDetails], request: Any, fields: Sequence[str] = ()) -> Mistake:
-    """The first mistake in a request (its body, or its parameters), of those that pydantic found; `fields` are those that a
-    body may have.
+    """The first mistake in a request (its body, or its parameters), of those that pydantic found; `fields` are those
+    that a body may have.
 
     A value that may be of several kinds is tried as each, and every one has an error: told is the one of the kind that
     fits best, the others' names for its own schemas are not.
@@ -85,8 +87,8 @@ def _holds(value: Any, part: int | str) -> bool:
 
 
 def _best(errors: Sequence[_Error]) -> list[_Error]:
-    """Those of the kind of value that fits best: it went deepest, was of the right type, or had the fewest errors; where
-    kinds fit equally well, of all of them.
+    """Those of the kind of value that fits best: it went deepest, was of the right type, or had the fewest errors;
+    where kinds fit equally well, of all of them.
     """
     deepest = max(len(one.path) for one in errors)
     errors = [one for one in errors if len(one.path) == deepest]

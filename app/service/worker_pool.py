@@ -26,7 +26,8 @@ class WorkerPool:
     async def run(self, work: Callable[[], T], begun: bool = False) -> T:
         """What the work returns. Raises `RefusedError` where the queue is full (429) or the time is over (503).
 
-        A part of a request that is under way (`begun`) waits however many do. Work whose time is over can't be stopped: it holds its worker until it ends, and the queue tells others so.
+        A part of a request that is under way (`begun`) waits however many do. Work whose time is over can't be
+        stopped: it holds its worker until it ends, and the queue tells others so.
         """
         try:
             async with asyncio.timeout(self.timeout):

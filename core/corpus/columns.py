@@ -136,7 +136,9 @@ def guess_header(rows: Sequence[Sequence[str]]) -> tuple[bool, bool]:
 
 
 def column_names(cells: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
-    """Names that are each there once: a blank one is its number (from 1), a second `text` is `text.1`; and a note of it."""
+    """Names that are each there once: a blank one is its number (from 1), a second `text` is `text.1`; and a note of
+    it.
+    """
     names: list[str] = []
     for place, cell in enumerate(cells, 1):
         name = " ".join(cell.split()) or str(place)
@@ -182,7 +184,8 @@ def choose_column(
 ) -> tuple[str | None, str | None]:
     """The column that most likely holds the texts, and a note where that was guessed; None where none does.
 
-    `samples` are values of the columns that may hold texts, `there` all columns; `named` says that the names are the file's.
+    `samples` are values of the columns that may hold texts, `there` all columns; `named` says that the names are the
+    file's.
     """
     by_name = {name.casefold(): name for name in reversed(list(samples))}
     if "text" in by_name:

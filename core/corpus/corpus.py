@@ -31,8 +31,8 @@ class Corpus:
     """Files that were read through once and found good: `lines` counts their rows, `texts` those that aren't blank.
 
     `column` and `id_column` are the names of columns in files that have them, `layouts` how each file is read, `notes`
-    what was guessed, mended or left out. Iterating gives the texts in the order of the files, blank ones as empty texts,
-    so that a text's number (from 0) is its row's.
+    what was guessed, mended or left out. Iterating gives the texts in the order of the files, blank ones as empty
+    texts, so that a text's number (from 0) is its row's.
     """
 
     name: str
@@ -73,10 +73,10 @@ def open_corpus(
     """Check files whole, in bounded memory, before any work is done on them.
 
     `inputs` are files, globs, folders (every file in them whose ending is known, in order of name) or `-` for standard
-    input, which is kept in a temporary file. What the files don't say of themselves (separator, header, encoding, column)
-    is made out and told in the corpus's `notes`; `dialect` says it beforehand. Raises `NotFoundError`, or `UnreadableError`
-    that names file and line: one that holds a NUL (so it is no text), is longer than 1 MiB or no row of its format;
-    `UserError` for a column that isn't there, and for more than `most`; and for files without any text.
+    input, which is kept in a temporary file. What the files don't say of themselves (separator, header, encoding,
+    column) is made out and told in the corpus's `notes`; `dialect` says it beforehand. Raises `NotFoundError`, or
+    `UnreadableError` that names file and line: one that holds a NUL (so it is no text), is longer than 1 MiB or no row
+    of its format; `UserError` for a column that isn't there, and for more than `most`; and for files without any text.
     """
     given = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
     if not given:
@@ -134,7 +134,8 @@ class _Tally:
                 ids.append(hash(name))
             if most is not None and (lines > most.rows or characters > most.characters):
                 raise UserError(
-                    f"{layout.path} holds too much: up to {most.rows:,} rows with {most.characters:,} characters are read; split it"
+                    f"{layout.path} holds too much: up to {most.rows:,} rows with {most.characters:,} characters "
+                    "are read; split it"
                 )
         self.lines, self.texts, self.characters = lines, texts, characters
         self._ids.extend(ids)
@@ -151,14 +152,17 @@ class _Tally:
             return []
         row = int(np.setdiff1d(np.arange(len(self._ids)), first)[0]) + 1
         return [
-            f"{count:,} rows have an id that an earlier row has (the first: row {row:,}), so that ids don't tell them apart"
+            f"{count:,} rows have an id that an earlier row has (the first: row {row:,}), so that ids don't tell "
+            "them apart"
         ]
 
 
 def _checked(
     path: Path, column: str | None, id_column: str | None, dialect: Dialect, tally: _Tally
 ) -> tuple[CorpusLayout, tuple[str, ...]]:
-    """How a file is read, and what was found in it; another encoding or other quotes are tried where the first don't fit."""
+    """How a file is read, and what was found in it; another encoding or other quotes are tried where the first don't
+    fit.
+    """
     try:
         names = tuple(name for name in (column, id_column) if name is not None)
         layout: CorpusLayout | None = find_layout(path, dialect, names)
@@ -195,7 +199,10 @@ def _hash(path: Path) -> bytes:
 
 def _without_texts(name: str, layouts: Sequence[CorpusLayout], lines: int) -> str:
     if lines == 0 and any(layout.table is not None and layout.table.header for layout in layouts):
-        return f"{name} holds no text: there is no row below the first, which was taken as the names of the columns (--no-header reads it as a text)"
+        return (
+            f"{name} holds no text: there is no row below the first, which was taken as the names of the columns "
+            "(--no-header reads it as a text)"
+        )
     return f"{name} holds no text: {lines:,} lines, all of them blank"
 
 

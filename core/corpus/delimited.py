@@ -1,4 +1,6 @@
-"""Rows of CSV and TSV, with the line at which each begins; quotes that break CSV's rules are read as part of the text."""
+"""Rows of CSV and TSV, with the line at which each begins; quotes that break CSV's rules are read as part of the
+text.
+"""
 
 import csv
 import re
@@ -79,8 +81,8 @@ def read_cells(
 ) -> Iterator[tuple[int, list[str]]]:
     """The line (from 1) and the cells of each row that isn't blank, the header's too.
 
-    Cells of a row beyond `width` may be there when they are empty. Raises `UnreadableError` that names the line for a row
-    of another width, or one that is longer than a row may be.
+    Cells of a row beyond `width` may be there when they are empty. Raises `UnreadableError` that names the line for a
+    row of another width, or one that is longer than a row may be.
     """
     csv.field_size_limit(2 * MAX_LINE_BYTES)
     source = _LineIterator(lines)
@@ -118,7 +120,8 @@ def _literal_cells(line: str, table: DelimitedTable, number: int, path: Path, wi
     ]
     if width is not None and len(cells) != width:
         raise UnreadableError(
-            f"{path}, line {number}: its quotes don't close as CSV's do (a quote inside quotes is written twice), and without them "
+            f"{path}, line {number}: its quotes don't close as CSV's do (a quote inside quotes is written "
+            "twice), and without them "
             f"it has {len(cells)} fields instead of {width}; correct the line"
         )
     return cells

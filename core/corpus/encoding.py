@@ -1,4 +1,5 @@
-"""In which encoding the bytes of a text file are: UTF-8 unless the bytes say otherwise, then what they most likely mean.
+"""In which encoding the bytes of a text file are: UTF-8 unless the bytes say otherwise, then what they most likely
+mean.
 
 A guess is by the letters that come out, in the alphabets that people write with. On short texts, which files of
 sentences are, general detectors take `café` for cp1250 or cp1006.
@@ -42,7 +43,8 @@ ALPHABETS = {
     "cp850": "äöüßÄÖÜéèêëàâçîïôûùæøåñáíóúÉÇÑÅ¿¡",
 }
 OTHER_SCRIPTS = ("cp1255", "cp1251", "koi8_r", "cp1253", "cp1256", "cp874")
-# encodings of two bytes a character: the encoding whose first bytes order the characters by use, and how far the common ones go
+# encodings of two bytes a character: the encoding whose first bytes order the characters by use, and how far the
+# common ones go
 DOUBLE_BYTES = {
     "cp949": ("euc_kr", 0xB0, 0xC8),
     "gb18030": ("gb2312", 0xB0, 0xD7),
@@ -89,7 +91,8 @@ def announced_encoding(head: bytes) -> str | None:
 
 
 def guess_encoding(sample: bytes) -> str | None:
-    """What bytes that are not UTF-8 most likely are; `utf-8` for UTF-8 that is damaged here and there; None for no text.
+    """What bytes that are not UTF-8 most likely are; `utf-8` for UTF-8 that is damaged here and there; None for no
+    text.
 
     `sample` holds whole lines with bytes beyond ASCII.
     """
@@ -113,7 +116,9 @@ def _decodes(content: bytes, name: str) -> bool:
 
 
 def _score(sample: bytes, name: str) -> float:
-    """How much of the bytes beyond ASCII become common characters of the encoding, less what is strange in its texts."""
+    """How much of the bytes beyond ASCII become common characters of the encoding, less what is strange in its
+    texts.
+    """
     try:
         text = sample.decode(name)
     except UnicodeDecodeError:

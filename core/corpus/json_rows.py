@@ -32,7 +32,9 @@ def read_json_lines(file: TextFile, findings: CorpusNotes) -> Iterator[tuple[int
 
 
 def is_one_document(first: str) -> bool:
-    """Whether the first line with something on it is the beginning of a JSON document rather than a row of JSON Lines."""
+    """Whether the first line with something on it is the beginning of a JSON document rather than a row of JSON
+    Lines.
+    """
     first = first.strip()
     try:
         json.loads(first)
@@ -212,7 +214,9 @@ def _rows_of_object(scanner: _Scanner, whole: dict[str, Any]) -> Iterator[Row]:
 
 
 def _are_rows(whole: dict[str, dict[str, Any]]) -> bool:
-    """Whether the objects in an object are rows under their numbers (`orient="index"` of pandas) rather than columns."""
+    """Whether the objects in an object are rows under their numbers (`orient="index"` of pandas) rather than
+    columns.
+    """
     inner = next(iter(whole.values()))
     return all(key.isdecimal() for key in whole) and not any(key.isdecimal() for key in inner)
 
@@ -238,7 +242,8 @@ def _of_long_object(scanner: _Scanner) -> Iterator[tuple[int, Row]]:
                 value = scanner.value(MAX_WHOLE_CHARACTERS)
             except _TooLongError:
                 raise UserError(
-                    f"{scanner.file.path}: {_EXPECTED}; the key {name!r} holds more than {MAX_WHOLE_CHARACTERS:,} characters that are none"
+                    f"{scanner.file.path}: {_EXPECTED}; the key {name!r} holds more than "
+                    f"{MAX_WHOLE_CHARACTERS:,} characters that are none"
                 ) from None
             if isinstance(value, list) and value and isinstance(value[0], (dict, str)):
                 raise UserError(f"{scanner.file.path}: {_EXPECTED}; it has lists at {found!r} and {name!r}")

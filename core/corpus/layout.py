@@ -21,8 +21,8 @@ SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": 
 class Dialect:
     """What is known of the files beforehand; what is None is made out from each file, and told where it was guessed.
 
-    `separator` is a sign or its name (comma, semicolon, tab, pipe, none), `header` whether the first line names the columns,
-    `encoding` one of Python's names.
+    `separator` is a sign or its name (comma, semicolon, tab, pipe, none), `header` whether the first line names the
+    columns, `encoding` one of Python's names.
     """
 
     separator: str | None = None

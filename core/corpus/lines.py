@@ -41,8 +41,8 @@ class TextFile:
         return open_utf8(self.path, self.encoding, self.carriage_returns)
 
     def lines(self, findings: CorpusNotes, longest: int = MAX_LINE_BYTES) -> Iterator[str]:
-        """Lines without their ends. Raises `UnreadableError` with the line for what is longer than `longest` bytes, holds
-        a NUL, or is not of the encoding.
+        """Lines without their ends. Raises `UnreadableError` with the line for what is longer than `longest` bytes,
+        holds a NUL, or is not of the encoding.
         """
         with self.open() as file:
             number = 0
@@ -95,7 +95,8 @@ class TextFile:
                 f"{self.path}, line {number}: is not {self.encoding} ({error.reason}); say its encoding (--encoding)"
             )
         return NotUtf8Error(
-            f"{self.path}, line {number}: byte {error.start + 1} is not UTF-8; convert the file (iconv -f latin1 -t utf-8 is a "
+            f"{self.path}, line {number}: byte {error.start + 1} is not UTF-8; convert the file (iconv -f latin1 "
+            "-t utf-8 is a "
             "common case) or say its encoding (--encoding)"
         )
 
@@ -112,7 +113,8 @@ def checked(path: Path, number: int, text: str, what: str = "line") -> str:
         raise UnreadableError(f"{path}, {what} {number}: holds half of a surrogate pair, so this is no text") from None
     if size > MAX_LINE_BYTES:
         raise UnreadableError(
-            f"{path}, {what} {number}: a text longer than {MAX_LINE_BYTES:,} bytes; give one sentence or paragraph a row"
+            f"{path}, {what} {number}: a text longer than {MAX_LINE_BYTES:,} bytes; give one sentence or "
+            "paragraph a row"
         )
     return text
 

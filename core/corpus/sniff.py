@@ -74,11 +74,13 @@ def judge_header(rows: Rows, known: DeclaredDialect, where: str) -> tuple[bool, 
     columns = "the name of the column" if len(rows[0]) == 1 else "the names of the columns"
     if not header and any(not name.isdecimal() and name in map(_name, rows[0]) for name in known.names):
         return True, (
-            f"{where} ({_shown(rows[0])}) is taken as {columns}, since one of them was asked for (--no-header reads it as a text)",
+            f"{where} ({_shown(rows[0])}) is taken as {columns}, since one of them was asked for (--no-header "
+            "reads it as a text)",
         )
     if not header and any(cell.strip() for cell in rows[0]):
         return False, (
-            f"{where} ({_shown(rows[0])}) is read like the others: it doesn't look like {columns} (--header takes it so)",
+            f"{where} ({_shown(rows[0])}) is read like the others: it doesn't look like {columns} (--header "
+            "takes it so)",
         )
     if certain:
         return header, ()
@@ -100,7 +102,8 @@ def _separator(path: Path, lines: Sequence[str], default: str) -> tuple[str, str
             fits.append((share + _order(rows), -place, sign))
         elif sign != "," and len(rows) > 2 and len(rows[0]) == 1 and _regularity(rows[1:])[0] == 1 and len(rows[1]) > 1:
             raise UnreadableError(
-                f"{path}, line 1: has one field, the lines below have {len(rows[1])}, separated by {SEPARATOR_NAMES[sign]}; remove what "
+                f"{path}, line 1: has one field, the lines below have {len(rows[1])}, separated by "
+                f"{SEPARATOR_NAMES[sign]}; remove what "
                 "stands above the table's first line"
             )
     if fits:
@@ -187,8 +190,8 @@ def _is_broken(table: DelimitedTable, path: Path, lines: Sequence[str]) -> bool:
 
 
 def _quoted_by_a_spreadsheet(quoted: DelimitedTable, plain: DelimitedTable, path: Path, lines: Sequence[str]) -> bool:
-    """Whether quotes close as a spreadsheet's do, and something shows that they are quotes rather than letters: a doubled
-    one, a line break or tab inside, or that every cell has them.
+    """Whether quotes close as a spreadsheet's do, and something shows that they are quotes rather than letters: a
+    doubled one, a line break or tab inside, or that every cell has them.
     """
     if _is_broken(quoted, path, lines):
         return False

@@ -58,7 +58,9 @@ def ending_of(path: Path) -> str:
 
 
 def kind_of(path: Path) -> str:
-    """`text`, `csv`, `tsv`, `json`, `jsonl`, `parquet` or `excel`, by the ending, and by content where that says more."""
+    """`text`, `csv`, `tsv`, `json`, `jsonl`, `parquet` or `excel`, by the ending, and by content where that says
+    more.
+    """
     with path.open("rb") as file:
         if file.read(4) == b"PAR1":
             return "parquet"

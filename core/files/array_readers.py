@@ -15,7 +15,8 @@ from polysema.core.errors import UserError
 from polysema.core.files.readers import Block, VectorSource, check_dim, few, float_table, one_line, paired, strings
 from polysema.core.files.vocabulary import words_beside
 
-# damage is met in many ways: a header that is no Python, sizes beyond any number, members that don't unpack or want a password
+# damage is met in many ways: a header that is no Python, sizes beyond any number, members that don't unpack or want a
+# password
 NPY_FAULTS = (
     ValueError,
     OSError,

@@ -1,4 +1,5 @@
-"""Vectors in delimited text: a word, and its numbers in columns of their own or as one list, with a line of names or without.
+"""Vectors in delimited text: a word, and its numbers in columns of their own or as one list, with a line of names or
+without.
 
 The separator is the comma, the semicolon, the bar, or (where line 1 names the columns) the tab.
 """

@@ -1,7 +1,7 @@
 """Vectors in files: read as spaces, and written. Nothing is unpickled.
 
-A file is known by its content, not only by its ending. Its first use converts it to a mapped form that is kept, keyed by
-the content (`vector_cache`); every later one opens that.
+A file is known by its content, not only by its ending. Its first use converts it to a mapped form that is kept, keyed
+by the content (`vector_cache`); every later one opens that.
 """
 
 import json
@@ -101,8 +101,8 @@ def read_vectors(
 ) -> Space:
     """The static space of a file of vectors, memory-mapped; its first use converts it.
 
-    Raises `NotFoundError`, or `UnreadableError` that names the file, the line or row and what is wrong with it. What was
-    passed over or mended is listed in the origin's `notes`. `progress` hears of (stage, rows so far, 0).
+    Raises `NotFoundError`, or `UnreadableError` that names the file, the line or row and what is wrong with it. What
+    was passed over or mended is listed in the origin's `notes`. `progress` hears of (stage, rows so far, 0).
     """
     path = Path(path)
     name, encoding = layout_of(path)
@@ -219,14 +219,16 @@ def _layer_of(folder: Path, layer: int | None) -> tuple[Origin, Iterator[pa.Tabl
     origin = replace(Origin.from_json(manifest["origin"]), layer=layer)
     if n_unknown:
         origin = origin.with_notes(
-            f"its tokenizer doesn't know {n_unknown:,} of the {int(manifest['words']):,} {manifest.get('unit', 'words')}, wholly "
+            f"its tokenizer doesn't know {n_unknown:,} of the {int(manifest['words']):,} "
+            f"{manifest.get('unit', 'words')}, wholly "
             "or in part: what it reads there is the same for every unknown word"
         )
     return origin, tables()
 
 
 def space_of_table(table: pa.Table, origin: Origin) -> Space:
-    """A space from a table with the column `vector`: fixed-size lists of float32, float16, or int8 with a `scale` a row.
+    """A space from a table with the column `vector`: fixed-size lists of float32, float16, or int8 with a `scale` a
+    row.
 
     Its keys are the column `word` (else `token`, `id`, `text_id`).
     """

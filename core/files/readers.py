@@ -23,8 +23,8 @@ BLOCK_BYTES = 2 << 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """Some rows: `words` (m,) strings, `vectors` (m, dim) float32, `places` (m,) their lines or rows from 1, and the other
-    `columns` of a table, None where there are none.
+    """Some rows: `words` (m,) strings, `vectors` (m, dim) float32, `places` (m,) their lines or rows from 1, and the
+    other `columns` of a table, None where there are none.
     """
 
     words: pa.Array

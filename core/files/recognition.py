@@ -168,7 +168,9 @@ def _is_text(lines: list[bytes]) -> bool:
 
 
 def find_fitting_metadata(path: Path) -> Path | None:
-    """A file of words in the folder of a table of numbers that has as many lines, or one more that names its columns."""
+    """A file of words in the folder of a table of numbers that has as many lines, or one more that names its
+    columns.
+    """
     found = find_stray_metadata(path)
     if found is None:
         return None

@@ -16,7 +16,9 @@ TABLE_FAULTS = (pa.ArrowException, OSError, ValueError, LookupError, MemoryError
 
 
 def read_parquet(source: VectorSource) -> Iterator[Block]:
-    """Parquet: the vectors as lists in one column or as a column of numbers each, a column of words or ids, others kept."""
+    """Parquet: the vectors as lists in one column or as a column of numbers each, a column of words or ids, others
+    kept.
+    """
     try:
         file = pq.ParquetFile(source.path)
         schema = file.schema_arrow

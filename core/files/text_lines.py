@@ -64,8 +64,8 @@ def peek(text: bytes) -> str:
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What the lines are like: `dim` numbers after a word (or without one: not `named`), after `n_skipped` lines that
-    aren't rows; `promised` rows by the header; `padded` where most words stand between separators of their own, `quoted`
-    where all words stand in quotes, as R writes them.
+    aren't rows; `promised` rows by the header; `padded` where most words stand between separators of their own,
+    `quoted` where all words stand in quotes, as R writes them.
     """
 
     dim: int
@@ -154,7 +154,9 @@ def _is_quoted(word: bytes) -> bool:
 
 
 def _counts_columns(line: _Line, width: int) -> bool:
-    """Whether a line counts the columns, 0 1 2 … or 1 2 3 …, with no name or a usual one over the words, as pandas does."""
+    """Whether a line counts the columns, 0 1 2 … or 1 2 3 …, with no name or a usual one over the words, as pandas
+    does.
+    """
     named = line.text[:1] not in SEPARATORS_AT_START
     if named and line.parts[0].strip(b'"').lower() not in (b"", *INDEX_NAMES):
         return False
@@ -254,7 +256,8 @@ def _check_words(rows: list[_Line], dim: int, announced: bool) -> tuple[str, ...
     if 2 * len(odd) > len(rows):
         place, word = odd[0]
         raise UnreadableError(
-            f"line {place:,}: numbers would go into the word ({peek(word)}), and so in most lines: part the word and the"
+            f"line {place:,}: numbers would go into the word ({peek(word)}), and so in most lines: part the word "
+            "and the"
             " numbers by one space or tab each, with as many numbers in every line"
         )
     whole = announced and all(_INTEGER.fullmatch(word) for _, word in numeric)

@@ -1,4 +1,6 @@
-"""Lines of words and numbers, parsed by compiled code. Imported only where a text is read: numba takes half a second."""
+"""Lines of words and numbers, parsed by compiled code. Imported only where a text is read: numba takes half a
+second.
+"""
 
 from typing import Any
 

@@ -68,7 +68,9 @@ def _parse(text: Any, dim: int, padded: bool) -> _Piece:
 
 
 def read_text(source: VectorSource) -> Iterator[Block]:
-    """A word and its numbers a line, with or without a header `count width`; or numbers alone, whose rows get numbers."""
+    """A word and its numbers a line, with or without a header `count width`; or numbers alone, whose rows get
+    numbers.
+    """
     from polysema.core.import_lock import IMPORTING
 
     with IMPORTING:

@@ -1,8 +1,8 @@
 """Files of vectors, converted once to a form that opens at once: mapped, and keyed by their content.
 
 An entry is a folder `vectors/<key>` of the home folder: `vectors.npy` (n, dim) float32, `words.arrow`,
-`columns.arrow` where the file has other columns, and `entry.json`. It is there whole or not at all. `vectors/opened/` remembers, by path, size and times, which content a
-file had, so that opening it again reads none of it.
+`columns.arrow` where the file has other columns, and `entry.json`. It is there whole or not at all. `vectors/opened/`
+remembers, by path, size and times, which content a file had, so that opening it again reads none of it.
 """
 
 import hashlib

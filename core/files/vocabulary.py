@@ -22,7 +22,9 @@ _GENSIM_ENDINGS = (".wv.vectors", ".vectors", ".syn0")
 
 
 def read_lines(path: Path, notes: Notes) -> list[str]:
-    """The lines of a small text: line ends of any kind and bytes that are no text are noted, a last empty line is none."""
+    """The lines of a small text: line ends of any kind and bytes that are no text are noted, a last empty line is
+    none.
+    """
     raw = path.read_bytes()
     encoding = encoding_of(raw[:SNIFFED_BYTES])
     if said := encoding.describe():
@@ -52,7 +54,8 @@ def words_beside(source: VectorSource, n_rows: int) -> pa.Array:
     path = source.companion
     if path is None:
         source.notes.say(
-            "it holds no words, and no .vocab file of its name (one a line) is beside it: each row is named by its number"
+            "it holds no words, and no .vocab file of its name (one a line) is beside it: each row is named by "
+            "its number"
             " from 0"
         )
         return row_names(0, n_rows)
@@ -165,7 +168,9 @@ def read_metadata(source: VectorSource, n_rows: int) -> Metadata:
 
 
 def _unquoted(table: list[list[str]], path: Path, notes: Notes) -> list[list[str]]:
-    """Fields without the quotes that pandas and Excel put around some: where every quoted field is one by their rules."""
+    """Fields without the quotes that pandas and Excel put around some: where every quoted field is one by their
+    rules.
+    """
     quoted = [field for row in table for field in row if field.startswith('"')]
     whole = [len(field) > 1 and field.endswith('"') and '"' not in field[1:-1].replace('""', "") for field in quoted]
     if not all(whole) or all(field == '""' for field in quoted):

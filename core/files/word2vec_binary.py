@@ -56,7 +56,8 @@ def read_word2vec_binary(source: VectorSource) -> Iterator[Block]:
         raise rows.shifted(rows.phrase, f"{rows.phrase_row:,}")
     if rows.n_phrases:
         source.notes.say(
-            f"{rows.n_phrases:,} words hold spaces ({rows.phrase!r} first), which this layout ends words at: where they end"
+            f"{rows.n_phrases:,} words hold spaces ({rows.phrase!r} first), which this layout ends words at: "
+            "where they end"
             " was found by their numbers"
         )
     if rows.n != count:
@@ -80,7 +81,9 @@ class _Rows:
         return self.data[self.at :]
 
     def take(self, chunk: bytes, ended: bool) -> Iterator[Block]:
-        """The blocks that are whole with this chunk; the last row waits for the next, whose word shows where it ended."""
+        """The blocks that are whole with this chunk; the last row waits for the next, whose word shows where it
+        ended.
+        """
         self.data, self.at = self.left + chunk, 0
         while True:
             words, starts = self._plain()
@@ -158,7 +161,8 @@ class _Rows:
         """The error for a word that can't be told from the numbers around it."""
         shown = repr(word if len(word) <= 40 else word[:39] + "…")
         return self.source.fail(
-            f"row {row}: where its word begins or ends can't be found ({shown}): a line end, a NUL or numbers within it, or"
+            f"row {row}: where its word begins or ends can't be found ({shown}): a line end, a NUL or numbers "
+            "within it, or"
             " spaces, at which this layout ends words. The file is damaged, or its words hold spaces: write it as text"
         )
 

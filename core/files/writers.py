@@ -1,4 +1,6 @@
-"""Spaces as files of vectors, each there whole or not at all. What is written reads back as the same words and numbers."""
+"""Spaces as files of vectors, each there whole or not at all. What is written reads back as the same words and
+numbers.
+"""
 
 import gzip
 import os
@@ -23,8 +25,9 @@ _NAMES = {" ": "space", "\n": "line end", "\r": "carriage return", "\t": "tab"}
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """A layout that can be written: `endings` choose it, `forbidden` is what its words can't hold, `companion` names the
-    second file of a pair, and `padded` says that separators around most words are taken for padding when it is read.
+    """A layout that can be written: `endings` choose it, `forbidden` is what its words can't hold, `companion` names
+    the second file of a pair, and `padded` says that separators around most words are taken for padding when it is
+    read.
     """
 
     name: str
@@ -85,7 +88,8 @@ def _check_words(space: Space, layout: WriteOptions) -> None:
         edged = [word for word in first if not word or word != word.strip(" \t")]
         if 2 * len(edged) >= len(first) > 0:
             raise UserError(
-                f"most words begin or end with a space or are empty ({edged[0]!r}), which {layout.name} can't tell from the"
+                f"most words begin or end with a space or are empty ({edged[0]!r}), which {layout.name} can't "
+                "tell from the"
                 " spaces between words and numbers; write npy, safetensors or parquet"
             )
     if not layout.forbidden:
@@ -95,14 +99,17 @@ def _check_words(space: Space, layout: WriteOptions) -> None:
     if len(bad):
         shown = " or ".join(_NAMES[sign] for sign in layout.forbidden)
         raise UserError(
-            f"{layout.name} can't hold the word {space.keys[int(bad[0])]!r} (row {int(bad[0]) + 1:,}; {len(bad):,} such): "
+            f"{layout.name} can't hold the word {space.keys[int(bad[0])]!r} (row {int(bad[0]) + 1:,}; "
+            f"{len(bad):,} such): "
             f"its words hold no {shown}; write npy, safetensors or parquet"
         )
 
 
 @contextmanager
 def _whole(paths: list[Path]) -> Iterator[list[Path]]:
-    """Names to write to beside the files, which take their places when all is written and synced; the first comes last."""
+    """Names to write to beside the files, which take their places when all is written and synced; the first comes
+    last.
+    """
     parts: list[Path] = []
     try:
         for path in paths:
@@ -136,7 +143,9 @@ def _out(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _lines(space: Space, separator: str, with_words: bool) -> Iterator[bytes]:
-    """The rows as lines of text, some thousand at a time; numbers in the fewest digits that read back as the same float."""
+    """The rows as lines of text, some thousand at a time; numbers in the fewest digits that read back as the same
+    float.
+    """
     dim = space.dim
     for start in range(0, len(space), BLOCK_ROWS):
         vectors = np.asarray(space.vectors[start : start + BLOCK_ROWS], np.float32)

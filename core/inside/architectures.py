@@ -149,7 +149,8 @@ def require_hooks(model: LanguageModel) -> None:
     """Raise `UnavailableError` for an engine that runs a compiled graph: nothing inside it can be seen or changed."""
     if not isinstance(model.engine, TorchEngine):
         raise UnavailableError(
-            f"the engine {model.engine.name} runs a compiled graph, and what is inside it can't be seen; load {model.name} with the "
+            f"the engine {model.engine.name} runs a compiled graph, and what is inside it can't be seen; load "
+            f"{model.name} with the "
             'engine torch: load_model(name, engine="torch")'
         )
 
@@ -166,13 +167,16 @@ def plan_of(model: LanguageModel) -> PartsPlan:
         plan = plan.get(model.stack)
     if plan is None:
         raise UserError(
-            f"{model.name} is a {kind_of(model)} model, whose parts are not known here; known are {', '.join(sorted(PLANS))}"
+            f"{model.name} is a {kind_of(model)} model, whose parts are not known here; known are "
+            f"{', '.join(sorted(PLANS))}"
         )
     return plan
 
 
 def anatomy(model: LanguageModel, stack: Any = None) -> Anatomy:
-    """The parts of a model's stack (of `stack`, a twin of it). Raises `UserError` for an architecture not in the table."""
+    """The parts of a model's stack (of `stack`, a twin of it). Raises `UserError` for an architecture not in the
+    table.
+    """
     plan = plan_of(model)
     stack = model.module if stack is None else stack
     config = model.whole.config.get_text_config()
@@ -197,21 +201,24 @@ def anatomy(model: LanguageModel, stack: Any = None) -> Anatomy:
         final = stack.get_submodule(plan.final_norm) if plan.final_norm else None
     except AttributeError as error:
         raise UserError(
-            f"{model.name} says that it is a {kind_of(model)} model but is built otherwise ({error}); its parts are not known here"
+            f"{model.name} says that it is a {kind_of(model)} model but is built otherwise ({error}); its parts "
+            "are not known here"
         ) from None
     return Anatomy(stack, blocks, sublayers, final, plan.post_norm, plan.asks)
 
 
 def check_layers(model: LanguageModel, layers: Sequence[int] | None) -> tuple[int, ...]:
-    """Layers with attention, counted from 1 (all when None), negative ones from the end; raises `UserError` otherwise."""
+    """Layers with attention, counted from 1 (all when None), negative ones from the end; raises `UserError`
+    otherwise.
+    """
     if layers is None:
         return tuple(range(1, model.n_layers + 1))
     checked = []
     for layer in layers:
         if layer == 0 or not -model.n_layers <= layer <= model.n_layers:
             raise UserError(
-                f"{model.name} has attention and MLPs in the layers 1 to {model.n_layers}; got {layer}. Use -1 for the last"
-                + (" (0 is the embeddings)" if layer == 0 else "")
+                f"{model.name} has attention and MLPs in the layers 1 to {model.n_layers}; got {layer}. Use -1 "
+                "for the last" + (" (0 is the embeddings)" if layer == 0 else "")
             )
         checked.append(layer if layer > 0 else model.n_layers + 1 + layer)
     if not checked:

@@ -65,7 +65,8 @@ class Attention:
         """One head, (n_rows, n_columns); layers and heads count from 1."""
         if layer not in self.layers or not 1 <= head <= self.weights.shape[1]:
             raise UserError(
-                f"there are the layers {', '.join(map(str, self.layers))} with heads 1 to {self.weights.shape[1]}; got layer {layer}, "
+                f"there are the layers {', '.join(map(str, self.layers))} with heads 1 to "
+                f"{self.weights.shape[1]}; got layer {layer}, "
                 f"head {head}"
             )
         found: Floats = self.weights[self.layers.index(layer), head - 1]
@@ -134,7 +135,8 @@ def _check_view(model: LanguageModel, view: AttentionView | None) -> AttentionVi
     view = (view or AttentionView()).checked()
     if view.kind == CROSS and not model.reads_two:
         raise UserError(
-            f"{model.name} has no cross-attention as it is loaded: that is the decoder's of an encoder-decoder (stack decoder)"
+            f"{model.name} has no cross-attention as it is loaded: that is the decoder's of an encoder-decoder "
+            "(stack decoder)"
         )
     return view
 
@@ -203,7 +205,8 @@ def _check_size(model: LanguageModel, frames: Sequence[_Frame], layers: Sequence
     if size > most_bytes:
         most = max(1, most_bytes // (4 * numbers * model.n_heads))
         raise UserError(
-            f"the attention of {len(layers)} layers with {model.n_heads} heads over this text takes {size / 1e9:.3g} GB; at most "
+            f"the attention of {len(layers)} layers with {model.n_heads} heads over this text takes "
+            f"{size / 1e9:.3g} GB; at most "
             f"{most_bytes / 1e9:.3g} GB are kept: ask for {most} layer{'s' * (most > 1)} or a shorter text"
         )
 
@@ -344,7 +347,8 @@ def find_heads(
         if masked:
             a, b = masked[0].split(" -> ")
             raise UserError(
-                f"in a decoder a word can't look at one that comes later, so {masked[0]} is 0 in every head; ask {b} -> {a}"
+                f"in a decoder a word can't look at one that comes later, so {masked[0]} is 0 in every head; ask "
+                f"{b} -> {a}"
             )
         raise UserError(f"none of the texts has both words of {query}")
     return HeadRanking(_ranked(chosen, np.stack(values), np.stack(tops)), tuple(places), float(np.mean(chances)))

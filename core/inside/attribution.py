@@ -27,8 +27,8 @@ HALF_SUM_TOLERANCE = 0.05  # in float16 and bfloat16, whose sums are rounded at 
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one part adds: `kind` is embedding, head, cross head, mlp or bias; `layer` and `head` count from 1, 0 where there
-    is none. `length` is that of the vector it wrote.
+    """What one part adds: `kind` is embedding, head, cross head, mlp or bias; `layer` and `head` count from 1, 0 where
+    there is none. `length` is that of the vector it wrote.
     """
 
     name: str
@@ -43,8 +43,8 @@ class Contribution:
 class Attribution:
     """What each part adds to a score at one position: the `parts` add up to `total`, the model's own answer is `score`.
 
-    `measure` says what the score is: the logit of a word, the difference of two words' logits, or, for a stack without a
-    head, the dot product of the last hidden state with a word's static vector.
+    `measure` says what the score is: the logit of a word, the difference of two words' logits, or, for a stack without
+    a head, the dot product of the last hidden state with a word's static vector.
     """
 
     measure: str
@@ -98,7 +98,8 @@ def contributions(
     slack = SUM_TOLERANCE if model.dtype == "float32" else HALF_SUM_TOLERANCE
     if abs(found.total - score) > slack * max(abs(score), float(np.abs(values).max())):
         raise UserError(
-            f"the parts of {model.name} add up to {found.total:.4f}, its own score is {score:.4f}: it is built otherwise than "
+            f"the parts of {model.name} add up to {found.total:.4f}, its own score is {score:.4f}: it is built "
+            "otherwise than "
             "it says, and what its parts add can't be told"
         )
     return found
@@ -107,7 +108,9 @@ def contributions(
 def _chosen(
     model: LanguageModel, head: OutputHead | None, state: Any, forms: Sequence[tuple[FollowedTarget, ...]]
 ) -> list[FollowedTarget]:
-    """The likelier form of each word by the last state; raises `UserError` where two words begin with the same token."""
+    """The likelier form of each word by the last state; raises `UserError` where two words begin with the same
+    token.
+    """
     import torch
 
     said = None
@@ -119,7 +122,8 @@ def _chosen(
     found = [likelier(of, said) for of in forms]
     if len(found) > 1 and found[0].id == found[1].id:
         raise UserError(
-            f"{found[0].word!r} and {found[1].word!r} begin with the same token {found[0].pieces[0]!r}; choose other words"
+            f"{found[0].word!r} and {found[1].word!r} begin with the same token {found[0].pieces[0]!r}; choose "
+            "other words"
         )
     return found
 
@@ -190,7 +194,9 @@ def _norm_name(kind: str) -> str:
 
 
 def out_matrix(part: SubLayer) -> Any:
-    """What an attention writes with, (n_heads * width, dim): the transposed weight of a linear map, or GPT-2's Conv1D."""
+    """What an attention writes with, (n_heads * width, dim): the transposed weight of a linear map, or GPT-2's
+    Conv1D.
+    """
     weight = part.out.weight.detach()
     return weight if type(part.out).__name__ == "Conv1D" else weight.T
 
@@ -206,7 +212,9 @@ def head_vectors(part: SubLayer, values: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrozenLayer:
-    """A norm with its scale frozen at one state, which makes it linear: (x - mean(x)) or x, times `scale`, plus `bias`."""
+    """A norm with its scale frozen at one state, which makes it linear: (x - mean(x)) or x, times `scale`, plus
+    `bias`.
+    """
 
     centered: bool
     scale: Any
@@ -285,7 +293,9 @@ def _scored(
 
 
 def _through_transform(head: OutputHead, rows: Any, state: Any, add_to: list[Contribution]) -> tuple[Any, Any]:
-    """The parts behind a head's transform: a linear map, an activation with its gate frozen, a norm with its scale frozen."""
+    """The parts behind a head's transform: a linear map, an activation with its gate frozen, a norm with its scale
+    frozen.
+    """
     import torch
 
     def add(name: str, vector: Any) -> Any:

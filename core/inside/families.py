@@ -20,7 +20,9 @@ N_BEST = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VisibleTokens:
-    """Who may look at whom: `open` (n_rows, n_columns) is true where some head of some layer gives any weight at all."""
+    """Who may look at whom: `open` (n_rows, n_columns) is true where some head of some layer gives any weight at
+    all.
+    """
 
     name: str
     rows: tuple[Unit, ...]

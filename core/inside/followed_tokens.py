@@ -56,7 +56,9 @@ def forms_of(model: LanguageModel, word: str) -> tuple[FollowedTarget, ...]:
 
 
 def likelier(forms: tuple[FollowedTarget, ...], scores: Any = None) -> FollowedTarget:
-    """The form with the highest of `scores` (vocabulary,); without scores the one of fewest tokens. Its note tells so."""
+    """The form with the highest of `scores` (vocabulary,); without scores the one of fewest tokens. Its note tells
+    so.
+    """
 
     def rank(form: FollowedTarget) -> float:
         return -float(len(form.pieces)) if scores is None else float(scores[form.id])
@@ -67,7 +69,8 @@ def likelier(forms: tuple[FollowedTarget, ...], scores: Any = None) -> FollowedT
         why = "of fewest tokens" if scores is None else "likelier"
         shown = " and ".join(repr(form.pieces[0]) for form in forms)
         notes.append(
-            f"{chosen.word!r} is followed as {chosen.pieces[0]!r}, the {why} of {shown} (quote a token to follow that one)"
+            f"{chosen.word!r} is followed as {chosen.pieces[0]!r}, the {why} of {shown} (quote a token to follow "
+            "that one)"
         )
     if len(chosen.pieces) > 1:
         named = ", ".join(map(repr, chosen.pieces))
@@ -89,7 +92,8 @@ def _as_shown(model: LanguageModel, query: str) -> FollowedTarget:
     number = _token_of(model, text)
     if number is None:
         raise UserError(
-            f"no token of {model.name} reads {text!r}: in quotes a token is given as it is shown, with its space; without "
+            f"no token of {model.name} reads {text!r}: in quotes a token is given as it is shown, with its "
+            "space; without "
             "the quotes a word is followed by its first token"
         )
     return FollowedTarget(query, number, (text,))

@@ -43,7 +43,8 @@ def _silent(stage: str, done: int, total: int) -> None:
 
 
 def write(model: LanguageModel, text: str, new: int = 24, k: int = 5, progress: Progress = _silent) -> GeneratedText:
-    """At most `new` tokens that a decoder writes after `text`, or an encoder-decoder for it, each the most probable one.
+    """At most `new` tokens that a decoder writes after `text`, or an encoder-decoder for it, each the most probable
+    one.
 
     What `progress` raises ends the work. Raises `UserError` for a model that doesn't write, a text longer than its
     window, and numbers out of range.

@@ -258,7 +258,8 @@ def replaced(out: Any, states: Any) -> Any:
 
 
 def tap_states(twin: Twin, layers: Sequence[int], points: Sequence[str], take: Callable[[int, str, Any], None]) -> None:
-    """Give the residual stream (n_positions, dim) to `take` at each of `points` of each of `layers`, as a pass meets it.
+    """Give the residual stream (n_positions, dim) to `take` at each of `points` of each of `layers`, as a pass meets
+    it.
 
     Layer 0 has one point, the embedding. In a block with norms behind its sub-layers a point is behind the norm.
     """
@@ -307,7 +308,8 @@ def last_place(model: LanguageModel, reading: HookedRun) -> int:
     masks = [place for place, number in enumerate(reading.ids) if number == model.tokenizer.mask_token_id]
     if not masks:
         raise UserError(
-            f"{model.name} predicts a word where the text has {model.tokenizer.mask_token or 'a mask'}; write it into the text, or "
+            f"{model.name} predicts a word where the text has {model.tokenizer.mask_token or 'a mask'}; write it "
+            "into the text, or "
             "say at which word to look"
         )
     return masks[0]
@@ -331,7 +333,8 @@ def one_reading(model: LanguageModel, text: str | None, source: str | None = Non
     readings = read(model, text, source)
     if len(readings) > 1:
         raise UserError(
-            f"the text has more tokens than {model.name} reads at once ({model.window}), and this is asked of one pass: give a "
+            f"the text has more tokens than {model.name} reads at once ({model.window}), and this is asked of "
+            "one pass: give a "
             "shorter text"
         )
     return readings[0]

@@ -23,10 +23,10 @@ LOGITS, MASKED, STATIC = "logit lens", "masked-language-model head", "nearest st
 
 @dataclass(frozen=True, slots=True)
 class LensView:
-    """How to look: at which `points` of a block (`before` attention, after `attention`, after `cross`-attention, after the
-    `mlp`), for how many best tokens `k`, and with what. The kind `logits` is the model's own head, `static` the nearest
-    rows of its input table by cosine; `auto` takes the head where there is one, and for an encoder without one the rows.
-    `at` is the place (see `place_among`) whose answer decides between the forms of a word that is followed.
+    """How to look: at which `points` of a block (`before` attention, after `attention`, after `cross`-attention, after
+    the `mlp`), for how many best tokens `k`, and with what. The kind `logits` is the model's own head, `static` the
+    nearest rows of its input table by cosine; `auto` takes the head where there is one, and for an encoder without one
+    the rows. `at` is the place (see `place_among`) whose answer decides between the forms of a word that is followed.
     """
 
     points: tuple[str, ...] = (MLP,)
@@ -68,7 +68,8 @@ def lens(
     source: str | None = None,
     view: LensView | None = None,
 ) -> Lens:
-    """What each token's state at `layers` (0 to n, all when None) says, read by the model's own head (nostalgebraist 2020).
+    """What each token's state at `layers` (0 to n, all when None) says, read by the model's own head (nostalgebraist
+    2020).
 
     The final norm is applied anew at every layer, and at the last one once, so that the last row is what the model
     answers. Of a masked encoder it is its head with the transform; of an encoder without a head the nearest static
@@ -145,8 +146,8 @@ def _columns(forms: Sequence[Sequence[FollowedTarget]], followed: Sequence[Follo
 
 
 def place_among(model: LanguageModel, found: Lens, at: "str | int | None") -> int:
-    """Which of the tokens of a lens is meant: a word's last one, that of a number (from 0, negative ones from the end), or
-    where the next word, or the mask, is predicted. Raises `UserError` for one that isn't there.
+    """Which of the tokens of a lens is meant: a word's last one, that of a number (from 0, negative ones from the
+    end), or where the next word, or the mask, is predicted. Raises `UserError` for one that isn't there.
     """
     return _place(model, found.text, found.tokens, found.kind, at)
 

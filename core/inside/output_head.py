@@ -116,7 +116,8 @@ def require_head(model: LanguageModel) -> OutputHead:
     if head is None:
         which = f"the encoder of {model.name}" if model.stack == "encoder" else model.name
         raise UserError(
-            f"{which} has no head that scores words, so it has no next word and no logits; the lens can show the nearest "
+            f"{which} has no head that scores words, so it has no next word and no logits; the lens can show the "
+            "nearest "
             "static vectors instead (kind static)"
         )
     return head
@@ -136,7 +137,8 @@ def checked_head(model: LanguageModel) -> OutputHead | None:
     apart = float((ours - own).abs().max())
     if not apart <= slack * float(own.abs().max()):
         raise UserError(
-            f"{model.name} makes its logits otherwise than its head says (they differ by up to {apart:.3g}), so what its "
+            f"{model.name} makes its logits otherwise than its head says (they differ by up to {apart:.3g}), so "
+            "what its "
             "states say can't be told; the lens can show the nearest static vectors instead (kind static)"
         )
     _CHECKED.add(model.whole)

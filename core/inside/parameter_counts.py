@@ -13,8 +13,8 @@ NORM, POSITIONS, TABLE, HEAD, REST = "norm", "positions", "table", "head", "rest
 
 @dataclass(frozen=True, slots=True)
 class StackWidths:
-    """One stack: `n_layers` blocks in series, in each `n_heads` heads of `head_dim` side by side, which read the keys of
-    `n_key_heads`, and an MLP that is `mlp_dim` wide inside. `parameters` counts those of all blocks by kind of part.
+    """One stack: `n_layers` blocks in series, in each `n_heads` heads of `head_dim` side by side, which read the keys
+    of `n_key_heads`, and an MLP that is `mlp_dim` wide inside. `parameters` counts those of all blocks by kind of part.
     """
 
     name: str
@@ -29,7 +29,8 @@ class StackWidths:
 
 @dataclass(frozen=True, slots=True)
 class Widths:
-    """A model: the `dim` of every hidden state, a table of `vocabulary` rows, its stacks, and all its parameters by part.
+    """A model: the `dim` of every hidden state, a table of `vocabulary` rows, its stacks, and all its parameters by
+    part.
 
     What several parts share (a tied head is the table itself) is counted once. `parameters` add up to `total`.
     """
@@ -101,8 +102,8 @@ def widths(model: LanguageModel) -> Widths:
 
 
 def _blocks(parts: Anatomy, seen: set[int]) -> dict[str, int]:
-    """Parameters of all blocks: an attention's are those of its core and of the map it writes with, what is neither that
-    nor a norm is the MLP's.
+    """Parameters of all blocks: an attention's are those of its core and of the map it writes with, what is neither
+    that nor a norm is the MLP's.
     """
     counted = {SELF: 0, CROSS: 0, MLP: 0, NORM: 0}
     for block, sublayers in zip(parts.blocks, parts.sublayers, strict=True):

@@ -185,7 +185,9 @@ def _term(model: LanguageModel, term: Term, layer: int) -> Floats:
 
 
 def prompt(model: LanguageModel, text: str | None, source: str | None) -> HookedRun:
-    """What is read before the next word is said: a text, or of a decoder beside an encoder its start and perhaps a text."""
+    """What is read before the next word is said: a text, or of a decoder beside an encoder its start and perhaps a
+    text.
+    """
     if not model.reads_two or (text is not None and text.strip()):
         return one_reading(model, text, source)
     (reading,) = read(model, None, source)
@@ -354,7 +356,8 @@ def _text(model: LanguageModel, ids: Sequence[int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SweepRow:
-    """One setting of a sweep: the best next token with its probability, each followed word's, and the divergence in bits.
+    """One setting of a sweep: the best next token with its probability, each followed word's, and the divergence in
+    bits.
 
     `targets` are the tokens by which the words are followed.
     """

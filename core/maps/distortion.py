@@ -23,10 +23,10 @@ def _silent(done: int, total: int) -> None:
 class Distortion:
     """How much of each point's neighborhood a map kept.
 
-    `rows` (s,) are the points that were measured, all or a sample; `kept` (s,) is for each the share of its `k` nearest in the
-    space that are among its k nearest on the map; `preservation` is their mean. `trustworthiness` (Venna and
-    Kaski 2001), at most 1, falls with points that are near on the map and far in the space. `by_chance` is what
-    positions at random would preserve.
+    `rows` (s,) are the points that were measured, all or a sample; `kept` (s,) is for each the share of its `k`
+    nearest in the space that are among its k nearest on the map; `preservation` is their mean. `trustworthiness`
+    (Venna and Kaski 2001), at most 1, falls with points that are near on the map and far in the space. `by_chance` is
+    what positions at random would preserve.
     """
 
     k: int
@@ -59,8 +59,9 @@ def map_neighbors(positions: Floats, k: int, rows: "Ints | None" = None, progres
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapNeighbors:
-    """One point's nearest others: `on_map` (k,) those on the map, nearest first, with their `distances` there, `in_space` (k,)
-    those in the space with their `cosines`; `both` (k,) says of each of `on_map` whether it is among `in_space`.
+    """One point's nearest others: `on_map` (k,) those on the map, nearest first, with their `distances` there,
+    `in_space` (k,) those in the space with their `cosines`; `both` (k,) says of each of `on_map` whether it is among
+    `in_space`.
     """
 
     on_map: Ints
@@ -103,7 +104,9 @@ def _first(values: Floats, k: int) -> Ints:
 
 
 def kept_neighbors(positions: Floats, knn: Neighbors, k: int, progress: Progress = _silent) -> Floats:
-    """For every point the share of its k nearest in the space, by `knn`, that are among its k nearest on the map: (n,)."""
+    """For every point the share of its k nearest in the space, by `knn`, that are among its k nearest on the map:
+    (n,).
+    """
     near = knn.within(len(positions), len(positions), k).rows
     here = map_neighbors(positions, k, progress=progress)
     kept = np.empty(len(here), np.float32)

@@ -39,8 +39,8 @@ def _silent(done: int, total: int) -> None:
 class MapOptions:
     """What a map depends on, by the field's names; raises `UserError` for what no map can be made with.
 
-    `n_components` dimensions. UMAP and densMAP: `n_neighbors` (the point itself is counted), `min_dist`, `spread`, `n_epochs`
-    (None: 500 for up to 10,000 points, else 200), `negative_sample_rate`; densMAP's `dens_lambda`; t-SNE's
+    `n_components` dimensions. UMAP and densMAP: `n_neighbors` (the point itself is counted), `min_dist`, `spread`,
+    `n_epochs` (None: 500 for up to 10,000 points, else 200), `negative_sample_rate`; densMAP's `dens_lambda`; t-SNE's
     `perplexity`. The same `seed` gives the same map.
     """
 
@@ -107,7 +107,8 @@ class Neighbors:
         """The k nearest, when these are neighbors of `n_points` points among `n_rows`; raises `IncompatibleError`."""
         if len(self.rows) != n_points or self.rows.shape[1] < k:
             raise IncompatibleError(
-                f"precomputed_knn must hold at least {k} neighbors of each of the {n_points:,} points; got {self.rows.shape}"
+                f"precomputed_knn must hold at least {k} neighbors of each of the {n_points:,} points; got "
+                f"{self.rows.shape}"
             )
         if self.rows.size and int(self.rows.max()) >= n_rows:
             raise IncompatibleError(f"precomputed_knn names row {int(self.rows.max()):,} of only {n_rows:,}")
@@ -134,8 +135,8 @@ class Map:
 class MapRows:
     """What a method lays out: unit `vectors` (n, dim), their neighbors, and where each starts (n, n_components).
 
-    `anchor`, in UMAP's units, is where each is held near: where it lies on the layer after. `smooth` says that the start may be changed.
-    A method adds to `notes` what the map's reader must know.
+    `anchor`, in UMAP's units, is where each is held near: where it lies on the layer after. `smooth` says that the
+    start may be changed. A method adds to `notes` what the map's reader must know.
     """
 
     vectors: Floats
@@ -449,8 +450,8 @@ def warm() -> None:
 def _smoothed(start: Floats, graph: Any, progress: Progress = _silent) -> Floats:
     """A start drawn towards the leading eigenvectors of the graph's random walk, which umap-learn starts from.
 
-    Some steps of subspace iteration from the principal plane: a small part of an eigensolver's time, and no trouble with
-    graphs of several components.
+    Some steps of subspace iteration from the principal plane: a small part of an eigensolver's time, and no trouble
+    with graphs of several components.
     """
     degree = np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-9)
     x = start.astype(np.float64)
@@ -537,7 +538,9 @@ def _turn(positions: Floats, onto: Floats) -> Floats:
 
 
 def align(positions: Floats, onto: Floats) -> Floats:
-    """`positions` (n, c) turned and mirrored, not stretched, to lie as near as can be to `onto` (orthogonal Procrustes)."""
+    """`positions` (n, c) turned and mirrored, not stretched, to lie as near as can be to `onto` (orthogonal
+    Procrustes).
+    """
     return ((positions - positions.mean(axis=0)) @ _turn(positions, onto)).astype(np.float32)
 
 
@@ -547,9 +550,9 @@ def align(positions: Floats, onto: Floats) -> Floats:
 def joint_planes(layers: Sequence[Floats], n_components: int = 2) -> list[Floats]:
     """The same n points at several layers on one plane, linearly: for each layer (n, n_components).
 
-    Each layer's principal components, of unit vectors scaled to one size, are turned onto those of the layer after it (orthogonal
-    Procrustes, Schönemann 1966), and the plane is the principal plane of all of them together: one turn for each layer,
-    so that what moves between two layers has moved.
+    Each layer's principal components, of unit vectors scaled to one size, are turned onto those of the layer after it
+    (orthogonal Procrustes, Schönemann 1966), and the plane is the principal plane of all of them together: one turn
+    for each layer, so that what moves between two layers has moved.
     """
     width = max(n_components, min(JOINT_COMPONENTS, *(min(layer.shape) for layer in layers)))
     turned: list[Floats] = []
@@ -571,9 +574,10 @@ def layered_maps(
     """The same n points at several layers on one plane: for each layer (n, n_components).
 
     All start from their joint plane. The last layer is laid out first; in every layer before it a point is held near
-    where it lies on the layer after, and the layer is turned onto that one: so a point travels smoothly when the layers are
-    stepped through. `aligned-umap` lays all of them out at once (AlignedUMAP). `precomputed_knn` holds the neighbors
-    at each layer. Raises `UserError` for a method that isn't there and layers that don't have the same points.
+    where it lies on the layer after, and the layer is turned onto that one: so a point travels smoothly when the
+    layers are stepped through. `aligned-umap` lays all of them out at once (AlignedUMAP). `precomputed_knn` holds the
+    neighbors at each layer. Raises `UserError` for a method that isn't there and layers that don't have the same
+    points.
     """
     options = options or MapOptions()
     check_method(method, (ALIGNED,))

@@ -33,7 +33,8 @@ class Regions:
 def areas(positions: Floats, vectors: Floats, labels: Sequence[str]) -> Regions:
     """Group the points of a map (n, 2 or 3) by HDBSCAN (Campello et al. 2013), by where they lie on it.
 
-    An area's name is that of its points nearest to its mean in the space, (n, dim) `vectors`: different labels, at most three.
+    An area's name is that of its points nearest to its mean in the space, (n, dim) `vectors`: different labels, at
+    most three.
     Raises `UserError` for more points than 50,000.
     """
     n = len(positions)

@@ -86,7 +86,8 @@ def _strings(table: pa.Table, name: str) -> pa.Array:
 
 
 def choose(n_rows: int, n: int | None, placed: bool) -> tuple[Ints, str]:
-    """Which of the matched rows are shown, and the rule in words: all, the first n words, or n occurrences spread evenly.
+    """Which of the matched rows are shown, and the rule in words: all, the first n words, or n occurrences spread
+    evenly.
 
     Files of word vectors list the most frequent words first, so the first are the known ones; occurrences stand in
     the order of their texts, and the first would be a few texts'.

@@ -22,9 +22,9 @@ def tsne(
 ) -> tuple[Floats, str]:
     """Lay out n points by their k nearest others `rows` (n, k) at `distances` 1 - cosine, from `start`: (n, 2 or 3).
 
-    Returns the positions and a note, empty where there is nothing to say. The perplexity is that of `usable_perplexity`.
-    Pushes are approximated by a Barnes-Hut tree (van der Maaten 2014), or, for many points on a plane, on a grid
-    (Linderman et al. 2019).
+    Returns the positions and a note, empty where there is nothing to say. The perplexity is that of
+    `usable_perplexity`. Pushes are approximated by a Barnes-Hut tree (van der Maaten 2014), or, for many points on a
+    plane, on a grid (Linderman et al. 2019).
 
     Early exaggeration can draw few points, each the neighbor of nearly all others, into one place that they never
     leave (the collapsed map is a stable fixed point of the exaggerated gradient). Such a map is laid out again without
@@ -48,7 +48,9 @@ def tsne(
 
 
 def usable_perplexity(perplexity: float, k: int) -> float:
-    """The perplexity that k neighbors allow: at most k / 3, and for very few up to 2, so that no two points pair off."""
+    """The perplexity that k neighbors allow: at most k / 3, and for very few up to 2, so that no two points pair
+    off.
+    """
     return min(perplexity, max(min(2.0, k / 2), k / 3))
 
 

@@ -1,4 +1,5 @@
-"""The inner loops of UMAP and densMAP. Imported only where a map is made: numba takes half a second, and its compile some more.
+"""The inner loops of UMAP and densMAP. Imported only where a map is made: numba takes half a second, and its compile
+some more.
 
 What is compiled is kept on the disk (`cache=True`), so that it is waited for once an installation.
 """
@@ -21,8 +22,8 @@ _jit: Any = numba.njit(nogil=True, fastmath=True, cache=True)
 def tables(a: float, b: float) -> tuple[Any, Any]:
     """The attraction and repulsion of two points by their squared distance, (entries,) float32 each.
 
-    The gradient's coefficients of McInnes et al. 2018, where a and b are those of 1 / (1 + a d^2b). They are looked up by
-    the leading bits of the distance: no power is computed in the loop.
+    The gradient's coefficients of McInnes et al. 2018, where a and b are those of 1 / (1 + a d^2b). They are looked up
+    by the leading bits of the distance: no power is computed in the loop.
     """
     steps = (np.arange(_SIZE) + 0.5) / (1 << MANTISSA)
     squared = 2.0 ** (LOWEST + np.floor(steps)) * (1 + steps % 1)
@@ -111,15 +112,15 @@ def epoch(
 ) -> None:
     """One epoch: points of `mine` (m, 2 or 3) move by the pulls of their neighbors and the pushes of other points.
 
-    The neighbors are rows of `others` (n, 2 or 3), which may be the same array; with `both`, they are moved as well. The
-    points moved are those of two ranges, `moved` (4,): start, end, start, end; of `pushing` (4,), ranges of `others`, are
-    those who push. The edges of the i-th point moved are `first[i]` to `first[i + 1]` of `neighbors`; an edge is drawn once
-    in `every` epochs, next when it is `due`, each time with `rate` random others (negative samples) from a sequence that
-    only the point's key and `turn` decide.
+    The neighbors are rows of `others` (n, 2 or 3), which may be the same array; with `both`, they are moved as well.
+    The points moved are those of two ranges, `moved` (4,): start, end, start, end; of `pushing` (4,), ranges of
+    `others`, are those who push. The edges of the i-th point moved are `first[i]` to `first[i + 1]` of `neighbors`; an
+    edge is drawn once in `every` epochs, next when it is `due`, each time with `rate` random others (negative samples)
+    from a sequence that only the point's key and `turn` decide.
 
-    With `weight` (n,), else empty, densMAP's term is added: each drawn edge is also lengthened or shortened for its ends'
-    radii. It is how much the objective gains as a point's log radius grows, its factor included; `radii` and `phi_sums` are those
-    of `log_radii`. `every` is proportional to the inverse of an edge's weight, as the term is.
+    With `weight` (n,), else empty, densMAP's term is added: each drawn edge is also lengthened or shortened for its
+    ends' radii. It is how much the objective gains as a point's log radius grows, its factor included; `radii` and
+    `phi_sums` are those of `log_radii`. `every` is proportional to the inverse of an edge's weight, as the term is.
     """
     dim = mine.shape[1]
     n_moved = moved[1] - moved[0] + moved[3] - moved[2]
@@ -183,7 +184,8 @@ def epoch(
 
 @_jit  # type: ignore[misc,unused-ignore]
 def log_radii(positions: Any, first: Any, neighbors: Any, attraction: Any, b: Any, radii: Any, phi_sums: Any) -> None:
-    """Fill in each point's log of its local radius on the map, `radii` (n,), and the sum of its edges' phi, `phi_sums` (n,).
+    """Fill in each point's log of its local radius on the map, `radii` (n,), and the sum of its edges' phi, `phi_sums`
+    (n,).
 
     The radius of Narayan et al. 2021 is the mean of the squared lengths of a point's edges, weighed by
     phi = 1 / (1 + a d^2b). As in umap-learn both ends of a directed edge count it.

@@ -1,8 +1,9 @@
 """A graph laid out by stochastic gradient descent: points pulled by their neighbors and pushed by others.
 
-The cores share an epoch: points are dealt into blocks at random, and an epoch is a tournament of the blocks. In each round every
-core has two blocks to itself: it draws the edges between them, and the points that push are of these two as well. No point is
-moved by two cores at once, so that the map depends on the seed alone, not on how many cores there are or who is first.
+The cores share an epoch: points are dealt into blocks at random, and an epoch is a tournament of the blocks. In each
+round every core has two blocks to itself: it draws the edges between them, and the points that push are of these two
+as well. No point is moved by two cores at once, so that the map depends on the seed alone, not on how many cores there
+are or who is first.
 """
 
 import itertools
@@ -59,7 +60,8 @@ class Edges:
 class Descent:
     """How far and by which numbers: see `MapOptions` for those of the field.
 
-    `anchor` (n, 2 or 3) is where each point is held near; `goal` (n,) are densMAP's log radii in the space, standardised.
+    `anchor` (n, 2 or 3) is where each point is held near; `goal` (n,) are densMAP's log radii in the space,
+    standardised.
     """
 
     spread: float
@@ -74,7 +76,9 @@ class Descent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Task:
-    """Edges that one core draws: of the points in two ranges, `moved` (4,), in their order; points of `pushing` (4,) push."""
+    """Edges that one core draws: of the points in two ranges, `moved` (4,), in their order; points of `pushing` (4,)
+    push.
+    """
 
     moved: Ints
     pushing: Ints
@@ -256,7 +260,9 @@ def _parts(edges: Edges, n_others: int) -> Iterator[_Task]:
 
 @lru_cache(maxsize=64)
 def curve(spread: float, min_dist: float) -> tuple[float, float]:
-    """a and b of 1 / (1 + a d^2b), nearest to 1 up to `min_dist` and an exponential fall after it (McInnes et al. 2018)."""
+    """a and b of 1 / (1 + a d^2b), nearest to 1 up to `min_dist` and an exponential fall after it (McInnes et al.
+    2018).
+    """
     with IMPORTING:
         from scipy.optimize import curve_fit
     x = np.linspace(0, spread * 3, 300)

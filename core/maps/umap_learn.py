@@ -35,10 +35,11 @@ def umap_learn(
     how: dict[str, float | int | None],
     progress: Callable[[int, int], None],
 ) -> Floats:
-    """Lay out n unit vectors by their k nearest others `rows` (n, k) at `distances` 1 - cosine, from `start`: (n, 2 or 3).
+    """Lay out n unit vectors by their k nearest others `rows` (n, k) at `distances` 1 - cosine, from `start`: (n, 2 or
+    3).
 
-    `how` are umap-learn's own options (min_dist, spread, n_epochs, negative_sample_rate, random_state). Its functions are compiled
-    in every process anew (some ten seconds), which can't be stopped; its epochs can.
+    `how` are umap-learn's own options (min_dist, spread, n_epochs, negative_sample_rate, random_state). Its functions
+    are compiled in every process anew (some ten seconds), which can't be stopped; its epochs can.
     """
     progress(0, 1)
     with IMPORTING:

@@ -1,8 +1,9 @@
 """How many analogy questions a space answers: Google's questions-words.txt, BATS's folders.
 
-Google (Mikolov et al. 2013): `: category` lines, then a, a*, b, b* a line; the one right answer is b*. BATS (Gladkova et al.
-2016): a file a category, a line a pair, `word<TAB>answer/answer/…`; every pair is combined with every other as its example,
-and any of its answers is right. Input words are left out of the answers unless the protocol says otherwise.
+Google (Mikolov et al. 2013): `: category` lines, then a, a*, b, b* a line; the one right answer is b*. BATS (Gladkova
+et al. 2016): a file a category, a line a pair, `word<TAB>answer/answer/…`; every pair is combined with every other as
+its example, and any of its answers is right. Input words are left out of the answers unless the protocol says
+otherwise.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,7 +31,9 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """Questions of one kind: written out as (a, a*, b, b*), or as `pairs` of which each is combined with every other."""
+    """Questions of one kind: written out as (a, a*, b, b*), or as `pairs` of which each is combined with every
+    other.
+    """
 
     name: str
     group: str
@@ -40,7 +43,9 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How a set of questions is evaluated. `vocabulary` takes the first so many words (None: all), `lower` puts questions in lower case."""
+    """How a set of questions is evaluated. `vocabulary` takes the first so many words (None: all), `lower` puts
+    questions in lower case.
+    """
 
     method: str = "3cosadd"
     vocabulary: int | None = VOCABULARY
@@ -135,8 +140,8 @@ def measure_analogies(
 ) -> list[Score]:
     """The score of each category, of each group, and in total (the last row).
 
-    3CosAvg and LRCos learn from a category's other pairs (leave one out). Raises `UserError` when no question has all of
-    its words in the vocabulary.
+    3CosAvg and LRCos learn from a category's other pairs (leave one out). Raises `UserError` when no question has all
+    of its words in the vocabulary.
     """
     n = len(space) if protocol.vocabulary is None else min(protocol.vocabulary, len(space))
     if n < 4:

@@ -1,4 +1,6 @@
-"""What a quantized engine costs in exactness: measured once on the corpus of senses, kept, and told whenever it is used."""
+"""What a quantized engine costs in exactness: measured once on the corpus of senses, kept, and told whenever it is
+used.
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -70,7 +72,8 @@ def layer_difference(
 def differences_text(model: LanguageModel, layers: "tuple[int, ...]", rows: list[LayerDifference]) -> list[str]:
     """The difference at some layers, a line each."""
     return [
-        f"engine {model.engine.name} is not exact: layer {row.layer} has a mean cosine of {row.mean_cosine:.4f} to float32 "
+        f"engine {model.engine.name} is not exact: layer {row.layer} has a mean cosine of {row.mean_cosine:.4f} "
+        "to float32 "
         f"(least {row.least_cosine:.4f}), sense accuracy {row.accuracy:.3f} instead of {row.exact_accuracy:.3f}"
         for row in rows
         if row.layer in layers

@@ -1,4 +1,6 @@
-"""Sense clusters: a word's occurrences grouped by their vectors alone, named by their contexts, compared with labels."""
+"""Sense clusters: a word's occurrences grouped by their vectors alone, named by their contexts, compared with
+labels.
+"""
 
 import math
 from collections import Counter
@@ -15,7 +17,9 @@ from polysema.core.maps.pca import principal_plane
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
 
-N_COMPONENTS = 2  # principal components to cluster by: of 2, 3, 5 and 10 chosen on either half of the corpus (its words) and judged on the other, 2 both times
+# principal components to cluster by: of 2, 3, 5 and 10 chosen on either half of the corpus (its words) and judged on
+# the other, 2 both times
+N_COMPONENTS = 2
 N_TYPICAL = 10  # contexts nearest to a cluster's mean, from which its name is made
 WORDS_IN_NAME = 3
 REACH, HALF = 12, 8  # words to each side of the target that count, and after how many one counts half
@@ -44,10 +48,10 @@ class SenseCluster:
 class SenseClusters:
     """The clusters, largest first; `assigned` (n,) is each occurrence's cluster, -1 for none.
 
-    `adjusted_rand` (Hubert and Arabie 1985; 0 by chance, 1 the same) and `v_measure` (Rosenberg and Hirschberg 2007) say how
-    well they agree with the labels, over the occurrences that have one, those of no cluster counted as
-    one more; NaN where fewer than two have one. `texts` (n,) are the contexts and `starts` (n,) the character at which the word
-    stands in each; `without_word` counts the texts that were given and don't have it.
+    `adjusted_rand` (Hubert and Arabie 1985; 0 by chance, 1 the same) and `v_measure` (Rosenberg and Hirschberg 2007)
+    say how well they agree with the labels, over the occurrences that have one, those of no cluster counted as
+    one more; NaN where fewer than two have one. `texts` (n,) are the contexts and `starts` (n,) the character at which
+    the word stands in each; `without_word` counts the texts that were given and don't have it.
     """
 
     clusters: tuple[SenseCluster, ...]
@@ -71,10 +75,10 @@ def sense_clusters(
     """Cluster a word's occurrences (n, dim) by HDBSCAN (Campello et al. 2013) of their first principal components.
 
     `texts` are their contexts and `labels` their senses where they are known, "" where not; neither decides what is
-    grouped. `starts` (n,) says at which character the word stands, else it is looked for. `word_vectors` gives static vectors of
-    words: with them words of like meaning count for each other in the names.
-    Occurrences that lie in no dense region are in no cluster. Raises `UserError` for fewer than two occurrences or vectors
-    that are no finite numbers, `IncompatibleError` for another number of texts or labels.
+    grouped. `starts` (n,) says at which character the word stands, else it is looked for. `word_vectors` gives static
+    vectors of words: with them words of like meaning count for each other in the names.
+    Occurrences that lie in no dense region are in no cluster. Raises `UserError` for fewer than two occurrences or
+    vectors that are no finite numbers, `IncompatibleError` for another number of texts or labels.
     """
     n = len(vectors)
     if vectors.ndim != 2 or len(texts) != n or (labels is not None and len(labels) != n):
@@ -158,11 +162,11 @@ def _names(
     around: Sequence[dict[str, float]], typical: Sequence[Ints], word_vectors: Callable[[Sequence[str]], Floats] | None
 ) -> list[str]:
     """For each cluster the words of its typical contexts that set it apart from the others: the share of its contexts
-    with such a word times the log of how many times as much that is as in the other clusters' (the weighing of c-TF-IDF,
-    Grootendorst 2022, over contexts).
+    with such a word times the log of how many times as much that is as in the other clusters' (the weighing of
+    c-TF-IDF, Grootendorst 2022, over contexts).
 
-    With vectors a context has such a word as far as one of like meaning stands there (their cosine, means removed): a cluster
-    has few contexts, and what they are about returns in other words. The numbers were chosen by reading names.
+    With vectors a context has such a word as far as one of like meaning stands there (their cosine, means removed): a
+    cluster has few contexts, and what they are about returns in other words. The numbers were chosen by reading names.
     """
     vocabulary = sorted({name for rows in typical for row in rows for name in around[row]})
     place = {name: at for at, name in enumerate(vocabulary)}

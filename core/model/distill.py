@@ -1,4 +1,6 @@
-"""A static table distilled from contexts: each word's mean hidden state over a corpus (Bommasani, Davis and Cardie 2020)."""
+"""A static table distilled from contexts: each word's mean hidden state over a corpus (Bommasani, Davis and Cardie
+2020).
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -30,8 +32,9 @@ def distil(
     """Every word's mean over its occurrences in `texts`, (n_words, dim), the frequent first; column `count`.
 
     `words` are the only ones wanted; `lower` takes Bank and bank as one; words that occur less than `at_least` times
-    are left out, and so is a decoder's first position where it is an outlier; no more than the `most` first occurrences of a word are read. Memory grows with the words, not with the texts. Raises
-    `UserError` when no word is left. `progress` hears how many texts are read.
+    are left out, and so is a decoder's first position where it is an outlier; no more than the `most` first
+    occurrences of a word are read. Memory grows with the words, not with the texts. Raises `UserError` when no word is
+    left. `progress` hears how many texts are read.
     """
     (chosen,) = model.check_layers([layer])
     wanted = None if words is None else {word.lower() if lower else word for word in words}

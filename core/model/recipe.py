@@ -109,7 +109,9 @@ class SentenceRecipe:
         return tuple(notes)
 
     def texts(self, texts: Sequence[str]) -> list[str]:
-        """The texts as the model reads them: with the prompt before them, and in lower case where the folder says so."""
+        """The texts as the model reads them: with the prompt before them, and in lower case where the folder says
+        so.
+        """
         read = [self.prompt + text for text in texts] if self.prompt else list(texts)
         if not self.lower_case:
             return read

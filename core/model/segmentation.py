@@ -1,4 +1,5 @@
-"""Where words begin and end: letters, marks and digits in a row; a dictionary where a script puts no spaces between words.
+"""Where words begin and end: letters, marks and digits in a row; a dictionary where a script puts no spaces between
+words.
 
 After Unicode's UAX #29, but that a full stop, a comma or a colon ends a word also between letters or digits.
 """

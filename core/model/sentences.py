@@ -1,4 +1,6 @@
-"""Sentence vectors: one for a whole text, by a pooling of ours or by the recipe that a folder of sentence-transformers holds."""
+"""Sentence vectors: one for a whole text, by a pooling of ours or by the recipe that a folder of sentence-transformers
+holds.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -63,7 +65,8 @@ def plan_sentences(
 ) -> SentencePlan:
     """How a pooling makes vectors of whole texts, and the card that they will have.
 
-    Raises `UserError` for a pooling that the model has no place for, and for a prompt beside another pooling than `own`.
+    Raises `UserError` for a pooling that the model has no place for, and for a prompt beside another pooling than
+    `own`.
     """
     chosen = model.check_layers(layers)
     check_sentence_pooling(pooling)
@@ -75,7 +78,10 @@ def plan_sentences(
             raise UserError(f"a prompt is for the pooling own, which is the model's recipe; got {pooling}")
         outliers = tuple(layer for layer in first_outliers(model).long if layer in chosen) if pooling == "mean" else ()
         if outliers:
-            note = f"the mean leaves out the first token at {span_of_layers(outliers)}: its state there is an outlier, nearly the same in every text"
+            note = (
+                f"the mean leaves out the first token at {span_of_layers(outliers)}: its state there is an "
+                "outlier, nearly the same in every text"
+            )
             origin = replace(origin, notes=(*origin.notes, note))
         return SentencePlan(model, chosen, pooling, None, origin, tuple(chosen.index(layer) for layer in outliers))
     if chosen != (model.n_layers,):
@@ -137,7 +143,9 @@ def _stream(plan: SentencePlan, texts: Iterable[str], first: int) -> Iterator[Se
 
 
 def embed_encoded(plan: SentencePlan, encoded: Sequence[EncodedText], first: int = 0) -> Sentences:
-    """As `embed_sentences`, of texts whose tokens are there already: `plan.encode` makes them. `first` is the first's number."""
+    """As `embed_sentences`, of texts whose tokens are there already: `plan.encode` makes them. `first` is the first's
+    number.
+    """
     recipe, layers = plan.recipe, plan.layers
     windows = [(number, w) for number, of in enumerate(encoded) if of.windows[0] for w in range(len(of.windows))]
     states = hidden_states(plan.model.engine, [encoded[n].windows[w] for n, w in windows], layers)

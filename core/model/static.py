@@ -132,7 +132,8 @@ _BYTES = byte_alphabet()
 
 
 def word_table(model: Any, words: Sequence[str]) -> Space:
-    """The static vectors of whole words, (n_words, dim): a word's row where it is one token, else the mean of its tokens'.
+    """The static vectors of whole words, (n_words, dim): a word's row where it is one token, else the mean of its
+    tokens'.
 
     Column `tokens` counts them. Raises `UserError` without a word, for a word named twice, and for one without a token.
     """

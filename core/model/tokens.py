@@ -122,7 +122,9 @@ def _inside(text: str, word: str) -> str:
 
 
 def check_span(text: str, span: Span, what: str = "the text") -> None:
-    """Raise `UserError` unless a span lies within a text and begins and ends between characters as people count them."""
+    """Raise `UserError` unless a span lies within a text and begins and ends between characters as people count
+    them.
+    """
     if not 0 <= span.start < span.end <= len(text):
         raise UserError(f"characters {span.start} to {span.end} are not within {what}, which has {len(text):,}")
     if text.isascii():
@@ -198,8 +200,8 @@ def encode(
 
     Half a window overlaps. Each token is taken from the window where it has most context: for a causal model most
     to its left, otherwise most on its poorer side; the ends of the text count as no loss. Offsets are by character.
-    `tokenizer` is a fast one of transformers, without truncation of its own; `beginning` are ids put before each text. Raises `UserError` for a text that isn't
-    Unicode.
+    `tokenizer` is a fast one of transformers, without truncation of its own; `beginning` are ids put before each text.
+    Raises `UserError` for a text that isn't Unicode.
     """
     try:
         encodings = tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=True)

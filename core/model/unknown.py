@@ -68,7 +68,8 @@ def unknown_notes(tokenizer: Any, name: str, words: Sequence[UnknownWord]) -> tu
         notes.append(f"{count:,} of the tokens are {token}: the tokenizer of {name} doesn't know what stands there")
     if wholly:
         notes.append(
-            f"the tokenizer of {name} doesn't know {_listed(list(wholly))}: what is read there is {token}, the same for every unknown word"
+            f"the tokenizer of {name} doesn't know {_listed(list(wholly))}: what is read there is {token}, the "
+            "same for every unknown word"
         )
     if partly:
         notes.append(

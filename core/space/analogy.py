@@ -1,7 +1,8 @@
 """Analogies: a is to a* as b is to which word?
 
 Every method is a few queries, and a function from their cosines with a word to the word's score: whoever holds an index
-looks up the best. With unit vectors, cos(x, y) = x.y; a, a*, b are the words of the question, x the word that is scored.
+looks up the best. With unit vectors, cos(x, y) = x.y; a, a*, b are the words of the question, x the word that is
+scored.
 
     3cosadd        cos(x, a* - a + b)                                       Mikolov et al. 2013
     3cosmul        cos'(x, a*) cos'(x, b) / (cos'(x, a) + e), cos' = (1 + cos) / 2   Levy and Goldberg 2014
@@ -35,8 +36,8 @@ Combine = Callable[[Floats], Floats]
 class Scoring:
     """How words are scored: `queries` (m, dim) of length 1, and `combine` from cosines (m, n) to scores (n,).
 
-    `linear` says that the score is the cosine with the only query. `ups` is set where it is 3CosMul's with weights of 1:
-    so many first queries multiply, the others divide.
+    `linear` says that the score is the cosine with the only query. `ups` is set where it is 3CosMul's with weights of
+    1: so many first queries multiply, the others divide.
     """
 
     method: str
@@ -201,8 +202,8 @@ def three_cos_avg(a: Floats, a_star: Floats, b: Floats) -> Scoring:
 def lr_cos(a: Floats, a_star: Floats, b: Floats, others: Floats) -> Scoring:
     """P(x is of the target class) cos(x, b).
 
-    The class is learned by a logistic regression: the a*_i are in it; the a_i and `others` (random words of the space) are
-    not, and both sides weigh the same (Drozd et al. 2016).
+    The class is learned by a logistic regression: the a*_i are in it; the a_i and `others` (random words of the space)
+    are not, and both sides weigh the same (Drozd et al. 2016).
     """
     from sklearn.linear_model import LogisticRegression
 

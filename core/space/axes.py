@@ -21,7 +21,9 @@ def mean_vector(space: Space, found: Sequence[WordMatch]) -> Floats:
 
 
 def odd_one_out(vectors: Floats) -> tuple[Ints, Floats]:
-    """Places of (n, dim) vectors from the one that fits least on, and each one's cosine with the mean of all: (n,), (n,)."""
+    """Places of (n, dim) vectors from the one that fits least on, and each one's cosine with the mean of all: (n,),
+    (n,).
+    """
     directions = unit(np.ascontiguousarray(vectors, np.float32))
     mean = unit(directions.mean(axis=0)[None])[0]
     scores = directions @ mean

@@ -5,7 +5,8 @@
     sign   = "+" | "-"
     occurrence = ( word | "quoted phrase" ) in "quoted text" [ "@" layer ] [ "#" number ]
 
-An occurrence is a word in a text: `bank in "They sat on the river bank" @6` is its vector at layer 6, `#2` the second one.
+An occurrence is a word in a text: `bank in "They sat on the river bank" @6` is its vector at layer 6, `#2` the second
+one.
 
 A sign stands between spaces, so that `e-mail` and `c++` are words; a double-quoted phrase may hold anything (a double
 quote in it is written \\").
@@ -40,7 +41,9 @@ _PLAIN = re.compile(r"[^\s()\"+\-−–*@#][^\s()\"]*")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where an occurrence stands: the text, the layer (None: that of the space), and which of the word's occurrences."""
+    """Where an occurrence stands: the text, the layer (None: that of the space), and which of the word's
+    occurrences.
+    """
 
     text: str
     layer: int | None = None

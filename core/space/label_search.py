@@ -15,8 +15,8 @@ WORD, TEXT = "word", "text"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelMatch:
-    """The rows that were found, at most as many as asked for, of `total`; `exactly`, or only with the text in their name, or,
-    `in_text`, with the text in the text that they stand for.
+    """The rows that were found, at most as many as asked for, of `total`; `exactly`, or only with the text in their
+    name, or, `in_text`, with the text in the text that they stand for.
     """
 
     rows: Ints
@@ -26,7 +26,9 @@ class LabelMatch:
 
 
 def labels_of(space: Space) -> pa.Array:
-    """What the rows are called: the column `word` where there is one (a collection's keys are its ids), else the keys."""
+    """What the rows are called: the column `word` where there is one (a collection's keys are its ids), else the
+    keys.
+    """
     if space.columns is None or WORD not in space.columns.column_names:
         return space.keys.array
     words = space.columns.column(WORD)
@@ -38,8 +40,8 @@ def labels_of(space: Space) -> pa.Array:
 
 
 def spot(space: Space, text: str, most: int = 300) -> LabelMatch:
-    """The rows called `text`: as it is written, else whatever its case, else by key, else those with it in their name, else
-    those with it in their text, else those with all its words in their text.
+    """The rows called `text`: as it is written, else whatever its case, else by key, else those with it in their name,
+    else those with it in their text, else those with all its words in their text.
 
     Raises `UnknownWordError` with the nearest spellings where there is none, `UserError` where the rows are texts.
     """

@@ -79,7 +79,8 @@ class Policy:
 class WordMatch:
     """What a word stands for: the `rows` it is made of, its `vector` (dim,) of length 1, and `how` it was found.
 
-    `notes` are what an answer has to say of it. `rows` is empty and `how` is "left out" for a word that the policy skips.
+    `notes` are what an answer has to say of it. `rows` is empty and `how` is "left out" for a word that the policy
+    skips.
     """
 
     query: str
@@ -103,8 +104,8 @@ def look_up(space: Space, word: str, policy: Policy) -> WordMatch:
     """What a word stands for under a policy.
 
     Where it is not there as it is written, the same text written otherwise is taken (composed or decomposed, another
-    apostrophe, hyphen or space, signs that don't show), and a note says so. In a contextual space, where a word has a row
-    for each occurrence, it is the mean of their unit vectors. Raises `UnknownWordError` with the nearest spellings
+    apostrophe, hyphen or space, signs that don't show), and a note says so. In a contextual space, where a word has a
+    row for each occurrence, it is the mean of their unit vectors. Raises `UnknownWordError` with the nearest spellings
     unless the policy skips words that aren't there.
     """
     notes: tuple[str, ...] = ()

@@ -46,8 +46,8 @@ class Origin:
     `layer` counts as transformers does (0 the embedding output, n the last block), None for a static space; `notes`
     say what was passed over or mended when the vectors were read, and what is to be known of the words of an answer.
     `stack` is set for an encoder-decoder, `final_norm` (`after` or `before`) for a stack that ends in a norm, which its
-    last layer is taken after or before. `prompt` stood before each text; a question and what it finds may have different
-    ones. `beginning` is a token put before each.
+    last layer is taken after or before. `prompt` stood before each text; a question and what it finds may have
+    different ones. `beginning` is a token put before each.
     """
 
     source: str
@@ -167,7 +167,9 @@ class Keys(Sequence[str]):
         return isinstance(word, str) and self.row(word) >= 0
 
     def row(self, word: str) -> int:
-        """First row of that name, -1 when there is none. After some scans a sorted order of the names is made and used."""
+        """First row of that name, -1 when there is none. After some scans a sorted order of the names is made and
+        used.
+        """
         if (row := self._known.get(word)) is not None:
             return row
         self._asked += 1

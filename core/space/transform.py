@@ -23,7 +23,9 @@ EARLIER_NAMES = {"centred": "centered"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Transform:
-    """An affine map: x -> (x - `mean`) @ `matrix`, with `mean` (dim,) and `matrix` (dim, dim); `name` goes into the Origin."""
+    """An affine map: x -> (x - `mean`) @ `matrix`, with `mean` (dim,) and `matrix` (dim, dim); `name` goes into the
+    Origin.
+    """
 
     name: str
     mean: Floats
@@ -130,7 +132,9 @@ def view(space: Space, transform: Transform) -> Space:
 
 
 def named_direction(vector: Floats, start: str, end: str) -> Floats:
-    """The vector from `start` to `end` scaled to length 1, (dim,); raises `UserError` when the two ends are the same point."""
+    """The vector from `start` to `end` scaled to length 1, (dim,); raises `UserError` when the two ends are the same
+    point.
+    """
     length = float(np.linalg.norm(vector))
     if not length > 1e-6:
         raise UserError(f"{start!r} and {end!r} are the same point: there is no direction between them")

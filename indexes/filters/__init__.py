@@ -38,7 +38,9 @@ class Filter:
         return frozenset(test.column for test in conditions_in(self.node))
 
     def check(self, schema: pa.Schema) -> None:
-        """Raise `PolysemaError` for a column that the schema hasn't, or whose type doesn't go with what it is compared to."""
+        """Raise `PolysemaError` for a column that the schema hasn't, or whose type doesn't go with what it is compared
+        to.
+        """
         for test in conditions_in(self.node):
             places = schema.get_all_field_indices(test.column)
             if len(places) > 1:
@@ -59,7 +61,8 @@ class Filter:
                 raise _no_column(name, list(columns))
             if len(columns[name]) != n_rows:
                 raise IncompatibleError(
-                    f"column {name!r} has {len(columns[name]):,} rows where {n_rows:,} are filtered; they must be as many"
+                    f"column {name!r} has {len(columns[name]):,} rows where {n_rows:,} are filtered; they must "
+                    "be as many"
                 )
         return true_rows(run(self.node, columns), n_rows)
 

@@ -102,7 +102,8 @@ def _list(test: Condition, array: pa.Array) -> pa.Array:
     """Whether one of a list's elements equals the value."""
     if test.op != "contains":
         raise PolysemaError(
-            f"column {test.column!r} holds {array.type}, which can't be compared: only contains, is null and is not null can be asked; got"
+            f"column {test.column!r} holds {array.type}, which can't be compared: only contains, is null and is "
+            "not null can be asked; got"
             f" {shortened(str(test))}"
         )
     lists = array.cast(pa.large_list(array.type.value_type))
@@ -153,7 +154,8 @@ def _text(test: Condition, array: pa.Array) -> pa.Array:
 def _bool(test: Condition, array: pa.Array) -> pa.Array:
     if test.op not in ("=", "!=", "in") or not all(isinstance(value, bool) for value in test.values):
         raise PolysemaError(
-            f"column {test.column!r} holds {array.type}: only = true, = false and is null can be asked; got {shortened(str(test))}"
+            f"column {test.column!r} holds {array.type}: only = true, = false and is null can be asked; got "
+            f"{shortened(str(test))}"
         )
     if test.op == "in":
         return _known(array, pc.is_in(array, value_set=pa.array(sorted(set(test.values)), pa.bool_())))

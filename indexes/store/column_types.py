@@ -1,4 +1,6 @@
-"""The types of columns: which ones Parquet keeps, what fits into which without loss, and which of a family holds two."""
+"""The types of columns: which ones Parquet keeps, what fits into which without loss, and which of a family holds
+two.
+"""
 
 import io
 import json
@@ -238,8 +240,8 @@ def _cast_structs(array: pa.Array, kind: pa.DataType, as_text: bool) -> pa.Array
 
 
 def wider(old: pa.DataType, new: pa.DataType) -> pa.DataType | None:
-    """A type of the same family that holds every value of `old`, whatever it is, and may hold those of `new`; None where
-    none does."""
+    """A type of the same family that holds every value of `old`, whatever it is, and may hold those of `new`; None
+    where none does."""
     if old == new or types.is_null(new):
         return old
     if types.is_null(old):

@@ -65,7 +65,8 @@ def _name_of(name: Any) -> str:
 
 
 def joined(schema: pa.Schema, table: pa.Table | None) -> tuple[pa.Schema, pa.Table | None]:
-    """The columns of a collection with those of new rows among them, and the rows' own in the types that they have there.
+    """The columns of a collection with those of new rows among them, and the rows' own in the types that they have
+    there.
 
     What fits without loss is cast; a column becomes wider where its family has a type that holds all of both (int32 and
     int64, decimals, a struct's further keys). Raises `IncompatibleError` with the column, the value and the way out.

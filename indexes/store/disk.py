@@ -219,7 +219,9 @@ class Disk:
 
     @contextmanager
     def locked(self, path: Path, wait: float, what: str) -> Iterator[None]:
-        """Hold the lock file at `path` (flock, freed when the process ends); raises `BusyError` after `wait` seconds."""
+        """Hold the lock file at `path` (flock, freed when the process ends); raises `BusyError` after `wait`
+        seconds.
+        """
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         until = time.monotonic() + wait
         try:
@@ -300,7 +302,8 @@ class SealedFile:
         digests = [xxhash.xxh3_128_digest(data[at : at + BLOCK_BYTES]) for at in range(0, len(data), BLOCK_BYTES)]
         if xxhash.xxh3_128_hexdigest(b"".join(digests)) != self.ref.sums[32 * part : 32 * part + 32]:
             raise CorruptError(
-                f"{self.path} is damaged: bytes {part * size:,} to {part * size + len(data):,} are not the ones that were"
+                f"{self.path} is damaged: bytes {part * size:,} to {part * size + len(data):,} are not the ones "
+                "that were"
                 f" written; {REPAIR}"
             )
         self._good[part] = True

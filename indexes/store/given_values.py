@@ -1,4 +1,6 @@
-"""The values that a user gave for a column: made an Arrow array, or refused by their row where Arrow would lose something."""
+"""The values that a user gave for a column: made an Arrow array, or refused by their row where Arrow would lose
+something.
+"""
 
 import datetime
 import math
@@ -55,7 +57,9 @@ def _plain_numpy(values: "np.ndarray[Any, Any]") -> Any:
 
 
 def _by_place(values: Sequence[Any]) -> dict[tuple[Any, ...], list[tuple[int, Any]]]:
-    """The rows (from 1) and values of each place within the values: of themselves, of their lists, of each of their fields."""
+    """The rows (from 1) and values of each place within the values: of themselves, of their lists, of each of their
+    fields.
+    """
     places: dict[tuple[Any, ...], list[tuple[int, Any]]] = {}
 
     def walk(row: int, value: Any, place: tuple[Any, ...]) -> None:
@@ -74,7 +78,9 @@ def _by_place(values: Sequence[Any]) -> dict[tuple[Any, ...], list[tuple[int, An
 
 
 def _checked(name: str, values: list[Any]) -> list[Any]:
-    """The values, days and times of a column of both as times; raises `UserError` for what Arrow would mix in silence."""
+    """The values, days and times of a column of both as times; raises `UserError` for what Arrow would mix in
+    silence.
+    """
     kinds = {type(value) for value in values} - {type(None)}
     if len(kinds) == 1 and kinds & {str, int, float, bool}:
         return values
@@ -100,7 +106,9 @@ def _checked(name: str, values: list[Any]) -> list[Any]:
 
 
 def _check_mixture(name: str, rows: Sequence[tuple[int, Any]]) -> None:
-    """Raise `UserError` for values that Arrow takes for another kind: bytes for texts, truth for numbers, zones for none."""
+    """Raise `UserError` for values that Arrow takes for another kind: bytes for texts, truth for numbers, zones for
+    none.
+    """
     kinds = {type(value) for _, value in rows}
     whether = kinds & {bool, np.bool_}
     if whether and any(issubclass(kind, (int, float, np.number)) for kind in kinds - whether):
@@ -115,7 +123,8 @@ def _check_mixture(name: str, rows: Sequence[tuple[int, Any]]) -> None:
     for row, value in rows if datetime.time in kinds else ():
         if isinstance(value, datetime.time) and value.tzinfo is not None:
             raise UserError(
-                f"the column {name} holds a time of day with a zone in row {row}, {shown(value)}, and the zone would be "
+                f"the column {name} holds a time of day with a zone in row {row}, {shown(value)}, and the zone "
+                "would be "
                 "lost: give dates with times, or no zone"
             )
 
@@ -153,7 +162,9 @@ def _made(values: Any) -> pa.Array:
 
 
 def _with_nanoseconds(values: list[Any]) -> pa.Array | None:
-    """The array of pandas's times where some have nanoseconds, which Arrow cuts from values in a list; None of others."""
+    """The array of pandas's times where some have nanoseconds, which Arrow cuts from values in a list; None of
+    others.
+    """
     finer = (
         (getattr(value, "nanosecond", 0) or getattr(value, "nanoseconds", 0))
         for value in values
@@ -207,11 +218,13 @@ def _is_another(kind: type, value: Any) -> bool:
 def _too_wide(name: str, numbers: Sequence[int]) -> UserError:
     if min(numbers) < 0:
         return UserError(
-            f"the column {name} holds numbers below 0 and beyond {2**63 - 1:,}, which no 64 bits hold together: give them"
+            f"the column {name} holds numbers below 0 and beyond {2**63 - 1:,}, which no 64 bits hold together: "
+            "give them"
             " as texts"
         )
     return UserError(
-        f"the column {name} holds numbers beyond {2**63 - 1:,} in its lists or fields, {shown(max(numbers))}: give them as "
+        f"the column {name} holds numbers beyond {2**63 - 1:,} in its lists or fields, {shown(max(numbers))}: "
+        "give them as "
         "texts, or as an Arrow array of uint64"
     )
 

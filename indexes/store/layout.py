@@ -24,7 +24,9 @@ from polysema.indexes.store.naming import give_name, read_sealed
 
 @contextmanager
 def translate_os_errors(root: Path, doing: str) -> Iterator[None]:
-    """The system's errors in one line of ours; a missing file is left to those who know whether another may be there."""
+    """The system's errors in one line of ours; a missing file is left to those who know whether another may be
+    there.
+    """
     try:
         yield
     except (FileNotFoundError, UserError):

@@ -11,8 +11,8 @@
       segments/<id>.dead          which rows of a segment are deleted or replaced
 
 A commit writes and syncs new files, syncs their folder, writes and syncs the manifest under a temporary name, links it
-to the next number (which fails when another writer was there first; see `naming` for disks without links), syncs the folder of manifests, and only then is
-acknowledged. Nothing that a version refers to is ever renamed or edited.
+to the next number (which fails when another writer was there first; see `naming` for disks without links), syncs the
+folder of manifests, and only then is acknowledged. Nothing that a version refers to is ever renamed or edited.
 """
 
 import hashlib
@@ -79,7 +79,9 @@ class SpaceCard:
 
 @dataclass(frozen=True, slots=True)
 class SegmentRef:
-    """Some rows of one space: `data` is the truth, `vectors` and `index` are derived, `dead` marks rows that are gone."""
+    """Some rows of one space: `data` is the truth, `vectors` and `index` are derived, `dead` marks rows that are
+    gone.
+    """
 
     space: str
     rows: int

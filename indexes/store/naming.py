@@ -1,9 +1,9 @@
 """How a file gets its final name, once and for all, also where the file system has no hard links (FAT, exFAT, SMB).
 
-With hard links the whole, synced draft gets a second name, which fails when the name is taken: a compare-and-swap. Without
-them the file is made exclusively under its final name, which is the same compare-and-swap, and the draft's bytes are
-copied into it. What is cut then (by a kill, a power loss) has its draft beside it, whose name was made durable before:
-`read_sealed` gives the draft's bytes for a copy that isn't whole.
+With hard links the whole, synced draft gets a second name, which fails when the name is taken: a compare-and-swap.
+Without them the file is made exclusively under its final name, which is the same compare-and-swap, and the draft's
+bytes are copied into it. What is cut then (by a kill, a power loss) has its draft beside it, whose name was made
+durable before: `read_sealed` gives the draft's bytes for a copy that isn't whole.
 """
 
 import errno
@@ -25,10 +25,11 @@ def draft_of(target: Path) -> Path:
 
 
 def give_name(disk: Disk, source: Path, target: Path) -> None:
-    """Give a whole, synced file another name; raises `FileExistsError` when it is taken. The folder is still to be synced.
+    """Give a whole, synced file another name; raises `FileExistsError` when it is taken. The folder is still to be
+    synced.
 
-    A `source` that is no draft of `target` (a manifest that becomes a snapshot) is copied to one first where there are no
-    links.
+    A `source` that is no draft of `target` (a manifest that becomes a snapshot) is copied to one first where there are
+    no links.
     """
     try:
         disk.link(source, target)

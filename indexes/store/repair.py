@@ -194,7 +194,8 @@ class _Repair:
         known = int(dead.sum())
         if known < ref.n_dead:
             self.mended.lost.append(
-                f"{ref.n_dead - known:,} of {ref.n_dead:,} deletions in {ref.data.name} (space {ref.space}): those rows are"
+                f"{ref.n_dead - known:,} of {ref.n_dead:,} deletions in {ref.data.name} (space {ref.space}): "
+                "those rows are"
                 " back, delete them again"
             )
         self.mended.done.append(f"the list of deleted rows of {ref.data.name} was made anew: {known:,} rows")

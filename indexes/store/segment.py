@@ -36,7 +36,9 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Rows to be added: `ids` unique large_string, `vectors` (n, dim) finite float32, `columns` as many rows or None."""
+    """Rows to be added: `ids` unique large_string, `vectors` (n, dim) finite float32, `columns` as many rows or
+    None.
+    """
 
     ids: pa.Array
     vectors: Floats
@@ -249,7 +251,9 @@ class MappedRows:
 
 
 class StoredRows:
-    """The files of a segment that never change, opened and their lengths checked; what is in them is read when asked for."""
+    """The files of a segment that never change, opened and their lengths checked; what is in them is read when asked
+    for.
+    """
 
     def __init__(self, disk: Disk, root: Path, ref: SegmentRef, card: SpaceCard):
         self.ref = ref

@@ -88,7 +88,8 @@ class Draft:
             if taken:
                 more = " and others" if len(taken) > 3 else ""
                 raise ConflictError(
-                    f"{', '.join(repr(one[:40]) for one in taken[:3])}{more}: there already in {name}; upsert replaces them"
+                    f"{', '.join(repr(one[:40]) for one in taken[:3])}{more}: there already in {name}; upsert "
+                    "replaces them"
                 )
         gone = sum(self._bury(key, n, rows[rows >= 0]) for key, n, rows in found)
         self.columns = columns
@@ -159,7 +160,9 @@ class Draft:
         return segment.dead if segment.dead is not None else np.zeros(segment.ref.rows, bool)
 
     def _where(self, name: str, ids: pa.Array) -> Iterator[tuple[str, int, Ints]]:
-        """For each segment or pending batch that holds some of the ids: its name, its length, the row of each id or -1."""
+        """For each segment or pending batch that holds some of the ids: its name, its length, the row of each id or
+        -1.
+        """
         for segment in self.view.segments.get(name, []):
             rows = segment.stored.find(ids)
             rows[(rows >= 0) & self._buried(segment)[rows]] = -1
@@ -226,7 +229,9 @@ class Draft:
                 kept.append(write_segment(self.disk, self.root, name, self.spaces[name], batches, rows, self.columns))
 
     def _merged(self, segments: dict[str, Segment]) -> dict[str, str]:
-        """Small segments that are written anew with the rows that come, so that they don't become too many: their spaces."""
+        """Small segments that are written anew with the rows that come, so that they don't become too many: their
+        spaces.
+        """
         merged: dict[str, str] = {}
         for name in self.pending:
             small = [
@@ -260,7 +265,8 @@ def check_origin(name: str, card: SpaceCard, origin: Origin | None) -> None:
     if card.origin is None or origin is None:
         there, given = (one.card() if one else "no origin" for one in (card.origin, origin))
         raise IncompatibleError(
-            f"the space {name} holds [{there}]; got [{given}]: say origin=… where they belong together, or name another space"
+            f"the space {name} holds [{there}]; got [{given}]: say origin=… where they belong together, or name "
+            "another space"
         )
     card.origin.require_same(origin)
 

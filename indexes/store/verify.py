@@ -133,7 +133,7 @@ def _inside(disk: Disk, root: Path, ref: SegmentRef, card: SpaceCard) -> Iterato
             yield f"{root / layout.SEGMENTS / ref.data.name} holds vectors of another width than {card.dim}"
             return
         if mapped is not None and not np.array_equal(mapped[start : start + len(block)], block.vectors):
-            yield f"{root / layout.SEGMENTS / ref.vectors.name} holds other vectors than the Parquet file beside it"  # type: ignore[union-attr]
+            yield (f"{root / layout.SEGMENTS / ref.vectors.name} holds other vectors than the Parquet file beside it")  # type: ignore[union-attr]
         start += len(block)
     if start != ref.rows:
         yield f"{root / layout.SEGMENTS / ref.data.name} holds {start:,} rows instead of {ref.rows:,}"

@@ -31,9 +31,10 @@ class Matches:
     """What a search of a collection found, best first.
 
     `ids` has a list for each query, of k ids or as many as there are or passed the condition; `scores` (n_queries, k or
-    all rows) float32 are higher-is-better, -inf where fewer passed. `recall` is the share of the true best that is expected here (1.0
-    for an exact answer), as it was measured when the index was built; None where it never was. `view` is the version that was searched;
-    `segments` and `rows` (n_queries, k) say where in it each hit is, -1 for none.
+    all rows) float32 are higher-is-better, -inf where fewer passed. `recall` is the share of the true best that is
+    expected here (1.0 for an exact answer), as it was measured when the index was built; None where it never was.
+    `view` is the version that was searched; `segments` and `rows` (n_queries, k) say where in it each hit is, -1 for
+    none.
     """
 
     ids: list[list[str]]
@@ -165,7 +166,9 @@ class CollectionView:
         return self._merged(parts, queries, how.k, name)
 
     def _nothing(self, n_queries: int, how: Search) -> Matches:
-        """The answer where there are no rows: nothing, for each query. The condition is checked as far as columns are known."""
+        """The answer where there are no rows: nothing, for each query. The condition is checked as far as columns are
+        known.
+        """
         if how.where is not None:
             condition = parse(how.where) if isinstance(how.where, str) else how.where
             if self.manifest.columns.names:
@@ -221,7 +224,9 @@ class CollectionView:
     # conditions
 
     def masks(self, space: str, where: "str | Filter") -> list[Mask]:
-        """For each segment of a space which rows are there and pass: (rows,) each. The last conditions are remembered."""
+        """For each segment of a space which rows are there and pass: (rows,) each. The last conditions are
+        remembered.
+        """
         condition = parse(where) if isinstance(where, str) else where
         key = (space, str(condition))
         with self._making:
@@ -366,7 +371,9 @@ def _found(place: int, segment: Segment, queries: Floats, how: Search, mask: Mas
 def _living(
     index: Index, queries: Floats, k: int, dead: Mask, n_dead: int, recall: float | None
 ) -> tuple[Ints, Floats, float | None]:
-    """The k best that aren't dead: some more are asked for, which nearly always do; else the dead are left out at once."""
+    """The k best that aren't dead: some more are asked for, which nearly always do; else the dead are left out at
+    once.
+    """
     hits = index.search(queries, min(index.n, k + 8 + 2 * k * n_dead // index.n), recall=recall)
     there = (hits.rows >= 0) & ~dead[hits.rows]
     if int(there.sum(axis=1).min(initial=k)) < k:

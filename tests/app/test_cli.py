@@ -265,7 +265,8 @@ def test_convert_and_the_notes_of_a_file(polysema, tmp_path: Path) -> None:  # t
     assert (status, out) == (0, f"2 vectors, 2 wide, in {tmp_path / 'mine.bin'}\n")
     assert err.splitlines() == [
         f"note: {tmp_path / 'mine.txt'}: line 1 promises 9 vectors, the file holds 3: these are read",
-        f"note: {tmp_path / 'mine.txt'}: 1 line repeated (at line 4 'a'): the vector where the word comes first is kept",
+        f"note: {tmp_path / 'mine.txt'}: 1 line repeated (at line 4 'a'): the vector where the word comes first "
+        "is kept",
     ]
     assert polysema("convert", "glove-6b-50d", str(tmp_path / "mine.bin"))[0] == 2
     assert polysema("neighbors", "a", "-s", str(tmp_path / "mine.bin"), "-k", "1")[1].split()[-2:] == ["b", "0.995"]

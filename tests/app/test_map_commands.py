@@ -34,8 +34,8 @@ def test_the_file_is_what_the_explorer_says(run, tmp_path: Path, explorer: Explo
     np.testing.assert_array_equal(written, found.map.positions)
     np.testing.assert_allclose(table.column("kept").to_numpy(), found.kept, atol=1e-7)
     assert (
-        f"300 points of glove-6b-50d by umap are in {tmp_path / 'a.csv'}; trustworthiness {found.distortion.trustworthiness:.3f}"
-        in message
+        f"300 points of glove-6b-50d by umap are in {tmp_path / 'a.csv'}; trustworthiness "
+        f"{found.distortion.trustworthiness:.3f}" in message
     )
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 

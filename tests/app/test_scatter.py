@@ -1,4 +1,6 @@
-"""The scatter plot's Python side: what is checked, published, served, and read back from a browser that may say anything."""
+"""The scatter plot's Python side: what is checked, published, served, and read back from a browser that may say
+anything.
+"""
 
 import json
 import math

@@ -37,8 +37,8 @@ def chromium() -> str | None:
 
 @contextmanager
 def running_dashboard(folder: Path, main: Path | None = None, base_path: str = "") -> Iterator[str]:
-    """`polysema app` from another folder, on a free port, with the derived data of the tests; or served the same way, the
-    page `main`.
+    """`polysema app` from another folder, on a free port, with the derived data of the tests; or served the same way,
+    the page `main`.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -121,8 +121,10 @@ def test_it_fits_a_phone(page: Any, path: str) -> None:
         wait_for_map(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     overflow = page.evaluate(
-        "[...document.querySelectorAll('.stMain *')].filter(e => e.getBoundingClientRect().right > 391 && e.clientWidth > 0"
-        " && getComputedStyle(e).position !== 'fixed' && e.type !== 'range' && !e.closest('[data-testid=stCode], [data-testid=stDataFrame]')).map(e => e.outerHTML.slice(0, 200)).slice(0, 5)"
+        "[...document.querySelectorAll('.stMain *')].filter(e => e.getBoundingClientRect().right > 391 && "
+        "e.clientWidth > 0"
+        " && getComputedStyle(e).position !== 'fixed' && e.type !== 'range' && !e.closest('[data-testid=stCode], "
+        "[data-testid=stDataFrame]')).map(e => e.outerHTML.slice(0, 200)).slice(0, 5)"
     )
     assert overflow == []
 
@@ -176,7 +178,8 @@ def focused(page: Any) -> str:
     """Role and name of what has the focus, also inside a component's shadow."""
     return str(
         page.evaluate(
-            "(() => { let e = document.activeElement; while (e.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;"
+            "(() => { let e = document.activeElement; while (e.shadowRoot?.activeElement) e = "
+            "e.shadowRoot.activeElement;"
             " return `${e.tagName.toLowerCase()} ${e.getAttribute('aria-label') ?? e.innerText ?? ''}`; })()"
         )
     )

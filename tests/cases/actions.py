@@ -58,7 +58,9 @@ def open_texts(given: list[str], folder: Path) -> str:
 
 
 def look_at_upload(given: list[str], folder: Path) -> str:
-    """What the page Data says of a file: what is in it, its columns, the one that is chosen, its first texts, and the notes."""
+    """What the page Data says of a file: what is in it, its columns, the one that is chosen, its first texts, and the
+    notes.
+    """
     from polysema.app.collection import uploads
 
     with pytest.MonkeyPatch.context() as patch:
@@ -122,7 +124,9 @@ def client_of_the_service() -> Any:
 
 
 def ask_the_service(given: list[str], folder: Path) -> str:
-    """`METHOD ADDRESS [BODY] [NAME:VALUE ...]`: a request, the rest its headers; the collection `c` is there, and empty."""
+    """`METHOD ADDRESS [BODY] [NAME:VALUE ...]`: a request, the rest its headers; the collection `c` is there, and
+    empty.
+    """
     method, address, *rest = given
     body = rest.pop(0) if rest and rest[0][:1] in ("{", "[", '"') else None
     headers = {"content-type": "application/json"} | dict(one.split(":", 1) for one in rest)

@@ -52,7 +52,10 @@ def import_file(given: list[str], folder: Path) -> str:
         if columns is None
         else [f"{one.name} {one.type} {columns.column(one.name).to_pylist()!r}" for one in columns.schema]
     )
-    return f"ids {list(space.keys)!r} vectors {space.vectors.tolist()} columns {'; '.join(shown) or 'none'}; notes: {'; '.join(counts.notes)}"
+    return (
+        f"ids {list(space.keys)!r} vectors {space.vectors.tolist()} columns {'; '.join(shown) or 'none'}; notes: "
+        f"{'; '.join(counts.notes)}"
+    )
 
 
 def filter_rows(given: list[str], folder: Path) -> str:

@@ -27,7 +27,10 @@ def csv_of(sign: str) -> bytes:
     return text.encode()
 
 
-JSON = '{"name": "a", "body": "The \\"bank\\", of\\nthe river"}\n{"name": "b", "body": null}\n\n{"body": "Zwölf 日本 😀", "name": "c"}'
+JSON = (
+    '{"name": "a", "body": "The \\"bank\\", of\\nthe river"}\n{"name": "b", "body": null}\n\n{"body": "Zwölf 日本 '
+    '😀", "name": "c"}'
+)
 
 
 def parquet(path: Path) -> Path:

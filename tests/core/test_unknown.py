@@ -30,7 +30,8 @@ def test_a_word_that_is_the_unknown_token_is_told(minilm: LanguageModel, text: s
     ]
     shown = text[: word.end] if len(text) < 100 else "a" * 39 + "…"
     assert hidden.origin.notes == (
-        f"the tokenizer of minilm-l6 doesn't know {shown!r}: what is read there is [UNK], the same for every unknown word",
+        f"the tokenizer of minilm-l6 doesn't know {shown!r}: what is read there is [UNK], the same for every "
+        "unknown word",
     )
     (stream,) = embed_stream(minilm, [f"the {text} was"], [0])
     assert stream.unknown == hidden.unknown

@@ -198,7 +198,9 @@ def test_a_filter_far_from_the_query_is_answered_right(kind: str) -> None:
 def test_a_filter_that_hangs_together_with_the_vectors_keeps_its_recall(
     kind: str, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows that pass lie together, far from most queries: the way through the graph or the cells is made to seem cheap."""
+    """Rows that pass lie together, far from most queries: the way through the graph or the cells is made to seem
+    cheap.
+    """
     index = built(kind)
     monkeypatch.setattr(index, "costs", type(index.costs)(row=1.0, product=1.0))
     side = VECTORS[:, 0] + VECTORS[:, 1]

@@ -145,7 +145,8 @@ def test_what_passes(text: str, rows: list[int]) -> None:
         ("at > '2024-05-31 12:00+99:00'", "compare it with a moment"),
         (
             "tags = 'a'",
-            r"column 'tags' holds list<.*>, which can't be compared: only contains, is null and is not null can be asked",
+            r"column 'tags' holds list<.*>, which can't be compared: only contains, is null and is not null can "
+            r"be asked",
         ),
         ("layer", r"at character 6: expected an operator \(=, .*\), got its end: layer▸"),
         ("layer >= ", "at character 10: expected a value .*, got its end: layer >= ▸"),

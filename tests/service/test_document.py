@@ -1,4 +1,6 @@
-"""The OpenAPI document says what is asked and answered: real answers of every route fit it, and so do its own examples."""
+"""The OpenAPI document says what is asked and answered: real answers of every route fit it, and so do its own
+examples.
+"""
 
 from collections.abc import Callable
 from typing import Any

@@ -461,7 +461,10 @@ def test_a_client_that_reads_nothing_is_let_go(served: Service) -> None:
     url, server = served(body_timeout=1.0)
     place = urlsplit(url)
     body = json.dumps({"word": "bank", "other": "zulu", "space": "glove-6b-50d"}).encode()
-    head = f"POST /v1/closer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = (
+        "POST /v1/closer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+        f"{len(body)}\r\n\r\n"
+    )
     with socket.socket() as deaf, socket.socket() as slow:
         for one, room in ((deaf, 4096), (slow, 1 << 17)):
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)

@@ -1,4 +1,6 @@
-"""Collections over HTTP beyond rows: as spaces by name, their versions, texts embedded into them, and what a bad disk does."""
+"""Collections over HTTP beyond rows: as spaces by name, their versions, texts embedded into them, and what a bad disk
+does.
+"""
 
 import errno
 import threading

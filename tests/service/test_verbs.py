@@ -1,4 +1,6 @@
-"""A program changes one line to go remote: every verb of the explorer, here and over HTTP, with the same answers to the last digit."""
+"""A program changes one line to go remote: every verb of the explorer, here and over HTTP, with the same answers to
+the last digit.
+"""
 
 import inspect
 import threading

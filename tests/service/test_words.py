@@ -1,4 +1,6 @@
-"""Questions about words have one answer: in the shell, by GET and POST, through the client and in Python, to the last digit."""
+"""Questions about words have one answer: in the shell, by GET and POST, through the client and in Python, to the last
+digit.
+"""
 
 import json
 

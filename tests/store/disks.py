@@ -29,7 +29,9 @@ def site(path: Path, root: Path) -> str:
 
 @dataclass
 class Recording(Disk):
-    """Does everything, and keeps a log of it; syncs for which `skip` says so are left out (of the log, and of the disk)."""
+    """Does everything, and keeps a log of it; syncs for which `skip` says so are left out (of the log, and of the
+    disk).
+    """
 
     root: Path
     log: list[tuple[Any, ...]] = field(default_factory=list)

@@ -1,4 +1,6 @@
-"""Bytes change on the disk: every change is noticed, with an error that names the file, and nothing is answered wrongly."""
+"""Bytes change on the disk: every change is noticed, with an error that names the file, and nothing is answered
+wrongly.
+"""
 
 import random
 import shutil

@@ -1,4 +1,6 @@
-"""Processes that change a collection are killed at random points and in the middle of writes: nothing acknowledged is lost."""
+"""Processes that change a collection are killed at random points and in the middle of writes: nothing acknowledged is
+lost.
+"""
 
 import json
 import subprocess
@@ -50,7 +52,8 @@ for name in ("create", "sync", "sync_folder", "link", "unlink"):
 
 
 def forked(work):
-    # runs in a child of its own, so that this process stays free of threads; what it returns, or None when it was killed
+    # runs in a child of its own, so that this process stays free of threads; what it returns, or None when it was
+    # killed
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:

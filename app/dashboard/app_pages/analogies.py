@@ -39,7 +39,8 @@ def controls() -> tuple[str, str, int, str]:
             key="q",
             bind="query-params",
             max_chars=widgets.MAX_WORDS,
-            help="Words with + and - between them, spaces around the signs. Weights (0.5*blue) and parentheses work too.",
+            help="Words with + and - between them, spaces around the signs. Weights (0.5*blue) and parentheses work "
+            "too.",
         )
         space = permalink.pick(
             where,
@@ -138,7 +139,8 @@ def page() -> None:
     if clicked is not None:
         around(clicked, space, baseline)
     widgets.python_lines(
-        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, space={space!r}, k={k}, method={method!r})\n"
+        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, "
+        f"space={space!r}, k={k}, method={method!r})\n"
         "for word in answer.neighbors:\n    print(word.rank, word.key, word.score)",
         f"{METHODS[method]}. The words' vectors are scaled to length 1. {widgets.plain(answer.origin.card())}.",
     )

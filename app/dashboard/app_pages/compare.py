@@ -163,13 +163,16 @@ def show_notes(found: MatchedMaps) -> None:
     """How much stayed, and of which rows that is said."""
     a, b = (widgets.plain(side.name) for side in (found.a, found.b))
     st.markdown(
-        f"Of a row's {found.k} nearest in **{a}**, **{float(found.overlap.mean()):.0%}** are among its {found.k} nearest in **{b}** "
+        f"Of a row's {found.k} nearest in **{a}**, **{float(found.overlap.mean()):.0%}** are among its {found.k} "
+        f"nearest in **{b}** "
         f"(by chance {found.by_chance:.1%})",
         help="Both lists are exact, by the cosine, among the rows shown.",
     )
     st.caption(
-        f"Matched by {found.by}: {found.matched:,} rows. Shown: {found.rule}. Left out, since the other has no such row: {found.a.left_out:,} of {a}, "
-        f"{found.b.left_out:,} of {b}. Two rows at random have cosine {found.a.baseline:.3f} in {a} and {found.b.baseline:.3f} in {b}."
+        f"Matched by {found.by}: {found.matched:,} rows. Shown: {found.rule}. Left out, since the other has no "
+        f"such row: {found.a.left_out:,} of {a}, "
+        f"{found.b.left_out:,} of {b}. Two rows at random have cosine {found.a.baseline:.3f} in {a} and "
+        f"{found.b.baseline:.3f} in {b}."
     )
 
 
@@ -244,7 +247,8 @@ def side_by_side(found: MatchedMaps, key: Any, how_: tuple[point_colors.PointCol
         side = found.sides[at]
         with column:
             st.markdown(
-                f"**{'A' if at == 0 else 'B'}: {widgets.plain(side.name)}** · {float(side.kept.mean()):.0%} of the neighbors kept on the map"
+                f"**{'A' if at == 0 else 'B'}: {widgets.plain(side.name)}** · {float(side.kept.mean()):.0%} of "
+                "the neighbors kept on the map"
             )
             near = side.neighbors.rows[focus, : found.k].tolist()
             selected = plot(found, at, key, how_, focus, near, name)
@@ -312,7 +316,8 @@ def neighbors(found: MatchedMaps, row: int) -> None:
     if text:
         st.html(f'<p class="ps-text">{widgets.marked(text, start, end)}</p>')
     st.markdown(
-        f"**{widgets.plain(labels[row].as_py())}**: {len(stayed)} of {found.k} neighbors stayed, {len(lost)} were lost, as many gained"
+        f"**{widgets.plain(labels[row].as_py())}**: {len(stayed)} of {found.k} neighbors stayed, {len(lost)} "
+        "were lost, as many gained"
     )
     in_a = sorted((*stayed, *lost), key=lambda shift: shift.rank_a)
     in_b = sorted((*stayed, *gained), key=lambda shift: shift.rank_b)
@@ -464,7 +469,8 @@ def page() -> None:
     """The page."""
     widgets.title(
         "Compare",
-        "The same words or the same occurrences in two spaces. Where neighborhoods differ, the two know different things about a word.",
+        "The same words or the same occurrences in two spaces. Where neighborhoods differ, the two know different "
+        "things about a word.",
     )
     a, b = controls()
     n, method, k, view = how()
@@ -507,9 +513,12 @@ def page() -> None:
     neighbors(found, focus)
     widgets.python_lines(
         "from polysema.app.explorer import Explorer\n\n"
-        f"found = Explorer().matched({a!r}, {b!r}, n={n}, k={k}, method={method!r}{f', through={list(through)!r}' if through else ''})\n"
-        "for row in found.changed[:10]:\n    print(found.a.space.keys[int(row)], found.overlap[row], found.lost(int(row)), found.gained(int(row)))",
-        f"The map of each space starts from their joint plane and is held near the next one's, so that what moves between two has moved. "
+        f"found = Explorer().matched({a!r}, {b!r}, n={n}, k={k}, "
+        f"method={method!r}{f', through={list(through)!r}' if through else ''})\n"
+        "for row in found.changed[:10]:\n    print(found.a.space.keys[int(row)], found.overlap[row], "
+        "found.lost(int(row)), found.gained(int(row)))",
+        "The map of each space starts from their joint plane and is held near the next one's, so that what "
+        "moves between two has moved. "
         f"{widgets.plain(found.a.space.origin.card())}. {widgets.plain(found.b.space.origin.card())}.",
     )
 

@@ -19,7 +19,8 @@ def page() -> None:
     """The page."""
     widgets.title(
         "Data",
-        "Your own texts and vectors: embed them, keep them in collections on this machine, search them, take them away as files.",
+        "Your own texts and vectors: embed them, keep them in collections on this machine, search them, take them "
+        "away as files.",
     )
     permalink.restore("data")
     chosen = st.segmented_control(

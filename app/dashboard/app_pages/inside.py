@@ -126,7 +126,8 @@ def attention_part() -> None:
     part = found[0]
     if len(found) > 1:
         st.caption(
-            f"The text is longer than the model’s window and is read in {len(found)} overlapping windows: choose one of them."
+            f"The text is longer than the model’s window and is read in {len(found)} overlapping windows: choose "
+            "one of them."
         )
         part = found[
             int(
@@ -138,7 +139,8 @@ def attention_part() -> None:
         ]
     if max(len(part.rows), len(part.columns)) > MAX_UNITS:
         st.info(
-            f"At most {MAX_UNITS} words are drawn at once, and these are {max(len(part.rows), len(part.columns))}. Give a shorter text; "
+            f"At most {MAX_UNITS} words are drawn at once, and these are "
+            f"{max(len(part.rows), len(part.columns))}. Give a shorter text; "
             "`polysema inside attention` prints longer ones."
         )
         return
@@ -218,10 +220,13 @@ def heads_picture(part: attending.Attention, name: str, view: str) -> None:
     source = repr(part.source) if part.source else "None"
     widgets.python_lines(
         f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attention import View, attention\n\n"
-        f"model = Explorer().inside({name!r}{', ' + repr('encoder') if part.view.kind == 'self' and family_of(name) is Family.ENCODER_DECODER and not part.source else ''})\n"
-        f"(found,) = attention(model, {query}, source={source}, view=View({part.view.kind!r}, {part.view.unit!r}, {part.view.special!r}))\n"
+        "model = "
+        f"Explorer().inside({name!r}{', ' + repr('encoder') if part.view.kind == 'self' and family_of(name) is Family.ENCODER_DECODER and not part.source else ''})\n"
+        f"(found,) = attention(model, {query}, source={source}, view=View({part.view.kind!r}, "
+        f"{part.view.unit!r}, {part.view.special!r}))\n"
         f"weights = found.of({layer}, {head})  # rows look at columns; each row adds up to 1",
-        "Sub-words are merged to words: summed over the words looked at, averaged over those that look, so that each row still adds up to 1. "
+        "Sub-words are merged to words: summed over the words looked at, averaged over those that look, so that "
+        "each row still adds up to 1. "
         "Attention shows what a head reads, not what it does with it: see *Contributions* for that.",
     )
 
@@ -259,7 +264,8 @@ def find_head_part(name: str, stack: str, text: str) -> None:
             "water -> blue, swan -> white" if decoder else "blue -> water, white -> swan",
             key=f"fp_{'d' if decoder else 'e'}",
             max_chars=500,
-            help="Pairs of words, each “blue -> water”, with commas between. In a decoder only a later word can look at an earlier one.",
+            help="Pairs of words, each “blue -> water”, with commas between. In a decoder only a later word can look "
+            "at an earlier one.",
         )
         run.form_submit_button("Find", type="primary", width="stretch")
         more = permalink.box(
@@ -269,7 +275,8 @@ def find_head_part(name: str, stack: str, text: str) -> None:
             "a white swan swims in blue water\nunder the blue sky lies deep water and a white swan",
             key="fm",
             height=80,
-            help="The heads are ranked by their average over all sentences: one that looks right in a single one may be luck.",
+            help="The heads are ranked by their average over all sentences: one that looks right in a single one may "
+            "be luck.",
         )
     texts = [text, *(line.strip() for line in (more or "").splitlines() if line.strip())]
     found = work.answer(
@@ -284,17 +291,20 @@ def find_head_part(name: str, stack: str, text: str) -> None:
             [(f"layer {score.layer}, head {score.head}", score.mean) for score in top], "head", found.chance, "mean"
         )
         st.caption(
-            f"Mean over {len(found.places)} places in {len({place[0] for place in found.places})} sentences. The mark is what a head gives that looks at all words alike ({found.chance:.2f})."
+            f"Mean over {len(found.places)} places in {len({place[0] for place in found.places})} sentences. The "
+            f"mark is what a head gives that looks at all words alike ({found.chance:.2f})."
         )
     with right:
         best = top[0]
         lucky = min(found.scores, key=lambda score: score.rank_at_first)
         st.markdown(
-            f"On average the head that looks there most is **layer {best.layer}, head {best.head}** ({best.mean:.2f}; at the least {best.least:.2f}). "
+            f"On average the head that looks there most is **layer {best.layer}, head {best.head}** "
+            f"({best.mean:.2f}; at the least {best.least:.2f}). "
             + (
                 "It was the first in the first sentence alone as well."
                 if best.rank_at_first == 1
-                else f"In the first sentence alone it was number {best.rank_at_first}; the first there, layer {lucky.layer}, head {lucky.head} ({lucky.first:.2f}), has a mean of {lucky.mean:.2f}."
+                else f"In the first sentence alone it was number {best.rank_at_first}; the first there, layer "
+                f"{lucky.layer}, head {lucky.head} ({lucky.first:.2f}), has a mean of {lucky.mean:.2f}."
             )
         )
         table = [
@@ -361,7 +371,8 @@ def lens_part() -> None:
             "F" if letters(name) else "basketball",
             key=f"lw_{'w' if letters(name) else 't'}",
             max_chars=60,
-            help="Its rank and probability through the layers; a word of several tokens counts by its first. A token may be given in quotes as it is shown, or by its id, #28.",
+            help="Its rank and probability through the layers; a word of several tokens counts by its first. A token "
+            "may be given in quotes as it is shown, or by its id, #28.",
         )
         run.form_submit_button("Look", type="primary", width="stretch")
     if not text:
@@ -449,7 +460,8 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
     st.caption(
         "Each square is what the model would say at that token if it stopped there: the best token, darker the surer."
         if not static
-        else "This model has no head that says words, so each square is the nearest row of its table of input embeddings."
+        else "This model has no head that says words, so each square is the nearest row of its table of input "
+        "embeddings."
     )
     event = downloads.chart(
         chart,
@@ -472,7 +484,8 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
         step = next((s for s, (at, _) in enumerate(found.steps) if at == layer), len(found.steps) - 1)
         place = place if first <= place < len(found.tokens) else len(found.tokens) - 1
         st.markdown(
-            f"At layer **{found.steps[step][0]}**, token **{widgets.plain(found.tokens[place].name)}** (click a square for another)"
+            f"At layer **{found.steps[step][0]}**, token **{widgets.plain(found.tokens[place].name)}** (click a "
+            "square for another)"
         )
         widgets.bars(
             [
@@ -484,10 +497,13 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
         )
     downloads.numbers([{key: value for key, value in row.items() if key != "place"} for row in rows], "lens")
     widgets.python_lines(
-        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.lens import lens\n\nmodel = Explorer().inside({name!r})\n"
-        f"found = lens(model, {'None' if letters(name) else repr(text)}, words={[word] if word else []!r}{', source=' + repr(text) if letters(name) else ''})\n"
+        "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.lens import lens\n\nmodel = "
+        f"Explorer().inside({name!r})\n"
+        f"found = lens(model, {'None' if letters(name) else repr(text)}, "
+        f"words={[word] if word else []!r}{', source=' + repr(text) if letters(name) else ''})\n"
         "found.scores  # (steps, tokens, k), the best first; found.ranks follows the word",
-        f"{found.kind.capitalize()}: the final norm and the head are applied to the state of every layer; the last row is what the model answers. "
+        f"{found.kind.capitalize()}: the final norm and the head are applied to the state of every layer; the "
+        "last row is what the model answers. "
         "Early layers weren’t trained to be read so, and are often unreadable.",
     )
 
@@ -509,7 +525,8 @@ def followed(found: lenses.Lens, table: pd.DataFrame, word: str, score: str, las
     downloads.chart(chart, "The followed word through the layers")
     end = own.iloc[-1]
     st.caption(
-        f"At the last layer it is number {int(end['rank']):,} with a {score} of {float(end[f'{score} of the word']):.4f}; "
+        f"At the last layer it is number {int(end['rank']):,} with a {score} of "
+        f"{float(end[f'{score} of the word']):.4f}; "
         f"it was highest at layer {int(own['layer'].iloc[int(own['rank'].to_numpy().argmin())])}."
     )
 
@@ -582,7 +599,8 @@ def adds_picture(found: Attribution, name: str, text: str) -> None:
     """The largest parts as bars, all heads as a heat map, and the sum."""
     rows = [{"part": p.name, "kind": p.kind, "layer": p.layer, "head": p.head, "adds": p.value} for p in found.parts]
     st.markdown(
-        f"The {widgets.plain(found.measure)} at **{widgets.plain(found.token)}** is **{found.score:.3f}**; the {len(found.parts)} parts add up to **{found.total:.3f}**."
+        f"The {widgets.plain(found.measure)} at **{widgets.plain(found.token)}** is **{found.score:.3f}**; the "
+        f"{len(found.parts)} parts add up to **{found.total:.3f}**."
     )
     largest = pd.DataFrame(sorted(rows, key=lambda row: -abs(float(str(row["adds"]))))[:16])
     bars = (
@@ -644,10 +662,13 @@ def adds_picture(found: Attribution, name: str, text: str) -> None:
     downloads.numbers(rows, "contributions")
     against = f", {found.against.word!r}" if found.against else ""
     widgets.python_lines(
-        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attribution import contributions\n\nmodel = Explorer().inside({name!r})\n"
-        f"found = contributions(model, {'None' if letters(name) else repr(text)}, {found.target.word!r}{against}{', source=' + repr(text) if letters(name) else ''}, at={found.position})\n"
+        "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attribution import "
+        f"contributions\n\nmodel = Explorer().inside({name!r})\n"
+        f"found = contributions(model, {'None' if letters(name) else repr(text)}, "
+        f"{found.target.word!r}{against}{', source=' + repr(text) if letters(name) else ''}, at={found.position})\n"
         "for part in found.parts:\n    print(part.name, part.value)",
-        "The state that the head reads is a sum: the embedding, what each head and each MLP wrote, and biases. With the scale of the norms frozen at what it is here, "
+        "The state that the head reads is a sum: the embedding, what each head and each MLP wrote, and biases. "
+        "With the scale of the norms frozen at what it is here, "
         "the score is the sum of what each adds to it.",
     )
 
@@ -753,10 +774,13 @@ def steer_part() -> None:
     changed, table = found
     steer_picture(changed, table, word, layer, strength)
     widgets.python_lines(
-        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.steering import Say, Steer, concepts, steer\n\nmodel = Explorer().inside({name!r})\n"
+        "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.steering import Say, Steer, "
+        f"concepts, steer\n\nmodel = Explorer().inside({name!r})\n"
         f"direction = concepts(model, {list(sides[0])!r}, {list(sides[1])!r}, [{layer}])[{layer}]\n"
-        f"found = steer(model, {'None' if letters(name) else repr(text)}, direction, Steer({strength}), Say(words=({word!r},)){', source=' + repr(text) if letters(name) else ''})",
-        f"The vector is the mean of the hidden states of the texts on the left less that of those on the right, at layer {layer}, scaled to {strength:g} times the "
+        f"found = steer(model, {'None' if letters(name) else repr(text)}, direction, Steer({strength}), "
+        f"Say(words=({word!r},)){', source=' + repr(text) if letters(name) else ''})",
+        "The vector is the mean of the hidden states of the texts on the left less that of those on the right, "
+        f"at layer {layer}, scaled to {strength:g} times the "
         f"typical length there ({changed.length:.1f}), and added at every token.",
     )
 
@@ -797,7 +821,8 @@ def steer_picture(
         if item.target.note:
             said.append(widgets.plain(item.target.note) + ".")
         said.append(
-            f"**{widgets.plain(item.target.word)}** goes from {item.before:.4f} (number {item.rank_before:,}) to {item.after:.4f} (number {item.rank_after:,})."
+            f"**{widgets.plain(item.target.word)}** goes from {item.before:.4f} (number {item.rank_before:,}) to "
+            f"{item.after:.4f} (number {item.rank_after:,})."
         )
     st.markdown(" ".join(said))
     rows = [
@@ -861,8 +886,10 @@ def roads_part() -> None:
         downloads.numbers(rows, "roads")
         widgets.python_lines(
             "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.families import road\n\n"
-            f"found = road(Explorer().inside({names[0]!r}), {text!r})\nfor sight in found.sights:\n    print(sight.name, sight.describe)",
-            "A square is filled where some head of some layer gives any weight at all: the masks as they are met, not as they are meant.",
+            f"found = road(Explorer().inside({names[0]!r}), {text!r})\nfor sight in found.sights:\n    "
+            "print(sight.name, sight.describe)",
+            "A square is filled where some head of some layer gives any weight at all: the masks as they are met, "
+            "not as they are meant.",
         )
 
 
@@ -885,8 +912,8 @@ def road_picture(found: FamilyRun) -> list[dict[str, Any]]:
     st.markdown(f"**{FAMILIES[found.family]}**")
     layers = " + ".join(map(str, found.n_layers))
     st.caption(
-        f"{widgets.plain(found.model)}: {layers} layers of {found.n_heads} heads, {found.dim} wide. Reads {widgets.plain(found.text)}"
-        + (f" and writes {widgets.plain(found.written)}." if found.written else ".")
+        f"{widgets.plain(found.model)}: {layers} layers of {found.n_heads} heads, {found.dim} wide. Reads "
+        f"{widgets.plain(found.text)}" + (f" and writes {widgets.plain(found.written)}." if found.written else ".")
     )
     for sight in found.sights:
         mask(sight, f"roads_{found.model}_{sight.name}")
@@ -900,7 +927,8 @@ def road_picture(found: FamilyRun) -> list[dict[str, Any]]:
     if found.carried:
         st.markdown("What the cross-attention carries")
         items = "".join(
-            f"<li><b>{escape(item.written)}</b> looks at {escape(', '.join(f'{name} {share:.2f}' for name, share in item.looks_at[:3]))}"
+            f"<li><b>{escape(item.written)}</b> looks at "
+            f"{escape(', '.join(f'{name} {share:.2f}' for name, share in item.looks_at[:3]))}"
             f'<div class="meta">adds a vector {item.share:.2f} times as long as the state</div></li>'
             for item in found.carried
         )
@@ -926,7 +954,8 @@ def page() -> None:
     """The page."""
     widgets.title(
         "Inside",
-        "What goes on between a word’s static vector and the last layer: who looks at whom, what the model would say half-way, and which part says it.",
+        "What goes on between a word’s static vector and the last layer: who looks at whom, what the model would "
+        "say half-way, and which part says it.",
     )
     if not models_here(("texts", "letters")):
         st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")

@@ -96,7 +96,8 @@ def keep() -> None:
 def index() -> None:
     """All lessons as cards, with how far each was taken."""
     st.markdown(
-        "From the first token to the last layer in twelve short lessons. You guess, the models here are measured, and you try your own words."
+        "From the first token to the last layer in twelve short lessons. You guess, the models here are measured, "
+        "and you try your own words."
     )
     n = sum(done(lesson) for lesson in LESSONS)
     begun = [lesson for lesson in LESSONS if lesson.name in reached() and not done(lesson)]
@@ -167,7 +168,8 @@ def show(lesson: Lesson, step: str) -> None:
     )
     if lesson.wants and any(row.name == lesson.wants and folder_of(row) is None for row in CATALOG):
         st.caption(
-            f"{lesson.wants} is not here, so the lesson uses a model that reads letters and writes sounds. Bring it with `polysema models pull {lesson.wants}`."
+            f"{lesson.wants} is not here, so the lesson uses a model that reads letters and writes sounds. Bring "
+            f"it with `polysema models pull {lesson.wants}`."
         )
     reached()[lesson.name] = max(reached().get(lesson.name, 0), ORDER.index(step) + 1)
     {"predict": predict, "reveal": reveal, "try": try_own, "beware": beware}[step](lesson)
@@ -294,7 +296,9 @@ def write_in(lesson: Lesson, f: LessonField, model: str, letters: bool) -> str:
 
 
 def key_of(lesson: Lesson, query: LessonInput) -> tuple[str, tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """What the work of measuring is called: a lesson may measure every model that is here, and one may be brought meanwhile."""
+    """What the work of measuring is called: a lesson may measure every model that is here, and one may be brought
+    meanwhile.
+    """
     here = tuple(row.name for row in CATALOG if folder_of(row) is not None)
     return (f"lesson {lesson.name}", tuple(sorted(query.items())), here)
 

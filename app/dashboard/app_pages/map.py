@@ -1,4 +1,6 @@
-"""Map: any space, up to 400,000 points, with what the picture keeps of it; what is near is read from the space itself."""
+"""Map: any space, up to 400,000 points, with what the picture keeps of it; what is near is read from the space
+itself.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +34,8 @@ MAX_NAMED = 24  # points that bear their names
 IN_SPACE, ON_MAP = "in the space", "on the map"
 TITLES = {name: method.title for name, method in METHODS.items() if name != "umap-learn"}  # the same map, slower
 MAP_NOTES = {
-    "pca": "the two (or three) directions in which the points differ most; straight, so far stays far, but much is hidden",
+    "pca": "the two (or three) directions in which the points differ most; straight, so far stays far, but much is "
+    "hidden",
     "umap": "keeps neighborhoods; how far two groups lie apart means little",
     "densmap": "UMAP that also keeps how dense a place is",
     "tsne": "keeps the nearest neighbors; sizes and distances of groups mean little",
@@ -212,9 +215,11 @@ def badge(found: SpaceMap, whole: bool) -> None:
         return
     measured = "all points" if len(message.rows) == len(found.space) else f"{len(message.rows):,} points"
     st.markdown(
-        f"**Neighbors kept {message.preservation:.0%}** (by chance {message.by_chance:.1%}) · **trustworthiness {message.trustworthiness:.3f}** "
+        f"**Neighbors kept {message.preservation:.0%}** (by chance {message.by_chance:.1%}) · **trustworthiness "
+        f"{message.trustworthiness:.3f}** "
         f"· measured on {measured}",
-        help=f"Of each point's {message.k} nearest in the space, the share that are among its {message.k} nearest on the map. "
+        help=f"Of each point's {message.k} nearest in the space, the share that are among its {message.k} nearest on "
+        "the map. "
         "Trustworthiness is 1 when no point is near on the map that is far in the space (Venna and Kaski 2001). "
         "A flat picture of many dimensions can't keep all: read the lists beside it, which are of the space itself.",
     )
@@ -231,7 +236,8 @@ def colors(found: SpaceMap, query: MapQuestion, whole: bool) -> tuple[point_colo
         names,
         key="mcolor",
         bind="query-params",
-        help="Areas: where points lie densely (HDBSCAN on the map), named by their most typical. Order: files of vectors list frequent "
+        help="Areas: where points lie densely (HDBSCAN on the map), named by their most typical. Order: files of "
+        "vectors list frequent "
         "words first. Neighbors kept: how far to trust the map at each point. Or a column of the space.",
     )
     first = list(range(min(n, MAX_NAMED)))
@@ -321,7 +327,8 @@ def find_box(space: Space, n: int) -> list[int]:
         return []
     if not rows:
         st.info(
-            f"{widgets.plain(text)} is row {int(found.rows[0]) + 1:,} of this space, and the map shows the first {n:,}. Show more points, or "
+            f"{widgets.plain(text)} is row {int(found.rows[0]) + 1:,} of this space, and the map shows the first "
+            f"{n:,}. Show more points, or "
             "place it below."
         )
         return []
@@ -559,8 +566,10 @@ def python_of(query: MapQuestion) -> str:
     )
     return (
         "from polysema.app.explorer import Explorer\nfrom polysema.core.maps.projection import MapOptions\n\n"
-        f"explorer = Explorer()\nfound = explorer.map({query.name!r}, method={query.method!r}, options=MapOptions({message}), n={query.n})\n"
-        "positions, kept = found.map.positions, found.kept  # (n, 2 or 3), and (n,): the share of its neighbors that each kept\n"
+        f"explorer = Explorer()\nfound = explorer.map({query.name!r}, method={query.method!r}, "
+        f"options=MapOptions({message}), n={query.n})\n"
+        "positions, kept = found.map.positions, found.kept  # (n, 2 or 3), and (n,): the share of its neighbors "
+        "that each kept\n"
         f"near = explorer.around(found, {query.name!r}, 0)  # of the first row: near.in_space, near.on_map"
     )
 
@@ -569,7 +578,8 @@ def page() -> None:
     """The page."""
     widgets.title(
         "Map",
-        "A whole space in one picture: what is near on it is often near in the space, and the list beside it says where it isn't.",
+        "A whole space in one picture: what is near on it is often near in the space, and the list beside it says "
+        "where it isn't.",
     )
     name, many, method, three = controls()
     if name is None:
@@ -654,7 +664,8 @@ def page() -> None:
     selection_table(found, own, selected, name)
     widgets.python_lines(
         python_of(query),
-        f"{TITLES[query.method]}: {MAP_NOTES[query.method]}. By the cosine, seed {query.options.seed}, the first {n:,} of {len(space):,} rows. "
+        f"{TITLES[query.method]}: {MAP_NOTES[query.method]}. By the cosine, seed {query.options.seed}, the first "
+        f"{n:,} of {len(space):,} rows. "
         f"{widgets.plain(space.origin.card())}.",
     )
 

@@ -84,15 +84,16 @@ def static_part() -> None:
         downloads.ranked(rows, "neighbors", "word", "cosine", baseline)
         st.caption(widgets.beside(baseline))
     widgets.python_lines(
-        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().neighbors({word!r}, space={space!r}, k={k})\n"
+        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().neighbors({word!r}, space={space!r}, "
+        f"k={k})\n"
         "for word in answer.neighbors:\n    print(word.rank, word.key, word.score)",
         f"Exact search by cosine over the whole space. {widgets.plain(answer.origin.card())}.",
     )
 
 
 def of_row(word: str, space: str, k: int, progress: Progress) -> tuple[NeighborAnswer, str]:
-    """The neighbors of a word, and what is to be told. In a collection of occurrences, whose rows have ids, those of the
-    first occurrence of the word.
+    """The neighbors of a word, and what is to be told. In a collection of occurrences, whose rows have ids, those of
+    the first occurrence of the word.
     """
     opened = widgets.explorer().space(space, progress)
     note = ""
@@ -239,7 +240,8 @@ def context_part() -> None:
         widgets.bars(rows, baseline=baseline)
         downloads.ranked(rows, "static", "word", "cosine", baseline)
         st.caption(
-            f"The static vector knows no sentence: it stays the same whatever stands around the word. {widgets.beside(baseline)}"
+            "The static vector knows no sentence: it stays the same whatever stands around the word. "
+            f"{widgets.beside(baseline)}"
         )
     widgets.python_lines(
         "from polysema.app.explorer import Explorer\n\n"
@@ -253,7 +255,8 @@ def page() -> None:
     """The page."""
     widgets.title(
         "Neighbors",
-        "A word has one static vector, and in each sentence a hidden state of its own. Both have neighbors: seldom the same.",
+        "A word has one static vector, and in each sentence a hidden state of its own. Both have neighbors: "
+        "seldom the same.",
     )
     mode = st.segmented_control(
         "What to look up",

@@ -1,4 +1,6 @@
-"""The page Data, collections: what there is, one of them in detail, search, files to take away, and looking after it."""
+"""The page Data, collections: what there is, one of them in detail, search, files to take away, and looking after
+it.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -163,7 +165,8 @@ def search_part(one: CollectionSummary, collection: Collection, space: str, orig
             required=True,
             key="dq",
             bind="query-params",
-            help="In the order in which they came, or those nearest to a text (read by the model of the space) or to a row.",
+            help="In the order in which they came, or those nearest to a text (read by the model of the space) or to a "
+            "row.",
         )
         or FIRST
     )
@@ -288,7 +291,8 @@ def _model(origin: Origin) -> LanguageModel:
     """Only a model of the catalog is loaded: a collection's card may name any path."""
     if origin.source not in [row.name for row in CATALOG]:
         raise UserError(
-            f"the space was made by {origin.source}, which is not of the catalog; search by a row, or with `polysema store search`"
+            f"the space was made by {origin.source}, which is not of the catalog; search by a row, or with "
+            "`polysema store search`"
         )
     if origin.stack in ("", "encoder") and origin.final_norm in ("", "after"):
         return widgets.explorer().model(origin.source)
@@ -469,7 +473,8 @@ def _versions(one: CollectionSummary, collection: Collection) -> None:
             "Snapshot’s name, or a version",
             key=f"snap_{one.name}",
             max_chars=64,
-            help="A snapshot keeps the current version under a name; going back makes an earlier one current, and is a version too.",
+            help="A snapshot keeps the current version under a name; going back makes an earlier one current, and is a "
+            "version too.",
         )
         keep = second.form_submit_button("Keep as snapshot", width="stretch", help="Keep the current version.")
         back = third.form_submit_button("Go back to it", width="stretch", help="Make that version current again.")

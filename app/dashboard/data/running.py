@@ -1,4 +1,6 @@
-"""The page Data, what is embedded now by whoever asked: a page that was closed or loaded again finds its work, and its end."""
+"""The page Data, what is embedded now by whoever asked: a page that was closed or loaded again finds its work, and its
+end.
+"""
 
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -13,7 +15,9 @@ INTAKE = "intake"
 
 
 def running(show: Callable[[str, str], None]) -> None:
-    """The work that this session did not ask for but has seen under way, and what came of it; `show` opens a collection."""
+    """The work that this session did not ask for but has seen under way, and what came of it; `show` opens a
+    collection.
+    """
     mine = st.session_state.get("asked_work", set())
     seen: dict[Hashable, Job] = st.session_state.setdefault("seen_work", {})
     seen |= {key: job for key, job in widgets.jobs().under_way(INTAKE) if key not in mine}

@@ -78,7 +78,8 @@ def _against(model: LanguageModel, control: str, word: str, sums: list[float]) -
     more = [own - other for own, other in zip(sums, theirs, strict=True)]
     most = max(range(3), key=lambda group: more[group])
     return (
-        f"Against “{widgets.plain(control)}” the score is {sum(more):+.2f}: from the embedding {more[0]:+.2f}, the attention heads "
+        f"Against “{widgets.plain(control)}” the score is {sum(more):+.2f}: from the embedding {more[0]:+.2f}, "
+        "the attention heads "
         f"{more[1]:+.2f}, the MLPs {more[2]:+.2f}. "
         + (
             f"What is different about this text comes most from {NAMES[most]}."
@@ -126,7 +127,10 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     option = max(range(3), key=lambda group: sums[group])
     verdict = Verdict.WORKS if rank == 1 and option == 2 else Verdict.PARTLY if rank <= N_NEAREST else Verdict.FAILS
     w = widgets.plain(word)
-    said = f"After “{widgets.plain(text)}” {widgets.plain(name)} gives **{w}** a probability of **{probability:.1%}**: number **{rank:,}**. "
+    said = (
+        f"After “{widgets.plain(text)}” {widgets.plain(name)} gives **{w}** a probability of "
+        f"**{probability:.1%}**: number **{rank:,}**. "
+    )
     said += (
         "It does say it. "
         if rank == 1
@@ -138,7 +142,8 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         )
     )
     said += (
-        f"\n\nThe score (logit) of {w} is {found.score:.2f}: the embedding gives {sums[0]:+.2f}, all attention heads {sums[1]:+.2f}, all MLPs **{sums[2]:+.2f}**. "
+        f"\n\nThe score (logit) of {w} is {found.score:.2f}: the embedding gives {sums[0]:+.2f}, all attention "
+        f"heads {sums[1]:+.2f}, all MLPs **{sums[2]:+.2f}**. "
         f"So {NAMES[option]} add most"
     )
     if by_layer:
@@ -159,9 +164,12 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         option,
         rows,
-        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attribution import contributions\n\nmodel = Explorer().inside({name!r})\n"
-        f"found = contributions(model, {given!r}, {word!r}, source={source!r}, at={at})\nprint(found.score, sum(p.value for p in found.parts if p.kind == 'mlp'))",
-        "Direct contributions: each part’s vector through the last norm (its scale frozen) and the row of the word in the output table (Elhage et al. 2021). They add up to the score. "
+        "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attribution import "
+        f"contributions\n\nmodel = Explorer().inside({name!r})\n"
+        f"found = contributions(model, {given!r}, {word!r}, source={source!r}, at={at})\nprint(found.score, "
+        "sum(p.value for p in found.parts if p.kind == 'mlp'))",
+        "Direct contributions: each part’s vector through the last norm (its scale frozen) and the row of the "
+        "word in the output table (Elhage et al. 2021). They add up to the score. "
         "The rank on the way reads each state as if it were the last (the logit lens).",
         FeatureShift(word, layers, way, best, tuple(controls)),
     )
@@ -172,7 +180,10 @@ def _compare(word: str, controls: list[tuple[str, float, int, str]]) -> str:
     own = controls[0][1]
     higher = [text for text, p, _, _ in controls[1:] if p >= own]
     if higher:
-        return f"Beware: {len(higher)} of the {len(controls) - 1} other texts give {word} at least as much, so it isn’t the name alone that brings it."
+        return (
+            f"Beware: {len(higher)} of the {len(controls) - 1} other texts give {word} at least as much, so it "
+            "isn’t the name alone that brings it."
+        )
     second = max(p for _, p, _, _ in controls[1:])
     times = own / second if second > 0 else float("inf")
     return (
@@ -254,7 +265,8 @@ LESSON = Lesson(
     name="mlp",
     chapter="Inside a block",
     title="What the MLP adds",
-    idea="After attention has fetched something from other words, the MLP of the block works on each word alone. Much of what a model “knows” seems to be stored there: given “Michael Jordan”, something has to add “basketball”.",
+    idea="After attention has fetched something from other words, the MLP of the block works on each word alone. Much "
+    "of what a model “knows” seems to be stored there: given “Michael Jordan”, something has to add “basketball”.",
     question="“The sport that Michael Jordan played is …”: which parts add most to the score of “basketball”?",
     options=("The embedding (the table)", "The attention heads", "The MLPs"),
     claim="The model says the word, and its MLPs put it there.",
@@ -274,7 +286,8 @@ LESSON = Lesson(
             "others",
             "The same with something else, a line each",
             "What do they give the same word? Without this you can’t tell what the name does.",
-            "The sport that my neighbor played is\nThe sport that Tiger Woods played is\nThe sport that Lionel Messi played is",
+            "The sport that my neighbor played is\nThe sport that Tiger Woods played is\nThe sport that Lionel "
+            "Messi played is",
             "fone\nponder\ntelephone",
             lines=True,
             optional=True,
@@ -282,7 +295,9 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="Bars upwards push the word, bars downwards push it away. On the right the word climbs to rank 1 at the top: watch whether it climbs after attention or after the MLP.",
+    reading="Bars upwards push the word, bars downwards push it away. On the right "
+    "the word climbs to rank 1 at the top: "
+    "watch whether it climbs after attention or after the MLP.",
     task="Take away the first name: “The sport that Jordan played is”. Then try a person the model can’t know.",
     presets={
         "Without the first name": {"text": "The sport that Jordan played is", "word": "basketball"},
@@ -294,10 +309,12 @@ LESSON = Lesson(
         },
     },
     traps=(
-        "This counts only what a part adds directly. Earlier heads that carried the name to the last word get no credit (Elhage et al. 2021).",
+        "This counts only what a part adds directly. Earlier heads that carried the name to the last word get no "
+        "credit (Elhage et al. 2021).",
         "Compare with other names. A word that is likely after any name tells nothing about Michael Jordan.",
         "Early layers weren’t trained to be read with the last layer’s table: ranks there mean little.",
-        "Small models often fail here. smollm2-135m has 135 million parameters in 4-bit weights; its answers are shown as they are.",
+        "Small models often fail here. smollm2-135m has 135 million parameters in 4-bit weights; its answers are "
+        "shown as they are.",
     ),
     ways=(
         NextStep("inside", "Every head and MLP of it", lambda asked: {"see": "Attribution", "cm_in": asked[MODEL]}),

@@ -45,7 +45,8 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     for key in ("first", "second", "toward", "away"):
         if len(lists[key]) < 2:
             raise UserError(
-                f"each list needs at least two words that {name} knows; of {query[key][:60]!r} it knows {len(lists[key])}"
+                f"each list needs at least two words that {name} knows; of {query[key][:60]!r} it knows "
+                f"{len(lists[key])}"
             )
     if not lists["words"]:
         raise UserError(f"{name} knows none of the words to place: {query['words'][:60]!r}")
@@ -60,15 +61,21 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     option = 2 if strength >= CLEAR and low else 1 if order[-1][1] - order[0][1] > 0.05 else 0
     one, two = (lists["first"], lists["second"]) if test.effect >= 0 else (lists["second"], lists["first"])
     said = (
-        f"**{widgets.plain(', '.join(one[:3]))}** … lean more to **{she}** … than **{widgets.plain(', '.join(two[:3]))}** … do. The effect is **{test.effect:+.2f}** on a scale from −2 to 2; "
+        f"**{widgets.plain(', '.join(one[:3]))}** … lean more to **{she}** … than "
+        f"**{widgets.plain(', '.join(two[:3]))}** … do. The effect is **{test.effect:+.2f}** on a scale from "
+        "−2 to 2; "
         f"{_chance(min(test.p, 1 - test.p), test.n_partitions)}. "
     )
     said += {
-        Verdict.WORKS: "That is a clear association, and chance doesn’t explain it: the vectors have learned it from the texts.",
+        Verdict.WORKS: "That is a clear association, and chance doesn’t explain it: the "
+        "vectors have learned it from the texts.",
         Verdict.PARTLY: "That is a weak association, or one that chance could make: don’t build on it.",
         Verdict.FAILS: "That is practically none: these lists don’t differ in these vectors.",
     }[verdict]
-    said += f"\n\nOn the axis below **{widgets.plain(order[-1][0])}** stands furthest to the side of {she}, **{widgets.plain(order[0][0])}** to that of {he}."
+    said += (
+        f"\n\nOn the axis below **{widgets.plain(order[-1][0])}** stands furthest to the side of {she}, "
+        f"**{widgets.plain(order[0][0])}** to that of {he}."
+    )
     if missing:
         said += f"\n\nNot in these vectors, so left out: {widgets.plain(', '.join(missing[:12]))}."
     leans = [
@@ -84,10 +91,13 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         option,
         rows,
-        f"from polysema.app.explorer import Explorer\n\nfound = Explorer().association({lists['first']!r}, {lists['second']!r}, {lists['toward']!r}, {lists['away']!r}, {name!r})\nprint(found.effect, found.p)\n"
+        f"from polysema.app.explorer import Explorer\n\nfound = Explorer().association({lists['first']!r}, "
+        f"{lists['second']!r}, {lists['toward']!r}, {lists['away']!r}, {name!r})\nprint(found.effect, found.p)\n"
         f"print(Explorer().project({lists['words']!r}, [{axis!r}], {name!r}).words)",
-        "WEAT (Caliskan et al. 2017): a word’s lean is its mean cosine with the first attributes less that with the second; the effect is the difference of the two lists’ means in standard "
-        f"deviations. The axis leads from the sum of the one side’s unit vectors to that of the other. {widgets.plain(space.origin.card())}.",
+        "WEAT (Caliskan et al. 2017): a word’s lean is its mean cosine with the first attributes less that with "
+        "the second; the effect is the difference of the two lists’ means in standard "
+        "deviations. The axis leads from the sum of the one side’s unit vectors to that of the other. "
+        f"{widgets.plain(space.origin.card())}.",
         (order, leans, len(lists["first"]), lists["toward"][0], lists["away"][0]),
         widgets.notes_of(test, placed),
     )
@@ -153,7 +163,9 @@ LESSON = Lesson(
     name="bias",
     chapter="Limits",
     title="Limits: bias in the vectors",
-    idea="Vectors are made from what people wrote. If nurses are mostly called “she” in the texts, “nurse” lies nearer to “she”. The model doesn’t know which patterns are facts about the world, which are prejudice, and which are wrong.",
+    idea="Vectors are made from what people wrote. If nurses are mostly called “she” in the texts, “nurse” lies nearer "
+    "to “she”. The model doesn’t know which patterns are facts about the world, which are prejudice, and "
+    "which are wrong.",
     question="Words for home and family, words for work and career. Which lean more to “she” than to “he” in GloVe?",
     options=("Neither: all are equally near", "They differ, but without a pattern", "One list leans clearly more"),
     claim="These vectors have learned an association that nobody put in.",
@@ -197,8 +209,10 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="Dots to the right lean to the one side, dots to the left to the other. The ticks are the words of the two lists: do they form two groups?",
-    task="Find two lists that do not differ. Or try the best-known example: flowers and insects, with pleasant and unpleasant words.",
+    reading="Dots to the right lean to the one side, dots to the left to the other. The ticks are the words of the two "
+    "lists: do they form two groups?",
+    task="Find two lists that do not differ. Or try the best-known example: flowers and insects, with pleasant and "
+    "unpleasant words.",
     presets={
         "Flowers and insects": {
             "first": "rose, tulip, daisy, lily, violet, orchid",
@@ -217,13 +231,16 @@ LESSON = Lesson(
         },
     },
     traps=(
-        "A handful of words can be chosen so that they show anything. That is why the test deals them anew thousands of times.",
-        "Some associations copy true counts (there are more female nurses), some copy prejudice. The number can’t say which.",
+        "A handful of words can be chosen so that they show anything. That is why the test deals them anew "
+        "thousands of times.",
+        "Some associations copy true counts (there are more female nurses), some copy prejudice. The number can’t "
+        "say which.",
         "Taking one direction out of the vectors hides the bias more than it removes it (Gonen and Goldberg 2019).",
     ),
     ways=(NextStep("neighbors", "Neighbors of “nurse”", lambda asked: {"w": "nurse", "space": asked["space"]}),),
     sources=(
-        "Caliskan, Bryson and Narayanan 2017, Semantics derived automatically from language corpora contain human-like biases",
+        "Caliskan, Bryson and Narayanan 2017, Semantics derived automatically from language corpora contain "
+        "human-like biases",
         "Gonen and Goldberg 2019, Lipstick on a pig",
     ),
 )

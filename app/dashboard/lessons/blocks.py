@@ -53,12 +53,19 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     met = states is not None and states.vectors.shape[0] == model.n_layers + 1 and states.vectors.shape[2] == found.dim
     verdict = Verdict.WORKS if fits and met else Verdict.PARTLY if met else Verdict.FAILS
     layers = " and ".join(f"{stack.n_layers} blocks ({stack.name})" for stack in found.stacks)
-    said = f"**{widgets.plain(name)}** has **{found.total:,} parameters**: {layers} in series. Every token is a vector of **{found.dim}** numbers, before and after each block"
+    said = (
+        f"**{widgets.plain(name)}** has **{found.total:,} parameters**: {layers} in series. Every token is a "
+        f"vector of **{found.dim}** numbers, before and after each block"
+    )
     if states is not None:
         n = states.vectors.shape[1]
-        said += f"; your text just went through as {states.vectors.shape[0]} layers × {n} word{'s' * (n > 1)} × {states.vectors.shape[2]} numbers"
+        said += (
+            f"; your text just went through as {states.vectors.shape[0]} layers × {n} word{'s' * (n > 1)} × "
+            f"{states.vectors.shape[2]} numbers"
+        )
     said += (
-        f".\n\nIn a block **{one.n_heads} heads** work side by side, each {one.head_dim} wide: {one.n_heads} × {one.head_dim} = {one.n_heads * one.head_dim}, "
+        f".\n\nIn a block **{one.n_heads} heads** work side by side, each {one.head_dim} wide: {one.n_heads} × "
+        f"{one.head_dim} = {one.n_heads * one.head_dim}, "
         + (
             "the whole width shared out. "
             if one.n_heads * one.head_dim == found.dim
@@ -66,10 +73,20 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         )
     )
     if one.n_key_heads != one.n_heads:
-        said += f"Groups of {one.n_heads // one.n_key_heads} heads share their keys, so there are only {one.n_key_heads} key heads. "
+        said += (
+            f"Groups of {one.n_heads // one.n_key_heads} heads share their keys, so there are only "
+            f"{one.n_key_heads} key heads. "
+        )
     said += f"Then the MLP widens each token to {one.mlp_dim:,} and back.\n\n"
-    said += f"Most parameters sit in **{'the ' if most != SELF else ''}{'attention' if most == SELF else NAMES[most]}** ({groups[most] / found.total:.0%})"
-    said += f"; of the blocks alone the MLPs have {counted.get(MLP, 0) / blocks:.0%} and attention {attention / blocks:.0%}."
+    said += (
+        "Most parameters sit in "
+        f"**{'the ' if most != SELF else ''}{'attention' if most == SELF else NAMES[most]}** "
+        f"({groups[most] / found.total:.0%})"
+    )
+    said += (
+        f"; of the blocks alone the MLPs have {counted.get(MLP, 0) / blocks:.0%} and attention "
+        f"{attention / blocks:.0%}."
+    )
     rows = [
         {"part": NAMES[kind], "parameters": number, "share": number / found.total}
         for kind, number in sorted(counted.items(), key=lambda item: -item[1])
@@ -79,7 +96,9 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         OPTIONS.index(most),
         rows,
-        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.parameter_counts import widths\n\nfound = widths(Explorer().inside({name!r}))\nprint(found.total, found.parameters)\nfor stack in found.stacks:\n    print(stack)",
+        "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.parameter_counts import "
+        f"widths\n\nfound = widths(Explorer().inside({name!r}))\nprint(found.total, found.parameters)\nfor "
+        "stack in found.stacks:\n    print(stack)",
         "Counted in the loaded weights; what two parts share (a head that is the table itself) counts once.",
         found,
     )
@@ -98,8 +117,11 @@ def picture(found: Widths, stacks: Sequence[StackWidths]) -> str:
     names = " and ".join(stack.name for stack in stacks)
     label = f"{found.model}, {names}: blocks in series, heads in parallel, {found.dim} numbers wide"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {whole} {height}" role="img" aria-label="{escape(label)}" font-family="sans-serif" font-size="14" fill="currentColor" '
-        f'style="max-width:{whole}px"><defs><marker id="pl-tip" markerWidth="8" markerHeight="8" refX="5" refY="3" orient="auto"><path d="M0 0 L6 3 L0 6 z" fill="currentColor"/></marker></defs>{"".join(columns)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {whole} {height}" role="img" '
+        f'aria-label="{escape(label)}" font-family="sans-serif" font-size="14" fill="currentColor" '
+        f'style="max-width:{whole}px"><defs><marker id="pl-tip" markerWidth="8" markerHeight="8" refX="5" '
+        'refY="3" orient="auto"><path d="M0 0 L6 3 L0 6 z" '
+        f'fill="currentColor"/></marker></defs>{"".join(columns)}</svg>'
     )
 
 
@@ -111,17 +133,21 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
 
     def text(line: str, at: float, size: int = 14, bold: bool = False, center: float = middle) -> None:
         out.append(
-            f'<text x="{center}" y="{at}" text-anchor="middle" font-size="{size}"{" font-weight=" + chr(34) + "600" + chr(34) if bold else ""}>{escape(line)}</text>'
+            f'<text x="{center}" y="{at}" text-anchor="middle" '
+            f'font-size="{size}"{" font-weight=" + chr(34) + "600" + chr(34) if bold else ""}>{escape(line)}</text>'
         )
 
     def box(top: float, tall: float, fill: str, dash: bool = False) -> None:
         out.append(
-            f'<rect x="{left}" y="{top}" width="{right - left}" height="{tall}" rx="8" fill="{fill}" fill-opacity="{0 if dash else 0.16}" stroke="{"currentColor" if dash else fill}" stroke-width="1.5"{" stroke-dasharray=" + chr(34) + "5 4" + chr(34) if dash else ""}/>'
+            f'<rect x="{left}" y="{top}" width="{right - left}" height="{tall}" rx="8" fill="{fill}" '
+            f'fill-opacity="{0 if dash else 0.16}" stroke="{"currentColor" if dash else fill}" '
+            f'stroke-width="1.5"{" stroke-dasharray=" + chr(34) + "5 4" + chr(34) if dash else ""}/>'
         )
 
     def arrow(top: float, what: str = "") -> None:
         out.append(
-            f'<path d="M{middle} {top + 20} V{top + 4}" stroke="currentColor" stroke-width="2" marker-end="url(#pl-tip)"/>'
+            f'<path d="M{middle} {top + 20} V{top + 4}" stroke="currentColor" stroke-width="2" '
+            'marker-end="url(#pl-tip)"/>'
         )
         if what:
             out.append(f'<text x="{middle + 10}" y="{top + 16}" font-size="12">{escape(what)}</text>')
@@ -144,7 +170,8 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
 
     def part(at: float, tall_: float, fill: str) -> None:
         out.append(
-            f'<rect x="{inner["left"]}" y="{at}" width="{inner["right"] - inner["left"]}" height="{tall_}" rx="6" fill="{fill}" fill-opacity="0.16" stroke="{fill}" stroke-width="1.5"/>'
+            f'<rect x="{inner["left"]}" y="{at}" width="{inner["right"] - inner["left"]}" height="{tall_}" '
+            f'rx="6" fill="{fill}" fill-opacity="0.16" stroke="{fill}" stroke-width="1.5"/>'
         )
 
     at = top + 12
@@ -166,7 +193,8 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
         room = inner["right"] - inner["left"] - 16
         step = room / n
         out += [
-            f'<rect x="{inner["left"] + 8 + head * step + 1:.1f}" y="{at + 25}" width="{step - 2:.1f}" height="14" rx="2" fill="{color}" fill-opacity="0.75"/>'
+            f'<rect x="{inner["left"] + 8 + head * step + 1:.1f}" y="{at + 25}" width="{step - 2:.1f}" '
+            f'height="14" rx="2" fill="{color}" fill-opacity="0.75"/>'
             for head in range(n)
         ]
         text(f"{n} × {stack.head_dim} = {n * stack.head_dim} numbers; {per.get(kind, 0):,} parameters", at + 54, 11)
@@ -223,7 +251,8 @@ LESSON = Lesson(
     name="blocks",
     chapter="Inside a block",
     title="Blocks in series, heads in parallel",
-    idea="A transformer repeats one block again and again. What goes in and what comes out of a block has the same width, so blocks can be stacked. Inside, the heads work side by side, and then the MLP.",
+    idea="A transformer repeats one block again and again. What goes in and what comes out of a block has the same "
+    "width, so blocks can be stacked. Inside, the heads work side by side, and then the MLP.",
     question="Where does the model minilm-l6 keep most of its numbers?",
     options=("In the table of tokens", "In attention", "In the MLPs"),
     claim="The width stays the same through all blocks, and the heads share it out.",
@@ -235,13 +264,17 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="Read from below: ids of tokens, their rows in the table, then block after block. The little boxes are heads; × says how often the block is repeated.",
+    reading="Read from below: ids of tokens, their rows in the table, then block after block. The little boxes are "
+    "heads; "
+    "× says how often the block is repeated.",
     task="Compare the models. Which has many narrow blocks, which few? Where does a bigger list of tokens cost most?",
     presets={"One word": {"text": "swan"}, "A longer text": {"text": "the white swan in the blue water of the lake"}},
     traps=(
         "In small models the table is a large part; in big ones the blocks dwarf it. Don’t carry the shares over.",
-        "More parameters in the MLPs doesn’t mean they are more important: take out attention, and no word knows of another.",
-        "“In parallel” is meant in the sum: the heads of one block can’t see each other’s results, only the next block can.",
+        "More parameters in the MLPs doesn’t mean they are more important: take out attention, and no word knows "
+        "of another.",
+        "“In parallel” is meant in the sum: the heads of one block can’t see each other’s results, only the next "
+        "block can.",
     ),
     ways=(
         NextStep("inside", "One sentence through all three families", lambda asked: {"see": "Roads"}),

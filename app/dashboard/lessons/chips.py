@@ -31,7 +31,8 @@ def style() -> None:
 
 
 def chips(items: Sequence[tuple[str, str, str]], label: str, name: str) -> None:
-    """A row of little boxes: a text, small print under it, and a kind: `a`, `b` (two colors), `off` (dashed) or nothing.
+    """A row of little boxes: a text, small print under it, and a kind: `a`, `b` (two colors), `off` (dashed) or
+    nothing.
 
     They are saved as a picture under `name`.
     """

@@ -53,7 +53,8 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     )
     w, m = widgets.plain(word), widgets.plain(name)
     said = (
-        f"The **row** of {w} in the table of {m} and its **hidden state** in “{widgets.plain(text[:80])}” at the last layer have cosine **{last:.2f}** "
+        f"The **row** of {w} in the table of {m} and its **hidden state** in “{widgets.plain(text[:80])}” at the "
+        f"last layer have cosine **{last:.2f}** "
         f"(two random hidden states: {baselines[-1]:.2f}). "
     )
     said += (
@@ -66,7 +67,8 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         else "They are as good as strangers, though both are called the embedding of the word."
     )
     said += (
-        f"\n\nThe vector of the **whole text** has cosine {cosine(row, whole[0]):.2f} with the row and {cosine(states[-1], whole[0]):.2f} with the hidden state. "
+        f"\n\nThe vector of the **whole text** has cosine {cosine(row, whole[0]):.2f} with the row and "
+        f"{cosine(states[-1], whole[0]):.2f} with the hidden state. "
         f"It is made for comparing texts: nearest to yours is “**{widgets.plain(found[0][0])}**” ({found[0][1]:.2f})."
     )
     rows = [
@@ -87,8 +89,13 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         option,
         rows,
-        f"from polysema.app.explorer import Explorer\nfrom polysema.core.model.contextual import word_vectors\nfrom polysema.core.model.sentences import embed_sentences\nfrom polysema.core.model.static import static_vector\nfrom polysema.core.space.metric import cosine\n\nmodel = Explorer().model({name!r})\nrow, pieces = static_vector(model, {word!r})\nstate = word_vectors(model, {word!r}, [{text!r}], [-1]).vectors[0, 0]\n"
-        f"whole = embed_sentences(model, [{text!r}]).vectors[0, 0]\nprint(cosine(row, state), cosine(row, whole), cosine(state, whole))",
+        "from polysema.app.explorer import Explorer\nfrom polysema.core.model.contextual import "
+        "word_vectors\nfrom polysema.core.model.sentences import embed_sentences\nfrom "
+        "polysema.core.model.static import static_vector\nfrom polysema.core.space.metric import "
+        f"cosine\n\nmodel = Explorer().model({name!r})\nrow, pieces = static_vector(model, "
+        f"{word!r})\nstate = word_vectors(model, {word!r}, [{text!r}], [-1]).vectors[0, 0]\n"
+        f"whole = embed_sentences(model, [{text!r}]).vectors[0, 0]\nprint(cosine(row, state), cosine(row, "
+        "whole), cosine(state, whole))",
         f"Cosines of vectors of {model.dim} numbers. {widgets.plain(hidden.origin.card())}.",
         (rows, found, kinds, np.float64(model.dim)),
         widgets.notes_of(hidden, sentences),
@@ -132,7 +139,9 @@ LESSON = Lesson(
     name="embedding",
     chapter="Inside a block",
     title="Two meanings of “embedding”",
-    idea="People say “embedding” for two things: the fixed row of a token in the model’s table, and the vector that the model computes for a word in a sentence or for a whole text. They have the same width, and are used for different ends.",
+    idea="People say “embedding” for two things: the fixed row of a token in the model’s table, and the vector that "
+    "the model computes for a word in a sentence or for a whole text. They have the same width, and are used "
+    "for different ends.",
     question="The table’s row of “money”, and what the model makes of “money” in a sentence: how alike are they?",
     options=("The same vector (cosine above 0.99)", "Related (above 0.5)", "Hardly alike (below 0.5)"),
     claim="The row of the table and the computed vector are two different things.",
@@ -149,21 +158,26 @@ LESSON = Lesson(
             "others",
             "Texts to search among, a line each",
             "They are ranked by the vectors of whole texts.",
-            "The bank gives loans to customers.\nThey sat on the bank of the river.\nA cat sleeps on the sofa.\nShe counted the coins in her purse.",
+            "The bank gives loans to customers.\nThey sat on the bank of the river.\nA cat sleeps on the "
+            "sofa.\nShe counted the coins in her purse.",
             lines=True,
         ),
     ),
     check=check,
     draw=draw,
-    reading="Follow the line: the lower it gets, the less of the row is left in the hidden state; the dotted one is what random words have. The list is a search by meaning: the texts needn’t share a word with yours.",
+    reading="Follow the line: the lower it gets, the less of the row is left in the "
+    "hidden state; the dotted one is what "
+    "random words have. The list is a search by meaning: the texts needn’t share a word with yours.",
     task="Write a text that shares a word with one of the others but not its meaning. Which is found?",
     presets={
         "Same word, other sense": {"text": "Which bank has the lowest interest rates?", "word": "bank"},
         "A question about pets": {"text": "My pet is tired", "word": "pet"},
     },
     traps=(
-        "When somebody offers you “embeddings”, ask which: rows, hidden states (of which layer?), or vectors of texts (pooled how?). They can’t be compared with each other.",
-        "The mean of hidden states is a good text vector only if the model was trained for it. MiniLM was (Reimers and Gurevych 2019); most decoders weren’t.",
+        "When somebody offers you “embeddings”, ask which: rows, hidden states (of which layer?), or vectors of "
+        "texts (pooled how?). They can’t be compared with each other.",
+        "The mean of hidden states is a good text vector only if the model was trained for it. MiniLM was "
+        "(Reimers and Gurevych 2019); most decoders weren’t.",
         "The same model gives other vectors after another layer. A search must use one layer for all.",
     ),
     ways=(

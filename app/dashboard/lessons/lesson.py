@@ -26,7 +26,8 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LessonField:
-    """What the learner may change: a line, several lines (`lines`), or one of `choices`, which are looked up when shown.
+    """What the learner may change: a line, several lines (`lines`), or one of `choices`, which are looked up when
+    shown.
 
     `start` is what it holds at first, `letters` the same for a model that reads the letters of one word.
     """
@@ -49,9 +50,9 @@ class LessonField:
 
 @dataclass(frozen=True, slots=True)
 class LessonResult:
-    """What was measured: which wording holds, what is `said` about it (Markdown, texts of the user escaped), which of the
-    lesson's options came out, the `rows` of numbers, and the Python lines that give the same. `shown` is for the picture;
-    `notes` are what the measured answers tell besides, such as a word that was found under another spelling.
+    """What was measured: which wording holds, what is `said` about it (Markdown, texts of the user escaped), which of
+    the lesson's options came out, the `rows` of numbers, and the Python lines that give the same. `shown` is for the
+    picture; `notes` are what the measured answers tell besides, such as a word that was found under another spelling.
     """
 
     verdict: Verdict
@@ -88,8 +89,8 @@ class Lesson:
     """One lesson: a question with the answers to choose from, a `check` that measures, and what there is to say.
 
     `claim` is the sentence that the check puts to the test; `reading` says how to read the picture that `draw` makes;
-    `presets` are named values of the fields to try; `traps` what could fool the learner; `sources` the papers; `wants` a
-    model that it would rather use, where that isn't here, and `letters` how it then asks.
+    `presets` are named values of the fields to try; `traps` what could fool the learner; `sources` the papers; `wants`
+    a model that it would rather use, where that isn't here, and `letters` how it then asks.
     """
 
     name: str
@@ -149,8 +150,8 @@ def writers() -> list[str]:
 
 
 def checked(lesson: Lesson, query: LessonInput) -> dict[str, str]:
-    """The values of a lesson's fields without the space around them; raises `UserError` for an empty one, one that is too
-    long, and a choice that isn't there.
+    """The values of a lesson's fields without the space around them; raises `UserError` for an empty one, one that is
+    too long, and a choice that isn't there.
     """
     values = {f.key: query.get(f.key, "").strip() for f in lesson.fields}
     for f in lesson.fields:

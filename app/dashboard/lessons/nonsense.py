@@ -89,7 +89,10 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
             if letters
             else "There is no word of doubt in it."
         )
-        said += f"\n\nOn average it gave its tokens a probability of **{made.surety:.0%}**; after “{widgets.plain(real)}” **{true.surety:.0%}**. "
+        said += (
+            f"\n\nOn average it gave its tokens a probability of **{made.surety:.0%}**; after "
+            f"“{widgets.plain(real)}” **{true.surety:.0%}**. "
+        )
         said += (
             "It is about as sure of the invention as of the real thing: how fluent it sounds tells you nothing."
             if share >= 0.8
@@ -99,7 +102,10 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
             if not doubt
             else "And the numbers are there to compare."
         )
-    said += "\n\nIt always gives the next token a probability. There is no place in it where “I know” and “I don’t know” part."
+    said += (
+        "\n\nIt always gives the next token a probability. There is no place in it where “I know” and “I don’t "
+        "know” part."
+    )
     titles = ("A made-up word", "A real word") if letters else ("Something invented", "Something real")
     rows = [
         {
@@ -117,8 +123,11 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         option,
         rows,
-        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.generation import write\n\nmodel = Explorer().inside({name!r})\nfor start in ({invented!r}, {real!r}):\n    found = write(model, start, {MAX_NEW_TOKENS})\n    print(found.text, found.surety, found.probabilities)",
-        f"Greedy: the most probable token each time, {MAX_NEW_TOKENS} at most. The average is the geometric mean. Doubt is looked for by these words: {', '.join(DOUBT_PHRASES)}.",
+        "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.generation import write\n\nmodel "
+        f"= Explorer().inside({name!r})\nfor start in ({invented!r}, {real!r}):\n    found = write(model, "
+        f"start, {MAX_NEW_TOKENS})\n    print(found.text, found.surety, found.probabilities)",
+        f"Greedy: the most probable token each time, {MAX_NEW_TOKENS} at most. The average is the geometric "
+        f"mean. Doubt is looked for by these words: {', '.join(DOUBT_PHRASES)}.",
         Pair((invented, real), (made, true), titles),
     )
 
@@ -152,7 +161,8 @@ LESSON = Lesson(
     name="nonsense",
     chapter="Limits",
     title="Limits: confident nonsense",
-    idea="A decoder does one thing: it gives every token a probability of being the next. It was trained to sound like text, not to check facts. So ask it about something that never was.",
+    idea="A decoder does one thing: it gives every token a probability of being the next. It was trained to sound like "
+    "text, not to check facts. So ask it about something that never was.",
     question="“The inventor of the flying banana was …” How will the model go on?",
     options=("It makes somebody up", "It says that there is none", "It stops at once"),
     claim="It invents, and nothing in the text shows that it isn’t sure.",
@@ -177,7 +187,9 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="Each box is a token that the model chose, with the probability it gave it. Compare the two sides: does the invented one look any different?",
+    reading="Each box is a token that the model chose, with the probability it gave "
+    "it. Compare the two sides: does the "
+    "invented one look any different?",
     task="Ask for the capital of a country that you made up, or for the 17th month of the year.",
     presets={
         "A capital": {"invented": "The capital of Atlantis is", "real": "The capital of France is"},
@@ -192,7 +204,8 @@ LESSON = Lesson(
     },
     traps=(
         "Even the true answer can go on in nonsense: read what comes after the name, too.",
-        "Large models do this less, and more convincingly. They are also trained to say that they don’t know, and still can’t look it up in themselves.",
+        "Large models do this less, and more convincingly. They are also trained to say that they don’t know, and "
+        "still can’t look it up in themselves.",
         "A probability is of the next token, not of the fact. “A” after “was” can be likely whatever follows.",
         "Doubt is found here by a list of words (see Details). A doubt in other words would be missed.",
     ),

@@ -34,16 +34,23 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     verdict = Verdict.WORKS if all(good) else Verdict.PARTLY if any(good) else Verdict.FAILS
     w, a, b = widgets.plain(word), widgets.plain(first), widgets.plain(second)
     said = (
-        f"**{w}** has **{n_rows} row{'s' * (n_rows > 1)}** of {space.vectors.shape[1]} numbers among {len(space):,}, whatever the sentence. "
+        f"**{w}** has **{n_rows} row{'s' * (n_rows > 1)}** of {space.vectors.shape[1]} numbers among "
+        f"{len(space):,}, whatever the sentence. "
         f"Seen from it, **{a}** is neighbor number {ranks[0]:,} and **{b}** number {ranks[1]:,}. "
     )
     if all(good):
         said += "Both meanings pull at the same vector: both words are among its nearest hundredth."
     elif any(good):
-        said += f"Only **{a if good[0] else b}** is among the nearest hundredth: that meaning has the larger share of the vector."
+        said += (
+            f"Only **{a if good[0] else b}** is among the nearest hundredth: that meaning has the larger share "
+            "of the vector."
+        )
     else:
         said += "Neither is among the nearest hundredth: here the word is not used for either of them often."
-    said += f" Of its {'ten' if n_near == 10 else n_near} nearest words {to_first} lean to {a} and {n_near - to_first} to {b}."
+    said += (
+        f" Of its {'ten' if n_near == 10 else n_near} nearest words {to_first} lean to {a} and "
+        f"{n_near - to_first} to {b}."
+    )
     rows = [(n.key, n.score) for n in near.neighbors]
     baseline = explorer.baseline(space)
     numbers = [
@@ -61,8 +68,10 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         0 if n_rows == 1 else 1,
         numbers,
-        f"from polysema.app.explorer import Explorer\n\nexplorer = Explorer()\nfor n in explorer.neighbors({word!r}, {name!r}).neighbors:\n    print(n.rank, n.key, n.score)\n"
-        f"print(explorer.similarity([{word!r}], [{first!r}], {name!r}).rank, explorer.similarity([{word!r}], [{second!r}], {name!r}).rank)",
+        "from polysema.app.explorer import Explorer\n\nexplorer = Explorer()\nfor n in "
+        f"explorer.neighbors({word!r}, {name!r}).neighbors:\n    print(n.rank, n.key, n.score)\n"
+        f"print(explorer.similarity([{word!r}], [{first!r}], {name!r}).rank, explorer.similarity([{word!r}], "
+        f"[{second!r}], {name!r}).rank)",
         f"Cosines in the full space. {widgets.plain(near.origin.card())}.",
         (rows, baseline, sides, (first, second)),
         widgets.notes_of(near, *sides),
@@ -87,7 +96,8 @@ LESSON = Lesson(
     name="one-vector",
     chapter="Words as vectors",
     title="One word, one vector",
-    idea="In a list of word vectors every word is one row of numbers. Words that stand in similar sentences get similar rows. But “bank” stands by rivers and on high streets.",
+    idea="In a list of word vectors every word is one row of numbers. Words that stand in similar sentences get "
+    "similar rows. But “bank” stands by rivers and on high streets.",
     question="GloVe has 400,000 words. How many vectors has it for “bank”?",
     options=("One", "Two: one for each meaning", "One for each sentence"),
     claim="The one vector lies near both meanings at once.",
@@ -99,7 +109,9 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="A bar is a cosine: 1 is the same direction. The mark is what two random words have, so only what stands out beyond it counts.",
+    reading="A bar is a cosine: 1 is the same direction. The mark is what two random "
+    "words have, so only what stands out "
+    "beyond it counts.",
     task="Take “mouse” with “cheese” and “keyboard”. Which meaning has won?",
     presets={
         "mouse": {"word": "mouse", "first": "cheese", "second": "keyboard"},
@@ -108,9 +120,11 @@ LESSON = Lesson(
         "rock": {"word": "rock", "first": "stone", "second": "guitar"},
     },
     traps=(
-        "Which meaning wins depends on the texts the vectors were made from. GloVe’s are Wikipedia and newswire, where banks are mostly for money.",
+        "Which meaning wins depends on the texts the vectors were made from. GloVe’s are Wikipedia and newswire, "
+        "where banks are mostly for money.",
         "Near doesn’t mean same: opposites (hot, cold) stand in the same sentences and so are near each other.",
-        "The vector isn’t a clean middle of its senses either: the frequent sense has the larger share (Arora et al. 2018).",
+        "The vector isn’t a clean middle of its senses either: the frequent sense has the larger share (Arora et "
+        "al. 2018).",
     ),
     ways=(
         NextStep(

@@ -73,7 +73,8 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     number = ids[whole]
     beside = [token_name(model, n).strip() for n in (number - 1, number + 1) if 0 <= n < len(model.input_table)]
     said += (
-        f"\n\n**{widgets.plain(str(rows[whole]['token']))}** has the id **{number}**: its row in a table of {len(model.input_table):,}. "
+        f"\n\n**{widgets.plain(str(rows[whole]['token']))}** has the id **{number}**: its row in a table of "
+        f"{len(model.input_table):,}. "
         f"The number means nothing: the rows beside it are {' and '.join(widgets.plain(name) for name in beside)}."
     )
     return LessonResult(
@@ -81,9 +82,12 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         option,
         [{key: row[key] for key in ("token", "id", "word")} for row in rows],
-        f"from polysema.app.explorer import Explorer\n\nmodel = Explorer().model({model.name!r})\n(encoded,) = model.encode([{text!r}])\n"
-        "print(encoded.ids())      # what the model is given\nprint(encoded.offsets)    # which characters each id stands for",
-        "A tokenizer is made before the model: it keeps frequent strings whole and spells the others from pieces (byte-pair encoding or "
+        f"from polysema.app.explorer import Explorer\n\nmodel = Explorer().model({model.name!r})\n(encoded,) = "
+        f"model.encode([{text!r}])\n"
+        "print(encoded.ids())      # what the model is given\nprint(encoded.offsets)    # which characters each "
+        "id stands for",
+        "A tokenizer is made before the model: it keeps frequent strings whole and spells the others from pieces "
+        "(byte-pair encoding or "
         "WordPiece). The model never sees letters, only the ids.",
         rows,
     )
@@ -106,7 +110,8 @@ LESSON = Lesson(
     name="tokens",
     chapter="Words as vectors",
     title="Tokens and ids",
-    idea="A model can't read letters. Your text is first cut into pieces from a fixed list, and each piece is replaced by its number in that list.",
+    idea="A model can't read letters. Your text is first cut into pieces from a fixed list, and each piece is replaced "
+    "by its number in that list.",
     question="Into how many pieces will the model cut “The unbelievable swan glided past Kierkegaard”?",
     options=("One piece for each word", "More pieces than words", "One piece for each letter"),
     claim="Frequent words are one token; rare ones are cut into several.",
@@ -122,7 +127,9 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="Each box is a token, with its id under it. Tokens of the same word have the same color; a dashed box belongs to no word (a comma, say).",
+    reading="Each box is a token, with its id under it. Tokens of the same word have the same color; a dashed box "
+    "belongs "
+    "to no word (a comma, say).",
     task="Write your own name. Is it one token? Then change the model: its list is another one.",
     presets={
         "A long word": {"text": "antidisestablishmentarianism"},
@@ -130,7 +137,8 @@ LESSON = Lesson(
         "A number": {"text": "In 1984 she paid 1,234,567 dollars"},
     },
     traps=(
-        "Capitals can matter: some models put everything in lower case first, others have separate tokens for “Swan” and “swan”.",
+        "Capitals can matter: some models put everything in lower case first, others have separate tokens for "
+        "“Swan” and “swan”.",
         "A word that is cut has no vector of its own. Its vector is put together from its pieces (here: their mean).",
         "Other languages need more tokens for the same sentence, because the list was made mostly from English.",
         "Models can't easily count the letters of a word: they never see them.",

@@ -73,15 +73,26 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     )
     w, layer = widgets.plain(word), found.layers[best].layer
     said = (
-        f"In the table **{w}** is the same in all {n} sentences. At **layer {layer}** the two meanings are furthest apart: two sentences of one meaning have "
-        f"cosine **{within[best]:.2f}**, two of different meanings **{between[best]:.2f}**, two random words {found.layers[best].baseline:.2f}. "
+        f"In the table **{w}** is the same in all {n} sentences. At **layer {layer}** the two meanings are "
+        "furthest apart: two sentences of one meaning have "
+        f"cosine **{within[best]:.2f}**, two of different meanings **{between[best]:.2f}**, two random words "
+        f"{found.layers[best].baseline:.2f}. "
     )
     if verdict is Verdict.WORKS:
-        said += f"For all {n} sentences the nearest other one has the same meaning: the sentence has told the word which one it is."
+        said += (
+            f"For all {n} sentences the nearest other one has the same meaning: the sentence has told the word "
+            "which one it is."
+        )
     elif verdict is Verdict.PARTLY:
-        said += f"For {right[best]} of the {n} sentences the nearest other one has the same meaning: it is on the way, not there."
+        said += (
+            f"For {right[best]} of the {n} sentences the nearest other one has the same meaning: it is on the "
+            "way, not there."
+        )
     else:
-        said += f"That is a gap of {gaps[best]:.2f}, too small to call two meanings: {widgets.plain(name)} doesn’t tell them apart here."
+        said += (
+            f"That is a gap of {gaps[best]:.2f}, too small to call two meanings: {widgets.plain(name)} doesn’t "
+            "tell them apart here."
+        )
     rows = [
         {
             "layer": row.layer,
@@ -113,8 +124,11 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         option,
         rows,
-        f"from polysema.app.explorer import Explorer\n\nfound = Explorer().compare({word!r}, {texts!r}, model={name!r})\nfor row in found.layers:\n    print(row.layer, row.pairs, row.baseline)  # cosines of all pairs, and of random words",
-        f"The hidden state of the word (the mean of its tokens) after each block; layer 0 is before the first. {widgets.plain(found.origin.card())}.",
+        f"from polysema.app.explorer import Explorer\n\nfound = Explorer().compare({word!r}, {texts!r}, "
+        f"model={name!r})\nfor row in found.layers:\n    print(row.layer, row.pairs, row.baseline)  # "
+        "cosines of all pairs, and of random words",
+        "The hidden state of the word (the mean of its tokens) after each block; layer 0 is before the first. "
+        f"{widgets.plain(found.origin.card())}.",
         (rows, layer, listed),
         widgets.notes_of(found),
     )
@@ -148,7 +162,8 @@ def draw(found: LessonResult, key: str) -> None:
                     text,
                     start,
                     end,
-                    f'<span class="ps-tag">meaning {own + 1}</span> nearest ({score:.2f}{", same" if same else ", other meaning"}): {escape(near)}',
+                    f'<span class="ps-tag">meaning {own + 1}</span> nearest '
+                    f"({score:.2f}{', same' if same else ', other meaning'}): {escape(near)}",
                 )
                 for text, start, end, own, near, score, same in listed
             ]
@@ -159,7 +174,8 @@ LESSON = Lesson(
     name="senses",
     chapter="Meaning from context",
     title="What a sentence does to a word",
-    idea="A language model starts from the one row for “bank”, and changes it at every layer with what stands around it. After a few layers “bank” beside “river” and “bank” beside “money” are different vectors.",
+    idea="A language model starts from the one row for “bank”, and changes it at every layer with what stands around "
+    "it. After a few layers “bank” beside “river” and “bank” beside “money” are different vectors.",
     question="At which layer are the two meanings of “bank” furthest apart?",
     options=(
         "Before any layer: in the table",
@@ -175,24 +191,29 @@ LESSON = Lesson(
             "first",
             "First meaning, a sentence a line",
             "At least two.",
-            "They sat on the grassy bank of the river.\nThe boat was tied to the bank of the stream.\nReeds grow along the muddy bank.",
+            "They sat on the grassy bank of the river.\nThe boat was tied to the bank of the stream.\nReeds grow "
+            "along the muddy bank.",
             lines=True,
         ),
         LessonField(
             "second",
             "Second meaning, a sentence a line",
             "At least two.",
-            "The bank lends money to small firms.\nShe opened an account at the bank.\nThe bank raised its interest rates.",
+            "The bank lends money to small firms.\nShe opened an account at the bank.\nThe bank raised its "
+            "interest rates.",
             lines=True,
         ),
     ),
     check=check,
     draw=draw,
-    reading="Solid: sentences of the same meaning. Dashed: of different meanings. Only the gap between the two tells senses apart; the dotted line is what any two words have.",
+    reading="Solid: sentences of the same meaning. Dashed: of different meanings. Only the gap between the two tells "
+    "senses apart; the dotted line is what any two words have.",
     task="Put “I went to the bank.” under one meaning. Nothing in it says which bank: which sentence is nearest to it?",
     presets={
         "A neutral sentence": {
-            "first": "They sat on the grassy bank of the river.\nThe boat was tied to the bank of the stream.\nI went to the bank.",
+            "first": "They sat on the grassy bank of the river.\nThe boat was tied to "
+            "the bank of the stream.\nI went to "
+            "the bank.",
         },
         "mouse": {
             "word": "mouse",
@@ -207,7 +228,8 @@ LESSON = Lesson(
     },
     traps=(
         "A few sentences are a small sample. Others may part less well: the page Contexts has many.",
-        "A cosine of 0.7 says nothing alone: in some layers any two words have 0.7. Look at the gap, and at the gray line.",
+        "A cosine of 0.7 says nothing alone: in some layers any two words have 0.7. Look at the gap, and at the "
+        "gray line.",
         "Sentences on one topic have other words in common too. What parts may be the topic, not the sense.",
     ),
     ways=(

@@ -30,7 +30,9 @@ MAX_WORDS = 40
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SentenceReading:
-    """The attention of the sentence, the heads ranked, and over all heads where the word looks, in the mean and most."""
+    """The attention of the sentence, the heads ranked, and over all heads where the word looks, in the mean and
+    most.
+    """
 
     part: Attention
     ranking: HeadRanking
@@ -82,23 +84,31 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     )
     a, b = widgets.plain(looker), widgets.plain(at)
     n_texts = len({place[0] for place in ranking.places})
-    said = f"In the mean of all {n_heads} heads **{a}** gives **{b}** {float(mean[names.index(at.casefold())]):.0%} of its look. "
+    said = (
+        f"In the mean of all {n_heads} heads **{a}** gives **{b}** {float(mean[names.index(at.casefold())]):.0%} "
+        "of its look. "
+    )
     said += (
         f"{tops[winner]} of the heads look most at {widgets.plain(winner)} (itself and the model’s own signs left out)"
         + (". " if most else ": no word has more than half of them, so the heads disagree. ")
     )
     said += (
-        f"\n\nBut a single head may be clear: **layer {best.layer}, head {best.head}** gives {b} **{best.mean:.0%}** in the mean of {n_texts} sentence{'s' * (n_texts > 1)} "
+        f"\n\nBut a single head may be clear: **layer {best.layer}, head {best.head}** gives {b} "
+        f"**{best.mean:.0%}** in the mean of {n_texts} sentence{'s' * (n_texts > 1)} "
         f"(at the least {best.least:.0%}; a head that looks at all alike would give {ranking.chance:.0%}). "
     )
     said += {
         Verdict.WORKS: f"In every sentence that is its first choice: this head does link {a} to {b}.",
-        Verdict.PARTLY: "That is more than chance, but not clear, or not in every sentence: don’t give the head a name yet.",
+        Verdict.PARTLY: "That is more than chance, but not clear, or not in every "
+        "sentence: don’t give the head a name yet.",
         Verdict.FAILS: f"That is hardly more than chance: no head of {widgets.plain(name)} links the two words here.",
     }[verdict]
     lucky = min(ranking.scores, key=lambda score: score.rank_at_first)
     if (lucky.layer, lucky.head) != (best.layer, best.head):
-        said += f" In this sentence alone layer {lucky.layer}, head {lucky.head} looks even better ({lucky.first:.0%}), but over all sentences it has {lucky.mean:.0%}: luck."
+        said += (
+            f" In this sentence alone layer {lucky.layer}, head {lucky.head} looks even better "
+            f"({lucky.first:.0%}), but over all sentences it has {lucky.mean:.0%}: luck."
+        )
     rows = [
         {
             "layer": s.layer,
@@ -116,9 +126,11 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         EXAMPLE.index(most) if most in EXAMPLE else MIN_DISAGREEING,
         rows,
-        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attention import find_heads\n\nfound = find_heads(Explorer().inside({name!r}), [({looker!r}, {at!r})], {texts!r})\n"
+        "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attention import "
+        f"find_heads\n\nfound = find_heads(Explorer().inside({name!r}), [({looker!r}, {at!r})], {texts!r})\n"
         "for score in found.scores[:5]:\n    print(score.layer, score.head, score.mean, score.least)",
-        "Weights after the softmax; sub-words are merged to words. All heads of all layers are ranked by their mean over the sentences that have both words.",
+        "Weights after the softmax; sub-words are merged to words. All heads of all layers are ranked by their "
+        "mean over the sentences that have both words.",
         SentenceReading(part, ranking, tuple(looks), tops, name),
     )
 
@@ -172,7 +184,8 @@ LESSON = Lesson(
     name="heads",
     chapter="Meaning from context",
     title="Heads: where does a word look?",
-    idea="In every layer several heads look at the sentence side by side, each in its own way. Some look at the word before, some at a full stop, and a few seem to link words that belong together.",
+    idea="In every layer several heads look at the sentence side by side, each in its own way. Some look at the word "
+    "before, some at a full stop, and a few seem to link words that belong together.",
     question="“the white swan in the blue water”: at which word do most heads look from “blue”?",
     options=("At white", "At swan", "At water", "The heads disagree"),
     claim="Some head links an adjective to its noun.",
@@ -192,7 +205,9 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="In the grid each square is a head: layers downwards, heads to the right. The large one shows lines from the word that looks (left) to the word it looks at.",
+    reading="In the grid each square is a head: layers downwards, heads to the "
+    "right. The large one shows lines from the "
+    "word that looks (left) to the word it looks at.",
     task="Swap the colors: “the blue swan in the white water”. Does blue look at swan now?",
     presets={
         "Swapped": {
@@ -215,8 +230,10 @@ LESSON = Lesson(
     },
     traps=(
         "With so many heads, one of them looks right in any one sentence. That is why the ranking is over several.",
-        "Much of the weight goes to signs the model adds itself ([CLS], [SEP], the first token): a place to look when there is nothing to fetch (Clark et al. 2019).",
-        "Where a head looks isn’t what it does: the weights don’t say what is fetched, or whether it matters (Jain and Wallace 2019).",
+        "Much of the weight goes to signs the model adds itself ([CLS], [SEP], the first token): a place to look "
+        "when there is nothing to fetch (Clark et al. 2019).",
+        "Where a head looks isn’t what it does: the weights don’t say what is fetched, or whether it matters "
+        "(Jain and Wallace 2019).",
     ),
     ways=(NextStep("inside", "All heads, arcs or matrix", lambda asked: {"see": "Attention", "am": asked[MODEL]}),),
     sources=("Clark et al. 2019, What does BERT look at?", "Jain and Wallace 2019, Attention is not explanation"),

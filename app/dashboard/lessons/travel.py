@@ -80,9 +80,11 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
             for other, right, got in others
             for r, word in enumerate(got, 1)
         ],
-        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, space={name!r}, k=8)\nfor word in answer.neighbors:\n    print(word.rank, word.key, word.score)\n"
+        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, "
+        f"space={name!r}, k=8)\nfor word in answer.neighbors:\n    print(word.rank, word.key, word.score)\n"
         "for word in answer.inputs:\n    print(word.word, word.rank)  # where the words of the sum would stand",
-        f"3CosAdd: the nearest word to the sum of the unit vectors, the words of the sum left out (Mikolov et al. 2013). {widgets.plain(answer.origin.card())}.",
+        "3CosAdd: the nearest word to the sum of the unit vectors, the words of the sum left out (Mikolov et "
+        f"al. 2013). {widgets.plain(answer.origin.card())}.",
         (answer, space, rows, baseline, others),
         widgets.notes_of(answer),
     )
@@ -94,7 +96,10 @@ def _honest(answer: AnalogyAnswer) -> str:
     kept = answer.evidence.with_inputs[0].key if answer.evidence.with_inputs else ""
     said = ""
     if kept and kept != answer.neighbors[0].key:
-        said += f"Only because the words of the sum are left out: with them, the nearest would be **{widgets.plain(kept)}** again. "
+        said += (
+            "Only because the words of the sum are left out: with them, the nearest would be "
+            f"**{widgets.plain(kept)}** again. "
+        )
     alone = _alone(answer)
     if alone and alone == answer.neighbors[0].key:
         said += "And the nearest neighbor of the last word alone is the same, so the sum wasn’t needed for it. "
@@ -171,7 +176,8 @@ LESSON = Lesson(
     name="travel",
     chapter="Words as vectors",
     title="Vectors that travel",
-    idea="Subtract “king” from “queen” and you get a direction. Perhaps it is the same one that leads from “man” to “woman”: then a third word can travel along it.",
+    idea="Subtract “king” from “queen” and you get a direction. Perhaps it is the same one that leads from “man” to "
+    "“woman”: then a third word can travel along it.",
     question="Where does queen − king + man lead?",
     options=("To woman", "To girl", "To princess", "To another word"),
     claim="The difference of two words leads a third to the expected word, which it would not find alone.",
@@ -187,7 +193,9 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="The plane is a shadow of all dimensions; arrows that are parallel in space stay parallel in it. The cross is where the sum leads, the list is from the full space.",
+    reading="The plane is a shadow of all dimensions; arrows that are parallel in space stay parallel in it. The cross "
+    "is "
+    "where the sum leads, the list is from the full space.",
     task="Find a sum that fails. The table of other sums shows where to look; add one of your own kind.",
     presets={
         "king, turned round": {"expression": "king - man + woman", "wanted": "queen"},
@@ -197,8 +205,10 @@ LESSON = Lesson(
         "A job": {"expression": "doctor - man + woman", "wanted": "doctor"},
     },
     traps=(
-        "The words of the sum are left out of the answer. Without that rule the famous sums often lead back to one of their own words.",
-        "Often the answer is simply the nearest neighbor of the last word (Linzen 2016). The text above says whether that is so here.",
+        "The words of the sum are left out of the answer. Without that rule the famous sums often lead back to "
+        "one of their own words.",
+        "Often the answer is simply the nearest neighbor of the last word (Linzen 2016). The text above says "
+        "whether that is so here.",
         "Showing only the sums that work is how the legend grew. The table shows all eight, whatever they lead to.",
         "The sum repeats what the texts say, prejudices too: see the lesson on bias.",
     ),

@@ -73,21 +73,37 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     w = widgets.plain(word)
     said = f"{widgets.plain(name)} reads at most **{model.window} tokens** at once. "
     if reaches:
-        said += f"In a short text of {inside[0]['tokens']} tokens the beginning turns the vector of **{w}** at the end by **{inside[0]['moved']:.3f}** (1 − cosine); at {inside[-1]['tokens']} tokens by {inside[-1]['moved']:.3f}. "
+        said += (
+            f"In a short text of {inside[0]['tokens']} tokens the beginning turns the vector of **{w}** at the "
+            f"end by **{inside[0]['moved']:.3f}** (1 − cosine); at {inside[-1]['tokens']} tokens by "
+            f"{inside[-1]['moved']:.3f}. "
+        )
     else:
-        said += f"Even in the shortest text the beginning doesn’t change **{w}** at the end: choose beginnings that differ more. "
+        said += (
+            f"Even in the shortest text the beginning doesn’t change **{w}** at the end: choose beginnings that "
+            "differ more. "
+        )
     if beyond and reaches and not still:
-        said += f"At **{beyond[-1]['tokens']} tokens** it is **{beyond[-1]['moved']:.3f}**: the beginning is outside the window of the last word, and can’t be seen from there at all."
+        said += (
+            f"At **{beyond[-1]['tokens']} tokens** it is **{beyond[-1]['moved']:.3f}**: the beginning is outside "
+            "the window of the last word, and can’t be seen from there at all."
+        )
     elif still:
-        said += f"At {beyond[-1]['tokens']} tokens it is still {beyond[-1]['moved']:.4f}, which a window of {model.window} should not allow."
+        said += (
+            f"At {beyond[-1]['tokens']} tokens it is still {beyond[-1]['moved']:.4f}, which a window of "
+            f"{model.window} should not allow."
+        )
     numbers = [{"tokens": r["tokens"], "windows": r["windows"], "1 - cosine": r["moved"]} for r in rows]
     return LessonResult(
         verdict,
         said,
         option,
         numbers,
-        f"from polysema.app.explorer import Explorer\n\nmodel = Explorer().model({name!r})\ntext = {starts[0]!r} + ' ' + {filler!r} * 100 + ' ' + {end!r}\n(encoded,) = model.encode([text])\nprint(model.window, len(encoded), len(encoded.windows))",
-        "A longer text is read in windows that overlap by half; each token’s vector is taken from the window where it has most around it. Other programs simply cut the end off, without a word.",
+        f"from polysema.app.explorer import Explorer\n\nmodel = Explorer().model({name!r})\ntext = {starts[0]!r} "
+        f"+ ' ' + {filler!r} * 100 + ' ' + {end!r}\n(encoded,) = model.encode([text])\nprint(model.window, "
+        "len(encoded), len(encoded.windows))",
+        "A longer text is read in windows that overlap by half; each token’s vector is taken from the window "
+        "where it has most around it. Other programs simply cut the end off, without a word.",
         (rows, model.window, windows),
     )
 
@@ -141,8 +157,11 @@ LESSON = Lesson(
     name="window",
     chapter="Limits",
     title="Limits: the context window",
-    idea="A model reads only so many tokens at once. What lies further away doesn’t exist for it. That isn’t an error and nothing warns you: the answer simply comes without it.",
-    question="The first sentence of a text says which bank is meant. The text grows longer and longer. What does the first sentence do to the last word?",
+    idea="A model reads only so many tokens at once. What lies further away doesn’t exist for it. That isn’t an error "
+    "and nothing warns you: the answer simply comes without it.",
+    question="The first sentence of a text says which bank is meant. The text grows longer and longer. What does the "
+    "first "
+    "sentence do to the last word?",
     options=(
         "It changes it, however long the text",
         "It changes it, until at some length it doesn’t at all",
@@ -164,15 +183,19 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="Each point is a pair of texts that differ only at the beginning. High: the last word knows of it. On zero: it can’t.",
+    reading="Each point is a pair of texts that differ only at the beginning. High: "
+    "the last word knows of it. On zero: "
+    "it can’t.",
     task="Make the filler say something about money. Does the beginning still matter then, even inside the window?",
     presets={
         "A filler that decides": {"filler": "We talked about loans and interest rates and our accounts."},
         "One word’s difference": {"first": "The river.", "second": "The money."},
     },
     traps=(
-        "Long before the window ends the beginning fades: what is near weighs more. A big window isn’t the same as using it (Liu et al. 2023).",
-        "Many programs cut off what is too long and don’t say so. Here it is read in overlapping windows, and every page says when.",
+        "Long before the window ends the beginning fades: what is near weighs more. A big window isn’t the same "
+        "as using it (Liu et al. 2023).",
+        "Many programs cut off what is too long and don’t say so. Here it is read in overlapping windows, and "
+        "every page says when.",
         "A vector of a long text is a mean over many things. Short passages are found more easily.",
     ),
     ways=(NextStep("contexts", "Your own sentences on the map", lambda asked: {"model": asked[MODEL]}),),

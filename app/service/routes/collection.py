@@ -115,7 +115,9 @@ async def drop_space(name: str, space: str, state: StateDep) -> Response:
 
 @router.post("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY, responses=answers(Added))
 async def add(name: str, request: Request, state: StateDep, space: SpaceName = None) -> Response:
-    """Add rows with new ids, as JSON or as an Arrow stream (`id`, `vector`, columns): all of them, or with an error none."""
+    """Add rows with new ids, as JSON or as an Arrow stream (`id`, `vector`, columns): all of them, or with an error
+    none.
+    """
     body = await request.body()
     return await state.work(lambda: _put(name, _rows(request, body, space), state, False))
 
@@ -166,7 +168,9 @@ async def delete_rows(name: str, request: DeleteRequest, state: StateDep) -> Res
 
 @router.post("/{name}/widen", dependencies=[writes], responses=answers(CollectionInfo))
 async def widen(name: str, request: WidenRequest, state: StateDep) -> Response:
-    """Give a column a type that holds its values and more, such as `double` or `string`, which takes any value as its text."""
+    """Give a column a type that holds its values and more, such as `double` or `string`, which takes any value as its
+    text.
+    """
 
     def ask() -> Response:
         current = state.shelf.get(name)

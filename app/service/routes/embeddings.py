@@ -45,7 +45,8 @@ async def embeddings(body: EmbeddingsRequest, state: StateDep, request: Request)
 def _body(made: EmbeddingBatch, model: str, packed: bool) -> bytes:
     # row by row: a long answer that is written in one go would keep every other request waiting
     rows = (
-        f'{{"object": "embedding", "index": {index}, "embedding": {json.dumps(encoded(line) if packed else line.tolist())}}}'
+        f'{{"object": "embedding", "index": {index}, "embedding": '
+        f"{json.dumps(encoded(line) if packed else line.tolist())}}}"
         for index, line in enumerate(made.vectors)
     )
     usage = json.dumps({"prompt_tokens": made.tokens, "total_tokens": made.tokens})

@@ -38,8 +38,8 @@ router = APIRouter(prefix="/v1", tags=["inside"])
 async def attention(body: AttentionRequest, state: StateDep, request: Request) -> Response:
     """Who looks at whom: the weights of one head or of all, at some layers, self or cross, by words or tokens.
 
-    A text that is longer than the model's window is answered window by window. As an Arrow stream there is a row for each
-    window, layer, head and row, with the list of its weights; the rest is in its metadata.
+    A text that is longer than the model's window is answered window by window. As an Arrow stream there is a row for
+    each window, layer, head and row, with the list of its weights; the rest is in its metadata.
     """
     wanted = form.wanted(request)
     state.known(body.model)

@@ -52,7 +52,9 @@ async def look(job: str, state: StateDep) -> Response:
     "/{job}/result", responses=in_forms(MapResponse | MatchedMapsResponse, None, what="The points, with their rows.")
 )
 async def result(job: str, state: StateDep, request: Request) -> Response:
-    """The points of a map, or of matched maps, with their rows, as JSON, base64 or an Arrow stream; 409 for a job that isn't done."""
+    """The points of a map, or of matched maps, with their rows, as JSON, base64 or an Arrow stream; 409 for a job that
+    isn't done.
+    """
     wanted = form.wanted(request)
     found = _made(state, job, (SpaceMap, MatchedMaps))
     answer_of: Any = job_kinds.map_answer if isinstance(found, SpaceMap) else job_kinds.matched_answer
@@ -61,7 +63,9 @@ async def result(job: str, state: StateDep, request: Request) -> Response:
 
 @router.get("/{job}/shifts", responses=answers(ShiftsResponse))
 async def shifts(job: str, row: Annotated[int, Query(ge=0, le=2**53)], state: StateDep) -> Response:
-    """What changed around a row of matched maps: its nearest that stayed, were lost and gained, with their ranks in both spaces."""
+    """What changed around a row of matched maps: its nearest that stayed, were lost and gained, with their ranks in
+    both spaces.
+    """
     found: MatchedMaps = _made(state, job, (MatchedMaps,))
 
     def ask() -> Response:
@@ -73,7 +77,9 @@ async def shifts(job: str, row: Annotated[int, Query(ge=0, le=2**53)], state: St
 
 @router.post("/{job}/around", responses=answers(PointNeighborsResponse))
 async def around(job: str, request: PointNeighborsRequest, state: StateDep) -> Response:
-    """What is nearest to a point of a map in the whole space, and what is on the map; each with its rank in the other."""
+    """What is nearest to a point of a map in the whole space, and what is on the map; each with its rank in the
+    other.
+    """
     found: SpaceMap = _made(state, job, (SpaceMap,))
     state.check_k(request.k)
     own = request.row is not None

@@ -42,8 +42,8 @@ router = APIRouter(prefix="/v1", tags=["spaces"])
 
 @router.get("/spaces", responses=json(SpacesResponse))
 async def spaces(state: StateDep) -> Response:
-    """The static spaces that have a name; a model's name with a layer, `minilm-l6@6`, is one of occurrences. A collection is
-    a space by its name as well (`mine`, or `mine/SPACE`).
+    """The static spaces that have a name; a model's name with a layer, `minilm-l6@6`, is one of occurrences. A
+    collection is a space by its name as well (`mine`, or `mine/SPACE`).
     """
     rows = [
         {
@@ -64,7 +64,9 @@ async def space(
     transform: Annotated[str, Query(max_length=40)] = "raw",
     without: Annotated[list[Axis] | None, Query(max_length=8)] = None,
 ) -> Response:
-    """A space's size and its provenance card; also of a collection, and of a space seen centered, whitened, or without axes."""
+    """A space's size and its provenance card; also of a collection, and of a space seen centered, whitened, or without
+    axes.
+    """
 
     def ask() -> Response:
         opened = state.view(name, transform, without or [], "not_found")
@@ -136,8 +138,8 @@ async def neighbors_of(request: NeighborsRequest, state: StateDep) -> Response:
 
 @router.get("/analogy", responses=json(AnalogyResponse))
 async def analogy(request: Annotated[AnalogyQuery, Query()], state: StateDep) -> Response:
-    """The words nearest to a sum of words, such as `queen - king + man`, with their evidence and the options that `POST`
-    takes.
+    """The words nearest to a sum of words, such as `queen - king + man`, with their evidence and the options that
+    `POST` takes.
     """
     return await _analogy(request, tuple(parse_pair(text) for text in request.pairs), state)
 

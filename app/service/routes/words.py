@@ -138,7 +138,9 @@ async def direction(body: DirectionRequest, state: StateDep, request: Request) -
 
 @router.post("/vector", responses=in_forms(RowsResponse, PackedRows))
 async def vector(body: VectorRequest, state: StateDep, request: Request) -> Response:
-    """Where a sum of words leads, `king - man + woman`, or the vector of an occurrence, `bank in "the bank of a river"`."""
+    """Where a sum of words leads, `king - man + woman`, or the vector of an occurrence, `bank in "the bank of a
+    river"`.
+    """
     wanted = form.wanted(request)
 
     def ask() -> Response:
@@ -155,7 +157,9 @@ async def vector(body: VectorRequest, state: StateDep, request: Request) -> Resp
 
 @router.post("/baseline", responses=answers(BaselineResponse))
 async def baseline(request: BaselineRequest, state: StateDep) -> Response:
-    """The mean cosine of random pairs of a space's rows, beside which a cosine means something; null for a single row."""
+    """The mean cosine of random pairs of a space's rows, beside which a cosine means something; null for a single
+    row.
+    """
 
     def ask() -> Response:
         space = view(state, request)
@@ -166,7 +170,9 @@ async def baseline(request: BaselineRequest, state: StateDep) -> Response:
 
 @router.post("/association", responses=answers(AssociationResponse))
 async def association(request: AssociationRequest, state: StateDep) -> Response:
-    """How much more the first words than the second lean to some words rather than to others (WEAT, Caliskan et al. 2017)."""
+    """How much more the first words than the second lean to some words rather than to others (WEAT, Caliskan et al.
+    2017).
+    """
     words = [*request.first, *request.second, *request.toward, *request.away]
     state.check_many(len(words), "words")
 
@@ -208,7 +214,9 @@ async def travel(request: TravelRequest, state: StateDep) -> Response:
 
 @router.post("/occurrences", responses=answers(OccurrencesResponse))
 async def occurrences(request: OccurrencesRequest, state: StateDep) -> Response:
-    """The occurrences in the corpus of senses nearest to a word in a text, beside the layer's baseline and the static answer."""
+    """The occurrences in the corpus of senses nearest to a word in a text, beside the layer's baseline and the static
+    answer.
+    """
     state.known(request.model)
     state.check_k(request.k)
 

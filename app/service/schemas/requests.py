@@ -406,8 +406,9 @@ class RankHeadsRequest(ShownColumns):
 class LensRequest(InsideRequest):
     """What the states say: at some layers (0 to n), of all tokens or of one (`at`: a word, or a token's number).
 
-    A word to follow is a word, a token in quotes as it is shown (`"','"`), or its id (`#11`). Of a word with and without a space
-    before it the likelier is followed, by what the model answers at `forms_at` (else `at`, else where it predicts).
+    A word to follow is a word, a token in quotes as it is shown (`"','"`), or its id (`#11`). Of a word with and
+    without a space before it the likelier is followed, by what the model answers at `forms_at` (else `at`, else where
+    it predicts).
     """
 
     model_config = _like({"text": "The river bank.", "layers": [0, 6], "words": ["money"], "k": 3, "at": "bank"})
@@ -421,7 +422,9 @@ class LensRequest(InsideRequest):
 
 
 class AttributionRequest(InsideRequest):
-    """The word whose logit is taken apart, perhaps against another's, and where; see `LensRequest` for what a word may be."""
+    """The word whose logit is taken apart, perhaps against another's, and where; see `LensRequest` for what a word may
+    be.
+    """
 
     model_config = _like({"text": "The river bank.", "word": "money", "at": "bank"})
     word: Word
@@ -447,7 +450,9 @@ class MapChoice(RequestModel):
 
 
 class MapRequest(SpaceView):
-    """A space or collection, or its first n rows, laid out in two or three dimensions, with its distortion among the k nearest."""
+    """A space or collection, or its first n rows, laid out in two or three dimensions, with its distortion among the k
+    nearest.
+    """
 
     model_config = _like({"kind": "map", "space": "glove-6b-50d", "n": 2000, "method": "pca"})
     kind: Literal["map"]
@@ -465,8 +470,9 @@ Side = Annotated[Annotated[SpaceName, Tag("name")] | Annotated[SpaceView, Tag("s
 
 
 class MatchedMapsRequest(RequestModel):
-    """Two spaces, and perhaps some between them, of which n of the rows that they share are laid out on one plane (null: all).
-    A space that is given by its name is called so in the answer; one that is given as it is seen, by its card.
+    """Two spaces, and perhaps some between them, of which n of the rows that they share are laid out on one plane
+    (null: all). A space that is given by its name is called so in the answer; one that is given as it is seen, by its
+    card.
     """
 
     model_config = _like({"kind": "matched", "a": "minilm-l6@0", "b": "minilm-l6@6", "n": 500, "method": "pca"})
@@ -492,8 +498,8 @@ class WordMapRequest(RequestModel):
 
 
 class SenseClustersRequest(RequestModel):
-    """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses; or every occurrence
-    in texts of one's own.
+    """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses; or every
+    occurrence in texts of one's own.
     """
 
     model_config = _like({"kind": "sense_clusters", "word": "bank"})
@@ -525,8 +531,8 @@ class CorpusRequest(RequestModel):
 class EmbedIntoCollectionRequest(RequestModel):
     """Texts embedded at a layer into a collection: words, one word, tokens or sentences. Ids are those of the texts (or
     their numbers), with the place behind them (`17:4-8`); rows that are there are replaced. What was written before a
-    cancel stays; the same job once more puts the same rows in their place. Texts without a token, or without the word, are
-    left out and counted.
+    cancel stays; the same job once more puts the same rows in their place. Texts without a token, or without the word,
+    are left out and counted.
     """
 
     model_config = _like({"kind": "embed", "collection": "mine", "texts": ["The river bank."], "unit": "sentences"})
@@ -582,7 +588,9 @@ class PlaceRequest(RequestModel):
 
 
 class PointNeighborsRequest(SpaceView):
-    """A point of a map of the space: a row of it, or a point of one's own by its vector and the position it was given."""
+    """A point of a map of the space: a row of it, or a point of one's own by its vector and the position it was
+    given.
+    """
 
     model_config = _like({"row": 231, "k": 5}, {"vector": [0.1] * 50, "position": [0.3, -1.2]})
     row: int | None = Field(default=None, ge=0, le=2**53)

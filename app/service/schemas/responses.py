@@ -1,5 +1,5 @@
-"""What is answered: the models of the OpenAPI document, with examples. Answers are written without them, and tests hold every
-route's real answer against its model here.
+"""What is answered: the models of the OpenAPI document, with examples. Answers are written without them, and tests
+hold every route's real answer against its model here.
 """
 
 from __future__ import annotations
@@ -192,7 +192,9 @@ class SpaceInfo(ResponseModel):
 
 
 class NeighborResponse(ResponseModel):
-    """A row that was found; `text` is where an occurrence stands. The best of 3CosMul and LRCos have a `score`, no cosine."""
+    """A row that was found; `text` is where an occurrence stands. The best of 3CosMul and LRCos have a `score`, no
+    cosine.
+    """
 
     model_config = _like(**NEAR)
     rank: int
@@ -308,7 +310,9 @@ class CloserWord(ResponseModel):
 
 
 class CloserResponse(ResponseModel):
-    """The words that are nearer to a word than another is, whose cosine is given; `count` is how many there are in all."""
+    """The words that are nearer to a word than another is, whose cosine is given; `count` is how many there are in
+    all.
+    """
 
     model_config = _like(
         word="bank",
@@ -369,8 +373,8 @@ class BaselineResponse(ResponseModel):
 
 
 class AssociationResponse(ResponseModel):
-    """How much each word of the `first` and of the `second` list leans; the `effect` in standard deviations, from -2 to 2; `p`,
-    the share of `n_partitions` of the words that differ at least as much.
+    """How much each word of the `first` and of the `second` list leans; the `effect` in standard deviations, from -2
+    to 2; `p`, the share of `n_partitions` of the words that differ at least as much.
     """
 
     model_config = _like(first=[0.1, 0.2], second=[-0.1, 0.0], effect=1.5, p=0.17, n_partitions=6, origin=CARD)
@@ -533,8 +537,8 @@ class PackedVectors(ResponseModel):
 
 
 class AttentionWindow(ResponseModel):
-    """A text, or a window of it: `weights` is (layers, heads, rows, columns), `forbidden` (rows, columns), `folded` (layers,
-    heads, rows). `heads` are those that are answered; several share the keys of one of `n_key_heads`.
+    """A text, or a window of it: `weights` is (layers, heads, rows, columns), `forbidden` (rows, columns), `folded`
+    (layers, heads, rows). `heads` are those that are answered; several share the keys of one of `n_key_heads`.
     """
 
     model_config = _like(
@@ -612,8 +616,8 @@ class FollowedTargetResponse(ResponseModel):
 
 
 class LensResponse(ResponseModel):
-    """What the states say: `best` and `scores` (steps, tokens, k), `entropy` (steps, tokens) in bits, of each word followed
-    `ranks` and `followed` (steps, tokens, words). `place` is the number of the one requested token.
+    """What the states say: `best` and `scores` (steps, tokens, k), `entropy` (steps, tokens) in bits, of each word
+    followed `ranks` and `followed` (steps, tokens, words). `place` is the number of the one requested token.
     """
 
     model_config = _like(
@@ -757,8 +761,8 @@ class RowsDeleted(ResponseModel):
 
 
 class SearchResponse(ResponseModel):
-    """For each query its rows, best first: `id`, `score`, `rank` and their columns; the version that was searched, and the
-    recall to expect (null: never measured).
+    """For each query its rows, best first: `id`, `score`, `rank` and their columns; the version that was searched, and
+    the recall to expect (null: never measured).
     """
 
     model_config = _like(
@@ -934,8 +938,8 @@ SIDE: dict[str, Any] = {"name": "minilm-l6@0", "origin": CARD, "baseline": 0.03,
 
 
 class MatchedSideResponse(ResponseModel):
-    """One of the spaces: where its rows lie, their nearest among the rows shown, the share of these that each has near it on
-    the map too, the mean cosine of random pairs, and how many rows of the whole space had no match.
+    """One of the spaces: where its rows lie, their nearest among the rows shown, the share of these that each has near
+    it on the map too, the mean cosine of random pairs, and how many rows of the whole space had no match.
     """
 
     model_config = _like(
@@ -954,8 +958,8 @@ class MatchedSideResponse(ResponseModel):
 
 
 class MatchedMapsResponse(ResponseModel):
-    """The same `rows` in several spaces, the `sides`: `overlap` is for each row the share of its k nearest in the first that are
-    among its k nearest in the last; `changed` has the rows, those first that changed most.
+    """The same `rows` in several spaces, the `sides`: `overlap` is for each row the share of its k nearest in the
+    first that are among its k nearest in the last; `changed` has the rows, those first that changed most.
     """
 
     model_config = _like(
@@ -1013,8 +1017,8 @@ NEAR_POINT: dict[str, Any] = {"row": 17, "key": "river", "cosine": 0.7, "in_spac
 
 
 class PointNeighborResponse(ResponseModel):
-    """A row near a point: its ranks in the whole space and on the map (null: not shown), from 1; `far` when only the map has
-    it near.
+    """A row near a point: its ranks in the whole space and on the map (null: not shown), from 1; `far` when only the
+    map has it near.
     """
 
     model_config = _like(**NEAR_POINT)
@@ -1027,7 +1031,9 @@ class PointNeighborResponse(ResponseModel):
 
 
 class PointNeighborsResponse(ResponseModel):
-    """The k nearest of a point in the space and on the map; `kept` is the share of the first, where shown, among the second."""
+    """The k nearest of a point in the space and on the map; `kept` is the share of the first, where shown, among the
+    second.
+    """
 
     model_config = _like(in_space=[NEAR_POINT], on_map=[NEAR_POINT], kept=1.0)
     in_space: list[PointNeighborResponse]
@@ -1050,7 +1056,9 @@ def json(model: Any, status: int = 200, what: str = "") -> dict[int | str, dict[
 def forms(
     model: Any, packed: type[BaseModel] | None, arrow: bool = True, what: str = ""
 ) -> dict[int | str, dict[str, Any]]:
-    """For a route's `responses`: its answer as JSON, base64 or an Arrow stream, as `Accept` asks. `model` may be of a union."""
+    """For a route's `responses`: its answer as JSON, base64 or an Arrow stream, as `Accept` asks. `model` may be of a
+    union.
+    """
     found = json(model, what=what)
     as_packed = TypeAdapter(packed or model).json_schema(ref_template="#/components/schemas/{model}")
     as_packed.pop("$defs", None)

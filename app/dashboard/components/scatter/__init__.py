@@ -281,7 +281,8 @@ def scatter(
     labels come and go without touching the points.
 
     Args:
-        points: What to plot, `n` points. Give `PublishedCloud` (see `publish`) when they are many: a run then costs next to
+        points: What to plot, `n` points. Give `PublishedCloud` (see `publish`) when they are many: a run then costs
+        next to
             nothing. Large `Points` are published on every run, which hashes them each time.
         key: Names the plot within the app.
         alt: Says in words what the plot shows, for those who can't see it.

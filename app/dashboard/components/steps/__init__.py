@@ -1,7 +1,7 @@
 """Back gives the question before: the browser's history has one entry for each question.
 
-`script()` stands in the page itself, before Streamlit's own scripts; `settle` tells it at the end of each run which question
-was answered. See `steps.js` for why.
+`script()` stands in the page itself, before Streamlit's own scripts; `settle` tells it at the end of each run which
+question was answered. See `steps.js` for why.
 """
 
 from collections.abc import Sequence
