@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from polysema.core.errors import ConflictError, CorruptError, NotFoundError, UserError
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Origin, Space
 from polysema.indexes.filters import Filter
@@ -37,8 +38,6 @@ COMMIT_TRIES = 20  # versions that may come while one question is answered
 RECENT_VERSIONS = 1.0  # seconds for which a folder's time of change may not tell two changes apart
 COLLECT_EVERY = 16  # commits
 DEFAULT_SPACE = "vectors"
-
-Progress = Callable[[str, int, int], None]  # what, done, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +309,7 @@ class Collection:
         self,
         space: str | None = None,
         index: "IndexSpec | str | None" = None,
-        progress: Progress = lambda what, done, total: None,
+        progress: Progress = no_progress,
         *,
         memory_bytes: int | None = None,
         recall: float | None = None,

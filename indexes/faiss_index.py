@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import IncompatibleError, NotFoundError, UnreadableError, UserError
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.metric import Metric, unit
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import Index, Mask, QueryOptions, SearchResult
@@ -53,8 +54,6 @@ CLASSES = {
     "pq-fastscan": ("IndexRefine",),
 }
 
-Progress = Callable[[int, int], None]  # rows done, rows in all
-
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
@@ -90,7 +89,7 @@ class FaissIndex(Index):
     """An index of FAISS over vectors that are kept as they are, not copied, to score what it finds exactly.
 
     `curve` is what it was measured to find, empty for a flat index. Searching changes nothing, so that any number of
-    threads may. Building calls `progress(done, n)` after each block of rows; what that raises ends the building.
+    threads may. Building tells `progress` after each block of rows; what that raises ends the building.
     """
 
     def __init__(
@@ -100,12 +99,12 @@ class FaissIndex(Index):
         recipe: IndexSpec | None = None,
         *,
         building: BuildOptions | None = None,
-        progress: Progress | None = None,
+        progress: Progress = no_progress,
     ):
         self.recipe = recipe or IndexSpec()
         self.reason = ""
         self.building = building or BuildOptions()
-        self._progress = progress or (lambda done, total: None)
+        self._progress = progress
         super().__init__(vectors, metric)
 
     # Building
@@ -126,7 +125,7 @@ class FaissIndex(Index):
             self.curve, self.costs = self._measured(rng)
             if len(self._held):
                 self._faiss.add(self._prepared(self._vectors[self._held]))
-        self._progress(self.n, self.n)
+        self._progress("index", self.n, self.n)
 
     def _hold(self, vectors: Floats) -> None:
         self._vectors = vectors
@@ -157,7 +156,7 @@ class FaissIndex(Index):
         self._faiss.train(self._prepared(self._vectors[sample]))
 
     def _add(self) -> None:
-        self._progress(0, self.n)
+        self._progress("index", 0, self.n)
         for start in range(0, self.n, BLOCK_ROWS):
             block = self._vectors[start : start + BLOCK_ROWS]
             inside = self._held[(self._held >= start) & (self._held < start + BLOCK_ROWS)]
@@ -165,7 +164,7 @@ class FaissIndex(Index):
                 block = np.delete(block, inside - start, axis=0)
             if len(block):
                 self._faiss.add(self._prepared(block))
-            self._progress(min(start + BLOCK_ROWS, self.n), self.n)
+            self._progress("index", min(start + BLOCK_ROWS, self.n), self.n)
 
     # Measuring
 
@@ -488,7 +487,7 @@ class FaissIndex(Index):
                 )
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UnreadableError(f"the card of the index {path} is not one: {error!r}") from None
-        index._progress = lambda done, total: None
+        index._progress = no_progress
         if vectors.dtype != np.float32 or vectors.shape != (index.n, index.dim):
             raise IncompatibleError(
                 f"the index {path} is of ({index.n}, {index.dim}) float32 vectors; got {vectors.dtype} of shape "

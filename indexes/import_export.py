@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from polysema.core.errors import ConflictError, NotFoundError, UserError
 from polysema.core.files.formats import read_manifest, read_vectors, stream_export, write_vectors
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Keys, Origin, Space
 from polysema.indexes.collection import Collection
@@ -33,8 +34,6 @@ from polysema.indexes.tables import (
     table_rows,
     unique_ids,
 )
-
-Progress = Callable[[str, int, int], None]  # what, done, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def import_into(
     collection: Collection,
     path: "Path | str",
     how: ImportOptions | None = None,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = no_progress,
 ) -> ImportReport:
     """Put the rows of an export's folder or of a file of vectors into a collection; returns how many for each space,
     with notes of what was guessed or left out.

@@ -11,6 +11,7 @@ from polysema.core.errors import UserError
 from polysema.core.import_lock import IMPORTING
 from polysema.core.maps.pca import principal_plane
 from polysema.core.maps.projection import Neighbors
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import Index, checked
@@ -24,15 +25,13 @@ WIDE, NARROW, NARROW_PROBES, MORE = 160, 128, 14, 10
 SAMPLE, ROUNDS = 30, 2  # members of each cell that the k-means sees, on average, and its rounds: any partition will do
 BLOCK, PART = 4_096, 256  # rows searched, and rows compared by one thread, at a time
 
-Progress = Callable[[int, int], None]  # rows done, and of how many
-
 
 def neighbors_of_all(
     vectors: Floats,
     k: int,
     index: Index | None = None,
     seed: int = 0,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> Neighbors:
     """The k nearest others of each of (n, dim) vectors by cosine, nearest first, themselves left out.
 
@@ -55,10 +54,10 @@ def _gathered(n: int, k: int, progress: Progress, search: Callable[[int, int], t
     """
     rows, scores = np.empty((n, k), np.int64), np.empty((n, k), np.float32)
     for start in range(0, n, BLOCK):
-        progress(start, n)
+        progress("find neighbors", start, n)
         end = min(start + BLOCK, n)
         rows[start:end], scores[start:end] = _others(*search(start, end), np.arange(start, end), k)
-    progress(n, n)
+    progress("find neighbors", n, n)
     return Neighbors(rows, np.maximum(1 - scores, 0))
 
 
@@ -96,14 +95,14 @@ def _by_cells(directions: Floats, k: int, seed: int, progress: Progress) -> Neig
 
     f: Any = faiss
     n, wide = len(directions), directions.shape[1] > WIDE
-    searched = _narrowed(directions, lambda: progress(0, n)) if wide else directions
+    searched = _narrowed(directions, lambda: progress("find neighbors", 0, n)) if wide else directions
     dim, cells = searched.shape[1], n // ROWS_A_CELL
     quantizer = f.IndexFlatL2(dim)
-    quantizer.add(_centers(f, searched, cells, seed, lambda: progress(0, n)))
+    quantizer.add(_centers(f, searched, cells, seed, lambda: progress("find neighbors", 0, n)))
     index = f.IndexIVFFlat(quantizer, dim, cells, f.METRIC_L2)
     index.is_trained = True
     for start in range(0, n, BLOCK):
-        progress(0, n)
+        progress("find neighbors", 0, n)
         index.add(searched[start : start + BLOCK])
     index.nprobe = min(NARROW_PROBES if wide else N_PROBES, cells)
     wanted = min(n, k + 1 + max(MORE, k // 2) if wide else k + 1)
@@ -120,7 +119,7 @@ def _by_cells(directions: Floats, k: int, seed: int, progress: Progress) -> Neig
     return _gathered(n, k, progress, search)
 
 
-def _narrowed(directions: Floats, check: Callable[[], None]) -> Floats:
+def _narrowed(directions: Floats, check: Callable[[], object]) -> Floats:
     """Their first principal components, of a sample: (n, NARROW). `check` is called at every block."""
     plane = principal_plane(directions[:: max(1, len(directions) // BLOCK)], NARROW)
     narrow = np.empty((len(directions), NARROW), np.float32)
@@ -142,7 +141,7 @@ def _compared(directions: Floats, start: int, found: Ints) -> Floats:
         return np.concatenate(list(pool.map(part, range(0, len(found), PART))))
 
 
-def _centers(f: Any, directions: Floats, cells: int, seed: int, check: Callable[[], None]) -> Floats:
+def _centers(f: Any, directions: Floats, cells: int, seed: int, check: Callable[[], object]) -> Floats:
     """The means (cells, dim) of a k-means, roughly: all that this needs is a partition, so few rounds over few members.
 
     FAISS's own training can't be ended; this one calls `check` at every block.

@@ -217,7 +217,6 @@ def run_command(
     loaded = load_model(model, device, engine, compute, final_norm, bos=bos)
     which = range(loaded.n_layers + 1) if query is None else query
     tell_engine(loaded, which)
-    total = len(range(wanted.shard[0] - 1, min(corpus.lines, limit or corpus.lines), wanted.shard[1]))
     with progress_bar() as progress:
         manifest = run(
             corpus.rows(),
@@ -226,7 +225,7 @@ def run_command(
             loaded,
             which,
             wanted,
-            lambda texts, rows: progress("texts", texts, total),
+            progress,
         )
     for note in manifest["origin"]["notes"]:
         click.echo(f"note: {note}", err=True)
@@ -445,7 +444,7 @@ def table(
                 not keep_case,
                 at_least,
                 most,
-                lambda done: progress("texts", done, corpus.lines),
+                lambda stage, done, total: progress("texts", done, corpus.lines),
             )
     paths = write_vectors(space, target)
     tell_notes(space.origin)

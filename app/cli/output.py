@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polysema.core.errors import ConflictError, UserError
+from polysema.core.progress import Progress
 
 if TYPE_CHECKING:
     from polysema.app.explorer.results import Neighbor
@@ -126,7 +127,7 @@ STAGES_IN_BYTES = ("download", "check")
 
 
 @contextmanager
-def progress_bar(hidden: bool = False) -> Iterator[Callable[[str, int, int], None]]:
+def progress_bar(hidden: bool = False) -> Iterator[Progress]:
     """A bar on standard error, one for each stage; nothing where that is no terminal."""
     from tqdm import tqdm
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,6 +46,7 @@ from polysema.core import errors
 from polysema.core.errors import UnavailableError, UserError, list_of
 from polysema.core.maps.distortion import Distortion
 from polysema.core.maps.projection import Map, MapOptions
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.expression import Term
 from polysema.core.space.space import Origin
 
@@ -82,11 +83,6 @@ ERRORS: dict[str, type[UserError]] = {
         errors.StorageError,
     )
 }
-Progress = Callable[[str, int, int], None]  # stage, done, total
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    pass
 
 
 class Client:
@@ -119,7 +115,7 @@ class Client:
 
     # Spaces
 
-    def space(self, name: str = SPACE, progress: Progress = _silent) -> RemoteSpace:
+    def space(self, name: str = SPACE, progress: Progress = no_progress) -> RemoteSpace:
         """The space of that name, or a collection's (`mine`, `mine/SPACE`): its size and card; its rows stay there."""
         return self.view(name)
 
@@ -348,7 +344,7 @@ class Client:
         model: str = MODEL,
         layers: Sequence[int] | None = None,
         pooling: str = "mean",
-        progress: Progress = _silent,
+        progress: Progress = no_progress,
     ) -> Comparison:
         """See `Explorer.compare`."""
         query = {
@@ -396,7 +392,7 @@ class Client:
         layer: int = -1,
         k: int = 10,
         nth: int = 1,
-        progress: Progress = _silent,
+        progress: Progress = no_progress,
     ) -> OccurrenceAnswer:
         """See `Explorer.occurrence_neighbors`."""
         query = {"word": word, "text": text, "model": model, "layer": layer, "k": k, "nth": nth}
@@ -414,7 +410,7 @@ class Client:
             found["split"],
         )
 
-    def baselines(self, model: str = MODEL, progress: Progress = _silent) -> tuple[float, ...]:
+    def baselines(self, model: str = MODEL, progress: Progress = no_progress) -> tuple[float, ...]:
         """See `Explorer.baselines`."""
         return tuple(self.ask("GET", f"/v1/models/{part(model)}/baselines")["baselines"])
 
@@ -509,7 +505,7 @@ class Client:
 
     # Long work
 
-    def corpus(self, model: str = MODEL, layer: int = -1, progress: Progress = _silent) -> RemoteSpace:
+    def corpus(self, model: str = MODEL, layer: int = -1, progress: Progress = no_progress) -> RemoteSpace:
         """See `Explorer.corpus`."""
         return self.space(self.done("corpus", progress, model=model, layer=layer)["name"])
 
@@ -520,7 +516,7 @@ class Client:
         options: MapOptions | None = None,
         n: int | None = None,
         k: int = 10,
-        progress: Progress = _silent,
+        progress: Progress = no_progress,
     ) -> RemoteMap:
         """See `Explorer.map`."""
         query = {**_space(space), "method": method, "options": plain(options or MapOptions()), "n": n, "k": k}
@@ -568,7 +564,7 @@ class Client:
         method: str = "umap",
         options: MapOptions | None = None,
         through: Sequence[str | RemoteSpace] = (),
-        progress: Progress = _silent,
+        progress: Progress = no_progress,
     ) -> RemoteMatched:
         """See `Explorer.matched`."""
         one, two, *between = [space if isinstance(space, str) else space.to_request() for space in (a, b, *through)]
@@ -584,7 +580,7 @@ class Client:
         layer: int = -1,
         min_cluster_size: int = 3,
         texts: Sequence[str] = (),
-        progress: Progress = _silent,
+        progress: Progress = no_progress,
     ) -> SenseClusters:
         """See `Explorer.sense_clusters`."""
         from polysema.core.measure.sense_clusters import SenseClusters
@@ -605,14 +601,14 @@ class Client:
         model: str = MODEL,
         method: str = "umap",
         extra: Sequence[str] = (),
-        progress: Progress = _silent,
+        progress: Progress = no_progress,
     ) -> WordMap:
         """See `Explorer.word_map`."""
         query = {"word": word, "model": model, "method": method, "texts": list_of(extra, "texts")}
         found: WordMap = value_of(WordMap, self.done("word_map", progress, **query))
         return found
 
-    def senses(self, models: Sequence[str] = (MODEL,), progress: Progress = _silent) -> SenseReport:
+    def senses(self, models: Sequence[str] = (MODEL,), progress: Progress = no_progress) -> SenseReport:
         """See `Explorer.senses`."""
         found: SenseReport = value_of(SenseReport, self.done("senses", progress, models=list_of(models, "models")))
         return found
@@ -667,9 +663,9 @@ class Client:
                 if line.startswith("data: "):
                     yield json.loads(line[6:])
 
-    def done(self, kind: str, progress: Progress | None = None, **request: Any) -> Any:
+    def done(self, kind: str, progress: Progress = no_progress, **request: Any) -> Any:
         """Start long work, wait for it, and return its result; raises the error that it ended with."""
-        return self._ended(self.job(kind, **request), progress or _silent)["result"]
+        return self._ended(self.job(kind, **request), progress)["result"]
 
     def _ended(self, job: str, progress: Progress) -> dict[str, Any]:
         last: dict[str, Any] = {}

@@ -12,6 +12,7 @@ from polysema.app.explorer.embedding import TextVectors
 from polysema.app.explorer.serialization import array_of, value_of
 from polysema.core.errors import UserError
 from polysema.core.maps.projection import MapOptions, Neighbors
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats, Ints, Origin
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Transport(Protocol):
     def ask_rows(self, method: str, path: str, body: Any = None, params: Any = None) -> TextVectors:
         """The answer as rows with vectors."""
 
-    def done(self, kind: str, progress: Any = None, **request: Any) -> Any:
+    def done(self, kind: str, progress: Progress = no_progress, **request: Any) -> Any:
         """What a job came to."""
 
 
@@ -287,18 +288,18 @@ class RemoteCollection:
             found["recall"],
         )
 
-    def embed(self, texts: Sequence[str], progress: Any = None, **how: Any) -> dict[str, Any]:
+    def embed(self, texts: Sequence[str], progress: Progress = no_progress, **how: Any) -> dict[str, Any]:
         """Embed texts into it, as a job: see `FillAsked` for `ids`, `space`, `model`, `layer`, `unit`, `word`,
         `pooling`.
         """
         found: dict[str, Any] = self._client.done("embed", progress, collection=self.name, texts=list(texts), **how)
         return found
 
-    def compact(self, space: str | None = None, index: str | None = None, progress: Any = None) -> str:
+    def compact(self, space: str | None = None, index: str | None = None, progress: Progress = no_progress) -> str:
         """See `Collection.compact`."""
         return str(self._client.done("compact", progress, collection=self.name, space=space, index=index)["index"])
 
-    def verify(self, progress: Any = None) -> dict[str, Any]:
+    def verify(self, progress: Progress = no_progress) -> dict[str, Any]:
         """See `polysema.indexes.store.verify`: the files, bytes, problems and leftovers."""
         found: dict[str, Any] = self._client.done("verify", progress, collection=self.name)
         return found

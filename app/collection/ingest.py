@@ -8,7 +8,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
@@ -23,12 +23,11 @@ from polysema.core.files.vector_cache import drop
 from polysema.core.model.contextual import embed_stream
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.sentences import sentence_stream
+from polysema.core.progress import Progress, in_stage
 from polysema.core.space.metric import Metric
 from polysema.indexes.collection import Collection
 from polysema.indexes.import_export import ImportOptions, ImportReport, import_into
 from polysema.indexes.store.manifest import check_name
-
-Progress = Callable[[str, int, int], None]  # stage, done, total
 
 SAMPLE_TEXTS = 48  # texts that are embedded to say how long all will take
 COPIES_A_ROW = 2.2  # times the vectors' bytes that are on the disk for a while
@@ -143,9 +142,7 @@ def _embedded(
     _check_room(folder.parent, len(layers) * model.dim * 4 * max(1, texts.characters // 6))
     source = replace(ExportSource.of(corpus), name=upload.name, id_column=corpus.id_column or "id")
     try:
-        manifest = export(
-            rows, source, folder, model, layers, wanted, lambda done, _: progress("embed", done, corpus.lines)
-        )
+        manifest = export(rows, source, folder, model, layers, wanted, in_stage(progress, "embed"))
     except UserError as error:
         raise type(error)(str(error).replace(str(folder), "the work folder")) from None
     progress("embed", corpus.lines, corpus.lines)
@@ -251,7 +248,7 @@ def _put(
         )
         index = {
             space: collection.compact(
-                space, None, lambda what, done, total: message(f"look after the {what}", done, total)
+                space, None, lambda stage, done, total: message(f"look after the {stage}", done, total)
             )
             for space in counts
         }

@@ -8,7 +8,6 @@ import shutil
 import time
 import uuid
 import zipfile
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,10 @@ import pyarrow as pa
 from polysema.app.collection.registry import CollectionRegistry
 from polysema.core.environment import home
 from polysema.core.errors import UserError
+from polysema.core.progress import Progress, no_progress
 from polysema.indexes.collection import Collection
 from polysema.indexes.import_export import export_from
 from polysema.indexes.store.columns import fitting
-
-Progress = Callable[[str, int, int], None]  # stage, done, total
 
 IN_BROWSER = 100 << 20  # bytes of vectors that are handed to a browser; more is left in a folder
 KEPT_SECONDS = 86_400
@@ -114,7 +112,7 @@ def write_out(
     where: str | None,
     form: DownloadLayout,
     keep: bool,
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress = no_progress,
 ) -> Path:
     """A file (of pairs a zip) with the rows of a space, or those that pass, in `exports` of the home folder.
 

@@ -19,7 +19,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,6 +34,7 @@ from polysema.core.files.delimited import delimited_as
 from polysema.core.files.formats import read_vectors, recognize
 from polysema.core.files.table_columns import choose_columns
 from polysema.core.files.text_lines import fields, is_header, number
+from polysema.core.progress import Progress, no_progress
 
 TEXTS, VECTORS = "texts", "vectors"
 TEXT_LIMITS = CorpusLimits(rows=1_000_000, characters=200_000_000)
@@ -276,7 +276,7 @@ def read_texts(
     return UploadedTexts(corpus, tuple(first), characters, longest, longest_row, tuple(notes))
 
 
-def look_at_vectors(upload: Upload, progress: Any = lambda stage, done, total: None) -> UploadedVectors:
+def look_at_vectors(upload: Upload, progress: Progress = no_progress) -> UploadedVectors:
     """Read vectors whole (converted once, as every file of vectors is), and say what they are like."""
     path = upload.files[0]
     with _named(upload.folder):

@@ -8,7 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-Progress = Callable[[str, int, int], None]
+from polysema.core.progress import Progress
+
 KEPT_JOBS = 64
 AWAY_SECONDS = 10.0  # seconds without a look after which a session no longer waits for a job (its tab may be closed)
 

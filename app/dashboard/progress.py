@@ -7,8 +7,9 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from polysema.app.dashboard import widgets
-from polysema.app.dashboard.jobs import CancelledError, Job, Progress
+from polysema.app.dashboard.jobs import CancelledError, Job
 from polysema.core.errors import UserError
+from polysema.core.progress import Progress
 
 QUICK_SECONDS = 0.6  # seconds in which an answer comes without a progress bar
 YOUNG_SECONDS = 4.0  # seconds after which a job is looked at less often

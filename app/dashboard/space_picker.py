@@ -7,8 +7,8 @@ import streamlit as st
 
 from polysema.app.dashboard import permalink, widgets
 from polysema.app.dashboard import progress as work
-from polysema.app.dashboard.jobs import Progress
 from polysema.core.model.catalog import models_here
+from polysema.core.progress import Progress
 from polysema.core.space.space import Space
 
 HIDDEN_SPACES = "@"  # `minilm-l6@` is the model's hidden states; with a layer it is the name of a space, `minilm-l6@6`

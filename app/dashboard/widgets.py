@@ -10,7 +10,7 @@ import streamlit as st
 from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.config.settings import load_settings
 from polysema.app.dashboard.addresses import FIRST_PAGE, MISSING_PAGE, PAGES
-from polysema.app.dashboard.jobs import Job, JobRunner, Progress
+from polysema.app.dashboard.jobs import Job, JobRunner
 from polysema.app.dashboard.permalink import lines
 from polysema.app.dashboard.permalink import plain as plain
 from polysema.app.explorer import Explorer
@@ -18,6 +18,7 @@ from polysema.app.explorer.results import OccurrenceHit
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.maps.projection import warm
 from polysema.core.model.catalog import CATALOG, folder_of, models_here
+from polysema.core.progress import Progress
 from polysema.core.space.space import Family
 
 MAX_WORDS = 2_000  # characters of an expression or a word

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
         MAX_TEXT,
         MAX_TEXTS,
         AnalogyOptions,
-        Progress,
         SearchOptions,
     )
     from polysema.app.explorer.spaces import is_collection
@@ -31,7 +30,6 @@ MODULES = {
             "MAX_TEXTS",
             "AnalogyOptions",
             "SearchOptions",
-            "Progress",
         ),
         "options",
     ),
@@ -44,7 +42,6 @@ __all__ = [
     "MAX_TEXTS",
     "AnalogyOptions",
     "Explorer",
-    "Progress",
     "SearchOptions",
     "SingleFlightCache",
     "is_collection",

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from polysema.app.explorer.cache import digest, keep_file
 from polysema.app.explorer.models import Models
-from polysema.app.explorer.options import BASELINE_TEXTS, DEFAULT_MODEL, MAP_LAYERS, Progress, silent
+from polysema.app.explorer.options import BASELINE_TEXTS, DEFAULT_MODEL, MAP_LAYERS
 from polysema.app.export.run import ExportSource, export
 from polysema.core.environment import home
 from polysema.core.errors import BusyError, UserError
@@ -20,6 +20,7 @@ from polysema.core.measure.senses import load_senses
 from polysema.core.model.contextual import embed
 from polysema.core.model.first_position import FIRST_ROWS_KEPT, first_ends, first_outliers, left_out_note
 from polysema.core.model.load import LanguageModel
+from polysema.core.progress import Progress, in_stage, no_progress
 from polysema.core.space.space import Space
 
 RECHECK_SECONDS = 0.5  # seconds
@@ -28,7 +29,7 @@ RECHECK_SECONDS = 0.5  # seconds
 class Corpora(Models):
     """Holds the corpus of senses as models see it."""
 
-    def baselines(self, model: str = DEFAULT_MODEL, progress: Progress = silent) -> tuple[float, ...]:
+    def baselines(self, model: str = DEFAULT_MODEL, progress: Progress = no_progress) -> tuple[float, ...]:
         """For each layer the mean cosine of random pairs of words of the corpus of senses; kept on disk.
 
         Where a decoder's first state of a text is an outlier, first words are left out.
@@ -66,7 +67,7 @@ class Corpora(Models):
             return tuple(range(n_layers + 1))
         return tuple(sorted({round(step * n_layers / (MAP_LAYERS - 1)) for step in range(MAP_LAYERS)}))
 
-    def corpus(self, model: str = DEFAULT_MODEL, layer: int = -1, progress: Progress = silent) -> Space:
+    def corpus(self, model: str = DEFAULT_MODEL, layer: int = -1, progress: Progress = no_progress) -> Space:
         """Every word of the corpus of senses at one layer, with the column `sense` where it is annotated.
 
         Where a decoder's first state of a text is an outlier, first words are left out, and a note says so. Embedded
@@ -97,7 +98,7 @@ class Corpora(Models):
                             folder,
                             loaded,
                             layers,
-                            progress=lambda n, _: progress(stage, n, total),
+                            progress=in_stage(progress, stage),
                         )
                     except BusyError:  # another process is at it, and is waited for
                         progress("wait for another process that embeds the corpus", 0, 1)

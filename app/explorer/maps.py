@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from polysema.app.explorer.map_neighbors import PointNeighbors, around_point
-from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, MAX_CLUSTERED, Progress, check_texts, silent
+from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, MAX_CLUSTERED, check_texts
 from polysema.app.explorer.results import MatchedMaps, SpaceMap, WordMap
 from polysema.app.explorer.space_maps import matched_maps, new_neighbors, project_space
 from polysema.app.explorer.words import Words
@@ -20,6 +20,7 @@ from polysema.core.model.contextual import HiddenBatch, embed, word_vectors
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, Span, find_words
+from polysema.core.progress import Progress, in_stage, no_progress
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Origin, Space
 from polysema.indexes.base import check_k, checked
@@ -60,7 +61,7 @@ class Maps(Words):
         options: MapOptions | None = None,
         n: int | None = None,
         k: int = 10,
-        progress: Progress = silent,
+        progress: Progress = no_progress,
     ) -> SpaceMap:
         """A space, or its first n rows, laid out, with its distortion: how many of its k nearest each point kept (k=0:
         not measured).
@@ -102,7 +103,7 @@ class Maps(Words):
         method: str = "umap",
         options: MapOptions | None = None,
         through: Sequence["str | Space"] = (),
-        progress: Progress = silent,
+        progress: Progress = no_progress,
     ) -> MatchedMaps:
         """Two spaces, models or layers side by side: their common rows on one plane, and what changed around each.
 
@@ -130,7 +131,7 @@ class Maps(Words):
         layer: int = -1,
         min_cluster_size: int = 3,
         texts: Sequence[str] = (),
-        progress: Progress = silent,
+        progress: Progress = no_progress,
     ) -> SenseClusters:
         """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses; or every
         occurrence in `texts` of one's own, which have no senses to agree with.
@@ -195,7 +196,7 @@ class Maps(Words):
         model: str = DEFAULT_MODEL,
         method: str = "umap",
         extra: Sequence[str] = (),
-        progress: Progress = silent,
+        progress: Progress = no_progress,
     ) -> WordMap:
         """A word's occurrences at every kept layer on one plane, with its static point; `extra` texts join them.
 
@@ -231,11 +232,10 @@ class Maps(Words):
                 texts += extra
                 spans += [(o.span.start, o.span.end) for o in yours.occurrences]
                 names += ["yours"] * len(extra)
-            stage = "lay out"
             few = MapOptions(
                 n_neighbors=10, min_dist=0.25
             )  # a word has few occurrences, and they are looked at closely
-            positions = layered_maps(stacks, method, few, lambda done, total: progress(stage, done, total))
+            positions = layered_maps(stacks, method, few, in_stage(progress, "lay out"))
             return WordMap(
                 word.lower(),
                 layers,

@@ -1,7 +1,7 @@
 """What may be asked, and how: defaults, limits, and the options of a question."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from polysema.core.errors import UserError, check_list
@@ -19,8 +19,6 @@ OCCURRENCE_FORM = re.compile(r'\sin\s*"')
 MAX_TEXT = 20_000
 BASELINE_TEXTS = 200
 MAP_LAYERS = 13  # a model with more layers keeps this many of the corpus, evenly spaced
-
-Progress = Callable[[str, int, int], None]  # stage, done, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +63,6 @@ def parse_pair(text: str) -> tuple[str, str]:
     if not sign or not first.strip() or not second.strip():
         raise UserError(f"an example pair is written man:woman; got {text[:60]!r}")
     return first.strip(), second.strip()
-
-
-def silent(stage: str, done: int, total: int) -> None:
-    """The progress that nobody watches."""
 
 
 def check_texts(texts: Sequence[str], least: int, most: int = MAX_TEXTS) -> None:

@@ -21,6 +21,7 @@ from polysema.core.maps.projection import (
     project,
 )
 from polysema.core.maps.row_matching import choose, is_placed, matching
+from polysema.core.progress import Progress, in_stage
 from polysema.core.space.space import Floats, Space
 from polysema.indexes.base import check_k
 from polysema.indexes.knn_graph import neighbors_of_all
@@ -28,7 +29,6 @@ from polysema.indexes.knn_graph import neighbors_of_all
 MIN_POINTS = 15  # neighbors that are searched at least, so that another method or number finds them there
 SPARE_NEIGHBORS = 16  # candidates of a new point beyond those that place it
 
-Progress = Callable[[str, int, int], None]
 Search: TypeAlias = Callable[[int, Callable[[], Neighbors]], Neighbors]
 
 
@@ -52,9 +52,7 @@ def project_space(
             there = map_cache.read_neighbors(content, n, wanted, options.seed) if content else None
             if there is not None:
                 return there
-            found = neighbors_of_all(
-                shown.vectors, most, seed=options.seed, progress=_stage(progress, "find neighbors")
-            )
+            found = neighbors_of_all(shown.vectors, most, seed=options.seed, progress=progress)
             if content:
                 map_cache.keep_neighbors(content, options.seed, found)
             return found
@@ -64,15 +62,17 @@ def project_space(
         laid, report, kept = kept_map
         progress("read the map", 1, 1)
         return SpaceMap(shown, laid, knn, report, kept)
-    laid = project(shown.vectors, method, options, knn if needed else None, progress=_stage(progress, "lay out"))
-    measure = _stage(progress, "measure the distortion")
+    laid = project(shown.vectors, method, options, knn if needed else None, progress=in_stage(progress, "lay out"))
     kept = np.full(n, np.nan, np.float32)
     if knn is not None and measured:
-        kept = kept_neighbors(laid.positions, knn, k, lambda done, total: measure(done, 2 * total))
+        kept = kept_neighbors(laid.positions, knn, k, lambda stage, done, total: progress(stage, done, 2 * total))
     report = None
     if measured:
         report = distortion(
-            shown.vectors, laid.positions, k, progress=lambda done, total: measure(total + done, 2 * total)
+            shown.vectors,
+            laid.positions,
+            k,
+            progress=lambda stage, done, total: progress(stage, total + done, 2 * total),
         )
     if content:
         map_cache.keep_map(content, k, laid, report, kept)
@@ -116,10 +116,12 @@ def matched_maps(
     k = min(check_k(k), m - 1)
     most = min(m - 1, max(n_neighbors_of(base, options, m), k))
     knn = [
-        neighbors_of_all(space.vectors, most, seed=options.seed, progress=_stage(progress, f"find neighbors in {name}"))
+        neighbors_of_all(
+            space.vectors, most, seed=options.seed, progress=in_stage(progress, f"find neighbors in {name}")
+        )
         for name, space in zip(names, shown, strict=True)
     ]
-    positions = layered_maps([space.vectors for space in shown], method, options, _stage(progress, "lay out"), knn)
+    positions = layered_maps([space.vectors for space in shown], method, options, in_stage(progress, "lay out"), knn)
     progress("compare the neighborhoods", 0, 1)
     sides = [
         MatchedSide(name, space, laid, near.first(k), kept_neighbors(laid, near, k), baseline, left_out)
@@ -144,7 +146,3 @@ def matched_maps(
     )
     progress("compare the neighborhoods", 1, 1)
     return result
-
-
-def _stage(progress: Progress, stage: str) -> Callable[[int, int], None]:
-    return lambda done, total: progress(stage, done, total)

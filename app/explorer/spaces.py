@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from polysema.app.explorer.corpora import Corpora
-from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, Progress, check_texts, silent
+from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, check_texts
 from polysema.core.errors import UserError, list_of
 from polysema.core.files.formats import open_glove, read_vectors
 from polysema.core.measure.anisotropy import random_pair_cosine
@@ -17,6 +17,7 @@ from polysema.core.model.contextual import embed
 from polysema.core.model.pooling import POOLINGS
 from polysema.core.model.static import input_table
 from polysema.core.model.tokens import Occurrence, find_word
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.analogy import (
     Resolve,
     target,
@@ -37,7 +38,7 @@ from polysema.indexes.store.manifest import NAME as COLLECTION_NAME
 class Spaces(Corpora):
     """Holds the spaces last used and their indexes."""
 
-    def space(self, name: str = DEFAULT_SPACE, progress: Progress = silent) -> Space:
+    def space(self, name: str = DEFAULT_SPACE, progress: Progress = no_progress) -> Space:
         """The space of that name: a file of vectors, the catalog's GloVe, a model's input embeddings, as `minilm-l6@6`
         the occurrences of every word of the corpus of senses at a layer of a model, or a collection, by its folder or
         by its name in the data folder (`mine`, or `mine/layer-6` where it has several spaces).
@@ -208,7 +209,7 @@ def _stamp(name: str) -> Hashable:
     return (known.st_mtime_ns, known.st_size, known.st_ino)
 
 
-def _static_space(name: str, progress: Progress = silent) -> Space:
+def _static_space(name: str, progress: Progress = no_progress) -> Space:
     found = locate(name)
     if found.path is not None and is_collection(found.path):
         return Collection(found.path).space()

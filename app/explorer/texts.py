@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from polysema.app.explorer.embedding import TextVectors, embedded
-from polysema.app.explorer.options import DEFAULT_MODEL, Progress, check_texts, silent
+from polysema.app.explorer.options import DEFAULT_MODEL, check_texts
 from polysema.app.explorer.results import (
     Comparison,
     LayerComparison,
@@ -24,6 +24,7 @@ from polysema.core.model.load import LanguageModel
 from polysema.core.model.recipe import Prompt
 from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, Span, find_word
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.metric import cosine
 from polysema.core.space.spelling import spelling_note
 from polysema.indexes.base import check_k
@@ -54,7 +55,7 @@ class Texts(Words):
         model: str = DEFAULT_MODEL,
         layers: Sequence[int] | None = None,
         pooling: str = "mean",
-        progress: Progress = silent,
+        progress: Progress = no_progress,
     ) -> Comparison:
         """The first occurrence of `word` in each text against the others and against its static vector, by layer."""
         check_texts(texts, least=1)
@@ -78,7 +79,7 @@ class Texts(Words):
         layer: int = -1,
         k: int = 10,
         nth: int = 1,
-        progress: Progress = silent,
+        progress: Progress = no_progress,
     ) -> OccurrenceAnswer:
         """The occurrences in the corpus of senses nearest to the n-th `word` of `text`, at one layer."""
         check_texts([text], least=1)
@@ -119,7 +120,7 @@ class Texts(Words):
             row = self.space(model).keys.row(word.lower())
         return [row] if row >= 0 else []
 
-    def senses(self, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = silent) -> SenseReport:
+    def senses(self, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress) -> SenseReport:
         """Leave-one-out sense accuracy of the nearest neighbor: each model's static vectors and every layer."""
         corpus = load_senses()
         words, names = [s.word for s in corpus.senses], [s.sense for s in corpus.senses]

@@ -30,6 +30,7 @@ from polysema.core.model.recipe import Prompt, check_prompt
 from polysema.core.model.sentences import Sentences, check_sentence_pooling, plan_sentences, sentence_stream
 from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, occurrences_of
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats
 
 __all__ = ["DTYPES", "UNITS", "WRITERS", "ExportOptions", "ExportSource", "export", "narrowed", "shard_texts", "verify"]
@@ -43,8 +44,6 @@ UNITS = ("words", "tokens", "sentences")
 # texts read in overlapping windows; words, tokens or texts that the tokenizer doesn't know, wholly or in part; words or
 # texts of which it makes no token, so that they have no row
 COUNTS = ("split", "unknown", "unseen")
-
-Progress = Callable[[int, int], None]  # texts done, and rows of one layer made of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +137,7 @@ def export(
     model: LanguageModel,
     layers: Sequence[int],
     wanted: ExportOptions | None = None,
-    progress: Progress = lambda texts, rows: None,
+    progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Write the vectors at `layers` to shards in `folder`; returns the manifest. `texts` may be pairs of id and text.
 
@@ -270,7 +269,8 @@ def _run(
 ) -> dict[str, Any]:
     """A shard is written while the next one is computed."""
     shards: list[dict[str, Any]] = []
-    done = rows = 0
+    done = 0
+    total = len(range(wanted.shard[0] - 1, min(source.lines, wanted.limit or source.lines), wanted.shard[1]))
     finished = _finished(folder)
     characters = settings["shard_texts"] * WORDS_A_TEXT * CHARACTERS_A_WORD
     statics = _Statics(model) if wanted.static else None
@@ -280,10 +280,10 @@ def _run(
         if future is not None:
             shards.append(future.result())
 
-    def further(more_texts: int, more_rows: int) -> None:
-        nonlocal done, rows
-        done, rows = done + more_texts, rows + more_rows
-        progress(done, rows)
+    def advance(n_texts: int) -> None:
+        nonlocal done
+        done += n_texts
+        progress("texts", done, total)
 
     with ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
         for number, batch in enumerate(_batches(texts, wanted, settings["shard_texts"], characters)):
@@ -292,9 +292,9 @@ def _run(
                 written(writing)
                 writing = None
                 shards.append(kept)
-                further(len(batch.texts), kept["rows"] // len(settings["layers"]))
+                advance(len(batch.texts))
                 continue
-            layers, counts = _computed(batch, model, settings, wanted, source, statics, further)
+            layers, counts = _computed(batch, model, settings, wanted, source, statics, advance)
             written(writing)
             writing = writer.submit(_write, folder, number, settings, layers, counts)
         written(writing)
@@ -389,18 +389,17 @@ def _computed(
     wanted: ExportOptions,
     source: ExportSource,
     statics: "_Statics | None",
-    further: Progress,
+    advance: Callable[[int], None],
 ) -> tuple[list[ShardRows], dict[str, int]]:
     """The rows of a shard at every layer, and the `COUNTS` of its texts.
 
-    `further` hears of each part of the shard how many texts and rows it adds.
+    `advance` hears of each part of the shard how many texts it adds.
     """
     if wanted.unit == "sentences":
         found = []
         for sentences in sentence_stream(model, batch.texts, settings["layers"], wanted.pooling, 0, wanted.prompt):
             found.append(sentences)
-            n_texts = sentences.vectors.shape[1]
-            further(n_texts, n_texts - len(sentences.empty))
+            advance(sentences.vectors.shape[1])
         return _sentences(batch, found, settings, source)
     choose: Choose = occurrences_of
     if wanted.words:
@@ -412,7 +411,7 @@ def _computed(
     parts: list[HiddenBatch] = []
     for part in embed_stream(model, batch.texts, settings["layers"], wanted.pooling, choose, unit=wanted.unit):
         parts.append(part)
-        further(part.n_texts, len(part.occurrences))
+        advance(part.n_texts)
     hidden = joined(parts)
     texts = [o.text for o in hidden.occurrences]
     columns = _text_columns(batch, texts, settings, source)

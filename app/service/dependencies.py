@@ -27,13 +27,14 @@ from polysema.app.service.embeddings import (
     slices,
 )
 from polysema.app.service.errors import MistakeError, RefusedError
-from polysema.app.service.jobs import JobQueue, Progress
+from polysema.app.service.jobs import JobQueue
 from polysema.app.service.metrics import Metrics
 from polysema.app.service.parameters import parameters_of
 from polysema.app.service.worker_pool import WorkerPool
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.model.catalog import CATALOG, CatalogEntry
 from polysema.core.model.load import LanguageModel
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Space
 
 T = TypeVar("T")
@@ -128,7 +129,7 @@ class ServiceState:
         catalog = ", ".join(row.name for row in self.served())
         raise kind(f"{name!r:.130} is not in the catalog ({catalog}), and no collection here ({there})")
 
-    def space(self, name: str, status: str = "invalid", progress: Progress = lambda stage, done, total: None) -> Space:
+    def space(self, name: str, status: str = "invalid", progress: Progress = no_progress) -> Space:
         """The space of that name: of the catalog, else a collection of the data folder, `mine`, or one space of it,
         `mine/SPACE`. For a worker: it may take time. Raises `UserError`, or `NotFoundError` where `status` says so.
         """
@@ -154,7 +155,7 @@ class ServiceState:
         transform: str,
         without: Sequence[str],
         status: str = "invalid",
-        progress: Progress = lambda stage, done, total: None,
+        progress: Progress = no_progress,
     ) -> Space:
         """The space of that name as it is to be seen; raises as `space` and `check_terms` do."""
         current = self.space(name, status, progress)

@@ -14,11 +14,12 @@ from polysema.app.explorer.results import MatchedMaps, SpaceMap
 from polysema.app.explorer.serialization import plain
 from polysema.app.service import encoding as form
 from polysema.app.service.dependencies import ServiceState
-from polysema.app.service.jobs import Outcome, Progress
+from polysema.app.service.jobs import Outcome
 from polysema.app.service.schemas import requests as of
 from polysema.core.errors import UserError
 from polysema.core.maps.projection import ALIGNED, MapOptions, check_method
 from polysema.core.model.tokens import find_word
+from polysema.core.progress import Progress
 from polysema.core.space.space import Space
 
 Work: TypeAlias = Callable[[Progress], Any]

@@ -18,9 +18,9 @@ from typing import Any
 
 from polysema.app.service.errors import RefusedError, disk_full
 from polysema.core.errors import NotFoundError, UserError
+from polysema.core.progress import Progress
 
 LOG = logging.getLogger("polysema.service")
-Progress = Callable[[str, int, int], None]
 
 
 class CancelledJobError(Exception):

@@ -28,6 +28,7 @@ from polysema.core.files.unpacking import Encoding, open_text, open_unpacked
 from polysema.core.files.vocabulary import find_metadata, find_vocabulary
 from polysema.core.files.word2vec_binary import read_word2vec_binary
 from polysema.core.files.writers import WRITINGS, write_vectors
+from polysema.core.progress import Progress, in_stage, no_progress
 from polysema.core.space.space import Family, Keys, Origin, Space
 
 __all__ = [
@@ -96,9 +97,7 @@ def _opener(path: Path, form: str, encoding: Encoding) -> Callable[[], Any]:
     return lambda: open_text(path, encoding)
 
 
-def read_vectors(
-    path: "Path | str", progress: Callable[[str, int, int], None] = lambda stage, done, total: None
-) -> Space:
+def read_vectors(path: "Path | str", progress: Progress = no_progress) -> Space:
     """The static space of a file of vectors, memory-mapped; its first use converts it.
 
     Raises `NotFoundError`, or `UnreadableError` that names the file, the line or row and what is wrong with it. What
@@ -117,7 +116,7 @@ def read_vectors(
         with closing(form.reader(source)) as blocks:  # type: ignore[type-var]
             try:
                 entry = vector_cache.convert(
-                    blocks, source.notes, sha256, form.name, lambda rows: progress(f"read {path.name}", rows, 0)
+                    blocks, source.notes, sha256, form.name, in_stage(progress, f"read {path.name}")
                 )
             except UnreadableError as error:
                 named = str(error).startswith(str(path)) or str(path) in str(error)

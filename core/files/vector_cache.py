@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from polysema.core.atomic import sync
 from polysema.core.environment import home
 from polysema.core.errors import UnavailableError, UnreadableError
 from polysema.core.files.readers import Block, Notes
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats, Ints, Keys
 
 LAYOUT = 4  # counts up when the layout, or a rule by which files are read, changes
@@ -120,7 +121,7 @@ def drop(sha256: str, form: str) -> None:
 
 
 def convert(
-    blocks: Iterable[Block], notes: Notes, sha256: str, form: str, progress: Callable[[int], None] = lambda rows: None
+    blocks: Iterable[Block], notes: Notes, sha256: str, form: str, progress: Progress = no_progress
 ) -> CacheEntry:
     """Write the entry of some content, block by block, and open it. `progress` hears of the rows so far.
 
@@ -178,7 +179,7 @@ def _alive(process: int) -> bool:
     return True
 
 
-def _write(part: Path, blocks: Iterable[Block], notes: Notes, form: str, progress: Callable[[int], None]) -> None:
+def _write(part: Path, blocks: Iterable[Block], notes: Notes, form: str, progress: Progress) -> None:
     words: list[pa.Array] = []
     places: list[Ints] = []
     dim = rows = 0
@@ -192,7 +193,7 @@ def _write(part: Path, blocks: Iterable[Block], notes: Notes, form: str, progres
             places.append(block.places)
             columns.add(block.columns)
             rows += len(block.words)
-            progress(rows)
+            progress("read", rows, 0)
         if not rows:
             raise UnreadableError("holds no vectors")
         names = pa.chunked_array(words).combine_chunks()

@@ -11,11 +11,10 @@ from polysema.core.inside.architectures import require_hooks
 from polysema.core.inside.hooks import one_reading, token_name
 from polysema.core.inside.output_head import find_head
 from polysema.core.model.load import LanguageModel
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
 
 MAX_NEW_TOKENS = 200
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +37,7 @@ class GeneratedText:
         return float(np.exp(np.mean(np.log(np.maximum(self.probabilities, 1e-30)))))
 
 
-def _silent(stage: str, done: int, total: int) -> None:
-    pass
-
-
-def write(model: LanguageModel, text: str, new: int = 24, k: int = 5, progress: Progress = _silent) -> GeneratedText:
+def write(model: LanguageModel, text: str, new: int = 24, k: int = 5, progress: Progress = no_progress) -> GeneratedText:
     """At most `new` tokens that a decoder writes after `text`, or an encoder-decoder for it, each the most probable
     one.
 

@@ -6,17 +6,14 @@ import numpy as np
 
 from polysema.core.errors import IncompatibleError, UserError
 from polysema.core.import_lock import IMPORTING
-from polysema.core.maps.projection import Neighbors, Progress
+from polysema.core.maps.projection import Neighbors
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
 
 SAMPLE_ROWS = 2_000  # points that a large map is measured on
 BLOCK_ROWS = 128
 QUERY_ROWS = 16_384  # points whose neighbors are looked up at a time
-
-
-def _silent(done: int, total: int) -> None:
-    pass
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +34,7 @@ class Distortion:
     by_chance: float
 
 
-def map_neighbors(positions: Floats, k: int, rows: "Ints | None" = None, progress: Progress = _silent) -> Ints:
+def map_neighbors(positions: Floats, k: int, rows: "Ints | None" = None, progress: Progress = no_progress) -> Ints:
     """The k nearest others of points `rows` (all by default) on a map (n, 2 or 3), nearest first: (s, k)."""
     n = len(positions)
     if not 1 <= k < n:
@@ -47,13 +44,13 @@ def map_neighbors(positions: Floats, k: int, rows: "Ints | None" = None, progres
     own = np.arange(n) if rows is None else np.asarray(rows, np.int64)
     tree, nearest = cKDTree(positions), np.empty((len(own), k), np.int64)
     for start in range(0, len(own), QUERY_ROWS):
-        progress(start, len(own))
+        progress("measure the distortion", start, len(own))
         mine = own[start : start + QUERY_ROWS]
         _, found = tree.query(positions[mine], k + 1)
         # the point itself is first unless others lie on it, and then it may be missing
         order = np.argsort(found == mine[:, None], axis=1, kind="stable")[:, :k]
         nearest[start : start + QUERY_ROWS] = np.take_along_axis(found, order, axis=1)
-    progress(len(own), len(own))
+    progress("measure the distortion", len(own), len(own))
     return nearest
 
 
@@ -103,7 +100,7 @@ def _first(values: Floats, k: int) -> Ints:
     return order
 
 
-def kept_neighbors(positions: Floats, knn: Neighbors, k: int, progress: Progress = _silent) -> Floats:
+def kept_neighbors(positions: Floats, knn: Neighbors, k: int, progress: Progress = no_progress) -> Floats:
     """For every point the share of its k nearest in the space, by `knn`, that are among its k nearest on the map:
     (n,).
     """
@@ -122,7 +119,7 @@ def distortion(
     k: int = 10,
     sample: int = SAMPLE_ROWS,
     seed: int = 0,
-    progress: Progress = _silent,
+    progress: Progress = no_progress,
 ) -> Distortion:
     """Measure a map (n, 2 or 3) against its vectors (n, dim) by cosine, over all points or, of more, a seeded `sample`.
 
@@ -141,7 +138,7 @@ def distortion(
     here = map_neighbors(positions, k, rows)
     kept, penalty = np.empty(len(rows), np.float32), 0
     for start in range(0, len(rows), BLOCK_ROWS):
-        progress(start, len(rows))
+        progress("measure the distortion", start, len(rows))
         own = rows[start : start + BLOCK_ROWS]
         similar = directions[own] @ directions.T  # (block, n)
         similar[np.arange(len(own)), own] = -np.inf
@@ -149,6 +146,6 @@ def distortion(
         ranks = np.stack([(similar > theirs[:, [j]]).sum(axis=1) for j in range(k)], axis=1)
         kept[start : start + BLOCK_ROWS] = (ranks < k).mean(axis=1)
         penalty += int(np.maximum(0, ranks - k + 1).sum())
-    progress(len(rows), len(rows))
+    progress("measure the distortion", len(rows), len(rows))
     trust = 1 - penalty * 2 / (len(rows) * k * (2 * n - 3 * k - 1))
     return Distortion(k, rows.astype(np.int64), kept, float(kept.mean()), float(trust), k / (n - 1))

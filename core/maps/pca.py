@@ -1,11 +1,11 @@
 """Planes to draw vectors on."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats
 
 BLOCK_ROWS = 65_536  # rows whose covariance is summed at a time
@@ -28,9 +28,7 @@ class Plane:
         return flat
 
 
-def principal_plane(
-    vectors: Floats, n_components: int = 2, progress: Callable[[int, int], None] = lambda done, total: None
-) -> Plane:
+def principal_plane(vectors: Floats, n_components: int = 2, progress: Progress = no_progress) -> Plane:
     """The plane on which the rows of (n, dim), n >= 1, spread most. Each axis points to its largest entry's side.
 
     What `progress` (rows done, and of how many) raises ends the work.
@@ -56,24 +54,24 @@ def _by_svd(vectors: Floats, mean: npt.NDArray[np.float64]) -> tuple[npt.NDArray
     return spread**2, axes
 
 
-def _mean(vectors: Floats, progress: Callable[[int, int], None]) -> npt.NDArray[np.float64]:
+def _mean(vectors: Floats, progress: Progress) -> npt.NDArray[np.float64]:
     total = np.zeros(vectors.shape[1])
     for start in range(0, len(vectors), BLOCK_ROWS):
         if start:  # few rows are done before anybody could look
-            progress(start, 2 * len(vectors))
+            progress("lay out", start, 2 * len(vectors))
         total += vectors[start : start + BLOCK_ROWS].sum(axis=0, dtype=np.float64)
     return total / len(vectors)
 
 
 def _by_covariance(
-    vectors: Floats, mean: npt.NDArray[np.float64], progress: Callable[[int, int], None]
+    vectors: Floats, mean: npt.NDArray[np.float64], progress: Progress
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The same from the (dim, dim) covariance: for many rows in a small part of the time."""
     center = mean.astype(np.float32)
     total = np.zeros((vectors.shape[1],) * 2)
     for start in range(0, len(vectors), BLOCK_ROWS):
         if start:
-            progress(len(vectors) + start, 2 * len(vectors))
+            progress("lay out", len(vectors) + start, 2 * len(vectors))
         block = vectors[start : start + BLOCK_ROWS] - center
         total += block.T @ block
     spread, axes = np.linalg.eigh(total)

@@ -12,6 +12,7 @@ from polysema.core.errors import IncompatibleError, UserError
 from polysema.core.import_lock import IMPORTING
 from polysema.core.maps.pca import Plane, principal_plane
 from polysema.core.maps.umap_layout import Descent, Edges, Epochs, back, dealing, descend, descend_among
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
 
@@ -27,12 +28,6 @@ LEARNING_RATE_ANCHORED = 0.3  # the learning rate of a layer whose points are he
 DENSMAP_EXTRA_EPOCHS = 200  # epochs that densMAP has beyond UMAP's
 SAME_DIRECTION = 1e-5  # the difference of unit vectors that is rounding, also of text with six digits
 PLACING_METHODS = 100  # epochs that a new point is given
-
-Progress = Callable[[int, int], None]  # epochs or layers done, and of how many
-
-
-def _silent(done: int, total: int) -> None:
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +289,7 @@ def project(
     options: MapOptions | None = None,
     precomputed_knn: Neighbors | None = None,
     init: Floats | None = None,
-    progress: Progress = _silent,
+    progress: Progress = no_progress,
 ) -> Map:
     """Lay out (n, dim) vectors by their cosine. What `progress` raises ends the work.
 
@@ -306,7 +301,7 @@ def project(
     k = n_neighbors_of(method, options, len(vectors))
     directions = _directions(vectors)
     notes = _notes_on(directions)
-    first = progress if method == "pca" else lambda done, total: progress(0, 1)
+    first = progress if method == "pca" else lambda stage, done, total: progress(stage, 0, 1)
     start, plane = _principal(directions, options.n_components, first)
     if init is not None:
         start = _fitting(init, len(vectors), options.n_components)
@@ -396,7 +391,7 @@ def _key(rows: Ints, distances: Floats, seed: int) -> int:
     return int.from_bytes(message.digest(), "little") ^ seed
 
 
-def nearest_others(vectors: Floats, k: int, progress: Progress = _silent) -> Neighbors:
+def nearest_others(vectors: Floats, k: int, progress: Progress = no_progress) -> Neighbors:
     """The k nearest others of each of (n, dim) vectors by cosine, exactly: every pair is compared, block by block.
 
     What `progress` (rows done, and of how many) raises ends the work.
@@ -404,7 +399,7 @@ def nearest_others(vectors: Floats, k: int, progress: Progress = _silent) -> Nei
     directions = unit(np.ascontiguousarray(vectors, np.float32))
     rows, distances = np.empty((len(vectors), k), np.int64), np.empty((len(vectors), k), np.float32)
     for start in range(0, len(directions), BLOCK_ROWS):
-        progress(start, len(directions))
+        progress("find neighbors", start, len(directions))
         similar = directions[start : start + BLOCK_ROWS] @ directions.T  # (block, n)
         own = np.arange(len(similar))
         similar[own, start + own] = -np.inf
@@ -418,7 +413,7 @@ def nearest_others(vectors: Floats, k: int, progress: Progress = _silent) -> Nei
 
 def _searched(directions: Floats, k: int, progress: Progress) -> Neighbors:
     """The nearest others of what is laid out; after the first block, `progress` may end the search too."""
-    return nearest_others(directions, k, lambda done, total: progress(0, 1) if done else None)
+    return nearest_others(directions, k, lambda stage, done, total: progress(stage, 0, 1) if done else None)
 
 
 def nearest_among(queries: Floats, vectors: Floats, candidates: Ints, k: int) -> Neighbors:
@@ -447,7 +442,7 @@ def warm() -> None:
     place(on, vectors, nearest_among(vectors, vectors, np.tile(np.arange(40), (40, 1)), 4))
 
 
-def _smoothed(start: Floats, graph: Any, progress: Progress = _silent) -> Floats:
+def _smoothed(start: Floats, graph: Any, progress: Progress = no_progress) -> Floats:
     """A start drawn towards the leading eigenvectors of the graph's random walk, which umap-learn starts from.
 
     Some steps of subspace iteration from the principal plane: a small part of an eigensolver's time, and no trouble
@@ -457,7 +452,7 @@ def _smoothed(start: Floats, graph: Any, progress: Progress = _silent) -> Floats
     x = start.astype(np.float64)
     for step in range(SMOOTHING):
         if step % 10 == 0:
-            progress(0, 1)  # nothing is laid out yet, but it may be ended
+            progress("lay out", 0, 1)  # nothing is laid out yet, but it may be ended
         x = (x + (graph @ x) / degree[:, None]) / 2
         x -= np.average(x, axis=0, weights=degree)
         spread = (x * degree[:, None]).T @ x / degree.sum()
@@ -568,7 +563,7 @@ def layered_maps(
     layers: Sequence[Floats],
     method: str = "umap",
     options: MapOptions | None = None,
-    progress: Progress = _silent,
+    progress: Progress = no_progress,
     precomputed_knn: Sequence[Neighbors] | None = None,
 ) -> list[Floats]:
     """The same n points at several layers on one plane: for each layer (n, n_components).
@@ -589,13 +584,13 @@ def layered_maps(
     base = "umap" if method == ALIGNED else method
     k = n_neighbors_of(base, options, len(layers[0]))
     if not k:
-        progress(len(layers), len(layers))
+        progress("lay out", len(layers), len(layers))
         return starts
     if precomputed_knn is not None and len(precomputed_knn) != len(layers):
         raise IncompatibleError(f"precomputed_knn holds {len(precomputed_knn)} layers' neighbors of {len(layers)}")
 
-    def message(done: int, total: int) -> None:
-        progress(place_, len(layers))
+    def message(stage: str, done: int, total: int) -> None:
+        progress(stage, place_, len(layers))
 
     def points(at: int, anchor: Floats | None = None) -> MapRows:
         directions = _directions(layers[at])
@@ -609,11 +604,11 @@ def layered_maps(
     maps: list[Floats] = []
     laid: Floats | None = None
     for place_ in range(len(layers)):
-        progress(place_, len(layers))
+        progress("lay out", place_, len(layers))
         at = len(layers) - 1 - place_
         laid = METHODS[base].lay_out(points(at, laid if base == "umap" else None))
         maps.append(align(_scaled(laid), maps[-1] if maps else starts[at]))
-    progress(len(layers), len(layers))
+    progress("lay out", len(layers), len(layers))
     return maps[::-1]
 
 
@@ -650,7 +645,7 @@ def _aligned_umap(layers: Sequence[MapRows], progress: Progress) -> list[Floats]
         for now in range(1, n_epochs + 1):
             alpha = 1 - (now - 1) / n_epochs
             for at, laid in enumerate(positions):
-                progress((now - 1) * len(layers) + at, n_epochs * len(layers))
+                progress("lay out", (now - 1) * len(layers) + at, n_epochs * len(layers))
                 epochs[at].draw(now, alpha)
                 near = [(to, pulls[at, to][:, None]) for to in range(len(layers)) if (at, to) in pulls]
                 strength = sum((pull for _, pull in near), np.zeros((n, 1)))
@@ -660,7 +655,7 @@ def _aligned_umap(layers: Sequence[MapRows], progress: Progress) -> list[Floats]
                 way = 1 - (1 - np.minimum(alpha * strength, 1)) ** moves[at][:, None]
                 laid += (way * (goal - laid)).astype(np.float32)
     positions = [laid[back(order)] for laid in positions]
-    progress(n_epochs * len(layers), n_epochs * len(layers))
+    progress("lay out", n_epochs * len(layers), n_epochs * len(layers))
     everything = np.concatenate(positions)
     turn = _turn(everything, np.concatenate([points.start for points in layers]))
     return [((laid - everything.mean(axis=0)) @ turn / _size(everything)).astype(np.float32) for laid in positions]

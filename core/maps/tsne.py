@@ -1,11 +1,11 @@
 """t-SNE (van der Maaten and Hinton 2008), by openTSNE (Poličar, Stražar and Zupan 2024), whose steps can be watched."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from polysema.core.import_lock import IMPORTING
+from polysema.core.progress import Progress
 from polysema.core.space.space import Floats, Ints
 
 EARLY, LATE = 250, 500  # steps with exaggerated pulls, and without
@@ -18,7 +18,7 @@ GRID = 10_000  # from so many points on a plane the pushes are interpolated on a
 
 
 def tsne(
-    rows: Ints, distances: Floats, start: Floats, perplexity: float, seed: int, progress: Callable[[int, int], None]
+    rows: Ints, distances: Floats, start: Floats, perplexity: float, seed: int, progress: Progress
 ) -> tuple[Floats, str]:
     """Lay out n points by their k nearest others `rows` (n, k) at `distances` 1 - cosine, from `start`: (n, 2 or 3).
 
@@ -36,7 +36,7 @@ def tsne(
     k = rows.shape[1]
     chords = np.sqrt(2 * np.maximum(distances.astype(np.float64), 0))  # of unit vectors, by which perplexity is meant
     near = PrecomputedNeighbors(rows.astype(np.int64), chords)
-    progress(0, EARLY + LATE)
+    progress("lay out", 0, EARLY + LATE)
     affinities = PerplexityBasedNN(knn_index=near, perplexity=usable_perplexity(perplexity, k))
     positions = _optimize(affinities, start, seed, EXAGGERATION, progress)
     if not _is_collapsed(positions, rows, distances):
@@ -54,9 +54,7 @@ def usable_perplexity(perplexity: float, k: int) -> float:
     return min(perplexity, max(min(2.0, k / 2), k / 3))
 
 
-def _optimize(
-    affinities: Any, start: Floats, seed: int, exaggeration: float, progress: Callable[[int, int], None]
-) -> Floats:
+def _optimize(affinities: Any, start: Floats, seed: int, exaggeration: float, progress: Progress) -> Floats:
     """Gradient descent from `start`, with affinities exaggerated in the first steps: (n, 2 or 3)."""
     with IMPORTING:
         from openTSNE import TSNEEmbedding
@@ -67,14 +65,14 @@ def _optimize(
     done = 0
 
     def report(iteration: int, error: float, positions: Any) -> bool:
-        progress(done + iteration, EARLY + LATE)
+        progress("lay out", done + iteration, EARLY + LATE)
         return False
 
     watched = {"inplace": True, "callbacks": [report], "callbacks_every_iters": 1, "propagate_exception": True}
     embedding.optimize(n_iter=EARLY, exaggeration=exaggeration, momentum=0.5, **watched)
     done = EARLY
     embedding.optimize(n_iter=LATE, exaggeration=1, momentum=0.8, **watched)
-    progress(EARLY + LATE, EARLY + LATE)
+    progress("lay out", EARLY + LATE, EARLY + LATE)
     return np.asarray(embedding, np.float32)
 
 

@@ -7,7 +7,7 @@ are or who is first.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,14 +17,13 @@ import numpy as np
 
 from polysema.core.environment import cores
 from polysema.core.import_lock import IMPORTING
+from polysema.core.progress import Progress
 from polysema.core.space.space import Floats, Ints
 
 MIN_PARALLEL_POINTS = 4_096  # points from which on the cores share an epoch: below it they would wait for each other
 N_BLOCKS = 4  # of points; half as many cores have work in a round
 ANCHOR_RATE = 0.03  # the share of its way to its anchor that a point is drawn in an epoch
 DENSE, SHIFT = 0.3, 0.1  # the share of the epochs that fit the density, and what is added to the variance of the radii
-
-Progress = Callable[[int, int], None]  # epochs done, and of how many
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,13 +97,13 @@ def descend(start: Floats, edges: Edges, keys: Any, how: Descent, progress: Prog
     anchor, goal = (None if of is None else of[order] for of in (how.anchor, how.goal))
     with Epochs(positions, edges, keys, how) as epochs:
         for now in range(1, how.n_epochs + 1):
-            progress(now - 1, how.n_epochs)
+            progress("lay out", now - 1, how.n_epochs)
             alpha = how.alpha * (1 - (now - 1) / how.n_epochs)
             late = now > (1 - DENSE) * how.n_epochs and how.dens_lambda > 0
             epochs.draw(now, alpha, epochs.densities(goal) if goal is not None and late else None)
             if anchor is not None:
                 positions += np.float32(ANCHOR_RATE) * (anchor - positions)
-    progress(how.n_epochs, how.n_epochs)
+    progress("lay out", how.n_epochs, how.n_epochs)
     return positions[back(order)]
 
 

@@ -2,11 +2,11 @@
 
 import re
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 
 from polysema.core.import_lock import IMPORTING
+from polysema.core.progress import Progress
 from polysema.core.space.space import Floats, Ints
 
 FLAT_NOISE = 1e-3  # the spread that an axis gets on which all points start at one place
@@ -15,13 +15,13 @@ FLAT_NOISE = 1e-3  # the spread that an axis gets on which all points start at o
 class _ProgressUMAP:
     """A file for umap-learn's progress bar: what `progress` raises when the bar is written ends the work."""
 
-    def __init__(self, progress: Callable[[int, int], None]):
+    def __init__(self, progress: Progress):
         self._progress = progress
 
     def write(self, bar: str) -> None:
         """Read the epochs off the bar."""
         if (message := re.search(r"(\d+)/(\d+)", bar)) is not None:
-            self._progress(int(message[1]), int(message[2]))
+            self._progress("lay out", int(message[1]), int(message[2]))
 
     def flush(self) -> None:
         """Nothing is held back."""
@@ -33,7 +33,7 @@ def umap_learn(
     distances: Floats,
     start: Floats,
     how: dict[str, float | int | None],
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> Floats:
     """Lay out n unit vectors by their k nearest others `rows` (n, k) at `distances` 1 - cosine, from `start`: (n, 2 or
     3).
@@ -41,7 +41,7 @@ def umap_learn(
     `how` are umap-learn's own options (min_dist, spread, n_epochs, negative_sample_rate, random_state). Its functions
     are compiled in every process anew (some ten seconds), which can't be stopped; its epochs can.
     """
-    progress(0, 1)
+    progress("lay out", 0, 1)
     with IMPORTING:
         import umap
     n, k = rows.shape

@@ -6,13 +6,14 @@ its example, and any of its answers is right. Input words are left out of the an
 otherwise.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from polysema.core.errors import NotFoundError, UnreadableError, UserError
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.analogy import EPSILON, OF_PAIRS, lr_cos, random_rows, three_cos_avg
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Space
@@ -136,7 +137,7 @@ def measure_analogies(
     space: Space,
     categories: Sequence[Category],
     protocol: Protocol,
-    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    progress: Progress = no_progress,
 ) -> list[Score]:
     """The score of each category, of each group, and in total (the last row).
 
@@ -200,7 +201,7 @@ def _of_questions(
     categories: Sequence[Category],
     protocol: Protocol,
     n: int,
-    progress: Callable[[str, int, int], None],
+    progress: Progress,
 ) -> list[Score]:
     from polysema.core.import_lock import IMPORTING
 
@@ -233,7 +234,7 @@ def _of_questions(
         protocol.method,
         protocol.epsilon,
         protocol.exclude,
-        lambda done, of: progress(f"ask by {protocol.method}", done, of),
+        progress,
     )
     hit = [row in wanted for row, wanted in zip(found.tolist(), right, strict=True)]
     return [Score(name, protocol.method, total, b - a, sum(hit[a:b])) for name, total, a, b in counts]
@@ -245,7 +246,7 @@ def _of_pairs(
     category: Category,
     protocol: Protocol,
     n: int,
-    progress: Callable[[str, int, int], None],
+    progress: Progress,
 ) -> Score:
     """Each pair of a category is evaluated once, learned from all the others."""
     if category.pairs:

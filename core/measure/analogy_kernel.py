@@ -5,7 +5,6 @@ stays in the cache; every question is then a sum or a product of three of its li
 words, which is what costs time elsewhere, never exists.
 """
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,6 +12,7 @@ import numba
 import numpy as np
 
 from polysema.core.environment import cores
+from polysema.core.progress import Progress
 from polysema.core.space.space import Floats, Ints
 
 TILE = 256
@@ -67,7 +67,7 @@ def best_words(
     method: str,
     epsilon: float,
     exclude: bool,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> Ints:
     """The best row for each question (n_questions, 3), rows of a, a*, b: (n_questions,). Of equals the first row."""
     n = len(vectors)
@@ -96,11 +96,11 @@ def best_words(
             _best(kind, lines, over, start, places, out, offsets, best[worker], where[worker])
             done[worker] += 1
             if worker == 0:
-                progress(min(sum(done), len(starts)), len(starts))
+                progress(f"ask by {method}", min(sum(done), len(starts)), len(starts))
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(work, range(workers)))
-    progress(len(starts), len(starts))
+    progress(f"ask by {method}", len(starts), len(starts))
     # of equals the first row: the least of those that have the best score
     found: Ints = np.where(best == best.max(axis=0), where, n).min(axis=0)
     return found

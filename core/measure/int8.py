@@ -3,7 +3,7 @@ used.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel, load_model
 from polysema.core.model.onnx_engine import int8_folder
 from polysema.core.model.tokens import Span
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats
 
 
@@ -28,9 +29,7 @@ class LayerDifference:
     accuracy: float
 
 
-def int8_difference(
-    model: LanguageModel, progress: Callable[[str, int, int], None] = lambda stage, done, total: None
-) -> list[LayerDifference]:
+def int8_difference(model: LanguageModel, progress: Progress = no_progress) -> list[LayerDifference]:
     """How the vectors of `model`, which runs on `onnx-int8`, differ from those in float32, layer by layer.
 
     Measured on the occurrences of the corpus of senses. Raises `ValueError` for a model on another engine.

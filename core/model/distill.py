@@ -3,7 +3,7 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from polysema.core.model.first_position import first_outliers, left_out_note
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import Occurrence, occurrences_of
 from polysema.core.model.unknown import UnknownWord, unknown_notes
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family, Floats, Keys, Space
 
 
@@ -27,14 +28,15 @@ def distil(
     lower: bool = True,
     at_least: int = 1,
     most: int | None = None,
-    progress: Callable[[int], None] = lambda texts: None,
+    progress: Progress = no_progress,
 ) -> Space:
     """Every word's mean over its occurrences in `texts`, (n_words, dim), the frequent first; column `count`.
 
     `words` are the only ones wanted; `lower` takes Bank and bank as one; words that occur less than `at_least` times
     are left out, and so is a decoder's first position where it is an outlier; no more than the `most` first
     occurrences of a word are read. Memory grows with the words, not with the texts. Raises `UserError` when no word is
-    left. `progress` hears how many texts are read.
+    left. `progress` hears how many texts are read, of how many nobody
+    knows (0).
     """
     (chosen,) = model.check_layers([layer])
     wanted = None if words is None else {word.lower() if lower else word for word in words}
@@ -70,7 +72,7 @@ def distil(
         for one in part.unknown:
             unknown.setdefault(name(one.occurrence), one)
         texts_read += part.n_texts
-        progress(texts_read)
+        progress("read texts", texts_read, 0)
     kept = sorted((word for word in sums if counts[word] >= at_least), key=lambda word: (-counts[word], word))
     if not kept:
         raise UserError(f"no word is left for a table: {len(sums):,} words were found, none of them {at_least:,} times")

@@ -2,16 +2,16 @@
 
 import io
 import shutil
-from collections.abc import Callable
 from contextlib import redirect_stderr
 from pathlib import Path
 
 from polysema.core.errors import UnavailableError, UnreadableError
+from polysema.core.progress import Progress
 
 STEPS = 4
 
 
-def convert(source: Path, folder: Path, progress: Callable[[str, int, int], None]) -> None:
+def convert(source: Path, folder: Path, progress: Progress) -> None:
     """Write `source`, dequantized to float32, as a folder of transformers.
 
     transformers marks a model that it read from GGUF as quantized and refuses to save it, so its weights are put

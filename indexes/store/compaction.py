@@ -1,7 +1,7 @@
 """Compactions: a space's rows written anew as one segment with its index, while others read and write."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polysema.core.errors import BusyError, ConflictError
+from polysema.core.progress import Progress
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.manifest import COMPACTING, SEGMENTS, SegmentRef, SpaceCard
 from polysema.indexes.store.segment import Batch, Segment, StoredRows, write_dead, write_segment
@@ -16,8 +17,6 @@ from polysema.indexes.store.view import CollectionView
 
 if TYPE_CHECKING:
     from polysema.indexes.index_spec import IndexSpec
-
-Progress = Callable[[str, int, int], None]  # what, done, total
 
 
 def compacting(disk: Disk, root: Path) -> bool:
@@ -89,7 +88,7 @@ def indexed(disk: Disk, root: Path, ref: SegmentRef, card: SpaceCard, recipe: An
     from polysema.indexes.faiss_index import FaissIndex
 
     vectors = StoredRows(disk, root, replace(ref, index=None, card=None), card).vectors
-    index = FaissIndex(vectors, card.metric, recipe, progress=lambda done, total: progress("index", done, total))
+    index = FaissIndex(vectors, card.metric, recipe, progress=progress)
     path = root / SEGMENTS / f"{ref.name}.{uuid.uuid4().hex[:12]}.faiss"
     with disk.writing(path) as file:
         index.write(file.write)

@@ -5,14 +5,14 @@ import uuid
 from pathlib import Path
 
 from polysema.core.errors import ConflictError, CorruptError
+from polysema.core.progress import Progress, no_progress
 from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.disk import REPAIR, Disk, SealedFile
 from polysema.indexes.store.layout import make, open_format, translate_os_errors
 from polysema.indexes.store.manifest import Manifest
-from polysema.indexes.store.verify import NO_PROGRESS, Progress
 
 
-def copy(root: "Path | str", target: "Path | str", progress: Progress = NO_PROGRESS, disk: Disk | None = None) -> int:
+def copy(root: "Path | str", target: "Path | str", progress: Progress = no_progress, disk: Disk | None = None) -> int:
     """Copy the current version to a new folder, each byte checked on its way; returns the number of rows.
 
     The copy is a collection of its own. Raises `ConflictError` when something is in `target`.

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from polysema.core.errors import CorruptError, NotFoundError
+from polysema.core.progress import Progress, no_progress
 from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.compaction import indexed
 from polysema.indexes.store.disk import Disk, FileRef, SealedFile
@@ -20,7 +21,7 @@ from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
 from polysema.indexes.store.naming import move, read_sealed
 from polysema.indexes.store.segment import Batch, Mask, StoredRows, read_dead, write_dead, write_segment, write_vectors
 from polysema.indexes.store.transaction import referenced
-from polysema.indexes.store.verify import NO_PROGRESS, Progress, read_whole
+from polysema.indexes.store.verify import read_whole
 
 ASIDE_FOLDER = "aside"
 IDS_SECONDS = 60
@@ -50,7 +51,7 @@ class RepairReport:
 
 
 def repair(
-    root: "Path | str", wait: float = 30.0, progress: Progress = NO_PROGRESS, disk: Disk | None = None
+    root: "Path | str", wait: float = 30.0, progress: Progress = no_progress, disk: Disk | None = None
 ) -> RepairReport:
     """Make a damaged collection whole again, and say what it cost.
 

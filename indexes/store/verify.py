@@ -1,6 +1,6 @@
 """Reading every byte of a collection."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from polysema.core.errors import CorruptError, UnreadableError, UserError
+from polysema.core.progress import Progress, no_progress
 from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.disk import Disk, FileRef, SealedFile
 from polysema.indexes.store.layout import open_format, translate_os_errors
@@ -15,9 +16,6 @@ from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
 from polysema.indexes.store.naming import read_sealed
 from polysema.indexes.store.segment import StoredRows, read_dead
 from polysema.indexes.store.transaction import referenced
-
-Progress = Callable[[str, int, int], None]
-NO_PROGRESS: Progress = lambda what, done, total: None  # noqa: E731
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Report:
     leftovers: list[str]
 
 
-def verify(root: "Path | str", progress: Progress = NO_PROGRESS, disk: Disk | None = None) -> Report:
+def verify(root: "Path | str", progress: Progress = no_progress, disk: Disk | None = None) -> Report:
     """Read every byte of every version and snapshot that is kept, and compare it with what was written.
 
     Beyond the checksums: the vectors and ids of each segment are decoded from Parquet and compared with the files that

@@ -14,13 +14,14 @@ import pytest
 
 from polysema.app.dashboard import downloads, permalink
 from polysema.app.dashboard.jobs import AWAY_SECONDS, CancelledError, Job, JobRunner
+from polysema.core.progress import Progress
 
 
-def working() -> tuple[Callable[[Callable[[str, int, int], None]], str], threading.Event, threading.Event]:
+def working() -> tuple[Callable[[Progress], str], threading.Event, threading.Event]:
     """Work that goes on, step by step, until told to end; and the events "it has begun" and "end"."""
     begun, end = threading.Event(), threading.Event()
 
-    def work(progress: Callable[[str, int, int], None]) -> str:
+    def work(progress: Progress) -> str:
         step = 0
         while not end.wait(0.005):
             step += 1

@@ -10,6 +10,7 @@ from polysema.app.explorer import Explorer, SingleFlightCache
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.maps.projection import MapOptions
 from polysema.core.measure.senses import load_senses
+from polysema.core.progress import no_progress
 from polysema.indexes.collection import Collection
 
 
@@ -84,7 +85,7 @@ def test_the_first_map_reads_only_the_texts_with_the_word(
         "lay out",
     ]
     assert not (tmp_path / "corpora").exists()
-    cloud = cold._cloud("bank", "minilm-l6", lambda stage, done, total: None)
+    cloud = cold._cloud("bank", "minilm-l6", no_progress)
     places = {key: row for row, key in enumerate(zip(space.column("text_id"), space.column("start"), strict=True))}
     rows = [places[o.text, o.span.start] for o in cloud.occurrences]
     assert len(rows) == len(senses)

@@ -3,6 +3,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ def test_the_same_input_gives_the_same_bytes_however_often_it_is_stopped(
     export(TEXTS, SOURCE, tmp_path / "a", minilm, [6])
     calls = []
 
-    def stop(texts: int, words: int) -> None:
+    def stop(stage: str, texts: int, total: int) -> None:
         calls.append(texts)
         if len(calls) % 4 == 0:
             raise KeyboardInterrupt
@@ -97,17 +98,15 @@ def test_the_progress_counts_texts_inside_a_shard_too(
 ) -> None:
     monkeypatch.setattr("polysema.core.model.contextual.TEXTS_A_BATCH", 2)
     monkeypatch.setattr(module, "shard_texts", lambda n_layers, dim: 8)
-    events: list[tuple[int, int]] = []
-    manifest = export(TEXTS * 4, SOURCE, tmp_path, minilm, [0, 6], wanted, lambda *told: events.append(told))
-    assert [texts for texts, _ in events] == [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]
-    rows = [rows for _, rows in events]
-    assert rows == sorted(rows)
-    assert rows[-1] == manifest["words"] == manifest["rows"] // 2
+    events: list[tuple[str, int, int]] = []
+    source = replace(SOURCE, lines=20)
+    export(TEXTS * 4, source, tmp_path, minilm, [0, 6], wanted, lambda *told: events.append(told))
+    assert events == [("texts", texts, 20) for texts in range(2, 21, 2)]
     (tmp_path / "manifest.json").unlink()
     (tmp_path / "part-00001.parquet").unlink()
     events.clear()
-    export(TEXTS * 4, SOURCE, tmp_path, minilm, [0, 6], wanted, lambda *told: events.append(told))
-    assert [texts for texts, _ in events][-1] == 20  # nothing is counted twice when it goes on
+    export(TEXTS * 4, source, tmp_path, minilm, [0, 6], wanted, lambda *told: events.append(told))
+    assert events[-1] == ("texts", 20, 20)  # nothing is counted twice when it goes on
 
 
 def test_a_damaged_shard_is_made_again(minilm: LanguageModel, tmp_path: Path) -> None:
@@ -164,7 +163,7 @@ def test_a_full_disk_and_a_locked_folder_make_one_line(
             export(TEXTS, SOURCE, tmp_path / "out", minilm, [6])
     assert export(TEXTS, SOURCE, tmp_path / "out", minilm, [6])["words"] == 15
 
-    def inside(texts: int, words: int) -> None:
+    def inside(stage: str, texts: int, total: int) -> None:
         with pytest.raises(BusyError, match="another export is writing"):
             export(TEXTS, SOURCE, tmp_path / "twice", minilm, [6])
 

@@ -12,6 +12,7 @@ from polysema.core.errors import UserError
 from polysema.core.inside.parameter_counts import widths
 from polysema.core.model import catalog
 from polysema.core.model.load import LanguageModel
+from polysema.core.progress import no_progress
 
 TOPICS = [
     "tokens",
@@ -45,7 +46,7 @@ def lesson(name: str) -> Lesson:
 def check(explorer: Explorer, name: str, **changed: str) -> LessonResult:
     one = lesson(name)
     query = one.starts(changed.get("model", "")) | changed
-    return one.check(explorer, checked(one, query), lambda stage, done, total: None)
+    return one.check(explorer, checked(one, query), no_progress)
 
 
 def test_every_topic_has_its_lesson() -> None:

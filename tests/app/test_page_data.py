@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 from polysema.app.collection.ingest import Destination, IngestResult
 from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.dashboard import widgets
-from polysema.app.dashboard.jobs import Progress
 from polysema.core.model.catalog import folder_of
+from polysema.core.progress import Progress
 from tests.app.test_dashboard import MAIN, as_launched, html, page, settle
 
 __all__ = ["as_launched"]

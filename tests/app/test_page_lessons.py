@@ -7,6 +7,7 @@ from polysema.app.dashboard import widgets
 from polysema.app.dashboard.lessons import LESSONS
 from polysema.app.dashboard.lessons.lesson import checked
 from polysema.core.model import catalog
+from polysema.core.progress import no_progress
 from tests.app.test_dashboard import as_launched, html, page, settle
 
 __all__ = ["as_launched"]  # a fixture that every test here uses
@@ -63,7 +64,7 @@ def test_a_lesson_from_start_to_end(number: int) -> None:
     assert not app.exception
     assert not app.error
     starts = lesson.starts()
-    found = lesson.check(widgets.explorer(), checked(lesson, starts), lambda stage, done, total: None)
+    found = lesson.check(widgets.explorer(), checked(lesson, starts), no_progress)
     assert found.said in [m.value for m in app.markdown]
     outcome = radio.options[found.option]
     said = f"You guessed **{guess}**" + (

@@ -12,6 +12,7 @@ from polysema.app.config.settings import load_settings
 from polysema.app.dashboard import widgets
 from polysema.app.dashboard.lessons import LessonResult, lesson_of
 from polysema.core.errors import UserError
+from polysema.core.progress import no_progress
 from polysema.indexes.collection import Collection
 from tests.app.test_dashboard import as_launched, html
 from tests.app.test_page_map import page
@@ -95,9 +96,7 @@ def test_a_lesson_measures_what_there_is(name: str, query: dict[str, str], small
     assert lesson is not None
 
     def measure() -> LessonResult:
-        return lesson.check(
-            widgets.explorer(), lesson.starts() | query | {"space": space}, lambda stage, done, total: None
-        )
+        return lesson.check(widgets.explorer(), lesson.starts() | query | {"space": space}, no_progress)
 
     if n <= 1 or (name == "travel" and n == 2):
         with pytest.raises(UserError):

@@ -112,7 +112,7 @@ def test_what_progress_raises_ends_the_work_of_all_cores(shared: None, vectors: 
     class EndedError(Exception):
         pass
 
-    def progress(done: int, total: int) -> None:
+    def progress(stage: str, done: int, total: int) -> None:
         if done == 3:
             raise EndedError
 

@@ -12,6 +12,7 @@ from polysema.app.explorer import Explorer
 from polysema.core.errors import NotFoundError, UnreadableError, UserError
 from polysema.core.measure.analogies import Protocol, measure_analogies, read_analogies
 from polysema.core.measure.similarity import measure_similarity, read_pairs
+from polysema.core.progress import no_progress
 from polysema.core.space.space import Keys, Origin, Space
 
 DATA = Path(gensim.__file__).parent / "test" / "test_data"
@@ -198,7 +199,7 @@ def test_as_many_threads_as_there_are_cores_and_the_same_words(
     found = []
     for n in (1, 2, 3, 64):
         monkeypatch.setattr(analogy_kernel, "cores", lambda n=n: n)
-        found.append(analogy_kernel.best_words(vectors, questions, method, 1e-6, True, lambda done, total: None))
+        found.append(analogy_kernel.best_words(vectors, questions, method, 1e-6, True, no_progress))
     assert used == [1, 2, 3, 8]  # 2,000 rows are 8 tiles
     assert all((one == found[0]).all() for one in found)
     assert (found[0] < 1000).mean() > 0.7  # the second time only what the question leaves out the first time

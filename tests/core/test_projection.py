@@ -201,7 +201,7 @@ def test_what_can_not_be_laid_out() -> None:
 def test_progress_may_end_the_work() -> None:
     seen = []
 
-    def progress(done: int, total: int) -> None:
+    def progress(stage: str, done: int, total: int) -> None:
         seen.append((done, total))
         if done == 3:
             raise KeyboardInterrupt
@@ -218,7 +218,7 @@ def test_progress_may_end_every_method(method: str) -> None:
 
     seen: list[int] = []
 
-    def progress(done: int, total: int) -> None:
+    def progress(stage: str, done: int, total: int) -> None:
         seen.append(done)
         assert 0 <= done <= total
         if done == 7:
@@ -235,7 +235,7 @@ def test_progress_may_end_every_method(method: str) -> None:
 
 
 def test_progress_may_end_the_search_of_neighbors() -> None:
-    def progress(done: int, total: int) -> None:
+    def progress(stage: str, done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -374,7 +374,7 @@ def test_progress_may_end_the_measure_and_the_plane_of_many(monkeypatch: pytest.
     monkeypatch.setattr(pca, "BLOCK_ROWS", 20)
     monkeypatch.setattr(measure, "BLOCK_ROWS", 20)
 
-    def progress(done: int, total: int) -> None:
+    def progress(stage: str, done: int, total: int) -> None:
         if done:
             raise KeyboardInterrupt
 

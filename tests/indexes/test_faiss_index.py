@@ -319,17 +319,15 @@ def test_the_same_seed_gives_the_same_index(kind: str, tmp_path: Path) -> None:
 
 
 def test_progress_is_told_and_can_end_it() -> None:
-    message: list[tuple[int, int]] = []
+    message: list[tuple[str, int, int]] = []
     vectors = clustered(40_000, 3)[:, :8]
-    FaissIndex(
-        vectors, recipe=IndexSpec("ivf-sq8", nlist=8), progress=lambda done, total: message.append((done, total))
-    )
-    assert message == [(0, 40_000), (16_384, 40_000), (32_768, 40_000), (40_000, 40_000), (40_000, 40_000)]
+    FaissIndex(vectors, recipe=IndexSpec("ivf-sq8", nlist=8), progress=lambda *told: message.append(told))
+    assert message == [("index", done, 40_000) for done in (0, 16_384, 32_768, 40_000, 40_000)]
 
     class StopError(Exception):
         pass
 
-    def stop(done: int, total: int) -> None:
+    def stop(stage: str, done: int, total: int) -> None:
         if done:
             raise StopError
 

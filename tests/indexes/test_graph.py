@@ -52,11 +52,11 @@ def test_cells_find_nearly_all(monkeypatch: pytest.MonkeyPatch, dim: int) -> Non
     some = vectors(4000, dim)
     exactly = nearest_others(some, 10).rows.tolist()
     monkeypatch.setattr(knn_graph, "EXACT_ROWS", 100)
-    seen: list[tuple[int, int]] = []
-    found = neighbors_of_all(some, 10, progress=lambda done, total: seen.append((done, total)))
+    seen: list[tuple[str, int, int]] = []
+    found = neighbors_of_all(some, 10, progress=lambda *told: seen.append(told))
     recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exactly, found.rows.tolist(), strict=True)])
     assert recall > 0.9
-    assert seen[-1] == (4000, 4000)
+    assert seen[-1] == ("find neighbors", 4000, 4000)
     assert (np.diff(found.distances, axis=1) >= -1e-6).all()
     assert not (found.rows == np.arange(4000)[:, None]).any()
     cosines = np.einsum("nd,nkd->nk", unit(some), unit(some)[found.rows])
@@ -67,7 +67,7 @@ def test_the_search_in_cells_may_be_ended_while_they_are_made(monkeypatch: pytes
     monkeypatch.setattr(knn_graph, "EXACT_ROWS", 100)
     seen: list[int] = []
 
-    def progress(done: int, total: int) -> None:
+    def progress(stage: str, done: int, total: int) -> None:
         seen.append(done)
         if len(seen) == 3:
             raise KeyboardInterrupt

@@ -6,11 +6,11 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
-from polysema.app.dashboard.jobs import Progress
 from polysema.app.dashboard.lessons import LESSONS, Lesson, LessonField, LessonInput, LessonResult, Verdict, lesson_of
 from polysema.app.dashboard.lessons import chips as drawing
 from polysema.app.dashboard.lessons.lesson import MODEL, checked, reads_letters
 from polysema.core.model.catalog import CATALOG, folder_of
+from polysema.core.progress import Progress
 
 LESSON_STEPS = {
     "predict": "1 · Guess",

@@ -8,10 +8,10 @@ import streamlit as st
 from polysema.app.dashboard import downloads, permalink, space_picker, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.components.scatter import Points, scatter
-from polysema.app.dashboard.jobs import Progress
 from polysema.app.explorer.results import NeighborAnswer
 from polysema.core.maps.pca import principal_plane
 from polysema.core.model.catalog import models_here
+from polysema.core.progress import Progress
 from polysema.core.space.label_search import labels_of, spot
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Space

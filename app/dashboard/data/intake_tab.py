@@ -14,11 +14,11 @@ from polysema.app.dashboard import widgets
 from polysema.app.dashboard.data.collection_tab import size
 from polysema.app.dashboard.data.files_tab import FILE, PASTE, columns, pasted, uploaded, written
 from polysema.app.dashboard.data.running import running
-from polysema.app.dashboard.jobs import Progress
 from polysema.core.errors import UserError
 from polysema.core.model.catalog import models_here
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pooling import POOLINGS
+from polysema.core.progress import Progress
 from polysema.core.space.metric import Metric
 
 UNITS = {"words": "Every word", "sentences": "Every text", "tokens": "Every token"}

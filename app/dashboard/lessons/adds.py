@@ -21,10 +21,11 @@ from polysema.app.dashboard.lessons.lesson import (
     writers,
 )
 from polysema.app.dashboard.series import COLORS, SHAPES
-from polysema.app.explorer import Explorer, Progress
+from polysema.app.explorer import Explorer
 from polysema.core.inside.attribution import Attribution, contributions
 from polysema.core.inside.lens import LensView, lens
 from polysema.core.model.load import LanguageModel
+from polysema.core.progress import Progress
 
 GROUPS = {"embedding": 0, "head": 1, "cross head": 1, "mlp": 2, "bias": 0}
 NAMES = ("the embedding", "the attention heads", "the MLPs")

@@ -15,8 +15,9 @@ from polysema.app.dashboard.lessons.lesson import (
     Verdict,
     words_in,
 )
-from polysema.app.explorer import Explorer, Progress
+from polysema.app.explorer import Explorer
 from polysema.core.errors import UnknownWordError, UserError
+from polysema.core.progress import Progress
 from polysema.core.space.expression import Term
 
 CLEAR, SLIGHT = 0.5, 0.2  # effect sizes, as Cohen names them medium and small

@@ -17,11 +17,12 @@ from polysema.app.dashboard.lessons.lesson import (
     Verdict,
     every_model,
 )
-from polysema.app.explorer import Explorer, Progress
+from polysema.app.explorer import Explorer
 from polysema.core.inside.architectures import CROSS, MLP, SELF
 from polysema.core.inside.parameter_counts import HEAD, NORM, POSITIONS, REST, TABLE, StackWidths, Widths, widths
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import on_torch
+from polysema.core.progress import Progress
 
 NAMES = {
     TABLE: "table of tokens",

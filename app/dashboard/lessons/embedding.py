@@ -19,11 +19,12 @@ from polysema.app.dashboard.lessons.lesson import (
     readers,
 )
 from polysema.app.dashboard.series import lines
-from polysema.app.explorer import Explorer, Progress
+from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import word_vectors
 from polysema.core.model.sentences import embed_sentences
 from polysema.core.model.static import static_vector
+from polysema.core.progress import Progress
 from polysema.core.space.metric import cosine
 
 ALIKE, RELATED = 0.99, 0.5

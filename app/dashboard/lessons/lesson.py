@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from polysema.app.explorer import Explorer, Progress
+from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.model.catalog import CATALOG, models_here
+from polysema.core.progress import Progress
 from polysema.core.space.space import Family
 
 LessonInput = Mapping[str, str]

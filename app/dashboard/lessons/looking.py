@@ -19,7 +19,7 @@ from polysema.app.dashboard.lessons.lesson import (
     family_of,
     writers,
 )
-from polysema.app.explorer import Explorer, Progress
+from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.inside.attention import AttentionView, attention
 from polysema.core.inside.families import VisibleTokens
@@ -27,6 +27,7 @@ from polysema.core.inside.hooks import one_reading
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import words_of
+from polysema.core.progress import Progress
 from polysema.core.space.metric import cosine
 from polysema.core.space.space import Family, Floats
 

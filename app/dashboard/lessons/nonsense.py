@@ -18,8 +18,9 @@ from polysema.app.dashboard.lessons.lesson import (
     reads_letters,
     writers,
 )
-from polysema.app.explorer import Explorer, Progress
+from polysema.app.explorer import Explorer
 from polysema.core.inside.generation import GeneratedText, write
+from polysema.core.progress import Progress
 
 MAX_NEW_TOKENS = 18
 AS_SURE_RATIO = 0.5  # of what it is with a real question

@@ -5,8 +5,9 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.lesson import Lesson, LessonField, LessonInput, LessonResult, NextStep, Verdict
-from polysema.app.explorer import Explorer, Progress
+from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
+from polysema.core.progress import Progress
 from polysema.core.space.expression import Term
 from polysema.core.space.metric import unit
 

@@ -15,10 +15,11 @@ from polysema.app.dashboard.lessons.lesson import (
     Verdict,
     every_model,
 )
-from polysema.app.explorer import Explorer, Progress
+from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.inside.hooks import token_name
 from polysema.core.model.tokens import words_of
+from polysema.core.progress import Progress
 
 MAX_PIECES = 120  # tokens drawn
 

@@ -21,10 +21,11 @@ from polysema.app.dashboard.lessons.lesson import (
     readers,
 )
 from polysema.app.dashboard.series import lines
-from polysema.app.explorer import Explorer, Progress
+from polysema.app.explorer import Explorer
 from polysema.app.explorer.results import LayerComparison
 from polysema.core.errors import UserError
 from polysema.core.model.tokens import find_word
+from polysema.core.progress import Progress
 from polysema.core.space.space import Floats
 
 MIN_GAP = 0.05  # a gap of cosines that is worth a name

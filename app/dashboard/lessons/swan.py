@@ -18,9 +18,10 @@ from polysema.app.dashboard.lessons.lesson import (
     lines_of,
     readers,
 )
-from polysema.app.explorer import Explorer, Progress
+from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.inside.attention import Attention, HeadRanking, attention, find_heads
+from polysema.core.progress import Progress
 
 EXAMPLE = ("white", "swan", "water")
 MIN_DISAGREEING = 3

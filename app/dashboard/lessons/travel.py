@@ -7,9 +7,10 @@ from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import table
 from polysema.app.dashboard.lessons.lesson import Lesson, LessonField, LessonInput, LessonResult, NextStep, Verdict
 from polysema.app.dashboard.parallelogram import parallelogram
-from polysema.app.explorer import AnalogyOptions, Explorer, Progress
+from polysema.app.explorer import AnalogyOptions, Explorer
 from polysema.app.explorer.results import AnalogyAnswer
 from polysema.core.errors import UnknownWordError, UserError
+from polysema.core.progress import Progress
 from polysema.core.space.axes import parallel_share
 from polysema.core.space.expression import Term
 from polysema.core.space.metric import cosine

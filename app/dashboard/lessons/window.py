@@ -16,10 +16,11 @@ from polysema.app.dashboard.lessons.lesson import (
     Verdict,
     encoders,
 )
-from polysema.app.explorer import Explorer, Progress
+from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import embed
 from polysema.core.model.tokens import Occurrence, Span, find_word, words_of
+from polysema.core.progress import Progress
 from polysema.core.space.metric import cosine
 
 FILLER_SHARES = (0.0, 0.06, 0.12, 0.25, 0.5, 0.9, 1.2, 1.7)  # of the window that the filler takes
