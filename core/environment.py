@@ -5,11 +5,16 @@ from pathlib import Path
 
 
 def home() -> Path:
-    """Where pulled weights and everything derived is kept: POLYSEMA_HOME, else a folder of the user's cache."""
+    """Where pulled weights and everything derived is kept: POLYSEMA_HOME, else a folder of the user's cache.
+
+    Returns:
+        The folder, which need not be there yet: `~/.cache/polysema` on Linux (in XDG_CACHE_HOME where that is set),
+        `~/Library/Caches/polysema` on macOS, `%LOCALAPPDATA%\\polysema\\Cache` on Windows.
+    """
+    from platformdirs import user_cache_path
+
     chosen = os.environ.get("POLYSEMA_HOME")
-    if chosen:
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "polysema"
+    return (Path(chosen) if chosen else user_cache_path("polysema", appauthor=False)).expanduser()
 
 
 def cores() -> int:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from polysema.core.atomic import atomic_files
 from polysema.core.errors import ConflictError, NotFoundError, UserError
 from polysema.core.files.formats import read_manifest, read_vectors, stream_export, write_vectors
 from polysema.core.progress import Progress, no_progress
@@ -205,10 +206,9 @@ def export_from(
         ],
         metadata={ORIGIN: json.dumps(card.origin.to_json())} if card.origin else None,
     )
-    part = target.with_name(f".{target.name}.part")
     count = 0
     writer = _to_csv if target.suffix == ".csv" else _to_parquet
-    try:
+    with atomic_files([target]) as (part,):
         with writer(part, schema) as write:
             for batch in view.batches(space, where):
                 arrays = fitting(batch.columns, len(batch), view.manifest.columns)
@@ -219,9 +219,6 @@ def export_from(
                 count += len(batch)
         if not count:
             raise UserError("no row passes" if where is not None else f"{collection.root} holds no rows")
-        part.rename(target)
-    finally:
-        part.unlink(missing_ok=True)
     return count
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from polysema.app.cli.output import progress_bar, tell_notes
+from polysema.core.atomic import atomic_files
 from polysema.core.errors import ConflictError, UserError
 
 if TYPE_CHECKING:
@@ -108,22 +107,13 @@ def _target(file: str, forms: tuple[str, ...], replace: bool) -> Path:
     return path
 
 
-def _publish(path: Path, write: Any) -> None:
+def _publish(path: Path, write: Callable[[Path], object]) -> None:
     """Whole or not at all; raises `UserError` where there is no room or no right to write."""
-    part = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-        part = Path(name)
-        write(part)
-        part.chmod(0o644)
-        part.replace(path)
+        with atomic_files([path]) as (part,):
+            write(part)
     except OSError as error:
         raise UserError(f"{path} can't be written: {error.strerror or error}") from None
-    finally:
-        if part is not None:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
 
 
 def _write(found: SpaceMap, path: Path, form: str) -> None:

@@ -4,17 +4,14 @@ once.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import threading
-import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from polysema.core.atomic import sync
+from polysema.core.atomic import atomic_folder
 from polysema.core.errors import ConflictError, NotFoundError, UserError
 from polysema.core.model.catalog import CATALOG
 from polysema.indexes.collection import Collection
@@ -22,8 +19,6 @@ from polysema.indexes.store.manifest import MANIFESTS, NAME, check_name
 
 COLLECTION_MARK = "FORMAT"
 MAX_OPEN_COLLECTIONS = 64
-_PART = ".making-"
-_YOUNG_SECONDS = 60  # seconds
 
 
 class CollectionRegistry:
@@ -85,28 +80,11 @@ class CollectionRegistry:
         final = self._free(name)
         if final.exists():
             raise ConflictError(f"there is a collection {name} already; choose another name")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._sweep()
-        part = self.folder / f"{_PART}{uuid.uuid4().hex}"
         try:
-            part.mkdir()
-            with _locked(part):
+            with atomic_folder(final) as part:
                 yield Collection.create(part)
-                try:
-                    part.rename(final)
-                except OSError:
-                    raise ConflictError(f"a collection {name} was made meanwhile; choose another name") from None
-                sync(self.folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-
-    def _sweep(self) -> None:
-        """Remove what kills left half-made: nobody holds its lock any more."""
-        for part in self.folder.glob(f"{_PART}*"):
-            with suppress(OSError):
-                if time.time() - part.stat().st_mtime > _YOUNG_SECONDS:  # a younger one may not be locked yet
-                    with _locked(part):
-                        shutil.rmtree(part, ignore_errors=True)
+        except FileExistsError:
+            raise ConflictError(f"a collection {name} was made meanwhile; choose another name") from None
 
     def delete(self, name: str) -> None:
         """Delete a collection and all its versions; it is out of sight at once, whole."""
@@ -131,14 +109,3 @@ class CollectionRegistry:
         if path.is_symlink():
             raise UserError(f"{name} is a link, which could lead out of the data folder; it isn't followed")
         return path
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """The lock of a folder; raises `BlockingIOError` when another process has it."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(handle)

@@ -4,9 +4,6 @@ rows as files.
 
 import hashlib
 import os
-import shutil
-import time
-import uuid
 import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from polysema.app.collection.registry import CollectionRegistry
+from polysema.core.atomic import prune, scratch_folder
 from polysema.core.environment import home
 from polysema.core.errors import UserError
 from polysema.core.progress import Progress, no_progress
@@ -125,37 +123,28 @@ def write_out(
     stem = f"{name}-{space}-v{manifest.version}-{manifest.collection[:6]}{which}"  # another of that name is another
     zipped = form.media == "application/zip"
     final = folder / f"{stem}{form.ending}{'.zip' if zipped else ''}"
-    _sweep(home() / "exports" / "day")
+    prune(home() / "exports" / "day", max_age_seconds=KEPT_SECONDS)
     if final.exists():
         return final
-    part = folder / f".part-{uuid.uuid4().hex}"
     progress(f"write {form.name}", 0, 0)
     try:
-        part.mkdir(parents=True, mode=0o700)
-        export_from(collection, part / f"{stem}{form.ending}", space, where)
-        progress(f"write {form.name}", 0, 0)
-        made = part / f"{stem}{form.ending}"
-        if zipped:
-            made = part / final.name
-            with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-                for path in sorted(path for path in part.iterdir() if path != made):
-                    archive.write(path, path.name)
-                    progress("zip it", 0, 0)
-        made.replace(final)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with scratch_folder(folder) as part:
+            made = part / f"{stem}{form.ending}"
+            export_from(collection, made, space, where)
+            progress(f"write {form.name}", 0, 0)
+            if zipped:
+                made = part / final.name
+                with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+                    for path in sorted(path for path in part.iterdir() if path != made):
+                        archive.write(path, path.name)
+                        progress("zip it", 0, 0)
+            made.replace(final)
     except UserError as error:
         raise type(error)(str(error).replace(f"{collection.root}", name).replace(f"{part}/", "")) from None
     except OSError as error:
         raise UserError(f"can't write to {folder}: {error.strerror or error}; make room there") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return final
-
-
-def _sweep(folder: Path) -> None:
-    with suppress(OSError):
-        for path in list(folder.iterdir()):
-            if time.time() - path.stat().st_mtime > KEPT_SECONDS:
-                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def first_rows(collection: Collection, space: str, where: str | None, count: int) -> pa.Table:

@@ -5,17 +5,15 @@ An upload is a folder `uploads/<key>` of the home folder, there whole or not at 
 is removed. `uploads/known/` remembers, by content, which collections a file went into.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
-import time
 import uuid
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,23 +21,26 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from polysema.core.atomic import atomic_folder, atomic_write, prune, sweep
 from polysema.core.corpus import Corpus, CorpusLayout, CorpusLimits, Dialect, find_layout, open_corpus
 from polysema.core.corpus.encoding import announced_encoding
 from polysema.core.corpus.packed import FAULTS, STREAMS, is_workbook, open_bytes
 from polysema.core.corpus.sources import KINDS, ending_of
 from polysema.core.environment import home
-from polysema.core.errors import PolysemaError, UnreadableError, UserError
+from polysema.core.errors import BusyError, PolysemaError, UnreadableError, UserError
 from polysema.core.files.array_readers import NPZ_FAULTS
 from polysema.core.files.delimited import delimited_as
 from polysema.core.files.formats import read_vectors, recognize
 from polysema.core.files.table_columns import choose_columns
 from polysema.core.files.text_lines import fields, is_header, number
+from polysema.core.locks import file_lock
 from polysema.core.progress import Progress, no_progress
 
 TEXTS, VECTORS = "texts", "vectors"
 TEXT_LIMITS = CorpusLimits(rows=1_000_000, characters=200_000_000)
 MAX_UNPACKED_RATIO = 10  # times its own size and the limit, as which a packed file may unfold at most
 KEPT_SECONDS = 86_400
+UPLOADS = "[0-9a-f]" * 32  # the names of their folders
 MAX_SNIFFED_FILES = 2000
 MAX_SHOWN_NAMES = 5
 MAX_FILES = 20
@@ -145,47 +146,53 @@ def receive(files: Sequence[tuple[str, bytes]], most_bytes: int) -> Upload:
 
 
 def _write(folder: Path, files: list[tuple[str, bytes]], most_bytes: int) -> None:
-    part = _root() / f".part-{uuid.uuid4().hex}"
     try:
-        part.mkdir(parents=True, mode=0o700)
-        for name, content in files:
-            (part / name).write_bytes(content)
-        with _named(part):
-            for name, _ in files:
-                _check_unpacked(part / name, most_bytes)
-        part.rename(folder)
+        with atomic_folder(folder, durable=False, mode=0o700) as part:
+            for name, content in files:
+                (part / name).write_bytes(content)
+            with _named(part):
+                for name, _ in files:
+                    _check_unpacked(part / name, most_bytes)
     except OSError as error:
         if not folder.is_dir():  # else another session was first
             raise UserError(f"the upload can't be kept in {_root()}: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 @contextmanager
 def in_use(upload: Upload) -> Iterator[None]:
     """While it lasts nobody's `forget` removes the upload; raises `UserError` when somebody's has."""
-    try:
-        handle = os.open(upload.folder, os.O_RDONLY)
-    except OSError:
-        raise UserError(f"{upload.name} is no longer here; upload it again") from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH)
+    gone = f"{upload.name} is no longer here; upload it again"
+    mine = _root() / f"{_locks(upload)}{uuid.uuid4().hex}.lock"
+    with ExitStack() as stack:
+        try:
+            with _gate(upload):
+                if not upload.folder.is_dir():
+                    raise UserError(gone)
+                stack.enter_context(file_lock(mine, 0, f"{upload.name} is in use", remove=True))
+        except OSError:
+            raise UserError(gone) from None
         yield
-    finally:
-        os.close(handle)
 
 
 def forget(upload: Upload) -> None:
     """Remove the files of an upload and what was begun with them; not while somebody else works with them, who does it
     then.
     """
-    with suppress(OSError):
-        handle = os.open(upload.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(upload.folder, ignore_errors=True)
-        finally:
-            os.close(handle)
+    with suppress(OSError, BusyError), _gate(upload):
+        for path in _root().glob(f"{_locks(upload)}*.lock"):
+            with file_lock(path, 0, f"{upload.name} is in use", remove=True):
+                pass  # whoever held it was killed
+        shutil.rmtree(upload.folder, ignore_errors=True)
+
+
+def _locks(upload: Upload) -> str:
+    """What the names of the lock files of those begin with who work with an upload: one each."""
+    return f".{upload.key}.in-use-"
+
+
+def _gate(upload: Upload) -> AbstractContextManager[None]:
+    """Held for a moment by who comes to an upload and by who removes it."""
+    return file_lock(_root() / f".{upload.key}.lock", 30, f"{upload.name} is being removed", remove=True)
 
 
 def kind(upload: Upload) -> str:
@@ -302,12 +309,9 @@ def remember(upload: Upload, collection: str, spaces: Sequence[str]) -> None:
     rows.append([upload.name, collection, list(spaces), datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")])
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = folder / f".{uuid.uuid4().hex}.part"
-        part.write_text(json.dumps(rows), encoding="utf-8", errors="replace")
-        part.replace(path)
-        kept = sorted(folder.glob("*.json"), key=lambda one: one.stat().st_mtime_ns)
-        for old in kept[:-MAX_SNIFFED_FILES]:
-            old.unlink()
+        atomic_write(path, json.dumps(rows).encode("utf-8", "replace"), durable=False)
+        sweep(folder)
+        prune(folder, "*.json", max_files=MAX_SNIFFED_FILES)
 
 
 def went_into(sha256: str) -> tuple[UploadColumns, ...]:
@@ -331,13 +335,8 @@ def _root() -> Path:
 
 def _sweep() -> None:
     """Remove uploads, and parts of them, that nothing has touched for a day."""
-    with suppress(OSError):
-        for folder in list(_root().iterdir()):
-            if folder.name == "known" or not folder.is_dir():
-                continue
-            times = [path.stat().st_mtime for path in (folder, *folder.rglob("*")) if path.exists()]
-            if time.time() - max(times, default=0) > KEPT_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+    sweep(_root())
+    prune(_root(), UPLOADS, max_age_seconds=KEPT_SECONDS)
 
 
 def _plain_names(names: Sequence[str]) -> list[str]:

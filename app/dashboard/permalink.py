@@ -5,12 +5,10 @@ small file instead, and the address holds its name, `?s=…`: whoever opens the 
 """
 
 import base64
-import contextlib
 import hashlib
 import json
 import os
 import re
-import threading
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +19,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from polysema.app.dashboard.addresses import EARLIER_NAMES
+from polysema.core.atomic import atomic_write, prune, sweep
 from polysema.core.environment import home
 
 PARAMETER = "s"
@@ -243,10 +242,9 @@ def save(view: Mapping[str, Any]) -> str | None:
             os.utime(path)
             return name
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = folder / f".{name}.{os.getpid()}.{threading.get_ident()}.part"
-        part.write_bytes(content)
-        part.replace(path)
-        _thin_out(folder)
+        atomic_write(path, content, durable=False)
+        sweep(folder)
+        prune(folder, "*.json", max_files=MAX_VIEWS)
     except OSError:
         return None
     return name
@@ -270,10 +268,3 @@ def load(name: str) -> dict[str, Any] | None:
 
 def _folder() -> Path:
     return home() / "views"
-
-
-def _thin_out(folder: Path) -> None:
-    kept = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-    for old in kept[:-MAX_VIEWS]:
-        with contextlib.suppress(OSError):
-            old.unlink()

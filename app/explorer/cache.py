@@ -4,7 +4,11 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
+
+from polysema.core.atomic import atomic_write, sweep
 
 _Value = TypeVar("_Value")
 
@@ -60,12 +64,9 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
 
 
-def keep_file(path: Any, content: str) -> None:
+def keep_file(path: Path, content: str) -> None:
     """Keep a small derived file where there is room; without room it is computed again next time."""
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{threading.get_ident()}.part")
-        part.write_text(content)
-        part.rename(path)
-    except OSError:
-        return
+        sweep(path.parent)
+        atomic_write(path, content.encode(), durable=False)

@@ -7,7 +7,6 @@ damaged or that something else wrote is passed over, and the map is made anew.
 import hashlib
 import json
 import os
-import tempfile
 import zipfile
 import zlib
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from polysema.core.atomic import atomic_write, prune, sweep
 from polysema.core.environment import home
 from polysema.core.errors import UserError
 from polysema.core.maps.distortion import Distortion
@@ -122,30 +122,8 @@ def _read(path: Path) -> Arrays | None:
 
 def _keep(path: Path, arrays: Arrays) -> None:
     """Where there is no room, or no right to write, the map is made again next time."""
-    part = None
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
-        part = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        _sweep(path.parent, path)
-    except OSError:
-        if part is not None:
-            with suppress(OSError):
-                part.unlink()
-
-
-def _sweep(folder: Path, newest: Path) -> None:
-    """Drop what was used longest ago until the folder holds at most `MAX_CACHE_BYTES` bytes; the newest stays."""
-    known = [(path.stat().st_mtime_ns, path.stat().st_size, path) for path in folder.glob("*.npz")]
-    total = sum(size for _, size, _ in known)
-    for _, size, path in sorted(known):
-        if total <= MAX_CACHE_BYTES:
-            break
-        if path != newest:
-            path.unlink(missing_ok=True)
-            total -= size
+        sweep(path.parent)
+        atomic_write(path, lambda file: np.savez(file, **arrays))
+        prune(path.parent, "*.npz", max_bytes=MAX_CACHE_BYTES)

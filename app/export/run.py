@@ -4,7 +4,6 @@ Each file is there whole or not at all, and the manifest comes last: readers tru
 stopped goes on where it was when it is run again with the same settings, and ends in the same bytes.
 """
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,10 +17,11 @@ import numpy as np
 import pyarrow as pa
 
 from polysema.app.export.shards import DTYPES, TEXT_ONLY, WRITERS, ShardRows, narrowed, write_shard
-from polysema.core.atomic import whole
+from polysema.core.atomic import atomic_write, is_part, sweep
 from polysema.core.corpus import Corpus
-from polysema.core.errors import BusyError, ConflictError, UnreadableError, UserError, check_list
+from polysema.core.errors import ConflictError, UnreadableError, UserError, check_list
 from polysema.core.files.formats import MANIFEST, read_manifest
+from polysema.core.locks import file_lock
 from polysema.core.model.contextual import Choose, HiddenBatch, embed_stream, joined, texts_a_batch
 from polysema.core.model.first_position import first_outliers, first_rows_note
 from polysema.core.model.load import LanguageModel
@@ -194,23 +194,18 @@ def _claimed(folder: Path, settings: dict[str, Any]) -> Iterator[None]:
         raise ConflictError(f"{folder} is a file; give a folder to export into")
     there = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     known = _read_settings(folder / SETTINGS) if SETTINGS in there else None
-    if known is None and [name for name in there if name not in (f".{SETTINGS}.part", ".lock")]:
+    if known is None and [name for name in there if name != ".lock" and not is_part(name)]:
         raise ConflictError(f"{folder} holds something else ({there[0]}); export into a new or an empty folder")
     if known is not None and known != settings:
         wrong = ", ".join(key for key in settings if known.get(key) != settings[key])
         raise ConflictError(f"{folder} holds an export with other settings ({wrong}); export into another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError(f"another export is writing to {folder}; wait for it or choose another folder") from None
-        for left in folder.glob(".*.part"):  # of a run that was killed
-            left.unlink()
+    busy = f"another export is writing to {folder}"
+    with file_lock(folder / ".lock", 0, busy, "wait for it or choose another folder", remove=True):
+        sweep(folder, locked=True)
         if known is None:
             _write_json(folder / SETTINGS, settings)
         yield
-    (folder / ".lock").unlink(missing_ok=True)
 
 
 def _read_settings(path: Path) -> dict[str, Any]:
@@ -223,7 +218,7 @@ def _read_settings(path: Path) -> dict[str, Any]:
 
 def _write_json(path: Path, value: Any) -> None:
     content = (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
-    whole(path, lambda out: out.write(content))
+    atomic_write(path, content)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from polysema.core.atomic import whole
+from polysema.core.atomic import atomic_write
 from polysema.core.errors import UserError
 from polysema.core.space.space import Floats
 
@@ -79,7 +79,7 @@ def _parquet(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Path]:
         if writer is not None:
             writer.close()
 
-    return [whole(path.with_suffix(".parquet"), write)]
+    return [atomic_write(path.with_suffix(".parquet"), write)]
 
 
 def _arrow(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Path]:
@@ -91,7 +91,7 @@ def _arrow(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Path]:
             for table in tables:
                 writer.write_table(table)
 
-    return [whole(path.with_suffix(".arrow"), write)]
+    return [atomic_write(path.with_suffix(".arrow"), write)]
 
 
 def _side(path: Path, layers: Sequence[ShardRows], dtype: str) -> Path:
@@ -105,7 +105,7 @@ def _side(path: Path, layers: Sequence[ShardRows], dtype: str) -> Path:
                 table = table.append_column("static_scale", pa.array(narrowed(rows.static, dtype)[1]))
         tables.append(table)
     table = pa.concat_tables(tables)
-    return whole(path.with_suffix(".rows.parquet"), lambda out: pq.write_table(table, out, compression="none"))
+    return atomic_write(path.with_suffix(".rows.parquet"), lambda out: pq.write_table(table, out, compression="none"))
 
 
 def _npy(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Path]:
@@ -121,7 +121,7 @@ def _npy(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Path]:
             def write(out: IO[bytes], kept: "np.ndarray[Any, Any]" = kept) -> None:
                 np.lib.format.write_array(out, kept, allow_pickle=False)
 
-            written.append(whole(path.with_suffix(ending), write))
+            written.append(atomic_write(path.with_suffix(ending), write))
     return [*written, _side(path, layers, dtype)]
 
 
@@ -134,7 +134,10 @@ def _safetensors(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Pa
         tensors[f"layer.{rows.layer}"] = np.ascontiguousarray(narrowed(rows.vectors, dtype)[0])
         if rows.static is not None:
             tensors["static"] = np.ascontiguousarray(narrowed(rows.static, dtype)[0])
-    return [whole(path.with_suffix(".safetensors"), lambda out: out.write(save(tensors))), _side(path, layers, dtype)]
+    return [
+        atomic_write(path.with_suffix(".safetensors"), lambda out: out.write(save(tensors))),
+        _side(path, layers, dtype),
+    ]
 
 
 def _names(rows: ShardRows) -> list[str]:
@@ -155,7 +158,7 @@ def _word2vec(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Path]
             for name, vector in zip(_names(rows), rows.vectors.tolist(), strict=True):
                 out.write(f"{name} {' '.join(map(repr, map(_short, vector)))}\n".encode())
 
-        written.append(whole(path.with_name(f"{path.name}.layer-{rows.layer}.txt"), write))
+        written.append(atomic_write(path.with_name(f"{path.name}.layer-{rows.layer}.txt"), write))
     return written
 
 
@@ -182,8 +185,8 @@ def _tensorboard(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Pa
 
         stem = f"{path.name}.layer-{rows.layer}"
         written += [
-            whole(path.with_name(f"{stem}.vectors.tsv"), vectors),
-            whole(path.with_name(f"{stem}.metadata.tsv"), metadata),
+            atomic_write(path.with_name(f"{stem}.vectors.tsv"), vectors),
+            atomic_write(path.with_name(f"{stem}.metadata.tsv"), metadata),
         ]
     return written
 

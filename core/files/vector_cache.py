@@ -7,9 +7,7 @@ remembers, by path, size and times, which content a file had, so that opening it
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -21,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from polysema.core.atomic import sync
+from polysema.core.atomic import atomic_folder, atomic_write
 from polysema.core.environment import home
 from polysema.core.errors import UnavailableError, UnreadableError
 from polysema.core.files.readers import Block, Notes
@@ -67,7 +65,7 @@ def fingerprint(files: Sequence[Path]) -> str:
         raise UnreadableError(f"{files[0]} changed while it was read; try again when it is complete")
     with suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
-        _publish(note, json.dumps({"stamp": stamp, "sha256": key}).encode())
+        atomic_write(note, json.dumps({"stamp": stamp, "sha256": key}).encode(), durable=False)
     return key
 
 
@@ -77,13 +75,6 @@ def _root() -> Path:
 
 def _stamp(files: Sequence[Path]) -> list[list[int]]:
     return [[s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino, s.st_dev] for s in (path.stat() for path in files)]
-
-
-def _publish(path: Path, content: bytes) -> None:
-    handle, part = tempfile.mkstemp(prefix=".part-", dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    Path(part).replace(path)
 
 
 def entry(sha256: str, form: str) -> CacheEntry | None:
@@ -130,24 +121,13 @@ def convert(
     """
     target = _folder(sha256, form)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target.parent)
-        part = Path(tempfile.mkdtemp(prefix=f".part-{os.getpid()}-", dir=target.parent))
+        with (
+            suppress(FileExistsError),  # another process was first
+            atomic_folder(target, replace=lambda: entry(sha256, form) is None) as part,
+        ):
+            _write(part, blocks, notes, form, progress)
     except OSError as error:
         raise _no_room(error) from None
-    try:
-        _write(part, blocks, notes, form, progress)
-        try:
-            part.rename(target)
-        except OSError:  # another process was first, or an entry that isn't whole is in the way
-            if entry(sha256, form) is None:
-                shutil.rmtree(target, ignore_errors=True)
-                part.rename(target)
-        sync(target.parent)
-    except OSError as error:
-        raise _no_room(error) from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     made = entry(sha256, form)
     if made is None:
         raise UnreadableError(f"what was written to {target} can't be read back; is the disk sound?")
@@ -159,24 +139,6 @@ def _no_room(error: OSError) -> UnavailableError:
         f"the converted vectors can't be kept in {_root()}: {error.strerror or error}; make room there, or set"
         " POLYSEMA_HOME to a folder that can be written"
     )
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what processes that are gone left half-written."""
-    for part in folder.glob(".part-*-*"):
-        number = part.name.split("-")[1]
-        if number.isdigit() and not _alive(int(number)):
-            shutil.rmtree(part, ignore_errors=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _write(part: Path, blocks: Iterable[Block], notes: Notes, form: str, progress: Progress) -> None:
@@ -206,16 +168,12 @@ def _write(part: Path, blocks: Iterable[Block], notes: Notes, form: str, progres
         file.seek(0)
         file.write(_header(rows, dim))
         file.flush()
-        os.fsync(file.fileno())
     columns.finish(kept)
     table = pa.table({"word": names})
     with pa.OSFile(str(part / "words.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table, max_chunksize=max(1, rows))
     card = {"rows": rows, "dim": dim, "form": form, "notes": list(notes.lines()), "columns": columns.written}
     (part / "entry.json").write_text(json.dumps(card))
-    for name in ("words.arrow", "entry.json", *([COLUMNS] if columns.written else [])):
-        sync(part / name)
-    sync(part)
 
 
 def _finite(blocks: Iterable[Block], notes: Notes) -> Iterator[Block]:

@@ -3,10 +3,8 @@ numbers.
 """
 
 import gzip
-import os
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -16,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from polysema.core.atomic import atomic_files
 from polysema.core.errors import ConflictError, UnavailableError, UserError
 from polysema.core.space.space import Space
 
@@ -110,26 +109,11 @@ def _whole(paths: list[Path]) -> Iterator[list[Path]]:
     """Names to write to beside the files, which take their places when all is written and synced; the first comes
     last.
     """
-    parts: list[Path] = []
     try:
-        for path in paths:
-            handle, name = tempfile.mkstemp(prefix=".part-", suffix="-" + path.name, dir=path.parent)
-            os.close(handle)
-            parts.append(Path(name))
-        yield parts
-        mask = os.umask(0)
-        os.umask(mask)
-        for part, path in reversed(list(zip(parts, paths, strict=True))):
-            with part.open("rb") as file:
-                os.fsync(file.fileno())
-            part.chmod(0o666 & ~mask)
-            part.replace(path)
+        with atomic_files(paths) as parts:
+            yield parts
     except OSError as error:
         raise UnavailableError(f"{paths[0]} can't be written: {error.strerror or error}") from None
-    finally:
-        for part in parts:
-            with suppress(OSError):
-                part.unlink()
 
 
 @contextmanager

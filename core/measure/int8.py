@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from polysema.core.atomic import whole
+from polysema.core.atomic import atomic_write
 from polysema.core.measure.senses import load_senses, nearest_sense_accuracy
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel, load_model
@@ -54,7 +54,7 @@ def int8_difference(model: LanguageModel, progress: Progress = no_progress) -> l
     progress("measure int8", 2, 2)
     rows = [layer_difference(layer, a, b, words, senses) for layer, (a, b) in enumerate(zip(*vectors, strict=True))]
     content = json.dumps([asdict(row) for row in rows], indent=1).encode()
-    whole(kept, lambda out: out.write(content))
+    atomic_write(kept, content)
     return rows
 
 

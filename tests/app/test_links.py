@@ -29,7 +29,7 @@ GONE = [
 ]
 
 
-@pytest.mark.parametrize(("name", "query", "told"), GONE, ids=[f"{name} {query}" for name, query, _ in GONE])
+@pytest.mark.parametrize(("name", "query", "message"), GONE, ids=[f"{name} {query}" for name, query, _ in GONE])
 def test_what_a_link_names_and_is_not_there_is_told(name: str, query: dict[str, str], message: str) -> None:
     app = page(name, **query)
     assert not app.exception

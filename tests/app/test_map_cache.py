@@ -40,7 +40,7 @@ def test_the_same_map_is_read_the_next_time() -> None:
     seen, again = stages(space())
     assert seen == ["read the map"]
     np.testing.assert_array_equal(first, again)
-    assert not list((home() / "maps").glob(".part-*"))
+    assert not list((home() / "maps").glob(".*.part"))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import io
 import json
 import lzma
 import os
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -359,10 +361,13 @@ def test_a_name_that_is_taken_meanwhile(shelf: CollectionRegistry) -> None:
 
 
 def test_what_a_kill_left_half_made_is_swept(shelf: CollectionRegistry) -> None:
-    left = shelf.folder / ".making-0123"
-    left.mkdir(parents=True)
-    (left / "FORMAT").write_text("{}")
-    os.utime(left, (0, 0))
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom polysema.app.collection.registry import CollectionRegistry\n"
+        "with CollectionRegistry(Path(sys.argv[1])).making('x'): os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(shelf.folder)], check=False).returncode == 9
+    (left,) = shelf.folder.iterdir()
+    assert (left / "FORMAT").exists()
     with shelf.making("x"):
         pass
     assert not left.exists()

@@ -233,7 +233,7 @@ BAD: list[tuple[str, Any, type[Exception], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("do", "error", "told"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+@pytest.mark.parametrize(("do", "error", "message"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
 def test_mistakes_are_told_in_a_line_and_change_nothing(
     c: Collection, do: Any, error: type[Exception], message: str
 ) -> None:
