@@ -655,13 +655,14 @@ class Client:
 
     def events(self, job: str) -> Iterator[dict[str, Any]]:
         """A job's progress as it comes; the last one holds its state and result."""
+        from httpx_sse import EventSource
+
         with self._http.stream("GET", f"/v1/jobs/{part(job)}/events", timeout=None) as answer:
             if answer.status_code >= 400:
                 answer.read()
                 raise _error(answer)
-            for line in answer.iter_lines():
-                if line.startswith("data: "):
-                    yield json.loads(line[6:])
+            for event in EventSource(answer).iter_sse():
+                yield json.loads(event.data)
 
     def done(self, kind: str, progress: Progress = no_progress, **request: Any) -> Any:
         """Start long work, wait for it, and return its result; raises the error that it ended with."""

@@ -62,7 +62,7 @@ class ServiceState:
         self._spaces = SingleFlightCache(2)
 
     def _embed(self, name: str, requests: list[list[EmbeddingInput]]) -> list[EmbeddingBatch | UserError]:
-        self.metrics.batch(sum(map(len, requests)))
+        self.metrics.count_batch(sum(map(len, requests)))
         return embed_requests(self.explorer, name, requests, self._limits)
 
     async def work(self, ask: Callable[[], T]) -> T:

@@ -1,75 +1,69 @@
-"""Counts and latencies, printed as Prometheus reads them (text format 0.0.4)."""
+"""Counts and latencies, printed as Prometheus reads them (text format 0.0.4), with those of the process."""
 
 from __future__ import annotations
 
-import threading
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-Labels = tuple[tuple[str, str], ...]
 
 
 class Metrics:
-    """Requests by route, method and status, and their latencies; batches of texts."""
+    """Requests by route, method and status, and their latencies; batches of texts. Each service counts for itself."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._requests: dict[Labels, int] = {}
-        self._buckets: dict[Labels, list[int]] = {}
-        self._seconds: dict[Labels, float] = {}
-        self.batches = 0
-        self.batched_texts = 0
+        disable_created_metrics()  # a second series for each of ours, which nothing reads
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._requests = Counter(
+            "polysema_requests_total", "Requests answered.", ("method", "route", "status"), registry=self.registry
+        )
+        self._seconds = Histogram(
+            "polysema_request_seconds",
+            "Seconds from the first byte to the last.",
+            ("method", "route"),
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._batches = Counter(
+            "polysema_batches_total", "Batches of texts that were embedded.", registry=self.registry
+        )
+        self._batched_texts = Counter("polysema_batched_texts_total", "Texts in them.", registry=self.registry)
 
-    def seen(self, route: str, method: str, status: int, seconds: float) -> None:
+    def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""
-        by = (("method", method), ("route", route))
-        with self._lock:
-            key = (*by, ("status", str(status)))
-            self._requests[key] = self._requests.get(key, 0) + 1
-            counts = self._buckets.setdefault(by, [0] * (len(BUCKETS) + 1))
-            counts[bisect_left(BUCKETS, seconds)] += 1
-            self._seconds[by] = self._seconds.get(by, 0.0) + seconds
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(seconds)
 
-    def batch(self, texts: int) -> None:
+    def count_batch(self, texts: int) -> None:
         """Count a batch of texts that were embedded together."""
-        with self._lock:
-            self.batches += 1
-            self.batched_texts += texts
+        self._batches.inc()
+        self._batched_texts.inc(texts)
 
-    def text(self, gauges: Mapping[str, tuple[str, float]], counters: Mapping[str, tuple[str, float]]) -> str:
+    def value(self, name: str, **labels: str) -> float:
+        """What one of them counts now: 0 for what was not counted yet."""
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+    def text(self, gauges: Mapping[str, tuple[str, float]], counters: Mapping[str, tuple[str, float]]) -> bytes:
         """Everything, with gauges and counters (name to help and value) of others."""
-        with self._lock:
-            lines = _head("polysema_requests_total", "counter", "Requests answered.")
-            lines += [f"polysema_requests_total{_labels(key)} {count}" for key, count in sorted(self._requests.items())]
-            lines += _head("polysema_request_seconds", "histogram", "Seconds from the first byte to the last.")
-            for key, counts in sorted(self._buckets.items()):
-                total = 0
-                for edge, count in zip((*map(str, BUCKETS), "+Inf"), counts, strict=True):
-                    total += count
-                    lines.append(f"polysema_request_seconds_bucket{_labels((*key, ('le', edge)))} {total}")
-                lines.append(f"polysema_request_seconds_sum{_labels(key)} {self._seconds[key]:.6f}")
-                lines.append(f"polysema_request_seconds_count{_labels(key)} {total}")
-            counters = {
-                "batches_total": ("Batches of texts that were embedded.", self.batches),
-                "batched_texts_total": ("Texts in them.", self.batched_texts),
-                **counters,
-            }
-        for kind, values in (("counter", counters), ("gauge", gauges)):
-            for name, (what, value) in values.items():
-                lines += [
-                    *_head(f"polysema_{name}", kind, what),
-                    f"polysema_{name} {value:g}" if isinstance(value, float) else f"polysema_{name} {value}",
-                ]
-        return "\n".join(lines) + "\n"
+        others = CollectorRegistry()
+        others.register(_Families(gauges, counters))
+        return generate_latest(self.registry) + generate_latest(others)
 
 
-def _head(name: str, kind: str, what: str) -> list[str]:
-    return [f"# HELP {name} {what}", f"# TYPE {name} {kind}"]
+class _Families(Collector):
+    """Values that others keep, as they are now."""
 
+    def __init__(self, gauges: Mapping[str, tuple[str, float]], counters: Mapping[str, tuple[str, float]]):
+        self._gauges, self._counters = gauges, counters
 
-def _labels(labels: Iterable[tuple[str, str]]) -> str:
-    def escaped(value: str) -> str:
-        return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-    return "{" + ",".join(f'{name}="{escaped(value)}"' for name, value in labels) + "}"
+    def collect(self) -> Iterable[Metric]:
+        """One family for each."""
+        for name, (what, value) in self._counters.items():
+            yield CounterMetricFamily(f"polysema_{name}", what, value)
+        for name, (what, value) in self._gauges.items():
+            yield GaugeMetricFamily(f"polysema_{name}", what, value)

@@ -150,7 +150,7 @@ class _Seen:
         """Count it, and write its line."""
         seconds = time.perf_counter() - self._start
         method = self._scope["method"] if self._scope["method"] in METHODS else "other"
-        self._state.metrics.seen(self.route(), method, self.status, seconds)
+        self._state.metrics.count_request(self.route(), method, self.status, seconds)
         if not LOG.isEnabledFor(logging.INFO):
             return
         key = self._scope.get("polysema.key")

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from polysema.core.errors import ConflictError, NotFoundError, UnknownWordError,
 from polysema.core.model.catalog import CATALOG
 from polysema.core.model.contextual import word_vectors
 from polysema.core.model.sentences import embed_sentences
+from polysema.core.progress import Progress
 from polysema.indexes.collection import Collection
+from tests.service.conftest import Service
 
 TEXTS = ["The river bank was muddy.", "Gringotts bank keeps its gold."]
 ARROW = "application/vnd.apache.arrow.stream"
@@ -143,6 +146,35 @@ def test_rows_as_an_arrow_stream(http: httpx.Client) -> None:
     )
 
 
+def test_a_job_that_says_nothing_for_long_keeps_its_connection(
+    served: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.05)
+    address, server = served()
+    go = threading.Event()
+
+    def work(progress: Progress) -> str:
+        progress("read\u2028on", 1, 2)
+        go.wait(20)
+        return "a\nb"
+
+    job = server._polysema.jobs.start("slow", work).id
+    lines: list[str] = []
+    with httpx.stream("GET", f"{address}/v1/jobs/{job}/events", trust_env=False, timeout=20) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        for line in answer.iter_lines():
+            lines.append(line)
+            if lines.count(": ping") == 2:
+                go.set()
+    events = [line for line in lines if line.startswith("event: ")]
+    assert events[-1] == "event: end"
+    assert set(events[:-1]) == {"event: progress"}
+    assert json.loads(lines[lines.index("event: end") + 1].removeprefix("data: "))["result"] == "a\nb"
+    with Client(address) as client:  # which reads past the pings
+        assert list(client.events(job))[-1]["stage"] == "read\u2028on"
+    assert httpx.get(f"{address}/v1/jobs/nosuch/events", trust_env=False).status_code == 404
+
+
 def test_a_job_tells_how_far_it_is(url: str) -> None:
     with Client(url) as client:
         events = list(client.events(client.job("word_map", word="bank", method="pca")))
@@ -185,6 +217,11 @@ def test_status(http: httpx.Client) -> None:
     text = http.get("/metrics").text
     assert 'polysema_requests_total{method="GET",route="/health",status="200"}' in text
     assert "polysema_model_bytes" in text
+    seconds = 'polysema_request_seconds_bucket{le="60.0",method="GET",route="/health"}'
+    assert seconds in text
+    assert "# TYPE polysema_refused_total counter" in text
+    assert "process_open_fds" in text
+    assert "_created" not in text
     names = [one["id"] for one in http.get("/v1/models").json()["data"]]
     assert names == [row.name for row in CATALOG]
 

@@ -89,8 +89,8 @@ def test_concurrent_texts_are_embedded_together_and_the_same(served: Service, ex
         together = np.array(list(query), np.float32)
     np.testing.assert_allclose(together, alone, atol=1e-6)
     metrics = server._polysema.metrics
-    assert metrics.batched_texts == 64
-    assert metrics.batches < 32
+    assert metrics.value("polysema_batched_texts_total") == 64
+    assert metrics.value("polysema_batches_total") < 32
 
 
 def test_many_inputs_are_worked_off_in_slices_between_which_others_have_their_turn(
@@ -109,13 +109,13 @@ def test_many_inputs_are_worked_off_in_slices_between_which_others_have_their_tu
     metrics = server._polysema.metrics
     with ThreadPoolExecutor(2) as pool:
         many = pool.submit(ask, "many", texts)
-        while not metrics.batches:
+        while not metrics.value("polysema_batches_total"):
             assert not many.done()
         few = pool.submit(ask, "few", texts[:2])
         given = np.array(many.result(), np.float32)
     assert ended == ["few", "many"]
-    assert metrics.batched_texts == 602
-    assert metrics.batches >= 10  # of 64 texts at most
+    assert metrics.value("polysema_batched_texts_total") == 602
+    assert metrics.value("polysema_batches_total") >= 10  # of 64 texts at most
     expected = np.concatenate(
         [embed_sentences(explorer.model(), [text], (-1,), "own").vectors[0] for text in texts[::97]]
     )
@@ -128,7 +128,7 @@ def test_without_batching_slices_are_worked_off_as_well(served: Service) -> None
     url, server = served(batch_texts=1, queue=0)
     client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
     assert len(client.embeddings.create(model="minilm-l6", input=[f"boat {n}" for n in range(130)]).data) == 130
-    assert server._polysema.metrics.batches == 3
+    assert server._polysema.metrics.value("polysema_batches_total") == 3
 
 
 def test_slices_hold_so_many_texts_and_tokens() -> None:

@@ -7,8 +7,9 @@ import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi.responses import Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from polysema.app.explorer.results import MatchedMaps, SpaceMap
 from polysema.app.explorer.serialization import plain
@@ -133,19 +134,22 @@ async def cancel(job: str, state: StateDep) -> Response:
     return form.answer(state.jobs.cancel(job).to_json())
 
 
+def _job_of(job: str, state: StateDep) -> Job:
+    """The job of that id, looked up before an answer begins; raises `NotFoundError`."""
+    return state.jobs.get(job)
+
+
 @router.get(
     "/{job}/events",
-    response_class=StreamingResponse,
+    response_class=EventSourceResponse,
     responses={
         200: {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
     },
 )
-async def events(job: str, state: StateDep) -> Response:
-    """A job's progress as server-sent events; the last one, `end`, holds the result."""
-    return StreamingResponse(_events(state.jobs.get(job), state), media_type="text/event-stream")
-
-
-async def _events(job: Job, state: ServiceState) -> AsyncIterator[bytes]:
+async def events(job: Annotated[Job, Depends(_job_of)], state: StateDep) -> AsyncIterator[ServerSentEvent]:
+    """A job's progress as server-sent events; the last one, `end`, holds the result. A comment (`: ping`) comes every 15
+    seconds in which nothing else does, so that no proxy takes the connection for dead.
+    """
     version = -1
     while not job.ended and not state.draining:
         if job.version != version:
@@ -155,5 +159,5 @@ async def _events(job: Job, state: ServiceState) -> AsyncIterator[bytes]:
     yield _event("end" if job.ended else "progress", job.to_json())
 
 
-def _event(name: str, value: dict[str, Any]) -> bytes:
-    return f"event: {name}\ndata: {json.dumps(plain(value))}\n\n".encode()
+def _event(name: str, value: dict[str, Any]) -> ServerSentEvent:
+    return ServerSentEvent(event=name, raw_data=json.dumps(plain(value)))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import resource
-from pathlib import Path
+import sys
 
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
@@ -11,6 +10,7 @@ from fastapi.responses import PlainTextResponse, Response
 from polysema.app.service.dependencies import StateDep
 from polysema.app.service.encoding import answer
 from polysema.app.service.errors import answer as failure
+from polysema.app.service.metrics import Metrics
 from polysema.app.service.schemas.responses import HealthResponse, ReadyResponse
 from polysema.app.service.schemas.responses import json as answers
 
@@ -43,7 +43,7 @@ async def metrics(state: StateDep) -> Response:
         "models": ("Models in memory.", current["models"]),
         "model_bytes": ("Bytes of their weights.", current["model_bytes"]),
         "spaces": ("Spaces that are kept open.", current["spaces"]),
-        "resident_bytes": ("Memory of the process.", _resident()),
+        "resident_bytes": ("Memory of the process.", _resident(state.metrics)),
     }
     counters: dict[str, tuple[str, float]] = {
         "refused_total": ("Requests answered 429.", gate.refused),
@@ -53,8 +53,14 @@ async def metrics(state: StateDep) -> Response:
     return Response(state.metrics.text(gauges, counters), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _resident() -> int:
+def _resident(metrics: Metrics) -> float:
+    """Bytes of the process in memory, 0 where the system doesn't tell."""
+    known = metrics.value("process_resident_memory_bytes")
+    if known:
+        return known
     try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-    except (OSError, ValueError, IndexError):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        import resource
+    except ImportError:  # Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
