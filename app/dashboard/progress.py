@@ -7,8 +7,9 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from polysema.app.dashboard import widgets
-from polysema.app.dashboard.jobs import CancelledError, Job
+from polysema.app.dashboard.jobs import WatchedJob
 from polysema.core.errors import UserError
+from polysema.core.jobs import JobCancelledError
 from polysema.core.progress import Progress
 
 QUICK_SECONDS = 0.6  # seconds in which an answer comes without a progress bar
@@ -46,18 +47,18 @@ def on_request(
     job = widgets.jobs().find(key)
     if job is None or key not in query:
         return None
-    if job.pending and job.cancelled:
+    if job.pending and job.stopping:
         job.wait(5)  # it ends at its next step
     if job.pending:
-        watch(job, None if job.cancelled else key)
+        watch(job, None if job.stopping else key)
         return None
     try:
         return job.result()
-    except CancelledError:
+    except JobCancelledError:
         if stopped is not None:
             stopped()
         else:
-            st.info("CancelledError. Nothing was changed.")
+            st.info("Cancelled. Nothing was changed.")
     except UserError as error:
         widgets.problem(error)
     return None
@@ -68,7 +69,7 @@ def dismiss(key: Hashable) -> None:
     st.session_state.setdefault("asked_work", set()).discard(key)
 
 
-def outcome(job: Job, key: Hashable = None, box: str = "") -> Any:
+def outcome(job: WatchedJob, key: Hashable = None, box: str = "") -> Any:
     """What a job returned, or None while it runs or when it failed: which is shown. Without a key it can't be
     cancelled.
     """
@@ -77,14 +78,14 @@ def outcome(job: Job, key: Hashable = None, box: str = "") -> Any:
         return None
     try:
         return job.result()
-    except CancelledError:
+    except JobCancelledError:
         offer_again(key)
     except UserError as error:
         widgets.problem(error, box)
     return None
 
 
-def watch(job: Job, key: Hashable = None, waits: bool = True) -> None:
+def watch(job: WatchedJob, key: Hashable = None, waits: bool = True) -> None:
     """Show how far a job is, with a button that cancels it, and run the page again when it is done.
 
     A session that only looks on (not `waits`) doesn't keep the job from being cancelled by those who wait for it.
@@ -96,7 +97,7 @@ def watch(job: Job, key: Hashable = None, waits: bool = True) -> None:
     st.fragment(run_every=SELDOM if old else OFTEN)(_show)(job, key, old, waits)
 
 
-def _show(job: Job, key: Hashable, old: bool, waits: bool) -> None:
+def _show(job: WatchedJob, key: Hashable, old: bool, waits: bool) -> None:
     if not job.pending or (not old and job.age > YOUNG_SECONDS):
         st.rerun()
     if waits:
@@ -114,7 +115,7 @@ def _show(job: Job, key: Hashable, old: bool, waits: bool) -> None:
 
 def offer_again(key: Hashable) -> None:
     """Say that work was cancelled, with a button that starts it again."""
-    st.info("CancelledError. Nothing was changed.")
+    st.info("Cancelled. Nothing was changed.")
     if st.button("Start again", key=f"again_{hash(key)}"):
         _stopped().discard(key)
         st.rerun()

@@ -10,7 +10,7 @@ import streamlit as st
 from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.config.settings import load_settings
 from polysema.app.dashboard.addresses import FIRST_PAGE, MISSING_PAGE, PAGES
-from polysema.app.dashboard.jobs import Job, JobRunner
+from polysema.app.dashboard.jobs import JobRunner, WatchedJob
 from polysema.app.dashboard.permalink import lines
 from polysema.app.dashboard.permalink import plain as plain
 from polysema.app.explorer import Explorer
@@ -94,7 +94,7 @@ def warm_up() -> None:
     jobs().start(("warm up",), work)
 
 
-def word_map_job(word: str, model: str, method: str, extra: tuple[str, ...]) -> Job:
+def word_map_job(word: str, model: str, method: str, extra: tuple[str, ...]) -> WatchedJob:
     """The work of laying out a word's occurrences, the same for whoever asks first."""
     return jobs().start(
         ("word map", word, model, method, extra),

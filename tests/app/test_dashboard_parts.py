@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from polysema.app.dashboard import downloads, permalink
-from polysema.app.dashboard.jobs import AWAY_SECONDS, CancelledError, Job, JobRunner
+from polysema.app.dashboard.jobs import AWAY_SECONDS, JobRunner
+from polysema.core.jobs import Job, JobCancelledError
 from polysema.core.progress import Progress
 
 
@@ -41,7 +42,7 @@ def test_a_cancelled_job_ends_at_its_next_step_and_is_made_anew() -> None:
     job.leave("me")
     job.wait(10)
     assert not job.pending
-    with pytest.raises(CancelledError):
+    with pytest.raises(JobCancelledError):
         job.result()
     end.set()
     again = jobs.start("a", work)
@@ -58,23 +59,23 @@ def test_a_job_goes_on_while_another_session_waits_for_it() -> None:
     job.seen_by("me")
     job.seen_by("you")
     job.leave("me")
-    assert not job.cancelled
+    assert not job.stopping
     job.watchers["gone"] = job.watchers["you"] - AWAY_SECONDS - 1  # a closed tab
     job.leave("you")
-    assert job.cancelled
+    assert job.stopping
     end.set()
 
 
 def test_a_job_tells_how_long_it_may_still_take(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("polysema.app.dashboard.jobs.time.monotonic", lambda: now[0])
-    job = Job(future=None)  # type: ignore[arg-type]
-    job.at("read", 0, 10)
+    monkeypatch.setattr("polysema.core.jobs.time.monotonic", lambda: now[0])
+    job = Job()
+    job.advance("read", 0, 10)
     assert job.left is None
     now[0] += 4
-    job.at("read", 2, 10)
+    job.advance("read", 2, 10)
     assert job.left == pytest.approx(16)
-    job.at("lay out", 0, 500)
+    job.advance("lay out", 0, 500)
     assert job.left is None
 
 

@@ -116,7 +116,7 @@ def test_a_page_opened_anew_finds_its_work_and_doesnt_hold_it(shelf: CollectionR
     app.switch_page("app_pages/data.py").run()
     assert r"Under way: many\.txt into many" in page_text(app)
     job.leave("asker")
-    assert job.cancelled
+    assert job.stopping
     job.wait(5)
     go.set()
     assert r"Cancelled: many\.txt into many" in page_text(app.run())

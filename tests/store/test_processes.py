@@ -52,9 +52,9 @@ WRITER = """
 import sys
 from pathlib import Path
 import numpy as np
-from polysema.indexes.collection import Collection, Options
+from polysema.indexes.collection import Collection, CollectionOptions
 
-c = Collection(sys.argv[1], Options(keep=2))
+c = Collection(sys.argv[1], CollectionOptions(keep=2))
 done, batches, readers = Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 batch = 1
 while batch <= batches or len(list(done.iterdir())) < readers:

@@ -140,11 +140,11 @@ def matched(a: str, b: str, n: int, k: int, method: str, through: tuple[str, ...
     if found is not None:
         return cast(MatchedMaps, found), key(method)
     query = widgets.jobs().find(key(method))
-    if method == "pca" or query is None or (not query.pending and not query.cancelled):
+    if method == "pca" or query is None or (not query.pending and not query.stopping):
         return None, None
     first = widgets.jobs().start(key("pca"), work_by("pca"))
     first.wait(3)
-    if first.pending or first.future.exception() is not None:
+    if first.pending or first.failure is not None:
         return None, None
     st.caption("Until the map is there, the principal components are shown, on one plane.")
     return cast(MatchedMaps, first.result()), key("pca")

@@ -108,7 +108,7 @@ def word_map(word: str, model: str, method: str, extra: tuple[str, ...]) -> Word
     first = widgets.word_map_job(word, model, "pca", extra)
     first.wait(work.QUICK_SECONDS)
     work.watch(first if first.pending else job)
-    if first.pending or first.future.exception() is not None:
+    if first.pending or first.failure is not None:
         return None
     st.caption("Until the UMAP map is ready, the first two principal components are shown.")
     return cast(WordMap, first.result())

@@ -198,7 +198,7 @@ def laid_out(query: MapQuestion, space: Space) -> tuple[SpaceMap | None, bool]:
         lambda progress: explorer.map(space, "pca", plane, query.n, 0, progress),
     )
     first.wait(3)
-    if first.pending or first.future.exception() is not None:
+    if first.pending or first.failure is not None:
         return None, False  # of what can't be mapped at all the map's own work has told why
     st.caption(f"Shown here: the first {'three' if plane.n_components == 3 else 'two'} principal components.")
     return cast(SpaceMap, first.result()), False

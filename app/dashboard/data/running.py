@@ -8,8 +8,9 @@ from typing import Any
 import streamlit as st
 
 from polysema.app.dashboard import progress, widgets
-from polysema.app.dashboard.jobs import CancelledError, Job
+from polysema.app.dashboard.jobs import WatchedJob
 from polysema.core.errors import UserError
+from polysema.core.jobs import JobCancelledError
 
 INTAKE = "intake"
 
@@ -19,10 +20,10 @@ def running(show: Callable[[str, str], None]) -> None:
     collection.
     """
     mine = st.session_state.get("asked_work", set())
-    seen: dict[Hashable, Job] = st.session_state.setdefault("seen_work", {})
+    seen: dict[Hashable, WatchedJob] = st.session_state.setdefault("seen_work", {})
     seen |= {key: job for key, job in widgets.jobs().under_way(INTAKE) if key not in mine}
     for number, (key, job) in enumerate(list(seen.items())):
-        if job.pending and not job.cancelled:
+        if job.pending and not job.stopping:
             st.caption(f"Under way: {_named(key)}")
             progress.watch(job, key, waits=False)
         elif not job.pending:
@@ -33,7 +34,7 @@ def _named(key: Any) -> str:
     return f"{widgets.plain(str(key[1]))} into {widgets.plain(key[2].collection)}"
 
 
-def _end(number: int, key: Hashable, job: Job, show: Callable[[str, str], None]) -> None:
+def _end(number: int, key: Hashable, job: WatchedJob, show: Callable[[str, str], None]) -> None:
     """How it ended, until it is opened or put aside."""
 
     def forget() -> None:
@@ -42,7 +43,7 @@ def _end(number: int, key: Hashable, job: Job, show: Callable[[str, str], None])
     box, button = st.columns([8, 2], vertical_alignment="center")
     try:
         put = job.result()
-    except CancelledError:
+    except JobCancelledError:
         box.info(f"Cancelled: {_named(key)}.")
     except UserError as error:
         box.error(f"Failed: {_named(key)}. {widgets.plain(str(error))}", icon="⚠️")

@@ -16,7 +16,7 @@ from polysema.app.explorer.serialization import plain
 from polysema.app.service import encoding as form
 from polysema.app.service import job_kinds
 from polysema.app.service.dependencies import ServiceState, StateDep, check_writes
-from polysema.app.service.jobs import Job
+from polysema.app.service.jobs import ServiceJob
 from polysema.app.service.schemas.requests import JobRequest, PlaceRequest, PointNeighborsRequest
 from polysema.app.service.schemas.responses import (
     JobCard,
@@ -134,7 +134,7 @@ async def cancel(job: str, state: StateDep) -> Response:
     return form.answer(state.jobs.cancel(job).to_json())
 
 
-def _job_of(job: str, state: StateDep) -> Job:
+def _job_of(job: str, state: StateDep) -> ServiceJob:
     """The job of that id, looked up before an answer begins; raises `NotFoundError`."""
     return state.jobs.get(job)
 
@@ -146,17 +146,17 @@ def _job_of(job: str, state: StateDep) -> Job:
         200: {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
     },
 )
-async def events(job: Annotated[Job, Depends(_job_of)], state: StateDep) -> AsyncIterator[ServerSentEvent]:
+async def events(job: Annotated[ServiceJob, Depends(_job_of)], state: StateDep) -> AsyncIterator[ServerSentEvent]:
     """A job's progress as server-sent events; the last one, `end`, holds the result. A comment (`: ping`) comes every 15
     seconds in which nothing else does, so that no proxy takes the connection for dead.
     """
     version = -1
-    while not job.ended and not state.draining:
+    while job.pending and not state.draining:
         if job.version != version:
             version = job.version
             yield _event("progress", {**job.to_json(), "result": None})
         await asyncio.sleep(EVENT_SECONDS)
-    yield _event("end" if job.ended else "progress", job.to_json())
+    yield _event("progress" if job.pending else "end", job.to_json())
 
 
 def _event(name: str, value: dict[str, Any]) -> ServerSentEvent:
