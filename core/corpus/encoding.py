@@ -6,22 +6,14 @@ sentences are, general detectors take `café` for cp1250 or cp1006.
 """
 
 import codecs
-import io
 import re
-from typing import IO
 
 from polysema.core.errors import UserError
+from polysema.core.files.unpacking import BOMS
 
 UTF8 = "utf-8"
-BOMS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 SAMPLE_BYTES = 1 << 18
 GUESS_BYTES = 1 << 16
-_CHUNK = 1 << 16
 _MARKS = "“”„‘’‚–—…«»"
 _CYRILLIC = "абвгдежзийклмнопрстуфхцчшщъыьэюяёіїєґ"
 _GREEK = "αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋ"
@@ -149,34 +141,3 @@ def _width(character: str, name: str) -> int:
     except UnicodeEncodeError:
         common = False
     return size if common else -size
-
-
-class TranscodedStream(io.RawIOBase):
-    """A stream of bytes as UTF-8, with LF for CR where CR ends its lines."""
-
-    def __init__(self, source: IO[bytes], encoding: str, carriage_returns: bool = False):
-        self._source = source
-        self._decoder = codecs.getincrementaldecoder(encoding)()
-        self._carriage_returns = carriage_returns
-        self._rest = b""
-        self._ended = False
-
-    def readable(self) -> bool:
-        """True."""
-        return True
-
-    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
-        """Fill the buffer; raises `UnicodeDecodeError` for bytes that are not of the encoding."""
-        while not self._rest and not self._ended:
-            chunk = self._source.read(_CHUNK)
-            self._ended = not chunk
-            text = self._decoder.decode(chunk, final=not chunk)
-            self._rest = (text.replace("\r", "\n") if self._carriage_returns else text).encode(UTF8, "surrogatepass")
-        part, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
-        buffer[: len(part)] = part
-        return len(part)
-
-    def close(self) -> None:
-        """Close the stream below as well."""
-        self._source.close()
-        super().close()

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from polysema.core.corpus.encoding import GUESS_BYTES, UTF8, TranscodedStream
+from polysema.core.corpus.encoding import GUESS_BYTES, UTF8
 from polysema.core.corpus.findings import CorpusNotes
 from polysema.core.corpus.packed import open_bytes
 from polysema.core.errors import UnreadableError
+from polysema.core.files.unpacking import RecodedStream
 
 MAX_LINE_BYTES = 1 << 20
 NUL_MESSAGE = "holds a NUL character, so this is not a text file"
@@ -19,12 +20,17 @@ class NotUtf8Error(UnreadableError):
     """A file whose bytes are not those of its encoding; another encoding may fit."""
 
 
+CHUNK_BYTES = 1 << 16  # bytes that are recoded at a time: a byte that is wrong is told with the line before it
+
+
 def open_utf8(path: Path, encoding: str = UTF8, carriage_returns: bool = False) -> IO[bytes]:
     """The unpacked bytes of a file as UTF-8, with LF for CR where CR ends its lines."""
     source = open_bytes(path)
     if encoding == UTF8 and not carriage_returns:
         return source
-    return io.BufferedReader(TranscodedStream(source, encoding, carriage_returns), 1 << 16)
+    return io.BufferedReader(
+        RecodedStream(source, encoding, carriage_returns, strict=True, chunk_bytes=CHUNK_BYTES), CHUNK_BYTES
+    )
 
 
 class TextFile:

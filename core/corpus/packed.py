@@ -1,8 +1,5 @@
 """Bytes out of packed files, and files that hold no plain text, which are refused by their name."""
 
-import bz2
-import gzip
-import io
 import lzma
 import zipfile
 import zlib
@@ -10,11 +7,11 @@ from pathlib import Path
 from typing import IO
 
 from polysema.core.errors import UnreadableError
+from polysema.core.files.unpacking import PACKINGS, open_unpacked, packing_of
 
 HEAD_BYTES = 1 << 12
-GZIP, BZIP2, XZ, ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
-STREAMS = (GZIP, BZIP2, XZ[:4], ZSTD)  # the first four bytes of one packed file
-ZIP = b"PK\x03\x04"
+ZIP = PACKINGS[-1].sign
+STREAMS = tuple(packing.sign[:4] for packing in PACKINGS if packing.sign != ZIP)  # the first bytes of one packed file
 FAULTS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
 _SAVE = "save it as plain text (UTF-8), a text a line"
 # first bytes of what is no text: what it is, and what to do
@@ -45,21 +42,10 @@ _OFFICE = {
 
 def open_bytes(path: Path) -> IO[bytes]:
     """The bytes of a file, unpacked where it is packed with gzip, bzip2, xz, Zstandard or as the one file of a zip."""
-    with path.open("rb") as file:
-        head = file.read(8)
-    if head.startswith(GZIP):
-        return gzip.open(path, "rb")  # type: ignore[return-value]
-    if head.startswith(BZIP2):
-        return bz2.open(path, "rb")
-    if head.startswith(XZ):
-        return lzma.open(path, "rb")
-    if head.startswith(ZSTD):
-        import pyarrow as pa
-
-        return io.BufferedReader(pa.input_stream(str(path), compression="zstd"))
-    if head.startswith(ZIP):
+    packing = packing_of(path)
+    if packing is not None and packing.sign == ZIP:  # a document may be one, and is refused by its name
         return zipfile.ZipFile(path).open(_only_member(path))
-    return path.open("rb")
+    return open_unpacked(path)
 
 
 def check_plain(path: Path, head: bytes) -> None:

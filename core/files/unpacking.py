@@ -22,7 +22,7 @@ SNIFFED_BYTES = 1 << 16
 PACKING_FAULTS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 SHOWN_MEMBERS = 3
 
-_BOMS = (  # those of UTF-32 first: that of UTF-16 begins one of them
+BOMS = (  # those of UTF-32 first: that of UTF-16 begins one of them
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -113,7 +113,7 @@ class Encoding:
 
 def encoding_of(head: bytes) -> Encoding:
     """How the text that begins with `head` is written."""
-    codec = next((name for sign, name in _BOMS if head.startswith(sign)), "") or _without_bom(head)
+    codec = next((name for sign, name in BOMS if head.startswith(sign)), "") or _without_bom(head)
     text = head.decode(codec, "replace").encode() if codec else head
     return Encoding(codec, b"\r" in text.rstrip(b"\r") and b"\n" not in text)
 
@@ -138,16 +138,37 @@ def _without_bom(head: bytes) -> str:
 def open_text(path: Path, encoding: Encoding) -> IO[bytes]:
     """The bytes of a text, unpacked, as UTF-8 with lines that end in LF or CR LF."""
     file = open_unpacked(path)
-    return io.BufferedReader(_RecodedStream(file, encoding), 1 << 20) if encoding != Encoding() else file
+    return (
+        io.BufferedReader(RecodedStream(file, encoding.codec, encoding.lone_returns), 1 << 20)
+        if encoding != Encoding()
+        else file
+    )
 
 
-class _RecodedStream(io.RawIOBase):
-    """A text of another encoding, read as UTF-8."""
+class RecodedStream(io.RawIOBase):
+    """A text of another encoding, read as UTF-8, with LF for CR where CR alone ends its lines.
 
-    def __init__(self, file: IO[bytes], encoding: Encoding):
-        self._file, self._encoding = file, encoding
-        self._decoder = codecs.getincrementaldecoder(encoding.codec)("replace") if encoding.codec else None
+    Args:
+        file: The bytes as they lie there; closed with this one.
+        codec: Python's name of their encoding, "" where they are UTF-8 already.
+        lone_returns: Whether CR alone ends the lines.
+        strict: Whether bytes that are not of the encoding raise `UnicodeDecodeError`; else they are replaced.
+        chunk_bytes: How many bytes are read at a time.
+    """
+
+    def __init__(
+        self,
+        file: IO[bytes],
+        codec: str,
+        lone_returns: bool = False,
+        strict: bool = False,
+        chunk_bytes: int = 1 << 20,
+    ):
+        self._file, self._lone_returns, self._strict, self._chunk_bytes = file, lone_returns, strict, chunk_bytes
+        errors = "strict" if strict else "replace"
+        self._decoder = codecs.getincrementaldecoder(codec)(errors) if codec else None
         self._rest = b""
+        self._ended = False
 
     def readable(self) -> bool:
         """True."""
@@ -155,12 +176,19 @@ class _RecodedStream(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer, or a part of it; 0 at the end."""
-        while not self._rest and (chunk := self._file.read(1 << 20)):
-            text = chunk if self._decoder is None else self._decoder.decode(chunk).encode("utf-8", "replace")
-            self._rest = text.replace(b"\r", b"\n") if self._encoding.lone_returns else text
+        while not self._rest and not self._ended:
+            chunk = self._file.read(self._chunk_bytes)
+            self._ended = not chunk
+            text = chunk if self._decoder is None else self._recoded(self._decoder, chunk)
+            self._rest = text.replace(b"\r", b"\n") if self._lone_returns else text
         part, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
         buffer[: len(part)] = part
         return len(part)
+
+    def _recoded(self, decoder: codecs.IncrementalDecoder, chunk: bytes) -> bytes:
+        if self._strict:
+            return decoder.decode(chunk, final=not chunk).encode("utf-8", "surrogatepass")
+        return decoder.decode(chunk).encode("utf-8", "replace")
 
     def close(self) -> None:
         """Close the file."""

@@ -13,14 +13,14 @@ import torch
 
 torch.set_num_threads(1)  # nothing of the parent's threads may be needed in a child
 from polysema.app.export import run as module
-from polysema.app.export.run import Source, export
+from polysema.app.export.run import ExportSource, export
 from polysema.core.model.load import load_model
 
 folder, base = sys.argv[1], Path(sys.argv[2])
 model = load_model(folder, "cpu", "torch")
 module.shard_texts = lambda n_layers, dim: 8
 texts = [f"the white swan {i} in the blue water of the river bank {i * 7}" for i in range(240)]
-source = Source("texts", "0" * 64, len(texts))
+source = ExportSource("texts", "0" * 64, len(texts))
 
 
 def child(out):
