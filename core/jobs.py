@@ -1,4 +1,6 @@
-"""A piece of long work: queued, run, watched, cancelled at its next step. Who starts it, and who may ask for it, is others'."""
+"""A piece of long work: queued, run, watched, cancelled at its next step. Who starts it, and who may ask for it, is
+others'.
+"""
 
 import threading
 import time

@@ -37,7 +37,9 @@ class GeneratedText:
         return float(np.exp(np.mean(np.log(np.maximum(self.probabilities, 1e-30)))))
 
 
-def write(model: LanguageModel, text: str, new: int = 24, k: int = 5, progress: Progress = no_progress) -> GeneratedText:
+def write(
+    model: LanguageModel, text: str, new: int = 24, k: int = 5, progress: Progress = no_progress
+) -> GeneratedText:
     """At most `new` tokens that a decoder writes after `text`, or an encoder-decoder for it, each the most probable
     one.
 

@@ -10,7 +10,8 @@ import pytest
 from polysema.core.environment import home
 
 # without ctypes and winreg, which ask a real Windows, platformdirs reads the variables
-CODE = "import sys\nsys.platform = sys.argv[1]\nsys.modules['ctypes'] = sys.modules['winreg'] = None\nfrom polysema.core.environment import home\nprint(home().as_posix())"
+CODE = "import sys\nsys.platform = sys.argv[1]\nsys.modules['ctypes'] = sys.modules['winreg'] = None\n"
+CODE += "from polysema.core.environment import home\nprint(home().as_posix())"
 
 
 @pytest.mark.parametrize(

@@ -318,7 +318,8 @@ def test_a_conversion_that_is_killed_leaves_nothing_in_the_way(tmp_path: Path, m
     path.write_text("a 1 2\nb 3 4\n")
     code = (
         "import os, sys\nfrom polysema.core import atomic\n"
-        "atomic.sync = lambda p: os._exit(9)\nfrom polysema.core.files.formats import read_vectors\nread_vectors(sys.argv[1])"
+        "atomic.sync = lambda p: os._exit(9)\nfrom polysema.core.files.formats import read_vectors\n"
+        "read_vectors(sys.argv[1])"
     )
     assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == 9
     left = list((tmp_path / "home" / "vectors").glob(".*.part"))

@@ -147,8 +147,8 @@ def _job_of(job: str, state: StateDep) -> ServiceJob:
     },
 )
 async def events(job: Annotated[ServiceJob, Depends(_job_of)], state: StateDep) -> AsyncIterator[ServerSentEvent]:
-    """A job's progress as server-sent events; the last one, `end`, holds the result. A comment (`: ping`) comes every 15
-    seconds in which nothing else does, so that no proxy takes the connection for dead.
+    """A job's progress as server-sent events; the last one, `end`, holds the result. A comment (`: ping`) comes every
+    15 seconds in which nothing else does, so that no proxy takes the connection for dead.
     """
     version = -1
     while job.pending and not state.draining:
