@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PORT ?= 8501
 WORKERS ?= 2
+NPM_OPTIONS := --silent --no-audit --no-fund --fetch-retries=1 --fetch-timeout=60000
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help app test docs endure lint format bench browser install lock screenshots clean
+.PHONY: help app test docs endure lint lint-js format bench browser install lock screenshots clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -22,12 +23,20 @@ test: $(STAMP)  ## install what is needed and run every test, in two processes (
 endure: $(STAMP)  ## the long form of the tests that kill, cut the power, damage and crowd a collection
 	POLYSEMA_ENDURE=1 $(BIN)/python -m pytest --timeout=7200 tests/store
 
-lint: $(STAMP)  ## ruff, its format check, and mypy over the installed packages
+lint: $(STAMP) lint-js  ## ruff, its format check, mypy over the installed packages; prettier and tsc where Node is
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	rm -rf build && mkdir -p build
 	$(PIP) install --quiet --no-deps --no-build-isolation --target build/installed .
 	MYPYPATH=build/installed $(BIN)/mypy --config-file pyproject.toml -p polysema.core -p polysema.indexes -p polysema.app
+
+# Without Node or the network this check is left out with one line, unless POLYSEMA_REQUIRE_NODE is set.
+lint-js:
+	@left_out() { echo "the dashboard's JavaScript and CSS are not checked: $$1"; [ -z "$$POLYSEMA_REQUIRE_NODE" ]; }; \
+	if ! command -v npm >/dev/null; then left_out "npm is not here"; \
+	elif ! { [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci $(NPM_OPTIONS) 2>/dev/null; }; then \
+	  left_out "npm could not install what package-lock.json pins"; \
+	else npm run --silent lint; fi
 
 docs: $(STAMP)  ## write the references and build the documentation into build/site; warnings are errors
 	@$(BIN)/python docs/generate.py
@@ -39,6 +48,7 @@ docs: $(STAMP)  ## write the references and build the documentation into build/s
 format: $(STAMP)  ## let ruff format and mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	@if [ -d node_modules ]; then npm run --silent format; fi
 
 bench: $(STAMP)  ## print the speeds, each as a ratio of two things run in turn
 	$(BIN)/python benchmarks/run.py
@@ -68,4 +78,4 @@ lock: $(STAMP)  ## write constraints.txt anew from what is installed
 	$(BIN)/python tests/lock.py > constraints.new && mv constraints.new constraints.txt && touch $(STAMP)
 
 clean:  ## remove what was built (the environment and the pulled weights stay)
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf build dist node_modules *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

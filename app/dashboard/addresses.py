@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
-PAGES_FOLDER = Path(__file__).parent
+from polysema.app.dashboard.components import assets
+
 MISSING_PAGE = "missing"
 """The parameter that names the address at which there is no page."""
 
@@ -55,8 +56,7 @@ def index_page() -> str:
     import streamlit
 
     path = Path(streamlit.__file__).parent / "static" / "index.html"
-    scripts = PAGES_FOLDER / "components" / "steps"
-    script = "".join((scripts / name).read_text(encoding="utf-8") for name in ("steps.js", "paste.js"))
+    script = "".join(assets.asset(f"steps/{name}") for name in ("steps.js", "paste.js"))
     return path.read_text(encoding="utf-8").replace("<head>", f"<head>\n<script>{script}</script>", 1)
 
 

@@ -4,12 +4,14 @@ import gc
 import math
 from collections.abc import Sequence
 from html import escape
+from importlib.resources import files
 
 import streamlit as st
 
 from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.config.settings import load_settings
 from polysema.app.dashboard.addresses import FIRST_PAGE, MISSING_PAGE, PAGES
+from polysema.app.dashboard.components import assets
 from polysema.app.dashboard.jobs import JobRunner, WatchedJob
 from polysema.app.dashboard.permalink import lines
 from polysema.app.dashboard.permalink import plain as plain
@@ -25,33 +27,7 @@ MAX_WORDS = 2_000  # characters of an expression or a word
 MAX_TEXT = 20_000  # of a text; its boxes take more, since a box with a limit drops a longer paste without a word
 LOCAL_NOTE = "It stays on this machine; a copied link names it by a number and doesn't hold it."
 
-_STYLE = """
-<style>
-.block-container {padding-top: 2.6rem; max-width: 1280px;}
-h1 {font-size: 1.9rem !important; padding-bottom: 0.2rem !important;}
-.ps-bars {width: 100%; border-collapse: collapse; font-size: 0.95rem;}
-.ps-bars th, .ps-bars td {padding: 0.22rem 0.5rem 0.22rem 0; text-align: left; border: 0; vertical-align: middle;}
-.ps-bars th {font-weight: 600; font-size: 0.8rem; opacity: 0.75;}
-.ps-bars td.num, .ps-bars th.num {text-align: right; font-variant-numeric: tabular-nums; width: 3.6rem;}
-.ps-bars td.rank {opacity: 0.65; width: 2rem; text-align: right; font-variant-numeric: tabular-nums;}
-.ps-bars td.word {overflow-wrap: anywhere; width: 30%;}
-.ps-track {height: 0.7rem; border-radius: 0.2rem; background: color-mix(in srgb, currentColor 10%, transparent); position: relative;}
-.ps-fill {height: 100%; border-radius: 0.2rem; background: #0d9488;}
-.ps-base {position: absolute; top: -0.15rem; bottom: -0.15rem; width: 2px; background: #d97706;}
-.ps-hits {list-style: none; padding: 0 !important; margin: 0;}
-.ps-hits li {padding: 0.4rem 0; margin: 0 !important; border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); overflow-wrap: anywhere;}
-.ps-hits mark, .ps-text mark {background: color-mix(in srgb, #0d9488 30%, transparent); color: inherit; padding: 0 0.15em; border-radius: 0.2em; font-weight: 600;}
-.ps-hits .meta, .ps-bars .meta {font-size: 0.82rem; opacity: 0.8; font-variant-numeric: tabular-nums;}
-.ps-tag {border: 1px solid color-mix(in srgb, currentColor 30%, transparent); border-radius: 1em; padding: 0 0.5em;}
-.ps-mask {display: grid; gap: 1px; margin: 0.2rem 0 0.7rem;}
-.ps-mask i {aspect-ratio: 1; border-radius: 1px;}
-.ps-mask i.on {background: #0d9488;}
-.ps-mask i.off {background: repeating-linear-gradient(45deg, color-mix(in srgb, currentColor 22%, transparent) 0 1px, transparent 1px 4px);}
-.ps-note {font-size: 0.88rem; opacity: 0.85;}
-/* Streamlit's text on its colored buttons falls short of the contrast of 4.5 : 1 in the dark. */
-.stApp button[kind^=primary] p {color: light-dark(#ffffff, #06201c);}
-</style>
-"""
+_STYLE = f"<style>\n{assets.asset('widgets.css', files('polysema.app.dashboard'))}</style>"
 
 
 def style() -> None:

@@ -3,19 +3,16 @@
 The browser side is `drawing.js` and `drawing.css` beside this file. It takes over shapes and texts only.
 """
 
-from importlib.resources import files
-
 import streamlit as st
+
+from polysema.app.dashboard.components import assets
 
 __all__ = ["drawing"]
 
 
-def _asset(name: str) -> str:
-    """Text of a file that ships beside this module."""
-    return files(__name__).joinpath(name).read_text(encoding="utf-8")
-
-
-_mount = st.components.v2.component("polysema_drawing", js=_asset("drawing.js"), css=_asset("drawing.css"))
+_mount = st.components.v2.component(
+    "polysema_drawing", js=assets.module("drawing/drawing.js"), css=assets.asset("drawing/drawing.css")
+)
 
 
 def drawing(svg: str, *, key: str) -> None:

@@ -3,11 +3,18 @@
 //
 // The SVG is parsed as XML, in which nothing runs, and of it only shapes and texts are taken over.
 
-const SVG_NS = 'http://www.w3.org/2000/svg';
+import { SVG_NS } from '../dom.js';
+
 const ALLOWED = new Set(['svg', 'g', 'defs', 'marker', 'path', 'rect', 'circle', 'line', 'text', 'tspan', 'title']);
 
+/** @type {WeakMap<Element, string>} What is shown in each place. */
 const shownSource = new WeakMap();
 
+/**
+ * Leave shapes and texts only.
+ *
+ * @param {Element} node
+ */
 function clean(node) {
   for (const child of [...node.children]) {
     if (child.namespaceURI === SVG_NS && ALLOWED.has(child.localName)) clean(child);
@@ -19,12 +26,18 @@ function clean(node) {
   return node;
 }
 
+/**
+ * What Streamlit calls.
+ *
+ * @param {{ data: { svg: string }, parentElement: Element }} component
+ */
 export default function mountDrawing({ data, parentElement }) {
   if (shownSource.get(parentElement) === data.svg) return;
   const parsed = new DOMParser().parseFromString(data.svg, 'image/svg+xml').documentElement;
   const box = document.createElement('div');
   box.className = 'polysema-drawing';
-  if (parsed.namespaceURI === SVG_NS && parsed.localName === 'svg') box.append(document.importNode(clean(parsed), true));
+  if (parsed.namespaceURI === SVG_NS && parsed.localName === 'svg')
+    box.append(document.importNode(clean(parsed), true));
   else box.textContent = 'The drawing can’t be shown.';
   box.dataset.ready = '1';
   parentElement.querySelector('.polysema-drawing')?.remove();

@@ -1,19 +1,20 @@
 """The attention heads of a model: a grid of layers by heads, and one of them large, as arcs or as a matrix.
 
-The browser side is `heads.js` and `heads.css` beside this file: an ES module without dependencies. All heads travel in
+The browser side is the JavaScript and CSS beside this file (`mount.js` is where to begin), without dependencies. All heads travel in
 8 bits once; the one that is shown large travels exactly.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import streamlit as st
 from numpy.typing import NDArray
+
+from polysema.app.dashboard.components import assets
 
 __all__ = ["MAX_NUMBERS", "VIEWS", "Heads", "chosen_head", "heads"]
 
@@ -41,12 +42,9 @@ class Heads:
     forbidden: NDArray[np.bool_]
 
 
-def _asset(name: str) -> str:
-    """Text of a file that ships beside this module."""
-    return files(__name__).joinpath(name).read_text(encoding="utf-8")
-
-
-_mount = st.components.v2.component("polysema_heads", js=_asset("heads.js"), css=_asset("heads.css"))
+_mount = st.components.v2.component(
+    "polysema_heads", js=assets.module("heads/mount.js"), css=assets.asset("heads/heads.css")
+)
 
 
 def _payload(shown: Heads, layer: int, head: int, view: str, alt: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The scatter plot of the dashboard: 2-D or 3-D points in plain WebGL2, with selection back to Python.
 
-The browser side is the JavaScript and CSS beside this file: one ES module without dependencies, in several files that
-are put together here, without a build step. It draws on a 2-D canvas where WebGL2 is missing.
+The browser side is the JavaScript and CSS beside this file: ES modules without dependencies that are joined into one
+here, without a build step (`mount.js` is where to begin). It draws on a 2-D canvas where WebGL2 is missing.
 
 Small clouds travel with the page's other data. Larger ones (over `INLINE_POINTS`) are fetched by the browser from the
 dashboard's own server, once per version: see `points` and `point_routes` beside this package.
@@ -9,7 +9,6 @@ dashboard's own server, once per version: see `points` and `point_routes` beside
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit import config
 
+from polysema.app.dashboard.components import assets
 from polysema.app.dashboard.components.points import Points, PublishedCloud, check, publish, store
 from polysema.app.dashboard.components.scatter.selection import (
     MAX_SELECTED_ROWS,
@@ -63,25 +63,6 @@ MAX_LABEL_ROWS = 3_000
 MAX_HIGHLIGHTS = 200
 """Most points with a ring of their own."""
 
-SCRIPTS = (
-    "constants.js",
-    "dom.js",
-    "data.js",
-    "transport.js",
-    "camera.js",
-    "picking.js",
-    "renderers.js",
-    "density.js",
-    "overlay.js",
-    "history.js",
-    "loading.js",
-    "input.js",
-    "plot.js",
-    "picture.js",
-    "mount.js",
-)
-"""The parts of the ES module, in order. They share one scope; only the last one exports."""
-
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
@@ -92,18 +73,13 @@ class Arrow:
     dashed: bool = False
 
 
-def _asset(name: str) -> str:
-    """Text of a file that ships beside this module."""
-    return files(__name__).joinpath(name).read_text(encoding="utf-8")
-
-
 def module_text() -> str:
     """The whole ES module."""
-    return "\n".join(_asset(name) for name in SCRIPTS)
+    return assets.module("scatter/mount.js")
 
 
 # Registered once. The assets have many lines, so Streamlit can't take them for paths.
-_mount = st.components.v2.component("polysema_scatter", js=module_text(), css=_asset("scatter.css"))
+_mount = st.components.v2.component("polysema_scatter", js=module_text(), css=assets.asset("scatter/scatter.css"))
 
 
 def _ignore_change() -> None:

@@ -1,13 +1,47 @@
+// Where the plot looks from: views, and the cameras that follow from them.
 
-// --------------------------------------------------------------------------------------------- view and camera
+import { FIELD_OF_VIEW, FIT_PADDING_X, FIT_PADDING_Y, START_PITCH, START_YAW, ZOOM_2D, ZOOM_3D } from './constants.js';
+import { clamp } from '../dom.js';
 
-// A view is { cx, cy, cz, spanX, spanY, spanZ, zoom, yaw, pitch }: the world point in the middle, the spans that fill
-// the plot at zoom 1, and for 3-D the orbit. It knows no pixels, so it outlives a resize.
+/** @import { Bounds, Frame } from './data.js' */
 
-/** The view that shows all of `bounds`. */
-function fittedView(bounds, { yaw = START_YAW, pitch = START_PITCH } = {}) {
+/**
+ * The world point in the middle, the spans that fill the plot at zoom 1, and for 3-D the orbit. It knows no pixels, so
+ * it outlives a resize.
+ *
+ * @typedef {{ cx: number, cy: number, cz: number, spanX: number, spanY: number, spanZ: number, zoom: number,
+ *   yaw: number, pitch: number }} View
+ */
+
+/** @typedef {{ width: number, height: number }} Size */
+/** @typedef {Size & { dim: number, equalAxes: boolean }} CameraOptions */
+
+/**
+ * Everything that follows from a view and the plot's size.
+ *
+ * @typedef {object} Camera
+ * @property {number[]} matrix From world to clip coordinates: 4x4, column-major, as WebGL wants it.
+ * @property {number} width
+ * @property {number} height
+ * @property {(dx: number, dy: number) => [number, number, number]} panOffset World move of the center that shifts the
+ *   picture by (dx, dy) pixels.
+ * @property {number} sizeFactor Of point sizes.
+ * @property {number} perspective Distance at which a point has its nominal size; 0: everywhere.
+ * @property {number} fogStart
+ * @property {number} near
+ */
+
+/**
+ * The view that shows all of `bounds`.
+ *
+ * @param {Bounds} bounds
+ * @param {{ yaw?: number, pitch?: number }} [orbit]
+ * @returns {View}
+ */
+export function fittedView(bounds, { yaw = START_YAW, pitch = START_PITCH } = {}) {
   const spans = bounds.high.map((high, axis) => high - bounds.low[axis]);
   const largest = Math.max(...spans);
+  /** @type {(span: number) => number} */
   const usable = (span) => (span > largest / 1_000 ? span : largest || 1);
   return {
     cx: (bounds.low[0] + bounds.high[0]) / 2,
@@ -22,22 +56,93 @@ function fittedView(bounds, { yaw = START_YAW, pitch = START_PITCH } = {}) {
   };
 }
 
-/** The view at share `t` of the way: magnitudes go by ratio, places by difference. */
-function mixViews(from, to, t) {
-  const mixed = {};
-  for (const name of Object.keys(to)) {
+/**
+ * The view at share `t` of the way: magnitudes go by ratio, places by difference.
+ *
+ * @param {View} from
+ * @param {View} to
+ * @param {number} t
+ * @returns {View}
+ */
+export function mixViews(from, to, t) {
+  const mixed = { ...to };
+  for (const name of /** @type {(keyof View)[]} */ (Object.keys(to))) {
     const byRatio = name.startsWith('span') || name === 'zoom';
     mixed[name] = byRatio ? from[name] * (to[name] / from[name]) ** t : from[name] + (to[name] - from[name]) * t;
   }
   return mixed;
 }
 
-/** Everything that follows from a view and the plot's size. */
-function makeCamera(view, { dim, equalAxes, width, height }) {
-  return dim === 3 ? makeCamera3(view, equalAxes, width, height) : makeCamera2(view, equalAxes, width, height);
+/**
+ * The view zoomed by `factor`; in 2-D the place (x, y) on the screen stays where it is.
+ *
+ * @param {View} view
+ * @param {number} factor
+ * @param {{ x: number, y: number }} place
+ * @param {CameraOptions} options
+ * @returns {View}
+ */
+export function zoomedView(view, factor, { x, y }, options) {
+  const [low, high] = options.dim === 3 ? ZOOM_3D : ZOOM_2D;
+  const zoom = clamp(view.zoom * factor, low, high);
+  if (options.dim === 3) return { ...view, zoom };
+  const [dx, dy] = makeCamera2(view, options).panOffset(x - options.width / 2, y - options.height / 2);
+  const keep = 1 - view.zoom / zoom;
+  return { ...view, zoom, cx: view.cx - dx * keep, cy: view.cy - dy * keep };
 }
 
-function makeCamera2(view, equalAxes, width, height) {
+/**
+ * A view in the units of the positions, as Python knows it.
+ *
+ * @param {View} view
+ * @param {{ frame: Frame, dim: number }} points
+ */
+export function viewNumbers({ cx, cy, cz, zoom, yaw, pitch }, { frame, dim }) {
+  const place = [cx, cy, cz].slice(0, dim).map((value, axis) => value / frame.scale + frame.center[axis]);
+  return [...place, zoom, ...(dim === 3 ? [yaw, pitch] : [])].map((value) => Number(value.toPrecision(7)));
+}
+
+/**
+ * The view that has these numbers.
+ *
+ * @param {number[]} numbers
+ * @param {{ frame: Frame, dim: number, bounds: Bounds }} points
+ * @returns {View}
+ */
+export function viewOfNumbers(numbers, { frame, dim, bounds }) {
+  const [cx, cy, cz] = numbers.slice(0, dim).map((value, axis) => (value - frame.center[axis]) * frame.scale);
+  const [low, high] = dim === 3 ? ZOOM_3D : ZOOM_2D;
+  const [zoom, yaw, pitch] = numbers.slice(dim);
+  const view = { ...fittedView(bounds), cx, cy, zoom: clamp(zoom, low, high) };
+  return dim === 3 ? { ...view, cz, yaw, pitch: clampPitch(pitch) } : view;
+}
+
+/**
+ * Straight from above or below, left and right would have no meaning.
+ *
+ * @param {number} pitch
+ */
+export function clampPitch(pitch) {
+  return clamp(pitch, -1.55, 1.55);
+}
+
+/**
+ * The camera of a view.
+ *
+ * @param {View} view
+ * @param {CameraOptions} options
+ * @returns {Camera}
+ */
+export function makeCamera(view, options) {
+  return options.dim === 3 ? makeCamera3(view, options) : makeCamera2(view, options);
+}
+
+/**
+ * @param {View} view
+ * @param {CameraOptions} options
+ * @returns {Camera}
+ */
+function makeCamera2(view, { equalAxes, width, height }) {
   let scaleX = (Math.max(40, width - 2 * FIT_PADDING_X) / view.spanX) * view.zoom;
   let scaleY = (Math.max(40, height - 2 * FIT_PADDING_Y) / view.spanY) * view.zoom;
   if (equalAxes) scaleX = scaleY = Math.min(scaleX, scaleY);
@@ -47,16 +152,20 @@ function makeCamera2(view, equalAxes, width, height) {
     matrix: [x, 0, 0, 0, 0, y, 0, 0, 0, 0, 0, 0, -view.cx * x, -view.cy * y, 0, 1],
     width,
     height,
-    scaleX, // pixels per world unit
-    scaleY,
-    sizeFactor: clamp(view.zoom ** 0.4, 1, 3), // of point sizes
-    perspective: 0, // distance at which a point has its nominal size; 0: everywhere
+    panOffset: (dx, dy) => [-dx / scaleX, dy / scaleY, 0],
+    sizeFactor: clamp(view.zoom ** 0.4, 1, 3),
+    perspective: 0,
     fogStart: 0,
     near: 0,
   };
 }
 
-function makeCamera3(view, equalAxes, width, height) {
+/**
+ * @param {View} view
+ * @param {CameraOptions} options
+ * @returns {Camera}
+ */
+function makeCamera3(view, { equalAxes, width, height }) {
   const near = 0.01;
   const far = 100;
   const aspect = width / height;
@@ -72,6 +181,7 @@ function makeCamera3(view, equalAxes, width, height) {
   const up = [sinP * sinY, cosP, -sinP * cosY];
   const back = [-cosP * sinY, sinP, cosP * cosY];
   const origin = [-view.cx * scales[0], -view.cy * scales[1], -view.cz * scales[2]];
+  /** @type {(a: number[], b: number[]) => number} */
   const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
   const depthScale = (far + near) / (near - far);
   const depthShift = (2 * far * near) / (near - far);
@@ -79,7 +189,10 @@ function makeCamera3(view, equalAxes, width, height) {
   for (let axis = 0; axis < 3; axis += 1) {
     const scale = scales[axis];
     matrix.push(
-      (scale * focal * right[axis]) / aspect, scale * focal * up[axis], scale * depthScale * back[axis], -scale * back[axis],
+      (scale * focal * right[axis]) / aspect,
+      scale * focal * up[axis],
+      scale * depthScale * back[axis],
+      -scale * back[axis],
     );
   }
   const depth = dot(back, origin) - distance;
@@ -89,8 +202,10 @@ function makeCamera3(view, equalAxes, width, height) {
     matrix,
     width,
     height,
-    /** World move of the center that shifts the picture by (dx, dy) pixels. */
-    panOffset: (dx, dy) => [0, 1, 2].map((axis) => ((-dx * right[axis] + dy * up[axis]) * pixel) / scales[axis]),
+    panOffset: (dx, dy) => {
+      const [x, y, z] = [0, 1, 2].map((axis) => ((-dx * right[axis] + dy * up[axis]) * pixel) / scales[axis]);
+      return [x, y, z];
+    },
     sizeFactor: 1,
     perspective: fitDistance,
     fogStart: distance - 0.6,
@@ -98,8 +213,16 @@ function makeCamera3(view, equalAxes, width, height) {
   };
 }
 
-/** Screen place of a world point as [x, y, w]; w is the distance in 3-D, and at most `near` when behind the camera. */
-function projectPoint(camera, x, y, z) {
+/**
+ * Screen place of a world point as [x, y, w]; w is the distance in 3-D, and at most `near` when behind the camera.
+ *
+ * @param {Camera} camera
+ * @param {number} x
+ * @param {number} y
+ * @param {number} z
+ * @returns {[number, number, number]}
+ */
+export function projectPoint(camera, x, y, z) {
   const m = camera.matrix;
   const w = m[3] * x + m[7] * y + m[11] * z + m[15];
   return [

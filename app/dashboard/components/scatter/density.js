@@ -1,54 +1,71 @@
-// ------------------------------------------------------------------------------------------------------ density
+// Very many points as a picture of how many lie where.
+
+import { DENSITY_CELL, DIM_ALPHA } from './constants.js';
+import { context2d, html } from '../dom.js';
+
+/** @import { Camera } from './camera.js' */
+/** @import { Points } from './data.js' */
+/** @import { Theme } from './theme.js' */
 
 /**
  * Very many points as a picture of how many lie where, on a canvas of its own below the points. A cell has the color
  * of the category that most of its points have (or of the mean value), and is the stronger the more points it holds.
  */
-class DensityLayer {
-  constructor() {
-    this.canvas = html('canvas', { class: 'density', 'aria-hidden': 'true', hidden: '' });
-    this.context = this.canvas.getContext('2d');
-    this.size = '';
-  }
+export class DensityLayer {
+  canvas = html('canvas', { class: 'density', 'aria-hidden': 'true', hidden: '' });
+  #context = context2d(this.canvas);
+  #size = '';
+  #cells = cellsOf(0);
 
   hide() {
     this.canvas.hidden = true;
   }
 
-  /** Count all points into cells and paint them. */
+  /**
+   * Count all points into cells and paint them.
+   *
+   * @param {Points} points
+   * @param {Camera} camera
+   * @param {{ theme: Theme, isLit: (row: number) => boolean, anyDim: boolean }} options
+   */
   draw(points, camera, { theme, isLit, anyDim }) {
     const columns = Math.ceil(camera.width / DENSITY_CELL);
     const lines = Math.ceil(camera.height / DENSITY_CELL);
-    this.fit(columns, lines, camera);
-    this.count(points, camera, columns, anyDim ? isLit : null);
-    const image = this.context.createImageData(columns, lines);
-    this.paint(image.data, points, theme);
-    this.context.putImageData(image, 0, 0);
+    this.#fit(columns, lines);
+    this.#count(points, camera, columns, anyDim ? isLit : null);
+    const image = this.#context.createImageData(columns, lines);
+    this.#paint(image.data, points, theme);
+    this.#context.putImageData(image, 0, 0);
     this.canvas.hidden = false;
   }
 
-  fit(columns, lines, camera) {
+  /**
+   * @param {number} columns
+   * @param {number} lines
+   */
+  #fit(columns, lines) {
     const size = `${columns}x${lines}`;
-    if (size !== this.size) {
-      this.size = size;
+    if (size !== this.#size) {
+      this.#size = size;
       Object.assign(this.canvas, { width: columns, height: lines });
-      const cells = columns * lines;
-      this.lit = new Uint32Array(cells);
-      this.dim = new Uint32Array(cells);
-      this.leader = new Uint16Array(cells); // category ahead in Boyer and Moore's vote
-      this.votes = new Int32Array(cells);
-      this.sums = new Float32Array(cells); // of value levels
+      this.#cells = cellsOf(columns * lines);
     }
     this.canvas.style.width = `${columns * DENSITY_CELL}px`;
     this.canvas.style.height = `${lines * DENSITY_CELL}px`;
-    [this.lit, this.dim, this.votes, this.sums].forEach((values) => values.fill(0));
-    this.camera = camera;
+    const { lit, dim, votes, sums } = this.#cells;
+    [lit, dim, votes, sums].forEach((values) => values.fill(0));
   }
 
-  count(points, camera, columns, isLit) {
+  /**
+   * @param {Points} points
+   * @param {Camera} camera
+   * @param {number} columns
+   * @param {((row: number) => boolean) | null} isLit
+   */
+  #count(points, camera, columns, isLit) {
     const { world, category, levels } = points;
     const { matrix: m, width, height, near } = camera;
-    const { lit, dim, leader, votes, sums } = this;
+    const { lit, dim, leader, votes, sums } = this.#cells;
     for (let row = 0, at = 0; row < points.count; row += 1, at += 3) {
       const x = world[at];
       const y = world[at + 1];
@@ -72,10 +89,16 @@ class DensityLayer {
     }
   }
 
-  paint(bytes, points, theme) {
-    const { lit, dim, leader, sums } = this;
+  /**
+   * @param {Uint8ClampedArray} bytes
+   * @param {Points} points
+   * @param {Theme} theme
+   */
+  #paint(bytes, points, theme) {
+    const { lit, dim, leader, sums } = this.#cells;
     let most = 1;
     for (let cell = 0; cell < lit.length; cell += 1) most = Math.max(most, lit[cell] + dim[cell]);
+    /** @type {(count: number) => number} */
     const strength = (count) => 0.18 + (0.82 * Math.log1p(count)) / Math.log1p(most);
     for (let cell = 0, at = 0; cell < lit.length; cell += 1, at += 4) {
       let color = theme.inkRgb;
@@ -91,10 +114,30 @@ class DensityLayer {
     }
   }
 
-  /** Repeat the picture on another canvas of so many device pixels a pixel. */
+  /**
+   * Repeat the picture on another canvas of so many device pixels a pixel.
+   *
+   * @param {CanvasRenderingContext2D} context
+   * @param {number} pixelRatio
+   */
   copyTo(context, pixelRatio) {
     if (this.canvas.hidden) return;
     const scale = DENSITY_CELL * pixelRatio;
     context.drawImage(this.canvas, 0, 0, this.canvas.width * scale, this.canvas.height * scale);
   }
+}
+
+/**
+ * What is counted of each cell.
+ *
+ * @param {number} cells
+ */
+function cellsOf(cells) {
+  return {
+    lit: new Uint32Array(cells),
+    dim: new Uint32Array(cells),
+    leader: new Uint16Array(cells), // category ahead in Boyer and Moore's vote
+    votes: new Int32Array(cells),
+    sums: new Float32Array(cells), // of value levels
+  };
 }

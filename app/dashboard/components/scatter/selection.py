@@ -110,7 +110,7 @@ def read_view(text: str, dim: int = 2) -> View | None:
 def rows_inside(cloud: PublishedCloud, region: Region) -> NDArray[np.int64]:
     """Rows of the points inside a region, ascending.
 
-    The same operations on the same numbers in the same order as `rowsInside` in picking.js, so that both find the very
+    The same operations on the same numbers in the same order as `rowsInside` in region.js, so that both find the very
     same rows: world coordinates are rounded to float32, all else is float64; even-odd rule.
     """
     center, matrix = np.asarray(region.center), region.matrix

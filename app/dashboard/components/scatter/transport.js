@@ -1,16 +1,29 @@
-// ---------------------------------------------------------------------------------------------------- transport
-
 // Large clouds come over HTTP, below the dashboard's own address: the numbers at once, texts when they are looked at.
 
-/** What goes wrong on the way. `gone`: the server answered, but holds no points of that version. */
-class TransportError extends Error {
+import { MAX_TEXTS, TEXT_BATCH, TEXT_DELAY_MS } from './constants.js';
+
+/** @import { PlotData } from './payload.js' */
+/** @import { RowText } from './data.js' */
+
+/** What goes wrong on the way. */
+export class TransportError extends Error {
+  /**
+   * @param {string} message
+   * @param {boolean} gone The server answered, but holds no points of that version.
+   */
   constructor(message, gone) {
     super(message);
     this.gone = gone;
   }
 }
 
-/** Fetch one of the two addresses of a version. */
+/**
+ * Fetch one of the two addresses of a version.
+ *
+ * @param {PlotData} data
+ * @param {string} what
+ * @param {AbortSignal} signal
+ */
 async function fetchPoints(data, what, signal) {
   const base = data.base ? `/${data.base}` : '';
   let response;
@@ -25,14 +38,20 @@ async function fetchPoints(data, what, signal) {
   throw new TransportError('the server no longer holds these points', response.ok || response.status === 404);
 }
 
-/** The numeric columns of a version by name, as typed arrays on one buffer. */
-async function fetchColumns(data, signal) {
+/**
+ * The numeric columns of a version by name, as typed arrays on one buffer.
+ *
+ * @param {PlotData} data
+ * @param {AbortSignal} signal
+ */
+export async function fetchColumns(data, signal) {
   const response = await fetchPoints(data, 'positions', signal);
   const buffer = await response.arrayBuffer();
   const kinds = { f4: Float32Array, u2: Uint16Array, u1: Uint8Array };
+  /** @type {Record<string, Float32Array | Uint16Array | Uint8Array>} */
   const columns = {};
   let offset = 0;
-  for (const [name, kind, length] of data.layout) {
+  for (const [name, kind, length] of data.layout ?? []) {
     columns[name] = new kinds[kind](buffer, offset, length);
     offset += columns[name].byteLength;
   }
@@ -41,60 +60,82 @@ async function fetchColumns(data, signal) {
 }
 
 /** Labels, details and marks of a large cloud, fetched in batches as they are asked for. */
-class RemoteTexts {
+export class RemoteTexts {
+  /** @type {Map<number, RowText>} */
+  #known = new Map();
+  /** @type {Set<number>} */
+  #wanted = new Set();
+  #abort = new AbortController();
+  #timer = 0;
+
+  /**
+   * @param {PlotData} data
+   * @param {{ onArrival: () => void, onGone: () => void }} callbacks
+   */
   constructor(data, { onArrival, onGone }) {
     this.data = data;
     this.onArrival = onArrival;
     this.onGone = onGone;
-    this.known = new Map(); // row -> { label, detail, mark }
-    this.wanted = new Set();
-    this.abort = new AbortController();
-    this.timer = 0;
-    this.learn(data.texts);
+    this.learn(data.texts ?? [[], []]);
   }
 
-  /** Labels that Python sent along. */
+  /**
+   * Labels that Python sent along.
+   *
+   * @param {[number[], string[]]} texts Rows and their labels.
+   */
   learn([rows, labels]) {
     rows.forEach((row, i) => {
-      if (!this.known.has(row)) this.known.set(row, { label: labels[i], detail: null, mark: null, partial: true });
+      if (!this.#known.has(row)) this.#known.set(row, { label: labels[i], detail: null, mark: null, partial: true });
     });
   }
 
-  /** The texts of a row, or null, and then they are on their way. */
+  /**
+   * The texts of a row, or null, and then they are on their way.
+   *
+   * @param {number} row
+   * @param {boolean} whole Whether the label alone is not enough.
+   */
   get(row, whole) {
-    const found = this.known.get(row);
-    if (!found || (whole && found.partial && this.data.hasDetails)) this.want(row);
+    const found = this.#known.get(row);
+    if (!found || (whole && found.partial && this.data.hasDetails)) this.#want(row);
     return found ?? null;
   }
 
-  want(row) {
-    if (this.wanted.has(row)) return;
-    this.wanted.add(row);
-    this.timer ||= setTimeout(() => this.send(), TEXT_DELAY_MS);
+  /** @param {number} row */
+  #want(row) {
+    if (this.#wanted.has(row)) return;
+    this.#wanted.add(row);
+    this.#timer ||= window.setTimeout(() => this.#send(), TEXT_DELAY_MS);
   }
 
-  async send() {
-    this.timer = 0;
-    const rows = [...this.wanted].slice(0, TEXT_BATCH);
+  async #send() {
+    this.#timer = 0;
+    const rows = [...this.#wanted].slice(0, TEXT_BATCH);
     try {
-      const response = await fetchPoints(this.data, `texts?rows=${rows.join(',')}`, this.abort.signal);
+      const response = await fetchPoints(this.data, `texts?rows=${rows.join(',')}`, this.#abort.signal);
       const { labels, details, marks } = await response.json();
-      if (this.known.size > MAX_TEXTS) this.known.clear();
+      if (this.#known.size > MAX_TEXTS) this.#known.clear();
       rows.forEach((row, i) => {
-        this.known.set(row, { label: labels[i], detail: details?.[i] ?? '', mark: marks?.[i] ?? null, partial: false });
-        this.wanted.delete(row);
+        this.#known.set(row, {
+          label: labels[i],
+          detail: details?.[i] ?? '',
+          mark: marks?.[i] ?? null,
+          partial: false,
+        });
+        this.#wanted.delete(row);
       });
       this.onArrival();
-      if (this.wanted.size && !this.timer) this.timer = setTimeout(() => this.send(), TEXT_DELAY_MS);
+      if (this.#wanted.size && !this.#timer) this.#timer = window.setTimeout(() => this.#send(), TEXT_DELAY_MS);
     } catch (error) {
       // The plot stays usable without them; the next look asks again.
-      this.wanted.clear();
-      if (error.gone) this.onGone();
+      this.#wanted.clear();
+      if (error instanceof TransportError && error.gone) this.onGone();
     }
   }
 
   dispose() {
-    clearTimeout(this.timer);
-    this.abort.abort();
+    clearTimeout(this.#timer);
+    this.#abort.abort();
   }
 }

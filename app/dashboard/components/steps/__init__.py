@@ -1,28 +1,19 @@
 """Back gives the question before: the browser's history has one entry for each question.
 
-`script()` stands in the page itself, before Streamlit's own scripts; `settle` tells it at the end of each run which
-question was answered. See `steps.js` for why.
+`steps.js` stands in the page itself, before Streamlit's own scripts; `settle` tells it at the end of each run which
+question was answered. It says why.
 """
 
 from collections.abc import Sequence
-from importlib.resources import files
 
 import streamlit as st
 
-__all__ = ["script", "settle"]
+from polysema.app.dashboard.components import assets
+
+__all__ = ["settle"]
 
 
-def _asset(name: str) -> str:
-    """Text of a file that ships beside this module."""
-    return files(__name__).joinpath(name).read_text(encoding="utf-8")
-
-
-def script() -> str:
-    """The script for the page's head."""
-    return _asset("steps.js")
-
-
-_mount = st.components.v2.component("polysema_steps", js=_asset("settle.js"))
+_mount = st.components.v2.component("polysema_steps", js=assets.module("steps/settle.js"))
 
 
 def settle(page: str, names: Sequence[str], question: str) -> None:

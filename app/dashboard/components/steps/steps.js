@@ -6,33 +6,51 @@
 //
 // This script stands in the page itself, before Streamlit's own. At the end of each run Python tells `settle` which question
 // was answered: a question that came without a control of the address (a click on a map, a text in a form) gets its entry then.
+
+/**
+ * A run that is at its end: the name of its page, the names of all pages but the first, and the question.
+ *
+ * @typedef {{ page: string, names: string[], question: string }} Settled
+ */
+
 (() => {
   const SAME_CONTROL_MS = 1_000; // a slider that is moved on is one step
   const RUN_STARTS_MS = 30; // a control outside a form has begun a run by then
   const push = window.history.pushState.bind(window.history);
   const replace = window.history.replaceState.bind(window.history);
 
+  /** @type {{ url: string, question: string | null }} */
   let entry = { url: window.location.href, question: null }; // what the entry we are on stands for, when last at rest
   let arriving = true; // the page was opened, or gone back to: what the run makes of the address is no step
   let ahead = false; // the question under way has its entry already
   let last = { names: '', at: 0 };
 
+  /** @type {(url: string | URL) => URL} */
   const here = (url) => new URL(url, window.location.href);
 
-  /** The parameters in which two addresses differ. */
+  /**
+   * The parameters in which two addresses differ.
+   *
+   * @param {string} one
+   * @param {string} other
+   */
   function difference(one, other) {
     const [before, after] = [here(one).searchParams, here(other).searchParams];
     const names = new Set([...before.keys(), ...after.keys()]);
     return [...names].filter((name) => before.getAll(name).join('\n') !== after.getAll(name).join('\n')).join(' ');
   }
 
-  /** A control was changed by the user: Streamlit gives the whole address then, and only its path for what Python writes. */
+  /**
+   * A control was changed by the user: Streamlit gives the whole address then, and only its path for what Python writes.
+   *
+   * @param {string | URL | null | undefined} url
+   */
   function asks(url) {
     return typeof url === 'string' && /^https?:/.test(url) && here(url).pathname === window.location.pathname;
   }
 
   function running() {
-    const app = document.querySelector('[data-testid=stApp]');
+    const app = /** @type {HTMLElement | null} */ (document.querySelector('[data-testid=stApp]'));
     return app !== null && app.dataset.testScriptState !== 'notRunning';
   }
 
@@ -58,7 +76,10 @@
   window.history.replaceState = (state, unused, url) => {
     replace(state, unused, url);
     // a field of a form changes the address before the form is sent: that step waits for the run
-    if (asks(url)) setTimeout(() => { if (running()) stepOfControl(); }, RUN_STARTS_MS);
+    if (asks(url))
+      setTimeout(() => {
+        if (running()) stepOfControl();
+      }, RUN_STARTS_MS);
   };
 
   window.history.pushState = (state, unused, url) => {
@@ -81,10 +102,14 @@
   // before Streamlit's own listener, which asks Python for what the entry holds
   window.addEventListener('popstate', arrive);
 
-  window[Symbol.for('polysema.steps')] = {
-    /** The run of this question is at its end, on the page of that name (of `names`; empty for the first page). */
+  const steps = {
+    /**
+     * The run of this question is at its end, on the page of that name (of `names`; empty for the first page).
+     *
+     * @param {Settled} run
+     */
     settle({ page, names, question }) {
-      const at = window.location.pathname.replace(/\/$/, '').split('/').pop();
+      const at = window.location.pathname.replace(/\/$/, '').split('/').pop() ?? '';
       if ((names.includes(at) ? at : '') !== page) return; // the run of a page that was left meanwhile
       if (!arriving && !ahead && question !== entry.question) step();
       entry = { url: window.location.href, question };
@@ -92,4 +117,5 @@
       ahead = false;
     },
   };
+  Object.assign(window, { [Symbol.for('polysema.steps')]: steps });
 })();
