@@ -12,19 +12,44 @@ from polysema.core.space.space import Floats, Ints
 FLAT_NOISE = 1e-3  # the spread that an axis gets on which all points start at one place
 
 
-class _ProgressUMAP:
-    """A file for umap-learn's progress bar: what `progress` raises when the bar is written ends the work."""
+class _EpochFile:
+    """The file that umap-learn's progress bar is written to: `progress` gets the epochs, and what it raises is kept.
+
+    It is not raised here: tqdm would keep the lock that all bars of the process share, and the next bar of another
+    thread would wait for it forever.
+    """
 
     def __init__(self, progress: Progress):
         self._progress = progress
+        self._error: BaseException | None = None
 
     def write(self, bar: str) -> None:
         """Read the epochs off the bar."""
-        if (message := re.search(r"(\d+)/(\d+)", bar)) is not None:
-            self._progress("lay out", int(message[1]), int(message[2]))
+        if self._error is None and (message := re.search(r"(\d+)/(\d+)", bar)) is not None:
+            try:
+                self._progress("lay out", int(message[1]), int(message[2]))
+            except BaseException as error:
+                self._error = error
 
     def flush(self) -> None:
         """Nothing is held back."""
+
+    def check(self) -> None:
+        """Raise what `progress` has raised."""
+        if self._error is not None:
+            raise self._error
+
+
+class _Interval(float):
+    """The bar's shortest interval, 0 seconds. tqdm compares with it after each epoch, with its lock free: the place to
+    raise what `progress` has raised.
+    """
+
+    file: _EpochFile
+
+    def __le__(self, other: float) -> bool:
+        self.file.check()
+        return True
 
 
 def umap_learn(
@@ -51,6 +76,8 @@ def umap_learn(
         start = start + noise * np.float32(FLAT_NOISE) * flat
     own = np.concatenate([np.arange(n)[:, None], rows], axis=1)  # umap-learn counts the point itself
     away = np.concatenate([np.zeros((n, 1), np.float32), distances], axis=1)
+    interval = _Interval()
+    interval.file = _EpochFile(progress)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a seed means one thread, and that there is no index to transform by
         laid = umap.UMAP(
@@ -61,11 +88,12 @@ def umap_learn(
             precomputed_knn=(own, away),
             tqdm_kwds={
                 "disable": False,
-                "file": _ProgressUMAP(progress),
+                "file": interval.file,
                 "bar_format": "{n_fmt}/{total_fmt}",
-                "mininterval": 0,
+                "mininterval": interval,
                 "miniters": 1,
             },
             **how,
         ).fit_transform(vectors)
+    interval.file.check()
     return np.asarray(laid, np.float32)
