@@ -18,7 +18,7 @@ app: $(STAMP)  ## install what is needed and open the dashboard on http://127.0.
 	@$(BIN)/polysema app --port $(PORT)
 
 test: $(STAMP)  ## install what is needed and run every test, in two processes (WORKERS=… for another number)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 endure: $(STAMP)  ## the long form of the tests that kill, cut the power, damage and crowd a collection
 	POLYSEMA_ENDURE=1 $(BIN)/python -m pytest --timeout=7200 tests/store
@@ -70,8 +70,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"polysema needs Python 3.11 or newer; {sys.executable} is {v[0]}.{v[1]}. Run make with PYTHON=python3.11")'
 	@echo "installing what constraints.txt pins into $(VENV) (some minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) install --quiet -c constraints.txt pip setuptools wheel
-	@$(PIP) install --quiet --no-build-isolation -c constraints.txt -e '.[models,app,onnx,serve,dev]'
+	@$(PIP) install --quiet --quiet -c constraints.txt pip setuptools wheel
+	@$(PIP) install --quiet --quiet --no-build-isolation -c constraints.txt -e '.[models,app,onnx,serve,dev]'
 	@touch $@
 
 lock: $(STAMP)  ## write constraints.txt anew from what is installed

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import NO_BROWSER
+
 FLAGS = [
     "--no-sandbox",
     "--disable-background-networking",
@@ -56,7 +58,7 @@ def running_dashboard(folder: Path, main: Path | None = None, base_path: str = "
         server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=environment)
         url = f"http://127.0.0.1:{port}{base_path and f'/{base_path}'}"
         try:
-            for _ in range(300):
+            for _ in range(1200):  # of a busy machine
                 assert server.poll() is None, (folder / "server.log").read_text()
                 try:
                     urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).read()
@@ -85,8 +87,8 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def _need_browser() -> None:
     if chromium() is None:
         if os.environ.get("POLYSEMA_REQUIRE_BROWSER"):
-            pytest.fail("Chromium is not here, and POLYSEMA_REQUIRE_BROWSER says that it must be: run `make browser`")
-        pytest.skip("Chromium is not here: get it with `make browser`")
+            pytest.fail(f"{NO_BROWSER}, and POLYSEMA_REQUIRE_BROWSER says that it must be: run `make browser`")
+        pytest.skip(f"{NO_BROWSER}: get it with `make browser`")
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +137,7 @@ def page(browser: Any, dashboard: str) -> Iterator[Any]:
     assert errors == []
 
 
-def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def until(true: Callable[[], bool], what: str, seconds: float = 120) -> None:
     """Wait from outside: the page's own policy forbids to evaluate a condition inside it."""
     end = time.monotonic() + seconds
     while not true():

@@ -10,7 +10,7 @@ import pytest
 
 from tests.browser.conftest import at_rest, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 TEXTS = "The bank of the river was muddy.\nHer bank keeps gold.\nThe swan slept on the bank.\n"
 
@@ -22,14 +22,14 @@ def test_upload_embed_export_and_reopen_from_a_copied_link(page: Any, tmp_path: 
     page.goto("/data?dadd=Upload+files")
     page.wait_for_selector("text=Pickles are never opened", timeout=120_000)
     page.locator("input[type=file]").set_input_files(source)
-    page.wait_for_selector("text=3 texts", timeout=60_000)
+    page.wait_for_selector("text=3 texts", timeout=120_000)
     page.wait_for_selector("text=can be cancelled", timeout=180_000)  # the model is loaded
     page.get_by_role("button", name="Put it in").click()
     page.wait_for_selector(f"text=The new collection {name} has 17 rows", timeout=120_000)
     page.get_by_role("button", name="Open the collection").click()
-    page.wait_for_selector("text=10 of 17 rows", timeout=60_000)
+    page.wait_for_selector("text=10 of 17 rows", timeout=120_000)
     page.get_by_text("Like a text", exact=True).click()
-    page.wait_for_selector("text=Nearest to bank", timeout=60_000)
+    page.wait_for_selector("text=Nearest to bank", timeout=120_000)
     marked = page.locator(".ps-hits mark").all_inner_texts()
     assert marked[:3] == ["bank", "bank", "bank"]
     box = page.get_by_role("textbox", name="Only rows that pass")
@@ -39,7 +39,7 @@ def test_upload_embed_export_and_reopen_from_a_copied_link(page: Any, tmp_path: 
     at_rest(page)
     page.get_by_role("button", name="Make the file").click()
     save = page.get_by_role("button", name=re.compile(f"Save {name}-layer-6-v"))
-    save.wait_for(timeout=60_000)
+    save.wait_for(timeout=120_000)
     with page.expect_download() as download:
         save.click()
     download.value.save_as(tmp_path / "saved.parquet")
@@ -60,7 +60,7 @@ def test_upload_embed_export_and_reopen_from_a_copied_link(page: Any, tmp_path: 
     other.get_by_text("Delete this collection").click()
     other.get_by_role("textbox", name="Its name, to delete it").fill(name)
     other.get_by_role("button", name="Delete", exact=True).click()
-    other.get_by_text(f"{name} is deleted").wait_for(timeout=60_000)
+    other.get_by_text(f"{name} is deleted").wait_for(timeout=120_000)
     elsewhere.close()
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.browser.conftest import at_rest
 from tests.browser.test_journeys import walk_to
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
 def ask(page: Any, label: str, text: str, shown: str) -> None:

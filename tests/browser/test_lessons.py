@@ -5,31 +5,31 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
 def test_a_lesson_from_start_to_end(page: Any) -> None:
     page.goto("/lessons")
     page.get_by_role("button", name="Start with Tokens and ids").click(timeout=120_000)
     page.wait_for_url(re.compile(r"lesson=tokens&step=predict"))
-    page.get_by_text("One piece for each letter").click(timeout=60_000)
+    page.get_by_text("One piece for each letter").click(timeout=120_000)
     page.get_by_role("button", name="Show me").click()
     page.wait_for_selector("text=/You guessed One piece for each letter/", timeout=120_000)
-    page.wait_for_selector(".pl-chip", timeout=60_000)
+    page.wait_for_selector(".pl-chip", timeout=120_000)
     page.wait_for_url(re.compile(r"step=reveal.*s=|s=.*step=reveal"))
     page.reload()
     page.wait_for_selector("text=/You guessed One piece for each letter/", timeout=120_000)
     page.get_by_role("button", name="Try your own").last.click()
     box = page.get_by_role("textbox", name="Text")
-    box.fill("swans & <b>Kierkegaard</b>", timeout=60_000)
+    box.fill("swans & <b>Kierkegaard</b>", timeout=120_000)
     box.press("Enter")
-    page.locator(".pl-chip b", has_text="<").first.wait_for(timeout=60_000)
+    page.locator(".pl-chip b", has_text="<").first.wait_for(timeout=120_000)
     page.get_by_role("button", name="What could fool you?").click()
-    page.wait_for_selector("text=Look further", timeout=60_000)
+    page.wait_for_selector("text=Look further", timeout=120_000)
     page.get_by_role("button", name="Next lesson: One word, one vector").click()
-    page.wait_for_selector("text=GloVe has 400,000 words. How many vectors", timeout=60_000)
+    page.wait_for_selector("text=GloVe has 400,000 words. How many vectors", timeout=120_000)
     page.get_by_role("button", name="All lessons").click()
-    page.wait_for_selector("text=1 of 12 lessons done", timeout=60_000)
+    page.wait_for_selector("text=1 of 12 lessons done", timeout=120_000)
 
 
 def test_the_blocks_are_drawn_in_both_themes_and_on_a_phone(page: Any) -> None:

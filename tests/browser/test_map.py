@@ -8,7 +8,7 @@ import pytest
 from tests.browser.conftest import at_rest
 from tests.browser.test_journeys import READY, until, wait_for_map
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
 def drag(page: Any, plot: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -30,29 +30,29 @@ def test_find_a_word_select_around_it_and_reopen_from_the_link(page: Any) -> Non
     page.goto("/map?mn=1k&mm=PCA")
     page.wait_for_selector("text=trustworthiness", timeout=180_000)
     wait_for_map(page)
-    page.wait_for_selector("text=/bank.*row 232/", timeout=60_000)
+    page.wait_for_selector("text=/bank.*row 232/", timeout=120_000)
     box = page.get_by_role("textbox", name="Find")
     box.fill("river")
     box.press("Enter")
-    page.wait_for_selector("text=/river.*row 621/", timeout=60_000)
+    page.wait_for_selector("text=/river.*row 621/", timeout=120_000)
     plot = page.locator(".polysema-scatter canvas").first
     drag(page, plot, (0.35, 0.35), (0.65, 0.65))
-    page.wait_for_selector("text=points selected", timeout=60_000)
+    page.wait_for_selector("text=points selected", timeout=120_000)
     page.wait_for_url(re.compile(r"[?&]s=[0-9a-f]{20}"))
     many = selected(page)
     page.get_by_text("on the map", exact=True).first.click()
-    page.wait_for_selector("text=far in the space", timeout=60_000)
+    page.wait_for_selector("text=far in the space", timeout=120_000)
     page.wait_for_url(re.compile(r"mnear=on"))
     again = page.context.new_page()
     again.goto(page.url)
     again.wait_for_selector(READY, timeout=120_000)
-    again.wait_for_selector("text=/river.*row 621/", timeout=60_000)
-    again.wait_for_selector("text=points selected", timeout=60_000)
+    again.wait_for_selector("text=/river.*row 621/", timeout=120_000)
+    again.wait_for_selector("text=points selected", timeout=120_000)
     assert selected(again) == many
-    again.wait_for_selector("text=far in the space", timeout=60_000)
+    again.wait_for_selector("text=far in the space", timeout=120_000)
     again.get_by_role("link", name="Open in Analogies").click()
-    again.wait_for_url(re.compile(r"q=river"), timeout=60_000)
-    again.wait_for_selector("text=leads nearest to", timeout=60_000)
+    again.wait_for_url(re.compile(r"q=river"), timeout=120_000)
+    again.wait_for_selector("text=leads nearest to", timeout=120_000)
     again.close()
 
 
@@ -61,7 +61,7 @@ def test_two_layers_side_by_side_share_a_selection(page: Any) -> None:
     page.wait_for_selector("text=neighbors stayed", timeout=180_000)
     until(lambda: page.locator(READY).count() == 2, "two plots are not drawn")
     drag(page, page.locator(".polysema-scatter canvas").first, (0.3, 0.3), (0.7, 0.7))
-    page.wait_for_selector("text=rows selected", timeout=60_000)
+    page.wait_for_selector("text=rows selected", timeout=120_000)
     for plot in page.locator(".polysema-scatter").all():
         assert re.search(r"\d+ of 500 points selected", plot.inner_text())
     page.locator(".polysema-scatter button[data-tool=zoom-in]").first.click()
@@ -76,6 +76,6 @@ def test_two_layers_side_by_side_share_a_selection(page: Any) -> None:
     assert re.search(r"\d+ of 500 points selected", again.locator(".polysema-scatter").first.inner_text())
     again.close()
     page.get_by_text("Step by step").click()
-    page.get_by_role("button", name="Play").wait_for(timeout=60_000)
-    page.wait_for_selector(READY, timeout=60_000)
+    page.get_by_role("button", name="Play").wait_for(timeout=120_000)
+    page.wait_for_selector(READY, timeout=120_000)
     assert page.get_by_role("slider", name="Step").count() == 1

@@ -12,7 +12,7 @@ import pytest
 from polysema.app.dashboard.components.scatter import module_text
 from tests.browser.conftest import _need_browser, running_dashboard
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 PAGE = Path(__file__).parent / "scatter_app.py"
 PLOT = ".polysema-scatter[data-ready='1'][data-settled='1']"
@@ -26,7 +26,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def until(true: Callable[[], bool], what: str, seconds: float = 30) -> None:
+def until(true: Callable[[], bool], what: str, seconds: float = 120) -> None:
     """Wait from outside: the page's own policy forbids to evaluate a condition inside it."""
     end = time.monotonic() + seconds
     while not true():
@@ -36,13 +36,13 @@ def until(true: Callable[[], bool], what: str, seconds: float = 30) -> None:
 
 def show(page: Any, query: str, n: int = 1000) -> Any:
     page.goto(f"/?n={n}&{query}")
-    return page.wait_for_selector(PLOT.replace("[data-ready", f"[data-n='{n}'][data-ready"), timeout=60_000)
+    return page.wait_for_selector(PLOT.replace("[data-ready", f"[data-n='{n}'][data-ready"), timeout=120_000)
 
 
 def reported(page: Any, pattern: str, name: str = "plot") -> str:
     """What Python says of a plot, once it matches."""
     line = page.locator("[data-testid=stText]").filter(has_text=re.compile(rf"^{name}: .*{pattern}"))
-    line.wait_for(timeout=30_000)
+    line.wait_for(timeout=120_000)
     return str(line.inner_text())
 
 
@@ -229,7 +229,7 @@ def test_a_plot_that_is_put_up_again_is_as_it_was(page: Any) -> None:
 
 def test_plots_of_a_group_share_hover_and_selection(page: Any) -> None:
     show(page, "case=pair")
-    page.wait_for_selector(PLOT + " >> nth=1", timeout=30_000)
+    page.wait_for_selector(PLOT + " >> nth=1", timeout=120_000)
     before = runs(page)
     second = page.locator(".polysema-scatter").nth(1)
     page.mouse.move(*middle(page))
@@ -272,7 +272,7 @@ def test_texts_that_the_server_forgot_are_asked_for_again(page: Any) -> None:
 def test_odd_clouds_are_drawn(page: Any) -> None:
     for query in ("case=none", "case=same", "case=huge", "case=categories"):
         page.goto(f"/?n=300&{query}")
-        page.wait_for_selector(PLOT, timeout=60_000)
+        page.wait_for_selector(PLOT, timeout=120_000)
     page.get_by_text("and 100 more").wait_for()
     page.goto("/?n=300&case=none")
     page.get_by_text("There are no points to show.").wait_for()
@@ -300,8 +300,8 @@ def test_a_server_that_does_not_answer_is_asked_again(page: Any) -> None:
 
     page.route("**/api/points/*/positions", refuse_once)
     page.goto("/?n=20000")
-    page.get_by_text("Trying again").wait_for(timeout=30_000)
-    page.wait_for_selector(PLOT, timeout=30_000)
+    page.get_by_text("Trying again").wait_for(timeout=120_000)
+    page.wait_for_selector(PLOT, timeout=120_000)
 
 
 def test_it_draws_without_webgl(page: Any) -> None:
@@ -454,6 +454,6 @@ def test_below_a_base_path(browser: Any, tmp_path: Path) -> None:
         addresses: list[str] = []
         page.on("response", lambda answer: addresses.append(answer.url) if answer.ok else None)
         page.goto(f"{url}/?n=20000")
-        page.wait_for_selector(PLOT, timeout=60_000)
+        page.wait_for_selector(PLOT, timeout=120_000)
         page.close()
         assert any(re.match(rf"{url}/api/points/\w+/positions$", address) for address in addresses)
