@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from itertools import repeat
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,11 +14,9 @@ from polysema.app.cli.output import Row, format_option, progress_bar, show
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from polysema.app.explorer.results.collection import SearchAnswer
     from polysema.core.space.space import Floats
     from polysema.indexes.collection import Collection
-    from polysema.indexes.store.view import CollectionView, Matches
 
 folder_argument = click.argument("folder", type=click.Path())
 space_option = click.option("--space", "-s", help="Which space of the collection.  [default: the only one]")
@@ -84,7 +85,6 @@ def import_command(
     the end.
     """
     import shutil
-    from pathlib import Path
 
     from polysema.core.space.metric import Metric
     from polysema.indexes.collection import Collection
@@ -119,50 +119,28 @@ def import_command(
 @format_option
 def info(folder: str, form: str) -> None:
     """Print what the collection in FOLDER holds: its spaces, rows, columns, indexes, and where they come from."""
-    collection = _open(folder)
-    view = collection.view()
-    rows: list[Row] = []
-    for name, card in view.manifest.spaces.items():
-        segments = view.segments[name]
-        rows.append(
-            {
-                "space": name,
-                "rows": view.n_rows(name),
-                "width": card.dim,
-                "metric": card.metric.value,
-                "segments": len(segments),
-                "index": _indexed(view, name),
-                "origin": card.origin.card() if card.origin else "-",
-            }
-        )
-    columns = ", ".join(f"{field.name} ({field.type})" for field in view.manifest.columns) or "none"
-    snapshots = ", ".join(collection.snapshots()) or "none"
-    notes = [
-        "",
-        f"version {view.manifest.version} ({view.manifest.what}), columns: {columns}; snapshots: {snapshots}",
+    from polysema.app.explorer.collection_answers import info_of
+
+    found = info_of(Path(folder).name, _open(folder))
+    rows: list[Row] = [
+        {
+            "space": name,
+            "rows": space.rows,
+            "width": space.dim,
+            "metric": space.metric.value,
+            "segments": space.segments,
+            "index": space.index,
+            "origin": space.origin.card() if space.origin else "-",
+        }
+        for name, space in found.spaces.items()
     ]
-    whole = {
-        "version": view.manifest.version,
-        "spaces": rows,
-        "columns": {field.name: str(field.type) for field in view.manifest.columns},
-        "snapshots": list(collection.snapshots()),
-        "origins": {
-            name: card.origin.to_json() if card.origin else None for name, card in view.manifest.spaces.items()
-        },
-    }
+    columns = ", ".join(f"{name} ({kind})" for name, kind in found.columns.items()) or "none"
+    snapshots = ", ".join(found.snapshots) or "none"
     if not rows and form == "table":
-        click.echo(f"{folder}: an empty collection, version {view.manifest.version}")
+        click.echo(f"{folder}: an empty collection, version {found.version}")
         return
-    show(form, rows, whole, notes)
-
-
-def _indexed(view: CollectionView, name: str) -> str:
-    """Which index how many of the rows have."""
-    kinds: dict[str, int] = {}
-    for segment in view.segments[name]:
-        kind = segment.ref.card["recipe"]["kind"] if segment.ref.card else "exact"
-        kinds[kind] = kinds.get(kind, 0) + segment.n_live
-    return ", ".join(f"{kind} {count:,}" for kind, count in kinds.items() if count) or "-"
+    note = f"version {found.version} ({found.what}), columns: {columns}; snapshots: {snapshots}"
+    show(form, rows, found, ["", note])
 
 
 @store.command()
@@ -202,6 +180,8 @@ def search(
     given = [bool(ids), vector is not None, vectors is not None, text is not None]
     if sum(given) != 1:
         raise UserError("give one of --id, --vector, --vectors and --text: what the rows should be near to")
+    from polysema.app.explorer.collection_answers import search_answer
+
     collection = _open(folder)
     if ids:
         queries, more = collection.get(ids, space).vectors, 1
@@ -212,7 +192,10 @@ def search(
     # a row is the nearest to itself: one more is asked for
     matches = collection.search(queries, k + more if k > 0 else k, where, space=space, recall=recall, exact=exact)
     names = [name.strip() for name in columns.split(",")] if columns is not None else None
-    rows = list(_rows(matches, names, ids, k))
+    answer = search_answer(matches, names)
+    if ids:
+        answer = replace(answer, answers=tuple(map(_others, answer.answers, ids, repeat(k))))
+    rows = _rows(answer, ids)
     found = (
         "exact"
         if matches.recall == 1
@@ -226,21 +209,23 @@ def search(
         if form == "table":
             click.echo(f"{why} ({note})")
             return
-    show(form, rows, {"hits": rows, "version": matches.version, "recall": matches.recall}, ["", note])
+    show(form, rows, answer, ["", note])
 
 
-def _rows(matches: Matches, columns: list[str] | None, ids: tuple[str, ...], k: int) -> Iterator[Row]:
-    ranks: dict[int, int] = {}
-    for row in matches.table(columns).to_pylist():
-        query = row.pop("query")
-        if ids and row["id"] == ids[query]:
-            continue
-        rank = ranks[query] = ranks.get(query, 0) + 1
-        if rank <= k:
-            shown = {"query": ids[query] if ids else query + 1} if len(matches) > 1 else {}
-            score = round(row.pop("score"), 6)
-            row.pop("rank")
-            yield {**shown, "rank": rank, "id": row.pop("id"), "score": score, **row}
+def _others(found: tuple[Row, ...], own: str, k: int) -> tuple[Row, ...]:
+    """The first k of what was found that are not the row itself, ranked anew."""
+    others = [row for row in found if row["id"] != own][:k]
+    return tuple(row | {"rank": rank} for rank, row in enumerate(others, 1))
+
+
+def _rows(answer: SearchAnswer, ids: tuple[str, ...]) -> list[Row]:
+    rows: list[Row] = []
+    for query, found in enumerate(answer.answers):
+        shown = {"query": ids[query] if ids else query + 1} if len(answer.answers) > 1 else {}
+        for row in found:
+            first = {"rank": row["rank"], "id": row["id"], "score": round(row["score"], 6)}
+            rows.append({**shown, **first, **{name: row[name] for name in row if name not in first}})
+    return rows
 
 
 def _numbers(text: str) -> Floats:
@@ -280,17 +265,17 @@ def _embedded(collection: Collection, space: str | None, text: str, word: str | 
 @format_option
 def get(folder: str, ids: tuple[str, ...], space: str | None, form: str) -> None:
     """Print the rows of these IDS with their vectors (whole in JSON and CSV)."""
-    found = _open(folder).get(ids, space)
+    from polysema.app.explorer.collection_answers import rows_of
+
+    found = rows_of(_open(folder).get(ids, space))
     rows: list[Row] = []
-    names = found.columns.column_names if found.columns is not None else []
-    columns = {name: found.column(name) for name in names}
-    for row, name in enumerate(found.keys):
-        numbers = [float(str(number)) for number in found.vectors[row]]
-        shown: Any = numbers if form == "json" else " ".join(map(repr, numbers))
+    for row, vector in zip(found.rows, found.vectors, strict=True):
+        numbers = [float(str(number)) for number in vector]
+        shown = " ".join(map(repr, numbers))
         if form == "table":
             shown = " ".join(f"{number:.3f}" for number in numbers[:4]) + (" …" if len(numbers) > 4 else "")
-        rows.append({"id": name, **{one: columns[one][row] for one in names}, "vector": shown})
-    show(form, rows)
+        rows.append({**row, "vector": shown})
+    show(form, rows, found.answer())
 
 
 @store.command()
@@ -348,28 +333,25 @@ def compact(
 @format_option
 def recall(folder: str, space: str | None, form: str) -> None:
     """Print what each index was measured to find: recall@10 and queries a second at several settings."""
-    view = _open(folder).view()
-    rows = [
-        {"rows": segment.ref.rows, "kind": segment.ref.card["recipe"]["kind"], **_flat(point)}
-        for segment in view.segments[view.name(space)]
-        if segment.ref.card
-        for point in segment.ref.card["curve"]["points"]
-    ]
-    if not rows:
+    from polysema.app.explorer.collection_answers import recall_of
+
+    found = recall_of(_open(folder), space)
+    if not found.points and form == "table":
         click.echo(f"{folder}: no approximate index; every answer is exact")
         return
-    show(form, rows)
-
-
-def _flat(point: dict[str, Any]) -> Row:
-    setting = ", ".join(f"{name} {value}" for name, value in point["setting"].items())
-    return {
-        "setting": setting,
-        "recall@10": point["recall"],
-        "recall@100": point["recall_100"],
-        "single/s": round(point["single"]),
-        "batch/s": round(point["batch"]),
-    }
+    rows: list[Row] = [
+        {
+            "rows": point.rows,
+            "kind": point.kind,
+            "setting": ", ".join(f"{name} {value}" for name, value in point.setting.items()),
+            "recall@10": point.recall_10,
+            "recall@100": point.recall_100,
+            "single/s": round(point.single),
+            "batch/s": round(point.batch),
+        }
+        for point in found.points
+    ]
+    show(form, rows, found)
 
 
 @store.command()
@@ -391,20 +373,20 @@ def snapshot(folder: str, name: str, drop: bool) -> None:
 @format_option
 def versions(folder: str, form: str) -> None:
     """Print the versions that one can go back to."""
-    collection = _open(folder)
-    named = {found.version: name for name, found in collection.snapshots().items()}
-    kept = {found.version: found for found in (*collection.snapshots().values(), *collection.versions())}
+    from polysema.app.explorer.collection_answers import versions_of
+
+    found = versions_of(_open(folder))
     rows: list[Row] = [
         {
-            "version": number,
-            "made": kept[number].made,
-            "rows": kept[number].n_rows,
-            "what": kept[number].what,
-            "snapshot": named.get(number, ""),
+            "version": one.version,
+            "made": one.made,
+            "rows": one.rows,
+            "what": one.what,
+            "snapshot": one.snapshot or "",
         }
-        for number in sorted(kept)
+        for one in found.versions
     ]
-    show(form, rows)
+    show(form, rows, found)
 
 
 @store.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -300,6 +301,7 @@ def embed(
 
     The table shows a vector's length and first numbers; --format json and csv print it whole.
     """
+    from polysema.app.explorer.embedding import occurrence_rows, sentence_rows
     from polysema.core.model.contextual import embed as run
     from polysema.core.model.load import load_model
     from polysema.core.model.recipe import Prompt, check_prompt
@@ -323,7 +325,7 @@ def embed(
     only = None
     if unit == "sentences":
         found = embed_sentences(loaded, texts, which, pooling, Prompt(prompt, prompt_name))
-        split, origin = found.split, found.origin
+        answer = sentence_rows(found)
         for place, layer in enumerate(found.layers):
             rows += [
                 _vector_row(number, text, 0, len(text), layer, found.vectors[place, number], form)
@@ -333,7 +335,7 @@ def embed(
         if word is not None or at is not None:
             only = [occurrence_at(text, number, word, nth, at) for number, text in enumerate(texts)]
         hidden = run(loaded, texts, which, pooling, only, beside, unit)
-        split, origin = hidden.split, hidden.origin
+        answer = occurrence_rows(hidden)
         for occurrence in hidden.unseen:
             click.echo(
                 f"note: the tokenizer makes no token of {occurrence.word!r} in text {occurrence.text + 1}", err=True
@@ -344,16 +346,17 @@ def embed(
                 for row, o in enumerate(hidden.occurrences)
             ]
     if only is not None and word is not None:
-        origin = origin.with_notes(*(spelling_note(word, occurrence.word) for occurrence in only))
-    tell_notes(origin)
-    for number in split:
+        notes = (spelling_note(word, occurrence.word) for occurrence in only)
+        answer = replace(answer, origin=answer.origin.with_notes(*notes))
+    tell_notes(answer.origin)
+    for number in answer.split:
         click.echo(
-            f"note: text {number + 1} is longer than {_windows_of(origin.to_json())}",
+            f"note: text {number + 1} is longer than {_windows_of(answer.origin.to_json())}",
             err=True,
         )
     if not rows:
         raise UserError("there is nothing to embed: no text holds a word")
-    show(form, rows)
+    show(form, rows, answer.answer())
 
 
 def _windows_of(card: dict[str, Any]) -> str:
@@ -380,7 +383,7 @@ def _vector_row(text: int, word: str, start: int, end: int, layer: int, vector: 
     if form == "table":
         shown = " ".join(f"{number:.3f}" for number in numbers[:4])
         return row | {"length": float((vector.astype("float64") ** 2).sum() ** 0.5), "vector": f"{shown} …"}
-    return row | {"vector": numbers if form == "json" else " ".join(map(repr, numbers))}
+    return row | {"vector": " ".join(map(repr, numbers))}
 
 
 @click.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -145,6 +145,7 @@ def attention(
 
     Where a decoder's word can't look, since it comes later, there is a dot. CSV and JSON give every head.
     """
+    from polysema.app.explorer.results.inside import AttentionAnswer
     from polysema.core.inside import attention as run
 
     chosen = parse_layers(layers) if layers is not None else ([-1] if form == "table" else None)
@@ -166,7 +167,8 @@ def attention(
                 f"that would print {n_rows:,} rows; at most {MOST_ROWS:,} are: choose one --head, fewer "
                 "--layers, or a shorter text"
             )
-        show(form, [row for part in parts for row in _long_rows(part, place)])
+        made = AttentionAnswer.of(model, parts, place[1] if place else None)
+        show(form, [] if form == "json" else [row for part in parts for row in _long_rows(part, place)], made)
         return
     for part in parts:
         for layer in part.layers:
@@ -301,24 +303,12 @@ def find_head(
         for rank, score in enumerate(found.scores[:k], 1)
     ]
     many = len(found.places)
-    exact = [
-        {
-            "rank": rank,
-            "head": f"{score.layer}.{score.head}",
-            "mean": score.mean,
-            "first": score.first,
-            "rank at first": score.rank_at_first,
-            "least": score.least,
-            "looks there most": score.top,
-        }
-        for rank, score in enumerate(found.scores[:k], 1)
-    ]
     notes = [
         "",
         f"{many} place{'s' * (many > 1)}; a head that looks at all words alike gives {found.chance:.3f}"
         + ("" if many > 1 else ". One place shows luck as well as habit: give more sentences (--text)"),
     ]
-    show(form, rows, {"heads": exact, "chance": found.chance, "places": found.places}, notes)
+    show(form, rows, replace(found, scores=found.scores[:k]), notes)
 
 
 @inside.command(cls=WordCommand)
@@ -359,6 +349,7 @@ def lens(
     A decoder's next word, a masked encoder's word for its mask; of an encoder without a head the nearest static
     vectors. Early layers are often unreadable: they weren't trained to be read.
     """
+    from polysema.app.explorer.results.inside import LensAnswer
     from polysema.core.inside import lens as run
     from polysema.core.inside.hooks import POINTS
 
@@ -375,9 +366,6 @@ def lens(
             click.echo(f"note: {word.note}", err=True)
     score = "cosine" if found.kind == run.STATIC else "probability"
 
-    def shown(value: Any, digits: int) -> float:
-        return float(value) if form == "json" else round(float(value), digits)
-
     rows: list[Row] = []
     for step, (layer, point) in enumerate(found.steps):
         best = [
@@ -385,20 +373,18 @@ def lens(
             for number, value in zip(found.best[step, place], found.scores[step, place], strict=True)
         ]
         row: Row = {"layer": layer, "point": point}
-        if form == "json":
-            row |= {"best": [{"token": name, score: value} for name, value in best]}
-        else:
-            row |= {"best": "  ".join(f"{name!r} {value:.3f}" for name, value in best)}
+        row |= {"best": "  ".join(f"{name!r} {value:.3f}" for name, value in best)}
         if found.kind != run.STATIC:
-            row |= {"entropy": shown(found.entropy[step, place], 4)}
+            row |= {"entropy": round(float(found.entropy[step, place]), 4)}
         for number, word in enumerate(found.targets):
             row |= {
                 f"rank of {word.word}": int(found.ranks[step, place, number]),
-                f"{score} of {word.word}": shown(found.followed[step, place, number], 6),
+                f"{score} of {word.word}": round(float(found.followed[step, place, number]), 6),
             }
         rows.append(row)
     token = found.tokens[place].name
-    show(form, rows, notes=["", f"{found.kind}, {score} of each token, at {token!r} (token {place})"])
+    note = f"{found.kind}, {score} of each token, at {token!r} (token {place})"
+    show(form, rows, LensAnswer.of(model, found, place), ["", note])
 
 
 @inside.command(cls=WordCommand)
@@ -452,15 +438,7 @@ def contributions(
         f"{found.total:.4f}",
         "; ".join(f"{kind} {value:+.3f}" for kind, value in kinds.items()),
     ]
-    whole = {
-        "measure": found.measure,
-        "score": found.score,
-        "total": found.total,
-        "position": found.position,
-        "token": found.token,
-        "parts": [asdict(part) for part in found.parts],
-    }
-    show(form, rows, whole, notes)
+    show(form, rows, found, notes)
 
 
 @inside.command(cls=WordCommand)
@@ -657,7 +635,7 @@ def _show_changed(found: SteeredToken, form: str, note: str) -> None:
         )
     if found.continued_before or found.continued_after:
         notes += [f"before: …{found.continued_before}", f"after:  …{found.continued_after}"]
-    show(form, rows, asdict(found), notes)
+    show(form, rows, found, notes)
 
 
 @inside.command(cls=WordCommand)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
@@ -13,9 +12,6 @@ from polysema.app.cli.output import Row, format_option, model_option, pooling_op
 from polysema.app.cli.text_arguments import require_unicode
 from polysema.app.cli.word_command import WordCommand
 from polysema.core.errors import UserError
-
-if TYPE_CHECKING:
-    from polysema.app.explorer.results import LayerComparison
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -60,6 +56,7 @@ def models(context: click.Context, form: str) -> None:
     """List the weights that have a name, where they come from and whether they are here."""
     if context.invoked_subcommand is not None:
         return
+    from polysema.app.explorer.results.spaces import model_cards
     from polysema.core.model.catalog import CATALOG, folder_of
 
     rows = []
@@ -77,7 +74,12 @@ def models(context: click.Context, form: str) -> None:
                 "what": row.summary,
             }
         )
-    show(form, rows, notes=["", "A folder, a hub id (owner/name) and a file of vectors work wherever a name does."])
+    show(
+        form,
+        rows,
+        model_cards(CATALOG, with_folders=True),
+        ["", "A folder, a hub id (owner/name) and a file of vectors work wherever a name does."],
+    )
 
 
 @models.command()
@@ -128,19 +130,7 @@ def compare(word: str, texts: tuple[str, ...], model: str, layers: str | None, p
         f"text {number + 1} is longer than the model's window and was read in overlapping windows"
         for number in answer.split
     ]
-    whole = {
-        "word": answer.word,
-        "texts": answer.texts,
-        "layers": [_exact(row, layer) for row, layer in zip(rows, answer.layers, strict=True)],
-        "split": answer.split,
-        "origin": answer.origin.to_json(),
-    }
-    show(form, rows, whole, notes)
-
-
-def _exact(row: Row, layer: LayerComparison) -> Row:
-    """A row of the table with every digit."""
-    return dict(zip(row, (layer.layer, *layer.pairs, *layer.static, layer.baseline), strict=True))
+    show(form, rows, answer, notes)
 
 
 # Measures
@@ -180,19 +170,8 @@ def senses(names: tuple[str, ...], form: str) -> None:
         }
         for r in report.rows
     ]
-    note = (
-        f"{report.occurrences:,} occurrences of {report.words} words in {report.senses} senses; always the most "
-        f"frequent sense: {report.most_frequent:.3f}"
-    )
-    whole = {
-        "most_frequent_sense": report.most_frequent,
-        "occurrences": report.occurrences,
-        "words": report.words,
-        "senses": report.senses,
-        "rows": rows,
-        "notes": report.notes,
-    }
-    show(form, rows, whole, ["", note, *report.notes])
+    note = f"{report.occurrences:,} occurrences of {report.words} words in {report.senses} senses; always the most frequent sense: {report.most_frequent:.3f}"
+    show(form, rows, report, ["", note, *report.notes])
 
 
 # The dashboard

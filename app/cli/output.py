@@ -48,15 +48,22 @@ pooling_option = click.option(
 )
 
 
-def show(form: str, rows: Sequence[Row], whole: Any = None, notes: Sequence[str] = ()) -> None:
-    """Rows as a table or CSV; JSON prints `whole` where there is more to say than the rows."""
-    click.echo(rendered(form, rows, whole, notes), nl=False)
+def show(
+    form: str, rows: Sequence[Row], answer: Any = None, notes: Sequence[str] = (), without: Sequence[str] = ()
+) -> None:
+    """Rows as a table or CSV with notes; JSON prints the answer itself, `without` some of its optional fields."""
+    click.echo(rendered(form, rows, answer, notes, without), nl=False)
 
 
-def rendered(form: str, rows: Sequence[Row], whole: Any = None, notes: Sequence[str] = ()) -> str:
+def rendered(
+    form: str, rows: Sequence[Row], answer: Any = None, notes: Sequence[str] = (), without: Sequence[str] = ()
+) -> str:
     """The text that `show` prints."""
     if form == "json":
-        return json.dumps(_plain(whole if whole is not None else rows), ensure_ascii=False, indent=1) + "\n"
+        from polysema.app.explorer.serialization import to_json
+
+        found = to_json(rows if answer is None else answer, without=without)
+        return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
     names = list(rows[0]) if rows else []
     if form == "csv":
         out = io.StringIO()
@@ -78,15 +85,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return "-" if math.isnan(value) else f"{value:.3f}"
     return str(value)
-
-
-def _plain(value: Any) -> Any:
-    """NaN is no JSON: it becomes null."""
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def neighbor_table(neighbors: Sequence[Neighbor], score: str = "cosine") -> list[Row]:

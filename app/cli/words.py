@@ -19,7 +19,6 @@ from polysema.app.cli.output import (
     write_report,
 )
 from polysema.app.cli.word_command import WordCommand
-from polysema.app.explorer.answer_json import analogy_json, neighbor_rows, neighbors_json, score_name
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -140,7 +139,6 @@ def neighbors(
     )
     tell_notes(answer.origin, opened.origin)
     rows = neighbor_table(answer.neighbors)
-    whole = neighbors_json(answer) | {"policy": answer.policy, "origin": answer.origin.to_json()}
     notes = [f"({answer.query} was looked up as {answer.word}: {answer.how})"] if answer.how != "as written" else []
     if index or recall is not None:
         expected = "not measured" if answer.recall is None else f"{answer.recall:.3f}"
@@ -148,7 +146,7 @@ def neighbors(
     if len(rows) < k:
         more = "no more rows pass" if where else "there are no more"
         notes.append(f"({len(rows)} of the {k} asked for: {more})")
-    show(form, rows, whole, notes)
+    show(form, rows, answer, notes)
 
 
 @click.command(cls=WordCommand)
@@ -198,6 +196,7 @@ def analogy(
     """
     from polysema.app.explorer import AnalogyOptions
     from polysema.app.explorer.options import parse_pair
+    from polysema.app.explorer.results.words import VECTOR_FIELDS
 
     if not 0 < epsilon <= 1:
         raise UserError(f"epsilon is above 0 and at most 1; got {epsilon}")
@@ -207,7 +206,7 @@ def analogy(
     )
     answer = explorer.analogy(expression, opened, k, method, options)
     tell_notes(answer.origin, opened.origin)
-    rows = neighbor_table(answer.neighbors, score_name(answer.method))
+    rows = neighbor_table(answer.neighbors, answer.score_name)
     stood = ", ".join(
         f"{i.word} #{i.rank:,} ({i.score:.3f})" if i.rank else f"{i.word} ({i.score:.3f})" for i in answer.inputs
     )
@@ -220,7 +219,7 @@ def analogy(
         notes += [
             f"{m.method}: " + ", ".join(f"{n.key} {n.score:.3f}" for n in m.neighbors) for m in answer.evidence.beside
         ]
-    show(form, rows, analogy_json(answer), notes)
+    show(form, rows, answer, notes, VECTOR_FIELDS)
 
 
 @click.command(cls=WordCommand)
@@ -251,7 +250,7 @@ def similarity(
     row: Row = {"first": ", ".join(answer.first), "second": ", ".join(answer.second), "cosine": round(answer.cosine, 6)}
     if answer.rank is not None:
         row["rank"] = answer.rank
-    show(form, [row], row | {"cosine": answer.cosine, "origin": answer.origin.to_json()})
+    show(form, [row], answer)
 
 
 @click.command(cls=WordCommand)
@@ -276,16 +275,8 @@ def closer(
     answer = explorer.closer_than(word, other, opened, _policy(case, phrases, unknown))
     tell_notes(answer.origin, opened.origin)
     rows = [{"rank": n, "word": w, "cosine": round(score, 6)} for n, (w, score) in enumerate(answer.words, 1)]
-    whole = {
-        "word": answer.word,
-        "other": answer.other,
-        "cosine": answer.limit,
-        "closer": [row | {"cosine": score} for row, (_, score) in zip(rows, answer.words, strict=True)],
-        "origin": answer.origin.to_json(),
-    }
-    show(
-        form, rows, whole, [f"{len(rows):,} words are nearer to {answer.word} than {answer.other} ({answer.limit:.3f})"]
-    )
+    note = f"{len(rows):,} words are nearer to {answer.word} than {answer.other} ({answer.limit:.3f})"
+    show(form, rows, answer, [note])
 
 
 @click.command(cls=WordCommand, name="odd-one-out")
@@ -308,9 +299,7 @@ def odd_one_out(
     answer = explorer.odd_one_out(words, opened, _policy(case, phrases, unknown))
     tell_notes(answer.origin, opened.origin)
     rows = [{"word": word, "cosine to the mean": round(score, 6)} for word, score in answer.words]
-    exact = [{"word": word, "cosine to the mean": score} for word, score in answer.words]
-    whole = {"odd": answer.words[0][0], "words": exact, "origin": answer.origin.to_json()}
-    show(form, rows, whole, [f"{answer.words[0][0]} fits the others least"])
+    show(form, rows, answer, [f"{answer.odd} fits the others least"])
 
 
 @click.command(cls=WordCommand)
@@ -345,8 +334,7 @@ def project(
         {"word": word} | {axis: round(place, 6) for axis, place in zip(answer.axes, places, strict=True)}
         for word, places in answer.words
     ]
-    placed = [{"word": word} | dict(zip(answer.axes, places, strict=True)) for word, places in answer.words]
-    show(form, rows, {"axes": answer.axes, "words": placed, "origin": answer.origin.to_json()})
+    show(form, rows, answer)
 
 
 @click.command(cls=WordCommand)
@@ -386,13 +374,7 @@ def travel(
         }
         for s in answer.steps
     ]
-    whole = {
-        "word": answer.word,
-        "axis": answer.axis,
-        "origin": answer.origin.to_json(),
-        "steps": [{"at": s.at, "cosine": s.cosine, "neighbors": neighbor_rows(s.neighbors)} for s in answer.steps],
-    }
-    show(form, rows, whole)
+    show(form, rows, answer)
 
 
 @click.command()

@@ -12,36 +12,34 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from polysema.app.client.remote import RemoteCollection, RemoteMap, RemoteMatched, RemoteSpace, part, sent
-from polysema.app.explorer.answer_json import score_of
 from polysema.app.explorer.embedding import TextVectors
 from polysema.app.explorer.inside_options import AttentionOptions
 from polysema.app.explorer.results import (
     AnalogyAnswer,
+    AssociationAnswer,
     AxisAnswer,
+    BaselineAnswer,
+    BaselinesAnswer,
     CloserAnswer,
     Comparison,
-    Evidence,
-    InputRank,
-    LayerComparison,
-    MethodAnswer,
     Neighbor,
     NeighborAnswer,
+    NeighborAnswers,
     OccurrenceAnswer,
-    OccurrenceHit,
     OddAnswer,
     SenseReport,
     SimilarityAnswer,
     TravelAnswer,
-    TravelStep,
     WordMap,
 )
-from polysema.app.explorer.serialization import plain, value_of
+from polysema.app.explorer.serialization import from_json, to_json
 from polysema.core import errors
 from polysema.core.errors import UnavailableError, UserError, list_of
 from polysema.core.maps.distortion import Distortion
@@ -58,7 +56,6 @@ if TYPE_CHECKING:
     from polysema.core.inside.attention import Attention, HeadRanking
     from polysema.core.inside.attribution import Attribution
     from polysema.core.inside.lens import Lens, LensView
-    from polysema.core.measure.bias import Association
     from polysema.core.measure.sense_clusters import SenseClusters
     from polysema.core.model.recipe import Prompt
     from polysema.core.space.lookup import Policy
@@ -160,18 +157,8 @@ class Client:
             query["occurrences"] = [{"word": word.word, "text": word.context.text, "nth": word.context.nth}]
         else:
             query["words"] = [word.word if isinstance(word, Term) else word]
-        answer = self.ask("POST", "/v1/neighbors", query)
-        one = answer["answers"][0]
-        return NeighborAnswer(
-            str(word),
-            one["word"],
-            _neighbors(one["neighbors"]),
-            Origin.from_json(answer["origin"]),
-            one["how"],
-            answer["policy"],
-            one["search"],
-            one["recall"],
-        )
+        found: NeighborAnswers = from_json(NeighborAnswers, self.ask("POST", "/v1/neighbors", query))
+        return replace(found.each()[0], query=str(word))
 
     def nearest(
         self,
@@ -182,7 +169,8 @@ class Client:
     ) -> tuple[tuple[Neighbor, ...], ...]:
         """See `Explorer.nearest`."""
         query = {**_space(space), **_search_fields(search), "vectors": sent(vectors), "k": k}
-        return tuple(_neighbors(one["neighbors"]) for one in self.ask("POST", "/v1/neighbors", query)["answers"])
+        found: NeighborAnswers = from_json(NeighborAnswers, self.ask("POST", "/v1/neighbors", query))
+        return tuple(one.neighbors for one in found.answers)
 
     def analogy(
         self,
@@ -202,28 +190,8 @@ class Client:
                 "restrict_vocab": options.restrict_vocab,
             }
             query |= _spelling(options.policy)
-        found = self.ask("POST", "/v1/analogy", query)
-        inputs = tuple(InputRank(i["word"], i["weight"], i["rank"], score_of(i), i["how"]) for i in found["left_out"])
-        evidence = None
-        if found["evidence"] is not None:
-            beside = found["evidence"]["beside"].items()
-            evidence = Evidence(
-                _neighbors(found["evidence"]["with_inputs"]),
-                tuple(MethodAnswer(name, _neighbors(rows)) for name, rows in beside),
-            )
-        return AnalogyAnswer(
-            found["expression"],
-            _neighbors(found["neighbors"]),
-            inputs,
-            _floats(found["target"]),
-            _floats(found["input_vectors"]),
-            Origin.from_json(found["origin"]),
-            found["method"],
-            found["policy"],
-            evidence,
-            tuple(found["pairs"]),
-            tuple(found["pairs_left_out"]),
-        )
+        found: AnalogyAnswer = from_json(AnalogyAnswer, self.ask("POST", "/v1/analogy", query))
+        return found
 
     # Relations of words
 
@@ -241,27 +209,24 @@ class Client:
             "first": list_of(first, "words"),
             "second": list_of(second, "words"),
         }
-        answer: SimilarityAnswer = value_of(SimilarityAnswer, self.ask("POST", "/v1/similarity", query))
+        answer: SimilarityAnswer = from_json(SimilarityAnswer, self.ask("POST", "/v1/similarity", query))
         return answer
 
     def closer_than(
         self, word: str, other: str, space: str | RemoteSpace = SPACE, policy: Policy | None = None
     ) -> CloserAnswer:
         """See `Explorer.closer_than`."""
-        found = self.ask("POST", "/v1/closer", {**_space(space), **_spelling(policy), "word": word, "other": other})
-        words = tuple((one["word"], one["cosine"]) for one in found["closer"])
-        return CloserAnswer(found["word"], found["other"], found["cosine"], words, Origin.from_json(found["origin"]))
+        query = {**_space(space), **_spelling(policy), "word": word, "other": other}
+        found: CloserAnswer = from_json(CloserAnswer, self.ask("POST", "/v1/closer", query))
+        return found
 
     def odd_one_out(
         self, words: Sequence[str], space: str | RemoteSpace = SPACE, policy: Policy | None = None
     ) -> OddAnswer:
         """See `Explorer.odd_one_out`."""
-        found = self.ask(
-            "POST", "/v1/odd-one-out", {**_space(space), **_spelling(policy), "words": list_of(words, "words")}
-        )
-        return OddAnswer(
-            tuple((one["word"], one["cosine"]) for one in found["words"]), Origin.from_json(found["origin"])
-        )
+        query = {**_space(space), **_spelling(policy), "words": list_of(words, "words")}
+        found: OddAnswer = from_json(OddAnswer, self.ask("POST", "/v1/odd-one-out", query))
+        return found
 
     def direction(self, axis: str, space: str | RemoteSpace = SPACE, policy: Policy | None = None) -> Floats:
         """See `Explorer.direction`."""
@@ -287,8 +252,8 @@ class Client:
 
     def baseline(self, space: str | RemoteSpace = SPACE) -> float:
         """See `Explorer.baseline`."""
-        found: float = value_of(float, self.ask("POST", "/v1/baseline", _space(space))["baseline"])
-        return found
+        found: BaselineAnswer = from_json(BaselineAnswer, self.ask("POST", "/v1/baseline", _space(space)))
+        return found.baseline
 
     def association(
         self,
@@ -298,10 +263,8 @@ class Client:
         away: Sequence[str],
         space: str | RemoteSpace = SPACE,
         policy: Policy | None = None,
-    ) -> Association:
+    ) -> AssociationAnswer:
         """See `Explorer.association`."""
-        from polysema.core.measure.bias import Association
-
         lists = {
             "first": list_of(first, "words"),
             "second": list_of(second, "words"),
@@ -309,7 +272,7 @@ class Client:
             "away": list_of(away, "words"),
         }
         query = {**_space(space), **_spelling(policy), **lists}
-        found: Association = value_of(Association, self.ask("POST", "/v1/association", query))
+        found: AssociationAnswer = from_json(AssociationAnswer, self.ask("POST", "/v1/association", query))
         return found
 
     def project(
@@ -321,19 +284,16 @@ class Client:
     ) -> AxisAnswer:
         """See `Explorer.project`."""
         query = {**_space(space), **_spelling(policy), "words": list_of(words, "words"), "axes": list_of(axes, "axes")}
-        found = self.ask("POST", "/v1/project", query)
-        rows = tuple((one["word"], tuple(one["cosines"])) for one in found["words"])
-        return AxisAnswer(tuple(found["axes"]), rows, Origin.from_json(found["origin"]))
+        found: AxisAnswer = from_json(AxisAnswer, self.ask("POST", "/v1/project", query))
+        return found
 
     def travel(
         self, word: str, axis: str, space: str | RemoteSpace = SPACE, steps: int = 8, reach: float = 1.5, k: int = 3
     ) -> TravelAnswer:
         """See `Explorer.travel`."""
         query = {**_space(space), "word": word, "axis": axis, "steps": steps, "reach": reach, "k": k}
-        found = self.ask("POST", "/v1/travel", query)
-        stops = tuple(TravelStep(one["at"], one["cosine"], _neighbors(one["neighbors"])) for one in found["steps"])
-        origin = Origin.from_json(found["origin"])
-        return TravelAnswer(found["word"], found["axis"], stops, _floats(found["points"]), origin)
+        found: TravelAnswer = from_json(TravelAnswer, self.ask("POST", "/v1/travel", query))
+        return found
 
     # Texts
 
@@ -354,13 +314,8 @@ class Client:
             "pooling": pooling,
             "layers": _list(layers),
         }
-        found = self.ask("POST", "/v1/compare", query)
-        rows = tuple(
-            LayerComparison(row["layer"], tuple(row["pairs"]), tuple(row["static"]), row["baseline"])
-            for row in found["layers"]
-        )
-        split = tuple(found["split"])
-        return Comparison(found["word"], tuple(texts), rows, found["pieces"], split, Origin.from_json(found["origin"]))
+        found: Comparison = from_json(Comparison, self.ask("POST", "/v1/compare", query))
+        return found
 
     def embed(
         self,
@@ -396,27 +351,20 @@ class Client:
     ) -> OccurrenceAnswer:
         """See `Explorer.occurrence_neighbors`."""
         query = {"word": word, "text": text, "model": model, "layer": layer, "k": k, "nth": nth}
-        found = self.ask("POST", "/v1/occurrences", query)
-        hits = tuple(OccurrenceHit(**hit) for hit in found["hits"])
-        return OccurrenceAnswer(
-            found["word"],
-            found["text"],
-            found["start"],
-            found["end"],
-            hits,
-            _neighbors(found["static"]),
-            found["baseline"],
-            Origin.from_json(found["origin"]),
-            found["split"],
-        )
+        found: OccurrenceAnswer = from_json(OccurrenceAnswer, self.ask("POST", "/v1/occurrences", query))
+        return found
 
     def baselines(self, model: str = MODEL, progress: Progress = no_progress) -> tuple[float, ...]:
         """See `Explorer.baselines`."""
-        return tuple(self.ask("GET", f"/v1/models/{part(model)}/baselines")["baselines"])
+        return self._baselines(model).baselines
 
     def corpus_layers(self, model: str = MODEL) -> tuple[int, ...]:
         """See `Explorer.corpus_layers`."""
-        return tuple(self.ask("GET", f"/v1/models/{part(model)}/baselines")["corpus_layers"])
+        return self._baselines(model).corpus_layers
+
+    def _baselines(self, model: str) -> BaselinesAnswer:
+        found: BaselinesAnswer = from_json(BaselinesAnswer, self.ask("GET", f"/v1/models/{part(model)}/baselines"))
+        return found
 
     # Inside a model
 
@@ -433,7 +381,7 @@ class Client:
 
         query = {"text": text, "model": model, "layers": _list(layers), **_attention_fields(options)}
         found = self.ask("POST", "/v1/attention", query, accept=BASE64)
-        parts: tuple[Attention, ...] = tuple(value_of(Attention, window) for window in found["windows"])
+        parts: tuple[Attention, ...] = tuple(from_json(Attention, window) for window in found["windows"])
         if most is not None and sum(one.weights.size for one in parts) > most:
             raise UserError(f"that is more than {most:,} numbers: ask for fewer layers, or a shorter text")
         return parts
@@ -455,7 +403,7 @@ class Client:
             "model": model,
             "layers": _list(layers),
         }
-        found: HeadRanking = value_of(
+        found: HeadRanking = from_json(
             HeadRanking, self.ask("POST", "/v1/find-heads", query | _attention_fields(options))
         )
         return found
@@ -484,7 +432,7 @@ class Client:
             "forms_at": shown.at,
             **_read(options),
         }
-        found: Lens = value_of(Lens, self.ask("POST", "/v1/lens", query, accept=BASE64))
+        found: Lens = from_json(Lens, self.ask("POST", "/v1/lens", query, accept=BASE64))
         return found
 
     def contributions(
@@ -500,7 +448,7 @@ class Client:
         from polysema.core.inside.attribution import Attribution
 
         query = {"text": text, "word": word, "model": model, "against": against, "at": at, **_read(options)}
-        found: Attribution = value_of(Attribution, self.ask("POST", "/v1/contributions", query))
+        found: Attribution = from_json(Attribution, self.ask("POST", "/v1/contributions", query))
         return found
 
     # Long work
@@ -519,14 +467,14 @@ class Client:
         progress: Progress = no_progress,
     ) -> RemoteMap:
         """See `Explorer.map`."""
-        query = {**_space(space), "method": method, "options": plain(options or MapOptions()), "n": n, "k": k}
+        query = {**_space(space), "method": method, "options": to_json(options or MapOptions()), "n": n, "k": k}
         job = self.job("map", **query)
         self._ended(job, progress)
         found = self.ask_rows("GET", f"/v1/jobs/{job}/result", name="position")
         rows = found.table.to_pylist()
         message = found.more["distortion"]
         kept = np.array([row.pop("kept") for row in rows], np.float32)
-        distortion = None if message is None else value_of(Distortion, message)
+        distortion = None if message is None else from_json(Distortion, message)
         laid = Map(
             found.vectors,
             found.more["method"],
@@ -552,7 +500,7 @@ class Client:
         else:
             vector, position = (sent(np.asarray(numbers)[None])[0] for numbers in at)
             query |= {"vector": vector, "position": position}
-        found: PointNeighbors = value_of(PointNeighbors, self.ask("POST", f"/v1/jobs/{part(on.job)}/around", query))
+        found: PointNeighbors = from_json(PointNeighbors, self.ask("POST", f"/v1/jobs/{part(on.job)}/around", query))
         return found
 
     def matched(
@@ -568,7 +516,7 @@ class Client:
     ) -> RemoteMatched:
         """See `Explorer.matched`."""
         one, two, *between = [space if isinstance(space, str) else space.to_request() for space in (a, b, *through)]
-        how = {"method": method, "options": plain(options or MapOptions())}
+        how = {"method": method, "options": to_json(options or MapOptions())}
         job = self.job("matched", a=one, b=two, through=between, n=n, k=k, **how)
         self._ended(job, progress)
         return RemoteMatched.of(self, job, self.ask("GET", f"/v1/jobs/{part(job)}/result", accept=BASE64))
@@ -592,7 +540,7 @@ class Client:
             "min_cluster_size": min_cluster_size,
             "texts": list_of(texts, "texts"),
         }
-        found: SenseClusters = value_of(SenseClusters, self.done("sense_clusters", progress, **query))
+        found: SenseClusters = from_json(SenseClusters, self.done("sense_clusters", progress, **query))
         return found
 
     def word_map(
@@ -605,12 +553,12 @@ class Client:
     ) -> WordMap:
         """See `Explorer.word_map`."""
         query = {"word": word, "model": model, "method": method, "texts": list_of(extra, "texts")}
-        found: WordMap = value_of(WordMap, self.done("word_map", progress, **query))
+        found: WordMap = from_json(WordMap, self.done("word_map", progress, **query))
         return found
 
     def senses(self, models: Sequence[str] = (MODEL,), progress: Progress = no_progress) -> SenseReport:
         """See `Explorer.senses`."""
-        found: SenseReport = value_of(SenseReport, self.done("senses", progress, models=list_of(models, "models")))
+        found: SenseReport = from_json(SenseReport, self.done("senses", progress, models=list_of(models, "models")))
         return found
 
     # Collections
@@ -768,19 +716,6 @@ def _read(options: AttentionOptions | None) -> dict[str, Any]:
 def _attention_fields(options: AttentionOptions | None) -> dict[str, Any]:
     how = options or AttentionOptions()
     return {**_read(how), "cross": how.cross, "unit": how.unit, "special": how.special}
-
-
-def _neighbors(rows: list[dict[str, Any]]) -> tuple[Neighbor, ...]:
-    return tuple(
-        Neighbor(
-            row["rank"],
-            row["word"],
-            score_of(row),
-            row["row"],
-            row.get("text", ""),
-        )
-        for row in rows
-    )
 
 
 def _list(layers: Sequence[int] | None) -> list[int] | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from polysema.app.explorer.embedding import TextVectors
-from polysema.app.explorer.serialization import array_of, value_of
+from polysema.app.explorer.serialization import array_of, from_json
 from polysema.core.errors import UserError
 from polysema.core.maps.projection import MapOptions, Neighbors
 from polysema.core.progress import Progress, no_progress
@@ -108,7 +108,7 @@ class RemoteMatched:
         """What a job told of its result."""
         return cls(
             message["rows"],
-            tuple(value_of(RemoteSide, side) for side in message["sides"]),
+            tuple(from_json(RemoteSide, side) for side in message["sides"]),
             message["k"],
             array_of(np.float32, message["overlap"]),
             array_of(np.int64, message["changed"]),
@@ -156,7 +156,7 @@ class RemoteMatched:
         from polysema.core.maps.overlap import Shift
 
         found = self.client.ask("GET", f"/v1/jobs/{part(self.job)}/shifts", params={"row": row})
-        return tuple(value_of(Shift, one) for one in found[which])
+        return tuple(from_json(Shift, one) for one in found[which])
 
 
 @dataclass(frozen=True, slots=True)

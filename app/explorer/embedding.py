@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from polysema.app.explorer.results import RowsAnswer
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
+    from polysema.core.model.contextual import HiddenBatch
     from polysema.core.model.load import LanguageModel
     from polysema.core.model.recipe import Prompt
+    from polysema.core.model.sentences import Sentences
     from polysema.core.space.space import Floats, Origin
 
 SENTENCES = "sentences"
@@ -41,6 +44,10 @@ class TextVectors:
         found: list[dict[str, Any]] = self.table.to_pylist()
         return found
 
+    def answer(self) -> RowsAnswer:
+        """Without the table: as JSON has it."""
+        return RowsAnswer(tuple(self.rows), self.vectors, int(self.vectors.shape[1]), self.origin, self.split)
+
 
 def embedded(
     model: LanguageModel,
@@ -54,7 +61,7 @@ def embedded(
     """The vectors of every word, of one `word`, of the tokens or of whole texts (`sentences`): a row for each layer and
     place, layer after layer. Raises `UserError` for a unit that isn't there, or a word beside another unit.
     """
-    from polysema.core.model.contextual import embed, occurrence_table, word_vectors
+    from polysema.core.model.contextual import embed, word_vectors
     from polysema.core.model.recipe import check_prompt
     from polysema.core.model.sentences import embed_sentences
 
@@ -66,20 +73,33 @@ def embedded(
         made = embed_sentences(model, texts, chosen, pooling, prompt)
         if made.empty:
             raise UserError(f"text {made.empty[0] + 1} has no token, so it has no vector")
-        tables = [_numbered(len(texts), layer) for layer in chosen]
-        vectors, origin, split = made.vectors, made.origin, made.split
-    else:
-        if word is not None and unit != "words":
-            raise UserError("a word is asked for with the unit words")
-        hidden = (
-            embed(model, texts, chosen, pooling, unit=unit)
-            if word is None
-            else word_vectors(model, word, texts, chosen, pooling)
-        )
-        tables = [occurrence_table(hidden.occurrences, layer) for layer in chosen]
-        vectors, origin, split = hidden.vectors, hidden.origin, hidden.split
-    flat = np.ascontiguousarray(vectors.reshape(-1, vectors.shape[-1]))  # (n_layers * n, dim)
-    return TextVectors(pa.concat_tables(tables), flat, origin, split)
+        return sentence_rows(made)
+    if word is not None and unit != "words":
+        raise UserError("a word is asked for with the unit words")
+    hidden = (
+        embed(model, texts, chosen, pooling, unit=unit)
+        if word is None
+        else word_vectors(model, word, texts, chosen, pooling)
+    )
+    return occurrence_rows(hidden)
+
+
+def sentence_rows(made: Sentences) -> TextVectors:
+    """The vectors of whole texts, a row for each layer and text."""
+    tables = [_numbered(made.vectors.shape[1], layer) for layer in made.layers]
+    return TextVectors(pa.concat_tables(tables), _flat(made.vectors), made.origin, made.split)
+
+
+def occurrence_rows(hidden: HiddenBatch) -> TextVectors:
+    """The vectors of words or tokens, a row for each layer and place."""
+    from polysema.core.model.contextual import occurrence_table
+
+    tables = [occurrence_table(hidden.occurrences, layer) for layer in hidden.layers]
+    return TextVectors(pa.concat_tables(tables), _flat(hidden.vectors), hidden.origin, hidden.split)
+
+
+def _flat(vectors: Floats) -> Floats:
+    return np.ascontiguousarray(vectors.reshape(-1, vectors.shape[-1]))  # (n_layers * n, dim)
 
 
 def _numbered(n_texts: int, layer: int) -> pa.Table:

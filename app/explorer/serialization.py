@@ -1,6 +1,7 @@
-"""Values as JSON and back, to the last digit: dataclasses by their fields, arrays as lists or as base64 of their bytes.
+"""Answers as JSON and back, to the last digit: the one function of the command line, the service and its client.
 
-The service and its client share this, so that what goes over HTTP comes back as the same value.
+A dataclass is an object of its fields, in their order. Where a field stands otherwise in JSON its metadata say how, see
+`json_form`. What goes over HTTP comes back as the same value.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import base64
 import binascii
 import math
 import types
-from dataclasses import fields, is_dataclass
+from collections.abc import Collection
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -19,36 +21,163 @@ import numpy as np
 from polysema.core.space.space import Origin
 
 T = TypeVar("T")
+METADATA_KEY = "json"
+PLAIN_TYPES = frozenset((str, int, bool, type(None)))
+SCORE_NAMES = ("cosine", "score")
 
 
-def plain(value: Any, packed: bool = False) -> Any:
-    """JSON types: NaN and Inf are null, what JSON has no word for (moments, bytes) a text.
+@dataclass(frozen=True, slots=True)
+class JsonForm:
+    """How a field stands in JSON. Without one it has its own name and is always there.
 
-    With `packed` an array is `{"shape": [...], "base64": ...}`, its numbers little-endian (float32, int64 or bool), row
-    after row; else lists in lists.
+    `name` is what JSON calls it (a `score` is called as the answer around it says, else `cosine`). One that is `omitted`
+    is left out where it has its default; an `optional` one may be left out on request. `ranked` rows get their `rank`,
+    from 1. `keyed` rows, (key, value), become an object. A `flat` array is a bare base64 text where arrays are packed. Numbers that may
+    be NaN are `null`.
     """
-    if value is None or isinstance(value, (str, bool, int)):
+
+    name: str = ""
+    score: bool = False
+    omitted: bool = False
+    optional: bool = False
+    ranked: bool = False
+    keyed: tuple[str, str] | None = None
+    flat: bool = False
+    null: bool = False
+
+
+PLAIN_FORM = JsonForm()
+
+
+def json_form(**form: Any) -> dict[str, JsonForm]:
+    """The metadata of a dataclass's field, see `JsonForm`.
+
+    Example:
+        >>> from dataclasses import field
+        >>> limit: float = field(metadata=json_form(name="cosine"))
+    """
+    return {METADATA_KEY: JsonForm(**form)}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPlan:
+    """A field of a dataclass, what JSON calls it and how it stands there."""
+
+    attribute: str
+    name: str
+    form: JsonForm
+    default: Any
+
+
+@lru_cache(maxsize=512)
+def plan_of(kind: type) -> tuple[FieldPlan, ...]:
+    """The fields of a dataclass or named tuple as JSON has them."""
+    if not is_dataclass(kind):
+        names: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
+        return tuple(FieldPlan(name, name, PLAIN_FORM, MISSING) for name in names)
+    return tuple(_plan(one) for one in fields(kind))
+
+
+def _plan(one: Field[Any]) -> FieldPlan:
+    form = one.metadata.get(METADATA_KEY, PLAIN_FORM)
+    return FieldPlan(one.name, form.name or one.name, form, one.default)
+
+
+def properties_of(kind: type) -> tuple[str, ...]:
+    """The properties of a dataclass that stand in its JSON beside its fields: its `json_properties`."""
+    found: tuple[str, ...] = getattr(kind, "json_properties", ())
+    return found
+
+
+def to_json(value: Any, packed: bool = False, without: Collection[str] = ()) -> Any:
+    """A value as JSON types: NaN and Inf are null, what JSON has no word for (moments, bytes) a text.
+
+    Args:
+        value: An answer (a dataclass), or numbers, texts, arrays, lists and dictionaries of them.
+        packed: Whether an array is `{"shape": [...], "base64": ...}`, its numbers little-endian (float32, int64 or
+            bool), row after row; else it is lists in lists.
+        without: The optional fields of the answer that are left out.
+
+    Returns:
+        Dictionaries, lists, texts, numbers, booleans and None, as `json.dumps` takes them.
+    """
+    if without:
+        return _object(value, packed, "cosine", without)
+    return _encoded(value, packed, "cosine")
+
+
+def _encoded(value: Any, packed: bool, score: str) -> Any:
+    kind = type(value)
+    if kind in PLAIN_TYPES:
         return value
-    if isinstance(value, float):
+    if kind is float:
         return value if math.isfinite(value) else None
+    if kind is tuple or kind is list:
+        return [_encoded(item, packed, score) for item in value]
+    if kind is dict:
+        return {str(key): _encoded(item, packed, score) for key, item in value.items()}
+    if kind is Origin:
+        card = _card(value)
+        return {**card, "versions": dict(card["versions"]), "notes": list(card["notes"])}
+    if is_dataclass(kind):
+        return _object(value, packed, score)
+    return _encoded_rarely(value, packed, score)
+
+
+def _encoded_rarely(value: Any, packed: bool, score: str) -> Any:
     if isinstance(value, np.ndarray):
         return _packed(value) if packed else _lists(value)
     if isinstance(value, np.generic):
-        return plain(value.item(), packed)
-    if isinstance(value, Origin):
-        return value.to_json()
-    if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: plain(getattr(value, one.name), packed) for one in fields(value)}
-    if isinstance(value, dict):
-        return {str(key): plain(item, packed) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item, packed) for item in value]
-    return plain(value.value, packed) if isinstance(value, Enum) else str(value)
+        return _encoded(value.item(), packed, score)
+    if isinstance(value, Enum):
+        return _encoded(value.value, packed, score)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return _object(value, packed, score)
+    for base in (bool, int, float, str, dict, list, tuple):  # subclasses of what JSON has
+        if isinstance(value, base):
+            return _encoded(base(value), packed, score)
+    return str(value)
+
+
+def _object(value: Any, packed: bool, score: str, without: Collection[str] = ()) -> dict[str, Any]:
+    kind = type(value)
+    score = getattr(value, "score_name", score)
+    found: dict[str, Any] = {}
+    for plan in plan_of(kind):
+        if without and plan.attribute in without:
+            continue
+        item, form = getattr(value, plan.attribute), plan.form
+        if form is PLAIN_FORM:
+            found[plan.name] = item if type(item) in PLAIN_TYPES else _encoded(item, packed, score)
+        elif form.score:
+            found[score] = _encoded(item, packed, score)
+        elif not (form.omitted and (item is plan.default or item == plan.default)):
+            found[plan.name] = _formed(item, form, packed, score)
+    for name in properties_of(kind):
+        found[name] = _encoded(getattr(value, name), packed, score)
+    return found
+
+
+def _formed(item: Any, form: JsonForm, packed: bool, score: str) -> Any:
+    if form.keyed is not None:
+        key, of = form.keyed
+        return {
+            getattr(one, key): _encoded(getattr(one, of), packed, getattr(one, "score_name", score)) for one in item
+        }
+    if form.flat and packed:
+        return base64.b64encode(np.ascontiguousarray(item, "<f4").tobytes()).decode()
+    found = _encoded(item, packed, score)
+    return [{"rank": rank, **row} for rank, row in enumerate(found, 1)] if form.ranked else found
+
+
+@lru_cache(maxsize=256)
+def _card(origin: Origin) -> dict[str, Any]:
+    return origin.to_json()
 
 
 def _lists(array: np.ndarray[Any, Any]) -> Any:
     found = array.tolist()
-    return plain(found) if array.dtype.kind == "f" and not np.isfinite(array).all() else found
+    return to_json(found) if array.dtype.kind == "f" and not np.isfinite(array).all() else found
 
 
 def _packed(array: np.ndarray[Any, Any]) -> dict[str, Any]:
@@ -57,37 +186,52 @@ def _packed(array: np.ndarray[Any, Any]) -> dict[str, Any]:
     return {"shape": list(array.shape), "base64": base64.b64encode(data).decode()}
 
 
-def value_of(kind: Any, given: Any) -> Any:
-    """The inverse of `plain` for a value whose type is `kind`; what is missing takes its default.
+def from_json(kind: Any, given: Any) -> Any:
+    """The inverse of `to_json` for a value whose type is `kind`; what is missing takes its default.
 
-    Raises `ValueError`, `TypeError` or `KeyError` for what is no such value.
+    Raises:
+        ValueError, TypeError or KeyError: for what is no such value.
     """
     if kind is Origin:
         return Origin.from_json(given)
-    if is_dataclass(kind) and isinstance(kind, type):
-        hints = _hints(kind)
-        return kind(
-            **{one.name: value_of(hints[one.name], given[one.name]) for one in fields(kind) if one.name in given}
-        )
+    if isinstance(kind, type) and (is_dataclass(kind) or hasattr(kind, "_fields")):
+        return _from_object(kind, given)
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         inner = next(one for one in args if one is not type(None))
-        return None if given is None else value_of(inner, given)
+        return None if given is None else from_json(inner, given)
     if origin is np.ndarray:
         return array_of(get_args(args[1])[0], given)
     if origin is tuple:
         if args[1:] == (Ellipsis,):
-            return tuple(value_of(args[0], one) for one in given)
-        return tuple(value_of(of, one) for of, one in zip(args, given, strict=True))
+            return tuple(from_json(args[0], one) for one in given)
+        return tuple(from_json(of, one) for of, one in zip(args, given, strict=True))
     if origin is dict:
-        return {value_of(args[0], key): value_of(args[1], item) for key, item in given.items()}
+        return {from_json(args[0], key): from_json(args[1], item) for key, item in given.items()}
     if kind is float:
         return math.nan if given is None else float(given)
     return kind(given) if kind in (int, str) or (isinstance(kind, type) and issubclass(kind, Enum)) else given
 
 
+def _from_object(kind: type[T], given: dict[str, Any]) -> T:
+    hints, found = hints_of(kind), {}
+    for plan in plan_of(kind):
+        hint, form = hints[plan.attribute], plan.form
+        names = SCORE_NAMES if form.score else (plan.name,)
+        name = next((one for one in names if one in given), None)
+        if name is None:
+            continue
+        if form.keyed is not None:
+            (row, *_), (key, of) = get_args(hint), form.keyed
+            rows = ({key: one, of: value} for one, value in given[name].items())
+            found[plan.attribute] = tuple(from_json(row, one) for one in rows)
+        else:
+            found[plan.attribute] = from_json(hint, given[name])
+    return kind(**found)
+
+
 def array_of(kind: Any, given: Any) -> np.ndarray[Any, Any]:
-    """An array of numbers of a kind, from lists or from the base64 that `plain` makes."""
+    """An array of numbers of a kind, from lists or from the base64 that `to_json` makes."""
     dtype: np.dtype[Any] = np.dtype(kind)
     if not isinstance(given, dict):
         return np.array(given, dtype)  # null is NaN
@@ -99,6 +243,7 @@ def array_of(kind: Any, given: Any) -> np.ndarray[Any, Any]:
     return np.frombuffer(data, stored).astype(dtype).reshape(given["shape"])
 
 
-@lru_cache(maxsize=256)
-def _hints(kind: type) -> dict[str, Any]:
+@lru_cache(maxsize=512)
+def hints_of(kind: type) -> dict[str, Any]:
+    """The types of the fields of a dataclass or named tuple."""
     return get_type_hints(kind)

@@ -17,6 +17,7 @@ from polysema.app.explorer.options import (
 )
 from polysema.app.explorer.results import (
     AnalogyAnswer,
+    AssociationAnswer,
     AxisAnswer,
     CloserAnswer,
     Evidence,
@@ -28,10 +29,12 @@ from polysema.app.explorer.results import (
     SimilarityAnswer,
     TravelAnswer,
     TravelStep,
+    WordCosine,
+    WordCosines,
 )
 from polysema.app.explorer.spaces import Spaces, noted
 from polysema.core.errors import UserError, list_of
-from polysema.core.measure.bias import Association, weat
+from polysema.core.measure.bias import weat
 from polysema.core.space.analogy import (
     OF_A_SUM,
     OF_PAIRS,
@@ -272,8 +275,8 @@ class Words(Spaces):
         near = np.flatnonzero(scores > limit)
         near = near[~np.isin(near, np.concatenate([found[0].rows, found[1].rows]))]
         near = near[np.lexsort((near, -scores[near]))]
-        words = tuple(zip(opened.keys.take(near), (float(s) for s in scores[near]), strict=True))
-        return CloserAnswer(found[0].word, found[1].word, limit, words, noted(opened, found))
+        words = tuple(map(WordCosine, opened.keys.take(near), map(float, scores[near])))
+        return CloserAnswer(found[0].word, found[1].word, limit, words, noted(opened, found), len(words))
 
     def odd_one_out(
         self, words: Sequence[str], space: "str | Space" = DEFAULT_SPACE, policy: Policy | None = None
@@ -286,7 +289,8 @@ class Words(Spaces):
         if len(found) < 2:
             raise UserError(f"give at least two words of {current.origin.source}; got {', '.join(words)!r}")
         order, scores = odd_one_out(np.stack([f.vector for f in found]))
-        return OddAnswer(tuple((found[place].word, float(scores[place])) for place in order), noted(current, found))
+        words = tuple(WordCosine(found[place].word, float(scores[place])) for place in order)
+        return OddAnswer(words, noted(current, found))
 
     def project(
         self,
@@ -304,7 +308,7 @@ class Words(Spaces):
             raise UserError(f"none of these words is in {current.origin.source}: {', '.join(words)}")
         directions = [self._axis(axis, current, policy) for axis in axes]
         places = project(np.stack([f.vector for f in found]), [direction for direction, _ in directions])
-        rows = tuple((f.word, tuple(map(float, row))) for f, row in zip(found, places, strict=True))
+        rows = tuple(WordCosines(f.word, tuple(map(float, row))) for f, row in zip(found, places, strict=True))
         return AxisAnswer(tuple(axes), rows, noted(current, [*found, *(f for _, ends in directions for f in ends)]))
 
     def association(
@@ -315,7 +319,7 @@ class Words(Spaces):
         away: Sequence[str],
         space: "str | Space" = DEFAULT_SPACE,
         policy: Policy | None = None,
-    ) -> Association:
+    ) -> AssociationAnswer:
         """How much more the words of `first` than those of `second` lean to `toward` rather than `away` (WEAT)."""
         current = self._held(space)
         lists = [self._found(words, current, policy) for words in (first, second, toward, away)]
@@ -326,8 +330,9 @@ class Words(Spaces):
                     f"{len(found)}"
                 )
         one, two, near, far = (np.stack([f.vector for f in found]) for found in lists)
-        notes = dict.fromkeys(note for found in lists for each in found for note in each.notes)
-        return replace(weat(one, two, near, far), notes=tuple(notes))
+        made = weat(one, two, near, far)
+        origin = noted(current, [each for found in lists for each in found])
+        return AssociationAnswer(made.first, made.second, made.effect, made.p, made.n_partitions, origin)
 
     def travel(
         self, word: str, axis: str, space: "str | Space" = DEFAULT_SPACE, steps: int = 8, reach: float = 1.5, k: int = 3

@@ -18,7 +18,17 @@ from polysema.app.service.dependencies import ServiceState, check_parameters
 from polysema.app.service.errors import add_handlers
 from polysema.app.service.metrics import Metrics
 from polysema.app.service.middleware import GuardMiddleware
-from polysema.app.service.routes import collection, embeddings, inside, jobs, spaces, status, texts, words
+from polysema.app.service.routes import (
+    collection,
+    embeddings,
+    inside,
+    interventions,
+    jobs,
+    spaces,
+    status,
+    texts,
+    words,
+)
 
 ROUTERS = (
     status.router,
@@ -27,6 +37,7 @@ ROUTERS = (
     words.router,
     texts.router,
     inside.router,
+    interventions.router,
     collection.router,
     jobs.router,
 )

@@ -6,7 +6,7 @@ import base64
 import binascii
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +14,12 @@ import pyarrow as pa
 from fastapi import Request
 from fastapi.responses import Response
 
-from polysema.app.explorer.serialization import plain
+from polysema.app.explorer.serialization import to_json
 from polysema.app.service.errors import RefusedError
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
+    from polysema.app.explorer.embedding import TextVectors
     from polysema.core.space.space import Floats
 
 JSON = "application/json"
@@ -82,15 +83,12 @@ def matrix(given: Sequence[Sequence[float]] | str, dim: int | None) -> Floats:
         return np.array(given, np.float32).reshape(len(given), -1)
 
 
-def rows_answer(form: str, table: pa.Table, vectors: Floats, more: dict[str, Any], name: str = "vector") -> Response:
-    """Rows with their vectors, (n, dim), a row of `table` for each; `more` stands beside them. `name` is what one is
-    called.
-    """
-    if form == ARROW:
-        return arrow(table.append_column(name, lists(np.asarray(vectors, np.float32))), more)
-    value = {**more, "rows": plain(table.to_pylist()), "dim": int(vectors.shape[1])}
-    value[f"{name}s"] = encoded(vectors) if form == BASE64 else plain(vectors)
-    return Response(json.dumps(value).encode(), media_type=form)
+def rows_answer(form: str, found: TextVectors) -> Response:
+    """Rows with their vectors, in the form that was asked for."""
+    if form != ARROW:
+        return answer(found.answer(), kind=form)
+    more = to_json({"origin": found.origin, "split": found.split})
+    return arrow(found.table.append_column("vector", lists(np.asarray(found.vectors, np.float32))), more)
 
 
 def lists(array: Any) -> pa.Array:
@@ -108,17 +106,10 @@ def arrow(table: pa.Table, more: dict[str, Any]) -> Response:
     return Response(out.getvalue(), media_type=ARROW)
 
 
-def answer(value: Any, status: int = 200, kind: str = JSON) -> Response:
-    """JSON, perhaps with numbers in base64; NaN and Inf, which JSON doesn't have, are null."""
-    return Response(body(value), status, media_type=kind)
-
-
-def body(value: Any) -> bytes:
-    """The bytes of an answer."""
-    try:
-        return json.dumps(value, allow_nan=False).encode()
-    except (ValueError, TypeError):
-        return json.dumps(plain(value)).encode()
+def answer(value: Any, status: int = 200, kind: str = JSON, without: Collection[str] = ()) -> Response:
+    """An answer as JSON, its arrays in base64 where `kind` says so, `without` some of its optional fields."""
+    found = to_json(value, kind == BASE64, without)
+    return Response(json.dumps(found, allow_nan=False).encode(), status, media_type=kind)
 
 
 def read_table(body: bytes) -> tuple[list[str], Floats, pa.Table | None]:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 from fastapi.responses import Response
 
 from polysema.app.explorer.embedding import embedded
-from polysema.app.explorer.results import MatchedMaps, SpaceMap
-from polysema.app.explorer.serialization import plain
+from polysema.app.explorer.results.jobs import CompactAnswer, CorpusAnswer, EmbeddedAnswer, VerifyAnswer
+from polysema.app.explorer.results.maps import (
+    MapAnswer,
+    MapSummary,
+    MatchedAnswer,
+    MatchedMaps,
+    MatchedSummary,
+    SpaceMap,
+)
+from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
 from polysema.app.service.dependencies import ServiceState
-from polysema.app.service.jobs import Outcome
-from polysema.app.service.schemas import requests as of
+from polysema.app.service.jobs import Outcome, Progress
+from polysema.app.service.schemas import jobs as of
+from polysema.app.service.schemas.fields import SpaceView
 from polysema.core.errors import UserError
 from polysema.core.maps.projection import ALIGNED, MapOptions, check_method
 from polysema.core.model.tokens import find_word
@@ -42,38 +52,19 @@ def _map(request: of.MapRequest, state: ServiceState) -> Work:
         rows = len(seen) if request.n is None else min(request.n, len(seen))
         state.check_numbers(rows * options.n_components, "this map")
         found = state.explorer.map(seen, method, options, request.n, request.k, progress)
-        return Outcome(_map_card(found), found)
+        return Outcome(MapSummary.of(found), found)
 
     return work
-
-
-def _map_card(found: SpaceMap) -> dict[str, Any]:
-    message = found.distortion
-    return {
-        "method": found.map.method,
-        "options": asdict(found.map.options),
-        "scale": found.map.scale,
-        "n": len(found.space),
-        "notes": found.map.notes,
-        "distortion": None
-        if message is None
-        else {
-            "k": message.k,
-            "measured": len(message.rows),
-            "preservation": message.preservation,
-            "trustworthiness": message.trustworthiness,
-            "by_chance": message.by_chance,
-        },
-        "origin": found.space.origin.to_json(),
-    }
 
 
 def map_answer(wanted: str, found: SpaceMap) -> Response:
     """A map's points, each with its name, its columns and the share of its neighbors that it kept."""
     kept = pa.array(found.kept, from_pandas=True)  # NaN, where nothing was measured, is null
     table = _with_columns({"key": found.space.keys.array, "kept": kept}, found.space, ("position",))
-    card = _map_card(found) | {"distortion": plain(found.distortion)}
-    return form.rows_answer(wanted, table, found.map.positions, card, "position")
+    if wanted != form.ARROW:
+        return form.answer(MapAnswer.of(found, table.to_pylist()), kind=wanted)
+    more = to_json(MapAnswer.of(found, []), without=("rows", "positions", "dim"))
+    return form.arrow(table.append_column("position", form.lists(np.asarray(found.map.positions, np.float32))), more)
 
 
 def _with_columns(own: dict[str, pa.Array], space: Space, taken: Sequence[str] = ()) -> pa.Table:
@@ -93,7 +84,7 @@ def _matched(request: of.MatchedMapsRequest, state: ServiceState) -> Work:
     for one in given:
         state.check_space(one if isinstance(one, str) else one.space)
 
-    def side(one: str | of.SpaceView, progress: Progress) -> Space:
+    def side(one: str | SpaceView, progress: Progress) -> Space:
         if isinstance(one, str):
             return state.space(one, progress=progress)
         return state.view(one.space, one.transform, one.without, progress=progress)
@@ -114,31 +105,9 @@ def _matched(request: of.MatchedMapsRequest, state: ServiceState) -> Work:
             for one, made in zip(given, found.sides, strict=True)
         ]
         found = replace(found, a=sides[0], b=sides[-1], between=tuple(sides[1:-1]))
-        return Outcome(_matched_card(found), found)
+        return Outcome(MatchedSummary.of(found), found)
 
     return work
-
-
-def _matched_card(found: MatchedMaps) -> dict[str, Any]:
-    return {
-        "method": found.method,
-        "options": asdict(found.options),
-        "n": len(found),
-        "k": found.k,
-        "matched": found.matched,
-        "by": found.by,
-        "rule": found.rule,
-        "by_chance": found.by_chance,
-        "sides": [
-            {
-                "name": side.name,
-                "origin": side.space.origin.to_json(),
-                "baseline": plain(side.baseline),
-                "left_out": side.left_out,
-            }
-            for side in found.sides
-        ],
-    }
 
 
 def matched_answer(wanted: str, found: MatchedMaps) -> Response:
@@ -147,7 +116,7 @@ def matched_answer(wanted: str, found: MatchedMaps) -> Response:
     In an Arrow stream the columns `position_0`, `near_0`, `distance_0` and `kept_0` are those of the first space, and
     so on.
     """
-    card, own = _matched_card(found), {"key": found.a.space.keys.array}
+    own = {"key": found.a.space.keys.array}
     if wanted == form.ARROW:
         own |= {"overlap": pa.array(found.overlap), "changed": pa.array(found.changed)}
         for number, side in enumerate(found.sides):
@@ -157,20 +126,16 @@ def matched_answer(wanted: str, found: MatchedMaps) -> Response:
                 f"distance_{number}": form.lists(side.neighbors.distances),
                 f"kept_{number}": pa.array(side.kept, from_pandas=True),  # NaN, where nothing was measured, is null
             }
-        return form.arrow(_with_columns(own, found.a.space), card)
-    packed = wanted == form.BASE64
-    for said, side in zip(card["sides"], found.sides, strict=True):
-        said |= plain({"positions": side.positions, "neighbors": side.neighbors, "kept": side.kept}, packed)
-    value = plain({"overlap": found.overlap, "changed": found.changed}, packed)
-    rows = plain(_with_columns(own, found.a.space).to_pylist())
-    return form.answer(card | value | {"rows": rows}, kind=wanted)
+        return form.arrow(_with_columns(own, found.a.space), to_json(MatchedSummary.of(found)))
+    rows = _with_columns(own, found.a.space).to_pylist()
+    return form.answer(MatchedAnswer.of(found, rows), kind=wanted)
 
 
 def _word_map(request: of.WordMapRequest, state: ServiceState) -> Work:
     state.known(request.model)
 
     def work(progress: Progress) -> Any:
-        return plain(state.explorer.word_map(request.word, request.model, request.method, request.texts, progress))
+        return state.explorer.word_map(request.word, request.model, request.method, request.texts, progress)
 
     return work
 
@@ -180,10 +145,8 @@ def _clusters(request: of.SenseClustersRequest, state: ServiceState) -> Work:
     state.check_job_texts(len(request.texts))
 
     def work(progress: Progress) -> Any:
-        return plain(
-            state.explorer.sense_clusters(
-                request.word, request.model, request.layer, request.min_cluster_size, request.texts, progress
-            )
+        return state.explorer.sense_clusters(
+            request.word, request.model, request.layer, request.min_cluster_size, request.texts, progress
         )
 
     return work
@@ -192,7 +155,7 @@ def _clusters(request: of.SenseClustersRequest, state: ServiceState) -> Work:
 def _senses(request: of.SensesRequest, state: ServiceState) -> Work:
     for name in request.models:
         state.known(name)
-    return lambda progress: plain(state.explorer.senses(request.models, progress))
+    return lambda progress: state.explorer.senses(request.models, progress)
 
 
 def _corpus(request: of.CorpusRequest, state: ServiceState) -> Work:
@@ -200,7 +163,7 @@ def _corpus(request: of.CorpusRequest, state: ServiceState) -> Work:
 
     def work(progress: Progress) -> Any:
         space = state.explorer.corpus(request.model, request.layer, progress)
-        return {"name": f"{request.model}@{space.origin.layer}", "rows": len(space), "origin": space.origin.to_json()}
+        return CorpusAnswer(f"{request.model}@{space.origin.layer}", len(space), space.origin)
 
     return work
 
@@ -245,7 +208,7 @@ def _fill(request: of.EmbedIntoCollectionRequest, state: ServiceState) -> Work:
             rows += len(made)
         progress("embed", total, total)
         version = current.view().manifest.version
-        return {"collection": request.collection, "rows": rows, "left_out": left_out, "version": version}
+        return EmbeddedAnswer(request.collection, rows, left_out, version)
 
     return work
 
@@ -274,7 +237,7 @@ def _ids(texts: list[str], table: pa.Table) -> list[str]:
 
 def _compact(request: of.CompactRequest, state: ServiceState) -> Work:
     current = state.shelf.get(request.collection)
-    return lambda progress: {"index": current.compact(request.space, request.index, progress)}
+    return lambda progress: CompactAnswer(current.compact(request.space, request.index, progress))
 
 
 def _verify(request: of.VerifyRequest, state: ServiceState) -> Work:
@@ -284,12 +247,10 @@ def _verify(request: of.VerifyRequest, state: ServiceState) -> Work:
         from polysema.indexes.store.verify import verify
 
         report = verify(root, progress)
-        return {
-            "files": report.files,
-            "bytes": report.bytes,
-            "problems": [line.replace(state.folder, "") for line in report.problems],
-            "leftovers": [line.replace(state.folder, "") for line in report.leftovers],
-        }
+        problems, leftovers = (
+            tuple(line.replace(state.folder, "") for line in lines) for lines in (report.problems, report.leftovers)
+        )
+        return VerifyAnswer(report.files, report.bytes, problems, leftovers)
 
     return work
 

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from polysema.app.explorer.results.jobs import JobCard, JobError
 from polysema.app.service.errors import RefusedError, disk_full
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.jobs import Job, JobCancelledError
@@ -59,10 +60,21 @@ class ServiceJob(Job):
         LOG.error("%s", line, exc_info=error)
         return {"code": "internal", "message": f"a fault of the service: {type(error).__name__}"}
 
-    def to_json(self) -> dict[str, Any]:
+    def card(self, with_result: bool = True) -> JobCard:
         """As it is answered."""
-        names = ("id", "kind", "state", "stopping", "stage", "done", "total")
-        return {name: getattr(self, name) for name in names} | {"result": self.shown, "error": self.error}
+        error = None if self.error is None else JobError(**self.error)
+        state: Any = self.state
+        return JobCard(
+            self.id,
+            self.kind,
+            state,
+            self.stopping,
+            self.stage,
+            self.done,
+            self.total,
+            self.result if with_result else None,
+            error,
+        )
 
 
 class JobQueue:

@@ -7,7 +7,7 @@ only thing that is not linear in it. With the scale of each norm frozen at what 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -46,6 +46,8 @@ class Attribution:
     `measure` says what the score is: the logit of a word, the difference of two words' logits, or, for a stack without
     a head, the dot product of the last hidden state with a word's static vector.
     """
+
+    json_properties: ClassVar[tuple[str, ...]] = ("total",)
 
     measure: str
     parts: tuple[Contribution, ...]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ class VisibleTokens:
     """Who may look at whom: `open` (n_rows, n_columns) is true where some head of some layer gives any weight at
     all.
     """
+
+    json_properties: ClassVar[tuple[str, ...]] = ("describe",)
 
     name: str
     rows: tuple[Unit, ...]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ class GeneratedText:
     """What a model wrote: `text`, its `tokens` with the `probabilities` that they had, and for each the best `others`
     (itself first). `ended` says that the model itself ended it. `surety` is the geometric mean of the probabilities.
     """
+
+    json_properties: ClassVar[tuple[str, ...]] = ("surety",)
 
     text: str
     tokens: tuple[str, ...]

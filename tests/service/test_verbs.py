@@ -28,7 +28,7 @@ TEXTS = ["The river bank was muddy.", "Gringotts bank keeps its gold."]
 HERE = {
     "model": "gives weights, which stay where they are",
     "inside": "gives weights",
-    "held": "what is in memory there; GET /metrics counts it",
+    "memory_usage": "what is in memory there; GET /metrics counts it",
     "index": "gives an index",
     "look_up": "gives a function",
     "stamp": "of a file of this machine; a collection's version there is in its info",

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from polysema.app.cli.main import cli
 from polysema.app.client.client import Client
 from polysema.app.explorer import AnalogyOptions, Explorer, SearchOptions
-from polysema.app.service.schemas.requests import AnalogyQuery, AnalogyRequest, NeighborsQuery, NeighborsRequest
+from polysema.app.service.schemas.words import AnalogyQuery, AnalogyRequest, NeighborsQuery, NeighborsRequest
 from polysema.core.space.analogy import METHODS
 
 METHODS_ASKED = [

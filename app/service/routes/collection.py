@@ -11,41 +11,48 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from polysema.app.explorer import query_vectors
+from polysema.app.explorer.collection_answers import info_of, recall_of, rows_of, search_answer, versions_of
+from polysema.app.explorer.results.collection import (
+    CollectionDeleted,
+    CollectionNames,
+    RowsAdded,
+    RowsDeleted,
+    RowsReplaced,
+    SnapshotDropped,
+    SnapshotMade,
+    VersionRestored,
+)
 from polysema.app.service import encoding as form
 from polysema.app.service.dependencies import ServiceState, StateDep, writes
 from polysema.app.service.errors import MistakeError, RefusedError
-from polysema.app.service.schemas.requests import (
+from polysema.app.service.schemas.collection import (
+    CollectionDeletedResponse,
+    CollectionNamesResponse,
+    CollectionResponse,
     DeleteRequest,
-    Name,
+    RecallResponse,
     RestoreRequest,
+    RestoreResponse,
+    RowsAddedResponse,
+    RowsDeletedResponse,
+    RowsReplacedResponse,
     RowsRequest,
     SearchRequest,
+    SearchResponse,
+    SnapshotDroppedResponse,
+    SnapshotResponse,
     SpaceRequest,
+    VersionsResponse,
     WidenRequest,
 )
-from polysema.app.service.schemas.responses import (
-    Added,
-    CollectionDeleted,
-    CollectionInfo,
-    CollectionNames,
-    PackedRows,
-    RecallResponse,
-    RestoreResponse,
-    RowsDeleted,
-    RowsResponse,
-    SearchResponse,
-    SnapshotDropped,
-    SnapshotResponse,
-    UpsertResponse,
-    VersionsResponse,
-)
-from polysema.app.service.schemas.responses import forms as in_forms
-from polysema.app.service.schemas.responses import json as answers
+from polysema.app.service.schemas.fields import Name
+from polysema.app.service.schemas.response_model import forms as in_forms
+from polysema.app.service.schemas.response_model import json as answers
+from polysema.app.service.schemas.texts import RowsResponse
 from polysema.app.service.validation_messages import mistake_of
 from polysema.core.errors import UserError
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Origin
-from polysema.indexes.collection import Collection
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"])
 ROWS_BODY: dict[str, Any] = {
@@ -60,60 +67,60 @@ ROWS_BODY: dict[str, Any] = {
 SpaceName = Annotated[Name | None, Query()]
 
 
-@router.get("", responses=answers(CollectionNames))
+@router.get("", responses=answers(CollectionNamesResponse))
 async def collections(state: StateDep) -> Response:
     """The collections that are there."""
-    return await state.work(lambda: form.answer({"collections": state.shelf.names()}))
+    return await state.work(lambda: form.answer(CollectionNames(tuple(state.shelf.names()))))
 
 
-@router.put("/{name}", dependencies=[writes], status_code=201, responses=answers(CollectionInfo, 201))
+@router.put("/{name}", dependencies=[writes], status_code=201, responses=answers(CollectionResponse, 201))
 async def create(name: str, state: StateDep) -> Response:
     """Make an empty collection; 409 when the name is taken."""
-    return await state.work(lambda: form.answer(_card(name, state.shelf.create(name)), 201))
+    return await state.work(lambda: form.answer(info_of(name, state.shelf.create(name)), 201))
 
 
-@router.get("/{name}", responses=answers(CollectionInfo))
+@router.get("/{name}", responses=answers(CollectionResponse))
 async def info(name: str, state: StateDep) -> Response:
     """What a collection holds: its spaces with their provenance, rows, columns and version."""
-    return await state.work(lambda: form.answer(_card(name, state.shelf.get(name))))
+    return await state.work(lambda: form.answer(info_of(name, state.shelf.get(name))))
 
 
-@router.delete("/{name}", dependencies=[writes], responses=answers(CollectionDeleted))
+@router.delete("/{name}", dependencies=[writes], responses=answers(CollectionDeletedResponse))
 async def delete(name: str, state: StateDep) -> Response:
     """Delete a collection with all its versions."""
 
     def ask() -> Response:
         state.shelf.delete(name)
-        return form.answer({"deleted": name})
+        return form.answer(CollectionDeleted(name))
 
     return await state.work(ask)
 
 
-@router.put("/{name}/spaces/{space}", dependencies=[writes], responses=answers(CollectionInfo))
+@router.put("/{name}/spaces/{space}", dependencies=[writes], responses=answers(CollectionResponse))
 async def create_space(name: str, space: str, request: SpaceRequest, state: StateDep) -> Response:
     """Make an empty space in a collection; the same once more is no change."""
 
     def ask() -> Response:
         current = state.shelf.get(name)
         current.create_space(space, request.dim, request.metric, _origin(request.origin))
-        return form.answer(_card(name, current))
+        return form.answer(info_of(name, current))
 
     return await state.work(ask)
 
 
-@router.delete("/{name}/spaces/{space}", dependencies=[writes], responses=answers(CollectionInfo))
+@router.delete("/{name}/spaces/{space}", dependencies=[writes], responses=answers(CollectionResponse))
 async def drop_space(name: str, space: str, state: StateDep) -> Response:
     """Take a space and its rows out of a collection."""
 
     def ask() -> Response:
         current = state.shelf.get(name)
         current.drop_space(space)
-        return form.answer(_card(name, current))
+        return form.answer(info_of(name, current))
 
     return await state.work(ask)
 
 
-@router.post("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY, responses=answers(Added))
+@router.post("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY, responses=answers(RowsAddedResponse))
 async def add(name: str, request: Request, state: StateDep, space: SpaceName = None) -> Response:
     """Add rows with new ids, as JSON or as an Arrow stream (`id`, `vector`, columns): all of them, or with an error
     none.
@@ -122,14 +129,14 @@ async def add(name: str, request: Request, state: StateDep, space: SpaceName = N
     return await state.work(lambda: _put(name, _rows(request, body, space), state, False))
 
 
-@router.put("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY, responses=answers(UpsertResponse))
+@router.put("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY, responses=answers(RowsReplacedResponse))
 async def upsert(name: str, request: Request, state: StateDep, space: SpaceName = None) -> Response:
     """Add rows, in the place of those with the same ids."""
     body = await request.body()
     return await state.work(lambda: _put(name, _rows(request, body, space), state, True))
 
 
-@router.get("/{name}/rows", responses=in_forms(RowsResponse, PackedRows))
+@router.get("/{name}/rows", responses=in_forms(RowsResponse))
 async def get(
     name: str,
     request: Request,
@@ -141,14 +148,12 @@ async def get(
     wanted = form.wanted(request)
 
     def ask() -> Response:
-        found = state.shelf.get(name).get(ids, space)
-        table = _with_ids(found.keys.array, found.columns)
-        return form.rows_answer(wanted, table, found.vectors, {"origin": found.origin.to_json()})
+        return form.rows_answer(wanted, rows_of(state.shelf.get(name).get(ids, space)))
 
     return await state.work(ask)
 
 
-@router.post("/{name}/delete", dependencies=[writes], responses=answers(RowsDeleted))
+@router.post("/{name}/delete", dependencies=[writes], responses=answers(RowsDeletedResponse))
 async def delete_rows(name: str, request: DeleteRequest, state: StateDep) -> Response:
     """Delete rows by their ids or by a condition; says how many there were."""
     if (request.ids is None) == (request.where is None):
@@ -161,12 +166,12 @@ async def delete_rows(name: str, request: DeleteRequest, state: StateDep) -> Res
             if request.ids is not None
             else current.delete_where(request.where or "", request.space)
         )
-        return form.answer({"deleted": gone, "rows": len(current), "version": current.view().manifest.version})
+        return form.answer(RowsDeleted(gone, len(current), current.view().manifest.version))
 
     return await state.work(ask)
 
 
-@router.post("/{name}/widen", dependencies=[writes], responses=answers(CollectionInfo))
+@router.post("/{name}/widen", dependencies=[writes], responses=answers(CollectionResponse))
 async def widen(name: str, request: WidenRequest, state: StateDep) -> Response:
     """Give a column a type that holds its values and more, such as `double` or `string`, which takes any value as its
     text.
@@ -175,7 +180,7 @@ async def widen(name: str, request: WidenRequest, state: StateDep) -> Response:
     def ask() -> Response:
         current = state.shelf.get(name)
         current.widen(request.column, request.type)
-        return form.answer(_card(name, current))
+        return form.answer(info_of(name, current))
 
     return await state.work(ask)
 
@@ -204,10 +209,7 @@ async def search(name: str, request: SearchRequest, state: StateDep) -> Response
         found = current.search(
             queries, request.k, request.where, space=request.space, recall=request.recall, exact=request.exact
         )
-        answers: list[list[Any]] = [[] for _ in range(len(found))]
-        for row in found.table(request.columns).to_pylist():
-            answers[row.pop("query")].append(row)
-        return form.answer({"answers": answers, "version": found.version, "recall": found.recall, "space": found.space})
+        return form.answer(search_answer(found, request.columns))
 
     return await state.work(ask)
 
@@ -216,23 +218,7 @@ async def search(name: str, request: SearchRequest, state: StateDep) -> Response
 async def versions(name: str, state: StateDep) -> Response:
     """The versions that one can go back to, oldest first, and the snapshots."""
 
-    def ask() -> Response:
-        current = state.shelf.get(name)
-        named = {found.version: snapshot for snapshot, found in current.snapshots().items()}
-        kept = {found.version: found for found in (*current.snapshots().values(), *current.versions())}
-        rows = [
-            {
-                "version": number,
-                "made": kept[number].made,
-                "rows": kept[number].n_rows,
-                "what": kept[number].what,
-                "snapshot": named.get(number),
-            }
-            for number in sorted(kept)
-        ]
-        return form.answer({"versions": rows})
-
-    return await state.work(ask)
+    return await state.work(lambda: form.answer(versions_of(state.shelf.get(name))))
 
 
 @router.put(
@@ -242,18 +228,18 @@ async def snapshot(name: str, snapshot: str, state: StateDep) -> Response:
     """Keep the current version under a name until it is dropped; 409 when the name is taken."""
 
     def ask() -> Response:
-        return form.answer({"snapshot": snapshot, "version": state.shelf.get(name).snapshot(snapshot)}, 201)
+        return form.answer(SnapshotMade(snapshot, state.shelf.get(name).snapshot(snapshot)), 201)
 
     return await state.work(ask)
 
 
-@router.delete("/{name}/snapshots/{snapshot}", dependencies=[writes], responses=answers(SnapshotDropped))
+@router.delete("/{name}/snapshots/{snapshot}", dependencies=[writes], responses=answers(SnapshotDroppedResponse))
 async def drop_snapshot(name: str, snapshot: str, state: StateDep) -> Response:
     """Take a snapshot's name away."""
 
     def ask() -> Response:
         state.shelf.get(name).drop_snapshot(snapshot)
-        return form.answer({"dropped": snapshot})
+        return form.answer(SnapshotDropped(snapshot))
 
     return await state.work(ask)
 
@@ -265,7 +251,7 @@ async def restore(name: str, request: RestoreRequest, state: StateDep) -> Respon
     def ask() -> Response:
         current = state.shelf.get(name)
         number = current.restore(request.version)
-        return form.answer({"version": number, "rows": len(current)})
+        return form.answer(VersionRestored(number, len(current)))
 
     return await state.work(ask)
 
@@ -274,25 +260,7 @@ async def restore(name: str, request: RestoreRequest, state: StateDep) -> Respon
 async def recall(name: str, state: StateDep, space: SpaceName = None) -> Response:
     """What each index of a space was measured to find, and how fast; nothing where every answer is exact."""
 
-    def ask() -> Response:
-        view = state.shelf.get(name).view()
-        points = [
-            {
-                "rows": segment.ref.rows,
-                "kind": segment.ref.card["recipe"]["kind"],
-                "setting": point["setting"],
-                "recall_10": point["recall"],
-                "recall_100": point["recall_100"],
-                "single": point["single"],
-                "batch": point["batch"],
-            }
-            for segment in view.segments[view.name(space)]
-            if segment.ref.card
-            for point in segment.ref.card["curve"]["points"]
-        ]
-        return form.answer({"space": view.name(space), "points": points})
-
-    return await state.work(ask)
+    return await state.work(lambda: form.answer(recall_of(state.shelf.get(name), space)))
 
 
 def _model(state: ServiceState, origin: Origin) -> LanguageModel:
@@ -345,8 +313,8 @@ def _put(
         ids, matrix, columns, space = given
     put = current.upsert if replaces else current.add
     count = put(ids, matrix, columns, space, origin)
-    what = "replaced" if replaces else "added"
-    return form.answer({what: count, "rows": len(current), "version": current.view().manifest.version})
+    answer_of = RowsReplaced if replaces else RowsAdded
+    return form.answer(answer_of(count, len(current), current.view().manifest.version))
 
 
 def _origin(card: dict[str, Any] | None) -> Origin | None:
@@ -379,32 +347,3 @@ _KINDS: dict[str, Any] = {
     "prompt": str,
     "beginning": str,
 }
-
-
-def _with_ids(ids: Any, columns: Any) -> Any:
-    import pyarrow as pa
-
-    table = pa.table({"id": ids})
-    for field in columns.column_names if columns is not None else ():
-        table = table.append_column(field, columns.column(field))
-    return table
-
-
-def _card(name: str, current: Collection) -> dict[str, Any]:
-    view = current.view()
-    return {
-        "name": name,
-        "rows": view.manifest.n_rows,
-        "version": view.manifest.version,
-        "snapshots": list(current.snapshots()),
-        "columns": {one.name: str(one.type) for one in view.manifest.columns},
-        "spaces": {
-            space: {
-                "rows": view.n_rows(space),
-                "dim": card.dim,
-                "metric": card.metric.value,
-                "origin": card.origin.to_json() if card.origin else None,
-            }
-            for space, card in view.manifest.spaces.items()
-        },
-    }

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from polysema.app.explorer.results.spaces import model_card, model_cards
 from polysema.app.service.dependencies import StateDep
 from polysema.app.service.embeddings import EmbeddingBatch, EmbeddingInput
 from polysema.app.service.encoding import answer, encoded
-from polysema.app.service.schemas.requests import EmbeddingsRequest
-from polysema.app.service.schemas.responses import EmbeddingsResponse, ModelCard, ModelsResponse
-from polysema.app.service.schemas.responses import json as answers
+from polysema.app.service.schemas.openai import EmbeddingsRequest, EmbeddingsResponse, ModelResponse, ModelsResponse
+from polysema.app.service.schemas.response_model import json as answers
 from polysema.core.errors import NotFoundError, UserError
-from polysema.core.model.catalog import CatalogEntry, folder_of
 from polysema.core.space.space import Family
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
@@ -64,10 +62,10 @@ def _inputs(given: str | list[str] | list[int] | list[list[int]]) -> list[Embedd
 @router.get("/models", responses=answers(ModelsResponse))
 async def models(state: StateDep) -> Response:
     """What has a name, and whether it is here."""
-    return answer({"object": "list", "data": [_card(row) for row in state.served()]})
+    return answer(model_cards(state.served()))
 
 
-@router.get("/models/{name}", responses=answers(ModelCard))
+@router.get("/models/{name}", responses=answers(ModelResponse))
 async def model(name: str, state: StateDep) -> Response:
     """One of them."""
     row = next((row for row in state.served() if row.name == name), None)
@@ -75,16 +73,4 @@ async def model(name: str, state: StateDep) -> Response:
         raise NotFoundError(
             f"there is no model {name!r:.80} here; there are: {', '.join(r.name for r in state.served())}"
         )
-    return answer(_card(row))
-
-
-def _card(row: CatalogEntry) -> dict[str, Any]:
-    return {
-        "id": row.name,
-        "object": "model",
-        "created": 0,
-        "owned_by": row.requirement,
-        "family": row.family.value,
-        "license": row.license,
-        "here": folder_of(row) is not None,
-    }
+    return answer(model_card(row))

@@ -12,29 +12,31 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from polysema.app.explorer.inside_options import AttentionOptions
-from polysema.app.explorer.serialization import plain
+from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
 from polysema.app.service.dependencies import ServiceState, StateDep
-from polysema.app.service.schemas.requests import AttentionRequest, AttributionRequest, LensRequest, RankHeadsRequest
-from polysema.app.service.schemas.responses import (
+from polysema.app.service.schemas.inside import (
+    AttentionRequest,
     AttentionResponse,
+    AttributionRequest,
     AttributionResponse,
     HeadRankingResponse,
+    LensRequest,
     LensResponse,
+    RankHeadsRequest,
 )
-from polysema.app.service.schemas.responses import forms as in_forms
-from polysema.app.service.schemas.responses import json as answers
+from polysema.app.service.schemas.response_model import forms as in_forms
+from polysema.app.service.schemas.response_model import json as answers
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
-    from polysema.core.inside.attention import Attention
-    from polysema.core.inside.lens import Lens
+    from polysema.app.explorer.results.inside import AttentionAnswer
     from polysema.core.model.load import LanguageModel
 
 router = APIRouter(prefix="/v1", tags=["inside"])
 
 
-@router.post("/attention", responses=in_forms(AttentionResponse, None))
+@router.post("/attention", responses=in_forms(AttentionResponse))
 async def attention(body: AttentionRequest, state: StateDep, request: Request) -> Response:
     """Who looks at whom: the weights of one head or of all, at some layers, self or cross, by words or tokens.
 
@@ -45,50 +47,39 @@ async def attention(body: AttentionRequest, state: StateDep, request: Request) -
     state.known(body.model)
 
     def ask() -> Response:
+        from polysema.app.explorer.results.inside import AttentionAnswer
         from polysema.core.inside.architectures import check_head
 
         how = AttentionOptions(body.target, body.stack, body.cross, body.unit, body.special)
         model = state.explorer.inside(body.model, how.stack)
-        _check_tokens(state, model, [body.text], body.target)
+        check_read_tokens(state, model, [body.text], body.target)
         head = None if body.head is None else check_head(model, body.head)
         if head is not None and (body.layers is None or len(body.layers) != 1):
             raise UserError("one head is of one layer: give the layer it is in")
         most = state.settings.max_numbers * (1 if head is None else model.n_heads)
         found = state.explorer.attention(body.text, body.model, body.layers, how, most)
-        parts = [_of_head(part, head) for part in found]
-        heads = [head] if head is not None else list(range(1, model.n_heads + 1))
-        if wanted == form.ARROW:
-            return _arrow(parts, heads, body.model)
-        packed = wanted == form.BASE64
-        windows = [plain(part, packed) | {"heads": heads} for part in parts]
-        return Response(form.body({"model": body.model, "windows": windows}), media_type=wanted)
+        made = AttentionAnswer.of(body.model, found, head)
+        return _arrow(made) if wanted == form.ARROW else form.answer(made, kind=wanted)
 
     return await state.work(ask)
 
 
-def _of_head(part: Attention, head: int | None) -> Attention:
-    if head is None:
-        return part
-    chosen = slice(head - 1, head)
-    return replace(part, weights=part.weights[:, chosen], folded=part.folded[:, chosen])
-
-
-def _arrow(parts: Sequence[Attention], heads: Sequence[int], model: str) -> Response:
+def _arrow(found: AttentionAnswer) -> Response:
     tables = []
-    for part in parts:
+    for part in found.windows:
         n_rows, n_columns = part.weights.shape[2:]
-        layer, head, row = (axis.ravel() for axis in np.meshgrid(part.layers, heads, np.arange(n_rows), indexing="ij"))
+        layer, head, row = (
+            axis.ravel() for axis in np.meshgrid(part.layers, part.heads, np.arange(n_rows), indexing="ij")
+        )
         starts = np.arange(0, part.weights.size + 1, n_columns, dtype=np.int32)
         weights = pa.ListArray.from_arrays(pa.array(starts), pa.array(part.weights.ravel()))
         columns = {"window": np.full(len(row), part.window), "layer": layer, "head": head, "row": row}
         tables.append(
             pa.table({**{name: pa.array(one, pa.int32()) for name, one in columns.items()}, "weights": weights})
         )
-    beside = [
-        {name: value for name, value in plain(replace(part, weights=part.weights[:0])).items() if name != "weights"}
-        for part in parts
-    ]
-    return form.arrow(pa.concat_tables(tables), {"model": model, "heads": list(heads), "windows": beside})
+    beside = [to_json(replace(part, weights=part.weights[:0]), without=("weights",)) for part in found.windows]
+    heads = list(found.windows[0].heads)
+    return form.arrow(pa.concat_tables(tables), {"model": found.model, "heads": heads, "windows": beside})
 
 
 @router.post("/find-heads", responses=answers(HeadRankingResponse))
@@ -99,52 +90,36 @@ async def find_heads(request: RankHeadsRequest, state: StateDep) -> Response:
 
     def ask() -> Response:
         how = AttentionOptions(request.target, request.stack, request.cross, request.unit, request.special)
-        _check_tokens(state, state.explorer.inside(request.model, how.stack), request.texts, request.target)
+        check_read_tokens(state, state.explorer.inside(request.model, how.stack), request.texts, request.target)
         pairs = [(a, b) for a, b in request.pairs]
         found = state.explorer.find_heads(pairs, request.texts, request.model, request.layers, how)
-        return form.answer(plain(replace(found, scores=found.scores[: request.k])))
+        return form.answer(replace(found, scores=found.scores[: request.k]))
 
     return await state.work(ask)
 
 
-@router.post("/lens", responses=in_forms(LensResponse, None, arrow=False))
+@router.post("/lens", responses=in_forms(LensResponse, arrow=False))
 async def lens(body: LensRequest, state: StateDep, request: Request) -> Response:
     """What the model would say if it stopped at a layer: of every token of a text, or of one (`at`)."""
     wanted = form.wanted(request, (form.JSON, form.BASE64))
     state.known(body.model)
 
     def ask() -> Response:
+        from polysema.app.explorer.results.inside import LensAnswer
         from polysema.core.inside.lens import LensView, place_among
 
         how = AttentionOptions(body.target, body.stack)
         model = state.explorer.inside(body.model, how.stack)
-        n_tokens = _check_tokens(state, model, [body.text], body.target)
+        n_tokens = check_read_tokens(state, model, [body.text], body.target)
         steps = (len(body.layers) if body.layers else model.n_layers + 1) * len(body.points)
         state.check_numbers(steps * (n_tokens + 2) * (2 * body.k + 2 * len(body.words) + 1), "this lens")
         decisive = body.at if body.forms_at is None else body.forms_at
         view = LensView(tuple(body.points), body.k, body.kind, decisive)
         found = state.explorer.lens(body.text, body.model, body.layers, body.words, view, how)
         place = None if body.at is None else place_among(model, found, body.at)
-        value = plain(found if place is None else _at(found, place), wanted == form.BASE64)
-        return Response(form.body({**value, "model": body.model, "place": place}), media_type=wanted)
+        return form.answer(LensAnswer.of(body.model, found, place), kind=wanted)
 
     return await state.work(ask)
-
-
-def _at(found: Lens, place: int) -> Lens:
-    """The lens at one of its tokens."""
-    one = slice(place, place + 1)
-    best = found.best[:, one]
-    return replace(
-        found,
-        tokens=found.tokens[one],
-        best=best,
-        scores=found.scores[:, one],
-        entropy=found.entropy[:, one],
-        ranks=found.ranks[:, one],
-        followed=found.followed[:, one],
-        names={int(number): found.names[int(number)] for number in np.unique(best)},
-    )
 
 
 @router.post("/contributions", responses=answers(AttributionResponse))
@@ -154,16 +129,16 @@ async def contributions(request: AttributionRequest, state: StateDep) -> Respons
 
     def ask() -> Response:
         how = AttentionOptions(request.target, request.stack)
-        _check_tokens(state, state.explorer.inside(request.model, how.stack), [request.text], request.target)
+        check_read_tokens(state, state.explorer.inside(request.model, how.stack), [request.text], request.target)
         found = state.explorer.contributions(
             request.text, request.word, request.model, request.against, request.at, how
         )
-        return form.answer(plain(found) | {"total": found.total})
+        return form.answer(found)
 
     return await state.work(ask)
 
 
-def _check_tokens(state: ServiceState, model: LanguageModel, texts: Sequence[str], target: str | None) -> int:
+def check_read_tokens(state: ServiceState, model: LanguageModel, texts: Sequence[str], target: str | None) -> int:
     """How many tokens are read; raises `UserError` for more than a request may have."""
     count = state.check_tokens(model, texts)
     if target is not None and model.reads_two:

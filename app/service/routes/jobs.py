@@ -11,47 +11,48 @@ from fastapi import APIRouter, Body, Depends, Query, Request
 from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from polysema.app.explorer.results import MatchedMaps, SpaceMap
-from polysema.app.explorer.serialization import plain
+from polysema.app.explorer.results.jobs import JobCard
+from polysema.app.explorer.results.maps import MatchedMaps, PositionsAnswer, ShiftsAnswer, SpaceMap
+from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
 from polysema.app.service import job_kinds
 from polysema.app.service.dependencies import ServiceState, StateDep, check_writes
-from polysema.app.service.jobs import ServiceJob
-from polysema.app.service.schemas.requests import JobRequest, PlaceRequest, PointNeighborsRequest
-from polysema.app.service.schemas.responses import (
-    JobCard,
+from polysema.app.service.jobs import Job
+from polysema.app.service.schemas.jobs import (
+    JobRequest,
+    JobResponse,
     MapResponse,
-    MatchedMapsResponse,
+    MatchedResponse,
+    PlaceRequest,
+    PointNeighborsRequest,
     PointNeighborsResponse,
     PositionsResponse,
     ShiftsResponse,
 )
-from polysema.app.service.schemas.responses import forms as in_forms
-from polysema.app.service.schemas.responses import json as answers
+from polysema.app.service.schemas.response_model import forms as in_forms
+from polysema.app.service.schemas.response_model import json as answers
 from polysema.core.errors import ConflictError, UserError
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 EVENT_SECONDS = 0.1  # seconds between two looks at a job
 
 
-@router.post("", status_code=202, responses=answers(JobCard, 202))
+@router.post("", status_code=202, responses=answers(JobResponse, 202))
 async def start(body: Annotated[JobRequest, Body()], state: StateDep, request: Request) -> Response:
     """Start long work: answers at once with the job, whose events tell how far it is."""
     if body.kind in job_kinds.WRITING_KINDS:
         check_writes(request)
     work = await state.work(lambda: job_kinds.work_of(body, state))
-    return form.answer(state.jobs.start(body.kind, work).to_json(), 202)
+    return form.answer(state.jobs.start(body.kind, work).card(), 202)
 
 
-@router.get("/{job}", responses=answers(JobCard))
+@router.get("/{job}", responses=answers(JobResponse))
 async def look(job: str, state: StateDep) -> Response:
     """How far a job is, and its result when it is done."""
-    return form.answer(state.jobs.get(job).to_json())
+    return form.answer(state.jobs.get(job).card())
 
 
-@router.get(
-    "/{job}/result", responses=in_forms(MapResponse | MatchedMapsResponse, None, what="The points, with their rows.")
-)
+@router.get("/{job}/result", responses=in_forms(MapResponse | MatchedResponse, what="The points, with their rows."))
 async def result(job: str, state: StateDep, request: Request) -> Response:
     """The points of a map, or of matched maps, with their rows, as JSON, base64 or an Arrow stream; 409 for a job that
     isn't done.
@@ -70,8 +71,7 @@ async def shifts(job: str, row: Annotated[int, Query(ge=0, le=2**53)], state: St
     found: MatchedMaps = _made(state, job, (MatchedMaps,))
 
     def ask() -> Response:
-        value = {"stayed": found.stayed(row), "lost": found.lost(row), "gained": found.gained(row)}
-        return form.answer({"row": row, **plain(value)})
+        return form.answer(ShiftsAnswer(row, found.stayed(row), found.lost(row), found.gained(row)))
 
     return await state.work(ask)
 
@@ -93,7 +93,7 @@ async def around(job: str, request: PointNeighborsRequest, state: StateDep) -> R
         if request.vector is not None:
             vector, position = form.matrix([request.vector], None)[0], form.matrix([request.position or []], None)[0]
             at = (vector, position)
-        return form.answer(plain(state.explorer.around(found, current, at, request.k)))
+        return form.answer(state.explorer.around(found, current, at, request.k))
 
     return await state.work(ask)
 
@@ -108,7 +108,7 @@ async def place(job: str, request: PlaceRequest, state: StateDep) -> Response:
         state.check_many(len(vectors), "vectors")
         if vectors.shape[1] != found.space.dim:
             raise UserError(f"the map is of vectors {found.space.dim} wide; got {vectors.shape[1]}")
-        return form.answer({"positions": plain(state.explorer.place(found, vectors))})
+        return form.answer(PositionsAnswer(state.explorer.place(found, vectors)))
 
     return await state.work(ask)
 
@@ -128,10 +128,10 @@ def _made(state: ServiceState, name: str, kinds: tuple[type, ...]) -> Any:
     return job.value
 
 
-@router.delete("/{job}", responses=answers(JobCard))
+@router.delete("/{job}", responses=answers(JobResponse))
 async def cancel(job: str, state: StateDep) -> Response:
     """Cancel a job: at once when it waits, at its next step when it runs."""
-    return form.answer(state.jobs.cancel(job).to_json())
+    return form.answer(state.jobs.cancel(job).card())
 
 
 def _job_of(job: str, state: StateDep) -> ServiceJob:
@@ -154,10 +154,10 @@ async def events(job: Annotated[ServiceJob, Depends(_job_of)], state: StateDep) 
     while job.pending and not state.draining:
         if job.version != version:
             version = job.version
-            yield _event("progress", {**job.to_json(), "result": None})
+            yield _event("progress", job.card(with_result=False))
         await asyncio.sleep(EVENT_SECONDS)
-    yield _event("progress" if job.pending else "end", job.to_json())
+    yield _event("end" if job.ended else "progress", job.card())
 
 
-def _event(name: str, value: dict[str, Any]) -> ServerSentEvent:
-    return ServerSentEvent(event=name, raw_data=json.dumps(plain(value)))
+def _event(name: str, value: JobCard) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(to_json(value))}\n\n".encode()

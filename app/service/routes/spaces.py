@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from polysema.app.explorer import AnalogyOptions, SearchOptions, query_vectors
-from polysema.app.explorer.answer_json import analogy_json, neighbor_rows, neighbors_json
 from polysema.app.explorer.options import parse_pair
+from polysema.app.explorer.results import NeighborAnswers, QueryNeighbors
+from polysema.app.explorer.results.spaces import SpaceInfo, SpaceName, SpaceNames
+from polysema.app.explorer.results.words import VECTOR_FIELDS
 from polysema.app.service.dependencies import ServiceState, StateDep
 from polysema.app.service.encoding import answer, matrix
-from polysema.app.service.schemas.requests import (
+from polysema.app.service.schemas.fields import Axis, LookupChoice, SpaceView
+from polysema.app.service.schemas.response_model import json
+from polysema.app.service.schemas.words import (
     AnalogyFields,
     AnalogyQuery,
     AnalogyRequest,
-    Axis,
-    LookupChoice,
+    AnalogyResponse,
+    NeighborAnswersResponse,
     NeighborsFields,
     NeighborsQuery,
     NeighborsRequest,
-    SpaceView,
-)
-from polysema.app.service.schemas.responses import (
-    AnalogyResponse,
     NeighborsResponse,
-    NeighborsResponses,
-    SpaceInfo,
+    SpaceResponse,
     SpacesResponse,
-    json,
 )
 from polysema.core.errors import UserError
 from polysema.core.model.catalog import folder_of
@@ -45,19 +43,17 @@ async def spaces(state: StateDep) -> Response:
     """The static spaces that have a name; a model's name with a layer, `minilm-l6@6`, is one of occurrences. A
     collection is a space by its name as well (`mine`, or `mine/SPACE`).
     """
-    rows = [
-        {
-            "name": row.name,
-            "family": row.family.value,
-            "here": folder_of(row) is not None,
-            "layers": row.family is not Family.STATIC,
-        }
-        for row in state.served()
-    ]
-    return answer({"spaces": rows})
+    return answer(
+        SpaceNames(
+            tuple(
+                SpaceName(row.name, row.family.value, folder_of(row) is not None, row.family is not Family.STATIC)
+                for row in state.served()
+            )
+        )
+    )
 
 
-@router.get("/spaces/{name}", responses=json(SpaceInfo))
+@router.get("/spaces/{name}", responses=json(SpaceResponse))
 async def space(
     name: str,
     state: StateDep,
@@ -71,15 +67,7 @@ async def space(
     def ask() -> Response:
         opened = state.view(name, transform, without or [], "not_found")
         columns = opened.columns.column_names if opened.columns is not None else []
-        return answer(
-            {
-                "name": name,
-                "rows": len(opened),
-                "dim": opened.dim,
-                "columns": columns,
-                "origin": opened.origin.to_json(),
-            }
-        )
+        return answer(SpaceInfo(name, len(opened), opened.dim, tuple(columns), opened.origin))
 
     return await state.work(ask)
 
@@ -92,13 +80,12 @@ async def neighbors(request: Annotated[NeighborsQuery, Query()], state: StateDep
     def ask() -> Response:
         current, policy = seen(state, request)
         state.check_terms(current, [request.word])
-        found = state.explorer.neighbors(request.word, current, request.k, policy, search_options(request))
-        return answer(neighbors_json(found) | {"policy": found.policy, "origin": found.origin.to_json()})
+        return answer(state.explorer.neighbors(request.word, current, request.k, policy, search_options(request)))
 
     return await state.work(ask)
 
 
-@router.post("/neighbors", responses=json(NeighborsResponses))
+@router.post("/neighbors", responses=json(NeighborAnswersResponse))
 async def neighbors_of(request: NeighborsRequest, state: StateDep) -> Response:
     """The rows nearest to each of several words, occurrences, texts or vectors, also under a condition on columns."""
     given = [request.words, request.occurrences, request.texts, request.vectors]
@@ -112,16 +99,14 @@ async def neighbors_of(request: NeighborsRequest, state: StateDep) -> Response:
     def ask() -> Response:
         opened, policy = seen(state, request)
         search = search_options(request)
-        value: dict[str, Any] = {"origin": opened.origin.to_json(), "policy": policy.describe()}
         if request.words is not None or request.occurrences is not None:
             state.check_terms(opened, request.words or ())
             terms: list[str | Term] = list(request.words or ())
             if request.occurrences is not None:
                 state.check_model(opened)
                 terms = [query_vectors.occurrence(one.word, one.text, one.nth) for one in request.occurrences]
-            found = [state.explorer.neighbors(term, opened, request.k, policy, search) for term in terms]
-            value["origin"] = opened.origin.with_notes(*(note for one in found for note in one.origin.notes)).to_json()
-            return answer(value | {"answers": [neighbors_json(one) for one in found]})
+            found = tuple(state.explorer.neighbors(term, opened, request.k, policy, search) for term in terms)
+            return answer(NeighborAnswers.of(found, opened.origin, policy.describe()))
         if request.texts is not None:
             if opened.origin.layer is not None:
                 state.check_model(opened)
@@ -130,8 +115,8 @@ async def neighbors_of(request: NeighborsRequest, state: StateDep) -> Response:
         else:
             vectors = matrix(request.vectors or [], opened.dim)
             state.check_many(len(vectors), "vectors")
-        lists = state.explorer.nearest(vectors, opened, request.k, search)
-        return answer(value | {"answers": [{"neighbors": neighbor_rows(one)} for one in lists]})
+        rows = tuple(map(QueryNeighbors, state.explorer.nearest(vectors, opened, request.k, search)))
+        return answer(NeighborAnswers(opened.origin, policy.describe(), rows))
 
     return await state.work(ask)
 
@@ -158,8 +143,7 @@ async def _analogy(request: AnalogyFields, pairs: tuple[tuple[str, str], ...], s
         state.check_terms(current, [request.expression, *(word for pair in pairs for word in pair)])
         options = AnalogyOptions(pairs, policy, request.evidence, request.epsilon, request.restrict_vocab)
         found = state.explorer.analogy(request.expression, current, request.k, request.method, options)
-        vectors = {"target": found.target.tolist(), "input_vectors": found.input_vectors.tolist()}
-        return answer(analogy_json(found) | (vectors if request.vectors else {}))
+        return answer(found, without=() if request.vectors else VECTOR_FIELDS)
 
     return await state.work(ask)
 

@@ -7,12 +7,12 @@ import sys
 from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 
+from polysema.app.explorer.results.spaces import Status
 from polysema.app.service.dependencies import StateDep
 from polysema.app.service.encoding import answer
 from polysema.app.service.errors import answer as failure
-from polysema.app.service.metrics import Metrics
-from polysema.app.service.schemas.responses import HealthResponse, ReadyResponse
-from polysema.app.service.schemas.responses import json as answers
+from polysema.app.service.schemas.openai import HealthResponse, ReadyResponse
+from polysema.app.service.schemas.response_model import json as answers
 
 router = APIRouter(tags=["status"])
 
@@ -20,7 +20,7 @@ router = APIRouter(tags=["status"])
 @router.get("/health", responses=answers(HealthResponse))
 async def health() -> Response:
     """Whether the service answers."""
-    return answer({"status": "ok"})
+    return answer(Status("ok"))
 
 
 @router.get("/ready", responses=answers(ReadyResponse) | {503: {"description": "It is stopping: send no more."}})
@@ -28,7 +28,7 @@ async def ready(state: StateDep) -> Response:
     """Whether it takes requests: not any more from SIGTERM on."""
     if state.draining:
         return failure(503, "unavailable", "the service is stopping")
-    return answer({"status": "ready"})
+    return answer(Status("ready"))
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

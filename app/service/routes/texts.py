@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from polysema.app.explorer.results import BaselinesAnswer
 from polysema.app.service import encoding as form
 from polysema.app.service.dependencies import StateDep
-from polysema.app.service.schemas.requests import CompareRequest, EmbedRequest
-from polysema.app.service.schemas.responses import BaselinesResponse, CompareResponse, PackedRows, RowsResponse
-from polysema.app.service.schemas.responses import forms as in_forms
-from polysema.app.service.schemas.responses import json as answers
+from polysema.app.service.schemas.response_model import forms as in_forms
+from polysema.app.service.schemas.response_model import json as answers
+from polysema.app.service.schemas.texts import (
+    BaselinesResponse,
+    CompareRequest,
+    CompareResponse,
+    EmbedRequest,
+    RowsResponse,
+)
 from polysema.core.model.recipe import Prompt
 
 router = APIRouter(prefix="/v1", tags=["texts"])
@@ -25,21 +29,14 @@ async def compare(request: CompareRequest, state: StateDep) -> Response:
 
     def ask() -> Response:
         state.check_tokens(state.explorer.model(request.model), request.texts)
-        found = state.explorer.compare(request.word, request.texts, request.model, request.layers, request.pooling)
         return form.answer(
-            {
-                "word": found.word,
-                "layers": [asdict(layer) for layer in found.layers],
-                "pieces": found.pieces,
-                "split": list(found.split),
-                "origin": found.origin.to_json(),
-            }
+            state.explorer.compare(request.word, request.texts, request.model, request.layers, request.pooling)
         )
 
     return await state.work(ask)
 
 
-@router.post("/embed", responses=in_forms(RowsResponse, PackedRows))
+@router.post("/embed", responses=in_forms(RowsResponse))
 async def embed_texts(body: EmbedRequest, state: StateDep, request: Request) -> Response:
     """The vectors of words, of one word, of tokens or of whole texts, at any layers: a row for each layer and place."""
     wanted = form.wanted(request)
@@ -53,8 +50,7 @@ async def embed_texts(body: EmbedRequest, state: StateDep, request: Request) -> 
         state.check_numbers(rows * len(body.layers) * model.dim, "these vectors")
         prompt = Prompt(body.prompt, body.prompt_name)
         made = state.explorer.embed(body.texts, body.model, body.layers, body.unit, body.word, body.pooling, prompt)
-        more = {"origin": made.origin.to_json(), "split": list(made.split)}
-        return form.rows_answer(wanted, made.table, made.vectors, more)
+        return form.rows_answer(wanted, made)
 
     return await state.work(ask)
 
@@ -67,7 +63,6 @@ async def baselines(name: str, state: StateDep) -> Response:
     state.known(name, "not_found")
 
     def ask() -> Response:
-        found, layers = state.explorer.baselines(name), state.explorer.corpus_layers(name)
-        return form.answer({"model": name, "baselines": found, "corpus_layers": layers})
+        return form.answer(BaselinesAnswer(name, state.explorer.baselines(name), state.explorer.corpus_layers(name)))
 
     return await state.work(ask)

@@ -2,43 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from dataclasses import replace
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from polysema.app.explorer.answer_json import neighbor_rows
-from polysema.app.explorer.serialization import plain
+from polysema.app.explorer.embedding import TextVectors
+from polysema.app.explorer.results import BaselineAnswer
 from polysema.app.service import encoding as form
 from polysema.app.service.dependencies import StateDep
 from polysema.app.service.routes.spaces import seen, view
-from polysema.app.service.schemas.requests import (
+from polysema.app.service.schemas.response_model import forms as in_forms
+from polysema.app.service.schemas.response_model import json as answers
+from polysema.app.service.schemas.texts import OccurrencesRequest, OccurrencesResponse, RowsResponse
+from polysema.app.service.schemas.words import (
     AssociationRequest,
+    AssociationResponse,
     BaselineRequest,
+    BaselineResponse,
     CloserRequest,
+    CloserResponse,
     DirectionRequest,
-    OccurrencesRequest,
     OddOneOutRequest,
+    OddOneOutResponse,
     ProjectRequest,
+    ProjectResponse,
     SimilarityRequest,
+    SimilarityResponse,
     TravelRequest,
+    TravelResponse,
     VectorRequest,
 )
-from polysema.app.service.schemas.responses import (
-    AssociationResponse,
-    BaselineResponse,
-    CloserResponse,
-    OccurrencesResponse,
-    OddOneOutResponse,
-    PackedRows,
-    ProjectResponse,
-    RowsResponse,
-    SimilarityResponse,
-    TravelResponse,
-)
-from polysema.app.service.schemas.responses import forms as in_forms
-from polysema.app.service.schemas.responses import json as answers
 
 router = APIRouter(prefix="/v1", tags=["words"])
 
@@ -51,16 +45,7 @@ async def similarity(request: SimilarityRequest, state: StateDep) -> Response:
     def ask() -> Response:
         current, policy = seen(state, request)
         state.check_terms(current, [*request.first, *request.second])
-        found = state.explorer.similarity(request.first, request.second, current, policy)
-        return form.answer(
-            {
-                "first": found.first,
-                "second": found.second,
-                "cosine": found.cosine,
-                "rank": found.rank,
-                "origin": found.origin.to_json(),
-            }
-        )
+        return form.answer(state.explorer.similarity(request.first, request.second, current, policy))
 
     return await state.work(ask)
 
@@ -73,19 +58,10 @@ async def closer(request: CloserRequest, state: StateDep) -> Response:
         current, policy = seen(state, request)
         state.check_terms(current, [request.word, request.other])
         found = state.explorer.closer_than(request.word, request.other, current, policy)
-        shown = found.words if request.k is None else found.words[: request.k]
-        state.check_numbers(len(shown), "the words between these two")
-        near = [{"rank": rank, "word": word, "cosine": cosine} for rank, (word, cosine) in enumerate(shown, 1)]
-        return form.answer(
-            {
-                "word": found.word,
-                "other": found.other,
-                "cosine": found.limit,
-                "count": len(found.words),
-                "closer": near,
-                "origin": found.origin.to_json(),
-            }
-        )
+        if request.k is not None:
+            found = replace(found, words=found.words[: request.k])
+        state.check_numbers(len(found.words), "the words between these two")
+        return form.answer(found)
 
     return await state.work(ask)
 
@@ -98,9 +74,7 @@ async def odd_one_out(request: OddOneOutRequest, state: StateDep) -> Response:
     def ask() -> Response:
         current, policy = seen(state, request)
         state.check_terms(current, request.words)
-        found = state.explorer.odd_one_out(request.words, current, policy)
-        words = [{"word": word, "cosine": cosine} for word, cosine in found.words]
-        return form.answer({"odd": found.words[0][0], "words": words, "origin": found.origin.to_json()})
+        return form.answer(state.explorer.odd_one_out(request.words, current, policy))
 
     return await state.work(ask)
 
@@ -113,14 +87,12 @@ async def project(request: ProjectRequest, state: StateDep) -> Response:
     def ask() -> Response:
         current, policy = seen(state, request)
         state.check_terms(current, [*request.words, *request.axes])
-        found = state.explorer.project(request.words, request.axes, current, policy)
-        words = [{"word": word, "cosines": places} for word, places in found.words]
-        return form.answer({"axes": found.axes, "words": words, "origin": found.origin.to_json()})
+        return form.answer(state.explorer.project(request.words, request.axes, current, policy))
 
     return await state.work(ask)
 
 
-@router.post("/direction", responses=in_forms(RowsResponse, PackedRows))
+@router.post("/direction", responses=in_forms(RowsResponse))
 async def direction(body: DirectionRequest, state: StateDep, request: Request) -> Response:
     """The unit vector of an axis `poor -> rich`."""
     wanted = form.wanted(request)
@@ -131,12 +103,12 @@ async def direction(body: DirectionRequest, state: StateDep, request: Request) -
         current, policy = seen(state, body)
         state.check_terms(current, [body.axis])
         found, origin = state.explorer.noted_direction(body.axis, current, policy)
-        return form.rows_answer(wanted, pa.table({"axis": [body.axis]}), found[None], {"origin": origin.to_json()})
+        return form.rows_answer(wanted, TextVectors(pa.table({"axis": [body.axis]}), found[None], origin))
 
     return await state.work(ask)
 
 
-@router.post("/vector", responses=in_forms(RowsResponse, PackedRows))
+@router.post("/vector", responses=in_forms(RowsResponse))
 async def vector(body: VectorRequest, state: StateDep, request: Request) -> Response:
     """Where a sum of words leads, `king - man + woman`, or the vector of an occurrence, `bank in "the bank of a
     river"`.
@@ -150,7 +122,7 @@ async def vector(body: VectorRequest, state: StateDep, request: Request) -> Resp
         state.check_terms(current, [body.expression])
         found, origin = state.explorer.noted_vector(body.expression, current, policy)
         table = pa.table({"expression": [body.expression]})
-        return form.rows_answer(wanted, table, found[None], {"origin": origin.to_json()})
+        return form.rows_answer(wanted, TextVectors(table, found[None], origin))
 
     return await state.work(ask)
 
@@ -163,7 +135,7 @@ async def baseline(request: BaselineRequest, state: StateDep) -> Response:
 
     def ask() -> Response:
         space = view(state, request)
-        return form.answer({"baseline": state.explorer.baseline(space), "origin": space.origin.to_json()})
+        return form.answer(BaselineAnswer(state.explorer.baseline(space), space.origin))
 
     return await state.work(ask)
 
@@ -179,9 +151,8 @@ async def association(request: AssociationRequest, state: StateDep) -> Response:
     def ask() -> Response:
         space, policy = seen(state, request)
         state.check_terms(space, words)
-        found = state.explorer.association(request.first, request.second, request.toward, request.away, space, policy)
-        value = plain(found)
-        return form.answer(value | {"origin": space.origin.with_notes(*value.pop("notes")).to_json()})
+        lists = (request.first, request.second, request.toward, request.away)
+        return form.answer(state.explorer.association(*lists, space, policy))
 
     return await state.work(ask)
 
@@ -196,18 +167,7 @@ async def travel(request: TravelRequest, state: StateDep) -> Response:
         state.check_terms(space, [request.word, request.axis])
         state.check_numbers((request.steps + 1) * (space.dim + request.k), "this way")
         found = state.explorer.travel(request.word, request.axis, space, request.steps, request.reach, request.k)
-        steps: list[dict[str, Any]] = [
-            {"at": step.at, "cosine": step.cosine, "neighbors": neighbor_rows(step.neighbors)} for step in found.steps
-        ]
-        return form.answer(
-            {
-                "word": found.word,
-                "axis": found.axis,
-                "steps": steps,
-                "points": found.points.tolist(),
-                "origin": found.origin.to_json(),
-            }
-        )
+        return form.answer(found)
 
     return await state.work(ask)
 
@@ -225,15 +185,6 @@ async def occurrences(request: OccurrencesRequest, state: StateDep) -> Response:
         found = state.explorer.occurrence_neighbors(
             request.word, request.text, request.model, request.layer, request.k, request.nth
         )
-        value = {
-            "word": found.word,
-            "text": found.text,
-            "start": found.start,
-            "end": found.end,
-            "baseline": found.baseline,
-            "split": found.split,
-            "origin": found.origin.to_json(),
-        }
-        return form.answer(value | {"hits": [asdict(hit) for hit in found.hits], "static": neighbor_rows(found.static)})
+        return form.answer(found)
 
     return await state.work(ask)

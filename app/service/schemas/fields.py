@@ -1,0 +1,57 @@
+"""What requests share: the kinds of fields and their limits, and how a space is chosen."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from polysema.app.explorer import DEFAULT_SPACE, MAX_TEXT
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*(@-?[0-9]{1,4})?$"
+MAX_ITEMS = 100_000  # of anything in one list; the settings allow less
+Word = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=NAME)]
+# a name of the catalog, with or without a layer, or a collection's, with or without one of its spaces
+SPACE = r"^[A-Za-z0-9][A-Za-z0-9_.-]*(@-?[0-9]{1,4}|/[A-Za-z0-9][A-Za-z0-9_.-]*)?$"
+SpaceName = Annotated[str, Field(min_length=1, max_length=129, pattern=SPACE)]
+Id = Annotated[str, Field(min_length=1, max_length=4096)]
+K = Annotated[int, Field(ge=1, le=1_000_000)]
+Rows = Annotated[int, Field(ge=1, le=2**53)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Vector = Annotated[list[Number], Field(min_length=1, max_length=65_536)]
+Vectors = Annotated[list[Vector], Field(min_length=1, max_length=MAX_ITEMS)] | Annotated[str, Field(min_length=1)]
+Where = Annotated[str, Field(max_length=200_000)]
+Layer = Annotated[int, Field(ge=-10_000, le=10_000)]
+Layers = Annotated[list[Layer], Field(min_length=1, max_length=200)]
+Axis = Annotated[str, Field(min_length=1, max_length=1000)]
+# a word of a question, or an occurrence: bank in "the river bank" @6
+Term = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
+FewWords = Annotated[list[Term], Field(min_length=2, max_length=256)]
+Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+
+
+class RequestModel(BaseModel):
+    """A body: nothing unknown in it, no text where a number is meant."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class SpaceView(RequestModel):
+    """The space (of the catalog, or a collection by its name), and how it is seen."""
+
+    space: SpaceName = DEFAULT_SPACE
+    transform: str = Field(default="raw", max_length=40)
+    without: list[Axis] = Field(default=[], max_length=8)
+
+
+class LookupChoice(SpaceView):
+    """The space, how it is seen, and what a word stands for in it."""
+
+    case: str = Field(default="fallback", max_length=16)
+    phrases: str = Field(default="join", max_length=16)
+    unknown: str = Field(default="refuse", max_length=16)
+
+
+def request_config(*examples: dict[str, Any]) -> ConfigDict:
+    """The settings of a request that stands in the document with examples."""
+    return ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": list(examples)})
