@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -467,12 +467,10 @@ def heads(
 
     With --to the vectors become a file like any other: `polysema neighbors "bank L3H5" --space FILE`.
     """
-    import numpy as np
-
+    from polysema.app.explorer.results.inside import head_table
     from polysema.core.files.formats import write_vectors
     from polysema.core.files.writers import check_target
-    from polysema.core.inside.attribution import head_outputs, head_subspace
-    from polysema.core.space.metric import unit
+    from polysema.core.inside.attribution import head_outputs
 
     if file:
         check_target(file)
@@ -494,27 +492,21 @@ def heads(
         paths = write_vectors(space, file)
         click.echo(f"{len(space):,} heads, {space.dim} wide, in {' and '.join(map(str, paths))}")
         return
-    vectors = unit(space.vectors)
-    cosines = vectors @ vectors.T
-    np.fill_diagonal(cosines, -2)
-    rows: list[Row] = []
-    places = zip(space.column("text_id"), space.column("layer"), space.column("head"), strict=True)
-    for row, (text_id, layer, head) in enumerate(places):
-        area = head_subspace(loaded, layer, head, kind)
-        near = int(cosines[row].argmax())
-        rows.append(
-            {
-                "text": text_id + 1,
-                "head": f"{layer}.{head}",
-                "key head": area.key_head,
-                "width": area.width,
-                "rank": area.rank,
-                "length": float(np.linalg.norm(space.vectors[row])),
-                "most like": space.keys[near],
-                "cosine": float(cosines[row, near]),
-            }
-        )
-    show(form, rows)
+    found = head_table(loaded, word, space, kind)
+    rows: list[Row] = [
+        {
+            "text": one.text + 1,
+            "head": f"{one.layer}.{one.head}",
+            "key head": one.key_head,
+            "width": one.width,
+            "rank": one.rank,
+            "length": one.length,
+            "most like": one.most_like,
+            "cosine": one.cosine,
+        }
+        for one in found.heads
+    ]
+    show(form, rows, found)
 
 
 @inside.command(cls=WordCommand)
@@ -560,6 +552,7 @@ def steer(
 
     The vector is the mean difference of two sets of texts (--toward, --away), or a sum of words (--expression).
     """
+    from polysema.app.explorer.results.inside import SweepAnswer
     from polysema.core.inside import steering as run
 
     if bool(toward and away) == bool(expression) or bool(toward) != bool(away):
@@ -581,20 +574,14 @@ def steer(
         for one in table[0].targets:
             if one.note:
                 click.echo(f"note: {one.note}", err=True)
-        show(
-            form,
-            [
-                {
-                    "layer": row.layer,
-                    "strength": row.strength,
-                    "best": repr(row.best),
-                    "probability": round(row.probability, 6),
-                }
-                | {f"p({word})": round(p, 6) for word, p in zip(words, row.followed, strict=True)}
-                | {"divergence": round(row.divergence, 6)}
-                for row in table
-            ],
-        )
+        rows: list[Row] = [
+            {"layer": row.layer, "strength": row.strength, "best": repr(row.best)}
+            | {"probability": round(row.probability, 6)}
+            | {f"p({word})": round(p, 6) for word, p in zip(words, row.followed, strict=True)}
+            | {"divergence": round(row.divergence, 6)}
+            for row in table
+        ]
+        show(form, rows, SweepAnswer(table))
         return
     where = parse_place(at)
     how = run.Steer(strength, run.ALL_POSITIONS if where is None else where)
@@ -698,6 +685,7 @@ def roads(sentence: str, names: tuple[str, ...], device: str | None, masks: bool
 
     A model that reads letters is given the sentence's longest word.
     """
+    from polysema.app.explorer.results.inside import FamiliesAnswer
     from polysema.core.inside.families import roads as run
     from polysema.core.model.catalog import models_here
 
@@ -724,23 +712,7 @@ def roads(sentence: str, names: tuple[str, ...], device: str | None, masks: bool
         for road in found
     ]
     if form != "table":
-        whole = [
-            row
-            | {
-                "masks": [
-                    {
-                        "name": s.name,
-                        "rows": [u.name for u in s.rows],
-                        "columns": [u.name for u in s.columns],
-                        "open": s.open.tolist(),
-                    }
-                    for s in road.sights
-                ],
-                "carried": [asdict(item) for item in road.carried],
-            }
-            for row, road in zip(rows, found, strict=True)
-        ]
-        show(form, rows, whole)
+        show(form, rows, FamiliesAnswer(found))
         return
     for row, road in zip(rows, found, strict=True):
         show(
@@ -764,6 +736,40 @@ def roads(sentence: str, names: tuple[str, ...], device: str | None, masks: bool
             for unit, open_row in zip(sight.rows, sight.open, strict=True):
                 click.echo(f"  {''.join('■' if cell else '·' for cell in open_row)}  {unit.name.strip()}")
         click.echo("")
+
+
+@inside.command(cls=WordCommand)
+@click.argument("text")
+@model_of(DEFAULT_DECODER)
+@click.option("--max-new-tokens", default=24, show_default=True, help="How many tokens are written at most.")
+@click.option("-k", "k", type=int, default=5, show_default=True, help="How many candidates are shown for each token.")
+@format_option
+def generate(
+    text: str,
+    model: str,
+    target: str | None,
+    engine: str,
+    device: str | None,
+    max_new_tokens: int,
+    k: int,
+    form: str,
+) -> None:
+    """Print what a decoder writes after TEXT, or an encoder-decoder for it, and how sure it is of each token."""
+    from polysema.core.inside.generation import write
+
+    if target is not None:
+        raise UserError("the decoder writes its text itself: leave out --target")
+    found = write(opened(model, engine, device), text, max_new_tokens, k)
+    rows: list[Row] = [
+        {
+            "token": repr(token),
+            "probability": round(probability, 6),
+            "instead of": "  ".join(f"{name!r} {p:.3f}" for name, p in others[1:]),
+        }
+        for token, probability, others in zip(found.tokens, found.probabilities, found.others, strict=True)
+    ]
+    ended = "the model ended it" if found.ended else f"{len(found.tokens)} tokens were written"
+    show(form, rows, found, ["", f"{found.text!r}: {ended}; geometric mean of the probabilities {found.surety:.3f}"])
 
 
 def add_to(cli: click.Group) -> None:

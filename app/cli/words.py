@@ -377,6 +377,46 @@ def travel(
     show(form, rows, answer)
 
 
+@click.command(cls=WordCommand)
+@click.argument("first")
+@click.argument("second")
+@click.option("--toward", required=True, metavar="WORDS", help="The words that FIRST may lean to, with commas between.")
+@click.option("--away", required=True, metavar="WORDS", help="The words that SECOND may lean to, with commas between.")
+@view_options
+@policy_options
+@format_option
+def association(
+    first: str,
+    second: str,
+    toward: str,
+    away: str,
+    space: str,
+    transform: str,
+    removed: tuple[str, ...],
+    case: str,
+    phrases: str,
+    unknown: str,
+    form: str,
+) -> None:
+    """Print how much more the words FIRST than the words SECOND lean to some words rather than to others (WEAT).
+
+    Each list is words with commas between. A word's lean is its mean cosine with the words of --toward less that with
+    those of --away (Caliskan et al. 2017).
+    """
+    explorer, opened = _open(space, transform, removed)
+    a, b, near, far = (
+        [word.strip() for word in side.split(",") if word.strip()] for side in (first, second, toward, away)
+    )
+    answer = explorer.association(a, b, near, far, opened, _policy(case, phrases, unknown))
+    tell_notes(answer.origin, opened.origin)
+    rows: list[Row] = [
+        {"list": name, "words": len(leans), "mean lean": round(float(leans.mean()), 6)}
+        for name, leans in (("first", answer.first), ("second", answer.second))
+    ]
+    note = f"effect {answer.effect:.3f} standard deviations; p {answer.p:.4f} of {answer.n_partitions:,} partitions"
+    show(form, rows, answer, [note])
+
+
 @click.command()
 @click.argument("space")
 @click.argument("file", type=click.Path())
@@ -562,7 +602,7 @@ def measure_similarity(
 
 def add_to(cli: click.Group, measure: click.Group) -> None:
     """Add these commands to the command line and to its group of measures."""
-    for command in (neighbors, analogy, similarity, closer, odd_one_out, project, travel, convert):
+    for command in (neighbors, analogy, similarity, closer, odd_one_out, project, association, travel, convert):
         cli.add_command(command)
     for command in (analogies, measure_similarity):
         measure.add_command(command)

@@ -93,6 +93,7 @@ def rows_of(space: Space) -> TextVectors:
     import pyarrow as pa
 
     table = pa.table({"id": space.keys.array})
-    for name in space.columns.column_names if space.columns is not None else ():
-        table = table.append_column(name, space.columns.column(name))
+    columns = space.columns if space.columns is not None else pa.table({})
+    for name in columns.column_names:
+        table = table.append_column(name, columns.column(name))
     return TextVectors(table, space.vectors, space.origin)

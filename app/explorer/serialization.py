@@ -14,26 +14,26 @@ from collections.abc import Collection
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from polysema.core.space.space import Origin
 
-T = TypeVar("T")
 METADATA_KEY = "json"
 PLAIN_TYPES = frozenset((str, int, bool, type(None)))
 SCORE_NAMES = ("cosine", "score")
+JSON_TYPES: tuple[Any, ...] = (bool, int, float, str, dict, list, tuple)  # and their subclasses
 
 
 @dataclass(frozen=True, slots=True)
 class JsonForm:
     """How a field stands in JSON. Without one it has its own name and is always there.
 
-    `name` is what JSON calls it (a `score` is called as the answer around it says, else `cosine`). One that is `omitted`
-    is left out where it has its default; an `optional` one may be left out on request. `ranked` rows get their `rank`,
-    from 1. `keyed` rows, (key, value), become an object. A `flat` array is a bare base64 text where arrays are packed. Numbers that may
-    be NaN are `null`.
+    `name` is what JSON calls it (a `score` is called as the answer around it says, else `cosine`). One that is
+    `omitted` is left out where it has its default; an `optional` one may be left out on request. `ranked` rows get
+    their `rank`, from 1. `keyed` rows, (key, value), become an object. A `flat` array is a bare base64 text where
+    arrays are packed. Numbers that may be NaN are `null`.
     """
 
     name: str = ""
@@ -133,14 +133,14 @@ def _encoded_rarely(value: Any, packed: bool, score: str) -> Any:
         return _encoded(value.value, packed, score)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return _object(value, packed, score)
-    for base in (bool, int, float, str, dict, list, tuple):  # subclasses of what JSON has
+    for base in JSON_TYPES:
         if isinstance(value, base):
             return _encoded(base(value), packed, score)
     return str(value)
 
 
 def _object(value: Any, packed: bool, score: str, without: Collection[str] = ()) -> dict[str, Any]:
-    kind = type(value)
+    kind: type = type(value)
     score = getattr(value, "score_name", score)
     found: dict[str, Any] = {}
     for plan in plan_of(kind):
@@ -213,7 +213,7 @@ def from_json(kind: Any, given: Any) -> Any:
     return kind(given) if kind in (int, str) or (isinstance(kind, type) and issubclass(kind, Enum)) else given
 
 
-def _from_object(kind: type[T], given: dict[str, Any]) -> T:
+def _from_object(kind: type, given: dict[str, Any]) -> Any:
     hints, found = hints_of(kind), {}
     for plan in plan_of(kind):
         hint, form = hints[plan.attribute], plan.form

@@ -289,8 +289,8 @@ class Words(Spaces):
         if len(found) < 2:
             raise UserError(f"give at least two words of {current.origin.source}; got {', '.join(words)!r}")
         order, scores = odd_one_out(np.stack([f.vector for f in found]))
-        words = tuple(WordCosine(found[place].word, float(scores[place])) for place in order)
-        return OddAnswer(words, noted(current, found))
+        ordered = tuple(WordCosine(found[place].word, float(scores[place])) for place in order)
+        return OddAnswer(ordered, noted(current, found))
 
     def project(
         self,

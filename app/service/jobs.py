@@ -1,6 +1,4 @@
-"""Long work: started, watched by server-sent events, cancelled at its next step, and kept for a while when it is
-done.
-"""
+"""Long work: started, watched by server-sent events, cancelled, and kept for a while when it is done."""
 
 from __future__ import annotations
 

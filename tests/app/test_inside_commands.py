@@ -63,9 +63,9 @@ def test_the_lens_the_parts_and_the_road_of_a_word() -> None:
     assert sum(part["value"] for part in parts["parts"]) == pytest.approx(parts["score"], rel=1e-3)
     table = run("contributions", "phone", "F", "--against", "P", "-m", "g2p-t5", "--at", "0", "-k", "3")
     assert "logit of 'F' less that of 'P' at '<pad>' (token 0)" in table
-    (road,) = json.loads(run("roads", "the white swan", "-m", "g2p-t5", "--format", "json"))
-    assert (road["reads"], road["writes"]) == ("white", "W AY T")
-    assert [mask["name"] for mask in road["masks"]] == ["encoder", "decoder", "cross-attention"]
+    (road,) = json.loads(run("roads", "the white swan", "-m", "g2p-t5", "--format", "json"))["runs"]
+    assert (road["text"], road["written"]) == ("white", "W AY T")
+    assert [sight["name"] for sight in road["sights"]] == ["encoder", "decoder", "cross-attention"]
     assert len(road["carried"]) == 4
 
 
@@ -77,8 +77,8 @@ def test_heads_become_a_file_of_vectors(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     near = json.loads(done.stdout)["neighbors"][0]
     table = json.loads(run("heads", "swan", "the white swan", "--layers", "3,4", "--format", "json"))
-    row = next(row for row in table if row["head"] == "3.5")
-    assert (near["word"], near["cosine"]) == (row["most like"], pytest.approx(row["cosine"], abs=1e-4))
+    row = next(row for row in table["heads"] if (row["layer"], row["head"]) == (3, 5))
+    assert (near["word"], near["cosine"]) == (row["most_like"], pytest.approx(row["cosine"], abs=1e-4))
     assert (row["width"], row["rank"]) == (32, 32)
 
 

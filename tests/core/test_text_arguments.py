@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from polysema.app.cli.main import cli
 from polysema.app.cli.text_arguments import UnicodeText
 from polysema.app.client.client import Client
+from polysema.app.client.space import RemoteSpace
 from polysema.app.explorer import Explorer
 from polysema.app.export.run import ExportSource, export
 from polysema.core.errors import UserError
@@ -102,8 +103,8 @@ def test_a_file_may_have_any_name(tmp_path, monkeypatch) -> None:  # type: ignor
         (lambda e, m: list(embed_stream(m, "the bank", [0])), "texts"),
         (lambda e, m: embed_sentences(m, "the bank"), "texts"),
         (lambda e, m: export("the bank", ExportSource("t", "0", 1), "nowhere", m, [0]), "texts"),
-        (lambda e, m: Client("http://127.0.0.1:9").embed("the bank"), "texts"),
-        (lambda e, m: Client("http://127.0.0.1:9").odd_one_out("the bank"), "words"),
+        (lambda e, m: Client("http://127.0.0.1:9").model().embed("the bank"), "texts"),
+        (lambda e, m: RemoteSpace(Client("http://127.0.0.1:9").transport, "x").odd_one_out("the bank"), "words"),
     ],
 )
 def test_one_string_is_no_list(

@@ -25,7 +25,7 @@ from polysema.core.model.contextual import word_vectors
 from polysema.core.model.sentences import embed_sentences
 from polysema.core.progress import Progress
 from polysema.indexes.collection import Collection
-from tests.service.conftest import Service
+from tests.service.flat import Flat
 
 TEXTS = ["The river bank was muddy.", "Gringotts bank keeps its gold."]
 ARROW = "application/vnd.apache.arrow.stream"
@@ -57,22 +57,22 @@ def test_python_the_command_line_and_http_agree_to_the_last_digit(http: httpx.Cl
 
 def test_the_client_answers_as_the_explorer_does(url: str, explorer: Explorer) -> None:
     with Client(url) as client:
-        assert client.neighbors("Bank", k=5) == explorer.neighbors("Bank", k=5)
-        assert client.compare("bank", TEXTS) == explorer.compare("bank", TEXTS)
+        assert Flat(client).neighbors("Bank", k=5) == explorer.neighbors("Bank", k=5)
+        assert Flat(client).compare("bank", TEXTS) == explorer.compare("bank", TEXTS)
         options = AnalogyOptions(pairs=(("man", "woman"), ("boy", "girl")))
-        there, here = (of.analogy("king", method="3cosavg", k=3, options=options) for of in (client, explorer))
+        there, here = (of.analogy("king", method="3cosavg", k=3, options=options) for of in (Flat(client), explorer))
         assert (there.neighbors, there.inputs, there.pairs) == (here.neighbors, here.inputs, here.pairs)
         vectors = explorer.space().vectors[[5, 6]]
-        assert client.nearest(vectors, k=3) == explorer.nearest(vectors, k=3)
+        assert Flat(client).nearest(vectors, k=3) == explorer.nearest(vectors, k=3)
         hidden = word_vectors(explorer.model(), "bank", TEXTS, [0, 6])
-        got = client.embed(TEXTS, layers=[0, 6], word="bank")
+        got = Flat(client).embed(TEXTS, layers=[0, 6], word="bank")
         assert (got.vectors == hidden.vectors.reshape(-1, 384)).all()
         assert [row["layer"] for row in got.rows] == [0, 0, 6, 6]
         with pytest.raises(UnknownWordError, match="nearest spellings") as caught:
-            client.neighbors("bankk")
+            Flat(client).neighbors("bankk")
         assert "bank" in caught.value.suggestions
         with pytest.raises(UserError, match="k is at most 1,000 here"):
-            client.neighbors("bank", "minilm-l6", 100_000)
+            Flat(client).neighbors("bank", "minilm-l6", 100_000)
 
 
 def test_vectors_come_in_the_form_that_accept_asks_for(http: httpx.Client, explorer: Explorer) -> None:
@@ -177,14 +177,14 @@ def test_a_job_that_says_nothing_for_long_keeps_its_connection(
 
 def test_a_job_tells_how_far_it_is(url: str) -> None:
     with Client(url) as client:
-        events = list(client.events(client.job("word_map", word="bank", method="pca")))
+        events = list(client.jobs.events(client.jobs.start("word_map", word="bank", method="pca")))
         assert events[-1]["state"] == "done", events[-1]
         assert len(events[-1]["result"]["positions"]) == 7
         assert [event["done"] for event in events] == sorted(event["done"] for event in events) or len(events) > 1
-        failed = list(client.events(client.job("word_map", word="nosuchword")))[-1]
+        failed = list(client.jobs.events(client.jobs.start("word_map", word="nosuchword")))[-1]
         assert (failed["state"], failed["error"]["code"]) == ("failed", "invalid")
         with pytest.raises(NotFoundError, match="no job"):
-            client.cancel("0" * 32)
+            client.jobs.cancel("0" * 32)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from polysema.app.client.client import Client
-from polysema.app.client.remote import RemoteSpace
+from polysema.app.client.space import RemoteSpace
 from polysema.app.explorer import Explorer
 from polysema.core.errors import (
     ConflictError,
@@ -29,6 +29,7 @@ from polysema.core.space.space import Origin
 from polysema.indexes.collection import Collection
 from polysema.indexes.store.disk import Disk
 from tests.service.conftest import Service
+from tests.service.flat import Flat
 
 TEXTS = ["The river bank was muddy.", "Gringotts bank keeps its gold.", "A swan slept on the bank."]
 
@@ -45,27 +46,27 @@ def test_a_collection_is_a_space_by_its_name(client: Client, explorer: Explorer,
     keys = [space.keys[row] for row in range(300)]
     mine.add(keys, space.vectors[:300], {"even": [row % 2 == 0 for row in range(300)]})
     local = Collection(tmp_path / "data" / "mine").space()
-    assert client.neighbors("was", "mine", 5).neighbors == explorer.neighbors("was", local, 5).neighbors
+    assert Flat(client).neighbors("was", "mine", 5).neighbors == explorer.neighbors("was", local, 5).neighbors
     assert (
-        client.analogy("is - was + were", "mine", 3).neighbors
+        Flat(client).analogy("is - was + were", "mine", 3).neighbors
         == explorer.analogy("is - was + were", local, 3).neighbors
     )
-    assert client.similarity(["was"], ["is"], "mine").cosine == explorer.similarity(["was"], ["is"], local).cosine
-    assert (client.map("mine", "pca").map.positions == explorer.map(local, "pca").map.positions).all()
+    assert Flat(client).similarity(["was"], ["is"], "mine").cosine == explorer.similarity(["was"], ["is"], local).cosine
+    assert (Flat(client).map("mine", "pca").map.positions == explorer.map(local, "pca").map.positions).all()
     mine.upsert(["was"], -space.vectors[:1])
-    assert client.neighbors("was", "mine", 5) == explorer.neighbors(
+    assert Flat(client).neighbors("was", "mine", 5) == explorer.neighbors(
         "was", Collection(tmp_path / "data" / "mine").space(), 5
     )
     mine.create_space("other", 2)
     assert len(client.space("mine/vectors")) == 300
     with pytest.raises(UserError, match="several spaces"):
-        client.neighbors("was", "mine")
-    assert client.neighbors("was", "mine/vectors", 2).neighbors[0].rank == 1
+        Flat(client).neighbors("was", "mine")
+    assert Flat(client).neighbors("was", "mine/vectors", 2).neighbors[0].rank == 1
     with pytest.raises(NotFoundError, match="no space 'nope'"):
-        client.neighbors("was", "mine/nope")
+        Flat(client).neighbors("was", "mine/nope")
     with pytest.raises(ConflictError, match="name of the catalog"):
         client.create("minilm-l6")
-    assert client.ask("GET", "/v1/neighbors", params={"word": "was", "space": "mine/vectors"})["neighbors"]
+    assert client.transport.ask("GET", "/v1/neighbors", params={"word": "was", "space": "mine/vectors"})["neighbors"]
 
 
 def test_columns_over_http_keep_their_family(client: Client) -> None:
@@ -108,16 +109,16 @@ def test_columns_over_http_keep_their_family(client: Client) -> None:
 def test_fewer_rows_than_k_and_no_rows_over_http(client: Client) -> None:
     mine = client.create("mine")
     assert mine.search([[1, 0, 5]], 10).ids == [[]]
-    assert client.ask("POST", "/v1/collections/mine/search", {"text": "anything"})["answers"] == [[]]
+    assert client.transport.ask("POST", "/v1/collections/mine/search", {"text": "anything"})["answers"] == [[]]
     mine.create_space("few", 2)
     assert mine.search([[1, 0]], 10).ids == [[]]
     mine.add([f"r{number}" for number in range(11)], np.eye(11, 2) + 1)
     assert len(mine.search([[1, 0]], 100).ids[0]) == 11
     assert mine.search([[1, 0]], 100, "id = 'nope'").ids == [[]]
-    assert len(client.neighbors("r0", "mine", 100).neighbors) == 10
-    assert len(client.nearest([[1, 0]], "mine", 100)[0]) == 11
-    assert len(client.analogy("r0 - r1 + r2", "mine", 100).neighbors) == 8
-    assert all(len(stop.neighbors) == 10 for stop in client.travel("r0", "r1 -> r2", "mine", k=500).steps)
+    assert len(Flat(client).neighbors("r0", "mine", 100).neighbors) == 10
+    assert len(Flat(client).nearest([[1, 0]], "mine", 100)[0]) == 11
+    assert len(Flat(client).analogy("r0 - r1 + r2", "mine", 100).neighbors) == 8
+    assert all(len(stop.neighbors) == 10 for stop in Flat(client).travel("r0", "r1 -> r2", "mine", k=500).steps)
     for k in (0, 100_000):
         with pytest.raises(UserError, match="k"):
             mine.search([[1, 0]], k)
@@ -149,13 +150,13 @@ def test_a_card_names_no_path_that_is_loaded(client: Client, tmp_path: Path) -> 
         ),
     ):
         with pytest.raises(UserError, match="no model served here"):
-            client.ask("POST", path, {"space": "mine", **query})
+            client.transport.ask("POST", path, {"space": "mine", **query})
     with pytest.raises(UserError, match="no model served here"):
-        client.ask("GET", "/v1/spaces/mine", params={"without": 'a -> b in "b"'})
+        client.transport.ask("GET", "/v1/spaces/mine", params={"without": 'a -> b in "b"'})
     with pytest.raises(UserError, match="no model served here"):
-        client.matched(RemoteSpace("mine", 2, 2, (), origin, removed=('a -> b in "b"',)), "glove-6b-50d")
+        Flat(client).matched(RemoteSpace(client.transport, "mine", removed=('a -> b in "b"',)), "glove-6b-50d")
     with pytest.raises(UserError, match="is not in the catalog"):
-        client.ask("POST", "/v1/collections/mine/search", {"text": "bank", "k": 1})
+        client.transport.ask("POST", "/v1/collections/mine/search", {"text": "bank", "k": 1})
 
 
 def test_versions_snapshots_and_the_way_back(client: Client, tmp_path: Path) -> None:
@@ -214,11 +215,11 @@ def test_texts_are_embedded_into_a_collection_as_a_job(client: Client, explorer:
     whole = embed_sentences(explorer.model(), TEXTS).vectors[0]
     np.testing.assert_allclose(mine.get(["0", "1", "2"], "whole").vectors, whole, atol=1e-6)
     query = {"text": TEXTS[1], "k": 1, "space": "whole"}
-    assert client.ask("POST", "/v1/collections/mine/search", query)["answers"][0][0]["id"] == "1"
+    assert client.transport.ask("POST", "/v1/collections/mine/search", query)["answers"][0][0]["id"] == "1"
     assert (
-        client.ask("POST", "/v1/neighbors", {"space": "mine/whole", "texts": [TEXTS[2]], "k": 1})["answers"][0][
-            "neighbors"
-        ][0]["word"]
+        client.transport.ask("POST", "/v1/neighbors", {"space": "mine/whole", "texts": [TEXTS[2]], "k": 1})["answers"][
+            0
+        ]["neighbors"][0]["word"]
         == "2"
     )
     for wrong, match in (
@@ -230,11 +231,11 @@ def test_texts_are_embedded_into_a_collection_as_a_job(client: Client, explorer:
         with pytest.raises(UserError, match=match):
             mine.embed(TEXTS, **wrong)
     with pytest.raises(NotFoundError, match="no collection other"):
-        client.job("embed", collection="other", texts=TEXTS)
+        client.jobs.start("embed", collection="other", texts=TEXTS)
 
 
 def state_of(client: Client, job: str) -> str:
-    return str(client.ask("GET", f"/v1/jobs/{job}")["state"])
+    return str(client.transport.ask("GET", f"/v1/jobs/{job}")["state"])
 
 
 def until(true: Any, seconds: float = 60.0) -> None:
@@ -247,34 +248,34 @@ def until(true: Any, seconds: float = 60.0) -> None:
 def test_a_running_job_really_stops(client: Client) -> None:
     mine = client.create("mine")
     many = [f"The bank number {n} lies by the river and is open on every day of the week." for n in range(20_000)]
-    jobs = [client.job("embed", collection="mine", texts=many, unit="sentences")]
-    jobs.append(client.job("map", method="umap", n=3000, options={"n_epochs": 10_000}))
-    waiting = client.job("senses")  # two run at a time
-    assert client.cancel(waiting)["state"] == "cancelled"
+    jobs = [client.jobs.start("embed", collection="mine", texts=many, unit="sentences")]
+    jobs.append(client.jobs.start("map", method="umap", n=3000, options={"n_epochs": 10_000}))
+    waiting = client.jobs.start("senses")  # two run at a time
+    assert client.jobs.cancel(waiting)["state"] == "cancelled"
     until(lambda: len(mine) > 0)
-    until(lambda: client.ask("GET", f"/v1/jobs/{jobs[1]}")["stage"] == "lay out")
+    until(lambda: client.transport.ask("GET", f"/v1/jobs/{jobs[1]}")["stage"] == "lay out")
     for job in jobs:
-        assert client.cancel(job)["stopping"] is True
+        assert client.jobs.cancel(job)["stopping"] is True
     until(lambda: [state_of(client, job) for job in jobs] == ["cancelled"] * 2)
     rows = len(mine)
     assert rows < len(many)
     names = {thread.name for thread in threading.enumerate() if thread.name.startswith("job")}
     assert names  # the threads live, and are free: another job is done at once
-    assert list(client.events(client.job("map", method="pca", n=50)))[-1]["state"] == "done"
+    assert list(client.jobs.events(client.jobs.start("map", method="pca", n=50)))[-1]["state"] == "done"
     assert len(mine) == rows  # nothing is written any more
     assert mine.verify()["problems"] == []
     with pytest.raises(ConflictError, match="is cancelled"):
-        client.ask("GET", f"/v1/jobs/{jobs[1]}/result")
-    assert client.cancel(jobs[0])["state"] == "cancelled"
+        client.transport.ask("GET", f"/v1/jobs/{jobs[1]}/result")
+    assert client.jobs.cancel(jobs[0])["state"] == "cancelled"
 
 
 def test_ended_jobs_are_kept_for_a_while_only(served: Service) -> None:
     with Client(served(jobs_kept=2)[0]) as client:
         jobs = []
         for n in (10, 20, 30):
-            jobs.append(client.job("map", method="pca", n=n))
-            assert list(client.events(jobs[-1]))[-1]["result"]["n"] == n
-        until(lambda: "no job" in httpx.get(f"{client._url}/v1/jobs/{jobs[0]}", trust_env=False).text)
+            jobs.append(client.jobs.start("map", method="pca", n=n))
+            assert list(client.jobs.events(jobs[-1]))[-1]["result"]["n"] == n
+        until(lambda: "no job" in httpx.get(f"{client.transport._url}/v1/jobs/{jobs[0]}", trust_env=False).text)
         assert state_of(client, jobs[2]) == "done"
 
 
@@ -345,7 +346,7 @@ def test_a_damaged_collection_is_told_as_such(served: Service, tmp_path: Path) -
                     ("POST", "/delete", {"ids": ["nope"]}),
                 ):
                     try:
-                        client.ask(method, f"/v1/collections/mine{at}", body)
+                        client.transport.ask(method, f"/v1/collections/mine{at}", body)
                     except CorruptError as error:
                         message.add(path.name)
                         assert str(tmp_path) not in str(error)

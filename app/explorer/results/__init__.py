@@ -1,4 +1,5 @@
-"""What the explorer answers: the only definition of each answer, for the command line, the service, its client and programs.
+"""What the explorer answers: the only definition of each answer, for the command line, the service, its client and
+programs.
 
 A dataclass here is what Python gets; JSON is `serialization.to_json` of it, and the service's document is made from it.
 """

@@ -75,8 +75,8 @@ class RowsDeleted:
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """For each query its rows, best first: `id`, `score`, `rank` and their columns; the version that was searched, and the
-    recall to expect (None: never measured).
+    """For each query its rows, best first: `id`, `score`, `rank` and their columns; the version that was searched, and
+    the recall to expect (None: never measured).
     """
 
     answers: tuple[tuple[dict[str, Any], ...], ...]

@@ -57,7 +57,7 @@ class CompactAnswer:
 
 @dataclass(frozen=True, slots=True)
 class VerifyAnswer:
-    """What a check of every byte found: the `files` and `bytes` that were read, `problems`, and `leftovers` of changes."""
+    """What a check of every byte found: the `files` and `bytes` that were read, `problems` and `leftovers`."""
 
     files: int
     bytes: int

@@ -40,8 +40,9 @@ class WordMap:
 class SpaceMap:
     """A space, or its first rows, laid out.
 
-    `space` are the rows shown and `map` where they lie; `neighbors` those that it was made by or is judged by, `distortion` what it was
-    measured to keep, and `kept` (n,) for every point the share of its nearest that are its nearest on the map.
+    `space` are the rows shown and `map` where they lie; `neighbors` those that it was made by or is judged by,
+    `distortion` what it was measured to keep, and `kept` (n,) for every point the share of its nearest that are its
+    nearest on the map.
     """
 
     space: Space
@@ -55,9 +56,10 @@ class SpaceMap:
 class MatchedSide:
     """One of several spaces of the same rows, on their common plane.
 
-    `space` are the rows shown (its `keys` and `columns` row for row as every other side's), `positions` (n, 2 or 3) where they lie,
-    `neighbors` their nearest among the rows shown, `kept` (n,) the share of its k nearest that each has near it on the map too, and
-    `baseline` the mean cosine of random pairs of its whole space. `left_out` counts the rows of the whole space that had no match.
+    `space` are the rows shown (its `keys` and `columns` row for row as every other side's), `positions` (n, 2 or 3)
+    where they lie, `neighbors` their nearest among the rows shown, `kept` (n,) the share of its k nearest that each has
+    near it on the map too, and `baseline` the mean cosine of random pairs of its whole space. `left_out` counts the
+    rows of the whole space that had no match.
     """
 
     name: str
@@ -73,9 +75,9 @@ class MatchedSide:
 class MatchedMaps:
     """The same rows in two spaces, `a` and `b`, and in those `between` them, laid out on one plane; what changed.
 
-    `overlap` (n,) is for each row the share of its `k` nearest in a that are among its k nearest in b, `changed` (n,) the
-    rows, those first that changed most; `by_chance` is what two unrelated spaces would share. Of `matched` rows that are the
-    same by `by`, those are shown that `rule` says. All neighbors are among the rows shown.
+    `overlap` (n,) is for each row the share of its `k` nearest in a that are among its k nearest in b, `changed` (n,)
+    the rows, those first that changed most; `by_chance` is what two unrelated spaces would share. Of `matched` rows
+    that are the same by `by`, those are shown that `rule` says. All neighbors are among the rows shown.
     """
 
     a: MatchedSide
@@ -191,7 +193,7 @@ class MapAnswer:
 
 @dataclass(frozen=True, slots=True)
 class MatchedSideSummary:
-    """One of several spaces of the same rows: the mean cosine of random pairs, and how many of its rows had no match."""
+    """One of several spaces: the mean cosine of random pairs, and how many of its rows had no match."""
 
     name: str
     origin: Origin
@@ -201,8 +203,8 @@ class MatchedSideSummary:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MatchedSideAnswer:
-    """One of the spaces: where its rows lie, their nearest among the rows shown, the share of these that each has near it on
-    the map too, the mean cosine of random pairs, and how many rows of the whole space had no match.
+    """One of the spaces: where its rows lie, their nearest among the rows shown, the share of these that each has near
+    it on the map too, the mean cosine of random pairs, and how many rows of the whole space had no match.
     """
 
     name: str
@@ -247,8 +249,8 @@ class MatchedSummary:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MatchedAnswer:
-    """The same `rows` in several spaces, the `sides`: `overlap` is for each row the share of its k nearest in the first that are
-    among its k nearest in the last; `changed` has the rows, those first that changed most.
+    """The same `rows` in several spaces, the `sides`: `overlap` is for each row the share of its k nearest in the first
+    that are among its k nearest in the last; `changed` has the rows, those first that changed most.
     """
 
     method: str

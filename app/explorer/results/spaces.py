@@ -48,7 +48,8 @@ class SpaceInfo:
 class ModelCard:
     """A model or a static space that has a name, as OpenAI's protocol has it; `here` says whether its weights are.
 
-    `bytes` is the size of what is downloaded, `summary` what it is, and `folder` where it is, which a service doesn't tell.
+    `bytes` is the size of what is downloaded, `summary` what it is, and `folder` where it is, which a service doesn't
+    tell.
     """
 
     id: str

@@ -46,7 +46,9 @@ class SenseRow:
 
 @dataclass(frozen=True, slots=True)
 class SenseReport:
-    """The yardstick of the corpus of senses: `most_frequent` is what no static vector can beat; `notes` say what was left out."""
+    """The yardstick of the corpus of senses: `most_frequent` is what no static vector can beat; `notes` say what was
+    left out.
+    """
 
     occurrences: int
     words: int
@@ -73,8 +75,8 @@ class OccurrenceHit:
 class OccurrenceAnswer:
     """The occurrences nearest to a word in a sentence, at one layer, beside that layer's random-pair baseline.
 
-    `static` are the nearest rows of the model's own input table to the word's static vector; `split` says that the text was
-    longer than the model's window and read in overlapping windows.
+    `static` are the nearest rows of the model's own input table to the word's static vector; `split` says that the text
+    was longer than the model's window and read in overlapping windows.
     """
 
     word: str
@@ -90,8 +92,8 @@ class OccurrenceAnswer:
 
 @dataclass(frozen=True, slots=True)
 class BaselinesAnswer:
-    """For each layer of a model the mean cosine of random pairs of words, and the layers at which the corpus of senses is
-    kept.
+    """For each layer of a model the mean cosine of random pairs of words, and the layers at which the corpus of senses
+    is kept.
     """
 
     model: str

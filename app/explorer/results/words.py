@@ -58,7 +58,7 @@ class NeighborAnswer:
 
 @dataclass(frozen=True, slots=True)
 class QueryNeighbors:
-    """The nearest rows of one of several questions: of a vector or a text only these, of a word what it stands for too."""
+    """The nearest rows of one of several questions; of a word also what it stands for."""
 
     neighbors: tuple[Neighbor, ...]
     query: str = field(default="", metadata=json_form(omitted=True))
@@ -125,7 +125,8 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalogyAnswer:
-    """The answer to an expression. `target` (dim,) is the weighted sum of the unit vectors `input_vectors` (terms, dim).
+    """The answer to an expression. `target` (dim,) is the weighted sum of the unit vectors `input_vectors` (terms,
+    dim).
 
     `inputs` are the words it was made of, which are left out of `neighbors`; `pairs` the examples that were used, and
     `pairs_left_out` those with an unknown word.
@@ -145,7 +146,9 @@ class AnalogyAnswer:
 
     @property
     def score_name(self) -> str:
-        """What the scores of the method are called: `cosine` where they are (PairDirection's: of two offsets), else `score`."""
+        """What the scores of the method are called: `cosine` where they are (PairDirection's: of two offsets), else
+        `score`.
+        """
         return "score" if self.method in METHODS_WITHOUT_COSINE else "cosine"
 
 

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from pydantic import ValidationError
-from pydantic_core import from_json
 
 from polysema.app.explorer import query_vectors
 from polysema.app.explorer.collection_answers import info_of, recall_of, rows_of, search_answer, versions_of
 from polysema.app.explorer.results.collection import (
     CollectionDeleted,
     CollectionNames,
-    RowsAdded,
     RowsDeleted,
-    RowsReplaced,
     SnapshotDropped,
     SnapshotMade,
     VersionRestored,
 )
 from polysema.app.service import encoding as form
+from polysema.app.service.collection_rows import origin_of, put_rows, read_rows
 from polysema.app.service.dependencies import ServiceState, StateDep, writes
-from polysema.app.service.errors import MistakeError, RefusedError
 from polysema.app.service.schemas.collection import (
     CollectionDeletedResponse,
     CollectionNamesResponse,
@@ -49,7 +44,6 @@ from polysema.app.service.schemas.fields import Name
 from polysema.app.service.schemas.response_model import forms as in_forms
 from polysema.app.service.schemas.response_model import json as answers
 from polysema.app.service.schemas.texts import RowsResponse
-from polysema.app.service.validation_messages import mistake_of
 from polysema.core.errors import UserError
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Origin
@@ -102,7 +96,7 @@ async def create_space(name: str, space: str, request: SpaceRequest, state: Stat
 
     def ask() -> Response:
         current = state.shelf.get(name)
-        current.create_space(space, request.dim, request.metric, _origin(request.origin))
+        current.create_space(space, request.dim, request.metric, origin_of(request.origin))
         return form.answer(info_of(name, current))
 
     return await state.work(ask)
@@ -126,14 +120,14 @@ async def add(name: str, request: Request, state: StateDep, space: SpaceName = N
     none.
     """
     body = await request.body()
-    return await state.work(lambda: _put(name, _rows(request, body, space), state, False))
+    return await state.work(lambda: put_rows(name, read_rows(request, body, space), state, False))
 
 
 @router.put("/{name}/rows", dependencies=[writes], openapi_extra=ROWS_BODY, responses=answers(RowsReplacedResponse))
 async def upsert(name: str, request: Request, state: StateDep, space: SpaceName = None) -> Response:
     """Add rows, in the place of those with the same ids."""
     body = await request.body()
-    return await state.work(lambda: _put(name, _rows(request, body, space), state, True))
+    return await state.work(lambda: put_rows(name, read_rows(request, body, space), state, True))
 
 
 @router.get("/{name}/rows", responses=in_forms(RowsResponse))
@@ -269,81 +263,3 @@ def _model(state: ServiceState, origin: Origin) -> LanguageModel:
     if origin.stack in ("", "encoder") and origin.final_norm in ("", "after") and not origin.beginning:
         return state.explorer.model(origin.source)
     return query_vectors.load_like(origin)
-
-
-def _rows(request: Request, body: bytes, space: str | None) -> RowsRequest | tuple[Any, Any, Any, str | None]:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == form.ARROW:
-        return (*form.read_table(body), space)
-    if kind != form.JSON:
-        raise RefusedError("unsupported", f"rows come as {form.JSON} or {form.ARROW}; got {kind[:80] or 'no type'}")
-    try:
-        rows = RowsRequest.model_validate_json(body)
-    except ValidationError as error:
-        raise _mistake_in(body, error) from None
-    except ValueError as error:
-        raise UserError(f"the body is no JSON: {str(error)[:200]}") from None
-    if rows.space is None:
-        rows.space = space
-    return rows
-
-
-def _mistake_in(body: bytes, error: ValidationError) -> UserError:
-    errors = error.errors(include_url=False)
-    if errors[0]["type"] == "json_invalid":
-        why = errors[0]["msg"][:200]
-        if "hex escape" in why or "surrogate" in why:
-            why += " (half of a surrogate pair is no text)"
-        return UserError(f"the body is no JSON: {why}")
-    return MistakeError(*mistake_of(errors, from_json(body), list(RowsRequest.model_fields)))
-
-
-def _put(
-    name: str, given: RowsRequest | tuple[Any, Any, Any, str | None], state: ServiceState, replaces: bool
-) -> Response:
-    current = state.shelf.get(name)
-    origin = None
-    if isinstance(given, RowsRequest):
-        dim = given.dim
-        if dim is None and isinstance(given.vectors, str) and current.view().manifest.spaces:
-            dim = current.view().card(given.space).dim
-        ids, matrix, columns, space = given.ids, form.matrix(given.vectors, dim), given.columns, given.space
-        origin = _origin(given.origin)
-    else:
-        ids, matrix, columns, space = given
-    put = current.upsert if replaces else current.add
-    count = put(ids, matrix, columns, space, origin)
-    answer_of = RowsReplaced if replaces else RowsAdded
-    return form.answer(answer_of(count, len(current), current.view().manifest.version))
-
-
-def _origin(card: dict[str, Any] | None) -> Origin | None:
-    if card is None:
-        return None
-    try:
-        made = Origin.from_json(card)
-        # what is written into a collection must be plain, of the right kinds and come back the same
-        same = Origin.from_json(json.loads(json.dumps(made.to_json()))) == made and isinstance(made.source, str)
-    except (TypeError, ValueError, AttributeError, KeyError):
-        same = False
-    if not same or not all(isinstance(getattr(made, one), kind) for one, kind in _KINDS.items()):
-        raise UserError("origin is a provenance card, as GET /v1/spaces/NAME and /v1/collections/NAME give it")
-    return made
-
-
-_KINDS: dict[str, Any] = {
-    "source": str,
-    "weights_sha256": str,
-    "revision": str,
-    "layer": (int, type(None)),
-    "pooling": str,
-    "transform": str,
-    "normalized": bool,
-    "dtype": str,
-    "engine": str,
-    "stack": str,
-    "final_norm": str,
-    "windows": str,
-    "prompt": str,
-    "beginning": str,
-}

@@ -15,7 +15,7 @@ from polysema.app.service.encoding import answer, encoded
 from polysema.app.service.schemas.openai import EmbeddingsRequest, EmbeddingsResponse, ModelResponse, ModelsResponse
 from polysema.app.service.schemas.response_model import json as answers
 from polysema.core.errors import NotFoundError, UserError
-from polysema.core.space.space import Family
+from polysema.core.space.space import Family, Floats
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 MAX_INLINE_VECTORS = 64  # vectors whose answer is written at once
@@ -43,12 +43,15 @@ async def embeddings(body: EmbeddingsRequest, state: StateDep, request: Request)
 def _body(made: EmbeddingBatch, model: str, packed: bool) -> bytes:
     # row by row: a long answer that is written in one go would keep every other request waiting
     rows = (
-        f'{{"object": "embedding", "index": {index}, "embedding": '
-        f"{json.dumps(encoded(line) if packed else line.tolist())}}}"
+        f'{{"object": "embedding", "index": {index}, "embedding": {_numbers(line, packed)}}}'
         for index, line in enumerate(made.vectors)
     )
     usage = json.dumps({"prompt_tokens": made.tokens, "total_tokens": made.tokens})
     return f'{{"object": "list", "data": [{", ".join(rows)}], "model": {json.dumps(model)}, "usage": {usage}}}'.encode()
+
+
+def _numbers(vector: Floats, packed: bool) -> str:
+    return json.dumps(encoded(vector) if packed else vector.tolist())
 
 
 def _inputs(given: str | list[str] | list[int] | list[list[int]]) -> list[EmbeddingInput]:

@@ -128,7 +128,7 @@ async def ablate(request: AblateRequest, state: StateDep) -> Response:
 
 @router.post("/head-outputs", responses=answers(HeadOutputsResponse))
 async def head_outputs(request: HeadOutputsRequest, state: StateDep) -> Response:
-    """What each head writes where a word stands in some texts: how long, in which sub-space, and the head most like it."""
+    """What each head writes where a word stands: how long, in which sub-space, and the head most like it."""
     state.known(request.model)
     state.check_many(len(request.texts), "texts")
 
@@ -154,7 +154,7 @@ async def head_outputs(request: HeadOutputsRequest, state: StateDep) -> Response
 
 @router.post("/compare-families", responses=answers(FamiliesResponse))
 async def compare_families(request: FamiliesRequest, state: StateDep) -> Response:
-    """One sentence's way through models of several families: who may look at whom, where it ends, and what is written."""
+    """One sentence's way through models of several families: who looks at whom, where it ends, what is written."""
     for name in request.models:
         state.known(name)
 
@@ -214,6 +214,6 @@ def _check_passes(state: ServiceState, count: int) -> None:
     most = 64 * state.settings.max_tokens
     if count > most:
         raise UserError(
-            f"that is {count:,} tokens in all passes through the model; a request may have {most:,}: ask for fewer layers, "
-            "strengths or new tokens, or a shorter text"
+            f"that is {count:,} tokens in all passes through the model; a request may have {most:,}: ask for "
+            "fewer layers, strengths or new tokens, or a shorter text"
         )

@@ -78,9 +78,7 @@ async def shifts(job: str, row: Annotated[int, Query(ge=0, le=2**53)], state: St
 
 @router.post("/{job}/around", responses=answers(PointNeighborsResponse))
 async def around(job: str, request: PointNeighborsRequest, state: StateDep) -> Response:
-    """What is nearest to a point of a map in the whole space, and what is on the map; each with its rank in the
-    other.
-    """
+    """What is nearest to a point in the whole space, and what on the map, each with its rank in the other."""
     found: SpaceMap = _made(state, job, (SpaceMap,))
     state.check_k(request.k)
     own = request.row is not None

@@ -57,9 +57,7 @@ async def embed_texts(body: EmbedRequest, state: StateDep, request: Request) -> 
 
 @router.get("/models/{name}/baselines", responses=answers(BaselinesResponse))
 async def baselines(name: str, state: StateDep) -> Response:
-    """For each layer of a model the mean cosine of random pairs of words, beside which its similarities are to be
-    read.
-    """
+    """For each layer of a model the mean cosine of random pairs of words, beside which similarities are read."""
     state.known(name, "not_found")
 
     def ask() -> Response:

@@ -129,9 +129,7 @@ async def vector(body: VectorRequest, state: StateDep, request: Request) -> Resp
 
 @router.post("/baseline", responses=answers(BaselineResponse))
 async def baseline(request: BaselineRequest, state: StateDep) -> Response:
-    """The mean cosine of random pairs of a space's rows, beside which a cosine means something; null for a single
-    row.
-    """
+    """The mean cosine of random pairs of a space's rows; null for a single row."""
 
     def ask() -> Response:
         space = view(state, request)

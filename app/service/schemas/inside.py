@@ -60,8 +60,9 @@ class RankHeadsRequest(ShownColumns):
 class LensRequest(InsideRequest):
     """What the states say: at some layers (0 to n), of all tokens or of one (`at`: a word, or a token's number).
 
-    A word to follow is a word, a token in quotes as it is shown (`"','"`), or its id (`#11`). Of a word with and without a space
-    before it the likelier is followed, by what the model answers at `forms_at` (else `at`, else where it predicts).
+    A word to follow is a word, a token in quotes as it is shown (`"','"`), or its id (`#11`). Of a word with and
+    without a space before it the likelier is followed, by what the model answers at `forms_at` (else `at`, else where
+    it predicts).
     """
 
     model_config = request_config(
@@ -77,7 +78,9 @@ class LensRequest(InsideRequest):
 
 
 class AttributionRequest(InsideRequest):
-    """The word whose logit is taken apart, perhaps against another's, and where; see `LensRequest` for what a word may be."""
+    """The word whose logit is taken apart, perhaps against another's, and where; see `LensRequest` for what a word may
+    be.
+    """
 
     model_config = request_config({"text": "The river bank.", "word": "money", "at": "bank"})
     word: Word

@@ -35,7 +35,7 @@ class RolloutRequest(InsideRequest):
 
 
 class StatementRequest(RequestModel):
-    """A decoder's or a masked encoder's next word: how many are shown, which are followed, how many tokens are written."""
+    """A model's next word: how many are shown, which are followed, how many tokens are written."""
 
     text: Text
     model: Name = "smollm2-135m"
@@ -46,7 +46,7 @@ class StatementRequest(RequestModel):
 
 
 class DirectionChoice(RequestModel):
-    """A direction: from the mean of some texts (`away`) to that of others (`toward`), or a sum of words (`expression`)."""
+    """A direction: from some texts (`away`) to others (`toward`), or a sum of words (`expression`)."""
 
     toward: Texts = Field(default=[])
     away: Texts = Field(default=[])
@@ -112,7 +112,7 @@ class FamiliesRequest(RequestModel):
 
 
 class GenerateRequest(RequestModel):
-    """A text after which a decoder writes, or for which an encoder-decoder does; `k` candidates are told of each token."""
+    """A text after which a decoder writes, or for which an encoder-decoder does, with `k` candidates."""
 
     model_config = request_config({"text": "phone", "model": "g2p-t5"})
     text: Text

@@ -52,7 +52,9 @@ class MapChoice(RequestModel):
 
 
 class MapRequest(SpaceView):
-    """A space or collection, or its first n rows, laid out in two or three dimensions, with its distortion among the k nearest."""
+    """A space or collection, or its first n rows, laid out in two or three dimensions, with its distortion among the k
+    nearest.
+    """
 
     model_config = request_config({"kind": "map", "space": "glove-6b-50d", "n": 2000, "method": "pca"})
     kind: Literal["map"]
@@ -70,8 +72,9 @@ Side = Annotated[Annotated[SpaceName, Tag("name")] | Annotated[SpaceView, Tag("s
 
 
 class MatchedMapsRequest(RequestModel):
-    """Two spaces, and perhaps some between them, of which n of the rows that they share are laid out on one plane (null: all).
-    A space that is given by its name is called so in the answer; one that is given as it is seen, by its card.
+    """Two spaces, and perhaps some between them, of which n of the rows that they share are laid out on one plane
+    (null: all). A space that is given by its name is called so in the answer; one that is given as it is seen, by its
+    card.
     """
 
     model_config = request_config(
@@ -99,8 +102,8 @@ class WordMapRequest(RequestModel):
 
 
 class SenseClustersRequest(RequestModel):
-    """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses; or every occurrence
-    in texts of one's own.
+    """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses; or every
+    occurrence in texts of one's own.
     """
 
     model_config = request_config({"kind": "sense_clusters", "word": "bank"})
@@ -132,8 +135,8 @@ class CorpusRequest(RequestModel):
 class EmbedIntoCollectionRequest(RequestModel):
     """Texts embedded at a layer into a collection: words, one word, tokens or sentences. Ids are those of the texts (or
     their numbers), with the place behind them (`17:4-8`); rows that are there are replaced. What was written before a
-    cancel stays; the same job once more puts the same rows in their place. Texts without a token, or without the word, are
-    left out and counted.
+    cancel stays; the same job once more puts the same rows in their place. Texts without a token, or without the word,
+    are left out and counted.
     """
 
     model_config = request_config(
@@ -191,7 +194,7 @@ class PlaceRequest(RequestModel):
 
 
 class PointNeighborsRequest(SpaceView):
-    """A point of a map of the space: a row of it, or a point of one's own by its vector and the position it was given."""
+    """A point of a map of the space: a row of it, or a point of one's own by its vector and position."""
 
     model_config = request_config({"row": 231, "k": 5}, {"vector": [0.1] * 50, "position": [0.3, -1.2]})
     row: int | None = Field(default=None, ge=0, le=2**53)

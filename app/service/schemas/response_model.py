@@ -1,4 +1,4 @@
-"""The models of the OpenAPI document's answers, made from the dataclasses that are answered, so that they can't differ."""
+"""The models of the OpenAPI document's answers, made from the dataclasses that are answered."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ EXAMPLES: dict[type, list[Any]] = {}  # of each kind of answer, as JSON
 
 def response_model(example: Any) -> type[BaseModel]:
     """The model of an answer, from one of its kind, which stands as its example in the document."""
-    EXAMPLES.setdefault(type(example), []).append(to_json(example))
-    return model_of(type(example))
+    kind: type = type(example)
+    EXAMPLES.setdefault(kind, []).append(to_json(example))
+    return model_of(kind)
 
 
 @lru_cache(maxsize=512)
@@ -112,7 +113,9 @@ def json(model: Any, status: int = 200, what: str = "") -> Responses:
 
 
 def forms(model: Any, arrow: bool = True, what: str = "") -> Responses:
-    """For a route's `responses`: its answer as JSON, base64 or an Arrow stream, as `Accept` asks. `model` may be of a union."""
+    """For a route's `responses`: its answer as JSON, base64 or an Arrow stream, as `Accept` asks. `model` may be of a
+    union.
+    """
     found = json(model, what=what)
     schema = TypeAdapter(model).json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)

@@ -1,162 +1,19 @@
-"""What a service holds, from afar: its spaces, maps and collections, with the verbs of the local ones."""
+"""`RemoteCollection`: a collection of the service, with the verbs of `polysema.indexes.collection.Collection`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polysema.app.client.transport import Transport, matrix, part, sent
 from polysema.app.explorer.embedding import TextVectors
-from polysema.app.explorer.serialization import array_of, from_json
-from polysema.core.errors import UserError
-from polysema.core.maps.projection import MapOptions, Neighbors
-from polysema.core.progress import Progress, no_progress
-from polysema.core.space.space import Floats, Ints, Origin
+from polysema.core.space.space import Floats, Origin
 
 if TYPE_CHECKING:
     import numpy.typing as npt
-
-    from polysema.core.maps.distortion import Distortion
-    from polysema.core.maps.overlap import Shift
-    from polysema.core.maps.projection import Map
-
-
-class Transport(Protocol):
-    """What asks the service: `polysema.Client`."""
-
-    def ask(self, method: str, path: str, body: Any = None, params: Any = None) -> Any:
-        """The answer as plain values."""
-
-    def ask_rows(self, method: str, path: str, body: Any = None, params: Any = None) -> TextVectors:
-        """The answer as rows with vectors."""
-
-    def done(self, kind: str, progress: Progress = no_progress, **request: Any) -> Any:
-        """What a job came to."""
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteSpace:
-    """A space of the service, also centered, whitened or without axes: the client's verbs take it in the place of a
-    name.
-    """
-
-    name: str
-    n: int
-    dim: int
-    columns: tuple[str, ...]
-    origin: Origin
-    transform: str = "raw"
-    removed: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return self.n
-
-    def to_request(self) -> dict[str, Any]:
-        """As requests name it."""
-        return {"space": self.name, "transform": self.transform, "without": list(self.removed)}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RemoteMap:
-    """A map that a job of the service made: as `SpaceMap`, whose space (here `rows`, with their `key`) stays there."""
-
-    rows: list[dict[str, Any]]
-    map: Map
-    distortion: Distortion | None
-    kept: Floats
-    origin: Origin
-    job: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RemoteSide:
-    """One of several spaces of the same rows: as `MatchedSide`, whose space (here its card, `origin`) stays there."""
-
-    name: str
-    origin: Origin
-    positions: Floats
-    neighbors: Neighbors
-    kept: Floats
-    baseline: float
-    left_out: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RemoteMatched:
-    """The same rows in several spaces, as a job of the service laid them out: as `MatchedMaps`, with the `rows`' keys
-    and columns (those of the first space). What changed around a row is computed by the service.
-    """
-
-    rows: list[dict[str, Any]]
-    sides: tuple[RemoteSide, ...]
-    k: int
-    overlap: Floats
-    changed: Ints
-    by_chance: float
-    matched: int
-    by: str
-    rule: str
-    method: str
-    options: MapOptions
-    job: str
-    client: Transport
-
-    @classmethod
-    def of(cls, client: Transport, job: str, message: dict[str, Any]) -> RemoteMatched:
-        """What a job told of its result."""
-        return cls(
-            message["rows"],
-            tuple(from_json(RemoteSide, side) for side in message["sides"]),
-            message["k"],
-            array_of(np.float32, message["overlap"]),
-            array_of(np.int64, message["changed"]),
-            message["by_chance"],
-            message["matched"],
-            message["by"],
-            message["rule"],
-            message["method"],
-            MapOptions(**message["options"]),
-            job,
-            client,
-        )
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def a(self) -> RemoteSide:
-        """The first space."""
-        return self.sides[0]
-
-    @property
-    def b(self) -> RemoteSide:
-        """The last space."""
-        return self.sides[-1]
-
-    @property
-    def between(self) -> tuple[RemoteSide, ...]:
-        """The spaces between the two."""
-        return self.sides[1:-1]
-
-    def stayed(self, row: int) -> tuple[Shift, ...]:
-        """See `MatchedMaps.stayed`."""
-        return self._shifts(row, "stayed")
-
-    def lost(self, row: int) -> tuple[Shift, ...]:
-        """See `MatchedMaps.lost`."""
-        return self._shifts(row, "lost")
-
-    def gained(self, row: int) -> tuple[Shift, ...]:
-        """See `MatchedMaps.gained`."""
-        return self._shifts(row, "gained")
-
-    def _shifts(self, row: int, which: str) -> tuple[Shift, ...]:
-        from polysema.core.maps.overlap import Shift
-
-        found = self.client.ask("GET", f"/v1/jobs/{part(self.job)}/shifts", params={"row": row})
-        return tuple(from_json(Shift, one) for one in found[which])
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,28 +181,6 @@ class RemoteCollection:
         """What each index was measured to find, a dictionary for each setting."""
         found = self._client.ask("GET", f"{self._path}/recall", params={"space": space} if space else None)
         return list(found["points"])
-
-
-def part(name: str) -> str:
-    """A name as a part of a path."""
-    from urllib.parse import quote
-
-    if name in ("", ".", ".."):
-        raise UserError(f"this is no name: {name!r}")
-    return quote(name, safe="")
-
-
-def sent(vectors: npt.ArrayLike) -> list[list[float]]:
-    """Vectors as a request has them."""
-    numbers: list[list[float]] = matrix(vectors).tolist()
-    return numbers
-
-
-def matrix(vectors: npt.ArrayLike) -> Floats:
-    """(n, dim) float32; raises what the local verbs raise."""
-    from polysema.indexes.base import checked
-
-    return checked(vectors, None, "vectors")
 
 
 def _encoded(numbers: Floats) -> str:

@@ -1,0 +1,155 @@
+"""What a model of the service is made of: the corpus of senses as it sees it, and what the verbs that look inside stand
+on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from polysema.app.client.space import RemoteSpace
+from polysema.app.client.transport import BASE64, Transport, part
+from polysema.app.explorer.inside_options import AttentionOptions
+from polysema.app.explorer.options import Progress, silent
+from polysema.app.explorer.results import BaselinesAnswer
+from polysema.app.explorer.serialization import from_json
+from polysema.core.errors import list_of
+
+if TYPE_CHECKING:
+    from polysema.app.explorer.results.inside import HeadOutputs
+    from polysema.core.inside.attention import Attention
+    from polysema.core.inside.families import FamilyRun
+    from polysema.core.inside.steering import Statement, SweepRow
+    from polysema.core.measure.sense_clusters import SenseClusters
+
+Texts = Sequence[str] | str  # texts of a concept, or the expression of a sum of words
+
+
+class RemoteSenses:
+    """The corpus of senses as a model of the service sees it."""
+
+    def __init__(self, transport: Transport, name: str):
+        self._transport, self._name = transport, name
+
+    def baselines(self) -> tuple[float, ...]:
+        """For each layer the mean cosine of random pairs of words of the corpus of senses."""
+        return self._answer().baselines
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The layers at which the corpus of senses is kept."""
+        return self._answer().corpus_layers
+
+    def _answer(self) -> BaselinesAnswer:
+        found: BaselinesAnswer = from_json(
+            BaselinesAnswer, self._transport.ask("GET", f"/v1/models/{part(self._name)}/baselines")
+        )
+        return found
+
+    def corpus(self, layer: int = -1, progress: Progress = silent) -> RemoteSpace:
+        """Every word of the corpus of senses at one layer, as a space."""
+        made = self._transport.done("corpus", progress, model=self._name, layer=layer)
+        return RemoteSpace(self._transport, made["name"])
+
+    def clusters(
+        self,
+        word: str,
+        layer: int = -1,
+        min_cluster_size: int = 3,
+        texts: Sequence[str] = (),
+        progress: Progress = silent,
+    ) -> SenseClusters:
+        """The annotated occurrences of a word clustered by their vectors, or every occurrence in texts of one's own."""
+        from polysema.core.measure.sense_clusters import SenseClusters
+
+        query = {"word": word, "layer": layer, "min_cluster_size": min_cluster_size, "texts": list_of(texts, "texts")}
+        found: SenseClusters = from_json(
+            SenseClusters, self._transport.done("sense_clusters", progress, model=self._name, **query)
+        )
+        return found
+
+
+class RemoteInternals:
+    """What stands behind the verbs that look inside a model of the service."""
+
+    def __init__(self, transport: Transport, name: str):
+        self._transport, self._name = transport, name
+
+    def rollout(self, text: str, layer: int = -1, options: AttentionOptions | None = None) -> tuple[Attention, ...]:
+        """What flows from word to word up to a layer: an answer for each window of the text."""
+        from polysema.core.inside.attention import Attention
+
+        how = options or AttentionOptions()
+        query = {**reading_fields(how), "text": text, "layer": layer, "unit": how.unit, "special": how.special}
+        found = self._transport.ask("POST", "/v1/rollout", {"model": self._name, **query}, accept=BASE64)
+        return tuple(from_json(Attention, window) for window in found["windows"])
+
+    def head_outputs(
+        self,
+        word: str,
+        texts: Sequence[str],
+        layers: Sequence[int] | None = None,
+        options: AttentionOptions | None = None,
+    ) -> HeadOutputs:
+        """What each head writes where a word stands in each text: how long, in which sub-space, and the head most like
+        it.
+        """
+        from polysema.app.explorer.results.inside import HeadOutputs
+
+        how = options or AttentionOptions()
+        query = {"word": word, "texts": list_of(texts, "texts"), "layers": layer_list(layers), "cross": how.cross}
+        query |= {"model": self._name, **reading_fields(how)}
+        return self._transport.ask_for(HeadOutputs, "/v1/head-outputs", query)
+
+    def sweep(
+        self,
+        text: str,
+        toward: Texts,
+        away: Sequence[str] = (),
+        strengths: Sequence[float] = (1.0,),
+        layers: Sequence[int] | None = None,
+        statement: Statement | None = None,
+    ) -> tuple[SweepRow, ...]:
+        """The next word for each of several strengths of a direction at each of several layers (None: all)."""
+        from polysema.app.explorer.results.inside import SweepAnswer
+
+        query = {**direction_fields(toward, away), "text": text, "model": self._name, "layers": layer_list(layers)}
+        query |= {"strengths": list(strengths), "words": list(statement.words) if statement is not None else []}
+        return self._transport.ask_for(SweepAnswer, "/v1/sweep", query).rows
+
+    def family_run(self, text: str) -> FamilyRun:
+        """The model's way through a text: who sees whom, where it ends, and what the cross-attention carries."""
+        from polysema.app.explorer.results.inside import FamiliesAnswer
+
+        query = {"text": text, "models": [self._name]}
+        return self._transport.ask_for(FamiliesAnswer, "/v1/compare-families", query).runs[0]
+
+
+def reading_fields(options: AttentionOptions | None) -> dict[str, Any]:
+    """What a model reads, as requests have it."""
+    how = options or AttentionOptions()
+    return {"stack": how.stack, "target": how.target}
+
+
+def attention_fields(options: AttentionOptions | None) -> dict[str, Any]:
+    """How attention is looked at, as requests have it."""
+    how = options or AttentionOptions()
+    return {**reading_fields(how), "cross": how.cross, "unit": how.unit, "special": how.special}
+
+
+def direction_fields(toward: Texts, away: Sequence[str]) -> dict[str, Any]:
+    """A direction, as requests have it."""
+    return {"expression": toward} if isinstance(toward, str) else {"toward": list(toward), "away": list(away)}
+
+
+def statement_fields(statement: Statement | None) -> dict[str, Any]:
+    """What a model is to say, as requests have it."""
+    from polysema.core.inside.steering import Statement
+
+    say = statement or Statement()
+    return {"k": say.k, "words": list(say.words), "max_new_tokens": say.new}
+
+
+def layer_list(layers: Sequence[int] | None) -> list[int] | None:
+    """Layers, as requests have them."""
+    return None if layers is None else [int(layer) for layer in layers]
