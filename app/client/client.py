@@ -18,10 +18,11 @@ from polysema.app.client.maps import RemoteMaps
 from polysema.app.client.model import RemoteModel
 from polysema.app.client.space import RemoteSpace, opened
 from polysema.app.client.transport import Transport, part
-from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, Progress, silent
+from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE
 from polysema.app.explorer.results import SenseReport
 from polysema.app.explorer.serialization import from_json
 from polysema.core.errors import list_of
+from polysema.core.progress import Progress, no_progress
 
 
 class RemoteJobs:
@@ -69,7 +70,7 @@ class Client:
         """Close the connections."""
         self.transport.close()
 
-    def space(self, name: str | RemoteSpace = DEFAULT_SPACE, progress: Progress = silent) -> RemoteSpace:
+    def space(self, name: str | RemoteSpace = DEFAULT_SPACE, progress: Progress = no_progress) -> RemoteSpace:
         """The space of that name, or a collection's (`mine`, `mine/SPACE`), to be asked about its words.
 
         Raises:
@@ -79,11 +80,11 @@ class Client:
             return name
         return opened(RemoteSpace(self.transport, name))
 
-    def model(self, name: str = DEFAULT_MODEL, progress: Progress = silent) -> RemoteModel:
+    def model(self, name: str = DEFAULT_MODEL, progress: Progress = no_progress) -> RemoteModel:
         """The model of that name, to be asked about words in texts and about its insides."""
         return RemoteModel(self.transport, name)
 
-    def senses(self, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = silent) -> SenseReport:
+    def senses(self, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress) -> SenseReport:
         """Leave-one-out sense accuracy of the nearest neighbor: each model's static vectors and every layer."""
         found: SenseReport = from_json(
             SenseReport, self.transport.done("senses", progress, models=list_of(models, "models"))

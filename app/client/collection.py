@@ -10,6 +10,7 @@ import numpy as np
 
 from polysema.app.client.transport import Transport, matrix, part, sent
 from polysema.app.explorer.embedding import TextVectors
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats, Origin
 
 if TYPE_CHECKING:

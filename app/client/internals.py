@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from polysema.app.client.space import RemoteSpace
 from polysema.app.client.transport import BASE64, Transport, part
 from polysema.app.explorer.inside_options import AttentionOptions
-from polysema.app.explorer.options import Progress, silent
 from polysema.app.explorer.results import BaselinesAnswer
 from polysema.app.explorer.serialization import from_json
 from polysema.core.errors import list_of
+from polysema.core.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     from polysema.app.explorer.results.inside import HeadOutputs
@@ -46,7 +46,7 @@ class RemoteSenses:
         )
         return found
 
-    def corpus(self, layer: int = -1, progress: Progress = silent) -> RemoteSpace:
+    def corpus(self, layer: int = -1, progress: Progress = no_progress) -> RemoteSpace:
         """Every word of the corpus of senses at one layer, as a space."""
         made = self._transport.done("corpus", progress, model=self._name, layer=layer)
         return RemoteSpace(self._transport, made["name"])
@@ -57,7 +57,7 @@ class RemoteSenses:
         layer: int = -1,
         min_cluster_size: int = 3,
         texts: Sequence[str] = (),
-        progress: Progress = silent,
+        progress: Progress = no_progress,
     ) -> SenseClusters:
         """The annotated occurrences of a word clustered by their vectors, or every occurrence in texts of one's own."""
         from polysema.core.measure.sense_clusters import SenseClusters

@@ -10,12 +10,13 @@ import numpy as np
 
 from polysema.app.client.space import RemoteSpace
 from polysema.app.client.transport import BASE64, Transport, part, sent
-from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, Progress, silent
+from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE
 from polysema.app.explorer.results import WordMap
 from polysema.app.explorer.serialization import array_of, from_json, to_json
 from polysema.core.errors import list_of
 from polysema.core.maps.distortion import Distortion
 from polysema.core.maps.projection import Map, MapOptions, Neighbors
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats, Ints, Origin
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class RemoteMaps:
         options: MapOptions | None = None,
         n: int | None = None,
         k: int = 10,
-        progress: Progress = silent,
+        progress: Progress = no_progress,
     ) -> RemoteMap:
         """See `MapExplorer.map`."""
         query = {**space_fields(space), "method": method, "options": to_json(options or MapOptions()), "n": n, "k": k}
@@ -192,7 +193,7 @@ class RemoteMaps:
         method: str = "umap",
         options: MapOptions | None = None,
         through: Sequence[str | RemoteSpace] = (),
-        progress: Progress = silent,
+        progress: Progress = no_progress,
     ) -> RemoteMatched:
         """See `MapExplorer.matched`."""
         one, two, *between = [space if isinstance(space, str) else space.request for space in (a, b, *through)]
@@ -209,7 +210,7 @@ class RemoteMaps:
         model: str = DEFAULT_MODEL,
         method: str = "umap",
         extra: Sequence[str] = (),
-        progress: Progress = silent,
+        progress: Progress = no_progress,
     ) -> WordMap:
         """See `MapExplorer.word_map`."""
         query = {"word": word, "model": model, "method": method, "texts": list_of(extra, "texts")}

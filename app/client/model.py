@@ -20,10 +20,10 @@ from polysema.app.client.internals import (
 from polysema.app.client.transport import BASE64, JSON, Transport
 from polysema.app.explorer.embedding import TextVectors
 from polysema.app.explorer.inside_options import AttentionOptions
-from polysema.app.explorer.options import Progress, silent
 from polysema.app.explorer.results import Comparison, OccurrenceAnswer
 from polysema.app.explorer.serialization import from_json
 from polysema.core.errors import UserError, list_of
+from polysema.core.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     from polysema.core.inside.ablation import Ablation
@@ -71,7 +71,7 @@ class RemoteModel:
         texts: Sequence[str],
         layers: Sequence[int] | None = None,
         pooling: str = "mean",
-        progress: Progress = silent,
+        progress: Progress = no_progress,
     ) -> Comparison:
         """See `ModelExplorer.compare`."""
         query = {"word": word, "texts": list_of(texts, "texts"), "pooling": pooling, "layers": layer_list(layers)}
@@ -79,7 +79,7 @@ class RemoteModel:
         return found
 
     def occurrences(
-        self, word: str, text: str, layer: int = -1, k: int = 10, nth: int = 1, progress: Progress = silent
+        self, word: str, text: str, layer: int = -1, k: int = 10, nth: int = 1, progress: Progress = no_progress
     ) -> OccurrenceAnswer:
         """See `ModelExplorer.occurrences`."""
         query = {"word": word, "text": text, "layer": layer, "k": k, "nth": nth}
@@ -200,7 +200,9 @@ class RemoteModel:
         found: SteeredToken = self._ask(SteeredToken, "/v1/ablate", **query)
         return found
 
-    def generate(self, text: str, max_new_tokens: int = 24, k: int = 5, progress: Progress = silent) -> GeneratedText:
+    def generate(
+        self, text: str, max_new_tokens: int = 24, k: int = 5, progress: Progress = no_progress
+    ) -> GeneratedText:
         """See `ModelExplorer.generate`."""
         from polysema.core.inside.generation import GeneratedText
 

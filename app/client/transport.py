@@ -11,10 +11,10 @@ from urllib.parse import quote
 import numpy as np
 
 from polysema.app.explorer.embedding import TextVectors
-from polysema.app.explorer.options import Progress, silent
 from polysema.app.explorer.serialization import from_json
 from polysema.core import errors
 from polysema.core.errors import UnavailableError, UserError
+from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats, Origin
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Transport:
                 if line.startswith("data: "):
                     yield json.loads(line[6:])
 
-    def finish(self, job: str, progress: Progress = silent) -> Any:
+    def finish(self, job: str, progress: Progress = no_progress) -> Any:
         """Wait for a job and return its result, or raise its error. What `progress` raises cancels it."""
         last: dict[str, Any] = {}
         try:
@@ -124,7 +124,7 @@ class Transport:
 
     def done(self, kind: str, progress: Progress | None = None, **request: Any) -> Any:
         """Start long work, wait for it, and return its result; raises the error that it ended with."""
-        return self.finish(self.start(kind, request), progress or silent)
+        return self.finish(self.start(kind, request), progress or no_progress)
 
     def _answer(self, method: str, path: str, body: Any, params: Any, accept: str) -> httpx.Response:
         content = None if body is None else json.dumps(body).encode()

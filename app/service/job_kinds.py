@@ -23,7 +23,7 @@ from polysema.app.explorer.results.maps import (
 from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
 from polysema.app.service.dependencies import ServiceState
-from polysema.app.service.jobs import Outcome, Progress
+from polysema.app.service.jobs import Outcome
 from polysema.app.service.schemas import jobs as of
 from polysema.app.service.schemas.fields import SpaceView
 from polysema.core.errors import UserError

@@ -1,4 +1,6 @@
-"""Long work: started, watched by server-sent events, cancelled, and kept for a while when it is done."""
+"""Long work: started, watched by server-sent events, cancelled at its next step, and kept for a while when it is
+done.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from polysema.app.explorer.results.jobs import JobCard, JobError
+from polysema.app.explorer.results.jobs import JobCard, JobError, JobState
 from polysema.app.service.errors import RefusedError, disk_full
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.jobs import Job, JobCancelledError
@@ -61,18 +63,8 @@ class ServiceJob(Job):
     def card(self, with_result: bool = True) -> JobCard:
         """As it is answered."""
         error = None if self.error is None else JobError(**self.error)
-        state: Any = self.state
-        return JobCard(
-            self.id,
-            self.kind,
-            state,
-            self.stopping,
-            self.stage,
-            self.done,
-            self.total,
-            self.result if with_result else None,
-            error,
-        )
+        shown, state = self.shown if with_result else None, cast("JobState", self.state)
+        return JobCard(self.id, self.kind, state, self.stopping, self.stage, self.done, self.total, shown, error)
 
 
 class JobQueue:

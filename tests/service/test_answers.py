@@ -25,6 +25,7 @@ from polysema.core.model.contextual import word_vectors
 from polysema.core.model.sentences import embed_sentences
 from polysema.core.progress import Progress
 from polysema.indexes.collection import Collection
+from tests.service.conftest import Service
 from tests.service.flat import Flat
 
 TEXTS = ["The river bank was muddy.", "Gringotts bank keeps its gold."]
@@ -171,7 +172,7 @@ def test_a_job_that_says_nothing_for_long_keeps_its_connection(
     assert set(events[:-1]) == {"event: progress"}
     assert json.loads(lines[lines.index("event: end") + 1].removeprefix("data: "))["result"] == "a\nb"
     with Client(address) as client:  # which reads past the pings
-        assert list(client.events(job))[-1]["stage"] == "read\u2028on"
+        assert list(client.jobs.events(job))[-1]["stage"] == "read\u2028on"
     assert httpx.get(f"{address}/v1/jobs/nosuch/events", trust_env=False).status_code == 404
 
 

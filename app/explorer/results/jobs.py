@@ -1,9 +1,11 @@
 """Long work: how far it is, and what came of it."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from polysema.core.space.space import Origin
+
+JobState: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class JobCard:
 
     id: str
     kind: str
-    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    state: JobState
     stopping: bool
     stage: str
     done: int

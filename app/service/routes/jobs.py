@@ -17,7 +17,7 @@ from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
 from polysema.app.service import job_kinds
 from polysema.app.service.dependencies import ServiceState, StateDep, check_writes
-from polysema.app.service.jobs import Job
+from polysema.app.service.jobs import ServiceJob
 from polysema.app.service.schemas.jobs import (
     JobRequest,
     JobResponse,
@@ -78,7 +78,9 @@ async def shifts(job: str, row: Annotated[int, Query(ge=0, le=2**53)], state: St
 
 @router.post("/{job}/around", responses=answers(PointNeighborsResponse))
 async def around(job: str, request: PointNeighborsRequest, state: StateDep) -> Response:
-    """What is nearest to a point in the whole space, and what on the map, each with its rank in the other."""
+    """What is nearest to a point of a map in the whole space, and what is on the map; each with its rank in the
+    other.
+    """
     found: SpaceMap = _made(state, job, (SpaceMap,))
     state.check_k(request.k)
     own = request.row is not None
@@ -154,8 +156,8 @@ async def events(job: Annotated[ServiceJob, Depends(_job_of)], state: StateDep) 
             version = job.version
             yield _event("progress", job.card(with_result=False))
         await asyncio.sleep(EVENT_SECONDS)
-    yield _event("end" if job.ended else "progress", job.card())
+    yield _event("progress" if job.pending else "end", job.card())
 
 
-def _event(name: str, value: JobCard) -> bytes:
-    return f"event: {name}\ndata: {json.dumps(to_json(value))}\n\n".encode()
+def _event(name: str, value: JobCard) -> ServerSentEvent:
+    return ServerSentEvent(event=name, raw_data=json.dumps(to_json(value)))

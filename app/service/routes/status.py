@@ -11,6 +11,7 @@ from polysema.app.explorer.results.spaces import Status
 from polysema.app.service.dependencies import StateDep
 from polysema.app.service.encoding import answer
 from polysema.app.service.errors import answer as failure
+from polysema.app.service.metrics import Metrics
 from polysema.app.service.schemas.openai import HealthResponse, ReadyResponse
 from polysema.app.service.schemas.response_model import json as answers
 
