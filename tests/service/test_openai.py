@@ -1,5 +1,6 @@
 """The official client of OpenAI works against the service unchanged."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -98,7 +99,7 @@ def test_many_inputs_are_worked_off_in_slices_between_which_others_have_their_tu
 ) -> None:
     url, server = served()
     client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
-    texts = [f"{n} boats lay at the bank" + " of the wide river" * (n % 40) for n in range(600)]
+    texts = [f"{n} boats lay at the bank" + " of the wide river" * (n % 40) for n in range(300)]
     ended: list[str] = []
 
     def ask(name: str, given: list[str]) -> list[list[float]]:
@@ -111,11 +112,12 @@ def test_many_inputs_are_worked_off_in_slices_between_which_others_have_their_tu
         many = pool.submit(ask, "many", texts)
         while not metrics.value("polysema_batches_total"):
             assert not many.done()
+            time.sleep(0.002)  # the service works in this process, too
         few = pool.submit(ask, "few", texts[:2])
         given = np.array(many.result(), np.float32)
     assert ended == ["few", "many"]
-    assert metrics.value("polysema_batched_texts_total") == 602
-    assert metrics.value("polysema_batches_total") >= 10  # of 64 texts at most
+    assert metrics.value("polysema_batched_texts_total") == 302
+    assert metrics.value("polysema_batches_total") >= 5  # of 64 texts at most
     expected = np.concatenate(
         [embed_sentences(explorer.model(), [text], (-1,), "own").vectors[0] for text in texts[::97]]
     )
