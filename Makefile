@@ -6,9 +6,11 @@ STAMP := $(VENV)/.installed
 PORT ?= 8501
 WORKERS ?= 2
 NPM_OPTIONS := --silent --no-audit --no-fund --fetch-retries=1 --fetch-timeout=60000
+N ?= 3
+MODULES ?=
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help app test docs endure lint lint-js format bench browser install lock screenshots clean
+.PHONY: help app test docs endure mutants lint lint-js format bench browser install lock screenshots clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -22,6 +24,9 @@ test: $(STAMP)  ## install what is needed and run every test, in two processes (
 
 endure: $(STAMP)  ## the long form of the tests that kill, cut the power, damage and crowd a collection
 	POLYSEMA_ENDURE=1 $(BIN)/python -m pytest --timeout=7200 tests/store
+
+mutants: $(STAMP)  ## change single lines of core/ and indexes/ and count what the tests notice (N=… a module, MODULES=…)
+	@$(BIN)/python -m tests.mutants -n $(N) $(MODULES)
 
 lint: $(STAMP) lint-js  ## ruff, its format check, mypy over the installed packages; prettier and tsc where Node is
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from polysema.core.display import HtmlRepr
 from polysema.core.errors import IncompatibleError, UserError
 from polysema.core.space.hits import Hits
 from polysema.core.space.metric import Metric
@@ -62,7 +63,7 @@ class SearchResult(NamedTuple):
     how: str = "exact"
 
 
-class Index(ABC):
+class Index(HtmlRepr, ABC):
     """Finds the nearest rows of `vectors`, (n, dim), for batches of queries, (n_queries, dim)."""
 
     def __init__(self, vectors: Floats, metric: "Metric | str" = Metric.COSINE):
@@ -72,6 +73,9 @@ class Index(ABC):
             raise UserError("an index needs at least one vector; got none")
         self.n, self.dim = int(vectors.shape[0]), int(vectors.shape[1])
         self._build(vectors)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.n:,} x {self.dim}, {self.metric.value})"
 
     @abstractmethod
     def _build(self, vectors: Floats) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy.typing as npt
 import pyarrow as pa
 
+from polysema.core.display import HtmlRepr
 from polysema.core.errors import ConflictError, CorruptError, NotFoundError, UserError
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.metric import Metric
@@ -62,7 +63,7 @@ class _Change:
     error: BaseException | None = None
 
 
-class Collection:
+class Collection(HtmlRepr):
     """Vectors with ids, columns and origins in a folder: several spaces, each of one width, metric and origin.
 
     Any number of processes and threads read while one writes. A change is acknowledged (the call returns) when it is on
@@ -93,6 +94,11 @@ class Collection:
         with translate_os_errors(Path(root), "create"):
             make(disk or Disk(), Path(root))
         return cls(root, options, disk)
+
+    def __repr__(self) -> str:
+        opened = self._view.manifest  # the version read last: showing an object reads no disk
+        spaces = ", ".join(opened.spaces) or "no space yet"
+        return f"Collection({str(self.root)!r}, {opened.n_rows:,} rows, {spaces}, version {opened.version})"
 
     def __len__(self) -> int:
         return self.view().manifest.n_rows

@@ -107,6 +107,9 @@ class FaissIndex(Index):
         self._progress = progress
         super().__init__(vectors, metric)
 
+    def __repr__(self) -> str:
+        return f"FaissIndex({self.n:,} x {self.dim}, {self.metric.value}, {self.recipe})"
+
     # Building
 
     def _build(self, vectors: Floats) -> None:

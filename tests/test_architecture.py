@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent.parent
 
 EVERYWHERE = {
     "core.atomic",
+    "core.display",
     "core.environment",
     "core.errors",
     "core.import_lock",
@@ -21,6 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "core.atomic": set(),
     "core.corpus": {"core.files"},
     "core.data": set(),
+    "core.display": set(),
     "core.environment": set(),
     "core.errors": set(),
     "core.files": {"core.space"},

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from polysema.core.display import HtmlRepr
 from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
 from polysema.core.import_lock import IMPORTING
 from polysema.core.model.catalog import ModelLocation, locate
@@ -23,8 +24,8 @@ PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 UNUSED_PARTS = ("pooler.",)  # parts that no hidden state depends on: they may be missing
 
 
-@dataclass(frozen=True)
-class LanguageModel:
+@dataclass(frozen=True, repr=False)
+class LanguageModel(HtmlRepr):
     """Weights and tokenizer of one model; of an encoder-decoder one of its two stacks.
 
     `n_layers` blocks give the layers 0 (the embedding output) to n_layers; `dim` is the width of the hidden states;
@@ -51,6 +52,11 @@ class LanguageModel:
     dtype: str = "float32"
     path: Path | None = None
     beginning: str = ""
+
+    def __repr__(self) -> str:
+        stack = f", its {self.stack}" if self.stack else ""
+        size = f"{self.n_layers} layers, {self.dim} dimensions"
+        return f"LanguageModel({self.name}, {self.family.value}{stack}, {size}, {self.engine.name})"
 
     def check_layers(self, layers: Sequence[int]) -> tuple[int, ...]:
         """Layers counted from 0, negative ones from the end; raises `UserError` for one that isn't there."""

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+from polysema.core.display import HtmlRepr
 from polysema.core.space.space import Floats, Ints
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Hits:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Hits(HtmlRepr):
     """Rows and scores of the best k for each query, best first.
 
     `rows` is (n_queries, k) int64 and `scores` (n_queries, k) float32; scores are higher-is-better for every metric
@@ -23,3 +24,8 @@ class Hits:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __repr__(self) -> str:
+        n_queries, k = self.rows.shape
+        recall = "not measured" if self.recall is None else f"{self.recall:.3f}"
+        return f"Hits({n_queries:,} x {k:,}, recall {recall}{', ' if self.how else ''}{self.how})"

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rapidfuzz import fuzz, process
 
+from polysema.core.display import HtmlRepr
 from polysema.core.errors import IncompatibleError, UnknownWordError, UserError
 from polysema.core.space.spelling import SpellingVariants, encoded, spelling_note
 
@@ -38,8 +39,8 @@ class Family(Enum):
     ENCODER_DECODER = "encoder-decoder"
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+@dataclass(frozen=True, slots=True, repr=False)
+class Origin(HtmlRepr):
     """The provenance card of a space.
 
     `source` is a name of the catalog, a folder, a hub id or a file; `weights_sha256` tells two revisions apart;
@@ -67,6 +68,9 @@ class Origin:
     notes: tuple[str, ...] = ()
     prompt: str = ""
     beginning: str = ""
+
+    def __repr__(self) -> str:
+        return f"Origin({self.card()})"
 
     def card(self) -> str:
         """The card on one line: what differs between two spaces can be read from it."""
@@ -136,7 +140,7 @@ class Origin:
         return cls(**values)
 
 
-class Keys(Sequence[str]):
+class Keys(HtmlRepr, Sequence[str]):
     """The names of the rows: a sequence of strings kept as one Arrow array, so that 400,000 of them open at once."""
 
     def __init__(self, names: "pa.Array | pa.ChunkedArray | Iterable[str]"):
@@ -252,8 +256,8 @@ class Keys(Sequence[str]):
 SPELLINGS = 200_000  # spellings are looked for among this many of the first (most frequent) names
 
 
-@dataclass(frozen=True, eq=False)
-class Space:
+@dataclass(frozen=True, eq=False, repr=False)
+class Space(HtmlRepr):
     """Vectors with names.
 
     `vectors` is (n, dim) float32, read-only and possibly memory-mapped; `keys` names the rows; `columns` is a table

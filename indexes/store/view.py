@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from polysema.core.display import HtmlRepr
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Ints, Keys, Origin, Space
@@ -26,8 +27,8 @@ MAX_CACHED_FILTERS = 16  # conditions whose rows are remembered
 UNKNOWN_ORIGIN = Origin("vectors of your own")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Matches:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Matches(HtmlRepr):
     """What a search of a collection found, best first.
 
     `ids` has a list for each query, of k ids or as many as there are or passed the condition; `scores` (n_queries, k or
@@ -47,6 +48,11 @@ class Matches:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __repr__(self) -> str:
+        recall = "not measured" if self.recall is None else f"{self.recall:.3f}"
+        n_queries, k = self.rows.shape
+        return f"Matches({n_queries:,} x {k:,}, {self.space}, version {self.version}, recall {recall})"
 
     @property
     def version(self) -> int:
