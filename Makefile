@@ -66,8 +66,8 @@ browser:  ## install the browser that the browser tests drive (Debian and its ki
 	  $$SUDO apt-get update -qq && $$SUDO env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; }
 	@chromium --version 2>/dev/null
 
-screenshots: $(STAMP)  ## write pictures of every page to build/screenshots (both widths, both themes)
-	$(BIN)/python benchmarks/screenshots.py build/screenshots
+screenshots: $(STAMP)  ## take the pictures of the documentation anew (docs/screenshots)
+	$(BIN)/python benchmarks/screenshots.py
 
 install: $(STAMP)  ## make .venv with what constraints.txt pins
 

@@ -1,5 +1,10 @@
-"""Pictures of every page, at both widths and in both themes: python benchmarks/screenshots.py FOLDER."""
+"""Pictures of the dashboard.
 
+python benchmarks/screenshots.py          the pictures of the documentation, one of each page, in docs/screenshots
+python benchmarks/screenshots.py FOLDER   every view of every page, at both widths and in both themes
+"""
+
+import io
 import sys
 import tempfile
 from pathlib import Path
@@ -12,6 +17,9 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 
 from tests.browser.conftest import FLAGS, at_rest, chromium, running_dashboard  # noqa: E402
 
+DOCUMENTATION = ROOT / "docs" / "screenshots"
+SHOWN = ("analogies", "neighbors", "contexts", "map", "compare", "inside", "lesson", "data")  # one of each page
+MAX_BYTES = 150_000  # of a picture of the documentation
 PAGES = {
     "analogies": "/",
     "neighbors": "/neighbors",
@@ -60,33 +68,69 @@ def fill(browser: Any, url: str) -> None:
     page.close()
 
 
-def main(folder: Path) -> None:
+def open_page(context: Any, name: str) -> Any:
+    """A page that has come to rest."""
+    page = context.new_page()
+    page.goto(PAGES[name])
+    page.wait_for_selector("text=Details", timeout=180_000)
+    at_rest(page)
+    if name in MAPS:
+        page.wait_for_selector(".polysema-scatter[data-ready='1'][data-settled='1']", timeout=60_000)
+    page.wait_for_timeout(800)
+    return page
+
+
+def small(picture: bytes) -> bytes:
+    """The picture in as many colors as fit `MAX_BYTES`."""
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    for colors in (256, 128, 64, 32):
+        packed = io.BytesIO()
+        image.quantize(colors, dither=Image.Dither.NONE).save(packed, "PNG", optimize=True)
+        if len(packed.getvalue()) <= MAX_BYTES:
+            break
+    return packed.getvalue()
+
+
+def picture_pages(browser: Any, url: str) -> None:
+    """The pictures of the documentation."""
+    DOCUMENTATION.mkdir(exist_ok=True)
+    context = browser.new_context(viewport={"width": 1200, "height": 800}, color_scheme="light", base_url=url)
+    for name in SHOWN:
+        page = open_page(context, name)
+        (DOCUMENTATION / f"{name}.png").write_bytes(small(page.screenshot()))
+        page.close()
+    context.close()
+
+
+def picture_views(browser: Any, url: str, folder: Path) -> None:
+    """Every view at both widths and in both themes."""
     folder.mkdir(parents=True, exist_ok=True)
+    for theme in ("light", "dark"):
+        for width, height in ((1440, 1000), (390, 844)):
+            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme, base_url=url)
+            for name in PAGES:
+                page = open_page(context, name)
+                page.screenshot(path=folder / f"{name}-{width}-{theme}.png")
+                if width == 390:
+                    page.locator(".stMain").evaluate("e => e.scrollTo(0, 700)")
+                    page.wait_for_timeout(300)
+                    page.screenshot(path=folder / f"{name}-{width}-{theme}-below.png")
+                page.close()
+            context.close()
+
+
+def main(folder: Path | None) -> None:
     with tempfile.TemporaryDirectory() as work, running_dashboard(Path(work)) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         fill(browser, url)
-        for theme in ("light", "dark"):
-            for width, height in ((1440, 1000), (390, 844)):
-                context = browser.new_context(
-                    viewport={"width": width, "height": height}, color_scheme=theme, base_url=url
-                )
-                for name, path in PAGES.items():
-                    page = context.new_page()
-                    page.goto(path)
-                    page.wait_for_selector("text=Details", timeout=180_000)
-                    at_rest(page)
-                    if name in MAPS:
-                        page.wait_for_selector(".polysema-scatter[data-ready='1'][data-settled='1']", timeout=60_000)
-                    page.wait_for_timeout(800)
-                    page.screenshot(path=folder / f"{name}-{width}-{theme}.png")
-                    if width == 390:
-                        page.locator(".stMain").evaluate("e => e.scrollTo(0, 700)")
-                        page.wait_for_timeout(300)
-                        page.screenshot(path=folder / f"{name}-{width}-{theme}-below.png")
-                    page.close()
-                context.close()
+        if folder is None:
+            picture_pages(browser, url)
+        else:
+            picture_views(browser, url, folder)
         browser.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)

@@ -133,11 +133,25 @@ def test_the_figures_of_the_senses_are_those_of_the_corpus() -> None:
     assert expected in WHOLE
 
 
-def test_the_picture_is_there() -> None:
-    (path,) = re.findall(r"!\[.*?\]\((.*?)\)", README)
-    data = (ROOT / path).read_bytes()
+def picture(path: Path) -> tuple[bytes, int, int]:
+    data = path.read_bytes()
     width, height = struct.unpack(">II", data[16:24])
-    assert (data[:8], width >= 1000, height >= 500) == (b"\x89PNG\r\n\x1a\n", True, True)
+    return data[:8], width, height
+
+
+def test_the_pictures_are_there_and_small() -> None:
+    paths = [ROOT / path for path in re.findall(r"!\[.*?\]\((.*?)\)", README)]
+    assert len(paths) == 9  # the first, and one of each page
+    for path in paths:
+        signature, width, height = picture(path)
+        assert (signature, width >= 1000, height >= 500) == (b"\x89PNG\r\n\x1a\n", True, True)
+        assert path.stat().st_size <= 150_000, f"{path.name} is larger than a picture of the documentation may be"
+
+
+def test_the_readme_has_a_picture_of_each_page() -> None:
+    pages = {path.stem for path in (ROOT / "app" / "dashboard" / "app_pages").glob("[a-z]*.py")}
+    shown = {name.removesuffix("s") for name in re.findall(r"screenshots/(\w+)\.png", README)}
+    assert {page.removesuffix("s") for page in pages} == shown
 
 
 def test_make_help_names_every_target() -> None:
@@ -146,11 +160,18 @@ def test_make_help_names_every_target() -> None:
         assert f"make {target} " in done.stdout
 
 
-def test_the_changelog_names_the_version() -> None:
+def test_the_changelog_names_the_version_and_has_its_form() -> None:
     import tomllib
 
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## (\S+) \((?:unreleased|\d{4}-\d\d-\d\d)\)$", changelog, re.MULTILINE)
+    assert versions[0] == version
+    groups = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+    for section in changelog.split("\n## ")[1:]:
+        found = re.findall(r"^### (.*)$", section, re.MULTILINE)
+        assert found == [group for group in groups if group in found], "the groups of Keep a Changelog, in their order"
 
 
 def test_the_card_of_the_model_that_ships_has_its_figures() -> None:
