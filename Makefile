@@ -8,6 +8,9 @@ WORKERS ?= 2
 NPM_OPTIONS := --silent --no-audit --no-fund --fetch-retries=1 --fetch-timeout=60000
 N ?= 3
 MODULES ?=
+# the modules of what `import polysema` gives, whose docstrings are held against the signatures
+PUBLIC := core/display.py core/errors.py core/files/formats.py core/files/writers.py core/model/load.py core/space/hits.py \
+  core/space/space.py indexes/base.py indexes/collection.py indexes/exact.py indexes/faiss_index.py
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: help app test docs endure mutants lint lint-js format bench browser install lock screenshots clean
@@ -28,9 +31,10 @@ endure: $(STAMP)  ## the long form of the tests that kill, cut the power, damage
 mutants: $(STAMP)  ## change single lines of core/ and indexes/ and count what the tests notice (N=… a module, MODULES=…)
 	@$(BIN)/python -m tests.mutants -n $(N) $(MODULES)
 
-lint: $(STAMP) lint-js  ## ruff, its format check, mypy over the installed packages; prettier and tsc where Node is
+lint: $(STAMP) lint-js  ## ruff, pydoclint, mypy over the installed packages; prettier and tsc where Node is
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/pydoclint --quiet $(PUBLIC)
 	rm -rf build && mkdir -p build
 	$(PIP) install --quiet --no-deps --no-build-isolation --target build/installed .
 	MYPYPATH=build/installed $(BIN)/mypy --config-file pyproject.toml -p polysema.core -p polysema.indexes -p polysema.app

@@ -124,10 +124,10 @@ def picture_views(browser: Any, url: str, folder: Path) -> None:
 def main(folder: Path | None) -> None:
     with tempfile.TemporaryDirectory() as work, running_dashboard(Path(work)) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        fill(browser, url)
         if folder is None:
             picture_pages(browser, url)
         else:
+            fill(browser, url)
             picture_views(browser, url, folder)
         browser.close()
 

@@ -8,7 +8,18 @@ from collections.abc import Iterable
 
 
 class PolysemaError(ValueError):
-    """A mistake in what was asked, told in one line."""
+    """A mistake in what was asked, told in one line: the base of every error of ours, and a `ValueError`.
+
+    `code` is a stable name for its kind, the same in Python and over HTTP.
+
+    Example:
+        >>> from polysema import load_model
+        >>> try:
+        ...     load_model("minilm-l6", engine="abacus")
+        ... except PolysemaError as error:
+        ...     print(error.code)
+        invalid
+    """
 
     code = "invalid"
 
@@ -17,19 +28,52 @@ UserError = PolysemaError  # its earlier name
 
 
 def check_list(values: object, what: str) -> None:
-    """Raise `TypeError` where one string is given instead of a list of strings: it would be read letter by letter."""
+    """Refuse one string where a list of strings is meant: it would be read letter by letter.
+
+    Args:
+        values: What was given.
+        what: What it is called in the message.
+
+    Raises:
+        TypeError: It is one string, or no list at all.
+    """
     if isinstance(values, (str, bytes)):
         raise TypeError(f"{what} are a list; got the one string {values!r:.60}: write [{values!r:.60}]")
 
 
 def list_of(values: Iterable[str], what: str) -> list[str]:
-    """The values as a list; raises `TypeError` for one string (see `check_list`)."""
+    """The values as a list.
+
+    Args:
+        values: Strings.
+        what: What they are called in the message.
+
+    Returns:
+        The same strings.
+
+    Raises:
+        TypeError: One string was given, or no list at all (see `check_list`).
+    """
     check_list(values, what)
     return list(values)
 
 
 class UnknownWordError(PolysemaError, KeyError):
-    """A word that the space doesn't hold; `suggestions` are the nearest spellings that it does, best first."""
+    """A word that the space doesn't hold.
+
+    Args:
+        message: One line.
+        word: The word.
+        suggestions: The nearest spellings that the space holds, best first.
+
+    Example:
+        >>> from polysema import Space
+        >>> try:
+        ...     Space.from_vectors(["river"], [[1.0]])["rivr"]
+        ... except KeyError as error:
+        ...     print(error.word, error.suggestions)
+        rivr ('river',)
+    """
 
     code = "unknown_word"
 

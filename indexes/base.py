@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from polysema.core.argument_types import checked_arguments
 from polysema.core.display import HtmlRepr
 from polysema.core.errors import IncompatibleError, UserError
 from polysema.core.space.hits import Hits
@@ -63,6 +64,7 @@ class SearchResult(NamedTuple):
     how: str = "exact"
 
 
+@checked_arguments
 class Index(HtmlRepr, ABC):
     """Finds the nearest rows of `vectors`, (n, dim), for batches of queries, (n_queries, dim)."""
 
@@ -99,13 +101,22 @@ class Index(HtmlRepr, ABC):
         recall: float | None = None,
         rescore: bool = True,
     ) -> Hits:
-        """The k best rows for each query, those of `exclude` left out; all that are left where those are fewer than k.
+        """The k best rows for each query; all that are left where those are fewer than k.
 
-        `where` (n,) bool says which rows may be found: where fewer do, the answer ends in row -1 with score -inf.
-        `recall` is the recall@10 to reach as it was measured, 1.0 for the exact answer; without `rescore` the scores
-        of an approximate index are its own, those of its codes. An exact index needs neither.
-        Raises `UserError` for k below 1, for NaN or Inf, and for a zero query with the cosine, which has no direction;
-        `IncompatibleError` for another width, or a mask of another length.
+        Args:
+            queries: (n_queries, dim)
+            k: How many rows for each query, 1 or more.
+            exclude: Rows, from 0, that are not to be found.
+            where: (n,) bool, which rows may be found: where fewer than k may, the answer ends in row -1 with score -inf.
+            recall: The recall@10 to reach, as it was measured; 1.0 for the exact answer. An exact index needs none.
+            rescore: False for an approximate index's own scores, those of its codes.
+
+        Returns:
+            Rows and scores, (n_queries, k) each.
+
+        Raises:
+            PolysemaError: k is below 1, a query holds NaN or Inf, or is all zeros, which has no direction for the cosine.
+            IncompatibleError: The queries are of another width, or the mask of another length.
         """
         queries = checked(queries, self.dim, "queries")
         check_recall(recall)

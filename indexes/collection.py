@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy.typing as npt
 import pyarrow as pa
 
+from polysema.core.argument_types import checked_arguments
 from polysema.core.display import HtmlRepr
 from polysema.core.errors import ConflictError, CorruptError, NotFoundError, UserError
 from polysema.core.progress import Progress, no_progress
@@ -43,7 +44,15 @@ DEFAULT_SPACE = "vectors"
 
 @dataclass(frozen=True, slots=True)
 class CollectionOptions:
-    """How a collection is used: `wait` seconds for another writer, `keep` versions to which one can go back."""
+    """How a collection is used.
+
+    Args:
+        wait: Seconds for another writer.
+        keep: Versions to which one can go back.
+
+    Raises:
+        PolysemaError: Seconds below 0, or no version.
+    """
 
     wait: float = 30.0
     keep: int = 10
@@ -63,15 +72,39 @@ class _Change:
     error: BaseException | None = None
 
 
+@checked_arguments
 class Collection(HtmlRepr):
     """Vectors with ids, columns and origins in a folder: several spaces, each of one width, metric and origin.
 
     Any number of processes and threads read while one writes. A change is acknowledged (the call returns) when it is on
     the disk, whole; rows are found as soon as they are acknowledged, and deleted ones never.
+
+    Example:
+        >>> import tempfile
+        >>> collection = Collection.create(tempfile.mkdtemp())
+        >>> collection.add(["a", "b"], [[1.0, 0.0], [0.0, 1.0]], {"layer": [6, 0]})
+        2
+        >>> collection.search([[0.2, 0.9]], k=1).ids
+        [['b']]
+        >>> collection.search([[0.2, 0.9]], k=1, where="layer > 3").ids
+        [['a']]
+        >>> collection.delete(["b"]), len(collection)
+        (1, 1)
     """
 
     def __init__(self, root: "Path | str", options: CollectionOptions | None = None, disk: Disk | None = None):
-        """Open the collection in the folder `root`; raises `NotFoundError`, `CorruptError`, `IncompatibleError`."""
+        """Open the collection in a folder.
+
+        Args:
+            root: The folder of a collection.
+            options: How long to wait for another writer, and how many versions to keep.
+            disk: What reads and writes; the file system where None.
+
+        Raises:
+            NotFoundError: There is no collection.
+            CorruptError: A file of it is missing or damaged; the message names it.
+            IncompatibleError: It was written by a newer version.
+        """
         self.root = Path(root)
         self.options = options or CollectionOptions()
         self._manifests = self.root / layout.MANIFESTS
@@ -90,7 +123,19 @@ class Collection(HtmlRepr):
     def create(
         cls, root: "Path | str", options: CollectionOptions | None = None, disk: Disk | None = None
     ) -> "Collection":
-        """Make an empty collection in a new or empty folder; raises `ConflictError` when something else is there."""
+        """Make an empty collection in a new or empty folder.
+
+        Args:
+            root: The folder.
+            options: How long to wait for another writer, and how many versions to keep.
+            disk: What reads and writes; the file system where None.
+
+        Returns:
+            The collection, opened.
+
+        Raises:
+            ConflictError: Something else is in the folder.
+        """
         with translate_os_errors(Path(root), "create"):
             make(disk or Disk(), Path(root))
         return cls(root, options, disk)
@@ -106,7 +151,14 @@ class Collection(HtmlRepr):
     # reading
 
     def view(self) -> CollectionView:
-        """The newest version, opened: every answer it gives is of that version."""
+        """The newest version, opened.
+
+        Returns:
+            A view of which every answer is of that version.
+
+        Raises:
+            CorruptError: A file of it is missing or damaged; the message names it.
+        """
         with translate_os_errors(self.root, "read"), self._opening:
             try:
                 changed = self._manifests.stat().st_mtime_ns
@@ -167,23 +219,56 @@ class Collection(HtmlRepr):
         recall: float | None = None,
         exact: bool = False,
     ) -> Matches:
-        """The k best rows for each query, (n_queries, dim), of those that pass the condition `where` (see `filters`).
+        """The k best rows for each query, of those that pass a condition.
 
-        `recall` is the least share of the true best that is wanted of an approximate index (None: as its recipe says),
-        `exact` the exact answer. Where fewer than k rows are there or pass, all of them are the answer, and of an empty
-        collection nothing. Raises `UserError` for k below 1, NaN or Inf, a zero query with the cosine, a wrong
-        condition; `IncompatibleError` for another width; `CorruptError` naming a damaged file.
+        Where fewer than k rows are there or pass, all of them are the answer, and of an empty collection nothing.
+
+        Args:
+            queries: (n_queries, dim)
+            k: How many rows for each query, 1 or more.
+            where: A condition on the columns, such as `layer >= 6 and word in ("bank", "shore")`.
+            space: The space to search, where there are several.
+            recall: The least share of the true best, above 0 and at most 1, that is wanted of an approximate index; None: as
+                its recipe says.
+            exact: Whether the exact answer is wanted.
+
+        Returns:
+            Ids and scores, and the recall to expect.
+
+        Raises:
+            PolysemaError: k is below 1, a query holds NaN or Inf or is all zeros (with the cosine), or the condition is wrong.
+            IncompatibleError: The queries are of another width.
+            CorruptError: A file is damaged; the message names it.
         """
         how = Search(k, space, where, recall, exact)
         return self._read(lambda view: view.search(queries, how))  # type: ignore[arg-type]
 
     def get(self, ids: Sequence[str], space: str | None = None) -> Space:
-        """The vectors and columns of these ids, in their order; raises `NotFoundError` for those that aren't there."""
+        """The vectors and columns of some ids.
+
+        Args:
+            ids: n ids.
+            space: Their space, where there are several.
+
+        Returns:
+            A space of n rows, in the order of the ids, which are its keys.
+
+        Raises:
+            NotFoundError: Some are not there; the message names them.
+        """
         wanted = ids_of(ids)
         return self._read(lambda view: view.get(space, wanted))
 
     def space(self, space: str | None = None, where: "str | Filter | None" = None) -> Space:
-        """All rows of a space, or those that pass a condition, in memory; keys are the ids."""
+        """All rows of a space, or those that pass a condition, in memory.
+
+        Args:
+            space: Its name, where there are several.
+            where: A condition on the columns.
+
+        Returns:
+            A space whose keys are the ids.
+        """
         return self._read(lambda view: view.space(space, where))
 
     # changing
@@ -191,12 +276,29 @@ class Collection(HtmlRepr):
     def create_space(
         self, name: str, dim: int, metric: "Metric | str" = Metric.COSINE, origin: Origin | None = None
     ) -> None:
-        """Make an empty space; the same once more is no change."""
+        """Make an empty space; the same once more is no change.
+
+        Args:
+            name: Letters, digits, `.`, `-` and `_`.
+            dim: Width of its vectors.
+            metric: `cosine`, `inner_product` or `euclidean`.
+            origin: Where its vectors come from: only such ones may be added then.
+
+        Raises:
+            ConflictError: There is one of that name with another width, metric or origin.
+        """
         card = SpaceCard(int(dim), Metric.parse(metric), origin)
         self._commit(lambda draft: draft.create_space(name, card))
 
     def drop_space(self, name: str) -> None:
-        """Take a space and its rows out."""
+        """Take a space and its rows out.
+
+        Args:
+            name: Its name.
+
+        Raises:
+            NotFoundError: There is none of that name.
+        """
         self._commit(lambda draft: draft.drop_space(_named(draft, name)))
 
     def add(
@@ -207,11 +309,24 @@ class Collection(HtmlRepr):
         space: str | None = None,
         origin: Origin | None = None,
     ) -> int:
-        """Add rows with ids that are new to the space; returns how many. All of them or, with an error, none.
+        """Add rows with ids that are new to the space. All of them or, with an error, none.
 
-        The first rows of an empty collection make its space (`vectors`, compared by cosine) where none is named. A
-        space that has an origin takes only vectors of that `origin`. Raises `ConflictError` for ids that are there,
-        `IncompatibleError` for another width, origin or type of a column, `UserError` for NaN, Inf or a wrong id.
+        The first rows of an empty collection make its space (`vectors`, compared by cosine) where none is named.
+
+        Args:
+            ids: n different ids.
+            vectors: (n, dim) finite numbers.
+            columns: A table, or a list for each name, of n values.
+            space: The space to add to, where there are several.
+            origin: Where the vectors come from. A space that has an origin takes only vectors of the same.
+
+        Returns:
+            How many rows were added.
+
+        Raises:
+            ConflictError: Some ids are there already.
+            IncompatibleError: Another width or origin, or another type of a column.
+            PolysemaError: NaN, Inf or a wrong id.
         """
         batch = batch_of(ids, vectors, columns, None)
         self._commit(lambda draft: _put(draft, batch, space, origin, False))
@@ -225,24 +340,67 @@ class Collection(HtmlRepr):
         space: str | None = None,
         origin: Origin | None = None,
     ) -> int:
-        """As `add`, in the place of rows with the same ids; returns how many of them there were."""
+        """As `add`, in the place of rows with the same ids.
+
+        Args:
+            ids: n different ids.
+            vectors: (n, dim) finite numbers.
+            columns: A table, or a list for each name, of n values.
+            space: The space to add to, where there are several.
+            origin: Where the vectors come from.
+
+        Returns:
+            How many of the ids were there before.
+
+        Raises:
+            IncompatibleError: Another width or origin, or another type of a column.
+            PolysemaError: NaN, Inf or a wrong id.
+        """
         batch = batch_of(ids, vectors, columns, None)
         return self._commit(lambda draft: _put(draft, batch, space, origin, True))
 
     def delete(self, ids: "Sequence[str] | pa.Array", space: str | None = None) -> int:
-        """Delete rows; returns how many of the ids were there."""
+        """Delete rows.
+
+        Args:
+            ids: Their ids; those that aren't there are passed over.
+            space: Their space, where there are several.
+
+        Returns:
+            How many of the ids were there.
+        """
         names = ids_of(ids)
         return self._commit(lambda draft: draft.delete(_named(draft, space), names))
 
     def delete_where(self, where: "str | Filter", space: str | None = None) -> int:
-        """Delete the rows that pass a condition; returns how many."""
+        """Delete the rows that pass a condition.
+
+        Args:
+            where: A condition on the columns.
+            space: Their space, where there are several.
+
+        Returns:
+            How many rows were deleted.
+
+        Raises:
+            PolysemaError: The condition is wrong.
+        """
         return self._commit(lambda draft: draft.delete_where(_named(draft, space), where))
 
     def widen(self, column: str, kind: "str | pa.DataType") -> str:
-        """Give a column a type that holds all of its values and more, such as `double` or `string`; returns its name.
+        """Give a column a type that holds all of its values and more. A column of texts takes any value, as its text, from then on.
 
-        A column of texts takes any value, as its text, from then on. Raises `IncompatibleError` where a value of the
-        column doesn't fit without loss, `NotFoundError` for a column that isn't there, `UserError` for no type.
+        Args:
+            column: Its name.
+            kind: A type, such as `double` or `string`.
+
+        Returns:
+            The name of the type.
+
+        Raises:
+            IncompatibleError: A value of the column doesn't fit without loss.
+            NotFoundError: There is no such column.
+            PolysemaError: There is no such type.
         """
         wanted = parse_type(kind) if isinstance(kind, str) else stored_type(kind, column)
         self._commit(lambda draft: draft.widen(column, wanted))
@@ -320,11 +478,21 @@ class Collection(HtmlRepr):
         memory_bytes: int | None = None,
         recall: float | None = None,
     ) -> str:
-        """Write a space's rows anew as one segment with an index; others read and write meanwhile. Returns the reason.
+        """Write a space's rows anew as one segment with an index; others read and write meanwhile.
 
-        `index` is a recipe, its kind, `auto` (chosen by rows, width, the `memory_bytes` that it may take and the
-        `recall` that is wanted), `none` for the exact search, or None for what the space had before (`auto` the first
-        time). Raises `BusyError` when another compaction is under way.
+        Args:
+            space: Its name, where there are several.
+            index: A recipe, its kind, `auto` (chosen by rows, width and the two below), `none` for the exact search, or None
+                for what the space had before (`auto` the first time).
+            progress: Is called with (what, done, total).
+            memory_bytes: The most that an index of `auto` may take.
+            recall: The recall@10, above 0 and at most 1, that is wanted of an index of `auto`.
+
+        Returns:
+            Why that index was taken, in one line.
+
+        Raises:
+            BusyError: Another compaction is under way.
         """
         with (
             translate_os_errors(self.root, "compact"),
@@ -346,7 +514,14 @@ class Collection(HtmlRepr):
         return reason
 
     def collect(self, keep: int | None = None) -> int:
-        """Remove what only versions older than the last `keep` need; returns how many files. Snapshots stay."""
+        """Remove what only old versions need. Snapshots stay.
+
+        Args:
+            keep: The versions to keep, from the newest; None: as `options` says.
+
+        Returns:
+            How many files were removed.
+        """
         with translate_os_errors(self.root, "clean"), self._writing, self._locked():
             return self._collect(keep)
 
@@ -374,7 +549,11 @@ class Collection(HtmlRepr):
     # versions
 
     def versions(self) -> list[Manifest]:
-        """The versions that are kept, oldest first; `restore` goes back to one."""
+        """The versions that are kept; `restore` goes back to one.
+
+        Returns:
+            Their manifests, oldest first.
+        """
         with translate_os_errors(self.root, "read"):
             found = []
             for number in layout.versions(self._disk, self.root):
@@ -385,14 +564,28 @@ class Collection(HtmlRepr):
             return found
 
     def snapshots(self) -> dict[str, Manifest]:
-        """The versions that were given a name, which are kept until it is taken away."""
+        """The versions that were given a name, which are kept until it is taken away.
+
+        Returns:
+            A manifest for each name.
+        """
         with translate_os_errors(self.root, "read"):
             folder = self.root / layout.SNAPSHOTS
             paths = [folder / name for name in self._disk.names(folder) if name.endswith(".json")]
             return {path.stem: Manifest.unsealed(read_sealed(self._disk, path), path) for path in paths}
 
     def snapshot(self, name: str) -> int:
-        """Give the current version a name under which it is kept; returns its number. Raises `ConflictError`."""
+        """Give the current version a name under which it is kept.
+
+        Args:
+            name: Letters, digits, `.`, `-` and `_`.
+
+        Returns:
+            The number of the version.
+
+        Raises:
+            ConflictError: There is a snapshot of that name.
+        """
         path = self.root / layout.SNAPSHOTS / f"{check_name(name, 'a snapshot')}.json"
         with translate_os_errors(self.root, "change"), self._writing, self._locked():
             version = self.view().manifest.version
@@ -406,7 +599,14 @@ class Collection(HtmlRepr):
             return version
 
     def drop_snapshot(self, name: str) -> None:
-        """Take a snapshot's name away; its files go when no version needs them."""
+        """Take a snapshot's name away; its files go when no version needs them.
+
+        Args:
+            name: Its name.
+
+        Raises:
+            NotFoundError: There is none of that name.
+        """
         path = self.root / layout.SNAPSHOTS / f"{check_name(name, 'a snapshot')}.json"
         with translate_os_errors(self.root, "change"), self._writing, self._locked():
             try:
@@ -417,7 +617,17 @@ class Collection(HtmlRepr):
             self._disk.sync_folder(path.parent)
 
     def restore(self, version: "int | str") -> int:
-        """Make an earlier version, or a snapshot by name, the current one again; returns the new version's number."""
+        """Make an earlier version the current one again.
+
+        Args:
+            version: Its number, or the name of a snapshot.
+
+        Returns:
+            The number of the new version.
+
+        Raises:
+            NotFoundError: It is not kept; the message says which are.
+        """
         with translate_os_errors(self.root, "change"), self._writing, self._locked():
             now = self.view().manifest
             found = self.snapshots().get(str(version))

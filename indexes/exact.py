@@ -24,7 +24,23 @@ MAX_MISSES = 3  # questions for which the codes ruled out too little before they
 
 
 class ExactIndex(Index):
-    """Every row is compared. Holds the vectors as they are (mapped ones stay mapped) and n norms beside them."""
+    """Every row is compared. Holds the vectors as they are (mapped ones stay mapped) and n norms beside them.
+
+    Args:
+        vectors: (n, dim) finite float32.
+        metric: `cosine`, `inner_product` or `euclidean`.
+
+    Raises:
+        PolysemaError: There is no vector, one holds NaN or Inf, or there is no such metric.
+        IncompatibleError: The vectors are not (n, dim).
+
+    Example:
+        >>> index = ExactIndex([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+        >>> index
+        ExactIndex(3 x 2, cosine)
+        >>> index.search([[1.0, 0.1]], k=2, exclude=[0]).rows.tolist()
+        [[1, 2]]
+    """
 
     def _build(self, vectors: Floats) -> None:
         self._vectors = vectors
@@ -53,7 +69,14 @@ class ExactIndex(Index):
         return scores
 
     def cosines(self, queries: Floats) -> Floats:
-        """Cosine of every row with each of some unit queries (m, dim): (m, n). Only for the cosine."""
+        """Cosine of every row with each query. Only for the cosine.
+
+        Args:
+            queries: (m, dim) of length 1.
+
+        Returns:
+            (m, n)
+        """
         if len(queries) == 1:
             return self._scores(queries, 0, self.n)
         out = np.empty((len(queries), self.n), np.float32)
@@ -63,8 +86,16 @@ class ExactIndex(Index):
         return out
 
     def search_scored(self, scoring: Scoring, k: int, exclude: Iterable[int] = ()) -> Hits:
-        """The k best rows (1, k) by a score that is made of several cosines, those of `exclude` left out; all that are
-        left where those are fewer."""
+        """The k best rows by a score that is made of several cosines; all that are left where those are fewer.
+
+        Args:
+            scoring: The queries and how their cosines become a score.
+            k: How many rows, 1 or more.
+            exclude: Rows, from 0, that are not to be found.
+
+        Returns:
+            Rows and scores, (1, k) each.
+        """
         left_out = np.unique(np.fromiter(exclude, np.int64))
         k = min(check_k(k), self.n - len(left_out))
         if k == 0:
@@ -118,9 +149,16 @@ class ExactIndex(Index):
         return Hits(rows[order][None].astype(np.int64), values[order][None])
 
     def best(self, scores: Floats, k: int, left_out: Ints, scoring: Scoring | None = None) -> Hits:
-        """The k best of `scores` (n,), best first, those of `left_out` not among them: (1, k).
+        """The k best of scores that were computed before.
 
-        With `scoring` the scores of the best are computed anew, so that they don't depend on the way they were found.
+        Args:
+            scores: (n,), as `scores` gives them.
+            k: How many rows, 1 or more.
+            left_out: (m,) rows, from 0, that are not to be found.
+            scoring: With it the scores of the best are computed anew, so that they don't depend on the way they were found.
+
+        Returns:
+            Rows and scores, (1, k) each, best first.
         """
         if len(left_out) == self.n:
             return Hits(np.empty((1, 0), np.int64), np.empty((1, 0), np.float32))
@@ -135,7 +173,14 @@ class ExactIndex(Index):
         return Hits(rows[order][None].astype(np.int64), values[order][None])
 
     def scores(self, scoring: Scoring) -> Floats:
-        """The score of every row: (n,)."""
+        """The score of every row.
+
+        Args:
+            scoring: The queries and how their cosines become a score.
+
+        Returns:
+            (n,)
+        """
         self._asked += 1
         return self._all_scores(scoring)
 

@@ -88,8 +88,26 @@ class Costs:
 class FaissIndex(Index):
     """An index of FAISS over vectors that are kept as they are, not copied, to score what it finds exactly.
 
-    `curve` is what it was measured to find, empty for a flat index. Searching changes nothing, so that any number of
-    threads may. Building tells `progress` after each block of rows; what that raises ends the building.
+    Searching changes nothing, so that any number of threads may. `curve` is what it was measured to find, empty for a
+    flat index.
+
+    Args:
+        vectors: (n, dim) finite float32.
+        metric: `cosine`, `inner_product` or `euclidean`.
+        recipe: The kind of index and its parameters (`IndexSpec.parse("hnsw:M=16")`); a flat one where None.
+        building: Seed, threads and rows held out to measure the recall.
+        progress: Is called with (stage, rows done, n) after each block of rows; what it raises ends the building.
+
+    Raises:
+        PolysemaError: There is no vector, one holds NaN or Inf, or there is no such metric.
+        IncompatibleError: The vectors are not (n, dim).
+
+    Example:
+        >>> index = FaissIndex([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+        >>> index
+        FaissIndex(3 x 2, cosine, flat)
+        >>> index.search([[1.0, 0.1]], k=1).rows.tolist()
+        [[0]]
     """
 
     def __init__(
@@ -432,9 +450,13 @@ class FaissIndex(Index):
     # On disk
 
     def write(self, path: "str | Path | Callable[[bytes], object]") -> None:
-        """Write FAISS's bytes to a file, or piece by piece to a function; `card` is what has to be kept beside them.
+        """Write FAISS's bytes; `card` is what has to be kept beside them.
 
-        Raises `UserError` when they can't be written.
+        Args:
+            path: A file, or a function that takes them piece by piece.
+
+        Raises:
+            PolysemaError: They can't be written.
         """
         import faiss
 
@@ -446,7 +468,11 @@ class FaissIndex(Index):
             raise UserError(f"{path} can't be written: {_reason(error)}") from None
 
     def card(self) -> dict[str, Any]:
-        """What `read` needs beside the file, as plain JSON types."""
+        """What `read` needs beside the file.
+
+        Returns:
+            Plain JSON types.
+        """
         return {
             "format": 1,
             "metric": self.metric.value,
@@ -470,10 +496,23 @@ class FaissIndex(Index):
         mapped: bool = True,
         threads: int | None = None,
     ) -> "FaissIndex":
-        """An index that `write` wrote, over the same vectors; mapped, it is not read before it is needed.
+        """An index that `write` wrote, over the same vectors. The bytes are FAISS's to read: check them against a checksum first.
 
-        The bytes are FAISS's to read: check them against a checksum first. Raises `NotFoundError`, `UnreadableError`
-        for what FAISS refuses, and `IncompatibleError` for a file or vectors that are not those of the card.
+        Args:
+            path: The file.
+            vectors: (n, dim), those that it was built over.
+            metric: The metric that it was built for.
+            card: What `card` gave.
+            mapped: Whether the file is mapped, so that it is not read before it is needed.
+            threads: Of FAISS, None for all.
+
+        Returns:
+            The index.
+
+        Raises:
+            NotFoundError: There is no such file.
+            UnreadableError: FAISS refuses it.
+            IncompatibleError: The file or the vectors are not those of the card.
         """
         index = cls.__new__(cls)
         index.metric = Metric.parse(metric)

@@ -77,8 +77,8 @@ def test_a_space_of_ones_own_is_asked_like_a_dictionary() -> None:
 @pytest.mark.parametrize(
     ("keys", "vectors", "error", "message"),
     [
-        ("ab", [[1.0], [2.0]], TypeError, "keys must be a list of names; got the string 'ab'"),
-        (["a", 1], [[1.0], [2.0]], TypeError, "key 1 is 1, of type int"),
+        ("ab", [[1.0], [2.0]], TypeError, "keys are a list; got the one string 'ab'"),
+        (["a", 1], [[1.0], [2.0]], TypeError, "number 2 is 1, of type int"),
         (["a"], [1.0], polysema.PolysemaError, r"got the shape \(1,\)"),
         (["a"], [["x"]], polysema.PolysemaError, "must be an array"),
         (["a", "b"], [[1.0], [float("nan")]], polysema.PolysemaError, "row 1 holds NaN or Inf"),

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from polysema.core.argument_types import checked_function
 from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
 from polysema.core.files import array_readers, readers, vector_cache
 from polysema.core.files.delimited import read_delimited
@@ -97,11 +98,27 @@ def _opener(path: Path, form: str, encoding: Encoding) -> Callable[[], Any]:
     return lambda: open_text(path, encoding)
 
 
+@checked_function
 def read_vectors(path: "Path | str", progress: Progress = no_progress) -> Space:
-    """The static space of a file of vectors, memory-mapped; its first use converts it.
+    r"""The static space of a file of vectors, memory-mapped; its first use converts it.
 
-    Raises `NotFoundError`, or `UnreadableError` that names the file, the line or row and what is wrong with it. What
-    was passed over or mended is listed in the origin's `notes`. `progress` hears of (stage, rows so far, 0).
+    Args:
+        path: A file of any layout that docs/formats.md lists, known by its content.
+        progress: Is called with (stage, rows so far, 0).
+
+    Returns:
+        The space; the `notes` of its origin list what was passed over or mended.
+
+    Raises:
+        NotFoundError: There is no such file.
+        UnreadableError: It is no file of vectors; the message names the line or row and what is wrong with it.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "mine.txt"
+        >>> _ = path.write_text("bank 1 0\nriver 0 1\n")
+        >>> read_vectors(path)["river"].tolist()
+        [0.0, 1.0]
     """
     path = Path(path)
     name, encoding = layout_of(path)

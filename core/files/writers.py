@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from polysema.core.argument_types import checked_function
 from polysema.core.atomic import atomic_files
 from polysema.core.errors import ConflictError, UnavailableError, UserError
 from polysema.core.space.space import Space
@@ -37,11 +38,28 @@ class WriteOptions:
     padded: bool = False
 
 
+@checked_function
 def write_vectors(space: Space, path: "Path | str", form: str | None = None, replace: bool = False) -> tuple[Path, ...]:
-    """Write a space as a file of vectors (with the file of words beside it, where the layout has one): their paths.
+    """Write a space as a file of vectors, with the file of words beside it where the layout has one.
 
-    `form` is one of `WRITINGS`, by default the one of the path's ending. Raises `UserError` for a layout that doesn't
-    exist and for a word that it can't hold, `ConflictError` when a file is there already and `replace` is not set.
+    Args:
+        space: What is written.
+        path: The file.
+        form: One of `WRITINGS`; None: the one of the path's ending.
+        replace: Whether a file that is there may be replaced.
+
+    Returns:
+        The paths of what was written.
+
+    Raises:
+        PolysemaError: There is no such layout, or it can't hold a word.
+        ConflictError: A file is there already and `replace` is not set.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "mine.txt"
+        >>> [one.name for one in write_vectors(Space.from_vectors(["bank"], [[1, 0]]), path)]
+        ['mine.txt']
     """
     path = Path(path)
     layout, paths = check_target(path, form, replace)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from polysema.core.argument_types import checked_arguments, checked_function
 from polysema.core.display import HtmlRepr
 from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
 from polysema.core.import_lock import IMPORTING
@@ -24,15 +25,29 @@ PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 UNUSED_PARTS = ("pooler.",)  # parts that no hidden state depends on: they may be missing
 
 
+@checked_arguments
 @dataclass(frozen=True, repr=False)
 class LanguageModel(HtmlRepr):
     """Weights and tokenizer of one model; of an encoder-decoder one of its two stacks.
 
-    `n_layers` blocks give the layers 0 (the embedding output) to n_layers; `dim` is the width of the hidden states;
-    `window` the most tokens of one pass. `module` is the stack of transformers, `whole` the model that it belongs to.
-    `stack` is empty unless the model has two; `final_norm` tells whether the last layer is taken after or before the
-    norm that ends the stack, and is empty where there is none. `beginning` is the token that is put before every text,
-    where that was asked for.
+    Args:
+        name: As it was asked for.
+        family: Encoder, decoder or encoder-decoder.
+        n_layers: Its blocks, which give the layers 0 (the embedding output) to n_layers.
+        n_heads: Attention heads of a block.
+        dim: Width of the hidden states.
+        window: The most tokens of one pass.
+        tokenizer: That of transformers.
+        engine: What computes its hidden states.
+        module: The stack, as transformers has it.
+        whole: The model that the stack belongs to.
+        weights_sha256: Of the file of weights; empty for a model of the hub.
+        revision: Of a model of the hub.
+        stack: `encoder` or `decoder`, empty unless the model has two.
+        final_norm: `after` or `before` the norm that ends the stack, empty where there is none.
+        dtype: Of the weights.
+        path: Its folder, None for a model of the hub.
+        beginning: The token that is put before every text, where that was asked for.
     """
 
     name: str
@@ -59,7 +74,17 @@ class LanguageModel(HtmlRepr):
         return f"LanguageModel({self.name}, {self.family.value}{stack}, {size}, {self.engine.name})"
 
     def check_layers(self, layers: Sequence[int]) -> tuple[int, ...]:
-        """Layers counted from 0, negative ones from the end; raises `UserError` for one that isn't there."""
+        """Layers counted from 0.
+
+        Args:
+            layers: Numbers from 0, or negative ones from the end.
+
+        Returns:
+            The same, counted from 0.
+
+        Raises:
+            PolysemaError: One isn't there or is named twice, or there is none.
+        """
         checked = []
         for layer in layers:
             if not -self.n_layers - 1 <= layer <= self.n_layers:
@@ -84,17 +109,40 @@ class LanguageModel(HtmlRepr):
         return self.stack == "decoder"
 
     def encode(self, texts: Sequence[str]) -> list[EncodedText]:
-        """The texts' tokens, in windows where a text is longer than the model's."""
+        """The texts' tokens, in windows where a text is longer than the model's.
+
+        Args:
+            texts: Any texts.
+
+        Returns:
+            The tokens of each.
+        """
         beginning = [self.tokenizer.convert_tokens_to_ids(self.beginning)] if self.beginning else ()
         return encode(self.tokenizer, texts, self.window, self.causal, beginning)
 
     def encode_ids(self, ids: Sequence[int]) -> EncodedText:
-        """The same for a text given as token ids."""
+        """The same as `encode` for a text that is given as token ids.
+
+        Args:
+            ids: Of the model's own tokenizer.
+
+        Returns:
+            Its tokens.
+        """
         return encode_ids(self.tokenizer, ids, self.window, self.causal)
 
     def one_window(self, encoded: EncodedText, what: str) -> EncodedText:
-        """The same back; raises `UserError` for a text that is longer than the window: two stacks can't be cut
-        alike.
+        """Check that a text fits the window: two stacks can't be cut alike.
+
+        Args:
+            encoded: The tokens of the text.
+            what: What it is called in the message.
+
+        Returns:
+            The same tokens.
+
+        Raises:
+            PolysemaError: The text is longer than the window.
         """
         if len(encoded.windows) > 1:
             raise UserError(
@@ -105,7 +153,14 @@ class LanguageModel(HtmlRepr):
         return encoded
 
     def encode_targets(self, texts: Sequence[str]) -> list[EncodedText]:
-        """The tokens of a decoder's texts, by the tokenizer of its language where there are two."""
+        """The tokens of a decoder's texts, by the tokenizer of its language where there are two.
+
+        Args:
+            texts: Any texts.
+
+        Returns:
+            The tokens of each.
+        """
         switch = getattr(self.tokenizer, "_switch_to_target_mode", None)
         if switch is not None:
             switch()
@@ -116,7 +171,17 @@ class LanguageModel(HtmlRepr):
                 self.tokenizer._switch_to_input_mode()
 
     def decoder_input(self, encoded: EncodedText) -> EncodedText:
-        """What a decoder reads for a text: its start token, then the text up to its last own token (shifted right)."""
+        """What a decoder reads for a text: its start token, then the text up to its last own token (shifted right).
+
+        Args:
+            encoded: The tokens of the text.
+
+        Returns:
+            The tokens that it reads.
+
+        Raises:
+            PolysemaError: The text is longer than the window.
+        """
         self.one_window(encoded, "a decoder's text")
         last = int(encoded.takes[-1, 1]) if len(encoded) else -1
         window = (self.start_token, *encoded.windows[0][: last + 1])
@@ -138,9 +203,17 @@ class LanguageModel(HtmlRepr):
         raise UserError(f"{self.name} doesn't say what its decoder begins with")
 
     def generate(self, sources: Sequence[str], most: int = 64) -> list[str]:
-        """What the model itself writes for each source, greedily, at most `most` tokens.
+        """What the model itself writes for each source, greedily.
 
-        Raises `UserError` for another family, for a folder without the head that writes, and for an empty output.
+        Args:
+            sources: The texts that the encoder reads.
+            most: The most tokens of each.
+
+        Returns:
+            A text for each source.
+
+        Raises:
+            PolysemaError: The model is of another family, or its folder has no head that writes.
         """
         import torch
 
@@ -163,7 +236,15 @@ class LanguageModel(HtmlRepr):
         return written
 
     def origin(self, layer: int | None, pooling: str) -> Origin:
-        """The card of vectors made by this model at a layer."""
+        """The card of vectors made by this model.
+
+        Args:
+            layer: Counted from 0, None for its input embeddings.
+            pooling: How sub-words become a word, or words a text.
+
+        Returns:
+            The card.
+        """
         versions = tuple((name, metadata.version(name)) for name in ("tokenizers", "torch", "transformers"))
         return Origin(
             source=self.name,
@@ -193,6 +274,7 @@ STACKS = ("encoder", "decoder")
 FINAL_NORMS = ("after", "before")
 
 
+@checked_function
 def load_model(
     name: "str | ModelLocation",
     device: str | None = None,
@@ -203,15 +285,31 @@ def load_model(
     patient: bool = True,
     bos: bool = False,
 ) -> LanguageModel:
-    """The model of that name, folder or hub id, on `device` (a GPU where there is one, else the CPU).
+    """A model, by name, folder or hub id.
 
-    `engine` is one of `ENGINES`: `auto` takes the fastest exact one, and exports the model for it unless that has to be
-    done first and `patient` is false. `final_norm` says whether the last layer of a stack that ends in a norm is taken
-    after it, as transformers does, or before. `stack` chooses between the two of an encoder-decoder. `bos` puts a
-    decoder's begin-of-text token before every text, where its tokenizer puts none.
+    Args:
+        name: A name of the catalog, a folder, or an id of the hub.
+        device: `cpu`, `cuda:0`, …; None: a GPU where there is one, else the CPU.
+        engine: One of `ENGINES`: `auto` takes the fastest exact one, and exports the model for it unless that has to be
+            done first and `patient` is false.
+        dtype: `float32`, `float16` or `bfloat16`.
+        final_norm: Whether the last layer of a stack that ends in a norm is taken `after` it, as transformers does, or
+            `before`.
+        stack: `encoder` or `decoder` of an encoder-decoder.
+        patient: Whether there is time to export the model for an engine.
+        bos: Whether a decoder's begin-of-text token is put before every text, where its tokenizer puts none.
 
-    Raises `UserError` for what can't be loaded: no weights, weights that don't fit the config, pickles only, code of
-    the model's own, a tokenizer without character offsets.
+    Returns:
+        The model, ready to read texts.
+
+    Raises:
+        PolysemaError: There is no such engine, dtype or stack, or the model can't be loaded: no weights, weights that
+            don't fit the config, pickles only, code of the model's own, a tokenizer without character offsets.
+
+    Example:
+        >>> model = load_model("g2p-t5", engine="torch")
+        >>> model.n_layers, model.dim, model.generate(["b a n k"]) != [""]
+        (3, 128, True)
     """
     for what, given, allowed in (
         ("engine", engine, ENGINES),

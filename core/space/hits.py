@@ -10,11 +10,24 @@ from polysema.core.space.space import Floats, Ints
 class Hits(HtmlRepr):
     """Rows and scores of the best k for each query, best first.
 
-    `rows` is (n_queries, k) int64 and `scores` (n_queries, k) float32; scores are higher-is-better for every metric
-    (Euclidean distances are negative), equal ones are in row order. Where fewer than k were found, because an
-    approximate index missed some or because fewer rows pass a filter, the rest is row -1 with score -inf.
-    `recall` is the share of the k best that the answer is expected to hold, 1.0 for an exact one, None where it was
-    never measured; `how` says in a few words how the answer was found.
+    Where fewer than k were found, because an approximate index missed some or because fewer rows pass a filter, the rest
+    is row -1 with score -inf.
+
+    Args:
+        rows: (n_queries, k) int64, from 0.
+        scores: (n_queries, k) float32, higher is better for every metric (Euclidean distances are negative); equal ones
+            are in row order.
+        recall: The share of the k best that the answer is expected to hold, 1.0 for an exact one, None where it was
+            never measured.
+        how: In a few words, how the answer was found.
+
+    Example:
+        >>> from polysema import ExactIndex
+        >>> hits = ExactIndex([[1.0, 0.0], [0.6, 0.8]]).search([[0.0, 1.0]], k=2)
+        >>> hits
+        Hits(1 x 2, recall 1.000, exact)
+        >>> hits.rows.tolist(), hits.scores.astype(str).tolist()
+        ([[1, 0]], [['0.8', '0.0']])
     """
 
     rows: Ints

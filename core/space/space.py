@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rapidfuzz import fuzz, process
 
+from polysema.core.argument_types import checked_arguments
 from polysema.core.display import HtmlRepr
 from polysema.core.errors import IncompatibleError, UnknownWordError, UserError
 from polysema.core.space.spelling import SpellingVariants, encoded, spelling_note
@@ -41,14 +42,30 @@ class Family(Enum):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Origin(HtmlRepr):
-    """The provenance card of a space.
+    """The provenance card of a space: what made its vectors, and what is to be known of them.
 
-    `source` is a name of the catalog, a folder, a hub id or a file; `weights_sha256` tells two revisions apart;
-    `layer` counts as transformers does (0 the embedding output, n the last block), None for a static space; `notes`
-    say what was passed over or mended when the vectors were read, and what is to be known of the words of an answer.
-    `stack` is set for an encoder-decoder, `final_norm` (`after` or `before`) for a stack that ends in a norm, which its
-    last layer is taken after or before. `prompt` stood before each text; a question and what it finds may have
-    different ones. `beginning` is a token put before each.
+    Args:
+        source: A name of the catalog, a folder, a hub id or a file.
+        family: How the vectors come about.
+        weights_sha256: Tells two revisions of a file or a model apart.
+        revision: Of a model of the hub.
+        layer: As transformers counts (0 the embedding output, n the last block), None for a static space.
+        pooling: How sub-words become a word, or words a text.
+        transform: What was done to the vectors of a whole space (`raw`, `centered`, …).
+        normalized: Whether every vector has length 1.
+        dtype: Of the weights.
+        engine: What computed them.
+        stack: `encoder` or `decoder`, for an encoder-decoder.
+        final_norm: `after` or `before`, for a stack that ends in a norm: where its last layer is taken.
+        windows: How texts longer than the model's window were read.
+        versions: Name and version of each library that counts.
+        notes: What was passed over or mended when the vectors were read, and what is to be known of the words of an answer.
+        prompt: Stood before each text; a question and what it finds may have different ones.
+        beginning: A token put before each text.
+
+    Example:
+        >>> Origin("mine.txt", transform="centered")
+        Origin(mine.txt, static, centered)
     """
 
     source: str
@@ -73,7 +90,11 @@ class Origin(HtmlRepr):
         return f"Origin({self.card()})"
 
     def card(self) -> str:
-        """The card on one line: what differs between two spaces can be read from it."""
+        """The card on one line: what differs between two spaces can be read from it.
+
+        Returns:
+            Its parts with commas between them.
+        """
         parts = [self.source, self.family.value]
         if self.layer is not None:
             parts.append(f"layer {self.layer}")
@@ -96,7 +117,14 @@ class Origin(HtmlRepr):
         return ", ".join(parts)
 
     def require_same(self, other: "Origin") -> None:
-        """Raise `IncompatibleError` with both cards unless vectors of the two may be compared."""
+        """Check that vectors of the two may be compared.
+
+        Args:
+            other: The card of the other vectors.
+
+        Raises:
+            IncompatibleError: They are of another model, layer, pooling or transform; the message has both cards.
+        """
         names = (
             "source",
             "family",
@@ -115,12 +143,23 @@ class Origin(HtmlRepr):
             )
 
     def with_notes(self, *notes: str) -> "Origin":
-        """The same card with what is to be said of one answer: each note once, none that is empty."""
+        """The same card with what is to be said of one answer: each note once, none that is empty.
+
+        Args:
+            *notes: One sentence each.
+
+        Returns:
+            A new card, or this one where there is nothing new to say.
+        """
         more = tuple(note for note in dict.fromkeys(notes) if note and note not in self.notes)
         return replace(self, notes=(*self.notes, *more)) if more else self
 
     def to_json(self) -> dict[str, Any]:
-        """The card as plain JSON types."""
+        """The card as plain JSON types.
+
+        Returns:
+            A value for each field.
+        """
         card = asdict(self)
         card["family"] = self.family.value
         card["versions"] = dict(self.versions)
@@ -129,7 +168,14 @@ class Origin(HtmlRepr):
 
     @classmethod
     def from_json(cls, card: dict[str, Any]) -> "Origin":
-        """The inverse of `to_json`; fields that a newer version added are ignored."""
+        """The inverse of `to_json`.
+
+        Args:
+            card: Its fields; those that a newer version added are ignored.
+
+        Returns:
+            The card.
+        """
         known = {f.name for f in fields(cls)}
         values = {name: value for name, value in card.items() if name in known}
         values["family"] = Family(values.get("family", "static"))
@@ -141,7 +187,16 @@ class Origin(HtmlRepr):
 
 
 class Keys(HtmlRepr, Sequence[str]):
-    """The names of the rows: a sequence of strings kept as one Arrow array, so that 400,000 of them open at once."""
+    """The names of the rows: a sequence of strings kept as one Arrow array, so that 400,000 of them open at once.
+
+    Args:
+        names: One for each row; they may repeat.
+
+    Example:
+        >>> keys = Keys(["bank", "river", "bank"])
+        >>> keys.row("bank"), keys.all_rows("bank").tolist(), "shore" in keys
+        (0, [0, 2], False)
+    """
 
     def __init__(self, names: "pa.Array | pa.ChunkedArray | Iterable[str]"):
         if isinstance(names, pa.ChunkedArray):
@@ -171,8 +226,13 @@ class Keys(HtmlRepr, Sequence[str]):
         return isinstance(word, str) and self.row(word) >= 0
 
     def row(self, word: str) -> int:
-        """First row of that name, -1 when there is none. After some scans a sorted order of the names is made and
-        used.
+        """First row of that name. After some scans a sorted order of the names is made and used.
+
+        Args:
+            word: The name, letter by letter.
+
+        Returns:
+            A row from 0, or -1 when there is none.
         """
         if (row := self._known.get(word)) is not None:
             return row
@@ -184,7 +244,16 @@ class Keys(HtmlRepr, Sequence[str]):
         return row
 
     def row_otherwise(self, word: str, ignore_case: bool = False, letters: bool = True) -> int:
-        """First row whose name is the same text written otherwise (see `spelling.fold`), -1 when there is none."""
+        """First row whose name is the same text written otherwise (see `spelling.fold`).
+
+        Args:
+            word: A text.
+            ignore_case: Whether capitals count for small letters.
+            letters: Whether letters that stand for others (ß for ss) count for them.
+
+        Returns:
+            A row from 0, or -1 when there is none.
+        """
         return self._otherwise.row(word, self.row, ignore_case, letters)
 
     @cached_property
@@ -213,7 +282,14 @@ class Keys(HtmlRepr, Sequence[str]):
         return order
 
     def rows(self, words: Sequence[str]) -> Ints:
-        """First row of each name, -1 where there is none: (n,)."""
+        """First row of each name.
+
+        Args:
+            words: n names.
+
+        Returns:
+            (n,) rows from 0, -1 where there is none.
+        """
         if len(words) < BATCH_LOOKUP:
             return np.array([self.row(word) for word in words], np.int64)
         try:
@@ -224,11 +300,25 @@ class Keys(HtmlRepr, Sequence[str]):
         return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
 
     def all_rows(self, word: str) -> Ints:
-        """Every row of that name: (m,)."""
+        """Every row of that name.
+
+        Args:
+            word: The name, letter by letter.
+
+        Returns:
+            (m,) rows, ascending.
+        """
         return np.flatnonzero(pc.equal(self.array, word).to_numpy(zero_copy_only=False)).astype(np.int64)
 
     def take(self, rows: Ints) -> list[str]:
-        """The names of these rows."""
+        """The names of these rows.
+
+        Args:
+            rows: (n,) rows from 0.
+
+        Returns:
+            n names.
+        """
         if len(rows) >= MAX_SINGLE_NAMES:
             return self.array.take(pa.array(rows)).to_pylist()
         starts, data = self._text
@@ -246,7 +336,15 @@ class Keys(HtmlRepr, Sequence[str]):
         return self.array[:SPELLINGS].to_pylist()
 
     def nearest_spellings(self, word: str, limit: int = 5) -> tuple[str, ...]:
-        """The names most like `word`, best first; of equal ones the earlier row, which is the more frequent word."""
+        """The names most like a word; of equal ones the earlier row, which is the more frequent word.
+
+        Args:
+            word: A word that may be misspelt.
+            limit: The most that are given.
+
+        Returns:
+            Names of the first 200,000 rows, best first; none for a word of over 100 letters.
+        """
         if len(word) > 100:
             return ()
         found = process.extract(word.lower(), self._spellings, scorer=fuzz.ratio, limit=limit, score_cutoff=60)
@@ -256,13 +354,26 @@ class Keys(HtmlRepr, Sequence[str]):
 SPELLINGS = 200_000  # spellings are looked for among this many of the first (most frequent) names
 
 
+@checked_arguments
 @dataclass(frozen=True, eq=False, repr=False)
 class Space(HtmlRepr):
-    """Vectors with names.
+    """Vectors with names. Static or contextual, it is the same thing.
 
-    `vectors` is (n, dim) float32, read-only and possibly memory-mapped; `keys` names the rows; `columns` is a table
-    with one row a vector (word, text_id, start, end, layer, …) or None. Static or contextual, it is the same thing.
-    Raises `IncompatibleError` when the parts don't have the same number of rows.
+    Args:
+        keys: The names of the rows.
+        vectors: (n, dim) float32, read-only and possibly memory-mapped.
+        origin: Where the vectors come from.
+        columns: A table with one row a vector (word, text_id, start, end, layer, …), or None.
+
+    Raises:
+        IncompatibleError: The parts don't have the same number of rows.
+
+    Example:
+        >>> space = Space.from_vectors(["bank", "river"], [[1, 0], [0, 1]], "mine")
+        >>> space
+        Space(2 x 2, mine, static)
+        >>> list(space), space.dim, space[["river", "bank"]].tolist()
+        (['bank', 'river'], 2, [[0.0, 1.0], [1.0, 0.0]])
     """
 
     keys: Keys
@@ -296,6 +407,9 @@ class Space(HtmlRepr):
             source: What the provenance card calls them.
             columns: A table with one row a vector.
 
+        Returns:
+            A space of n rows.
+
         Raises:
             TypeError: `keys` is one string, or a key is no string.
             PolysemaError: The vectors are no (n, dim) numbers, or hold NaN or Inf.
@@ -305,8 +419,6 @@ class Space(HtmlRepr):
             >>> Space.from_vectors(["bank", "river"], [[1, 0], [0, 1]])["river"].tolist()
             [0.0, 1.0]
         """
-        if isinstance(keys, str):
-            raise TypeError(f"keys must be a list of names; got the string {keys!r:.60}: give [{keys!r:.60}]")
         names = list(keys)
         for row, name in enumerate(names):
             if not isinstance(name, str):
@@ -332,7 +444,13 @@ class Space(HtmlRepr):
         return word in self.keys
 
     def __getitem__(self, word: "str | Sequence[str]") -> Floats:
-        """The vector of one word, (dim,), or of a list of words, (n, dim), found as `resolve` does.
+        """The vector of one word, or of each of a list of words, found as `resolve` does.
+
+        Args:
+            word: A word, or a list of n words.
+
+        Returns:
+            (dim,) for a word, (n, dim) for a list.
 
         Raises:
             UnknownWordError: A word is not in the space (it is a `KeyError`, with the nearest spellings).
@@ -359,7 +477,17 @@ class Space(HtmlRepr):
         """The row of a word: as it is written, else in lower case (GloVe's words are lower-cased).
 
         Where there is none, the same text written otherwise is taken (composed, another apostrophe or space), with a
-        warning. Raises `UnknownWordError` with the nearest spellings.
+        warning.
+
+        Args:
+            word: A word.
+
+        Returns:
+            Its first row, from 0.
+
+        Raises:
+            UnknownWordError: There is no such word; `suggestions` are the nearest spellings.
+            TypeError: Something else than a word was given.
         """
         for spelling in (word, word.lower()):
             if (row := self.keys.row(spelling)) >= 0:
@@ -371,7 +499,14 @@ class Space(HtmlRepr):
         raise self.unknown(word)
 
     def unknown(self, word: str) -> UnknownWordError:
-        """The error for a word that isn't here, with the nearest spellings."""
+        """The error for a word that isn't here.
+
+        Args:
+            word: The word.
+
+        Returns:
+            The error to raise, with the nearest spellings.
+        """
         suggestions = self.keys.nearest_spellings(word)
         shown = word if len(word) <= 60 else word[:57] + "…"
         hint = f"; nearest spellings: {', '.join(suggestions)}" if suggestions else ""
@@ -380,12 +515,29 @@ class Space(HtmlRepr):
         )
 
     def vector(self, word: str) -> Floats:
-        """The vector of a word, (dim,); raises `UnknownWordError`."""
+        """The vector of a word.
+
+        Args:
+            word: A word, found as `resolve` does.
+
+        Returns:
+            (dim,)
+
+        Raises:
+            UnknownWordError: There is no such word.
+        """
         vector: Floats = np.asarray(self.vectors[self.resolve(word)])
         return vector
 
     def take(self, rows: "Ints | Sequence[int]") -> "Space":
-        """A space of these rows, in this order."""
+        """A space of some rows.
+
+        Args:
+            rows: (m,) rows from 0, in the order that is wanted.
+
+        Returns:
+            A space of m rows, with their names and columns.
+        """
         chosen = np.asarray(rows, np.int64)
         columns = None if self.columns is None else self.columns.take(pa.array(chosen))
         return replace(
@@ -393,7 +545,17 @@ class Space(HtmlRepr):
         )
 
     def column(self, name: str) -> list[Any]:
-        """One column of the table as Python values; raises `UserError` naming the columns that exist."""
+        """One column of the table.
+
+        Args:
+            name: The name of the column.
+
+        Returns:
+            n Python values.
+
+        Raises:
+            PolysemaError: There is no such column; the message names those that exist.
+        """
         if self.columns is None or name not in self.columns.column_names:
             there = ", ".join(self.columns.column_names) if self.columns is not None else "none"
             raise UserError(f"this space has no column {name!r}; it has: {there}")

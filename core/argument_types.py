@@ -1,0 +1,162 @@
+"""`checked_arguments`: a wrong type is named before anything runs, by the annotations of what is called."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from inspect import Parameter, isfunction, signature
+from typing import NamedTuple, ParamSpec, TypeVar
+
+import numpy as np
+
+P = ParamSpec("P")
+R = TypeVar("R")
+ClassT = TypeVar("ClassT", bound=type)
+
+# what a value of Python's own types is called, and the annotations that take it
+SIMPLE_TYPES: dict[type, tuple[str, ...]] = {
+    str: ("str",),
+    bytes: ("bytes",),
+    bool: ("bool", "int", "float"),
+    int: ("int", "float"),
+    float: ("float",),
+    np.integer: ("int", "float"),
+    np.floating: ("float",),
+    type(None): ("None",),
+    list: ("Sequence", "Iterable", "list", "Collection"),
+    tuple: ("Sequence", "Iterable", "tuple", "Collection", "Hashable"),
+    set: ("Iterable", "set", "Collection"),
+    dict: ("dict", "Mapping", "Iterable"),
+}
+UNCHECKED = {
+    "Any",
+    "object",
+    "ArrayLike",
+    "Hashable",
+    "Callable",
+    "Progress",
+    "TypeVar",
+    "ndarray",
+    "Union",
+    "Optional",
+    "Floats",
+    "Ints",
+    "Mask",
+}
+OWN_CHECKS = {"k"}  # arguments with a check of their own everywhere, `indexes.base.check_k`
+WORDS = {
+    "str": "a string",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "True or False",
+    "None": "None",
+    "bytes": "bytes",
+    "Path": "a path",
+    "dict": "a dictionary",
+    "Mapping": "a dictionary",
+}
+ELEMENTS = {"str": "strings", "int": "whole numbers", "float": "numbers"}
+
+
+class ArgumentType(NamedTuple):
+    """What an annotation allows: names without what stands in brackets, and what the elements of a list are."""
+
+    names: tuple[str, ...]
+    element: str
+
+    @property
+    def described(self) -> str:
+        """In words, for a message."""
+        words = []
+        for name in self.names:
+            if name in ("Sequence", "Iterable", "list"):
+                words.append(f"a list of {ELEMENTS.get(self.element, self.element or 'values')}")
+            else:
+                words.append(WORDS.get(name, f"a {name}"))
+        return " or ".join(dict.fromkeys(words))
+
+
+def parse_annotation(annotation: object) -> ArgumentType | None:
+    """What an annotation allows; None for one that is not checked."""
+    text = annotation if isinstance(annotation, str) else str(getattr(annotation, "__name__", annotation))
+    if not isinstance(annotation, (str, type)) or "[" in str(annotation):
+        text = str(annotation)
+    names, element = [], ""
+    for part in _alternatives(text.strip("'\"")):
+        name, _, inside = part.partition("[")
+        name = name.rpartition(".")[2]
+        names.append("None" if name == "NoneType" else name)
+        if inside and name in ("Sequence", "Iterable", "list"):
+            element = inside.removesuffix("]").rpartition(".")[2]
+    return None if UNCHECKED & set(names) else ArgumentType(tuple(names), element)
+
+
+def _alternatives(text: str) -> list[str]:
+    """The parts of `a | b[c | d]`: those that stand outside of brackets."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in "[(") - (letter in "])")
+        if letter == "|" and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]
+
+
+def check_argument(name: str, value: object, wanted: ArgumentType) -> None:
+    """Raise `TypeError` for a value of Python's own types that the annotation doesn't take; others are passed on."""
+    taken = next((names for kind, names in SIMPLE_TYPES.items() if isinstance(value, kind)), None)
+    if taken is None:
+        return
+    lists = isinstance(value, str) and wanted.element and "str" not in wanted.names
+    if lists and wanted.element == "str":
+        verb = "are" if name.endswith("s") else "is"
+        raise TypeError(f"{name} {verb} a list; got the one string {value!r:.60}: write [{value!r:.60}]")
+    allowed = set(wanted.names)
+    if not allowed & set(taken) and not (isinstance(value, str) and "Path" in allowed):
+        raise TypeError(f"{name} must be {wanted.described}; got {value!r:.60}, of type {type(value).__name__}")
+    if wanted.element in ELEMENTS and isinstance(value, (list, tuple)):
+        _check_elements(name, value, wanted)
+
+
+def _check_elements(name: str, values: Sequence[object], wanted: ArgumentType) -> None:
+    kinds = {"str": str, "int": (int, np.integer), "float": (int, float, np.number)}[wanted.element]
+    if all(isinstance(one, kinds) for one in values):
+        return
+    place, odd = next((place, one) for place, one in enumerate(values) if not isinstance(one, kinds))
+    raise TypeError(
+        f"{name} must be a list of {ELEMENTS[wanted.element]}; number {place + 1} is {odd!r:.60}, "
+        f"of type {type(odd).__name__}"
+    )
+
+
+def checked_function(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, which names an argument of a wrong type before it runs."""
+    parameters = signature(function).parameters
+    named = {
+        name: kind
+        for name, one in parameters.items()
+        if one.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD) and one.annotation is not Parameter.empty
+        if name not in OWN_CHECKS
+        if (kind := parse_annotation(one.annotation)) is not None
+    }
+    places = [(place, name) for place, name in enumerate(parameters) if name in named]
+
+    @wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        for place, name in places:
+            if place < len(args):
+                check_argument(name, args[place], named[name])
+            elif name in kwargs:
+                check_argument(name, kwargs[name], named[name])
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def checked_arguments(kind: ClassT) -> ClassT:
+    """The class, whose public methods name an argument of a wrong type before they run."""
+    for name, value in list(vars(kind).items()):
+        if isfunction(value) and not name.startswith("_"):
+            setattr(kind, name, checked_function(value))
+        elif isinstance(value, classmethod) and not name.startswith("_"):
+            setattr(kind, name, classmethod(checked_function(value.__func__)))
+    return kind
