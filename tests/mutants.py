@@ -116,6 +116,10 @@ class Places(ast.NodeVisitor):
         if node.value is not None:
             self.visit(node.value)
 
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        for part in node.body:
+            self.visit(part)
+
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         if node.name != "__repr__":
             for part in (*node.args.defaults, *(one for one in node.args.kw_defaults if one), *node.body):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast, overload
 
 from polysema.core.display import MAX_SHOWN_ROWS, Record, html_table, text_table
 from polysema.core.space.space import Origin
 
 if TYPE_CHECKING:
     import pandas as pd
+    from _typeshed import DataclassInstance
 
 RowT = TypeVar("RowT")
 
@@ -18,59 +19,65 @@ RowT = TypeVar("RowT")
 class AnswerTable(Sequence[RowT], Generic[RowT]):
     """An answer that is asked like a sequence of its rows, and shows itself as a table.
 
-    `ROWS` names the field that holds the rows, `COLUMNS` the columns of rows that are tuples.
+    `ROWS` names the field that holds the rows; an answer without one is one row, of its own fields. What a row shows of
+    itself is `_record`.
     """
 
     __slots__ = ()
     ROWS: ClassVar[str] = ""
-    COLUMNS: ClassVar[tuple[str, ...]] = ()
-
-    @property
-    def _rows(self) -> Sequence[RowT]:
-        rows: Sequence[RowT] = getattr(self, self.ROWS)
-        return rows
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(getattr(self, self.ROWS)) if self.ROWS else 1
 
-    def __iter__(self) -> Iterator[RowT]:
-        return iter(self._rows)
+    def _row(self, place: int) -> RowT:
+        """The row at a place, from 0."""
+        return cast("RowT", getattr(self, self.ROWS)[place] if self.ROWS else self._facts())
+
+    def _record(self, row: RowT) -> Record:
+        """The cells of a row."""
+        if isinstance(row, dict):
+            return row
+        if is_dataclass(row):
+            return {one.name: _cell(getattr(row, one.name)) for one in fields(row)}
+        names = getattr(row, "_fields", None) or ("word", "cosine")
+        return dict(zip(names, cast("tuple[object, ...]", row), strict=True))
 
     @overload
     def __getitem__(self, place: int) -> RowT: ...
     @overload
-    def __getitem__(self, place: slice) -> Sequence[RowT]: ...
-    def __getitem__(self, place: int | slice) -> RowT | Sequence[RowT]:
-        return self._rows[place]
+    def __getitem__(self, place: slice) -> tuple[RowT, ...]: ...
+    def __getitem__(self, place: int | slice) -> RowT | tuple[RowT, ...]:
+        if isinstance(place, slice):
+            return tuple(self._row(one) for one in range(len(self))[place])
+        return self._row(range(len(self))[place])  # an IndexError for a row that isn't there
 
     def __bool__(self) -> bool:
         """An answer is there, also one without a row."""
         return True
 
-    def _record(self, row: RowT) -> Record:
-        """A row of the table."""
-        if isinstance(row, dict):
-            return row
-        if is_dataclass(row):
-            return {one.name: _plain(getattr(row, one.name)) for one in fields(row)}
-        return dict(zip(self.COLUMNS, tuple(row), strict=True))  # type: ignore[call-overload]
+    def _facts(self) -> dict[str, object]:
+        """What stands in the answer beside its rows: texts, numbers, short lists, and its card."""
+        found: dict[str, object] = {}
+        for one in fields(cast("DataclassInstance", self)):
+            value = getattr(self, one.name)
+            if isinstance(value, Origin):
+                found[one.name] = value.card()
+            elif one.name != self.ROWS and _is_shown(value):
+                found[one.name] = value
+        return found
 
-    def _records(self, limit: int | None = None) -> list[Record]:
-        """The rows of the table, those of the first `limit` (None: all); no column in which all cells are empty."""
-        found = [self._record(self[place]) for place in range(min(len(self), limit or len(self)))]
+    def _records(self, limit: int) -> list[Record]:
+        """The cells of the first rows, without a column in which all of them are empty."""
+        found = [self._record(row) for row in self[:limit]]
         used = {name for one in found for name, value in one.items() if value not in ("", None)}
         return [{name: value for name, value in one.items() if name in used} for one in found]
 
     def _title(self) -> str:
-        """What is not in the rows, on one line."""
-        parts = []
-        for one in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, one.name)
-            if isinstance(value, Origin):
-                parts.append(f"origin={value.card()}")
-            elif one.name != self.ROWS and isinstance(value, (str, int, float)) and value != "":
-                parts.append(f"{one.name}={value:.4f}" if isinstance(value, float) else f"{one.name}={value!r}")
-        return f"{type(self).__name__}({', '.join(parts)})"
+        facts = self._facts() if self.ROWS else {}
+        shown = (
+            f"{name}={value:.4f}" if isinstance(value, float) else f"{name}={value}" for name, value in facts.items()
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def __repr__(self) -> str:
         return text_table(self._title(), self._records(MAX_SHOWN_ROWS), len(self))
@@ -79,21 +86,36 @@ class AnswerTable(Sequence[RowT], Generic[RowT]):
         return html_table(self._title(), self._records(MAX_SHOWN_ROWS), len(self))
 
     def to_dict(self) -> dict[str, object]:
-        """The whole answer as JSON types: what the command line and the service write of it."""
+        """The whole answer as JSON types: what the command line and the service write of it.
+
+        Returns:
+            A value for each field.
+        """
         from polysema.app.explorer.serialization import to_json
 
         found: dict[str, object] = to_json(self)
         return found
 
     def to_pandas(self) -> pd.DataFrame:
-        """The rows as a table, one column for each of their parts."""
+        """The rows as a data frame.
+
+        Returns:
+            A line for each row, a column for each of its parts.
+        """
         import pandas as pd
 
-        return pd.DataFrame.from_records([dict(one) for one in self._records()])
+        return pd.DataFrame.from_records([dict(one) for one in self._records(len(self))])
 
 
-def _plain(value: object) -> object:
-    """A part of a row as a cell: of rows within a row their names."""
+def _is_shown(value: object) -> bool:
+    """Whether a field is text, a number, or a list of such, and says something."""
+    if isinstance(value, tuple):
+        return bool(value) and isinstance(value[0], (str, int, float))
+    return isinstance(value, (str, int, float)) and value != ""
+
+
+def _cell(value: object) -> object:
+    """A part of a row as a cell: of rows within a row their words."""
     if isinstance(value, tuple):
         return tuple(getattr(one, "key", getattr(one, "word", one)) for one in value)
     return value

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from polysema.app.explorer.answer_table import AnswerTable
 from polysema.app.explorer.results import RowsAnswer
 from polysema.core.errors import UserError
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 SENTENCES = "sentences"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TextVectors:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TextVectors(AnswerTable[dict[str, object]]):
     """`table` has a row for each of `vectors` (n_rows, dim); `origin` is the card of where they come from.
 
     `split` lists the texts (from 0) that were read in overlapping windows; `more` is what a service says beside it.
@@ -47,6 +48,10 @@ class TextVectors:
     def answer(self) -> RowsAnswer:
         """Without the table: as JSON has it."""
         return RowsAnswer(tuple(self.rows), self.vectors, int(self.vectors.shape[1]), self.origin, self.split)
+
+    def _row(self, place: int) -> dict[str, object]:
+        found: dict[str, object] = self.table.slice(place, 1).to_pylist()[0]
+        return found
 
 
 def embedded(

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from polysema.app.explorer.answer_table import AnswerTable
 from polysema.app.explorer.serialization import json_form
 from polysema.core.errors import UserError
 from polysema.core.maps.distortion import Distortion
@@ -13,8 +14,8 @@ from polysema.core.maps.projection import Map, MapOptions, Neighbors
 from polysema.core.space.space import Floats, Ints, Origin, Space
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class WordMap:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class WordMap(AnswerTable[dict[str, object]]):
     """A word's occurrences at every layer on one plane, with its static point.
 
     `positions` holds for each of `layers` an array (n_occurrences + 1, 2), the last row of which is the static point.
@@ -35,9 +36,16 @@ class WordMap:
     origin: Origin
     split: tuple[int, ...] = ()
 
+    def __len__(self) -> int:
+        return len(self.texts)
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SpaceMap:
+    def _row(self, place: int) -> dict[str, object]:
+        start, end = self.spans[place]
+        return {"text": self.texts[place], "start": start, "end": end, "sense": self.senses[place]}
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SpaceMap(AnswerTable[dict[str, object]]):
     """A space, or its first rows, laid out.
 
     `space` are the rows shown and `map` where they lie; `neighbors` those that it was made by or is judged by,
@@ -50,6 +58,13 @@ class SpaceMap:
     neighbors: Neighbors | None
     distortion: Distortion | None
     kept: Floats
+
+    def __len__(self) -> int:
+        return len(self.space)
+
+    def _row(self, place: int) -> dict[str, object]:
+        where = dict(zip("xyz", map(float, self.map.positions[place]), strict=False))
+        return {"word": self.space.keys[place]} | where | {"kept": float(self.kept[place])}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +86,8 @@ class MatchedSide:
     left_out: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MatchedMaps:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class MatchedMaps(AnswerTable[dict[str, object]]):
     """The same rows in two spaces, `a` and `b`, and in those `between` them, laid out on one plane; what changed.
 
     `overlap` (n,) is for each row the share of its `k` nearest in a that are among its k nearest in b, `changed` (n,)
@@ -123,6 +138,9 @@ class MatchedMaps:
 
     def _shifts(self, row: int, others: Ints) -> tuple[Shift, ...]:
         return shifts(self.a.space.vectors, self.b.space.vectors, row, others)
+
+    def _row(self, place: int) -> dict[str, object]:
+        return {"word": self.a.space.keys[place], "overlap": float(self.overlap[place])}
 
 
 @dataclass(frozen=True, slots=True)

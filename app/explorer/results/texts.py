@@ -1,10 +1,12 @@
 """Answers about words in texts, layer by layer."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
+from polysema.app.explorer.answer_table import AnswerTable
 from polysema.app.explorer.results.words import Neighbor
 from polysema.app.explorer.serialization import json_form
+from polysema.core.display import Record
 from polysema.core.space.space import Floats, Origin
 
 
@@ -22,9 +24,11 @@ class LayerComparison:
     baseline: float
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison(AnswerTable[LayerComparison]):
     """One word in several texts, layer by layer. `pieces` counts the sub-words that the static vector is made of."""
+
+    ROWS: ClassVar[str] = "layers"
 
     word: str
     texts: tuple[str, ...]
@@ -32,6 +36,13 @@ class Comparison:
     pieces: int
     split: tuple[int, ...]
     origin: Origin
+
+    def _record(self, row: LayerComparison) -> Record:
+        numbers = range(1, len(self.texts) + 1)
+        pairs = [f"{i}-{j}" for i in numbers for j in numbers if i < j]
+        static = [f"{i}-static" for i in numbers]
+        cosines = dict(zip([*pairs, *static], (*row.pairs, *row.static), strict=True))
+        return {"layer": row.layer} | cosines | {"random pairs": row.baseline}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +55,13 @@ class SenseRow:
     baseline: float
 
 
-@dataclass(frozen=True, slots=True)
-class SenseReport:
+@dataclass(frozen=True, slots=True, repr=False)
+class SenseReport(AnswerTable[SenseRow]):
     """The yardstick of the corpus of senses: `most_frequent` is what no static vector can beat; `notes` say what was
     left out.
     """
+
+    ROWS: ClassVar[str] = "rows"
 
     occurrences: int
     words: int
@@ -71,13 +84,15 @@ class OccurrenceHit:
     sense: str
 
 
-@dataclass(frozen=True, slots=True)
-class OccurrenceAnswer:
+@dataclass(frozen=True, slots=True, repr=False)
+class OccurrenceAnswer(AnswerTable[OccurrenceHit]):
     """The occurrences nearest to a word in a sentence, at one layer, beside that layer's random-pair baseline.
 
     `static` are the nearest rows of the model's own input table to the word's static vector; `split` says that the text
     was longer than the model's window and read in overlapping windows.
     """
+
+    ROWS: ClassVar[str] = "hits"
 
     word: str
     text: str
@@ -90,8 +105,8 @@ class OccurrenceAnswer:
     split: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class BaselinesAnswer:
+@dataclass(frozen=True, slots=True, repr=False)
+class BaselinesAnswer(AnswerTable[dict[str, object]]):
     """For each layer of a model the mean cosine of random pairs of words, and the layers at which the corpus of senses
     is kept.
     """
@@ -101,9 +116,11 @@ class BaselinesAnswer:
     corpus_layers: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RowsAnswer:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RowsAnswer(AnswerTable[dict[str, Any]]):
     """Rows with their `vectors` (n, dim); `split` lists the texts that were read in overlapping windows."""
+
+    ROWS: ClassVar[str] = "rows"
 
     rows: tuple[dict[str, Any], ...]
     vectors: Floats = field(metadata=json_form(flat=True))

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
+from polysema.app.explorer.answer_table import AnswerTable
 from polysema.app.explorer.serialization import json_form
+from polysema.core.display import Record
 from polysema.core.space.space import Floats, Origin
 
 # 3CosMul multiplies and LRCos weighs: theirs are no cosines
@@ -39,12 +41,14 @@ class Neighbor:
     text: str = field(default="", metadata=json_form(omitted=True))
 
 
-@dataclass(frozen=True, slots=True)
-class NeighborAnswer:
+@dataclass(frozen=True, slots=True, repr=False)
+class NeighborAnswer(AnswerTable[Neighbor]):
     """The nearest words of a word; `word` is its name in the space, `how` it was found, by which `policy`.
 
     `search` says how the neighbors were looked for, and `recall` which share of the nearest is expected among them.
     """
+
+    ROWS: ClassVar[str] = "neighbors"
 
     query: str
     word: str
@@ -56,9 +60,11 @@ class NeighborAnswer:
     recall: float | None = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class QueryNeighbors:
+@dataclass(frozen=True, slots=True, repr=False)
+class QueryNeighbors(AnswerTable[Neighbor]):
     """The nearest rows of one of several questions; of a word also what it stands for."""
+
+    ROWS: ClassVar[str] = "neighbors"
 
     neighbors: tuple[Neighbor, ...]
     query: str = field(default="", metadata=json_form(omitted=True))
@@ -68,9 +74,11 @@ class QueryNeighbors:
     recall: float | None = field(default=float("nan"), metadata=json_form(omitted=True))
 
 
-@dataclass(frozen=True, slots=True)
-class NeighborAnswers:
+@dataclass(frozen=True, slots=True, repr=False)
+class NeighborAnswers(AnswerTable[QueryNeighbors]):
     """An answer for each of several questions, in their order; what they have in common stands beside them."""
+
+    ROWS: ClassVar[str] = "answers"
 
     origin: Origin
     policy: str
@@ -105,9 +113,11 @@ class InputRank:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class MethodAnswer:
+@dataclass(frozen=True, slots=True, repr=False)
+class MethodAnswer(AnswerTable[Neighbor]):
     """What another method, or a baseline, answers to the same question."""
+
+    ROWS: ClassVar[str] = "neighbors"
 
     score_name: ClassVar[str] = "score"  # so that all methods stand in one table
 
@@ -123,14 +133,16 @@ class Evidence:
     beside: tuple[MethodAnswer, ...] = field(metadata=json_form(keyed=("method", "neighbors")))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AnalogyAnswer:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class AnalogyAnswer(AnswerTable[Neighbor]):
     """The answer to an expression. `target` (dim,) is the weighted sum of the unit vectors `input_vectors` (terms,
     dim).
 
     `inputs` are the words it was made of, which are left out of `neighbors`; `pairs` the examples that were used, and
     `pairs_left_out` those with an unknown word.
     """
+
+    ROWS: ClassVar[str] = "neighbors"
 
     expression: str
     neighbors: tuple[Neighbor, ...]
@@ -152,8 +164,8 @@ class AnalogyAnswer:
         return "score" if self.method in METHODS_WITHOUT_COSINE else "cosine"
 
 
-@dataclass(frozen=True, slots=True)
-class SimilarityAnswer:
+@dataclass(frozen=True, slots=True, repr=False)
+class SimilarityAnswer(AnswerTable[dict[str, object]]):
     """Cosine of two words or of the means of two lists; `rank` is the second's among the first's neighbors."""
 
     first: tuple[str, ...]
@@ -163,12 +175,14 @@ class SimilarityAnswer:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class CloserAnswer:
+@dataclass(frozen=True, slots=True, repr=False)
+class CloserAnswer(AnswerTable[WordCosine]):
     """The `words` that are nearer to `word` than `other` is, whose cosine is `limit`, nearest first.
 
     There are `count` in all, of which `words` may be the first.
     """
+
+    ROWS: ClassVar[str] = "words"
 
     word: str
     other: str
@@ -178,9 +192,11 @@ class CloserAnswer:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class OddAnswer:
+@dataclass(frozen=True, slots=True, repr=False)
+class OddAnswer(AnswerTable[WordCosine]):
     """Words with their cosine to the mean of all, the odd one first."""
+
+    ROWS: ClassVar[str] = "words"
 
     json_properties: ClassVar[tuple[str, ...]] = ("odd",)
 
@@ -193,13 +209,19 @@ class OddAnswer:
         return self.words[0].word
 
 
-@dataclass(frozen=True, slots=True)
-class AxisAnswer:
+@dataclass(frozen=True, slots=True, repr=False)
+class AxisAnswer(AnswerTable[WordCosines]):
     """Words with their cosine to each of the `axes`."""
+
+    ROWS: ClassVar[str] = "words"
 
     axes: tuple[str, ...]
     words: tuple[WordCosines, ...]
     origin: Origin
+
+    def _record(self, row: WordCosines) -> Record:
+        word, cosines = row
+        return {"word": word} | dict(zip(self.axes, cosines, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +233,11 @@ class TravelStep:
     neighbors: tuple[Neighbor, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TravelAnswer:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TravelAnswer(AnswerTable[TravelStep]):
     """A word's way along an axis; `points` (steps + 1, dim) are the vectors."""
+
+    ROWS: ClassVar[str] = "steps"
 
     word: str
     axis: str
@@ -222,8 +246,8 @@ class TravelAnswer:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AssociationAnswer:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class AssociationAnswer(AnswerTable[dict[str, object]]):
     """How much more the words of the `first` list than those of the `second` lean to some words than to others (WEAT).
 
     A word's lean (n,) is its mean cosine with the ones less that with the others; the `effect` is the difference of the
@@ -244,8 +268,8 @@ class AssociationAnswer:
         return self.origin.notes
 
 
-@dataclass(frozen=True, slots=True)
-class BaselineAnswer:
+@dataclass(frozen=True, slots=True, repr=False)
+class BaselineAnswer(AnswerTable[dict[str, object]]):
     """The mean cosine of random pairs of a space's rows, NaN where there is a single one."""
 
     baseline: float
