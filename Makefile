@@ -13,7 +13,7 @@ PUBLIC := core/display.py core/errors.py core/files/formats.py core/files/writer
   core/space/space.py indexes/base.py indexes/collection.py indexes/exact.py indexes/faiss_index.py
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help app test docs endure mutants lint lint-js format bench browser install lock screenshots clean
+.PHONY: help app test docs endure mutants notebook lint lint-js format bench browser install lock screenshots clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -24,6 +24,9 @@ app: $(STAMP)  ## install what is needed and open the dashboard on http://127.0.
 
 test: $(STAMP)  ## install what is needed and run every test, in two processes (WORKERS=… for another number)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+notebook: $(STAMP)  ## run docs/notebooks anew, keep what it shows, and write its page
+	@$(BIN)/python docs/notebook.py
 
 endure: $(STAMP)  ## the long form of the tests that kill, cut the power, damage and crowd a collection
 	POLYSEMA_ENDURE=1 $(BIN)/python -m pytest --timeout=7200 tests/store

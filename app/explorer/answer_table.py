@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, cast, overload
 
-from polysema.core.display import MAX_SHOWN_ROWS, Record, html_table, text_table
+from polysema.core.display import MAX_SHOWN_ROWS, Record, cell, html_table, text_table
 from polysema.core.space.space import Origin
 
 if TYPE_CHECKING:
@@ -74,10 +74,7 @@ class AnswerTable(Sequence[RowT], Generic[RowT]):
 
     def _title(self) -> str:
         facts = self._facts() if self.ROWS else {}
-        shown = (
-            f"{name}={value:.4f}" if isinstance(value, float) else f"{name}={value}" for name, value in facts.items()
-        )
-        return f"{type(self).__name__}({', '.join(shown)})"
+        return f"{type(self).__name__}({', '.join(f'{name}={cell(value)}' for name, value in facts.items())})"
 
     def __repr__(self) -> str:
         return text_table(self._title(), self._records(MAX_SHOWN_ROWS), len(self))

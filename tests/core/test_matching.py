@@ -76,6 +76,7 @@ def test_shifts_are_the_ranks_of_an_exact_search() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 40, 6)).astype(np.float32)
     near = [nearest_others(vectors, 39).rows for vectors in (a, b)]
+    assert [shift.row for shift in shifts(a, b, 0, np.array([3]))] == [3]
     for shift in shifts(a, b, 7, np.array([0, 12, 39])):
         assert near[0][7, shift.rank_a - 1] == shift.row
         assert near[1][7, shift.rank_b - 1] == shift.row
