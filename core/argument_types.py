@@ -53,6 +53,11 @@ WORDS = {
     "dict": "a dictionary",
     "Mapping": "a dictionary",
 }
+ELEMENT_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int, np.integer),
+    "float": (int, float, np.number),
+}
 ELEMENTS = {"str": "strings", "int": "whole numbers", "float": "numbers"}
 
 
@@ -118,7 +123,7 @@ def check_argument(name: str, value: object, wanted: ArgumentType) -> None:
 
 
 def _check_elements(name: str, values: Sequence[object], wanted: ArgumentType) -> None:
-    kinds = {"str": str, "int": (int, np.integer), "float": (int, float, np.number)}[wanted.element]
+    kinds = ELEMENT_TYPES[wanted.element]
     if all(isinstance(one, kinds) for one in values):
         return
     place, odd = next((place, one) for place, one in enumerate(values) if not isinstance(one, kinds))
