@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,21 +19,25 @@ if TYPE_CHECKING:
 
 BLOCK_ROWS = 32768  # rows of vectors scored at a time for a batch: (QUERIES, ROWS) floats stay within the cache's reach
 QUERY_BLOCK = 64
-SEARCHES_BEFORE_COMPILED = 3  # questions answered by NumPy before the compiled way is loaded, which takes half a second
-MIN_CODED_NUMBERS = 2_000_000  # numbers below which the full pass takes a fraction of a millisecond
-MAX_MISSES = 3  # questions for which the codes ruled out too little before they are given up
+
+
+@dataclass(frozen=True, slots=True)
+class CodeOptions:
+    """When an exact index searches by way of 8-bit codes: the answers are the same.
+
+    Args:
+        after: Questions answered by NumPy before the compiled way is loaded, which takes half a second.
+        min_numbers: Numbers (n x dim) below which the full pass takes a fraction of a millisecond.
+        max_misses: Questions for which the codes ruled out too little before they are given up.
+    """
+
+    after: int = 3
+    min_numbers: int = 2_000_000
+    max_misses: int = 3
 
 
 class ExactIndex(Index):
     """Every row is compared. Holds the vectors as they are (mapped ones stay mapped) and n norms beside them.
-
-    Args:
-        vectors: (n, dim) finite float32.
-        metric: `cosine`, `inner_product` or `euclidean`.
-
-    Raises:
-        PolysemaError: There is no vector, one holds NaN or Inf, or there is no such metric.
-        IncompatibleError: The vectors are not (n, dim).
 
     Example:
         >>> index = ExactIndex([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
@@ -41,6 +46,21 @@ class ExactIndex(Index):
         >>> index.search([[1.0, 0.1]], k=2, exclude=[0]).rows.tolist()
         [[1, 2]]
     """
+
+    def __init__(self, vectors: Floats, metric: "Metric | str" = Metric.COSINE, *, codes: CodeOptions | None = None):
+        """Hold vectors, and what their metric needs beside them.
+
+        Args:
+            vectors: (n, dim) finite float32.
+            metric: `cosine`, `inner_product` or `euclidean`.
+            codes: When the search goes by way of 8-bit codes.
+
+        Raises:
+            PolysemaError: There is no vector, one holds NaN or Inf, or there is no such metric.
+            IncompatibleError: The vectors are not (n, dim).
+        """
+        self._when_coded = codes or CodeOptions()
+        super().__init__(vectors, metric)
 
     def _build(self, vectors: Floats) -> None:
         self._vectors = vectors
@@ -115,9 +135,9 @@ class ExactIndex(Index):
         numbers differ much in size need more than 8 bits.
         """
         if (
-            self._asked <= SEARCHES_BEFORE_COMPILED
-            or self.n * self.dim < MIN_CODED_NUMBERS
-            or self._misses >= MAX_MISSES
+            self._asked <= self._when_coded.after
+            or self.n * self.dim < self._when_coded.min_numbers
+            or self._misses >= self._when_coded.max_misses
         ):
             return None
         with self._making:
@@ -135,7 +155,7 @@ class ExactIndex(Index):
             return rows
         with self._making:
             self._misses += 1
-            if self._misses >= MAX_MISSES:
+            if self._misses >= self._when_coded.max_misses:
                 self._codes = None
         return None
 
@@ -185,7 +205,7 @@ class ExactIndex(Index):
         return self._all_scores(scoring)
 
     def _all_scores(self, scoring: Scoring) -> Floats:
-        if _is_mul(scoring) and self._asked > SEARCHES_BEFORE_COMPILED:
+        if _is_mul(scoring) and self._asked > self._when_coded.after:
             from polysema.indexes.int8_codes import three_cos_mul
 
             return three_cos_mul(self._vectors, self._norms, scoring.queries, scoring.epsilon)

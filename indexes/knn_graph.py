@@ -32,10 +32,11 @@ def neighbors_of_all(
     index: Index | None = None,
     seed: int = 0,
     progress: Progress = no_progress,
+    exact_rows: int = EXACT_ROWS,
 ) -> Neighbors:
     """The k nearest others of each of (n, dim) vectors by cosine, nearest first, themselves left out.
 
-    By `index`, an index of these vectors by cosine, where there is one. Else exactly for up to 12,000 of them; beyond,
+    By `index`, an index of these vectors by cosine, where there is one. Else exactly for up to `exact_rows` of them; beyond,
     among the 10 nearest (of wide vectors 14) of n / 100 cells of a k-means (FAISS's IVF). What `progress` raises ends
     the work. Raises `UserError` for a k that is too large.
     """
@@ -45,7 +46,7 @@ def neighbors_of_all(
     if index is not None:
         return _by_index(vectors, k, index, progress)
     directions = unit(checked(vectors, None, "vectors"))
-    return _by_pairs(directions, k, progress) if n <= EXACT_ROWS else _by_cells(directions, k, seed, progress)
+    return _by_pairs(directions, k, progress) if n <= exact_rows else _by_cells(directions, k, seed, progress)
 
 
 def _gathered(n: int, k: int, progress: Progress, search: Callable[[int, int], tuple[Ints, Floats]]) -> Neighbors:

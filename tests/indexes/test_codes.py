@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polysema.core.space.analogy import Scoring, by_cosine
-from polysema.indexes import ExactIndex, exact
+from polysema.indexes import ExactIndex
+from polysema.indexes.exact import CodeOptions
 from polysema.indexes.int8_codes import Codes
 
 
@@ -62,17 +63,13 @@ def rng():
     return np.random.default_rng(0)
 
 
-@pytest.fixture
-def often(monkeypatch):
-    monkeypatch.setattr(exact, "SEARCHES_BEFORE_COMPILED", 0)
-    monkeypatch.setattr(exact, "MIN_CODED_NUMBERS", 0)
+OFTEN = CodeOptions(after=0, min_numbers=0)
 
 
 @pytest.mark.parametrize("metric", ["cosine", "inner_product"])
-def test_an_index_asked_often_answers_the_same(metric, often, rng):
+def test_an_index_asked_often_answers_the_same(metric, rng):
     vectors = rng.standard_normal((20_000, 30)).astype(np.float32)
-    ours, plain = ExactIndex(vectors, metric), ExactIndex(vectors, metric)
-    plain._misses = exact.MAX_MISSES
+    ours, plain = ExactIndex(vectors, metric, codes=OFTEN), ExactIndex(vectors, metric)
     for row in range(40):
         mine, theirs = (index.search(vectors[[row]] * 3, 7, exclude=[row]) for index in (ours, plain))
         np.testing.assert_array_equal(mine.rows, theirs.rows)
@@ -92,22 +89,22 @@ def test_each_question_is_counted_once(monkeypatch, rng):
     for ask in (lambda index: index.search_scored(scoring, 3), lambda index: index.scores(scoring)):
         index = ExactIndex(vectors)
         index.search(vectors[:1], 3)
-        for _ in range(exact.SEARCHES_BEFORE_COMPILED - 1):
+        for _ in range(CodeOptions().after - 1):
             ask(index)
         assert not compiled
         ask(index)
         assert compiled.pop()
 
 
-def test_codes_that_rule_out_nothing_are_given_up(often, rng):
+def test_codes_that_rule_out_nothing_are_given_up(rng):
     vectors = rng.standard_normal((5_000, 40)).astype(np.float32)
     vectors[:, 0] += 300  # 8 bits for a number this big leave none for the others
-    index = ExactIndex(vectors)
+    index = ExactIndex(vectors, codes=OFTEN)
     query = vectors[3] / np.linalg.norm(vectors[3])
-    for _ in range(exact.MAX_MISSES + 1):
+    for _ in range(OFTEN.max_misses + 1):
         assert index.search_scored(by_cosine("neighbors", query), 3).rows[0, 0] == 3
     assert index._codes is None
-    assert index._misses == exact.MAX_MISSES
+    assert index._misses == OFTEN.max_misses
 
 
 def test_the_codes_of_a_mapped_file_leave_it_unloaded(tmp_path, rng):
@@ -134,9 +131,9 @@ def resident_of(path) -> int:
     return total
 
 
-def test_a_score_that_only_looks_linear_takes_the_full_pass(often, rng):
+def test_a_score_that_only_looks_linear_takes_the_full_pass(rng):
     vectors = rng.standard_normal((3_000, 20)).astype(np.float32)
-    index = ExactIndex(vectors)
+    index = ExactIndex(vectors, codes=OFTEN)
     query = (vectors[0] / np.linalg.norm(vectors[0]))[None]
     furthest = index.search_scored(Scoring("furthest", query, lambda cosines: -cosines[0]), 1)
     assert furthest.scores[0, 0] == pytest.approx(float((-(vectors @ query[0]) * index._norms).max()))

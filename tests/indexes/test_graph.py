@@ -4,7 +4,7 @@ import pytest
 from polysema.core.errors import UserError
 from polysema.core.maps.projection import nearest_others
 from polysema.core.space.metric import unit
-from polysema.indexes import ExactIndex, knn_graph
+from polysema.indexes import ExactIndex
 from polysema.indexes.knn_graph import neighbors_of_all
 
 
@@ -48,12 +48,11 @@ def test_of_equal_cosines_the_earlier_rows_are_the_neighbors() -> None:
 
 
 @pytest.mark.parametrize("dim", [24, 200])
-def test_cells_find_nearly_all(monkeypatch: pytest.MonkeyPatch, dim: int) -> None:
+def test_cells_find_nearly_all(dim: int) -> None:
     some = vectors(4000, dim)
     exactly = nearest_others(some, 10).rows.tolist()
-    monkeypatch.setattr(knn_graph, "EXACT_ROWS", 100)
     seen: list[tuple[str, int, int]] = []
-    found = neighbors_of_all(some, 10, progress=lambda *told: seen.append(told))
+    found = neighbors_of_all(some, 10, progress=lambda *event: seen.append(event), exact_rows=100)
     recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exactly, found.rows.tolist(), strict=True)])
     assert recall > 0.9
     assert seen[-1] == ("find neighbors", 4000, 4000)
@@ -63,8 +62,7 @@ def test_cells_find_nearly_all(monkeypatch: pytest.MonkeyPatch, dim: int) -> Non
     np.testing.assert_allclose(found.distances, 1 - cosines, atol=1e-5)
 
 
-def test_the_search_in_cells_may_be_ended_while_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(knn_graph, "EXACT_ROWS", 100)
+def test_the_search_in_cells_may_be_ended_while_they_are_made() -> None:
     seen: list[int] = []
 
     def progress(stage: str, done: int, total: int) -> None:
@@ -73,7 +71,7 @@ def test_the_search_in_cells_may_be_ended_while_they_are_made(monkeypatch: pytes
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        neighbors_of_all(vectors(6000), 10, progress=progress)
+        neighbors_of_all(vectors(6000), 10, progress=progress, exact_rows=100)
     assert seen == [0, 0, 0]  # no row has been searched
 
 
