@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from inspect import Parameter, isfunction, signature
+from inspect import Parameter, getattr_static, isfunction, signature
 from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
@@ -41,6 +41,7 @@ UNCHECKED = {
     "Ints",
     "Mask",
 }
+CHECKED = "__checked_arguments__"  # the mark of a function that is checked already
 OWN_CHECKS = {"k"}  # arguments with a check of their own everywhere, `indexes.base.check_k`
 WORDS = {
     "str": "a string",
@@ -154,14 +155,20 @@ def checked_function(function: Callable[P, R]) -> Callable[P, R]:
                 check_argument(name, kwargs[name], named[name])
         return function(*args, **kwargs)
 
+    setattr(checked, CHECKED, True)
     return checked
 
 
 def checked_arguments(kind: ClassT) -> ClassT:
-    """The class, whose public methods name an argument of a wrong type before they run."""
-    for name, value in list(vars(kind).items()):
-        if isfunction(value) and not name.startswith("_"):
-            setattr(kind, name, checked_function(value))
-        elif isinstance(value, classmethod) and not name.startswith("_"):
-            setattr(kind, name, classmethod(checked_function(value.__func__)))
+    """The class, whose public methods, inherited ones too, name an argument of a wrong type before they run."""
+    ours = kind.__module__.partition(".")[0]
+    for name in dir(kind):
+        value = getattr_static(kind, name)
+        function = value.__func__ if isinstance(value, classmethod) else value
+        if name.startswith("_") or not isfunction(function) or function.__module__.partition(".")[0] != ours:
+            continue
+        if hasattr(function, CHECKED):
+            continue
+        checked = checked_function(function)
+        setattr(kind, name, classmethod(checked) if isinstance(value, classmethod) else checked)
     return kind

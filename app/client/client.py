@@ -21,6 +21,7 @@ from polysema.app.client.transport import Transport, part
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE
 from polysema.app.explorer.results import SenseReport
 from polysema.app.explorer.serialization import from_json
+from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import list_of
 from polysema.core.progress import Progress, no_progress
 
@@ -48,6 +49,7 @@ class RemoteJobs:
         return self._transport.done(kind, progress, **request)
 
 
+@checked_arguments
 class Client:
     """Asks a service at `url`. Safe to share between threads; raises the errors of the local API, and
     `UnavailableError` where nothing answers. A request that was turned away for want of room (429) is tried again,
