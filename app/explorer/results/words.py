@@ -179,7 +179,7 @@ class SimilarityAnswer(AnswerTable[dict[str, object]]):
 class CloserAnswer(AnswerTable[WordCosine]):
     """The `words` that are nearer to `word` than `other` is, whose cosine is `limit`, nearest first.
 
-    There are `count` in all, of which `words` may be the first.
+    There are `n_words` in all, of which `words` may be the first.
     """
 
     ROWS: ClassVar[str] = "words"
@@ -189,7 +189,7 @@ class CloserAnswer(AnswerTable[WordCosine]):
     limit: float = field(metadata=json_form(name="cosine"))
     words: tuple[WordCosine, ...] = field(metadata=json_form(name="closer", ranked=True))
     origin: Origin
-    count: int
+    n_words: int = field(metadata=json_form(name="count"))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
