@@ -42,7 +42,8 @@ UNCHECKED = {
     "Mask",
 }
 CHECKED = "__checked_arguments__"  # the mark of a function that is checked already
-OWN_CHECKS = {"k"}  # arguments with a check of their own everywhere, `indexes.base.check_k`
+OWN_CHECKS = {"k", "recall"}  # arguments with a check of their own everywhere, such as `indexes.base.check_k`
+OWN_ELEMENT_CHECKS = {"ids"}  # lists whose elements are checked where they are used, with their row
 WORDS = {
     "str": "a string",
     "int": "a whole number",
@@ -119,7 +120,7 @@ def check_argument(name: str, value: object, wanted: ArgumentType) -> None:
     allowed = set(wanted.names)
     if not allowed & set(taken) and not (isinstance(value, str) and "Path" in allowed):
         raise TypeError(f"{name} must be {wanted.described}; got {value!r:.60}, of type {type(value).__name__}")
-    if wanted.element in ELEMENTS and isinstance(value, (list, tuple)):
+    if wanted.element in ELEMENTS and isinstance(value, (list, tuple)) and name not in OWN_ELEMENT_CHECKS:
         _check_elements(name, value, wanted)
 
 

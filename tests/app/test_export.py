@@ -3,6 +3,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -182,7 +183,7 @@ def test_a_kill_in_the_middle_is_gone_on_from(tmp_path: Path) -> None:
         [*command, str(tmp_path / "b"), "--layers", "all"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     while process.poll() is None and not list((tmp_path / "b").glob("part-*.parquet")):
-        pass
+        time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -9

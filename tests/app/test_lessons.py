@@ -226,7 +226,7 @@ def test_a_wrong_text_makes_one_line(explorer: Explorer, name: str, changed: dic
 
 
 @pytest.mark.parametrize(
-    ("name", "changed", "told"),
+    ("name", "changed", "message"),
     [
         ("one-vector", {"word": "cafe\u0301", "first": "coffee", "second": "restaurant"}, "looked up as"),
         ("travel", {"expression": "cafe\u0301 - paris + rome"}, "looked up as"),

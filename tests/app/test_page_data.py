@@ -65,7 +65,7 @@ def test_the_example_goes_into_a_collection_at_one_press(shelf: CollectionRegist
     assert not app.error
     assert "**8 texts**, 336 characters; the longest has 56." in page_text(app)
     assert "About 66 rows" in page_text(app)
-    press(app, "IngestResult it in")
+    press(app, "Put it in")
     assert not app.exception
     assert "The new collection **example** has 66 rows in the space layer\\-6. The upload was removed." in page_text(
         app
@@ -92,7 +92,7 @@ def test_cancel_in_the_middle_leaves_no_half_collection(shelf: CollectionRegistr
     app.file_uploader[0].set_value(("many.txt", lines, "text/plain")).run()
     settle(app)
     assert "6,000 texts" in page_text(app)
-    next(button for button in app.button if button.label == "IngestResult it in").click().run()
+    next(button for button in app.button if button.label == "Put it in").click().run()
     next(button for button in app.button if button.label == "Cancel").click().run()
     settle(app)
     assert not app.exception
@@ -241,11 +241,11 @@ def test_vectors_go_in_directly(shelf: CollectionRegistry) -> None:
     assert "**2 vectors**, 2 wide" in page_text(app)
     assert "1 line repeated" in page_text(app)
     app.text_input[0].set_value("../x")
-    press(app, "IngestResult it in")
+    press(app, "Put it in")
     assert ["a space is named with" in error.value.lower() for error in app.error] == [True]
     assert shelf.names() == []
     app.text_input[0].set_value("x")
-    press(app, "IngestResult it in")
+    press(app, "Put it in")
     assert not app.error
     assert shelf.get("v").space("x").keys[:] == ["a", "b"]
 

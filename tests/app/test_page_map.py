@@ -294,7 +294,7 @@ def texts(collection: Collection) -> str:
 
 
 @pytest.mark.parametrize(
-    ("sought", "told"),
+    ("sought", "message"),
     [("dividend", "2 texts hold it."), ("RIVER", "20 texts hold it."), ("river 7", "2 texts hold it.")],
 )
 def test_a_map_of_texts_is_searched_by_its_texts(texts: str, sought: str, message: str) -> None:

@@ -22,12 +22,14 @@ def data(n: int = 300, dim: int = 16) -> np.ndarray:
 
 
 def made(factory: str, metric: int = faiss.METRIC_L2, ids: np.ndarray | None = None) -> "faiss.Index":
+    before = faiss.omp_get_max_threads()  # torch computes with the same threads: other tests need theirs
     faiss.omp_set_num_threads(1)
     index = faiss.index_factory(16, factory, metric)
     for clustering in [faiss.extract_index_ivf(index).cp] if "IVF" in factory else []:
         clustering.min_points_per_centroid = 1
     index.train(data())
     index.add(data()) if ids is None else index.add_with_ids(data(), ids)
+    faiss.omp_set_num_threads(before)
     return index
 
 

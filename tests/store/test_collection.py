@@ -199,7 +199,7 @@ BAD: list[tuple[str, Any, type[Exception], str]] = [
     ("number", lambda c: c.add([3], X[:1]), UserError, "ids are texts; got 3, a int"),
     ("none", lambda c: c.add([None], X[:1]), UserError, "ids are texts; row 1 has none"),
     ("surrogate", lambda c: c.add(["\ud800"], X[:1]), UserError, "half a surrogate pair"),
-    ("one text", lambda c: c.add("abc", X[:3]), UserError, "ids are a list of texts; got one text, 'abc'"),
+    ("one text", lambda c: c.add("abc", X[:3]), TypeError, "ids are a list; got the one string 'abc'"),
     ("long id", lambda c: c.add(["x" * 65_537], X[:1]), UserError, "at most 65,536 bytes; got one of 65,537"),
     ("too few ids", lambda c: c.add(["n"], X[:2]), IncompatibleError, "1 ids for 2 vectors"),
     (

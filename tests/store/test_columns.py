@@ -15,7 +15,7 @@ import pytest
 from polysema.core.errors import IncompatibleError, NotFoundError, UserError
 from polysema.indexes.collection import Collection
 from polysema.indexes.import_export import export_from
-from polysema.indexes.store.column_types import MisfitError, cast, kept_type, parse_type, wider
+from polysema.indexes.store.column_types import MisfitError, cast, parse_type, stored_type, wider
 from polysema.indexes.store.columns import table_of
 from polysema.indexes.store.verify import verify
 
@@ -208,11 +208,11 @@ def test_types_by_their_names() -> None:
     assert parse_type("timestamp[ms, tz=Europe/Berlin]") == pa.timestamp("ms", "Europe/Berlin")
     assert parse_type(" Double ") == pa.float64()
     assert parse_type("decimal(40, 2)") == pa.decimal256(40, 2)
-    assert kept_type(pa.dictionary(pa.int8(), pa.string_view()), "x") == pa.dictionary(pa.int32(), pa.string())
+    assert stored_type(pa.dictionary(pa.int8(), pa.string_view()), "x") == pa.dictionary(pa.int32(), pa.string())
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "message"),
     [
         ({"x": 5}, r"the column x is a list of values, one a row; got 5 \(int\)"),
         ({"x": {"a": 1}}, "the column x is a list of values"),

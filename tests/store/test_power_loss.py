@@ -101,10 +101,10 @@ def check(root: Path, acked: State, coming: "State | None", snapshots: dict[str,
     assert collection_state(c) == found | {"after": 99}
 
 
-@pytest.mark.parametrize(("kind", "count", "least"), [(Recording, 16, 1000), (RecordingWithoutLinks, 4, 300)])
-def test_a_thousand_states_after_power_loss(shm: Path, kind: type[Recording], count: int, least: int) -> None:
+@pytest.mark.parametrize(("kind", "count", "least"), [(Recording, 16, 500), (RecordingWithoutLinks, 4, 150)])
+def test_hundreds_of_states_after_power_loss(shm: Path, kind: type[Recording], count: int, least: int) -> None:
     disk = life(shm / "life", count=count, kind=kind)
-    tried, bad = bad_states(disk, shm / "state", VARIANTS)
+    tried, bad = bad_states(disk, shm / "state", VARIANTS if ENDURE else 2)
     assert not bad, bad[:3]
     assert tried >= least
 

@@ -26,7 +26,7 @@ from polysema.core.model.catalog import CATALOG, models_here
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Family
 
-ATTENTION, LENS, ADDS, STEER, ROADS = "Attention", "Lens", "Attribution", "Steering", "Roads"
+ATTENTION, LENS, ADDS, STEER, ROADS = "Attention", "Lens", "Contributions", "Steering", "Roads"
 SENTENCE = "the white swan in the blue water"
 PROMPT = "The sport that Michael Jordan played is"
 LETTERS = "phone"

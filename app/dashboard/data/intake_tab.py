@@ -342,7 +342,7 @@ def target_part(upload: Upload, key: str, metric: str = Metric.COSINE.value) -> 
             placeholder="named by layer or file",
             help="Rows of one model, layer and pooling. Of several layers it is the beginning of their names.",
         )
-        pressed = run.form_submit_button("IngestResult it in", type="primary", width="stretch", help="Start the work.")
+        pressed = run.form_submit_button("Put it in", type="primary", width="stretch", help="Start the work.")
     return Destination((name or "").strip(), (space or "").strip(), metric), pressed
 
 

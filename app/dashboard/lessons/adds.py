@@ -318,7 +318,7 @@ LESSON = Lesson(
         "shown as they are.",
     ),
     ways=(
-        NextStep("inside", "Every head and MLP of it", lambda asked: {"see": "Attribution", "cm_in": asked[MODEL]}),
+        NextStep("inside", "Every head and MLP of it", lambda asked: {"see": "Contributions", "cm_in": asked[MODEL]}),
         NextStep("inside", "The lens, layer by layer", lambda asked: {"see": "Lens", "lm": asked[MODEL]}),
     ),
     sources=(

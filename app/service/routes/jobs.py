@@ -17,6 +17,7 @@ from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
 from polysema.app.service import job_kinds
 from polysema.app.service.dependencies import ServiceState, StateDep, check_writes
+from polysema.app.service.errors import STATUS
 from polysema.app.service.jobs import ServiceJob
 from polysema.app.service.schemas.jobs import (
     JobRequest,
@@ -143,7 +144,11 @@ def _job_of(job: str, state: StateDep) -> ServiceJob:
     "/{job}/events",
     response_class=EventSourceResponse,
     responses={
-        200: {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+        200: {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        **{
+            code: {"description": "An error, before the first event.", "content": {form.JSON: {}}}
+            for code in sorted(set(STATUS.values()))
+        },
     },
 )
 async def events(job: Annotated[ServiceJob, Depends(_job_of)], state: StateDep) -> AsyncIterator[ServerSentEvent]:
