@@ -169,7 +169,9 @@ def test_a_copied_link_restores_sentences_and_selection(page: Any, browser: Any)
     again.goto(page.url)
     again.wait_for_selector("text=1 sentences selected", timeout=120_000)
     again.wait_for_selector("text=At layer 3", timeout=120_000)
-    assert again.locator(".ps-hits li").last.inner_text() == chosen
+    again.wait_for_selector("text=Nearest at layer 3", timeout=120_000)
+    listed = again.locator(".ps-hits li").last
+    until(lambda: listed.inner_text() == chosen, f"the same sentences are nearest: {chosen}")
     wait_for_map(again, 22)
     other.close()
 
