@@ -219,10 +219,10 @@ def heads_picture(part: attending.Attention, name: str, view: str) -> None:
     query = "None" if part.source else repr(part.text)
     source = repr(part.source) if part.source else "None"
     widgets.python_lines(
-        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attention import View, attention\n\n"
+        f"from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attention import AttentionView, attention\n\n"
         "model = "
         f"Explorer().inside({name!r}{', ' + repr('encoder') if part.view.kind == 'self' and family_of(name) is Family.ENCODER_DECODER and not part.source else ''})\n"
-        f"(found,) = attention(model, {query}, source={source}, view=View({part.view.kind!r}, "
+        f"(found,) = attention(model, {query}, source={source}, view=AttentionView({part.view.kind!r}, "
         f"{part.view.unit!r}, {part.view.special!r}))\n"
         f"weights = found.of({layer}, {head})  # rows look at columns; each row adds up to 1",
         "Sub-words are merged to words: summed over the words looked at, averaged over those that look, so that "
@@ -774,11 +774,11 @@ def steer_part() -> None:
     changed, table = found
     steer_picture(changed, table, word, layer, strength)
     widgets.python_lines(
-        "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.steering import Say, Steer, "
+        "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.steering import Statement, Steer, "
         f"concepts, steer\n\nmodel = Explorer().inside({name!r})\n"
         f"direction = concepts(model, {list(sides[0])!r}, {list(sides[1])!r}, [{layer}])[{layer}]\n"
         f"found = steer(model, {'None' if letters(name) else repr(text)}, direction, Steer({strength}), "
-        f"Say(words=({word!r},)){', source=' + repr(text) if letters(name) else ''})",
+        f"Statement(words=({word!r},)){', source=' + repr(text) if letters(name) else ''})",
         "The vector is the mean of the hidden states of the texts on the left less that of those on the right, "
         f"at layer {layer}, scaled to {strength:g} times the "
         f"typical length there ({changed.length:.1f}), and added at every token.",

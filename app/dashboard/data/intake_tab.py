@@ -243,14 +243,14 @@ def embed_part(upload: Upload, texts: UploadedTexts, model: LanguageModel, unit:
     )
     finish(key, job, put)
     widgets.python_lines(
-        "from polysema.app.export.run import Source, Wanted, export\nfrom polysema.core.corpus import Dialect, "
+        "from polysema.app.export.run import ExportOptions, ExportSource, export\nfrom polysema.core.corpus import Dialect, "
         "open_corpus\n"
         "from polysema.core.model.load import load_model\nfrom polysema.indexes.collection import Collection\n"
         "from polysema.indexes.import_export import import_into\n\n"
         "corpus = "
         f"open_corpus({upload.files[0].name!r}{f', {texts.corpus.column!r}' if texts.corpus.column else ''}{_said(texts)})\n"
-        f"export(corpus, Source.of(corpus), 'out', load_model({model.name!r}), {list(reading.layers)}, "
-        f"Wanted({unit!r}, {pooling!r}, text=True))\n"
+        f"export(corpus, ExportSource.of(corpus), 'out', load_model({model.name!r}), {list(reading.layers)}, "
+        f"ExportOptions({unit!r}, {pooling!r}, text=True))\n"
         f"import_into(Collection.create({target.collection!r}), 'out')",
         "The same from the shell: `polysema export`, then `polysema store import`. The ids made here have the "
         "file's name and the "
@@ -315,9 +315,10 @@ def vectors_part(upload: Upload, key: str) -> None:
     )
     finish(key, job, put)
     widgets.python_lines(
-        "from polysema.indexes.collection import Collection\nfrom polysema.indexes.import_export import Import, "
+        "from polysema.indexes.collection import Collection\nfrom polysema.indexes.import_export import ImportOptions, "
         "import_into\n\n"
-        f"import_into(Collection.create({target.collection!r}), {upload.files[0].name!r}, Import(metric={metric!r}))",
+        f"import_into(Collection.create({target.collection!r}), {upload.files[0].name!r}, "
+        f"ImportOptions(metric={metric!r}))",
         "The same from the shell: `polysema store import`.",
     )
 
