@@ -17,7 +17,7 @@ from polysema.indexes.scoring import MARGIN, best_among, rescored
 if TYPE_CHECKING:
     from polysema.indexes.int8_codes import Codes
 
-BLOCK_ROWS = 32768  # rows of vectors scored at a time for a batch: (QUERIES, ROWS) floats stay within the cache's reach
+BLOCK_ROWS = 32768  # rows of vectors scored at a time for a batch: (QUERY_BLOCK, BLOCK_ROWS) floats stay within the cache's reach
 QUERY_BLOCK = 64
 
 

@@ -269,21 +269,7 @@ def like_this(found: WordMap, layer: int, row: int) -> None:
     widgets.hits(others)
     st.caption(f"Two words taken at random have cosine {answer.baseline:.3f} at this layer.")
     widgets.notes(answer)
-    downloads.numbers(
-        [
-            {
-                "rank": rank,
-                "cosine": hit.score,
-                "word": hit.word,
-                "sense": hit.sense,
-                "start": hit.start,
-                "end": hit.end,
-                "text": hit.text,
-            }
-            for rank, hit in enumerate(others, 1)
-        ],
-        "like_this",
-    )
+    downloads.occurrences(others, "like_this")
 
 
 def page() -> None:

@@ -214,22 +214,7 @@ def context_part() -> None:
             f'<p class="ps-text">Nearest to {widgets.marked(answer.text, answer.start, answer.end)} at layer {at}</p>'
         )
         widgets.hits(answer.hits)
-        downloads.numbers(
-            [
-                {
-                    "rank": hit.rank,
-                    "cosine": hit.score,
-                    "word": hit.word,
-                    "sense": hit.sense,
-                    "start": hit.start,
-                    "end": hit.end,
-                    "text": hit.text,
-                    "random pair": answer.baseline,
-                }
-                for hit in answer.hits
-            ],
-            "occurrences",
-        )
+        downloads.occurrences(answer.hits, "occurrences", {"random pair": answer.baseline})
         st.caption(
             f"Two words taken at random have cosine {answer.baseline:.3f} at this layer: read the numbers beside that."
         )

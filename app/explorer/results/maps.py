@@ -291,7 +291,8 @@ class MatchedAnswer:
             MatchedSideAnswer(s.name, s.space.origin, s.baseline, s.left_out, s.positions, s.neighbors, s.kept)
             for s in found.sides
         )
-        said = {one.name: getattr(MatchedSummary.of(found), one.name) for one in fields(MatchedSummary)}
+        summary = MatchedSummary.of(found)
+        said = {one.name: getattr(summary, one.name) for one in fields(summary)}
         return cls(**said | {"sides": sides}, overlap=found.overlap, changed=found.changed, rows=tuple(rows))
 
 

@@ -258,8 +258,7 @@ def scatter(
 
     Args:
         points: What to plot, `n` points. Give `PublishedCloud` (see `publish`) when they are many: a run then costs
-        next to
-            nothing. Large `Points` are published on every run, which hashes them each time.
+            next to nothing. Large `Points` are published on every run, which hashes them each time.
         key: Names the plot within the app.
         alt: Says in words what the plot shows, for those who can't see it.
         arrows: Drawn from point to point.
