@@ -71,6 +71,8 @@ def launch(port: int, address: str, browser: bool | None, main: Path = MAIN) -> 
 
     open_browser = browser if browser is not None else _has_screen()
     sys.argv = [str(main)]
+    options = settings(port, address, open_browser)
+    config.get_config_options(options_from_flags=options)  # with these from the start: Streamlit warns of later changes
     base_path = str(config.get_option("server.baseUrlPath") or "")
     middleware = [Middleware(SecurityHeaders, hosts=allowed_hosts(address))]
     if main == MAIN:
@@ -81,7 +83,7 @@ def launch(port: int, address: str, browser: bool | None, main: Path = MAIN) -> 
         middleware=middleware,
         on_script_error=tell,
     )
-    application.run(config=settings(port, address, open_browser))
+    application.run(config=options)
 
 
 def allowed_hosts(address: str) -> list[str]:

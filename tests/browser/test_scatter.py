@@ -450,6 +450,7 @@ def test_a_hundred_mounts_leave_no_context_behind(page: Any) -> None:
 
 def test_below_a_base_path(browser: Any, tmp_path: Path) -> None:
     with running_dashboard(tmp_path, PAGE, "lab") as url:
+        assert "was detected" not in (tmp_path / "server.log").read_text()  # options are there from the start
         page = browser.new_page()
         addresses: list[str] = []
         page.on("response", lambda answer: addresses.append(answer.url) if answer.ok else None)
