@@ -1,7 +1,6 @@
 """Write the reference pages from the code: commands, routes and settings. Run by `make docs`, held fresh by a test."""
 
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,11 @@ def command_page() -> str:
 
     parts = ["# Commands\n\nWritten from the commands themselves; `polysema COMMAND --help` prints the same.\n"]
     for name, command in _commands(cli, "polysema"):
-        usage = " ".join(
-            parameter.make_metavar(click.Context(command))
-            for parameter in command.params
-            if isinstance(parameter, click.Argument)
-        )
+        context = click.Context(command)
+        parameters = command.get_params(context)
+        usage = " ".join(one.make_metavar(context) for one in parameters if isinstance(one, click.Argument))
         parts.append(f"## {name}\n\n```text\n{name} {usage}".rstrip() + f"\n```\n\n{_paragraphs(command.help)}\n")
-        rows = [_option_row(one) for one in command.params if isinstance(one, click.Option)]
+        rows = [_option_row(one) for one in parameters if isinstance(one, click.Option) and "--help" not in one.opts]
         if rows:
             parts.append("| option | default | meaning |\n|---|---|---|\n" + "".join(rows))
     return "\n".join(parts)
@@ -63,9 +60,9 @@ def settings_table() -> str:
     from polysema.app.config.settings import Settings
 
     lines = ["| setting | default | meaning |", "|---|---|---|"]
-    for one in fields(Settings):
-        shown = f"`{one.default}`" if one.default not in ("", ()) else ""
-        lines.append(f"| `{one.name}` | {shown} | {one.metadata['what']} |")
+    for name, field in Settings.model_fields.items():
+        shown = f"`{field.default}`" if field.default not in ("", ()) else ""
+        lines.append(f"| `{name}` | {shown} | {field.description} |")
     return "\n".join(lines) + "\n"
 
 

@@ -2,49 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields
+from functools import cache
 from typing import Any
 
 import click
 
 from polysema.app.cli.output import format_option, show
-from polysema.app.config.settings import Settings, load_settings
+from polysema.app.cli.text_arguments import UnicodeText
 from polysema.core.errors import UnavailableError
 
-Command = Callable[..., None]
+
+class SettingsCommand(click.Command):
+    """A command with a flag for each setting, added when it is looked into: `polysema --help` needs none of them."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The command's own options after the file of settings and a flag for each setting."""
+        return [*_settings_options(), *super().get_params(ctx)]
 
 
-def settings_options(command: Command) -> Command:
-    """A flag for each setting, and the file of settings."""
-    for one in reversed(fields(Settings)):
-        name = f"--{one.name.replace('_', '-')}"
-        what = one.metadata["what"]
-        if isinstance(one.default, bool):
-            option = click.option(f"{name}/--no-{name[2:]}", one.name, default=None, help=f"{what}.")
-        elif isinstance(one.default, tuple):
-            option = click.option(
-                name.rstrip("s"), one.name, multiple=True, help=f"{what}; may be given several times."
-            )
+@cache
+def _settings_options() -> tuple[click.Option, ...]:
+    from polysema.app.config.settings import Settings
+
+    options = [click.Option(["--settings", "file"], type=click.Path(), help="A TOML file of settings.")]
+    for name, field in Settings.model_fields.items():
+        flag, default = f"--{name.replace('_', '-')}", field.default
+        if isinstance(default, bool):
+            option = click.Option([f"{flag}/--no-{flag[2:]}", name], default=None, help=f"{field.description}.")
+        elif isinstance(default, tuple):
+            what = f"{field.description}; may be given several times."
+            option = click.Option([flag.rstrip("s"), name], multiple=True, type=UnicodeText(), help=what)
         else:
-            shown = f"  [default: {one.default}]" if one.default != "" else ""
-            option = click.option(name, one.name, type=type(one.default), help=f"{what}.{shown}")
-        command = option(command)
-    return click.option("--settings", "file", type=click.Path(), help="A TOML file of settings.")(command)
+            shown = f"  [default: {default}]" if default != "" else ""
+            kind = UnicodeText() if isinstance(default, str) else type(default)
+            option = click.Option([flag, name], type=kind, help=f"{field.description}.{shown}")
+        options.append(option)
+    return tuple(options)
 
 
 def _flags(given: dict[str, Any]) -> dict[str, Any]:
     return {name: (value or None if isinstance(value, tuple) else value) for name, value in given.items()}
 
 
-@click.command()
-@settings_options
+@click.command(cls=SettingsCommand)
 def serve(file: str | None, **given: Any) -> None:
     """Answer over HTTP: embeddings in OpenAI's protocol, neighbors, analogies, comparisons, collections."""
-    settings = load_settings(_flags(given), file=file).settings
+    from polysema.app.config.loading import load_settings
     from polysema.app.config.ports import check_port
     from polysema.app.explorer import Explorer
 
+    settings = load_settings(_flags(given), file=file).settings
     try:
         from polysema.app.service.log import line
         from polysema.app.service.server import serve as run
@@ -58,13 +65,14 @@ def serve(file: str | None, **given: Any) -> None:
     run(Explorer(), settings)
 
 
-@click.command(name="settings")
-@settings_options
+@click.command(name="settings", cls=SettingsCommand)
 @format_option
 def settings_command(file: str | None, form: str, **given: Any) -> None:
     """Print the settings of the service as they are read: their values (keys masked), where each comes from, what it
     means.
     """
+    from polysema.app.config.loading import load_settings
+
     loaded = load_settings(_flags(given), file=file)
     rows = [row | {"value": str(row["value"])} for row in loaded.rows()] if form != "json" else loaded.rows()
     show(form, rows)

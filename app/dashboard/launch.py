@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from polysema.app.config.loading import load_settings
 from polysema.app.config.ports import check_port
-from polysema.app.config.settings import is_loopback, load_settings
+from polysema.app.config.settings import is_loopback
 from polysema.app.dashboard.addresses import Addresses, index_page, script_hashes
 from polysema.core.errors import UnavailableError
 

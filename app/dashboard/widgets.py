@@ -9,7 +9,7 @@ from importlib.resources import files
 import streamlit as st
 
 from polysema.app.collection.registry import CollectionRegistry
-from polysema.app.config.settings import load_settings
+from polysema.app.config.loading import load_settings
 from polysema.app.dashboard.addresses import FIRST_PAGE, MISSING_PAGE, PAGES
 from polysema.app.dashboard.components import assets
 from polysema.app.dashboard.jobs import JobRunner, WatchedJob

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from polysema.app.config.settings import load_settings
+from polysema.app.config.loading import load_settings
 from polysema.app.dashboard import permalink, point_colors, widgets
 from polysema.app.dashboard.components.points import store
 from polysema.app.explorer import Explorer

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from polysema.app.config.settings import load_settings
+from polysema.app.config.loading import load_settings
 from polysema.app.dashboard import widgets
 from polysema.app.dashboard.lessons import LessonResult, lesson_of
 from polysema.core.errors import UserError

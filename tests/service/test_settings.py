@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from polysema.app.config.api_keys import find_key, make_key, parse_key
-from polysema.app.config.settings import load_settings
+from polysema.app.config.loading import load_settings
 from polysema.core.errors import UserError
 
 

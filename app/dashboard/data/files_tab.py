@@ -6,7 +6,8 @@ import streamlit as st
 
 from polysema.app.collection import uploads
 from polysema.app.collection.uploads import Upload
-from polysema.app.config.settings import MEGABYTE, load_settings
+from polysema.app.config.loading import load_settings
+from polysema.app.config.settings import MEGABYTE
 from polysema.app.dashboard import permalink, widgets
 from polysema.core.corpus import Dialect
 from polysema.core.errors import UserError

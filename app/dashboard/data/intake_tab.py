@@ -8,7 +8,7 @@ import streamlit as st
 from polysema.app.collection import ingest, uploads
 from polysema.app.collection.ingest import Destination, IngestResult, TextOptions
 from polysema.app.collection.uploads import TEXTS, VECTORS, Upload, UploadedTexts, UploadedVectors
-from polysema.app.config.settings import load_settings
+from polysema.app.config.loading import load_settings
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import widgets
 from polysema.app.dashboard.data.collection_tab import size
