@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import byte_level, unigram, wordpiece
+from tests.tiny_tokenizers import byte_level, unigram, wordpiece
 
 N_HIDDEN = 16
 SMALL = {

@@ -16,7 +16,7 @@ from polysema.core.model.sentences import embed_sentences
 from polysema.core.model.static import word_table
 from polysema.core.model.tokens import Occurrence, Span, words_of
 from polysema.core.model.unknown import unknown_id
-from tests.conftest import byte_level, wordpiece
+from tests.tiny_tokenizers import byte_level, wordpiece
 
 LONG = "a" * 120
 
