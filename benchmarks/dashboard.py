@@ -71,7 +71,7 @@ def measure(page: Any, n: int, dim: int, budget: float) -> None:
         lassos.append(time.perf_counter() - start)
     show_times(f"{n:,} points in {dim}-D, painted", paints, budget)
     show_times(f"{n:,} points in {dim}-D, click to Python's answer on the page", clicks, 2)
-    show_times(f"{n:,} points in {dim}-D, a lasso of ten corners drawn and answered", lassos, None)
+    show_times(f"{n:,} points in {dim}-D, a lasso of ten corners, from drawing to result", lassos, None)
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
-"""Contextual vectors of real text, as many as are asked for, kept in the cache folder between runs.
+"""Contextual vectors of real text, as many as requested, cached between runs.
 
     python benchmarks/index_data.py [rows]
 
 Every word occurrence of Lee's news texts, and beyond 60,000 of the Wikipedia articles that ship with gensim, at the
-last layer of MiniLM; where more are asked for than the texts hold, rows drawn again with jitter.
+last layer of MiniLM; beyond the number of words in the texts, rows are resampled with jitter.
 """
 
 import bz2

@@ -3,7 +3,7 @@
     python benchmarks/indexes.py [rounds] [--full] [--rows 100000] [--only hnsw,pq-fastscan]
 
 100,000 rows, or with --full 1,000,000. Peers that are installed take part (hnswlib, usearch, chromadb, lancedb,
-qdrant-client: none of them is needed otherwise), each asked at its cheapest setting whose recall@10 is at least 0.95.
+qdrant-client: none of them is needed otherwise), each measured at its cheapest setting whose recall@10 is at least 0.95.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from index_data import contextual
 
 KINDS = ("flat", "hnsw:M=16", "hnsw", "hnsw-sq8:M=16", "ivf", "ivf-sq8", "ivf-pq", "pq-fastscan")
 WANTED = 0.95
-ASKED = 256  # queries whose recall is measured
+N_RECALL_QUERIES = 256  # queries whose recall is measured
 SHARES = (0.001, 0.01, 0.1, 0.5)
 BUDGET = 1.0  # seconds that one way may take in one round
 Way = Callable[[np.ndarray], Any]  # (n_queries, dim) to rows
@@ -56,13 +56,13 @@ class Bench:
         self.vectors, self.queries = np.ascontiguousarray(mapped), unit(queries)
         self.n, self.dim = self.vectors.shape
         self.exact = ExactIndex(self.vectors)
-        self.best = self.exact.search(self.queries[:ASKED], 10).scores
+        self.best = self.exact.search(self.queries[:N_RECALL_QUERIES], 10).scores
         self.ways: dict[str, Way] = {}
         self.rows: dict[str, list[str]] = {}
 
     def recall(self, way: Way) -> float:
-        found = np.stack([way(query[None])[0] for query in self.queries[:ASKED]])
-        return recall(found, self.vectors, self.queries[:ASKED], self.best)
+        found = np.stack([way(query[None])[0] for query in self.queries[:N_RECALL_QUERIES]])
+        return recall(found, self.vectors, self.queries[:N_RECALL_QUERIES], self.best)
 
     def add(self, name: str, way: Way, built: float, size: int, current: int) -> None:
         self.ways[name] = way

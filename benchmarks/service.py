@@ -119,7 +119,7 @@ def run(seconds: float = 3.0, rounds: int = 3) -> None:
             report(f"neighbors, {clients} clients", [one for times in all_times for one in times], rounds * seconds)
         for clients in CLIENTS[1:]:
             more = statistics.median(len(a) / len(b) for a, b in zip(rounds_of[clients], rounds_of[1], strict=True))
-            print(f"neighbors: {clients} clients are answered {more:.2f} times as often as 1")
+            print(f"neighbors: {clients} clients get {more:.2f} times the throughput of 1")
         for clients in CLIENTS:
             report(f"a text embedding, {clients} clients", load(8641, TEXT, clients, seconds), seconds)
         ratios = []

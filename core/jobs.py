@@ -51,7 +51,7 @@ class Job:
 
     @property
     def age(self) -> float:
-        """Seconds since it was asked for."""
+        """Seconds since it was submitted."""
         return time.monotonic() - self._made
 
     @property

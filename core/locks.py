@@ -27,7 +27,7 @@ def file_lock(
         remove: Whether the file goes at the end.
 
     Raises:
-        BusyError: Somebody else held it for `wait` seconds; the message names the file.
+        BusyError: The lock was not released within `wait` seconds; the message names the file.
         UnavailableError: The file system has no locks. A lock that a kill would leave behind is not taken instead.
         OSError: The file can't be opened.
     """
@@ -48,7 +48,7 @@ def file_lock(
     try:
         yield
     finally:
-        if remove and os.name != "nt":  # while it is held: who waits for it sees that it is gone, and makes a new one
+        if remove and os.name != "nt":  # while it is locked: who waits for it sees that it is gone, and makes a new one
             with suppress(OSError):
                 path.unlink()
         lock.release()

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Collection", "CollectionOptions", "Matches"]
 
 T = TypeVar("T")
-COMMIT_TRIES = 20  # versions that may come while one question is answered
+COMMIT_TRIES = 20  # versions that may be committed during one query
 RECENT_VERSIONS = 1.0  # seconds for which a folder's time of change may not tell two changes apart
 COLLECT_EVERY = 16  # commits
 DEFAULT_SPACE = "vectors"
@@ -197,7 +197,7 @@ class Collection(HtmlRepr):
         return view
 
     def _read(self, question: Callable[[CollectionView], T]) -> T:
-        """The answer of the newest version; asked again when its files were collected meanwhile."""
+        """The result on the newest version; retried when its files were removed in the meantime."""
         for _ in range(COMMIT_TRIES):
             view = self.view()
             try:

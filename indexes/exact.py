@@ -1,4 +1,4 @@
-"""Exact search: every row is compared, by NumPy or, for an index that is asked often, by way of 8-bit codes."""
+"""Exact search: every row is compared, by NumPy or, for an index that is queried often, through 8-bit codes."""
 
 import threading
 from collections.abc import Iterable
@@ -26,9 +26,9 @@ class CodeOptions:
     """When an exact index searches by way of 8-bit codes: the answers are the same.
 
     Args:
-        after: Questions answered by NumPy before the compiled way is loaded, which takes half a second.
+        after: Queries run in NumPy before the compiled code is loaded, which takes half a second.
         min_numbers: Numbers (n x dim) below which the full pass takes a fraction of a millisecond.
-        max_misses: Questions for which the codes ruled out too little before they are given up.
+        max_misses: Queries for which the codes pruned too little before they are dropped.
     """
 
     after: int = 3
@@ -131,7 +131,7 @@ class ExactIndex(Index):
     def _candidates(self, scoring: Scoring, k: int) -> Ints | None:
         """The rows among which the k best by a linear score or by 3CosMul are; None where the full pass is as good.
 
-        Codes are made when the index is asked often, and given up where they rule out too little: vectors whose
+        Codes are made when the index is queried often, and dropped where they prune too little: vectors whose
         numbers differ much in size need more than 8 bits.
         """
         if (

@@ -31,15 +31,15 @@ TRAINED_ROWS_A_CELL = {
     "pq-fastscan": 64,
 }  # rows a cell that cells are trained on, at most
 MIN_TRAINED_ROWS = 20_000
-HOLD_OUT_FROM_ROWS = 100  # rows from which on some are held out
-SINGLE_QUERIES = 32  # queries asked one by one at each setting
+HOLD_OUT_FROM_ROWS = 100  # with fewer rows none are set aside to measure the recall
+SINGLE_QUERIES = 32  # queries run one by one at each setting
 MAX_TIMED_SECONDS = 0.1  # seconds after which no more of them are
 SUFFICIENT_RECALL = 0.9995  # recall from which on looking further is not measured
 MAX_FILTERED_NEIGHBORS = 4_096  # neighbors looked at under a filter, at most
 SCAN_SHARES = (0.02, 0.2)  # shares of the rows that pass when the scan under a filter is timed
 GAIN = 0.002  # of recall; where a larger k_factor brings less, none larger is measured for as many cells
 OF_HUNDRED = 96  # queries whose 100 neighbors are looked at
-OVERFETCH_FACTOR = 6  # more rows than asked for that are looked at by 8-bit codes, which lose little
+OVERFETCH_FACTOR = 6  # candidates per requested row with 8-bit codes, which lose little
 COSTED = 4_096  # rows gathered to see what that costs
 ALONE = 2_000_000  # numbers (rows x width) below which one thread does all
 EXACT_CODES = ("flat", "hnsw", "ivf")  # their scores need no second look
@@ -57,7 +57,7 @@ CLASSES = {
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """How an index is built and asked: `seed` of everything drawn at random, rows `held_out` to measure the recall,
+    """How an index is built and searched: `seed` of everything drawn at random, rows `held_out` to measure the recall,
     `threads` of FAISS, None for all. HNSW is the same from run to run with one thread only: several race for links.
     """
 
@@ -137,7 +137,7 @@ class FaissIndex(Index):
         self.recipe = self.recipe.fitted(self.n, self.dim)
         rng = np.random.default_rng(self.building.seed)
         self._held = self._held_out(rng)
-        self._before = self._held - np.arange(len(self._held))  # rows before each held-out one that are not held out
+        self._before = self._held - np.arange(len(self._held))  # indexed rows before each row of the sample
         self._of_faiss = _threads_of(self.building.threads, self.n * self.dim)
         with _threads(self._of_faiss):
             self._faiss: Any = _empty(self.recipe, self.dim, self.metric, self.building.seed)
@@ -190,7 +190,7 @@ class FaissIndex(Index):
     # Measuring
 
     def _measured(self, rng: np.random.Generator) -> tuple[RecallCurve, Costs]:
-        """The recall of the held-out rows among the others, which alone are in the index now."""
+        """The recall of the sample's rows as queries; only the other rows are in the index now."""
         if not len(self._held):
             return RecallCurve(0, ()), Costs()
         queries = np.asarray(self._vectors[self._held])
@@ -292,7 +292,7 @@ class FaissIndex(Index):
         if recall is None:
             return self._own(k)
         if recall >= 1:
-            return None, 1.0, "exact, as asked"
+            return None, 1.0, "exact, as requested"
         point = self._cheapest(recall, k)
         if point is None:
             most = max((p.at(k) for p in self.curve.points), default=None)
@@ -329,8 +329,8 @@ class FaissIndex(Index):
         rows that pass, or the exact search among them.
 
         Going deeper is right however the filter and the vectors hang together: it looks into a ball around the query
-        that should hold twice as many passing rows as are asked for. A query whose ball holds too few is answered
-        exactly.
+        expected to contain twice as many passing rows as requested. A query whose ball contains too few
+        falls back to the exact search.
         """
         assert ask.where is not None
         n_queries, exact = len(queries), ask.passing * (self.costs.row + len(queries) * self.costs.product)
@@ -365,7 +365,7 @@ class FaissIndex(Index):
     ) -> tuple[Ints, Floats, Ints]:
         """The k best that pass of what lies around each query, and the queries around which there are too few.
 
-        What lies around is asked for without the filter. Under FAISS's selector a graph would take in passing rows from
+        The surroundings are searched without the filter. Under FAISS's selector a graph would take in passing rows from
         beyond what it searched well, and cells those of the cells looked into, near or not.
         """
         assert ask.where is not None
@@ -396,7 +396,7 @@ class FaissIndex(Index):
         return rescore and (kind not in EXACT_CODES or (kind == "flat" and self.metric is Metric.EUCLIDEAN))
 
     def _more(self, k: int, setting: Setting) -> int:
-        """How many rows FAISS is asked for to find k by their codes."""
+        """How many rows are requested from FAISS to find k by their codes."""
         return k * setting.k_factor if self.recipe.kind == "ivf-pq" else k + max(OVERFETCH_FACTOR, k // 8)
 
     def _found(self, queries: Floats, k: int, setting: Setting, chosen: Any = None) -> tuple[Ints, Floats]:
@@ -428,7 +428,7 @@ class FaissIndex(Index):
         return cells
 
     def _rows(self, ids: Ints) -> Ints:
-        """FAISS's numbers as rows: the held-out rows were added last, the others in their order."""
+        """FAISS's numbers as rows: the rows of the sample were added last, the others in their order."""
         if not len(self._held):
             return ids
         before = self.n - len(self._held)

@@ -1,4 +1,4 @@
-"""The passes over all vectors that are worth compiling. Imported only by an index that is asked often.
+"""The passes over all vectors that are worth compiling. Imported only by an index that is queried often.
 
 A single query is bound by memory: 4 bytes a number have to come from it, and little is done with each. `Codes` keeps
 every row a second time in 1 byte a number, with a bound on what that loses: one pass over the codes gives each row the

@@ -87,7 +87,7 @@ class RecallPoint:
 
 @dataclass(frozen=True, slots=True)
 class RecallCurve:
-    """Recall measured on `n_queries` rows that were held out of the index while it was measured."""
+    """Recall measured on `n_queries` rows that were left out of the index while it was measured."""
 
     n_queries: int
     points: tuple[RecallPoint, ...]

@@ -8,7 +8,7 @@ from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Ints
 
 BLOCK_ROWS = 4 << 20  # numbers gathered at a time: they stay within the cache's reach
-MARGIN = 8  # more rows than asked for are scored anew, in case rounding had two of them in the other order
+MARGIN = 8  # extra rows that are rescored, in case rounding swapped two of them
 
 
 def scores_of(vectors: Floats, rows: Ints, queries: Floats, metric: Metric) -> Floats:

@@ -70,7 +70,7 @@ def test_a_space_of_ones_own_is_asked_like_a_dictionary() -> None:
     assert str(caught.value).startswith("'shore' is not among the 2 words of mine")
     with pytest.raises(ValueError, match="'shore' is not among"):
         space[["bank", "shore"]]
-    with pytest.raises(TypeError, match="asked by a word or a list of words; got 0"):
+    with pytest.raises(TypeError, match="indexed by a word or a list of words; got 0"):
         space[0]  # type: ignore[index]
 
 

@@ -1,4 +1,4 @@
-"""`polysema store …`: collections of vectors on disk."""
+"""`polysema collection …`: collections of vectors on disk."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ index_option = click.option(
 )
 
 
-@click.group()
-def store() -> None:
-    """Keep vectors in a collection: a folder that grows, is searched, and survives a kill.
+@click.group(name="collection", short_help="Store, search and version vectors on disk.")
+def collection_group() -> None:
+    """Store vectors in a collection: a folder that can grow, be searched, and survive a crash at any moment.
 
-    A collection holds rows (an id, a vector, columns) in one or more spaces, each of one width, metric and origin. Any
-    number of programs read it while one writes; every change is a version that one can go back to.
+    A collection has rows (an id, a vector, columns) in one or more spaces, each with its own dimension, metric and
+    origin. Any number of programs can read it while one writes; every change is a version that can be restored.
     """
 
 
@@ -45,7 +45,7 @@ def _open(folder: str) -> Collection:
     return Collection(folder)
 
 
-@store.command()
+@collection_group.command(short_help="Create an empty collection in FOLDER.")
 @folder_argument
 def create(folder: str) -> None:
     """Make an empty collection in FOLDER."""
@@ -55,7 +55,7 @@ def create(folder: str) -> None:
     click.echo(f"{folder}: an empty collection")
 
 
-@store.command(name="import")
+@collection_group.command(name="import", short_help="Import an export or a file of vectors.")
 @folder_argument
 @click.argument("source", type=click.Path())
 @click.option("--space", "-s", help="The space that the rows go into.  [default: the layer's or the file's name]")
@@ -114,7 +114,7 @@ def import_command(
         click.echo(f"note: {source}: {note}", err=True)
 
 
-@store.command()
+@collection_group.command(short_help="Print spaces, rows, columns and indexes.")
 @folder_argument
 @format_option
 def info(folder: str, form: str) -> None:
@@ -143,13 +143,11 @@ def info(folder: str, form: str) -> None:
     show(form, rows, found, ["", note])
 
 
-@store.command()
+@collection_group.command(short_help="Print the rows nearest to a row, vector or text.")
 @folder_argument
 @click.option("--id", "ids", multiple=True, help="The rows like this one; may be given several times.")
 @click.option("--vector", help="The rows nearest to these numbers, such as 0.1,-0.3,0.7.")
-@click.option(
-    "--vectors", type=click.Path(), help="The rows nearest to each vector of an .npy file of (n, width) numbers."
-)
+@click.option("--vectors", type=click.Path(), help="The rows nearest to each vector of an .npy file of shape (n, dim).")
 @click.option(
     "--text", help="The rows nearest to this text, or to --word in it, read by the model that made the space."
 )
@@ -189,7 +187,7 @@ def search(
         queries, more = _embedded(collection, space, text, word), 0
     else:
         queries, more = (_numbers(vector) if vector is not None else _file(str(vectors))), 0
-    # a row is the nearest to itself: one more is asked for
+    # a row is its own nearest neighbor: one more is requested
     matches = collection.search(queries, k + more if k > 0 else k, where, space=space, recall=recall, exact=exact)
     names = [name.strip() for name in columns.split(",")] if columns is not None else None
     answer = search_answer(matches, names)
@@ -247,7 +245,7 @@ def _file(path: str) -> Floats:
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"{path} is no .npy file of numbers: {' '.join(str(error).split())[:120]}") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        raise UserError(f"{path} must hold one array of numbers, (n, width)")
+        raise UserError(f"{path} must contain one array of numbers of shape (n, dim)")
     return np.atleast_2d(array).astype(np.float32)
 
 
@@ -258,7 +256,7 @@ def _embedded(collection: Collection, space: str | None, text: str, word: str | 
     return text_in(collection.view(), space, text, word)
 
 
-@store.command()
+@collection_group.command(short_help="Print rows by their ids.")
 @folder_argument
 @click.argument("ids", nargs=-1, required=True)
 @space_option
@@ -278,7 +276,7 @@ def get(folder: str, ids: tuple[str, ...], space: str | None, form: str) -> None
     show(form, rows, found.answer())
 
 
-@store.command()
+@collection_group.command(short_help="Delete rows by id or by filter.")
 @folder_argument
 @click.argument("ids", nargs=-1)
 @space_option
@@ -294,7 +292,7 @@ def delete(folder: str, ids: tuple[str, ...], space: str | None, where: str | No
     )
 
 
-@store.command()
+@collection_group.command(short_help="Give a column a wider type.")
 @folder_argument
 @click.argument("column")
 @click.argument("kind", metavar="TYPE")
@@ -306,7 +304,7 @@ def widen(folder: str, column: str, kind: str) -> None:
     click.echo(f"{folder}: the column {column} holds {_open(folder).widen(column, kind)}")
 
 
-@store.command()
+@collection_group.command(short_help="Merge the rows of a space and build its index.")
 @folder_argument
 @space_option
 @index_option
@@ -327,7 +325,7 @@ def compact(
         collection.collect(keep)
 
 
-@store.command()
+@collection_group.command(short_help="Print the measured recall and speed of each index.")
 @folder_argument
 @space_option
 @format_option
@@ -354,7 +352,7 @@ def recall(folder: str, space: str | None, form: str) -> None:
     show(form, rows, found)
 
 
-@store.command()
+@collection_group.command(short_help="Name the current version so that it is never pruned.")
 @folder_argument
 @click.argument("name")
 @click.option("--drop", is_flag=True, help="Take the name away instead.")
@@ -368,7 +366,7 @@ def snapshot(folder: str, name: str, drop: bool) -> None:
         click.echo(f"{folder}: version {collection.snapshot(name)} is kept as {name}")
 
 
-@store.command()
+@collection_group.command(short_help="List the versions that can be restored.")
 @folder_argument
 @format_option
 def versions(folder: str, form: str) -> None:
@@ -389,17 +387,17 @@ def versions(folder: str, form: str) -> None:
     show(form, rows, found)
 
 
-@store.command()
+@collection_group.command(short_help="Restore an earlier version as a new one.")
 @folder_argument
 @click.argument("version")
 def restore(folder: str, version: str) -> None:
-    """Go back to a VERSION, by its number or a snapshot's name; the way back is a version too."""
+    """Restore a VERSION, by its number or a snapshot's name: it becomes a new version, so it can be undone."""
     collection = _open(folder)
     number = collection.restore(version)
     click.echo(f"{folder}: as it was at {version}, {len(collection):,} rows (version {number})")
 
 
-@store.command()
+@collection_group.command(short_help="Copy a collection, checking every byte.")
 @folder_argument
 @click.argument("target", type=click.Path())
 def copy(folder: str, target: str) -> None:
@@ -411,7 +409,7 @@ def copy(folder: str, target: str) -> None:
     click.echo(f"{target}: {rows:,} rows")
 
 
-@store.command(name="export")
+@collection_group.command(name="export", short_help="Write a space to a file.")
 @folder_argument
 @click.argument("target", type=click.Path())
 @space_option
@@ -425,7 +423,7 @@ def export_command(folder: str, target: str, space: str | None, where: str | Non
     click.echo(f"{target}: {export_from(_open(folder), target, space, where):,} rows")
 
 
-@store.command()
+@collection_group.command(short_help="Check every byte of every version.")
 @folder_argument
 def verify(folder: str) -> None:
     """Read every byte of every version that is kept and compare it with what was written. Exit status 2 for a
@@ -448,7 +446,7 @@ def verify(folder: str) -> None:
     click.echo(f"{folder}: {report.files} files, {report.bytes:,} bytes, each as it was written{left}")
 
 
-@store.command()
+@collection_group.command(short_help="Repair a damaged collection and report the loss.")
 @folder_argument
 def repair(folder: str) -> None:
     """Make a damaged collection whole again and say what it cost; damaged files are set aside, never deleted.
@@ -472,4 +470,4 @@ def repair(folder: str) -> None:
 
 def add_to(cli: click.Group) -> None:
     """Put the group under the root command."""
-    cli.add_command(store)
+    cli.add_command(collection_group)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from polysema.app.cli.former_names import CurrentCommand, RenamedOption
 from polysema.app.cli.output import format_option, model_option, progress_bar, show, tell_notes
 from polysema.app.cli.word_command import WordCommand
 from polysema.core.errors import UserError
@@ -112,7 +113,7 @@ class _Export(click.Group):
         self.commands["run"].format_options(context, formatter)
 
 
-@click.group(cls=_Export)
+@click.group(cls=_Export, short_help="Write the contextual vectors of texts to files.")
 def export() -> None:
     """Write the vectors of texts to files in FOLDER.
 
@@ -123,7 +124,7 @@ def export() -> None:
     """
 
 
-@export.command(name="verify")
+@export.command(name="verify", short_help="Check a finished export against its manifest.")
 @click.argument("folder", type=click.Path())
 def verify_command(folder: str) -> None:
     """Check every file of a finished export against its manifest."""
@@ -134,7 +135,7 @@ def verify_command(folder: str) -> None:
     click.echo(f"{folder}: {manifest['rows']:,} rows in {files} files, each as it was written")
 
 
-@export.command(name="run", hidden=True)
+@export.command(name="run", hidden=True, short_help="Export.")
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @click.argument("folder", type=click.Path())
 @model_option
@@ -208,9 +209,9 @@ def run_command(
     from polysema.core.model.recipe import Prompt
 
     chosen = tuple(word.strip() for word in words.split(",") if word.strip()) if words else ()
-    asked_prompt = Prompt(prompt, prompt_name)
+    sentence_prompt = Prompt(prompt, prompt_name)
     wanted = ExportOptions(
-        unit, pooling, chosen, to, dtype, static, text, limit, parse_shard(shard), asked_prompt
+        unit, pooling, chosen, to, dtype, static, text, limit, parse_shard(shard), sentence_prompt
     ).checked()
     query = parse_layers(layers)
     corpus = open_corpus(inputs, column, id_column, dialect=Dialect(separator, header, encoding))
@@ -247,7 +248,7 @@ def run_command(
     click.echo(f"{manifest['rows']:,} rows ({manifest['words']:,} {unit} of {manifest['texts']:,} texts) in {folder}")
 
 
-@click.command(cls=WordCommand)
+@click.command(cls=WordCommand, short_help="Print the vectors of words, tokens or texts.")
 @click.argument("texts", nargs=-1, required=True)
 @model_option
 @click.option("--word", help="Only this word, as a whole word in any case.  [default: every word]")
@@ -386,7 +387,7 @@ def _vector_row(text: int, word: str, start: int, end: int, layer: int, vector: 
     return row | {"vector": " ".join(map(repr, numbers))}
 
 
-@click.command()
+@click.command(cls=CurrentCommand, short_help="Write a table of static vectors made from MODEL.")
 @click.argument("target", type=click.Path())
 @model_option
 @click.option("--words", type=click.Path(), help="A file of the words wanted, one a line.")
@@ -395,10 +396,23 @@ def _vector_row(text: int, word: str, start: int, end: int, layer: int, vector: 
 )
 @column_option
 @dialect_options
-@click.option("--layer", default=-1, show_default=True, help="Of contexts: the layer.")
-@click.option("--at-least", default=1, show_default=True, help="Of contexts: leave out words that occur less often.")
-@click.option("--most", type=int, help="Of contexts: read no more occurrences of a word than this.")
-@click.option("--keep-case", is_flag=True, help="Of contexts: Bank and bank are two words.")
+@click.option("--layer", default=-1, show_default=True, help="With --corpus: the layer.")
+@click.option(
+    "--min-count",
+    cls=RenamedOption,
+    former_name="--at-least",
+    default=1,
+    show_default=True,
+    help="With --corpus: leave out words that occur less often.",
+)
+@click.option(
+    "--max-contexts",
+    cls=RenamedOption,
+    former_name="--most",
+    type=int,
+    help="With --corpus: read no more occurrences of a word than this.",
+)
+@click.option("--keep-case", is_flag=True, help="With --corpus: Bank and bank are two words.")
 @click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
 def table(
     target: str,
@@ -410,8 +424,8 @@ def table(
     header: bool | None,
     encoding: str | None,
     layer: int,
-    at_least: int,
-    most: int | None,
+    min_count: int,
+    max_contexts: int | None,
     keep_case: bool,
     device: str | None,
 ) -> None:
@@ -445,13 +459,13 @@ def table(
                 "mean",
                 chosen,
                 not keep_case,
-                at_least,
-                most,
+                min_count,
+                max_contexts,
                 lambda stage, done, total: progress("texts", done, corpus.lines),
             )
     paths = write_vectors(space, target)
     tell_notes(space.origin)
-    click.echo(f"{len(space):,} words, {space.dim} wide, in {' and '.join(map(str, paths))}")
+    click.echo(f"{len(space):,} words, {space.dim} dimensions, in {' and '.join(map(str, paths))}")
 
 
 def _listed(path: str) -> list[str]:
@@ -463,7 +477,7 @@ def _listed(path: str) -> list[str]:
     return [word for word in map(str.strip, corpus) if word]
 
 
-@click.command(name="int8")
+@click.command(name="int8", short_help="Accuracy loss of the engine onnx-int8, by layer.")
 @model_option
 @format_option
 def int8(model: str, form: str) -> None:

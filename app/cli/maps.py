@@ -20,7 +20,7 @@ MAX_PICTURE_POINTS = 20_000  # points of a picture: more of them hide each other
 PICTURE_PIXELS = 900
 
 
-@click.command(name="map")
+@click.command(name="map", short_help="Project SPACE to 2 or 3 dimensions, written to FILE.")
 @click.argument("space")
 @click.argument("file")
 @click.option("--method", default="umap", show_default=True, help="pca, umap, densmap, umap-learn or tsne.")

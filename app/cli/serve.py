@@ -44,7 +44,7 @@ def _flags(given: dict[str, Any]) -> dict[str, Any]:
     return {name: (value or None if isinstance(value, tuple) else value) for name, value in given.items()}
 
 
-@click.command(cls=SettingsCommand)
+@click.command(cls=SettingsCommand, short_help="Serve the HTTP API (OpenAI-compatible embeddings).")
 def serve(file: str | None, **given: Any) -> None:
     """Answer over HTTP: embeddings in OpenAI's protocol, neighbors, analogies, comparisons, collections."""
     from polysema.app.config.loading import load_settings
@@ -65,7 +65,7 @@ def serve(file: str | None, **given: Any) -> None:
     run(Explorer(), settings)
 
 
-@click.command(name="settings", cls=SettingsCommand)
+@click.command(name="settings", cls=SettingsCommand, short_help="Print the settings of the service and their origin.")
 @format_option
 def settings_command(file: str | None, form: str, **given: Any) -> None:
     """Print the settings of the service as they are read: their values (keys masked), where each comes from, what it
@@ -78,7 +78,7 @@ def settings_command(file: str | None, form: str, **given: Any) -> None:
     show(form, rows)
 
 
-@click.command()
+@click.command(short_help="Make an API key for NAME.")
 @click.argument("name")
 @click.option(
     "--scope", type=click.Choice(["read", "write"]), default="read", show_default=True, help="What it allows."

@@ -9,11 +9,13 @@ from typing import Any
 
 import click
 
+from polysema.app.cli.former_names import CurrentCommand
+
 QUOTED_MARK = "\0"  # what no argument of a process can hold
 _SUM = re.compile(r"\s[+\-−–](?=[\s\w(\"])|->")
 
 
-class WordCommand(click.Command):
+class WordCommand(CurrentCommand):
     """Takes an argument that starts with a minus as it is where it can be no option; else the message says how."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

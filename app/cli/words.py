@@ -92,7 +92,7 @@ restrict_option = click.option(
 )
 
 
-@click.command(cls=WordCommand)
+@click.command(cls=WordCommand, short_help="Print the words nearest to WORD by cosine.")
 @click.argument("word")
 @view_options
 @policy_options
@@ -145,11 +145,11 @@ def neighbors(
         notes.append(f"({answer.search}; recall@10 expected: {expected})")
     if len(rows) < k:
         more = "no more rows pass" if where else "there are no more"
-        notes.append(f"({len(rows)} of the {k} asked for: {more})")
+        notes.append(f"({len(rows)} of the {k} requested: {more})")
     show(form, rows, answer, notes)
 
 
-@click.command(cls=WordCommand)
+@click.command(cls=WordCommand, short_help='Solve an analogy, such as "queen - king + man".')
 @click.argument("expression")
 @click.option("--method", default="3cosadd", show_default=True, help=f"One of {', '.join(METHODS)}.")
 @click.option(
@@ -222,7 +222,7 @@ def analogy(
     show(form, rows, answer, notes, VECTOR_FIELDS)
 
 
-@click.command(cls=WordCommand)
+@click.command(cls=WordCommand, short_help="Print the cosine of two words or two lists of words.")
 @click.argument("first")
 @click.argument("second")
 @view_options
@@ -253,7 +253,7 @@ def similarity(
     show(form, [row], answer)
 
 
-@click.command(cls=WordCommand)
+@click.command(cls=WordCommand, short_help="Print every word nearer to WORD than OTHER is.")
 @click.argument("word")
 @click.argument("other")
 @view_options
@@ -279,7 +279,7 @@ def closer(
     show(form, rows, answer, [note])
 
 
-@click.command(cls=WordCommand, name="odd-one-out")
+@click.command(cls=WordCommand, name="odd-one-out", short_help="Print which of WORDS does not match the others.")
 @click.argument("words", nargs=-1, required=True)
 @view_options
 @policy_options
@@ -302,7 +302,7 @@ def odd_one_out(
     show(form, rows, answer, [f"{answer.odd} fits the others least"])
 
 
-@click.command(cls=WordCommand)
+@click.command(cls=WordCommand, short_help='Score WORDS on axes, such as "poor -> rich".')
 @click.argument("words", nargs=-1, required=True)
 @click.option(
     "--axis",
@@ -337,7 +337,7 @@ def project(
     show(form, rows, answer)
 
 
-@click.command(cls=WordCommand)
+@click.command(cls=WordCommand, short_help="Print the neighbors of WORD as it moves along AXIS.")
 @click.argument("word")
 @click.argument("axis")
 @click.option("--steps", type=int, default=8, show_default=True, help="How many equal steps.")
@@ -377,7 +377,7 @@ def travel(
     show(form, rows, answer)
 
 
-@click.command(cls=WordCommand)
+@click.command(cls=WordCommand, short_help="WEAT: associate two sets of words with attributes.")
 @click.argument("first")
 @click.argument("second")
 @click.option("--toward", required=True, metavar="WORDS", help="The words that FIRST may lean to, with commas between.")
@@ -417,7 +417,7 @@ def association(
     show(form, rows, answer, [note])
 
 
-@click.command()
+@click.command(short_help="Write the vectors of SPACE to FILE in another layout.")
 @click.argument("space")
 @click.argument("file", type=click.Path())
 @click.option(
@@ -433,7 +433,7 @@ def convert(space: str, file: str, layout: str | None, transform: str, replace: 
 
     _, current = _open(space, transform, ())
     paths = write_vectors(current, file, layout, replace)
-    click.echo(f"{len(current):,} vectors, {current.dim} wide, in {' and '.join(map(str, paths))}")
+    click.echo(f"{len(current):,} vectors, {current.dim} dimensions, in {' and '.join(map(str, paths))}")
 
 
 # Measures
@@ -479,7 +479,7 @@ def _share(value: float) -> float | None:
     return None if value != value else round(100 * value, 2)
 
 
-@click.command()
+@click.command(short_help="Accuracy on analogy questions (Google, BATS).")
 @click.argument("questions", type=click.Path())
 @click.option(
     "--method",
@@ -548,7 +548,7 @@ def analogies(
     _report(form, output, rows, {"protocol": message, "origin": opened.origin.to_json(), "rows": rows}, ["", message])
 
 
-@click.command(name="similarity")
+@click.command(name="similarity", short_help="Correlation with human ratings (SimLex, WordSim).")
 @click.argument("files", nargs=-1, required=True, type=click.Path())
 @vocabulary_option
 @click.option("--keep-case", is_flag=True, help="Don't put the words in lower case.")

@@ -1,1 +1,1 @@
-"""The verbs of `Explorer`, answered by a running service."""
+"""The verbs of `Explorer`, run by a service over HTTP."""

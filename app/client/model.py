@@ -147,7 +147,7 @@ class RemoteModel:
         from polysema.core.inside.attribution import Attribution
 
         query = {"text": text, "word": word, "against": against, "at": at, **reading_fields(options)}
-        found: Attribution = self._ask(Attribution, "/v1/contributions", **query)
+        found: Attribution = self._ask(Attribution, "/v1/attribution", **query)
         return found
 
     def steer(

@@ -1,6 +1,6 @@
 """From an upload into a collection: texts are embedded first, vectors go in as they are.
 
-The work is that of `polysema export`, `polysema store import` and `polysema store compact`. A new collection is there
+The work is that of `polysema export`, `polysema collection import` and `polysema collection compact`. A new collection is there
 under its name, whole, or not at all; rows that go into one that exists are put in by a step that isn't stopped.
 """
 
@@ -111,7 +111,7 @@ def embed_into(
 ) -> IngestResult:
     """Embed texts and put their rows into a collection; then the upload is removed.
 
-    What `progress` raises ends the work: shards that were finished are kept and used when the same is asked again
+    What `progress` raises ends the work: shards that were finished are kept and used when the same request is repeated
     (`finished`, `give_up`), and no collection is made or changed. Ids are those of the texts' column, else
     `name-hash-number`, so that two files never take each other's place.
     """

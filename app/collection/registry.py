@@ -99,9 +99,9 @@ class CollectionRegistry:
         shutil.rmtree(gone, ignore_errors=True)
 
     def _free(self, name: str) -> Path:
-        """The path of a new collection, whose name must not be that of anything else that is asked for by name."""
+        """The path of a new collection, whose name must not be that of anything else that has a name."""
         if name in [row.name for row in CATALOG]:
-            raise ConflictError(f"{name} is a name of the catalog, by which its space is asked for; choose another")
+            raise ConflictError(f"{name} is a name of the catalog; choose another")
         return self._path(name)
 
     def _path(self, name: str) -> Path:

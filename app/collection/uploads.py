@@ -126,7 +126,7 @@ def receive(files: Sequence[tuple[str, bytes]], most_bytes: int) -> Upload:
         raise UserError(
             f"{size:,} bytes are more than the {most_bytes:,} that are taken here (POLYSEMA_MAX_UPLOAD sets it); "
             "split the "
-            "file, or use `polysema export` and `polysema store import`, which have no limit"
+            "file, or use `polysema export` and `polysema collection import`, which have no limit"
         )
     names, read = _arranged(_plain_names([name for name, _ in files]), [content for _, content in files])
     for name, (_, content) in zip(names, files, strict=True):
@@ -181,7 +181,7 @@ def forget(upload: Upload) -> None:
     with suppress(OSError, BusyError), _gate(upload):
         for path in _root().glob(f"{_locks(upload)}*.lock"):
             with file_lock(path, 0, f"{upload.name} is in use", remove=True):
-                pass  # whoever held it was killed
+                pass  # its owner was killed
         shutil.rmtree(upload.folder, ignore_errors=True)
 
 
@@ -191,7 +191,7 @@ def _locks(upload: Upload) -> str:
 
 
 def _gate(upload: Upload) -> AbstractContextManager[None]:
-    """Held for a moment by who comes to an upload and by who removes it."""
+    """A lock taken for a moment by a request for an upload and by the one that removes it."""
     return file_lock(_root() / f".{upload.key}.lock", 30, f"{upload.name} is being removed", remove=True)
 
 
@@ -458,7 +458,7 @@ def _table_preview(path: Path) -> UploadedVectors:
 def _check_rows(path: Path, rows: int) -> None:
     if rows > TEXT_LIMITS.rows:
         raise UserError(
-            f"{path} holds {rows:,} rows; up to {TEXT_LIMITS.rows:,} are taken here: use `polysema store "
+            f"{path} holds {rows:,} rows; up to {TEXT_LIMITS.rows:,} are taken here: use `polysema collection "
             "import`, which has no limit"
         )
 

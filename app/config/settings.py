@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8502, ge=1, le=65_535, description="the port to listen on")
     allowed_hosts: Texts = Field(
         default=(),
-        description="names under which the service may be asked (the Host header), beside localhost and its address; "
+        description="allowed values of the Host header, beside localhost and the address; "
         "none: on loopback no other, else any; *: any",
     )
     cors_origins: Texts = Field(
@@ -83,12 +83,12 @@ class Settings(BaseSettings):
         default=268_435_456,
         ge=1,
         le=1 << 40,
-        description="numbers of a collection's space that is held in memory, for maps and questions by its name",
+        description="numbers of a collection's space that may be loaded into memory, for maps and queries by its name",
     )
     max_job_texts: int = Field(default=100_000, ge=1, le=10_000_000, description="texts of one job")
     workers: int = Field(default=4, ge=1, le=1024, description="requests that are worked on at the same time")
     queue: int = Field(
-        default=128, ge=0, le=100_000, description="requests that may wait for a worker; one more is answered 429"
+        default=128, ge=0, le=100_000, description="requests that may wait for a worker; one more gets a 429"
     )
     connections: int = Field(default=1024, ge=1, le=100_000, description="connections at the same time")
     timeout: float = Field(
@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     jobs: int = Field(default=2, ge=1, le=64, description="jobs that run at the same time")
     jobs_queue: int = Field(default=16, ge=0, le=10_000, description="jobs that may wait")
     jobs_kept: int = Field(default=32, ge=1, le=10_000, description="ended jobs whose results are kept")
-    log_texts: bool = Field(default=False, description="whether the log holds what was asked")
+    log_texts: bool = Field(default=False, description="whether the texts of requests are logged")
 
     @classmethod
     def settings_customise_sources(
@@ -182,7 +182,7 @@ class Settings(BaseSettings):
 
     @property
     def hosts(self) -> frozenset[str] | None:
-        """The hosts that are answered, in lower case and without brackets; None where every one is."""
+        """The allowed hosts, in lower case and without brackets; None if every host is allowed."""
         if "*" in self.allowed_hosts or not (self.allowed_hosts or is_loopback(self.address)):
             return None
         own = ("localhost", "127.0.0.1", "::1", self.address)  # no foreign name can be bound to these

@@ -40,7 +40,11 @@ EARLIER_NAMES = {"neighbours": "neighbors"}
 """Addresses of pages that had another spelling: links to them are sent on."""
 
 EARLIER_PARAMETERS = {"colour": "color", "ccolour": "ccolor", "mcolour": "mcolor"}
-EARLIER_VALUES = {("mcolor", "neighbours kept"): "neighbors kept"}
+EARLIER_VALUES = {
+    ("mcolor", "neighbours kept"): "neighbors kept",
+    ("see", "Contributions"): "Attribution",
+    ("see", "Roads"): "Families",
+}
 
 
 def current_query(query: str) -> str:

@@ -24,7 +24,7 @@ def numbers(
     name: str,
     label: str = "Numbers (CSV)",
 ) -> None:
-    """A button that saves rows of numbers as CSV. A function that makes them is called only when they are asked for,
+    """A button that saves rows of numbers as CSV. A function that makes them is called only when the file is requested,
     and leaves no file that the next run takes away while the browser still looks for it.
     """
     st.download_button(
@@ -79,7 +79,7 @@ def columns(
     label: str = "Numbers (CSV)",
     message: str = "Every number behind the picture.",
 ) -> None:
-    """A button that saves an Arrow table as CSV, made when it is asked for: 400,000 rows take about a second."""
+    """A button that saves an Arrow table as CSV, made on demand: 400,000 rows take about a second."""
 
     def written() -> bytes:
         table = made()
@@ -123,7 +123,7 @@ def ranked(rows: Sequence[tuple[str, float]], name: str, head: str, label: str, 
 
 
 def picture(drawn: Callable[[], str], name: str) -> None:
-    """A button that saves a drawing as SVG, made when it is asked for."""
+    """A button that saves a drawing as SVG, made on demand."""
     st.download_button(
         "Picture (SVG)",
         drawn,

@@ -42,7 +42,7 @@ class JobRunner:
         self._lock = threading.Lock()
 
     def start(self, key: Hashable, work: Callable[[Progress], Any]) -> WatchedJob:
-        """The job of that key: the one under way or done, else a new one. A failed one is tried again when asked."""
+        """The job of that key: the one under way or done, else a new one. A failed one is started again."""
         with self._lock:
             job = self._jobs.get(key)
             alive = job is not None and (not job.stopping if job.pending else job.failure is None)

@@ -45,7 +45,7 @@ def question(page: str) -> str:
 
 
 def returning() -> bool:
-    """Whether this run is for an entry of the browser's history: the address holds what is asked, not the session."""
+    """Whether this run is for an entry of the browser's history: the question is in the address, not in the session."""
     context = get_script_run_ctx()
     return context is not None and context.is_history_navigation
 
@@ -89,7 +89,7 @@ def keep(
         page: The page's name.
         values: What is kept, by name.
         starts: What the page begins with, by name.
-        views: The names of those that say how an answer is looked at, not what is asked.
+        views: The names of those that change how an answer is shown, not the question.
     """
     starts = starts or {}
     done = f"_link_{page}"

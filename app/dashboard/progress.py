@@ -36,7 +36,7 @@ def on_request(
     """As `answer`, for work that changes something: it starts when it was `pressed`, not whenever the page runs, and
     one that failed is not tried again by itself. `stopped` shows what is left when it was cancelled.
     """
-    query: set[Hashable] = st.session_state.setdefault("asked_work", set())
+    query: set[Hashable] = st.session_state.setdefault("own_jobs", set())
     if pressed:
         _stopped().discard(key)
         before = widgets.jobs().find(key)
@@ -65,8 +65,8 @@ def on_request(
 
 
 def dismiss(key: Hashable) -> None:
-    """Show no longer what came of work that was asked for."""
-    st.session_state.setdefault("asked_work", set()).discard(key)
+    """Stop showing the result of a job of this session."""
+    st.session_state.setdefault("own_jobs", set()).discard(key)
 
 
 def outcome(job: WatchedJob, key: Hashable = None, box: str = "") -> Any:

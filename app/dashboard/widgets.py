@@ -222,7 +222,7 @@ def python_lines(lines: str, details: str) -> None:
 
 
 def note_missing_page(page: str) -> None:
-    """Take up from the address that there was no page at another one, until something is asked or another page is
+    """Take up from the address that there was no page at another one, until the next question or until another page is
     opened.
     """
     if (name := st.query_params.get(MISSING_PAGE)) is not None:

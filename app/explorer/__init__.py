@@ -1,4 +1,4 @@
-"""The explorer, what it is asked with and what it answers; each name is imported when it is first used."""
+"""The explorer, its options and its results; each name is imported on first use."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

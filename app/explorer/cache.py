@@ -1,4 +1,4 @@
-"""What was made once and may be asked for again: in memory, and small things on disk."""
+"""Caches of computed results: in memory, and on disk for small ones."""
 
 import hashlib
 import threading

@@ -80,7 +80,7 @@ def embedded(
             raise UserError(f"text {made.empty[0] + 1} has no token, so it has no vector")
         return sentence_rows(made)
     if word is not None and unit != "words":
-        raise UserError("a word is asked for with the unit words")
+        raise UserError("a word can only be given with the unit words")
     hidden = (
         embed(model, texts, chosen, pooling, unit=unit)
         if word is None

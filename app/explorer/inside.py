@@ -1,4 +1,4 @@
-"""What goes on between the layers of a model, asked by text."""
+"""What happens between the layers of a model, for a text."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from polysema.core.inside.attention import AttentionView
     from polysema.core.model.load import LanguageModel
 
+FORMER_SPECIAL_TOKENS = {"show": "keep", "fold": "merge"}  # what programs and requests of earlier versions say
+
 
 @dataclass(frozen=True, slots=True)
 class AttentionOptions:
@@ -18,20 +20,21 @@ class AttentionOptions:
 
     Of an encoder-decoder `stack` is encoder or decoder (the default), and `target` the decoder's text (None: what it
     writes itself). `cross` is the decoder's look at the source; `unit` words or tokens (the default: words, tokens of a
-    model that reads letters); `special` tokens are shown or folded away (`show`, `fold`).
+    model that reads letters); `special` tokens are kept or merged into the others (`keep`, `merge`; once called `show`, `fold`).
     """
 
     target: str | None = None
     stack: str = ""
     cross: bool = False
     unit: str = ""
-    special: str = "show"
+    special: str = "keep"
 
     def view(self, model: LanguageModel) -> AttentionView:
         """As `core.inside.attention` takes it; raises `UserError` for what doesn't exist."""
         from polysema.core.inside.attention import AttentionView
 
-        return AttentionView("cross" if self.cross else "self", self.unit or unit_for(model), self.special).checked()
+        special = FORMER_SPECIAL_TOKENS.get(self.special, self.special)
+        return AttentionView("cross" if self.cross else "self", self.unit or unit_for(model), special).checked()
 
 
 def given(model: LanguageModel, text: str, target: str | None) -> tuple[str | None, str | None]:

@@ -43,7 +43,7 @@ class Models:
         return on_torch(loaded, stack or ("decoder" if two else ""))
 
     def memory_usage(self) -> dict[str, int]:
-        """What is in memory: models, the bytes of their weights, spaces; and how often what was asked for was there."""
+        """What is in memory: models, the bytes of their weights, spaces; and the hits and misses of the caches."""
         kept = (
             self._models,
             self._spaces,

@@ -1,4 +1,4 @@
-"""What may be asked, and how: defaults, limits, and the options of a question."""
+"""Defaults, limits, and the options of queries."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ MAP_LAYERS = 13  # a model with more layers keeps this many of the corpus, evenl
 
 @dataclass(frozen=True, slots=True)
 class AnalogyOptions:
-    """How an analogy is asked: its example `pairs` (3CosAvg, LRCos), the look-up `policy`, whether the `evidence` is
+    """Options of an analogy: its example `pairs` (3CosAvg, LRCos), the look-up `policy`, whether the `evidence` is
     gathered (the inputs' ranks and the other methods' answers: some passes more), 3CosMul's `epsilon`, and, with
     `restrict_vocab`, that only the first so many words of the space are answers (gensim's; files stand by frequency).
     """

@@ -1,4 +1,4 @@
-"""What a text or an occurrence is asked by: its vector in a space, by the model that made the space."""
+"""Query vectors: a text's or an occurrence's vector in a space, computed by the model that made the space."""
 
 from __future__ import annotations
 

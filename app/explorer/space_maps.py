@@ -37,7 +37,7 @@ def project_space(
 ) -> SpaceMap:
     """The first n rows of a space laid out and measured; `neighbors(wanted, search)` keeps what was searched.
 
-    Of many points the map and the neighbors are kept on disk, and read from there when the same is asked again.
+    Of many points the map and the neighbors are kept on disk, and read from there for the same request.
     """
     shown = space if n == len(space) else space.take(np.arange(n))
     needed = n_neighbors_of(check_method(method), options, n)

@@ -36,7 +36,7 @@ from polysema.core.space.space import Floats
 __all__ = ["DTYPES", "UNITS", "WRITERS", "ExportOptions", "ExportSource", "export", "narrowed", "shard_texts", "verify"]
 
 SETTINGS = "settings.json"
-SHARD_BYTES = 64 << 20  # of vectors, roughly: what is held at a time
+SHARD_BYTES = 64 << 20  # of vectors, roughly: what is in memory at a time
 WORDS_A_TEXT = 24
 CHARACTERS_A_WORD = 6
 FORMAT = 2

@@ -19,7 +19,7 @@ DTYPES = ("float32", "float16", "int8")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShardRows:
-    """The rows of one layer: `columns` beside `vectors` (n, dim); `static` (n, static_dim) where it was asked for."""
+    """The rows of one layer: `columns` beside `vectors` (n, dim); `static` (n, static_dim) where requested."""
 
     layer: int
     columns: pa.Table

@@ -78,8 +78,8 @@ FAILURES: dict[int | str, dict[str, Any]] = {
         (409, "Taken, or not compatible."),
         (413, "The body is too large."),
         (415, "No such form of a body."),
-        (421, "Asked under a host that isn't the service's."),
-        (422, "A mistake in what was asked."),
+        (421, "The Host header does not name this service."),
+        (422, "The request is invalid."),
         (429, "Too much at once; see Retry-After."),
         (
             500,

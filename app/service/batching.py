@@ -18,10 +18,10 @@ class _Waiting:
 
 
 class Batcher:
-    """Gathers what is asked under the same key and gives it to `run` together, one batch a key at a time.
+    """Collects the items of one key and passes them to `run` together, one batch per key at a time.
 
     What comes alone is run at once. While a batch runs, the next one gathers; under load it waits `wait` seconds more,
-    so that those who were just answered can ask again. `run(key, items)` returns a value or an exception for each item.
+    so that clients that just got a response can send the next request. `run(key, items)` returns a value or an exception for each item.
     """
 
     def __init__(self, run: Callable[[Any, list[Any]], Sequence[Any]], most: int, wait: float):
@@ -59,7 +59,7 @@ class Batcher:
         size = 0
         while queue and (not batch or size + queue[0].size <= self._most):
             one = queue.popleft()
-            if not one.future.done():  # the one who asked may have gone
+            if not one.future.done():  # the client may have disconnected
                 batch.append(one)
                 size += one.size
         return batch

@@ -142,7 +142,7 @@ class ServiceState:
         numbers = view.n_rows(inner or None) * card.dim
         if numbers > self.settings.max_space:
             raise UserError(
-                f"{name} holds {numbers:,} numbers; {self.settings.max_space:,} of a collection are held in "
+                f"{name} holds {numbers:,} numbers; {self.settings.max_space:,} of a collection may be loaded into "
                 "memory here: search "
                 "it by its own route"
             )
@@ -199,7 +199,7 @@ class ServiceState:
 
     def check_inputs(self, inputs: Sequence[EmbeddingInput], model: str, token_ids: bool) -> None:
         """Raise `UserError` for more inputs than a request for embeddings may have, and for token ids that nobody
-        asked to be taken: the clients that send them by default mean those of another vocabulary.
+        option that they be accepted: the clients that send them by default mean those of another vocabulary.
         """
         if len(inputs) > self.settings.max_inputs:
             raise MistakeError(f"a request may have {self.settings.max_inputs:,} inputs; got {len(inputs):,}", "input")

@@ -78,7 +78,9 @@ def matrix(given: Sequence[Sequence[float]] | str, dim: int | None) -> Floats:
         return decoded(given, dim)
     widths = {len(line) for line in given}
     if len(widths) > 1:
-        raise UserError(f"vectors must all be as wide; got lines of {', '.join(map(str, sorted(widths)[:5]))} numbers")
+        raise UserError(
+            f"vectors must all have the same dimension; got lines of {', '.join(map(str, sorted(widths)[:5]))} numbers"
+        )
     with np.errstate(over="ignore"):  # too large for float32 becomes Inf, which is refused where it is used
         return np.array(given, np.float32).reshape(len(given), -1)
 

@@ -1,6 +1,4 @@
-"""What can go wrong at the door, and the one shape in which every error is answered (OpenAI's, with our stable
-codes).
-"""
+"""Errors of requests, and the one JSON shape of every error response (OpenAI's, with our stable codes)."""
 
 from __future__ import annotations
 
@@ -76,7 +74,7 @@ def answer(
 
 
 def of(error: UserError, path: str = "", folder: str = "") -> Response:
-    """The answer for a mistake in what was asked; where the data `folder` is, is nobody's business."""
+    """The response for a user's mistake; the path of the data `folder` is not disclosed."""
     status = STATUS.get(error.code, 422)
     if status == 422 and path == "/v1/embeddings":
         status = 400  # as OpenAI has it
@@ -92,7 +90,7 @@ def disk_full() -> DiskFullError:
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Let every error of every route be answered here."""
+    """Register the handlers of all errors."""
 
     @app.exception_handler(UserError)
     async def user_error(request: Request, error: UserError) -> Response:

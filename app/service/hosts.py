@@ -1,4 +1,4 @@
-"""Under which name the service was asked: a page of a foreign site whose name was bound to this address (DNS rebinding)
+"""The Host header of requests is checked: a page of a foreign site whose name was bound to this address (DNS rebinding)
 asks under that name, and is refused; and so is what is no name of a host at all.
 """
 
@@ -26,12 +26,12 @@ def check_host(scope: Scope, hosts: frozenset[str]) -> None:
     given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
     if len(given) != 1:
         what = "without a Host header" if not given else "with two Host headers"
-        raise RefusedError("misdirected", f"this service isn't asked {what}; HTTP/1.1 sends one")
+        raise RefusedError("misdirected", f"a request {what} is refused; HTTP/1.1 requires exactly one")
     absolute = _ABSOLUTE.fullmatch(scope["path"])
     for one in (*given, *([absolute[1]] if absolute else ())):
         if host_of(one) not in hosts:
             raise RefusedError(
-                "misdirected", f"this service isn't asked as {one[:80]!r}; the setting allowed_hosts names more hosts"
+                "misdirected", f"the host {one[:80]!r} is not allowed; add it to the setting allowed_hosts"
             )
     if absolute:
         scope["path"] = unquote(absolute[2]) or "/"

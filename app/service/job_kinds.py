@@ -1,4 +1,4 @@
-"""What the kinds of jobs do. Each checks what was asked, and returns the work."""
+"""What the kinds of jobs do. Each checks its request and returns the work."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ WRITING_KINDS = ("compact", "embed")  # kinds that change a collection
 
 
 def work_of(request: Any, state: ServiceState) -> Work:
-    """The work that was asked for. Raises `UserError` for what can be seen to be wrong before it begins."""
+    """The work of a request. Raises `UserError` for mistakes that can be detected before it starts."""
     return KINDS[request.kind](request, state)
 
 

@@ -61,7 +61,7 @@ class ServiceJob(Job):
         return {"code": "internal", "message": f"a fault of the service: {type(error).__name__}"}
 
     def card(self, with_result: bool = True) -> JobCard:
-        """As it is answered."""
+        """As a response."""
         error = None if self.error is None else JobError(**self.error)
         shown, state = self.shown if with_result else None, cast("JobState", self.state)
         return JobCard(self.id, self.kind, state, self.stopping, self.stage, self.done, self.total, shown, error)

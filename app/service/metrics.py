@@ -20,7 +20,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._requests = Counter(
-            "polysema_requests_total", "Requests answered.", ("method", "route", "status"), registry=self.registry
+            "polysema_requests_total", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )
         self._seconds = Histogram(
             "polysema_request_seconds",
@@ -35,7 +35,7 @@ class Metrics:
         self._batched_texts = Counter("polysema_batched_texts_total", "Texts in them.", registry=self.registry)
 
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count a request that was answered."""
+        """Count a completed request."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
 

@@ -59,7 +59,7 @@ class GuardMiddleware:
             seen.end()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request that was asked under the right host, errors included."""
+        """Respond to a request with an allowed host, errors included."""
         seen: _Seen = scope["polysema.request"]
         try:
             self._admit(scope)

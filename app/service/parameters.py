@@ -1,4 +1,4 @@
-"""What a route may be asked, by its own signature: the parameters of its query and the fields of its body."""
+"""What a route accepts, from its signature: the parameters of its query and the fields of its body."""
 
 from __future__ import annotations
 

@@ -22,9 +22,7 @@ from polysema.app.service.app import create_app
 from polysema.app.service.log import set_up
 
 POLL_SECONDS = 5.0  # seconds that a job may take to its next step
-DRAIN_SECONDS = (
-    0.5  # seconds in which connections that are kept alive are told to close, and new ones are still answered
-)
+DRAIN_SECONDS = 0.5  # seconds in which connections that are kept alive are told to close, and new ones are still served
 
 
 def serve(explorer: Explorer, settings: Settings) -> None:

@@ -82,7 +82,7 @@ class WorkerPool:
         self.running -= 1
         self._free.release()
         if not future.cancelled():
-            future.exception()  # looked at: the one who asked may have gone
+            future.exception()  # retrieved, so that it is not reported: the client may have disconnected
 
     def close(self) -> None:
         """Let the threads end."""

@@ -26,7 +26,7 @@ DEFAULT_SEPARATORS = {"csv": ",", "tsv": "\t"}
 
 
 def find_layout(path: Path, dialect: Dialect | None = None, names: tuple[str, ...] = ()) -> CorpusLayout:
-    """Make out how a file is read; `names` are columns that were asked for, of which one in the first line makes it a
+    """Make out how a file is read; `names` are columns that were requested, of which one in the first line makes it a
     header.
 
     Raises `UnreadableError` for a file that holds no plain text, saying what it is, and what to do; `UserError` for a

@@ -74,7 +74,7 @@ def judge_header(rows: Rows, known: DeclaredDialect, where: str) -> tuple[bool, 
     columns = "the name of the column" if len(rows[0]) == 1 else "the names of the columns"
     if not header and any(not name.isdecimal() and name in map(_name, rows[0]) for name in known.names):
         return True, (
-            f"{where} ({_shown(rows[0])}) is taken as {columns}, since one of them was asked for (--no-header "
+            f"{where} ({_shown(rows[0])}) is taken as {columns}, since one of them was requested (--no-header "
             "reads it as a text)",
         )
     if not header and any(cell.strip() for cell in rows[0]):

@@ -87,7 +87,7 @@ def read_sheet(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 @contextmanager
 def _workbook(path: Path) -> Iterator[Any]:
-    """A workbook whose rows are read as they are asked for; formulas are what they came to when it was saved."""
+    """A workbook whose rows are read lazily; formulas have the values that were saved with them."""
     import xml.etree.ElementTree as ElementTree
 
     import openpyxl

@@ -114,7 +114,7 @@ Reader = Callable[[VectorSource], Iterator[Block]]
 def check_dim(source: VectorSource, dim: int, where: str = "") -> int:
     """`dim` when vectors of that width are read, else `UnreadableError`."""
     if not 1 <= dim <= MAX_DIM:
-        raise source.fail(f"{where}vectors {dim:,} wide; 1 to {MAX_DIM:,} are read")
+        raise source.fail(f"{where}vectors of dimension {dim:,}; 1 to {MAX_DIM:,} are read")
     return dim
 
 

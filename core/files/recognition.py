@@ -38,7 +38,7 @@ SIGNS = (  # of files that aren't read: where they begin, the first bytes, what 
     (0, b"Rar!", "a RAR archive", "unpack it first"),
     (0, b"%PDF", "a PDF file", "give a file of vectors"),
     (0, b"ARROW1", "an Arrow file", "save its table as Parquet"),
-    (0, b"GGUF", "a GGUF file, a model's weights", "give it where a model is asked for"),
+    (0, b"GGUF", "a GGUF file, a model's weights", "pass it as a model instead"),
     (0, b"\xd0\xcf\x11\xe0", "an old Office document", "save its table as CSV or Parquet"),
     (257, b"ustar", "a tar archive", "unpack it first (tar -xf), and give one of its files"),
 )
@@ -119,7 +119,7 @@ def _refuse_known(path: Path, head: bytes) -> None:
         if head[at:].startswith(sign):
             raise UnreadableError(f"{path} is {what}: {advice}")
     if head.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
-        raise UnreadableError(f"{path} is a web page, not vectors: the download was answered by a page; fetch it again")
+        raise UnreadableError(f"{path} is a web page, not vectors: the download returned a page; fetch it again")
 
 
 def _pickle(path: Path, head: bytes) -> str:

@@ -197,7 +197,7 @@ def names_of(column: "pa.Array | pa.ChunkedArray") -> pa.Array:
 def vectors_of(batch: "pa.RecordBatch | pa.Table", columns: Sequence[str]) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """The vectors of a batch, (m, dim) float32, and which of its rows have one, (n,), of which m are true.
 
-    Raises `UnreadableError` when they are not all of one width.
+    Raises `UnreadableError` when they do not all have one dimension.
     """
     if len(columns) > 1 or not is_vector_type(batch.schema.field(columns[0]).type):
         parts = [np.asarray(batch.column(name).cast(pa.float32(), safe=False)) for name in columns]
@@ -214,7 +214,7 @@ def vectors_of(batch: "pa.RecordBatch | pa.Table", columns: Sequence[str]) -> tu
         return np.empty((0, 0), np.float32), there
     widths = pc.unique(pc.list_value_length(column)).to_pylist()
     if len(widths) != 1:
-        raise UnreadableError(f"the vectors are not all of one width: {', '.join(map(str, sorted(widths)[:5]))}")
+        raise UnreadableError(f"the vectors do not all have one dimension: {', '.join(map(str, sorted(widths)[:5]))}")
     flat = column.flatten().cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False)
     vectors: Floats = np.asarray(flat, np.float32).reshape(len(column), int(widths[0]))
     return vectors, there

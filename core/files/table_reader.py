@@ -60,7 +60,7 @@ def table_blocks(source: VectorSource, batches: Iterator[pa.RecordBatch], column
             continue
         check_dim(source, vectors.shape[1])
         if dim and vectors.shape[1] != dim:
-            raise source.fail(f"up to row {row:,} the vectors are not all of one width: {dim}, {vectors.shape[1]}")
+            raise source.fail(f"up to row {row:,} the vectors do not all have one dimension: {dim}, {vectors.shape[1]}")
         dim = vectors.shape[1]
         named = names.is_valid().to_numpy(zero_copy_only=False)
         source.notes.found("empty", places[~filled], _shown(names, ~filled))

@@ -146,7 +146,7 @@ def shape_of(lines: list[bytes]) -> Shape:
 
 def _check_width(dim: int, place: int) -> None:
     if not 1 <= dim <= MAX_DIM:
-        raise UnreadableError(f"line {place:,}: vectors {dim:,} wide; 1 to {MAX_DIM:,} are read")
+        raise UnreadableError(f"line {place:,}: vectors of dimension {dim:,}; 1 to {MAX_DIM:,} are read")
 
 
 def _is_quoted(word: bytes) -> bool:
@@ -239,7 +239,7 @@ def _check_header(rows: list[_Line], dim: int, width: int) -> None:
     if 2 * len(alike) > len(rows):
         line = alike[0]
         raise UnreadableError(
-            f"line 1 says that the vectors are {dim:,} wide, but line {line.place:,} holds {line.n_numbers:,} numbers"
+            f"line 1 says that the vectors have dimension {dim:,}, but line {line.place:,} holds {line.n_numbers:,} numbers"
             f" ({peek(line.text)}): correct line 1, or take it out"
         )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import CROSS, MLP, SELF, check_head, check_layers
+from polysema.core.inside.head_names import head_name
 from polysema.core.inside.hooks import Twin, first_of, one_reading, replaced, twin_of
 from polysema.core.inside.steering import Speaker, Statement, SteeredToken, changed, prompt
 from polysema.core.model.load import LanguageModel
@@ -37,7 +38,8 @@ class Ablation:
     def __str__(self) -> str:
         if self.kind == MLP:
             return f"layer {self.layer} mlp"
-        return f"layer {self.layer} {'cross ' if self.kind == CROSS else ''}head {self.head}"
+        assert self.head is not None
+        return f"{'cross ' if self.kind == CROSS else ''}head {head_name(self.layer, self.head)}"
 
 
 def ablate(

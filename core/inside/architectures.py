@@ -32,7 +32,7 @@ class Part:
 class PartsPlan:
     """The names of one stack: its blocks, their sub-layers in order, and the norm that ends the stack.
 
-    `post_norm` says that a norm follows each sub-layer; `asks` that attention returns its weights only when asked.
+    `post_norm` says that a norm follows each sub-layer; `asks` that attention returns its weights only on request.
     """
 
     blocks: str

@@ -13,7 +13,7 @@ from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Floats, Ints
 
 KINDS = (SELF, CROSS)
-SPECIALS = ("show", "fold")
+SPECIAL_TOKENS = ("keep", "merge")
 MAX_BYTES = 1 << 30
 
 
@@ -21,17 +21,17 @@ MAX_BYTES = 1 << 30
 class AttentionView:
     """How attention is looked at.
 
-    `kind` is `self` or `cross`; `unit` `words` or `tokens`; `special` tokens are shown, or folded away: their rows
-    and columns go, and what a row gave to them is shared among the rest in proportion.
+    `kind` is `self` or `cross`; `unit` `words` or `tokens`; `special` tokens are kept, or merged: their rows and columns
+    are dropped, and the weight that a row gave to them is shared among the rest in proportion.
     """
 
     kind: str = SELF
     unit: str = "words"
-    special: str = "show"
+    special: str = "keep"
 
     def checked(self) -> "AttentionView":
         """The same; raises `UserError` for what doesn't exist."""
-        for what, given, allowed in (("attention", self.kind, KINDS), ("special tokens", self.special, SPECIALS)):
+        for what, given, allowed in (("attention", self.kind, KINDS), ("special tokens", self.special, SPECIAL_TOKENS)):
             if given not in allowed:
                 raise UserError(f"{what} {given!r} does not exist; choose one of {', '.join(allowed)}")
         return self
@@ -90,7 +90,7 @@ class _Frame:
     kept_columns: Ints = field(init=False)
 
     def __post_init__(self) -> None:
-        fold = self.view.special == "fold"
+        fold = self.view.special == "merge"
         self.kept_rows, self.kept_columns = (
             np.array([place for place, unit in enumerate(units) if not (fold and unit.special)], np.int64)
             for units in (self.rows, self.columns)
@@ -269,7 +269,7 @@ def rollout(
 
 @dataclass(frozen=True, slots=True)
 class HeadScore:
-    """How much one head has a word look at another: `mean` and `least` over all the places asked about, `first` at the
+    """How strongly one head attends from one word to another: `mean` and `least` over all the places, `first` at the
     first of them, where it was number `rank_at_first`; `top` is the share of places where no other word got more.
     """
 
@@ -303,10 +303,10 @@ def find_heads(
 ) -> HeadRanking:
     """All heads ranked by how much the first word of each pair attends to the second, averaged over the texts.
 
-    A pair is asked of each text that has both words, at their first occurrence. One head in a hundred looks right in
+    A pair is measured in each text that has both words, at their first occurrence. One head in a hundred looks right in
     one sentence by luck: the average, the least, and the rank in the first sentence alone tell it from one that does
     so always. In cross-attention the first word is of the text written, the second of the source. Raises `UserError`
-    when no text has both words, and when a decoder is asked about words that come later.
+    when no text has both words, and when the key word comes later in a decoder's text.
     """
     view = _check_view(model, view)
     if not pairs or not texts or not all(a.strip() and b.strip() for a, b in pairs):

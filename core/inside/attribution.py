@@ -15,6 +15,7 @@ import pyarrow as pa
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import CROSS, MLP, SELF, SubLayer, anatomy, check_head, check_layers
 from polysema.core.inside.followed_tokens import FollowedTarget, forms_of, likelier
+from polysema.core.inside.head_names import zero_based_head
 from polysema.core.inside.hooks import Twin, first_of, one_reading, place_in, positions_of, twin_of
 from polysema.core.inside.output_head import OutputHead, checked_head, require_head
 from polysema.core.model.load import LanguageModel
@@ -333,8 +334,8 @@ def head_outputs(
 ) -> Space:
     """What each head writes where a word stands, as a space: a row for each text, layer and head, (n, dim).
 
-    `words` are one for each text (its first occurrence; sub-words are averaged). A row is named by its word, layer and
-    head; the columns are text_id, word, start, end, layer, head, and `key_head`, whose keys it reads.
+    `words` are one for each text (its first occurrence; sub-words are averaged). A row is named by its word and
+    its head in the notation of TransformerLens (`bank L2H4`, counted from 0); the columns, counted from 1, are text_id, word, start, end, layer, head, and `key_head`, whose keys it reads.
     """
     if len(texts) != len(words) or not texts:
         raise UserError(f"give as many words as texts; got {len(texts)} texts and {len(words)} words")
@@ -365,7 +366,7 @@ def head_outputs(
                     vectors.append(vector)
                     rows.append(
                         {
-                            "key": f"{reading.text[span.start : span.end]} L{layer}H{head}",
+                            "key": f"{reading.text[span.start : span.end]} {zero_based_head(layer, head)}",
                             "text_id": number,
                             "word": reading.text[span.start : span.end],
                             "start": span.start,

@@ -1,4 +1,4 @@
-"""The roads of the three families side by side: one sentence through an encoder, a decoder and an encoder-decoder."""
+"""The three families side by side: one sentence through an encoder, a decoder and an encoder-decoder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,16 +74,16 @@ class FamilyRun:
     carried: tuple[FamilyTrace, ...] = ()
 
 
-def roads(models: Sequence[LanguageModel], texts: Sequence[str]) -> tuple[FamilyRun, ...]:
-    """The road of each model through its text: an encoder, a decoder, a decoder beside an encoder (which reads the text
+def compare_families(models: Sequence[LanguageModel], texts: Sequence[str]) -> tuple[FamilyRun, ...]:
+    """Trace each model through its text: an encoder, a decoder, a decoder beside an encoder (which reads the text
     and writes its own). Raises `UserError` when there are not as many texts as models.
     """
     if len(models) != len(texts) or not models:
         raise UserError(f"give a text for each model; got {len(models)} models and {len(texts)} texts")
-    return tuple(road(model, text) for model, text in zip(models, texts, strict=True))
+    return tuple(family_run(model, text) for model, text in zip(models, texts, strict=True))
 
 
-def road(model: LanguageModel, text: str) -> FamilyRun:
+def family_run(model: LanguageModel, text: str) -> FamilyRun:
     """One model's way through a text; an encoder-decoder is given as its decoder (stack decoder)."""
     if model.stack == "encoder":
         raise UserError(f"{model.name} has two stacks; load its decoder (stack decoder), the encoder comes with it")
@@ -130,7 +130,7 @@ def _sight(model: LanguageModel, text: str, source: str | None, kind: str, name:
 
 
 def _end(model: LanguageModel, text: str, source: str | None) -> tuple[str, tuple[tuple[str, float], ...], str]:
-    """What the last state is turned into, what it says, and at which token it was asked."""
+    """The kind of output, the best predictions, and the token at which they are read."""
     head = find_head(model)
     if head is None and model.family is not Family.ENCODER:
         return "a hidden state for each token: the folder holds no head", (), ""

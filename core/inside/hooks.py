@@ -193,7 +193,7 @@ class Twin:
         self.handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
 
     def ask_weights(self, module: Any) -> None:
-        """Have an attention return its weights that does so only when asked."""
+        """Make an attention module return its weights that does so only on request."""
         if self.parts.asks:
             self.handles.append(
                 module.register_forward_pre_hook(
@@ -333,7 +333,7 @@ def one_reading(model: LanguageModel, text: str | None, source: str | None = Non
     readings = read(model, text, source)
     if len(readings) > 1:
         raise UserError(
-            f"the text has more tokens than {model.name} reads at once ({model.window}), and this is asked of "
+            f"the text has more tokens than {model.name} reads at once ({model.window}), and this needs "
             "one pass: give a "
             "shorter text"
         )

@@ -1,4 +1,4 @@
-"""What turns a hidden state into a score for every token of the vocabulary, held against the model's own answer."""
+"""The output head, which turns a hidden state into logits, verified against the model's own forward pass."""
 
 import copy
 from collections.abc import Callable
@@ -124,7 +124,7 @@ def require_head(model: LanguageModel) -> OutputHead:
 
 
 def checked_head(model: LanguageModel) -> OutputHead | None:
-    """As `find_head`, once held against a plain forward pass of the whole model.
+    """As `find_head`, verified once against a plain forward pass of the whole model.
 
     Raises `UserError` for a model that makes its logits otherwise than the head says: with a scale, a cap, or a part
     that isn't known here.

@@ -63,7 +63,7 @@ class Steer:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What is asked of the model: the `k` most probable next tokens, the `words` to follow, and `new` tokens of greedy
+    """What to report: the `k` most probable next tokens, the `words` to follow, and `new` tokens of greedy
     continuation (none of a masked encoder).
     """
 
@@ -174,7 +174,7 @@ def _term(model: LanguageModel, term: Term, layer: int) -> Floats:
     if query is not None and model.check_layers([query])[0] != layer:
         raise UserError(f"{term} is at layer {query}, but the vector is added at layer {layer}; give both the same")
     if model.reads_two:
-        raise UserError(f"{model.name} reads two texts: an occurrence is asked of a model that reads one")
+        raise UserError(f"{model.name} reads two texts; an occurrence needs a model that reads one")
     span = find_word(term.context.text, term.word, term.context.nth)
     occurrence = Occurrence(0, term.context.text[span.start : span.end], span)
     hidden = embed(model, [term.context.text], [layer], occurrences=[occurrence])
@@ -255,7 +255,7 @@ def add_vector(twin: Twin, layer: int, vector: Floats, places: Sequence[int] | N
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Utterance:
-    """Log-probabilities (vocabulary,) at the place asked about, and the ids of the continuation."""
+    """Log-probabilities (vocabulary,) at the chosen position, and the ids of the continuation."""
 
     logs: Any
     continued: tuple[int, ...]

@@ -24,7 +24,7 @@ START_EXTENT = 10.0  # the largest coordinate of the positions that UMAP starts 
 SMOOTHED, SMOOTHING = 2_048, 60  # points from which on the start is smoothed by the graph, and in how many steps
 BLOCK_ROWS = 512  # points whose neighbors are searched at a time where none are handed in
 ALIGNMENT, WINDOW = 0.01, 3  # AlignedUMAP's regularization, and the layers to each side that it reaches: umap-learn's
-LEARNING_RATE_ANCHORED = 0.3  # the learning rate of a layer whose points are held near another's
+LEARNING_RATE_ANCHORED = 0.3  # the learning rate of a layer whose points are anchored to another's
 DENSMAP_EXTRA_EPOCHS = 200  # epochs that densMAP has beyond UMAP's
 SAME_DIRECTION = 1e-5  # the difference of unit vectors that is rounding, also of text with six digits
 PLACING_METHODS = 100  # epochs that a new point is given
@@ -90,7 +90,7 @@ class Neighbors:
                 "both must be (n, k)"
             )
         if self.rows.size and int(self.rows.min()) < 0:
-            raise UserError("precomputed_knn has a negative row: fewer neighbors were found than asked for")
+            raise UserError("precomputed_knn has a negative row: fewer neighbors were found than requested")
         if not np.isfinite(self.distances).all():
             raise UserError("precomputed_knn has distances that are NaN or Inf")
 
@@ -115,7 +115,7 @@ class Map:
     """Points laid out: `positions` (n, n_components), centered, with a root mean square distance of 1 from the center.
 
     `scale` times them are UMAP's own units; `plane` takes unit vectors to positions, where the method is linear.
-    `notes` say what was not done as asked, or what the map can't show.
+    `notes` say where the map differs from the request, or what it can't show.
     """
 
     positions: Floats
@@ -130,7 +130,7 @@ class Map:
 class MapRows:
     """What a method lays out: unit `vectors` (n, dim), their neighbors, and where each starts (n, n_components).
 
-    `anchor`, in UMAP's units, is where each is held near: where it lies on the layer after. `smooth` says that the
+    `anchor`, in UMAP's units, is the anchor of each point: its position on the next layer. `smooth` says that the
     start may be changed. A method adds to `notes` what the map's reader must know.
     """
 
@@ -568,7 +568,7 @@ def layered_maps(
 ) -> list[Floats]:
     """The same n points at several layers on one plane: for each layer (n, n_components).
 
-    All start from their joint plane. The last layer is laid out first; in every layer before it a point is held near
+    All start from their joint plane. The last layer is laid out first; in every layer before it a point is anchored near
     where it lies on the layer after, and the layer is turned onto that one: so a point travels smoothly when the
     layers are stepped through. `aligned-umap` lays all of them out at once (AlignedUMAP). `precomputed_knn` holds the
     neighbors at each layer. Raises `UserError` for a method that isn't there and layers that don't have the same

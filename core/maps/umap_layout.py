@@ -59,7 +59,7 @@ class Edges:
 class Descent:
     """How far and by which numbers: see `MapOptions` for those of the field.
 
-    `anchor` (n, 2 or 3) is where each point is held near; `goal` (n,) are densMAP's log radii in the space,
+    `anchor` (n, 2 or 3) is the position to which each point is pulled; `goal` (n,) are densMAP's log radii in the space,
     standardised.
     """
 

@@ -1,4 +1,4 @@
-"""UMAP by umap-learn itself, over neighbors that are there already: what the loops of our own are held against."""
+"""UMAP by umap-learn itself, over precomputed neighbors: the reference for our own loops."""
 
 import re
 import warnings
@@ -32,7 +32,7 @@ class _EpochFile:
                 self._error = error
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Nothing is buffered."""
 
     def check(self) -> None:
         """Raise what `progress` has raised."""

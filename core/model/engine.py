@@ -61,7 +61,7 @@ def hidden_states(
     layers: Sequence[int],
     sources: Sequence[Sequence[int]] | None = None,
 ) -> list[Floats]:
-    """For each window (n_layers, n_tokens, dim) float32, the layers in the order asked for."""
+    """For each window (n_layers, n_tokens, dim) float32, the layers in the requested order."""
     out: list[Floats] = [np.empty(0, np.float32)] * len(windows)
 
     def take(item: int, states: list[Floats]) -> None:

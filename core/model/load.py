@@ -31,11 +31,11 @@ class LanguageModel(HtmlRepr):
     """Weights and tokenizer of one model; of an encoder-decoder one of its two stacks.
 
     Args:
-        name: As it was asked for.
+        name: As it was requested.
         family: Encoder, decoder or encoder-decoder.
         n_layers: Its blocks, which give the layers 0 (the embedding output) to n_layers.
         n_heads: Attention heads of a block.
-        dim: Width of the hidden states.
+        dim: Dimension of the hidden states.
         window: The most tokens of one pass.
         tokenizer: That of transformers.
         engine: What computes its hidden states.
@@ -47,7 +47,7 @@ class LanguageModel(HtmlRepr):
         final_norm: `after` or `before` the norm that ends the stack, empty where there is none.
         dtype: Of the weights.
         path: Its folder, None for a model of the hub.
-        beginning: The token that is put before every text, where that was asked for.
+        beginning: The token that is put before every text, where that was requested.
     """
 
     name: str

@@ -134,7 +134,7 @@ def check_prompt(prompt: Prompt | None, unit: str) -> None:
 
 
 def own_recipe(model: LanguageModel, prompt: Prompt | None = None) -> SentenceRecipe:
-    """What the model's folder says, with the prompt asked for.
+    """What the model's folder says, with the requested prompt.
 
     Raises `UserError` where there is no recipe, for a module, a setting or a prompt that isn't known.
     """

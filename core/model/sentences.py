@@ -105,7 +105,7 @@ def embed_sentences(
 
     `mean` over the text's own tokens; `cls` the first position, which an encoder fills for the purpose; `last` the
     text's last own token; `own` what the model's folder says (the last layer only), equal to sentence-transformers' to
-    1e-5 for every text within its window, with its default prompt unless another is asked for; a longer text is read
+    1e-5 for every text within its window, with its default prompt unless another is given; a longer text is read
     in windows where sentence-transformers cuts it. Raises `UserError` for a pooling that the model has no place for.
     """
     plan = plan_sentences(model, layers, pooling, prompt)

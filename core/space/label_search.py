@@ -15,7 +15,7 @@ WORD, TEXT = "word", "text"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelMatch:
-    """The rows that were found, at most as many as asked for, of `total`; `exactly`, or only with the text in their
+    """The rows that were found, up to the requested number, of `total`; `exactly`, or only with the text in their
     name, or, `in_text`, with the text in the text that they stand for.
     """
 

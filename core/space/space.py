@@ -462,7 +462,9 @@ class Space(HtmlRepr):
             rows = np.array([self.resolve(one) for one in word], np.int64)
             found: Floats = np.asarray(self.vectors[rows])
             return found
-        raise TypeError(f"a space is asked by a word or a list of words; got {word!r:.60}: rows are in space.vectors")
+        raise TypeError(
+            f"a space is indexed by a word or a list of words; got {word!r:.60} (rows are in space.vectors)"
+        )
 
     def __repr__(self) -> str:
         columns = f", columns {', '.join(self.columns.column_names)}" if self.columns is not None else ""

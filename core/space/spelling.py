@@ -129,7 +129,7 @@ class SpellingVariants:
 
 
 def difference(query: str, found: str) -> str:
-    """In what a text that was asked for differs from the one that was found, in words; empty where in case alone."""
+    """How the requested text differs from the one that was found, in words; empty if in case alone."""
     if regex.fullmatch(regex.escape(query), found, regex.IGNORECASE):
         return ""
     if unicodedata.normalize("NFC", query).lower() == found.lower():

@@ -90,7 +90,7 @@ def evaluate(test: Condition, array: pa.Array) -> pa.Array:
         if is_kind(kind):
             return answer(test, array)
     raise PolysemaError(
-        f"column {test.column!r} holds {kind}, which can't be compared: only is null and is not null can be asked"
+        f"column {test.column!r} holds {kind}, which can't be compared; only is null and is not null are allowed"
     )
 
 
@@ -102,8 +102,8 @@ def _list(test: Condition, array: pa.Array) -> pa.Array:
     """Whether one of a list's elements equals the value."""
     if test.op != "contains":
         raise PolysemaError(
-            f"column {test.column!r} holds {array.type}, which can't be compared: only contains, is null and is "
-            "not null can be asked; got"
+            f"column {test.column!r} holds {array.type}, which can't be compared; only contains, is null and is "
+            "not null are allowed; got"
             f" {shortened(str(test))}"
         )
     lists = array.cast(pa.large_list(array.type.value_type))
@@ -154,7 +154,7 @@ def _text(test: Condition, array: pa.Array) -> pa.Array:
 def _bool(test: Condition, array: pa.Array) -> pa.Array:
     if test.op not in ("=", "!=", "in") or not all(isinstance(value, bool) for value in test.values):
         raise PolysemaError(
-            f"column {test.column!r} holds {array.type}: only = true, = false and is null can be asked; got "
+            f"column {test.column!r} holds {array.type}; only = true, = false and is null are allowed; got "
             f"{shortened(str(test))}"
         )
     if test.op == "in":

@@ -12,7 +12,7 @@ from polysema.indexes.store.column_types import ANY_TEXT, MisfitError, cast, is_
 from polysema.indexes.store.given_values import array_of, shown
 
 OWN = ("id", "vector")
-WIDEN = "`polysema store widen FOLDER {column} {type}` (Collection.widen) makes it hold {what}"
+WIDEN = "`polysema collection widen FOLDER {column} {type}` (Collection.widen) makes it hold {what}"
 
 
 # What a user gave

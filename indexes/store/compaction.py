@@ -45,13 +45,13 @@ def planned(
         before = IndexSpec.from_json(card.index)
         return before, f"{before.kind}, as before"
     if isinstance(index, IndexSpec):
-        return index, f"{index.kind}, as was asked for"
+        return index, f"{index.kind}, as requested"
     if index in ("none", "flat"):
-        return None, "the exact search, as was asked for"
+        return None, "the exact search, as requested"
     if index is None or index == "auto":
         recipe, reason = choose(max(1, view.n_rows(name)), card.dim, memory_bytes, recall, card.metric)
         return None if recipe.kind == "flat" else recipe, reason
-    return IndexSpec.parse(index), f"{index}, as was asked for"
+    return IndexSpec.parse(index), f"{index}, as requested"
 
 
 def compacted(

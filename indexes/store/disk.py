@@ -318,7 +318,7 @@ class SealedFile:
             raise CorruptError(f"{self.path} is damaged: its SHA-256 is not the one that was written; {REPAIR}")
 
 
-REPAIR = "see `polysema store verify`, and `polysema store repair` for what can be made whole"
+REPAIR = "see `polysema collection verify`, and `polysema collection repair` for what can be made whole"
 
 
 class Stream:

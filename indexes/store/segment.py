@@ -64,7 +64,7 @@ def batch_of(
     """What a user gave, checked: raises `UserError` or `IncompatibleError` with the one thing that is wrong."""
     matrix = checked(vectors, dim, "vectors")
     if matrix.shape[1] == 0:
-        raise IncompatibleError("vectors must be at least 1 wide; got 0")
+        raise IncompatibleError("vectors must have at least 1 dimension; got 0")
     names = ids_of(ids)
     if len(names) != len(matrix):
         raise IncompatibleError(f"{len(names):,} ids for {len(matrix):,} vectors; they must be as many")
@@ -251,8 +251,8 @@ class MappedRows:
 
 
 class StoredRows:
-    """The files of a segment that never change, opened and their lengths checked; what is in them is read when asked
-    for.
+    """The files of a segment that never change, opened and their lengths checked; their content is read on
+    demand.
     """
 
     def __init__(self, disk: Disk, root: Path, ref: SegmentRef, card: SpaceCard):

@@ -63,12 +63,12 @@ class Draft:
         if there is not None:
             if (there.dim, there.metric, _unnoted(there)) != (card.dim, card.metric, _unnoted(card)):
                 raise ConflictError(
-                    f"{self.root} has a space {name} already: {there.dim} wide, {there.metric.value},"
+                    f"{self.root} has a space {name} already: {there.dim} dimensions, {there.metric.value},"
                     f" [{there.origin.card() if there.origin else 'no origin'}]"
                 )
             return
         if not 1 <= card.dim <= 65_536:
-            raise UserError(f"a space is from 1 to 65,536 wide; got {card.dim:,}")
+            raise UserError(f"a space has 1 to 65,536 dimensions; got {card.dim:,}")
         self.spaces[name] = card
         self._note(f"space {name}")
 
@@ -76,7 +76,7 @@ class Draft:
         """Add rows, or put them in the place of those with the same ids; returns how many were replaced."""
         card = self.spaces[name]
         if batch.vectors.shape[1] != card.dim:
-            raise IncompatibleError(f"{name} is {card.dim} wide; got vectors of {batch.vectors.shape[1]}")
+            raise IncompatibleError(f"{name}: expected dimension {card.dim}, got {batch.vectors.shape[1]}")
         check_origin(name, card, origin)
         columns, table = joined(self.columns, batch.columns)
         batch = replace(batch, columns=table)

@@ -377,7 +377,7 @@ def _found(place: int, segment: Segment, queries: Floats, how: Search, mask: Mas
 def _living(
     index: Index, queries: Floats, k: int, dead: Mask, n_dead: int, recall: float | None
 ) -> tuple[Ints, Floats, float | None]:
-    """The k best that aren't dead: some more are asked for, which nearly always do; else the dead are left out at
+    """The k best that aren't dead: some more are requested, which is nearly always enough; else the dead are left out at
     once.
     """
     hits = index.search(queries, min(index.n, k + 8 + 2 * k * n_dead // index.n), recall=recall)

@@ -42,7 +42,7 @@ def test_neighbors_that_pass_a_filter_and_by_an_index(polysema) -> None:  # type
     assert [line.split()[1] for line in out.splitlines()] == ["word", "banking", "bankers"]
     out = polysema("neighbors", "bank", "-k", "3", "--where", "word in ('shore', 'river')")[1]
     assert [line.split()[1] for line in out.splitlines()[1:3]] == ["shore", "river"]
-    assert out.splitlines()[-1] == "(2 of the 3 asked for: no more rows pass)"
+    assert out.splitlines()[-1] == "(2 of the 3 requested: no more rows pass)"
     query = ("neighbors", "bank", "-s", "minilm-l6@6", "-k", "2", "--where", "word != 'bank'")
     exact, found = (polysema(*query, *more)[1] for more in ((), ("--index", "hnsw:M=8", "--recall", "0.9")))
     assert found.splitlines()[:2] == exact.splitlines()[:2]
@@ -262,7 +262,7 @@ def test_views_and_occurrences(polysema) -> None:  # type: ignore[no-untyped-def
 def test_convert_and_the_notes_of_a_file(polysema, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "mine.txt").write_text("9 2\na 1 0\nb 1 0.1\na 0 1\n")
     status, out, err = polysema("convert", str(tmp_path / "mine.txt"), str(tmp_path / "mine.bin"))
-    assert (status, out) == (0, f"2 vectors, 2 wide, in {tmp_path / 'mine.bin'}\n")
+    assert (status, out) == (0, f"2 vectors, 2 dimensions, in {tmp_path / 'mine.bin'}\n")
     assert err.splitlines() == [
         f"note: {tmp_path / 'mine.txt'}: line 1 promises 9 vectors, the file holds 3: these are read",
         f"note: {tmp_path / 'mine.txt'}: 1 line repeated (at line 4 'a'): the vector where the word comes first "

@@ -140,11 +140,11 @@ def test_inside_shows_heads_at_once_and_finds_the_one_asked_for() -> None:
     app = page("inside")
     assert not app.exception
     assert not app.error
-    assert '<td class="word">layer 2, head 9</td>' in html(app)
-    assert any("Layer 3, head 1: to the word before" in c.value for c in app.caption)
+    assert '<td class="word">2.9 (L1H8)</td>' in html(app)
+    assert any("Head 3.1 (L2H0): to the word before" in c.value for c in app.caption)
     app.number_input(key="al_minilm-l6_self").set_value(5).run()
     settle(app)
-    assert any("Layer 5, head 1:" in c.value for c in app.caption)
+    assert any("Head 5.1 (L4H0):" in c.value for c in app.caption)
     for pairs, message in (
         ("blue - water", "A pair is written blue -> water"),
         ("zebra -> swan", "both words of zebra"),
@@ -177,15 +177,15 @@ def test_inside_shows_letters_against_sounds() -> None:
     ("query", "button", "wrong", "message"),
     [
         ({"see": "Lens", "lm": "g2p-t5"}, "Look", ("lw_w", "日"), "has no token for '日'"),
-        ({"see": "Contributions", "cm_in": "g2p-t5"}, "Take apart", ("ca_w", "F"), "begin with the same token"),
+        ({"see": "Attribution", "cm_in": "g2p-t5"}, "Take apart", ("ca_w", "F"), "begin with the same token"),
         (
-            {"see": "Contributions", "cm_in": "minilm-l6"},
+            {"see": "Attribution", "cm_in": "minilm-l6"},
             "Take apart",
             ("cp_e", ""),
             "predicts a word where the text has [MASK]",
         ),
         ({"see": "Steering", "sm": "g2p-t5"}, "Steer", ("sf_w", "日"), "has no token for '日'"),
-        ({"see": "Roads"}, "Send it through", ("rt", "..."), "there is no word in"),
+        ({"see": "Families"}, "Send it through", ("rt", "..."), "there is no word in"),
     ],
 )
 def test_the_parts_of_inside(query: dict[str, str], button: str, wrong: tuple[str, str], message: str) -> None:
@@ -257,7 +257,7 @@ def test_neighbors_in_a_collection_are_sentences() -> None:
     ("name", "state", "box"),
     [
         ("inside", {}, "at_t"),
-        ("inside", {"see": "Roads"}, "rt"),
+        ("inside", {"see": "Families"}, "rt"),
         ("neighbors", {"mode": "A word in a sentence"}, "text"),
         ("contexts", {"map": "PCA"}, "own"),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from polysema.app.collection import summary
 from polysema.app.dashboard import own_points
-from polysema.app.dashboard.data import collection_tab
+from polysema.app.dashboard.data import collection_search
 from polysema.app.explorer import Explorer
 from polysema.core.model.tokens import find_word
 from polysema.core.space.expression import parse
@@ -51,7 +51,7 @@ def test_the_placeholder_of_the_filter_is_a_condition_that_runs(
 ) -> None:
     made = Collection.create(tmp_path / "made")
     made.add(["a1", "b2", "c3"], [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], columns, space="s")
-    where = collection_tab._example(made)
+    where = collection_search._example(made)
     assert summary.count_rows(made, "s", where) == passing
     assert len(made.search([[1.0, 0.0]], 3, where, space="s").table()) == passing
 

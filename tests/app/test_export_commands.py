@@ -138,16 +138,16 @@ def test_the_decoder_of_an_encoder_decoder_writes_or_is_given_its_text(polysema,
 
 def test_tables_of_a_model(polysema, texts: Path) -> None:  # type: ignore[no-untyped-def]
     Path("words.txt").write_text("bank\nunbankable\nbank\n")
-    assert polysema("table", "t.vec", "--words", "words.txt")[:2] == (0, "2 words, 384 wide, in t.vec\n")
+    assert polysema("table", "t.vec", "--words", "words.txt")[:2] == (0, "2 words, 384 dimensions, in t.vec\n")
     status, out, err = polysema("table", "c.safetensors", "--corpus", "t.csv.gz", "--column", "body", "--layer", "3")
-    assert (status, out) == (0, "6 words, 384 wide, in c.safetensors\n")
+    assert (status, out) == (0, "6 words, 384 dimensions, in c.safetensors\n")
     assert "distilled from 7 occurrences" in err
     assert set(read_vectors("c.safetensors").keys) == {"the", "bank", "of", "river", "swans", "glide"}
     for arguments, message in (
         (("t.vec", "--words", "words.txt"), "t.vec is there already"),
         (("new.vec",), "give --words (a file of words), --corpus (texts), or both"),
         (("new.odd", "--words", "words.txt"), "names no layout of vectors"),
-        (("new.vec", "--corpus", "t.csv.gz", "--column", "body", "--at-least", "9"), "no word is left for a table"),
+        (("new.vec", "--corpus", "t.csv.gz", "--column", "body", "--min-count", "9"), "no word is left for a table"),
     ):
         status, out, err = polysema("table", *arguments)
         assert (status, out) == (2, "")

@@ -20,7 +20,7 @@ def run(*command: str) -> str:
 
 def test_letters_against_sounds() -> None:
     lines = run("attention", "phone", "-m", "g2p-t5", "--cross", "--head", "2.1").splitlines()
-    assert lines[0] == "head 1 of layer 2"
+    assert lines[0] == "head 2.1 (L1H0); rows are queries, columns are keys"
     assert lines[1].split() == ["p", "h", "o", "n", "e", "</s>"]
     rows = {line.split()[0]: list(map(float, line.split()[1:])) for line in lines[2:6]}
     assert list(rows) == ["F", "OW", "N", "(end)"]
@@ -35,9 +35,9 @@ def test_every_head_as_csv_and_a_mask_as_dots() -> None:
     assert total == pytest.approx(1, abs=1e-5)
     table = run("attention", "phone", "-m", "g2p-t5", "--target", "F OW N", "--head", "1.1").splitlines()
     assert table[2].split()[2:] == ["·", "·", "·"]
-    folded = run("attention", "the swan", "--special", "fold")
+    folded = run("attention", "the swan", "--special-tokens", "merge")
     assert folded.splitlines()[1].split() == ["the", "swan"]
-    assert "of the weight had gone to the model's own tokens" in folded
+    assert "of the weight had gone to special tokens" in folded
     rolled = run("attention", "the swan", "--rollout", "--layers", "6", "--format", "json")
     assert [window["heads"] for window in json.loads(rolled)["windows"]] == [[1]]
 
@@ -59,11 +59,11 @@ def test_the_lens_the_parts_and_the_road_of_a_word() -> None:
     )
     assert found["steps"][:5] == [[0, "embedding"], [1, "before"], [1, "attention"], [1, "cross"], [1, "mlp"]]
     assert (found["place"], found["ranks"][-1]) == (0, [[1]])
-    parts = json.loads(run("contributions", "phone", "F", "-m", "g2p-t5", "--at", "0", "--format", "json"))
+    parts = json.loads(run("attribution", "phone", "F", "-m", "g2p-t5", "--at", "0", "--format", "json"))
     assert sum(part["value"] for part in parts["parts"]) == pytest.approx(parts["score"], rel=1e-3)
-    table = run("contributions", "phone", "F", "--against", "P", "-m", "g2p-t5", "--at", "0", "-k", "3")
+    table = run("attribution", "phone", "F", "--against", "P", "-m", "g2p-t5", "--at", "0", "-k", "3")
     assert "logit of 'F' less that of 'P' at '<pad>' (token 0)" in table
-    (road,) = json.loads(run("roads", "the white swan", "-m", "g2p-t5", "--format", "json"))["runs"]
+    (road,) = json.loads(run("compare-families", "the white swan", "-m", "g2p-t5", "--format", "json"))["runs"]
     assert (road["text"], road["written"]) == ("white", "W AY T")
     assert [sight["name"] for sight in road["sights"]] == ["encoder", "decoder", "cross-attention"]
     assert len(road["carried"]) == 4
@@ -72,8 +72,8 @@ def test_the_lens_the_parts_and_the_road_of_a_word() -> None:
 def test_heads_become_a_file_of_vectors(tmp_path: Path) -> None:
     target = tmp_path / "heads.npz.vec"
     out = run("heads", "swan", "the white swan", "--layers", "3,4", "--to", str(target))
-    assert out.startswith("24 heads, 384 wide")
-    done = CliRunner().invoke(cli, ["neighbors", "swan L3H5", "--space", str(target), "-k", "1", "--format", "json"])
+    assert out.startswith("24 heads, 384 dimensions")
+    done = CliRunner().invoke(cli, ["neighbors", "swan L2H4", "--space", str(target), "-k", "1", "--format", "json"])
     assert done.exit_code == 0, done.output
     near = json.loads(done.stdout)["neighbors"][0]
     table = json.loads(run("heads", "swan", "the white swan", "--layers", "3,4", "--format", "json"))
@@ -110,7 +110,7 @@ def test_a_long_text_is_answered_window_by_window() -> None:
         run("lens", text, "-m", "minilm-l6", "--layers", "6", "--at", "-2", "--word", "water", "--format", "json")
     )
     assert seen["ranks"] == [[[1]]]  # the last token but [SEP] is the last word, seen in the last window
-    assert "is longer than 512 tokens and is answered window by window, 2 in all" in done.stderr
+    assert "is longer than 512 tokens and is processed in 2 windows" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,10 @@ def test_a_long_text_is_answered_window_by_window() -> None:
     [
         (["attention", "swan", "--head", "9.1"], "layers 1 to 6; got 9"),
         (["attention", "swan", "--head", "1.13"], "heads 1 to 12; got layer 1, head 13"),
-        (["attention", "swan", "--head", "three"], "a head is LAYER.HEAD, both from 1, such as 3.5; got 'three'"),
+        (
+            ["attention", "swan", "--head", "three"],
+            "both counted from 1, such as 3.5, or L2H4, both counted from 0 as in TransformerLens; got 'three'",
+        ),
         (["attention", "swan", "--layers", "x"], "layers are numbers"),
         (["attention", "swan", "--engine", "onnx"], "the engine onnx runs a compiled graph"),
         (["attention", "swan", "--engine", "magic"], "choose one of auto, torch, onnx, onnx-int8"),
@@ -133,8 +136,8 @@ def test_a_long_text_is_answered_window_by_window() -> None:
         (["lens", "swan", "-m", "minilm-l6", "--kind", "logits"], "has no head that scores words"),
         (["lens", "swan", "-m", "minilm-l6"], "say at which word to look"),
         (["lens", "phone", "-m", "g2p-t5", "--points", "under"], "got 'under'"),
-        (["contributions", "phone", "日", "-m", "g2p-t5"], "has no token for '日'"),
-        (["contributions", "swan", "x", "-m", "glove-6b-50d"], "is a static space"),
+        (["attribution", "phone", "日", "-m", "g2p-t5"], "has no token for '日'"),
+        (["attribution", "swan", "x", "-m", "glove-6b-50d"], "is a static space"),
         (["steer", "phone", "-m", "g2p-t5"], "give --toward and --away texts, or an --expression"),
         (["steer", "phone", "-m", "g2p-t5", "--expression", "p", "--strength", "nan"], "has to be a number; got nan"),
         (["steer", "phone", "-m", "g2p-t5", "--expression", "p", "--sweep", "a"], "strengths are numbers"),
@@ -143,7 +146,7 @@ def test_a_long_text_is_answered_window_by_window() -> None:
         (["ablate", "phone", "-m", "g2p-t5"], "at least one head or MLP"),
         (["ablate", "phone", "-m", "g2p-t5", "--mlp", "1", "--how", "half"], "zero or mean"),
         (["heads", "swan", "swan", "--to", "/nowhere/x.npy"], "there is no folder /nowhere"),
-        (["roads", "...", "-m", "g2p-t5"], "there is no word in"),
+        (["compare-families", "...", "-m", "g2p-t5"], "there is no word in"),
     ],
 )
 def test_a_mistake_is_one_line(command: list[str], message: str) -> None:

@@ -88,6 +88,8 @@ async def answer(path: str, query: bytes = b"") -> tuple[int, dict[bytes, bytes]
         ("/map", b"mcolour=neighbours+kept&mn=", 307, b"/map?mcolor=neighbors+kept&mn="),
         ("/neighbours", b"w=colour", 307, b"/neighbors?w=colour"),
         ("/neighbors", b"w=a%20b;c", 200, b""),
+        ("/inside", b"see=Roads", 307, b"/inside?see=Families"),
+        ("/inside", b"see=Contributions", 307, b"/inside?see=Attribution"),
         ("/below/analogies", b"", 307, b"/below/"),
         ("/below/nowhere", b"", 307, b"/below/?missing=nowhere"),
         ("/favicon.png", b"", 404, b""),

@@ -238,7 +238,7 @@ def test_vectors_go_in_directly(shelf: CollectionRegistry) -> None:
     app = page("data", dadd="Upload files")
     app.file_uploader[0].set_value(("v.vec", b"3 2\na 1 2\na 1 2\nb 3 4\n", "text/plain")).run()
     settle(app)
-    assert "**2 vectors**, 2 wide" in page_text(app)
+    assert "**2 vectors**, 2 dimensions" in page_text(app)
     assert "1 line repeated" in page_text(app)
     app.text_input[0].set_value("../x")
     press(app, "Put it in")
@@ -330,7 +330,7 @@ def test_a_damaged_collection_is_named_with_what_to_do(shelf: CollectionRegistry
     app = page("data", data="Collections")
     assert not app.exception
     assert ["is damaged" in error.value for error in app.error] == [True]
-    assert f"polysema store repair {shelf.folder / 'mine'}" in [code.value for code in app.code]
+    assert f"polysema collection repair {shelf.folder / 'mine'}" in [code.value for code in app.code]
     app.text_input(key="delete_name").set_value("mine")
     press(app, "Delete")
     assert shelf.names() == []

@@ -21,18 +21,19 @@ from streamlit.testing.v1 import AppTest
 from polysema.app.dashboard.components import points as points_module
 from polysema.app.dashboard.components.point_routes import MAX_TEXT_ROWS, point_routes
 from polysema.app.dashboard.components.points import Points, PointStore, PublishedCloud, check, publish, store
-from polysema.app.dashboard.components.scatter import _payload, _wished, module_text
+from polysema.app.dashboard.components.scatter import module_text
+from polysema.app.dashboard.components.scatter.payload import _payload, _wished
 from polysema.app.dashboard.components.scatter.selection import (
     NO_SELECTION,
     Region,
     Selection,
-    SelectionMemory,
     checked_view,
     read_view,
     rows_inside,
     write_rows,
     write_view,
 )
+from polysema.app.dashboard.components.scatter.selection_memory import SelectionMemory
 
 
 def some(n: int = 6, dim: int = 2, **changes: Any) -> Points:
@@ -188,10 +189,10 @@ def test_points_are_served_once_and_kept_by_the_browser() -> None:
         (
             "{}/texts?rows=" + ",".join("0" * (MAX_TEXT_ROWS + 1)),
             400,
-            "at most 500 rows can be asked for at once, not 501",
+            "at most 500 rows can be requested at once, got 501",
         ),
-        ("nothing/texts?rows=0", 404, "no points of that name are held here"),
-        ("nothing/positions", 404, "no points of that name are held here"),
+        ("nothing/texts?rows=0", 404, "the server no longer has these points"),
+        ("nothing/positions", 404, "the server no longer has these points"),
         ("../../etc/passwd/positions", 404, None),
         ("%2e%2e%2f/positions", 404, None),
     ],

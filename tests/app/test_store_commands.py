@@ -1,4 +1,4 @@
-"""`polysema store` as a user types it."""
+"""`polysema collection` as a user types it."""
 
 import json
 from pathlib import Path
@@ -25,29 +25,29 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def c(here: Path, polysema) -> Path:  # type: ignore[no-untyped-def]
-    status, out, err = polysema("store", "import", "c", "v.txt")
+    status, out, err = polysema("collection", "import", "c", "v.txt")
     assert (status, err) == (0, "")
     assert out.startswith("c: 5 rows into the space v; index flat: 5 x 4 is searched exactly")
     return here / "c"
 
 
 def test_a_file_of_vectors_goes_in_and_comes_out(c: Path, polysema) -> None:  # type: ignore[no-untyped-def]
-    status, out, _ = polysema("store", "search", "c", "--id", "bank", "-k", "2", "--format", "json")
+    status, out, _ = polysema("collection", "search", "c", "--id", "bank", "-k", "2", "--format", "json")
     answer = json.loads(out)
     assert status == 0
     (hits,) = answer["answers"]
     assert [hit["rank"] for hit in hits] == [1, 2]
     assert "bank" not in [hit["id"] for hit in hits]  # a row is no neighbor of itself
     assert answer["recall"] == 1.0
-    assert polysema("store", "delete", "c", "gold", "silver")[1] == "c: 1 rows deleted, 4 are left (version 5)\n"
-    assert polysema("store", "export", "c", "w.txt")[:2] == (0, "w.txt: 4 rows\n")
+    assert polysema("collection", "delete", "c", "gold", "silver")[1] == "c: 1 rows deleted, 4 are left (version 5)\n"
+    assert polysema("collection", "export", "c", "w.txt")[:2] == (0, "w.txt: 4 rows\n")
     assert list(read_vectors("w.txt").keys) == WORDS[:4]
-    status, out, err = polysema("store", "export", "c", "w.txt")
+    status, out, err = polysema("collection", "export", "c", "w.txt")
     assert (status, "w.txt is there already" in err) == (2, True)
-    status, out, _ = polysema("store", "get", "c", "river", "--format", "json")
+    status, out, _ = polysema("collection", "get", "c", "river", "--format", "json")
     assert json.loads(out)["vectors"][0] == pytest.approx(read_vectors("v.txt").vector("river").tolist())
-    assert polysema("store", "copy", "c", "d")[1] == "d: 4 rows\n"
-    assert polysema("store", "restore", "d", "nope")[0] == 2
+    assert polysema("collection", "copy", "c", "d")[1] == "d: 4 rows\n"
+    assert polysema("collection", "restore", "d", "nope")[0] == 2
 
 
 def test_a_table_keeps_its_columns_and_its_origin(here: Path, polysema) -> None:  # type: ignore[no-untyped-def]
@@ -60,15 +60,17 @@ def test_a_table_keeps_its_columns_and_its_origin(here: Path, polysema) -> None:
     )
     pq.write_table(table, "t.parquet")
     assert (
-        polysema("store", "import", "c", "t.parquet", "--id-column", "name", "--metric", "euclidean", "--space", "s")[0]
+        polysema(
+            "collection", "import", "c", "t.parquet", "--id-column", "name", "--metric", "euclidean", "--space", "s"
+        )[0]
         == 0
     )
     _, out, _ = polysema(
-        "store", "search", "c", "--vector", "4,5", "-k", "3", "--where", "topic = 'x'", "--format", "csv"
+        "collection", "search", "c", "--vector", "4,5", "-k", "3", "--where", "topic = 'x'", "--format", "csv"
     )
     assert out.splitlines() == ["rank,id,score,topic", "1,a#2,-0.0,x", "2,a,-5.656854,x"]
-    assert polysema("store", "export", "c", "u.parquet")[0] == 0
-    assert polysema("store", "import", "c2", "u.parquet")[0] == 0
+    assert polysema("collection", "export", "c", "u.parquet")[0] == 0
+    assert polysema("collection", "import", "c2", "u.parquet")[0] == 0
     space = Collection("c2").space()
     assert list(space.keys) == ["a", "b", "a#2"]
     assert space.column("topic") == ["x", "y", "x"]
@@ -78,14 +80,14 @@ def test_a_table_keeps_its_columns_and_its_origin(here: Path, polysema) -> None:
 def test_an_export_goes_in_layer_by_layer_and_is_searched_by_text(here: Path, polysema) -> None:  # type: ignore[no-untyped-def]
     Path("t.txt").write_text("The bank of the river.\nMoney in the bank.\n")
     assert polysema("export", "t.txt", "out", "--layers", "0,6", "--engine", "torch")[0] == 0
-    assert polysema("store", "import", "c", "out")[0] == 0
-    status, out, _ = polysema("store", "info", "c", "--format", "json")
+    assert polysema("collection", "import", "c", "out")[0] == 0
+    status, out, _ = polysema("collection", "info", "c", "--format", "json")
     assert [(name, space["rows"]) for name, space in json.loads(out)["spaces"].items()] == [
         ("layer-0", 9),
         ("layer-6", 9),
     ]
     query = (
-        "store",
+        "collection",
         "search",
         "c",
         "--text",
@@ -101,32 +103,32 @@ def test_an_export_goes_in_layer_by_layer_and_is_searched_by_text(here: Path, po
     assert [hit["id"] for hit in json.loads(out)["answers"][0]] == ["0:4-8", "1:13-17"]
     status, _, err = polysema(*query)
     assert (status, "holds several spaces, which are never mixed: name one of layer-0, layer-6" in err) == (2, True)
-    assert polysema("store", "import", "c", "out")[0] == 0  # once more changes nothing
+    assert polysema("collection", "import", "c", "out")[0] == 0  # once more changes nothing
     assert len(Collection("c")) == 18
-    status, _, err = polysema("store", "import", "c", "out", "--space", "layer-0", "--layers", "6")
+    status, _, err = polysema("collection", "import", "c", "out", "--space", "layer-0", "--layers", "6")
     assert status == 2
     assert "has a space layer-0 already" in err
 
 
 def test_damage_is_told_and_mended(c: Path, polysema) -> None:  # type: ignore[no-untyped-def]
-    assert "each as it was written" in polysema("store", "verify", "c")[1]
+    assert "each as it was written" in polysema("collection", "verify", "c")[1]
     (c / "FORMAT").write_bytes(b"x")
-    status, _, err = polysema("store", "verify", "c")
+    status, _, err = polysema("collection", "verify", "c")
     assert status == 2
     assert "FORMAT is damaged" in err
-    status, _, err = polysema("store", "search", "c", "--id", "bank")
+    status, _, err = polysema("collection", "search", "c", "--id", "bank")
     assert (status, len(err.splitlines())) == (2, 1)
-    assert "FORMAT was written anew" in polysema("store", "repair", "c")[1]
+    assert "FORMAT was written anew" in polysema("collection", "repair", "c")[1]
     large = c / "segments" / Collection(c).view().manifest.segments[0].data.name
     data = bytearray(large.read_bytes())
     data[len(data) // 2] ^= 1
     large.write_bytes(data)
-    status, _, err = polysema("store", "repair", "c")
+    status, _, err = polysema("collection", "repair", "c")
     assert status == 2
     assert f"lost: 5 rows of {large.name}" in err
     assert (c / "aside" / large.name).exists()
-    assert polysema("store", "repair", "c")[:2] == (0, "c: nothing to mend\n")
-    assert polysema("store", "verify", "c")[0] == 0
+    assert polysema("collection", "repair", "c")[:2] == (0, "c: nothing to mend\n")
+    assert polysema("collection", "verify", "c")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -165,7 +167,7 @@ def test_damage_is_told_and_mended(c: Path, polysema) -> None:  # type: ignore[n
 def test_mistakes(c: Path, polysema, arguments: list[str], message: str) -> None:  # type: ignore[no-untyped-def]
     Path("empty.txt").write_text("")
     before = sorted(str(path) for path in Path().rglob("*"))
-    status, out, err = polysema("store", *arguments)
+    status, out, err = polysema("collection", *arguments)
     assert (status, out) == (2, "")
     assert message in err
     assert len(err.splitlines()) == 1

@@ -75,7 +75,7 @@ def test_npy_with_its_vocabulary(tmp_path: Path) -> None:
         ("the 1 2\nbank 1\n", "line 2: 1 numbers; the others have 2"),
         ("the 1 2\nbank 1 x\nof 1 2\n", "line 2: 2 numbers were expected; got 'x'"),
         ("the 1 2\nbank 1 1_0\n", "line 2: 2 numbers were expected; got '1_0'"),
-        ("2 900000\nthe 1 2\n", "line 1: vectors 900,000 wide; 1 to 65,536 are read"),
+        ("2 900000\nthe 1 2\n", "line 1: vectors of dimension 900,000; 1 to 65,536 are read"),
         ("the\n", "line 1: a word and numbers were expected"),
         ("the nan 2\n", "holds no vectors"),
         (b"the 1 2\nb\x00nk 1 2\n", "no file of vectors that is known here"),

@@ -244,7 +244,7 @@ def test_npz_safetensors_and_parquet_of_others(tmp_path: Path) -> None:
     for name, message in (
         ("objects.npz", "an array of Python objects, which only a pickle holds"),
         ("two.npz", "one table of numbers .* are needed; it holds: a float64"),
-        ("ragged.parquet", "not all of one width: 1, 2"),
+        ("ragged.parquet", "not all have one dimension: 1, 2"),
         ("none.parquet", "a column of lists of numbers named vector is needed; it has: n int64"),
     ):
         with pytest.raises(UnreadableError, match=message):

@@ -409,11 +409,11 @@ def test_lies_are_told(outcomes: "tuple[Path, dict[str, Outcome], int]") -> None
     for name, message in {
         "rows.bin": "line 1 promises 1,000,000,000,000 vectors, 40 whole ones are there",
         "rows.txt": "line 1 promises 1,000,000,000,000 vectors, the file holds 40",
-        "wide.bin": "vectors 1,000,000,000,000 wide; 1 to 65,536 are read",
+        "wide.bin": "vectors of dimension 1,000,000,000,000; 1 to 65,536 are read",
         "header.txt": "holds no vectors",
         "rows.safetensors": "can't be read as safetensors",
         "many.safetensors": "one table",
-        "widths.parquet": "not all of one width",
+        "widths.parquet": "not all have one dimension",
         "long.parquet": "can't be read as Parquet",
     }.items():
         notes = outcomes[1][f"lie-{name}"]

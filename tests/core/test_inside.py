@@ -14,7 +14,7 @@ from polysema.core.inside import hooks as passes
 from polysema.core.inside.ablation import Ablation, ablate
 from polysema.core.inside.attention import Attention, AttentionView, attention, find_heads, rollout
 from polysema.core.inside.attribution import contributions, head_outputs, head_subspace
-from polysema.core.inside.families import road, roads
+from polysema.core.inside.families import compare_families, family_run
 from polysema.core.inside.followed_tokens import forms_of
 from polysema.core.inside.lens import LOGITS, MASKED, STATIC, LensView, head_scorer, lens
 from polysema.core.inside.steering import (
@@ -145,7 +145,7 @@ def test_words_conserve_the_mass(kind: str, opened: Open) -> None:
 
 def test_special_tokens_are_folded_away(opened: Open) -> None:
     (shown,) = attention(opened("bert"), TEXT)
-    (folded,) = attention(opened("bert"), TEXT, None, None, AttentionView(special="fold"))
+    (folded,) = attention(opened("bert"), TEXT, None, None, AttentionView(special="merge"))
     assert [unit.name for unit in shown.rows] == ["[CLS]", *TEXT.split(), "[SEP]"]
     assert [unit.name for unit in folded.rows] == TEXT.split()
     np.testing.assert_allclose(folded.weights.sum(-1), 1, atol=1e-5)
@@ -427,7 +427,7 @@ def test_a_heads_outputs_are_a_space(opened: Open) -> None:
         word = "bank" if kind in TWO else "swan"
         space = head_outputs(model, [text], [word], [2], [source] if source else None)
         assert len(space) == model.n_heads
-        assert (space.keys[0], space.column("head")) == (f"{word} L2H1", [1, 2, 3, 4])
+        assert (space.keys[0], space.column("head")) == (f"{word} L1H0", [1, 2, 3, 4])
         with passes.twin_of(model) as twin:
             seen: list[Any] = []
             part = twin.parts.attention(2, "self")
@@ -587,11 +587,11 @@ def test_a_part_is_set_to_its_mean(opened: Open) -> None:
     assert other.divergence > 1e-3
 
 
-# Roads
+# Families
 
 
-def test_the_roads_of_the_three_families(opened: Open) -> None:
-    found = roads([opened("bert-mlm"), opened("gpt2"), opened("t5")], [TEXT, TEXT, TEXT])
+def test_the_three_families_side_by_side(opened: Open) -> None:
+    found = compare_families([opened("bert-mlm"), opened("gpt2"), opened("t5")], [TEXT, TEXT, TEXT])
     assert [[sight.describe for sight in each.sights] for each in found] == [
         ["every token sees every token"],
         ["a token sees itself and those before it"],
@@ -613,7 +613,7 @@ def test_the_roads_of_the_three_families(opened: Open) -> None:
     mean = cross.weights.mean((0, 1))[0]
     assert first.looks_at[0] == (cross.columns[int(mean.argmax())].name, pytest.approx(float(mean.max()), abs=1e-6))
     assert first.share > 0
-    local = road(opened("modernbert"), " ".join(["bank"] * 20)).sights[0]
+    local = family_run(opened("modernbert"), " ".join(["bank"] * 20)).sights[0]
     assert local.open.all()  # its second layer is global
 
 
@@ -636,7 +636,7 @@ def onnx(model: LanguageModel) -> LanguageModel:
         (lambda o: attention(o("bert"), TEXT)[0].of(1, 5), "heads 1 to 4; got layer 1, head 5"),
         (lambda o: attention(o("bert"), ""), "nothing to read"),
         (lambda o: attention(o("bert"), TEXT, view=AttentionView("cross")), "no cross-attention"),
-        (lambda o: attention(o("bert"), TEXT, view=AttentionView(special="hide")), "choose one of show, fold"),
+        (lambda o: attention(o("bert"), TEXT, view=AttentionView(special="hide")), "choose one of keep, merge"),
         (lambda o: attention(o("bert"), TEXT, view=AttentionView(unit="letters")), "choose one of words, tokens"),
         (lambda o: attention(o("bert"), TEXT, source="x"), "reads one text"),
         (lambda o: attention(o("t5"), TEXT), "reads a source beside each text"),

@@ -121,5 +121,5 @@ def test_vectors_of_any_type() -> None:
             assert there.tolist() == [True, False, True]
     wide = pa.table({"v0": [1, 2], "v1": [0.5, None]})
     np.testing.assert_array_equal(vectors_of(wide, ["v0", "v1"])[0], [[1, 0.5], [2, np.nan]])
-    with pytest.raises(UnreadableError, match="not all of one width: 1, 2"):
+    with pytest.raises(UnreadableError, match="not all have one dimension: 1, 2"):
         vectors_of(pa.table({"v": [[1.0], [1.0, 2.0]]}), ["v"])

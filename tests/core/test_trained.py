@@ -8,7 +8,7 @@ import pytest
 
 from polysema.core.inside.attention import AttentionView, attention, find_heads
 from polysema.core.inside.attribution import contributions
-from polysema.core.inside.families import road
+from polysema.core.inside.families import family_run
 from polysema.core.model.load import load_model
 
 LETTERS = "abcdefghijklmnopqrst"
@@ -112,7 +112,7 @@ def test_cross_attention_looks_at_the_right_letter(kind: str, tmp_path: Path) ->
     pairs = [(letter, letter) for letter in LETTERS]
     best = find_heads(model, pairs, wanted, texts, AttentionView("cross")).scores[0]
     assert best.mean == pytest.approx(np.mean(right), abs=1e-5)
-    carried = road(model, texts[0]).carried
+    carried = family_run(model, texts[0]).carried
     assert [item.looks_at[0][0] for item in carried[:LENGTH]] == wanted[0].split()
     first = wanted[0].split()[0]
     parts = contributions(model, wanted[0], first, None, texts[0], 0)

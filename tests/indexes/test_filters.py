@@ -128,14 +128,14 @@ def test_what_passes(text: str, rows: list[int]) -> None:
         ("layer in (1, true)", r"holds int16: compare it with a number; got layer in \(1, true\)"),
         ("layer starts with '1'", "holds int16: compare it with a number"),
         ("layer contains 1", "holds int16: compare it with a number; got layer contains 1"),
-        ("known contains true", "only = true, = false and is null can be asked"),
+        ("known contains true", "only = true, = false and is null are allowed"),
         ("at contains '2024'", "compare it with a moment in quotes"),
         ("sense contains 3", "column 'sense' holds string: compare it with a string in quotes; got sense contains 3"),
         ("tags contains 3", "compare it with a string in quotes"),
-        ("tags starts with 'a'", "which can't be compared: only contains, is null"),
+        ("tags starts with 'a'", "which can't be compared; only contains, is null"),
         ("sense contains", "expected a value"),
         ("word > 3", "column 'word' holds string: compare it with a string in quotes; got word > 3"),
-        ("known < true", "holds bool: only = true, = false and is null can be asked; got known < true"),
+        ("known < true", "holds bool; only = true, = false and is null are allowed; got known < true"),
         ("known = 1", "holds bool"),
         ("score = '0.1'", "holds float: compare it with a number"),
         ("exact = false", r"holds decimal128\(5, 2\): compare it with a number"),
@@ -145,8 +145,8 @@ def test_what_passes(text: str, rows: list[int]) -> None:
         ("at > '2024-05-31 12:00+99:00'", "compare it with a moment"),
         (
             "tags = 'a'",
-            r"column 'tags' holds list<.*>, which can't be compared: only contains, is null and is not null can "
-            r"be asked",
+            r"column 'tags' holds list<.*>, which can't be compared; only contains, is null and is not null "
+            r"are allowed",
         ),
         ("layer", r"at character 6: expected an operator \(=, .*\), got its end: layer▸"),
         ("layer >= ", "at character 10: expected a value .*, got its end: layer >= ▸"),

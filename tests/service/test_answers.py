@@ -236,9 +236,9 @@ def shell(*arguments: str) -> Any:
 
 def test_attention_as_an_arrow_stream(http: httpx.Client, explorer: Explorer) -> None:
     text = "The bank. " * 200  # two windows
-    query = {"text": text, "layers": [1, 2], "special": "fold"}
+    query = {"text": text, "layers": [1, 2], "special": "merge"}
     table = pa.ipc.open_stream(http.post("/v1/attention", json=query, headers={"accept": ARROW}).content).read_all()
-    here = explorer.attention(text, layers=[1, 2], options=AttentionOptions(special="fold"))
+    here = explorer.attention(text, layers=[1, 2], options=AttentionOptions(special="merge"))
     assert len(here) > 1
     assert np.concatenate([part.weights.ravel() for part in here]).tolist() == [
         weight for row in table.column("weights").to_pylist() for weight in row

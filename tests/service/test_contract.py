@@ -51,6 +51,7 @@ ONLY_IN_THE_SHELL = {
 }
 # routes that have no command, and why
 ONLY_OVER_HTTP = {
+    "POST /v1/contributions": "the former path of /v1/attribution",
     "GET /health": "of the service itself",
     "GET /ready": "of the service itself",
     "GET /metrics": "of the service itself",
@@ -199,8 +200,8 @@ VERBS = [
         lambda of: LensAnswer.of("g2p-t5", of.lens("phone", "g2p-t5", None, ["F"], LensView(k=3, at=0)), 0),
     ),
     Verb(
-        "inside contributions",
-        "POST /v1/contributions",
+        "inside attribution",
+        "POST /v1/attribution",
         [SWAN, "money", "-m", "minilm-l6", "--at", "swan"],
         {"text": SWAN, "word": "money", "at": "swan"},
         lambda of: of.contributions(SWAN, "money", at="swan"),
@@ -252,7 +253,7 @@ VERBS = [
         lambda of: of.model("minilm-l6").internals.head_outputs("bank", TEXTS[:1], [3, 4]),
     ),
     Verb(
-        "inside roads",
+        "inside compare-families",
         "POST /v1/compare-families",
         ["the white swan", "-m", "g2p-t5"],
         {"text": "the white swan", "models": ["g2p-t5"]},
@@ -320,7 +321,7 @@ def test_every_verb_is_in_the_table_or_said_to_be_of_one_side_alone(explorer: Ex
         if not path.startswith(("/v1/collections", "/v1/jobs"))
     }
     assert {verb.route for verb in VERBS} | set(ONLY_OVER_HTTP) == there
-    here = {name for name in commands(cli_group) if not name.startswith("store ")} | {"models"}
+    here = {name for name in commands(cli_group) if not name.startswith("collection ")} | {"models"}
     assert {verb.command for verb in VERBS} | set(ONLY_IN_THE_SHELL) == here
 
 

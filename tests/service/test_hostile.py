@@ -44,6 +44,7 @@ POSTS = (
     "/v1/attention",
     "/v1/find-heads",
     "/v1/lens",
+    "/v1/attribution",
     "/v1/contributions",
     "/v1/jobs/0/place",
     "/v1/jobs/0/around",

@@ -89,7 +89,7 @@ VERBS: list[tuple[str, Ask]] = [
     ("attention", lambda of: of.attention("The white swan swam in the blue water.", layers=[1, 6])),
     (
         "attention",
-        lambda of: of.attention("A " + "swan and " * 200, layers=[2], options=AttentionOptions(special="fold")),
+        lambda of: of.attention("A " + "swan and " * 200, layers=[2], options=AttentionOptions(special="merge")),
     ),
     ("attention", lambda of: of.attention("phone", "g2p-t5", options=AttentionOptions(cross=True, unit="tokens"))),
     ("attention", lambda of: of.attention("phone", "g2p-t5", [1], AttentionOptions(stack="encoder"))),
@@ -178,7 +178,7 @@ def test_new_vectors_are_placed_on_a_map_there_as_here(client: Client, explorer:
     options, vectors = MapOptions(n_epochs=20), explorer.space().vectors[500:503]
     here, there = (of.map("glove-6b-50d", "umap", options, 300) for of in (explorer, client))
     same(explorer.place(here, vectors), client.place(there, vectors))
-    with pytest.raises(UserError, match="50 wide"):
+    with pytest.raises(UserError, match="dimension 50"):
         client.place(there, np.ones((1, 7)))
 
 
@@ -274,7 +274,7 @@ def test_matched_maps_come_in_each_form(client: Client, http: Any) -> None:
     for route, what in (("around", {"row": 1}), ("place", {"vectors": [[1.0] * 384]})):
         refused = http.post(f"/v1/jobs/{laid.job}/{route}", json=what)
         assert refused.status_code == 409
-        assert "of the kind map; this one is of the kind matched" in refused.json()["error"]["message"]
+        assert "a job of kind map; this one is of kind matched" in refused.json()["error"]["message"]
 
 
 def test_a_collection_is_matched_by_its_name(client: Client, explorer: Explorer) -> None:

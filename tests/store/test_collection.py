@@ -190,9 +190,9 @@ def test_columns_of_many_types_come_back_as_they_were(tmp_path: Path) -> None:
 BAD: list[tuple[str, Any, type[Exception], str]] = [
     ("NaN", lambda c: c.add(["n"], [[np.nan] * 12]), UserError, "row 0 holds NaN or Inf"),
     ("Inf", lambda c: c.upsert(["n"], [[np.inf] * 12]), UserError, "row 0 holds NaN or Inf"),
-    ("width", lambda c: c.add(["n"], [[1.0] * 11]), IncompatibleError, "vectors is 12 wide; got vectors of 11"),
+    ("width", lambda c: c.add(["n"], [[1.0] * 11]), IncompatibleError, "vectors: expected dimension 12, got 11"),
     ("flat", lambda c: c.add(["n"], [1.0] * 12), IncompatibleError, r"must have the shape \(n, dim\)"),
-    ("no width", lambda c: c.add(["n"], np.empty((1, 0))), IncompatibleError, "at least 1 wide"),
+    ("no width", lambda c: c.add(["n"], np.empty((1, 0))), IncompatibleError, "at least 1 dimension"),
     ("there", lambda c: c.add(["w1"], X[:1]), ConflictError, "'w1': there already in vectors; upsert replaces them"),
     ("twice", lambda c: c.upsert(["n", "n"], X[:2]), UserError, "'n' stands there more than once"),
     ("empty id", lambda c: c.add([""], X[:1]), UserError, "an id must not be empty"),
@@ -228,7 +228,12 @@ BAD: list[tuple[str, Any, type[Exception], str]] = [
     ("name", lambda c: c.create_space("../up", 3), UserError, "a space is named with"),
     ("snapshot", lambda c: c.snapshot("a/b"), UserError, "a snapshot is named with"),
     ("version", lambda c: c.restore(99), NotFoundError, "keeps the versions"),
-    ("other space", lambda c: c.create_space("vectors", 5), ConflictError, "has a space vectors already: 12 wide"),
+    (
+        "other space",
+        lambda c: c.create_space("vectors", 5),
+        ConflictError,
+        "has a space vectors already: 12 dimensions",
+    ),
     ("metric", lambda c: c.create_space("m", 5, "manhattan"), UserError, "metric 'manhattan' does not exist"),
 ]
 
@@ -461,7 +466,10 @@ def test_a_group_of_changes_fails_one_by_one(c: Collection, monkeypatch: pytest.
         thread.join()
     assert c.view().manifest.version == before + 1
     assert answers.count(1) == 2
-    assert len([answer for answer in answers if "there already" in str(answer) or "12 wide" in str(answer)]) == 2
+    assert (
+        len([answer for answer in answers if "there already" in str(answer) or "expected dimension 12" in str(answer)])
+        == 2
+    )
     assert len(c) == 300
 
 

@@ -55,7 +55,7 @@ def test_damaged_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"vector": [[1.0, 2.0]] * 39 + [[1.0]]}, "t.parquet: the vectors are not all of one width: 1, 2"),
+        ({"vector": [[1.0, 2.0]] * 39 + [[1.0]]}, "t.parquet: the vectors do not all have one dimension: 1, 2"),
         ({"vector": ["x"] * 40}, "t.parquet: a column of lists of numbers named vector is needed; it has: id string"),
         ({"vector": [["a"]] * 40}, "t.parquet: a column of lists of numbers"),
         ({"vector": [[float("nan")]] * 40}, "t.parquet holds no rows: 40 rows have a vector with NaN or Inf: left out"),

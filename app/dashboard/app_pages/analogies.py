@@ -30,7 +30,7 @@ METHODS = {
 
 
 def controls() -> tuple[str, str, int, str]:
-    """The expression box and what it is asked of."""
+    """The expression box, the space and the method."""
     with st.form("analogy", border=False):
         box, where, how, many, run = st.columns([5, 3, 2, 2, 1], vertical_alignment="bottom")
         expression = box.text_input(

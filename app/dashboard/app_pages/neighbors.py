@@ -1,4 +1,4 @@
-"""Neighbors: of a static word, or of a word in one's own sentence among the occurrences of a corpus."""
+"""The page Neighbors: the nearest words of a static vector, or the nearest occurrences of a hidden state."""
 
 from collections.abc import Sequence
 
@@ -8,22 +8,19 @@ import streamlit as st
 from polysema.app.dashboard import downloads, permalink, space_picker, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.components.scatter import Points, scatter
+from polysema.app.dashboard.neighbors.context_tab import context_part
 from polysema.app.explorer.results import NeighborAnswer
 from polysema.core.maps.pca import principal_plane
-from polysema.core.model.catalog import models_here
 from polysema.core.progress import Progress
 from polysema.core.space.label_search import labels_of, spot
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Space
 
 STATIC, CONTEXT = "A word", "A word in a sentence"
-SENTENCE = "They had a picnic on the bank of the river."
 
 
-def static_part() -> None:
-    """The nearest words of a word's one vector."""
-    if (clicked := st.session_state.pop("clicked_w", None)) is not None:
-        st.session_state["w"] = clicked
+def word_form() -> tuple[str, str, int]:
+    """The form for a word, the space, and how many neighbors."""
     with st.form("word", border=False):
         box, where, many, run = st.columns([5, 3, 2, 1], vertical_alignment="bottom")
         word = box.text_input(
@@ -49,7 +46,14 @@ def static_part() -> None:
             )
         )
         run.form_submit_button("Go", type="primary", width="stretch")
-    word = (word or "").strip()
+    return (word or "").strip(), space, k
+
+
+def static_part() -> None:
+    """The nearest words of a word's one vector."""
+    if (clicked := st.session_state.pop("clicked_w", None)) is not None:
+        st.session_state["w"] = clicked
+    word, space, k = word_form()
     if not word:
         st.info("Write a word to see its neighbors, such as bank.")
         return
@@ -124,7 +128,7 @@ def picture(answer: NeighborAnswer, space: Space) -> None:
     points = Points(
         positions=principal_plane(vectors).project(vectors),
         labels=labels,
-        categories=["what was asked", "its neighbors"],
+        categories=["query", "its neighbors"],
         category=np.array([0] + [1] * len(answer.neighbors)),
         shapes=np.array([1] + [0] * len(answer.neighbors)),
         details=[text for text, _, _ in places]
@@ -142,97 +146,13 @@ def picture(answer: NeighborAnswer, space: Space) -> None:
     )
     state = st.session_state
     fresh = selected.clicked and selected.at != state.get("neighbor_click")  # the browser tells it again after Back
-    if fresh and selected.clicked:  # the first point is what was asked
+    if fresh and selected.clicked:  # the first point is the query
         state["neighbor_click"] = selected.at
         state["clicked_w"] = keys[selected.clicked]
         st.rerun()
     downloads.points(points, "neighbors")
     st.caption(
         "Click a point to see its own neighbors. Distances on the plane are rough; the list is from the full space."
-    )
-
-
-def context_part() -> None:
-    """The nearest occurrences of a word as it stands in a sentence."""
-    models = models_here()
-    if not models:
-        st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
-        return
-    permalink.restore("neighbors")
-    with st.form("sentence", border=False):
-        text = st.text_input(
-            "Sentence",
-            SENTENCE,
-            key="text",
-            persist_state="session",
-            help=widgets.LOCAL_NOTE,
-        )
-        box, which, where, many, run = st.columns([3, 3, 3, 2, 1], vertical_alignment="bottom")
-        word = box.text_input(
-            "Word in it",
-            "bank",
-            key="cw",
-            max_chars=200,
-            persist_state="session",
-            help="The word whose hidden state is looked up.",
-        )
-        model = permalink.pick(which, "Model", models, "model", key="cm", help="Which model reads the sentence.")
-        layer = int(
-            where.number_input(
-                "Layer (-1: the last)",
-                -1,
-                200,
-                -1,
-                key="cl",
-                bind="query-params",
-                help="0 is the embedding, before any attention.",
-            )
-        )
-        k = int(
-            many.number_input("Answers", 1, 50, 8, key="ck", bind="query-params", help="How many occurrences to show.")
-        )
-        run.form_submit_button("Go", type="primary", width="stretch")
-    permalink.keep(
-        "neighbors", {"widget:text": text, "widget:cw": word}, {"widget:text": SENTENCE, "widget:cw": "bank"}
-    )
-    text, word = (text or "").strip(), (word or "").strip()
-    if not text or not word:
-        st.info("Write a sentence and one of its words, such as bank.")
-        return
-    answer = work.answer(
-        ("occurrence", text, word, model, layer, k),
-        lambda progress: widgets.explorer().occurrence_neighbors(word, text, model, layer, k, progress=progress),
-    )
-    if answer is None:
-        return
-    widgets.tell_split([0] if answer.split else [], answer.origin.windows)
-    widgets.notes(answer)
-    left, right = st.columns([7, 5], gap="medium")
-    with left:
-        at = answer.origin.layer
-        st.html(
-            f'<p class="ps-text">Nearest to {widgets.marked(answer.text, answer.start, answer.end)} at layer {at}</p>'
-        )
-        widgets.hits(answer.hits)
-        downloads.occurrences(answer.hits, "occurrences", {"random pair": answer.baseline})
-        st.caption(
-            f"Two words taken at random have cosine {answer.baseline:.3f} at this layer: read the numbers beside that."
-        )
-    with right:
-        st.markdown(f"The same word's **static** vector in {widgets.plain(model)} is nearest to")
-        rows = [(n.key, n.score) for n in answer.static]
-        baseline = widgets.explorer().baseline(model)
-        widgets.bars(rows, baseline=baseline)
-        downloads.ranked(rows, "static", "word", "cosine", baseline)
-        st.caption(
-            "The static vector knows no sentence: it stays the same whatever stands around the word. "
-            f"{widgets.beside(baseline)}"
-        )
-    widgets.python_lines(
-        "from polysema.app.explorer import Explorer\n\n"
-        f"answer = Explorer().occurrence_neighbors({word!r}, {text!r}, model={model!r}, layer={layer}, k={k})\n"
-        "for hit in answer.hits:\n    print(hit.rank, hit.score, hit.word, hit.text)",
-        f"Exact search by cosine among every word of the corpus of senses. {widgets.plain(answer.origin.card())}.",
     )
 
 

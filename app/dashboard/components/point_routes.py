@@ -26,8 +26,8 @@ def point_routes(base_path: str = "") -> list[Route]:
     """The routes, below the dashboard's base path (`server.baseUrlPath`).
 
     `/api/points/<version>/positions` answers `Published.body`; `/api/points/<version>/texts?rows=1,2` answers labels,
-    details and marks of at most `MAX_TEXT_ROWS` rows as JSON. Anything that was not published, or is no longer held,
-    is answered 404. The name of a cloud is a hash of 128 bits of its content: who can name it, knows it.
+    details and marks of at most `MAX_TEXT_ROWS` rows as JSON. Anything that was never published, or was evicted,
+    gives a 404. The name of a cloud is a hash of 128 bits of its content: who can name it, knows it.
     """
     base = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
     return [
@@ -41,7 +41,7 @@ def _cloud(request: Request) -> PublishedCloud | None:
 
 
 def _gone() -> Response:
-    message = "no points of that name are held here; run the page again, and they are"
+    message = "the server no longer has these points; rerun the page to publish them again"
     return JSONResponse({"code": "gone", "message": message}, 404, headers=NO_CACHE_HEADERS)
 
 
@@ -74,7 +74,7 @@ def _texts(request: Request) -> Response:
         return _wrong("rows must be row numbers with commas between them, as in rows=0,17")
     rows = [int(row) for row in given.split(",")]
     if len(rows) > MAX_TEXT_ROWS:
-        return _wrong(f"at most {MAX_TEXT_ROWS} rows can be asked for at once, not {len(rows):,}")
+        return _wrong(f"at most {MAX_TEXT_ROWS} rows can be requested at once, got {len(rows):,}")
     if max(rows) >= cloud.count:
         return _wrong(f"rows must lie in [0, {cloud.count}), not {max(rows)}")
     answer = {

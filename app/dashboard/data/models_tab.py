@@ -4,8 +4,8 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
-from polysema.app.dashboard.data.collection_tab import size
-from polysema.app.dashboard.data.intake_tab import model_of
+from polysema.app.dashboard.data.collection_care import size
+from polysema.app.dashboard.data.intake_texts import model_of
 from polysema.core.model.catalog import CATALOG, CatalogEntry, folder_of, pulled_folder
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pull import pull

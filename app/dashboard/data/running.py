@@ -1,4 +1,4 @@
-"""The page Data, what is embedded now by whoever asked: a page that was closed or loaded again finds its work, and its
+"""The page Data, running embedding jobs of all sessions: a page that was closed or reloaded finds its job, and its
 end.
 """
 
@@ -19,7 +19,7 @@ def running(show: Callable[[str, str], None]) -> None:
     """The work that this session did not ask for but has seen under way, and what came of it; `show` opens a
     collection.
     """
-    mine = st.session_state.get("asked_work", set())
+    mine = st.session_state.get("own_jobs", set())
     seen: dict[Hashable, WatchedJob] = st.session_state.setdefault("seen_work", {})
     seen |= {key: job for key, job in widgets.jobs().under_way(INTAKE) if key not in mine}
     for number, (key, job) in enumerate(list(seen.items())):

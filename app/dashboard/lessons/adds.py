@@ -1,13 +1,8 @@
 """What the MLP adds: which part of the model says the word."""
 
-from dataclasses import dataclass
-
-import altair as alt
-import pandas as pd
-import streamlit as st
-
-from polysema.app.dashboard import downloads, widgets
-from polysema.app.dashboard.lessons.chips import AMBER, TEAL, visible
+from polysema.app.dashboard import widgets
+from polysema.app.dashboard.lessons.adds_picture import FeatureShift, _compare, draw
+from polysema.app.dashboard.lessons.chips import visible
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
     Lesson,
@@ -20,7 +15,7 @@ from polysema.app.dashboard.lessons.lesson import (
     lines_of,
     writers,
 )
-from polysema.app.dashboard.series import COLORS, SHAPES
+from polysema.app.dashboard.lessons.texts import lesson_texts, letter_texts
 from polysema.app.explorer import Explorer
 from polysema.core.inside.attribution import Attribution, contributions
 from polysema.core.inside.lens import LensView, lens
@@ -30,17 +25,6 @@ from polysema.core.progress import Progress
 GROUPS = {"embedding": 0, "head": 1, "cross head": 1, "mlp": 2, "bias": 0}
 NAMES = ("the embedding", "the attention heads", "the MLPs")
 N_NEAREST = 10
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FeatureShift:
-    """Per layer what attention and MLP add; the word's rank on the way; the best next tokens; and the controls."""
-
-    word: str
-    layers: list[dict[str, object]]
-    way: list[dict[str, object]]
-    best: tuple[tuple[str, float], ...]
-    controls: tuple[tuple[str, float, int, str], ...]
 
 
 def _given(model: LanguageModel, text: str) -> tuple[str | None, str | None]:
@@ -176,101 +160,9 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     )
 
 
-def _compare(word: str, controls: list[tuple[str, float, int, str]]) -> str:
-    """What the other texts give the same word."""
-    own = controls[0][1]
-    higher = [text for text, p, _, _ in controls[1:] if p >= own]
-    if higher:
-        return (
-            f"Beware: {len(higher)} of the {len(controls) - 1} other texts give {word} at least as much, so it "
-            "isn’t the name alone that brings it."
-        )
-    second = max(p for _, p, _, _ in controls[1:])
-    times = own / second if second > 0 else float("inf")
-    return (
-        f"The other texts give {word} less, at most {second:.1%}: with this one it is {times:.1f} times as likely."
-        + (" That is little: the name does some of it." if times < 2 else " So the text makes the difference.")
-    )
-
-
-def draw(found: LessonResult, key: str) -> None:
-    """What each layer adds, the rank on the way, the next words, and the other texts."""
-    shown: FeatureShift = found.shown
-    bars = (
-        alt.Chart(pd.DataFrame(shown.layers))
-        .mark_bar()
-        .encode(
-            x=alt.X("layer:O", axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-            xOffset=alt.XOffset("part:N", sort=["attention", "MLP"]),
-            y=alt.Y("adds:Q", title="adds to the score"),
-            color=alt.Color(
-                "part:N",
-                scale=alt.Scale(domain=["attention", "MLP"], range=[AMBER, TEAL]),
-                legend=alt.Legend(orient="top", title=None),
-            ),
-            tooltip=["layer", "part", alt.Tooltip("adds:Q", format="+.3f")],
-        )
-        .properties(height=250)
-    )
-    line = (
-        alt.Chart(pd.DataFrame(shown.way))
-        .mark_line(color="#8b94a0", strokeWidth=1)
-        .encode(
-            x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")),
-            y=alt.Y("rank:Q", scale=alt.Scale(type="log", reverse=True), title="rank (1 is the best)"),
-        )
-    )
-    dots = (
-        alt.Chart(pd.DataFrame(shown.way))
-        .mark_point(filled=True, size=45)
-        .encode(
-            x="layer:Q",
-            y=alt.Y("rank:Q", scale=alt.Scale(type="log", reverse=True)),
-            color=alt.Color(
-                "read:N",
-                scale=alt.Scale(domain=["embedding", "after attention", "after the MLP"], range=list(COLORS)),
-                legend=alt.Legend(orient="top", title=None),
-            ),
-            shape=alt.Shape(
-                "read:N",
-                scale=alt.Scale(domain=["embedding", "after attention", "after the MLP"], range=list(SHAPES)),
-                legend=alt.Legend(orient="top", title=None),
-            ),
-            tooltip=[alt.Tooltip("block:Q", title="layer"), "read", "rank", alt.Tooltip("probability:Q", format=".4f")],
-        )
-    )
-    left, right = st.columns(2, gap="medium")
-    with left:
-        st.markdown("**What each layer adds to the score**")
-        downloads.chart(bars, "What attention and the MLP of each layer add")
-    with right:
-        st.markdown("**Its rank on the way through the layers**")
-        downloads.chart((line + dots).properties(height=250), "The rank of the word, layer by layer")
-    left, right = st.columns(2, gap="medium")
-    with left:
-        st.markdown("**What it would say next**")
-        widgets.bars(shown.best, "token", label="prob.")
-        downloads.ranked(shown.best, f"{key}_next", "token", "probability")
-    with right:
-        st.markdown(f"**“{widgets.plain(shown.word)}” after other texts**")
-        rows = [(f"{text} … (first: {top})", p) for text, p, _, top in shown.controls]
-        widgets.bars(rows, "text", label="prob.")
-        downloads.numbers(
-            [{"text": text, "probability": p, "rank": rank, "first": top} for text, p, rank, top in shown.controls],
-            f"{key}_controls",
-            "Other texts (CSV)",
-        )
-
-
 LESSON = Lesson(
     name="mlp",
-    chapter="Inside a block",
-    title="What the MLP adds",
-    idea="After attention has fetched something from other words, the MLP of the block works on each word alone. Much "
-    "of what a model “knows” seems to be stored there: given “Michael Jordan”, something has to add “basketball”.",
-    question="“The sport that Michael Jordan played is …”: which parts add most to the score of “basketball”?",
-    options=("The embedding (the table)", "The attention heads", "The MLPs"),
-    claim="The model says the word, and its MLPs put it there.",
+    **lesson_texts("adds"),
     fields=(
         LessonField(MODEL, "Model", "Which model goes on with the text.", choices=writers),
         LessonField(
@@ -296,10 +188,6 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="Bars upwards push the word, bars downwards push it away. On the right "
-    "the word climbs to rank 1 at the top: "
-    "watch whether it climbs after attention or after the MLP.",
-    task="Take away the first name: “The sport that Jordan played is”. Then try a person the model can’t know.",
     presets={
         "Without the first name": {"text": "The sport that Jordan played is", "word": "basketball"},
         "Another person": {"text": "The sport that Tiger Woods played is", "word": "golf"},
@@ -309,29 +197,13 @@ LESSON = Lesson(
             "others": "The capital of Italy is\nThe capital is",
         },
     },
-    traps=(
-        "This counts only what a part adds directly. Earlier heads that carried the name to the last word get no "
-        "credit (Elhage et al. 2021).",
-        "Compare with other names. A word that is likely after any name tells nothing about Michael Jordan.",
-        "Early layers weren’t trained to be read with the last layer’s table: ranks there mean little.",
-        "Small models often fail here. smollm2-135m has 135 million parameters in 4-bit weights; its answers are "
-        "shown as they are.",
-    ),
     ways=(
-        NextStep("inside", "Every head and MLP of it", lambda asked: {"see": "Contributions", "cm_in": asked[MODEL]}),
-        NextStep("inside", "The lens, layer by layer", lambda asked: {"see": "Lens", "lm": asked[MODEL]}),
+        NextStep("inside", "Every head and MLP of it", lambda chosen: {"see": "Attribution", "cm_in": chosen[MODEL]}),
+        NextStep("inside", "The lens, layer by layer", lambda chosen: {"see": "Lens", "lm": chosen[MODEL]}),
     ),
-    sources=(
-        "Geva et al. 2021, Transformer feed-forward layers are key-value memories",
-        "Meng et al. 2022, Locating and editing factual associations in GPT",
-        "nostalgebraist 2020, interpreting GPT: the logit lens",
-    ),
-    minutes=5,
     wants="smollm2-135m",
     letters=LetterField(
-        "“phone”: which parts add most to the score of its first sound, F?",
-        ("The embedding (the table)", "The attention heads", "The MLPs"),
-        "Spell the same sound otherwise: “fone”, “pfone”. Which parts say F now?",
-        {"Another spelling": {"text": "fone"}, "Another sound": {"text": "pound", "word": "P"}},
+        **letter_texts("adds"),
+        presets={"Another spelling": {"text": "fone"}, "Another sound": {"text": "pound", "word": "P"}},
     ),
 )

@@ -15,6 +15,7 @@ from polysema.app.dashboard.lessons.lesson import (
     Verdict,
     words_in,
 )
+from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.progress import Progress
@@ -162,14 +163,7 @@ def draw(found: LessonResult, key: str) -> None:
 
 LESSON = Lesson(
     name="bias",
-    chapter="Limits",
-    title="Limits: bias in the vectors",
-    idea="Vectors are made from what people wrote. If nurses are mostly called “she” in the texts, “nurse” lies nearer "
-    "to “she”. The model doesn’t know which patterns are facts about the world, which are prejudice, and "
-    "which are wrong.",
-    question="Words for home and family, words for work and career. Which lean more to “she” than to “he” in GloVe?",
-    options=("Neither: all are equally near", "They differ, but without a pattern", "One list leans clearly more"),
-    claim="These vectors have learned an association that nobody put in.",
+    **lesson_texts("bias"),
     fields=(
         LessonField("space", "Vectors", "Which list of static vectors is tested.", choices=widgets.spaces),
         LessonField(
@@ -210,10 +204,6 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="Dots to the right lean to the one side, dots to the left to the other. The ticks are the words of the two "
-    "lists: do they form two groups?",
-    task="Find two lists that do not differ. Or try the best-known example: flowers and insects, with pleasant and "
-    "unpleasant words.",
     presets={
         "Flowers and insects": {
             "first": "rose, tulip, daisy, lily, violet, orchid",
@@ -231,17 +221,5 @@ LESSON = Lesson(
             "second": "chair, fork, lake, rain, book, sand",
         },
     },
-    traps=(
-        "A handful of words can be chosen so that they show anything. That is why the test deals them anew "
-        "thousands of times.",
-        "Some associations copy true counts (there are more female nurses), some copy prejudice. The number can’t "
-        "say which.",
-        "Taking one direction out of the vectors hides the bias more than it removes it (Gonen and Goldberg 2019).",
-    ),
-    ways=(NextStep("neighbors", "Neighbors of “nurse”", lambda asked: {"w": "nurse", "space": asked["space"]}),),
-    sources=(
-        "Caliskan, Bryson and Narayanan 2017, Semantics derived automatically from language corpora contain "
-        "human-like biases",
-        "Gonen and Goldberg 2019, Lipstick on a pig",
-    ),
+    ways=(NextStep("neighbors", "Neighbors of “nurse”", lambda chosen: {"w": "nurse", "space": chosen["space"]}),),
 )

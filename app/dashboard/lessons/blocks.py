@@ -17,6 +17,7 @@ from polysema.app.dashboard.lessons.lesson import (
     Verdict,
     every_model,
 )
+from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.explorer import Explorer
 from polysema.core.inside.architectures import CROSS, MLP, SELF
 from polysema.core.inside.parameter_counts import HEAD, NORM, POSITIONS, REST, TABLE, StackWidths, Widths, widths
@@ -65,7 +66,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
             f"{states.vectors.shape[2]} numbers"
         )
     said += (
-        f".\n\nIn a block **{one.n_heads} heads** work side by side, each {one.head_dim} wide: {one.n_heads} × "
+        f".\n\nIn a block **{one.n_heads} heads** work in parallel, each of dimension {one.head_dim}: {one.n_heads} × "
         f"{one.head_dim} = {one.n_heads * one.head_dim}, "
         + (
             "the whole width shared out. "
@@ -250,13 +251,7 @@ def draw(found: LessonResult, key: str) -> None:
 
 LESSON = Lesson(
     name="blocks",
-    chapter="Inside a block",
-    title="Blocks in series, heads in parallel",
-    idea="A transformer repeats one block again and again. What goes in and what comes out of a block has the same "
-    "width, so blocks can be stacked. Inside, the heads work side by side, and then the MLP.",
-    question="Where does the model minilm-l6 keep most of its numbers?",
-    options=("In the table of tokens", "In attention", "In the MLPs"),
-    claim="The width stays the same through all blocks, and the heads share it out.",
+    **lesson_texts("blocks"),
     fields=(
         LessonField(MODEL, "Model", "Which model is drawn and counted.", choices=every_model),
         LessonField(
@@ -265,27 +260,11 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="Read from below: ids of tokens, their rows in the table, then block after block. The little boxes are "
-    "heads; "
-    "× says how often the block is repeated.",
-    task="Compare the models. Which has many narrow blocks, which few? Where does a bigger list of tokens cost most?",
     presets={"One word": {"text": "swan"}, "A longer text": {"text": "the white swan in the blue water of the lake"}},
-    traps=(
-        "In small models the table is a large part; in big ones the blocks dwarf it. Don’t carry the shares over.",
-        "More parameters in the MLPs doesn’t mean they are more important: take out attention, and no word knows "
-        "of another.",
-        "“In parallel” is meant in the sum: the heads of one block can’t see each other’s results, only the next "
-        "block can.",
-    ),
     ways=(
-        NextStep("inside", "One sentence through all three families", lambda asked: {"see": "Roads"}),
+        NextStep("inside", "One sentence through all three families", lambda chosen: {"see": "Families"}),
         NextStep(
-            "inside", "What each head and MLP adds", lambda asked: {"see": "Contributions", "cm_in": asked[MODEL]}
+            "inside", "What each head and MLP adds", lambda chosen: {"see": "Attribution", "cm_in": chosen[MODEL]}
         ),
     ),
-    sources=(
-        "Vaswani et al. 2017, Attention is all you need",
-        "Elhage et al. 2021, A mathematical framework for transformer circuits",
-    ),
-    minutes=4,
 )

@@ -18,6 +18,7 @@ from polysema.app.dashboard.lessons.lesson import (
     lines_of,
     readers,
 )
+from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.dashboard.series import lines
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
@@ -138,14 +139,7 @@ def draw(found: LessonResult, key: str) -> None:
 
 LESSON = Lesson(
     name="embedding",
-    chapter="Inside a block",
-    title="Two meanings of “embedding”",
-    idea="People say “embedding” for two things: the fixed row of a token in the model’s table, and the vector that "
-    "the model computes for a word in a sentence or for a whole text. They have the same width, and are used "
-    "for different ends.",
-    question="The table’s row of “money”, and what the model makes of “money” in a sentence: how alike are they?",
-    options=("The same vector (cosine above 0.99)", "Related (above 0.5)", "Hardly alike (below 0.5)"),
-    claim="The row of the table and the computed vector are two different things.",
+    **lesson_texts("embedding"),
     fields=(
         LessonField(MODEL, "Model", "Whose vectors are compared.", choices=readers),
         LessonField("word", "Word", "It has to stand in the text.", "money"),
@@ -166,26 +160,14 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="Follow the line: the lower it gets, the less of the row is left in the "
-    "hidden state; the dotted one is what "
-    "random words have. The list is a search by meaning: the texts needn’t share a word with yours.",
-    task="Write a text that shares a word with one of the others but not its meaning. Which is found?",
     presets={
         "Same word, other sense": {"text": "Which bank has the lowest interest rates?", "word": "bank"},
         "A question about pets": {"text": "My pet is tired", "word": "pet"},
     },
-    traps=(
-        "When somebody offers you “embeddings”, ask which: rows, hidden states (of which layer?), or vectors of "
-        "texts (pooled how?). They can’t be compared with each other.",
-        "The mean of hidden states is a good text vector only if the model was trained for it. MiniLM was "
-        "(Reimers and Gurevych 2019); most decoders weren’t.",
-        "The same model gives other vectors after another layer. A search must use one layer for all.",
-    ),
     ways=(
         NextStep(
-            "neighbors", "Neighbors of the table’s row", lambda asked: {"w": asked["word"], "space": asked[MODEL]}
+            "neighbors", "Neighbors of the table’s row", lambda chosen: {"w": chosen["word"], "space": chosen[MODEL]}
         ),
-        NextStep("contexts", "Row and hidden states on one map", lambda asked: {"model": asked[MODEL]}),
+        NextStep("contexts", "Row and hidden states on one map", lambda chosen: {"model": chosen[MODEL]}),
     ),
-    sources=("Reimers and Gurevych 2019, Sentence-BERT", "Ethayarajh 2019"),
 )

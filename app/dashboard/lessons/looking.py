@@ -19,6 +19,7 @@ from polysema.app.dashboard.lessons.lesson import (
     family_of,
     writers,
 )
+from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.inside.attention import AttentionView, attention
@@ -37,9 +38,7 @@ LETTERS = "g2p-t5"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AttentionShift:
-    """What a change at one place did to the states of other places: 1 - cosine at the last layer, `fixed` or
-    changed.
-    """
+    """The effect of a change on the states of other positions: 1 - cosine at the last layer, `fixed` or changed."""
 
     name: str
     what: str
@@ -74,9 +73,7 @@ def in_text(model: LanguageModel, text: str, other: str, n: int, name: str) -> A
 
 
 def across(model: LanguageModel, source: str, other: str) -> tuple[AttentionShift, AttentionShift]:
-    """Of a decoder beside an encoder: what changes in it when the end of the source changes, and when what it wrote
-    does.
-    """
+    """Of an encoder-decoder's decoder: the effect of a changed end of the source, and of a changed own text."""
     written = one_reading(model, None, source).text
     tokens = [unit.name for unit in one_reading(model, written, source).tokens][1:]
     if len(tokens) < 2:
@@ -113,8 +110,8 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     spans = words_of(sentence)
     if len(spans) < 2 or len(words_of(last)) != 1:
         raise UserError(
-            f"give a sentence of at least two words, and one other word for its end; got {sentence[:60]!r} and "
-            f"{last[:60]!r}"
+            "give a sentence of at least two words, and one other word for its end; "
+            f"got {sentence[:60]!r} and {last[:60]!r}"
         )
     if sentence[spans[-1].start : spans[-1].end] == last:
         raise UserError(f"the sentence ends in {last!r} already; give another word")
@@ -138,8 +135,8 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     said = []
     if encoder is not None:
         said.append(
-            f"In the **encoder** the words before the end {'changed' if sees else 'did not change'} (the largest "
-            f"change of direction, 1 − cosine, is {encoder.most:.3f}): "
+            f"In the **encoder** the words before the end {'changed' if sees else 'did not change'} "
+            f"(the largest change of direction, 1 − cosine, is {encoder.most:.3f}): "
             + (
                 "every word may look at every other, to the right too."
                 if sees
@@ -148,13 +145,15 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         )
     said.append(
         "In the **decoder** they "
-        f"{'stayed as they were (to the last digit that counts)' if blind else f'changed by up to {decoder.most:.4f}'}"
+        f"{'stayed the same (within rounding)' if blind else f'changed by up to {decoder.most:.4f}'}"
         + (": a word sees only itself and what came before." if blind else ", which a causal mask should not allow.")
     )
     crossed = pair[0].most > ROUNDING_DISTANCE
+    effect = "changed" if crossed else "did not change"
+    if pair[0].moved[0] > ROUNDING_DISTANCE:
+        effect = "changed, from the first sound on,"
     said.append(
-        "**Across**, the decoder’s states "
-        f"{'changed, from the first sound on,' if pair[0].moved[0] > ROUNDING_DISTANCE else 'changed' if crossed else 'did not change'} "
+        f"**Across**, the decoder’s states {effect} "
         f"when the end of the source became another (up to {pair[0].most:.3f}): "
         + (
             "cross-attention sees the whole source at every step."
@@ -173,9 +172,13 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         "\n\n".join(said),
         option,
         rows,
-        f"from polysema.app.explorer import Explorer\nfrom polysema.core.model.contextual import embed\nfrom polysema.core.space.metric import cosine\n\nmodel = Explorer().inside({first!r})\n"
-        f"a = embed(model, [{sentence!r}], [-1])\nb = embed(model, [{changed!r}], [-1])\nfor word, one, other in zip(a.occurrences, a.vectors[0], b.vectors[0]):\n    print(word.word, 1 - cosine(one, other))",
-        "Hidden states of the last layer, before and after the change. What is below 0.0001 is rounding. The squares are the mask of the first block as it is met: filled where any head gives any weight.",
+        "from polysema.app.explorer import Explorer\nfrom polysema.core.model.contextual import embed\n"
+        f"from polysema.core.space.metric import cosine\n\nmodel = Explorer().inside({first!r})\n"
+        f"a = embed(model, [{sentence!r}], [-1])\nb = embed(model, [{changed!r}], [-1])\n"
+        "for word, one, other in zip(a.occurrences, a.vectors[0], b.vectors[0]):\n"
+        "    print(word.word, 1 - cosine(one, other))",
+        "Hidden states of the last layer, before and after the change. Anything below 0.0001 is rounding. "
+        "The squares are the observed mask of the first block: filled where any head gives any weight.",
         all_of_them,
     )
 
@@ -204,12 +207,7 @@ def draw(found: LessonResult, key: str) -> None:
 
 LESSON = Lesson(
     name="looking",
-    chapter="Meaning from context",
-    title="Who may look at whom",
-    idea="Attention lets a word fetch something from other words. But from which? Encoders read the whole text at once. Decoders write from left to right and must not see what comes next. A decoder beside an encoder may also look across, at the source.",
-    question="You change only the last word of a sentence. In which model do the vectors of the words before it change?",
-    options=("In both", "Only in the encoder", "Only in the decoder", "In neither"),
-    claim="An encoder looks both ways, a decoder only back, and cross-attention over the whole source.",
+    **lesson_texts("looking"),
     fields=(
         LessonField("sentence", "Sentence", "Its last word is exchanged.", "She walked along the bank of the river"),
         LessonField("last", "Another last word", "What stands there instead.", "Bundesbank"),
@@ -220,19 +218,11 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="Under each word is how far its vector turned. The squares are the mask: row looks at column, hatched is forbidden. A triangle is a decoder.",
-    task="Make the new last word change the meaning of the sentence. Do the words of the encoder move further?",
     presets={
         "A small change": {"sentence": "The swan is white", "last": "whitish"},
         "A change of sense": {"sentence": "He works at the bank of Spain", "last": "Thames"},
         "A silent letter": {"source": "car", "other": "care"},
     },
-    traps=(
-        "Seeing is allowed, not done: an encoder’s word may look everywhere, but a head may still look at one place only.",
-        "That decoders can’t look ahead isn’t a weakness to mend: it is what lets them learn to predict, and keep what they have computed while they write.",
-        "In a decoder the end of a text knows most. The first word can’t know the rest, so its vector tells little about its sense.",
-    ),
-    ways=(NextStep("inside", "One sentence through all three families", lambda asked: {"see": "Roads"}),),
-    sources=("Vaswani et al. 2017, Attention is all you need",),
+    ways=(NextStep("inside", "One sentence through all three families", lambda chosen: {"see": "Families"}),),
     wants="smollm2-135m",
 )

@@ -18,6 +18,7 @@ from polysema.app.dashboard.lessons.lesson import (
     reads_letters,
     writers,
 )
+from polysema.app.dashboard.lessons.texts import lesson_texts, letter_texts
 from polysema.app.explorer import Explorer
 from polysema.core.inside.generation import GeneratedText, write
 from polysema.core.progress import Progress
@@ -160,13 +161,7 @@ def draw(found: LessonResult, key: str) -> None:
 
 LESSON = Lesson(
     name="nonsense",
-    chapter="Limits",
-    title="Limits: confident nonsense",
-    idea="A decoder does one thing: it gives every token a probability of being the next. It was trained to sound like "
-    "text, not to check facts. So ask it about something that never was.",
-    question="“The inventor of the flying banana was …” How will the model go on?",
-    options=("It makes somebody up", "It says that there is none", "It stops at once"),
-    claim="It invents, and nothing in the text shows that it isn’t sure.",
+    **lesson_texts("nonsense"),
     fields=(
         LessonField(
             MODEL, "Model", "Which model writes. One that reads letters writes the sounds of a word.", choices=writers
@@ -188,10 +183,6 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="Each box is a token that the model chose, with the probability it gave "
-    "it. Compare the two sides: does the "
-    "invented one look any different?",
-    task="Ask for the capital of a country that you made up, or for the 17th month of the year.",
     presets={
         "A capital": {"invented": "The capital of Atlantis is", "real": "The capital of France is"},
         "A month": {
@@ -203,26 +194,13 @@ LESSON = Lesson(
             "real": "The first president of the United States was",
         },
     },
-    traps=(
-        "Even the true answer can go on in nonsense: read what comes after the name, too.",
-        "Large models do this less, and more convincingly. They are also trained to say that they don’t know, and "
-        "still can’t look it up in themselves.",
-        "A probability is of the next token, not of the fact. “A” after “was” can be likely whatever follows.",
-        "Doubt is found here by a list of words (see Details). A doubt in other words would be missed.",
-    ),
     ways=(
-        NextStep("inside", "What it would say at each layer", lambda asked: {"see": "Lens", "lm": asked[MODEL]}),
-        NextStep("inside", "Push it with a vector", lambda asked: {"see": "Steering", "sm": asked[MODEL]}),
-    ),
-    sources=(
-        "Ji et al. 2023, Survey of hallucination in natural language generation",
-        "Kadavath et al. 2022, Language models (mostly) know what they know",
+        NextStep("inside", "What it would say at each layer", lambda chosen: {"see": "Lens", "lm": chosen[MODEL]}),
+        NextStep("inside", "Push it with a vector", lambda chosen: {"see": "Steering", "sm": chosen[MODEL]}),
     ),
     wants="smollm2-135m",
     letters=LetterField(
-        "“xqzvb” is no word. What will the model that turns spelling into sounds write for it?",
-        ("It makes sounds up", "It says that there is none", "It stops at once"),
-        "Write letters that nobody could pronounce. Is it as sure as with a word?",
-        {"No vowel": {"invented": "bcdfg"}, "A name nobody has": {"invented": "zyxolop", "real": "london"}},
+        **letter_texts("nonsense"),
+        presets={"No vowel": {"invented": "bcdfg"}, "A name nobody has": {"invented": "zyxolop", "real": "london"}},
     ),
 )

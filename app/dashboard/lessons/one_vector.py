@@ -5,6 +5,7 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.lesson import Lesson, LessonField, LessonInput, LessonResult, NextStep, Verdict
+from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.progress import Progress
@@ -95,13 +96,7 @@ def draw(found: LessonResult, key: str) -> None:
 
 LESSON = Lesson(
     name="one-vector",
-    chapter="Words as vectors",
-    title="One word, one vector",
-    idea="In a list of word vectors every word is one row of numbers. Words that stand in similar sentences get "
-    "similar rows. But “bank” stands by rivers and on high streets.",
-    question="GloVe has 400,000 words. How many vectors has it for “bank”?",
-    options=("One", "Two: one for each meaning", "One for each sentence"),
-    claim="The one vector lies near both meanings at once.",
+    **lesson_texts("one_vector"),
     fields=(
         LessonField("space", "Vectors", "Which list of static vectors.", choices=widgets.spaces),
         LessonField("word", "Word", "A word with two meanings.", "bank"),
@@ -110,30 +105,15 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="A bar is a cosine: 1 is the same direction. The mark is what two random "
-    "words have, so only what stands out "
-    "beyond it counts.",
-    task="Take “mouse” with “cheese” and “keyboard”. Which meaning has won?",
     presets={
         "mouse": {"word": "mouse", "first": "cheese", "second": "keyboard"},
         "spring": {"word": "spring", "first": "summer", "second": "metal"},
         "seal": {"word": "seal", "first": "whale", "second": "envelope"},
         "rock": {"word": "rock", "first": "stone", "second": "guitar"},
     },
-    traps=(
-        "Which meaning wins depends on the texts the vectors were made from. GloVe’s are Wikipedia and newswire, "
-        "where banks are mostly for money.",
-        "Near doesn’t mean same: opposites (hot, cold) stand in the same sentences and so are near each other.",
-        "The vector isn’t a clean middle of its senses either: the frequent sense has the larger share (Arora et "
-        "al. 2018).",
-    ),
     ways=(
         NextStep(
-            "neighbors", "All neighbors of this word", lambda asked: {"w": asked["word"], "space": asked["space"]}
+            "neighbors", "All neighbors of this word", lambda chosen: {"w": chosen["word"], "space": chosen["space"]}
         ),
-    ),
-    sources=(
-        "Pennington, Socher and Manning 2014, GloVe",
-        "Arora et al. 2018, Linear algebraic structure of word senses",
     ),
 )

@@ -15,6 +15,7 @@ from polysema.app.dashboard.lessons.lesson import (
     Verdict,
     every_model,
 )
+from polysema.app.dashboard.lessons.texts import lesson_texts, letter_texts
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.inside.hooks import token_name
@@ -109,13 +110,7 @@ def draw(found: LessonResult, key: str) -> None:
 
 LESSON = Lesson(
     name="tokens",
-    chapter="Words as vectors",
-    title="Tokens and ids",
-    idea="A model can't read letters. Your text is first cut into pieces from a fixed list, and each piece is replaced "
-    "by its number in that list.",
-    question="Into how many pieces will the model cut “The unbelievable swan glided past Kierkegaard”?",
-    options=("One piece for each word", "More pieces than words", "One piece for each letter"),
-    claim="Frequent words are one token; rare ones are cut into several.",
+    **lesson_texts("pieces"),
     fields=(
         LessonField(MODEL, "Model", "Whose list of pieces is used.", choices=every_model),
         LessonField(
@@ -128,35 +123,18 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="Each box is a token, with its id under it. Tokens of the same word have the same color; a dashed box "
-    "belongs "
-    "to no word (a comma, say).",
-    task="Write your own name. Is it one token? Then change the model: its list is another one.",
     presets={
         "A long word": {"text": "antidisestablishmentarianism"},
         "Another language": {"text": "Der weiße Schwan schwimmt im blauen Wasser"},
         "A number": {"text": "In 1984 she paid 1,234,567 dollars"},
     },
-    traps=(
-        "Capitals can matter: some models put everything in lower case first, others have separate tokens for "
-        "“Swan” and “swan”.",
-        "A word that is cut has no vector of its own. Its vector is put together from its pieces (here: their mean).",
-        "Other languages need more tokens for the same sentence, because the list was made mostly from English.",
-        "Models can't easily count the letters of a word: they never see them.",
-    ),
     ways=(
         NextStep(
-            "inside", "Who looks at whom among these tokens", lambda asked: {"see": "Attention", "am": asked[MODEL]}
+            "inside", "Who looks at whom among these tokens", lambda chosen: {"see": "Attention", "am": chosen[MODEL]}
         ),
     ),
-    sources=(
-        "Sennrich, Haddow and Birch 2016, Neural machine translation of rare words with subword units",
-        "Wu et al. 2016 (WordPiece)",
-    ),
     letters=LetterField(
-        "Into how many pieces will the model cut “swan”?",
-        ("One piece for each word", "More pieces than words", "One piece for each letter"),
-        "Write a longer word. Bring a model that reads texts, and see its pieces.",
-        {"A long word": {"text": "antidisestablishmentarianism"}},
+        **letter_texts("pieces"),
+        presets={"A long word": {"text": "antidisestablishmentarianism"}},
     ),
 )

@@ -20,6 +20,7 @@ from polysema.app.dashboard.lessons.lesson import (
     lines_of,
     readers,
 )
+from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.dashboard.series import lines
 from polysema.app.explorer import Explorer
 from polysema.app.explorer.results import LayerComparison
@@ -173,18 +174,7 @@ def draw(found: LessonResult, key: str) -> None:
 
 LESSON = Lesson(
     name="senses",
-    chapter="Meaning from context",
-    title="What a sentence does to a word",
-    idea="A language model starts from the one row for “bank”, and changes it at every layer with what stands around "
-    "it. After a few layers “bank” beside “river” and “bank” beside “money” are different vectors.",
-    question="At which layer are the two meanings of “bank” furthest apart?",
-    options=(
-        "Before any layer: in the table",
-        "Somewhere between",
-        "At the last layer",
-        "Nowhere: they stay together",
-    ),
-    claim="The layers part the meanings of a word.",
+    **lesson_texts("senses"),
     fields=(
         LessonField(MODEL, "Model", "Which model reads the sentences.", choices=readers),
         LessonField("word", "Word", "It has to stand in every sentence.", "bank"),
@@ -207,9 +197,6 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="Solid: sentences of the same meaning. Dashed: of different meanings. Only the gap between the two tells "
-    "senses apart; the dotted line is what any two words have.",
-    task="Put “I went to the bank.” under one meaning. Nothing in it says which bank: which sentence is nearest to it?",
     presets={
         "A neutral sentence": {
             "first": "They sat on the grassy bank of the river.\nThe boat was tied to "
@@ -227,21 +214,11 @@ LESSON = Lesson(
             "second": "A dog ran by.\nHis dog is old.",
         },
     },
-    traps=(
-        "A few sentences are a small sample. Others may part less well: the page Contexts has many.",
-        "A cosine of 0.7 says nothing alone: in some layers any two words have 0.7. Look at the gap, and at the "
-        "gray line.",
-        "Sentences on one topic have other words in common too. What parts may be the topic, not the sense.",
-    ),
     ways=(
         NextStep(
             "contexts",
             "Many annotated sentences on a map",
-            lambda asked: {"word": asked["word"], "model": asked[MODEL]},
+            lambda chosen: {"word": chosen["word"], "model": chosen[MODEL]},
         ),
-    ),
-    sources=(
-        "Ethayarajh 2019, How contextual are contextualized word representations?",
-        "Wiedemann et al. 2019, Does BERT make any sense?",
     ),
 )

@@ -18,9 +18,11 @@ from polysema.app.dashboard.lessons.lesson import (
     lines_of,
     readers,
 )
+from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.inside.attention import Attention, HeadRanking, attention, find_heads
+from polysema.core.inside.head_names import head_name
 from polysema.core.progress import Progress
 
 EXAMPLE = ("white", "swan", "water")
@@ -94,9 +96,10 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         + (". " if most else ": no word has more than half of them, so the heads disagree. ")
     )
     said += (
-        f"\n\nBut a single head may be clear: **layer {best.layer}, head {best.head}** gives {b} "
-        f"**{best.mean:.0%}** in the mean of {n_texts} sentence{'s' * (n_texts > 1)} "
-        f"(at the least {best.least:.0%}; a head that looks at all alike would give {ranking.chance:.0%}). "
+        f"\n\nBut a single head may be clear: **head {head_name(best.layer, best.head)}** gives {b} "
+        f"**{best.mean:.0%}** "
+        f"on average over {n_texts} sentence{'s' * (n_texts > 1)} "
+        f"(minimum {best.least:.0%}; uniform attention would give {ranking.chance:.0%}). "
     )
     said += {
         Verdict.WORKS: f"In every sentence that is its first choice: this head does link {a} to {b}.",
@@ -107,8 +110,8 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     lucky = min(ranking.scores, key=lambda score: score.rank_at_first)
     if (lucky.layer, lucky.head) != (best.layer, best.head):
         said += (
-            f" In this sentence alone layer {lucky.layer}, head {lucky.head} looks even better "
-            f"({lucky.first:.0%}), but over all sentences it has {lucky.mean:.0%}: luck."
+            f" In this sentence alone head {head_name(lucky.layer, lucky.head)} looks even better ({lucky.first:.0%}), "
+            f"but over all sentences it has {lucky.mean:.0%}: chance."
         )
     rows = [
         {
@@ -148,7 +151,7 @@ def draw(found: LessonResult, key: str) -> None:
     with right:
         st.markdown("**The heads that look there most**")
         widgets.bars(
-            [(f"layer {s.layer}, head {s.head}", s.mean) for s in shown.ranking.scores[: max(5, len(rows))]],
+            [(head_name(s.layer, s.head), s.mean) for s in shown.ranking.scores[: max(5, len(rows))]],
             "head",
             shown.ranking.chance,
             "mean",
@@ -183,13 +186,7 @@ def draw(found: LessonResult, key: str) -> None:
 
 LESSON = Lesson(
     name="heads",
-    chapter="Meaning from context",
-    title="Heads: where does a word look?",
-    idea="In every layer several heads look at the sentence side by side, each in its own way. Some look at the word "
-    "before, some at a full stop, and a few seem to link words that belong together.",
-    question="“the white swan in the blue water”: at which word do most heads look from “blue”?",
-    options=("At white", "At swan", "At water", "The heads disagree"),
-    claim="Some head links an adjective to its noun.",
+    **lesson_texts("swan"),
     fields=(
         LessonField(MODEL, "Model", "Which model reads the sentence.", choices=readers),
         LessonField("sentence", "Sentence", "All heads of it are drawn.", "the white swan in the blue water"),
@@ -206,10 +203,6 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="In the grid each square is a head: layers downwards, heads to the "
-    "right. The large one shows lines from the "
-    "word that looks (left) to the word it looks at.",
-    task="Swap the colors: “the blue swan in the white water”. Does blue look at swan now?",
     presets={
         "Swapped": {
             "sentence": "the blue swan in the white water",
@@ -229,14 +222,5 @@ LESSON = Lesson(
             "more": "the dog of my neighbors barks\na dog barks",
         },
     },
-    traps=(
-        "With so many heads, one of them looks right in any one sentence. That is why the ranking is over several.",
-        "Much of the weight goes to signs the model adds itself ([CLS], [SEP], the first token): a place to look "
-        "when there is nothing to fetch (Clark et al. 2019).",
-        "Where a head looks isn’t what it does: the weights don’t say what is fetched, or whether it matters "
-        "(Jain and Wallace 2019).",
-    ),
-    ways=(NextStep("inside", "All heads, arcs or matrix", lambda asked: {"see": "Attention", "am": asked[MODEL]}),),
-    sources=("Clark et al. 2019, What does BERT look at?", "Jain and Wallace 2019, Attention is not explanation"),
-    minutes=4,
+    ways=(NextStep("inside", "All heads, arcs or matrix", lambda chosen: {"see": "Attention", "am": chosen[MODEL]}),),
 )

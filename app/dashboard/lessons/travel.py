@@ -6,6 +6,7 @@ import streamlit as st
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import table
 from polysema.app.dashboard.lessons.lesson import Lesson, LessonField, LessonInput, LessonResult, NextStep, Verdict
+from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.dashboard.parallelogram import parallelogram
 from polysema.app.explorer import AnalogyOptions, Explorer
 from polysema.app.explorer.results import AnalogyAnswer
@@ -175,13 +176,7 @@ def draw(found: LessonResult, key: str) -> None:
 
 LESSON = Lesson(
     name="travel",
-    chapter="Words as vectors",
-    title="Vectors that travel",
-    idea="Subtract “king” from “queen” and you get a direction. Perhaps it is the same one that leads from “man” to "
-    "“woman”: then a third word can travel along it.",
-    question="Where does queen − king + man lead?",
-    options=("To woman", "To girl", "To princess", "To another word"),
-    claim="The difference of two words leads a third to the expected word, which it would not find alone.",
+    **lesson_texts("travel"),
     fields=(
         LessonField("space", "Vectors", "Which list of static vectors.", choices=widgets.spaces),
         LessonField(
@@ -194,10 +189,6 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="The plane is a shadow of all dimensions; arrows that are parallel in space stay parallel in it. The cross "
-    "is "
-    "where the sum leads, the list is from the full space.",
-    task="Find a sum that fails. The table of other sums shows where to look; add one of your own kind.",
     presets={
         "king, turned round": {"expression": "king - man + woman", "wanted": "queen"},
         "A capital": {"expression": "tokyo - japan + kenya", "wanted": "nairobi"},
@@ -205,23 +196,11 @@ LESSON = Lesson(
         "Food": {"expression": "sushi - japan + germany", "wanted": "sausage"},
         "A job": {"expression": "doctor - man + woman", "wanted": "doctor"},
     },
-    traps=(
-        "The words of the sum are left out of the answer. Without that rule the famous sums often lead back to "
-        "one of their own words.",
-        "Often the answer is simply the nearest neighbor of the last word (Linzen 2016). The text above says "
-        "whether that is so here.",
-        "Showing only the sums that work is how the legend grew. The table shows all eight, whatever they lead to.",
-        "The sum repeats what the texts say, prejudices too: see the lesson on bias.",
-    ),
     ways=(
         NextStep(
             "analogies",
             "The same sum with other methods",
-            lambda asked: {"q": asked["expression"], "space": asked["space"]},
+            lambda chosen: {"q": chosen["expression"], "space": chosen["space"]},
         ),
-    ),
-    sources=(
-        "Mikolov, Yih and Zweig 2013, Linguistic regularities in continuous space word representations",
-        "Linzen 2016, Issues in evaluating semantic spaces using word analogies",
     ),
 )

@@ -16,6 +16,7 @@ from polysema.app.dashboard.lessons.lesson import (
     Verdict,
     encoders,
 )
+from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import embed
@@ -156,19 +157,7 @@ def draw(found: LessonResult, key: str) -> None:
 
 LESSON = Lesson(
     name="window",
-    chapter="Limits",
-    title="Limits: the context window",
-    idea="A model reads only so many tokens at once. What lies further away doesn’t exist for it. That isn’t an error "
-    "and nothing warns you: the answer simply comes without it.",
-    question="The first sentence of a text says which bank is meant. The text grows longer and longer. What does the "
-    "first "
-    "sentence do to the last word?",
-    options=(
-        "It changes it, however long the text",
-        "It changes it, until at some length it doesn’t at all",
-        "It never changes it",
-    ),
-    claim="Beyond the window the beginning can’t be seen from the end.",
+    **lesson_texts("window"),
     fields=(
         LessonField(MODEL, "Model", "Which encoder reads the text.", choices=encoders),
         LessonField("first", "One beginning", "What the text begins with.", "We went fishing in the river."),
@@ -184,21 +173,9 @@ LESSON = Lesson(
     ),
     check=check,
     draw=draw,
-    reading="Each point is a pair of texts that differ only at the beginning. High: "
-    "the last word knows of it. On zero: "
-    "it can’t.",
-    task="Make the filler say something about money. Does the beginning still matter then, even inside the window?",
     presets={
         "A filler that decides": {"filler": "We talked about loans and interest rates and our accounts."},
         "One word’s difference": {"first": "The river.", "second": "The money."},
     },
-    traps=(
-        "Long before the window ends the beginning fades: what is near weighs more. A big window isn’t the same "
-        "as using it (Liu et al. 2023).",
-        "Many programs cut off what is too long and don’t say so. Here it is read in overlapping windows, and "
-        "every page says when.",
-        "A vector of a long text is a mean over many things. Short passages are found more easily.",
-    ),
-    ways=(NextStep("contexts", "Your own sentences on the map", lambda asked: {"model": asked[MODEL]}),),
-    sources=("Liu et al. 2023, Lost in the middle: how language models use long contexts",),
+    ways=(NextStep("contexts", "Your own sentences on the map", lambda chosen: {"model": chosen[MODEL]}),),
 )

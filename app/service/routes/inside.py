@@ -40,7 +40,7 @@ router = APIRouter(prefix="/v1", tags=["inside"])
 async def attention(body: AttentionRequest, state: StateDep, request: Request) -> Response:
     """Who looks at whom: the weights of one head or of all, at some layers, self or cross, by words or tokens.
 
-    A text that is longer than the model's window is answered window by window. As an Arrow stream there is a row for
+    A text that is longer than the model's window is processed in windows. As an Arrow stream there is a row for
     each window, layer, head and row, with the list of its weights; the rest is in its metadata.
     """
     wanted = form.wanted(request)
@@ -122,8 +122,9 @@ async def lens(body: LensRequest, state: StateDep, request: Request) -> Response
     return await state.work(ask)
 
 
-@router.post("/contributions", responses=answers(AttributionResponse))
-async def contributions(request: AttributionRequest, state: StateDep) -> Response:
+@router.post("/attribution", responses=answers(AttributionResponse))
+@router.post("/contributions", responses=answers(AttributionResponse), deprecated=True)
+async def attribution(request: AttributionRequest, state: StateDep) -> Response:
     """What each head, each MLP, the embedding and each bias adds to the logit of a word: the parts add up to it."""
     state.known(request.model)
 

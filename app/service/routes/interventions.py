@@ -159,7 +159,7 @@ async def compare_families(request: FamiliesRequest, state: StateDep) -> Respons
         state.known(name)
 
     def ask() -> Response:
-        from polysema.core.inside.families import roads
+        from polysema.core.inside.families import compare_families
 
         models = [state.explorer.inside(name) for name in request.models]
         texts = [text_for(model, request.text) for model in models]
@@ -167,7 +167,7 @@ async def compare_families(request: FamiliesRequest, state: StateDep) -> Respons
             count = check_read_tokens(state, model, [text], None)
             _check_passes(state, count * (model.n_layers + 2))
             state.check_numbers(count * count * model.n_heads * model.n_layers, "the attention of this sentence")
-        return form.answer(FamiliesAnswer(roads(models, texts)))
+        return form.answer(FamiliesAnswer(compare_families(models, texts)))
 
     return await state.work(ask)
 

@@ -108,7 +108,7 @@ async def place(job: str, request: PlaceRequest, state: StateDep) -> Response:
         vectors = form.matrix(request.vectors, found.space.dim)
         state.check_many(len(vectors), "vectors")
         if vectors.shape[1] != found.space.dim:
-            raise UserError(f"the map is of vectors {found.space.dim} wide; got {vectors.shape[1]}")
+            raise UserError(f"the map's vectors have dimension {found.space.dim}; got dimension {vectors.shape[1]}")
         return form.answer(PositionsAnswer(state.explorer.place(found, vectors)))
 
     return await state.work(ask)
@@ -125,7 +125,7 @@ def _made(state: ServiceState, name: str, kinds: tuple[type, ...]) -> Any:
         raise ConflictError(f"a job of the kind {job.kind} has all of its result in GET /v1/jobs/ID; maps have points")
     if not isinstance(job.value, kinds):
         request = " or ".join("map" if kind is SpaceMap else "matched" for kind in kinds)
-        raise ConflictError(f"this is asked of a job of the kind {request}; this one is of the kind {job.kind}")
+        raise ConflictError(f"this needs a job of kind {request}; this one is of kind {job.kind}")
     return job.value
 
 

@@ -47,7 +47,7 @@ async def metrics(state: StateDep) -> Response:
         "resident_bytes": ("Memory of the process.", _resident(state.metrics)),
     }
     counters: dict[str, tuple[str, float]] = {
-        "refused_total": ("Requests answered 429.", gate.refused),
+        "refused_total": ("Requests refused with 429.", gate.refused),
         "cache_hits_total": ("Models, spaces, indexes and answers that were there.", current["hits"]),
         "cache_misses_total": ("Those that had to be made.", current["misses"]),
     }

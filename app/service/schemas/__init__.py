@@ -1,1 +1,1 @@
-"""What the service is asked and what it answers."""
+"""The requests and responses of the service."""

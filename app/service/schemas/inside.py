@@ -30,14 +30,14 @@ class ShownColumns(RequestModel):
 
     cross: bool = False
     unit: Literal["", "words", "tokens"] = ""
-    special: Literal["show", "fold"] = "show"
+    special: Literal["keep", "merge", "show", "fold"] = "keep"
 
 
 class AttentionRequest(InsideRequest, ShownColumns):
     """Who looks at whom: at some layers (from 1; none: all), of every head or of one."""
 
     model_config = request_config(
-        {"text": "The white swan swam in the blue water.", "layers": [6], "head": 3, "special": "fold"},
+        {"text": "The white swan swam in the blue water.", "layers": [6], "head": 3, "special": "merge"},
         {"model": "g2p-t5", "text": "phone", "cross": True},
     )
     layers: Layers | None = None
@@ -104,7 +104,7 @@ AttentionResponse = response_model(
                 UNITS,
                 np.zeros((2, 2), bool),
                 np.zeros((1, 1, 2), np.float32),
-                AttentionView("self", "words", "fold"),
+                AttentionView("self", "words", "merge"),
                 12,
                 BANK,
                 heads=(3,),

@@ -31,7 +31,7 @@ class RolloutRequest(InsideRequest):
     model_config = request_config({"text": BANK, "layer": 3})
     layer: Layer = -1
     unit: Literal["", "words", "tokens"] = ""
-    special: Literal["show", "fold"] = "show"
+    special: Literal["keep", "merge", "show", "fold"] = "keep"
 
 
 class StatementRequest(RequestModel):

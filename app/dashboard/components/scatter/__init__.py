@@ -7,24 +7,21 @@ Small clouds travel with the page's other data. Larger ones (over `INLINE_POINTS
 dashboard's own server, once per version: see `points` and `point_routes` beside this package.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import streamlit as st
 from numpy.typing import NDArray
-from streamlit import config
 
 from polysema.app.dashboard.components import assets
 from polysema.app.dashboard.components.points import Points, PublishedCloud, check, publish, store
+from polysema.app.dashboard.components.scatter.payload import INLINE_POINTS, Arrow, _payload, _wished
 from polysema.app.dashboard.components.scatter.selection import (
-    MAX_SELECTED_ROWS,
     NO_SELECTION,
     Region,
     Selection,
-    SelectionMemory,
     View,
     checked_view,
     read_view,
@@ -32,6 +29,8 @@ from polysema.app.dashboard.components.scatter.selection import (
     write_rows,
     write_view,
 )
+from polysema.app.dashboard.components.scatter.selection_memory import SelectionMemory
+from polysema.app.dashboard.components.scatter.session import _missing_tries, _of_group, _Plot, _plots, _state
 
 __all__ = [
     "NO_SELECTION",
@@ -48,30 +47,6 @@ __all__ = [
     "write_view",
 ]
 
-INLINE_POINTS = 5_000
-"""Most points that travel with the page's data."""
-
-MIN_HEIGHT = 120
-"""Pixels; a lower plot has no room for its toolbar."""
-
-MAX_LINKS = 2_000
-"""Most links of a plot."""
-
-MAX_LABEL_ROWS = 3_000
-"""Most labels that are tried; the browser draws those that find room."""
-
-MAX_HIGHLIGHTS = 200
-"""Most points with a ring of their own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Arrow:
-    """An arrow from the point of row `start` to the point of row `end`."""
-
-    start: int
-    end: int
-    dashed: bool = False
-
 
 def module_text() -> str:
     """The whole ES module."""
@@ -84,153 +59,6 @@ _mount = st.components.v2.component("polysema_scatter", js=module_text(), css=as
 
 def _ignore_change() -> None:
     """Stand-in callback: with one, the result always has the attribute and `default` is allowed."""
-
-
-def _row(value: int, *, name: str, count: int) -> int:
-    """Check one row number and make it a plain int."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
-        raise ValueError(f"{name} must be a row number, not {value!r}")
-    if not 0 <= value < count:
-        raise ValueError(f"{name} must lie in [0, {count}), not {int(value)}")
-    return int(value)
-
-
-def _rows(values: Iterable[int], *, name: str, count: int, limit: int) -> list[int]:
-    """Check row numbers; of more than `limit` the first ones stay."""
-    return [_row(row, name=name, count=count) for row in list(values)[:limit]]
-
-
-def _wished(values: Sequence[int] | NDArray[np.integer[Any]], count: int) -> NDArray[np.int64]:
-    """The argument `selected` as ascending rows."""
-    if len(values) == 0:
-        return np.zeros(0, np.int64)
-    rows = np.asarray(values)
-    if rows.ndim != 1 or rows.dtype.kind not in "iu":
-        raise ValueError(f"selected must be row numbers, not {rows.dtype} of shape {rows.shape}")
-    if int(rows.min()) < 0 or int(rows.max()) >= count:
-        raise ValueError(f"selected must lie in [0, {count}), not {int(rows.min())} to {int(rows.max())}")
-    return np.unique(rows.astype(np.int64))
-
-
-def _table(cloud: PublishedCloud) -> pa.Table:
-    """All columns, for points that travel with the page's data."""
-    columns: dict[str, pa.Array] = {}
-    for axis, name in zip(range(cloud.dim), "xyz", strict=False):
-        columns[name] = pa.array(np.ascontiguousarray(cloud.positions[:, axis]))
-    for name, _, _ in cloud.layout[1:]:
-        column = cloud.column(name)
-        assert column is not None
-        columns[name] = pa.array(column.astype(np.int32) if name == "category" else column)
-    columns["label"] = cloud.labels.cast(pa.string())
-    if cloud.details is not None:
-        columns["detail"] = cloud.details.cast(pa.string())
-    if cloud.marks is not None:
-        columns["mark_start"] = pa.array(np.ascontiguousarray(cloud.marks[:, 0]))
-        columns["mark_end"] = pa.array(np.ascontiguousarray(cloud.marks[:, 1]))
-    return pa.table(columns)
-
-
-def _payload(
-    cloud: PublishedCloud,
-    *,
-    alt: str,
-    key: str,
-    arrows: Sequence[Arrow],
-    links: Sequence[tuple[int, int]],
-    label_rows: Sequence[int],
-    highlight: Sequence[int],
-    height: int,
-    inline: bool,
-) -> dict[str, Any]:
-    """Check the arguments and build the component's `data`, without what the session adds to it.
-
-    Per-point columns go in one Arrow table or by their address, the rest in plain ints, strings and lists: Streamlit
-    sends a dict that JSON can't take (one numpy scalar is enough) as the text of its repr, without an error.
-    """
-    if not isinstance(key, str) or not key:
-        raise ValueError("key must be a text that is not empty")
-    if isinstance(height, bool) or not isinstance(height, int | np.integer) or height < MIN_HEIGHT:
-        raise ValueError(f"height must be an integer of at least {MIN_HEIGHT} pixels, not {height!r}")
-    count = cloud.count
-    labeled = _rows(label_rows, name="label_rows", count=count, limit=MAX_LABEL_ROWS)
-    rings = _rows(highlight, name="highlight", count=count, limit=MAX_HIGHLIGHTS)
-    data: dict[str, Any] = {
-        "version": cloud.version,
-        "identity": cloud.identity,
-        "count": count,
-        "dim": cloud.dim,
-        "categories": list(cloud.categories),
-        "valueName": cloud.value_name,
-        "arrows": [
-            [
-                _row(arrow.start, name="Arrow.start", count=count),
-                _row(arrow.end, name="Arrow.end", count=count),
-                int(arrow.dashed),
-            ]
-            for arrow in arrows
-        ],
-        "links": [
-            [_row(start, name="links", count=count), _row(end, name="links", count=count)]
-            for start, end in list(links)[:MAX_LINKS]
-        ],
-        "labelRows": labeled,
-        "highlight": rings,
-        "key": key,
-        "alt": str(alt),
-        "height": int(height),
-        "maxRows": MAX_SELECTED_ROWS,
-    }
-    if inline:
-        return data | {"points": _table(cloud)}
-    shown = sorted({*labeled, *rings})
-    return data | {
-        "base": str(config.get_option("server.baseUrlPath") or "").strip("/"),
-        "layout": [list(column) for column in cloud.layout],
-        "hasDetails": cloud.details is not None,
-        "texts": [shown, cloud.labels.take(shown).to_pylist() if shown else []],
-    }
-
-
-@dataclass(slots=True)
-class _Plot:
-    """What a session keeps of a plot between runs. The points only of plots in a group: the others read them."""
-
-    memory: SelectionMemory
-    group: str = ""
-    cloud: PublishedCloud | None = None
-
-
-def _plots() -> dict[str, _Plot]:
-    """The plots of this session by their keys."""
-    name = "polysema_scatter_plots"
-    if name not in st.session_state:
-        st.session_state[name] = {}
-    found: dict[str, _Plot] = st.session_state[name]
-    return found
-
-
-def _of_group(own: Selection, key: str, cloud: PublishedCloud) -> Selection:
-    """The newest selection among the plots of a group with as many points; with the plot's own view."""
-    plots = _plots()
-    newest, found = plots[key].memory.at, own
-    for name, plot in plots.items():
-        state = _state(name)
-        if name == key or plot.group != plots[key].group or plot.cloud is None or state is None:
-            continue
-        # The browser's word is known before that plot is mounted again, further down the page.
-        other = plot.memory.read(state, plot.cloud)
-        if plot.cloud.count == cloud.count and plot.memory.at > newest:
-            newest, found = plot.memory.at, replace(other, view=own.view, region=None)
-    return found
-
-
-def _missing_tries(state: object, version: str) -> int:
-    """How often the browser has asked in vain for these points."""
-    missing = state.get("missing") if isinstance(state, Mapping) else None
-    if not isinstance(missing, Mapping) or missing.get("version") != version:
-        return 0
-    tries = missing.get("tries")
-    return min(tries, 9) if type(tries) is int and tries > 0 else 0
 
 
 def scatter(
@@ -275,7 +103,7 @@ def scatter(
         group: Plots of one group with as many points share hover (without a run) and selection: each of them returns
             the newest one.
         height: Of the plot without its legend, in pixels. Phones get at most 320.
-        morph: Whether points glide to new positions. They never do where the user asked for reduced motion.
+        morph: Whether points glide to new positions. They never do when the user prefers reduced motion.
         equal_axes: Whether one unit is as long on each axis. Off, each axis fills the plot.
 
     Returns:
@@ -287,7 +115,7 @@ def scatter(
     cloud = points if isinstance(points, PublishedCloud) else check(points)
     state = _state(key)
     tries = _missing_tries(state, cloud.version)
-    inline = cloud.count <= INLINE_POINTS or tries > 1  # asked twice in vain: this server has no such route
+    inline = cloud.count <= INLINE_POINTS or tries > 1  # loading failed twice: this server has no such route
     if not inline:
         store().keep(cloud)
     data = _payload(
@@ -321,11 +149,3 @@ def scatter(
     if message is None and data["view"] is not None:  # nobody has seen it yet, and it starts there
         found = replace(found, view=tuple(data["view"]))
     return _of_group(found, key, cloud) if group else found
-
-
-def _state(key: str) -> object:
-    """What the browser last said of a plot, known before it is mounted in this run."""
-    try:
-        return getattr(st.session_state[key], "plot", None)
-    except (KeyError, AttributeError):
-        return None

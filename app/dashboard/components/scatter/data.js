@@ -169,7 +169,7 @@ export function columnsOfTable(data) {
 }
 
 /**
- * Columns of points that were fetched: positions apart by axis, and texts that come when they are asked for.
+ * Columns of points that were fetched: positions apart by axis, and texts that are loaded when requested.
  *
  * @param {PlotData} data
  * @param {Record<string, Numbers>} fetched

@@ -138,7 +138,7 @@ export class PointLoader {
   }
 
   /**
-   * Python has answered: what was missing is no more.
+   * Python sent new data: nothing is missing any longer.
    *
    * @param {PlotData} data
    */

@@ -32,7 +32,7 @@
  * @property {string} group
  * @property {boolean} morph
  * @property {boolean} equalAxes
- * @property {number} attempt How often the browser has asked in vain for these points.
+ * @property {number} attempt How often the browser has failed to load these points.
  * @property {ArrowTable} [points] Points that travel with the page's data; all that follow are for those that don't.
  * @property {string} [base] The dashboard's path on the server.
  * @property {[string, 'f4' | 'u2' | 'u1', number][]} [layout] The columns: name, kind, length.

@@ -20,7 +20,7 @@ export class PlotScreen {
   glide = null;
   #state;
   #isLit;
-  /** @type {ScreenIndex | null} Of the present picture, made when first asked for. */
+  /** @type {ScreenIndex | null} Of the present picture, built on first use. */
   #index = null;
 
   /**

@@ -1,17 +1,15 @@
 """What is selected in a scatter plot, and how it is read from the browser's state, which can hold anything."""
 
-import json
 import math
-from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polysema.app.dashboard.components.points import PublishedCloud, store
+from polysema.app.dashboard.components.points import PublishedCloud
 
 __all__ = [
     "MAX_SELECTED_ROWS",
@@ -19,30 +17,21 @@ __all__ = [
     "By",
     "Region",
     "Selection",
-    "SelectionMemory",
     "View",
     "read_view",
     "rows_inside",
     "write_view",
 ]
-
 MAX_SELECTED_ROWS = 2_000
 """Most rows that travel one by one; of a larger selection the browser sends the region, or a bit for each point."""
-
 MAX_CORNERS = 256
 """Most corners of a region."""
-
 CHUNK_ROWS = 100_000
 """Points that are tested against a region at once."""
-
-MAX_ECHOES = 32
-"""Selections of the user that are remembered, so that one coming back through a link is not taken for a new wish."""
-
 By = Literal["click", "lasso", "box", "key", "python", ""]
 View = tuple[float, ...]
 """Where the camera is: `(x, y, zoom)` in 2-D, `(x, y, z, zoom, yaw, pitch)` in 3-D. The place in the middle is in the
 units of the positions, zoom 1 shows all points, angles are in radians."""
-
 VIEW_LENGTHS = {2: 3, 3: 6}
 
 
@@ -102,7 +91,7 @@ def write_view(view: View | None) -> str:
 def read_view(text: str, dim: int = 2) -> View | None:
     """The view that a link holds, or None when the text is no view of a plot with `dim` axes."""
     try:
-        return _view([float(part) for part in text.split("_")], dim)
+        return camera_of([float(part) for part in text.split("_")], dim)
     except ValueError:
         return None
 
@@ -158,160 +147,27 @@ def write_rows(rows: NDArray[np.int64], count: int) -> dict[str, Any]:
     return {"bits": b64encode(np.packbits(bits, bitorder="little").tobytes()).decode()}
 
 
-@dataclass(slots=True)
-class SelectionMemory:
-    """What one session knows of one plot between runs.
-
-    Attributes:
-        wished: Hash of the rows that Python asked for last.
-        command: How often Python asked for other rows; the browser repeats the number that it has followed.
-        rows: Those rows.
-        echoes: Hashes of the user's latest selections.
-        heard: The state that `selection` was read from, as text with the points' version.
-        selection: What was read last.
-        at: When the user made it, in the browser's milliseconds.
-    """
-
-    wished: str = ""
-    command: int = 0
-    rows: tuple[int, ...] = ()
-    echoes: list[str] = field(default_factory=list)
-    heard: str = ""
-    selection: Selection = NO_SELECTION
-    at: float = 0.0
-
-    def wish(self, rows: NDArray[np.int64], identity: str) -> None:
-        """Take note of the rows that Python wants selected in this run. Those it had from the user are no wish."""
-        wished = _name(rows, identity)
-        if wished == self.wished or (not self.wished and not len(rows)):
-            return
-        self.wished = wished
-        if wished in self.echoes:
-            return
-        self.command += 1
-        self.rows = tuple(rows.tolist())
-
-    def read(self, value: object, cloud: PublishedCloud) -> Selection:
-        """The selection in the browser's state, or Python's own wish until the browser has followed it."""
-        state = value if isinstance(value, Mapping) else {}
-        wished = Selection(self.rows, len(self.rows), "python") if self.rows else NO_SELECTION
-        view = _view(state.get("view"), cloud.dim)
-        if state.get("identity") != cloud.identity or state.get("command") != self.command:
-            return Selection(wished.rows, wished.count, wished.by, view=view)
-        events = _heard(state, cloud)
-        if events is None:
-            return NO_SELECTION
-        if events != self.heard:
-            if not self._know(state, cloud):
-                return Selection((), 0, view=view)
-            self.heard = events
-        found = self.selection
-        region = found.region if state.get("version") == cloud.version else None
-        return Selection(found.rows, found.count, found.by, found.clicked, view, region, self.at)
-
-    def _know(self, state: Mapping[str, Any], cloud: PublishedCloud) -> bool:
-        """Read a state that is new. False, and nothing is changed, when it doesn't fit the points."""
-        try:
-            region = _region(state.get("region"), cloud)
-            rows = _rows(state, cloud, region)
-        except (ValueError, TypeError, OverflowError):
-            return False
-        by, clicked = state.get("by"), state.get("clicked")
-        if by not in ("click", "lasso", "box", "key", "python") and not (by == "" and not len(rows)):
-            return False
-        if clicked is not None and (type(clicked) is not int or rows.tolist() != [clicked]):
-            return False
-        at = state.get("at")
-        try:
-            (self.at,) = _numbers([at], 1)
-        except (ValueError, OverflowError):
-            self.at = 0.0
-        self.selection = (
-            Selection(tuple(rows.tolist()), len(rows), cast(By, by), clicked, None, region)
-            if len(rows)
-            else NO_SELECTION
-        )
-        self.echoes = [*self.echoes, _name(rows, cloud.identity)][-MAX_ECHOES:]
-        return True
+def checked_view(view: Sequence[float] | None, dim: int) -> list[float] | None:
+    """The argument `view` as a list, or None for one of another kind of plot: a link may hold that."""
+    if view is None:
+        return None
+    found = camera_of([float(number) for number in view], dim)
+    return None if found is None else list(found)
 
 
-def _heard(state: Mapping[str, Any], cloud: PublishedCloud) -> str | None:
-    """All that a selection follows from, as one text: the same text, the same selection."""
-    message = {name: value for name, value in state.items() if name not in ("view", "missing")}
+def camera_of(value: object, dim: int) -> View | None:
+    """A camera for so many axes, or None when the value is none."""
     try:
-        return json.dumps([cloud.identity, message], sort_keys=True)
-    except (TypeError, ValueError):
+        view = finite_numbers(value, VIEW_LENGTHS[dim])
+    except (ValueError, OverflowError):
         return None
+    return view if view[dim] > 0 else None
 
 
-def _name(rows: NDArray[np.int64], identity: str) -> str:
-    return blake2b(rows.tobytes(), digest_size=12, key=identity.encode()).hexdigest()
-
-
-def _rows(state: Mapping[str, Any], cloud: PublishedCloud, region: Region | None) -> NDArray[np.int64]:
-    """Selected rows: one by one, as bits, or inside the region. ValueError when none of them fits."""
-    rows, bits = state.get("rows"), state.get("bits")
-    if isinstance(rows, list):
-        if len(rows) > MAX_SELECTED_ROWS or any(type(row) is not int or not 0 <= row < cloud.count for row in rows):
-            raise ValueError("rows")
-        return np.unique(np.asarray(rows, np.int64))
-    if isinstance(bits, str):
-        packed = np.frombuffer(b64decode(bits, validate=True), np.uint8)
-        if len(packed) != (cloud.count + 7) // 8:
-            raise ValueError("bits")
-        return np.flatnonzero(np.unpackbits(packed, count=cloud.count, bitorder="little")).astype(np.int64)
-    drawn_on = cloud if state.get("version") == cloud.version else store().get(str(state.get("version")))
-    if region is None or drawn_on is None or (drawn_on.identity, drawn_on.dim) != (cloud.identity, cloud.dim):
-        raise ValueError("region")
-    return rows_inside(drawn_on, region)
-
-
-def _region(value: object, cloud: PublishedCloud) -> Region | None:
-    """A region of these points. ValueError when it is something else."""
-    if value is None:
-        return None
-    if not isinstance(value, Mapping):
-        raise ValueError("region")
-    corners = value.get("corners")
-    if not isinstance(corners, list) or not 3 <= len(corners) <= MAX_CORNERS:
-        raise ValueError("corners")
-    category = value.get("category")
-    if type(category) is not int or not -1 <= category < max(1, len(cloud.categories)):
-        raise ValueError("category")
-    (scale,) = _numbers([value.get("scale")], 1)
-    (near,) = _numbers([value.get("near")], 1)
-    pairs = [_numbers(corner, 2) for corner in corners]
-    return Region(
-        tuple((x, y) for x, y in pairs),
-        _numbers(value.get("matrix"), 16),
-        _numbers(value.get("center"), cloud.dim),
-        scale,
-        near,
-        category,
-    )
-
-
-def _numbers(value: object, length: int) -> tuple[float, ...]:
+def finite_numbers(value: object, length: int) -> tuple[float, ...]:
     """So many finite numbers. ValueError for anything else."""
     if not isinstance(value, list | tuple) or len(value) != length:
         raise ValueError("numbers")
     if any(type(number) not in (int, float) or not math.isfinite(number) or abs(number) > 1e30 for number in value):
         raise ValueError("numbers")
     return tuple(float(number) for number in value)
-
-
-def _view(value: object, dim: int) -> View | None:
-    """A camera for so many axes, or None when the value is none."""
-    try:
-        view = _numbers(value, VIEW_LENGTHS[dim])
-    except (ValueError, OverflowError):
-        return None
-    return view if view[dim] > 0 else None
-
-
-def checked_view(view: Sequence[float] | None, dim: int) -> list[float] | None:
-    """The argument `view` as a list, or None for one of another kind of plot: a link may hold that."""
-    if view is None:
-        return None
-    found = _view([float(number) for number in view], dim)
-    return None if found is None else list(found)

@@ -9,7 +9,7 @@ import { MAX_TEXTS, TEXT_BATCH, TEXT_DELAY_MS } from './constants.js';
 export class TransportError extends Error {
   /**
    * @param {string} message
-   * @param {boolean} gone The server answered, but holds no points of that version.
+   * @param {boolean} gone The server responded, but no longer has the points of that version.
    */
   constructor(message, gone) {
     super(message);
@@ -59,7 +59,7 @@ export async function fetchColumns(data, signal) {
   return columns;
 }
 
-/** Labels, details and marks of a large cloud, fetched in batches as they are asked for. */
+/** Labels, details and marks of a large cloud, fetched in batches on demand. */
 export class RemoteTexts {
   /** @type {Map<number, RowText>} */
   #known = new Map();

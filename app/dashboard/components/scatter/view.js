@@ -22,7 +22,7 @@ export class PlotView {
   #callbacks;
 
   /**
-   * @param {{ onChange: (moving: boolean) => void, jumps: () => boolean }} callbacks Called after each change, and asked
+   * @param {{ onChange: (moving: boolean) => void, jumps: () => boolean }} callbacks Called after each change, and queried
    *   whether a move is to be made at once.
    */
   constructor(callbacks) {

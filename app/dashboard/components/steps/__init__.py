@@ -1,7 +1,7 @@
 """Back gives the question before: the browser's history has one entry for each question.
 
 `steps.js` stands in the page itself, before Streamlit's own scripts; `settle` tells it at the end of each run which
-question was answered. It says why.
+question got its result. It says why.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def settle(page: str, names: Sequence[str], question: str) -> None:
     Args:
         page: The page's name in the address; empty for the first page.
         names: The names of all pages but the first.
-        question: What was asked, as a text that is the same for the same question.
+        question: A key of the question: equal questions have equal keys.
     """
     runs = st.session_state["_runs"] = int(st.session_state.get("_runs", 0)) + 1
     data = {"page": str(page), "names": [str(name) for name in names], "question": str(question), "run": runs}

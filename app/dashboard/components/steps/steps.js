@@ -5,7 +5,7 @@
 // round: what the user asks makes one entry, what a run writes into the address belongs to the entry of its question.
 //
 // This script stands in the page itself, before Streamlit's own. At the end of each run Python tells `settle` which question
-// was answered: a question that came without a control of the address (a click on a map, a text in a form) gets its entry then.
+// got its result: a question that came without a control of the address (a click on a map, a text in a form) gets its entry then.
 
 /**
  * A run that is at its end: the name of its page, the names of all pages but the first, and the question.

@@ -1,0 +1,162 @@
+"""The page Compare: which two spaces are compared, and how."""
+
+from typing import Any, cast
+
+import streamlit as st
+
+from polysema.app.dashboard import progress as work
+from polysema.app.dashboard import space_picker, widgets
+from polysema.app.explorer.results import MatchedMaps
+from polysema.core.maps.projection import METHODS
+from polysema.core.model.catalog import models_here
+
+SIZES = {"500": 500, "1k": 1_000, "2k": 2_000, "5k": 5_000, "10k": 10_000}
+TITLES = {METHODS[name].title: name for name in ("umap", "pca", "tsne")} | {"AlignedUMAP": "aligned-umap"}
+SIDES, STEPS = "Side by side", "Step by step"
+OVERLAP_VIEW = "what stayed"
+EXAMPLES = {
+    "a model's first and last layer": ("minilm-l6 (hidden states)", "minilm-l6 (hidden states)"),
+    "GloVe and a model's input embeddings": ("glove-6b-50d", "minilm-l6 (input embeddings)"),
+}
+
+
+def use_example() -> None:
+    """A chosen example becomes the two spaces."""
+    chosen = EXAMPLES.get(st.session_state.get("compare_example") or "")
+    known = {space_picker.source_label(name): name for name in space_picker.sources()}
+    if chosen and all(label in known for label in chosen):
+        st.session_state["a"], st.session_state["b"] = (known[label] for label in chosen)
+    st.session_state["compare_example"] = None
+
+
+def controls() -> tuple[str | None, str | None]:
+    """The two spaces; None while a model is loaded."""
+    start = f"{models_here()[0]}{space_picker.HIDDEN_SPACES}" if models_here() else ""
+    start = "minilm-l6@" if "minilm-l6" in models_here() else start
+    columns = st.columns(2, gap="medium")
+    query = (
+        ("A", "a", "The space on the left: words' vectors, or hidden states at a layer."),
+        ("B", "b", "The space on the right, with the same words or the same texts in it."),
+    )
+    picked = []
+    for column, (label, key, ask) in zip(columns, query, strict=True):
+        with column:
+            picked.append(space_picker.pick_source(label, start, key, ask))
+    layers = space_picker.layers_of(picked)
+    names = []
+    for column, source, key in zip(columns, picked, ("la", "lb"), strict=True):
+        with column:
+            names.append(space_picker.pick_layer(source, layers[source], key, last=key == "lb") if layers else None)
+    st.pills(
+        "Examples",
+        list(EXAMPLES),
+        key="compare_example",
+        on_change=use_example,
+        label_visibility="collapsed",
+        help="Two spaces that have rows in common.",
+    )
+    return names[0], names[1]
+
+
+def how() -> tuple[int, str, int, str]:
+    """How many rows, laid out by which method, how many neighbors are compared, and in which view."""
+    first, second, third, fourth = st.columns([2, 4, 2, 4])
+    many = first.selectbox(
+        "Rows",
+        list(SIZES),
+        index=2,
+        key="cn",
+        bind="query-params",
+        help="How many of the rows that match are shown: the first words, or occurrences spread evenly over the texts.",
+    )
+    title = second.segmented_control(
+        "Map",
+        list(TITLES),
+        default="UMAP",
+        required=True,
+        key="cmap",
+        bind="query-params",
+        help="All spaces are laid out on one plane, each started from the other, so that what moves has moved.",
+    )
+    k = third.number_input(
+        "Neighbors",
+        1,
+        50,
+        10,
+        key="ck_near",
+        bind="query-params",
+        help="How many nearest of each row are compared, among the rows shown.",
+    )
+    view = fourth.segmented_control(
+        "View",
+        [SIDES, STEPS],
+        default=SIDES,
+        required=True,
+        key="cview",
+        bind="query-params",
+        help="Two maps with linked points, or one on which the points travel from A to B (through the layers between).",
+    )
+    return SIZES[many], TITLES.get(title or "", "umap"), int(k), view or SIDES
+
+
+def between(a: str, b: str) -> tuple[str, ...]:
+    """The layers from a to b where both are of one model."""
+    (one, _, first), (other, _, last) = a.partition(space_picker.HIDDEN_SPACES), b.partition(space_picker.HIDDEN_SPACES)
+    if one != other or not first or not last:
+        return ()
+    low, high = sorted((int(first), int(last)))
+    layers = [layer for layer in widgets.explorer().corpus_layers(one) if low < layer < high]
+    return tuple(
+        f"{one}{space_picker.HIDDEN_SPACES}{layer}" for layer in (layers if int(first) < int(last) else layers[::-1])
+    )
+
+
+def matched(a: str, b: str, n: int, k: int, method: str, through: tuple[str, ...]) -> tuple[MatchedMaps | None, Any]:
+    """The requested comparison, or its principal components until it is ready; and its cache key."""
+    explorer = widgets.explorer()
+    stamps = (explorer.stamp(a), explorer.stamp(b))
+
+    def key(by: str) -> tuple[object, ...]:
+        return ("matched", a, b, stamps, n, k, by, through)
+
+    def work_by(by: str) -> Any:
+        return lambda progress: explorer.matched(a, b, n, k, by, through=through, progress=progress)
+
+    found = work.answer(key(method), work_by(method))
+    if found is not None:
+        return cast(MatchedMaps, found), key(method)
+    query = widgets.jobs().find(key(method))
+    if method == "pca" or query is None or (not query.pending and not query.stopping):
+        return None, None
+    first = widgets.jobs().start(key("pca"), work_by("pca"))
+    first.wait(3)
+    if first.pending or first.failure is not None:
+        return None, None
+    st.caption("Until the map is there, the principal components are shown, on one plane.")
+    return cast(MatchedMaps, first.result()), key("pca")
+
+
+def example(found: MatchedMaps) -> int:
+    """The row to look at before one is chosen: of those with a sense, or of all, the one that changed most."""
+    columns = found.a.space.columns
+    if columns is not None and "sense" in columns.column_names:
+        senses = columns.column("sense").to_pylist()
+        return next((int(row) for row in found.changed if senses[row]), int(found.changed[0]))
+    return int(found.changed[0])
+
+
+def show_notes(found: MatchedMaps) -> None:
+    """How much stayed, and of which rows that is said."""
+    a, b = (widgets.plain(side.name) for side in (found.a, found.b))
+    st.markdown(
+        f"Of a row's {found.k} nearest in **{a}**, **{float(found.overlap.mean()):.0%}** are among its {found.k} "
+        f"nearest in **{b}** "
+        f"(by chance {found.by_chance:.1%})",
+        help="Both lists are exact, by the cosine, among the rows shown.",
+    )
+    st.caption(
+        f"Matched by {found.by}: {found.matched:,} rows. Shown: {found.rule}. Left out, since the other has no "
+        f"such row: {found.a.left_out:,} of {a}, "
+        f"{found.b.left_out:,} of {b}. Two rows at random have cosine {found.a.baseline:.3f} in {a} and "
+        f"{found.b.baseline:.3f} in {b}."
+    )

@@ -1,0 +1,122 @@
+"""The page Contexts: layer by layer, clusters against senses, and the occurrences like one of them."""
+
+from html import escape
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from polysema.app.dashboard import downloads, widgets
+from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.components.scatter import Selection
+from polysema.app.dashboard.series import lines
+from polysema.app.explorer.results import WordMap
+from polysema.core.measure.sense_clusters import SenseClusters
+from polysema.core.model.tokens import find_words
+
+MAX_SHOWN_TEXTS = 60  # sentences
+
+
+def curves(found: WordMap, layer: int) -> None:
+    """How alike two occurrences are at each layer: within a sense, between senses, and two words at random."""
+    names = {"same sense": found.within, "other sense": found.between, "random words": found.baselines}
+    table = pd.DataFrame(
+        [
+            {"layer": at, "pair": name, "cosine": value}
+            for name, values in names.items()
+            for at, value in zip(found.layers, values, strict=True)
+        ]
+    )
+    base = alt.Chart(table).encode(
+        x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")),
+        y=alt.Y("cosine:Q", title="mean cosine"),
+    )
+    rule = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeDash=[4, 4], color="#8b94a0").encode(x="layer:Q")
+    downloads.chart(
+        (lines(base, "pair", list(names), orient="bottom", columns=2) + rule).properties(height=320),
+        "Mean cosine of two occurrences by layer: of one sense, of two senses, of random words",
+    )
+    downloads.numbers(
+        [{str(name): value for name, value in row.items()} for row in table.to_dict("records")], "cosines"
+    )
+    place = found.layers.index(layer)
+    gap = found.within[place] - found.between[place]
+    st.markdown(
+        f"At **layer {layer}** two occurrences of {widgets.plain(found.word)} have cosine "
+        f"**{found.within[place]:.2f}** within a sense and "
+        f"**{found.between[place]:.2f}** between senses (a gap of {gap:.2f}); two words at random have "
+        f"{found.baselines[place]:.2f}."
+    )
+
+
+def agreement(clustered: SenseClusters, layer: int) -> None:
+    """The clusters with their most typical sentence, and how well they agree with the marked senses."""
+    st.markdown(
+        f"At layer {layer} the vectors form **{len(clustered.clusters)} groups** by themselves; "
+        f"{int((clustered.assigned < 0).sum())} of {len(clustered.assigned)} occurrences lie in none. Against "
+        "the marked senses: adjusted Rand index "
+        f"**{clustered.adjusted_rand:.2f}**, V-measure **{clustered.v_measure:.2f}** (0 by chance, 1 the same)."
+    )
+    rows = []
+    for number, cluster in enumerate(clustered.clusters, 1):
+        example = clustered.texts[cluster.central]
+        st.markdown(
+            f"{number}: **{widgets.plain(cluster.name)}** ({len(cluster.rows)}), such as “{widgets.plain(example)}”"
+        )
+        rows += [
+            {"cluster": number, "name": cluster.name, "text": clustered.texts[row], "start": clustered.starts[row]}
+            for row in cluster.rows
+        ]
+    downloads.numbers(rows, "clusters")
+
+
+def table(found: WordMap, selected: Selection) -> None:
+    """The sentences that are selected, or all."""
+    rows = [row for row in selected.rows if row < len(found.texts)] or list(range(len(found.texts)))
+    chosen = bool(selected.count) and len(rows) < len(found.texts)
+    st.markdown(
+        f"**{len(rows)} sentences selected**"
+        if chosen
+        else f"**{len(rows)} sentences**: click a point, or draw a lasso, to see only some"
+    )
+    widgets.sentences(
+        [
+            (found.texts[row], *found.spans[row], f'<span class="ps-tag">{escape(found.senses[row])}</span>')
+            for row in rows[:MAX_SHOWN_TEXTS]
+        ]
+    )
+    if len(rows) > MAX_SHOWN_TEXTS:
+        st.caption(f"The first {MAX_SHOWN_TEXTS} are shown; the file has all {len(rows)}.")
+    downloads.numbers(
+        [
+            {
+                "text": found.texts[row],
+                "start": found.spans[row][0],
+                "end": found.spans[row][1],
+                "sense": found.senses[row],
+            }
+            for row in rows
+        ],
+        "sentences",
+    )
+
+
+def like_this(found: WordMap, layer: int, row: int) -> None:
+    """What was clicked: the words of the corpus that are nearest to it at this layer."""
+    text, (start, end) = found.texts[row], found.spans[row]
+    nth = sum(place.start <= start for place in find_words(text, text[start:end]))
+    model = found.origin.source
+    answer = work.answer(
+        ("occurrence", text, text[start:end], model, layer, 6, nth),
+        lambda progress: widgets.explorer().occurrence_neighbors(
+            text[start:end], text, model, layer, 6 + 1, nth, progress=progress
+        ),
+    )
+    if answer is None:
+        return
+    others = [hit for hit in answer.hits if (hit.text, hit.start) != (text, start)][:6]
+    st.html(f'<p class="ps-text">Nearest at layer {layer} to the one you chose: {widgets.marked(text, start, end)}</p>')
+    widgets.hits(others)
+    st.caption(f"Two words taken at random have cosine {answer.baseline:.3f} at this layer.")
+    widgets.notes(answer)
+    downloads.occurrences(others, "like_this")

@@ -1,0 +1,52 @@
+"""What the tabs of the page Inside share: the boxes for a model and a text, names of tokens, colors."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from polysema.app.dashboard import permalink, widgets
+from polysema.core.model.catalog import CATALOG
+from polysema.core.model.load import LanguageModel
+from polysema.core.space.space import Family
+
+SENTENCE = "the white swan in the blue water"
+PROMPT = "The sport that Michael Jordan played is"
+LETTERS = "phone"
+TEAL, AMBER, GRAY = "#0d9488", "#d97706", "#8b94a0"
+
+
+def family_of(name: str) -> Family:
+    """The family of a model of the catalog."""
+    return next(row.family for row in CATALOG if row.name == name)
+
+
+def letters(name: str) -> bool:
+    """Whether the model was made to read the letters of one word."""
+    return next(row.reads for row in CATALOG if row.name == name) == "letters"
+
+
+def given(model: LanguageModel, text: str) -> tuple[str | None, str | None]:
+    """The text and the source: an encoder reads what is typed, and its decoder writes the rest itself."""
+    widgets.check_length(text)
+    return (None, text) if model.reads_two else (text, None)
+
+
+def shown(name: str) -> str:
+    """A token for a list: without the space before a word, and a sign for one that is nothing but space."""
+    return name.strip() or ("⏎" if "\n" in name else "␣")
+
+
+def model_box(names: Sequence[str], key: str, place: Any, explains: str) -> str:
+    """Which model."""
+    return permalink.pick(place, "Model", names, "model", key=key, help=explains)
+
+
+def typed(key: str, start: str, label: str, explains: str) -> str:
+    """A line of text; the link names it by a number."""
+    return (permalink.box(st.text_input, "inside", label, start, key=key, help=explains) or "").strip()
+
+
+def preferred(names: Sequence[str], family: Family) -> list[str]:
+    """The names with those of one family first."""
+    return sorted(names, key=lambda name: family_of(name) is not family)

@@ -1,0 +1,202 @@
+"""The page Map: what is laid out, by which method, and the map itself with its quality."""
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import streamlit as st
+
+from polysema.app.dashboard import progress as work
+from polysema.app.dashboard import space_picker, widgets
+from polysema.app.explorer.results import SpaceMap
+from polysema.core.maps.projection import METHODS, MapOptions
+from polysema.core.space.space import Space
+
+MAX_POINTS = 400_000
+SIZES = {"1k": 1_000, "10k": 10_000, "50k": 50_000, "100k": 100_000, "400k": MAX_POINTS, "all": MAX_POINTS}
+MAP_NEIGHBORS = 10  # neighbors in the lists and in the measure
+IN_SPACE, ON_MAP = "in the space", "on the map"
+TITLES = {name: method.title for name, method in METHODS.items() if name != "umap-learn"}  # the same map, slower
+MAP_NOTES = {
+    "pca": "the two (or three) directions in which the points differ most; straight, so far stays far, but much is "
+    "hidden",
+    "umap": "keeps neighborhoods; how far two groups lie apart means little",
+    "densmap": "UMAP that also keeps how dense a place is",
+    "tsne": "keeps the nearest neighbors; sizes and distances of groups mean little",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MapQuestion:
+    """What is to be laid out, and how."""
+
+    name: str
+    stamp: object
+    n: int
+    method: str
+    options: MapOptions
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Under which the map is kept."""
+        return ("space map", self.name, self.stamp, self.n, self.method, self.options)
+
+
+def controls() -> tuple[str | None, str, str, bool]:
+    """The space (None while its model is loaded), how many points, the method, and whether in three dimensions."""
+    # controls of two pages that share a key would share their values: `space` in a link is taken as ours
+    if (query := st.query_params.get("space")) is not None:
+        labels = {space_picker.source_label(name): name for name in space_picker.sources()}
+        named = labels.get(query, query if query in labels.values() else None)
+        st.query_params.pop("space")
+        st.query_params["ms"] = query if named is None else space_picker.source_label(named)
+        if named is not None:
+            st.session_state["ms"] = named  # for the control, which reads the address before the page runs
+    first, second, third, fourth = st.columns([4, 2, 4, 2])
+    with first:
+        source = space_picker.pick_source(
+            "Space",
+            "glove-6b-50d",
+            "ms",
+            "Vectors of words, a collection, or every word of the corpus of senses at a layer of a model.",
+        )
+    many = second.selectbox(
+        "Points",
+        list(SIZES),
+        index=1,
+        key="mn",
+        bind="query-params",
+        help=f"How many of the first rows are shown; all of them up to {MAX_POINTS:,}.",
+    )
+    title = third.segmented_control(
+        "Method",
+        list(TITLES.values()),
+        default=TITLES["umap"],
+        required=True,
+        key="mm",
+        bind="query-params",
+        help=". ".join(f"{TITLES[name]}: {message}" for name, message in MAP_NOTES.items()) + ".",
+    )
+    method = next((name for name, shown in TITLES.items() if shown == title), "umap")
+    dimensions = fourth.segmented_control(
+        "Dimensions",
+        ["2D", "3D"],
+        default="2D",
+        required=True,
+        key="mdim",
+        bind="query-params",
+        help="A plane, or a space to turn.",
+    )
+    layers = space_picker.layers_of([source])
+    return (
+        space_picker.pick_layer(source, layers[source], "mlayer") if layers else None,
+        many,
+        method,
+        dimensions == "3D",
+    )
+
+
+def options_of(method: str, three: bool) -> MapOptions:
+    """The method's options, under the field's names; only those that it takes decide which map it is."""
+    chosen: dict[str, Any] = {"n_components": 3 if three else 2}
+    with st.expander("Options of the method"):
+        one, two, last = st.columns(3)
+        if method in ("umap", "densmap"):
+            chosen["n_neighbors"] = int(
+                one.number_input(
+                    "n_neighbors",
+                    2,
+                    200,
+                    15,
+                    key="nn",
+                    bind="query-params",
+                    help="How many neighbors hold a point, itself counted: few show the fine grain, many the whole.",
+                )
+            )
+            chosen["min_dist"] = float(
+                two.number_input(
+                    "min_dist",
+                    0.0,
+                    1.0,
+                    0.1,
+                    0.05,
+                    key="mindist",
+                    bind="query-params",
+                    help="How close two points may come on the map.",
+                )
+            )
+        if method == "tsne":
+            chosen["perplexity"] = float(
+                one.number_input(
+                    "perplexity",
+                    1.0,
+                    200.0,
+                    30.0,
+                    1.0,
+                    key="perplexity",
+                    bind="query-params",
+                    help="About how many neighbors a point looks at.",
+                )
+            )
+        if method != "pca":
+            chosen["seed"] = int(
+                last.number_input(
+                    "seed", 0, 2**32 - 1, 0, key="mseed", bind="query-params", help="The same seed gives the same map."
+                )
+            )
+        st.caption(
+            f"{TITLES[method]}: {MAP_NOTES[method]}. The metric is the cosine. The map starts from the principal plane."
+        )
+    return MapOptions(**chosen)
+
+
+def number_of(many: str, space: Space) -> int:
+    """How many rows are shown; says so when they are fewer than requested, or not all."""
+    wanted, n = SIZES[many], len(space)
+    if n > MAX_POINTS and wanted == MAX_POINTS:
+        st.caption(f"{n:,} rows are in this space; the first {MAX_POINTS:,} are shown.")
+    elif wanted > n and many != "all":
+        all_rows = "is 1 row in this space, and it is" if n == 1 else f"are {n:,} rows in this space: all of them are"
+        st.caption(f"There {all_rows} shown.")
+    return min(wanted, n)
+
+
+def laid_out(query: MapQuestion, space: Space) -> tuple[SpaceMap | None, bool]:
+    """The map, or the first two principal components until it is there, and whether it is the map."""
+    explorer = widgets.explorer()
+    found = work.answer(
+        query.key,
+        lambda progress: explorer.map(space, query.method, query.options, query.n, MAP_NEIGHBORS, progress),
+    )
+    if found is not None:
+        return cast(SpaceMap, found), True
+    plane = MapOptions(n_components=query.options.n_components)
+    first = widgets.jobs().start(
+        ("first picture", query.name, query.stamp, query.n, plane),
+        lambda progress: explorer.map(space, "pca", plane, query.n, 0, progress),
+    )
+    first.wait(3)
+    if first.pending or first.failure is not None:
+        return None, False  # of what can't be mapped at all the map's own work has told why
+    st.caption(f"Shown here: the first {'three' if plane.n_components == 3 else 'two'} principal components.")
+    return cast(SpaceMap, first.result()), False
+
+
+def badge(found: SpaceMap, whole: bool) -> None:
+    """How far the picture can be trusted; of the first picture (not `whole`) that isn't measured."""
+    widgets.notes(found.map, found.space)
+    message = found.distortion
+    if message is None and not whole:
+        return
+    if message is None:
+        st.caption("Too few points to measure how many neighbors the picture keeps.")
+        return
+    measured = "all points" if len(message.rows) == len(found.space) else f"{len(message.rows):,} points"
+    st.markdown(
+        f"**Neighbors kept {message.preservation:.0%}** (by chance {message.by_chance:.1%}) · **trustworthiness "
+        f"{message.trustworthiness:.3f}** "
+        f"· measured on {measured}",
+        help=f"Of each point's {message.k} nearest in the space, the share that are among its {message.k} nearest on "
+        "the map. "
+        "Trustworthiness is 1 when no point is near on the map that is far in the space (Venna and Kaski 2001). "
+        "A flat picture of many dimensions can't keep all: read the lists beside it, which are of the space itself.",
+    )

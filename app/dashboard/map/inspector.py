@@ -1,0 +1,252 @@
+"""The page Map: finding points, the neighbors of one, and the table of a selection."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import streamlit as st
+
+from polysema.app.dashboard import downloads, permalink, point_colors, space_picker, widgets
+from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.components.scatter import Selection
+from polysema.app.dashboard.map.controls import IN_SPACE, MAP_NEIGHBORS, ON_MAP, MapQuestion
+from polysema.app.dashboard.own_points import PlacedPoint
+from polysema.app.explorer.map_neighbors import MapNeighbor, PointNeighbors
+from polysema.app.explorer.results import SpaceMap
+from polysema.core.errors import UserError
+from polysema.core.measure.senses import load_senses
+from polysema.core.space.expression import Term
+from polysema.core.space.label_search import labels_of, spot
+from polysema.core.space.space import Space
+
+MAX_NAMED = 24  # points that bear their names
+
+
+def find_box(space: Space, n: int) -> list[int]:
+    """The search box: the rows that it found on the map; the first becomes what is looked at."""
+    with st.form("find", border=False):
+        box, run = st.columns([5, 1], vertical_alignment="bottom")
+        text = box.text_input(
+            "Find",
+            "",
+            key="find",
+            bind="query-params",
+            max_chars=200,
+            placeholder="a word on the map",
+            help="Marks the points of that name, or with it in their text, and moves the map to them.",
+        )
+        run.form_submit_button("Find", type="primary", width="stretch")
+    text = (text or "").strip()
+    if not text:
+        st.session_state.pop("map_sought", None)
+        return []
+    try:
+        found = spot(space, text)
+    except UserError as error:
+        widgets.problem(error, "find")
+        return []
+    rows = [int(row) for row in found.rows if row < n]
+    if not rows and not found.exactly and not found.in_text:
+        widgets.problem(space.unknown(text), "find")
+        return []
+    if not rows:
+        st.info(
+            f"{widgets.plain(text)} is row {int(found.rows[0]) + 1:,} of this space, and the map shows the first "
+            f"{n:,}. Show more points, or "
+            "place it below."
+        )
+        return []
+    if found.in_text:
+        st.caption(
+            f"{found.total:,} text{'s hold' if found.total > 1 else ' holds'} it"
+            + (f"; the first {len(rows)} on the map are marked." if found.total > len(rows) else ".")
+        )
+    elif not found.exactly:
+        st.caption(f"No row has this name; {found.total:,} have it in theirs.")
+    elif found.total > 1:
+        st.caption(
+            f"{found.total:,} rows have this name"
+            + (f"; the first {len(rows)} on the map are marked." if found.total > len(rows) else ".")
+        )
+    sought = (text, len(space))
+    if st.session_state.get("map_sought") != sought:
+        st.session_state["map_sought"] = sought
+        if not st.session_state.pop("map_restored", False):
+            st.session_state["map_focus"] = rows[0]
+    return rows
+
+
+def example(space: Space, n: int) -> int:
+    """A row to look at before anything is chosen."""
+    if space.columns is not None and "sense" in space.columns.column_names:
+        return next((row for row, sense in enumerate(space.column("sense")[:n]) if sense), 0)
+    row = space.keys.row("bank")
+    return row if 0 <= row < n else 0
+
+
+def around(
+    query: MapQuestion, space: Space, found: SpaceMap, focus: int, own: Sequence[PlacedPoint], whole: bool
+) -> PointNeighbors | None:
+    """The neighbors of what is looked at."""
+    n = len(found.space)
+    k = min(MAP_NEIGHBORS, n - 1)
+    if k < 1:
+        return None
+    at: Any = focus if focus < n else (own[focus - n].vector, own[focus - n].position)
+    message = focus if focus < n else own[focus - n].text
+    answers: PointNeighbors | None = work.answer(
+        ("around", message, *query.key, whole), lambda progress: widgets.explorer().around(found, space, at, k)
+    )
+    return answers
+
+
+def inspector(
+    space: Space, found: SpaceMap, focus: int, own: Sequence[PlacedPoint], near: PointNeighbors, by: str
+) -> None:
+    """What is looked at, its neighbors in the space or on the map, and where to go on with it."""
+    n = len(found.space)
+    labels = labels_of(found.space)
+    name = labels[focus].as_py() if focus < n else own[focus - n].text
+    row = found.space.columns.slice(focus, 1).to_pylist()[0] if focus < n and found.space.columns is not None else {}
+    text = str(row.get("text") or "")
+    if text:
+        st.html(
+            f'<p class="ps-text">{widgets.marked(text, *point_colors.mark(text, row.get("start"), row.get("end")))}</p>'
+        )
+    st.markdown(f"**{widgets.plain(name)}**" + (f" · row {focus + 1:,}" if focus < n else " · placed by you"))
+    kept = (
+        f"{near.kept:.0%} of its nearest that are shown are among its nearest on the map. "
+        if not np.isnan(near.kept)
+        else ""
+    )
+    more = "; ".join(
+        f"{key} {value}"
+        for key, value in row.items()
+        if key not in ("text", "text_id", "start", "end", "word", "layer") and value not in (None, "")
+    )
+    st.caption(widgets.plain(kept + more))
+    listed = near.in_space if by == IN_SPACE else near.on_map
+    baseline = widgets.explorer().baseline(space)
+    notes = [_note(one, by) for one in listed]
+    if point_colors.has_text(space) and space.columns is not None:
+        rows = space.columns.select([c for c in ("text", "start", "end", "sense") if c in space.columns.column_names])
+        taken = rows.take(pa.array([one.row for one in listed])).to_pylist()
+        widgets.sentences(
+            [
+                (
+                    str(line["text"] or ""),
+                    *point_colors.mark(str(line["text"] or ""), line.get("start"), line.get("end")),
+                    f"cosine {one.cosine:.3f}"
+                    + (f' · <span class="ps-tag">{escape(str(line["sense"]))}</span>' if line.get("sense") else "")
+                    + (f" · {escape(note)}" if note else ""),
+                )
+                for one, line, note in zip(listed, taken, notes, strict=True)
+            ]
+        )
+        st.caption(f"Two rows taken at random have cosine {baseline:.3f}: read the numbers beside that.")
+    else:
+        widgets.bars([(one.key, one.cosine) for one in listed], baseline=baseline, notes=notes)
+        st.caption(widgets.beside(baseline))
+    downloads.numbers(lambda: _neighbor_rows(near, baseline), "map-neighbors", "Neighbors (CSV)")
+    if focus < n:
+        go_on(space, name, row)
+
+
+def _neighbor_rows(near: PointNeighbors, baseline: float) -> list[dict[str, Any]]:
+    """Both lists of neighbors as rows."""
+    return [
+        {
+            "list": list_,
+            "place": place,
+            "name": one.key,
+            "row": one.row + 1,
+            "cosine": one.cosine,
+            "rank in the space": one.in_space,
+            "rank on the map": one.on_map,
+            "far in the space": one.far,
+            "random pair": baseline,
+        }
+        for list_, neighbors in ((IN_SPACE, near.in_space), (ON_MAP, near.on_map))
+        for place, one in enumerate(neighbors, 1)
+    ]
+
+
+def _note(one: MapNeighbor, by: str) -> str:
+    if by == IN_SPACE:
+        return "not among the points shown" if one.on_map is None else f"rank {one.on_map:,} on the map"
+    return ("⚠ far in the space: " if one.far else "") + f"rank {one.in_space:,} in the space"
+
+
+def go_on(space: Space, name: str, row: dict[str, Any]) -> None:
+    """The same row as the question of another page."""
+    source = st.session_state.get("ms", "")
+    columns = st.columns(2)
+    if not source.endswith(space_picker.HIDDEN_SPACES):
+        requested = {
+            "Neighbors": ("neighbors", {"w": name, "ns": widgets.space_label(source), "mode": "A word"}),
+            "Analogies": ("analogies", {"q": str(Term(1.0, name)), "space": widgets.space_label(source)}),
+        }
+    else:
+        model = source[:-1]
+        kept = permalink.save({"page": "neighbors", "values": {"widget:text": str(row["text"]), "widget:cw": name}})
+        sentence = {"mode": "A word in a sentence", "cm": model, "cl": str(space.origin.layer)} | (
+            {permalink.PARAMETER: kept} if kept else {}
+        )
+        requested = {"Neighbors": ("neighbors", sentence)}
+        if name.lower() in load_senses().words:
+            requested["Contexts"] = ("contexts", {"word": name.lower(), "model": model})
+    for column, (title, (page, query)) in zip(columns, requested.items(), strict=False):
+        column.page_link(
+            f"app_pages/{page}.py",
+            label=f"Open in {title}",
+            query_params=query,
+            help=f"Ask the page {title} about this row.",
+        )
+
+
+def selection_table(found: SpaceMap, own: Sequence[PlacedPoint], selected: Selection, source: str) -> None:
+    """Every selected row with all that is known of it; all rows where none is selected."""
+    n = len(found.space)
+    rows = np.array(selected.rows, np.int64) if selected.count else np.arange(n + len(own))
+    st.markdown(
+        f"**{selected.count:,} of {n + len(own):,} points selected**"
+        if selected.count
+        else f"**{n + len(own):,} points**: click one, or draw a lasso or a box, to see only some"
+    )
+    made = table_of(found, own, rows)
+    st.dataframe(
+        made, height=320, hide_index=True, lazy=len(rows) > 5_000 or None, alt="The selected points", key="map_table"
+    )
+    downloads.columns(
+        lambda: made,
+        f"map-{source}-selected" if selected.count else f"map-{source}",
+        "Selected points (CSV)" if selected.count else "All points (CSV)",
+        "Every column and coordinate of these rows.",
+    )
+
+
+def table_of(found: SpaceMap, own: Sequence[PlacedPoint], rows: "np.typing.NDArray[np.int64]") -> pa.Table:
+    """Row, name, columns, coordinates and what was kept, of these rows of the map."""
+    n = len(found.space)
+    inside = rows[rows < n]
+    mine = [own[int(row) - n] for row in rows[rows >= n]]
+    columns: dict[str, Any] = {"row": pa.array(inside + 1)}
+    columns["name"] = labels_of(found.space).take(pa.array(inside))
+    if found.space.columns is not None:
+        taken = found.space.columns.take(pa.array(inside))
+        columns |= {name: taken.column(name) for name in taken.column_names if name not in ("word", "row", "name")}
+    positions = np.asarray(found.map.positions)[inside]
+    columns |= {axis: pa.array(positions[:, place]) for place, axis in enumerate("xyz"[: positions.shape[1]])}
+    if np.isfinite(found.kept).all():
+        columns["neighbors kept"] = pa.array(found.kept[inside])
+    made = pa.table(columns)
+    if not mine:
+        return made
+    places = np.stack([one.position for one in mine])
+    added = pa.table(
+        {"name": pa.array([one.text for one in mine], pa.large_string())}
+        | {axis: pa.array(places[:, place]) for place, axis in enumerate("xyz"[: places.shape[1]])}
+    )
+    return pa.concat_tables([made, added], promote_options="default")
