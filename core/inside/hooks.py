@@ -203,19 +203,23 @@ class Twin:
 
     def run(self, reading: HookedRun) -> None:
         """One pass over what is read."""
+        self.run_rows([reading.ids], reading.source)
+
+    def run_rows(self, rows: Sequence[Sequence[int]], source: HookedRun | None = None) -> None:
+        """One pass over several rows of ids, all as long, with the same source beside each."""
         import torch
 
         device = self.model.engine.device  # type: ignore[attr-defined]
 
-        def tensors(ids: Sequence[int]) -> tuple[Any, Any]:
-            row = torch.tensor([list(ids)], device=device)
-            return row, torch.ones_like(row)
+        def tensors(of: Sequence[Sequence[int]]) -> tuple[Any, Any]:
+            table = torch.tensor([list(ids) for ids in of], device=device)
+            return table, torch.ones_like(table)
 
-        ids, mask = tensors(reading.ids)
+        ids, mask = tensors(rows)
         given: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
-        if reading.source is not None:
-            source, source_mask = tensors(reading.source.ids)
-            given = {"input_ids": source, "attention_mask": source_mask, "decoder_input_ids": ids}
+        if source is not None:
+            read, read_mask = tensors([source.ids] * len(rows))
+            given = {"input_ids": read, "attention_mask": read_mask, "decoder_input_ids": ids}
         if self.model.causal:
             given["use_cache"] = False
         with torch.inference_mode():
