@@ -7,9 +7,15 @@ import sys
 
 import click
 
-from polysema.app.cli.export import parse_layers
+from polysema.app.cli.collection import collection_group
+from polysema.app.cli.embed import embed
+from polysema.app.cli.export import export
 from polysema.app.cli.former_names import CurrentGroup
+from polysema.app.cli.inside import inside
+from polysema.app.cli.int8 import int8
+from polysema.app.cli.model_options import parse_layers
 from polysema.app.cli.output import Row, format_option, model_option, pooling_option, progress_bar, show, tell_notes
+from polysema.app.cli.static_table import table
 from polysema.app.cli.text_arguments import require_unicode
 from polysema.app.cli.word_command import WordCommand
 from polysema.core.errors import UserError
@@ -193,12 +199,12 @@ def app(port: int, address: str, browser: bool | None) -> None:
     launch(port, address, browser)
 
 
-from polysema.app.cli import collection, export, inside, maps, serve, words  # noqa: E402  (they add their commands to the groups above)
+from polysema.app.cli import maps, serve, words  # noqa: E402  (they add their commands to the groups above)
 
 words.add_to(cli, measure)
-export.add_to(cli, measure)
-collection.add_to(cli)
-inside.add_to(cli)
 maps.add_to(cli)
 serve.add_to(cli)
+for command in (collection_group, embed, export, inside, table):
+    cli.add_command(command)
+measure.add_command(int8)
 require_unicode(cli)

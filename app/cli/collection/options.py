@@ -1,0 +1,32 @@
+"""The options that the commands of `polysema collection` share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from polysema.indexes.collection import Collection
+
+
+folder_argument = click.argument("folder", type=click.Path())
+
+space_option = click.option("--space", "-s", help="Which space of the collection.  [default: the only one]")
+
+where_option = click.option(
+    "--where", help="Only rows that pass, such as: layer >= 4 and word in ('bank', 'shore') and text starts with 'The'"
+)
+
+index_option = click.option(
+    "--index",
+    help="auto, none (the exact search), flat, hnsw, ivf, ivf-sq8, ivf-pq, pq-fastscan, also with parameters, such as"
+    " hnsw:M=32,ef_search=64.  [default: as before, auto the first time]",
+)
+
+
+def open_collection(folder: str) -> Collection:
+    """The collection in a folder; raises `UserError` where there is none."""
+    from polysema.indexes.collection import Collection
+
+    return Collection(folder)

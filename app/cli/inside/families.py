@@ -1,0 +1,85 @@
+"""`polysema inside compare-families`: one sentence through an encoder, a decoder and an encoder-decoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from polysema.app.cli.inside.options import DEFAULT_DECODER, open_model
+from polysema.app.cli.output import Row, format_option, show
+from polysema.app.cli.word_command import WordCommand
+from polysema.app.explorer.inside_options import text_for
+from polysema.core.errors import UnavailableError
+
+if TYPE_CHECKING:
+    pass
+
+
+COMPARED_MODELS = ("minilm-l6", DEFAULT_DECODER)
+
+
+@click.command(name="compare-families", cls=WordCommand, short_help="Trace one SENTENCE through each model family.")
+@click.argument("sentence")
+@click.option(
+    "--model", "-m", "names", multiple=True, help="A model; may be given again.  [default: one of each family]"
+)
+@click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
+@click.option("--masks", is_flag=True, help="Print who may look at whom as well.")
+@format_option
+def compare_families(sentence: str, names: tuple[str, ...], device: str | None, masks: bool, form: str) -> None:
+    """Send one SENTENCE through an encoder, a decoder and an encoder-decoder, and print where each ends.
+
+    A model that reads letters is given the sentence's longest word.
+    """
+    from polysema.app.explorer.results.inside import FamiliesAnswer
+    from polysema.core.inside.families import compare_families as run
+    from polysema.core.model.catalog import models_here
+
+    chosen = names or [name for name in (*COMPARED_MODELS, "g2p-t5") if name in models_here(("texts", "letters"))]
+    if not chosen:
+        raise UnavailableError("no language model is here; bring one with polysema models pull minilm-l6")
+    loaded = [open_model(name, "torch", device) for name in chosen]
+    texts = [text_for(model, sentence) for model in loaded]
+    found = run(loaded, texts)
+    rows: list[Row] = [
+        {
+            "model": road.model,
+            "family": road.family.value,
+            "reads": road.text,
+            "layers": "+".join(map(str, road.n_layers)),
+            "heads": road.n_heads,
+            "dimensions": road.dim,
+            "who sees whom": "; ".join(f"{sight.name}: {sight.describe}" for sight in road.sights),
+            "ends in": road.ends,
+            "says": (f"at {road.says_at!r}: " if road.says_at else "")
+            + "  ".join(f"{name!r} {score:.3f}" for name, score in road.says[:3]),
+            "writes": road.written,
+        }
+        for road in found
+    ]
+    if form != "table":
+        show(form, rows, FamiliesAnswer(found))
+        return
+    for row, road in zip(rows, found, strict=True):
+        show(
+            form, [{"": name, road.model: str(value)} for name, value in row.items() if name != "model" and value != ""]
+        )
+        if road.carried:
+            click.echo("what the cross-attention carries (mean of all heads and layers):")
+            show(
+                form,
+                [
+                    {
+                        "written": item.written,
+                        "looks at": "  ".join(f"{name} {share:.2f}" for name, share in item.looks_at[:4]),
+                        "adds, in lengths of the state": item.share,
+                    }
+                    for item in road.carried
+                ],
+            )
+        for sight in road.sights if masks else ():
+            click.echo(f"{sight.name}:")
+            for unit, open_row in zip(sight.rows, sight.open, strict=True):
+                click.echo(f"  {''.join('■' if cell else '·' for cell in open_row)}  {unit.name.strip()}")
+        click.echo("")

@@ -1,0 +1,170 @@
+"""`polysema inside find-head` and `inside heads`: the heads ranked, and what each adds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from polysema.app.cli.inside.options import (
+    attention_unit_option,
+    cross_option,
+    model_options,
+    open_model,
+    special_option,
+    stack_option,
+    view_of,
+)
+from polysema.app.cli.model_options import parse_layers
+from polysema.app.cli.output import Row, format_option, k_option, show
+from polysema.app.cli.word_command import WordCommand
+from polysema.app.explorer.inside_options import given
+from polysema.core.errors import UserError
+from polysema.core.inside.head_names import zero_based_head
+
+if TYPE_CHECKING:
+    pass
+
+
+def parse_pair(text: str) -> tuple[str, str]:
+    """`blue -> water`."""
+    first, arrow, second = text.partition("->")
+    if not (arrow and first.strip() and second.strip()):
+        raise UserError(f'a pair is written "blue -> water": who looks, and at whom; got {text!r}')
+    return first.strip(), second.strip()
+
+
+@click.command(name="find-head", cls=WordCommand, short_help="Rank the heads by their attention between two words.")
+@click.argument("pairs", nargs=-1, required=True)
+@click.option(
+    "--text", "texts", multiple=True, required=True, help="A sentence to look in; may be given several times."
+)
+@click.option("--layers", help="Which layers, such as 1,6 or all.  [default: all]")
+@model_options("minilm-l6")
+@stack_option
+@cross_option
+@attention_unit_option
+@special_option
+@k_option
+@format_option
+def find_head(
+    pairs: tuple[str, ...],
+    texts: tuple[str, ...],
+    layers: str | None,
+    model: str,
+    target: str | None,
+    engine: str,
+    device: str | None,
+    stack: str | None,
+    cross: bool,
+    unit: str | None,
+    special: str,
+    k: int,
+    form: str,
+) -> None:
+    """Print the heads in which the first word of each of PAIRS, "blue -> water", looks most at the second.
+
+    Ranked by the mean over all the sentences that have both words: one head looks right in one sentence by luck.
+    """
+    from polysema.core.inside.attention import find_heads
+    from polysema.core.inside.hooks import one_reading
+
+    query = [parse_pair(pair) for pair in pairs]
+    chosen = parse_layers(layers)
+    if k < 1:
+        raise UserError(f"k starts at 1; got {k}")
+    loaded = open_model(model, engine, device, stack)
+    view = view_of(loaded, cross, unit, special)
+    given_texts = [given(loaded, text, target) for text in texts]
+    written = [one_reading(loaded, a, b).text if loaded.reads_two else str(a) for a, b in given_texts]
+    sources = list(texts) if loaded.reads_two else None
+    found = find_heads(loaded, query, written, sources, view, chosen)
+    rows: list[Row] = [
+        {
+            "rank": rank,
+            "head": f"{score.layer}.{score.head}",
+            "name": zero_based_head(score.layer, score.head),
+            "mean": round(score.mean, 6),
+            "first": round(score.first, 6),
+            "rank at first": score.rank_at_first,
+            "least": round(score.least, 6),
+            "looks there most": round(score.top, 4),
+        }
+        for rank, score in enumerate(found.scores[:k], 1)
+    ]
+    many = len(found.places)
+    notes = [
+        "",
+        f"{many} place{'s' * (many > 1)}; a head that looks at all words alike gives {found.chance:.3f}"
+        + ("" if many > 1 else ". One place shows luck as well as habit: give more sentences (--text)"),
+    ]
+    show(form, rows, replace(found, scores=found.scores[:k]), notes)
+
+
+@click.command(cls=WordCommand, short_help="Print the output of each head at a word.")
+@click.argument("word")
+@click.argument("texts", nargs=-1, required=True)
+@model_options("minilm-l6")
+@click.option("--layers", help="Which layers, such as 1,6 or all.  [default: all]")
+@stack_option
+@cross_option
+@click.option("--to", "file", type=click.Path(), help="Write the vectors to this file, in the format of its ending.")
+@format_option
+def heads(
+    word: str,
+    texts: tuple[str, ...],
+    model: str,
+    target: str | None,
+    engine: str,
+    device: str | None,
+    layers: str | None,
+    stack: str | None,
+    cross: bool,
+    file: str | None,
+    form: str,
+) -> None:
+    """Print what each head writes where WORD stands in TEXTS: how long, in which sub-space, and the heads most like it.
+
+    With --to the vectors become a file like any other: `polysema neighbors "bank L2H4" --space FILE`.
+    """
+    from polysema.app.explorer.results.inside import head_table
+    from polysema.core.files.formats import write_vectors
+    from polysema.core.files.writers import check_target
+    from polysema.core.inside.attribution import head_outputs
+
+    if file:
+        check_target(file)
+    loaded = open_model(model, engine, device, stack)
+    given_texts = [given(loaded, text, target) for text in texts]
+    kind = "cross" if cross else "self"
+    if loaded.reads_two:
+        from polysema.core.inside.hooks import one_reading
+
+        written = [one_reading(loaded, a, b).text for a, b in given_texts]
+    else:
+        written = list(texts)
+    space = head_outputs(
+        loaded, written, [word] * len(texts), parse_layers(layers), list(texts) if loaded.reads_two else None, kind
+    )
+    if file:
+        if len(texts) > 1:
+            raise UserError("a file has one row a head: give one text, or several files")
+        paths = write_vectors(space, file)
+        click.echo(f"{len(space):,} heads, {space.dim} dimensions, in {' and '.join(map(str, paths))}")
+        return
+    found = head_table(loaded, word, space, kind)
+    rows: list[Row] = [
+        {
+            "text": one.text + 1,
+            "head": f"{one.layer}.{one.head}",
+            "key head": one.key_head,
+            "width": one.width,
+            "rank": one.rank,
+            "length": one.length,
+            "most like": one.most_like,
+            "cosine": one.cosine,
+        }
+        for one in found.heads
+    ]
+    show(form, rows, found)

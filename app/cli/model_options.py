@@ -1,0 +1,95 @@
+"""The options that several commands have of a model, its layers and its texts, and how they are read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from polysema.app.cli.output import progress_bar
+from polysema.core.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from polysema.core.model.load import LanguageModel
+
+
+layers_option = click.option("--layers", default="-1", show_default=True, help="Which layers, such as 0,3,6 or all.")
+
+final_norm_option = click.option(
+    "--final-norm", default="after", show_default=True, help="Take the last layer after or before the final norm."
+)
+
+bos_option = click.option("--bos", is_flag=True, help="Of a decoder: put its begin-of-text token before every text.")
+
+engine_option = click.option(
+    "--engine", default="auto", show_default=True, help="auto (the fastest exact one), torch, onnx or onnx-int8."
+)
+
+unit_option = click.option(
+    "--unit", default="words", show_default=True, help="What has a vector: words, tokens or sentences."
+)
+
+prompt_option = click.option(
+    "--prompt", help="Of sentences by --pooling own: what stands before each text.  [default: the model's own]"
+)
+
+prompt_name_option = click.option("--prompt-name", help="The same, by its name in the model's folder, such as query.")
+
+column_option = click.option(
+    "--column", help="The column that holds the texts.  [default: text, or the one with the longest texts]"
+)
+
+
+def dialect_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how files of texts are written, where that is not to be found out."""
+    for option in (
+        click.option("--encoding", help="Of files of texts: their encoding, such as cp1252.  [default: found out]"),
+        click.option(
+            "--header/--no-header",
+            default=None,
+            help="Of tables: line 1 names the columns, or is a text.  [default: found out]",
+        ),
+        click.option(
+            "--separator",
+            help="Of tables: what stands between cells: comma, semicolon, tab, pipe, none or a sign.  [default: found "
+            "out]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def tell_corpus(notes: Sequence[str]) -> None:
+    """What was found out about the files of texts, on standard error."""
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def parse_layers(text: str | None) -> list[int] | None:
+    """`0,3,6`, or `all` (None)."""
+    if text is None or text.strip().lower() == "all":
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UserError(f"layers are numbers with commas between, such as 0,3,6, or all; got {text!r}") from None
+
+
+def tell_engine(model: LanguageModel, layers: Sequence[int]) -> None:
+    """Which engine runs, and what it costs where it is not exact, on standard error."""
+    if model.engine.name != "onnx-int8":
+        return
+    from polysema.core.measure.int8 import differences_text, int8_difference
+
+    with progress_bar() as progress:
+        rows = int8_difference(model, progress)
+    for line in differences_text(model, model.check_layers(layers), rows):
+        click.echo(f"note: {line}", err=True)
+
+
+def window_description(card: dict[str, Any]) -> str:
+    """How a text that is longer than a window was read."""
+    own = ", where sentence-transformers would cut it" if str(card["pooling"]).startswith("own ") else ""
+    return f"{str(card['windows']).partition(' ')[0]} tokens and read in overlapping windows{own}"

@@ -1,0 +1,105 @@
+"""`polysema table`: a table of static vectors, made from a model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from polysema.app.cli.former_names import CurrentCommand, RenamedOption
+from polysema.app.cli.model_options import column_option, dialect_options, tell_corpus
+from polysema.app.cli.output import model_option, progress_bar, tell_notes
+from polysema.core.errors import UserError
+
+if TYPE_CHECKING:
+    pass
+
+
+@click.command(cls=CurrentCommand, short_help="Write a table of static vectors made from MODEL.")
+@click.argument("target", type=click.Path())
+@model_option
+@click.option("--words", type=click.Path(), help="A file of the words wanted, one a line.")
+@click.option(
+    "--corpus", "inputs", multiple=True, help="Texts to take each word's mean over; may be given several times."
+)
+@column_option
+@dialect_options
+@click.option("--layer", default=-1, show_default=True, help="With --corpus: the layer.")
+@click.option(
+    "--min-count",
+    cls=RenamedOption,
+    former_name="--at-least",
+    default=1,
+    show_default=True,
+    help="With --corpus: leave out words that occur less often.",
+)
+@click.option(
+    "--max-contexts",
+    cls=RenamedOption,
+    former_name="--most",
+    type=int,
+    help="With --corpus: read no more occurrences of a word than this.",
+)
+@click.option("--keep-case", is_flag=True, help="With --corpus: Bank and bank are two words.")
+@click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
+def table(
+    target: str,
+    model: str,
+    words: str | None,
+    inputs: tuple[str, ...],
+    column: str | None,
+    separator: str | None,
+    header: bool | None,
+    encoding: str | None,
+    layer: int,
+    min_count: int,
+    max_contexts: int | None,
+    keep_case: bool,
+    device: str | None,
+) -> None:
+    """Write a static table of MODEL to TARGET, in the format of its ending.
+
+    With --words alone: each word's input embedding, the mean of its sub-words. With --corpus: each word's mean hidden
+    state over its occurrences in the texts (Bommasani et al. 2020).
+    """
+    from polysema.core.corpus import Dialect, open_corpus
+    from polysema.core.files.formats import write_vectors
+    from polysema.core.files.writers import check_target
+    from polysema.core.model.distill import distil
+    from polysema.core.model.load import load_model
+    from polysema.core.model.static import word_table
+
+    if not words and not inputs:
+        raise UserError("give --words (a file of words), --corpus (texts), or both")
+    check_target(target)
+    chosen = _listed(words) if words else None
+    loaded = load_model(model, device)
+    if not inputs:
+        space = word_table(loaded, list(dict.fromkeys(chosen or ())))
+    else:
+        corpus = open_corpus(inputs, column, dialect=Dialect(separator, header, encoding))
+        tell_corpus(corpus.notes)
+        with progress_bar() as progress:
+            space = distil(
+                loaded,
+                corpus,
+                layer,
+                "mean",
+                chosen,
+                not keep_case,
+                min_count,
+                max_contexts,
+                lambda stage, done, total: progress("texts", done, corpus.lines),
+            )
+    paths = write_vectors(space, target)
+    tell_notes(space.origin)
+    click.echo(f"{len(space):,} words, {space.dim} dimensions, in {' and '.join(map(str, paths))}")
+
+
+def _listed(path: str) -> list[str]:
+    """The words of a file, one a line."""
+    from polysema.core.corpus import open_corpus
+
+    corpus = open_corpus(path)
+    tell_corpus(corpus.notes)
+    return [word for word in map(str.strip, corpus) if word]
