@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from polysema.core.errors import UserError
-from polysema.core.inside.architectures import CROSS, MLP, SELF, check_head, check_layers
+from polysema.core.inside.architectures import CROSS, MLP, SELF, check_head, check_layers, require_plan
 from polysema.core.inside.head_names import head_name
-from polysema.core.inside.hooks import Twin, first_of, one_reading, replaced, twin_of
+from polysema.core.inside.hooks import Twin, first_of, one_reading, replaced, rows_of, twin_of
+from polysema.core.inside.proof import PARTS, require_identities
 from polysema.core.inside.steering import Speaker, Statement, SteeredToken, changed, prompt
 from polysema.core.model.load import LanguageModel
 
@@ -61,9 +62,11 @@ def ablate(
         raise UserError(f"a part is set to {' or '.join(REPLACEMENTS)}; got {how!r}")
     if not cuts:
         raise UserError("say what to take out: at least one head or MLP")
+    require_plan(model)
     checked = [cut.checked(model) for cut in cuts]
     reading = prompt(model, text, source)
     speaker = Speaker.of(model, reading, say or Statement())
+    require_identities(model, PARTS)  # a part that doesn't add up isn't the part
     with twin_of(model) as twin:
         before = speaker.speak(twin)
         passes = (
@@ -96,7 +99,7 @@ def _means(twin: Twin, cuts: Sequence[Ablation], readings: Sequence[Any]) -> lis
 
     def taker(place: int) -> Any:
         def take(out: Any) -> None:
-            states = first_of(out)[0].double()
+            states = rows_of(out).double()
             if cuts[place].kind != MLP:
                 states = states[:, _slice(_part(twin, cuts[place]), cuts[place], states.shape[-1])]
             sums[place] = states.sum(0) if sums[place] is None else sums[place] + states.sum(0)

@@ -1,120 +1,21 @@
-"""Where things are in a model: a small table of architectures, and the parts that it finds.
-
-What stands between two layers is the same everywhere: sub-layers (attention, cross-attention, MLP) that read the
-residual stream and add to it, with a norm before each (GPT-2, Llama, T5, ModernBERT) or after each (BERT, BART,
-Marian: the Transformer of 2017). Only the names differ, and the names are this table.
-"""
+"""Where things are in a model: its blocks and attentions, found in any, and the parts that the table names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from polysema.core.errors import UnavailableError, UserError
+from polysema.core.inside.part_plans import CROSS, MLP, PLANS, SELF, Part, PartsPlan
 from polysema.core.model.engine import TorchEngine
 from polysema.core.model.load import LanguageModel
 
-SELF, CROSS, MLP = "self", "cross", "mlp"
+if TYPE_CHECKING:
+    from torch.nn import Module
 
+__all__ = ["CROSS", "MLP", "SELF", "Anatomy", "SubLayer", "anatomy", "check_head", "check_layers", "kind_of"]
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The names of one sub-layer in a block: its last linear map (`out`), the `norm` beside it, and for attention the
-    module that returns the weights (`core`).
-    """
-
-    kind: str
-    out: str
-    norm: str
-    core: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PartsPlan:
-    """The names of one stack: its blocks, their sub-layers in order, and the norm that ends the stack.
-
-    `post_norm` says that a norm follows each sub-layer; `asks` that attention returns its weights only on request.
-    """
-
-    blocks: str
-    parts: tuple[Part, ...]
-    final_norm: str = ""
-    post_norm: bool = False
-    asks: bool = False
-
-
-_BERT = PartsPlan(
-    "encoder.layer",
-    (
-        Part(SELF, "attention.output.dense", "attention.output.LayerNorm", "attention.self"),
-        Part(MLP, "output.dense", "output.LayerNorm"),
-    ),
-    post_norm=True,
-)
-_MPNET = PartsPlan(
-    "encoder.layer",
-    (
-        Part(SELF, "attention.attn.o", "attention.LayerNorm", "attention.attn"),
-        Part(MLP, "output.dense", "output.LayerNorm"),
-    ),
-    post_norm=True,
-    asks=True,
-)
-_DISTILBERT = PartsPlan(
-    "transformer.layer",
-    (Part(SELF, "attention.out_lin", "sa_layer_norm", "attention"), Part(MLP, "ffn.lin2", "output_layer_norm")),
-    post_norm=True,
-)
-_MODERNBERT = PartsPlan(
-    "layers", (Part(SELF, "attn.Wo", "attn_norm", "attn"), Part(MLP, "mlp.Wo", "mlp_norm")), "final_norm"
-)
-_GPT2 = PartsPlan("h", (Part(SELF, "attn.c_proj", "ln_1", "attn"), Part(MLP, "mlp.c_proj", "ln_2")), "ln_f")
-_LLAMA = PartsPlan(
-    "layers",
-    (
-        Part(SELF, "self_attn.o_proj", "input_layernorm", "self_attn"),
-        Part(MLP, "mlp.down_proj", "post_attention_layernorm"),
-    ),
-    "norm",
-)
-_T5_SELF = Part(SELF, "layer.0.SelfAttention.o", "layer.0.layer_norm", "layer.0.SelfAttention")
-_T5_CROSS = Part(CROSS, "layer.1.EncDecAttention.o", "layer.1.layer_norm", "layer.1.EncDecAttention")
-_BART_SELF = Part(SELF, "self_attn.out_proj", "self_attn_layer_norm", "self_attn")
-_BART_CROSS = Part(CROSS, "encoder_attn.out_proj", "encoder_attn_layer_norm", "encoder_attn")
-_BART_MLP = Part(MLP, "fc2", "final_layer_norm")
-
-
-def _t5_mlp(place: int) -> Part:
-    return Part(MLP, f"layer.{place}.DenseReluDense.wo", f"layer.{place}.layer_norm")
-
-
-_T5 = {
-    "encoder": PartsPlan("block", (_T5_SELF, _t5_mlp(1)), "final_layer_norm"),
-    "decoder": PartsPlan("block", (_T5_SELF, _T5_CROSS, _t5_mlp(2)), "final_layer_norm"),
-}
-_BART = {
-    "encoder": PartsPlan("layers", (_BART_SELF, _BART_MLP), post_norm=True),
-    "decoder": PartsPlan("layers", (_BART_SELF, _BART_CROSS, _BART_MLP), post_norm=True),
-}
-
-# by transformers' `model_type`; of an encoder-decoder one plan for each stack
-PLANS: dict[str, PartsPlan | dict[str, PartsPlan]] = {
-    "bart": _BART,
-    "bert": _BERT,
-    "camembert": _BERT,
-    "distilbert": _DISTILBERT,
-    "gpt2": _GPT2,
-    "llama": _LLAMA,
-    "marian": _BART,
-    "mistral": _LLAMA,
-    "modernbert": _MODERNBERT,
-    "mpnet": _MPNET,
-    "mt5": _T5,
-    "qwen2": _LLAMA,
-    "roberta": _BERT,
-    "t5": _T5,
-    "umt5": _T5,
-    "xlm-roberta": _BERT,
-}
+GUIDE = "docs/guides/families.md tells how a row is added"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,26 +23,35 @@ class SubLayer:
     """The modules of one sub-layer; see `Part`. `n_heads` and `n_key_heads` are 0 for an MLP."""
 
     kind: str
-    out: Any
-    norm: Any
-    core: Any = None
+    out: "Module"
+    norm: "Module"
+    after: "Module | None" = None
     n_heads: int = 0
     n_key_heads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Anatomy:
-    """The modules of one stack. `blocks[l - 1]` makes layer l of the stack's `sublayers[l - 1]`."""
+    """The modules of one stack. `blocks[l - 1]` makes layer l.
 
-    stack: Any
-    blocks: tuple[Any, ...]
+    `sublayers[l - 1]` are the parts of its block, in order; none where the architecture has no row in the table, which
+    is said by `attention` and `mlp`. `post_norm` and `parallel` are as `PartsPlan` has them.
+    """
+
+    model: LanguageModel
+    stack: "Module"
+    blocks: "tuple[Module, ...]"
     sublayers: tuple[tuple[SubLayer, ...], ...]
-    final_norm: Any
-    post_norm: bool
-    asks: bool
+    final_norm: "Module | None"
+    post_norm: bool = False
+    parallel: bool = False
 
     def attention(self, layer: int, kind: str) -> SubLayer:
-        """The attention of that kind in a layer counted from 1."""
+        """The attention of that kind in a layer counted from 1, or the MLP; raises `UserError` where no row names
+        it.
+        """
+        if not self.sublayers:
+            require_plan(self.model)
         return next(part for part in self.sublayers[layer - 1] if part.kind == kind)
 
 
@@ -157,54 +67,123 @@ def require_hooks(model: LanguageModel) -> None:
 
 def kind_of(model: LanguageModel) -> str:
     """transformers' name of the architecture."""
-    return str(model.whole.config.get_text_config().model_type)
+    config = model.whole.config
+    return str(config.model_type if model.stack else config.get_text_config().model_type)
 
 
-def plan_of(model: LanguageModel) -> PartsPlan:
-    """The names of the model's stack; raises `UserError` for an architecture that isn't in the table."""
+def find_plan(model: LanguageModel) -> PartsPlan | None:
+    """The row of the model's stack, None where the table has none."""
     plan = PLANS.get(kind_of(model))
     if isinstance(plan, dict):
         plan = plan.get(model.stack)
+    if plan is not None and plan.flag and not getattr(model.whole.config, plan.flag, True):
+        return plan.otherwise
+    return plan
+
+
+def require_plan(model: LanguageModel) -> PartsPlan:
+    """The same; raises `UserError` for an architecture without a row."""
+    plan = find_plan(model)
     if plan is None:
         raise UserError(
-            f"{model.name} is a {kind_of(model)} model, whose parts are not known here; known are "
-            f"{', '.join(sorted(PLANS))}"
+            f"{model.name} is a {kind_of(model)} model, whose parts are not known here (its attention and the lens "
+            f"need no row); known are {', '.join(sorted(PLANS))}; {GUIDE}"
         )
     return plan
 
 
-def anatomy(model: LanguageModel, stack: Any = None) -> Anatomy:
-    """The parts of a model's stack (of `stack`, a twin of it). Raises `UserError` for an architecture not in the
-    table.
+def n_key_heads(model: LanguageModel) -> int:
+    """How many heads have keys of their own: fewer than the heads where several share one."""
+    config = getattr(model.module, "config", None) or model.whole.config
+    groups = getattr(config, "num_key_value_heads", None)
+    return int(groups) if isinstance(groups, int) and model.n_heads % groups == 0 else model.n_heads
+
+
+def find_blocks(model: LanguageModel, stack: "Module") -> "tuple[Module, ...]":
+    """The blocks of a stack: the outermost list of as many modules as it has layers; raises `UserError` otherwise."""
+    from torch.nn import ModuleList
+
+    for module in stack.modules():
+        if isinstance(module, ModuleList) and len(module) == model.n_layers:
+            return tuple(module)
+    raise UserError(
+        f"{model.name} is a {kind_of(model)} model that doesn't hold its {model.n_layers} layers as blocks of one list, "
+        "so there is nothing to look at between them"
+    )
+
+
+def anatomy(model: LanguageModel, stack: "Module | None" = None) -> Anatomy:
+    """The parts of a model's stack (of `stack`, a twin of it). Raises `UserError` for one without blocks, and for one
+    that is built otherwise than its row says.
     """
-    plan = plan_of(model)
     stack = model.module if stack is None else stack
-    config = model.whole.config.get_text_config()
-    heads = model.n_heads
-    groups = getattr(config, "num_key_value_heads", None) if model.stack == "" else None
+    if stack is model.module and shares_layers(model):
+        stack = with_own_layers(stack)
+    blocks = find_blocks(model, stack)
+    name = _final_norm_name(model)
+    final = stack.get_submodule(name) if name else None
+    plan = find_plan(model)
+    if plan is None:
+        return Anatomy(model, stack, blocks, (), final)
     try:
-        blocks = tuple(stack.get_submodule(plan.blocks))
-        sublayers = tuple(
-            tuple(
-                SubLayer(
-                    part.kind,
-                    block.get_submodule(part.out),
-                    block.get_submodule(part.norm),
-                    block.get_submodule(part.core) if part.core else None,
-                    heads if part.core else 0,
-                    (groups or heads) if part.core else 0,
-                )
-                for part in plan.parts
-            )
-            for block in blocks
-        )
-        final = stack.get_submodule(plan.final_norm) if plan.final_norm else None
+        sublayers = tuple(tuple(_sublayer(model, block, part) for part in plan.parts) for block in blocks)
     except AttributeError as error:
         raise UserError(
             f"{model.name} says that it is a {kind_of(model)} model but is built otherwise ({error}); its parts "
             "are not known here"
         ) from None
-    return Anatomy(stack, blocks, sublayers, final, plan.post_norm, plan.asks)
+    return Anatomy(model, stack, blocks, sublayers, final, plan.post_norm, plan.parallel)
+
+
+_FINAL_NORMS: "WeakKeyDictionary[Any, str]" = WeakKeyDictionary()  # the name of the norm that ends a stack
+
+
+def _final_norm_name(model: LanguageModel) -> str:
+    from polysema.core.model.final_norm import find_final_norm
+
+    if model.module not in _FINAL_NORMS:
+        norm = find_final_norm(model.module, bool(model.stack))
+        names = (name for name, module in model.module.named_modules() if module is norm)
+        _FINAL_NORMS[model.module] = next(names) if norm is not None else ""
+    return _FINAL_NORMS[model.module]
+
+
+def _sublayer(model: LanguageModel, block: "Module", part: Part) -> SubLayer:
+    heads = (0, 0) if part.kind == MLP else (model.n_heads, n_key_heads(model))
+    return SubLayer(
+        part.kind,
+        block.get_submodule(part.out),
+        block.get_submodule(part.norm),
+        block.get_submodule(part.after) if part.after else None,
+        *heads,
+    )
+
+
+def shares_layers(model: LanguageModel) -> bool:
+    """Whether several layers are one and the same module, as ALBERT has it."""
+    config = model.whole.config
+    return 0 < getattr(config, "num_hidden_groups", model.n_layers) < model.n_layers
+
+
+def with_own_layers(stack: "Module") -> "Module":
+    """The stack with a module of its own for each layer, around the same weights, so that each can be hooked alone."""
+    import copy
+
+    from torch.nn import ModuleList
+
+    shared: dict[int, Any] = {id(tensor): tensor for tensor in (*stack.parameters(), *stack.buffers())}
+    twin = copy.deepcopy(stack, shared)
+    encoder = twin.get_submodule("encoder")
+    n_layers = twin.config.num_hidden_layers
+    per_group = n_layers / twin.config.num_hidden_groups
+    groups = list(encoder.albert_layer_groups)
+    encoder.albert_layer_groups = ModuleList(
+        copy.deepcopy(groups[int(layer / per_group)], dict(shared)) for layer in range(n_layers)
+    )
+    for module in twin.modules():
+        if hasattr(module, "config"):
+            module.config.num_hidden_groups = n_layers
+    return twin
 
 
 def check_layers(model: LanguageModel, layers: Sequence[int] | None) -> tuple[int, ...]:

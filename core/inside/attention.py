@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import UserError
-from polysema.core.inside.architectures import CROSS, SELF, check_layers
+from polysema.core.inside.architectures import CROSS, SELF, check_layers, n_key_heads, require_hooks
+from polysema.core.inside.attention_modules import find_attentions
 from polysema.core.inside.hooks import HookedRun, Unit, grouped, read, twin_of
+from polysema.core.inside.proof import ATTENTION, CROSS_ATTENTION, require_identities
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Floats, Ints
 
@@ -161,20 +163,20 @@ def attention(
     frames = [_frame(reading, view) for reading in readings]
     _check_size(model, frames, chosen, MAX_BYTES if most_bytes is None else most_bytes)
     found = []
+    require_rows(model, view.kind)
+    modules = find_attentions(model)
     with twin_of(model) as twin:
         kept: dict[int, tuple[Floats, Floats]] = {}
         frame = frames[0]
 
         def taker(layer: int) -> Any:
-            def take(out: Any) -> None:
-                kept[layer] = frame.merged(out[-1][0])
+            def take(weights: Any) -> None:
+                kept[layer] = frame.merged(weights)
 
             return take
 
         for layer in chosen:
-            core = twin.parts.attention(layer, view.kind).core
-            twin.ask_weights(core)
-            twin.on_output(core, taker(layer))
+            modules.tap(twin, layer, view.kind, taker(layer))
         for reading, frame in zip(readings, frames, strict=True):
             kept.clear()
             twin.run(reading)
@@ -187,7 +189,7 @@ def attention(
                     _forbidden(model, frame),
                     np.stack([kept[layer][1] for layer in chosen]),
                     view,
-                    twin.parts.attention(chosen[0], view.kind).n_key_heads,
+                    n_key_heads(model),
                     reading.text,
                     reading.source.text if reading.source else "",
                     reading.window,
@@ -211,6 +213,13 @@ def _check_size(model: LanguageModel, frames: Sequence[_Frame], layers: Sequence
         )
 
 
+def require_rows(model: LanguageModel, kind: str) -> None:
+    """Raise `UserError` for a model whose attention of that kind doesn't add up, or that gives none."""
+    require_hooks(model)
+    find_attentions(model)
+    require_identities(model, CROSS_ATTENTION if kind == CROSS else ATTENTION)
+
+
 def rollout(
     model: LanguageModel,
     text: str | None,
@@ -232,18 +241,18 @@ def rollout(
     found = []
     readings = read(model, text, source)
     frames = [_frame(reading, view) for reading in readings]
+    require_rows(model, SELF)
+    modules = find_attentions(model)
     with twin_of(model) as twin:
         flow: list[Any] = []
 
-        def take(out: Any) -> None:
-            mean = out[-1][0].float().mean(0)  # (n_positions, n_positions)
+        def take(weights: Any) -> None:
+            mean = weights.float().mean(0)  # (n_positions, n_positions)
             step = 0.5 * mean + 0.5 * torch.eye(len(mean), device=mean.device)
             flow[:] = [step @ flow[0] if flow else step]
 
         for at in range(1, last + 1):
-            core = twin.parts.attention(at, SELF).core
-            twin.ask_weights(core)
-            twin.on_output(core, take)
+            modules.tap(twin, at, SELF, take)
         for reading, frame in zip(readings, frames, strict=True):
             flow.clear()
             twin.run(reading)

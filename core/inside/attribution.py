@@ -7,37 +7,37 @@ only thing that is not linear in it. With the scale of each norm frozen at what 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from polysema.core.errors import UserError
-from polysema.core.inside.architectures import CROSS, MLP, SELF, SubLayer, anatomy, check_head, check_layers
+from polysema.core.inside.architectures import (
+    CROSS,
+    SELF,
+    anatomy,
+    check_head,
+    check_layers,
+    require_hooks,
+    require_plan,
+)
+from polysema.core.inside.decomposition import Contribution, FrozenLayer, ResidualStream, head_vectors, out_matrix
 from polysema.core.inside.followed_tokens import FollowedTarget, forms_of, likelier
 from polysema.core.inside.head_names import zero_based_head
-from polysema.core.inside.hooks import Twin, first_of, one_reading, place_in, positions_of, twin_of
-from polysema.core.inside.output_head import OutputHead, checked_head, require_head
+from polysema.core.inside.hooks import one_reading, place_in, positions_of, rows_of, twin_of
+from polysema.core.inside.output_head import OutputHead, find_head, head_class_note, require_head
+from polysema.core.inside.proof import PARTS, require_identities
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import find_word
 from polysema.core.space.space import Family, Floats, Keys, Space
 
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
 SUM_TOLERANCE = 1e-3  # of the score, or of the largest part where the score is small
 HALF_SUM_TOLERANCE = 0.05  # in float16 and bfloat16, whose sums are rounded at every layer
-
-
-@dataclass(frozen=True, slots=True)
-class Contribution:
-    """What one part adds: `kind` is embedding, head, cross head, mlp or bias; `layer` and `head` count from 1, 0 where
-    there is none. `length` is that of the vector it wrote.
-    """
-
-    name: str
-    kind: str
-    layer: int
-    head: int
-    value: float
-    length: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,11 @@ class Attribution:
         """The sum of the parts."""
         return float(np.sum([part.value for part in self.parts]))
 
+    @property
+    def size(self) -> float:
+        """The score, or the largest part where the score is small: what a difference of the sum is measured by."""
+        return max(abs(self.score), *(abs(part.value) for part in self.parts))
+
 
 def contributions(
     model: LanguageModel,
@@ -81,35 +86,36 @@ def contributions(
     """
     forms = [forms_of(model, one) for one in (word, against) if one is not None]
     encoder = model.family is Family.ENCODER or model.stack == "encoder"
-    head = checked_head(model) if encoder else require_head(model)
+    require_hooks(model)
+    require_plan(model)
+    head = find_head(model) if encoder else require_head(model)
     reading = one_reading(model, text, source)
     position = place_in(model, reading, at)
+    require_identities(model, PARTS)
     with twin_of(model) as twin:
-        stream = _Stream(twin, position)
+        stream = ResidualStream(twin, position)
         twin.run(reading)
-        names, vectors, state = stream.decomposed()
-    target, *others = _chosen(model, head, state, forms)
-    other = others[0] if others else None
-    measure, names, values, score = _scored(model, head, names, vectors, state, target, other)
-    lengths = np.full(len(values), np.nan)
-    lengths[: len(vectors)] = np.linalg.norm(vectors, axis=1)
-    parts = tuple(
-        replace(name, value=float(value), length=float(length))
-        for name, value, length in zip(names, values, lengths, strict=True)
-    )
-    found = Attribution(measure, parts, score, position, reading.tokens[position].name, target, other)
-    slack = SUM_TOLERANCE if model.dtype == "float32" else HALF_SUM_TOLERANCE
-    if abs(found.total - score) > slack * max(abs(score), float(np.abs(values).max())):
+        found = scored(model, head, stream, _chosen(model, head, stream, forms))
+    found = replace(found, token=reading.tokens[position].name)
+    if not adds_up(model, found):
         raise UserError(
-            f"the parts of {model.name} add up to {found.total:.4f}, its own score is {score:.4f}: it is built "
-            "otherwise than "
-            "it says, and what its parts add can't be told"
+            f"the parts of {model.name} add up to {found.total:.4f}, its own score is {found.score:.4f}: it is built "
+            "otherwise than it says, and what its parts add can't be told"
         )
     return found
 
 
+def adds_up(model: LanguageModel, found: Attribution) -> bool:
+    """Whether the parts add up to the model's own score."""
+    slack = SUM_TOLERANCE if model.dtype == "float32" else HALF_SUM_TOLERANCE
+    return abs(found.total - found.score) <= slack * found.size
+
+
 def _chosen(
-    model: LanguageModel, head: OutputHead | None, state: Any, forms: Sequence[tuple[FollowedTarget, ...]]
+    model: LanguageModel,
+    head: OutputHead | None,
+    stream: ResidualStream,
+    forms: Sequence[tuple[FollowedTarget, ...]],
 ) -> list[FollowedTarget]:
     """The likelier form of each word by the last state; raises `UserError` where two words begin with the same
     token.
@@ -118,9 +124,9 @@ def _chosen(
 
     said = None
     if head is not None and any(len(of) > 1 for of in forms):
-        norm = anatomy(model).final_norm
+        norm = stream.twin.parts.final_norm
         with torch.inference_mode():
-            last = state.to(_dtype(head.unembed))[None]
+            last = stream.last.to(_dtype(head.unembed))[None]
             said = head.logits(norm.forward(last) if norm is not None else last)[0].float()
     found = [likelier(of, said) for of in forms]
     if len(found) > 1 and found[0].id == found[1].id:
@@ -131,196 +137,115 @@ def _chosen(
     return found
 
 
-class _Stream:
-    """Hooks that record, at one position, all that is added to the residual stream and all that the norms do to it."""
+@dataclass(slots=True)
+class _Parts:
+    """The parts on their way to a score: their names, and their vectors (n_parts, dim) float64."""
 
-    def __init__(self, twin: Twin, position: int):
-        self.twin, self.position = twin, position
-        self.seen: dict[tuple[int, str, str], Any] = {}
-        parts = twin.parts
-        twin.on_input(parts.blocks[0], self._keep(0, "", "embedding"))
-        for layer, sublayers in enumerate(parts.sublayers, 1):
-            for part in sublayers:
-                twin.on_input(part.out, self._keep(layer, part.kind, "into"))
-                twin.on_output(part.out, self._keep(layer, part.kind, "out"))
-                if parts.post_norm:
-                    twin.on_input(part.norm, self._keep(layer, part.kind, "norm"))
-        twin.on_output(parts.blocks[-1], self._keep(0, "", "last"))
+    names: list[Contribution]
+    vectors: "Tensor"
 
-    def _keep(self, layer: int, kind: str, what: str) -> Any:
-        def take(out: Any) -> None:
-            self.seen[layer, kind, what] = first_of(out)[0, self.position].detach().double()
-
-        return take
-
-    def decomposed(self) -> tuple[list[Contribution], Floats, Any]:
-        """The parts without values, their vectors as they stand in the state that the stack ends with, (n_parts, dim)
-        float64, before a final norm; and that state.
-        """
+    def add(self, name: str, vector: "Tensor | None") -> None:
+        """One more part, a bias, where there is one."""
         import torch
 
-        parts = self.twin.parts
-        names = [Contribution("embedding", "embedding", 0, 0, 0.0)]
-        vectors = [self.seen[0, "", "embedding"][None]]
-        for layer, sublayers in enumerate(parts.sublayers, 1):
-            for part in sublayers:
-                for name, vector in self._written(layer, part):
-                    names.append(name)
-                    vectors.append(vector[None])
-                if parts.post_norm:
-                    frozen = FrozenLayer.at(part.norm, self.seen[layer, part.kind, "norm"])
-                    vectors = [frozen.scaled(torch.cat(vectors))]
-                    if frozen.bias is not None:
-                        names.append(Contribution(f"layer {layer} {_norm_name(part.kind)}", "bias", layer, 0, 0.0))
-                        vectors.append(frozen.bias[None])
-        return names, torch.cat(vectors).cpu().numpy(), self.seen[0, "", "last"]
-
-    def _written(self, layer: int, part: SubLayer) -> list[tuple[Contribution, Any]]:
-        out = self.seen[layer, part.kind, "out"]
-        bias = getattr(part.out, "bias", None)
-        written = []
-        if part.kind == MLP:
-            whole = out if bias is None else out - bias.detach().double()
-            written.append((Contribution(f"layer {layer} mlp", "mlp", layer, 0, 0.0), whole))
-        else:
-            kind = "cross head" if part.kind == CROSS else "head"
-            for head, vector in enumerate(head_vectors(part, self.seen[layer, part.kind, "into"][None])[:, 0], 1):
-                written.append((Contribution(f"layer {layer} {kind} {head}", kind, layer, head, 0.0), vector))
-        if bias is not None:
-            what = {SELF: "attention", CROSS: "cross-attention", MLP: "mlp"}[part.kind]
-            written.append((Contribution(f"layer {layer} {what} bias", "bias", layer, 0, 0.0), bias.detach().double()))
-        return written
+        if vector is not None:
+            self.names.append(Contribution(name, "bias", 0, 0, 0.0))
+            self.vectors = torch.cat([self.vectors, vector[None]])
 
 
-def _norm_name(kind: str) -> str:
-    return {SELF: "attention norm bias", CROSS: "cross-attention norm bias", MLP: "mlp norm bias"}[kind]
-
-
-def out_matrix(part: SubLayer) -> Any:
-    """What an attention writes with, (n_heads * width, dim): the transposed weight of a linear map, or GPT-2's
-    Conv1D.
-    """
-    weight = part.out.weight.detach()
-    return weight if type(part.out).__name__ == "Conv1D" else weight.T
-
-
-def head_vectors(part: SubLayer, values: Any) -> Any:
-    """(n, n_heads * width) of what the heads gathered to what each of them writes, (n_heads, n, dim) float64."""
+def scored(
+    model: LanguageModel, head: OutputHead | None, stream: ResidualStream, targets: Sequence[FollowedTarget]
+) -> Attribution:
+    """What every part adds to the score of the first of `targets`, less that of the second where there are two."""
     import torch
 
-    width = values.shape[-1] // part.n_heads
-    matrix = out_matrix(part).double().view(part.n_heads, width, -1)
-    return torch.einsum("nhw,hwd->hnd", values.double().view(len(values), part.n_heads, width), matrix)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FrozenLayer:
-    """A norm with its scale frozen at one state, which makes it linear: (x - mean(x)) or x, times `scale`, plus
-    `bias`.
-    """
-
-    centered: bool
-    scale: Any
-    bias: Any
-
-    @classmethod
-    def at(cls, norm: Any, state: Any) -> "FrozenLayer":
-        """The norm as it is for a state (dim,): a layer norm (Ba et al. 2016) or RMS norm (Zhang and Sennrich 2019)."""
-        import torch
-
-        if isinstance(norm, torch.nn.Identity):
-            return cls(False, torch.ones_like(state), None)
-        centered = isinstance(norm, torch.nn.LayerNorm)
-        # a layer norm calls it eps, the RMS norms of the table variance_epsilon
-        epsilon = float(norm.eps if hasattr(norm, "eps") else norm.variance_epsilon)
-        middle = state - state.mean() if centered else state
-        scale = norm.weight.detach().double() / torch.sqrt((middle * middle).mean() + epsilon)
-        bias = getattr(norm, "bias", None)
-        return cls(centered, scale, None if bias is None else bias.detach().double())
-
-    def scaled(self, vectors: Any) -> Any:
-        """What becomes of vectors (n, dim) without the bias."""
-        return (vectors - vectors.mean(-1, keepdim=True) if self.centered else vectors) * self.scale
-
-
-def _scored(
-    model: LanguageModel,
-    head: OutputHead | None,
-    names: list[Contribution],
-    vectors: Floats,
-    state: Any,
-    target: FollowedTarget,
-    other: FollowedTarget | None,
-) -> tuple[str, list[Contribution], Floats, float]:
-    """What the score is, the parts with those of norm and head, what each adds, and the model's own score."""
-    import torch
-
-    rows = torch.from_numpy(vectors).to(state.device)
-    names = list(names)
-
-    def add(name: str, vector: Any) -> None:
-        nonlocal rows
-        names.append(Contribution(name, "bias", 0, 0, 0.0))
-        rows = torch.cat([rows, vector[None]])
-
-    norm = anatomy(model).final_norm
+    names, vectors, state = stream.decomposed()
+    parts = _Parts(list(names), torch.from_numpy(vectors).to(state.device))
+    norm = stream.twin.parts.final_norm
     with torch.inference_mode():
-        own = norm.forward(state.to(_dtype(norm))[None])[0] if norm is not None else state
+        own = state  # what the head is given
         if norm is not None:
+            own = norm.forward(state.to(_dtype(norm))[None])[0]
             frozen = FrozenLayer.at(norm, state)
-            rows = frozen.scaled(rows)
-            if frozen.bias is not None:
-                add("final norm bias", frozen.bias)
-        ids = [target.id] if other is None else [target.id, other.id]
-        signs = torch.tensor([1.0, -1.0][: len(ids)], dtype=torch.float64, device=state.device)
+            parts.vectors = frozen.scaled(parts.vectors)
+            parts.add("final norm bias", frozen.bias)
+        signs = torch.tensor([1.0, -1.0][: len(targets)], dtype=torch.float64, device=state.device)
+        ids = [target.id for target in targets]
         if head is None:
-            table = model.input_table[ids].double()
-            difference = f" - static({other.word})" if other else ""
-            measure = f"dot product of the last hidden state with static({target.word}){difference}"
-            return measure, names, (rows @ (signs @ table)).cpu().numpy(), float(own.double() @ (signs @ table))
-        through = own.double()
-        if head.dense is not None:
-            rows, through = _through_transform(head, rows, through, add_to=names)
-        table = signs @ head.unembed.weight[ids].double()
-        values = rows @ table * head.scale
-        bias = sum(
-            (b[ids].double() for b in (getattr(head.unembed, "bias", None), head.bias) if b is not None),
-            start=torch.zeros(len(ids), dtype=torch.float64, device=state.device),
+            table = _static_rows(model, ids)
+            values, score = parts.vectors @ (signs @ table), float(own.double() @ (signs @ table))
+        else:
+            values = _logit_parts(head, parts, own.double(), ids) @ signs
+            score = float(head.logits(own.to(_dtype(head.unembed))[None])[0, ids].double() @ signs)
+    found = values.cpu().numpy()
+    lengths = np.full(len(found), np.nan)
+    lengths[: len(vectors)] = np.linalg.norm(vectors, axis=1)
+    pieces = tuple(
+        replace(name, value=float(value), length=float(length))
+        for name, value, length in zip(parts.names, found, lengths, strict=True)
+    )
+    return Attribution(_measure(head, targets), pieces, score, stream.position, "", *targets)
+
+
+def _static_rows(model: LanguageModel, ids: Sequence[int]) -> "Tensor":
+    table = model.input_table
+    if table.shape[1] != model.dim:
+        raise UserError(
+            f"the static vectors of {model.name} have {table.shape[1]} dimensions, its hidden states {model.dim}: there "
+            f"is no dot product of the two, and it has no head that scores words{head_class_note(model)}"
         )
-        if getattr(head.unembed, "bias", None) is not None or head.bias is not None:
-            names.append(Contribution("head bias", "bias", 0, 0, 0.0))
-            values = torch.cat([values, (signs @ bias)[None]])
-        score = head.logits(own.to(head.unembed.weight.dtype)[None])[0, ids].double() @ signs
-    measure = f"logit of {target.pieces[0]!r}" + (f" less that of {other.pieces[0]!r}" if other else "")
-    return measure, names, values.cpu().numpy(), float(score)
+    return table[list(ids)].double()
 
 
-def _through_transform(head: OutputHead, rows: Any, state: Any, add_to: list[Contribution]) -> tuple[Any, Any]:
+def _logit_parts(head: OutputHead, parts: _Parts, own: "Tensor", ids: Sequence[int]) -> "Tensor":
+    """What every part adds to each of the logits `ids`, (n_parts, n_ids); a cap on them is frozen at its ratio."""
+    import torch
+
+    if head.dense is not None:
+        _through_transform(head, parts, own)
+    weight: Tensor = head.unembed.get_parameter("weight")
+    values = parts.vectors @ weight[list(ids)].double().T * head.scale
+    biases = [bias for bias in (getattr(head.unembed, "bias", None), head.bias) if bias is not None]
+    if biases:
+        parts.names.append(Contribution("head bias", "bias", 0, 0, 0.0))
+        values = torch.cat([values, sum(bias[list(ids)].double() for bias in biases)[None]])  # type: ignore[index]
+    if head.cap:
+        logits = values.sum(0)
+        values = values * torch.where(logits == 0, 1.0, head.cap * torch.tanh(logits / head.cap) / logits)
+    return values
+
+
+def _measure(head: OutputHead | None, targets: Sequence[FollowedTarget]) -> str:
+    target, *others = targets
+    if head is None:
+        difference = f" - static({others[0].word})" if others else ""
+        return f"dot product of the last hidden state with static({target.word}){difference}"
+    return f"logit of {target.pieces[0]!r}" + (f" less that of {others[0].pieces[0]!r}" if others else "")
+
+
+def _through_transform(head: OutputHead, parts: _Parts, state: "Tensor") -> None:
     """The parts behind a head's transform: a linear map, an activation with its gate frozen, a norm with its scale
     frozen.
     """
     import torch
 
-    def add(name: str, vector: Any) -> Any:
-        add_to.append(Contribution(name, "bias", 0, 0, 0.0))
-        return torch.cat([rows, vector[None]])
-
-    weight, bias = head.dense.weight.double(), getattr(head.dense, "bias", None)
-    rows, state = rows @ weight.T, state @ weight.T
-    if bias is not None:
-        rows, state = add("head transform bias", bias.double()), state + bias.double()
+    assert head.dense is not None
     assert head.activation is not None
+    assert head.norm is not None
+    weight: Tensor = head.dense.get_parameter("weight").double()
+    bias = getattr(head.dense, "bias", None)
+    parts.vectors, state = parts.vectors @ weight.T, state @ weight.T
+    if bias is not None:
+        parts.add("head transform bias", bias.double())
+        state = state + bias.double()
     passed = head.activation(state)
     gate = torch.where(state.abs() > 1e-12, passed / torch.where(state.abs() > 1e-12, state, 1.0), 0.5)
-    rows, state = rows * gate, passed
-    frozen = FrozenLayer.at(head.norm, state)
-    rows, state = frozen.scaled(rows), frozen.scaled(state[None])[0]
-    if frozen.bias is not None:
-        rows, state = add("head norm bias", frozen.bias), state + frozen.bias
-    return rows, state
+    frozen = FrozenLayer.at(head.norm, passed)
+    parts.vectors = frozen.scaled(parts.vectors * gate)
+    parts.add("head norm bias", frozen.bias)
 
 
-def _dtype(module: Any) -> Any:
+def _dtype(module: "Module") -> Any:
     return next(module.parameters()).dtype
 
 
@@ -335,12 +260,14 @@ def head_outputs(
     """What each head writes where a word stands, as a space: a row for each text, layer and head, (n, dim).
 
     `words` are one for each text (its first occurrence; sub-words are averaged). A row is named by its word and
-    its head in the notation of TransformerLens (`bank L2H4`, counted from 0); the columns, counted from 1, are text_id, word, start, end, layer, head, and `key_head`, whose keys it reads.
+    its head in the notation of TransformerLens (`bank L2H4`, counted from 0); the columns, counted from 1, are text_id,
+    word, start, end, layer, head, and `key_head`, whose keys it reads.
     """
     if len(texts) != len(words) or not texts:
         raise UserError(f"give as many words as texts; got {len(texts)} texts and {len(words)} words")
     if kind == CROSS and not model.reads_two:
         raise UserError(f"{model.name} has no cross-attention as it is loaded: that is the decoder's (stack decoder)")
+    require_plan(model)
     chosen = check_layers(model, layers)
     rows: list[dict[str, Any]] = []
     vectors: list[Floats] = []
@@ -349,7 +276,7 @@ def head_outputs(
 
         def taker(layer: int) -> Any:
             def take(out: Any) -> None:
-                kept[layer] = first_of(out)[0]
+                kept[layer] = rows_of(out)
 
             return take
 

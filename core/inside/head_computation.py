@@ -11,9 +11,18 @@ from typing import Any, ClassVar
 import numpy as np
 
 from polysema.core.errors import UserError
-from polysema.core.inside.architectures import CROSS, SELF, SubLayer, check_head, check_layers
+from polysema.core.inside.architectures import (
+    CROSS,
+    SELF,
+    SubLayer,
+    check_head,
+    check_layers,
+    require_hooks,
+    require_plan,
+)
+from polysema.core.inside.attention_modules import find_attentions
 from polysema.core.inside.attention_trace import AttentionTrace, traced
-from polysema.core.inside.attribution import out_matrix
+from polysema.core.inside.decomposition import out_matrix
 from polysema.core.inside.hooks import HookedRun, Twin, Unit, as_floats, one_reading, twin_of
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Floats
@@ -98,11 +107,14 @@ def head_computation(
     if kind == CROSS and not model.reads_two:
         raise UserError(f"{model.name} has no cross-attention as it is loaded: that is the decoder's (stack decoder)")
     (layer,), head = check_layers(model, [layer]), check_head(model, head)
+    require_hooks(model)
+    require_plan(model)
     reading = one_reading(model, text, source)
     _check_length(reading)
     with twin_of(model) as twin:
         trace, own = _traced(twin, reading, layer, kind)
-        part, rotary = twin.parts.attention(layer, kind), _rotary(twin.parts.attention(layer, kind), twin.root, kind)
+        part = twin.parts.attention(layer, kind)
+        rotary = _rotary(find_attentions(model).module(twin, layer, kind), twin.root, kind)
     steps = steps_of(trace, head)
     difference = float(np.abs(steps["weights"] - as_floats(own[head - 1])).max())
     if not difference <= (WEIGHT_TOLERANCE if model.dtype == "float32" else HALF_WEIGHT_TOLERANCE):
@@ -142,12 +154,12 @@ def _check_length(reading: HookedRun) -> None:
 
 def _traced(twin: Twin, reading: HookedRun, layer: int, kind: str) -> tuple[AttentionTrace, Any]:
     """One pass, with what the attention of a layer did and the weights that it returned."""
-    core = twin.parts.attention(layer, kind).core
+    modules = find_attentions(twin.model)
+    core = modules.module(twin, layer, kind)
     beside = reading.source if kind == CROSS and reading.source is not None else reading
     trace = AttentionTrace((len(reading), len(beside)))
     weights: list[Any] = []
-    twin.ask_weights(core)
-    twin.on_output(core, lambda out: weights.append(out[-1][0]))
+    modules.tap(twin, layer, kind, weights.append)
     with traced(core, trace):
         twin.run(reading)
     if not trace.complete:
@@ -201,7 +213,7 @@ def _written(part: SubLayer, head: int, mixed: Floats) -> Floats:
     return found
 
 
-def _rotary(part: SubLayer, stack: Any, kind: str) -> bool:
+def _rotary(core: Any, stack: Any, kind: str) -> bool:
     """Whether query and key are turned before they meet; a few models leave it out in some layers."""
     turns = any("Rotary" in type(module).__name__ for module in stack.modules())
-    return kind == SELF and turns and bool(getattr(part.core, "use_rope", True))
+    return kind == SELF and turns and bool(getattr(core, "use_rope", True))

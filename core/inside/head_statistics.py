@@ -13,6 +13,8 @@ import numpy as np
 
 from polysema.core.errors import UserError, check_list
 from polysema.core.inside.architectures import SELF, check_layers
+from polysema.core.inside.attention import require_rows
+from polysema.core.inside.attention_modules import find_attentions
 from polysema.core.inside.hooks import HookedRun, Twin, Unit, read, twin_of
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import Span
@@ -170,10 +172,9 @@ class _Sums:
         self.chance = np.zeros(len(STATISTICS))
         self.n_tokens = 0
         self.pairs: tuple[_Pairs, ...] = ()
+        modules = find_attentions(twin.model)
         for row, layer in enumerate(self.layers):
-            core = twin.parts.attention(layer, SELF).core
-            twin.ask_weights(core)
-            twin.on_output(core, lambda out, row=row: self._add(row, out[-1][0]))
+            modules.tap(twin, layer, SELF, lambda weights, row=row: self._add(row, weights))
 
     def read(self, twin: Twin, reading: HookedRun) -> None:
         self.pairs = pairs_of(reading, twin.model.causal)
@@ -203,6 +204,7 @@ def _statistics(
     if by not in STATISTICS:
         raise UserError(f"heads are ranked by {', '.join(STATISTICS)}; got {by!r}")
     n_texts = 0
+    require_rows(model, SELF)
     with twin_of(model) as twin:
         sums = _Sums(twin, check_layers(model, layers))
         for readings in texts:

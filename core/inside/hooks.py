@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import UserError
-from polysema.core.inside.architectures import CROSS, MLP, SELF, Anatomy, anatomy, plan_of, require_hooks
+from polysema.core.inside.architectures import (
+    CROSS,
+    MLP,
+    SELF,
+    Anatomy,
+    anatomy,
+    find_plan,
+    require_hooks,
+    require_plan,
+    shares_layers,
+    with_own_layers,
+)
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import EncodedText, Span, find_word, words_of
 from polysema.core.space.space import Family, Floats, Ints
@@ -174,6 +185,7 @@ class Twin:
     model: LanguageModel
     root: Any
     parts: Anatomy
+    asked: bool = False  # whether a pass is asked for attention weights
     handles: list[Any] = field(default_factory=list)
 
     def on_output(self, module: Any, take: Callable[[Any], Any]) -> None:
@@ -191,15 +203,6 @@ class Twin:
             return ((changed, *args[1:]), given) if name is None else (args, given | {name: changed})
 
         self.handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
-
-    def ask_weights(self, module: Any) -> None:
-        """Make an attention module return its weights that does so only on request."""
-        if self.parts.asks:
-            self.handles.append(
-                module.register_forward_pre_hook(
-                    lambda _m, args, given: (args, given | {"output_attentions": True}), with_kwargs=True
-                )
-            )
 
     def run(self, reading: HookedRun) -> None:
         """One pass over what is read."""
@@ -220,8 +223,11 @@ class Twin:
         if source is not None:
             read, read_mask = tensors([source.ids] * len(rows))
             given = {"input_ids": read, "attention_mask": read_mask, "decoder_input_ids": ids}
+            given["decoder_attention_mask"] = mask  # without it T5Gemma sees no start token that is the padding too
         if self.model.causal:
             given["use_cache"] = False
+        if self.asked:
+            given["output_attentions"] = True
         with torch.inference_mode():
             self.root(**given, return_dict=True)
 
@@ -230,17 +236,16 @@ class Twin:
 def twin_of(model: LanguageModel) -> Iterator[Twin]:
     """A twin of the model, with plain attention; its hooks are gone afterwards, however the block ends.
 
-    Raises `UnavailableError` for an engine that can't be hooked, `UserError` for an architecture that isn't known.
+    Raises `UnavailableError` for an engine that can't be hooked, `UserError` for a model without blocks.
     """
     require_hooks(model)
-    plan_of(model)
     original = model.engine.module  # type: ignore[attr-defined]
     shared: dict[int, Any] = {id(tensor): tensor for tensor in (*original.parameters(), *original.buffers())}
     root = copy.deepcopy(original, shared)
+    if shares_layers(model):
+        root = with_own_layers(root)
     for module in root.modules():
-        # hooks that another thread has on the model just now must not be called from here
-        module._forward_hooks.clear()
-        module._forward_pre_hooks.clear()
+        forget_hooks(module)
         if hasattr(module, "config"):
             module.config._attn_implementation = "eager"
     twin = Twin(model, root, anatomy(model, root.get_decoder() if model.reads_two else root))
@@ -249,6 +254,21 @@ def twin_of(model: LanguageModel) -> Iterator[Twin]:
     finally:
         for handle in twin.handles:
             handle.remove()
+
+
+def forget_hooks(module: Any) -> None:
+    """Drop the hooks of a copied module: those that another thread has on the model just now, and what transformers
+    gathers states with, so that it installs that anew where it is asked for.
+    """
+    module._forward_hooks.clear()
+    module._forward_pre_hooks.clear()
+    module.__dict__.pop("_output_capturing_hooks_installed", None)
+
+
+def rows_of(out: Any) -> Any:
+    """(n_positions, n) of what a module is given or returns for one text; OPT's last linear map has no batch."""
+    states = first_of(out)
+    return states[0] if states.ndim == 3 else states
 
 
 def first_of(out: Any) -> Any:
@@ -261,6 +281,29 @@ def replaced(out: Any, states: Any) -> Any:
     return (states, *out[1:]) if isinstance(out, tuple) else states
 
 
+def points_of(model: LanguageModel) -> tuple[str, ...]:
+    """Where in a block the residual stream can be read: before it and behind it in any model; behind its attentions
+    where the table names them and they don't stand beside the MLP.
+    """
+    plan = find_plan(model)
+    if plan is None or plan.parallel:
+        return (BEFORE, MLP)
+    return tuple(point for point in POINTS if point != CROSS or model.reads_two)
+
+
+def check_points(model: LanguageModel, points: Sequence[str]) -> tuple[str, ...]:
+    """The points in the order of a pass; raises `UserError` for one that isn't there."""
+    there = points_of(model)
+    for point in points:
+        if point in (ATTENTION, CROSS) and point not in there and find_plan(model) is None:
+            require_plan(model)
+        if point not in there:
+            raise UserError(f"a layer of {model.name} is seen at {', '.join(there)}; got {point!r}")
+    if not points:
+        raise UserError(f"choose at least one of the points {', '.join(there)}")
+    return tuple(point for point in there if point in points)
+
+
 def tap_states(twin: Twin, layers: Sequence[int], points: Sequence[str], take: Callable[[int, str, Any], None]) -> None:
     """Give the residual stream (n_positions, dim) to `take` at each of `points` of each of `layers`, as a pass meets
     it.
@@ -269,22 +312,24 @@ def tap_states(twin: Twin, layers: Sequence[int], points: Sequence[str], take: C
     """
 
     def taker(layer: int, point: str) -> Callable[[Any], None]:
-        return lambda out: take(layer, point, first_of(out)[0])
+        return lambda out: take(layer, point, rows_of(out))
 
     for layer in layers:
         if layer == 0:
             twin.on_input(twin.parts.blocks[0], taker(0, EMBEDDING))
             continue
-        block, parts = twin.parts.blocks[layer - 1], twin.parts.sublayers[layer - 1]
+        block = twin.parts.blocks[layer - 1]
         if BEFORE in points:
             twin.on_input(block, taker(layer, BEFORE))
-        for place, part in enumerate(parts):
+        if MLP in points:
+            twin.on_output(block, taker(layer, MLP))
+        between = [name for name in (ATTENTION, CROSS) if name in points]
+        parts = twin.parts.sublayers[layer - 1] if between and twin.parts.sublayers else ()
+        for place, part in enumerate(parts[:-1]):
             name = ATTENTION if part.kind == SELF else part.kind
-            if name not in points:
+            if name not in between:
                 continue
-            if place == len(parts) - 1:
-                twin.on_output(block, taker(layer, name))
-            elif twin.parts.post_norm:
+            if twin.parts.post_norm:
                 twin.on_output(part.norm, taker(layer, name))
             else:
                 twin.on_input(parts[place + 1].norm, taker(layer, name))

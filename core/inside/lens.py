@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import UserError
-from polysema.core.inside.architectures import CROSS, MLP
+from polysema.core.inside.architectures import MLP, require_hooks
 from polysema.core.inside.followed_tokens import FollowedTarget, forms_of, likelier
-from polysema.core.inside.hooks import EMBEDDING, POINTS, Unit, read, tap_states, token_name, twin_of
-from polysema.core.inside.output_head import OutputHead, find_head, require_head
+from polysema.core.inside.hooks import EMBEDDING, Unit, check_points, read, tap_states, token_name, twin_of
+from polysema.core.inside.output_head import OutputHead, find_head, head_class_note, require_head
+from polysema.core.inside.proof import LENS, STATES, require_identities
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import find_word
 from polysema.core.space.space import Family, Floats, Ints
@@ -76,8 +77,9 @@ def lens(
     vectors. Raises `UserError` for a layer or point that isn't there and for a model without a head.
     """
     view = view or LensView()
+    require_hooks(model)
     chosen = model.check_layers(range(model.n_layers + 1) if layers is None else layers)
-    points = _check_points(model, view.points)
+    points = check_points(model, view.points)
     scorer = _scorer(model, view.kind)
     forms = [forms_of(model, word) for word in words]
     targets = tuple(form for of in forms for form in of)
@@ -174,16 +176,6 @@ def _place(model: LanguageModel, text: str, tokens: Sequence[Unit], kind: str, a
     return masks[0]
 
 
-def _check_points(model: LanguageModel, points: Sequence[str]) -> tuple[str, ...]:
-    there = tuple(point for point in POINTS if point != CROSS or model.reads_two)
-    for point in points:
-        if point not in there:
-            raise UserError(f"a layer of {model.name} is seen at {', '.join(there)}; got {point!r}")
-    if not points:
-        raise UserError(f"choose at least one of the points {', '.join(there)}")
-    return tuple(point for point in there if point in points)
-
-
 def _check_k(model: LanguageModel, k: int) -> int:
     most = len(model.input_table)
     if not 1 <= k <= most:
@@ -242,7 +234,13 @@ def _scorer(model: LanguageModel, kind: str) -> Scorer:
     head = find_head(model)
     encoder = model.family is Family.ENCODER or model.stack == "encoder"
     if kind == "static" or (kind == "auto" and head is None and encoder):
+        require_identities(model, STATES)
         table = model.input_table.float()
+        if table.shape[1] != model.dim:
+            raise UserError(
+                f"the static vectors of {model.name} have {table.shape[1]} dimensions, its hidden states {model.dim}, "
+                f"so no static vector is near a state, and it has no head that scores words{head_class_note(model)}"
+            )
         return Scorer(STATIC, table=table, lengths=table.norm(dim=-1).clamp_min(1e-12))
     return head_scorer(model)
 
@@ -252,5 +250,6 @@ def head_scorer(model: LanguageModel) -> Scorer:
     from polysema.core.inside.architectures import anatomy
 
     head = require_head(model)
+    require_identities(model, STATES, LENS)
     masked = model.family is Family.ENCODER
     return Scorer(MASKED if masked else LOGITS, head, anatomy(model).final_norm)

@@ -1,74 +1,42 @@
-"""The output head, which turns a hidden state into logits, verified against the model's own forward pass."""
+"""The output head, which turns a hidden state into logits: the model's own code, whatever it does."""
 
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Any
 
 from polysema.core.errors import UserError
-from polysema.core.inside.architectures import kind_of
+from polysema.core.inside.architectures import find_plan, kind_of
+from polysema.core.inside.hooks import forget_hooks
 from polysema.core.model.load import LanguageModel
+from polysema.core.space.space import Family
 
-PROBE_TOKENS = 4
-PROBE_SLACK = 1e-3  # of the largest logit
-HALF_PROBE_SLACK = 0.05  # in float16 and bfloat16
-_CHECKED: "WeakSet[Any]" = WeakSet()  # models whose head gives what the model itself answers
-
-
-@dataclass(frozen=True, slots=True)
-class HeadPlan:
-    """The names of what turns a hidden state into a score for every token: perhaps a transform (a linear map, an
-    activation, a norm), then the table of output embeddings. An activation without a name is GELU.
-    """
-
-    unembed: str
-    dense: str = ""
-    activation: str = ""
-    norm: str = ""
-
-
-_LM_HEAD = HeadPlan("lm_head")
-_BERT_HEAD = HeadPlan(
-    "cls.predictions.decoder",
-    "cls.predictions.transform.dense",
-    "cls.predictions.transform.transform_act_fn",
-    "cls.predictions.transform.LayerNorm",
-)
-_ROBERTA_HEAD = HeadPlan("lm_head.decoder", "lm_head.dense", "", "lm_head.layer_norm")
-HEADS = {
-    "bert": _BERT_HEAD,
-    "camembert": _ROBERTA_HEAD,
-    "mpnet": _ROBERTA_HEAD,
-    "roberta": _ROBERTA_HEAD,
-    "xlm-roberta": _ROBERTA_HEAD,
-    "modernbert": HeadPlan("decoder", "head.dense", "head.act", "head.norm"),
-    "distilbert": HeadPlan("vocab_projector", "vocab_transform", "activation", "vocab_layer_norm"),
-}
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
 
 
 @dataclass(frozen=True, slots=True)
 class OutputHead:
-    """What turns a hidden state (after the final norm, if there is one) into a score for every token of the vocabulary.
+    """The head behind a stack (after the final norm, if there is one).
 
-    `scale` is T5's (dim ** -0.5 where it ties its tables), `bias` BART's and Marian's final bias.
+    `answer` is the model's own code. The rest is what the table says that it consists of, and is only what attribution
+    goes by: perhaps a transform (`dense`, `activation`, `norm`), a `scale`, the table `unembed` with a final `bias`
+    (BART, Marian), and a `cap` on the logits (Gemma 2).
     """
 
-    unembed: Any
-    dense: Any = None
-    activation: "Callable[[Any], Any] | None" = None
-    norm: Any = None
+    answer: "Callable[[Tensor], Tensor]"
+    unembed: "Module"
+    dense: "Module | None" = None
+    activation: "Callable[[Tensor], Tensor] | None" = None
+    norm: "Module | None" = None
     scale: float = 1.0
-    bias: Any = None
+    bias: "Tensor | None" = None
+    cap: float = 0.0
 
-    def logits(self, states: Any) -> Any:
+    def logits(self, states: "Tensor") -> "Tensor":
         """(n, dim) to (n, vocabulary)."""
-        if self.dense is not None:
-            states = self.dense(states)
-            states = self.activation(states) if self.activation is not None else states
-            states = self.norm(states)
-        scores = self.unembed(states * self.scale)
-        return scores if self.bias is None else scores + self.bias
+        return self.answer(states)
 
 
 def find_head(model: LanguageModel) -> OutputHead | None:
@@ -78,16 +46,88 @@ def find_head(model: LanguageModel) -> OutputHead | None:
     if model.stack == "encoder":
         return None
     whole = model.whole
-    names = HEADS.get(kind_of(model), _LM_HEAD)
-    try:
-        unembed = whole.get_submodule(names.unembed)
-        dense = whole.get_submodule(names.dense) if names.dense else None
-        activation = _activation(whole, names.activation) if names.dense else None
-        norm = whole.get_submodule(names.norm) if names.norm else None
-    except AttributeError:
+    unembed = whole.get_output_embeddings()
+    if unembed is None:
         return None
+    plan = find_plan(model)
     bias = getattr(whole, "final_logits_bias", None)
-    return OutputHead(unembed, dense, activation, norm, _scale(model), bias[0] if bias is not None else None)
+    config = whole.config.get_text_config()
+    transform: dict[str, Any] = {}
+    if plan is not None and plan.head is not None:
+        try:
+            transform = {
+                "dense": whole.get_submodule(plan.head.dense),
+                "activation": _activation(whole, plan.head.activation),
+                "norm": whole.get_submodule(plan.head.norm),
+            }
+        except AttributeError:  # another head: its parts don't add up then, which is told
+            transform = {}
+    return OutputHead(
+        _own_answer(whole),
+        unembed,
+        **transform,
+        scale=_scale(model),
+        bias=bias[0] if bias is not None else None,
+        cap=float(getattr(config, "final_logit_softcapping", None) or 0.0),
+    )
+
+
+def _own_answer(whole: "Module") -> "Callable[[Tensor], Tensor]":
+    """The model's own way from hidden states to logits: itself, with the states given in place of its stacks."""
+    from transformers import PreTrainedModel
+    from transformers.modeling_outputs import BaseModelOutput
+
+    held: dict[str, Tensor] = {}
+    memo: dict[int, Any] = {id(tensor): tensor for tensor in (*whole.parameters(), *whole.buffers())}
+    for stack in whole.children():
+        if isinstance(stack, PreTrainedModel):
+            memo[id(stack)] = _stand_in(stack, held)
+    twin = copy.deepcopy(whole, memo)
+    for module in twin.modules():
+        forget_hooks(module)
+
+    def answer(states: "Tensor") -> "Tensor":
+        import torch
+
+        held["states"] = states[None]  # (1, n, dim)
+        ids = torch.zeros(1, len(states), dtype=torch.long, device=states.device)
+        given: dict[str, Any] = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        if getattr(whole.config, "is_encoder_decoder", False):
+            given |= {"decoder_input_ids": ids, "encoder_outputs": BaseModelOutput(last_hidden_state=states[None])}
+        with torch.inference_mode():
+            return logits_of(twin(**given, return_dict=True))[0]
+
+    return answer
+
+
+def logits_of(answer: Any) -> "Tensor":
+    """The scores of every token among what a whole model returns, (n, n_tokens, vocabulary)."""
+    found: Tensor = answer.logits if getattr(answer, "logits", None) is not None else answer.prediction_logits
+    return found
+
+
+def _stand_in(stack: "Module", held: "dict[str, Tensor]") -> "Module":
+    """A module in place of a stack, that returns the states that are held and has whatever else the stack has."""
+    from torch.nn import Module
+    from transformers import PreTrainedModel
+
+    class _Answer(tuple):  # type: ignore[type-arg]
+        """What a stack returns: its states, and None for everything else that a head may look for."""
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return self[0] if name == "last_hidden_state" else None
+
+    class _StandIn(Module):
+        def __getattr__(self, name: str) -> Any:
+            found = getattr(stack, name)
+            return _stand_in(found, held) if isinstance(found, PreTrainedModel) else found
+
+        def forward(self, *_args: Any, **_given: Any) -> Any:
+            return _Answer((held["states"], held["states"][:, 0]))
+
+    return _StandIn()
 
 
 def _scale(model: LanguageModel) -> float:
@@ -99,7 +139,7 @@ def _scale(model: LanguageModel) -> float:
     return float(config.d_model) ** -0.5 if scaled else 1.0
 
 
-def _activation(whole: Any, name: str) -> Callable[[Any], Any]:
+def _activation(whole: "Module", name: str) -> "Callable[[Tensor], Tensor]":
     if not name:
         from torch.nn.functional import gelu
 
@@ -107,61 +147,32 @@ def _activation(whole: Any, name: str) -> Callable[[Any], Any]:
     found: Any = whole
     for step in name.split("."):
         found = getattr(found, step)
-    return found
+    return found  # type: ignore[no-any-return]
 
 
 def require_head(model: LanguageModel) -> OutputHead:
-    """The head, checked; raises `UserError` for a model without one."""
-    head = checked_head(model)
+    """The head; raises `UserError` for a model without one."""
+    head = find_head(model)
     if head is None:
         which = f"the encoder of {model.name}" if model.stack == "encoder" else model.name
         raise UserError(
-            f"{which} has no head that scores words, so it has no next word and no logits; the lens can show the "
-            "nearest "
-            "static vectors instead (kind static)"
+            f"{which} has no head that scores words, so it has no next word and no logits{head_class_note(model)}; the "
+            "lens can show the nearest static vectors instead (kind static)"
         )
     return head
 
 
-def checked_head(model: LanguageModel) -> OutputHead | None:
-    """As `find_head`, verified once against a plain forward pass of the whole model.
+def head_class_note(model: LanguageModel) -> str:
+    """Which class of transformers would have the head, as a half-sentence; empty where none is known."""
+    from transformers.models.auto import modeling_auto as auto
 
-    Raises `UserError` for a model that makes its logits otherwise than the head says: with a scale, a cap, or a part
-    that isn't known here.
-    """
-    head = find_head(model)
-    if head is None or model.whole in _CHECKED:
-        return head
-    ours, own = _probed(model, head)
-    slack = PROBE_SLACK if model.dtype == "float32" else HALF_PROBE_SLACK
-    apart = float((ours - own).abs().max())
-    if not apart <= slack * float(own.abs().max()):
-        raise UserError(
-            f"{model.name} makes its logits otherwise than its head says (they differ by up to {apart:.3g}), so "
-            "what its "
-            "states say can't be told; the lens can show the nearest static vectors instead (kind static)"
-        )
-    _CHECKED.add(model.whole)
-    return head
-
-
-def _probed(model: LanguageModel, head: OutputHead) -> tuple[Any, Any]:
-    """The logits of a few tokens, by the head and by the model: (n_tokens, vocabulary) each."""
-    import torch
-
-    # a copy around the same weights: what transformers hooks into it to gather states is nowhere else
-    shared: dict[int, Any] = {id(one): one for one in (*model.whole.parameters(), *model.whole.buffers())}
-    whole = copy.deepcopy(model.whole, shared)
-    for module in whole.modules():
-        module._forward_hooks.clear()
-        module._forward_pre_hooks.clear()
-        # the mark that transformers gathers states already: without its hooks it must install them anew
-        module.__dict__.pop("_output_capturing_hooks_installed", None)
-    ids = torch.arange(min(PROBE_TOKENS, len(model.input_table)), device=model.whole.device)[None]
-    given = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-    if model.reads_two:
-        given["decoder_input_ids"] = ids
-    with torch.inference_mode():
-        answer = whole(**given, output_hidden_states=True, return_dict=True)
-        states = answer.decoder_hidden_states if model.reads_two else answer.hidden_states
-        return head.logits(states[-1][0]).float(), answer.logits[0].float()
+    if model.stack == "encoder":
+        return ""
+    names = {
+        Family.ENCODER: auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+        Family.DECODER: auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        Family.ENCODER_DECODER: auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+    }.get(model.family, {})
+    name = names.get(model.whole.config.model_type)
+    name = name[0] if isinstance(name, (list, tuple)) else name
+    return f": its folder holds a {type(model.whole).__name__}, a {name} would have one" if name else ""

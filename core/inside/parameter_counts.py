@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from polysema.core.inside.architectures import CROSS, MLP, SELF, Anatomy, anatomy
-from polysema.core.inside.attribution import out_matrix
+from polysema.core.inside.architectures import CROSS, MLP, SELF, Anatomy, SubLayer, anatomy, require_plan
+from polysema.core.inside.attention_modules import find_attentions
+from polysema.core.inside.decomposition import out_matrix
 from polysema.core.model.load import LanguageModel, on_torch
 from polysema.core.space.space import Family
 
@@ -56,8 +57,9 @@ def widths(model: LanguageModel) -> Widths:
     stacks = []
     for side in sides:
         loaded = on_torch(model, side)
+        require_plan(loaded)
         parts = anatomy(loaded)
-        own = _blocks(parts, seen)
+        own = _blocks(loaded, parts, seen)
         block = parts.sublayers[0]
         attention = next(part for part in block if part.kind == SELF)
         feed = next(part for part in block if part.kind == MLP)
@@ -68,7 +70,7 @@ def widths(model: LanguageModel) -> Widths:
                 attention.n_heads,
                 attention.n_key_heads,
                 out_matrix(attention).shape[0] // attention.n_heads,
-                int(out_matrix(feed).shape[0]),
+                _mlp_dim(loaded, feed),
                 any(part.kind == CROSS for part in block),
                 own,
             )
@@ -101,17 +103,34 @@ def widths(model: LanguageModel) -> Widths:
     )
 
 
-def _blocks(parts: Anatomy, seen: set[int]) -> dict[str, int]:
-    """Parameters of all blocks: an attention's are those of its core and of the map it writes with, what is neither
-    that nor a norm is the MLP's.
+def _blocks(model: LanguageModel, parts: Anatomy, seen: set[int]) -> dict[str, int]:
+    """Parameters of all blocks: an attention's are those of the module that returns its weights and of the map it
+    writes with, what is neither that nor a norm is the MLP's.
     """
     counted = {SELF: 0, CROSS: 0, MLP: 0, NORM: 0}
-    for block, sublayers in zip(parts.blocks, parts.sublayers, strict=True):
-        owners: list[tuple[Any, str]] = [(part.norm, NORM) for part in sublayers]
-        owners += [(module, part.kind) for part in sublayers if part.kind != MLP for module in (part.core, part.out)]
+    names = find_attentions(model).names
+    for layer, (block, sublayers) in enumerate(zip(parts.blocks, parts.sublayers, strict=True), 1):
+        owners: list[tuple[Any, str]] = [
+            (norm, NORM) for part in sublayers for norm in (part.norm, part.after) if _is_norm(norm)
+        ]
+        for part in sublayers:
+            if part.kind != MLP:
+                owners += [(parts.stack.get_submodule(names[layer, part.kind]), part.kind), (part.out, part.kind)]
         for module, kind in [*owners, (block, MLP)]:
             for parameter in module.parameters():
                 if id(parameter) not in seen:
                     seen.add(id(parameter))
                     counted[kind] += parameter.numel()
     return {kind: number for kind, number in counted.items() if number}
+
+
+def _is_norm(module: Any) -> bool:
+    """Whether it is one: where no norm reads the stream, the attention or the MLP itself stands in its place."""
+    return module is not None and len(list(module.children())) == 0
+
+
+def _mlp_dim(model: LanguageModel, feed: SubLayer) -> int:
+    """The width inside the MLP; of a mixture of experts that of each."""
+    if hasattr(feed.out, "weight"):
+        return int(out_matrix(feed).shape[0])
+    return int(model.whole.config.get_text_config().intermediate_size)

@@ -7,7 +7,7 @@ from typing import Any
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import CROSS, MLP, SELF, Anatomy, anatomy, check_head, check_layers
-from polysema.core.inside.hooks import ATTENTION, HookedRun, Twin, first_of, replaced
+from polysema.core.inside.hooks import ATTENTION, HookedRun, Twin, first_of, replaced, rows_of
 from polysema.core.inside.steering import states_of
 from polysema.core.model.load import on_torch
 
@@ -131,7 +131,7 @@ class PatchBench:
             for layer in layers:
 
                 def take(out: Any, layer: int = layer) -> None:
-                    passed.activations[layer] = first_of(out)[0]
+                    passed.activations[layer] = rows_of(out)
 
                 self._at(layer, take)
             return self._last(passed.reading)
@@ -147,7 +147,7 @@ class PatchBench:
 
         def put(out: Any) -> Any:
             states = first_of(out).clone()
-            states[0, positions, columns] = given[positions, columns]
+            rows_of(states)[positions, columns] = given[positions, columns]
             return replaced(out, states)
 
         n_skipped = site.layer if self.part == RESIDUAL else site.layer - 1
@@ -166,7 +166,7 @@ class PatchBench:
         elif self.part == RESIDUAL:
             self.twin.on_output(self.parts.blocks[layer - 1], take)
         else:
-            sublayer = next(one for one in self.parts.sublayers[layer - 1] if one.kind == KINDS[self.part])
+            sublayer = self.parts.attention(layer, KINDS[self.part])
             (self.twin.on_input if self.part in (HEAD, CROSS_HEAD) else self.twin.on_output)(sublayer.out, take)
 
     def _add_noise(self, passed: RecordedPass) -> None:

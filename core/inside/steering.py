@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import UserError
-from polysema.core.inside.architectures import MLP
+from polysema.core.inside.architectures import MLP, require_hooks
 from polysema.core.inside.followed_tokens import FollowedTarget, forms_of, likelier
 from polysema.core.inside.hooks import (
     HookedRun,
@@ -24,6 +24,7 @@ from polysema.core.inside.hooks import (
     twin_of,
 )
 from polysema.core.inside.lens import Scorer, head_scorer
+from polysema.core.inside.proof import STATES, require_identities
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.static import static_vector
@@ -108,7 +109,9 @@ def concepts(
     A text counts by the mean of its own tokens; in a causal model without the very first one, which is an outlier in
     all of them. Of a decoder with cross-attention the texts are sources, and the states those of what it writes.
     """
+    require_hooks(model)
     chosen = model.check_layers(layers)
+    require_identities(model, STATES)
     if not toward or not away:
         raise UserError("a concept is the difference of two sets of texts; one of them is empty")
     means = {}

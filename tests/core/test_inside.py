@@ -390,9 +390,10 @@ def test_half_precision_is_looked_into_as_well(dtype: str, headed: dict[str, Pat
 
 
 def test_parts_that_dont_add_up_are_refused(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    from polysema.core.inside import attribution
+    from polysema.core.inside import decomposition
 
-    monkeypatch.setattr(attribution, "out_matrix", lambda part: part.out.weight.detach() * 2)
+    contributions(opened("gpt2"), TEXT, "swan")
+    monkeypatch.setattr(decomposition, "out_matrix", lambda part: part.out.weight.detach() * 2)
     with pytest.raises(UserError, match="it is built otherwise than it says, and what its parts add can't be told"):
         contributions(opened("gpt2"), TEXT, "swan")
 
@@ -681,11 +682,21 @@ def test_what_is_refused(ask: Callable[[Open], Any], message: str, opened: Open)
     assert "\n" not in str(caught.value)
 
 
-def test_an_architecture_that_is_not_known_is_refused_by_name(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_architecture_without_a_row_shows_all_but_its_parts(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     model = opened("gpt2")
+    expected = (attention(model, TEXT)[0].weights, lens(model, TEXT, [0, 1, 2]).scores)
     monkeypatch.setattr(model.whole.config, "model_type", "falcon")
-    with pytest.raises(UserError, match="is a falcon model, whose parts are not known here; known are bart, bert"):
-        attention(model, TEXT)
+    np.testing.assert_array_equal(attention(model, TEXT)[0].weights, expected[0])
+    np.testing.assert_array_equal(lens(model, TEXT, [0, 1, 2]).scores, expected[1])
+    for ask in (
+        lambda: contributions(model, TEXT, "swan"),
+        lambda: ablate(model, TEXT, [Ablation(1, 1)]),
+        lambda: head_outputs(model, [TEXT], ["swan"]),
+        lambda: head_subspace(model, 1, 1),
+        lambda: lens(model, TEXT, view=LensView(("attention",))),
+    ):
+        with pytest.raises(UserError, match="is a falcon model, whose parts are not known here .* albert, bart, bert"):
+            ask()
 
 
 def test_a_word_of_several_tokens_says_which_is_used(opened: Open) -> None:

@@ -1,0 +1,260 @@
+"""The passes that test a model's identities: one plain, one hooked, and two of the engine."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from polysema.core.errors import UserError
+from polysema.core.inside.architectures import CROSS, MLP, SELF, find_plan, kind_of
+from polysema.core.inside.attention_modules import find_attentions
+from polysema.core.inside.attribution import HALF_SUM_TOLERANCE, SUM_TOLERANCE, scored
+from polysema.core.inside.decomposition import ResidualStream
+from polysema.core.inside.followed_tokens import FollowedTarget
+from polysema.core.inside.hooks import HookedRun, Twin, forget_hooks, read, tap_states, twin_of
+from polysema.core.inside.output_head import OutputHead, find_head, head_class_note, logits_of
+from polysema.core.inside.proof import (
+    ATTENTION,
+    CROSS_ATTENTION,
+    LENS,
+    MEANINGS,
+    PADDING,
+    PARTS,
+    STATES,
+    WEIGHTS,
+    IdentityCheck,
+    Proof,
+)
+from polysema.core.model.engine import hidden_states
+from polysema.core.model.load import LanguageModel, on_torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+TEXT = "The white swan glides over the blue water of the river, and the bank lends its money to the king."
+OTHER_TEXT = "The queen sat on the bank."
+N_TOKENS = 20  # of a pass, at most
+TOLERANCES = {STATES: 1e-4, PADDING: 1e-4, ATTENTION: 1e-4, CROSS_ATTENTION: 1e-4, LENS: 1e-3, PARTS: SUM_TOLERANCE}
+HALF_TOLERANCES = {
+    STATES: 0.05,
+    PADDING: 0.05,
+    ATTENTION: 0.02,
+    CROSS_ATTENTION: 0.02,
+    LENS: 0.05,
+    PARTS: HALF_SUM_TOLERANCE,
+}
+
+
+def prove(model: LanguageModel) -> Proof:
+    """Test every identity of a model, which costs four passes of some twenty tokens and a look at every weight."""
+    bad = _bad_weights(model)
+    if bad:
+        checks = [IdentityCheck(WEIGHTS, MEANINGS[WEIGHTS], False, None, 0.0, note=bad)]
+        checks += [_missing(name, "its weights are no numbers") for name in MEANINGS if name != WEIGHTS]
+        return _proof(model, checks)
+    trial = _Trial.of(model)
+    checks = [
+        IdentityCheck(WEIGHTS, MEANINGS[WEIGHTS], True, 0.0, 0.0),
+        _tested(model, STATES, trial.states),
+        _tested(model, PADDING, lambda: (_padding(model, trial.reading), "")),
+        _tested(model, ATTENTION, lambda: trial.attention(SELF)),
+        _tested(model, CROSS_ATTENTION, lambda: trial.attention(CROSS))
+        if model.reads_two
+        else _missing(CROSS_ATTENTION, "only the decoder of an encoder-decoder has any"),
+        _tested(model, LENS, trial.lens)
+        if trial.head is not None
+        else _missing(LENS, f"no head scores words{head_class_note(model)}"),
+        _tested(model, PARTS, trial.parts)
+        if find_plan(model) is not None
+        else _missing(PARTS, f"the table of parts has no row for {kind_of(model)}"),
+    ]
+    return _proof(model, checks)
+
+
+def _proof(model: LanguageModel, checks: list[IdentityCheck]) -> Proof:
+    return Proof(model.name, kind_of(model), model.stack, model.dtype, tuple(checks))
+
+
+def _missing(identity: str, note: str) -> IdentityCheck:
+    return IdentityCheck(identity, MEANINGS[identity], False, None, 0.0, applies=False, note=note)
+
+
+def _tested(model: LanguageModel, identity: str, test: Callable[[], tuple[float, str]]) -> IdentityCheck:
+    tolerance = (TOLERANCES if model.dtype == "float32" else HALF_TOLERANCES)[identity]
+    try:
+        difference, note = test()
+    except UserError as error:  # what is said to who asks for it is what the table says
+        return IdentityCheck(identity, MEANINGS[identity], False, None, tolerance, note=str(error))
+    # NaN fails as well
+    return IdentityCheck(identity, MEANINGS[identity], difference <= tolerance, difference, tolerance, note=note)
+
+
+def _bad_weights(model: LanguageModel) -> str:
+    """Which weights are NaN or infinite; empty where none is."""
+    import torch
+
+    bad = []
+    with torch.inference_mode():
+        for name, weights in model.whole.named_parameters():
+            # one sum of all tells NaN and infinity, and is much cheaper than a look at each
+            if not bool(torch.isfinite(weights.sum(dtype=torch.float64 if weights.device.type == "cpu" else None))):
+                number = int((~torch.isfinite(weights)).sum())
+                bad += [f"{number:,} of {weights.numel():,} in {name}"] * (number > 0)
+    more = f" and {len(bad) - 1} more of its weights" if len(bad) > 1 else ""
+    return f"NaN or infinite are {bad[0]}{more}; get the file again, or save it anew" if bad else ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Plain:
+    """What transformers itself answers: states (n_tokens, dim) of layers 0 to n, and logits (n_tokens, vocabulary)."""
+
+    states: "tuple[Tensor, ...]"
+    logits: "Tensor | None"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trial:
+    """One text through a plain copy of the model, and through a twin with all its hooks."""
+
+    model: LanguageModel
+    reading: HookedRun
+    plain: _Plain
+    head: OutputHead | None
+    hooked: "dict[int, Tensor]"
+    sums: "dict[str, list[Tensor]]"
+    stream: ResidualStream | None
+    final: Any
+    no_attention: str
+
+    @classmethod
+    def of(cls, model: LanguageModel) -> "_Trial":
+        reading = trial_reading(model)
+        plain = plain_answer(model, reading)
+        hooked: dict[int, Tensor] = {}
+        sums: dict[str, list[Tensor]] = {SELF: [], CROSS: []}
+        no_attention = ""
+        with twin_of(model) as twin:
+            tap_states(twin, range(model.n_layers + 1), (MLP,), lambda layer, _, states: hooked.update({layer: states}))
+            try:
+                _tap_sums(twin, sums)
+            except UserError as error:
+                no_attention = str(error)
+            stream = ResidualStream(twin, len(reading) - 1) if find_plan(model) is not None else None
+            twin.run(reading)
+            return cls(
+                model,
+                reading,
+                plain,
+                find_head(model),
+                hooked,
+                sums,
+                stream,
+                twin.parts.final_norm,
+                no_attention,
+            )
+
+    def _ended(self) -> "Tensor":
+        """The last layer's states as the head is given them."""
+        import torch
+
+        last = self.hooked[self.model.n_layers]
+        with torch.inference_mode():
+            return last if self.final is None else self.final.forward(last)
+
+    def states(self) -> tuple[float, str]:
+        ours = [self.hooked[layer] for layer in range(self.model.n_layers)] + [self._ended()]
+        return max(_apart(a, b) for a, b in zip(ours, self.plain.states, strict=True)), ""
+
+    def attention(self, kind: str) -> tuple[float, str]:
+        if self.no_attention:
+            raise UserError(self.no_attention)
+        least = min(float(sums.min()) for sums in self.sums[kind])
+        most = max(float(sums.max()) for sums in self.sums[kind])
+        if any(name.endswith(".sinks") for name, _ in self.model.module.named_parameters()):
+            note = f"rows add up to {least:.2g} to {most:.2g}: the rest goes to the attention sink, which is no token"
+            return max(most - 1, -least), note
+        return max(most - 1, 1 - least), ""
+
+    def lens(self) -> tuple[float, str]:
+        assert self.head is not None
+        assert self.plain.logits is not None
+        return _apart(self.head.logits(self._ended()), self.plain.logits), ""
+
+    def parts(self) -> tuple[float, str]:
+        assert self.stream is not None
+        logits = self.plain.logits
+        best = int(logits[-1].argmax()) if logits is not None else self.reading.ids[-1]
+        found = scored(self.model, self.head, self.stream, [FollowedTarget("", best, ("",))])
+        own = float(logits[-1, best]) if logits is not None else found.score
+        return max(abs(found.total - own), abs(found.total - found.score)) / found.size, ""
+
+
+def _tap_sums(twin: Twin, sums: "dict[str, list[Tensor]]") -> None:
+    modules = find_attentions(twin.model)
+    for layer, kind in modules.names:
+        modules.tap(twin, layer, kind, lambda weights, kind=kind: sums[kind].append(weights.float().sum(-1)))
+
+
+def _apart(ours: "Tensor", theirs: "Tensor") -> float:
+    """The largest difference, in lengths of the largest number."""
+    return float((ours.float() - theirs.float()).abs().max() / theirs.float().abs().max().clamp_min(1e-12))
+
+
+def trial_reading(model: LanguageModel, text: str = TEXT) -> HookedRun:
+    """The first tokens of a text, as a pass reads them."""
+    if model.reads_two:
+        (reading,) = read(model, "bank swan", "bank swan")
+        source = _first(read(on_torch(model, "encoder"), text)[0])
+        return replace(_first(reading), source=source)
+    return _first(read(model, text)[0])
+
+
+def _first(reading: HookedRun) -> HookedRun:
+    return replace(
+        reading, ids=reading.ids[:N_TOKENS], tokens=reading.tokens[:N_TOKENS], fresh=reading.fresh[:N_TOKENS]
+    )
+
+
+def plain_answer(model: LanguageModel, reading: HookedRun) -> _Plain:
+    """One pass of the whole model as it is, without any hook of ours."""
+    import torch
+
+    # a copy around the same weights: what transformers hooks into it to gather states is nowhere else
+    shared: dict[int, Any] = {id(one): one for one in (*model.whole.parameters(), *model.whole.buffers())}
+    whole = copy.deepcopy(model.whole, shared)
+    for module in whole.modules():
+        forget_hooks(module)
+    device = model.whole.device
+    ids = torch.tensor([reading.ids], device=device)
+    given: dict[str, Any] = {"input_ids": ids}
+    if reading.source is not None:
+        given = {"input_ids": torch.tensor([reading.source.ids], device=device), "decoder_input_ids": ids}
+        given["decoder_attention_mask"] = torch.ones_like(ids)
+    elif model.stack == "encoder":  # the decoder is given something to read
+        given["decoder_input_ids"] = ids[:, :1]
+    given["attention_mask"] = torch.ones_like(given["input_ids"])
+    with torch.inference_mode():
+        answer = whole(**given, output_hidden_states=True, return_dict=True)
+    states = getattr(answer, f"{model.stack}_hidden_states" if model.stack else "hidden_states")
+    scores = None if model.stack == "encoder" or whole.get_output_embeddings() is None else logits_of(answer)[0]
+    return _Plain(tuple(state[0] for state in states), scores)
+
+
+def _padding(model: LanguageModel, reading: HookedRun) -> float:
+    import numpy as np
+
+    engine = on_torch(model).engine
+    short = trial_reading(model, OTHER_TEXT) if not model.reads_two else _shorter(reading)
+    readings = [reading, short]
+    layers = range(model.n_layers + 1)
+    sources = [one.source.ids for one in readings if one.source is not None] or None
+    (alone,) = hidden_states(engine, [short.ids], layers, sources[1:] if sources else None)
+    beside = hidden_states(engine, [one.ids for one in readings], layers, sources)[1]
+    return float(np.abs(alone - beside).max() / max(float(np.abs(alone).max()), 1e-12))
+
+
+def _shorter(reading: HookedRun) -> HookedRun:
+    assert reading.source is not None
+    half = max(1, len(reading) // 2)
+    source = replace(reading.source, ids=reading.source.ids[: max(1, len(reading.source) // 2)])
+    return replace(reading, ids=reading.ids[:half], source=source)

@@ -1,0 +1,213 @@
+"""Every family of transformers: what is seen inside is what transformers itself answers, and the proof says so."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from polysema.core.errors import UserError
+from polysema.core.inside import hooks
+from polysema.core.inside.ablation import Ablation, ablate
+from polysema.core.inside.attention import AttentionView, attention
+from polysema.core.inside.attribution import contributions
+from polysema.core.inside.lens import LensView, lens
+from polysema.core.inside.parameter_counts import widths
+from polysema.core.inside.proof import ATTENTION, CROSS_ATTENTION, LENS, PARTS, Proof, proof_of
+from polysema.core.inside.steering import Statement
+from polysema.core.model.load import LanguageModel, load_model
+from tests.families import BOTH, FAMILIES, VARIANTS, save_family
+
+TEXT = "the white swan"
+SOURCE = "the river bank"
+SINKS = {"gpt-oss"}
+# attention, hidden states, the lens and attribution; the last of all of them by the table of parts
+CASES = [
+    (name, stack)
+    for name, family in (FAMILIES | VARIANTS).items()
+    for stack in (("encoder", "decoder") if family.family == BOTH else ("",))
+]
+Open = Callable[[str, str], LanguageModel]
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
+    base = tmp_path_factory.mktemp("families")
+    kept: dict[tuple[str, str], LanguageModel] = {}
+
+    def load(name: str, stack: str) -> LanguageModel:
+        if (name, stack) not in kept:
+            folder = base / name if (base / name).is_dir() else save_family(name, base / name)
+            kept[name, stack] = load_model(str(folder), "cpu", "torch", stack=stack or "encoder")
+        return kept[name, stack]
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # models this small only wait for a second one
+    try:
+        yield load
+    finally:
+        torch.set_num_threads(threads)
+
+
+def plain(model: LanguageModel, text: str, source: str | None) -> Any:
+    """What transformers itself answers, with plain attention, from weights that are read anew."""
+    whole = type(model.whole).from_pretrained(model.path, attn_implementation="eager").eval()
+    (reading,) = hooks.read(model, text, source)
+    ids = torch.tensor([reading.ids])
+    given = {"input_ids": ids}
+    if reading.source is not None:
+        given = {"input_ids": torch.tensor([reading.source.ids]), "decoder_input_ids": ids}
+        given["decoder_attention_mask"] = torch.ones_like(ids)
+    elif model.stack:
+        given["decoder_input_ids"] = ids[:, :1]
+    with torch.no_grad():
+        return whole(**given, output_attentions=True, output_hidden_states=True)
+
+
+@pytest.mark.parametrize(("name", "stack"), CASES, ids=lambda value: value or "whole")
+def test_every_family_shows_what_transformers_answers(name: str, stack: str, opened: Open) -> None:
+    model = opened(name, stack)
+    source = SOURCE if stack == "decoder" else None
+    answer = plain(model, TEXT, source)
+    weights = getattr(answer, f"{stack}_attentions" if stack else "attentions")
+    (found,) = attention(model, TEXT, None, source, AttentionView(unit="tokens"))
+    np.testing.assert_allclose(found.weights, torch.stack([w[0] for w in weights]).numpy(), atol=1e-6)
+    if stack == "decoder":
+        (cross,) = attention(model, TEXT, None, source, AttentionView("cross", "tokens"))
+        own = torch.stack([w[0] for w in answer.cross_attentions]).numpy()
+        np.testing.assert_allclose(cross.weights, own, atol=1e-6)
+    proof = proof_of(model, anew=True)
+    assert proof.holds, proof
+    assert proof.check(ATTENTION).applies
+    assert proof.check(PARTS).applies
+    assert proof.check(CROSS_ATTENTION).applies == (stack == "decoder")
+    assert ("attention sink" in proof.check(ATTENTION).note) == (name in SINKS)
+    if stack == "encoder":
+        assert not proof.check(LENS).applies
+        return
+    logits = answer.logits[0]
+    seen = lens(model, TEXT, [-1], source=source, view=LensView(k=3))
+    np.testing.assert_allclose(seen.scores[0], logits.softmax(-1).topk(3).values.numpy(), atol=2e-5)
+    at = None if model.causal else "swan"
+    parts = contributions(model, TEXT, "swan", "bank", source, at)
+    assert parts.against is not None
+    two = logits[parts.position, [parts.target.id, parts.against.id]]
+    assert parts.score == pytest.approx(float(two[0] - two[1]), abs=1e-4 * float(logits.abs().max()))
+    assert parts.total == pytest.approx(parts.score, abs=1e-3 * parts.size)
+    assert sum(part.kind == "head" for part in parts.parts) == model.n_layers * model.n_heads
+
+
+def test_there_are_forty_families() -> None:
+    assert len(FAMILIES) >= 40
+
+
+@pytest.mark.parametrize("name", ["gemma2", "olmo2", "gpt-neox", "opt", "mixtral", "albert", "bloom"])
+def test_an_mlp_taken_out_is_one_that_adds_nothing(name: str, opened: Open) -> None:
+    model = opened(name, "")
+    text = TEXT if model.causal else "the [MASK] swan"
+    found = ablate(model, text, [Ablation(2, kind="mlp")], "zero", Statement(4, (), 0))
+    whole = type(model.whole).from_pretrained(model.path).eval()
+    block = hooks.anatomy(replace(model, whole=whole, module=getattr(whole, whole.base_model_prefix))).blocks[1]
+    out = {"mixtral": "mlp", "opt": "fc2", "albert": "albert_layers.0.ffn_output"}.get(name)
+    out = out or ("mlp.dense_4h_to_h" if name in ("gpt-neox", "bloom") else "mlp.down_proj")
+    if name == "albert":  # the module of every layer is the same: the second call is meant
+        layer = whole.albert.encoder.albert_layer_groups[0].get_submodule(out)
+        calls: list[int] = []
+        layer.register_forward_hook(lambda _m, _i, o: calls.append(1) or (o * 0 if len(calls) == 2 else o))
+    else:
+        block.get_submodule(out).register_forward_hook(lambda _m, _i, o: o * 0)
+    (reading,) = hooks.read(model, text)
+    with torch.no_grad():
+        expected = whole(input_ids=torch.tensor([reading.ids])).logits[0, hooks.last_place(model, reading)].softmax(-1)
+    np.testing.assert_allclose([p for _, p in found.after], expected.topk(4).values.numpy(), atol=1e-5)
+    assert found.divergence > 1e-6
+
+
+def test_the_parameters_of_every_family_are_counted_once(opened: Open) -> None:
+    for name in ("gemma2", "olmo2", "gpt-neox", "mixtral", "albert", "deberta"):
+        model = opened(name, "")
+        found = widths(model)
+        assert sum(found.parameters.values()) == found.total == model.whole.num_parameters()
+        assert found.stacks[0].mlp_dim == 32
+
+
+def test_between_parallel_parts_there_is_no_state(opened: Open) -> None:
+    with pytest.raises(UserError, match="is seen at before, mlp; got 'attention'"):
+        lens(opened("phi", ""), TEXT, view=LensView(("attention",)))
+    assert lens(opened("gpt-neox-in-series", ""), TEXT, view=LensView(("attention",))).steps[1] == (1, "attention")
+
+
+def test_a_proof_is_kept_by_content(opened: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from polysema.core.inside import proof_passes
+
+    monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path))
+    model = opened("llama", "")
+    first = proof_of(model, anew=True)
+    (file,) = (tmp_path / "proofs").iterdir()
+    monkeypatch.setattr(proof_passes, "prove", lambda _model: pytest.fail("it was proven again"))
+    again = load_model(str(model.path), "cpu", "torch")
+    assert proof_of(again) == first
+    file.write_text("{")  # what can't be read is made anew
+    monkeypatch.undo()
+    monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path))
+    assert proof_of(load_model(str(model.path), "cpu", "torch")) == first
+
+
+def broken(model: LanguageModel, tmp_path: Path, change: Callable[[Any], None]) -> LanguageModel:
+    """The model with other weights, from a folder of its own."""
+    whole = type(model.whole).from_pretrained(model.path)
+    with torch.no_grad():
+        change(whole)
+    whole.save_pretrained(tmp_path / "broken")
+    model.tokenizer.save_pretrained(tmp_path / "broken")
+    return load_model(str(tmp_path / "broken"), "cpu", "torch")
+
+
+def test_weights_that_are_no_numbers_are_named(opened: Open, tmp_path: Path) -> None:
+    def change(whole: Any) -> None:
+        whole.transformer.h[1].mlp.c_fc.weight[0, :3] = float("nan")
+
+    model = broken(opened("gpt2", ""), tmp_path, change)
+    named = r"fails the identity weights: .* 3 of 1,024 in transformer\.h\.1\.mlp\.c_fc\.weight"
+    for ask in (lambda: attention(model, TEXT), lambda: lens(model, TEXT), lambda: contributions(model, TEXT, "swan")):
+        with pytest.raises(UserError, match=named) as caught:
+            ask()
+        assert "\n" not in str(caught.value)
+
+
+def test_only_what_an_identity_is_about_is_refused(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = opened("qwen2", "")
+    proof = proof_of(model)
+
+    def with_failed(identity: str) -> Proof:
+        return replace(
+            proof,
+            checks=tuple(
+                replace(check, holds=False, difference=0.25) if check.identity == identity else check
+                for check in proof.checks
+            ),
+        )
+
+    monkeypatch.setattr("polysema.core.inside.proof.proof_of", lambda _model: with_failed(ATTENTION))
+    with pytest.raises(UserError, match=r"qwen2. fails the identity attention: .*differ by 0\.25, at most 0\.0001"):
+        attention(model, TEXT)
+    assert len(lens(model, TEXT).tokens) > 0
+    monkeypatch.setattr("polysema.core.inside.proof.proof_of", lambda _model: with_failed(LENS))
+    with pytest.raises(UserError, match="fails the identity lens"):
+        lens(model, TEXT)
+    assert attention(model, TEXT)[0].weights.shape[1] == model.n_heads
+
+
+def test_a_head_that_is_missing_names_the_class_that_has_one(opened: Open, tmp_path: Path) -> None:
+    model = opened("llama", "")
+    base = model.whole.model
+    base.save_pretrained(tmp_path)
+    model.tokenizer.save_pretrained(tmp_path)
+    headless = load_model(str(tmp_path), "cpu", "torch")
+    with pytest.raises(UserError, match="its folder holds a LlamaModel, a LlamaForCausalLM would have one"):
+        lens(headless, TEXT)
+    assert not proof_of(headless).check(LENS).applies
+    assert proof_of(headless).holds
