@@ -1,13 +1,18 @@
 """The pages' addresses, and what the server answers at any other one."""
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
 from polysema.app.dashboard.components import assets
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 MISSING_PAGE = "missing"
 """The parameter that names the address at which there is no page."""
@@ -75,12 +80,12 @@ class Addresses:
     address at which there is none the first page, which says so. All else is passed on.
     """
 
-    def __init__(self, app: Any, base_path: str = ""):
+    def __init__(self, app: ASGIApp, base_path: str = ""):
         self._app = app
         self._base = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
         self._page = index_page()
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer for an address of a page; pass on the rest."""
         from starlette.responses import HTMLResponse, RedirectResponse
 
@@ -100,7 +105,7 @@ class Addresses:
             answer = RedirectResponse(f"{self._base}/?{urlencode({MISSING_PAGE: name}, quote_via=quote)}", 307)
         await answer(scope, receive, send)
 
-    def _name(self, scope: Any) -> str | None:
+    def _name(self, scope: Scope) -> str | None:
         """The page that a request names, whether there is one or not; None where it names a file or a part of
         Streamlit.
         """

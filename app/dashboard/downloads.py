@@ -6,15 +6,19 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import streamlit as st
+from numpy.typing import NDArray
 from pyarrow.csv import WriteOptions, write_csv
 
 from polysema.app.dashboard.components.scatter import Points
 from polysema.app.explorer.results import OccurrenceHit
+
+if TYPE_CHECKING:
+    import altair as alt
 
 INK, TRACK, FILL, MARK = "#1b2733", "#e4e9ee", "#0d9488", "#b45309"
 
@@ -179,7 +183,9 @@ def boxes_svg(items: Sequence[tuple[str, str, str]], title: str) -> str:
     return _svg(max(width, x + 6), y + 56, out)
 
 
-def squares_svg(open_: Any, rows: Sequence[str], columns: Sequence[str], title: str) -> str:
+def squares_svg(
+    open_: Sequence[Sequence[bool]] | NDArray[np.bool_], rows: Sequence[str], columns: Sequence[str], title: str
+) -> str:
     """A table of squares with the names of its rows and columns as an SVG drawing: filled where `open_` (rows,
     columns) is true.
     """
@@ -208,12 +214,12 @@ def _svg(width: int, height: int, parts: Sequence[str]) -> str:
     )
 
 
-def chart(drawn: Any, alt: str, **how: Any) -> Any:
-    """An Altair chart as wide as its place, with `alt` for those who can't see it; returns what Streamlit does.
+def chart(drawn: "alt.TopLevelMixin", alt: str) -> None:
+    """An Altair chart as wide as its place, with `alt` for those who can't see it.
 
     Streamlit's own button in its corner saves it as PNG.
     """
-    return st.altair_chart(drawn, width="stretch", alt=alt, **how)
+    st.altair_chart(drawn, width="stretch", alt=alt)
 
 
 def _file(name: str) -> str:

@@ -5,7 +5,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from polysema.core.jobs import Job
 from polysema.core.progress import Progress
@@ -41,7 +40,7 @@ class JobRunner:
         self._jobs: OrderedDict[Hashable, WatchedJob] = OrderedDict()
         self._lock = threading.Lock()
 
-    def start(self, key: Hashable, work: Callable[[Progress], Any]) -> WatchedJob:
+    def start(self, key: Hashable, work: Callable[[Progress], object]) -> WatchedJob:
         """The job of that key: the one under way or done, else a new one. A failed one is started again."""
         with self._lock:
             job = self._jobs.get(key)
@@ -77,10 +76,10 @@ class JobRunner:
             self._jobs.pop(key, None)
 
 
-def _begun(work: Callable[[Progress], Any]) -> Callable[[Progress], Any]:
+def _begun(work: Callable[[Progress], object]) -> Callable[[Progress], object]:
     """The work, which tells that it no longer waits for other work."""
 
-    def begin(progress: Progress) -> Any:
+    def begin(progress: Progress) -> object:
         progress("start", 0, 0)
         return work(progress)
 

@@ -1,5 +1,7 @@
 """Start the dashboard: the port is checked first, the settings are ours, and nothing leaves the machine."""
 
+from __future__ import annotations
+
 import logging
 import os
 import re
@@ -8,13 +10,16 @@ import uuid
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polysema.app.config.loading import load_settings
 from polysema.app.config.ports import check_port
 from polysema.app.config.settings import is_loopback
 from polysema.app.dashboard.addresses import Addresses, index_page, script_hashes
 from polysema.core.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LAUNCH_FOLDER = Path(__file__).parent
 MAIN = LAUNCH_FOLDER / "main.py"
@@ -123,12 +128,12 @@ class SecurityHeaders:
     With `hosts` a request for another name is refused: a page from elsewhere may have its name point to this machine.
     """
 
-    def __init__(self, app: Any, hosts: Sequence[str] = ()):
+    def __init__(self, app: ASGIApp, hosts: Sequence[str] = ()):
         self._app = app
         self._hosts = hosts
         self._headers = [(name.encode(), value.encode()) for name, value in security_headers().items()]
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, with the headers added to the response's start; a host that isn't this one's is refused."""
         from starlette.responses import PlainTextResponse
 
@@ -138,7 +143,7 @@ class SecurityHeaders:
             )
             return
 
-        async def with_headers(message: Any) -> None:
+        async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *self._headers]
             await send(message)
@@ -146,7 +151,7 @@ class SecurityHeaders:
         await self._app(scope, receive, with_headers)
 
 
-def _host(scope: Any) -> str | None:
+def _host(scope: Scope) -> str | None:
     """The name in a request's Host header, without its port; None for none, or for one that is no name."""
     given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
     parts = re.fullmatch(r"(?:\[([0-9a-f:.]+)\]|([^\[\]:/@?#\s]+))(?::\d*)?", given.lower())

@@ -4,8 +4,8 @@ import numpy as np
 import streamlit as st
 
 from polysema.app.dashboard import downloads
-from polysema.app.dashboard.components.scatter import Points, scatter
-from polysema.app.dashboard.components.scatter.payload import Arrow
+from polysema.app.dashboard.components.scatter import PlotMarks, PlotOptions, Points, scatter
+from polysema.app.dashboard.components.scatter.options import Arrow
 from polysema.app.explorer.results import AnalogyAnswer
 from polysema.core.maps.pca import principal_plane
 from polysema.core.space.metric import unit
@@ -44,10 +44,8 @@ def parallelogram(answer: AnalogyAnswer, space: Space, key: str, height: int = 4
         points,
         key=f"{key}_map",
         alt=shown,
-        arrows=arrows_of(answer),
-        label_rows=list(range(len(labels))),
-        height=height,
-        report_view=False,
+        marks=PlotMarks(arrows=arrows_of(answer), label_rows=list(range(len(labels)))),
+        options=PlotOptions(height=height, report_view=False),
     )
     downloads.points(points, key)
     share = plane.explained.sum()

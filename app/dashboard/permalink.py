@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from polysema.app.dashboard.addresses import EARLIER_NAMES
@@ -120,14 +121,14 @@ def put(name: str, text: str) -> None:
 
 
 def pick(
-    place: Any,
+    place: DeltaGenerator,
     label: str,
     options: Sequence[str],
     what: str,
     *,
     key: str,
     names: Callable[[str], str] = str,
-    **how: Any,
+    **how: object,
 ) -> str:
     """A list (`st.selectbox` at a place) that is bound to the address, which may also name an option by itself where
     the list shows a longer name. Says in one line where the address names what isn't there.
@@ -142,7 +143,7 @@ def pick(
     return chosen
 
 
-def pick_layer(layers: Sequence[int], *, key: str, **how: Any) -> int:
+def pick_layer(layers: Sequence[int], *, key: str, **how: object) -> int:
     """A slider of layers that is bound to the address; says in one line where the address names one that isn't
     there.
     """
@@ -183,7 +184,7 @@ def _tell_gone(key: str, what: str, chosen: str) -> None:
     )
 
 
-def box(widget: Callable[..., str | None], page: str, label: str, start: str, *, key: str, **how: Any) -> str | None:
+def box(widget: Callable[..., str | None], page: str, label: str, start: str, *, key: str, **how: object) -> str | None:
     """A text box (`st.text_input` or `st.text_area`) whose text `keep_boxes` puts into the link; it outlives other
     pages.
     """

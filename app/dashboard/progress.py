@@ -1,7 +1,7 @@
 """Long work on a page: its progress with the time it may still take, cancel, and one line when it can't be done."""
 
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import TypeVar, cast
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -12,12 +12,16 @@ from polysema.core.errors import UserError
 from polysema.core.jobs import JobCancelledError
 from polysema.core.progress import Progress
 
+Result = TypeVar("Result")
+
 QUICK_SECONDS = 0.6  # seconds in which an answer comes without a progress bar
 YOUNG_SECONDS = 4.0  # seconds after which a job is looked at less often
 OFTEN, SELDOM = 0.7, 2.5  # seconds between two looks
 
 
-def answer(key: Hashable, work: Callable[[Progress], Any], seconds: float = QUICK_SECONDS, box: str = "") -> Any:
+def answer(
+    key: Hashable, work: Callable[[Progress], Result], seconds: float = QUICK_SECONDS, box: str = ""
+) -> Result | None:
     """What `work` returns, or None while it runs (its progress is shown, and the page runs again when it is done), when
     it was cancelled, or when it failed for a reason that is the user's (which is shown in a line; `box` is the key of
     the text box that holds the words).
@@ -27,12 +31,12 @@ def answer(key: Hashable, work: Callable[[Progress], Any], seconds: float = QUIC
         return None
     job = widgets.jobs().start(key, work)
     job.wait(seconds)
-    return outcome(job, key, box)
+    return cast("Result | None", outcome(job, key, box))
 
 
 def on_request(
-    key: Hashable, work: Callable[[Progress], Any], pressed: bool, stopped: Callable[[], None] | None = None
-) -> Any:
+    key: Hashable, work: Callable[[Progress], Result], pressed: bool, stopped: Callable[[], None] | None = None
+) -> Result | None:
     """As `answer`, for work that changes something: it starts when it was `pressed`, not whenever the page runs, and
     one that failed is not tried again by itself. `stopped` shows what is left when it was cancelled.
     """
@@ -52,6 +56,11 @@ def on_request(
     if job.pending:
         watch(job, None if job.stopping else key)
         return None
+    return cast("Result | None", _ended(job, stopped))
+
+
+def _ended(job: WatchedJob, stopped: Callable[[], None] | None) -> object:
+    """The result of a job that has ended, or None with a line that says why there is none."""
     try:
         return job.result()
     except JobCancelledError:
@@ -69,7 +78,7 @@ def dismiss(key: Hashable) -> None:
     st.session_state.setdefault("own_jobs", set()).discard(key)
 
 
-def outcome(job: WatchedJob, key: Hashable = None, box: str = "") -> Any:
+def outcome(job: WatchedJob, key: Hashable = None, box: str = "") -> object:
     """What a job returned, or None while it runs or when it failed: which is shown. Without a key it can't be
     cancelled.
     """

@@ -2,16 +2,23 @@
 as well.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import altair as alt
 
 COLORS = ("#0d9488", "#d97706", "#8b5cf6")
 DASHES = ([1, 0], [7, 3], [2, 3])
 SHAPES = ("circle", "square", "triangle-up")
 
 
-def series(field: str, names: Sequence[str], **legend: Any) -> dict[str, Any]:
-    """The encodings of a chart by which the `names` in a field, at most three, are told apart, with one legend.
+def series(field: str, names: Sequence[str], columns: int = 0) -> dict[str, Any]:
+    """The encodings of a chart by which the `names` in a field, at most three, are told apart.
+
+    They have one legend, of so many columns (0: as many as fit).
 
     Raises:
         ValueError: There are more names than looks.
@@ -20,7 +27,7 @@ def series(field: str, names: Sequence[str], **legend: Any) -> dict[str, Any]:
 
     if len(names) > len(COLORS):
         raise ValueError(f"at most {len(COLORS)} lines can be told apart, not {len(names)}")
-    shown = alt.Legend(title=None, labelLimit=0, symbolStrokeWidth=2, **legend)
+    shown = alt.Legend(title=None, labelLimit=0, symbolStrokeWidth=2, orient="bottom", columns=columns or alt.Undefined)
     looks: dict[str, tuple[Any, Sequence[Any]]] = {
         "color": (alt.Color, COLORS),
         "strokeDash": (alt.StrokeDash, DASHES),
@@ -32,9 +39,9 @@ def series(field: str, names: Sequence[str], **legend: Any) -> dict[str, Any]:
     }
 
 
-def lines(base: Any, field: str, names: Sequence[str], **legend: Any) -> Any:
+def lines(base: alt.Chart, field: str, names: Sequence[str], columns: int = 0) -> alt.LayerChart:
     """A chart of lines with points from a chart that has its axes, told apart as `series` says."""
-    looks = series(field, names, **legend)
+    looks = series(field, names, columns)
     of_lines = {channel: look for channel, look in looks.items() if channel != "shape"}
     of_points = {channel: look for channel, look in looks.items() if channel != "strokeDash"}
     return base.mark_line().encode(**of_lines) + base.mark_point(filled=True, size=40).encode(**of_points)

@@ -39,7 +39,7 @@ def test_lines_of_a_chart_differ_in_color(vision: str) -> None:
 def test_lines_of_a_chart_differ_in_dash_and_shape_with_one_legend() -> None:
     assert len({*map(tuple, DASHES)}) == len(set(SHAPES)) == len(COLORS)
     base = alt.Chart(pd.DataFrame({"x": [0, 1, 2], "y": [0, 1, 2], "of": ["a", "b", "c"]})).encode(x="x:Q", y="y:Q")
-    of_lines, of_points = lines(base, "of", ["a", "b", "c"], orient="bottom").to_dict()["layer"]
+    of_lines, of_points = lines(base, "of", ["a", "b", "c"]).to_dict()["layer"]
     assert of_lines["encoding"]["strokeDash"]["scale"]["range"] == [list(dash) for dash in DASHES]
     assert of_points["encoding"]["shape"]["scale"]["range"] == list(SHAPES)
     legends = [of_lines["encoding"][name]["legend"] for name in ("color", "strokeDash")]

@@ -21,7 +21,7 @@ from streamlit.testing.v1 import AppTest
 from polysema.app.dashboard.components import points as points_module
 from polysema.app.dashboard.components.point_routes import MAX_TEXT_ROWS, point_routes
 from polysema.app.dashboard.components.points import Points, PointStore, PublishedCloud, check, publish, store
-from polysema.app.dashboard.components.scatter import module_text
+from polysema.app.dashboard.components.scatter import PlotMarks, module_text
 from polysema.app.dashboard.components.scatter.payload import _payload, _wished
 from polysema.app.dashboard.components.scatter.selection import (
     NO_SELECTION,
@@ -447,16 +447,9 @@ def test_views_travel_in_links() -> None:
 
 
 def payload(cloud: PublishedCloud, **changes: Any) -> dict[str, Any]:
-    rest: dict[str, Any] = {
-        "alt": "a",
-        "key": "k",
-        "arrows": (),
-        "links": (),
-        "label_rows": (),
-        "highlight": (),
-        "height": 300,
-    }
-    return _payload(cloud, **(rest | {"inline": True} | changes))
+    drawn = {name: changes.pop(name) for name in ("arrows", "links", "label_rows", "highlight") if name in changes}
+    rest: dict[str, Any] = {"alt": "a", "key": "k", "height": 300, "inline": True}
+    return _payload(cloud, PlotMarks(**drawn), **(rest | changes))
 
 
 def test_nothing_of_numpy_reaches_streamlits_json() -> None:
@@ -514,12 +507,14 @@ def test_pages_run_without_a_server() -> None:
         import numpy as np
         import streamlit as st
 
-        from polysema.app.dashboard.components.scatter import Points, publish, scatter
+        from polysema.app.dashboard.components.scatter import PlotOptions, PlotStart, Points, publish, scatter
 
         for n in (0, 3, 6_000):
             points = Points(np.zeros((n, 2)), ["w"] * n, ["all"], np.zeros(n, int))
             given = publish(points) if n > 10 else points
-            found = scatter(given, key=f"plot{n}", alt="none", selected=(1, 2) if n else (), group="g")
+            found = scatter(
+                given, key=f"plot{n}", alt="none", start=PlotStart((1, 2) if n else ()), options=PlotOptions(group="g")
+            )
             st.text(f"{n} {found.count} {found.by}")
 
     app = AppTest.from_function(page).run()

@@ -7,6 +7,9 @@ import streamlit as st
 
 from polysema.app.dashboard.components.points import store
 from polysema.app.dashboard.components.scatter import (
+    PlotMarks,
+    PlotOptions,
+    PlotStart,
     Points,
     PublishedCloud,
     Selection,
@@ -84,18 +87,22 @@ if shown:
         given,
         key="plot",
         alt="A cloud of five groups",
-        label_rows=range(0, 0 if case == "none" else min(n, 40), 4),
-        links=[(0, row) for row in range(1, 12)] if accents else (),
-        highlight=(0, 3) if accents else (),
-        selected=wished,
-        view=view,
-        group="pair" if case == "pair" else "",
+        marks=PlotMarks(
+            label_rows=range(0, 0 if case == "none" else min(n, 40), 4),
+            links=[(0, row) for row in range(1, 12)] if accents else (),
+            highlight=(0, 3) if accents else (),
+        ),
+        start=PlotStart(wished, view),
+        options=PlotOptions(group="pair" if case == "pair" else ""),
     )
     if forgets:
         del store().keep
     reported("plot", found)
     if case == "pair":
         other = scatter(
-            cloud(n, dim, version + 10, False), key="other", alt="The same elsewhere", group="pair", height=300
+            cloud(n, dim, version + 10, False),
+            key="other",
+            alt="The same elsewhere",
+            options=PlotOptions(group="pair", height=300),
         )
         reported("other", other)

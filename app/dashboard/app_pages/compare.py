@@ -5,7 +5,7 @@ import streamlit as st
 from polysema.app.dashboard import permalink, space_picker, widgets
 from polysema.app.dashboard.compare.controls import STEPS, between, controls, example, how, matched, show_notes
 from polysema.app.dashboard.compare.details import distribution, neighbors, table
-from polysema.app.dashboard.compare.plots import VIEWS, color, side_by_side, step_by_step, take
+from polysema.app.dashboard.compare.plots import VIEWS, ColoredMaps, color, side_by_side, step_by_step, take
 
 
 def restore(a: str, b: str) -> None:
@@ -50,14 +50,15 @@ def page() -> None:
         show_notes(found)
         widgets.notes(found, *(side.space for side in found.sides))
     with right:
-        how_ = color(found)
+        colors, colored_by = color(found)
     focus = state.get("compare_focus")
     if not isinstance(focus, int) or not 0 <= focus < len(found):
         focus = example(found)
+    maps = ColoredMaps(found, key, colors, colored_by, focus)
     if view == STEPS:
-        step_by_step(found, key, how_, focus)
+        step_by_step(maps)
     else:
-        take(side_by_side(found, key, how_, focus), focus)
+        take(side_by_side(maps), focus)
     chosen = state.get("compare_chosen", [])
     left, right = st.columns([7, 5], gap="medium")
     with left:

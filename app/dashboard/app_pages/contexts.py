@@ -4,7 +4,16 @@ import numpy as np
 import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, widgets
-from polysema.app.dashboard.components.scatter import Points, Selection, read_view, scatter, write_view
+from polysema.app.dashboard.components.scatter import (
+    PlotMarks,
+    PlotOptions,
+    PlotStart,
+    Points,
+    Selection,
+    read_view,
+    scatter,
+    write_view,
+)
 from polysema.app.dashboard.contexts.controls import (
     ALONE,
     CLUSTERS,
@@ -45,10 +54,12 @@ def picture(found: WordMap, layer: int, names: list[str], by: str) -> Selection:
         points,
         key="contexts_map",
         alt=f"Map of {n} occurrences of {found.word} at layer {layer}, colored by {by}, and its static vector",
-        label_rows=[n],
-        selected=[row for row in st.session_state.get("contexts_selected", []) if row <= n],
-        view=read_view(st.query_params.get("view", "")),
-        height=470,
+        marks=PlotMarks(label_rows=[n]),
+        start=PlotStart(
+            [row for row in st.session_state.get("contexts_selected", []) if row <= n],
+            read_view(st.query_params.get("view", "")),
+        ),
+        options=PlotOptions(height=470),
     )
     permalink.put("view", write_view(selected.view))
     st.session_state["contexts_selected"] = list(selected.rows)

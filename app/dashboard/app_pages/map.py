@@ -3,7 +3,7 @@
 import streamlit as st
 
 from polysema.app.dashboard import own_points, permalink, space_picker, widgets
-from polysema.app.dashboard.components.scatter import Selection, scatter
+from polysema.app.dashboard.components.scatter import PlotMarks, PlotOptions, PlotStart, Selection, scatter
 from polysema.app.dashboard.components.scatter.selection import read_view, write_view
 from polysema.app.dashboard.map.cloud import cloud, colors
 from polysema.app.dashboard.map.controls import (
@@ -153,12 +153,16 @@ def show_map(query: MapQuestion, space: Space, found: SpaceMap, whole: bool) -> 
             cloud((*query.key, whole, by, how.categories, tuple(one.text for one in own)), found, how, own),
             key="map_plot",
             alt=f"Map of {n:,} rows of {name} by {TITLES[found.map.method]}, colored by {by}",
-            links=[(focus, other) for other in shown],
-            label_rows=[focus, *shown, *range(n, n + len(own)), *names],
-            highlight=list(dict.fromkeys([focus, *hits[:199]])),
-            selected=[row for row in state.get("map_chosen", []) if row < n + len(own)],
-            view=read_view(state.get("map_view", ""), found.map.positions.shape[1]),
-            height=560,
+            marks=PlotMarks(
+                links=[(focus, other) for other in shown],
+                label_rows=[focus, *shown, *range(n, n + len(own)), *names],
+                highlight=list(dict.fromkeys([focus, *hits[:199]])),
+            ),
+            start=PlotStart(
+                [row for row in state.get("map_chosen", []) if row < n + len(own)],
+                read_view(state.get("map_view", ""), found.map.positions.shape[1]),
+            ),
+            options=PlotOptions(height=560),
         )
         st.caption(
             "Lines lead to the neighbors in the list. Distances on the picture are rough; the list is of the space."

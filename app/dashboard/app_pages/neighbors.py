@@ -7,7 +7,7 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, space_picker, widgets
 from polysema.app.dashboard import progress as work
-from polysema.app.dashboard.components.scatter import Points, scatter
+from polysema.app.dashboard.components.scatter import PlotMarks, PlotOptions, Points, scatter
 from polysema.app.dashboard.neighbors.context_tab import context_part
 from polysema.app.explorer.results import NeighborAnswer
 from polysema.core.maps.pca import principal_plane
@@ -140,9 +140,8 @@ def picture(answer: NeighborAnswer, space: Space) -> None:
         points,
         key="neighbor_map",
         alt=f"Plane of {labels[0]} and its nearest neighbors",
-        label_rows=list(range(len(labels))),
-        height=430,
-        report_view=False,
+        marks=PlotMarks(label_rows=list(range(len(labels)))),
+        options=PlotOptions(height=430, report_view=False),
     )
     state = st.session_state
     fresh = selected.clicked and selected.at != state.get("neighbor_click")  # the browser tells it again after Back

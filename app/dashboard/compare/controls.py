@@ -1,6 +1,7 @@
 """The page Compare: which two spaces are compared, and how."""
 
-from typing import Any, cast
+from collections.abc import Callable
+from typing import cast
 
 import streamlit as st
 
@@ -9,6 +10,7 @@ from polysema.app.dashboard import space_picker, widgets
 from polysema.app.explorer.results import MatchedMaps
 from polysema.core.maps.projection import METHODS
 from polysema.core.model.catalog import models_here
+from polysema.core.progress import Progress
 
 SIZES = {"500": 500, "1k": 1_000, "2k": 2_000, "5k": 5_000, "10k": 10_000}
 TITLES = {METHODS[name].title: name for name in ("umap", "pca", "tsne")} | {"AlignedUMAP": "aligned-umap"}
@@ -111,7 +113,9 @@ def between(a: str, b: str) -> tuple[str, ...]:
     )
 
 
-def matched(a: str, b: str, n: int, k: int, method: str, through: tuple[str, ...]) -> tuple[MatchedMaps | None, Any]:
+def matched(
+    a: str, b: str, n: int, k: int, method: str, through: tuple[str, ...]
+) -> tuple[MatchedMaps | None, tuple[object, ...]]:
     """The requested comparison, or its principal components until it is ready; and its cache key."""
     explorer = widgets.explorer()
     stamps = (explorer.stamp(a), explorer.stamp(b))
@@ -119,19 +123,19 @@ def matched(a: str, b: str, n: int, k: int, method: str, through: tuple[str, ...
     def key(by: str) -> tuple[object, ...]:
         return ("matched", a, b, stamps, n, k, by, through)
 
-    def work_by(by: str) -> Any:
+    def work_by(by: str) -> Callable[[Progress], MatchedMaps]:
         return lambda progress: explorer.matched(a, b, n, k, by, through=through, progress=progress)
 
     found = work.answer(key(method), work_by(method))
     if found is not None:
-        return cast(MatchedMaps, found), key(method)
+        return found, key(method)
     query = widgets.jobs().find(key(method))
     if method == "pca" or query is None or (not query.pending and not query.stopping):
-        return None, None
+        return None, ()
     first = widgets.jobs().start(key("pca"), work_by("pca"))
     first.wait(3)
     if first.pending or first.failure is not None:
-        return None, None
+        return None, ()
     st.caption("Until the map is there, the principal components are shown, on one plane.")
     return cast(MatchedMaps, first.result()), key("pca")
 

@@ -1,7 +1,6 @@
 """The page Compare: the maps of the two spaces, side by side or one after the other."""
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
@@ -9,7 +8,15 @@ import streamlit as st
 from polysema.app.dashboard import permalink, point_colors, widgets
 from polysema.app.dashboard.compare.controls import OVERLAP_VIEW
 from polysema.app.dashboard.components.points import Points, PublishedCloud, publish
-from polysema.app.dashboard.components.scatter import Selection, read_view, scatter, write_view
+from polysema.app.dashboard.components.scatter import (
+    PlotMarks,
+    PlotOptions,
+    PlotStart,
+    Selection,
+    read_view,
+    scatter,
+    write_view,
+)
 from polysema.app.explorer.results import MatchedMaps, MatchedSide
 from polysema.core.space.label_search import labels_of
 from polysema.core.space.space import Space
@@ -54,53 +61,61 @@ def cloud(key: tuple[object, ...], _side: MatchedSide, _first: Space, _how: poin
     )
 
 
-def plot(
-    found: MatchedMaps,
-    at: int,
-    key: Any,
-    how_: tuple[point_colors.PointColors, str],
-    focus: int,
-    near: Sequence[int],
-    name: str,
-) -> Selection:
+@dataclass(frozen=True, slots=True)
+class ColoredMaps:
+    """The maps of the spaces as the page draws them: their points' colors, and the row that is looked at."""
+
+    found: MatchedMaps
+    key: tuple[object, ...]
+    colors: point_colors.PointColors
+    colored_by: str
+    focus: int
+
+    def near(self, at: int) -> list[int]:
+        """The neighbors of the row in one space."""
+        rows: list[int] = self.found.sides[at].neighbors.rows[self.focus, : self.found.k].tolist()
+        return rows
+
+
+def plot(maps: ColoredMaps, at: int, name: str) -> Selection:
     """The map of one side; lines lead from what is looked at to its neighbors there."""
-    side = found.sides[at]
+    found, side, near = maps.found, maps.found.sides[at], maps.near(at)
     selected = scatter(
-        cloud((*key, at, how_[1]), side, found.a.space, how_[0]),
+        cloud((*maps.key, at, maps.colored_by), side, found.a.space, maps.colors),
         key=name,
-        alt=f"Map of {len(found):,} rows in {side.name}, colored by {how_[1]}",
-        links=[(focus, other) for other in near],
-        label_rows=[focus, *near],
-        highlight=[focus],
-        selected=[row for row in st.session_state.get("compare_chosen", []) if row < len(found)],
-        view=read_view(st.query_params.get(VIEWS[name], "")),
-        group="compare" if name != "compare_steps" else "",
-        height=430,
+        alt=f"Map of {len(found):,} rows in {side.name}, colored by {maps.colored_by}",
+        marks=PlotMarks(
+            links=[(maps.focus, other) for other in near], label_rows=[maps.focus, *near], highlight=[maps.focus]
+        ),
+        start=PlotStart(
+            [row for row in st.session_state.get("compare_chosen", []) if row < len(found)],
+            read_view(st.query_params.get(VIEWS[name], "")),
+        ),
+        options=PlotOptions(height=430, group="compare" if name != "compare_steps" else ""),
     )
     permalink.put(VIEWS[name], write_view(selected.view))
     return selected
 
 
-def side_by_side(found: MatchedMaps, key: Any, how_: tuple[point_colors.PointColors, str], focus: int) -> Selection:
+def side_by_side(maps: ColoredMaps) -> Selection:
     """Both maps; what is selected or hovered in one is in the other."""
-    selected = Selection((), 0)
+    selected, sides = Selection((), 0), maps.found.sides
     for column, at, name in zip(
-        st.columns(2, gap="medium"), (0, len(found.sides) - 1), ("compare_a", "compare_b"), strict=True
+        st.columns(2, gap="medium"), (0, len(sides) - 1), ("compare_a", "compare_b"), strict=True
     ):
-        side = found.sides[at]
+        side = sides[at]
         with column:
             st.markdown(
                 f"**{'A' if at == 0 else 'B'}: {widgets.plain(side.name)}** · {float(side.kept.mean()):.0%} of "
                 "the neighbors kept on the map"
             )
-            near = side.neighbors.rows[focus, : found.k].tolist()
-            selected = plot(found, at, key, how_, focus, near, name)
+            selected = plot(maps, at, name)
     return selected
 
 
-def step_by_step(found: MatchedMaps, key: Any, how_: tuple[point_colors.PointColors, str], focus: int) -> None:
+def step_by_step(maps: ColoredMaps) -> None:
     """One map on which the points travel from side to side."""
-    names = [side.name for side in found.sides]
+    names = [side.name for side in maps.found.sides]
     state = st.session_state
 
     @st.fragment(run_every=SECONDS_A_STEP if state.get("compare_playing") else None)
@@ -132,9 +147,7 @@ def step_by_step(found: MatchedMaps, key: Any, how_: tuple[point_colors.PointCol
             state["compare_playing"] = not state.get("compare_playing")
             state["compare_start"] = bool(state["compare_playing"])
             st.rerun()
-        at = names.index(step)
-        near = found.sides[at].neighbors.rows[focus, : found.k].tolist()
-        take(plot(found, at, key, how_, focus, near, "compare_steps"), focus)
+        take(plot(maps, names.index(step), "compare_steps"), maps.focus)
 
     steps()
 

@@ -33,7 +33,7 @@ def curves(found: WordMap, layer: int) -> None:
     )
     rule = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeDash=[4, 4], color="#8b94a0").encode(x="layer:Q")
     downloads.chart(
-        (lines(base, "pair", list(names), orient="bottom", columns=2) + rule).properties(height=320),
+        (lines(base, "pair", list(names), columns=2) + rule).properties(height=320),
         "Mean cosine of two occurrences by layer: of one sense, of two senses, of random words",
     )
     downloads.numbers(

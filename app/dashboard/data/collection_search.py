@@ -65,36 +65,43 @@ class RowQuery(NamedTuple):
     k: int
 
 
+def text_boxes(of_words: bool) -> tuple[str, str]:
+    """The boxes for a text, and for a word in it where the rows are words."""
+    word = ""
+    first, second = st.columns([8, 3]) if of_words else (st.container(), None)
+    text = (
+        permalink.box(
+            first.text_input,
+            "data",
+            "Text",
+            "They had a picnic on the bank of the river.",
+            key="dt",
+            help=f"Rows near to it are looked for. {widgets.LOCAL_NOTE}",
+        )
+        or ""
+    )
+    if second is not None:
+        word = (
+            permalink.box(
+                second.text_input,
+                "data",
+                "Word in it",
+                "bank",
+                key="dword",
+                max_chars=200,
+                help="The space is of words in texts: which one.",
+            )
+            or ""
+        )
+    return text, word
+
+
 def search_form(mode: str, of_words: bool, example: str) -> RowQuery:
     """The form for a text or a row, a condition, and how many rows."""
     text = word = name = ""
     with st.form("search", border=False):
         if mode == TEXT:
-            first, second = st.columns([8, 3]) if of_words else (st.container(), None)
-            text = (
-                permalink.box(
-                    first.text_input,
-                    "data",
-                    "Text",
-                    "They had a picnic on the bank of the river.",
-                    key="dt",
-                    help=f"Rows near to it are looked for. {widgets.LOCAL_NOTE}",
-                )
-                or ""
-            )
-            if second is not None:
-                word = (
-                    permalink.box(
-                        second.text_input,
-                        "data",
-                        "Word in it",
-                        "bank",
-                        key="dword",
-                        max_chars=200,
-                        help="The space is of words in texts: which one.",
-                    )
-                    or ""
-                )
+            text, word = text_boxes(of_words)
         if mode == ROW:
             name = (
                 permalink.box(

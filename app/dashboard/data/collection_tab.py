@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -206,7 +205,7 @@ def provenance(collection: Collection, space: str, origin: Origin | None) -> Non
     )
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {one}" for name, one in value.items())
     return "; ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,7 +1,6 @@
 """The page Data: the collection that new vectors go into."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
 
 import streamlit as st
 
@@ -36,7 +35,7 @@ def target_part(upload: Upload, key: str, metric: str = Metric.COSINE.value) -> 
     return Destination((name or "").strip(), (space or "").strip(), metric), pressed
 
 
-def finish(key: str, job: Any, put: IngestResult | None) -> None:
+def finish(key: str, job: Hashable, put: IngestResult | None) -> None:
     """Keep what came of it for this session, and show that instead."""
     if put is None:
         return

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from polysema.app.collection import ingest, uploads
-from polysema.app.collection.ingest import TextOptions
+from polysema.app.collection.ingest import Destination, TextOptions
 from polysema.app.collection.uploads import Upload, UploadedTexts
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import widgets
@@ -142,6 +142,11 @@ def embed_part(upload: Upload, texts: UploadedTexts, model: LanguageModel, unit:
         stopped,
     )
     finish(key, job, put)
+    show_python(upload, texts, model.name, reading, target)
+
+
+def show_python(upload: Upload, texts: UploadedTexts, model: str, reading: TextOptions, target: Destination) -> None:
+    """The lines that export the texts and import the vectors."""
     widgets.python_lines(
         "from polysema.app.export.run import ExportOptions, ExportSource, export\n"
         "from polysema.core.corpus import Dialect, open_corpus\n"
@@ -150,8 +155,8 @@ def embed_part(upload: Upload, texts: UploadedTexts, model: LanguageModel, unit:
         "corpus = "
         f"open_corpus({upload.files[0].name!r}{f', {texts.corpus.column!r}' if texts.corpus.column else ''}"
         f"{_said(texts)})\n"
-        f"export(corpus, ExportSource.of(corpus), 'out', load_model({model.name!r}), {list(reading.layers)}, "
-        f"ExportOptions({unit!r}, {pooling!r}, text=True))\n"
+        f"export(corpus, ExportSource.of(corpus), 'out', load_model({model!r}), {list(reading.layers)}, "
+        f"ExportOptions({reading.unit!r}, {reading.pooling!r}, text=True))\n"
         f"import_into(Collection.create({target.collection!r}), 'out')",
         "The same from the shell: `polysema export`, then `polysema collection import`. The ids made here have "
         "the file's name and the "

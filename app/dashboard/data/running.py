@@ -3,10 +3,11 @@ end.
 """
 
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import cast
 
 import streamlit as st
 
+from polysema.app.collection.ingest import Destination
 from polysema.app.dashboard import progress, widgets
 from polysema.app.dashboard.jobs import WatchedJob
 from polysema.core.errors import UserError
@@ -30,8 +31,9 @@ def running(show: Callable[[str, str], None]) -> None:
             _end(number, key, job, show)
 
 
-def _named(key: Any) -> str:
-    return f"{widgets.plain(str(key[1]))} into {widgets.plain(key[2].collection)}"
+def _named(key: Hashable) -> str:
+    _, upload, target = cast("tuple[str, str, Destination]", key)[:3]  # the beginning of the job's key
+    return f"{widgets.plain(upload)} into {widgets.plain(target.collection)}"
 
 
 def _end(number: int, key: Hashable, job: WatchedJob, show: Callable[[str, str], None]) -> None:

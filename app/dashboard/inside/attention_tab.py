@@ -7,7 +7,7 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard import progress as work
-from polysema.app.dashboard.components.heads import VIEWS, Heads, chosen_head, heads
+from polysema.app.dashboard.components.heads import VIEWS, Heads, LargeHead, chosen_head, heads
 from polysema.app.dashboard.inside.controls import LETTERS, SENTENCE, family_of, given, letters, model_box, typed
 from polysema.app.dashboard.inside.find_head import find_head_part
 from polysema.app.explorer.inside_options import unit_for
@@ -157,16 +157,14 @@ def heads_picture(part: attending.Attention, name: str, view: str) -> None:
         [unit.name for unit in part.columns],
         part.forbidden,
     )
-    heads(
-        shown,
-        key=key,
-        alt=f"Attention of {name}: who looks at whom",
-        layer=layer,
-        head=head,
-        view=view,
-        on_choose=chosen,
-    )
+    alt = f"Attention of {name}: who looks at whom"
+    heads(shown, LargeHead(layer, head, view), key=key, alt=alt, on_choose=chosen)
     downloads.numbers(lambda: weight_rows(part, layer, head), "attention")
+    show_python(part, name, layer, head)
+
+
+def show_python(part: attending.Attention, name: str, layer: int, head: int) -> None:
+    """The lines that print the weights of a head."""
     query = "None" if part.source else repr(part.text)
     source = repr(part.source) if part.source else "None"
     two = part.view.kind == "self" and family_of(name) is Family.ENCODER_DECODER and not part.source

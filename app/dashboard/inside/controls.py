@@ -1,9 +1,9 @@
 """What the tabs of the page Inside share: the boxes for a model and a text, names of tokens, colors."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from polysema.app.dashboard import permalink, widgets
 from polysema.core.model.catalog import CATALOG
@@ -37,7 +37,7 @@ def shown(name: str) -> str:
     return name.strip() or ("⏎" if "\n" in name else "␣")
 
 
-def model_box(names: Sequence[str], key: str, place: Any, explains: str) -> str:
+def model_box(names: Sequence[str], key: str, place: DeltaGenerator, explains: str) -> str:
     """Which model."""
     return permalink.pick(place, "Model", names, "model", key=key, help=explains)
 

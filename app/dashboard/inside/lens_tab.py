@@ -1,6 +1,6 @@
 """The tab Lens of the page Inside: the prediction after every layer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -99,9 +99,10 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
         if not static
         else "This model has no output head, so each square is the nearest row of its table of input embeddings."
     )
-    event = downloads.chart(
+    event = st.altair_chart(
         heat_map(table, order, score, len(found.steps), bool(found.targets)),
-        "The prediction at each token and layer, darker when surer",
+        width="stretch",
+        alt="The prediction at each token and layer, darker when surer",
         on_select="rerun",
         selection_mode="cell",
         key=f"lens_{name}",
@@ -151,7 +152,7 @@ def lens_rows(found: lenses.Lens, first: int, score: str) -> list[dict[str, Any]
     return rows
 
 
-def heat_map(table: pd.DataFrame, order: Sequence[str], score: str, n_layers: int, follows: bool) -> Any:
+def heat_map(table: pd.DataFrame, order: Sequence[str], score: str, n_layers: int, follows: bool) -> alt.LayerChart:
     """Layers by tokens, each cell with its best token; with the rank of the followed word in the tooltip."""
     base = alt.Chart(table).encode(
         x=alt.X("token:N", sort=order, title="token read", axis=alt.Axis(labelAngle=-40, labelLimit=90)),
@@ -178,11 +179,9 @@ def heat_map(table: pd.DataFrame, order: Sequence[str], score: str, n_layers: in
     return (squares + names).properties(height=max(260, min(620, 19 * n_layers + 170)))
 
 
-def picked_cell(found: lenses.Lens, event: Any, first: int, score: str) -> None:
+def picked_cell(found: lenses.Lens, event: object, first: int, score: str) -> None:
     """The ten best tokens of the cell that was clicked, at first of the last one."""
-    picked = (
-        (event.get("selection", {}).get("cell") or [{}])[0] if isinstance(event, dict) or hasattr(event, "get") else {}
-    )
+    picked = (event.get("selection", {}).get("cell") or [{}])[0] if isinstance(event, Mapping) else {}
     layer, place = int(picked.get("layer", found.steps[-1][0])), int(picked.get("place", len(found.tokens) - 1))
     step = next((s for s, (at, _) in enumerate(found.steps) if at == layer), len(found.steps) - 1)
     place = place if first <= place < len(found.tokens) else len(found.tokens) - 1

@@ -18,7 +18,7 @@ from polysema.app.dashboard.lessons.lesson import (
 from polysema.app.dashboard.lessons.texts import lesson_texts, letter_texts
 from polysema.app.explorer import Explorer
 from polysema.core.inside.attribution import Attribution, contributions
-from polysema.core.inside.lens import LensView, lens
+from polysema.core.inside.lens import Lens, LensView, lens
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress
 
@@ -56,6 +56,16 @@ def sums_of(found: Attribution) -> list[float]:
     return sums
 
 
+def _sums_by_layer(found: Attribution) -> dict[tuple[int, str], float]:
+    """What the attention and the MLP of each layer add."""
+    by_layer: dict[tuple[int, str], float] = {}
+    for part in found.parts:
+        if part.layer and part.kind != "bias":
+            where = (part.layer, "MLP" if part.kind == "mlp" else "attention")
+            by_layer[where] = by_layer.get(where, 0.0) + part.value
+    return by_layer
+
+
 def _against(model: LanguageModel, control: str, word: str, sums: list[float]) -> str:
     """Which parts make the difference between a text and another one."""
     query, source = _given(model, control)
@@ -74,46 +84,11 @@ def _against(model: LanguageModel, control: str, word: str, sums: list[float]) -
     )
 
 
-def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
-    """The score of a word, part by part and layer by layer."""
-    name, text, word = query[MODEL], query["text"], query["word"]
-    progress(f"load {name}", 0, 4)
-    model = explorer.inside(name)
-    given, source = _given(model, text)
-    progress("take the score apart", 1, 4)
-    at = _place(model)
-    found = contributions(model, given, word, source=source, at=at)
-    sums = sums_of(found)
-    by_layer: dict[tuple[int, str], float] = {}
-    for part in found.parts:
-        if part.layer and part.kind != "bias":
-            where = (part.layer, "MLP" if part.kind == "mlp" else "attention")
-            by_layer[where] = by_layer.get(where, 0.0) + part.value
-    progress("look between the layers", 2, 4)
-    steps = lens(model, given, None, [word], source, LensView(("attention", "mlp"), 1, at=at))
-    points = {"attention": "after attention", "mlp": "after the MLP", "embedding": "embedding"}
-    way: list[dict[str, object]] = [
-        {
-            "layer": layer + (-0.5 if point == "attention" else 0),
-            "block": layer,
-            "read": points[point],
-            "rank": int(steps.ranks[step, at, 0]),
-            "probability": float(steps.followed[step, at, 0]),
-        }
-        for step, (layer, point) in enumerate(steps.steps)
-    ]
-    probability, rank, best = says(model, text, word, 8)
-    controls = [(text, probability, rank, best[0][0])]
-    others = lines_of(query["others"])[:8]
-    for number, other in enumerate(others):
-        progress("read the other texts", number, len(others))
-        p, r, top = says(model, other, word)
-        controls.append((other, p, r, top[0][0]))
-    option = max(range(3), key=lambda group: sums[group])
-    verdict = Verdict.WORKS if rank == 1 and option == 2 else Verdict.PARTLY if rank <= N_NEAREST else Verdict.FAILS
-    w = widgets.plain(word)
+def _prediction(text: str, word: str, model: str, found: tuple[float, int, tuple[tuple[str, float], ...]]) -> str:
+    """How likely the word is as the next, and what the model says first."""
+    probability, rank, best = found
     said = (
-        f"After “{widgets.plain(text)}” {widgets.plain(name)} gives **{w}** a probability of "
+        f"After “{widgets.plain(text)}” {widgets.plain(model)} gives **{word}** a probability of "
         f"**{probability:.1%}**: number **{rank:,}**. "
     )
     said += (
@@ -126,6 +101,49 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
             else "It does not know this, or not in these words. "
         )
     )
+    return said
+
+
+def _way(steps: Lens, at: int) -> list[dict[str, object]]:
+    """The rank and probability of the word after the attention and the MLP of each layer, at one token."""
+    points = {"attention": "after attention", "mlp": "after the MLP", "embedding": "embedding"}
+    return [
+        {
+            "layer": layer + (-0.5 if point == "attention" else 0),
+            "block": layer,
+            "read": points[point],
+            "rank": int(steps.ranks[step, at, 0]),
+            "probability": float(steps.followed[step, at, 0]),
+        }
+        for step, (layer, point) in enumerate(steps.steps)
+    ]
+
+
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
+    """The score of a word, part by part and layer by layer."""
+    name, text, word = query[MODEL], query["text"], query["word"]
+    progress(f"load {name}", 0, 4)
+    model = explorer.inside(name)
+    given, source = _given(model, text)
+    progress("take the score apart", 1, 4)
+    at = _place(model)
+    found = contributions(model, given, word, source=source, at=at)
+    sums = sums_of(found)
+    by_layer = _sums_by_layer(found)
+    progress("look between the layers", 2, 4)
+    steps = lens(model, given, None, [word], source, LensView(("attention", "mlp"), 1, at=at))
+    way = _way(steps, at)
+    probability, rank, best = says(model, text, word, 8)
+    controls = [(text, probability, rank, best[0][0])]
+    others = lines_of(query["others"])[:8]
+    for number, other in enumerate(others):
+        progress("read the other texts", number, len(others))
+        p, r, top = says(model, other, word)
+        controls.append((other, p, r, top[0][0]))
+    option = max(range(3), key=lambda group: sums[group])
+    verdict = Verdict.WORKS if rank == 1 and option == 2 else Verdict.PARTLY if rank <= N_NEAREST else Verdict.FAILS
+    w = widgets.plain(word)
+    said = _prediction(text, w, name, (probability, rank, best))
     said += (
         f"\n\nThe score (logit) of {w} is {found.score:.2f}: the embedding gives {sums[0]:+.2f}, all attention "
         f"heads {sums[1]:+.2f}, all MLPs **{sums[2]:+.2f}**. "

@@ -42,10 +42,9 @@ def _compare(word: str, controls: list[tuple[str, float, int, str]]) -> str:
     )
 
 
-def draw(found: LessonResult, key: str) -> None:
-    """What each layer adds, the rank on the way, the next words, and the other texts."""
-    shown: FeatureShift = found.shown
-    bars = (
+def _added_bars(shown: FeatureShift) -> alt.Chart:
+    """What the attention and the MLP of each layer add, as bars."""
+    return (
         alt.Chart(pd.DataFrame(shown.layers))
         .mark_bar()
         .encode(
@@ -61,6 +60,10 @@ def draw(found: LessonResult, key: str) -> None:
         )
         .properties(height=250)
     )
+
+
+def _rank_lines(shown: FeatureShift) -> alt.LayerChart:
+    """The rank of the word on its way through the layers."""
     line = (
         alt.Chart(pd.DataFrame(shown.way))
         .mark_line(color="#8b94a0", strokeWidth=1)
@@ -88,13 +91,19 @@ def draw(found: LessonResult, key: str) -> None:
             tooltip=[alt.Tooltip("block:Q", title="layer"), "read", "rank", alt.Tooltip("probability:Q", format=".4f")],
         )
     )
+    return (line + dots).properties(height=250)
+
+
+def draw(found: LessonResult, key: str) -> None:
+    """What each layer adds, the rank on the way, the next words, and the other texts."""
+    shown: FeatureShift = found.shown
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**What each layer adds to the score**")
-        downloads.chart(bars, "What attention and the MLP of each layer add")
+        downloads.chart(_added_bars(shown), "What attention and the MLP of each layer add")
     with right:
         st.markdown("**Its rank on the way through the layers**")
-        downloads.chart((line + dots).properties(height=250), "The rank of the word, layer by layer")
+        downloads.chart(_rank_lines(shown), "The rank of the word, layer by layer")
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**What it would say next**")

@@ -1,5 +1,7 @@
 """Limits: bias in the vectors, measured."""
 
+from collections.abc import Mapping, Sequence
+
 import altair as alt
 import pandas as pd
 import streamlit as st
@@ -17,6 +19,7 @@ from polysema.app.dashboard.lessons.lesson import (
 )
 from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.explorer import Explorer
+from polysema.app.explorer.results import AssociationAnswer
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.progress import Progress
 from polysema.core.space.expression import Term
@@ -53,7 +56,6 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     if not lists["words"]:
         raise UserError(f"{name} knows none of the words to place: {query['words'][:60]!r}")
     test = explorer.association(lists["first"], lists["second"], lists["toward"], lists["away"], space)
-    he, she = widgets.plain(lists["away"][0]), widgets.plain(lists["toward"][0])
     axis = f"{' + '.join(lists['away'])} -> {' + '.join(lists['toward'])}"
     placed = explorer.project(lists["words"], [axis], space)
     order = sorted(((word, place) for word, (place,) in placed.words), key=lambda item: item[1])
@@ -61,6 +63,36 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     low = min(test.p, 1 - test.p) <= CHANCE_P
     verdict = Verdict.WORKS if strength >= CLEAR and low else Verdict.PARTLY if strength >= SLIGHT else Verdict.FAILS
     option = 2 if strength >= CLEAR and low else 1 if order[-1][1] - order[0][1] > 0.05 else 0
+    said = _sentences(test, verdict, lists, order)
+    if missing:
+        said += f"\n\nNot in these vectors, so left out: {widgets.plain(', '.join(missing[:12]))}."
+    leans = [
+        *zip(lists["first"], test.first.tolist(), strict=True),
+        *zip(lists["second"], test.second.tolist(), strict=True),
+    ]
+    rows = _rows(leans, len(lists["first"]), order)
+    return LessonResult(
+        verdict,
+        said,
+        option,
+        rows,
+        f"from polysema.app.explorer import Explorer\n\nfound = Explorer().association({lists['first']!r}, "
+        f"{lists['second']!r}, {lists['toward']!r}, {lists['away']!r}, {name!r})\nprint(found.effect, found.p)\n"
+        f"print(Explorer().project({lists['words']!r}, [{axis!r}], {name!r}).words)",
+        "WEAT (Caliskan et al. 2017): a word’s lean is its mean cosine with the first attributes less that with "
+        "the second; the effect is the difference of the two lists’ means in standard "
+        "deviations. The axis leads from the sum of the one side’s unit vectors to that of the other. "
+        f"{widgets.plain(space.origin.card())}.",
+        (order, leans, len(lists["first"]), lists["toward"][0], lists["away"][0]),
+        widgets.notes_of(test, placed),
+    )
+
+
+def _sentences(
+    test: AssociationAnswer, verdict: Verdict, lists: Mapping[str, Sequence[str]], order: Sequence[tuple[str, float]]
+) -> str:
+    """What the test and the axis show."""
+    he, she = widgets.plain(lists["away"][0]), widgets.plain(lists["toward"][0])
     one, two = (lists["first"], lists["second"]) if test.effect >= 0 else (lists["second"], lists["first"])
     said = (
         f"**{widgets.plain(', '.join(one[:3]))}** … lean more to **{she}** … than "
@@ -78,31 +110,18 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         f"\n\nOn the axis below **{widgets.plain(order[-1][0])}** stands furthest to the side of {she}, "
         f"**{widgets.plain(order[0][0])}** to that of {he}."
     )
-    if missing:
-        said += f"\n\nNot in these vectors, so left out: {widgets.plain(', '.join(missing[:12]))}."
-    leans = [
-        *zip(lists["first"], test.first.tolist(), strict=True),
-        *zip(lists["second"], test.second.tolist(), strict=True),
-    ]
-    rows = [
-        {"word": word, "list": "first" if i < len(lists["first"]) else "second", "lean": lean}
+    return said
+
+
+def _rows(
+    leans: Sequence[tuple[str, float]], n_first: int, order: Sequence[tuple[str, float]]
+) -> list[dict[str, object]]:
+    """The leans of the two lists, and the places of the other words on the axis."""
+    rows: list[dict[str, object]] = [
+        {"word": word, "list": "first" if i < n_first else "second", "lean": lean}
         for i, (word, lean) in enumerate(leans)
-    ] + [{"word": word, "list": "placed", "on the axis": place} for word, place in order]
-    return LessonResult(
-        verdict,
-        said,
-        option,
-        rows,
-        f"from polysema.app.explorer import Explorer\n\nfound = Explorer().association({lists['first']!r}, "
-        f"{lists['second']!r}, {lists['toward']!r}, {lists['away']!r}, {name!r})\nprint(found.effect, found.p)\n"
-        f"print(Explorer().project({lists['words']!r}, [{axis!r}], {name!r}).words)",
-        "WEAT (Caliskan et al. 2017): a word’s lean is its mean cosine with the first attributes less that with "
-        "the second; the effect is the difference of the two lists’ means in standard "
-        "deviations. The axis leads from the sum of the one side’s unit vectors to that of the other. "
-        f"{widgets.plain(space.origin.card())}.",
-        (order, leans, len(lists["first"]), lists["toward"][0], lists["away"][0]),
-        widgets.notes_of(test, placed),
-    )
+    ]
+    return rows + [{"word": word, "list": "placed", "on the axis": place} for word, place in order]
 
 
 def _chance(p: float, n: int) -> str:

@@ -21,7 +21,7 @@ from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.explorer import Explorer
 from polysema.core.inside.architectures import CROSS, MLP, SELF
 from polysema.core.inside.parameter_counts import HEAD, NORM, POSITIONS, REST, TABLE, StackWidths, Widths, widths
-from polysema.core.model.contextual import embed
+from polysema.core.model.contextual import HiddenBatch, embed
 from polysema.core.model.load import on_torch
 from polysema.core.progress import Progress
 
@@ -38,22 +38,12 @@ NAMES = {
 OPTIONS = (TABLE, SELF, MLP)
 
 
-def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
-    """Count the parameters, and run a text to see the widths met."""
-    name, text = query[MODEL], query["text"]
-    progress(f"load {name}", 0, 1)
-    model = on_torch(explorer.model(name))
-    found = widths(model)
-    states = embed(model, [text]) if not model.reads_two else None
-    counted = found.parameters
+def _sentences(found: Widths, states: HiddenBatch | None, most: str, name: str) -> str:
+    """What the model is made of; `most` is the kind of part with the most parameters."""
+    counted, one = found.parameters, found.stacks[-1]
     blocks = sum(sum(stack.parameters.values()) for stack in found.stacks)
     attention = counted.get(SELF, 0) + counted.get(CROSS, 0)
-    groups = {TABLE: counted[TABLE], SELF: attention, MLP: counted.get(MLP, 0)}
-    most = max(groups, key=lambda kind: groups[kind])
-    one = found.stacks[-1]
-    fits = all(stack.n_heads * stack.head_dim == found.dim for stack in found.stacks)
-    met = states is not None and states.vectors.shape[0] == model.n_layers + 1 and states.vectors.shape[2] == found.dim
-    verdict = Verdict.WORKS if fits and met else Verdict.PARTLY if met else Verdict.FAILS
+    share = {TABLE: counted[TABLE], SELF: attention, MLP: counted.get(MLP, 0)}[most] / found.total
     layers = " and ".join(f"{stack.n_layers} blocks ({stack.name})" for stack in found.stacks)
     said = (
         f"**{widgets.plain(name)}** has **{found.total:,} parameters**: {layers} in series. Every token is a "
@@ -83,12 +73,30 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     said += (
         "Most parameters sit in "
         f"**{'the ' if most != SELF else ''}{'attention' if most == SELF else NAMES[most]}** "
-        f"({groups[most] / found.total:.0%})"
+        f"({share:.0%})"
     )
     said += (
         f"; of the blocks alone the MLPs have {counted.get(MLP, 0) / blocks:.0%} and attention "
         f"{attention / blocks:.0%}."
     )
+    return said
+
+
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
+    """Count the parameters, and run a text to see the widths met."""
+    name, text = query[MODEL], query["text"]
+    progress(f"load {name}", 0, 1)
+    model = on_torch(explorer.model(name))
+    found = widths(model)
+    states = embed(model, [text]) if not model.reads_two else None
+    counted = found.parameters
+    attention = counted.get(SELF, 0) + counted.get(CROSS, 0)
+    groups = {TABLE: counted[TABLE], SELF: attention, MLP: counted.get(MLP, 0)}
+    most = max(groups, key=lambda kind: groups[kind])
+    fits = all(stack.n_heads * stack.head_dim == found.dim for stack in found.stacks)
+    met = states is not None and states.vectors.shape[0] == model.n_layers + 1 and states.vectors.shape[2] == found.dim
+    verdict = Verdict.WORKS if fits and met else Verdict.PARTLY if met else Verdict.FAILS
+    said = _sentences(found, states, most, name)
     rows = [
         {"part": NAMES[kind], "parameters": number, "share": number / found.total}
         for kind, number in sorted(counted.items(), key=lambda item: -item[1])
@@ -127,79 +135,81 @@ def picture(found: Widths, stacks: Sequence[StackWidths]) -> str:
     )
 
 
-def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, int]:
-    """One stack from its input (below) to its end, and how tall it is."""
-    left, right, middle = x + 10, x + width - 50, x + (width - 40) / 2
-    out: list[str] = []
-    y = 16
+class _StackDrawing:
+    """One stack of a model as SVG elements, from its input (below) to its end."""
 
-    def text(line: str, at: float, size: int = 14, bold: bool = False, center: float = middle) -> None:
-        out.append(
-            f'<text x="{center}" y="{at}" text-anchor="middle" '
-            f'font-size="{size}"{" font-weight=" + chr(34) + "600" + chr(34) if bold else ""}>{escape(line)}</text>'
+    def __init__(self, found: Widths, stack: StackWidths, x: int, width: int) -> None:
+        self.found, self.stack = found, stack
+        self.left, self.right, self.middle = x + 10, x + width - 50, x + (width - 40) / 2
+        self.inner_left, self.inner_right = self.left + 14, self.right - 14
+        self.elements: list[str] = []
+
+    def text(self, line: str, at: float, size: int = 14, bold: bool = False) -> None:
+        """A line in the middle."""
+        weight = ' font-weight="600"' if bold else ""
+        self.elements.append(
+            f'<text x="{self.middle}" y="{at}" text-anchor="middle" font-size="{size}"{weight}>{escape(line)}</text>'
         )
 
-    def box(top: float, tall: float, fill: str, dash: bool = False) -> None:
-        out.append(
-            f'<rect x="{left}" y="{top}" width="{right - left}" height="{tall}" rx="8" fill="{fill}" '
-            f'fill-opacity="{0 if dash else 0.16}" stroke="{"currentColor" if dash else fill}" '
-            f'stroke-width="1.5"{" stroke-dasharray=" + chr(34) + "5 4" + chr(34) if dash else ""}/>'
+    def box(self, top: float, tall: float, fill: str, dash: bool = False) -> None:
+        """A box as wide as the stack; a dashed one has no color."""
+        stroke, dashes = ("currentColor", ' stroke-dasharray="5 4"') if dash else (fill, "")
+        self.elements.append(
+            f'<rect x="{self.left}" y="{top}" width="{self.right - self.left}" height="{tall}" rx="8" fill="{fill}" '
+            f'fill-opacity="{0 if dash else 0.16}" stroke="{stroke}" stroke-width="1.5"{dashes}/>'
         )
 
-    def arrow(top: float, what: str = "") -> None:
-        out.append(
-            f'<path d="M{middle} {top + 20} V{top + 4}" stroke="currentColor" stroke-width="2" '
-            'marker-end="url(#pl-tip)"/>'
-        )
-        if what:
-            out.append(f'<text x="{middle + 10}" y="{top + 16}" font-size="12">{escape(what)}</text>')
-
-    text(stack.name, y, 15, True)
-    y += 12
-    arrow(y, f"{found.dim} numbers for each token")
-    y += 24
-    top = y
-    tall = 206 + (96 if stack.cross else 0)
-    box(top, tall, "none", True)
-    bracket = right + 8
-    out.append(
-        f'<path d="M{bracket} {top} h8 V{top + tall} h-8" stroke="currentColor" stroke-width="1.5" fill="none"/>'
-    )
-    out.append(
-        f'<text x="{bracket + 14}" y="{top + tall / 2 + 5}" font-size="15" font-weight="600">×{stack.n_layers}</text>'
-    )
-    inner = {"left": left + 14, "right": right - 14}
-
-    def part(at: float, tall_: float, fill: str) -> None:
-        out.append(
-            f'<rect x="{inner["left"]}" y="{at}" width="{inner["right"] - inner["left"]}" height="{tall_}" '
+    def part(self, at: float, tall: float, fill: str) -> None:
+        """A box within that of the block."""
+        self.elements.append(
+            f'<rect x="{self.inner_left}" y="{at}" width="{self.inner_right - self.inner_left}" height="{tall}" '
             f'rx="6" fill="{fill}" fill-opacity="0.16" stroke="{fill}" stroke-width="1.5"/>'
         )
 
-    at = top + 12
-    part(at, 58, "#0d9488")
-    text("MLP, each token alone", at + 20, 13, True)
-    per = {kind: number // stack.n_layers for kind, number in stack.parameters.items()}
-    text(f"{found.dim} → {stack.mlp_dim:,} → {found.dim}", at + 37, 13)
-    text(f"{per.get(MLP, 0):,} parameters", at + 52, 11)
-    at += 64
-    arrow(at)
-    at += 24
-    for kind, name, color in ((CROSS, "cross-attention", "#7c3aed"), (SELF, "self-attention", "#d97706")):
-        if kind == CROSS and not stack.cross:
-            continue
-        n = stack.n_heads
-        tall_ = 88
-        part(at, tall_, color)
-        text(f"{name}: {n} heads side by side", at + 18, 12, True)
-        room = inner["right"] - inner["left"] - 16
-        step = room / n
-        out += [
-            f'<rect x="{inner["left"] + 8 + head * step + 1:.1f}" y="{at + 25}" width="{step - 2:.1f}" '
+    def arrow(self, top: float, what: str = "") -> None:
+        """An arrow up, with what it carries."""
+        self.elements.append(
+            f'<path d="M{self.middle} {top + 20} V{top + 4}" stroke="currentColor" stroke-width="2" '
+            'marker-end="url(#pl-tip)"/>'
+        )
+        if what:
+            self.elements.append(f'<text x="{self.middle + 10}" y="{top + 16}" font-size="12">{escape(what)}</text>')
+
+    def bracket(self, top: float, tall: float) -> None:
+        """How many blocks there are, beside the box of one."""
+        x = self.right + 8
+        self.elements.append(
+            f'<path d="M{x} {top} h8 V{top + tall} h-8" stroke="currentColor" stroke-width="1.5" fill="none"/>'
+        )
+        self.elements.append(
+            f'<text x="{x + 14}" y="{top + tall / 2 + 5}" font-size="15" font-weight="600">×{self.stack.n_layers}</text>'
+        )
+
+    def parameters(self, kind: str) -> int:
+        """The parameters of a kind of part in one block."""
+        return {name: number // self.stack.n_layers for name, number in self.stack.parameters.items()}.get(kind, 0)
+
+    def mlp(self, at: float) -> None:
+        """The MLP of a block, 58 tall."""
+        dim = self.found.dim
+        self.part(at, 58, "#0d9488")
+        self.text("MLP, each token alone", at + 20, 13, True)
+        self.text(f"{dim} → {self.stack.mlp_dim:,} → {dim}", at + 37, 13)
+        self.text(f"{self.parameters(MLP):,} parameters", at + 52, 11)
+
+    def attention(self, at: float, kind: str, name: str, color: str) -> None:
+        """The heads of a block side by side, 88 tall."""
+        stack, n = self.stack, self.stack.n_heads
+        self.part(at, 88, color)
+        self.text(f"{name}: {n} heads side by side", at + 18, 12, True)
+        step = (self.inner_right - self.inner_left - 16) / n
+        self.elements += [
+            f'<rect x="{self.inner_left + 8 + head * step + 1:.1f}" y="{at + 25}" width="{step - 2:.1f}" '
             f'height="14" rx="2" fill="{color}" fill-opacity="0.75"/>'
             for head in range(n)
         ]
-        text(f"{n} × {stack.head_dim} = {n * stack.head_dim} numbers; {per.get(kind, 0):,} parameters", at + 54, 11)
+        width = f"{n} × {stack.head_dim} = {n * stack.head_dim} numbers"
+        self.text(f"{width}; {self.parameters(kind):,} parameters", at + 54, 11)
         groups = (
             "looks at what the encoder ends with"
             if kind == CROSS
@@ -207,18 +217,34 @@ def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, 
             if stack.n_key_heads != n
             else "each head has its own queries, keys, values"
         )
-        text(groups, at + 74, 11)
-        at += tall_ + 8
-    y = top + tall
-    y += 4
-    arrow(y, f"{found.dim} numbers for each token")
+        self.text(groups, at + 74, 11)
+
+
+def _stack(found: Widths, stack: StackWidths, x: int, width: int) -> tuple[str, int]:
+    """One stack from its input (below) to its end, and how tall it is."""
+    drawn = _StackDrawing(found, stack, x, width)
+    drawn.text(stack.name, 16, 15, True)
+    drawn.arrow(28, f"{found.dim} numbers for each token")
+    top, tall = 52, 206 + (96 if stack.cross else 0)
+    drawn.box(top, tall, "none", True)
+    drawn.bracket(top, tall)
+    drawn.mlp(top + 12)
+    drawn.arrow(top + 76)
+    at = top + 100
+    for kind, name, color in ((CROSS, "cross-attention", "#7c3aed"), (SELF, "self-attention", "#d97706")):
+        if kind == SELF or stack.cross:
+            drawn.attention(at, kind, name, color)
+            at += 96
+    y = top + tall + 4
+    drawn.arrow(y, f"{found.dim} numbers for each token")
     y += 26
-    box(y, 44, "#64748b")
-    text("table of tokens" if stack is found.stacks[0] else "the same table, for what is written", y + 18, 13, True)
-    text(f"{found.vocabulary:,} rows × {found.dim} = {found.parameters[TABLE]:,}", y + 35, 12)
+    drawn.box(y, 44, "#64748b")
+    table = "table of tokens" if stack is found.stacks[0] else "the same table, for what is written"
+    drawn.text(table, y + 18, 13, True)
+    drawn.text(f"{found.vocabulary:,} rows × {found.dim} = {found.parameters[TABLE]:,}", y + 35, 12)
     y += 48
-    arrow(y, "ids of tokens")
-    return "".join(out), y + 28
+    drawn.arrow(y, "ids of tokens")
+    return "".join(drawn.elements), y + 28
 
 
 def draw(found: LessonResult, key: str) -> None:

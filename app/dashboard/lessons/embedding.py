@@ -23,12 +23,39 @@ from polysema.app.dashboard.series import lines
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import word_vectors
+from polysema.core.model.load import LanguageModel
 from polysema.core.model.sentences import embed_sentences
 from polysema.core.model.static import static_vector
 from polysema.core.progress import Progress
 from polysema.core.space.metric import cosine
 
 ALIKE, RELATED = 0.99, 0.5
+
+
+def _kinship(option: int, above_chance: bool) -> str:
+    """How alike the row and the hidden state are; `above_chance`: clearly more than random ones."""
+    return (
+        "They are nearly the same vector here: in this model the two meanings fall together."
+        if option == 0
+        else "They are related, but not the same vector."
+        if option == 1
+        else "They are only distant relatives, though both are called the embedding of the word."
+        if above_chance
+        else "They are as good as strangers, though both are called the embedding of the word."
+    )
+
+
+def _kinds(model: LanguageModel, word: str, pieces: int) -> list[tuple[str, str]]:
+    """The three things that are called an embedding, and how many there are of each."""
+    return [
+        (
+            "The row",
+            f"{model.input_table.shape[0]:,} in the table, one for each token"
+            + (f"; of {word} the mean of {pieces}" if pieces > 1 else ""),
+        ),
+        ("The hidden state", f"one for each word of each text, at each of {model.n_layers + 1} layers"),
+        ("The text’s vector", "one for each text: here the mean of the last layer’s tokens"),
+    ]
 
 
 def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
@@ -59,15 +86,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         f"last layer have cosine **{last:.2f}** "
         f"(two random hidden states: {baselines[-1]:.2f}). "
     )
-    said += (
-        "They are nearly the same vector here: in this model the two meanings fall together."
-        if option == 0
-        else "They are related, but not the same vector."
-        if option == 1
-        else "They are only distant relatives, though both are called the embedding of the word."
-        if last > baselines[-1] + 0.1
-        else "They are as good as strangers, though both are called the embedding of the word."
-    )
+    said += _kinship(option, last > baselines[-1] + 0.1)
     said += (
         f"\n\nThe vector of the **whole text** has cosine {cosine(row, whole[0]):.2f} with the row and "
         f"{cosine(states[-1], whole[0]):.2f} with the hidden state. "
@@ -76,15 +95,6 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     rows = [
         {"layer": layer, "row with the hidden state": value, "random words": baseline}
         for layer, (value, baseline) in enumerate(zip(same, baselines, strict=True))
-    ]
-    kinds = [
-        (
-            "The row",
-            f"{model.input_table.shape[0]:,} in the table, one for each token"
-            + (f"; of {w} the mean of {pieces}" if pieces > 1 else ""),
-        ),
-        ("The hidden state", f"one for each word of each text, at each of {len(states)} layers"),
-        ("The text’s vector", "one for each text: here the mean of the last layer’s tokens"),
     ]
     return LessonResult(
         verdict,
@@ -99,7 +109,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         f"whole = embed_sentences(model, [{text!r}]).vectors[0, 0]\nprint(cosine(row, state), cosine(row, "
         "whole), cosine(state, whole))",
         f"Cosines of vectors of {model.dim} numbers. {widgets.plain(hidden.origin.card())}.",
-        (rows, found, kinds, np.float64(model.dim)),
+        (rows, found, _kinds(model, w, pieces), np.float64(model.dim)),
         widgets.notes_of(hidden, sentences),
     )
 
@@ -125,7 +135,7 @@ def draw(found: LessonResult, key: str) -> None:
         y=alt.Y("cosine:Q"),
         tooltip=["layer", "pair", alt.Tooltip("cosine:Q", format=".3f")],
     )
-    drawn = lines(base, "pair", names, orient="bottom").properties(height=320)
+    drawn = lines(base, "pair", names).properties(height=320)
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**How much of the row is left, layer by layer**")

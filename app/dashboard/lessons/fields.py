@@ -26,19 +26,7 @@ def ask(lesson: Lesson) -> dict[str, str]:
         query[f.key] = choose(column, lesson, f)
     model = query.get(MODEL, "")
     letters = reads_letters(model)
-    presets = lesson.presets if not letters else lesson.letters.presets if lesson.letters is not None else {}
-    if presets:
-        pick = f"preset_{lesson.name}"
-
-        def take() -> None:
-            values = presets.get(st.session_state.get(pick) or "", {})
-            starts = lesson.starts(model)
-            for f in lesson.fields:
-                if f.choices is None:
-                    st.session_state[box_key(lesson, f.key, model)] = values.get(f.key, starts[f.key])
-            st.session_state[pick] = None
-
-        st.pills("Ideas", list(presets), key=pick, on_change=take, help="They fill in the boxes below.")
+    offer_presets(lesson, model)
     with st.form(f"ask_{lesson.name}", border=False):
         texts = [f for f in lesson.fields if f.choices is None]
         for fields in ([f for f in texts if not f.lines], [f for f in texts if f.lines]):
@@ -49,6 +37,25 @@ def ask(lesson: Lesson) -> dict[str, str]:
                         query[f.key] = write_in(lesson, f, model, letters)
         st.form_submit_button("Measure", type="primary")
     return query
+
+
+def offer_presets(lesson: Lesson, model: str) -> None:
+    """The example inputs of a lesson: one that is picked fills in the texts."""
+    of_letters = lesson.letters.presets if lesson.letters is not None else {}
+    presets = of_letters if reads_letters(model) else lesson.presets
+    if not presets:
+        return
+    pick = f"preset_{lesson.name}"
+
+    def take() -> None:
+        values = presets.get(st.session_state.get(pick) or "", {})
+        starts = lesson.starts(model)
+        for f in lesson.fields:
+            if f.choices is None:
+                st.session_state[box_key(lesson, f.key, model)] = values.get(f.key, starts[f.key])
+        st.session_state[pick] = None
+
+    st.pills("Ideas", list(presets), key=pick, on_change=take, help="They fill in the boxes below.")
 
 
 def choose(place: DeltaGenerator, lesson: Lesson, f: LessonField) -> str:

@@ -27,7 +27,7 @@ from polysema.core.inside.families import VisibleTokens
 from polysema.core.inside.hooks import one_reading
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel
-from polysema.core.model.tokens import words_of
+from polysema.core.model.tokens import Span, words_of
 from polysema.core.progress import Progress
 from polysema.core.space.metric import cosine
 from polysema.core.space.space import Family, Floats
@@ -104,8 +104,8 @@ def across(model: LanguageModel, source: str, other: str) -> tuple[AttentionShif
     )
 
 
-def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
-    """Change the end, and see which states before it change."""
+def _checked_words(query: LessonInput) -> list[Span]:
+    """The words of the sentence; raises `UserError` for inputs of which nothing can be learned."""
     sentence, last, source, other = (query[key] for key in ("sentence", "last", "source", "other"))
     spans = words_of(sentence)
     if len(spans) < 2 or len(words_of(last)) != 1:
@@ -117,21 +117,12 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         raise UserError(f"the sentence ends in {last!r} already; give another word")
     if source == other:
         raise UserError(f"both spellings are {source!r}; change the last letter of one")
-    changed = f"{sentence[: spans[-1].start]}{last}{sentence[spans[-1].end :]}"
-    changes = []
-    names = [*encoders()[:1], *[name for name in writers() if family_of(name) is Family.DECODER][:1]]
-    for name in names:
-        progress(f"read with {name}", 0, 1)
-        kind = "encoder" if family_of(name) is Family.ENCODER else "decoder"
-        changes.append(in_text(explorer.inside(name), sentence, changed, len(spans) - 1, f"{kind} ({name})"))
-    progress(f"read with {LETTERS}", 0, 1)
-    pair = across(explorer.inside(LETTERS), source, other)
-    all_of_them = [*changes, *pair]
-    encoder = next((c for c in changes if not c.causal), None)
-    decoder = next((c for c in changes if c.causal), pair[1])
+    return list(spans)
+
+
+def _sentences(encoder: AttentionShift | None, decoder: AttentionShift, across_: AttentionShift) -> list[str]:
+    """What changed before the end, in each kind of attention."""
     sees, blind = encoder is not None and encoder.most > ROUNDING_DISTANCE, decoder.most <= ROUNDING_DISTANCE
-    verdict = Verdict.WORKS if sees and blind else Verdict.PARTLY if sees or blind else Verdict.FAILS
-    option = {(True, False): 0, (True, True): 1, (False, False): 2, (False, True): 3}[sees, blind]
     said = []
     if encoder is not None:
         said.append(
@@ -148,19 +139,42 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         f"{'stayed the same (within rounding)' if blind else f'changed by up to {decoder.most:.4f}'}"
         + (": a word sees only itself and what came before." if blind else ", which a causal mask should not allow.")
     )
-    crossed = pair[0].most > ROUNDING_DISTANCE
+    crossed = across_.most > ROUNDING_DISTANCE
     effect = "changed" if crossed else "did not change"
-    if pair[0].moved[0] > ROUNDING_DISTANCE:
+    if across_.moved[0] > ROUNDING_DISTANCE:
         effect = "changed, from the first sound on,"
     said.append(
         f"**Across**, the decoder’s states {effect} "
-        f"when the end of the source became another (up to {pair[0].most:.3f}): "
+        f"when the end of the source became another (up to {across_.most:.3f}): "
         + (
             "cross-attention sees the whole source at every step."
             if crossed
             else "here the last letter made no difference."
         )
     )
+    return said
+
+
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
+    """Change the end, and see which states before it change."""
+    sentence, last, source, other = (query[key] for key in ("sentence", "last", "source", "other"))
+    spans = _checked_words(query)
+    changed = f"{sentence[: spans[-1].start]}{last}{sentence[spans[-1].end :]}"
+    changes = []
+    names = [*encoders()[:1], *[name for name in writers() if family_of(name) is Family.DECODER][:1]]
+    for name in names:
+        progress(f"read with {name}", 0, 1)
+        kind = "encoder" if family_of(name) is Family.ENCODER else "decoder"
+        changes.append(in_text(explorer.inside(name), sentence, changed, len(spans) - 1, f"{kind} ({name})"))
+    progress(f"read with {LETTERS}", 0, 1)
+    pair = across(explorer.inside(LETTERS), source, other)
+    all_of_them = [*changes, *pair]
+    encoder = next((c for c in changes if not c.causal), None)
+    decoder = next((c for c in changes if c.causal), pair[1])
+    sees, blind = encoder is not None and encoder.most > ROUNDING_DISTANCE, decoder.most <= ROUNDING_DISTANCE
+    verdict = Verdict.WORKS if sees and blind else Verdict.PARTLY if sees or blind else Verdict.FAILS
+    option = {(True, False): 0, (True, True): 1, (False, False): 2, (False, True): 3}[sees, blind]
+    said = _sentences(encoder, decoder, pair[0])
     rows = [
         {"model": c.name, "changed": c.what, "place": place, "1 - cosine": moved}
         for c in all_of_them

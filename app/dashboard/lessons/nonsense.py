@@ -63,22 +63,11 @@ def doubts(text: str) -> str:
     return next((word for word in DOUBT_PHRASES if word in low), "")
 
 
-def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
-    """Let the model go on with something invented and something real, and compare how sure it is."""
-    name, invented, real = query[MODEL], query["invented"], query["real"]
-    progress(f"load {name}", 0, 1)
-    model = explorer.inside(name)
-    made = write(model, invented, MAX_NEW_TOKENS, progress=progress)
-    true = write(model, real, MAX_NEW_TOKENS, progress=progress)
-    letters = reads_letters(name)
+def _sentences(pair: Pair, name: str, letters: bool) -> str:
+    """What was written after the invention, and how sure the model was."""
+    (invented, real), (made, true) = pair.starts, pair.written
     doubt = doubts(made.text)
     share = made.surety / true.surety if true.surety else 0.0
-    if not made.tokens:
-        option, verdict = 2, Verdict.FAILS
-    elif doubt:
-        option, verdict = 1, Verdict.FAILS
-    else:
-        option, verdict = 0, Verdict.WORKS if share >= AS_SURE_RATIO else Verdict.PARTLY
     m = widgets.plain(name)
     if not made.tokens:
         said = f"{m} writes **nothing** after “{widgets.plain(invented)}”: it ends at once."
@@ -104,6 +93,26 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
             if not doubt
             else "And the numbers are there to compare."
         )
+    return said
+
+
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
+    """Let the model go on with something invented and something real, and compare how sure it is."""
+    name, invented, real = query[MODEL], query["invented"], query["real"]
+    progress(f"load {name}", 0, 1)
+    model = explorer.inside(name)
+    made = write(model, invented, MAX_NEW_TOKENS, progress=progress)
+    true = write(model, real, MAX_NEW_TOKENS, progress=progress)
+    letters = reads_letters(name)
+    doubt = doubts(made.text)
+    share = made.surety / true.surety if true.surety else 0.0
+    if not made.tokens:
+        option, verdict = 2, Verdict.FAILS
+    elif doubt:
+        option, verdict = 1, Verdict.FAILS
+    else:
+        option, verdict = 0, Verdict.WORKS if share >= AS_SURE_RATIO else Verdict.PARTLY
+    said = _sentences(Pair((invented, real), (made, true), ("", "")), name, letters)
     said += (
         "\n\nIt always gives the next token a probability. There is no place in it where “I know” and “I don’t "
         "know” part."

@@ -7,12 +7,28 @@ from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.lesson import Lesson, LessonField, LessonInput, LessonResult, NextStep, Verdict
 from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.explorer import Explorer
+from polysema.app.explorer.results import NeighborAnswer
 from polysema.core.errors import UserError
 from polysema.core.progress import Progress
 from polysema.core.space.expression import Term
 from polysema.core.space.metric import unit
+from polysema.core.space.space import Floats
 
 N_NEAREST = 0.01  # of all words: within the nearest hundredth a word counts as near
+
+
+def _numbers(near: NeighborAnswer, lean: Floats, sides: tuple[str, str]) -> list[dict[str, object]]:
+    """The nearest words with their cosines to the two meanings."""
+    return [
+        {
+            "rank": n.rank,
+            "word": n.key,
+            "cosine": n.score,
+            f"cosine with {sides[0]}": float(one),
+            f"cosine with {sides[1]}": float(two),
+        }
+        for n, (one, two) in zip(near.neighbors, lean, strict=True)
+    ]
 
 
 def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
@@ -55,16 +71,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     )
     rows = [(n.key, n.score) for n in near.neighbors]
     baseline = explorer.baseline(space)
-    numbers = [
-        {
-            "rank": n.rank,
-            "word": n.key,
-            "cosine": n.score,
-            f"cosine with {first}": float(one),
-            f"cosine with {second}": float(two),
-        }
-        for n, (one, two) in zip(near.neighbors, lean, strict=True)
-    ]
+    numbers = _numbers(near, lean, (first, second))
     return LessonResult(
         verdict,
         said,

@@ -19,20 +19,17 @@ from polysema.app.dashboard.lessons.texts import lesson_texts, letter_texts
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.inside.hooks import token_name
-from polysema.core.model.tokens import words_of
+from polysema.core.model.load import LanguageModel
+from polysema.core.model.tokens import EncodedText, words_of
 from polysema.core.progress import Progress
+from polysema.core.space.space import Ints
 
 MAX_PIECES = 120  # tokens drawn
 
 
-def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
-    """How many tokens a text becomes, and which words are cut."""
-    progress(f"load {query[MODEL]}", 0, 1)
-    model, text = explorer.model(query[MODEL]), query["text"]
-    (encoded,) = model.encode([text])
+def _pieces(model: LanguageModel, encoded: EncodedText, text: str) -> tuple[Ints, list[dict[str, Any]]]:
+    """The number of tokens of each word, and each token with its id and its word."""
     spans = words_of(text)
-    if not len(encoded) or not spans:
-        raise UserError(f"there is no word in {text[:60]!r}; write a sentence")
     tokens, sizes = encoded.tokens_of(spans)
     word_of = dict.fromkeys(range(len(encoded)), -1)
     start = 0
@@ -52,6 +49,19 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
                 "number": of,
             }
         )
+    return sizes, rows
+
+
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
+    """How many tokens a text becomes, and which words are cut."""
+    progress(f"load {query[MODEL]}", 0, 1)
+    model, text = explorer.model(query[MODEL]), query["text"]
+    (encoded,) = model.encode([text])
+    spans = words_of(text)
+    if not len(encoded) or not spans:
+        raise UserError(f"there is no word in {text[:60]!r}; write a sentence")
+    sizes, rows = _pieces(model, encoded, text)
+    ids = encoded.ids()
     cut = [text[span.start : span.end] for span, size in zip(spans, sizes, strict=True) if size > 1]
     longer = [text[span.start : span.end] for span in spans if span.end - span.start > 1]
     letters = bool(longer) and len(cut) == len(longer)

@@ -1,5 +1,6 @@
 """What the encoder does to a word beside other words."""
 
+from collections.abc import Sequence
 from html import escape
 
 import altair as alt
@@ -23,11 +24,11 @@ from polysema.app.dashboard.lessons.lesson import (
 from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.dashboard.series import lines
 from polysema.app.explorer import Explorer
-from polysema.app.explorer.results import LayerComparison
+from polysema.app.explorer.results import Comparison, LayerComparison
 from polysema.core.errors import UserError
 from polysema.core.model.tokens import find_word
 from polysema.core.progress import Progress
-from polysema.core.space.space import Floats
+from polysema.core.space.space import Floats, Ints
 
 MIN_GAP = 0.05  # a gap of cosines that is worth a name
 
@@ -38,6 +39,75 @@ def matrix(row: LayerComparison, n: int) -> Floats:
     first, second = np.triu_indices(n, 1)
     found[first, second] = found[second, first] = row.pairs
     return found
+
+
+def _sentences(
+    found: Comparison, best: int, measured: tuple[float, float, int], verdict: Verdict, query: LessonInput
+) -> str:
+    """What the layer with the largest gap shows: the mean cosines within and between, and how many are right."""
+    within, between, n_right = measured
+    w, n = widgets.plain(query["word"]), len(found.texts)
+    said = (
+        f"In the table **{w}** is the same in all {n} sentences. "
+        f"At **layer {found.layers[best].layer}** the two meanings are furthest apart: two sentences of one meaning have "
+        f"cosine **{within:.2f}**, two of different meanings **{between:.2f}**, two random words "
+        f"{found.layers[best].baseline:.2f}. "
+    )
+    if verdict is Verdict.WORKS:
+        said += (
+            f"For all {n} sentences the nearest other one has the same meaning: the sentence has told the word "
+            "which one it is."
+        )
+    elif verdict is Verdict.PARTLY:
+        said += (
+            f"For {n_right} of the {n} sentences the nearest other one has the same meaning: it is on the "
+            "way, not there."
+        )
+    else:
+        said += (
+            f"That is a gap of {within - between:.2f}, too small to call two meanings: {widgets.plain(query[MODEL])} doesn’t "
+            "tell them apart here."
+        )
+    return said
+
+
+def _nearest(
+    texts: Sequence[str], word: str, cosines: Floats, own: Ints
+) -> list[tuple[str, int, int, int, str, float, bool]]:
+    """Each text with the place of the word, its meaning, and the nearest other text: its cosine, whether it has the
+    same meaning.
+    """
+    nearest = np.where(np.eye(len(texts), dtype=bool), -2, cosines).argmax(1)
+    spans = [find_word(text, word) for text in texts]
+    return [
+        (
+            text,
+            span.start,
+            span.end,
+            int(own[i]),
+            texts[nearest[i]],
+            float(cosines[i, nearest[i]]),
+            bool(own[nearest[i]] == own[i]),
+        )
+        for i, (text, span) in enumerate(zip(texts, spans, strict=True))
+    ]
+
+
+def _rows(
+    found: Comparison, within: Sequence[float], between: Sequence[float], right: Sequence[int]
+) -> list[dict[str, float]]:
+    """A row for each layer."""
+    return [
+        {
+            "layer": row.layer,
+            "within": w_,
+            "between": b_,
+            "random words": row.baseline,
+            "nearest has the same meaning": r,
+            "sentences": len(found.texts),
+        }
+        for row, w_, b_, r in zip(found.layers, within, between, right, strict=True)
+    ]
 
 
 def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
@@ -73,54 +143,10 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         if gaps[best] >= MIN_GAP
         else Verdict.FAILS
     )
-    w, layer = widgets.plain(word), found.layers[best].layer
-    said = (
-        f"In the table **{w}** is the same in all {n} sentences. At **layer {layer}** the two meanings are "
-        "furthest apart: two sentences of one meaning have "
-        f"cosine **{within[best]:.2f}**, two of different meanings **{between[best]:.2f}**, two random words "
-        f"{found.layers[best].baseline:.2f}. "
-    )
-    if verdict is Verdict.WORKS:
-        said += (
-            f"For all {n} sentences the nearest other one has the same meaning: the sentence has told the word "
-            "which one it is."
-        )
-    elif verdict is Verdict.PARTLY:
-        said += (
-            f"For {right[best]} of the {n} sentences the nearest other one has the same meaning: it is on the "
-            "way, not there."
-        )
-    else:
-        said += (
-            f"That is a gap of {gaps[best]:.2f}, too small to call two meanings: {widgets.plain(name)} doesn’t "
-            "tell them apart here."
-        )
-    rows = [
-        {
-            "layer": row.layer,
-            "within": w_,
-            "between": b_,
-            "random words": row.baseline,
-            "nearest has the same meaning": r,
-            "sentences": n,
-        }
-        for row, w_, b_, r in zip(found.layers, within, between, right, strict=True)
-    ]
-    cosines = matrix(found.layers[best], n)
-    nearest = np.where(off, cosines, -2).argmax(1)
-    spans = [find_word(text, word) for text in texts]
-    listed = [
-        (
-            text,
-            span.start,
-            span.end,
-            int(own[i]),
-            texts[nearest[i]],
-            float(cosines[i, nearest[i]]),
-            bool(own[nearest[i]] == own[i]),
-        )
-        for i, (text, span) in enumerate(zip(texts, spans, strict=True))
-    ]
+    layer = found.layers[best].layer
+    said = _sentences(found, best, (within[best], between[best], right[best]), verdict, query)
+    rows = _rows(found, within, between, right)
+    listed = _nearest(texts, word, matrix(found.layers[best], n), own)
     return LessonResult(
         verdict,
         said,
@@ -148,7 +174,7 @@ def draw(found: LessonResult, key: str) -> None:
         y=alt.Y("cosine:Q", title="mean cosine"),
         tooltip=["layer", "pair", alt.Tooltip("cosine:Q", format=".3f")],
     )
-    drawn = lines(base, "pair", list(names.values()), orient="bottom")
+    drawn = lines(base, "pair", list(names.values()))
     rule = alt.Chart(pd.DataFrame({"layer": [layer]})).mark_rule(strokeDash=[4, 4], color=GRAY).encode(x="layer:Q")
     left, right = st.columns([6, 6], gap="medium")
     with left:

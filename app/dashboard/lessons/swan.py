@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
-from polysema.app.dashboard.components.heads import Heads, chosen_head, heads
+from polysema.app.dashboard.components.heads import Heads, LargeHead, chosen_head, heads
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
     Lesson,
@@ -44,6 +44,72 @@ class SentenceReading:
     model: str
 
 
+def _top_words(part: Attention, row: int) -> dict[str, int]:
+    """How many heads of all layers look most at each other word of the text from one row; special tokens left out."""
+    names = [unit.name.strip().casefold() for unit in part.rows]
+    weights = part.weights[:, :, row].reshape(-1, len(names))  # (n_heads of all layers, n_columns)
+    words = [p for p, unit in enumerate(part.columns) if p != row and not unit.special and not part.forbidden[row, p]]
+    tops: dict[str, int] = {}
+    for place in weights[:, words].argmax(1).tolist():
+        tops[names[words[place]]] = tops.get(names[words[place]], 0) + 1
+    return tops
+
+
+def _best_head(ranking: HeadRanking, verdict: Verdict, a: str, b: str, model: str) -> str:
+    """How clearly the best head looks from one word at the other, over all sentences."""
+    best = ranking.scores[0]
+    n_texts = len({place[0] for place in ranking.places})
+    said = (
+        f"\n\nBut a single head may be clear: **head {head_name(best.layer, best.head)}** gives {b} "
+        f"**{best.mean:.0%}** "
+        f"on average over {n_texts} sentence{'s' * (n_texts > 1)} "
+        f"(minimum {best.least:.0%}; uniform attention would give {ranking.chance:.0%}). "
+    )
+    said += {
+        Verdict.WORKS: f"In every sentence that is its first choice: this head does link {a} to {b}.",
+        Verdict.PARTLY: "That is more than chance, but not clear, or not in every "
+        "sentence: don’t give the head a name yet.",
+        Verdict.FAILS: f"That is hardly more than chance: no head of {widgets.plain(model)} links the two words here.",
+    }[verdict]
+    lucky = min(ranking.scores, key=lambda score: score.rank_at_first)
+    if (lucky.layer, lucky.head) != (best.layer, best.head):
+        said += (
+            f" In this sentence alone head {head_name(lucky.layer, lucky.head)} looks even better ({lucky.first:.0%}), "
+            f"but over all sentences it has {lucky.mean:.0%}: chance."
+        )
+    return said
+
+
+def _rows(ranking: HeadRanking) -> list[dict[str, float]]:
+    """A row for each head."""
+    return [
+        {
+            "layer": s.layer,
+            "head": s.head,
+            "mean": s.mean,
+            "least": s.least,
+            "first sentence": s.first,
+            "rank in the first": s.rank_at_first,
+            "first choice in": s.top,
+        }
+        for s in ranking.scores
+    ]
+
+
+def _mean_looks(part: Attention, row: int) -> list[tuple[str, float]]:
+    """How much of its weight one row gives each word, in the mean of all heads; special tokens count together."""
+    mean = part.weights[:, :, row].reshape(-1, len(part.columns)).mean(0)
+    special = np.array([unit.special for unit in part.columns])
+    looks = [
+        (part.columns[p].name.strip(), float(mean[p]))
+        for p in range(len(part.columns))
+        if not special[p] and not part.forbidden[row, p]
+    ]
+    if special.any():
+        looks.append(("the model’s own signs", float(mean[special].sum())))
+    return looks
+
+
 def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
     """Where a word looks in the mean of all heads, and which head looks at the wanted word over several sentences."""
     name, sentence, looker, at = query[MODEL], query["sentence"], query["looker"], query["at"]
@@ -61,19 +127,9 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     names = [unit.name.strip().casefold() for unit in part.rows]
     row = next(p for p, unit in enumerate(part.rows) if not unit.special and names[p] == looker.casefold())
     weights = part.weights[:, :, row].reshape(-1, len(names))  # (n_heads of all layers, n_columns)
-    special = np.array([unit.special for unit in part.columns])
     mean = weights.mean(0)
-    looks = [
-        (part.columns[p].name.strip(), float(mean[p]))
-        for p in range(len(names))
-        if not special[p] and not part.forbidden[row, p]
-    ]
-    if special.any():
-        looks.append(("the model’s own signs", float(mean[special].sum())))
-    words = [p for p in range(len(names)) if p != row and not special[p] and not part.forbidden[row, p]]
-    tops: dict[str, int] = {}
-    for place in weights[:, words].argmax(1).tolist():
-        tops[names[words[place]]] = tops.get(names[words[place]], 0) + 1
+    looks = _mean_looks(part, row)
+    tops = _top_words(part, row)
     n_heads = len(weights)
     winner = max(tops, key=lambda word: tops[word])
     most = winner if tops[winner] > n_heads / 2 else ""
@@ -86,7 +142,6 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         else Verdict.FAILS
     )
     a, b = widgets.plain(looker), widgets.plain(at)
-    n_texts = len({place[0] for place in ranking.places})
     said = (
         f"In the mean of all {n_heads} heads **{a}** gives **{b}** {float(mean[names.index(at.casefold())]):.0%} "
         "of its look. "
@@ -95,36 +150,8 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         f"{tops[winner]} of the heads look most at {widgets.plain(winner)} (itself and the model’s own signs left out)"
         + (". " if most else ": no word has more than half of them, so the heads disagree. ")
     )
-    said += (
-        f"\n\nBut a single head may be clear: **head {head_name(best.layer, best.head)}** gives {b} "
-        f"**{best.mean:.0%}** "
-        f"on average over {n_texts} sentence{'s' * (n_texts > 1)} "
-        f"(minimum {best.least:.0%}; uniform attention would give {ranking.chance:.0%}). "
-    )
-    said += {
-        Verdict.WORKS: f"In every sentence that is its first choice: this head does link {a} to {b}.",
-        Verdict.PARTLY: "That is more than chance, but not clear, or not in every "
-        "sentence: don’t give the head a name yet.",
-        Verdict.FAILS: f"That is hardly more than chance: no head of {widgets.plain(name)} links the two words here.",
-    }[verdict]
-    lucky = min(ranking.scores, key=lambda score: score.rank_at_first)
-    if (lucky.layer, lucky.head) != (best.layer, best.head):
-        said += (
-            f" In this sentence alone head {head_name(lucky.layer, lucky.head)} looks even better ({lucky.first:.0%}), "
-            f"but over all sentences it has {lucky.mean:.0%}: chance."
-        )
-    rows = [
-        {
-            "layer": s.layer,
-            "head": s.head,
-            "mean": s.mean,
-            "least": s.least,
-            "first sentence": s.first,
-            "rank in the first": s.rank_at_first,
-            "first choice in": s.top,
-        }
-        for s in ranking.scores
-    ]
+    said += _best_head(ranking, verdict, a, b, name)
+    rows = _rows(ranking)
     return LessonResult(
         verdict,
         said,
@@ -175,11 +202,9 @@ def draw(found: LessonResult, key: str) -> None:
     drawn = Heads(part.weights, part.layers, names, names, part.forbidden)
     heads(
         drawn,
+        LargeHead(layer, head, "arcs"),
         key=component,
         alt="Who looks at whom, head by head",
-        layer=layer,
-        head=head,
-        view="arcs",
         on_choose=choose,
     )
 

@@ -1,5 +1,7 @@
 """Limits: the context window."""
 
+from collections.abc import Mapping, Sequence
+
 import altair as alt
 import pandas as pd
 import streamlit as st
@@ -20,6 +22,7 @@ from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import embed
+from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import Occurrence, Span, find_word, words_of
 from polysema.core.progress import Progress
 from polysema.core.space.metric import cosine
@@ -28,19 +31,13 @@ FILLER_SHARES = (0.0, 0.06, 0.12, 0.25, 0.5, 0.9, 1.2, 1.7)  # of the window tha
 ROUNDING_DISTANCE = 1e-5
 
 
-def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
-    """Does the beginning still reach the end? Texts of growing length with two beginnings."""
-    name, end, word, filler = query[MODEL], query["end"], query["word"], query["filler"]
-    starts = (query["first"], query["second"])
-    if starts[0] == starts[1]:
-        raise UserError("both beginnings are the same; they have to differ")
-    progress(f"load {name}", 0, len(FILLER_SHARES))
-    model = explorer.model(name)
-    span = find_word(end, word)
+def _measured(
+    model: LanguageModel, query: LessonInput, span: Span, progress: Progress
+) -> tuple[list[dict[str, float]], list[tuple[int, int]]]:
+    """The change at the end for each length of the text, and the windows of the longest."""
+    end, filler, starts = query["end"], query["filler"], (query["first"], query["second"])
     a_piece = len(model.encode([filler])[0])
-    if not a_piece or not words_of(filler):
-        raise UserError(f"there is no word in the filler {filler[:60]!r}")
-    rows = []
+    rows: list[dict[str, float]] = []
     windows: list[tuple[int, int]] = []
     for number, share in enumerate(FILLER_SHARES):
         progress("read ever longer texts", number, len(FILLER_SHARES))
@@ -60,20 +57,17 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
             own = len(encoded.windows[0]) - 2
             step = own - own // 2
             windows = [(w * step, w * step + len(ids) - 2) for w, ids in enumerate(encoded.windows)]
-    inside = [row for row in rows if row["windows"] == 1]
-    beyond = [row for row in rows if row["windows"] > 1]
+    return rows, windows
+
+
+def _sentences(
+    model: LanguageModel, word: str, inside: Sequence[Mapping[str, float]], beyond: Sequence[Mapping[str, float]]
+) -> str:
+    """How far the beginning reaches, in texts of one window and in longer ones."""
     reaches = bool(inside) and inside[0]["moved"] > ROUNDING_DISTANCE
     still = bool(beyond) and beyond[-1]["moved"] > ROUNDING_DISTANCE
-    option = 2 if not reaches else 0 if still else 1
-    verdict = (
-        Verdict.FAILS
-        if still or not reaches
-        else Verdict.WORKS
-        if inside[-1]["moved"] > ROUNDING_DISTANCE
-        else Verdict.PARTLY
-    )
     w = widgets.plain(word)
-    said = f"{widgets.plain(name)} reads at most **{model.window} tokens** at once. "
+    said = f"{widgets.plain(model.name)} reads at most **{model.window} tokens** at once. "
     if reaches:
         said += (
             f"In a short text of {inside[0]['tokens']} tokens the beginning turns the vector of **{w}** at the "
@@ -95,6 +89,34 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
             f"At {beyond[-1]['tokens']} tokens it is still {beyond[-1]['moved']:.4f}, which a window of "
             f"{model.window} should not allow."
         )
+    return said
+
+
+def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
+    """Does the beginning still reach the end? Texts of growing length with two beginnings."""
+    name, end, word, filler = query[MODEL], query["end"], query["word"], query["filler"]
+    starts = (query["first"], query["second"])
+    if starts[0] == starts[1]:
+        raise UserError("both beginnings are the same; they have to differ")
+    progress(f"load {name}", 0, len(FILLER_SHARES))
+    model = explorer.model(name)
+    span = find_word(end, word)
+    if not len(model.encode([filler])[0]) or not words_of(filler):
+        raise UserError(f"there is no word in the filler {filler[:60]!r}")
+    rows, windows = _measured(model, query, span, progress)
+    inside = [row for row in rows if row["windows"] == 1]
+    beyond = [row for row in rows if row["windows"] > 1]
+    reaches = bool(inside) and inside[0]["moved"] > ROUNDING_DISTANCE
+    still = bool(beyond) and beyond[-1]["moved"] > ROUNDING_DISTANCE
+    option = 2 if not reaches else 0 if still else 1
+    verdict = (
+        Verdict.FAILS
+        if still or not reaches
+        else Verdict.WORKS
+        if inside[-1]["moved"] > ROUNDING_DISTANCE
+        else Verdict.PARTLY
+    )
+    said = _sentences(model, word, inside, beyond)
     numbers = [{"tokens": r["tokens"], "windows": r["windows"], "1 - cosine": r["moved"]} for r in rows]
     return LessonResult(
         verdict,

@@ -1,7 +1,6 @@
 """The page Map: the points as they are drawn, and their colors."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +14,7 @@ from polysema.app.dashboard.map.inspector import MAX_NAMED
 from polysema.app.dashboard.own_points import PlacedPoint
 from polysema.app.explorer.results import SpaceMap
 from polysema.core.maps import regions
+from polysema.core.progress import Progress
 from polysema.core.space.label_search import labels_of
 from polysema.core.space.space import Floats
 
@@ -53,7 +53,7 @@ def colors(found: SpaceMap, query: MapQuestion, whole: bool) -> tuple[point_colo
     return point_colors.plain(n), first, by
 
 
-def _areas(progress: Any, positions: Floats, vectors: Floats, labels: pa.Array) -> regions.Regions:
+def _areas(progress: Progress, positions: Floats, vectors: Floats, labels: pa.Array) -> regions.Regions:
     progress("find the areas", 0, 1)
     return regions.areas(positions, vectors, labels.to_pylist())
 

@@ -18,7 +18,7 @@ from polysema.app.explorer.results import SpaceMap
 from polysema.core.errors import UserError
 from polysema.core.measure.senses import load_senses
 from polysema.core.space.expression import Term
-from polysema.core.space.label_search import labels_of, spot
+from polysema.core.space.label_search import LabelMatch, labels_of, spot
 from polysema.core.space.space import Space
 
 MAX_NAMED = 24  # points that bear their names
@@ -48,34 +48,38 @@ def find_box(space: Space, n: int) -> list[int]:
         widgets.problem(error, "find")
         return []
     rows = [int(row) for row in found.rows if row < n]
-    if not rows and not found.exactly and not found.in_text:
-        widgets.problem(space.unknown(text), "find")
-        return []
     if not rows:
-        st.info(
-            f"{widgets.plain(text)} is row {int(found.rows[0]) + 1:,} of this space, and the map shows the first "
-            f"{n:,}. Show more points, or "
-            "place it below."
-        )
+        tell_no_row(space, n, text, found)
         return []
-    if found.in_text:
-        st.caption(
-            f"{found.total:,} text{'s hold' if found.total > 1 else ' holds'} it"
-            + (f"; the first {len(rows)} on the map are marked." if found.total > len(rows) else ".")
-        )
-    elif not found.exactly:
-        st.caption(f"No row has this name; {found.total:,} have it in theirs.")
-    elif found.total > 1:
-        st.caption(
-            f"{found.total:,} rows have this name"
-            + (f"; the first {len(rows)} on the map are marked." if found.total > len(rows) else ".")
-        )
+    tell_matches(found, len(rows))
     sought = (text, len(space))
     if st.session_state.get("map_sought") != sought:
         st.session_state["map_sought"] = sought
         if not st.session_state.pop("map_restored", False):
             st.session_state["map_focus"] = rows[0]
     return rows
+
+
+def tell_no_row(space: Space, n: int, text: str, found: LabelMatch) -> None:
+    """Why a text marks nothing: it is no name of the space, or one of a row that the map doesn't show."""
+    if not found.exactly and not found.in_text:
+        widgets.problem(space.unknown(text), "find")
+        return
+    st.info(
+        f"{widgets.plain(text)} is row {int(found.rows[0]) + 1:,} of this space, and the map shows the first "
+        f"{n:,}. Show more points, or place it below."
+    )
+
+
+def tell_matches(found: LabelMatch, n_marked: int) -> None:
+    """How many rows match, where it isn't one row of that name."""
+    marked = f"; the first {n_marked} on the map are marked." if found.total > n_marked else "."
+    if found.in_text:
+        st.caption(f"{found.total:,} text{'s hold' if found.total > 1 else ' holds'} it{marked}")
+    elif not found.exactly:
+        st.caption(f"No row has this name; {found.total:,} have it in theirs.")
+    elif found.total > 1:
+        st.caption(f"{found.total:,} rows have this name{marked}")
 
 
 def example(space: Space, n: int) -> int:

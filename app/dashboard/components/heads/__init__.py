@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from polysema.app.dashboard.components import assets
 
-__all__ = ["MAX_NUMBERS", "VIEWS", "Heads", "chosen_head", "heads"]
+__all__ = ["MAX_NUMBERS", "VIEWS", "Heads", "LargeHead", "chosen_head", "heads"]
 
 VIEWS = ("arcs", "matrix")
 MAX_NUMBERS = 4_000_000
@@ -42,13 +42,29 @@ class Heads:
     forbidden: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True)
+class LargeHead:
+    """The head that is shown large.
+
+    Attributes:
+        layer: Its layer, one of those drawn.
+        head: Its number, from 1.
+        view: `arcs` or `matrix`.
+    """
+
+    layer: int
+    head: int
+    view: str
+
+
 _mount = st.components.v2.component(
     "polysema_heads", js=assets.module("heads/mount.js"), css=assets.asset("heads/heads.css")
 )
 
 
-def _payload(shown: Heads, layer: int, head: int, view: str, alt: str) -> dict[str, Any]:
+def _payload(shown: Heads, large: LargeHead, alt: str) -> dict[str, Any]:
     """Check all arguments and build the component's `data`: an Arrow table, and plain ints, strings and lists."""
+    layer, head, view = large.layer, large.head, large.view
     weights = np.asarray(shown.weights, np.float32)
     if weights.ndim != 4 or weights.shape[0] != len(shown.layers):
         raise ValueError(f"weights must be (n_layers, n_heads, n_rows, n_columns), not {weights.shape}")
@@ -87,19 +103,17 @@ def chosen_head(value: object, layers: Sequence[int], n_heads: int) -> tuple[int
     return layer, head
 
 
-def heads(shown: Heads, *, key: str, alt: str, layer: int, head: int, view: str, on_choose: Callable[[], None]) -> None:
+def heads(shown: Heads, large: LargeHead, *, key: str, alt: str, on_choose: Callable[[], None]) -> None:
     """Draw the grid with one head large.
 
     Args:
         shown: What to draw.
+        large: The head that is shown large.
         key: Names the component; a click is in `st.session_state[key]` as `choice`, before `on_choose` is called.
         alt: Says in words what is shown, for those who can't see it.
-        layer: The layer of the large head.
-        head: Its number, from 1.
-        view: `arcs` or `matrix`.
         on_choose: Called when another head is clicked.
 
     Raises:
         ValueError: The arguments don't fit each other.
     """
-    _mount(key=key, data=_payload(shown, layer, head, view, alt), default={"choice": None}, on_choice_change=on_choose)
+    _mount(key=key, data=_payload(shown, large, alt), default={"choice": None}, on_choice_change=on_choose)

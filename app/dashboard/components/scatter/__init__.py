@@ -7,17 +7,15 @@ Small clouds travel with the page's other data. Larger ones (over `INLINE_POINTS
 dashboard's own server, once per version: see `points` and `point_routes` beside this package.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from polysema.app.dashboard.components import assets
 from polysema.app.dashboard.components.points import Points, PublishedCloud, check, publish, store
-from polysema.app.dashboard.components.scatter.payload import INLINE_POINTS, Arrow, _payload, _wished
+from polysema.app.dashboard.components.scatter.options import Arrow, PlotMarks, PlotOptions, PlotStart
+from polysema.app.dashboard.components.scatter.payload import INLINE_POINTS, _payload, _wished
 from polysema.app.dashboard.components.scatter.selection import (
     NO_SELECTION,
     Region,
@@ -35,6 +33,9 @@ from polysema.app.dashboard.components.scatter.session import _missing_tries, _o
 __all__ = [
     "NO_SELECTION",
     "Arrow",
+    "PlotMarks",
+    "PlotOptions",
+    "PlotStart",
     "Points",
     "PublishedCloud",
     "Region",
@@ -46,6 +47,9 @@ __all__ = [
     "scatter",
     "write_view",
 ]
+
+
+NO_MARKS, NO_START, DEFAULT_OPTIONS = PlotMarks(), PlotStart(), PlotOptions()
 
 
 def module_text() -> str:
@@ -66,17 +70,9 @@ def scatter(
     *,
     key: str,
     alt: str,
-    arrows: Sequence[Arrow] = (),
-    links: Sequence[tuple[int, int]] = (),
-    label_rows: Sequence[int] = (),
-    highlight: Sequence[int] = (),
-    selected: Sequence[int] | NDArray[np.integer[Any]] = (),
-    view: Sequence[float] | None = None,
-    report_view: bool = True,
-    group: str = "",
-    height: int = 460,
-    morph: bool = True,
-    equal_axes: bool = True,
+    marks: PlotMarks = NO_MARKS,
+    start: PlotStart = NO_START,
+    options: PlotOptions = DEFAULT_OPTIONS,
 ) -> Selection:
     """Draw a scatter plot and return what is selected in it, and where its camera is.
 
@@ -89,22 +85,9 @@ def scatter(
             next to nothing. Large `Points` are published on every run, which hashes them each time.
         key: Names the plot within the app.
         alt: Says in words what the plot shows, for those who can't see it.
-        arrows: Drawn from point to point.
-        links: Pairs of rows with a thin line between them, such as a point and its neighbors. The first 2,000.
-        label_rows: Points to label, the most important first: a label that would hide an earlier one is left out.
-        highlight: Points with a ring and a label. When none of them is in view, the view moves to them. The first 200.
-        selected: Rows to select at first, and whenever this changes, for example from a link. A selection of the
-            user's that comes back through it is not imposed again, so a page may write what it reads. With a new
-            value the result has `by="python"` until the user selects something else.
-        view: Where the camera starts, as `Selection.view` had it; later changes are left to the user. A view of
-            another kind of plot, as an old link may hold, is ignored.
-        report_view: Whether a move of the camera comes back by itself. Streamlit runs the page for it, 0.7 s after the
-            gesture; it can't be told without that. Without it `Selection.view` is that of the last selection.
-        group: Plots of one group with as many points share hover (without a run) and selection: each of them returns
-            the newest one.
-        height: Of the plot without its legend, in pixels. Phones get at most 320.
-        morph: Whether points glide to new positions. They never do when the user prefers reduced motion.
-        equal_axes: Whether one unit is as long on each axis. Off, each axis fills the plot.
+        marks: What is drawn beside the points: arrows, links, labels, rings.
+        start: What is selected and in view at first.
+        options: How the plot behaves.
 
     Returns:
         The selection, empty at first or with the rows of `selected`.
@@ -118,29 +101,19 @@ def scatter(
     inline = cloud.count <= INLINE_POINTS or tries > 1  # loading failed twice: this server has no such route
     if not inline:
         store().keep(cloud)
-    data = _payload(
-        cloud,
-        key=key,
-        alt=alt,
-        arrows=arrows,
-        links=links,
-        label_rows=label_rows,
-        highlight=highlight,
-        height=height,
-        inline=inline,
-    )
+    data = _payload(cloud, marks, key=key, alt=alt, height=options.height, inline=inline)
     plot = _plots().setdefault(key, _Plot(SelectionMemory()))
-    plot.group, plot.cloud = group, cloud if group else None
+    plot.group, plot.cloud = options.group, cloud if options.group else None
     memory = plot.memory
-    memory.wish(_wished(selected, cloud.count), cloud.identity)
+    memory.wish(_wished(start.selected, cloud.count), cloud.identity)
     data |= {
         "command": memory.command,
         "selected": write_rows(np.asarray(memory.rows, np.int64), cloud.count),
-        "view": checked_view(view, cloud.dim),
-        "reportView": bool(report_view),
-        "group": str(group),
-        "morph": bool(morph),
-        "equalAxes": bool(equal_axes),
+        "view": checked_view(start.view, cloud.dim),
+        "reportView": bool(options.report_view),
+        "group": str(options.group),
+        "morph": bool(options.morph),
+        "equalAxes": bool(options.equal_axes),
         "attempt": tries,
     }
     result = _mount(key=key, data=data, default={"plot": None}, on_plot_change=_ignore_change)
@@ -148,4 +121,4 @@ def scatter(
     found = memory.read(message, cloud)
     if message is None and data["view"] is not None:  # nobody has seen it yet, and it starts there
         found = replace(found, view=tuple(data["view"]))
-    return _of_group(found, key, cloud) if group else found
+    return _of_group(found, key, cloud) if options.group else found

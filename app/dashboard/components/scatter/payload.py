@@ -1,7 +1,6 @@
 """What is sent to the browser for a scatter plot."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,8 @@ from numpy.typing import NDArray
 from streamlit import config
 
 from polysema.app.dashboard.components.points import PublishedCloud
-from polysema.app.dashboard.components.scatter.selection import (
-    MAX_SELECTED_ROWS,
-)
+from polysema.app.dashboard.components.scatter.options import PlotMarks
+from polysema.app.dashboard.components.scatter.selection import MAX_SELECTED_ROWS
 
 INLINE_POINTS = 5_000
 """Most points that travel with the page's data."""
@@ -24,15 +22,6 @@ MAX_LABEL_ROWS = 3_000
 """Most labels that are tried; the browser draws those that find room."""
 MAX_HIGHLIGHTS = 200
 """Most points with a ring of their own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Arrow:
-    """An arrow from the point of row `start` to the point of row `end`."""
-
-    start: int
-    end: int
-    dashed: bool = False
 
 
 def _row(value: int, *, name: str, count: int) -> int:
@@ -80,16 +69,7 @@ def _table(cloud: PublishedCloud) -> pa.Table:
 
 
 def _payload(
-    cloud: PublishedCloud,
-    *,
-    alt: str,
-    key: str,
-    arrows: Sequence[Arrow],
-    links: Sequence[tuple[int, int]],
-    label_rows: Sequence[int],
-    highlight: Sequence[int],
-    height: int,
-    inline: bool,
+    cloud: PublishedCloud, marks: PlotMarks, *, key: str, alt: str, height: int, inline: bool
 ) -> dict[str, Any]:
     """Check the arguments and build the component's `data`, without what the session adds to it.
 
@@ -101,8 +81,8 @@ def _payload(
     if isinstance(height, bool) or not isinstance(height, int | np.integer) or height < MIN_HEIGHT:
         raise ValueError(f"height must be an integer of at least {MIN_HEIGHT} pixels, not {height!r}")
     count = cloud.count
-    labeled = _rows(label_rows, name="label_rows", count=count, limit=MAX_LABEL_ROWS)
-    rings = _rows(highlight, name="highlight", count=count, limit=MAX_HIGHLIGHTS)
+    labeled = _rows(marks.label_rows, name="label_rows", count=count, limit=MAX_LABEL_ROWS)
+    rings = _rows(marks.highlight, name="highlight", count=count, limit=MAX_HIGHLIGHTS)
     data: dict[str, Any] = {
         "version": cloud.version,
         "identity": cloud.identity,
@@ -116,11 +96,11 @@ def _payload(
                 _row(arrow.end, name="Arrow.end", count=count),
                 int(arrow.dashed),
             ]
-            for arrow in arrows
+            for arrow in marks.arrows
         ],
         "links": [
             [_row(start, name="links", count=count), _row(end, name="links", count=count)]
-            for start, end in list(links)[:MAX_LINKS]
+            for start, end in list(marks.links)[:MAX_LINKS]
         ],
         "labelRows": labeled,
         "highlight": rings,
