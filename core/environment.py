@@ -11,10 +11,12 @@ def home() -> Path:
         The folder, which need not be there yet: `~/.cache/polysema` on Linux (in XDG_CACHE_HOME where that is set),
         `~/Library/Caches/polysema` on macOS, `%LOCALAPPDATA%\\polysema\\Cache` on Windows.
     """
+    chosen = os.environ.get("POLYSEMA_HOME")
+    if chosen:
+        return Path(chosen).expanduser()
     from platformdirs import user_cache_path
 
-    chosen = os.environ.get("POLYSEMA_HOME")
-    return (Path(chosen) if chosen else user_cache_path("polysema", appauthor=False)).expanduser()
+    return user_cache_path("polysema", appauthor=False).expanduser()
 
 
 def cores() -> int:

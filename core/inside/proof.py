@@ -11,12 +11,12 @@ from weakref import WeakKeyDictionary
 from polysema.core.errors import UserError
 from polysema.core.model.load import LanguageModel
 
-WEIGHTS, STATES, PADDING = "weights", "hidden states", "padding"
+WEIGHTS, PADDING, STATES = "weights", "padding", "hidden states"
 ATTENTION, CROSS_ATTENTION, LENS, PARTS = "attention", "cross-attention", "lens", "parts"
 MEANINGS = {
     WEIGHTS: "every weight is a finite number",
-    STATES: "the states between the layers equal those of plain transformers",
     PADDING: "a text alone has the states that it has padded in a batch",
+    STATES: "the states between the layers equal those of plain transformers",
     ATTENTION: "the attention of every token adds up to 1",
     CROSS_ATTENTION: "the attention of every token to the source adds up to 1",
     LENS: "the lens at the last layer equals the model's own logits",
@@ -93,6 +93,23 @@ def proof_of(model: LanguageModel, anew: bool = False) -> Proof:
     return known[key]
 
 
+def proofs_of(model: LanguageModel, anew: bool = False) -> tuple[Proof, ...]:
+    """The proofs of a model's stacks: of an encoder-decoder the encoder's and the decoder's, else the one.
+
+    Args:
+        model: Any that is loaded; it is looked into on the engine torch.
+        anew: Whether to test it although its proof is known.
+
+    Returns:
+        A proof for each stack.
+    """
+    from polysema.core.model.load import STACKS, on_torch
+    from polysema.core.space.space import Family
+
+    sides = STACKS if model.family is Family.ENCODER_DECODER else ("",)
+    return tuple(proof_of(on_torch(model, side), anew) for side in sides)
+
+
 def require_identities(model: LanguageModel, *identities: str) -> None:
     """Raise `UserError` for a model that fails one of them, naming it and the difference.
 
@@ -103,9 +120,7 @@ def require_identities(model: LanguageModel, *identities: str) -> None:
         check = proof.check(identity)
         if check.holds or not check.applies:
             continue
-        by = (
-            "" if check.difference is None else f" (they differ by {check.difference:.3g}, at most {check.tolerance:g})"
-        )
+        by = "" if check.difference is None else f" (off by {check.difference:.3g}, at most {check.tolerance:g})"
         raise UserError(
             f"{model.name} ({proof.architecture}) fails the identity {identity}: that {check.meaning}{by}"
             f"{': ' + check.note if check.note else ''}; so this is not shown, and "

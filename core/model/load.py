@@ -563,6 +563,11 @@ def _number(config: Any, *names: str) -> int:
         value = getattr(config, name, None)
         if isinstance(value, int):
             return value
+    if names[-1] == "num_attention_heads":
+        raise UserError(
+            f"a {config.model_type} model has no attention heads: what isn't a transformer (a state-space or recurrent "
+            "model) is not read here; choose an encoder, a decoder or an encoder-decoder with attention"
+        )
     raise UserError(f"a {config.model_type} model doesn't say its {names[-1]}, so its layers can't be counted")
 
 

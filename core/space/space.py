@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from rapidfuzz import fuzz, process
 
 from polysema.core.argument_types import checked_arguments
 from polysema.core.display import HtmlRepr
@@ -347,6 +346,8 @@ class Keys(HtmlRepr, Sequence[str]):
         """
         if len(word) > 100:
             return ()
+        from rapidfuzz import fuzz, process
+
         found = process.extract(word.lower(), self._spellings, scorer=fuzz.ratio, limit=limit, score_cutoff=60)
         return tuple(str(name) for name, _, _ in sorted(found, key=lambda hit: (-round(hit[1]), hit[2])))
 

@@ -154,3 +154,33 @@ def test_a_mistake_is_one_line(command: list[str], message: str) -> None:
         CliRunner().invoke(cli, ["inside", *command], standalone_mode=False, catch_exceptions=False)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_identities_of_both_stacks_are_printed() -> None:
+    rows = list(csv.DictReader(io.StringIO(run("check", "g2p-t5", "--format", "csv"))))
+    names = ["weights", "padding", "hidden states", "attention", "cross-attention", "lens", "parts"]
+    assert [(row["stack"], row["identity"]) for row in rows] == [(s, n) for s in ("encoder", "decoder") for n in names]
+    assert {row["holds"] for row in rows[7:]} == {"yes"}
+    assert [row["identity"] for row in rows[:7] if row["holds"] == "-"] == ["cross-attention", "lens"]
+    assert all(float(row["difference"]) <= float(row["at most"]) for row in rows if row["holds"] == "yes")
+    found = json.loads(run("check", "minilm-l6", "--format", "json"))
+    assert [(proof["architecture"], proof["holds"]) for proof in found] == [("bert", True)]
+    lens = next(one for one in found[0]["checks"] if one["identity"] == "lens")
+    assert (lens["applies"], lens["note"].partition(": ")[2]) == (
+        False,
+        "its folder holds a BertModel, a BertForMaskedLM would have one",
+    )
+
+
+def test_a_check_that_fails_ends_with_status_1(tmp_path: Path) -> None:
+    from tests.families import tiny_family
+
+    model, tokenizer = tiny_family("gpt2")
+    model.lm_head.weight.data[0, 0] = float("inf")
+    for saved in (model, tokenizer):
+        saved.save_pretrained(tmp_path)
+    done = CliRunner().invoke(cli, ["inside", "check", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "NaN or infinite are 1 of 4,752 in transformer.wte.weight" in done.stdout
+    refused = CliRunner().invoke(cli, ["inside", "attention", "the swan", "-m", str(tmp_path)])
+    assert isinstance(refused.exception, UserError) or refused.exit_code == 2

@@ -84,7 +84,7 @@ def test_a_row_that_gives_other_logits_than_the_model_is_refused(
     model = load_model(folders("mt5"), "cpu", "torch", stack="decoder")
     monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path))
     monkeypatch.setattr(output_head, "_scale", lambda _model: 0.25)
-    with pytest.raises(UserError, match="fails the identity parts: that what the parts add equals the score .they dif"):
+    with pytest.raises(UserError, match="fails the identity parts: that what the parts add equals the score .off by"):
         contributions(model, TARGET, "swan", None, TEXT)
     expected = plain_logits(model, TARGET, TEXT).softmax(-1).topk(5).values.numpy()
     np.testing.assert_allclose(lens(model, TARGET, [-1], source=TEXT).scores[0], expected, atol=1e-5)

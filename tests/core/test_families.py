@@ -192,7 +192,7 @@ def test_only_what_an_identity_is_about_is_refused(opened: Open, monkeypatch: py
         )
 
     monkeypatch.setattr("polysema.core.inside.proof.proof_of", lambda _model: with_failed(ATTENTION))
-    with pytest.raises(UserError, match=r"qwen2. fails the identity attention: .*differ by 0\.25, at most 0\.0001"):
+    with pytest.raises(UserError, match=r"qwen2. fails the identity attention: .*off by 0\.25, at most 0\.0001"):
         attention(model, TEXT)
     assert len(lens(model, TEXT).tokens) > 0
     monkeypatch.setattr("polysema.core.inside.proof.proof_of", lambda _model: with_failed(LENS))
@@ -211,3 +211,27 @@ def test_a_head_that_is_missing_names_the_class_that_has_one(opened: Open, tmp_p
         lens(headless, TEXT)
     assert not proof_of(headless).check(LENS).applies
     assert proof_of(headless).holds
+
+
+def test_what_has_no_attention_is_refused_by_name(opened: Open, tmp_path: Path) -> None:
+    import transformers
+
+    tokenizer = opened("gpt2", "").tokenizer
+    config = transformers.MambaConfig(hidden_size=16, state_size=4, num_hidden_layers=2, vocab_size=len(tokenizer))
+    transformers.MambaForCausalLM(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="a mamba model has no attention heads: .* choose an encoder, a decoder or"):
+        load_model(str(tmp_path), "cpu", "torch")
+
+
+def test_a_family_whose_states_are_laid_out_otherwise_is_refused_what_it_fails(opened: Open, tmp_path: Path) -> None:
+    import transformers
+
+    tokenizer = opened("gpt2", "").tokenizer
+    config = transformers.XLNetConfig(d_model=16, n_head=4, n_layer=2, d_inner=32, vocab_size=len(tokenizer))
+    transformers.XLNetLMHeadModel(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    model = load_model(str(tmp_path), "cpu", "torch")
+    with pytest.raises(UserError, match=r"xlnet. fails the identity hidden states: .* .off by .*, at most 0\.0001"):
+        lens(model, TEXT)
+    assert proof_of(model).check("padding").holds

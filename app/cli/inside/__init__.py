@@ -11,6 +11,7 @@ from polysema.app.cli.inside.generation import generate
 from polysema.app.cli.inside.heads import find_head, heads
 from polysema.app.cli.inside.intervention import ablate, steer
 from polysema.app.cli.inside.lens import attribution, lens
+from polysema.app.cli.inside.proof import check
 
 
 @click.group(
@@ -28,5 +29,5 @@ def inside() -> None:
     """
 
 
-for command in (attention, find_head, lens, attribution, heads, steer, ablate, compare_families, generate):
+for command in (attention, find_head, lens, attribution, heads, steer, ablate, compare_families, generate, check):
     inside.add_command(command)

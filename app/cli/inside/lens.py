@@ -65,11 +65,11 @@ def lens(
     """
     from polysema.app.explorer.results.inside import LensAnswer
     from polysema.core.inside import lens as run
-    from polysema.core.inside.hooks import POINTS
+    from polysema.core.inside.hooks import points_of
 
     chosen_layers = parse_layers(layers)
     loaded = open_model(model, engine, device, stack)
-    there = [point for point in POINTS if point != "cross" or loaded.reads_two]
+    there = points_of(loaded)
     chosen = there if points == "all" else [point.strip() for point in points.split(",")]
     query, source = given(loaded, text, target)
     found = run.lens(loaded, query, chosen_layers, words, source, run.LensView(tuple(chosen), k, kind, parse_place(at)))
