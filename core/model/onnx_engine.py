@@ -26,7 +26,7 @@ from polysema.core.errors import UnavailableError
 from polysema.core.model.engine import Take, hidden_states, padded, plan_batches
 
 if TYPE_CHECKING:
-    from polysema.core.model.load import LanguageModel
+    from polysema.core.model.language_model import LanguageModel
 
 LAYOUT = 1  # counts up when what is exported, or how it is quantized, changes
 BATCH_TOKENS = 512  # a batch on one core

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import UnreadableError, UserError
-from polysema.core.model.load import LanguageModel
+from polysema.core.model.language_model import LanguageModel
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats
 

@@ -13,6 +13,8 @@ import pyarrow as pa
 
 from polysema.core.errors import UnreadableError, UserError
 from polysema.core.model.catalog import ModelLocation
+from polysema.core.model.model_folder import check_folder, files_hash, read_json
+from polysema.core.model.tokenizer import TOKENIZER_FILE, read_tokenizer
 from polysema.core.space.space import Family, Floats, Keys, Origin, Space
 from polysema.core.space.spelling import encoded
 
@@ -43,16 +45,16 @@ def input_table(found: ModelLocation) -> Space:
         raise UserError(f"the table of a hub model is read from its folder; give the folder of {found.name}")
     vectors = _table(found.path)
     names = token_names(found.path)
+    if not (found.path / TOKENIZER_FILE).is_file():
+        names = names[: len(vectors)]  # such a tokenizer may have more tokens of its own than the table has rows
     if len(names) > len(vectors):
         raise UnreadableError(
             f"the tokenizer of {found.name} has {len(names):,} tokens, its table {len(vectors):,} rows"
         )
-    from polysema.core.model.load import weights_hash
-
     origin = Origin(
         found.name,
         Family.STATIC,
-        weights_sha256=weights_hash(found),
+        weights_sha256=files_hash(found.path),
         pooling="input embeddings",
         revision=found.entry.requirement if found.entry else "",
     )
@@ -64,8 +66,6 @@ def _table(folder: Path) -> Floats:
 
     files = sorted(folder.glob("*.safetensors"))
     if not files:
-        from polysema.core.model.load import check_folder
-
         check_folder(folder)
     for path in files:
         try:
@@ -84,7 +84,9 @@ def token_names(folder: Path) -> list[str]:
     """The names of a tokenizer's tokens, by id; an id without a token is named `[unused id]`."""
     from tokenizers import Tokenizer
 
-    path = folder / "tokenizer.json"
+    path = folder / TOKENIZER_FILE
+    if not path.is_file():
+        return _piece_names(folder)
     try:
         tokenizer = Tokenizer.from_file(str(path))
         spec: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -100,6 +102,21 @@ def token_names(folder: Path) -> list[str]:
     names = [""] * size
     for token, row in vocabulary.items():
         names[row] = token if token in special or word_piece else _readable(token, byte_level)
+    return _distinct(names)
+
+
+def _piece_names(folder: Path) -> list[str]:
+    """The same of a folder whose tokenizer is SentencePiece's alone."""
+    tokenizer = read_tokenizer(str(folder), folder.name, str(read_json(folder / "config.json").get("model_type", "")))
+    vocabulary = tokenizer.get_vocab()
+    special = set(tokenizer.all_special_tokens) | set(tokenizer.get_added_vocab())
+    names = [""] * (max(vocabulary.values(), default=-1) + 1)
+    for token, row in vocabulary.items():
+        names[row] = token if token in special else _readable(token, False)
+    return _distinct(names)
+
+
+def _distinct(names: list[str]) -> list[str]:
     taken: set[str] = set()
     for row, name in enumerate(names):
         if not name or name in taken:  # a byte that is no text, or two tokens that read the same

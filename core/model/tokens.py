@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import regex
 
 from polysema.core.errors import UserError
 from polysema.core.model.segmentation import Bounds, is_letter, is_unspaced, word_bounds
+from polysema.core.model.tokenizer import Backend, Encoding, Tokenizer, target_backend
 from polysema.core.space.space import Ints
 from polysema.core.space.spelling import encoded as encoded_text
 from polysema.core.space.spelling import fold_text
@@ -194,17 +194,24 @@ class EncodedText:
 
 
 def encode(
-    tokenizer: Any, texts: Sequence[str], window: int, causal: bool, beginning: Sequence[int] = ()
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    window: int,
+    causal: bool,
+    beginning: Sequence[int] = (),
+    targets: bool = False,
 ) -> list[EncodedText]:
     """Each text's tokens, in overlapping windows of at most `window` where there are more.
 
     Half a window overlaps. Each token is taken from the window where it has most context: for a causal model most
     to its left, otherwise most on its poorer side; the ends of the text count as no loss. Offsets are by character.
-    `tokenizer` is a fast one of transformers, without truncation of its own; `beginning` are ids put before each text.
+    `tokenizer` cuts nothing off; `beginning` are ids put before each text; `targets` are texts of a decoder whose
+    language has tokens of its own.
     Raises `UserError` for a text that isn't Unicode.
     """
+    backend: Backend = target_backend(tokenizer) if targets else tokenizer.backend_tokenizer
     try:
-        encodings = tokenizer.backend_tokenizer.encode_batch(list(texts), add_special_tokens=True)
+        encodings = backend.encode_batch(list(texts), add_special_tokens=True)
     except (TypeError, UnicodeEncodeError):
         for number, text in enumerate(texts):
             encoded_text(text, f"text {number}")
@@ -212,7 +219,7 @@ def encode(
     return [_encoded(encoding, window, causal, list(beginning)) for encoding in encodings]
 
 
-def _encoded(encoding: Any, window: int, causal: bool, beginning: list[int]) -> EncodedText:
+def _encoded(encoding: Encoding, window: int, causal: bool, beginning: list[int]) -> EncodedText:
     ids = [*beginning, *encoding.ids]
     # the text's own tokens have a sequence, those that the tokenizer adds have none
     places = [place for place, sequence in enumerate(encoding.sequence_ids) if sequence is not None]
@@ -220,7 +227,7 @@ def _encoded(encoding: Any, window: int, causal: bool, beginning: list[int]) -> 
     return _windows(ids, [len(beginning) + place for place in places], offsets, window, causal)
 
 
-def encode_ids(tokenizer: Any, ids: Sequence[int], window: int, causal: bool) -> EncodedText:
+def encode_ids(tokenizer: Tokenizer, ids: Sequence[int], window: int, causal: bool) -> EncodedText:
     """As `encode`, of a text given as ids: its own, or with the special tokens that the tokenizer adds at both ends.
 
     Its tokens have no characters: their offsets are 0. Raises `UserError` for an id outside the vocabulary.

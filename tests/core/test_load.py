@@ -40,6 +40,8 @@ def test_a_pickle_is_never_loaded(bert: Path) -> None:
     with pytest.raises(UnreadableError, match=r"only as a pickle \(pytorch_model.bin\), which can run code"):
         load_model(str(bert))
     assert not trap.exists()
+    with pytest.raises(UnreadableError, match=r"take the converted copy.*--revision refs/pr/N"):
+        load_model(str(bert))
 
 
 def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
@@ -71,8 +73,11 @@ def test_code_of_a_model_is_not_run(bert: Path) -> None:
     config |= {"model_type": "mine", "auto_map": {"AutoConfig": "mine.Config", "AutoModel": "mine.Model"}}
     (bert / "config.json").write_text(json.dumps(config))
     (bert / "mine.py").write_text(f"open({str(bert / 'ran')!r}, 'w').close()")
-    with pytest.raises(UserError, match="can't be loaded as a model"):
+    with pytest.raises(
+        UserError, match=r"needs code that comes with it \(mine.Config\), and such code is never run"
+    ) as error:
         load_model(str(bert))
+    assert "trust_remote_code" not in str(error.value)
     assert not (bert / "ran").exists()
 
 
@@ -163,3 +168,77 @@ def test_a_head_that_is_there_is_loaded_and_changes_no_state(headed: dict[str, P
         special = ids.shape[1] - own.shape[1]
         expected = torch.stack(states)[:, 0].numpy()
         np.testing.assert_allclose(own, expected[:, 1:-1] if special else expected, atol=1e-5)
+
+
+def test_blocks_that_the_config_does_not_know_are_refused(bert: Path) -> None:
+    config = json.loads((bert / "config.json").read_text())
+    (bert / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 1}))
+    with pytest.raises(
+        UnreadableError, match=r"don't fit its config: 16 more than it says, among them encoder.layer.1."
+    ):
+        load_model(str(bert))
+
+
+def test_weights_without_a_place_are_told_of(bert: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(bert / "model.safetensors")
+    save_file(tensors | {"extra.weight": torch.ones(2)}, bert / "model.safetensors", {"format": "pt"})
+    model = load_model(str(bert), "cpu", "torch")
+    assert model.origin(0, "mean").notes == (
+        f"1 weights of {bert} have no place in its architecture and are not read: extra.weight",
+    )
+
+
+def test_a_tokenizer_of_another_model_is_refused(bert: Path, headed: dict[str, Path]) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(headed["gpt2"] / name, bert / name)
+    with pytest.raises(UnreadableError, match=r"has \d+ tokens, its table of embeddings \d+ rows: they are not of one"):
+        load_model(str(bert), "cpu", "torch")
+
+
+def test_an_id_of_the_hub_can_have_a_revision() -> None:
+    found = locate("google/thing@refs/pr/3")
+    assert (found.hub_id, found.revision) == ("google/thing", "refs/pr/3")
+    for name in ("google/..", "../thing@main", "a/b/c@x"):
+        with pytest.raises(NotFoundError, match="there is no model or space"):
+            locate(name)
+
+
+def test_a_bert_for_pretraining_keeps_both_heads(tmp_path: Path, tiny: dict[str, Path]) -> None:
+    from transformers import BertConfig, BertForPreTraining
+
+    config = BertConfig.from_pretrained(tiny["bert"])
+    folder = Path(shutil.copytree(tiny["bert"], tmp_path / "both"))
+    BertForPreTraining(config).save_pretrained(folder)
+    for architecture in ("BertForPreTraining", "BertForMaskedLM"):  # as the hub's bert-base-uncased names it
+        fields = json.loads((folder / "config.json").read_text()) | {"architectures": [architecture]}
+        (folder / "config.json").write_text(json.dumps(fields))
+        model = load_model(str(folder), "cpu", "torch")
+        assert type(model.whole).__name__ == "BertForPreTraining"
+        assert model.whole.cls.seq_relationship.weight.shape == (2, 16)
+        assert model.notes == ()
+
+
+def test_a_users_own_catalog_adds_to_ours(
+    tmp_path: Path, tiny: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.toml"
+    monkeypatch.setenv("POLYSEMA_CATALOG", str(path))
+    path.write_text(f'[[model]]\nname = "my-bert"\nfamily = "encoder"\npath = "{tiny["bert"]}"\n')
+    assert load_model("my-bert", "cpu", "torch").n_layers == 2
+    assert locate("glove-6b-50d").path is not None
+    for line, message in (
+        ('name = "../x"\nfamily = "encoder"\npath = "x"', "model 1 .*needs a name of small letters"),
+        ('name = "x"\nfamily = "bird"\npath = "x"', "family 'bird' does not exist; choose one of static"),
+        ('name = "x"\nfamily = "encoder"', "one of package, hub and path; got 0 of them"),
+        ('name = "x"\nfamily = "encoder"\nhub = "a/b"\nrevision = "main"', "revision is a commit of the hub"),
+        ('name = "minilm-l6"\nfamily = "encoder"\npath = "x"', "which polysema's own catalog has; rename it"),
+        ('name = "x"\nfamily = "encoder"\npath = "x"\ncolor = "red"', "'color' is no field"),
+    ):
+        path.write_text(f"[[model]]\n{line}\n")
+        with pytest.raises(UnreadableError, match=message):
+            locate("my-bert")
+    path.write_text("{{{")
+    with pytest.raises(UnreadableError, match="mine.toml can't be read"):
+        locate("my-bert")
