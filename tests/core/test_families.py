@@ -235,3 +235,27 @@ def test_a_family_whose_states_are_laid_out_otherwise_is_refused_what_it_fails(o
     with pytest.raises(UserError, match=r"xlnet. fails the identity hidden states: .* .off by .*, at most 0\.0001"):
         lens(model, TEXT)
     assert proof_of(model).check("padding").holds
+
+
+def test_a_long_text_is_one_pass_where_there_are_positions(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    from polysema.core.inside.pass_cost import PassCost
+
+    model = opened("bloom", "")  # no table of positions: any text has some
+    assert model.window == 2048
+    text = "the bank " * 1100
+    parts = contributions(model, text, "swan")
+    assert parts.position > 2100
+    with torch.no_grad():
+        ids = torch.tensor([model.tokenizer(text)["input_ids"]])
+        expected = model.whole(input_ids=ids).logits[0, -1, parts.target.id]
+    assert parts.score == pytest.approx(float(expected), abs=1e-3)
+    monkeypatch.setattr(PassCost, "MAX_BYTES", 1 << 20)
+    for ask in (lambda: contributions(model, text, "swan"), lambda: ablate(model, text, [Ablation(1, 1)])):
+        with pytest.raises(
+            UserError, match=r"2,\d{3} tokens, .* of about 0\.23 GB of memory and .* s; at most 0\.0010"
+        ):
+            ask()
+    with pytest.raises(
+        UserError, match=r"of about 0\.\d+ MB of memory .*; .*gpt2 has positions for 48: give a shorter text"
+    ):
+        contributions(opened("gpt2", ""), "the bank " * 40, "swan")
