@@ -19,6 +19,7 @@ HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*)(?:@(?P<rev
 
 
 CATALOG = read_catalog(Path(__file__).parent.parent / "data" / "catalog.toml")
+GGUF_SUFFIX = ".gguf"  # of a file that holds a model, not vectors
 OWN_CATALOGS = ("catalog.toml", "catalog.json")  # files of a user's own in POLYSEMA_HOME
 CATALOG_VARIABLE = "POLYSEMA_CATALOG"  # the path of one elsewhere
 
@@ -128,7 +129,7 @@ class ModelLocation:
         """Whether it is a static space by itself (a file of vectors), not a model."""
         if self.entry is not None:
             return self.entry.family is Family.STATIC
-        return self.path is not None and self.path.is_file()
+        return self.path is not None and self.path.is_file() and self.path.suffix.lower() != GGUF_SUFFIX
 
 
 def locate(name: str) -> ModelLocation:

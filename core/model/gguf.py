@@ -1,14 +1,64 @@
 """From a GGUF file to a folder that loads in a second: config.json, model.safetensors, tokenizer.json."""
 
+import hashlib
 import io
 import shutil
 from contextlib import redirect_stderr
 from pathlib import Path
 
+from polysema.core.atomic import atomic_folder
+from polysema.core.environment import home
 from polysema.core.errors import UnavailableError, UnreadableError
-from polysema.core.progress import Progress
+from polysema.core.locks import file_lock
+from polysema.core.model.catalog import GGUF_SUFFIX
+from polysema.core.progress import Progress, no_progress
+
+MAGIC = b"GGUF"
 
 STEPS = 4
+CONVERT_SECONDS = 3600.0  # seconds in which another process may be at the same file
+
+
+def is_gguf(path: Path | None) -> bool:
+    """Whether a path is a file of GGUF, by its name.
+
+    Args:
+        path: Any path, or None.
+
+    Returns:
+        True for a file `*.gguf`.
+    """
+    return path is not None and path.suffix.lower() == GGUF_SUFFIX and path.is_file()
+
+
+def converted(source: Path, progress: Progress = no_progress) -> Path:
+    """The folder that a GGUF file was converted to, made the first time.
+
+    Args:
+        source: The file; one that has changed is converted again.
+        progress: Is told of the steps.
+
+    Returns:
+        A folder of transformers in POLYSEMA_HOME, whole.
+
+    Raises:
+        UnavailableError: What reads the format isn't installed.
+        UnreadableError: It is no GGUF, or of an architecture that isn't read.
+    """
+    with source.open("rb") as file:
+        if file.read(4) != MAGIC:
+            raise UnreadableError(f"{source} can't be read as GGUF: it doesn't begin with GGUF")
+    stat = source.stat()
+    key = hashlib.sha256(f"{source.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}".encode()).hexdigest()[:16]
+    folder = home() / "models" / f"gguf-{key}"
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with file_lock(folder.parent / f".gguf-{key}.lock", CONVERT_SECONDS, f"{source} is being converted elsewhere"):
+        if not folder.is_dir():
+            with atomic_folder(folder) as made:
+                convert(source, made, progress)
+    return folder
 
 
 def convert(source: Path, folder: Path, progress: Progress) -> None:
@@ -39,7 +89,7 @@ def convert(source: Path, folder: Path, progress: Progress) -> None:
         config = AutoConfig.from_pretrained(place, gguf_file=name)
         with redirect_stderr(io.StringIO()):  # its bar for single tensors would stand across ours
             read = AutoModelForCausalLM.from_pretrained(place, gguf_file=name, dtype=torch.float32)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, IndexError, NotImplementedError) as error:
         raise UnreadableError(f"{source} can't be read as GGUF: {str(error).splitlines()[0]}") from None
     progress("convert", 2, STEPS)
     config.dtype = torch.float32

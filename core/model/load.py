@@ -9,8 +9,11 @@ from polysema.core.import_lock import IMPORTING
 from polysema.core.model.catalog import ModelLocation, locate
 from polysema.core.model.engine import TorchEngine
 from polysema.core.model.final_norm import find_final_norm
+from polysema.core.model.gguf import converted, is_gguf
 from polysema.core.model.language_model import LanguageModel
-from polysema.core.model.model_folder import check_folder, files_hash
+from polysema.core.model.loading_cost import check_memory
+from polysema.core.model.lora import Adapter, merge, read_adapter
+from polysema.core.model.model_folder import check_folder, files_hash, is_adapter
 from polysema.core.model.weights import read_model
 from polysema.core.space.space import Family
 
@@ -68,10 +71,19 @@ def load_model(
     found = locate(name) if isinstance(name, str) else name
     if found.is_vectors:
         raise UserError(f"{found.name} is a static space: it has no layers and reads no texts; choose a model")
+    adapter = None
+    if is_adapter(found.path):
+        assert found.path is not None
+        adapter = read_adapter(found.path)
+        found = replace(adapter.base, name=found.name)
+    elif is_gguf(found.path):
+        assert found.path is not None
+        found = replace(found, path=converted(found.path))
     if found.path is not None:
         check_folder(found.path)
+        check_memory(found.name, found.path, dtype)
     with IMPORTING:
-        model = _load(found, device, dtype, final_norm, stack)
+        model = _load(found, device, dtype, final_norm, stack, adapter)
     if bos:
         model = replace(model, beginning=_begin_token(model))
     return _with_engine(model, engine, patient)
@@ -104,7 +116,9 @@ def _with_engine(model: LanguageModel, engine: str, patient: bool) -> LanguageMo
     return replace(model, engine=chosen)
 
 
-def _load(found: ModelLocation, device: str | None, dtype: str, final_norm: str, side: str) -> LanguageModel:
+def _load(
+    found: ModelLocation, device: str | None, dtype: str, final_norm: str, side: str, adapter: Adapter | None = None
+) -> LanguageModel:
     import torch
 
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -113,6 +127,9 @@ def _load(found: ModelLocation, device: str | None, dtype: str, final_norm: str,
     except (RuntimeError, AssertionError):
         raise UserError(f"device {chosen!r} is not there; this machine has: {', '.join(_devices(torch))}") from None
     config, tokenizer, whole, notes = read_model(found, getattr(torch, dtype))
+    sha256 = weights_hash(found)
+    if adapter is not None:
+        whole, notes, sha256 = merge(adapter, whole), (adapter.note(), *notes), adapter.weights_hash(sha256)
     family = _family(config)
     if side == "decoder" and family is not Family.ENCODER_DECODER:
         raise UserError(f"{found.name} has one stack ({family.value}): only an encoder-decoder has a decoder beside it")
@@ -125,7 +142,7 @@ def _load(found: ModelLocation, device: str | None, dtype: str, final_norm: str,
         window=_window(text_config, tokenizer),
         tokenizer=tokenizer,
         whole=whole,
-        weights_sha256=weights_hash(found),
+        weights_sha256=sha256,
         revision=found.entry.requirement if found.entry else (getattr(config, "_commit_hash", None) or ""),
         dtype=dtype,
         path=found.path,

@@ -1,0 +1,90 @@
+"""LoRA adapters: a folder of peft beside the model that it was trained on, merged into its weights."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from polysema.core.errors import UnavailableError, UnreadableError
+from polysema.core.model.catalog import ModelLocation, locate
+from polysema.core.model.model_folder import ADAPTER_FILE, check_weights, files_hash, read_json
+
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA adapter in `folder`, and where the model is that it changes."""
+
+    folder: Path
+    base: ModelLocation
+
+    def note(self) -> str:
+        """What is said of vectors made with it."""
+        return f"the LoRA adapter {self.folder} is merged into {self.base.name}"
+
+    def weights_hash(self, base: str) -> str:
+        """sha256 of both: that of the base model's weights is given."""
+        return hashlib.sha256(f"{base}{files_hash(self.folder)}".encode()).hexdigest()
+
+
+def read_adapter(folder: Path) -> Adapter:
+    """The adapter that a folder holds, without its weights.
+
+    Args:
+        folder: With an `adapter_config.json`.
+
+    Returns:
+        The adapter and its base model.
+
+    Raises:
+        UnavailableError: peft is not installed.
+        UnreadableError: It is no LoRA, is a pickle, or names no base model.
+        NotFoundError: Its base model isn't there.
+    """
+    config = read_json(folder / ADAPTER_FILE)
+    base, kind = config.get("base_model_name_or_path"), config.get("peft_type")
+    if kind != "LORA":
+        raise UnreadableError(f"{folder} holds an adapter of the kind {kind!r:.40}; LORA is read")
+    if not isinstance(base, str) or not base:
+        raise UnreadableError(f"{folder}/{ADAPTER_FILE} names no base model (base_model_name_or_path)")
+    check_weights(folder)
+    try:
+        import peft  # noqa: F401
+    except ImportError:
+        raise UnavailableError(
+            f"{folder} is a LoRA adapter of {base}, which peft merges; install it with pip install 'polysema[lora]'"
+        ) from None
+    beside = folder / base
+    return Adapter(folder, locate(str(beside) if beside.is_dir() and not Path(base).is_absolute() else base))
+
+
+def merge(adapter: Adapter, whole: Any) -> Any:
+    """The base model with the adapter's changes in its weights.
+
+    Args:
+        adapter: From `read_adapter`.
+        whole: The base model, of transformers.
+
+    Returns:
+        A model of the same class.
+
+    Raises:
+        UnreadableError: The adapter doesn't fit the model.
+    """
+    from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    config = LoraConfig.from_pretrained(str(adapter.folder))
+    config.inference_mode = True
+    try:
+        changed = get_peft_model(whole, config)
+        result = set_peft_model_state_dict(changed, load_file(adapter.folder / ADAPTER_WEIGHTS))
+    except Exception as error:  # peft raises types of its own for what doesn't fit
+        first = (str(error).splitlines() or [""])[0]
+        raise UnreadableError(f"{adapter.folder} doesn't fit {adapter.base.name}: {first[:200]}") from None
+    absent = [key for key in result.missing_keys if "lora_" in key]
+    if absent or result.unexpected_keys:
+        key = [*result.unexpected_keys, *absent][0]
+        raise UnreadableError(f"{adapter.folder} doesn't fit {adapter.base.name}: {key} has no counterpart")
+    return changed.merge_and_unload()

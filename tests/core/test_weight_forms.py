@@ -1,0 +1,110 @@
+"""LoRA adapters, GGUF files, and what a model costs before it is loaded."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from polysema.core.errors import UnavailableError, UnreadableError
+from polysema.core.model import loading_cost
+from polysema.core.model.contextual import embed
+from polysema.core.model.load import load_model
+from polysema.core.model.loading_cost import count_parameters, describe_model
+
+TEXT = ["the river bank"]
+
+
+@pytest.fixture(scope="module")
+def adapter(tiny: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from peft import LoraConfig, get_peft_model
+    from transformers import LlamaForCausalLM
+
+    torch.manual_seed(1)
+    folder = tmp_path_factory.mktemp("lora")
+    base = LlamaForCausalLM.from_pretrained(tiny["llama"])
+    changed = get_peft_model(base, LoraConfig(r=2, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
+    with torch.no_grad():
+        for name, parameter in changed.named_parameters():
+            if "lora_" in name:
+                parameter.normal_(0, 0.4)
+    changed.save_pretrained(folder)
+    return folder
+
+
+def test_a_lora_adapter_is_merged_as_peft_runs_it(tiny: dict[str, Path], adapter: Path) -> None:
+    from peft import PeftModel
+    from transformers import LlamaForCausalLM
+
+    model = load_model(str(adapter), "cpu", "torch")
+    base = load_model(str(tiny["llama"]), "cpu", "torch")
+    assert model.origin(0, "mean").notes == (f"the LoRA adapter {adapter} is merged into {tiny['llama']}",)
+    assert model.name == str(adapter)
+    assert model.weights_sha256 != base.weights_sha256
+    theirs = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(tiny["llama"]), adapter).eval()
+    ids = torch.tensor([model.encode(TEXT)[0].windows[0]])
+    with torch.inference_mode():
+        states = theirs(ids, output_hidden_states=True).hidden_states
+    own = embed(model, TEXT, unit="tokens").vectors
+    np.testing.assert_allclose(own, torch.stack(states)[:, 0].numpy(), atol=1e-5)
+    assert np.abs(own - embed(base, TEXT, unit="tokens").vectors).max() > 0.01
+
+
+def test_what_is_wrong_with_an_adapter_is_told(
+    adapter: Path, tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(adapter, tmp_path / "other"))
+    config = json.loads((folder / "adapter_config.json").read_text())
+
+    def write(**changes: object) -> None:
+        (folder / "adapter_config.json").write_text(json.dumps(config | changes))
+
+    write(peft_type="IA3")
+    with pytest.raises(UnreadableError, match="an adapter of the kind 'IA3'; LORA is read"):
+        load_model(str(folder), "cpu", "torch")
+    write(base_model_name_or_path="")
+    with pytest.raises(UnreadableError, match="names no base model"):
+        load_model(str(folder), "cpu", "torch")
+    write(base_model_name_or_path=str(tiny["gpt2"]))
+    with pytest.raises(UnreadableError, match=f"doesn't fit {tiny['gpt2']}"):
+        load_model(str(folder), "cpu", "torch")
+    write(r=2, target_modules=["q_proj"])
+    with pytest.raises(UnreadableError, match="has no counterpart"):
+        load_model(str(folder), "cpu", "torch")
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(UnavailableError, match=r"is a LoRA adapter of .*pip install 'polysema\[lora\]'"):
+        load_model(str(adapter), "cpu", "torch")
+
+
+def test_a_gguf_file_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path / "home"))
+    (tmp_path / "x.gguf").write_bytes(b"nothing")
+    with pytest.raises(UnreadableError, match="x.gguf can't be read as GGUF: it doesn't begin with GGUF"):
+        load_model(str(tmp_path / "x.gguf"), "cpu", "torch")
+    (tmp_path / "x.gguf").write_bytes(b"GGUF" + bytes(60))
+    with pytest.raises(UnreadableError, match="x.gguf can't be read as GGUF"):
+        load_model(str(tmp_path / "x.gguf"), "cpu", "torch")
+    assert not list((tmp_path / "home").rglob("*.safetensors"))
+
+
+def test_a_description_needs_no_weights(tiny: dict[str, Path]) -> None:
+    told = describe_model(str(tiny["llama"]), "bfloat16")
+    model = load_model(str(tiny["llama"]), "cpu", "torch")
+    n = sum(parameter.numel() for parameter in model.whole.parameters())
+    assert (told.model_type, told.architecture, told.tokenizer) == ("llama", "LlamaForCausalLM", "tokenizer.json")
+    assert (told.n_parameters, told.loading_bytes) == (n, 2 * n)
+    assert describe_model("minilm-l6").license == "Apache-2.0 (package MIT)"
+
+
+def test_a_model_bigger_than_memory_is_told_before_it_is_loaded(
+    tiny: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    memory = tmp_path / "meminfo"
+    memory.write_text("MemTotal: 9 kB\nMemAvailable:       3 kB\n")
+    monkeypatch.setattr(loading_cost, "MEMORY_FILE", memory)
+    assert count_parameters(tiny["bert"]) * 4 > 3072
+    with pytest.raises(UnavailableError, match=r"takes 0.0 GB of memory in float32, and 0.0 GB are free; float16"):
+        load_model(str(tiny["bert"]), "cpu", "torch")
