@@ -1,4 +1,4 @@
-"""Write the reference pages from the code: commands, routes and settings. Run by `make docs`, held fresh by a test."""
+"""Write the reference pages from the code: commands, routes and settings. Run by `make docs`, kept fresh by a test."""
 
 from collections.abc import Iterator
 from pathlib import Path

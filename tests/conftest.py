@@ -225,7 +225,7 @@ def build(kind: str, folder: Path) -> Path:
     return folder
 
 
-# those with a head, and more architectures, for what looks inside
+# those with a head, and more architectures, for what opens a model
 INSIDE_KINDS = (
     "bert-mlm",
     "roberta-mlm",

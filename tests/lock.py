@@ -3,7 +3,7 @@
 from importlib import metadata
 
 HEADER = """\
-# Everything that `make` installs, pinned. Written by `make lock`; held against the environment by
+# Everything that `make` installs, pinned. Written by `make lock`; checked against the environment by
 # tests/test_packaging.py.
 """
 

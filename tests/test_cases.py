@@ -1,4 +1,4 @@
-"""Inputs of people, one row a case: those that must be read, those that are told of, those that are refused."""
+"""Inputs of people, one row a case: those that must be read, those that are read with a note, those that are refused."""
 
 import re
 from pathlib import Path

@@ -59,7 +59,7 @@ def export() -> None:
     """Write the vectors of texts to files in FOLDER.
 
     An INPUT is a file with a text a line, CSV, TSV, JSON, JSON Lines, Parquet or Excel (packed or not), a folder of
-    them, a glob, or - for standard input. What a file doesn't say of itself is found out and told. A stopped export
+    them, a glob, or - for standard input. What a file doesn't say of itself is detected and reported. A stopped export
     goes on where it was when the same command is run again, and ends in the same bytes. `polysema export verify
     FOLDER` reads every byte of a finished one.
     """

@@ -1,4 +1,4 @@
-"""The type of the command line's text parameters: Unicode, told in one line where it is not."""
+"""The type of the command line's text parameters: Unicode, with an error of one line where it is not."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from polysema.core.inside.families import VisibleTokens
 
 
 def mask(sight: VisibleTokens, name: str) -> None:
-    """Squares, a row for who looks: filled where it may, hatched where it may not; saved as a picture under `name`."""
+    """Squares, a row for each query: filled where it may, hatched where it may not; saved as a picture under `name`."""
     if max(sight.open.shape) > 40:
         st.caption(f"{sight.name}: {sight.describe}.")
         return

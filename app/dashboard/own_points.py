@@ -108,7 +108,7 @@ def _boxes(kind: str) -> tuple[str | None, str | None]:
 
 
 def _take(kind: str, text: str, word: str) -> None:
-    """Add what was written to the user's points, the newest last; what is missing is told under the form."""
+    """Add what was written to the user's points, the newest last; what is missing is reported under the form."""
     st.session_state.pop("map_wrong", None)
     missing = {
         OF_WORDS: "write a word, or a sum such as king - man + woman",
@@ -134,7 +134,7 @@ def written() -> list[str]:
 
 
 def placed(map_key: tuple[object, ...], space: Space, found: SpaceMap, whole: bool) -> list[PlacedPoint]:
-    """What the user has written, on this map. What can't be placed is taken out, and told under the form."""
+    """What the user has written, on this map. What can't be placed is taken out, and reported under the form."""
     done = []
     for text in list(written()):
         key = ("placed", text, *map_key, whole)

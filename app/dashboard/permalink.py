@@ -60,7 +60,7 @@ def restore(page: str) -> dict[str, Plain]:
     """
     name = st.query_params.get(PARAMETER, "")
     done = f"_link_{page}"
-    lost = f"_link_lost_{page}"  # told until something else is in the link: the page may run again at once
+    lost = f"_link_lost_{page}"  # shown until something else is in the link: the page may run again at once
     begins: dict[str, Plain] = st.session_state.get(f"_link_begins_{page}", {}) if returning() else {}
     if not name and st.session_state.get(lost):
         st.warning(LOST_NOTE, icon="⚠️")

@@ -16,7 +16,7 @@ AREAS, ORDER, KEPT = "areas of the map", "order of the rows", "neighbors kept"
 MAX_COLORS = 12  # colors of the plot: one of them is the gray one of the rest, where there is a rest
 GRAY = 6  # where the gray one stands among the twelve colors of the plot
 OTHER_LABEL = "other"
-NO_TEXT = ("text",)  # too long to be told apart by
+NO_TEXT = ("text",)  # too long to be distinguished by color
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,8 +15,8 @@ from polysema.core.progress import Progress
 Result = TypeVar("Result")
 
 QUICK_SECONDS = 0.6  # seconds in which an answer comes without a progress bar
-YOUNG_SECONDS = 4.0  # seconds after which a job is looked at less often
-OFTEN, SELDOM = 0.7, 2.5  # seconds between two looks
+YOUNG_SECONDS = 4.0  # seconds after which the progress of a job is updated less often
+OFTEN, SELDOM = 0.7, 2.5  # seconds between two updates
 
 
 def answer(
@@ -97,9 +97,9 @@ def outcome(job: WatchedJob, key: Hashable = None, box: str = "") -> object:
 def watch(job: WatchedJob, key: Hashable = None, waits: bool = True) -> None:
     """Show how far a job is, with a button that cancels it, and run the page again when it is done.
 
-    A session that only looks on (not `waits`) doesn't keep the job from being cancelled by those who wait for it.
+    A session that only watches (not `waits`) doesn't keep the job from being cancelled by those who wait for it.
 
-    A job of some seconds is looked at less often: after each look Streamlit collects garbage in the whole process, and
+    A job of some seconds is updated less often: after each update Streamlit collects garbage in the whole process, and
     on a busy machine that would leave nothing for the work itself.
     """
     old = job.age > YOUNG_SECONDS

@@ -31,5 +31,5 @@ def lab(color: str, vision: str = "") -> "np.typing.NDArray[np.float64]":
 
 
 def difference(one: str, other: str, vision: str = "") -> float:
-    """CIE76 distance: about 2 is just noticed side by side, 10 is told apart at a glance."""
+    """CIE76 distance: about 2 is just noticed side by side, 10 is distinguished at a glance."""
     return float(np.linalg.norm(lab(one, vision) - lab(other, vision)))

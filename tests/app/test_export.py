@@ -101,12 +101,12 @@ def test_the_progress_counts_texts_inside_a_shard_too(
     monkeypatch.setattr(module, "shard_texts", lambda n_layers, dim: 8)
     events: list[tuple[str, int, int]] = []
     source = replace(SOURCE, lines=20)
-    export(TEXTS * 4, source, tmp_path, minilm, [0, 6], wanted, lambda *told: events.append(told))
+    export(TEXTS * 4, source, tmp_path, minilm, [0, 6], wanted, lambda *step: events.append(step))
     assert events == [("texts", texts, 20) for texts in range(2, 21, 2)]
     (tmp_path / "manifest.json").unlink()
     (tmp_path / "part-00001.parquet").unlink()
     events.clear()
-    export(TEXTS * 4, source, tmp_path, minilm, [0, 6], wanted, lambda *told: events.append(told))
+    export(TEXTS * 4, source, tmp_path, minilm, [0, 6], wanted, lambda *step: events.append(step))
     assert events[-1] == ("texts", 20, 20)  # nothing is counted twice when it goes on
 
 

@@ -1,4 +1,4 @@
-"""What is told of a quantized engine: the mean and the least cosine to the exact vectors, and both accuracies."""
+"""What is reported of a quantized engine: the mean and the least cosine to the exact vectors, and both accuracies."""
 
 import numpy as np
 import pytest

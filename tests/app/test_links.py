@@ -1,4 +1,4 @@
-"""What a link names and isn't there is told; every address is a page or says that it is none."""
+"""What a link names and isn't there is reported; every address is a page or says that it is none."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is told apart by color is told apart by eyes that miss a cone too, and never by color alone."""
+"""What color distinguishes is distinguished by eyes that miss a cone too, and never by color alone."""
 
 import re
 from importlib.resources import files

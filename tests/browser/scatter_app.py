@@ -77,7 +77,7 @@ ODD = {
     "huge": Points(np.eye(n, 3) * 1e30, [""] * n, ["all"], np.zeros(n, int), values=np.arange(n) * 1e30),
     "categories": Points(np.random.default_rng(1).random((n, 2)), ["w"] * n, [f"c{i}" for i in range(n)], np.arange(n)),
 }
-if forgets:  # in this run nothing is held, however early the browser asks
+if forgets:  # in this run nothing is kept, however early the browser asks
     store().clear()
     store().keep = lambda cloud: None  # type: ignore[method-assign]
 given = ODD[case] if case in ODD else cloud(n, dim, version, bool(link.get("values")))

@@ -38,7 +38,7 @@ def test_three_questions_are_three_steps_and_back_gives_the_question_before(page
     page.goto("/analogies?q=paris+-+france+%2B+italy")
     page.wait_for_selector("text=paris - france + italy leads nearest to", timeout=120_000)
     at_rest(page)
-    page.wait_for_timeout(2_000)  # steps are counted from when the first run has been told to the page
+    page.wait_for_timeout(2_000)  # steps are counted from when the first run has been sent to the page
     start = steps(page)
     for text in ("king - man + woman", "bigger - big + small", "sushi - japan + germany"):
         ask(page, "A sum of words", text, f"{text} leads nearest to")
@@ -60,7 +60,7 @@ def test_a_form_of_several_controls_is_one_step_and_a_click_on_a_point_another(p
     page.goto("/neighbors?nk=9999&w=bank")  # what is corrected on arrival is no step
     page.wait_for_selector("text=Nearest to bank", timeout=120_000)
     at_rest(page)
-    page.wait_for_timeout(2_000)  # steps are counted from when the first run has been told to the page
+    page.wait_for_timeout(2_000)  # steps are counted from when the first run has been sent to the page
     start = steps(page)
     page.get_by_role("spinbutton", name="Answers").fill("5")
     ask(page, "Word", "swan", "Nearest to swan")
@@ -80,7 +80,7 @@ def test_sentences_and_sections_come_back(page: Any) -> None:
     page.goto("/neighbors?mode=A+word+in+a+sentence")
     page.wait_for_selector("text=Nearest to They had a picnic", timeout=180_000)
     at_rest(page)
-    page.wait_for_timeout(2_000)  # steps are counted from when the first run has been told to the page
+    page.wait_for_timeout(2_000)  # steps are counted from when the first run has been sent to the page
     start = steps(page)
     ask(page, "Sentence", "The bank raised its rates.", "Nearest to The bank raised")
     ask(page, "Sentence", "A boat lay at the bank.", "Nearest to A boat lay")

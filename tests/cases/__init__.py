@@ -11,7 +11,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 FILES = FOLDER / "files"
-OUTCOMES = ("read", "told", "refused")
+OUTCOMES = ("read", "noted", "refused")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The first word of a text in a decoder: measured, told, and left out of means and baselines."""
+"""The first word of a text in a decoder: measured, reported, and left out of means and baselines."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The token by which a word is followed: as shown, by id, or the likelier form, and the choice is told."""
+"""The token by which a word is followed: as shown, by id, or the likelier form, and the choice is reported."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What looks inside equals plain transformers, adds up, and leaves nothing behind."""
+"""What is measured inside equals plain transformers, adds up, and leaves nothing behind."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A lock is the operating system's: freed by a kill, exclusive among threads, and told by name when it is not had."""
+"""A lock is the operating system's: freed by a kill, exclusive among threads, and named when it is not had."""
 
 import errno
 import subprocess
@@ -65,11 +65,11 @@ def test_what_began_in_one_thread_may_end_in_another(tmp_path: Path) -> None:
 def test_a_kill_lets_go(tmp_path: Path) -> None:
     code = (
         "import sys, time\nfrom pathlib import Path\nfrom polysema.core.locks import file_lock\n"
-        "with file_lock(Path(sys.argv[1]), 0, 'x'): print('held', flush=True); time.sleep(60)\n"
+        "with file_lock(Path(sys.argv[1]), 0, 'x'): print('locked', flush=True); time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "L")], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
+        assert holder.stdout.readline() == b"locked\n"
         with pytest.raises(BusyError), file_lock(tmp_path / "L", 0, "x"):
             raise AssertionError
         holder.kill()

@@ -9,11 +9,11 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def test_anothers_stages_are_told_under_one_of_the_callers() -> None:
-    told: list[tuple[str, int, int]] = []
-    progress = in_stage(lambda *step: told.append(step), "read the file")
+    steps: list[tuple[str, int, int]] = []
+    progress = in_stage(lambda *step: steps.append(step), "read the file")
     progress("rows", 3, 10)
     progress("words", 4, 0)
-    assert told == [("read the file", 3, 10), ("read the file", 4, 0)]
+    assert steps == [("read the file", 3, 10), ("read the file", 4, 0)]
     in_stage(no_progress, "x")("y", 0, 1)
 
 

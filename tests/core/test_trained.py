@@ -108,7 +108,7 @@ def test_cross_attention_looks_at_the_right_letter(kind: str, tmp_path: Path) ->
         assert [unit.name for unit in found.rows] == [*written.split(), "(end)"]
         right += [found.weights[0, 0, row, names.index(letter)] for row, letter in enumerate(written.split())]
     assert np.mean(right) >= 0.8
-    # the same, asked as a question about heads, as what is carried, and with the parts adding up
+    # the same, as a question about heads, as what is carried, and with the parts adding up
     pairs = [(letter, letter) for letter in LETTERS]
     best = find_heads(model, pairs, wanted, texts, AttentionView("cross")).scores[0]
     assert best.mean == pytest.approx(np.mean(right), abs=1e-5)

@@ -1,4 +1,4 @@
-"""Words that a tokenizer doesn't know are told of wherever their vectors are."""
+"""Words that a tokenizer doesn't know are reported wherever their vectors are."""
 
 import json
 from pathlib import Path

@@ -79,7 +79,7 @@ def test_an_index_asked_often_answers_the_same(metric, rng):
 
 
 def test_each_question_is_counted_once(monkeypatch, rng):
-    """The compiled pass takes over after as many questions as it says, whichever way they are asked."""
+    """The compiled pass takes over after as many questions as it says, whichever way they come."""
     compiled = []
     monkeypatch.setattr("polysema.indexes.int8_codes.three_cos_mul", lambda *given: compiled.append(1) or np.zeros(50))
     vectors = rng.standard_normal((50, 8)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""One contract for every kind of index with every metric, held against the exact search and against plain loops."""
+"""One contract for every kind of index with every metric, compared with the exact search and against plain loops."""
 
 from collections.abc import Callable
 

@@ -321,7 +321,7 @@ def test_the_same_seed_gives_the_same_index(kind: str, tmp_path: Path) -> None:
 def test_progress_is_told_and_can_end_it() -> None:
     message: list[tuple[str, int, int]] = []
     vectors = clustered(40_000, 3)[:, :8]
-    FaissIndex(vectors, recipe=IndexSpec("ivf-sq8", nlist=8), progress=lambda *told: message.append(told))
+    FaissIndex(vectors, recipe=IndexSpec("ivf-sq8", nlist=8), progress=lambda *step: message.append(step))
     assert message == [("index", done, 40_000) for done in (0, 16_384, 32_768, 40_000, 40_000)]
 
     class StopError(Exception):
@@ -396,7 +396,7 @@ def test_the_threads_of_faiss_are_limited_for_this_search_alone() -> None:
 
 
 class Watched:
-    """FAISS's index, and the number of threads that it was asked with."""
+    """FAISS's index, and the number of threads that it was searched with."""
 
     def __init__(self, index: Any, seen: list[int]):
         self._index, self._seen = index, seen

@@ -9,7 +9,7 @@ from polysema.indexes.knn_graph import neighbors_of_all
 
 
 def vectors(n: int, dim: int = 24) -> np.ndarray:
-    """In groups, each of 24 dimensions, turned into as many as asked for."""
+    """In groups, each of 24 dimensions, turned into as many as requested."""
     rng = np.random.default_rng(0)
     flat = rng.normal(size=(40, 24))[rng.integers(0, 40, n)] + rng.normal(scale=0.6, size=(n, 24))
     return (flat @ rng.normal(size=(24, dim)) if dim > 24 else flat).astype(np.float32)

@@ -16,7 +16,7 @@ def test_the_cheapest_setting_that_reaches_a_recall_is_taken() -> None:
     curve = RecallCurve(256, (point(1, 0.7, 900), point(4, 0.96, 500), point(16, 0.99, 200), point(64, 1.0, 50)))
     chosen = [curve.cheapest(recall) for recall in (0.5, 0.95, 0.97, 0.995)]
     assert [one.setting.nprobe if one else 0 for one in chosen] == [1, 4, 16, 64]
-    ways = (  # neither looks further than the other in every way: the faster one is taken, wherever it stands
+    ways = (  # neither searches further than the other in every way: the faster one is taken, wherever it stands
         RecallPoint(Setting(nprobe=2, k_factor=8), 0.96, 0, 1, 300, 300),
         RecallPoint(Setting(nprobe=8, k_factor=2), 0.97, 0, 1, 700, 700),
         RecallPoint(Setting(nprobe=4, k_factor=4), 0.98, 0, 1, 500, 500),

@@ -71,7 +71,7 @@ ONLY_OVER_HTTP = {
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb in the four ways: the command, the route with its body, and what is asked of explorer and client alike."""
+    """A verb in the four ways: the command, the route with its body, and the call of explorer and client alike."""
 
     command: str
     route: str
@@ -292,7 +292,7 @@ def test_an_answer_has_one_shape(verb: Verb, http: httpx.Client, client: Client,
     assert answer.status_code == 200, answer.text
     there = answer.json()
     printed = shell(verb)
-    for row in printed.get("data", ()):  # where the weights are is told here alone
+    for row in printed.get("data", ()):  # where the weights are is said here alone
         row.pop("folder", None)
     assert printed == there
     if verb.ask is not None:

@@ -1,4 +1,4 @@
-"""The OpenAPI document says what is asked and answered: real answers of every route fit it, and so do its own
+"""The OpenAPI document describes requests and responses: real answers of every route fit it, and so do its own
 examples.
 """
 
@@ -207,7 +207,7 @@ def test_every_route_shows_an_example_of_its_answer(explorer: Explorer) -> None:
 
 
 def _examples(operation: dict[str, Any], shapes: dict[str, Any]) -> bool:
-    """Whether the body that is asked for has an example, or each of its kinds."""
+    """Whether the request body has an example, or each of its kinds."""
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     kinds = [one["$ref"] for one in schema.get("oneOf", [schema]) if "$ref" in one]
     return bool(kinds) and all("example" in str(shapes[one.rpartition("/")[2]]) for one in kinds)

@@ -1,4 +1,4 @@
-"""What clients do that nobody should: none of it may stop the service, fill it up, or be answered 5xx."""
+"""What clients do that nobody should: none of it may stop the service, fill it up, or get a 5xx."""
 
 import json
 import os
@@ -138,7 +138,7 @@ def test_the_openapi_document_holds(explorer: Explorer, tmp_path: Path) -> None:
 
     @schemathesis.serializer("application/vnd.apache.arrow.stream")
     def arrow_stream(context, value) -> bytes:  # type: ignore[no-untyped-def]
-        """Any bytes: most are no Arrow stream, and must be answered as such."""
+        """Any bytes: most are no Arrow stream, and must be refused as such."""
         return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
     app = create_app(explorer, Settings(data=str(tmp_path), timeout=120, allowed_hosts=("*",)))

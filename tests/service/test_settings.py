@@ -1,4 +1,4 @@
-"""Settings: file, environment, flags; each source wins over the one before, and a wrong one is told."""
+"""Settings: file, environment, flags; each source wins over the one before, and a wrong one is reported."""
 
 from pathlib import Path
 

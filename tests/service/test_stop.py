@@ -1,4 +1,4 @@
-"""SIGTERM under load: every request that was sent is answered, whole; and no job holds the process up."""
+"""SIGTERM under load: every request that was sent gets its whole response; and no job holds the process up."""
 
 import asyncio
 import json

@@ -109,7 +109,7 @@ def test_conditions_equal_filtering_the_exact_answer(c: Collection) -> None:
         assert found.ids == [[space.keys[row] for row in line] for line in best], where
         assert c.space(where=where).vectors.shape[0] == len(kept)
     few = c.search(queries, 10, "word is null")
-    assert [len(line) for line in few.ids] == [2, 2]  # fewer pass than were asked for
+    assert [len(line) for line in few.ids] == [2, 2]  # fewer pass than were requested
     assert np.isneginf(few.scores[:, 2:]).all()
     with pytest.raises(UserError, match="no column 'lauer'"):
         c.search(queries, 3, "lauer = 2")

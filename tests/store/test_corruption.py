@@ -1,4 +1,4 @@
-"""Bytes change on the disk: every change is noticed, with an error that names the file, and nothing is answered
+"""Bytes change on the disk: every change is noticed, with an error that names the file, and nothing is returned
 wrongly.
 """
 
@@ -58,7 +58,7 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
 
 
 def use(root: Path) -> "str | None":
-    """Everything is asked for: the error that came of it, or None and the answers were right."""
+    """Everything is read: the error that came of it, or None and the answers were right."""
     try:
         c = Collection(root, OPTIONS)
         assert collection_state(c) == STATE

@@ -72,7 +72,7 @@ def import_command(
     chosen = None if query is None else tuple(query)
     how = ImportOptions(space, chosen, id_column, Metric.parse(metric), vector_column=vector_column)
     if index not in (None, "auto", "none"):
-        IndexSpec.parse(str(index))  # a wrong one is told before anything is made
+        IndexSpec.parse(str(index))  # a wrong one is refused before anything is made
     if not Path(source).exists():
         raise UserError(f"{source} is not there; give the folder of an export, or a file of vectors")
     new = not (Path(folder) / "FORMAT").exists()

@@ -31,7 +31,7 @@ def parse_pair(text: str) -> tuple[str, str]:
     """`blue -> water`."""
     first, arrow, second = text.partition("->")
     if not (arrow and first.strip() and second.strip()):
-        raise UserError(f'a pair is written "blue -> water": who looks, and at whom; got {text!r}')
+        raise UserError(f'a pair is written "blue -> water": the query word, and the key word; got {text!r}')
     return first.strip(), second.strip()
 
 
@@ -63,9 +63,9 @@ def find_head(
     k: int,
     form: str,
 ) -> None:
-    """Print the heads in which the first word of each of PAIRS, "blue -> water", looks most at the second.
+    """Print the heads in which the first word of each of PAIRS, "blue -> water", attends most to the second.
 
-    Ranked by the mean over all the sentences that have both words: one head looks right in one sentence by luck.
+    Ranked by the mean over all the sentences that have both words: in one sentence some head fits by luck.
     """
     from polysema.core.inside.attention import find_heads
     from polysema.core.inside.hooks import one_reading
@@ -96,7 +96,7 @@ def find_head(
     many = len(found.places)
     notes = [
         "",
-        f"{many} place{'s' * (many > 1)}; a head that looks at all words alike gives {found.chance:.3f}"
+        f"{many} place{'s' * (many > 1)}; a head that attends to all words alike gives {found.chance:.3f}"
         + ("" if many > 1 else ". One place shows luck as well as habit: give more sentences (--text)"),
     ]
     show(form, rows, replace(found, scores=found.scores[:k]), notes)

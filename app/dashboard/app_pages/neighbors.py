@@ -96,7 +96,7 @@ def static_part() -> None:
 
 
 def of_row(word: str, space: str, k: int, progress: Progress) -> tuple[NeighborAnswer, str]:
-    """The neighbors of a word, and what is to be told. In a collection of occurrences, whose rows have ids, those of
+    """The neighbors of a word, and its notes. In a collection of occurrences, whose rows have ids, those of
     the first occurrence of the word.
     """
     opened = widgets.explorer().space(space, progress)

@@ -181,7 +181,7 @@ def check(points: Points) -> PublishedCloud:
         columns.append(("value", "f4", _values(points.values, count=count)))
     kind = "u1" if len(categories) <= 256 else "u2"
     if len(categories) > 65_536:
-        raise ValueError(f"at most 65,536 categories can be told apart, not {len(categories):,}")
+        raise ValueError(f"at most 65,536 categories can be distinguished, not {len(categories):,}")
     columns.append(("category", kind, _codes(points.category, name="category", count=count, limit=len(categories))))
     if points.shapes is not None:
         columns.append(("shape", "u1", _codes(points.shapes, name="shapes", count=count, limit=SHAPE_COUNT)))

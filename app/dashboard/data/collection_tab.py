@@ -50,7 +50,7 @@ def choice(key: str, label: str, names: list[str], what: str, shown: Callable[[s
     if permalink.returning() or st.session_state.get(key) not in names:
         query = st.query_params.get(key, "")
         st.session_state[key] = query if query in names else names[0]
-        if query and query not in names and key != "dc":  # of collections it is told above
+        if query and query not in names and key != "dc":  # for collections that is said above
             widgets.problem(
                 NotFoundError(f"there is no {label.lower()} {widgets.plain(query)} in it; {names[0]} is shown")
             )

@@ -146,7 +146,7 @@ def heads_picture(part: attending.Attention, name: str, view: str) -> None:
     )
     head = int(
         other.number_input(
-            "Head", 1, n_heads, 1, key=head_key, bind="query-params", help="Each head looks in a way of its own."
+            "Head", 1, n_heads, 1, key=head_key, bind="query-params", help="Each head attends in a way of its own."
         )
     )
     rest.caption(about_head(part, layer, head))
@@ -157,7 +157,7 @@ def heads_picture(part: attending.Attention, name: str, view: str) -> None:
         [unit.name for unit in part.columns],
         part.forbidden,
     )
-    alt = f"Attention of {name}: who looks at whom"
+    alt = f"Attention of {name}: which word attends to which"
     heads(shown, LargeHead(layer, head, view), key=key, alt=alt, on_choose=chosen)
     downloads.numbers(lambda: weight_rows(part, layer, head), "attention")
     show_python(part, name, layer, head)

@@ -37,8 +37,7 @@ def find_head_form(decoder: bool) -> tuple[str | None, str | None]:
             "a white swan swims in blue water\nunder the blue sky lies deep water and a white swan",
             key="fm",
             height=80,
-            help="The heads are ranked by their average over all sentences: one that looks right in a single one may "
-            "be luck.",
+            help="The heads are ranked by their average over all sentences: one that fits in a single one may be luck.",
         )
     return pairs, more
 
@@ -90,7 +89,7 @@ def find_head_part(name: str, stack: str, text: str) -> None:
 
 
 def ranking(name: str, stack: str, pairs: str, texts: Sequence[str]) -> attending.HeadRanking:
-    """All heads, by how much the first of each pair looks at the second."""
+    """All heads, by how much the first of each pair attends to the second."""
     widgets.check_length("\n".join(texts))
     query = []
     for pair in pairs.split(","):

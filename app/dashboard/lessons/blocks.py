@@ -281,7 +281,7 @@ LESSON = Lesson(
     fields=(
         LessonField(MODEL, "Model", "Which model is drawn and counted.", choices=every_model),
         LessonField(
-            "text", "Text", "It runs through the model, and the widths that it met are told.", "the white swan", "swan"
+            "text", "Text", "It runs through the model, and the widths that it met are shown.", "the white swan", "swan"
         ),
     ),
     check=check,

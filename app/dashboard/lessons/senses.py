@@ -55,7 +55,7 @@ def _sentences(
     )
     if verdict is Verdict.WORKS:
         said += (
-            f"For all {n} sentences the nearest other one has the same meaning: the sentence has told the word "
+            f"For all {n} sentences the nearest other one has the same meaning: the sentence has made clear "
             "which one it is."
         )
     elif verdict is Verdict.PARTLY:

@@ -27,19 +27,19 @@ from polysema.core.progress import Progress
 
 EXAMPLE = ("white", "swan", "water")
 MIN_DISAGREEING = 3
-CLEAR_WEIGHT = 0.5  # of its weight: a head that gives so much looks there
+CLEAR_WEIGHT = 0.5  # of its weight: a head that gives so much attends there
 MAX_WORDS = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SentenceReading:
-    """The attention of the sentence, the heads ranked, and over all heads where the word looks, in the mean and
+    """The attention of the sentence, the heads ranked, and over all heads what the word attends to, in the mean and
     most.
     """
 
     part: Attention
     ranking: HeadRanking
-    looks: tuple[tuple[str, float], ...]
+    attended: tuple[tuple[str, float], ...]
     tops: dict[str, int]
     model: str
 
@@ -56,7 +56,7 @@ def _top_words(part: Attention, row: int) -> dict[str, int]:
 
 
 def _best_head(ranking: HeadRanking, verdict: Verdict, a: str, b: str, model: str) -> str:
-    """How clearly the best head looks from one word at the other, over all sentences."""
+    """How clearly the best head attends from one word to the other, over all sentences."""
     best = ranking.scores[0]
     n_texts = len({place[0] for place in ranking.places})
     said = (
@@ -96,22 +96,22 @@ def _rows(ranking: HeadRanking) -> list[dict[str, float]]:
     ]
 
 
-def _mean_looks(part: Attention, row: int) -> list[tuple[str, float]]:
+def _mean_attended(part: Attention, row: int) -> list[tuple[str, float]]:
     """How much of its weight one row gives each word, in the mean of all heads; special tokens count together."""
     mean = part.weights[:, :, row].reshape(-1, len(part.columns)).mean(0)
     special = np.array([unit.special for unit in part.columns])
-    looks = [
+    attended = [
         (part.columns[p].name.strip(), float(mean[p]))
         for p in range(len(part.columns))
         if not special[p] and not part.forbidden[row, p]
     ]
     if special.any():
-        looks.append(("the model’s own signs", float(mean[special].sum())))
-    return looks
+        attended.append(("the model’s own signs", float(mean[special].sum())))
+    return attended
 
 
 def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
-    """Where a word looks in the mean of all heads, and which head looks at the wanted word over several sentences."""
+    """What a word attends to in the mean of all heads, and which head attends to the wanted word over several sentences."""
     name, sentence, looker, at = query[MODEL], query["sentence"], query["looker"], query["at"]
     progress(f"read with {name}", 0, 1)
     model = explorer.inside(name)
@@ -128,7 +128,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     row = next(p for p, unit in enumerate(part.rows) if not unit.special and names[p] == looker.casefold())
     weights = part.weights[:, :, row].reshape(-1, len(names))  # (n_heads of all layers, n_columns)
     mean = weights.mean(0)
-    looks = _mean_looks(part, row)
+    attended = _mean_attended(part, row)
     tops = _top_words(part, row)
     n_heads = len(weights)
     winner = max(tops, key=lambda word: tops[word])
@@ -162,17 +162,17 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         "for score in found.scores[:5]:\n    print(score.layer, score.head, score.mean, score.least)",
         "Weights after the softmax; sub-words are merged to words. All heads of all layers are ranked by their "
         "mean over the sentences that have both words.",
-        SentenceReading(part, ranking, tuple(looks), tops, name),
+        SentenceReading(part, ranking, tuple(attended), tops, name),
     )
 
 
 def draw(found: LessonResult, key: str) -> None:
-    """Where the word looks in the mean, the best heads, and all heads with one of them large."""
+    """What the word attends to in the mean, the best heads, and all heads with one of them large."""
     shown: SentenceReading = found.shown
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**All heads, in the mean**")
-        rows = sorted(shown.looks, key=lambda item: -item[1])
+        rows = sorted(shown.attended, key=lambda item: -item[1])
         widgets.bars(rows, "looks at", label="share")
         downloads.ranked(rows, f"{key}_looks", "looks at", "share")
     with right:

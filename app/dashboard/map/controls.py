@@ -134,7 +134,7 @@ def options_of(method: str, three: bool) -> MapOptions:
                     1.0,
                     key="perplexity",
                     bind="query-params",
-                    help="About how many neighbors a point looks at.",
+                    help="How many neighbors of a point the method takes into account.",
                 )
             )
         if method != "pca":
@@ -176,7 +176,7 @@ def laid_out(query: MapQuestion, space: Space) -> tuple[SpaceMap | None, bool]:
     )
     first.wait(3)
     if first.pending or first.failure is not None:
-        return None, False  # of what can't be mapped at all the map's own work has told why
+        return None, False  # of what can't be mapped at all the map's own work has said why
     st.caption(f"Shown here: the first {'three' if plane.n_components == 3 else 'two'} principal components.")
     return cast(SpaceMap, first.result()), False
 

@@ -106,7 +106,7 @@ class AnalogyFields(LookupChoice):
     expression: str = Field(max_length=10_000, examples=["queen - king + man"])
     method: str = Field(default="3cosadd", max_length=16)
     evidence: bool = True
-    vectors: bool = Field(default=False, description="Whether the target and the words' vectors are answered as well.")
+    vectors: bool = Field(default=False, description="Whether the target and the words' vectors are returned as well.")
     epsilon: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 1e-6
     restrict_vocab: Rows | None = Field(
         default=None, description="How many words of the space, from the first on, are searched."

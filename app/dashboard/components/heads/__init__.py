@@ -30,8 +30,8 @@ class Heads:
     Attributes:
         weights: `(n_layers, n_heads, n_rows, n_columns)`, 0 to 1.
         layers: The number of each layer.
-        rows: A name for each row: who looks.
-        columns: A name for each column: at whom.
+        rows: A name for each row: the queries.
+        columns: A name for each column: the keys.
         forbidden: `(n_rows, n_columns)`, true where the model can't look; hatched, never drawn as 0.
     """
 

@@ -31,7 +31,7 @@ export class HeadGrid {
   #heads = null;
   /** @type {Place | null} The head under the mouse, or that the keys have come to. */
   #hovered = null;
-  /** @type {number | null} The row whose weights are told. */
+  /** @type {number | null} The row whose weights are described. */
   #lit = null;
   #width = 0;
   /** @type {SetStateValue} */

@@ -14,11 +14,11 @@ import { RemoteTexts, TransportError, fetchColumns } from './transport.js';
  * @typedef {{ data: PlotData, abort: AbortController, tries: number, timer: number }} Loading
  */
 
-/** Brings the points of a large cloud to a plot, whatever happens on the way; each failure is told in one line. */
+/** Brings the points of a large cloud to a plot, whatever happens on the way; each failure is reported in one line. */
 export class PointLoader {
   /** @type {Loading | null} */
   loading = null;
-  /** @type {{ version: string, tries: number } | null} What Python is told when the server doesn't hold the points. */
+  /** @type {{ version: string, tries: number } | null} What is sent to Python when the server doesn't hold the points. */
   missing = null;
   #plot;
 

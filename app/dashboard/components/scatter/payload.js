@@ -24,7 +24,7 @@
  * @property {string} key
  * @property {string} alt
  * @property {number} height
- * @property {number} maxRows Of a selection that is told row by row.
+ * @property {number} maxRows Of a selection that is sent row by row.
  * @property {number} command Number of Python's last wish for a selection.
  * @property {{ rows?: number[], bits?: string }} selected
  * @property {number[] | null} view

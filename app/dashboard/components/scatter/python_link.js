@@ -1,4 +1,4 @@
-// What Python is told of a plot, and what it wishes.
+// What is sent to Python about a plot, and what it wishes.
 
 import { viewNumbers, viewOfNumbers } from './camera.js';
 import { EMIT_DELAY_MS, VIEW_DELAY_MS } from './constants.js';
@@ -14,8 +14,8 @@ export class PythonLink {
   send = () => {};
   /** @type {number | null} Number of Python's last wish for a selection. */
   #command = null;
-  /** @type {string | null} JSON of what Python was last told. */
-  #told = null;
+  /** @type {string | null} JSON of what was last sent to Python. */
+  #sent = null;
   #tellTimer = 0;
   #viewTimer = 0;
   #plot;
@@ -39,14 +39,14 @@ export class PythonLink {
     this.#stopTimers();
     const value = this.#value();
     const text = JSON.stringify(value);
-    if (text === this.#told) return;
-    this.#told = text;
+    if (text === this.#sent) return;
+    this.#sent = text;
     this.send('plot', value);
   }
 
-  /** What Python was told is to be told again. */
+  /** Send again what was sent to Python. */
   forget() {
-    this.#told = null;
+    this.#sent = null;
   }
 
   /** The user moved the camera: tell it when all is quiet. */
@@ -94,7 +94,7 @@ export class PythonLink {
     if (fitting?.selection) selection.select(fitting.selection, 'memory', fitting.at);
     else this.#selectWished(data);
     if (fitting) {
-      this.#told = ''; // what Python holds by now is unknown
+      this.#sent = ''; // what Python has by now is unknown
       this.tellSoon();
     }
     selection.clearHistory();
