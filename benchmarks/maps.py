@@ -68,7 +68,7 @@ def against_umap_learn(title: str, vectors: np.ndarray, rounds: int) -> None:
 
 
 def run(rounds: int, everything: bool = False) -> None:
-    glove = Explorer().space("glove-6b-50d").vectors
+    glove = Explorer().space("glove-6b-50d").space.vectors
 
     def static(n: int) -> np.ndarray:
         return unit(np.ascontiguousarray(glove[:n]))

@@ -51,7 +51,7 @@ def paired(
 
 def static() -> None:
     explorer = Explorer()
-    space = explorer.space("glove-6b-50d")
+    space = explorer.space("glove-6b-50d").space
     vectors = np.ascontiguousarray(space.vectors)
     index = ExactIndex(space.vectors)
     query = vectors[space.resolve("bank")][None]

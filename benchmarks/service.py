@@ -92,7 +92,9 @@ def over_the_library(explorer: Explorer, port: int, rounds: int = 200) -> None:
         work()
         return 1000 * (time.perf_counter() - start)
 
-    pairs = [(timed(lambda: explorer.neighbors("bank")), timed(lambda: ask(one, NEIGHBORS))) for _ in range(rounds)]
+    pairs = [
+        (timed(lambda: explorer.space().neighbors("bank")), timed(lambda: ask(one, NEIGHBORS))) for _ in range(rounds)
+    ]
     here, there = (statistics.median(times) for times in zip(*pairs, strict=True))
     print(
         f"a neighbor query on 400,000 words, one client: HTTP {there:.2f} ms, library {here:.2f} ms at p50: it "

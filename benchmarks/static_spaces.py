@@ -31,11 +31,11 @@ def kilobytes(name):
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name))
 
 explorer = Explorer()
-explorer.space("minilm-l6").take([0])  # what is imported on the way is not counted
+explorer.space("minilm-l6").space.take([0])  # what is imported on the way is not counted
 before = kilobytes("VmRSS")
 open("/proc/self/clear_refs", "w").write("5")  # the peak begins anew
-space = explorer.space(sys.argv[1])
-explorer.neighbors("bank", space)
+space = explorer.space(sys.argv[1]).space
+explorer.space(space).neighbors("bank")
 print((kilobytes("VmHWM") - before) * 1024 / space.vectors.nbytes)
 """
 AGAIN = """
@@ -44,7 +44,7 @@ from polysema.app.explorer import Explorer
 import numpy, pyarrow.parquet
 explorer = Explorer()
 start = time.perf_counter()
-explorer.neighbors("bank", sys.argv[1])
+explorer.space(sys.argv[1]).neighbors("bank")
 print(time.perf_counter() - start)
 """
 
@@ -77,7 +77,7 @@ def same(ours: list[tuple[str, float]], theirs: list[tuple[str, float]]) -> str:
 
 
 def questions(explorer: Explorer, vectors: KeyedVectors, rounds: int) -> None:
-    index, plain = explorer.index(), AnalogyOptions(evidence=False)
+    index, plain = explorer.space().index, AnalogyOptions(evidence=False)
     matrix = vectors.vectors
     query = matrix[0]
     hnsw = FaissIndex(matrix, recipe=IndexSpec("hnsw", ef_search=16))
@@ -96,19 +96,24 @@ def questions(explorer: Explorer, vectors: KeyedVectors, rounds: int) -> None:
 
     ways = {
         "matvec": lambda: matrix @ query,
-        "neighbors": lambda: explorer.neighbors("bank"),
+        "neighbors": lambda: explorer.space().neighbors("bank"),
         "gensim neighbors": lambda: vectors.most_similar("bank"),
-        "analogy": lambda: explorer.analogy("queen - king + man", options=plain),
+        "analogy": lambda: explorer.space().analogy("queen - king + man", options=plain),
         "gensim analogy": lambda: vectors.most_similar(positive, negative),
-        "cosmul": lambda: explorer.analogy("queen - king + man", method="3cosmul", options=plain),
+        "cosmul": lambda: explorer.space().analogy("queen - king + man", method="3cosmul", options=plain),
         "gensim cosmul": lambda: vectors.most_similar_cosmul(positive, negative),
-        "evidence": lambda: explorer.analogy("queen - king + man"),
+        "evidence": lambda: explorer.space().analogy("queen - king + man"),
         "hnsw": by_hnsw,
     }
-    print(same(named(explorer.analogy("queen - king + man", options=plain)), vectors.most_similar(positive, negative)))
     print(
         same(
-            named(explorer.analogy("queen - king + man", method="3cosmul", options=plain)),
+            named(explorer.space().analogy("queen - king + man", options=plain)),
+            vectors.most_similar(positive, negative),
+        )
+    )
+    print(
+        same(
+            named(explorer.space().analogy("queen - king + man", method="3cosmul", options=plain)),
             vectors.most_similar_cosmul(positive, negative),
         )
     )
@@ -133,7 +138,7 @@ def questions(explorer: Explorer, vectors: KeyedVectors, rounds: int) -> None:
 
 def sets(explorer: Explorer, vectors: KeyedVectors) -> None:
     categories = read_analogies(GOOGLE)
-    space = explorer.space()
+    space = explorer.space().space
     n = sum(len(c.questions) for c in categories)
     rng = np.random.default_rng(1)
     every = [q for c in categories for q in c.questions]
@@ -162,11 +167,8 @@ def sets(explorer: Explorer, vectors: KeyedVectors) -> None:
 def files(explorer: Explorer) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        path = write_vectors(explorer.space(), folder / "glove.txt")[0]
-        code = (
-            "import sys, time\nfrom polysema.core.files.formats import read_vectors\nt = "
-            "time.perf_counter()\nread_vectors(sys.argv[1])\nprint(time.perf_counter() - t)"
-        )
+        path = write_vectors(explorer.space().space, folder / "glove.txt")[0]
+        code = "import sys, time\nfrom polysema.core.files.formats import read_vectors\nt = time.perf_counter()\nread_vectors(sys.argv[1])\nprint(time.perf_counter() - t)"
 
         def run(code: str, home: str, of: str) -> float:
             environment = {**os.environ, "POLYSEMA_HOME": str(folder / home)}
@@ -196,7 +198,7 @@ def files(explorer: Explorer) -> None:
 
 def run(rounds: int) -> None:
     explorer = Explorer()
-    space = explorer.space()
+    space = explorer.space().space
     vectors = KeyedVectors(space.dim)
     vectors.add_vectors(list(space.keys), np.ascontiguousarray(space.vectors))
     vectors.fill_norms()

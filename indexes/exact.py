@@ -1,7 +1,7 @@
 """Exact search: every row is compared, by NumPy or, for an index that is queried often, through 8-bit codes."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -126,7 +126,7 @@ class ExactIndex(Index):
             rows = self._candidates(scoring, k + len(left_out))
         if rows is None:
             return self.best(self._all_scores(scoring), k, left_out, scoring)
-        return self._of(rows[~np.isin(rows, left_out)], k, scoring)
+        return self.rescore(rows[~np.isin(rows, left_out)], k, scoring)
 
     def _candidates(self, scoring: Scoring, k: int) -> Ints | None:
         """The rows among which the k best by a linear score or by 3CosMul are; None where the full pass is as good.
@@ -159,12 +159,22 @@ class ExactIndex(Index):
                 self._codes = None
         return None
 
-    def _of(self, rows: Ints, k: int, scoring: Scoring) -> Hits:
-        """The k best of `rows`, which hold them: (1, k)."""
+    def rescore(self, rows: Ints, k: int, scoring: Scoring) -> Hits:
+        """The k best of some rows alone, with the scores that a search gives them.
+
+        Args:
+            rows: Rows, from 0, (m,).
+            k: How many of them.
+            scoring: The queries and how their cosines become a score.
+
+        Returns:
+            The rows, best first, (1, k).
+        """
         vectors = self._vectors[rows]
         if self.metric is Metric.COSINE:
             vectors = vectors * self._norms[rows, None]
-        values = scoring.combine(np.einsum("md,nd->mn", scoring.queries, vectors)).astype(np.float32)
+        cosines = np.einsum("md,nd->mn", scoring.queries, vectors)  # (queries, rows)
+        values = (cosines[0] if scoring.linear else scoring.combine(cosines)).astype(np.float32)
         order = np.lexsort((rows, -values))[:k]
         return Hits(rows[order][None].astype(np.int64), values[order][None])
 
@@ -188,9 +198,22 @@ class ExactIndex(Index):
         values = scores[rows]
         scores[left_out] = kept
         if scoring is not None:
-            return self._of(rows, k, scoring)
+            return self.rescore(rows, k, scoring)
         order = np.lexsort((rows, -values))[:k]
         return Hits(rows[order][None].astype(np.int64), values[order][None])
+
+    def best_by_each(self, scorings: Sequence[Scoring], k: int, left_out: Ints) -> list[Hits]:
+        """The k best rows by each of several scores.
+
+        Args:
+            scorings: The queries of each, and how their cosines become a score.
+            k: How many rows.
+            left_out: Rows, from 0, that are not to be found.
+
+        Returns:
+            For each score its rows and scores, (1, k).
+        """
+        return [self.best(self.scores(scoring), k, left_out, scoring) for scoring in scorings]
 
     def scores(self, scoring: Scoring) -> Floats:
         """The score of every row.
@@ -209,7 +232,8 @@ class ExactIndex(Index):
             from polysema.indexes.int8_codes import three_cos_mul
 
             return three_cos_mul(self._vectors, self._norms, scoring.queries, scoring.epsilon)
-        return scoring.combine(self.cosines(scoring.queries))
+        cosines = self.cosines(scoring.queries)
+        return cosines[0] if scoring.linear else scoring.combine(cosines)
 
     def _search(self, queries: Floats, k: int, ask: QueryOptions) -> SearchResult:
         if ask.where is None:
@@ -240,7 +264,7 @@ class ExactIndex(Index):
             candidates = self._candidates(scoring, k)
             if candidates is None:
                 candidates = _best(self._scores(queries, 0, self.n), min(self.n, k + MARGIN))[0]
-            hits = self._of(candidates, k, scoring)
+            hits = self.rescore(candidates, k, scoring)
             return hits.rows, hits.scores
         rows = np.empty((len(queries), k), np.int64)
         scores = np.empty((len(queries), k), np.float32)

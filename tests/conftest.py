@@ -76,7 +76,7 @@ def explorer() -> Explorer:
 
 @pytest.fixture(scope="session")
 def minilm(explorer: Explorer) -> LanguageModel:
-    return explorer.model("minilm-l6")
+    return explorer.model("minilm-l6").model
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +91,7 @@ def smollm_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def smollm(smollm_folder: Path, explorer: Explorer) -> LanguageModel:
-    return explorer.model("smollm2-135m")
+    return explorer.model("smollm2-135m").model
 
 
 def build(kind: str, folder: Path) -> Path:

@@ -125,7 +125,7 @@ def compare(word: str, texts: tuple[str, ...], model: str, layers: str | None, p
     from polysema.app.explorer import Explorer
 
     with progress_bar() as progress:
-        answer = Explorer().compare(word, texts, model, parse_layers(layers), pooling, progress)
+        answer = Explorer().model(model).compare(word, texts, parse_layers(layers), pooling, progress)
     tell_notes(answer.origin)
     pairs = [(i, j) for i in range(len(texts)) for j in range(i + 1, len(texts))]
     rows: list[Row] = []
@@ -168,10 +168,11 @@ def senses(names: tuple[str, ...], form: str) -> None:
     accuracy is that of choosing at random, and no static vector can beat the most frequent sense.
     """
     from polysema.app.explorer import Explorer
+    from polysema.app.explorer.sense_report import sense_report
     from polysema.core.model.catalog import models_here
 
     with progress_bar() as progress:
-        report = Explorer().senses(names or models_here(), progress)
+        report = sense_report(Explorer(), names or models_here(), progress)
     rows = [
         {
             "model": r.model,

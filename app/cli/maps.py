@@ -71,7 +71,7 @@ def map_command(
     explorer = Explorer()
     with progress_bar() as progress:
         opened = explorer.space(space, progress)
-        found = explorer.map(opened, method, options, rows, k, progress)
+        found = explorer.maps.map(opened, method, options, rows, k, progress)
     tell_notes(opened.origin)
     for note in found.map.notes:
         click.echo(f"note: {note}", err=True)

@@ -22,9 +22,8 @@ from polysema.app.cli.word_command import WordCommand
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
-    from polysema.app.explorer import Explorer
+    from polysema.app.explorer import WordSpace
     from polysema.core.space.lookup import Policy
-    from polysema.core.space.space import Space
 
 METHODS = ("3cosadd", "3cosmul", "pairdirection", "3cosavg", "lrcos", "only-b", "ignore-a")
 Command = Callable[..., None]
@@ -68,14 +67,13 @@ def policy_options(command: Command) -> Command:
     return command
 
 
-def _open(space: str, transform: str, removed: tuple[str, ...]) -> tuple[Explorer, Space]:
+def _open(space: str, transform: str, removed: tuple[str, ...]) -> WordSpace:
     from polysema.app.explorer import Explorer
 
-    explorer = Explorer()
     with progress_bar() as progress:
-        opened = explorer.space(space, progress)
+        opened = Explorer().space(space, progress)
     tell_notes(opened.origin)
-    return explorer, explorer.view(opened, transform, removed)
+    return opened.view(transform, removed)
 
 
 def _policy(case: str, phrases: str, unknown: str) -> Policy:
@@ -92,27 +90,39 @@ restrict_option = click.option(
 )
 
 
+def _search_note(search: str, recall: float | None) -> str:
+    return f"({search}; recall@10 expected: {'not measured' if recall is None else f'{recall:.3f}'})"
+
+
+def search_options(command: Command) -> Command:
+    """The options that say what may be an answer, and by which index it is looked for."""
+    for option in (
+        restrict_option,
+        click.option(
+            "--recall", type=float, help="The recall@10 that the index must have been measured to reach, such as 0.95."
+        ),
+        click.option(
+            "--index",
+            default="",
+            metavar="KIND",
+            help="Look by an index made for it: flat, hnsw, hnsw-sq8, ivf, ivf-sq8, ivf-pq, pq-fastscan or auto, with parameters as in hnsw:M=16.  [default: exactly]",
+        ),
+        click.option(
+            "--where",
+            default="",
+            metavar="FILTER",
+            help="Only rows that pass, such as \"layer >= 6 and not word in ('bank', 'shore')\".",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @click.command(cls=WordCommand, short_help="Print the words nearest to WORD by cosine.")
 @click.argument("word")
 @view_options
 @policy_options
-@click.option(
-    "--where",
-    default="",
-    metavar="FILTER",
-    help="Only rows that pass, such as \"layer >= 6 and not word in ('bank', 'shore')\".",
-)
-@click.option(
-    "--index",
-    default="",
-    metavar="KIND",
-    help="Look by an index made for it: flat, hnsw, hnsw-sq8, ivf, ivf-sq8, ivf-pq, pq-fastscan or auto, with "
-    "parameters as in hnsw:M=16.  [default: exactly]",
-)
-@click.option(
-    "--recall", type=float, help="The recall@10 that the index must have been measured to reach, such as 0.95."
-)
-@restrict_option
+@search_options
 @k_option
 @format_option
 def neighbors(
@@ -133,16 +143,15 @@ def neighbors(
     """Print the words nearest to WORD by cosine."""
     from polysema.app.explorer import SearchOptions
 
-    explorer, opened = _open(space, transform, removed)
-    answer = explorer.neighbors(
-        word, opened, k, _policy(case, phrases, unknown), SearchOptions(where, index, recall, restrict_vocab)
+    opened = _open(space, transform, removed)
+    answer = opened.neighbors(
+        word, k, _policy(case, phrases, unknown), SearchOptions(where, index, recall, restrict_vocab)
     )
     tell_notes(answer.origin, opened.origin)
     rows = neighbor_table(answer.neighbors)
     notes = [f"({answer.query} was looked up as {answer.word}: {answer.how})"] if answer.how != "as written" else []
     if index or recall is not None:
-        expected = "not measured" if answer.recall is None else f"{answer.recall:.3f}"
-        notes.append(f"({answer.search}; recall@10 expected: {expected})")
+        notes.append(_search_note(answer.search, answer.recall))
     if len(rows) < k:
         more = "no more rows pass" if where else "there are no more"
         notes.append(f"({len(rows)} of the {k} requested: {more})")
@@ -167,7 +176,7 @@ def neighbors(
     help="What 3CosMul adds to what it divides by (its paper: 0.001).",
 )
 @click.option("--evidence/--no-evidence", default=True, help="Print what other methods and the baselines answer.")
-@restrict_option
+@search_options
 @view_options
 @policy_options
 @k_option
@@ -178,6 +187,9 @@ def analogy(
     pairs: tuple[str, ...],
     epsilon: float,
     evidence: bool,
+    where: str,
+    index: str,
+    recall: float | None,
     restrict_vocab: int | None,
     space: str,
     transform: str,
@@ -200,17 +212,25 @@ def analogy(
 
     if not 0 < epsilon <= 1:
         raise UserError(f"epsilon is above 0 and at most 1; got {epsilon}")
-    explorer, opened = _open(space, transform, removed)
+    opened = _open(space, transform, removed)
     options = AnalogyOptions(
-        tuple(parse_pair(text) for text in pairs), _policy(case, phrases, unknown), evidence, epsilon, restrict_vocab
+        tuple(parse_pair(text) for text in pairs),
+        _policy(case, phrases, unknown),
+        evidence,
+        epsilon,
+        restrict_vocab,
+        where,
+        index,
+        recall,
     )
-    answer = explorer.analogy(expression, opened, k, method, options)
+    answer = opened.analogy(expression, k, method, options)
     tell_notes(answer.origin, opened.origin)
     rows = neighbor_table(answer.neighbors, answer.score_name)
     stood = ", ".join(
         f"{i.word} #{i.rank:,} ({i.score:.3f})" if i.rank else f"{i.word} ({i.score:.3f})" for i in answer.inputs
     )
-    notes = [f"left out{', and where they would have stood' if evidence else ''}: {stood}"]
+    notes = [_search_note(answer.search, answer.recall)] if index or recall is not None else []
+    notes.append(f"left out{', and where they would have stood' if evidence else ''}: {stood}")
     notes += [f"{i.word}: {i.how}" for i in answer.inputs if i.how != "as written"]
     if answer.pairs_left_out:
         notes.append(f"pairs left out (a word isn't there): {', '.join(answer.pairs_left_out)}")
@@ -243,9 +263,9 @@ def similarity(
 
     Of two words, the rank of SECOND among the neighbors of FIRST is printed as well.
     """
-    explorer, opened = _open(space, transform, removed)
+    opened = _open(space, transform, removed)
     sides = [[word.strip() for word in side.split(",") if word.strip()] for side in (first, second)]
-    answer = explorer.similarity(sides[0], sides[1], opened, _policy(case, phrases, unknown))
+    answer = opened.similarity(sides[0], sides[1], _policy(case, phrases, unknown))
     tell_notes(answer.origin, opened.origin)
     row: Row = {"first": ", ".join(answer.first), "second": ", ".join(answer.second), "cosine": round(answer.cosine, 6)}
     if answer.rank is not None:
@@ -256,12 +276,17 @@ def similarity(
 @click.command(cls=WordCommand, short_help="Print every word nearer to WORD than OTHER is.")
 @click.argument("word")
 @click.argument("other")
+@search_options
 @view_options
 @policy_options
 @format_option
 def closer(
     word: str,
     other: str,
+    where: str,
+    index: str,
+    recall: float | None,
+    restrict_vocab: int | None,
     space: str,
     transform: str,
     removed: tuple[str, ...],
@@ -271,12 +296,16 @@ def closer(
     form: str,
 ) -> None:
     """Print every word that is nearer to WORD than OTHER is."""
-    explorer, opened = _open(space, transform, removed)
-    answer = explorer.closer_than(word, other, opened, _policy(case, phrases, unknown))
+    from polysema.app.explorer import SearchOptions
+
+    opened = _open(space, transform, removed)
+    answer = opened.closer_than(
+        word, other, _policy(case, phrases, unknown), SearchOptions(where, index, recall, restrict_vocab)
+    )
     tell_notes(answer.origin, opened.origin)
     rows = [{"rank": n, "word": w, "cosine": round(score, 6)} for n, (w, score) in enumerate(answer.words, 1)]
-    note = f"{len(rows):,} words are nearer to {answer.word} than {answer.other} ({answer.limit:.3f})"
-    show(form, rows, answer, [note])
+    notes = [f"{len(rows):,} words are nearer to {answer.word} than {answer.other} ({answer.limit:.3f})"]
+    show(form, rows, answer, notes + ([f"({answer.search})"] if index else []))
 
 
 @click.command(cls=WordCommand, name="odd-one-out", short_help="Print which of WORDS does not match the others.")
@@ -295,8 +324,8 @@ def odd_one_out(
     form: str,
 ) -> None:
     """Print which of WORDS doesn't match the others: its cosine with the mean of all is the lowest."""
-    explorer, opened = _open(space, transform, removed)
-    answer = explorer.odd_one_out(words, opened, _policy(case, phrases, unknown))
+    opened = _open(space, transform, removed)
+    answer = opened.odd_one_out(words, _policy(case, phrases, unknown))
     tell_notes(answer.origin, opened.origin)
     rows = [{"word": word, "cosine to the mean": round(score, 6)} for word, score in answer.words]
     show(form, rows, answer, [f"{answer.odd} fits the others least"])
@@ -327,8 +356,8 @@ def project(
     form: str,
 ) -> None:
     """Print where WORDS stand on named axes: the cosine of each word with each axis."""
-    explorer, opened = _open(space, transform, removed)
-    answer = explorer.project(words, axes, opened, _policy(case, phrases, unknown))
+    opened = _open(space, transform, removed)
+    answer = opened.project(words, axes, _policy(case, phrases, unknown))
     tell_notes(answer.origin, opened.origin)
     rows = [
         {"word": word} | {axis: round(place, 6) for axis, place in zip(answer.axes, places, strict=True)}
@@ -349,6 +378,7 @@ def project(
     help="How far the last one is, in units of the axis's unit vector.",
 )
 @click.option("-k", "k", type=int, default=3, show_default=True, help="How many neighbors at each step.")
+@search_options
 @view_options
 @format_option
 def travel(
@@ -357,14 +387,20 @@ def travel(
     steps: int,
     reach: float,
     k: int,
+    where: str,
+    index: str,
+    recall: float | None,
+    restrict_vocab: int | None,
     space: str,
     transform: str,
     removed: tuple[str, ...],
     form: str,
 ) -> None:
     """Print the neighbors met on the way when WORD moves along AXIS, such as "poor -> rich"."""
-    explorer, opened = _open(space, transform, removed)
-    answer = explorer.travel(word, axis, opened, steps, reach, k)
+    from polysema.app.explorer import SearchOptions
+
+    opened = _open(space, transform, removed)
+    answer = opened.travel(word, axis, steps, reach, k, SearchOptions(where, index, recall, restrict_vocab))
     tell_notes(answer.origin, opened.origin)
     rows = [
         {
@@ -374,7 +410,7 @@ def travel(
         }
         for s in answer.steps
     ]
-    show(form, rows, answer)
+    show(form, rows, answer, [_search_note(answer.search, answer.recall)] if index or recall is not None else [])
 
 
 @click.command(cls=WordCommand, short_help="WEAT: associate two sets of words with attributes.")
@@ -403,11 +439,11 @@ def association(
     Each list is words with commas between. A word's lean is its mean cosine with the words of --toward less that with
     those of --away (Caliskan et al. 2017).
     """
-    explorer, opened = _open(space, transform, removed)
+    opened = _open(space, transform, removed)
     a, b, near, far = (
         [word.strip() for word in side.split(",") if word.strip()] for side in (first, second, toward, away)
     )
-    answer = explorer.association(a, b, near, far, opened, _policy(case, phrases, unknown))
+    answer = opened.association(a, b, near, far, _policy(case, phrases, unknown))
     tell_notes(answer.origin, opened.origin)
     rows: list[Row] = [
         {"list": name, "words": len(leans), "mean lean": round(float(leans.mean()), 6)}
@@ -431,8 +467,8 @@ def convert(space: str, file: str, layout: str | None, transform: str, replace: 
     """Write the vectors of SPACE to FILE, in the layout of its ending or of --to."""
     from polysema.core.files.formats import write_vectors
 
-    _, current = _open(space, transform, ())
-    paths = write_vectors(current, file, layout, replace)
+    current = _open(space, transform, ())
+    paths = write_vectors(current.space, file, layout, replace)
     click.echo(f"{len(current):,} vectors, {current.dim} dimensions, in {' and '.join(map(str, paths))}")
 
 
@@ -520,12 +556,12 @@ def analogies(
         raise UserError(f"epsilon is above 0 and at most 1; got {epsilon}")
     methods = tuple(dict.fromkeys(check_method(method) for method in methods))
     categories = read_analogies(questions)
-    _, opened = _open(space, transform, removed)
+    opened = _open(space, transform, removed)
     scores = []
     with progress_bar() as progress:
         for method in methods:
             protocol = Protocol(method, vocabulary or None, not keep_case, not keep_inputs, epsilon)
-            scores += measure_analogies(opened, categories, protocol, progress)
+            scores += measure_analogies(opened.space, categories, protocol, progress)
     rows: list[Row] = [
         {
             "category": s.category,
@@ -570,9 +606,9 @@ def measure_similarity(
     from polysema.core.measure import similarity as module
 
     sets = [(Path(file).name, module.read_pairs(file)) for file in files]
-    _, opened = _open(space, transform, removed)
+    opened = _open(space, transform, removed)
     results = [
-        module.measure_similarity(opened, pairs, name, not keep_case, vocabulary or None) for name, pairs in sets
+        module.measure_similarity(opened.space, pairs, name, not keep_case, vocabulary or None) for name, pairs in sets
     ]
     rows: list[Row] = [
         {

@@ -17,6 +17,7 @@ from polysema.app.client.internals import (
     reading_fields,
     statement_fields,
 )
+from polysema.app.client.space import search_fields
 from polysema.app.client.transport import BASE64, JSON, Transport
 from polysema.app.explorer.embedding import TextVectors
 from polysema.app.explorer.inside_options import AttentionOptions
@@ -26,6 +27,7 @@ from polysema.core.errors import UserError, list_of
 from polysema.core.progress import Progress, no_progress
 
 if TYPE_CHECKING:
+    from polysema.app.explorer import OccurrenceOptions
     from polysema.core.inside.ablation import Ablation
     from polysema.core.inside.attention import Attention, HeadRanking
     from polysema.core.inside.attribution import Attribution
@@ -79,10 +81,18 @@ class RemoteModel:
         return found
 
     def occurrences(
-        self, word: str, text: str, layer: int = -1, k: int = 10, nth: int = 1, progress: Progress = no_progress
+        self,
+        word: str,
+        text: str,
+        layer: int = -1,
+        k: int = 10,
+        options: OccurrenceOptions | None = None,
+        progress: Progress = no_progress,
     ) -> OccurrenceAnswer:
         """See `ModelExplorer.occurrences`."""
-        query = {"word": word, "text": text, "layer": layer, "k": k, "nth": nth}
+        query: dict[str, Any] = {"word": word, "text": text, "layer": layer, "k": k}
+        if options is not None:
+            query |= {"nth": options.nth, **search_fields(options)}
         found: OccurrenceAnswer = self._ask(OccurrenceAnswer, "/v1/occurrences", **query)
         return found
 

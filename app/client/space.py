@@ -172,8 +172,8 @@ class RemoteSpace:
                 "pairs": [list(pair) for pair in options.pairs],
                 "evidence": options.evidence,
                 "epsilon": options.epsilon,
-                "restrict_vocab": options.restrict_vocab,
                 **lookup_fields(options.policy),
+                **search_fields(options),
             }
         found: AnalogyAnswer = self._ask(AnalogyAnswer, "/v1/analogy", **query)
         return found
@@ -186,9 +186,12 @@ class RemoteSpace:
         found: SimilarityAnswer = self._ask(SimilarityAnswer, "/v1/similarity", **lookup_fields(policy), **words)
         return found
 
-    def closer_than(self, word: str, other: str, policy: Policy | None = None) -> CloserAnswer:
+    def closer_than(
+        self, word: str, other: str, policy: Policy | None = None, search: SearchOptions | None = None
+    ) -> CloserAnswer:
         """See `WordSpace.closer_than`."""
-        found: CloserAnswer = self._ask(CloserAnswer, "/v1/closer", **lookup_fields(policy), word=word, other=other)
+        query = {**lookup_fields(policy), **search_fields(search), "word": word, "other": other}
+        found: CloserAnswer = self._ask(CloserAnswer, "/v1/closer", **query)
         return found
 
     def odd_one_out(self, words: Sequence[str], policy: Policy | None = None) -> OddAnswer:
@@ -218,9 +221,17 @@ class RemoteSpace:
         found: AssociationAnswer = self._ask(AssociationAnswer, "/v1/association", **lookup_fields(policy), **lists)
         return found
 
-    def travel(self, word: str, axis: str, steps: int = 8, reach: float = 1.5, k: int = 3) -> TravelAnswer:
+    def travel(
+        self,
+        word: str,
+        axis: str,
+        steps: int = 8,
+        reach: float = 1.5,
+        k: int = 3,
+        search: SearchOptions | None = None,
+    ) -> TravelAnswer:
         """See `WordSpace.travel`."""
-        query = {"word": word, "axis": axis, "steps": steps, "reach": reach, "k": k}
+        query = {"word": word, "axis": axis, "steps": steps, "reach": reach, "k": k, **search_fields(search)}
         found: TravelAnswer = self._ask(TravelAnswer, "/v1/travel", **query)
         return found
 
@@ -242,10 +253,13 @@ def lookup_fields(policy: Policy | None) -> dict[str, str]:
     return {"case": policy.case.value, "phrases": policy.phrases.value, "unknown": policy.unknown.value}
 
 
-def search_fields(search: SearchOptions | None) -> dict[str, Any]:
-    """How neighbors are looked for, as requests have it."""
+def search_fields(search: SearchOptions | AnalogyOptions | None) -> dict[str, Any]:
+    """How rows are searched, as requests have it."""
     if search is None:
         return {}
-    if search.index:
-        raise UserError("over HTTP an index is a collection's: build one there, and search the collection")
-    return {"where": search.where or None, "recall": search.recall, "restrict_vocab": search.restrict_vocab}
+    return {
+        "where": search.where or None,
+        "index": search.index,
+        "recall": search.recall,
+        "restrict_vocab": search.restrict_vocab,
+    }

@@ -156,5 +156,5 @@ def _place(text: str, space: Space, found: SpaceMap) -> PlacedPoint:
     if kind_of(space) == OF_TEXTS:
         vector = query_vectors.text_vectors(explorer, [text], space)[0]
     else:
-        vector = explorer.vector(text, space)
-    return PlacedPoint(text, vector, explorer.place(found, vector[None])[0])
+        vector = explorer.space(space).lookup.vector(text)
+    return PlacedPoint(text, vector, explorer.maps.place(found, vector[None])[0])

@@ -50,7 +50,7 @@ def layers_of(found: Iterable[str]) -> dict[str, tuple[int, ...]] | None:
 
 def _layers(model: str, progress: Progress) -> tuple[int, ...]:
     progress(f"load {model}", 0, 1)
-    return widgets.explorer().corpus_layers(model)
+    return widgets.explorer().model(model).senses.layers
 
 
 def pick_layer(source: str, layers: Sequence[int], key: str, last: bool = True) -> str:
@@ -82,7 +82,7 @@ def opened(name: str) -> Space | None:
         return None
     found: Space | None = work.answer(
         ("open", name, widgets.explorer().stamp(name)),
-        lambda progress: widgets.explorer().space(name, progress),
+        lambda progress: widgets.explorer().space(name, progress).space,
     )
     return found
 

@@ -58,7 +58,7 @@ def warm_up() -> None:
     """Once a process: load what the first pages need, and let the maps' loops compile, before anybody waits for it."""
 
     def work(progress: Progress) -> None:  # one after the other: those who ask meanwhile need the threads more
-        explorer().index()
+        _ = explorer().space().index
         if "minilm-l6" in models_here():
             for method in ("pca", "umap"):
                 word_map_job("bank", "minilm-l6", method, ()).wait(600)
@@ -74,7 +74,7 @@ def word_map_job(word: str, model: str, method: str, extra: tuple[str, ...]) -> 
     """The work of laying out a word's occurrences, the same for whoever asks first."""
     return jobs().start(
         ("word map", word, model, method, extra),
-        lambda progress: explorer().word_map(word, model, method, extra, progress),
+        lambda progress: explorer().maps.word_map(word, model, method, extra, progress),
     )
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from polysema.app.explorer.cache import SingleFlightCache
     from polysema.app.explorer.explorer import Explorer
+    from polysema.app.explorer.map_explorer import MapExplorer
+    from polysema.app.explorer.model_explorer import ModelExplorer
     from polysema.app.explorer.options import (
         DEFAULT_MODEL,
         DEFAULT_SPACE,
@@ -13,12 +15,18 @@ if TYPE_CHECKING:
         MAX_TEXT,
         MAX_TEXTS,
         AnalogyOptions,
+        ModelOptions,
+        OccurrenceOptions,
         SearchOptions,
     )
     from polysema.app.explorer.spaces import is_collection
+    from polysema.app.explorer.word_space import WordSpace
 
 MODULES = {
     "Explorer": "explorer",
+    "MapExplorer": "map_explorer",
+    "ModelExplorer": "model_explorer",
+    "WordSpace": "word_space",
     "SingleFlightCache": "cache",
     "is_collection": "spaces",
     **dict.fromkeys(
@@ -29,6 +37,8 @@ MODULES = {
             "MAX_TEXT",
             "MAX_TEXTS",
             "AnalogyOptions",
+            "ModelOptions",
+            "OccurrenceOptions",
             "SearchOptions",
         ),
         "options",
@@ -42,8 +52,13 @@ __all__ = [
     "MAX_TEXTS",
     "AnalogyOptions",
     "Explorer",
+    "MapExplorer",
+    "ModelExplorer",
+    "ModelOptions",
+    "OccurrenceOptions",
     "SearchOptions",
     "SingleFlightCache",
+    "WordSpace",
     "is_collection",
 ]
 

@@ -58,6 +58,11 @@ class SingleFlightCache:
         with self._lock:
             self._values[key] = value
 
+    def clear(self) -> None:
+        """Keep nothing of what there is."""
+        with self._lock:
+            self._values.clear()
+
 
 def digest(*parts: object) -> str:
     """A short name for what these parts, as they are written, stand for."""

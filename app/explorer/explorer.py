@@ -1,15 +1,184 @@
-"""`Explorer`: the one object behind the command line, the dashboard and programs, so that they can't disagree.
+"""`Explorer`: the one object behind the command line, the dashboard, the service and programs, so that they can't disagree.
 
-A question goes where its noun is: `words`, `texts`, `maps`, `inside` (a model); they stand on `spaces`, `corpora` and
-`models`, which hold what was used last.
+It opens things and hands out handles: `explorer.space(name)` a `WordSpace`, `explorer.model(name)` a `ModelExplorer`,
+`explorer.maps` the `MapExplorer`. Each handle holds what it made.
 """
 
-from polysema.app.explorer.inside import InsideVerbs
-from polysema.app.explorer.maps import Maps
-from polysema.app.explorer.texts import Texts
+from __future__ import annotations
+
+import re
+import weakref
+from collections.abc import Hashable
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polysema.app.explorer.cache import SingleFlightCache
+from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, ModelOptions
+from polysema.app.explorer.spaces import collection_of, file_stamp, static_space
+from polysema.app.explorer.word_space import WordSpace
 from polysema.core.argument_types import checked_arguments
+from polysema.core.environment import home
+from polysema.core.progress import Progress, no_progress
+from polysema.core.space.space import Family, Space
+from polysema.indexes.collection import Collection
+
+if TYPE_CHECKING:
+    from polysema.app.collection.registry import CollectionRegistry
+    from polysema.app.explorer.map_explorer import MapExplorer
+    from polysema.app.explorer.model_explorer import ModelExplorer
+    from polysema.core.space.transform import Transform
+
+MAX_MODELS = 3  # one of each family
+MAX_SPACES = 4
+MAX_CORPORA = 8  # the layers of a small model, which are compared side by side
 
 
 @checked_arguments
-class Explorer(Texts, Maps, InsideVerbs):
-    """Holds the models and spaces last used, and answers questions about them. Safe to share between threads."""
+class Explorer:
+    """Opens models and spaces, and holds those last used. Safe to share between threads.
+
+    Args:
+        device: Where models compute, such as cpu or cuda; None: a GPU where there is one.
+        collections: The data folder, whose collections are spaces by their names.
+
+    Example:
+        `polysema.Explorer().space("glove-6b-50d").neighbors("bank")` are the words nearest to bank.
+    """
+
+    def __init__(self, device: str | None = None, collections: Path | None = None):
+        self._device = device
+        self._folder = collections or home() / "collections"
+        self._models = SingleFlightCache(MAX_MODELS)
+        self._spaces = SingleFlightCache(MAX_SPACES)
+        self._corpora = SingleFlightCache(MAX_CORPORA)
+        self._given = SingleFlightCache(MAX_SPACES)
+        self._handles: weakref.WeakKeyDictionary[Space, weakref.ref[WordSpace]] = weakref.WeakKeyDictionary()
+        self._transforms: weakref.WeakKeyDictionary[Space, Transform] = weakref.WeakKeyDictionary()
+
+    def space(self, name: str | Space | WordSpace = DEFAULT_SPACE, progress: Progress = no_progress) -> WordSpace:
+        """The space of that name, to be asked about its words.
+
+        Args:
+            name: A file of vectors, the catalog's GloVe, a model's input embeddings, as `minilm-l6@6` the occurrences of
+                every word of the corpus of senses at a layer of a model, or a collection, by its folder or by its name in
+                the data folder (`mine`, or `mine/layer-6` where it has several spaces); or a space that is open.
+            progress: Told of each stage; what it raises ends the work.
+
+        Returns:
+            The handle; the same one for the same space as long as it is in use.
+
+        Raises:
+            UserError: for a name or a file that isn't there.
+        """
+        if isinstance(name, WordSpace):
+            return name
+        if isinstance(name, Space):
+            return self.hold(name)
+        contextual = re.fullmatch(r"(.+)@(-?\d{1,4})", name)
+        if contextual and not Path(name).exists():
+            return self.hold(self.model(contextual[1], progress=progress).senses.corpus(int(contextual[2]), progress))
+        folder, inner = collection_of(self._folder, name)
+        if folder is not None:
+            key: Hashable = ("collection", str(folder), inner, file_stamp(str(folder)))
+            return self._spaces.get(key, lambda: self._made(Collection(folder).space(inner)))
+        return self._spaces.get((name, file_stamp(name)), lambda: self._made(static_space(name, progress)))
+
+    def model(
+        self, name: str = DEFAULT_MODEL, options: ModelOptions | None = None, progress: Progress = no_progress
+    ) -> ModelExplorer:
+        """The model of that name, to be asked about words in texts and about its insides.
+
+        Args:
+            name: A name of the catalog, a folder, or a hub id.
+            options: How it is loaded; None: on the explorer's device, by the fastest exact engine.
+            progress: Told that it is loaded.
+
+        Returns:
+            The handle; the same one as long as the model is among those last used.
+        """
+        from polysema.app.explorer.model_explorer import ModelExplorer
+        from polysema.core.model.load import load_model
+
+        how = options or ModelOptions()
+        how = replace(how, device=how.device or self._device)
+
+        def make() -> ModelExplorer:
+            progress(f"load {name}", 0, 1)
+            loaded = load_model(
+                name, how.device, how.engine, how.compute, how.final_norm, how.stack, how.patient, how.bos
+            )
+            return ModelExplorer(self, loaded, name)
+
+        return self._models.get((name, how), make)
+
+    @cached_property
+    def maps(self) -> MapExplorer:
+        """Spaces and occurrences laid out."""
+        from polysema.app.explorer.map_explorer import MapExplorer
+
+        return MapExplorer(self)
+
+    @cached_property
+    def collections(self) -> CollectionRegistry:
+        """The collections of the data folder, by name."""
+        from polysema.app.collection.registry import CollectionRegistry
+
+        return CollectionRegistry(self._folder)
+
+    def spaces(self) -> list[str]:
+        """The names of the static spaces on this machine: the catalog's vectors, the models' own tables, the collections."""
+        from polysema.core.model.catalog import CATALOG, folder_of
+
+        static = [row.name for row in CATALOG if row.family is Family.STATIC and folder_of(row) is not None]
+        return [*static, *self.models(), *self.collections.names()]
+
+    def models(self) -> list[str]:
+        """The names of the catalog's language models on this machine."""
+        from polysema.core.model.catalog import models_here
+
+        return models_here()
+
+    def stamp(self, name: str) -> Hashable:
+        """What tells whether the collection or file of that name has changed since; None for a space that can't."""
+        folder, _ = collection_of(self._folder, name)
+        return file_stamp(name if folder is None else str(folder))
+
+    def hold(self, space: Space, transform: Transform | None = None) -> WordSpace:
+        """The handle of a space that is open, kept with those last used; `transform` is what changed its vectors."""
+        layer = space.origin.layer is not None
+        kept = self._corpora if layer else self._given
+        return kept.get(space, lambda: self._made(space, transform))
+
+    def memory_usage(self) -> dict[str, int]:
+        """What is in memory: models, the bytes of their weights, spaces; and how often what was asked for was there."""
+        models = [handle.model for handle in self._models.values()]
+        weights = [parameter for model in models for parameter in model.whole.parameters()]
+        opened = {id(one): one for kept in (self._spaces, self._corpora, self._given) for one in kept.values()}
+        caches = [self._models, self._spaces, self._corpora, self._given, *self.maps.caches()]
+        caches += [cache for one in opened.values() for cache in one.search.caches()]
+        caches += [cache for handle in self._models.values() for cache in handle.senses.caches()]
+        return {
+            "models": len(models),
+            "model_bytes": sum(one.numel() * one.element_size() for one in weights),
+            "spaces": len(opened),
+            "hits": sum(one.hits for one in caches),
+            "misses": sum(one.misses for one in caches),
+        }
+
+    def close(self) -> None:
+        """Let go of every model and space."""
+        for kept in (self._models, self._spaces, self._corpora, self._given):
+            kept.clear()
+        self.__dict__.pop("maps", None)
+
+    def _made(self, space: Space, transform: Transform | None = None) -> WordSpace:
+        there = self._handles.get(space)
+        handle = there() if there is not None else None
+        if handle is None:
+            if transform is not None:
+                self._transforms[space] = transform
+            handle = WordSpace(self, space, self._transforms.get(space))
+            self._handles[space] = weakref.ref(handle)
+        return handle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,3 +66,13 @@ def text_for(model: LanguageModel, sentence: str) -> str:
     if not words:
         raise UserError(f"there is no word in {sentence[:60]!r}")
     return max(words, key=len)
+
+
+def readings(model: LanguageModel, texts: Sequence[str], target: str | None) -> tuple[list[str], list[str] | None]:
+    """Of each text what the model reads there, and, of two stacks, what its encoder read."""
+    from polysema.core.inside.hooks import one_reading
+
+    both = [given(model, text, target) for text in texts]
+    if not model.reads_two:
+        return list(texts), None
+    return [one_reading(model, query, source).text for query, source in both], list(texts)

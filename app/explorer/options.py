@@ -26,6 +26,7 @@ class AnalogyOptions:
     """Options of an analogy: its example `pairs` (3CosAvg, LRCos), the look-up `policy`, whether the `evidence` is
     gathered (the inputs' ranks and the other methods' answers: some passes more), 3CosMul's `epsilon`, and, with
     `restrict_vocab`, that only the first so many words of the space are answers (gensim's; files stand by frequency).
+    `where`, `index` and `recall` are those of `SearchOptions`.
     """
 
     pairs: tuple[tuple[str, str], ...] = ()
@@ -33,6 +34,9 @@ class AnalogyOptions:
     evidence: bool = True
     epsilon: float = EPSILON
     restrict_vocab: int | None = None
+    where: str = ""
+    index: str = ""
+    recall: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,26 @@ class SearchOptions:
     index: str = ""
     recall: float | None = None
     restrict_vocab: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OccurrenceOptions(SearchOptions):
+    """How the occurrences nearest to a word in a text are looked for: of its `nth` occurrence there, as `SearchOptions` say."""
+
+    nth: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """How a model is loaded: see `polysema.load_model`. A `device` of None is the explorer's own."""
+
+    device: str | None = None
+    engine: str = "auto"
+    compute: str = "float32"
+    final_norm: str = "after"
+    stack: str = "encoder"
+    bos: bool = False
+    patient: bool = False
 
 
 def first_rows(restrict_vocab: int | None, n_rows: int) -> int:

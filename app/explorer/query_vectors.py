@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from polysema.app.explorer import Explorer
+from polysema.app.explorer import Explorer, WordSpace
 from polysema.core.errors import UserError
 from polysema.core.model.load import LanguageModel, load_model
 from polysema.core.space.expression import Context, Term
@@ -14,21 +14,21 @@ from polysema.core.space.space import Floats, Origin, Space
 from polysema.indexes.store.view import CollectionView
 
 
-def text_vectors(explorer: Explorer, texts: Sequence[str], space: str | Space) -> Floats:
-    """A vector for each text in a contextual space, (n_texts, dim): at the space's layer, the mean of its tokens, or,
-    in a space of whole texts, by the space's own pooling.
+def text_vectors(explorer: Explorer, texts: Sequence[str], space: str | Space | WordSpace) -> Floats:
+    """A vector for each text in a contextual space, (n_texts, dim): at the space's layer, the mean of its tokens, or, in a
+    space of whole texts, by the space's own pooling.
 
     Raises `UserError` for a space that no model made from texts.
     """
     from polysema.core.model.sentences import embed_sentences
 
-    opened = space if isinstance(space, Space) else explorer.space(space)
+    opened = explorer.space(space)
     if opened.origin.layer is None or opened.origin.transform != "raw":
         raise UserError(
             f"a text has a vector in a contextual space, such as minilm-l6@6; got {opened.origin.card()}: ask by a word"
         )
     pooling = opened.origin.pooling.partition(" ")[0] if opened.origin.pooling.endswith("of the text") else "mean"
-    made = embed_sentences(explorer.model(opened.origin.source), texts, (opened.origin.layer,), pooling)
+    made = embed_sentences(explorer.model(opened.origin.source).model, texts, (opened.origin.layer,), pooling)
     if made.empty:
         raise UserError(f"text {made.empty[0] + 1} has no token, so it has no vector")
     return made.vectors[0]

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.config.settings import Settings
-from polysema.app.explorer import Explorer, SingleFlightCache
+from polysema.app.explorer import Explorer, SingleFlightCache, WordSpace
 from polysema.app.service.batching import Batcher
 from polysema.app.service.embeddings import (
     SLICE_TOKENS,
@@ -35,7 +35,6 @@ from polysema.core.errors import NotFoundError, UserError
 from polysema.core.model.catalog import CATALOG, CatalogEntry
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
-from polysema.core.space.space import Space
 
 T = TypeVar("T")
 UNBATCHED_TEXTS = 64  # inputs of one request that go through a model together where requests don't
@@ -129,7 +128,7 @@ class ServiceState:
         catalog = ", ".join(row.name for row in self.served())
         raise kind(f"{name!r:.130} is not in the catalog ({catalog}), and no collection here ({there})")
 
-    def space(self, name: str, status: str = "invalid", progress: Progress = no_progress) -> Space:
+    def space(self, name: str, status: str = "invalid", progress: Progress = no_progress) -> WordSpace:
         """The space of that name: of the catalog, else a collection of the data folder, `mine`, or one space of it,
         `mine/SPACE`. For a worker: it may take time. Raises `UserError`, or `NotFoundError` where `status` says so.
         """
@@ -146,8 +145,7 @@ class ServiceState:
                 "memory here: search "
                 "it by its own route"
             )
-        # the view is kept with the space, so that its id is not given to another meanwhile
-        return self._spaces.get((id(view), inner), lambda: (view, view.space(inner or None)))[1]
+        return self._spaces.get((view, inner), lambda: self.explorer.hold(view.space(inner or None)))
 
     def view(
         self,
@@ -156,20 +154,20 @@ class ServiceState:
         without: Sequence[str],
         status: str = "invalid",
         progress: Progress = no_progress,
-    ) -> Space:
+    ) -> WordSpace:
         """The space of that name as it is to be seen; raises as `space` and `check_terms` do."""
         current = self.space(name, status, progress)
         self.check_terms(current, without)
-        return self.explorer.view(current, transform, without)
+        return current.view(transform, without)
 
-    def check_terms(self, space: Space, terms: Sequence[str]) -> None:
+    def check_terms(self, space: WordSpace, terms: Sequence[str]) -> None:
         """Raise `UserError` for an occurrence (`bank in "…"`) in a space whose model is not served: the card of a
         collection may name any path, and a model is loaded from it.
         """
         if any('"' in term for term in terms):
             self.check_model(space)
 
-    def check_model(self, space: Space) -> None:
+    def check_model(self, space: WordSpace) -> None:
         """Raise `UserError` unless the model that made a space is served."""
         names = [row.name for row in self.served()]
         if space.origin.source not in names:

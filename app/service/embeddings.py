@@ -96,7 +96,7 @@ def n_tokens(encoded: EncodedText) -> int:
 def _plan(explorer: Explorer, name: str) -> SentencePlan:
     from polysema.core.model.sentences import plan_sentences
 
-    model = explorer.model(name)
+    model = explorer.model(name).model
     return plan_sentences(model, (-1,), pooling_of(model))
 
 

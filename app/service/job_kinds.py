@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from fastapi.responses import Response
 
+from polysema.app.explorer import WordSpace
 from polysema.app.explorer.embedding import embedded
 from polysema.app.explorer.results.jobs import CompactAnswer, CorpusAnswer, EmbeddedAnswer, VerifyAnswer
 from polysema.app.explorer.results.maps import (
@@ -20,6 +21,7 @@ from polysema.app.explorer.results.maps import (
     MatchedSummary,
     SpaceMap,
 )
+from polysema.app.explorer.sense_report import sense_report
 from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
 from polysema.app.service.dependencies import ServiceState
@@ -51,7 +53,7 @@ def _map(request: of.MapRequest, state: ServiceState) -> Work:
         seen = state.view(request.space, request.transform, request.without, progress=progress)
         rows = len(seen) if request.n is None else min(request.n, len(seen))
         state.check_numbers(rows * options.n_components, "this map")
-        found = state.explorer.map(seen, method, options, request.n, request.k, progress)
+        found = state.explorer.maps.map(seen, method, options, request.n, request.k, progress)
         return Outcome(MapSummary.of(found), found)
 
     return work
@@ -84,7 +86,7 @@ def _matched(request: of.MatchedMapsRequest, state: ServiceState) -> Work:
     for one in given:
         state.check_space(one if isinstance(one, str) else one.space)
 
-    def side(one: str | SpaceView, progress: Progress) -> Space:
+    def side(one: str | SpaceView, progress: Progress) -> WordSpace:
         if isinstance(one, str):
             return state.space(one, progress=progress)
         return state.view(one.space, one.transform, one.without, progress=progress)
@@ -99,7 +101,7 @@ def _matched(request: of.MatchedMapsRequest, state: ServiceState) -> Work:
             one if isinstance(one, str) and not state.check_space(one) else space
             for one, space in zip(given, spaces, strict=True)
         ]
-        found = state.explorer.matched(a, b, request.n, request.k, method, options, through, progress)
+        found = state.explorer.maps.matched(a, b, request.n, request.k, method, options, through, progress)
         sides = [
             replace(made, name=one) if isinstance(one, str) else made
             for one, made in zip(given, found.sides, strict=True)
@@ -135,7 +137,7 @@ def _word_map(request: of.WordMapRequest, state: ServiceState) -> Work:
     state.known(request.model)
 
     def work(progress: Progress) -> Any:
-        return state.explorer.word_map(request.word, request.model, request.method, request.texts, progress)
+        return state.explorer.maps.word_map(request.word, request.model, request.method, request.texts, progress)
 
     return work
 
@@ -145,8 +147,8 @@ def _clusters(request: of.SenseClustersRequest, state: ServiceState) -> Work:
     state.check_job_texts(len(request.texts))
 
     def work(progress: Progress) -> Any:
-        return state.explorer.sense_clusters(
-            request.word, request.model, request.layer, request.min_cluster_size, request.texts, progress
+        return state.explorer.model(request.model).senses.clusters(
+            request.word, request.layer, request.min_cluster_size, request.texts, progress
         )
 
     return work
@@ -155,14 +157,14 @@ def _clusters(request: of.SenseClustersRequest, state: ServiceState) -> Work:
 def _senses(request: of.SensesRequest, state: ServiceState) -> Work:
     for name in request.models:
         state.known(name)
-    return lambda progress: state.explorer.senses(request.models, progress)
+    return lambda progress: sense_report(state.explorer, request.models, progress)
 
 
 def _corpus(request: of.CorpusRequest, state: ServiceState) -> Work:
     state.known(request.model)
 
     def work(progress: Progress) -> Any:
-        space = state.explorer.corpus(request.model, request.layer, progress)
+        space = state.explorer.model(request.model).senses.corpus(request.layer, progress)
         return CorpusAnswer(f"{request.model}@{space.origin.layer}", len(space), space.origin)
 
     return work
@@ -180,7 +182,7 @@ def _fill(request: of.EmbedIntoCollectionRequest, state: ServiceState) -> Work:
 
     def work(progress: Progress) -> Any:
         progress(f"load {request.model}", 0, 1)
-        model = state.explorer.model(request.model)
+        model = state.explorer.model(request.model).model
         (layer,) = model.check_layers([request.layer])
         total, rows, left_out = len(request.texts), 0, 0
         for start in range(0, total, BATCH_ROWS):

@@ -33,7 +33,7 @@ def test_every_answer_is_a_table() -> None:
 
 
 def test_neighbors_are_a_sequence_and_a_table(explorer: Explorer) -> None:
-    answer = explorer.neighbors("king", SPACE, k=3)
+    answer = explorer.space(SPACE).neighbors("king", k=3)
     assert (len(answer), answer[0], answer[-1], list(answer)) == (
         3,
         answer.neighbors[0],
@@ -57,9 +57,9 @@ def test_neighbors_are_a_sequence_and_a_table(explorer: Explorer) -> None:
 
 
 def test_an_answer_without_rows_is_there_and_one_of_a_single_value_is_one_row(explorer: Explorer) -> None:
-    closer = explorer.closer_than("king", "<man>", SPACE)
+    closer = explorer.space(SPACE).closer_than("king", "<man>")
     assert (len(closer), bool(closer), list(closer)) == (0, True, [])
-    similarity = explorer.similarity(["king"], ["queen"], SPACE)
+    similarity = explorer.space(SPACE).similarity(["king"], ["queen"])
     assert (len(similarity), similarity[0]["cosine"], similarity.to_pandas()["cosine"].tolist()) == (
         1,
         similarity.cosine,
@@ -69,12 +69,12 @@ def test_an_answer_without_rows_is_there_and_one_of_a_single_value_is_one_row(ex
 
 
 def test_tuples_axes_and_steps_have_named_columns(explorer: Explorer) -> None:
-    odd = explorer.odd_one_out(WORDS, SPACE)
+    odd = explorer.space(SPACE).odd_one_out(WORDS)
     assert odd.to_pandas().columns.tolist() == ["word", "cosine"]
-    placed = explorer.project(["king", "woman"], ["<man> -> woman"], SPACE)
+    placed = explorer.space(SPACE).project(["king", "woman"], ["<man> -> woman"])
     assert placed.to_pandas().columns.tolist() == ["word", "<man> -> woman"]
     assert "<th>&lt;man&gt; -&gt; woman</th>" in placed._repr_html_()
-    travel = explorer.travel("king", "<man> -> woman", SPACE, steps=1, k=2)
+    travel = explorer.space(SPACE).travel("king", "<man> -> woman", steps=1, k=2)
     assert [*travel.to_pandas()["neighbors"]] == [tuple(n.key for n in step.neighbors) for step in travel.steps]
 
 
@@ -88,7 +88,7 @@ def test_a_comparison_names_its_pairs() -> None:
 
 def test_a_long_answer_says_how_many_rows_it_leaves_out(explorer: Explorer) -> None:
     space = Space.from_vectors([f"w{n}" for n in range(30)], np.random.default_rng(0).normal(size=(30, 4)))
-    answer = explorer.neighbors("w0", space, k=25)
+    answer = explorer.space(space).neighbors("w0", k=25)
     assert repr(answer).splitlines()[-1] == "… 5 more of 25 rows; to_pandas() has all of them"
     assert "<p>… 5 more of 25 rows; to_pandas() has all of them</p>" in answer._repr_html_()
     assert len(repr(answer).splitlines()) == 23
@@ -97,6 +97,6 @@ def test_a_long_answer_says_how_many_rows_it_leaves_out(explorer: Explorer) -> N
 
 def test_a_map_has_a_row_for_each_point(explorer: Explorer) -> None:
     space = Space.from_vectors([f"w{n}" for n in range(30)], np.random.default_rng(0).normal(size=(30, 4)))
-    made = explorer.map(space, method="pca")
+    made = explorer.maps.map(space, method="pca")
     assert (len(made), made[7]["word"], sorted(made[7])) == (30, "w7", ["kept", "word", "x", "y"])
     assert made[7]["x"] == float(made.map.positions[7, 0])

@@ -221,7 +221,7 @@ def test_contexts_colored_by_the_clusters_of_the_vectors() -> None:
     assert not app.exception
     assert not app.error
     message = next(m.value for m in app.markdown if "by themselves" in m.value)
-    found = widgets.explorer().sense_clusters("bank", "minilm-l6", 6)
+    found = widgets.explorer().model("minilm-l6").senses.clusters("bank", 6)
     assert f"**{len(found.clusters)} groups**" in message
     assert f"adjusted Rand index **{found.adjusted_rand:.2f}**" in message
     assert sum("such as" in m.value for m in app.markdown) == len(found.clusters)

@@ -29,7 +29,7 @@ SUMS = [*examples("analogies"), "king - man + woman", "0.5*blue + swan"]
 @pytest.mark.parametrize("expression", SUMS)
 def test_an_example_of_a_sum_has_an_answer(expression: str) -> None:
     parse(expression)
-    assert Explorer().analogy(expression).neighbors
+    assert Explorer().space().analogy(expression).neighbors
 
 
 def test_sums_in_hints_are_among_those_tried() -> None:

@@ -10,12 +10,11 @@ from polysema.app.explorer import Explorer, SingleFlightCache
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.maps.projection import MapOptions
 from polysema.core.measure.senses import load_senses
-from polysema.core.progress import no_progress
 from polysema.indexes.collection import Collection
 
 
 def test_analogy_says_where_the_inputs_would_have_stood(explorer: Explorer) -> None:
-    answer = explorer.analogy("queen - king + man", k=4)
+    answer = explorer.space().analogy("queen - king + man", k=4)
     assert [(n.key, round(n.score, 3)) for n in answer.neighbors] == [
         ("woman", 0.895),
         ("girl", 0.849),
@@ -23,25 +22,25 @@ def test_analogy_says_where_the_inputs_would_have_stood(explorer: Explorer) -> N
         ("boy", 0.782),
     ]
     assert [(i.word, i.weight, i.rank) for i in answer.inputs] == [("queen", 1, 72), ("king", -1, 7740), ("man", 1, 3)]
-    queen = explorer.analogy("king - man + woman", k=1).neighbors[0]
+    queen = explorer.space().analogy("king - man + woman", k=1).neighbors[0]
     assert (queen.key, round(queen.score, 3)) == ("queen", 0.852)
 
 
 def test_a_word_named_twice_is_left_out_once(explorer: Explorer) -> None:
-    answer = explorer.analogy("king + king - 2*man + 2*woman", k=3)
+    answer = explorer.space().analogy("king + king - 2*man + 2*woman", k=3)
     assert answer.neighbors[0].key == "queen"
     assert not {"king", "man", "woman"} & {n.key for n in answer.neighbors}
 
 
 def test_neighbors_of_an_unknown_word(explorer: Explorer) -> None:
     with pytest.raises(UnknownWordError) as error:
-        explorer.neighbors("bankk")
+        explorer.space().neighbors("bankk")
     assert error.value.suggestions[0] == "bank"
 
 
 def test_an_occurrence_finds_its_own_sense(explorer: Explorer) -> None:
-    river = explorer.occurrence_neighbors("bank", "They had a picnic on the bank of the river.", k=5)
-    money = explorer.occurrence_neighbors("bank", "She opened an account at the bank.", k=5)
+    river = explorer.model().occurrences("bank", "They had a picnic on the bank of the river.", k=5)
+    money = explorer.model().occurrences("bank", "She opened an account at the bank.", k=5)
     assert [hit.sense for hit in river.hits].count("river") >= 4
     assert [hit.sense for hit in money.hits].count("money") >= 3
     assert (river.hits[0].sense, money.hits[0].sense) == ("river", "money")
@@ -54,13 +53,13 @@ def test_an_occurrence_finds_its_own_sense(explorer: Explorer) -> None:
 def test_a_sentence_of_the_corpus_finds_itself(explorer: Explorer) -> None:
     sense = load_senses().of("bank")[0]
     text = load_senses().texts[sense.text_id]
-    hit = explorer.occurrence_neighbors("bank", text, layer=3, k=1).hits[0]
+    hit = explorer.model().occurrences("bank", text, layer=3, k=1).hits[0]
     assert (hit.text, hit.start, round(hit.score, 4)) == (text, sense.start, 1.0)
 
 
 @pytest.mark.parametrize("method", ["pca", "umap"])
 def test_the_map_has_every_occurrence_and_the_static_point(explorer: Explorer, method: str) -> None:
-    found = explorer.word_map("bank", method=method, extra=["Our bank is closed."])
+    found = explorer.maps.word_map("bank", method=method, extra=["Our bank is closed."])
     n = len(load_senses().of("bank")) + 1
     assert found.layers == tuple(range(7))
     assert [p.shape for p in found.positions] == [(n + 1, 2)] * 7
@@ -73,11 +72,11 @@ def test_the_map_has_every_occurrence_and_the_static_point(explorer: Explorer, m
 def test_the_first_map_reads_only_the_texts_with_the_word(
     explorer: Explorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    space = explorer.corpus(layer=3)
+    space = explorer.model().senses.corpus(layer=3)
     senses = load_senses().of("bank")
     monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path))
     cold, stages = Explorer(), []
-    cold.word_map("bank", method="pca", progress=lambda stage, done, total: stages.append(stage))
+    cold.maps.word_map("bank", method="pca", progress=lambda stage, done, total: stages.append(stage))
     assert list(dict.fromkeys(stages)) == [
         "load minilm-l6",
         f"read {len({s.text_id for s in senses})} sentences",
@@ -85,7 +84,7 @@ def test_the_first_map_reads_only_the_texts_with_the_word(
         "lay out",
     ]
     assert not (tmp_path / "corpora").exists()
-    cloud = cold._cloud("bank", "minilm-l6", no_progress)
+    cloud = cold.model("minilm-l6").senses.cloud("bank")
     places = {key: row for row, key in enumerate(zip(space.column("text_id"), space.column("start"), strict=True))}
     rows = [places[o.text, o.span.start] for o in cloud.occurrences]
     assert len(rows) == len(senses)
@@ -95,18 +94,18 @@ def test_the_first_map_reads_only_the_texts_with_the_word(
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda e: e.occurrence_neighbors("bank", "no such word"), "'bank' is not a word of 'no such word'"),
-        (lambda e: e.occurrence_neighbors("bank", " "), "text 1 is empty"),
+        (lambda e: e.model().occurrences("bank", "no such word"), "'bank' is not a word of 'no such word'"),
+        (lambda e: e.model().occurrences("bank", " "), "text 1 is empty"),
         (
-            lambda e: e.occurrence_neighbors("bank", "bank", layer=7),
+            lambda e: e.model().occurrences("bank", "bank", layer=7),
             r"minilm-l6 has layers 0 \(embeddings\) to 6; got 7",
         ),
-        (lambda e: e.occurrence_neighbors("bank", "bank", k=0), "k must be 1 or more; got 0"),
-        (lambda e: e.occurrence_neighbors("bank", "bank " * 9000), "text 1 has 45,000 characters; at most 20,000"),
-        (lambda e: e.word_map("zebra"), "the corpus of senses has no 'zebra'"),
-        (lambda e: e.word_map("bank", extra=["nothing here"]), "'bank' is not a word of 'nothing here'"),
-        (lambda e: e.compare("bank", []), "give 1 to 64 texts; got 0"),
-        (lambda e: e.compare("bank", ["bank"] * 65), "give 1 to 64 texts; got 65"),
+        (lambda e: e.model().occurrences("bank", "bank", k=0), "k must be 1 or more; got 0"),
+        (lambda e: e.model().occurrences("bank", "bank " * 9000), "text 1 has 45,000 characters; at most 20,000"),
+        (lambda e: e.maps.word_map("zebra"), "the corpus of senses has no 'zebra'"),
+        (lambda e: e.maps.word_map("bank", extra=["nothing here"]), "'bank' is not a word of 'nothing here'"),
+        (lambda e: e.model().compare("bank", []), "give 1 to 64 texts; got 0"),
+        (lambda e: e.model().compare("bank", ["bank"] * 65), "give 1 to 64 texts; got 65"),
     ],
 )
 def test_mistakes_are_named(explorer: Explorer, call, message: str) -> None:  # type: ignore[no-untyped-def]
@@ -140,39 +139,39 @@ def test_what_failed_is_tried_again() -> None:
 
 def test_a_text_read_in_windows_is_told(explorer: Explorer) -> None:
     long = "The river bank. " + "swan " * 600
-    assert explorer.occurrence_neighbors("bank", long).split is True
-    assert explorer.occurrence_neighbors("bank", "The river bank.").split is False
-    assert explorer.word_map("bank", method="pca", extra=("a bank", long)).split == (1,)
-    assert explorer.compare("bank", ["a bank", long]).split == (1,)
+    assert explorer.model().occurrences("bank", long).split is True
+    assert explorer.model().occurrences("bank", "The river bank.").split is False
+    assert explorer.maps.word_map("bank", method="pca", extra=("a bank", long)).split == (1,)
+    assert explorer.model().compare("bank", ["a bank", long]).split == (1,)
 
 
 def test_a_map_of_a_space_says_what_it_kept(explorer: Explorer) -> None:
-    found = explorer.map("glove-6b-50d", "umap", MapOptions(n_epochs=60), n=1500)
+    found = explorer.maps.map("glove-6b-50d", "umap", MapOptions(n_epochs=60), n=1500)
     assert found.map.positions.shape == (1500, 2)
     assert found.distortion is not None
     assert found.distortion.trustworthiness > 0.85
     np.testing.assert_allclose(found.kept, found.distortion.kept, atol=0.101)
     assert found.distortion.preservation > 10 * found.distortion.by_chance
-    flat = explorer.map("glove-6b-50d", "pca", n=1500)
+    flat = explorer.maps.map("glove-6b-50d", "pca", n=1500)
     assert flat.neighbors is not None
     assert found.neighbors is not None
     assert np.shares_memory(flat.neighbors.rows, found.neighbors.rows)  # searched once
-    new = explorer.space("glove-6b-50d").vectors[[1600, 1700]]
-    placed = explorer.place(found, new)
-    np.testing.assert_array_equal(explorer.place(found, new[1:]), placed[1:])
+    new = explorer.space("glove-6b-50d").space.vectors[[1600, 1700]]
+    placed = explorer.maps.place(found, new)
+    np.testing.assert_array_equal(explorer.maps.place(found, new[1:]), placed[1:])
     with pytest.raises(UserError, match="a map shows from 1 to 400,000 rows"):
-        explorer.map("glove-6b-50d", n=0)
+        explorer.maps.map("glove-6b-50d", n=0)
 
 
 def test_a_collection_has_a_map(explorer: Explorer, tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
     Collection.create(tmp_path / "c").add([f"id{i}" for i in range(40)], rows)
-    found = explorer.map(str(tmp_path / "c"), "pca")
+    found = explorer.maps.map(str(tmp_path / "c"), "pca")
     assert (len(found.space), found.space.keys[3]) == (40, "id3")
 
 
 def test_sense_clusters_of_a_word(explorer: Explorer) -> None:
-    found = explorer.sense_clusters("match")
+    found = explorer.model().senses.clusters("match")
     assert len(found.clusters) >= 2
     assert found.adjusted_rand > 0.4
     assert {"played", "won"} & set(" ".join(cluster.name for cluster in found.clusters).replace(",", "").split())
@@ -186,24 +185,24 @@ def test_sense_clusters_of_texts_of_ones_own(explorer: Explorer) -> None:
         f"The bank {what} on the loan."
         for what in ("paid interest", "lost money", "made a profit", "called", "charged fees")
     ]
-    found = explorer.sense_clusters("bank", texts=[*river, *money, "No such word here."])
+    found = explorer.model().senses.clusters("bank", texts=[*river, *money, "No such word here."])
     assert [len(cluster.rows) for cluster in found.clusters] == [5, 5]
     assert {frozenset(cluster.rows) for cluster in found.clusters} == {frozenset(range(5)), frozenset(range(5, 10))}
     assert np.isnan(found.adjusted_rand)
     assert found.without_word == 1
     assert all(text[start:].lower().startswith("bank") for text, start in zip(found.texts, found.starts, strict=True))
-    twice = explorer.sense_clusters("bank", texts=["The bank by the bank."], min_cluster_size=2)
+    twice = explorer.model().senses.clusters("bank", min_cluster_size=2, texts=["The bank by the bank."])
     assert len(twice.texts) == 2
     with pytest.raises(UserError, match="two or more occurrences of 'bank'; the texts have 1"):
-        explorer.sense_clusters("bank", texts=["A bank.", "Nothing."])
+        explorer.model().senses.clusters("bank", texts=["A bank.", "Nothing."])
     with pytest.raises(UserError, match="give 1 to 2,000 texts; got 2,001"):
-        explorer.sense_clusters("bank", texts=["A bank."] * 2001)
+        explorer.model().senses.clusters("bank", texts=["A bank."] * 2001)
     with pytest.raises(UserError, match="text 2 is empty"):
-        explorer.sense_clusters("bank", texts=["A bank.", " "])
+        explorer.model().senses.clusters("bank", texts=["A bank.", " "])
 
 
 def test_two_layers_side_by_side(explorer: Explorer) -> None:
-    found = explorer.matched("minilm-l6@0", "minilm-l6@6", n=300, method="pca", through=["minilm-l6@3"])
+    found = explorer.maps.matched("minilm-l6@0", "minilm-l6@6", n=300, method="pca", through=["minilm-l6@3"])
     assert (len(found), found.by) == (300, "text, start and end")
     assert found.rule == f"300 of {found.matched:,} occurrences that match, spread evenly over the texts"
     assert [side.name for side in found.sides] == ["minilm-l6@0", "minilm-l6@3", "minilm-l6@6"]
@@ -218,31 +217,31 @@ def test_two_layers_side_by_side(explorer: Explorer) -> None:
     assert [s.rank_a for s in sorted((*lost, *stayed), key=lambda s: s.rank_a)] == list(range(1, 11))
     assert all(s.rank_b > 10 for s in lost)
     assert [s.rank_b for s in gained] == sorted(s.rank_b for s in gained)
-    spaces = [explorer.space(f"minilm-l6@{layer}") for layer in (0, 6, 3)]
-    unnamed = explorer.matched(spaces[0], spaces[1], n=300, method="pca", through=spaces[2:])
+    spaces = [explorer.space(f"minilm-l6@{layer}").space for layer in (0, 6, 3)]
+    unnamed = explorer.maps.matched(spaces[0], spaces[1], n=300, method="pca", through=spaces[2:])
     assert [side.name for side in unnamed.sides] == [spaces[place].origin.card() for place in (0, 2, 1)]
-    same = explorer.matched("minilm-l6@6", "minilm-l6@6", n=300, method="pca")
+    same = explorer.maps.matched("minilm-l6@6", "minilm-l6@6", n=300, method="pca")
     assert same.overlap.min() == 1
     with pytest.raises(UserError, match=r"row must be from 0 to 299, the rows that are shown; got 300"):
         found.lost(300)
 
 
 def test_two_spaces_of_words_side_by_side(explorer: Explorer) -> None:
-    found = explorer.matched("glove-6b-50d", "minilm-l6", n=400, k=5, options=MapOptions(n_epochs=20))
+    found = explorer.maps.matched("glove-6b-50d", "minilm-l6", n=400, k=5, options=MapOptions(n_epochs=20))
     assert found.rule.startswith("the first 400 of 2")
     assert found.a.left_out == 400_000 - found.matched
     assert found.b.left_out == 30_522 - found.matched
     assert found.a.space.keys[0] == found.b.space.keys[0] == "the"
     assert np.isfinite(found.a.positions).all()
     with pytest.raises(UserError, match="occurrences and static vectors can't be matched row by row"):
-        explorer.matched("glove-6b-50d", "minilm-l6@6")
+        explorer.maps.matched("glove-6b-50d", "minilm-l6@6")
     with pytest.raises(UserError, match="k must be 1 or more; got 0"):
-        explorer.matched("glove-6b-50d", "minilm-l6", n=400, k=0)
-    assert explorer.matched("glove-6b-50d", "minilm-l6", n=20, k=400, method="pca").k == 19
+        explorer.maps.matched("glove-6b-50d", "minilm-l6", n=400, k=0)
+    assert explorer.maps.matched("glove-6b-50d", "minilm-l6", n=20, k=400, method="pca").k == 19
     with pytest.raises(UserError, match="n must be 1 or more rows"):
-        explorer.matched("glove-6b-50d", "minilm-l6", n=0)
+        explorer.maps.matched("glove-6b-50d", "minilm-l6", n=0)
     with pytest.raises(UserError, match="map method 'mds' does not exist"):
-        explorer.matched("glove-6b-50d", "minilm-l6", n=100, method="mds")
+        explorer.maps.matched("glove-6b-50d", "minilm-l6", n=100, method="mds")
 
 
 def test_a_collection_without_rows_answers_with_nothing(tmp_path: Path) -> None:
@@ -252,9 +251,12 @@ def test_a_collection_without_rows_answers_with_nothing(tmp_path: Path) -> None:
     mine.add(["a"], [[1, 0]])
     mine.delete(["a"])
     explorer = Explorer()
-    assert explorer.nearest([[1, 0], [0, 1]], str(tmp_path / "mine")) == ((), ())
-    assert (len(explorer.space(str(tmp_path / "mine"))), explorer.space(str(tmp_path / "mine")).dim) == (0, 2)
+    assert explorer.space(str(tmp_path / "mine")).nearest([[1, 0], [0, 1]]) == ((), ())
+    assert (len(explorer.space(str(tmp_path / "mine")).space), explorer.space(str(tmp_path / "mine")).space.dim) == (
+        0,
+        2,
+    )
     with pytest.raises(UnknownWordError, match="'a' is not among the 0 words"):
-        explorer.neighbors("a", str(tmp_path / "mine"))
+        explorer.space(str(tmp_path / "mine")).neighbors("a")
     with pytest.raises(UserError, match=r"a map shows .*0"):
-        explorer.map(str(tmp_path / "mine"))
+        explorer.maps.map(str(tmp_path / "mine"))

@@ -77,12 +77,12 @@ def test_a_lesson_measures_its_example(explorer: Explorer, name: str, monkeypatc
 
 def test_numbers_are_the_explorer_s(explorer: Explorer) -> None:
     travel = check(explorer, "travel")
-    answer = explorer.analogy("queen - king + man", k=8)
+    answer = explorer.space().analogy("queen - king + man", k=8)
     assert [(r["word"], r["cosine"]) for r in travel.rows[:8]] == [(n.key, n.score) for n in answer.neighbors]
     senses = check(explorer, "senses")
     starts = lesson("senses").starts()
     texts = [*starts["first"].splitlines(), *starts["second"].splitlines()]
-    compared = explorer.compare("bank", texts, starts["model"])
+    compared = explorer.model(starts["model"]).compare("bank", texts)
     for row, layer in zip(senses.rows, compared.layers, strict=True):
         pairs = dict(zip([(i, j) for i in range(6) for j in range(i + 1, 6)], layer.pairs, strict=True))
         same = [value for (i, j), value in pairs.items() if (i < 3) == (j < 3)]
@@ -91,10 +91,10 @@ def test_numbers_are_the_explorer_s(explorer: Explorer) -> None:
         assert row["between"] == pytest.approx(np.mean(other), abs=1e-6)
         assert row["random words"] == layer.baseline
     vector = check(explorer, "one-vector")
-    rank = explorer.similarity(["bank"], ["river"]).rank
+    rank = explorer.space().similarity(["bank"], ["river"]).rank
     assert f"neighbor number {rank:,} and" in vector.said
     blocks = check(explorer, "blocks")
-    assert f"{widths(explorer.inside('minilm-l6')).total:,} parameters" in blocks.said
+    assert f"{widths(explorer.model('minilm-l6').internals.on_torch()).total:,} parameters" in blocks.said
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def space(seed: int = 0, n: int = 200) -> Space:
 
 def stages(of: Space, method: str = "umap", options: MapOptions = OPTIONS, k: int = 10) -> tuple[list[str], np.ndarray]:
     seen: list[str] = []
-    found = Explorer().map(of, method, options, k=k, progress=lambda stage, done, total: seen.append(stage))
+    found = Explorer().maps.map(of, method, options, k=k, progress=lambda stage, done, total: seen.append(stage))
     assert found.distortion is not None
     assert found.distortion.preservation == pytest.approx(found.kept.mean(), abs=1e-6)
     return list(dict.fromkeys(seen)), found.map.positions
@@ -61,11 +61,11 @@ def test_another_map_is_another_file(other: dict, seen: list[str]) -> None:
 
 
 def test_what_is_linear_is_kept_with_its_plane() -> None:
-    first = Explorer().map(space(), "pca")
-    again = Explorer().map(space(), "pca")
+    first = Explorer().maps.map(space(), "pca")
+    again = Explorer().maps.map(space(), "pca")
     assert again.map.plane is not None
     new = space(3).vectors[:5]
-    np.testing.assert_array_equal(Explorer().place(first, new), Explorer().place(again, new))
+    np.testing.assert_array_equal(Explorer().maps.place(first, new), Explorer().maps.place(again, new))
 
 
 def _truncated(path: Path) -> None:

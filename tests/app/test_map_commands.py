@@ -26,7 +26,7 @@ def run():  # type: ignore[no-untyped-def]
 
 def test_the_file_is_what_the_explorer_says(run, tmp_path: Path, explorer: Explorer) -> None:  # type: ignore[no-untyped-def]
     message = run("glove-6b-50d", str(tmp_path / "a.csv"), "--rows", "300", "--epochs", "20", "--seed", "3")
-    found = explorer.map("glove-6b-50d", "umap", MapOptions(n_epochs=20, seed=3), n=300)
+    found = explorer.maps.map("glove-6b-50d", "umap", MapOptions(n_epochs=20, seed=3), n=300)
     table = pyarrow.csv.read_csv(tmp_path / "a.csv")
     assert table.column_names == ["name", "x", "y", "kept"]
     assert table.column("name").to_pylist() == list(found.space.keys)

@@ -25,7 +25,7 @@ def test_two_layers_at_once(explorer: Explorer) -> None:
     app = page("compare", **SMALL)
     assert not app.exception
     assert not app.error
-    found = explorer.matched("minilm-l6@0", "minilm-l6@6", n=500, method="pca")
+    found = explorer.maps.matched("minilm-l6@0", "minilm-l6@6", n=500, method="pca")
     assert f"**{found.overlap.mean():.0%}** are among its 10 nearest in **minilm\\-l6@6**" in shown(app)
     senses = found.a.space.column("sense")
     row = next(int(row) for row in found.changed if senses[row])
@@ -43,7 +43,7 @@ def test_two_spaces_of_words(explorer: Explorer) -> None:
     app = page("compare", a="glove-6b-50d", b="minilm-l6 (input embeddings)", **SMALL)
     assert not app.exception
     assert not app.error
-    found = explorer.matched("glove-6b-50d", "minilm-l6", n=500, method="pca")
+    found = explorer.maps.matched("glove-6b-50d", "minilm-l6", n=500, method="pca")
     assert f"{found.matched:,} rows" in " ".join(c.value for c in app.caption)
     assert f"{found.a.left_out:,} of glove" in " ".join(c.value for c in app.caption)
     assert "+ gained: rank" in html(app)

@@ -61,7 +61,7 @@ def test_a_map_at_once() -> None:
     assert not app.exception
     assert not app.error
     assert app.title[0].value == "Map"
-    found = Explorer().map("glove-6b-50d", n=1000).distortion
+    found = Explorer().maps.map("glove-6b-50d", n=1000).distortion
     assert found is not None
     badge = next(m.value for m in app.markdown if "trustworthiness" in m.value)
     assert f"**Neighbors kept {found.preservation:.0%}**" in badge
@@ -87,7 +87,7 @@ def test_a_word_is_found_or_told_why_not() -> None:
 def test_a_click_shows_its_neighbors_and_a_lasso_the_table() -> None:
     app = page("map", **SMALL)
     click(app, 10)
-    word = Explorer().space("glove-6b-50d").keys[10]
+    word = Explorer().space("glove-6b-50d").space.keys[10]
     assert any(m.value.startswith(f"**{word}**") or "row 11" in m.value for m in app.markdown)
     click(app, 3, 5, 231, by="lasso")
     assert any("**3 of 1,000 points selected**" in m.value for m in app.markdown)
@@ -99,8 +99,8 @@ def test_a_click_shows_its_neighbors_and_a_lasso_the_table() -> None:
 
 def test_near_on_the_map_and_far_in_the_space_is_flagged() -> None:
     app = page("map", **SMALL, mnear="on the map")
-    found = Explorer().map("glove-6b-50d", "pca", n=1000)
-    near = Explorer().around(found, "glove-6b-50d", 231)
+    found = Explorer().maps.map("glove-6b-50d", "pca", n=1000)
+    near = Explorer().maps.around(found, "glove-6b-50d", 231)
     assert not app.exception
     assert sum(one.far for one in near.on_map) == html(app).count("⚠ far in the space")
     assert any(one.far for one in near.on_map)
@@ -252,27 +252,27 @@ def test_areas_are_named_by_their_most_typical() -> None:
 
 def test_what_lies_around_a_point() -> None:
     explorer = Explorer()
-    found = explorer.map("glove-6b-50d", "pca", MapOptions(), n=500)
-    near = explorer.around(found, "glove-6b-50d", 231)
-    assert [one.key for one in near.in_space] == [n.key for n in explorer.neighbors("bank", k=10).neighbors]
+    found = explorer.maps.map("glove-6b-50d", "pca", MapOptions(), n=500)
+    near = explorer.maps.around(found, "glove-6b-50d", 231)
+    assert [one.key for one in near.in_space] == [n.key for n in explorer.space().neighbors("bank", k=10).neighbors]
     assert [one.in_space for one in near.in_space] == list(range(1, 11))
     assert [one.on_map for one in near.on_map] == list(range(1, 11))
     assert all(one.on_map is None for one in near.in_space if one.row >= 500)
     distances = np.linalg.norm(found.map.positions - found.map.positions[231], axis=1)
     distances[231] = np.inf
     assert [one.row for one in near.on_map] == np.argsort(distances, kind="stable")[:10].tolist()
-    vector = explorer.vector("king - man + woman")
-    placed = explorer.around(found, "glove-6b-50d", (vector, explorer.place(found, vector[None])[0]), 5)
+    vector = explorer.space().lookup.vector("king - man + woman")
+    placed = explorer.maps.around(found, "glove-6b-50d", (vector, explorer.maps.place(found, vector[None])[0]), 5)
     assert "queen" in [one.key for one in placed.in_space]
     with pytest.raises(UserError, match="the map shows the rows 0 to 499; got 500"):
-        explorer.around(found, "glove-6b-50d", 500)
+        explorer.maps.around(found, "glove-6b-50d", 500)
     with pytest.raises(IncompatibleError, match="don't belong together"):
-        explorer.around(found, "minilm-l6", 1)
+        explorer.maps.around(found, "minilm-l6", 1)
     with pytest.raises(IncompatibleError, match="shows 500 rows of width 50, and glove-6b-50d has 3 of width 50"):
-        explorer.around(found, explorer.space().take(np.arange(3)), 1)
+        explorer.maps.around(found, explorer.space().space.take(np.arange(3)), 1)
     with pytest.raises(UserError, match="the vector of a point must be finite"):
-        explorer.around(found, "glove-6b-50d", (vector * np.nan, np.zeros(2)))
-    unmeasured = explorer.map("glove-6b-50d", "pca", n=500, k=0)
+        explorer.maps.around(found, "glove-6b-50d", (vector * np.nan, np.zeros(2)))
+    unmeasured = explorer.maps.map("glove-6b-50d", "pca", n=500, k=0)
     assert unmeasured.distortion is None
     assert np.isnan(unmeasured.kept).all()
 
@@ -287,7 +287,7 @@ def texts(collection: Collection) -> str:
     """A collection of whole texts, embedded by minilm-l6 at layer 4."""
     from polysema.core.model.sentences import embed_sentences
 
-    made = embed_sentences(Explorer().model("minilm-l6"), TEXTS, (4,), "mean")
+    made = embed_sentences(Explorer().model("minilm-l6").model, TEXTS, (4,), "mean")
     space = Space(Keys([f"t{n}" for n in range(len(TEXTS))]), made.vectors[0], replace(made.origin, layer=4))
     collection.add(space.keys.array.to_pylist(), space.vectors, {"text": TEXTS}, origin=space.origin)
     return collection.root.name
@@ -319,14 +319,14 @@ def test_a_text_is_placed_as_the_texts_of_the_space_were_read(texts: str) -> Non
     placed = next(
         job for key, job in widgets.jobs()._jobs.items() if isinstance(key, tuple) and key[:2] == ("placed", TEXTS[0])
     )
-    space = Explorer(collections=load_settings().settings.folder).space(texts)
+    space = Explorer(collections=load_settings().settings.folder).space(texts).space
     assert np.allclose(placed.result().vector, space.vectors[0], atol=1e-5)
 
 
 def test_random_pairs_are_the_same_on_every_page() -> None:
     explorer = Explorer()
-    found = explorer.matched("glove-6b-50d", "minilm-l6", n=300, method="pca")
+    found = explorer.maps.matched("glove-6b-50d", "minilm-l6", n=300, method="pca")
     assert [side.baseline for side in found.sides] == [
-        explorer.baseline("glove-6b-50d"),
-        explorer.baseline("minilm-l6"),
+        explorer.space("glove-6b-50d").baseline,
+        explorer.space("minilm-l6").baseline,
     ]

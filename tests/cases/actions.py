@@ -95,7 +95,7 @@ def spread_of_a_map(given: list[str], folder: Path) -> str:
     name, method, n_components, *n = given
     file = FILES / name
     options = MapOptions(n_components=int(n_components))
-    found = Explorer().map(str(file) if file.exists() else name, method, options, int(n[0]) if n else None)
+    found = Explorer().maps.map(str(file) if file.exists() else name, method, options, int(n[0]) if n else None)
     positions = found.map.positions
     extent = min(float(positions[:, axis].max() - positions[:, axis].min()) for axis in range(positions.shape[1]))
     return f"{len(positions)} points, smallest extent {extent:.3f}; {'; '.join(found.map.notes)}"

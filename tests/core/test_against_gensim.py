@@ -9,7 +9,7 @@ from polysema.core.errors import UserError
 
 @pytest.fixture(scope="module")
 def gensim(explorer: Explorer) -> KeyedVectors:
-    space = explorer.space("glove-6b-50d")
+    space = explorer.space("glove-6b-50d").space
     vectors = KeyedVectors(space.dim)
     vectors.add_vectors(list(space.keys), space.vectors)
     return vectors
@@ -28,7 +28,7 @@ def gensim(explorer: Explorer) -> KeyedVectors:
 def test_the_same_answers(
     explorer: Explorer, gensim: KeyedVectors, expression: str, positive: list, negative: list
 ) -> None:
-    ours = explorer.analogy(expression, k=10).neighbors
+    ours = explorer.space().analogy(expression, k=10).neighbors
     theirs = gensim.most_similar(positive=positive, negative=negative, topn=10)
     assert [n.key for n in ours] == [word for word, _ in theirs]
     assert [n.score for n in ours] == pytest.approx([score for _, score in theirs], abs=1e-5)
@@ -44,7 +44,9 @@ def test_restricted_to_the_first_words_the_same_answers(explorer: Explorer, gens
     ):
         theirs = gensim.most_similar(positive=positive, negative=negative, topn=10, restrict_vocab=first)
         for evidence in (True, False):
-            ours = explorer.analogy(expression, k=10, options=AnalogyOptions(evidence=evidence, restrict_vocab=first))
+            ours = explorer.space().analogy(
+                expression, k=10, options=AnalogyOptions(evidence=evidence, restrict_vocab=first)
+            )
             assert [n.key for n in ours.neighbors] == [word for word, _ in theirs]
             assert [n.score for n in ours.neighbors] == pytest.approx([score for _, score in theirs], abs=1e-5)
             assert max(n.row for n in ours.neighbors) < first
@@ -52,31 +54,33 @@ def test_restricted_to_the_first_words_the_same_answers(explorer: Explorer, gens
                 assert all(n.row < first for m in ours.evidence.beside for n in m.neighbors)
                 assert all(n.row < first for n in ours.evidence.with_inputs)
                 inside = [i.word for i in ours.inputs if i.rank is not None]
-                assert inside == [i.word for i in ours.inputs if explorer.space().keys.row(i.word) < first]
+                assert inside == [i.word for i in ours.inputs if explorer.space().space.keys.row(i.word) < first]
     theirs = gensim.most_similar("swan", topn=10, restrict_vocab=first)
-    near = explorer.neighbors("swan", k=10, search=SearchOptions(restrict_vocab=first))
+    near = explorer.space().neighbors("swan", k=10, search=SearchOptions(restrict_vocab=first))
     assert [n.key for n in near.neighbors] == [word for word, _ in theirs]
     for method in ("3cosmul", "pairdirection"):  # gensim's cosmul passes the restriction over
-        ours = explorer.analogy("queen - king + man", k=3, method=method, options=AnalogyOptions(restrict_vocab=first))
-        all_ = explorer.analogy("queen - king + man", k=399_997, method=method).neighbors
+        ours = explorer.space().analogy(
+            "queen - king + man", k=3, method=method, options=AnalogyOptions(restrict_vocab=first)
+        )
+        all_ = explorer.space().analogy("queen - king + man", k=399_997, method=method).neighbors
         assert [n.row for n in ours.neighbors] == [n.row for n in all_ if n.row < first][:3]
 
 
 def test_a_restriction_with_a_filter_an_index_and_more_than_there_is(explorer: Explorer) -> None:
     def near(**how: object) -> list[str]:
-        return [n.key for n in explorer.neighbors("bank", k=5, search=SearchOptions(**how)).neighbors]  # type: ignore[arg-type]
+        return [n.key for n in explorer.space().neighbors("bank", k=5, search=SearchOptions(**how)).neighbors]  # type: ignore[arg-type]
 
     assert near(restrict_vocab=10**9) == near()
     assert near(restrict_vocab=5000, where="word != 'banks'") == near(
         where="word != 'banks' and word in ("
-        + ", ".join(repr(w) for w in list(explorer.space().keys)[:5000] if "'" not in w)
+        + ", ".join(repr(w) for w in list(explorer.space().space.keys)[:5000] if "'" not in w)
         + ")"
     )
     assert near(restrict_vocab=3000, index="flat") == near(restrict_vocab=3000)
-    few = explorer.nearest(explorer.space().vectors[:1], k=5, search=SearchOptions(restrict_vocab=2))
+    few = explorer.space().nearest(explorer.space().space.vectors[:1], k=5, search=SearchOptions(restrict_vocab=2))
     assert [n.row for n in few[0]] == [0, 1]
     for wrong in (0, -3):
         with pytest.raises(UserError, match=f"restrict_vocab is how many words .* at least 1; got {wrong}"):
             near(restrict_vocab=wrong)
         with pytest.raises(UserError, match="restrict_vocab"):
-            explorer.analogy("king", options=AnalogyOptions(restrict_vocab=wrong))
+            explorer.space().analogy("king", options=AnalogyOptions(restrict_vocab=wrong))

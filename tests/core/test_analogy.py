@@ -61,7 +61,7 @@ def slow(space: Space, method: str) -> np.ndarray:
 @pytest.mark.parametrize("method", ["3cosadd", "3cosmul", "pairdirection", "only-b", "ignore-a"])
 def test_a_method_is_what_its_paper_says(ours: Explorer, space: Space, method: str) -> None:
     for _ in range(5):  # from the fourth question on 3CosMul is compiled
-        answer = ours.analogy("queen - king + man", space, 10, method, AnalogyOptions(epsilon=0.001))
+        answer = ours.space(space).analogy("queen - king + man", 10, method, AnalogyOptions(epsilon=0.001))
     scores = slow(space, method)
     scores[[space.keys.row(w) for w in ("king", "queen", "man")]] = -np.inf
     order = np.argsort(-scores)[:10]
@@ -74,12 +74,12 @@ def test_methods_of_pairs(ours: Explorer, space: Space) -> None:
     x = unit(np.asarray(space.vectors))
     a, a_star = (x[[space.keys.row(pair[side]) for pair in pairs]] for side in (0, 1))
     b = x[space.keys.row("uncle")]
-    average = ours.analogy("uncle", space, 5, "3cosavg", AnalogyOptions(pairs))
+    average = ours.space(space).analogy("uncle", 5, "3cosavg", AnalogyOptions(pairs))
     expected = x @ unit((b + a_star.mean(0) - a.mean(0))[None])[0]
     left_out = [space.keys.row(w) for pair in (*pairs, ("uncle", "uncle")) for w in pair]
     expected[left_out] = -9
     assert [n.row for n in average.neighbors] == np.argsort(-expected)[:5].tolist()
-    learned = ours.analogy("uncle", space, 5, "lrcos", AnalogyOptions(pairs))
+    learned = ours.space(space).analogy("uncle", 5, "lrcos", AnalogyOptions(pairs))
     others = x[random_rows(space, 50, left_out)]
     learner = LogisticRegression(class_weight="balanced", C=10.0, max_iter=1000)
     learner.fit(np.concatenate([a_star, a, others]), [1] * 3 + [0] * 53)
@@ -96,14 +96,14 @@ def test_3cosmul_equals_gensims(ours: Explorer, space: Space, theirs: KeyedVecto
         ("queen + man", ["queen", "man"], []),
         ("queen - king - boy + man + girl", ["queen", "man", "girl"], ["king", "boy"]),
     ):
-        answer = ours.analogy(expression, space, 10, "3cosmul").neighbors
+        answer = ours.space(space).analogy(expression, 10, "3cosmul").neighbors
         expected = theirs.most_similar_cosmul(positive, negative, topn=10)
         assert [n.key for n in answer] == [word for word, _ in expected]
         assert [n.score for n in answer] == pytest.approx([score for _, score in expected], rel=1e-5)
 
 
 def test_the_evidence(ours: Explorer, space: Space) -> None:
-    answer = ours.analogy("queen - king + man", space, 4)
+    answer = ours.space(space).analogy("queen - king + man", 4)
     assert answer.evidence is not None
     scores = slow(space, "3cosadd")
     assert [n.row for n in answer.evidence.with_inputs] == np.argsort(-scores)[:3].tolist()
@@ -112,9 +112,9 @@ def test_the_evidence(ours: Explorer, space: Space) -> None:
         assert (found.rank, found.score) == (1 + (scores > scores[row]).sum(), pytest.approx(scores[row], abs=1e-6))
     assert [m.method for m in answer.evidence.beside] == ["3cosmul", "pairdirection", "only-b", "ignore-a"]
     for other in answer.evidence.beside:
-        assert other.neighbors == ours.analogy("queen - king + man", space, 3, other.method).neighbors
-    assert [m.method for m in ours.analogy("queen + man", space, 1).evidence.beside] == ["3cosmul"]  # type: ignore[union-attr]
-    assert ours.analogy("queen", space, 1, options=AnalogyOptions(evidence=False)).evidence is None
+        assert other.neighbors == ours.space(space).analogy("queen - king + man", 3, other.method).neighbors
+    assert [m.method for m in ours.space(space).analogy("queen + man", 1).evidence.beside] == ["3cosmul"]  # type: ignore[union-attr]
+    assert ours.space(space).analogy("queen", 1, options=AnalogyOptions(evidence=False)).evidence is None
 
 
 @pytest.mark.parametrize(
@@ -133,50 +133,50 @@ def test_what_a_method_can_not_answer(
     ours: Explorer, space: Space, expression: str, method: str, pairs: tuple, message: str
 ) -> None:
     with pytest.raises(UserError, match=message):
-        ours.analogy(expression, space, 3, method, AnalogyOptions(pairs))
+        ours.space(space).analogy(expression, 3, method, AnalogyOptions(pairs))
 
 
 def test_relations_equal_gensims(ours: Explorer, space: Space, theirs: KeyedVectors) -> None:
-    assert ours.odd_one_out(["king", "queen", "man", "w5"], space).words[0][0] == theirs.doesnt_match(
+    assert ours.space(space).odd_one_out(["king", "queen", "man", "w5"]).words[0][0] == theirs.doesnt_match(
         ["king", "queen", "man", "w5"]
     )
-    near = ours.closer_than("king", "queen", space)
+    near = ours.space(space).closer_than("king", "queen")
     assert {word for word, _ in near.words} == set(theirs.closer_than("king", "queen"))
     assert [s for _, s in near.words] == sorted((s for _, s in near.words), reverse=True)
-    answer = ours.similarity(["king"], ["queen"], space)
+    answer = ours.space(space).similarity(["king"], ["queen"])
     assert (answer.cosine, answer.rank) == (
         pytest.approx(theirs.similarity("king", "queen"), abs=1e-6),
         theirs.rank("king", "queen"),
     )
     lists = (["king", "man"], ["queen", "w7", "girl"])
-    assert ours.similarity(*lists, space).cosine == pytest.approx(theirs.n_similarity(*lists), abs=1e-6)
-    assert [n.key for n in ours.neighbors("king", space).neighbors] == [w for w, _ in theirs.most_similar("king")]
+    assert ours.space(space).similarity(*lists).cosine == pytest.approx(theirs.n_similarity(*lists), abs=1e-6)
+    assert [n.key for n in ours.space(space).neighbors("king").neighbors] == [w for w, _ in theirs.most_similar("king")]
 
 
 def test_axes_and_travel(ours: Explorer, space: Space) -> None:
     x = unit(np.asarray(space.vectors))
     king, man, woman = (x[space.keys.row(w)] for w in ("king", "man", "woman"))
     axis = (woman - man) / np.linalg.norm(woman - man)
-    assert ours.project(["king"], ["man -> woman"], space).words == (
+    assert ours.space(space).project(["king"], ["man -> woman"]).words == (
         ("king", (pytest.approx(float(king @ axis), abs=1e-6),)),
     )
-    way = ours.travel("king", "man -> woman", space, steps=4, reach=2.0, k=3)
+    way = ours.space(space).travel("king", "man -> woman", steps=4, reach=2.0, k=3)
     assert [round(step.at, 3) for step in way.steps] == [0, 0.5, 1, 1.5, 2]
     for step, point in zip(way.steps, way.points, strict=True):
         np.testing.assert_allclose(point, king + step.at * axis, atol=1e-6)
         scores = x @ point / np.linalg.norm(point)
         scores[space.keys.row("king")] = -9
         assert [n.row for n in step.neighbors] == np.argsort(-scores)[:3].tolist()
-    assert ours.travel("king", "man -> woman", space, steps=1, reach=50).steps[-1].neighbors[0].key == "woman"
+    assert ours.space(space).travel("king", "man -> woman", steps=1, reach=50).steps[-1].neighbors[0].key == "woman"
     for axis_text, message in (
         ("man", "an axis is written with two ends"),
         ("man -> man", "are the same point"),
         ("-> man", "two ends"),
     ):
         with pytest.raises(UserError, match=message):
-            ours.travel("king", axis_text, space)
+            ours.space(space).travel("king", axis_text)
     with pytest.raises(UserError, match="steps go from 1 to 1000 and the reach"):
-        ours.travel("king", "man -> woman", space, steps=0)
+        ours.space(space).travel("king", "man -> woman", steps=0)
 
 
 def test_transforms(space: Space) -> None:
@@ -211,10 +211,10 @@ def test_a_large_view_is_mapped(space: Space, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_view_says_so_and_is_not_mixed_with_another(ours: Explorer, space: Space) -> None:
-    seen = ours.view(space, "centered", ["man -> woman"])
+    seen = ours.space(space).view("centered", ["man -> woman"]).space
     assert seen.origin.transform == "centered, without man -> woman"
-    assert ours.view(space, "centered", ["man -> woman"]) is seen
-    assert ours.view(space) is space
+    assert ours.space(space).view("centered", ["man -> woman"]).space is seen
+    assert ours.space(space).view().space is space
     man, woman = seen.vector("man"), seen.vector("woman")
     np.testing.assert_allclose(
         unit(man[None]), unit(woman[None]) * np.sign(man @ woman), atol=2
@@ -258,12 +258,12 @@ def test_what_the_policy_refuses(space: Space, word: str, policy: Policy) -> Non
 
 def test_a_skipped_word_is_reported(ours: Explorer, space: Space) -> None:
     options = AnalogyOptions(policy=Policy.of(unknown="skip"))
-    answer = ours.analogy("queen - nope + man", space, 3, options=options)
-    assert answer.neighbors == ours.analogy("queen + man", space, 3).neighbors
+    answer = ours.space(space).analogy("queen - nope + man", 3, options=options)
+    assert answer.neighbors == ours.space(space).analogy("queen + man", 3).neighbors
     assert [i.how for i in answer.inputs] == ["as written", "left out: not in the space", "as written"]
     assert answer.policy == "case fallback, phrases join, unknown words skip"
     with pytest.raises(UserError, match="none of its words is in made"):
-        ours.analogy("nope + nada", space, 3, options=options)
+        ours.space(space).analogy("nope + nada", 3, options=options)
 
 
 @settings(max_examples=30, deadline=None)
@@ -273,7 +273,7 @@ def test_any_sum_is_answered_as_the_formula_says(words: list[str], data: st.Data
     space = Space(Keys(WORDS), rng.standard_normal((len(WORDS), 5)).astype(np.float32), Origin("made"))
     weights = [data.draw(st.sampled_from([1.0, -1.0, 0.5, 2.0])) for _ in words]
     text = " ".join(f"{'-' if w < 0 else '+'} {abs(w)}*{word}" for w, word in zip(weights, words, strict=True))
-    answer = Explorer().analogy(text, space, 5)
+    answer = Explorer().space(space).analogy(text, 5)
     x = unit(np.asarray(space.vectors))
     scores = x @ unit((np.array(weights, np.float32) @ x[[WORDS.index(w) for w in words]])[None])[0]
     scores[[WORDS.index(w) for w in words]] = -9
@@ -282,28 +282,28 @@ def test_any_sum_is_answered_as_the_formula_says(words: list[str], data: st.Data
 
 
 def test_occurrences_in_the_algebra(explorer: Explorer) -> None:
-    space = explorer.space("minilm-l6@6")
+    space = explorer.space("minilm-l6@6").space
     assert (space.origin.layer, space.columns is not None) == (6, True)
-    answer = explorer.neighbors('bank in "They sat on the river bank"', "minilm-l6@6", 5)
-    direct = explorer.occurrence_neighbors("bank", "They sat on the river bank", "minilm-l6", 6, 5)
+    answer = explorer.space("minilm-l6@6").neighbors('bank in "They sat on the river bank"', 5)
+    direct = explorer.model("minilm-l6").occurrences("bank", "They sat on the river bank", 6, 5)
     assert [(n.key, n.text) for n in answer.neighbors] == [(h.word, h.text) for h in direct.hits]
     assert [n.score for n in answer.neighbors] == pytest.approx([h.score for h in direct.hits], abs=1e-5)
     both = 'bank in "the bank of the river bank" #2 - bank in "the bank of the river bank"'
-    difference = explorer.analogy(both, "minilm-l6@6", 2)
+    difference = explorer.space("minilm-l6@6").analogy(both, 2)
     assert [i.rank for i in difference.inputs] == [None, None]
-    river = explorer.analogy("river", "minilm-l6@6", 1)
+    river = explorer.space("minilm-l6@6").analogy("river", 1)
     assert river.inputs[0].how.startswith("mean of its ")
-    seen = explorer.view("minilm-l6@6", "centered")
-    assert explorer.neighbors('bank in "They sat on the river bank"', seen, 1).neighbors[0].key == "bank"
+    seen = explorer.space("minilm-l6@6").view("centered").space
+    assert explorer.space(seen).neighbors('bank in "They sat on the river bank"', 1).neighbors[0].key == "bank"
     for expression, name in (
         ('bank in "a bank" @3', "minilm-l6@6"),
         ('bank in "a bank"', "glove-6b-50d"),
         ('bank in "a bank"', "minilm-l6"),
     ):
         with pytest.raises(IncompatibleError, match=r"\[minilm-l6, encoder, layer \d.*\] and \["):
-            explorer.analogy(expression, name)
+            explorer.space(name).analogy(expression)
     with pytest.raises(UserError, match="bank"):
-        explorer.analogy('bank in "no such word"', "minilm-l6@6")
+        explorer.space("minilm-l6@6").analogy('bank in "no such word"')
 
 
 def spelled(*names: str) -> Space:
@@ -378,9 +378,9 @@ def test_a_phrase_is_the_mean_of_its_words_unit_vectors() -> None:
 def test_a_word_as_near_as_the_other_is_not_nearer() -> None:
     vectors = np.array([[1, 0], [1, 1], [1, 1], [1, 0.5], [0, 1]], np.float32)
     space = Space(Keys(["a", "other", "twin", "nearer", "far"]), vectors, Origin("made"))
-    found = Explorer().closer_than("a", "other", space)
+    found = Explorer().space(space).closer_than("a", "other")
     assert [word for word, _ in found.words] == ["nearer"]
-    assert Explorer().similarity(["a"], ["twin"], space).rank == 2
+    assert Explorer().space(space).similarity(["a"], ["twin"]).rank == 2
 
 
 def test_earlier_names_of_transforms_are_read() -> None:

@@ -66,11 +66,11 @@ def test_of_partitions_that_are_drawn_none_makes_p_zero() -> None:
 
 
 def test_glove_has_the_association_of_the_paper(explorer: Explorer) -> None:
-    found = explorer.association(WORK, HOME, HE, SHE)
+    found = explorer.space().association(WORK, HOME, HE, SHE)
     assert found.effect == pytest.approx(1.666, abs=0.001)
     assert found.p < 0.001
     with pytest.raises(UserError, match="a list needs at least two words of glove-6b-50d"):
-        explorer.association(WORK, HOME[:1], HE, SHE)
+        explorer.space().association(WORK, HOME[:1], HE, SHE)
 
 
 def test_what_can_not_be_measured() -> None:

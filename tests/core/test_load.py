@@ -125,7 +125,7 @@ def test_the_packages_hold_what_the_catalog_says() -> None:
 
 
 def test_the_input_table_is_the_models_own(minilm, explorer) -> None:  # type: ignore[no-untyped-def]
-    space = explorer.space("minilm-l6")
+    space = explorer.space("minilm-l6").space
     assert (len(space), space.dim) == (30522, 384)
     row = minilm.tokenizer.convert_tokens_to_ids("bank")
     assert space.keys[row] == "bank"
@@ -137,12 +137,12 @@ def test_the_input_table_is_the_models_own(minilm, explorer) -> None:  # type: i
 
 @pytest.mark.smollm
 def test_the_decoders_table_names_word_beginnings_by_the_word(smollm, explorer) -> None:  # type: ignore[no-untyped-def]
-    space = explorer.space("smollm2-135m")
+    space = explorer.space("smollm2-135m").space
     row = smollm.tokenizer.convert_tokens_to_ids("Ġbank")
     inner = smollm.tokenizer.convert_tokens_to_ids("bank")
     assert (len(space), space.dim, space.keys[row], space.keys[inner]) == (49152, 576, "bank", "##bank")
     assert len(set(space.keys)) == 49152
-    found = explorer.neighbors("bank", "smollm2-135m", 3)
+    found = explorer.space("smollm2-135m").neighbors("bank", 3)
     assert [n.key for n in found.neighbors] == ["Bank", "banks", "##bank"]
 
 

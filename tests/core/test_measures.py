@@ -42,7 +42,7 @@ MUL = {"semantic": 38.13, "syntactic": 36.07, "total": 37.01}
 
 @pytest.mark.parametrize(("method", "published"), [("3cosadd", ADD), ("3cosmul", MUL)])
 def test_googles_analogies_are_the_published_figures(explorer: Explorer, method: str, published: dict) -> None:
-    scores = measure_analogies(explorer.space(), read_analogies(DATA / "questions-words.txt"), Protocol(method))
+    scores = measure_analogies(explorer.space().space, read_analogies(DATA / "questions-words.txt"), Protocol(method))
     found = {score.category: 100 * score.accuracy for score in scores}
     assert len(found) == 17
     assert {name: found[name] for name in published} == pytest.approx(published, abs=0.005001)
@@ -50,14 +50,14 @@ def test_googles_analogies_are_the_published_figures(explorer: Explorer, method:
 
 
 def test_simlex_is_the_published_figure(explorer: Explorer) -> None:
-    simlex = measure_similarity(explorer.space(), read_pairs(DATA / "simlex999.txt"), "SimLex-999")
+    simlex = measure_similarity(explorer.space().space, read_pairs(DATA / "simlex999.txt"), "SimLex-999")
     assert (round(100 * simlex.spearman, 1), simlex.pairs, simlex.used, simlex.missing) == (
         26.3,
         999,
         998,
         ("disorganize",),
     )
-    wordsim = measure_similarity(explorer.space(), read_pairs(DATA / "wordsim353.tsv"), "WordSim-353")
+    wordsim = measure_similarity(explorer.space().space, read_pairs(DATA / "wordsim353.tsv"), "WordSim-353")
     assert wordsim.used == 353
 
 
@@ -77,7 +77,7 @@ def test_a_set_is_answered_as_question_by_question(space: Space, tmp_path: Path,
     for a, a_star, b in rng.choice(1000, (40, 3)):
         if len({a, a_star, b}) < 3:
             continue
-        answer = explorer.analogy(f"w{a_star} - w{a} + w{b}", space, 1, method)
+        answer = explorer.space(space).analogy(f"w{a_star} - w{a} + w{b}", 1, method)
         assert answer.evidence is not None
         best = (answer.neighbors if exclude else answer.evidence.with_inputs)[0].key
         good = rng.random() < 0.5

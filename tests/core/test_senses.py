@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
+from polysema.app.explorer.sense_report import sense_report
 from polysema.core.errors import UserError
 from polysema.core.measure.anisotropy import random_pair_cosine
 from polysema.core.measure.senses import load_senses, most_frequent_sense, nearest_sense_accuracy
@@ -78,7 +79,7 @@ def test_the_baseline_takes_pairs_of_different_texts() -> None:
 
 
 def test_layers_tell_senses_apart_and_the_static_vector_does_not(explorer) -> None:  # type: ignore[no-untyped-def]
-    report = explorer.senses(["minilm-l6"])
+    report = sense_report(explorer, ["minilm-l6"])
     static, *layers = report.rows
     assert (static.layer, [r.layer for r in layers]) == (None, list(range(7)))
     assert static.accuracy <= report.most_frequent < 0.6
@@ -88,7 +89,7 @@ def test_layers_tell_senses_apart_and_the_static_vector_does_not(explorer) -> No
 
 @pytest.mark.smollm
 def test_the_decoder_tells_senses_apart_too(smollm, explorer) -> None:  # type: ignore[no-untyped-def]
-    report = explorer.senses(["smollm2-135m"])
+    report = sense_report(explorer, ["smollm2-135m"])
     assert len(report.rows) == 32
     assert report.rows[0].accuracy <= report.most_frequent
     # before attention a decoder with rotary positions has only the static vector

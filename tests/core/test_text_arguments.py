@@ -12,6 +12,7 @@ from polysema.app.cli.text_arguments import UnicodeText
 from polysema.app.client.client import Client
 from polysema.app.client.space import RemoteSpace
 from polysema.app.explorer import Explorer
+from polysema.app.explorer.sense_report import sense_report
 from polysema.app.export.run import ExportSource, export
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import embed, embed_stream
@@ -25,18 +26,18 @@ HALF = "ab\ud83d"
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda e: e.embed(["good", HALF]),
-        lambda e: e.embed([HALF], unit="sentences"),
-        lambda e: e.compare("bank", ["the bank", f"the bank {HALF}"]),
-        lambda e: e.occurrence_neighbors("bank", f"bank {HALF}", layer=0),
-        lambda e: e.neighbors(HALF),
-        lambda e: e.neighbors(f'bank in "the bank {HALF}"', "minilm-l6@0"),
-        lambda e: e.analogy(f"king - man + {HALF}"),
-        lambda e: e.odd_one_out(["king", "queen", HALF]),
-        lambda e: e.similarity(["king"], [HALF]),
-        lambda e: e.project(["king"], [f"poor -> {HALF}"]),
-        lambda e: e.lens(f"a {HALF}"),
-        lambda e: word_table(e.model("minilm-l6"), [HALF]),
+        lambda e: e.model().embed(["good", HALF]),
+        lambda e: e.model().embed([HALF], unit="sentences"),
+        lambda e: e.model().compare("bank", ["the bank", f"the bank {HALF}"]),
+        lambda e: e.model().occurrences("bank", f"bank {HALF}", layer=0),
+        lambda e: e.space().neighbors(HALF),
+        lambda e: e.space("minilm-l6@0").neighbors(f'bank in "the bank {HALF}"'),
+        lambda e: e.space().analogy(f"king - man + {HALF}"),
+        lambda e: e.space().odd_one_out(["king", "queen", HALF]),
+        lambda e: e.space().similarity(["king"], [HALF]),
+        lambda e: e.space().project(["king"], [f"poor -> {HALF}"]),
+        lambda e: e.model().lens(f"a {HALF}"),
+        lambda e: word_table(e.model("minilm-l6").model, [HALF]),
     ],
 )
 def test_half_a_character_is_refused_in_one_line(explorer: Explorer, ask: Callable[[Explorer], object]) -> None:
@@ -86,19 +87,17 @@ def test_a_file_may_have_any_name(tmp_path, monkeypatch) -> None:  # type: ignor
 @pytest.mark.parametrize(
     ("ask", "what"),
     [
-        (lambda e, m: e.embed("the bank"), "texts"),
-        (lambda e, m: e.embed("the bank", unit="sentences"), "texts"),
-        (lambda e, m: e.embed("the bank", word="bank"), "texts"),
-        (lambda e, m: e.compare("bank", "the bank"), "texts"),
-        (lambda e, m: e.sense_clusters("bank", texts="the bank"), "texts"),
-        (lambda e, m: e.word_map("bank", extra="the bank"), "extra"),
-        (lambda e, m: e.senses("minilm-l6"), "models"),
-        (lambda e, m: e.odd_one_out("the bank"), "words"),
-        (lambda e, m: e.similarity("king", ["queen"]), "first"),
-        (lambda e, m: e.project("king", ["poor -> rich"]), "words"),
-        (lambda e, m: e.project(["king"], "poor -> rich"), "axes"),
-        (lambda e, m: e.association("king", ["a"], ["b"], ["c"]), "first"),
-        (lambda e, m: e.view(removed="poor -> rich"), "removed"),
+        (lambda e, m: e.model().embed("the bank"), "texts"),
+        (lambda e, m: e.model().embed("the bank", unit="sentences"), "texts"),
+        (lambda e, m: e.model().embed("the bank", word="bank"), "texts"),
+        (lambda e, m: e.model().compare("bank", "the bank"), "texts"),
+        (lambda e, m: e.model().senses.clusters("bank", texts="the bank"), "texts"),
+        (lambda e, m: e.maps.word_map("bank", extra="the bank"), "extra"),
+        (lambda e, m: sense_report(e, "minilm-l6"), "models"),
+        (lambda e, m: e.space().odd_one_out("the bank"), "words"),
+        (lambda e, m: e.space().project(["king"], "poor -> rich"), "axes"),
+        (lambda e, m: e.space().association("king", ["a"], ["b"], ["c"]), "first"),
+        (lambda e, m: e.space().view(without="poor -> rich").space, "without"),
         (lambda e, m: embed(m, "the bank"), "texts"),
         (lambda e, m: list(embed_stream(m, "the bank", [0])), "texts"),
         (lambda e, m: embed_sentences(m, "the bank"), "texts"),

@@ -90,19 +90,19 @@ def test_exports_count_them(minilm: LanguageModel, tmp_path: Path, unit: str, un
 
 def test_answers_say_it(explorer: Explorer) -> None:
     note = "the tokenizer of minilm-l6 doesn't know 'แมว'"
-    assert explorer.compare("แมว", ["แมว ดี", "x แมว y"], layers=[0]).origin.notes[0].startswith(note)
-    assert explorer.embed(["แมว"], layers=[0]).origin.notes[0].startswith(note)
-    assert explorer.occurrence_neighbors("แมว", "a แมว", layer=0, k=2).origin.notes[0].startswith(note)
-    near = explorer.neighbors('แมว in "a แมว"', "minilm-l6@0", 2)
+    assert explorer.model().compare("แมว", ["แมว ดี", "x แมว y"], layers=[0]).origin.notes[0].startswith(note)
+    assert explorer.model().embed(["แมว"], layers=[0]).origin.notes[0].startswith(note)
+    assert explorer.model().occurrences("แมว", "a แมว", layer=0, k=2).origin.notes[0].startswith(note)
+    near = explorer.space("minilm-l6@0").neighbors('แมว in "a แมว"', 2)
     assert near.origin.notes[0].startswith(note)
-    assert explorer.space("minilm-l6@0").origin.notes == ()  # of the answer, not of the space
+    assert explorer.space("minilm-l6@0").space.origin.notes == ()  # of the answer, not of the space
 
 
 def test_a_word_written_otherwise_is_told(explorer: Explorer) -> None:
-    assert explorer.compare("don't", ["I don’t", "I don't"], layers=[0]).origin.notes == (
+    assert explorer.model().compare("don't", ["I don’t", "I don't"], layers=[0]).origin.notes == (
         "\"don't\" was looked up as 'don’t' (another apostrophe)",
     )
-    assert explorer.occurrence_neighbors("new york", "in new\nyork", layer=0, k=2).origin.notes == (
+    assert explorer.model().occurrences("new york", "in new\nyork", layer=0, k=2).origin.notes == (
         "'new york' was looked up as 'new\\nyork' (other spaces)",
     )
 

@@ -12,7 +12,7 @@ from polysema.core.model.load import LanguageModel
 
 
 def test_sounds_are_those_of_generate(explorer: Explorer) -> None:
-    model = explorer.inside("g2p-t5")
+    model = explorer.model("g2p-t5").internals.on_torch()
     for word in ("phone", "bank", "xqzvb"):
         found = write(model, word)
         assert found.ended
@@ -33,7 +33,7 @@ def test_sounds_are_those_of_generate(explorer: Explorer) -> None:
 
 
 def test_what_a_decoder_writes_is_generate_s(smollm: LanguageModel, explorer: Explorer) -> None:
-    model = explorer.inside("smollm2-135m")
+    model = explorer.model("smollm2-135m").internals.on_torch()
     found = write(model, "The capital of France is", 6)
     ids = torch.tensor([list(model.encode(["The capital of France is"])[0].windows[0])])
     made = model.whole.generate(
@@ -50,7 +50,7 @@ def test_what_a_decoder_writes_is_generate_s(smollm: LanguageModel, explorer: Ex
 
 
 def test_it_stops_where_it_is_told(explorer: Explorer) -> None:
-    model = explorer.inside("g2p-t5")
+    model = explorer.model("g2p-t5").internals.on_torch()
     assert len(write(model, "phone", 2).tokens) == 2
 
     class Enough(Exception):
@@ -68,11 +68,11 @@ def test_it_stops_where_it_is_told(explorer: Explorer) -> None:
     with pytest.raises(UserError, match="the source has 80 tokens"):
         write(model, "a" * 80)
     with pytest.raises(UserError, match="is an encoder: it reads"):
-        write(explorer.inside("minilm-l6"), "phone")
+        write(explorer.model("minilm-l6").internals.on_torch(), "phone")
 
 
 def test_widths_are_those_of_the_weights(explorer: Explorer) -> None:
-    found = widths(explorer.inside("minilm-l6"))
+    found = widths(explorer.model("minilm-l6").internals.on_torch())
     (stack,) = found.stacks
     assert (found.dim, found.vocabulary, found.window) == (384, 30_522, 512)
     assert (stack.n_layers, stack.n_heads, stack.head_dim, stack.mlp_dim, stack.cross) == (6, 12, 32, 1536, False)
@@ -83,7 +83,7 @@ def test_widths_are_those_of_the_weights(explorer: Explorer) -> None:
 
 
 def test_a_pair_has_two_stacks_and_one_table(explorer: Explorer) -> None:
-    model = explorer.inside("g2p-t5")
+    model = explorer.model("g2p-t5").internals.on_torch()
     found = widths(model)
     assert [(s.name, s.n_layers, s.cross) for s in found.stacks] == [("encoder", 3, False), ("decoder", 2, True)]
     assert found.parameters["table"] == 69 * 128
@@ -93,7 +93,7 @@ def test_a_pair_has_two_stacks_and_one_table(explorer: Explorer) -> None:
 
 
 def test_key_heads_are_shared(smollm: LanguageModel, explorer: Explorer) -> None:
-    found = widths(explorer.inside("smollm2-135m"))
+    found = widths(explorer.model("smollm2-135m").internals.on_torch())
     (stack,) = found.stacks
     assert (stack.n_heads, stack.n_key_heads, stack.head_dim, stack.n_layers) == (9, 3, 64, 30)
     assert sum(found.parameters.values()) == found.total

@@ -204,7 +204,7 @@ def test_a_recipe_is_checked() -> None:
 
 
 def test_hnsw_and_ivf_find_nearly_all_of_real_vectors(explorer) -> None:  # type: ignore[no-untyped-def]
-    vectors = np.ascontiguousarray(explorer.space("glove-6b-50d").vectors[:20_000])
+    vectors = np.ascontiguousarray(explorer.space("glove-6b-50d").space.vectors[:20_000])
     queries = vectors[::100]
     best = ExactIndex(vectors).search(queries, 10).rows
     for recipe, least in ((IndexSpec("hnsw"), 0.95), (IndexSpec("ivf", nlist=100, nprobe=20), 0.9)):

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from polysema.app.explorer import Explorer
+from polysema.app.explorer.sense_report import sense_report
+
 WORDS = {
     "neighbors": ("neighbors", "word space k policy search"),
     "nearest": ("nearest", "vectors space k search"),
@@ -22,7 +25,7 @@ WORDS = {
 MODELS = {
     "compare": ("compare", "word texts model layers pooling progress"),
     "embed": ("embed", "texts model layers unit word pooling prompt"),
-    "occurrence_neighbors": ("occurrences", "word text model layer k nth progress"),
+    "occurrence_neighbors": ("occurrences", "word text model layer k options progress"),
     "baselines": ("senses.baselines", "model"),
     "corpus_layers": ("senses.layers", "model"),
     "corpus": ("senses.corpus", "model layer progress"),
@@ -37,12 +40,14 @@ OWN = ("space", "model", "maps", "senses", "create", "collection", "collections"
 
 
 class Flat:
-    """Every verb of a client's handles."""
+    """Every verb of the handles of an explorer or of a client."""
 
     def __init__(self, of: Any):
         self._of = of
 
     def __getattr__(self, name: str) -> Any:
+        if name == "senses" and isinstance(self._of, Explorer):
+            return lambda *given: sense_report(self._of, *given)
         if name in OWN:
             return getattr(self._of, name)
         if name in MAPS:

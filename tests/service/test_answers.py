@@ -40,7 +40,7 @@ def cli(*arguments: str) -> object:
 
 def test_python_the_command_line_and_http_agree_to_the_last_digit(http: httpx.Client, explorer: Explorer) -> None:
     there = http.get("/v1/analogy", params={"expression": "queen - king + man", "k": 4}).json()
-    here = explorer.analogy("queen - king + man", k=4)
+    here = explorer.space().analogy("queen - king + man", k=4)
     printed = cli("analogy", "queen - king + man", "-k", "4")
     local = [(n.key, n.score) for n in here.neighbors]
     assert [(n["word"], n["cosine"]) for n in there["neighbors"]] == local
@@ -48,24 +48,26 @@ def test_python_the_command_line_and_http_agree_to_the_last_digit(http: httpx.Cl
     assert local[0][0] == "woman"
     assert [(i["word"], i["rank"]) for i in there["left_out"]] == [(i.word, i.rank) for i in here.inputs]
     near = http.post("/v1/neighbors", json={"words": ["bank"], "space": "minilm-l6", "k": 3}).json()["answers"][0]
-    expected = [(n.key, n.score) for n in explorer.neighbors("bank", "minilm-l6", 3).neighbors]
+    expected = [(n.key, n.score) for n in explorer.space("minilm-l6").neighbors("bank", 3).neighbors]
     assert [(n["word"], n["cosine"]) for n in near["neighbors"]] == expected
     shell = cli("neighbors", "bank", "-s", "minilm-l6", "-k", "3")
     assert [(n["word"], n["cosine"]) for n in shell["neighbors"]] == expected  # type: ignore[index]
     layers = http.post("/v1/compare", json={"word": "bank", "texts": TEXTS, "layers": [6]}).json()["layers"]
-    assert layers[0]["pairs"] == list(explorer.compare("bank", TEXTS, layers=[6]).layers[0].pairs)
+    assert layers[0]["pairs"] == list(explorer.model().compare("bank", TEXTS, layers=[6]).layers[0].pairs)
 
 
 def test_the_client_answers_as_the_explorer_does(url: str, explorer: Explorer) -> None:
     with Client(url) as client:
-        assert Flat(client).neighbors("Bank", k=5) == explorer.neighbors("Bank", k=5)
-        assert Flat(client).compare("bank", TEXTS) == explorer.compare("bank", TEXTS)
+        assert Flat(client).neighbors("Bank", k=5) == explorer.space().neighbors("Bank", k=5)
+        assert Flat(client).compare("bank", TEXTS) == explorer.model().compare("bank", TEXTS)
         options = AnalogyOptions(pairs=(("man", "woman"), ("boy", "girl")))
-        there, here = (of.analogy("king", method="3cosavg", k=3, options=options) for of in (Flat(client), explorer))
+        there, here = (
+            of.analogy("king", method="3cosavg", k=3, options=options) for of in (Flat(client), Flat(explorer))
+        )
         assert (there.neighbors, there.inputs, there.pairs) == (here.neighbors, here.inputs, here.pairs)
-        vectors = explorer.space().vectors[[5, 6]]
-        assert Flat(client).nearest(vectors, k=3) == explorer.nearest(vectors, k=3)
-        hidden = word_vectors(explorer.model(), "bank", TEXTS, [0, 6])
+        vectors = explorer.space().space.vectors[[5, 6]]
+        assert Flat(client).nearest(vectors, k=3) == explorer.space().nearest(vectors, k=3)
+        hidden = word_vectors(explorer.model().model, "bank", TEXTS, [0, 6])
         got = Flat(client).embed(TEXTS, layers=[0, 6], word="bank")
         assert (got.vectors == hidden.vectors.reshape(-1, 384)).all()
         assert [row["layer"] for row in got.rows] == [0, 0, 6, 6]
@@ -78,7 +80,7 @@ def test_the_client_answers_as_the_explorer_does(url: str, explorer: Explorer) -
 
 def test_vectors_come_in_the_form_that_accept_asks_for(http: httpx.Client, explorer: Explorer) -> None:
     query = {"texts": TEXTS, "unit": "sentences", "layers": [-1]}
-    expected = embed_sentences(explorer.model(), TEXTS).vectors[0]
+    expected = embed_sentences(explorer.model().model, TEXTS).vectors[0]
     plain = http.post("/v1/embed", json=query).json()
     assert (np.array(plain["vectors"], np.float32) == expected).all()
     packed = http.post("/v1/embed", json=query, headers={"accept": BASE64}).json()
@@ -94,7 +96,7 @@ def test_neighbors_by_occurrence_text_and_condition(http: httpx.Client, explorer
     place = {"word": "bank", "text": TEXTS[0]}
     query = {"space": "minilm-l6@6", "occurrences": [place], "k": 3}
     there = http.post("/v1/neighbors", json=query).json()["answers"][0]["neighbors"]
-    local = explorer.neighbors(f'bank in "{TEXTS[0]}" @6', "minilm-l6@6", 3).neighbors
+    local = explorer.space("minilm-l6@6").neighbors(f'bank in "{TEXTS[0]}" @6', 3).neighbors
     assert [(n["row"], n["word"], n["text"]) for n in there] == [(n.row, n.key, n.text) for n in local]
     filtered = http.post("/v1/neighbors", json={**query, "where": "word = 'swan'"}).json()["answers"][0]["neighbors"]
     assert {n["word"] for n in filtered} == {"swan"}
@@ -238,7 +240,7 @@ def test_attention_as_an_arrow_stream(http: httpx.Client, explorer: Explorer) ->
     text = "The bank. " * 200  # two windows
     query = {"text": text, "layers": [1, 2], "special": "merge"}
     table = pa.ipc.open_stream(http.post("/v1/attention", json=query, headers={"accept": ARROW}).content).read_all()
-    here = explorer.attention(text, layers=[1, 2], options=AttentionOptions(special="merge"))
+    here = explorer.model().attention(text, layers=[1, 2], options=AttentionOptions(special="merge"))
     assert len(here) > 1
     assert np.concatenate([part.weights.ravel() for part in here]).tolist() == [
         weight for row in table.column("weights").to_pylist() for weight in row

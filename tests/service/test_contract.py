@@ -298,8 +298,10 @@ def test_an_answer_has_one_shape(verb: Verb, http: httpx.Client, client: Client,
     if verb.ask is not None:
         found = verb.ask(Flat(client))
         assert to_json(found, without=verb.without) == there
-        if not re.search(r"rollout|steer|sweep|ablate|head-out|families|generate", path):
-            assert to_json(verb.ask(explorer), without=verb.without) == there
+        if not re.search(
+            r"steer|sweep|head-out|families", path
+        ):  # of an explorer these take directions, or give spaces
+            assert to_json(verb.ask(Flat(explorer)), without=verb.without) == there
         whole = to_json(found)
         assert to_json(from_json(type(found), json.loads(json.dumps(whole)))) == whole
 

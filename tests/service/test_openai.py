@@ -25,7 +25,7 @@ def client(url: str) -> openai.OpenAI:
 def test_embeddings(client: openai.OpenAI, explorer: Explorer, encoding: str | None) -> None:
     options = {"encoding_format": encoding} if encoding else {}
     answer = client.embeddings.create(model="minilm-l6", input=TEXTS, **options)  # type: ignore[arg-type]
-    expected = embed_sentences(explorer.model(), TEXTS, (-1,), "own").vectors[0]
+    expected = embed_sentences(explorer.model().model, TEXTS, (-1,), "own").vectors[0]
     given = [one.embedding for one in answer.data]
     if encoding == "base64":
         import base64
@@ -33,12 +33,12 @@ def test_embeddings(client: openai.OpenAI, explorer: Explorer, encoding: str | N
         given = [np.frombuffer(base64.b64decode(one), "<f4") for one in given]  # type: ignore[arg-type, misc]
     assert (np.array(given, np.float32) == expected).all()
     assert [one.index for one in answer.data] == [0, 1]
-    lengths = [len(explorer.model().tokenizer(text)["input_ids"]) for text in TEXTS]
+    lengths = [len(explorer.model().model.tokenizer(text)["input_ids"]) for text in TEXTS]
     assert answer.usage.prompt_tokens == answer.usage.total_tokens == sum(lengths)
 
 
 def test_one_text_and_token_ids(client: openai.OpenAI, explorer: Explorer) -> None:
-    tokenizer = explorer.model().tokenizer
+    tokenizer = explorer.model().model.tokenizer
     one = client.embeddings.create(model="minilm-l6", input=TEXTS[0]).data[0].embedding
     bare = tokenizer(TEXTS[0], add_special_tokens=False)["input_ids"]
     whole = tokenizer(TEXTS[0])["input_ids"]
@@ -83,7 +83,7 @@ def test_models(client: openai.OpenAI) -> None:
 def test_concurrent_texts_are_embedded_together_and_the_same(served: Service, explorer: Explorer) -> None:
     url, server = served()
     texts = [f"the bank of the river number {n}" + " was wet" * (n % 7) for n in range(64)]
-    alone = np.stack([embed_sentences(explorer.model(), [text], (-1,), "own").vectors[0, 0] for text in texts])
+    alone = np.stack([embed_sentences(explorer.model().model, [text], (-1,), "own").vectors[0, 0] for text in texts])
     client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
     with ThreadPoolExecutor(32) as pool:
         query = pool.map(lambda text: client.embeddings.create(model="minilm-l6", input=text).data[0].embedding, texts)
@@ -119,7 +119,7 @@ def test_many_inputs_are_worked_off_in_slices_between_which_others_have_their_tu
     assert metrics.value("polysema_batched_texts_total") == 302
     assert metrics.value("polysema_batches_total") >= 5  # of 64 texts at most
     expected = np.concatenate(
-        [embed_sentences(explorer.model(), [text], (-1,), "own").vectors[0] for text in texts[::97]]
+        [embed_sentences(explorer.model().model, [text], (-1,), "own").vectors[0] for text in texts[::97]]
     )
     np.testing.assert_allclose(given[::97], expected, atol=1e-6)
     np.testing.assert_allclose(np.array(few.result(), np.float32), given[:2], atol=1e-6)

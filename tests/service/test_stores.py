@@ -41,22 +41,25 @@ def client(served: Service):  # type: ignore[no-untyped-def]
 
 
 def test_a_collection_is_a_space_by_its_name(client: Client, explorer: Explorer, tmp_path: Path) -> None:
-    space = explorer.space()
+    space = explorer.space().space
     mine = client.create("mine")
     keys = [space.keys[row] for row in range(300)]
     mine.add(keys, space.vectors[:300], {"even": [row % 2 == 0 for row in range(300)]})
     local = Collection(tmp_path / "data" / "mine").space()
-    assert Flat(client).neighbors("was", "mine", 5).neighbors == explorer.neighbors("was", local, 5).neighbors
+    assert Flat(client).neighbors("was", "mine", 5).neighbors == explorer.space(local).neighbors("was", 5).neighbors
     assert (
         Flat(client).analogy("is - was + were", "mine", 3).neighbors
-        == explorer.analogy("is - was + were", local, 3).neighbors
+        == explorer.space(local).analogy("is - was + were", 3).neighbors
     )
-    assert Flat(client).similarity(["was"], ["is"], "mine").cosine == explorer.similarity(["was"], ["is"], local).cosine
-    assert (Flat(client).map("mine", "pca").map.positions == explorer.map(local, "pca").map.positions).all()
+    assert (
+        Flat(client).similarity(["was"], ["is"], "mine").cosine
+        == explorer.space(local).similarity(["was"], ["is"]).cosine
+    )
+    assert (Flat(client).map("mine", "pca").map.positions == explorer.maps.map(local, "pca").map.positions).all()
     mine.upsert(["was"], -space.vectors[:1])
-    assert Flat(client).neighbors("was", "mine", 5) == explorer.neighbors(
-        "was", Collection(tmp_path / "data" / "mine").space(), 5
-    )
+    assert Flat(client).neighbors("was", "mine", 5) == explorer.space(
+        Collection(tmp_path / "data" / "mine").space()
+    ).neighbors("was", 5)
     mine.create_space("other", 2)
     assert len(client.space("mine/vectors")) == 300
     with pytest.raises(UserError, match="several spaces"):
@@ -207,12 +210,12 @@ def test_texts_are_embedded_into_a_collection_as_a_job(client: Client, explorer:
     assert (done["rows"], done["left_out"]) == (3, 2)
     assert ("embed", 5, 5) in seen
     found = mine.get(["x:10-14", "z:20-24"], "banks")
-    expected = word_vectors(explorer.model(), "bank", TEXTS, [6]).vectors[0]
+    expected = word_vectors(explorer.model().model, "bank", TEXTS, [6]).vectors[0]
     np.testing.assert_allclose(found.vectors, expected[[0, 2]], atol=1e-6)
     assert found.rows[1]["text"] == TEXTS[2]
     assert (found.origin.layer, found.origin.source) == (6, "minilm-l6")
     mine.embed(TEXTS, space="whole", unit="sentences")
-    whole = embed_sentences(explorer.model(), TEXTS).vectors[0]
+    whole = embed_sentences(explorer.model().model, TEXTS).vectors[0]
     np.testing.assert_allclose(mine.get(["0", "1", "2"], "whole").vectors, whole, atol=1e-6)
     query = {"text": TEXTS[1], "k": 1, "space": "whole"}
     assert client.transport.ask("POST", "/v1/collections/mine/search", query)["answers"][0][0]["id"] == "1"

@@ -16,9 +16,11 @@ from polysema.app.client.internals import RemoteInternals, RemoteSenses
 from polysema.app.client.maps import RemoteMap, RemoteMaps
 from polysema.app.client.model import RemoteModel
 from polysema.app.client.space import RemoteLookup, RemoteSpace
-from polysema.app.explorer import AnalogyOptions, Explorer, SearchOptions
+from polysema.app.explorer import AnalogyOptions, Explorer, MapExplorer, ModelExplorer, SearchOptions, WordSpace
 from polysema.app.explorer.inside_options import AttentionOptions
 from polysema.app.explorer.results import SpaceMap
+from polysema.app.explorer.senses import SenseExplorer
+from polysema.app.explorer.word_lookup import WordLookup
 from polysema.core.errors import ConflictError, IncompatibleError, UnknownWordError, UserError
 from polysema.core.inside.lens import LensView
 from polysema.core.maps.projection import MapOptions
@@ -28,14 +30,6 @@ from polysema.core.space.space import Space
 from tests.service.flat import MODELS, WORDS, Flat
 
 TEXTS = ["The river bank was muddy.", "Gringotts bank keeps its gold."]
-HERE = {
-    "model": "gives weights, which stay where they are",
-    "inside": "gives weights",
-    "memory_usage": "what is in memory there; GET /metrics counts it",
-    "index": "gives an index",
-    "look_up": "gives a function",
-    "stamp": "of a file of this machine; a collection's version there is in its info",
-}
 POLICY = Policy(Case.IGNORE)
 Ask = Callable[[Any], Any]
 CLOUD = "minilm-l6@6"
@@ -124,10 +118,11 @@ def client(url: str):  # type: ignore[no-untyped-def]
 
 
 def same(here: Any, there: Any, at: str = "the answer") -> None:
-    if isinstance(here, Space):
+    if isinstance(here, (Space, WordSpace)):
+        space = here.space if isinstance(here, WordSpace) else here
         assert isinstance(there, RemoteSpace)
-        assert (len(here), here.dim, here.origin) == (len(there), there.dim, there.origin)
-        names = here.columns.column_names if here.columns is not None else []
+        assert (len(space), space.dim, space.origin) == (len(there), there.dim, there.origin)
+        names = space.columns.column_names if space.columns is not None else []
         assert list(there.columns) == names
     elif isinstance(here, SpaceMap):
         assert isinstance(there, RemoteMap)
@@ -160,7 +155,10 @@ def test_every_verb_of_the_client_is_tried() -> None:
     for kind in (RemoteSpace, RemoteLookup, RemoteModel, RemoteSenses, RemoteMaps):
         verbs = {name for name in public(kind) if callable(vars(kind)[name])}
         assert verbs <= tried | own | {"place", "around", "matched"}, kind
-    assert public(Explorer) - set(HERE) == {name for name, _ in VERBS} | {"place", "around", "matched"}
+    here = {"resolver", "axis", "matches", "cloud", "accuracy", "caches"}
+    for kind in (WordSpace, WordLookup, ModelExplorer, SenseExplorer, MapExplorer):
+        verbs = {name for name in public(kind) if callable(vars(kind)[name])}
+        assert verbs <= tried | own | here | {"place", "around", "matched"}, kind
 
 
 def test_no_handle_has_more_than_ten_verbs() -> None:
@@ -171,24 +169,24 @@ def test_no_handle_has_more_than_ten_verbs() -> None:
 
 @pytest.mark.parametrize(("name", "ask"), VERBS, ids=[f"{number}-{name}" for number, (name, _) in enumerate(VERBS)])
 def test_a_verb_answers_the_same_here_and_there(name: str, ask: Ask, client: Client, explorer: Explorer) -> None:
-    same(ask(explorer), ask(client))
+    same(ask(Flat(explorer)), ask(client))
 
 
 def test_new_vectors_are_placed_on_a_map_there_as_here(client: Client, explorer: Explorer) -> None:
-    options, vectors = MapOptions(n_epochs=20), explorer.space().vectors[500:503]
-    here, there = (of.map("glove-6b-50d", "umap", options, 300) for of in (explorer, client))
-    same(explorer.place(here, vectors), client.place(there, vectors))
+    options, vectors = MapOptions(n_epochs=20), explorer.space().space.vectors[500:503]
+    here, there = (of.map("glove-6b-50d", "umap", options, 300) for of in (Flat(explorer), client))
+    same(explorer.maps.place(here, vectors), client.place(there, vectors))
     with pytest.raises(UserError, match="dimension 50"):
         client.place(there, np.ones((1, 7)))
 
 
 def test_what_lies_around_a_point_there_as_here(client: Client, explorer: Explorer, http: Any) -> None:
-    here, there = (of.map("glove-6b-50d", "pca", n=500) for of in (explorer, client))
+    here, there = (of.map("glove-6b-50d", "pca", n=500) for of in (Flat(explorer), client))
     for k, row in ((10, 231), (3, 0)):
-        same(explorer.around(here, "glove-6b-50d", row, k), client.around(there, "glove-6b-50d", row, k))
-    vector = explorer.vector("queen")
-    at = vector, explorer.place(here, vector[None])[0]
-    same(explorer.around(here, "glove-6b-50d", at, 5), client.around(there, "glove-6b-50d", at, 5))
+        same(explorer.maps.around(here, "glove-6b-50d", row, k), client.around(there, "glove-6b-50d", row, k))
+    vector = explorer.space().lookup.vector("queen")
+    at = vector, explorer.maps.place(here, vector[None])[0]
+    same(explorer.maps.around(here, "glove-6b-50d", at, 5), client.around(there, "glove-6b-50d", at, 5))
     mistakes: list[tuple[Any, Any, int, type, str]] = [
         ("glove-6b-50d", 500, 5, UserError, "rows 0 to 499"),
         ("glove-6b-50d", 1, 0, UserError, "k must be|k: "),
@@ -197,7 +195,7 @@ def test_what_lies_around_a_point_there_as_here(client: Client, explorer: Explor
         (CLOUD, 1, 5, IncompatibleError, "don't belong together"),
     ]
     for whole, where, k, kind, match in mistakes:
-        for of, on in ((explorer, here), (client, there)):
+        for of, on in ((Flat(explorer), here), (client, there)):
             with pytest.raises(kind, match=match):
                 of.around(on, whole, where, k)  # type: ignore[attr-defined]
     for body, message in (
@@ -228,7 +226,7 @@ def test_spaces_are_matched_there_as_here(
     def ask(of: Any) -> Any:
         return of.matched(*(one if isinstance(one, str) else of.view(*one) for one in (a, b)), **how)
 
-    here, there = ask(explorer), ask(client)
+    here, there = ask(Flat(explorer)), ask(client)
     assert len(here) == len(there) == how["n"]
     assert [row["key"] for row in there.rows] == list(here.a.space.keys)
     for name in ("k", "overlap", "changed", "by_chance", "matched", "by", "rule", "method", "options"):
@@ -279,8 +277,8 @@ def test_matched_maps_come_in_each_form(client: Client, http: Any) -> None:
 
 def test_a_collection_is_matched_by_its_name(client: Client, explorer: Explorer) -> None:
     words = ["bank", "river", "money", "loan", "water", "gold", "shore", "cash"]
-    rows = explorer.space().keys.rows(words)
-    client.create("named").add(words, explorer.space().vectors[rows])
+    rows = explorer.space().space.keys.rows(words)
+    client.create("named").add(words, explorer.space().space.vectors[rows])
     try:
         laid = client.matched("named", "glove-6b-50d", k=2, method="pca")
         assert ([side.name for side in laid.sides], laid.matched) == (["named", "glove-6b-50d"], 8)
@@ -327,7 +325,7 @@ def test_a_collection_is_matched_by_its_name(client: Client, explorer: Explorer)
 def test_mistakes_raise_the_same_there_as_here(
     ask: Ask, kind: type, match: str, client: Client, explorer: Explorer
 ) -> None:
-    for of in (explorer, client):
+    for of in (Flat(explorer), client):
         with pytest.raises(kind, match=match):
             ask(of)
 

@@ -57,7 +57,7 @@ def test_the_shell_http_and_the_client_write_one_analogy(
     for row in (*there["neighbors"], *there["left_out"], *there["evidence"]["with_inputs"]):
         assert {"cosine", "score"} & set(row) == {score}
     options = AnalogyOptions(tuple((a, b) for a, b in (pair.split(":") for pair in pairs)), restrict_vocab=20_000)
-    local = explorer.analogy(expression, k=3, method=method, options=options)
+    local = explorer.space().analogy(expression, k=3, method=method, options=options)
     with Client(url) as client:
         remote = Flat(client).analogy(expression, k=3, method=method, options=options)
     assert (remote.neighbors, remote.inputs, remote.evidence) == (local.neighbors, local.inputs, local.evidence)
@@ -95,8 +95,8 @@ def test_get_and_post_and_the_shell_find_one_list_of_neighbors(
     command += ["--where", "not word in ('banks')", "--recall", "0.9", "--restrict-vocab", "9000", "--format", "json"]
     assert json.loads(CliRunner().invoke(cli, command, catch_exceptions=False).stdout) == got
     search = SearchOptions("not word in ('banks')", recall=0.9, restrict_vocab=9000)
-    view = explorer.view("glove-6b-50d", "centered", ["poor -> rich"])
-    local = explorer.neighbors("bank", view, 4, search=search).neighbors
+    view = explorer.space("glove-6b-50d").view("centered", ["poor -> rich"])
+    local = explorer.space(view).neighbors("bank", 4, search=search).neighbors
     assert [(n["word"], n["cosine"]) for n in got["neighbors"]] == [(n.key, n.score) for n in local]
     with Client(url) as client:
         seen = Flat(client).view("glove-6b-50d", "centered", ["poor -> rich"])

@@ -87,7 +87,9 @@ def evidence(answer: AnalogyAnswer) -> None:
 
 def around(word: str, space: str, baseline: float) -> None:
     """The neighbors of the word that was clicked."""
-    answer = work.answer(("neighbors", word, space, 8), lambda progress: widgets.explorer().neighbors(word, space, 8))
+    answer = work.answer(
+        ("neighbors", word, space, 8), lambda progress: widgets.explorer().space(space).neighbors(word, 8)
+    )
     if answer is None:
         return
     st.markdown(f"Around **{widgets.plain(word)}**, the word you clicked:")
@@ -111,7 +113,7 @@ def page() -> None:
         return
     answer = work.answer(
         ("analogy", expression, space, k, method),
-        lambda progress: widgets.explorer().analogy(expression, space, k, method),
+        lambda progress: widgets.explorer().space(space).analogy(expression, k, method),
         box="q",
     )
     if answer is None:
@@ -124,12 +126,12 @@ def page() -> None:
         return
     left, right = st.columns([7, 5], gap="medium")
     with left:
-        clicked = parallelogram(answer, widgets.explorer().space(space), "analogy")
+        clicked = parallelogram(answer, widgets.explorer().space(space).space, "analogy")
     with right:
         first = answer.neighbors[0]
         st.markdown(f"**{widgets.plain(answer.expression)}** leads nearest to **{widgets.plain(first.key)}**")
         label = "score" if method in ("3cosmul", "pairdirection") else "cosine"
-        baseline = widgets.explorer().baseline(space) if label == "cosine" else math.nan
+        baseline = widgets.explorer().space(space).baseline if label == "cosine" else math.nan
         rows = [(n.key, n.score) for n in answer.neighbors]
         widgets.bars(rows, baseline=baseline, label=label)
         downloads.ranked(rows, "analogy", "word", label, baseline)
@@ -139,8 +141,7 @@ def page() -> None:
     if clicked is not None:
         around(clicked, space, baseline)
     widgets.python_lines(
-        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, "
-        f"space={space!r}, k={k}, method={method!r})\n"
+        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().space({space!r}).analogy({expression!r}, k={k}, method={method!r})\n"
         "for word in answer.neighbors:\n    print(word.rank, word.key, word.score)",
         f"{METHODS[method]}. The words' vectors are scaled to length 1. {widgets.plain(answer.origin.card())}.",
     )

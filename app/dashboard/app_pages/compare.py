@@ -76,7 +76,7 @@ def page() -> None:
     neighbors(found, focus)
     widgets.python_lines(
         "from polysema.app.explorer import Explorer\n\n"
-        f"found = Explorer().matched({a!r}, {b!r}, n={n}, k={k}, "
+        f"found = Explorer().maps.matched({a!r}, {b!r}, n={n}, k={k}, "
         f"method={method!r}{f', through={list(through)!r}' if through else ''})\n"
         "for row in found.changed[:10]:\n    print(found.a.space.keys[int(row)], found.overlap[row], "
         "found.lost(int(row)), found.gained(int(row)))",

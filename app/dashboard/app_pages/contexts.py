@@ -120,7 +120,7 @@ def page() -> None:
     table(found, selected)
     widgets.python_lines(
         "from polysema.app.explorer import Explorer\n\n"
-        f"found = Explorer().word_map({word!r}, model={model!r}, method={found.method!r})\n"
+        f"found = Explorer().maps.word_map({word!r}, model={model!r}, method={found.method!r})\n"
         f"positions = found.positions[found.layers.index({layer})]"
         "  # (occurrences + 1, 2), the last row is the static vector",
         f"{METHOD_NOTES[found.method == 'umap']}; the static vector is the word's row of the model's input table, "

@@ -64,7 +64,7 @@ def static_part() -> None:
     ) or (None, "")
     if answer is None:
         return
-    opened = widgets.explorer().space(space)
+    opened = widgets.explorer().space(space).space
     if note:
         st.caption(note)
     widgets.notes(answer, opened)
@@ -75,7 +75,7 @@ def static_part() -> None:
     with left:
         picture(answer, opened)
     with right:
-        baseline = widgets.explorer().baseline(space)
+        baseline = widgets.explorer().space(space).baseline
         rows = [(n.key, n.score) for n in answer.neighbors]
         places = sentences_of(opened, [opened.resolve(answer.word), *(n.row for n in answer.neighbors)])
         if places is not None:
@@ -88,8 +88,7 @@ def static_part() -> None:
         downloads.ranked(rows, "neighbors", "word", "cosine", baseline)
         st.caption(widgets.beside(baseline))
     widgets.python_lines(
-        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().neighbors({word!r}, space={space!r}, "
-        f"k={k})\n"
+        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().space({space!r}).neighbors({word!r}, k={k})\n"
         "for word in answer.neighbors:\n    print(word.rank, word.key, word.score)",
         f"Exact search by cosine over the whole space. {widgets.plain(answer.origin.card())}.",
     )
@@ -99,7 +98,7 @@ def of_row(word: str, space: str, k: int, progress: Progress) -> tuple[NeighborA
     """The neighbors of a word, and its notes. In a collection of occurrences, whose rows have ids, those of
     the first occurrence of the word.
     """
-    opened = widgets.explorer().space(space, progress)
+    opened = widgets.explorer().space(space, progress).space
     note = ""
     if opened.columns is not None and word not in opened.keys:
         spotted = spot(opened, word)
@@ -107,7 +106,7 @@ def of_row(word: str, space: str, k: int, progress: Progress) -> tuple[NeighborA
         if spotted.total > 1 or name != word:
             note = f"{space} has {spotted.total:,} rows for {word}; this is about the first. The Map shows them all."
         word = name
-    return widgets.explorer().neighbors(word, opened, k), widgets.plain(note)
+    return widgets.explorer().space(opened).neighbors(word, k), widgets.plain(note)
 
 
 def sentences_of(space: Space, rows: Sequence[int]) -> list[tuple[str, int, int]] | None:

@@ -107,7 +107,7 @@ def between(a: str, b: str) -> tuple[str, ...]:
     if one != other or not first or not last:
         return ()
     low, high = sorted((int(first), int(last)))
-    layers = [layer for layer in widgets.explorer().corpus_layers(one) if low < layer < high]
+    layers = [layer for layer in widgets.explorer().model(one).senses.layers if low < layer < high]
     return tuple(
         f"{one}{space_picker.HIDDEN_SPACES}{layer}" for layer in (layers if int(first) < int(last) else layers[::-1])
     )
@@ -124,7 +124,7 @@ def matched(
         return ("matched", a, b, stamps, n, k, by, through)
 
     def work_by(by: str) -> Callable[[Progress], MatchedMaps]:
-        return lambda progress: explorer.matched(a, b, n, k, by, through=through, progress=progress)
+        return lambda progress: explorer.maps.matched(a, b, n, k, by, through=through, progress=progress)
 
     found = work.answer(key(method), work_by(method))
     if found is not None:

@@ -111,7 +111,7 @@ def clusters_of(found: WordMap, layer: int) -> SenseClusters | None:
     model, word = found.origin.source, found.word
     clustered: SenseClusters | None = work.answer(
         ("clusters", word, model, layer),
-        lambda progress: widgets.explorer().sense_clusters(word, model, layer, progress=progress),
+        lambda progress: widgets.explorer().model(model).senses.clusters(word, layer, progress=progress),
     )
     return clustered
 

@@ -10,6 +10,7 @@ from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.components.scatter import Selection
 from polysema.app.dashboard.series import lines
+from polysema.app.explorer import OccurrenceOptions
 from polysema.app.explorer.results import WordMap
 from polysema.core.measure.sense_clusters import SenseClusters
 from polysema.core.model.tokens import find_words
@@ -108,8 +109,10 @@ def like_this(found: WordMap, layer: int, row: int) -> None:
     model = found.origin.source
     answer = work.answer(
         ("occurrence", text, text[start:end], model, layer, 6, nth),
-        lambda progress: widgets.explorer().occurrence_neighbors(
-            text[start:end], text, model, layer, 6 + 1, nth, progress=progress
+        lambda progress: (
+            widgets.explorer()
+            .model(model)
+            .occurrences(text[start:end], text, layer, 6 + 1, options=OccurrenceOptions(nth=nth), progress=progress)
         ),
     )
     if answer is None:

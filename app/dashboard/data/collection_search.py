@@ -181,7 +181,7 @@ def _model(origin: Origin) -> LanguageModel:
             "`polysema collection search`"
         )
     if origin.stack in ("", "encoder") and origin.final_norm in ("", "after"):
-        return widgets.explorer().model(origin.source)
+        return widgets.explorer().model(origin.source).model
     return query_vectors.load_like(origin)
 
 
@@ -227,7 +227,7 @@ def _baseline(one: CollectionSummary, space: str) -> str:
         return ""
     name = one.name if len(one.spaces) == 1 else f"{one.name}/{space}"
     value: float | None = work.answer(
-        ("baseline", one.name, one.version, space), lambda progress: widgets.explorer().baseline(name)
+        ("baseline", one.name, one.version, space), lambda progress: widgets.explorer().space(name).baseline
     )
     return "" if value is None else f"Two rows taken at random have cosine {value:.3f}: read the scores beside that."
 

@@ -75,7 +75,7 @@ def missing(row: CatalogEntry) -> None:
 def facts(row: CatalogEntry) -> None:
     """Rows, width, layers, and the provenance card."""
     space: Space | None = work.answer(
-        ("space", row.name), lambda progress: widgets.explorer().space(row.name, progress)
+        ("space", row.name), lambda progress: widgets.explorer().space(row.name, progress).space
     )
     if space is None:
         return

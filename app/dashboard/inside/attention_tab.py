@@ -115,7 +115,7 @@ def attention_part() -> None:
 
 def attention_of(name: str, stack: str, kind: str, folds: bool, text: str) -> tuple[attending.Attention, ...]:
     """The attention of a text in every layer, window by window."""
-    model = widgets.explorer().inside(name, stack)
+    model = widgets.explorer().model(name).internals.on_torch(stack)
     query, source = given(model, text)
     view = attending.AttentionView(kind, unit_for(model), "merge" if folds else "keep")
     return attending.attention(model, query, None, source, view)
@@ -165,17 +165,20 @@ def heads_picture(part: attending.Attention, name: str, view: str) -> None:
 
 def show_python(part: attending.Attention, name: str, layer: int, head: int) -> None:
     """The lines that print the weights of a head."""
-    query = "None" if part.source else repr(part.text)
-    source = repr(part.source) if part.source else "None"
     two = part.view.kind == "self" and family_of(name) is Family.ENCODER_DECODER and not part.source
-    stack = ", 'encoder'" if two else ""
+    fields = {
+        "target": part.text if part.source else None,
+        "stack": "encoder" if two else "",
+        "cross": part.view.kind == "cross",
+        "unit": part.view.unit,
+        "special": part.view.special,
+    }
+    options = ", ".join(f"{key}={value!r}" for key, value in fields.items() if value)
     widgets.python_lines(
-        "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attention import AttentionView, "
-        "attention\n\n"
-        "model = "
-        f"Explorer().inside({name!r}{stack})\n"
-        f"(found,) = attention(model, {query}, source={source}, view=AttentionView({part.view.kind!r}, "
-        f"{part.view.unit!r}, {part.view.special!r}))\n"
+        "from polysema.app.explorer import Explorer\n"
+        "from polysema.app.explorer.inside_options import AttentionOptions\n\n"
+        f"how = AttentionOptions({options})\n"
+        f"(found,) = Explorer().model({name!r}).attention({part.source or part.text!r}, options=how)\n"
         f"weights = found.of({layer}, {head})  # rows look at columns; each row adds up to 1",
         "Sub-words are merged to words: summed over the words looked at, averaged over those that look, so that "
         "each row still adds up to 1. "

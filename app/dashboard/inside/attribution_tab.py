@@ -82,7 +82,7 @@ def attribution_part() -> None:
 
 def attribution_of(name: str, text: str, word: str, against: str, at: str) -> Attribution:
     """The parts of a logit."""
-    model = widgets.explorer().inside(name)
+    model = widgets.explorer().model(name).internals.on_torch()
     query, source = given(model, text)
     place: str | int | None = at or (0 if model.reads_two else None)
     return contributions(model, query, word, against or None, source, place)
@@ -117,10 +117,9 @@ def attribution_picture(found: Attribution, name: str, text: str) -> None:
     downloads.numbers(rows, "attribution")
     against = f", {found.against.word!r}" if found.against else ""
     widgets.python_lines(
-        "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attribution import "
-        f"contributions\n\nmodel = Explorer().inside({name!r})\n"
-        f"found = contributions(model, {'None' if letters(name) else repr(text)}, "
-        f"{found.target.word!r}{against}{', source=' + repr(text) if letters(name) else ''}, at={found.position})\n"
+        "from polysema.app.explorer import Explorer\n\n"
+        f"found = Explorer().model({name!r}).attribution({text!r}, {found.target.word!r}{against}, "
+        f"at={found.position})\n"
         "for part in found.parts:\n    print(part.name, part.value)",
         "The state that the head reads is a sum: the embedding, what each head and each MLP wrote, and biases. "
         "With the scale of the norms frozen at what it is here, "

@@ -40,8 +40,8 @@ def families_part() -> None:
     if rows:
         downloads.numbers(rows, "families")
         widgets.python_lines(
-            "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.families import family_run\n\n"
-            f"found = family_run(Explorer().inside({names[0]!r}), {text!r})\nfor sight in found.sights:\n    "
+            "from polysema.app.explorer import Explorer\n\n"
+            f"found = Explorer().model({names[0]!r}).internals.family_run({text!r})\nfor sight in found.sights:\n    "
             "print(sight.name, sight.describe)",
             "A square is filled where some head of some layer gives any weight at all: the masks as they are met, "
             "not as they are meant.",
@@ -50,7 +50,7 @@ def families_part() -> None:
 
 def _family_run(name: str, text: str, progress: object) -> FamilyRun:
     """One model's way through the sentence."""
-    model = widgets.explorer().inside(name)
+    model = widgets.explorer().model(name).internals.on_torch()
     widgets.check_length(text)
     return family_run(model, text_for(model, text))
 

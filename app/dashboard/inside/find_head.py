@@ -97,7 +97,7 @@ def ranking(name: str, stack: str, pairs: str, texts: Sequence[str]) -> attendin
         if not (arrow and first.strip() and second.strip()):
             raise UserError(f"a pair is written blue -> water; got {pair.strip()!r}")
         query.append((first.strip(), second.strip()))
-    model = widgets.explorer().inside(name, stack)
+    model = widgets.explorer().model(name).internals.on_torch(stack)
     view = attending.AttentionView("self", unit_for(model))
     if model.reads_two:
         written = [one_reading(model, None, text).text for text in texts]

@@ -80,7 +80,7 @@ def lens_part() -> None:
 
 def lens_of(name: str, text: str, word: str, point: str) -> lenses.Lens:
     """The lens over all layers."""
-    model = widgets.explorer().inside(name)
+    model = widgets.explorer().model(name).internals.on_torch()
     query, source = given(model, text)
     where = "attention" if point == "after attention" else "mlp"
     return lenses.lens(model, query, None, [word] if word else [], source, lenses.LensView((where,), 10))
@@ -114,11 +114,9 @@ def lens_picture(found: lenses.Lens, name: str, text: str, word: str) -> None:
     with right:
         picked_cell(found, event, first, score)
     downloads.numbers([{key: value for key, value in row.items() if key != "place"} for row in rows], "lens")
-    source = ", source=" + repr(text) if letters(name) else ""
     widgets.python_lines(
-        "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.lens import lens\n\n"
-        f"model = Explorer().inside({name!r})\n"
-        f"found = lens(model, {'None' if letters(name) else repr(text)}, words={[word] if word else []!r}{source})\n"
+        "from polysema.app.explorer import Explorer\n\n"
+        f"found = Explorer().model({name!r}).lens({text!r}, words={[word] if word else []!r})\n"
         "found.scores  # (steps, tokens, k), the best first; found.ranks follows the word",
         f"{found.kind.capitalize()}: the final norm and the output head are applied to the state of every layer; "
         "the last row is the model's actual prediction. "

@@ -38,7 +38,7 @@ def steering_part() -> None:
         return
     first, second, third = st.columns([4, 4, 4], vertical_alignment="bottom")
     name = model_box(names, "sm", first, "Which model is steered.")
-    model = work.answer(("model", name), lambda progress: widgets.explorer().inside(name))
+    model = work.answer(("model", name), lambda progress: widgets.explorer().model(name).internals.on_torch())
     if model is None:
         return
     layer = second.slider(
@@ -69,14 +69,13 @@ def steering_part() -> None:
         return
     changed, table = found
     steer_picture(changed, table, form.word, layer, strength)
-    source = ", source=" + repr(form.text) if letters(name) else ""
     widgets.python_lines(
         "from polysema.app.explorer import Explorer\n"
-        "from polysema.core.inside.steering import Statement, Steer, concepts, steer\n\n"
-        f"model = Explorer().inside({name!r})\n"
-        f"direction = concepts(model, {list(form.toward)!r}, {list(form.away)!r}, [{layer}])[{layer}]\n"
-        f"found = steer(model, {'None' if letters(name) else repr(form.text)}, direction, Steer({strength}), "
-        f"Statement(words=({form.word!r},)){source})",
+        "from polysema.core.inside.steering import Statement, Steer\n\n"
+        f"model = Explorer().model({name!r})\n"
+        f"sides = {list(form.toward)!r}, {list(form.away)!r}\n"
+        f"direction = model.internals.directions(*sides, [{layer}])[{layer}]\n"
+        f"found = model.steer({form.text!r}, direction, Steer({strength}), Statement(words=({form.word!r},)))",
         "The vector is the mean hidden state of the texts on the left minus that of the texts on the right, "
         f"at layer {layer}, scaled to {strength:g} times the typical length there ({changed.length:.1f}), "
         "and added at every token.",
@@ -144,7 +143,7 @@ def steered(
     name: str, form: SteeringForm, layer: int, strength: float
 ) -> tuple[steering.SteeredToken, tuple[steering.SweepRow, ...]]:
     """Before and after, and the same at other strengths."""
-    model = widgets.explorer().inside(name)
+    model = widgets.explorer().model(name).internals.on_torch()
     query, source = given(model, form.text)
     for side in (form.toward, form.away):
         widgets.check_length("\n".join(side))

@@ -123,7 +123,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     """The score of a word, part by part and layer by layer."""
     name, text, word = query[MODEL], query["text"], query["word"]
     progress(f"load {name}", 0, 4)
-    model = explorer.inside(name)
+    model = explorer.model(name).internals.on_torch()
     given, source = _given(model, text)
     progress("take the score apart", 1, 4)
     at = _place(model)
@@ -168,7 +168,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         option,
         rows,
         "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attribution import "
-        f"contributions\n\nmodel = Explorer().inside({name!r})\n"
+        f"contributions\n\nmodel = Explorer().model({name!r}).internals.on_torch()\n"
         f"found = contributions(model, {given!r}, {word!r}, source={source!r}, at={at})\nprint(found.score, "
         "sum(p.value for p in found.parts if p.kind == 'mlp'))",
         "Direct contributions: each part’s vector through the last norm (its scale frozen) and the row of the "

@@ -33,7 +33,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     name = query["space"]
     progress(f"load {name}", 0, 1)
     space = explorer.space(name)
-    resolve = explorer.look_up(space)
+    resolve = space.lookup.resolver()
     missing: list[str] = []
 
     def known(words: list[str]) -> list[str]:
@@ -55,9 +55,9 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
             )
     if not lists["words"]:
         raise UserError(f"{name} knows none of the words to place: {query['words'][:60]!r}")
-    test = explorer.association(lists["first"], lists["second"], lists["toward"], lists["away"], space)
+    test = space.association(lists["first"], lists["second"], lists["toward"], lists["away"])
     axis = f"{' + '.join(lists['away'])} -> {' + '.join(lists['toward'])}"
-    placed = explorer.project(lists["words"], [axis], space)
+    placed = space.project(lists["words"], [axis])
     order = sorted(((word, place) for word, (place,) in placed.words), key=lambda item: item[1])
     strength = abs(test.effect)
     low = min(test.p, 1 - test.p) <= CHANCE_P
@@ -76,9 +76,10 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         option,
         rows,
-        f"from polysema.app.explorer import Explorer\n\nfound = Explorer().association({lists['first']!r}, "
-        f"{lists['second']!r}, {lists['toward']!r}, {lists['away']!r}, {name!r})\nprint(found.effect, found.p)\n"
-        f"print(Explorer().project({lists['words']!r}, [{axis!r}], {name!r}).words)",
+        f"from polysema.app.explorer import Explorer\n\nwords = Explorer().space({name!r})\n"
+        f"found = words.association({lists['first']!r}, "
+        f"{lists['second']!r}, {lists['toward']!r}, {lists['away']!r})\nprint(found.effect, found.p)\n"
+        f"print(words.project({lists['words']!r}, [{axis!r}]).words)",
         "WEAT (Caliskan et al. 2017): a word’s lean is its mean cosine with the first attributes less that with "
         "the second; the effect is the difference of the two lists’ means in standard "
         "deviations. The axis leads from the sum of the one side’s unit vectors to that of the other. "

@@ -86,7 +86,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     """Count the parameters, and run a text to see the widths met."""
     name, text = query[MODEL], query["text"]
     progress(f"load {name}", 0, 1)
-    model = on_torch(explorer.model(name))
+    model = on_torch(explorer.model(name).model)
     found = widths(model)
     states = embed(model, [text]) if not model.reads_two else None
     counted = found.parameters
@@ -106,8 +106,8 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         OPTIONS.index(most),
         rows,
-        "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.parameter_counts import "
-        f"widths\n\nfound = widths(Explorer().inside({name!r}))\nprint(found.total, found.parameters)\nfor "
+        f"from polysema.app.explorer import Explorer\n\nfound = Explorer().model({name!r}).internals.widths()\n"
+        "print(found.total, found.parameters)\nfor "
         "stack in found.stacks:\n    print(stack)",
         "Counted in the loaded weights; what two parts share (a head that is the table itself) counts once.",
         found,

@@ -65,10 +65,10 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     if len(others) < 2:
         raise UserError("give at least two texts to search among, a line each")
     progress(f"read with {name}", 0, 1)
-    model = explorer.model(name)
+    model = explorer.model(name).model
     row, pieces = static_vector(model, word)
     hidden = word_vectors(model, word, [text])
-    baselines = explorer.baselines(name, progress)
+    baselines = explorer.model(name).senses.baselines(progress)
     states = hidden.vectors[:, 0]  # (n_layers + 1, dim)
     sentences = embed_sentences(model, [text, *others], (-1,), "mean")
     whole = sentences.vectors[0]
@@ -101,13 +101,8 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         option,
         rows,
-        "from polysema.app.explorer import Explorer\nfrom polysema.core.model.contextual import "
-        "word_vectors\nfrom polysema.core.model.sentences import embed_sentences\nfrom "
-        "polysema.core.model.static import static_vector\nfrom polysema.core.space.metric import "
-        f"cosine\n\nmodel = Explorer().model({name!r})\nrow, pieces = static_vector(model, "
-        f"{word!r})\nstate = word_vectors(model, {word!r}, [{text!r}], [-1]).vectors[0, 0]\n"
-        f"whole = embed_sentences(model, [{text!r}]).vectors[0, 0]\nprint(cosine(row, state), cosine(row, "
-        "whole), cosine(state, whole))",
+        f"from polysema.app.explorer import Explorer\nfrom polysema.core.model.contextual import word_vectors\nfrom polysema.core.model.sentences import embed_sentences\nfrom polysema.core.model.static import static_vector\nfrom polysema.core.space.metric import cosine\n\nmodel = Explorer().model({name!r}).model\nrow, pieces = static_vector(model, {word!r})\nstate = word_vectors(model, {word!r}, [{text!r}], [-1]).vectors[0, 0]\n"
+        f"whole = embed_sentences(model, [{text!r}]).vectors[0, 0]\nprint(cosine(row, state), cosine(row, whole), cosine(state, whole))",
         f"Cosines of vectors of {model.dim} numbers. {widgets.plain(hidden.origin.card())}.",
         (rows, found, _kinds(model, w, pieces), np.float64(model.dim)),
         widgets.notes_of(hidden, sentences),

@@ -165,9 +165,11 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     for name in names:
         progress(f"read with {name}", 0, 1)
         kind = "encoder" if family_of(name) is Family.ENCODER else "decoder"
-        changes.append(in_text(explorer.inside(name), sentence, changed, len(spans) - 1, f"{kind} ({name})"))
+        changes.append(
+            in_text(explorer.model(name).internals.on_torch(), sentence, changed, len(spans) - 1, f"{kind} ({name})")
+        )
     progress(f"read with {LETTERS}", 0, 1)
-    pair = across(explorer.inside(LETTERS), source, other)
+    pair = across(explorer.model(LETTERS).internals.on_torch(), source, other)
     all_of_them = [*changes, *pair]
     encoder = next((c for c in changes if not c.causal), None)
     decoder = next((c for c in changes if c.causal), pair[1])
@@ -187,7 +189,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         option,
         rows,
         "from polysema.app.explorer import Explorer\nfrom polysema.core.model.contextual import embed\n"
-        f"from polysema.core.space.metric import cosine\n\nmodel = Explorer().inside({first!r})\n"
+        f"from polysema.core.space.metric import cosine\n\nmodel = Explorer().model({first!r}).internals.on_torch()\n"
         f"a = embed(model, [{sentence!r}], [-1])\nb = embed(model, [{changed!r}], [-1])\n"
         "for word, one, other in zip(a.occurrences, a.vectors[0], b.vectors[0]):\n"
         "    print(word.word, 1 - cosine(one, other))",

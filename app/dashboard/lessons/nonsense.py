@@ -100,7 +100,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     """Let the model go on with something invented and something real, and compare how sure it is."""
     name, invented, real = query[MODEL], query["invented"], query["real"]
     progress(f"load {name}", 0, 1)
-    model = explorer.inside(name)
+    model = explorer.model(name).internals.on_torch()
     made = write(model, invented, MAX_NEW_TOKENS, progress=progress)
     true = write(model, real, MAX_NEW_TOKENS, progress=progress)
     letters = reads_letters(name)
@@ -134,8 +134,8 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         option,
         rows,
-        "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.generation import write\n\nmodel "
-        f"= Explorer().inside({name!r})\nfor start in ({invented!r}, {real!r}):\n    found = write(model, "
+        f"from polysema.app.explorer import Explorer\n\nmodel = Explorer().model({name!r})\n"
+        f"for start in ({invented!r}, {real!r}):\n    found = model.generate("
         f"start, {MAX_NEW_TOKENS})\n    print(found.text, found.surety, found.probabilities)",
         f"Greedy: the most probable token each time, {MAX_NEW_TOKENS} at most. The average is the geometric "
         f"mean. Doubt is looked for by these words: {', '.join(DOUBT_PHRASES)}.",

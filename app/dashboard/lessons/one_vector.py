@@ -36,23 +36,23 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     name, word, first, second = (query[key] for key in ("space", "word", "first", "second"))
     progress(f"load {name}", 0, 1)
     space = explorer.space(name)
-    resolve = explorer.look_up(space)
+    resolve = space.lookup.resolver()
     own = resolve(Term(1.0, word))
     n_rows = max(1, len(own.rows))
-    sides = [explorer.similarity([word], [side], space) for side in (first, second)]
-    near = explorer.neighbors(word, space, 10)
+    sides = [space.similarity([word], [side]) for side in (first, second)]
+    near = space.neighbors(word, 10)
     n_near = len(near.neighbors)
     if not n_near:
         raise UserError(f"{word!r} is the only row of {name}, so nothing is near to it: choose other vectors")
     ends = np.stack([resolve(Term(1.0, side)).vector for side in (first, second)])
-    lean = unit(np.asarray(space.vectors[[n.row for n in near.neighbors]])) @ ends.T  # (10, 2)
+    lean = unit(np.asarray(space.space.vectors[[n.row for n in near.neighbors]])) @ ends.T  # (10, 2)
     to_first = int((lean[:, 0] > lean[:, 1]).sum())
     ranks = [side.rank or len(space) for side in sides]
     good = [rank <= N_NEAREST * len(space) for rank in ranks]
     verdict = Verdict.WORKS if all(good) else Verdict.PARTLY if any(good) else Verdict.FAILS
     w, a, b = widgets.plain(word), widgets.plain(first), widgets.plain(second)
     said = (
-        f"**{w}** has **{n_rows} row{'s' * (n_rows > 1)}** of {space.vectors.shape[1]} numbers among "
+        f"**{w}** has **{n_rows} row{'s' * (n_rows > 1)}** of {space.dim} numbers among "
         f"{len(space):,}, whatever the sentence. "
         f"Seen from it, **{a}** is neighbor number {ranks[0]:,} and **{b}** number {ranks[1]:,}. "
     )
@@ -70,17 +70,17 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         f"{n_near - to_first} to {b}."
     )
     rows = [(n.key, n.score) for n in near.neighbors]
-    baseline = explorer.baseline(space)
+    baseline = space.baseline
     numbers = _numbers(near, lean, (first, second))
     return LessonResult(
         verdict,
         said,
         0 if n_rows == 1 else 1,
         numbers,
-        "from polysema.app.explorer import Explorer\n\nexplorer = Explorer()\nfor n in "
-        f"explorer.neighbors({word!r}, {name!r}).neighbors:\n    print(n.rank, n.key, n.score)\n"
-        f"print(explorer.similarity([{word!r}], [{first!r}], {name!r}).rank, explorer.similarity([{word!r}], "
-        f"[{second!r}], {name!r}).rank)",
+        "from polysema.app.explorer import Explorer\n\n"
+        f"words = Explorer().space({name!r})\nfor n in "
+        f"words.neighbors({word!r}).neighbors:\n    print(n.rank, n.key, n.score)\n"
+        f"print(words.similarity({word!r}, {first!r}).rank, words.similarity({word!r}, {second!r}).rank)",
         f"Cosines in the full space. {widgets.plain(near.origin.card())}.",
         (rows, baseline, sides, (first, second)),
         widgets.notes_of(near, *sides),

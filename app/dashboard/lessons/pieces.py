@@ -55,7 +55,7 @@ def _pieces(model: LanguageModel, encoded: EncodedText, text: str) -> tuple[Ints
 def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
     """How many tokens a text becomes, and which words are cut."""
     progress(f"load {query[MODEL]}", 0, 1)
-    model, text = explorer.model(query[MODEL]), query["text"]
+    model, text = explorer.model(query[MODEL]).model, query["text"]
     (encoded,) = model.encode([text])
     spans = words_of(text)
     if not len(encoded) or not spans:
@@ -94,7 +94,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         option,
         [{key: row[key] for key in ("token", "id", "word")} for row in rows],
-        f"from polysema.app.explorer import Explorer\n\nmodel = Explorer().model({model.name!r})\n(encoded,) = "
+        f"from polysema.app.explorer import Explorer\n\nmodel = Explorer().model({model.name!r}).model\n(encoded,) = "
         f"model.encode([{text!r}])\n"
         "print(encoded.ids())      # what the model is given\nprint(encoded.offsets)    # which characters each "
         "id stands for",

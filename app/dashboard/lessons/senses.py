@@ -122,7 +122,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     if len(set(texts)) < len(texts):
         raise UserError("a sentence stands in both boxes; it can have one meaning only")
     progress(f"read {len(texts)} sentences", 0, 1)
-    found = explorer.compare(word, texts, name, progress=progress)
+    found = explorer.model(name).compare(word, texts, progress=progress)
     n, own = len(texts), np.array([0] * len(groups[0]) + [1] * len(groups[1]))
     same = own[:, None] == own[None, :]
     off = ~np.eye(n, dtype=bool)
@@ -152,11 +152,8 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         option,
         rows,
-        f"from polysema.app.explorer import Explorer\n\nfound = Explorer().compare({word!r}, {texts!r}, "
-        f"model={name!r})\nfor row in found.layers:\n    print(row.layer, row.pairs, row.baseline)  # "
-        "cosines of all pairs, and of random words",
-        "The hidden state of the word (the mean of its tokens) after each block; layer 0 is before the first. "
-        f"{widgets.plain(found.origin.card())}.",
+        f"from polysema.app.explorer import Explorer\n\nfound = Explorer().model({name!r}).compare({word!r}, {texts!r})\nfor row in found.layers:\n    print(row.layer, row.pairs, row.baseline)  # cosines of all pairs, and of random words",
+        f"The hidden state of the word (the mean of its tokens) after each block; layer 0 is before the first. {widgets.plain(found.origin.card())}.",
         (rows, layer, listed),
         widgets.notes_of(found),
     )

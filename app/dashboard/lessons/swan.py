@@ -114,7 +114,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     """What a word attends to in the mean of all heads, and which head attends to the wanted word over several sentences."""
     name, sentence, looker, at = query[MODEL], query["sentence"], query["looker"], query["at"]
     progress(f"read with {name}", 0, 1)
-    model = explorer.inside(name)
+    model = explorer.model(name).internals.on_torch()
     texts = [sentence, *lines_of(query["more"])]
     ranking = find_heads(model, [(looker, at)], texts)
     if ranking.places[0][0] != 0:
@@ -157,8 +157,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         EXAMPLE.index(most) if most in EXAMPLE else MIN_DISAGREEING,
         rows,
-        "from polysema.app.explorer import Explorer\nfrom polysema.core.inside.attention import "
-        f"find_heads\n\nfound = find_heads(Explorer().inside({name!r}), [({looker!r}, {at!r})], {texts!r})\n"
+        f"from polysema.app.explorer import Explorer\n\nfound = Explorer().model({name!r}).rank_heads([({looker!r}, {at!r})], {texts!r})\n"
         "for score in found.scores[:5]:\n    print(score.layer, score.head, score.mean, score.least)",
         "Weights after the softmax; sub-words are merged to words. All heads of all layers are ranked by their "
         "mean over the sentences that have both words.",

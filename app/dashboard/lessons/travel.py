@@ -35,8 +35,8 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     """What the sum leads to, whether it was needed, and how parallel the two differences are."""
     name, expression, wanted = (query[key] for key in ("space", "expression", "wanted"))
     progress(f"load {name}", 0, len(OTHER_EXPRESSIONS) + 1)
-    space = explorer.space(name)
-    answer = explorer.analogy(expression, space, 8)
+    space = explorer.space(name).space
+    answer = explorer.space(space).analogy(expression, 8)
     keys = [n.key for n in answer.neighbors]
     if not keys:
         raise UserError(f"{name} has no word but those of the sum, so none is left to answer: choose other vectors")
@@ -60,14 +60,14 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     for number, (other, right) in enumerate(OTHER_EXPRESSIONS, 1):
         progress("try other sums", number, len(OTHER_EXPRESSIONS) + 1)
         try:
-            got = explorer.analogy(other, space, 3, options=AnalogyOptions(evidence=False)).neighbors
+            got = explorer.space(space).analogy(other, 3, options=AnalogyOptions(evidence=False)).neighbors
         except UnknownWordError:
             continue
         others.append((other, right, [n.key for n in got]))
     hit = sum(right == got[0] for _, right, got in others)
     if others:
         said += f"\n\nOf the {len(others)} other sums below **{hit}** lead to the expected word in these vectors."
-    baseline = explorer.baseline(space)
+    baseline = explorer.space(space).baseline
     rows = [(n.key, n.score) for n in answer.neighbors]
     return LessonResult(
         verdict,
@@ -82,8 +82,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
             for other, right, got in others
             for r, word in enumerate(got, 1)
         ],
-        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().analogy({expression!r}, "
-        f"space={name!r}, k=8)\nfor word in answer.neighbors:\n    print(word.rank, word.key, word.score)\n"
+        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().space({name!r}).analogy({expression!r}, k=8)\nfor word in answer.neighbors:\n    print(word.rank, word.key, word.score)\n"
         "for word in answer.inputs:\n    print(word.word, word.rank)  # where the words of the sum would stand",
         "3CosAdd: the nearest word to the sum of the unit vectors, the words of the sum left out (Mikolov et "
         f"al. 2013). {widgets.plain(answer.origin.card())}.",
@@ -121,7 +120,7 @@ def _parallel(explorer: Explorer, answer: AnalogyAnswer, space: Space, wanted: s
     signs = [i.weight for i in answer.inputs]
     if sorted(signs) != [-1, 1, 1]:
         return ""
-    found = explorer.look_up(space)(Term(1.0, wanted))
+    found = explorer.space(space).lookup.resolver()(Term(1.0, wanted))
     if not found.known:
         return ""
     minus = signs.index(-1)

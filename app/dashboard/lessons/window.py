@@ -99,7 +99,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     if starts[0] == starts[1]:
         raise UserError("both beginnings are the same; they have to differ")
     progress(f"load {name}", 0, len(FILLER_SHARES))
-    model = explorer.model(name)
+    model = explorer.model(name).model
     span = find_word(end, word)
     if not len(model.encode([filler])[0]) or not words_of(filler):
         raise UserError(f"there is no word in the filler {filler[:60]!r}")
@@ -123,7 +123,7 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         option,
         numbers,
-        f"from polysema.app.explorer import Explorer\n\nmodel = Explorer().model({name!r})\ntext = {starts[0]!r} "
+        f"from polysema.app.explorer import Explorer\n\nmodel = Explorer().model({name!r}).model\ntext = {starts[0]!r} "
         f"+ ' ' + {filler!r} * 100 + ' ' + {end!r}\n(encoded,) = model.encode([text])\nprint(model.window, "
         "len(encoded), len(encoded.windows))",
         "A longer text is read in windows that overlap by half; each token’s vector is taken from the window "

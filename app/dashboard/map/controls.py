@@ -165,14 +165,14 @@ def laid_out(query: MapQuestion, space: Space) -> tuple[SpaceMap | None, bool]:
     explorer = widgets.explorer()
     found = work.answer(
         query.key,
-        lambda progress: explorer.map(space, query.method, query.options, query.n, MAP_NEIGHBORS, progress),
+        lambda progress: explorer.maps.map(space, query.method, query.options, query.n, MAP_NEIGHBORS, progress),
     )
     if found is not None:
         return cast(SpaceMap, found), True
     plane = MapOptions(n_components=query.options.n_components)
     first = widgets.jobs().start(
         ("first picture", query.name, query.stamp, query.n, plane),
-        lambda progress: explorer.map(space, "pca", plane, query.n, 0, progress),
+        lambda progress: explorer.maps.map(space, "pca", plane, query.n, 0, progress),
     )
     first.wait(3)
     if first.pending or first.failure is not None:

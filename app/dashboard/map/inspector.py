@@ -101,7 +101,7 @@ def around(
     at: Any = focus if focus < n else (own[focus - n].vector, own[focus - n].position)
     message = focus if focus < n else own[focus - n].text
     answers: PointNeighbors | None = work.answer(
-        ("around", message, *query.key, whole), lambda progress: widgets.explorer().around(found, space, at, k)
+        ("around", message, *query.key, whole), lambda progress: widgets.explorer().maps.around(found, space, at, k)
     )
     return answers
 
@@ -132,7 +132,7 @@ def inspector(
     )
     st.caption(widgets.plain(kept + more))
     listed = near.in_space if by == IN_SPACE else near.on_map
-    baseline = widgets.explorer().baseline(space)
+    baseline = widgets.explorer().space(space).baseline
     notes = [_note(one, by) for one in listed]
     if point_colors.has_text(space) and space.columns is not None:
         rows = space.columns.select([c for c in ("text", "start", "end", "sense") if c in space.columns.column_names])

@@ -25,8 +25,10 @@ def context_part() -> None:
         return
     answer = work.answer(
         ("occurrence", *query),
-        lambda progress: widgets.explorer().occurrence_neighbors(
-            query.word, query.text, query.model, query.layer, query.k, progress=progress
+        lambda progress: (
+            widgets.explorer()
+            .model(query.model)
+            .occurrences(query.word, query.text, query.layer, query.k, progress=progress)
         ),
     )
     if answer is None:
@@ -36,7 +38,7 @@ def context_part() -> None:
     occurrence_answer(answer, query.model)
     widgets.python_lines(
         "from polysema.app.explorer import Explorer\n\n"
-        f"answer = Explorer().occurrence_neighbors({query.word!r}, {query.text!r}, model={query.model!r}, "
+        f"answer = Explorer().model({query.model!r}).occurrences({query.word!r}, {query.text!r}, "
         f"layer={query.layer}, k={query.k})\n"
         "for hit in answer.hits:\n    print(hit.rank, hit.score, hit.word, hit.text)",
         f"Exact search by cosine among every word of the corpus of senses. {widgets.plain(answer.origin.card())}.",
@@ -111,7 +113,7 @@ def occurrence_answer(answer: OccurrenceAnswer, model: str) -> None:
     with right:
         st.markdown(f"The same word's **static** vector in {widgets.plain(model)} is nearest to")
         rows = [(n.key, n.score) for n in answer.static]
-        baseline = widgets.explorer().baseline(model)
+        baseline = widgets.explorer().space(model).baseline
         widgets.bars(rows, baseline=baseline)
         downloads.ranked(rows, "static", "word", "cosine", baseline)
         st.caption(

@@ -139,7 +139,7 @@ class AnalogyAnswer(AnswerTable[Neighbor]):
     dim).
 
     `inputs` are the words it was made of, which are left out of `neighbors`; `pairs` the examples that were used, and
-    `pairs_left_out` those with an unknown word.
+    `pairs_left_out` those with an unknown word. `search` and `recall` are as in `NeighborAnswer`.
     """
 
     ROWS: ClassVar[str] = "neighbors"
@@ -155,6 +155,8 @@ class AnalogyAnswer(AnswerTable[Neighbor]):
     evidence: Evidence | None = None
     pairs: tuple[str, ...] = ()
     pairs_left_out: tuple[str, ...] = ()
+    search: str = "exact"
+    recall: float | None = 1.0
 
     @property
     def score_name(self) -> str:
@@ -190,6 +192,7 @@ class CloserAnswer(AnswerTable[WordCosine]):
     words: tuple[WordCosine, ...] = field(metadata=json_form(name="closer", ranked=True))
     origin: Origin
     n_words: int = field(metadata=json_form(name="count"))
+    search: str = "exact"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -235,7 +238,10 @@ class TravelStep:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TravelAnswer(AnswerTable[TravelStep]):
-    """A word's way along an axis; `points` (steps + 1, dim) are the vectors."""
+    """A word's way along an axis; `points` (steps + 1, dim) are the vectors.
+
+    `search` and `recall` are as in `NeighborAnswer`.
+    """
 
     ROWS: ClassVar[str] = "steps"
 
@@ -244,6 +250,8 @@ class TravelAnswer(AnswerTable[TravelStep]):
     steps: tuple[TravelStep, ...]
     points: Floats
     origin: Origin
+    search: str = "exact"
+    recall: float | None = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

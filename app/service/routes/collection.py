@@ -261,5 +261,5 @@ def _model(state: ServiceState, origin: Origin) -> LanguageModel:
     """Only what the catalog serves is loaded: a collection's card may name any path."""
     state.known(origin.source)
     if origin.stack in ("", "encoder") and origin.final_norm in ("", "after") and not origin.beginning:
-        return state.explorer.model(origin.source)
+        return state.explorer.model(origin.source).model
     return query_vectors.load_like(origin)

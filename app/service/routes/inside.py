@@ -51,13 +51,13 @@ async def attention(body: AttentionRequest, state: StateDep, request: Request) -
         from polysema.core.inside.architectures import check_head
 
         how = AttentionOptions(body.target, body.stack, body.cross, body.unit, body.special)
-        model = state.explorer.inside(body.model, how.stack)
+        model = state.explorer.model(body.model).internals.on_torch(how.stack)
         check_read_tokens(state, model, [body.text], body.target)
         head = None if body.head is None else check_head(model, body.head)
         if head is not None and (body.layers is None or len(body.layers) != 1):
             raise UserError("one head is of one layer: give the layer it is in")
         most = state.settings.max_numbers * (1 if head is None else model.n_heads)
-        found = state.explorer.attention(body.text, body.model, body.layers, how, most)
+        found = state.explorer.model(body.model).attention(body.text, body.layers, how, most)
         made = AttentionAnswer.of(body.model, found, head)
         return _arrow(made) if wanted == form.ARROW else form.answer(made, kind=wanted)
 
@@ -90,9 +90,11 @@ async def find_heads(request: RankHeadsRequest, state: StateDep) -> Response:
 
     def ask() -> Response:
         how = AttentionOptions(request.target, request.stack, request.cross, request.unit, request.special)
-        check_read_tokens(state, state.explorer.inside(request.model, how.stack), request.texts, request.target)
+        check_read_tokens(
+            state, state.explorer.model(request.model).internals.on_torch(how.stack), request.texts, request.target
+        )
         pairs = [(a, b) for a, b in request.pairs]
-        found = state.explorer.find_heads(pairs, request.texts, request.model, request.layers, how)
+        found = state.explorer.model(request.model).rank_heads(pairs, request.texts, request.layers, how)
         return form.answer(replace(found, scores=found.scores[: request.k]))
 
     return await state.work(ask)
@@ -109,13 +111,13 @@ async def lens(body: LensRequest, state: StateDep, request: Request) -> Response
         from polysema.core.inside.lens import LensView, place_among
 
         how = AttentionOptions(body.target, body.stack)
-        model = state.explorer.inside(body.model, how.stack)
+        model = state.explorer.model(body.model).internals.on_torch(how.stack)
         n_tokens = check_read_tokens(state, model, [body.text], body.target)
         steps = (len(body.layers) if body.layers else model.n_layers + 1) * len(body.points)
         state.check_numbers(steps * (n_tokens + 2) * (2 * body.k + 2 * len(body.words) + 1), "this lens")
         decisive = body.at if body.forms_at is None else body.forms_at
         view = LensView(tuple(body.points), body.k, body.kind, decisive)
-        found = state.explorer.lens(body.text, body.model, body.layers, body.words, view, how)
+        found = state.explorer.model(body.model).lens(body.text, body.layers, body.words, view, how)
         place = None if body.at is None else place_among(model, found, body.at)
         return form.answer(LensAnswer.of(body.model, found, place), kind=wanted)
 
@@ -130,9 +132,11 @@ async def attribution(request: AttributionRequest, state: StateDep) -> Response:
 
     def ask() -> Response:
         how = AttentionOptions(request.target, request.stack)
-        check_read_tokens(state, state.explorer.inside(request.model, how.stack), [request.text], request.target)
-        found = state.explorer.contributions(
-            request.text, request.word, request.model, request.against, request.at, how
+        check_read_tokens(
+            state, state.explorer.model(request.model).internals.on_torch(how.stack), [request.text], request.target
+        )
+        found = state.explorer.model(request.model).attribution(
+            request.text, request.word, request.against, request.at, how
         )
         return form.answer(found)
 

@@ -51,7 +51,7 @@ async def rollout(body: RolloutRequest, state: StateDep, request: Request) -> Re
         from polysema.core.inside.attention import rollout as run
 
         how = AttentionOptions(body.target, body.stack, False, body.unit, body.special)
-        model = state.explorer.inside(body.model, how.stack)
+        model = state.explorer.model(body.model).internals.on_torch(how.stack)
         count = check_read_tokens(state, model, [body.text], body.target)
         window = min(count, model.window)
         state.check_numbers(model.n_heads * window * count, "the attention that this goes through")
@@ -71,7 +71,7 @@ async def steer(request: SteerRequest, state: StateDep) -> Response:
         from polysema.core.inside.steering import ALL_POSITIONS, Statement, Steer
         from polysema.core.inside.steering import steer as run
 
-        model = state.explorer.inside(request.model)
+        model = state.explorer.model(request.model).internals.on_torch()
         _check_statement(state, model, request, (*request.toward, *request.away))
         middle = model.n_layers // 2 if request.layer is None else request.layer
         (direction,) = _directions(model, request, model.check_layers([middle]))
@@ -92,7 +92,7 @@ async def sweep(request: SweepRequest, state: StateDep) -> Response:
         from polysema.core.inside.steering import Statement
         from polysema.core.inside.steering import sweep as run
 
-        model = state.explorer.inside(request.model)
+        model = state.explorer.model(request.model).internals.on_torch()
         layers = model.check_layers(request.layers or range(model.n_layers + 1))
         count = check_read_tokens(state, model, [request.text, *request.toward, *request.away], request.target)
         _check_passes(state, 2 * count * len(layers) * len(request.strengths))
@@ -114,7 +114,7 @@ async def ablate(request: AblateRequest, state: StateDep) -> Response:
         from polysema.core.inside.ablation import ablate as run
         from polysema.core.inside.steering import Statement
 
-        model = state.explorer.inside(request.model)
+        model = state.explorer.model(request.model).internals.on_torch()
         _check_statement(state, model, request, request.over)
         kind = "cross" if request.cross else "self"
         cuts = [Ablation(layer, head, kind) for layer, head in request.heads]
@@ -136,7 +136,7 @@ async def head_outputs(request: HeadOutputsRequest, state: StateDep) -> Response
         from polysema.core.inside.attribution import head_outputs as run
         from polysema.core.inside.hooks import one_reading
 
-        model = state.explorer.inside(request.model, request.stack)
+        model = state.explorer.model(request.model).internals.on_torch(request.stack)
         check_read_tokens(state, model, request.texts, request.target)
         rows = len(request.texts) * len(request.layers or range(model.n_layers)) * model.n_heads
         state.check_numbers(rows * (model.dim + rows), "what the heads write, and their cosines,")
@@ -161,7 +161,7 @@ async def compare_families(request: FamiliesRequest, state: StateDep) -> Respons
     def ask() -> Response:
         from polysema.core.inside.families import compare_families
 
-        models = [state.explorer.inside(name) for name in request.models]
+        models = [state.explorer.model(name).internals.on_torch() for name in request.models]
         texts = [text_for(model, request.text) for model in models]
         for model, text in zip(models, texts, strict=True):
             count = check_read_tokens(state, model, [text], None)
@@ -180,7 +180,7 @@ async def generate(request: GenerateRequest, state: StateDep) -> Response:
     def ask() -> Response:
         from polysema.core.inside.generation import write
 
-        model = state.explorer.inside(request.model)
+        model = state.explorer.model(request.model).internals.on_torch()
         count = check_read_tokens(state, model, [request.text], None)
         _check_passes(state, count + request.max_new_tokens)
         state.check_numbers(request.max_new_tokens * request.k, "these candidates")

@@ -94,7 +94,7 @@ async def around(job: str, request: PointNeighborsRequest, state: StateDep) -> R
         if request.vector is not None:
             vector, position = form.matrix([request.vector], None)[0], form.matrix([request.position or []], None)[0]
             at = (vector, position)
-        return form.answer(state.explorer.around(found, current, at, request.k))
+        return form.answer(state.explorer.maps.around(found, current, at, request.k))
 
     return await state.work(ask)
 
@@ -109,7 +109,7 @@ async def place(job: str, request: PlaceRequest, state: StateDep) -> Response:
         state.check_many(len(vectors), "vectors")
         if vectors.shape[1] != found.space.dim:
             raise UserError(f"the map's vectors have dimension {found.space.dim}; got dimension {vectors.shape[1]}")
-        return form.answer(PositionsAnswer(state.explorer.place(found, vectors)))
+        return form.answer(PositionsAnswer(state.explorer.maps.place(found, vectors)))
 
     return await state.work(ask)
 

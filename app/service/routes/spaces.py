@@ -7,14 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from polysema.app.explorer import AnalogyOptions, SearchOptions, query_vectors
+from polysema.app.explorer import AnalogyOptions, SearchOptions, WordSpace, query_vectors
 from polysema.app.explorer.options import parse_pair
 from polysema.app.explorer.results import NeighborAnswers, QueryNeighbors
 from polysema.app.explorer.results.spaces import SpaceInfo, SpaceName, SpaceNames
 from polysema.app.explorer.results.words import VECTOR_FIELDS
 from polysema.app.service.dependencies import ServiceState, StateDep
 from polysema.app.service.encoding import answer, matrix
-from polysema.app.service.schemas.fields import Axis, LookupChoice, SpaceView
+from polysema.app.service.schemas.fields import Axis, LookupChoice, SearchFields, SpaceView
 from polysema.app.service.schemas.response_model import json
 from polysema.app.service.schemas.words import (
     AnalogyFields,
@@ -22,7 +22,6 @@ from polysema.app.service.schemas.words import (
     AnalogyRequest,
     AnalogyResponse,
     NeighborAnswersResponse,
-    NeighborsFields,
     NeighborsQuery,
     NeighborsRequest,
     NeighborsResponse,
@@ -33,7 +32,7 @@ from polysema.core.errors import UserError
 from polysema.core.model.catalog import folder_of
 from polysema.core.space.expression import Term
 from polysema.core.space.lookup import Policy
-from polysema.core.space.space import Family, Space
+from polysema.core.space.space import Family
 
 router = APIRouter(prefix="/v1", tags=["spaces"])
 
@@ -66,7 +65,7 @@ async def space(
 
     def ask() -> Response:
         opened = state.view(name, transform, without or [], "not_found")
-        columns = opened.columns.column_names if opened.columns is not None else []
+        columns = opened.space.columns.column_names if opened.space.columns is not None else []
         return answer(SpaceInfo(name, len(opened), opened.dim, tuple(columns), opened.origin))
 
     return await state.work(ask)
@@ -80,7 +79,7 @@ async def neighbors(request: Annotated[NeighborsQuery, Query()], state: StateDep
     def ask() -> Response:
         current, policy = seen(state, request)
         state.check_terms(current, [request.word])
-        return answer(state.explorer.neighbors(request.word, current, request.k, policy, search_options(request)))
+        return answer(current.neighbors(request.word, request.k, policy, search_options(request)))
 
     return await state.work(ask)
 
@@ -105,17 +104,17 @@ async def neighbors_of(request: NeighborsRequest, state: StateDep) -> Response:
             if request.occurrences is not None:
                 state.check_model(opened)
                 terms = [query_vectors.occurrence(one.word, one.text, one.nth) for one in request.occurrences]
-            found = tuple(state.explorer.neighbors(term, opened, request.k, policy, search) for term in terms)
+            found = tuple(opened.neighbors(term, request.k, policy, search) for term in terms)
             return answer(NeighborAnswers.of(found, opened.origin, policy.describe()))
         if request.texts is not None:
             if opened.origin.layer is not None:
                 state.check_model(opened)
-                state.check_tokens(state.explorer.model(opened.origin.source), request.texts)
+                state.check_tokens(state.explorer.model(opened.origin.source).model, request.texts)
             vectors = query_vectors.text_vectors(state.explorer, request.texts, opened)
         else:
             vectors = matrix(request.vectors or [], opened.dim)
             state.check_many(len(vectors), "vectors")
-        rows = tuple(map(QueryNeighbors, state.explorer.nearest(vectors, opened, request.k, search)))
+        rows = tuple(map(QueryNeighbors, opened.nearest(vectors, request.k, search)))
         return answer(NeighborAnswers(opened.origin, policy.describe(), rows))
 
     return await state.work(ask)
@@ -141,24 +140,27 @@ async def _analogy(request: AnalogyFields, pairs: tuple[tuple[str, str], ...], s
     def ask() -> Response:
         current, policy = seen(state, request)
         state.check_terms(current, [request.expression, *(word for pair in pairs for word in pair)])
-        options = AnalogyOptions(pairs, policy, request.evidence, request.epsilon, request.restrict_vocab)
-        found = state.explorer.analogy(request.expression, current, request.k, request.method, options)
+        how = search_options(request)
+        options = AnalogyOptions(
+            pairs, policy, request.evidence, request.epsilon, how.restrict_vocab, how.where, how.index, how.recall
+        )
+        found = current.analogy(request.expression, request.k, request.method, options)
         return answer(found, without=() if request.vectors else VECTOR_FIELDS)
 
     return await state.work(ask)
 
 
-def search_options(request: NeighborsFields) -> SearchOptions:
-    """How neighbors are to be looked for."""
-    return SearchOptions(request.where or "", "", request.recall, request.restrict_vocab)
+def search_options(request: SearchFields) -> SearchOptions:
+    """How rows are to be searched."""
+    return SearchOptions(request.where or "", request.index, request.recall, request.restrict_vocab)
 
 
-def seen(state: ServiceState, request: LookupChoice) -> tuple[Space, Policy]:
+def seen(state: ServiceState, request: LookupChoice) -> tuple[WordSpace, Policy]:
     """The space as it is to be seen, and the policy."""
     policy = Policy.of(request.case, request.phrases, request.unknown)
     return view(state, request), policy
 
 
-def view(state: ServiceState, request: SpaceView) -> Space:
+def view(state: ServiceState, request: SpaceView) -> WordSpace:
     """The space as it is to be seen."""
     return state.view(request.space, request.transform, request.without)

@@ -28,9 +28,9 @@ async def compare(request: CompareRequest, state: StateDep) -> Response:
     state.known(request.model)
 
     def ask() -> Response:
-        state.check_tokens(state.explorer.model(request.model), request.texts)
+        state.check_tokens(state.explorer.model(request.model).model, request.texts)
         return form.answer(
-            state.explorer.compare(request.word, request.texts, request.model, request.layers, request.pooling)
+            state.explorer.model(request.model).compare(request.word, request.texts, request.layers, request.pooling)
         )
 
     return await state.work(ask)
@@ -44,12 +44,14 @@ async def embed_texts(body: EmbedRequest, state: StateDep, request: Request) -> 
     state.check_many(len(body.texts), "texts")
 
     def ask() -> Response:
-        model = state.explorer.model(body.model)
+        model = state.explorer.model(body.model).model
         count = state.check_tokens(model, body.texts)
         rows = len(body.texts) if body.word is not None or body.unit == "sentences" else count
         state.check_numbers(rows * len(body.layers) * model.dim, "these vectors")
         prompt = Prompt(body.prompt, body.prompt_name)
-        made = state.explorer.embed(body.texts, body.model, body.layers, body.unit, body.word, body.pooling, prompt)
+        made = state.explorer.model(body.model).embed(
+            body.texts, body.layers, body.unit, body.word, body.pooling, prompt
+        )
         return form.rows_answer(wanted, made)
 
     return await state.work(ask)
@@ -61,6 +63,10 @@ async def baselines(name: str, state: StateDep) -> Response:
     state.known(name, "not_found")
 
     def ask() -> Response:
-        return form.answer(BaselinesAnswer(name, state.explorer.baselines(name), state.explorer.corpus_layers(name)))
+        return form.answer(
+            BaselinesAnswer(
+                name, state.explorer.model(name).senses.baselines(), state.explorer.model(name).senses.layers
+            )
+        )
 
     return await state.work(ask)

@@ -7,11 +7,12 @@ from dataclasses import replace
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from polysema.app.explorer import OccurrenceOptions
 from polysema.app.explorer.embedding import TextVectors
 from polysema.app.explorer.results import BaselineAnswer
 from polysema.app.service import encoding as form
 from polysema.app.service.dependencies import StateDep
-from polysema.app.service.routes.spaces import seen, view
+from polysema.app.service.routes.spaces import search_options, seen, view
 from polysema.app.service.schemas.response_model import forms as in_forms
 from polysema.app.service.schemas.response_model import json as answers
 from polysema.app.service.schemas.texts import OccurrencesRequest, OccurrencesResponse, RowsResponse
@@ -45,7 +46,7 @@ async def similarity(request: SimilarityRequest, state: StateDep) -> Response:
     def ask() -> Response:
         current, policy = seen(state, request)
         state.check_terms(current, [*request.first, *request.second])
-        return form.answer(state.explorer.similarity(request.first, request.second, current, policy))
+        return form.answer(current.similarity(request.first, request.second, policy))
 
     return await state.work(ask)
 
@@ -57,7 +58,7 @@ async def closer(request: CloserRequest, state: StateDep) -> Response:
     def ask() -> Response:
         current, policy = seen(state, request)
         state.check_terms(current, [request.word, request.other])
-        found = state.explorer.closer_than(request.word, request.other, current, policy)
+        found = current.closer_than(request.word, request.other, policy, search_options(request))
         if request.k is not None:
             found = replace(found, words=found.words[: request.k])
         state.check_numbers(len(found.words), "the words between these two")
@@ -74,7 +75,7 @@ async def odd_one_out(request: OddOneOutRequest, state: StateDep) -> Response:
     def ask() -> Response:
         current, policy = seen(state, request)
         state.check_terms(current, request.words)
-        return form.answer(state.explorer.odd_one_out(request.words, current, policy))
+        return form.answer(current.odd_one_out(request.words, policy))
 
     return await state.work(ask)
 
@@ -87,7 +88,7 @@ async def project(request: ProjectRequest, state: StateDep) -> Response:
     def ask() -> Response:
         current, policy = seen(state, request)
         state.check_terms(current, [*request.words, *request.axes])
-        return form.answer(state.explorer.project(request.words, request.axes, current, policy))
+        return form.answer(current.project(request.words, request.axes, policy))
 
     return await state.work(ask)
 
@@ -102,7 +103,7 @@ async def direction(body: DirectionRequest, state: StateDep, request: Request) -
 
         current, policy = seen(state, body)
         state.check_terms(current, [body.axis])
-        found, origin = state.explorer.noted_direction(body.axis, current, policy)
+        found, origin = current.lookup.noted_direction(body.axis, policy)
         return form.rows_answer(wanted, TextVectors(pa.table({"axis": [body.axis]}), found[None], origin))
 
     return await state.work(ask)
@@ -120,7 +121,7 @@ async def vector(body: VectorRequest, state: StateDep, request: Request) -> Resp
 
         current, policy = seen(state, body)
         state.check_terms(current, [body.expression])
-        found, origin = state.explorer.noted_vector(body.expression, current, policy)
+        found, origin = current.lookup.noted_vector(body.expression, policy)
         table = pa.table({"expression": [body.expression]})
         return form.rows_answer(wanted, TextVectors(table, found[None], origin))
 
@@ -133,7 +134,7 @@ async def baseline(request: BaselineRequest, state: StateDep) -> Response:
 
     def ask() -> Response:
         space = view(state, request)
-        return form.answer(BaselineAnswer(state.explorer.baseline(space), space.origin))
+        return form.answer(BaselineAnswer(space.baseline, space.origin))
 
     return await state.work(ask)
 
@@ -150,7 +151,7 @@ async def association(request: AssociationRequest, state: StateDep) -> Response:
         space, policy = seen(state, request)
         state.check_terms(space, words)
         lists = (request.first, request.second, request.toward, request.away)
-        return form.answer(state.explorer.association(*lists, space, policy))
+        return form.answer(space.association(*lists, policy))
 
     return await state.work(ask)
 
@@ -164,7 +165,8 @@ async def travel(request: TravelRequest, state: StateDep) -> Response:
         space = view(state, request)
         state.check_terms(space, [request.word, request.axis])
         state.check_numbers((request.steps + 1) * (space.dim + request.k), "this way")
-        found = state.explorer.travel(request.word, request.axis, space, request.steps, request.reach, request.k)
+        search = search_options(request)
+        found = space.travel(request.word, request.axis, request.steps, request.reach, request.k, search)
         return form.answer(found)
 
     return await state.work(ask)
@@ -179,10 +181,10 @@ async def occurrences(request: OccurrencesRequest, state: StateDep) -> Response:
     state.check_k(request.k)
 
     def ask() -> Response:
-        state.check_tokens(state.explorer.model(request.model), [request.text])
-        found = state.explorer.occurrence_neighbors(
-            request.word, request.text, request.model, request.layer, request.k, request.nth
-        )
-        return form.answer(found)
+        model = state.explorer.model(request.model)
+        state.check_tokens(model.model, [request.text])
+        how = search_options(request)
+        options = OccurrenceOptions(how.where, how.index, how.recall, how.restrict_vocab, request.nth)
+        return form.answer(model.occurrences(request.word, request.text, request.layer, request.k, options))
 
     return await state.work(ask)

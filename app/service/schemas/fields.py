@@ -36,6 +36,19 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class SearchFields(RequestModel):
+    """How rows are searched: under a condition, through which index, to which recall, among how many."""
+
+    where: Where | None = Field(default=None, description="A condition on the columns, such as `sense != ''`.")
+    index: str = Field(
+        default="", max_length=200, description="An approximate index, such as `hnsw:M=16`. Empty: the search is exact."
+    )
+    recall: Share | None = Field(default=None, description="The exact answer has all of it.")
+    restrict_vocab: Rows | None = Field(
+        default=None, description="How many words of the space, from the first on, are searched."
+    )
+
+
 class SpaceView(RequestModel):
     """The space (of the catalog, or a collection by its name), and how it is seen."""
 

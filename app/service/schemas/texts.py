@@ -14,7 +14,17 @@ from polysema.app.explorer.results.texts import (
 )
 from polysema.app.explorer.results.words import Neighbor
 from polysema.app.service.schemas.card import MODEL_ORIGIN
-from polysema.app.service.schemas.fields import MAX_ITEMS, K, Layer, Name, RequestModel, Text, Word, request_config
+from polysema.app.service.schemas.fields import (
+    MAX_ITEMS,
+    K,
+    Layer,
+    Name,
+    RequestModel,
+    SearchFields,
+    Text,
+    Word,
+    request_config,
+)
 from polysema.app.service.schemas.response_model import response_model
 
 
@@ -49,7 +59,7 @@ class EmbedRequest(RequestModel):
     prompt_name: str | None = Field(default=None, max_length=200)
 
 
-class OccurrencesRequest(RequestModel):
+class OccurrencesRequest(SearchFields):
     """A word in a text, whose nearest occurrences in the corpus of senses are wanted."""
 
     model_config = request_config({"word": "bank", "text": "They sat on the river bank.", "k": 3})

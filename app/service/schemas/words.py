@@ -36,13 +36,11 @@ from polysema.app.service.schemas.fields import (
     LookupChoice,
     Number,
     RequestModel,
-    Rows,
-    Share,
+    SearchFields,
     SpaceView,
     Term,
     Text,
     Vectors,
-    Where,
     Word,
     request_config,
 )
@@ -57,15 +55,10 @@ class OccurrenceRequest(RequestModel):
     nth: int = Field(default=1, ge=1, le=100_000)
 
 
-class NeighborsFields(LookupChoice):
+class NeighborsFields(SearchFields, LookupChoice):
     """How neighbors are looked for, whoever asks: `POST` for many words, `GET` for one."""
 
     k: K = 10
-    where: Where | None = None
-    recall: Share | None = Field(default=None, description="The exact answer has all of it.")
-    restrict_vocab: Rows | None = Field(
-        default=None, description="How many words of the space, from the first on, are searched."
-    )
 
 
 class NeighborsRequest(NeighborsFields):
@@ -99,7 +92,7 @@ class NeighborsQuery(NeighborsFields):
     word: Term = Field(examples=["bank"])
 
 
-class AnalogyFields(LookupChoice):
+class AnalogyFields(SearchFields, LookupChoice):
     """A sum of words and how it is asked, whoever asks: `POST` or `GET`."""
 
     k: K = 10
@@ -108,9 +101,6 @@ class AnalogyFields(LookupChoice):
     evidence: bool = True
     vectors: bool = Field(default=False, description="Whether the target and the words' vectors are returned as well.")
     epsilon: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 1e-6
-    restrict_vocab: Rows | None = Field(
-        default=None, description="How many words of the space, from the first on, are searched."
-    )
 
 
 class AnalogyRequest(AnalogyFields):
@@ -139,7 +129,7 @@ class SimilarityRequest(LookupChoice):
     second: list[Term] = Field(min_length=1, max_length=MAX_ITEMS)
 
 
-class CloserRequest(LookupChoice):
+class CloserRequest(SearchFields, LookupChoice):
     """A word, another one, and how many of the words between them (None: all)."""
 
     model_config = request_config({"word": "bank", "other": "river", "k": 20})
@@ -195,7 +185,7 @@ class AssociationRequest(LookupChoice):
     away: FewWords
 
 
-class TravelRequest(SpaceView):
+class TravelRequest(SearchFields, SpaceView):
     """A word and the axis along which it moves."""
 
     model_config = request_config({"word": "house", "axis": "poor -> rich", "steps": 3})

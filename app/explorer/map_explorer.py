@@ -1,0 +1,155 @@
+"""`MapExplorer`: spaces and occurrences laid out, and what lies around a point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from polysema.app.explorer.cache import SingleFlightCache
+from polysema.app.explorer.map_neighbors import PointNeighbors, around_point
+from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, check_texts
+from polysema.app.explorer.results import MatchedMaps, SpaceMap, WordMap
+from polysema.app.explorer.space_maps import matched_maps, new_neighbors, project_space
+from polysema.app.explorer.word_maps import lay_out_word
+from polysema.core.argument_types import checked_arguments
+from polysema.core.errors import IncompatibleError, UserError, list_of
+from polysema.core.maps.projection import MapOptions, Neighbors
+from polysema.core.maps.projection import place as place_on
+from polysema.core.measure.senses import load_senses
+from polysema.core.progress import Progress, no_progress
+from polysema.core.space.metric import unit
+from polysema.indexes.base import check_k, checked
+
+if TYPE_CHECKING:
+    from polysema.app.explorer.explorer import Explorer
+    from polysema.app.explorer.word_space import WordSpace
+    from polysema.core.space.space import Floats, Space
+
+
+@checked_arguments
+class MapExplorer:
+    """Lays spaces and occurrences out: `explorer.maps`. What was laid out last is kept."""
+
+    def __init__(self, explorer: Explorer):
+        self._explorer = explorer
+        self._maps = SingleFlightCache(6)  # of up to all rows of a space
+        self._matched = SingleFlightCache(6)
+        self._neighbors = SingleFlightCache(3)
+        self._words = SingleFlightCache(64)
+
+    def caches(self) -> tuple[SingleFlightCache, ...]:
+        """What is counted."""
+        return self._maps, self._matched, self._neighbors, self._words
+
+    def map(
+        self,
+        space: str | Space | WordSpace = DEFAULT_SPACE,
+        method: str = "umap",
+        options: MapOptions | None = None,
+        n: int | None = None,
+        k: int = 10,
+        progress: Progress = no_progress,
+    ) -> SpaceMap:
+        """A space, or its first n rows, laid out, with its distortion: how many of its k nearest each point kept (k=0: not measured).
+
+        `space` may name a collection's folder too. The neighbors are searched once, for every map of the same rows. What `progress`
+        raises ends the work.
+        """
+        current = self._explorer.space(space, progress).space
+        rows = len(current) if n is None else n
+        if not 1 <= rows <= len(current):
+            raise UserError(f"a map shows from 1 to {len(current):,} rows of {current.origin.source}; got {rows:,}")
+        options = options or MapOptions()
+
+        def neighbors(wanted: int, search: Callable[[], Neighbors]) -> Neighbors:
+            found = self._neighbors.get((current, rows), search)
+            if found.rows.shape[1] >= wanted:
+                return found.first(wanted)
+            more = search()
+            self._neighbors.put((current, rows), more)
+            return more
+
+        key = (current, rows, method, options, k)
+
+        return self._maps.get(key, lambda: project_space(current, rows, method, options, k, neighbors, progress))
+
+    def matched(
+        self,
+        a: str | Space | WordSpace,
+        b: str | Space | WordSpace,
+        n: int | None = 2000,
+        k: int = 10,
+        method: str = "umap",
+        options: MapOptions | None = None,
+        through: Sequence[str | Space | WordSpace] = (),
+        progress: Progress = no_progress,
+    ) -> MatchedMaps:
+        """Two spaces, models or layers side by side: their common rows on one plane, and what changed around each.
+
+        Occurrences are matched by text, start and end, static vectors by word; n of the matched rows are shown (None: all),
+        the first n words or n occurrences spread evenly. `through` are spaces between the two, such as the layers from
+        a to b. Raises `IncompatibleError` for spaces that share no row. What `progress` raises ends the work.
+        """
+        query = (a, *through, b)
+        spaces = [self._explorer.space(space, progress) for space in query]
+        names = [each if isinstance(each, str) else each.origin.card() for each in query]
+        options = options or MapOptions()
+        key = (tuple(one.space for one in spaces), tuple(names), n, k, method, options)
+
+        def make() -> MatchedMaps:
+            sources = [(name, one.space, one.baseline) for name, one in zip(names, spaces, strict=True)]
+            return matched_maps(sources, n, k, method, options, progress)
+
+        return self._matched.get(key, make)
+
+    def word_map(
+        self,
+        word: str,
+        model: str = DEFAULT_MODEL,
+        method: str = "umap",
+        extra: Sequence[str] = (),
+        progress: Progress = no_progress,
+    ) -> WordMap:
+        """A word's occurrences at every kept layer on one plane, with its static point; `extra` texts join them.
+
+        The occurrences of the corpus carry their senses, those of `extra` the sense "yours".
+        """
+        load_senses().of(word)  # a word that is not annotated is refused before a model is loaded
+        extra = tuple(text for text in list_of(extra, "texts") if text.strip())
+        if extra:
+            check_texts(extra, least=1)
+        explorer = self._explorer.model(model, progress=progress)
+        key = (word.lower(), model, explorer.model.weights_sha256, method, extra)
+
+        return self._words.get(key, lambda: lay_out_word(explorer, word, method, extra, progress))
+
+    def place(self, on: SpaceMap, vectors: Floats) -> Floats:
+        """Where new vectors (m, dim) of the same space lie on a map: (m, 2 or 3); the same alone or in a batch."""
+        return place_on(on.map, vectors, new_neighbors(on, vectors))
+
+    def around(
+        self, on: SpaceMap, whole: str | Space | WordSpace, at: int | tuple[Floats, Floats], k: int = 10
+    ) -> PointNeighbors:
+        """The k nearest of a point in the space and its k nearest on the map, exactly, each with its rank in the other.
+
+        `on` shows the first rows of the `whole` space, which is searched whole; `at` is a row, or the vector (dim,) and the
+        position (2 or 3,) of a point that was placed. Raises `IncompatibleError` for a map of another space.
+        """
+        words = self._explorer.space(whole)
+        space = words.space
+        on.space.origin.require_same(space.origin)
+        if len(space) < len(on.space) or space.dim != on.space.dim:
+            raise IncompatibleError(
+                f"the map shows {len(on.space):,} rows of width {on.space.dim}, and {space.origin.source} has {len(space):,} of "
+                f"width {space.dim}: make the map of it again"
+            )
+        n, own = len(on.space), at if isinstance(at, int) else None
+        if own is not None and not 0 <= own < n:
+            raise UserError(f"the map shows the rows 0 to {n - 1:,}; got {own:,}")
+        check_k(k)
+        vector, position = (space.vectors[at], on.map.positions[at]) if isinstance(at, int) else at
+        vector = checked(np.asarray(vector)[None], space.dim, "the vector of a point")
+        position = checked(np.asarray(position)[None], on.map.positions.shape[1], "the position of a point")[0]
+        return around_point(on, space, words.index.cosines(unit(vector))[0], position, own, k)

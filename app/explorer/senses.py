@@ -1,0 +1,273 @@
+"""`SenseExplorer`: the corpus of senses as a model sees it, its baselines, and how well its layers tell senses apart."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from polysema.app.explorer.cache import SingleFlightCache, digest, keep_file
+from polysema.app.explorer.options import (
+    BASELINE_TEXTS,
+    DEFAULT_SPACE,
+    MAP_LAYERS,
+    MAX_CLUSTERED,
+    check_texts,
+)
+from polysema.app.explorer.own_clusters import own_clusters
+from polysema.app.explorer.results import SenseRow
+from polysema.app.export.run import ExportSource, export
+from polysema.core.argument_types import checked_arguments
+from polysema.core.environment import home
+from polysema.core.errors import BusyError, UserError
+from polysema.core.files.formats import read_export
+from polysema.core.measure.anisotropy import random_pair_cosine
+from polysema.core.measure.sense_clusters import SenseClusters, sense_clusters
+from polysema.core.measure.senses import load_senses, nearest_sense_accuracy
+from polysema.core.model.catalog import locate
+from polysema.core.model.contextual import HiddenBatch, embed, embed_stream, joined
+from polysema.core.model.first_position import FIRST_ROWS_KEPT, first_ends, first_outliers, left_out_note
+from polysema.core.model.load import LanguageModel
+from polysema.core.model.static import static_vector
+from polysema.core.model.tokens import Occurrence, Span
+from polysema.core.progress import Progress, in_stage, no_progress
+from polysema.core.space.space import Floats, Space
+
+if TYPE_CHECKING:
+    from polysema.app.explorer.explorer import Explorer
+
+RECHECK_SECONDS = 0.5
+
+
+@checked_arguments
+class SenseExplorer:
+    """The corpus of senses, embedded by one model: `explorer.model("minilm-l6").senses`."""
+
+    def __init__(self, explorer: Explorer, model: LanguageModel):
+        self._explorer, self._model = explorer, model
+        self._lock = threading.Lock()
+        self._corpora = SingleFlightCache(8)  # the layers of a small model, which are compared side by side
+        self._clouds = SingleFlightCache(8)
+        self._baselines = SingleFlightCache(1)
+
+    def baselines(self, progress: Progress = no_progress) -> tuple[float, ...]:
+        """For each layer the mean cosine of random pairs of words of the corpus of senses; kept on disk.
+
+        Where a decoder's first state of a text is an outlier, first words are left out.
+        """
+        loaded = self._model
+        alike = first_outliers(loaded).alike
+        parts = ("baseline 2", alike) if alike else ("baseline 1",)
+        key = digest(*parts, load_senses().sha256, loaded.weights_sha256, loaded.revision, loaded.name, BASELINE_TEXTS)
+        path = home() / "baselines" / f"{key}.json"
+
+        def make() -> tuple[float, ...]:
+            try:
+                return tuple(float(value) for value in json.loads(path.read_text()))
+            except (OSError, ValueError, TypeError):
+                pass
+            progress("baseline", 0, 1)
+            texts = load_senses().texts[:: max(1, len(load_senses().texts) // BASELINE_TEXTS)]
+            hidden = embed(loaded, texts)
+            later = hidden.without_first()
+            values = tuple(
+                random_pair_cosine(part.vectors[layer], [o.text for o in part.occurrences])
+                for layer in hidden.layers
+                for part in (later if layer in alike else hidden,)
+            )
+            keep_file(path, json.dumps(values))
+            progress("baseline", 1, 1)
+            return values
+
+        return self._baselines.get(key, make)
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The layers at which the corpus of senses is kept: all, or 13 evenly spaced ones of a deep model."""
+        n_layers = self._model.n_layers
+        if n_layers < MAP_LAYERS:
+            return tuple(range(n_layers + 1))
+        return tuple(sorted({round(step * n_layers / (MAP_LAYERS - 1)) for step in range(MAP_LAYERS)}))
+
+    def corpus(self, layer: int = -1, progress: Progress = no_progress) -> Space:
+        """Every word of the corpus of senses at one layer, with the column `sense` where it is annotated.
+
+        Where a decoder's first state of a text is an outlier, first words are left out, and a note says so. Embedded once, as an export in the cache folder, and read from there afterwards.
+        """
+        loaded, layers = self._model, self.layers
+        layer = self._checked(layer)
+        senses = load_senses()
+        key = digest(
+            "corpus 2", senses.sha256, loaded.weights_sha256, loaded.revision, loaded.name, layers, loaded.engine.name
+        )
+        folder = home() / "corpora" / f"senses-{key}"
+
+        def make() -> Space:
+            self._export(folder, progress)
+            return self._marked(read_export(folder, layer))
+
+        return self._corpora.get((key, layer), make)
+
+    def _checked(self, layer: int) -> int:
+        (layer,) = self._model.check_layers([layer])
+        if layer not in self.layers:
+            at = ", ".join(map(str, self.layers))
+            raise UserError(f"the corpus of {self._model.name} is kept at the layers {at}; got {layer}")
+        return layer
+
+    def _export(self, folder: Path, progress: Progress) -> None:
+        """Embed the corpus into a folder, unless it is there."""
+        senses = load_senses()
+        total, stage = len(senses.texts), "embed the corpus"
+        source = ExportSource("senses", senses.sha256, total)
+        with self._lock:
+            while not (folder / "manifest.json").is_file():
+                progress(stage, 0, total)
+                try:
+                    export(
+                        senses.texts,
+                        source,
+                        folder,
+                        self._model,
+                        self.layers,
+                        progress=in_stage(progress, stage),
+                    )
+                except BusyError:  # another process is at it, and is waited for
+                    progress("wait for another process that embeds the corpus", 0, 1)
+                    time.sleep(RECHECK_SECONDS)
+
+    def _marked(self, space: Space) -> Space:
+        """The corpus with its texts and its senses beside the rows."""
+        senses = load_senses()
+        marked = {(s.text_id, s.start, s.end): s.sense for s in senses.senses}
+        places = zip(space.column("text_id"), space.column("start"), space.column("end"), strict=True)
+        sense = pa.array([marked.get(place, "") for place in places], pa.string())
+        assert space.columns is not None
+        ids = space.columns.column("text_id").combine_chunks().cast(pa.int32())
+        text = pa.DictionaryArray.from_arrays(ids, pa.array(senses.texts))
+        columns = space.columns.append_column("sense", sense).append_column("text", text)
+        return _without_first(self._model, replace(space, columns=columns), senses.texts)
+
+    def accuracy(self, progress: Progress = no_progress) -> tuple[tuple[SenseRow, ...], tuple[str, ...]]:
+        """Leave-one-out sense accuracy of the nearest neighbor: the static vectors and every layer; with what was left out."""
+        name, loaded, corpus = self._model.name, self._model, load_senses()
+        words, names = [s.word for s in corpus.senses], [s.sense for s in corpus.senses]
+        static = np.stack([static_vector(loaded, word)[0] for word in words])
+        rows = [SenseRow(name, None, nearest_sense_accuracy(words, names, static), float("nan"))]
+        hidden = _watched(loaded, f"embed with {name}", progress)
+        order = {(o.text, o.span): place for place, o in enumerate(hidden.occurrences)}
+        places = [order[(s.text_id, Span(s.start, s.end))] for s in corpus.senses]
+        baselines = self.baselines(progress)
+        alike, first = first_outliers(loaded).alike, set(hidden.first)
+        later = [row for row, place in enumerate(places) if place not in first]
+        notes = (f"{name}: {left_out_note(alike, len(first))}",) if first else ()
+        for layer, vectors in zip(hidden.layers, hidden.vectors, strict=True):
+            kept = later if layer in alike else range(len(places))
+            value = nearest_sense_accuracy(
+                [words[row] for row in kept], [names[row] for row in kept], vectors[[places[row] for row in kept]]
+            )
+            rows.append(SenseRow(name, layer, value, baselines[layer]))
+        return tuple(rows), notes
+
+    def clusters(
+        self,
+        word: str,
+        layer: int = -1,
+        min_cluster_size: int = 3,
+        texts: Sequence[str] = (),
+        progress: Progress = no_progress,
+    ) -> SenseClusters:
+        """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses; or every
+        occurrence in `texts` of one's own, which have no senses to agree with.
+        """
+        loaded, named = self._model, self._named_by()
+        if texts:
+            check_texts(texts, least=1, most=MAX_CLUSTERED)
+            (layer,) = loaded.check_layers([layer])
+            progress(f"read {len(texts)} texts", 0, 1)
+            return own_clusters(loaded, word, texts, layer, min_cluster_size, named)
+        marked = {(s.text_id, s.start): s.sense for s in load_senses().of(word)}
+        layer = self._checked(layer)
+        cloud = self.cloud(word, progress)
+        return sense_clusters(
+            cloud.vectors[self.layers.index(layer)],
+            [load_senses().texts[o.text] for o in cloud.occurrences],
+            word,
+            [marked[o.text, o.span.start] for o in cloud.occurrences],
+            min_cluster_size,
+            [o.span.start for o in cloud.occurrences],
+            named,
+        )
+
+    def _named_by(self) -> Callable[[Sequence[str]], Floats]:
+        """Static vectors that tell which words mean alike: GloVe's where it is here, else the model's own table's."""
+        if locate(DEFAULT_SPACE).path is None:
+            return lambda words: np.stack([static_vector(self._model, word)[0] for word in words])
+        space = self._explorer.space(DEFAULT_SPACE).space
+
+        def vectors(words: Sequence[str]) -> Floats:
+            rows = space.keys.rows(words)
+            found: Floats = np.where((rows >= 0)[:, None], space.vectors[np.maximum(rows, 0)], np.float32(0))
+            return found
+
+        return vectors
+
+    def cloud(self, word: str, progress: Progress = no_progress) -> HiddenBatch:
+        """The annotated occurrences of a word at every kept layer; only the texts with the word are read.
+
+        Those that stand first in a text are left out where a decoder's first states are outliers; the card says so.
+        """
+        loaded, corpus = self._model, load_senses()
+        layers = self.layers
+
+        def make() -> HiddenBatch:
+            senses = sorted(corpus.of(word), key=lambda s: (s.text_id, s.start))
+            numbers = sorted({s.text_id for s in senses})
+            places = {text: place for place, text in enumerate(numbers)}
+            query = [
+                Occurrence(places[s.text_id], corpus.texts[s.text_id][s.start : s.end], Span(s.start, s.end))
+                for s in senses
+            ]
+            progress(f"read {len(numbers)} sentences", 0, 1)
+            hidden = embed(loaded, [corpus.texts[text] for text in numbers], layers, occurrences=query)
+            later = hidden.without_first()
+            return replace(later, occurrences=tuple(replace(o, text=numbers[o.text]) for o in later.occurrences))
+
+        return self._clouds.get(word.lower(), make)
+
+    def caches(self) -> tuple[SingleFlightCache, ...]:
+        """What is counted."""
+        return self._corpora, self._clouds, self._baselines
+
+
+def _without_first(model: LanguageModel, space: Space, texts: Sequence[str]) -> Space:
+    """A space of words in texts without those that stand first, where their states are outliers at its layer."""
+    layer = space.origin.layer
+    if layer not in first_outliers(model).alike:
+        return space
+    ends = np.array(first_ends(model, texts))
+    assert space.columns is not None
+    table = space.columns
+    text_ids, starts = (table.column(name).to_numpy() for name in ("text_id", "start"))
+    later = starts >= ends[text_ids]
+    note = left_out_note([layer], int((~later).sum()))
+    others = (one for one in space.origin.notes if not one.startswith(FIRST_ROWS_KEPT))  # of the export; here they go
+    return replace(space.take(np.flatnonzero(later)), origin=replace(space.origin, notes=(*others, note)))
+
+
+def _watched(model: LanguageModel, stage: str, progress: Progress) -> HiddenBatch:
+    """The annotated occurrences of the corpus of senses at every layer. What `progress` raises ends the work."""
+    corpus, parts, done = load_senses(), [], 0
+    progress(stage, done, len(corpus.texts))
+    for part in embed_stream(model, corpus.texts, range(model.n_layers + 1), occurrences=corpus.occurrences()):
+        parts.append(part)
+        done += part.n_texts
+        progress(stage, done, len(corpus.texts))
+    return joined(parts)

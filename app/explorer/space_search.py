@@ -1,0 +1,84 @@
+"""Search in a space: the indexes that stand behind it, and their hits as rows with names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from polysema.app.explorer.cache import SingleFlightCache
+from polysema.app.explorer.index_cache import kept_index
+from polysema.app.explorer.options import SearchOptions, first_rows
+from polysema.app.explorer.results import Neighbor
+from polysema.core.space.hits import Hits
+from polysema.core.space.metric import Metric
+from polysema.core.space.space import Floats, Space
+from polysema.indexes.base import Index, Mask
+from polysema.indexes.exact import ExactIndex
+from polysema.indexes.filters import parse as parse_filter
+from polysema.indexes.index_spec import IndexSpec
+
+MAX_INDEXES = 4
+
+
+class SpaceSearch:
+    """Holds the indexes of one space, each built when it is first needed."""
+
+    def __init__(self, space: Space):
+        self._space = space
+        self._exact = SingleFlightCache(2)  # of the whole space, and of the first rows that were asked for last
+        self._faiss = SingleFlightCache(MAX_INDEXES)
+
+    def exact(self, n_rows: int | None = None) -> ExactIndex:
+        """The exact cosine index of the space, or of its first rows alone."""
+        first = None if n_rows is None or n_rows >= len(self._space) else n_rows
+        return self._exact.get(first, lambda: ExactIndex(self._space.vectors[:first], Metric.COSINE))
+
+    def search(self, queries: Floats, k: int, options: SearchOptions, left_out: Sequence[int] = ()) -> Hits:
+        """The k best rows for each query, (n_queries, k), those of `left_out` not among them, as the options say."""
+        index: Index = self.exact()
+        if options.index:
+            recipe = IndexSpec.parse(options.index)
+            index = self._faiss.get(recipe, lambda: kept_index(self._space.vectors, recipe))
+        return index.search(queries, k, left_out, where=self.mask(options), recall=options.recall)
+
+    def mask(self, options: SearchOptions) -> Mask | None:
+        """Which rows may be answers (n,); None where all may."""
+        space, mask = self._space, None
+        if options.where:
+            table = space.columns if space.columns is not None else pa.table({"word": space.keys.array})
+            if "word" not in table.column_names:  # a file whose words are called otherwise, or stand beside it
+                table = table.append_column("word", space.keys.array)
+            mask = parse_filter(options.where).mask_of(table)
+        if (first := first_rows(options.restrict_vocab, len(space))) < len(space):
+            within = np.arange(len(space)) < first
+            mask = within if mask is None else mask & within
+        return mask
+
+    def named(self, hits: Hits, query: int = 0) -> tuple[Neighbor, ...]:
+        """The hits of one query, best first, with their names, and of occurrences their texts."""
+        space, there = self._space, hits.rows[query] >= 0  # a search that found fewer ends in empty places
+        rows, scores = hits.rows[query][there], hits.scores[query][there]
+        texts = [""] * len(rows)
+        if space.columns is not None and "text" in space.columns.column_names:
+            texts = space.columns.column("text").take(pa.array(rows)).to_pylist()
+        found = zip(space.keys.take(rows), scores, rows, texts, strict=True)
+        return tuple(
+            Neighbor(rank, key, float(score), int(row), text) for rank, (key, score, row, text) in enumerate(found, 1)
+        )
+
+    def named_each(self, found: Sequence[Hits]) -> list[tuple[Neighbor, ...]]:
+        """The hits of several searches of one query, with their names: as `named`, in one look-up."""
+        widths = [hits.rows.shape[1] for hits in found]
+        rows, scores = (np.concatenate([getattr(hits, name) for hits in found], axis=1) for name in ("rows", "scores"))
+        every, ends = self.named(Hits(rows, scores)), np.cumsum(widths).tolist()
+        return [
+            tuple(replace(one, rank=rank) for rank, one in enumerate(every[end - width : end], 1))
+            for width, end in zip(widths, ends, strict=True)
+        ]
+
+    def caches(self) -> tuple[SingleFlightCache, ...]:
+        """What is counted."""
+        return self._exact, self._faiss
