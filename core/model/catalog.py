@@ -12,6 +12,7 @@ from pathlib import Path
 from polysema.core.environment import home
 from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
 from polysema.core.model.catalog_file import CatalogEntry, Member, read_catalog
+from polysema.core.model.quantized import unpacked_folder
 from polysema.core.space.space import Family
 
 # owner/name, and behind an @ a revision such as refs/pr/3
@@ -153,6 +154,8 @@ def locate(name: str) -> ModelLocation:
                 raise UnavailableError(
                     f"the weights of {name} are not here; bring them with {way}polysema models pull {name}"
                 )
+            if row.convert == "int8":
+                folder = unpacked_folder(row, folder)
             return ModelLocation(name, path=folder, entry=row)
     path = Path(name).expanduser()
     if path.is_dir():

@@ -35,8 +35,8 @@ class CatalogEntry:
     """One row of the catalog. `members` are the files that hold the weights and what they need.
 
     `folder` is the path below site-packages where an installed package has them. An entry that is `shipped` is part of
-    polysema itself: `folder` is below `polysema/`. `reads` says what the model was made for: `texts`, or `letters` (of
-    one word). An entry of the hub has `hub`, `owner/name`, and `revision`, a commit, in place of a package; one of a
+    polysema itself: `folder` is below `polysema/`. `reads` says what the model was made for: `texts`, `letters` (of one
+    word) or short `sentences`. An entry of the hub has `hub`, `owner/name`, and `revision`, a commit, in place of a package; one of a
     user's own catalog may have the `path` of a folder or file on the machine.
     """
 
