@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from polysema.app.client.circuits import RemoteCircuits
 from polysema.app.client.internals import (
     RemoteInternals,
     RemoteSenses,
@@ -38,11 +39,14 @@ if TYPE_CHECKING:
 
 
 class RemoteModel:
-    """A model of the service. `senses` is the corpus of senses as it sees it, `internals` the rest."""
+    """A model of the service. `senses` is the corpus of senses as it sees it, `internals` what stands behind the verbs
+    that look inside, `circuits` how it comes to its answer.
+    """
 
     def __init__(self, transport: Transport, name: str):
         self.name = name
         self.senses, self.internals = RemoteSenses(transport, name), RemoteInternals(transport, name)
+        self.circuits = RemoteCircuits(transport, name)
         self._transport = transport
 
     def __repr__(self) -> str:

@@ -19,6 +19,7 @@ from polysema.app.service.errors import add_handlers
 from polysema.app.service.metrics import Metrics
 from polysema.app.service.middleware import GuardMiddleware
 from polysema.app.service.routes import (
+    circuits,
     collection,
     embeddings,
     inside,
@@ -38,6 +39,7 @@ ROUTERS = (
     texts.router,
     inside.router,
     interventions.router,
+    circuits.router,
     collection.router,
     jobs.router,
 )

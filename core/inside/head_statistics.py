@@ -35,26 +35,32 @@ class HeadStatistic:
 
     layer: int
     head: int
-    previous_token: float
-    duplicate_token: float
-    induction: float
+    previous_token: float = float("nan")
+    duplicate_token: float = float("nan")
+    induction: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticBaseline:
+    """What one statistic is held against: how many tokens it is a mean over, and what a head that looks at all it may
+    alike would have (`chance`, NaN without any token).
+    """
+
+    name: str
+    n_places: int
+    chance: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
 class HeadStatistics:
-    """All heads of a model over some texts; `heads` are ranked by the statistic `ranked_by`, highest first.
-
-    `places` are how many tokens each statistic is a mean over, `chance` what a head that looks at all it may alike
-    would have, both in the order of `STATISTICS`.
-    """
+    """All heads of a model over some texts; `heads` are ranked by the statistic `ranked_by`, highest first."""
 
     model: str
     ranked_by: str
     heads: tuple[HeadStatistic, ...]
     n_texts: int
     n_tokens: int
-    places: tuple[int, int, int]
-    chance: tuple[float, float, float]
+    baselines: tuple[StatisticBaseline, ...]
     random: bool = False
 
 
@@ -231,14 +237,11 @@ def _ranked(model: str, sums: _Sums, by: str, n_texts: int) -> HeadStatistics:
         for head in range(means.shape[2])
     ]
     order = np.argsort(-means[STATISTICS.index(by)].ravel(), kind="stable").tolist()
-    n_previous, n_duplicate, n_induction = sums.places.tolist()
-    by_previous, by_duplicate, by_induction = chance.tolist()
     return HeadStatistics(
         model,
         by,
         tuple(heads[place] for place in order),
         n_texts,
         sums.n_tokens,
-        (n_previous, n_duplicate, n_induction),
-        (by_previous, by_duplicate, by_induction),
+        tuple(map(StatisticBaseline, STATISTICS, sums.places.tolist(), chance.tolist())),
     )

@@ -72,6 +72,8 @@ def readings_of(
             raise UserError("the corrupted text is given, or made by noise on the clean one, and not both")
         options.noise.checked()
         return clean, clean
+    if texts[1] is None and second is None:
+        raise UserError("give a corrupted text, or noise on a word of the clean one")
     corrupted = prompt(model, texts[1], second)
     if clean.ids == corrupted.ids and (clean.source is None or clean.source.ids == _ids(corrupted.source)):
         raise UserError("the clean and the corrupted text are the same, so there is nothing to bring back")

@@ -37,12 +37,12 @@ class ScoredToken:
 
     name: str
     span: Span | None
-    log_probability: float
-    surprisal: float
-    rank: int
-    best: str
-    best_probability: float
-    entropy: float
+    log_probability: float = float("nan")
+    surprisal: float = float("nan")
+    rank: int = 0
+    best: str = ""
+    best_probability: float = float("nan")
+    entropy: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ class Surprisal:
 
     @property
     def bits_per_token(self) -> float:
-        """The mean surprisal of a token; NaN where none is scored."""
-        return -self.log_probability / np.log(2) / self.n_scored if self.n_scored else float("nan")
+        """The mean surprisal of a token."""
+        return float(-self.log_probability / np.log(2) / self.n_scored)
 
     @property
     def perplexity(self) -> float:
@@ -118,6 +118,10 @@ def surprisal(
             _check_size(model, readings)
             rows = list(_masked_tokens(twin, scorer, readings, chosen == WITHIN_WORD, progress))
     n_scored = sum(bool(np.isfinite(row.log_probability)) for row in rows)
+    if not n_scored:
+        raise UserError(
+            f"{model.name} scores a token by those before it, and the text is one token: give a longer text"
+        )
     if unit != "tokens":
         rows = _words(readings[0].text, rows, unit)
     beside = readings[0].source
@@ -171,7 +175,7 @@ def _next_tokens(twin: Twin, scorer: Scorer, reading: HookedRun) -> Iterator[Sco
     rows = iter(_scored(twin.model, scorer, states[[place - 1 for place in asked]], [ids[place] for place in asked]))
     for place in places:
         unit = reading.tokens[place] if place < len(reading) else Unit(token_name(twin.model, ids[place]))
-        yield _named(unit, next(rows)) if place > 0 else _unscored(unit)
+        yield _named(unit, next(rows)) if place > 0 else ScoredToken(unit.name, unit.span)
 
 
 def _end_of(model: LanguageModel, reading: HookedRun) -> tuple[int, ...]:
@@ -271,11 +275,6 @@ def _named(unit: Unit, score: _Score) -> ScoredToken:
         score.best_probability,
         score.entropy,
     )
-
-
-def _unscored(unit: Unit) -> ScoredToken:
-    nothing = float("nan")
-    return ScoredToken(unit.name, unit.span, nothing, nothing, 0, "", nothing, nothing)
 
 
 def _words(text: str, rows: Sequence[ScoredToken], unit: str) -> list[ScoredToken]:

@@ -58,7 +58,7 @@ def test_statistics_are_means_over_the_attention(kind: str, opened: Open) -> Non
     texts = [*TEXTS, " ".join(["bank", "river"] * 30)]  # the last one is longer than some windows
     found = head_statistics(model, iter(texts), by=PREVIOUS)
     expected, places = by_hand(model, texts)
-    assert found.places == tuple(places)
+    assert [one.n_places for one in found.baselines] == places
     assert len(found.heads) == model.n_layers * model.n_heads
     for head in found.heads:
         own = expected[:, head.layer - 1, head.head - 1]
@@ -79,11 +79,8 @@ def test_chance_is_that_of_a_head_that_looks_at_all_alike(opened: Open) -> None:
     found = head_statistics(model, TEXTS)
     for head in found.heads:
         values = (head.previous_token, head.duplicate_token, head.induction)
-        for value, chance, which in zip(values, found.chance, STATISTICS, strict=True):
-            if which == PREVIOUS:
-                assert value == pytest.approx(chance, abs=1e-6)
-            else:  # where a token stands more than twice, chance counts each of the places
-                assert value == pytest.approx(chance, abs=1e-6)
+        assert values == pytest.approx([one.chance for one in found.baselines], abs=1e-6)
+    assert [one.name for one in found.baselines] == list(STATISTICS)
 
 
 def test_texts_are_streamed_and_nothing_but_sums_is_kept(opened: Open) -> None:
@@ -116,8 +113,8 @@ def test_repeated_random_sequences(opened: Open) -> None:
     assert found == again
     length = found.n_tokens // 6
     assert found.random
-    assert found.places == (3 * (2 * length - 1), 3 * length, 3 * length)
-    assert repeated_random_statistics(opened("bert"), 2).places[1] > 0
+    assert [one.n_places for one in found.baselines] == [3 * (2 * length - 1), 3 * length, 3 * length]
+    assert repeated_random_statistics(opened("bert"), 2).baselines[1].n_places > 0
     assert isinstance(found, HeadStatistics)
 
 
@@ -127,7 +124,7 @@ def test_smollm_has_induction_heads(smollm: LanguageModel) -> None:
     found = repeated_random_statistics(on_torch(smollm), 1, layers=[18, 19, 20])
     best = found.heads[0]
     assert (best.layer, best.head, best.induction > 0.7) == (19, 7, True)
-    assert best.induction > 20 * found.chance[2]
+    assert best.induction > 20 * found.baselines[2].chance
 
 
 @pytest.mark.parametrize(

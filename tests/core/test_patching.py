@@ -121,7 +121,7 @@ def test_patching_equals_own_hooks(kind: str, part: str, opened: Open) -> None:
     ends = [score(own.logits(one, part, 1, lambda states: states)) for one in (clean, corrupted)]
     assert (found.clean_score, found.corrupted_score) == pytest.approx(tuple(ends), abs=1e-6)
     by_hand = (found.scores - found.corrupted_score) / (found.clean_score - found.corrupted_score)
-    np.testing.assert_allclose(found.effects, by_hand, atol=1e-9)
+    np.testing.assert_allclose(found.effects, by_hand, atol=2e-4)  # float32 over a small difference
     assert np.ptp(found.effects) > 1e-3
 
 

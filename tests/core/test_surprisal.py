@@ -167,6 +167,7 @@ def test_the_surprisal_of_a_word_is_the_sum_of_its_tokens(opened: Open) -> None:
     ("kind", "text", "options", "message"),
     [
         ("gpt2", "", {}, "nothing to read"),
+        ("gpt2", "the", {}, "the text is one token: give a longer text"),
         ("gpt2", TEXT, {"method": "masked"}, "predicts what comes next and masks nothing"),
         ("gpt2", TEXT, {"method": "magic"}, "choose one of auto, masked, masked-within-word"),
         ("gpt2", TEXT, {"unit": "letters"}, "choose one of words, tokens"),

@@ -6,11 +6,13 @@ import click
 
 from polysema.app.cli.former_names import CurrentGroup
 from polysema.app.cli.inside.attention import attention
+from polysema.app.cli.inside.circuits import head, head_statistics, surprisal
 from polysema.app.cli.inside.families import compare_families
 from polysema.app.cli.inside.generation import generate
 from polysema.app.cli.inside.heads import find_head, heads
 from polysema.app.cli.inside.intervention import ablate, steer
 from polysema.app.cli.inside.lens import attribution, lens
+from polysema.app.cli.inside.patching import patch
 from polysema.app.cli.inside.proof import check
 
 
@@ -20,7 +22,7 @@ from polysema.app.cli.inside.proof import check
     short_help="Look inside a model: attention, logit lens, steering.",
 )
 def inside() -> None:
-    """Look inside a model: attention, the logit lens, direct logit attribution, steering and ablation.
+    """Look inside a model: attention, the logit lens, direct logit attribution, steering, ablation, patching.
 
     Layers and heads are counted from 1 (layer 0 is the embedding output), and a head is written LAYER.HEAD: 3.5. The
     notation of TransformerLens, which counts both from 0, is read and printed as well: L2H4 is the same head. TEXT is
@@ -29,5 +31,21 @@ def inside() -> None:
     """
 
 
-for command in (attention, find_head, lens, attribution, heads, steer, ablate, compare_families, generate, check):
+COMMANDS = (
+    attention,
+    find_head,
+    head,
+    head_statistics,
+    lens,
+    attribution,
+    heads,
+    steer,
+    ablate,
+    patch,
+    surprisal,
+    compare_families,
+    generate,
+    check,
+)
+for command in COMMANDS:
     inside.add_command(command)

@@ -6,16 +6,23 @@ from polysema.app.dashboard import permalink, widgets
 from polysema.app.dashboard.inside.attention_tab import attention_part
 from polysema.app.dashboard.inside.attribution_tab import attribution_part
 from polysema.app.dashboard.inside.families_tab import families_part
+from polysema.app.dashboard.inside.head_tab import head_part
 from polysema.app.dashboard.inside.lens_tab import lens_part
+from polysema.app.dashboard.inside.patching_tab import patching_part
 from polysema.app.dashboard.inside.steering_tab import steering_part
+from polysema.app.dashboard.inside.surprisal_tab import surprisal_part
 from polysema.core.model.catalog import models_here
 
 ATTENTION, LENS, ATTRIBUTION, STEERING, FAMILIES = "Attention", "Lens", "Attribution", "Steering", "Families"
+HEAD, PATCHING, SURPRISAL = "Head", "Patching", "Surprisal"
 PARTS = {
     ATTENTION: attention_part,
+    HEAD: head_part,
     LENS: lens_part,
     ATTRIBUTION: attribution_part,
+    PATCHING: patching_part,
     STEERING: steering_part,
+    SURPRISAL: surprisal_part,
     FAMILIES: families_part,
 }
 

@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from polysema.app.dashboard import permalink, widgets
+from polysema.app.explorer.circuits import CircuitExplorer, open_circuits
 from polysema.core.model.catalog import CATALOG
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Family
@@ -30,6 +31,11 @@ def given(model: LanguageModel, text: str) -> tuple[str | None, str | None]:
     """The text and the source: an encoder reads what is typed, and its decoder writes the rest itself."""
     widgets.check_length(text)
     return (None, text) if model.reads_two else (text, None)
+
+
+def circuits_of(name: str) -> CircuitExplorer:
+    """How a model comes to its answer."""
+    return open_circuits(widgets.explorer(), name)
 
 
 def shown(name: str) -> str:
