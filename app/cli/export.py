@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -23,9 +23,6 @@ from polysema.app.cli.model_options import (
 )
 from polysema.app.cli.output import model_option, progress_bar
 from polysema.core.errors import UserError
-
-if TYPE_CHECKING:
-    pass
 
 
 def parse_shard(text: str | None) -> tuple[int, int]:

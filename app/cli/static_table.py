@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from polysema.app.cli.former_names import CurrentCommand, RenamedOption
 from polysema.app.cli.model_options import column_option, dialect_options, tell_corpus
 from polysema.app.cli.output import model_option, progress_bar, tell_notes
 from polysema.core.errors import UserError
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command(cls=CurrentCommand, short_help="Write a table of static vectors made from MODEL.")

