@@ -10,7 +10,8 @@ from polysema.app.explorer.results.inside import AttentionAnswer, AttentionWindo
 from polysema.app.service.schemas.fields import MAX_ITEMS, K, Layers, Name, RequestModel, Text, Word, request_config
 from polysema.app.service.schemas.response_model import response_model
 from polysema.core.inside.attention import AttentionView, HeadRanking, HeadScore
-from polysema.core.inside.attribution import Attribution, Contribution
+from polysema.core.inside.attribution import Attribution
+from polysema.core.inside.decomposition import Contribution
 from polysema.core.inside.followed_tokens import FollowedTarget
 from polysema.core.inside.hooks import Unit
 from polysema.core.model.tokens import Span
