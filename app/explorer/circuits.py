@@ -15,7 +15,6 @@ from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
 
 if TYPE_CHECKING:
-    from polysema.app.explorer.explorer import Explorer
     from polysema.core.inside.head_computation import HeadComputation
     from polysema.core.inside.head_statistics import HeadStatistics
     from polysema.core.inside.patching import Patching
@@ -164,9 +163,3 @@ class CircuitExplorer:
         model = self.on_torch()
         query, source = given(model, text, target)
         return surprisal(model, query, source, method, unit, progress)
-
-
-def open_circuits(explorer: Explorer, name: str) -> CircuitExplorer:
-    """The circuits of a model by its name."""
-    found = explorer.model(name)
-    return CircuitExplorer(getattr(found, "model", found))

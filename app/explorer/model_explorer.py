@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from polysema.app.explorer.circuits import CircuitExplorer
 from polysema.app.explorer.embedding import TextVectors, embedded
 from polysema.app.explorer.inside_options import AttentionOptions, given, readings
 from polysema.app.explorer.internals import ModelInternals
@@ -35,7 +36,7 @@ class ModelExplorer:
     """A model, asked: `explorer.model("minilm-l6")`.
 
     `model` is the model itself, `senses` the corpus of senses as it sees it, `internals` what the verbs that look inside
-    stand on. Safe to share between threads.
+    stand on, `circuits` how it comes to its answer. Safe to share between threads.
     """
 
     def __init__(self, explorer: Explorer, model: LanguageModel, name: str = ""):
@@ -43,6 +44,7 @@ class ModelExplorer:
         self.name = name or model.name
         self.senses = SenseExplorer(explorer, model)
         self.internals = ModelInternals(model)
+        self.circuits = CircuitExplorer(model)
         self._explorer = explorer
 
     def __repr__(self) -> str:

@@ -15,7 +15,6 @@ from click.testing import CliRunner
 from polysema.app.cli.main import cli as cli_group
 from polysema.app.client.client import Client
 from polysema.app.explorer import AnalogyOptions, Explorer, SearchOptions
-from polysema.app.explorer.circuits import open_circuits
 from polysema.app.explorer.inside_options import AttentionOptions
 from polysema.app.explorer.results.inside import AttentionAnswer, FamiliesAnswer, LensAnswer, SweepAnswer
 from polysema.app.explorer.results.words import VECTOR_FIELDS
@@ -69,12 +68,6 @@ ONLY_OVER_HTTP = {
     "POST /v1/baseline": "stands beside each answer",
     "POST /v1/occurrences": "the dashboard's and programs'",
 }
-
-
-def circuits(of: Any, name: str) -> Any:
-    """The circuits of a model of an explorer, or of a client."""
-    found = of.model(name)
-    return found.circuits if hasattr(found, "circuits") else open_circuits(of, name)
 
 
 @dataclass(frozen=True)
@@ -280,7 +273,7 @@ VERBS = [
         ["phone", "shone", "--answer", "F", "--against", "SH", "-m", "g2p-t5", "--stack", "encoder", "--layers", "0,2"],
         {"clean": "phone", "corrupted": "shone", "answer": "F", "against": "SH", "model": "g2p-t5"}
         | {"stack": "encoder", "layers": [0, 2]},
-        lambda of: circuits(of, "g2p-t5").patch(
+        lambda of: of.model("g2p-t5").circuits.patch(
             ("phone", "shone"), "F", "SH", PatchOptions(stack="encoder", layers=(0, 2))
         ),
     ),
@@ -290,7 +283,7 @@ VERBS = [
         ["phone", "--answer", "F", "-m", "g2p-t5", "--noise", "phone", "--samples", "2", "--part", "cross-head"],
         {"clean": "phone", "answer": "F", "model": "g2p-t5", "noise": {"word": "phone", "samples": 2}}
         | {"part": "cross-head"},
-        lambda of: circuits(of, "g2p-t5").patch(
+        lambda of: of.model("g2p-t5").circuits.patch(
             ("phone", None), "F", None, PatchOptions("cross-head", noise=Noise("phone", samples=2))
         ),
     ),
@@ -299,21 +292,21 @@ VERBS = [
         "POST /v1/head-computation",
         ["phone", "1.2", "-m", "g2p-t5", "--cross", "--target", "F OW"],
         {"text": "phone", "layer": 1, "head": 2, "model": "g2p-t5", "cross": True, "target": "F OW"},
-        lambda of: circuits(of, "g2p-t5").head_computation("phone", 1, 2, True, "", "F OW"),
+        lambda of: of.model("g2p-t5").circuits.head_computation("phone", 1, 2, True, "", "F OW"),
     ),
     Verb(
         "inside head-statistics",
         "POST /v1/head-statistics",
         [SWAN, TEXTS[0], "-m", "minilm-l6", "--by", "previous-token", "--layers", "2,3", "-k", "1000"],
         {"texts": [SWAN, TEXTS[0]], "model": "minilm-l6", "by": "previous-token", "layers": [2, 3]},
-        lambda of: circuits(of, "minilm-l6").head_statistics([SWAN, TEXTS[0]], "previous-token", [2, 3]),
+        lambda of: of.model("minilm-l6").circuits.head_statistics([SWAN, TEXTS[0]], "previous-token", [2, 3]),
     ),
     Verb(
         "inside surprisal",
         "POST /v1/surprisal",
         ["phone", "-m", "g2p-t5", "--target", "F OW N"],
         {"text": "phone", "model": "g2p-t5", "target": "F OW N"},
-        lambda of: circuits(of, "g2p-t5").surprisal("phone", target="F OW N"),
+        lambda of: of.model("g2p-t5").circuits.surprisal("phone", target="F OW N"),
     ),
     Verb("models", "GET /v1/models", without=("folder",)),
 ]

@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from polysema.app.dashboard import permalink, widgets
-from polysema.app.explorer.circuits import CircuitExplorer, open_circuits
+from polysema.app.explorer.circuits import CircuitExplorer
 from polysema.core.model.catalog import CATALOG
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Family
@@ -35,7 +35,7 @@ def given(model: LanguageModel, text: str) -> tuple[str | None, str | None]:
 
 def circuits_of(name: str) -> CircuitExplorer:
     """How a model comes to its answer."""
-    return open_circuits(widgets.explorer(), name)
+    return widgets.explorer().model(name).circuits
 
 
 def shown(name: str) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from polysema.app.explorer.circuits import open_circuits
 from polysema.app.service import encoding as form
 from polysema.app.service.dependencies import ServiceState, StateDep
 from polysema.app.service.routes.inside import check_read_tokens
@@ -39,7 +38,7 @@ async def patch(body: PatchRequest, state: StateDep, request: Request) -> Respon
     state.known(body.model)
 
     def ask() -> Response:
-        circuits = open_circuits(state.explorer, body.model)
+        circuits = state.explorer.model(body.model).circuits
         model, options = circuits.on_torch(), _options(body)
         texts = [body.clean] if body.corrupted is None else [body.clean, body.corrupted]
         count = check_read_tokens(state, model, texts, body.target)
@@ -78,7 +77,7 @@ async def head_computation(body: HeadComputationRequest, state: StateDep, reques
     state.known(body.model)
 
     def ask() -> Response:
-        circuits = open_circuits(state.explorer, body.model)
+        circuits = state.explorer.model(body.model).circuits
         model = circuits.on_torch(body.stack)
         count = check_read_tokens(state, model, [body.text], body.target)
         state.check_numbers(count * (5 * count + 2 * model.dim), "the steps of this head")
@@ -95,7 +94,7 @@ async def head_statistics(request: HeadStatisticsRequest, state: StateDep) -> Re
     state.check_many(len(request.texts), "texts")
 
     def ask() -> Response:
-        circuits = open_circuits(state.explorer, request.model)
+        circuits = state.explorer.model(request.model).circuits
         check_read_tokens(state, circuits.on_torch(request.stack), request.texts, None)
         texts, layers = request.texts, request.layers
         return form.answer(circuits.head_statistics(texts, request.by, layers, request.random, request.stack))
@@ -109,7 +108,7 @@ async def surprisal(request: SurprisalRequest, state: StateDep) -> Response:
     state.known(request.model)
 
     def ask() -> Response:
-        circuits = open_circuits(state.explorer, request.model)
+        circuits = state.explorer.model(request.model).circuits
         model = circuits.on_torch()
         count = check_read_tokens(state, model, [request.text], request.target)
         if model.family is Family.ENCODER:
