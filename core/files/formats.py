@@ -20,6 +20,7 @@ from polysema.core.argument_types import checked_function
 from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
 from polysema.core.files import array_readers, readers, vector_cache
 from polysema.core.files.delimited import read_delimited
+from polysema.core.files.fasttext_reader import open_fasttext, read_fasttext
 from polysema.core.files.readers import Notes, Reader, VectorSource
 from polysema.core.files.recognition import find_fitting_metadata, layout_of
 from polysema.core.files.table_reader import read_parquet
@@ -62,6 +63,7 @@ FORMATS = {
     for form in (
         Format("text", "word2vec, GloVe or fastText text: a word and its numbers a line", read_text, "line"),
         Format("word2vec-binary", "word2vec's binary layout", read_word2vec_binary),
+        Format("fasttext", "fastText's own binary model: words and the n-grams of their letters", read_fasttext),
         Format("npy", "NumPy's .npy with a vocabulary beside it", array_readers.read_npy),
         Format("npz", "NumPy's .npz with the words inside or beside it", array_readers.read_npz),
         Format("safetensors", "safetensors with the words inside or beside it", array_readers.read_safetensors),
@@ -142,7 +144,8 @@ def read_vectors(path: "Path | str", progress: Progress = no_progress) -> Space:
     if name == "tensorboard" and companion is not None and find_metadata(path) is None:  # by names, not by content
         notes = (f"the words are those of {companion.name} beside it, which has as many lines", *notes)
     origin = Origin(str(path), Family.STATIC, weights_sha256=entry.sha256, notes=notes)
-    return Space(entry.keys, entry.vectors, origin, entry.columns)
+    subwords = open_fasttext(path).vector if name == "fasttext" else None
+    return Space(entry.keys, entry.vectors, origin, entry.columns, subwords)
 
 
 def open_glove(folder: Path, origin: Origin) -> Space:

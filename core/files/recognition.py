@@ -85,6 +85,8 @@ def _table_of(path: Path, head: bytes) -> str:
         return "parquet"
     if head.startswith(b"\x93NUMPY"):
         return "npy"
+    if head.startswith(FASTTEXT):
+        return "fasttext"
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= path.stat().st_size:
         return "safetensors"
     return ""
@@ -110,11 +112,6 @@ def _refuse_known(path: Path, head: bytes) -> None:
     """Raise `UnreadableError` for a file that is known and not read."""
     if (head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")) or _OLD_PICKLE.match(head):
         raise UnreadableError(_pickle(path, head))
-    if head.startswith(FASTTEXT):
-        raise UnreadableError(
-            f"{path} is fastText's own binary model: give the .vec file beside it, or make one with"
-            f" gensim.models.fasttext.load_facebook_vectors({path.name!r}).save_word2vec_format('vectors.vec')"
-        )
     for at, sign, what, advice in SIGNS:
         if head[at:].startswith(sign):
             raise UnreadableError(f"{path} is {what}: {advice}")

@@ -5,7 +5,7 @@ Their folders hold SentencePiece models and a `vocab.json` that numbers the piec
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 Piece = tuple[str, int, int]  # a token as it is written, and the characters [start, end) that it stands for
 LANGUAGE_START, LANGUAGE_END = ">>", "<<"  # around the language that a Marian of several is to write
@@ -14,7 +14,7 @@ LANGUAGE_START, LANGUAGE_END = ">>", "<<"  # around the language that a Marian o
 class Processor(Protocol):
     """A model of SentencePiece, as its package loads it."""
 
-    def encode(self, text: str, *, return_type: str) -> dict[str, list[object]]:
+    def encode(self, text: str, *, return_type: str) -> dict[str, Any]:
         """With the return type `offset_mapping`: `pieces`, and the `offsets` of each in characters of the text."""
 
 
@@ -132,6 +132,6 @@ class PieceTokenizer:
                     pieces.append((text[start : stop + len(LANGUAGE_END)], start, stop + len(LANGUAGE_END)))
                     start = stop + len(LANGUAGE_END)
             found = self._processor.encode(text[start:end], return_type="offset_mapping")
-            for piece, (begin, stop) in zip(found["pieces"], found["offsets"], strict=True):  # type: ignore[misc]
+            for piece, (begin, stop) in zip(found["pieces"], found["offsets"], strict=True):
                 pieces.append((str(piece), start + begin, start + stop))
         return pieces

@@ -122,6 +122,10 @@ def look_up(space: Space, word: str, policy: Policy) -> WordMatch:
                 names = space.keys.take(rows)
                 notes = tuple(filter(None, map(spelling_note, parts, names)))
                 return WordMatch(word, word, rows, _mean(space, rows), f"mean of {', '.join(names)}", notes)
+    made = space.subwords(word) if row < 0 and space.subwords is not None else None
+    if made is not None:
+        notes = (f"{word!r} is not among the words of {space.origin.source}: its vector is made of its n-grams",)
+        return WordMatch(word, word, np.empty(0, np.int64), unit(made[None])[0], "made of its n-grams", notes)
     if row < 0:
         if policy.unknown is UnknownPolicy.SKIP:
             return WordMatch(word, word, np.empty(0, np.int64), np.zeros(space.dim, np.float32), LEFT_OUT_NOTE)

@@ -2,7 +2,7 @@
 
 import warnings
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 from functools import cached_property
@@ -365,6 +365,7 @@ class Space(HtmlRepr):
         vectors: (n, dim) float32, read-only and possibly memory-mapped.
         origin: Where the vectors come from.
         columns: A table with one row a vector (word, text_id, start, end, layer, …), or None.
+        subwords: Makes the vector of a word that has no row, of its letters; None where nothing does.
 
     Raises:
         IncompatibleError: The parts don't have the same number of rows.
@@ -381,6 +382,7 @@ class Space(HtmlRepr):
     vectors: Floats
     origin: Origin
     columns: "pa.Table | None" = None
+    subwords: "Callable[[str], Floats | None] | None" = None
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or self.vectors.dtype != np.float32:
@@ -529,7 +531,13 @@ class Space(HtmlRepr):
         Raises:
             UnknownWordError: There is no such word.
         """
-        vector: Floats = np.asarray(self.vectors[self.resolve(word)])
+        try:
+            vector: Floats = np.asarray(self.vectors[self.resolve(word)])
+        except UnknownWordError:
+            made = self.subwords(word) if self.subwords is not None else None
+            if made is None:
+                raise
+            return made
         return vector
 
     def take(self, rows: "Ints | Sequence[int]") -> "Space":

@@ -80,7 +80,7 @@ def test_npy_with_its_vocabulary(tmp_path: Path) -> None:
         ("the nan 2\n", "holds no vectors"),
         (b"the 1 2\nb\x00nk 1 2\n", "no file of vectors that is known here"),
         (b"\x80\x04\x95\x00\x00", "is a pickle .* save_word2vec_format"),
-        (b"\xba\x16\x4f\x2f\x0c\x00", "fastText's own binary model: give the .vec file"),
+        (b"\xba\x16\x4f\x2f\x0c\x00", "can't be read as fastText's binary"),
         ("version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         ("\n<!DOCTYPE html><html>", "is a web page"),
         (b"PK\x03\x04 and nothing", "can't be read as a .npz file"),
