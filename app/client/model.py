@@ -30,9 +30,10 @@ from polysema.core.progress import Progress, no_progress
 if TYPE_CHECKING:
     from polysema.app.explorer import OccurrenceOptions
     from polysema.core.inside.ablation import Ablation
-    from polysema.core.inside.attention import Attention, HeadRanking
+    from polysema.core.inside.attention import Attention
     from polysema.core.inside.attribution import Attribution
     from polysema.core.inside.generation import GeneratedText
+    from polysema.core.inside.head_search import HeadRanking
     from polysema.core.inside.lens import Lens, LensView
     from polysema.core.inside.steering import Statement, Steer, SteeredToken
     from polysema.core.model.recipe import Prompt
@@ -125,7 +126,7 @@ class RemoteModel:
         options: AttentionOptions | None = None,
     ) -> HeadRanking:
         """See `ModelExplorer.rank_heads`."""
-        from polysema.core.inside.attention import HeadRanking
+        from polysema.core.inside.head_search import HeadRanking
 
         query = {"pairs": [list(pair) for pair in pairs], "texts": list_of(texts, "texts")}
         query |= {"layers": layer_list(layers), **attention_fields(options)}

@@ -12,10 +12,11 @@ from polysema.core.space.space import Family
 
 if TYPE_CHECKING:
     from polysema.core.inside.attention import Attention
-    from polysema.core.inside.attribution import Subspace
+    from polysema.core.inside.directions import Direction
     from polysema.core.inside.families import FamilyRun
+    from polysema.core.inside.head_outputs import Subspace
     from polysema.core.inside.parameter_counts import Widths
-    from polysema.core.inside.steering import Direction, Statement, SweepRow
+    from polysema.core.inside.steering import Statement, SweepRow
     from polysema.core.space.space import Space
 
 
@@ -48,7 +49,7 @@ class ModelInternals:
         options: AttentionOptions | None = None,
     ) -> Space:
         """What each head writes where a word stands in each text, as a space: a row for each text, layer and head."""
-        from polysema.core.inside.attribution import head_outputs
+        from polysema.core.inside.head_outputs import head_outputs
 
         how = options or AttentionOptions()
         model = self.on_torch(how.stack)
@@ -58,7 +59,7 @@ class ModelInternals:
 
     def head_subspace(self, layer: int, head: int, options: AttentionOptions | None = None) -> Subspace:
         """The sub-space of the hidden states that a head can write into; layers and heads count from 1."""
-        from polysema.core.inside.attribution import head_subspace
+        from polysema.core.inside.head_outputs import head_subspace
 
         how = options or AttentionOptions()
         return head_subspace(self.on_torch(how.stack), layer, head, "cross" if how.cross else "self")
@@ -73,7 +74,7 @@ class ModelInternals:
             away: Texts of what to go away from.
             layers: 0 to n; None: the middle one.
         """
-        from polysema.core.inside.steering import concepts, expression_direction
+        from polysema.core.inside.directions import concepts, expression_direction
 
         model = self.on_torch()
         which = model.check_layers([model.n_layers // 2] if layers is None else layers)

@@ -23,11 +23,13 @@ from polysema.core.space.metric import cosine
 if TYPE_CHECKING:
     from polysema.app.explorer.explorer import Explorer
     from polysema.core.inside.ablation import Ablation
-    from polysema.core.inside.attention import Attention, HeadRanking
+    from polysema.core.inside.attention import Attention
     from polysema.core.inside.attribution import Attribution
+    from polysema.core.inside.directions import Direction
     from polysema.core.inside.generation import GeneratedText
+    from polysema.core.inside.head_search import HeadRanking
     from polysema.core.inside.lens import Lens, LensView
-    from polysema.core.inside.steering import Direction, Statement, Steer, SteeredToken
+    from polysema.core.inside.steering import Statement, Steer, SteeredToken
     from polysema.core.model.recipe import Prompt
 
 
@@ -177,7 +179,7 @@ class ModelExplorer:
         Returns:
             The heads, best first, beside what a head that looks at all words alike would give.
         """
-        from polysema.core.inside.attention import find_heads
+        from polysema.core.inside.head_search import find_heads
 
         how = options or AttentionOptions()
         model = self.internals.on_torch(how.stack)

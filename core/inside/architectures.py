@@ -173,16 +173,18 @@ def with_own_layers(stack: "Module") -> "Module":
 
     shared: dict[int, Any] = {id(tensor): tensor for tensor in (*stack.parameters(), *stack.buffers())}
     twin = copy.deepcopy(stack, shared)
-    encoder = twin.get_submodule("encoder")
-    n_layers = twin.config.num_hidden_layers
-    per_group = n_layers / twin.config.num_hidden_groups
+    encoder: Any = twin.get_submodule("encoder")
+    config: Any = twin.config
+    n_layers = int(config.num_hidden_layers)
+    per_group = n_layers / config.num_hidden_groups
     groups = list(encoder.albert_layer_groups)
     encoder.albert_layer_groups = ModuleList(
         copy.deepcopy(groups[int(layer / per_group)], dict(shared)) for layer in range(n_layers)
     )
     for module in twin.modules():
-        if hasattr(module, "config"):
-            module.config.num_hidden_groups = n_layers
+        own: Any = getattr(module, "config", None)
+        if own is not None:
+            own.num_hidden_groups = n_layers
     return twin
 
 

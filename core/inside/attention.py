@@ -117,7 +117,8 @@ class _Frame:
         return (shown / np.maximum(left, np.finfo(np.float32).tiny)[..., None]).astype(np.float32), folded
 
 
-def _frame(reading: HookedRun, view: AttentionView) -> _Frame:
+def frame_of(reading: HookedRun, view: AttentionView) -> _Frame:
+    """The units of a pass as they are looked at."""
     if view.kind == CROSS:
         assert reading.source is not None
         rows, row_of = grouped(reading, view.unit, writes=True)
@@ -133,7 +134,8 @@ def _forbidden(model: LanguageModel, frame: _Frame) -> "np.ndarray[Any, np.dtype
     return frame.kept_columns[None, :] > frame.kept_rows[:, None]
 
 
-def _check_view(model: LanguageModel, view: AttentionView | None) -> AttentionView:
+def check_view(model: LanguageModel, view: AttentionView | None) -> AttentionView:
+    """The view, checked; raises `UserError` for one that the model has nothing for."""
     view = (view or AttentionView()).checked()
     if view.kind == CROSS and not model.reads_two:
         raise UserError(
@@ -157,10 +159,10 @@ def attention(
     cross-attention needs a `source`, and writes its text itself when `text` is None. Raises `UserError` for layers
     that aren't there, and for more than `most_bytes` of weights (None: a gigabyte).
     """
-    view = _check_view(model, view)
+    view = check_view(model, view)
     chosen = check_layers(model, layers)
     readings = read(model, text, source)
-    frames = [_frame(reading, view) for reading in readings]
+    frames = [frame_of(reading, view) for reading in readings]
     _check_size(model, frames, chosen, MAX_BYTES if most_bytes is None else most_bytes)
     found = []
     require_rows(model, view.kind)
@@ -232,7 +234,7 @@ def rollout(
     At each layer the mean of the heads, half of it kept for the residual connection, times what came before; as
     `attention` with one layer and one head. A decoder's cross-attention has no part in it.
     """
-    view = _check_view(model, view)
+    view = check_view(model, view)
     if view.kind == CROSS:
         raise UserError("rollout goes through the self-attention of one stack; choose the kind self")
     import torch
@@ -240,7 +242,7 @@ def rollout(
     (last,) = check_layers(model, [layer])
     found = []
     readings = read(model, text, source)
-    frames = [_frame(reading, view) for reading in readings]
+    frames = [frame_of(reading, view) for reading in readings]
     require_rows(model, SELF)
     modules = find_attentions(model)
     with twin_of(model) as twin:
@@ -274,119 +276,3 @@ def rollout(
                 )
             )
     return tuple(found)
-
-
-@dataclass(frozen=True, slots=True)
-class HeadScore:
-    """How strongly one head attends from one word to another: `mean` and `least` over all the places, `first` at the
-    first of them, where it was number `rank_at_first`; `top` is the share of places where no other word got more.
-    """
-
-    layer: int
-    head: int
-    mean: float
-    first: float
-    rank_at_first: int
-    least: float
-    top: float
-
-
-@dataclass(frozen=True, slots=True)
-class HeadRanking:
-    """All heads, best mean first. `places` are the (text, from, to) that were found, `chance` what a head that looks at
-    all words alike would give them.
-    """
-
-    scores: tuple[HeadScore, ...]
-    places: tuple[tuple[int, str, str], ...]
-    chance: float
-
-
-def find_heads(
-    model: LanguageModel,
-    pairs: Sequence[tuple[str, str]],
-    texts: Sequence[str],
-    sources: Sequence[str] | None = None,
-    view: AttentionView | None = None,
-    layers: Sequence[int] | None = None,
-) -> HeadRanking:
-    """All heads ranked by how much the first word of each pair attends to the second, averaged over the texts.
-
-    A pair is measured in each text that has both words, at their first occurrence. One head in a hundred looks right in
-    one sentence by luck: the average, the least, and the rank in the first sentence alone tell it from one that does
-    so always. In cross-attention the first word is of the text written, the second of the source. Raises `UserError`
-    when no text has both words, and when the key word comes later in a decoder's text.
-    """
-    view = _check_view(model, view)
-    if not pairs or not texts or not all(a.strip() and b.strip() for a, b in pairs):
-        raise UserError("give at least one pair of two words and one text")
-    if sources is not None and len(sources) != len(texts):
-        raise UserError(f"every text needs a source; got {len(texts)} texts and {len(sources)} sources")
-    values: list[Floats] = []
-    tops: list[Floats] = []
-    places: list[tuple[int, str, str]] = []
-    chances: list[float] = []
-    masked: list[str] = []
-    chosen = check_layers(model, layers)
-    for number, text in enumerate(texts):
-        source = sources[number] if sources else None
-        frames = [_frame(reading, view) for reading in read(model, text, source)]
-        wanted = [
-            (a, b)
-            for a, b in pairs
-            if any(_unit(f.rows, a) is not None and _unit(f.columns, b) is not None for f in frames)
-        ]
-        if not wanted:
-            continue
-        for part in attention(model, text, chosen, source, view):
-            for a, b in wanted:
-                row, column = _unit(part.rows, a), _unit(part.columns, b)
-                if row is None or column is None or (number, a, b) in places:
-                    continue
-                if part.forbidden[row, column]:
-                    masked.append(f"{a} -> {b}")
-                    continue
-                looks = part.weights[:, :, row]  # (n_layers, n_heads, n_columns)
-                values.append(looks[..., column])
-                tops.append((looks[..., column] >= looks.max(-1)).astype(np.float32))
-                places.append((number, a, b))
-                chances.append(1.0 / int((~part.forbidden[row]).sum()))
-    if not places:
-        query = ", ".join(f"{a} -> {b}" for a, b in pairs)
-        if masked:
-            a, b = masked[0].split(" -> ")
-            raise UserError(
-                f"in a decoder a word can't look at one that comes later, so {masked[0]} is 0 in every head; ask "
-                f"{b} -> {a}"
-            )
-        raise UserError(f"none of the texts has both words of {query}")
-    return HeadRanking(_ranked(chosen, np.stack(values), np.stack(tops)), tuple(places), float(np.mean(chances)))
-
-
-def _ranked(layers: Sequence[int], values: Floats, tops: Floats) -> tuple[HeadScore, ...]:
-    """(n_places, n_layers, n_heads) to all heads, best mean first; of equal ones the earlier."""
-    n_heads = values.shape[2]
-    mean = values.mean(0, dtype=np.float64).ravel()
-    first, least, top = values[0].ravel(), values.min(0).ravel(), tops.mean(0).ravel()
-    at_first = np.empty(len(mean), np.int64)
-    at_first[np.argsort(-first, kind="stable")] = np.arange(1, len(mean) + 1)
-    return tuple(
-        HeadScore(
-            layers[place // n_heads],
-            place % n_heads + 1,
-            float(mean[place]),
-            float(first[place]),
-            int(at_first[place]),
-            float(least[place]),
-            float(top[place]),
-        )
-        for place in np.argsort(-mean, kind="stable").tolist()
-    )
-
-
-def _unit(units: Sequence[Unit], word: str) -> int | None:
-    """The first unit that is the word, in any case."""
-    wanted = word.strip().casefold()
-    return next(
-        (p for p, unit in enumerate(units) if not unit.special and unit.name.strip().casefold() == wanted), None
-    )

@@ -60,7 +60,7 @@ def write(
     if find_head(model) is None:
         raise UserError(f"{model.name} has no head that scores words, so it writes nothing")
     step = _decoder(model, text) if model.family is Family.DECODER else _pair(model, text)
-    ends = _ends(model)
+    ends = end_tokens(model)
     ids: list[int] = []
     probabilities: list[float] = []
     others: list[tuple[tuple[str, float], ...]] = []
@@ -135,7 +135,8 @@ def _pair(model: LanguageModel, source: str) -> Callable[[list[int]], Any]:
     return step
 
 
-def _ends(model: LanguageModel) -> set[int]:
+def end_tokens(model: LanguageModel) -> set[int]:
+    """The ids with which a model ends what it writes."""
     found: set[int] = set()
     for holder in (getattr(model.whole, "generation_config", None), model.whole.config):
         ids = getattr(holder, "eos_token_id", None)

@@ -6,6 +6,7 @@ copies it, makes an induction head: a text that repeats itself is then continued
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -180,7 +181,7 @@ class _Sums:
         self.pairs: tuple[_Pairs, ...] = ()
         modules = find_attentions(twin.model)
         for row, layer in enumerate(self.layers):
-            modules.tap(twin, layer, SELF, lambda weights, row=row: self._add(row, weights))
+            modules.tap(twin, layer, SELF, partial(self._add, row))
 
     def read(self, twin: Twin, reading: HookedRun) -> None:
         self.pairs = pairs_of(reading, twin.model.causal)

@@ -62,6 +62,7 @@ __all__ = [
     "read",
     "replaced",
     "rows_of",
+    "states_of",
     "tap_states",
     "token_name",
     "twin_of",
@@ -236,3 +237,20 @@ def as_floats(tensor: Any) -> Floats:
     """A tensor as float32."""
     found: Floats = tensor.detach().float().cpu().numpy()
     return found
+
+
+def states_of(twin: Twin, reading: HookedRun, layers: Sequence[int]) -> dict[int, Any]:
+    """The residual stream (n_positions, dim) behind each of `layers`, before a final norm, in one pass."""
+    kept: dict[int, Any] = {}
+    n_before = len(twin.handles)
+
+    def take(layer: int, point: str, states: Any) -> None:
+        kept[layer] = states
+
+    tap_states(twin, layers, (MLP,), take)
+    try:
+        twin.run(reading)
+    finally:
+        while len(twin.handles) > n_before:
+            twin.handles.pop().remove()
+    return kept

@@ -91,14 +91,7 @@ def lens(
     if len(targets) > len(words) and scorer.kind != STATIC:
         with suppress(UserError):  # where nothing is predicted, no form is likelier
             decisive = _place(model, readings[0].text, tokens, scorer.kind, view.at)
-    shape = (len(steps), len(tokens))
-    answer = _Answer(
-        np.empty((*shape, k), np.int64),
-        np.empty((*shape, k), np.float32),
-        np.full(shape, np.nan, np.float32),
-        np.empty((*shape, len(targets)), np.int64),
-        np.empty((*shape, len(targets)), np.float32),
-    )
+    answer = _Answer.empty((len(steps), len(tokens)), k, len(targets))
     done = 0
     said: Any = None
     with twin_of(model) as twin:
@@ -190,6 +183,17 @@ class _Answer:
     entropy: Floats
     ranks: Ints
     followed: Floats
+
+    @classmethod
+    def empty(cls, shape: tuple[int, int], k: int, n_targets: int) -> "_Answer":
+        """Room for the answers of (n_steps, n_tokens) states."""
+        return cls(
+            np.empty((*shape, k), np.int64),
+            np.empty((*shape, k), np.float32),
+            np.full(shape, np.nan, np.float32),
+            np.empty((*shape, n_targets), np.int64),
+            np.empty((*shape, n_targets), np.float32),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

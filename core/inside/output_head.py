@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import find_plan, kind_of
@@ -147,7 +147,7 @@ def _activation(whole: "Module", name: str) -> "Callable[[Tensor], Tensor]":
     found: Any = whole
     for step in name.split("."):
         found = getattr(found, step)
-    return found  # type: ignore[no-any-return]
+    return cast("Callable[[Tensor], Tensor]", found)
 
 
 def require_head(model: LanguageModel) -> OutputHead:

@@ -7,8 +7,7 @@ from typing import Any
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import CROSS, MLP, SELF, Anatomy, anatomy, check_head, check_layers
-from polysema.core.inside.hooks import ATTENTION, HookedRun, Twin, first_of, replaced, rows_of
-from polysema.core.inside.steering import states_of
+from polysema.core.inside.hooks import ATTENTION, HookedRun, Twin, first_of, replaced, rows_of, states_of
 from polysema.core.model.load import on_torch
 
 RESIDUAL, HEAD, CROSS_HEAD = "residual", "head", "cross-head"

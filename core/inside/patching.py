@@ -13,11 +13,10 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.inside.followed_tokens import FollowedTarget, forms_of, likelier
-from polysema.core.inside.hooks import HookedRun, Unit, twin_of
+from polysema.core.inside.hooks import HookedRun, Unit, states_of, twin_of
 from polysema.core.inside.lens import Scorer, head_scorer
 from polysema.core.inside.patch_inputs import Noise, PatchOptions, draws_of, place_of, positions_in, readings_of
 from polysema.core.inside.patch_sites import PatchBench, PatchGrid, RecordedPass
-from polysema.core.inside.steering import states_of
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats

@@ -198,8 +198,12 @@ class _Trial:
 
 def _tap_sums(twin: Twin, sums: "dict[str, list[Tensor]]") -> None:
     modules = find_attentions(twin.model)
+
+    def taker(kind: str) -> "Callable[[Tensor], None]":
+        return lambda weights: sums[kind].append(weights.float().sum(-1))
+
     for layer, kind in modules.names:
-        modules.tap(twin, layer, kind, lambda weights, kind=kind: sums[kind].append(weights.float().sum(-1)))
+        modules.tap(twin, layer, kind, taker(kind))
 
 
 def _apart(ours: "Tensor", theirs: "Tensor") -> float:

@@ -7,42 +7,28 @@ from typing import Any
 import numpy as np
 
 from polysema.core.errors import UserError
-from polysema.core.inside.architectures import MLP, require_hooks
+from polysema.core.inside.directions import Direction
 from polysema.core.inside.followed_tokens import FollowedTarget, forms_of, likelier
+from polysema.core.inside.generation import end_tokens
 from polysema.core.inside.hooks import (
     HookedRun,
     Twin,
-    as_floats,
     first_of,
     one_reading,
     place_in,
     positions_of,
     read,
     replaced,
-    tap_states,
+    states_of,
     token_name,
     twin_of,
 )
 from polysema.core.inside.lens import Scorer, head_scorer
-from polysema.core.inside.proof import STATES, require_identities
-from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel
-from polysema.core.model.static import static_vector
-from polysema.core.model.tokens import Occurrence, find_word
-from polysema.core.space.expression import Term, parse
 from polysema.core.space.space import Family, Floats
 
 ALL_POSITIONS = "everywhere"
 MAX_NEW_TOKENS = 200
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Direction:
-    """A vector (dim,) of the hidden states at a layer, and what it stands for."""
-
-    layer: int
-    vector: Floats
-    what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,92 +85,6 @@ class SteeredToken:
     continued_before: str = ""
     continued_after: str = ""
     length: float = 0.0
-
-
-def concepts(
-    model: LanguageModel, toward: Sequence[str], away: Sequence[str], layers: Sequence[int]
-) -> dict[int, Direction]:
-    """For each layer the mean difference of the hidden states of two sets of texts (Rimsky et al. 2024).
-
-    A text counts by the mean of its own tokens; in a causal model without the very first one, which is an outlier in
-    all of them. Of a decoder with cross-attention the texts are sources, and the states those of what it writes.
-    """
-    require_hooks(model)
-    chosen = model.check_layers(layers)
-    require_identities(model, STATES)
-    if not toward or not away:
-        raise UserError("a concept is the difference of two sets of texts; one of them is empty")
-    means = {}
-    with twin_of(model) as twin:
-        for name, texts in (("toward", toward), ("away", away)):
-            means[name] = np.mean([_text_means(model, twin, text, chosen) for text in texts], axis=0)
-    difference = (means["toward"] - means["away"]).astype(np.float32)  # (n_layers, dim)
-    what = f"the mean of {len(toward)} texts less that of {len(away)}"
-    for layer, vector in zip(chosen, difference, strict=True):
-        if not vector.any():
-            raise UserError(
-                f"the two sets of texts have the same mean at layer {layer}, so there is no direction to go"
-            )
-    return {layer: Direction(layer, vector, what) for layer, vector in zip(chosen, difference, strict=True)}
-
-
-def _text_means(model: LanguageModel, twin: Twin, text: str, layers: Sequence[int]) -> Floats:
-    reading = one_reading(model, None if model.reads_two else text, text if model.reads_two else None)
-    own = [place for place, token in enumerate(reading.tokens) if not token.special]
-    own = [place for place in own if place > 0 or not model.causal] or own
-    states = states_of(twin, reading, layers)
-    found: Floats = np.stack([as_floats(states[layer][own].float().mean(0)) for layer in layers])
-    return found
-
-
-def states_of(twin: Twin, reading: HookedRun, layers: Sequence[int]) -> dict[int, Any]:
-    """The residual stream (n_positions, dim) behind each of `layers`, before a final norm, in one pass."""
-    kept: dict[int, Any] = {}
-    n_before = len(twin.handles)
-
-    def take(layer: int, point: str, states: Any) -> None:
-        kept[layer] = states
-
-    tap_states(twin, layers, (MLP,), take)
-    try:
-        twin.run(reading)
-    finally:
-        while len(twin.handles) > n_before:
-            twin.handles.pop().remove()
-    return kept
-
-
-def expression_direction(model: LanguageModel, expression: str, layer: int) -> Direction:
-    """A sum of words as a direction: `happy - sad`, or `bank in "the river bank" - bank in "the bank lends"`.
-
-    A word in a text is its hidden state at the layer; a word alone is its row of the model's input table. Raises
-    `UserError` for an occurrence at another layer.
-    """
-    (layer,) = model.check_layers([layer])
-    parsed = parse(expression)
-    vector = np.zeros(model.dim, np.float64)
-    for term in parsed.terms:
-        vector += term.weight * _term(model, term, layer).astype(np.float64)
-    if not vector.any():
-        raise UserError(f"{expression!r} is 0, so there is no direction to go")
-    return Direction(layer, vector.astype(np.float32), str(parsed))
-
-
-def _term(model: LanguageModel, term: Term, layer: int) -> Floats:
-    if term.context is None:
-        return static_vector(model, term.word)[0]
-    query = term.context.layer
-    if query is not None and model.check_layers([query])[0] != layer:
-        raise UserError(f"{term} is at layer {query}, but the vector is added at layer {layer}; give both the same")
-    if model.reads_two:
-        raise UserError(f"{model.name} reads two texts; an occurrence needs a model that reads one")
-    span = find_word(term.context.text, term.word, term.context.nth)
-    occurrence = Occurrence(0, term.context.text[span.start : span.end], span)
-    hidden = embed(model, [term.context.text], [layer], occurrences=[occurrence])
-    if hidden.unseen:
-        raise UserError(f"the tokenizer of {model.name} makes no token of {term.word!r}, so it has no vector")
-    found: Floats = hidden.vectors[0, 0]
-    return found
 
 
 def prompt(model: LanguageModel, text: str | None, source: str | None) -> HookedRun:
@@ -291,7 +191,7 @@ class Speaker:
         reading = self.reading
         logs = self._logs(twin, reading, self.position)
         new: list[int] = []
-        ends = _ends(self.model)
+        ends = end_tokens(self.model)
         if self.model.family is not Family.ENCODER:
             while len(new) < self.say.new and len(reading) < self.model.window:
                 scores = logs if not new and self.position == len(reading) - 1 else self._logs(twin, reading, -1)
@@ -309,14 +209,6 @@ class Speaker:
         state = states_of(twin, reading, [last])[last][position]
         with torch.inference_mode():
             return self.scorer.logits(state[None])[0].log_softmax(-1)
-
-
-def _ends(model: LanguageModel) -> set[int]:
-    found: set[int] = set()
-    for holder in (getattr(model.whole, "generation_config", None), model.whole.config):
-        ids = getattr(holder, "eos_token_id", None)
-        found |= set(ids) if isinstance(ids, list) else {ids} if isinstance(ids, int) else set()
-    return found
 
 
 def changed(

@@ -9,9 +9,10 @@ from polysema.core.errors import UserError
 from polysema.core.inside import hooks
 from polysema.core.inside.ablation import Ablation, ablate
 from polysema.core.inside.attribution import contributions
+from polysema.core.inside.directions import Direction
 from polysema.core.inside.followed_tokens import forms_of, likelier
 from polysema.core.inside.lens import LensView, lens
-from polysema.core.inside.steering import Direction, Statement, Steer, steer, sweep
+from polysema.core.inside.steering import Statement, Steer, steer, sweep
 from polysema.core.model.load import LanguageModel, load_model
 
 TEXT = "the white swan in the blue water"

@@ -12,22 +12,16 @@ import torch
 from polysema.core.errors import UnavailableError, UserError
 from polysema.core.inside import hooks as passes
 from polysema.core.inside.ablation import Ablation, ablate
-from polysema.core.inside.attention import Attention, AttentionView, attention, find_heads, rollout
-from polysema.core.inside.attribution import contributions, head_outputs, head_subspace
+from polysema.core.inside.attention import Attention, AttentionView, attention, rollout
+from polysema.core.inside.attribution import contributions
+from polysema.core.inside.directions import Direction, concepts, expression_direction
 from polysema.core.inside.families import compare_families, family_run
 from polysema.core.inside.followed_tokens import forms_of
+from polysema.core.inside.head_outputs import head_outputs, head_subspace
+from polysema.core.inside.head_search import find_heads
+from polysema.core.inside.hooks import states_of
 from polysema.core.inside.lens import LOGITS, MASKED, STATIC, LensView, head_scorer, lens
-from polysema.core.inside.steering import (
-    Direction,
-    Statement,
-    Steer,
-    add_vector,
-    concepts,
-    expression_direction,
-    states_of,
-    steer,
-    sweep,
-)
+from polysema.core.inside.steering import Statement, Steer, add_vector, steer, sweep
 from polysema.core.model.load import LanguageModel, load_model, on_torch
 from polysema.core.space.space import Floats
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from polysema.core.inside.attention import AttentionView, attention, find_heads
+from polysema.core.inside.attention import AttentionView, attention
 from polysema.core.inside.attribution import contributions
 from polysema.core.inside.families import family_run
+from polysema.core.inside.head_search import find_heads
 from polysema.core.model.load import load_model
 
 LETTERS = "abcdefghijklmnopqrst"

@@ -67,7 +67,7 @@ def find_head(
 
     Ranked by the mean over all the sentences that have both words: in one sentence some head fits by luck.
     """
-    from polysema.core.inside.attention import find_heads
+    from polysema.core.inside.head_search import find_heads
     from polysema.core.inside.hooks import one_reading
 
     query = [parse_pair(pair) for pair in pairs]
@@ -131,7 +131,7 @@ def heads(
     from polysema.app.explorer.results.inside import head_table
     from polysema.core.files.formats import write_vectors
     from polysema.core.files.writers import check_target
-    from polysema.core.inside.attribution import head_outputs
+    from polysema.core.inside.head_outputs import head_outputs
 
     if file:
         check_target(file)

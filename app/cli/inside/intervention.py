@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from polysema.core.inside.ablation import Ablation
-    from polysema.core.inside.steering import Direction, SteeredToken, SweepRow
+    from polysema.core.inside.directions import Direction
+    from polysema.core.inside.steering import SteeredToken, SweepRow
 
 
 @click.command(cls=WordCommand, short_help="Add a steering vector and print the next word.")
@@ -75,6 +76,7 @@ def steer(
     """
     from polysema.app.explorer.results.inside import SweepAnswer
     from polysema.core.inside import steering as run
+    from polysema.core.inside.directions import concepts, expression_direction
 
     if bool(toward and away) == bool(expression) or bool(toward) != bool(away):
         raise UserError("give --toward and --away texts, or an --expression, and not both")
@@ -86,9 +88,9 @@ def steer(
         raise UserError("several layers are for --sweep; give one --layer")
     query, source = given(loaded, text, target)
     directions: list[Direction] = (
-        [run.expression_direction(loaded, expression, layer) for layer in which]
+        [expression_direction(loaded, expression, layer) for layer in which]
         if expression
-        else list(run.concepts(loaded, toward, away, which).values())
+        else list(concepts(loaded, toward, away, which).values())
     )
     if strengths:
         table = run.sweep(loaded, query, directions, strengths, run.Statement(1, words, 0), source)

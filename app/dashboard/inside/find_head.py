@@ -10,6 +10,7 @@ from polysema.app.dashboard.inside.controls import family_of
 from polysema.app.explorer.inside_options import unit_for
 from polysema.core.errors import UserError
 from polysema.core.inside import attention as attending
+from polysema.core.inside import head_search
 from polysema.core.inside.head_names import head_name
 from polysema.core.inside.hooks import one_reading
 from polysema.core.space.space import Family
@@ -88,7 +89,7 @@ def find_head_part(name: str, stack: str, text: str) -> None:
         downloads.numbers(table, "heads")
 
 
-def ranking(name: str, stack: str, pairs: str, texts: Sequence[str]) -> attending.HeadRanking:
+def ranking(name: str, stack: str, pairs: str, texts: Sequence[str]) -> head_search.HeadRanking:
     """All heads, by how much the first of each pair attends to the second."""
     widgets.check_length("\n".join(texts))
     query = []
@@ -101,5 +102,5 @@ def ranking(name: str, stack: str, pairs: str, texts: Sequence[str]) -> attendin
     view = attending.AttentionView("self", unit_for(model))
     if model.reads_two:
         written = [one_reading(model, None, text).text for text in texts]
-        return attending.find_heads(model, query, written, list(texts), view)
-    return attending.find_heads(model, query, texts, None, view)
+        return head_search.find_heads(model, query, written, list(texts), view)
+    return head_search.find_heads(model, query, texts, None, view)

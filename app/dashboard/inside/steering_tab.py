@@ -22,6 +22,7 @@ from polysema.app.dashboard.inside.controls import (
     typed,
 )
 from polysema.core.inside import steering
+from polysema.core.inside.directions import concepts
 from polysema.core.model.catalog import models_here
 from polysema.core.space.space import Family
 
@@ -147,7 +148,7 @@ def steered(
     query, source = given(model, form.text)
     for side in (form.toward, form.away):
         widgets.check_length("\n".join(side))
-    direction = steering.concepts(model, form.toward, form.away, [layer])[layer]
+    direction = concepts(model, form.toward, form.away, [layer])[layer]
     words = (form.word,) if form.word else ()
     say = steering.Statement(10, words, 12)
     strengths = [-1.0, -0.8, -0.6, -0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0]

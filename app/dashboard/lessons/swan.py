@@ -21,8 +21,9 @@ from polysema.app.dashboard.lessons.lesson import (
 from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
-from polysema.core.inside.attention import Attention, HeadRanking, attention, find_heads
+from polysema.core.inside.attention import Attention, attention
 from polysema.core.inside.head_names import head_name
+from polysema.core.inside.head_search import HeadRanking, find_heads
 from polysema.core.progress import Progress
 
 EXAMPLE = ("white", "swan", "water")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from polysema.core.inside.attention import Attention
-from polysema.core.inside.attribution import head_subspace
 from polysema.core.inside.families import FamilyRun
+from polysema.core.inside.head_outputs import head_subspace
 from polysema.core.inside.lens import Lens
 from polysema.core.inside.steering import SweepRow
 from polysema.core.model.load import LanguageModel

@@ -35,7 +35,7 @@ from polysema.app.service.schemas.response_model import json as answers
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
-    from polysema.core.inside.steering import Direction
+    from polysema.core.inside.directions import Direction
     from polysema.core.model.load import LanguageModel
 
 router = APIRouter(prefix="/v1", tags=["inside"])
@@ -133,7 +133,7 @@ async def head_outputs(request: HeadOutputsRequest, state: StateDep) -> Response
     state.check_many(len(request.texts), "texts")
 
     def ask() -> Response:
-        from polysema.core.inside.attribution import head_outputs as run
+        from polysema.core.inside.head_outputs import head_outputs as run
         from polysema.core.inside.hooks import one_reading
 
         model = state.explorer.model(request.model).internals.on_torch(request.stack)
@@ -190,7 +190,7 @@ async def generate(request: GenerateRequest, state: StateDep) -> Response:
 
 
 def _directions(model: LanguageModel, request: DirectionChoice, layers: Sequence[int]) -> list[Direction]:
-    from polysema.core.inside.steering import concepts, expression_direction
+    from polysema.core.inside.directions import concepts, expression_direction
 
     texts = bool(request.toward), bool(request.away)
     if request.expression is not None and not any(texts):

@@ -9,10 +9,11 @@ from polysema.app.explorer import DEFAULT_MODEL
 from polysema.app.explorer.results.inside import AttentionAnswer, AttentionWindow, LensAnswer
 from polysema.app.service.schemas.fields import MAX_ITEMS, K, Layers, Name, RequestModel, Text, Word, request_config
 from polysema.app.service.schemas.response_model import response_model
-from polysema.core.inside.attention import AttentionView, HeadRanking, HeadScore
+from polysema.core.inside.attention import AttentionView
 from polysema.core.inside.attribution import Attribution
 from polysema.core.inside.decomposition import Contribution
 from polysema.core.inside.followed_tokens import FollowedTarget
+from polysema.core.inside.head_search import HeadRanking, HeadScore
 from polysema.core.inside.hooks import Unit
 from polysema.core.model.tokens import Span
 
