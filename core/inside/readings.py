@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -161,7 +161,7 @@ def positions_of(reading: HookedRun, word: str, nth: int = 1, writes: bool = Fal
 
 def token_name(model: LanguageModel, number: int) -> str:
     """A token as text, with its leading space where it begins a word."""
-    name = model.tokenizer.convert_ids_to_tokens(int(number))
+    name = cast("str | None", model.tokenizer.convert_ids_to_tokens(int(number)))  # None of ids that no token has
     if name is None:
         return f"[unused {number}]"
     if name in model.tokenizer.all_special_tokens:
