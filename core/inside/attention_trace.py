@@ -50,7 +50,7 @@ class AttentionTrace:
 
     def _note_product(self, name: str, args: tuple[Any, ...], given: dict[str, Any], made: Any) -> None:
         if name in PRODUCTS and tuple(made.shape[-2:]) == self.shape:
-            left, right = args[0], args[1] if len(args) > 1 else given.get("other", given.get("mat2"))
+            left, right = args[0], args[1] if len(args) > 1 else given["other" if "other" in given else "mat2"]
         elif name == "baddbmm":  # ALiBi as BLOOM has it: beta * bias + alpha * query @ key
             left, right = (given[one] if one in given else args[at] for one, at in (("batch1", 1), ("batch2", 2)))
             self.scale = float(given.get("alpha", 1.0))

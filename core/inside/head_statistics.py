@@ -20,7 +20,7 @@ from polysema.core.inside.hooks import HookedRun, Twin, Unit, read, twin_of
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import Span
 from polysema.core.progress import Progress, no_progress
-from polysema.core.space.space import Floats, Ints
+from polysema.core.space.space import Ints
 
 PREVIOUS, DUPLICATE, INDUCTION = "previous-token", "duplicate-token", "induction"
 STATISTICS = (PREVIOUS, DUPLICATE, INDUCTION)
@@ -230,7 +230,7 @@ def _statistics(
 
 def _ranked(model: str, sums: _Sums, by: str, n_texts: int) -> HeadStatistics:
     with np.errstate(invalid="ignore"):
-        means: Floats = sums.attention / sums.places[:, None, None]
+        means = sums.attention / sums.places[:, None, None]
         chance = sums.chance / sums.places
     heads = [
         HeadStatistic(layer, head + 1, *(float(value) for value in means[:, row, head]))

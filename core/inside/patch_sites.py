@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from polysema.core.errors import UserError
@@ -51,9 +52,9 @@ class PatchGrid:
                 for column, head in enumerate(self.heads):
                     yield row, column, PatchSite(layer, self.positions, head)
             else:
-                head = self.heads[0] if self.heads else None
+                only = self.heads[0] if self.heads else None
                 for column, position in enumerate(self.positions):
-                    yield row, column, PatchSite(layer, (position,), head)
+                    yield row, column, PatchSite(layer, (position,), only)
 
 
 @dataclass(slots=True)
@@ -123,7 +124,8 @@ class PatchBench:
         with _hooks_of(twin):
             self._add_noise(passed)
             for number, block in enumerate(self.parts.blocks):
-                twin.on_output(block, lambda out, number=number: passed.blocks.update({number: out}))
+                # it returns None, so that nothing is changed
+                twin.on_output(block, partial(passed.blocks.__setitem__, number))
             if self.twin.model.reads_two and not self.beside:
                 twin.on_output(twin.root.get_encoder(), lambda out: setattr(passed, "encoder", out))
 

@@ -191,7 +191,8 @@ def _masked_tokens(
     twin: Twin, scorer: Scorer, readings: Sequence[HookedRun], within_word: bool, progress: Progress
 ) -> Iterator[ScoredToken]:
     """Each token by what a masked encoder says in its place."""
-    mask = int(twin.model.tokenizer.mask_token_id)
+    mask = twin.model.tokenizer.mask_token_id
+    assert mask is not None
     total = sum(len(_scored_places(reading)) for reading in readings)
     done = 0
     for reading in readings:
