@@ -20,7 +20,8 @@ import gensim
 import numpy as np
 import torch
 
-from polysema.app.export.run import ExportSource, export
+from polysema.app.export.options import ExportSource
+from polysema.app.export.run import export
 from polysema.core.measure.int8 import differences_text, int8_difference
 from polysema.core.model.catalog import locate
 from polysema.core.model.contextual import embed

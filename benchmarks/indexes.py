@@ -131,10 +131,10 @@ def overhead(bench: Bench, index: FaissIndex, rounds: int) -> None:
     point = index.curve.cheapest(WANTED)
     if point is None:
         return
-    batch, codes = bench.queries[:256], index._anew(True)
+    batch, codes = bench.queries[:256], index._searcher.rescores(True)
 
     def raw(q: np.ndarray) -> Any:
-        return index._faiss.search(q, 10, params=index._parameters(point.setting, 10, None))
+        return index._searcher.faiss.search(q, 10, params=index._searcher.parameters(point.setting, 10, None))
 
     def searched(q: np.ndarray) -> Any:
         return index.search(q, 10, recall=WANTED, rescore=False)

@@ -60,7 +60,7 @@ def overhead(c: Collection, queries: np.ndarray, rounds: int) -> None:
     if not isinstance(index, FaissIndex):
         print("  no index to compare with: the exact search")
         return
-    raw, setting, normal = index._faiss, setting_of(index.recipe), unit(queries)
+    raw, setting, normal = index._searcher.faiss, setting_of(index.recipe), unit(queries)
     singles, batches = [], []
     for _ in range(rounds):
         ours = median(lambda i: c.search(queries[i : i + 1], 10), 200)

@@ -107,7 +107,8 @@ class Index(HtmlRepr, ABC):
             queries: (n_queries, dim)
             k: How many rows for each query, 1 or more.
             exclude: Rows, from 0, that are not to be found.
-            where: (n,) bool, which rows may be found: where fewer than k may, the answer ends in row -1 with score -inf.
+            where: (n,) bool, which rows may be found: where fewer than k may, the answer ends in row -1 with score
+                -inf.
             recall: The recall@10 to reach, as it was measured; 1.0 for the exact answer. An exact index needs none.
             rescore: False for an approximate index's own scores, those of its codes.
 
@@ -115,7 +116,8 @@ class Index(HtmlRepr, ABC):
             Rows and scores, (n_queries, k) each.
 
         Raises:
-            PolysemaError: k is below 1, a query holds NaN or Inf, or is all zeros, which has no direction for the cosine.
+            PolysemaError: k is below 1, a query holds NaN or Inf, or is all zeros, which has no direction for the
+                cosine.
             IncompatibleError: The queries are of another width, or the mask of another length.
         """
         queries = checked(queries, self.dim, "queries")

@@ -19,16 +19,18 @@ from polysema.core.space.metric import Metric
 from polysema.core.space.space import Origin, Space
 from polysema.indexes.filters import Filter
 from polysema.indexes.store import manifest as layout
+from polysema.indexes.store.batch import Batch, batch_of, ids_of
 from polysema.indexes.store.column_types import parse_type, stored_type
 from polysema.indexes.store.columns import joined
 from polysema.indexes.store.compaction import carried_over, compacted, compacting, planned
 from polysema.indexes.store.disk import REPAIR, Disk
 from polysema.indexes.store.layout import make, missing, open_format, translate_os_errors
 from polysema.indexes.store.manifest import Manifest, SpaceCard, check_name
+from polysema.indexes.store.matches import Matches, Search
 from polysema.indexes.store.naming import DRAFT_ENDING, give_name, is_needed, read_sealed
-from polysema.indexes.store.segment import Batch, StoredRows, batch_of, ids_of
+from polysema.indexes.store.segment import StoredRows
 from polysema.indexes.store.transaction import Draft, referenced
-from polysema.indexes.store.view import CollectionView, Matches, Search
+from polysema.indexes.store.view import CollectionView
 
 if TYPE_CHECKING:
     from polysema.indexes.index_spec import IndexSpec
@@ -228,15 +230,16 @@ class Collection(HtmlRepr):
             k: How many rows for each query, 1 or more.
             where: A condition on the columns, such as `layer >= 6 and word in ("bank", "shore")`.
             space: The space to search, where there are several.
-            recall: The least share of the true best, above 0 and at most 1, that is wanted of an approximate index; None: as
-                its recipe says.
+            recall: The least share of the true best, above 0 and at most 1, that is wanted of an approximate index;
+                None: as its recipe says.
             exact: Whether the exact answer is wanted.
 
         Returns:
             Ids and scores, and the recall to expect.
 
         Raises:
-            PolysemaError: k is below 1, a query holds NaN or Inf or is all zeros (with the cosine), or the condition is wrong.
+            PolysemaError: k is below 1, a query holds NaN or Inf or is all zeros (with the cosine), or the condition is
+                wrong.
             IncompatibleError: The queries are of another width.
             CorruptError: A file is damaged; the message names it.
         """
@@ -388,7 +391,8 @@ class Collection(HtmlRepr):
         return self._commit(lambda draft: draft.delete_where(_named(draft, space), where))
 
     def widen(self, column: str, kind: "str | pa.DataType") -> str:
-        """Give a column a type that holds all of its values and more. A column of texts takes any value, as its text, from then on.
+        """Give a column a type that holds all of its values and more. A column of texts takes any value, as its text,
+        from then on.
 
         Args:
             column: Its name.
@@ -482,8 +486,8 @@ class Collection(HtmlRepr):
 
         Args:
             space: Its name, where there are several.
-            index: A recipe, its kind, `auto` (chosen by rows, width and the two below), `none` for the exact search, or None
-                for what the space had before (`auto` the first time).
+            index: A recipe, its kind, `auto` (chosen by rows, width and the two below), `none` for the exact search, or
+                None for what the space had before (`auto` the first time).
             progress: Is called with (what, done, total).
             memory_bytes: The most that an index of `auto` may take.
             recall: The recall@10, above 0 and at most 1, that is wanted of an index of `auto`.

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,28 +11,15 @@ from polysema.core.space.hits import Hits
 from polysema.core.space.metric import Metric, norms
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import Index, Mask, QueryOptions, SearchResult, check_k, in_order
+from polysema.indexes.int8_candidates import CodeOptions, candidate_rows
 from polysema.indexes.scoring import MARGIN, best_among, rescored
 
 if TYPE_CHECKING:
     from polysema.indexes.int8_codes import Codes
 
-BLOCK_ROWS = 32768  # rows of vectors scored at a time for a batch: (QUERY_BLOCK, BLOCK_ROWS) floats stay within the cache's reach
+# rows of vectors scored at a time for a batch: (QUERY_BLOCK, BLOCK_ROWS) floats stay within the cache's reach
+BLOCK_ROWS = 32768
 QUERY_BLOCK = 64
-
-
-@dataclass(frozen=True, slots=True)
-class CodeOptions:
-    """When an exact index searches by way of 8-bit codes: the answers are the same.
-
-    Args:
-        after: Queries run in NumPy before the compiled code is loaded, which takes half a second.
-        min_numbers: Numbers (n x dim) below which the full pass takes a fraction of a millisecond.
-        max_misses: Queries for which the codes pruned too little before they are dropped.
-    """
-
-    after: int = 3
-    min_numbers: int = 2_000_000
-    max_misses: int = 3
 
 
 class ExactIndex(Index):
@@ -185,7 +171,8 @@ class ExactIndex(Index):
             scores: (n,), as `scores` gives them.
             k: How many rows, 1 or more.
             left_out: (m,) rows, from 0, that are not to be found.
-            scoring: With it the scores of the best are computed anew, so that they don't depend on the way they were found.
+            scoring: With it the scores of the best are computed anew, so that they don't depend on the way they were
+                found.
 
         Returns:
             Rows and scores, (1, k) each, best first.
@@ -319,30 +306,10 @@ def _best(scores: Floats, k: int) -> Ints:
         return np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
     best = np.empty((len(scores), k), np.int64)
     for query, line in enumerate(scores):
-        candidates = _candidates(line, k)
+        candidates = candidate_rows(line, k)
         values = line[candidates]
         least = np.partition(values, len(values) - k)[-k]
         above = candidates[values > least]
         level = candidates[values == least][: k - len(above)]
         best[query] = np.sort(np.concatenate([above, level]))
     return best
-
-
-CODE_BLOCK = 64
-
-
-def _candidates(line: Floats, k: int) -> Ints:
-    """Places in ascending order among which the k best of `line` (n,) are, all that share the k-th score included.
-
-    The k best blocks hold k scores at least as high as the least of their maxima: a block whose maximum is lower holds
-    none of the k best. One pass finds the maxima, and the rest is looked at only where it matters. Block b is every
-    n_blocks-th place from b on, so that the maxima are those of whole lines, which is several times as fast.
-    """
-    n_blocks = len(line) // CODE_BLOCK
-    if n_blocks <= 4 * k:
-        return np.arange(len(line))
-    maxima = line[: n_blocks * CODE_BLOCK].reshape(CODE_BLOCK, n_blocks).max(axis=0)
-    blocks = np.flatnonzero(maxima >= np.partition(maxima, n_blocks - k)[-k])
-    inside = (np.arange(CODE_BLOCK)[:, None] * n_blocks + blocks).ravel()
-    inside.sort()
-    return np.concatenate([inside, np.arange(n_blocks * CODE_BLOCK, len(line))])

@@ -23,7 +23,7 @@ from polysema.core.space.space import Keys, Origin, Space
 from polysema.indexes.collection import Collection
 from polysema.indexes.filters import Filter
 from polysema.indexes.store.columns import fitting
-from polysema.indexes.store.segment import vector_type
+from polysema.indexes.store.segment_files import vector_type
 from polysema.indexes.tables import (
     BATCH_ROWS,
     ORIGIN,

@@ -9,8 +9,8 @@ import numpy as np
 from polysema.core.environment import cores
 from polysema.core.errors import UserError
 from polysema.core.import_lock import IMPORTING
+from polysema.core.maps.neighbors import Neighbors
 from polysema.core.maps.pca import principal_plane
-from polysema.core.maps.projection import Neighbors
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
@@ -36,7 +36,8 @@ def neighbors_of_all(
 ) -> Neighbors:
     """The k nearest others of each of (n, dim) vectors by cosine, nearest first, themselves left out.
 
-    By `index`, an index of these vectors by cosine, where there is one. Else exactly for up to `exact_rows` of them; beyond,
+    By `index`, an index of these vectors by cosine, where there is one. Else exactly for up to `exact_rows` of them;
+    beyond,
     among the 10 nearest (of wide vectors 14) of n / 100 cells of a k-means (FAISS's IVF). What `progress` raises ends
     the work. Raises `UserError` for a k that is too large.
     """

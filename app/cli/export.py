@@ -140,7 +140,7 @@ def run_command(
     device: str | None,
 ) -> None:
     """Export."""
-    from polysema.app.export.run import ExportOptions, ExportSource
+    from polysema.app.export.options import ExportOptions, ExportSource
     from polysema.app.export.run import export as run
     from polysema.core.corpus import Dialect, open_corpus
     from polysema.core.model.load import load_model

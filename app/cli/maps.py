@@ -56,7 +56,7 @@ def map_command(
     MODEL@LAYER for the corpus of senses.
     """
     from polysema.app.explorer import Explorer
-    from polysema.core.maps.projection import MapOptions
+    from polysema.core.maps.options import MapOptions
 
     target = _target(file, TABLE_FORMATS, replace)
     drawing = _target(picture, (".svg",), replace) if picture is not None else None

@@ -15,7 +15,9 @@ from polysema.app.explorer.results import WordMap
 from polysema.app.explorer.serialization import array_of, from_json, to_json
 from polysema.core.errors import list_of
 from polysema.core.maps.distortion import Distortion
-from polysema.core.maps.projection import Map, MapOptions, Neighbors
+from polysema.core.maps.neighbors import Neighbors
+from polysema.core.maps.options import MapOptions
+from polysema.core.maps.projection import Map
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats, Ints, Origin
 

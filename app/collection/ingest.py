@@ -1,6 +1,7 @@
 """From an upload into a collection: texts are embedded first, vectors go in as they are.
 
-The work is that of `polysema export`, `polysema collection import` and `polysema collection compact`. A new collection is there
+The work is that of `polysema export`, `polysema collection import` and `polysema collection compact`. A new collection
+is there
 under its name, whole, or not at all; rows that go into one that exists are put in by a step that isn't stopped.
 """
 
@@ -15,8 +16,11 @@ from itertools import islice
 from pathlib import Path
 
 from polysema.app.collection.registry import CollectionRegistry
-from polysema.app.collection.uploads import Upload, UploadedTexts, UploadedVectors, forget, in_use, remember
-from polysema.app.export.run import ExportOptions, ExportSource, export
+from polysema.app.collection.upload_preview import UploadedTexts, UploadedVectors
+from polysema.app.collection.uploaded_files import Upload
+from polysema.app.collection.uploads import forget, in_use, remember
+from polysema.app.export.options import ExportOptions, ExportSource
+from polysema.app.export.run import export
 from polysema.core.errors import ConflictError, UserError
 from polysema.core.files.formats import MANIFEST
 from polysema.core.files.vector_cache import drop

@@ -19,7 +19,8 @@ from polysema.app.explorer.results.collection import (
 if TYPE_CHECKING:
     from polysema.core.space.space import Space
     from polysema.indexes.collection import Collection
-    from polysema.indexes.store.view import CollectionView, Matches
+    from polysema.indexes.store.matches import Matches
+    from polysema.indexes.store.view import CollectionView
 
 
 def info_of(name: str, collection: Collection) -> CollectionInfo:

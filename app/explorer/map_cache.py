@@ -20,8 +20,10 @@ from polysema.core.atomic import atomic_write, prune, sweep
 from polysema.core.environment import home
 from polysema.core.errors import UserError
 from polysema.core.maps.distortion import Distortion
+from polysema.core.maps.neighbors import Neighbors
+from polysema.core.maps.options import MapOptions
 from polysema.core.maps.pca import Plane
-from polysema.core.maps.projection import Map, MapOptions, Neighbors
+from polysema.core.maps.projection import Map
 from polysema.core.space.space import Floats
 
 LAYOUT = 1  # counts up when the files, or what a method makes of the same input, change

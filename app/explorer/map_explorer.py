@@ -15,7 +15,8 @@ from polysema.app.explorer.space_maps import matched_maps, new_neighbors, projec
 from polysema.app.explorer.word_maps import lay_out_word
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import IncompatibleError, UserError, list_of
-from polysema.core.maps.projection import MapOptions, Neighbors
+from polysema.core.maps.neighbors import Neighbors
+from polysema.core.maps.options import MapOptions
 from polysema.core.maps.projection import place as place_on
 from polysema.core.measure.senses import load_senses
 from polysema.core.progress import Progress, no_progress

@@ -23,7 +23,8 @@ from polysema.app.explorer.options import (
 )
 from polysema.app.explorer.own_clusters import own_clusters
 from polysema.app.explorer.results import SenseRow
-from polysema.app.export.run import ExportSource, export
+from polysema.app.export.options import ExportSource
+from polysema.app.export.run import export
 from polysema.core.argument_types import checked_arguments
 from polysema.core.environment import home
 from polysema.core.errors import BusyError, UserError

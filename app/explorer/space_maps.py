@@ -9,17 +9,12 @@ from polysema.app.explorer import map_cache
 from polysema.app.explorer.results import MatchedMaps, MatchedSide, SpaceMap
 from polysema.core.errors import UserError
 from polysema.core.maps.distortion import distortion, kept_neighbors
+from polysema.core.maps.layers import layered_maps
+from polysema.core.maps.methods import ALIGNED, check_method, n_neighbors_of
+from polysema.core.maps.neighbors import Neighbors, nearest_among
+from polysema.core.maps.options import MapOptions
 from polysema.core.maps.overlap import changed_most, shared_neighbors
-from polysema.core.maps.projection import (
-    ALIGNED,
-    MapOptions,
-    Neighbors,
-    check_method,
-    layered_maps,
-    n_neighbors_of,
-    nearest_among,
-    project,
-)
+from polysema.core.maps.projection import project
 from polysema.core.maps.row_matching import choose, is_placed, matching
 from polysema.core.progress import Progress, in_stage
 from polysema.core.space.space import Floats, Space

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polysema.app.explorer.results import WordMap
-from polysema.core.maps.projection import MapOptions, layered_maps
+from polysema.core.maps.layers import layered_maps
+from polysema.core.maps.options import MapOptions
 from polysema.core.measure.senses import load_senses
 from polysema.core.model.contextual import HiddenBatch, word_vectors
 from polysema.core.model.load import LanguageModel

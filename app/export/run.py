@@ -6,32 +6,25 @@ stopped goes on where it was when it is run again with the same settings, and en
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
-from polysema.app.export.shards import DTYPES, TEXT_ONLY, WRITERS, ShardRows, narrowed, write_shard
+from polysema.app.export.options import UNITS, ExportOptions, ExportSource
+from polysema.app.export.rows import COUNTS, StaticVectors, compute_shard, shard_batches
+from polysema.app.export.shards import DTYPES, WRITERS, ShardRows, narrowed, write_shard
 from polysema.core.atomic import atomic_write, is_part, sweep
-from polysema.core.corpus import Corpus
 from polysema.core.errors import ConflictError, UnreadableError, UserError, check_list
 from polysema.core.files.formats import MANIFEST, read_manifest
 from polysema.core.locks import file_lock
-from polysema.core.model.contextual import Choose, HiddenBatch, embed_stream, joined, texts_a_batch
+from polysema.core.model.contextual import texts_a_batch
 from polysema.core.model.first_position import first_outliers, first_rows_note
 from polysema.core.model.load import LanguageModel
-from polysema.core.model.pooling import check_pooling
-from polysema.core.model.recipe import Prompt, check_prompt
-from polysema.core.model.sentences import Sentences, check_sentence_pooling, plan_sentences, sentence_stream
-from polysema.core.model.static import static_vector
-from polysema.core.model.tokens import Occurrence, occurrences_of
+from polysema.core.model.sentences import plan_sentences
 from polysema.core.progress import Progress, no_progress
-from polysema.core.space.space import Floats
 
 __all__ = ["DTYPES", "UNITS", "WRITERS", "ExportOptions", "ExportSource", "export", "narrowed", "shard_texts", "verify"]
 
@@ -40,94 +33,6 @@ SHARD_BYTES = 64 << 20  # of vectors, roughly: what is in memory at a time
 WORDS_A_TEXT = 24
 CHARACTERS_A_WORD = 6
 FORMAT = 2
-UNITS = ("words", "tokens", "sentences")
-# texts read in overlapping windows; words, tokens or texts that the tokenizer doesn't know, wholly or in part; words or
-# texts of which it makes no token, so that they have no row
-COUNTS = ("split", "unknown", "unseen")
-
-
-@dataclass(frozen=True, slots=True)
-class ExportSource:
-    """What the texts are: a name to show, a hash over all of them, how many there are, and the columns they are in.
-
-    `dialect` is what was said of the files (separator, header, encoding), `notes` what was found out or mended.
-    """
-
-    name: str
-    sha256: str
-    lines: int
-    column: str | None = None
-    id_column: str | None = None
-    dialect: Mapping[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, corpus: Corpus) -> "ExportSource":
-        """What the texts of these files are."""
-        said = corpus.dialect.said()
-        return cls(corpus.name, corpus.sha256, corpus.lines, corpus.column, corpus.id_column, said, corpus.notes)
-
-    def to_json(self) -> dict[str, Any]:
-        """For the manifest; what is empty is left out but for the columns."""
-        more = {"dialect": dict(self.dialect), "notes": list(self.notes)}
-        named = {
-            "name": self.name,
-            "sha256": self.sha256,
-            "lines": self.lines,
-            "column": self.column,
-            "id_column": self.id_column,
-        }
-        return named | {name: value for name, value in more.items() if value}
-
-
-@dataclass(frozen=True, slots=True)
-class ExportOptions:
-    """What is exported, and how: see `polysema export --help`.
-
-    `words` are the only ones wanted (in any case); `static` puts the model's static vector of a word or token beside
-    the contextual one; `limit` takes the first texts only, `shard` (i, n) every n-th of them from the i-th (from 1);
-    `prompt` is for sentences by the model's own recipe.
-    """
-
-    unit: str = "words"
-    pooling: str = "mean"
-    words: tuple[str, ...] = ()
-    to: str = "parquet"
-    dtype: str = "float32"
-    static: bool = False
-    text: bool = False
-    limit: int | None = None
-    shard: tuple[int, int] = (1, 1)
-    prompt: Prompt | None = None
-
-    def checked(self) -> "ExportOptions":
-        """The same back; raises `UserError` for what doesn't exist or doesn't go together."""
-        for what, given, allowed in (
-            ("unit", self.unit, UNITS),
-            ("format", self.to, tuple(WRITERS)),
-            ("dtype", self.dtype, DTYPES),
-        ):
-            if given not in allowed:
-                raise UserError(f"{what} {given!r} does not exist; choose one of {', '.join(allowed)}")
-        if self.unit == "words":
-            check_pooling(self.pooling)
-        elif self.unit == "sentences":
-            check_sentence_pooling(self.pooling)
-        if self.to in TEXT_ONLY and self.dtype != "float32":
-            raise UserError(f"{self.to} is a text format: it has float32 only; got {self.dtype}")
-        if self.to in TEXT_ONLY and self.static:
-            raise UserError(f"{self.to} has one vector a row: static ones beside them need another format")
-        check_prompt(self.prompt, self.unit)
-        if self.words and self.unit != "words":
-            raise UserError(f"chosen words are for the unit words; got {self.unit}")
-        if self.static and self.unit == "sentences":
-            raise UserError("a sentence has no static vector; choose words or tokens")
-        if self.limit is not None and self.limit < 1:
-            raise UserError(f"the limit must be at least 1 text; got {self.limit}")
-        index, count = self.shard
-        if not 1 <= index <= count:
-            raise UserError(f"a shard is i/n with i from 1 to n, such as 2/4; got {index}/{count}")
-        return self
 
 
 def export(
@@ -221,38 +126,6 @@ def _write_json(path: Path, value: Any) -> None:
     atomic_write(path, content)
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """The texts of one shard: their numbers in the input, their ids, and themselves."""
-
-    numbers: list[int]
-    ids: list[str]
-    texts: list[str]
-
-
-def _batches(
-    texts: "Iterable[str] | Iterable[tuple[str, str]]", wanted: ExportOptions, most: int, characters: int
-) -> Iterator[_Batch]:
-    """Texts in shards of at most `most` texts, each ended by the text that brings it over so many characters."""
-    index, count = wanted.shard
-    batch, size = _Batch([], [], []), 0
-    for number, given in enumerate(texts):
-        if wanted.limit is not None and number >= wanted.limit:
-            break
-        if number % count != index - 1:
-            continue
-        name, text = (str(number), given) if isinstance(given, str) else given
-        batch.numbers.append(number)
-        batch.ids.append(name)
-        batch.texts.append(text)
-        size += len(text)
-        if len(batch.texts) == most or size >= characters:
-            yield batch
-            batch, size = _Batch([], [], []), 0
-    if batch.texts:
-        yield batch
-
-
 def _run(
     texts: "Iterable[str] | Iterable[tuple[str, str]]",
     source: ExportSource,
@@ -268,7 +141,7 @@ def _run(
     total = len(range(wanted.shard[0] - 1, min(source.lines, wanted.limit or source.lines), wanted.shard[1]))
     finished = _finished(folder)
     characters = settings["shard_texts"] * WORDS_A_TEXT * CHARACTERS_A_WORD
-    statics = _Statics(model) if wanted.static else None
+    statics = StaticVectors(model) if wanted.static else None
     writing: Future[dict[str, Any]] | None = None
 
     def written(future: "Future[dict[str, Any]] | None") -> None:
@@ -281,7 +154,7 @@ def _run(
         progress("texts", done, total)
 
     with ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
-        for number, batch in enumerate(_batches(texts, wanted, settings["shard_texts"], characters)):
+        for number, batch in enumerate(shard_batches(texts, wanted, settings["shard_texts"], characters)):
             kept = finished(number)
             if kept is not None:
                 written(writing)
@@ -289,7 +162,7 @@ def _run(
                 shards.append(kept)
                 advance(len(batch.texts))
                 continue
-            layers, counts = _computed(batch, model, settings, wanted, source, statics, advance)
+            layers, counts = compute_shard(batch, model, settings, wanted, source, statics, advance)
             written(writing)
             writing = writer.submit(_write, folder, number, settings, layers, counts)
         written(writing)
@@ -375,99 +248,3 @@ def verify(folder: "Path | str") -> dict[str, Any]:
 
 
 # The rows
-
-
-def _computed(
-    batch: _Batch,
-    model: LanguageModel,
-    settings: dict[str, Any],
-    wanted: ExportOptions,
-    source: ExportSource,
-    statics: "_Statics | None",
-    advance: Callable[[int], None],
-) -> tuple[list[ShardRows], dict[str, int]]:
-    """The rows of a shard at every layer, and the `COUNTS` of its texts.
-
-    `advance` hears of each part of the shard how many texts it adds.
-    """
-    if wanted.unit == "sentences":
-        found = []
-        for sentences in sentence_stream(model, batch.texts, settings["layers"], wanted.pooling, 0, wanted.prompt):
-            found.append(sentences)
-            advance(sentences.vectors.shape[1])
-        return _sentences(batch, found, settings, source)
-    choose: Choose = occurrences_of
-    if wanted.words:
-        names = {word.casefold() for word in wanted.words}
-
-        def choose(texts: Sequence[str], first: int) -> list[Occurrence]:
-            return [o for o in occurrences_of(texts, first) if o.word.casefold() in names]
-
-    parts: list[HiddenBatch] = []
-    for part in embed_stream(model, batch.texts, settings["layers"], wanted.pooling, choose, unit=wanted.unit):
-        parts.append(part)
-        advance(part.n_texts)
-    hidden = joined(parts)
-    texts = [o.text for o in hidden.occurrences]
-    columns = _text_columns(batch, texts, settings, source)
-    columns["word" if wanted.unit == "words" else "token"] = pa.array(
-        [o.word for o in hidden.occurrences], pa.large_string()
-    )
-    columns["start"] = pa.array([o.span.start for o in hidden.occurrences], pa.int32())
-    columns["end"] = pa.array([o.span.end for o in hidden.occurrences], pa.int32())
-    static = statics.of([o.word for o in hidden.occurrences], wanted.unit) if statics is not None else None
-    table = pa.table(columns)
-    layers = [ShardRows(layer, table, hidden.vectors[place], static) for place, layer in enumerate(hidden.layers)]
-    counts = (len(hidden.split), len(hidden.unknown), len(hidden.unseen))
-    return layers, dict(zip(COUNTS, counts, strict=True))
-
-
-def _text_columns(
-    batch: _Batch, texts: Sequence[int], settings: dict[str, Any], source: ExportSource
-) -> dict[str, Any]:
-    """The columns that say which text a row is of; `texts` are places in the batch."""
-    columns: dict[str, Any] = {"text_id": pa.array([batch.numbers[text] for text in texts], pa.int64())}
-    if source.id_column is not None:
-        columns["id"] = pa.array([batch.ids[text] for text in texts], pa.large_string())
-    if settings["text"]:
-        columns["text"] = pa.array([batch.texts[text] for text in texts], pa.large_string())
-    return columns
-
-
-def _sentences(
-    batch: _Batch, found: Sequence[Sentences], settings: dict[str, Any], source: ExportSource
-) -> tuple[list[ShardRows], dict[str, int]]:
-    """A row for each text that isn't empty."""
-    vectors = np.concatenate([part.vectors for part in found], axis=1)
-    first = 0
-    empty: set[int] = set()
-    for part in found:
-        empty |= set(part.empty)
-        first += part.vectors.shape[1]
-    kept = [place for place in range(first) if place not in empty and batch.texts[place].strip()]
-    table = pa.table(_text_columns(batch, kept, settings, source))
-    layers = [ShardRows(layer, table, vectors[place, kept]) for place, layer in enumerate(found[0].layers)]
-    counts = (sum(len(part.split) for part in found), sum(len(part.unknown) for part in found), first - len(kept))
-    return layers, dict(zip(COUNTS, counts, strict=True))
-
-
-class _Statics:
-    """Static vectors of words and tokens, each looked up once while there is room."""
-
-    MOST = 200_000
-
-    def __init__(self, model: LanguageModel) -> None:
-        self._model = model
-        self._known: dict[str, Floats] = {}
-
-    def of(self, names: Sequence[str], unit: str) -> Floats:
-        """(len(names), static_dim)."""
-        if unit == "tokens":
-            ids = self._model.tokenizer.convert_tokens_to_ids(list(names))
-            return np.asarray(self._model.input_table[ids].float().cpu().numpy(), np.float32)
-        if len(self._known) > self.MOST:
-            self._known.clear()
-        for name in set(names) - self._known.keys():
-            self._known[name] = static_vector(self._model, name)[0]
-        width = int(self._model.input_table.shape[1])
-        return np.stack([self._known[name] for name in names]) if names else np.empty((0, width), np.float32)

@@ -33,7 +33,7 @@ MODULES = {
     "ExactIndex": "polysema.indexes.exact",
     "Explorer": "polysema.app.explorer",
     "FaissIndex": "polysema.indexes.faiss_index",
-    "Origin": "polysema.core.space.space",
+    "Origin": "polysema.core.space.origin",
     "PolysemaError": "polysema.core.errors",
     "Space": "polysema.core.space.space",
     "UnknownWordError": "polysema.core.errors",

@@ -29,7 +29,8 @@ from polysema.app.service.jobs import Outcome
 from polysema.app.service.schemas import jobs as of
 from polysema.app.service.schemas.fields import SpaceView
 from polysema.core.errors import UserError
-from polysema.core.maps.projection import ALIGNED, MapOptions, check_method
+from polysema.core.maps.methods import ALIGNED, check_method
+from polysema.core.maps.options import MapOptions
 from polysema.core.model.tokens import find_word
 from polysema.core.progress import Progress
 from polysema.core.space.space import Space

@@ -239,8 +239,8 @@ def _check_header(rows: list[_Line], dim: int, width: int) -> None:
     if 2 * len(alike) > len(rows):
         line = alike[0]
         raise UnreadableError(
-            f"line 1 says that the vectors have dimension {dim:,}, but line {line.place:,} holds {line.n_numbers:,} numbers"
-            f" ({peek(line.text)}): correct line 1, or take it out"
+            f"line 1 says that the vectors have dimension {dim:,}, but line {line.place:,} holds {line.n_numbers:,} "
+            f"numbers ({peek(line.text)}): correct line 1, or take it out"
         )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from polysema.core.errors import IncompatibleError, UserError
 from polysema.core.import_lock import IMPORTING
-from polysema.core.maps.projection import Neighbors
+from polysema.core.maps.neighbors import Neighbors
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from polysema.core.errors import IncompatibleError, UserError
-from polysema.core.maps.projection import Neighbors
+from polysema.core.maps.neighbors import Neighbors
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
 

@@ -59,8 +59,8 @@ class Edges:
 class Descent:
     """How far and by which numbers: see `MapOptions` for those of the field.
 
-    `anchor` (n, 2 or 3) is the position to which each point is pulled; `goal` (n,) are densMAP's log radii in the space,
-    standardised.
+    `anchor` (n, 2 or 3) is the position to which each point is pulled; `goal` (n,) are densMAP's log radii in the
+    space, standardised.
     """
 
     spread: float

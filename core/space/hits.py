@@ -10,8 +10,8 @@ from polysema.core.space.space import Floats, Ints
 class Hits(HtmlRepr):
     """Rows and scores of the best k for each query, best first.
 
-    Where fewer than k were found, because an approximate index missed some or because fewer rows pass a filter, the rest
-    is row -1 with score -inf.
+    Where fewer than k were found, because an approximate index missed some or because fewer rows pass a filter, the
+    rest is row -1 with score -inf.
 
     Args:
         rows: (n_queries, k) int64, from 0.

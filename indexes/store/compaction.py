@@ -10,9 +10,11 @@ import numpy as np
 
 from polysema.core.errors import BusyError, ConflictError
 from polysema.core.progress import Progress
+from polysema.indexes.store.batch import Batch
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.manifest import COMPACTING, SEGMENTS, SegmentRef, SpaceCard
-from polysema.indexes.store.segment import Batch, Segment, StoredRows, write_dead, write_segment
+from polysema.indexes.store.segment import Segment, StoredRows
+from polysema.indexes.store.segment_files import write_dead, write_segment
 from polysema.indexes.store.view import CollectionView
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from pathlib import Path
 from polysema.core.errors import ConflictError, CorruptError
 from polysema.core.progress import Progress, no_progress
 from polysema.indexes.store import manifest as layout
-from polysema.indexes.store.disk import REPAIR, Disk, SealedFile
+from polysema.indexes.store.disk import REPAIR, Disk
 from polysema.indexes.store.layout import make, open_format, translate_os_errors
 from polysema.indexes.store.manifest import Manifest
+from polysema.indexes.store.sealed_file import SealedFile
 
 
 def copy(root: "Path | str", target: "Path | str", progress: Progress = no_progress, disk: Disk | None = None) -> int:

@@ -212,7 +212,8 @@ def versions(disk: Disk, root: Path) -> list[int]:
         names = disk.names(root / MANIFESTS)
     except (FileNotFoundError, NotADirectoryError):
         raise NotFoundError(
-            f"{root} holds no collection; make one with `polysema collection create {root}` or `polysema collection import`"
+            f"{root} holds no collection; make one with `polysema collection create {root}` or `polysema "
+            "collection import`"
         ) from None
     return [int(name[:20]) for name in names if NUMBERED.fullmatch(name)]
 

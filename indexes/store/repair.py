@@ -1,8 +1,5 @@
 """Making a damaged collection whole again, as far as it can be, and saying what it cost."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,31 +10,22 @@ import pyarrow.compute as pc
 
 from polysema.core.errors import CorruptError, NotFoundError
 from polysema.core.progress import Progress, no_progress
+from polysema.indexes.base import Mask
 from polysema.indexes.store import manifest as layout
+from polysema.indexes.store.batch import Batch
 from polysema.indexes.store.compaction import indexed
-from polysema.indexes.store.disk import Disk, FileRef, SealedFile
+from polysema.indexes.store.disk import Disk, FileRef
 from polysema.indexes.store.layout import mark, open_format, translate_os_errors
 from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
 from polysema.indexes.store.naming import move, read_sealed
-from polysema.indexes.store.segment import Batch, Mask, StoredRows, read_dead, write_dead, write_segment, write_vectors
+from polysema.indexes.store.salvaged_ids import read_ids
+from polysema.indexes.store.sealed_file import SealedFile
+from polysema.indexes.store.segment import StoredRows
+from polysema.indexes.store.segment_files import read_dead, write_dead, write_segment, write_vectors
 from polysema.indexes.store.transaction import referenced
 from polysema.indexes.store.verify import read_whole
 
 ASIDE_FOLDER = "aside"
-IDS_SECONDS = 60
-IDS_BYTES = 4 << 30
-READ_IDS = """
-import json, resource, sys
-resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]), int(sys.argv[2])))
-import pyarrow.parquet as pq
-file = pq.ParquetFile(sys.argv[1], page_checksum_verification=True)
-for group in range(file.num_row_groups):
-    try:
-        ids = file.read_row_group(group, columns=["id"], use_threads=False).column("id").to_pylist()
-    except Exception:
-        ids = [None] * file.metadata.row_group(group).num_rows
-    print(json.dumps(ids), flush=True)
-"""
 
 
 @dataclass(slots=True)
@@ -222,7 +210,7 @@ class _Repair:
                 lost += ids.take(pa.array(live)).to_pylist()
                 unread -= len(live)
         if unread and not batches and not lost:
-            known = self._ids_by_a_child(ref)
+            known = read_ids(self.root / layout.SEGMENTS / ref.data.name, ref.rows)
             lost = [one for one, gone in zip(known, dead[: len(known)], strict=True) if one is not None and not gone]
             unread -= len(lost)
         self.mended.lost_ids += [(ref.space, one) for one in lost]
@@ -259,25 +247,6 @@ class _Repair:
                 except CorruptError:
                     ids = None
             yield rows, batch, ids
-
-    def _ids_by_a_child(self, ref: SegmentRef) -> list[str | None]:
-        """The ids in a file whose layout itself may be damaged (None for one that can't be read): read by another
-        process, with limits, against the checksums that Parquet has of its own for each page."""
-        path = self.root / layout.SEGMENTS / ref.data.name
-        try:
-            run = subprocess.run(  # noqa: S603  (our own script, and a path as an argument)
-                [sys.executable, "-c", READ_IDS, str(path), str(IDS_BYTES)],
-                capture_output=True,
-                timeout=IDS_SECONDS,
-                check=False,
-                text=True,
-                errors="replace",
-            )
-            found = [json.loads(line) for line in run.stdout.splitlines()]
-        except (subprocess.TimeoutExpired, ValueError):
-            return []
-        ids = [one for group in found for one in group]
-        return ids if len(ids) == ref.rows else []
 
     def _snapshots(self) -> dict[str, Manifest]:
         folder = self.root / layout.SNAPSHOTS

@@ -1,10 +1,7 @@
 """A segment: some rows of a space, written once as Parquet, and read back column by column as they are wanted."""
 
-import io
-import struct
 import threading
-import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,196 +9,23 @@ from typing import Any
 from typing import cast as as_type
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from polysema.core.errors import CorruptError, IncompatibleError, UserError
+from polysema.core.errors import CorruptError
 from polysema.core.space.space import Floats, Ints, Keys
-from polysema.indexes.base import Index, checked
+from polysema.indexes.base import Index, Mask
 from polysema.indexes.exact import ExactIndex
+from polysema.indexes.store.batch import Batch
 from polysema.indexes.store.column_types import cast
-from polysema.indexes.store.columns import OWN, fitting, table_of
-from polysema.indexes.store.disk import REPAIR, Disk, FileRef, SealedFile, Stream
+from polysema.indexes.store.columns import OWN
+from polysema.indexes.store.disk import REPAIR, Disk
 from polysema.indexes.store.manifest import SEGMENTS, SegmentRef, SpaceCard
-
-ROW_GROUP = 8192  # rows
-MAPPED_BYTES = 8 << 20  # vectors of a segment from which on they are kept in a file to be mapped as well
-ID_BYTES = 65_536
-DEAD_MAGIC = b"PSDEAD1\n"
-
-Mask = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """Rows to be added: `ids` unique large_string, `vectors` (n, dim) finite float32, `columns` as many rows or
-    None.
-    """
-
-    ids: pa.Array
-    vectors: Floats
-    columns: pa.Table | None = None
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def take(self, rows: Ints) -> "Batch":
-        """These rows."""
-        places = pa.array(rows)
-        return Batch(
-            self.ids.take(places), self.vectors[rows], None if self.columns is None else self.columns.take(places)
-        )
-
-
-def batch_of(
-    ids: "Sequence[str] | pa.Array",
-    vectors: "npt.ArrayLike",
-    columns: "pa.Table | Mapping[str, Any] | None",
-    dim: int | None,
-) -> Batch:
-    """What a user gave, checked: raises `UserError` or `IncompatibleError` with the one thing that is wrong."""
-    matrix = checked(vectors, dim, "vectors")
-    if matrix.shape[1] == 0:
-        raise IncompatibleError("vectors must have at least 1 dimension; got 0")
-    names = ids_of(ids)
-    if len(names) != len(matrix):
-        raise IncompatibleError(f"{len(names):,} ids for {len(matrix):,} vectors; they must be as many")
-    table = None
-    if columns is not None:
-        table = table_of(columns)
-        if table.num_rows != len(matrix) and table.num_columns:
-            raise IncompatibleError(f"columns of {table.num_rows:,} rows for {len(matrix):,} vectors")
-    return Batch(names, matrix, table if table is not None and table.num_columns else None)
-
-
-def ids_of(ids: "Sequence[str] | pa.Array") -> pa.Array:
-    """Ids as an Arrow array; raises `UserError` for what is no id, or stands there twice."""
-    if isinstance(ids, str):
-        raise UserError(f"ids are a list of texts; got one text, {ids[:40]!r}")
-    if isinstance(ids, pa.ChunkedArray):
-        ids = ids.combine_chunks()
-    if not isinstance(ids, pa.Array):
-        given = list(ids)
-        row = next((row for row, value in enumerate(given) if not isinstance(value, str)), -1)
-        if row >= 0:
-            wrong = given[row]
-            what = "row {0:,} has none" if wrong is None else "got {1!r:.60}, a {2}, in row {0:,}"
-            raise UserError(f"ids are texts; {what.format(row + 1, wrong, type(wrong).__name__)}")
-        try:
-            ids = pa.array(given, pa.large_string())
-        except UnicodeEncodeError as error:
-            raise UserError(f"ids are Unicode texts; one holds half a surrogate pair: {error.object[:40]!a}") from None
-    if not (pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type) or pa.types.is_string_view(ids.type)):
-        raise UserError(f"ids are texts; got a column of {ids.type}")
-    ids = ids.cast(pa.large_string())
-    if ids.null_count:
-        raise UserError(f"ids are texts; row {pc.index(ids.is_null(), True).as_py() + 1:,} has none")
-    try:
-        ids.validate(full=True)
-    except pa.ArrowException as error:
-        raise UserError(f"ids are texts in UTF-8: {' '.join(str(error).split())[:100]}") from None
-    if len(ids):
-        lengths = pc.binary_length(ids)
-        if pc.min(lengths).as_py() == 0:
-            raise UserError(f"an id must not be empty; that of row {pc.index(lengths, 0).as_py() + 1:,} is")
-        if pc.max(lengths).as_py() > ID_BYTES:
-            raise UserError(f"an id has at most {ID_BYTES:,} bytes; got one of {pc.max(lengths).as_py():,}")
-        if pc.count_distinct(ids).as_py() != len(ids):
-            counts = pc.value_counts(ids)
-            twice = next(entry["values"].as_py() for entry in counts if entry["counts"].as_py() > 1)
-            raise UserError(f"an id may stand in a batch once; {twice[:60]!r} stands there more than once")
-    return ids
-
+from polysema.indexes.store.sealed_file import SealedFile, Stream
+from polysema.indexes.store.segment_files import npy_header, read_dead
 
 # Writing
-
-
-def vector_type(dim: int) -> pa.DataType:
-    """How a row's vector is kept."""
-    return pa.list_(pa.field("element", pa.float32(), nullable=False), dim)
-
-
-def write_segment(
-    disk: Disk, root: Path, space: str, card: SpaceCard, batches: Iterable[Batch], rows: int, schema: pa.Schema
-) -> SegmentRef:
-    """Write `rows` rows, which come in batches, as a new segment's files (without an index)."""
-    name = uuid.uuid4().hex
-    folder = root / SEGMENTS
-    own = [pa.field("id", pa.large_string(), nullable=False), pa.field("vector", vector_type(card.dim), nullable=False)]
-    whole = pa.schema([*own, *schema])
-    mapped = rows * card.dim * 4 >= MAPPED_BYTES
-    path = folder / f"{name}.parquet"
-    vectors = None
-    written = 0
-    with disk.writing(path) as file:
-        beside = disk.writing(folder / f"{name}.npy") if mapped else None
-        try:
-            npy = beside.__enter__() if beside else None
-            if npy:
-                npy.write(_npy_header(rows, card.dim))
-            writer = pq.ParquetWriter(
-                pa.PythonFile(file, mode="w"),
-                whole,
-                compression={"id": "zstd"},
-                write_page_checksum=True,
-                use_dictionary=[field.name for field in schema],
-                write_statistics=["id"],
-            )
-            for batch in batches:
-                for start in range(0, len(batch), ROW_GROUP):
-                    part = batch.vectors[start : start + ROW_GROUP]
-                    lists = pa.FixedSizeListArray.from_arrays(
-                        pa.array(np.ascontiguousarray(part).reshape(-1)), type=vector_type(card.dim)
-                    )
-                    columns = None if batch.columns is None else batch.columns.slice(start, len(part))
-                    arrays = [batch.ids.slice(start, len(part)), lists, *fitting(columns, len(part), schema)]
-                    writer.write_table(pa.table(arrays, schema=whole), row_group_size=ROW_GROUP)
-                    if npy:
-                        npy.write(np.ascontiguousarray(part))
-                    written += len(part)
-            writer.close()
-            if written != rows:
-                raise AssertionError(f"{written} rows instead of {rows}")
-        except BaseException as error:
-            if beside:
-                beside.__exit__(type(error), error, error.__traceback__)
-            raise
-        if beside and npy:
-            beside.__exit__(None, None, None)
-            vectors = npy.ref
-    return SegmentRef(space, rows, file.ref, vectors)
-
-
-def _npy_header(rows: int, dim: int) -> bytes:
-    out = io.BytesIO()
-    np.lib.format.write_array_header_1_0(out, {"descr": "<f4", "fortran_order": False, "shape": (rows, dim)})
-    return out.getvalue()
-
-
-def write_vectors(disk: Disk, root: Path, name: str, rows: int, dim: int, blocks: Iterable[Floats]) -> FileRef:
-    """The file of a segment's vectors anew, from the truth."""
-    with disk.writing(root / SEGMENTS / f"{name}.npy") as file:
-        file.write(_npy_header(rows, dim))
-        for block in blocks:
-            file.write(np.ascontiguousarray(block))
-    return file.ref
-
-
-def write_dead(disk: Disk, root: Path, name: str, dead: Mask) -> FileRef:
-    """A new file that says which rows of a segment are gone."""
-    data = DEAD_MAGIC + struct.pack("<Q", len(dead)) + np.packbits(dead).tobytes()
-    return disk.write(root / SEGMENTS / f"{name}.{uuid.uuid4().hex[:12]}.dead", data)
-
-
-def read_dead(file: SealedFile, rows: int) -> Mask:
-    """Which rows are gone: (rows,)."""
-    data = file.read()
-    (count,) = struct.unpack("<Q", data[8:16])
-    if data[:8] != DEAD_MAGIC or count != rows:
-        raise CorruptError(f"{file.path} marks the dead of {count:,} rows instead of {rows:,}; {REPAIR}")
-    return np.unpackbits(np.frombuffer(data, np.uint8, offset=16), count=rows).astype(bool)
 
 
 # Reading
@@ -214,8 +38,8 @@ class MappedRows:
     dtype = np.dtype(np.float32)
 
     def __init__(self, file: SealedFile, rows: int, dim: int):
-        head = len(_npy_header(rows, dim))
-        if file.ref.bytes != head + rows * dim * 4 or file.read(0, head) != _npy_header(rows, dim):
+        head = len(npy_header(rows, dim))
+        if file.ref.bytes != head + rows * dim * 4 or file.read(0, head) != npy_header(rows, dim):
             raise CorruptError(f"{file.path} does not hold {rows:,} vectors of {dim:,} numbers; {REPAIR}")
         self.shape = (rows, dim)
         self._file = file

@@ -9,19 +9,17 @@ import pyarrow as pa
 
 from polysema.core.errors import ConflictError, IncompatibleError, NotFoundError, UserError
 from polysema.core.space.space import Ints, Origin
+from polysema.indexes.base import Mask
 from polysema.indexes.filters import Filter, parse
+from polysema.indexes.store.batch import Batch
 from polysema.indexes.store.columns import cast_column, fitting, joined, widened_field
 from polysema.indexes.store.compaction import compacting
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.manifest import SEGMENTS, Manifest, SegmentRef, SpaceCard, check_name
-from polysema.indexes.store.segment import (
-    Batch,
-    Mask,
-    Segment,
-    write_dead,
-    write_segment,
-)
-from polysema.indexes.store.view import SMALL_SEGMENT_ROWS, CollectionView, index_of
+from polysema.indexes.store.segment import Segment
+from polysema.indexes.store.segment_files import write_dead, write_segment
+from polysema.indexes.store.segment_search import SMALL_SEGMENT_ROWS
+from polysema.indexes.store.view import CollectionView, index_of
 
 MAX_SMALL_SEGMENTS = 32  # small segments of a space that are merged with the next rows that come
 

@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,93 +11,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from polysema.core.display import HtmlRepr
 from polysema.core.errors import NotFoundError, UserError
-from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Ints, Keys, Origin, Space
-from polysema.indexes.base import Index, check_k, checked
-from polysema.indexes.exact import ExactIndex
+from polysema.indexes.base import Mask, check_k, checked
 from polysema.indexes.filters import Filter, parse
+from polysema.indexes.store.batch import Batch
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.manifest import Manifest, SpaceCard
-from polysema.indexes.store.segment import Batch, Mask, Segment, StoredRows, open_segment
+from polysema.indexes.store.matches import Matches, Search
+from polysema.indexes.store.segment import StoredRows, open_segment
+from polysema.indexes.store.segment_search import (
+    SegmentMatches,
+    SmallSegments,
+    is_small,
+    search_segment,
+    search_small_segments,
+)
 
-SMALL_SEGMENT_ROWS = 4096  # rows of a segment below which it is searched together with others
 MAX_CACHED_FILTERS = 16  # conditions whose rows are remembered
 UNKNOWN_ORIGIN = Origin("vectors of your own")
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Matches(HtmlRepr):
-    """What a search of a collection found, best first.
-
-    `ids` has a list for each query, of k ids or as many as there are or passed the condition; `scores` (n_queries, k or
-    all rows) float32 are higher-is-better, -inf where fewer passed. `recall` is the share of the true best that is
-    expected here (1.0 for an exact answer), as it was measured when the index was built; None where it never was.
-    `view` is the version that was searched; `segments` and `rows` (n_queries, k) say where in it each hit is, -1 for
-    none.
-    """
-
-    ids: list[list[str]]
-    scores: Floats
-    space: str
-    recall: float | None
-    view: "CollectionView"
-    segments: Ints
-    rows: Ints
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __repr__(self) -> str:
-        recall = "not measured" if self.recall is None else f"{self.recall:.3f}"
-        n_queries, k = self.rows.shape
-        return f"Matches({n_queries:,} x {k:,}, {self.space}, version {self.version}, recall {recall})"
-
-    @property
-    def version(self) -> int:
-        """The version of the collection that was searched."""
-        return self.view.manifest.version
-
-    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """Every hit: query (from 0), rank (from 1), score, id, and its columns (all, or those named)."""
-        query, rank = np.nonzero(self.rows >= 0)
-        found = self.view.table(self.space, self.segments[query, rank], self.rows[query, rank], columns)
-        own = {"query": query, "rank": rank + 1, "score": self.scores[query, rank]}
-        arrays = [pa.array(values) for values in own.values()]
-        return pa.table([*arrays, *found.columns], names=[*own, *found.column_names])
-
-    def vectors(self) -> Floats:
-        """The vector of each hit, (n_queries, k, dim); zeros where there are fewer than k."""
-        there = self.rows >= 0
-        if not there.any():
-            return np.zeros((*self.rows.shape, 0), np.float32)
-        out = np.zeros((*self.rows.shape, self.view.card(self.space).dim), np.float32)
-        out[there] = self.view.vectors(self.space, self.segments[there], self.rows[there])
-        return out
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """How a search is done: the `space`, the best `k`, a condition `where` (see `filters`), the least `recall` that is
-    wanted of an approximate index (None: as its recipe says), or `exact`."""
-
-    k: int = 10
-    space: str | None = None
-    where: "str | Filter | None" = None
-    recall: float | None = None
-    exact: bool = False
-
-
-class _Tail:
-    """The live rows of several small segments as one matrix."""
-
-    def __init__(self, segments: "Sequence[tuple[int, Segment]]", metric: Metric):
-        self.segments = segments
-        self.places = np.concatenate([np.full(segment.n_live, place) for place, segment in segments])
-        self.rows = np.concatenate([np.flatnonzero(segment.live) for _, segment in segments])
-        vectors = np.concatenate([np.asarray(segment.stored.vectors)[segment.live] for _, segment in segments])
-        self.index = ExactIndex(vectors, metric)
 
 
 class CollectionView:
@@ -110,7 +42,7 @@ class CollectionView:
             name: [open_segment(disk, root, ref, card, cache) for ref in manifest.of(name)]
             for name, card in manifest.spaces.items()
         }
-        self._tails: dict[str, _Tail | None] = {}
+        self._tails: dict[str, SmallSegments | None] = {}
         self._masks: OrderedDict[tuple[str, str], list[Mask]] = OrderedDict()
         self._making = threading.Lock()
 
@@ -162,13 +94,13 @@ class CollectionView:
         how = replace(how, k=min(how.k, n_live))
         masks = self.masks(name, how.where) if how.where is not None else None
         parts = [
-            _found(place, segment, queries, how, masks[place] if masks else None)
+            search_segment(place, segment, queries, how, masks[place] if masks else None)
             for place, segment in enumerate(segments)
-            if segment.n_live and not _small(segment)
+            if segment.n_live and not is_small(segment)
         ]
         tail = self._tail(name)
         if tail is not None:
-            parts.append(_found_in_tail(tail, queries, how.k, masks))
+            parts.append(search_small_segments(tail, queries, how.k, masks))
         return self._merged(parts, queries, how.k, name)
 
     def _nothing(self, n_queries: int, how: Search) -> Matches:
@@ -182,7 +114,7 @@ class CollectionView:
         none = np.empty((n_queries, 0), np.int64)
         return Matches([[]] * n_queries, none.astype(np.float32), how.space or "", 1.0, self, none, none)
 
-    def _merged(self, parts: "list[_Part]", queries: Floats, k: int, name: str) -> Matches:
+    def _merged(self, parts: "list[SegmentMatches]", queries: Floats, k: int, name: str) -> Matches:
         if len(parts) == 1 and parts[0].rows.shape[1] == k:
             best = parts[0]
             places, rows, scores = best.places, best.rows, best.scores
@@ -216,15 +148,15 @@ class CollectionView:
             found.append([segments[place].stored.keys[row] for place, row in line if row >= 0])
         return found
 
-    def _tail(self, name: str) -> _Tail | None:
+    def _tail(self, name: str) -> SmallSegments | None:
         with self._making:
             if name not in self._tails:
                 small = [
                     (place, segment)
                     for place, segment in enumerate(self.segments[name])
-                    if _small(segment) and segment.n_live
+                    if is_small(segment) and segment.n_live
                 ]
-                self._tails[name] = _Tail(small, self.manifest.spaces[name].metric) if small else None
+                self._tails[name] = SmallSegments(small, self.manifest.spaces[name].metric) if small else None
             return self._tails[name]
 
     # conditions
@@ -341,64 +273,6 @@ class CollectionView:
         origin = self.manifest.spaces[name].origin or UNKNOWN_ORIGIN
         rest = self.table(name, places, rows).drop_columns(["id"])
         return Space(Keys(ids), self.vectors(name, places, rows), origin, rest if rest.num_columns else None)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """What was found in one place: (n_queries, up to k) each; `n` rows were looked among with that `recall`."""
-
-    places: Ints
-    rows: Ints
-    scores: Floats
-    recall: float | None
-    n: int
-
-
-def _small(segment: Segment) -> bool:
-    return segment.ref.rows < SMALL_SEGMENT_ROWS and not segment.stored.has_index
-
-
-def _found(place: int, segment: Segment, queries: Floats, how: Search, mask: Mask | None) -> _Part:
-    """The best of a large segment."""
-    index = segment.stored.exact() if how.exact else segment.stored.index()
-    k = min(how.k, segment.n_live if mask is None else int(mask.sum()))
-    if k == 0:
-        empty = np.empty((len(queries), 0))
-        return _Part(empty.astype(np.int64), empty.astype(np.int64), empty.astype(np.float32), 1.0, 0)
-    if mask is None and segment.dead is not None:
-        rows, scores, recall = _living(index, queries, k, segment.dead, segment.ref.n_dead, how.recall)
-    else:
-        hits = index.search(queries, k, where=mask, recall=how.recall)
-        rows, scores, recall = hits.rows, hits.scores, hits.recall
-    places = np.where(rows < 0, -1, place)
-    return _Part(places, rows, scores, recall, segment.n_live)
-
-
-def _living(
-    index: Index, queries: Floats, k: int, dead: Mask, n_dead: int, recall: float | None
-) -> tuple[Ints, Floats, float | None]:
-    """The k best that aren't dead: some more are requested, which is nearly always enough; else the dead are left out at
-    once.
-    """
-    hits = index.search(queries, min(index.n, k + 8 + 2 * k * n_dead // index.n), recall=recall)
-    there = (hits.rows >= 0) & ~dead[hits.rows]
-    if int(there.sum(axis=1).min(initial=k)) < k:
-        hits = index.search(queries, k, where=~dead, recall=recall)
-        return hits.rows, hits.scores, hits.recall
-    order = np.argsort(~there, axis=1, kind="stable")[:, :k]
-    return np.take_along_axis(hits.rows, order, axis=1), np.take_along_axis(hits.scores, order, axis=1), hits.recall
-
-
-def _found_in_tail(tail: _Tail, queries: Floats, k: int, masks: list[Mask] | None) -> _Part:
-    """The best of the small segments."""
-    where = None
-    if masks is not None:
-        where = np.concatenate([masks[place][segment.live] for place, segment in tail.segments])
-    hits = tail.index.search(queries, min(k, tail.index.n), where=where)
-    there = hits.rows >= 0
-    places = np.where(there, tail.places[hits.rows], -1)
-    rows = np.where(there, tail.rows[hits.rows], -1)
-    return _Part(places, rows, hits.scores, 1.0, tail.index.n)
 
 
 def index_of(array: pa.Array, values: pa.Array) -> Ints:

@@ -8,7 +8,7 @@ import pytest
 
 from polysema.app.explorer import Explorer, SingleFlightCache
 from polysema.core.errors import UnknownWordError, UserError
-from polysema.core.maps.projection import MapOptions
+from polysema.core.maps.options import MapOptions
 from polysema.core.measure.senses import load_senses
 from polysema.indexes.collection import Collection
 

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from polysema.app.export import run as module
-from polysema.app.export.run import ExportOptions, ExportSource, export, verify
+from polysema.app.export.options import ExportOptions, ExportSource
+from polysema.app.export.run import export, verify
 from polysema.core.corpus import Dialect, open_corpus
 from polysema.core.errors import BusyError, ConflictError, NotFoundError, UnreadableError, UserError
 from polysema.core.files.formats import read_export

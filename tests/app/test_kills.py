@@ -13,7 +13,8 @@ import torch
 
 torch.set_num_threads(1)  # nothing of the parent's threads may be needed in a child
 from polysema.app.export import run as module
-from polysema.app.export.run import ExportSource, export
+from polysema.app.export.run import export
+from polysema.app.export.options import ExportSource
 from polysema.core.model.load import load_model
 
 folder, base = sys.argv[1], Path(sys.argv[2])

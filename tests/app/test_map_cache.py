@@ -6,7 +6,7 @@ import pytest
 
 from polysema.app.explorer import Explorer, map_cache
 from polysema.core.environment import home
-from polysema.core.maps.projection import MapOptions
+from polysema.core.maps.options import MapOptions
 from polysema.core.space.space import Keys, Origin, Space
 
 OPTIONS = MapOptions(n_epochs=3)

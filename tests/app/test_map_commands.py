@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from polysema.app.cli.main import cli
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
-from polysema.core.maps.projection import MapOptions
+from polysema.core.maps.options import MapOptions
 
 
 @pytest.fixture

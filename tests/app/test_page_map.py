@@ -14,7 +14,7 @@ from polysema.app.dashboard import permalink, point_colors, widgets
 from polysema.app.dashboard.components.points import store
 from polysema.app.explorer import Explorer
 from polysema.core.errors import IncompatibleError, UnknownWordError, UserError
-from polysema.core.maps.projection import MapOptions
+from polysema.core.maps.options import MapOptions
 from polysema.core.maps.regions import areas
 from polysema.core.space.label_search import labels_of, spot
 from polysema.core.space.space import Keys, Origin, Space

@@ -19,7 +19,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
-from polysema.app.collection import ingest, summary, uploads
+from polysema.app.collection import ingest, summary, upload_kind, upload_preview, uploads
 from polysema.app.collection.ingest import Destination, TextOptions
 from polysema.app.collection.registry import CollectionRegistry
 from polysema.core.errors import ConflictError, NotFoundError, UnreadableError, UserError
@@ -95,21 +95,25 @@ def test_what_is_in_a_file_is_told_by_its_content(
     files: list[tuple[str, bytes]], kind: str, shelf: CollectionRegistry
 ) -> None:
     upload = uploads.receive(files, LIMIT)
-    assert uploads.kind(upload) == kind
+    assert upload_kind.kind(upload) == kind
     if kind == "vectors":
-        seen = uploads.look_at_vectors(upload)
+        seen = upload_preview.look_at_vectors(upload)
         assert (seen.rows, seen.dim) == (2, 2)
         assert [values for _, values in seen.first] == [(1.0, 2.0), (3.0, 4.0)]
         put = ingest.vectors_into(shelf, upload, seen, Destination("mine", "table"), quiet)
         assert put.rows == {"table": 2}
         assert shelf.get("mine").space("table").vectors.tolist() == TABLE.tolist()
     else:
-        assert uploads.read_texts(upload).corpus.texts >= 1
+        assert upload_preview.read_texts(upload).corpus.texts >= 1
 
 
 def looked_at(files: list[tuple[str, bytes]]) -> object:
     upload = uploads.receive(files, LIMIT)
-    return uploads.read_texts(upload) if uploads.kind(upload) == "texts" else uploads.look_at_vectors(upload)
+    return (
+        upload_preview.read_texts(upload)
+        if upload_kind.kind(upload) == "texts"
+        else upload_preview.look_at_vectors(upload)
+    )
 
 
 @pytest.mark.parametrize(
@@ -177,7 +181,7 @@ def test_a_name_never_leaves_the_folder(name: str, home: Path) -> None:
 
 
 def test_a_preview_says_what_is_irregular() -> None:
-    seen = uploads.read_texts(uploads.receive([("a.txt", TEXTS + b"\x07" + b"long " * 1100)], LIMIT))
+    seen = upload_preview.read_texts(uploads.receive([("a.txt", TEXTS + b"\x07" + b"long " * 1100)], LIMIT))
     assert (seen.corpus.lines, seen.corpus.texts, seen.longest, seen.longest_row) == (5, 4, 5501, 5)
     assert seen.first[0] == ("0", "The bank of the river was muddy.")
     assert seen.notes == (
@@ -190,19 +194,19 @@ def test_a_preview_says_what_is_irregular() -> None:
 
 def test_the_column_may_be_chosen() -> None:
     upload = uploads.receive([("a.csv", b"key,title,review\n7,Good,A fine river bank.\n")], LIMIT)
-    layout = uploads.look_at_layout(upload)
+    layout = upload_preview.look_at_layout(upload)
     assert (layout.columns, layout.column) == (("key", "title", "review"), "review")
-    assert uploads.read_texts(upload, "review", "key").first == (("7", "A fine river bank."),)
-    assert uploads.read_texts(upload).corpus.column == "review"
+    assert upload_preview.read_texts(upload, "review", "key").first == (("7", "A fine river bank."),)
+    assert upload_preview.read_texts(upload).corpus.column == "review"
     with pytest.raises(UserError, match=r"a\.csv has no column 'x'; it has: 'key', 'title', 'review'"):
-        uploads.read_texts(upload, "x")
+        upload_preview.read_texts(upload, "x")
 
 
 def test_texts_go_into_a_collection_and_the_upload_is_gone(
     minilm: LanguageModel, shelf: CollectionRegistry, home: Path
 ) -> None:
     upload = uploads.receive([("My diary.txt", TEXTS)], LIMIT)
-    seen = uploads.read_texts(upload)
+    seen = upload_preview.read_texts(upload)
     guess = ingest.estimate(minilm, seen, TextOptions((0, 6)))
     put = ingest.embed_into(shelf, minilm, upload, seen, TextOptions((0, 6)), Destination("diary"), quiet)
     assert put.rows == {"layer-0": 15, "layer-6": 15}
@@ -223,7 +227,7 @@ def test_two_files_never_take_each_others_place_and_one_takes_its_own(
     for content in (TEXTS, b"A swan.\n", TEXTS):
         upload = uploads.receive([("a.txt", content)], LIMIT)
         ingest.embed_into(
-            shelf, minilm, upload, uploads.read_texts(upload), TextOptions((6,)), Destination("all"), quiet
+            shelf, minilm, upload, upload_preview.read_texts(upload), TextOptions((6,)), Destination("all"), quiet
         )
     assert len(shelf.get("all")) == 15 + 2
 
@@ -239,7 +243,7 @@ def test_cancel_leaves_no_half_collection(at: str, minilm: LanguageModel, shelf:
             raise Stop
 
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
-    seen = uploads.read_texts(upload)
+    seen = upload_preview.read_texts(upload)
     with pytest.raises(Stop):
         ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,)), Destination("half"), stop)
     assert list(shelf.folder.iterdir() if shelf.folder.is_dir() else []) == []
@@ -267,7 +271,7 @@ def test_giving_up_removes_what_was_finished(minilm: LanguageModel, shelf: Colle
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
     query = TextOptions((6,)), Destination("half")
     with pytest.raises(Stop):
-        ingest.embed_into(shelf, minilm, upload, uploads.read_texts(upload), *query, stop)
+        ingest.embed_into(shelf, minilm, upload, upload_preview.read_texts(upload), *query, stop)
     assert [path.name for path in upload.folder.iterdir() if path.is_dir()] != []
     ingest.give_up(upload, minilm, *query)
     assert [path.name for path in upload.folder.iterdir()] == ["a.txt"]
@@ -284,7 +288,7 @@ def test_a_collection_that_exists_never_keeps_half_of_the_rows(
 
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
     put = ingest.embed_into(
-        shelf, minilm, upload, uploads.read_texts(upload), TextOptions((6,)), Destination("old"), stop
+        shelf, minilm, upload, upload_preview.read_texts(upload), TextOptions((6,)), Destination("old"), stop
     )
     assert (put.new, len(shelf.get("old"))) == (False, 15)
 
@@ -296,7 +300,7 @@ def test_what_does_not_fit_is_told_before_anything_is_embedded(
         raise AssertionError(stage)
 
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
-    seen = uploads.read_texts(upload)
+    seen = upload_preview.read_texts(upload)
     for name in ("../out", ".hidden", "", "a/b", "x" * 65):
         with pytest.raises(UserError, match="a collection is named with 1 to 64 of"):
             ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,)), Destination(name), never)
@@ -312,7 +316,7 @@ def test_what_does_not_fit_is_told_before_anything_is_embedded(
 
 def test_two_sessions_at_once_do_not_collide(minilm: LanguageModel, shelf: CollectionRegistry) -> None:
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
-    seen = uploads.read_texts(upload)
+    seen = upload_preview.read_texts(upload)
     first_done, failures = threading.Event(), []
 
     def wait(stage: str, done: int, total: int) -> None:
@@ -471,7 +475,7 @@ def test_the_ledger_survives_nonsense(home: Path) -> None:
 
 def test_an_upload_that_is_gone_says_so(minilm: LanguageModel, shelf: CollectionRegistry) -> None:
     upload = uploads.receive([("a.txt", TEXTS)], LIMIT)
-    seen = uploads.read_texts(upload)
+    seen = upload_preview.read_texts(upload)
     uploads.forget(upload)
     with pytest.raises(UserError, match=r"a\.txt is no longer here; upload it again"):
         ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,)), Destination("x"), quiet)

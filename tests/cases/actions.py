@@ -61,13 +61,13 @@ def look_at_upload(given: list[str], folder: Path) -> str:
     """What the page Data says of a file: what is in it, its columns, the one that is chosen, its first texts, and the
     notes.
     """
-    from polysema.app.collection import uploads
+    from polysema.app.collection import upload_kind, upload_preview, uploads
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POLYSEMA_HOME", str(folder))
         upload = uploads.receive([(Path(given[0]).name, (FILES / given[0]).read_bytes())], 1 << 20)
-        kind, layout = uploads.kind(upload), uploads.look_at_layout(upload)
-        texts = uploads.read_texts(upload)
+        kind, layout = upload_kind.kind(upload), upload_preview.look_at_layout(upload)
+        texts = upload_preview.read_texts(upload)
     shown = f"{kind}: columns {list(layout.columns)!r}, chosen {layout.column!r}, {[text for _, text in texts.first]!r}"
     return f"{shown} notes: {'; '.join(texts.notes)}"
 
@@ -90,7 +90,7 @@ def shell(given: list[str], folder: Path) -> str:
 def spread_of_a_map(given: list[str], folder: Path) -> str:
     """SPACE METHOD DIMENSIONS [ROWS]: how far the points of a map reach on its narrower axis."""
     from polysema.app.explorer import Explorer
-    from polysema.core.maps.projection import MapOptions
+    from polysema.core.maps.options import MapOptions
 
     name, method, n_components, *n = given
     file = FILES / name

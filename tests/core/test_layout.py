@@ -8,7 +8,9 @@ from scipy.sparse import csr_array
 
 from polysema.core.maps import umap_layout
 from polysema.core.maps.distortion import distortion
-from polysema.core.maps.projection import MapOptions, layered_maps, place, project
+from polysema.core.maps.layers import layered_maps
+from polysema.core.maps.options import MapOptions
+from polysema.core.maps.projection import place, project
 from polysema.core.maps.umap_layout import Edges
 from polysema.indexes.knn_graph import neighbors_of_all
 

@@ -3,8 +3,8 @@ import pyarrow as pa
 import pytest
 
 from polysema.core.errors import IncompatibleError, UserError
+from polysema.core.maps.neighbors import Neighbors, nearest_others
 from polysema.core.maps.overlap import changed_most, shared_neighbors, shifts
-from polysema.core.maps.projection import Neighbors, nearest_others
 from polysema.core.maps.row_matching import choose, matching
 from polysema.core.space.space import Keys, Origin, Space
 

@@ -11,21 +11,15 @@ import pytest
 from tqdm import tqdm
 
 from polysema.core.errors import UserError
-from polysema.core.maps import projection
 from polysema.core.maps.distortion import distortion, kept_neighbors, map_neighbors, neighbors_on_map
+from polysema.core.maps.fuzzy_graph import fuzzy_union
+from polysema.core.maps.layers import joint_planes, layered_maps
+from polysema.core.maps.methods import n_neighbors_of
+from polysema.core.maps.neighbors import Neighbors, nearest_among, nearest_others
+from polysema.core.maps.options import MapOptions
 from polysema.core.maps.pca import principal_plane
-from polysema.core.maps.projection import (
-    MapOptions,
-    Neighbors,
-    align,
-    joint_planes,
-    layered_maps,
-    n_neighbors_of,
-    nearest_among,
-    nearest_others,
-    place,
-    project,
-)
+from polysema.core.maps.positions import align
+from polysema.core.maps.projection import place, project
 from polysema.core.space.metric import unit
 
 
@@ -133,7 +127,7 @@ def test_the_loops_are_umap_learns() -> None:
     theirs = fuzzy_simplicial_set(
         vectors, 10, np.random.RandomState(0), "cosine", knn_indices=rows, knn_dists=distances
     )[0]
-    np.testing.assert_allclose(projection._fuzzy_graph(knn).toarray(), theirs.toarray(), atol=2e-4)
+    np.testing.assert_allclose(fuzzy_union(knn).toarray(), theirs.toarray(), atol=2e-4)
     ours = [project(vectors, "umap", MapOptions(n_neighbors=10, seed=s)).positions for s in range(3)]
     start = project(vectors, "pca").positions * 10
     other = [UMAP(n_neighbors=10, metric="cosine", init=start, random_state=s).fit_transform(vectors) for s in range(3)]
@@ -279,7 +273,8 @@ def test_densmap_is_umap_learns() -> None:
 
 WARM = """
 import json
-from polysema.core.maps import projection
+from polysema.core.maps import layers, neighbors, projection
+from polysema.core.maps.options import MapOptions
 projection.warm()
 from polysema.core.maps import umap_kernel
 loops = [getattr(umap_kernel, name) for name in ("memberships", "epoch", "log_radii")]
@@ -288,14 +283,14 @@ before = [len(loop.signatures) for loop in loops]
 import numpy as np
 vectors = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
 for method in ("umap", "densmap"):
-    on = projection.project(vectors, method, projection.MapOptions(n_epochs=2, n_neighbors=5))
-projection.layered_maps([vectors, vectors], "aligned-umap", projection.MapOptions(n_epochs=2, n_neighbors=5))
-near = projection.nearest_among(vectors[:3], vectors, np.tile(np.arange(60), (3, 1)), 4)
+    on = projection.project(vectors, method, MapOptions(n_epochs=2, n_neighbors=5))
+layers.layered_maps([vectors, vectors], "aligned-umap", MapOptions(n_epochs=2, n_neighbors=5))
+near = neighbors.nearest_among(vectors[:3], vectors, np.tile(np.arange(60), (3, 1)), 4)
 projection.place(on, vectors[:3], near)
 from polysema.core.maps import umap_layout
 umap_layout.SHARED = 50
 for method in ("umap", "densmap"):
-    projection.project(vectors, method, projection.MapOptions(n_epochs=2, n_neighbors=5))
+    projection.project(vectors, method, MapOptions(n_epochs=2, n_neighbors=5))
 assert before == [len(loop.signatures) for loop in loops], "a method compiles what warm() didn't"
 """
 

@@ -13,7 +13,8 @@ from polysema.app.client.client import Client
 from polysema.app.client.space import RemoteSpace
 from polysema.app.explorer import Explorer
 from polysema.app.explorer.sense_report import sense_report
-from polysema.app.export.run import ExportSource, export
+from polysema.app.export.options import ExportSource
+from polysema.app.export.run import export
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import embed, embed_stream
 from polysema.core.model.load import LanguageModel

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from polysema.app.explorer import Explorer
-from polysema.app.export.run import ExportOptions, ExportSource, export
+from polysema.app.export.options import ExportOptions, ExportSource
+from polysema.app.export.run import export
 from polysema.core.files.formats import read_export
 from polysema.core.model.contextual import embed, embed_stream
 from polysema.core.model.distill import distil

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from polysema.core.space.analogy import Scoring, by_cosine
 from polysema.indexes import ExactIndex
-from polysema.indexes.exact import CodeOptions
+from polysema.indexes.int8_candidates import CodeOptions
 from polysema.indexes.int8_codes import Codes
 
 

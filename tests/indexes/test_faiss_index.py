@@ -386,7 +386,7 @@ def test_many_threads_get_the_answers_of_one(kind: str) -> None:
 def test_the_threads_of_faiss_are_limited_for_this_search_alone() -> None:
     before, seen = faiss.omp_get_max_threads(), []
     index = FaissIndex(VECTORS, recipe=RECIPES["ivf"], building=BuildOptions(threads=1))
-    index._faiss = Watched(index._faiss, seen)
+    index._searcher.faiss = Watched(index._searcher.faiss, seen)
     faiss.omp_set_num_threads(3)
     index.search(QUERIES, 5)
     assert (seen, faiss.omp_get_max_threads()) == ([1], 3)

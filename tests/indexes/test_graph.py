@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from polysema.core.errors import UserError
-from polysema.core.maps.projection import nearest_others
+from polysema.core.maps.neighbors import nearest_others
 from polysema.core.space.metric import unit
 from polysema.indexes import ExactIndex
 from polysema.indexes.knn_graph import neighbors_of_all

@@ -23,7 +23,7 @@ from polysema.app.explorer.senses import SenseExplorer
 from polysema.app.explorer.word_lookup import WordLookup
 from polysema.core.errors import ConflictError, IncompatibleError, UnknownWordError, UserError
 from polysema.core.inside.lens import LensView
-from polysema.core.maps.projection import MapOptions
+from polysema.core.maps.options import MapOptions
 from polysema.core.space.expression import Context, Term
 from polysema.core.space.lookup import Case, Policy
 from polysema.core.space.space import Space

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from polysema.indexes import collection
-from polysema.indexes.store import segment, view
+from polysema.indexes.store import segment_files, segment_search
 
 ENDURE = os.environ.get("POLYSEMA_ENDURE") == "1"  # the long form of the tests: `make endure`
 
@@ -15,9 +15,9 @@ ENDURE = os.environ.get("POLYSEMA_ENDURE") == "1"  # the long form of the tests:
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every kind of file and of search from a few rows on."""
-    monkeypatch.setattr(segment, "MAPPED_BYTES", 8 * 4 * 8)
-    monkeypatch.setattr(segment, "ROW_GROUP", 16)
-    monkeypatch.setattr(view, "SMALL_SEGMENT_ROWS", 4)
+    monkeypatch.setattr(segment_files, "MAPPED_BYTES", 8 * 4 * 8)
+    monkeypatch.setattr(segment_files, "ROW_GROUP", 16)
+    monkeypatch.setattr(segment_search, "SMALL_SEGMENT_ROWS", 4)
     monkeypatch.setattr(collection, "COLLECT_EVERY", 3)
 
 

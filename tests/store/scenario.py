@@ -10,8 +10,8 @@ import numpy as np
 from polysema.core.errors import NotFoundError
 from polysema.indexes.collection import Collection, CollectionOptions
 from polysema.indexes.store.disk import Disk
+from polysema.indexes.store.matches import Search
 from polysema.indexes.store.verify import verify
-from polysema.indexes.store.view import Search
 
 DIM = 8
 INDEX = "hnsw:M=8,ef_search=200"

@@ -12,7 +12,7 @@ from polysema.core.errors import BusyError, ConflictError, IncompatibleError, No
 from polysema.core.space.space import Family, Origin
 from polysema.indexes import collection as module
 from polysema.indexes.collection import Collection, CollectionOptions
-from polysema.indexes.store import segment, view
+from polysema.indexes.store import segment_files, segment_search
 from polysema.indexes.store.copy import copy
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.verify import verify
@@ -516,8 +516,8 @@ def test_a_compaction_and_changes_at_the_same_time(c: Collection, monkeypatch: p
 
 
 def test_large_segments_are_mapped_and_indexed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segment, "MAPPED_BYTES", 1 << 16)
-    monkeypatch.setattr(view, "SMALL_SEGMENT_ROWS", 16)
+    monkeypatch.setattr(segment_files, "MAPPED_BYTES", 1 << 16)
+    monkeypatch.setattr(segment_search, "SMALL_SEGMENT_ROWS", 16)
     c = Collection.create(tmp_path / "c")
     many = RNG.normal(size=(5000, 16)).astype(np.float32)
     c.add([str(number) for number in range(5000)], many, {"n": list(range(5000))})

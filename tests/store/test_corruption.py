@@ -12,7 +12,7 @@ import pytest
 
 from polysema.core.errors import CorruptError, UserError
 from polysema.indexes.collection import Collection
-from polysema.indexes.store import disk, segment
+from polysema.indexes.store import disk, sealed_file, segment_files
 from polysema.indexes.store.repair import repair
 from polysema.indexes.store.transaction import referenced
 from polysema.indexes.store.verify import verify
@@ -151,7 +151,8 @@ def test_a_format_file_is_written_anew(base: Path) -> None:
 
 def test_lost_rows_are_listed_and_sound_row_groups_kept(shm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "BLOCK_BYTES", 4096)
-    monkeypatch.setattr(segment, "ROW_GROUP", 1024)
+    monkeypatch.setattr(sealed_file, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(segment_files, "ROW_GROUP", 1024)
     root = shm / "c"
     names = [f"w{number}" for number in range(5000)]
     vectors = np.random.default_rng(0).normal(size=(5000, 8)).astype(np.float32)
@@ -218,7 +219,7 @@ def test_faiss_never_sees_a_byte_that_was_not_written(base: Path, monkeypatch: p
     def never(*args: object, **kwargs: object) -> None:
         raise AssertionError("FAISS was given a damaged file")
 
-    monkeypatch.setattr(faiss_index, "_read", never)
+    monkeypatch.setattr(faiss_index, "read_index", never)
     path = next((base / "segments").glob("*.faiss"))
     data = path.read_bytes()
     for at in random.Random(2).sample(range(len(data)), 40):

@@ -20,11 +20,12 @@ import faiss, numpy as np, pyarrow as pa
 pa.set_cpu_count(1); pa.set_io_thread_count(1)
 from polysema.indexes import collection, faiss_index
 from polysema.indexes.collection import Collection
-from polysema.indexes.store import segment, view
+from polysema.indexes.store import segment_files, segment_search
 from polysema.indexes.store.disk import Disk
 from tests.store.scenario import NONE, OPTIONS, collection_state, rows, sound, state_of, steps
 
-segment.MAPPED_BYTES, segment.ROW_GROUP, view.SMALL, collection.COLLECT_EVERY = 256, 16, 4, 3
+segment_files.MAPPED_BYTES, segment_files.ROW_GROUP, segment_search.SMALL_SEGMENT_ROWS = 256, 16, 4
+collection.COLLECT_EVERY = 3
 root, kills_wanted = Path(sys.argv[1]) / "c", int(sys.argv[2])
 
 

@@ -22,7 +22,7 @@ import json, sys, time
 from pathlib import Path
 import numpy as np
 from polysema.indexes.collection import Collection
-from polysema.indexes.store.view import Search
+from polysema.indexes.store.matches import Search
 
 c = Collection(sys.argv[1])
 done = Path(sys.argv[2])

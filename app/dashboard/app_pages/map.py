@@ -20,7 +20,7 @@ from polysema.app.dashboard.map.controls import (
 )
 from polysema.app.dashboard.map.inspector import around, example, find_box, inspector, selection_table
 from polysema.app.explorer.results import SpaceMap
-from polysema.core.maps.projection import MapOptions
+from polysema.core.maps.options import MapOptions
 from polysema.core.space.space import Space
 
 
@@ -58,7 +58,7 @@ def python_of(query: MapQuestion) -> str:
         if getattr(query.options, name) != getattr(start, name)
     )
     return (
-        "from polysema.app.explorer import Explorer\nfrom polysema.core.maps.projection import MapOptions\n\n"
+        "from polysema.app.explorer import Explorer\nfrom polysema.core.maps.options import MapOptions\n\n"
         f"explorer = Explorer()\nfound = explorer.maps.map({query.name!r}, method={query.method!r}, options=MapOptions({message}), n={query.n})\n"
         "positions, kept = found.map.positions, found.kept  # (n, 2 or 3), and (n,): the share of its neighbors that each kept\n"
         f"near = explorer.maps.around(found, {query.name!r}, 0)  # of the first row: near.in_space, near.on_map"

@@ -8,7 +8,7 @@ import streamlit as st
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import space_picker, widgets
 from polysema.app.explorer.results import MatchedMaps
-from polysema.core.maps.projection import METHODS
+from polysema.core.maps.methods import METHODS
 from polysema.core.model.catalog import models_here
 from polysema.core.progress import Progress
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from polysema.app.collection import uploads
-from polysema.app.collection.uploads import Upload
+from polysema.app.collection import upload_preview
+from polysema.app.collection.uploaded_files import Upload
 from polysema.app.config.loading import load_settings
 from polysema.app.config.settings import MEGABYTE
 from polysema.app.dashboard import permalink, widgets
@@ -127,7 +127,7 @@ def columns(upload: Upload, dialect: Dialect, key: str) -> tuple[Any, str | None
     read.
     """
     try:
-        layout = uploads.look_at_layout(upload, dialect)
+        layout = upload_preview.look_at_layout(upload, dialect)
     except UserError as error:
         widgets.problem(error)
         return False, None

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from polysema.app.collection import ingest, uploads
+from polysema.app.collection import ingest, upload_kind, upload_preview, uploads
 from polysema.app.collection.ingest import IngestResult
-from polysema.app.collection.uploads import TEXTS, VECTORS, Upload, UploadedVectors
+from polysema.app.collection.upload_kind import TEXTS, VECTORS
+from polysema.app.collection.upload_preview import UploadedVectors
+from polysema.app.collection.uploaded_files import Upload
 from polysema.app.config.loading import load_settings
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import widgets
@@ -43,7 +45,7 @@ def section(show: Open) -> None:
         return
     try:
         upload = uploads.receive(files, load_settings().settings.max_upload)
-        found = uploads.kind(upload)
+        found = upload_kind.kind(upload)
     except UserError as error:
         widgets.problem(error)
         return
@@ -122,7 +124,7 @@ def tell_put(key: str, put: IngestResult, show: Open) -> None:
 def vectors_part(upload: Upload, key: str) -> None:
     """Look at vectors, and put them into a collection."""
     vectors: UploadedVectors | None = work.answer(
-        ("vectors", key), lambda progress: uploads.look_at_vectors(upload, progress)
+        ("vectors", key), lambda progress: upload_preview.look_at_vectors(upload, progress)
     )
     if vectors is None:
         return

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 import streamlit as st
 
 from polysema.app.collection.ingest import Destination, IngestResult
-from polysema.app.collection.uploads import Upload
+from polysema.app.collection.uploaded_files import Upload
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import widgets
 from polysema.core.space.metric import Metric

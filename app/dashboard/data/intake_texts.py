@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from polysema.app.collection import ingest, uploads
+from polysema.app.collection import ingest, upload_preview
 from polysema.app.collection.ingest import Destination, TextOptions
-from polysema.app.collection.uploads import Upload, UploadedTexts
+from polysema.app.collection.upload_preview import UploadedTexts
+from polysema.app.collection.uploaded_files import Upload
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import widgets
 from polysema.app.dashboard.data.collection_care import size
@@ -27,7 +28,7 @@ def texts_part(upload: Upload, key: str) -> None:
         return
     texts: UploadedTexts | None = work.answer(
         ("texts", key, column, id_column, dialect),
-        lambda progress: uploads.read_texts(upload, column or None, id_column, dialect),
+        lambda progress: upload_preview.read_texts(upload, column or None, id_column, dialect),
     )
     if texts is None:
         return
@@ -148,7 +149,8 @@ def embed_part(upload: Upload, texts: UploadedTexts, model: LanguageModel, unit:
 def show_python(upload: Upload, texts: UploadedTexts, model: str, reading: TextOptions, target: Destination) -> None:
     """The lines that export the texts and import the vectors."""
     widgets.python_lines(
-        "from polysema.app.export.run import ExportOptions, ExportSource, export\n"
+        "from polysema.app.export.options import ExportOptions, ExportSource\n"
+        "from polysema.app.export.run import export\n"
         "from polysema.core.corpus import Dialect, open_corpus\n"
         "from polysema.core.model.load import load_model\nfrom polysema.indexes.collection import Collection\n"
         "from polysema.indexes.import_export import import_into\n\n"

@@ -8,7 +8,8 @@ import streamlit as st
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import space_picker, widgets
 from polysema.app.explorer.results import SpaceMap
-from polysema.core.maps.projection import METHODS, MapOptions
+from polysema.core.maps.methods import METHODS
+from polysema.core.maps.options import MapOptions
 from polysema.core.space.space import Space
 
 MAX_POINTS = 400_000

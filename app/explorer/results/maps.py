@@ -9,8 +9,10 @@ from polysema.app.explorer.answer_table import AnswerTable
 from polysema.app.explorer.serialization import json_form
 from polysema.core.errors import UserError
 from polysema.core.maps.distortion import Distortion
+from polysema.core.maps.neighbors import Neighbors
+from polysema.core.maps.options import MapOptions
 from polysema.core.maps.overlap import Shift, shifts
-from polysema.core.maps.projection import Map, MapOptions, Neighbors
+from polysema.core.maps.projection import Map
 from polysema.core.space.space import Floats, Ints, Origin, Space
 
 

@@ -33,8 +33,9 @@ from polysema.app.service.schemas.fields import (
 )
 from polysema.app.service.schemas.response_model import response_model
 from polysema.core.maps.distortion import Distortion
+from polysema.core.maps.neighbors import Neighbors
+from polysema.core.maps.options import MapOptions
 from polysema.core.maps.overlap import Shift
-from polysema.core.maps.projection import MapOptions, Neighbors
 
 
 class MapChoice(RequestModel):

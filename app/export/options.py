@@ -1,0 +1,98 @@
+"""What is exported, and how."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from polysema.app.export.shards import DTYPES, TEXT_ONLY, WRITERS
+from polysema.core.corpus import Corpus
+from polysema.core.errors import UserError
+from polysema.core.model.pooling import check_pooling
+from polysema.core.model.recipe import Prompt, check_prompt
+from polysema.core.model.sentences import check_sentence_pooling
+
+UNITS = ("words", "tokens", "sentences")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSource:
+    """What the texts are: a name to show, a hash over all of them, how many there are, and the columns they are in.
+
+    `dialect` is what was said of the files (separator, header, encoding), `notes` what was found out or mended.
+    """
+
+    name: str
+    sha256: str
+    lines: int
+    column: str | None = None
+    id_column: str | None = None
+    dialect: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> "ExportSource":
+        """What the texts of these files are."""
+        said = corpus.dialect.said()
+        return cls(corpus.name, corpus.sha256, corpus.lines, corpus.column, corpus.id_column, said, corpus.notes)
+
+    def to_json(self) -> dict[str, Any]:
+        """For the manifest; what is empty is left out but for the columns."""
+        more = {"dialect": dict(self.dialect), "notes": list(self.notes)}
+        named = {
+            "name": self.name,
+            "sha256": self.sha256,
+            "lines": self.lines,
+            "column": self.column,
+            "id_column": self.id_column,
+        }
+        return named | {name: value for name, value in more.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What is exported, and how: see `polysema export --help`.
+
+    `words` are the only ones wanted (in any case); `static` puts the model's static vector of a word or token beside
+    the contextual one; `limit` takes the first texts only, `shard` (i, n) every n-th of them from the i-th (from 1);
+    `prompt` is for sentences by the model's own recipe.
+    """
+
+    unit: str = "words"
+    pooling: str = "mean"
+    words: tuple[str, ...] = ()
+    to: str = "parquet"
+    dtype: str = "float32"
+    static: bool = False
+    text: bool = False
+    limit: int | None = None
+    shard: tuple[int, int] = (1, 1)
+    prompt: Prompt | None = None
+
+    def checked(self) -> "ExportOptions":
+        """The same back; raises `UserError` for what doesn't exist or doesn't go together."""
+        for what, given, allowed in (
+            ("unit", self.unit, UNITS),
+            ("format", self.to, tuple(WRITERS)),
+            ("dtype", self.dtype, DTYPES),
+        ):
+            if given not in allowed:
+                raise UserError(f"{what} {given!r} does not exist; choose one of {', '.join(allowed)}")
+        if self.unit == "words":
+            check_pooling(self.pooling)
+        elif self.unit == "sentences":
+            check_sentence_pooling(self.pooling)
+        if self.to in TEXT_ONLY and self.dtype != "float32":
+            raise UserError(f"{self.to} is a text format: it has float32 only; got {self.dtype}")
+        if self.to in TEXT_ONLY and self.static:
+            raise UserError(f"{self.to} has one vector a row: static ones beside them need another format")
+        check_prompt(self.prompt, self.unit)
+        if self.words and self.unit != "words":
+            raise UserError(f"chosen words are for the unit words; got {self.unit}")
+        if self.static and self.unit == "sentences":
+            raise UserError("a sentence has no static vector; choose words or tokens")
+        if self.limit is not None and self.limit < 1:
+            raise UserError(f"the limit must be at least 1 text; got {self.limit}")
+        index, count = self.shard
+        if not 1 <= index <= count:
+            raise UserError(f"a shard is i/n with i from 1 to n, such as 2/4; got {index}/{count}")
+        return self

@@ -1,0 +1,149 @@
+"""The rows of a shard: texts in batches, and their vectors at every layer."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from polysema.app.export.options import ExportOptions, ExportSource
+from polysema.app.export.shards import ShardRows
+from polysema.core.model.contextual import Choose, HiddenBatch, embed_stream, joined
+from polysema.core.model.load import LanguageModel
+from polysema.core.model.sentences import Sentences, sentence_stream
+from polysema.core.model.static import static_vector
+from polysema.core.model.tokens import Occurrence, occurrences_of
+from polysema.core.space.space import Floats
+
+# texts read in overlapping windows; words, tokens or texts that the tokenizer doesn't know, wholly or in part; words or
+# texts of which it makes no token, so that they have no row
+COUNTS = ("split", "unknown", "unseen")
+
+
+@dataclass(frozen=True, slots=True)
+class ShardTexts:
+    """The texts of one shard: their numbers in the input, their ids, and themselves."""
+
+    numbers: list[int]
+    ids: list[str]
+    texts: list[str]
+
+
+def shard_batches(
+    texts: "Iterable[str] | Iterable[tuple[str, str]]", wanted: ExportOptions, most: int, characters: int
+) -> Iterator[ShardTexts]:
+    """Texts in shards of at most `most` texts, each ended by the text that brings it over so many characters."""
+    index, count = wanted.shard
+    batch, size = ShardTexts([], [], []), 0
+    for number, given in enumerate(texts):
+        if wanted.limit is not None and number >= wanted.limit:
+            break
+        if number % count != index - 1:
+            continue
+        name, text = (str(number), given) if isinstance(given, str) else given
+        batch.numbers.append(number)
+        batch.ids.append(name)
+        batch.texts.append(text)
+        size += len(text)
+        if len(batch.texts) == most or size >= characters:
+            yield batch
+            batch, size = ShardTexts([], [], []), 0
+    if batch.texts:
+        yield batch
+
+
+def compute_shard(
+    batch: ShardTexts,
+    model: LanguageModel,
+    settings: dict[str, Any],
+    wanted: ExportOptions,
+    source: ExportSource,
+    statics: "StaticVectors | None",
+    advance: Callable[[int], None],
+) -> tuple[list[ShardRows], dict[str, int]]:
+    """The rows of a shard at every layer, and the `COUNTS` of its texts.
+
+    `advance` hears of each part of the shard how many texts it adds.
+    """
+    if wanted.unit == "sentences":
+        found = []
+        for sentences in sentence_stream(model, batch.texts, settings["layers"], wanted.pooling, 0, wanted.prompt):
+            found.append(sentences)
+            advance(sentences.vectors.shape[1])
+        return _sentences(batch, found, settings, source)
+    choose: Choose = occurrences_of
+    if wanted.words:
+        names = {word.casefold() for word in wanted.words}
+
+        def choose(texts: Sequence[str], first: int) -> list[Occurrence]:
+            return [o for o in occurrences_of(texts, first) if o.word.casefold() in names]
+
+    parts: list[HiddenBatch] = []
+    for part in embed_stream(model, batch.texts, settings["layers"], wanted.pooling, choose, unit=wanted.unit):
+        parts.append(part)
+        advance(part.n_texts)
+    hidden = joined(parts)
+    texts = [o.text for o in hidden.occurrences]
+    columns = _text_columns(batch, texts, settings, source)
+    columns["word" if wanted.unit == "words" else "token"] = pa.array(
+        [o.word for o in hidden.occurrences], pa.large_string()
+    )
+    columns["start"] = pa.array([o.span.start for o in hidden.occurrences], pa.int32())
+    columns["end"] = pa.array([o.span.end for o in hidden.occurrences], pa.int32())
+    static = statics.of([o.word for o in hidden.occurrences], wanted.unit) if statics is not None else None
+    table = pa.table(columns)
+    layers = [ShardRows(layer, table, hidden.vectors[place], static) for place, layer in enumerate(hidden.layers)]
+    counts = (len(hidden.split), len(hidden.unknown), len(hidden.unseen))
+    return layers, dict(zip(COUNTS, counts, strict=True))
+
+
+def _text_columns(
+    batch: ShardTexts, texts: Sequence[int], settings: dict[str, Any], source: ExportSource
+) -> dict[str, Any]:
+    """The columns that say which text a row is of; `texts` are places in the batch."""
+    columns: dict[str, Any] = {"text_id": pa.array([batch.numbers[text] for text in texts], pa.int64())}
+    if source.id_column is not None:
+        columns["id"] = pa.array([batch.ids[text] for text in texts], pa.large_string())
+    if settings["text"]:
+        columns["text"] = pa.array([batch.texts[text] for text in texts], pa.large_string())
+    return columns
+
+
+def _sentences(
+    batch: ShardTexts, found: Sequence[Sentences], settings: dict[str, Any], source: ExportSource
+) -> tuple[list[ShardRows], dict[str, int]]:
+    """A row for each text that isn't empty."""
+    vectors = np.concatenate([part.vectors for part in found], axis=1)
+    first = 0
+    empty: set[int] = set()
+    for part in found:
+        empty |= set(part.empty)
+        first += part.vectors.shape[1]
+    kept = [place for place in range(first) if place not in empty and batch.texts[place].strip()]
+    table = pa.table(_text_columns(batch, kept, settings, source))
+    layers = [ShardRows(layer, table, vectors[place, kept]) for place, layer in enumerate(found[0].layers)]
+    counts = (sum(len(part.split) for part in found), sum(len(part.unknown) for part in found), first - len(kept))
+    return layers, dict(zip(COUNTS, counts, strict=True))
+
+
+class StaticVectors:
+    """Static vectors of words and tokens, each looked up once while there is room."""
+
+    MOST = 200_000
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+        self._known: dict[str, Floats] = {}
+
+    def of(self, names: Sequence[str], unit: str) -> Floats:
+        """(len(names), static_dim)."""
+        if unit == "tokens":
+            ids = self._model.tokenizer.convert_tokens_to_ids(list(names))
+            return np.asarray(self._model.input_table[ids].float().cpu().numpy(), np.float32)
+        if len(self._known) > self.MOST:
+            self._known.clear()
+        for name in set(names) - self._known.keys():
+            self._known[name] = static_vector(self._model, name)[0]
+        width = int(self._model.input_table.shape[1])
+        return np.stack([self._known[name] for name in names]) if names else np.empty((0, width), np.float32)

@@ -1,0 +1,66 @@
+"""Positions of a map centered, scaled and turned onto others; vectors checked and made unit vectors."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from polysema.core.errors import IncompatibleError, UserError
+from polysema.core.maps.pca import Plane, principal_plane
+from polysema.core.progress import Progress
+from polysema.core.space.metric import unit
+from polysema.core.space.space import Floats
+
+
+def unit_directions(vectors: Floats, least: int = 1) -> Floats:
+    """Vectors (n, dim) as unit vectors; raises for another shape, fewer than `least`, NaN or Inf."""
+    array = np.asarray(vectors)
+    if array.ndim != 2:
+        raise IncompatibleError(f"a map is made of (n, dim) vectors; got the shape {array.shape}")
+    if len(array) < least:
+        raise UserError("a map needs at least one point; got none")
+    array = np.ascontiguousarray(array, np.float32)
+    if not np.isfinite(array).all():
+        row = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+        raise UserError(f"the vectors of a map must be finite numbers; row {row} holds NaN or Inf")
+    return unit(array)
+
+
+def principal_positions(directions: Floats, n_components: int, progress: Progress) -> tuple[Floats, Plane]:
+    """The positions of unit vectors on their principal plane, and the plane, scaled as maps are."""
+    plane = principal_plane(directions, n_components, progress)
+    size = rms_radius(plane.project(directions))
+    plane = replace(plane, axes=plane.axes / np.float32(size))
+    return plane.project(directions), plane
+
+
+def checked_start(init: Floats, n: int, n_components: int) -> Floats:
+    """Given positions as float32; raises `IncompatibleError` for another shape, NaN or Inf."""
+    start = np.asarray(init, np.float32)
+    if start.shape != (n, n_components) or not np.isfinite(start).all():
+        raise IncompatibleError(f"init must be ({n}, {n_components}) finite positions; got the shape {start.shape}")
+    return start
+
+
+def rms_radius(positions: Floats) -> float:
+    """The root mean square distance from the center; 1 where all points are one."""
+    centered = positions - positions.mean(axis=0)
+    return float(np.sqrt((centered**2).sum(axis=1).mean())) or 1.0
+
+
+def scaled_to_unit(positions: Floats) -> Floats:
+    """Centered, with a root mean square distance of 1 from the center."""
+    return ((positions - positions.mean(axis=0)) / np.float32(rms_radius(positions))).astype(np.float32)
+
+
+def rotation_onto(positions: Floats, onto: Floats) -> Floats:
+    """The rotation or reflection (c, c) that brings positions nearest to others (orthogonal Procrustes)."""
+    left, _, right = np.linalg.svd((positions - positions.mean(axis=0)).T @ (onto - onto.mean(axis=0)))
+    turn: Floats = left @ right
+    return turn
+
+
+def align(positions: Floats, onto: Floats) -> Floats:
+    """`positions` (n, c) turned and mirrored, not stretched, to lie as near as can be to `onto` (orthogonal
+    Procrustes).
+    """
+    return ((positions - positions.mean(axis=0)) @ rotation_onto(positions, onto)).astype(np.float32)

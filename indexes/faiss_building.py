@@ -1,0 +1,71 @@
+"""How an index of FAISS is built: rows set aside, training, and the rows added block by block."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from polysema.core.errors import UserError
+from polysema.core.progress import Progress
+from polysema.core.space.metric import Metric
+from polysema.core.space.space import Floats, Ints
+from polysema.indexes.faiss_objects import TRAINED_ROWS_A_CELL
+from polysema.indexes.faiss_searcher import FaissSearcher
+from polysema.indexes.index_spec import IndexSpec
+from polysema.indexes.recall import distinct_rows
+
+BLOCK_ROWS = 16_384  # rows normalized and added at a time
+MIN_TRAINED_ROWS = 20_000
+HOLD_OUT_FROM_ROWS = 100  # with fewer rows none are set aside to measure the recall
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """How an index is built and searched: `seed` of everything drawn at random, rows `held_out` to measure the recall,
+    `threads` of FAISS, None for all. HNSW is the same from run to run with one thread only: several race for links.
+    """
+
+    seed: int = 0
+    held_out: int = 256
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and not 1 <= self.threads <= 1024:
+            raise UserError(f"threads must be from 1 to 1024; got {self.threads}")
+        if self.held_out < 0:
+            raise UserError(f"held_out must be 0 or more rows; got {self.held_out}")
+
+
+def held_out_rows(vectors: Floats, recipe: IndexSpec, metric: Metric, wanted: int, rng: np.random.Generator) -> Ints:
+    """The rows that are left out until the recall is measured, ascending."""
+    n = len(vectors)
+    if recipe.kind == "flat" or n < HOLD_OUT_FROM_ROWS:
+        return np.empty(0, np.int64)
+    return distinct_rows(vectors, min(wanted, n // 10), metric, rng)
+
+
+def train(searcher: FaissSearcher, rng: np.random.Generator) -> None:
+    """Train the cells and codes of an index that has any, on rows that are not set aside."""
+    if searcher.faiss.is_trained:
+        return
+    recipe = searcher.recipe
+    wanted = max(MIN_TRAINED_ROWS, TRAINED_ROWS_A_CELL.get(recipe.kind, 0) * recipe.nlist)
+    rest = np.delete(np.arange(searcher.n), searcher.held)
+    sample = rest if len(rest) <= wanted else np.sort(rng.choice(rest, wanted, replace=False))
+    least = max(2**recipe.nbits, recipe.nlist)
+    if len(sample) < least:  # FAISS wants a row for each centroid
+        sample = np.resize(sample, least)
+    searcher.faiss.train(searcher.prepared(searcher.vectors[sample]))
+
+
+def add_rows(searcher: FaissSearcher, progress: Progress) -> None:
+    """Add all rows but those that are set aside."""
+    n, held = searcher.n, searcher.held
+    progress("index", 0, n)
+    for start in range(0, n, BLOCK_ROWS):
+        block = searcher.vectors[start : start + BLOCK_ROWS]
+        inside = held[(held >= start) & (held < start + BLOCK_ROWS)]
+        if len(inside):
+            block = np.delete(block, inside - start, axis=0)
+        if len(block):
+            searcher.faiss.add(searcher.prepared(block))
+        progress("index", min(start + BLOCK_ROWS, n), n)

@@ -1,0 +1,109 @@
+"""Rows that FAISS finds by its codes, scored exactly where its codes lose something."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from polysema.core.space.metric import Metric, unit
+from polysema.core.space.space import Floats, Ints
+from polysema.indexes.base import Mask
+from polysema.indexes.index_spec import IndexSpec
+from polysema.indexes.recall import Setting, setting_of
+from polysema.indexes.scoring import rescored
+
+OVERFETCH_FACTOR = 6  # candidates per requested row with 8-bit codes, which lose little
+EXACT_CODES = ("flat", "hnsw", "ivf")  # their scores need no second look
+
+
+@dataclass(slots=True, eq=False)
+class FaissSearcher:
+    """FAISS's object over vectors (n, dim): `held` are the rows that were added last, ascending, the others first."""
+
+    faiss: Any
+    recipe: IndexSpec
+    metric: Metric
+    vectors: Floats
+    held: Ints
+    n: int = field(init=False)
+    _before: Ints = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.n = len(self.vectors)
+        self._before = self.held - np.arange(len(self.held))  # indexed rows before each row of the sample
+
+    def prepared(self, rows: Floats) -> Floats:
+        """Rows as FAISS takes them: of length 1 for the cosine."""
+        return unit(rows) if self.metric is Metric.COSINE else np.ascontiguousarray(rows)
+
+    def scan(self, queries: Floats, k: int, chosen: Any, rescore: bool = True) -> tuple[Ints, Floats]:
+        """The k best of all cells, by their codes."""
+        setting = Setting(nprobe=self.recipe.nlist, k_factor=setting_of(self.recipe).k_factor)
+        return self.search(queries, k, setting, chosen, rescore)
+
+    def search(
+        self, queries: Floats, k: int, setting: Setting, chosen: Any = None, rescore: bool = True
+    ) -> tuple[Ints, Floats]:
+        """What is found at a setting, (n_queries, k), scored exactly where FAISS's codes aren't."""
+        if not self.rescores(rescore):
+            return self.found(queries, k, setting, chosen)
+        rows, _ = self.found(queries, self.candidates(k, setting), setting, chosen)
+        return rescored(self.vectors, rows, queries, self.metric, k)
+
+    def rescores(self, rescore: bool) -> bool:
+        """Whether what FAISS finds is scored again: its codes lose something, or its way to the distance does."""
+        kind = self.recipe.kind
+        return rescore and (kind not in EXACT_CODES or (kind == "flat" and self.metric is Metric.EUCLIDEAN))
+
+    def candidates(self, k: int, setting: Setting) -> int:
+        """How many rows are requested from FAISS to find k by their codes."""
+        return k * setting.k_factor if self.recipe.kind == "ivf-pq" else k + max(OVERFETCH_FACTOR, k // 8)
+
+    def found(self, queries: Floats, k: int, setting: Setting, chosen: Any = None) -> tuple[Ints, Floats]:
+        """Rows and scores as FAISS has them, (n_queries, k or the rows there are)."""
+        k = min(k, self.faiss.ntotal)
+        distances, ids = self.faiss.search(queries, k, params=self.parameters(setting, k, chosen))
+        rows = self._rows(ids)
+        scores = -np.sqrt(np.maximum(distances, 0)) if self.metric is Metric.EUCLIDEAN else distances
+        if rows.min() < 0:
+            scores = np.where(rows < 0, np.float32(-np.inf), scores)
+        return rows, scores
+
+    def parameters(self, setting: Setting, k: int, chosen: Any) -> Any:
+        """The search's own parameters: they are passed with each call, the index itself is never set to them."""
+        import faiss
+
+        choice = {} if chosen is None else {"sel": chosen}
+        kind, f = self.recipe.kind, faiss  # type: Any, Any
+        if kind == "flat":
+            return f.SearchParameters(**choice) if choice else None
+        if kind in ("hnsw", "hnsw-sq8"):  # fewer than k candidates would come back as -1
+            return f.SearchParametersHNSW(efSearch=max(setting.ef_search, k), **choice)
+        nprobe = min(setting.nprobe, self.recipe.nlist)
+        if kind == "ivf-pq":
+            return f.IVFPQSearchParameters(nprobe=nprobe, **choice)
+        cells = f.SearchParametersIVF(nprobe=nprobe, **choice)
+        if kind == "pq-fastscan":
+            return f.IndexRefineSearchParameters(k_factor=float(setting.k_factor), base_index_params=cells)
+        return cells
+
+    def _rows(self, ids: Ints) -> Ints:
+        """FAISS's numbers as rows: the rows of the sample were added last, the others in their order."""
+        if not len(self.held):
+            return ids
+        before = self.n - len(self.held)
+        rows = ids + np.searchsorted(self._before, ids, side="right")
+        if ids.max(initial=0) >= before:
+            last = ids >= before
+            rows[last] = self.held[ids[last] - before]
+        if ids.min(initial=0) < 0:
+            rows[ids < 0] = -1
+        return rows
+
+    def selector(self, mask: Mask) -> Any:
+        """FAISS's selector of the rows where a mask (n,) is true."""
+        import faiss
+
+        numbered = np.concatenate([np.delete(mask, self.held), mask[self.held]])
+        f: Any = faiss
+        return f.IDSelectorBitmap(np.packbits(numbered, bitorder="little"))

@@ -1,0 +1,85 @@
+"""The best rows of one segment, and of the small segments of a space together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from polysema.core.space.metric import Metric
+from polysema.core.space.space import Floats, Ints
+from polysema.indexes.base import Index, Mask
+from polysema.indexes.exact import ExactIndex
+from polysema.indexes.store.matches import Search
+from polysema.indexes.store.segment import Segment
+
+SMALL_SEGMENT_ROWS = 4096  # rows of a segment below which it is searched together with others
+
+
+class SmallSegments:
+    """The live rows of several small segments as one matrix."""
+
+    def __init__(self, segments: "Sequence[tuple[int, Segment]]", metric: Metric):
+        self.segments = segments
+        self.places = np.concatenate([np.full(segment.n_live, place) for place, segment in segments])
+        self.rows = np.concatenate([np.flatnonzero(segment.live) for _, segment in segments])
+        vectors = np.concatenate([np.asarray(segment.stored.vectors)[segment.live] for _, segment in segments])
+        self.index = ExactIndex(vectors, metric)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentMatches:
+    """What was found in one place: (n_queries, up to k) each; `n` rows were looked among with that `recall`."""
+
+    places: Ints
+    rows: Ints
+    scores: Floats
+    recall: float | None
+    n: int
+
+
+def is_small(segment: Segment) -> bool:
+    """Whether a segment is searched together with others."""
+    return segment.ref.rows < SMALL_SEGMENT_ROWS and not segment.stored.has_index
+
+
+def search_segment(place: int, segment: Segment, queries: Floats, how: Search, mask: Mask | None) -> SegmentMatches:
+    """The best of a large segment."""
+    index = segment.stored.exact() if how.exact else segment.stored.index()
+    k = min(how.k, segment.n_live if mask is None else int(mask.sum()))
+    if k == 0:
+        empty = np.empty((len(queries), 0))
+        return SegmentMatches(empty.astype(np.int64), empty.astype(np.int64), empty.astype(np.float32), 1.0, 0)
+    if mask is None and segment.dead is not None:
+        rows, scores, recall = _living(index, queries, k, segment.dead, segment.ref.n_dead, how.recall)
+    else:
+        hits = index.search(queries, k, where=mask, recall=how.recall)
+        rows, scores, recall = hits.rows, hits.scores, hits.recall
+    places = np.where(rows < 0, -1, place)
+    return SegmentMatches(places, rows, scores, recall, segment.n_live)
+
+
+def _living(
+    index: Index, queries: Floats, k: int, dead: Mask, n_dead: int, recall: float | None
+) -> tuple[Ints, Floats, float | None]:
+    """The k best that aren't dead: some more are requested, which is nearly always enough; else the dead are left out
+    at once.
+    """
+    hits = index.search(queries, min(index.n, k + 8 + 2 * k * n_dead // index.n), recall=recall)
+    there = (hits.rows >= 0) & ~dead[hits.rows]
+    if int(there.sum(axis=1).min(initial=k)) < k:
+        hits = index.search(queries, k, where=~dead, recall=recall)
+        return hits.rows, hits.scores, hits.recall
+    order = np.argsort(~there, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(hits.rows, order, axis=1), np.take_along_axis(hits.scores, order, axis=1), hits.recall
+
+
+def search_small_segments(tail: SmallSegments, queries: Floats, k: int, masks: list[Mask] | None) -> SegmentMatches:
+    """The best of the small segments."""
+    where = None
+    if masks is not None:
+        where = np.concatenate([masks[place][segment.live] for place, segment in tail.segments])
+    hits = tail.index.search(queries, min(k, tail.index.n), where=where)
+    there = hits.rows >= 0
+    places = np.where(there, tail.places[hits.rows], -1)
+    rows = np.where(there, tail.rows[hits.rows], -1)
+    return SegmentMatches(places, rows, hits.scores, 1.0, tail.index.n)
