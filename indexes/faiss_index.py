@@ -79,6 +79,15 @@ class FaissIndex(Index):
     def __repr__(self) -> str:
         return f"FaissIndex({self.n:,} x {self.dim}, {self.metric.value}, {self.recipe})"
 
+    @property
+    def curve(self) -> RecallCurve:
+        """What each setting was measured to find; empty for a flat index."""
+        return self._settings.curve
+
+    @curve.setter
+    def curve(self, curve: RecallCurve) -> None:
+        self._settings = SettingChoice(self.recipe, curve)
+
     # Building
 
     def _build(self, vectors: Floats) -> None:
@@ -95,7 +104,6 @@ class FaissIndex(Index):
             train(self._searcher, rng)
             add_rows(self._searcher, self._progress)
             self.curve, self.costs = FaissMeasurement(self._searcher, rng).run()
-            self._settings = SettingChoice(self.recipe, self.curve)
             if len(held):
                 made.add(self._searcher.prepared(vectors[held]))
         self._progress("index", self.n, self.n)
@@ -280,7 +288,6 @@ class FaissIndex(Index):
                 f"{vectors.shape}"
             )
         index._hold(vectors)
-        index._settings = SettingChoice(index.recipe, index.curve)
         index._of_faiss = thread_count(threads, index.n * index.dim)
         index._searcher = FaissSearcher(read_index(path, mapped), index.recipe, index.metric, vectors, held)
         check_index(index._searcher.faiss, index, path)
