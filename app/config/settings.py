@@ -156,9 +156,9 @@ class Settings(BaseSettings):
     @classmethod
     def _check_models(cls, models: tuple[str, ...]) -> tuple[str, ...]:
         if models:
-            from polysema.core.model.catalog import CATALOG
+            from polysema.core.model.catalog import catalog
 
-            names = [row.name for row in CATALOG]
+            names = [row.name for row in catalog()]
             for name in models:
                 if name not in names:
                     raise UserError(

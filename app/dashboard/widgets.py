@@ -19,7 +19,7 @@ from polysema.app.explorer import Explorer
 from polysema.app.explorer.results import OccurrenceHit
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.maps.projection import warm
-from polysema.core.model.catalog import CATALOG, folder_of, models_here
+from polysema.core.model.catalog import catalog, folder_of, models_here
 from polysema.core.progress import Progress
 from polysema.core.space.space import Family
 
@@ -82,7 +82,7 @@ def spaces() -> list[str]:
     """The spaces on this machine that words can be looked up in: the catalog's vectors, the models' own tables, and
     those of the collections in the data folder, as `collection` or `collection/space`.
     """
-    static = [row.name for row in CATALOG if row.family is Family.STATIC and folder_of(row) is not None]
+    static = [row.name for row in catalog() if row.family is Family.STATIC and folder_of(row) is not None]
     return static + models_here() + collected()
 
 
@@ -242,7 +242,7 @@ def _tell_missing_page() -> None:
 
 def sidebar_notes() -> None:
     """What is here, and how to bring what isn't."""
-    missing = [row.name for row in CATALOG if folder_of(row) is None]
+    missing = [row.name for row in catalog() if folder_of(row) is None]
     st.caption("Your texts stay on this machine: nothing is sent anywhere.")
     for name in missing:
         st.caption(f"{name} is not here yet: `polysema models pull {name}`")

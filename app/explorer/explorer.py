@@ -129,9 +129,9 @@ class Explorer:
 
     def spaces(self) -> list[str]:
         """The names of the static spaces on this machine: the catalog's vectors, the models' own tables, the collections."""
-        from polysema.core.model.catalog import CATALOG, folder_of
+        from polysema.core.model.catalog import catalog, folder_of
 
-        static = [row.name for row in CATALOG if row.family is Family.STATIC and folder_of(row) is not None]
+        static = [row.name for row in catalog() if row.family is Family.STATIC and folder_of(row) is not None]
         return [*static, *self.models(), *self.collections.names()]
 
     def models(self) -> list[str]:

@@ -51,9 +51,9 @@ def given(model: LanguageModel, text: str, target: str | None) -> tuple[str | No
 
 def unit_for(model: LanguageModel) -> str:
     """Words, or, of a model that was made to read letters, tokens."""
-    from polysema.core.model.catalog import CATALOG
+    from polysema.core.model.catalog import catalog
 
-    return "tokens" if any(row.name == model.name and row.reads == "letters" for row in CATALOG) else "words"
+    return "tokens" if any(row.name == model.name and row.reads == "letters" for row in catalog()) else "words"
 
 
 def text_for(model: LanguageModel, sentence: str) -> str:

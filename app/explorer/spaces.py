@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from pathlib import Path
 
 from polysema.core.files.formats import open_glove, read_vectors
-from polysema.core.model.catalog import CATALOG, locate
+from polysema.core.model.catalog import catalog, locate
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Origin, Space
 from polysema.indexes.collection import Collection
@@ -17,7 +17,7 @@ from polysema.indexes.store.manifest import NAME as COLLECTION_NAME
 def collection_of(collections: Path, name: str) -> tuple[Path | None, str | None]:
     """The folder of the collection that a name stands for, and the space in it; None where it is none of the data folder."""
     first, _, inner = name.partition("/")
-    if not COLLECTION_NAME.fullmatch(first) or any(row.name == name for row in CATALOG) or Path(name).exists():
+    if not COLLECTION_NAME.fullmatch(first) or any(row.name == name for row in catalog()) or Path(name).exists():
         return None, None
     folder = collections / first
     return (folder, inner or None) if is_collection(folder) else (None, None)
@@ -48,7 +48,7 @@ def static_space(name: str, progress: Progress = no_progress) -> Space:
 
         return input_table(found)
     assert found.path is not None
-    if found.entry is None:
+    if found.entry is None or found.entry.path:  # a file of a user's own
         return read_vectors(found.path, progress)
     origin = Origin(name, weights_sha256=found.entry.members[0].sha256, revision=found.entry.requirement)
     return open_glove(found.path, origin)

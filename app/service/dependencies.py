@@ -32,7 +32,7 @@ from polysema.app.service.metrics import Metrics
 from polysema.app.service.parameters import parameters_of
 from polysema.app.service.worker_pool import WorkerPool
 from polysema.core.errors import NotFoundError, UserError
-from polysema.core.model.catalog import CATALOG, CatalogEntry
+from polysema.core.model.catalog import CatalogEntry, catalog
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
 
@@ -105,7 +105,7 @@ class ServiceState:
     def served(self) -> list[CatalogEntry]:
         """The rows of the catalog that are served."""
         chosen = self.settings.models
-        return [row for row in CATALOG if not chosen or row.name in chosen]
+        return [row for row in catalog() if not chosen or row.name in chosen]
 
     def known(self, name: str, status: str = "invalid") -> str:
         """A name of the catalog back, with or without a layer; raises `UserError`. Paths and hub ids are not served."""

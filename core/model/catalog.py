@@ -7,6 +7,7 @@ import importlib.util
 import os
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from polysema.core.environment import home
@@ -49,7 +50,11 @@ def catalog() -> tuple[CatalogEntry, ...]:
     path = own_catalog()
     if path is None:
         return CATALOG
-    rows = read_catalog(path)
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        changed = 0  # `read_catalog` says what is wrong
+    rows = _read_own(path, changed)
     taken = {row.name for row in CATALOG}
     again = next((row.name for row in rows if row.name in taken), None)
     if again is not None:
@@ -57,6 +62,11 @@ def catalog() -> tuple[CatalogEntry, ...]:
             f"the catalog {path} names a model {again!r}, which polysema's own catalog has; rename it"
         )
     return CATALOG + rows
+
+
+@lru_cache(maxsize=4)
+def _read_own(path: Path, _changed: int) -> tuple[CatalogEntry, ...]:
+    return read_catalog(path)
 
 
 def entry(name: str) -> CatalogEntry:

@@ -60,12 +60,12 @@ class CatalogEntry:
     @property
     def requirement(self) -> str:
         """What is pinned: the requirement that pip understands; of a shipped entry polysema and the version of the
-        weights; of one of the hub its id and commit.
+        weights; of one of the hub its id and commit; of a file or folder of a user's own nothing.
         """
         if self.hub:
             return f"{self.hub}@{self.revision}"
         if self.path:
-            return self.path
+            return ""
         return f"{self.package} (weights {self.version})" if self.shipped else f"{self.package}=={self.version}"
 
 

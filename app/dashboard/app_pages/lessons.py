@@ -6,7 +6,7 @@ from polysema.app.dashboard.lessons import LESSONS, Lesson
 from polysema.app.dashboard.lessons import chips as drawing
 from polysema.app.dashboard.lessons.place import LESSON_STEPS, ORDER, done, go, here, keep, reached, restore
 from polysema.app.dashboard.lessons.steps import beware, predict, reveal, try_own
-from polysema.core.model.catalog import CATALOG, folder_of
+from polysema.core.model.catalog import catalog, folder_of
 
 
 def index() -> None:
@@ -74,7 +74,7 @@ def show(lesson: Lesson, step: str) -> None:
         label_visibility="collapsed",
         on_change=lambda: go(lesson.name, st.session_state["lesson_step_shown"] or step),
     )
-    if lesson.wants and any(row.name == lesson.wants and folder_of(row) is None for row in CATALOG):
+    if lesson.wants and any(row.name == lesson.wants and folder_of(row) is None for row in catalog()):
         st.caption(
             f"{lesson.wants} is not here, so the lesson uses a model that reads letters and writes sounds. Bring "
             f"it with `polysema models pull {lesson.wants}`."

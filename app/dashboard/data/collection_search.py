@@ -11,7 +11,7 @@ from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.explorer import query_vectors
 from polysema.core.errors import UserError
-from polysema.core.model.catalog import CATALOG
+from polysema.core.model.catalog import catalog
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Floats, Origin
 from polysema.indexes.collection import Collection
@@ -175,7 +175,7 @@ def _text_vector(collection: Collection, space: str, text: str, word: str) -> Fl
 
 def _model(origin: Origin) -> LanguageModel:
     """Only a model of the catalog is loaded: a collection's card may name any path."""
-    if origin.source not in [row.name for row in CATALOG]:
+    if origin.source not in [row.name for row in catalog()]:
         raise UserError(
             f"the space was made by {origin.source}, which is not of the catalog; search by a row, or with "
             "`polysema collection search`"

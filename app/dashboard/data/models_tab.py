@@ -6,7 +6,7 @@ from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.data.collection_care import size
 from polysema.app.dashboard.data.intake_texts import model_of
-from polysema.core.model.catalog import CATALOG, CatalogEntry, folder_of, pulled_folder
+from polysema.core.model.catalog import CatalogEntry, catalog, folder_of, pulled_folder
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pull import pull
 from polysema.core.space.space import Family, Space
@@ -21,16 +21,16 @@ def section() -> None:
             "here": state(row),
             "size": size(sum(member.bytes for member in row.members)),
             "license": row.license,
-            "source": row.requirement,
+            "source": row.requirement or row.path,
             "what": row.summary,
         }
-        for row in CATALOG
+        for row in catalog()
     ]
     st.dataframe(rows, hide_index=True, width="stretch", alt="The models and spaces of the catalog")
     downloads.numbers(rows, "catalog", "List (CSV)")
-    names = [row.name for row in CATALOG]
+    names = [row.name for row in catalog()]
     name = permalink.pick(st, "Model or space", names, "model or space", key="dm", help="Which one is shown below.")
-    row = next(row for row in CATALOG if row.name == name)
+    row = next(row for row in catalog() if row.name == name)
     st.markdown(f"**{widgets.plain(row.name)}**: {widgets.plain(row.summary)}. License {widgets.plain(row.license)}.")
     if folder_of(row) is None:
         missing(row)
@@ -107,5 +107,7 @@ def facts(row: CatalogEntry) -> None:
     widgets.python_lines(
         "from polysema.app.explorer import Explorer\n\n"
         f"space = Explorer().space({row.name!r})\nprint(len(space), space.dim, space.origin.card())",
-        f"The catalog pins {widgets.plain(row.requirement)} and knows each file by its size and SHA-256.",
+        f"The catalog pins {widgets.plain(row.requirement)} and knows each file by its size and SHA-256."
+        if row.requirement
+        else f"A row of your own catalog: {widgets.plain(row.path)}.",
     )

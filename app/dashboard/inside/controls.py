@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from polysema.app.dashboard import permalink, widgets
 from polysema.app.explorer.circuits import CircuitExplorer
-from polysema.core.model.catalog import CATALOG
+from polysema.core.model.catalog import catalog
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Family
 
@@ -19,12 +19,12 @@ TEAL, AMBER, GRAY = "#0d9488", "#d97706", "#8b94a0"
 
 def family_of(name: str) -> Family:
     """The family of a model of the catalog."""
-    return next(row.family for row in CATALOG if row.name == name)
+    return next(row.family for row in catalog() if row.name == name)
 
 
 def letters(name: str) -> bool:
     """Whether the model was made to read the letters of one word."""
-    return next(row.reads for row in CATALOG if row.name == name) == "letters"
+    return next(row.reads for row in catalog() if row.name == name) == "letters"
 
 
 def given(model: LanguageModel, text: str) -> tuple[str | None, str | None]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
-from polysema.core.model.catalog import CATALOG, models_here
+from polysema.core.model.catalog import catalog, models_here
 from polysema.core.progress import Progress
 from polysema.core.space.space import Family
 
@@ -122,12 +122,12 @@ class Lesson:
 
 def reads_letters(model: str) -> bool:
     """Whether a model of the catalog was made to read the letters of one word."""
-    return any(row.name == model and row.reads == "letters" for row in CATALOG)
+    return any(row.name == model and row.reads == "letters" for row in catalog())
 
 
 def family_of(model: str) -> Family:
     """The family of a model of the catalog."""
-    return next(row.family for row in CATALOG if row.name == model)
+    return next(row.family for row in catalog() if row.name == model)
 
 
 def readers() -> list[str]:

@@ -9,7 +9,7 @@ from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.lessons import Lesson, LessonInput, LessonResult, Verdict
 from polysema.app.dashboard.lessons.fields import ask, current, model_of
 from polysema.app.dashboard.lessons.lesson import MODEL, checked, reads_letters
-from polysema.core.model.catalog import CATALOG, folder_of
+from polysema.core.model.catalog import catalog, folder_of
 from polysema.core.progress import Progress
 
 BADGES = {
@@ -84,7 +84,7 @@ def key_of(lesson: Lesson, query: LessonInput) -> tuple[str, tuple[tuple[str, st
     """What the work of measuring is called: a lesson may measure every model that is here, and one may be brought
     meanwhile.
     """
-    here = tuple(row.name for row in CATALOG if folder_of(row) is not None)
+    here = tuple(row.name for row in catalog() if folder_of(row) is not None)
     return (f"lesson {lesson.name}", tuple(sorted(query.items())), here)
 
 

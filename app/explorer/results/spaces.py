@@ -77,7 +77,16 @@ def model_card(entry: CatalogEntry, with_folder: bool = False) -> ModelCard:
     size, folder = sum(member.bytes for member in entry.members), folder_of(entry)
     family, where = entry.family.value, str(folder or "") if with_folder else ""
     return ModelCard(
-        entry.name, "model", 0, entry.requirement, family, entry.license, folder is not None, size, entry.summary, where
+        entry.name,
+        "model",
+        0,
+        entry.requirement or "user",
+        family,
+        entry.license,
+        folder is not None,
+        size,
+        entry.summary,
+        where,
     )
 
 
