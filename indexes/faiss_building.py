@@ -49,7 +49,7 @@ def train(searcher: FaissSearcher, rng: np.random.Generator) -> None:
         return
     recipe = searcher.recipe
     wanted = max(MIN_TRAINED_ROWS, TRAINED_ROWS_A_CELL.get(recipe.kind, 0) * recipe.nlist)
-    rest = np.delete(np.arange(searcher.n), searcher.held)
+    rest = np.delete(np.arange(searcher.n), searcher.held_out)
     sample = rest if len(rest) <= wanted else np.sort(rng.choice(rest, wanted, replace=False))
     least = max(2**recipe.nbits, recipe.nlist)
     if len(sample) < least:  # FAISS wants a row for each centroid
@@ -59,11 +59,11 @@ def train(searcher: FaissSearcher, rng: np.random.Generator) -> None:
 
 def add_rows(searcher: FaissSearcher, progress: Progress) -> None:
     """Add all rows but those that are set aside."""
-    n, held = searcher.n, searcher.held
+    n, held_rows = searcher.n, searcher.held_out
     progress("index", 0, n)
     for start in range(0, n, BLOCK_ROWS):
         block = searcher.vectors[start : start + BLOCK_ROWS]
-        inside = held[(held >= start) & (held < start + BLOCK_ROWS)]
+        inside = held_rows[(held_rows >= start) & (held_rows < start + BLOCK_ROWS)]
         if len(inside):
             block = np.delete(block, inside - start, axis=0)
         if len(block):

@@ -46,7 +46,7 @@ class FaissIndex(Index):
         vectors: (n, dim) finite float32.
         metric: `cosine`, `inner_product` or `euclidean`.
         recipe: The kind of index and its parameters (`IndexSpec.parse("hnsw:M=16")`); a flat one where None.
-        building: Seed, threads and rows held out to measure the recall.
+        building: Seed, threads and held-out rows of the recall measurement.
         progress: Is called with (stage, rows done, n) after each block of rows; what it raises ends the building.
 
     Raises:
@@ -96,16 +96,16 @@ class FaissIndex(Index):
             self.recipe, self.reason = choose(self.n, self.dim, metric=self.metric)
         self.recipe = self.recipe.fitted(self.n, self.dim)
         rng = np.random.default_rng(self.building.seed)
-        held = held_out_rows(vectors, self.recipe, self.metric, self.building.held_out, rng)
+        held_rows = held_out_rows(vectors, self.recipe, self.metric, self.building.held_out, rng)
         self._of_faiss = thread_count(self.building.threads, self.n * self.dim)
         with faiss_threads(self._of_faiss):
             made = empty_index(self.recipe, self.dim, self.metric, self.building.seed)
-            self._searcher = FaissSearcher(made, self.recipe, self.metric, vectors, held)
+            self._searcher = FaissSearcher(made, self.recipe, self.metric, vectors, held_rows)
             train(self._searcher, rng)
             add_rows(self._searcher, self._progress)
             self.curve, self.costs = FaissMeasurement(self._searcher, rng).run()
-            if len(held):
-                made.add(self._searcher.prepared(vectors[held]))
+            if len(held_rows):
+                made.add(self._searcher.prepared(vectors[held_rows]))
         self._progress("index", self.n, self.n)
 
     def _hold(self, vectors: Floats) -> None:
@@ -232,7 +232,7 @@ class FaissIndex(Index):
             "recipe": self.recipe.to_json(),
             "reason": self.reason,
             "seed": self.building.seed,
-            "held_out": self._searcher.held.tolist(),
+            "held_out": self._searcher.held_out.tolist(),
             "curve": self.curve.to_json(),
             "costs": asdict(self.costs),
         }
@@ -273,8 +273,8 @@ class FaissIndex(Index):
             index.building = BuildOptions(int(card["seed"]), 0, threads)
             index.n, index.dim = int(card["n"]), int(card["dim"])
             index.curve, index.costs = RecallCurve.from_json(card["curve"]), Costs(**card["costs"])
-            held = np.array(card["held_out"], np.int64)
-            if card["format"] != 1 or card["metric"] != index.metric.value or held.ndim != 1:
+            held_rows = np.array(card["held_out"], np.int64)
+            if card["format"] != 1 or card["metric"] != index.metric.value or held_rows.ndim != 1:
                 raise IncompatibleError(
                     f"the card of {path} is of format {card['format']} and for {card['metric']}; expected 1 and "
                     f"{index.metric.value}"
@@ -289,6 +289,6 @@ class FaissIndex(Index):
             )
         index._hold(vectors)
         index._of_faiss = thread_count(threads, index.n * index.dim)
-        index._searcher = FaissSearcher(read_index(path, mapped), index.recipe, index.metric, vectors, held)
+        index._searcher = FaissSearcher(read_index(path, mapped), index.recipe, index.metric, vectors, held_rows)
         check_index(index._searcher.faiss, index, path)
         return index

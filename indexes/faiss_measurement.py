@@ -45,15 +45,15 @@ class FaissMeasurement:
 
     def run(self) -> tuple[RecallCurve, Costs]:
         """The recall of the sample's rows as queries; only the other rows are in the index now."""
-        if not len(self.searcher.held):
+        if not len(self.searcher.held_out):
             return RecallCurve(0, ()), Costs()
-        queries = np.asarray(self.searcher.vectors[self.searcher.held])
+        queries = np.asarray(self.searcher.vectors[self.searcher.held_out])
         if self.searcher.metric is Metric.COSINE:
             queries = unit(queries)
             queries = queries[queries.any(axis=1)]
             if not len(queries):
                 return RecallCurve(0, ()), Costs()
-        rest = np.delete(np.arange(self.searcher.n), self.searcher.held)
+        rest = np.delete(np.arange(self.searcher.n), self.searcher.held_out)
         started = time.perf_counter()
         _, best = best_among(self.searcher.vectors, rest, queries, 100, self.searcher.metric)
         product = (time.perf_counter() - started) / len(rest) / len(queries)
@@ -92,7 +92,7 @@ class FaissMeasurement:
 
     def _single(self, queries: Floats, setting: Setting) -> float:
         """Queries a second, one by one."""
-        k = min(10, self.searcher.n - len(self.searcher.held))
+        k = min(10, self.searcher.n - len(self.searcher.held_out))
         with faiss_threads(1):
             return 1 / _timed(lambda query: self.searcher.search(query, k, setting), queries[:SINGLE_QUERIES])
 

@@ -18,19 +18,19 @@ EXACT_CODES = ("flat", "hnsw", "ivf")  # their scores need no second look
 
 @dataclass(slots=True, eq=False)
 class FaissSearcher:
-    """FAISS's object over vectors (n, dim): `held` are the rows that were added last, ascending, the others first."""
+    """FAISS's object over vectors (n, dim): `held_out`: the rows added last, ascending."""
 
     faiss: Any
     recipe: IndexSpec
     metric: Metric
     vectors: Floats
-    held: Ints
+    held_out: Ints
     n: int = field(init=False)
     _before: Ints = field(init=False)
 
     def __post_init__(self) -> None:
         self.n = len(self.vectors)
-        self._before = self.held - np.arange(len(self.held))  # indexed rows before each row of the sample
+        self._before = self.held_out - np.arange(len(self.held_out))  # indexed rows before each row of the sample
 
     def prepared(self, rows: Floats) -> Floats:
         """Rows as FAISS takes them: of length 1 for the cosine."""
@@ -89,13 +89,13 @@ class FaissSearcher:
 
     def _rows(self, ids: Ints) -> Ints:
         """FAISS's numbers as rows: the rows of the sample were added last, the others in their order."""
-        if not len(self.held):
+        if not len(self.held_out):
             return ids
-        before = self.n - len(self.held)
+        before = self.n - len(self.held_out)
         rows = ids + np.searchsorted(self._before, ids, side="right")
         if ids.max(initial=0) >= before:
             last = ids >= before
-            rows[last] = self.held[ids[last] - before]
+            rows[last] = self.held_out[ids[last] - before]
         if ids.min(initial=0) < 0:
             rows[ids < 0] = -1
         return rows
@@ -104,6 +104,6 @@ class FaissSearcher:
         """FAISS's selector of the rows where a mask (n,) is true."""
         import faiss
 
-        numbered = np.concatenate([np.delete(mask, self.held), mask[self.held]])
+        numbered = np.concatenate([np.delete(mask, self.held_out), mask[self.held_out]])
         f: Any = faiss
         return f.IDSelectorBitmap(np.packbits(numbered, bitorder="little"))

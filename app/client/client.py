@@ -73,7 +73,7 @@ class Client:
         self.transport.close()
 
     def space(self, name: str | RemoteSpace = DEFAULT_SPACE, progress: Progress = no_progress) -> RemoteSpace:
-        """The space of that name, or a collection's (`mine`, `mine/SPACE`), to be asked about its words.
+        """The space of that name, or a collection's (`mine`, `mine/SPACE`), with its queries about words.
 
         Raises:
             NotFoundError: for a name that isn't there.
@@ -83,7 +83,7 @@ class Client:
         return opened(RemoteSpace(self.transport, name))
 
     def model(self, name: str = DEFAULT_MODEL, progress: Progress = no_progress) -> RemoteModel:
-        """The model of that name, to be asked about words in texts and about its insides."""
+        """The model of that name, with its queries about words in texts and about its internals."""
         return RemoteModel(self.transport, name)
 
     def senses(self, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress) -> SenseReport:

@@ -1,4 +1,4 @@
-"""`RemoteModel`: a model of the service, asked about words in texts and about its insides, as `explorer.model(name)`
+"""`RemoteModel`: a model of the service and its queries about texts and internals, as `explorer.model(name)`
 is.
 """
 

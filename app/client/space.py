@@ -1,4 +1,4 @@
-"""`RemoteSpace`: a space of the service that is asked about its words, as `explorer.space(name)` is."""
+"""`RemoteSpace`: a space of the service and its queries about words, as `explorer.space(name)` is."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ def _error(answer: httpx.Response) -> UserError:
     try:
         return _raised(answer.json()["error"])
     except (ValueError, KeyError, TypeError):
-        return UnavailableError(f"{answer.url} answered {answer.status_code}, and not as this service does")
+        return UnavailableError(f"{answer.url} returned {answer.status_code}, and not as this service does")
 
 
 def _raised(notes: dict[str, Any]) -> UserError:

@@ -39,7 +39,7 @@ N_BESIDE = 3  # answers of each other method
 
 @dataclass(frozen=True, slots=True)
 class AnalogyQuestion:
-    """An analogy as it is asked of a space, with what finds words and rows there."""
+    """The query of an analogy on a space, with what finds words and rows there."""
 
     space: Space
     lookup: WordLookup
@@ -70,24 +70,24 @@ class _Scan:
     barred: Ints
 
 
-def answer_analogy(asked: AnalogyQuestion, expression: str, k: int) -> AnalogyAnswer:
+def answer_analogy(query: AnalogyQuestion, expression: str, k: int) -> AnalogyAnswer:
     """The k best words for an expression, the words of the question left out."""
-    options, method = asked.options, asked.method
-    resolve = asked.lookup.resolver(options.policy)
-    wanted = target(asked.space, parse(expression), resolve)
+    options, method = query.options, query.method
+    resolve = query.lookup.resolver(options.policy)
+    wanted = target(query.space, parse(expression), resolve)
     pairs = [(resolve(Term(1.0, a)), resolve(Term(1.0, b))) for a, b in options.pairs]
     known = [pair for pair in pairs if pair[0].known and pair[1].known]
-    scoring = asked.scoring(method, wanted, known)
+    scoring = query.scoring(method, wanted, known)
     out = wanted.left_out + [int(row) for pair in known for found in pair for row in found.rows]
     check_k(k)
-    index = asked.search.exact(first_rows(options.restrict_vocab, len(asked.space)))
-    barred = _barred(asked, index.n)
+    index = query.search.exact(first_rows(options.restrict_vocab, len(query.space)))
+    barred = _barred(query, index.n)
     left_out = np.union1d(np.array([row for row in out if row < index.n], np.int64), barred)
     scores = index.scores(scoring) if options.evidence or len(barred) else None
-    through = _through_index(asked, scoring, k, out) if options.index else None
+    through = _through_index(query, scoring, k, out) if options.index else None
     if through is not None:
         rows = through.rows[0][through.rows[0] >= 0]
-        found, search, recall = asked.search.exact().rescore(rows, k, scoring), through.how, through.recall
+        found, search, recall = query.search.exact().rescore(rows, k, scoring), through.how, through.recall
     else:
         search, recall = (
             ("exact" if not options.index else f"exact: no index answers {method}, which is no one cosine"),
@@ -97,7 +97,7 @@ def answer_analogy(asked: AnalogyQuestion, expression: str, k: int) -> AnalogyAn
             found = index.search_scored(scoring, k, left_out)
         else:
             found = index.best(scores, k, left_out, scoring)
-    best = asked.search.named(found)
+    best = query.search.named(found)
     if not options.evidence:
         scores = None
     own = scoring.combine(scoring.queries @ np.stack([f.vector for f in wanted.found]).T)
@@ -105,14 +105,14 @@ def answer_analogy(asked: AnalogyQuestion, expression: str, k: int) -> AnalogyAn
         InputRank(match.word, weight, None if scores is None else _rank(scores, match), float(score), match.how)
         for match, weight, score in zip(wanted.found, wanted.weights, own, strict=True)
     )
-    evidence = None if scores is None else _evidence(asked, wanted, scoring, _Scan(index, scores, left_out, barred))
+    evidence = None if scores is None else _evidence(query, wanted, scoring, _Scan(index, scores, left_out, barred))
     return AnalogyAnswer(
         str(wanted.expression),
         best,
         inputs,
         wanted.vector,
         np.stack([f.vector for f in wanted.found]),
-        noted(asked.space, [*wanted.found, *(found for pair in known for found in pair)]),
+        noted(query.space, [*wanted.found, *(found for pair in known for found in pair)]),
         method,
         options.policy.describe(),
         evidence,
@@ -123,26 +123,26 @@ def answer_analogy(asked: AnalogyQuestion, expression: str, k: int) -> AnalogyAn
     )
 
 
-def _through_index(asked: AnalogyQuestion, scoring: Scoring, k: int, left_out: Sequence[int]) -> Hits | None:
+def _through_index(query: AnalogyQuestion, scoring: Scoring, k: int, left_out: Sequence[int]) -> Hits | None:
     """The best rows by an approximate index; None for a method that is more than one cosine, which none answers."""
     if not scoring.linear:
         return None
-    how = asked.options
-    return asked.search.search(
+    how = query.options
+    return query.search.search(
         scoring.queries, k, SearchOptions(how.where, how.index, how.recall, how.restrict_vocab), left_out
     )
 
 
-def _barred(asked: AnalogyQuestion, n_rows: int) -> Ints:
+def _barred(query: AnalogyQuestion, n_rows: int) -> Ints:
     """The rows, of the first so many, that a condition on the columns keeps from being answers."""
-    if not asked.options.where:
+    if not query.options.where:
         return np.empty(0, np.int64)
-    passing = asked.search.mask(SearchOptions(asked.options.where))
+    passing = query.search.mask(SearchOptions(query.options.where))
     assert passing is not None
     return np.flatnonzero(~passing[:n_rows])
 
 
-def _evidence(asked: AnalogyQuestion, wanted: AnalogyTarget, scoring: Scoring, scan: _Scan) -> Evidence:
+def _evidence(query: AnalogyQuestion, wanted: AnalogyTarget, scoring: Scoring, scan: _Scan) -> Evidence:
     index, scores, left_out = scan.index, scan.scores, scan.left_out
     few = min(N_BESIDE, index.n - len(left_out))
     if not few:
@@ -151,9 +151,9 @@ def _evidence(asked: AnalogyQuestion, wanted: AnalogyTarget, scoring: Scoring, s
     for name in METHODS_BESIDE:
         if name != scoring.method:
             with suppress(UserError):  # the sum is not of the form a* - a + b
-                others.append(asked.scoring(name, wanted, ()))
+                others.append(query.scoring(name, wanted, ()))
     best = [index.best(scores, few, scan.barred, scoring), *index.best_by_each(others, few, left_out)]
-    kept, *beside = asked.search.named_each(best)
+    kept, *beside = query.search.named_each(best)
     return Evidence(kept, tuple(MethodAnswer(one.method, near) for one, near in zip(others, beside, strict=True)))
 
 

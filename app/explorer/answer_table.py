@@ -17,7 +17,7 @@ RowT = TypeVar("RowT")
 
 
 class AnswerTable(Sequence[RowT], Generic[RowT]):
-    """An answer that is asked like a sequence of its rows, and shows itself as a table.
+    """An answer that is a sequence of its rows, and shows itself as a table.
 
     `ROWS` names the field that holds the rows; an answer without one is one row, of its own fields. What a row shows of
     itself is `_record`.

@@ -61,7 +61,7 @@ class CircuitExplorer:
             The score and the effect (0 nothing, 1 the other text's answer) at each layer and token, or head.
 
         Raises:
-            PolysemaError: The texts have not as many tokens, or what is asked isn't there.
+            PolysemaError: The texts have not as many tokens, or a layer, head or word does not exist.
         """
         from polysema.core.inside.patching import patch
 
@@ -89,7 +89,7 @@ class CircuitExplorer:
             target: Of an encoder-decoder the decoder's text; None: what it writes.
 
         Returns:
-            Every step, held against the attention that the model itself returns.
+            Every step, compared with the attention that the model itself returns.
 
         Raises:
             PolysemaError: There is no such layer or head, or the text is too long.

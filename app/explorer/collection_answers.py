@@ -1,4 +1,4 @@
-"""What is answered about a collection, the same for the command line and the service."""
+"""Answers about a collection, the same for the command line and the service."""
 
 from __future__ import annotations
 

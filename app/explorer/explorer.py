@@ -58,7 +58,7 @@ class Explorer:
         self._transforms: weakref.WeakKeyDictionary[Space, Transform] = weakref.WeakKeyDictionary()
 
     def space(self, name: str | Space | WordSpace = DEFAULT_SPACE, progress: Progress = no_progress) -> WordSpace:
-        """The space of that name, to be asked about its words.
+        """The space of that name, with its queries about words.
 
         Args:
             name: A file of vectors, the catalog's GloVe, a model's input embeddings, as `minilm-l6@6` the occurrences of
@@ -88,7 +88,7 @@ class Explorer:
     def model(
         self, name: str = DEFAULT_MODEL, options: ModelOptions | None = None, progress: Progress = no_progress
     ) -> ModelExplorer:
-        """The model of that name, to be asked about words in texts and about its insides.
+        """The model of that name, with its queries about words in texts and about its internals.
 
         Args:
             name: A name of the catalog, a folder, or a hub id.
@@ -152,7 +152,7 @@ class Explorer:
         return kept.get(space, lambda: self._made(space, transform))
 
     def memory_usage(self) -> dict[str, int]:
-        """What is in memory: models, the bytes of their weights, spaces; and how often what was asked for was there."""
+        """What is in memory: models, the bytes of their weights, spaces; and the hits and misses of the caches."""
         models = [handle.model for handle in self._models.values()]
         weights = [parameter for model in models for parameter in model.whole.parameters()]
         opened = {id(one): one for kept in (self._spaces, self._corpora, self._given) for one in kept.values()}

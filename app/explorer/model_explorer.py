@@ -1,4 +1,4 @@
-"""`ModelExplorer`: a model that is asked about words in texts, and about what goes on between its layers."""
+"""`ModelExplorer`: a model and its queries: about words in texts, and about what happens between its layers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @checked_arguments
 class ModelExplorer:
-    """A model, asked: `explorer.model("minilm-l6")`.
+    """A model and its queries: `explorer.model("minilm-l6")`.
 
     `model` is the model itself, `senses` the corpus of senses as it sees it, `internals` what the verbs that look inside
     stand on, `circuits` how it comes to its answer. Safe to share between threads.

@@ -36,16 +36,16 @@ class OccurrenceQuestion:
 
 
 def nearest_occurrences(
-    explorer: Explorer, model: ModelExplorer, asked: OccurrenceQuestion, progress: Progress
+    explorer: Explorer, model: ModelExplorer, query: OccurrenceQuestion, progress: Progress
 ) -> OccurrenceAnswer:
     """The occurrences, nearest first, beside the layer's baseline and the nearest rows to the word's static vector."""
-    word, text, how = asked.word, asked.text, asked.options or OccurrenceOptions()
+    word, text, how = query.word, query.text, query.options or OccurrenceOptions()
     check_texts([text], least=1)
-    check_k(asked.k)
+    check_k(query.k)
     name = model.name
     span = find_word(text, word, how.nth)
     place = Occurrence(0, text[span.start : span.end], span)
-    words = explorer.hold(model.senses.corpus(asked.layer, progress))
+    words = explorer.hold(model.senses.corpus(query.layer, progress))
     space = words.space
     assert space.origin.layer is not None
     hidden = embed(model.model, [text], [space.origin.layer], occurrences=[place])
@@ -53,7 +53,7 @@ def nearest_occurrences(
         raise UserError(f"the tokenizer of {name} makes no token of {word!r}, so it has no vector")
     mine = hidden.space(space.origin.layer)
     mine.origin.require_same(space.origin)
-    found = words.search.search(mine.vectors, asked.k, how)
+    found = words.search.search(mine.vectors, query.k, how)
     there = found.rows[0] >= 0
     rows = found.rows[0][there].tolist()
     texts = load_senses().texts
@@ -64,7 +64,7 @@ def nearest_occurrences(
         for rank, (row, score) in enumerate(zip(table, found.scores[0][there], strict=True), 1)
     )
     baseline = model.senses.baselines(progress)[space.origin.layer]
-    near = _static_neighbors(explorer, model, place.word, asked.k) if found else ()
+    near = _static_neighbors(explorer, model, place.word, query.k) if found else ()
     origin = mine.origin.with_notes(spelling_note(word, place.word), *space.origin.notes)
     return OccurrenceAnswer(place.word, text, span.start, span.end, hits, near, baseline, origin, bool(hidden.split))
 

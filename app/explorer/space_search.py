@@ -28,7 +28,7 @@ class SpaceSearch:
 
     def __init__(self, space: Space):
         self._space = space
-        self._exact = SingleFlightCache(2)  # of the whole space, and of the first rows that were asked for last
+        self._exact = SingleFlightCache(2)  # of the whole space, and of the first rows that were used last
         self._faiss = SingleFlightCache(MAX_INDEXES)
 
     def exact(self, n_rows: int | None = None) -> ExactIndex:

@@ -1,4 +1,4 @@
-"""`WordSpace`: a space that is asked about its words."""
+"""`WordSpace`: a space and its queries about words."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ MAX_VIEWS = 2
 
 @checked_arguments
 class WordSpace:
-    """A space with its indexes, asked about its words: `explorer.space("glove-6b-50d")`.
+    """A space with its indexes and its queries about words: `explorer.space("glove-6b-50d")`.
 
     It has a length, holds words (`"bank" in words`), gives their vectors (`words["bank"]`) and is gone through word by
     word, as its `space` is. Safe to share between threads.
@@ -205,8 +205,8 @@ class WordSpace:
         Example:
             `explorer.space("glove-6b-50d").analogy("queen - king + man").neighbors[0].key` is `"woman"`.
         """
-        asked = AnalogyQuestion(self.space, self.lookup, self.search, check_method(method), options or AnalogyOptions())
-        return answer_analogy(asked, expression, k)
+        query = AnalogyQuestion(self.space, self.lookup, self.search, check_method(method), options or AnalogyOptions())
+        return answer_analogy(query, expression, k)
 
     def similarity(
         self, first: str | Sequence[str], second: str | Sequence[str], policy: Policy | None = None

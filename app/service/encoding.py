@@ -86,7 +86,7 @@ def matrix(given: Sequence[Sequence[float]] | str, dim: int | None) -> Floats:
 
 
 def rows_answer(form: str, found: TextVectors) -> Response:
-    """Rows with their vectors, in the form that was asked for."""
+    """Rows with their vectors, in the requested form."""
     if form != ARROW:
         return answer(found.answer(), kind=form)
     more = to_json({"origin": found.origin, "split": found.split})

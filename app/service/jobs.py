@@ -33,7 +33,7 @@ class Outcome:
 
 
 class ServiceJob(Job):
-    """A job with an id, and its end as it is answered."""
+    """A job with an id, and its end as it is reported."""
 
     def __init__(self, kind: str, folder: str):
         super().__init__()
@@ -43,7 +43,7 @@ class ServiceJob(Job):
         self._folder = folder
 
     def on_end(self) -> None:
-        """Part what is shown from what is fetched by itself, and write an error as it is answered."""
+        """Part what is shown from what is fetched by itself, and write an error as responses do."""
         if isinstance(self.value, Outcome):
             self.shown, self.value = self.value.result, self.value.value
         else:

@@ -21,12 +21,12 @@ N_READ, N_SOURCE = 2, 3  # tokens of the pass that looks for them; two numbers t
 
 @dataclass(frozen=True, slots=True)
 class AttentionModules:
-    """`names` of the modules in a stack, by layer (from 1) and kind. `asked` says that they return their weights only
-    when the whole pass is asked for them.
+    """`names` of the modules in a stack, by layer (from 1) and kind. `requested`: they return their weights only when
+    the whole pass requests them.
     """
 
     names: dict[tuple[int, str], str]
-    asked: bool
+    requested: bool
 
     def module(self, twin: Twin, layer: int, kind: str) -> Any:
         """The module of a twin that returns the weights."""
@@ -34,14 +34,14 @@ class AttentionModules:
 
     def tap(self, twin: Twin, layer: int, kind: str, take: "Callable[[Tensor], None]") -> None:
         """Give the weights (n_heads, n_queries, n_keys) of an attention to `take`, as a pass meets it."""
-        twin.asked = twin.asked or self.asked
+        twin.requested = twin.requested or self.requested
 
         def hook(out: Any) -> Any:
             place = weights_place(out)
             assert place is not None
             take(out[place][0])
-            # what is asked for is gathered by the model as well: there it would be kept for all layers
-            return (*out[:place], None, *out[place + 1 :]) if self.asked else None
+            # what is requested is gathered by the model as well: there it would be kept for all layers
+            return (*out[:place], None, *out[place + 1 :]) if self.requested else None
 
         twin.on_output(self.module(twin, layer, kind), hook)
 
@@ -71,10 +71,10 @@ def weights_place(out: Any) -> int | None:
     return places[-1] if places else None
 
 
-def _probed(model: LanguageModel, asked: bool) -> AttentionModules | None:
+def _probed(model: LanguageModel, requested: bool) -> AttentionModules | None:
     names: dict[tuple[int, str], str] = {}
     with twin_of(model) as twin:
-        twin.asked = asked
+        twin.requested = requested
         of = {id(module): name for name, module in twin.parts.stack.named_modules()}
 
         def keep(layer: int, module: Any) -> Any:
@@ -93,7 +93,7 @@ def _probed(model: LanguageModel, asked: bool) -> AttentionModules | None:
         twin.run(_reading(model))
     wanted = (SELF, CROSS) if model.reads_two else (SELF,)
     whole = all((layer, kind) in names for layer in range(1, model.n_layers + 1) for kind in wanted)
-    return AttentionModules(names, asked) if whole else None
+    return AttentionModules(names, requested) if whole else None
 
 
 def _reading(model: LanguageModel) -> HookedRun:

@@ -2,7 +2,7 @@
 
 Nothing is computed after a recipe of our own: what an attention multiplies, adds and normalizes is watched while the
 model does it. So rotary and relative positions, a cap on the scores or a window are in it exactly as that architecture
-has them; and the steps are put together again and held against the attention that the model itself returns.
+has them; and the steps are put together again and compared with the attention that the model itself returns.
 """
 
 from dataclasses import dataclass

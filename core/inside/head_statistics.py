@@ -43,7 +43,7 @@ class HeadStatistic:
 
 @dataclass(frozen=True, slots=True)
 class StatisticBaseline:
-    """What one statistic is held against: how many tokens it is a mean over, and what a head that looks at all it may
+    """The baseline of one statistic: how many tokens it is a mean over, and what a head that looks at all it may
     alike would have (`chance`, NaN without any token).
     """
 
@@ -134,8 +134,8 @@ def _random(model: LanguageModel, seed: int) -> Iterator[HookedRun]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pairs:
-    """Who is asked about whom: `rows` and `columns` as long as each other, over `n_places` rows, and the sum over those
-    of what a head that looks at all alike would give.
+    """The pairs that are counted: `rows` and `columns` of one length, over `n_places` rows, and the sum over those of a
+    head that gives all tokens the same weight.
     """
 
     rows: Ints
@@ -151,7 +151,7 @@ def _pairs(pairs: Sequence[tuple[int, int]], n_visible: "np.ndarray[Any, Any]") 
 
 
 def pairs_of(reading: HookedRun, causal: bool) -> tuple[_Pairs, _Pairs, _Pairs]:
-    """For each of `STATISTICS` which position (row) is asked about which other (column), special tokens left out."""
+    """For each of `STATISTICS` which position (row) is paired with which other (column), special tokens left out."""
     own = [place for place, unit in enumerate(reading.tokens) if not unit.special]
     n_visible = np.arange(1, len(reading) + 1) if causal else np.full(len(reading), len(reading))
     previous: list[tuple[int, int]] = []

@@ -83,7 +83,7 @@ class Twin:
     model: LanguageModel
     root: Any
     parts: Anatomy
-    asked: bool = False  # whether a pass is asked for attention weights
+    requested: bool = False  # whether a pass requests attention weights
     handles: list[Any] = field(default_factory=list)
 
     def on_output(self, module: Any, take: Callable[[Any], Any]) -> None:
@@ -124,7 +124,7 @@ class Twin:
             given["decoder_attention_mask"] = mask  # without it T5Gemma sees no start token that is the padding too
         if self.model.causal:
             given["use_cache"] = False
-        if self.asked:
+        if self.requested:
             given["output_attentions"] = True
         with torch.inference_mode():
             self.root(**given, return_dict=True)
@@ -156,7 +156,7 @@ def twin_of(model: LanguageModel) -> Iterator[Twin]:
 
 def forget_hooks(module: Any) -> None:
     """Drop the hooks of a copied module: those that another thread has on the model just now, and what transformers
-    gathers states with, so that it installs that anew where it is asked for.
+    gathers states with, so that it installs that anew on request.
     """
     module._forward_hooks.clear()
     module._forward_pre_hooks.clear()

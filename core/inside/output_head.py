@@ -77,11 +77,11 @@ def _own_answer(whole: "Module") -> "Callable[[Tensor], Tensor]":
     from transformers import PreTrainedModel
     from transformers.modeling_outputs import BaseModelOutput
 
-    held: dict[str, Tensor] = {}
+    supplied: dict[str, Tensor] = {}
     memo: dict[int, Any] = {id(tensor): tensor for tensor in (*whole.parameters(), *whole.buffers())}
     for stack in whole.children():
         if isinstance(stack, PreTrainedModel):
-            memo[id(stack)] = _stand_in(stack, held)
+            memo[id(stack)] = _stand_in(stack, supplied)
     twin = copy.deepcopy(whole, memo)
     for module in twin.modules():
         forget_hooks(module)
@@ -89,7 +89,7 @@ def _own_answer(whole: "Module") -> "Callable[[Tensor], Tensor]":
     def answer(states: "Tensor") -> "Tensor":
         import torch
 
-        held["states"] = states[None]  # (1, n, dim)
+        supplied["states"] = states[None]  # (1, n, dim)
         ids = torch.zeros(1, len(states), dtype=torch.long, device=states.device)
         given: dict[str, Any] = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
         if getattr(whole.config, "is_encoder_decoder", False):
@@ -106,8 +106,8 @@ def logits_of(answer: Any) -> "Tensor":
     return found
 
 
-def _stand_in(stack: "Module", held: "dict[str, Tensor]") -> "Module":
-    """A module in place of a stack, that returns the states that are held and has whatever else the stack has."""
+def _stand_in(stack: "Module", supplied: "dict[str, Tensor]") -> "Module":
+    """A module in place of a stack, that returns the given states and has whatever else the stack has."""
     from torch.nn import Module
     from transformers import PreTrainedModel
 
@@ -122,10 +122,10 @@ def _stand_in(stack: "Module", held: "dict[str, Tensor]") -> "Module":
     class _StandIn(Module):
         def __getattr__(self, name: str) -> Any:
             found = getattr(stack, name)
-            return _stand_in(found, held) if isinstance(found, PreTrainedModel) else found
+            return _stand_in(found, supplied) if isinstance(found, PreTrainedModel) else found
 
         def forward(self, *_args: Any, **_given: Any) -> Any:
-            return _Answer((held["states"], held["states"][:, 0]))
+            return _Answer((supplied["states"], supplied["states"][:, 0]))
 
     return _StandIn()
 

@@ -20,7 +20,7 @@ class Noise:
     """What Meng et al. (2022) take for a corrupted text: the clean one with Gaussian noise on the embeddings of a word.
 
     `strength` is the noise's standard deviation, in standard deviations of the text's embeddings; the mean of `samples`
-    seeded draws is answered.
+    seeded draws is used.
     """
 
     word: str
@@ -125,7 +125,7 @@ def positions_in(model: LanguageModel, reading: HookedRun, words: "Sequence[str 
 
 
 def draws_of(twin: Twin, clean: HookedRun, noise: Noise | None) -> "Iterator[tuple[list[int], Any] | None]":
-    """For each draw the positions that are made noisy and what is added there; one without noise where none is asked."""
+    """For each draw the positions that are made noisy and what is added there; one without noise where none is wanted."""
     import torch
 
     if noise is None:

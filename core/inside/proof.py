@@ -113,7 +113,7 @@ def proofs_of(model: LanguageModel, anew: bool = False) -> tuple[Proof, ...]:
 def require_identities(model: LanguageModel, *identities: str) -> None:
     """Raise `UserError` for a model that fails one of them, naming it and the difference.
 
-    An identity that doesn't apply passes: what a model lacks is said where it is asked for.
+    An identity that doesn't apply passes: what a model lacks is said where it is used.
     """
     proof = proof_of(model)
     for identity in (WEIGHTS, *identities):

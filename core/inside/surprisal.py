@@ -1,7 +1,7 @@
 """How surprising each word of a text is to a model: the log-probability that it gives what stands there.
 
-A decoder is asked in one pass what comes next at every token. A masked encoder has no next word: each token is masked
-in turn and asked for with all the others in sight, which makes the pseudo-log-likelihood of Salazar et al. (2020). Of a
+A decoder predicts the next token everywhere in one pass. A masked encoder has no next word: each token is masked
+in turn and predicted from all the others, which makes the pseudo-log-likelihood of Salazar et al. (2020). Of a
 word of several tokens the later ones give the masked one away; the variant of Kauf and Ivanova (2023) masks them too.
 """
 
@@ -145,7 +145,7 @@ def _check_method(model: LanguageModel, method: str) -> str:
             raise UserError(f"{model.name} predicts what comes next and masks nothing; choose the method auto")
         return NEXT_TOKEN
     if model.tokenizer.mask_token_id is None:
-        raise UserError(f"the tokenizer of {model.name} has no mask token, so no token can be asked for in its place")
+        raise UserError(f"the tokenizer of {model.name} has no mask token, so no token can be predicted in its place")
     return WITHIN_WORD if method == WITHIN_WORD else MASKED
 
 
@@ -171,8 +171,8 @@ def _next_tokens(twin: Twin, scorer: Scorer, reading: HookedRun) -> Iterator[Sco
     places = _scored_places(reading)
     places += range(len(reading), len(ids))
     states = _last_states(twin, [reading.ids], reading.source)[0]
-    asked = [place for place in places if place > 0]
-    rows = iter(_scored(twin.model, scorer, states[[place - 1 for place in asked]], [ids[place] for place in asked]))
+    scored = [place for place in places if place > 0]
+    rows = iter(_scored(twin.model, scorer, states[[place - 1 for place in scored]], [ids[place] for place in scored]))
     for place in places:
         unit = reading.tokens[place] if place < len(reading) else Unit(token_name(twin.model, ids[place]))
         yield _named(unit, next(rows)) if place > 0 else ScoredToken(unit.name, unit.span)

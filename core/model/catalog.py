@@ -126,7 +126,7 @@ class ModelLocation:
     """Where something with a name is: a folder of a model, a file of vectors, or an id of the hub.
 
     Exactly one of `path` and `hub_id` is set. `entry` is its row of the catalog, if it has one; `revision` the branch,
-    tag, commit or pull request of the hub that was asked for.
+    tag, commit or pull request of the hub that is wanted.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Rows of a user's own catalog stand wherever polysema's own do: in Python, in the shell, over HTTP, in the dashboard."""
+"""Rows of a user's own catalog stand wherever polysema's own do: in Python, in the shell, over HTTP."""
 
 import json
 import os

@@ -170,7 +170,7 @@ def surprisal(
 ) -> None:
     """Print how probable the model finds each token of TEXT (of an encoder-decoder: of --target) where it stands.
 
-    A decoder is asked what comes next; a masked encoder for each token in turn, with all others in sight (Salazar et
+    A decoder predicts the next token; a masked encoder each token in turn, with all others in sight (Salazar et
     al. 2020), or with the rest of its word hidden as well (masked-within-word, Kauf and Ivanova 2023).
     """
     from polysema.app.explorer.circuits import CircuitExplorer

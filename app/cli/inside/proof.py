@@ -1,4 +1,4 @@
-"""`polysema inside check`: the identities that a model is held to."""
+"""`polysema inside check`: the identities that a model is tested for."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def statistics_part(name: str, kind: str) -> None:
     st.dataframe(rows[:N_SHOWN], hide_index=True, width="stretch")
     chance = "; ".join(f"{one.name} {one.chance:.2f}" for one in found.baselines if np.isfinite(one.chance))
     st.caption(
-        "Each number is a share of a head’s attention, the mean over all tokens that it can be asked of. An induction "
+        "Each number is a share of a head’s attention, the mean over all tokens that it is defined for. An induction "
         "head looks at what followed the last time, so that a text that repeats is continued (Olsson et al. 2022). "
         f"A head that looks at all tokens alike has {chance}."
     )

@@ -15,7 +15,7 @@ from polysema.core.model.catalog import models_here
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
 
-EVERY_NTH = 3  # layers, unless all of them are asked for: a look costs a pass for each layer and token
+EVERY_NTH = 3  # layers, unless all of them are wanted: each costs a pass for each layer and token
 PARTS = {
     "hidden states": "residual",
     "attention": "attention",

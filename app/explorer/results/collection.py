@@ -128,7 +128,7 @@ class VersionRestored:
 
 @dataclass(frozen=True, slots=True)
 class RecallPoint:
-    """What an index was measured to find at a setting, and how many queries a second it answered."""
+    """What an index was measured to find at a setting, and its queries per second."""
 
     rows: int
     kind: str

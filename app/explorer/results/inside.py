@@ -1,4 +1,4 @@
-"""Answers about what goes on inside a model: those of `core.inside`, with what was asked for beside them."""
+"""Answers about what goes on inside a model: those of `core.inside`, beside the query."""
 
 from __future__ import annotations
 

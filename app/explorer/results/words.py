@@ -10,7 +10,7 @@ from polysema.core.space.space import Floats, Origin
 
 # 3CosMul multiplies and LRCos weighs: theirs are no cosines
 METHODS_WITHOUT_COSINE = ("3cosmul", "lrcos")
-VECTOR_FIELDS = ("target", "input_vectors")  # of an analogy: left out unless they are asked for
+VECTOR_FIELDS = ("target", "input_vectors")  # of an analogy: left out unless requested
 
 
 class WordCosine(NamedTuple):

@@ -1,4 +1,4 @@
-"""What long work is asked for, and what comes of it."""
+"""Requests and results of long work."""
 
 from typing import Annotated, Any, Literal
 

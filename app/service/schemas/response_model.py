@@ -1,4 +1,4 @@
-"""The models of the OpenAPI document's answers, made from the dataclasses that are answered."""
+"""The models of the OpenAPI document's answers, made from the dataclasses of the answers."""
 
 from __future__ import annotations
 

@@ -86,14 +86,14 @@ class NeighborsRequest(NeighborsFields):
 
 
 class NeighborsQuery(NeighborsFields):
-    """The nearest rows to a word, asked by the address alone."""
+    """The nearest rows to a word, as a GET request."""
 
     model_config = ConfigDict(extra="forbid", strict=False)  # an address holds only text
     word: Term = Field(examples=["bank"])
 
 
 class AnalogyFields(SearchFields, LookupChoice):
-    """A sum of words and how it is asked, whoever asks: `POST` or `GET`."""
+    """A sum of words and the options of the query, by `POST` or `GET`."""
 
     k: K = 10
     expression: str = Field(max_length=10_000, examples=["queen - king + man"])
@@ -115,7 +115,7 @@ class AnalogyRequest(AnalogyFields):
 
 
 class AnalogyQuery(AnalogyFields):
-    """The same, asked by the address alone."""
+    """The same as a GET request."""
 
     model_config = ConfigDict(extra="forbid", strict=False)  # an address holds only text
     pairs: list[Axis] = Field(default=[], max_length=1000, description="Example pairs, each man:woman.")
