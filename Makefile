@@ -10,7 +10,7 @@ N ?= 3
 MODULES ?=
 # the modules of what `import polysema` gives, whose docstrings are held against the signatures
 PUBLIC := core/display.py core/errors.py core/files/formats.py core/files/writers.py core/model/load.py core/space/hits.py \
-  core/space/space.py indexes/base.py indexes/collection.py indexes/exact.py indexes/faiss_index.py
+  core/space/origin.py core/space/space.py indexes/base.py indexes/collection.py indexes/exact.py indexes/faiss_index.py
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: help app test docs endure mutants notebook lint lint-js format bench browser install lock screenshots clean

@@ -391,8 +391,9 @@ class Collection(HtmlRepr):
         return self._commit(lambda draft: draft.delete_where(_named(draft, space), where))
 
     def widen(self, column: str, kind: "str | pa.DataType") -> str:
-        """Give a column a type that holds all of its values and more. A column of texts takes any value, as its text,
-        from then on.
+        """Give a column a type that holds all of its values and more.
+
+        A column of texts takes any value, as its text, from then on.
 
         Args:
             column: Its name.

@@ -247,8 +247,9 @@ class FaissIndex(Index):
         mapped: bool = True,
         threads: int | None = None,
     ) -> "FaissIndex":
-        """An index that `write` wrote, over the same vectors. The bytes are FAISS's to read: check them against a
-        checksum first.
+        """An index that `write` wrote, over the same vectors.
+
+        The bytes are FAISS's to read: check them against a checksum first.
 
         Args:
             path: The file.

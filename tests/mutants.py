@@ -206,7 +206,7 @@ def test_files(name: str) -> list[list[str]]:
     imports = {path: imported(path) for path in files if str(path.relative_to(ROOT)) not in SLOW_TESTS}
     sources = {module_name(path): imported(path) for room in SOURCES for path in (ROOT / room).rglob("*.py")}
     wanted, rings, seen = {name}, [], set()
-    for _ in range(3):
+    for _ in range(5):
         ring = [str(path.relative_to(ROOT)) for path, names in imports.items() if names & wanted]
         first = [f"/test_{name.rpartition('.')[2]}.py", "/test_explorer.py"]
         ring.sort(key=lambda file: [not file.endswith(end) for end in first])

@@ -39,6 +39,7 @@ ONLY_IN_THE_SHELL = {
     "app": "opens the dashboard",
     "convert": "writes a file",
     "export": "writes files",
+    "inside check": "tests a model on this machine",
     "key": "of the service itself",
     "map": "writes a file; over HTTP a job",
     "measure analogies": "reads a file of questions",

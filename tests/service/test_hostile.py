@@ -342,7 +342,11 @@ def test_names_lead_nowhere_else(inside, path: str, tmp_path: Path) -> None:  # 
         ("/v1/lens", {"text": "The bank.", "at": "river"}, "river"),
         ("/v1/lens", {"text": "The bank.", "at": 99}, "tokens 0 to"),
         ("/v1/find-heads", {"pairs": [["a"]], "texts": ["a"]}, "pairs"),
-        ("/v1/contributions", {"text": "bank " * 3000, "word": "a", "at": 1}, "more tokens than"),
+        (
+            "/v1/contributions",
+            {"text": "bank " * 3000, "word": "a", "at": 1},
+            "has positions for 512: give a shorter text",
+        ),
         (
             "/v1/patch",
             {"clean": "the bank", "corrupted": "a bank", "answer": "a", "model": "minilm-l6"},

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
 from polysema.app.cli.inside.options import (
     DEFAULT_DECODER,
@@ -62,14 +61,14 @@ def head(
         "",
         f"head {head_name(found.layer, found.head)} at {found.rows[row].name.strip()!r}: reads key head {found.key_head}; "
         f"scale {found.scale:.4g}; positions {found.positions}",
-        f"it writes a vector of length {float(np.linalg.norm(found.written[row])):.4g}; these weights and the model's own "
+        f"it writes a vector of length {float((found.written[row] ** 2).sum() ** 0.5):.4g}; these weights and the model's own "
         f"differ by at most {found.difference:.1g}",
     ]
     show(form, _steps(found, row), found, notes)
 
 
 def _steps(found: HeadComputation, row: int) -> list[Row]:
-    lengths = np.linalg.norm(found.value, axis=1)
+    lengths = (found.value**2).sum(axis=1) ** 0.5
     return [
         {
             "token": f"{place}:{unit.name.strip()}",
