@@ -192,7 +192,7 @@ def test_a_masked_model_needs_a_mask_and_a_text_of_some_length(
     tokenizer = AutoTokenizer.from_pretrained(folder)
     tokenizer.mask_token = None
     tokenizer.save_pretrained(folder)
-    with pytest.raises(UserError, match="has no mask token, so no token can be asked for in its place"):
+    with pytest.raises(UserError, match="has no mask token, so no token can be predicted in its place"):
         surprisal(load_model(str(folder), "cpu", "torch"), TEXT)
     monkeypatch.setattr(module, "MAX_TOKENS_READ", 50)
     with pytest.raises(UserError, match=r"once for each of its 7 tokens, 63 tokens together, .* at most 50 are read"):
