@@ -32,13 +32,19 @@ class ModelInternals:
         two = self._model.family is Family.ENCODER_DECODER
         return on_torch(self._model, stack or ("decoder" if two else ""))
 
+    def reading(
+        self, text: str, options: AttentionOptions | None = None
+    ) -> tuple[AttentionOptions, LanguageModel, str | None, str | None]:
+        """The options, the stack they name, and the text and source as `core.inside` takes them."""
+        how = options or AttentionOptions()
+        model = self.on_torch(how.stack)
+        return (how, model, *given(model, text, how.target))
+
     def rollout(self, text: str, layer: int = -1, options: AttentionOptions | None = None) -> tuple[Attention, ...]:
         """What flows from word to word up to a layer (Abnar and Zuidema 2020): an answer for each window of the text."""
         from polysema.core.inside.attention import rollout
 
-        how = options or AttentionOptions()
-        model = self.on_torch(how.stack)
-        query, source = given(model, text, how.target)
+        how, model, query, source = self.reading(text, options)
         return rollout(model, query, layer, source, how.view(model))
 
     def head_outputs(

@@ -155,9 +155,7 @@ class ModelExplorer:
         """
         from polysema.core.inside.attention import MAX_BYTES, attention
 
-        how = options or AttentionOptions()
-        model = self.internals.on_torch(how.stack)
-        query, source = given(model, text, how.target)
+        how, model, query, source = self.internals.reading(text, options)
         limit = MAX_BYTES if most is None else min(MAX_BYTES, 4 * most)
         return attention(model, query, layers, source, how.view(model), limit)
 
@@ -197,9 +195,7 @@ class ModelExplorer:
         """What the model would say if it stopped at a layer, 0 to n (None: all). See `core.inside.lens`."""
         from polysema.core.inside.lens import lens
 
-        how = options or AttentionOptions()
-        model = self.internals.on_torch(how.stack)
-        query, source = given(model, text, how.target)
+        _, model, query, source = self.internals.reading(text, options)
         return lens(model, query, layers, words, source, view)
 
     def attribution(
@@ -213,9 +209,7 @@ class ModelExplorer:
         """What each part of the model adds to the logit of a word: the parts add up to it. See `core.inside.attribution`."""
         from polysema.core.inside.attribution import contributions
 
-        how = options or AttentionOptions()
-        model = self.internals.on_torch(how.stack)
-        query, source = given(model, text, how.target)
+        _, model, query, source = self.internals.reading(text, options)
         return contributions(model, query, word, against, source, at)
 
     def steer(

@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from polysema.app.cli.former_names import RenamedOption
-from polysema.app.cli.inside.options import DEFAULT_DECODER, model_options, open_model, parse_place
+from polysema.app.cli.inside.options import (
+    DEFAULT_DECODER,
+    followed_option,
+    max_new_tokens_option,
+    model_options,
+    open_model,
+    parse_place,
+)
 from polysema.app.cli.model_options import parse_layers
 from polysema.app.cli.output import Row, format_option, k_option, show
 from polysema.app.cli.word_command import WordCommand
@@ -35,21 +41,8 @@ if TYPE_CHECKING:
 )
 @click.option("--at", help="Only at this word of the text, or the token of this number.  [default: everywhere]")
 @click.option("--sweep", help="Strengths to try, such as 0,1,2: a row for each, at each layer.")
-@click.option(
-    "--word",
-    "words",
-    multiple=True,
-    help="A word to follow, a token in quotes as it is shown, or its id (#28); may be given again.",
-)
-@click.option(
-    "--max-new-tokens",
-    "max_new_tokens",
-    cls=RenamedOption,
-    former_name="--new",
-    default=12,
-    show_default=True,
-    help="How many tokens to generate after TEXT.",
-)
+@followed_option
+@max_new_tokens_option(12)
 @k_option
 @format_option
 def steer(
@@ -161,21 +154,8 @@ def _show_changed(found: SteeredToken, form: str, note: str) -> None:
 @click.option("--cross", is_flag=True, help="The heads are those of the cross-attention.")
 @click.option("--how", default="zero", show_default=True, help="Set them to zero or to their mean.")
 @click.option("--over", multiple=True, help="A text to take the mean over; may be given again.  [default: TEXT]")
-@click.option(
-    "--word",
-    "words",
-    multiple=True,
-    help="A word to follow, a token in quotes as it is shown, or its id (#28); may be given again.",
-)
-@click.option(
-    "--max-new-tokens",
-    "max_new_tokens",
-    cls=RenamedOption,
-    former_name="--new",
-    default=0,
-    show_default=True,
-    help="How many tokens to generate after TEXT.",
-)
+@followed_option
+@max_new_tokens_option(0)
 @k_option
 @format_option
 def ablate(

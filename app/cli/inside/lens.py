@@ -9,6 +9,7 @@ import click
 from polysema.app.cli.inside.options import (
     DEFAULT_DECODER,
     at_option,
+    followed_option,
     model_options,
     open_model,
     parse_place,
@@ -29,12 +30,7 @@ if TYPE_CHECKING:
 @click.argument("text")
 @model_options(DEFAULT_DECODER)
 @click.option("--layers", default="all", show_default=True, help="Which layers, such as 0,3,6 or all.")
-@click.option(
-    "--word",
-    "words",
-    multiple=True,
-    help="A word to follow, a token in quotes as it is shown, or its id (#28); may be given again.",
-)
+@followed_option
 @click.option(
     "--points", default="mlp", show_default=True, help="Where in a block: before, attention, cross, mlp, or all."
 )

@@ -104,3 +104,24 @@ def tell_windows(model: LanguageModel, windows: int) -> None:
             f"note: the text is longer than {model.window} tokens and is processed in {windows} windows",
             err=True,
         )
+
+
+followed_option = click.option(
+    "--word",
+    "words",
+    multiple=True,
+    help="A word to follow, a token in quotes as it is shown, or its id (#28); may be given again.",
+)
+
+
+def max_new_tokens_option(default: int) -> Callable[[Any], Any]:
+    """How many tokens the model goes on for."""
+    return click.option(
+        "--max-new-tokens",
+        "max_new_tokens",
+        cls=RenamedOption,
+        former_name="--new",
+        default=default,
+        show_default=True,
+        help="How many tokens to generate after TEXT.",
+    )
