@@ -5,7 +5,6 @@ others'.
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 from polysema.core.progress import Progress
 
@@ -32,7 +31,7 @@ class Job:
 
     def __init__(self, stage: str = "") -> None:
         self.state, self.stage, self.done, self.total = "queued", stage, 0, 0
-        self.value: Any = None
+        self.value: object = None
         self.failure: BaseException | None = None
         self.version = 0
         self._made, self._started = time.monotonic(), 0.0
@@ -83,7 +82,7 @@ class Job:
         if waits:
             self._ended.set()
 
-    def run(self, work: Callable[[Progress], Any]) -> None:
+    def run(self, work: Callable[[Progress], object]) -> None:
         """Do the work, unless it was cancelled while it waited, and keep what it returns or raises."""
         with self._lock:
             if self.state != "queued":
@@ -110,7 +109,7 @@ class Job:
         """Give quick work the time to end before anybody says that it is slow."""
         self._ended.wait(seconds)
 
-    def result(self) -> Any:
+    def result(self) -> object:
         """What the work returned, waited for; raises what it raised."""
         self._ended.wait()
         if self.failure is not None:

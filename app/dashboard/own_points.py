@@ -3,6 +3,7 @@ lies.
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import streamlit as st
 
@@ -144,7 +145,7 @@ def placed(map_key: tuple[object, ...], space: Space, found: SpaceMap, whole: bo
             work.watch(job, key)
             continue
         try:
-            done.append(job.result())
+            done.append(cast(PlacedPoint, job.result()))
         except UserError as error:
             st.session_state["map_wrong"] = error
             st.session_state["map_placed"] = [one for one in written() if one != text]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from polysema.core.errors import UserError
-from polysema.core.measure.sense_clusters import SenseClusters, sense_clusters
+from polysema.core.measure.sense_clusters import SenseClusters, WordContexts, sense_clusters
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import Occurrence, find_words
@@ -31,5 +31,5 @@ def own_clusters(
     if hidden.unseen:
         raise UserError(f"the tokenizer of {model.name} makes no token of {word!r}, so it has no vector")
     contexts, starts = [texts[o.text] for o in hidden.occurrences], [o.span.start for o in hidden.occurrences]
-    found = sense_clusters(hidden.vectors[0], contexts, word, None, least, starts, named)
+    found = sense_clusters(hidden.vectors[0], WordContexts(contexts, word, starts=starts), least, named)
     return replace(found, without_word=len(texts) - len({o.text for o in places}))

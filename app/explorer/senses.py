@@ -30,7 +30,7 @@ from polysema.core.environment import home
 from polysema.core.errors import BusyError, UserError
 from polysema.core.files.formats import read_export
 from polysema.core.measure.anisotropy import random_pair_cosine
-from polysema.core.measure.sense_clusters import SenseClusters, sense_clusters
+from polysema.core.measure.sense_clusters import SenseClusters, WordContexts, sense_clusters
 from polysema.core.measure.senses import load_senses, nearest_sense_accuracy
 from polysema.core.model.catalog import locate
 from polysema.core.model.contextual import HiddenBatch, embed, embed_stream, joined
@@ -199,11 +199,13 @@ class SenseExplorer:
         cloud = self.cloud(word, progress)
         return sense_clusters(
             cloud.vectors[self.layers.index(layer)],
-            [load_senses().texts[o.text] for o in cloud.occurrences],
-            word,
-            [marked[o.text, o.span.start] for o in cloud.occurrences],
+            WordContexts(
+                [load_senses().texts[o.text] for o in cloud.occurrences],
+                word,
+                [marked[o.text, o.span.start] for o in cloud.occurrences],
+                [o.span.start for o in cloud.occurrences],
+            ),
             min_cluster_size,
-            [o.span.start for o in cloud.occurrences],
             named,
         )
 

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
@@ -167,7 +168,7 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:MAX_NAMES_SHOWN])) + (f" and {more:,} more" if more > 0 else "")
 
 
-def find_column(path: Any, there: Sequence[str], wanted: str) -> str:
+def find_column(path: Path | str, there: Sequence[str], wanted: str) -> str:
     """The column of that name, in any case where only one has it. Raises `UserError` that lists the columns."""
     if wanted in there:
         return wanted

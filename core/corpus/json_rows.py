@@ -87,7 +87,7 @@ class _Scanner:
         self._place += 1
         return sign
 
-    def value(self, limit: int | None = None) -> Any:
+    def value(self, limit: int | None = None) -> Value:
         """The next value; `fail`s where there is none, or none of up to `limit` characters (as a row may have)."""
         limit = MAX_ROW_CHARACTERS if limit is None else limit
         self.peek()
@@ -137,7 +137,7 @@ def _rows(scanner: _Scanner) -> Iterator[tuple[int, Row]]:
         scanner.fail(_EXPECTED)
 
 
-def _row(scanner: _Scanner, line: int, value: Any) -> Row:
+def _row(scanner: _Scanner, line: int, value: Value) -> Row:
     if not isinstance(value, (dict, str)):
         raise UnreadableError(
             f"{scanner.file.path}, line {line}: {type(value).__name__} where an object or a text was expected"
@@ -152,7 +152,7 @@ def _of_list(scanner: _Scanner) -> Iterator[tuple[int, Row]]:
     scanner.fail("something follows the list")
 
 
-def _bounded(scanner: _Scanner) -> Any:
+def _bounded(scanner: _Scanner) -> Value:
     try:
         return scanner.value()
     except _TooLongError:

@@ -5,10 +5,13 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polysema.core.corpus.columns import Value, listed
 from polysema.core.errors import PolysemaError, UnreadableError, UserError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BATCH_ROWS = 1024
 
@@ -59,7 +62,7 @@ def _parquet_faults(path: Path) -> Iterator[None]:
         raise UnreadableError(f"{path} can't be read as Parquet: {str(error).splitlines()[0]}") from None
 
 
-def _is_text(kind: Any) -> bool:
+def _is_text(kind: "pa.DataType") -> bool:
     import pyarrow as pa
 
     value = kind.value_type if pa.types.is_dictionary(kind) else kind
@@ -111,7 +114,7 @@ def _workbook(path: Path) -> Iterator[Any]:
             book.close()
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Value) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):

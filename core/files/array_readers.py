@@ -4,7 +4,7 @@ import json
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 from polysema.core.errors import UserError
 from polysema.core.files.readers import Block, VectorSource, check_dim, few, float_table, one_line, paired, strings
 from polysema.core.files.vocabulary import words_beside
+from polysema.core.space.array_types import AnyArray
 
 # damage is met in many ways: a header that is no Python, sizes beyond any number, members that don't unpack or want a
 # password
@@ -109,25 +110,25 @@ def read_safetensors(source: VectorSource) -> Iterator[Block]:
             if table.get_dtype() == "BF16":
                 yield from paired(source, words, _bfloat16(source.path, tables[0]), tables[0])
             else:
-                yield from paired(source, words, _Slices(table, (n, dim)), tables[0])
+                yield from paired(source, words, _Slices(lambda start, stop: table[start:stop], (n, dim)), tables[0])
     except (SafetensorError, OSError, TypeError, AttributeError) as error:  # NumPy has no 8-bit floats
         raise source.fail(f"can't be read as safetensors: {one_line(error)}") from None
 
 
 class _Slices:
-    """A tensor of a file, read a slice at a time."""
+    """A tensor of a file, read a slice at a time by `read(start, stop)`."""
 
-    def __init__(self, part: Any, shape: tuple[int, int]):
-        self._part, self.shape = part, shape
+    def __init__(self, read: Callable[[int, int], AnyArray], shape: tuple[int, int]):
+        self._read, self.shape = read, shape
 
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows: slice) -> Any:
-        return self._part[rows.start : min(rows.stop, self.shape[0])]
+    def __getitem__(self, rows: slice) -> AnyArray:
+        return self._read(rows.start, min(rows.stop, self.shape[0]))
 
 
-def _bfloat16(path: Path, name: str) -> Any:
+def _bfloat16(path: Path, name: str) -> _Slices:
     """A bfloat16 table as float32: NumPy has no such numbers, but they are the upper halves of float32's."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -136,8 +137,4 @@ def _bfloat16(path: Path, name: str) -> Any:
     shape = tuple(header["shape"])
     halves = np.memmap(path, "<u2", "r", start, shape)
 
-    class Widened(_Slices):
-        def __getitem__(self, rows: slice) -> Any:
-            return (halves[rows].astype(np.uint32) << 16).view(np.float32)
-
-    return Widened(None, shape)
+    return _Slices(lambda start, stop: (halves[start:stop].astype(np.uint32) << 16).view(np.float32), shape)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow as pa
 from polysema.core.errors import UnreadableError
 from polysema.core.files.text_lines import MAX_DIM
 from polysema.core.files.unpacking import PACKING_FAULTS
-from polysema.core.space.space import Floats, Ints
+from polysema.core.space.array_types import AnyArray, Floats, Ints
 
 BLOCK_BYTES = 2 << 20
 
@@ -111,6 +111,18 @@ class VectorSource:
 Reader = Callable[[VectorSource], Iterator[Block]]
 
 
+class Table(Protocol):
+    """Numbers (n, dim) that are read a slice of rows at a time."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> AnyArray: ...
+
+
 def check_dim(source: VectorSource, dim: int, where: str = "") -> int:
     """`dim` when vectors of that width are read, else `UnreadableError`."""
     if not 1 <= dim <= MAX_DIM:
@@ -118,7 +130,7 @@ def check_dim(source: VectorSource, dim: int, where: str = "") -> int:
     return dim
 
 
-def float_table(source: VectorSource, array: Any, name: str) -> Any:
+def float_table(source: VectorSource, array: AnyArray, name: str) -> AnyArray:
     """The array when it is a table of numbers, else `UnreadableError`."""
     if array.ndim != 2 or array.dtype.kind not in "fiu":
         raise source.fail(f"{name} holds {array.dtype} of shape {array.shape}; (words, dim) numbers are needed")
@@ -126,7 +138,7 @@ def float_table(source: VectorSource, array: Any, name: str) -> Any:
     return array
 
 
-def paired(source: VectorSource, words: pa.Array, table: Any, name: str = "the table") -> Iterator[Block]:
+def paired(source: VectorSource, words: pa.Array, table: Table, name: str = "the table") -> Iterator[Block]:
     """Blocks of a table (n, dim) that can be sliced, beside its n words."""
     if len(words) != len(table):
         raise source.fail(f"{len(words):,} words for the {len(table):,} rows of {name}; they must be as many")

@@ -2,10 +2,10 @@
 second.
 """
 
-from typing import Any
-
-import numba
 import numpy as np
+
+from polysema.core.compiled import compiled
+from polysema.core.space.array_types import Bytes, Floats, Ints
 
 _POWERS = 10.0 ** np.arange(23)  # those that a double holds exactly
 NEWLINE, RETURN, SPACE, TAB, POINT, MINUS, PLUS = 10, 13, 32, 9, 46, 45, 43
@@ -13,8 +13,10 @@ NEWLINE, RETURN, SPACE, TAB, POINT, MINUS, PLUS = 10, 13, 32, 9, 46, 45, 43
 DONE, SHORT_LINE, MANY_FAULTS = 0, 1, 2
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[misc,unused-ignore]
-def parse(text: Any, dim: Any, padded: Any, vectors: Any, ends: Any, words: Any, lines: Any, faults: Any) -> Any:
+@compiled()
+def parse(  # noqa: C901, PLR0913  one compiled loop over the bytes, which fills arrays that the caller made
+    text: Bytes, dim: int, padded: bool, vectors: Floats, ends: Ints, words: Bytes, lines: Ints, faults: Ints
+) -> tuple[int, int, int, int, int]:
     """Parse whole lines, each a word (which may hold spaces) and `dim` numbers after it; blank lines are passed over.
 
     Several spaces or tabs between two numbers are as one, and around the word where it is `padded`.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from polysema.core.errors import UnreadableError
 from polysema.core.files.readers import BLOCK_BYTES, Block, Notes, VectorSource, read_errors, row_names, strings
 from polysema.core.files.text_lines import SEPARATORS, Shape, number, peek, shape_of, trailing_numbers
-from polysema.core.space.space import Floats, Ints
+from polysema.core.space.array_types import Bytes, Floats, Ints
 
 MAX_LINE_BYTES = 64 << 20
 SAMPLE_LINES = 1000
@@ -31,12 +31,12 @@ class Readable(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Piece:
-    """What came of some whole lines: see `text_kernel.parse`."""
+    """What came of some whole lines: see `text_parser.parse`."""
 
     status: int
     vectors: Floats
     ends: Ints
-    words: Any
+    words: Bytes
     lines: Ints
     faults: Ints
     bad_line: int
@@ -44,7 +44,7 @@ class _Piece:
     n_lines: int
 
 
-def _parse(text: Any, dim: int, padded: bool) -> _Piece:
+def _parse(text: Bytes, dim: int, padded: bool) -> _Piece:
     from polysema.core.files import text_parser
 
     n_lines = int(np.count_nonzero(text == text_parser.NEWLINE)) + 1
@@ -127,7 +127,7 @@ def blocks_of(source: VectorSource, head: bytes, file: Readable, shape: Shape) -
     """The blocks of a text after its header, parsed two at a time (the compiled code leaves Python's lock)."""
     line = shape.n_skipped + 1
     with ThreadPoolExecutor(2) as pool:
-        waiting: list[tuple[Any, Future[_Piece], bool]] = []
+        waiting: list[tuple[Bytes, Future[_Piece], bool]] = []
         for text, last in _texts(source, head, file):
             buffer = np.frombuffer(text, np.uint8)
             waiting.append((buffer, pool.submit(_parse, buffer, shape.dim, shape.padded), last))
@@ -160,7 +160,7 @@ def _texts(source: VectorSource, head: bytes, file: Readable) -> Iterator[tuple[
 
 
 def _block(
-    source: VectorSource, text: Any, future: "Future[_Piece]", last: bool, shape: Shape, line: int
+    source: VectorSource, text: Bytes, future: "Future[_Piece]", last: bool, shape: Shape, line: int
 ) -> tuple[Block, int]:
     """The block of a piece that begins at `line`, and the line after it."""
     from polysema.core.files import text_parser

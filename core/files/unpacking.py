@@ -12,11 +12,14 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 
 from polysema.core.errors import UnreadableError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 SNIFFED_BYTES = 1 << 16
 PACKING_FAULTS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
@@ -174,15 +177,16 @@ class RecodedStream(io.RawIOBase):
         """True."""
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: "WriteableBuffer") -> int:
         """Fill the buffer, or a part of it; 0 at the end."""
         while not self._rest and not self._ended:
             chunk = self._file.read(self._chunk_bytes)
             self._ended = not chunk
             text = chunk if self._decoder is None else self._recoded(self._decoder, chunk)
             self._rest = text.replace(b"\r", b"\n") if self._lone_returns else text
-        part, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
-        buffer[: len(part)] = part
+        with memoryview(buffer) as room:
+            part, self._rest = self._rest[: len(room)], self._rest[len(room) :]
+            room[: len(part)] = part
         return len(part)
 
     def _recoded(self, decoder: codecs.IncrementalDecoder, chunk: bytes) -> bytes:

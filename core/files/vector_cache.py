@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -243,7 +243,7 @@ def _first_rows(words: pa.Array, places: Ints, notes: Notes) -> Ints:
     return np.flatnonzero(~again)
 
 
-def _move_up(path: Path, file: Any, rows: Ints, shape: tuple[int, int]) -> None:
+def _move_up(path: Path, file: IO[bytes], rows: Ints, shape: tuple[int, int]) -> None:
     """Move the rows that stay up within the file."""
     file.flush()
     table = np.memmap(path, np.float32, "r+", HEADER, shape)

@@ -8,7 +8,6 @@ tried, and the rows are aligned so that words are text and numbers have a likely
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,7 @@ import numpy.typing as npt
 from polysema.core.errors import UnreadableError
 from polysema.core.files.readers import BLOCK_BYTES, Block, VectorSource, check_dim, is_utf8, read_errors, strings
 from polysema.core.files.text_lines import is_header
-from polysema.core.space.space import Floats
+from polysema.core.space.array_types import Floats, Ints
 
 MAX_WORD_BYTES = 1 << 16
 MAX_PHRASE_BYTES = 512  # of a word with spaces
@@ -131,7 +130,7 @@ class _Rows:
         vectors: Floats = np.frombuffer(raw, "<f4").reshape(len(starts), self.dim).astype(np.float32, copy=False)
         return vectors
 
-    def _doubtful(self, starts: list[int], unlikely: Any, bad: list[bool]) -> int | None:
+    def _doubtful(self, starts: list[int], unlikely: Ints, bad: list[bool]) -> int | None:
         """The first row whose word may go on after its first space; None when there is none."""
         suspect = unlikely > 0
         if bad:
@@ -141,7 +140,7 @@ class _Rows:
                 return int(row)
         return None
 
-    def _give(self, words: list[bytes], vectors: Floats, wild: Any) -> Iterator[Block]:
+    def _give(self, words: list[bytes], vectors: Floats, wild: Ints) -> Iterator[Block]:
         """These rows as a block. Raises `UnreadableError` where a word is no text beside numbers that are wild."""
         if not words:
             return

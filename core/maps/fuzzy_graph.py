@@ -1,26 +1,31 @@
 """UMAP's graph of weighted neighborhoods, and a start that is smoothed by it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from polysema.core.import_lock import IMPORTING
 from polysema.core.maps.neighbors import Neighbors
 from polysema.core.maps.positions import align
 from polysema.core.progress import Progress, no_progress
-from polysema.core.space.space import Floats
+from polysema.core.space.array_types import Doubles, Floats
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Graph: TypeAlias = "csr_array[np.float32, tuple[int, int]]"  # (n, n), the weight of each edge
 SMOOTHED, SMOOTHING = 2_048, 60  # points from which on the start is smoothed by the graph, and in how many steps
 
 
-def smoothed_start(start: Floats, graph: Any, progress: Progress = no_progress) -> Floats:
+def smoothed_start(start: Floats, graph: Graph, progress: Progress = no_progress) -> Floats:
     """A start drawn towards the leading eigenvectors of the graph's random walk, which umap-learn starts from.
 
     Some steps of subspace iteration from the principal plane: a small part of an eigensolver's time, and no trouble
     with graphs of several components.
     """
     degree = np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-9)
-    x = start.astype(np.float64)
+    x: npt.NDArray[np.floating] = start.astype(np.float64)
     for step in range(SMOOTHING):
         if step % 10 == 0:
             progress("lay out", 0, 1)  # nothing is laid out yet, but it may be ended
@@ -32,7 +37,7 @@ def smoothed_start(start: Floats, graph: Any, progress: Progress = no_progress) 
     return align(x.astype(np.float32), start)
 
 
-def membership_weights(knn: Neighbors) -> Any:
+def membership_weights(knn: Neighbors) -> Floats:
     """How far each neighbor belongs to a point's neighborhood: (n, k) weights in (0, 1]."""
     with IMPORTING:
         from polysema.core.maps import umap_kernel as kernel
@@ -44,7 +49,7 @@ def membership_weights(knn: Neighbors) -> Any:
     return weights
 
 
-def fuzzy_union(knn: Neighbors) -> Any:
+def fuzzy_union(knn: Neighbors) -> Graph:
     """The fuzzy union of every point's neighborhood: a symmetric (n, n) CSR array of weights in (0, 1]."""
     with IMPORTING:
         from scipy.sparse import csr_array
@@ -57,9 +62,9 @@ def fuzzy_union(knn: Neighbors) -> Any:
     return graph
 
 
-def shared_neighbors(a: Any, b: Any) -> Any:
+def shared_neighbors(a: Graph, b: Graph) -> Doubles:
     """For each point the share of its neighbors in two graphs that it has in both (Jaccard): (n,)."""
     here, there = a.copy(), b.copy()
     here.data, there.data = np.ones_like(a.data), np.ones_like(b.data)
-    both = np.asarray(here.multiply(there).sum(axis=1)).ravel()
+    both: Floats = np.asarray(here.multiply(there).sum(axis=1)).ravel()
     return both / np.maximum(np.diff(a.indptr) + np.diff(b.indptr) - both, 1)

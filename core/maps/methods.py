@@ -1,19 +1,18 @@
 """The methods that lay a map out, by name."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.import_lock import IMPORTING
-from polysema.core.maps.fuzzy_graph import SMOOTHED, fuzzy_union, smoothed_start
+from polysema.core.maps.fuzzy_graph import SMOOTHED, Graph, fuzzy_union, smoothed_start
 from polysema.core.maps.neighbors import Neighbors
 from polysema.core.maps.options import MapOptions
 from polysema.core.maps.umap_layout import Descent, Edges, descend
 from polysema.core.progress import Progress
-from polysema.core.space.space import Floats
+from polysema.core.space.array_types import Floats, RandomKeys
 
 LONG, SHORT = 500, 200  # epochs of a map of up to FEW points, and of more: umap-learn's numbers
 SMALL_MAP_POINTS = 10_000
@@ -59,16 +58,16 @@ def _umap(points: MapRows) -> Floats:
     graph, start, keys = umap_inputs(points)
     n_epochs = points.options.n_epochs or (LONG if len(start) <= SMALL_MAP_POINTS else SHORT)
     alpha = 1.0 if points.anchor is None else LEARNING_RATE_ANCHORED
-    how = descent_options(points.options, n_epochs, alpha=alpha, anchor=points.anchor)
+    how = replace(descent_options(points.options, n_epochs), alpha=alpha, anchor=points.anchor)
     return descend(start, Edges.of(graph, n_epochs), keys, how, points.progress)
 
 
-def descent_options(options: MapOptions, n_epochs: int, **more: Any) -> Descent:
+def descent_options(options: MapOptions, n_epochs: int) -> Descent:
     """The options of a map as those of the descent."""
-    return Descent(options.spread, options.min_dist, n_epochs, options.negative_sample_rate, **more)
+    return Descent(options.spread, options.min_dist, n_epochs, options.negative_sample_rate)
 
 
-def umap_inputs(points: MapRows) -> tuple[Any, Floats, Any]:
+def umap_inputs(points: MapRows) -> tuple[Graph, Floats, RandomKeys]:
     """The fuzzy graph, the start in UMAP's units with a little noise, and each point's key of its random sequence."""
     assert points.knn is not None
     n = len(points.vectors)
@@ -92,7 +91,7 @@ def _densmap(points: MapRows) -> Floats:
     n_epochs = points.options.n_epochs or DENSMAP_EXTRA_EPOCHS + (LONG if len(start) <= SMALL_MAP_POINTS else SHORT)
     edges = Edges.of(graph, n_epochs)
     goal = _standard(_log_radii_in_space(points.knn, edges))
-    how = descent_options(points.options, n_epochs, goal=goal, dens_lambda=points.options.dens_lambda)
+    how = replace(descent_options(points.options, n_epochs), goal=goal, dens_lambda=points.options.dens_lambda)
     return descend(start, edges, keys, how, points.progress)
 
 

@@ -156,7 +156,7 @@ def place(on: Map, vectors: Floats, precomputed_knn: Neighbors | None = None) ->
         [_key(rows, d, on.options.seed) for rows, d in zip(knn.rows, knn.distances, strict=True)], np.uint64
     )
     others = on.positions * np.float32(on.scale)
-    how = descent_options(on.options, on.options.n_epochs or PLACING_METHODS, alpha=0.25)
+    how = replace(descent_options(on.options, on.options.n_epochs or PLACING_METHODS), alpha=0.25)
     return descend_among(start * np.float32(on.scale), others, edges, keys, how) / np.float32(on.scale)
 
 

@@ -1,12 +1,15 @@
 """t-SNE (van der Maaten and Hinton 2008), by openTSNE (Poličar, Stražar and Zupan 2024), whose steps can be watched."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from polysema.core.import_lock import IMPORTING
 from polysema.core.progress import Progress
-from polysema.core.space.space import Floats, Ints
+from polysema.core.space.array_types import Doubles, Floats, Ints
+
+if TYPE_CHECKING:
+    from openTSNE.affinity import PerplexityBasedNN
 
 EARLY, LATE = 250, 500  # steps with exaggerated pulls, and without
 EXAGGERATION = 12.0
@@ -54,7 +57,9 @@ def usable_perplexity(perplexity: float, k: int) -> float:
     return min(perplexity, max(min(2.0, k / 2), k / 3))
 
 
-def _optimize(affinities: Any, start: Floats, seed: int, exaggeration: float, progress: Progress) -> Floats:
+def _optimize(
+    affinities: "PerplexityBasedNN", start: Floats, seed: int, exaggeration: float, progress: Progress
+) -> Floats:
     """Gradient descent from `start`, with affinities exaggerated in the first steps: (n, 2 or 3)."""
     with IMPORTING:
         from openTSNE import TSNEEmbedding
@@ -64,7 +69,7 @@ def _optimize(affinities: Any, start: Floats, seed: int, exaggeration: float, pr
     embedding = TSNEEmbedding(begun, affinities, negative_gradient_method=method, n_jobs=1, random_state=seed)
     done = 0
 
-    def report(iteration: int, error: float, positions: Any) -> bool:
+    def report(iteration: int, error: float, positions: Doubles) -> bool:
         progress("lay out", done + iteration, EARLY + LATE)
         return False
 

@@ -4,10 +4,10 @@ some more.
 What is compiled is kept on the disk (`cache=True`), so that it is waited for once an installation.
 """
 
-from typing import Any
-
-import numba
 import numpy as np
+
+from polysema.core.compiled import compiled
+from polysema.core.space.array_types import Doubles, Floats, Ints, RandomKeys, SmallInts
 
 MANTISSA = 6  # bits of a squared distance's mantissa that choose the entry of a table: within 0.8 % of it
 LOWEST, HIGHEST = -34, 16  # binary exponents of the squared distances that are told apart
@@ -16,10 +16,9 @@ MAX_GRADIENT = 4.0  # the most that one pull moves a point by at a learning rate
 _BASE = (127 + LOWEST) << MANTISSA
 _SIZE = (HIGHEST - LOWEST) << MANTISSA
 _LEAST, _MOST = np.float32(2.0**LOWEST), np.float32(2.0**HIGHEST * 0.999)
-_jit: Any = numba.njit(nogil=True, fastmath=True, cache=True)
 
 
-def tables(a: float, b: float) -> tuple[Any, Any]:
+def tables(a: float, b: float) -> tuple[Floats, Floats]:
     """The attraction and repulsion of two points by their squared distance, (entries,) float32 each.
 
     The gradient's coefficients of McInnes et al. 2018, where a and b are those of 1 / (1 + a d^2b). They are looked up
@@ -33,8 +32,8 @@ def tables(a: float, b: float) -> tuple[Any, Any]:
     return attraction.astype(np.float32), repulsion.astype(np.float32)
 
 
-@_jit  # type: ignore[misc,unused-ignore]
-def memberships(distances: Any, sigmas: Any, rhos: Any, weights: Any, floor: Any) -> None:
+@compiled(fastmath=True)
+def memberships(distances: Floats, sigmas: Doubles, rhos: Doubles, weights: Floats, floor: float) -> None:
     """Fill in each row's `rhos`, `sigmas` (n,) and `weights` (n, k) from the distances to its k nearest others, rising.
 
     rho is the least distance above 0; sigma makes the sum of the weights exp(-(d - rho) / sigma) log2(k + 1), where
@@ -70,45 +69,45 @@ def memberships(distances: Any, sigmas: Any, rhos: Any, weights: Any, floor: Any
             weights[i, j] = np.exp(-d / sigma) if d > 0 and sigma > 0 else 1.0
 
 
-@_jit  # type: ignore[misc,unused-ignore]
-def _clipped(value: Any) -> Any:
+@compiled(fastmath=True)
+def _clipped(value: np.float32) -> np.float32:
     return min(np.float32(MAX_GRADIENT), max(np.float32(-MAX_GRADIENT), value))
 
 
-@_jit  # type: ignore[misc,unused-ignore]
-def _entry(squared: Any) -> Any:
+@compiled(fastmath=True)
+def _entry(squared: np.float32) -> np.signedinteger:
     bits = np.float32(min(_MOST, max(_LEAST, squared))).view(np.int32)
     return (bits >> (23 - MANTISSA)) - _BASE
 
 
-@_jit  # type: ignore[misc,unused-ignore]
-def _row(ranges: Any, place: Any) -> Any:
+@compiled(fastmath=True)
+def _row(ranges: Ints, place: int | np.int64) -> int:
     size = ranges[1] - ranges[0]
     return ranges[0] + place if place < size else ranges[2] + place - size
 
 
-@_jit  # type: ignore[misc,unused-ignore]
-def epoch(
-    mine: Any,
-    others: Any,
-    moved: Any,
-    pushing: Any,
-    first: Any,
-    neighbors: Any,
-    every: Any,
-    due: Any,
-    keys: Any,
-    attraction: Any,
-    repulsion: Any,
-    now: Any,
-    turn: Any,
-    alpha: Any,
-    both: Any,
-    rate: Any,
-    b: Any,
-    weight: Any,
-    radii: Any,
-    phi_sums: Any,
+@compiled(fastmath=True)
+def epoch(  # noqa: C901, PLR0913  one compiled loop: what it reads and moves are arrays that the caller made
+    mine: Floats,
+    others: Floats,
+    moved: Ints,
+    pushing: Ints,
+    first: Ints,
+    neighbors: SmallInts,
+    every: Floats,
+    due: Floats,
+    keys: RandomKeys,
+    attraction: Floats,
+    repulsion: Floats,
+    now: float,
+    turn: int,
+    alpha: float,
+    both: bool,
+    rate: int,
+    b: float,
+    weight: Floats,
+    radii: Floats,
+    phi_sums: Floats,
 ) -> None:
     """One epoch: points of `mine` (m, 2 or 3) move by the pulls of their neighbors and the pushes of other points.
 
@@ -127,7 +126,7 @@ def epoch(
     n_pushing = np.uint64(pushing[1] - pushing[0] + pushing[3] - pushing[2])
     dense = len(weight) > 0
     z, dz = np.float32(0), np.float32(0)
-    alpha = np.float32(alpha)
+    step = np.float32(alpha)
     for place in range(n_moved):
         if first[place] == first[place + 1]:
             continue
@@ -156,7 +155,7 @@ def epoch(
                 own = phi / phi_sums[i] * (shrink * np.exp(-radii[i]) + grow)
                 term = np.float32(2.0 * every[e] * (weight[j] * theirs + weight[i] * own))
                 gx, gy, gz = gx + _clipped(term * dx), gy + _clipped(term * dy), gz + _clipped(term * dz)
-            gx, gy, gz = alpha * gx, alpha * gy, alpha * gz
+            gx, gy, gz = step * gx, step * gy, step * gz
             x, y, z = x + gx, y + gy, z + gz
             if both:
                 others[j, 0] -= gx
@@ -173,17 +172,25 @@ def epoch(
                     dz = z - others[k, 2]
                 squared = dx * dx + dy * dy + dz * dz
                 c = repulsion[_entry(squared)]
-                x += alpha * _clipped(c * dx)
-                y += alpha * _clipped(c * dy)
+                x += step * _clipped(c * dx)
+                y += step * _clipped(c * dy)
                 if dim == 3:
-                    z += alpha * _clipped(c * dz)
+                    z += step * _clipped(c * dz)
         mine[i, 0], mine[i, 1] = x, y
         if dim == 3:
             mine[i, 2] = z
 
 
-@_jit  # type: ignore[misc,unused-ignore]
-def log_radii(positions: Any, first: Any, neighbors: Any, attraction: Any, b: Any, radii: Any, phi_sums: Any) -> None:
+@compiled(fastmath=True)
+def log_radii(  # noqa: PLR0913  a compiled loop, which fills arrays that the caller made
+    positions: Floats,
+    first: Ints,
+    neighbors: SmallInts,
+    attraction: Floats,
+    b: float,
+    radii: Floats,
+    phi_sums: Floats,
+) -> None:
     """Fill in each point's log of its local radius on the map, `radii` (n,), and the sum of its edges' phi, `phi_sums`
     (n,).
 

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from polysema.core.environment import cores
 from polysema.core.import_lock import IMPORTING
+from polysema.core.maps.fuzzy_graph import Graph
 from polysema.core.progress import Progress
-from polysema.core.space.space import Floats, Ints
+from polysema.core.space.array_types import Floats, Ints, RandomKeys, SmallInts
 
 MIN_PARALLEL_POINTS = 4_096  # points from which on the cores share an epoch: below it they would wait for each other
 N_BLOCKS = 4  # of points; half as many cores have work in a round
@@ -31,11 +31,11 @@ class Edges:
     """Edges by their points: those of point i are `first[i]` to `first[i + 1]`, each drawn once in `every` epochs."""
 
     first: Ints
-    neighbors: Any
+    neighbors: SmallInts
     every: Floats
 
     @classmethod
-    def of(cls, graph: Any, n_epochs: int) -> "Edges":
+    def of(cls, graph: Graph, n_epochs: int) -> "Edges":
         """Those of a CSR array of weights; the heaviest is drawn in every epoch, the lightest may never be."""
         weights = graph.data
         every = (weights.max() / np.maximum(weights, 1e-12)).astype(np.float32) if len(weights) else weights
@@ -82,12 +82,12 @@ class _Task:
     moved: Ints
     pushing: Ints
     first: Ints
-    neighbors: Any
+    neighbors: SmallInts
     every: Floats
     due: Floats
 
 
-def descend(start: Floats, edges: Edges, keys: Any, how: Descent, progress: Progress) -> Floats:
+def descend(start: Floats, edges: Edges, keys: RandomKeys, how: Descent, progress: Progress) -> Floats:
     """Where the points of a graph end that start at `start` (n, 2 or 3); `keys` (n,) decide each one's random sequence.
 
     The cross-entropy of McInnes et al. 2018, sampled as there. What `progress` raises ends the work.
@@ -119,7 +119,7 @@ def back(order: Ints) -> Ints:
     return undone
 
 
-def descend_among(start: Floats, others: Floats, edges: Edges, keys: Any, how: Descent) -> Floats:
+def descend_among(start: Floats, others: Floats, edges: Edges, keys: RandomKeys, how: Descent) -> Floats:
     """Where points end that are pulled and pushed by `others`, which stay: each by itself, whatever comes with it."""
     positions = np.ascontiguousarray(start, np.float32)
     with Epochs(positions, edges, keys, how, np.ascontiguousarray(others, np.float32)) as epochs:
@@ -134,7 +134,7 @@ class Epochs:
     They, their edges and keys must be in the order of `dealing`: blocks are ranges of them.
     """
 
-    def __init__(self, positions: Floats, edges: Edges, keys: Any, how: Descent, others: Floats | None = None):
+    def __init__(self, positions: Floats, edges: Edges, keys: RandomKeys, how: Descent, others: Floats | None = None):
         with IMPORTING:
             from polysema.core.maps import umap_kernel as kernel
         self._draw, self._log_radii = kernel.epoch, kernel.log_radii

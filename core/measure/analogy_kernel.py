@@ -6,11 +6,10 @@ words, which is what costs time elsewhere, never exists.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-import numba
 import numpy as np
 
+from polysema.core.compiled import compiled
 from polysema.core.environment import cores
 from polysema.core.progress import Progress
 from polysema.core.space.space import Floats, Ints
@@ -19,9 +18,17 @@ TILE = 256
 ADD, MUL, PAIR, ONE, TWO = range(5)
 
 
-@numba.njit(nogil=True, fastmath=True, cache=True)  # type: ignore[misc,unused-ignore]
-def _best(
-    kind: Any, lines: Any, over: Any, base: Any, places: Any, out: Any, offsets: Any, best: Any, where: Any
+@compiled(fastmath=True)
+def _best(  # noqa: C901, PLR0913  one compiled loop: a branch for each kind of question, on tiles that stay in the cache
+    kind: int,
+    lines: Floats,
+    over: Floats,
+    base: int,
+    places: Ints,
+    out: Ints,
+    offsets: Floats,
+    best: Floats,
+    where: Ints,
 ) -> None:
     """`lines` (words, tile) as each kind needs them, `over` what it multiplies by; `places` (q, 3) are a, a*, b."""
     width = lines.shape[1]

@@ -63,24 +63,40 @@ class SenseClusters:
     without_word: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class WordContexts:
+    """What is known of n occurrences of a word beside their vectors; none of it decides what is grouped.
+
+    Attributes:
+        texts: The text of each.
+        word: The word, whose own forms are no part of a cluster's name.
+        labels: The sense of each where it is known, "" where not.
+        starts: The character at which the word stands in each text; else it is looked for.
+    """
+
+    texts: Sequence[str]
+    word: str = ""
+    labels: Sequence[str] | None = None
+    starts: Sequence[int] | None = None
+
+    def places(self) -> tuple[int, ...]:
+        """The character at which the word stands in each text, (n,)."""
+        return tuple(self.starts if self.starts is not None else [_place(text, self.word) for text in self.texts])
+
+
 def sense_clusters(
     vectors: Floats,
-    texts: Sequence[str],
-    word: str = "",
-    labels: Sequence[str] | None = None,
+    contexts: WordContexts,
     min_cluster_size: int = 3,
-    starts: Sequence[int] | None = None,
     word_vectors: Callable[[Sequence[str]], Floats] | None = None,
 ) -> SenseClusters:
     """Cluster a word's occurrences (n, dim) by HDBSCAN (Campello et al. 2013) of their first principal components.
 
-    `texts` are their contexts and `labels` their senses where they are known, "" where not; neither decides what is
-    grouped. `starts` (n,) says at which character the word stands, else it is looked for. `word_vectors` gives static
-    vectors of words: with them words of like meaning count for each other in the names.
+    `word_vectors` gives static vectors of words: with them words of like meaning count for each other in the names.
     Occurrences that lie in no dense region are in no cluster. Raises `UserError` for fewer than two occurrences or
     vectors that are no finite numbers, `IncompatibleError` for another number of texts or labels.
     """
-    n = len(vectors)
+    n, texts, labels = len(vectors), contexts.texts, contexts.labels
     if vectors.ndim != 2 or len(texts) != n or (labels is not None and len(labels) != n):
         raise IncompatibleError(
             f"{n} vectors, {len(texts)} texts and {n if labels is None else len(labels)} labels: they must be as many"
@@ -95,14 +111,14 @@ def sense_clusters(
     assigned = np.array([order.index(c) if c >= 0 else -1 for c in found.tolist()], np.int64)
     groups = [np.flatnonzero(assigned == c) for c in range(len(order))]
     typical = [_typical(directions, rows) for rows in groups]
-    places = starts if starts is not None else [_place(text, word) for text in texts]
-    around = [_around(text, start, word) for text, start in zip(texts, places, strict=True)]
+    places = contexts.places()
+    around = [_around(text, start, contexts.word) for text, start in zip(texts, places, strict=True)]
     names = _names(around, typical, word_vectors)
     clusters = tuple(
         SenseCluster(name, tuple(rows.tolist()), tuple(best.tolist()))
         for name, rows, best in zip(names, groups, typical, strict=True)
     )
-    return SenseClusters(clusters, assigned, *_agreement(assigned, labels), tuple(texts), tuple(places))
+    return SenseClusters(clusters, assigned, *_agreement(assigned, labels), tuple(texts), places)
 
 
 def _hdbscan(directions: Floats, min_cluster_size: int) -> Ints:

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import overload
 
 import numpy as np
 import pyarrow as pa
@@ -51,10 +51,17 @@ class Keys(HtmlRepr, Sequence[str]):
     def __len__(self) -> int:
         return len(self.array)
 
-    def __getitem__(self, row: Any) -> Any:
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+
+    def __getitem__(self, row: int | slice) -> str | list[str]:
         if isinstance(row, slice):
-            return self.array[row].to_pylist()
-        return self.array[int(row)].as_py()
+            names: list[str] = self.array[row].to_pylist()
+            return names
+        return str(self.array[int(row)].as_py())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.array.to_pylist())

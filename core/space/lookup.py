@@ -1,5 +1,6 @@
 """What a requested word stands for in a space: one policy, reported with every answer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
@@ -108,35 +109,47 @@ def look_up(space: Space, word: str, policy: Policy) -> WordMatch:
     row for each occurrence, it is the mean of their unit vectors. Raises `UnknownWordError` with the nearest spellings
     unless the policy skips words that aren't there.
     """
-    notes: tuple[str, ...] = ()
     row, how = _find(space, word, policy.case)
     if row < 0 and policy.phrases is not Phrases.EXACT and len(parts := word.split()) > 1:
-        for joint in ("_", "-", ""):
-            row, how = _find(space, joint.join(parts), policy.case)
-            if row >= 0:
-                how = "joined" if SPELLING_NOTE not in how else f"joined, {how}"
-                break
-        if row < 0 and policy.phrases is Phrases.MEAN:
-            rows = np.array([_find(space, part, policy.case)[0] for part in parts], np.int64)
-            if (rows >= 0).all():
-                names = space.keys.take(rows)
-                notes = tuple(filter(None, map(spelling_note, parts, names)))
-                return WordMatch(word, word, rows, _mean(space, rows), f"mean of {', '.join(names)}", notes)
+        row, how = _joined(space, parts, policy.case)
+        if row < 0 and policy.phrases is Phrases.MEAN and (mean := _mean_of_parts(space, word, policy.case)):
+            return mean
     made = space.subwords(word) if row < 0 and space.subwords is not None else None
     if made is not None:
-        notes = (f"{word!r} is not among the words of {space.origin.source}: its vector is made of its n-grams",)
-        return WordMatch(word, word, np.empty(0, np.int64), unit(made[None])[0], "made of its n-grams", notes)
+        made_note = (f"{word!r} is not among the words of {space.origin.source}: its vector is made of its n-grams",)
+        return WordMatch(word, word, np.empty(0, np.int64), unit(made[None])[0], "made of its n-grams", made_note)
     if row < 0:
         if policy.unknown is UnknownPolicy.SKIP:
             return WordMatch(word, word, np.empty(0, np.int64), np.zeros(space.dim, np.float32), LEFT_OUT_NOTE)
         raise space.unknown(word)
     name = space.keys[row]
+    notes: tuple[str, ...] = ()
     if SPELLING_NOTE in how:
         notes = (f"{word!r} was looked up as {name!r} ({how.replace(f'{SPELLING_NOTE}: ', '')})",)
     if space.origin.layer is None:
         return WordMatch(word, name, np.array([row]), unit(np.asarray(space.vectors[row])[None])[0], how, notes)
     rows = space.keys.all_rows(name)
     return WordMatch(word, name, rows, _mean(space, rows), f"mean of its {len(rows):,} occurrences", notes)
+
+
+def _joined(space: Space, parts: Sequence[str], case: Case) -> tuple[int, str]:
+    """The row of a phrase that is one entry, its words joined by a sign, and how it was found; -1 where none is."""
+    for joint in ("_", "-", ""):
+        row, how = _find(space, joint.join(parts), case)
+        if row >= 0:
+            return row, "joined" if SPELLING_NOTE not in how else f"joined, {how}"
+    return -1, ""
+
+
+def _mean_of_parts(space: Space, phrase: str, case: Case) -> WordMatch | None:
+    """The mean of a phrase's words, None where one of them is not there."""
+    parts = phrase.split()
+    rows = np.array([_find(space, part, case)[0] for part in parts], np.int64)
+    if not (rows >= 0).all():
+        return None
+    names = space.keys.take(rows)
+    notes = tuple(filter(None, map(spelling_note, parts, names)))
+    return WordMatch(phrase, phrase, rows, _mean(space, rows), f"mean of {', '.join(names)}", notes)
 
 
 def _mean(space: Space, rows: Ints) -> Floats:

@@ -36,7 +36,7 @@ class Origin(HtmlRepr):
         final_norm: `after` or `before`, for a stack that ends in a norm: where its last layer is taken.
         windows: How texts longer than the model's window were read.
         versions: Name and version of each library that counts.
-        notes: What was passed over or mended when the vectors were read, and what is to be known of the words of an answer.
+        notes: What was passed over or mended when the vectors were read, and what is to be known of an answer's words.
         prompt: Stood before each text; a question and what it finds may have different ones.
         beginning: A token put before each text.
 

@@ -16,7 +16,10 @@ import regex
 from polysema.core.errors import UserError
 
 # signs that don't show: soft hyphens, joiners, marks of direction, variation selectors, the byte order mark
-INVISIBLE = "\u00ad\u034f\u061c\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufe0e\ufe0f\ufeff"
+INVISIBLE = (
+    "\u00ad\u034f\u061c\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060"
+    "\u2066\u2067\u2068\u2069\ufe0e\ufe0f\ufeff"
+)
 APOSTROPHES = "’‘‛ʼ＇′´`"
 HYPHENS = "\u2010\u2011\uff0d"
 FULL_WIDTH = range(0xFF01, 0xFF5F)  # ASCII as wide as an ideograph, which East Asian keyboards write
@@ -26,8 +29,8 @@ SIGNS |= dict.fromkeys(map(ord, HYPHENS), "-")
 LETTERS: dict[int, str | None] = {ord("ß"): "ss", ord("ẞ"): "SS", ord("ς"): "σ"}
 # what `fold` changes in a composed text, for Arrow
 OTHER_SIGNS = (
-    f"[{''.join(map(chr, [*SIGNS, *LETTERS]))}\t-\r\u001c-\u001f\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]| "
-    " |^ | $"
+    f"[{''.join(map(chr, [*SIGNS, *LETTERS]))}\t-\r\u001c-\u001f\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f"
+    "\u205f\u3000]|  |^ | $"
 )
 BLOCK = 65_536  # names that are looked at together
 PIECE = regex.compile(r"\s+|\X")  # a run of spaces, or a character as people count them
@@ -164,8 +167,9 @@ def not_unicode(text: str, what: str) -> UserError:
     """The error for a text with half a character in it: a lone surrogate, which no text in UTF-8 can hold."""
     at = next((place for place, sign in enumerate(text) if "\ud800" <= sign <= "\udfff"), 0)
     shown = text[max(0, at - 20) : at + 20].encode("ascii", "backslashreplace").decode()
+    sign = text[at : at + 1].encode("ascii", "backslashreplace").decode()
     return UserError(
-        f"{what} is not Unicode text: character {at} is {text[at : at + 1].encode('ascii', 'backslashreplace').decode()}, "
+        f"{what} is not Unicode text: character {at} is {sign}, "
         f"half of one or a byte that isn't UTF-8, in '{shown}'; give it in UTF-8"
     )
 

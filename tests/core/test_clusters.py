@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from polysema.core.errors import IncompatibleError, UserError
-from polysema.core.measure.sense_clusters import sense_clusters
+from polysema.core.measure.sense_clusters import WordContexts, sense_clusters
 
 TEXTS = ["They sat on the bank of the river"] * 8 + ["The bank lends money"] * 6 + ["A bank of fog"]
 LABELS = ["river"] * 8 + ["money"] * 6 + [""]
@@ -17,7 +17,7 @@ def occurrences() -> np.ndarray:
 
 
 def test_clusters_are_the_senses_and_named_by_their_contexts() -> None:
-    found = sense_clusters(occurrences(), TEXTS, "bank", LABELS, 5)
+    found = sense_clusters(occurrences(), WordContexts(TEXTS, "bank", LABELS), 5)
     assert [cluster.rows for cluster in found.clusters] == [tuple(range(8)), tuple(range(8, 14))]
     assert found.assigned.tolist() == [0] * 8 + [1] * 6 + [-1]
     assert [set(cluster.name.split(", ")) for cluster in found.clusters] == [{"river", "sat"}, {"lends", "money"}]
@@ -26,24 +26,24 @@ def test_clusters_are_the_senses_and_named_by_their_contexts() -> None:
 
 
 def test_labels_decide_nothing_and_may_be_missing() -> None:
-    without = sense_clusters(occurrences(), TEXTS, "bank", None, 5)
+    without = sense_clusters(occurrences(), WordContexts(TEXTS, "bank"), 5)
     assert np.isnan(without.adjusted_rand)
-    turned = sense_clusters(occurrences(), TEXTS, "bank", LABELS[::-1], 5)
+    turned = sense_clusters(occurrences(), WordContexts(TEXTS, "bank", LABELS[::-1]), 5)
     assert turned.assigned.tolist() == without.assigned.tolist()
     assert turned.adjusted_rand < 0.7
 
 
 def test_equal_vectors_are_one_cluster() -> None:
-    assert sense_clusters(np.ones((4, 3), np.float32), TEXTS[:4]).assigned.tolist() == [0] * 4
+    assert sense_clusters(np.ones((4, 3), np.float32), WordContexts(TEXTS[:4])).assigned.tolist() == [0] * 4
 
 
 def test_what_can_not_be_clustered() -> None:
     with pytest.raises(UserError, match="two or more occurrences with finite vectors; got 1"):
-        sense_clusters(occurrences()[:1], TEXTS[:1])
+        sense_clusters(occurrences()[:1], WordContexts(TEXTS[:1]))
     with pytest.raises(IncompatibleError, match="15 vectors, 3 texts and 15 labels"):
-        sense_clusters(occurrences(), TEXTS[:3])
+        sense_clusters(occurrences(), WordContexts(TEXTS[:3]))
     with pytest.raises(UserError, match="min_cluster_size must be from 2 to 15, the occurrences; got 1"):
-        sense_clusters(occurrences(), TEXTS, min_cluster_size=1)
+        sense_clusters(occurrences(), WordContexts(TEXTS), min_cluster_size=1)
 
 
 def test_words_of_like_meaning_count_for_each_other_in_names() -> None:
@@ -76,17 +76,17 @@ def test_words_of_like_meaning_count_for_each_other_in_names() -> None:
             rows[at, axes.get(word, 2 + odd.index(word) if word in odd else 29)] += 1
         return rows
 
-    found = sense_clusters(occurrences()[:14], texts, "bank", None, 5, word_vectors=vectors)
+    found = sense_clusters(occurrences()[:14], WordContexts(texts, "bank"), 5, word_vectors=vectors)
     assert [len(cluster.rows) for cluster in found.clusters] == [8, 6]
     assert set(found.clusters[0].name.split(", ")) <= set(river)
     assert set(found.clusters[1].name.split(", ")) <= set(money)
-    without = sense_clusters(occurrences()[:14], texts, "bank", None, 5)
+    without = sense_clusters(occurrences()[:14], WordContexts(texts, "bank"), 5)
     assert not set(without.clusters[0].name.split(", ")) <= set(river)
 
 
 def test_names_leave_the_word_and_its_forms_out() -> None:
     texts = ["The banks and banking of the bank by the river"] * 8 + ["Banker banks bank money"] * 6
-    found = sense_clusters(occurrences()[:14], texts, "bank", None, 5)
+    found = sense_clusters(occurrences()[:14], WordContexts(texts, "bank"), 5)
     assert [cluster.name for cluster in found.clusters] == ["river", "money"]
     assert found.starts[0] == texts[0].index("bank ")
     assert found.clusters[1].central in found.clusters[1].rows

@@ -38,6 +38,7 @@ class Recording(Disk):
     skip: Skip = lambda label: False
     sites: set[str] = field(default_factory=set)
     paths: dict[int, Path] = field(default_factory=dict)
+    first_skip: int = 0  # how long the log was when the first sync was left out
 
     def create(self, path: Path) -> int:
         fd = super().create(path)
@@ -51,14 +52,18 @@ class Recording(Disk):
     def sync(self, fd: int, path: Path) -> None:
         label = site(path, self.root)
         self.sites.add(label)
-        if not self.skip(label):
-            self.log.append(("sync", path))
+        self._log_sync(("sync", path), label)
 
     def sync_folder(self, path: Path) -> None:
         label = site(path, self.root)
         self.sites.add(label)
+        self._log_sync(("sync_folder", path), label)
+
+    def _log_sync(self, step: tuple[str, Path], label: str) -> None:
         if not self.skip(label):
-            self.log.append(("sync_folder", path))
+            self.log.append(step)
+        elif not self.first_skip:
+            self.first_skip = len(self.log)
 
     def link(self, source: Path, target: Path) -> None:
         super().link(source, target)

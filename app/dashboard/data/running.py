@@ -7,7 +7,7 @@ from typing import cast
 
 import streamlit as st
 
-from polysema.app.collection.ingest import Destination
+from polysema.app.collection.ingest import Destination, IngestResult
 from polysema.app.dashboard import progress, widgets
 from polysema.app.dashboard.jobs import WatchedJob
 from polysema.core.errors import UserError
@@ -44,7 +44,7 @@ def _end(number: int, key: Hashable, job: WatchedJob, show: Callable[[str, str],
 
     box, button = st.columns([8, 2], vertical_alignment="center")
     try:
-        put = job.result()
+        put = cast(IngestResult, job.result())
     except JobCancelledError:
         box.info(f"Cancelled: {_named(key)}.")
     except UserError as error:

@@ -65,7 +65,7 @@ class SpaceMap(AnswerTable[dict[str, object]]):
         return len(self.space)
 
     def _row(self, place: int) -> dict[str, object]:
-        where = dict(zip("xyz", map(float, self.map.positions[place]), strict=False))
+        where: dict[str, object] = dict(zip("xyz", map(float, self.map.positions[place]), strict=False))
         return {"word": self.space.keys[place]} | where | {"kept": float(self.kept[place])}
 
 
