@@ -12,9 +12,8 @@ from polysema.app.cli.model_options import (
     engine_option,
     final_norm_option,
     layers_option,
-    parse_layers,
-    prompt_name_option,
-    prompt_option,
+    model_and_layers,
+    sentence_options,
     tell_engine,
     unit_option,
     window_description,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from polysema.core.model.contextual import HiddenBatch
+    from polysema.core.model.recipe import SentenceOptions
     from polysema.core.model.sentences import Sentences
     from polysema.core.model.tokens import Span
     from polysema.core.space.space import Floats
@@ -43,8 +43,7 @@ if TYPE_CHECKING:
     "--pooling", default="mean", show_default=True, help="How sub-words become a word: first, last, mean or max."
 )
 @unit_option
-@prompt_option
-@prompt_name_option
+@sentence_options
 @bos_option
 @final_norm_option
 @click.option("--stack", default="encoder", show_default=True, help="Of an encoder-decoder: encoder or decoder.")
@@ -68,11 +67,9 @@ def embed(
     word: str | None,
     nth: int,
     span: str | None,
-    layers: str,
+    layers: str | None,
     pooling: str,
     unit: str,
-    prompt: str | None,
-    prompt_name: str | None,
     bos: bool,
     final_norm: str,
     stack: str,
@@ -81,6 +78,7 @@ def embed(
     engine: str,
     device: str | None,
     form: str,
+    sentence: SentenceOptions,
 ) -> None:
     """Print the vectors of TEXTS: of every word, one word at its place, every token, or each whole text.
 
@@ -89,16 +87,16 @@ def embed(
     from polysema.app.explorer.embedding import occurrence_rows, sentence_rows
     from polysema.core.model.contextual import embed as run
     from polysema.core.model.load import load_model
-    from polysema.core.model.recipe import Prompt, check_prompt
+    from polysema.core.model.recipe import check_unit
     from polysema.core.model.sentences import embed_sentences
     from polysema.core.model.tokens import occurrence_at
     from polysema.core.space.spelling import spelling_note
 
-    query = parse_layers(layers)
+    name, query = model_and_layers(model, layers)
     at = parse_span(span)
-    check_prompt(Prompt(prompt, prompt_name), unit)
+    check_unit(sentence, unit)
     side = "decoder" if generate else stack
-    loaded = load_model(model, device, engine, "float32", final_norm, side, patient=False, bos=bos)
+    loaded = load_model(name, device, engine, "float32", final_norm, side, patient=False, bos=bos)
     which = range(loaded.n_layers + 1) if query is None else query
     tell_engine(loaded, which)
     beside = tuple(sources) or None
@@ -108,7 +106,7 @@ def embed(
             click.echo(f"written: {text}", err=True)
     only = None
     if unit == "sentences":
-        found = embed_sentences(loaded, texts, which, pooling, Prompt(prompt, prompt_name))
+        found = embed_sentences(loaded, texts, which, pooling, sentence)
         answer, rows = sentence_rows(found), _sentence_table(found, texts, form)
     else:
         if word is not None or at is not None:

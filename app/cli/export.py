@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,9 +13,8 @@ from polysema.app.cli.model_options import (
     engine_option,
     final_norm_option,
     layers_option,
-    parse_layers,
-    prompt_name_option,
-    prompt_option,
+    model_and_layers,
+    sentence_options,
     tell_corpus,
     tell_engine,
     unit_option,
@@ -23,6 +22,9 @@ from polysema.app.cli.model_options import (
 )
 from polysema.app.cli.output import model_option, progress_bar
 from polysema.core.errors import UserError
+
+if TYPE_CHECKING:
+    from polysema.core.model.recipe import SentenceOptions
 
 
 def parse_shard(text: str | None) -> tuple[int, int]:
@@ -90,8 +92,7 @@ def verify_command(folder: str) -> None:
     help="How sub-words become a word: first, last, mean or max; how a sentence has one vector: mean, cls, last or "
     "own.",
 )
-@prompt_option
-@prompt_name_option
+@sentence_options
 @bos_option
 @final_norm_option
 @click.option("--static", is_flag=True, help="Put the model's static vector of the word or token beside each.")
@@ -123,10 +124,8 @@ def run_command(
     id_column: str | None,
     unit: str,
     words: str | None,
-    layers: str,
+    layers: str | None,
     pooling: str,
-    prompt: str | None,
-    prompt_name: str | None,
     bos: bool,
     final_norm: str,
     static: bool,
@@ -138,23 +137,22 @@ def run_command(
     engine: str,
     compute: str,
     device: str | None,
+    sentence: SentenceOptions,
 ) -> None:
     """Export."""
     from polysema.app.export.options import ExportOptions, ExportSource
     from polysema.app.export.run import export as run
     from polysema.core.corpus import Dialect, open_corpus
     from polysema.core.model.load import load_model
-    from polysema.core.model.recipe import Prompt
 
     chosen = tuple(word.strip() for word in words.split(",") if word.strip()) if words else ()
-    sentence_prompt = Prompt(prompt, prompt_name)
     wanted = ExportOptions(
-        unit, pooling, chosen, to, dtype, static, text, limit, parse_shard(shard), sentence_prompt
+        unit, pooling, chosen, to, dtype, static, text, limit, parse_shard(shard), sentence
     ).checked()
-    query = parse_layers(layers)
+    name, query = model_and_layers(model, layers)
     corpus = open_corpus(inputs, column, id_column, dialect=Dialect(separator, header, encoding))
     tell_corpus(corpus.notes)
-    loaded = load_model(model, device, engine, compute, final_norm, bos=bos)
+    loaded = load_model(name, device, engine, compute, final_norm, bos=bos)
     which = range(loaded.n_layers + 1) if query is None else query
     tell_engine(loaded, which)
     with progress_bar() as progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from polysema.core.model.load import LanguageModel
 
 
-layers_option = click.option("--layers", default="-1", show_default=True, help="Which layers, such as 0,3,6 or all.")
+layers_option = click.option(
+    "--layers", help="Which layers, such as 0,3,6 or all.  [default: that of the model's name (minilm-l6@3), else -1]"
+)
 
 final_norm_option = click.option(
     "--final-norm", default="after", show_default=True, help="Take the last layer after or before the final norm."
@@ -31,11 +34,29 @@ unit_option = click.option(
     "--unit", default="words", show_default=True, help="What has a vector: words, tokens or sentences."
 )
 
-prompt_option = click.option(
-    "--prompt", help="Of sentences by --pooling own: what stands before each text.  [default: the model's own]"
-)
 
-prompt_name_option = click.option("--prompt-name", help="The same, by its name in the model's folder, such as query.")
+def sentence_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of whole texts, which reach the command as one: `sentence`."""
+
+    @click.option(
+        "--prompt", help="Of sentences by --pooling own: what stands before each text.  [default: the model's own]"
+    )
+    @click.option("--prompt-name", help="The same, by its name in the model's folder, such as query.")
+    @click.option(
+        "--dimensions",
+        type=int,
+        help="Of sentences: keep the first numbers of each vector, scaled to length 1.  [default: all]",
+    )
+    @wraps(command)
+    def with_options(
+        *args: object, prompt: str | None, prompt_name: str | None, dimensions: int | None, **options: object
+    ) -> None:
+        from polysema.core.model.recipe import SentenceOptions
+
+        command(*args, sentence=SentenceOptions(prompt, prompt_name, dimensions), **options)
+
+    return with_options
+
 
 column_option = click.option(
     "--column", help="The column that holds the texts.  [default: text, or the one with the longest texts]"
@@ -75,6 +96,18 @@ def parse_layers(text: str | None) -> list[int] | None:
         return [int(part) for part in text.split(",")]
     except ValueError:
         raise UserError(f"layers are numbers with commas between, such as 0,3,6, or all; got {text!r}") from None
+
+
+def model_and_layers(model: str, layers: str | None) -> tuple[str, list[int] | None]:
+    """A model's name, and the layers: those of --layers, that behind the name, or the last; None are all."""
+    from polysema.core.model.catalog import split_layer
+
+    name, layer = split_layer(model)
+    if layer is None:
+        return name, parse_layers("-1" if layers is None else layers)
+    if layers is not None:
+        raise UserError(f"a layer stands behind the model's name or in --layers, not both; got {model} and {layers}")
+    return name, [layer]
 
 
 def tell_engine(model: LanguageModel, layers: Sequence[int]) -> None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from polysema.core.inside.head_search import HeadRanking
     from polysema.core.inside.lens import Lens, LensView
     from polysema.core.inside.steering import Statement, Steer, SteeredToken
-    from polysema.core.model.recipe import Prompt
+    from polysema.core.model.recipe import SentenceOptions
 
 
 class RemoteModel:
@@ -63,13 +63,15 @@ class RemoteModel:
         unit: str = "words",
         word: str | None = None,
         pooling: str = "mean",
-        prompt: Prompt | None = None,
+        options: SentenceOptions | None = None,
     ) -> TextVectors:
         """See `ModelExplorer.embed`."""
-        query: dict[str, Any] = {"texts": list_of(texts, "texts"), "model": self.name, "layers": list(layers)}
-        query |= {"unit": unit, "pooling": pooling, "word": word}
-        if prompt is not None:
-            query |= {"prompt": prompt.text, "prompt_name": prompt.name}
+        query: dict[str, Any] = {"texts": list_of(texts, "texts"), "model": self.name, "unit": unit}
+        query |= {"pooling": pooling, "word": word}
+        if tuple(layers) != (-1,):  # so that a layer may stand behind the model's name
+            query["layers"] = list(layers)
+        if options is not None:
+            query |= {"prompt": options.prompt, "prompt_name": options.prompt_name, "dimensions": options.dimensions}
         return self._transport.ask_rows("POST", "/v1/embed", query)
 
     def compare(

@@ -26,7 +26,7 @@ from polysema.core.files.formats import MANIFEST
 from polysema.core.files.vector_cache import drop
 from polysema.core.model.contextual import embed_stream
 from polysema.core.model.load import LanguageModel
-from polysema.core.model.sentences import sentence_stream
+from polysema.core.model.sentences import plan_sentences, sentence_stream
 from polysema.core.progress import Progress, in_stage
 from polysema.core.space.metric import Metric
 from polysema.indexes.collection import Collection
@@ -88,7 +88,7 @@ def estimate(model: LanguageModel, texts: UploadedTexts, reading: TextOptions) -
     begun = time.perf_counter()
     rows = 0
     if reading.unit == "sentences":
-        for part in sentence_stream(model, sample, reading.layers, reading.pooling):
+        for part in sentence_stream(plan_sentences(model, reading.layers, reading.pooling), sample):
             rows += part.vectors.shape[1] - len(part.empty)
     else:
         for hidden in embed_stream(model, sample, reading.layers, reading.pooling, unit=reading.unit):

@@ -16,7 +16,7 @@ from polysema.core.errors import UserError
 if TYPE_CHECKING:
     from polysema.core.model.contextual import HiddenBatch
     from polysema.core.model.load import LanguageModel
-    from polysema.core.model.recipe import Prompt
+    from polysema.core.model.recipe import SentenceOptions
     from polysema.core.model.sentences import Sentences
     from polysema.core.space.space import Floats, Origin
 
@@ -61,21 +61,21 @@ def embedded(
     unit: str = "words",
     word: str | None = None,
     pooling: str = "mean",
-    prompt: Prompt | None = None,
+    options: SentenceOptions | None = None,
 ) -> TextVectors:
     """The vectors of every word, of one `word`, of the tokens or of whole texts (`sentences`): a row for each layer and
     place, layer after layer. Raises `UserError` for a unit that isn't there, or a word beside another unit.
     """
     from polysema.core.model.contextual import embed, word_vectors
-    from polysema.core.model.recipe import check_prompt
+    from polysema.core.model.recipe import check_unit
     from polysema.core.model.sentences import embed_sentences
 
-    check_prompt(prompt, unit)
+    check_unit(options, unit)
     chosen = model.check_layers(layers)
     if unit == SENTENCES:
         if word is not None:
             raise UserError("sentences are whole texts; leave out the word, or ask for the unit words")
-        made = embed_sentences(model, texts, chosen, pooling, prompt)
+        made = embed_sentences(model, texts, chosen, pooling, options)
         if made.empty:
             raise UserError(f"text {made.empty[0] + 1} has no token, so it has no vector")
         return sentence_rows(made)

@@ -6,7 +6,6 @@ It opens things and hands out handles: `explorer.space(name)` a `WordSpace`, `ex
 
 from __future__ import annotations
 
-import re
 import weakref
 from collections.abc import Hashable
 from dataclasses import replace
@@ -20,6 +19,7 @@ from polysema.app.explorer.spaces import collection_of, file_stamp, static_space
 from polysema.app.explorer.word_space import WordSpace
 from polysema.core.argument_types import checked_arguments
 from polysema.core.environment import home
+from polysema.core.model.catalog import split_layer
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family, Space
 from polysema.indexes.collection import Collection
@@ -76,9 +76,9 @@ class Explorer:
             return name
         if isinstance(name, Space):
             return self.hold(name)
-        contextual = re.fullmatch(r"(.+)@(-?\d{1,4})", name)
-        if contextual and not Path(name).exists():
-            return self.hold(self.model(contextual[1], progress=progress).senses.corpus(int(contextual[2]), progress))
+        model, layer = split_layer(name)
+        if layer is not None:
+            return self.hold(self.model(model, progress=progress).senses.corpus(layer, progress))
         folder, inner = collection_of(self._folder, name)
         if folder is not None:
             key: Hashable = ("collection", str(folder), inner, file_stamp(str(folder)))

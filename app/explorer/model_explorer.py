@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from polysema.core.inside.head_search import HeadRanking
     from polysema.core.inside.lens import Lens, LensView
     from polysema.core.inside.steering import Statement, Steer, SteeredToken
-    from polysema.core.model.recipe import Prompt
+    from polysema.core.model.recipe import SentenceOptions
 
 
 @checked_arguments
@@ -59,7 +59,7 @@ class ModelExplorer:
         unit: str = "words",
         word: str | None = None,
         pooling: str = "mean",
-        prompt: Prompt | None = None,
+        options: SentenceOptions | None = None,
     ) -> TextVectors:
         """The vectors of words, of one word, of tokens or of whole texts, at any layers.
 
@@ -69,7 +69,7 @@ class ModelExplorer:
             unit: words, tokens or sentences.
             word: Only its first occurrence in each text.
             pooling: How sub-words become a word, or tokens a text.
-            prompt: What stands before each text, of sentences.
+            options: Of sentences: what stands before each text, and how many dimensions are kept.
 
         Returns:
             A row for each layer and place, layer after layer, with vectors (n_rows, dim) float32.
@@ -77,7 +77,7 @@ class ModelExplorer:
         Raises:
             UserError: for a unit that isn't there, or a word beside another unit.
         """
-        return embedded(self.model, texts, layers, unit, word, pooling, prompt)
+        return embedded(self.model, texts, layers, unit, word, pooling, options)
 
     def compare(
         self,

@@ -9,6 +9,7 @@ import numpy as np
 from polysema.app.explorer import Explorer, WordSpace
 from polysema.core.errors import UserError
 from polysema.core.model.load import LanguageModel, load_model
+from polysema.core.model.recipe import SentenceOptions
 from polysema.core.space.expression import Context, Term
 from polysema.core.space.space import Floats, Origin, Space
 from polysema.indexes.store.view import CollectionView
@@ -28,10 +29,16 @@ def text_vectors(explorer: Explorer, texts: Sequence[str], space: str | Space | 
             f"a text has a vector in a contextual space, such as minilm-l6@6; got {opened.origin.card()}: ask by a word"
         )
     pooling = opened.origin.pooling.partition(" ")[0] if opened.origin.pooling.endswith("of the text") else "mean"
-    made = embed_sentences(explorer.model(opened.origin.source).model, texts, (opened.origin.layer,), pooling)
+    model = explorer.model(opened.origin.source).model
+    made = embed_sentences(model, texts, (opened.origin.layer,), pooling, _as_made(opened.origin))
     if made.empty:
         raise UserError(f"text {made.empty[0] + 1} has no token, so it has no vector")
     return made.vectors[0]
+
+
+def _as_made(origin: Origin) -> SentenceOptions:
+    """What a question in the space of a card has to have as its vectors do; the prompt may be another."""
+    return SentenceOptions(dimensions=origin.dimensions)
 
 
 def occurrence(word: str, text: str, nth: int = 1, layer: int | None = None) -> Term:
@@ -80,5 +87,5 @@ def text_in(
         raise UserError(f"the space {view.name(space)} is of words in texts; give the word as well")
     model.origin(origin.layer, origin.pooling).require_same(origin)
     if sentence:
-        return embed_sentences(model, [text], [origin.layer], pooling).vectors[0]
+        return embed_sentences(model, [text], [origin.layer], pooling, _as_made(origin)).vectors[0]
     return embed(model, [text], [origin.layer], pooling, [occurrence_at(text, 0, word, 1, None)]).vectors[0]

@@ -8,7 +8,7 @@ from polysema.app.export.shards import DTYPES, TEXT_ONLY, WRITERS
 from polysema.core.corpus import Corpus
 from polysema.core.errors import UserError
 from polysema.core.model.pooling import check_pooling
-from polysema.core.model.recipe import Prompt, check_prompt
+from polysema.core.model.recipe import SentenceOptions, check_unit
 from polysema.core.model.sentences import check_sentence_pooling
 
 UNITS = ("words", "tokens", "sentences")
@@ -54,7 +54,7 @@ class ExportOptions:
 
     `words` are the only ones wanted (in any case); `static` puts the model's static vector of a word or token beside
     the contextual one; `limit` takes the first texts only, `shard` (i, n) every n-th of them from the i-th (from 1);
-    `prompt` is for sentences by the model's own recipe.
+    `sentence` holds the prompt and the dimensions of whole texts.
     """
 
     unit: str = "words"
@@ -66,7 +66,7 @@ class ExportOptions:
     text: bool = False
     limit: int | None = None
     shard: tuple[int, int] = (1, 1)
-    prompt: Prompt | None = None
+    sentence: SentenceOptions | None = None
 
     def checked(self) -> "ExportOptions":
         """The same back; raises `UserError` for what doesn't exist or doesn't go together."""
@@ -85,7 +85,7 @@ class ExportOptions:
             raise UserError(f"{self.to} is a text format: it has float32 only; got {self.dtype}")
         if self.to in TEXT_ONLY and self.static:
             raise UserError(f"{self.to} has one vector a row: static ones beside them need another format")
-        check_prompt(self.prompt, self.unit)
+        check_unit(self.sentence, self.unit)
         if self.words and self.unit != "words":
             raise UserError(f"chosen words are for the unit words; got {self.unit}")
         if self.static and self.unit == "sentences":

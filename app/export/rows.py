@@ -11,7 +11,7 @@ from polysema.app.export.options import ExportOptions, ExportSource
 from polysema.app.export.shards import ShardRows
 from polysema.core.model.contextual import Choose, HiddenBatch, embed_stream, joined
 from polysema.core.model.load import LanguageModel
-from polysema.core.model.sentences import Sentences, sentence_stream
+from polysema.core.model.sentences import Sentences, plan_sentences, sentence_stream
 from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, occurrences_of
 from polysema.core.space.space import Floats
@@ -68,7 +68,8 @@ def compute_shard(
     """
     if wanted.unit == "sentences":
         found = []
-        for sentences in sentence_stream(model, batch.texts, settings["layers"], wanted.pooling, 0, wanted.prompt):
+        plan = plan_sentences(model, settings["layers"], wanted.pooling, wanted.sentence)
+        for sentences in sentence_stream(plan, batch.texts):
             found.append(sentences)
             advance(sentences.vectors.shape[1])
         return _sentences(batch, found, settings, source)

@@ -57,7 +57,7 @@ def export(
     origin = model.origin(None, chosen.pooling if chosen.unit == "words" else "single tokens")
     alike = [layer for layer in first_outliers(model).alike if layer in layers]
     if chosen.unit == "sentences":
-        origin = plan_sentences(model, layers, chosen.pooling, chosen.prompt).origin
+        origin = plan_sentences(model, layers, chosen.pooling, chosen.sentence).origin
     elif alike:
         origin = replace(origin, notes=(*origin.notes, first_rows_note(alike)))
     settings = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from polysema.app.service.embeddings import (
     SLICE_TOKENS,
     EmbeddingBatch,
     EmbeddingInput,
+    EmbeddingModel,
     Limits,
     embed_requests,
     read_inputs,
@@ -32,7 +32,7 @@ from polysema.app.service.metrics import Metrics
 from polysema.app.service.parameters import parameters_of
 from polysema.app.service.worker_pool import WorkerPool
 from polysema.core.errors import NotFoundError, UserError
-from polysema.core.model.catalog import CatalogEntry, catalog
+from polysema.core.model.catalog import CatalogEntry, catalog, split_layer
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
 
@@ -60,16 +60,16 @@ class ServiceState:
         self.shelf = CollectionRegistry(one.folder)
         self._spaces = SingleFlightCache(2)
 
-    def _embed(self, name: str, requests: list[list[EmbeddingInput]]) -> list[EmbeddingBatch | UserError]:
+    def _embed(self, model: EmbeddingModel, requests: list[list[EmbeddingInput]]) -> list[EmbeddingBatch | UserError]:
         self.metrics.count_batch(sum(map(len, requests)))
-        return embed_requests(self.explorer, name, requests, self._limits)
+        return embed_requests(self.explorer, model, requests, self._limits)
 
     async def work(self, ask: Callable[[], T]) -> T:
         """The answer of a call of the explorer or of a collection, on a worker."""
         return await self.gate.run(ask)
 
     async def embed(
-        self, model: str, inputs: list[EmbeddingInput], gone: Callable[[], Awaitable[bool]]
+        self, model: EmbeddingModel, inputs: list[EmbeddingInput], gone: Callable[[], Awaitable[bool]]
     ) -> EmbeddingBatch:
         """The vectors of inputs; those of concurrent requests go through the model together.
 
@@ -93,7 +93,7 @@ class ServiceState:
 
         return await (self.gate.hold(each, len(parts)) if self.settings.batch_texts > 1 else each())
 
-    async def _slice(self, model: str, inputs: list[EmbeddingInput], begun: bool) -> EmbeddingBatch:
+    async def _slice(self, model: EmbeddingModel, inputs: list[EmbeddingInput], begun: bool) -> EmbeddingBatch:
         if self.settings.batch_texts > 1:
             made: EmbeddingBatch = await self.batcher.ask(model, inputs, len(inputs))
             return made
@@ -109,7 +109,7 @@ class ServiceState:
 
     def known(self, name: str, status: str = "invalid") -> str:
         """A name of the catalog back, with or without a layer; raises `UserError`. Paths and hub ids are not served."""
-        bare = re.sub(r"@-?\d{1,4}\Z", "", name)
+        bare = split_layer(name)[0]
         names = [row.name for row in self.served()]
         if bare not in names:
             kind = NotFoundError if status == "not_found" else UserError
@@ -118,7 +118,7 @@ class ServiceState:
 
     def check_space(self, name: str, status: str = "invalid") -> bool:
         """Whether a name is a collection's, else it is of the catalog; raises `UserError` where it is neither."""
-        bare, collection = re.sub(r"@-?\d{1,4}\Z", "", name), name.partition("/")[0]
+        bare, collection = split_layer(name)[0], name.partition("/")[0]
         if bare in [row.name for row in self.served()]:
             return False
         if self.shelf.has(collection):

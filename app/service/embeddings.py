@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polysema.core.errors import UserError
+from polysema.core.model.catalog import split_layer
+from polysema.core.model.recipe import MODULES_FILE, SentenceOptions
 from polysema.core.model.tokens import EncodedText
 
 if TYPE_CHECKING:
@@ -30,6 +32,17 @@ class EmbeddingBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class EmbeddingModel:
+    """What makes the vectors of a request: requests of the same one go through the model together.
+
+    `name` may have a layer behind it, as in `minilm-l6@3`.
+    """
+
+    name: str
+    options: SentenceOptions
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """The most tokens of a request, and of one of its inputs."""
 
@@ -37,18 +50,31 @@ class Limits:
     input_tokens: int
 
 
-def pooling_of(model: LanguageModel) -> str:
-    """The pooling of a model's sentence vectors: its own where its folder has one, else the mean."""
-    return "own" if model.path is not None and (model.path / "modules.json").is_file() else "mean"
+def model_and_layers(name: str, layers: Sequence[int] | None) -> tuple[str, tuple[int, ...]]:
+    """A model's name and the layers of a request: those that it gives, that behind the name, or the last."""
+    bare, layer = split_layer(name)
+    if layer is not None and layers is not None:
+        raise UserError(f"a layer stands behind the model's name or in a field of its own, not both; got {name:.80}")
+    if layers is not None:
+        return bare, tuple(layers)
+    return bare, (-1 if layer is None else layer,)
+
+
+def pooling_of(model: LanguageModel, options: SentenceOptions) -> str:
+    """The pooling of a model's sentence vectors: its own where its folder has one or a prompt is given, else the
+    mean.
+    """
+    own = model.path is not None and (model.path / MODULES_FILE).is_file()
+    return "own" if own or options.has_prompt else "mean"
 
 
 def embed_requests(
-    explorer: Explorer, name: str, requests: Sequence[Sequence[EmbeddingInput]], limits: Limits
+    explorer: Explorer, model: EmbeddingModel, requests: Sequence[Sequence[EmbeddingInput]], limits: Limits
 ) -> list[EmbeddingBatch | UserError]:
     """For each request its vectors, or what is wrong with it; all go through the model together."""
     from polysema.core.model.sentences import embed_encoded
 
-    plan = _plan(explorer, name)
+    plan = _plan(explorer, model)
     answers: list[EmbeddingBatch | UserError] = []
     encoded: list[EncodedText] = []
     places: list[tuple[int, int, int, int]] = []
@@ -67,9 +93,11 @@ def embed_requests(
     return answers
 
 
-def read_inputs(explorer: Explorer, name: str, inputs: Sequence[EmbeddingInput], limits: Limits) -> list[EncodedText]:
+def read_inputs(
+    explorer: Explorer, model: EmbeddingModel, inputs: Sequence[EmbeddingInput], limits: Limits
+) -> list[EncodedText]:
     """The tokens of a request's inputs; raises `UserError` for more than it may have, and for an input without any."""
-    (read,) = _read(_plan(explorer, name), [inputs], limits)
+    (read,) = _read(_plan(explorer, model), [inputs], limits)
     if isinstance(read, UserError):
         raise read
     return read
@@ -93,11 +121,15 @@ def n_tokens(encoded: EncodedText) -> int:
     return sum(map(len, encoded.windows))
 
 
-def _plan(explorer: Explorer, name: str) -> SentencePlan:
+def _plan(explorer: Explorer, chosen: EmbeddingModel) -> SentencePlan:
+    """The model's own recipe, else the mean; at a layer that is named always the mean, so that layers compare."""
     from polysema.core.model.sentences import plan_sentences
 
+    name, layer = split_layer(chosen.name)
     model = explorer.model(name).model
-    return plan_sentences(model, (-1,), pooling_of(model))
+    if layer is not None:
+        return plan_sentences(model, (layer,), "mean", chosen.options)
+    return plan_sentences(model, (-1,), pooling_of(model, chosen.options), chosen.options)
 
 
 def _read(

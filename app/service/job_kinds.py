@@ -25,12 +25,14 @@ from polysema.app.explorer.sense_report import sense_report
 from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
 from polysema.app.service.dependencies import ServiceState
+from polysema.app.service.embeddings import model_and_layers
 from polysema.app.service.jobs import Outcome
 from polysema.app.service.schemas import jobs as of
 from polysema.app.service.schemas.fields import SpaceView
 from polysema.core.errors import UserError
 from polysema.core.maps.methods import ALIGNED, check_method
 from polysema.core.maps.options import MapOptions
+from polysema.core.model.recipe import SentenceOptions, check_unit
 from polysema.core.model.tokens import find_word
 from polysema.core.progress import Progress
 from polysema.core.space.space import Space
@@ -172,7 +174,9 @@ def _corpus(request: of.CorpusRequest, state: ServiceState) -> Work:
 
 
 def _fill(request: of.EmbedIntoCollectionRequest, state: ServiceState) -> Work:
-    state.known(request.model)
+    name, layers = model_and_layers(state.known(request.model), None if request.layer is None else [request.layer])
+    options = SentenceOptions(request.prompt, request.prompt_name, request.dimensions)
+    check_unit(options, request.unit)
     current = state.shelf.get(request.collection)
     state.check_job_texts(len(request.texts))
     names = [str(number) for number in range(len(request.texts))] if request.ids is None else request.ids
@@ -182,9 +186,9 @@ def _fill(request: of.EmbedIntoCollectionRequest, state: ServiceState) -> Work:
         )
 
     def work(progress: Progress) -> Any:
-        progress(f"load {request.model}", 0, 1)
-        model = state.explorer.model(request.model).model
-        (layer,) = model.check_layers([request.layer])
+        progress(f"load {name}", 0, 1)
+        model = state.explorer.model(name).model
+        (layer,) = model.check_layers(layers)
         total, rows, left_out = len(request.texts), 0, 0
         for start in range(0, total, BATCH_ROWS):
             progress("embed", start, total)
@@ -195,7 +199,7 @@ def _fill(request: of.EmbedIntoCollectionRequest, state: ServiceState) -> Work:
             if not there:
                 continue
             mine = [texts[place] for place in there]
-            made = embedded(model, mine, (layer,), request.unit, request.word, request.pooling)
+            made = embedded(model, mine, (layer,), request.unit, request.word, request.pooling, options)
             if not len(made):
                 continue
             own = [ids[place] for place in there]

@@ -19,6 +19,7 @@ from polysema.core.space.space import Family
 # owner/name, and behind an @ a revision such as refs/pr/3
 HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*)(?:@(?P<revision>[A-Za-z0-9][\w./-]*))?", re.ASCII)
 
+AT_LAYER = re.compile(r"(?P<name>.+)@(?P<layer>-?\d{1,4})", re.DOTALL)
 
 CATALOG = read_catalog(Path(__file__).parent.parent / "data" / "catalog.toml")
 GGUF_SUFFIX = ".gguf"  # of a file that holds a model, not vectors
@@ -143,6 +144,17 @@ class ModelLocation:
         return self.path is not None and self.path.is_file() and self.path.suffix.lower() != GGUF_SUFFIX
 
 
+def split_layer(name: str) -> tuple[str, int | None]:
+    """A model's name and the layer behind it, as in `minilm-l6@3`; None where there is none, and for a path that is
+    there.
+    """
+    found = AT_LAYER.fullmatch(name)
+    # of os.path: neither raises, whatever stands in a name
+    if found is None or os.path.exists(os.path.expanduser(name)):  # noqa: PTH110, PTH111
+        return name, None
+    return found["name"], int(found["layer"])
+
+
 def locate(name: str) -> ModelLocation:
     """What a name stands for: an entry of the catalog, a local folder, a file of vectors, or a hub id.
 
@@ -195,4 +207,5 @@ __all__ = [
     "models_here",
     "own_catalog",
     "pulled_folder",
+    "split_layer",
 ]

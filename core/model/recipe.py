@@ -74,11 +74,21 @@ Step = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """What stands before every text: `text`, or the folder's prompt of a `name`; neither: the folder's default."""
+class SentenceOptions:
+    """What is asked of sentence vectors beyond their pooling.
 
-    text: str | None = None
-    name: str | None = None
+    `prompt` stands before every text, or the folder's prompt of the name `prompt_name`; neither: the folder's default.
+    `dimensions` first numbers are kept, scaled to length 1 (Matryoshka embeddings); None: all, as the model gives them.
+    """
+
+    prompt: str | None = None
+    prompt_name: str | None = None
+    dimensions: int | None = None
+
+    @property
+    def has_prompt(self) -> bool:
+        """Whether a prompt is given, an empty one included."""
+        return self.prompt is not None or self.prompt_name is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,8 @@ class SentenceRecipe:
     """What a folder of sentence-transformers says: poolings side by side, and what follows them.
 
     `window` is the most tokens it was made for, 0 where the folder doesn't say; `prompt` stands before every text, and
-    its tokens stay out of the pooling unless `include_prompt`; `truncate_dim` first numbers are kept (None: all).
+    its tokens stay out of the pooling unless `include_prompt`; `truncate_dim` first numbers are kept (None: all), as
+    they are.
     """
 
     poolings: tuple[str, ...]
@@ -127,14 +138,19 @@ class SentenceRecipe:
         return vectors if self.truncate_dim is None else np.ascontiguousarray(vectors[:, : self.truncate_dim])
 
 
-def check_prompt(prompt: Prompt | None, unit: str) -> None:
-    """Raise `UserError` for a prompt beside another unit than sentences."""
-    if unit != "sentences" and prompt is not None and prompt != Prompt():
+def check_unit(options: SentenceOptions | None, unit: str) -> None:
+    """Raise `UserError` for options of sentences beside another unit."""
+    if unit == "sentences" or options is None:
+        return
+    if options.has_prompt:
         raise UserError(f"a prompt is for whole texts by the model's own recipe (sentences, own); got the unit {unit}")
+    if options.dimensions is not None:
+        raise UserError(f"dimensions are chosen for whole texts (the unit sentences); got the unit {unit}")
 
 
-def own_recipe(model: LanguageModel, prompt: Prompt | None = None) -> SentenceRecipe:
-    """What the model's folder says, with the requested prompt.
+def own_recipe(model: LanguageModel, options: SentenceOptions | None = None) -> SentenceRecipe:
+    """What the model's folder says, with the requested prompt; dimensions that are asked for replace its
+    `truncate_dim`.
 
     Raises `UserError` where there is no recipe, for a module, a setting or a prompt that isn't known.
     """
@@ -147,10 +163,11 @@ def own_recipe(model: LanguageModel, prompt: Prompt | None = None) -> SentenceRe
         raise UserError(f"{model.name}'s modules.json names no pooling; choose mean, cls or last")
     path = model.path / CONFIG_FILE
     config = _json(path) if path.is_file() else {}
-    truncate_dim = _truncate_dim(path, config.get("truncate_dim"))
+    chosen = options or SentenceOptions()
+    truncate_dim = _truncate_dim(path, config.get("truncate_dim")) if chosen.dimensions is None else None
     if truncate_dim is not None:
         fields["normalized"] = False  # sentence-transformers cuts behind the norm and leaves it at that
-    return SentenceRecipe(**fields, prompt=_prompt(model, config, prompt or Prompt()), truncate_dim=truncate_dim)
+    return SentenceRecipe(**fields, prompt=_prompt(model, config, chosen), truncate_dim=truncate_dim)
 
 
 def _module(model: LanguageModel, module: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
@@ -207,13 +224,13 @@ def _truncate_dim(path: Path, given: Any) -> int | None:
     return given
 
 
-def _prompt(model: LanguageModel, config: dict[str, Any], query: Prompt) -> str:
+def _prompt(model: LanguageModel, config: dict[str, Any], options: SentenceOptions) -> str:
     prompts = config.get("prompts") or {}
-    if query.text is not None and query.name is not None:
+    if options.prompt is not None and options.prompt_name is not None:
         raise UserError("give a prompt, or the name of one of the model's, not both")
-    if query.text is not None:
-        return query.text
-    name = query.name if query.name is not None else config.get("default_prompt_name")
+    if options.prompt is not None:
+        return options.prompt
+    name = options.prompt_name if options.prompt_name is not None else config.get("default_prompt_name")
     if name is None:
         return ""
     if name not in prompts:

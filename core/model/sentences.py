@@ -13,9 +13,10 @@ from polysema.core.model.engine import hidden_states
 from polysema.core.model.first_position import first_outliers, span_of_layers
 from polysema.core.model.language_model import LanguageModel
 from polysema.core.model.load import position_limit
-from polysema.core.model.recipe import Prompt, SentenceRecipe, own_recipe
+from polysema.core.model.recipe import SentenceOptions, SentenceRecipe, own_recipe
 from polysema.core.model.tokens import EncodedText
 from polysema.core.model.unknown import unknown_id, unknown_texts_note, unknown_tokens
+from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Origin
 
 SENTENCE_POOLINGS = ("mean", "cls", "last", "own")
@@ -55,27 +56,55 @@ class SentencePlan:
     recipe: SentenceRecipe | None
     origin: Origin
     outliers: tuple[int, ...] = ()  # places in `layers` at which a mean leaves out the first token
+    dimensions: int | None = None  # the first numbers that are kept, scaled to length 1
 
     def encode(self, texts: Sequence[str]) -> list[EncodedText]:
         """The tokens of the texts, with the prompt before each."""
         return self.model.encode(texts if self.recipe is None else self.recipe.texts(texts))
 
+    def finish(self, vectors: Floats) -> Floats:
+        """What comes after the poolings, (n_layers, n_texts, pooled) to (n_layers, n_texts, dim)."""
+        if self.recipe is not None:
+            vectors = self.recipe.finish(vectors[0])[None]
+        if self.dimensions is None:
+            return vectors
+        return np.stack([unit(np.ascontiguousarray(layer[:, : self.dimensions])) for layer in vectors])
+
+    @property
+    def dim(self) -> int:
+        """The numbers of a vector."""
+        n_poolings = len(self.recipe.poolings) if self.recipe is not None else 1
+        return int(self.finish(np.zeros((len(self.layers), 1, n_poolings * self.model.dim), np.float32)).shape[-1])
+
 
 def plan_sentences(
-    model: LanguageModel, layers: Sequence[int] = (-1,), pooling: str = "mean", prompt: Prompt | None = None
+    model: LanguageModel, layers: Sequence[int] = (-1,), pooling: str = "mean", options: SentenceOptions | None = None
 ) -> SentencePlan:
     """How a pooling makes vectors of whole texts, and the card that they will have.
 
-    Raises `UserError` for a pooling that the model has no place for, and for a prompt beside another pooling than
-    `own`.
+    Raises `UserError` for a pooling that the model has no place for, for a prompt beside another pooling than `own`,
+    and for more dimensions than the vectors have.
     """
+    plan = _plan(model, layers, pooling, options)
+    dimensions = options.dimensions if options is not None else None
+    if dimensions is None:
+        return plan
+    dim = plan.dim
+    if not 1 <= dimensions <= dim:
+        raise UserError(f"{model.name} has {dim} dimensions: choose from 1 to {dim}; got {dimensions}")
+    note = f"cut to the first {dimensions} of {dim} dimensions and scaled to length 1"
+    origin = replace(plan.origin, normalized=True, dimensions=dimensions, notes=(*plan.origin.notes, note))
+    return replace(plan, dimensions=dimensions, origin=origin)
+
+
+def _plan(model: LanguageModel, layers: Sequence[int], pooling: str, options: SentenceOptions | None) -> SentencePlan:
     chosen = model.check_layers(layers)
     check_sentence_pooling(pooling)
     if model.reads_two:
         raise UserError(f"sentence vectors come from the encoder of {model.name}, not from its decoder")
     origin = model.origin(None, f"{pooling} of the text")
     if pooling != "own":
-        if prompt is not None and prompt != Prompt():
+        if options is not None and options.has_prompt:
             raise UserError(f"a prompt is for the pooling own, which is the model's recipe; got {pooling}")
         outliers = tuple(layer for layer in first_outliers(model).long if layer in chosen) if pooling == "mean" else ()
         if outliers:
@@ -87,7 +116,7 @@ def plan_sentences(
         return SentencePlan(model, chosen, pooling, None, origin, tuple(chosen.index(layer) for layer in outliers))
     if chosen != (model.n_layers,):
         raise UserError(f"{model.name}'s own pooling is of its last layer; got {', '.join(map(str, chosen))}")
-    recipe = own_recipe(model, prompt)
+    recipe = own_recipe(model, options)
     origin = replace(origin, normalized=recipe.normalized, prompt=recipe.prompt, notes=(*origin.notes, *recipe.notes()))
     if recipe.window:
         model = replace(model, window=min(position_limit(model.whole.config.get_text_config()), recipe.window))
@@ -100,7 +129,7 @@ def embed_sentences(
     texts: Iterable[str],
     layers: Sequence[int] = (-1,),
     pooling: str = "mean",
-    prompt: Prompt | None = None,
+    options: SentenceOptions | None = None,
 ) -> Sentences:
     """The vectors of whole texts, (n_layers, n_texts, dim).
 
@@ -109,10 +138,10 @@ def embed_sentences(
     1e-5 for every text within its window, with its default prompt unless another is given; a longer text is read
     in windows where sentence-transformers cuts it. Raises `UserError` for a pooling that the model has no place for.
     """
-    plan = plan_sentences(model, layers, pooling, prompt)
-    parts = list(_stream(plan, list_of(texts, "texts"), 0))
+    plan = plan_sentences(model, layers, pooling, options)
+    parts = list(sentence_stream(plan, list_of(texts, "texts")))
     if not parts:
-        return Sentences(0, plan.layers, np.empty((len(plan.layers), 0, model.dim), np.float32), plan.origin)
+        return Sentences(0, plan.layers, np.empty((len(plan.layers), 0, plan.dim), np.float32), plan.origin)
     unknown = tuple(t for p in parts for t in p.unknown)
     origin = parts[0].origin.with_notes(unknown_texts_note(model.tokenizer, model.name, unknown))
     return Sentences(
@@ -126,21 +155,10 @@ def embed_sentences(
     )
 
 
-def sentence_stream(
-    model: LanguageModel,
-    texts: Iterable[str],
-    layers: Sequence[int] = (-1,),
-    pooling: str = "mean",
-    first: int = 0,
-    prompt: Prompt | None = None,
-) -> Iterator[Sentences]:
+def sentence_stream(plan: SentencePlan, texts: Iterable[str]) -> Iterator[Sentences]:
     """As `embed_sentences`, some hundred texts at a time, in their order."""
-    yield from _stream(plan_sentences(model, layers, pooling, prompt), texts, first)
-
-
-def _stream(plan: SentencePlan, texts: Iterable[str], first: int) -> Iterator[Sentences]:
     for start, batch, _ in batched(texts, None, texts_a_batch(len(plan.layers), plan.model.dim)):
-        yield embed_encoded(plan, plan.encode(batch), first + start)
+        yield embed_encoded(plan, plan.encode(batch), start)
 
 
 def embed_encoded(plan: SentencePlan, encoded: Sequence[EncodedText], first: int = 0) -> Sentences:
@@ -166,8 +184,7 @@ def embed_encoded(plan: SentencePlan, encoded: Sequence[EncodedText], first: int
                 out[list(plan.outliers), number] = states_of.mean(axis=1, dtype=np.float32)
         else:
             empty.append(first + number)
-    if recipe is not None:
-        out = recipe.finish(out[0])[None]
+    out = plan.finish(out)
     split = tuple(first + number for number, of in enumerate(encoded) if len(of.windows) > 1)
     token = unknown_id(plan.model.tokenizer)
     unknown = tuple(first + number for number, of in enumerate(encoded) if unknown_tokens(of, token) is not None)

@@ -39,6 +39,7 @@ class Origin(HtmlRepr):
         notes: What was passed over or mended when the vectors were read, and what is to be known of an answer's words.
         prompt: Stood before each text; a question and what it finds may have different ones.
         beginning: A token put before each text.
+        dimensions: How many first numbers were kept of more, scaled to length 1 (Matryoshka); None: all.
 
     Example:
         >>> Origin("mine.txt", transform="centered")
@@ -62,6 +63,7 @@ class Origin(HtmlRepr):
     notes: tuple[str, ...] = ()
     prompt: str = ""
     beginning: str = ""
+    dimensions: int | None = None
 
     def __repr__(self) -> str:
         return f"Origin({self.card()})"
@@ -72,26 +74,22 @@ class Origin(HtmlRepr):
         Returns:
             Its parts with commas between them.
         """
-        parts = [self.source, self.family.value]
-        if self.layer is not None:
-            parts.append(f"layer {self.layer}")
-        if self.stack == "decoder":
-            parts.append("its decoder")
-        if self.final_norm == "before":
-            parts.append("before the final norm")
-        if self.pooling:
-            parts.append(self.pooling if " " in self.pooling else f"{self.pooling} of sub-words")
-        if self.beginning:
-            parts.append(f"behind {self.beginning}")
-        if self.prompt:
-            parts.append(f"prompt {self.prompt!r}")
-        if self.transform != "raw":
-            parts.append(self.transform)
-        if self.weights_sha256:
-            parts.append(f"weights {self.weights_sha256[:12]}")
-        if self.engine.endswith("int8"):
-            parts.append(f"engine {self.engine}: not exact")
-        return ", ".join(parts)
+        pooling = self.pooling if " " in self.pooling else f"{self.pooling} of sub-words"
+        parts = (
+            (True, self.source),
+            (True, self.family.value),
+            (self.layer is not None, f"layer {self.layer}"),
+            (self.stack == "decoder", "its decoder"),
+            (self.final_norm == "before", "before the final norm"),
+            (self.pooling, pooling),
+            (self.beginning, f"behind {self.beginning}"),
+            (self.prompt, f"prompt {self.prompt!r}"),
+            (self.dimensions is not None, f"first {self.dimensions} dimensions"),
+            (self.transform != "raw", self.transform),
+            (self.weights_sha256, f"weights {self.weights_sha256[:12]}"),
+            (self.engine.endswith("int8"), f"engine {self.engine}: not exact"),
+        )
+        return ", ".join(part for told, part in parts if told)
 
     def require_same(self, other: "Origin") -> None:
         """Check that vectors of the two may be compared.

@@ -10,7 +10,7 @@ import torch
 
 from polysema.core.errors import UnreadableError, UserError
 from polysema.core.model.load import LanguageModel, load_model
-from polysema.core.model.recipe import Prompt
+from polysema.core.model.recipe import SentenceOptions
 from polysema.core.model.sentences import embed_sentences
 
 TEXTS = ["the river bank", "x", "The white swan in the blue water", "money and a King", ""]
@@ -69,12 +69,12 @@ def test_equal_to_sentence_transformers(changes: dict[str, Any], tiny: dict[str,
     texts = TEXTS[:-1] if named.get("include_prompt") is False else TEXTS
     for query, options in (
         (None, {}),
-        (Prompt(name="x"), {"prompt_name": "x"}),
-        (Prompt(name="document"), {"prompt_name": "document"}),
-        (Prompt("blue: "), {"prompt": "blue: "}),
-        (Prompt(""), {"prompt": ""}),
+        (SentenceOptions(prompt_name="x"), {"prompt_name": "x"}),
+        (SentenceOptions(prompt_name="document"), {"prompt_name": "document"}),
+        (SentenceOptions("blue: "), {"prompt": "blue: "}),
+        (SentenceOptions(""), {"prompt": ""}),
     ):
-        found = embed_sentences(model, texts, pooling="own", prompt=query)
+        found = embed_sentences(model, texts, pooling="own", options=query)
         np.testing.assert_allclose(found.vectors[0], theirs(folder, texts, **options), atol=1e-5)
     default = embed_sentences(model, texts, pooling="own")
     assert default.origin.prompt == PROMPTS.get(named.get("default_prompt_name", ""), "")
@@ -84,9 +84,27 @@ def test_equal_to_sentence_transformers(changes: dict[str, Any], tiny: dict[str,
     assert default.origin.normalized == bool(np.allclose(lengths, 1, atol=1e-5))
 
 
+def test_dimensions_are_cut_and_scaled(tiny: dict[str, Path], tmp_path: Path) -> None:
+    folder = saved(tiny["bert"], tmp_path / "own", prompts=PROMPTS, default_prompt_name="query", truncate_dim=3)
+    model = opened(folder)
+    for dimensions in (5, 16):  # more than the folder's own, which they replace
+        found = embed_sentences(model, TEXTS, pooling="own", options=SentenceOptions(dimensions=dimensions))
+        expected = theirs(folder, TEXTS, truncate_dim=dimensions, normalize_embeddings=True)
+        np.testing.assert_allclose(found.vectors[0], expected, atol=1e-5)
+        assert (found.origin.normalized, found.origin.dimensions) == (True, dimensions)
+    assert f"first {dimensions} dimensions" in found.origin.card()
+    layers = embed_sentences(model, TEXTS, [0, 1], "mean", SentenceOptions(dimensions=4)).vectors
+    plain = embed_sentences(model, TEXTS, [0, 1], "mean").vectors[:, :, :4]
+    lengths = np.linalg.norm(plain, axis=-1, keepdims=True)
+    np.testing.assert_allclose(layers, plain / np.maximum(lengths, 1e-9), atol=1e-6)
+    for wrong in (0, 17):
+        with pytest.raises(UserError, match=f"has 16 dimensions: choose from 1 to 16; got {wrong}"):
+            embed_sentences(model, TEXTS, [-1], "own", SentenceOptions(dimensions=wrong))
+
+
 def test_another_prompt_gives_other_vectors(tiny: dict[str, Path], tmp_path: Path) -> None:
     model = opened(saved(tiny["bert"], tmp_path / "own", prompts=PROMPTS, default_prompt_name="query"))
-    a, b = (embed_sentences(model, TEXTS[:1], pooling="own", prompt=p) for p in (None, Prompt("")))
+    a, b = (embed_sentences(model, TEXTS[:1], pooling="own", options=p) for p in (None, SentenceOptions("")))
     assert np.abs(a.vectors - b.vectors).max() > 0.01
     assert (a.origin.prompt, b.origin.prompt) == ("the queen sat: ", "")
     a.origin.require_same(b.origin)  # a question and what it finds may have different prompts
@@ -156,8 +174,8 @@ def test_a_module_of_another_package_is_refused(tiny: dict[str, Path], tmp_path:
 def test_a_prompt_has_its_place(tiny: dict[str, Path], tmp_path: Path) -> None:
     model = opened(saved(tiny["bert"], tmp_path / "own", prompts=PROMPTS))
     with pytest.raises(UserError, match="has no prompt 'passage'; it has: 'document', 'query', 'x'"):
-        embed_sentences(model, TEXTS[:1], pooling="own", prompt=Prompt(name="passage"))
+        embed_sentences(model, TEXTS[:1], pooling="own", options=SentenceOptions(prompt_name="passage"))
     with pytest.raises(UserError, match="not both"):
-        embed_sentences(model, TEXTS[:1], pooling="own", prompt=Prompt("a", "query"))
+        embed_sentences(model, TEXTS[:1], pooling="own", options=SentenceOptions("a", "query"))
     with pytest.raises(UserError, match="a prompt is for the pooling own"):
-        embed_sentences(model, TEXTS[:1], pooling="mean", prompt=Prompt("a"))
+        embed_sentences(model, TEXTS[:1], pooling="mean", options=SentenceOptions("a"))

@@ -24,7 +24,7 @@ WORDS = {
 }
 MODELS = {
     "compare": ("compare", "word texts model layers pooling progress"),
-    "embed": ("embed", "texts model layers unit word pooling prompt"),
+    "embed": ("embed", "texts model layers unit word pooling options"),
     "occurrence_neighbors": ("occurrences", "word text model layer k options progress"),
     "baselines": ("senses.baselines", "model"),
     "corpus_layers": ("senses.layers", "model"),

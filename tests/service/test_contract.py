@@ -24,6 +24,7 @@ from polysema.core.inside.ablation import Ablation
 from polysema.core.inside.lens import LensView
 from polysema.core.inside.patch_inputs import Noise, PatchOptions
 from polysema.core.inside.steering import Statement
+from polysema.core.model.recipe import SentenceOptions
 from polysema.core.space.lookup import Case, Policy
 from tests.service.conftest import Service
 from tests.service.flat import Flat
@@ -170,6 +171,22 @@ VERBS = [
         [*TEXTS, "--unit", "sentences"],
         {"texts": TEXTS, "unit": "sentences"},
         lambda of: of.embed(TEXTS, unit="sentences").answer(),
+    ),
+    Verb(
+        "embed",
+        "POST /v1/embed",
+        [*TEXTS, "--unit", "sentences", "--pooling", "own", "--prompt", "query: ", "--dimensions", "64"],
+        {"texts": TEXTS, "unit": "sentences", "pooling": "own", "prompt": "query: ", "dimensions": 64},
+        lambda of: of.embed(
+            TEXTS, unit="sentences", pooling="own", options=SentenceOptions("query: ", None, 64)
+        ).answer(),
+    ),
+    Verb(
+        "embed",
+        "POST /v1/embed",
+        [*TEXTS, "--word", "bank", "--model", "minilm-l6@3"],
+        {"texts": TEXTS, "word": "bank", "model": "minilm-l6@3"},
+        lambda of: of.embed(TEXTS, layers=[3], word="bank").answer(),
     ),
     Verb(
         "inside attention",

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import openai
@@ -37,6 +38,22 @@ def test_embeddings(client: openai.OpenAI, explorer: Explorer, encoding: str | N
     assert answer.usage.prompt_tokens == answer.usage.total_tokens == sum(lengths)
 
 
+def test_dimensions_prompts_and_layers(client: openai.OpenAI, explorer: Explorer) -> None:
+    model = explorer.model().model
+
+    def vectors(name: str = "minilm-l6", **options: Any) -> np.ndarray:
+        answer = client.embeddings.create(model=name, input=TEXTS, **options)
+        assert answer.model == name
+        return np.array([one.embedding for one in answer.data], np.float32)
+
+    whole = embed_sentences(model, TEXTS, (-1,), "own").vectors[0]
+    cut = whole[:, :64] / np.linalg.norm(whole[:, :64], axis=1, keepdims=True)
+    np.testing.assert_allclose(vectors(dimensions=64), cut, atol=1e-6)
+    assert (vectors("minilm-l6@3") == embed_sentences(model, TEXTS, (3,), "mean").vectors[0]).all()
+    prompted = embed_sentences(model, [f"query: {text}" for text in TEXTS], (-1,), "own").vectors[0]
+    np.testing.assert_allclose(vectors(extra_body={"prompt": "query: "}), prompted, atol=1e-6)
+
+
 def test_one_text_and_token_ids(client: openai.OpenAI, explorer: Explorer) -> None:
     tokenizer = explorer.model().model.tokenizer
     one = client.embeddings.create(model="minilm-l6", input=TEXTS[0]).data[0].embedding
@@ -64,8 +81,14 @@ def test_errors_are_of_its_classes(client: openai.OpenAI) -> None:
     for wrong in ("", [], [""], [[]], [-1], [10**9], "  "):
         with pytest.raises(openai.BadRequestError):
             client.embeddings.create(model="minilm-l6", input=wrong)  # type: ignore[arg-type]
-    with pytest.raises(openai.BadRequestError, match="384 dimensions"):
-        client.embeddings.create(model="minilm-l6", input="a", dimensions=100)
+    with pytest.raises(openai.BadRequestError, match="384 dimensions: choose from 1 to 384; got 385"):
+        client.embeddings.create(model="minilm-l6", input="a", dimensions=385)
+    with pytest.raises(openai.NotFoundError, match="there is no model 'gpt-9@3'"):
+        client.embeddings.create(model="gpt-9@3", input="a")
+    with pytest.raises(openai.BadRequestError, match="has no prompt 'query'; it has: none"):
+        client.embeddings.create(model="minilm-l6", input="a", extra_body={"prompt_name": "query"})
+    with pytest.raises(openai.BadRequestError, match="a prompt stands before texts"):
+        client.embeddings.create(model="minilm-l6", input=[5], extra_body={"prompt": "q: ", "token_ids": True})
     with pytest.raises(openai.BadRequestError, match="may have 2,048 inputs; got 2,049") as many:
         client.embeddings.create(model="minilm-l6", input=["a"] * 2049)
     assert many.value.param == "input"

@@ -24,6 +24,7 @@ from polysema.core.errors import (
     UserError,
 )
 from polysema.core.model.contextual import word_vectors
+from polysema.core.model.recipe import SentenceOptions
 from polysema.core.model.sentences import embed_sentences
 from polysema.core.space.space import Origin
 from polysema.indexes.collection import Collection
@@ -225,8 +226,22 @@ def test_texts_are_embedded_into_a_collection_as_a_job(client: Client, explorer:
         ]["neighbors"][0]["word"]
         == "2"
     )
+    # a question in a space of cut vectors is cut as they are; a prompt of theirs isn't put before it
+    cut = SentenceOptions("passage: ", None, 32)
+    how = {"unit": "sentences", "pooling": "own", "prompt": "passage: ", "dimensions": 32}
+    assert mine.embed(TEXTS, space="cut", model="minilm-l6@6", **how)["rows"] == 3
+    expected = embed_sentences(explorer.model().model, TEXTS, pooling="own", options=cut)
+    made = mine.get(["0", "1", "2"], "cut")
+    np.testing.assert_allclose(made.vectors, expected.vectors[0], atol=1e-6)
+    assert (made.origin.prompt, made.origin.dimensions) == ("passage: ", 32)
+    query = {"text": TEXTS[1], "k": 1, "space": "cut"}
+    assert client.transport.ask("POST", "/v1/collections/mine/search", query)["answers"][0][0]["id"] == "1"
+    query = {"space": "mine/cut", "texts": [TEXTS[2]], "k": 1}
+    assert client.transport.ask("POST", "/v1/neighbors", query)["answers"][0]["neighbors"][0]["word"] == "2"
     for wrong, match in (
         ({"ids": ["a"]}, "ids for"),
+        ({"prompt": "q"}, "a prompt is for whole texts"),
+        ({"model": "minilm-l6@3", "layer": 2}, "not both; got minilm-l6@3"),
         ({"ids": ["a", "a", "b"]}, "ids for"),
         ({"model": "nope"}, "catalog"),
         ({"layer": 9}, "layers"),

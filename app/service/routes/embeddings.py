@@ -10,11 +10,13 @@ from fastapi.responses import Response
 
 from polysema.app.explorer.results.spaces import model_card, model_cards
 from polysema.app.service.dependencies import StateDep
-from polysema.app.service.embeddings import EmbeddingBatch, EmbeddingInput
+from polysema.app.service.embeddings import EmbeddingBatch, EmbeddingInput, EmbeddingModel
 from polysema.app.service.encoding import answer, encoded
 from polysema.app.service.schemas.openai import EmbeddingsRequest, EmbeddingsResponse, ModelResponse, ModelsResponse
 from polysema.app.service.schemas.response_model import json as answers
 from polysema.core.errors import NotFoundError, UserError
+from polysema.core.model.catalog import split_layer
+from polysema.core.model.recipe import SentenceOptions
 from polysema.core.space.space import Family, Floats
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
@@ -23,17 +25,22 @@ MAX_INLINE_VECTORS = 64  # vectors whose answer is written at once
 
 @router.post("/embeddings", responses=answers(EmbeddingsResponse))
 async def embeddings(body: EmbeddingsRequest, state: StateDep, request: Request) -> Response:
-    """A vector for each input, as OpenAI answers: the model's own sentence pooling, else the mean of its last layer."""
+    """A vector for each input, as OpenAI answers: the model's own sentence pooling, else the mean of its last layer.
+
+    A name such as minilm-l6@3 takes the mean of the tokens at that layer. `dimensions` keeps the first numbers of each
+    vector, scaled to length 1; `prompt`, or the folder's of a `prompt_name`, stands before each text.
+    """
     inputs = _inputs(body.input)
     state.check_inputs(inputs, body.model, body.token_ids)
-    row = next((row for row in state.served() if row.name == body.model), None)
+    name, _ = split_layer(body.model)
+    row = next((row for row in state.served() if row.name == name), None)
     if row is None or row.family is Family.STATIC:
         names = ", ".join(row.name for row in state.served() if row.family is not Family.STATIC)
         raise NotFoundError(f"there is no model {body.model!r:.80} here; there are: {names}")
-    made = await state.embed(body.model, inputs, request.is_disconnected)
-    dim = made.vectors.shape[1]
-    if body.dimensions not in (None, dim):
-        raise UserError(f"{body.model} has {dim} dimensions and can't be cut; got dimensions {body.dimensions}")
+    options = SentenceOptions(body.prompt, body.prompt_name, body.dimensions)
+    if options.has_prompt and any(isinstance(one, tuple) for one in inputs):
+        raise UserError("a prompt stands before texts: with token ids put its ids before the others")
+    made = await state.embed(EmbeddingModel(body.model, options), inputs, request.is_disconnected)
     packed = body.encoding_format == "base64"
     if len(inputs) <= MAX_INLINE_VECTORS:
         return Response(_body(made, body.model, packed), media_type="application/json")

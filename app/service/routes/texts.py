@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from polysema.app.explorer.results import BaselinesAnswer
 from polysema.app.service import encoding as form
 from polysema.app.service.dependencies import StateDep
+from polysema.app.service.embeddings import model_and_layers
 from polysema.app.service.schemas.response_model import forms as in_forms
 from polysema.app.service.schemas.response_model import json as answers
 from polysema.app.service.schemas.texts import (
@@ -17,7 +18,7 @@ from polysema.app.service.schemas.texts import (
     EmbedRequest,
     RowsResponse,
 )
-from polysema.core.model.recipe import Prompt
+from polysema.core.model.recipe import SentenceOptions
 
 router = APIRouter(prefix="/v1", tags=["texts"])
 
@@ -40,18 +41,16 @@ async def compare(request: CompareRequest, state: StateDep) -> Response:
 async def embed_texts(body: EmbedRequest, state: StateDep, request: Request) -> Response:
     """The vectors of words, of one word, of tokens or of whole texts, at any layers: a row for each layer and place."""
     wanted = form.wanted(request)
-    state.known(body.model)
+    name, layers = model_and_layers(state.known(body.model), body.layers)
     state.check_many(len(body.texts), "texts")
 
     def ask() -> Response:
-        model = state.explorer.model(body.model).model
-        count = state.check_tokens(model, body.texts)
+        handle = state.explorer.model(name)
+        count = state.check_tokens(handle.model, body.texts)
         rows = len(body.texts) if body.word is not None or body.unit == "sentences" else count
-        state.check_numbers(rows * len(body.layers) * model.dim, "these vectors")
-        prompt = Prompt(body.prompt, body.prompt_name)
-        made = state.explorer.model(body.model).embed(
-            body.texts, body.layers, body.unit, body.word, body.pooling, prompt
-        )
+        state.check_numbers(rows * len(layers) * handle.model.dim, "these vectors")
+        options = SentenceOptions(body.prompt, body.prompt_name, body.dimensions)
+        made = handle.embed(body.texts, layers, body.unit, body.word, body.pooling, options)
         return form.rows_answer(wanted, made)
 
     return await state.work(ask)

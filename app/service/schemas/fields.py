@@ -27,6 +27,10 @@ Axis = Annotated[str, Field(min_length=1, max_length=1000)]
 # a word of a question, or an occurrence: bank in "the river bank" @6
 Term = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
 FewWords = Annotated[list[Term], Field(min_length=2, max_length=256)]
+# of whole texts: a default, for the fields of several requests
+DIMENSIONS: int | None = Field(
+    default=None, ge=1, le=100_000, description="Keep the first numbers of each vector, scaled to length 1."
+)
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 

@@ -17,6 +17,7 @@ from polysema.app.explorer.results.maps import (
 )
 from polysema.app.service.schemas.card import STATIC_ORIGIN
 from polysema.app.service.schemas.fields import (
+    DIMENSIONS,
     Id,
     K,
     Layer,
@@ -149,10 +150,13 @@ class EmbedIntoCollectionRequest(RequestModel):
     ids: list[Id] | None = Field(default=None, min_length=1, max_length=10_000_000)
     space: Name | None = None
     model: Name = DEFAULT_MODEL
-    layer: Layer = -1
+    layer: Layer | None = Field(default=None, description="By default that of the model's name, else the last.")
     unit: Literal["words", "tokens", "sentences"] = "words"
     word: Word | None = None
     pooling: str = Field(default="mean", max_length=16)
+    prompt: str | None = Field(default=None, max_length=2000)
+    prompt_name: str | None = Field(default=None, max_length=200)
+    dimensions: int | None = DIMENSIONS
 
 
 class CompactRequest(RequestModel):

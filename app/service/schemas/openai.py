@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from polysema.app.explorer.results.spaces import Embedding, EmbeddingList, ModelCard, ModelCards, Status, TokenUsage
-from polysema.app.service.schemas.fields import MAX_ITEMS, RequestModel
+from polysema.app.service.schemas.fields import DIMENSIONS, MAX_ITEMS, RequestModel
 from polysema.app.service.schemas.response_model import response_model
 
 TokenId = Annotated[int, Field(ge=0, lt=2**31)]
@@ -21,7 +21,9 @@ class EmbeddingsRequest(RequestModel):
             "examples": [{"model": "minilm-l6", "input": ["The river bank."], "encoding_format": "float"}]
         },
     )
-    model: str = Field(max_length=64)
+    model: str = Field(
+        max_length=64, description="A model's name, with or without a layer behind it, such as `minilm-l6@3`."
+    )
     input: (
         Annotated[str, Field(min_length=1)]
         | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=MAX_ITEMS)]
@@ -32,8 +34,12 @@ class EmbeddingsRequest(RequestModel):
         ]
     )
     encoding_format: Literal["float", "base64"] | None = "float"
-    dimensions: int | None = Field(default=None, ge=1, le=100_000)
+    dimensions: int | None = DIMENSIONS
     user: str | None = Field(default=None, max_length=1000)
+    prompt: str | None = Field(
+        default=None, max_length=2000, description="Stands before each text, by the model's own recipe."
+    )
+    prompt_name: str | None = Field(default=None, max_length=200, description="The same, by its name in the model.")
     token_ids: bool = Field(
         default=False, description="Whether `input` may be token ids: those of the model's own tokenizer."
     )

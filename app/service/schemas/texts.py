@@ -15,6 +15,7 @@ from polysema.app.explorer.results.texts import (
 from polysema.app.explorer.results.words import Neighbor
 from polysema.app.service.schemas.card import MODEL_ORIGIN
 from polysema.app.service.schemas.fields import (
+    DIMENSIONS,
     MAX_ITEMS,
     K,
     Layer,
@@ -41,7 +42,8 @@ class CompareRequest(RequestModel):
 class EmbedRequest(RequestModel):
     """Texts to vectors of their words, of one word, of their tokens, or of whole texts, at any layers.
 
-    With the unit sentences and the pooling own, a `prompt`, or the model's of a name, may stand before each text.
+    With the unit sentences and the pooling own, a `prompt`, or the model's of a name, may stand before each text. A
+    layer may stand behind the model's name (`minilm-l6@3`) instead of in `layers`.
     """
 
     model_config = ConfigDict(
@@ -51,12 +53,15 @@ class EmbedRequest(RequestModel):
     )
     texts: list[Text] = Field(min_length=1, max_length=MAX_ITEMS)
     model: Name = DEFAULT_MODEL
-    layers: list[Layer] = Field(default=[-1], min_length=1, max_length=200)
+    layers: list[Layer] | None = Field(
+        default=None, min_length=1, max_length=200, description="By default that of the model's name, else the last."
+    )
     unit: str = Field(default="words", max_length=16)
     word: Word | None = None
     pooling: str = Field(default="mean", max_length=16)
     prompt: str | None = Field(default=None, max_length=2000)
     prompt_name: str | None = Field(default=None, max_length=200)
+    dimensions: int | None = DIMENSIONS
 
 
 class OccurrencesRequest(SearchFields):
