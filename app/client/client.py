@@ -11,7 +11,7 @@ is long work there is a job: the verb waits for it, tells `progress`, and cancel
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polysema.app.client.collection import RemoteCollection
 from polysema.app.client.maps import RemoteMaps
@@ -24,6 +24,9 @@ from polysema.app.explorer.serialization import from_json
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import list_of
 from polysema.core.progress import Progress, no_progress
+
+if TYPE_CHECKING:
+    from polysema.app.explorer.results.inside import FamiliesAnswer
 
 
 class RemoteJobs:
@@ -85,6 +88,13 @@ class Client:
     def model(self, name: str = DEFAULT_MODEL, progress: Progress = no_progress) -> RemoteModel:
         """The model of that name, with its queries about words in texts and about its internals."""
         return RemoteModel(self.transport, name)
+
+    def compare_families(self, text: str, models: Sequence[str]) -> FamiliesAnswer:
+        """One sentence's way through models of several families: see `Explorer.compare_families`."""
+        from polysema.app.explorer.results.inside import FamiliesAnswer
+
+        query = {"text": text, "models": list_of(models, "models")}
+        return self.transport.ask_for(FamiliesAnswer, "/v1/compare-families", query)
 
     def senses(self, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress) -> SenseReport:
         """Leave-one-out sense accuracy of the nearest neighbor: each model's static vectors and every layer."""

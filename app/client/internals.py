@@ -16,10 +16,9 @@ from polysema.core.errors import list_of
 from polysema.core.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from polysema.app.explorer.results.inside import HeadOutputs
-    from polysema.core.inside.attention import Attention
+    from polysema.app.explorer.results.inside import AttentionAnswer, HeadOutputs, SweepAnswer
     from polysema.core.inside.families import FamilyRun
-    from polysema.core.inside.steering import Statement, SweepRow
+    from polysema.core.inside.steering import Statement
     from polysema.core.measure.sense_clusters import SenseClusters
 
 Texts = Sequence[str] | str  # texts of a concept, or the expression of a sum of words
@@ -75,14 +74,13 @@ class RemoteInternals:
     def __init__(self, transport: Transport, name: str):
         self._transport, self._name = transport, name
 
-    def rollout(self, text: str, layer: int = -1, options: AttentionOptions | None = None) -> tuple[Attention, ...]:
+    def rollout(self, text: str, layer: int = -1, options: AttentionOptions | None = None) -> AttentionAnswer:
         """What flows from word to word up to a layer: an answer for each window of the text."""
-        from polysema.core.inside.attention import Attention
+        from polysema.app.explorer.results.inside import AttentionAnswer
 
         how = options or AttentionOptions()
         query = {**reading_fields(how), "text": text, "layer": layer, "unit": how.unit, "special": how.special}
-        found = self._transport.ask("POST", "/v1/rollout", {"model": self._name, **query}, accept=BASE64)
-        return tuple(from_json(Attention, window) for window in found["windows"])
+        return self._transport.ask_for(AttentionAnswer, "/v1/rollout", {"model": self._name, **query}, BASE64)
 
     def head_outputs(
         self,
@@ -109,13 +107,14 @@ class RemoteInternals:
         strengths: Sequence[float] = (1.0,),
         layers: Sequence[int] | None = None,
         statement: Statement | None = None,
-    ) -> tuple[SweepRow, ...]:
+    ) -> SweepAnswer:
         """The next word for each of several strengths of a direction at each of several layers (None: all)."""
         from polysema.app.explorer.results.inside import SweepAnswer
 
         query = {**direction_fields(toward, away), "text": text, "model": self._name, "layers": layer_list(layers)}
         query |= {"strengths": list(strengths), "words": list(statement.words) if statement is not None else []}
-        return self._transport.ask_for(SweepAnswer, "/v1/sweep", query).rows
+        query |= {"target": None if statement is None else statement.target}
+        return self._transport.ask_for(SweepAnswer, "/v1/sweep", query)
 
     def family_run(self, text: str) -> FamilyRun:
         """The model's way through a text: who sees whom, where it ends, and what the cross-attention carries."""
@@ -147,7 +146,7 @@ def statement_fields(statement: Statement | None) -> dict[str, Any]:
     from polysema.core.inside.steering import Statement
 
     say = statement or Statement()
-    return {"k": say.k, "words": list(say.words), "max_new_tokens": say.new}
+    return {"k": say.k, "words": list(say.words), "max_new_tokens": say.new, "target": say.target}
 
 
 def layer_list(layers: Sequence[int] | None) -> list[int] | None:

@@ -23,18 +23,17 @@ from polysema.app.client.transport import BASE64, JSON, Transport
 from polysema.app.explorer.embedding import TextVectors
 from polysema.app.explorer.inside_options import AttentionOptions
 from polysema.app.explorer.results import Comparison, OccurrenceAnswer
-from polysema.app.explorer.serialization import from_json
 from polysema.core.errors import UserError, list_of
 from polysema.core.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     from polysema.app.explorer import OccurrenceOptions
+    from polysema.app.explorer.results.inside import AttentionAnswer, LensAnswer
     from polysema.core.inside.ablation import Ablation
-    from polysema.core.inside.attention import Attention
     from polysema.core.inside.attribution import Attribution
     from polysema.core.inside.generation import GeneratedText
     from polysema.core.inside.head_search import HeadRanking
-    from polysema.core.inside.lens import Lens, LensView
+    from polysema.core.inside.lens import LensView
     from polysema.core.inside.steering import Statement, Steer, SteeredToken
     from polysema.core.model.recipe import SentenceOptions
 
@@ -109,16 +108,15 @@ class RemoteModel:
         layers: Sequence[int] | None = None,
         options: AttentionOptions | None = None,
         most: int | None = None,
-    ) -> tuple[Attention, ...]:
+    ) -> AttentionAnswer:
         """See `ModelExplorer.attention`; the service's own limit holds as well."""
-        from polysema.core.inside.attention import Attention
+        from polysema.app.explorer.results.inside import AttentionAnswer
 
         query = {"text": text, "model": self.name, "layers": layer_list(layers), **attention_fields(options)}
-        found = self._transport.ask("POST", "/v1/attention", query, accept=BASE64)
-        parts: tuple[Attention, ...] = tuple(from_json(Attention, window) for window in found["windows"])
-        if most is not None and sum(one.weights.size for one in parts) > most:
+        found: AttentionAnswer = self._transport.ask_for(AttentionAnswer, "/v1/attention", query, BASE64)
+        if most is not None and sum(one.weights.size for one in found) > most:
             raise UserError(f"that is more than {most:,} numbers: ask for fewer layers, or a shorter text")
-        return parts
+        return found
 
     def rank_heads(
         self,
@@ -142,14 +140,15 @@ class RemoteModel:
         words: Sequence[str] = (),
         view: LensView | None = None,
         options: AttentionOptions | None = None,
-    ) -> Lens:
+    ) -> LensAnswer:
         """See `ModelExplorer.lens`."""
-        from polysema.core.inside.lens import Lens, LensView
+        from polysema.app.explorer.results.inside import LensAnswer
+        from polysema.core.inside.lens import LensView
 
         shown = view or LensView()
         query: dict[str, Any] = {"text": text, "layers": layer_list(layers), "words": list_of(words, "words")}
         query |= {"points": list(shown.points), "k": shown.k, "kind": shown.kind, "forms_at": shown.at}
-        found: Lens = self._ask(Lens, "/v1/lens", BASE64, **query, **reading_fields(options))
+        found: LensAnswer = self._ask(LensAnswer, "/v1/lens", BASE64, **query, **reading_fields(options))
         return found
 
     def attribution(
@@ -196,7 +195,6 @@ class RemoteModel:
         how: str = "zero",
         statement: Statement | None = None,
         over: Sequence[str] = (),
-        target: str | None = None,
     ) -> SteeredToken:
         """See `ModelExplorer.ablate`; over HTTP the heads are all of one kind of attention."""
         from polysema.core.inside.steering import SteeredToken
@@ -211,7 +209,6 @@ class RemoteModel:
             "cross": bool(heads) and heads[0].kind == "cross",
             "how": how,
             "over": list(over),
-            "target": target,
             **statement_fields(statement),
         }
         found: SteeredToken = self._ask(SteeredToken, "/v1/ablate", **query)

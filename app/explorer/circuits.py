@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from polysema.app.explorer.inside_options import given
+from polysema.app.explorer.inside_options import given, opened
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import UserError
 from polysema.core.inside.patch_inputs import PatchOptions
-from polysema.core.model.load import LanguageModel, on_torch
+from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
-from polysema.core.space.space import Family
 
 if TYPE_CHECKING:
     from polysema.core.inside.head_computation import HeadComputation
@@ -31,11 +30,15 @@ class CircuitExplorer:
         self._model = model
 
     def on_torch(self, stack: str = "") -> LanguageModel:
-        """The model on torch, to look inside; of an encoder-decoder its decoder unless `stack` says encoder."""
-        two = self._model.family is Family.ENCODER_DECODER
-        return on_torch(
-            self._model, stack or (self._model.stack if self._model.reads_two else "decoder" if two else "")
-        )
+        """The model on torch, to look inside: as `internals.on_torch`.
+
+        Args:
+            stack: Of an encoder-decoder encoder or decoder (the default).
+
+        Returns:
+            The model, or that stack of it.
+        """
+        return opened(self._model, stack)
 
     def patch(
         self,

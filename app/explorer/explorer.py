@@ -7,7 +7,7 @@ It opens things and hands out handles: `explorer.space(name)` a `WordSpace`, `ex
 from __future__ import annotations
 
 import weakref
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from polysema.app.explorer.spaces import collection_of, file_stamp, static_space
 from polysema.app.explorer.word_space import WordSpace
 from polysema.core.argument_types import checked_arguments
 from polysema.core.environment import home
+from polysema.core.errors import list_of
 from polysema.core.model.catalog import split_layer
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family, Space
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from polysema.app.collection.registry import CollectionRegistry
     from polysema.app.explorer.map_explorer import MapExplorer
     from polysema.app.explorer.model_explorer import ModelExplorer
+    from polysema.app.explorer.results.inside import FamiliesAnswer
     from polysema.core.space.transform import Transform
 
 MAX_MODELS = 3  # one of each family
@@ -126,6 +128,24 @@ class Explorer:
         from polysema.app.collection.registry import CollectionRegistry
 
         return CollectionRegistry(self._folder)
+
+    def compare_families(self, text: str, models: Sequence[str]) -> FamiliesAnswer:
+        """One sentence's way through models of several families: who looks at whom, where it ends, what is written.
+
+        Args:
+            text: The sentence; a model that reads letters is given its longest word.
+            models: Their names.
+
+        Returns:
+            A way for each model.
+
+        Raises:
+            PolysemaError: There is no word in the text, or no such model.
+        """
+        from polysema.app.explorer.results.inside import FamiliesAnswer
+
+        handles = [self.model(name) for name in list_of(models, "models")]
+        return FamiliesAnswer(tuple(handle.internals.family_run(text) for handle in handles))
 
     def spaces(self) -> list[str]:
         """The names of the static spaces on this machine: the catalog's vectors, the models' own tables, the collections."""

@@ -38,6 +38,20 @@ class AttentionOptions:
         return AttentionView("cross" if self.cross else "self", self.unit or unit_for(model), special).checked()
 
 
+def opened(model: LanguageModel, stack: str = "") -> LanguageModel:
+    """The model on torch, to look inside; of an encoder-decoder its decoder unless `stack` says encoder."""
+    from polysema.core.model.load import on_torch
+    from polysema.core.space.space import Family
+
+    return on_torch(model, stack or ("decoder" if model.family is Family.ENCODER_DECODER else ""))
+
+
+def reading(model: LanguageModel, text: str, options: AttentionOptions) -> tuple[LanguageModel, str | None, str | None]:
+    """The stack that the options name, and the text and source as `core.inside` takes them."""
+    stack = opened(model, options.stack)
+    return (stack, *given(stack, text, options.target))
+
+
 def given(model: LanguageModel, text: str, target: str | None) -> tuple[str | None, str | None]:
     """The text and the source as `core.inside` takes them: `text` is what the model reads, of two stacks the
     encoder.

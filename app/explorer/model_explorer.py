@@ -6,31 +6,30 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from polysema.app.explorer.circuits import CircuitExplorer
+from polysema.app.explorer.comparison import compared
 from polysema.app.explorer.embedding import TextVectors, embedded
-from polysema.app.explorer.inside_options import AttentionOptions, given, readings
+from polysema.app.explorer.inside_options import AttentionOptions, given, reading, readings
 from polysema.app.explorer.internals import ModelInternals
 from polysema.app.explorer.occurrence_answer import OccurrenceQuestion, nearest_occurrences
-from polysema.app.explorer.options import OccurrenceOptions, check_texts
-from polysema.app.explorer.results import Comparison, LayerComparison, OccurrenceAnswer
+from polysema.app.explorer.options import OccurrenceOptions
+from polysema.app.explorer.results import Comparison, OccurrenceAnswer
+from polysema.app.explorer.results.inside import AttentionAnswer, LensAnswer
 from polysema.app.explorer.senses import SenseExplorer
 from polysema.core.argument_types import checked_arguments
-from polysema.core.model.contextual import word_vectors
+from polysema.core.inside.ablation import Ablation, ablate
+from polysema.core.inside.attention import MAX_BYTES, attention
+from polysema.core.inside.attribution import Attribution, contributions
+from polysema.core.inside.directions import Direction
+from polysema.core.inside.generation import GeneratedText, write
+from polysema.core.inside.head_search import HeadRanking, find_heads
+from polysema.core.inside.lens import LensView, lens
+from polysema.core.inside.steering import Statement, Steer, SteeredToken, steer
 from polysema.core.model.load import LanguageModel
-from polysema.core.model.static import static_vector
+from polysema.core.model.recipe import SentenceOptions
 from polysema.core.progress import Progress, no_progress
-from polysema.core.space.metric import cosine
 
 if TYPE_CHECKING:
     from polysema.app.explorer.explorer import Explorer
-    from polysema.core.inside.ablation import Ablation
-    from polysema.core.inside.attention import Attention
-    from polysema.core.inside.attribution import Attribution
-    from polysema.core.inside.directions import Direction
-    from polysema.core.inside.generation import GeneratedText
-    from polysema.core.inside.head_search import HeadRanking
-    from polysema.core.inside.lens import Lens, LensView
-    from polysema.core.inside.steering import Statement, Steer, SteeredToken
-    from polysema.core.model.recipe import SentenceOptions
 
 
 @checked_arguments
@@ -45,7 +44,7 @@ class ModelExplorer:
         self.model = model
         self.name = name or model.name
         self.senses = SenseExplorer(explorer, model)
-        self.internals = ModelInternals(model)
+        self.internals = ModelInternals(model, self.name)
         self.circuits = CircuitExplorer(model)
         self._explorer = explorer
 
@@ -73,9 +72,6 @@ class ModelExplorer:
 
         Returns:
             A row for each layer and place, layer after layer, with vectors (n_rows, dim) float32.
-
-        Raises:
-            UserError: for a unit that isn't there, or a word beside another unit.
         """
         return embedded(self.model, texts, layers, unit, word, pooling, options)
 
@@ -99,17 +95,7 @@ class ModelExplorer:
         Returns:
             For each layer the cosines of all pairs of texts, beside the layer's random-pair baseline.
         """
-        check_texts(texts, least=1)
-        hidden = word_vectors(self.model, word, texts, layers, pooling)
-        static, pieces = static_vector(self.model, word.strip())
-        baselines = self.senses.baselines(progress)
-        rows = []
-        for place, layer in enumerate(hidden.layers):
-            vectors = hidden.vectors[place]
-            pairs = [cosine(vectors[i], vectors[j]) for i in range(len(texts)) for j in range(i + 1, len(texts))]
-            to_static = [cosine(vector, static) for vector in vectors]
-            rows.append(LayerComparison(layer, tuple(pairs), tuple(to_static), baselines[layer]))
-        return Comparison(word.strip(), tuple(texts), tuple(rows), pieces, hidden.split, hidden.origin)
+        return compared(self, word, texts, layers, pooling, progress)
 
     def occurrences(
         self,
@@ -141,7 +127,7 @@ class ModelExplorer:
         layers: Sequence[int] | None = None,
         options: AttentionOptions | None = None,
         most: int | None = None,
-    ) -> tuple[Attention, ...]:
+    ) -> AttentionAnswer:
         """Who looks at whom in a text: an answer for each window of it.
 
         Args:
@@ -153,11 +139,10 @@ class ModelExplorer:
         Returns:
             For each window the weights (layers, heads, rows, columns); every row adds up to 1.
         """
-        from polysema.core.inside.attention import MAX_BYTES, attention
-
-        how, model, query, source = self.internals.reading(text, options)
+        how = options or AttentionOptions()
+        model, query, source = reading(self.model, text, how)
         limit = MAX_BYTES if most is None else min(MAX_BYTES, 4 * most)
-        return attention(model, query, layers, source, how.view(model), limit)
+        return AttentionAnswer.of(self.name, attention(model, query, layers, source, how.view(model), limit))
 
     def rank_heads(
         self,
@@ -177,8 +162,6 @@ class ModelExplorer:
         Returns:
             The heads, best first, beside what a head that looks at all words alike would give.
         """
-        from polysema.core.inside.head_search import find_heads
-
         how = options or AttentionOptions()
         model = self.internals.on_torch(how.stack)
         written, sources = readings(model, texts, how.target)
@@ -191,12 +174,21 @@ class ModelExplorer:
         words: Sequence[str] = (),
         view: LensView | None = None,
         options: AttentionOptions | None = None,
-    ) -> Lens:
-        """What the model would say if it stopped at a layer, 0 to n (None: all). See `core.inside.lens`."""
-        from polysema.core.inside.lens import lens
+    ) -> LensAnswer:
+        """What the model would say if it stopped at a layer.
 
-        _, model, query, source = self.internals.reading(text, options)
-        return lens(model, query, layers, words, source, view)
+        Args:
+            text: What the model reads; of an encoder-decoder the encoder.
+            layers: 0 to n; None: all.
+            words: Words that are followed.
+            view: Where in a block it is read, how many tokens are kept, by which head, and where a word is decided.
+            options: The stack and the decoder's text.
+
+        Returns:
+            For each layer, point and token the most probable tokens (n_steps, n_tokens, k), and the words' ranks.
+        """
+        model, query, source = reading(self.model, text, options or AttentionOptions())
+        return LensAnswer.of(self.name, lens(model, query, layers, words, source, view))
 
     def attribution(
         self,
@@ -206,33 +198,50 @@ class ModelExplorer:
         at: str | int | None = None,
         options: AttentionOptions | None = None,
     ) -> Attribution:
-        """What each part of the model adds to the logit of a word: the parts add up to it. See `core.inside.attribution`."""
-        from polysema.core.inside.attribution import contributions
+        """What each part of the model adds to the logit of a word: the parts add up to it.
 
-        _, model, query, source = self.internals.reading(text, options)
+        Args:
+            text: What the model reads; of an encoder-decoder the encoder.
+            word: The word whose logit it is.
+            against: Another word: what makes the first likelier than this one.
+            at: A word of the text, or a token's number; None: where the next word, or the mask, is predicted.
+            options: The stack and the decoder's text.
+
+        Returns:
+            What each head, each MLP, the embedding and each bias adds, and their sum.
+        """
+        model, query, source = reading(self.model, text, options or AttentionOptions())
         return contributions(model, query, word, against, source, at)
 
     def steer(
         self,
         text: str,
-        direction: Direction,
+        toward: Sequence[str] | str | Direction,
+        away: Sequence[str] = (),
+        layer: int | None = None,
         how: Steer | None = None,
         statement: Statement | None = None,
-        target: str | None = None,
     ) -> SteeredToken:
-        """Add a direction to the hidden states of a text at its layer, and see the next word before and after.
+        """Add a direction to the hidden states of a text at a layer, and see the next word before and after.
 
         Args:
-            text: What the model reads.
-            direction: Of `internals.directions`.
+            text: What the model reads; of an encoder-decoder the encoder.
+            toward: Texts of the concept to go to, a sum of words such as `happy - sad`, or a direction of one's own.
+            away: Texts of what to go away from.
+            layer: 0 to n; None: the middle one, or that of the direction.
             how: How strongly, and where.
-            statement: How many words are shown and followed, and how many are written.
-            target: Of an encoder-decoder the decoder's text.
-        """
-        from polysema.core.inside.steering import steer
+            statement: How many words are shown and followed, how many are written, and of an encoder-decoder what the
+                decoder has written so far.
 
+        Returns:
+            The next word's probabilities before and after, and how far apart the two are.
+        """
         model = self.internals.on_torch()
-        query, source = given(model, text, target)
+        query, source = given(model, text, None if statement is None else statement.target)
+        if isinstance(toward, Direction):
+            direction = toward
+        else:
+            (direction,) = self.internals.directions(toward, away, None if layer is None else [layer]).values()
         return steer(model, query, direction, how, statement, source)
 
     def ablate(
@@ -242,13 +251,21 @@ class ModelExplorer:
         how: str = "zero",
         statement: Statement | None = None,
         over: Sequence[str] = (),
-        target: str | None = None,
     ) -> SteeredToken:
-        """Set heads or MLPs to zero or to their mean (over the texts `over`), and see the next word before and after."""
-        from polysema.core.inside.ablation import ablate
+        """Set heads or MLPs to zero or to their mean, and see the next word before and after.
 
+        Args:
+            text: What the model reads; of an encoder-decoder the encoder.
+            cuts: The heads and MLPs.
+            how: zero or mean.
+            statement: As for `steer`.
+            over: Texts that the mean is taken over; none: this one.
+
+        Returns:
+            The next word's probabilities before and after, and how far apart the two are.
+        """
         model = self.internals.on_torch()
-        query, source = given(model, text, target)
+        query, source = given(model, text, None if statement is None else statement.target)
         return ablate(model, query, cuts, how, statement, source, over)
 
     def generate(
@@ -261,7 +278,8 @@ class ModelExplorer:
             max_new_tokens: How many tokens at most.
             k: How many candidates are kept for each.
             progress: Told of each token.
-        """
-        from polysema.core.inside.generation import write
 
+        Returns:
+            The text, and for each of its tokens the probability and the candidates.
+        """
         return write(self.internals.on_torch(), text, max_new_tokens, k, progress)

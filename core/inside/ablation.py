@@ -64,8 +64,9 @@ def ablate(
         raise UserError("say what to take out: at least one head or MLP")
     require_plan(model)
     checked = [cut.checked(model) for cut in cuts]
-    reading = prompt(model, text, source)
-    speaker = Speaker.of(model, reading, say or Statement())
+    say = say or Statement()
+    reading = prompt(model, say.target if text is None else text, source)
+    speaker = Speaker.of(model, reading, say)
     require_identities(model, PARTS)  # a part that doesn't add up isn't the part
     with twin_of(model) as twin:
         before = speaker.speak(twin)

@@ -51,12 +51,13 @@ class Steer:
 @dataclass(frozen=True, slots=True)
 class Statement:
     """What to report: the `k` most probable next tokens, the `words` to follow, and `new` tokens of greedy
-    continuation (none of a masked encoder).
+    continuation (none of a masked encoder). `target` is what a decoder beside an encoder has written so far.
     """
 
     k: int = 10
     words: tuple[str, ...] = ()
     new: int = 12
+    target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def steer(
             f"{model.name} is steered by a vector of {model.dim} finite numbers, not all 0; got {vector.shape} "
             f"{'with NaN or infinite numbers' if not np.isfinite(vector).all() else ''}".rstrip()
         )
-    reading = prompt(model, text, source)
+    reading = prompt(model, say.target if text is None else text, source)
     speaker = Speaker.of(model, reading, say)
     places = None if how.at == ALL_POSITIONS else _places(model, reading, how.at)
     with twin_of(model) as twin:

@@ -36,7 +36,7 @@ MODELS = {
     "contributions": ("attribution", "text word model against at options"),
 }
 MAPS = ("around", "map", "matched", "place", "word_map")
-OWN = ("space", "model", "maps", "senses", "create", "collection", "collections", "delete")
+OWN = ("compare_families", "space", "model", "maps", "senses", "create", "collection", "collections", "delete")
 
 
 class Flat:

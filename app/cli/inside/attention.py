@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from polysema.app.cli.inside.options import (
+    ModelChoice,
     attention_unit_option,
     cross_option,
     model_options,
-    open_model,
     special_option,
     stack_option,
     tell_windows,
-    view_of,
 )
 from polysema.app.cli.model_options import parse_layers
 from polysema.app.cli.output import Row, format_option, show
 from polysema.app.cli.word_command import WordCommand
-from polysema.app.explorer.inside_options import given
+from polysema.app.explorer.inside_options import AttentionOptions
 from polysema.core.errors import UserError
 from polysema.core.inside.head_names import HEAD_SYNTAX, head_name, parse_head
 
@@ -27,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from polysema.core.inside.attention import Attention
+    from polysema.core.inside.hooks import Unit
     from polysema.core.model.load import LanguageModel
+    from polysema.core.space.space import Floats
 
 
 MAX_ROWS = 1_000_000
@@ -46,10 +47,7 @@ MAX_ROWS = 1_000_000
 @format_option
 def attention(
     text: str,
-    model: str,
-    target: str | None,
-    engine: str,
-    device: str | None,
+    model: ModelChoice,
     layers: str | None,
     head: str | None,
     rollout: bool,
@@ -63,18 +61,14 @@ def attention(
 
     A dot marks what the causal mask of a decoder hides. CSV and JSON give every head.
     """
-    from polysema.app.explorer.results.inside import AttentionAnswer
-    from polysema.core.inside import attention as run
-
     chosen = parse_layers(layers) if layers is not None else ([-1] if form == "table" else None)
     place = parse_head(head) if head else None
-    loaded = open_model(model, engine, device, stack)
-    view = view_of(loaded, cross, unit, special)
-    query, source = given(loaded, text, target)
+    handle, how = model.open(), AttentionOptions(model.target, stack or "", cross, unit or "", special)
     if rollout:
-        parts = run.rollout(loaded, query, -1 if chosen is None else chosen[-1], source, view)
+        parts = handle.internals.rollout(text, -1 if chosen is None else chosen[-1], how)
     else:
-        parts = run.attention(loaded, query, [place[0]] if place else chosen, source, view)
+        parts = handle.attention(text, [place[0]] if place else chosen, how)
+    loaded = handle.internals.on_torch(how.stack)
     tell_windows(loaded, len(parts))
     if form != "table":
         n_rows = sum(
@@ -85,7 +79,7 @@ def attention(
                 f"that would print {n_rows:,} rows; at most {MAX_ROWS:,} are: choose one --head, fewer "
                 "--layers, or a shorter text"
             )
-        made = AttentionAnswer.of(model, parts, place[1] if place else None)
+        made = parts.of_head(place[1]) if place else parts
         show(form, [] if form == "json" else [row for part in parts for row in _long_rows(part, place)], made)
         return
     for part in parts:
@@ -103,7 +97,7 @@ def attention(
             show(form, _matrix(part, weights), notes=_attention_notes(loaded, part, place))
 
 
-def _matrix(part: Attention, weights: Any) -> list[Row]:
+def _matrix(part: Attention, weights: Floats) -> list[Row]:
     names = _distinct([unit.name.strip() or "·" for unit in part.columns])
     return [
         {"": unit.name.strip() or "·"}
@@ -155,5 +149,5 @@ def _long_rows(part: Attention, place: tuple[int, int] | None) -> list[Row]:
     ]
 
 
-def _start(unit: Any) -> int:
+def _start(unit: Unit) -> int:
     return -1 if unit.span is None else int(unit.span.start)

@@ -10,9 +10,9 @@ import click
 
 from polysema.app.cli.inside.options import (
     DEFAULT_DECODER,
+    ModelChoice,
     cross_option,
     model_options,
-    open_model,
     stack_option,
     tell_windows,
 )
@@ -37,10 +37,7 @@ if TYPE_CHECKING:
 def head(
     text: str,
     head: str,
-    model: str,
-    target: str | None,
-    engine: str,
-    device: str | None,
+    model: ModelChoice,
     stack: str | None,
     cross: bool,
     row: int,
@@ -50,11 +47,8 @@ def head(
 
     Query times key, the scale, relative positions, the mask, softmax, and how long a value that weight brings.
     """
-    from polysema.app.explorer.circuits import CircuitExplorer
-
     layer, number = parse_head(head)
-    circuits = CircuitExplorer(open_model(model, engine, device, stack))
-    found = circuits.head_computation(text, layer, number, cross, stack or "", target)
+    found = model.open().circuits.head_computation(text, layer, number, cross, stack or "", model.target)
     if not -len(found.rows) <= row < len(found.rows):
         raise UserError(f"the text has the tokens 0 to {len(found.rows) - 1}; got {row}")
     notes = [
@@ -102,10 +96,7 @@ def head_statistics(
     random: int,
     by: str,
     layers: str | None,
-    model: str,
-    target: str | None,
-    engine: str,
-    device: str | None,
+    model: ModelChoice,
     stack: str | None,
     k: int,
     form: str,
@@ -115,13 +106,11 @@ def head_statistics(
     The scores of Olsson et al. (2022), the mean over all tokens of TEXTS (or files, which are streamed). Ordinary text
     repeats itself for many reasons: --random sequences repeat for one.
     """
-    from polysema.app.explorer.circuits import CircuitExplorer
-
     if k < 1:
         raise UserError(f"k starts at 1; got {k}")
     if bool(texts) + bool(files) + bool(random) != 1:
         raise UserError("give texts, or files of them (--file), or a number of random sequences (--random)")
-    if target is not None:
+    if model.target is not None:
         raise UserError("head statistics read texts alone: there is no target to give")
     read: Iterable[str] = texts
     if files:
@@ -132,7 +121,7 @@ def head_statistics(
             click.echo(f"note: {note}", err=True)
         read = corpus
     chosen = None if layers is None else parse_layers(layers)
-    circuits = CircuitExplorer(open_model(model, engine, device, stack))
+    circuits = model.open().circuits
     with progress_bar(hidden=form != "table") as progress:
         found = circuits.head_statistics(read, by, chosen, random, stack or "", progress)
     rows: list[Row] = [
@@ -159,10 +148,7 @@ def head_statistics(
 @format_option
 def surprisal(
     text: str,
-    model: str,
-    target: str | None,
-    engine: str,
-    device: str | None,
+    model: ModelChoice,
     method: str,
     unit: str,
     form: str,
@@ -172,12 +158,10 @@ def surprisal(
     A decoder predicts the next token; a masked encoder each token in turn, with all others in sight (Salazar et
     al. 2020), or with the rest of its word hidden as well (masked-within-word, Kauf and Ivanova 2023).
     """
-    from polysema.app.explorer.circuits import CircuitExplorer
-
-    loaded = open_model(model, engine, device)
+    handle = model.open()
     with progress_bar(hidden=form != "table") as progress:
-        found = CircuitExplorer(loaded).surprisal(text, method, unit, target, progress)
-    tell_windows(loaded, found.windows)
+        found = handle.circuits.surprisal(text, method, unit, model.target, progress)
+    tell_windows(handle.internals.on_torch(), found.windows)
     rows: list[Row] = [
         {
             found.unit[:-1]: one.name.strip() or repr(one.name),

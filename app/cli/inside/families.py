@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from polysema.app.cli.inside.options import DEFAULT_DECODER, open_model
+from polysema.app.cli.inside.options import DEFAULT_DECODER
 from polysema.app.cli.output import Row, format_option, show
 from polysema.app.cli.word_command import WordCommand
-from polysema.app.explorer.inside_options import text_for
 from polysema.core.errors import UnavailableError
-
-if TYPE_CHECKING:
-    pass
-
 
 COMPARED_MODELS = ("minilm-l6", DEFAULT_DECODER)
 
@@ -32,16 +25,13 @@ def compare_families(sentence: str, names: tuple[str, ...], device: str | None, 
 
     A model that reads letters is given the sentence's longest word.
     """
-    from polysema.app.explorer.results.inside import FamiliesAnswer
-    from polysema.core.inside.families import compare_families as run
+    from polysema.app.explorer import Explorer
     from polysema.core.model.catalog import models_here
 
     chosen = names or [name for name in (*COMPARED_MODELS, "g2p-t5") if name in models_here(("texts", "letters"))]
     if not chosen:
         raise UnavailableError("no language model is here; bring one with polysema models pull minilm-l6")
-    loaded = [open_model(name, "torch", device) for name in chosen]
-    texts = [text_for(model, sentence) for model in loaded]
-    found = run(loaded, texts)
+    found = Explorer(device).compare_families(sentence, chosen)
     rows: list[Row] = [
         {
             "model": road.model,
@@ -59,7 +49,7 @@ def compare_families(sentence: str, names: tuple[str, ...], device: str | None, 
         for road in found
     ]
     if form != "table":
-        show(form, rows, FamiliesAnswer(found))
+        show(form, rows, found)
         return
     for row, road in zip(rows, found, strict=True):
         show(

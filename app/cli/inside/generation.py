@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from polysema.app.cli.inside.options import DEFAULT_DECODER, model_options, open_model
+from polysema.app.cli.inside.options import DEFAULT_DECODER, ModelChoice, model_options
 from polysema.app.cli.output import Row, format_option, show
 from polysema.app.cli.word_command import WordCommand
 from polysema.core.errors import UserError
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command(cls=WordCommand, short_help="Generate text with a decoder or encoder-decoder.")
@@ -23,20 +18,15 @@ if TYPE_CHECKING:
 @format_option
 def generate(
     text: str,
-    model: str,
-    target: str | None,
-    engine: str,
-    device: str | None,
+    model: ModelChoice,
     max_new_tokens: int,
     k: int,
     form: str,
 ) -> None:
     """Print what a decoder writes after TEXT, or an encoder-decoder for it, and how sure it is of each token."""
-    from polysema.core.inside.generation import write
-
-    if target is not None:
+    if model.target is not None:
         raise UserError("the decoder writes its text itself: leave out --target")
-    found = write(open_model(model, engine, device), text, max_new_tokens, k)
+    found = model.open().generate(text, max_new_tokens, k)
     rows: list[Row] = [
         {
             "token": repr(token),

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import click
 
 from polysema.app.cli.inside.options import (
+    ModelChoice,
     attention_unit_option,
     cross_option,
     model_options,
-    open_model,
     special_option,
     stack_option,
-    view_of,
 )
 from polysema.app.cli.model_options import parse_layers
 from polysema.app.cli.output import Row, format_option, k_option, show
 from polysema.app.cli.word_command import WordCommand
-from polysema.app.explorer.inside_options import given
+from polysema.app.explorer.inside_options import AttentionOptions
 from polysema.core.errors import UserError
 from polysema.core.inside.head_names import zero_based_head
-
-if TYPE_CHECKING:
-    pass
 
 
 def parse_pair(text: str) -> tuple[str, str]:
@@ -52,10 +47,7 @@ def find_head(
     pairs: tuple[str, ...],
     texts: tuple[str, ...],
     layers: str | None,
-    model: str,
-    target: str | None,
-    engine: str,
-    device: str | None,
+    model: ModelChoice,
     stack: str | None,
     cross: bool,
     unit: str | None,
@@ -67,19 +59,12 @@ def find_head(
 
     Ranked by the mean over all the sentences that have both words: in one sentence some head fits by luck.
     """
-    from polysema.core.inside.head_search import find_heads
-    from polysema.core.inside.hooks import one_reading
-
     query = [parse_pair(pair) for pair in pairs]
     chosen = parse_layers(layers)
     if k < 1:
         raise UserError(f"k starts at 1; got {k}")
-    loaded = open_model(model, engine, device, stack)
-    view = view_of(loaded, cross, unit, special)
-    given_texts = [given(loaded, text, target) for text in texts]
-    written = [one_reading(loaded, a, b).text if loaded.reads_two else str(a) for a, b in given_texts]
-    sources = list(texts) if loaded.reads_two else None
-    found = find_heads(loaded, query, written, sources, view, chosen)
+    how = AttentionOptions(model.target, stack or "", cross, unit or "", special)
+    found = model.open().rank_heads(query, texts, chosen, how)
     rows: list[Row] = [
         {
             "rank": rank,
@@ -114,10 +99,7 @@ def find_head(
 def heads(
     word: str,
     texts: tuple[str, ...],
-    model: str,
-    target: str | None,
-    engine: str,
-    device: str | None,
+    model: ModelChoice,
     layers: str | None,
     stack: str | None,
     cross: bool,
@@ -128,32 +110,20 @@ def heads(
 
     With --to the vectors become a file like any other: `polysema neighbors "bank L2H4" --space FILE`.
     """
-    from polysema.app.explorer.results.inside import head_table
-    from polysema.core.files.formats import write_vectors
-    from polysema.core.files.writers import check_target
-    from polysema.core.inside.head_outputs import head_outputs
-
+    how = AttentionOptions(model.target, stack or "", cross)
+    internals = model.open().internals
     if file:
+        from polysema.core.files.formats import write_vectors
+        from polysema.core.files.writers import check_target
+
         check_target(file)
-    loaded = open_model(model, engine, device, stack)
-    given_texts = [given(loaded, text, target) for text in texts]
-    kind = "cross" if cross else "self"
-    if loaded.reads_two:
-        from polysema.core.inside.hooks import one_reading
-
-        written = [one_reading(loaded, a, b).text for a, b in given_texts]
-    else:
-        written = list(texts)
-    space = head_outputs(
-        loaded, written, [word] * len(texts), parse_layers(layers), list(texts) if loaded.reads_two else None, kind
-    )
-    if file:
         if len(texts) > 1:
             raise UserError("a file has one row a head: give one text, or several files")
+        space = internals.head_space(word, texts, parse_layers(layers), how)
         paths = write_vectors(space, file)
         click.echo(f"{len(space):,} heads, {space.dim} dimensions, in {' and '.join(map(str, paths))}")
         return
-    found = head_table(loaded, word, space, kind)
+    found = internals.head_outputs(word, texts, parse_layers(layers), how)
     rows: list[Row] = [
         {
             "text": one.text + 1,

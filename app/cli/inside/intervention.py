@@ -8,24 +8,22 @@ import click
 
 from polysema.app.cli.inside.options import (
     DEFAULT_DECODER,
+    ModelChoice,
     followed_option,
     max_new_tokens_option,
     model_options,
-    open_model,
     parse_place,
+    tell_forms,
 )
 from polysema.app.cli.model_options import parse_layers
 from polysema.app.cli.output import Row, format_option, k_option, show
 from polysema.app.cli.word_command import WordCommand
-from polysema.app.explorer.inside_options import given
 from polysema.core.errors import UserError
 from polysema.core.inside.head_names import parse_head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from polysema.core.inside.ablation import Ablation
-    from polysema.core.inside.directions import Direction
     from polysema.core.inside.steering import SteeredToken, SweepRow
 
 
@@ -47,10 +45,7 @@ if TYPE_CHECKING:
 @format_option
 def steer(
     text: str,
-    model: str,
-    target: str | None,
-    engine: str,
-    device: str | None,
+    model: ModelChoice,
     toward: tuple[str, ...],
     away: tuple[str, ...],
     expression: str | None,
@@ -67,36 +62,29 @@ def steer(
 
     The vector is the mean difference of two sets of texts (--toward, --away), or a sum of words (--expression).
     """
-    from polysema.app.explorer.results.inside import SweepAnswer
-    from polysema.core.inside import steering as run
-    from polysema.core.inside.directions import concepts, expression_direction
+    from polysema.core.inside.steering import ALL_POSITIONS, Statement, Steer
 
     if bool(toward and away) == bool(expression) or bool(toward) != bool(away):
         raise UserError("give --toward and --away texts, or an --expression, and not both")
     strengths = parse_numbers(sweep) if sweep else []
     chosen = parse_layers(layers) if layers else None
-    loaded = open_model(model, engine, device)
+    handle = model.open()
+    loaded, concept = handle.internals.on_torch(), expression or toward
     which = loaded.check_layers([loaded.n_layers // 2] if not layers else chosen or range(loaded.n_layers + 1))
     if len(which) > 1 and not strengths:
         raise UserError("several layers are for --sweep; give one --layer")
-    query, source = given(loaded, text, target)
-    directions: list[Direction] = (
-        [expression_direction(loaded, expression, layer) for layer in which]
-        if expression
-        else list(concepts(loaded, toward, away, which).values())
-    )
     if strengths:
-        table = run.sweep(loaded, query, directions, strengths, run.Statement(1, words, 0), source)
-        for one in table[0].targets:
-            if one.note:
-                click.echo(f"note: {one.note}", err=True)
-        show(form, [_sweep_row(row, words) for row in table], SweepAnswer(table))
+        say = Statement(1, words, 0, model.target)
+        table = handle.internals.sweep(text, concept, away, strengths, which, say)
+        tell_forms(*table[0].targets)
+        show(form, [_sweep_row(row, words) for row in table], table)
         return
     where = parse_place(at)
-    how = run.Steer(strength, run.ALL_POSITIONS if where is None else where)
-    found = run.steer(loaded, query, directions[0], how, run.Statement(k, words, max_new_tokens), source)
+    how = Steer(strength, ALL_POSITIONS if where is None else where)
+    direction = handle.internals.directions(concept, away, which)[which[0]]
+    found = handle.steer(text, direction, how=how, statement=Statement(k, words, max_new_tokens, model.target))
     note = (
-        f"{strength:g} times the typical length along {directions[0].what} at layer {directions[0].layer}, a "
+        f"{strength:g} times the typical length along {direction.what} at layer {direction.layer}, a "
         f"vector of length {found.length:.2f}"
     )
     _show_changed(found, form, note)
@@ -134,13 +122,12 @@ def _show_changed(found: SteeredToken, form: str, note: str) -> None:
         for rank in range(1, len(found.before) + 1)
     ]
     notes = ["", note, f"the two distributions are {found.divergence:.3f} bits apart (Kullback-Leibler)"]
-    for word in found.followed:
-        if word.target.note:
-            click.echo(f"note: {word.target.note}", err=True)
-        notes.append(
-            f"{word.target.word}: probability {word.before:.4f} -> {word.after:.4f}, rank {word.rank_before} -> "
-            f"{word.rank_after}"
-        )
+    tell_forms(*(word.target for word in found.followed))
+    notes += [
+        f"{word.target.word}: probability {word.before:.4f} -> {word.after:.4f}, rank {word.rank_before} -> "
+        f"{word.rank_after}"
+        for word in found.followed
+    ]
     if found.continued_before or found.continued_after:
         notes += [f"before: …{found.continued_before}", f"after:  …{found.continued_after}"]
     show(form, rows, found, notes)
@@ -160,10 +147,7 @@ def _show_changed(found: SteeredToken, form: str, note: str) -> None:
 @format_option
 def ablate(
     text: str,
-    model: str,
-    target: str | None,
-    engine: str,
-    device: str | None,
+    model: ModelChoice,
     taken: tuple[str, ...],
     mlps: tuple[int, ...],
     cross: bool,
@@ -176,13 +160,10 @@ def ablate(
 ) -> None:
     """Set heads or MLPs to zero, or to their mean, and print the next word of TEXT before and after."""
     from polysema.core.inside.ablation import Ablation
-    from polysema.core.inside.ablation import ablate as run
     from polysema.core.inside.steering import Statement
 
     places = [parse_head(head) for head in taken]
-    loaded = open_model(model, engine, device)
-    query, source = given(loaded, text, target)
-    cuts: list[Ablation] = [Ablation(layer, head, "cross" if cross else "self") for layer, head in places]
+    cuts = [Ablation(layer, head, "cross" if cross else "self") for layer, head in places]
     cuts += [Ablation(layer, None, "mlp") for layer in mlps]
-    found = run(loaded, query, cuts, how, Statement(k, words, max_new_tokens), source, over)
+    found = model.open().ablate(text, cuts, how, Statement(k, words, max_new_tokens, model.target), over)
     _show_changed(found, form, f"{', '.join(map(str, cuts))} set to {how}")

@@ -8,22 +8,23 @@ import click
 
 from polysema.app.cli.inside.options import (
     DEFAULT_DECODER,
+    ModelChoice,
     at_option,
     followed_option,
     model_options,
-    open_model,
     parse_place,
     stack_option,
+    tell_forms,
     tell_windows,
 )
 from polysema.app.cli.model_options import parse_layers
 from polysema.app.cli.output import Row, format_option, k_option, show
 from polysema.app.cli.word_command import WordCommand
-from polysema.app.explorer.inside_options import given
+from polysema.app.explorer.inside_options import AttentionOptions
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
-    pass
+    from polysema.app.explorer.results.inside import LensAnswer
 
 
 @click.command(cls=WordCommand, short_help="Logit lens: the prediction at every layer.")
@@ -41,10 +42,7 @@ if TYPE_CHECKING:
 @format_option
 def lens(
     text: str,
-    model: str,
-    target: str | None,
-    engine: str,
-    device: str | None,
+    model: ModelChoice,
     layers: str,
     words: tuple[str, ...],
     points: str,
@@ -59,42 +57,50 @@ def lens(
     A decoder's next word, a masked encoder's word for its mask; of an encoder without a head the nearest static
     vectors. Early layers are often unreadable: they weren't trained to be read.
     """
-    from polysema.app.explorer.results.inside import LensAnswer
-    from polysema.core.inside import lens as run
     from polysema.core.inside.hooks import points_of
+    from polysema.core.inside.lens import LensView, place_among
 
     chosen_layers = parse_layers(layers)
-    loaded = open_model(model, engine, device, stack)
-    there = points_of(loaded)
-    chosen = there if points == "all" else [point.strip() for point in points.split(",")]
-    query, source = given(loaded, text, target)
-    found = run.lens(loaded, query, chosen_layers, words, source, run.LensView(tuple(chosen), k, kind, parse_place(at)))
-    tell_windows(loaded, found.windows)
-    place = run.place_among(loaded, found, parse_place(at))
-    for word in found.targets:
-        if word.note:
-            click.echo(f"note: {word.note}", err=True)
-    score = "cosine" if found.kind == run.STATIC else "probability"
+    handle, how = model.open(), AttentionOptions(model.target, stack or "")
+    loaded = handle.internals.on_torch(how.stack)
+    chosen = points_of(loaded) if points == "all" else [point.strip() for point in points.split(",")]
+    whole = handle.lens(text, chosen_layers, words, LensView(tuple(chosen), k, kind, parse_place(at)), how)
+    tell_windows(loaded, whole.windows)
+    place = place_among(loaded, whole, parse_place(at))
+    found = whole.at_token(place)
+    tell_forms(*found.targets)
+    show(form, _lens_rows(found), found, ["", _lens_note(found, place)])
 
+
+def _lens_rows(found: LensAnswer) -> list[Row]:
+    """A row for each layer and point of the lens at one token."""
+    from polysema.core.inside.lens import STATIC
+
+    score = "cosine" if found.kind == STATIC else "probability"
     rows: list[Row] = []
     for step, (layer, point) in enumerate(found.steps):
         best = [
             (found.names[int(number)], float(value))
-            for number, value in zip(found.best[step, place], found.scores[step, place], strict=True)
+            for number, value in zip(found.best[step, 0], found.scores[step, 0], strict=True)
         ]
         row: Row = {"layer": layer, "point": point}
         row |= {"best": "  ".join(f"{name!r} {value:.3f}" for name, value in best)}
-        if found.kind != run.STATIC:
-            row |= {"entropy": round(float(found.entropy[step, place]), 4)}
+        if found.kind != STATIC:
+            row |= {"entropy": round(float(found.entropy[step, 0]), 4)}
         for number, word in enumerate(found.targets):
             row |= {
-                f"rank of {word.word}": int(found.ranks[step, place, number]),
-                f"{score} of {word.word}": round(float(found.followed[step, place, number]), 6),
+                f"rank of {word.word}": int(found.ranks[step, 0, number]),
+                f"{score} of {word.word}": round(float(found.followed[step, 0, number]), 6),
             }
         rows.append(row)
-    token = found.tokens[place].name
-    note = f"{found.kind}, {score} of each token, at {token!r} (token {place})"
-    show(form, rows, LensAnswer.of(model, found, place), ["", note])
+    return rows
+
+
+def _lens_note(found: LensAnswer, place: int) -> str:
+    from polysema.core.inside.lens import STATIC
+
+    score = "cosine" if found.kind == STATIC else "probability"
+    return f"{found.kind}, {score} of each token, at {found.tokens[0].name!r} (token {place})"
 
 
 @click.command(cls=WordCommand, short_help="Direct logit attribution of a predicted word.")
@@ -111,10 +117,7 @@ def attribution(
     word: str,
     against: str | None,
     at: str | None,
-    model: str,
-    target: str | None,
-    engine: str,
-    device: str | None,
+    model: ModelChoice,
     stack: str | None,
     k: int,
     form: str,
@@ -123,16 +126,11 @@ def attribution(
 
     The parts add up to the logit, with the scale of the norms frozen. The table has the k largest; JSON and CSV all.
     """
-    from polysema.core.inside.attribution import contributions as run
-
     if k < 1:
         raise UserError(f"k starts at 1; got {k}")
-    loaded = open_model(model, engine, device, stack)
-    query, source = given(loaded, text, target)
-    found = run(loaded, query, word, against, source, parse_place(at))
-    for which in (found.target, found.against):
-        if which is not None and which.note:
-            click.echo(f"note: {which.note}", err=True)
+    how = AttentionOptions(model.target, stack or "")
+    found = model.open().attribution(text, word, against, parse_place(at), how)
+    tell_forms(found.target, found.against)
     parts = sorted(found.parts, key=lambda part: -abs(part.value)) if form == "table" else found.parts
     rows: list[Row] = [
         {"part": part.name, "kind": part.kind, "layer": part.layer, "head": part.head, "adds": round(part.value, 6)}

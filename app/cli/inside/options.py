@@ -2,29 +2,63 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING
 
 import click
 
 from polysema.app.cli.former_names import RenamedOption
-from polysema.app.explorer.inside_options import FORMER_SPECIAL_TOKENS, AttentionOptions
+from polysema.app.cli.space_options import Command, with_options
+from polysema.app.explorer.inside_options import FORMER_SPECIAL_TOKENS
 from polysema.core.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from polysema.core.inside.attention import AttentionView
+    from polysema.app.explorer.model_explorer import ModelExplorer
+    from polysema.core.inside.followed_tokens import FollowedTarget
     from polysema.core.model.load import LanguageModel
 
 
 DEFAULT_DECODER = "smollm2-135m"
 
 
-def model_options(default: str) -> Callable[[Any], Any]:
-    """The options that say which model, and how it is run."""
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """The model of a command, how it is run, and, of an encoder-decoder, the decoder's text."""
 
-    def add(command: Any) -> Any:
-        for option in (
+    name: str
+    engine: str = "torch"
+    device: str | None = None
+    target: str | None = None
+
+    def open(self) -> ModelExplorer:
+        """The handle of the model; raises `UnavailableError` for an engine that can't be looked into."""
+        from polysema.app.explorer import Explorer, ModelOptions
+        from polysema.core.model.load import ENGINES
+
+        if self.engine in ENGINES and self.engine not in ("torch", "auto"):
+            raise UnavailableError(
+                f"the engine {self.engine} runs a compiled graph, and what is inside it can't be seen; use "
+                "--engine torch"
+            )
+        return Explorer(self.device).model(
+            self.name, ModelOptions(engine="torch" if self.engine == "auto" else self.engine)
+        )
+
+
+def model_options(default: str) -> Callable[[Command], Command]:
+    """The options that say which model, and how it is run; the command gets them as `model`, a `ModelChoice`."""
+
+    def add(command: Command) -> Command:
+        @wraps(command)
+        def with_model(
+            *arguments: object, model: str, engine: str, device: str | None, target: str | None, **rest: object
+        ) -> None:
+            command(*arguments, model=ModelChoice(model, engine, device, target), **rest)
+
+        return with_options(
+            with_model,
             click.option(
                 "--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]"
             ),
@@ -39,9 +73,7 @@ def model_options(default: str) -> Callable[[Any], Any]:
                 show_default=True,
                 help="A model: a name of the catalog, a folder, or a hub id.",
             ),
-        ):
-            command = option(command)
-        return command
+        )
 
     return add
 
@@ -72,26 +104,6 @@ at_option = click.option(
 )
 
 
-def open_model(name: str, engine: str, device: str | None, stack: str | None = None) -> LanguageModel:
-    """The model on torch; of an encoder-decoder its decoder unless said otherwise."""
-    from polysema.core.model.load import ENGINES, load_model, on_torch
-    from polysema.core.space.space import Family
-
-    if engine in ENGINES and engine not in ("torch", "auto"):
-        raise UnavailableError(
-            f"the engine {engine} runs a compiled graph, and what is inside it can't be seen; use --engine torch"
-        )
-    loaded = load_model(name, device, "torch" if engine == "auto" else engine)
-    if stack or loaded.family is Family.ENCODER_DECODER:
-        loaded = on_torch(loaded, stack or "decoder")
-    return loaded
-
-
-def view_of(model: LanguageModel, cross: bool, unit: str | None, special: str) -> AttentionView:
-    """How attention is looked at."""
-    return AttentionOptions(cross=cross, unit=unit or "", special=special).view(model)
-
-
 def parse_place(text: str | None) -> str | int | None:
     """`--at`: a number of a token, or a word."""
     return int(text) if text is not None and text.removeprefix("-").isdecimal() else text
@@ -106,6 +118,13 @@ def tell_windows(model: LanguageModel, windows: int) -> None:
         )
 
 
+def tell_forms(*targets: FollowedTarget | None) -> None:
+    """Say by which token a word is followed, where that is to be known."""
+    for one in targets:
+        if one is not None and one.note:
+            click.echo(f"note: {one.note}", err=True)
+
+
 followed_option = click.option(
     "--word",
     "words",
@@ -114,7 +133,7 @@ followed_option = click.option(
 )
 
 
-def max_new_tokens_option(default: int) -> Callable[[Any], Any]:
+def max_new_tokens_option(default: int) -> Callable[[Command], Command]:
     """How many tokens the model goes on for."""
     return click.option(
         "--max-new-tokens",

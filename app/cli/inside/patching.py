@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from polysema.app.cli.inside.options import DEFAULT_DECODER, at_option, model_options, open_model, parse_place
+from polysema.app.cli.inside.options import (
+    DEFAULT_DECODER,
+    ModelChoice,
+    at_option,
+    model_options,
+    parse_place,
+    tell_forms,
+)
 from polysema.app.cli.model_options import parse_layers
 from polysema.app.cli.output import Row, format_option, progress_bar, show
 from polysema.app.cli.word_command import WordCommand
@@ -84,10 +91,7 @@ def patch(
     clean: str,
     corrupted: str | None,
     answer: str,
-    model: str,
-    target: str | None,
-    engine: str,
-    device: str | None,
+    model: ModelChoice,
     form: str,
     **typed: Any,
 ) -> None:
@@ -97,15 +101,13 @@ def patch(
     Both texts need as many tokens. A place with a large effect carries the difference; that is not yet a proof that
     the model needs it: patch the other way as well (--into clean).
     """
-    from polysema.app.explorer.circuits import CircuitExplorer
-
     arguments = PatchArguments(**typed)
-    circuits = CircuitExplorer(open_model(model, engine, device))
+    circuits = model.open().circuits
     with progress_bar(hidden=form != "table") as progress:
-        found = circuits.patch((clean, corrupted), answer, arguments.against, arguments.options(), target, progress)
-    for which in (found.answer, found.against):
-        if which is not None and which.note:
-            click.echo(f"note: {which.note}", err=True)
+        found = circuits.patch(
+            (clean, corrupted), answer, arguments.against, arguments.options(), model.target, progress
+        )
+    tell_forms(found.answer, found.against)
     notes = [
         "",
         f"{found.measure}: clean {found.clean_score:.3f}, corrupted {found.corrupted_score:.3f}; in the table the effect "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from polysema.app.cli.inside.options import ModelChoice
 from polysema.app.cli.output import Row, format_option, show
 
 
@@ -19,10 +20,7 @@ def check(model: str, device: str | None, anew: bool, form: str) -> None:
     model's content; what fails is refused in all other commands, with the difference. The exit status is 1 where one
     fails.
     """
-    from polysema.core.inside.proof import proofs_of
-    from polysema.core.model.load import load_model
-
-    proofs = proofs_of(load_model(model, device, "torch"), anew)
+    proofs = ModelChoice(model, device=device).open().internals.proofs(anew)
     rows: list[Row] = [
         {
             **({"stack": proof.stack} if proof.stack else {}),
@@ -38,6 +36,6 @@ def check(model: str, device: str | None, anew: bool, form: str) -> None:
     holds = all(proof.holds for proof in proofs)
     verdict = "all that apply hold" if holds else "what fails is refused"
     first = proofs[0]
-    show(form, rows, list(proofs), ["", f"{first.model} ({first.architecture}, {first.dtype}): {verdict}"])
+    show(form, rows, proofs, ["", f"{first.model} ({first.architecture}, {first.dtype}): {verdict}"])
     if not holds:
         raise click.exceptions.Exit(1)

@@ -75,8 +75,7 @@ def steering_part() -> None:
         "from polysema.core.inside.steering import Statement, Steer\n\n"
         f"model = Explorer().model({name!r})\n"
         f"sides = {list(form.toward)!r}, {list(form.away)!r}\n"
-        f"direction = model.internals.directions(*sides, [{layer}])[{layer}]\n"
-        f"found = model.steer({form.text!r}, direction, Steer({strength}), Statement(words=({form.word!r},)))",
+        f"found = model.steer({form.text!r}, *sides, {layer}, Steer({strength}), Statement(words=({form.word!r},)))",
         "The vector is the mean hidden state of the texts on the left minus that of the texts on the right, "
         f"at layer {layer}, scaled to {strength:g} times the typical length there ({changed.length:.1f}), "
         "and added at every token.",

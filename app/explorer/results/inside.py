@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import ClassVar
 
 import numpy as np
 
+from polysema.app.explorer.answer_table import AnswerTable
+from polysema.core.display import Record
 from polysema.core.inside.attention import Attention
 from polysema.core.inside.families import FamilyRun
 from polysema.core.inside.head_outputs import head_subspace
@@ -24,26 +27,48 @@ class AttentionWindow(Attention):
     heads: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AttentionAnswer:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class AttentionAnswer(AnswerTable[AttentionWindow]):
     """Who looks at whom in a text, as a model sees it: an answer for each window of the text."""
+
+    ROWS: ClassVar[str] = "windows"
 
     model: str
     windows: tuple[AttentionWindow, ...]
 
     @classmethod
-    def of(cls, model: str, parts: Sequence[Attention], head: int | None = None) -> AttentionAnswer:
-        """The attention of all heads, or of the one that is named."""
-        return cls(model, tuple(_window(part, head) for part in parts))
+    def of(cls, model: str, parts: Sequence[Attention]) -> AttentionAnswer:
+        """The attention of all heads, as `core.inside` gives it for each window."""
+        return cls(model, tuple(_window(part) for part in parts))
+
+    def of_head(self, head: int) -> AttentionAnswer:
+        """The attention of one head alone.
+
+        Args:
+            head: From 1.
+
+        Returns:
+            The same windows, of that head.
+
+        Raises:
+            PolysemaError: There is no such head.
+        """
+        for one in self.windows:
+            one.of(one.layers[0], head)
+        chosen = slice(head - 1, head)
+        windows = (
+            replace(one, weights=one.weights[:, chosen], folded=one.folded[:, chosen], heads=(head,))
+            for one in self.windows
+        )
+        return replace(self, windows=tuple(windows))
+
+    def _record(self, row: AttentionWindow) -> Record:
+        return {"window": row.window, "text": row.text, "layers": row.layers, "heads": len(row.heads)}
 
 
-def _window(part: Attention, head: int | None) -> AttentionWindow:
+def _window(part: Attention) -> AttentionWindow:
     values = {one.name: getattr(part, one.name) for one in fields(part)}
-    if head is None:
-        return AttentionWindow(**values, heads=tuple(range(1, part.weights.shape[1] + 1)))
-    chosen = slice(head - 1, head)
-    values |= {"weights": part.weights[:, chosen], "folded": part.folded[:, chosen]}
-    return AttentionWindow(**values, heads=(head,))
+    return AttentionWindow(**values, heads=tuple(range(1, part.weights.shape[1] + 1)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,29 +79,39 @@ class LensAnswer(Lens):
     place: int | None = None
 
     @classmethod
-    def of(cls, model: str, found: Lens, place: int | None = None) -> LensAnswer:
-        """The lens of all tokens, or at one of them."""
-        values = {one.name: getattr(found, one.name) for one in fields(found)}
-        made = cls(**values, model=model, place=place)
-        if place is None:
-            return made
+    def of(cls, model: str, found: Lens) -> LensAnswer:
+        """The lens of all tokens, as `core.inside` gives it."""
+        return cls(**{one.name: getattr(found, one.name) for one in fields(found)}, model=model)
+
+    def at_token(self, place: int) -> LensAnswer:
+        """The lens at one token alone.
+
+        Args:
+            place: Its number, from 0.
+
+        Returns:
+            The same steps, at that token.
+        """
         at = slice(place, place + 1)
-        best = found.best[:, at]
+        best = self.best[:, at]
         return replace(
-            made,
-            tokens=found.tokens[at],
+            self,
+            place=place,
+            tokens=self.tokens[at],
             best=best,
-            scores=found.scores[:, at],
-            entropy=found.entropy[:, at],
-            ranks=found.ranks[:, at],
-            followed=found.followed[:, at],
-            names={int(number): found.names[int(number)] for number in np.unique(best)},
+            scores=self.scores[:, at],
+            entropy=self.entropy[:, at],
+            ranks=self.ranks[:, at],
+            followed=self.followed[:, at],
+            names={int(number): self.names[int(number)] for number in np.unique(best)},
         )
 
 
-@dataclass(frozen=True, slots=True)
-class SweepAnswer:
+@dataclass(frozen=True, slots=True, repr=False)
+class SweepAnswer(AnswerTable[SweepRow]):
     """The next word for every layer and every strength of a direction."""
+
+    ROWS: ClassVar[str] = "rows"
 
     rows: tuple[SweepRow, ...]
 
@@ -99,20 +134,27 @@ class HeadOutput:
     cosine: float
 
 
-@dataclass(frozen=True, slots=True)
-class HeadOutputs:
+@dataclass(frozen=True, slots=True, repr=False)
+class HeadOutputs(AnswerTable[HeadOutput]):
     """What each head writes where a word stands in some texts."""
+
+    ROWS: ClassVar[str] = "heads"
 
     model: str
     word: str
     heads: tuple[HeadOutput, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FamiliesAnswer:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FamiliesAnswer(AnswerTable[FamilyRun]):
     """One sentence's way through models of several families."""
 
+    ROWS: ClassVar[str] = "runs"
+
     runs: tuple[FamilyRun, ...]
+
+    def _record(self, row: FamilyRun) -> Record:
+        return {"model": row.model, "family": row.family.value, "reads": row.text, "ends in": row.ends}
 
 
 def head_table(model: LanguageModel, word: str, space: Space, kind: str) -> HeadOutputs:

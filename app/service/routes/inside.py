@@ -47,7 +47,6 @@ async def attention(body: AttentionRequest, state: StateDep, request: Request) -
     state.known(body.model)
 
     def ask() -> Response:
-        from polysema.app.explorer.results.inside import AttentionAnswer
         from polysema.core.inside.architectures import check_head
 
         how = AttentionOptions(body.target, body.stack, body.cross, body.unit, body.special)
@@ -58,7 +57,7 @@ async def attention(body: AttentionRequest, state: StateDep, request: Request) -
             raise UserError("one head is of one layer: give the layer it is in")
         most = state.settings.max_numbers * (1 if head is None else model.n_heads)
         found = state.explorer.model(body.model).attention(body.text, body.layers, how, most)
-        made = AttentionAnswer.of(body.model, found, head)
+        made = found if head is None else found.of_head(head)
         return _arrow(made) if wanted == form.ARROW else form.answer(made, kind=wanted)
 
     return await state.work(ask)
@@ -107,7 +106,6 @@ async def lens(body: LensRequest, state: StateDep, request: Request) -> Response
     state.known(body.model)
 
     def ask() -> Response:
-        from polysema.app.explorer.results.inside import LensAnswer
         from polysema.core.inside.lens import LensView, place_among
 
         how = AttentionOptions(body.target, body.stack)
@@ -118,8 +116,9 @@ async def lens(body: LensRequest, state: StateDep, request: Request) -> Response
         decisive = body.at if body.forms_at is None else body.forms_at
         view = LensView(tuple(body.points), body.k, body.kind, decisive)
         found = state.explorer.model(body.model).lens(body.text, body.layers, body.words, view, how)
-        place = None if body.at is None else place_among(model, found, body.at)
-        return form.answer(LensAnswer.of(body.model, found, place), kind=wanted)
+        if body.at is not None:
+            found = found.at_token(place_among(model, found, body.at))
+        return form.answer(found, kind=wanted)
 
     return await state.work(ask)
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from polysema.app.explorer.inside_options import AttentionOptions, given, text_for
-from polysema.app.explorer.results.inside import AttentionAnswer, FamiliesAnswer, SweepAnswer, head_table
+from polysema.app.explorer.inside_options import AttentionOptions, text_for
 from polysema.app.service import encoding as form
 from polysema.app.service.dependencies import ServiceState, StateDep
 from polysema.app.service.routes.inside import check_read_tokens
@@ -35,7 +34,7 @@ from polysema.app.service.schemas.response_model import json as answers
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
-    from polysema.core.inside.directions import Direction
+    from polysema.core.inside.steering import Statement
     from polysema.core.model.load import LanguageModel
 
 router = APIRouter(prefix="/v1", tags=["inside"])
@@ -48,16 +47,13 @@ async def rollout(body: RolloutRequest, state: StateDep, request: Request) -> Re
     state.known(body.model)
 
     def ask() -> Response:
-        from polysema.core.inside.attention import rollout as run
-
         how = AttentionOptions(body.target, body.stack, False, body.unit, body.special)
-        model = state.explorer.model(body.model).internals.on_torch(how.stack)
+        internals = state.explorer.model(body.model).internals
+        model = internals.on_torch(how.stack)
         count = check_read_tokens(state, model, [body.text], body.target)
         window = min(count, model.window)
         state.check_numbers(model.n_heads * window * count, "the attention that this goes through")
-        query, source = given(model, body.text, body.target)
-        found = run(model, query, body.layer, source, how.view(model))
-        return form.answer(AttentionAnswer.of(body.model, found), kind=wanted)
+        return form.answer(internals.rollout(body.text, body.layer, how), kind=wanted)
 
     return await state.work(ask)
 
@@ -68,17 +64,13 @@ async def steer(request: SteerRequest, state: StateDep) -> Response:
     state.known(request.model)
 
     def ask() -> Response:
-        from polysema.core.inside.steering import ALL_POSITIONS, Statement, Steer
-        from polysema.core.inside.steering import steer as run
+        from polysema.core.inside.steering import ALL_POSITIONS, Steer
 
-        model = state.explorer.model(request.model).internals.on_torch()
-        _check_statement(state, model, request, (*request.toward, *request.away))
-        middle = model.n_layers // 2 if request.layer is None else request.layer
-        (direction,) = _directions(model, request, model.check_layers([middle]))
-        query, source = given(model, request.text, request.target)
+        handle = state.explorer.model(request.model)
+        _check_statement(state, handle.internals.on_torch(), request, (*request.toward, *request.away))
         how = Steer(request.strength, ALL_POSITIONS if request.at is None else request.at)
-        say = Statement(request.k, tuple(request.words), request.max_new_tokens)
-        return form.answer(run(model, query, direction, how, say, source))
+        toward, away = _direction_of(request)
+        return form.answer(handle.steer(request.text, toward, away, request.layer, how, _statement_of(request)))
 
     return await state.work(ask)
 
@@ -90,16 +82,15 @@ async def sweep(request: SweepRequest, state: StateDep) -> Response:
 
     def ask() -> Response:
         from polysema.core.inside.steering import Statement
-        from polysema.core.inside.steering import sweep as run
 
-        model = state.explorer.model(request.model).internals.on_torch()
+        internals = state.explorer.model(request.model).internals
+        model = internals.on_torch()
         layers = model.check_layers(request.layers or range(model.n_layers + 1))
         count = check_read_tokens(state, model, [request.text, *request.toward, *request.away], request.target)
         _check_passes(state, 2 * count * len(layers) * len(request.strengths))
-        query, source = given(model, request.text, request.target)
-        directions = _directions(model, request, layers)
-        rows = run(model, query, directions, request.strengths, Statement(1, tuple(request.words), 0), source)
-        return form.answer(SweepAnswer(rows))
+        toward, away = _direction_of(request)
+        say = Statement(1, tuple(request.words), 0, request.target)
+        return form.answer(internals.sweep(request.text, toward, away, request.strengths, layers, say))
 
     return await state.work(ask)
 
@@ -111,17 +102,13 @@ async def ablate(request: AblateRequest, state: StateDep) -> Response:
 
     def ask() -> Response:
         from polysema.core.inside.ablation import Ablation
-        from polysema.core.inside.ablation import ablate as run
-        from polysema.core.inside.steering import Statement
 
-        model = state.explorer.model(request.model).internals.on_torch()
-        _check_statement(state, model, request, request.over)
+        handle = state.explorer.model(request.model)
+        _check_statement(state, handle.internals.on_torch(), request, request.over)
         kind = "cross" if request.cross else "self"
         cuts = [Ablation(layer, head, kind) for layer, head in request.heads]
         cuts += [Ablation(layer, None, "mlp") for layer in request.mlps]
-        query, source = given(model, request.text, request.target)
-        say = Statement(request.k, tuple(request.words), request.max_new_tokens)
-        return form.answer(run(model, query, cuts, request.how, say, source, request.over))
+        return form.answer(handle.ablate(request.text, cuts, request.how, _statement_of(request), request.over))
 
     return await state.work(ask)
 
@@ -133,21 +120,13 @@ async def head_outputs(request: HeadOutputsRequest, state: StateDep) -> Response
     state.check_many(len(request.texts), "texts")
 
     def ask() -> Response:
-        from polysema.core.inside.head_outputs import head_outputs as run
-        from polysema.core.inside.hooks import one_reading
-
-        model = state.explorer.model(request.model).internals.on_torch(request.stack)
+        internals = state.explorer.model(request.model).internals
+        model = internals.on_torch(request.stack)
         check_read_tokens(state, model, request.texts, request.target)
         rows = len(request.texts) * len(request.layers or range(model.n_layers)) * model.n_heads
         state.check_numbers(rows * (model.dim + rows), "what the heads write, and their cosines,")
-        both = [given(model, text, request.target) for text in request.texts]
-        written, sources = request.texts, None
-        if model.reads_two:
-            written, sources = [one_reading(model, query, source).text for query, source in both], request.texts
-        kind = "cross" if request.cross else "self"
-        words = [request.word] * len(written)
-        space = run(model, written, words, request.layers, sources, kind)
-        return form.answer(head_table(model, request.word, space, kind))
+        how = AttentionOptions(request.target, request.stack, request.cross)
+        return form.answer(internals.head_outputs(request.word, request.texts, request.layers, how))
 
     return await state.work(ask)
 
@@ -159,15 +138,12 @@ async def compare_families(request: FamiliesRequest, state: StateDep) -> Respons
         state.known(name)
 
     def ask() -> Response:
-        from polysema.core.inside.families import compare_families
-
-        models = [state.explorer.model(name).internals.on_torch() for name in request.models]
-        texts = [text_for(model, request.text) for model in models]
-        for model, text in zip(models, texts, strict=True):
-            count = check_read_tokens(state, model, [text], None)
+        for name in request.models:
+            model = state.explorer.model(name).internals.on_torch()
+            count = check_read_tokens(state, model, [text_for(model, request.text)], None)
             _check_passes(state, count * (model.n_layers + 2))
             state.check_numbers(count * count * model.n_heads * model.n_layers, "the attention of this sentence")
-        return form.answer(FamiliesAnswer(compare_families(models, texts)))
+        return form.answer(state.explorer.compare_families(request.text, request.models))
 
     return await state.work(ask)
 
@@ -178,26 +154,29 @@ async def generate(request: GenerateRequest, state: StateDep) -> Response:
     state.known(request.model)
 
     def ask() -> Response:
-        from polysema.core.inside.generation import write
-
-        model = state.explorer.model(request.model).internals.on_torch()
-        count = check_read_tokens(state, model, [request.text], None)
+        handle = state.explorer.model(request.model)
+        count = check_read_tokens(state, handle.internals.on_torch(), [request.text], None)
         _check_passes(state, count + request.max_new_tokens)
         state.check_numbers(request.max_new_tokens * request.k, "these candidates")
-        return form.answer(write(model, request.text, request.max_new_tokens, request.k))
+        return form.answer(handle.generate(request.text, request.max_new_tokens, request.k))
 
     return await state.work(ask)
 
 
-def _directions(model: LanguageModel, request: DirectionChoice, layers: Sequence[int]) -> list[Direction]:
-    from polysema.core.inside.directions import concepts, expression_direction
-
+def _direction_of(request: DirectionChoice) -> tuple[list[str] | str, list[str]]:
+    """What a direction goes toward, texts or a sum of words, and what it goes away from."""
     texts = bool(request.toward), bool(request.away)
     if request.expression is not None and not any(texts):
-        return [expression_direction(model, request.expression, layer) for layer in layers]
+        return request.expression, []
     if request.expression is not None or not all(texts):
         raise UserError("give toward and away texts, or an expression, and not both")
-    return list(concepts(model, request.toward, request.away, layers).values())
+    return request.toward, request.away
+
+
+def _statement_of(request: StatementRequest) -> Statement:
+    from polysema.core.inside.steering import Statement
+
+    return Statement(request.k, tuple(request.words), request.max_new_tokens, request.target)
 
 
 def _check_statement(
