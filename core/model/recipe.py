@@ -1,7 +1,7 @@
 """The recipe that a folder of sentence-transformers holds: prompt, window, poolings, and what follows them."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ import numpy as np
 
 from polysema.core.errors import UnreadableError, UserError
 from polysema.core.model.language_model import LanguageModel
+from polysema.core.model.model_folder import read_json
+from polysema.core.model.recipe_modules import Step, check_inputs, dense, layer_norm
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats
 
@@ -37,25 +39,6 @@ _NAMED = {
     "weightedmean": "weighted mean",
     "lasttoken": "last",
 }
-ACTIVATIONS = (
-    "Identity",
-    "Tanh",
-    "ReLU",
-    "GELU",
-    "SiLU",
-    "Sigmoid",
-    "LeakyReLU",
-    "ELU",
-    "SELU",
-    "Softplus",
-    "Mish",
-    "Hardtanh",
-    "ReLU6",
-    "LogSigmoid",
-    "Softsign",
-    "Tanhshrink",
-    "Hardswish",
-)
 IGNORED_MODULES = ("Dropout",)  # modules that change nothing outside of training
 # settings of the Transformer module that would change what is read; any value but these is refused by name
 PLAIN_SETTINGS: dict[str, tuple[Any, ...]] = {
@@ -68,9 +51,6 @@ PLAIN_SETTINGS: dict[str, tuple[Any, ...]] = {
     "document_length": (None,),
     "query_expansion": (None,),
 }
-LAYER_NORM_EPSILON = 1e-5  # PyTorch's, which the module LayerNorm doesn't change
-
-Step = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,17 +137,28 @@ def own_recipe(model: LanguageModel, options: SentenceOptions | None = None) -> 
     if model.path is None or not (model.path / MODULES_FILE).is_file():
         raise UserError(f"{model.name} has no sentence pooling of its own (no modules.json); choose mean, cls or last")
     fields: dict[str, Any] = {"poolings": (), "after": (), "normalized": False}
-    for module in _json(model.path / MODULES_FILE):
+    for module in _modules(model.path / MODULES_FILE):
         fields |= _module(model, module, fields)
     if not fields["poolings"]:
         raise UserError(f"{model.name}'s modules.json names no pooling; choose mean, cls or last")
     path = model.path / CONFIG_FILE
-    config = _json(path) if path.is_file() else {}
+    config = read_json(path) if path.is_file() else {}
     chosen = options or SentenceOptions()
     truncate_dim = _truncate_dim(path, config.get("truncate_dim")) if chosen.dimensions is None else None
     if truncate_dim is not None:
         fields["normalized"] = False  # sentence-transformers cuts behind the norm and leaves it at that
     return SentenceRecipe(**fields, prompt=_prompt(model, config, chosen), truncate_dim=truncate_dim)
+
+
+def _modules(path: Path) -> list[dict[str, Any]]:
+    """The modules that a folder names, in their order."""
+    try:
+        modules = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UnreadableError(f"{path} can't be read: {error}") from None
+    if not isinstance(modules, list) or not all(isinstance(one, dict) and "type" in one for one in modules):
+        raise UnreadableError(f"{path} holds no list of modules with their types")
+    return modules
 
 
 def _module(model: LanguageModel, module: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
@@ -183,12 +174,12 @@ def _module(model: LanguageModel, module: dict[str, Any], fields: dict[str, Any]
         if kind == "Pooling":
             return _poolings(folder / "config.json")
         if kind == "Normalize":
-            _check_inputs(folder, ("module_input_name", "module_output_name"))
+            check_inputs(folder, ("module_input_name", "module_output_name"))
             return {"after": (*after, unit), "normalized": True}
         if kind == "Dense":
-            return {"after": (*after, _dense(folder)), "normalized": False}
+            return {"after": (*after, dense(folder)), "normalized": False}
         if kind == "LayerNorm":
-            return {"after": (*after, _layer_norm(folder)), "normalized": False}
+            return {"after": (*after, layer_norm(folder)), "normalized": False}
         if kind in IGNORED_MODULES:
             return {}
     raise UserError(
@@ -197,7 +188,7 @@ def _module(model: LanguageModel, module: dict[str, Any], fields: dict[str, Any]
 
 
 def _transformer(path: Path) -> dict[str, Any]:
-    config = _json(path) if path.is_file() else {}
+    config = read_json(path) if path.is_file() else {}
     for name, plain in PLAIN_SETTINGS.items():
         if config.get(name) not in plain:
             raise UnreadableError(f"{path}: {name} {str(config[name])[:80]!r} is not known; choose mean, cls or last")
@@ -205,7 +196,7 @@ def _transformer(path: Path) -> dict[str, Any]:
 
 
 def _poolings(path: Path) -> dict[str, Any]:
-    config = _json(path)
+    config = read_json(path)
     named = config.get("pooling_mode")
     if named is not None:
         names = [named] if isinstance(named, str) else list(named)
@@ -218,7 +209,7 @@ def _poolings(path: Path) -> dict[str, Any]:
     return {"poolings": tuple(found), "include_prompt": config.get("include_prompt") is not False}
 
 
-def _truncate_dim(path: Path, given: Any) -> int | None:
+def _truncate_dim(path: Path, given: object) -> int | None:
     if given is not None and (not isinstance(given, int) or isinstance(given, bool) or given < 1):
         raise UnreadableError(f"{path}: truncate_dim is a number from 1; got {given!r}")
     return given
@@ -239,69 +230,3 @@ def _prompt(model: LanguageModel, config: dict[str, Any], options: SentenceOptio
             f"{model.name} has no prompt {name!r}; it has: {there}. Give the prompt itself, which may be empty"
         )
     return str(prompts[name] or "")
-
-
-def _tensors(folder: Path, what: str, names: Sequence[str]) -> dict[str, Floats]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        tensors = load_file(folder / "model.safetensors")
-        for name in names:
-            tensors[name]
-    except (OSError, SafetensorError, KeyError) as error:
-        raise UnreadableError(f"{folder} holds no {what} as safetensors: {error}") from None
-    return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
-
-
-def _check_inputs(folder: Path, names: Sequence[str], config: dict[str, Any] | None = None) -> None:
-    """Raise `UnreadableError` for a module that is applied to anything but the vector of the whole text."""
-    path = folder / "config.json"
-    config = config if config is not None else _json(path) if path.is_file() else {}
-    for name in names:
-        if config.get(name) not in (None, "sentence_embedding"):
-            raise UnreadableError(f"{path}: {name} {config[name]!r} is not known; choose mean, cls or last")
-
-
-def _dense(folder: Path) -> Step:
-    import torch
-
-    config = _json(folder / "config.json")
-    _check_inputs(folder, ("module_input_name", "module_output_name"), config)
-    tensors = _tensors(folder, "dense layer", ["linear.weight"])
-    weight, bias = tensors["linear.weight"], tensors.get("linear.bias", np.float32(0))
-    path = str(config.get("activation_function", "torch.nn.modules.activation.Tanh"))  # theirs where none is named
-    name = path.rsplit(".", 1)[-1]
-    if name not in ACTIVATIONS or not path.startswith("torch.nn."):
-        raise UnreadableError(f"{folder}: the activation {path} is not known")
-    activation = getattr(torch.nn, name)()
-    residual = tensors.get("residual.weight") if config.get("use_residual") else None
-
-    def dense(vectors: Floats) -> Floats:
-        with torch.inference_mode():
-            out: Floats = activation(torch.from_numpy(vectors @ weight.T + bias)).numpy()
-        if config.get("use_residual"):
-            out = out + (vectors if residual is None else vectors @ residual.T)
-        return out
-
-    return dense
-
-
-def _layer_norm(folder: Path) -> Step:
-    tensors = _tensors(folder, "layer norm", ["norm.weight", "norm.bias"])
-    weight, bias = tensors["norm.weight"], tensors["norm.bias"]
-
-    def norm(vectors: Floats) -> Floats:
-        centered = vectors - vectors.mean(axis=-1, keepdims=True)
-        scale = np.sqrt((centered * centered).mean(axis=-1, keepdims=True) + np.float32(LAYER_NORM_EPSILON))
-        result: Floats = centered / scale * weight + bias
-        return result
-
-    return norm
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UnreadableError(f"{path} can't be read: {error}") from None
