@@ -16,7 +16,7 @@ from polysema.core.errors import list_of
 from polysema.core.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from polysema.app.explorer.results.inside import AttentionAnswer, HeadOutputs, SweepAnswer
+    from polysema.app.explorer.results.inside import AttentionAnswer, CheckAnswer, HeadOutputs, SweepAnswer
     from polysema.core.inside.families import FamilyRun
     from polysema.core.inside.steering import Statement
     from polysema.core.measure.sense_clusters import SenseClusters
@@ -115,6 +115,12 @@ class RemoteInternals:
         query |= {"strengths": list(strengths), "words": list(statement.words) if statement is not None else []}
         query |= {"target": None if statement is None else statement.target}
         return self._transport.ask_for(SweepAnswer, "/v1/sweep", query)
+
+    def check(self, anew: bool = False) -> CheckAnswer:
+        """The identities that the model is tested for, against plain transformers."""
+        from polysema.app.explorer.results.inside import CheckAnswer
+
+        return self._transport.ask_for(CheckAnswer, "/v1/check", {"model": self._name, "anew": anew})
 
     def family_run(self, text: str) -> FamilyRun:
         """The model's way through a text: who sees whom, where it ends, and what the cross-attention carries."""

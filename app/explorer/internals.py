@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from polysema.app.explorer.inside_options import AttentionOptions, given, opened, reading, readings, text_for
-from polysema.app.explorer.results.inside import AttentionAnswer, HeadOutputs, SweepAnswer, head_table
+from polysema.app.explorer.results.inside import AttentionAnswer, CheckAnswer, HeadOutputs, SweepAnswer, head_table
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import UserError
 from polysema.core.inside.attention import rollout
@@ -13,7 +13,7 @@ from polysema.core.inside.directions import Direction, concepts, expression_dire
 from polysema.core.inside.families import FamilyRun, family_run
 from polysema.core.inside.head_outputs import Subspace, head_outputs, head_subspace
 from polysema.core.inside.parameter_counts import Widths, widths
-from polysema.core.inside.proof import Proof, proofs_of
+from polysema.core.inside.proof import proofs_of
 from polysema.core.inside.steering import Statement, sweep
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Space
@@ -207,7 +207,7 @@ class ModelInternals:
         """
         return widths(self.on_torch())
 
-    def proofs(self, anew: bool = False) -> list[Proof]:
+    def check(self, anew: bool = False) -> CheckAnswer:
         """The identities that the model is tested for, against plain transformers.
 
         Args:
@@ -216,4 +216,4 @@ class ModelInternals:
         Returns:
             A proof for each of its stacks.
         """
-        return list(proofs_of(self._model, anew))
+        return CheckAnswer(self._name, proofs_of(self._model, anew))

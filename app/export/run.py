@@ -21,6 +21,7 @@ from polysema.core.errors import ConflictError, UnreadableError, UserError, chec
 from polysema.core.files.formats import MANIFEST, read_manifest
 from polysema.core.locks import file_lock
 from polysema.core.model.contextual import texts_a_batch
+from polysema.core.model.finite_weights import require_finite
 from polysema.core.model.first_position import first_outliers, first_rows_note
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.sentences import plan_sentences
@@ -54,6 +55,7 @@ def export(
     check_list(texts, "texts")
     folder, chosen = Path(folder), (wanted or ExportOptions()).checked()
     layers = model.check_layers(layers)
+    require_finite(model)
     origin = model.origin(None, chosen.pooling if chosen.unit == "words" else "single tokens")
     alike = [layer for layer in first_outliers(model).alike if layer in layers]
     if chosen.unit == "sentences":

@@ -26,6 +26,7 @@ from polysema.core.inside.proof import (
     Proof,
 )
 from polysema.core.model.engine import hidden_states
+from polysema.core.model.finite_weights import bad_weights
 from polysema.core.model.load import LanguageModel, on_torch
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ HALF_TOLERANCES = {
 
 def prove(model: LanguageModel) -> Proof:
     """Test every identity of a model, which costs three passes of a dozen tokens (one of them padded) and a look at every weight."""
-    bad = _bad_weights(model)
+    bad = bad_weights(model)
     if bad:
         checks = [IdentityCheck(WEIGHTS, MEANINGS[WEIGHTS], False, None, 0.0, note=bad)]
         checks += [_missing(name, "its weights are no numbers") for name in MEANINGS if name != WEIGHTS]
@@ -96,21 +97,6 @@ def _tested(model: LanguageModel, identity: str, test: Callable[[], tuple[float,
         return IdentityCheck(identity, MEANINGS[identity], False, None, tolerance, note=str(error))
     # NaN fails as well
     return IdentityCheck(identity, MEANINGS[identity], difference <= tolerance, difference, tolerance, note=note)
-
-
-def _bad_weights(model: LanguageModel) -> str:
-    """Which weights are NaN or infinite; empty where none is."""
-    import torch
-
-    bad = []
-    with torch.inference_mode():
-        for name, weights in model.whole.named_parameters():
-            # one sum of all tells NaN and infinity, and is much cheaper than a look at each
-            if not bool(torch.isfinite(weights.sum(dtype=torch.float32))):
-                number = int((~torch.isfinite(weights)).sum())
-                bad += [f"{number:,} of {weights.numel():,} in {name}"] * (number > 0)
-    more = f" and {len(bad) - 1} more of its weights" if len(bad) > 1 else ""
-    return f"NaN or infinite are {bad[0]}{more}; get the file again, or save it anew" if bad else ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

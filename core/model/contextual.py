@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from polysema.core.errors import UserError, check_list, list_of
+from polysema.core.model.finite_weights import require_finite
 from polysema.core.model.first_position import FIRST, first_note, first_outliers
 from polysema.core.model.language_model import LanguageModel
 from polysema.core.model.pooling import check_pooling, pool
@@ -150,6 +151,7 @@ def embed_stream(
     them to the occurrences wanted. The next texts are tokenized while these are computed.
     """
     check_list(texts, "texts")
+    require_finite(model)
     layers = model.check_layers(layers)
     if unit not in UNITS:
         raise UserError(f"unit {unit!r} does not exist; choose one of {', '.join(UNITS)}")

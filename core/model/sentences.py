@@ -10,6 +10,7 @@ import numpy as np
 from polysema.core.errors import UserError, list_of
 from polysema.core.model.contextual import batched, texts_a_batch
 from polysema.core.model.engine import hidden_states
+from polysema.core.model.finite_weights import require_finite
 from polysema.core.model.first_position import first_outliers, span_of_layers
 from polysema.core.model.language_model import LanguageModel
 from polysema.core.model.load import position_limit
@@ -100,6 +101,7 @@ def plan_sentences(
 def _plan(model: LanguageModel, layers: Sequence[int], pooling: str, options: SentenceOptions | None) -> SentencePlan:
     chosen = model.check_layers(layers)
     check_sentence_pooling(pooling)
+    require_finite(model)
     if model.reads_two:
         raise UserError(f"sentence vectors come from the encoder of {model.name}, not from its decoder")
     origin = model.origin(None, f"{pooling} of the text")

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from polysema.core.errors import UserError
+from polysema.app.export.options import ExportSource
+from polysema.app.export.run import export
+from polysema.core.errors import UnreadableError, UserError
 from polysema.core.inside import hooks
 from polysema.core.inside.ablation import Ablation, ablate
 from polysema.core.inside.attention import AttentionView, attention
@@ -18,7 +20,9 @@ from polysema.core.inside.lens import LensView, lens
 from polysema.core.inside.parameter_counts import widths
 from polysema.core.inside.proof import ATTENTION, CROSS_ATTENTION, LENS, PARTS, Proof, proof_of
 from polysema.core.inside.steering import Statement
+from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel, load_model
+from polysema.core.model.sentences import embed_sentences
 from tests.families import BOTH, FAMILIES, VARIANTS, save_family
 
 TEXT = "the white swan"
@@ -176,6 +180,27 @@ def test_weights_that_are_no_numbers_are_named(opened: Open, tmp_path: Path) -> 
         with pytest.raises(UserError, match=named) as caught:
             ask()
         assert "\n" not in str(caught.value)
+    # vectors are not made of them either, and nothing is written
+    named = r"are not all numbers: NaN or infinite are 3 of 1,024 in transformer\.h\.1\.mlp\.c_fc\.weight; get the file"
+    for ask in (
+        lambda: embed(model, [TEXT], [0]),
+        lambda: embed_sentences(model, [TEXT]),
+        lambda: export([TEXT], ExportSource("x", "", 1), tmp_path / "out", model, [0]),
+    ):
+        with pytest.raises(UnreadableError, match=named) as caught:
+            ask()
+        assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_finite_weights_are_looked_at_once_for_their_content(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path))
+    model = opened("gpt2", "")
+    embed(load_model(str(model.path), "cpu", "torch"), [TEXT], [0])
+    monkeypatch.setattr("polysema.core.model.finite_weights._look", lambda _model: pytest.fail("looked at again"))
+    embed(load_model(str(model.path), "cpu", "torch"), [TEXT], [0])
 
 
 def test_only_what_an_identity_is_about_is_refused(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:

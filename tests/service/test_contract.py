@@ -38,7 +38,6 @@ ONLY_IN_THE_SHELL = {
     "app": "opens the dashboard",
     "convert": "writes a file",
     "export": "writes files",
-    "inside check": "tests a model on this machine",
     "key": "of the service itself",
     "map": "writes a file; over HTTP a job",
     "measure analogies": "reads a file of questions",
@@ -321,6 +320,13 @@ VERBS = [
         ["phone", "-m", "g2p-t5", "--target", "F OW N"],
         {"text": "phone", "model": "g2p-t5", "target": "F OW N"},
         lambda of: of.model("g2p-t5").circuits.surprisal("phone", target="F OW N"),
+    ),
+    Verb(
+        "inside check",
+        "POST /v1/check",
+        ["g2p-t5"],
+        {"model": "g2p-t5"},
+        lambda of: of.model("g2p-t5").internals.check(),
     ),
     Verb("models", "GET /v1/models", without=("folder",)),
 ]

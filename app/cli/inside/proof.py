@@ -20,7 +20,7 @@ def check(model: str, device: str | None, anew: bool, form: str) -> None:
     model's content; what fails is refused in all other commands, with the difference. The exit status is 1 where one
     fails.
     """
-    proofs = ModelChoice(model, device=device).open().internals.proofs(anew)
+    answer = ModelChoice(model, device=device).open().internals.check(anew)
     rows: list[Row] = [
         {
             **({"stack": proof.stack} if proof.stack else {}),
@@ -30,12 +30,11 @@ def check(model: str, device: str | None, anew: bool, form: str) -> None:
             "at most": f"{one.tolerance:g}" if one.applies else "",
             "what": f"{one.meaning}{': ' * bool(one.note)}{one.note}" if one.applies else f"doesn't apply: {one.note}",
         }
-        for proof in proofs
+        for proof in answer.proofs
         for one in proof.checks
     ]
-    holds = all(proof.holds for proof in proofs)
-    verdict = "all that apply hold" if holds else "what fails is refused"
-    first = proofs[0]
-    show(form, rows, proofs, ["", f"{first.model} ({first.architecture}, {first.dtype}): {verdict}"])
-    if not holds:
+    verdict = "all that apply hold" if answer.holds else "what fails is refused"
+    first = answer.proofs[0]
+    show(form, rows, answer, ["", f"{first.model} ({first.architecture}, {first.dtype}): {verdict}"])
+    if not answer.holds:
         raise click.exceptions.Exit(1)

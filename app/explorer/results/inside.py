@@ -14,6 +14,7 @@ from polysema.core.inside.attention import Attention
 from polysema.core.inside.families import FamilyRun
 from polysema.core.inside.head_outputs import head_subspace
 from polysema.core.inside.lens import Lens
+from polysema.core.inside.proof import Proof
 from polysema.core.inside.steering import SweepRow
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.metric import unit
@@ -105,6 +106,26 @@ class LensAnswer(Lens):
             followed=self.followed[:, at],
             names={int(number): self.names[int(number)] for number in np.unique(best)},
         )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CheckAnswer(AnswerTable[Proof]):
+    """The identities that a model is tested for, against plain transformers: a proof for each of its stacks."""
+
+    ROWS: ClassVar[str] = "proofs"
+    json_properties: ClassVar[tuple[str, ...]] = ("holds",)
+
+    model: str
+    proofs: tuple[Proof, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every identity holds that applies."""
+        return all(proof.holds for proof in self.proofs)
+
+    def _record(self, row: Proof) -> Record:
+        failing = [one.identity for one in row.checks if one.applies and not one.holds]
+        return {"stack": row.stack, "architecture": row.architecture, "holds": row.holds, "fails": ", ".join(failing)}
 
 
 @dataclass(frozen=True, slots=True, repr=False)

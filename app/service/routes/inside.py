@@ -20,6 +20,8 @@ from polysema.app.service.schemas.inside import (
     AttentionResponse,
     AttributionRequest,
     AttributionResponse,
+    CheckRequest,
+    CheckResponse,
     HeadRankingResponse,
     LensRequest,
     LensResponse,
@@ -140,6 +142,13 @@ async def attribution(request: AttributionRequest, state: StateDep) -> Response:
         return form.answer(found)
 
     return await state.work(ask)
+
+
+@router.post("/check", responses=answers(CheckResponse))
+async def check(request: CheckRequest, state: StateDep) -> Response:
+    """What is seen inside a model, tested against plain transformers: once for its content, and `anew` on request."""
+    state.known(request.model)
+    return await state.work(lambda: form.answer(state.explorer.model(request.model).internals.check(request.anew)))
 
 
 def check_read_tokens(state: ServiceState, model: LanguageModel, texts: Sequence[str], target: str | None) -> int:

@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from polysema.app.explorer import DEFAULT_MODEL
-from polysema.app.explorer.results.inside import AttentionAnswer, AttentionWindow, LensAnswer
+from polysema.app.explorer.results.inside import AttentionAnswer, AttentionWindow, CheckAnswer, LensAnswer
 from polysema.app.service.schemas.fields import MAX_ITEMS, K, Layers, Name, RequestModel, Text, Word, request_config
 from polysema.app.service.schemas.response_model import response_model
 from polysema.core.inside.attention import AttentionView
@@ -15,6 +15,7 @@ from polysema.core.inside.decomposition import Contribution
 from polysema.core.inside.followed_tokens import FollowedTarget
 from polysema.core.inside.head_search import HeadRanking, HeadScore
 from polysema.core.inside.hooks import Unit
+from polysema.core.inside.proof import ATTENTION, MEANINGS, IdentityCheck, Proof
 from polysema.core.model.tokens import Span
 
 
@@ -90,6 +91,14 @@ class AttributionRequest(InsideRequest):
     at: Word | Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | None = None
 
 
+class CheckRequest(RequestModel):
+    """The model whose identities are tested, and whether that is done although the result is kept."""
+
+    model_config = request_config({"model": "g2p-t5"})
+    model: Name = DEFAULT_MODEL
+    anew: bool = False
+
+
 # Answers
 
 BANK = "The river bank."
@@ -133,6 +142,17 @@ LensResponse = response_model(
         1,
         "minilm-l6",
         3,
+    )
+)
+HOLDING = IdentityCheck(ATTENTION, MEANINGS[ATTENTION], True, 4e-7, 1e-4)
+CheckResponse = response_model(
+    CheckAnswer(
+        "minilm-l6",
+        (Proof("minilm-l6", "bert", "", "float32", (HOLDING,)),),
+            Proof(
+                "minilm-l6", "bert", "", "float32", (IdentityCheck(ATTENTION, MEANINGS[ATTENTION], True, 4e-7, 1e-4),)
+            ),
+        ),
     )
 )
 AttributionResponse = response_model(
