@@ -149,10 +149,6 @@ CheckResponse = response_model(
     CheckAnswer(
         "minilm-l6",
         (Proof("minilm-l6", "bert", "", "float32", (HOLDING,)),),
-            Proof(
-                "minilm-l6", "bert", "", "float32", (IdentityCheck(ATTENTION, MEANINGS[ATTENTION], True, 4e-7, 1e-4),)
-            ),
-        ),
     )
 )
 AttributionResponse = response_model(
