@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     keys: Texts = Field(default=(), description="API keys, hashed, as `polysema key` prints them")
     models: Texts = Field(default=(), description="the names of the catalog that are served (none: all)")
     max_body: int = Field(default=32 * MEGABYTE, ge=1024, le=4096 * MEGABYTE, description="bytes of a request's body")
+    max_parsed: int = Field(
+        default=200 * MEGABYTE,
+        ge=MEGABYTE,
+        le=1 << 40,
+        description="bytes of memory that a JSON body may take to be read, counted before it is",
+    )
     max_upload: int = Field(
         default=20 * MEGABYTE,
         ge=1024,

@@ -10,7 +10,7 @@ import base64
 import binascii
 import math
 import types
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import Enum
 from functools import lru_cache
@@ -23,6 +23,7 @@ from polysema.core.space.space import Origin
 METADATA_KEY = "json"
 PLAIN_TYPES = frozenset((str, int, bool, type(None)))
 SCORE_NAMES = ("cosine", "score")
+ArrayForm = Callable[[np.ndarray[Any, Any]], Any]
 JSON_TYPES: tuple[Any, ...] = (bool, int, float, str, dict, list, tuple)  # and their subclasses
 
 
@@ -101,45 +102,50 @@ def to_json(value: Any, packed: bool = False, without: Collection[str] = ()) -> 
     Returns:
         Dictionaries, lists, texts, numbers, booleans and None, as `json.dumps` takes them.
     """
+    return json_tree(value, packed_array if packed else _lists, without)
+
+
+def json_tree(value: Any, arrays: ArrayForm, without: Collection[str] = ()) -> Any:
+    """As `to_json`, with arrays as the function `arrays` gives them, which may be as they are."""
     if without:
-        return _object(value, packed, "cosine", without)
-    return _encoded(value, packed, "cosine")
+        return _object(value, arrays, "cosine", without)
+    return _encoded(value, arrays, "cosine")
 
 
-def _encoded(value: Any, packed: bool, score: str) -> Any:
+def _encoded(value: Any, arrays: ArrayForm, score: str) -> Any:
     kind = type(value)
     if kind in PLAIN_TYPES:
         return value
     if kind is float:
         return value if math.isfinite(value) else None
     if kind is tuple or kind is list:
-        return [_encoded(item, packed, score) for item in value]
+        return [_encoded(item, arrays, score) for item in value]
     if kind is dict:
-        return {str(key): _encoded(item, packed, score) for key, item in value.items()}
+        return {str(key): _encoded(item, arrays, score) for key, item in value.items()}
     if kind is Origin:
         card = _card(value)
         return {**card, "versions": dict(card["versions"]), "notes": list(card["notes"])}
     if is_dataclass(kind):
-        return _object(value, packed, score)
-    return _encoded_rarely(value, packed, score)
+        return _object(value, arrays, score)
+    return _encoded_rarely(value, arrays, score)
 
 
-def _encoded_rarely(value: Any, packed: bool, score: str) -> Any:
+def _encoded_rarely(value: Any, arrays: ArrayForm, score: str) -> Any:
     if isinstance(value, np.ndarray):
-        return _packed(value) if packed else _lists(value)
+        return arrays(value)
     if isinstance(value, np.generic):
-        return _encoded(value.item(), packed, score)
+        return _encoded(value.item(), arrays, score)
     if isinstance(value, Enum):
-        return _encoded(value.value, packed, score)
+        return _encoded(value.value, arrays, score)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return _object(value, packed, score)
+        return _object(value, arrays, score)
     for base in JSON_TYPES:
         if isinstance(value, base):
-            return _encoded(base(value), packed, score)
+            return _encoded(base(value), arrays, score)
     return str(value)
 
 
-def _object(value: Any, packed: bool, score: str, without: Collection[str] = ()) -> dict[str, Any]:
+def _object(value: Any, arrays: ArrayForm, score: str, without: Collection[str] = ()) -> dict[str, Any]:
     kind: type = type(value)
     score = getattr(value, "score_name", score)
     found: dict[str, Any] = {}
@@ -148,25 +154,25 @@ def _object(value: Any, packed: bool, score: str, without: Collection[str] = ())
             continue
         item, form = getattr(value, plan.attribute), plan.form
         if form is PLAIN_FORM:
-            found[plan.name] = item if type(item) in PLAIN_TYPES else _encoded(item, packed, score)
+            found[plan.name] = item if type(item) in PLAIN_TYPES else _encoded(item, arrays, score)
         elif form.score:
-            found[score] = _encoded(item, packed, score)
+            found[score] = _encoded(item, arrays, score)
         elif not (form.omitted and (item is plan.default or item == plan.default)):
-            found[plan.name] = _formed(item, form, packed, score)
+            found[plan.name] = _formed(item, form, arrays, score)
     for name in properties_of(kind):
-        found[name] = _encoded(getattr(value, name), packed, score)
+        found[name] = _encoded(getattr(value, name), arrays, score)
     return found
 
 
-def _formed(item: Any, form: JsonForm, packed: bool, score: str) -> Any:
+def _formed(item: Any, form: JsonForm, arrays: ArrayForm, score: str) -> Any:
     if form.keyed is not None:
         key, of = form.keyed
         return {
-            getattr(one, key): _encoded(getattr(one, of), packed, getattr(one, "score_name", score)) for one in item
+            getattr(one, key): _encoded(getattr(one, of), arrays, getattr(one, "score_name", score)) for one in item
         }
-    if form.flat and packed:
+    if form.flat and arrays is packed_array:
         return base64.b64encode(np.ascontiguousarray(item, "<f4").tobytes()).decode()
-    found = _encoded(item, packed, score)
+    found = _encoded(item, arrays, score)
     return [{"rank": rank, **row} for rank, row in enumerate(found, 1)] if form.ranked else found
 
 
@@ -180,7 +186,8 @@ def _lists(array: np.ndarray[Any, Any]) -> Any:
     return to_json(found) if array.dtype.kind == "f" and not np.isfinite(array).all() else found
 
 
-def _packed(array: np.ndarray[Any, Any]) -> dict[str, Any]:
+def packed_array(array: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """An array as its shape and the base64 of its numbers, little-endian (float32, int64 or bool), row after row."""
     kind = {"f": "<f4", "b": "|b1"}.get(array.dtype.kind, "<i8")
     data = np.ascontiguousarray(array, kind).tobytes()
     return {"shape": list(array.shape), "base64": base64.b64encode(data).decode()}

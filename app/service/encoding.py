@@ -6,15 +6,16 @@ import base64
 import binascii
 import io
 import json
-from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pydantic_core
 from fastapi import Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
-from polysema.app.explorer.serialization import to_json
+from polysema.app.explorer.serialization import json_tree, packed_array, to_json
 from polysema.app.service.errors import RefusedError
 from polysema.core.errors import UserError
 
@@ -26,6 +27,9 @@ JSON = "application/json"
 BASE64 = "application/vnd.polysema.base64+json"
 ARROW = "application/vnd.apache.arrow.stream"
 FORMS = (JSON, BASE64, ARROW)
+BLOCK_NUMBERS = 1 << 16  # numbers of an array that are written together
+PART_BYTES = 1 << 18  # bytes of a part of an answer that is sent while it is written
+Array: TypeAlias = "np.ndarray[Any, Any]"
 
 
 def wanted(request: Request, forms: Sequence[str] = FORMS) -> str:
@@ -109,9 +113,79 @@ def arrow(table: pa.Table, more: dict[str, Any]) -> Response:
 
 
 def answer(value: Any, status: int = 200, kind: str = JSON, without: Collection[str] = ()) -> Response:
-    """An answer as JSON, its arrays in base64 where `kind` says so, `without` some of its optional fields."""
-    found = to_json(value, kind == BASE64, without)
-    return Response(json.dumps(found, allow_nan=False).encode(), status, media_type=kind)
+    """An answer as JSON, its arrays in base64 where `kind` says so, `without` some of its optional fields.
+
+    One with a large array is written while it is sent, a block of numbers at a time: written at once it would take ten
+    times the array's memory, and keep every other request waiting.
+    """
+    large = False
+
+    def numbers(array: Array) -> object:
+        nonlocal large
+        if array.size <= BLOCK_NUMBERS:
+            return to_json(array)
+        large = True
+        return array
+
+    found = json_tree(value, packed_array if kind == BASE64 else numbers, without)
+    if large:
+        return StreamingResponse(joined(written(found)), status, media_type=kind)
+    return Response(dump(found), status, media_type=kind)
+
+
+def dump(found: object) -> bytes:
+    """JSON types as bytes."""
+    try:
+        return pydantic_core.to_json(found)
+    except pydantic_core.PydanticSerializationError:  # a text that is no Unicode stands as its escapes
+        return json.dumps(found, allow_nan=False).encode()
+
+
+def written(found: object) -> Iterator[bytes]:
+    """JSON types and arrays as the parts of a JSON text, none of which is long."""
+    if isinstance(found, np.ndarray):
+        yield from _array_parts(found)
+    elif isinstance(found, dict):
+        for number, (key, item) in enumerate(found.items()):
+            yield (b"," if number else b"{") + dump(key) + b":"
+            yield from written(item)
+        yield b"}" if found else b"{}"
+    elif isinstance(found, list) and any(isinstance(one, (dict, list, np.ndarray)) for one in found):
+        for number, item in enumerate(found):
+            yield b"," if number else b"["
+            yield from written(item)
+        yield b"]"
+    else:
+        yield dump(found)
+
+
+def _array_parts(array: Array) -> Iterator[bytes]:
+    if array.size <= BLOCK_NUMBERS:
+        yield dump(to_json(array))
+        return
+    step = max(1, BLOCK_NUMBERS * len(array) // array.size)
+    for start in range(0, len(array), step):
+        yield b"," if start else b"["
+        block = array[start : start + step]
+        if step == 1:
+            yield from _array_parts(block[0])
+        else:
+            yield dump(to_json(block))[1:-1]
+    yield b"]"
+
+
+def joined(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in parts that are worth sending."""
+    waiting: list[bytes] = []
+    size = 0
+    for part in parts:
+        waiting.append(part)
+        size += len(part)
+        if size >= PART_BYTES:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
 
 
 def read_table(body: bytes) -> tuple[list[str], Floats, pa.Table | None]:

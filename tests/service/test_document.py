@@ -48,6 +48,7 @@ POSTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("/v1/attention", {"text": TEXTS[0], "layers": [6]}, {}),
     ("/v1/attention", {"text": TEXTS[0], "layers": [6], "head": 2, "special": "merge"}, IN_BASE64),
     ("/v1/find-heads", {"pairs": [["river", "bank"]], "texts": TEXTS, "k": 3}, {}),
+    ("/v1/check", {"model": "minilm-l6"}, {}),
     ("/v1/lens", {"text": TEXTS[0], "layers": [0, 6], "words": ["money"], "k": 2}, {}),
     ("/v1/lens", {"text": TEXTS[0], "at": "bank", "k": 2}, IN_BASE64),
     ("/v1/attribution", {"text": TEXTS[0], "word": "money", "at": "bank"}, {}),

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from polysema.app.service import encoding as form
+from polysema.app.service.bodies import CheckedRoute
 from polysema.app.service.dependencies import ServiceState, StateDep
 from polysema.app.service.routes.inside import check_read_tokens
 from polysema.app.service.schemas.circuits import (
@@ -28,7 +29,7 @@ from polysema.core.space.space import Family
 if TYPE_CHECKING:
     from polysema.core.inside.patch_inputs import PatchOptions
 
-router = APIRouter(prefix="/v1", tags=["inside"])
+router = APIRouter(prefix="/v1", tags=["inside"], route_class=CheckedRoute)
 
 
 @router.post("/patch", responses=in_forms(PatchResponse, arrow=False))

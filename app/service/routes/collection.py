@@ -18,6 +18,7 @@ from polysema.app.explorer.results.collection import (
     VersionRestored,
 )
 from polysema.app.service import encoding as form
+from polysema.app.service.bodies import CheckedRoute
 from polysema.app.service.collection_rows import origin_of, put_rows, read_rows
 from polysema.app.service.dependencies import ServiceState, StateDep, writes
 from polysema.app.service.schemas.collection import (
@@ -48,7 +49,7 @@ from polysema.core.errors import UserError
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Origin
 
-router = APIRouter(prefix="/v1/collections", tags=["collections"])
+router = APIRouter(prefix="/v1/collections", tags=["collections"], route_class=CheckedRoute)
 ROWS_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,

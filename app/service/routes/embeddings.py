@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
+from collections.abc import Iterator
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
 from polysema.app.explorer.results.spaces import model_card, model_cards
+from polysema.app.service.bodies import CheckedRoute
 from polysema.app.service.dependencies import StateDep
 from polysema.app.service.embeddings import EmbeddingBatch, EmbeddingInput, EmbeddingModel
-from polysema.app.service.encoding import answer, encoded
+from polysema.app.service.encoding import JSON, answer, dump, encoded, joined
 from polysema.app.service.schemas.openai import EmbeddingsRequest, EmbeddingsResponse, ModelResponse, ModelsResponse
 from polysema.app.service.schemas.response_model import json as answers
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.model.catalog import split_layer
 from polysema.core.model.recipe import SentenceOptions
-from polysema.core.space.space import Family, Floats
+from polysema.core.space.space import Family
 
-router = APIRouter(prefix="/v1", tags=["OpenAI"])
+router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=CheckedRoute)
 MAX_INLINE_VECTORS = 64  # vectors whose answer is written at once
+_START = b'{"object":"list","data":['
 
 
 @router.post("/embeddings", responses=answers(EmbeddingsResponse))
@@ -42,23 +43,19 @@ async def embeddings(body: EmbeddingsRequest, state: StateDep, request: Request)
         raise UserError("a prompt stands before texts: with token ids put its ids before the others")
     made = await state.embed(EmbeddingModel(body.model, options), inputs, request.is_disconnected)
     packed = body.encoding_format == "base64"
+    parts = joined(_parts(made, body.model, packed))
     if len(inputs) <= MAX_INLINE_VECTORS:
-        return Response(_body(made, body.model, packed), media_type="application/json")
-    return Response(await asyncio.to_thread(_body, made, body.model, packed), media_type="application/json")
+        return Response(b"".join(parts), media_type=JSON)
+    return StreamingResponse(parts, media_type=JSON)
 
 
-def _body(made: EmbeddingBatch, model: str, packed: bool) -> bytes:
+def _parts(made: EmbeddingBatch, model: str, packed: bool) -> Iterator[bytes]:
     # row by row: a long answer that is written in one go would keep every other request waiting
-    rows = (
-        f'{{"object": "embedding", "index": {index}, "embedding": {_numbers(line, packed)}}}'
-        for index, line in enumerate(made.vectors)
-    )
-    usage = json.dumps({"prompt_tokens": made.tokens, "total_tokens": made.tokens})
-    return f'{{"object": "list", "data": [{", ".join(rows)}], "model": {json.dumps(model)}, "usage": {usage}}}'.encode()
-
-
-def _numbers(vector: Floats, packed: bool) -> str:
-    return json.dumps(encoded(vector) if packed else vector.tolist())
+    for index, line in enumerate(made.vectors):
+        numbers = dump(encoded(line) if packed else line.tolist())
+        yield b'%b{"object":"embedding","index":%d,"embedding":%b}' % (b"," if index else _START, index, numbers)
+    usage = {"prompt_tokens": made.tokens, "total_tokens": made.tokens}
+    yield b'],"model":%b,"usage":%b}' % (dump(model), dump(usage))
 
 
 def _inputs(given: str | list[str] | list[int] | list[list[int]]) -> list[EmbeddingInput]:

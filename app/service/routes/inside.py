@@ -14,6 +14,7 @@ from fastapi.responses import Response
 from polysema.app.explorer.inside_options import AttentionOptions
 from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
+from polysema.app.service.bodies import CheckedRoute
 from polysema.app.service.dependencies import ServiceState, StateDep
 from polysema.app.service.schemas.inside import (
     AttentionRequest,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from polysema.app.explorer.results.inside import AttentionAnswer
     from polysema.core.model.load import LanguageModel
 
-router = APIRouter(prefix="/v1", tags=["inside"])
+router = APIRouter(prefix="/v1", tags=["inside"], route_class=CheckedRoute)
 
 
 @router.post("/attention", responses=in_forms(AttentionResponse))

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from polysema.app.explorer.inside_options import AttentionOptions, text_for
 from polysema.app.service import encoding as form
+from polysema.app.service.bodies import CheckedRoute
 from polysema.app.service.dependencies import ServiceState, StateDep
 from polysema.app.service.routes.inside import check_read_tokens
 from polysema.app.service.schemas.inside import AttentionResponse
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from polysema.core.inside.steering import Statement
     from polysema.core.model.load import LanguageModel
 
-router = APIRouter(prefix="/v1", tags=["inside"])
+router = APIRouter(prefix="/v1", tags=["inside"], route_class=CheckedRoute)
 
 
 @router.post("/rollout", responses=in_forms(AttentionResponse, arrow=False))

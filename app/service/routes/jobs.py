@@ -16,6 +16,7 @@ from polysema.app.explorer.results.maps import MatchedMaps, PositionsAnswer, Shi
 from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
 from polysema.app.service import job_kinds
+from polysema.app.service.bodies import CheckedRoute
 from polysema.app.service.dependencies import ServiceState, StateDep, check_writes
 from polysema.app.service.errors import STATUS
 from polysema.app.service.jobs import ServiceJob
@@ -34,7 +35,7 @@ from polysema.app.service.schemas.response_model import forms as in_forms
 from polysema.app.service.schemas.response_model import json as answers
 from polysema.core.errors import ConflictError, UserError
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=CheckedRoute)
 EVENT_SECONDS = 0.1  # seconds between two looks at a job
 
 

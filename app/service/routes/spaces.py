@@ -12,6 +12,7 @@ from polysema.app.explorer.options import parse_pair
 from polysema.app.explorer.results import NeighborAnswers, QueryNeighbors
 from polysema.app.explorer.results.spaces import SpaceInfo, SpaceName, SpaceNames
 from polysema.app.explorer.results.words import VECTOR_FIELDS
+from polysema.app.service.bodies import CheckedRoute
 from polysema.app.service.dependencies import ServiceState, StateDep
 from polysema.app.service.encoding import answer, matrix
 from polysema.app.service.schemas.fields import Axis, LookupChoice, SearchFields, SpaceView
@@ -34,7 +35,7 @@ from polysema.core.space.expression import Term
 from polysema.core.space.lookup import Policy
 from polysema.core.space.space import Family
 
-router = APIRouter(prefix="/v1", tags=["spaces"])
+router = APIRouter(prefix="/v1", tags=["spaces"], route_class=CheckedRoute)
 
 
 @router.get("/spaces", responses=json(SpacesResponse))

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 
 from polysema.app.explorer.results.spaces import Status
+from polysema.app.service.bodies import CheckedRoute
 from polysema.app.service.dependencies import StateDep
 from polysema.app.service.encoding import answer
 from polysema.app.service.errors import answer as failure
@@ -15,7 +16,7 @@ from polysema.app.service.metrics import Metrics
 from polysema.app.service.schemas.openai import HealthResponse, ReadyResponse
 from polysema.app.service.schemas.response_model import json as answers
 
-router = APIRouter(tags=["status"])
+router = APIRouter(tags=["status"], route_class=CheckedRoute)
 
 
 @router.get("/health", responses=answers(HealthResponse))

@@ -7,6 +7,7 @@ from fastapi.responses import Response
 
 from polysema.app.explorer.results import BaselinesAnswer
 from polysema.app.service import encoding as form
+from polysema.app.service.bodies import CheckedRoute
 from polysema.app.service.dependencies import StateDep
 from polysema.app.service.embeddings import model_and_layers
 from polysema.app.service.schemas.response_model import forms as in_forms
@@ -20,7 +21,7 @@ from polysema.app.service.schemas.texts import (
 )
 from polysema.core.model.recipe import SentenceOptions
 
-router = APIRouter(prefix="/v1", tags=["texts"])
+router = APIRouter(prefix="/v1", tags=["texts"], route_class=CheckedRoute)
 
 
 @router.post("/compare", responses=answers(CompareResponse))

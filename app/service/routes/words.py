@@ -11,6 +11,7 @@ from polysema.app.explorer import OccurrenceOptions
 from polysema.app.explorer.embedding import TextVectors
 from polysema.app.explorer.results import BaselineAnswer
 from polysema.app.service import encoding as form
+from polysema.app.service.bodies import CheckedRoute
 from polysema.app.service.dependencies import StateDep
 from polysema.app.service.routes.spaces import search_options, seen, view
 from polysema.app.service.schemas.response_model import forms as in_forms
@@ -35,7 +36,7 @@ from polysema.app.service.schemas.words import (
     VectorRequest,
 )
 
-router = APIRouter(prefix="/v1", tags=["words"])
+router = APIRouter(prefix="/v1", tags=["words"], route_class=CheckedRoute)
 
 
 @router.post("/similarity", responses=answers(SimilarityResponse))

@@ -1,13 +1,17 @@
 """What requests share: the kinds of fields and their limits, and how a space is chosen."""
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 from polysema.app.explorer import DEFAULT_SPACE, MAX_TEXT
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*(@-?[0-9]{1,4})?$"
 MAX_ITEMS = 100_000  # of anything in one list; the settings allow less
+MAX_UNKNOWN = 10  # fields that no request has, of which is told
 Word = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=NAME)]
@@ -34,10 +38,41 @@ DIMENSIONS: int | None = Field(
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
+def _collections_in(schema: object) -> Iterator[dict[str, Any]]:
+    """The schemas of lists and dictionaries in a schema of pydantic's."""
+    if isinstance(schema, dict):
+        if schema.get("type") in ("list", "dict"):
+            yield schema
+        for inner in schema.values():
+            yield from _collections_in(inner)
+    elif isinstance(schema, (list, tuple)):
+        for inner in schema:
+            yield from _collections_in(inner)
+
+
 class RequestModel(BaseModel):
-    """A body: nothing unknown in it, no text where a number is meant."""
+    """A body: nothing unknown in it, no text where a number is meant. Of a body that is wrong throughout, few mistakes
+    are found: each is kept in memory.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The schema, in which the first wrong item of a list or dictionary ends the search in it."""
+        schema = handler(source)
+        for inner in _collections_in(schema):
+            inner["fail_fast"] = True
+        return schema
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_unknown_fields(cls, given: object) -> object:
+        names = cls.model_fields
+        if not isinstance(given, dict) or len(given) <= len(names) + MAX_UNKNOWN:
+            return given
+        known = {name: given[name] for name in names if name in given}
+        return known | dict(islice(((name, item) for name, item in given.items() if name not in names), MAX_UNKNOWN))
 
 
 class SearchFields(RequestModel):

@@ -1,0 +1,156 @@
+"""What one request may cost: the worst that each route can be sent, against a service in a process of its own."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from polysema.app.service.bodies import JsonCounts, check_cost, count_json
+from polysema.app.service.errors import RefusedError
+from tests.service.conftest import free_port
+
+MOST_MEMORY = 400  # MB over rest
+MOST_WAIT = 2.0  # seconds that another client may wait; half a second on a machine of its own
+BODY = 32 << 20  # bytes, the most that a body may have
+SENTENCE = "The bank of the river is near the bank of the town. "
+
+
+class Process:
+    """The service in a process, and what it takes."""
+
+    def __init__(self, pid: int, url: str):
+        self.pid, self.url = pid, url
+        self.client = httpx.Client(base_url=url, timeout=120, trust_env=False)
+
+    def megabytes(self, name: str) -> float:
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
+
+    def cost(self, method: str, path: str, body: bytes) -> tuple[int, int, float, float]:
+        """The status and bytes of an answer, the memory over rest in MB, and the longest wait of another client."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")  # the peak starts anew
+        rest, waits, done = self.megabytes("VmRSS"), [0.0], threading.Event()
+
+        def others() -> None:
+            with httpx.Client(base_url=self.url, timeout=120, trust_env=False) as client:
+                while not done.is_set():
+                    start = time.perf_counter()
+                    assert client.get("/health").status_code == 200
+                    waits.append(time.perf_counter() - start)
+                    time.sleep(0.01)
+
+        other = threading.Thread(target=others)
+        other.start()
+        try:
+            answer = self.client.request(method, path, content=body, headers={"content-type": "application/json"})
+        finally:
+            done.set()
+            other.join()
+        return answer.status_code, len(answer.content), self.megabytes("VmHWM") - rest, max(waits)
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    if not os.access("/proc/self/clear_refs", os.W_OK):
+        pytest.skip("the peak of a process's memory can't be read here")
+    port = free_port()
+    command = (sys.executable, "-m", "polysema.app", "serve", "--port", str(port))
+    started = subprocess.Popen(
+        [*command, "--data", str(tmp_path_factory.mktemp("data"))], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    try:
+        made = Process(started.pid, f"http://127.0.0.1:{port}")
+        for _ in range(600):
+            with contextlib.suppress(httpx.TransportError):
+                made.client.get("/health")
+                break
+            time.sleep(0.1)
+        # what is loaded once is no cost of a request
+        made.client.post("/v1/attention", json={"model": "minilm-l6", "text": "a"})
+        made.client.post("/v1/lens", json={"model": "minilm-l6", "text": "a [MASK]"})
+        made.client.post("/v1/neighbors", json={"words": ["bank"]})
+        yield made
+    finally:
+        started.terminate()
+        started.wait(30)
+
+
+def filled(start: bytes, item: bytes, end: bytes, size: int = BODY) -> bytes:
+    return start + b",".join([item] * ((size - len(start) - len(end)) // (len(item) + 1))) + end
+
+
+HUGE = {
+    "numbers": filled(b'{"vectors":[', b"1", b"]}"),
+    "objects": filled(b'{"occurrences":[', b'{"a":1}', b"]}"),
+    "empty lists": filled(b'{"input":[', b"[]", b'],"model":"minilm-l6"}'),
+    "vectors": filled(b'{"vectors":[[', b"0.123456789", b"]]}", 30 << 20),
+    "an open end": filled(b'{"vectors":[[', b"0.123456789", b"", 30 << 20),
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_a_body_of_the_largest_size_is_cheap(process: Process, name: str) -> None:
+    path = "/v1/embeddings" if b'"input"' in HUGE[name][:20] else "/v1/neighbors"
+    status, _, memory, wait = process.cost("POST", path, HUGE[name])
+    assert status in (400, 413, 422)
+    assert memory < MOST_MEMORY
+    assert wait < MOST_WAIT
+
+
+def test_no_route_collects_the_mistakes_of_a_body(process: Process) -> None:
+    """What passes the count is wrong throughout: unknown fields, and wrong items in every list that a route has."""
+    document = process.client.get("/openapi.json").json()
+    unknown = b"{" + b",".join(b'"k%d":1' % number for number in range(100_000)) + b"}"
+    wrong = filled(b"[", b"[[]]", b"]", 1 << 18)
+    fields = {
+        name
+        for schema in document["components"]["schemas"].values()
+        for name, field in schema.get("properties", {}).items()
+        if field.get("type") == "array"
+    }
+    items = b"{" + b",".join(b'"%b":[[1],[1],[1]]' % name.encode() for name in sorted(fields)) + b"}"
+    paths = [path for path, routes in document["paths"].items() if "post" in routes and "{" not in path]
+    assert len(paths) > 15
+    for path in paths:
+        for body in (unknown, items, b'{"texts":' + wrong + b"}"):
+            answer = process.client.post(path, content=body, headers={"content-type": "application/json"})
+            assert answer.status_code in (400, 413, 422), (path, answer.text)
+            assert len(answer.content) < 2000
+    status, _, memory, wait = process.cost("POST", "/v1/jobs", unknown)
+    assert status == 422
+    assert memory < MOST_MEMORY
+    assert wait < MOST_WAIT
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "least"),
+    [
+        ("/v1/attention", b'{"model": "minilm-l6", "text": "%b"}' % (24 * SENTENCE.encode()), 100 << 20),
+        ("/v1/lens", b'{"model": "minilm-l6", "text": "%b[MASK]", "k": 1000}' % (2 * SENTENCE.encode()), 3 << 20),
+        ("/v1/embeddings", b'{"model": "minilm-l6", "input": [%b]}' % b",".join([b'"a"'] * 256), 1 << 20),
+    ],
+    ids=lambda value: value[4:] if isinstance(value, str) else "",
+)
+def test_the_largest_answers_are_written_while_they_are_sent(
+    process: Process, path: str, body: bytes, least: int
+) -> None:
+    status, size, memory, wait = process.cost("POST", path, body)
+    assert status == 200
+    assert size > least
+    assert memory < MOST_MEMORY
+    assert wait < MOST_WAIT
+
+
+def test_counting_passes_over_what_stands_in_texts() -> None:
+    assert count_json(rb'{"a[{,": ["b\"[,", "\\", {"c": [1, 2]}]}') == JsonCounts(3, 4, 2, 2)
+    assert count_json(b"") == JsonCounts(0, 0, 0, 0)
+    check_cost(b'{"texts": ["' + b"[{," * 400_000 + b'"]}', 10 << 20)
+    with pytest.raises(RefusedError, match=r"takes about \d+ MB to read; one may take 10 MB"):
+        check_cost(filled(b"[", b"[]", b"]", 1 << 20), 10 << 20)
