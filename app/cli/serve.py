@@ -31,7 +31,7 @@ def _settings_options() -> tuple[click.Option, ...]:
             option = click.Option([f"{flag}/--no-{flag[2:]}", name], default=None, help=f"{field.description}.")
         elif isinstance(default, tuple):
             what = f"{field.description}; may be given several times."
-            option = click.Option([flag.rstrip("s"), name], multiple=True, type=UnicodeText(), help=what)
+            option = click.Option([flag, flag.rstrip("s"), name], multiple=True, type=UnicodeText(), help=what)
         else:
             shown = f"  [default: {default}]" if default != "" else ""
             kind = UnicodeText() if isinstance(default, str) else type(default)
@@ -59,10 +59,10 @@ def serve(file: str | None, **given: Any) -> None:
         raise UnavailableError(
             "the service needs fastapi and uvicorn; install them with pip install 'polysema[serve]'"
         ) from None
+    explorer = Explorer(models=settings.own_models)
     check_port(settings.port, settings.address.strip("[]"))
     # as every line of the log: JSON
-    click.echo(line("listening", url=f"http://{settings.address}:{settings.port}/v1/", stop="Ctrl+C"))
-    run(Explorer(), settings)
+    run(explorer, settings, line("listening", url=f"http://{settings.address}:{settings.port}/v1/", stop="Ctrl+C"))
 
 
 @click.command(name="settings", cls=SettingsCommand, short_help="Print the settings of the service and their origin.")

@@ -7,13 +7,14 @@ from __future__ import annotations
 import shutil
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from collections.abc import Collection as Names
 from contextlib import contextmanager
 from pathlib import Path
 
 from polysema.core.atomic import atomic_folder
 from polysema.core.errors import ConflictError, NotFoundError, UserError
-from polysema.core.model.catalog import catalog
+from polysema.core.model.catalog import catalog_names
 from polysema.indexes.collection import Collection
 from polysema.indexes.store.manifest import MANIFESTS, NAME, check_name
 
@@ -24,8 +25,8 @@ MAX_OPEN_COLLECTIONS = 64
 class CollectionRegistry:
     """Names to collections. A name is one component of A-Z a-z 0-9 _ . -, never a path, and never a link."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, taken: Callable[[], Names[str]] = catalog_names):
+        self.folder, self._taken = folder, taken
         self._open: dict[str, Collection] = {}
         self._lock = threading.Lock()
 
@@ -100,8 +101,8 @@ class CollectionRegistry:
 
     def _free(self, name: str) -> Path:
         """The path of a new collection, whose name must not be that of anything else that has a name."""
-        if name in [row.name for row in catalog()]:
-            raise ConflictError(f"{name} is a name of the catalog; choose another")
+        if name in self._taken():
+            raise ConflictError(f"{name} is a name of the catalog, or of a model that is served; choose another")
         return self._path(name)
 
     def _path(self, name: str) -> Path:

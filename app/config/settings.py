@@ -49,7 +49,11 @@ class Settings(BaseSettings):
     )
     data: str = Field(default="", description="the folder of the collections (empty: collections in POLYSEMA_HOME)")
     keys: Texts = Field(default=(), description="API keys, hashed, as `polysema key` prints them")
-    models: Texts = Field(default=(), description="the names of the catalog that are served (none: all)")
+    models: Texts = Field(
+        default=(),
+        description="what is served: NAME=PLACE gives a name to a folder, a file of vectors or a hub id; a name of the "
+        "catalog alone limits the catalog to those that are named (none: all of it)",
+    )
     max_body: int = Field(default=32 * MEGABYTE, ge=1024, le=4096 * MEGABYTE, description="bytes of a request's body")
     max_parsed: int = Field(
         default=200 * MEGABYTE,
@@ -158,18 +162,38 @@ class Settings(BaseSettings):
                 )
         return origins
 
+    @field_validator("models", mode="before")
+    @classmethod
+    def _read_models(cls, models: object) -> object:
+        """A table of the file, `[models]` with a line `name = "place"` each, as the list that a flag gives."""
+        if not isinstance(models, dict):
+            return models
+        wrong = next((name for name, place in models.items() if not isinstance(place, str)), None)
+        if wrong is not None:
+            raise UserError(f'[models] has a line NAME = "PLACE" for each name; got {wrong} = {models[wrong]!r:.60}')
+        return tuple(name if name == place else f"{name}={place}" for name, place in models.items())
+
     @field_validator("models")
     @classmethod
     def _check_models(cls, models: tuple[str, ...]) -> tuple[str, ...]:
         if models:
             from polysema.core.model.catalog import catalog
+            from polysema.core.model.catalog_file import check_model_name
 
             names = [row.name for row in catalog()]
-            for name in models:
-                if name not in names:
+            given = [one.partition("=")[0] for one in models]
+            for one, name in zip(models, given, strict=True):
+                if one == name and name not in names:
                     raise UserError(
-                        f"the setting models names rows of the catalog ({', '.join(names)}); got {name!r:.80}"
+                        f"the setting models names rows of the catalog ({', '.join(names)}), or gives names, "
+                        f"NAME=PLACE; got {one!r:.80}"
                     )
+                if one != name:
+                    check_model_name(name)
+                    if name in names:
+                        raise UserError(f"the setting models: {name} is a name of the catalog; choose another one")
+                if given.count(name) > 1:
+                    raise UserError(f"the setting models has the name {name} twice; choose another one")
         return models
 
     @model_validator(mode="after")
@@ -185,6 +209,17 @@ class Settings(BaseSettings):
     def api_keys(self) -> tuple[ApiKey, ...]:
         """The keys, read."""
         return tuple(parse_key(line) for line in self.keys)
+
+    @property
+    def own_models(self) -> dict[str, str]:
+        """The names that models and spaces are given, and what each stands for."""
+        parts = (one.partition("=") for one in self.models if "=" in one)
+        return {name: place for name, _, place in parts}
+
+    @property
+    def served_catalog(self) -> frozenset[str]:
+        """The names of the catalog that are served; empty where all are."""
+        return frozenset(one for one in self.models if "=" not in one)
 
     @property
     def hosts(self) -> frozenset[str] | None:

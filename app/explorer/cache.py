@@ -58,6 +58,15 @@ class SingleFlightCache:
         with self._lock:
             self._values[key] = value
 
+    def drop_oldest(self) -> bool:
+        """Let go of what was used longest ago; False where nothing is kept."""
+        with self._lock:
+            if not self._values:
+                return False
+            dropped, _ = self._values.popitem(last=False)
+            self._making.pop(dropped, None)
+        return True
+
     def clear(self) -> None:
         """Keep nothing of what there is."""
         with self._lock:

@@ -6,21 +6,24 @@ It opens things and hands out handles: `explorer.space(name)` a `WordSpace`, `ex
 
 from __future__ import annotations
 
+import gc
 import weakref
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polysema.app.explorer.cache import SingleFlightCache
+from polysema.app.explorer.model_names import ModelNames
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, ModelOptions
 from polysema.app.explorer.spaces import collection_of, file_stamp, static_space
 from polysema.app.explorer.word_space import WordSpace
 from polysema.core.argument_types import checked_arguments
 from polysema.core.environment import home
 from polysema.core.errors import list_of
-from polysema.core.model.catalog import split_layer
+from polysema.core.model.catalog import ModelLocation, split_layer
+from polysema.core.model.loading_cost import check_memory_together, free_memory
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family, Space
 from polysema.indexes.collection import Collection
@@ -44,12 +47,16 @@ class Explorer:
     Args:
         device: Where models compute, such as cpu or cuda; None: a GPU where there is one.
         collections: The data folder, whose collections are spaces by their names.
+        models: Names of one's own, each for a folder, a file of vectors or a hub id; `names` holds them.
 
     Example:
         `polysema.Explorer().space("glove-6b-50d").neighbors("bank")` are the words nearest to bank.
     """
 
-    def __init__(self, device: str | None = None, collections: Path | None = None):
+    def __init__(
+        self, device: str | None = None, collections: Path | None = None, models: Mapping[str, str] | None = None
+    ):
+        self.names = ModelNames(models)
         self._device = device
         self._folder = collections or home() / "collections"
         self._models = SingleFlightCache(MAX_MODELS)
@@ -81,11 +88,15 @@ class Explorer:
         model, layer = split_layer(name)
         if layer is not None:
             return self.hold(self.model(model, progress=progress).senses.corpus(layer, progress))
-        folder, inner = collection_of(self._folder, name)
+        folder, inner = self._collection(name)
         if folder is not None:
             key: Hashable = ("collection", str(folder), inner, file_stamp(str(folder)))
             return self._spaces.get(key, lambda: self._made(Collection(folder).space(inner)))
-        return self._spaces.get((name, file_stamp(name)), lambda: self._made(static_space(name, progress)))
+
+        def made() -> WordSpace:
+            return self._made(static_space(self.names.locate(name), progress))
+
+        return self._spaces.get((name, self.stamp(name)), made)
 
     def model(
         self, name: str = DEFAULT_MODEL, options: ModelOptions | None = None, progress: Progress = no_progress
@@ -108,8 +119,17 @@ class Explorer:
 
         def make() -> ModelExplorer:
             progress(f"load {name}", 0, 1)
+            found = self.names.locate(name)
+            self._make_room(found)
             loaded = load_model(
-                name, how.device, how.engine, how.compute, how.final_norm, how.stack, how.patient, how.bos
+                found,
+                how.device,
+                how.engine,
+                how.compute,
+                how.final_norm,
+                how.stack,
+                how.patient,
+                how.bos,
             )
             return ModelExplorer(self, loaded, name)
 
@@ -144,26 +164,25 @@ class Explorer:
         """
         from polysema.app.explorer.results.inside import FamiliesAnswer
 
-        handles = [self.model(name) for name in list_of(models, "models")]
+        names = list_of(models, "models")
+        loaded = {handle.name for handle in self._models.values()}
+        check_memory_together(self.names.loading_bytes(name for name in names if name not in loaded))
+        handles = [self.model(name) for name in names]
         return FamiliesAnswer(tuple(handle.internals.family_run(text) for handle in handles))
 
     def spaces(self) -> list[str]:
         """The names of the static spaces on this machine: the catalog's vectors, the models' own tables, the collections."""
-        from polysema.core.model.catalog import catalog, folder_of
-
-        static = [row.name for row in catalog() if row.family is Family.STATIC and folder_of(row) is not None]
-        return [*static, *self.models(), *self.collections.names()]
+        return [*self.names.here(Family.STATIC), *self.models(), *self.collections.names()]
 
     def models(self) -> list[str]:
-        """The names of the catalog's language models on this machine."""
-        from polysema.core.model.catalog import models_here
-
-        return models_here()
+        """The names of the language models on this machine that read texts."""
+        return self.names.here(Family.ENCODER, Family.DECODER, Family.ENCODER_DECODER)
 
     def stamp(self, name: str) -> Hashable:
         """What tells whether the collection or file of that name has changed since; None for a space that can't."""
-        folder, _ = collection_of(self._folder, name)
-        return file_stamp(name if folder is None else str(folder))
+        folder, _ = self._collection(name)
+        own = str(self.names.locate(name).path or name) if self.names.owns(name) else name
+        return file_stamp(own if folder is None else str(folder))
 
     def hold(self, space: Space, transform: Transform | None = None) -> WordSpace:
         """The handle of a space that is open, kept with those last used; `transform` is what changed its vectors."""
@@ -192,6 +211,16 @@ class Explorer:
         for kept in (self._models, self._spaces, self._corpora, self._given):
             kept.clear()
         self.__dict__.pop("maps", None)
+
+    def _make_room(self, found: ModelLocation) -> None:
+        """Let go of the models used longest ago as far as another one needs their memory."""
+        cost = self.names.loading_bytes([found.name]).get(found.name, 0)
+        while (free := free_memory()) is not None and cost > free and self._models.drop_oldest():
+            gc.collect()
+
+    def _collection(self, name: str) -> tuple[Path | None, str | None]:
+        """The folder of the collection that a name stands for, and the space in it; None where it is none."""
+        return (None, None) if self.names.owns(name) else collection_of(self._folder, name)
 
     def _made(self, space: Space, transform: Transform | None = None) -> WordSpace:
         there = self._handles.get(space)

@@ -8,6 +8,7 @@ import numpy as np
 
 from polysema.app.explorer import Explorer, WordSpace
 from polysema.core.errors import UserError
+from polysema.core.model.catalog import ModelLocation
 from polysema.core.model.load import LanguageModel, load_model
 from polysema.core.model.recipe import SentenceOptions
 from polysema.core.space.expression import Context, Term
@@ -46,10 +47,10 @@ def occurrence(word: str, text: str, nth: int = 1, layer: int | None = None) -> 
     return Term(1.0, word, Context(text, layer, nth))
 
 
-def load_like(origin: Origin) -> LanguageModel:
-    """The model that made the vectors of a card."""
+def load_like(origin: Origin, found: ModelLocation | None = None) -> LanguageModel:
+    """The model that made the vectors of a card; `found` is where it is, where that is known."""
     return load_model(
-        origin.source,
+        found or origin.source,
         stack=origin.stack or "encoder",
         final_norm=origin.final_norm or "after",
         patient=False,

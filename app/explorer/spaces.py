@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from pathlib import Path
 
 from polysema.core.files.formats import open_glove, read_vectors
-from polysema.core.model.catalog import catalog, locate
+from polysema.core.model.catalog import ModelLocation, catalog
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Origin, Space
 from polysema.indexes.collection import Collection
@@ -38,9 +39,8 @@ def file_stamp(name: str) -> Hashable:
     return (known.st_mtime_ns, known.st_size, known.st_ino)
 
 
-def static_space(name: str, progress: Progress = no_progress) -> Space:
+def static_space(found: ModelLocation, progress: Progress = no_progress) -> Space:
     """The space of a file of vectors, of the catalog's, of a model's own table, or of a collection's folder."""
-    found = locate(name)
     if found.path is not None and is_collection(found.path):
         return Collection(found.path).space()
     if not found.is_vectors:
@@ -48,7 +48,16 @@ def static_space(name: str, progress: Progress = no_progress) -> Space:
 
         return input_table(found)
     assert found.path is not None
-    if found.entry is None or found.entry.path:  # a file of a user's own
-        return read_vectors(found.path, progress)
-    origin = Origin(name, weights_sha256=found.entry.members[0].sha256, revision=found.entry.requirement)
+    if found.path.is_file():  # a file of a user's own
+        space = read_vectors(found.path, progress)
+        return space if found.entry is None else _named(space, found)
+    assert found.entry is not None
+    origin = Origin(found.name, weights_sha256=found.entry.members[0].sha256, revision=found.entry.requirement)
     return open_glove(found.path, origin)
+
+
+def _named(space: Space, found: ModelLocation) -> Space:
+    """The space of a file under the name that stands for it: its path is told nowhere."""
+    revision = found.entry.requirement if found.entry is not None else ""
+    notes = tuple(note.replace(str(found.path), found.name) for note in space.origin.notes)
+    return replace(space, origin=replace(space.origin, source=found.name, revision=revision, notes=notes))

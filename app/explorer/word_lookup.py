@@ -114,7 +114,6 @@ class WordLookup:
         return named_direction(b - a, start, end), [found for each in ends for found in each.found]
 
     def _occurrence(self, term: Term) -> WordMatch:
-        from polysema.core.model.catalog import locate
         from polysema.core.model.contextual import embed
         from polysema.core.model.pooling import POOLINGS
         from polysema.core.model.tokens import Occurrence, find_word
@@ -122,7 +121,7 @@ class WordLookup:
         context, space = term.context, self._space
         assert context is not None
         check_texts([context.text], least=1)
-        known = space.origin.layer is not None or not locate(space.origin.source).is_vectors
+        known = space.origin.layer is not None or not self._explorer.names.locate(space.origin.source).is_vectors
         model = self._explorer.model(space.origin.source if known else DEFAULT_MODEL).model
         layer = context.layer if context.layer is not None else space.origin.layer
         (layer,) = model.check_layers([-1 if layer is None else layer])

@@ -31,8 +31,8 @@ from polysema.app.service.jobs import JobQueue
 from polysema.app.service.metrics import Metrics
 from polysema.app.service.parameters import parameters_of
 from polysema.app.service.worker_pool import WorkerPool
-from polysema.core.errors import NotFoundError, UserError
-from polysema.core.model.catalog import CatalogEntry, catalog, split_layer
+from polysema.core.errors import ConflictError, NotFoundError, UserError
+from polysema.core.model.catalog import CatalogEntry, catalog_names, split_layer
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
 
@@ -55,9 +55,13 @@ class ServiceState:
         self.gate = WorkerPool(one.workers, one.queue, one.timeout)
         self._limits = Limits(one.max_input_tokens, one.max_tokens)
         self.batcher = Batcher(self._embed, one.batch_texts, one.batch_wait / 1000)
-        self.folder = f"{one.folder}{os.sep}"  # which stays out of messages
-        self.jobs = JobQueue(one.jobs, one.jobs_queue, one.jobs_kept, self.folder)
-        self.shelf = CollectionRegistry(one.folder)
+        for name, place in one.own_models.items():
+            self.explorer.names.add(name, place)
+        self.jobs = JobQueue(one.jobs, one.jobs_queue, one.jobs_kept, self.without_paths)
+        self.shelf = CollectionRegistry(one.folder, lambda: [*catalog_names(), *one.own_models])
+        taken = next((name for name in one.own_models if self.shelf.has(name)), None)
+        if taken is not None:
+            raise ConflictError(f"there is a collection {taken} in {one.folder}; give the model another name")
         self._spaces = SingleFlightCache(2)
 
     def _embed(self, model: EmbeddingModel, requests: list[list[EmbeddingInput]]) -> list[EmbeddingBatch | UserError]:
@@ -102,13 +106,26 @@ class ServiceState:
             raise answer
         return answer
 
+    def without_paths(self, text: str) -> str:
+        """A text in which no path of the data folder and of the models stands, which a service doesn't tell."""
+        for path, name in self.explorer.names.paths().items():
+            text = text.replace(path, name)
+        return text.replace(f"{self.settings.folder}{os.sep}", "")
+
     def served(self) -> list[CatalogEntry]:
-        """The rows of the catalog that are served."""
-        chosen = self.settings.models
-        return [row for row in catalog() if not chosen or row.name in chosen]
+        """What is served: the rows of the catalog, or those that the settings name, and the settings' own names."""
+        chosen, own = self.settings.served_catalog, self.settings.own_models
+        given = self.explorer.names.owns
+        return [
+            row
+            for row in self.explorer.names.rows()
+            if (row.name in own if given(row.name) else not chosen or row.name in chosen)
+        ]
 
     def known(self, name: str, status: str = "invalid") -> str:
-        """A name of the catalog back, with or without a layer; raises `UserError`. Paths and hub ids are not served."""
+        """The name of what is served back, with or without a layer; raises `UserError`. No path and no hub id of a
+        request is opened.
+        """
         bare = split_layer(name)[0]
         names = [row.name for row in self.served()]
         if bare not in names:
@@ -117,7 +134,9 @@ class ServiceState:
         return name
 
     def check_space(self, name: str, status: str = "invalid") -> bool:
-        """Whether a name is a collection's, else it is of the catalog; raises `UserError` where it is neither."""
+        """Whether a name is a collection's, else it is that of a model or space; raises `UserError` where it is
+        neither.
+        """
         bare, collection = split_layer(name)[0], name.partition("/")[0]
         if bare in [row.name for row in self.served()]:
             return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
-import os
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -73,13 +73,13 @@ def answer(
     return Response(json.dumps(value).encode(), status, headers, "application/json")
 
 
-def of(error: UserError, path: str = "", folder: str = "") -> Response:
-    """The response for a user's mistake; the path of the data `folder` is not disclosed."""
+def of(error: UserError, path: str = "", without_paths: Callable[[str], str] = str) -> Response:
+    """The response for a user's mistake; `without_paths` takes out what is not disclosed."""
     status = STATUS.get(error.code, 422)
     if status == 422 and path == "/v1/embeddings":
         status = 400  # as OpenAI has it
     suggestions = getattr(error, "suggestions", None)
-    message = str(error).replace(folder, "") if folder else str(error)
+    message = without_paths(str(error))
     param = getattr(error, "param", None)
     return answer(status, error.code, message, param, {"suggestions": list(suggestions)} if suggestions else {})
 
@@ -94,8 +94,7 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(UserError)
     async def user_error(request: Request, error: UserError) -> Response:
-        folder = f"{request.app.state.polysema.settings.folder}{os.sep}"
-        return of(error, request.url.path, folder)
+        return of(error, request.url.path, request.app.state.polysema.without_paths)
 
     @app.exception_handler(OSError)
     async def full(request: Request, error: OSError) -> Response:

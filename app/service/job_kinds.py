@@ -254,9 +254,7 @@ def _verify(request: of.VerifyRequest, state: ServiceState) -> Work:
         from polysema.indexes.store.verify import verify
 
         report = verify(root, progress)
-        problems, leftovers = (
-            tuple(line.replace(state.folder, "") for line in lines) for lines in (report.problems, report.leftovers)
-        )
+        problems, leftovers = (tuple(map(state.without_paths, lines)) for lines in (report.problems, report.leftovers))
         return VerifyAnswer(report.files, report.bytes, problems, leftovers)
 
     return work

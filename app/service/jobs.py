@@ -35,12 +35,12 @@ class Outcome:
 class ServiceJob(Job):
     """A job with an id, and its end as it is reported."""
 
-    def __init__(self, kind: str, folder: str):
+    def __init__(self, kind: str, without_paths: Callable[[str], str]):
         super().__init__()
         self.id, self.kind = secrets.token_hex(16), kind
         self.shown: Any = None
         self.error: dict[str, str] | None = None
-        self._folder = folder
+        self._without_paths = without_paths
 
     def on_end(self) -> None:
         """Part what is shown from what is fetched by itself, and write an error as responses do."""
@@ -55,7 +55,7 @@ class ServiceJob(Job):
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             error = disk_full()
         if isinstance(error, UserError):
-            return {"code": error.code, "message": str(error).replace(self._folder, "")}
+            return {"code": error.code, "message": self._without_paths(str(error))}
         line = json.dumps({"event": "fault", "job": self.id, "kind": self.kind})
         LOG.error("%s", line, exc_info=error)
         return {"code": "internal", "message": f"a fault of the service: {type(error).__name__}"}
@@ -70,9 +70,9 @@ class ServiceJob(Job):
 class JobQueue:
     """Runs jobs on a few threads; at most `queue` wait."""
 
-    def __init__(self, workers: int, queue: int, kept: int, folder: str):
+    def __init__(self, workers: int, queue: int, kept: int, without_paths: Callable[[str], str]):
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="job")
-        self._most, self._kept, self._folder = workers + queue, kept, folder
+        self._most, self._kept, self._without_paths = workers + queue, kept, without_paths
         self._jobs: OrderedDict[str, ServiceJob] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -81,7 +81,7 @@ class JobQueue:
         with self._lock:
             if self.active() >= self._most:
                 raise RefusedError("too_many", f"{self._most} jobs run or wait, as many as may; try again later")
-            job = ServiceJob(kind, self._folder)
+            job = ServiceJob(kind, self._without_paths)
             self._jobs[job.id] = job
         self._pool.submit(self._run, job, work)
         return job

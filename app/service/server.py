@@ -20,16 +20,27 @@ from polysema.app.config.settings import Settings
 from polysema.app.explorer import Explorer
 from polysema.app.service.app import create_app
 from polysema.app.service.log import set_up
+from polysema.core.errors import UnavailableError
+from polysema.core.model.loading_cost import check_memory_together
 
 POLL_SECONDS = 5.0  # seconds that a job may take to its next step
 DRAIN_SECONDS = 0.5  # seconds in which connections that are kept alive are told to close, and new ones are still served
 
 
-def serve(explorer: Explorer, settings: Settings) -> None:
-    """Answer until SIGTERM or Ctrl+C; then requests under way are finished, for at most `grace` seconds."""
+def serve(explorer: Explorer, settings: Settings, first_line: str = "") -> None:
+    """Write the first line, and answer until SIGTERM or Ctrl+C; then requests under way are finished, for at most
+    `grace` seconds.
+    """
     set_up()
     log = logging.getLogger("polysema.service")
     made = server(explorer, settings)
+    try:
+        check_memory_together(explorer.names.loading_bytes(settings.own_models))
+    except UnavailableError as error:  # those used last are kept, so it may do: one too big for itself is refused
+        log.warning("%s", json.dumps({"event": "memory", "message": str(error)}))
+    if first_line:
+        sys.stdout.write(f"{first_line}\n")
+        sys.stdout.flush()
     made.run()
     if not made.idle(min(settings.grace, POLL_SECONDS)):
         # a step that can't be interrupted: what a collection acknowledged is on its disk

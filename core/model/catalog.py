@@ -13,6 +13,7 @@ from pathlib import Path
 from polysema.core.environment import home
 from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
 from polysema.core.model.catalog_file import CatalogEntry, Member, read_catalog
+from polysema.core.model.hub import cached_folder
 from polysema.core.model.quantized import unpacked_folder
 from polysema.core.space.space import Family
 
@@ -70,6 +71,15 @@ def _read_own(path: Path, _changed: int) -> tuple[CatalogEntry, ...]:
     return read_catalog(path)
 
 
+def catalog_names() -> list[str]:
+    """The names of all rows.
+
+    Returns:
+        Polysema's own, and behind them a user's.
+    """
+    return [row.name for row in catalog()]
+
+
 def entry(name: str) -> CatalogEntry:
     """The catalog's row of that name; raises `NotFoundError` naming those that exist."""
     for row in catalog():
@@ -106,9 +116,18 @@ def folder_of(row: CatalogEntry) -> Path | None:
         own = Path(row.path).expanduser()
         return own if own.exists() else None
     pulled = pulled_folder(row)
-    if row.hub:
-        return pulled if pulled.is_dir() else None
+    if row.hub or row.url:
+        there = pulled if pulled.is_dir() else None
+        return there if there is not None or row.url else _in_hub_cache(row)
     return pulled if pulled.is_dir() and not row.shipped else installed_folder(row)
+
+
+def _in_hub_cache(row: CatalogEntry) -> Path | None:
+    """The folder in the hub's own cache, where what is there has the sizes that the row says."""
+    folder = cached_folder(row.hub, row.revision)
+    if folder is None or not all(_has(folder / one.path, one.bytes) for one in row.members if one.bytes):
+        return None
+    return folder
 
 
 def models_here(reads: tuple[str, ...] = ("texts",)) -> list[str]:
@@ -176,6 +195,8 @@ def locate(name: str) -> ModelLocation:
                 raise UnavailableError(
                     f"the weights of {name} are not here; bring them with {way}polysema models pull {name}"
                 )
+            if row.family is Family.STATIC and (row.hub or row.url):
+                folder /= Path(row.members[0].path).name  # a file of vectors in a layout of its own
             if row.convert == "int8":
                 folder = unpacked_folder(row, folder)
             return ModelLocation(name, path=folder, entry=row)
@@ -200,6 +221,7 @@ __all__ = [
     "Member",
     "ModelLocation",
     "catalog",
+    "catalog_names",
     "entry",
     "folder_of",
     "installed_folder",

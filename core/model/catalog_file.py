@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from polysema.core.errors import UnreadableError
+from polysema.core.errors import UnreadableError, UserError
 from polysema.core.space.space import Family
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
-TEXTS = ("summary", "license", "package", "version", "folder", "extra", "convert", "reads", "hub", "revision", "path")
-FIELDS = {"name", "family", "wheel_bytes", "shipped", "files", *TEXTS}
+TEXTS = (
+    *("summary", "license", "package", "version", "folder", "extra", "convert", "reads"),
+    *("hub", "revision", "path", "url", "sha256"),
+)
+FIELDS = {"name", "family", "wheel_bytes", "shipped", "unpinned", "converted", "files", *TEXTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,9 @@ class CatalogEntry:
 
     `folder` is the path below site-packages where an installed package has them. An entry that is `shipped` is part of
     polysema itself: `folder` is below `polysema/`. `reads` says what the model was made for: `texts`, `letters` (of one
-    word) or short `sentences`. An entry of the hub has `hub`, `owner/name`, and `revision`, a commit, in place of a package; one of a
+    word) or short `sentences`. An entry of the hub has `hub`, `owner/name`, and `revision` in place of a package: a
+    commit, or, where it is `unpinned`, a branch; the files of `converted` are those of the pull request that holds them
+    as safetensors. One of an archive has its `url`, and its size and hash in `wheel_bytes` and `sha256`; one of a
     user's own catalog may have the `path` of a folder or file on the machine.
     """
 
@@ -56,6 +61,10 @@ class CatalogEntry:
     hub: str = ""
     revision: str = ""
     path: str = ""
+    url: str = ""
+    sha256: str = ""
+    unpinned: bool = False
+    converted: tuple[str, ...] = ()
 
     @property
     def requirement(self) -> str:
@@ -63,10 +72,26 @@ class CatalogEntry:
         weights; of one of the hub its id and commit; of a file or folder of a user's own nothing.
         """
         if self.hub:
-            return f"{self.hub}@{self.revision}"
-        if self.path:
-            return ""
+            return f"{self.hub}@{self.revision}" if self.revision else self.hub
+        if self.path or self.url:
+            return self.url
         return f"{self.package} (weights {self.version})" if self.shipped else f"{self.package}=={self.version}"
+
+
+def check_model_name(name: str) -> None:
+    """Refuse what can't be the name of a model.
+
+    Args:
+        name: Any text.
+
+    Raises:
+        PolysemaError: It is a path, or has other characters than a name.
+    """
+    if NAME.fullmatch(name) is None or ".." in name:
+        raise UserError(
+            "a name of a model has small letters, digits, '-', '_' and single dots, at most 64, and no path; got "
+            f"{name!r:.80}"
+        )
 
 
 def read_catalog(path: Path) -> tuple[CatalogEntry, ...]:
@@ -114,11 +139,15 @@ def _entry(path: Path, number: int, row: Any) -> CatalogEntry:
     if family not in {one.value for one in Family}:
         allowed = ", ".join(one.value for one in Family)
         raise UnreadableError(f"{where}: family {family!r:.60} does not exist; choose one of {allowed}")
-    sources = [source for source in ("package", "hub", "path") if fields.get(source)]
+    sources = [source for source in ("package", "hub", "path", "url") if fields.get(source)]
     if len(sources) != 1:
-        raise UnreadableError(f"{where}: say where it is by one of package, hub and path; got {len(sources)} of them")
+        raise UnreadableError(
+            f"{where}: say where it is by one of package, hub, path and url; got {len(sources)} of them"
+        )
     if fields.get("hub"):
         _check_hub(where, fields)
+    if fields.get("url"):
+        _check_archive(where, fields)
     members = tuple(_member(where, file) for file in fields.get("files", []))
     if fields.get("package") and (not members or not all(member.sha256 for member in members)):
         raise UnreadableError(f"{where}: files of a package need path, bytes and sha256 each")
@@ -130,14 +159,25 @@ def _entry(path: Path, number: int, row: Any) -> CatalogEntry:
         wheel_bytes=int(fields.get("wheel_bytes", 0)),
         members=members,
         shipped=bool(fields.get("shipped", False)),
+        unpinned=bool(fields.get("unpinned", False)),
+        converted=tuple(map(str, fields.get("converted", ()))),
     )
 
 
 def _check_hub(where: str, fields: dict[str, Any]) -> None:
     if HUB_ID.fullmatch(fields["hub"]) is None or ".." in fields["hub"]:
         raise UnreadableError(f"{where}: hub is an id such as owner/name; got {fields['hub']!r:.60}")
-    if COMMIT.fullmatch(fields.get("revision", "")) is None:
-        raise UnreadableError(f"{where}: revision is a commit of the hub, 40 hexadecimal digits")
+    if COMMIT.fullmatch(fields.get("revision", "")) is None and not (fields.get("unpinned") and fields.get("revision")):
+        raise UnreadableError(
+            f"{where}: revision is a commit of the hub, 40 hexadecimal digits (or, with unpinned = true, a branch)"
+        )
+
+
+def _check_archive(where: str, fields: dict[str, Any]) -> None:
+    if not fields["url"].startswith("https://"):
+        raise UnreadableError(f"{where}: url begins with https://; got {fields['url']!r:.80}")
+    if SHA256.fullmatch(fields.get("sha256", "")) is None or not fields.get("files"):
+        raise UnreadableError(f"{where}: an archive needs its sha256 (64 hexadecimal digits), and the files in it")
 
 
 def _member(where: str, file: Any) -> Member:

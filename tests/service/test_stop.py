@@ -17,7 +17,9 @@ from tests.service.conftest import Service, free_port
 
 def test_sigterm_under_load_loses_no_request(tmp_path) -> None:  # type: ignore[no-untyped-def]
     port = free_port()
+    (tmp_path / "birds.txt").write_text("swan 1 0\ncrane 0.9 0.1\n")
     command = [sys.executable, "-m", "polysema.app", "serve", "--port", str(port), "--data", str(tmp_path)]
+    command += ["--models", f"birds={tmp_path / 'birds.txt'}"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
     url = f"http://127.0.0.1:{port}"
     lost: list[str] = []
@@ -52,6 +54,8 @@ def test_sigterm_under_load_loses_no_request(tmp_path) -> None:  # type: ignore[
                 assert process.poll() is None
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
+        named = httpx.get(f"{url}/v1/neighbors?word=swan&space=birds", trust_env=False, timeout=60).json()
+        assert named["neighbors"][0]["word"] == "crane"
         threads = [threading.Thread(target=client) for _ in range(8)]
         for thread in threads:
             thread.start()

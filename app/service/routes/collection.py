@@ -259,8 +259,8 @@ async def recall(name: str, state: StateDep, space: SpaceName = None) -> Respons
 
 
 def _model(state: ServiceState, origin: Origin) -> LanguageModel:
-    """Only what the catalog serves is loaded: a collection's card may name any path."""
+    """Only what is served is loaded: a collection's card may name any path."""
     state.known(origin.source)
     if origin.stack in ("", "encoder") and origin.final_norm in ("", "after") and not origin.beginning:
         return state.explorer.model(origin.source).model
-    return query_vectors.load_like(origin)
+    return query_vectors.load_like(origin, state.explorer.names.locate(origin.source))

@@ -1,0 +1,140 @@
+"""What a model or a file of vectors is, told before anything of it is loaded."""
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+from polysema.core.errors import UnavailableError
+from polysema.core.files.formats import recognize
+from polysema.core.model.catalog import ModelLocation, locate
+from polysema.core.model.family import family_of_folder
+from polysema.core.model.gguf import is_gguf
+from polysema.core.model.hub import cached_folder
+from polysema.core.model.loading_cost import BYTES_OF_DTYPE, count_parameters, loading_cost
+from polysema.core.model.lora import read_adapter
+from polysema.core.model.model_folder import CONFIG_FILE, WEIGHTS, check_folder, is_adapter, read_json
+from polysema.core.space.space import Family
+
+TOKENIZER_FILES = ("tokenizer.json", "*.spm", "*.model", "vocab.txt", "vocab.json")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """What can be told of a model, or of a file of vectors, before it is loaded.
+
+    `model_type` is a model's kind as transformers names it, of vectors the layout of their file; `n_parameters` counts
+    a model's weights (tied ones once), and is 0 where only loading tells; `file_bytes` and `loading_bytes` are the size
+    on the disk and in memory; `license` is empty where nothing states it; `tokenizer` names the file that a model's
+    tokenizer is read from.
+    """
+
+    name: str
+    family: Family
+    model_type: str
+    architecture: str
+    n_parameters: int
+    file_bytes: int
+    loading_bytes: int
+    license: str
+    tokenizer: str
+
+
+def describe_model(name: "str | ModelLocation", dtype: str = "float32") -> ModelDescription:
+    """Family, size, license and tokenizer of a model or of a file of vectors, and what loading it costs.
+
+    Args:
+        name: A name of the catalog, a folder, a file, or the id of a model of the hub that was brought before.
+        dtype: `float32`, `float16` or `bfloat16`.
+
+    Returns:
+        The description; nothing of the model is loaded.
+
+    Raises:
+        PolysemaError: There is no such model on this machine, or it can't be loaded safely.
+    """
+    found = locate(name) if isinstance(name, str) else name
+    path = found.path or cached_folder(found.hub_id, found.revision)
+    if path is None:
+        raise UnavailableError(
+            f"{found.name} is a model of the hub that is not on this machine, so it can't be described before it is "
+            "brought; loading it brings it where the hub is reachable"
+        )
+    if found.is_vectors:
+        return _vectors(found, path)
+    if is_gguf(path):
+        return _gguf(found, path, dtype)
+    if is_adapter(path):
+        adapter = read_adapter(path)
+        base = describe_model(adapter.base, dtype)
+        size = sum(one.stat().st_size for one in path.glob(WEIGHTS))
+        architecture = f"{base.architecture}, with the LoRA adapter of this folder"
+        told = (base.model_type, architecture, base.n_parameters, base.file_bytes + size, base.loading_bytes)
+        return ModelDescription(found.name, base.family, *told, license_of(path) or base.license, base.tokenizer)
+    return _folder(found, path, dtype)
+
+
+def _folder(found: ModelLocation, path: Path, dtype: str) -> ModelDescription:
+    check_folder(path)
+    config = read_json(path / CONFIG_FILE)
+    files = [file for pattern in TOKENIZER_FILES for file in sorted(path.glob(pattern))]
+    return ModelDescription(
+        found.name,
+        family_of_folder(path),
+        str(config.get("model_type", "")),
+        str(next(iter(config.get("architectures") or ()), "")),
+        count_parameters(path),
+        sum(file.stat().st_size for file in path.glob(WEIGHTS)),
+        loading_cost(path, dtype),
+        (found.entry.license if found.entry is not None else "") or license_of(path),
+        files[0].name if files else "",
+    )
+
+
+def _vectors(found: ModelLocation, path: Path) -> ModelDescription:
+    """Vectors are mapped from the disk: in memory they take what is read of them, all of it at most."""
+    stated = found.entry.license if found.entry is not None else ""
+    if path.is_dir():
+        sizes = [member.bytes for member in found.entry.members] if found.entry is not None else [0]
+        return ModelDescription(found.name, Family.STATIC, "vectors", "", 0, sum(sizes), max(sizes), stated, "")
+    form, size = recognize(path), path.stat().st_size
+    return ModelDescription(found.name, Family.STATIC, form.name, form.what, 0, size, size, stated, "")
+
+
+def _gguf(found: ModelLocation, path: Path, dtype: str) -> ModelDescription:
+    """A file of GGUF is read by transformers, dequantized; what it is stands in its first bytes."""
+    try:
+        from gguf import GGUFReader
+    except ImportError:
+        raise UnavailableError(
+            "reading GGUF needs gguf and accelerate; install them with pip install 'polysema[models]'"
+        ) from None
+    from polysema.core.errors import UnreadableError
+
+    try:
+        reader = GGUFReader(path)
+        count = sum(prod(map(int, tensor.shape)) for tensor in reader.tensors)
+        fields = {name: reader.get_field(f"general.{name}") for name in ("architecture", "name", "license")}
+        told = {name: str(field.contents()) if field is not None else "" for name, field in fields.items()}
+    except Exception as error:  # a damaged file can be wrong in any way
+        raise UnreadableError(f"{path} can't be read as GGUF: {str(error).splitlines()[0][:160]}") from None
+    cost, size = count * BYTES_OF_DTYPE[dtype], path.stat().st_size
+    return ModelDescription(
+        found.name, Family.DECODER, told["architecture"], told["name"], count, size, cost, told["license"], path.name
+    )
+
+
+def license_of(folder: Path) -> str:
+    """What the front matter of a folder's README says of its license, as the hub writes it.
+
+    Args:
+        folder: Of a model.
+
+    Returns:
+        The license's name, empty where none is stated.
+    """
+    try:
+        lines = (folder / "README.md").read_text(encoding="utf-8").splitlines()[:200]
+    except (OSError, ValueError):
+        return ""
+    found = (line.partition(":")[2].strip() for line in lines if line.startswith("license:"))
+    return next(found, "")

@@ -1,0 +1,106 @@
+"""A hub on loopback: repositories in the layout of huggingface.co, over plain HTTP, with ranges and cuts."""
+
+import hashlib
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+
+class LocalHub(ThreadingHTTPServer):
+    """Serves `repositories[id][revision]`, the files of a commit or branch by their paths.
+
+    After `cut_after` bytes of a file the connection ends, `cuts` times; `ranges` are the beginnings that were asked
+    for, `tampered` is what is sent in the place of what is listed.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.repositories: dict[str, dict[str, dict[str, bytes]]] = {}
+        self.discussions: dict[str, list[dict[str, Any]]] = {}
+        self.commits: dict[str, str] = {}
+        self.cut_after, self.cuts = 0, 0
+        self.ranges: list[int] = []
+        self.tampered: dict[str, bytes] = {}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def add(self, name: str, revision: str, folder: Path) -> None:
+        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        self.repositories.setdefault(name, {})[revision] = files
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: LocalHub
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+    def do_GET(self) -> None:
+        address = urlsplit(self.path)
+        parts = unquote(address.path).strip("/").split("/")
+        if parts[:2] == ["api", "models"] and parts[4:5] == ["revision"]:
+            self._listing("/".join(parts[2:4]), "/".join(parts[5:]))
+        elif parts[:2] == ["api", "models"] and parts[4:5] == ["discussions"]:
+            assert parse_qs(address.query)["p"] == ["0"]
+            found = self.server.discussions.get("/".join(parts[2:4]), [])
+            self._json({"discussions": found, "count": len(found), "start": 0})
+        elif parts[2:3] == ["resolve"]:
+            self._file("/".join(parts[:2]), parts[3:])
+        else:
+            self.send_error(404)
+
+    def _files(self, name: str, revision: str) -> dict[str, bytes] | None:
+        of = self.server.repositories.get(name, {})
+        named = next((branch for branch, commit in self.server.commits.items() if commit == revision), revision)
+        return of.get(revision) or of.get(named)
+
+    def _listing(self, name: str, revision: str) -> None:
+        files = self._files(name, revision)
+        if files is None:
+            self.send_error(404)
+            return
+        siblings = []
+        for path, content in files.items():
+            one: dict[str, Any] = {"rfilename": path, "size": len(content)}
+            if path.endswith((".safetensors", ".bin")):
+                one["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+            one["blobId"] = hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
+            siblings.append(one)
+        self._json({"sha": self.server.commits.get(revision, revision), "siblings": siblings})
+
+    def _file(self, name: str, rest: list[str]) -> None:
+        revision, path = rest[0], "/".join(rest[1:])
+        content = (self._files(name, revision) or {}).get(path)
+        if content is None:
+            self.send_error(404)
+            return
+        content = self.server.tampered.get(path, content)
+        asked = self.headers.get("Range")
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        self.server.ranges.append(start)
+        self.send_response(206 if asked else 200)
+        if asked:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        rest_of = content[start:]
+        if self.server.cuts and len(rest_of) > self.server.cut_after:
+            self.server.cuts -= 1
+            self.wfile.write(rest_of[: self.server.cut_after])
+            self.wfile.flush()
+            self.connection.close()
+            return
+        self.wfile.write(rest_of)
+
+    def _json(self, value: Any) -> None:
+        content = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
