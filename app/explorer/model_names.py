@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from polysema.app.explorer.description import describe
 from polysema.core.errors import ConflictError, NotFoundError, UserError
 from polysema.core.model.catalog import ModelLocation, catalog, folder_of, locate
 from polysema.core.model.catalog_file import CatalogEntry, Member, check_model_name
-from polysema.core.model.description import describe_model
 from polysema.core.model.family import family_of_hub
 from polysema.core.model.hub import cached_folder
 from polysema.core.space.space import Family
@@ -85,14 +85,25 @@ class ModelNames:
         costs = {}
         for name in dict.fromkeys(names):
             with suppress(UserError):
-                told = describe_model(self.locate(name))
+                told = describe(self.locate(name))
                 if told.family is not Family.STATIC:
                     costs[name] = told.loading_bytes
         return costs
 
-    def paths(self) -> dict[str, str]:
-        """What a service doesn't tell, the paths behind the owner's own names, and the name of each."""
-        return {str(found.path): name for name, (_, found) in self._found.items() if found.path is not None}
+    def without_paths(self, text: str, folder: str = "") -> str:
+        """A text without what a service doesn't tell: the paths behind the owner's own names, and a folder.
+
+        Args:
+            text: Such as a message.
+            folder: That of the collections, with a slash at its end.
+
+        Returns:
+            The text with names in the place of paths.
+        """
+        for name, (_, found) in self._found.items():
+            if found.path is not None:
+                text = text.replace(str(found.path), name)
+        return text.replace(folder, "") if folder else text
 
     def here(self, *families: Family) -> list[str]:
         """The names, on this machine, of those that are of these families and read texts."""
@@ -116,7 +127,7 @@ def _found(name: str, place: str) -> tuple[CatalogEntry, ModelLocation]:
     path = Path(found.path or cached or "").resolve()
     if (path / FORMAT_FILE).is_file():
         raise UserError(f"{place} is a collection, which has a name already: put it into the folder of collections")
-    told = describe_model(ModelLocation(place, path=path))
+    told = describe(ModelLocation(place, path=path))
     count = f", {told.n_parameters:,} parameters" if told.n_parameters else ""
     summary = f"{told.architecture or told.model_type}{count}"
     files = (Member(path.name, told.file_bytes),)

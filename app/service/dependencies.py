@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
@@ -57,6 +58,7 @@ class ServiceState:
         self.batcher = Batcher(self._embed, one.batch_texts, one.batch_wait / 1000)
         for name, place in one.own_models.items():
             self.explorer.names.add(name, place)
+        self.without_paths = partial(self.explorer.names.without_paths, folder=f"{one.folder}{os.sep}")
         self.jobs = JobQueue(one.jobs, one.jobs_queue, one.jobs_kept, self.without_paths)
         self.shelf = CollectionRegistry(one.folder, lambda: [*catalog_names(), *one.own_models])
         taken = next((name for name in one.own_models if self.shelf.has(name)), None)
@@ -105,12 +107,6 @@ class ServiceState:
         if isinstance(answer, UserError):
             raise answer
         return answer
-
-    def without_paths(self, text: str) -> str:
-        """A text in which no path of the data folder and of the models stands, which a service doesn't tell."""
-        for path, name in self.explorer.names.paths().items():
-            text = text.replace(path, name)
-        return text.replace(f"{self.settings.folder}{os.sep}", "")
 
     def served(self) -> list[CatalogEntry]:
         """What is served: the rows of the catalog, or those that the settings name, and the settings' own names."""

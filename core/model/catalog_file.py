@@ -142,7 +142,7 @@ def _entry(path: Path, number: int, row: Any) -> CatalogEntry:
     sources = [source for source in ("package", "hub", "path", "url") if fields.get(source)]
     if len(sources) != 1:
         raise UnreadableError(
-            f"{where}: say where it is by one of package, hub, path and url; got {len(sources)} of them"
+            f"{where}: say where it is by one of package, hub and path; got {len(sources)} of them (url: an archive)"
         )
     if fields.get("hub"):
         _check_hub(where, fields)

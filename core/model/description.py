@@ -1,11 +1,10 @@
-"""What a model or a file of vectors is, told before anything of it is loaded."""
+"""What a model is and what it costs, told before anything of it is loaded."""
 
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from polysema.core.errors import UnavailableError
-from polysema.core.files.formats import recognize
+from polysema.core.errors import UnavailableError, UnreadableError, UserError
 from polysema.core.model.catalog import ModelLocation, locate
 from polysema.core.model.family import family_of_folder
 from polysema.core.model.gguf import is_gguf
@@ -20,12 +19,11 @@ TOKENIZER_FILES = ("tokenizer.json", "*.spm", "*.model", "vocab.txt", "vocab.jso
 
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
-    """What can be told of a model, or of a file of vectors, before it is loaded.
+    """What can be told of a model before it is loaded.
 
-    `model_type` is a model's kind as transformers names it, of vectors the layout of their file; `n_parameters` counts
-    a model's weights (tied ones once), and is 0 where only loading tells; `file_bytes` and `loading_bytes` are the size
-    on the disk and in memory; `license` is empty where nothing states it; `tokenizer` names the file that a model's
-    tokenizer is read from.
+    `model_type` is its kind as transformers names it; `n_parameters` counts its weights (tied ones once), and is 0 of
+    vectors; `file_bytes` and `loading_bytes` are the size on the disk and in memory; `license` is empty where nothing
+    states it; `tokenizer` names the file that its tokenizer is read from.
     """
 
     name: str
@@ -40,10 +38,10 @@ class ModelDescription:
 
 
 def describe_model(name: "str | ModelLocation", dtype: str = "float32") -> ModelDescription:
-    """Family, size, license and tokenizer of a model or of a file of vectors, and what loading it costs.
+    """Family, size, license and tokenizer of a model, and what loading it costs.
 
     Args:
-        name: A name of the catalog, a folder, a file, or the id of a model of the hub that was brought before.
+        name: A name of the catalog, a folder, a GGUF file, or the id of a model of the hub that was brought before.
         dtype: `float32`, `float16` or `bfloat16`.
 
     Returns:
@@ -60,7 +58,7 @@ def describe_model(name: "str | ModelLocation", dtype: str = "float32") -> Model
             "brought; loading it brings it where the hub is reachable"
         )
     if found.is_vectors:
-        return _vectors(found, path)
+        raise UserError(f"{found.name} is a static space, not a model: it has neither layers nor a tokenizer")
     if is_gguf(path):
         return _gguf(found, path, dtype)
     if is_adapter(path):
@@ -90,16 +88,6 @@ def _folder(found: ModelLocation, path: Path, dtype: str) -> ModelDescription:
     )
 
 
-def _vectors(found: ModelLocation, path: Path) -> ModelDescription:
-    """Vectors are mapped from the disk: in memory they take what is read of them, all of it at most."""
-    stated = found.entry.license if found.entry is not None else ""
-    if path.is_dir():
-        sizes = [member.bytes for member in found.entry.members] if found.entry is not None else [0]
-        return ModelDescription(found.name, Family.STATIC, "vectors", "", 0, sum(sizes), max(sizes), stated, "")
-    form, size = recognize(path), path.stat().st_size
-    return ModelDescription(found.name, Family.STATIC, form.name, form.what, 0, size, size, stated, "")
-
-
 def _gguf(found: ModelLocation, path: Path, dtype: str) -> ModelDescription:
     """A file of GGUF is read by transformers, dequantized; what it is stands in its first bytes."""
     try:
@@ -108,8 +96,6 @@ def _gguf(found: ModelLocation, path: Path, dtype: str) -> ModelDescription:
         raise UnavailableError(
             "reading GGUF needs gguf and accelerate; install them with pip install 'polysema[models]'"
         ) from None
-    from polysema.core.errors import UnreadableError
-
     try:
         reader = GGUFReader(path)
         count = sum(prod(map(int, tensor.shape)) for tensor in reader.tensors)
