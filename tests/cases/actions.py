@@ -4,10 +4,7 @@ Arguments are split as a shell does; escapes (`\\u0301`) are undone first. A pat
 ours is shown as `refused: ` and its message, with the exit status for the shell; any other exception fails the test.
 """
 
-import os
 import shlex
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from functools import lru_cache
@@ -20,6 +17,7 @@ from polysema.core.errors import UserError
 from tests.cases import FILES
 from tests.cases.collection_actions import COLLECTION_ACTIONS
 from tests.cases.model_actions import MODEL_ACTIONS
+from tests.command_line import call
 
 Action = Callable[[list[str], Path], str]
 
@@ -75,16 +73,9 @@ def look_at_upload(given: list[str], folder: Path) -> str:
 def shell(given: list[str], folder: Path) -> str:
     """A command, run in `folder`; `{files}` stands for the folder of the inputs."""
     words = [word.replace("{files}", str(FILES)) for word in given]
-    done = subprocess.run(
-        [sys.executable, "-m", "polysema.app", *words[1:]],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"COLUMNS": "200"},
-    )
+    done = call(words[1:], folder)
     written = "".join(f"\n{path.name}:\n{path.read_text()[:2000]}" for path in sorted(folder.glob("*.csv")))
-    return f"exit {done.returncode}\n{done.stdout}\n{done.stderr}{written}"
+    return f"exit {done.status}\n{done.out}\n{done.err}{written}"
 
 
 def spread_of_a_map(given: list[str], folder: Path) -> str:
