@@ -9,11 +9,13 @@ import click
 from polysema.app.cli.model_options import (
     bos_option,
     column_option,
+    columns_option,
     dialect_options,
     engine_option,
     final_norm_option,
     layers_option,
     model_and_layers,
+    parse_columns,
     sentence_options,
     tell_corpus,
     tell_engine,
@@ -57,10 +59,11 @@ class _Export(click.Group):
 def export() -> None:
     """Write the vectors of texts to files in FOLDER.
 
-    An INPUT is a file with a text a line, CSV, TSV, JSON, JSON Lines, Parquet or Excel (packed or not), a folder of
-    them, a glob, or - for standard input. What a file doesn't say of itself is detected and reported. A stopped export
-    goes on where it was when the same command is run again, and ends in the same bytes. `polysema export verify
-    FOLDER` reads every byte of a finished one.
+    An INPUT is a file with a text a line, CSV, TSV, JSON, JSON Lines, Parquet, Arrow or Excel (packed or not), a folder
+    of them or one that Hugging Face's datasets saved, a glob, or - for standard input. All of its columns go along,
+    with their types. What a file doesn't say of itself is detected and reported. A stopped export goes on where it was
+    when the same command is run again, and ends in the same bytes. `polysema export verify FOLDER` reads every byte of
+    a finished one.
     """
 
 
@@ -81,7 +84,10 @@ def verify_command(folder: str) -> None:
 @model_option
 @column_option
 @dialect_options
-@click.option("--id-column", help="A column of ids, kept in the column id.")
+@click.option(
+    "--id-column", help="The column of ids, kept in the column id.  [default: id, where each row has its own]"
+)
+@columns_option
 @unit_option
 @click.option("--words", help="Only these words, such as bank,river (in any case).")
 @layers_option
@@ -122,6 +128,7 @@ def run_command(
     header: bool | None,
     encoding: str | None,
     id_column: str | None,
+    columns: str | None,
     unit: str,
     words: str | None,
     layers: str | None,
@@ -140,9 +147,11 @@ def run_command(
     sentence: SentenceOptions,
 ) -> None:
     """Export."""
+    from dataclasses import replace
+
     from polysema.app.export.options import ExportOptions, ExportSource
     from polysema.app.export.run import export as run
-    from polysema.core.corpus import Dialect, open_corpus
+    from polysema.core.corpus import Dialect, open_records
     from polysema.core.model.load import load_model
 
     chosen = tuple(word.strip() for word in words.split(",") if word.strip()) if words else ()
@@ -150,13 +159,17 @@ def run_command(
         unit, pooling, chosen, to, dtype, static, text, limit, parse_shard(shard), sentence
     ).checked()
     name, query = model_and_layers(model, layers)
-    corpus = open_corpus(inputs, column, id_column, dialect=Dialect(separator, header, encoding))
-    tell_corpus(corpus.notes)
+    kept = parse_columns(columns)
+    corpus = open_records(inputs, column, id_column, None, Dialect(separator, header, encoding), kept)
+    source = ExportSource.of(corpus)
+    if any(layout.column in (kept or ()) for layout in corpus.layouts):
+        wanted = replace(wanted, text=True)
+    tell_corpus(source.notes)
     loaded = load_model(name, device, engine, compute, final_norm, bos=bos)
     which = range(loaded.n_layers + 1) if query is None else query
     tell_engine(loaded, which)
     with progress_bar() as progress:
-        manifest = run(corpus.rows(), ExportSource.of(corpus), folder, loaded, which, wanted, progress)
+        manifest = run(corpus.records(), source, folder, loaded, which, wanted, progress)
     _tell_manifest(manifest, unit)
     click.echo(f"{manifest['rows']:,} rows ({manifest['words']:,} {unit} of {manifest['texts']:,} texts) in {folder}")
 

@@ -59,8 +59,24 @@ def sentence_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 column_option = click.option(
-    "--column", help="The column that holds the texts.  [default: text, or the one with the longest texts]"
+    "--text-column",
+    "--column",
+    "column",
+    help="The column that holds the texts.  [default: text, or the one with the longest texts]",
 )
+
+columns_option = click.option(
+    "--columns",
+    help="The columns that go along, such as year,topic, or none.  [default: all]",
+)
+
+
+def parse_columns(text: str | None) -> list[str] | None:
+    """`year,topic` or `none`; None for all."""
+    if text is None or text.strip().lower() == "all":
+        return None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return [] if [name.lower() for name in names] == ["none"] else names
 
 
 def dialect_options(command: Callable[..., Any]) -> Callable[..., Any]:

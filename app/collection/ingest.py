@@ -141,7 +141,7 @@ def _embedded(
     corpus = texts.corpus
     given = corpus.id_column is not None
     prefix = f"{upload.stem}-{upload.sha256[:6]}"
-    rows = ((name if given else f"{prefix}-{name}", text) for name, text in corpus.rows())
+    rows = (one if given else one._replace(id=f"{prefix}-{one.id}") for one in corpus.records())
     folder = _work(upload, model, reading, target)
     _check_room(folder.parent, len(layers) * model.dim * 4 * max(1, texts.characters // 6))
     source = replace(ExportSource.of(corpus), name=upload.name, id_column=corpus.id_column or "id")

@@ -1,6 +1,6 @@
 """What is exported, and how."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,13 +12,30 @@ from polysema.core.model.recipe import SentenceOptions, check_unit
 from polysema.core.model.sentences import check_sentence_pooling
 
 UNITS = ("words", "tokens", "sentences")
+# what an export and the collection that it goes into call columns of their own
+OWN_COLUMNS = (
+    "text_id",
+    "id",
+    "text_name",
+    "text",
+    "word",
+    "token",
+    "start",
+    "end",
+    "layer",
+    "vector",
+    "static",
+    "scale",
+    "static_scale",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ExportSource:
     """What the texts are: a name to show, a hash over all of them, how many there are, and the columns they are in.
 
-    `dialect` is what was said of the files (separator, header, encoding), `notes` what was found out or mended.
+    `dialect` is what was said of the files (separator, header, encoding), `notes` what was found out or mended,
+    `columns` what the columns that go along are called in an export.
     """
 
     name: str
@@ -28,16 +45,20 @@ class ExportSource:
     id_column: str | None = None
     dialect: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, corpus: Corpus) -> "ExportSource":
         """What the texts of these files are."""
         said = corpus.dialect.said()
-        return cls(corpus.name, corpus.sha256, corpus.lines, corpus.column, corpus.id_column, said, corpus.notes)
+        names = exported_names(corpus.schema.names)
+        renamed = [f"the column {old!r} is called {new!r} in the export" for old, new in names.items() if old != new]
+        notes = (*corpus.notes, *renamed)
+        return cls(corpus.name, corpus.sha256, corpus.lines, corpus.column, corpus.id_column, said, notes, names)
 
     def to_json(self) -> dict[str, Any]:
         """For the manifest; what is empty is left out but for the columns."""
-        more = {"dialect": dict(self.dialect), "notes": list(self.notes)}
+        more = {"dialect": dict(self.dialect), "notes": list(self.notes), "columns": dict(self.columns)}
         named = {
             "name": self.name,
             "sha256": self.sha256,
@@ -46,6 +67,19 @@ class ExportSource:
             "id_column": self.id_column,
         }
         return named | {name: value for name, value in more.items() if value}
+
+
+def exported_names(columns: Sequence[str]) -> dict[str, str]:
+    """What a file's columns are called in an export, which has columns of its own: `file_word` for `word`."""
+    taken = {*columns, *OWN_COLUMNS}
+    names = {}
+    for column in columns:
+        name = column
+        while name in OWN_COLUMNS or (name != column and name in taken):
+            name = f"file_{name}"
+        names[column] = name
+        taken.add(name)
+    return names
 
 
 @dataclass(frozen=True, slots=True)

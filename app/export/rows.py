@@ -1,7 +1,7 @@
 """The rows of a shard: texts in batches, and their vectors at every layer."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from polysema.app.export.options import ExportOptions, ExportSource
 from polysema.app.export.shards import ShardRows
+from polysema.core.corpus import TextRecord
 from polysema.core.model.contextual import Choose, HiddenBatch, embed_stream, joined
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.sentences import Sentences, plan_sentences, sentence_stream
@@ -20,35 +21,57 @@ from polysema.core.space.space import Floats
 # texts of which it makes no token, so that they have no row
 COUNTS = ("split", "unknown", "unseen")
 
+ExportedText = str | tuple[str, str] | TextRecord  # a text, with its id, or with its id and its row of columns
+
 
 @dataclass(frozen=True, slots=True)
 class ShardTexts:
-    """The texts of one shard: their numbers in the input, their ids, and themselves."""
+    """The texts of one shard: their numbers in the input, their ids, themselves, and where their columns are: batches,
+    each with the places of its rows.
+    """
 
-    numbers: list[int]
-    ids: list[str]
-    texts: list[str]
+    numbers: list[int] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    columns: list[tuple[pa.RecordBatch, list[int]]] = field(default_factory=list)
+
+    def add(self, number: int, given: ExportedText) -> None:
+        """Take one more text."""
+        self.numbers.append(number)
+        if isinstance(given, str):
+            self.ids.append(str(number))
+            self.texts.append(given)
+            return
+        self.ids.append(given[0])
+        self.texts.append(given[1])
+        if isinstance(given, TextRecord) and given.batch.num_columns:
+            if not self.columns or self.columns[-1][0] is not given.batch:
+                self.columns.append((given.batch, []))
+            self.columns[-1][1].append(given.place)
+
+    def table(self) -> pa.Table | None:
+        """The columns of the texts, row for row; None where they have none."""
+        if not self.columns:
+            return None
+        return pa.Table.from_batches([batch.take(pa.array(places)) for batch, places in self.columns])
 
 
 def shard_batches(
-    texts: "Iterable[str] | Iterable[tuple[str, str]]", wanted: ExportOptions, most: int, characters: int
+    texts: Iterable[ExportedText], wanted: ExportOptions, most: int, characters: int
 ) -> Iterator[ShardTexts]:
     """Texts in shards of at most `most` texts, each ended by the text that brings it over so many characters."""
     index, count = wanted.shard
-    batch, size = ShardTexts([], [], []), 0
+    batch, size = ShardTexts(), 0
     for number, given in enumerate(texts):
         if wanted.limit is not None and number >= wanted.limit:
             break
         if number % count != index - 1:
             continue
-        name, text = (str(number), given) if isinstance(given, str) else given
-        batch.numbers.append(number)
-        batch.ids.append(name)
-        batch.texts.append(text)
-        size += len(text)
+        batch.add(number, given)
+        size += len(batch.texts[-1])
         if len(batch.texts) == most or size >= characters:
             yield batch
-            batch, size = ShardTexts([], [], []), 0
+            batch, size = ShardTexts(), 0
     if batch.texts:
         yield batch
 
@@ -108,6 +131,11 @@ def _text_columns(
         columns["id"] = pa.array([batch.ids[text] for text in texts], pa.large_string())
     if settings["text"]:
         columns["text"] = pa.array([batch.texts[text] for text in texts], pa.large_string())
+    table = batch.table()
+    if table is not None:
+        places = pa.array(texts, pa.int64())
+        for name, exported in source.columns.items():
+            columns[exported] = table.column(name).combine_chunks().take(places)
     return columns
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from polysema.app.export.options import UNITS, ExportOptions, ExportSource
-from polysema.app.export.rows import COUNTS, StaticVectors, compute_shard, shard_batches
+from polysema.app.export.rows import COUNTS, ExportedText, StaticVectors, compute_shard, shard_batches
 from polysema.app.export.shards import DTYPES, WRITERS, ShardRows, narrowed, write_shard
 from polysema.core.atomic import atomic_write, is_part, sweep
 from polysema.core.errors import ConflictError, UnreadableError, UserError, check_list
@@ -37,7 +37,7 @@ FORMAT = 2
 
 
 def export(
-    texts: "Iterable[str] | Iterable[tuple[str, str]]",
+    texts: Iterable[ExportedText],
     source: ExportSource,
     folder: "Path | str",
     model: LanguageModel,
@@ -45,7 +45,8 @@ def export(
     wanted: ExportOptions | None = None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """Write the vectors at `layers` to shards in `folder`; returns the manifest. `texts` may be pairs of id and text.
+    """Write the vectors at `layers` to shards in `folder`; returns the manifest. `texts` may be pairs of id and text,
+    or the records of a corpus, whose columns go along.
 
     A row is a word, token or sentence at a layer: text_id (from 0), id where the texts have one, word, start, end
     (characters), layer, vector. Raises `ConflictError` when the folder holds anything else or an export with other
@@ -129,7 +130,7 @@ def _write_json(path: Path, value: Any) -> None:
 
 
 def _run(
-    texts: "Iterable[str] | Iterable[tuple[str, str]]",
+    texts: Iterable[ExportedText],
     source: ExportSource,
     settings: dict[str, Any],
     folder: Path,

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from polysema.core.atomic import atomic_write
 from polysema.core.errors import UserError
+from polysema.core.files.table_columns import is_string_type
 from polysema.core.space.space import Floats
 
 DTYPES = ("float32", "float16", "int8")
@@ -71,7 +72,11 @@ def _parquet(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Path]:
         for rows in layers:
             table = _table(rows, dtype)
             if writer is None:
-                names = [name for name in ("word", "layer", "text", "id") if name in table.column_names]
+                own = ("word", "layer", "text", "id")
+                others = [
+                    one.name for one in table.schema if is_string_type(one.type) and one.name not in ("token", *own)
+                ]
+                names = [name for name in own if name in table.column_names] + others
                 writer = pq.ParquetWriter(
                     out, table.schema, compression="none", use_dictionary=names, write_statistics=["layer", "text_id"]
                 )
@@ -167,6 +172,10 @@ def _short(value: float) -> float:
     return float(str(np.float32(value)))
 
 
+def _in_a_cell(value: object) -> str:
+    return "" if value is None else " ".join(str(value).split())
+
+
 def _tensorboard(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Path]:
     """TensorBoard's projector, a pair of files a layer: vectors, and the columns as metadata."""
     written = []
@@ -181,7 +190,7 @@ def _tensorboard(path: Path, layers: Sequence[ShardRows], dtype: str) -> list[Pa
             if len(names) > 1:  # with one column the projector expects no header
                 out.write(("\t".join(names) + "\n").encode())
             for row in zip(*(rows.columns.column(name).to_pylist() for name in names), strict=True):
-                out.write(("\t".join(" ".join(str(value).split()) for value in row) + "\n").encode())
+                out.write(("\t".join(map(_in_a_cell, row)) + "\n").encode())
 
         stem = f"{path.name}.layer-{rows.layer}"
         written += [

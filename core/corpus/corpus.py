@@ -3,14 +3,20 @@
 import hashlib
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pyarrow as pa
+
+from polysema.core.corpus.column_types import ColumnTypes, in_schema, joined_schema
+from polysema.core.corpus.columns import listed
 from polysema.core.corpus.detection import find_layout, refit, requoted
 from polysema.core.corpus.findings import MAX_IDS, CorpusNotes
 from polysema.core.corpus.layout import CorpusLayout, Dialect
 from polysema.core.corpus.lines import NotUtf8Error
 from polysema.core.corpus.packed import FAULTS
+from polysema.core.corpus.records import TextBatch, TextRecord, look_through, read_batches
 from polysema.core.corpus.sources import find_files, shown_names
 from polysema.core.errors import UnreadableError, UserError
 
@@ -45,6 +51,8 @@ class Corpus:
     id_column: str | None = None
     notes: tuple[str, ...] = ()
     dialect: Dialect = field(default_factory=Dialect)
+    schema: pa.Schema = field(default_factory=lambda: pa.schema([]))
+    repeated_ids: int = 0
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -62,6 +70,24 @@ class Corpus:
                 yield (str(number) if name is None else name), text
                 number += 1
 
+    def batches(self) -> Iterator[TextBatch]:
+        """Ids, texts and the columns that go along, in the types of `schema`, some rows at a time."""
+        number = 0
+        for layout in self.layouts:
+            with file_faults(layout.path):
+                for ids, texts, columns in read_batches(layout, CorpusNotes()):
+                    names: list[str | None] = [
+                        str(number + place) if name is None else name for place, name in enumerate(ids)
+                    ]
+                    number += len(texts)
+                    yield TextBatch(names, texts, in_schema(columns, self.schema) if len(self.schema) else columns)
+
+    def records(self) -> Iterator[TextRecord]:
+        """The same, a text at a time, each with its row of columns."""
+        for ids, texts, columns in self.batches():
+            for place, (name, text) in enumerate(zip(ids, texts, strict=True)):
+                yield TextRecord(str(name), text, columns, place)
+
 
 def open_corpus(
     inputs: "Path | str | Sequence[Path | str]",
@@ -69,12 +95,14 @@ def open_corpus(
     id_column: str | None = None,
     most: CorpusLimits | None = None,
     dialect: Dialect | None = None,
+    columns: Sequence[str] | None = (),
 ) -> Corpus:
     """Check files whole, in bounded memory, before any work is done on them.
 
     `inputs` are files, globs, folders (every file in them whose ending is known, in order of name) or `-` for standard
     input, which is kept in a temporary file. What the files don't say of themselves (separator, header, encoding,
-    column) is made out and told in the corpus's `notes`; `dialect` says it beforehand. Raises `NotFoundError`, or
+    column) is made out and told in the corpus's `notes`; `dialect` says it beforehand. `columns` go along with the
+    texts (None: all there are), each in a type that all of its values have. Raises `NotFoundError`, or
     `UnreadableError` that names file and line: one that holds a NUL (so it is no text), is longer than 1 MiB or no row
     of its format; `UserError` for a column that isn't there, and for more than `most`; and for files without any text.
     """
@@ -88,12 +116,13 @@ def open_corpus(
     digest, tally, layouts = hashlib.sha256(), _Tally(most), []
     for path in files:
         digest.update(_hash(path))
-        layout, findings = _checked(path, column, id_column, dialect, tally)
+        layout, findings = _checked(path, column, id_column, dialect, tally, columns)
         layouts.append(layout)
         for note in (*layout.notes, *findings):
             first, count = notes.get(note, (path.name, 0))
             notes[note] = (first, count + 1)
     name = shown_names(given)
+    _check_columns(name, layouts, columns)
     if tally.texts == 0:
         raise UnreadableError(_without_texts(name, layouts, tally.lines))
     message = [_note(note, first, count, len(files)) for note, (first, count) in notes.items()] + tally.repeated()
@@ -110,7 +139,17 @@ def open_corpus(
         _common(layouts, "id_column", id_column),
         tuple(message),
         dialect,
+        joined_schema(layout.schema for layout in layouts),
+        tally.n_repeated,
     )
+
+
+def _check_columns(name: str, layouts: Sequence[CorpusLayout], columns: Sequence[str] | None) -> None:
+    """Raise `UserError` for a column that none of the files has."""
+    there = {column for layout in layouts for column in (*layout.columns, *layout.kept)}
+    missing = [column for column in columns or () if column not in there]
+    if missing:
+        raise UserError(f"{name} has no column {missing[0]!r}; it has: {listed(sorted(there))}")
 
 
 class _Tally:
@@ -120,13 +159,18 @@ class _Tally:
         self._most = most
         self.lines = self.texts = self.characters = 0
         self._ids = array("q")
+        self.n_repeated = 0
 
-    def count(self, layout: CorpusLayout, findings: CorpusNotes) -> None:
-        """Read a file through. Raises what its reader raises, and `UserError` beyond the most that is read."""
+    def count(self, layout: CorpusLayout, findings: CorpusNotes) -> CorpusLayout:
+        """Read a file through; returns its layout with the types of its columns.
+
+        Raises what its reader raises, and `UserError` beyond the most that is read.
+        """
+        types = ColumnTypes(layout.table.separator if layout.table is not None else ",")
         lines, texts, characters, most = self.lines, self.texts, self.characters, self._most
         ids = array("q")
         room = MAX_IDS - len(self._ids)
-        for name, text in _read(layout, findings):
+        for name, text in _seen(layout, findings, types):
             lines += 1
             texts += bool(text.strip())
             characters += len(text)
@@ -139,6 +183,10 @@ class _Tally:
                 )
         self.lines, self.texts, self.characters = lines, texts, characters
         self._ids.extend(ids)
+        if layout.is_typed:
+            return layout
+        found = types.found()
+        return replace(layout, kept=tuple(found), types=found)
 
     def repeated(self) -> list[str]:
         """A note of ids that stand in several rows."""
@@ -148,6 +196,7 @@ class _Tally:
             np.unique(np.frombuffer(self._ids, np.int64), return_index=True)[1] if self._ids else np.empty(0, np.int64)
         )
         count = len(self._ids) - len(first)
+        self.n_repeated = count
         if not count:
             return []
         row = int(np.setdiff1d(np.arange(len(self._ids)), first)[0]) + 1
@@ -158,7 +207,12 @@ class _Tally:
 
 
 def _checked(
-    path: Path, column: str | None, id_column: str | None, dialect: Dialect, tally: _Tally
+    path: Path,
+    column: str | None,
+    id_column: str | None,
+    dialect: Dialect,
+    tally: _Tally,
+    columns: Sequence[str] | None,
 ) -> tuple[CorpusLayout, tuple[str, ...]]:
     """How a file is read, and what was found in it; another encoding or other quotes are tried where the first don't
     fit.
@@ -168,9 +222,9 @@ def _checked(
         layout: CorpusLayout | None = find_layout(path, dialect, names)
         failure: UnreadableError | None = None
         while layout is not None:
-            chosen, findings = layout.with_columns(column, id_column), CorpusNotes()
+            chosen, findings = layout.with_columns(column, id_column).keeping(columns), CorpusNotes()
             try:
-                tally.count(chosen, findings)
+                chosen = tally.count(chosen, findings)
             except UnreadableError as error:
                 failure = failure or error
                 layout = refit(layout, dialect, names) if isinstance(error, NotUtf8Error) else requoted(layout)
@@ -183,10 +237,22 @@ def _checked(
 
 
 def _read(layout: CorpusLayout, findings: CorpusNotes) -> Iterator[tuple[str | None, str]]:
-    try:
+    with file_faults(layout.path):
         yield from layout.rows(findings)
+
+
+def _seen(layout: CorpusLayout, findings: CorpusNotes, types: ColumnTypes) -> Iterator[tuple[str | None, str]]:
+    with file_faults(layout.path):
+        yield from look_through(layout, findings, types) if layout.kept else layout.rows(findings)
+
+
+@contextmanager
+def file_faults(path: Path) -> Iterator[None]:
+    """What reading a damaged file raises, in one line."""
+    try:
+        yield
     except FAULTS as error:
-        raise UnreadableError(f"{layout.path} can't be read: {getattr(error, 'strerror', None) or error}") from None
+        raise UnreadableError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _hash(path: Path) -> bytes:

@@ -17,7 +17,7 @@ from polysema.core.corpus.lines import TextFile, open_utf8, sample_beyond_ascii
 from polysema.core.corpus.packed import HEAD_BYTES, ZIP, check_plain, is_workbook, open_bytes
 from polysema.core.corpus.sniff import DeclaredDialect, SniffedDialect, is_tab_table, judge_header, sniff_table
 from polysema.core.corpus.sources import KINDS, ending_of, kind_of
-from polysema.core.corpus.tables import parquet_columns, parquet_sample, read_sheet, sheets_of
+from polysema.core.corpus.tables import TYPED_KINDS, read_sheet, sheets_of, typed_columns, typed_sample
 from polysema.core.errors import UnreadableError
 
 SAMPLE_ROWS = 200
@@ -35,10 +35,8 @@ def find_layout(path: Path, dialect: Dialect | None = None, names: tuple[str, ..
     dialect = dialect or Dialect()
     known = DeclaredDialect(dialect.sign(), dialect.header, names)
     kind = _kind(path)
-    if kind == "parquet":
-        return _of_samples(
-            CorpusLayout(path, kind, columns=parquet_columns(path)), parquet_sample(path, SAMPLE_ROWS), ()
-        )
+    if kind in TYPED_KINDS:
+        return _of_samples(CorpusLayout(path, kind, columns=typed_columns(path)), typed_sample(path, SAMPLE_ROWS), ())
     if kind == "excel":
         return _of_workbook(path, known)
     with open_bytes(path) as file:

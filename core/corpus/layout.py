@@ -1,18 +1,22 @@
 """How one file of texts is read: made out once by its first part, and then the same on every pass."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
+import pyarrow as pa
+
+from polysema.core.corpus.column_types import FoundType
 from polysema.core.corpus.columns import Value, find_column, listed
 from polysema.core.corpus.delimited import DelimitedTable, read_cells
 from polysema.core.corpus.encoding import UTF8
 from polysema.core.corpus.findings import CorpusNotes, id_of
 from polysema.core.corpus.json_rows import Row, names_in, read_json, read_json_lines, value_at
 from polysema.core.corpus.lines import TextFile, checked
-from polysema.core.corpus.tables import read_parquet, read_sheet
+from polysema.core.corpus.tables import TYPED_KINDS, read_sheet, read_typed, stored_kind
 from polysema.core.errors import UnreadableError, UserError
+from polysema.core.files.typed_tables import open_typed_table
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "none": "\x1f"}
 
@@ -48,7 +52,8 @@ class Dialect:
 class CorpusLayout:
     """How one file is read: its `kind`, its bytes, its cells, its `columns`, and which of them likely holds the texts.
 
-    `notes` are what was made out and isn't certain or usual; `guess` tells of the column.
+    `notes` are what was made out and isn't certain or usual; `guess` tells of the column. `kept` are the columns that
+    go along with the texts, `types` what they were found to be.
     """
 
     path: Path
@@ -62,6 +67,21 @@ class CorpusLayout:
     id_column: str | None = None
     notes: tuple[str, ...] = ()
     guess: str | None = field(default=None, compare=False)
+    kept: tuple[str, ...] = ()
+    types: Mapping[str, FoundType] = field(default_factory=dict, compare=False)
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether the file's columns have types of their own."""
+        return self.kind in TYPED_KINDS
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The types of the columns that go along with the texts."""
+        if self.is_typed:
+            whole = open_typed_table(self.path).schema
+            return pa.schema([(name, stored_kind(whole.field(name).type)) for name in self.kept])
+        return pa.schema([(name, self.types[name].kind) for name in self.kept])
 
     @property
     def file(self) -> TextFile:
@@ -84,35 +104,46 @@ class CorpusLayout:
         notes = (*self.notes, self.guess) if self.guess and len(rest) > 1 else self.notes
         return replace(self, column=chosen, id_column=id_column, notes=notes)
 
+    def keeping(self, columns: Sequence[str] | None) -> "CorpusLayout":
+        """The layout whose columns of these names go along with the texts; None: all but those of texts and ids."""
+        if columns is None:
+            return replace(self, kept=tuple(name for name in self.columns if name not in (self.column, self.id_column)))
+        return replace(self, kept=tuple(name for name in self.columns if name in columns and name != self.column))
+
     def rows(self, findings: CorpusNotes) -> Iterator[tuple[str | None, str]]:
         """Each row's id (None without a column of them) and text. Raises `UnreadableError` that names the line."""
+        return ((name, text) for name, text, _ in self.records(findings))
+
+    def records(self, findings: CorpusNotes) -> Iterator[tuple[str | None, str, Value]]:
+        """The same, and all that the row holds: its cells, an object of JSON, or the values of `kept` by a typed
+        table.
+        """
         if self.kind == "text":
-            yield from ((None, text) for text in self.file.lines(findings))
+            yield from ((None, text, None) for text in self.file.lines(findings))
             return
-        where = f"{self.path}, {'row' if self.kind in ('parquet', 'excel') else 'line'}"
+        where = f"{self.path}, {'row' if self.kind in (*TYPED_KINDS, 'excel') else 'line'}"
         what = where.rpartition(" ")[2]
         with_ids = self.id_column is not None
-        for number, name, text in self._values(findings):
+        for number, name, text, row in self._values(findings):
             yield (
                 id_of(name, where, number, findings) if with_ids else None,
                 checked(self.path, number, text or "", what),
+                row,
             )
 
-    def _values(self, findings: CorpusNotes) -> Iterator[tuple[int, Value, Value]]:
-        """The line or row, the id and the text of each."""
+    def _values(self, findings: CorpusNotes) -> Iterator[tuple[int, Value, Value, Value]]:
+        """The line or row, the id, the text, and all values of each."""
         if self.kind in ("json", "jsonl"):
             return self._of_objects(findings)
         assert self.column is not None
-        return (
-            read_parquet(self.path, self.column, self.id_column) if self.kind == "parquet" else self._of_cells(findings)
-        )
+        return read_typed(self.path, self.column, self.id_column) if self.is_typed else self._of_cells(findings)
 
-    def _of_objects(self, findings: CorpusNotes) -> Iterator[tuple[int, Value, Value]]:
+    def _of_objects(self, findings: CorpusNotes) -> Iterator[tuple[int, Value, Value, Value]]:
         for number, row in json_rows(self, findings):
             if isinstance(row, str):
                 if self.columns:
                     raise UnreadableError(f"{self.path}, line {number}: a text where an object was expected")
-                yield number, None, row
+                yield number, None, row, None
                 continue
             there, text = value_at(row, self.column or "text")
             if not there:
@@ -121,9 +152,9 @@ class CorpusLayout:
                 raise UnreadableError(
                     f"{self.path}, line {number}: {self.column!r} is no text but {type(text).__name__}"
                 )
-            yield number, value_at(row, self.id_column)[1] if self.id_column else None, text
+            yield number, value_at(row, self.id_column)[1] if self.id_column else None, text, row
 
-    def _of_cells(self, findings: CorpusNotes) -> Iterator[tuple[int, Value, Value]]:
+    def _of_cells(self, findings: CorpusNotes) -> Iterator[tuple[int, Value, Value, Value]]:
         assert self.table is not None
         assert self.column is not None
         width = len(self.columns)
@@ -135,7 +166,7 @@ class CorpusLayout:
         else:
             rows = read_cells(self.file.lines_with_ends(findings), self.table, self.path, findings, width)
         for number, cells in islice(rows, int(self.table.header), None):
-            yield number, None if id_place is None else cells[id_place], cells[place]
+            yield number, None if id_place is None else cells[id_place], cells[place], cells
 
 
 def json_rows(layout: CorpusLayout, findings: CorpusNotes) -> Iterator[tuple[int, Row]]:

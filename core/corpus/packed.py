@@ -26,7 +26,6 @@ SIGNS: tuple[tuple[bytes, str, str], ...] = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first"),
     (b"Rar!", "a RAR archive", "unpack it first"),
     (b"SQLite format 3", "an SQLite database", "write the texts to a CSV file"),
-    (b"ARROW1", "an Arrow file", "write it as Parquet"),
     (b"\x93NUMPY", "a NumPy array", "give a file of texts"),
     (b"version https://git-lfs", "only a pointer to a file in Git LFS", "fetch the file itself with git lfs pull"),
     (b"\x89PNG", "a picture", "give a file of texts"),

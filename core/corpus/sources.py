@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from polysema.core.errors import NotFoundError
+from polysema.core.errors import NotFoundError, UnreadableError
+from polysema.core.files.typed_tables import dataset_files, typed_kind
 
 KINDS = {
     ".txt": "text",
@@ -20,12 +21,15 @@ KINDS = {
     ".json": "json",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
     ".xlsx": "excel",
     ".xlsm": "excel",
 }
 PACKINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
 # what is taken out of a folder; the rest is read when it is named, since folders hold settings and notes too
-FOLDER_ENDINGS = (".txt", ".text", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
+FOLDER_ENDINGS = (".txt", ".text", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq", ".arrow", ".feather")
 STDIN = "-"
 MAX_NAMES_SHOWN = 3
 
@@ -36,7 +40,7 @@ def find_files(given: str) -> tuple[list[Path], tuple[str, ...]]:
         return [_spooled(sys.stdin.buffer)], ()
     path = Path(given).expanduser()
     if path.is_dir():
-        return _of_folder(path)
+        return ([one for _, one in dataset_files(path)], ()) if typed_kind(path) else _of_folder(path)
     if not path.exists() and any(sign in given for sign in "*?["):
         base = Path(path.anchor) if path.is_absolute() else Path()
         pattern = str(path.relative_to(path.anchor)) if path.is_absolute() else str(path)
@@ -46,6 +50,8 @@ def find_files(given: str) -> tuple[list[Path], tuple[str, ...]]:
         return found, ()
     if not path.exists():
         raise NotFoundError(f"there is no file {path}")
+    if not path.is_file():
+        raise UnreadableError(f"{path} is no file: give a file of texts, or a folder of them")
     return [path], ()
 
 
@@ -58,12 +64,11 @@ def ending_of(path: Path) -> str:
 
 
 def kind_of(path: Path) -> str:
-    """`text`, `csv`, `tsv`, `json`, `jsonl`, `parquet` or `excel`, by the ending, and by content where that says
-    more.
+    """`text`, `csv`, `tsv`, `json`, `jsonl`, `parquet`, `arrow` or `excel`, by the ending, and by content where that
+    says more.
     """
-    with path.open("rb") as file:
-        if file.read(4) == b"PAR1":
-            return "parquet"
+    if found := typed_kind(path):
+        return found.lower()
     return KINDS.get(ending_of(path), "text")
 
 

@@ -1,72 +1,64 @@
-"""Rows of Parquet and of Excel workbooks, a part of the file in memory at a time."""
+"""Rows of Parquet and Arrow files and of Excel workbooks, a part of the file in memory at a time."""
 
 import datetime
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pyarrow as pa
 
 from polysema.core.corpus.columns import Value, listed
 from polysema.core.errors import PolysemaError, UnreadableError, UserError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from polysema.core.files.table_columns import is_string_type
+from polysema.core.files.typed_tables import open_typed_table
 
 BATCH_ROWS = 1024
 
 
-def parquet_sample(path: Path, rows: int) -> dict[str, Sequence[Value]]:
-    """The first values of each column of strings. Raises `UnreadableError` for no Parquet file."""
-    import pyarrow.parquet as pq
-
-    with _parquet_faults(path), pq.ParquetFile(path) as file:
-        names = [field.name for field in file.schema_arrow if _is_text(field.type)]
-        if len(set(names)) < len(names):
-            raise UnreadableError(f"{path}: several columns have one name, of {listed(names)}")
-        batch = next(file.iter_batches(rows, columns=names), None) if names else None
-        return {name: batch.column(name).to_pylist() if batch is not None else [] for name in names}
+TYPED_KINDS = ("parquet", "arrow")
 
 
-def parquet_columns(path: Path) -> tuple[str, ...]:
+def typed_sample(path: Path, rows: int) -> dict[str, Sequence[Value]]:
+    """The first values of each column of strings. Raises `UnreadableError` for a damaged table."""
+    table = open_typed_table(path)
+    names = [field.name for field in table.schema if is_string_type(field.type)]
+    if len(set(table.schema.names)) < len(table.schema.names):
+        raise UnreadableError(f"{path}: several columns have one name, of {listed(table.schema.names)}")
+    batch = next(table.batches(names, rows), None) if names else None
+    return {name: batch.column(name).to_pylist() if batch is not None else [] for name in names}
+
+
+def typed_columns(path: Path) -> tuple[str, ...]:
     """The names of all columns."""
-    import pyarrow.parquet as pq
-
-    with _parquet_faults(path):
-        return tuple(pq.read_schema(path).names)
+    return tuple(open_typed_table(path).schema.names)
 
 
-def read_parquet(path: Path, column: str, id_column: str | None) -> Iterator[tuple[int, Value, Value]]:
-    """The number (from 1), the id and the text of each row. Raises `UserError` for a column that holds no texts."""
-    import pyarrow.parquet as pq
-
-    with _parquet_faults(path), pq.ParquetFile(path) as file:
-        kind = file.schema_arrow.field(column).type
-        if not _is_text(kind):
-            raise UserError(f"{path}: the column {column!r} holds {kind}, not texts")
-        number = 0
-        for batch in file.iter_batches(BATCH_ROWS, columns=[column, *([id_column] if id_column else [])]):
-            ids = batch.column(id_column).to_pylist() if id_column else [None] * batch.num_rows
-            for name, text in zip(ids, batch.column(column).to_pylist(), strict=True):
-                number += 1
-                yield number, name, text
+def check_texts(path: Path, schema: pa.Schema, column: str) -> None:
+    """Raise `UserError` for a column that holds no texts."""
+    kind = schema.field(column).type
+    if not is_string_type(kind):
+        raise UserError(f"{path}: the column {column!r} holds {kind}, not texts")
 
 
-@contextmanager
-def _parquet_faults(path: Path) -> Iterator[None]:
-    import pyarrow as pa
+def read_typed(path: Path, column: str, id_column: str | None) -> Iterator[tuple[int, Value, Value, Value]]:
+    """The number (from 1), the id and the text of each row, and None. Raises `UserError` for a column that holds no
+    texts.
+    """
+    table = open_typed_table(path)
+    check_texts(path, table.schema, column)
+    number = 0
+    for batch in table.batches([column, *([id_column] if id_column else [])], BATCH_ROWS):
+        ids = batch.column(id_column).to_pylist() if id_column else [None] * batch.num_rows
+        for name, text in zip(ids, batch.column(column).to_pylist(), strict=True):
+            number += 1
+            yield number, name, text, None
 
-    try:
-        yield
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise UnreadableError(f"{path} can't be read as Parquet: {str(error).splitlines()[0]}") from None
 
-
-def _is_text(kind: "pa.DataType") -> bool:
-    import pyarrow as pa
-
-    value = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(pa.types.is_string(value) or pa.types.is_large_string(value) or pa.types.is_string_view(value))
+def stored_kind(kind: pa.DataType) -> pa.DataType:
+    """The type of a column without its dictionary."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def sheets_of(path: Path) -> tuple[str, ...]:

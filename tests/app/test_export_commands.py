@@ -6,9 +6,12 @@ import io
 import json
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from polysema.core.files.formats import read_export, read_vectors
@@ -152,3 +155,41 @@ def test_tables_of_a_model(polysema, texts: Path) -> None:  # type: ignore[no-un
         status, out, err = polysema("table", *arguments)
         assert (status, out) == (2, "")
         assert message in err
+
+
+def test_every_column_goes_along_into_a_collection_and_out_again(
+    polysema,  # type: ignore[no-untyped-def]
+    tiny: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text(
+        "id,text,year,ok,day,tags,word\n"
+        'a7,The bank.,2001,true,2024-01-02,"[""x"",""y""]",W\n'
+        "b8,Swans glide.,1999,false,2024-02-03,[],V\n"
+    )
+    where = ["--model", str(tiny["bert"]), "--unit", "sentences"]
+    status, out, err = polysema("export", "t.csv", "out", *where)
+    assert (status, out) == (0, "2 rows (2 sentences of 2 texts) in out\n")
+    assert "the column 'word' is called 'file_word' in the export" in err
+    assert polysema("collection", "import", "mine", "out")[0] == 0
+    assert polysema("collection", "export", "mine", "back.parquet")[0] == 0
+    kept = pq.read_table("back.parquet", columns=["id", "year", "ok", "day", "tags", "file_word"])
+    assert kept.schema.field("day").type == pa.date32()
+    assert kept.to_pylist() == [
+        {"id": "a7", "year": 2001, "ok": True, "day": date(2024, 1, 2), "tags": ["x", "y"], "file_word": "W"},
+        {"id": "b8", "year": 1999, "ok": False, "day": date(2024, 2, 3), "tags": [], "file_word": "V"},
+    ]
+    assert polysema("export", "t.csv", "few", *where, "--columns", "year,text")[0] == 0
+    assert pq.read_schema(Path("few") / "part-00000.parquet").names == [
+        "text_id",
+        "id",
+        "text",
+        "year",
+        "layer",
+        "vector",
+    ]
+    status, _, err = polysema("export", "t.csv", "none", *where, "--columns", "Jahr")
+    assert (status, Path("none").exists()) == (2, False)
+    assert "t.csv has no column 'Jahr'; it has: 'day', 'id'" in err
