@@ -2,21 +2,19 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 
 from polysema.core.atomic import atomic_files
-from polysema.core.errors import ConflictError, NotFoundError, UserError
+from polysema.core.errors import ConflictError, NotFoundError, UnreadableError, UserError
 from polysema.core.files.formats import read_manifest, read_vectors, stream_export, write_vectors
+from polysema.core.files.typed_tables import typed_kind
+from polysema.core.files.vector_tables import open_vector_table
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Keys, Origin, Space
@@ -24,14 +22,14 @@ from polysema.indexes.collection import Collection
 from polysema.indexes.filters import Filter
 from polysema.indexes.store.columns import fitting
 from polysema.indexes.store.segment_files import vector_type
+from polysema.indexes.table_writers import LAYOUTS
 from polysema.indexes.tables import (
     BATCH_ROWS,
     ORIGIN,
+    ColumnChoice,
     Note,
     Rows,
     ids_of_column,
-    is_parquet,
-    renamed,
     table_rows,
     unique_ids,
 )
@@ -40,8 +38,10 @@ from polysema.indexes.tables import (
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
     """How files become rows: the name of the `space` (else the layer's, or the file's), the `layers` of an export
-    (None: all), the columns that hold the ids and the vectors (`id_column`, `vector_column`), the `metric` of a space
-    that is new, and what the card of a file of vectors calls it (`source`, else its path)."""
+    (None: all), the columns of a table that hold the ids, the vectors and the texts (`id_column`, `vector_column`,
+    `text_column`), those that go along (`columns`, None: all), the `metric` of a space that is new, and what the card
+    of a file of vectors calls it (`source`, else its path).
+    """
 
     space: str | None = None
     layers: tuple[int, ...] | None = None
@@ -49,6 +49,8 @@ class ImportOptions:
     metric: "Metric | str" = Metric.COSINE
     source: str = ""
     vector_column: str | None = None
+    text_column: str | None = None
+    columns: tuple[str, ...] | None = None
 
 
 class ImportReport(dict[str, int]):
@@ -106,52 +108,59 @@ def import_into(
 
 def _sources(path: Path, how: ImportOptions, progress: Progress, note: Note) -> Iterator[tuple[str, Rows]]:
     """The spaces that a path holds: for each its name and its rows, in parts."""
-    if path.is_dir():
+    if path.is_dir() and not typed_kind(path):
         layers: Any = read_manifest(path)["layers"]
         wanted = how.layers or tuple(int(layer) for layer in layers)
         for layer in wanted:
             name = how.space if how.space and len(wanted) == 1 else f"{how.space or ''}-layer-{layer}".lstrip("-")
-            yield name, unique_ids(_of_export(path, layer, how.id_column), frozenset(), note)
+            yield name, unique_ids(_of_export(path, layer, how), frozenset(), note)
         return
     if how.layers:
         raise UserError(f"layers are those of an export's folder; {path} is a file")
     name = how.space or re.sub(r"[^A-Za-z0-9_-]+", "-", path.name.partition(".")[0]).strip("-")[:64] or "vectors"
-    if is_parquet(path):
-        yield name, table_rows(path, how.id_column, how.vector_column, note)
+    if not path.is_dir() and not path.is_file():
+        raise UnreadableError(f"{path} is no file: give the folder of an export, or a file of vectors")
+    foreign = not path.is_dir() and _is_faiss(path)
+    table = None if foreign else open_vector_table(path, note)
+    if table is not None:
+        choice = ColumnChoice(how.id_column, how.vector_column, how.text_column, how.columns)
+        yield name, table_rows(table, choice, note)
         return
-    for given in (how.id_column, how.vector_column):
+    for given in (how.id_column, how.vector_column, how.text_column, *(how.columns or ())):
         if given:
-            raise UserError(f"{path} has no column {given!r}: only a Parquet file or an export has columns")
-    space = _read(path, progress)
+            raise UserError(f"{path} has no column {given!r}: it holds words and vectors alone")
+    space = _read_faiss(path) if foreign else read_vectors(path, progress)
     for line in space.origin.notes:
         note(line)
-    if space.columns is not None:
-        space = Space(space.keys, space.vectors, space.origin, renamed(space.columns, note))
     yield name, unique_ids(_of_space(space), frozenset(), note)
 
 
-def _read(path: Path, progress: Progress) -> Space:
-    with path.open("rb") as file:
-        head = file.read(4)
-    if head[:2] in (b"Ix", b"IH", b"Iw", b"IM", b"Ip", b"IB") and path.suffix in (".faiss", ".index", ".idx"):
-        from polysema.indexes.faiss_file import read_foreign_faiss
+def _is_faiss(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(2)
+    except OSError as error:
+        raise UnreadableError(f"{path} can't be read: {error.strerror or error}") from None
+    return head in (b"Ix", b"IH", b"Iw", b"IM", b"Ip", b"IB") and path.suffix in (".faiss", ".index", ".idx")
 
-        vectors, found = read_foreign_faiss(path)
-        numbers = range(len(vectors)) if found.ids is None else found.ids.tolist()
-        names = pa.array([str(number) for number in numbers], pa.large_string())
-        return Space(Keys(names), vectors, Origin(str(path)))
-    return read_vectors(path, progress)
+
+def _read_faiss(path: Path) -> Space:
+    from polysema.indexes.faiss_file import read_foreign_faiss
+
+    vectors, found = read_foreign_faiss(path)
+    numbers = range(len(vectors)) if found.ids is None else found.ids.tolist()
+    names = pa.array([str(number) for number in numbers], pa.large_string())
+    return Space(Keys(names), vectors, Origin(str(path)))
 
 
 def _of_space(space: Space) -> Rows:
     for start in range(0, len(space), BATCH_ROWS):
         part = slice(start, start + BATCH_ROWS)
-        columns = space.columns.slice(start, BATCH_ROWS) if space.columns is not None else None
-        yield space.keys.array[part], Space(Keys(space.keys.array[part]), space.vectors[part], space.origin, columns)
+        yield space.keys.array[part], Space(Keys(space.keys.array[part]), space.vectors[part], space.origin)
 
 
-def _of_export(folder: Path, layer: int, id_column: str | None) -> Rows:
-    row = 0
+def _of_export(folder: Path, layer: int, how: ImportOptions) -> Rows:
+    row, id_column = 0, how.id_column
     for space in stream_export(folder, layer):
         assert space.columns is not None
         names = space.columns.column_names
@@ -167,6 +176,11 @@ def _of_export(folder: Path, layer: int, id_column: str | None) -> Rows:
                 start, end = (space.columns.column(name).cast(pa.large_string()) for name in ("start", "end"))
                 ids = pc.binary_join_element_wise(text, *_between(start, end))
         columns = space.columns
+        if how.columns is not None:
+            if missing := [name for name in how.columns if name not in names]:
+                raise UserError(f"{folder} has no column {missing[0]!r}; it has {', '.join(names)}")
+            names = [name for name in names if name in how.columns]
+            columns = columns.select(names)
         if "id" in names:  # the collection has ids of its own
             columns = columns.rename_columns(["text_name" if name == "id" else name for name in names])
         whole = ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
@@ -184,18 +198,22 @@ def export_from(
 ) -> int:
     """Write a space, or the rows of it that pass, to a file; returns how many rows.
 
-    Parquet and CSV keep ids, vectors and columns, a part at a time; the other layouts (by the ending, see
-    `write_vectors`) keep ids and vectors. Raises `ConflictError` when the file is there already.
+    Parquet, Arrow (`.arrow`, `.feather`), CSV, JSON Lines and TensorBoard's pair (`.tsv`) keep ids, vectors and
+    columns, a part at a time; the other layouts (by the ending, see `write_vectors`) keep ids and vectors. Raises
+    `ConflictError` when the file is there already.
     """
     target = Path(target)
-    if target.suffix not in (".parquet", ".csv"):
+    layout = LAYOUTS.get(target.suffix)
+    if layout is None:
         found = collection.space(space, where)
         if not len(found):
             raise UserError(f"{collection.root} holds no rows")
         write_vectors(Space(found.keys, found.vectors, found.origin), target)
         return len(found)
-    if target.exists():
-        raise ConflictError(f"{target} is there already; choose another name")
+    files = layout.files(target)
+    for path in files:
+        if path.exists():
+            raise ConflictError(f"{path} is there already; choose another name")
     view = collection.view()
     card = view.card(space)
     schema = pa.schema(
@@ -207,9 +225,8 @@ def export_from(
         metadata={ORIGIN: json.dumps(card.origin.to_json())} if card.origin else None,
     )
     count = 0
-    writer = _to_csv if target.suffix == ".csv" else _to_parquet
-    with atomic_files([target]) as (part,):
-        with writer(part, schema) as write:
+    with atomic_files(files) as parts:
+        with layout.write(parts, schema) as write:
             for batch in view.batches(space, where):
                 arrays = fitting(batch.columns, len(batch), view.manifest.columns)
                 lists = pa.FixedSizeListArray.from_arrays(
@@ -220,37 +237,3 @@ def export_from(
         if not count:
             raise UserError("no row passes" if where is not None else f"{collection.root} holds no rows")
     return count
-
-
-Write = Callable[[pa.Table], None]
-
-
-@contextmanager
-def _to_parquet(path: Path, schema: pa.Schema) -> Iterator[Write]:
-    columns = [name for name in schema.names if name not in ("id", "vector")]
-    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=columns) as writer:
-        yield writer.write_table
-
-
-@contextmanager
-def _to_csv(path: Path, schema: pa.Schema) -> Iterator[Write]:
-    """A column for each number of the vectors, `v0`, `v1`, …; other lists as JSON."""
-    width = schema.field("vector").type.list_size
-    names = [*schema.names[:-1], *(f"v{place}" for place in range(width))]
-
-    def flat(table: pa.Table) -> pa.Table:
-        numbers = table.column("vector").combine_chunks().flatten().to_numpy().reshape(-1, width)
-        arrays = [_in_a_field(table.column(name)) for name in schema.names[:-1]]
-        return pa.table([*arrays, *(pa.array(np.ascontiguousarray(column)) for column in numbers.T)], names=names)
-
-    with path.open("wb") as file, pa_csv.CSVWriter(file, flat(schema.empty_table()).schema) as writer:
-        yield lambda table: writer.write_table(flat(table))
-
-
-def _in_a_field(column: pa.ChunkedArray) -> "pa.ChunkedArray | pa.Array":
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind):
-        return pa.array(
-            [None if value is None else json.dumps(value, default=str) for value in column.to_pylist()], pa.string()
-        )
-    return column.cast(kind)

@@ -1,56 +1,67 @@
-"""Rows of a Parquet file, whoever wrote it: which column is what, ids that are told apart, and what is left out."""
+"""Rows of a table, whoever wrote it: which column is what, ids that are told apart, and what is left out."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from polysema.core.errors import UnreadableError, UserError
-from polysema.core.files.table_columns import ID_NAMES, TableColumns, choose_columns, describe, names_of, vectors_of
+from polysema.core.errors import UserError
+from polysema.core.files.table_columns import (
+    ID_NAMES,
+    ID_ONLY_NAMES,
+    TableColumns,
+    choose_columns,
+    describe,
+    names_of,
+    vectors_of,
+)
+from polysema.core.files.typed_tables import TypedTable
 from polysema.core.space.space import Keys, Origin, Space
 from polysema.indexes.store.columns import OWN
 
 ORIGIN = b"polysema.origin"  # in the metadata of a Parquet file
 BATCH_ROWS = 65_536  # of a file that is added at once
-# a damaged file is met in many ways: names that are not UTF-8, kinds that don't exist, pages that don't unpack
-FAULTS = (pa.ArrowException, OSError, ValueError, LookupError, MemoryError)
+TEXT = "text"  # what a column of texts is called that the user names
 
 Note = Callable[[str], None]
 Rows = Iterator[tuple[pa.Array, Space]]
 
 
-def is_parquet(path: Path) -> bool:
-    """Whether a file begins as Parquet does."""
-    with path.open("rb") as file:
-        return file.read(4) == b"PAR1"
+@dataclass(frozen=True, slots=True)
+class ColumnChoice:
+    """Which columns of a table are what, where the user says so: that of the ids, that of the vectors, that of the
+    texts (called `text` then), and which go along (None: all).
+    """
+
+    ids: str | None = None
+    vectors: str | None = None
+    text: str | None = None
+    kept: tuple[str, ...] | None = None
 
 
-def table_rows(path: Path, id_column: str | None, vector_column: str | None, note: Note) -> Rows:
-    """The rows of a Parquet file, in parts: their ids, and their vectors with all other columns.
+def table_rows(table: TypedTable, choice: ColumnChoice, note: Note) -> Rows:
+    """The rows of a table, in parts: their ids, and their vectors with all other columns.
 
     Rows whose vector is missing or not finite are left out. What was guessed or left out is noted. Raises
-    `UnreadableError` for a file that is damaged or has no vectors, `PolysemaError` for a row without an id.
+    `UnreadableError` for a table that is damaged or has no vectors, `PolysemaError` for a row without an id.
     """
     try:
-        file = pq.ParquetFile(path)
-        schema = file.schema_arrow
-        columns = choose_columns(schema, ID_NAMES, id_column, vector_column)
+        schema = table.schema
+        columns = choose_columns(schema, ID_NAMES, choice.ids, choice.vectors)
         for line in columns.notes:
             note(line)
         if columns.name and pa.types.is_floating(schema.field(columns.name).type):
             note(f"the ids in {columns.name!r} are numbers with a point: 1.0 is the id '1'")
-        origin = _origin_of(schema, path)
+        origin = _origin_of(schema, table.path)
         origin = replace(origin, notes=(*origin.notes, *columns.notes))
-        yield from unique_ids(_rows(file, columns, origin, note), _numbered_ids(file, columns), note)
+        names = _names(columns, schema, choice, note)
+        yield from unique_ids(_rows(table, columns, names, origin, note), _numbered_ids(table, columns), note)
     except UserError as error:
-        raise error if str(path) in str(error) else type(error)(f"{path}: {error}") from None
-    except FAULTS as error:
-        raise UnreadableError(f"{path} is no sound Parquet file: {' '.join(str(error).split())[:200]}") from None
+        raise error if str(table.path) in str(error) else type(error)(f"{table.path}: {error}") from None
 
 
 def _origin_of(schema: pa.Schema, path: Path) -> Origin:
@@ -61,23 +72,43 @@ def _origin_of(schema: pa.Schema, path: Path) -> Origin:
         return Origin(str(path))
 
 
-def _rows(file: pq.ParquetFile, columns: TableColumns, origin: Origin, note: Note) -> Rows:
-    row = missing = not_finite = 0
-    names = {name: _column_name(name, columns.others) for name in columns.others}
+def _names(columns: TableColumns, schema: pa.Schema, choice: ColumnChoice, note: Note) -> dict[str, str]:
+    """The columns that go along, each with its name in the collection."""
+    others = list(columns.others)
+    guessed = choice.ids is None and columns.name
+    if guessed and columns.name.casefold() not in ID_ONLY_NAMES:  # texts or labels, which are more than names of rows
+        others = [name for name in schema.names if name in (*others, columns.name)]
+    wanted = [*(choice.kept or ()), *([choice.text] if choice.text is not None else [])]
+    missing = [name for name in wanted if name not in schema.names]
+    if missing:
+        raise UserError(f"there is no column {missing[0]!r}; it has: {describe(schema)}")
+    if choice.kept is not None:
+        others = [name for name in schema.names if name in wanted and name not in columns.vectors]
+    if choice.text is not None and choice.text not in others:
+        others.append(choice.text)
+    names = {name: _column_name(name, others) for name in others}
+    if choice.text is not None and choice.text != TEXT:
+        names |= {TEXT: _free(f"file_{TEXT}", others)} if TEXT in names else {}
+        names[choice.text] = TEXT
     for old, new in names.items():
         if old != new:
             note(f"the file's column {old!r} is called {new!r} here")
-    for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
-        table = pa.Table.from_batches([batch])
-        table.validate(full=True)  # also that texts are UTF-8
-        vectors, there = vectors_of(table, columns.vectors)
+    return names
+
+
+def _rows(table: TypedTable, columns: TableColumns, names: dict[str, str], origin: Origin, note: Note) -> Rows:
+    row = missing = not_finite = 0
+    wanted = dict.fromkeys([*([columns.name] if columns.name else []), *columns.vectors, *names])
+    for batch in table.batches(list(wanted), BATCH_ROWS):
+        vectors, there = vectors_of(batch, columns.vectors)
         finite = np.isfinite(vectors).all(axis=1) if vectors.size else np.ones(len(vectors), bool)
         missing, not_finite = missing + int((~there).sum()), not_finite + int((~finite).sum())
         kept = there.copy()
         kept[there] = finite
-        ids = _ids(table.column(columns.name) if columns.name else None, row, len(table))
-        row += len(table)
-        rest = table.select(list(columns.others)).rename_columns([names[one] for one in columns.others])
+        part = pa.Table.from_batches([batch])
+        ids = _ids(part.column(columns.name) if columns.name else None, row, len(part))
+        row += len(part)
+        rest = part.select(list(names)).rename_columns(list(names.values()))
         if not kept.all():
             mask = pa.array(kept)
             ids, rest, vectors = ids.filter(mask), rest.filter(mask), vectors[finite]
@@ -102,13 +133,11 @@ def _column_name(name: str, others: Iterable[str]) -> str:
     return made
 
 
-def renamed(table: pa.Table, note: Note) -> pa.Table:
-    """A table whose columns have names that a collection's may have."""
-    names = {name: _column_name(name, table.column_names) for name in table.column_names}
-    for old, new in names.items():
-        if old != new:
-            note(f"the column {old!r} is called {new!r} here")
-    return table.rename_columns(list(names.values()))
+def _free(name: str, taken: Iterable[str]) -> str:
+    """The name, with as many `file_` before it as nobody has."""
+    while name in taken:
+        name = f"file_{name}"
+    return name
 
 
 # Ids
@@ -162,7 +191,7 @@ def _whole(column: pa.ChunkedArray, start: int) -> pa.ChunkedArray:
     return column.cast(pa.int64())
 
 
-def _numbered_ids(file: pq.ParquetFile, columns: TableColumns) -> frozenset[str]:
+def _numbered_ids(table: TypedTable, columns: TableColumns) -> frozenset[str]:
     """The ids that end in # and a number; every row is looked at, so that one without an id is met before any is
     added.
     """
@@ -170,12 +199,8 @@ def _numbered_ids(file: pq.ParquetFile, columns: TableColumns) -> frozenset[str]
         return frozenset()
     found: set[str] = set()
     start = 0
-    for batch in file.iter_batches(BATCH_ROWS, columns=[columns.name], use_threads=False):
-        table = pa.Table.from_batches([batch])
-        table.validate(full=True)
-        if columns.name not in table.column_names:
-            raise UnreadableError(f"the ids can't be read; it has: {describe(file.schema_arrow)}")
-        ids = ids_of_column(table.column(columns.name), start)
+    for batch in table.batches([columns.name], BATCH_ROWS):
+        ids = ids_of_column(pa.chunked_array([batch.column(0)]), start)
         start += len(ids)
         found.update(ids.filter(pc.match_substring_regex(ids, r"#\d+$")).to_pylist())
     return frozenset(found)

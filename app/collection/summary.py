@@ -62,8 +62,10 @@ LAYOUTS = (
     DownloadLayout("NumPy .npy", ".npy", "application/zip", "vectors, and the ids in a .vocab file; as a zip"),
     DownloadLayout("word2vec text", ".txt", "text/plain", "ids and vectors, as gensim reads them"),
     DownloadLayout("safetensors", ".safetensors", "application/octet-stream", "ids and vectors"),
+    DownloadLayout("Arrow (Feather)", ".feather", "application/vnd.apache.arrow.file", "ids, columns and vectors"),
+    DownloadLayout("JSON Lines", ".jsonl", "application/jsonl", "an object a row: id, columns and the vector"),
     DownloadLayout(
-        "TensorBoard pair", ".tsv", "application/zip", "vectors.tsv and metadata.tsv with the ids; as a zip"
+        "TensorBoard pair", ".tsv", "application/zip", "vectors.tsv, and metadata.tsv with ids and columns; as a zip"
     ),
 )
 

@@ -11,7 +11,7 @@ from polysema.core.corpus.findings import CorpusNotes, id_of
 from polysema.core.corpus.json_rows import names_in, value_at
 from polysema.core.corpus.layout import CorpusLayout
 from polysema.core.corpus.lines import checked
-from polysema.core.corpus.tables import BATCH_ROWS, check_texts
+from polysema.core.corpus.tables import BATCH_ROWS, check_texts, without_dictionary
 from polysema.core.files.typed_tables import open_typed_table
 
 MAX_COLUMNS = 10_000  # of JSON, whose objects may each have keys of their own
@@ -104,7 +104,11 @@ def _of_typed(layout: CorpusLayout, findings: CorpusNotes) -> Iterator[TextBatch
             for place, text in enumerate(batch.column(layout.column).to_pylist(), 1)
         ]
         number += batch.num_rows
-        yield TextBatch(ids, texts, _batch([batch.column(name) for name in layout.kept], layout.schema, len(texts)))
+        yield TextBatch(
+            ids,
+            texts,
+            _batch([without_dictionary(batch.column(name)) for name in layout.kept], layout.schema, len(texts)),
+        )
 
 
 def _batch(arrays: list[pa.Array], schema: pa.Schema, rows: int) -> pa.RecordBatch:

@@ -61,6 +61,11 @@ def stored_kind(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
+def without_dictionary(array: pa.Array) -> pa.Array:
+    """An array without its dictionary, which may differ from batch to batch."""
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+
+
 def sheets_of(path: Path) -> tuple[str, ...]:
     """The names of a workbook's sheets."""
     with _workbook(path) as book:

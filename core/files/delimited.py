@@ -8,17 +8,19 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from polysema.core.errors import UserError
-from polysema.core.files.readers import Block, VectorSource, one_line
+from polysema.core.files.cell_types import CellTypes, parse_cells
+from polysema.core.files.readers import Block, Notes, VectorSource, one_line
 from polysema.core.files.table_columns import PANDAS_INDEX, WORD_NAMES, choose_columns, is_string_type
-from polysema.core.files.table_reader import TABLE_FAULTS, columns_of, table_blocks
+from polysema.core.files.table_reader import BATCH_ROWS, TABLE_FAULTS, columns_of, table_blocks
 from polysema.core.files.text_lines import COMMENT_SIGNS, number
+from polysema.core.files.typed_tables import Batches, TypedTable
 from polysema.core.files.unpacking import SNIFFED_BYTES
 
 SEPARATORS = (",", ";", "|", "\t")
@@ -168,6 +170,13 @@ def _with_floats(schema: pa.Schema, named: bool) -> pa.Schema:
 
 def read_delimited(source: VectorSource) -> Iterator[Block]:
     """Delimited text: vectors as a column of numbers each or as lists in one, a column of words or ids, others kept."""
+    table = delimited_table(source)
+    columns = columns_of(source, table.schema)
+    yield from table_blocks(source, table.read(table.schema.names, BATCH_ROWS), columns)
+
+
+def delimited_table(source: VectorSource) -> TypedTable:
+    """The table in a delimited text, each of whose columns has the type that all of its cells have."""
     with source.opened() as file:
         shape = delimited_as(file.read(SNIFFED_BYTES))
     if shape is None:
@@ -177,37 +186,65 @@ def read_delimited(source: VectorSource) -> Iterator[Block]:
         + (", its numbers written with a decimal comma" if shape.decimal_comma else "")
         + ("; line 1 names the columns" if shape.named else "; no line names the columns")
     )
-    columns = columns_of(source, shape.schema)
+    strings = [field.name for field in shape.schema if is_string_type(field.type)]
+    name = choose_columns(shape.schema).name
+    seen = {column: CellTypes() for column in strings if column != name}
+    if seen:
+        quiet = VectorSource(source.path, source.opened, Notes("row"))  # what is wrong is told when it is read
+        for batch in _batches(quiet, shape, list(seen)):
+            for column, types in seen.items():
+                types.see(batch.column(column))
+    kinds = {column: types.found for column, types in seen.items()}
+    schema = pa.schema(
+        [(f.name, found.kind if (found := kinds.get(f.name)) is not None else f.type) for f in shape.schema]
+    )
+
+    def read(names: Sequence[str], rows: int) -> Batches:
+        for batch in _batches(source, shape, list(names)):
+            arrays = [
+                batch.column(name) if name not in kinds else parse_cells(batch.column(name), kinds[name])
+                for name in names
+            ]
+            whole = pa.record_batch(arrays, names=list(names))
+            for start in range(0, whole.num_rows, rows):
+                yield whole.slice(start, rows)
+
+    return TypedTable(source.path, "delimited text", schema, None, read)
+
+
+def _batches(source: VectorSource, shape: Delimited, names: list[str]) -> Iterator[pa.RecordBatch]:
+    """Some columns of the file: texts as strings, lists as lists of numbers."""
     types = {f.name: pa.binary() if is_string_type(f.type) or f.name in shape.lists else f.type for f in shape.schema}
     quoted = shape.separator != "\t"
     options = (
         pa_csv.ReadOptions(block_size=BLOCK_BYTES, skip_rows=shape.n_skipped, column_names=shape.schema.names),
         pa_csv.ParseOptions(delimiter=shape.separator, quote_char='"' if quoted else False, newlines_in_values=quoted),
-        pa_csv.ConvertOptions(check_utf8=False, column_types=types, decimal_point="," if shape.decimal_comma else "."),
+        pa_csv.ConvertOptions(
+            check_utf8=False,
+            column_types=types,
+            decimal_point="," if shape.decimal_comma else ".",
+            include_columns=names,
+        ),
     )
+    fields = [shape.schema.field(name) for name in names]
+    row = 0
     try:
         with source.opened() as file, pa_csv.open_csv(pa.PythonFile(file, "r"), *options) as reader:
-            yield from table_blocks(source, _decoded(source, reader, shape), columns)
+            for batch in reader:
+                arrays = [_decoded(source, batch.column(field.name), field, shape, row) for field in fields]
+                row += batch.num_rows
+                yield pa.record_batch(arrays, schema=pa.schema(fields))
     except UserError:
         raise
     except TABLE_FAULTS as error:
         raise source.fail(f"can't be read as a table: {one_line(error)}") from None
 
 
-def _decoded(source: VectorSource, reader: Iterator[pa.RecordBatch], shape: Delimited) -> Iterator[pa.RecordBatch]:
-    """Batches whose texts are strings and whose lists are numbers."""
-    row = 0
-    for batch in reader:
-        arrays = []
-        for field in shape.schema:
-            values = batch.column(field.name)
-            if field.name in shape.lists:
-                values = _lists(source, values, field.name, row)
-            elif is_string_type(field.type):
-                values = _strings(source, values, row)
-            arrays.append(values)
-        row += batch.num_rows
-        yield pa.record_batch(arrays, schema=shape.schema)
+def _decoded(source: VectorSource, values: pa.Array, field: pa.Field, shape: Delimited, row: int) -> pa.Array:
+    """Texts as strings, and lists as numbers."""
+    if field.name in shape.lists:
+        return _lists(source, values, field.name, row)
+    return _strings(source, values, row) if is_string_type(field.type) else values
 
 
 def _strings(source: VectorSource, values: pa.Array, row: int) -> pa.Array:

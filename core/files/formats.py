@@ -23,9 +23,10 @@ from polysema.core.files.delimited import read_delimited
 from polysema.core.files.fasttext_reader import open_fasttext, read_fasttext
 from polysema.core.files.readers import Notes, Reader, VectorSource
 from polysema.core.files.recognition import find_fitting_metadata, layout_of
-from polysema.core.files.table_reader import read_parquet
+from polysema.core.files.table_reader import read_json_lines, read_typed
 from polysema.core.files.tensorboard_reader import read_tensorboard
 from polysema.core.files.text_reader import read_text
+from polysema.core.files.typed_tables import dataset_files
 from polysema.core.files.unpacking import Encoding, open_text, open_unpacked
 from polysema.core.files.vocabulary import find_metadata, find_vocabulary
 from polysema.core.files.word2vec_binary import read_word2vec_binary
@@ -67,7 +68,10 @@ FORMATS = {
         Format("npy", "NumPy's .npy with a vocabulary beside it", array_readers.read_npy),
         Format("npz", "NumPy's .npz with the words inside or beside it", array_readers.read_npz),
         Format("safetensors", "safetensors with the words inside or beside it", array_readers.read_safetensors),
-        Format("parquet", "Parquet with a column of words and one of vectors", read_parquet),
+        Format("parquet", "Parquet with a column of words and one of vectors", read_typed),
+        Format("arrow", "an Arrow or Feather file with a column of words and one of vectors", read_typed),
+        Format("dataset", "a folder of Hugging Face's datasets with a column of words and one of vectors", read_typed),
+        Format("jsonl", "JSON Lines with a key of words and one of vectors", read_json_lines),
         Format("csv", "delimited text with a column of words, and numbers in columns or as lists", read_delimited),
         Format("tensorboard", "TensorBoard's projector pair of .tsv files", read_tensorboard, "line"),
     )
@@ -126,7 +130,8 @@ def read_vectors(path: "Path | str", progress: Progress = no_progress) -> Space:
     name, encoding = layout_of(path)
     form = FORMATS[name]
     companion = _companion(path, name)
-    sha256 = vector_cache.fingerprint([path] if companion is None else [path, companion])
+    files = [one for _, one in dataset_files(path)] if name == "dataset" else [path]
+    sha256 = vector_cache.fingerprint(files if companion is None else [*files, companion])
     entry = vector_cache.entry(sha256, form.name)
     if entry is None:
         source = VectorSource(path, _opener(path, name, encoding), Notes(form.unit), companion)

@@ -7,8 +7,10 @@ from pathlib import Path
 from polysema.core.errors import NotFoundError, UnreadableError
 from polysema.core.files.array_readers import NPZ_FAULTS
 from polysema.core.files.delimited import delimited_as
+from polysema.core.files.json_lines import holds_vectors
 from polysema.core.files.readers import one_line
 from polysema.core.files.text_lines import Shape, fields, is_header, number, shape_of, trailing_numbers
+from polysema.core.files.typed_tables import kind_of_head, typed_kind
 from polysema.core.files.unpacking import (
     PACKING_FAULTS,
     SNIFFED_BYTES,
@@ -37,7 +39,7 @@ SIGNS = (  # of files that aren't read: where they begin, the first bytes, what 
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first"),
     (0, b"Rar!", "a RAR archive", "unpack it first"),
     (0, b"%PDF", "a PDF file", "give a file of vectors"),
-    (0, b"ARROW1", "an Arrow file", "save its table as Parquet"),
+    (0, b"FEA1", "a Feather file of version 1", "save its table as Feather of version 2, or as Parquet"),
     (0, b"GGUF", "a GGUF file, a model's weights", "pass it as a model instead"),
     (0, b"\xd0\xcf\x11\xe0", "an old Office document", "save its table as CSV or Parquet"),
     (257, b"ustar", "a tar archive", "unpack it first (tar -xf), and give one of its files"),
@@ -57,6 +59,10 @@ def layout_of(path: "Path | str") -> tuple[str, Encoding]:
     """
     path = Path(path)
     if not path.is_file():
+        if path.is_dir() and typed_kind(path):
+            return "dataset", Encoding()
+        if path.exists() and not path.is_dir():
+            raise UnreadableError(f"{path} is no file: give a file of vectors")
         raise NotFoundError(
             f"there is no file {path}" if not path.is_dir() else f"{path} is a folder, not a file of vectors"
         )
@@ -81,8 +87,8 @@ def layout_of(path: "Path | str") -> tuple[str, Encoding]:
 
 def _table_of(path: Path, head: bytes) -> str:
     """The layout of a file that begins with a sign of its own, "" where it is none that is read."""
-    if head.startswith(b"PAR1"):
-        return "parquet"
+    if kind := kind_of_head(head):
+        return kind.lower()
     if head.startswith(b"\x93NUMPY"):
         return "npy"
     if head.startswith(FASTTEXT):
@@ -143,8 +149,11 @@ def _textual(path: Path, head: bytes) -> str:
     if head.translate(None, _CONTROL) != head:
         raise UnreadableError(
             f"{path} is no file of vectors that is known here; these are read: text, word2vec-binary, npy, npz,"
-            " safetensors, parquet, csv, tensorboard, and text packed with gzip, bzip2, xz, Zstandard or zip"
+            " safetensors, parquet, arrow, jsonl, csv, tensorboard, and text packed with gzip, bzip2, xz, Zstandard"
+            " or zip"
         )
+    if holds_vectors(head):
+        return "jsonl"
     bare = all(number(field) is not None for field in fields(first)) and bool(first.strip())
     if bare and (find_metadata(path) is not None or find_fitting_metadata(path) is not None):
         return "tensorboard"

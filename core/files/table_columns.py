@@ -23,8 +23,10 @@ _DOCUMENT_IDS = ("uuid", "guid", "doc_id", "docid", "document_id", "chunk_id", "
 _TEXTS = ("text", "texts", "sentence", "title", "content")
 WORD_NAMES = (*_WORDS, *_IDS, *_DOCUMENT_IDS, *_TEXTS)  # what the column of a space's words is called, best first
 ID_NAMES = (*_IDS, *_WORDS, *_DOCUMENT_IDS, *_TEXTS)  # the same of a collection's ids
+ID_ONLY_NAMES = (*_IDS, *_DOCUMENT_IDS, "word", "words", "key", "token", "term")  # whose values are ids and no more
 VECTOR_NAMES = ("vector", "vectors", "embedding", "embeddings", "emb", "vec")
 SHOWN_COLUMNS = 5
+MIN_WIDE = 8  # numbered columns of numbers that are vectors although lists of whole numbers stand beside them
 _NUMBERED = re.compile(r"(.*?)(\d{1,6})")
 _LIST_TESTS = (
     pa.types.is_list,
@@ -61,7 +63,8 @@ def choose_columns(
         schema: the columns' names and types.
         names: what the column that names the rows may be called, best first: `WORD_NAMES` or `ID_NAMES`.
         name_column: the column that names the rows, where the user says which.
-        vector_column: the column that holds the vectors, where the user says which.
+        vector_column: the column that holds the vectors, or the beginning of the names of numbered ones (`emb_` of
+            `emb_0`, `emb_1`, ...), where the user says which.
 
     Raises `UnreadableError` that lists the columns where there are no vectors, two columns of one name, or no column of
     a name that was given.
@@ -69,9 +72,8 @@ def choose_columns(
     if len(set(schema.names)) < len(schema.names):
         double = next(name for name in schema.names if schema.names.count(name) > 1)
         raise UnreadableError(f"two columns are called {double!r}; rename one")
-    for given in (name_column, vector_column):
-        if given is not None and given not in schema.names:
-            raise UnreadableError(f"there is no column {given!r}; it has: {describe(schema)}")
+    if name_column is not None and name_column not in schema.names:
+        raise UnreadableError(f"there is no column {name_column!r}; it has: {describe(schema)}")
     notes: list[str] = []
     vectors = _vector_columns(schema, name_column, vector_column, notes)
     name = name_column if name_column is not None else _name_column(schema, vectors, names, notes)
@@ -84,12 +86,22 @@ def _vector_columns(
     schema: pa.Schema, name_column: str | None, vector_column: str | None, notes: list[str]
 ) -> tuple[str, ...]:
     lists = [field.name for field in schema if is_vector_type(field.type)]
+    numbers = [field for field in schema if _is_number(field.type) and field.name != name_column]
     if vector_column is not None:
+        stem = _numbered([field.name for field in numbers if field.name.startswith(vector_column)])
+        if vector_column not in lists and stem:
+            return stem
+        if vector_column not in schema.names:
+            raise UnreadableError(f"there is no column {vector_column!r}; it has: {describe(schema)}")
         if vector_column not in lists:
             raise UnreadableError(
                 f"the column {vector_column!r} holds {schema.field(vector_column).type}, not lists of numbers"
             )
         return (vector_column,)
+    numbered = _numbered([field.name for field in numbers])
+    of_integers = not any(pa.types.is_floating(_plain(schema.field(name).type).value_type) for name in lists)
+    if of_integers and not find_column(lists, VECTOR_NAMES) and len(numbered) >= MIN_WIDE:
+        return numbered
     if lists:
         of_floats = [name for name in lists if pa.types.is_floating(_plain(schema.field(name).type).value_type)]
         chosen = find_column(lists, VECTOR_NAMES) or (of_floats or lists)[0]
@@ -97,8 +109,7 @@ def _vector_columns(
             left = ", ".join(repr(name) for name in lists if name != chosen)
             notes.append(f"several columns hold lists of numbers: {chosen!r} is taken as the vectors, not {left}")
         return (chosen,)
-    numbers = [field for field in schema if _is_number(field.type) and field.name != name_column]
-    if numbered := _numbered([field.name for field in numbers]):
+    if numbered:
         return numbered
     floats = tuple(
         field.name for field in numbers if pa.types.is_floating(field.type) and field.name.lower() not in _IDS

@@ -1,36 +1,33 @@
-"""Tables of named columns as vectors: Parquet, and comma-separated or otherwise delimited text."""
+"""Tables of named columns as vectors: Parquet, Arrow, datasets, JSON Lines, and delimited text."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from polysema.core.errors import UnreadableError, UserError
-from polysema.core.files.readers import Block, VectorSource, check_dim, one_line, row_names
+from polysema.core.errors import UnreadableError
+from polysema.core.files.json_lines import open_json_lines
+from polysema.core.files.readers import Block, VectorSource, check_dim, row_names
 from polysema.core.files.table_columns import TableColumns, choose_columns, names_of, vectors_of
+from polysema.core.files.typed_tables import open_typed_table
 
 BATCH_ROWS = 8192
 # a damaged file is met in many ways: names that are not UTF-8, kinds that don't exist, pages that don't unpack
 TABLE_FAULTS = (pa.ArrowException, OSError, ValueError, LookupError, MemoryError)
 
 
-def read_parquet(source: VectorSource) -> Iterator[Block]:
-    """Parquet: the vectors as lists in one column or as a column of numbers each, a column of words or ids, others
-    kept.
+def read_typed(source: VectorSource) -> Iterator[Block]:
+    """Parquet, Arrow and Feather files and saved datasets: the vectors as lists in one column or as a column of numbers
+    each, a column of words or ids, others kept.
     """
-    try:
-        file = pq.ParquetFile(source.path)
-        schema = file.schema_arrow
-    except TABLE_FAULTS as error:
-        raise source.fail(f"can't be read as Parquet: {one_line(error)}") from None
-    columns = columns_of(source, schema)
-    try:
-        yield from table_blocks(source, file.iter_batches(batch_size=BATCH_ROWS), columns)
-    except UserError:
-        raise
-    except TABLE_FAULTS as error:
-        raise source.fail(f"damaged: {one_line(error)}") from None
+    table = open_typed_table(source.path)
+    yield from table_blocks(source, table.batches(), columns_of(source, table.schema))
+
+
+def read_json_lines(source: VectorSource) -> Iterator[Block]:
+    """JSON Lines: the vectors as a list in each object, a key of words or ids, others kept."""
+    table = open_json_lines(source.path, source.opened)
+    yield from table_blocks(source, table.batches(), columns_of(source, table.schema))
 
 
 def columns_of(source: VectorSource, schema: pa.Schema) -> TableColumns:

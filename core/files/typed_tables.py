@@ -38,15 +38,14 @@ class TypedTable:
     read: Callable[[Sequence[str], int], Batches]
 
     def batches(self, columns: Sequence[str] | None = None, rows: int = BATCH_ROWS) -> Batches:
-        """The rows of these columns (None: all), in batches of at most `rows`, without dictionaries.
+        """The rows of these columns (None: all), in batches of at most `rows`.
 
         Raises `UnreadableError` for a table that is damaged.
         """
         names = self.schema.names if columns is None else list(columns)
         with table_faults(self.path, self.kind):
             for batch in self.read(names, rows):
-                plain = [_plain(batch.column(name)) for name in names]
-                made = pa.record_batch(plain, names=names)
+                made = batch.select(names)
                 made.validate(full=True)  # also that texts are UTF-8
                 yield made
 
@@ -68,7 +67,11 @@ def typed_kind(path: Path) -> str:
     if path.is_dir():
         return "a dataset" if (path / DATASET_STATE).is_file() or (path / DATASET_SPLITS).is_file() else ""
     with path.open("rb") as file:
-        head = file.read(8)
+        return kind_of_head(file.read(8))
+
+
+def kind_of_head(head: bytes) -> str:
+    """`Parquet` or `Arrow`, by the first bytes of a file; "" for everything else."""
     if head.startswith(PARQUET_SIGN):
         return "Parquet"
     stream = head.startswith(ARROW_STREAM_SIGN) and 0 < int.from_bytes(head[4:8], "little") < 1 << 30
@@ -176,8 +179,3 @@ def _of_dataset(folder: Path) -> TypedTable:
                 yield batch
 
     return TypedTable(folder, "a dataset", whole, None, read)
-
-
-def _plain(array: pa.Array) -> pa.Array:
-    """An array without its dictionary, which may differ from batch to batch."""
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array

@@ -26,7 +26,7 @@ from polysema.core.files.readers import Block, Notes
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats, Ints, Keys
 
-LAYOUT = 4  # counts up when the layout, or a rule by which files are read, changes
+LAYOUT = 5  # counts up when the layout, or a rule by which files are read, changes
 HEADER = 128  # bytes before the numbers of vectors.npy
 COLUMNS = "columns.arrow"
 COPY_ROWS = 1 << 16

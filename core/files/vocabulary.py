@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from polysema.core.errors import NotFoundError
+from polysema.core.files.cell_types import parse_cells, type_of_cells
 from polysema.core.files.readers import Notes, VectorSource, is_utf8, one_line, row_names
 from polysema.core.files.table_columns import find_column
 from polysema.core.files.text_lines import number
@@ -123,10 +123,11 @@ def find_stray_metadata(path: Path) -> Path | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Metadata:
-    """The words of a table's rows, and its other columns, None where there are none."""
+    """The words of a table's rows, its other columns, None where there are none, and the name of that of the words."""
 
     words: pa.Array
     columns: pa.RecordBatch | None
+    name: str = "word"
 
 
 def read_metadata(source: VectorSource, n_rows: int) -> Metadata:
@@ -163,7 +164,9 @@ def read_metadata(source: VectorSource, n_rows: int) -> Metadata:
         names = [f"{name} {place}" if names.count(name) > 1 else name for place, name in enumerate(names, 1)]
     others = {names[place]: _typed(columns[place]) for place in range(width) if place != at} if table else {}
     return Metadata(
-        pa.array(columns[at] if columns else [], pa.large_string()), pa.record_batch(others) if others else None
+        pa.array(columns[at] if columns else [], pa.large_string()),
+        pa.record_batch(others) if others else None,
+        names[at] if with_header or width > 1 else "word",
     )
 
 
@@ -180,11 +183,6 @@ def _unquoted(table: list[list[str]], path: Path, notes: Notes) -> list[list[str
 
 
 def _typed(values: tuple[str, ...]) -> pa.Array:
-    """A column as whole numbers or numbers where all its values are, else as strings."""
-    array = pa.array([value or None for value in values], pa.string())
-    present = [value for value in values if value]
-    if present and all(_WHOLE.fullmatch(value) for value in present):
-        return array.cast(pa.int64())
-    if present and all(number(value.encode()) is not None for value in present):
-        return pa.array([number(value.encode()) if value else None for value in values], pa.float64())
-    return pa.array(np.array(values, object), pa.string())
+    """A column in the type that all its values have, else as strings."""
+    cells = pa.array(values, pa.large_string())
+    return parse_cells(cells, type_of_cells([cells]))

@@ -14,7 +14,7 @@ from polysema.app.cli.collection.options import (
     space_option,
     where_option,
 )
-from polysema.app.cli.model_options import parse_layers
+from polysema.app.cli.model_options import columns_option, parse_columns, parse_layers
 from polysema.app.cli.output import Row, format_option, progress_bar, show
 from polysema.core.errors import UserError
 
@@ -39,8 +39,12 @@ def create(folder: str) -> None:
 @click.option("--layers", default="all", show_default=True, help="Of an export: which layers, such as 0,3,6.")
 @click.option("--id-column", help="The column that holds the ids.  [default: id, or the place in the text]")
 @click.option(
-    "--vector-column", help="Of a Parquet file: the column that holds the vectors.  [default: the one of lists]"
+    "--vector-column",
+    help="Of a table: the column that holds the vectors, or the beginning of the names of numbered ones, such as emb_."
+    "  [default: the one of lists]",
 )
+@click.option("--text-column", help="Of a table: the column that holds the texts; it is called text.")
+@columns_option
 @click.option(
     "--metric", default="cosine", show_default=True, help="Of a new space: cosine, inner_product or euclidean."
 )
@@ -52,11 +56,14 @@ def import_command(
     layers: str,
     id_column: str | None,
     vector_column: str | None,
+    text_column: str | None,
+    columns: str | None,
     metric: str,
     index: str | None,
 ) -> None:
     """Put SOURCE into the collection in FOLDER, which is made where there is none: an export's folder, or a file of
-    vectors.
+    vectors. Every column of a table (Parquet, Arrow, CSV, JSON Lines, a dataset's folder, TensorBoard's pair) goes
+    along with its type.
 
     Rows whose ids are there already are replaced, so that a stopped import is simply run again. An index is built at
     the end.
@@ -70,7 +77,16 @@ def import_command(
 
     query = parse_layers(layers)
     chosen = None if query is None else tuple(query)
-    how = ImportOptions(space, chosen, id_column, Metric.parse(metric), vector_column=vector_column)
+    kept = parse_columns(columns)
+    how = ImportOptions(
+        space,
+        chosen,
+        id_column,
+        Metric.parse(metric),
+        vector_column=vector_column,
+        text_column=text_column,
+        columns=None if kept is None else tuple(kept),
+    )
     if index not in (None, "auto", "none"):
         IndexSpec.parse(str(index))  # a wrong one is refused before anything is made
     if not Path(source).exists():
