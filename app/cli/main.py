@@ -15,6 +15,7 @@ from polysema.app.cli.convert import convert
 from polysema.app.cli.embed import embed
 from polysema.app.cli.export import export
 from polysema.app.cli.former_names import CurrentGroup
+from polysema.app.cli.generate import generate, generate_group
 from polysema.app.cli.inside import inside
 from polysema.app.cli.measure import measure
 from polysema.app.cli.models import models
@@ -78,12 +79,14 @@ for command in (
     convert,
     embed,
     export,
+    generate_group,
     inside,
     measure,
     models,
     table,
 ):
     cli.add_command(command)
+inside.add_command(generate, "generate")  # where it was first
 maps.add_to(cli)
 serve.add_to(cli)
 require_unicode(cli)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from polysema.app.client.circuits import RemoteCircuits
+from polysema.app.client.generation import RemoteGeneration
 from polysema.app.client.internals import (
     RemoteInternals,
     RemoteSenses,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from polysema.app.explorer.results.inside import AttentionAnswer, LensAnswer
     from polysema.core.inside.ablation import Ablation
     from polysema.core.inside.attribution import Attribution
-    from polysema.core.inside.generation import GeneratedText
+    from polysema.core.inside.generation_results import DecodingOptions, GeneratedText
     from polysema.core.inside.head_search import HeadRanking
     from polysema.core.inside.lens import LensView
     from polysema.core.inside.steering import Statement, Steer, SteeredToken
@@ -40,13 +41,14 @@ if TYPE_CHECKING:
 
 class RemoteModel:
     """A model of the service. `senses` is the corpus of senses as it sees it, `internals` what stands behind the verbs
-    that look inside, `circuits` how it comes to its answer.
+    that look inside, `circuits` how it comes to its answer, `generation` what it writes and fills.
     """
 
     def __init__(self, transport: Transport, name: str):
         self.name = name
         self.senses, self.internals = RemoteSenses(transport, name), RemoteInternals(transport, name)
         self.circuits = RemoteCircuits(transport, name)
+        self.generation = RemoteGeneration(transport, name)
         self._transport = transport
 
     def __repr__(self) -> str:
@@ -215,11 +217,12 @@ class RemoteModel:
         return found
 
     def generate(
-        self, text: str, max_new_tokens: int = 24, k: int = 5, progress: Progress = no_progress
+        self,
+        text: str,
+        max_new_tokens: int = 24,
+        k: int = 5,
+        options: DecodingOptions | None = None,
+        progress: Progress = no_progress,
     ) -> GeneratedText:
         """See `ModelExplorer.generate`."""
-        from polysema.core.inside.generation import GeneratedText
-
-        query = {"text": text, "max_new_tokens": max_new_tokens, "k": k}
-        found: GeneratedText = self._ask(GeneratedText, "/v1/generate", **query)
-        return found
+        return self.generation.generate(text, max_new_tokens, k, options, progress)

@@ -25,6 +25,7 @@ T = TypeVar("T")
 BASE64 = "application/vnd.polysema.base64+json"
 ARROW = "application/vnd.apache.arrow.stream"
 JSON = "application/json"
+EVENTS = "text/event-stream"
 ERRORS: dict[str, type[UserError]] = {
     kind.code: kind
     for kind in (
@@ -103,6 +104,27 @@ class Transport:
             for line in answer.iter_lines():
                 if line.startswith("data: "):
                     yield json.loads(line[6:])
+
+    def stream(self, path: str, body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """The names and values of the events by which a question is answered, as they come; raises its error."""
+        headers = {"Accept": EVENTS, "Content-Type": JSON}
+        content = json.dumps(dict(body)).encode()
+        name = ""
+        try:
+            with self._http.stream("POST", path, content=content, headers=headers, timeout=None) as answer:
+                if answer.status_code >= 400:
+                    answer.read()
+                    raise _error(answer)
+                for line in answer.iter_lines():
+                    if line.startswith("event: "):
+                        name = line[7:]
+                    elif line.startswith("data: "):
+                        value = json.loads(line[6:])
+                        if name == "error":
+                            raise _raised(value["error"])
+                        yield name, value
+        except self._errors as error:
+            raise self._unavailable(error) from None
 
     def finish(self, job: str, progress: Progress = no_progress) -> Any:
         """Wait for a job and return its result, or raise its error. What `progress` raises cancels it."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from polysema.app.explorer.circuits import CircuitExplorer
 from polysema.app.explorer.comparison import compared
 from polysema.app.explorer.embedding import TextVectors, embedded
+from polysema.app.explorer.generation import GenerationExplorer
 from polysema.app.explorer.inside_options import AttentionOptions, given, reading, readings
 from polysema.app.explorer.internals import ModelInternals
 from polysema.app.explorer.occurrence_answer import OccurrenceQuestion, nearest_occurrences
@@ -20,7 +21,7 @@ from polysema.core.inside.ablation import Ablation, ablate
 from polysema.core.inside.attention import MAX_BYTES, attention
 from polysema.core.inside.attribution import Attribution, contributions
 from polysema.core.inside.directions import Direction
-from polysema.core.inside.generation import GeneratedText, write
+from polysema.core.inside.generation_results import DecodingOptions, GeneratedText
 from polysema.core.inside.head_search import HeadRanking, find_heads
 from polysema.core.inside.lens import LensView, lens
 from polysema.core.inside.steering import Statement, Steer, SteeredToken, steer
@@ -37,7 +38,7 @@ class ModelExplorer:
     """A model and its queries: `explorer.model("minilm-l6")`.
 
     `model` is the model itself, `senses` the corpus of senses as it sees it, `internals` what the verbs that look inside
-    stand on, `circuits` how it comes to its answer. Safe to share between threads.
+    stand on, `circuits` how it comes to its answer, `generation` what it writes and fills. Safe to share between threads.
     """
 
     def __init__(self, explorer: Explorer, model: LanguageModel, name: str = ""):
@@ -46,6 +47,7 @@ class ModelExplorer:
         self.senses = SenseExplorer(explorer, model)
         self.internals = ModelInternals(model, self.name)
         self.circuits = CircuitExplorer(model)
+        self.generation = GenerationExplorer(explorer, model, self.name)
         self._explorer = explorer
 
     def __repr__(self) -> str:
@@ -269,17 +271,26 @@ class ModelExplorer:
         return ablate(model, query, cuts, how, statement, source, over)
 
     def generate(
-        self, text: str, max_new_tokens: int = 24, k: int = 5, progress: Progress = no_progress
+        self,
+        text: str,
+        max_new_tokens: int = 24,
+        k: int = 5,
+        options: DecodingOptions | None = None,
+        progress: Progress = no_progress,
     ) -> GeneratedText:
-        """At most so many tokens that a decoder writes after a text, or an encoder-decoder for it, each the most probable.
+        """What a decoder writes after a text, or an encoder-decoder for it: the tokens that `transformers` writes.
+
+        `generation` has its steps one by one, another token at any step, and gaps that are filled.
 
         Args:
             text: What stands before, or what the encoder reads.
-            max_new_tokens: How many tokens at most.
+            max_new_tokens: How many tokens at most, those of a prefix included.
             k: How many candidates are kept for each.
+            options: How the next token is chosen; None: the most probable one.
             progress: Told of each token.
 
         Returns:
-            The text, and for each of its tokens the probability and the candidates.
+            The text with its steps: the candidates with their probabilities, the entropy, the beams; of an
+            encoder-decoder how each step looks at the source.
         """
-        return write(self.internals.on_torch(), text, max_new_tokens, k, progress)
+        return self.generation.generate(text, max_new_tokens, k, options, progress)

@@ -22,6 +22,7 @@ from polysema.app.service.routes import (
     circuits,
     collection,
     embeddings,
+    generation,
     inside,
     interventions,
     jobs,
@@ -40,6 +41,7 @@ ROUTERS = (
     inside.router,
     interventions.router,
     circuits.router,
+    generation.router,
     collection.router,
     jobs.router,
 )

@@ -1,144 +1,201 @@
-"""What a model writes, token by token, and how sure it is of each."""
+"""What a model writes, token by token: greedily, drawn, or by beam search, as transformers does, and how sure it is."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar
-
-import numpy as np
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from polysema.core.errors import UserError
-from polysema.core.inside.architectures import require_hooks
-from polysema.core.inside.hooks import one_reading, token_name
-from polysema.core.inside.output_head import find_head
+from polysema.core.inside.architectures import CROSS, require_hooks
+from polysema.core.inside.attention_modules import find_attentions
+from polysema.core.inside.beam_search import BeamSearch
+from polysema.core.inside.generation_results import DecodingOptions, GeneratedText, GenerationStep
+from polysema.core.inside.hooks import twin_of
+from polysema.core.inside.logit_processing import checked_options, end_tokens, rule_processors, with_warpers
+from polysema.core.inside.next_token import NextTokenModel
+from polysema.core.inside.output_head import head_class_note
+from polysema.core.inside.token_distribution import Distribution
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
 
+__all__ = ["MAX_NEW_TOKENS", "DecodingOptions", "GeneratedText", "Generation", "end_tokens", "generate"]
+
 MAX_NEW_TOKENS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class GeneratedText:
-    """What a model wrote: `text`, its `tokens` with the `probabilities` that they had, and for each the best `others`
-    (itself first). `ended` says that the model itself ended it. `surety` is the geometric mean of the probabilities.
-    """
-
-    json_properties: ClassVar[tuple[str, ...]] = ("surety",)
-
-    text: str
-    tokens: tuple[str, ...]
-    probabilities: tuple[float, ...]
-    others: tuple[tuple[tuple[str, float], ...], ...]
-    ended: bool
-
-    @property
-    def surety(self) -> float:
-        """Geometric mean of the tokens' probabilities; 0 where nothing was written."""
-        if not self.probabilities:
-            return 0.0
-        return float(np.exp(np.mean(np.log(np.maximum(self.probabilities, 1e-30)))))
-
-
-def write(
-    model: LanguageModel, text: str, new: int = 24, k: int = 5, progress: Progress = no_progress
+def generate(
+    model: LanguageModel,
+    text: str,
+    max_new_tokens: int = 24,
+    k: int = 5,
+    options: DecodingOptions | None = None,
+    progress: Progress = no_progress,
 ) -> GeneratedText:
-    """At most `new` tokens that a decoder writes after `text`, or an encoder-decoder for it, each the most probable
-    one.
+    """What a decoder writes after a text, or an encoder-decoder for it: the same tokens as `transformers` writes.
 
-    What `progress` raises ends the work. Raises `UserError` for a model that doesn't write, a text longer than its
-    window, and numbers out of range.
+    Args:
+        model: A decoder, or the decoder of an encoder-decoder.
+        text: What stands before, or what the encoder reads.
+        max_new_tokens: How many tokens at most, those of a prefix included.
+        k: How many candidates are kept for each step.
+        options: How the next token is chosen; None: the most probable one.
+        progress: Told of each token; what it raises ends the work.
+
+    Returns:
+        The text, with every step.
+
+    Raises:
+        UserError: The model doesn't write, the text is longer than its window, or a number is out of range.
     """
-    import torch
+    generation = Generation(model, text, max_new_tokens, k, options)
+    for step in generation:
+        progress("write", step.number + 1, max_new_tokens)
+    return generation.result()
 
+
+class Generation:
+    """A text while it is written: iterating gives its steps, each as soon as it is there, and then `result` all of it.
+
+    Of a beam search a step is that of the best beam so far; those of the result are of the text that won.
+
+    Args:
+        model: A decoder, or the decoder of an encoder-decoder.
+        text: What stands before, or what the encoder reads.
+        max_new_tokens: How many tokens at most, those of a prefix included.
+        k: How many candidates are kept for each step.
+        options: How the next token is chosen; None: the most probable one.
+
+    Raises:
+        UserError: The model doesn't write, the text is longer than its window, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        text: str,
+        max_new_tokens: int = 24,
+        k: int = 5,
+        options: DecodingOptions | None = None,
+    ):
+        check_writer(model)
+        if not 1 <= max_new_tokens <= MAX_NEW_TOKENS:
+            raise UserError(f"1 to {MAX_NEW_TOKENS} tokens are written; got {max_new_tokens}")
+        if not 1 <= k <= len(model.input_table):
+            raise UserError(f"k goes from 1 to the {len(model.input_table):,} tokens of {model.name}; got {k}")
+        self.options = checked_options(model, options or DecodingOptions())
+        if len(self.options.prefix) > max_new_tokens:
+            raise UserError(
+                f"the prefix has {len(self.options.prefix)} tokens, and {max_new_tokens} are written at most"
+            )
+        self._model, self._text, self._k = model, text, k
+        self._writer = NextTokenModel(model, text, self.options.prefix)
+        self._limit = min(max_new_tokens, self._writer.room)
+        if len(self.options.prefix) > self._limit:
+            raise UserError(f"{model.name} has room for {self._limit} tokens behind this text; the prefix has more")
+        self._ends = end_tokens(model)
+        self._steps: list[GenerationStep] = []
+        self._search: BeamSearch | None = None
+
+    def __iter__(self) -> Iterator[GenerationStep]:
+        n_start, n_prefix = len(self._writer.start), len(self.options.prefix)
+        rules = rule_processors(self._model, n_start + n_prefix, n_start + self._limit)
+        if self.options.num_beams > 1 and self._limit > n_prefix:
+            early = getattr(getattr(self._model.whole, "generation_config", None), "early_stopping", None) or False
+            self._search = BeamSearch(self._writer, rules, self.options, self._ends, self._k, early)
+            yield from self._beam_steps(self._search)
+            return
+        yield from self._single_steps(with_warpers(rules, self.options))
+
+    def _single_steps(self, processors: Any) -> Iterator[GenerationStep]:
+        """One text: the prefix, and then the most probable token each time, or one that is drawn."""
+        import torch
+
+        device = self._model.whole.device
+        draws = torch.Generator(device).manual_seed(self.options.seed or 0)
+        ids: list[int] = []
+        rows = list(self._first_rows())
+        n_prefix = len(self.options.prefix)
+        for number in range(self._limit):
+            with torch.inference_mode():
+                logits = rows[number] if number < len(rows) else self._writer.advance(ids[-1:], number)
+                logits = logits.float()
+                before = torch.tensor([[*self._writer.start, *ids]], device=device)
+                forced = number < n_prefix
+                scores = processors(before, logits.clone())
+                if forced:
+                    chosen = self.options.prefix[number]
+                elif self.options.do_sample:
+                    chosen = int(torch.multinomial(scores.softmax(-1), 1, generator=draws))
+                else:
+                    chosen = int(scores.argmax(-1))
+                found = Distribution.of(self._writer, logits.log_softmax(-1), scores, self._k)
+                ids.append(chosen)
+                step = found.step(number, 0, chosen, self._writer.decode(ids), self._ends, forced)
+            self._steps.append(step)
+            yield step
+            if step.ends and not forced:
+                return
+
+    def _first_rows(self) -> Iterator[Any]:
+        """The logits (1, vocabulary) of the first steps, up to the first behind the prefix."""
+        for row in self._writer.begin():
+            yield row[None]
+
+    def _beam_steps(self, search: BeamSearch) -> Iterator[GenerationStep]:
+        prefix = self.options.prefix
+        head: list[GenerationStep] = []
+        if prefix:  # what stands at each of its places is shown as of any other text
+            beside = Generation(self._model, self._text, len(prefix), self._k, DecodingOptions(prefix=prefix))
+            head = list(beside)
+            yield from head
+        yield from search.steps(self._limit - len(prefix))
+        self._steps = [*head, *search.finished[0].path.steps] if search.finished else head
+
+    def result(self) -> GeneratedText:
+        """All of it, once every step is there."""
+        ids = [step.id for step in self._steps]
+        ended = bool(self._steps) and self._steps[-1].ends
+        return GeneratedText(
+            self._writer.decode(ids),
+            tuple(self._steps),
+            ended,
+            self._model.name,
+            tuple(unit.name for unit in self._writer.units),
+            cross_attention(self._model, self._writer, ids) if self._writer.two and ids else (),
+            self._search.hypotheses() if self._search is not None else (),
+        )
+
+
+def check_writer(model: LanguageModel) -> None:
+    """Raise `UserError` for a model that writes nothing."""
     if model.family is Family.ENCODER:
         raise UserError(f"{model.name} is an encoder: it reads and doesn't write; choose a decoder")
-    if not 1 <= new <= MAX_NEW_TOKENS:
-        raise UserError(f"1 to {MAX_NEW_TOKENS} tokens are written; got {new}")
-    if not 1 <= k <= len(model.input_table):
-        raise UserError(f"k goes from 1 to the {len(model.input_table):,} tokens of {model.name}; got {k}")
     require_hooks(model)
-    if find_head(model) is None:
-        raise UserError(f"{model.name} has no head that scores words, so it writes nothing")
-    step = _decoder(model, text) if model.family is Family.DECODER else _pair(model, text)
-    ends = end_tokens(model)
-    ids: list[int] = []
-    probabilities: list[float] = []
-    others: list[tuple[tuple[str, float], ...]] = []
-    ended = False
-    with torch.inference_mode():
-        for number in range(new):
-            progress("write", number, new)
-            logits = step(ids)
-            if logits is None:
-                break
-            best = logits.float().softmax(-1).topk(k)
-            chosen = int(best.indices[0])
-            if chosen in ends:
-                ended = True
-                break
-            ids.append(chosen)
-            probabilities.append(float(best.values[0]))
-            pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-            others.append(tuple((token_name(model, i), float(p)) for i, p in pairs))
-    written = str(model.tokenizer.decode(ids, skip_special_tokens=True))
-    return GeneratedText(written, tuple(token_name(model, i) for i in ids), tuple(probabilities), tuple(others), ended)
+    if model.whole.get_output_embeddings() is None:
+        raise UserError(f"{model.name} has no head that scores words, so it writes nothing{head_class_note(model)}")
 
 
-def _decoder(model: LanguageModel, text: str) -> Callable[[list[int]], Any]:
-    """Logits of the next token, given what was written so far; None where the window is full."""
+def cross_attention(model: LanguageModel, writer: NextTokenModel, ids: Sequence[int]) -> tuple[tuple[float, ...], ...]:
+    """How much each token that a decoder writes looks at each token of the source: the mean of all layers and heads.
+
+    Args:
+        model: The decoder of an encoder-decoder.
+        writer: What has read the source.
+        ids: What the decoder writes.
+
+    Returns:
+        For each token that is written as many shares as the source has tokens; they add up to 1.
+    """
     import torch
 
-    start = list(one_reading(model, text).ids)
-    device = model.whole.device
-    past: list[Any] = [None]
-
-    def step(ids: list[int]) -> Any:
-        if len(start) + len(ids) > model.window:
-            return None
-        fresh = torch.tensor([ids[-1:] if ids else start], device=device)
-        mask = torch.ones((1, len(start) + len(ids)), dtype=torch.long, device=device)
-        out = model.whole(
-            input_ids=fresh, attention_mask=mask, past_key_values=past[0], use_cache=True, return_dict=True
-        )
-        past[0] = out.past_key_values
-        return out.logits[0, -1]
-
-    return step
-
-
-def _pair(model: LanguageModel, source: str) -> Callable[[list[int]], Any]:
-    """The same of an encoder-decoder, whose encoder reads the source once."""
-    import torch
-
-    window = model.one_window(model.encode([source])[0], "the source").windows[0]
-    device = model.whole.device
-    read = torch.tensor([list(window)], device=device)
-    kept: list[Any] = [None, None]
-
-    def step(ids: list[int]) -> Any:
-        if 1 + len(ids) > model.window:
-            return None
-        if kept[0] is None:
-            kept[0] = model.whole.get_encoder()(input_ids=read, attention_mask=torch.ones_like(read), return_dict=True)
-        fresh = torch.tensor([[ids[-1] if ids else model.start_token]], device=device)
-        out = model.whole(
-            encoder_outputs=kept[0],
-            attention_mask=torch.ones_like(read),
-            decoder_input_ids=fresh,
-            past_key_values=kept[1],
-            use_cache=True,
-            return_dict=True,
-        )
-        kept[1] = out.past_key_values
-        return out.logits[0, -1]
-
-    return step
-
-
-def end_tokens(model: LanguageModel) -> set[int]:
-    """The ids with which a model ends what it writes."""
-    found: set[int] = set()
-    for holder in (getattr(model.whole, "generation_config", None), model.whole.config):
-        ids = getattr(holder, "eos_token_id", None)
-        found |= set(ids) if isinstance(ids, list) else {ids} if isinstance(ids, int) else set()
-    return found
+    read = torch.tensor([[model.start_token, *ids[:-1]]], device=model.whole.device)
+    given = {"decoder_input_ids": read, "use_cache": False, "return_dict": True}
+    total: list[Any] = []
+    modules = find_attentions(model)
+    with twin_of(model) as twin, torch.inference_mode():
+        for layer in range(1, model.n_layers + 1):
+            modules.tap(twin, layer, CROSS, lambda weights: total.append(weights.float().mean(0)))
+        if twin.requested:
+            given["output_attentions"] = True
+        twin.root(**writer.encoder_states(1), **given)
+    mean = sum(total) / len(total)
+    return tuple(tuple(row) for row in mean.tolist())

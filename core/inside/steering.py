@@ -9,7 +9,6 @@ import numpy as np
 from polysema.core.errors import UserError
 from polysema.core.inside.directions import Direction
 from polysema.core.inside.followed_tokens import FollowedTarget, forms_of, likelier
-from polysema.core.inside.generation import end_tokens
 from polysema.core.inside.hooks import (
     HookedRun,
     Twin,
@@ -24,6 +23,7 @@ from polysema.core.inside.hooks import (
     twin_of,
 )
 from polysema.core.inside.lens import Scorer, head_scorer
+from polysema.core.inside.logit_processing import end_tokens
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Family, Floats
 

@@ -6,7 +6,7 @@ import torch
 
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
-from polysema.core.inside.generation import write
+from polysema.core.inside.generation import generate
 from polysema.core.inside.parameter_counts import widths
 from polysema.core.model.load import LanguageModel
 
@@ -14,7 +14,7 @@ from polysema.core.model.load import LanguageModel
 def test_sounds_are_those_of_generate(explorer: Explorer) -> None:
     model = explorer.model("g2p-t5").internals.on_torch()
     for word in ("phone", "bank", "xqzvb"):
-        found = write(model, word)
+        found = generate(model, word)
         assert found.ended
         assert found.text == model.generate([word])[0]
         ids = torch.tensor([list(model.encode([word])[0].windows[0])])
@@ -34,7 +34,7 @@ def test_sounds_are_those_of_generate(explorer: Explorer) -> None:
 
 def test_what_a_decoder_writes_is_generate_s(smollm: LanguageModel, explorer: Explorer) -> None:
     model = explorer.model("smollm2-135m").internals.on_torch()
-    found = write(model, "The capital of France is", 6)
+    found = generate(model, "The capital of France is", 6)
     ids = torch.tensor([list(model.encode(["The capital of France is"])[0].windows[0])])
     made = model.whole.generate(
         input_ids=ids,
@@ -51,7 +51,7 @@ def test_what_a_decoder_writes_is_generate_s(smollm: LanguageModel, explorer: Ex
 
 def test_it_stops_where_it_is_told(explorer: Explorer) -> None:
     model = explorer.model("g2p-t5").internals.on_torch()
-    assert len(write(model, "phone", 2).tokens) == 2
+    assert len(generate(model, "phone", 2).tokens) == 2
 
     class Enough(Exception):
         pass
@@ -61,14 +61,14 @@ def test_it_stops_where_it_is_told(explorer: Explorer) -> None:
             raise Enough
 
     with pytest.raises(Enough):
-        write(model, "phone", progress=progress)
-    for given, message in (({"new": 0}, "1 to 200 tokens"), ({"k": 0}, "k goes from 1 to the 69")):
+        generate(model, "phone", progress=progress)
+    for given, message in (({"max_new_tokens": 0}, "1 to 200 tokens"), ({"k": 0}, "k goes from 1 to the 69")):
         with pytest.raises(UserError, match=message):
-            write(model, "phone", **given)
+            generate(model, "phone", **given)
     with pytest.raises(UserError, match="the source has 80 tokens"):
-        write(model, "a" * 80)
+        generate(model, "a" * 80)
     with pytest.raises(UserError, match="is an encoder: it reads"):
-        write(explorer.model("minilm-l6").internals.on_torch(), "phone")
+        generate(explorer.model("minilm-l6").internals.on_torch(), "phone")
 
 
 def test_widths_are_those_of_the_weights(explorer: Explorer) -> None:

@@ -19,6 +19,7 @@ from polysema.app.explorer.results.words import VECTOR_FIELDS
 from polysema.app.explorer.serialization import from_json, to_json
 from polysema.app.service.app import create_app
 from polysema.core.inside.ablation import Ablation
+from polysema.core.inside.generation_results import DecodingOptions
 from polysema.core.inside.lens import LensView
 from polysema.core.inside.patch_inputs import Noise, PatchOptions
 from polysema.core.inside.steering import Statement
@@ -38,6 +39,7 @@ ONLY_IN_THE_SHELL = {
     "app": "opens the dashboard",
     "convert": "writes a file",
     "export": "writes files",
+    "generate next-sentence": "of a model with such a head, and none of the catalog has one",
     "key": "of the service itself",
     "map": "writes a file; over HTTP a job",
     "measure analogies": "reads a file of questions",
@@ -66,6 +68,7 @@ ONLY_OVER_HTTP = {
     "POST /v1/vector": "a vector for programs",
     "POST /v1/baseline": "stands beside each answer",
     "POST /v1/occurrences": "the dashboard's and programs'",
+    "POST /v1/next-sentence": "of a model with such a head, and none of the catalog has one",
 }
 
 
@@ -279,6 +282,31 @@ VERBS = [
         ["phone", "-m", "g2p-t5", "-k", "2"],
         {"text": "phone", "model": "g2p-t5", "k": 2},
         lambda of: of.model("g2p-t5").generate("phone", k=2),
+    ),
+    Verb(
+        "generate text",
+        "POST /v1/generate",
+        ["phone", "-m", "g2p-t5", "--temperature", "2", "--seed", "4", "--top-k", "9", "--begin", "#9,31"],
+        {"text": "phone", "model": "g2p-t5", "temperature": 2.0, "seed": 4, "top_k": 9, "prefix": [9, 31]},
+        lambda of: of.model("g2p-t5").generate(
+            "phone", options=DecodingOptions(temperature=2.0, seed=4, top_k=9, prefix=(9, 31))
+        ),
+    ),
+    Verb(
+        "generate text",
+        "POST /v1/generate",
+        ["The bank lends money.", "-m", "marian-en-fr", "--beams", "3", "--max-new-tokens", "9"],
+        {"text": "The bank lends money.", "model": "marian-en-fr", "num_beams": 3, "max_new_tokens": 9},
+        lambda of: list(
+            of.model("marian-en-fr").generation.stream("The bank lends money.", 9, 5, DecodingOptions(num_beams=3))
+        )[-1],
+    ),
+    Verb(
+        "generate fill",
+        "POST /v1/fill-mask",
+        ["She put her ___ in the [MASK].", "-k", "4", "--pieces", "2"],
+        {"text": "She put her ___ in the [MASK].", "k": 4, "max_pieces": 2},
+        lambda of: of.model("bert-tiny-en").generation.fill("She put her ___ in the [MASK].", 4, 2),
     ),
     Verb(
         "inside patch",

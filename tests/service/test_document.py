@@ -60,6 +60,8 @@ POSTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("/v1/head-outputs", {"word": "bank", "texts": TEXTS[:1], "layers": [6]}, {}),
     ("/v1/compare-families", {"text": "the white swan", "models": ["minilm-l6", "g2p-t5"]}, {}),
     ("/v1/generate", {"text": "phone", "model": "g2p-t5", "k": 2}, {}),
+    ("/v1/generate", {"text": "The bank.", "model": "marian-en-fr", "num_beams": 2, "max_new_tokens": 3}, {}),
+    ("/v1/fill-mask", {"text": "The river ___ is muddy.", "k": 2, "max_pieces": 1}, {}),
     ("/v1/patch", {"clean": "phone", "corrupted": "shone", "answer": "F", "model": "g2p-t5", "layers": [1]}, {}),
     ("/v1/patch", {"clean": "phone", "corrupted": "shone", "answer": "F", "model": "g2p-t5"}, IN_BASE64),
     ("/v1/head-computation", {"text": TEXTS[0], "layer": 2, "head": 3, "model": "minilm-l6"}, {}),

@@ -8,7 +8,6 @@ from polysema.app.cli.former_names import CurrentGroup
 from polysema.app.cli.inside.attention import attention
 from polysema.app.cli.inside.circuits import head, head_statistics, surprisal
 from polysema.app.cli.inside.families import compare_families
-from polysema.app.cli.inside.generation import generate
 from polysema.app.cli.inside.heads import find_head, heads
 from polysema.app.cli.inside.intervention import ablate, steer
 from polysema.app.cli.inside.lens import attribution, lens
@@ -44,7 +43,6 @@ COMMANDS = (
     patch,
     surprisal,
     compare_families,
-    generate,
     check,
 )
 for command in COMMANDS:

@@ -20,7 +20,7 @@ from polysema.app.dashboard.lessons.lesson import (
 )
 from polysema.app.dashboard.lessons.texts import lesson_texts, letter_texts
 from polysema.app.explorer import Explorer
-from polysema.core.inside.generation import GeneratedText, write
+from polysema.core.inside.generation import GeneratedText, generate
 from polysema.core.progress import Progress
 
 MAX_NEW_TOKENS = 18
@@ -101,8 +101,8 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
     name, invented, real = query[MODEL], query["invented"], query["real"]
     progress(f"load {name}", 0, 1)
     model = explorer.model(name).internals.on_torch()
-    made = write(model, invented, MAX_NEW_TOKENS, progress=progress)
-    true = write(model, real, MAX_NEW_TOKENS, progress=progress)
+    made = generate(model, invented, MAX_NEW_TOKENS, progress=progress)
+    true = generate(model, real, MAX_NEW_TOKENS, progress=progress)
     letters = reads_letters(name)
     doubt = doubts(made.text)
     share = made.surety / true.surety if true.surety else 0.0

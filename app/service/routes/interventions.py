@@ -20,8 +20,6 @@ from polysema.app.service.schemas.interventions import (
     DirectionChoice,
     FamiliesRequest,
     FamiliesResponse,
-    GeneratedResponse,
-    GenerateRequest,
     HeadOutputsRequest,
     HeadOutputsResponse,
     RolloutRequest,
@@ -88,7 +86,7 @@ async def sweep(request: SweepRequest, state: StateDep) -> Response:
         model = internals.on_torch()
         layers = model.check_layers(request.layers or range(model.n_layers + 1))
         count = check_read_tokens(state, model, [request.text, *request.toward, *request.away], request.target)
-        _check_passes(state, 2 * count * len(layers) * len(request.strengths))
+        check_passes(state, 2 * count * len(layers) * len(request.strengths))
         toward, away = _direction_of(request)
         say = Statement(1, tuple(request.words), 0, request.target)
         return form.answer(internals.sweep(request.text, toward, away, request.strengths, layers, say))
@@ -142,24 +140,9 @@ async def compare_families(request: FamiliesRequest, state: StateDep) -> Respons
         for name in request.models:
             model = state.explorer.model(name).internals.on_torch()
             count = check_read_tokens(state, model, [text_for(model, request.text)], None)
-            _check_passes(state, count * (model.n_layers + 2))
+            check_passes(state, count * (model.n_layers + 2))
             state.check_numbers(count * count * model.n_heads * model.n_layers, "the attention of this sentence")
         return form.answer(state.explorer.compare_families(request.text, request.models))
-
-    return await state.work(ask)
-
-
-@router.post("/generate", responses=answers(GeneratedResponse))
-async def generate(request: GenerateRequest, state: StateDep) -> Response:
-    """What a decoder writes after a text, or an encoder-decoder for it, token by token, and how sure it is of each."""
-    state.known(request.model)
-
-    def ask() -> Response:
-        handle = state.explorer.model(request.model)
-        count = check_read_tokens(state, handle.internals.on_torch(), [request.text], None)
-        _check_passes(state, count + request.max_new_tokens)
-        state.check_numbers(request.max_new_tokens * request.k, "these candidates")
-        return form.answer(handle.generate(request.text, request.max_new_tokens, request.k))
 
     return await state.work(ask)
 
@@ -186,10 +169,10 @@ def _check_statement(
     """Raise `UserError` for what would take too many passes: one for each token that is written, before and after."""
     count = check_read_tokens(state, model, [request.text, *others], request.target)
     new = request.max_new_tokens
-    _check_passes(state, 2 * (count + new * (count + new)))
+    check_passes(state, 2 * (count + new * (count + new)))
 
 
-def _check_passes(state: ServiceState, count: int) -> None:
+def check_passes(state: ServiceState, count: int) -> None:
     """Raise `UserError` for more tokens than all passes of a request may have together."""
     most = 64 * state.settings.max_tokens
     if count > most:

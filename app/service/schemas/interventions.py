@@ -12,7 +12,6 @@ from polysema.app.service.schemas.inside import InsideRequest
 from polysema.app.service.schemas.response_model import response_model
 from polysema.core.inside.families import FamilyRun, VisibleTokens
 from polysema.core.inside.followed_tokens import FollowedTarget
-from polysema.core.inside.generation import GeneratedText
 from polysema.core.inside.hooks import Unit
 from polysema.core.inside.steering import FollowedToken, SteeredToken, SweepRow
 from polysema.core.model.tokens import Span
@@ -111,16 +110,6 @@ class FamiliesRequest(RequestModel):
     models: list[Name] = Field(min_length=1, max_length=8)
 
 
-class GenerateRequest(RequestModel):
-    """A text after which a decoder writes, or for which an encoder-decoder does, with `k` candidates."""
-
-    model_config = request_config({"text": "phone", "model": "g2p-t5"})
-    text: Text
-    model: Name = "smollm2-135m"
-    max_new_tokens: Annotated[int, Field(ge=1, le=200)] = 24
-    k: int = Field(default=5, ge=1, le=1_000_000)
-
-
 # Answers
 
 TARGET = FollowedTarget("F", 9, ("F",))
@@ -159,4 +148,3 @@ FamiliesResponse = response_model(
         )
     )
 )
-GeneratedResponse = response_model(GeneratedText("F OW N", ("F",), (0.98,), ((("F", 0.98), ("P", 0.01)),), True))
