@@ -59,7 +59,7 @@ class Settings(BaseSettings):
         default=200 * MEGABYTE,
         ge=MEGABYTE,
         le=1 << 40,
-        description="bytes of memory that a JSON body may take to be read, counted before it is",
+        description="bytes of memory that a JSON or Arrow body may take to be read, counted before it is",
     )
     max_upload: int = Field(
         default=20 * MEGABYTE,

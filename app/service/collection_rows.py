@@ -13,6 +13,7 @@ from pydantic_core import from_json
 
 from polysema.app.explorer.results.collection import RowsAdded, RowsReplaced
 from polysema.app.service import encoding as form
+from polysema.app.service.arrow_bodies import read_table
 from polysema.app.service.dependencies import ServiceState
 from polysema.app.service.errors import MistakeError, RefusedError
 from polysema.app.service.schemas.collection import RowsRequest
@@ -27,7 +28,7 @@ def read_rows(request: Request, body: bytes, space: str | None) -> RowsRequest |
     """The rows of a body, as JSON or as an Arrow stream; raises `UserError` for what is neither."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == form.ARROW:
-        return (*form.read_table(body), space)
+        return (*read_table(body, request.app.state.polysema.settings.max_parsed), space)
     if kind != form.JSON:
         raise RefusedError("unsupported", f"rows come as {form.JSON} or {form.ARROW}; got {kind[:80] or 'no type'}")
     try:

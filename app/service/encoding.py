@@ -186,25 +186,3 @@ def joined(parts: Iterable[bytes]) -> Iterator[bytes]:
             waiting, size = [], 0
     if waiting:
         yield b"".join(waiting)
-
-
-def read_table(body: bytes) -> tuple[list[str], Floats, pa.Table | None]:
-    """Ids, vectors and columns of an Arrow stream with the columns `id` and `vector`; raises `UserError`."""
-    try:
-        with pa.ipc.open_stream(body) as reader:
-            table = reader.read_all()
-        table.validate(full=True)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise UserError(f"the body is no Arrow stream: {' '.join(str(error).split())[:160]}") from None
-    if not {"id", "vector"} <= set(table.column_names):
-        raise UserError(f"rows need the columns id and vector; got {', '.join(table.column_names)[:200]}")
-    column = table.column("vector").combine_chunks()
-    kind = column.type
-    if not pa.types.is_fixed_size_list(kind) or not pa.types.is_floating(kind.value_type) or column.null_count:
-        raise UserError(f"the column vector is a fixed-size list of float32 without nulls; got {kind}")
-    flat = column.flatten().cast(pa.float32())
-    if flat.null_count:
-        raise UserError("the column vector holds nulls")
-    vectors = flat.to_numpy(zero_copy_only=False).reshape(len(column), kind.list_size)
-    rest = table.drop_columns(["id", "vector"])
-    return table.column("id").to_pylist(), vectors, rest if rest.num_columns else None

@@ -1,6 +1,7 @@
 """What one request may cost: the worst that each route can be sent, against a service in a process of its own."""
 
 import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -10,10 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
+import pyarrow as pa
 import pytest
 
+from polysema.app.service.arrow_bodies import read_table
 from polysema.app.service.bodies import JsonCounts, check_cost, count_json
 from polysema.app.service.errors import RefusedError
+from polysema.core.errors import UserError
 from tests.service.conftest import free_port
 
 MOST_MEMORY = 400  # MB over rest
@@ -154,3 +159,29 @@ def test_counting_passes_over_what_stands_in_texts() -> None:
     check_cost(b'{"texts": ["' + b"[{," * 400_000 + b'"]}', 10 << 20)
     with pytest.raises(RefusedError, match=r"takes about \d+ MB to read; one may take 10 MB"):
         check_cost(filled(b"[", b"[]", b"]", 1 << 20), 10 << 20)
+
+
+def arrow(table: pa.Table, compression: str | None = None) -> bytes:
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
+        writer.write_table(table)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("compression", [None, "zstd", "lz4"])
+def test_what_an_arrow_stream_unpacks_to_is_known_before(compression: str | None) -> None:
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(1000 * 64, np.float32)), 64)
+    senses = pa.array(["river"] * 1000).dictionary_encode()
+    table = pa.table({"id": [str(row) for row in range(1000)], "vector": vectors, "sense": senses})
+    ids, found, columns = read_table(arrow(table, compression), 1 << 19)
+    assert (len(ids), found.shape, columns) == (1000, (1000, 64), table.select(["sense"]))
+    with pytest.raises(RefusedError, match="takes 0 MB unpacked; one may take 0 MB"):
+        read_table(arrow(table, compression), 1 << 17)
+    long = table.set_column(2, "text", pa.array(["a" * 1_000_000] * 1000).dictionary_encode())
+    with pytest.raises(RefusedError, match="takes 953 MB unpacked; one may take 64 MB"):
+        read_table(arrow(long, compression), 64 << 20)
+    body = bytearray(arrow(table, compression))
+    for place in range(0, len(body), 97):  # damaged anywhere: read, or told
+        damaged = bytes(body[:place]) + bytes([body[place] ^ 0xFF]) + bytes(body[place + 1 :])
+        with contextlib.suppress(UserError):
+            read_table(damaged, 1 << 19)
