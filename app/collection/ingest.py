@@ -39,11 +39,14 @@ COPIES_A_ROW = 2.2  # times the vectors' bytes that are on the disk for a while
 
 @dataclass(frozen=True, slots=True)
 class TextOptions:
-    """How texts become vectors: at which `layers` of a model, a vector for each `unit`, pooled how."""
+    """How texts become vectors: at which `layers` of a model, a vector for each `unit`, pooled how; and which `columns`
+    go along (None: all).
+    """
 
     layers: tuple[int, ...]
     unit: str = "words"
     pooling: str = "mean"
+    columns: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,8 @@ def _embedded(
     folder = _work(upload, model, reading, target)
     _check_room(folder.parent, len(layers) * model.dim * 4 * max(1, texts.characters // 6))
     source = replace(ExportSource.of(corpus), name=upload.name, id_column=corpus.id_column or "id")
+    if reading.columns is not None:
+        source = replace(source, columns={old: new for old, new in source.columns.items() if old in reading.columns})
     try:
         manifest = export(rows, source, folder, model, layers, wanted, in_stage(progress, "embed"))
     except UserError as error:
@@ -161,11 +166,19 @@ def _embedded(
 
 
 def vectors_into(
-    shelf: CollectionRegistry, upload: Upload, vectors: UploadedVectors, target: Destination, progress: Progress
+    shelf: CollectionRegistry,
+    upload: Upload,
+    vectors: UploadedVectors,
+    target: Destination,
+    progress: Progress,
+    columns: tuple[str, ...] | None = None,
 ) -> IngestResult:
-    """Put the rows of a file of vectors into a collection; then the upload is removed."""
+    """Put the rows of a file of vectors into a collection, with these columns of it (None: all); then the upload is
+    removed.
+    """
     check_name(target.collection, "a collection")
-    how = ImportOptions(target.space or None, metric=Metric.parse(target.metric), source=upload.files[0].name)
+    source = upload.files[0].name
+    how = ImportOptions(target.space or None, metric=Metric.parse(target.metric), source=source, columns=columns)
     with in_use(upload):
         try:
             counts, index, new = _put(shelf, vectors.path, how, target.collection, progress)

@@ -2,9 +2,6 @@
 
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from polysema.app.collection.uploaded_files import Upload, messages_name_files
 from polysema.core.corpus import find_layout
 from polysema.core.corpus.encoding import announced_encoding
@@ -13,8 +10,10 @@ from polysema.core.corpus.sources import KINDS, ending_of
 from polysema.core.errors import UnreadableError, UserError
 from polysema.core.files.delimited import delimited_as
 from polysema.core.files.formats import recognize
-from polysema.core.files.table_columns import choose_columns
+from polysema.core.files.json_lines import holds_vectors
+from polysema.core.files.table_columns import choose_columns, has_vectors
 from polysema.core.files.text_lines import fields, is_header, number
+from polysema.core.files.typed_tables import open_typed_table, typed_kind
 
 TEXTS, VECTORS = "texts", "vectors"
 SNIFFED_BYTES = 1 << 18
@@ -25,34 +24,42 @@ def kind(upload: Upload) -> str:
     """`texts` or `vectors`, by content; raises `UnreadableError` for what is neither, saying what it is where known."""
     with messages_name_files(upload.folder):
         path = upload.files[0]
-        texts = ("json", "jsonl", "excel")
-        if _ending(path) in texts or is_workbook(path) or (_ending(path) == "csv" and not _is_csv_of_vectors(path)):
-            return TEXTS
-        with path.open("rb") as file:
-            head = file.read(4)
-        if head == b"PAR1":
-            return VECTORS if _holds_lists(path) else TEXTS
-        head = _head(path)
-        if announced_encoding(head):  # no vectors are written so
-            return TEXTS
-        try:
-            form = recognize(path)
-        except UnreadableError:
-            if _is_pickle(head):
-                raise
-            if _ending(path) in ("text", "tsv"):
-                return TEXTS
-            if (
-                find_layout(path).kind != "text"
-            ):  # a table in a zip; what is known to be no text is refused here by its name
-                return TEXTS
+        return _kind_of_table(path) or _kind_of_text(path)
+
+
+def _kind_of_table(path: Path) -> str:
+    """What a table with types of its own or of JSON Lines holds; "" for other files."""
+    if typed_kind(path):
+        return VECTORS if has_vectors(open_typed_table(path).schema) else TEXTS
+    return VECTORS if _ending(path) in ("jsonl", "") and holds_vectors(_head(path)) else ""
+
+
+def _kind_of_text(path: Path) -> str:
+    """What all other files hold."""
+    texts = ("json", "jsonl", "excel")
+    if _ending(path) in texts or is_workbook(path) or (_ending(path) == "csv" and not _is_csv_of_vectors(path)):
+        return TEXTS
+    head = _head(path)
+    if announced_encoding(head):  # no vectors are written so
+        return TEXTS
+    try:
+        form = recognize(path)
+    except UnreadableError:
+        if _is_pickle(head):
             raise
-        if form.name == "csv":
-            return VECTORS if _is_csv_of_vectors(path) else TEXTS
-        if form.name != "text":
-            return VECTORS
-        announced = not _ending(path) and is_header((_lines(head, 1) or [b""])[0])
-        return VECTORS if announced or (_ending(path) != "tsv" and _has_numbers(head)) else TEXTS
+        if _ending(path) in ("text", "tsv"):
+            return TEXTS
+        if (
+            find_layout(path).kind != "text"
+        ):  # a table in a zip; what is known to be no text is refused here by its name
+            return TEXTS
+        raise
+    if form.name == "csv":
+        return VECTORS if _is_csv_of_vectors(path) else TEXTS
+    if form.name != "text":
+        return VECTORS
+    announced = not _ending(path) and is_header((_lines(head, 1) or [b""])[0])
+    return VECTORS if announced or (_ending(path) != "tsv" and _has_numbers(head)) else TEXTS
 
 
 def _is_pickle(head: bytes) -> bool:
@@ -111,15 +118,3 @@ def _numbers_at_end(line: bytes) -> int:
             break
         count += 1
     return count
-
-
-def parquet_schema(path: Path) -> pa.Schema:
-    """The columns of a Parquet file; raises `UnreadableError`."""
-    try:
-        return pq.read_schema(path)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise UnreadableError(f"{path} is no sound Parquet file: {' '.join(str(error).split())[:200]}") from None
-
-
-def _holds_lists(path: Path) -> bool:
-    return any(pa.types.is_nested(field.type) for field in parquet_schema(path))

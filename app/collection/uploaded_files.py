@@ -21,7 +21,10 @@ MAX_UNPACKED_RATIO = 10  # times its own size and the limit, as which a packed f
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Files in a folder of their own: `name` for people, `key` by content and names, `sha256` by content alone."""
+    """Files in a folder of their own: `name` for people, `key` by content and names, `sha256` by content alone.
+
+    Those of a path lie where they are (`by_path`), and the folder holds only what is begun with them.
+    """
 
     name: str
     folder: Path
@@ -29,6 +32,12 @@ class Upload:
     key: str
     sha256: str
     bytes: int
+    by_path: bool = False
+
+    @property
+    def limits(self) -> CorpusLimits | None:
+        """The most texts that are read: of a file on this machine all."""
+        return None if self.by_path else TEXT_LIMITS
 
     @property
     def stem(self) -> str:

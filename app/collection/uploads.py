@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -21,8 +22,11 @@ from polysema.app.collection.upload_kind import SNIFFED_BYTES, has_only_numbers
 from polysema.app.collection.uploaded_files import Upload, check_unpacked_size, messages_name_files
 from polysema.core.atomic import atomic_folder, atomic_write, prune, sweep
 from polysema.core.environment import home
-from polysema.core.errors import BusyError, UnreadableError, UserError
+from polysema.core.errors import BusyError, NotFoundError, UnreadableError, UserError
+from polysema.core.files.typed_tables import dataset_files, typed_kind
+from polysema.core.files.vector_cache import fingerprint
 from polysema.core.locks import file_lock
+from polysema.core.progress import Progress, no_progress
 
 KEPT_SECONDS = 86_400
 UPLOADS = "[0-9a-f]" * 32  # the names of their folders
@@ -57,9 +61,9 @@ def receive(files: Sequence[tuple[str, bytes]], most_bytes: int) -> Upload:
     size = sum(len(content) for _, content in files)
     if size > most_bytes:
         raise UserError(
-            f"{size:,} bytes are more than the {most_bytes:,} that are taken here (POLYSEMA_MAX_UPLOAD sets it); "
-            "split the "
-            "file, or use `polysema export` and `polysema collection import`, which have no limit"
+            f"{size:,} bytes are more than the {most_bytes:,} that are taken here (POLYSEMA_MAX_UPLOAD sets it): "
+            f"open it by its path, or run `polysema export {_shell_name(files)} out` for texts, `polysema collection "
+            f"import mine {_shell_name(files)}` for vectors, which have no limit"
         )
     names, read = _arranged(_plain_names([name for name, _ in files]), [content for _, content in files])
     for name, (_, content) in zip(names, files, strict=True):
@@ -76,6 +80,44 @@ def receive(files: Sequence[tuple[str, bytes]], most_bytes: int) -> Upload:
     sha256 = hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
     shown = ", ".join(name for name, _ in files)[:120]
     return Upload(shown, folder, tuple(folder / name for name in read), key, sha256, size)
+
+
+def _shell_name(files: Sequence[tuple[str, bytes]]) -> str:
+    return shlex.quote(Path(files[0][0]).name or "FILE")
+
+
+def open_path(given: str, progress: Progress = no_progress) -> Upload:
+    """A file of this machine, or a folder that Hugging Face's `datasets` saved, read where it lies.
+
+    Raises `NotFoundError` and `UserError` for what isn't there, is another folder or no file, or can't be read.
+    """
+    path = Path(given.strip()).expanduser()
+    if not given.strip():
+        raise UserError("give the path of a file on this machine, such as /home/me/reviews.parquet")
+    try:
+        path = path.resolve()
+        if not path.exists():
+            raise NotFoundError(f"there is no file {path}")
+        if path.is_dir() and not typed_kind(path):
+            raise UserError(f"{path} is a folder: give one of its files, or a folder that datasets saved")
+        if not path.is_dir() and not path.is_file():
+            raise UserError(f"{path} is no file: give a file of texts or of vectors")
+        progress(f"read {path.name}", 0, 0)
+        files = [one for _, one in dataset_files(path)] if path.is_dir() else [path]
+        sha256 = fingerprint(files)
+        size = sum(one.stat().st_size for one in files)
+    except OSError as error:
+        raise UserError(f"{path} can't be read: {error.strerror or error}") from None
+    if not size:
+        raise UnreadableError(f"{path} is empty")
+    key = hashlib.sha256(f"{path}\0{sha256}".encode("utf-8", "replace")).hexdigest()[:32]
+    folder = _root() / key
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.utime(folder)
+    except OSError as error:
+        raise UserError(f"what is made of it can't be kept in {_root()}: {error.strerror or error}") from None
+    return Upload(path.name, folder, (path,), key, sha256, size, by_path=True)
 
 
 def _write(folder: Path, files: list[tuple[str, bytes]], most_bytes: int) -> None:

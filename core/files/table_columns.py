@@ -173,6 +173,21 @@ def is_vector_type(kind: pa.DataType) -> bool:
     return any(test(kind) for test in _LIST_TESTS) and _is_number(kind.value_type)
 
 
+def has_vectors(schema: pa.Schema) -> bool:
+    """Whether a table holds vectors: lists of numbers with a point, or of a name or a type that only vectors have, or
+    a wide table of numbered columns.
+    """
+    for field in schema:
+        kind = _plain(field.type)
+        if is_vector_type(kind) and (
+            pa.types.is_floating(kind.value_type)
+            or pa.types.is_fixed_size_list(kind)
+            or field.name.casefold() in VECTOR_NAMES
+        ):
+            return True
+    return len(_numbered([field.name for field in schema if _is_number(field.type)])) >= MIN_WIDE
+
+
 def is_string_type(kind: pa.DataType) -> bool:
     """Whether a column of this type holds strings, however they are encoded."""
     if pa.types.is_dictionary(kind):

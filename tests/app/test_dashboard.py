@@ -16,8 +16,8 @@ MAIN = Path(__file__).parents[2] / "app" / "dashboard" / "main.py"
 @pytest.fixture(autouse=True)
 def as_launched() -> None:
     """The harness runs pages with the options that the dashboard is launched with."""
-    name = "runner.magicEnabled"
-    config.set_option(name, settings(8501, "127.0.0.1", False)[name])
+    for name in ("runner.magicEnabled", "server.address"):
+        config.set_option(name, settings(8501, "127.0.0.1", False)[name])
 
 
 def page(name: str, **query: str) -> AppTest:

@@ -4,7 +4,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from polysema.app.collection.ingest import Destination, IngestResult
@@ -362,3 +365,49 @@ def test_a_model_that_is_not_here_is_brought_or_says_why_not(monkeypatch: pytest
     press(app, "Bring smollm2-135m")
     assert not app.exception
     assert "lm-smollm2==0.1.2 could not be downloaded" in "".join(error.value for error in app.error)
+
+
+def test_a_file_is_opened_by_its_path_and_its_columns_are_ticked(shelf: CollectionRegistry, tmp_path: Path) -> None:
+    path = tmp_path / "v.parquet"
+    table = {"id": ["a", "b"], "year": [2001, 1999], "<b>topic</b>": ["x", None], "emb": [[1.0, 0.0], [0.0, 1.0]]}
+    pq.write_table(pa.table(table), path)
+    app = page("data")
+    app.button_group(key="dadd").set_value("Open by path").run()
+    app.text_input(key="path").set_value(str(tmp_path))
+    press(app, "Open")
+    assert "is a folder: give one of its files" in app.error[0].value
+    app.text_input(key="path").set_value(str(path))
+    press(app, "Open")
+    assert not app.exception
+    assert "**2 vectors**, 2 dimensions." in page_text(app)
+    ticks = {box.label: box for box in app.checkbox if "tick" in str(box.key)}
+    assert list(ticks) == ["year", "\\<b\\>topic\\</b\\>"]
+    ticks["\\<b\\>topic\\</b\\>"].uncheck().run()
+    press(app, "Put it in")
+    assert not app.exception
+    assert not app.error
+    assert shelf.get("v").view().manifest.columns.names == ["year"]
+    assert path.is_file()
+
+
+def test_a_dashboard_that_others_reach_opens_no_path() -> None:
+    config.set_option("server.address", "0.0.0.0")
+    app = page("data")
+    assert app.button_group(key="dadd").options == ["Write or paste texts", "Upload files"]
+
+
+def test_texts_of_many_words_have_one_vector_each_and_their_columns_go_along(shelf: CollectionRegistry) -> None:
+    app = page("data")
+    app.button_group(key="dadd").set_value("Upload files").run()
+    content = (
+        b"id,text,topic\nx7,They sat on the bank of the river.,nature\ny9,The bank raised its interest rates.,money\n"
+    )
+    app.file_uploader(key="files").set_value(("t.csv", content, "text/csv")).run()
+    settle(app)
+    assert not app.exception
+    assert app.button_group(key="deu").value == "sentences"
+    press(app, "Put it in")
+    found = next(iter(shelf.get("t").view().batches(None, None)))
+    assert found.ids.to_pylist() == ["x7", "y9"]
+    assert found.columns is not None
+    assert found.columns.column("topic").to_pylist() == ["nature", "money"]

@@ -12,7 +12,17 @@ from polysema.app.collection.uploaded_files import Upload
 from polysema.app.config.loading import load_settings
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import widgets
-from polysema.app.dashboard.data.files_tab import FILE, PASTE, pasted, uploaded
+from polysema.app.dashboard.data.files_tab import (
+    FILE,
+    PASTE,
+    PATH,
+    by_path,
+    chosen_columns,
+    is_own_machine,
+    pasted,
+    shown_values,
+    uploaded,
+)
 from polysema.app.dashboard.data.intake_target import finish, target_part
 from polysema.app.dashboard.data.intake_texts import texts_part
 from polysema.app.dashboard.data.running import running
@@ -26,7 +36,7 @@ def section(show: Open) -> None:
     """The whole section; `show` opens a collection in the other one."""
     how = st.segmented_control(
         "What comes in",
-        [PASTE, FILE],
+        [PASTE, FILE, *([PATH] if is_own_machine() else [])],
         default=PASTE,
         required=True,
         key="dadd",
@@ -34,23 +44,29 @@ def section(show: Open) -> None:
         label_visibility="collapsed",
         help="A few texts by hand, or files of texts or of vectors.",
     )
-    files = pasted() if how != FILE else uploaded()
+    upload = by_path() if how == PATH else None
+    files = [] if how == PATH else uploaded() if how == FILE else pasted()
     running(show)
-    if not files:
+    if not files and upload is None:
         return
-    key = uploads.key_of(files)
+    key = uploads.key_of(files) if upload is None else upload.key
     put: IngestResult | None = st.session_state.get("data_put", {}).get(key)
     if put is not None:
         tell_put(key, put, show)
         return
     try:
-        upload = uploads.receive(files, load_settings().settings.max_upload)
+        upload = uploads.receive(files, load_settings().settings.max_upload) if upload is None else upload
         found = upload_kind.kind(upload)
     except UserError as error:
         widgets.problem(error)
         return
+    except FileNotFoundError:
+        if how == PATH:
+            widgets.problem(UserError("the file is no longer there; give its path again"))
+            return
+        st.rerun()  # its work ended while the page was drawn, and the upload was removed
     tell_known(upload, show)
-    if how == FILE and upload.files[0].suffix not in (".npy", ".npz", ".safetensors", ".bin"):
+    if how != PASTE and upload.files[0].suffix not in (".npy", ".npz", ".safetensors", ".bin"):
         found = (
             st.segmented_control(
                 "What is in it",
@@ -132,14 +148,14 @@ def vectors_part(upload: Upload, key: str) -> None:
     st.dataframe(
         [
             {"name": name, "vector": " ".join(f"{value:.3f}" for value in row) + (" …" if vectors.dim > 4 else "")}
-            for name, row in vectors.first
+            | shown_values(vectors.columns, place)
+            for place, (name, row) in enumerate(vectors.first)
         ],
         hide_index=True,
         width="stretch",
         alt="The first vectors",
     )
-    if vectors.columns:
-        st.caption(f"Columns beside them: {widgets.plain(', '.join(vectors.columns))}.")
+    columns = chosen_columns(vectors.columns, key)
     for note in vectors.notes:
         st.caption(f"Noted: {widgets.plain(note)}.")
     metric = st.selectbox(
@@ -151,10 +167,10 @@ def vectors_part(upload: Upload, key: str) -> None:
         help="How the rows of a new space are compared.",
     )
     target, pressed = target_part(upload, key, metric)
-    job = ("intake", upload.name, target, key)
+    job = ("intake", upload.name, target, key, columns)
     put = work.on_request(
         job,
-        lambda progress: ingest.vectors_into(widgets.shelf(), upload, vectors, target, progress),
+        lambda progress: ingest.vectors_into(widgets.shelf(), upload, vectors, target, progress, columns),
         pressed,
         lambda: st.info("Cancelled. No collection was made or changed.") and None,
     )

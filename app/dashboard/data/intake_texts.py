@@ -1,5 +1,7 @@
 """The page Data: a file of texts, what becomes of it, and its embedding."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from polysema.app.collection import ingest, upload_preview
@@ -9,13 +11,14 @@ from polysema.app.collection.uploaded_files import Upload
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import widgets
 from polysema.app.dashboard.data.collection_care import size
-from polysema.app.dashboard.data.files_tab import columns, written
+from polysema.app.dashboard.data.files_tab import EXAMPLE_NAME, chosen_columns, columns, shown_values, written
 from polysema.app.dashboard.data.intake_target import finish, target_part
 from polysema.core.model.catalog import models_here
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pooling import POOLINGS
 from polysema.core.progress import Progress
 
+MANY_WORDS = 5  # a text, on average: from here on it is a sentence rather than a phrase
 UNITS = {"words": "Every word", "sentences": "Every text", "tokens": "Every token"}
 SENTENCE_UNIT = ("own", "mean", "cls", "last")
 
@@ -35,24 +38,31 @@ def texts_part(upload: Upload, key: str) -> None:
     corpus = texts.corpus
     st.markdown(f"**{corpus.texts:,} texts**, {texts.characters:,} characters; the longest has {texts.longest:,}.")
     st.dataframe(
-        [{"id": name, "text": text[:400]} for name, text in texts.first],
+        [
+            {"id": name, "text": text[:400]} | shown_values(texts.columns, place)
+            for place, (name, text) in enumerate(texts.first)
+        ],
         hide_index=True,
         width="stretch",
         alt="The first texts",
     )
     for note in texts.notes:
         st.caption(widgets.plain(note[0].upper() + note[1:]) + ".")
+    kept = chosen_columns(texts.columns, key)
     models = models_here()
     if not models:
         st.info("No language model is here yet: bring one under Models and spaces.")
         return
+    if st.session_state.get("unit_of") not in (None, key):  # other texts: their own default
+        st.session_state["deu"] = default_unit(upload, texts)
+    st.session_state["unit_of"] = key
     first, second = st.columns([4, 8])
     name = first.selectbox("Model", models, key="dem", bind="query-params", help="Which model reads the texts.")
     unit = (
         second.segmented_control(
             "A vector for",
             list(UNITS),
-            default="words",
+            default=default_unit(upload, texts),
             required=True,
             key="deu",
             bind="query-params",
@@ -63,7 +73,14 @@ def texts_part(upload: Upload, key: str) -> None:
     )
     model: LanguageModel | None = work.answer(("model", name), lambda progress: model_of(name, progress))
     if model is not None:
-        embed_part(upload, texts, model, unit, key)
+        embed_part(upload, texts, model, TextOptions((), unit, columns=kept), key)
+
+
+def default_unit(upload: Upload, texts: UploadedTexts) -> str:
+    """A vector a text where texts have many words; one a word for words and phrases, and for the example, which is
+    about one word's contexts.
+    """
+    return "sentences" if texts.words >= MANY_WORDS and upload.name != EXAMPLE_NAME else "words"
 
 
 def layer_boxes(model: LanguageModel, unit: str) -> tuple[list[int], str]:
@@ -91,13 +108,13 @@ def layer_boxes(model: LanguageModel, unit: str) -> tuple[list[int], str]:
     return list(layers), pooling
 
 
-def embed_part(upload: Upload, texts: UploadedTexts, model: LanguageModel, unit: str, key: str) -> None:
+def embed_part(upload: Upload, texts: UploadedTexts, model: LanguageModel, chosen: TextOptions, key: str) -> None:
     """Layers and pooling, what it will come to, where it goes; then the work itself."""
-    layers, pooling = layer_boxes(model, unit)
+    layers, pooling = layer_boxes(model, chosen.unit)
     if not layers:
         st.info("Choose at least one layer.")
         return
-    reading = TextOptions(tuple(sorted(layers)), unit, pooling)
+    reading = replace(chosen, layers=tuple(sorted(layers)), pooling=pooling)
     guess: ingest.Estimate | None = work.answer(
         ("estimate", texts.corpus.sha256, texts.corpus.column, texts.corpus.dialect, model.name, reading),
         lambda progress: measured(model, texts, reading, progress),
@@ -151,13 +168,13 @@ def show_python(upload: Upload, texts: UploadedTexts, model: str, reading: TextO
     widgets.python_lines(
         "from polysema.app.export.options import ExportOptions, ExportSource\n"
         "from polysema.app.export.run import export\n"
-        "from polysema.core.corpus import Dialect, open_corpus\n"
+        "from polysema.core.corpus import Dialect, open_records\n"
         "from polysema.core.model.load import load_model\nfrom polysema.indexes.collection import Collection\n"
         "from polysema.indexes.import_export import import_into\n\n"
         "corpus = "
-        f"open_corpus({upload.files[0].name!r}{f', {texts.corpus.column!r}' if texts.corpus.column else ''}"
+        f"open_records({upload.files[0].name!r}{f', {texts.corpus.column!r}' if texts.corpus.column else ''}"
         f"{_said(texts)})\n"
-        f"export(corpus, ExportSource.of(corpus), 'out', load_model({model!r}), {list(reading.layers)}, "
+        f"export(corpus.records(), ExportSource.of(corpus), 'out', load_model({model!r}), {list(reading.layers)}, "
         f"ExportOptions({reading.unit!r}, {reading.pooling!r}, text=True))\n"
         f"import_into(Collection.create({target.collection!r}), 'out')",
         "The same from the shell: `polysema export`, then `polysema collection import`. The ids made here have "
@@ -167,7 +184,7 @@ def show_python(upload: Upload, texts: UploadedTexts, model: str, reading: TextO
 
 
 def _said(texts: UploadedTexts) -> str:
-    """The argument of `open_corpus` that says how the file is written, where that was said."""
+    """The argument of `open_records` that says how the file is written, where that was said."""
     said = ", ".join(f"{name}={value!r}" for name, value in texts.corpus.dialect.said().items())
     return f", dialect=Dialect({said})" if said else ""
 
