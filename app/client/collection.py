@@ -147,8 +147,8 @@ class RemoteCollection:
         )
 
     def embed(self, texts: Sequence[str], progress: Progress = no_progress, **how: Any) -> dict[str, Any]:
-        """Embed texts into it, as a job: see `EmbedIntoCollectionRequest` for `ids`, `space`, `model`, `layer`, `unit`, `word`,
-        `pooling`.
+        """Embed texts into it, as a job: see `EmbedIntoCollectionRequest` for `ids`, `columns`, `space`, `model`,
+        `layer`, `unit`, `word`, `pooling`.
         """
         found: dict[str, Any] = self._client.done("embed", progress, collection=self.name, texts=list(texts), **how)
         return found

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from polysema.app.explorer.results.collection import RowsAdded, RowsReplaced
+from polysema.app.export.options import exported_names
 from polysema.app.service import encoding as form
 from polysema.app.service.arrow_bodies import read_table
 from polysema.app.service.dependencies import ServiceState
@@ -20,6 +21,7 @@ from polysema.app.service.schemas.collection import RowsRequest
 from polysema.app.service.validation_messages import mistake_of
 from polysema.core.errors import UserError
 from polysema.core.space.space import Floats, Origin
+from polysema.indexes.store.columns import table_of
 
 ArrowRows: TypeAlias = tuple[list[str], Floats, pa.Table | None, str | None]  # ids, vectors, columns, space
 
@@ -50,6 +52,20 @@ def _mistake_in(body: bytes, error: ValidationError) -> UserError:
             why += " (half of a surrogate pair is no text)"
         return UserError(f"the body is no JSON: {why}")
     return MistakeError(*mistake_of(errors, from_json(body), list(RowsRequest.model_fields)))
+
+
+def columns_of_texts(given: dict[str, Any] | None, n_texts: int) -> pa.Table | None:
+    """The columns that go along with texts, under the names that they have in a collection of embedded rows.
+
+    Raises `UserError` for a column that has not a value for each text, or values of several types.
+    """
+    if not given:
+        return None
+    wrong = next((name for name, values in given.items() if len(values) != n_texts), None)
+    if wrong is not None:
+        raise UserError(f"the column {wrong!r} has {len(given[wrong]):,} values for {n_texts:,} texts")
+    names = exported_names(list(given))
+    return table_of({names[name]: values for name, values in given.items()})
 
 
 def put_rows(name: str, given: RowsRequest | ArrowRows, state: ServiceState, replaces: bool) -> Response:

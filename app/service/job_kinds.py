@@ -24,6 +24,7 @@ from polysema.app.explorer.results.maps import (
 from polysema.app.explorer.sense_report import sense_report
 from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
+from polysema.app.service.collection_rows import columns_of_texts
 from polysema.app.service.dependencies import ServiceState
 from polysema.app.service.embeddings import model_and_layers
 from polysema.app.service.jobs import Outcome
@@ -185,6 +186,8 @@ def _fill(request: of.EmbedIntoCollectionRequest, state: ServiceState) -> Work:
             f"every text needs an id of its own; got {len(set(names)):,} ids for {len(request.texts):,} texts"
         )
 
+    beside = columns_of_texts(request.columns, len(request.texts))
+
     def work(progress: Progress) -> Any:
         progress(f"load {name}", 0, 1)
         model = state.explorer.model(name).model
@@ -205,11 +208,11 @@ def _fill(request: of.EmbedIntoCollectionRequest, state: ServiceState) -> Work:
             own = [ids[place] for place in there]
             table = made.table
             numbers = table.column("text_id").to_pylist()
-            columns = table.set_column(
-                table.column_names.index("text_id"),
-                "text_id",
-                pa.array([start + there[n] for n in numbers], pa.int64()),
-            ).append_column("text", pa.array([texts[there[n]] for n in numbers], pa.string()))
+            places = pa.array([start + there[n] for n in numbers], pa.int64())
+            columns = table.set_column(table.column_names.index("text_id"), "text_id", places)
+            columns = columns.append_column("text", pa.array([texts[there[n]] for n in numbers], pa.string()))
+            for column in beside.column_names if beside is not None else ():
+                columns = columns.append_column(column, beside.column(column).take(places))
             origin = replace(made.origin, layer=layer)
             current.upsert(_ids([own[n] for n in numbers], table), made.vectors, columns, request.space, origin)
             rows += len(made)

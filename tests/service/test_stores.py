@@ -215,7 +215,12 @@ def test_texts_are_embedded_into_a_collection_as_a_job(client: Client, explorer:
     np.testing.assert_allclose(found.vectors, expected[[0, 2]], atol=1e-6)
     assert found.rows[1]["text"] == TEXTS[2]
     assert (found.origin.layer, found.origin.source) == (6, "minilm-l6")
-    mine.embed(TEXTS, space="whole", unit="sentences")
+    mine.embed(TEXTS, space="whole", unit="sentences", columns={"year": [1, None, 3], "id": ["a", "b", "c"]})
+    assert [(row["year"], row["file_id"]) for row in mine.get(["0", "1", "2"], "whole").rows] == [
+        (1, "a"),
+        (None, "b"),
+        (3, "c"),
+    ]
     whole = embed_sentences(explorer.model().model, TEXTS).vectors[0]
     np.testing.assert_allclose(mine.get(["0", "1", "2"], "whole").vectors, whole, atol=1e-6)
     query = {"text": TEXTS[1], "k": 1, "space": "whole"}
@@ -245,6 +250,7 @@ def test_texts_are_embedded_into_a_collection_as_a_job(client: Client, explorer:
         ({"ids": ["a", "a", "b"]}, "ids for"),
         ({"model": "nope"}, "catalog"),
         ({"layer": 9}, "layers"),
+        ({"columns": {"year": [1]}}, "the column 'year' has 1 values for 3 texts"),
     ):
         with pytest.raises(UserError, match=match):
             mine.embed(TEXTS, **wrong)

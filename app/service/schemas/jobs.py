@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, JsonValue, Tag
 
 from polysema.app.explorer import DEFAULT_MODEL, MAX_CLUSTERED, MAX_TEXTS
 from polysema.app.explorer.map_neighbors import MapNeighbor, PointNeighbors
@@ -148,6 +148,12 @@ class EmbedIntoCollectionRequest(RequestModel):
     collection: Name
     texts: list[Text] = Field(min_length=1, max_length=10_000_000)
     ids: list[Id] | None = Field(default=None, min_length=1, max_length=10_000_000)
+    columns: dict[str, list[JsonValue]] | None = Field(
+        default=None,
+        max_length=1000,
+        description="Columns by name, a value for each text, which every row of the text has; one that is called like "
+        "a column of the rows' own (`word`, `text_id`, ...) becomes `file_word`.",
+    )
     space: Name | None = None
     model: Name = DEFAULT_MODEL
     layer: Layer | None = Field(default=None, description="By default that of the model's name, else the last.")
