@@ -246,7 +246,6 @@ LONG_FILES: set[str] = {
     "indexes/exact.py",
 }
 LONG_FUNCTIONS: set[str] = {
-    "app.cli.embed.embed",
     "core.inside.lens.lens",
     "core.model.distill.distil",
     "core.model.load.load_model",

@@ -16,7 +16,6 @@ from polysema.app.cli.output import (
 from polysema.app.cli.space_options import METHODS, SpaceView, policy_options, search_options, view_options
 from polysema.app.cli.word_command import WordCommand
 from polysema.app.cli.words import search_note
-from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
     from polysema.app.explorer import SearchOptions
@@ -65,11 +64,10 @@ def analogy(
     @6, in a space such as minilm-l6@6.
     """
     from polysema.app.explorer import AnalogyOptions
-    from polysema.app.explorer.options import parse_pair
+    from polysema.app.explorer.options import check_epsilon, parse_pair
     from polysema.app.explorer.results.words import VECTOR_FIELDS
 
-    if not 0 < epsilon <= 1:
-        raise UserError(f"epsilon is above 0 and at most 1; got {epsilon}")
+    check_epsilon(epsilon)
     opened = view.open()
     options = AnalogyOptions(
         tuple(parse_pair(text) for text in pairs),

@@ -19,8 +19,7 @@ from polysema.app.cli.space_options import SpaceView
 @click.option("--replace", is_flag=True, help="Replace a file that is there already.")
 def convert(space: str, file: str, layout: str | None, transform: str, replace: bool) -> None:
     """Write the vectors of SPACE to FILE, in the layout of its ending or of --to."""
-    from polysema.core.files.formats import write_vectors
+    from polysema.app.explorer import Explorer
 
-    current = SpaceView(space, transform).open()
-    paths = write_vectors(current.space, file, layout, replace)
-    click.echo(f"{len(current):,} vectors, {current.dim} dimensions, in {' and '.join(map(str, paths))}")
+    found = Explorer().exports.write(SpaceView(space, transform).open(), file, layout, replace)
+    click.echo(f"{found.rows:,} vectors, {found.dim} dimensions, in {' and '.join(found.paths)}")

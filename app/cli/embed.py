@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -25,11 +24,9 @@ from polysema.core.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from polysema.core.model.contextual import HiddenBatch
+    from polysema.app.explorer.embedding import TextVectors
     from polysema.core.model.recipe import SentenceOptions
-    from polysema.core.model.sentences import Sentences
     from polysema.core.model.tokens import Span
-    from polysema.core.space.space import Floats
 
 
 @click.command(cls=WordCommand, short_help="Print the vectors of words, tokens or texts.")
@@ -84,65 +81,49 @@ def embed(
 
     The table shows a vector's length and first numbers; --format json and csv print it whole.
     """
-    from polysema.app.explorer.embedding import occurrence_rows, sentence_rows
-    from polysema.core.model.contextual import embed as run
-    from polysema.core.model.load import load_model
+    from polysema.app.explorer import Explorer, ModelOptions
+    from polysema.app.explorer.embedding import EmbedOptions
     from polysema.core.model.recipe import check_unit
-    from polysema.core.model.sentences import embed_sentences
-    from polysema.core.model.tokens import occurrence_at
-    from polysema.core.space.spelling import spelling_note
 
     name, query = model_and_layers(model, layers)
     at = parse_span(span)
     check_unit(sentence, unit)
-    side = "decoder" if generate else stack
-    loaded = load_model(name, device, engine, "float32", final_norm, side, patient=False, bos=bos)
-    which = range(loaded.n_layers + 1) if query is None else query
-    tell_engine(loaded, which)
-    beside = tuple(sources) or None
+    explorer = Explorer(device)
+    how = ModelOptions(engine=engine, final_norm=final_norm, stack="decoder" if generate else stack, bos=bos)
+    handle = explorer.model(name, how)
+    tell_engine(handle, explorer, query)
     if generate:
-        beside, texts = texts, tuple(loaded.generate(texts))
+        sources, texts = texts, tuple(handle.model.generate(texts))
         for text in texts:
             click.echo(f"written: {text}", err=True)
-    only = None
-    if unit == "sentences":
-        found = embed_sentences(loaded, texts, which, pooling, sentence)
-        answer, rows = sentence_rows(found), _sentence_table(found, texts, form)
-    else:
-        if word is not None or at is not None:
-            only = [occurrence_at(text, number, word, nth, at) for number, text in enumerate(texts)]
-        hidden = run(loaded, texts, which, pooling, only, beside, unit)
-        answer, rows = occurrence_rows(hidden), _occurrence_table(hidden, form)
-    if only is not None and word is not None:
-        notes = (spelling_note(word, occurrence.word) for occurrence in only)
-        answer = replace(answer, origin=answer.origin.with_notes(*notes))
+    options = EmbedOptions(sentence.prompt, sentence.prompt_name, sentence.dimensions, nth, at, tuple(sources))
+    answer = handle.embed(texts, query, unit, word, pooling, options)
+    for occurrence in answer.unseen:
+        click.echo(f"note: the tokenizer makes no token of {occurrence.word!r} in text {occurrence.text + 1}", err=True)
     tell_notes(answer.origin)
     for number in answer.split:
-        window = window_description(answer.origin.to_json())
-        click.echo(f"note: text {number + 1} is longer than {window}", err=True)
-    if not rows:
+        click.echo(f"note: text {number + 1} is longer than {window_description(answer.origin)}", err=True)
+    if not len(answer):
         raise UserError("there is nothing to embed: no text holds a word")
-    show(form, rows, answer.answer())
+    show(form, _vector_rows(answer, texts, form), answer.answer())
 
 
-def _sentence_table(found: Sentences, texts: Sequence[str], form: str) -> list[Row]:
-    """A row for each layer of each text."""
-    return [
-        _vector_row((number, text, 0, len(text), layer), found.vectors[place, number], form)
-        for place, layer in enumerate(found.layers)
-        for number, text in enumerate(texts)
-    ]
-
-
-def _occurrence_table(hidden: HiddenBatch, form: str) -> list[Row]:
-    """A row for each layer of each occurrence; those without a token are reported on standard error."""
-    for occurrence in hidden.unseen:
-        click.echo(f"note: the tokenizer makes no token of {occurrence.word!r} in text {occurrence.text + 1}", err=True)
-    return [
-        _vector_row((o.text, o.word, o.span.start, o.span.end, layer), hidden.vectors[place, row], form)
-        for place, layer in enumerate(hidden.layers)
-        for row, o in enumerate(hidden.occurrences)
-    ]
+def _vector_rows(answer: TextVectors, texts: Sequence[str], form: str) -> list[Row]:
+    """A row of the table for each vector: its place, and its numbers."""
+    rows: list[Row] = []
+    for place, vector in zip(answer.rows, answer.vectors, strict=True):
+        number = int(place["text_id"])
+        whole = {"word": "", "start": 0, "end": len(texts[number])}  # where a text has one vector
+        row: Row = {"text": number + 1} | {name: place.get(name, value) for name, value in whole.items()}
+        row["layer"] = place["layer"]
+        numbers = [float(str(one)) for one in vector]
+        if form == "table":
+            shown = " ".join(f"{one:.3f}" for one in numbers[:4])
+            row |= {"length": float((vector.astype("float64") ** 2).sum() ** 0.5), "vector": f"{shown} …"}
+        else:
+            row |= {"vector": " ".join(map(repr, numbers))}
+        rows.append(row)
+    return rows
 
 
 def parse_span(text: str | None) -> Span | None:
@@ -155,14 +136,3 @@ def parse_span(text: str | None) -> Span | None:
     if not (colon and first.isdecimal() and second.isdecimal()):
         raise UserError(f"a span is START:END, such as 4:8; got {text!r}")
     return Span(int(first), int(second))
-
-
-def _vector_row(place: tuple[int, str, int, int, int], vector: Floats, form: str) -> Row:
-    """A row of the table: the place of a vector (text, word, start, end, layer), and its numbers."""
-    text, word, start, end, layer = place
-    row: Row = {"text": text + 1, "word": word, "start": start, "end": end, "layer": layer}
-    numbers = [float(str(number)) for number in vector]
-    if form == "table":
-        shown = " ".join(f"{number:.3f}" for number in numbers[:4])
-        return row | {"length": float((vector.astype("float64") ** 2).sum() ** 0.5), "vector": f"{shown} …"}
-    return row | {"vector": " ".join(map(repr, numbers))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,6 +26,7 @@ from polysema.app.cli.output import model_option, progress_bar
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
+    from polysema.app.explorer.results.exports import ExportAnswer
     from polysema.core.model.recipe import SentenceOptions
 
 
@@ -71,11 +72,10 @@ def export() -> None:
 @click.argument("folder", type=click.Path())
 def verify_command(folder: str) -> None:
     """Check every file of a finished export against its manifest."""
-    from polysema.app.export.run import verify
+    from polysema.app.explorer import Explorer
 
-    manifest = verify(folder)
-    files = sum(len(shard["files"]) for shard in manifest["shards"])
-    click.echo(f"{folder}: {manifest['rows']:,} rows in {files} files, each as it was written")
+    found = Explorer().exports.verify(folder)
+    click.echo(f"{folder}: {found.rows:,} rows in {found.files} files, each as it was written")
 
 
 @export.command(name="run", hidden=True, short_help="Export.")
@@ -149,10 +149,9 @@ def run_command(
     """Export."""
     from dataclasses import replace
 
+    from polysema.app.explorer import Explorer, ModelOptions
     from polysema.app.export.options import ExportOptions, ExportSource
-    from polysema.app.export.run import export as run
     from polysema.core.corpus import Dialect, open_records
-    from polysema.core.model.load import load_model
 
     chosen = tuple(word.strip() for word in words.split(",") if word.strip()) if words else ()
     wanted = ExportOptions(
@@ -161,33 +160,30 @@ def run_command(
     name, query = model_and_layers(model, layers)
     kept = parse_columns(columns)
     corpus = open_records(inputs, column, id_column, None, Dialect(separator, header, encoding), kept)
-    source = ExportSource.of(corpus)
     if any(layout.column in (kept or ()) for layout in corpus.layouts):
         wanted = replace(wanted, text=True)
-    tell_corpus(source.notes)
-    loaded = load_model(name, device, engine, compute, final_norm, bos=bos)
-    which = range(loaded.n_layers + 1) if query is None else query
-    tell_engine(loaded, which)
+    tell_corpus(ExportSource.of(corpus).notes)
+    explorer = Explorer(device)
+    how = ModelOptions(engine=engine, compute=compute, final_norm=final_norm, bos=bos, patient=True)
+    handle = explorer.model(name, how)
+    tell_engine(handle, explorer, query)
     with progress_bar() as progress:
-        manifest = run(corpus.records(), source, folder, loaded, which, wanted, progress)
-    _tell_manifest(manifest, unit)
-    click.echo(f"{manifest['rows']:,} rows ({manifest['words']:,} {unit} of {manifest['texts']:,} texts) in {folder}")
+        found = explorer.exports.texts(handle, corpus, folder, query, wanted, progress)
+    _tell_export(found)
+    click.echo(f"{found.rows:,} rows ({found.words:,} {unit} of {found.texts:,} texts) in {folder}")
 
 
-def _tell_manifest(manifest: dict[str, Any], unit: str) -> None:
+def _tell_export(found: ExportAnswer) -> None:
     """What is to be known of an export, on standard error."""
-    for note in manifest["origin"]["notes"]:
+    notes = list(found.origin.notes)
+    if found.split:
+        notes.append(f"{found.split:,} texts were longer than {window_description(found.origin)}")
+    if found.unknown:
+        notes.append(
+            f"the tokenizer doesn't know {found.unknown:,} of the {found.words:,} {found.unit}, wholly or in part: "
+            "what it reads there is the same for every unknown word"
+        )
+    if found.unseen:
+        notes.append(f"the tokenizer makes no token of {found.unseen:,} {found.unit}: they have no row")
+    for note in notes:
         click.echo(f"note: {note}", err=True)
-    if manifest["split"]:
-        click.echo(
-            f"note: {manifest['split']:,} texts were longer than {window_description(manifest['origin'])}",
-            err=True,
-        )
-    if manifest["unknown"]:
-        click.echo(
-            f"note: the tokenizer doesn't know {manifest['unknown']:,} of the {manifest['words']:,} {unit}, "
-            "wholly or in part: what it reads there is the same for every unknown word",
-            err=True,
-        )
-    if manifest["unseen"]:
-        click.echo(f"note: the tokenizer makes no token of {manifest['unseen']:,} {unit}: they have no row", err=True)

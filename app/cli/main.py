@@ -19,6 +19,7 @@ from polysema.app.cli.generate import generate, generate_group
 from polysema.app.cli.inside import inside
 from polysema.app.cli.measure import measure
 from polysema.app.cli.models import models
+from polysema.app.cli.occurrences import occurrences
 from polysema.app.cli.static_table import table
 from polysema.app.cli.text_arguments import require_unicode
 from polysema.core.errors import UserError
@@ -83,6 +84,7 @@ for command in (
     inside,
     measure,
     models,
+    occurrences,
     table,
 ):
     cli.add_command(command)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from polysema.app.cli.output import (
@@ -15,7 +13,6 @@ from polysema.app.cli.output import (
 )
 from polysema.app.cli.reports import print_report, report
 from polysema.app.cli.space_options import METHODS, SpaceView, view_options
-from polysema.core.errors import UserError
 
 vocabulary_option = click.option(
     "--vocabulary",
@@ -58,41 +55,31 @@ def analogies(
     A question with a word that isn't in the vocabulary is dropped. 3cosavg and lrcos ask about each pair once, and
     learn from the other pairs of its category.
     """
-    from polysema.core.measure.analogies import Protocol, measure_analogies, read_analogies
+    from polysema.app.explorer import Explorer
+    from polysema.app.explorer.options import check_epsilon
+    from polysema.core.measure.analogies import Protocol, read_analogies
     from polysema.core.space.analogy import check_method
 
-    if not 0 < epsilon <= 1:
-        raise UserError(f"epsilon is above 0 and at most 1; got {epsilon}")
-    methods = tuple(dict.fromkeys(check_method(method) for method in methods))
+    check_epsilon(epsilon)
+    for method in methods:
+        check_method(method)  # a wrong one is refused before anything is read
     categories = read_analogies(questions)
     opened = view.open()
-    scores = []
+    how = Protocol(vocabulary=vocabulary or None, lower=not keep_case, exclude=not keep_inputs, epsilon=epsilon)
     with progress_bar() as progress:
-        for method in methods:
-            protocol = Protocol(method, vocabulary or None, not keep_case, not keep_inputs, epsilon)
-            scores += measure_analogies(opened.space, categories, protocol, progress)
+        found = Explorer().measures.analogies(categories, opened, methods, how, progress)
     rows: list[Row] = [
         {
-            "category": s.category,
-            "method": s.method,
-            "questions": s.questions,
-            "evaluated": s.evaluated,
-            "correct": s.correct,
-            "accuracy": _share(s.accuracy),
+            "category": one.category,
+            "method": one.method,
+            "questions": one.questions,
+            "evaluated": one.evaluated,
+            "correct": one.correct,
+            "accuracy": _known(one.accuracy),
         }
-        for s in scores
+        for one in found.rows
     ]
-    words = min(vocabulary or len(opened), len(opened))
-    message = (
-        f"{opened.origin.card()}; the first {words:,} of {len(opened):,} words; questions "
-        f"{'as written' if keep_case else 'in lower case'}; words of a question "
-        f"{'kept in' if keep_inputs else 'left out of'} "
-        f"its answers; questions with an unknown word dropped; accuracy in per cent"
-        + (f"; epsilon {epsilon:g}" if "3cosmul" in methods else "")
-    )
-    print_report(
-        form, output, rows, {"protocol": message, "origin": opened.origin.to_json(), "rows": rows}, ["", message]
-    )
+    print_report(form, output, rows, found, ["", found.protocol])
 
 
 @click.command(name="similarity", short_help="Correlation with human ratings (SimLex, WordSim).")
@@ -112,41 +99,29 @@ def measure_similarity(
     """Print how well cosines agree with people's ratings: FILES like SimLex-999's or WordSim-353's, tab-separated."""
     from pathlib import Path
 
-    from polysema.core.measure import similarity as module
+    from polysema.app.explorer import Explorer
+    from polysema.core.measure.similarity import read_pairs
 
-    sets = [(Path(file).name, module.read_pairs(file)) for file in files]
+    sets = {Path(file).name: read_pairs(file) for file in files}
     opened = view.open()
-    results = [
-        module.measure_similarity(opened.space, pairs, name, not keep_case, vocabulary or None) for name, pairs in sets
-    ]
+    found = Explorer().measures.similarity(sets, opened, not keep_case, vocabulary or None)
     rows: list[Row] = [
         {
-            "set": r.name,
-            "pairs": r.pairs,
-            "used": r.used,
-            "spearman": _share(r.spearman),
-            "pearson": _share(r.pearson),
-            "missing words": len(r.missing),
+            "set": one.name,
+            "pairs": one.pairs,
+            "used": one.used,
+            "spearman": _known(one.spearman),
+            "pearson": _known(one.pearson),
+            "missing words": one.n_missing,
         }
-        for r in results
+        for one in found.rows
     ]
-    message = (
-        f"{opened.origin.card()}; the first {min(vocabulary or len(opened), len(opened)):,} of {len(opened):,} "
-        f"words; words {'as written' if keep_case else 'in lower case'}; pairs with an unknown word dropped; "
-        "correlations x 100"
-    )
-    missing = [f"{r.name}: not in the space: {', '.join(r.missing)}" for r in results if r.missing]
-    whole = {
-        "protocol": message,
-        "origin": opened.origin.to_json(),
-        "rows": rows,
-        "missing": {r.name: r.missing for r in results},
-    }
-    print_report(form, output, rows, whole, ["", message, *missing])
+    missing = [f"{name}: not in the space: {', '.join(words)}" for name, words in found.missing.items() if words]
+    print_report(form, output, rows, found, ["", found.protocol, *missing])
 
 
-def _share(value: float) -> float | None:
-    return None if value != value else round(100 * value, 2)
+def _known(value: float) -> float | None:
+    return None if value != value else value
 
 
 @click.command(short_help="Word-sense accuracy of each layer (leave-one-out).")
@@ -165,11 +140,10 @@ def senses(names: tuple[str, ...], form: str) -> None:
     accuracy is that of choosing at random, and no static vector can beat the most frequent sense.
     """
     from polysema.app.explorer import Explorer
-    from polysema.app.explorer.sense_report import sense_report
     from polysema.core.model.catalog import models_here
 
     with progress_bar() as progress:
-        report = sense_report(Explorer(), names or models_here(), progress)
+        report = Explorer().measures.senses(names or models_here(), progress)
     rows = [
         {
             "model": r.model,
@@ -179,7 +153,10 @@ def senses(names: tuple[str, ...], form: str) -> None:
         }
         for r in report.rows
     ]
-    note = f"{report.occurrences:,} occurrences of {report.words} words in {report.senses} senses; always the most frequent sense: {report.most_frequent:.3f}"
+    note = (
+        f"{report.occurrences:,} occurrences of {report.words} words in {report.senses} senses; always the most "
+        f"frequent sense: {report.most_frequent:.3f}"
+    )
     show(form, rows, report, ["", note, *report.notes])
 
 
@@ -188,22 +165,21 @@ def senses(names: tuple[str, ...], form: str) -> None:
 @format_option
 def int8(model: str, form: str) -> None:
     """Print what the engine onnx-int8 costs: the cosine to float32 and the sense accuracy, layer by layer."""
-    from polysema.core.measure.int8 import int8_difference
-    from polysema.core.model.load import load_model
+    from polysema.app.explorer import Explorer
 
-    loaded = load_model(model, "cpu", "onnx-int8")
     with progress_bar() as progress:
-        rows: list[dict[str, Any]] = [
-            {
-                "layer": row.layer,
-                "mean cosine": round(row.mean_cosine, 4),
-                "least cosine": round(row.least_cosine, 4),
-                "accuracy float32": round(row.exact_accuracy, 4),
-                "accuracy int8": round(row.accuracy, 4),
-            }
-            for row in int8_difference(loaded, progress)
-        ]
-    show(form, rows)
+        found = Explorer().measures.int8(model, progress)
+    rows: list[Row] = [
+        {
+            "layer": row.layer,
+            "mean cosine": round(row.mean_cosine, 4),
+            "least cosine": round(row.least_cosine, 4),
+            "accuracy float32": round(row.exact_accuracy, 4),
+            "accuracy int8": round(row.accuracy, 4),
+        }
+        for row in found.rows
+    ]
+    show(form, rows, found)
 
 
 @click.group(short_help="Evaluate spaces and models on benchmarks.")

@@ -13,7 +13,9 @@ from polysema.core.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from polysema.core.model.load import LanguageModel
+    from polysema.app.explorer import Explorer
+    from polysema.app.explorer.model_explorer import ModelExplorer
+    from polysema.core.space.space import Origin
 
 
 layers_option = click.option(
@@ -126,19 +128,21 @@ def model_and_layers(model: str, layers: str | None) -> tuple[str, list[int] | N
     return name, [layer]
 
 
-def tell_engine(model: LanguageModel, layers: Sequence[int]) -> None:
-    """Which engine runs, and what it costs where it is not exact, on standard error."""
+def tell_engine(handle: ModelExplorer, explorer: Explorer, layers: Sequence[int] | None) -> None:
+    """Which engine runs, and what it costs where it is not exact, on standard error; None are all layers."""
+    model = handle.model
     if model.engine.name != "onnx-int8":
         return
-    from polysema.core.measure.int8 import differences_text, int8_difference
+    from polysema.core.measure.int8 import differences_text
 
     with progress_bar() as progress:
-        rows = int8_difference(model, progress)
-    for line in differences_text(model, model.check_layers(layers), rows):
+        report = explorer.measures.int8(handle, progress)
+    which = range(model.n_layers + 1) if layers is None else layers
+    for line in differences_text(model, model.check_layers(which), list(report.rows)):
         click.echo(f"note: {line}", err=True)
 
 
-def window_description(card: dict[str, Any]) -> str:
+def window_description(origin: Origin) -> str:
     """How a text that is longer than a window was read."""
-    own = ", where sentence-transformers would cut it" if str(card["pooling"]).startswith("own ") else ""
-    return f"{str(card['windows']).partition(' ')[0]} tokens and read in overlapping windows{own}"
+    own = ", where sentence-transformers would cut it" if origin.pooling.startswith("own ") else ""
+    return f"{origin.windows.partition(' ')[0]} tokens and read in overlapping windows{own}"

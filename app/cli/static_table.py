@@ -57,38 +57,27 @@ def table(
     With --words alone: each word's input embedding, the mean of its sub-words. With --corpus: each word's mean hidden
     state over its occurrences in the texts (Bommasani et al. 2020).
     """
+    from polysema.app.explorer import Explorer, ModelOptions
+    from polysema.app.explorer.file_exports import TableOptions
     from polysema.core.corpus import Dialect, open_corpus
-    from polysema.core.files.formats import write_vectors
     from polysema.core.files.writers import check_target
-    from polysema.core.model.distill import distil
-    from polysema.core.model.load import load_model
-    from polysema.core.model.static import word_table
 
     if not words and not inputs:
         raise UserError("give --words (a file of words), --corpus (texts), or both")
     check_target(target)
     chosen = _listed(words) if words else None
-    loaded = load_model(model, device)
-    if not inputs:
-        space = word_table(loaded, list(dict.fromkeys(chosen or ())))
-    else:
+    explorer, corpus = Explorer(device), None
+    if inputs:
         corpus = open_corpus(inputs, column, dialect=Dialect(separator, header, encoding))
         tell_corpus(corpus.notes)
-        with progress_bar() as progress:
-            space = distil(
-                loaded,
-                corpus,
-                layer,
-                "mean",
-                chosen,
-                not keep_case,
-                min_count,
-                max_contexts,
-                lambda stage, done, total: progress("texts", done, corpus.lines),
-            )
-    paths = write_vectors(space, target)
-    tell_notes(space.origin)
-    click.echo(f"{len(space):,} words, {space.dim} dimensions, in {' and '.join(map(str, paths))}")
+    how = TableOptions(layer, not keep_case, min_count, max_contexts)
+    with progress_bar() as progress:
+        made = explorer.exports.static_table(
+            explorer.model(model, ModelOptions(patient=True)), chosen, corpus, how, progress
+        )
+    found = explorer.exports.write(made, target)
+    tell_notes(found.origin)
+    click.echo(f"{found.rows:,} words, {found.dim} dimensions, in {' and '.join(found.paths)}")
 
 
 def _listed(path: str) -> list[str]:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from polysema.app.client.collection import RemoteCollection
 from polysema.app.client.maps import RemoteMaps
+from polysema.app.client.measures import RemoteMeasures
 from polysema.app.client.model import RemoteModel
 from polysema.app.client.space import RemoteSpace, opened
 from polysema.app.client.transport import Transport, part
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE
 from polysema.app.explorer.results import SenseReport
-from polysema.app.explorer.serialization import from_json
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import list_of
 from polysema.core.progress import Progress, no_progress
@@ -64,6 +64,7 @@ class Client:
     ):
         self.transport = Transport(url, key, timeout, tries)
         self.maps, self.jobs = RemoteMaps(self.transport), RemoteJobs(self.transport)
+        self.measures = RemoteMeasures(self.transport)
 
     def __enter__(self) -> Client:
         return self
@@ -97,11 +98,8 @@ class Client:
         return self.transport.ask_for(FamiliesAnswer, "/v1/compare-families", query)
 
     def senses(self, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress) -> SenseReport:
-        """Leave-one-out sense accuracy of the nearest neighbor: each model's static vectors and every layer."""
-        found: SenseReport = from_json(
-            SenseReport, self.transport.done("senses", progress, models=list_of(models, "models"))
-        )
-        return found
+        """As `measures.senses`."""
+        return self.measures.senses(models, progress)
 
     def collections(self) -> list[str]:
         """The names of the collections that are there."""

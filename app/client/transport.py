@@ -84,7 +84,7 @@ class Transport:
         flat = column.flatten().to_numpy(zero_copy_only=False)
         vectors = np.ascontiguousarray(flat, np.float32).reshape(-1, column.type.list_size)
         rest = table.drop_columns([name]).replace_schema_metadata(None)
-        return TextVectors(rest, vectors, Origin.from_json(more["origin"]), tuple(more.get("split", ())), more)
+        return TextVectors(rest, vectors, Origin.from_json(more["origin"]), tuple(more.get("split", ())), more=more)
 
     def start(self, kind: str, request: Mapping[str, Any]) -> str:
         """Start long work; returns its id."""

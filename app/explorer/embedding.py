@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,13 +11,14 @@ import pyarrow as pa
 
 from polysema.app.explorer.answer_table import AnswerTable
 from polysema.app.explorer.results import RowsAnswer
-from polysema.core.errors import UserError
+from polysema.core.errors import UserError, list_of
+from polysema.core.model.recipe import SentenceOptions, check_unit
 
 if TYPE_CHECKING:
     from polysema.core.model.contextual import HiddenBatch
     from polysema.core.model.load import LanguageModel
-    from polysema.core.model.recipe import SentenceOptions
     from polysema.core.model.sentences import Sentences
+    from polysema.core.model.tokens import Occurrence, Span
     from polysema.core.space.space import Floats, Origin
 
 SENTENCES = "sentences"
@@ -27,13 +28,15 @@ SENTENCES = "sentences"
 class TextVectors(AnswerTable[dict[str, object]]):
     """`table` has a row for each of `vectors` (n_rows, dim); `origin` is the card of where they come from.
 
-    `split` lists the texts (from 0) that were read in overlapping windows; `more` is what a service says beside it.
+    `split` lists the texts (from 0) that were read in overlapping windows; of the words `unseen` the tokenizer makes no
+    token, so that they have no row; `more` is what a service says beside it.
     """
 
     table: pa.Table
     vectors: Floats
     origin: Origin
     split: tuple[int, ...] = ()
+    unseen: tuple[Occurrence, ...] = ()
     more: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -54,10 +57,22 @@ class TextVectors(AnswerTable[dict[str, object]]):
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class EmbedOptions(SentenceOptions):
+    """Which place of a text has a vector: the `nth` occurrence of the word (from 1), or the characters of a `span`.
+
+    `sources` are, of a decoder beside an encoder, what the encoder reads, one for each text. The rest is of sentences.
+    """
+
+    nth: int = 1
+    span: Span | None = None
+    sources: tuple[str, ...] = ()
+
+
 def embedded(
     model: LanguageModel,
     texts: Sequence[str],
-    layers: Sequence[int] = (-1,),
+    layers: Sequence[int] | None = (-1,),
     unit: str = "words",
     word: str | None = None,
     pooling: str = "mean",
@@ -66,27 +81,34 @@ def embedded(
     """The vectors of every word, of one `word`, of the tokens or of whole texts (`sentences`): a row for each layer and
     place, layer after layer. Raises `UserError` for a unit that isn't there, or a word beside another unit.
     """
-    from polysema.core.model.contextual import embed, word_vectors
-    from polysema.core.model.recipe import check_unit
+    from polysema.core.model.contextual import embed
     from polysema.core.model.sentences import embed_sentences
+    from polysema.core.model.tokens import occurrence_at
+    from polysema.core.space.spelling import spelling_note
 
     check_unit(options, unit)
-    chosen = model.check_layers(layers)
+    how = options if isinstance(options, EmbedOptions) else EmbedOptions()
+    one_place = word is not None or how.span is not None
+    chosen = model.check_layers(range(model.n_layers + 1) if layers is None else layers)
     if unit == SENTENCES:
-        if word is not None:
+        if one_place:
             raise UserError("sentences are whole texts; leave out the word, or ask for the unit words")
         made = embed_sentences(model, texts, chosen, pooling, options)
         if made.empty:
             raise UserError(f"text {made.empty[0] + 1} has no token, so it has no vector")
         return sentence_rows(made)
-    if word is not None and unit != "words":
+    if not one_place:
+        return occurrence_rows(embed(model, texts, chosen, pooling, sources=how.sources or None, unit=unit))
+    if unit != "words":
         raise UserError("a word can only be given with the unit words")
-    hidden = (
-        embed(model, texts, chosen, pooling, unit=unit)
-        if word is None
-        else word_vectors(model, word, texts, chosen, pooling)
-    )
-    return occurrence_rows(hidden)
+    places = [
+        occurrence_at(text, number, word, how.nth, how.span) for number, text in enumerate(list_of(texts, "texts"))
+    ]
+    hidden = embed(model, texts, chosen, pooling, places, how.sources or None)
+    if hidden.unseen:
+        raise UserError(f"the tokenizer of {model.name} makes no token of {places[0].word!r}, so it has no vector")
+    notes = dict.fromkeys(spelling_note(word, place.word) for place in places if word is not None)
+    return occurrence_rows(replace(hidden, origin=hidden.origin.with_notes(*notes)))
 
 
 def sentence_rows(made: Sentences) -> TextVectors:
@@ -100,7 +122,7 @@ def occurrence_rows(hidden: HiddenBatch) -> TextVectors:
     from polysema.core.model.contextual import occurrence_table
 
     tables = [occurrence_table(hidden.occurrences, layer) for layer in hidden.layers]
-    return TextVectors(pa.concat_tables(tables), _flat(hidden.vectors), hidden.origin, hidden.split)
+    return TextVectors(pa.concat_tables(tables), _flat(hidden.vectors), hidden.origin, hidden.split, hidden.unseen)
 
 
 def _flat(vectors: Floats) -> Floats:

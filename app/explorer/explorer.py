@@ -30,7 +30,9 @@ from polysema.indexes.collection import Collection
 
 if TYPE_CHECKING:
     from polysema.app.collection.registry import CollectionRegistry
+    from polysema.app.explorer.file_exports import ExportExplorer
     from polysema.app.explorer.map_explorer import MapExplorer
+    from polysema.app.explorer.measures import MeasureExplorer
     from polysema.app.explorer.model_explorer import ModelExplorer
     from polysema.app.explorer.results.inside import FamiliesAnswer
     from polysema.core.space.transform import Transform
@@ -141,6 +143,20 @@ class Explorer:
         from polysema.app.explorer.map_explorer import MapExplorer
 
         return MapExplorer(self)
+
+    @cached_property
+    def exports(self) -> ExportExplorer:
+        """What is written to files: exports of texts, static tables, spaces in another layout."""
+        from polysema.app.explorer.file_exports import ExportExplorer
+
+        return ExportExplorer(self)
+
+    @cached_property
+    def measures(self) -> MeasureExplorer:
+        """What spaces and models score on benchmarks."""
+        from polysema.app.explorer.measures import MeasureExplorer
+
+        return MeasureExplorer(self)
 
     @cached_property
     def collections(self) -> CollectionRegistry:

@@ -56,7 +56,7 @@ class ModelExplorer:
     def embed(
         self,
         texts: Sequence[str],
-        layers: Sequence[int] = (-1,),
+        layers: Sequence[int] | None = (-1,),
         unit: str = "words",
         word: str | None = None,
         pooling: str = "mean",
@@ -66,11 +66,12 @@ class ModelExplorer:
 
         Args:
             texts: The texts.
-            layers: 0 (the embeddings) to n; -1 is the last.
+            layers: 0 (the embeddings) to n; -1 is the last; None: all.
             unit: words, tokens or sentences.
-            word: Only its first occurrence in each text.
+            word: Only this word, its first occurrence in each text.
             pooling: How sub-words become a word, or tokens a text.
-            options: Of sentences: what stands before each text, and how many dimensions are kept.
+            options: Of sentences: what stands before each text, and how many dimensions are kept; as `EmbedOptions`
+                another occurrence of the word, or the characters of a span, and what the encoder reads beside.
 
         Returns:
             A row for each layer and place, layer after layer, with vectors (n_rows, dim) float32.

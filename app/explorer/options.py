@@ -81,6 +81,13 @@ def first_rows(restrict_vocab: int | None, n_rows: int) -> int:
     return n_rows if restrict_vocab is None else min(restrict_vocab, n_rows)
 
 
+def check_epsilon(epsilon: float) -> float:
+    """3CosMul's epsilon back; raises `UserError` outside of its range."""
+    if not 0 < epsilon <= 1:
+        raise UserError(f"epsilon is above 0 and at most 1; got {epsilon}")
+    return epsilon
+
+
 def parse_pair(text: str) -> tuple[str, str]:
     """The two words of an example pair, `man:woman`; raises `UserError`."""
     first, sign, second = text.partition(":")

@@ -21,13 +21,13 @@ from polysema.app.explorer.results.maps import (
     MatchedSummary,
     SpaceMap,
 )
-from polysema.app.explorer.sense_report import sense_report
 from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
 from polysema.app.service.collection_rows import columns_of_texts
 from polysema.app.service.dependencies import ServiceState
 from polysema.app.service.embeddings import model_and_layers
 from polysema.app.service.jobs import Outcome
+from polysema.app.service.measure_jobs import analogy_work, similarity_work
 from polysema.app.service.schemas import jobs as of
 from polysema.app.service.schemas.fields import SpaceView
 from polysema.core.errors import UserError
@@ -161,7 +161,7 @@ def _clusters(request: of.SenseClustersRequest, state: ServiceState) -> Work:
 def _senses(request: of.SensesRequest, state: ServiceState) -> Work:
     for name in request.models:
         state.known(name)
-    return lambda progress: sense_report(state.explorer, request.models, progress)
+    return lambda progress: state.explorer.measures.senses(request.models, progress)
 
 
 def _corpus(request: of.CorpusRequest, state: ServiceState) -> Work:
@@ -273,4 +273,6 @@ KINDS: dict[str, Callable[[Any, ServiceState], Work]] = {
     "embed": _fill,
     "compact": _compact,
     "verify": _verify,
+    "analogies": analogy_work,
+    "similarities": similarity_work,
 }

@@ -2,9 +2,6 @@
 
 from typing import Any
 
-from polysema.app.explorer import Explorer
-from polysema.app.explorer.sense_report import sense_report
-
 WORDS = {
     "neighbors": ("neighbors", "word space k policy search"),
     "nearest": ("nearest", "vectors space k search"),
@@ -46,8 +43,8 @@ class Flat:
         self._of = of
 
     def __getattr__(self, name: str) -> Any:
-        if name == "senses" and isinstance(self._of, Explorer):
-            return lambda *given: sense_report(self._of, *given)
+        if name == "senses":
+            return self._of.measures.senses
         if name in OWN:
             return getattr(self._of, name)
         if name in MAPS:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from polysema.app.cli.main import cli as cli_group
 from polysema.app.client.client import Client
-from polysema.app.explorer import AnalogyOptions, Explorer, SearchOptions
+from polysema.app.explorer import AnalogyOptions, Explorer, OccurrenceOptions, SearchOptions
 from polysema.app.explorer.inside_options import AttentionOptions
 from polysema.app.explorer.results.words import VECTOR_FIELDS
 from polysema.app.explorer.serialization import from_json, to_json
@@ -23,6 +23,8 @@ from polysema.core.inside.generation_results import DecodingOptions
 from polysema.core.inside.lens import LensView
 from polysema.core.inside.patch_inputs import Noise, PatchOptions
 from polysema.core.inside.steering import Statement
+from polysema.core.measure.analogies import Protocol, read_analogies
+from polysema.core.measure.similarity import read_pairs
 from polysema.core.model.recipe import SentenceOptions
 from polysema.core.space.lookup import Case, Policy
 from tests.service.conftest import Service
@@ -42,10 +44,7 @@ ONLY_IN_THE_SHELL = {
     "generate next-sentence": "of a model with such a head, and none of the catalog has one",
     "key": "of the service itself",
     "map": "writes a file; over HTTP a job",
-    "measure analogies": "reads a file of questions",
     "measure int8": "of an engine of this machine",
-    "measure senses": "over HTTP a job",
-    "measure similarity": "reads files of ratings",
     "models pull": "brings weights here",
     "serve": "is the service",
     "settings": "of the service itself",
@@ -67,7 +66,6 @@ ONLY_OVER_HTTP = {
     "POST /v1/direction": "a vector for programs",
     "POST /v1/vector": "a vector for programs",
     "POST /v1/baseline": "stands beside each answer",
-    "POST /v1/occurrences": "the dashboard's and programs'",
     "POST /v1/next-sentence": "of a model with such a head, and none of the catalog has one",
 }
 
@@ -356,6 +354,15 @@ VERBS = [
         {"model": "g2p-t5"},
         lambda of: of.model("g2p-t5").internals.check(),
     ),
+    Verb(
+        "occurrences",
+        "POST /v1/occurrences",
+        ["bank", TEXTS[0], "--layer", "3", "-k", "3", "--where", "sense != ''"],
+        {"word": "bank", "text": TEXTS[0], "layer": 3, "k": 3, "where": "sense != ''"},
+        lambda of: of.occurrence_neighbors(
+            "bank", TEXTS[0], layer=3, k=3, options=OccurrenceOptions(where="sense != ''")
+        ),
+    ),
     Verb("models", "GET /v1/models", without=("folder",)),
 ]
 
@@ -393,6 +400,37 @@ def test_an_answer_has_one_shape(verb: Verb, http: httpx.Client, client: Client,
         assert to_json(from_json(type(found), json.loads(json.dumps(whole)))) == whole
 
 
+QUESTIONS = ": gender\nman woman king queen\nman woman boy girl\n: odd\nking queen man nobodysword\n"
+RATINGS = "king\tqueen\t8.5\nking\tcabbage\t0.5\nman\twoman\t7\n"
+MEASURES: dict[str, tuple[list[str], Callable[[Any, Path], Any]]] = {
+    "measure analogies": (
+        ["q.txt", "--method", "3cosadd", "--method", "only-b", "--vocabulary", "20000"],
+        lambda of, folder: of.measures.analogies(
+            read_analogies(folder / "q.txt"), methods=["3cosadd", "only-b"], protocol=Protocol(vocabulary=20_000)
+        ),
+    ),
+    "measure similarity": (
+        ["s.tsv", "--keep-case"],
+        lambda of, folder: of.measures.similarity({"s.tsv": read_pairs(folder / "s.tsv")}, lower=False),
+    ),
+    "measure senses": (["-m", "g2p-t5"], lambda of, folder: of.measures.senses(["g2p-t5"])),
+}
+
+
+@pytest.mark.parametrize("command", MEASURES)
+def test_a_measure_has_one_shape(
+    command: str, client: Client, explorer: Explorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over HTTP they are jobs, whose results the client reads."""
+    arguments, ask = MEASURES[command]
+    monkeypatch.chdir(tmp_path)
+    Path("q.txt").write_text(QUESTIONS, encoding="utf-8")
+    Path("s.tsv").write_text(RATINGS, encoding="utf-8")
+    printed = shell(Verb(command, "", arguments))
+    assert to_json(ask(explorer, tmp_path)) == printed
+    assert to_json(ask(client, tmp_path)) == printed
+
+
 def commands(group: click.Group, name: str = "") -> Iterator[str]:
     for child, command in group.commands.items():
         whole = f"{name} {child}".strip()
@@ -411,7 +449,7 @@ def test_every_verb_is_in_the_table_or_said_to_be_of_one_side_alone(explorer: Ex
     }
     assert {verb.route for verb in VERBS} | set(ONLY_OVER_HTTP) == there
     here = {name for name in commands(cli_group) if not name.startswith("collection ")} | {"models"}
-    assert {verb.command for verb in VERBS} | set(ONLY_IN_THE_SHELL) == here
+    assert {verb.command for verb in VERBS} | set(MEASURES) | set(ONLY_IN_THE_SHELL) == here
 
 
 def test_a_collection_has_one_shape(served: Service, tmp_path: Path) -> None:

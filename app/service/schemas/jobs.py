@@ -32,6 +32,7 @@ from polysema.app.service.schemas.fields import (
     Word,
     request_config,
 )
+from polysema.app.service.schemas.measures import AnalogiesRequest, SimilaritiesRequest
 from polysema.app.service.schemas.response_model import response_model
 from polysema.core.maps.distortion import Distortion
 from polysema.core.maps.neighbors import Neighbors
@@ -192,7 +193,9 @@ JobRequest = Annotated[
     | CorpusRequest
     | EmbedIntoCollectionRequest
     | CompactRequest
-    | VerifyRequest,
+    | VerifyRequest
+    | AnalogiesRequest
+    | SimilaritiesRequest,
     Field(discriminator="kind"),
 ]
 

@@ -1,0 +1,166 @@
+"""`ExportExplorer`: what is written to files: exports of texts, static tables, spaces in another layout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polysema.app.explorer.results.exports import ExportAnswer, WrittenVectors
+from polysema.core.argument_types import checked_arguments
+from polysema.core.errors import UserError
+from polysema.core.progress import Progress, no_progress
+from polysema.core.space.space import Space
+
+if TYPE_CHECKING:
+    from polysema.app.explorer.explorer import Explorer
+    from polysema.app.explorer.model_explorer import ModelExplorer
+    from polysema.app.explorer.word_space import WordSpace
+    from polysema.app.export.options import ExportOptions
+    from polysema.core.corpus import Corpus
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """How a static table is made of a corpus: of which `layer`, with words in `lower` case, without words that occur
+    less than `min_count` times, and of no more than `max_contexts` occurrences of a word (None: all).
+    """
+
+    layer: int = -1
+    lower: bool = True
+    min_count: int = 1
+    max_contexts: int | None = None
+
+
+@checked_arguments
+class ExportExplorer:
+    """What is written to files: `explorer.exports`.
+
+    Example:
+        `explorer.exports.write("glove-6b-50d", "glove.safetensors").rows` is `400000`.
+    """
+
+    def __init__(self, explorer: Explorer):
+        self._explorer = explorer
+
+    def texts(
+        self,
+        model: str | ModelExplorer,
+        corpus: Corpus,
+        folder: Path | str,
+        layers: Sequence[int] | None = (-1,),
+        options: ExportOptions | None = None,
+        progress: Progress = no_progress,
+    ) -> ExportAnswer:
+        """Write the vectors of a corpus to shards in a folder, text by text: the corpus is never whole in memory.
+
+        Args:
+            model: A model, or its name.
+            corpus: Of `polysema.core.corpus.open_records`, whose columns go along.
+            folder: Where the shards go. What was stopped goes on where it was.
+            layers: 0 to n; -1 is the last; None: all.
+            options: The unit, the pooling, the format and the like.
+            progress: Told how many texts are done; what it raises ends the work.
+
+        Returns:
+            How many rows were written, of how many texts.
+
+        Raises:
+            ConflictError: The folder holds anything else, or an export with other settings.
+            PolysemaError: There is no such layer, or the disk is full.
+        """
+        from polysema.app.export.options import ExportSource
+        from polysema.app.export.run import export
+
+        chosen = (options or _default_options()).checked()
+        loaded = self._model(model).model
+        which = range(loaded.n_layers + 1) if layers is None else layers
+        made = export(corpus.records(), ExportSource.of(corpus), folder, loaded, which, chosen, progress)
+        return ExportAnswer.of(str(folder), made)
+
+    def verify(self, folder: Path | str) -> ExportAnswer:
+        """Read every byte of a finished export and compare it with its manifest.
+
+        Args:
+            folder: Where it is.
+
+        Returns:
+            What it holds.
+
+        Raises:
+            UnreadableError: A file is missing, or isn't as it was written; the message names it.
+        """
+        from polysema.app.export.run import verify
+
+        return ExportAnswer.of(str(folder), verify(folder))
+
+    def static_table(
+        self,
+        model: str | ModelExplorer,
+        words: Sequence[str] | None = None,
+        corpus: Corpus | None = None,
+        options: TableOptions | None = None,
+        progress: Progress = no_progress,
+    ) -> WordSpace:
+        """A table of static vectors made from a model, as a space.
+
+        Args:
+            model: A model, or its name.
+            words: The only words wanted; alone: each has its input embedding, the mean of its sub-words.
+            corpus: Texts over which each word's hidden states are averaged (Bommasani et al. 2020).
+            options: With a corpus: the layer, the case, and which words are left out.
+            progress: Told how many texts are read.
+
+        Returns:
+            The space, (n_words, dim).
+
+        Raises:
+            PolysemaError: There is neither a list of words nor a corpus, or no word is left.
+        """
+        from polysema.core.model.distill import distil
+        from polysema.core.model.static import word_table
+
+        if not words and corpus is None:
+            raise UserError("give words, a corpus, or both")
+        loaded, how = self._model(model).model, options or TableOptions()
+        if corpus is None:
+            return self._explorer.hold(word_table(loaded, list(dict.fromkeys(words or ()))))
+
+        def tell(_stage: str, done: int, _total: int) -> None:
+            progress("texts", done, corpus.lines)
+
+        space = distil(loaded, corpus, how.layer, "mean", words, how.lower, how.min_count, how.max_contexts, tell)
+        return self._explorer.hold(space)
+
+    def write(
+        self, space: str | Space | WordSpace, path: Path | str, layout: str | None = None, replace: bool = False
+    ) -> WrittenVectors:
+        """Write the vectors of a space to a file, in the layout of its ending or another.
+
+        Args:
+            space: A space, or its name.
+            path: The file.
+            layout: word2vec-text, word2vec-binary, npy, safetensors, parquet or tensorboard; None: by the ending.
+            replace: Whether a file that is there may be replaced.
+
+        Returns:
+            The files that were written.
+
+        Raises:
+            ConflictError: A file is there already.
+        """
+        from polysema.core.files.formats import write_vectors
+
+        current = self._explorer.space(space).space
+        paths = write_vectors(current, path, layout, replace)
+        return WrittenVectors(tuple(map(str, paths)), len(current), current.dim, current.origin)
+
+    def _model(self, model: str | ModelExplorer) -> ModelExplorer:
+        return self._explorer.model(model) if isinstance(model, str) else model
+
+
+def _default_options() -> ExportOptions:
+    from polysema.app.export.options import ExportOptions
+
+    return ExportOptions()

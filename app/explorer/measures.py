@@ -1,0 +1,158 @@
+"""`MeasureExplorer`: what spaces and models score on benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, ModelOptions, check_epsilon
+from polysema.app.explorer.results import SenseReport
+from polysema.app.explorer.results.measures import (
+    AnalogyReport,
+    AnalogyScore,
+    Int8Report,
+    SimilarityReport,
+    SimilarityScore,
+)
+from polysema.app.explorer.sense_report import sense_report
+from polysema.core.argument_types import checked_arguments
+from polysema.core.errors import list_of
+from polysema.core.measure.analogies import VOCABULARY, Category, Protocol, measure_analogies
+from polysema.core.measure.similarity import RatedPair, measure_similarity
+from polysema.core.progress import Progress, no_progress
+from polysema.core.space.analogy import check_method
+
+if TYPE_CHECKING:
+    from polysema.app.explorer.explorer import Explorer
+    from polysema.app.explorer.model_explorer import ModelExplorer
+    from polysema.app.explorer.word_space import WordSpace
+    from polysema.core.space.space import Space
+
+
+@checked_arguments
+class MeasureExplorer:
+    """What spaces and models score on benchmarks: `explorer.measures`.
+
+    Example:
+        `explorer.measures.similarity({"SimLex": read_pairs("SimLex-999.txt")}).rows[0].spearman` is a correlation.
+    """
+
+    def __init__(self, explorer: Explorer):
+        self._explorer = explorer
+
+    def analogies(
+        self,
+        categories: Sequence[Category],
+        space: str | Space | WordSpace = DEFAULT_SPACE,
+        methods: Sequence[str] = ("3cosadd",),
+        protocol: Protocol | None = None,
+        progress: Progress = no_progress,
+    ) -> AnalogyReport:
+        """How many analogy questions a space answers.
+
+        Args:
+            categories: Of `polysema.core.measure.analogies.read_analogies`.
+            space: The space, or its name.
+            methods: Each is measured; a method that is named twice is measured once.
+            protocol: The vocabulary, the case, whether the words of a question may be answers, 3CosMul's epsilon.
+            progress: Told of each category.
+
+        Returns:
+            For each method a row for each category, for each group of them, and for all.
+
+        Raises:
+            PolysemaError: There is no such method, or no question has all of its words in the vocabulary.
+        """
+        how = protocol or Protocol()
+        check_epsilon(how.epsilon)
+        chosen = tuple(dict.fromkeys(check_method(method) for method in list_of(methods, "methods")))
+        current, rows = self._explorer.space(space).space, list[AnalogyScore]()
+        for method in chosen:
+            scores = measure_analogies(current, categories, replace(how, method=method), progress)
+            rows += [
+                AnalogyScore(s.category, s.method, s.questions, s.evaluated, s.correct, percentage(s.accuracy))
+                for s in scores
+            ]
+        case = "in lower case" if how.lower else "as written"
+        line = (
+            f"{vocabulary_line(current, how.vocabulary)}; questions {case}; words of a question "
+            f"{'left out of' if how.exclude else 'kept in'} its answers; questions with an unknown word "
+            "dropped; accuracy in per cent" + (f"; epsilon {how.epsilon:g}" if "3cosmul" in chosen else "")
+        )
+        return AnalogyReport(line, current.origin, tuple(rows))
+
+    def similarity(
+        self,
+        sets: Mapping[str, Sequence[RatedPair]],
+        space: str | Space | WordSpace = DEFAULT_SPACE,
+        lower: bool = True,
+        vocabulary: int | None = VOCABULARY,
+    ) -> SimilarityReport:
+        """How well cosines agree with people's ratings of pairs of words.
+
+        Args:
+            sets: Names, and the pairs of `polysema.core.measure.similarity.read_pairs`.
+            space: The space, or its name.
+            lower: Whether the words are put in lower case.
+            vocabulary: Only the first so many words of the space; None: all.
+
+        Returns:
+            A row for each set, and the words that are missing.
+
+        Raises:
+            PolysemaError: Fewer than two pairs of a set are known.
+        """
+        current = self._explorer.space(space).space
+        found = [measure_similarity(current, list(pairs), name, lower, vocabulary) for name, pairs in sets.items()]
+        rows = (
+            SimilarityScore(
+                one.name, one.pairs, one.used, percentage(one.spearman), percentage(one.pearson), len(one.missing)
+            )
+            for one in found
+        )
+        case = "in lower case" if lower else "as written"
+        line = (
+            f"{vocabulary_line(current, vocabulary)}; words {case}; pairs with an unknown word dropped; "
+            "correlations x 100"
+        )
+        return SimilarityReport(line, current.origin, tuple(rows), {one.name: one.missing for one in found})
+
+    def senses(self, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress) -> SenseReport:
+        """Leave-one-out sense accuracy of the nearest neighbor: each model's static vectors and every layer.
+
+        Args:
+            models: Their names.
+            progress: Told of each stage; what it raises ends the work.
+
+        Returns:
+            A row for each model and layer, beside what the most frequent sense alone would reach.
+        """
+        return sense_report(self._explorer, models, progress)
+
+    def int8(self, model: str | ModelExplorer = DEFAULT_MODEL, progress: Progress = no_progress) -> Int8Report:
+        """What the engine onnx-int8 costs a model: the cosine to float32 and the sense accuracy, layer by layer.
+
+        Args:
+            model: A name, which is loaded on that engine, or a model that runs on it.
+            progress: Told of each of the two passes.
+
+        Returns:
+            A row for each layer; measured once for a model, and kept.
+        """
+        from polysema.core.measure.int8 import int8_difference
+
+        if isinstance(model, str):
+            model = self._explorer.model(model, ModelOptions(device="cpu", engine="onnx-int8", patient=True))
+        return Int8Report(model.name, tuple(int8_difference(model.model, progress)))
+
+
+def vocabulary_line(space: Space, vocabulary: int | None) -> str:
+    """The card of a space, and how many of its words are in the vocabulary."""
+    rows = len(space)
+    return f"{space.origin.card()}; the first {min(vocabulary or rows, rows):,} of {rows:,} words"
+
+
+def percentage(share: float) -> float:
+    """A share in per cent, with two digits behind the point; NaN stays."""
+    return share if share != share else round(100 * share, 2)
