@@ -54,6 +54,11 @@ class QueryOptions:
     recall: float | None = None
     rescore: bool = True
 
+    @property
+    def how(self) -> str:
+        """How a filtered answer is found exactly."""
+        return f"exact among the {self.passing:,} rows that pass"
+
 
 class SearchResult(NamedTuple):
     """Rows and scores, (n_queries, k), with the recall to expect of them and how they were found."""

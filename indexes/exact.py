@@ -1,7 +1,7 @@
 """Exact search: every row is compared, by NumPy or, for an index that is queried often, through 8-bit codes."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +10,9 @@ from polysema.core.space.analogy import Scoring, by_cosine
 from polysema.core.space.hits import Hits
 from polysema.core.space.metric import Metric, norms
 from polysema.core.space.space import Floats, Ints
-from polysema.indexes.base import Index, Mask, QueryOptions, SearchResult, check_k, in_order
-from polysema.indexes.int8_candidates import CodeOptions, candidate_rows
+from polysema.indexes.base import Index, QueryOptions, SearchResult, check_k, in_order
+from polysema.indexes.best_rows import best_rows, passed
+from polysema.indexes.int8_candidates import CodeOptions
 from polysema.indexes.scoring import MARGIN, best_among, rescored
 
 if TYPE_CHECKING:
@@ -54,18 +55,39 @@ class ExactIndex(Index):
         self._misses = 0
         self._making = threading.Lock()
         self._codes: Codes | None = None
-        length = norms(vectors) if self.metric is not Metric.INNER_PRODUCT else np.empty(0, np.float32)
-        # for the cosine 1 over each length (0 for a zero vector), for the Euclidean distance the lengths
-        self._norms = length
-        if self.metric is Metric.COSINE:
-            self._norms = np.divide(1, length, out=np.zeros_like(length), where=length > 0)
+        self._norms = self._factors(vectors) if self.metric is not Metric.INNER_PRODUCT else np.empty(0, np.float32)
 
-    def _scores(self, queries: Floats, start: int, stop: int) -> Floats:
-        """(n_queries, stop - start), higher is better."""
+    def _factors(self, vectors: Floats) -> Floats:
+        """What a score needs beside a product: 1 over each length (0 for a zero vector) for the cosine, else the
+        lengths.
+        """
+        length = norms(vectors)
+        if self.metric is not Metric.COSINE:
+            return length
+        return np.divide(1, length, out=np.zeros_like(length), where=length > 0)
+
+    def _blocks(self, n_queries: int) -> Iterator[tuple[int, Floats]]:
+        """The vectors that are scored at a time, each time with the first row."""
+        step = self.n if n_queries == 1 else BLOCK_ROWS
+        yield from ((start, self._vectors[start : start + step]) for start in range(0, self.n, step))
+
+    def _every_score(self, queries: Floats) -> Floats:
+        """The scores of all rows for a few queries, (n_queries, n)."""
+        out = np.empty((len(queries), self.n), np.float32)
+        for start, block in self._blocks(len(queries)):
+            scores = self._scores(block, queries, start)
+            if len(block) == self.n:
+                return scores
+            out[:, start : start + len(block)] = scores
+        return out
+
+    def _scores(self, block: Floats, queries: Floats, start: int) -> Floats:
+        """(n_queries, len(block)) of the rows from `start` on, higher is better."""
+        stop = start + len(block)
         if len(queries) == 1:  # a matrix-vector product, which NumPy does not see in a product with one row
-            scores: Floats = (self._vectors[start:stop] @ queries[0])[None]
+            scores: Floats = (block @ queries[0])[None]
         else:
-            scores = queries @ self._vectors[start:stop].T
+            scores = queries @ block.T
         if self.metric is Metric.COSINE:
             scores *= self._norms[start:stop]
         elif self.metric is Metric.EUCLIDEAN:
@@ -83,13 +105,7 @@ class ExactIndex(Index):
         Returns:
             (m, n)
         """
-        if len(queries) == 1:
-            return self._scores(queries, 0, self.n)
-        out = np.empty((len(queries), self.n), np.float32)
-        for start in range(0, self.n, BLOCK_ROWS):
-            stop = min(start + BLOCK_ROWS, self.n)
-            out[:, start:stop] = self._scores(queries, start, stop)
-        return out
+        return self._every_score(queries)
 
     def search_scored(self, scoring: Scoring, k: int, exclude: Iterable[int] = ()) -> Hits:
         """The k best rows by a score that is made of several cosines; all that are left where those are fewer.
@@ -108,7 +124,7 @@ class ExactIndex(Index):
             return Hits(np.empty((1, 0), np.int64), np.empty((1, 0), np.float32))
         self._asked += 1
         rows = None
-        if scoring.linear or _is_mul(scoring):
+        if scoring.linear or scoring.is_mul:
             rows = self._candidates(scoring, k + len(left_out))
         if rows is None:
             return self.best(self._all_scores(scoring), k, left_out, scoring)
@@ -130,7 +146,11 @@ class ExactIndex(Index):
             if self._codes is None:
                 from polysema.indexes.int8_codes import Codes
 
-                factor = self._norms if self.metric is Metric.COSINE else np.ones(self.n, np.float32)
+                factor = (
+                    self._norms_of(np.arange(self.n), self._vectors)
+                    if self.metric is Metric.COSINE
+                    else np.ones(self.n, np.float32)
+                )
                 self._codes = Codes(self._vectors, factor)
             codes = self._codes
         if scoring.linear:
@@ -145,6 +165,10 @@ class ExactIndex(Index):
                 self._codes = None
         return None
 
+    def _norms_of(self, rows: Ints, vectors: Floats) -> Floats:
+        """The norms of some rows, whose vectors are at hand."""
+        return self._norms[rows]
+
     def rescore(self, rows: Ints, k: int, scoring: Scoring) -> Hits:
         """The k best of some rows alone, with the scores that a search gives them.
 
@@ -158,7 +182,7 @@ class ExactIndex(Index):
         """
         vectors = self._vectors[rows]
         if self.metric is Metric.COSINE:
-            vectors = vectors * self._norms[rows, None]
+            vectors = vectors * self._norms_of(rows, vectors)[:, None]
         cosines = np.einsum("md,nd->mn", scoring.queries, vectors)  # (queries, rows)
         values = (cosines[0] if scoring.linear else scoring.combine(cosines)).astype(np.float32)
         order = np.lexsort((rows, -values))[:k]
@@ -181,7 +205,7 @@ class ExactIndex(Index):
             return Hits(np.empty((1, 0), np.int64), np.empty((1, 0), np.float32))
         kept = scores[left_out]
         scores[left_out] = -np.inf
-        rows = _best(scores[None], min(self.n - len(left_out), k + (MARGIN if scoring else 0)))[0]
+        rows = best_rows(scores[None], min(self.n - len(left_out), k + (MARGIN if scoring else 0)))[0]
         values = scores[rows]
         scores[left_out] = kept
         if scoring is not None:
@@ -215,7 +239,7 @@ class ExactIndex(Index):
         return self._all_scores(scoring)
 
     def _all_scores(self, scoring: Scoring) -> Floats:
-        if _is_mul(scoring) and self._asked > self._when_coded.after:
+        if scoring.is_mul and self._asked > self._when_coded.after:
             from polysema.indexes.int8_codes import three_cos_mul
 
             return three_cos_mul(self._vectors, self._norms, scoring.queries, scoring.epsilon)
@@ -227,18 +251,18 @@ class ExactIndex(Index):
             return SearchResult(*self._all(queries, k))
         if ask.passing * (24 + len(queries)) < self.n * (self._pass_cost(len(queries)) + len(queries)):
             rows = np.flatnonzero(ask.where)
-            return SearchResult(*best_among(self._vectors, rows, queries, k, self.metric), 1.0, describe_search(ask))
+            return SearchResult(*best_among(self._vectors, rows, queries, k, self.metric), 1.0, ask.how)
         if len(queries) == 1 and self._codes is None:
-            scores = np.where(ask.where, self._scores(queries, 0, self.n), np.float32(-np.inf))
-            near = _best(scores, min(ask.passing, k + MARGIN))
-            return SearchResult(*rescored(self._vectors, near, queries, self.metric, k), 1.0, describe_search(ask))
+            scores = np.where(ask.where, self._every_score(queries), np.float32(-np.inf))
+            near = best_rows(scores, min(ask.passing, k + MARGIN))
+            return SearchResult(*rescored(self._vectors, near, queries, self.metric, k), 1.0, ask.how)
         more = min(self.n, 2 * k * self.n // ask.passing + 16)
         rows, scores = in_order(*self._all(queries, more))
         rows, scores, short = passed(rows, scores, ask.where, k)
         if len(short):
             some = np.flatnonzero(ask.where)
             rows[short], scores[short] = best_among(self._vectors, some, queries[short], k, self.metric)
-        return SearchResult(rows, scores, 1.0, describe_search(ask))
+        return SearchResult(rows, scores, 1.0, ask.how)
 
     def _pass_cost(self, n_queries: int) -> float:
         """What reading every row costs, in products of a row with one query; gathering it costs three times as much."""
@@ -250,7 +274,7 @@ class ExactIndex(Index):
             scoring = by_cosine("one query", queries[0])
             candidates = self._candidates(scoring, k)
             if candidates is None:
-                candidates = _best(self._scores(queries, 0, self.n), min(self.n, k + MARGIN))[0]
+                candidates = best_rows(self._every_score(queries), min(self.n, k + MARGIN))[0]
             hits = self.rescore(candidates, k, scoring)
             return hits.rows, hits.scores
         rows = np.empty((len(queries), k), np.int64)
@@ -264,52 +288,13 @@ class ExactIndex(Index):
         return rows, scores
 
     def _batch(self, queries: Floats, k: int) -> tuple[Ints, Floats]:
-        step = self.n if len(queries) == 1 else BLOCK_ROWS
-        best_rows = np.empty((len(queries), 0), np.int64)
-        best_scores = np.empty((len(queries), 0), np.float32)
-        for start in range(0, self.n, step):
-            scores = self._scores(queries, start, min(start + step, self.n))
-            places = _best(scores, k)
-            best_rows = np.concatenate([best_rows, places + start], axis=1)
-            best_scores = np.concatenate([best_scores, np.take_along_axis(scores, places, axis=1)], axis=1)
+        rows, best = np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
+        for start, block in self._blocks(len(queries)):
+            scores = self._scores(block, queries, start)
+            places = best_rows(scores, k)
+            rows = np.concatenate([rows, places + start], axis=1)
+            best = np.concatenate([best, np.take_along_axis(scores, places, axis=1)], axis=1)
             if start:
-                places = _best(best_scores, k)
-                best_rows = np.take_along_axis(best_rows, places, axis=1)
-                best_scores = np.take_along_axis(best_scores, places, axis=1)
-        return best_rows, best_scores
-
-
-def passed(rows: Ints, scores: Floats, where: Mask, k: int) -> tuple[Ints, Floats, Ints]:
-    """The first k of each query's rows (n_queries, more) that pass, and the queries for which there are fewer than
-    k.
-    """
-    out = ~where[rows] | (rows < 0)
-    order = np.argsort(out, axis=1, kind="stable")[:, :k]  # those that pass first, in their order
-    dropped = np.take_along_axis(out, order, axis=1)
-    rows = np.where(dropped, -1, np.take_along_axis(rows, order, axis=1))
-    scores = np.where(dropped, np.float32(-np.inf), np.take_along_axis(scores, order, axis=1))
-    return rows, scores, np.flatnonzero((~out).sum(axis=1) < k)
-
-
-def describe_search(ask: QueryOptions) -> str:
-    """How a filtered answer was found exactly."""
-    return f"exact among the {ask.passing:,} rows that pass"
-
-
-def _is_mul(scoring: Scoring) -> bool:
-    return scoring.ups == 2 and len(scoring.queries) == 3
-
-
-def _best(scores: Floats, k: int) -> Ints:
-    """Places of the k best of each line of (n_queries, n), ascending; among equals the first ones."""
-    if scores.shape[1] <= k:
-        return np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
-    best = np.empty((len(scores), k), np.int64)
-    for query, line in enumerate(scores):
-        candidates = candidate_rows(line, k)
-        values = line[candidates]
-        least = np.partition(values, len(values) - k)[-k]
-        above = candidates[values > least]
-        level = candidates[values == least][: k - len(above)]
-        best[query] = np.sort(np.concatenate([above, level]))
-    return best
+                places = best_rows(best, k)
+                rows, best = np.take_along_axis(rows, places, axis=1), np.take_along_axis(best, places, axis=1)
+        return rows, best

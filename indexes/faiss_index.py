@@ -5,6 +5,7 @@ have.
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from polysema.core.progress import Progress, no_progress
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import Index, QueryOptions, SearchResult
-from polysema.indexes.exact import ExactIndex, describe_search, passed
+from polysema.indexes.best_rows import passed
+from polysema.indexes.exact import ExactIndex
 from polysema.indexes.faiss_building import BuildOptions, add_rows, held_out_rows, train
 from polysema.indexes.faiss_measurement import Costs, FaissMeasurement
 from polysema.indexes.faiss_objects import (
@@ -32,6 +34,7 @@ from polysema.indexes.index_spec import IndexSpec, choose
 from polysema.indexes.recall import RecallCurve, Setting
 from polysema.indexes.scoring import MARGIN, best_among, rescored
 from polysema.indexes.setting_choice import SettingChoice
+from polysema.indexes.streamed import exact_index
 
 MAX_FILTERED_NEIGHBORS = 4_096  # neighbors looked at under a filter, at most
 
@@ -120,7 +123,7 @@ class FaissIndex(Index):
         with faiss_threads(1 if len(queries) == 1 else self._of_faiss):
             if self.recipe.kind == "flat":
                 if ask.where is not None:
-                    return self._exactly(queries, k, ask, describe_search(ask))
+                    return self._exactly(queries, k, ask, ask.how)
                 return SearchResult(
                     *self._searcher.search(queries, k, Setting(), rescore=ask.rescore), 1.0, "flat: exact"
                 )
@@ -142,7 +145,7 @@ class FaissIndex(Index):
             return SearchResult(*best_among(self._vectors, rows, queries, k, self.metric), 1.0, how)
         with self._making:
             if self._exact is None:
-                self._exact = ExactIndex(self._vectors, self.metric)
+                self._exact = exact_index(self._vectors, self.metric)
         return self._exact._search(queries, k, ask)._replace(how=how)
 
     def _filtered(self, queries: Floats, k: int, ask: QueryOptions, wanted: float | None) -> SearchResult:
@@ -158,7 +161,7 @@ class FaissIndex(Index):
         depth = int(2 * k * self.n / ask.passing) + MARGIN
         point = self._settings.cheapest(wanted, 100) if wanted is not None else None
         if point is None or not self.costs.row:
-            return self._exactly(queries, k, ask, describe_search(ask))
+            return self._exactly(queries, k, ask, ask.how)
         setting = point.setting.deeper(depth / 100)
         if self.recipe.kind not in IN_CELLS:  # 100 neighbors were measured with a list of at least as many
             setting = Setting(ef_search=max(setting.ef_search, depth))
@@ -174,7 +177,7 @@ class FaissIndex(Index):
                 return SearchResult(
                     rows, scores, self.costs.scan_recall, f"{self.recipe.kind}, all cells, under the filter"
                 )
-            return self._exactly(queries, k, ask, describe_search(ask))
+            return self._exactly(queries, k, ask, ask.how)
         rows, scores, short = self._ball(queries, k, depth, setting, ask)
         if len(short):
             some = np.flatnonzero(ask.where)
@@ -244,7 +247,7 @@ class FaissIndex(Index):
         vectors: Floats,
         metric: "Metric | str",
         card: Mapping[str, Any],
-        mapped: bool = True,
+        mapped: "bool | mmap" = True,
         threads: int | None = None,
     ) -> "FaissIndex":
         """An index that `write` wrote, over the same vectors.
@@ -256,7 +259,7 @@ class FaissIndex(Index):
             vectors: (n, dim), those that it was built over.
             metric: The metric that it was built for.
             card: What `card` gave.
-            mapped: Whether the file is mapped, so that it is not read before it is needed.
+            mapped: Whether the file is mapped, so that it is not read before it is needed; or its mapped content.
             threads: Of FAISS, None for all.
 
         Returns:
@@ -291,5 +294,6 @@ class FaissIndex(Index):
         index._hold(vectors)
         index._of_faiss = thread_count(threads, index.n * index.dim)
         index._searcher = FaissSearcher(read_index(path, mapped), index.recipe, index.metric, vectors, held_rows)
+        index._content = mapped  # which FAISS's object points into
         check_index(index._searcher.faiss, index, path)
         return index

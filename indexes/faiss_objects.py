@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from mmap import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from polysema.core.errors import IncompatibleError, NotFoundError, UnreadableError
 from polysema.core.space.metric import Metric
@@ -100,15 +103,22 @@ def empty_index(recipe: IndexSpec, dim: int, metric: Metric, seed: int) -> Any:
     return index
 
 
-def read_index(path: "str | Path", mapped: bool) -> Any:
-    """FAISS's object from a file; raises `NotFoundError` and `UnreadableError`."""
+def read_index(path: "str | Path", mapped: "bool | mmap") -> Any:
+    """FAISS's object from a file, or from its mapped content, which must stay as long as the object; raises
+    `NotFoundError` and `UnreadableError`.
+    """
     import faiss
 
-    if not Path(path).is_file():
+    if isinstance(mapped, mmap):
+        content = np.frombuffer(mapped, np.uint8)
+        source: Any = faiss.ZeroCopyIOReader(faiss.swig_ptr(content), content.nbytes)
+    elif Path(path).is_file():
+        source = str(path)
+    else:
         raise NotFoundError(f"there is no index file {path}")
-    flags = faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE | (faiss.IO_FLAG_MMAP_IFC if mapped else 0)
+    flags = faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE | (faiss.IO_FLAG_MMAP_IFC if mapped is True else 0)
     try:
-        return faiss.read_index(str(path), flags)
+        return faiss.read_index(source, flags)
     except (RuntimeError, MemoryError) as error:
         raise UnreadableError(f"{path} can't be read as a FAISS index: {faiss_message(error)}") from None
 

@@ -6,7 +6,6 @@ interval that its score lies in, and only the rows whose interval reaches the k-
 The answer is that of the full pass, from a quarter of its memory traffic.
 """
 
-import mmap
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,8 +14,10 @@ import numpy as np
 
 from polysema.core.environment import cores
 from polysema.core.space.space import Floats, Ints
+from polysema.indexes.mapped_pages import release_pages
 
 PIECE_ROWS = 16_384  # rows that a thread takes at a time, a multiple of BLOCK
+PIECE_NUMBERS = 2_000_000  # that are made codes at a time
 BLOCK_ROWS = 64  # rows that share one maximum
 LANE = 16  # codes of a row are padded to a multiple of this, which the compiled loop takes in whole steps
 TINY = 1e-30  # the numbers of a row that is smaller are not told apart
@@ -136,8 +137,9 @@ class Codes:
         self._codes = np.zeros((n, -(-dim // LANE) * LANE), np.int8)
         self._scale = np.empty(n, np.float32)
         self._error = np.empty(n, np.float32)
-        for start in range(0, n, PIECE_ROWS):
-            block = vectors[start : start + PIECE_ROWS]
+        piece = max(1, min(PIECE_ROWS, PIECE_NUMBERS // dim))
+        for start in range(0, n, piece):
+            block = vectors[start : start + piece]
             biggest = np.abs(block).max(axis=1)
             step = np.where(biggest > TINY, biggest, 0) / np.float32(127)
             # in steps, whose squares neither vanish nor overflow whatever the size of a row
@@ -146,13 +148,13 @@ class Codes:
             lengths = np.sqrt(np.einsum("nd,nd->n", steps, steps))
             steps -= codes
             lost = np.sqrt(np.einsum("nd,nd->n", steps, steps))
-            rows = slice(start, start + PIECE_ROWS)
+            rows = slice(start, start + piece)
             self._codes[rows, :dim] = codes
             self._scale[rows] = step * factor[rows]
             error = step * (lost * np.float32(1.001) + np.float32(ROUNDING * dim) * lengths)
             error = np.where(step > 0, error, biggest * np.float32(np.sqrt(dim)))
             self._error[rows] = error * factor[rows]
-            _release(block)
+            release_pages(block)
 
     def best(self, query: Floats, k: int) -> Ints:
         """The rows that can be among the k best by q . v f, ascending: (candidates,)."""
@@ -195,22 +197,6 @@ class Codes:
         least = np.partition(floors, len(floors) - k)[-k]
         rows = (np.flatnonzero(tops >= least)[:, None] * BLOCK_ROWS + np.arange(BLOCK_ROWS)).ravel()
         return rows if rows[-1] < n else rows[rows < n]
-
-
-def _release(block: Floats) -> None:
-    """Give back the memory of a part of a mapped file that has been read: it comes again from the file when needed."""
-    base: Any = block
-    while isinstance(base, np.ndarray):
-        if isinstance(base, np.memmap) and base.mode != "r":
-            return
-        base = base.base
-    if not isinstance(base, mmap.mmap) or not hasattr(base, "madvise"):
-        return
-    origin = np.frombuffer(base, np.uint8).ctypes.data
-    start = -(-(block.ctypes.data - origin) // mmap.PAGESIZE) * mmap.PAGESIZE
-    stop = (block.ctypes.data - origin + block.nbytes) // mmap.PAGESIZE * mmap.PAGESIZE
-    if stop > start:
-        base.madvise(mmap.MADV_DONTNEED, start, stop - start)
 
 
 @_jit  # type: ignore[misc,unused-ignore]

@@ -8,6 +8,7 @@ from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Ints
 
 BLOCK_ROWS = 4 << 20  # numbers gathered at a time: they stay within the cache's reach
+GATHERED_NUMBERS = 4 << 20  # of rows that are gathered to be scored together
 MARGIN = 8  # extra rows that are rescored, in case rounding swapped two of them
 
 
@@ -38,6 +39,15 @@ def _scores_in_place(vectors: Floats, rows: Ints, queries: Floats, metric: Metri
 
     f: Any = faiss
     rows = np.ascontiguousarray(rows, np.int64)
+    if not isinstance(vectors, np.ndarray) and vectors.streams:  # of what is never held whole the rows are gathered
+        step = max(1, GATHERED_NUMBERS // (rows.shape[1] * vectors.shape[1]))
+        if len(rows) > step:
+            parts = [slice(at, at + step) for at in range(0, len(rows), step)]
+            return np.concatenate([_scores_in_place(vectors, rows[p], queries[p], metric) for p in parts])
+        missing = rows < 0
+        wanted, rows = np.unique(np.maximum(rows, 0), return_inverse=True)
+        rows = np.where(missing, -1, rows.reshape(missing.shape)).astype(np.int64)
+        vectors = vectors[wanted]
     (n_queries, m), dim, at = rows.shape, vectors.shape[1], f.swig_ptr
     vectors, queries = np.ascontiguousarray(vectors), np.ascontiguousarray(queries)
     scores = np.empty(rows.shape, np.float32)

@@ -93,7 +93,8 @@ class Settings(BaseSettings):
         default=268_435_456,
         ge=1,
         le=1 << 40,
-        description="numbers of a collection's space that may be loaded into memory, for maps and queries by its name",
+        description="numbers of a collection's space that a map or a transform (centered, whitened, without) may read; "
+        "other questions read no more than they need",
     )
     max_job_texts: int = Field(default=100_000, ge=1, le=10_000_000, description="texts of one job")
     workers: int = Field(default=4, ge=1, le=1024, description="requests that are worked on at the same time")

@@ -28,7 +28,6 @@ from polysema.indexes.base import check_k
 if TYPE_CHECKING:
     from polysema.app.explorer.space_search import SpaceSearch
     from polysema.app.explorer.word_lookup import WordLookup
-    from polysema.core.space.hits import Hits
     from polysema.core.space.lookup import WordMatch
     from polysema.core.space.space import Floats, Ints, Space
     from polysema.indexes.exact import ExactIndex
@@ -84,13 +83,15 @@ def answer_analogy(query: AnalogyQuestion, expression: str, k: int) -> AnalogyAn
     barred = _barred(query, index.n)
     left_out = np.union1d(np.array([row for row in out if row < index.n], np.int64), barred)
     scores = index.scores(scoring) if options.evidence or len(barred) else None
-    through = _through_index(query, scoring, k, out) if options.index else None
+    how = SearchOptions(options.where, options.index, options.recall, options.restrict_vocab)
+    indexed = query.search.uses_index(how)
+    through = query.search.search(scoring.queries, k, how, out) if indexed and scoring.linear else None
     if through is not None:
         rows = through.rows[0][through.rows[0] >= 0]
         found, search, recall = query.search.exact().rescore(rows, k, scoring), through.how, through.recall
     else:
         search, recall = (
-            ("exact" if not options.index else f"exact: no index answers {method}, which is no one cosine"),
+            ("exact" if not indexed else f"exact: no index answers {method}, which is no one cosine"),
             1.0,
         )
         if scores is None:
@@ -120,16 +121,6 @@ def answer_analogy(query: AnalogyQuestion, expression: str, k: int) -> AnalogyAn
         tuple(a.query + ":" + b.query for a, b in pairs if (a, b) not in known),
         search,
         recall,
-    )
-
-
-def _through_index(query: AnalogyQuestion, scoring: Scoring, k: int, left_out: Sequence[int]) -> Hits | None:
-    """The best rows by an approximate index; None for a method that is more than one cosine, which none answers."""
-    if not scoring.linear:
-        return None
-    how = query.options
-    return query.search.search(
-        scoring.queries, k, SearchOptions(how.where, how.index, how.recall, how.restrict_vocab), left_out
     )
 
 

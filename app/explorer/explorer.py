@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polysema.app.explorer.cache import SingleFlightCache
+from polysema.app.explorer.collection_search import CollectionSearch
 from polysema.app.explorer.model_names import ModelNames
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, ModelOptions
 from polysema.app.explorer.spaces import collection_of, file_stamp, static_space
@@ -27,6 +28,7 @@ from polysema.core.model.loading_cost import check_memory_together, free_memory
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family, Space
 from polysema.indexes.collection import Collection
+from polysema.indexes.store.space_rows import SpaceRows
 
 if TYPE_CHECKING:
     from polysema.app.collection.registry import CollectionRegistry
@@ -93,7 +95,7 @@ class Explorer:
         folder, inner = self._collection(name)
         if folder is not None:
             key: Hashable = ("collection", str(folder), inner, file_stamp(str(folder)))
-            return self._spaces.get(key, lambda: self._made(Collection(folder).space(inner)))
+            return self._spaces.get(key, lambda: self._made(SpaceRows(Collection(folder).view(), inner)))
 
         def made() -> WordSpace:
             return self._made(static_space(self.names.locate(name), progress))
@@ -200,9 +202,11 @@ class Explorer:
         own = str(self.names.locate(name).path or name) if self.names.owns(name) else name
         return file_stamp(own if folder is None else str(folder))
 
-    def hold(self, space: Space, transform: Transform | None = None) -> WordSpace:
-        """The handle of a space that is open, kept with those last used; `transform` is what changed its vectors."""
-        layer = space.origin.layer is not None
+    def hold(self, space: Space | SpaceRows, transform: Transform | None = None) -> WordSpace:
+        """The handle of a space that is open, or of a collection's rows, kept with those last used; `transform` is what
+        changed its vectors.
+        """
+        layer = isinstance(space, Space) and space.origin.layer is not None
         kept = self._corpora if layer else self._given
         return kept.get(space, lambda: self._made(space, transform))
 
@@ -238,12 +242,16 @@ class Explorer:
         """The folder of the collection that a name stands for, and the space in it; None where it is none."""
         return (None, None) if self.names.owns(name) else collection_of(self._folder, name)
 
-    def _made(self, space: Space, transform: Transform | None = None) -> WordSpace:
+    def _made(self, space: Space | SpaceRows, transform: Transform | None = None) -> WordSpace:
+        search = None
+        if not isinstance(space, Space):
+            search = CollectionSearch(space)
+            space = search.space
         there = self._handles.get(space)
         handle = there() if there is not None else None
         if handle is None:
             if transform is not None:
                 self._transforms[space] = transform
-            handle = WordSpace(self, space, self._transforms.get(space))
+            handle = WordSpace(self, space, self._transforms.get(space), search)
             self._handles[space] = weakref.ref(handle)
         return handle

@@ -64,7 +64,7 @@ def closer_than(
     nearer = tuple(map(WordCosine, space.keys.take(near), map(float, scores[near])))
     how = (
         "exact: an index finds the k nearest, not all that are nearer than a word"
-        if search and search.index
+        if words.search.uses_index(search or SearchOptions())
         else "exact"
     )
     return CloserAnswer(found[0].word, found[1].word, limit, nearer, noted(space, found), len(nearer), how)
@@ -125,5 +125,5 @@ def travel(
         TravelStep(float(share), float(cosine(point, found.vector)), words.search.named(hits, step))
         for step, (share, point) in enumerate(zip(shares, points, strict=True))
     )
-    how = ("exact", 1.0) if search == SearchOptions() else (hits.how, hits.recall)
+    how = (hits.how, hits.recall) if search != SearchOptions() or words.search.uses_index(search) else ("exact", 1.0)
     return TravelAnswer(found.word, axis, stops, points, noted(words.space, [found, *ends]), *how)

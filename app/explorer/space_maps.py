@@ -34,7 +34,8 @@ def project_space(
 
     Of many points the map and the neighbors are kept on disk, and read from there for the same request.
     """
-    shown = space if n == len(space) else space.take(np.arange(n))
+    # of a collection the rows that are laid out are read, all of those that are laid out
+    shown = space if n == len(space) and isinstance(space.vectors, np.ndarray) else space.take(np.arange(n))
     needed = n_neighbors_of(check_method(method), options, n)
     measured = n >= 3 and 1 <= k < n / 2
     wanted = max(needed, k if measured else 0)

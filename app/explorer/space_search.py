@@ -27,26 +27,30 @@ class SpaceSearch:
     """Holds the indexes of one space, each built when it is first needed."""
 
     def __init__(self, space: Space):
-        self._space = space
+        self.space = space
         self._exact = SingleFlightCache(2)  # of the whole space, and of the first rows that were used last
         self._faiss = SingleFlightCache(MAX_INDEXES)
 
     def exact(self, n_rows: int | None = None) -> ExactIndex:
         """The exact cosine index of the space, or of its first rows alone."""
-        first = None if n_rows is None or n_rows >= len(self._space) else n_rows
-        return self._exact.get(first, lambda: ExactIndex(self._space.vectors[:first], Metric.COSINE))
+        first = None if n_rows is None or n_rows >= len(self.space) else n_rows
+        return self._exact.get(first, lambda: ExactIndex(self.space.vectors[:first], Metric.COSINE))
+
+    def uses_index(self, options: SearchOptions) -> bool:
+        """Whether an index that may miss some of the nearest answers."""
+        return bool(options.index)
 
     def search(self, queries: Floats, k: int, options: SearchOptions, left_out: Sequence[int] = ()) -> Hits:
         """The k best rows for each query, (n_queries, k), those of `left_out` not among them, as the options say."""
         index: Index = self.exact()
         if options.index:
             recipe = IndexSpec.parse(options.index)
-            index = self._faiss.get(recipe, lambda: kept_index(self._space.vectors, recipe))
+            index = self._faiss.get(recipe, lambda: kept_index(self.space.vectors, recipe))
         return index.search(queries, k, left_out, where=self.mask(options), recall=options.recall)
 
     def mask(self, options: SearchOptions) -> Mask | None:
         """Which rows may be answers (n,); None where all may."""
-        space, mask = self._space, None
+        space, mask = self.space, None
         if options.where:
             table = space.columns if space.columns is not None else pa.table({"word": space.keys.array})
             if "word" not in table.column_names:  # a file whose words are called otherwise, or stand beside it
@@ -59,7 +63,7 @@ class SpaceSearch:
 
     def named(self, hits: Hits, query: int = 0) -> tuple[Neighbor, ...]:
         """The hits of one query, best first, with their names, and of occurrences their texts."""
-        space, there = self._space, hits.rows[query] >= 0  # a search that found fewer ends in empty places
+        space, there = self.space, hits.rows[query] >= 0  # a search that found fewer ends in empty places
         rows, scores = hits.rows[query][there], hits.scores[query][there]
         texts = [""] * len(rows)
         if space.columns is not None and "text" in space.columns.column_names:

@@ -13,6 +13,7 @@ from polysema.core.space.space import Origin, Space
 from polysema.indexes.collection import Collection
 from polysema.indexes.store.manifest import FORMAT_FILE, MANIFESTS
 from polysema.indexes.store.manifest import NAME as COLLECTION_NAME
+from polysema.indexes.store.space_rows import SpaceRows
 
 
 def collection_of(collections: Path, name: str) -> tuple[Path | None, str | None]:
@@ -39,10 +40,10 @@ def file_stamp(name: str) -> Hashable:
     return (known.st_mtime_ns, known.st_size, known.st_ino)
 
 
-def static_space(found: ModelLocation, progress: Progress = no_progress) -> Space:
-    """The space of a file of vectors, of the catalog's, of a model's own table, or of a collection's folder."""
+def static_space(found: ModelLocation, progress: Progress = no_progress) -> Space | SpaceRows:
+    """The space of a file of vectors, of the catalog's, of a model's own table, or the rows of a collection's folder."""
     if found.path is not None and is_collection(found.path):
-        return Collection(found.path).space()
+        return SpaceRows(Collection(found.path).view(), None)
     if not found.is_vectors:
         from polysema.core.model.static import input_table
 

@@ -52,10 +52,12 @@ class WordSpace:
     word, as its `space` is. Safe to share between threads.
     """
 
-    def __init__(self, explorer: Explorer, space: Space, transform: Transform | None = None):
+    def __init__(
+        self, explorer: Explorer, space: Space, transform: Transform | None = None, search: SpaceSearch | None = None
+    ):
         self.space = space
         self.lookup = WordLookup(explorer, space, transform)
-        self.search = SpaceSearch(space)
+        self.search = search or SpaceSearch(space)
         self._explorer, self._transform = explorer, transform
         self._views, self._baseline = SingleFlightCache(MAX_VIEWS), SingleFlightCache(1)
 
@@ -154,7 +156,7 @@ class WordSpace:
             raise self.space.unknown(term.word)
         origin = self.origin.with_notes(*found.notes)
         check_k(k)
-        if plain := search == SearchOptions():
+        if plain := search == SearchOptions() and not self.search.uses_index(search):
             hits = self.index.search_scored(by_cosine("neighbors", found.vector), k, found.rows)
         else:
             hits = self.search.search(found.vector[None], k, search, found.rows.tolist())

@@ -36,6 +36,7 @@ from polysema.core.errors import ConflictError, NotFoundError, UserError
 from polysema.core.model.catalog import CatalogEntry, catalog_names, split_layer
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
+from polysema.indexes.store.space_rows import SpaceRows
 
 T = TypeVar("T")
 UNBATCHED_TEXTS = 64  # inputs of one request that go through a model together where requests don't
@@ -152,15 +153,7 @@ class ServiceState:
         collection, _, inner = name.partition("/")
         current = self.shelf.get(collection)
         view = current.view()
-        card = view.card(inner or None)
-        numbers = view.n_rows(inner or None) * card.dim
-        if numbers > self.settings.max_space:
-            raise UserError(
-                f"{name} holds {numbers:,} numbers; {self.settings.max_space:,} of a collection may be loaded into "
-                "memory here: search "
-                "it by its own route"
-            )
-        return self._spaces.get((view, inner), lambda: self.explorer.hold(view.space(inner or None)))
+        return self._spaces.get((view, inner), lambda: self.explorer.hold(SpaceRows(view, inner or None)))
 
     def view(
         self,
@@ -173,6 +166,9 @@ class ServiceState:
         """The space of that name as it is to be seen; raises as `space` and `check_terms` do."""
         current = self.space(name, status, progress)
         self.check_terms(current, without)
+        if without or transform.partition(":")[0] != "raw":
+            what = f"{name} seen otherwise ({transform}{', without an axis' if without else ''})"
+            check_rows_read(current, len(current), self.settings.max_space, what)
         return current.view(transform, without)
 
     def check_terms(self, space: WordSpace, terms: Sequence[str]) -> None:
@@ -245,6 +241,16 @@ class ServiceState:
         self.gate.close()
         self.batcher.close()
         self.jobs.close()
+
+
+def check_rows_read(space: WordSpace, rows: int, most: int, what: str) -> None:
+    """Raise `UserError` for more numbers of a collection than may be read into memory for one request."""
+    numbers = rows * space.dim
+    if not isinstance(space.space.vectors, np.ndarray) and numbers > most:
+        raise UserError(
+            f"{what} needs {numbers:,} numbers in memory; {most:,} of a collection may be read here: ask for fewer "
+            "rows (n), for the collection as it is (raw), or raise max_space"
+        )
 
 
 # async: to any other function FastAPI gives a thread, which a request would wait for

@@ -24,7 +24,7 @@ from polysema.app.explorer.results.maps import (
 from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
 from polysema.app.service.collection_rows import columns_of_texts
-from polysema.app.service.dependencies import ServiceState
+from polysema.app.service.dependencies import ServiceState, check_rows_read
 from polysema.app.service.embeddings import model_and_layers
 from polysema.app.service.jobs import Outcome
 from polysema.app.service.measure_jobs import analogy_work, similarity_work
@@ -57,6 +57,7 @@ def _map(request: of.MapRequest, state: ServiceState) -> Work:
         seen = state.view(request.space, request.transform, request.without, progress=progress)
         rows = len(seen) if request.n is None else min(request.n, len(seen))
         state.check_numbers(rows * options.n_components, "this map")
+        check_rows_read(seen, rows, state.settings.max_space, "this map")
         found = state.explorer.maps.map(seen, method, options, request.n, request.k, progress)
         return Outcome(MapSummary.of(found), found)
 
@@ -100,6 +101,8 @@ def _matched(request: of.MatchedMapsRequest, state: ServiceState) -> Work:
         rows = min(len(space) for space in spaces) if request.n is None else request.n
         rows = min(rows, *(len(space) for space in spaces))
         state.check_numbers(rows * len(spaces) * (options.n_components + 2 * request.k + 1), "this comparison")
+        for space in spaces:
+            check_rows_read(space, rows, state.settings.max_space, "this comparison")
         # a name of the catalog goes as it is: the stages of the progress tell it
         a, *through, b = [
             one if isinstance(one, str) and not state.check_space(one) else space

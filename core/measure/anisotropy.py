@@ -6,6 +6,7 @@ from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats
 
 RANDOM_PAIRS = 20_000
+NUMBERS_TOGETHER = 500_000  # of the vectors of pairs that are in memory at a time
 
 
 def random_pair_cosine(vectors: Floats, texts: "np.typing.ArrayLike", seed: int = 0) -> float:
@@ -22,5 +23,10 @@ def random_pair_cosine(vectors: Floats, texts: "np.typing.ArrayLike", seed: int 
     apart = numbers[a] != numbers[b]
     if not apart.any():
         return float("nan")
-    first, second = (unit(np.asarray(vectors[rows[apart]])) for rows in (a, b))  # of a mapped space only what is drawn
-    return float(np.einsum("ij,ij->i", first, second).mean())
+    pairs, cosines = np.stack([a[apart], b[apart]]), np.empty(int(apart.sum()), np.float32)
+    step = max(1, NUMBERS_TOGETHER // max(1, vectors.shape[1]))
+    for start in range(0, len(cosines), step):
+        some = pairs[:, start : start + step]
+        first, second = (unit(np.asarray(vectors[rows])) for rows in some)  # of a mapped space only what is drawn
+        cosines[start : start + step] = np.einsum("ij,ij->i", first, second)
+    return float(cosines.mean())

@@ -47,6 +47,11 @@ class Scoring:
     epsilon: float = EPSILON
     linear: bool = False
 
+    @property
+    def is_mul(self) -> bool:
+        """Whether it is 3CosMul's of three words with weights of 1."""
+        return self.ups == 2 and len(self.queries) == 3
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalogyTarget:

@@ -106,7 +106,7 @@ class Keys(HtmlRepr, Sequence[str]):
 
     def _scan(self, name: bytes) -> int:
         """The first row whose bytes these are, narrowed down byte by byte. (Arrow's own search would import pandas.)"""
-        starts, data = self._text
+        starts, data = self.text
         rows = np.flatnonzero(np.diff(starts) == len(name))
         letters = np.frombuffer(data, np.uint8)
         for place, letter in enumerate(name):
@@ -165,11 +165,11 @@ class Keys(HtmlRepr, Sequence[str]):
         """
         if len(rows) >= MAX_SINGLE_NAMES:
             return self.array.take(pa.array(rows)).to_pylist()
-        starts, data = self._text
+        starts, data = self.text
         return [str(data[starts[row] : starts[row + 1]], "utf-8") for row in rows]
 
     @cached_property
-    def _text(self) -> tuple[Ints, memoryview]:
+    def text(self) -> tuple[Ints, memoryview]:
         """Where each name begins, (n + 1,), and the bytes of all of them."""
         _, offsets, data = self.array.buffers()
         starts = np.frombuffer(offsets, np.int64)[self.array.offset : self.array.offset + len(self) + 1]

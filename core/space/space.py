@@ -58,7 +58,7 @@ class Space(HtmlRepr):
             raise IncompatibleError(f"{len(self.keys):,} names for {len(self.vectors):,} vectors; they must be as many")
         if self.columns is not None and self.columns.num_rows != len(self.vectors):
             raise IncompatibleError(f"a table of {self.columns.num_rows:,} rows for {len(self.vectors):,} vectors")
-        if self.vectors.flags.writeable:
+        if isinstance(self.vectors, np.ndarray) and self.vectors.flags.writeable:  # else read from files
             view = self.vectors.view()
             view.flags.writeable = False
             object.__setattr__(self, "vectors", view)

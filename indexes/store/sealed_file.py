@@ -15,6 +15,8 @@ from polysema.core.errors import CorruptError, UnreadableError
 from polysema.core.space.space import Ints
 from polysema.indexes.store.disk import BLOCK_BYTES, REPAIR, Disk, FileRef
 
+READ_BYTES = 1 << 20  # bytes that are read at once to be checked: a multiple of those that are hashed
+
 
 class SealedFile:
     """A file of a version. Bytes are given out only after the part of the file that they are in was checked.
@@ -68,14 +70,14 @@ class SealedFile:
         self.all_good = self.all_good or bool(self._good.all())
 
     def _check(self, part: int) -> None:
-        size = self.part_bytes
-        data = memoryview(self._bytes(part * size, size))
-        digests = [xxhash.xxh3_128_digest(data[at : at + BLOCK_BYTES]) for at in range(0, len(data), BLOCK_BYTES)]
+        start, stop = part * self.part_bytes, min((part + 1) * self.part_bytes, self.ref.bytes)
+        digests = []
+        for first in range(start, stop, READ_BYTES):
+            data = memoryview(self._bytes(first, min(READ_BYTES, stop - first)))
+            digests += [xxhash.xxh3_128_digest(data[at : at + BLOCK_BYTES]) for at in range(0, len(data), BLOCK_BYTES)]
         if xxhash.xxh3_128_hexdigest(b"".join(digests)) != self.ref.sums[32 * part : 32 * part + 32]:
             raise CorruptError(
-                f"{self.path} is damaged: bytes {part * size:,} to {part * size + len(data):,} are not the ones "
-                "that were"
-                f" written; {REPAIR}"
+                f"{self.path} is damaged: bytes {start:,} to {stop:,} are not the ones that were written; {REPAIR}"
             )
         self._good[part] = True
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 from typing import cast as as_type
 
 import numpy as np
@@ -17,61 +16,17 @@ from polysema.core.errors import CorruptError
 from polysema.core.space.space import Floats, Ints, Keys
 from polysema.indexes.base import Index, Mask
 from polysema.indexes.exact import ExactIndex
+from polysema.indexes.mapped_pages import release_pages
 from polysema.indexes.store.batch import Batch
 from polysema.indexes.store.column_types import cast
 from polysema.indexes.store.columns import OWN
 from polysema.indexes.store.disk import REPAIR, Disk
 from polysema.indexes.store.manifest import SEGMENTS, SegmentRef, SpaceCard
+from polysema.indexes.store.mapped_rows import MappedRows
 from polysema.indexes.store.sealed_file import SealedFile, Stream
-from polysema.indexes.store.segment_files import npy_header, read_dead
+from polysema.indexes.store.segment_files import read_dead
 
-# Writing
-
-
-# Reading
-
-
-class MappedRows:
-    """The vectors of a segment, (n, dim) float32, mapped: what is looked at is checked first, each part once."""
-
-    ndim = 2
-    dtype = np.dtype(np.float32)
-
-    def __init__(self, file: SealedFile, rows: int, dim: int):
-        head = len(npy_header(rows, dim))
-        if file.ref.bytes != head + rows * dim * 4 or file.read(0, head) != npy_header(rows, dim):
-            raise CorruptError(f"{file.path} does not hold {rows:,} vectors of {dim:,} numbers; {REPAIR}")
-        self.shape = (rows, dim)
-        self._file = file
-        self._head = head
-        self._width = dim * 4
-        self._array: Floats = np.frombuffer(file.map(), np.float32, rows * dim, head).reshape(rows, dim)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, rows: Any) -> Any:
-        if isinstance(rows, slice):
-            start, stop, step = rows.indices(len(self))
-            low, high = (start, stop) if step > 0 else (stop + 1, start + 1)
-            self._check(max(low, 0), high)
-        elif isinstance(rows, (int, np.integer)):
-            self._check(int(rows) % len(self), int(rows) % len(self) + 1)
-        elif not self._file.all_good:
-            rows = np.asarray(rows)
-            if rows.dtype == bool:
-                rows = np.flatnonzero(rows)
-            starts = self._head + rows.ravel() * self._width
-            self._file.check_parts(np.concatenate([starts, starts + self._width - 1]) // self._file.part_bytes)
-        return self._array[rows]
-
-    def _check(self, start: int, stop: int) -> None:
-        if stop > start:
-            self._file.check(self._head + start * self._width, self._head + min(stop, len(self)) * self._width)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Floats:
-        self._file.check()
-        return self._array if dtype is None or dtype == np.float32 else self._array.astype(dtype)
+MAX_KEPT_ROWS = 65_536  # rows of a streamed segment up to which a column that was read stays in memory
 
 
 class StoredRows:
@@ -90,6 +45,7 @@ class StoredRows:
         self._making = threading.RLock()
         self._index: Index | None = None
         self._exact: ExactIndex | None = None
+        self._streams = False
 
     def files(self) -> list[SealedFile]:
         """Every file, the truth first."""
@@ -118,6 +74,33 @@ class StoredRows:
                     self._columns[name] = cast(self._columns[name], schema.field(name).type, as_text=True)
             return {name: self._columns[name] for name in names}
 
+    def column_blocks(self, names: Sequence[str], schema: pa.Schema) -> Iterator[pa.Table]:
+        """These columns of all rows, a row group at a time, of which none stays in memory; as they are, where they are
+        in memory already.
+        """
+        if all(name in self._columns for name in names):
+            yield pa.table(self.columns(names, schema))
+            return
+        file = self.parquet()
+        for group in range(file.num_row_groups):
+            yield _columns_of(file, group, names, schema)
+
+    def rows_of(self, names: Sequence[str], rows: Ints, schema: pa.Schema) -> pa.Table:
+        """These columns of some rows. Of a segment that is to `stream` only their row groups are read."""
+        if not self._streams or self.ref.rows <= MAX_KEPT_ROWS:
+            return pa.table(self.columns(names, schema)).take(pa.array(rows))
+        file = self.parquet()
+        starts = np.cumsum([0, *(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))])
+        groups, found, order = np.searchsorted(starts, rows, side="right") - 1, [], []
+        for group in np.unique(groups):
+            mine = np.flatnonzero(groups == group)
+            block = _columns_of(file, int(group), names, schema)
+            found.append(block.take(pa.array(rows[mine] - starts[group])))
+            order.append(mine)
+        if not found:
+            return pa.schema([schema.field(name) for name in names]).empty_table()
+        return pa.concat_tables(found).take(pa.array(np.argsort(np.concatenate(order), kind="stable")))
+
     @cached_property
     def keys(self) -> Keys:
         """The ids, by row."""
@@ -137,8 +120,29 @@ class StoredRows:
     def vectors(self) -> Floats:
         """(n, dim): mapped (`MappedRows`, which is read as an array is) where there is a file for it, else decoded."""
         if self._npy is not None:
-            return as_type("Floats", MappedRows(self._npy, self.ref.rows, self.card.dim))
+            return as_type("Floats", MappedRows(self._npy, self.ref.rows, self.card.dim, self._streams))
+        return self.decode_vectors()
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether there is a file of its vectors to be mapped."""
+        return self._npy is not None
+
+    def decode_vectors(self) -> Floats:
+        """(n, dim), decoded from the truth."""
         return decoded(self.parquet().read(["vector"], use_threads=False).column("vector"), self.card.dim)
+
+    def stream(self) -> None:
+        """From now on give back the pages of vectors, and of the index, that were looked at."""
+        self._streams = True
+        mapped = self.__dict__.get("vectors")
+        if isinstance(mapped, MappedRows):
+            mapped.streams = True
+
+    def release(self) -> None:
+        """Give back the pages of the index, where it is to `stream`."""
+        if self._streams and self._faiss is not None:
+            release_pages(np.frombuffer(self._faiss.map(), np.uint8))
 
     def blocks(self) -> Iterator[Batch]:
         """All rows from the truth, a row group at a time."""
@@ -169,7 +173,7 @@ class StoredRows:
 
                     self._faiss.check()
                     self._index = FaissIndex.read(
-                        str(self._faiss.path), self.vectors, self.card.metric, self.ref.card, mapped=True
+                        str(self._faiss.path), self.vectors, self.card.metric, self.ref.card, self._faiss.map()
                     )
             return self._index
 
@@ -179,6 +183,21 @@ class StoredRows:
             if self._exact is None:
                 self._exact = ExactIndex(np.asarray(self.vectors), self.card.metric)
             return self._exact
+
+
+def _columns_of(file: pq.ParquetFile, group: int, names: Sequence[str], schema: pa.Schema) -> pa.Table:
+    """Columns of one row group by the schema of the collection: nulls for one that came later, others cast."""
+    there = set(file.schema_arrow.names)
+    table = file.read_row_group(group, [name for name in names if name in there], use_threads=False)
+    fields = [schema.field(name) for name in names]
+    n_rows = file.metadata.row_group(group).num_rows
+    arrays = [
+        cast(table.column(one.name).combine_chunks(), one.type, as_text=True)
+        if one.name in there
+        else pa.nulls(n_rows, one.type)
+        for one in fields
+    ]
+    return pa.table(arrays, schema=pa.schema(fields))
 
 
 def decoded(column: pa.ChunkedArray, dim: int) -> Floats:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from polysema.core.space.hits import Hits
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import Index, Mask
@@ -35,6 +36,7 @@ class SegmentMatches:
     scores: Floats
     recall: float | None
     n: int
+    how: str = "exact"
 
 
 def is_small(segment: Segment) -> bool:
@@ -50,27 +52,26 @@ def search_segment(place: int, segment: Segment, queries: Floats, how: Search, m
         empty = np.empty((len(queries), 0))
         return SegmentMatches(empty.astype(np.int64), empty.astype(np.int64), empty.astype(np.float32), 1.0, 0)
     if mask is None and segment.dead is not None:
-        rows, scores, recall = _living(index, queries, k, segment.dead, segment.ref.n_dead, how.recall)
+        hits = _living(index, queries, k, segment, how.recall)
     else:
         hits = index.search(queries, k, where=mask, recall=how.recall)
-        rows, scores, recall = hits.rows, hits.scores, hits.recall
-    places = np.where(rows < 0, -1, place)
-    return SegmentMatches(places, rows, scores, recall, segment.n_live)
+    places = np.where(hits.rows < 0, -1, place)
+    return SegmentMatches(places, hits.rows, hits.scores, hits.recall, segment.n_live, hits.how)
 
 
-def _living(
-    index: Index, queries: Floats, k: int, dead: Mask, n_dead: int, recall: float | None
-) -> tuple[Ints, Floats, float | None]:
+def _living(index: Index, queries: Floats, k: int, segment: Segment, recall: float | None) -> Hits:
     """The k best that aren't dead: some more are requested, which is nearly always enough; else the dead are left out
     at once.
     """
-    hits = index.search(queries, min(index.n, k + 8 + 2 * k * n_dead // index.n), recall=recall)
+    dead = segment.dead
+    assert dead is not None
+    hits = index.search(queries, min(index.n, k + 8 + 2 * k * segment.ref.n_dead // index.n), recall=recall)
     there = (hits.rows >= 0) & ~dead[hits.rows]
     if int(there.sum(axis=1).min(initial=k)) < k:
-        hits = index.search(queries, k, where=~dead, recall=recall)
-        return hits.rows, hits.scores, hits.recall
+        return index.search(queries, k, where=~dead, recall=recall)
     order = np.argsort(~there, axis=1, kind="stable")[:, :k]
-    return np.take_along_axis(hits.rows, order, axis=1), np.take_along_axis(hits.scores, order, axis=1), hits.recall
+    rows, scores = (np.take_along_axis(each, order, axis=1) for each in (hits.rows, hits.scores))
+    return Hits(rows, scores, hits.recall, hits.how)
 
 
 def search_small_segments(tail: SmallSegments, queries: Floats, k: int, masks: list[Mask] | None) -> SegmentMatches:

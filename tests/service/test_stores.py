@@ -73,6 +73,24 @@ def test_a_collection_is_a_space_by_its_name(client: Client, explorer: Explorer,
     assert client.transport.ask("GET", "/v1/neighbors", params={"word": "was", "space": "mine/vectors"})["neighbors"]
 
 
+def test_a_large_collection_is_asked_by_its_name_and_maps_read_what_they_may(served: Service, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    mine = Collection.create(tmp_path / "data" / "mine")
+    vectors = np.random.default_rng(0).normal(size=(400, 8)).astype(np.float32)
+    mine.add([f"w{row}" for row in range(400)], vectors)
+    mine.compact(index="ivf:nlist=4,nprobe=1")
+    with Client(served(max_space=1000)[0]) as client:
+        answer = client.space("mine").neighbors("w1")
+        assert answer.search == "ivf, nprobe 1"
+        assert answer.recall is not None
+        assert answer.recall < 1
+        with pytest.raises(UserError, match=r"needs 3,200 numbers in memory; 1,000 of a collection"):
+            client.space("mine").view("centered").neighbors("w1")
+        with pytest.raises(UserError, match=r"this map needs 3,200 numbers"):
+            Flat(client).map("mine", "pca")
+        assert len(Flat(client).map("mine", "pca", n=100).map.positions) == 100
+
+
 def test_columns_over_http_keep_their_family(client: Client) -> None:
     mine = client.create("mine")
 

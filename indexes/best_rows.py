@@ -1,0 +1,34 @@
+"""The best places of lines of scores, and those of them that pass a filter."""
+
+import numpy as np
+
+from polysema.core.space.space import Floats, Ints
+from polysema.indexes.base import Mask
+from polysema.indexes.int8_candidates import candidate_rows
+
+
+def best_rows(scores: Floats, k: int) -> Ints:
+    """Places of the k best of each line of (n_queries, n), ascending; among equals the first ones."""
+    if scores.shape[1] <= k:
+        return np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
+    best = np.empty((len(scores), k), np.int64)
+    for query, line in enumerate(scores):
+        candidates = candidate_rows(line, k)
+        values = line[candidates]
+        least = np.partition(values, len(values) - k)[-k]
+        above = candidates[values > least]
+        level = candidates[values == least][: k - len(above)]
+        best[query] = np.sort(np.concatenate([above, level]))
+    return best
+
+
+def passed(rows: Ints, scores: Floats, where: Mask, k: int) -> tuple[Ints, Floats, Ints]:
+    """The first k of each query's rows (n_queries, more) that pass, and the queries for which there are fewer than
+    k.
+    """
+    out = ~where[rows] | (rows < 0)
+    order = np.argsort(out, axis=1, kind="stable")[:, :k]  # those that pass first, in their order
+    dropped = np.take_along_axis(out, order, axis=1)
+    rows = np.where(dropped, -1, np.take_along_axis(rows, order, axis=1))
+    scores = np.where(dropped, np.float32(-np.inf), np.take_along_axis(scores, order, axis=1))
+    return rows, scores, np.flatnonzero((~out).sum(axis=1) < k)
