@@ -243,7 +243,6 @@ LONG_FILES: set[str] = {
     "app/explorer/results/maps.py",
     "core/model/contextual.py",
     "indexes/collection.py",
-    "indexes/exact.py",
 }
 LONG_FUNCTIONS: set[str] = {
     "core.inside.lens.lens",

@@ -161,8 +161,7 @@ class WordSpace:
         else:
             hits = self.search.search(found.vector[None], k, search, found.rows.tolist())
         how = ("exact", 1.0) if plain else (hits.how, hits.recall)
-        near = self.search.named(hits)
-        return NeighborAnswer(word, found.word, near, origin, found.how, policy.describe(), *how)
+        return NeighborAnswer(word, found.word, self.search.named(hits), origin, found.how, policy.describe(), *how)
 
     def nearest(
         self, vectors: npt.ArrayLike, k: int = 10, search: SearchOptions | None = None

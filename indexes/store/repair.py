@@ -178,7 +178,7 @@ class _Repair:
             later = newest.of(ref.space)[newest.of(ref.space).index(ref) + 1 :]
             for other in (other for other in later if self._good(other.data) and self._good(other.dead)):
                 stored = self._stored(replace(other, vectors=None, index=None), newest.spaces[ref.space])
-                names = stored.keys.array.filter(pa.array(~self._read_dead(other)))
+                names = stored.table.keys.array.filter(pa.array(~self._read_dead(other)))
                 dead |= pc.is_in(ids, value_set=names).to_numpy(zero_copy_only=False)
         known = int(dead.sum())
         if known < ref.n_dead:
@@ -231,7 +231,7 @@ class _Repair:
         """Each row group: its rows, and all of it or its ids alone, as far as every byte of them is sound."""
         try:
             stored = self._stored(replace(ref, vectors=None, index=None), card)
-            file = stored.parquet()
+            file = stored.table.parquet()
         except (CorruptError, FileNotFoundError):
             return
         start = 0

@@ -1,7 +1,7 @@
 """A segment: some rows of a space, written once as Parquet, and read back column by column as they are wanted."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,24 +9,21 @@ from typing import cast as as_type
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from polysema.core.errors import CorruptError
-from polysema.core.space.space import Floats, Ints, Keys
+from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import Index, Mask
 from polysema.indexes.exact import ExactIndex
 from polysema.indexes.mapped_pages import release_pages
 from polysema.indexes.store.batch import Batch
-from polysema.indexes.store.column_types import cast
 from polysema.indexes.store.columns import OWN
 from polysema.indexes.store.disk import REPAIR, Disk
 from polysema.indexes.store.manifest import SEGMENTS, SegmentRef, SpaceCard
 from polysema.indexes.store.mapped_rows import MappedRows
-from polysema.indexes.store.sealed_file import SealedFile, Stream
+from polysema.indexes.store.sealed_file import SealedFile
+from polysema.indexes.store.segment_columns import SegmentColumns
 from polysema.indexes.store.segment_files import read_dead
-
-MAX_KEPT_ROWS = 65_536  # rows of a streamed segment up to which a column that was read stays in memory
 
 
 class StoredRows:
@@ -41,8 +38,8 @@ class StoredRows:
         self._data = SealedFile(disk, folder / ref.data.name, ref.data)
         self._npy = SealedFile(disk, folder / ref.vectors.name, ref.vectors) if ref.vectors else None
         self._faiss = SealedFile(disk, folder / ref.index.name, ref.index) if ref.index else None
-        self._columns: dict[str, pa.Array] = {}
         self._making = threading.RLock()
+        self.table = SegmentColumns(self._data, ref.rows)
         self._index: Index | None = None
         self._exact: ExactIndex | None = None
         self._streams = False
@@ -50,71 +47,6 @@ class StoredRows:
     def files(self) -> list[SealedFile]:
         """Every file, the truth first."""
         return [file for file in (self._data, self._npy, self._faiss) if file is not None]
-
-    def parquet(self) -> pq.ParquetFile:
-        """The truth, open."""
-        return pq.ParquetFile(pa.PythonFile(Stream(self._data), mode="r"))
-
-    def columns(self, names: Sequence[str], schema: pa.Schema) -> dict[str, pa.Array]:
-        """These columns, each read once; nulls for one that came later than the segment. `id` is one of them."""
-        with self._making:
-            missing = [name for name in names if name not in self._columns]
-            if missing:
-                file = self.parquet()
-                there = set(file.schema_arrow.names)
-                table = file.read([name for name in missing if name in there], use_threads=False)
-                for name in missing:
-                    if name in there:
-                        column = table.column(name)
-                        self._columns[name] = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-                    else:
-                        self._columns[name] = pa.nulls(self.ref.rows, schema.field(name).type)
-            for name in names:  # a column that was widened after the segment was written
-                if name in schema.names and self._columns[name].type != schema.field(name).type:
-                    self._columns[name] = cast(self._columns[name], schema.field(name).type, as_text=True)
-            return {name: self._columns[name] for name in names}
-
-    def column_blocks(self, names: Sequence[str], schema: pa.Schema) -> Iterator[pa.Table]:
-        """These columns of all rows, a row group at a time, of which none stays in memory; as they are, where they are
-        in memory already.
-        """
-        if all(name in self._columns for name in names):
-            yield pa.table(self.columns(names, schema))
-            return
-        file = self.parquet()
-        for group in range(file.num_row_groups):
-            yield _columns_of(file, group, names, schema)
-
-    def rows_of(self, names: Sequence[str], rows: Ints, schema: pa.Schema) -> pa.Table:
-        """These columns of some rows. Of a segment that is to `stream` only their row groups are read."""
-        if not self._streams or self.ref.rows <= MAX_KEPT_ROWS:
-            return pa.table(self.columns(names, schema)).take(pa.array(rows))
-        file = self.parquet()
-        starts = np.cumsum([0, *(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))])
-        groups, found, order = np.searchsorted(starts, rows, side="right") - 1, [], []
-        for group in np.unique(groups):
-            mine = np.flatnonzero(groups == group)
-            block = _columns_of(file, int(group), names, schema)
-            found.append(block.take(pa.array(rows[mine] - starts[group])))
-            order.append(mine)
-        if not found:
-            return pa.schema([schema.field(name) for name in names]).empty_table()
-        return pa.concat_tables(found).take(pa.array(np.argsort(np.concatenate(order), kind="stable")))
-
-    @cached_property
-    def keys(self) -> Keys:
-        """The ids, by row."""
-        return Keys(self.columns(["id"], pa.schema([]))["id"])
-
-    def find(self, ids: pa.Array) -> Ints:
-        """The row of each id, -1 where it isn't here: (n,). Without a table of all ids: one pass over them."""
-        if len(ids) <= 8:
-            return np.array([self.keys.row(name) for name in ids.to_pylist()], np.int64)
-        found = np.full(len(ids), -1, np.int64)
-        places = pc.index_in(self.keys.array, value_set=ids).fill_null(-1).to_numpy()
-        rows = np.flatnonzero(places >= 0)
-        found[places[rows]] = rows
-        return found
 
     @cached_property
     def vectors(self) -> Floats:
@@ -130,11 +62,11 @@ class StoredRows:
 
     def decode_vectors(self) -> Floats:
         """(n, dim), decoded from the truth."""
-        return decoded(self.parquet().read(["vector"], use_threads=False).column("vector"), self.card.dim)
+        return decoded(self.table.parquet().read(["vector"], use_threads=False).column("vector"), self.card.dim)
 
     def stream(self) -> None:
         """From now on give back the pages of vectors, and of the index, that were looked at."""
-        self._streams = True
+        self._streams = self.table.streams = True
         mapped = self.__dict__.get("vectors")
         if isinstance(mapped, MappedRows):
             mapped.streams = True
@@ -146,7 +78,7 @@ class StoredRows:
 
     def blocks(self) -> Iterator[Batch]:
         """All rows from the truth, a row group at a time."""
-        file = self.parquet()
+        file = self.table.parquet()
         for group in range(file.num_row_groups):
             yield self.group(file, group)
 
@@ -185,21 +117,6 @@ class StoredRows:
             return self._exact
 
 
-def _columns_of(file: pq.ParquetFile, group: int, names: Sequence[str], schema: pa.Schema) -> pa.Table:
-    """Columns of one row group by the schema of the collection: nulls for one that came later, others cast."""
-    there = set(file.schema_arrow.names)
-    table = file.read_row_group(group, [name for name in names if name in there], use_threads=False)
-    fields = [schema.field(name) for name in names]
-    n_rows = file.metadata.row_group(group).num_rows
-    arrays = [
-        cast(table.column(one.name).combine_chunks(), one.type, as_text=True)
-        if one.name in there
-        else pa.nulls(n_rows, one.type)
-        for one in fields
-    ]
-    return pa.table(arrays, schema=pa.schema(fields))
-
-
 def decoded(column: pa.ChunkedArray, dim: int) -> Floats:
     """A column of vectors as (n, dim) float32."""
     parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
@@ -227,7 +144,7 @@ class Segment:
 
     def find(self, ids: pa.Array) -> Ints:
         """The row of each id, -1 where it isn't here or is gone: (n,)."""
-        rows = self.stored.find(ids)
+        rows = self.stored.table.find(ids)
         if self.dead is not None:
             rows[(rows >= 0) & self.dead[rows]] = -1
         return rows

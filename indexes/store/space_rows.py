@@ -114,7 +114,7 @@ class SpaceColumns:
             mine = np.flatnonzero(places == place)
             local = self._rows.local(int(place), wanted[mine])
             stored = self._rows.segments[int(place)].stored
-            found.append(stored.rows_of(self.column_names, local, self._rows.view.schema))
+            found.append(stored.table.rows_of(self.column_names, local, self._rows.view.schema))
             order.append(mine)
         if not found:
             return self.schema.empty_table()
@@ -161,7 +161,7 @@ class SpaceRows:
         first = 0
         for segment in self.segments:
             at = 0
-            for block in segment.stored.column_blocks(names, self.view.schema):
+            for block in segment.stored.table.column_blocks(names, self.view.schema):
                 live = segment.live[at : at + block.num_rows]
                 at += block.num_rows
                 if not live.all():

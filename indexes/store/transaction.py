@@ -110,7 +110,7 @@ class Draft:
         names = sorted(condition.columns)
         gone = 0
         for segment in self.view.segments.get(name, []):
-            passing = condition.mask(segment.stored.columns(names, schema), segment.ref.rows)
+            passing = condition.mask(segment.stored.table.columns(names, schema), segment.ref.rows)
             gone += self._bury(segment.ref.name, segment.ref.rows, np.flatnonzero(passing & ~self._buried(segment)))
         for pending in self.pending.get(name, []):
             arrays = fitting(pending.batch.columns, len(pending.batch), self.columns)
@@ -132,7 +132,7 @@ class Draft:
         if old.equals(new, check_metadata=True):
             return
         for segment in self._all():
-            array = segment.stored.columns([column], pa.schema([old]))[column]
+            array = segment.stored.table.columns([column], pa.schema([old]))[column]
             cast_column(pa.chunked_array([array]), kind, True, column)
         for pending in (one for batches in self.pending.values() for one in batches):
             fitting(pending.batch.columns, len(pending.batch), pa.schema([new]))
@@ -162,7 +162,7 @@ class Draft:
         -1.
         """
         for segment in self.view.segments.get(name, []):
-            rows = segment.stored.find(ids)
+            rows = segment.stored.table.find(ids)
             rows[(rows >= 0) & self._buried(segment)[rows]] = -1
             if (rows >= 0).any():
                 yield segment.ref.name, segment.ref.rows, rows

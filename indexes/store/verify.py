@@ -153,7 +153,7 @@ def _unique(disk: Disk, root: Path, manifest: Manifest) -> Iterator[str]:
     for name, card in manifest.spaces.items():
         ids = []
         for ref in manifest.of(name):
-            column = StoredRows(disk, root, ref, card).keys.array
+            column = StoredRows(disk, root, ref, card).table.keys.array
             if ref.dead is not None:
                 dead = read_dead(SealedFile(disk, root / layout.SEGMENTS / ref.dead.name, ref.dead), ref.rows)
                 column = column.filter(pa.array(~dead))

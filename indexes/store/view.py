@@ -142,10 +142,10 @@ class CollectionView:
         found = []
         for line_places, line_rows in zip(places, rows, strict=True):
             if len(segments) == 1:
-                found.append(segments[0].stored.keys.take(line_rows[line_rows >= 0]))
+                found.append(segments[0].stored.table.keys.take(line_rows[line_rows >= 0]))
                 continue
             line = zip(line_places.tolist(), line_rows.tolist(), strict=True)
-            found.append([segments[place].stored.keys[row] for place, row in line if row >= 0])
+            found.append([segments[place].stored.table.keys[row] for place, row in line if row >= 0])
         return found
 
     def _tail(self, name: str) -> SmallSegments | None:
@@ -175,7 +175,7 @@ class CollectionView:
         names = sorted(condition.columns)
         masks = []
         for segment in self.segments[space]:
-            columns = segment.stored.columns(names, self.schema)
+            columns = segment.stored.table.columns(names, self.schema)
             masks.append(condition.mask(columns, segment.ref.rows) & segment.live)
         with self._making:
             self._masks[key] = masks
@@ -210,7 +210,7 @@ class CollectionView:
         parts, order = [], []
         for place in np.unique(places):
             mine = np.flatnonzero(places == place)
-            columns = self.segments[space][int(place)].stored.columns(wanted, self.schema)
+            columns = self.segments[space][int(place)].stored.table.columns(wanted, self.schema)
             taken = pa.array(rows[mine])
             parts.append(pa.table([columns[name].take(taken) for name in wanted], schema=pa.schema(fields)))
             order.append(mine)
