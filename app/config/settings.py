@@ -96,6 +96,12 @@ class Settings(BaseSettings):
         description="numbers of a collection's space that a map or a transform (centered, whitened, without) may read; "
         "other questions read no more than they need",
     )
+    max_index_bytes: int = Field(
+        default=1 << 30,
+        ge=0,
+        le=1 << 50,
+        description="bytes of an index that is built for a request which names one; one is built at a time",
+    )
     max_job_texts: int = Field(default=100_000, ge=1, le=10_000_000, description="texts of one job")
     workers: int = Field(default=4, ge=1, le=1024, description="requests that are worked on at the same time")
     queue: int = Field(

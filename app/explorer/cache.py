@@ -53,6 +53,15 @@ class SingleFlightCache:
                     self._making.pop(dropped, None)
         return value
 
+    def peek(self, key: Hashable) -> Any:
+        """The value kept under the key, None where there is none; it counts as used."""
+        with self._lock:
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            self.hits += 1
+            return self._values[key]
+
     def put(self, key: Hashable, value: Any) -> None:
         """Keep another value under the key."""
         with self._lock:

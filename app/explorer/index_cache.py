@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from polysema.app.explorer.cache import digest
+from polysema.app.explorer.index_builds import check_build
 from polysema.app.explorer.map_cache import content_key
 from polysema.core.atomic import atomic_write
 from polysema.core.environment import home
@@ -35,8 +36,12 @@ def kept_index(vectors: Floats, spec: IndexSpec, max_bytes: int = MAX_CACHE_BYTE
 
     Returns:
         The index, measured as it was when it was built.
+
+    Raises:
+        UserError: It isn't there, and is more than may be built (see `index_builds`).
     """
     if len(vectors) < MIN_ROWS:
+        check_build(spec, *vectors.shape)
         return FaissIndex(vectors, Metric.COSINE, spec)
     folder = home() / "indexes"
     key = digest(FORMAT, content_key(vectors), Metric.COSINE.value, repr(spec))
@@ -44,6 +49,7 @@ def kept_index(vectors: Floats, spec: IndexSpec, max_bytes: int = MAX_CACHE_BYTE
     there = _read(file, card, vectors)
     if there is not None:
         return there
+    check_build(spec, *vectors.shape)
     built = FaissIndex(vectors, Metric.COSINE, spec)
     with suppress(OSError, UserError):  # where there is no room, or no right to write, it is built again next time
         folder.mkdir(parents=True, exist_ok=True)

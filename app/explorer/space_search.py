@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from polysema.app.explorer.cache import SingleFlightCache
+from polysema.app.explorer.index_builds import build_turn
 from polysema.app.explorer.index_cache import kept_index
 from polysema.app.explorer.options import SearchOptions, first_rows
 from polysema.app.explorer.results import Neighbor
@@ -17,6 +18,7 @@ from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Space
 from polysema.indexes.base import Index, Mask
 from polysema.indexes.exact import ExactIndex
+from polysema.indexes.faiss_index import FaissIndex
 from polysema.indexes.filters import parse as parse_filter
 from polysema.indexes.index_spec import IndexSpec
 
@@ -44,9 +46,16 @@ class SpaceSearch:
         """The k best rows for each query, (n_queries, k), those of `left_out` not among them, as the options say."""
         index: Index = self.exact()
         if options.index:
-            recipe = IndexSpec.parse(options.index)
-            index = self._faiss.get(recipe, lambda: kept_index(self.space.vectors, recipe))
+            index = self._approximate(IndexSpec.parse(options.index))
         return index.search(queries, k, left_out, where=self.mask(options), recall=options.recall)
+
+    def _approximate(self, spec: IndexSpec) -> FaissIndex:
+        """The index by a recipe: at hand, else read or built, one at a time; raises `BusyError`, `UserError`."""
+        there: FaissIndex | None = self._faiss.peek(spec)
+        if there is not None:
+            return there
+        with build_turn():
+            return self._faiss.get(spec, lambda: kept_index(self.space.vectors, spec))
 
     def mask(self, options: SearchOptions) -> Mask | None:
         """Which rows may be answers (n,); None where all may."""

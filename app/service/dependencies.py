@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from polysema.app.collection.registry import CollectionRegistry
 from polysema.app.config.settings import Settings
 from polysema.app.explorer import Explorer, SingleFlightCache, WordSpace
+from polysema.app.explorer.index_builds import BuildLimits, limited_builds
 from polysema.app.service.batching import Batcher
 from polysema.app.service.embeddings import (
     SLICE_TOKENS,
@@ -39,6 +40,7 @@ from polysema.core.progress import Progress, no_progress
 from polysema.indexes.store.space_rows import SpaceRows
 
 T = TypeVar("T")
+MAX_BUILD_SECONDS = 600.0  # of an index that a request asks for
 UNBATCHED_TEXTS = 64  # inputs of one request that go through a model together where requests don't
 
 
@@ -73,7 +75,13 @@ class ServiceState:
 
     async def work(self, ask: Callable[[], T]) -> T:
         """The answer of a call of the explorer or of a collection, on a worker."""
-        return await self.gate.run(ask)
+        limits = BuildLimits(self.settings.max_index_bytes, MAX_BUILD_SECONDS, wait=False)
+
+        def answered() -> T:
+            with limited_builds(limits):
+                return ask()
+
+        return await self.gate.run(answered)
 
     async def embed(
         self, model: EmbeddingModel, inputs: list[EmbeddingInput], gone: Callable[[], Awaitable[bool]]

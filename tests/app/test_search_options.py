@@ -14,7 +14,9 @@ from click.testing import CliRunner
 from polysema import Explorer, Space, write_vectors
 from polysema.app.cli.main import cli
 from polysema.app.explorer import AnalogyOptions, SearchOptions
+from polysema.app.explorer.index_builds import BuildLimits, build_turn, limited_builds
 from polysema.app.explorer.index_cache import kept_index
+from polysema.core.errors import BusyError, UserError
 from polysema.core.space.space import Origin
 from polysema.indexes.index_spec import IndexSpec
 
@@ -100,7 +102,9 @@ def test_the_commands_take_them(space: Space, home: Path) -> None:
 
 ASK = """
 import sys, time, numpy as np
+from polysema.app.explorer.index_builds import BuildLimits, build_turn, limited_builds
 from polysema.app.explorer.index_cache import kept_index
+from polysema.core.errors import BusyError, UserError
 from polysema.indexes import faiss_index
 from polysema.indexes.index_spec import IndexSpec
 built = []
@@ -140,3 +144,19 @@ def test_kept_indexes_have_a_limit_and_go_by_use(home: Path) -> None:
     assert [path.stem for path in (home / "indexes").glob("*.json")] == [second.stem]
     kept_index(vectors[:10], IndexSpec.parse("flat"))
     assert len(list((home / "indexes").iterdir())) == 2
+
+
+def test_one_index_is_built_at_a_time_and_within_limits(space: Space, home: Path) -> None:
+    words = Explorer().space(space)
+    known = SearchOptions(index="ivf:nlist=20")
+    words.neighbors("w1", search=known)
+    with limited_builds(BuildLimits(1_000_000, 5.0, wait=False)):
+        with build_turn():  # as another request does
+            assert words.neighbors("w1", search=known).search.startswith("ivf")
+            with pytest.raises(BusyError, match="another index is being built; ask again"):
+                words.neighbors("w1", search=SearchOptions(index="ivf:nlist=21"))
+        assert words.neighbors("w1", search=SearchOptions(index="ivf:nlist=21")).search.startswith("ivf")
+        with pytest.raises(UserError, match=r"hnsw, M 512.* of 3,000 x 24 takes about [\d,]+ bytes; 1,000,000 may be"):
+            words.neighbors("w1", search=SearchOptions(index="hnsw:M=512"))
+        with pytest.raises(UserError, match=r"takes about [\d,]+ seconds to build; 5 may go into a request"):
+            words.neighbors("w1", search=SearchOptions(index="hnsw:M=4,ef_construction=99999"))

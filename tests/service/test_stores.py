@@ -14,7 +14,8 @@ import pytest
 
 from polysema.app.client.client import Client
 from polysema.app.client.space import RemoteSpace
-from polysema.app.explorer import Explorer
+from polysema.app.explorer import Explorer, SearchOptions
+from polysema.app.explorer.index_builds import build_turn
 from polysema.core.errors import (
     ConflictError,
     CorruptError,
@@ -79,7 +80,8 @@ def test_a_large_collection_is_asked_by_its_name_and_maps_read_what_they_may(ser
     vectors = np.random.default_rng(0).normal(size=(400, 8)).astype(np.float32)
     mine.add([f"w{row}" for row in range(400)], vectors)
     mine.compact(index="ivf:nlist=4,nprobe=1")
-    with Client(served(max_space=1000)[0]) as client:
+    address, _ = served(max_space=1000, max_index_bytes=100_000)
+    with Client(address) as client:
         answer = client.space("mine").neighbors("w1")
         assert answer.search == "ivf, nprobe 1"
         assert answer.recall is not None
@@ -89,6 +91,11 @@ def test_a_large_collection_is_asked_by_its_name_and_maps_read_what_they_may(ser
         with pytest.raises(UserError, match=r"this map needs 3,200 numbers"):
             Flat(client).map("mine", "pca")
         assert len(Flat(client).map("mine", "pca", n=100).map.positions) == 100
+        with build_turn():  # as another request does
+            found = httpx.get(f"{address}/v1/neighbors", params={"word": "w1", "space": "mine", "index": "hnsw"})
+        assert (found.status_code, found.headers["Retry-After"]) == (503, "1")
+        with pytest.raises(UserError, match=r"may be built for a request: leave the index out"):
+            client.space("mine").neighbors("w1", search=SearchOptions(index="hnsw:M=512"))
 
 
 def test_columns_over_http_keep_their_family(client: Client) -> None:
