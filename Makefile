@@ -7,6 +7,7 @@ PORT ?= 8501
 WORKERS ?= 2
 NPM_OPTIONS := --silent --no-audit --no-fund --fetch-retries=1 --fetch-timeout=60000
 N ?= 3
+ENDURING := $(shell grep -l "endurance import" tests/*/test_*.py | grep -v tests/store)
 MODULES ?=
 # the modules of what `import polysema` gives, whose docstrings are held against the signatures
 PUBLIC := core/display.py core/errors.py core/files/formats.py core/files/writers.py core/model/load.py core/space/hits.py \
@@ -28,8 +29,8 @@ test: $(STAMP)  ## install what is needed and run every test, in two processes (
 notebook: $(STAMP)  ## run docs/notebooks anew, keep what it shows, and write its page
 	@$(BIN)/python docs/notebook.py
 
-endure: $(STAMP)  ## the long form of the tests that kill, cut the power, damage and crowd a collection
-	POLYSEMA_ENDURE=1 $(BIN)/python -m pytest --timeout=7200 tests/store
+endure: $(STAMP)  ## the long form of the tests: more kills, cuts of the power and damage, every method and word
+	POLYSEMA_ENDURE=1 $(BIN)/python -m pytest --timeout=7200 tests/store $(ENDURING)
 
 mutants: $(STAMP)  ## change single lines of core/ and indexes/ and count what the tests notice (N=… a module, MODULES=…)
 	@$(BIN)/python -m tests.mutants -n $(N) $(MODULES)

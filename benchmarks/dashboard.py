@@ -25,7 +25,8 @@ SIZES = ((10_000, 2, 3), (100_000, 2, 4), (400_000, 2, 8), (10_000, 3, 3), (100_
 ROUNDS = 3
 
 PICK = """async (text) => {
-  const url = URL.createObjectURL(new Blob([text + '\\nexport { ScreenIndex, fittedView, makeCamera };'], { type: 'text/javascript' }));
+  const whole = text + '\\nexport { ScreenIndex, fittedView, makeCamera };';
+  const url = URL.createObjectURL(new Blob([whole], { type: 'text/javascript' }));
   const { ScreenIndex, fittedView, makeCamera } = await import(url);
   const count = 400_000;
   const world = new Float32Array(3 * count);

@@ -3,7 +3,8 @@
     python benchmarks/indexes.py [rounds] [--full] [--rows 100000] [--only hnsw,pq-fastscan]
 
 100,000 rows, or with --full 1,000,000. Peers that are installed take part (hnswlib, usearch, chromadb, lancedb,
-qdrant-client: none of them is needed otherwise), each measured at its cheapest setting whose recall@10 is at least 0.95.
+qdrant-client: none of them is needed otherwise), each measured at its cheapest setting whose recall@10 is at least
+0.95.
 """
 
 import argparse

@@ -134,7 +134,7 @@ def run(seconds: float = 3.0, rounds: int = 3) -> None:
         )
 
 
-def mixed(minutes: float) -> None:
+def mixed(minutes: float) -> None:  # noqa: C901  clients and what they check
     """Mixed load from 32 clients with a write a second: no error, no wrong answer, memory flat."""
     explorer = Explorer()
     rng = np.random.default_rng(0)

@@ -168,7 +168,10 @@ def files(explorer: Explorer) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path = write_vectors(explorer.space().space, folder / "glove.txt")[0]
-        code = "import sys, time\nfrom polysema.core.files.formats import read_vectors\nt = time.perf_counter()\nread_vectors(sys.argv[1])\nprint(time.perf_counter() - t)"
+        code = (
+            "import sys, time\nfrom polysema.core.files.formats import read_vectors\nt = time.perf_counter()\n"
+            "read_vectors(sys.argv[1])\nprint(time.perf_counter() - t)"
+        )
 
         def run(code: str, home: str, of: str) -> float:
             environment = {**os.environ, "POLYSEMA_HOME": str(folder / home)}

@@ -6,12 +6,12 @@
     python benchmarks/train_fill_mask.py evaluate FOLDER --model MODEL   accuracy and perplexity of a folder's weights
     python benchmarks/train_fill_mask.py baselines FOLDER                what counting alone reaches
 
-With `--model MODEL` (the folder of `minilm-l6`) in `prepare` and `train`, it is a head alone that is trained, on that model's
-frozen states and with its word pieces: what was tried beside, and fills fewer gaps.
+With `--model MODEL` (the folder of `minilm-l6`) in `prepare` and `train`, it is a head alone that is trained, on that
+model's frozen states and with its word pieces: what was tried beside, and fills fewer gaps.
 
 The sentences are the English side of Tatoeba's pairs (CC BY 2.0 FR) and of our own; the held-out ones are those of the
-translator. A sentence loses 15 % of its word pieces, of which 80 % become [MASK], 10 % another piece and 10 % stay (Devlin et al.
-2019). The seed is fixed; training runs on a GPU where there is one.
+translator. A sentence loses 15 % of its word pieces, of which 80 % become [MASK], 10 % another piece and 10 % stay
+(Devlin et al. 2019). The seed is fixed; training runs on a GPU where there is one.
 """
 
 import argparse

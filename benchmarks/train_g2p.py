@@ -245,7 +245,7 @@ pronouncing dictionary.
 
 The weights are under polysema's own license (Apache-2.0). The dictionary that they were trained on is under the 2-clause BSD license
 of Carnegie Mellon University, in LICENSE-cmudict beside this file.
-"""
+"""  # noqa: E501  a row of a table is one line
 
 
 def write_card() -> None:

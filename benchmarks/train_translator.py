@@ -6,9 +6,9 @@
     python benchmarks/train_translator.py pack FOLDER second            quantize, write core/data/marian-en-fr/
     python benchmarks/train_translator.py evaluate FOLDER second        BLEU and chrF on 2,000 held-out sentences
 
-The pairs are Tatoeba's, as manythings.org/anki selects them (CC BY 2.0 FR), and those of benchmarks/data/pairs_en_fr.tsv.
-Everything is seeded; `train` goes on from its last checkpoint, stops itself by `--seconds`, and runs on a GPU where
-there is one.
+The pairs are Tatoeba's, as manythings.org/anki selects them (CC BY 2.0 FR), and those of
+benchmarks/data/pairs_en_fr.tsv. Everything is seeded; `train` goes on from its last checkpoint, stops itself by
+`--seconds`, and runs on a GPU where there is one.
 """
 
 import argparse

@@ -12,8 +12,8 @@ NO_BROWSER = "Chromium is not here"
 # pulled weights and derived data of the tests: never the user's own, kept from one run to the next
 os.environ["POLYSEMA_HOME"] = str(ROOT / ".cache" / "tests")
 os.environ["HF_HUB_OFFLINE"] = "1"
-# The threads of a matrix product wait for each other busily by default. Where other processes want the same cores, as the
-# workers of the tests and the dashboards that they start do, that takes three times the processor time.
+# The threads of a matrix product wait for each other busily by default. Where other processes want the same cores, as
+# the workers of the tests and the dashboards that they start do, that takes three times the processor time.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" not in os.environ:  # made by another version, they would hide a fault
     shutil.rmtree(ROOT / ".cache" / "tests" / "vectors", ignore_errors=True)
@@ -23,40 +23,8 @@ from polysema.core.errors import UnavailableError  # noqa: E402
 from polysema.core.model.catalog import entry  # noqa: E402
 from polysema.core.model.load import LanguageModel, load_model  # noqa: E402
 from polysema.core.model.pull import pull  # noqa: E402
+from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: E402, F401
 from tests.tiny_tokenizers import byte_level, unigram, wordpiece  # noqa: E402
-
-LONGEST = (
-    "tests/core/test_senses.py",
-    "tests/service/test_openai.py",
-    "tests/store/test_power_loss.py",
-    "tests/app/test_export_commands.py",
-    "tests/core/test_engines.py",
-    "tests/core/test_against_gensim.py",
-    "tests/core/test_measures.py",
-    "tests/app/test_dashboard.py",
-    "tests/store/test_kills.py",
-    "tests/store/test_processes.py",
-    "tests/core/test_projection.py",
-    "tests/store/test_corruption.py",
-    "tests/core/test_g2p.py",
-    "tests/app/test_page_map.py",
-    "tests/service/test_stop.py",
-    "tests/test_docs.py",
-    "tests/app/test_kills.py",
-    "tests/app/test_page_data.py",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take longest start first, so that no worker is left alone with one at the end."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
-
-    def place(item: pytest.Item) -> int:
-        file = item.nodeid.partition("::")[0]
-        return LONGEST.index(file) if file in LONGEST else len(LONGEST)
-
-    items.sort(key=place)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

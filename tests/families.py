@@ -18,8 +18,8 @@ Sizes = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class TinyFamily:
-    """One family: its class with a head and its config class in transformers, what is said of it beside the usual sizes,
-    and whether it has one stack or both.
+    """One family: its class with a head and its config class in transformers, what is said of it beside the usual
+    sizes, and whether it has one stack or both.
     """
 
     model: str

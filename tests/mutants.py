@@ -2,10 +2,10 @@
 
     python -m tests.mutants [-n MUTANTS_A_MODULE] [-s SEED] [MODULE ...]
 
-Of each module some places are drawn with a fixed seed and changed one at a time: a comparison, an operator, a condition,
-a number, an answer. The test files that import the module are run on each; a mutant that they all pass has survived.
-The files on the disk stay as they are: the changed source is given to Python's import system, also in the processes that
-tests start.
+Of each module some places are drawn with a fixed seed and changed one at a time: a comparison, an operator, a
+condition, a number, an answer. The test files that import the module are run on each; a mutant that they all pass has
+survived. The files on the disk stay as they are: the changed source is given to Python's import system, also in the
+processes that tests start.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Inputs of people, one row a case: those that must be read, those that are read with a note, those that are refused."""
+"""Inputs of people, one row a case: what must be read, what is read with a note, what is refused."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Docstrings of the public interface: what they have, that they agree with the signatures, and that examples are true."""
+"""Docstrings of the public interface: what they have, that they agree with the signatures, and true examples."""
 
 import doctest
 import importlib

@@ -38,7 +38,8 @@ class SingleFlightCache:
                 if key in self._values:
                     self._values.move_to_end(key)
                     self.hits += 1
-                    return self._values[key]
+                    found: _Value = self._values[key]
+                    return found
                 self.misses += 1
             try:
                 value = make()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from polysema.app.explorer.options import DEFAULT_MODEL
 from polysema.app.explorer.results import SenseReport
 from polysema.core.errors import list_of
-from polysema.core.measure.senses import load_senses, most_frequent_sense
+from polysema.core.measure.senses import SenseCorpus, load_senses, most_frequent_sense
 from polysema.core.progress import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def sense_report(
-    explorer: Explorer, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress
+    explorer: Explorer,
+    models: Sequence[str] = (DEFAULT_MODEL,),
+    progress: Progress = no_progress,
+    corpus: SenseCorpus | None = None,
 ) -> SenseReport:
     """Leave-one-out sense accuracy of the nearest neighbor: each model's static vectors and every layer.
 
@@ -24,13 +27,14 @@ def sense_report(
         explorer: What loads the models.
         models: Their names.
         progress: Told of each stage; what it raises ends the work.
+        corpus: Sentences with annotated words; by default those that ship with the package.
 
     Returns:
         A row for each model and layer, beside what the most frequent sense alone would reach.
     """
-    corpus = load_senses()
+    corpus = corpus or load_senses()
     words, names = [s.word for s in corpus.senses], [s.sense for s in corpus.senses]
-    found = [explorer.model(name).senses.accuracy(progress) for name in list_of(models, "models")]
+    found = [explorer.model(name).senses.accuracy(progress, corpus) for name in list_of(models, "models")]
     return SenseReport(
         len(words),
         len(corpus.words),

@@ -31,7 +31,7 @@ from polysema.core.errors import BusyError, UserError
 from polysema.core.files.formats import read_export
 from polysema.core.measure.anisotropy import random_pair_cosine
 from polysema.core.measure.sense_clusters import SenseClusters, WordContexts, sense_clusters
-from polysema.core.measure.senses import load_senses, nearest_sense_accuracy
+from polysema.core.measure.senses import SenseCorpus, load_senses, nearest_sense_accuracy
 from polysema.core.model.catalog import locate
 from polysema.core.model.contextual import HiddenBatch, embed, embed_stream, joined
 from polysema.core.model.first_position import FIRST_ROWS_KEPT, first_ends, first_outliers, left_out_note
@@ -156,13 +156,17 @@ class SenseExplorer:
         columns = space.columns.append_column("sense", sense).append_column("text", text)
         return _without_first(self._model, replace(space, columns=columns), senses.texts)
 
-    def accuracy(self, progress: Progress = no_progress) -> tuple[tuple[SenseRow, ...], tuple[str, ...]]:
-        """Leave-one-out sense accuracy of the nearest neighbor: the static vectors and every layer; with what was left out."""
-        name, loaded, corpus = self._model.name, self._model, load_senses()
+    def accuracy(
+        self, progress: Progress = no_progress, corpus: SenseCorpus | None = None
+    ) -> tuple[tuple[SenseRow, ...], tuple[str, ...]]:
+        """Leave-one-out sense accuracy of the nearest neighbor: the static vectors and every layer; with what was left
+        out. Without a `corpus` on the one that ships with the package.
+        """
+        name, loaded, corpus = self._model.name, self._model, corpus or load_senses()
         words, names = [s.word for s in corpus.senses], [s.sense for s in corpus.senses]
         static = np.stack([static_vector(loaded, word)[0] for word in words])
         rows = [SenseRow(name, None, nearest_sense_accuracy(words, names, static), float("nan"))]
-        hidden = _watched(loaded, f"embed with {name}", progress)
+        hidden = _watched(loaded, corpus, f"embed with {name}", progress)
         order = {(o.text, o.span): place for place, o in enumerate(hidden.occurrences)}
         places = [order[(s.text_id, Span(s.start, s.end))] for s in corpus.senses]
         baselines = self.baselines(progress)
@@ -265,9 +269,9 @@ def _without_first(model: LanguageModel, space: Space, texts: Sequence[str]) -> 
     return replace(space.take(np.flatnonzero(later)), origin=replace(space.origin, notes=(*others, note)))
 
 
-def _watched(model: LanguageModel, stage: str, progress: Progress) -> HiddenBatch:
-    """The annotated occurrences of the corpus of senses at every layer. What `progress` raises ends the work."""
-    corpus, parts, done = load_senses(), [], 0
+def _watched(model: LanguageModel, corpus: SenseCorpus, stage: str, progress: Progress) -> HiddenBatch:
+    """The annotated occurrences of a corpus of senses at every layer. What `progress` raises ends the work."""
+    parts, done = [], 0
     progress(stage, done, len(corpus.texts))
     for part in embed_stream(model, corpus.texts, range(model.n_layers + 1), occurrences=corpus.occurrences()):
         parts.append(part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -16,7 +16,8 @@ class Metrics:
     """Requests by route, method and status, and their latencies; batches of texts. Each service counts for itself."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # a second series for each of ours, which nothing reads
+        disable: Callable[[], None] = disable_created_metrics  # which has no types
+        disable()  # a second series for each of ours, which nothing reads
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._requests = Counter(

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 from typing import TypeVar
@@ -49,6 +49,13 @@ class SenseCorpus:
         if not found:
             raise UserError(f"the corpus of senses has no {word!r}; it has: {', '.join(self.words)}")
         return found
+
+    def only(self, words: Sequence[str]) -> "SenseCorpus":
+        """The part about these words: their occurrences and the texts that hold them; raises `UserError` as `of`."""
+        senses = [sense for word in words for sense in self.of(word)]
+        numbers = {old: new for new, old in enumerate(sorted({sense.text_id for sense in senses}))}
+        senses = [replace(sense, text_id=numbers[sense.text_id]) for sense in senses]
+        return replace(self, texts=tuple(self.texts[old] for old in numbers), senses=tuple(senses))
 
     def occurrences(self) -> list[Occurrence]:
         """The annotated occurrences as the model's functions take them, row for row as `senses`."""

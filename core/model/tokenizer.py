@@ -118,7 +118,8 @@ def read_tokenizer(place: str, name: str, model_type: str, **options: Any) -> To
                 f"found in its tokens; a folder with a {TOKENIZER_FILE} works"
             )
         tokenizer.backend_tokenizer = backend
-    return tokenizer
+    found: Tokenizer = tokenizer
+    return found
 
 
 def check_sentencepiece(folder: Path, name: str) -> None:

@@ -1,9 +1,9 @@
 """Reading a filter: recursive descent over its tokens."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from polysema.core.errors import PolysemaError
 from polysema.indexes.filters.conditions import KEYWORDS, BooleanGroup, Condition, Node, Not, Value, shortened
@@ -105,7 +105,7 @@ class _Reader:
     def _or(self) -> Node:
         return self._joined("or", lambda: self._joined("and", self._not))
 
-    def _joined(self, word: str, part: Any) -> Node:
+    def _joined(self, word: str, part: Callable[[], Node]) -> Node:
         parts = [part()]
         while self._take(word):
             parts.append(part())

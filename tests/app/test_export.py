@@ -20,6 +20,7 @@ from polysema.core.files.formats import read_export
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel
 from polysema.indexes import ExactIndex
+from tests.command_line import call
 
 TEXTS = ["The bank of the river bank.", "", "White swans glide.", "She keeps gold in the bank.", "…"]
 SOURCE = ExportSource("texts", "0" * 64, len(TEXTS))
@@ -176,12 +177,12 @@ def test_a_kill_in_the_middle_is_gone_on_from(tmp_path: Path) -> None:
     """The command is killed while it writes, then run again: the same bytes as without the kill."""
     source = tmp_path / "texts.txt"
     source.write_text("".join(f"Sentence {i} by the bank of river {i}.\n" for i in range(900)))
-    command = [sys.executable, "-m", "polysema.app", "export", str(source)]
-    whole = subprocess.run([*command, str(tmp_path / "a")], capture_output=True, text=True, check=False)
-    assert whole.returncode == 0, whole.stderr
-    assert "7,200 rows (7,200 words of 900 texts)" in whole.stdout
+    whole = call(["export", str(source), "a"], tmp_path)
+    assert whole.status == 0, whole.err
+    assert "7,200 rows (7,200 words of 900 texts)" in whole.out
+    command = ["export", str(source), str(tmp_path / "b"), "--layers", "all"]
     process = subprocess.Popen(
-        [*command, str(tmp_path / "b"), "--layers", "all"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "polysema.app", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     while process.poll() is None and not list((tmp_path / "b").glob("part-*.parquet")):
         time.sleep(0.01)
@@ -189,10 +190,8 @@ def test_a_kill_in_the_middle_is_gone_on_from(tmp_path: Path) -> None:
     process.communicate()
     assert process.returncode == -9
     assert not (tmp_path / "b" / "manifest.json").exists()
-    again = subprocess.run(
-        [*command, str(tmp_path / "b"), "--layers", "all"], capture_output=True, text=True, check=False
-    )
-    assert again.returncode == 0, again.stderr
+    again = call(command, tmp_path)
+    assert again.status == 0, again.err
     manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())
     assert (manifest["words"], len(manifest["shards"]) > 1) == (7200, True)
     np.testing.assert_allclose(read_export(tmp_path / "b", 6).vectors, read_export(tmp_path / "a").vectors, atol=1e-5)

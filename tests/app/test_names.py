@@ -1,4 +1,4 @@
-"""The names of commands, options and heads: every help fits a terminal, every former name works and says the new one."""
+"""Names of commands, options and heads: every help fits a terminal, every former name works and says the new one."""
 
 import csv
 import io

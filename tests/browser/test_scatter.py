@@ -427,8 +427,9 @@ def test_a_hundred_mounts_leave_no_context_behind(page: Any) -> None:
           };
           const data = {
             version: 'v', identity: 'i', count: 3, dim: 2, points: { getChild: (name) => columns[name] ?? null },
-            categories: ['all'], valueName: '', arrows: [], links: [], labelRows: [0], highlight: [], key: 'k', alt: 'a',
-            height: 200, maxRows: 2000, command: 0, selected: { rows: [] }, view: null, group: 'g', attempt: 0,
+            categories: ['all'], valueName: '', arrows: [], links: [], labelRows: [0], highlight: [], key: 'k',
+            alt: 'a', height: 200, maxRows: 2000, command: 0, selected: { rows: [] }, view: null, group: 'g',
+            attempt: 0,
           };
           const counts = [];
           for (let turn = 0; turn < 100; turn += 1) {
@@ -439,7 +440,8 @@ def test_a_hundred_mounts_leave_no_context_behind(page: Any) -> None:
             unmount();
             parent.remove();
           }
-          return { made: made.length, most: Math.max(...counts), left: made.filter((context) => !context.isContextLost()).length };
+          const left = made.filter((context) => !context.isContextLost()).length;
+          return { made: made.length, most: Math.max(...counts), left };
         }""",
         module_text(),
     )

@@ -7,8 +7,9 @@ from tests.cases import load_cases
 PAGE = Path(__file__).parent.parent.parent / "docs" / "formats.md"
 HEAD = """# What is read, and what is refused
 
-Every row is checked by a test (`tests/cases/`); this page is written from them by `python -m tests.cases.page`. *read*: taken as it is
-meant. *noted*: taken by a rule, and a note says so where the answer is shown. *refused*: one line says what is wrong and what to do; nothing is written.
+Every row is checked by a test (`tests/cases/`); this page is written from them by `python -m tests.cases.page`.
+*read*: taken as it is meant. *noted*: taken by a rule, and a note says so where the answer is shown. *refused*: one
+line says what is wrong and what to do; nothing is written.
 
 | what | rule | outcome |
 |---|---|---|

@@ -173,7 +173,9 @@ def test_what_stands_between_product_and_softmax_is_followed_in_other_families(f
         ("t5", TARGET, 1, 1, "self", "none was given"),
     ],
 )
-def test_what_is_refused(kind: str, text: str, layer: int, head: int, of: str, message: str, opened: Open) -> None:
+def test_what_is_refused(  # noqa: PLR0913  the columns of the table above
+    kind: str, text: str, layer: int, head: int, of: str, message: str, opened: Open
+) -> None:
     with pytest.raises(UserError, match=message):
         head_computation(opened(kind), text, layer, head, of)
 

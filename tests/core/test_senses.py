@@ -10,6 +10,7 @@ from polysema.core.errors import UserError
 from polysema.core.measure.anisotropy import random_pair_cosine
 from polysema.core.measure.senses import load_senses, most_frequent_sense, nearest_sense_accuracy
 from polysema.core.model.tokens import words_of
+from tests.endurance import ENDURE
 
 
 def test_the_corpus_is_as_large_as_it_says() -> None:
@@ -59,6 +60,17 @@ def test_an_unannotated_word() -> None:
         load_senses().of("zebra")
 
 
+def test_a_part_of_the_corpus_has_its_words_and_their_texts_alone() -> None:
+    whole = load_senses()
+    part = whole.only(["bank", "bat"])
+    assert part.words == ("bank", "bat")
+    assert [s.sense for s in part.of("bat")] == [s.sense for s in whole.of("bat")]
+    assert {s.text_id for s in part.senses} == set(range(len(part.texts)))
+    assert [o.word.lower() for o in part.occurrences()] == [s.word for s in part.senses]
+    with pytest.raises(UserError, match="no 'zebra'"):
+        whole.only(["zebra"])
+
+
 def test_the_measures_by_hand() -> None:
     words = ["a"] * 4 + ["b"] * 2
     senses = ["x", "x", "y", "y", "z", "z"]
@@ -89,7 +101,10 @@ def test_layers_tell_senses_apart_and_the_static_vector_does_not(explorer) -> No
 
 @pytest.mark.smollm
 def test_the_decoder_tells_senses_apart_too(smollm, explorer) -> None:  # type: ignore[no-untyped-def]
-    report = sense_report(explorer, ["smollm2-135m"])
+    corpus = load_senses()
+    report = sense_report(
+        explorer, ["smollm2-135m"], corpus=corpus if ENDURE else corpus.only(["bank", "bat", *corpus.words[4::9]])
+    )
     assert len(report.rows) == 32
     assert report.rows[0].accuracy <= report.most_frequent
     # before attention a decoder with rotary positions has only the static vector

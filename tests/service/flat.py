@@ -1,4 +1,4 @@
-"""Handles behind flat verbs: `flat.neighbors("bank", "minilm-l6", 5)` for `of.space("minilm-l6").neighbors("bank", 5)`."""
+"""Handles behind flat verbs: `flat.neighbors("bank", "glove", 5)` for `of.space("glove").neighbors("bank", 5)`."""
 
 from typing import Any
 

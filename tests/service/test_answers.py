@@ -3,8 +3,6 @@
 import base64
 import io
 import json
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from polysema.core.model.contextual import word_vectors
 from polysema.core.model.sentences import embed_sentences
 from polysema.core.progress import Progress
 from polysema.indexes.collection import Collection
+from tests.command_line import call
 from tests.service.conftest import Service
 from tests.service.flat import Flat
 
@@ -34,8 +33,7 @@ BASE64 = "application/vnd.polysema.base64+json"
 
 
 def cli(*arguments: str) -> object:
-    command = [sys.executable, "-m", "polysema.app", *arguments, "--format", "json"]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return json.loads(call([*arguments, "--format", "json"], Path.cwd()).out)
 
 
 def test_python_the_command_line_and_http_agree_to_the_last_digit(http: httpx.Client, explorer: Explorer) -> None:

@@ -1,4 +1,4 @@
-"""One shape per answer: the shell's JSON, HTTP's, the client's and the explorer's are the same, key by key, digit by digit."""
+"""One shape per answer: the JSON of shell and HTTP, the client's and the explorer's are the same, digit by digit."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -20,6 +20,7 @@ from polysema.app.config.settings import Settings
 from polysema.app.explorer import Explorer
 from polysema.app.service.app import create_app
 from polysema.core.errors import UserError
+from tests.endurance import ENDURE
 from tests.service.conftest import Service
 
 MALFORMED = int(os.environ.get("POLYSEMA_MALFORMED", "2000"))
@@ -144,7 +145,7 @@ def test_the_openapi_document_holds(explorer: Explorer, tmp_path: Path) -> None:
 
     app = create_app(explorer, Settings(data=str(tmp_path), timeout=120, allowed_hosts=("*",)))
     schema = schemathesis.openapi.from_asgi("/openapi.json", app)
-    examples = int(os.environ.get("POLYSEMA_SCHEMATHESIS", "8"))
+    examples = int(os.environ.get("POLYSEMA_SCHEMATHESIS", "25" if ENDURE else "4"))
     checks = [
         schemathesis.checks.not_a_server_error,
         status_code_conformance,

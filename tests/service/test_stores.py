@@ -366,7 +366,7 @@ def test_a_full_disk_is_507_and_loses_nothing(served: Service, tmp_path: Path) -
         assert [one.rows for one in mine.versions()] == [0, 1, 2]
 
 
-def test_a_damaged_collection_is_told_as_such(served: Service, tmp_path: Path) -> None:
+def test_a_damaged_collection_is_told_as_such(served: Service, tmp_path: Path) -> None:  # noqa: C901  all damages by all requests
     url, server = served()
     client, shelf = Client(url), server._polysema.shelf
     folder = tmp_path / "data" / "mine"

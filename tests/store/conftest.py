@@ -9,8 +9,6 @@ import pytest
 from polysema.indexes import collection
 from polysema.indexes.store import segment_files, segment_search
 
-ENDURE = os.environ.get("POLYSEMA_ENDURE") == "1"  # the long form of the tests: `make endure`
-
 
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:

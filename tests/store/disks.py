@@ -96,7 +96,7 @@ class _Inode:
     synced: int = -1  # bytes that are durable; -1: not even its length
 
 
-def after_power_loss(
+def after_power_loss(  # noqa: C901  a branch for each step of the log
     log: list[tuple[Any, ...]], variant: int, rng: random.Random
 ) -> "tuple[dict[Path, bytes], set[Path]]":
     """The files and folders that a disk may hold when the power goes after the steps of `log`.

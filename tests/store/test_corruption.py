@@ -16,7 +16,7 @@ from polysema.indexes.store import disk, sealed_file, segment_files
 from polysema.indexes.store.repair import repair
 from polysema.indexes.store.transaction import referenced
 from polysema.indexes.store.verify import verify
-from tests.store.conftest import ENDURE
+from tests.endurance import ENDURE
 from tests.store.scenario import INDEX, INDEX_ENDING, OPTIONS, State, collection_state, rows, sound, state_of
 
 pytestmark = pytest.mark.usefixtures("small_limits")

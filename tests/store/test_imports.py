@@ -13,7 +13,7 @@ from polysema.indexes import tables
 from polysema.indexes.collection import Collection
 from polysema.indexes.import_export import ImportOptions, export_from, import_into
 from polysema.indexes.store.verify import verify
-from tests.store.conftest import ENDURE
+from tests.endurance import ENDURE
 from tests.store.test_corruption import damaged
 
 COUNT = 5000 if ENDURE else 300

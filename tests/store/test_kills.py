@@ -7,9 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.store.conftest import ENDURE
+from tests.endurance import ENDURE
 
-KILLS = 1000 if ENDURE else 40
+KILLS = 1000 if ENDURE else 30
 
 DRIVER = """
 import json, os, random, signal, sys, time

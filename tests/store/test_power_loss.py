@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from polysema.indexes.collection import Collection
-from tests.store.conftest import ENDURE
+from tests.endurance import ENDURE
 from tests.store.disks import Recording, RecordingWithoutLinks, Skip, after_power_loss
 from tests.store.scenario import NONE, OPTIONS, State, sound, state_of, steps
 
@@ -44,6 +44,17 @@ def life(
     return disk
 
 
+def write_state(folder: Path, root: Path, files: dict[Path, bytes], folders: set[Path]) -> None:
+    """What a disk holds, below `folder` instead of `root`; what stands in a folder that is not there is lost."""
+    for path in sorted(folder / path.relative_to(root) for path in folders):
+        if path.parent.is_dir():
+            path.mkdir()
+    for path, data in files.items():
+        here = folder / path.relative_to(root)
+        if here.parent.is_dir():
+            here.write_bytes(data)
+
+
 def bad_states(disk: Recording, folder: Path, variants: int, stop_at: int = 1 << 30) -> tuple[int, list[str]]:
     """How many states were tried, and what was wrong with the bad ones.
 
@@ -58,12 +69,11 @@ def bad_states(disk: Recording, folder: Path, variants: int, stop_at: int = 1 <<
     for cut, (step, *args) in enumerate(disk.log, 1):
         if step == "begin":
             coming = args[0]
-            continue
-        if step == "ack":
+        elif step == "ack":
             acked, coming = args[0], None
         elif step == "snapshot":
             snapshots[args[0]] = args[1]
-        if cut <= disk.first_skip:
+        if step == "begin" or cut <= disk.first_skip:
             continue
         for variant in range(variants):
             rng = random.Random(1000 * cut + variant)
@@ -77,14 +87,7 @@ def bad_states(disk: Recording, folder: Path, variants: int, stop_at: int = 1 <<
             checked.add(state)
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            put = {folder / path.relative_to(disk.root.parent) for path in folders}
-            for path in sorted(put):
-                if path.parent.is_dir():
-                    path.mkdir()
-            for path, data in files.items():
-                here = folder / path.relative_to(disk.root.parent)
-                if here.parent.is_dir():
-                    here.write_bytes(data)
+            write_state(folder, disk.root.parent, files, folders)
             try:
                 check(folder / "c", acked, coming, snapshots)
             except Exception as error:

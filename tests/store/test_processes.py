@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from polysema.indexes.collection import Collection, CollectionOptions
-from tests.store.conftest import ENDURE
+from tests.endurance import ENDURE
 
 BATCHES = 2000 if ENDURE else 60
 READERS = 8
