@@ -6,16 +6,19 @@ interval that its score lies in, and only the rows whose interval reaches the k-
 The answer is that of the full pass, from a quarter of its memory traffic.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TypeAlias
 
-import numba
 import numpy as np
+import numpy.typing as npt
 
+from polysema.core.compiled import compiled
 from polysema.core.environment import cores
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.mapped_pages import release_pages
 
+Signed: TypeAlias = npt.NDArray[np.int8]
 PIECE_ROWS = 16_384  # rows that a thread takes at a time, a multiple of BLOCK
 PIECE_NUMBERS = 2_000_000  # that are made codes at a time
 BLOCK_ROWS = 64  # rows that share one maximum
@@ -26,7 +29,7 @@ _THREADS = min(8, cores())
 _POOL = ThreadPoolExecutor(_THREADS, thread_name_prefix="scores")
 
 
-def _shared(work: Any, rows: int, again: bool = False) -> None:
+def _shared(work: Callable[[int, int], None], rows: int, again: bool = False) -> None:
     """`work(start, stop)` over pieces of all rows, by every thread as it comes free.
 
     Pieces, not halves: another library's threads may still spin on one of the cores. With `again` this thread does
@@ -52,11 +55,10 @@ def _shared(work: Any, rows: int, again: bool = False) -> None:
             other.result()
 
 
-_jit: Any = numba.njit(nogil=True, fastmath=True, cache=True)
-
-
-@_jit  # type: ignore[misc,unused-ignore]
-def _bounds(codes: Any, scale: Any, error: Any, query: Any, tops: Any, floors: Any, start: Any, stop: Any) -> None:
+@compiled(fastmath=True)
+def _bounds(  # noqa: PLR0913  a compiled loop, which fills arrays that the caller made
+    codes: Signed, scale: Floats, error: Floats, query: Floats, tops: Floats, floors: Floats, start: int, stop: int
+) -> None:
     dim = codes.shape[1]
     sums = np.empty(BLOCK_ROWS, np.float32)
     for first in range(start, stop, BLOCK_ROWS):
@@ -76,8 +78,8 @@ def _bounds(codes: Any, scale: Any, error: Any, query: Any, tops: Any, floors: A
         tops[first // BLOCK_ROWS], floors[first // BLOCK_ROWS] = top, floor
 
 
-@_jit  # type: ignore[misc,unused-ignore]
-def _three(rows: Any, i: Any, k: Any, queries: Any) -> Any:
+@compiled(fastmath=True)
+def _three(rows: Signed | Floats, i: int, k: int, queries: Floats) -> "tuple[np.float32, ...]":
     """The products of two rows with three queries: two rows at a time keep six sums in registers."""
     a, b, c = np.float32(0), np.float32(0), np.float32(0)
     d, e, f = np.float32(0), np.float32(0), np.float32(0)
@@ -93,17 +95,17 @@ def _three(rows: Any, i: Any, k: Any, queries: Any) -> Any:
     return a, b, c, d, e, f
 
 
-@_jit  # type: ignore[misc,unused-ignore]
-def _mul_bounds(
-    codes: Any,
-    scale: Any,
-    error: Any,
-    queries: Any,
-    epsilon: Any,
-    tops: Any,
-    floors: Any,
-    start: Any,
-    stop: Any,
+@compiled(fastmath=True)
+def _mul_bounds(  # noqa: PLR0913  a compiled loop, which fills arrays that the caller made
+    codes: Signed,
+    scale: Floats,
+    error: Floats,
+    queries: Floats,
+    epsilon: np.float32,
+    tops: Floats,
+    floors: Floats,
+    start: int,
+    stop: int,
 ) -> None:
     zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
     sums = np.empty((3, BLOCK_ROWS), np.float32)
@@ -163,23 +165,21 @@ class Codes:
         length = np.float32(np.linalg.norm(query))
         if not 0.999 < length <= 1:
             error = error * length
-        work: Any = _bounds
-        return self._reaching(k, work, query, error)
+        return self._reaching(k, _bounds, query, error)
 
     def best_mul(self, queries: Floats, epsilon: float, k: int) -> Ints:
         """The rows that can be among the k best by 3CosMul with unit queries b, a*, a (3, dim), ascending:
         (candidates,).
         """
         # ((1 + p) / 2) ((1 + q) / 2) / ((1 + r) / 2 + e) = (1 + p) (1 + q) / 2 / (1 + r + 2 e)
-        work: Any = _mul_bounds
-        return self._reaching(k, work, self._padded(queries), self._error, np.float32(2 * epsilon))
+        return self._reaching(k, _mul_bounds, self._padded(queries), self._error, np.float32(2 * epsilon))
 
     def _padded(self, queries: Floats) -> Floats:
         padded = np.zeros((len(queries), self._codes.shape[1]), np.float32)
         padded[:, : queries.shape[1]] = queries
         return padded
 
-    def _reaching(self, k: int, work: Any, queries: Floats, error: Floats, *rest: Any) -> Ints:
+    def _reaching(self, k: int, work: Callable[..., None], queries: Floats, error: Floats, *rest: np.float32) -> Ints:
         """The rows of the blocks whose best score can reach the k-th best.
 
         The best lower end of k blocks is that of k rows: a block whose upper ends are all below the k-th best of them
@@ -199,8 +199,10 @@ class Codes:
         return rows if rows[-1] < n else rows[rows < n]
 
 
-@_jit  # type: ignore[misc,unused-ignore]
-def _mul(vectors: Any, inverse: Any, queries: Any, epsilon: Any, out: Any, start: Any, stop: Any) -> None:
+@compiled(fastmath=True)
+def _mul(  # noqa: PLR0913  a compiled loop, which fills an array that the caller made
+    vectors: Floats, inverse: Floats, queries: Floats, epsilon: np.float32, out: Floats, start: int, stop: int
+) -> None:
     zero, one, half = np.float32(0), np.float32(1), np.float32(0.5)
     for i in range(start, stop, 2):
         k = min(i + 1, stop - 1)
@@ -216,7 +218,6 @@ def three_cos_mul(vectors: Floats, inverse: Floats, queries: Floats, epsilon: fl
     length.
     """
     out = np.empty(len(vectors), np.float32)
-    rest: Any = (vectors, inverse, np.ascontiguousarray(queries, np.float32), np.float32(2 * epsilon), out)
-    work: Any = _mul
-    _shared(lambda start, stop: work(*rest, start, stop), len(vectors))
+    own = np.ascontiguousarray(queries, np.float32)
+    _shared(lambda start, stop: _mul(vectors, inverse, own, np.float32(2 * epsilon), out, start, stop), len(vectors))
     return out

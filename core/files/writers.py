@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from polysema.core.argument_types import checked_function
 from polysema.core.atomic import atomic_files
 from polysema.core.errors import ConflictError, UnavailableError, UserError
+from polysema.core.space.array_types import AnyArray
 from polysema.core.space.space import Space
 
 BLOCK_ROWS = 8192
@@ -192,7 +193,7 @@ def _safetensors(space: Space, path: Path, _: Path | None) -> None:
     from safetensors.numpy import save_file
 
     raw = [word.encode() for word in space.keys]
-    tensors = {
+    tensors: dict[str, AnyArray] = {
         "vectors": np.ascontiguousarray(space.vectors),
         "words.utf8": np.frombuffer(b"".join(raw), np.uint8),
         "words.ends": np.cumsum([len(word) for word in raw], dtype=np.int64),

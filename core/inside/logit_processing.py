@@ -1,5 +1,6 @@
 """What is done to the logits before a token is chosen: a model's own rules, temperature, cut-offs."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,7 @@ def rule_processors(model: LanguageModel, n_prompt: int, max_length: int) -> "Lo
     first = rules.forced_bos_token_id
     begin = n_prompt if n_prompt > 1 or first is None else n_prompt + 1
     repetition = None if rules.repetition_penalty == 1.0 else rules.repetition_penalty
-    table = (
+    table: tuple[tuple[object, Callable[[], object]], ...] = (
         (repetition, lambda: of.RepetitionPenaltyLogitsProcessor(repetition)),
         (rules.no_repeat_ngram_size or None, lambda: of.NoRepeatNGramLogitsProcessor(rules.no_repeat_ngram_size)),
         (rules.bad_words_ids, lambda: of.NoBadWordsLogitsProcessor(rules.bad_words_ids, ends or None)),

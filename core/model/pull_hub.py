@@ -6,6 +6,7 @@ What the catalog doesn't know of a file, its size and hash, is taken from what t
 import json
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +21,15 @@ SOURCE_FILE = "SOURCE.json"  # in the entry's folder: where its files are from, 
 CONVERTED_TITLE = "Adding `safetensors` variant of this model"  # of the pull request with a converted copy
 MAX_PAGES = 20  # of a repository's discussions
 PARTS = ".parts"
+
+
+def _shifted(progress: Progress, done: int, total: int) -> Callable[[int], None]:
+    """Tells of the bytes of one file beside those of the files before it."""
+
+    def tell(there: int) -> None:
+        progress("download", done + there, total)
+
+    return tell
 
 
 def bring(entry: CatalogEntry, made: Path, parts: Path, progress: Progress) -> None:
@@ -45,8 +55,7 @@ def bring(entry: CatalogEntry, made: Path, parts: Path, progress: Progress) -> N
         done = 0
         for file in files:
             target = parts / file.path
-            start = done
-            fetch(file, target, lambda there, start=start: progress("download", start + there, total))  # type: ignore[misc]
+            fetch(file, target, _shifted(progress, done, total))
             done += target.stat().st_size
     except UnavailableError as error:
         raise UnavailableError(f"{entry.name}: {error}; {_instead(entry)}") from None

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
@@ -72,7 +73,8 @@ def _options(found: ModelLocation) -> dict[str, Any]:
     from transformers.utils import logging
 
     logging.set_verbosity_error()
-    hub_logging.set_verbosity_error()
+    quiet: Callable[[], None] = hub_logging.set_verbosity_error  # which has no types
+    quiet()
     logging.disable_progress_bar()
     options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": found.path is not None}
     return options | ({"revision": found.revision} if found.revision else {})

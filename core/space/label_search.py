@@ -1,5 +1,6 @@
 """Rows of a space by what they are called, exactly or in part."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,12 +52,13 @@ def spot(space: Space, text: str, most: int = 300) -> LabelMatch:
     encoded(text, "what is looked for")
     labels = labels_of(space)
     lower = text.lower()
-    for exactly, found in (
+    searches: tuple[tuple[bool, Callable[[], pa.BooleanArray]], ...] = (
         (True, lambda: pc.equal(labels, text)),
         (True, lambda: pc.equal(pc.utf8_lower(labels), lower)),
         (True, lambda: pc.equal(space.keys.array, text)),
         (False, lambda: pc.match_substring(labels, text, ignore_case=True)),
-    ):
+    )
+    for exactly, found in searches:
         rows = np.flatnonzero(found().to_numpy(zero_copy_only=False)).astype(np.int64)
         if len(rows):
             return LabelMatch(rows[:most], len(rows), exactly)
