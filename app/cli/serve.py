@@ -1,4 +1,4 @@
-"""The commands of the service: serve, settings, key."""
+"""The commands of the service: serve, mcp, settings, key."""
 
 from __future__ import annotations
 
@@ -65,6 +65,23 @@ def serve(file: str | None, **given: Any) -> None:
     run(explorer, settings, line("listening", url=f"http://{settings.address}:{settings.port}/v1/", stop="Ctrl+C"))
 
 
+@click.command(short_help="Serve the tools of the Model Context Protocol on stdin and stdout.")
+@click.option("--settings", "file", type=click.Path(), help="A TOML file of settings: its models of one's own.")
+def mcp(file: str | None) -> None:
+    """Let a language model ask: neighbors, analogy, compare, search of collections, lens and explain, as tools of the
+    Model Context Protocol. A client starts this command and speaks with it over stdin and stdout; no tool writes.
+    """
+    from polysema.app.config.loading import load_settings
+    from polysema.app.explorer import Explorer
+
+    settings = load_settings({}, file=file).settings
+    try:
+        from polysema.app.service.tools import create_server
+    except ImportError:
+        raise UnavailableError("the tools need the mcp package; install it with pip install 'polysema[mcp]'") from None
+    create_server(Explorer(models=settings.own_models)).run("stdio")
+
+
 @click.command(name="settings", cls=SettingsCommand, short_help="Print the settings of the service and their origin.")
 @format_option
 def settings_command(file: str | None, form: str, **given: Any) -> None:
@@ -100,5 +117,5 @@ def key(name: str, scope: str, form: str) -> None:
 
 def add_to(cli: click.Group) -> None:
     """Put the commands under the root command."""
-    for command in (serve, settings_command, key):
+    for command in (serve, mcp, settings_command, key):
         cli.add_command(command)

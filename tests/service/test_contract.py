@@ -46,6 +46,7 @@ ONLY_IN_THE_SHELL = {
     "map": "writes a file; over HTTP a job",
     "measure int8": "of an engine of this machine",
     "models pull": "brings weights here",
+    "mcp": "is a service of its own, see test_tools.py",
     "serve": "is the service",
     "settings": "of the service itself",
     "table": "writes a file",
