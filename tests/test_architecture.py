@@ -38,7 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "core.import_lock": set(),
     "core.inside": {"core.model", "core.space"},
     "core.maps": {"core.model", "core.space"},
-    "core.measure": {"core.maps", "core.model", "core.space"},
+    "core.measure": {"core.corpus", "core.maps", "core.model", "core.space"},
     "core.model": {"core.space"},
     "core.jobs": set(),
     "core.locks": set(),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
+from polysema.app.cli.measure_labels import COMMANDS as LABEL_COMMANDS
+from polysema.app.cli.measure_labels import label_option
 from polysema.app.cli.output import (
     Row,
     format_option,
@@ -125,6 +129,8 @@ def _known(value: float) -> float | None:
 
 
 @click.command(short_help="Word-sense accuracy of each layer (leave-one-out).")
+@click.argument("file", type=click.Path(), required=False)
+@label_option
 @click.option(
     "--model",
     "-m",
@@ -133,15 +139,19 @@ def _known(value: float) -> float | None:
     help="A model; may be given several times.  [default: all that are here]",
 )
 @format_option
-def senses(names: tuple[str, ...], form: str) -> None:
+def senses(file: str | None, label: str | None, names: tuple[str, ...], form: str) -> None:
     """Print how often a word's nearest other occurrence has the same sense, for each layer (leave-one-out).
 
-    The corpus is the one that ships with polysema. A static vector is the same for all occurrences of a word: its
+    FILE has the columns word, sense, text, and start and end (characters) or span; without one, the corpus is the one
+    that ships with polysema. A static vector is the same for all occurrences of a word: its
     accuracy is that of choosing at random, and no static vector can beat the most frequent sense.
     """
     from polysema.app.explorer import Explorer
     from polysema.core.model.catalog import models_here
 
+    if file is not None:
+        _own_senses(file, label, names or models_here(), form)
+        return
     with progress_bar() as progress:
         report = Explorer().measures.senses(names or models_here(), progress)
     rows = [
@@ -158,6 +168,19 @@ def senses(names: tuple[str, ...], form: str) -> None:
         f"frequent sense: {report.most_frequent:.3f}"
     )
     show(form, rows, report, ["", note, *report.notes])
+
+
+def _own_senses(file: str, label: str | None, names: Sequence[str], form: str) -> None:
+    from polysema.app.explorer import Explorer
+    from polysema.app.explorer.model_measures import measure_own_senses
+
+    with progress_bar() as progress:
+        found = measure_own_senses(Explorer(), file, names, label, progress)
+    rows: list[Row] = [
+        {"model": one.model, "layer": one.layer, "accuracy": round(one.accuracy, 4)} for one in found.rows
+    ]
+    note = f"{found.n_rows:,} occurrences; always the most frequent sense: {found.most_frequent:.3f}"
+    show(form, rows, found, ["", note])
 
 
 @click.command(name="int8", short_help="Accuracy loss of the engine onnx-int8, by layer.")
@@ -187,5 +210,5 @@ def measure() -> None:
     """Measure how good a space is."""
 
 
-for command in (senses, analogies, measure_similarity, int8):
+for command in (senses, analogies, measure_similarity, int8, *LABEL_COMMANDS):
     measure.add_command(command)

@@ -193,3 +193,30 @@ def test_every_column_goes_along_into_a_collection_and_out_again(
     status, _, err = polysema("export", "t.csv", "none", *where, "--columns", "Jahr")
     assert (status, Path("none").exists()) == (2, False)
     assert "t.csv has no column 'Jahr'; it has: 'day', 'id'" in err
+
+
+def test_models_are_measured_on_labels_of_ones_own(
+    polysema,  # type: ignore[no-untyped-def]
+    tiny: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    texts = [f"The bank was {word}." for word in ("wide", "deep", "rich", "poor", "muddy", "closed")]
+    Path("t.txt").write_text("\n".join(texts))
+    labels = [f"bank,{'river' if place % 2 else 'money'},{text}" for place, text in enumerate(texts)]
+    Path("s.csv").write_text("\n".join(["word,sense,text", *labels]))
+    pairs = [f"bank,{texts[0]},{texts[place % 6]},{place % 2 == 0}" for place in range(10)]
+    Path("w.csv").write_text("\n".join(["word,sentence1,sentence2,label", *pairs]))
+    where = ["--model", str(tiny["bert"])]
+    status, out, err = polysema("measure", "contextuality", "t.txt", *where)
+    assert (status, err) == (0, "")
+    assert "6 texts, 24 occurrences; 3 words stand in 5 of them" in out
+    assert out.count(" without ") == out.count(" with ") == 3
+    status, out, _ = polysema("measure", "wic", "w.csv", *where, "--format", "csv")
+    assert (status, out.splitlines()[1].split(",")[1:]) == (0, ["static", "0.5"])
+    for command in ("senses", "probe"):
+        status, out, _ = polysema("measure", command, "s.csv", *where)
+        assert (status, "0.500" in out) == (0, True)
+    status, _, err = polysema("measure", "probe", "w.csv", *where, "--label-column", "nope")
+    assert (status, "w.csv has no column 'nope'" in err) == (2, True)

@@ -1,0 +1,53 @@
+"""Word in context (WiC, Pilehvar and Camacho-Collados 2019): whether a word means the same in two texts, by cosine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from polysema.core.errors import UserError
+
+N_FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ContextPair:
+    """A word in two texts, where it stands in each (characters), and whether it means the same in both."""
+
+    word: str
+    first: str
+    second: str
+    first_span: tuple[int, int]
+    second_span: tuple[int, int]
+    same: bool
+
+
+def threshold_accuracy(scores: npt.ArrayLike, same: Sequence[bool], seed: int = 0) -> float:
+    """The share of pairs (n,) that a threshold on their scores gets right, learned on four fifths, tried on the fifth.
+
+    Scores that are all one, as a static vector's are, give the share of the more frequent answer, 0.5 where the answers
+    are balanced. Raises `UserError` for fewer than five pairs.
+    """
+    values, labels = np.asarray(scores, np.float64), np.asarray(same, bool)
+    if len(values) < N_FOLDS:
+        raise UserError(f"at least {N_FOLDS} pairs are needed to learn a threshold; got {len(values)}")
+    rng = np.random.default_rng(seed)
+    fold = np.empty(len(values), np.int64)
+    for answer in (True, False):  # as many of each answer in every fold, so that none of them is a hint
+        rows = np.flatnonzero(labels == answer)
+        fold[rows] = rng.permutation(len(rows)) % N_FOLDS
+    right = 0
+    for number in range(N_FOLDS):
+        learned = _best_threshold(values[fold != number], labels[fold != number])
+        right += int(((values[fold == number] >= learned) == labels[fold == number]).sum())
+    return right / len(values)
+
+
+def _best_threshold(values: npt.NDArray[np.float64], labels: npt.NDArray[np.bool_]) -> float:
+    """The score from which on pairs count as the same, so that most are right."""
+    levels = np.unique(values)
+    between = np.concatenate([[-np.inf], (levels[1:] + levels[:-1]) / 2, [np.inf]])
+    ordered, same = np.sort(values[~labels]), np.sort(values[labels])
+    right = np.searchsorted(ordered, between) + len(same) - np.searchsorted(same, between)
+    return float(between[int(right.argmax())])
