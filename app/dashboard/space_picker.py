@@ -7,28 +7,9 @@ import streamlit as st
 
 from polysema.app.dashboard import permalink, widgets
 from polysema.app.dashboard import progress as work
-from polysema.core.model.catalog import models_here
+from polysema.app.dashboard.picker.choices import HIDDEN_SPACES
 from polysema.core.progress import Progress
 from polysema.core.space.space import Space
-
-HIDDEN_SPACES = "@"  # `minilm-l6@` is the model's hidden states; with a layer it is the name of a space, `minilm-l6@6`
-
-
-def sources() -> list[str]:
-    """The spaces on this machine, and for each model its hidden states."""
-    return widgets.spaces() + [f"{model}{HIDDEN_SPACES}" for model in models_here()]
-
-
-def source_label(name: str) -> str:
-    """How a source is called in a list."""
-    return f"{name[:-1]} (hidden states)" if name.endswith(HIDDEN_SPACES) else widgets.space_label(name)
-
-
-def pick_source(label: str, start: str, key: str, ask: str) -> str:
-    """A list of sources, `start` chosen at first where it is there."""
-    names = sources()
-    index = names.index(start) if start in names else 0
-    return permalink.pick(st, label, names, "space", key=key, names=source_label, index=index, help=ask)
 
 
 def layers_of(found: Iterable[str]) -> dict[str, tuple[int, ...]] | None:

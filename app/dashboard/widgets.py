@@ -19,9 +19,8 @@ from polysema.app.explorer import Explorer
 from polysema.app.explorer.results import OccurrenceHit
 from polysema.core.errors import UnknownWordError, UserError
 from polysema.core.maps.projection import warm
-from polysema.core.model.catalog import catalog, folder_of, models_here
+from polysema.core.model.catalog import catalog, folder_of
 from polysema.core.progress import Progress
-from polysema.core.space.space import Family
 
 MAX_WORDS = 2_000  # characters of an expression or a word
 MAX_TEXT = 20_000  # of a text; its boxes take more, since a box with a limit drops a longer paste without a word
@@ -38,7 +37,8 @@ def style() -> None:
 @st.cache_resource(show_spinner=False, max_entries=1)
 def explorer() -> Explorer:
     """The one explorer of this process: models and spaces are shared by all sessions."""
-    return Explorer(collections=load_settings().settings.folder)
+    settings = load_settings().settings
+    return Explorer(collections=settings.folder, models=settings.own_models)
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
@@ -59,7 +59,7 @@ def warm_up() -> None:
 
     def work(progress: Progress) -> None:  # one after the other: those who ask meanwhile need the threads more
         _ = explorer().space().index
-        if "minilm-l6" in models_here():
+        if "minilm-l6" in explorer().models():
             for method in ("pca", "umap"):
                 word_map_job("bank", "minilm-l6", method, ()).wait(600)
         warm()
@@ -78,14 +78,6 @@ def word_map_job(word: str, model: str, method: str, extra: tuple[str, ...]) -> 
     )
 
 
-def spaces() -> list[str]:
-    """The spaces on this machine that words can be looked up in: the catalog's vectors, the models' own tables, and
-    those of the collections in the data folder, as `collection` or `collection/space`.
-    """
-    static = [row.name for row in catalog() if row.family is Family.STATIC and folder_of(row) is not None]
-    return static + models_here() + collected()
-
-
 def collected() -> list[str]:
     """The spaces of the collections in the data folder; a damaged collection is left out (the page Data names it)."""
     names = []
@@ -96,11 +88,6 @@ def collected() -> list[str]:
             continue
         names += [f"{name}/{space}" for space in current] if len(current) > 1 else [name] * len(current)
     return names
-
-
-def space_label(name: str) -> str:
-    """How a static space is called in a list."""
-    return f"{name} (input embeddings)" if name in models_here() else name
 
 
 def check_length(text: str) -> None:
@@ -242,7 +229,7 @@ def _tell_missing_page() -> None:
 
 def sidebar_notes() -> None:
     """What is here, and how to bring what isn't."""
-    missing = [row.name for row in catalog() if folder_of(row) is None]
+    missing = [row.name for row in catalog() if row.package and folder_of(row) is None]  # those that come with set-up
     st.caption("Your texts stay on this machine: nothing is sent anywhere.")
     for name in missing:
         st.caption(f"{name} is not here yet: `polysema models pull {name}`")

@@ -4,9 +4,11 @@ import math
 
 import streamlit as st
 
-from polysema.app.dashboard import downloads, permalink, space_picker, widgets
+from polysema.app.dashboard import downloads, space_picker, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.parallelogram import parallelogram
+from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.picker.pick import pick_space
 from polysema.app.explorer.results import AnalogyAnswer
 from polysema.core.errors import UserError
 from polysema.core.space.expression import parse
@@ -31,8 +33,10 @@ METHODS = {
 
 def controls() -> tuple[str, str, int, str]:
     """The expression box, the space and the method."""
-    with st.form("analogy", border=False):
-        box, where, how, many, run = st.columns([5, 3, 2, 2, 1], vertical_alignment="bottom")
+    form, where = st.columns([8, 4], vertical_alignment="bottom")
+    space = pick_space(where, "space", "Whose static vectors are added up.")
+    with form, st.form("analogy", border=False):
+        box, how, many, run = st.columns([5, 2, 2, 1], vertical_alignment="bottom")
         expression = box.text_input(
             "A sum of words",
             "queen - king + man",
@@ -41,15 +45,6 @@ def controls() -> tuple[str, str, int, str]:
             max_chars=widgets.MAX_WORDS,
             help="Words with + and - between them, spaces around the signs. Weights (0.5*blue) and parentheses work "
             "too.",
-        )
-        space = permalink.pick(
-            where,
-            "Space",
-            widgets.spaces(),
-            "space",
-            key="space",
-            names=widgets.space_label,
-            help="Whose static vectors are added up.",
         )
         method = how.selectbox(
             "Method", list(METHODS), key="method", bind="query-params", help=". ".join(METHODS.values()) + "."
@@ -121,7 +116,7 @@ def page() -> None:
     widgets.notes(answer)
     if not answer.neighbors:
         st.info(
-            f"{widgets.plain(widgets.space_label(space))} has no word but those of the sum, so none is left to answer."
+            f"{widgets.plain(choices.space_label(space))} has no word but those of the sum, so none is left to answer."
         )
         return
     left, right = st.columns([7, 5], gap="medium")

@@ -26,8 +26,8 @@ from polysema.app.dashboard.contexts.controls import (
     word_map,
 )
 from polysema.app.dashboard.contexts.details import agreement, curves, like_this, table
+from polysema.app.dashboard.picker import choices
 from polysema.app.explorer.results import WordMap
-from polysema.core.model.catalog import models_here
 
 METHOD_NOTES = {
     True: "UMAP with the cosine, each layer initialized from the next one",
@@ -78,7 +78,7 @@ def page() -> None:
         "One word, one static vector, and in every sentence a hidden state of its own. Move the layer and watch the "
         "senses separate.",
     )
-    models = models_here()
+    models = choices.models()
     if not models:
         st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
         return

@@ -11,7 +11,7 @@ from polysema.app.dashboard.inside.lens_tab import lens_part
 from polysema.app.dashboard.inside.patching_tab import patching_part
 from polysema.app.dashboard.inside.steering_tab import steering_part
 from polysema.app.dashboard.inside.surprisal_tab import surprisal_part
-from polysema.core.model.catalog import models_here
+from polysema.app.dashboard.picker import choices
 
 ATTENTION, LENS, ATTRIBUTION, STEERING, FAMILIES = "Attention", "Lens", "Attribution", "Steering", "Families"
 HEAD, PATCHING, SURPRISAL = "Head", "Patching", "Surprisal"
@@ -34,7 +34,7 @@ def page() -> None:
         "What happens between a word’s static vector and the last layer: attention, the predictions of "
         "intermediate layers, and the parts that make a prediction.",
     )
-    if not models_here(("texts", "letters")):
+    if not choices.models(("texts", "letters")):
         st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
         return
     chosen = st.segmented_control(

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from polysema.app.dashboard import downloads, permalink, space_picker, widgets
+from polysema.app.dashboard import downloads, space_picker, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.components.scatter import PlotMarks, PlotOptions, Points, scatter
 from polysema.app.dashboard.neighbors.context_tab import context_part
+from polysema.app.dashboard.picker.pick import pick_space
 from polysema.app.explorer.results import NeighborAnswer
 from polysema.core.maps.pca import principal_plane
 from polysema.core.progress import Progress
@@ -21,8 +22,10 @@ STATIC, CONTEXT = "A word", "A word in a sentence"
 
 def word_form() -> tuple[str, str, int]:
     """The form for a word, the space, and how many neighbors."""
-    with st.form("word", border=False):
-        box, where, many, run = st.columns([5, 3, 2, 1], vertical_alignment="bottom")
+    form, where = st.columns([8, 4], vertical_alignment="bottom")
+    space = pick_space(where, "ns", "Whose static vectors are searched.")
+    with form, st.form("word", border=False):
+        box, many, run = st.columns([5, 2, 1], vertical_alignment="bottom")
         word = box.text_input(
             "Word",
             "bank",
@@ -30,15 +33,6 @@ def word_form() -> tuple[str, str, int]:
             bind="query-params",
             max_chars=widgets.MAX_WORDS,
             help="A single word, as it is written.",
-        )
-        space = permalink.pick(
-            where,
-            "Space",
-            widgets.spaces(),
-            "space",
-            key="ns",
-            names=widgets.space_label,
-            help="Whose static vectors are searched.",
         )
         k = int(
             many.number_input(

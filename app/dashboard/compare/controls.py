@@ -7,9 +7,10 @@ import streamlit as st
 
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import space_picker, widgets
+from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.picker.pick import pick_source
 from polysema.app.explorer.results import MatchedMaps
 from polysema.core.maps.methods import METHODS
-from polysema.core.model.catalog import models_here
 from polysema.core.progress import Progress
 
 SIZES = {"500": 500, "1k": 1_000, "2k": 2_000, "5k": 5_000, "10k": 10_000}
@@ -25,7 +26,7 @@ EXAMPLES = {
 def use_example() -> None:
     """A chosen example becomes the two spaces."""
     chosen = EXAMPLES.get(st.session_state.get("compare_example") or "")
-    known = {space_picker.source_label(name): name for name in space_picker.sources()}
+    known = {choices.source_label(name): name for name in choices.sources()}
     if chosen and all(label in known for label in chosen):
         st.session_state["a"], st.session_state["b"] = (known[label] for label in chosen)
     st.session_state["compare_example"] = None
@@ -33,8 +34,8 @@ def use_example() -> None:
 
 def controls() -> tuple[str | None, str | None]:
     """The two spaces; None while a model is loaded."""
-    start = f"{models_here()[0]}{space_picker.HIDDEN_SPACES}" if models_here() else ""
-    start = "minilm-l6@" if "minilm-l6" in models_here() else start
+    start = f"{choices.models()[0]}{choices.HIDDEN_SPACES}" if choices.models() else ""
+    start = "minilm-l6@" if "minilm-l6" in choices.models() else start
     columns = st.columns(2, gap="medium")
     query = (
         ("A", "a", "The space on the left: words' vectors, or hidden states at a layer."),
@@ -42,8 +43,7 @@ def controls() -> tuple[str | None, str | None]:
     )
     picked = []
     for column, (label, key, ask) in zip(columns, query, strict=True):
-        with column:
-            picked.append(space_picker.pick_source(label, start, key, ask))
+        picked.append(pick_source(column, label, start, key, ask))
     layers = space_picker.layers_of(picked)
     names = []
     for column, source, key in zip(columns, picked, ("la", "lb"), strict=True):
@@ -103,13 +103,13 @@ def how() -> tuple[int, str, int, str]:
 
 def between(a: str, b: str) -> tuple[str, ...]:
     """The layers from a to b where both are of one model."""
-    (one, _, first), (other, _, last) = a.partition(space_picker.HIDDEN_SPACES), b.partition(space_picker.HIDDEN_SPACES)
+    (one, _, first), (other, _, last) = a.partition(choices.HIDDEN_SPACES), b.partition(choices.HIDDEN_SPACES)
     if one != other or not first or not last:
         return ()
     low, high = sorted((int(first), int(last)))
     layers = [layer for layer in widgets.explorer().model(one).senses.layers if low < layer < high]
     return tuple(
-        f"{one}{space_picker.HIDDEN_SPACES}{layer}" for layer in (layers if int(first) < int(last) else layers[::-1])
+        f"{one}{choices.HIDDEN_SPACES}{layer}" for layer in (layers if int(first) < int(last) else layers[::-1])
     )
 
 

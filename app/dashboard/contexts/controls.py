@@ -6,6 +6,7 @@ import streamlit as st
 
 from polysema.app.dashboard import permalink, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.picker.pick import pick_model
 from polysema.app.explorer import MAX_TEXTS
 from polysema.app.explorer.results import WordMap
 from polysema.core.errors import UserError
@@ -32,7 +33,7 @@ def controls(models: list[str]) -> tuple[str, str, str, str]:
         index=words.index("bank"),
         help="The words of the corpus of senses.",
     )
-    model = permalink.pick(second, "Model", models, "model", key="model", help="Which model reads the sentences.")
+    model = pick_model(second, models, "model", "Which model reads the sentences.")
     method = third.segmented_control(
         "Map",
         [UMAP, PCA],

@@ -9,9 +9,9 @@ from polysema.app.collection import summary
 from polysema.app.collection.summary import CollectionSummary
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.picker import choices
 from polysema.app.explorer import query_vectors
 from polysema.core.errors import UserError
-from polysema.core.model.catalog import catalog
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Floats, Origin
 from polysema.indexes.collection import Collection
@@ -174,15 +174,15 @@ def _text_vector(collection: Collection, space: str, text: str, word: str) -> Fl
 
 
 def _model(origin: Origin) -> LanguageModel:
-    """Only a model of the catalog is loaded: a collection's card may name any path."""
-    if origin.source not in [row.name for row in catalog()]:
+    """Only what has a name or was opened before is loaded: a collection's card may name any path."""
+    if origin.source not in [*(row.name for row in choices.rows()), *(one.name for one in choices.opened())]:
         raise UserError(
-            f"the space was made by {origin.source}, which is not of the catalog; search by a row, or with "
-            "`polysema collection search`"
+            f"the space was made by {origin.source}, which is not of the catalog and was not opened here before: open "
+            "it on the page Contexts, search by a row, or with `polysema collection search`"
         )
     if origin.stack in ("", "encoder") and origin.final_norm in ("", "after"):
         return widgets.explorer().model(origin.source).model
-    return query_vectors.load_like(origin)
+    return query_vectors.load_like(origin, widgets.explorer().names.locate(origin.source))
 
 
 def _show(rows: list[dict[str, Any]], one: CollectionSummary, space: str, message: str) -> None:

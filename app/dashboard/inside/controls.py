@@ -6,8 +6,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from polysema.app.dashboard import permalink, widgets
+from polysema.app.dashboard.picker.choices import MODEL_FAMILIES, family_of
+from polysema.app.dashboard.picker.pick import pick_model
 from polysema.app.explorer.circuits import CircuitExplorer
-from polysema.core.model.catalog import catalog
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Family
 
@@ -15,16 +16,6 @@ SENTENCE = "the white swan in the blue water"
 PROMPT = "The sport that Michael Jordan played is"
 LETTERS = "phone"
 TEAL, AMBER, GRAY = "#0d9488", "#d97706", "#8b94a0"
-
-
-def family_of(name: str) -> Family:
-    """The family of a model of the catalog."""
-    return next(row.family for row in catalog() if row.name == name)
-
-
-def letters(name: str) -> bool:
-    """Whether the model was made to read the letters of one word."""
-    return next(row.reads for row in catalog() if row.name == name) == "letters"
 
 
 def given(model: LanguageModel, text: str) -> tuple[str | None, str | None]:
@@ -43,9 +34,15 @@ def shown(name: str) -> str:
     return name.strip() or ("⏎" if "\n" in name else "␣")
 
 
-def model_box(names: Sequence[str], key: str, place: DeltaGenerator, explains: str) -> str:
-    """Which model."""
-    return permalink.pick(place, "Model", names, "model", key=key, help=explains)
+def model_box(
+    names: Sequence[str],
+    key: str,
+    place: DeltaGenerator,
+    explains: str,
+    families: Sequence[Family] = MODEL_FAMILIES,
+) -> str:
+    """Which model, of the families that the tab takes."""
+    return pick_model(place, names, key, explains, families)
 
 
 def typed(key: str, start: str, label: str, explains: str) -> str:

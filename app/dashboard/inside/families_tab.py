@@ -10,9 +10,9 @@ from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.attention_mask import mask
 from polysema.app.dashboard.inside.controls import shown, typed
+from polysema.app.dashboard.picker import choices
 from polysema.app.explorer.inside_options import text_for
 from polysema.core.inside.families import FamilyRun, family_run
-from polysema.core.model.catalog import models_here
 from polysema.core.space.space import Family
 
 
@@ -29,7 +29,7 @@ def families_part() -> None:
     if not text:
         st.info("Write a sentence, such as: the white swan in the blue water")
         return
-    names = [name for name in ("minilm-l6", "smollm2-135m", "g2p-t5") if name in models_here(("texts", "letters"))]
+    names = [name for name in ("minilm-l6", "smollm2-135m", "g2p-t5") if name in choices.models(("texts", "letters"))]
     columns = st.columns(len(names), gap="medium")
     rows: list[dict[str, Any]] = []
     for column, name in zip(columns, names, strict=True):

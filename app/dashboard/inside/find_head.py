@@ -6,7 +6,7 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
-from polysema.app.dashboard.inside.controls import family_of
+from polysema.app.dashboard.picker import choices
 from polysema.app.explorer.inside_options import unit_for
 from polysema.core.errors import UserError
 from polysema.core.inside import attention as attending
@@ -46,7 +46,7 @@ def find_head_form(decoder: bool) -> tuple[str | None, str | None]:
 def find_head_part(name: str, stack: str, text: str) -> None:
     """Which heads have one word look at another, over a set of sentences."""
     st.markdown("#### Find the head")
-    pairs, more = find_head_form(family_of(name) is Family.DECODER)
+    pairs, more = find_head_form(choices.family_of(name) is Family.DECODER)
     texts = [text, *(line.strip() for line in (more or "").splitlines() if line.strip())]
     found = work.answer(
         ("find head", name, stack, pairs, tuple(texts)), lambda progress: ranking(name, stack, pairs or "", texts)

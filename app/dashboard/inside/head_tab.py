@@ -13,16 +13,15 @@ from polysema.app.dashboard.inside.controls import (
     LETTERS,
     SENTENCE,
     circuits_of,
-    letters,
     model_box,
     preferred,
     shown,
     typed,
 )
+from polysema.app.dashboard.picker import choices
 from polysema.core.inside.head_computation import HeadComputation
 from polysema.core.inside.head_names import head_name
 from polysema.core.inside.head_statistics import HeadStatistics
-from polysema.core.model.catalog import models_here
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family, Floats
 
@@ -43,14 +42,16 @@ class HeadQuery(NamedTuple):
 
 def head_part() -> None:
     """One head step by step, and below it what every head does."""
-    names = preferred(models_here(("texts", "letters")), Family.DECODER)
+    names = preferred(choices.models(("texts", "letters")), Family.DECODER)
     first, second, third = st.columns([4, 2, 2], vertical_alignment="bottom")
     name = model_box(names, "qm_in", first, "Which model reads the text.")
     layer = int(second.number_input("Layer", 1, 1000, 1, key="ql", bind="query-params", help="From 1."))
     head = int(third.number_input("Head", 1, 1000, 1, key="qh", bind="query-params", help="From 1."))
-    kind = "w" if letters(name) else "t"
+    kind = "w" if choices.reads_letters(name) else "t"
     with st.form("head", border=False):
-        text = typed(f"qt_{kind}", LETTERS if letters(name) else SENTENCE, "Text", "What the model reads.")
+        text = typed(
+            f"qt_{kind}", LETTERS if choices.reads_letters(name) else SENTENCE, "Text", "What the model reads."
+        )
         st.form_submit_button("Compute", type="primary")
     if not text:
         st.info("Write a text to look at, such as: the white swan in the blue water")
@@ -65,7 +66,7 @@ def head_part() -> None:
 def head_of(name: str, layer: int, head: int, text: str) -> HeadComputation:
     """Every step of one head."""
     widgets.check_length(text)
-    return circuits_of(name).head_computation(text, layer, head, stack="encoder" if letters(name) else "")
+    return circuits_of(name).head_computation(text, layer, head, stack="encoder" if choices.reads_letters(name) else "")
 
 
 def head_picture(found: HeadComputation, query: HeadQuery) -> None:
@@ -193,7 +194,7 @@ def statistics_part(name: str, kind: str) -> None:
 def statistics_of(name: str, by: str, texts: tuple[str, ...], progress: Progress = no_progress) -> HeadStatistics:
     """All heads, ranked."""
     widgets.check_length("\n".join(texts))
-    stack = "encoder" if letters(name) else ""
+    stack = "encoder" if choices.reads_letters(name) else ""
     return circuits_of(name).head_statistics(texts, by, None, 0 if texts else 4, stack, progress)
 
 

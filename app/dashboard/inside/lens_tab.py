@@ -15,14 +15,13 @@ from polysema.app.dashboard.inside.controls import (
     PROMPT,
     TEAL,
     given,
-    letters,
     model_box,
     preferred,
     shown,
     typed,
 )
+from polysema.app.dashboard.picker import choices
 from polysema.core.inside import lens as lenses
-from polysema.core.model.catalog import models_here
 from polysema.core.space.space import Family
 
 MAX_TOKENS = 24  # columns of the lens
@@ -30,7 +29,7 @@ MAX_TOKENS = 24  # columns of the lens
 
 def lens_part() -> None:
     """What the model would say if it stopped at each layer."""
-    names = preferred(models_here(("texts", "letters")), Family.DECODER)
+    names = preferred(choices.models(("texts", "letters")), Family.DECODER)
     first, second = st.columns([4, 8], vertical_alignment="bottom")
     name = model_box(names, "lm", first, "Which model reads the text.")
     point = second.segmented_control(
@@ -44,8 +43,8 @@ def lens_part() -> None:
     )
     with st.form("lens", border=False):
         text = typed(
-            f"lt_{'w' if letters(name) else 't'}",
-            LETTERS if letters(name) else PROMPT,
+            f"lt_{'w' if choices.reads_letters(name) else 't'}",
+            LETTERS if choices.reads_letters(name) else PROMPT,
             "Text",
             "What the model reads; it stays out of the link.",
         )
@@ -54,8 +53,8 @@ def lens_part() -> None:
             box.text_input,
             "inside",
             "Word to follow",
-            "F" if letters(name) else "basketball",
-            key=f"lw_{'w' if letters(name) else 't'}",
+            "F" if choices.reads_letters(name) else "basketball",
+            key=f"lw_{'w' if choices.reads_letters(name) else 't'}",
             max_chars=60,
             help="Its rank and probability through the layers; a word of several tokens counts by its first. A token "
             "may be given in quotes as it is shown, or by its id, #28.",

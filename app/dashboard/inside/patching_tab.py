@@ -8,10 +8,16 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
-from polysema.app.dashboard.inside.controls import circuits_of, letters, model_box, preferred, shown, typed
+from polysema.app.dashboard.inside.controls import (
+    circuits_of,
+    model_box,
+    preferred,
+    shown,
+    typed,
+)
+from polysema.app.dashboard.picker import choices
 from polysema.core.inside.patch_inputs import PatchOptions
 from polysema.core.inside.patching import Patching
-from polysema.core.model.catalog import models_here
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
 
@@ -43,7 +49,7 @@ class PatchQuery(NamedTuple):
 
 def patching_controls() -> PatchQuery:
     """The boxes for model, part, direction, texts and answers."""
-    names = preferred(models_here(("texts", "letters")), Family.DECODER)
+    names = preferred(choices.models(("texts", "letters")), Family.DECODER)
     first, second, third = st.columns([4, 5, 3], vertical_alignment="bottom")
     name = model_box(names, "pm_in", first, "Which model reads both texts; it has to predict words.")
     part = second.segmented_control(
@@ -67,7 +73,7 @@ def patching_controls() -> PatchQuery:
         bind="query-params",
         help="The first shows what is enough to bring the answer back, the second what is needed for it.",
     )
-    kind = "w" if letters(name) else "t"
+    kind = "w" if choices.reads_letters(name) else "t"
     start = STARTS[kind]
     with st.form("patching", border=False):
         clean = typed(f"px_{kind}", start[0], "Clean text", "The text whose answer is looked for.")
@@ -106,7 +112,7 @@ def patching_of(query: PatchQuery, progress: Progress = no_progress) -> Patching
     widgets.check_length(query.clean)
     widgets.check_length(query.corrupted)
     circuits = circuits_of(query.model)
-    stack = "encoder" if letters(query.model) else ""  # the letters are read there
+    stack = "encoder" if choices.reads_letters(query.model) else ""  # the letters are read there
     n_layers = circuits.on_torch(stack).n_layers
     first = 0 if query.part == "residual" else 1
     layers = None if query.every_layer else tuple(sorted({*range(first, n_layers, EVERY_NTH), n_layers}))

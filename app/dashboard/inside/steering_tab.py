@@ -13,17 +13,15 @@ from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.inside.controls import (
     GRAY,
     TEAL,
-    family_of,
     given,
-    letters,
     model_box,
     preferred,
     shown,
     typed,
 )
+from polysema.app.dashboard.picker import choices
 from polysema.core.inside import steering
 from polysema.core.inside.directions import concepts
-from polysema.core.model.catalog import models_here
 from polysema.core.space.space import Family
 
 
@@ -31,14 +29,14 @@ def steering_part() -> None:
     """A concept added to the hidden states, and the next word before and after."""
     names = [
         name
-        for name in preferred(models_here(("texts", "letters")), Family.DECODER)
-        if family_of(name) is not Family.ENCODER
+        for name in preferred(choices.models(("texts", "letters")), Family.DECODER)
+        if choices.family_of(name) is not Family.ENCODER
     ]
     if not names:
         st.info("Steering needs a model that says words. Bring one with `polysema models pull smollm2-135m`.")
         return
     first, second, third = st.columns([4, 4, 4], vertical_alignment="bottom")
-    name = model_box(names, "sm", first, "Which model is steered.")
+    name = model_box(names, "sm", first, "Which model is steered.", (Family.DECODER, Family.ENCODER_DECODER))
     model = work.answer(("model", name), lambda progress: widgets.explorer().model(name).internals.on_torch())
     if model is None:
         return
@@ -93,7 +91,7 @@ class SteeringForm(NamedTuple):
 
 def steering_form(name: str) -> SteeringForm:
     """The form for the text, the two concepts and the word to follow."""
-    kind = "w" if letters(name) else "t"
+    kind = "w" if choices.reads_letters(name) else "t"
     start = {
         "w": ("phone", "photo\ngraph", "top\npot", "F"),
         "t": (

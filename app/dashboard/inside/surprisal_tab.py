@@ -10,15 +10,13 @@ from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.inside.controls import (
     LETTERS,
     circuits_of,
-    family_of,
-    letters,
     model_box,
     preferred,
     shown,
     typed,
 )
+from polysema.app.dashboard.picker import choices
 from polysema.core.inside.surprisal import ScoredToken, Surprisal
-from polysema.core.model.catalog import models_here
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
 
@@ -29,14 +27,14 @@ METHODS = {"each token alone": "masked", "with the rest of its word": "masked-wi
 
 def surprisal_part() -> None:
     """A text with each token colored by its surprisal."""
-    names = preferred(models_here(("texts", "letters")), Family.DECODER)
+    names = preferred(choices.models(("texts", "letters")), Family.DECODER)
     first, second = st.columns([4, 8], vertical_alignment="bottom")
     name = model_box(names, "um_in", first, "Which model reads the text; it has to predict words.")
     unit = second.segmented_control(
         "Unit", ["tokens", "words"], default="tokens", required=True, key="uu", bind="query-params"
     )
     method = "auto"
-    if family_of(name) is Family.ENCODER:
+    if choices.family_of(name) is Family.ENCODER:
         chosen = st.segmented_control(
             "Mask",
             list(METHODS),
@@ -47,14 +45,16 @@ def surprisal_part() -> None:
             help="A masked token is guessed from both sides. The other pieces of its word give it away: hide them too.",
         )
         method = METHODS[chosen or "each token alone"]
-    kind = "w" if letters(name) else "t"
+    kind = "w" if choices.reads_letters(name) else "t"
     with st.form("surprisal", border=False):
-        text = typed(f"ut_{kind}", LETTERS if letters(name) else GARDEN_PATH, "Text", "What the model reads.")
+        text = typed(
+            f"ut_{kind}", LETTERS if choices.reads_letters(name) else GARDEN_PATH, "Text", "What the model reads."
+        )
         target = (
             permalink.box(
                 st.text_input, "inside", "Written", "F OW N", key="uw", help="What is scored, given the text."
             )
-            if family_of(name) is Family.ENCODER_DECODER
+            if choices.family_of(name) is Family.ENCODER_DECODER
             else None
         )
         st.form_submit_button("Score", type="primary")

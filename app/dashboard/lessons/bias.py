@@ -18,6 +18,7 @@ from polysema.app.dashboard.lessons.lesson import (
     words_in,
 )
 from polysema.app.dashboard.lessons.texts import lesson_texts
+from polysema.app.dashboard.picker import choices
 from polysema.app.explorer import Explorer
 from polysema.app.explorer.results import AssociationAnswer
 from polysema.core.errors import UnknownWordError, UserError
@@ -185,7 +186,7 @@ LESSON = Lesson(
     name="bias",
     **lesson_texts("bias"),
     fields=(
-        LessonField("space", "Vectors", "Which list of static vectors is tested.", choices=widgets.spaces),
+        LessonField("space", "Vectors", "Which list of static vectors is tested.", choices=choices.spaces),
         LessonField(
             "first",
             "First list",

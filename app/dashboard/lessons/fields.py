@@ -3,9 +3,9 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from polysema.app.dashboard import widgets
 from polysema.app.dashboard.lessons import Lesson, LessonField
 from polysema.app.dashboard.lessons.lesson import MODEL, reads_letters
+from polysema.app.dashboard.picker import choices
 
 
 def box_key(lesson: Lesson, key: str, model: str = "") -> str:
@@ -64,7 +64,7 @@ def choose(place: DeltaGenerator, lesson: Lesson, f: LessonField) -> str:
     key = box_key(lesson, f.key)
     if st.session_state.get(key) not in there:
         st.session_state.pop(key, None)
-    show_as = widgets.space_label if f.key == "space" else str
+    show_as = choices.space_label if f.key == "space" else choices.name_label
     chosen = place.selectbox(f.label, there, key=key, help=f.explains, format_func=show_as, persist_state="session")
     return str(chosen or "")
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.picker.choices import family_of, reads_letters
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
-from polysema.core.model.catalog import catalog, models_here
 from polysema.core.progress import Progress
 from polysema.core.space.space import Family
 
@@ -120,29 +121,19 @@ class Lesson:
         return {f.key: model if f.key == MODEL else f.first(reads_letters(model)) for f in self.fields}
 
 
-def reads_letters(model: str) -> bool:
-    """Whether a model of the catalog was made to read the letters of one word."""
-    return any(row.name == model and row.reads == "letters" for row in catalog())
-
-
-def family_of(model: str) -> Family:
-    """The family of a model of the catalog."""
-    return next(row.family for row in catalog() if row.name == model)
-
-
 def readers() -> list[str]:
     """The models here that read texts, encoders first."""
-    return sorted(models_here(), key=lambda name: family_of(name) is not Family.ENCODER)
+    return sorted(choices.models(), key=lambda name: family_of(name) is not Family.ENCODER)
 
 
 def every_model() -> list[str]:
     """All models here, those that read texts first."""
-    return [*readers(), *(name for name in models_here(("letters",)))]
+    return [*readers(), *(name for name in choices.models(("letters",)))]
 
 
 def encoders() -> list[str]:
     """The encoders here."""
-    return [name for name in models_here() if family_of(name) is Family.ENCODER]
+    return [name for name in choices.models() if family_of(name) is Family.ENCODER]
 
 
 def writers() -> list[str]:

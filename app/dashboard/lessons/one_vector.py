@@ -6,6 +6,7 @@ import streamlit as st
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.lesson import Lesson, LessonField, LessonInput, LessonResult, NextStep, Verdict
 from polysema.app.dashboard.lessons.texts import lesson_texts
+from polysema.app.dashboard.picker import choices
 from polysema.app.explorer import Explorer
 from polysema.app.explorer.results import NeighborAnswer
 from polysema.core.errors import UserError
@@ -105,7 +106,7 @@ LESSON = Lesson(
     name="one-vector",
     **lesson_texts("one_vector"),
     fields=(
-        LessonField("space", "Vectors", "Which list of static vectors.", choices=widgets.spaces),
+        LessonField("space", "Vectors", "Which list of static vectors.", choices=choices.spaces),
         LessonField("word", "Word", "A word with two meanings.", "bank"),
         LessonField("first", "A word of the first meaning", "It should be used only with this meaning.", "river"),
         LessonField("second", "A word of the second meaning", "It should be used only with this meaning.", "money"),

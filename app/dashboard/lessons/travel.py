@@ -8,6 +8,7 @@ from polysema.app.dashboard.lessons.chips import table
 from polysema.app.dashboard.lessons.lesson import Lesson, LessonField, LessonInput, LessonResult, NextStep, Verdict
 from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.dashboard.parallelogram import parallelogram
+from polysema.app.dashboard.picker import choices
 from polysema.app.explorer import AnalogyOptions, Explorer
 from polysema.app.explorer.results import AnalogyAnswer
 from polysema.core.errors import UnknownWordError, UserError
@@ -177,7 +178,7 @@ LESSON = Lesson(
     name="travel",
     **lesson_texts("travel"),
     fields=(
-        LessonField("space", "Vectors", "Which list of static vectors.", choices=widgets.spaces),
+        LessonField("space", "Vectors", "Which list of static vectors.", choices=choices.spaces),
         LessonField(
             "expression",
             "A sum of words",

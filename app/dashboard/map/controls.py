@@ -7,6 +7,8 @@ import streamlit as st
 
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import space_picker, widgets
+from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.picker.pick import pick_source
 from polysema.app.explorer.results import SpaceMap
 from polysema.core.maps.methods import METHODS
 from polysema.core.maps.options import MapOptions
@@ -46,20 +48,20 @@ def controls() -> tuple[str | None, str, str, bool]:
     """The space (None while its model is loaded), how many points, the method, and whether in three dimensions."""
     # controls of two pages that share a key would share their values: `space` in a link is taken as ours
     if (query := st.query_params.get("space")) is not None:
-        labels = {space_picker.source_label(name): name for name in space_picker.sources()}
+        labels = {choices.source_label(name): name for name in choices.sources()}
         named = labels.get(query, query if query in labels.values() else None)
         st.query_params.pop("space")
-        st.query_params["ms"] = query if named is None else space_picker.source_label(named)
+        st.query_params["ms"] = query if named is None else choices.source_label(named)
         if named is not None:
             st.session_state["ms"] = named  # for the control, which reads the address before the page runs
     first, second, third, fourth = st.columns([4, 2, 4, 2])
-    with first:
-        source = space_picker.pick_source(
-            "Space",
-            "glove-6b-50d",
-            "ms",
-            "Vectors of words, a collection, or every word of the corpus of senses at a layer of a model.",
-        )
+    source = pick_source(
+        first,
+        "Space",
+        "glove-6b-50d",
+        "ms",
+        "Vectors of words, a collection, or every word of the corpus of senses at a layer of a model.",
+    )
     many = second.selectbox(
         "Points",
         list(SIZES),

@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 import streamlit as st
 
-from polysema.app.dashboard import downloads, permalink, point_colors, space_picker, widgets
+from polysema.app.dashboard import downloads, permalink, point_colors, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.components.scatter import Selection
 from polysema.app.dashboard.map.controls import IN_SPACE, MAP_NEIGHBORS, ON_MAP, MapQuestion
 from polysema.app.dashboard.own_points import PlacedPoint
+from polysema.app.dashboard.picker import choices
 from polysema.app.explorer.map_neighbors import MapNeighbor, PointNeighbors
 from polysema.app.explorer.results import SpaceMap
 from polysema.core.errors import UserError
@@ -187,10 +188,10 @@ def go_on(space: Space, name: str, row: dict[str, Any]) -> None:
     """The same row as the question of another page."""
     source = st.session_state.get("ms", "")
     columns = st.columns(2)
-    if not source.endswith(space_picker.HIDDEN_SPACES):
+    if not source.endswith(choices.HIDDEN_SPACES):
         requested = {
-            "Neighbors": ("neighbors", {"w": name, "ns": widgets.space_label(source), "mode": "A word"}),
-            "Analogies": ("analogies", {"q": str(Term(1.0, name)), "space": widgets.space_label(source)}),
+            "Neighbors": ("neighbors", {"w": name, "ns": choices.space_label(source), "mode": "A word"}),
+            "Analogies": ("analogies", {"q": str(Term(1.0, name)), "space": choices.space_label(source)}),
         }
     else:
         model = source[:-1]

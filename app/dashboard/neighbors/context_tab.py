@@ -7,15 +7,16 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.picker.pick import pick_model
 from polysema.app.explorer.results import OccurrenceAnswer
-from polysema.core.model.catalog import models_here
 
 SENTENCE = "They had a picnic on the bank of the river."
 
 
 def context_part() -> None:
     """The nearest occurrences of a word as it stands in a sentence."""
-    models = models_here()
+    models = choices.models()
     if not models:
         st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
         return
@@ -58,7 +59,9 @@ class SentenceQuery(NamedTuple):
 def sentence_form(models: Sequence[str]) -> SentenceQuery:
     """The form for a sentence, one of its words, the model and the layer."""
     permalink.restore("neighbors")
-    with st.form("sentence", border=False):
+    form, which = st.columns([8, 4], vertical_alignment="bottom")
+    model = pick_model(which, models, "cm", "Which model reads the sentence.")
+    with form, st.form("sentence", border=False):
         text = st.text_input(
             "Sentence",
             SENTENCE,
@@ -66,7 +69,7 @@ def sentence_form(models: Sequence[str]) -> SentenceQuery:
             persist_state="session",
             help=widgets.LOCAL_NOTE,
         )
-        box, which, where, many, run = st.columns([3, 3, 3, 2, 1], vertical_alignment="bottom")
+        box, where, many, run = st.columns([3, 3, 2, 1], vertical_alignment="bottom")
         word = box.text_input(
             "Word in it",
             "bank",
@@ -75,7 +78,6 @@ def sentence_form(models: Sequence[str]) -> SentenceQuery:
             persist_state="session",
             help="The word whose hidden state is looked up.",
         )
-        model = permalink.pick(which, "Model", models, "model", key="cm", help="Which model reads the sentence.")
         layer = int(
             where.number_input(
                 "Layer (-1: the last)",
