@@ -19,7 +19,11 @@ from polysema.app.cli.generate import generate, generate_group
 from polysema.app.cli.inside import inside
 from polysema.app.cli.measure import measure
 from polysema.app.cli.models import models
+<<<<<<< HEAD
 from polysema.app.cli.occurrences import occurrences
+=======
+from polysema.app.cli.output import progress_bar
+>>>>>>> 405e40a (The decoder of the lessons is brought when the dashboard starts)
 from polysema.app.cli.static_table import table
 from polysema.app.cli.text_arguments import require_unicode
 from polysema.core.errors import UserError
@@ -65,10 +69,21 @@ def _fail(message: str, status: int) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="The port to listen on.")
 @click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--browser/--no-browser", default=None, help="Open a browser.  [default: where there is a screen]")
-def app(port: int, address: str, browser: bool | None) -> None:
-    """Open the dashboard."""
-    from polysema.app.dashboard.launch import launch
+@click.option("--set-up/--no-set-up", default=True, show_default=True, help="First bring what the lessons need.")
+def app(port: int, address: str, browser: bool | None, set_up: bool) -> None:
+    """Open the dashboard.
 
+    What its lessons need and is not here, smollm2-135m, is brought first; without network one line says so.
+    """
+    from polysema.app.config.ports import check_port
+    from polysema.app.dashboard.launch import launch, missing
+
+    check_port(port, address)
+    if set_up:
+        with progress_bar() as progress:
+            problem = missing(progress)
+        if problem:
+            click.echo(f"polysema: {problem}", err=True)
     launch(port, address, browser)
 
 

@@ -16,11 +16,15 @@ from polysema.app.config.loading import load_settings
 from polysema.app.config.ports import check_port
 from polysema.app.config.settings import is_loopback
 from polysema.app.dashboard.addresses import Addresses, index_page, script_hashes
-from polysema.core.errors import UnavailableError
+from polysema.core.errors import UnavailableError, UserError
+from polysema.core.model.catalog import entry, folder_of
+from polysema.core.model.pull import pull
+from polysema.core.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+LESSON_MODEL = "smollm2-135m"  # the decoder of the three families: its package can't be a dependency
 LAUNCH_FOLDER = Path(__file__).parent
 MAIN = LAUNCH_FOLDER / "main.py"
 
@@ -90,6 +94,26 @@ def launch(port: int, address: str, browser: bool | None, main: Path = MAIN) -> 
         on_script_error=tell,
     )
     application.run(config=options)
+
+
+def missing(progress: Progress = no_progress) -> str:
+    """Bring what the lessons need and is not here.
+
+    Args:
+        progress: Told of the bytes.
+
+    Returns:
+        One line that says what is missing where it can't be brought, else an empty text.
+    """
+    row = entry(LESSON_MODEL)
+    if folder_of(row) is not None:
+        return ""
+    os.environ.setdefault("PIP_RETRIES", "1")  # the dashboard waits for it
+    try:
+        pull(row, progress)
+    except UserError as error:
+        return f"{error}. The dashboard starts without it, and its pages offer to bring it"
+    return ""
 
 
 def allowed_hosts(address: str) -> list[str]:

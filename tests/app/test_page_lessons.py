@@ -56,6 +56,11 @@ def test_a_lesson_from_start_to_end(number: int) -> None:
     app = page("lessons", lesson=lesson.name)
     assert not app.exception
     assert app.title[0].value == f"{number + 1}. {lesson.title}"
+    if lesson.wants:
+        assert f"measured on {lesson.wants}, which is not here yet" in words(app)
+        assert any(one.label.startswith(f"Bring {lesson.wants}") for one in app.button)
+        assert "phone" not in html(app) + words(app)
+        press(app, "lesson_letters")
     radio = app.radio(key=f"guess_{lesson.name}")
     assert radio.value is None
     guess = radio.options[-1]

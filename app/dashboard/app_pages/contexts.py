@@ -27,6 +27,7 @@ from polysema.app.dashboard.contexts.controls import (
 )
 from polysema.app.dashboard.contexts.details import agreement, curves, like_this, table
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.picker.bring import offer
 from polysema.app.explorer.results import WordMap
 
 METHOD_NOTES = {
@@ -80,7 +81,7 @@ def page() -> None:
     )
     models = choices.models()
     if not models:
-        st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
+        offer("minilm-l6", "This needs a language model, such as", "contexts")
         return
     kept = permalink.restore("contexts")
     if "selected" in kept:

@@ -12,6 +12,7 @@ from polysema.app.dashboard.inside.patching_tab import patching_part
 from polysema.app.dashboard.inside.steering_tab import steering_part
 from polysema.app.dashboard.inside.surprisal_tab import surprisal_part
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.picker.bring import offer
 
 ATTENTION, LENS, ATTRIBUTION, STEERING, FAMILIES = "Attention", "Lens", "Attribution", "Steering", "Families"
 HEAD, PATCHING, SURPRISAL = "Head", "Patching", "Surprisal"
@@ -35,7 +36,7 @@ def page() -> None:
         "intermediate layers, and the parts that make a prediction.",
     )
     if not choices.models(("texts", "letters")):
-        st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
+        offer("minilm-l6", "This needs a language model, such as", "inside")
         return
     chosen = st.segmented_control(
         "What to see",

@@ -6,7 +6,10 @@ from polysema.app.dashboard.lessons import LESSONS, Lesson
 from polysema.app.dashboard.lessons import chips as drawing
 from polysema.app.dashboard.lessons.place import LESSON_STEPS, ORDER, done, go, here, keep, reached, restore
 from polysema.app.dashboard.lessons.steps import beware, predict, reveal, try_own
+from polysema.app.dashboard.picker.bring import offer
 from polysema.core.model.catalog import catalog, folder_of
+
+LETTERS_CHOSEN = "lessons_with_letters"  # in the session, where the model that reads sentences is missing
 
 
 def index() -> None:
@@ -75,10 +78,15 @@ def show(lesson: Lesson, step: str) -> None:
         on_change=lambda: go(lesson.name, st.session_state["lesson_step_shown"] or step),
     )
     if lesson.wants and any(row.name == lesson.wants and folder_of(row) is None for row in catalog()):
-        st.caption(
-            f"{lesson.wants} is not here, so the lesson uses a model that reads letters and writes sounds. Bring "
-            f"it with `polysema models pull {lesson.wants}`."
-        )
+        offer(lesson.wants, "This lesson is about sentences and is measured on", f"lesson_{lesson.name}")
+        if not st.session_state.get(LETTERS_CHOSEN):
+            st.button(
+                "Take the lesson with letters instead",
+                key="lesson_letters",
+                on_click=lambda: st.session_state.update({LETTERS_CHOSEN: True}),
+                help="On a model that comes with polysema: it reads the letters of a word and writes its sounds.",
+            )
+            return
     reached()[lesson.name] = max(reached().get(lesson.name, 0), ORDER.index(step) + 1)
     {"predict": predict, "reveal": reveal, "try": try_own, "beware": beware}[step](lesson)
     way_on(lesson, step)

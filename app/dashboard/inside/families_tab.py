@@ -11,6 +11,7 @@ from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.attention_mask import mask
 from polysema.app.dashboard.inside.controls import shown, typed
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.picker.bring import offer
 from polysema.app.explorer.inside_options import text_for
 from polysema.core.inside.families import FamilyRun, family_run
 from polysema.core.space.space import Family
@@ -30,6 +31,8 @@ def families_part() -> None:
         st.info("Write a sentence, such as: the white swan in the blue water")
         return
     names = [name for name in ("minilm-l6", "smollm2-135m", "g2p-t5") if name in choices.models(("texts", "letters"))]
+    if "smollm2-135m" not in names:
+        offer("smollm2-135m", "The decoder of the three is", "families")
     columns = st.columns(len(names), gap="medium")
     rows: list[dict[str, Any]] = []
     for column, name in zip(columns, names, strict=True):

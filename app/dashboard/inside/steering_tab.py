@@ -20,6 +20,7 @@ from polysema.app.dashboard.inside.controls import (
     typed,
 )
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.picker.bring import offer
 from polysema.core.inside import steering
 from polysema.core.inside.directions import concepts
 from polysema.core.space.space import Family
@@ -33,7 +34,7 @@ def steering_part() -> None:
         if choices.family_of(name) is not Family.ENCODER
     ]
     if not names:
-        st.info("Steering needs a model that says words. Bring one with `polysema models pull smollm2-135m`.")
+        offer("smollm2-135m", "Steering needs a model that says words, such as", "steering")
         return
     first, second, third = st.columns([4, 4, 4], vertical_alignment="bottom")
     name = model_box(names, "sm", first, "Which model is steered.", (Family.DECODER, Family.ENCODER_DECODER))

@@ -8,6 +8,7 @@ import streamlit as st
 from polysema.app.dashboard import downloads, permalink, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.picker.bring import offer
 from polysema.app.dashboard.picker.pick import pick_model
 from polysema.app.explorer.results import OccurrenceAnswer
 
@@ -18,7 +19,7 @@ def context_part() -> None:
     """The nearest occurrences of a word as it stands in a sentence."""
     models = choices.models()
     if not models:
-        st.info("No language model is here yet. Bring one with `polysema models pull minilm-l6`.")
+        offer("minilm-l6", "This needs a language model, such as", "neighbors")
         return
     query = sentence_form(models)
     if not query.text or not query.word:

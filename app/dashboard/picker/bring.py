@@ -5,7 +5,7 @@ import streamlit as st
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import widgets
 from polysema.app.dashboard.data.collection_care import size
-from polysema.core.model.catalog import CatalogEntry
+from polysema.core.model.catalog import CatalogEntry, entry
 from polysema.core.model.pull import download_bytes, pull
 
 
@@ -36,3 +36,15 @@ def bring(row: CatalogEntry, place: str) -> None:
     if found is not None:
         work.dismiss(key)
         st.rerun()
+
+
+def offer(name: str, what: str, place: str) -> None:
+    """One line that says what is missing, and the button that brings it.
+
+    Args:
+        name: Of the catalog.
+        what: What needs it, as the beginning of a sentence.
+        place: Tells several such buttons of a page apart.
+    """
+    st.info(f"{what} {name}, which is not here yet.")
+    bring(entry(name), place)

@@ -11,7 +11,7 @@ from polysema.app.config.settings import is_loopback
 from polysema.app.dashboard import widgets
 from polysema.app.dashboard.picker.history import OpenedModel, opened_before
 from polysema.app.explorer.description import describe
-from polysema.core.model.catalog import CatalogEntry, folder_of
+from polysema.core.model.catalog import CatalogEntry, folder_of, models_here
 from polysema.core.space.space import Family
 
 HIDDEN_SPACES = "@"  # `minilm-l6@` is the model's hidden states; with a layer it is the name of a space, `minilm-l6@6`
@@ -43,12 +43,12 @@ def models(reads: Sequence[str] = ("texts",), families: Sequence[Family] = MODEL
     Returns:
         Names, paths and hub ids.
     """
-    named = [
-        row.name
-        for row in rows()
-        if row.family in families and row.reads in reads and row.family in MODEL_FAMILIES and folder_of(row) is not None
+    known = {row.name: row.family for row in rows()}
+    own = widgets.explorer().names
+    named = [*models_here(tuple(reads)), *(name for name in own.here(*MODEL_FAMILIES) if own.owns(name))]
+    return [name for name in named if known[name] in families] + [
+        one.name for one in opened() if one.family in families and one.family in MODEL_FAMILIES
     ]
-    return named + [one.name for one in opened() if one.family in families and one.family in MODEL_FAMILIES]
 
 
 def spaces() -> list[str]:
