@@ -23,7 +23,8 @@ def mask(sight: VisibleTokens, name: str) -> None:
     st.html(
         f'<div class="ps-note">{escape(sight.name)}: {escape(sight.describe)}</div>'
         f'<div class="ps-mask" role="img" aria-label="{escape(sight.name)}: {escape(sight.describe)}" '
-        f'style="grid-template-columns:repeat({sight.open.shape[1]},1fr);max-width:{sight.open.shape[1] * 16}px">{cells}</div>'
+        f'style="grid-template-columns:repeat({sight.open.shape[1]},1fr);max-width:{sight.open.shape[1] * 16}px">'
+        f"{cells}</div>"
     )
     rows, columns = ([unit.name.strip() for unit in units] for units in (sight.rows, sight.columns))
     downloads.picture(

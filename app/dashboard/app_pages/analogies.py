@@ -136,7 +136,8 @@ def page() -> None:
     if clicked is not None:
         around(clicked, space, baseline)
     widgets.python_lines(
-        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().space({space!r}).analogy({expression!r}, k={k}, method={method!r})\n"
+        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().space({space!r}).analogy("
+        f"{expression!r}, k={k}, method={method!r})\n"
         "for word in answer.neighbors:\n    print(word.rank, word.key, word.score)",
         f"{METHODS[method]}. The words' vectors are scaled to length 1. {widgets.plain(answer.origin.card())}.",
     )

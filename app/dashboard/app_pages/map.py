@@ -59,8 +59,10 @@ def python_of(query: MapQuestion) -> str:
     )
     return (
         "from polysema.app.explorer import Explorer\nfrom polysema.core.maps.options import MapOptions\n\n"
-        f"explorer = Explorer()\nfound = explorer.maps.map({query.name!r}, method={query.method!r}, options=MapOptions({message}), n={query.n})\n"
-        "positions, kept = found.map.positions, found.kept  # (n, 2 or 3), and (n,): the share of its neighbors that each kept\n"
+        f"explorer = Explorer()\nfound = explorer.maps.map({query.name!r}, method={query.method!r}, "
+        f"options=MapOptions({message}), n={query.n})\n"
+        "positions, kept = found.map.positions, found.kept  # (n, 2 or 3), and (n,): the share of its neighbors "
+        "that each kept\n"
         f"near = explorer.maps.around(found, {query.name!r}, 0)  # of the first row: near.in_space, near.on_map"
     )
 

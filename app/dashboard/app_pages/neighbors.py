@@ -82,7 +82,8 @@ def static_part() -> None:
         downloads.ranked(rows, "neighbors", "word", "cosine", baseline)
         st.caption(widgets.beside(baseline))
     widgets.python_lines(
-        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().space({space!r}).neighbors({word!r}, k={k})\n"
+        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().space({space!r}).neighbors({word!r}, "
+        f"k={k})\n"
         "for word in answer.neighbors:\n    print(word.rank, word.key, word.score)",
         f"Exact search by cosine over the whole space. {widgets.plain(answer.origin.card())}.",
     )

@@ -1,7 +1,7 @@
 """The JavaScript and CSS beside the components: ES modules of several files, put together without a build step.
 
-A component of Streamlit is one ES module as a text, which has no address that `import` could start from. So the files of a
-component, which import each other as the browser and the type checker know it, are joined here into one scope.
+A component of Streamlit is one ES module as a text, which has no address that `import` could start from. So the files
+of a component, which import each other as the browser and the type checker know it, are joined here into one scope.
 """
 
 import posixpath

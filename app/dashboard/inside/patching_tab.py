@@ -157,7 +157,8 @@ def patching_picture(found: Patching, query: PatchQuery) -> None:
     st.markdown(f"The largest effect is **{effect:.2f}**, of layer **{layer}** at **{widgets.plain(shown(name))}**.")
     st.caption(
         "What could fool you: a large effect shows where the difference passes by, not where it is computed; a small "
-        "one may hide a second way that does the same work; and the answer turns only for this pair of texts. Try other "
+        "one may hide a second way that does the same work; and the answer turns only for this pair of texts. "
+        "Try other "
         "pairs, and the other direction."
     )
     downloads.numbers(rows, "patching")

@@ -81,7 +81,8 @@ def surprisal_of(
 def surprisal_picture(found: Surprisal, name: str, method: str, target: str | None) -> None:
     """The text in colors, a table, and what it says and doesn't say."""
     st.caption(
-        "The stronger the color, the more bits of surprise: 1 bit for a coin flip, 10 for one of a thousand. Point at a "
+        "The stronger the color, the more bits of surprise: 1 bit for a coin flip, 10 for one of a thousand. "
+        "Point at a "
         "token for what the model had expected."
     )
     st.html(f'<div class="surprisal" style="line-height:2.3">{"".join(map(_token, found.tokens))}</div>')
@@ -131,7 +132,8 @@ def _token(token: ScoredToken) -> str:
         f"{token.surprisal:.2f} bits, rank {token.rank}; expected {shown(token.best)} ({token.best_probability:.0%})"
     )
     name = escape(token.name) if token.span is not None else f"<i>{escape(token.name)}</i>"
-    style = f"background:rgba(217,119,6,{share:.2f});border-radius:3px;padding:3px 2px;margin-right:1px;white-space:pre-wrap"
+    look = "border-radius:3px;padding:3px 2px;margin-right:1px;white-space:pre-wrap"
+    style = f"background:rgba(217,119,6,{share:.2f});{look}"
     return f'<span tabindex="0" title="{escape(title)}" style="{style}">{name}</span>&#8203;'
 
 

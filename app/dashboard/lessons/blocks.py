@@ -182,7 +182,8 @@ class _StackDrawing:
             f'<path d="M{x} {top} h8 V{top + tall} h-8" stroke="currentColor" stroke-width="1.5" fill="none"/>'
         )
         self.elements.append(
-            f'<text x="{x + 14}" y="{top + tall / 2 + 5}" font-size="15" font-weight="600">×{self.stack.n_layers}</text>'
+            f'<text x="{x + 14}" y="{top + tall / 2 + 5}" font-size="15" font-weight="600">×{self.stack.n_layers}'
+            "</text>"
         )
 
     def parameters(self, kind: str) -> int:

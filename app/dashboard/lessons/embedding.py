@@ -101,8 +101,14 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         option,
         rows,
-        f"from polysema.app.explorer import Explorer\nfrom polysema.core.model.contextual import word_vectors\nfrom polysema.core.model.sentences import embed_sentences\nfrom polysema.core.model.static import static_vector\nfrom polysema.core.space.metric import cosine\n\nmodel = Explorer().model({name!r}).model\nrow, pieces = static_vector(model, {word!r})\nstate = word_vectors(model, {word!r}, [{text!r}], [-1]).vectors[0, 0]\n"
-        f"whole = embed_sentences(model, [{text!r}]).vectors[0, 0]\nprint(cosine(row, state), cosine(row, whole), cosine(state, whole))",
+        "from polysema.app.explorer import Explorer\nfrom polysema.core.model.contextual import word_vectors\n"
+        "from polysema.core.model.sentences import embed_sentences\n"
+        "from polysema.core.model.static import static_vector\n"
+        f"from polysema.core.space.metric import cosine\n\nmodel = Explorer().model({name!r}).model\n"
+        f"row, pieces = static_vector(model, {word!r})\nstate = word_vectors(model, {word!r}, [{text!r}], "
+        "[-1]).vectors[0, 0]\n"
+        f"whole = embed_sentences(model, [{text!r}]).vectors[0, 0]\n"
+        "print(cosine(row, state), cosine(row, whole), cosine(state, whole))",
         f"Cosines of vectors of {model.dim} numbers. {widgets.plain(hidden.origin.card())}.",
         (rows, found, _kinds(model, w, pieces), np.float64(model.dim)),
         widgets.notes_of(hidden, sentences),

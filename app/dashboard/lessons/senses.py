@@ -49,7 +49,8 @@ def _sentences(
     w, n = widgets.plain(query["word"]), len(found.texts)
     said = (
         f"In the table **{w}** is the same in all {n} sentences. "
-        f"At **layer {found.layers[best].layer}** the two meanings are furthest apart: two sentences of one meaning have "
+        f"At **layer {found.layers[best].layer}** the two meanings are furthest apart: two sentences of one "
+        "meaning have "
         f"cosine **{within:.2f}**, two of different meanings **{between:.2f}**, two random words "
         f"{found.layers[best].baseline:.2f}. "
     )
@@ -65,7 +66,8 @@ def _sentences(
         )
     else:
         said += (
-            f"That is a gap of {within - between:.2f}, too small to call two meanings: {widgets.plain(query[MODEL])} doesn’t "
+            f"That is a gap of {within - between:.2f}, too small to call two meanings: "
+            f"{widgets.plain(query[MODEL])} doesn’t "
             "tell them apart here."
         )
     return said
@@ -152,8 +154,11 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         option,
         rows,
-        f"from polysema.app.explorer import Explorer\n\nfound = Explorer().model({name!r}).compare({word!r}, {texts!r})\nfor row in found.layers:\n    print(row.layer, row.pairs, row.baseline)  # cosines of all pairs, and of random words",
-        f"The hidden state of the word (the mean of its tokens) after each block; layer 0 is before the first. {widgets.plain(found.origin.card())}.",
+        f"from polysema.app.explorer import Explorer\n\nfound = Explorer().model({name!r}).compare({word!r}, "
+        f"{texts!r})\nfor row in found.layers:\n    print(row.layer, row.pairs, row.baseline)  # cosines of all "
+        "pairs, and of random words",
+        "The hidden state of the word (the mean of its tokens) after each block; layer 0 is before the first. "
+        f"{widgets.plain(found.origin.card())}.",
         (rows, layer, listed),
         widgets.notes_of(found),
     )

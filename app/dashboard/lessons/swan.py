@@ -112,7 +112,7 @@ def _mean_attended(part: Attention, row: int) -> list[tuple[str, float]]:
 
 
 def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonResult:
-    """What a word attends to in the mean of all heads, and which head attends to the wanted word over several sentences."""
+    """What a word attends to in the mean of all heads, and which head attends to the wanted word over sentences."""
     name, sentence, looker, at = query[MODEL], query["sentence"], query["looker"], query["at"]
     progress(f"read with {name}", 0, 1)
     model = explorer.model(name).internals.on_torch()
@@ -158,7 +158,8 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         said,
         EXAMPLE.index(most) if most in EXAMPLE else MIN_DISAGREEING,
         rows,
-        f"from polysema.app.explorer import Explorer\n\nfound = Explorer().model({name!r}).rank_heads([({looker!r}, {at!r})], {texts!r})\n"
+        f"from polysema.app.explorer import Explorer\n\nfound = Explorer().model({name!r}).rank_heads([({looker!r}"
+        f", {at!r})], {texts!r})\n"
         "for score in found.scores[:5]:\n    print(score.layer, score.head, score.mean, score.least)",
         "Weights after the softmax; sub-words are merged to words. All heads of all layers are ranked by their "
         "mean over the sentences that have both words.",

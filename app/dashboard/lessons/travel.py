@@ -83,7 +83,8 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
             for other, right, got in others
             for r, word in enumerate(got, 1)
         ],
-        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().space({name!r}).analogy({expression!r}, k=8)\nfor word in answer.neighbors:\n    print(word.rank, word.key, word.score)\n"
+        f"from polysema.app.explorer import Explorer\n\nanswer = Explorer().space({name!r}).analogy({expression!r}"
+        ", k=8)\nfor word in answer.neighbors:\n    print(word.rank, word.key, word.score)\n"
         "for word in answer.inputs:\n    print(word.word, word.rank)  # where the words of the sum would stand",
         "3CosAdd: the nearest word to the sum of the unit vectors, the words of the sum left out (Mikolov et "
         f"al. 2013). {widgets.plain(answer.origin.card())}.",

@@ -19,7 +19,7 @@ def bring(row: CatalogEntry, place: str) -> None:
     key = ("pull", row.name)
     under_way = widgets.jobs().find(key)
     pressed = st.button(
-        f"Bring {row.name}" + (f" ({size(download_bytes(row))})" if download_bytes(row) else ""),
+        f"Bring {row.name}",
         type="primary",
         key=f"bring_{place}_{row.name}",
         help="Download it now; it can be cancelled.",
@@ -46,5 +46,6 @@ def offer(name: str, what: str, place: str) -> None:
         what: What needs it, as the beginning of a sentence.
         place: Tells several such buttons of a page apart.
     """
-    st.info(f"{what} {name}, which is not here yet.")
-    bring(entry(name), place)
+    row = entry(name)
+    st.info(f"{what} {name}, which is not here yet ({size(download_bytes(row))} to download).")
+    bring(row, place)

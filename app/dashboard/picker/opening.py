@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from polysema.app.dashboard import widgets
+from polysema.app.dashboard.data.collection_care import size
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.picker.bring import bring
 from polysema.app.dashboard.picker.card import card, fits
@@ -14,6 +15,7 @@ from polysema.core.errors import UserError
 from polysema.core.model.catalog import CatalogEntry, ModelLocation, folder_of, locate
 from polysema.core.model.description import ModelDescription
 from polysema.core.model.hub import HUB_ID_EXAMPLE, cached_models, why_unreachable
+from polysema.core.model.pull import download_bytes
 from polysema.core.space.space import Family
 
 CATALOG, MACHINE, HUB = "Catalog", "Folder or file", "Hub"
@@ -72,7 +74,8 @@ def from_catalog(picker: Picker) -> None:
 def described(row: CatalogEntry) -> None:
     """What the catalog says of a row."""
     st.markdown(
-        f"{widgets.plain(row.summary)}. License {widgets.plain(row.license)}. From {widgets.plain(source(row))}."
+        f"{widgets.plain(row.summary)}. License {widgets.plain(row.license)}. From {widgets.plain(source(row))}"
+        + (f", {size(download_bytes(row))} to download." if download_bytes(row) else "; only the hub knows its size.")
     )
 
 

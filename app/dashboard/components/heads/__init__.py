@@ -1,7 +1,7 @@
 """The attention heads of a model: a grid of layers by heads, and one of them large, as arcs or as a matrix.
 
-The browser side is the JavaScript and CSS beside this file (`mount.js` is where to begin), without dependencies. All heads travel in
-8 bits once; the one that is shown large travels exactly.
+The browser side is the JavaScript and CSS beside this file (`mount.js` is where to begin), without dependencies. All
+heads travel in 8 bits once; the one that is shown large travels exactly.
 """
 
 from collections.abc import Callable, Mapping, Sequence
