@@ -19,11 +19,8 @@ from polysema.app.cli.generate import generate, generate_group
 from polysema.app.cli.inside import inside
 from polysema.app.cli.measure import measure
 from polysema.app.cli.models import models
-<<<<<<< HEAD
 from polysema.app.cli.occurrences import occurrences
-=======
 from polysema.app.cli.output import progress_bar
->>>>>>> 405e40a (The decoder of the lessons is brought when the dashboard starts)
 from polysema.app.cli.static_table import table
 from polysema.app.cli.text_arguments import require_unicode
 from polysema.core.errors import UserError
