@@ -288,7 +288,7 @@ layers.layered_maps([vectors, vectors], "aligned-umap", MapOptions(n_epochs=2, n
 near = neighbors.nearest_among(vectors[:3], vectors, np.tile(np.arange(60), (3, 1)), 4)
 projection.place(on, vectors[:3], near)
 from polysema.core.maps import umap_layout
-umap_layout.SHARED = 50
+umap_layout.MIN_PARALLEL_POINTS = 50
 for method in ("umap", "densmap"):
     projection.project(vectors, method, MapOptions(n_epochs=2, n_neighbors=5))
 assert before == [len(loop.signatures) for loop in loops], "a method compiles what warm() didn't"
