@@ -126,7 +126,8 @@ def search_options(command: Command) -> Command:
             "--index",
             default="",
             metavar="KIND",
-            help="Look by an index made for it: flat, hnsw, hnsw-sq8, ivf, ivf-sq8, ivf-pq, pq-fastscan or auto, with parameters as in hnsw:M=16.  [default: a collection's own, else exactly]",
+            help="Look by an index made for it: flat, hnsw, hnsw-sq8, ivf, ivf-sq8, ivf-pq, pq-fastscan or auto, "
+            "with parameters as in hnsw:M=16.  [default: a collection's own, else exactly]",
         ),
         click.option(
             "--where",

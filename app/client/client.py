@@ -56,7 +56,16 @@ class RemoteJobs:
 class Client:
     """Asks a service at `url`. Safe to share between threads; raises the errors of the local API, and
     `UnavailableError` where nothing answers. A request that was turned away for want of room (429) is tried again,
-    `tries` times. `maps` lays spaces out, `jobs` is long work.
+    `tries` times. `maps` lays spaces out, `measures` runs benchmarks, `jobs` is long work.
+
+    Args:
+        url: Where the service listens.
+        key: Its API key, if it asks for one.
+        timeout: Seconds that an answer may take.
+        tries: How often a request that was turned away is tried again.
+
+    Example:
+        `polysema.Client("http://127.0.0.1:8502").space("glove-6b-50d").neighbors("bank")` as `Explorer()` would.
     """
 
     def __init__(
@@ -79,6 +88,13 @@ class Client:
     def space(self, name: str | RemoteSpace = DEFAULT_SPACE, progress: Progress = no_progress) -> RemoteSpace:
         """The space of that name, or a collection's (`mine`, `mine/SPACE`), with its queries about words.
 
+        Args:
+            name: A name of the catalog, with a layer (`minilm-l6@6`) or without, or a collection's.
+            progress: Not told of anything: the space is opened there.
+
+        Returns:
+            The handle: as `WordSpace`.
+
         Raises:
             NotFoundError: for a name that isn't there.
         """
@@ -87,34 +103,86 @@ class Client:
         return opened(RemoteSpace(self.transport, name))
 
     def model(self, name: str = DEFAULT_MODEL, progress: Progress = no_progress) -> RemoteModel:
-        """The model of that name, with its queries about words in texts and about its internals."""
+        """The model of that name, with its queries about words in texts and about its internals.
+
+        Args:
+            name: A name that the service has.
+            progress: Not told of anything: the model is loaded there.
+
+        Returns:
+            The handle: as `ModelExplorer`.
+        """
         return RemoteModel(self.transport, name)
 
     def compare_families(self, text: str, models: Sequence[str]) -> FamiliesAnswer:
-        """One sentence's way through models of several families: see `Explorer.compare_families`."""
+        """One sentence's way through models of several families: see `Explorer.compare_families`.
+
+        Args:
+            text: The sentence.
+            models: Their names.
+
+        Returns:
+            A way for each model.
+        """
         from polysema.app.explorer.results.inside import FamiliesAnswer
 
         query = {"text": text, "models": list_of(models, "models")}
         return self.transport.ask_for(FamiliesAnswer, "/v1/compare-families", query)
 
     def senses(self, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress) -> SenseReport:
-        """As `measures.senses`."""
+        """Leave-one-out sense accuracy of the nearest neighbor: as `measures.senses`.
+
+        Args:
+            models: Their names.
+            progress: Told of each stage.
+
+        Returns:
+            A row for each model and layer.
+        """
         return self.measures.senses(models, progress)
 
     def collections(self) -> list[str]:
-        """The names of the collections that are there."""
+        """The names of the collections that are there.
+
+        Returns:
+            Names that `collection` takes.
+        """
         return list(self.transport.ask("GET", "/v1/collections")["collections"])
 
     def create(self, name: str) -> RemoteCollection:
-        """Make an empty collection."""
+        """Make an empty collection.
+
+        Args:
+            name: A new name.
+
+        Returns:
+            Its handle.
+
+        Raises:
+            ConflictError: The name is taken.
+        """
         self.transport.ask("PUT", f"/v1/collections/{part(name)}")
         return RemoteCollection(self.transport, name)
 
     def collection(self, name: str) -> RemoteCollection:
-        """The collection of that name; raises `NotFoundError`."""
+        """The collection of that name.
+
+        Args:
+            name: Its name.
+
+        Returns:
+            Its handle.
+
+        Raises:
+            NotFoundError: There is none.
+        """
         self.transport.ask("GET", f"/v1/collections/{part(name)}")
         return RemoteCollection(self.transport, name)
 
     def delete(self, name: str) -> None:
-        """Delete a collection with all its versions."""
+        """Delete a collection with all its versions.
+
+        Args:
+            name: Its name.
+        """
         self.transport.ask("DELETE", f"/v1/collections/{part(name)}")

@@ -149,8 +149,8 @@ def _evidence(query: AnalogyQuestion, wanted: AnalogyTarget, scoring: Scoring, s
 
 
 def _rank(scores: Floats, found: WordMatch) -> int | None:
-    """Where the best row of a word stands among all, from 1; None for an occurrence, which has no row, and for a word that
-    was not searched.
+    """Where the best row of a word stands among all, from 1; None for an occurrence, which has no row, and for a word
+    that was not searched.
     """
     rows = found.rows[found.rows < len(scores)]
     return 1 + int(np.count_nonzero(scores > scores[rows].max())) if len(rows) else None

@@ -1,4 +1,4 @@
-"""`Explorer`: the one object behind the command line, the dashboard, the service and programs, so that they can't disagree.
+"""`Explorer`: the one object behind the command line, the dashboard, the service and programs: they can't disagree.
 
 It opens things and hands out handles: `explorer.space(name)` a `WordSpace`, `explorer.model(name)` a `ModelExplorer`,
 `explorer.maps` the `MapExplorer`. Each handle holds what it made.
@@ -74,8 +74,8 @@ class Explorer:
         """The space of that name, with its queries about words.
 
         Args:
-            name: A file of vectors, the catalog's GloVe, a model's input embeddings, as `minilm-l6@6` the occurrences of
-                every word of the corpus of senses at a layer of a model, or a collection, by its folder or by its name in
+            name: A file of vectors, the catalog's GloVe, a model's input embeddings, as `minilm-l6@6` the occurrences
+                of every word of the corpus of senses at a layer, or a collection, by its folder or by its name in
                 the data folder (`mine`, or `mine/layer-6` where it has several spaces); or a space that is open.
             progress: Told of each stage; what it raises ends the work.
 
@@ -189,29 +189,54 @@ class Explorer:
         return FamiliesAnswer(tuple(handle.internals.family_run(text) for handle in handles))
 
     def spaces(self) -> list[str]:
-        """The names of the static spaces on this machine: the catalog's vectors, the models' own tables, the collections."""
+        """The names of the static spaces on this machine: the catalog's vectors, the models' tables, the collections.
+
+        Returns:
+            Names that `space` takes.
+        """
         return [*self.names.here(Family.STATIC), *self.models(), *self.collections.names()]
 
     def models(self) -> list[str]:
-        """The names of the language models on this machine that read texts."""
+        """The names of the language models on this machine that read texts.
+
+        Returns:
+            Names that `model` takes.
+        """
         return self.names.here(Family.ENCODER, Family.DECODER, Family.ENCODER_DECODER)
 
     def stamp(self, name: str) -> Hashable:
-        """What tells whether the collection or file of that name has changed since; None for a space that can't."""
+        """What tells whether the collection or file of that name has changed since.
+
+        Args:
+            name: As `space` takes it.
+
+        Returns:
+            A value that is another after a change; None for a space that can't change.
+        """
         folder, _ = self._collection(name)
         own = str(self.names.locate(name).path or name) if self.names.owns(name) else name
         return file_stamp(own if folder is None else str(folder))
 
     def hold(self, space: Space | SpaceRows, transform: Transform | None = None) -> WordSpace:
-        """The handle of a space that is open, or of a collection's rows, kept with those last used; `transform` is what
-        changed its vectors.
+        """The handle of a space that is open, or of a collection's rows, kept with those last used.
+
+        Args:
+            space: The space.
+            transform: What changed its vectors, if something did.
+
+        Returns:
+            The handle; the same one for the same space as long as it is in use.
         """
         layer = isinstance(space, Space) and space.origin.layer is not None
         kept = self._corpora if layer else self._given
         return kept.get(space, lambda: self._made(space, transform))
 
     def memory_usage(self) -> dict[str, int]:
-        """What is in memory: models, the bytes of their weights, spaces; and the hits and misses of the caches."""
+        """What is in memory: models, the bytes of their weights, spaces; and the hits and misses of the caches.
+
+        Returns:
+            A number for each: `models`, `model_bytes`, `spaces`, `hits`, `misses`.
+        """
         models = [handle.model for handle in self._models.values()]
         weights = [parameter for model in models for parameter in model.whole.parameters()]
         opened = {id(one): one for kept in (self._spaces, self._corpora, self._given) for one in kept.values()}

@@ -1,6 +1,6 @@
 """FAISS indexes kept on disk under the vectors they are of, so that the next process doesn't build them again.
 
-An index is two files of the folder `indexes` of the home folder: `<key>.faiss`, FAISS's own bytes, and `<key>.json`, its card
+An index is two files of the folder `indexes` of the home folder: `<key>.faiss`, FAISS's, and `<key>.json`, its card
 with their size and checksum, which is written last. What is damaged, or what something else wrote, is built anew.
 """
 

@@ -21,7 +21,8 @@ class AttentionOptions:
 
     Of an encoder-decoder `stack` is encoder or decoder (the default), and `target` the decoder's text (None: what it
     writes itself). `cross` is the decoder's look at the source; `unit` words or tokens (the default: words, tokens of a
-    model that reads letters); `special` tokens are kept or merged into the others (`keep`, `merge`; once called `show`, `fold`).
+    model that reads letters); `special` tokens are kept or merged into the others (`keep`, `merge`; once called `show`,
+    `fold`).
     """
 
     target: str | None = None

@@ -41,7 +41,11 @@ class MapExplorer:
         self._words = SingleFlightCache(64)
 
     def caches(self) -> tuple[SingleFlightCache, ...]:
-        """What is counted."""
+        """What is counted.
+
+        Returns:
+            The caches.
+        """
         return self._maps, self._matched, self._neighbors, self._words
 
     def map(
@@ -53,10 +57,23 @@ class MapExplorer:
         k: int = 10,
         progress: Progress = no_progress,
     ) -> SpaceMap:
-        """A space, or its first n rows, laid out, with its distortion: how many of its k nearest each point kept (k=0: not measured).
+        """A space, or its first n rows, laid out, with its distortion: how many of its k nearest each point kept.
 
-        `space` may name a collection's folder too. The neighbors are searched once, for every map of the same rows. What `progress`
-        raises ends the work.
+        The neighbors are searched once, for every map of the same rows.
+
+        Args:
+            space: A space, or its name; a collection's folder too.
+            method: pca, umap, densmap, umap-learn or tsne.
+            options: The number of dimensions, the seed and the method's own.
+            n: How many rows, the first; None: all.
+            k: How many neighbors the distortion is measured by; 0: it isn't.
+            progress: Told of each stage; what it raises ends the work.
+
+        Returns:
+            The positions (n, 2 or 3), and what they keep.
+
+        Raises:
+            PolysemaError: There is no such method, or there are not as many rows.
         """
         current = self._explorer.space(space, progress).space
         rows = len(current) if n is None else n
@@ -89,9 +106,23 @@ class MapExplorer:
     ) -> MatchedMaps:
         """Two spaces, models or layers side by side: their common rows on one plane, and what changed around each.
 
-        Occurrences are matched by text, start and end, static vectors by word; n of the matched rows are shown (None: all),
-        the first n words or n occurrences spread evenly. `through` are spaces between the two, such as the layers from
-        a to b. Raises `IncompatibleError` for spaces that share no row. What `progress` raises ends the work.
+        Occurrences are matched by text, start and end, static vectors by word.
+
+        Args:
+            a: A space, or its name.
+            b: Another.
+            n: How many of the matched rows are shown, the first words or occurrences spread evenly; None: all.
+            k: How many neighbors of each are compared.
+            method: As for `map`; aligned-umap lays the spaces out together.
+            options: As for `map`.
+            through: Spaces between the two, such as the layers from a to b.
+            progress: Told of each stage; what it raises ends the work.
+
+        Returns:
+            The positions of the rows in each space, and for each row the share of neighbors that it kept.
+
+        Raises:
+            IncompatibleError: The spaces share no row.
         """
         query = (a, *through, b)
         spaces = [self._explorer.space(space, progress) for space in query]
@@ -116,6 +147,16 @@ class MapExplorer:
         """A word's occurrences at every kept layer on one plane, with its static point; `extra` texts join them.
 
         The occurrences of the corpus carry their senses, those of `extra` the sense "yours".
+
+        Args:
+            word: A word of the corpus of senses.
+            model: The model's name.
+            method: As for `map`.
+            extra: Texts of one's own with the word in them.
+            progress: Told of each stage; what it raises ends the work.
+
+        Returns:
+            For each layer the positions (n_occurrences + 1, 2), the static point last.
         """
         load_senses().of(word)  # a word that is not annotated is refused before a model is loaded
         extra = tuple(text for text in list_of(extra, "texts") if text.strip())
@@ -127,7 +168,15 @@ class MapExplorer:
         return self._words.get(key, lambda: lay_out_word(explorer, word, method, extra, progress))
 
     def place(self, on: SpaceMap, vectors: Floats) -> Floats:
-        """Where new vectors (m, dim) of the same space lie on a map: (m, 2 or 3); the same alone or in a batch."""
+        """Where new vectors of the same space lie on a map: the same alone or in a batch.
+
+        Args:
+            on: The map.
+            vectors: (m, dim) numbers.
+
+        Returns:
+            Positions (m, 2 or 3).
+        """
         return place_on(on.map, vectors, new_neighbors(on, vectors))
 
     def around(
@@ -135,16 +184,25 @@ class MapExplorer:
     ) -> PointNeighbors:
         """The k nearest of a point in the space and its k nearest on the map, exactly, each with its rank in the other.
 
-        `on` shows the first rows of the `whole` space, which is searched whole; `at` is a row, or the vector (dim,) and the
-        position (2 or 3,) of a point that was placed. Raises `IncompatibleError` for a map of another space.
+        Args:
+            on: The map, of the first rows of a space.
+            whole: That space, which is searched whole.
+            at: A row, or the vector (dim,) and the position (2 or 3,) of a point that was placed.
+            k: How many of each.
+
+        Returns:
+            What is near it in the space, and what is near it on the map.
+
+        Raises:
+            IncompatibleError: The map is of another space.
         """
         words = self._explorer.space(whole)
         space = words.space
         on.space.origin.require_same(space.origin)
         if len(space) < len(on.space) or space.dim != on.space.dim:
             raise IncompatibleError(
-                f"the map shows {len(on.space):,} rows of width {on.space.dim}, and {space.origin.source} has {len(space):,} of "
-                f"width {space.dim}: make the map of it again"
+                f"the map shows {len(on.space):,} rows of width {on.space.dim}, and {space.origin.source} has "
+                f"{len(space):,} of width {space.dim}: make the map of it again"
             )
         n, own = len(on.space), at if isinstance(at, int) else None
         if own is not None and not 0 <= own < n:

@@ -37,8 +37,12 @@ if TYPE_CHECKING:
 class ModelExplorer:
     """A model and its queries: `explorer.model("minilm-l6")`.
 
-    `model` is the model itself, `senses` the corpus of senses as it sees it, `internals` what the verbs that look inside
-    stand on, `circuits` how it comes to its answer, `generation` what it writes and fills. Safe to share between threads.
+    `model` is the model itself, `senses` the corpus of senses as it sees it, `internals` what the verbs that look
+    inside stand on, `circuits` how it comes to its answer, `generation` what it writes and fills. A layer, head or word
+    that isn't there is a `PolysemaError`. Safe to share between threads.
+
+    Example:
+        `explorer.model("minilm-l6").embed(["The river bank."], word="bank").vectors.shape` is `(1, 384)`.
     """
 
     def __init__(self, explorer: Explorer, model: LanguageModel, name: str = ""):
@@ -70,8 +74,7 @@ class ModelExplorer:
             unit: words, tokens or sentences.
             word: Only this word, its first occurrence in each text.
             pooling: How sub-words become a word, or tokens a text.
-            options: Of sentences: what stands before each text, and how many dimensions are kept; as `EmbedOptions`
-                another occurrence of the word, or the characters of a span, and what the encoder reads beside.
+            options: Of sentences the prompt and the dimensions; as `EmbedOptions` another occurrence, a span, sources.
 
         Returns:
             A row for each layer and place, layer after layer, with vectors (n_rows, dim) float32.
@@ -120,7 +123,7 @@ class ModelExplorer:
             progress: Told of each stage.
 
         Returns:
-            The occurrences, nearest first, beside the layer's baseline and the nearest rows to the word's static vector.
+            The occurrences, nearest first, beside the layer's baseline and the rows nearest to the static vector.
         """
         return nearest_occurrences(self._explorer, self, OccurrenceQuestion(word, text, layer, k, options), progress)
 

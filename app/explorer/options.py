@@ -54,7 +54,7 @@ class SearchOptions:
 
 @dataclass(frozen=True, slots=True)
 class OccurrenceOptions(SearchOptions):
-    """How the occurrences nearest to a word in a text are looked for: of its `nth` occurrence there, as `SearchOptions` say."""
+    """How the occurrences nearest to a word in a text are looked for: of its `nth` one, as `SearchOptions` say."""
 
     nth: int = 1
 

@@ -17,8 +17,8 @@ from polysema.indexes.store.view import CollectionView
 
 
 def text_vectors(explorer: Explorer, texts: Sequence[str], space: str | Space | WordSpace) -> Floats:
-    """A vector for each text in a contextual space, (n_texts, dim): at the space's layer, the mean of its tokens, or, in a
-    space of whole texts, by the space's own pooling.
+    """A vector for each text in a contextual space, (n_texts, dim): at the space's layer, the mean of its tokens, or,
+    in a space of whole texts, by the space's own pooling.
 
     Raises `UserError` for a space that no model made from texts.
     """

@@ -1,4 +1,4 @@
-"""`SenseExplorer`: the corpus of senses as a model sees it, its baselines, and how well its layers tell senses apart."""
+"""`SenseExplorer`: the corpus of senses as a model sees it, its baselines, and how well its layers tell senses."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from polysema.app.explorer.options import (
 )
 from polysema.app.explorer.own_clusters import own_clusters
 from polysema.app.explorer.results import SenseRow
+from polysema.app.explorer.sense_corpus import embedded_senses, without_first
 from polysema.app.export.options import ExportSource
 from polysema.app.export.run import export
 from polysema.core.argument_types import checked_arguments
@@ -33,8 +34,8 @@ from polysema.core.measure.anisotropy import random_pair_cosine
 from polysema.core.measure.sense_clusters import SenseClusters, WordContexts, sense_clusters
 from polysema.core.measure.senses import SenseCorpus, load_senses, nearest_sense_accuracy
 from polysema.core.model.catalog import locate
-from polysema.core.model.contextual import HiddenBatch, embed, embed_stream, joined
-from polysema.core.model.first_position import FIRST_ROWS_KEPT, first_ends, first_outliers, left_out_note
+from polysema.core.model.contextual import HiddenBatch, embed
+from polysema.core.model.first_position import first_outliers, left_out_note
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, Span
@@ -62,6 +63,12 @@ class SenseExplorer:
         """For each layer the mean cosine of random pairs of words of the corpus of senses; kept on disk.
 
         Where a decoder's first state of a text is an outlier, first words are left out.
+
+        Args:
+            progress: Told of the pass; what it raises ends the work.
+
+        Returns:
+            A cosine for each layer, from 0.
         """
         loaded = self._model
         alike = first_outliers(loaded).alike
@@ -100,7 +107,15 @@ class SenseExplorer:
     def corpus(self, layer: int = -1, progress: Progress = no_progress) -> Space:
         """Every word of the corpus of senses at one layer, with the column `sense` where it is annotated.
 
-        Where a decoder's first state of a text is an outlier, first words are left out, and a note says so. Embedded once, as an export in the cache folder, and read from there afterwards.
+        Where a decoder's first state of a text is an outlier, first words are left out, and a note says so. Embedded
+        once, as an export in the cache folder, and read from there afterwards.
+
+        Args:
+            layer: One of `layers`; -1 is the last.
+            progress: Told how many texts are done.
+
+        Returns:
+            The space; of each row the columns say the text and the place.
         """
         loaded, layers = self._model, self.layers
         layer = self._checked(layer)
@@ -154,19 +169,25 @@ class SenseExplorer:
         ids = space.columns.column("text_id").combine_chunks().cast(pa.int32())
         text = pa.DictionaryArray.from_arrays(ids, pa.array(senses.texts))
         columns = space.columns.append_column("sense", sense).append_column("text", text)
-        return _without_first(self._model, replace(space, columns=columns), senses.texts)
+        return without_first(self._model, replace(space, columns=columns), senses.texts)
 
     def accuracy(
         self, progress: Progress = no_progress, corpus: SenseCorpus | None = None
     ) -> tuple[tuple[SenseRow, ...], tuple[str, ...]]:
-        """Leave-one-out sense accuracy of the nearest neighbor: the static vectors and every layer; with what was left
-        out. Without a `corpus` on the one that ships with the package.
+        """Leave-one-out sense accuracy of the nearest neighbor: the static vectors and every layer.
+
+        Args:
+            progress: Told how many texts are done.
+            corpus: Annotated occurrences; None: those that ship with the package.
+
+        Returns:
+            A row for each layer, and notes on what was left out.
         """
         name, loaded, corpus = self._model.name, self._model, corpus or load_senses()
         words, names = [s.word for s in corpus.senses], [s.sense for s in corpus.senses]
         static = np.stack([static_vector(loaded, word)[0] for word in words])
         rows = [SenseRow(name, None, nearest_sense_accuracy(words, names, static), float("nan"))]
-        hidden = _watched(loaded, corpus, f"embed with {name}", progress)
+        hidden = embedded_senses(loaded, corpus, f"embed with {name}", progress)
         order = {(o.text, o.span): place for place, o in enumerate(hidden.occurrences)}
         places = [order[(s.text_id, Span(s.start, s.end))] for s in corpus.senses]
         baselines = self.baselines(progress)
@@ -189,8 +210,19 @@ class SenseExplorer:
         texts: Sequence[str] = (),
         progress: Progress = no_progress,
     ) -> SenseClusters:
-        """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses; or every
-        occurrence in `texts` of one's own, which have no senses to agree with.
+        """The annotated occurrences of a word, clustered by their vectors at a layer, against their senses.
+
+        Or every occurrence in `texts` of one's own, which have no senses to agree with.
+
+        Args:
+            word: The word.
+            layer: One of `layers`; of texts of one's own any.
+            min_cluster_size: The fewest occurrences that make a cluster (HDBSCAN).
+            texts: Texts of one's own.
+            progress: Told of the pass.
+
+        Returns:
+            The clusters, their words, and how they agree with the senses.
         """
         loaded, named = self._model, self._named_by()
         if texts:
@@ -230,6 +262,13 @@ class SenseExplorer:
         """The annotated occurrences of a word at every kept layer; only the texts with the word are read.
 
         Those that stand first in a text are left out where a decoder's first states are outliers; the card says so.
+
+        Args:
+            word: The word.
+            progress: Told of the pass.
+
+        Returns:
+            Their vectors, (n_layers, n_occurrences, dim).
         """
         loaded, corpus = self._model, load_senses()
         layers = self.layers
@@ -250,31 +289,9 @@ class SenseExplorer:
         return self._clouds.get(word.lower(), make)
 
     def caches(self) -> tuple[SingleFlightCache, ...]:
-        """What is counted."""
+        """What is counted.
+
+        Returns:
+            The caches.
+        """
         return self._corpora, self._clouds, self._baselines
-
-
-def _without_first(model: LanguageModel, space: Space, texts: Sequence[str]) -> Space:
-    """A space of words in texts without those that stand first, where their states are outliers at its layer."""
-    layer = space.origin.layer
-    if layer not in first_outliers(model).alike:
-        return space
-    ends = np.array(first_ends(model, texts))
-    assert space.columns is not None
-    table = space.columns
-    text_ids, starts = (table.column(name).to_numpy() for name in ("text_id", "start"))
-    later = starts >= ends[text_ids]
-    note = left_out_note([layer], int((~later).sum()))
-    others = (one for one in space.origin.notes if not one.startswith(FIRST_ROWS_KEPT))  # of the export; here they go
-    return replace(space.take(np.flatnonzero(later)), origin=replace(space.origin, notes=(*others, note)))
-
-
-def _watched(model: LanguageModel, corpus: SenseCorpus, stage: str, progress: Progress) -> HiddenBatch:
-    """The annotated occurrences of a corpus of senses at every layer. What `progress` raises ends the work."""
-    parts, done = [], 0
-    progress(stage, done, len(corpus.texts))
-    for part in embed_stream(model, corpus.texts, range(model.n_layers + 1), occurrences=corpus.occurrences()):
-        parts.append(part)
-        done += part.n_texts
-        progress(stage, done, len(corpus.texts))
-    return joined(parts)

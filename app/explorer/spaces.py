@@ -17,7 +17,7 @@ from polysema.indexes.store.space_rows import SpaceRows
 
 
 def collection_of(collections: Path, name: str) -> tuple[Path | None, str | None]:
-    """The folder of the collection that a name stands for, and the space in it; None where it is none of the data folder."""
+    """The folder of the collection that a name stands for, and the space in it; None where the data folder has none."""
     first, _, inner = name.partition("/")
     if not COLLECTION_NAME.fullmatch(first) or any(row.name == name for row in catalog()) or Path(name).exists():
         return None, None
@@ -41,7 +41,7 @@ def file_stamp(name: str) -> Hashable:
 
 
 def static_space(found: ModelLocation, progress: Progress = no_progress) -> Space | SpaceRows:
-    """The space of a file of vectors, of the catalog's, of a model's own table, or the rows of a collection's folder."""
+    """The space of a file of vectors, of the catalog's, of a model's own table, or the rows of a collection."""
     if found.path is not None and is_collection(found.path):
         return SpaceRows(Collection(found.path).view(), None)
     if not found.is_vectors:

@@ -84,7 +84,15 @@ class WordLookup:
         return self.noted_vector(expression, policy)[0]
 
     def noted_vector(self, expression: str, policy: Policy | None = None) -> tuple[Floats, Origin]:
-        """What `vector` returns, and the card of the space with what is to be said of the words."""
+        """What `vector` returns, and the card of the space with what is to be said of the words.
+
+        Args:
+            expression: As for `vector`.
+            policy: How the words are looked up.
+
+        Returns:
+            The vector (dim,), and the card.
+        """
         wanted = target(self._space, parse(expression), self.resolver(policy))
         return wanted.vector, noted(self._space, wanted.found)
 
@@ -101,12 +109,28 @@ class WordLookup:
         return self.axis(axis, policy)[0]
 
     def noted_direction(self, axis: str, policy: Policy | None = None) -> tuple[Floats, Origin]:
-        """What `direction` returns, and the card of the space with what is to be said of the words."""
+        """What `direction` returns, and the card of the space with what is to be said of the words.
+
+        Args:
+            axis: As for `direction`.
+            policy: How the words are looked up.
+
+        Returns:
+            The direction (dim,), and the card.
+        """
         direction, found = self.axis(axis, policy)
         return direction, noted(self._space, found)
 
     def axis(self, axis: str, policy: Policy | None = None) -> tuple[Floats, list[WordMatch]]:
-        """The direction (dim,) of an axis, and what its words stand for."""
+        """The direction of an axis, and what its words stand for.
+
+        Args:
+            axis: As for `direction`.
+            policy: How the words are looked up.
+
+        Returns:
+            The direction (dim,), and the words.
+        """
         start, end = axis_ends(axis)
         resolve = self.resolver(policy)
         ends = [target(self._space, parse(text), resolve) for text in (start, end)]

@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, overload
 
-import numpy as np
-
-from polysema.app.explorer import relations
+from polysema.app.explorer import relations, results
 from polysema.app.explorer.analogy_answer import AnalogyQuestion, answer_analogy
 from polysema.app.explorer.cache import SingleFlightCache
-from polysema.app.explorer.options import OCCURRENCE_FORM, AnalogyOptions, SearchOptions
-from polysema.app.explorer.results import NeighborAnswer
+from polysema.app.explorer.neighbor_answer import answer_neighbors
+from polysema.app.explorer.options import AnalogyOptions, SearchOptions
 from polysema.app.explorer.space_search import SpaceSearch
+from polysema.app.explorer.space_views import changed_view, space_baseline
 from polysema.app.explorer.word_lookup import WordLookup
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import list_of
-from polysema.core.measure.anisotropy import random_pair_cosine
-from polysema.core.space.analogy import by_cosine, check_method
-from polysema.core.space.expression import Term, parse
+from polysema.core.space.analogy import check_method
+from polysema.core.space.expression import Term
 from polysema.core.space.lookup import Policy
-from polysema.core.space.transform import Transform, fit, view
-from polysema.core.space.transform import without as take_out
-from polysema.indexes.base import check_k, checked
+from polysema.core.space.transform import Transform
+from polysema.indexes.base import checked
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from polysema.app.explorer.explorer import Explorer
-    from polysema.app.explorer.results import (
-        AnalogyAnswer,
-        AssociationAnswer,
-        AxisAnswer,
-        CloserAnswer,
-        Neighbor,
-        OddAnswer,
-        SimilarityAnswer,
-        TravelAnswer,
-    )
     from polysema.core.space.space import Floats, Origin, Space
     from polysema.indexes.exact import ExactIndex
 
@@ -78,17 +66,8 @@ class WordSpace:
 
     @property
     def baseline(self) -> float:
-        """Mean cosine of random pairs of rows, beside which a cosine means something; nan for a single row.
-
-        Where the rows are words in texts, the two of a pair are of different texts.
-        """
-
-        def make() -> float:
-            space = self.space
-            apart = space.columns is not None and "text_id" in space.columns.column_names
-            return random_pair_cosine(space.vectors, space.column("text_id") if apart else np.arange(len(space)))
-
-        return self._baseline.get("random pairs", make)
+        """Mean cosine of random pairs of rows, beside which a cosine means something; nan for a single row."""
+        return self._baseline.get("random pairs", lambda: space_baseline(self.space))
 
     def __len__(self) -> int:
         return len(self.space)
@@ -112,18 +91,18 @@ class WordSpace:
     @overload
     def neighbors(
         self, word: str | Term, k: int = 10, policy: Policy | None = None, search: SearchOptions | None = None
-    ) -> NeighborAnswer: ...
+    ) -> results.NeighborAnswer: ...
     @overload
     def neighbors(
         self, word: list[str], k: int = 10, policy: Policy | None = None, search: SearchOptions | None = None
-    ) -> list[NeighborAnswer]: ...
+    ) -> list[results.NeighborAnswer]: ...
     def neighbors(
         self,
         word: str | Term | list[str],
         k: int = 10,
         policy: Policy | None = None,
         search: SearchOptions | None = None,
-    ) -> NeighborAnswer | list[NeighborAnswer]:
+    ) -> results.NeighborAnswer | list[results.NeighborAnswer]:
         """The k words nearest to a word by cosine, the word itself left out; all others where they are fewer than k.
 
         Args:
@@ -142,30 +121,14 @@ class WordSpace:
         Example:
             `polysema.Explorer().space("glove-6b-50d").neighbors("bank", k=3).neighbors[0].key` is `"banks"`.
         """
+        how = policy or Policy(), search or SearchOptions()
         if isinstance(word, list):
-            return [self._neighbors(one, k, policy or Policy(), search or SearchOptions()) for one in word]
-        return self._neighbors(word, k, policy or Policy(), search or SearchOptions())
-
-    def _neighbors(self, word: str | Term, k: int, policy: Policy, search: SearchOptions) -> NeighborAnswer:
-        if isinstance(word, Term):
-            term, word = word, str(word)
-        else:
-            term = parse(word).terms[0] if OCCURRENCE_FORM.search(word) else Term(1.0, word)
-        found = self.lookup.resolver(policy)(term)
-        if not found.known:
-            raise self.space.unknown(term.word)
-        origin = self.origin.with_notes(*found.notes)
-        check_k(k)
-        if plain := search == SearchOptions() and not self.search.uses_index(search):
-            hits = self.index.search_scored(by_cosine("neighbors", found.vector), k, found.rows)
-        else:
-            hits = self.search.search(found.vector[None], k, search, found.rows.tolist())
-        how = ("exact", 1.0) if plain else (hits.how, hits.recall)
-        return NeighborAnswer(word, found.word, self.search.named(hits), origin, found.how, policy.describe(), *how)
+            return [answer_neighbors(self, one, k, *how) for one in word]
+        return answer_neighbors(self, word, k, *how)
 
     def nearest(
         self, vectors: npt.ArrayLike, k: int = 10, search: SearchOptions | None = None
-    ) -> tuple[tuple[Neighbor, ...], ...]:
+    ) -> tuple[tuple[results.Neighbor, ...], ...]:
         """The k rows nearest to each vector by cosine; fewer where fewer pass the filter.
 
         Args:
@@ -184,8 +147,8 @@ class WordSpace:
 
     def analogy(
         self, expression: str, k: int = 10, method: str = "3cosadd", options: AnalogyOptions | None = None
-    ) -> AnalogyAnswer:
-        """The k best words for a sum of words, `queen - king + man`, or, for 3CosAvg and LRCos, for a word and example pairs.
+    ) -> results.AnalogyAnswer:
+        """The k best words for a sum of words, `queen - king + man`, or, by 3CosAvg and LRCos, for a word and pairs.
 
         The words of the question are left out; the evidence says where they would have stood, what the best would have
         been with them, and what other methods and the baselines answer.
@@ -200,8 +163,7 @@ class WordSpace:
             The answers, the words of the question, and the evidence.
 
         Raises:
-            UnknownWordError: for a word that isn't in the space.
-            UserError: for a method that doesn't exist, or an expression that isn't of its form.
+            UserError: for a word or a method that isn't there, or an expression that isn't of the method's form.
 
         Example:
             `explorer.space("glove-6b-50d").analogy("queen - king + man").neighbors[0].key` is `"woman"`.
@@ -211,7 +173,7 @@ class WordSpace:
 
     def similarity(
         self, first: str | Sequence[str], second: str | Sequence[str], policy: Policy | None = None
-    ) -> SimilarityAnswer:
+    ) -> results.SimilarityAnswer:
         """Cosine of two words, or of the mean vectors of two lists of words (gensim's n_similarity).
 
         For two single words of the space, `rank` is where the second stands among the first's neighbors.
@@ -228,16 +190,45 @@ class WordSpace:
 
     def closer_than(
         self, word: str, other: str, policy: Policy | None = None, search: SearchOptions | None = None
-    ) -> CloserAnswer:
-        """Every word that is nearer to `word` than `other` is, nearest first."""
+    ) -> results.CloserAnswer:
+        """Every word that is nearer to a word than another is.
+
+        Args:
+            word: The word.
+            other: Whose cosine with it is the limit.
+            policy: How the two are looked up.
+            search: As for `neighbors`.
+
+        Returns:
+            The words, nearest first.
+        """
         return relations.closer_than(self, word, other, policy, search)
 
-    def odd_one_out(self, words: Sequence[str], policy: Policy | None = None) -> OddAnswer:
-        """The word that fits the others least: its cosine with the mean of all is the lowest (gensim's doesnt_match)."""
+    def odd_one_out(self, words: Sequence[str], policy: Policy | None = None) -> results.OddAnswer:
+        """The word that fits the others least, by its cosine with the mean of all (gensim's doesnt_match).
+
+        Args:
+            words: Two or more words.
+            policy: How they are looked up.
+
+        Returns:
+            The words with their cosines, the odd one first.
+        """
         return relations.odd_word(self, words, policy)
 
-    def project(self, words: str | Sequence[str], axes: Sequence[str], policy: Policy | None = None) -> AxisAnswer:
-        """The place of words on named axes, each `poor -> rich`: the cosine of each word with each axis."""
+    def project(
+        self, words: str | Sequence[str], axes: Sequence[str], policy: Policy | None = None
+    ) -> results.AxisAnswer:
+        """The place of words on named axes: the cosine of each word with each axis.
+
+        Args:
+            words: A word, or a list of words.
+            axes: Each written `poor -> rich`.
+            policy: How the words are looked up.
+
+        Returns:
+            For each word a cosine for each axis.
+        """
         return relations.axis_places(self, _listed(words), axes, policy)
 
     def association(
@@ -247,8 +238,19 @@ class WordSpace:
         toward: Sequence[str],
         away: Sequence[str],
         policy: Policy | None = None,
-    ) -> AssociationAnswer:
-        """How much more the words of `first` than those of `second` lean to `toward` rather than `away` (WEAT)."""
+    ) -> results.AssociationAnswer:
+        """How much more some words than others lean to one side rather than to another (WEAT).
+
+        Args:
+            first: The words that may lean toward.
+            second: The words that may lean away.
+            toward: The words of the one side.
+            away: The words of the other.
+            policy: How they are looked up.
+
+        Returns:
+            The effect in standard deviations, -2 to 2, and its p.
+        """
         return relations.association(self, (first, second, toward, away), policy)
 
     def travel(
@@ -259,10 +261,19 @@ class WordSpace:
         reach: float = 1.5,
         k: int = 3,
         search: SearchOptions | None = None,
-    ) -> TravelAnswer:
+    ) -> results.TravelAnswer:
         """The neighbors met on the way when a word's unit vector moves along an axis `poor -> rich`, in equal steps.
 
-        At the last of `steps` it has moved by `reach` times the axis's unit vector. The word itself is left out.
+        Args:
+            word: The word, which is left out.
+            axis: Written `poor -> rich`.
+            steps: How many.
+            reach: How far the last one is, in lengths of the axis's unit vector.
+            k: How many neighbors at each.
+            search: As for `neighbors`.
+
+        Returns:
+            For each step, from 0, its neighbors and its cosine with the word.
         """
         return relations.travel(self, word, axis, steps, reach, k, search or SearchOptions())
 
@@ -279,21 +290,8 @@ class WordSpace:
         removed = tuple(list_of(without, "the directions removed"))
         if transform.partition(":")[0] == "raw" and not removed:
             return self
-        return self._views.get((transform, removed), lambda: self._changed(transform, removed))
-
-    def _changed(self, transform: str, removed: tuple[str, ...]) -> WordSpace:
-        shown = self
-        if transform.partition(":")[0] != "raw":
-            shown = shown._after(fit(shown.space, transform))
-        if removed:
-            axes = np.stack([shown.lookup.direction(axis) for axis in removed])
-            what = f"without {' and '.join(' '.join(axis.split()) for axis in removed)}"
-            shown = shown._after(take_out(axes, what))
-        return shown
-
-    def _after(self, change: Transform) -> WordSpace:
-        done = change if self._transform is None else self._transform.then(change)
-        return self._explorer.hold(view(self.space, change), done)
+        make = partial(changed_view, self, self._transform, transform, removed, self._explorer.hold)
+        return self._views.get((transform, removed), make)
 
 
 def _listed(words: str | Sequence[str]) -> Sequence[str]:

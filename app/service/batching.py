@@ -21,7 +21,8 @@ class Batcher:
     """Collects the items of one key and passes them to `run` together, one batch per key at a time.
 
     What comes alone is run at once. While a batch runs, the next one gathers; under load it waits `wait` seconds more,
-    so that clients that just got a response can send the next request. `run(key, items)` returns a value or an exception for each item.
+    so that clients that just got a response can send the next request. `run(key, items)` returns a value or an
+    exception for each item.
     """
 
     def __init__(self, run: Callable[[Any, list[Any]], Sequence[Any]], most: int, wait: float):

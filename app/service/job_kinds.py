@@ -13,14 +13,8 @@ from fastapi.responses import Response
 from polysema.app.explorer import WordSpace
 from polysema.app.explorer.embedding import embedded
 from polysema.app.explorer.results.jobs import CompactAnswer, CorpusAnswer, EmbeddedAnswer, VerifyAnswer
-from polysema.app.explorer.results.maps import (
-    MapAnswer,
-    MapSummary,
-    MatchedAnswer,
-    MatchedMaps,
-    MatchedSummary,
-    SpaceMap,
-)
+from polysema.app.explorer.results.map_answers import MapAnswer, MapSummary, MatchedAnswer, MatchedSummary
+from polysema.app.explorer.results.maps import MatchedMaps, SpaceMap
 from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
 from polysema.app.service.collection_rows import columns_of_texts

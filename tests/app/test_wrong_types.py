@@ -46,7 +46,7 @@ CASES = [
     (EXPLORER.model, (3,), "name must be a string"),
     (MODEL["embed"], ("a text",), LIST),
     (MODEL["embed"], (None,), "texts must be a list of strings; got None"),
-    (MODEL["embed"], (["a"], "6"), f"layers {NUMBERS}; got '6'"),
+    (MODEL["embed"], (["a"], "6"), f"layers {NUMBERS} or None; got '6'"),
     (MODEL["embed"], (["a"], [2.5]), f"layers {NUMBERS}; number 1 is 2.5"),
     (MODEL["compare"], ("bank", "the bank"), LIST),
     (MODEL["compare"], ("bank", [None]), "texts must be a list of strings; number 1 is None"),

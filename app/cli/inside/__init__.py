@@ -25,8 +25,8 @@ def inside() -> None:
 
     Layers and heads are counted from 1 (layer 0 is the embedding output), and a head is written LAYER.HEAD: 3.5. The
     notation of TransformerLens, which counts both from 0, is read and printed as well: L2H4 is the same head. TEXT is
-    what the model reads: of an encoder-decoder the encoder's input, while the decoder generates its own text or is given
-    --target.
+    what the model reads: of an encoder-decoder the encoder's input, while the decoder generates its own text or is
+    given --target.
     """
 
 

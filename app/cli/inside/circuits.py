@@ -53,10 +53,10 @@ def head(
         raise UserError(f"the text has the tokens 0 to {len(found.rows) - 1}; got {row}")
     notes = [
         "",
-        f"head {head_name(found.layer, found.head)} at {found.rows[row].name.strip()!r}: reads key head {found.key_head}; "
-        f"scale {found.scale:.4g}; positions {found.positions}",
-        f"it writes a vector of length {float((found.written[row] ** 2).sum() ** 0.5):.4g}; these weights and the model's own "
-        f"differ by at most {found.difference:.1g}",
+        f"head {head_name(found.layer, found.head)} at {found.rows[row].name.strip()!r}: reads key head "
+        f"{found.key_head}; scale {found.scale:.4g}; positions {found.positions}",
+        f"it writes a vector of length {float((found.written[row] ** 2).sum() ** 0.5):.4g}; these weights and the "
+        f"model's own differ by at most {found.difference:.1g}",
     ]
     show(form, _steps(found, row), found, notes)
 

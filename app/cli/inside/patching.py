@@ -110,8 +110,9 @@ def patch(
     tell_forms(found.answer, found.against)
     notes = [
         "",
-        f"{found.measure}: clean {found.clean_score:.3f}, corrupted {found.corrupted_score:.3f}; in the table the effect "
-        f"of each {'head' if not found.positions else 'token'} of the {found.part}, 0 to 1 ({found.n_passes} passes)",
+        f"{found.measure}: clean {found.clean_score:.3f}, corrupted {found.corrupted_score:.3f}; in the "
+        f"table the effect of each {'head' if not found.positions else 'token'} of the {found.part}, 0 to 1 "
+        f"({found.n_passes} passes)",
         "largest: "
         + "; ".join(f"layer {layer}, {name.strip()!r} {effect:.3f}" for layer, name, effect in found.best(3)),
     ]

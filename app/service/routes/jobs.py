@@ -12,7 +12,8 @@ from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from polysema.app.explorer.results.jobs import JobCard
-from polysema.app.explorer.results.maps import MatchedMaps, PositionsAnswer, ShiftsAnswer, SpaceMap
+from polysema.app.explorer.results.map_answers import PositionsAnswer, ShiftsAnswer
+from polysema.app.explorer.results.maps import MatchedMaps, SpaceMap
 from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
 from polysema.app.service import job_kinds

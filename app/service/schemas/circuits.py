@@ -79,7 +79,7 @@ class HeadComputationRequest(RequestModel):
 
 
 class HeadStatisticsRequest(RequestModel):
-    """The texts that are read, or a number of random sequences that repeat, and the statistic that heads are ranked by."""
+    """The texts that are read, or a number of random sequences that repeat, and the statistic that ranks the heads."""
 
     model_config = request_config({"texts": ["The swan and the swan."], "model": "minilm-l6", "layers": [1]})
     texts: list[Text] = Field(default=[], max_length=MAX_ITEMS)

@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, JsonValue, Tag
 from polysema.app.explorer import DEFAULT_MODEL, MAX_CLUSTERED, MAX_TEXTS
 from polysema.app.explorer.map_neighbors import MapNeighbor, PointNeighbors
 from polysema.app.explorer.results.jobs import JobCard
-from polysema.app.explorer.results.maps import (
+from polysema.app.explorer.results.map_answers import (
     MapAnswer,
     MatchedAnswer,
     MatchedSideAnswer,

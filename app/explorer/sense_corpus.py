@@ -1,0 +1,41 @@
+"""The corpus of senses as a model reads it: its annotated words, and its rows without those that are outliers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from polysema.core.measure.senses import SenseCorpus
+from polysema.core.model.contextual import HiddenBatch, embed_stream, joined
+from polysema.core.model.first_position import FIRST_ROWS_KEPT, first_ends, first_outliers, left_out_note
+from polysema.core.model.load import LanguageModel
+from polysema.core.progress import Progress
+from polysema.core.space.space import Space
+
+
+def without_first(model: LanguageModel, space: Space, texts: Sequence[str]) -> Space:
+    """A space of words in texts without those that stand first, where their states are outliers at its layer."""
+    layer = space.origin.layer
+    if layer not in first_outliers(model).alike:
+        return space
+    ends = np.array(first_ends(model, texts))
+    assert space.columns is not None
+    table = space.columns
+    text_ids, starts = (table.column(name).to_numpy() for name in ("text_id", "start"))
+    later = starts >= ends[text_ids]
+    note = left_out_note([layer], int((~later).sum()))
+    others = (one for one in space.origin.notes if not one.startswith(FIRST_ROWS_KEPT))  # of the export; here they go
+    return replace(space.take(np.flatnonzero(later)), origin=replace(space.origin, notes=(*others, note)))
+
+
+def embedded_senses(model: LanguageModel, corpus: SenseCorpus, stage: str, progress: Progress) -> HiddenBatch:
+    """The annotated occurrences of a corpus of senses at every layer. What `progress` raises ends the work."""
+    parts, done = [], 0
+    progress(stage, done, len(corpus.texts))
+    for part in embed_stream(model, corpus.texts, range(model.n_layers + 1), occurrences=corpus.occurrences()):
+        parts.append(part)
+        done += part.n_texts
+        progress(stage, done, len(corpus.texts))
+    return joined(parts)
