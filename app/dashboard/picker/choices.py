@@ -67,9 +67,9 @@ def sources() -> list[str]:
 
 def family_of(name: str) -> Family:
     """The family of a model; raises `UserError` for one that isn't there."""
-    for known in (*rows(), *opened()):
-        if known.name == name:
-            return known.family
+    known = {one.name: one.family for one in opened()} | {row.name: row.family for row in rows()}
+    if name in known:
+        return known[name]
     return describe(widgets.explorer().names.locate(name)).family
 
 
