@@ -1,8 +1,10 @@
 """A small language for conditions on the columns of a space: `layer >= 6 and word in ("bank", "shore")`.
 
 A name is compared (`=`, `==`, `!=`, `<>`, `<`, `<=`, `>`, `>=`), tested with `in (…)`, `between a and b`,
-`starts with "ba"`, `contains "iver"` (of a list: one of its elements) or `is null`, each of the last five also with
-`not`; conditions are joined by `and`, `or`, `not` and parentheses. Keywords are in any case, odd names in backticks,
+`starts with "ba"`, `ends with "er"`, `contains "iver"`, `like "b_n%"`, `matches "^b.nk$"` (a regular expression, found
+anywhere) or `is null`, each of these also with `not`. `icontains`, `ilike`, `imatches`, `istarts with` and `iends with`
+take capitals and small letters for the same. Of a list `contains` is one of its elements, and the others test each of
+them. Conditions are joined by `and`, `or`, `not` and parentheses. Keywords are in any case, odd names in backticks,
 strings in ' or ". As in SQL, a comparison with a missing value is neither true nor false: neither it nor its negation
 lets the row through.
 """
@@ -37,6 +39,26 @@ class Filter:
         """The names of the columns that the condition is about."""
         return frozenset(test.column for test in conditions_in(self.node))
 
+    def without(self, column: str) -> "Filter | None":
+        """The filter without what it says of a column alone, where that is joined by `and`; None where nothing is
+        left.
+        """
+        return _joined(
+            [part for part in _parts(self.node) if {test.column for test in conditions_in(part)} != {column}]
+        )
+
+    def only(self, column: str) -> "Filter | None":
+        """What `without` takes out."""
+        return _joined(
+            [part for part in _parts(self.node) if {test.column for test in conditions_in(part)} == {column}]
+        )
+
+    def joined(self, other: "Filter | None") -> "Filter":
+        """Both filters."""
+        if other is None:
+            return self
+        return Filter(BooleanGroup("and", (*_parts(self.node), *_parts(other.node))))
+
     def check(self, schema: pa.Schema) -> None:
         """Raise `PolysemaError` for a column that the schema hasn't, or whose type doesn't go with what it is compared
         to.
@@ -70,6 +92,17 @@ class Filter:
         """Which rows of a table pass: (n_rows,) bool; raises as `mask` does."""
         self.check(table.schema)
         return self.mask({name: table.column(name) for name in self.columns}, table.num_rows)
+
+
+def _parts(node: Node) -> tuple[Node, ...]:
+    """What a filter joins by `and`."""
+    return node.parts if isinstance(node, BooleanGroup) and node.word == "and" else (node,)
+
+
+def _joined(parts: Sequence[Node]) -> Filter | None:
+    if not parts:
+        return None
+    return Filter(parts[0] if len(parts) == 1 else BooleanGroup("and", tuple(parts)))
 
 
 def _no_column(name: str, there: Sequence[str]) -> PolysemaError:

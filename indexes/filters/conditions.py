@@ -12,8 +12,7 @@ KEYWORDS = frozenset({"and", "or", "not", "in", "between", "is", "null", "true",
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition on one column. `op` is one of =, !=, <, <=, >, >=, in, between, starts with, contains, is
-    null."""
+    """One condition on one column. `op` is one of =, !=, <, <=, >, >=, in, between, is null, and `TEXT_OPERATORS`."""
 
     column: str
     op: str

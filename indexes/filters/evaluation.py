@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 
 from polysema.core.errors import PolysemaError
 from polysema.indexes.filters.conditions import Condition, Node, Not, shortened
+from polysema.indexes.filters.texts import TEXT_OPERATORS, equal_text, match_text
 
 Column: TypeAlias = "pa.Array | pa.ChunkedArray"
 
@@ -27,7 +29,6 @@ COMPARED = {
     ">=": pc.greater_equal,
 }
 A_MOMENT = "a moment in quotes, such as '2024-05-31' or '2024-05-31 12:30:00'"
-OF_TEXTS = ("starts with", "contains")
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?)?", re.ASCII | re.IGNORECASE
 )
@@ -99,18 +100,22 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _list(test: Condition, array: pa.Array) -> pa.Array:
-    """Whether one of a list's elements equals the value."""
-    if test.op != "contains":
+    """Whether one of a list's elements is what `contains` says, or is a text that fits another operator of texts."""
+    if test.op not in TEXT_OPERATORS:
         raise PolysemaError(
-            f"column {test.column!r} holds {array.type}, which can't be compared; only contains, is null and is "
-            "not null are allowed; got"
-            f" {shortened(str(test))}"
+            f"column {test.column!r} holds {array.type}, which can't be compared; only contains and the other "
+            "operators of texts, of one of its elements, is null and is not null are allowed; got "
+            f"{shortened(str(test))}"
         )
     lists = array.cast(pa.large_list(array.type.value_type))
-    hits = evaluate(Condition(test.column, "=", test.values), pc.list_flatten(lists)).fill_null(False)
+    elements = pc.list_flatten(lists)
+    if test.op == "icontains" and _is_text(elements.type) and all(isinstance(value, str) for value in test.values):
+        hits = equal_text(test, elements)
+    else:
+        hits = evaluate(replace(test, op="=") if "contains" in test.op else test, elements)
     lengths = pc.list_value_length(lists).fill_null(0).to_numpy()
     rows = np.zeros(len(array), np.bool_)
-    rows[np.repeat(np.arange(len(array)), lengths)[hits.to_numpy(zero_copy_only=False)]] = True
+    rows[np.repeat(np.arange(len(array)), lengths)[hits.fill_null(False).to_numpy(zero_copy_only=False)]] = True
     return _known(array, pa.array(rows))
 
 
@@ -144,10 +149,8 @@ def _text(test: Condition, array: pa.Array) -> pa.Array:
         array = array.cast(pa.large_string())
     if test.op == "in":
         return _known(array, pc.is_in(array, value_set=pa.array(test.values, array.type)))
-    if test.op == "starts with":
-        return pc.starts_with(array, pattern=str(test.values[0]))
-    if test.op == "contains":
-        return pc.match_substring(array, pattern=str(test.values[0]))
+    if test.op in TEXT_OPERATORS:
+        return match_text(test, array)
     return COMPARED[test.op](array, pa.scalar(test.values[0], array.type))
 
 
@@ -164,7 +167,7 @@ def _bool(test: Condition, array: pa.Array) -> pa.Array:
 
 def _numbers(test: Condition, kind: Any) -> "list[int | Decimal]":
     numbers = [value for value in test.values if isinstance(value, (int, Decimal)) and not isinstance(value, bool)]
-    if len(numbers) < len(test.values) or test.op in OF_TEXTS:
+    if len(numbers) < len(test.values) or test.op in TEXT_OPERATORS:
         raise _misfit(test, kind, "a number")
     return numbers
 
@@ -184,7 +187,7 @@ def _decimal(test: Condition, array: pa.Array) -> pa.Array:
 
 def _moment(test: Condition, array: pa.Array) -> pa.Array:
     kind = array.type
-    if test.op in OF_TEXTS or not all(isinstance(value, str) for value in test.values):
+    if test.op in TEXT_OPERATORS or not all(isinstance(value, str) for value in test.values):
         raise _misfit(test, kind, A_MOMENT)
     seconds = [_seconds(test, str(value), kind) for value in test.values]
     if pa.types.is_date32(kind):

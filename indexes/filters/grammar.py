@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from polysema.core.errors import PolysemaError
 from polysema.indexes.filters.conditions import KEYWORDS, BooleanGroup, Condition, Node, Not, Value, shortened
+from polysema.indexes.filters.texts import TEXT_OPERATORS
 
 MAX_TEXT = 200_000  # characters
 MAX_DEPTH = 50  # parentheses within parentheses
@@ -151,10 +152,13 @@ class _Reader:
         test = self._ranged(column)
         if test is None:
             if negated:
-                raise self._error("in, between, starts with or contains")
+                raise self._error("in, between, starts with, contains, like or matches")
             sign = SAME.get(self.now.text, self.now.text)
             if self.now.kind != "sign" or sign not in COMPARISONS:
-                raise self._error("an operator (=, !=, <, <=, >, >=, in, between, starts with, contains, is null)")
+                raise self._error(
+                    "an operator (=, !=, <, <=, >, >=, in, between, starts with, ends with, contains, like, matches, "
+                    "is null)"
+                )
             self.now = self._next()
             test = Condition(column, sign, (self._value(),))
         return Not(test) if negated else test
@@ -172,16 +176,24 @@ class _Reader:
             low = self._value()
             self._want("and")
             return Condition(column, "between", (low, self._value()))
-        if self.now.kind == "name" and self.now.text.lower() == "contains":
-            self.now = self._next()
-            return Condition(column, "contains", (self._value(),))
-        starts_with = self.now.text.lower() == "starts_with" and self.now.kind == "name"
-        if starts_with:
-            self.now = self._next()
-        if starts_with or self._take("starts", "with"):
-            if self.now.kind != "string":
-                raise self._error("a string in quotes")
-            return Condition(column, "starts with", (self._value(),))
+        op = self._text_operator()
+        if op is None:
+            return None
+        if self.now.kind != "string" and "contains" not in op:
+            raise self._error("a string in quotes")
+        return Condition(column, op, (self._value(),))
+
+    def _text_operator(self) -> str | None:
+        """Step over an operator of texts: its words may be names of columns elsewhere."""
+        if self.now.kind != "name":
+            return None
+        before, word = (self.at, self.now), self.now.text.lower().replace("_", " ")
+        self.now = self._next()
+        if word in ("starts", "istarts", "ends", "iends") and self._take("with"):
+            word += " with"
+        if word in TEXT_OPERATORS:
+            return word
+        self.at, self.now = before
         return None
 
     def _value(self) -> Value:

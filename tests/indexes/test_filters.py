@@ -104,8 +104,27 @@ def passing(text: str) -> list[int]:
         ("sense contains ''", [0, 1, 3]),
         ("sense contains '.'", []),
         ("word contains 'h'", [1]),
+        ("word icontains 'BAN'", [0]),
+        ("word contains 'BAN'", []),
+        ("word istarts with 'RI' or word istarts_with 'Sh'", [1, 2]),
+        ("word ends with 'k'", [0]),
+        ("word iends with 'ER'", [2]),
+        ("word not ends with 'k'", [1, 2]),
+        ("word like 'b_n%'", [0]),
+        ("word like 'B%'", []),
+        ("word ilike '%R%'", [1, 2]),
+        ("word not like '%r%'", [0]),
+        ("word matches '^b.*k$'", [0]),
+        ("word matches 'r'", [1, 2]),
+        ("word imatches '[A-H]AN'", [0]),
+        ("word not matches '^.{4}$'", [1, 2]),
+        ("word LIKE 'river' and word Is Not Null", [2]),
+        ("tags icontains 'AB'", [3]),
+        ("tags starts with 'a'", [0, 3]),
+        ("tags matches '^ab$' or tags like 'a'", [0, 3]),
         ("contains = 2 or contains in (4)", [1, 3]),
         ("contains > 3", [3]),
+        ("contains in (1) and not contains between 3 and 4", [0]),
         ("`text id` = 2", [1]),
         ("`odd``name` in (3,4)", [2, 3]),
         ("`in` = 1", [0]),
@@ -132,7 +151,11 @@ def test_what_passes(text: str, rows: list[int]) -> None:
         ("at contains '2024'", "compare it with a moment in quotes"),
         ("sense contains 3", "column 'sense' holds string: compare it with a string in quotes; got sense contains 3"),
         ("tags contains 3", "compare it with a string in quotes"),
-        ("tags starts with 'a'", "which can't be compared; only contains, is null"),
+        ("sizes starts with 'a'", "compare it with a number; got sizes starts with 'a'"),
+        ("word matches '('", r"the regular expression '\(' of column 'word' can't be read: Invalid"),
+        ("word matches '" + "a" * 1_001 + "'", "a regular expression has at most 1,000 characters; got 1,001"),
+        ("word like 3", "expected a string in quotes, got '3'"),
+        ("layer matches '5'", "holds int16: compare it with a number"),
         ("sense contains", "expected a value"),
         ("word > 3", "column 'word' holds string: compare it with a string in quotes; got word > 3"),
         ("known < true", "holds bool; only = true, = false and is null are allowed; got known < true"),
@@ -145,8 +168,8 @@ def test_what_passes(text: str, rows: list[int]) -> None:
         ("at > '2024-05-31 12:00+99:00'", "compare it with a moment"),
         (
             "tags = 'a'",
-            r"column 'tags' holds list<.*>, which can't be compared; only contains, is null and is not null "
-            r"are allowed",
+            r"column 'tags' holds list<.*>, which can't be compared; only contains and the other operators of "
+            r"texts, of one of its elements, is null and is not null are allowed",
         ),
         ("layer", r"at character 6: expected an operator \(=, .*\), got its end: layer▸"),
         ("layer >= ", "at character 10: expected a value .*, got its end: layer >= ▸"),
@@ -157,7 +180,7 @@ def test_what_passes(text: str, rows: list[int]) -> None:
         ("layer in (1", r"expected , or \), got its end"),
         ("layer in 1", r"expected \(, got '1'"),
         ("layer between 1 or 2", "expected and, got 'or'"),
-        ("layer not 3", "expected in, between, starts with or contains, got '3'"),
+        ("layer not 3", "expected in, between, starts with, contains, like or matches, got '3'"),
         ("(layer = 1", r"expected \), got its end"),
         ("layer = 1 word = 2", "at character 11: expected and, or, or the end of the filter, got 'word'"),
         ("", "at character 1: expected a column's name"),
@@ -237,6 +260,7 @@ numbers = st.one_of(
     st.sampled_from([2**63 - 1, 2**63, 2**64 - 1, 2**64, -(2**63), 10**40, 127, 128, -129, 255]),
     st.sampled_from([Decimal(text) for text in ("0.5", "-0.5", "1.25", "2.0", "1E+1", "-0.0", "1e-300", "3.3")]),
 )
+OF_TEXTS = {"starts with": str.startswith, "ends with": str.endswith, "contains": operator.contains}
 COMPARE = {
     "=": operator.eq,
     "!=": operator.ne,
@@ -264,7 +288,7 @@ def columns_and_tests(draw: Any) -> tuple[pa.Array, Any]:
     array = pa.array(values, inner)
     array = array.dictionary_encode().cast(kind) if pa.types.is_dictionary(kind) else array
     literal = words if text else numbers
-    ops = [*COMPARE, "in", "between", "is null"] + (["starts with"] if text else [])
+    ops = [*COMPARE, "in", "between", "is null"] + (["starts with", "ends with", "contains"] if text else [])
 
     def test(draw: Any) -> Condition:
         op = draw(st.sampled_from(ops))
@@ -309,7 +333,9 @@ def oracle(node: Any, value: Any, kind: Any) -> bool | None:
         return value in wanted
     if node.op == "between":
         return wanted[0] <= value <= wanted[1]
-    return value.startswith(wanted[0]) if node.op == "starts with" else COMPARE[node.op](value, wanted[0])
+    if node.op in OF_TEXTS:
+        return OF_TEXTS[node.op](value, wanted[0])
+    return COMPARE[node.op](value, wanted[0])
 
 
 @pytest.mark.filterwarnings("ignore:overflow")
