@@ -1,4 +1,4 @@
-"""Maps and neighbors of many points, kept on disk under the content they were made of, so that nobody waits twice.
+"""Maps and neighbors of points, kept on disk under the content they were made of, so that nobody waits twice.
 
 A file `maps/<key>.npz` of the home folder holds arrays alone (no pickle) and is there whole or not at all. One that is
 damaged or that something else wrote is passed over, and the map is made anew.
@@ -27,7 +27,6 @@ from polysema.core.maps.projection import Map
 from polysema.core.space.space import Floats
 
 LAYOUT = 1  # counts up when the files, or what a method makes of the same input, change
-MIN_POINTS = 5_000  # fewer points than this are laid out as soon as read
 MAX_CACHE_BYTES = 2_000_000_000  # bytes; beyond it what was used longest ago goes
 BLOCK_BYTES = 65_536
 _DAMAGE = (

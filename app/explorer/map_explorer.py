@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polysema.app.explorer.cache import SingleFlightCache
+from polysema.app.explorer.column_charts import column_charts
 from polysema.app.explorer.map_neighbors import PointNeighbors, around_point
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, check_texts
 from polysema.app.explorer.results import MatchedMaps, SpaceMap, WordMap
+from polysema.app.explorer.results.columns import ColumnCharts, TypicalRows
 from polysema.app.explorer.space_maps import matched_maps, new_neighbors, project_space
+from polysema.app.explorer.typical_rows import checked_rows, typical_rows
 from polysema.app.explorer.word_maps import lay_out_word
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import IncompatibleError, UserError, list_of
 from polysema.core.maps.neighbors import Neighbors
 from polysema.core.maps.options import MapOptions
 from polysema.core.maps.projection import place as place_on
+from polysema.core.maps.regions import Regions, areas
 from polysema.core.measure.senses import load_senses
 from polysema.core.progress import Progress, no_progress
+from polysema.core.space.label_search import labels_of
 from polysema.core.space.metric import unit
 from polysema.indexes.base import check_k, checked
 
@@ -39,6 +44,7 @@ class MapExplorer:
         self._matched = SingleFlightCache(6)
         self._neighbors = SingleFlightCache(3)
         self._words = SingleFlightCache(64)
+        self._areas = SingleFlightCache(6)
 
     def caches(self) -> tuple[SingleFlightCache, ...]:
         """What is counted.
@@ -46,7 +52,7 @@ class MapExplorer:
         Returns:
             The caches.
         """
-        return self._maps, self._matched, self._neighbors, self._words
+        return self._maps, self._matched, self._neighbors, self._words, self._areas
 
     def map(
         self,
@@ -166,6 +172,69 @@ class MapExplorer:
         key = (word.lower(), model, explorer.model.weights_sha256, method, extra)
 
         return self._words.get(key, lambda: lay_out_word(explorer, word, method, extra, progress))
+
+    def areas(self, on: SpaceMap, progress: Progress = no_progress) -> Regions:
+        """Where the points of a map lie densely, few areas and large or many and small, each with a name.
+
+        Areas of whole texts are named by the words that set them apart (class TF-IDF), those of words by their most
+        typical ones.
+
+        Args:
+            on: The map.
+            progress: Hears how far the work is.
+
+        Returns:
+            The areas at each level, few first.
+        """
+        progress("find the areas", 0, 1)
+        space = on.space
+        texts = None
+        if space.columns is not None and {"text", "word"} & set(space.columns.column_names) == {"text"}:
+            texts = [str(text or "") for text in space.columns.column("text").to_pylist()]
+        labels = labels_of(space).to_pylist()
+        return self._areas.get((on,), lambda: areas(on.map.positions, space.vectors, labels, texts))
+
+    def columns(
+        self, on: SpaceMap | str | Space | WordSpace, columns: Sequence[str] | None = None, where: str = ""
+    ) -> ColumnCharts:
+        """How the columns of a map or a space are distributed, each among the rows that pass what a condition says of
+        the others.
+
+        Args:
+            on: The map, or a space.
+            columns: Their names; None for every column that has a chart: numbers, dates, and values of which some come
+                twice.
+            where: The condition; empty for none.
+
+        Returns:
+            A chart for each column.
+
+        Raises:
+            UserError: A name isn't there, or the condition can't be read.
+        """
+        space = on.space if isinstance(on, SpaceMap) else self._explorer.space(on).space
+        return column_charts(space, None if columns is None else list_of(columns, "columns"), where)
+
+    def typical(self, on: SpaceMap | str | Space | WordSpace, rows: Sequence[int], k: int = 10) -> TypicalRows:
+        """What sets some rows of a map or a space apart from the rest: words, values of columns, how near they lie to
+        their mean, and the k rows nearest to it.
+
+        Args:
+            on: The map, or a space.
+            rows: Row numbers from 0, not all of them.
+            k: How many rows nearest to their mean are named.
+
+        Returns:
+            What they have more often than the rest.
+
+        Raises:
+            UserError: There are no rows, all of them, or one that isn't there.
+        """
+        words = self._explorer.space(on.space if isinstance(on, SpaceMap) else on)
+        chosen = checked_rows(rows, len(words))
+        mean = unit(words.space.vectors[chosen]).mean(axis=0)
+        (nearest,) = words.nearest(mean[None], check_k(k))
+        return typical_rows(words.space, chosen, nearest, mean)
 
     def place(self, on: SpaceMap, vectors: Floats) -> Floats:
         """Where new vectors of the same space lie on a map: the same alone or in a batch.

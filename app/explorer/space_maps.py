@@ -32,29 +32,28 @@ def project_space(
 ) -> SpaceMap:
     """The first n rows of a space laid out and measured; `neighbors(wanted, search)` keeps what was searched.
 
-    Of many points the map and the neighbors are kept on disk, and read from there for the same request.
+    The map and the neighbors are kept on disk, and read from there for the same request.
     """
     # of a collection the rows that are laid out are read, all of those that are laid out
     shown = space if n == len(space) and isinstance(space.vectors, np.ndarray) else space.take(np.arange(n))
     needed = n_neighbors_of(check_method(method), options, n)
     measured = n >= 3 and 1 <= k < n / 2
     wanted = max(needed, k if measured else 0)
-    content = map_cache.content_key(shown.vectors) if n >= map_cache.MIN_POINTS else ""
+    content = map_cache.content_key(shown.vectors)
     knn = None
     if wanted:
         most = min(n - 1, max(wanted, MIN_POINTS))
 
         def search() -> Neighbors:
-            there = map_cache.read_neighbors(content, n, wanted, options.seed) if content else None
+            there = map_cache.read_neighbors(content, n, wanted, options.seed)
             if there is not None:
                 return there
             found = neighbors_of_all(shown.vectors, most, seed=options.seed, progress=progress)
-            if content:
-                map_cache.keep_neighbors(content, options.seed, found)
+            map_cache.keep_neighbors(content, options.seed, found)
             return found
 
         knn = neighbors(wanted, search)
-    if content and (kept_map := map_cache.read_map(content, n, method, options, k)) is not None:
+    if (kept_map := map_cache.read_map(content, n, method, options, k)) is not None:
         laid, report, kept = kept_map
         progress("read the map", 1, 1)
         return SpaceMap(shown, laid, knn, report, kept)
@@ -70,8 +69,7 @@ def project_space(
             k,
             progress=lambda stage, done, total: progress(stage, total + done, 2 * total),
         )
-    if content:
-        map_cache.keep_map(content, k, laid, report, kept)
+    map_cache.keep_map(content, k, laid, report, kept)
     return SpaceMap(shown, laid, knn, report, kept)
 
 

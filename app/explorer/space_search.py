@@ -25,6 +25,14 @@ from polysema.indexes.index_spec import IndexSpec
 MAX_INDEXES = 4
 
 
+def condition_table(space: Space) -> pa.Table:
+    """What a condition on the rows of a space is about: its columns, and `word` where the words stand beside them."""
+    table = space.columns if space.columns is not None else pa.table({"word": space.keys.array})
+    if "word" not in table.column_names:  # a file whose words are called otherwise, or stand beside it
+        table = table.append_column("word", space.keys.array)
+    return table
+
+
 class SpaceSearch:
     """Holds the indexes of one space, each built when it is first needed."""
 
@@ -61,10 +69,7 @@ class SpaceSearch:
         """Which rows may be answers (n,); None where all may."""
         space, mask = self.space, None
         if options.where:
-            table = space.columns if space.columns is not None else pa.table({"word": space.keys.array})
-            if "word" not in table.column_names:  # a file whose words are called otherwise, or stand beside it
-                table = table.append_column("word", space.keys.array)
-            mask = parse_filter(options.where).mask_of(table)
+            mask = parse_filter(options.where).mask_of(condition_table(space))
         if (first := first_rows(options.restrict_vocab, len(space))) < len(space):
             within = np.arange(len(space)) < first
             mask = within if mask is None else mask & within

@@ -1,74 +1,131 @@
-"""Areas of a map: where its points lie densely, each named by its most typical points."""
+"""Areas of a map: where its points lie densely, few and large or many and small, each named by what sets it apart.
 
-from collections import Counter
+The density of the points is counted on a grid and smoothed; an area is a hill of it. Two hills become one where the
+saddle between them is hardly lower than the lower top (Chazal et al. 2013, ToMATo), so the areas of a level are those
+of the levels below it joined. Its time grows with the points and not with their square.
+"""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from polysema.core.errors import IncompatibleError, UserError
-from polysema.core.import_lock import IMPORTING
+from polysema.core.errors import IncompatibleError
+from polysema.core.maps.hills import hills_of
+from polysema.core.maps.region_names import distinctive_words
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints
 
-MAX_REGIONS = 50_000  # points; HDBSCAN's time grows with their square
-POINTS_A_REGION = 100  # an area holds at least one in so many points
 MIN_POINTS = 5
-SMOOTHING = 5  # neighbors that a dense place has; on GloVe's first 10,000 words 3 to 5 leave fewest points in no area
+POINTS_AN_AREA = 400  # an area of the finest level holds at least one in so many points
+LEFT_OUT = 0.12  # of the points: those where it is least dense are in no area
+LEVELS = ((0.7, 60), (0.85, 150), (0.94, 400))
+"""From afar, nearer, near: how high a saddle is at which two hills are one; one in how many points an area holds."""
 IN_NAME = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Regions:
-    """The dense areas of a map, largest first: `names`, the row `typical` of each, and for each point its area.
-
-    `assigned` (n,) is -1 for a point in none.
+class RegionLevel:
+    """The areas of one level, largest first: `names`, the row `typical` of each, the `centers` (m, 2 or 3) on the map,
+    and for each point its area, `assigned` (n,), -1 for a point in none.
     """
 
     names: tuple[str, ...]
     typical: Ints
+    centers: Floats
     assigned: Ints
 
 
-def areas(positions: Floats, vectors: Floats, labels: Sequence[str]) -> Regions:
-    """Group the points of a map (n, 2 or 3) by HDBSCAN (Campello et al. 2013), by where they lie on it.
+@dataclass(frozen=True, slots=True, eq=False)
+class Regions:
+    """The areas of a map at each level, few first. An area of a level lies within one area of the level before it."""
 
-    An area's name is that of its points nearest to its mean in the space, (n, dim) `vectors`: different labels, at
-    most three.
-    Raises `UserError` for more points than 50,000.
+    levels: tuple[RegionLevel, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of the first level."""
+        return self.levels[0].names
+
+    @property
+    def typical(self) -> Ints:
+        """A row of each area of the first level."""
+        return self.levels[0].typical
+
+    @property
+    def assigned(self) -> Ints:
+        """For each point its area of the first level, -1 for none."""
+        return self.levels[0].assigned
+
+
+def areas(positions: Floats, vectors: Floats, labels: Sequence[str], texts: Sequence[str] | None = None) -> Regions:
+    """Group the points of a map (n, 2 or 3) by where they lie densely on it, at some levels.
+
+    An area's name is the words that set its `texts` apart from those of the others (class TF-IDF), at most three;
+    without texts the different labels of its points nearest to its mean in the space, (n, dim) `vectors`.
     """
     n = len(positions)
-    if len(vectors) != n or len(labels) != n:
+    if len(vectors) != n or len(labels) != n or (texts is not None and len(texts) != n):
         raise IncompatibleError(
             f"{n:,} positions, {len(vectors):,} vectors and {len(labels):,} labels: as many of each"
         )
-    if n > MAX_REGIONS:
-        raise UserError(f"areas are found among up to {MAX_REGIONS:,} points; got {n:,}; show fewer")
-    least = max(MIN_POINTS, n // POINTS_A_REGION)
-    if n < 2 * least:
-        return Regions((), np.empty(0, np.int64), np.full(n, -1, np.int64))
-    with IMPORTING:
-        from sklearn.cluster import HDBSCAN
-    found = HDBSCAN(
-        min_cluster_size=least, min_samples=SMOOTHING, cluster_selection_method="leaf", copy=True
-    ).fit_predict(np.ascontiguousarray(positions, np.float64))
-    order = [area for area, _ in Counter(found[found >= 0].tolist()).most_common()]
-    assigned, names, typical = np.full(n, -1, np.int64), [], []
-    for place, area in enumerate(order):
-        rows = np.flatnonzero(found == area)
-        assigned[rows] = place
-        directions = unit(np.ascontiguousarray(vectors[rows], np.float32))
-        best = rows[np.argsort(-(directions @ directions.mean(axis=0)), kind="stable")]
-        typical.append(int(best[0]))
-        names.append(_name(labels, best))
-    names = [name if names.count(name) == 1 else f"{name} ({place + 1})" for place, name in enumerate(names)]
-    return Regions(tuple(names), np.array(typical, np.int64), assigned)
-
-
-def _name(labels: Sequence[str], best: Ints) -> str:
-    message: dict[str, str] = {}
-    for row in best:
-        message.setdefault(labels[row].lower(), labels[row])
-        if len(message) == IN_NAME:
+    island = max(MIN_POINTS, n // POINTS_AN_AREA)
+    if n < 2 * island:
+        return Regions((_no_areas(positions),))
+    hills = hills_of(positions, LEFT_OUT)
+    levels: list[RegionLevel] = []
+    for saddle, points in LEVELS:
+        assigned = _ordered(hills.joined(saddle, max(MIN_POINTS, n // points), island))
+        if levels and int(assigned.max()) == int(levels[-1].assigned.max()):
             break
-    return ", ".join(message.values())
+        levels.append(_level(assigned, positions, vectors, _Names(labels, texts)))
+    return Regions(tuple(levels))
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    labels: Sequence[str]
+    texts: Sequence[str] | None
+
+
+def _no_areas(positions: Floats) -> RegionLevel:
+    none = np.empty(0, np.int64)
+    return RegionLevel((), none, np.empty((0, positions.shape[1]), np.float32), np.full(len(positions), -1, np.int64))
+
+
+def _ordered(groups: Ints) -> Ints:
+    """The groups of points numbered from the largest on; -1 stays."""
+    numbers, sizes = np.unique(groups[groups >= 0], return_counts=True)
+    place = np.full(int(groups.max(initial=-1)) + 2, -1, np.int64)
+    place[numbers[np.argsort(-sizes, kind="stable")]] = np.arange(len(numbers))
+    return place[groups]
+
+
+def _level(assigned: Ints, positions: Floats, vectors: Floats, named: _Names) -> RegionLevel:
+    count = int(assigned.max(initial=-1)) + 1
+    members = [np.flatnonzero(assigned == area) for area in range(count)]
+    orders = [_typical_first(vectors, rows) for rows in members]
+    if named.texts is None:
+        names = [_first_labels(named.labels, order) for order in orders]
+    else:
+        words = distinctive_words(named.texts, members, IN_NAME)
+        names = [", ".join(each) or _first_labels(named.labels, o) for each, o in zip(words, orders, strict=True)]
+    names = [name if names.count(name) == 1 else f"{name} ({place + 1})" for place, name in enumerate(names)]
+    centers = np.array([np.median(positions[rows], axis=0) for rows in members], np.float32)
+    typical = np.array([order[0] for order in orders], np.int64)
+    return RegionLevel(tuple(names), typical, centers.reshape(count, positions.shape[1]), assigned)
+
+
+def _typical_first(vectors: Floats, rows: Ints) -> Ints:
+    """Rows with those nearest to their mean in the space first."""
+    directions = unit(np.ascontiguousarray(vectors[rows], np.float32))
+    return rows[np.argsort(-(directions @ directions.mean(axis=0)), kind="stable")]
+
+
+def _first_labels(labels: Sequence[str], best: Ints) -> str:
+    found: dict[str, str] = {}
+    for row in best:
+        found.setdefault(labels[row].lower(), labels[row])
+        if len(found) == IN_NAME:
+            break
+    return ", ".join(found.values())

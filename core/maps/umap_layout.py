@@ -17,6 +17,7 @@ import numpy as np
 from polysema.core.environment import cores
 from polysema.core.import_lock import IMPORTING
 from polysema.core.maps.fuzzy_graph import Graph
+from polysema.core.maps.snapshots import watcher_of
 from polysema.core.progress import Progress
 from polysema.core.space.array_types import Floats, Ints, RandomKeys, SmallInts
 
@@ -103,6 +104,8 @@ def descend(start: Floats, edges: Edges, keys: RandomKeys, how: Descent, progres
             epochs.draw(now, alpha, epochs.densities(goal) if goal is not None and late else None)
             if anchor is not None:
                 positions += np.float32(ANCHOR_RATE) * (anchor - positions)
+            if (watch := watcher_of(now, how.n_epochs)) is not None:
+                watch(positions[back(order)])
     progress("lay out", how.n_epochs, how.n_epochs)
     return positions[back(order)]
 

@@ -12,6 +12,7 @@ from polysema.core.space.space import Ints, Space
 from polysema.core.space.spelling import encoded
 
 WORD, TEXT = "word", "text"
+TITLE_LETTERS = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +39,23 @@ def labels_of(space: Space) -> pa.Array:
     words = words.combine_chunks().cast(pa.large_string())
     # a row without a word is called by its key
     return pc.coalesce(words, space.keys.array) if words.null_count else words
+
+
+def titles_of(space: Space, letters: int = TITLE_LETTERS) -> pa.Array:
+    """What the rows are called on a picture: their label, or where the rows are whole texts the first words of each."""
+    if space.columns is None or TEXT not in space.columns.column_names or WORD in space.columns.column_names:
+        return labels_of(space)
+    texts = space.columns.column(TEXT)
+    if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
+        return labels_of(space)
+    texts = pc.utf8_trim_whitespace(texts.combine_chunks().cast(pa.large_string()))
+    texts = pc.replace_substring_regex(pc.utf8_slice_codeunits(texts, 0, 4 * letters), r"\s+", " ")
+    start = pc.utf8_slice_codeunits(texts, 0, letters)
+    whole = pc.less_equal(pc.utf8_length(texts), letters)
+    mark, nothing = pa.scalar("…", pa.large_string()), pa.scalar("", pa.large_string())
+    cut = pc.binary_join_element_wise(pc.replace_substring_regex(start, r"\s+\S*$", ""), mark, nothing)
+    titles = pc.if_else(whole, texts, cut)
+    return pc.if_else(pc.fill_null(pc.equal(titles, ""), True), space.keys.array, titles)
 
 
 def spot(space: Space, text: str, most: int = 300) -> LabelMatch:

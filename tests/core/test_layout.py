@@ -11,6 +11,7 @@ from polysema.core.maps.distortion import distortion
 from polysema.core.maps.layers import layered_maps
 from polysema.core.maps.options import MapOptions
 from polysema.core.maps.projection import place, project
+from polysema.core.maps.snapshots import watched_layout
 from polysema.core.maps.umap_layout import Edges
 from polysema.indexes.knn_graph import neighbors_of_all
 
@@ -120,3 +121,16 @@ def test_what_progress_raises_ends_the_work_of_all_cores(shared: None, vectors: 
 
     with pytest.raises(EndedError):
         project(vectors, "umap", MapOptions(n_epochs=50), progress=progress)
+
+
+def test_a_layout_can_be_watched_as_it_settles(vectors: np.ndarray) -> None:
+    seen: list[np.ndarray] = []
+    with watched_layout(lambda positions: seen.append(positions.copy())):
+        watched = project(vectors, options=MapOptions(n_epochs=24))
+    assert len(seen) == 11
+    assert all(positions.shape == (N, 2) and np.isfinite(positions).all() for positions in seen)
+    moved = [float(np.abs(b - a).mean()) for a, b in itertools.pairwise(seen)]
+    assert moved[-1] < moved[0]
+    alone = project(vectors, options=MapOptions(n_epochs=24))
+    assert len(seen) == 11
+    np.testing.assert_array_equal(watched.positions, alone.positions)
