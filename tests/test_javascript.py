@@ -12,7 +12,7 @@ from polysema.app.dashboard.components import assets
 ROOT = Path(__file__).parent.parent
 SCRIPTS = sorted((ROOT / "app" / "dashboard").rglob("*.js"))
 COMPONENTS = ROOT / "app" / "dashboard" / "components"
-ENTRIES = ("scatter/mount.js", "heads/mount.js", "drawing/drawing.js", "steps/settle.js")
+ENTRIES = ("scatter/mount.js", "charts/mount.js", "heads/mount.js", "drawing/drawing.js", "steps/settle.js")
 IN_THE_PAGE = {"steps/steps.js", "steps/paste.js"}
 TYPES_ONLY = {"scatter/payload.js"}
 MAX_LINES, MAX_METHODS = 300, 10

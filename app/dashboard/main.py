@@ -7,15 +7,22 @@ from polysema.app.dashboard import permalink, widgets
 from polysema.app.dashboard.addresses import FIRST_PAGE, PAGES
 from polysema.app.dashboard.components.steps import settle
 
-st.set_page_config(page_title="Polysema", page_icon="🧭", layout="wide", initial_sidebar_state="auto")
-widgets.style()
-widgets.warm_up()
+WIDE_PAGES = ("map",)  # they fill the window, so the list of pages is folded away
+
 
 pages = {  # one list, without sections: Streamlit nests those in a way that a screen reader can't read
     one.name: st.Page(f"app_pages/{one.name}.py", title=one.title, url_path=one.name, default=one is FIRST_PAGE)
     for one in PAGES
 }
 page = st.navigation(list(pages.values()), expanded=True)
+st.set_page_config(
+    page_title="Polysema",
+    page_icon="🧭",
+    layout="wide",
+    initial_sidebar_state="collapsed" if page.url_path in WIDE_PAGES else "auto",
+)
+widgets.style()
+widgets.warm_up()
 with st.sidebar:
     widgets.sidebar_notes()
 widgets.note_missing_page(page.url_path)

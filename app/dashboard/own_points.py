@@ -53,10 +53,44 @@ def refusal(space: Space) -> str:
     return ""
 
 
+def reader_of(space: Space) -> str:
+    """What reads a text of the user's for a space: the model, or the words of the space itself."""
+    if kind_of(space) == OF_WORDS:
+        return f"{space.origin.source}: a word, or a sum of its words such as king - man + woman"
+    return space.origin.card()
+
+
+def vector_of(text: str, space: Space) -> Floats:
+    """The vector of a word, a sum of words or a text, as the rows of the space were made.
+
+    Of a space of words in texts: a term such as `bank@"…"` is the word there, a single word the mean of its
+    occurrences, and any other text the mean of its tokens. Raises `UserError` for what has none.
+    """
+    explorer = widgets.explorer()
+    kind = kind_of(space)
+    if kind == OF_TEXTS or (kind == OF_OCCURRENCES and " " in text.strip() and '"' not in text):
+        widgets.check_length(text)
+        return query_vectors.text_vectors(explorer, [text], space)[0]
+    return explorer.space(space).lookup.vector(text)
+
+
+def take_text(space: Space) -> None:
+    """Place what was written into the plot's search box, if anything."""
+    text = str(st.session_state.pop("map_place_text", "") or "").strip()
+    if text:
+        st.session_state.pop("map_wrong", None)
+        st.session_state["map_placed"] = [*(one for one in written() if one != text), text][-MAX_POINTS:]
+    reason = refusal(space)
+    if text and reason:
+        st.session_state["map_placed"], st.session_state["map_wrong"] = [], UserError(reason)
+
+
 def form(space: Space) -> None:
     """Where the user writes what to put on the map; what was written is kept for `placed`."""
     kind = kind_of(space)
-    with st.expander("Place a point of your own", expanded=bool(written())):
+    with st.popover(
+        "Place a point", key="map_place", width=130, help="A point of your own, read by the space's model."
+    ):
         if reason := refusal(space):
             st.info(reason)
             return
@@ -65,8 +99,7 @@ def form(space: Space) -> None:
             go = st.form_submit_button(
                 "Place it", type="primary", help="Put the point on the map, where its neighbors are."
             )
-        if kind != OF_WORDS:
-            st.caption(f"It is read as the rows were: {widgets.plain(space.origin.card())}.")
+        st.caption(f"It is read as the rows were: {widgets.plain(reader_of(space))}.")
         text, word = (text or "").strip(), (word or "").strip()
         if go:
             _take(kind, text, word)
@@ -153,9 +186,5 @@ def placed(map_key: tuple[object, ...], space: Space, found: SpaceMap, whole: bo
 
 
 def _place(text: str, space: Space, found: SpaceMap) -> PlacedPoint:
-    explorer = widgets.explorer()
-    if kind_of(space) == OF_TEXTS:
-        vector = query_vectors.text_vectors(explorer, [text], space)[0]
-    else:
-        vector = explorer.space(space).lookup.vector(text)
-    return PlacedPoint(text, vector, explorer.maps.place(found, vector[None])[0])
+    vector = vector_of(text, space)
+    return PlacedPoint(text, vector, widgets.explorer().maps.place(found, vector[None])[0])

@@ -20,18 +20,22 @@ OFTEN, SELDOM = 0.7, 2.5  # seconds between two updates
 
 
 def answer(
-    key: Hashable, work: Callable[[Progress], Result], seconds: float = QUICK_SECONDS, box: str = ""
+    key: Hashable,
+    work: Callable[[Progress], Result],
+    seconds: float = QUICK_SECONDS,
+    box: str = "",
+    fresh: Callable[[], object] = lambda: None,
 ) -> Result | None:
-    """What `work` returns, or None while it runs (its progress is shown, and the page runs again when it is done), when
-    it was cancelled, or when it failed for a reason that is the user's (which is shown in a line; `box` is the key of
-    the text box that holds the words).
+    """What `work` returns, or None while it runs (its progress is shown, and the page runs again when it is done, or
+    when `fresh` says something else), when it was cancelled, or when it failed for a reason that is the user's (which
+    is shown in a line; `box` is the key of the text box that holds the words).
     """
     if key in _stopped():
         offer_again(key)
         return None
     job = widgets.jobs().start(key, work)
     job.wait(seconds)
-    return cast("Result | None", outcome(job, key, box))
+    return cast("Result | None", outcome(job, key, box, fresh))
 
 
 def on_request(
@@ -78,12 +82,12 @@ def dismiss(key: Hashable) -> None:
     st.session_state.setdefault("own_jobs", set()).discard(key)
 
 
-def outcome(job: WatchedJob, key: Hashable = None, box: str = "") -> object:
+def outcome(job: WatchedJob, key: Hashable = None, box: str = "", fresh: Callable[[], object] = lambda: None) -> object:
     """What a job returned, or None while it runs or when it failed: which is shown. Without a key it can't be
     cancelled.
     """
     if job.pending:
-        watch(job, key)
+        watch(job, key, fresh=fresh)
         return None
     try:
         return job.result()
@@ -94,7 +98,9 @@ def outcome(job: WatchedJob, key: Hashable = None, box: str = "") -> object:
     return None
 
 
-def watch(job: WatchedJob, key: Hashable = None, waits: bool = True) -> None:
+def watch(
+    job: WatchedJob, key: Hashable = None, waits: bool = True, fresh: Callable[[], object] = lambda: None
+) -> None:
     """Show how far a job is, with a button that cancels it, and run the page again when it is done.
 
     A session that only watches (not `waits`) doesn't keep the job from being cancelled by those who wait for it.
@@ -103,20 +109,33 @@ def watch(job: WatchedJob, key: Hashable = None, waits: bool = True) -> None:
     on a busy machine that would leave nothing for the work itself.
     """
     old = job.age > YOUNG_SECONDS
-    st.fragment(run_every=SELDOM if old else OFTEN)(_show)(job, key, old, waits)
+    st.fragment(run_every=SELDOM if old else OFTEN)(_show)(job, key, old, waits, _News(fresh))
 
 
-def _show(job: WatchedJob, key: Hashable, old: bool, waits: bool) -> None:
-    if not job.pending or (not old and job.age > YOUNG_SECONDS):
+class _News:
+    """Whether there is something else to show than at first."""
+
+    def __init__(self, fresh: Callable[[], object]):
+        self._fresh, self._before = fresh, fresh()
+
+    def there(self) -> bool:
+        """Whether there is."""
+        return self._fresh() != self._before
+
+
+def _show(job: WatchedJob, key: Hashable, old: bool, waits: bool, news: _News) -> None:
+    if not job.pending or (not old and job.age > YOUNG_SECONDS) or news.there():
         st.rerun()
     if waits:
         job.seen_by(_session())
     share = min(1.0, job.done / job.total) if job.total else 0.0
     left = job.left
     message = (f" {share:.0%}" if job.total > 1 else "") + (f", about {_time(left)} left" if left and left > 2 else "")
-    bar, button = st.columns([8, 1], vertical_alignment="center") if key is not None else (st.container(), None)
-    bar.progress(share, text=f"One moment: {job.stage} …{message}")
-    if button is not None and button.button("Cancel", key=f"cancel_{hash(key)}", help="Stop this work."):
+    line = st.container(horizontal=True, vertical_alignment="center", gap="small")
+    line.container(width="stretch").progress(share, text=f"One moment: {job.stage} …{message}")
+    if key is not None and line.container(width="content").button(
+        "Cancel", key=f"cancel_{hash(key)}", help="Stop this work."
+    ):
         job.leave(_session())
         _stopped().add(key)
         st.rerun()

@@ -11,7 +11,7 @@ import pytest
 
 from polysema.app.dashboard import point_colors
 from polysema.app.dashboard.series import COLORS, DASHES, SHAPES, lines, series
-from polysema.core.maps.regions import Regions
+from polysema.core.maps.regions import RegionLevel, Regions
 from tests.app.color_vision import DEUTERANOPIA, PROTANOPIA, difference
 
 VISIONS = ["", DEUTERANOPIA, PROTANOPIA]
@@ -63,7 +63,8 @@ def test_points_of_near_colors_differ_in_shape(name: str, vision: str) -> None:
 @pytest.mark.parametrize("n", [5, 11, 12, 13, 40])
 def test_no_two_areas_have_one_color(n: int) -> None:
     assigned = np.arange(n + 1) - 1  # one point lies in none
-    found = Regions(tuple(f"area {i}" for i in range(n)), np.arange(n), assigned)
+    names = tuple(f"area {i}" for i in range(n))
+    found = Regions((RegionLevel(names, np.arange(n), np.zeros((n, 2), np.float32), assigned),))
     how = point_colors.by_areas(found)
     assert len(how.categories) <= 12
     assert how.category.max() < 12

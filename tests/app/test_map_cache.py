@@ -15,7 +15,6 @@ OPTIONS = MapOptions(n_epochs=3)
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLYSEMA_HOME", str(tmp_path))
-    monkeypatch.setattr(map_cache, "MIN_POINTS", 100)
 
 
 def space(seed: int = 0, n: int = 200) -> Space:

@@ -1,5 +1,8 @@
 """The page Map: its states, and what its parts do with what they are given."""
 
+import datetime as dt
+import itertools
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +16,7 @@ from polysema.app.config.loading import load_settings
 from polysema.app.dashboard import permalink, point_colors, widgets
 from polysema.app.dashboard.components.points import store
 from polysema.app.explorer import Explorer
+from polysema.app.explorer.column_charts import brushed
 from polysema.core.errors import IncompatibleError, UnknownWordError, UserError
 from polysema.core.maps.options import MapOptions
 from polysema.core.maps.regions import areas
@@ -24,6 +28,7 @@ from tests.app.test_dashboard import MAIN, as_launched, html, settle
 __all__ = ["as_launched"]
 
 SMALL = {"mn": "1k", "mm": "PCA"}
+CLOCK = itertools.count(1)
 
 
 def page(name: str, **query: str) -> AppTest:
@@ -40,9 +45,9 @@ def submit(app: AppTest, key: str, text: str, button: str) -> AppTest:
     return settle(app)
 
 
-def click(app: AppTest, *rows: int, by: str = "click") -> AppTest:
-    """What the plot says when points of it are clicked or selected."""
-    cloud = next(reversed(store()._clouds.values()))
+def click(app: AppTest, *rows: int, by: str = "click", n: int = 1000) -> AppTest:
+    """What the plot, of n points, says when points of it are clicked or selected."""
+    cloud = [cloud for cloud in store()._clouds.values() if cloud.count == n][-1]
     message = {
         "identity": cloud.identity,
         "version": cloud.version,
@@ -56,6 +61,19 @@ def click(app: AppTest, *rows: int, by: str = "click") -> AppTest:
     return settle(app.run())
 
 
+def ask(app: AppTest, name: str, text: str = "", row: int = -1) -> AppTest:
+    """What the plot asks for when its search box or a button at it is used; what is selected stays."""
+    before = dict(app.session_state["map_plot"] if "map_plot" in app.session_state else {})  # noqa: SIM401
+    request = {"name": name, "text": text, "row": row, "at": next(CLOCK)}
+    app.session_state["map_plot"] = {"plot": before.get("plot"), "request": request}
+    return settle(app.run())
+
+
+def listed(app: AppTest) -> list[str]:
+    """The rows of the lists that can be clicked."""
+    return [button.label for button in app.button if button.key and re.fullmatch(r"(near|meant)_\d+", button.key)]
+
+
 def test_a_map_at_once() -> None:
     app = page("map", mn="1k")
     assert not app.exception
@@ -66,21 +84,70 @@ def test_a_map_at_once() -> None:
     badge = next(m.value for m in app.markdown if "trustworthiness" in m.value)
     assert f"**Neighbors kept {found.preservation:.0%}**" in badge
     assert f"**trustworthiness {found.trustworthiness:.3f}**" in badge
-    assert '<td class="word">banks<div class="meta">' in html(app)
+    assert "**banks**" in listed(app)[0]
     assert any("**1,000 points**" in m.value for m in app.markdown)
 
 
-def test_a_word_is_found_or_told_why_not() -> None:
+def test_a_row_is_looked_at_and_gone_back_from() -> None:
     app = page("map", **SMALL)
-    submit(app, "find", "river", "Find")
+    ask(app, "focus", row=620)
     assert any(m.value.startswith("**river** · row 621") for m in app.markdown)
-    assert '<td class="word">rivers<div class="meta">not among the points shown' in html(app)
-    submit(app, "find", "riverr", "Find")
+    near = next(button for button in app.button if "**rivers**" in button.label)
+    assert near.disabled
+    assert "not among the points shown" in near.label
+    ask(app, "focus", row=231)
+    shown = next(
+        button for button in app.button if button.key and button.key.startswith("near_") and not button.disabled
+    )
+    name = re.findall(r"\*\*(.*?)\*\*", shown.label)[0]
+    shown.click().run()
+    assert any(m.value.startswith(f"**{name}** · row") for m in settle(app).markdown)
+    app.button(key="map_back").click().run()
+    assert any(m.value.startswith("**bank** · row 232") for m in settle(app).markdown)
+    app.button(key="map_back").click().run()
+    assert any(m.value.startswith("**river** · row 621") for m in settle(app).markdown)
+    assert not app.exception
+
+
+def test_a_text_is_asked_by_its_meaning_or_told_why_not() -> None:
+    app = page("map", **SMALL)
+    ask(app, "meaning", "king - man + woman")
+    assert "Nearest to **king \\- man \\+ woman**" in [m.value for m in app.markdown]
+    assert any("Read by glove" in c.value for c in app.caption)
+    assert "queen" in "".join(listed(app)[:3])
+    ask(app, "meaning", "riverr")
     assert ["nearest spellings: river" in e.value for e in app.error] == [True]
-    submit(app, "find", "swan", "Find")
-    assert ["is row 9,812 of this space" in i.value or "is row" in i.value for i in app.info] == [True]
-    submit(app, "find", "<b>*x*</b>", "Find")
+    ask(app, "meaning", "<b>*x*</b>")
     assert ["'<b>*x*</b>' is not among the 400,000 words" in e.value for e in app.error] == [True]
+    assert not app.exception
+
+
+def test_a_condition_dims_what_does_not_pass() -> None:
+    app = page("map", **SMALL, mwhere="word like 'un%'")
+    passing = [c.value for c in app.caption if "points pass" in c.value]
+    words = Explorer().space("glove-6b-50d").space.keys.take(np.arange(1000))
+    assert passing[0].startswith(f"{sum(word.startswith('un') for word in words)} of 1,000 points pass")
+    ask(app, "condition", "word = ")
+    assert ["The filter can't be read at character 7" in e.value for e in app.error] == [True]
+    box = app.text_input(key="map_where_box")
+    box.set_value(box.placeholder).run()
+    assert not settle(app).error
+    assert not app.exception
+
+
+def test_only_some_rows_are_laid_out_again_or_hidden() -> None:
+    app = page("map", **SMALL)
+    click(app, *range(100, 160), by="lasso")
+    ask(app, "keep")
+    assert any("**60 points**" in m.value for m in app.markdown)
+    click(app, 0, n=60)
+    first = Explorer().space("glove-6b-50d").space.keys[100]
+    assert any(m.value.startswith(f"**{first}** · row") for m in app.markdown)
+    next(b for b in app.button if b.label.startswith("Show all rows again")).click().run()
+    assert any("**1,000 points**" in m.value for m in settle(app).markdown)
+    click(app, 5, 6, 7, by="lasso")
+    ask(app, "hide")
+    assert any(b.label == "Show what is hidden (3)" for b in app.button)
     assert not app.exception
 
 
@@ -102,10 +169,10 @@ def test_near_on_the_map_and_far_in_the_space_is_flagged() -> None:
     found = Explorer().maps.map("glove-6b-50d", "pca", n=1000)
     near = Explorer().maps.around(found, "glove-6b-50d", 231)
     assert not app.exception
-    assert sum(one.far for one in near.on_map) == html(app).count("⚠ far in the space")
+    assert sum(one.far for one in near.on_map) == sum("⚠ far in the space" in label for label in listed(app))
     assert any(one.far for one in near.on_map)
     far = next(one for one in near.on_map if one.far)
-    assert f"⚠ far in the space: rank {far.in_space:,} in the space" in html(app)
+    assert any(f"rank {far.in_space:,} in the space" in label for label in listed(app))
 
 
 def test_a_sum_of_words_is_placed_and_taken_off() -> None:
@@ -173,7 +240,7 @@ def test_a_collection_and_how_it_grows(collection: Collection) -> None:
     assert any("There are 60 rows in this space: all of them are shown" in c.value for c in app.caption)
     app.selectbox(key="mcolor").set_value("kind").run()
     assert settle(app).exception == []
-    submit(app, "find", "w*7*", "Find")
+    ask(app, "focus", row=7)
     assert any(m.value.startswith("**w\\*7\\*** · row 8") for m in app.markdown)
     collection.add(["more"], vectors[:1] + 1, {"word": ["more"], "kind": ["a"]})
     app.run()
@@ -246,8 +313,47 @@ def test_areas_are_named_by_their_most_typical() -> None:
     for row, area in enumerate(found.assigned):
         assert area < 0 or found.names[area][0] == labels[row]
     assert areas(positions[:5], vectors[:5], labels[:5]).names == ()
-    with pytest.raises(UserError, match="up to 50,000 points; got 50,001"):
-        areas(np.zeros((50_001, 2), np.float32), np.zeros((50_001, 2), np.float32), ["x"] * 50_001)
+    with pytest.raises(IncompatibleError, match="180 positions, 180 vectors and 3 labels"):
+        areas(positions, vectors, labels[:3])
+
+
+def test_most_points_lie_in_an_area_and_nearer_ones_lie_within_those_from_afar() -> None:
+    maps = Explorer().maps
+    for name, n in (("glove-6b-50d", 10_000), ("minilm-l6@6", None)):
+        levels = maps.areas(maps.map(name, n=n)).levels
+        assert len(levels) > 1
+        assert all((level.assigned < 0).mean() <= 1 / 3 for level in levels)
+        assert [len(level.names) for level in levels] == sorted({len(level.names) for level in levels})
+        inner, outer = levels[1].assigned, levels[0].assigned
+        assert all(len(set(outer[inner == area])) == 1 for area in range(len(levels[1].names)))
+
+
+TOPICS = {
+    "money": "bank loan interest credit deposit account debt mortgage",
+    "river": "water shore boat fishing stream flood bridge current",
+    "music": "song violin orchestra melody concert piano rhythm chorus",
+    "kitchen": "oven recipe flour butter soup pepper knife dinner",
+    "garden": "flower seed soil rose prune hedge lawn bloom",
+    "space": "planet orbit rocket telescope star comet galaxy moon",
+    "court": "judge trial lawyer witness verdict jury appeal law",
+    "sport": "match goal team coach league player score referee",
+}
+
+
+def test_areas_of_planted_topics_are_named_by_their_words() -> None:
+    rng = np.random.default_rng(3)
+    words = [topic.split() for topic in TOPICS.values()]
+    topic = np.repeat(np.arange(8), 120)
+    texts = [f"the {' and the '.join(rng.choice(words[t], 4, replace=False))} of it" for t in topic]
+    vectors = (np.eye(8)[topic] + rng.normal(scale=0.25, size=(len(topic), 8))).astype(np.float32)
+    space = Space(Keys([str(n) for n in range(len(topic))]), vectors, Origin("test"), pa.table({"text": texts}))
+    maps = Explorer().maps
+    found = maps.areas(maps.map(space))
+    owner = {word: t for t, names in enumerate(words) for word in names}
+    for level in found.levels:
+        named = [[owner.get(word, -1) for word in name.split(" (")[0].split(", ")] for name in level.names]
+        right = [area >= 0 and set(named[area]) == {t} for area, t in zip(level.assigned, topic, strict=True)]
+        assert np.mean(right) >= 0.8
 
 
 def test_what_lies_around_a_point() -> None:
@@ -293,20 +399,17 @@ def texts(collection: Collection) -> str:
     return collection.root.name
 
 
-@pytest.mark.parametrize(
-    ("sought", "message"),
-    [("dividend", "2 texts hold it."), ("RIVER", "20 texts hold it."), ("river 7", "2 texts hold it.")],
-)
-def test_a_map_of_texts_is_searched_by_its_texts(texts: str, sought: str, message: str) -> None:
-    app = page("map", **SMALL, ms=texts, find=sought)
+def test_a_map_of_texts_is_searched_by_its_texts_and_labeled_by_their_first_words(texts: str) -> None:
+    app = page("map", **SMALL, ms=texts)
     assert not app.exception
-    assert not app.error
-    assert message in [caption.value for caption in app.caption]
-
-
-def test_what_no_text_holds_is_told_of_texts(texts: str) -> None:
-    app = page("map", **SMALL, ms=texts, find="zebra")
-    assert ["of the 22 texts of" in error.value and "'zebra'" in error.value for error in app.error] == [True]
+    cloud = next(reversed(store()._clouds.values()))
+    found = {sought: int(cloud.holds(sought).sum()) for sought in ("dividend", "RIVER", "river 7", "zebra")}
+    assert found == {"dividend": 2, "RIVER": 20, "river 7": 2, "zebra": 0}
+    assert cloud.labels[0].as_py() == "The shop paid a dividend of 0 cents."
+    assert cloud.labels[2].as_py() == "A boat number 0 lay at the bank of the…"
+    ask(app, "meaning", "a ship on the water")
+    assert "boat" in listed(app)[0]
+    assert any("Read by minilm" in c.value for c in app.caption)
 
 
 def test_a_text_is_placed_as_the_texts_of_the_space_were_read(texts: str) -> None:
@@ -330,3 +433,111 @@ def test_random_pairs_are_the_same_on_every_page() -> None:
         explorer.space("glove-6b-50d").baseline,
         explorer.space("minilm-l6").baseline,
     ]
+
+
+# Columns
+
+
+def shop(n: int = 200) -> Space:
+    rng = np.random.default_rng(1)
+    table = pa.table(
+        {
+            "year": pa.array(np.repeat(np.arange(2000, 2010), n // 10)),
+            "price": pa.array(10.0 ** np.linspace(0, 4, n)),
+            "kind": pa.array((["cup"] * 3 + ["pan"]) * (n // 4)),
+            "sold": pa.array([row % 2 == 0 for row in range(n)]),
+            "day": pa.array([dt.date(2024, 1, 1) + dt.timedelta(row) for row in range(n)]),
+            "text": pa.array([f"a {'red cup' if row % 4 < 3 else 'black pan'} of {row}" for row in range(n)]),
+        }
+    )
+    vectors = rng.normal(size=(n, 4)).astype(np.float32)
+    vectors[3::4, 0] += 9
+    return Space(Keys([str(row) for row in range(n)]), vectors, Origin("shop"), table)
+
+
+def test_columns_are_counted_for_what_is_said_of_the_others() -> None:
+    maps, space = Explorer().maps, shop()
+    found = maps.columns(space, where="kind = 'pan' and year >= 2005")
+    assert (found.n, found.passing, found.where) == (200, 25, "kind = 'pan' and year >= 2005")
+    charts = {chart.column: chart for chart in found.charts}
+    assert [(name, chart.kind, chart.log) for name, chart in charts.items()] == [
+        ("year", "number", False),
+        ("price", "number", True),
+        ("kind", "category", False),
+        ("sold", "boolean", False),
+        ("day", "date", False),
+    ]
+    assert [(bar.label, bar.count, bar.total, bar.chosen) for bar in charts["kind"].bars] == [
+        ("cup", 75, 150, False),
+        ("pan", 25, 50, True),
+    ]
+    assert [bar.count for bar in charts["year"].bars] == [5] * 10
+    assert [bar.chosen for bar in charts["year"].bars] == [False] * 5 + [True] * 5
+    assert sum(bar.total for bar in charts["day"].bars) == 200
+    with pytest.raises(UserError, match="there is no column 'yeer' to filter by; .*did you mean year"):
+        maps.columns(space, ["yeer"])
+
+
+@pytest.mark.parametrize("column", ["year", "price", "kind", "sold", "day"])
+def test_every_bar_is_a_condition_and_a_brush_replaces_that_of_its_column(column: str) -> None:
+    maps, space = Explorer().maps, shop()
+    (chart,) = maps.columns(space, [column]).charts
+    for bar in chart.bars:
+        assert maps.columns(space, [], bar.condition).passing == bar.total
+    where = brushed("sold = true and text contains 'cup'", chart, [0, 1])
+    again = brushed(where, chart, [1])
+    (lit,) = maps.columns(space, [column], again).charts
+    two = column in ("sold", "kind")
+    if column == "sold":
+        assert where == "text contains 'cup'"  # both values are chosen: nothing is said of it
+    elif two:
+        assert where == "sold = true and text contains 'cup'"
+    else:
+        assert where.startswith("sold = true and text contains 'cup' and ")
+    assert [bar.chosen for bar in lit.bars] == [place == 1 for place in range(len(lit.bars))]
+    assert brushed(again, chart, []) == (
+        "text contains 'cup'" if column == "sold" else "sold = true and text contains 'cup'"
+    )
+
+
+def test_what_is_typical_of_some_rows() -> None:
+    maps, space = Explorer().maps, shop()
+    pans = list(range(3, 200, 4))
+    found = maps.typical(space, pans)
+    assert (found.n, found.of) == (50, 200)
+    assert {word.word for word in found.words[:2]} == {"black", "pan"}
+    assert (found.words[0].share, found.words[0].rest) == (1.0, 0.0)
+    assert (found.values[0].column, found.values[0].value, found.values[0].share) == ("kind", "pan", 1.0)
+    assert {one.row for one in found.nearest} <= set(pans)
+    assert found.inside > 0.8 > 0.3 > found.outside
+    for wrong in ([], range(200)):
+        with pytest.raises(UserError, match="some of the 200 rows can be compared with the rest"):
+            maps.typical(space, wrong)
+    with pytest.raises(UserError, match="rows are from 0 to 199; got 5 to 200"):
+        maps.typical(space, [5, 200])
+
+
+def test_a_selection_is_named_saved_and_compared(collection: Collection) -> None:
+    space = shop(40)
+    columns = {name: space.columns.column(name) for name in ("kind", "text")} if space.columns is not None else {}
+    collection.add([f"id{row}" for row in range(40)], space.vectors, columns)
+    name = collection.root.name
+    app = page("map", **SMALL, ms=name)
+    click(app, *range(3, 40, 4), by="lasso", n=40)
+    ask(app, "typical")
+    assert any("**10 of 40 rows beside the rest**" in m.value for m in app.markdown)
+    assert any(frame.value["word"].tolist()[:2] == ["black", "pan"] for frame in app.dataframe if "word" in frame.value)
+    app.text_input(key="map_tag").set_value("pans")
+    next(b for b in app.button if b.label == "Name it").click().run()
+    settle(app)
+    rows = Collection(collection.root).space(where="tags = 'pans'")
+    assert sorted(rows.keys.array.to_pylist()) == sorted(f"id{row}" for row in range(3, 40, 4))
+    assert rows.columns is not None
+    assert set(rows.columns.column("kind").to_pylist()) == {"pan"}
+    app.text_input(key="map_save_name").set_value(f"{name}-pans")
+    next(b for b in app.button if b.label == "Save").click().run()
+    settle(app)
+    assert not app.exception
+    saved = Collection(collection.root.parent / f"{name}-pans")
+    assert len(saved) == 10
+    widgets.shelf().delete(f"{name}-pans")

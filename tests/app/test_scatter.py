@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from polysema.app.dashboard.components import points as points_module
+from polysema.app.dashboard.components.point_columns import write_rows
 from polysema.app.dashboard.components.point_routes import MAX_TEXT_ROWS, point_routes
 from polysema.app.dashboard.components.points import Points, PointStore, PublishedCloud, check, publish, store
 from polysema.app.dashboard.components.scatter import PlotMarks, module_text
@@ -30,7 +31,6 @@ from polysema.app.dashboard.components.scatter.selection import (
     checked_view,
     read_view,
     rows_inside,
-    write_rows,
     write_view,
 )
 from polysema.app.dashboard.components.scatter.selection_memory import SelectionMemory

@@ -31,8 +31,11 @@ def test_find_a_word_select_around_it_and_reopen_from_the_link(page: Any) -> Non
     page.wait_for_selector("text=trustworthiness", timeout=180_000)
     wait_for_map(page)
     page.wait_for_selector("text=/bank.*row 232/", timeout=120_000)
-    box = page.get_by_role("textbox", name="Find")
+    stage = page.locator(".polysema-scatter .stage").bounding_box()
+    assert stage["width"] * min(stage["height"], 1000 - stage["y"]) >= 0.65 * 1440 * 1000
+    box = page.get_by_role("searchbox", name="Find")
     box.fill("river")
+    page.wait_for_selector("text=1 found")
     box.press("Enter")
     page.wait_for_selector("text=/river.*row 621/", timeout=120_000)
     plot = page.locator(".polysema-scatter canvas").first

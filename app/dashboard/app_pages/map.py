@@ -1,52 +1,53 @@
 """The page Map: a space laid out in two or three dimensions, with what it keeps of the neighborhoods."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import streamlit as st
 
 from polysema.app.dashboard import own_points, permalink, space_picker, widgets
-from polysema.app.dashboard.components.scatter import PlotMarks, PlotOptions, PlotStart, Selection, scatter
+from polysema.app.dashboard.components.scatter import (
+    PlotMarks,
+    PlotOptions,
+    PlotSearchBox,
+    PlotStart,
+    Selection,
+    requested,
+    scatter,
+)
 from polysema.app.dashboard.components.scatter.selection import read_view, write_view
-from polysema.app.dashboard.map.cloud import cloud, colors
+from polysema.app.dashboard.map.cloud import MapColors, cloud, colors, names_of
+from polysema.app.dashboard.map.condition import column_panel, condition_box, kept_condition
 from polysema.app.dashboard.map.controls import (
     IN_SPACE,
     MAP_NOTES,
     ON_MAP,
     TITLES,
+    MapPlaces,
     MapQuestion,
+    MapView,
     badge,
     controls,
     laid_out,
     number_of,
-    options_of,
 )
-from polysema.app.dashboard.map.inspector import around, example, find_box, inspector, selection_table
-from polysema.app.explorer.results import SpaceMap
+from polysema.app.dashboard.map.inspector import (
+    FILTER,
+    POINT,
+    SELECTION,
+    around,
+    example,
+    go_to,
+    inspector,
+    selection_table,
+)
+from polysema.app.dashboard.map.meaning import answers, asked, show_answers
+from polysema.app.dashboard.map.requests import ACTIONS, MODES, take_up
+from polysema.app.dashboard.map.selection_panel import selection_panel
+from polysema.app.dashboard.map.state import hidden_rows, restore, undo_bar
+from polysema.app.dashboard.own_points import PlacedPoint
 from polysema.core.maps.options import MapOptions
 from polysema.core.space.space import Space
-
-
-def restore(name: str) -> None:
-    """Take up what the link holds; forget what belongs to another space."""
-    state = st.session_state
-    if "map_of" in state and state["map_of"] != name:
-        for key in ("map_focus", "map_chosen", "map_placed", "map_wrong", "map_clicked", "map_sought", "map_view"):
-            state.pop(key, None)
-    state["map_of"] = name
-    current = permalink.restore("map")
-    if not current:
-        return
-    state["map_chosen"] = permalink.unpack(current.get("chosen"))
-    written = current.get("placed")
-    state["map_placed"] = (
-        [text for text in written if isinstance(text, str)][: own_points.MAX_POINTS]
-        if isinstance(written, list)
-        else []
-    )
-    state["map_view"] = str(current.get("view") or "")
-    focus = current.get("focus")
-    if type(focus) is int and focus >= 0:
-        state["map_focus"], state["map_restored"] = focus, True
-    else:
-        state.pop("map_focus", None)
 
 
 def python_of(query: MapQuestion) -> str:
@@ -88,14 +89,19 @@ def keep(selected: Selection, focus: int) -> None:
     if selected.clicked is not None and selected.clicked != state.get("map_clicked"):
         state["map_clicked"] = selected.clicked
         if selected.clicked != focus:
-            state["map_focus"] = selected.clicked
+            state["map_focus"] = focus  # where there was none yet, the example is left
+            go_to(selected.clicked)
             st.rerun()
     state["map_clicked"] = selected.clicked
+    permalink.put("find", str(state.get("map_find") or ""))
     permalink.keep(
         "map",
         {
             "focus": state.get("map_focus"),
             "chosen": permalink.pack(selected.rows),
+            "only": permalink.pack(state.get("map_only") or []),
+            "hidden": permalink.pack(state.get("map_hidden") or []),
+            "asked": asked(),
             "view": state["map_view"],
             "placed": list(own_points.written()),
         },
@@ -105,81 +111,135 @@ def keep(selected: Selection, focus: int) -> None:
 
 def page() -> None:
     """The page."""
-    widgets.title(
-        "Map",
-        "A whole space in one picture: what is near on it is often near in the space, and the list beside it says "
-        "where it isn't.",
-    )
-    name, many, method, three = controls()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="map_bar"):
+        st.title("Map", anchor=False, width="content")
+        name, many, choice = controls()
+        more = st.container(
+            width="content", horizontal=True, vertical_alignment="center", gap="small", key="map_bar_more"
+        )
+    permalink.lines()
     if name is None:
         return
-    options = options_of(method, three)
     restore(name)
+    if "map_find" not in st.session_state:
+        st.session_state["map_find"] = st.query_params.get("find", "")
+    take_up(requested("map_plot"), list(st.session_state.get("map_chosen") or []))
     space = space_picker.opened(name)
     if space is None:
         return
-    query = MapQuestion(name, widgets.explorer().stamp(name), number_of(many, space), method, options)
-    if query.stamp is not None:
-        space_picker.follow(name, query.stamp)
-    with st.container():  # there in every run, so that what stands below keeps its place when the progress goes
-        found, whole = laid_out(query, space)
-    if found is not None:
-        show_map(query, space, found, whole)
+    explorer = widgets.explorer()
+    if (stamp := explorer.stamp(name)) is not None:
+        space_picker.follow(name, stamp)
+    only = tuple(row for row in st.session_state.get("map_only") or () if row < len(space))
+    left, right = st.columns([10, 3], gap="small")
+    with right, st.container(key="map_inspector"):
+        if only:
+            space = some_rows(name, stamp, only, space)
+        query = MapQuestion(name, (stamp, only), number_of(many, space), choice.method, choice.options)
+        view = laid_out(query, space)
+        inner = st.container()  # there in every run, so that what stands below keeps its place when the progress goes
+    if view is not None:
+        show_map(query, space, view, MapPlaces(more, left, inner))
 
 
-def show_map(query: MapQuestion, space: Space, found: SpaceMap, whole: bool) -> None:
+@st.cache_resource(max_entries=4, show_spinner=False)
+def some_rows(name: str, stamp: object, only: tuple[int, ...], _space: Space) -> Space:
+    """Some rows of a space as a space, the same object for the same question."""
+    return _space.take(np.array(only, np.int64))
+
+
+def show_map(query: MapQuestion, space: Space, view: MapView, places: MapPlaces) -> None:
     """The map with its controls, the neighbors of the point in focus, and the selection."""
-    name = query.name
-    state = st.session_state
-    own = own_points.placed(query.key, space, found, whole)
+    found, name = view.found, query.name
+    own_points.take_text(space)
+    own = own_points.placed(query.key, space, found, view.whole)
     n = len(found.space)
-    one, two = st.columns([3, 2], vertical_alignment="bottom")
-    with one:
-        hits = find_box(space, n)
-    with two:
-        how, names, by = colors(found, query, whole)
-    focus = state.get("map_focus")
-    if not isinstance(focus, int) or not 0 <= focus < n + len(own):
-        focus = example(found.space, n)
-    badge(found, whole)
-    left, right = st.columns([7, 5], gap="medium")
-    with right:
-        switch = neighbor_switch()
-        near = around(query, space, found, focus, own, whole)
+    with places.bar:
+        colored = colors(found, query, view.whole)
+        own_points.form(space)
+    with places.inspector:
+        panel = panel_switch()
+        condition = condition_box(found, query) if panel == FILTER else kept_condition(found, query)
+        meant = answers(query, space, condition.text)
+        focus = st.session_state.get("map_focus")
+        if not isinstance(focus, int) or not 0 <= focus < n + len(own):
+            focus = example(found.space, n)
+        near, switch = None, IN_SPACE
+        if panel == POINT:
+            show_answers(meant, space, n)
+            switch = neighbor_switch() or IN_SPACE
+            near = around(query, space, found, focus, own, view.whole)
     listed = () if near is None else near.in_space if switch == IN_SPACE else near.on_map
     shown = [other.row for other in listed if other.row < n]
-    with left:
-        selected = scatter(
-            cloud((*query.key, whole, by, how.categories, tuple(one.text for one in own)), found, how, own),
-            key="map_plot",
-            alt=f"Map of {n:,} rows of {name} by {TITLES[found.map.method]}, colored by {by}",
-            marks=PlotMarks(
-                links=[(focus, other) for other in shown],
-                label_rows=[focus, *shown, *range(n, n + len(own)), *names],
-                highlight=list(dict.fromkeys([focus, *hits[:199]])),
-            ),
-            start=PlotStart(
-                [row for row in state.get("map_chosen", []) if row < n + len(own)],
-                read_view(state.get("map_view", ""), found.map.positions.shape[1]),
-            ),
-            options=PlotOptions(height=560),
-        )
-        st.caption(
-            "Lines lead to the neighbors in the list. Distances on the picture are rough; the list is of the space."
-        )
+    marks = PlotMarks(
+        areas=colored.labels,
+        links=[(focus, other) for other in shown],
+        label_rows=[focus, *shown, *range(n, n + len(own)), *colored.named],
+        highlight=list(dict.fromkeys([focus, *(one.row for one in meant if one.row < n)])),
+        passing=condition.passing(len(own)),
+        hidden=hidden_rows(n),
+    )
+    with places.plot:
+        selected = plot(query, view, colored, own, marks)
     keep(selected, focus)
-    with right:
+    with places.inspector:
         if near is not None:
-            inspector(space, found, focus, own, near, switch or IN_SPACE)
-    with left:
-        own_points.form(space)
+            inspector(space, found, focus, own, near, switch)
+        if panel == FILTER:
+            column_panel(found, condition.text)
+        if panel == SELECTION:
+            selection_panel(query, space, found, selected)
+        undo_bar()
+        badge(found, view.whole)
     selection_table(found, own, selected, name)
     widgets.python_lines(
         python_of(query),
+        "What is near on the map is often near in the space, and the list beside it says where it isn't: lines lead to "
+        "the neighbors in the list, which is of the space. "
         f"{TITLES[query.method]}: {MAP_NOTES[query.method]}. By the cosine, seed {query.options.seed}, the first "
         f"{n:,} of {len(space):,} rows. "
         f"{widgets.plain(space.origin.card())}.",
     )
+
+
+def plot(
+    query: MapQuestion, view: MapView, colored: MapColors, own: Sequence[PlacedPoint], marks: PlotMarks
+) -> Selection:
+    """The points with their search box and the bar of their selection."""
+    found, state = view.found, st.session_state
+    n = len(found.space)
+    key = (*query.key, view.whole, view.number, colored.by, colored.how.categories, names_of(own))
+    return scatter(
+        cloud(key, found, colored.how, own),
+        key="map_plot",
+        alt=f"Map of {n:,} rows of {query.name} by {TITLES[found.map.method]}, colored by {colored.by}",
+        marks=marks,
+        start=PlotStart(
+            [row for row in state.get("map_chosen") or [] if row < n + len(own)],
+            read_view(state.get("map_view", ""), found.map.positions.shape[1]),
+        ),
+        options=PlotOptions(
+            height=360,
+            fill=True,
+            search=PlotSearchBox("Find a word or text", str(state.get("map_find") or ""), MODES),
+            actions=ACTIONS,
+        ),
+    )
+
+
+def panel_switch() -> str:
+    """What the inspector shows; what was asked for in this run or at the end of the one before comes first."""
+    if (wish := st.session_state.pop("map_next_panel", None)) is not None:
+        st.session_state["map_panel"] = wish
+    chosen = st.segmented_control(
+        "Inspector",
+        [POINT, FILTER, SELECTION],
+        default=POINT,
+        required=True,
+        key="map_panel",
+        label_visibility="collapsed",
+    )
+    return chosen or POINT
 
 
 page()

@@ -1,5 +1,6 @@
 """The columns of published points as bytes for the browser."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
@@ -9,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+MAX_SELECTED_ROWS = 2_000
+"""Most rows that travel one by one; of a larger selection the browser sends the region, or a bit for each point."""
 SHAPE_COUNT = 3
 """0 disc, 1 diamond, 2 cross."""
 
@@ -125,3 +128,12 @@ def _digest(*parts: bytes | pa.Buffer) -> str:
         state.update(len(part).to_bytes(8, "little"))
         state.update(part)
     return state.hexdigest()
+
+
+def write_rows(rows: NDArray[np.int64], count: int) -> dict[str, Any]:
+    """Rows as the browser takes them: one by one, or when they are many a bit for each of `count` points."""
+    if len(rows) <= MAX_SELECTED_ROWS:
+        return {"rows": rows.tolist()}
+    bits = np.zeros(count, np.bool_)
+    bits[rows] = True
+    return {"bits": b64encode(np.packbits(bits, bitorder="little").tobytes()).decode()}

@@ -6,14 +6,18 @@ Every answer follows from the version in its address, so browsers may keep it fo
 import re
 from collections.abc import Mapping
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from polysema.app.dashboard.components.point_columns import write_rows
 from polysema.app.dashboard.components.points import PublishedCloud, store
 
 __all__ = ["MAX_TEXT_ROWS", "point_routes"]
 
+MAX_SOUGHT = 200
+"""Most characters of a text that is sought."""
 MAX_TEXT_ROWS = 500
 """Most rows of one request for texts."""
 
@@ -26,13 +30,16 @@ def point_routes(base_path: str = "") -> list[Route]:
     """The routes, below the dashboard's base path (`server.baseUrlPath`).
 
     `/api/points/<version>/positions` answers `Published.body`; `/api/points/<version>/texts?rows=1,2` answers labels,
-    details and marks of at most `MAX_TEXT_ROWS` rows as JSON. Anything that was never published, or was evicted,
-    gives a 404. The name of a cloud is a hash of 128 bits of its content: who can name it, knows it.
+    details and marks of at most `MAX_TEXT_ROWS` rows as JSON, and `/search?q=bank` the rows whose label or detail holds
+    a text, whatever its case: as a list, or as bits when they are many, and `first` the row with just this label or -1.
+    Anything that was never published, or was evicted, gives a 404. The name of a cloud is a hash of 128 bits of its
+    content: who can name it, knows it.
     """
     base = f"/{base_path.strip('/')}" if base_path.strip("/") else ""
     return [
         Route(f"{base}{PATH}/positions", _positions, methods=["GET"]),
         Route(f"{base}{PATH}/texts", _texts, methods=["GET"]),
+        Route(f"{base}{PATH}/search", _search, methods=["GET"]),
     ]
 
 
@@ -83,4 +90,16 @@ def _texts(request: Request) -> Response:
         "details": None if cloud.details is None else cloud.details.take(rows).to_pylist(),
         "marks": None if cloud.marks is None else cloud.marks[rows].tolist(),
     }
+    return JSONResponse(answer, headers=CACHE_HEADERS)
+
+
+def _search(request: Request) -> Response:
+    cloud = _cloud(request)
+    if cloud is None:
+        return _gone()
+    sought = request.query_params.get("q", "")
+    if not 1 <= len(sought) <= MAX_SOUGHT or "\x00" in sought:
+        return _wrong(f"q must be a text of 1 to {MAX_SOUGHT} characters")
+    rows = np.flatnonzero(cloud.holds(sought))
+    answer = {"first": cloud.named(sought)} | write_rows(rows, cloud.count)
     return JSONResponse(answer, headers=CACHE_HEADERS)

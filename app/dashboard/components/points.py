@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import streamlit as st
 from numpy.typing import NDArray
 
@@ -103,6 +104,24 @@ class PublishedCloud:
         """Memory that these points hold."""
         texts = int(self.labels.nbytes) + (0 if self.details is None else int(self.details.nbytes))
         return len(self.body) + texts + (0 if self.marks is None else self.marks.nbytes)
+
+    def holds(self, text: str) -> NDArray[np.bool_]:
+        """Which points have a text in their label or detail, whatever its case: `(n,)`; where none has it as it stands,
+        those that have all its words.
+        """
+        found: NDArray[np.bool_] = np.zeros(self.count, np.bool_)
+        for parts in ([text], text.split()):
+            for column in (self.labels, self.details):
+                if column is not None:
+                    holds = [pc.match_substring(column, part, ignore_case=True) for part in parts]
+                    found |= np.logical_and.reduce([each.to_numpy(zero_copy_only=False) for each in holds])
+            if found.any():
+                break
+        return found
+
+    def named(self, text: str) -> int:
+        """The first point that is called so, whatever its case; -1 for none."""
+        return int(pc.index(pc.utf8_lower(self.labels), text.lower()).as_py())
 
     def column(self, name: str) -> NDArray[Any] | None:
         """A numeric column of `body`, as a read-only view, or None when these points have none of that name."""

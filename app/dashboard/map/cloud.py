@@ -1,31 +1,51 @@
 """The page Map: the points as they are drawn, and their colors."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 import streamlit as st
 
-from polysema.app.dashboard import point_colors
+from polysema.app.dashboard import point_colors, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.components.points import Points, PublishedCloud, publish
+from polysema.app.dashboard.components.scatter import AreaLabels
 from polysema.app.dashboard.map.controls import MAP_NEIGHBORS, MapQuestion
 from polysema.app.dashboard.map.inspector import MAX_NAMED
 from polysema.app.dashboard.own_points import PlacedPoint
 from polysema.app.explorer.results import SpaceMap
 from polysema.core.maps import regions
-from polysema.core.progress import Progress
-from polysema.core.space.label_search import labels_of
-from polysema.core.space.space import Floats
+from polysema.core.space.label_search import titles_of
 
 
-def colors(found: SpaceMap, query: MapQuestion, whole: bool) -> tuple[point_colors.PointColors, list[int], str]:
-    """How the points are colored, which of them bear names, and by what."""
+@dataclass(frozen=True, slots=True, eq=False)
+class MapColors:
+    """How the points are colored and by what, which of them bear names, and the areas where they are known."""
+
+    how: point_colors.PointColors
+    by: str
+    named: list[int]
+    areas: regions.Regions | None
+
+    @property
+    def labels(self) -> AreaLabels | None:
+        """The names of the areas of each level, for the plot."""
+        if self.areas is None:
+            return None
+        levels = self.areas.levels
+        return AreaLabels(
+            [place for level in levels for place in level.centers.tolist()],
+            [number for number, level in enumerate(levels) for _ in level.names],
+            [name for level in levels for name in level.names],
+        )
+
+
+def colors(found: SpaceMap, query: MapQuestion, whole: bool) -> MapColors:
+    """How the points are colored, which of them bear names, and the areas."""
     n = len(found.space)
     columns = point_colors.choices(found.space)
-    shown = [point_colors.AREAS] if query.n <= regions.MAX_REGIONS else []
-    names = [*shown, point_colors.ORDER, point_colors.KEPT, *columns]
-    by = st.selectbox(
+    names = [point_colors.AREAS, point_colors.ORDER, point_colors.KEPT, *columns]
+    by = st.container(width=170).selectbox(
         "Color",
         names,
         key="mcolor",
@@ -34,28 +54,26 @@ def colors(found: SpaceMap, query: MapQuestion, whole: bool) -> tuple[point_colo
         "vectors list frequent "
         "words first. Neighbors kept: how far to trust the map at each point. Or a column of the space.",
     )
-    first = list(range(min(n, MAX_NAMED)))
-    if by == point_colors.AREAS and whole:
-        key = ("areas", *query.key)
-        positions, vectors, labels = found.map.positions, found.space.vectors, labels_of(found.space)
-        grouped: regions.Regions | None = work.answer(
-            key, lambda progress: _areas(progress, positions, vectors, labels)
+    grouped: regions.Regions | None = None
+    if whole:
+        grouped = work.answer(
+            ("areas", *query.key), lambda progress: widgets.explorer().maps.areas(found, progress=progress)
         )
-        if grouped is not None and len(grouped.names):
-            return point_colors.by_areas(grouped), grouped.typical[:MAX_NAMED].tolist(), by
-        return point_colors.plain(n), first, by
+    named = [] if grouped is not None and len(grouped.names) else list(range(min(n, MAX_NAMED)))
+    return MapColors(_how(by, found, grouped, whole), by, named, grouped)
+
+
+def _how(by: str, found: SpaceMap, grouped: regions.Regions | None, whole: bool) -> point_colors.PointColors:
+    n = len(found.space)
+    if by == point_colors.AREAS and grouped is not None and len(grouped.names):
+        return point_colors.by_areas(grouped)
     if by == point_colors.ORDER:
-        return point_colors.by_order(n), first, by
+        return point_colors.by_order(n)
     if by == point_colors.KEPT and whole:
-        return point_colors.by_kept(found.kept, MAP_NEIGHBORS), first, by
-    if by in columns and found.space.columns is not None:
-        return point_colors.by_column(found.space.columns.column(by)), [], by
-    return point_colors.plain(n), first, by
-
-
-def _areas(progress: Progress, positions: Floats, vectors: Floats, labels: pa.Array) -> regions.Regions:
-    progress("find the areas", 0, 1)
-    return regions.areas(positions, vectors, labels.to_pylist())
+        return point_colors.by_kept(found.kept, MAP_NEIGHBORS)
+    if by in point_colors.choices(found.space) and found.space.columns is not None:
+        return point_colors.by_column(found.space.columns.column(by))
+    return point_colors.plain(n)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -77,7 +95,7 @@ def cloud(
     return publish(
         Points(
             positions=np.concatenate([_found.map.positions, *[one.position[None] for one in _placed]]),
-            labels=[*labels_of(_found.space).to_pylist(), *[one.text for one in _placed]],
+            labels=[*titles_of(_found.space).to_pylist(), *[one.text for one in _placed]],
             categories=categories,
             category=category,
             details=details,
@@ -87,3 +105,8 @@ def cloud(
             shapes=np.concatenate([np.zeros(n, np.int64), np.ones(more, np.int64)]) if more else None,
         )
     )
+
+
+def names_of(own: Sequence[PlacedPoint]) -> tuple[str, ...]:
+    """What was written for the user's own points."""
+    return tuple(one.text for one in own)

@@ -1,9 +1,10 @@
 """The page Map: what is laid out, by which method, and the map itself with its quality."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import space_picker, widgets
@@ -12,10 +13,14 @@ from polysema.app.dashboard.picker.pick import pick_source
 from polysema.app.explorer.results import SpaceMap
 from polysema.core.maps.methods import METHODS
 from polysema.core.maps.options import MapOptions
-from polysema.core.space.space import Space
+from polysema.core.maps.positions import align, scaled_to_unit
+from polysema.core.maps.snapshots import watched_layout
+from polysema.core.progress import Progress
+from polysema.core.space.space import Floats, Space
 
 MAX_POINTS = 400_000
 SIZES = {"1k": 1_000, "10k": 10_000, "50k": 50_000, "100k": 100_000, "400k": MAX_POINTS, "all": MAX_POINTS}
+FIRST_PICTURE_SECONDS = 2
 MAP_NEIGHBORS = 10  # neighbors in the lists and in the measure
 IN_SPACE, ON_MAP = "in the space", "on the map"
 TITLES = {name: method.title for name, method in METHODS.items() if name != "umap-learn"}  # the same map, slower
@@ -26,6 +31,14 @@ MAP_NOTES = {
     "densmap": "UMAP that also keeps how dense a place is",
     "tsne": "keeps the nearest neighbors; sizes and distances of groups mean little",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class MapChoice:
+    """How points are laid out."""
+
+    method: str
+    options: MapOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +57,26 @@ class MapQuestion:
         return ("space map", self.name, self.stamp, self.n, self.method, self.options)
 
 
-def controls() -> tuple[str | None, str, str, bool]:
-    """The space (None while its model is loaded), how many points, the method, and whether in three dimensions."""
+@dataclass(frozen=True, slots=True, eq=False)
+class MapView:
+    """The map that is shown, whether it is the one that was requested, and else the number of the picture before it."""
+
+    found: SpaceMap
+    whole: bool
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MapPlaces:
+    """Where the parts of the page stand: the rest of the bar, the plot, and the inspector beside it."""
+
+    bar: DeltaGenerator
+    plot: DeltaGenerator
+    inspector: DeltaGenerator
+
+
+def controls() -> tuple[str | None, str, MapChoice]:
+    """The space (None while its model is loaded), how many points, and how they are laid out; in a bar."""
     # controls of two pages that share a key would share their values: `space` in a link is taken as ours
     if (query := st.query_params.get("space")) is not None:
         labels = {choices.source_label(name): name for name in choices.sources()}
@@ -54,23 +85,35 @@ def controls() -> tuple[str | None, str, str, bool]:
         st.query_params["ms"] = query if named is None else choices.source_label(named)
         if named is not None:
             st.session_state["ms"] = named  # for the control, which reads the address before the page runs
-    first, second, third, fourth = st.columns([4, 2, 4, 2])
     source = pick_source(
-        first,
+        st.container(width=210),
         "Space",
         "glove-6b-50d",
         "ms",
         "Vectors of words, a collection, or every word of the corpus of senses at a layer of a model.",
     )
-    many = second.selectbox(
-        "Points",
-        list(SIZES),
-        index=1,
-        key="mn",
-        bind="query-params",
-        help=f"How many of the first rows are shown; all of them up to {MAX_POINTS:,}.",
-    )
-    title = third.segmented_control(
+    with st.container(width=96):
+        many = st.selectbox(
+            "Points",
+            list(SIZES),
+            index=1,
+            key="mn",
+            bind="query-params",
+            help=f"How many of the first rows are shown; all of them up to {MAX_POINTS:,}.",
+        )
+    layers = space_picker.layers_of([source])
+    with st.popover(
+        "Layout", key="map_drawer", width=110, help="The method that lays the points out, and its options."
+    ):
+        method, three = _method()
+        name = space_picker.pick_layer(source, layers[source], "mlayer") if layers else None
+        options = options_of(method, three)
+    return name, many, MapChoice(method, options)
+
+
+def _method() -> tuple[str, bool]:
+    """The method, and whether in three dimensions."""
+    title = st.segmented_control(
         "Method",
         list(TITLES.values()),
         default=TITLES["umap"],
@@ -80,7 +123,7 @@ def controls() -> tuple[str | None, str, str, bool]:
         help=". ".join(f"{TITLES[name]}: {message}" for name, message in MAP_NOTES.items()) + ".",
     )
     method = next((name for name, shown in TITLES.items() if shown == title), "umap")
-    dimensions = fourth.segmented_control(
+    dimensions = st.segmented_control(
         "Dimensions",
         ["2D", "3D"],
         default="2D",
@@ -89,66 +132,58 @@ def controls() -> tuple[str | None, str, str, bool]:
         bind="query-params",
         help="A plane, or a space to turn.",
     )
-    layers = space_picker.layers_of([source])
-    return (
-        space_picker.pick_layer(source, layers[source], "mlayer") if layers else None,
-        many,
-        method,
-        dimensions == "3D",
-    )
+    return method, dimensions == "3D"
 
 
 def options_of(method: str, three: bool) -> MapOptions:
     """The method's options, under the field's names; only those that it takes decide which map it is."""
     chosen: dict[str, Any] = {"n_components": 3 if three else 2}
-    with st.expander("Options of the method"):
-        one, two, last = st.columns(3)
-        if method in ("umap", "densmap"):
-            chosen["n_neighbors"] = int(
-                one.number_input(
-                    "n_neighbors",
-                    2,
-                    200,
-                    15,
-                    key="nn",
-                    bind="query-params",
-                    help="How many neighbors hold a point, itself counted: few show the fine grain, many the whole.",
-                )
+    if method in ("umap", "densmap"):
+        chosen["n_neighbors"] = int(
+            st.number_input(
+                "n_neighbors",
+                2,
+                200,
+                15,
+                key="nn",
+                bind="query-params",
+                help="How many neighbors hold a point, itself counted: few show the fine grain, many the whole.",
             )
-            chosen["min_dist"] = float(
-                two.number_input(
-                    "min_dist",
-                    0.0,
-                    1.0,
-                    0.1,
-                    0.05,
-                    key="mindist",
-                    bind="query-params",
-                    help="How close two points may come on the map.",
-                )
-            )
-        if method == "tsne":
-            chosen["perplexity"] = float(
-                one.number_input(
-                    "perplexity",
-                    1.0,
-                    200.0,
-                    30.0,
-                    1.0,
-                    key="perplexity",
-                    bind="query-params",
-                    help="How many neighbors of a point the method takes into account.",
-                )
-            )
-        if method != "pca":
-            chosen["seed"] = int(
-                last.number_input(
-                    "seed", 0, 2**32 - 1, 0, key="mseed", bind="query-params", help="The same seed gives the same map."
-                )
-            )
-        st.caption(
-            f"{TITLES[method]}: {MAP_NOTES[method]}. The metric is the cosine. The map starts from the principal plane."
         )
+        chosen["min_dist"] = float(
+            st.number_input(
+                "min_dist",
+                0.0,
+                1.0,
+                0.1,
+                0.05,
+                key="mindist",
+                bind="query-params",
+                help="How close two points may come on the map.",
+            )
+        )
+    if method == "tsne":
+        chosen["perplexity"] = float(
+            st.number_input(
+                "perplexity",
+                1.0,
+                200.0,
+                30.0,
+                1.0,
+                key="perplexity",
+                bind="query-params",
+                help="How many neighbors of a point the method takes into account.",
+            )
+        )
+    if method != "pca":
+        chosen["seed"] = int(
+            st.number_input(
+                "seed", 0, 2**32 - 1, 0, key="mseed", bind="query-params", help="The same seed gives the same map."
+            )
+        )
+    st.caption(
+        f"{TITLES[method]}: {MAP_NOTES[method]}. The metric is the cosine. The map starts from the principal plane."
+    )
     return MapOptions(**chosen)
 
 
@@ -163,25 +198,56 @@ def number_of(many: str, space: Space) -> int:
     return min(wanted, n)
 
 
-def laid_out(query: MapQuestion, space: Space) -> tuple[SpaceMap | None, bool]:
-    """The map, or the first two principal components until it is there, and whether it is the map."""
+class Settling:
+    """The latest positions of a map that is being laid out."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.positions: Floats | None = None
+
+    def take(self, positions: Floats) -> None:
+        """The layout has come to new positions."""
+        self.positions, self.number = positions, self.number + 1
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def settling(key: tuple[object, ...]) -> Settling:
+    """What is known of the map under that key while it is made, for all who wait for it."""
+    return Settling()
+
+
+def laid_out(query: MapQuestion, space: Space) -> MapView | None:
+    """The map; until it is there the first two principal components, or how far it has settled."""
     explorer = widgets.explorer()
-    found = work.answer(
-        query.key,
-        lambda progress: explorer.maps.map(space, query.method, query.options, query.n, MAP_NEIGHBORS, progress),
-    )
+    state = settling(query.key)
+
+    def make(progress: Progress) -> SpaceMap:
+        with watched_layout(state.take):
+            return explorer.maps.map(space, query.method, query.options, query.n, MAP_NEIGHBORS, progress)
+
+    found = work.answer(query.key, make, fresh=lambda: state.number)
     if found is not None:
-        return cast(SpaceMap, found), True
+        state.positions = None
+        return MapView(found, True)
     plane = MapOptions(n_components=query.options.n_components)
     first = widgets.jobs().start(
         ("first picture", query.name, query.stamp, query.n, plane),
         lambda progress: explorer.maps.map(space, "pca", plane, query.n, 0, progress),
     )
-    first.wait(3)
-    if first.pending or first.failure is not None:
-        return None, False  # of what can't be mapped at all the map's own work has said why
-    st.caption(f"Shown here: the first {'three' if plane.n_components == 3 else 'two'} principal components.")
-    return cast(SpaceMap, first.result()), False
+    first.wait(FIRST_PICTURE_SECONDS)
+    if first.failure is not None:
+        return None  # of what can't be mapped at all the map's own work has said why
+    if first.pending:
+        work.watch(first)  # it still comes
+        return None
+    begun = cast(SpaceMap, first.result())
+    number, positions = state.number, state.positions
+    if positions is None or positions.shape != begun.map.positions.shape:
+        st.caption(f"Shown here: the first {'three' if plane.n_components == 3 else 'two'} principal components.")
+        return MapView(begun, False)
+    st.caption(f"{TITLES[query.method]} is settling.")
+    settled = align(scaled_to_unit(positions), begun.map.positions)
+    return MapView(replace(begun, map=replace(begun.map, positions=settled)), False, number)
 
 
 def badge(found: SpaceMap, whole: bool) -> None:

@@ -1,7 +1,6 @@
 """The page Map: finding points, the neighbors of one, and the table of a selection."""
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,77 +9,22 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, permalink, point_colors, widgets
 from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.clickable import ListedRow, clickable_list
 from polysema.app.dashboard.components.scatter import Selection
 from polysema.app.dashboard.map.controls import IN_SPACE, MAP_NEIGHBORS, ON_MAP, MapQuestion
 from polysema.app.dashboard.own_points import PlacedPoint
 from polysema.app.dashboard.picker import choices
 from polysema.app.explorer.map_neighbors import MapNeighbor, PointNeighbors
 from polysema.app.explorer.results import SpaceMap
-from polysema.core.errors import UserError
 from polysema.core.measure.senses import load_senses
 from polysema.core.space.expression import Term
-from polysema.core.space.label_search import LabelMatch, labels_of, spot
+from polysema.core.space.label_search import labels_of
 from polysema.core.space.space import Space
 
 MAX_NAMED = 24  # points that bear their names
-
-
-def find_box(space: Space, n: int) -> list[int]:
-    """The search box: the rows that it found on the map; the first becomes what is looked at."""
-    with st.form("find", border=False):
-        box, run = st.columns([5, 1], vertical_alignment="bottom")
-        text = box.text_input(
-            "Find",
-            "",
-            key="find",
-            bind="query-params",
-            max_chars=200,
-            placeholder="a word on the map",
-            help="Marks the points of that name, or with it in their text, and moves the map to them.",
-        )
-        run.form_submit_button("Find", type="primary", width="stretch")
-    text = (text or "").strip()
-    if not text:
-        st.session_state.pop("map_sought", None)
-        return []
-    try:
-        found = spot(space, text)
-    except UserError as error:
-        widgets.problem(error, "find")
-        return []
-    rows = [int(row) for row in found.rows if row < n]
-    if not rows:
-        tell_no_row(space, n, text, found)
-        return []
-    tell_matches(found, len(rows))
-    sought = (text, len(space))
-    if st.session_state.get("map_sought") != sought:
-        st.session_state["map_sought"] = sought
-        if not st.session_state.pop("map_restored", False):
-            st.session_state["map_focus"] = rows[0]
-    return rows
-
-
-def tell_no_row(space: Space, n: int, text: str, found: LabelMatch) -> None:
-    """Why a text marks nothing: it is no name of the space, or one of a row that the map doesn't show."""
-    if not found.exactly and not found.in_text:
-        widgets.problem(space.unknown(text), "find")
-        return
-    st.info(
-        f"{widgets.plain(text)} is row {int(found.rows[0]) + 1:,} of this space, and the map shows the first "
-        f"{n:,}. Show more points, or place it below."
-    )
-
-
-def tell_matches(found: LabelMatch, n_marked: int) -> None:
-    """How many rows match, where it isn't one row of that name."""
-    marked = f"; the first {n_marked} on the map are marked." if found.total > n_marked else "."
-    if found.in_text:
-        st.caption(f"{found.total:,} text{'s hold' if found.total > 1 else ' holds'} it{marked}")
-    elif not found.exactly:
-        st.caption(f"No row has this name; {found.total:,} have it in theirs.")
-    elif found.total > 1:
-        st.caption(f"{found.total:,} rows have this name{marked}")
+MAX_TRAIL = 50
+POINT, FILTER, SELECTION = "Point", "Filter", "Selection"
+"""What the inspector shows."""
 
 
 def example(space: Space, n: int) -> int:
@@ -113,6 +57,7 @@ def inspector(
     """What is looked at, its neighbors in the space or on the map, and where to go on with it."""
     n = len(found.space)
     labels = labels_of(found.space)
+    trail(labels)
     name = labels[focus].as_py() if focus < n else own[focus - n].text
     row = found.space.columns.slice(focus, 1).to_pylist()[0] if focus < n and found.space.columns is not None else {}
     text = str(row.get("text") or "")
@@ -134,29 +79,60 @@ def inspector(
     st.caption(widgets.plain(kept + more))
     listed = near.in_space if by == IN_SPACE else near.on_map
     baseline = widgets.explorer().space(space).baseline
-    notes = [_note(one, by) for one in listed]
-    if point_colors.has_text(space) and space.columns is not None:
-        rows = space.columns.select([c for c in ("text", "start", "end", "sense") if c in space.columns.column_names])
-        taken = rows.take(pa.array([one.row for one in listed])).to_pylist()
-        widgets.sentences(
-            [
-                (
-                    str(line["text"] or ""),
-                    *point_colors.mark(str(line["text"] or ""), line.get("start"), line.get("end")),
-                    f"cosine {one.cosine:.3f}"
-                    + (f' · <span class="ps-tag">{escape(str(line["sense"]))}</span>' if line.get("sense") else "")
-                    + (f" · {escape(note)}" if note else ""),
-                )
-                for one, line, note in zip(listed, taken, notes, strict=True)
-            ]
-        )
-        st.caption(f"Two rows taken at random have cosine {baseline:.3f}: read the numbers beside that.")
-    else:
-        widgets.bars([(one.key, one.cosine) for one in listed], baseline=baseline, notes=notes)
-        st.caption(widgets.beside(baseline))
+    clickable_list(
+        listed_rows(space, [(one.row, one.key, one.cosine, _note(one, by)) for one in listed], n),
+        "near",
+        go_to,
+        baseline,
+    )
+    st.caption(widgets.beside(baseline))
     downloads.numbers(lambda: _neighbor_rows(near, baseline), "map-neighbors", "Neighbors (CSV)")
     if focus < n:
         go_on(space, name, row)
+
+
+def listed_rows(space: Space, found: Sequence[tuple[int, str, float, str]], n: int) -> list[ListedRow]:
+    """Rows of a space (row, key, cosine, small print) for a list; those that the map shows can be gone to."""
+    texts: list[dict[str, Any]] = [{} for _ in found]
+    if point_colors.has_text(space) and space.columns is not None:
+        rows = space.columns.select([c for c in ("text", "start", "end", "sense") if c in space.columns.column_names])
+        texts = rows.take(pa.array([row for row, _, _, _ in found], pa.int64())).to_pylist()
+    listed = []
+    for (row, key, cosine, note), line in zip(found, texts, strict=True):
+        text = " ".join(str(line.get("text") or "").split("\n"))
+        marked = point_colors.mark(text, line.get("start"), line.get("end"))
+        small = " · ".join(part for part in (str(line.get("sense") or ""), note) if part)
+        listed.append(ListedRow(text or key, small, cosine, row if row < n else None, marked))
+    return listed
+
+
+def go_to(row: object) -> None:
+    """Look at another row; the one before stays on the trail."""
+    state = st.session_state
+    if isinstance(row, int):
+        before = state.get("map_focus")
+        if isinstance(before, int) and before != row:
+            state["map_trail"] = [*state.get("map_trail", []), before][-MAX_TRAIL:]
+        state["map_focus"] = row
+        state["map_next_panel"] = POINT
+
+
+def go_back() -> None:
+    """Look at the row before."""
+    trail = st.session_state.get("map_trail", [])
+    if trail:
+        st.session_state["map_focus"] = trail[-1]
+        st.session_state["map_trail"] = trail[:-1]
+
+
+def trail(labels: "pa.Array") -> None:
+    """The way back: a button, and the last rows that were looked at."""
+    rows = [row for row in st.session_state.get("map_trail", []) if row < len(labels)]
+    if not rows:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="map_trail_bar"):
+        st.button("Back", icon=":material/arrow_back:", key="map_back", on_click=go_back, help="To the row before.")
+        st.caption(" › ".join(widgets.plain(labels[row].as_py()) for row in rows[-4:]))
 
 
 def _neighbor_rows(near: PointNeighbors, baseline: float) -> list[dict[str, Any]]:

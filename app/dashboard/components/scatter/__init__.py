@@ -13,9 +13,18 @@ import numpy as np
 import streamlit as st
 
 from polysema.app.dashboard.components import assets
+from polysema.app.dashboard.components.point_columns import write_rows
 from polysema.app.dashboard.components.points import Points, PublishedCloud, check, publish, store
-from polysema.app.dashboard.components.scatter.options import Arrow, PlotMarks, PlotOptions, PlotStart
-from polysema.app.dashboard.components.scatter.payload import INLINE_POINTS, _payload, _wished
+from polysema.app.dashboard.components.scatter.options import (
+    AreaLabels,
+    Arrow,
+    PlotMarks,
+    PlotOptions,
+    PlotSearchBox,
+    PlotStart,
+)
+from polysema.app.dashboard.components.scatter.payload import INLINE_POINTS, _behavior, _payload, _wished
+from polysema.app.dashboard.components.scatter.requests import PlotRequest, requested
 from polysema.app.dashboard.components.scatter.selection import (
     NO_SELECTION,
     Region,
@@ -24,7 +33,6 @@ from polysema.app.dashboard.components.scatter.selection import (
     checked_view,
     read_view,
     rows_inside,
-    write_rows,
     write_view,
 )
 from polysema.app.dashboard.components.scatter.selection_memory import SelectionMemory
@@ -32,9 +40,12 @@ from polysema.app.dashboard.components.scatter.session import _missing_tries, _o
 
 __all__ = [
     "NO_SELECTION",
+    "AreaLabels",
     "Arrow",
     "PlotMarks",
     "PlotOptions",
+    "PlotRequest",
+    "PlotSearchBox",
     "PlotStart",
     "Points",
     "PublishedCloud",
@@ -43,6 +54,7 @@ __all__ = [
     "View",
     "publish",
     "read_view",
+    "requested",
     "rows_inside",
     "scatter",
     "write_view",
@@ -106,17 +118,14 @@ def scatter(
     plot.group, plot.cloud = options.group, cloud if options.group else None
     memory = plot.memory
     memory.wish(_wished(start.selected, cloud.count), cloud.identity)
-    data |= {
+    data |= _behavior(options) | {
         "command": memory.command,
         "selected": write_rows(np.asarray(memory.rows, np.int64), cloud.count),
         "view": checked_view(start.view, cloud.dim),
-        "reportView": bool(options.report_view),
-        "group": str(options.group),
-        "morph": bool(options.morph),
-        "equalAxes": bool(options.equal_axes),
         "attempt": tries,
     }
-    result = _mount(key=key, data=data, default={"plot": None}, on_plot_change=_ignore_change)
+    changes = {"on_plot_change": _ignore_change, "on_request_change": _ignore_change}
+    result = _mount(key=key, data=data, default={"plot": None, "request": None}, **changes)
     message = getattr(result, "plot", None)
     found = memory.read(message, cloud)
     if message is None and data["view"] is not None:  # nobody has seen it yet, and it starts there

@@ -1,7 +1,9 @@
 // What lies over the points: links, arrows, rings, labels, and the box of a 3-D plot.
 
+import { areaCandidates, nearRows } from './area_labels.js';
 import { projectPoint } from './camera.js';
 import { LABEL_SIZE, MAX_LABEL_CANDIDATES, MAX_RINGS } from './constants.js';
+import { edgeMarks } from './edge_marks.js';
 import { arrowBoxes, layoutArrow, placeLabels } from './placement.js';
 import { cutText } from './texts.js';
 import { Transition } from './transition.js';
@@ -85,6 +87,7 @@ export class Annotations {
       arrows,
       rings: this.#layOutRings(interactive),
       labels: this.#layOutLabels(arrows, interactive),
+      marks: edgeMarks(this.#plot),
       lasso: interactive ? pointers.lasso : [],
     };
   }
@@ -194,28 +197,37 @@ export class Annotations {
     const selected = this.#ringedRows();
     const named = state.scene.labelRows.slice(0, MAX_LABEL_CANDIDATES);
     const marked = new Set(this.highlight);
-    /** @type {LabelCandidate[]} */
+    /** @type {(LabelCandidate & { strong: boolean })[]} */
     const candidates = [];
-    for (const row of new Set([...this.highlight, ...selected, ...named])) {
+    for (const row of new Set([...this.highlight, ...selected, ...named, ...nearRows(this.#plot)])) {
       const place = screen.placeInView(row);
       const text = place && state.points.label(row);
       if (!text) continue;
       const ring = marked.has(row) ? 5 : selection.mask?.[row] && selected.length ? 3 : 0;
       const lit = selection.isLit(row) || marked.has(row);
-      candidates.push({ ...place, radius: place.radius + ring, text: cutText(text, 40), lit });
+      candidates.push({ ...place, radius: place.radius + ring, text: cutText(text, 40), lit, strong: marked.has(row) });
     }
     candidates.sort((a, b) => Number(b.lit) - Number(a.lit)); // stable: importance stays
-    return placeLabels(candidates, {
+    const first = candidates.filter(({ strong }) => strong);
+    const rest = candidates.filter(({ strong }) => !strong);
+    return placeLabels([...first, ...areaCandidates(this.#plot), ...rest], {
       ...screen.size,
-      reserved: interactive ? [this.#toolbarBox()] : [],
+      reserved: interactive ? this.#controlBoxes() : [],
       avoided: arrows.slice(0, 30).flatMap(arrowBoxes),
       measure: (text) => textWidths.measure(text, LABEL_SIZE, state.theme.font),
     });
   }
 
-  /** @returns {Box} */
-  #toolbarBox() {
-    const { offsetLeft: left, offsetTop: top, offsetWidth: width, offsetHeight: height } = this.#plot.elements.toolbar;
-    return [left, top, left + width, top + height];
+  /** The boxes of what lies on the plot. */
+  #controlBoxes() {
+    const { bar, legend, root, search, toolbar } = this.#plot.elements;
+    const fills = root.classList.contains('fill');
+    return [toolbar, ...(fills ? [legend, search, bar] : [])]
+      .filter((element) => !element.hidden)
+      .map(({ offsetLeft: left, offsetTop: top, offsetWidth: width, offsetHeight: height }) => {
+        /** @type {Box} */
+        const box = [left, top, left + width, top + height];
+        return box;
+      });
   }
 }

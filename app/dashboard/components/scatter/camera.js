@@ -3,7 +3,8 @@
 import { FIELD_OF_VIEW, FIT_PADDING_X, FIT_PADDING_Y, START_PITCH, START_YAW, ZOOM_2D, ZOOM_3D } from './constants.js';
 import { clamp } from '../dom.js';
 
-/** @import { Bounds, Frame } from './data.js' */
+/** @import { Frame } from './data.js' */
+/** @import { Bounds } from './extent.js' */
 
 /**
  * The world point in the middle, the spans that fill the plot at zoom 1, and for 3-D the orbit. It knows no pixels, so

@@ -1,6 +1,6 @@
 // Points on a 2-D canvas, where WebGL2 is missing.
 
-import { DIM_ALPHA, INDEX_FROM, LIT_ALPHA, LIT_BIT, MARKER_SCALE } from './constants.js';
+import { DIM_ALPHA, HIDDEN_BIT, INDEX_FROM, LIT_ALPHA, LIT_BIT, MARKER_BITS, MARKER_SCALE } from './constants.js';
 import { projectPoint } from './camera.js';
 import { clamp, context2d } from '../dom.js';
 import { markerPath } from './markers.js';
@@ -74,16 +74,16 @@ export class CanvasRenderer {
       context.globalAlpha = lit ? (picture.anyDim ? Math.max(LIT_ALPHA, picture.alpha) : picture.alpha) : DIM_ALPHA;
       for (const { row, x, y, w } of places) {
         const flags = this.#styles[4 * row + 3];
-        if (flags >= LIT_BIT !== lit || w <= camera.near) continue;
+        if (flags >= LIT_BIT !== lit || flags & HIDDEN_BIT || w <= camera.near) continue;
         if (!(x > -50 && x < camera.width + 50 && y > -50 && y < camera.height + 50)) continue;
         const radius = (picture.size / 2) * (camera.perspective ? camera.perspective / w : 1);
         const scale = (Math.min(radius, 24) / 10) * pixelRatio;
         context.setTransform(scale, 0, 0, scale, x * pixelRatio, y * pixelRatio);
         context.fillStyle = `rgb(${this.#fogged(row, w, picture).join(' ')})`;
-        context.fill(paths[flags & 127], 'evenodd');
+        context.fill(paths[flags & MARKER_BITS], 'evenodd');
         if (radius > 4) {
           context.lineWidth = 7.5 / radius;
-          context.stroke(paths[flags & 127]);
+          context.stroke(paths[flags & MARKER_BITS]);
         }
       }
     }
@@ -123,7 +123,7 @@ export class CanvasRenderer {
     const dimAlpha = Math.round(DIM_ALPHA * 255) << 24;
     for (const lit of picture.anyDim && picture.passes === 'all' ? [true, false] : [true]) {
       for (let row = 0, at = 0; at < world.length; row += 1, at += 3) {
-        if (styles[4 * row + 3] >= LIT_BIT !== lit) continue;
+        if (styles[4 * row + 3] >= LIT_BIT !== lit || styles[4 * row + 3] & HIDDEN_BIT) continue;
         const x = world[at];
         const y = world[at + 1];
         const z = world[at + 2];

@@ -52,9 +52,13 @@ export const NEXT_MARKER = [6, 8, 9, 10, 11];
 // Size of each marker relative to a disc, so that all look about equally heavy (the diamond and the cross heavier).
 export const MARKER_SCALE = [1, 1.6, 1.6, 1, 1.25, 1.25];
 
-export const DIM_ALPHA = 0.13; // of points that are not selected
+export const DIM_ALPHA = 0.28; // of points that are not selected, which are gray
 export const LIT_ALPHA = 0.7; // at least, of points among dimmed ones
 export const LIT_BIT = 128; // in the fourth style byte, above the marker
+export const HIDDEN_BIT = 64; // of a point that is not drawn
+export const MARKER_BITS = 63;
+export const GRAY_LIGHT = [150, 158, 166];
+export const GRAY_DARK = [98, 108, 118];
 export const INDEX_FROM = 20_000; // points; from here on picking uses a grid and the canvas renderer plain pixels
 export const SVG_LIMIT = 5_000; // points
 export const MORPH_MS = 350;
@@ -85,6 +89,11 @@ export const START_PITCH = 0.35;
 export const ZOOM_2D = [0.2, 5_000];
 export const ZOOM_3D = [0.2, 25];
 export const LABEL_SIZE = 12; // pixels
+export const AREA_LABEL_SIZE = 14;
+export const AREA_ZOOMS = [2, 5]; // from which on the second and the third level of areas are named
+export const POINT_LABEL_ZOOM = 9; // from which on points in view are named
+export const MAX_NEAR_LABELS = 120;
+export const SEARCH_DELAY_MS = 120; // after the last key
 export const MAX_LABEL_CANDIDATES = 3_000;
 export const MAX_LABELS = 250;
 export const MAX_RINGS = 60; // selected points that get a ring of their own

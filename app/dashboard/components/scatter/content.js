@@ -33,6 +33,7 @@ export class PlotContent {
     if (!data?.version) throw new Error('no data arrived');
     state.latest = data;
     layer.canvas.setAttribute('aria-label', data.alt);
+    elements.root.classList.toggle('fill', data.fill);
     elements.root.style.setProperty('--plot-height', `${data.height}px`);
     this.#takeTheme();
     if (state.hasPoints && data.version === state.points.version) {
@@ -65,6 +66,7 @@ export class PlotContent {
     this.restyle();
     this.#plot.showStandingNote();
     this.#takeScene(data, first);
+    this.#plot.search.renew();
   }
 
   /** Texts came: show them where they were missing. */
@@ -97,7 +99,7 @@ export class PlotContent {
    * @param {boolean} first
    */
   #takeScene(data, first) {
-    const { annotations, frames, group, loader, python, reducedMotion, state } = this.#plot;
+    const { annotations, bar, frames, group, loader, masks, python, reducedMotion, search, state } = this.#plot;
     state.scene = data;
     loader.hear(data);
     if (this.#texts && data.texts) this.#texts.learn(data.texts);
@@ -107,6 +109,9 @@ export class PlotContent {
       state.points.text = columnsOfTable(data).text;
     }
     group.join(data.group);
+    search.offer(data.search);
+    bar.offer(data.actions);
+    if (masks.take(data.passing, data.hidden, state.points.count)) this.restyle();
     annotations.take({ links: data.links, highlight: data.highlight }, first || reducedMotion.matches);
     if (first) {
       python.restore(data);
@@ -143,7 +148,6 @@ export class PlotContent {
       annotations.reset();
       tooltip.show(-1);
     }
-    if (selection.focusCategory >= points.categories.length) selection.focusCategory = -1;
     if (before && (!alike || before.identity !== points.identity)) {
       selection.select(null, 'data');
       selection.clearHistory();
@@ -168,10 +172,10 @@ export class PlotContent {
   }
 
   #buildLegend() {
-    const { elements, legend, selection, state } = this.#plot;
+    const { elements, legend, state } = this.#plot;
     const { points, theme } = state;
     legend.build(points, this.#summary, theme);
-    legend.showFocus(selection.focusCategory);
+    this.#plot.showChosen();
     elements.buttons.density.hidden = points.count < INDEX_FROM;
   }
 

@@ -1,8 +1,10 @@
 // From the columns that arrive to the points that are drawn.
 
+import { extentOf } from './extent.js';
 import { categoryMarker } from './markers.js';
 import { clamp } from '../dom.js';
 
+/** @import { Bounds } from './extent.js' */
 /** @import { Numbers, PlotData } from './payload.js' */
 
 /**
@@ -21,7 +23,6 @@ import { clamp } from '../dom.js';
  */
 
 /** @typedef {{ center: number[], scale: number }} Frame */
-/** @typedef {{ low: number[], high: number[] }} Bounds */
 /** @typedef {{ name: string, count: number, marker: number }} CategorySummary */
 
 /**
@@ -32,7 +33,8 @@ import { clamp } from '../dom.js';
  * @property {number} dim
  * @property {Frame} frame
  * @property {Float32Array} world
- * @property {Bounds} bounds
+ * @property {Bounds} bounds Those of nearly all points: some far ones don't squeeze the rest.
+ * @property {Int32Array} outside The rows that lie beyond them.
  * @property {Numbers} category
  * @property {string[]} categories
  * @property {Numbers | null} value
@@ -102,38 +104,6 @@ function toWorld(axes, frame) {
     for (let i = 0; i < count; i += 1) world[3 * i + axis] = (values[i] - center) * frame.scale;
   });
   return world;
-}
-
-/**
- * Bounds of interleaved world coordinates.
- *
- * @param {Float32Array} world
- * @returns {Bounds}
- */
-function boundsOf(world) {
-  const low = [Infinity, Infinity, Infinity];
-  const high = [-Infinity, -Infinity, -Infinity];
-  for (let i = 0; i < world.length; i += 3) {
-    for (let axis = 0; axis < 3; axis += 1) {
-      const value = world[i + axis];
-      if (value < low[axis]) low[axis] = value;
-      if (value > high[axis]) high[axis] = value;
-    }
-  }
-  return world.length ? { low, high } : { low: [-1, -1, -1], high: [1, 1, 1] };
-}
-
-/**
- * Whether bounds differ by more than a hundredth of their span.
- *
- * @param {Bounds} a
- * @param {Bounds} b
- */
-export function boundsDiffer(a, b) {
-  const span = Math.max(...a.high.map((high, axis) => high - a.low[axis]), 1e-6);
-  return [0, 1, 2].some(
-    (axis) => Math.abs(a.low[axis] - b.low[axis]) > span / 100 || Math.abs(a.high[axis] - b.high[axis]) > span / 100,
-  );
 }
 
 /**
@@ -215,7 +185,7 @@ export function readPoints(data, columns, frame) {
     dim: data.dim,
     frame: usedFrame,
     world,
-    bounds: boundsOf(world),
+    ...extentOf(world),
     category,
     categories: data.categories,
     value,

@@ -5,6 +5,8 @@ import { context2d, html } from '../dom.js';
 
 /** @import { Camera } from './camera.js' */
 /** @import { Points } from './data.js' */
+/** @import { RowMasks } from './row_masks.js' */
+/** @import { PlotSelection } from './selection.js' */
 /** @import { Theme } from './theme.js' */
 
 /**
@@ -26,13 +28,13 @@ export class DensityLayer {
    *
    * @param {Points} points
    * @param {Camera} camera
-   * @param {{ theme: Theme, isLit: (row: number) => boolean, anyDim: boolean }} options
+   * @param {{ theme: Theme, anyDim: boolean, selection: PlotSelection, masks: RowMasks }} options
    */
-  draw(points, camera, { theme, isLit, anyDim }) {
+  draw(points, camera, { theme, anyDim, selection, masks }) {
     const columns = Math.ceil(camera.width / DENSITY_CELL);
     const lines = Math.ceil(camera.height / DENSITY_CELL);
     this.#fit(columns, lines);
-    this.#count(points, camera, columns, anyDim ? isLit : null);
+    this.#count(points, camera, columns, anyDim ? { selection, masks } : null);
     const image = this.#context.createImageData(columns, lines);
     this.#paint(image.data, points, theme);
     this.#context.putImageData(image, 0, 0);
@@ -60,9 +62,9 @@ export class DensityLayer {
    * @param {Points} points
    * @param {Camera} camera
    * @param {number} columns
-   * @param {((row: number) => boolean) | null} isLit
+   * @param {{ selection: PlotSelection, masks: RowMasks } | null} rows Null where none is dimmed.
    */
-  #count(points, camera, columns, isLit) {
+  #count(points, camera, columns, rows) {
     const { world, category, levels } = points;
     const { matrix: m, width, height, near } = camera;
     const { lit, dim, leader, votes, sums } = this.#cells;
@@ -76,8 +78,8 @@ export class DensityLayer {
       const top = (0.5 - ((m[1] * x + m[5] * y + m[9] * z + m[13]) / w) * 0.5) * height;
       if (!(left >= 0 && left < width && top >= 0 && top < height)) continue;
       const cell = Math.floor(top / DENSITY_CELL) * columns + Math.floor(left / DENSITY_CELL);
-      if (isLit && !isLit(row)) {
-        dim[cell] += 1;
+      if (rows && !rows.selection.isLit(row)) {
+        if (rows.masks.isShown(row)) dim[cell] += 1;
         continue;
       }
       lit[cell] += 1;
@@ -101,7 +103,7 @@ export class DensityLayer {
     /** @type {(count: number) => number} */
     const strength = (count) => 0.18 + (0.82 * Math.log1p(count)) / Math.log1p(most);
     for (let cell = 0, at = 0; cell < lit.length; cell += 1, at += 4) {
-      let color = theme.inkRgb;
+      let color = theme.grayRgb;
       let alpha = 0;
       if (lit[cell]) {
         color = points.levels

@@ -24,6 +24,7 @@ const BUTTONS = [
     title: 'Density: how many points lie where, instead of each point (D)',
     path: 'M3 3h2v2H3zM7 3h2v2H7zM11 3h2v2h-2zM3 7h2v2H3zM7 7h2v2H7zM11 7h2v2h-2zM3 11h2v2H3zM7 11h2v2H7zM11 11h2v2h-2z',
   },
+  { name: 'full-screen', title: 'Full screen', path: 'M2 6V2h4M2 2l5 5M14 10v4h-4M14 14L9 9' },
   { name: 'png', title: 'Download as PNG', path: 'M2 3h12v10H2zM2 11l4-4 3 3 2-2 3 3M10.5 6h.01' },
   { name: 'svg', title: 'Download as SVG', path: 'M8 2v8M4.5 7L8 10.5 11.5 7M2.5 13.5h11' },
 ];
@@ -36,16 +37,28 @@ export function buildElements() {
   const tooltip = html('div', { class: 'tooltip', hidden: '', role: 'presentation' });
   const readout = html('div', { class: 'readout', 'aria-hidden': 'true' });
   const stage = html('div', { class: 'stage' }, [overlay, tooltip, readout]);
+  const search = html('div', { class: 'search', role: 'search', hidden: '' });
+  const bar = html('div', { class: 'actions', role: 'toolbar', 'aria-label': 'Selection', hidden: '' });
   const buttons = buildButtons();
   const attributes = { class: 'toolbar', role: 'toolbar', 'aria-label': 'Plot tools' };
   const toolbar = html('div', attributes, Object.values(buttons));
   const ramp = html('div', { class: 'ramp', hidden: '' });
-  const legend = html('ul', { class: 'legend', 'aria-label': 'Legend: choose a category to dim the others' });
+  const legend = html('ul', { class: 'legend', 'aria-label': 'Legend: choose a category to select its points' });
   const note = html('p', { class: 'note', hidden: '', role: 'status' });
   const help = html('span', { class: 'spoken', id: 'scatter-keys' }, [KEY_HELP]);
   const spoken = html('div', { class: 'spoken', 'aria-live': 'polite' });
-  const root = html('div', { class: 'polysema-scatter' }, [stage, toolbar, ramp, legend, note, help, spoken]);
-  return { root, stage, overlay, tooltip, readout, toolbar, buttons, ramp, legend, note, spoken };
+  const root = html('div', { class: 'polysema-scatter' }, [
+    stage,
+    search,
+    toolbar,
+    bar,
+    ramp,
+    legend,
+    note,
+    help,
+    spoken,
+  ]);
+  return { root, stage, search, bar, overlay, tooltip, readout, toolbar, buttons, ramp, legend, note, spoken };
 }
 
 /** The buttons of the toolbar by their names. */

@@ -1,5 +1,6 @@
 // Keys, the toolbar and the legend.
 
+import { toggleFullScreen } from './full_screen.js';
 import { downloadPng, downloadSvg } from './picture.js';
 
 /** @import { ScatterPlot } from './plot.js' */
@@ -26,6 +27,7 @@ function commandsOf(plot) {
     density: () => frames.toggleDensity(),
     'zoom-in': () => navigation.zoomStep(ZOOM_STEP),
     'zoom-out': () => navigation.zoomStep(1 / ZOOM_STEP),
+    'full-screen': () => toggleFullScreen(plot),
     png: () => downloadPng(plot),
     svg: () => downloadSvg(plot),
     next: () => stepper.step(1),
@@ -70,9 +72,7 @@ export class KeyInput {
     });
     plot.listen(elements.legend, 'click', (event) => {
       const category = buttonOf(event)?.dataset.category;
-      if (category !== undefined) {
-        plot.setFocus(Number(category) === plot.selection.focusCategory ? -1 : Number(category));
-      }
+      if (category !== undefined) plot.selection.selectCategory(Number(category));
     });
     plot.listen(elements.legend, 'keydown', (event) => {
       if (event.key === 'Escape') plot.clear();

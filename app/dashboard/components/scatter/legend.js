@@ -42,11 +42,11 @@ export class Legend {
   }
 
   /**
-   * Show which category is chosen; -1 for none.
+   * Show which category is selected; -1 for none.
    *
    * @param {number} chosen
    */
-  showFocus(chosen) {
+  showChosen(chosen) {
     const { legend } = this.#elements;
     legend.classList.toggle('focused', chosen >= 0);
     for (const button of legend.querySelectorAll('button')) {
@@ -80,7 +80,7 @@ export class Legend {
  * @param {string} color
  */
 function categoryButton({ name, count, marker }, category, color) {
-  const title = `${name}: ${count.toLocaleString()} points. Click to dim the others.`;
+  const title = `${name}: ${count.toLocaleString()} points. Click to select them.`;
   return html('button', { type: 'button', 'data-category': category, title }, [
     swatch(marker, color),
     html('span', { class: 'name' }, [name]),

@@ -3,6 +3,7 @@
 import { LABEL_SIZE } from './constants.js';
 import { svg, tenth } from '../dom.js';
 
+/** @import { EdgeMark } from './edge_marks.js' */
 /** @import { ArrowShape, Corner, Place, PlacedLabel } from './placement.js' */
 /** @import { Theme } from './theme.js' */
 
@@ -15,6 +16,7 @@ import { svg, tenth } from '../dom.js';
  * @property {ArrowShape[]} arrows
  * @property {(Place & { strong: boolean, opacity: number })[]} rings
  * @property {PlacedLabel[]} labels
+ * @property {EdgeMark[]} marks
  * @property {number[][]} lasso
  */
 
@@ -48,6 +50,7 @@ export function drawOverlay(layout, theme) {
     ...lines,
     ...layout.arrows.flatMap((arrow) => drawArrow(arrow, theme)),
     ...layout.rings.map((ring) => drawRing(ring, theme)),
+    ...layout.marks.flatMap((mark) => drawEdgeMark(mark, theme)),
     ...layout.labels.map((label) => drawLabel(label, theme)),
     ...(layout.lasso.length > 1 ? [drawLasso(layout.lasso, theme)] : []),
   ]);
@@ -98,7 +101,8 @@ function drawLabel(label, theme) {
     y: tenth(label.baseline),
     class: 'label',
     'font-family': theme.font,
-    'font-size': LABEL_SIZE,
+    'font-size': label.size ?? LABEL_SIZE,
+    'font-weight': label.size ? 600 : 400,
     fill: theme.ink,
     'fill-opacity': label.lit ? 1 : 0.68,
     stroke: theme.paper,
@@ -123,4 +127,34 @@ function drawLasso(corners, theme) {
     'stroke-width': 1.5,
     'stroke-dasharray': '4 3',
   });
+}
+
+/**
+ * A triangle that points to what lies beyond the edge, with how many that are.
+ *
+ * @param {EdgeMark} mark
+ * @param {Theme} theme
+ */
+function drawEdgeMark({ x, y, angle, count }, theme) {
+  const triangle = svg('polygon', {
+    points: '-4,-6 7,0 -4,6',
+    class: 'outside',
+    transform: `translate(${tenth(x)} ${tenth(y)}) rotate(${tenth((angle * 180) / Math.PI)})`,
+    fill: theme.ink,
+    'fill-opacity': 0.75,
+    stroke: theme.paper,
+  });
+  const title = svg('title');
+  title.textContent = count === 1 ? 'A point lies far outside' : `${count.toLocaleString()} points lie far outside`;
+  triangle.append(title);
+  if (count === 1) return [triangle];
+  const attributes = {
+    x: tenth(x - 10 * Math.cos(angle)),
+    y: tenth(y - 10 * Math.sin(angle) + 4),
+    'text-anchor': 'middle',
+    'font-family': theme.font,
+    'font-size': 11,
+    fill: theme.ink,
+  };
+  return [triangle, svg('text', attributes, [count.toLocaleString()])];
 }

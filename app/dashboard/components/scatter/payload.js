@@ -24,7 +24,13 @@
  * @property {string} key
  * @property {string} alt
  * @property {number} height
+ * @property {boolean} fill Whether the plot fills the window; its height is then the least.
  * @property {number} maxRows Of a selection that is sent row by row.
+ * @property {{ rows?: number[], bits?: string } | null} passing The rows that a condition lets through; null without one.
+ * @property {{ rows?: number[], bits?: string } | null} hidden
+ * @property {{ hint: string, text: string, modes: [string, string][] } | null} search
+ * @property {[string, string][]} actions What can be done with a selection: a name and words for each.
+ * @property {{ places: number[][], levels: number[], names: string[] } | null} areas The largest of each level first.
  * @property {number} command Number of Python's last wish for a selection.
  * @property {{ rows?: number[], bits?: string }} selected
  * @property {number[] | null} view

@@ -8,9 +8,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from streamlit import config
 
+from polysema.app.dashboard.components.point_columns import MAX_SELECTED_ROWS, write_rows
 from polysema.app.dashboard.components.points import PublishedCloud
-from polysema.app.dashboard.components.scatter.options import PlotMarks
-from polysema.app.dashboard.components.scatter.selection import MAX_SELECTED_ROWS
+from polysema.app.dashboard.components.scatter.options import AreaLabels, PlotMarks, PlotOptions
 
 INLINE_POINTS = 5_000
 """Most points that travel with the page's data."""
@@ -68,6 +68,40 @@ def _table(cloud: PublishedCloud) -> pa.Table:
     return pa.table(columns)
 
 
+def _some_rows(rows: NDArray[np.integer[Any]] | None, count: int) -> dict[str, Any] | None:
+    return None if rows is None else write_rows(np.asarray(rows, np.int64), count)
+
+
+def _areas(areas: AreaLabels | None) -> dict[str, Any] | None:
+    """Names of areas in plain lists."""
+    if areas is None:
+        return None
+    return {
+        "places": [[float(number) for number in place] for place in areas.places],
+        "levels": [int(level) for level in areas.levels],
+        "names": [str(name) for name in areas.names],
+    }
+
+
+def _behavior(options: PlotOptions) -> dict[str, Any]:
+    """How a plot behaves, in plain values."""
+    return {
+        "reportView": bool(options.report_view),
+        "group": str(options.group),
+        "morph": bool(options.morph),
+        "equalAxes": bool(options.equal_axes),
+        "fill": bool(options.fill),
+        "search": None
+        if options.search is None
+        else {
+            "hint": options.search.hint,
+            "text": options.search.text,
+            "modes": [list(mode) for mode in options.search.modes],
+        },
+        "actions": [list(action) for action in options.actions],
+    }
+
+
 def _payload(
     cloud: PublishedCloud, marks: PlotMarks, *, key: str, alt: str, height: int, inline: bool
 ) -> dict[str, Any]:
@@ -103,6 +137,9 @@ def _payload(
             for start, end in list(marks.links)[:MAX_LINKS]
         ],
         "labelRows": labeled,
+        "areas": _areas(marks.areas),
+        "passing": _some_rows(marks.passing, count),
+        "hidden": _some_rows(marks.hidden, count),
         "highlight": rings,
         "key": key,
         "alt": str(alt),

@@ -45,13 +45,13 @@ function pictureSvg(plot, points) {
  *
  * @param {ScatterPlot} plot
  */
-function pointShapes({ screen, selection, state: { points, theme } }) {
+function pointShapes({ masks, screen, selection, state: { points, theme } }) {
   return svg(
     'g',
     {},
     Array.from({ length: points.count }, (_, row) => ({
       row,
-      place: screen.placeInView(row),
+      place: masks.isShown(row) ? screen.placeInView(row) : null,
       lit: selection.isLit(row),
     }))
       .flatMap(({ row, place, lit }) => (place ? [{ row, place, lit }] : []))
@@ -60,7 +60,7 @@ function pointShapes({ screen, selection, state: { points, theme } }) {
         svg('path', {
           d: markerPath(points.markers[row], place.radius),
           transform: `translate(${tenth(place.x)} ${tenth(place.y)})`,
-          fill: pointColor(theme, points, row),
+          fill: lit ? pointColor(theme, points, row) : `rgb(${theme.grayRgb.join(' ')})`,
           'fill-rule': 'evenodd',
           opacity: lit ? 0.95 : DIM_ALPHA,
           stroke: theme.paper,

@@ -6,7 +6,7 @@ import { LABEL_SIZE, MAX_LABELS } from './constants.js';
 /** @typedef {[number, number, number, number]} Box Left, top, right, bottom. */
 /** @typedef {{ x: number, y: number, radius: number }} Place Of a marker on the screen. */
 /** @typedef {{ dashed: boolean, line: [Corner, Corner], head: Corner[] }} ArrowShape */
-/** @typedef {Place & { text: string, lit: boolean }} LabelCandidate */
+/** @typedef {Place & { text: string, lit: boolean, size?: number }} LabelCandidate A `size` is that of an area's name. */
 /** @typedef {LabelCandidate & { left: number, baseline: number }} PlacedLabel */
 
 /**
@@ -48,17 +48,18 @@ export function placeLabels(candidates, { width, height, reserved, avoided, meas
   const placed = [];
   for (const [index, candidate] of candidates.entries()) {
     if (placed.length >= MAX_LABELS) break;
-    const { x, y, radius } = candidate;
-    const w = measure(candidate.text);
-    const h = LABEL_SIZE + 3;
+    const { x, y, radius, size = LABEL_SIZE } = candidate;
+    const w = (measure(candidate.text) * size) / LABEL_SIZE;
+    const h = size + 3;
     const gap = radius + 4;
-    const spots = [
+    const middle = [x - w / 2, y - h / 2];
+    const beside = [
       [x + gap, y - h / 2],
       [x - gap - w, y - h / 2],
       [x - w / 2, y - gap - h + 2],
       [x - w / 2, y + gap - 2],
     ];
-    const free = spots
+    const free = (candidate.size ? [middle] : beside)
       .map(([left, top]) => /** @type {Box} */ ([left, top, left + w, top + h]))
       .filter((box) => box[0] >= 2 && box[1] >= 2 && box[2] <= width - 2 && box[3] <= height - 2)
       .filter((box) => !taken.some((other) => boxesOverlap(box, other)))
@@ -66,7 +67,7 @@ export function placeLabels(candidates, { width, height, reserved, avoided, meas
     const box = free.find((spot) => !avoided.some((other) => boxesOverlap(spot, other))) ?? free[0];
     if (!box) continue;
     taken.push(box);
-    placed.push({ ...candidate, left: box[0], baseline: box[1] + LABEL_SIZE - 1 });
+    placed.push({ ...candidate, left: box[0], baseline: box[1] + size - 1 });
   }
   return placed;
 }

@@ -16,8 +16,11 @@ import { Navigation } from './navigation.js';
 import { PointLayer, activeElement } from './point_layer.js';
 import { PointerInput } from './pointers.js';
 import { PythonLink } from './python_link.js';
+import { RowMasks } from './row_masks.js';
 import { PlotScreen } from './screen.js';
+import { PlotSearch } from './search.js';
 import { PlotSelection } from './selection.js';
+import { SelectionBar } from './selection_bar.js';
 import { PlotState } from './state.js';
 import { PointStepper } from './stepping.js';
 import { TextWidths } from './text_width.js';
@@ -39,13 +42,18 @@ export class ScatterPlot {
   scratch = context2d(html('canvas', { width: 1, height: 1 }), { willReadFrequently: true });
   textWidths = new TextWidths(this.scratch);
   state = new PlotState();
-  selection = new PlotSelection(this.state, (from) => this.#onSelection(from));
-  screen = new PlotScreen(this.state, (row) => this.selection.isLit(row));
+  masks = new RowMasks();
+  selection = new PlotSelection(this.state, this.masks, (from) => this.#onSelection(from));
+  screen = new PlotScreen(
+    this.state,
+    (row) => this.selection.isLit(row),
+    (row) => this.masks.isShown(row),
+  );
   view = new PlotView({
     onChange: (moving) => this.#onView(moving),
     jumps: () => this.reducedMotion.matches,
   });
-  layer = new PointLayer(this.elements, this.state, this.selection);
+  layer = new PointLayer(this.elements, this.state, this);
   annotations = new Annotations(this);
   frames = new FrameLoop(this);
   legend = new Legend(this.elements);
@@ -57,7 +65,9 @@ export class ScatterPlot {
   content = new PlotContent(this);
   python = new PythonLink(this);
   loader = new PointLoader(this);
+  bar = new SelectionBar(this);
   #listeners = new AbortController();
+  search = new PlotSearch(this);
   pointers = new PointerInput(this);
   contexts = new ContextGuard(this);
   #observer = new ResizeObserver(this.guarded(() => this.#onResize()));
@@ -89,23 +99,15 @@ export class ScatterPlot {
     else this.messages.note(this.layer.renderer.kind === 'canvas2d' ? slow : '');
   }
 
-  /**
-   * Dim all categories but one, or none (-1).
-   *
-   * @param {number} category
-   */
-  setFocus(category) {
-    if (category === this.selection.focusCategory) return;
-    this.selection.focusCategory = category;
-    this.legend.showFocus(category);
-    this.content.restyle();
+  /** Which category of the legend is selected. */
+  showChosen() {
+    this.legend.showChosen(this.selection.category);
   }
 
-  /** Escape or double click: no selection, no legend focus, no lasso. */
+  /** Escape or double click: no selection, no lasso. */
   clear() {
     this.pointers.lasso = [];
     this.pointers.setTool('');
-    this.setFocus(-1);
     this.selection.select(null);
     this.tooltip.show(-1);
     this.frames.request();
@@ -122,6 +124,8 @@ export class ScatterPlot {
     this.showHistory();
     this.python.remember();
     this.messages.count(this.selectionText());
+    this.showChosen();
+    this.bar.show();
     if (own) this.messages.speak(this.selectionText() || 'Selection cleared.');
     this.content.restyle();
     if (!own) return;
@@ -234,6 +238,7 @@ export class ScatterPlot {
     this.python.dispose();
     this.contexts.dispose();
     this.loader.dispose();
+    this.search.dispose();
     this.content.dispose();
     this.group.leave();
     this.layer.renderer.dispose();

@@ -1,7 +1,7 @@
 // The canvases of a plot: its points, drawn one by one or as density.
 
 import { CanvasRenderer } from './canvas.js';
-import { DENSITY_FROM, DENSITY_ZOOM, INDEX_FROM, LIT_BIT, MAX_PIXEL_RATIO } from './constants.js';
+import { DENSITY_FROM, DENSITY_ZOOM, HIDDEN_BIT, INDEX_FROM, LIT_BIT, MAX_PIXEL_RATIO } from './constants.js';
 import { basePointAlpha } from './data.js';
 import { DensityLayer } from './density.js';
 import { html } from '../dom.js';
@@ -10,6 +10,7 @@ import { WebGLRenderer } from './webgl.js';
 /** @import { Camera } from './camera.js' */
 /** @import { PlotElements } from './elements.js' */
 /** @import { Renderer } from './rendering.js' */
+/** @import { RowMasks } from './row_masks.js' */
 /** @import { PlotSelection } from './selection.js' */
 /** @import { PlotState } from './state.js' */
 
@@ -51,15 +52,18 @@ export class PointLayer {
   #densityWish = null;
   #canvasSize = '';
 
+  #masks;
+
   /**
    * @param {PlotElements} elements
    * @param {PlotState} state
-   * @param {PlotSelection} selection
+   * @param {{ selection: PlotSelection, masks: RowMasks }} rows
    */
-  constructor(elements, state, selection) {
+  constructor(elements, state, { selection, masks }) {
     this.#elements = elements;
     this.#state = state;
     this.#selection = selection;
+    this.#masks = masks;
     const { canvas, renderer } = createRenderer(true);
     this.canvas = canvas;
     this.renderer = renderer;
@@ -90,13 +94,13 @@ export class PointLayer {
     const colors = levels ? theme.rampRgb : theme.paletteRgb;
     this.anyDim = false;
     for (let row = 0, at = 0; row < count; row += 1, at += 4) {
-      const color = colors[levels ? levels[row] : category[row] % colors.length];
       const lit = selection.isLit(row);
+      const color = lit ? colors[levels ? levels[row] : category[row] % colors.length] : theme.grayRgb;
       if (!lit) this.anyDim = true;
       styles[at] = color[0];
       styles[at + 1] = color[1];
       styles[at + 2] = color[2];
-      styles[at + 3] = markers[row] | (lit ? LIT_BIT : 0);
+      styles[at + 3] = markers[row] | (lit ? LIT_BIT : 0) | (this.#masks.isShown(row) ? 0 : HIDDEN_BIT);
     }
     this.renderer.setStyles(styles);
   }
@@ -147,7 +151,7 @@ export class PointLayer {
     const { points, theme } = this.#state;
     const { anyDim, pixelRatio } = this;
     this.#elements.buttons.density.setAttribute('aria-pressed', String(density));
-    if (density) this.density.draw(points, camera, { theme, anyDim, isLit: (row) => this.#selection.isLit(row) });
+    if (density) this.density.draw(points, camera, { theme, anyDim, selection: this.#selection, masks: this.#masks });
     else this.density.hide();
     const few = this.#selection.rows !== null && this.#selection.rows.length <= INDEX_FROM;
     this.renderer.draw({

@@ -2,6 +2,7 @@
 
 import { DOUBLE_TAP_MS } from './constants.js';
 import { clamp } from '../dom.js';
+import { activeElement } from './point_layer.js';
 import { makeRegion, rowsInside } from './region.js';
 
 /** @import { ScatterPlot } from './plot.js' */
@@ -195,20 +196,23 @@ export class PointerInput {
   }
 
   /**
-   * Select what lies in the lasso or the box. What the legend dimmed is not meant.
+   * Select what lies in the lasso or the box. What doesn't pass the condition is not meant.
    *
    * @param {Tool} by
    */
   #finishDrawing(by) {
-    const { frames, screen, selection, state, view } = this.#plot;
+    const { frames, masks, screen, selection, state, view } = this.#plot;
     const { points } = state;
     const polygon = this.lasso;
     this.lasso = [];
     frames.requestOverlay();
     if (polygon.length < 3 || screen.glide) return;
-    const region = makeRegion(polygon, screen.cameraOf(view.present), points.frame, selection.focusCategory);
-    const rows = rowsInside(points, region);
-    selection.select(rows.length ? { rows, by, clicked: null, region: { ...region, version: points.version } } : null);
+    const region = makeRegion(polygon, screen.cameraOf(view.present), points.frame);
+    const inside = rowsInside(points, region);
+    const rows = inside.filter((row) => masks.isOpen(row));
+    // Python finds the same rows by the region only where no condition takes some out.
+    const known = rows.length === inside.length ? { ...region, version: points.version } : null;
+    selection.select(rows.length ? { rows, by, clicked: null, region: known } : null);
   }
 
   /**
@@ -256,8 +260,9 @@ export class PointerInput {
 
   /** @param {WheelEvent} event */
   #onWheel(event) {
-    const { navigation, screen } = this.#plot;
-    if (!screen.camera) return;
+    const { layer, navigation, screen } = this.#plot;
+    const meant = event.ctrlKey || event.metaKey || activeElement(layer.canvas) === layer.canvas;
+    if (!screen.camera || !meant) return; // the wheel scrolls the page until the plot was clicked
     event.preventDefault();
     const lines = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1;
     const speed = event.ctrlKey ? 0.01 : 0.0016; // with Ctrl it is a trackpad's pinch

@@ -18,6 +18,7 @@ export class PythonLink {
   #sent = null;
   #tellTimer = 0;
   #viewTimer = 0;
+  #askTimer = 0;
   #plot;
 
   /** @param {ScatterPlot} plot */
@@ -42,6 +43,24 @@ export class PythonLink {
     if (text === this.#sent) return;
     this.#sent = text;
     this.send('plot', value);
+  }
+
+  /**
+   * Ask Python for something, once: now, or when the user has paused.
+   *
+   * @param {string} name
+   * @param {{ text?: string, row?: number }} details
+   * @param {boolean} [pauses]
+   */
+  ask(name, details, pauses = false) {
+    clearTimeout(this.#askTimer);
+    if (pauses) {
+      const later = this.#plot.guarded(() => this.ask(name, details));
+      this.#askTimer = window.setTimeout(later, VIEW_DELAY_MS);
+      return;
+    }
+    this.tell(); // what is selected comes first
+    this.send('request', { name, ...details, at: Date.now() });
   }
 
   /** Send again what was sent to Python. */
@@ -112,6 +131,7 @@ export class PythonLink {
   }
 
   dispose() {
+    clearTimeout(this.#askTimer);
     this.#stopTimers();
   }
 

@@ -15,7 +15,7 @@ import { range } from './data.js';
  * @property {number[]} center
  * @property {number} scale
  * @property {number} near
- * @property {number} category Chosen in the legend; -1 for none.
+ * @property {number} category -1: of all categories.
  * @property {string} [version] Of the points.
  */
 
@@ -25,10 +25,9 @@ import { range } from './data.js';
  * @param {number[][]} polygon
  * @param {Camera} camera
  * @param {Frame} frame
- * @param {number} category
  * @returns {Region}
  */
-export function makeRegion(polygon, camera, frame, category) {
+export function makeRegion(polygon, camera, frame) {
   const stride = Math.ceil(polygon.length / MAX_CORNERS);
   return {
     corners: polygon
@@ -38,7 +37,7 @@ export function makeRegion(polygon, camera, frame, category) {
     center: frame.center,
     scale: frame.scale,
     near: camera.near,
-    category,
+    category: -1,
   };
 }
 
@@ -50,13 +49,12 @@ export function makeRegion(polygon, camera, frame, category) {
  * @param {Region} region
  */
 export function rowsInside(points, region) {
-  const { world, category: categories } = points;
-  const { corners, matrix: m, near, category } = region;
+  const { world } = points;
+  const { corners, matrix: m, near } = region;
   const [left, right] = range(corners.map((corner) => corner[0]));
   const [low, high] = range(corners.map((corner) => corner[1]));
   const rows = [];
   for (let row = 0, at = 0; row < points.count; row += 1, at += 3) {
-    if (category >= 0 && categories[row] !== category) continue;
     const px = world[at];
     const py = world[at + 1];
     const pz = world[at + 2];

@@ -17,7 +17,7 @@
  */
 
 /**
- * Draws points on a canvas. Styles are four bytes a point: red, green, blue, marker | LIT_BIT.
+ * Draws points on a canvas. Styles are four bytes a point: red, green, blue, marker | LIT_BIT | HIDDEN_BIT.
  *
  * @typedef {object} Renderer
  * @property {string} kind

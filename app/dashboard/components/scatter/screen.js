@@ -20,16 +20,19 @@ export class PlotScreen {
   glide = null;
   #state;
   #isLit;
+  #isShown;
   /** @type {ScreenIndex | null} Of the present picture, built on first use. */
   #index = null;
 
   /**
    * @param {PlotState} state
    * @param {(row: number) => boolean} isLit
+   * @param {(row: number) => boolean} isShown
    */
-  constructor(state, isLit) {
+  constructor(state, isLit, isShown) {
     this.#state = state;
     this.#isLit = isLit;
+    this.#isShown = isShown;
   }
 
   /** What a camera depends on beside the view. */
@@ -123,6 +126,7 @@ export class PlotScreen {
     const { points } = this.#state;
     if (!this.camera || !points.count || this.glide) return -1;
     this.#index ??= new ScreenIndex(points.world, this.camera);
-    return this.#index.nearest(x, y, Math.max(this.pointSize() / 2 + 4, touch ? 18 : 9), this.#isLit);
+    const row = this.#index.nearest(x, y, Math.max(this.pointSize() / 2 + 4, touch ? 18 : 9), this.#isLit);
+    return row >= 0 && this.#isShown(row) ? row : -1;
   }
 }

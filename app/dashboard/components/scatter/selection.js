@@ -1,8 +1,9 @@
-// Which points are selected, and which of them the legend dims.
+// Which points are selected.
 
 import { SelectionHistory, sameRows } from './history.js';
 
 /** @import { Selection } from './history.js' */
+/** @import { RowMasks } from './row_masks.js' */
 /** @import { PlotState } from './state.js' */
 
 /**
@@ -18,20 +19,21 @@ export class PlotSelection {
   present = null;
   /** When it was made. */
   at = 0;
-  /** The category chosen in the legend; -1 for none. */
-  focusCategory = -1;
   /** @type {Uint8Array | null} A 1 for each selected row. */
   mask = null;
   #history = new SelectionHistory();
   #state;
   #onChange;
+  #masks;
 
   /**
    * @param {PlotState} state
+   * @param {RowMasks} masks
    * @param {(from: Origin) => void} onChange
    */
-  constructor(state, onChange) {
+  constructor(state, masks, onChange) {
     this.#state = state;
+    this.#masks = masks;
     this.#onChange = onChange;
   }
 
@@ -41,13 +43,12 @@ export class PlotSelection {
   }
 
   /**
-   * Whether a row is selected, or none is, and the legend doesn't dim it.
+   * Whether a row is selected, or none is, and neither a condition nor a search dims it.
    *
    * @param {number} row
    */
   isLit(row) {
-    const chosen = this.mask === null || this.mask[row] === 1;
-    return chosen && (this.focusCategory < 0 || this.#state.points.category[row] === this.focusCategory);
+    return (this.mask === null || this.mask[row] === 1) && this.#masks.isLit(row);
   }
 
   /**
@@ -79,6 +80,27 @@ export class PlotSelection {
    */
   selectOne(row, by) {
     this.select({ rows: Int32Array.of(row), by, clicked: row, region: null });
+  }
+
+  /**
+   * Select the rows of a category that can be chosen, or none where they are selected already.
+   *
+   * @param {number} category
+   */
+  selectCategory(category) {
+    const { points } = this.#state;
+    const rows = [];
+    for (let row = 0; row < points.count; row += 1) {
+      if (points.category[row] === category && this.#masks.isOpen(row)) rows.push(row);
+    }
+    const again = this.present?.by === 'legend' && sameRows(Int32Array.from(rows), this.rows);
+    const chosen = { rows: Int32Array.from(rows), by: 'legend', clicked: null, region: null };
+    this.select(again || !rows.length ? null : chosen);
+  }
+
+  /** The category whose rows are selected, by the legend; -1 for none. */
+  get category() {
+    return this.present?.by === 'legend' ? this.#state.points.category[this.present.rows[0]] : -1;
   }
 
   /**

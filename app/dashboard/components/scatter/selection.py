@@ -1,14 +1,14 @@
 """What is selected in a scatter plot, and how it is read from the browser's state, which can hold anything."""
 
 import math
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from polysema.app.dashboard.components.point_columns import MAX_SELECTED_ROWS
 from polysema.app.dashboard.components.points import PublishedCloud
 
 __all__ = [
@@ -22,13 +22,11 @@ __all__ = [
     "rows_inside",
     "write_view",
 ]
-MAX_SELECTED_ROWS = 2_000
-"""Most rows that travel one by one; of a larger selection the browser sends the region, or a bit for each point."""
 MAX_CORNERS = 256
 """Most corners of a region."""
 CHUNK_ROWS = 100_000
 """Points that are tested against a region at once."""
-By = Literal["click", "lasso", "box", "key", "python", ""]
+By = Literal["click", "lasso", "box", "legend", "key", "python", ""]
 View = tuple[float, ...]
 """Where the camera is: `(x, y, zoom)` in 2-D, `(x, y, z, zoom, yaw, pitch)` in 3-D. The place in the middle is in the
 units of the positions, zoom 1 shows all points, angles are in radians."""
@@ -63,8 +61,8 @@ class Selection:
     Attributes:
         rows: All selected rows in ascending order, however many; empty when none.
         count: How many they are.
-        by: How they were selected: "click", "lasso", "box", "key" (Enter on a point that was stepped to), "python"
-            (from the argument `selected`), or "" for no selection. Undo brings the former word back.
+        by: How they were selected: "click", "lasso", "box", "legend", "key" (Enter on a point that was stepped to),
+            "python" (from the argument `selected`), or "" for no selection. Undo brings the former word back.
         clicked: The one row that was clicked, tapped or entered: a page may take it as the wish to search for it.
         view: The camera as the argument `view` takes it back, or None while it shows all points.
         region: The lasso or the box when there is one and it was drawn on these very points; none in a group.
@@ -136,15 +134,6 @@ def _inside_polygon(x: NDArray[np.float64], y: NDArray[np.float64], corners: NDA
     unsorted = np.empty_like(within)
     unsorted[order] = within
     return unsorted
-
-
-def write_rows(rows: NDArray[np.int64], count: int) -> dict[str, Any]:
-    """Rows as the browser takes them: one by one, or when they are many a bit for each of `count` points."""
-    if len(rows) <= MAX_SELECTED_ROWS:
-        return {"rows": rows.tolist()}
-    bits = np.zeros(count, np.bool_)
-    bits[rows] = True
-    return {"bits": b64encode(np.packbits(bits, bitorder="little").tobytes()).decode()}
 
 
 def checked_view(view: Sequence[float] | None, dim: int) -> list[float] | None:

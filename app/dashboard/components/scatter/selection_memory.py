@@ -86,7 +86,7 @@ class SelectionMemory:
         except (ValueError, TypeError, OverflowError):
             return False
         by, clicked = state.get("by"), state.get("clicked")
-        if by not in ("click", "lasso", "box", "key", "python") and not (by == "" and not len(rows)):
+        if by not in ("click", "lasso", "box", "legend", "key", "python") and not (by == "" and not len(rows)):
             return False
         if clicked is not None and (type(clicked) is not int or rows.tolist() != [clicked]):
             return False

@@ -21,7 +21,8 @@ flat out int v_marker;
 
 void main() {
   bool lit = a_style.w >= 128.0;
-  int marker = int(a_style.w) & 127;
+  int marker = int(a_style.w) & 63;
+  bool hidden = (int(a_style.w) & 64) != 0;
   gl_Position = u_matrix * vec4(mix(a_from, a_to, u_mix), 1.0);
   float size = u_size * u_scales[marker];
   float fog = 0.0;
@@ -34,7 +35,7 @@ void main() {
   gl_PointSize = v_extent;
   v_color = vec4(mix(a_style.rgb / 255.0, u_paper, fog), u_alpha);
   v_marker = marker;
-  if (lit != (u_lit_pass > 0.5)) gl_Position = vec4(2.0, 2.0, 2.0, 1.0); // the other pass draws it
+  if (hidden || lit != (u_lit_pass > 0.5)) gl_Position = vec4(2.0, 2.0, 2.0, 1.0); // the other pass draws it
 }`;
 
 export const FRAGMENT_SHADER = `#version 300 es

@@ -1,6 +1,6 @@
 // The colors and the font of the page, as the plot draws with them.
 
-import { PALETTE_DARK, PALETTE_LIGHT, RAMP_DARK, RAMP_LIGHT } from './constants.js';
+import { GRAY_DARK, GRAY_LIGHT, PALETTE_DARK, PALETTE_LIGHT, RAMP_DARK, RAMP_LIGHT } from './constants.js';
 
 /** @import { Points } from './data.js' */
 
@@ -20,6 +20,7 @@ import { PALETTE_DARK, PALETTE_LIGHT, RAMP_DARK, RAMP_LIGHT } from './constants.
  * @property {string[]} ramp Some colors from the least to the greatest value.
  * @property {Rgb[]} rampRgb All 256 of them.
  * @property {Rgb} inkRgb
+ * @property {Rgb} grayRgb Of points that are not meant.
  * @property {string} ink The color of texts.
  * @property {string} accent
  * @property {string} font
@@ -81,6 +82,7 @@ export function readTheme(element, context) {
     ramp: dark ? RAMP_DARK : RAMP_LIGHT,
     rampRgb: makeRamp((dark ? RAMP_DARK : RAMP_LIGHT).map((color) => parseColor(color, context))),
     inkRgb: parseColor(variable('--st-text-color', dark ? '#fafafa' : '#31333f'), context),
+    grayRgb: dark ? GRAY_DARK : GRAY_LIGHT,
     ink: variable('--st-text-color', dark ? '#fafafa' : '#31333f'),
     accent: variable('--st-primary-color', '#0072b2'),
     font: variable('--st-font', 'sans-serif'),

@@ -59,6 +59,19 @@ export async function fetchColumns(data, signal) {
   return columns;
 }
 
+/**
+ * The rows whose label or detail holds a text, whatever its case.
+ *
+ * @param {PlotData} data
+ * @param {string} text
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ first: number, rows?: number[], bits?: string }>} `first` has just this label; -1 for none.
+ */
+export async function searchPoints(data, text, signal) {
+  const response = await fetchPoints(data, `search?q=${encodeURIComponent(text)}`, signal);
+  return response.json();
+}
+
 /** Labels, details and marks of a large cloud, fetched in batches on demand. */
 export class RemoteTexts {
   /** @type {Map<number, RowText>} */

@@ -1,11 +1,11 @@
 // The view of a plot over time.
 
 import { fittedView, mixViews } from './camera.js';
-import { boundsDiffer } from './data.js';
+import { boundsDiffer } from './extent.js';
 import { Transition } from './transition.js';
 
 /** @import { View } from './camera.js' */
-/** @import { Bounds } from './data.js' */
+/** @import { Bounds } from './extent.js' */
 
 const NO_BOUNDS = { low: [-1, -1, -1], high: [1, 1, 1] };
 

@@ -1,0 +1,147 @@
+"""The page Map: what a selection is, and what can be made of it."""
+
+import numpy as np
+import pyarrow as pa
+import streamlit as st
+
+from polysema.app.collection.registry import CollectionRegistry
+from polysema.app.dashboard import progress as work
+from polysema.app.dashboard import space_picker, widgets
+from polysema.app.dashboard.clickable import clickable_list
+from polysema.app.dashboard.components.scatter import Selection
+from polysema.app.dashboard.map.controls import MapQuestion
+from polysema.app.dashboard.map.inspector import go_to, listed_rows
+from polysema.app.explorer.results import SpaceMap
+from polysema.app.explorer.results.columns import TypicalRows
+from polysema.core.errors import UserError
+from polysema.core.space.space import Space
+from polysema.indexes.collection import Collection
+
+TAGS = "tags"
+"""The column of a collection in which the sets stand that its rows belong to."""
+
+
+def selection_panel(query: MapQuestion, space: Space, found: SpaceMap, selected: Selection) -> None:
+    """What is typical of the selection, and forms that name it or save it."""
+    n = len(found.space)
+    rows = tuple(row for row in selected.rows if row < n)
+    if not rows:
+        st.caption("Nothing is selected: click a point or a name in the legend, or draw a lasso or a box.")
+        return
+    wish = st.session_state.get("map_wish")
+    _name_form(query, space, rows, opened=wish == "name")
+    _save_form(query, space, rows, opened=wish == "save")
+    if len(rows) < n:
+        typical: TypicalRows | None = work.answer(
+            ("typical", rows, *query.key), lambda progress: widgets.explorer().maps.typical(found, rows)
+        )
+        if typical is not None:
+            _show(typical, space, n)
+
+
+def _show(typical: TypicalRows, space: Space, n: int) -> None:
+    """The selection beside the rest."""
+    st.markdown(f"**{typical.n:,} of {typical.of:,} rows beside the rest**")
+    st.caption(
+        f"Mean cosine to the selection's mean: {typical.inside:.3f} of its rows, {typical.outside:.3f} of the rest."
+    )
+    if typical.words:
+        st.dataframe(
+            pa.table(
+                {
+                    "word": [one.word for one in typical.words],
+                    "here": [f"{one.share:.0%}" for one in typical.words],
+                    "in the rest": [f"{one.rest:.1%}" for one in typical.words],
+                }
+            ),
+            hide_index=True,
+            height=240,
+            alt="Words of the selection and how many texts have them here and in the rest",
+            key="map_typical_words",
+        )
+    if typical.values:
+        st.dataframe(
+            pa.table(
+                {
+                    "column": [one.column for one in typical.values],
+                    "value": [one.value for one in typical.values],
+                    "here": [f"{one.share:.0%}" for one in typical.values],
+                    "in the rest": [f"{one.rest:.1%}" for one in typical.values],
+                }
+            ),
+            hide_index=True,
+            height=240,
+            alt="Values of columns and how many rows have them here and in the rest",
+            key="map_typical_values",
+        )
+    st.markdown("**Nearest to its mean**")
+    nearest = [(one.row, one.key, one.score, "") for one in typical.nearest]
+    clickable_list(listed_rows(space, nearest, n), "mean", go_to, widgets.explorer().space(space).baseline)
+
+
+def _save_form(query: MapQuestion, space: Space, rows: tuple[int, ...], opened: bool) -> None:
+    """A form that puts the selected rows into a collection of their own."""
+    with st.expander("Save as a collection", expanded=opened), st.form("map_save", border=False):
+        name = st.text_input("Name", key="map_save_name", max_chars=64, placeholder="my-selection")
+        if not st.form_submit_button("Save", type="primary") or not (name or "").strip():
+            return
+        job = widgets.jobs().start(
+            ("save selection", name, rows, *query.key),
+            lambda progress: _save(widgets.shelf(), name.strip(), space, rows),
+        )
+        job.wait(60)
+        try:
+            count = job.result() if not job.pending else 0
+            st.success(f"{count:,} rows are in {widgets.plain(name)}; it is in every list of spaces.")
+        except UserError as error:
+            widgets.problem(error)
+            widgets.jobs().forget(("save selection", name, rows, *query.key))
+
+
+def _save(shelf: CollectionRegistry, name: str, space: Space, rows: tuple[int, ...]) -> int:
+    """Put rows of a space into a new collection with their columns; how many they are."""
+    chosen = space.take(np.array(rows, np.int64))
+    columns = chosen.columns if chosen.columns is not None else pa.table({"word": chosen.keys.array})
+    given = {column: columns.column(column).combine_chunks() for column in columns.column_names if column != "id"}
+    with shelf.making(name) as collection:
+        return collection.add(_ids(chosen), chosen.vectors, given, origin=chosen.origin)
+
+
+def _ids(space: Space) -> list[str]:
+    """The keys, each with its place where two are the same."""
+    keys = space.keys.array.to_pylist()
+    return keys if len(set(keys)) == len(keys) else [f"{place + 1}-{key}" for place, key in enumerate(keys)]
+
+
+def _name_form(query: MapQuestion, space: Space, rows: tuple[int, ...], opened: bool) -> None:
+    """A form that writes the name of the set into the rows of the collection."""
+    folder = query.name.partition("/")[0]
+    with st.expander("Name as a set", expanded=opened):
+        if folder not in widgets.shelf().names() or query.name.endswith(space_picker.HIDDEN_SPACES):
+            st.caption("Sets are kept in a column of a collection: save the selection as a collection first.")
+            return
+        with st.form("map_name", border=False):
+            tag = st.text_input("Name of the set", key="map_tag", max_chars=64, placeholder="my set")
+            if not st.form_submit_button("Name it", type="primary") or not (tag or "").strip():
+                return
+        keys = space.keys.take(np.array(rows, np.int64))
+        try:
+            count = tag_rows(widgets.shelf().get(folder), query.name.partition("/")[2] or None, keys, tag.strip())
+            st.success(f"{count:,} rows are in the set {widgets.plain(tag)}: color or filter by the column {TAGS}.")
+        except UserError as error:
+            widgets.problem(error)
+
+
+def tag_rows(collection: Collection, space: str | None, ids: list[str], tag: str) -> int:
+    """Add a name to the column of sets of some rows of a collection; how many they are."""
+    rows = collection.get(ids, space)
+    columns = {} if rows.columns is None else {c: rows.columns.column(c) for c in rows.columns.column_names}
+    before = columns[TAGS].to_pylist() if TAGS in columns else [None] * len(rows)
+    columns[TAGS] = pa.array([_with(each, tag) for each in before], pa.large_string())
+    return collection.upsert(rows.keys.array.to_pylist(), rows.vectors, columns, space=space)
+
+
+def _with(before: str | None, tag: str) -> str:
+    """The names of sets of a row, one of which is new."""
+    names = [name for name in (before or "").split("; ") if name]
+    return "; ".join(names if tag in names else [*names, tag])
