@@ -12,12 +12,14 @@ from polysema.app.client.space import RemoteSpace
 from polysema.app.client.transport import BASE64, Transport, part, sent
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE
 from polysema.app.explorer.results import WordMap
+from polysema.app.explorer.results.columns import ColumnCharts, TypicalRows
 from polysema.app.explorer.serialization import array_of, from_json, to_json
 from polysema.core.errors import list_of
 from polysema.core.maps.distortion import Distortion
 from polysema.core.maps.neighbors import Neighbors
 from polysema.core.maps.options import MapOptions
 from polysema.core.maps.projection import Map
+from polysema.core.maps.regions import Regions
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats, Ints, Origin
 
@@ -183,6 +185,27 @@ class RemoteMaps:
             query |= {"vector": vector, "position": position}
         found: PointNeighbors = from_json(
             PointNeighbors, self._transport.ask("POST", f"/v1/jobs/{part(on.job)}/around", query)
+        )
+        return found
+
+    def areas(self, on: RemoteMap) -> Regions:
+        """See `MapExplorer.areas`."""
+        found: Regions = from_json(Regions, self._transport.ask("GET", f"/v1/jobs/{part(on.job)}/areas"))
+        return found
+
+    def columns(self, on: RemoteMap, columns: Sequence[str] | None = None, where: str = "") -> ColumnCharts:
+        """See `MapExplorer.columns`."""
+        query = {"columns": None if columns is None else list_of(columns, "columns"), "where": where}
+        found: ColumnCharts = from_json(
+            ColumnCharts, self._transport.ask("POST", f"/v1/jobs/{part(on.job)}/columns", query)
+        )
+        return found
+
+    def typical(self, on: RemoteMap, rows: Sequence[int], k: int = 10) -> TypicalRows:
+        """See `MapExplorer.typical`."""
+        query = {"rows": [int(row) for row in rows], "k": k}
+        found: TypicalRows = from_json(
+            TypicalRows, self._transport.ask("POST", f"/v1/jobs/{part(on.job)}/typical", query)
         )
         return found
 

@@ -16,6 +16,9 @@ AREAS, ORDER, KEPT = "areas of the map", "order of the rows", "neighbors kept"
 MAX_COLORS = 12  # colors of the plot: one of them is the gray one of the rest, where there is a rest
 GRAY = 6  # where the gray one stands among the twelve colors of the plot
 OTHER_LABEL = "other"
+LOG = " (log)"
+MIN_LOG_RATIO = 1_000  # of the largest and the smallest number, from which on powers of ten tell more
+SECONDS_A_YEAR = 365.2425 * 86_400
 NO_TEXT = ("text",)  # too long to be distinguished by color
 
 
@@ -40,12 +43,15 @@ def choices(space: Space) -> list[str]:
     """
     if space.columns is None:
         return []
-    return [
-        field.name
-        for field in space.columns.schema
-        if field.name not in NO_TEXT
-        and (_is_text(field.type) or _is_number(field.type) or pa.types.is_boolean(field.type))
-    ]
+    found = []
+    for field in space.columns.schema:
+        if field.name in NO_TEXT:
+            continue
+        if _is_text(field.type) or _is_number(field.type) or pa.types.is_boolean(field.type) or _is_moment(field.type):
+            found.append(field.name)
+        if _is_number(field.type) and _spans_powers(space.columns.column(field.name)):
+            found.append(field.name + LOG)
+    return found
 
 
 def by_order(n: int) -> PointColors:
@@ -70,9 +76,39 @@ def by_areas(found: Regions) -> PointColors:
     return _with_rest(list(found.names[:shown]), codes, "smaller areas and between")
 
 
-def by_column(column: "pa.ChunkedArray | pa.Array") -> PointColors:
-    """By a column: the most frequent values, the rest and rows without a value gray; numbers of many values as a
-    scale.
+def by_choice(space: Space, name: str) -> PointColors:
+    """By what `choices` names: a column, or the powers of ten of its numbers."""
+    assert space.columns is not None
+    if name not in space.columns.column_names and name.endswith(LOG):
+        numbers = pc.cast(space.columns.column(name.removesuffix(LOG)).combine_chunks(), pa.float64())
+        logs = np.log10(numbers.to_numpy(zero_copy_only=False)).astype(np.float32)
+        return PointColors(("points",), np.zeros(len(logs), np.int64), logs, f"log10 of {name.removesuffix(LOG)}")
+    return by_column(space.columns.column(name), name)
+
+
+def _spans_powers(column: pa.ChunkedArray) -> bool:
+    """Whether numbers are all positive and of very different sizes."""
+    if column.null_count or not len(column):
+        return False
+    ends = pc.min_max(column).as_py()
+    return bool(ends["min"] > 0 and np.isfinite(ends["max"]) and ends["max"] / ends["min"] >= MIN_LOG_RATIO)
+
+
+def _by_moment(array: pa.Array) -> PointColors | None:
+    """By a column of dates, as years with a fraction; None where one is missing."""
+    if array.null_count or not len(array):
+        return None
+    moments = pc.cast(array, pa.timestamp("s", getattr(array.type, "tz", None)), safe=False)
+    seconds = pc.cast(moments, pa.int64()).to_numpy(zero_copy_only=False)
+    years = 1970 + seconds / SECONDS_A_YEAR
+    first, last = (np.datetime64(int(end), "s").astype("datetime64[D]") for end in (seconds.min(), seconds.max()))
+    name = f"year ({first} to {last})"
+    return PointColors(("points",), np.zeros(len(array), np.int64), years.astype(np.float32), name)
+
+
+def by_column(column: "pa.ChunkedArray | pa.Array", name: str = "value") -> PointColors:
+    """By a column: the most frequent values, the rest and rows without a value gray; numbers of many values and dates
+    as a scale.
     """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_dictionary(array.type):
@@ -81,7 +117,9 @@ def by_column(column: "pa.ChunkedArray | pa.Array") -> PointColors:
     if _is_number(array.type) and (pa.types.is_floating(array.type) or pc.count_distinct(array).as_py() > MAX_COLORS):
         values = pc.cast(array, pa.float64()).to_numpy(zero_copy_only=False)
         if np.isfinite(values).all() and np.abs(values).max(initial=0) < np.finfo(np.float32).max:
-            return PointColors(("points",), np.zeros(n, np.int64), values.astype(np.float32), "value")
+            return PointColors(("points",), np.zeros(n, np.int64), values.astype(np.float32), name)
+    if _is_moment(array.type) and (dated := _by_moment(array)) is not None:
+        return dated
     texts = pc.cast(array, pa.large_string())
     texts = pc.if_else(pc.equal(pc.fill_null(texts, ""), ""), None, texts)  # rows without a value
     counted = sorted(
@@ -142,6 +180,10 @@ def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_moment(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -26,6 +26,7 @@ from polysema.app.service.routes import (
     inside,
     interventions,
     jobs,
+    map_contents,
     spaces,
     status,
     texts,
@@ -44,6 +45,7 @@ ROUTERS = (
     generation.router,
     collection.router,
     jobs.router,
+    map_contents.router,
 )
 NO_TELEMETRY: dict[str, Any] = {
     "tracing": False,

@@ -500,6 +500,20 @@ def test_every_bar_is_a_condition_and_a_brush_replaces_that_of_its_column(column
     )
 
 
+def test_numbers_color_by_their_size_or_power_and_dates_by_the_year() -> None:
+    space = shop()
+    assert point_colors.choices(space) == ["year", "price", "price (log)", "kind", "sold", "day"]
+    logs = point_colors.by_choice(space, "price (log)")
+    assert logs.value_name == "log10 of price"
+    assert logs.values is not None
+    np.testing.assert_allclose(logs.values[[0, -1]], [0, 4], atol=1e-6)
+    days = point_colors.by_choice(space, "day")
+    assert days.value_name == "year (2024-01-01 to 2024-07-18)"
+    assert days.values is not None
+    np.testing.assert_allclose(days.values[[0, -1]], [2024.0, 2024.54], atol=0.01)
+    assert point_colors.by_choice(space, "kind").categories == ("cup", "pan")
+
+
 def test_what_is_typical_of_some_rows() -> None:
     maps, space = Explorer().maps, shop()
     pans = list(range(3, 200, 4))

@@ -32,7 +32,7 @@ MODELS = {
     "lens": ("lens", "text model layers words view options"),
     "contributions": ("attribution", "text word model against at options"),
 }
-MAPS = ("around", "map", "matched", "place", "word_map")
+MAPS = ("areas", "around", "columns", "map", "matched", "place", "typical", "word_map")
 OWN = ("compare_families", "space", "model", "maps", "senses", "create", "collection", "collections", "delete")
 
 

@@ -50,6 +50,8 @@ POSTS = (
     "/v1/contributions",
     "/v1/jobs/0/place",
     "/v1/jobs/0/around",
+    "/v1/jobs/0/columns",
+    "/v1/jobs/0/typical",
     "/v1/vector",
     "/v1/association",
 )

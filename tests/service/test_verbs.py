@@ -149,16 +149,19 @@ def same(here: Any, there: Any, at: str = "the answer") -> None:
         assert here == there or (here != here and there != there), (at, here, there)
 
 
+ON_A_MAP = {"place", "around", "matched", "areas", "columns", "typical"}
+
+
 def test_every_verb_of_the_client_is_tried() -> None:
     own = {"steer", "ablate", "generate"}  # in `test_contract`
     tried = {(WORDS | MODELS).get(name, (name, ""))[0].split(".")[-1] for name, _ in VERBS}
     for kind in (RemoteSpace, RemoteLookup, RemoteModel, RemoteSenses, RemoteMaps):
         verbs = {name for name in public(kind) if callable(vars(kind)[name])}
-        assert verbs <= tried | own | {"place", "around", "matched"}, kind
+        assert verbs <= tried | own | ON_A_MAP, kind
     here = {"resolver", "axis", "matches", "cloud", "accuracy", "caches"}
     for kind in (WordSpace, WordLookup, ModelExplorer, SenseExplorer, MapExplorer):
         verbs = {name for name in public(kind) if callable(vars(kind)[name])}
-        assert verbs <= tried | own | here | {"place", "around", "matched"}, kind
+        assert verbs <= tried | own | here | ON_A_MAP, kind
 
 
 def test_no_handle_has_more_than_ten_verbs() -> None:
@@ -178,6 +181,19 @@ def test_new_vectors_are_placed_on_a_map_there_as_here(client: Client, explorer:
     same(explorer.maps.place(here, vectors), client.place(there, vectors))
     with pytest.raises(UserError, match="dimension 50"):
         client.place(there, np.ones((1, 7)))
+
+
+def test_what_is_on_a_map_there_as_here(client: Client, explorer: Explorer) -> None:
+    here, there = (of.map("minilm-l6@6", "pca", n=400) for of in (Flat(explorer), client))
+    same(explorer.maps.areas(here), client.areas(there))
+    for names, where in ((None, ""), (["sense", "start"], "word = 'bank' and sense is not null")):
+        same(explorer.maps.columns(here, names, where), client.columns(there, names, where))
+    same(explorer.maps.typical(here, range(20), 3), client.typical(there, range(20), 3))
+    for of, on in ((Flat(explorer), here), (client, there)):
+        with pytest.raises(UserError, match="did you mean sense"):
+            of.columns(on, ["sens"])
+        with pytest.raises(UserError, match="some of the 400 rows can be compared with the rest|rows: "):
+            of.typical(on, [])
 
 
 def test_what_lies_around_a_point_there_as_here(client: Client, explorer: Explorer, http: Any) -> None:

@@ -72,7 +72,7 @@ def _how(by: str, found: SpaceMap, grouped: regions.Regions | None, whole: bool)
     if by == point_colors.KEPT and whole:
         return point_colors.by_kept(found.kept, MAP_NEIGHBORS)
     if by in point_colors.choices(found.space) and found.space.columns is not None:
-        return point_colors.by_column(found.space.columns.column(by))
+        return point_colors.by_choice(found.space, by)
     return point_colors.plain(n)
 
 

@@ -61,7 +61,7 @@ async def result(job: str, state: StateDep, request: Request) -> Response:
     isn't done.
     """
     wanted = form.wanted(request)
-    found = _made(state, job, (SpaceMap, MatchedMaps))
+    found = made(state, job, (SpaceMap, MatchedMaps))
     answer_of: Any = job_kinds.map_answer if isinstance(found, SpaceMap) else job_kinds.matched_answer
     return await state.work(lambda: answer_of(wanted, found))
 
@@ -71,7 +71,7 @@ async def shifts(job: str, row: Annotated[int, Query(ge=0, le=2**53)], state: St
     """What changed around a row of matched maps: its nearest that stayed, were lost and gained, with their ranks in
     both spaces.
     """
-    found: MatchedMaps = _made(state, job, (MatchedMaps,))
+    found: MatchedMaps = made(state, job, (MatchedMaps,))
 
     def ask() -> Response:
         return form.answer(ShiftsAnswer(row, found.stayed(row), found.lost(row), found.gained(row)))
@@ -84,7 +84,7 @@ async def around(job: str, request: PointNeighborsRequest, state: StateDep) -> R
     """What is nearest to a point of a map in the whole space, and what is on the map; each with its rank in the
     other.
     """
-    found: SpaceMap = _made(state, job, (SpaceMap,))
+    found: SpaceMap = made(state, job, (SpaceMap,))
     state.check_k(request.k)
     own = request.row is not None
     if own == (request.vector is not None) or (request.vector is None) != (request.position is None):
@@ -104,7 +104,7 @@ async def around(job: str, request: PointNeighborsRequest, state: StateDep) -> R
 @router.post("/{job}/place", responses=answers(PositionsResponse))
 async def place(job: str, request: PlaceRequest, state: StateDep) -> Response:
     """Where new vectors of the same space lie on the map that a job made; the same alone or in a batch."""
-    found: SpaceMap = _made(state, job, (SpaceMap,))
+    found: SpaceMap = made(state, job, (SpaceMap,))
 
     def ask() -> Response:
         vectors = form.matrix(request.vectors, found.space.dim)
@@ -116,7 +116,7 @@ async def place(job: str, request: PlaceRequest, state: StateDep) -> Response:
     return await state.work(ask)
 
 
-def _made(state: ServiceState, name: str, kinds: tuple[type, ...]) -> Any:
+def made(state: ServiceState, name: str, kinds: tuple[type, ...]) -> Any:
     """What a job made, which is one of these kinds; raises `ConflictError`."""
     job = state.jobs.get(name)
     if job.state == "failed" and job.error is not None:
