@@ -15,6 +15,8 @@ from streamlit.testing.v1 import AppTest
 from polysema.app.config.loading import load_settings
 from polysema.app.dashboard import permalink, point_colors, widgets
 from polysema.app.dashboard.components.points import store
+from polysema.app.dashboard.map.condition import example_of
+from polysema.app.dashboard.map.selection_panel import word_of
 from polysema.app.explorer import Explorer
 from polysema.app.explorer.column_charts import brushed
 from polysema.core.errors import IncompatibleError, UnknownWordError, UserError
@@ -498,6 +500,18 @@ def test_every_bar_is_a_condition_and_a_brush_replaces_that_of_its_column(column
     assert brushed(again, chart, []) == (
         "text contains 'cup'" if column == "sold" else "sold = true and text contains 'cup'"
     )
+
+
+def test_the_word_that_most_selected_texts_hold_is_one_of_the_corpus() -> None:
+    assert word_of(["The bank was muddy.", "A bank, a match.", "the BANK of it"]) == "bank"
+    assert word_of(["nothing here", ""]) == ""
+
+
+@pytest.mark.parametrize("name", ["glove-6b-50d", "minilm-l6@6", "shop"])
+def test_the_example_in_the_box_of_a_condition_can_be_asked(name: str) -> None:
+    maps = Explorer().maps
+    found = maps.map(shop() if name == "shop" else name, "pca", n=200, k=0)
+    assert maps.columns(found, [], example_of(found)).n == 200
 
 
 def test_numbers_color_by_their_size_or_power_and_dates_by_the_year() -> None:

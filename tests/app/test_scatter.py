@@ -170,6 +170,11 @@ def test_points_are_served_once_and_kept_by_the_browser() -> None:
             "details": ["détail 7", "détail 0"],
             "marks": [[0, 6], [0, 6]],
         }
+        numbers = [str(row) for row in range(5_000)]
+        found = http.get(f"/api/points/{cloud.version}/search?q=W4").json()
+        assert found == {"first": 4, "rows": [row for row, text in enumerate(numbers) if text.startswith("4")]}
+        found = http.get(f"/api/points/{cloud.version}/search?q=32 DÉTAIL").json()  # its words, in any order
+        assert found == {"first": -1, "rows": [row for row, text in enumerate(numbers) if "32" in text]}
     with client("/lab/") as http:
         assert http.get(f"/lab/api/points/{cloud.version}/positions").status_code == 200
         assert http.get(f"/api/points/{cloud.version}/positions").status_code == 404
@@ -180,6 +185,8 @@ def test_points_are_served_once_and_kept_by_the_browser() -> None:
     [
         ("{}/texts", 400, "rows must be row numbers"),
         ("{}/texts?rows=", 400, "rows must be row numbers"),
+        ("{}/search?q=", 400, "q must be a text of 1 to 200 characters"),
+        ("{}/search?q=" + "x" * 201, 400, "q must be a text of 1 to 200 characters"),
         ("{}/texts?rows=-1", 400, "rows must be row numbers"),
         ("{}/texts?rows=1,", 400, "rows must be row numbers"),
         ("{}/texts?rows=1.5", 400, "rows must be row numbers"),

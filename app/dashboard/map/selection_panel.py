@@ -1,12 +1,15 @@
 """The page Map: what a selection is, and what can be made of it."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import streamlit as st
 
 from polysema.app.collection.registry import CollectionRegistry
+from polysema.app.dashboard import permalink, space_picker, widgets
 from polysema.app.dashboard import progress as work
-from polysema.app.dashboard import space_picker, widgets
 from polysema.app.dashboard.clickable import clickable_list
 from polysema.app.dashboard.components.scatter import Selection
 from polysema.app.dashboard.map.controls import MapQuestion
@@ -14,9 +17,13 @@ from polysema.app.dashboard.map.inspector import go_to, listed_rows
 from polysema.app.explorer.results import SpaceMap
 from polysema.app.explorer.results.columns import TypicalRows
 from polysema.core.errors import UserError
+from polysema.core.maps.region_names import words_of
+from polysema.core.measure.senses import load_senses
+from polysema.core.model.catalog import models_here
 from polysema.core.space.space import Space
 from polysema.indexes.collection import Collection
 
+MAX_READ, MAX_SENTENCES = 2_000, 20
 TAGS = "tags"
 """The column of a collection in which the sets stand that its rows belong to."""
 
@@ -31,6 +38,7 @@ def selection_panel(query: MapQuestion, space: Space, found: SpaceMap, selected:
     wish = st.session_state.get("map_wish")
     _name_form(query, space, rows, opened=wish == "name")
     _save_form(query, space, rows, opened=wish == "save")
+    _contexts_link(space, rows)
     if len(rows) < n:
         typical: TypicalRows | None = work.answer(
             ("typical", rows, *query.key), lambda progress: widgets.explorer().maps.typical(found, rows)
@@ -77,6 +85,33 @@ def _show(typical: TypicalRows, space: Space, n: int) -> None:
     st.markdown("**Nearest to its mean**")
     nearest = [(one.row, one.key, one.score, "") for one in typical.nearest]
     clickable_list(listed_rows(space, nearest, n), "mean", go_to, widgets.explorer().space(space).baseline)
+
+
+def _contexts_link(space: Space, rows: tuple[int, ...]) -> None:
+    """The selected texts as own sentences on the page Contexts, for the word of its list that most of them hold."""
+    if space.columns is None or "text" not in space.columns.column_names:
+        return
+    column = space.columns.column("text").take(pa.array(rows[:MAX_READ], pa.int64()))
+    texts = list(dict.fromkeys(" ".join(str(text or "").split()) for text in column.to_pylist()))
+    word = word_of(texts)
+    if not word:
+        return
+    own = [text for text in texts if word in words_of(text)][:MAX_SENTENCES]
+    kept = permalink.save({"page": "contexts", "values": {"widget:own": "\n".join(own)}})
+    model = {"model": space.origin.source} if space.origin.source in models_here() else {}
+    st.page_link(
+        "app_pages/contexts.py",
+        label=f"Open in Contexts: {word}",
+        query_params={"word": word} | model | ({permalink.PARAMETER: kept} if kept else {}),
+        help=f"{len(own)} of the selected texts hold {word}: they go along as your sentences.",
+    )
+
+
+def word_of(texts: Sequence[str]) -> str:
+    """The word of the corpus of senses that most texts hold; empty where none does."""
+    known = load_senses().words
+    counted = Counter(word for text in texts for word in set(words_of(text)) if word in known)
+    return min(counted, key=lambda word: (-counted[word], word), default="")
 
 
 def _save_form(query: MapQuestion, space: Space, rows: tuple[int, ...], opened: bool) -> None:
