@@ -8,12 +8,13 @@ import pyarrow as pa
 import streamlit as st
 
 from polysema.app.collection.registry import CollectionRegistry
-from polysema.app.dashboard import permalink, space_picker, widgets
+from polysema.app.dashboard import permalink, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.clickable import clickable_list
 from polysema.app.dashboard.components.scatter import Selection
 from polysema.app.dashboard.map.controls import MapQuestion
 from polysema.app.dashboard.map.inspector import go_to, listed_rows
+from polysema.app.dashboard.picker import choices
 from polysema.app.explorer.results import SpaceMap
 from polysema.app.explorer.results.columns import TypicalRows
 from polysema.core.errors import UserError
@@ -152,7 +153,7 @@ def _name_form(query: MapQuestion, space: Space, rows: tuple[int, ...], opened: 
     """A form that writes the name of the set into the rows of the collection."""
     folder = query.name.partition("/")[0]
     with st.expander("Name as a set", expanded=opened):
-        if folder not in widgets.shelf().names() or query.name.endswith(space_picker.HIDDEN_SPACES):
+        if folder not in widgets.shelf().names() or query.name.endswith(choices.HIDDEN_SPACES):
             st.caption("Sets are kept in a column of a collection: save the selection as a collection first.")
             return
         with st.form("map_name", border=False):
