@@ -197,8 +197,9 @@ class MapExplorer:
     def columns(
         self, on: SpaceMap | str | Space | WordSpace, columns: Sequence[str] | None = None, where: str = ""
     ) -> ColumnCharts:
-        """How the columns of a map or a space are distributed, each among the rows that pass what a condition says of
-        the others.
+        """How the columns of a map or a space are distributed, as bars.
+
+        Each is counted among the rows that pass what a condition says of the others.
 
         Args:
             on: The map, or a space.
@@ -216,8 +217,9 @@ class MapExplorer:
         return column_charts(space, None if columns is None else list_of(columns, "columns"), where)
 
     def typical(self, on: SpaceMap | str | Space | WordSpace, rows: Sequence[int], k: int = 10) -> TypicalRows:
-        """What sets some rows of a map or a space apart from the rest: words, values of columns, how near they lie to
-        their mean, and the k rows nearest to it.
+        """What sets some rows of a map or a space apart from the rest.
+
+        That is words, values of columns, how near they lie to their mean, and the k rows nearest to it.
 
         Args:
             on: The map, or a space.
