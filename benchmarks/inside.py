@@ -18,8 +18,9 @@ from typing import Any
 
 import torch
 
-from polysema.core.inside.attention import AttentionView, attention
-from polysema.core.inside.lens import LensView, lens
+from polysema.core.inside.attention import AttentionView
+from polysema.core.inside.lens import LensView
+from polysema.core.inside.observation import observe
 from polysema.core.model.catalog import locate
 from polysema.core.model.load import load_model
 
@@ -44,9 +45,8 @@ def ours() -> tuple[Callable[[], object], Callable[[], object]]:
             model.whole(torch.tensor([ids]))
 
     def run() -> None:
-        (found,) = attention(model, text, view=AttentionView(unit="tokens"))
-        assert found.weights.shape == (model.n_layers, model.n_heads, N_TOKENS, N_TOKENS)
-        lens(model, text, view=LensView(k=N_BEST))
+        found = observe(model, text, None, AttentionView(unit="tokens"), LensView(k=N_BEST))
+        assert found.attention[0].weights.shape == (model.n_layers, model.n_heads, N_TOKENS, N_TOKENS)
 
     return plain, run
 

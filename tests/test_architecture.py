@@ -278,7 +278,6 @@ LONG_FILES: set[str] = {
     "indexes/collection.py",
 }
 LONG_FUNCTIONS: set[str] = {
-    "core.inside.lens.lens",
     "core.model.distill.distil",
     "core.model.load.load_model",
     "indexes.store.verify._verify",

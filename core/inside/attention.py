@@ -1,42 +1,26 @@
 """Attention: every head of every layer, at the level of words."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import CROSS, SELF, check_layers, n_key_heads, require_hooks
-from polysema.core.inside.attention_modules import find_attentions
-from polysema.core.inside.hooks import HookedRun, Unit, grouped, read, twin_of
+from polysema.core.inside.attention_frame import AttentionFrame, AttentionView, frame_of
+from polysema.core.inside.attention_modules import AttentionModules, find_attentions
+from polysema.core.inside.hooks import HookedRun, Twin, Unit, read, twin_of, watch
 from polysema.core.inside.proof import ATTENTION, CROSS_ATTENTION, require_identities
 from polysema.core.model.load import LanguageModel
-from polysema.core.space.space import Floats, Ints
+from polysema.core.space.space import Floats
 
-KINDS = (SELF, CROSS)
-SPECIAL_TOKENS = ("keep", "merge")
+if TYPE_CHECKING:
+    from torch import Tensor
+
 MAX_BYTES = 1 << 30
 
-
-@dataclass(frozen=True, slots=True)
-class AttentionView:
-    """How attention is looked at.
-
-    `kind` is `self` or `cross`; `unit` `words` or `tokens`; `special` tokens are kept, or merged: their rows and columns
-    are dropped, and the weight that a row gave to them is shared among the rest in proportion.
-    """
-
-    kind: str = SELF
-    unit: str = "words"
-    special: str = "keep"
-
-    def checked(self) -> "AttentionView":
-        """The same; raises `UserError` for what doesn't exist."""
-        for what, given, allowed in (("attention", self.kind, KINDS), ("special tokens", self.special, SPECIAL_TOKENS)):
-            if given not in allowed:
-                raise UserError(f"{what} {given!r} does not exist; choose one of {', '.join(allowed)}")
-        return self
+__all__ = ["Attention", "AttentionView", "AttentionWatcher", "attention", "check_view", "require_rows", "rollout"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,56 +63,7 @@ class Attention:
         return (head - 1) * self.n_key_heads // self.weights.shape[1] + 1
 
 
-@dataclass(slots=True)
-class _Frame:
-    """The units of one pass, and what its weights become."""
-
-    view: AttentionView
-    rows: tuple[Unit, ...]
-    columns: tuple[Unit, ...]
-    row_of: Ints
-    column_of: Ints
-    kept_rows: Ints = field(init=False)
-    kept_columns: Ints = field(init=False)
-
-    def __post_init__(self) -> None:
-        fold = self.view.special == "merge"
-        self.kept_rows, self.kept_columns = (
-            np.array([place for place, unit in enumerate(units) if not (fold and unit.special)], np.int64)
-            for units in (self.rows, self.columns)
-        )
-
-    def merged(self, weights: Any) -> tuple[Floats, Floats]:
-        """A tensor (n_heads, n_queries, n_keys) of tokens to units: summed over keys, averaged over queries; and what
-        was folded away of each row.
-        """
-        import torch
-
-        rows, columns = (torch.from_numpy(of).to(weights.device) for of in (self.row_of, self.column_of))
-        weights = weights.float()
-        by_key = weights.new_zeros(*weights.shape[:2], len(self.columns)).index_add_(2, columns, weights)
-        whole = weights.new_zeros(len(weights), len(self.rows), len(self.columns)).index_add_(1, rows, by_key)
-        whole /= torch.bincount(rows, minlength=len(self.rows))[:, None]
-        shown = whole.cpu().numpy()[:, self.kept_rows][:, :, self.kept_columns]
-        if len(self.kept_columns) == len(self.columns):
-            return shown, np.zeros(shown.shape[:2], np.float32)
-        left = shown.sum(-1, dtype=np.float64)
-        folded = np.clip(1 - left, 0, 1).astype(np.float32)
-        return (shown / np.maximum(left, np.finfo(np.float32).tiny)[..., None]).astype(np.float32), folded
-
-
-def frame_of(reading: HookedRun, view: AttentionView) -> _Frame:
-    """The units of a pass as they are looked at."""
-    if view.kind == CROSS:
-        assert reading.source is not None
-        rows, row_of = grouped(reading, view.unit, writes=True)
-        columns, column_of = grouped(reading.source, view.unit)
-        return _Frame(view, rows, columns, row_of, column_of)
-    rows, row_of = grouped(reading, view.unit)
-    return _Frame(view, rows, rows, row_of, row_of)
-
-
-def _forbidden(model: LanguageModel, frame: _Frame) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+def _forbidden(model: LanguageModel, frame: AttentionFrame) -> "np.ndarray[Any, np.dtype[np.bool_]]":
     if frame.view.kind == CROSS or not model.causal:
         return np.zeros((len(frame.kept_rows), len(frame.kept_columns)), bool)
     return frame.kept_columns[None, :] > frame.kept_rows[:, None]
@@ -159,49 +94,91 @@ def attention(
     cross-attention needs a `source`, and writes its text itself when `text` is None. Raises `UserError` for layers
     that aren't there, and for more than `most_bytes` of weights (None: a gigabyte).
     """
-    view = check_view(model, view)
-    chosen = check_layers(model, layers)
     readings = read(model, text, source)
-    frames = [frame_of(reading, view) for reading in readings]
-    _check_size(model, frames, chosen, MAX_BYTES if most_bytes is None else most_bytes)
-    found = []
-    require_rows(model, view.kind)
-    modules = find_attentions(model)
-    with twin_of(model) as twin:
-        kept: dict[int, tuple[Floats, Floats]] = {}
-        frame = frames[0]
+    watcher = AttentionWatcher.of(model, readings, layers, view, most_bytes)
+    watch(model, readings, [watcher])
+    return tuple(watcher.found)
 
-        def taker(layer: int) -> Any:
-            def take(weights: Any) -> None:
-                kept[layer] = frame.merged(weights)
+
+@dataclass(slots=True, eq=False)
+class AttentionWatcher:
+    """Gathers the attention of the passes over a text: in `found` an answer for each that is over."""
+
+    model: LanguageModel
+    layers: tuple[int, ...]
+    view: AttentionView
+    frames: dict[int, AttentionFrame]  # by window
+    modules: AttentionModules
+    found: list[Attention] = field(default_factory=list)
+    _kept: dict[int, tuple[Floats, Floats]] = field(default_factory=dict)
+    _window: int = 1
+
+    @classmethod
+    def of(
+        cls,
+        model: LanguageModel,
+        readings: Sequence[HookedRun],
+        layers: Sequence[int] | None = None,
+        view: AttentionView | None = None,
+        most_bytes: int | None = None,
+    ) -> "AttentionWatcher":
+        """See `attention`, which raises the same."""
+        view = check_view(model, view)
+        chosen = check_layers(model, layers)
+        frames = {reading.window: frame_of(reading, view) for reading in readings}
+        _check_size(model, list(frames.values()), chosen, MAX_BYTES if most_bytes is None else most_bytes)
+        require_rows(model, view.kind)
+        return cls(model, chosen, view, frames, find_attentions(model))
+
+    def tap(self, twin: Twin) -> None:
+        """Put its hooks on the twin."""
+
+        def taker(layer: int) -> "Callable[[Tensor], None]":
+            def take(weights: "Tensor") -> None:
+                self._kept[layer] = self.frames[self._window].merged(weights)
 
             return take
 
-        for layer in chosen:
-            modules.tap(twin, layer, view.kind, taker(layer))
-        for reading, frame in zip(readings, frames, strict=True):
-            kept.clear()
-            twin.run(reading)
-            found.append(
-                Attention(
-                    chosen,
-                    np.stack([kept[layer][0] for layer in chosen]),
-                    tuple(frame.rows[place] for place in frame.kept_rows),
-                    tuple(frame.columns[place] for place in frame.kept_columns),
-                    _forbidden(model, frame),
-                    np.stack([kept[layer][1] for layer in chosen]),
-                    view,
-                    n_key_heads(model),
-                    reading.text,
-                    reading.source.text if reading.source else "",
-                    reading.window,
-                    reading.windows,
-                )
-            )
-    return tuple(found)
+        for layer in self.layers:
+            self.modules.tap(twin, layer, self.view.kind, taker(layer))
+
+    def begin(self, reading: HookedRun) -> None:
+        """Hear of the pass that comes."""
+        self._window = reading.window
+        self._kept.clear()
+
+    def end(self, reading: HookedRun) -> None:
+        """Hear that it is over."""
+        frame = self.frames[reading.window]
+        weights, folded = (np.stack([self._kept[layer][part] for layer in self.layers]) for part in (0, 1))
+        self.found.append(_answer(self.model, reading, frame, self.layers, (weights, folded)))
 
 
-def _check_size(model: LanguageModel, frames: Sequence[_Frame], layers: Sequence[int], most_bytes: int) -> None:
+def _answer(
+    model: LanguageModel,
+    reading: HookedRun,
+    frame: AttentionFrame,
+    layers: tuple[int, ...],
+    merged: tuple[Floats, Floats],
+    n_key: int | None = None,
+) -> Attention:
+    return Attention(
+        layers,
+        merged[0],
+        tuple(frame.rows[place] for place in frame.kept_rows),
+        tuple(frame.columns[place] for place in frame.kept_columns),
+        _forbidden(model, frame),
+        merged[1],
+        frame.view,
+        n_key_heads(model) if n_key is None else n_key,
+        reading.text,
+        reading.source.text if reading.source else "",
+        reading.window,
+        reading.windows,
+    )
+
+
+def _check_size(model: LanguageModel, frames: Sequence[AttentionFrame], layers: Sequence[int], most_bytes: int) -> None:
     numbers = sum(len(frame.kept_rows) * len(frame.kept_columns) for frame in frames)
     if not numbers:
         raise UserError("nothing is left of the text when its special tokens are folded away")
@@ -246,9 +223,9 @@ def rollout(
     require_rows(model, SELF)
     modules = find_attentions(model)
     with twin_of(model) as twin:
-        flow: list[Any] = []
+        flow: list[Tensor] = []
 
-        def take(weights: Any) -> None:
+        def take(weights: "Tensor") -> None:
             mean = weights.float().mean(0)  # (n_positions, n_positions)
             step = 0.5 * mean + 0.5 * torch.eye(len(mean), device=mean.device)
             flow[:] = [step @ flow[0] if flow else step]
@@ -259,20 +236,5 @@ def rollout(
             flow.clear()
             twin.run(reading)
             weights, folded = frame.merged(flow[0][None])
-            found.append(
-                Attention(
-                    (last,),
-                    weights[None],
-                    tuple(frame.rows[p] for p in frame.kept_rows),
-                    tuple(frame.columns[p] for p in frame.kept_columns),
-                    _forbidden(model, frame),
-                    folded[None],
-                    view,
-                    1,
-                    reading.text,
-                    reading.source.text if reading.source else "",
-                    reading.window,
-                    reading.windows,
-                )
-            )
+            found.append(_answer(model, reading, frame, (last,), (weights[None], folded[None]), 1))
     return tuple(found)

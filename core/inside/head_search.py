@@ -7,7 +7,8 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import check_layers
-from polysema.core.inside.attention import AttentionView, attention, check_view, frame_of
+from polysema.core.inside.attention import AttentionView, attention, check_view
+from polysema.core.inside.attention_frame import frame_of
 from polysema.core.inside.hooks import Unit, read
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Floats

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import (
@@ -48,6 +48,7 @@ __all__ = [
     "HookedRun",
     "Twin",
     "Unit",
+    "Watcher",
     "anatomy",
     "as_floats",
     "check_points",
@@ -66,6 +67,7 @@ __all__ = [
     "tap_states",
     "token_name",
     "twin_of",
+    "watch",
 ]
 
 EMBEDDING, BEFORE, ATTENTION = "embedding", "before", "attention"
@@ -152,6 +154,32 @@ def twin_of(model: LanguageModel) -> Iterator[Twin]:
     finally:
         for handle in twin.handles:
             handle.remove()
+
+
+class Watcher(Protocol):
+    """What looks at the passes over a text as they go by."""
+
+    def tap(self, twin: Twin) -> None:
+        """Put its hooks on the twin."""
+
+    def begin(self, reading: HookedRun) -> None:
+        """Hear of the pass that comes."""
+
+    def end(self, reading: HookedRun) -> None:
+        """Hear that it is over."""
+
+
+def watch(model: LanguageModel, readings: Sequence[HookedRun], watchers: Sequence[Watcher]) -> None:
+    """One pass over each of the readings, under the eyes of all watchers: so they cost no pass of their own each."""
+    with twin_of(model) as twin:
+        for watcher in watchers:
+            watcher.tap(twin)
+        for reading in readings:
+            for watcher in watchers:
+                watcher.begin(reading)
+            twin.run(reading)
+            for watcher in watchers:
+                watcher.end(reading)
 
 
 def forget_hooks(module: Any) -> None:

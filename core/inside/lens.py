@@ -2,24 +2,35 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import MLP, require_hooks
 from polysema.core.inside.followed_tokens import FollowedTarget, forms_of, likelier
-from polysema.core.inside.hooks import EMBEDDING, Unit, check_points, read, tap_states, token_name, twin_of
-from polysema.core.inside.output_head import OutputHead, find_head, head_class_note, require_head
-from polysema.core.inside.proof import LENS, STATES, require_identities
+from polysema.core.inside.hooks import (
+    EMBEDDING,
+    HookedRun,
+    Twin,
+    Unit,
+    check_points,
+    read,
+    tap_states,
+    token_name,
+    watch,
+)
+from polysema.core.inside.lens_scores import LOGITS, MASKED, STATIC, LensScores, Scorer, find_scorer
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import find_word
 from polysema.core.space.space import Family, Floats, Ints
 
-KINDS = ("auto", "logits", "static")
-CHUNK_ROWS = 64  # positions scored at once: with 50,000 tokens in the vocabulary that is 13 MB
-LOGITS, MASKED, STATIC = "logit lens", "masked-language-model head", "nearest static vectors"
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+__all__ = ["LOGITS", "MASKED", "STATIC", "Lens", "LensView", "LensWatcher", "lens", "place_among"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,59 +87,103 @@ def lens(
     answers. Of a masked encoder it is its head with the transform; of an encoder without a head the nearest static
     vectors. Raises `UserError` for a layer or point that isn't there and for a model without a head.
     """
-    view = view or LensView()
     require_hooks(model)
-    chosen = model.check_layers(range(model.n_layers + 1) if layers is None else layers)
-    points = check_points(model, view.points)
-    scorer = _scorer(model, view.kind)
-    forms = [forms_of(model, word) for word in words]
-    targets = tuple(form for of in forms for form in of)
-    k = _check_k(model, view.k)
-    steps = [(layer, point) for layer in sorted(chosen) for point in ((EMBEDDING,) if layer == 0 else points)]
     readings = read(model, text, source)
-    tokens = [unit for reading in readings for unit, fresh in zip(reading.tokens, reading.fresh, strict=True) if fresh]
-    decisive = None
-    if len(targets) > len(words) and scorer.kind != STATIC:
-        with suppress(UserError):  # where nothing is predicted, no form is likelier
-            decisive = _place(model, readings[0].text, tokens, scorer.kind, view.at)
-    answer = _Answer.empty((len(steps), len(tokens)), k, len(targets))
-    done = 0
-    said: Any = None
-    with twin_of(model) as twin:
-        order: Ints = np.empty(0, np.int64)
+    watcher = LensWatcher.of(model, readings, layers, words, view)
+    watch(model, readings, [watcher])
+    return watcher.result()
 
-        def take(layer: int, point: str, states: Any) -> None:
-            scorer.fill(answer, steps.index((layer, point)), slice(done, done + len(order)), states[order], targets)
 
-        def decide(_layer: int, _point: str, states: Any) -> None:
-            nonlocal said
-            if decisive is not None and done <= decisive < done + len(order):
-                said = scorer.logits(states[order[decisive - done]][None])[0]
+@dataclass(slots=True, eq=False)
+class LensWatcher:
+    """Reads the states of the passes over a text as they go by: of none more than its answer is kept."""
 
-        tap_states(twin, sorted(chosen), points, take)
-        if decisive is not None:
-            tap_states(twin, [model.n_layers], (MLP,), decide)
-        for reading in readings:
-            order = np.flatnonzero(reading.fresh)
-            twin.run(reading)
-            done += len(order)
-    followed = [likelier(of, said) for of in forms]
-    columns = _columns(forms, followed)
-    names = {int(i): token_name(model, int(i)) for i in np.unique(answer.best)}
-    return Lens(
-        scorer.kind,
-        tuple(steps),
-        tuple(tokens),
-        answer.best,
-        answer.scores,
-        answer.entropy,
-        tuple(followed),
-        answer.ranks[..., columns],
-        answer.followed[..., columns],
-        names,
-        readings[0].text,
-        len(readings),
-    )
+    model: LanguageModel
+    readings: Sequence[HookedRun]
+    points: tuple[str, ...]
+    steps: tuple[tuple[int, str], ...]
+    tokens: tuple[Unit, ...]
+    forms: "list[tuple[FollowedTarget, ...]]"
+    scorer: Scorer
+    answer: LensScores
+    decisive: int | None = None  # the token whose answer decides between the forms of a word
+    _order: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    _done: int = 0
+    _said: "Tensor | None" = None
+
+    @classmethod
+    def of(
+        cls,
+        model: LanguageModel,
+        readings: Sequence[HookedRun],
+        layers: Sequence[int] | None = None,
+        words: Sequence[str] = (),
+        view: LensView | None = None,
+    ) -> "LensWatcher":
+        """See `lens`, which raises the same."""
+        view = view or LensView()
+        chosen = model.check_layers(range(model.n_layers + 1) if layers is None else layers)
+        points = check_points(model, view.points)
+        scorer = find_scorer(model, view.kind)
+        forms = [tuple(forms_of(model, word)) for word in words]
+        k = _check_k(model, view.k)
+        steps = [(layer, point) for layer in sorted(chosen) for point in ((EMBEDDING,) if layer == 0 else points)]
+        fresh = [(unit, own) for of in readings for unit, own in zip(of.tokens, of.fresh, strict=True)]
+        tokens = tuple(unit for unit, own in fresh if own)
+        n_targets = sum(map(len, forms))
+        decisive = None
+        if n_targets > len(words) and scorer.kind != STATIC:
+            with suppress(UserError):  # where nothing is predicted, no form is likelier
+                decisive = _place(model, readings[0].text, tokens, scorer.kind, view.at)
+        answer = LensScores.empty((len(steps), len(tokens)), k, n_targets)
+        return cls(model, readings, points, tuple(steps), tokens, forms, scorer, answer, decisive)
+
+    @property
+    def targets(self) -> tuple[FollowedTarget, ...]:
+        """Every form of every word that is followed."""
+        return tuple(form for of in self.forms for form in of)
+
+    def tap(self, twin: Twin) -> None:
+        """Put its hooks on the twin."""
+        tap_states(twin, sorted({layer for layer, _ in self.steps}), self.points, self._take)
+        if self.decisive is not None:
+            tap_states(twin, [self.model.n_layers], (MLP,), self._decide)
+
+    def begin(self, reading: HookedRun) -> None:
+        """Hear of the pass that comes."""
+        self._order = np.flatnonzero(reading.fresh)
+
+    def end(self, reading: HookedRun) -> None:
+        """Hear that it is over."""
+        self._done += len(self._order)
+
+    def _take(self, layer: int, point: str, states: "Tensor") -> None:
+        rows = slice(self._done, self._done + len(self._order))
+        self.scorer.fill(self.answer, self.steps.index((layer, point)), rows, states[self._order], self.targets)
+
+    def _decide(self, _layer: int, _point: str, states: "Tensor") -> None:
+        if self.decisive is not None and self._done <= self.decisive < self._done + len(self._order):
+            self._said = self.scorer.logits(states[self._order[self.decisive - self._done]][None])[0]
+
+    def result(self) -> Lens:
+        """What all passes said."""
+        followed = [likelier(of, self._said) for of in self.forms]
+        columns, answer = _columns(self.forms, followed), self.answer
+        names = {int(i): token_name(self.model, int(i)) for i in np.unique(answer.best)}
+        return Lens(
+            self.scorer.kind,
+            self.steps,
+            self.tokens,
+            answer.best,
+            answer.scores,
+            answer.entropy,
+            tuple(followed),
+            answer.ranks[..., columns],
+            answer.followed[..., columns],
+            names,
+            self.readings[0].text,
+            len(self.readings),
+        )
 
 
 def _columns(forms: Sequence[Sequence[FollowedTarget]], followed: Sequence[FollowedTarget]) -> list[int]:
@@ -174,86 +229,3 @@ def _check_k(model: LanguageModel, k: int) -> int:
     if not 1 <= k <= most:
         raise UserError(f"k goes from 1 to the {most:,} tokens of {model.name}; got {k}")
     return k
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Answer:
-    best: Ints
-    scores: Floats
-    entropy: Floats
-    ranks: Ints
-    followed: Floats
-
-    @classmethod
-    def empty(cls, shape: tuple[int, int], k: int, n_targets: int) -> "_Answer":
-        """Room for the answers of (n_steps, n_tokens) states."""
-        return cls(
-            np.empty((*shape, k), np.int64),
-            np.empty((*shape, k), np.float32),
-            np.full(shape, np.nan, np.float32),
-            np.empty((*shape, n_targets), np.int64),
-            np.empty((*shape, n_targets), np.float32),
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scorer:
-    """Scores every token for hidden states: by the head behind the final norm (`head`), or by cosine with `table`."""
-
-    kind: str
-    head: OutputHead | None = None
-    final_norm: Any = None
-    table: Any = None
-    lengths: Any = None
-
-    def logits(self, states: Any) -> Any:
-        """(n, dim) to (n, vocabulary): logits, or cosines."""
-        if self.head is not None:
-            return self.head.logits(self.final_norm.forward(states) if self.final_norm is not None else states).float()
-        states = states.float()
-        return (states @ self.table.T) / (states.norm(dim=-1, keepdim=True).clamp_min(1e-12) * self.lengths)
-
-    def fill(self, answer: _Answer, step: int, rows: slice, states: Any, targets: Sequence[FollowedTarget]) -> None:
-        """Write what the states of some tokens say into one step of an answer."""
-        for start in range(0, len(states), CHUNK_ROWS):
-            scores = self.logits(states[start : start + CHUNK_ROWS])
-            at = slice(rows.start + start, rows.start + start + len(scores))
-            for place, target in enumerate(targets):
-                own = scores[:, target.id, None]
-                answer.ranks[step, at, place] = (scores > own).sum(-1).cpu().numpy() + 1
-            if self.head is not None:
-                logs = scores.log_softmax(-1)
-                scores = logs.exp()
-                bits = -(scores * logs.clamp_min(-1e4)).sum(-1) / np.log(2)
-                answer.entropy[step, at] = bits.cpu().numpy()
-            best = scores.topk(answer.best.shape[-1], dim=-1)
-            answer.best[step, at], answer.scores[step, at] = best.indices.cpu().numpy(), best.values.cpu().numpy()
-            for place, target in enumerate(targets):
-                answer.followed[step, at, place] = scores[:, target.id].cpu().numpy()
-
-
-def _scorer(model: LanguageModel, kind: str) -> Scorer:
-    if kind not in KINDS:
-        raise UserError(f"the kind of lens {kind!r} does not exist; choose one of {', '.join(KINDS)}")
-    head = find_head(model)
-    encoder = model.family is Family.ENCODER or model.stack == "encoder"
-    if kind == "static" or (kind == "auto" and head is None and encoder):
-        require_identities(model, STATES)
-        table = model.input_table.float()
-        if table.shape[1] != model.dim:
-            raise UserError(
-                f"the static vectors of {model.name} have {table.shape[1]} dimensions, its hidden states {model.dim}, "
-                f"so no static vector is near a state, and it has no head that scores words{head_class_note(model)}"
-            )
-        return Scorer(STATIC, table=table, lengths=table.norm(dim=-1).clamp_min(1e-12))
-    return head_scorer(model)
-
-
-def head_scorer(model: LanguageModel) -> Scorer:
-    """The model's own head, behind the final norm; raises `UserError` for a model without one."""
-    from polysema.core.inside.architectures import anatomy
-
-    head = require_head(model)
-    require_identities(model, STATES, LENS)
-    masked = model.family is Family.ENCODER
-    return Scorer(MASKED if masked else LOGITS, head, anatomy(model).final_norm)

@@ -14,7 +14,7 @@ import numpy as np
 from polysema.core.errors import UserError
 from polysema.core.inside.followed_tokens import FollowedTarget, forms_of, likelier
 from polysema.core.inside.hooks import HookedRun, Unit, states_of, twin_of
-from polysema.core.inside.lens import Scorer, head_scorer
+from polysema.core.inside.lens_scores import Scorer, head_scorer
 from polysema.core.inside.patch_inputs import Noise, PatchOptions, draws_of, place_of, positions_in, readings_of
 from polysema.core.inside.patch_sites import PatchBench, PatchGrid, RecordedPass
 from polysema.core.model.load import LanguageModel

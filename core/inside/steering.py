@@ -22,7 +22,7 @@ from polysema.core.inside.hooks import (
     token_name,
     twin_of,
 )
-from polysema.core.inside.lens import Scorer, head_scorer
+from polysema.core.inside.lens_scores import Scorer, head_scorer
 from polysema.core.inside.logit_processing import end_tokens
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Family, Floats

@@ -13,7 +13,7 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.inside.hooks import HookedRun, Twin, Unit, first_of, grouped, read, token_name, twin_of
-from polysema.core.inside.lens import CHUNK_ROWS, Scorer, head_scorer
+from polysema.core.inside.lens_scores import CHUNK_ROWS, Scorer, head_scorer
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import Span
 from polysema.core.progress import Progress, no_progress

@@ -20,7 +20,8 @@ from polysema.core.inside.followed_tokens import forms_of
 from polysema.core.inside.head_outputs import head_outputs, head_subspace
 from polysema.core.inside.head_search import find_heads
 from polysema.core.inside.hooks import states_of
-from polysema.core.inside.lens import LOGITS, MASKED, STATIC, LensView, head_scorer, lens
+from polysema.core.inside.lens import LOGITS, MASKED, STATIC, LensView, lens
+from polysema.core.inside.lens_scores import head_scorer
 from polysema.core.inside.steering import Statement, Steer, add_vector, steer, sweep
 from polysema.core.model.load import LanguageModel, load_model, on_torch
 from polysema.core.space.space import Floats
