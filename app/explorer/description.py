@@ -5,6 +5,7 @@ from __future__ import annotations
 from polysema.core.files.formats import recognize
 from polysema.core.model.catalog import ModelLocation
 from polysema.core.model.description import ModelDescription, describe_model
+from polysema.core.model.model_folder import WEIGHTS
 from polysema.core.space.space import Family
 
 
@@ -25,7 +26,8 @@ def describe(found: ModelLocation) -> ModelDescription:
         return describe_model(found)
     stated = row.license if row is not None else ""
     if path.is_dir():
-        sizes = [member.bytes for member in row.members] if row is not None else [0]
+        files = [one.stat().st_size for one in path.glob(f"**/{WEIGHTS}")] or [0]
+        sizes = [member.bytes for member in row.members] if row is not None and row.members else files
         return ModelDescription(found.name, Family.STATIC, "vectors", "", 0, sum(sizes), max(sizes), stated, "")
     form, size = recognize(path), path.stat().st_size
     return ModelDescription(found.name, Family.STATIC, form.name, form.what, 0, size, size, stated, "")

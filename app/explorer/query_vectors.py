@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,21 +11,28 @@ from polysema.app.explorer import Explorer, WordSpace
 from polysema.core.errors import UserError
 from polysema.core.model.catalog import ModelLocation
 from polysema.core.model.load import LanguageModel, load_model
+from polysema.core.model.model_folder import is_static_embedding
 from polysema.core.model.recipe import SentenceOptions
 from polysema.core.space.expression import Context, Term
-from polysema.core.space.space import Floats, Origin, Space
+from polysema.core.space.space import Family, Floats, Origin, Space
 from polysema.indexes.store.view import CollectionView
+
+if TYPE_CHECKING:
+    from polysema.core.model.static_embedding import StaticEmbedding
 
 
 def text_vectors(explorer: Explorer, texts: Sequence[str], space: str | Space | WordSpace) -> Floats:
     """A vector for each text in a contextual space, (n_texts, dim): at the space's layer, the mean of its tokens, or,
-    in a space of whole texts, by the space's own pooling.
+    in a space of whole texts, by the space's own pooling; in the table of a static embedding model, as that makes it.
 
     Raises `UserError` for a space that no model made from texts.
     """
     from polysema.core.model.sentences import embed_sentences
 
     opened = explorer.space(space)
+    table = _static_embedding(explorer, opened.origin)
+    if table is not None:
+        return table.encode(texts)
     if opened.origin.layer is None or opened.origin.transform != "raw":
         raise UserError(
             f"a text has a vector in a contextual space, such as minilm-l6@6; got {opened.origin.card()}: ask by a word"
@@ -35,6 +43,16 @@ def text_vectors(explorer: Explorer, texts: Sequence[str], space: str | Space | 
     if made.empty:
         raise UserError(f"text {made.empty[0] + 1} has no token, so it has no vector")
     return made.vectors[0]
+
+
+def _static_embedding(explorer: Explorer, origin: Origin) -> StaticEmbedding | None:
+    """The static embedding model that a space is the table of, None where it is none's."""
+    if origin.family is not Family.STATIC or origin.transform != "raw" or origin.pooling != "input embeddings":
+        return None
+    from polysema.core.model.static_embedding import open_static_embedding
+
+    found = explorer.names.locate(origin.source)
+    return open_static_embedding(found) if is_static_embedding(found.path) else None
 
 
 def _as_made(origin: Origin) -> SentenceOptions:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from polysema.core.files.formats import open_glove, read_vectors
 from polysema.core.model.catalog import ModelLocation, catalog
+from polysema.core.model.model_folder import is_static_embedding
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Origin, Space
 from polysema.indexes.collection import Collection
@@ -49,6 +50,10 @@ def static_space(found: ModelLocation, progress: Progress = no_progress) -> Spac
 
         return input_table(found)
     assert found.path is not None
+    if is_static_embedding(found.path):
+        from polysema.core.model.static_embedding import open_static_embedding
+
+        return open_static_embedding(found).space()
     if found.path.is_file():  # a file of a user's own
         space = read_vectors(found.path, progress)
         return space if found.entry is None else _named(space, found)

@@ -14,6 +14,7 @@ from polysema.core.environment import home
 from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
 from polysema.core.model.catalog_file import CatalogEntry, Member, read_catalog
 from polysema.core.model.hub import cached_folder
+from polysema.core.model.model_folder import is_static_embedding
 from polysema.core.model.quantized import unpacked_folder
 from polysema.core.space.space import Family
 
@@ -157,10 +158,14 @@ class ModelLocation:
 
     @property
     def is_vectors(self) -> bool:
-        """Whether it is a static space by itself (a file of vectors), not a model."""
+        """Whether it is a static space by itself (a file of vectors, a table of tokens), not a model with layers."""
         if self.entry is not None:
             return self.entry.family is Family.STATIC
-        return self.path is not None and self.path.is_file() and self.path.suffix.lower() != GGUF_SUFFIX
+        if self.path is None:
+            return False
+        if self.path.is_file():
+            return self.path.suffix.lower() != GGUF_SUFFIX
+        return is_static_embedding(self.path)
 
 
 def split_layer(name: str) -> tuple[str, int | None]:

@@ -71,7 +71,10 @@ def load_model(
             raise UserError(f"{what} {given!r} does not exist; choose one of {', '.join(allowed)}")
     found = locate(name) if isinstance(name, str) else name
     if found.is_vectors:
-        raise UserError(f"{found.name} is a static space: it has no layers and reads no texts; choose a model")
+        raise UserError(
+            f"{found.name} is a static space: it has no layers, so there are no hidden states; ask for neighbors or "
+            "analogies in it, or choose a model"
+        )
     adapter = None
     if is_adapter(found.path):
         assert found.path is not None

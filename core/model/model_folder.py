@@ -8,6 +8,8 @@ from typing import Any
 from polysema.core.errors import NotFoundError, UnreadableError
 
 CONFIG_FILE = "config.json"
+MODULES_FILE = "modules.json"
+MODEL2VEC, STATIC_MODULE = "model2vec", "StaticEmbedding"
 ADAPTER_FILE = "adapter_config.json"
 WEIGHTS = "*.safetensors"
 PICKLES = ("pytorch_model*.bin", "adapter_model.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -109,6 +111,57 @@ def own_code(named: str = "") -> str:
         f"it needs code that comes with it{shown}, and such code is never run here; take a model of a family that "
         "transformers knows by itself"
     )
+
+
+def read_modules(folder: Path) -> list[dict[str, Any]]:
+    """The modules that sentence-transformers put into a folder.
+
+    Args:
+        folder: Of a model.
+
+    Returns:
+        Their entries in order; none where the folder has no list of them that can be read.
+    """
+    try:
+        modules = json.loads((folder / MODULES_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [one for one in modules if isinstance(one, dict)] if isinstance(modules, list) else []
+
+
+def static_modules(folder: Path) -> list[dict[str, Any]]:
+    """Those of them that are a table of static vectors.
+
+    Args:
+        folder: Of a model.
+
+    Returns:
+        Their entries.
+    """
+    return [
+        one
+        for one in read_modules(folder)
+        if str(one.get("type", "")).startswith("sentence_transformers.") and str(one["type"]).endswith(STATIC_MODULE)
+    ]
+
+
+def is_static_embedding(folder: Path | None) -> bool:
+    """Whether a folder holds a table of tokens' vectors and no layers: Model2Vec's, or a StaticEmbedding's.
+
+    Args:
+        folder: Any folder, or None.
+
+    Returns:
+        True where that is so.
+    """
+    if folder is None or not folder.is_dir():
+        return False
+    if static_modules(folder):
+        return True
+    try:
+        return bool(read_json(folder / CONFIG_FILE).get("model_type") == MODEL2VEC)
+    except UnreadableError:
+        return False
 
 
 def is_adapter(folder: Path | None) -> bool:
