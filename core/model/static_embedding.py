@@ -1,5 +1,6 @@
 """Static embedding models: a table of tokens' vectors, whose mean is a text's (Model2Vec, StaticEmbedding)."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,7 @@ class StaticEmbedding:
             given = [text[:longest] for text in read]
         vectors = np.zeros((len(read), self.table.shape[1]), np.float32)
         for place, encoding in enumerate(self.tokenizer.encode_batch(given, add_special_tokens=False)):
-            ids = [number for number in encoding.ids if number != self.unknown][: self.max_tokens]
+            ids = [number for number in encoding.ids[: self.max_tokens] if number != self.unknown]
             if not ids:
                 raise UserError(f"text {place + 1} has no token that {self.origin.source} knows, so it has no vector")
             vectors[place] = self.table[ids].mean(axis=0)
@@ -107,9 +108,17 @@ def open_static_embedding(found: ModelLocation) -> StaticEmbedding:
     if config is None:
         return StaticEmbedding(tokenizer, table, tuple(names), origin)
     most = config.get("max_length", DEFAULT_MAX_TOKENS)
-    unknown = getattr(tokenizer.model, "unk_token", None)
-    known = tokenizer.token_to_id(unknown) if unknown else getattr(tokenizer.model, "unk_id", None)
-    return StaticEmbedding(tokenizer, table, tuple(names), origin, known, most if isinstance(most, int) else None)
+    if most is not None and (not isinstance(most, int) or most < 1):
+        raise UnreadableError(f"{folder / CONFIG_FILE}: max_length is a number from 1; got {most!r}")
+    return StaticEmbedding(tokenizer, table, tuple(names), origin, _unknown_id(tokenizer), most)
+
+
+def _unknown_id(tokenizer: "Tokenizer") -> int | None:
+    """The id of what stands for every unknown token; None where the tokenizer has none."""
+    spec = json.loads(tokenizer.to_str())["model"]
+    name = spec.get("unk_token")
+    found: int | None = tokenizer.token_to_id(name) if name is not None else spec.get("unk_id")
+    return found
 
 
 def _layout(folder: Path) -> tuple[Path, bool]:

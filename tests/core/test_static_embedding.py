@@ -68,9 +68,11 @@ def test_model2vec_folds_weights_and_mapping(tiny: dict[str, Path], tmp_path: Pa
     tensors = {"embeddings": own, "mapping": mapping, "weights": weights}
     folder = model2vec(tiny["bert"], tmp_path / "m", {"normalize": True, "max_length": 4}, **tensors)
     unknown = tokenizer.token_to_id("[UNK]")
+    n_characters = 4 * int(np.median([len(token) for token in tokenizer.get_vocab()]))
     expected = []
     for text in TEXTS:
-        ids = [one for one in tokenizer.encode(text, add_special_tokens=False).ids if one != unknown][:4]
+        ids = tokenizer.encode(text[:n_characters], add_special_tokens=False).ids[:4]
+        ids = [one for one in ids if one != unknown]
         vector = (own[mapping[ids]] * weights[ids][:, None]).mean(axis=0)
         expected.append(vector / np.linalg.norm(vector))
     made = open_static_embedding(locate(str(folder)))
