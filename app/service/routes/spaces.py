@@ -108,8 +108,9 @@ async def neighbors_of(request: NeighborsRequest, state: StateDep) -> Response:
             found = tuple(opened.neighbors(term, request.k, policy, search) for term in terms)
             return answer(NeighborAnswers.of(found, opened.origin, policy.describe()))
         if request.texts is not None:
-            if opened.origin.layer is not None:
+            if opened.origin.layer is not None or opened.origin.pooling == "input embeddings":
                 state.check_model(opened)
+            if opened.origin.layer is not None:
                 state.check_tokens(state.explorer.model(opened.origin.source).model, request.texts)
             vectors = query_vectors.text_vectors(state.explorer, request.texts, opened)
         else:
