@@ -54,18 +54,19 @@ def _mistake_in(body: bytes, error: ValidationError) -> UserError:
     return MistakeError(*mistake_of(errors, from_json(body), list(RowsRequest.model_fields)))
 
 
-def columns_of_texts(given: dict[str, Any] | None, n_texts: int) -> pa.Table | None:
+def columns_of_texts(given: dict[str, Any] | None, n_texts: int) -> dict[str, pa.ChunkedArray]:
     """The columns that go along with texts, under the names that they have in a collection of embedded rows.
 
     Raises `UserError` for a column that has not a value for each text, or values of several types.
     """
     if not given:
-        return None
+        return {}
     wrong = next((name for name, values in given.items() if len(values) != n_texts), None)
     if wrong is not None:
         raise UserError(f"the column {wrong!r} has {len(given[wrong]):,} values for {n_texts:,} texts")
     names = exported_names(list(given))
-    return table_of({names[name]: values for name, values in given.items()})
+    table = table_of({names[name]: values for name, values in given.items()})
+    return dict(zip(table.column_names, table.columns, strict=True))
 
 
 def put_rows(name: str, given: RowsRequest | ArrowRows, state: ServiceState, replaces: bool) -> Response:

@@ -208,8 +208,8 @@ def _fill(request: of.EmbedIntoCollectionRequest, state: ServiceState) -> Work:
             places = pa.array([start + there[n] for n in numbers], pa.int64())
             columns = table.set_column(table.column_names.index("text_id"), "text_id", places)
             columns = columns.append_column("text", pa.array([texts[there[n]] for n in numbers], pa.string()))
-            for column in beside.column_names if beside is not None else ():
-                columns = columns.append_column(column, beside.column(column).take(places))
+            for column, values in beside.items():
+                columns = columns.append_column(column, values.take(places))
             origin = replace(made.origin, layer=layer)
             current.upsert(_ids([own[n] for n in numbers], table), made.vectors, columns, request.space, origin)
             rows += len(made)

@@ -71,7 +71,7 @@ def read_context_pairs(path: Path | str) -> tuple[ContextPair, ...]:
         texts = (str(row["text"]), _value(path, row, _named(path, row, SECOND_NAMES, "second texts"), number))
         said = _value(path, row, _named(path, row, SAME_NAMES, "answers"), number)
         spans = [_place(path, row, number, texts[place], word, str(place + 1)) for place in (0, 1)]
-        pairs.append(ContextPair(word, *texts, *spans, _truth(path, number, said)))
+        pairs.append(ContextPair(word, texts[0], texts[1], spans[0], spans[1], _truth(path, number, said)))
     if not pairs:
         raise UserError(f"{path} holds no pair")
     return tuple(pairs)
@@ -160,7 +160,7 @@ def _official(path: Path) -> tuple[ContextPair, ...]:
         except (ValueError, IndexError):
             expected = "word, part of speech, 2-1 and two sentences are expected"
             raise UnreadableError(f"{path}, line {number:,}: {expected}") from None
-        pairs.append(ContextPair(word, first, second, *spans, _truth(gold, number, answer.strip())))
+        pairs.append(ContextPair(word, first, second, spans[0], spans[1], _truth(gold, number, answer.strip())))
     return tuple(pairs)
 
 

@@ -51,9 +51,8 @@ def probe(
     """
     names, targets = np.unique(np.asarray(labels), return_inverse=True)
     if len(names) < 2:
-        raise UserError(
-            f"a probe needs at least two labels; all rows have {str(names[0])!r}" if len(names) else "no rows"
-        )
+        given = f"all rows have {str(names[0])!r}" if len(names) else "there are no rows"
+        raise UserError(f"a probe needs at least two labels; {given}")
     if len(set(texts)) < 2:
         raise UserError("a probe is tried on other texts than it learned from; all rows are of one text")
     rng = np.random.default_rng(seed)

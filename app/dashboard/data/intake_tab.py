@@ -44,18 +44,18 @@ def section(show: Open) -> None:
         label_visibility="collapsed",
         help="A few texts by hand, or files of texts or of vectors.",
     )
-    upload = by_path() if how == PATH else None
+    opened = by_path() if how == PATH else None
     files = [] if how == PATH else uploaded() if how == FILE else pasted()
     running(show)
-    if not files and upload is None:
+    if not files and opened is None:
         return
-    key = uploads.key_of(files) if upload is None else upload.key
+    key = uploads.key_of(files) if opened is None else opened.key
     put: IngestResult | None = st.session_state.get("data_put", {}).get(key)
     if put is not None:
         tell_put(key, put, show)
         return
     try:
-        upload = uploads.receive(files, load_settings().settings.max_upload) if upload is None else upload
+        upload = opened or uploads.receive(files, load_settings().settings.max_upload)
         found = upload_kind.kind(upload)
     except UserError as error:
         widgets.problem(error)
