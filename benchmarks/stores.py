@@ -123,7 +123,7 @@ def main(rounds: int, n: int, kind: str) -> None:
             f"a collection of {n:,} x {vectors.shape[1]}: added in {added:.1f} s ({n / added:,.0f} rows a second), "
             f"compacted and indexed ({kind}) in {time.perf_counter() - start:.0f} s"
         )
-        c.collect(1)
+        c.history.collect(1)
         np.save(folder / "query.npy", queries[:1])
         opened = [
             float(

@@ -91,13 +91,13 @@ def import_into(
                 origin = replace(origin, source=how.source)
             new = name not in counts and name not in collection.view().manifest.spaces
             if name not in counts:
-                collection.create_space(name, space.dim, how.metric, origin)
+                collection.spaces.create(name, space.dim, how.metric, origin)
                 counts[name] = 0
             try:
                 collection.upsert(ids, space.vectors, space.columns, name, origin)
             except UserError as error:
                 if new:
-                    collection.drop_space(name)
+                    collection.spaces.drop(name)
                 raise type(error)(f"{path}, after {counts[name]:,} rows: {error}") from None
             counts[name] += len(space)
             progress(name, counts[name], counts[name])

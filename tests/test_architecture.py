@@ -229,7 +229,6 @@ MAX_METHODS = 10
 LARGE_CLASSES = {
     "app.client.collection.RemoteCollection": 18,
     "app.service.dependencies.ServiceState": 17,
-    "indexes.collection.Collection": 19,
     "indexes.store.disk.Disk": 17,
     "indexes.store.view.CollectionView": 12,
 }
@@ -275,7 +274,6 @@ MAX_FUNCTION_LINES = 60
 # What is over a limit today: entries leave these lists and none comes in.
 LONG_FILES: set[str] = {
     "core/model/contextual.py",
-    "indexes/collection.py",
 }
 LONG_FUNCTIONS: set[str] = {
     "core.model.distill.distil",

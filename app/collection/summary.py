@@ -82,7 +82,7 @@ def _holding(shelf: CollectionRegistry, name: str) -> CollectionSummary:
         collection = shelf.get(name)
         view = collection.view()
         spaces = {space: (view.n_rows(space), card.dim) for space, card in view.manifest.spaces.items()}
-        return CollectionSummary(name, spaces, view.manifest.version, len(collection.versions()), size, changed)
+        return CollectionSummary(name, spaces, view.manifest.version, len(collection.history.versions()), size, changed)
     except UserError as error:
         return CollectionSummary(name, {}, 0, 0, size, changed, str(error))
 

@@ -34,7 +34,7 @@ def info_of(name: str, collection: Collection) -> CollectionInfo:
         for space, card in manifest.spaces.items()
     }
     columns = {one.name: str(one.type) for one in manifest.columns}
-    snapshots = tuple(collection.snapshots())
+    snapshots = tuple(collection.history.snapshots())
     return CollectionInfo(name, manifest.n_rows, manifest.version, manifest.what, snapshots, columns, spaces)
 
 
@@ -57,9 +57,9 @@ def search_answer(matches: Matches, columns: Sequence[str] | None = None) -> Sea
 
 def versions_of(collection: Collection) -> CollectionVersions:
     """The versions that one can go back to, oldest first, with the names of those that have one."""
-    snapshots = collection.snapshots()
+    snapshots = collection.history.snapshots()
     named = {found.version: name for name, found in snapshots.items()}
-    kept = {found.version: found for found in (*snapshots.values(), *collection.versions())}
+    kept = {found.version: found for found in (*snapshots.values(), *collection.history.versions())}
     return CollectionVersions(
         tuple(
             CollectionVersion(number, kept[number].made, kept[number].n_rows, kept[number].what, named.get(number))

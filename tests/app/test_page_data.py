@@ -150,7 +150,7 @@ def test_a_collection_without_rows_has_its_versions_and_the_way_back(
     made = small(shelf, "emptied").get("emptied")
     number = made.view().manifest.version
     if how == "restored":
-        made.restore(made.versions()[0].version)
+        made.history.restore(made.history.versions()[0].version)
     else:
         made.delete(["a", "b", "c"])
     assert len(made) == 0
@@ -307,7 +307,7 @@ def test_a_file_is_made_checked_and_compacted(shelf: CollectionRegistry) -> None
     assert "Compacted: flat" in page_text(app)
     app.text_input(key="snap_mine").set_value("good")
     press(app, "Keep as snapshot")
-    assert list(shelf.get("mine").snapshots()) == ["good"]
+    assert list(shelf.get("mine").history.snapshots()) == ["good"]
     app.text_input(key="snap_mine").set_value("999")
     press(app, "Go back to it")
     assert ["Mine keeps the versions" in error.value for error in app.error] == [True]

@@ -230,7 +230,7 @@ def collection() -> Iterator[Collection]:
 def test_a_collection_and_how_it_grows(collection: Collection) -> None:
     name = collection.root.name
     vectors = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
-    collection.create_space("vectors", 8)
+    collection.spaces.create("vectors", 8)
     app = page("map", space=name)
     assert ["There are no rows in" in i.value for i in app.info] == [True]
     kinds = ["a", "<b>", ""] * 20

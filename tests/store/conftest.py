@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from polysema.indexes import collection
+from polysema.indexes import collection_files
 from polysema.indexes.store import segment_files, segment_search
 
 
@@ -16,7 +16,7 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segment_files, "MAPPED_BYTES", 8 * 4 * 8)
     monkeypatch.setattr(segment_files, "ROW_GROUP", 16)
     monkeypatch.setattr(segment_search, "SMALL_SEGMENT_ROWS", 4)
-    monkeypatch.setattr(collection, "COLLECT_EVERY", 3)
+    monkeypatch.setattr(collection_files, "COLLECT_EVERY", 3)
 
 
 @pytest.fixture

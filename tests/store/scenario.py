@@ -55,7 +55,7 @@ def steps(
         elif what == "where":
             yield (
                 what,
-                lambda c, value=value: c.delete_where(f"value = {value - 1}"),  # type: ignore[misc]
+                lambda c, value=value: c.delete(where=f"value = {value - 1}"),  # type: ignore[misc]
                 lambda s, value=value: {k: v for k, v in s.items() if v != value - 1},  # type: ignore[misc]
             )
         elif what == "compact":

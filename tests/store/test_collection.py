@@ -10,7 +10,7 @@ import pytest
 
 from polysema.core.errors import BusyError, ConflictError, IncompatibleError, NotFoundError, UserError
 from polysema.core.space.space import Family, Origin
-from polysema.indexes import collection as module
+from polysema.indexes import collection_compaction as module
 from polysema.indexes.collection import Collection, CollectionOptions
 from polysema.indexes.store import segment_files, segment_search
 from polysema.indexes.store.copy import copy
@@ -60,7 +60,7 @@ def test_it_answers_as_the_exact_search(c: Collection) -> None:
 def test_every_kind_and_metric_over_changes(tmp_path: Path, metric: str, kind: str) -> None:
     """After adding, deleting, replacing and compacting, exact search and full recall equal the plain oracle."""
     c = Collection.create(tmp_path / "c")
-    c.create_space("s", 12, metric)
+    c.spaces.create("s", 12, metric)
     truth = dict(zip(NAMES, X, strict=True))
     c.add(NAMES, X, COLUMNS)
     c.compact(index=kind)
@@ -126,7 +126,7 @@ def test_fewer_rows_than_k_are_the_answer(c: Collection, kind: str) -> None:
         assert [sorted(line) for line in found.ids] == [sorted([*NAMES[:150], "late"])] * 2
         assert c.search(X[:2], 1000, "layer = 9", **how).ids == [["late"]] * 2  # type: ignore[arg-type]
         assert c.search(X[:2], 1000, "layer = 12", **how).ids == [[], []]  # type: ignore[arg-type]
-    c.delete_where("layer < 100")
+    c.delete(where="layer < 100")
     assert c.search(X[:2], 10).ids == [[], []]
 
 
@@ -140,7 +140,7 @@ def test_rows_are_found_at_once_and_deleted_ones_never(c: Collection) -> None:
     assert c.upsert(["w0"], new) == 1
     assert c.search(new, 1).ids == [["w0"]]
     assert np.array_equal(c.get(["w0"]).vectors, new)
-    assert c.delete_where("layer = 1") == sum(value == 1 for value in COLUMNS["layer"])
+    assert c.delete(where="layer = 1") == sum(value == 1 for value in COLUMNS["layer"])
     assert c.search(X, 5).table(["layer"]).column("layer").to_pylist().count(1) == 0
 
 
@@ -223,18 +223,18 @@ BAD: list[tuple[str, Any, type[Exception], str]] = [
     ("zero query", lambda c: c.search(np.zeros((1, 12))), UserError, "all zeros"),
     ("recall", lambda c: c.search(X[:1], recall=1.5), UserError, "recall is a share"),
     ("condition", lambda c: c.search(X[:1], where="layer >"), UserError, "layer >"),
-    ("column", lambda c: c.delete_where("nope = 1"), UserError, "no column 'nope'"),
+    ("column", lambda c: c.delete(where="nope = 1"), UserError, "no column 'nope'"),
     ("index", lambda c: c.compact(index="hnws"), UserError, "index kind 'hnws' does not exist"),
-    ("name", lambda c: c.create_space("../up", 3), UserError, "a space is named with"),
-    ("snapshot", lambda c: c.snapshot("a/b"), UserError, "a snapshot is named with"),
-    ("version", lambda c: c.restore(99), NotFoundError, "keeps the versions"),
+    ("name", lambda c: c.spaces.create("../up", 3), UserError, "a space is named with"),
+    ("snapshot", lambda c: c.history.snapshot("a/b"), UserError, "a snapshot is named with"),
+    ("version", lambda c: c.history.restore(99), NotFoundError, "keeps the versions"),
     (
         "other space",
-        lambda c: c.create_space("vectors", 5),
+        lambda c: c.spaces.create("vectors", 5),
         ConflictError,
         "has a space vectors already: 12 dimensions",
     ),
-    ("metric", lambda c: c.create_space("m", 5, "manhattan"), UserError, "metric 'manhattan' does not exist"),
+    ("metric", lambda c: c.spaces.create("m", 5, "manhattan"), UserError, "metric 'manhattan' does not exist"),
 ]
 
 
@@ -273,7 +273,7 @@ def test_an_empty_collection(tmp_path: Path) -> None:
         c.search(X[:1], space="other")
     with pytest.raises(UserError, match="k must be 1 or more; got 0"):
         c.search(X[:1], 0)
-    c.create_space("s", 12)
+    c.spaces.create("s", 12)
     assert c.search(X[:2], 3).ids == [[], []]
     with pytest.raises(IncompatibleError, match=r"queries must have the shape \(n, 12\)"):
         c.search(X[:1, :5])
@@ -310,32 +310,32 @@ def test_spaces_are_never_mixed(tmp_path: Path) -> None:
     assert np.array_equal(c.get(["a"], "layer-6").vectors, X[:1])
     c.delete(["a"], "layer-6")
     assert c.view().n_rows("layer-3") == 1
-    c.drop_space("layer-6")
+    c.spaces.drop("layer-6")
     assert len(c) == 1
 
 
 def test_going_back(c: Collection, tmp_path: Path) -> None:
     start = c.view().manifest.version
-    assert c.snapshot("start") == start
-    c.delete_where("layer < 5")
+    assert c.history.snapshot("start") == start
+    c.delete(where="layer < 5")
     c.compact()
     left = len(c)
     assert left < 100
-    assert [found.version for found in c.versions()] == list(range(1, start + 3))
+    assert [found.version for found in c.history.versions()] == list(range(1, start + 3))
     for _ in range(30):
         c.upsert(["w6"], X[:1])
-    assert len(c.versions()) < 30  # old ones are collected
-    assert c.restore("start") == c.view().manifest.version
+    assert len(c.history.versions()) < 30  # old ones are collected
+    assert c.history.restore("start") == c.view().manifest.version
     assert len(c) == 300
     assert c.search(X[:1], 1).ids == [["w0"]]
     with pytest.raises(ConflictError, match="has a snapshot start already"):
-        c.snapshot("start")
-    assert c.restore(c.view().manifest.version - 1)
+        c.history.snapshot("start")
+    assert c.history.restore(c.view().manifest.version - 1)
     assert len(c) == left
-    c.drop_snapshot("start")
+    c.history.drop_snapshot("start")
     with pytest.raises(NotFoundError, match="has no snapshot start; it has none"):
-        c.drop_snapshot("start")
-    c.collect(1)
+        c.history.drop_snapshot("start")
+    c.history.collect(1)
     assert not verify(tmp_path / "c").problems
     assert len(list((tmp_path / "c" / "manifests").iterdir())) == 1
 
@@ -364,7 +364,7 @@ def test_many_small_changes_don_t_become_many_files(c: Collection, tmp_path: Pat
         c.upsert([f"n{number}"], X[number : number + 1])
     assert len(c.view().manifest.segments) <= 33
     assert len(c) == 400
-    c.collect(1)
+    c.history.collect(1)
     assert len(list((tmp_path / "c" / "segments").iterdir())) < 80
 
 
@@ -411,20 +411,20 @@ def test_changes_of_one_commit_replace_each_others_rows(c: Collection) -> None:
     answers: dict[str, int] = {}
 
     def change(name: str, do: Any) -> threading.Thread:
-        waiting = len(c._queue)
+        waiting = len(c._files._queue)
         thread = threading.Thread(target=lambda: answers.update({name: do()}))
         thread.start()
-        while len(c._queue) == waiting:
+        while len(c._files._queue) == waiting:
             assert thread.is_alive()
         return thread
 
-    with c._writing:  # all of them wait, in this order, and are written together
+    with c._files._writing:  # all of them wait, in this order, and are written together
         threads = [
             change("first", lambda: c.upsert(["x", "y", "w0"], X[:3], {"layer": [71, 72, 73]})),
             change("second", lambda: c.upsert(["x", "z"], X[3:5], {"layer": [81, 82]})),
             change("third", lambda: c.upsert(["x", "w0"], X[5:7], {"layer": [91, 92]})),
             change("delete", lambda: c.delete(["y"])),
-            change("where", lambda: c.delete_where("layer = 82")),
+            change("where", lambda: c.delete(where="layer = 82")),
         ]
     for thread in threads:
         thread.join()
@@ -447,7 +447,7 @@ def test_a_group_of_changes_fails_one_by_one(c: Collection, monkeypatch: pytest.
         except UserError as error:
             answers.append(str(error))
 
-    with c._writing:  # a commit is under way: these wait and go together
+    with c._files._writing:  # a commit is under way: these wait and go together
         threads = [
             threading.Thread(target=change, args=(do,))
             for do in (
@@ -459,7 +459,7 @@ def test_a_group_of_changes_fails_one_by_one(c: Collection, monkeypatch: pytest.
         ]
         for thread in threads:
             thread.start()
-        while len(c._queue) < 4:
+        while len(c._files._queue) < 4:
             pass
     before = c.view().manifest.version
     for thread in threads:
@@ -537,3 +537,15 @@ def test_large_segments_are_mapped_and_indexed(tmp_path: Path, monkeypatch: pyte
     assert opened.search(queries[:1], 5, "n < 40").ids[0] == [str(row) for row in exact(queries[:1], many[:40], 5)[0]]
     opened.delete([str(row) for row in range(0, 5000, 2)])
     assert all(int(one) % 2 for line in opened.search(queries, 10).ids for one in line)
+
+
+def test_former_names_of_a_collection_still_work(c: Collection) -> None:
+    assert c.snapshot("now") == c.view().manifest.version
+    assert list(c.snapshots()) == list(c.history.snapshots()) == ["now"]
+    assert c.delete_where("layer = 1") == sum(value == 1 for value in COLUMNS["layer"])
+    c.create_space("other", 3)
+    assert c.spaces.names() == ["vectors", "other"]
+    with pytest.raises(UserError, match="delete takes ids, or a condition"):
+        c.delete()
+    with pytest.raises(AttributeError, match="'Collection' object has no attribute 'compress'"):
+        c.compress()

@@ -29,7 +29,7 @@ def rows(*names: str) -> Rows:
 def test_a_widened_column_is_the_same_in_every_way_it_is_read(tmp_path: Path) -> None:
     c = Collection.create(tmp_path / "c")
     c.add(*rows("a", "b"), {"price": [1, None], "word": ["x", "y"]})
-    c.snapshot("whole")
+    c.history.snapshot("whole")
     old = c.view()
     assert c.widen("price", "double") == "double"
     c.add(*rows("c"), {"price": [2.5]})
@@ -44,7 +44,7 @@ def test_a_widened_column_is_the_same_in_every_way_it_is_read(tmp_path: Path) ->
     assert old.space(None).column("price") == [1, None]  # the version that is still read
     export_from(c, tmp_path / "out.parquet")
     assert pq.read_table(tmp_path / "out.parquet").column("price").to_pylist() == [1.0, None, 2.5]
-    c.restore("whole")
+    c.history.restore("whole")
     assert c.space().column("price") == [1, None]
     assert c.space().columns.schema.field("price").type == pa.int64()  # type: ignore[union-attr]
     assert not verify(tmp_path / "c").problems
@@ -101,12 +101,12 @@ def test_changes_of_one_commit_see_each_others_columns(tmp_path: Path) -> None:
         thread.start()
         return thread
 
-    with c._writing:  # all of them wait, and are written together
+    with c._files._writing:  # all of them wait, and are written together
         threads = [change(lambda: c.add(*rows("b"), {"x": [300]})), change(lambda: c.add(*rows("c"), {"x": [70_000]}))]
-        while len(c._queue) < 2:
+        while len(c._files._queue) < 2:
             pass
         threads.append(change(lambda: c.widen("x", "double")))
-        while len(c._queue) < 3:
+        while len(c._files._queue) < 3:
             pass
     for thread in threads:
         thread.join()

@@ -37,9 +37,9 @@ def made(shm: Path) -> Path:
     c.upsert(*rows(NAMES, 1))
     c.compact(index=INDEX)
     c.upsert(*rows(["w1", "x1"], 2))
-    c.snapshot("before")
+    c.history.snapshot("before")
     c.delete(["w2"])
-    c.collect(1)
+    c.history.collect(1)
     return shm / "base"
 
 
@@ -64,7 +64,7 @@ def use(root: Path) -> "str | None":
         assert collection_state(c) == STATE
         found = c.search(c.get(["w3"]).vectors, 5, where="value = 1")
         assert found.ids[0][0] == "w3"
-        assert len(c.snapshots()) == 1
+        assert len(c.history.snapshots()) == 1
     except CorruptError as error:
         return str(error)
     return None

@@ -31,7 +31,7 @@ def base(shm: Path) -> Path:
     c.upsert(*rows(NAMES, 1))
     c.compact(index=INDEX)
     c.upsert(*rows(["w1", "x1"], 2))
-    c.snapshot("before")
+    c.history.snapshot("before")
     c.delete(["w2"])
     return shm / "base"
 
@@ -42,13 +42,13 @@ del BASE["w2"]
 CHANGES: dict[str, tuple[Callable[[Collection], object], State]] = {
     "upsert": (lambda c: c.upsert(*rows(["w3", "y"], 5)), BASE | {"w3": 5, "y": 5}),
     "delete": (lambda c: c.delete(["w4"]), {k: v for k, v in BASE.items() if k != "w4"}),
-    "where": (lambda c: c.delete_where("value = 2"), {k: v for k, v in BASE.items() if v != 2}),
+    "where": (lambda c: c.delete(where="value = 2"), {k: v for k, v in BASE.items() if v != 2}),
     "compact": (lambda c: c.compact(index="none"), BASE),
     "index": (lambda c: c.compact(index=INDEX), BASE),
-    "snapshot": (lambda c: c.snapshot("another"), BASE),
-    "restore": (lambda c: c.restore("before"), BASE | {"w2": 1}),
-    "collect": (lambda c: c.collect(1), BASE),
-    "drop": (lambda c: c.drop_snapshot("before"), BASE),
+    "snapshot": (lambda c: c.history.snapshot("another"), BASE),
+    "restore": (lambda c: c.history.restore("before"), BASE | {"w2": 1}),
+    "collect": (lambda c: c.history.collect(1), BASE),
+    "drop": (lambda c: c.history.drop_snapshot("before"), BASE),
 }
 
 

@@ -47,7 +47,7 @@ def test_damaged_tables(tmp_path: Path) -> None:
         else:
             space = c.space()
             assert np.isfinite(space.vectors).all()
-            c.drop_space("s")
+            c.spaces.drop("s")
     assert refused > COUNT // 2
     assert not verify(tmp_path / "c").problems
 

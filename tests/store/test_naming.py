@@ -29,13 +29,13 @@ def test_a_collection_lives_without_hard_links(tmp_path: Path, error: int) -> No
     c = Collection.create(tmp_path / "c", CollectionOptions(keep=3), disk)
     for number in range(40):  # old versions are collected on the way
         c.upsert([f"w{number % 7}"], np.full((1, 3), number + 1), {"n": [number]})
-    c.snapshot("seven")
+    c.history.snapshot("seven")
     with pytest.raises(ConflictError, match="has a snapshot seven already"):
-        c.snapshot("seven")
+        c.history.snapshot("seven")
     c.delete(["w1"])
     c.compact()
     assert len(Collection(tmp_path / "c")) == 6
-    c.restore("seven")
+    c.history.restore("seven")
     assert sorted(Collection(tmp_path / "c").space().column("n")) == list(range(33, 40))
     assert sorted(path.suffix for path in (tmp_path / "c" / "snapshots").iterdir()) == [".json"]
     report = verify(tmp_path / "c")
@@ -75,9 +75,9 @@ def test_a_version_that_was_cut_while_it_was_copied_is_that_of_its_draft(tmp_pat
     for number in range(40):  # the draft stays as long as it stands for the version
         later.upsert([f"b{number}"], [[1.0, 3.0]])
     assert draft.exists()
-    assert [one.n_rows for one in later.versions()][:3] == [0, 1, 2]
-    later.collect(2)
-    later.collect(2)
+    assert [one.n_rows for one in later.history.versions()][:3] == [0, 1, 2]
+    later.history.collect(2)
+    later.history.collect(2)
     assert not draft.exists()
     assert not verify(c.root).problems
     newest = layout.numbered(c.root, later.view().manifest.version)

@@ -34,12 +34,12 @@ def life(
         disk.note("ack", state)
         if number == count // 2:
             disk.note("begin", state)
-            c.snapshot("half")
+            c.history.snapshot("half")
             disk.note("ack", state)
             disk.note("snapshot", "half", state)
             middle = state
     disk.note("begin", middle)
-    c.restore("half")
+    c.history.restore("half")
     disk.note("ack", middle)
     return disk
 
@@ -108,7 +108,7 @@ def check(root: Path, acked: State, coming: "State | None", snapshots: dict[str,
         sound(root)
         c = Collection(root, OPTIONS)
     for name in snapshots:
-        assert name in c.snapshots()
+        assert name in c.history.snapshots()
     from tests.store.scenario import collection_state, rows
 
     c.upsert(*rows(["after"], 99))

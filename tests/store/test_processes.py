@@ -62,7 +62,7 @@ while batch <= batches or len(list(done.iterdir())) < readers:
     vectors[:, 0] = batch
     c.upsert([f"{batch % 40}-{row}" for row in range(20)], vectors, {"batch": [batch] * 20})
     if batch % 15 == 0:
-        c.delete_where(f"batch = {batch - 3}")
+        c.delete(where=f"batch = {batch - 3}")
     if batch % 25 == 0:
         c.compact(index="hnsw" if batch % 50 == 0 else "none")
     batch += 1

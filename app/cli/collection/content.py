@@ -137,7 +137,7 @@ def delete(folder: str, ids: tuple[str, ...], space: str | None, where: str | No
     if bool(ids) == (where is not None):
         raise UserError("give either ids or --where: the rows to delete")
     collection = open_collection(folder)
-    gone = collection.delete(ids, space) if where is None else collection.delete_where(where, space)
+    gone = collection.delete(ids, space) if where is None else collection.delete(None, space, where=where)
     click.echo(
         f"{folder}: {gone:,} rows deleted, {len(collection):,} are left (version {collection.view().manifest.version})"
     )

@@ -61,7 +61,7 @@ def compact(
             reason = collection.compact(name, index, progress, memory_bytes=memory and memory << 20, recall=recall)
         click.echo(f"{folder}: {name}, {collection.view().n_rows(name):,} rows; index {reason}")
     if keep is not None:
-        collection.collect(keep)
+        collection.history.collect(keep)
 
 
 @click.command(short_help="Print the measured recall and speed of each index.")
@@ -99,10 +99,10 @@ def snapshot(folder: str, name: str, drop: bool) -> None:
     """Keep the current version under NAME until it is dropped."""
     collection = open_collection(folder)
     if drop:
-        collection.drop_snapshot(name)
+        collection.history.drop_snapshot(name)
         click.echo(f"{folder}: no snapshot {name} any more")
     else:
-        click.echo(f"{folder}: version {collection.snapshot(name)} is kept as {name}")
+        click.echo(f"{folder}: version {collection.history.snapshot(name)} is kept as {name}")
 
 
 @click.command(short_help="List the versions that can be restored.")
@@ -132,7 +132,7 @@ def versions(folder: str, form: str) -> None:
 def restore(folder: str, version: str) -> None:
     """Restore a VERSION, by its number or a snapshot's name: it becomes a new version, so it can be undone."""
     collection = open_collection(folder)
-    number = collection.restore(version)
+    number = collection.history.restore(version)
     click.echo(f"{folder}: as it was at {version}, {len(collection):,} rows (version {number})")
 
 

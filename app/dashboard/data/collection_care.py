@@ -25,8 +25,9 @@ def look_after(one: CollectionSummary, collection: Collection, space: str) -> No
 
 def versions_part(one: CollectionSummary, collection: Collection) -> None:
     """The versions of a collection, one of which can be restored or named."""
-    named = {found.version: name for name, found in collection.snapshots().items()}
-    kept = {found.version: found for found in (*collection.snapshots().values(), *collection.versions())}
+    snapshots, versions = collection.history.snapshots(), collection.history.versions()
+    named = {found.version: name for name, found in snapshots.items()}
+    kept = {found.version: found for found in (*snapshots.values(), *versions)}
     rows = [
         {
             "version": number,
@@ -52,7 +53,8 @@ def versions_part(one: CollectionSummary, collection: Collection) -> None:
     if not (keep or back):
         return
     try:
-        number = collection.snapshot((name or "").strip()) if keep else collection.restore((name or "").strip())
+        history, text = collection.history, (name or "").strip()
+        number = history.snapshot(text) if keep else history.restore(text)
     except UserError as error:
         widgets.problem(UserError(str(error).replace(str(collection.root), one.name)))
         return

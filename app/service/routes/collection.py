@@ -97,7 +97,7 @@ async def create_space(name: str, space: str, request: SpaceRequest, state: Stat
 
     def ask() -> Response:
         current = state.shelf.get(name)
-        current.create_space(space, request.dim, request.metric, origin_of(request.origin))
+        current.spaces.create(space, request.dim, request.metric, origin_of(request.origin))
         return form.answer(info_of(name, current))
 
     return await state.work(ask)
@@ -109,7 +109,7 @@ async def drop_space(name: str, space: str, state: StateDep) -> Response:
 
     def ask() -> Response:
         current = state.shelf.get(name)
-        current.drop_space(space)
+        current.spaces.drop(space)
         return form.answer(info_of(name, current))
 
     return await state.work(ask)
@@ -159,7 +159,7 @@ async def delete_rows(name: str, request: DeleteRequest, state: StateDep) -> Res
         gone = (
             current.delete(request.ids, request.space)
             if request.ids is not None
-            else current.delete_where(request.where or "", request.space)
+            else current.delete(None, request.space, where=request.where or "")
         )
         return form.answer(RowsDeleted(gone, len(current), current.view().manifest.version))
 
@@ -223,7 +223,7 @@ async def snapshot(name: str, snapshot: str, state: StateDep) -> Response:
     """Keep the current version under a name until it is dropped; 409 when the name is taken."""
 
     def ask() -> Response:
-        return form.answer(SnapshotMade(snapshot, state.shelf.get(name).snapshot(snapshot)), 201)
+        return form.answer(SnapshotMade(snapshot, state.shelf.get(name).history.snapshot(snapshot)), 201)
 
     return await state.work(ask)
 
@@ -233,7 +233,7 @@ async def drop_snapshot(name: str, snapshot: str, state: StateDep) -> Response:
     """Take a snapshot's name away."""
 
     def ask() -> Response:
-        state.shelf.get(name).drop_snapshot(snapshot)
+        state.shelf.get(name).history.drop_snapshot(snapshot)
         return form.answer(SnapshotDropped(snapshot))
 
     return await state.work(ask)
@@ -245,7 +245,7 @@ async def restore(name: str, request: RestoreRequest, state: StateDep) -> Respon
 
     def ask() -> Response:
         current = state.shelf.get(name)
-        number = current.restore(request.version)
+        number = current.history.restore(request.version)
         return form.answer(VersionRestored(number, len(current)))
 
     return await state.work(ask)
