@@ -55,7 +55,7 @@ def _is_empty(kind: pa.DataType) -> bool:
     return bool(pa.types.is_null(kind) or (pa.types.is_struct(kind) and kind.num_fields == 0))
 
 
-def _name_of(name: Any) -> str:
+def _name_of(name: object) -> str:
     if not isinstance(name, str):
         raise UserError(f"a column's name is a text; got {name!r:.60}, a {type(name).__name__}")
     return name
@@ -117,9 +117,8 @@ def _holding(old: pa.Field, column: pa.ChunkedArray) -> pa.DataType:
     )
 
 
-def _way_out(name: str, kind: pa.DataType, value: Any) -> str:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if pa.types.is_integer(kind) and number:
+def _way_out(name: str, kind: pa.DataType, value: object) -> str:
+    if pa.types.is_integer(kind) and isinstance(value, (int, float)) and not isinstance(value, bool):
         if isinstance(value, float):
             return WIDEN.format(column=name, type="double", what="such numbers")
         if value > 2**63 - 1:

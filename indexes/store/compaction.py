@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def planned(
 
 
 def compacted(
-    disk: Disk, root: Path, view: CollectionView, name: str, recipe: Any, progress: Progress
+    disk: Disk, root: Path, view: CollectionView, name: str, recipe: "IndexSpec | None", progress: Progress
 ) -> tuple[SegmentRef | None, list[Segment]]:
     """The rows of a space as one new segment with its index (`recipe` of it, None for none), and the segments it is
     made of. Nothing is published; bounded memory but for what the index itself needs."""
@@ -85,7 +85,9 @@ def compacted(
     return indexed(disk, root, ref, card, recipe, progress), sources
 
 
-def indexed(disk: Disk, root: Path, ref: SegmentRef, card: SpaceCard, recipe: Any, progress: Progress) -> SegmentRef:
+def indexed(
+    disk: Disk, root: Path, ref: SegmentRef, card: SpaceCard, recipe: "IndexSpec", progress: Progress
+) -> SegmentRef:
     """The segment with a new index of that recipe beside it."""
     from polysema.indexes.faiss_index import FaissIndex
 

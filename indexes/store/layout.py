@@ -54,7 +54,8 @@ def open_format(disk: Disk, root: Path) -> str:
         if _lived(disk, root):
             raise CorruptError(f"{path} is missing; {REPAIR}") from None
         raise NotFoundError(
-            f"{root} holds no collection; make one with `polysema collection create {root}` or `polysema collection import`"
+            f"{root} holds no collection; make one with `polysema collection create {root}` or `polysema collection "
+            "import`"
         ) from None
     if value.get("kind") != layout.KIND:
         raise CorruptError(f"{path} is not a collection's; {REPAIR}")
