@@ -37,6 +37,8 @@ PAGES = (
     PageAddress("contexts", "Contexts"),
     PageAddress("map", "Map"),
     PageAddress("compare", "Compare"),
+    PageAddress("writing", "Writing"),
+    PageAddress("families", "Families"),
     PageAddress("inside", "Inside"),
     PageAddress("data", "Data"),
 )

@@ -23,6 +23,7 @@ HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*)(?:@(?P<rev
 
 AT_LAYER = re.compile(r"(?P<name>.+)@(?P<layer>-?\d{1,4})", re.DOTALL)
 
+READABLE = ("texts", "sentences", "letters")  # what a model may have been made to read: any text, short ones, one word
 CATALOG = read_catalog(Path(__file__).parent.parent / "data" / "catalog.toml")
 GGUF_SUFFIX = ".gguf"  # of a file that holds a model, not vectors
 OWN_CATALOGS = ("catalog.toml", "catalog.json")  # files of a user's own in POLYSEMA_HOME

@@ -20,6 +20,7 @@ PAGES = {
     "/lessons?lesson=travel&step=reveal": ".polysema-scatter[data-ready='1']",
     "/lessons?lesson=blocks&step=reveal": "text=Details",
     "/inside": ".polysema-heads[data-ready='1']",
+    "/writing?wm=marian-en-fr&wh=beam+search": "text=The beams",
     "/inside?see=Lens&lm=g2p-t5": "text=At layer 2, token N",
     "/data": "text=can be cancelled",
     "/data?dadd=Upload+files": "text=Pickles are never opened",

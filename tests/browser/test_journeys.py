@@ -106,6 +106,7 @@ def test_click_a_square_of_the_lens(page: Any) -> None:
         "/map?mn=1k&mm=PCA",
         "/compare?cn=500&cmap=PCA",
         "/inside",
+        "/writing?wm=marian-en-fr&wh=beam+search",
         "/lessons?lesson=travel&step=reveal",
         "/data",
     ],
@@ -115,6 +116,8 @@ def test_it_fits_a_phone(page: Any, path: str) -> None:
     page.goto(path)
     if path == "/inside":
         page.wait_for_selector(".polysema-heads[data-ready='1']", timeout=180_000)
+    elif path.startswith("/writing"):
+        page.wait_for_selector("text=The beams", timeout=180_000)
     elif path == "/data":
         page.wait_for_selector("text=can be cancelled", timeout=180_000)
     else:
@@ -173,6 +176,23 @@ def test_a_copied_link_restores_sentences_and_selection(page: Any, browser: Any)
     listed = again.locator(".ps-hits li").last
     until(lambda: listed.inner_text() == chosen, f"the same sentence is selected: {chosen}")
     wait_for_map(again, 22)
+    other.close()
+
+
+def test_a_text_goes_on_from_another_token_and_the_link_keeps_it(page: Any, browser: Any) -> None:
+    page.goto("/writing?wm=marian-en-fr")
+    page.locator(".surprisal").filter(has_text="La rive de la rivi").wait_for(timeout=180_000)
+    page.get_by_role("radio", name="Le", exact=True).click()
+    page.locator(".surprisal").filter(has_text=re.compile("^.?Le ")).wait_for(timeout=120_000)
+    page.get_by_text("Texts of the tree").wait_for(timeout=120_000)
+    page.wait_for_url("**s=*")
+    at_rest(page)
+    written = page.locator(".surprisal").inner_text()
+    other = browser.new_context(viewport={"width": 1440, "height": 1000})
+    again = other.new_page()
+    again.goto(page.url)
+    again.get_by_text("Texts of the tree").wait_for(timeout=120_000)
+    until(lambda: again.locator(".surprisal").inner_text() == written, f"the same text: {written}")
     other.close()
 
 

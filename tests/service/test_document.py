@@ -182,7 +182,8 @@ def test_real_answers_fit_the_document(http: httpx.Client, conforms: Any) -> Non
         conforms(http.get(f"/v1/jobs/{job}/result"))
         conforms(http.delete(f"/v1/jobs/{job}"))
     conforms(http.delete("/v1/collections/doc"))
-    assert conforms.labels - conforms.seen == {"GET /v1/jobs/{job}/events"}, conforms.labels - conforms.seen
+    without = {"GET /v1/jobs/{job}/events", "POST /v1/next-sentence"}  # the second needs a model with such a head
+    assert conforms.labels - conforms.seen == without, conforms.labels - conforms.seen
 
 
 def test_every_example_of_the_document_is_right() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from polysema.app.cli.inside.options import DEFAULT_DECODER
@@ -9,7 +11,11 @@ from polysema.app.cli.output import Row, format_option, show
 from polysema.app.cli.word_command import WordCommand
 from polysema.core.errors import UnavailableError
 
-COMPARED_MODELS = ("minilm-l6", DEFAULT_DECODER)
+if TYPE_CHECKING:
+    from polysema.app.explorer import Explorer
+    from polysema.app.explorer.results.inside import FamiliesAnswer
+
+COMPARED_MODELS = ("bert-tiny-en", DEFAULT_DECODER, "marian-en-fr", "g2p-t5")
 
 
 @click.command(name="compare-families", cls=WordCommand, short_help="Trace one SENTENCE through each model family.")
@@ -18,20 +24,24 @@ COMPARED_MODELS = ("minilm-l6", DEFAULT_DECODER)
     "--model", "-m", "names", multiple=True, help="A model; may be given again.  [default: one of each family]"
 )
 @click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
+@click.option("--figures", is_flag=True, help="Print parameters, memory, FLOPs and milliseconds, measured now.")
 @click.option("--masks", is_flag=True, help="Print who may look at whom as well.")
 @format_option
-def compare_families(sentence: str, names: tuple[str, ...], device: str | None, masks: bool, form: str) -> None:
+def compare_families(
+    sentence: str, names: tuple[str, ...], device: str | None, figures: bool, masks: bool, form: str
+) -> None:
     """Send one SENTENCE through an encoder, a decoder and an encoder-decoder, and print where each ends.
 
     A model that reads letters is given the sentence's longest word.
     """
     from polysema.app.explorer import Explorer
-    from polysema.core.model.catalog import models_here
+    from polysema.core.model.catalog import READABLE, models_here
 
-    chosen = names or [name for name in (*COMPARED_MODELS, "g2p-t5") if name in models_here(("texts", "letters"))]
+    chosen = names or [name for name in COMPARED_MODELS if name in models_here(READABLE)]
     if not chosen:
         raise UnavailableError("no language model is here; bring one with polysema models pull minilm-l6")
-    found = Explorer(device).compare_families(sentence, chosen)
+    explorer = Explorer(device)
+    found = explorer.compare_families(sentence, chosen)
     rows: list[Row] = [
         {
             "model": road.model,
@@ -73,3 +83,27 @@ def compare_families(sentence: str, names: tuple[str, ...], device: str | None, 
             for unit, open_row in zip(sight.rows, sight.open, strict=True):
                 click.echo(f"  {''.join('■' if cell else '·' for cell in open_row)}  {unit.name.strip()}")
         click.echo("")
+    if figures:
+        _show_figures(explorer, found)
+
+
+def _show_figures(explorer: Explorer, found: FamiliesAnswer) -> None:
+    """What each model is built of and what one pass over its text takes here."""
+    from polysema.core.inside.family_card import family_card
+
+    cards = [family_card(explorer.model(road.model).internals.on_torch(), road.text) for road in found]
+    rows: list[Row] = [
+        {
+            "model": card.model,
+            "trained to": card.task,
+            "norms": card.norms,
+            "positions": card.positions,
+            "parameters": f"{card.n_parameters:,}",
+            "memory (MB)": f"{card.weight_bytes / 1e6:.1f}",
+            "tokens": str(card.n_tokens),
+            "MFLOPs": f"{card.flops / 1e6:.1f}",
+            "ms": f"{card.milliseconds:.1f}",
+        }
+        for card in cards
+    ]
+    show("table", rows)

@@ -13,6 +13,7 @@ from polysema.app.dashboard.inside.steering_tab import steering_part
 from polysema.app.dashboard.inside.surprisal_tab import surprisal_part
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.picker.bring import offer
+from polysema.core.model.catalog import READABLE
 
 ATTENTION, LENS, ATTRIBUTION, STEERING, FAMILIES = "Attention", "Lens", "Attribution", "Steering", "Families"
 HEAD, PATCHING, SURPRISAL = "Head", "Patching", "Surprisal"
@@ -35,7 +36,7 @@ def page() -> None:
         "What happens between a word’s static vector and the last layer: attention, the predictions of "
         "intermediate layers, and the parts that make a prediction.",
     )
-    if not choices.models(("texts", "letters")):
+    if not choices.models(READABLE):
         offer("minilm-l6", "This needs a language model, such as", "inside")
         return
     chosen = st.segmented_control(

@@ -20,6 +20,7 @@ from polysema.app.dashboard.picker import choices
 from polysema.app.explorer.inside_options import unit_for
 from polysema.core.inside import attention as attending
 from polysema.core.inside.head_names import head_name
+from polysema.core.model.catalog import READABLE
 from polysema.core.space.space import Family
 
 MAX_UNITS = 64  # words or tokens drawn at once
@@ -42,7 +43,7 @@ class AttentionQuery(NamedTuple):
 
 def attention_controls() -> tuple[AttentionQuery, str | None]:
     """The boxes for model, kind of attention, view and text."""
-    names = choices.models(("texts", "letters"))
+    names = choices.models(READABLE)
     first, second, third = st.columns([4, 4, 4], vertical_alignment="bottom")
     name = model_box(names, "am", first, "Which model reads the sentence.")
     two = choices.family_of(name) is Family.ENCODER_DECODER

@@ -22,12 +22,13 @@ from polysema.app.dashboard.inside.controls import (
 )
 from polysema.app.dashboard.picker import choices
 from polysema.core.inside.attribution import Attribution, contributions
+from polysema.core.model.catalog import READABLE
 from polysema.core.space.space import Family
 
 
 def attribution_part() -> None:
     """What each part adds to the logit of a word."""
-    names = preferred(choices.models(("texts", "letters")), Family.DECODER)
+    names = preferred(choices.models(READABLE), Family.DECODER)
     name = model_box(names, "cm_in", st.columns([4, 8])[0], "Which model reads the text.")
     encoder = choices.family_of(name) is Family.ENCODER
     kind = "w" if choices.reads_letters(name) else "e" if encoder else "t"

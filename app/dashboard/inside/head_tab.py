@@ -22,6 +22,7 @@ from polysema.app.dashboard.picker import choices
 from polysema.core.inside.head_computation import HeadComputation
 from polysema.core.inside.head_names import head_name
 from polysema.core.inside.head_statistics import HeadStatistics
+from polysema.core.model.catalog import READABLE
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family, Floats
 
@@ -42,7 +43,7 @@ class HeadQuery(NamedTuple):
 
 def head_part() -> None:
     """One head step by step, and below it what every head does."""
-    names = preferred(choices.models(("texts", "letters")), Family.DECODER)
+    names = preferred(choices.models(READABLE), Family.DECODER)
     first, second, third = st.columns([4, 2, 2], vertical_alignment="bottom")
     name = model_box(names, "qm_in", first, "Which model reads the text.")
     layer = int(second.number_input("Layer", 1, 1000, 1, key="ql", bind="query-params", help="From 1."))

@@ -22,6 +22,7 @@ from polysema.app.dashboard.inside.controls import (
 )
 from polysema.app.dashboard.picker import choices
 from polysema.core.inside import lens as lenses
+from polysema.core.model.catalog import READABLE
 from polysema.core.space.space import Family
 
 MAX_TOKENS = 24  # columns of the lens
@@ -29,7 +30,7 @@ MAX_TOKENS = 24  # columns of the lens
 
 def lens_part() -> None:
     """What the model would say if it stopped at each layer."""
-    names = preferred(choices.models(("texts", "letters")), Family.DECODER)
+    names = preferred(choices.models(READABLE), Family.DECODER)
     first, second = st.columns([4, 8], vertical_alignment="bottom")
     name = model_box(names, "lm", first, "Which model reads the text.")
     point = second.segmented_control(

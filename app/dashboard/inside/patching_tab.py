@@ -18,6 +18,7 @@ from polysema.app.dashboard.inside.controls import (
 from polysema.app.dashboard.picker import choices
 from polysema.core.inside.patch_inputs import PatchOptions
 from polysema.core.inside.patching import Patching
+from polysema.core.model.catalog import READABLE
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
 
@@ -49,7 +50,7 @@ class PatchQuery(NamedTuple):
 
 def patching_controls() -> PatchQuery:
     """The boxes for model, part, direction, texts and answers."""
-    names = preferred(choices.models(("texts", "letters")), Family.DECODER)
+    names = preferred(choices.models(READABLE), Family.DECODER)
     first, second, third = st.columns([4, 5, 3], vertical_alignment="bottom")
     name = model_box(names, "pm_in", first, "Which model reads both texts; it has to predict words.")
     part = second.segmented_control(

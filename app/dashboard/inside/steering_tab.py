@@ -23,6 +23,7 @@ from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.picker.bring import offer
 from polysema.core.inside import steering
 from polysema.core.inside.directions import concepts
+from polysema.core.model.catalog import READABLE
 from polysema.core.space.space import Family
 
 
@@ -30,7 +31,7 @@ def steering_part() -> None:
     """A concept added to the hidden states, and the next word before and after."""
     names = [
         name
-        for name in preferred(choices.models(("texts", "letters")), Family.DECODER)
+        for name in preferred(choices.models(READABLE), Family.DECODER)
         if choices.family_of(name) is not Family.ENCODER
     ]
     if not names:

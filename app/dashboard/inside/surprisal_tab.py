@@ -17,6 +17,7 @@ from polysema.app.dashboard.inside.controls import (
 )
 from polysema.app.dashboard.picker import choices
 from polysema.core.inside.surprisal import ScoredToken, Surprisal
+from polysema.core.model.catalog import READABLE
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
 
@@ -27,7 +28,7 @@ METHODS = {"each token alone": "masked", "with the rest of its word": "masked-wi
 
 def surprisal_part() -> None:
     """A text with each token colored by its surprisal."""
-    names = preferred(choices.models(("texts", "letters")), Family.DECODER)
+    names = preferred(choices.models(READABLE), Family.DECODER)
     first, second = st.columns([4, 8], vertical_alignment="bottom")
     name = model_box(names, "um_in", first, "Which model reads the text; it has to predict words.")
     unit = second.segmented_control(

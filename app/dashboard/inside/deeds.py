@@ -1,0 +1,73 @@
+"""What a model makes of a sentence: BERT fills a gap in it, a decoder writes on, an encoder-decoder writes its own."""
+
+from dataclasses import dataclass
+from html import escape
+
+import streamlit as st
+
+from polysema.app.dashboard import widgets
+from polysema.app.explorer.model_explorer import ModelExplorer
+from polysema.core.inside.fill_mask import FilledMask
+from polysema.core.inside.generation_results import GeneratedText
+from polysema.core.model.tokens import words_of
+from polysema.core.space.space import Family
+
+MAX_NEW_TOKENS = 12
+N_WORDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What was made of a text: gaps that were filled, one after the other, or a text that was written."""
+
+    verb: str
+    filled: tuple[tuple[str, FilledMask], ...] = ()
+    written: GeneratedText | None = None
+    refused: str = ""
+
+
+def deed_of(handle: ModelExplorer, text: str) -> Deed:
+    """What a model makes of a text, by its family."""
+    if handle.model.family is Family.DECODER:
+        return Deed("It writes on", written=handle.generate(text, MAX_NEW_TOKENS, N_WORDS))
+    if handle.model.family is Family.ENCODER_DECODER:
+        return Deed("It writes", written=handle.generate(text, 3 * MAX_NEW_TOKENS, N_WORDS))
+    if handle.internals.on_torch().whole.get_output_embeddings() is None:
+        return Deed("It only reads", refused="This folder holds no head, so it fills no gap and writes nothing.")
+    filled = []
+    for span in words_of(text):
+        gap = f"{text[: span.start]}[MASK]{text[span.end :]}"
+        filled.append((text[span.start : span.end], handle.generation.fill(gap, N_WORDS, 1, "")))
+    return Deed("It fills each word’s gap", tuple(filled))
+
+
+def deed_picture(deed: Deed) -> None:
+    """The deed token by token, with the probabilities."""
+    if deed.refused:
+        st.caption(deed.refused)
+        return
+    st.markdown(f"**{deed.verb}**")
+    if deed.written is not None:
+        rows = [
+            (step.token, [(one.token, one.probability) for one in step.candidates], step.probability)
+            for step in deed.written.steps
+        ]
+        st.markdown(f"“{widgets.plain(deed.written.text)}”")
+    else:
+        rows = [
+            (word, [(one.word, one.probability) for one in gap.words], _own(word, found))
+            for word, found in deed.filled
+            for gap in found.gaps
+        ]
+    st.html(f'<ul class="ps-hits">{"".join(map(_item, rows))}</ul>')
+
+
+def _own(word: str, found: FilledMask) -> float:
+    return next((one.probability for gap in found.gaps for one in gap.words if one.word == word.lower()), 0.0)
+
+
+def _item(row: tuple[str, list[tuple[str, float]], float]) -> str:
+    name, best, own = row
+    others = ", ".join(f"{token.strip() or '␣'} {share:.2f}" for token, share in best)
+    share = f" {own:.2f}" if own else ""
+    return f'<li><b>{escape(name.strip() or "␣")}</b>{share}<div class="meta">{escape(others)}</div></li>'

@@ -1,0 +1,1 @@
+"""The page Writing: its parts."""

@@ -1,0 +1,159 @@
+"""The steps of a text that was written: candidates as squares to click, entropy, the looks at the source."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from polysema.app.dashboard import widgets
+from polysema.app.dashboard.inside.controls import AMBER, TEAL, shown
+from polysema.core.inside.generation_results import GeneratedText, GenerationStep
+
+MAX_COLUMNS = 40  # steps drawn at once
+NOTHING = (-1, -1)
+
+
+def step_label(step: GenerationStep) -> str:
+    """A step in a list."""
+    return f"{step.number}: {shown(step.token)}"
+
+
+def candidate_rows(found: GeneratedText, first: int) -> list[dict[str, Any]]:
+    """A row for each candidate of each step from the `first` on."""
+    return [
+        {
+            "step": step.number,
+            "written": step_label(step),
+            "entropy (bits)": round(step.entropy, 3),
+            "place": place,
+            "token": shown(one.token),
+            "id": one.id,
+            "probability": one.probability,
+            "chance": one.chance,
+            "taken": one.id == step.id,
+        }
+        for step in found.steps[first:]
+        for place, one in enumerate(step.candidates, 1)
+    ]
+
+
+def candidate_chart(found: GeneratedText, key: str) -> tuple[int, int] | None:
+    """The best candidates of every step, the entropy above; the step and the id of the square that was clicked."""
+    first = max(0, len(found.steps) - MAX_COLUMNS)
+    table = pd.DataFrame(candidate_rows(found, first))
+    order = [step_label(step) for step in found.steps[first:]]
+    x = alt.X("written:N", sort=order, title=None, axis=alt.Axis(labelAngle=-40, labelLimit=90))
+    square = alt.selection_point(name="square", fields=["step", "id"], on="click")
+    base = alt.Chart(table).encode(
+        x=x,
+        y=alt.Y("place:O", title="rank of the candidate"),
+        tooltip=["written", "token", alt.Tooltip("probability", format=".4f"), alt.Tooltip("chance", format=".4f")],
+    )
+    scale = alt.Scale(scheme="tealblues", domain=[0, 1])
+    squares = (
+        base.mark_rect(cursor="pointer")
+        .encode(
+            color=alt.Color("probability:Q", scale=scale, legend=alt.Legend(orient="top", title="probability")),
+            stroke=alt.condition("datum.taken", alt.value(AMBER), alt.value(None)),
+            strokeWidth=alt.value(2),
+        )
+        .add_params(square)
+        .properties(height=34 * len(found.steps[first].candidates))
+    )
+    names = base.mark_text(fontSize=10, limit=78).encode(
+        text="token:N", color=alt.condition("datum.probability > 0.6", alt.value("#ffffff"), alt.value("#1b2733"))
+    )
+    bits = (
+        alt.Chart(table)
+        .transform_filter("datum.place == 1")
+        .mark_bar(color=TEAL)
+        .encode(
+            x=alt.X("written:N", sort=order, title=None, axis=None),
+            y=alt.Y("entropy (bits):Q", title="entropy, bits", axis=alt.Axis(tickCount=3)),
+            tooltip=["written", "entropy (bits)"],
+        )
+        .properties(height=70)
+    )
+    st.altair_chart(bits, width="stretch", alt="The entropy of each step in bits")
+    event = st.altair_chart(
+        squares + names,
+        width="stretch",
+        alt="The candidates of each step, darker when more probable; the one that was taken is framed",
+        on_select="rerun",
+        selection_mode="square",
+        key=key,
+    )
+    picked = (event.get("selection", {}).get("square") or [{}])[0] if isinstance(event, Mapping) else {}
+    step, number = picked.get("step"), picked.get("id")
+    return (step, number) if type(step) is int and type(number) is int else None
+
+
+def lit_source(found: GeneratedText, step: int) -> None:
+    """Source and target side by side: the token of a step marked, the source lit by how much that step looks at it."""
+    shares = found.cross_attention[step]
+    top = max(shares)
+    source = "".join(
+        _lit(name, share, share / top if top else 0.0) for name, share in zip(found.prompt, shares, strict=True)
+    )
+    target = "".join(
+        f'<mark style="padding:2px 1px">{escape(one.token)}</mark>' if one.number == step else escape(one.token)
+        for one in found.steps
+    )
+    left, right = st.columns(2, gap="medium")
+    left.markdown("**Source**, lit by the cross-attention of the marked word")
+    left.html(f'<div class="ps-lit" style="line-height:2.2">{source}</div>')
+    right.markdown("**Written**")
+    right.html(f'<div class="ps-lit" style="line-height:2.2;white-space:pre-wrap">{target}</div>')
+
+
+def _lit(name: str, share: float, strength: float) -> str:
+    style = f"background:rgba(13,148,136,{0.75 * strength:.2f});border-radius:3px;padding:3px 2px;white-space:pre-wrap"
+    return f'<span tabindex="0" title="{share:.3f} of the look" style="{style}">{escape(name)}</span> '
+
+
+def look_chart(found: GeneratedText) -> alt.LayerChart:
+    """Each step's look at the source, (steps, source tokens), as squares."""
+    steps = [step_label(step) for step in found.steps]
+    columns = [f"{place}: {shown(name)}" for place, name in enumerate(found.prompt)]
+    rows = [
+        {"written": step, "source": column, "share": share}
+        for step, line in zip(steps, found.cross_attention, strict=True)
+        for column, share in zip(columns, line, strict=True)
+    ]
+    base = alt.Chart(pd.DataFrame(rows)).encode(
+        x=alt.X("source:N", sort=columns, title="token of the source", axis=alt.Axis(labelAngle=-40, labelLimit=90)),
+        y=alt.Y("written:N", sort=steps, title="written"),
+        tooltip=["written", "source", alt.Tooltip("share", format=".3f")],
+    )
+    color = alt.Color("share:Q", scale=alt.Scale(scheme="tealblues", domain=[0, 1]), legend=None)
+    return base.mark_rect().encode(color=color).properties(height=max(160, 22 * len(steps))) + base.mark_text().encode(
+        text=alt.condition("datum.share > 2", "share:Q", alt.value(""))
+    )
+
+
+def step_bars(step: GenerationStep, drawn: bool) -> None:
+    """The candidates of one step as bars."""
+    st.markdown(
+        f"**Step {step.number}**: {widgets.plain(shown(step.token))}, number {step.rank:,} by its probability "
+        f"{step.probability:.3f}; entropy {step.entropy:.2f} bits"
+    )
+    notes = [f"drawn by {one.chance:.3f}" for one in step.candidates] if drawn else ()
+    widgets.bars([(shown(one.token), one.probability) for one in step.candidates], "token", label="prob.", notes=notes)
+
+
+def text_html(prompt: str, steps: Sequence[GenerationStep], joined: bool) -> str:
+    """The text in one line: what stood before in gray, each token with its probability as a color."""
+    parts = [f'<span style="opacity:0.75">{escape(prompt)}</span>' if joined else ""]
+    for step in steps:
+        if step.ends:
+            continue
+        color = f"rgba(217,119,6,{0.6 * (1 - step.probability):.2f})"
+        style = f"background:{color};border-radius:3px;padding:3px 1px;white-space:pre-wrap"
+        if step.forced:
+            style += ";text-decoration:underline"
+        title = f"step {step.number}: probability {step.probability:.3f}, {step.entropy:.2f} bits"
+        parts.append(f'<span tabindex="0" title="{escape(title)}" style="{style}">{escape(step.token)}</span>&#8203;')
+    return f'<div class="surprisal" style="line-height:2.2">{"".join(parts)}</div>'

@@ -1,0 +1,262 @@
+"""The part Write of the page Writing: a text written step by step, and a tree of other texts."""
+
+from typing import NamedTuple
+
+import streamlit as st
+
+from polysema.app.dashboard import downloads, permalink, widgets
+from polysema.app.dashboard import progress as work
+from polysema.app.dashboard.components.drawing import drawing
+from polysema.app.dashboard.inside.controls import model_box, preferred
+from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.writing.beam_drawing import beams_svg
+from polysema.app.dashboard.writing.branches import Branches, branches_of, keep_branches
+from polysema.app.dashboard.writing.inside_part import inside_part
+from polysema.app.dashboard.writing.step_charts import (
+    candidate_chart,
+    candidate_rows,
+    lit_source,
+    look_chart,
+    step_bars,
+    step_label,
+    text_html,
+)
+from polysema.core.inside.generation_results import DecodingOptions, GeneratedText, GenerationStep
+from polysema.core.model.catalog import READABLE
+from polysema.core.progress import Progress
+from polysema.core.space.space import Family
+
+GREEDY, BEAMS, DRAWN = "the most probable", "beam search", "drawn"
+WAYS = (GREEDY, BEAMS, DRAWN)
+STARTS = {"texts": "The river bank was", "sentences": "The bank of the river is muddy.", "letters": "phone"}
+N_CANDIDATES = 8
+
+
+class Written(NamedTuple):
+    """What was asked: the model, the text, how many tokens, and how they are chosen."""
+
+    model: str
+    text: str
+    n: int
+    options: DecodingOptions
+
+
+def write_part() -> None:
+    """A text, its steps, and the tree of what else could have been written."""
+    names = preferred(
+        [name for name in choices.models(READABLE) if choices.family_of(name) is not Family.ENCODER], Family.DECODER
+    )
+    if not names:
+        st.info("No model that writes is here yet. Bring one with `polysema models pull smollm2-135m`.")
+        return
+    asked = _controls(names)
+    if not asked.text:
+        st.info("Write a text to go on from, such as: The river bank was")
+        return
+    key = f"{asked.model}_{asked.text}"
+    st.session_state["writing_tree"] = key
+    branches = branches_of(key)
+    how = DecodingOptions(**{**_fields(asked.options), "prefix": branches.prefix})
+    found = work.answer(
+        ("write", asked.model, asked.text, asked.n, how), lambda progress: _written(asked, how, progress)
+    )
+    if found is None:
+        return
+    if isinstance(found, GeneratedText) and not found.steps:
+        st.info(f"{asked.model} writes nothing after this text.")
+        return
+    two = choices.family_of(asked.model) is Family.ENCODER_DECODER
+    st.html(text_html(asked.text, found.steps, not two))
+    st.caption(
+        "The stronger the color, the less probable the token was; underlined ones were chosen by hand. "
+        + ("The model ended the text itself." if found.ended else f"It stopped after {len(found.steps)} tokens.")
+    )
+    _tree(key, branches, found)
+    _steps(key, branches, found, asked)
+    if any(step.beams for step in found.steps) or found.hypotheses:
+        _beams(asked, how)
+    inside_part(asked.model, asked.text, found)
+    downloads.numbers(candidate_rows(found, 0), "writing")
+    _lines(asked, how)
+
+
+def _fields(options: DecodingOptions) -> dict[str, object]:
+    return {name: getattr(options, name) for name in DecodingOptions.__slots__}
+
+
+def _controls(names: list[str]) -> Written:
+    first, second, third = st.columns([4, 5, 3], vertical_alignment="bottom")
+    name = model_box(names, "wm", first, "Which model writes.")
+    way = second.segmented_control(
+        "The next token is",
+        list(WAYS),
+        default=GREEDY,
+        required=True,
+        key="wh",
+        bind="query-params",
+        help="The most probable one each time; the best of several texts side by side; or drawn by its probability.",
+    )
+    n = third.slider("Tokens at most", 1, 60, 16, key="wn", bind="query-params", help="How long the text gets.")
+    options = DecodingOptions()
+    if way == BEAMS:
+        beams = st.slider("Beams", 2, 8, 3, key="wb", bind="query-params", help="Texts gone on with side by side.")
+        options = DecodingOptions(num_beams=int(beams))
+    elif way == DRAWN:
+        options = _drawing()
+    reads = (
+        "letters"
+        if choices.reads_letters(name)
+        else "sentences"
+        if choices.family_of(name) is Family.ENCODER_DECODER
+        else "texts"
+    )
+    with st.form("writing", border=False):
+        text = permalink.box(
+            st.text_input,
+            "writing",
+            "Text to go on from" if reads == "texts" else "Text to write from",
+            STARTS[reads],
+            key=f"wt_{reads}",
+            help=widgets.LOCAL_NOTE,
+        )
+        st.form_submit_button("Write", type="primary")
+    return Written(name, (text or "").strip(), int(n), options)
+
+
+def _drawing() -> DecodingOptions:
+    """How tokens are drawn."""
+    boxes = st.columns(5, vertical_alignment="bottom")
+    heat = boxes[0].slider(
+        "Temperature", 0.1, 3.0, 1.0, 0.1, key="wtemp", bind="query-params", help="Below 1 the likely become likelier."
+    )
+    top_k = boxes[1].number_input(
+        "Top-k", 0, 1000, 50, key="wk", bind="query-params", help="Of so many tokens; 0: of all."
+    )
+    top_p = boxes[2].slider(
+        "Top-p", 0.05, 1.0, 1.0, 0.05, key="wp", bind="query-params", help="Of the best that make up this probability."
+    )
+    min_p = boxes[3].slider(
+        "Min-p",
+        0.0,
+        1.0,
+        0.0,
+        0.05,
+        key="wmin",
+        bind="query-params",
+        help="Of those this share as probable as the best.",
+    )
+    seed = boxes[4].number_input(
+        "Seed", 0, 1_000_000, 0, key="wseed", bind="query-params", help="The same seed draws the same text."
+    )
+    return DecodingOptions(True, float(heat), int(top_k), float(top_p), float(min_p) or None, seed=int(seed))
+
+
+def _written(asked: Written, how: DecodingOptions, progress: Progress) -> GeneratedText:
+    widgets.check_length(asked.text)
+    return widgets.explorer().model(asked.model).generate(asked.text, asked.n, N_CANDIDATES, how, progress)
+
+
+def _tree(key: str, branches: Branches, found: GeneratedText) -> None:
+    """The branches that were made, one of them shown."""
+    if len(branches.prefixes) == 1:
+        return
+    labels = {
+        number: "as the model wrote it" if not prefix else f"{number}: other token at step {len(prefix) - 1}"
+        for number, prefix in enumerate(branches.prefixes)
+    }
+    chosen = st.pills(
+        "Texts of the tree",
+        list(labels),
+        format_func=labels.__getitem__,
+        default=branches.current,
+        key=f"tree_{len(branches.prefixes)}_{branches.current}",
+        help="Each began as another, up to the step at which you chose another token.",
+    )
+    if isinstance(chosen, int) and chosen != branches.current:
+        keep_branches(key, branches.shown(chosen))
+        st.rerun()
+
+
+def _steps(key: str, branches: Branches, found: GeneratedText, asked: Written) -> None:
+    """Every step's candidates, one step's as bars, and another token to go on from."""
+    st.markdown("**Step by step.** Click another token in any column, and the text goes on from there.")
+    taken = candidate_chart(found, f"candidates_{hash((found.ids, asked.model))}")
+    labels = [step_label(step) for step in found.steps]
+    last = labels[min(len(branches.prefix), len(labels) - 1)]
+    label = st.select_slider("Step", labels, last, key=f"wstep_{hash(found.ids)}") if len(labels) > 1 else labels[0]
+    step = found.steps[labels.index(label)]
+    left, right = st.columns([7, 5], gap="medium")
+    with left:
+        if found.cross_attention:
+            lit_source(found, step.number)
+            with st.expander("Every step’s look at the source"):
+                downloads.chart(look_chart(found), "How each written token looks at the source")
+        else:
+            _entropy_note(found)
+    with right:
+        step_bars(step, bool(asked.options.do_sample))
+        others = [one for one in step.candidates if one.id != step.id]
+        other = st.pills(
+            "Go on from another token",
+            [one.id for one in others],
+            format_func={one.id: (one.token.strip() or "␣") for one in others}.__getitem__,
+            key=f"wother_{hash(found.ids)}_{step.number}",
+        )
+    if other is not None:
+        taken = (step.number, int(other))
+    if taken is not None and taken[0] < len(found.steps) and found.ids[taken[0]] != taken[1]:
+        keep_branches(key, branches.grown(found.ids, *taken))
+        st.rerun()
+
+
+def _entropy_note(found: GeneratedText) -> None:
+    open_steps: list[GenerationStep] = sorted(found.steps, key=lambda step: -step.entropy)[:3]
+    named = ", ".join(f"{widgets.plain(step_label(step))} ({step.entropy:.1f} bits)" for step in open_steps)
+    st.markdown(
+        f"Most open were the steps {named}: 1 bit is a coin flip, 10 bits are as open as a thousand equal tokens.\n\n"
+        "What could fool you: a probability is the model’s, given all that stands before, the tokens you chose "
+        "included. It says what is usual in what the model has read, not what is true."
+    )
+
+
+def _beams(asked: Written, how: DecodingOptions) -> None:
+    """The beams of every step as a tree, and the texts they came to."""
+    steps, found = work.answer(
+        ("beams", asked.model, asked.text, asked.n, how), lambda progress: _beam_steps(asked, how)
+    ) or ([], None)
+    if found is None:
+        return
+    st.markdown("**The beams.** Each column is a step, best first; the text that won is marked.")
+    drawing(beams_svg(steps, found.ids), key=f"beams_{hash(found.ids)}")
+    rows = [
+        {"text": one.text, "score": round(one.score, 4), "tokens": len(one.ids), "ended": one.ended}
+        for one in found.hypotheses
+    ]
+    st.dataframe(rows, hide_index=True, width="stretch")
+    st.caption(
+        "A score is the log-probability of the text over its number of tokens: without that, shorter texts would win."
+    )
+
+
+def _beam_steps(asked: Written, how: DecodingOptions) -> tuple[list[GenerationStep], GeneratedText]:
+    generation = widgets.explorer().model(asked.model).generation
+    *steps, found = generation.stream(asked.text, asked.n, N_CANDIDATES, how)
+    assert isinstance(found, GeneratedText)
+    return [step for step in steps if isinstance(step, GenerationStep)], found
+
+
+def _lines(asked: Written, how: DecodingOptions) -> None:
+    given = ", ".join(
+        f"{name}={value!r}"
+        for name, value in _fields(how).items()
+        if value is not None and value != () and (name, value) != ("num_beams", 1)
+    )
+    imports = "from polysema.core.inside.generation_results import DecodingOptions\n" if given else ""
+    options = f", options=DecodingOptions({given})" if given else ""
+    widgets.python_lines(
+        f"from polysema import Explorer\n{imports}\n"
+        f"found = Explorer().model({asked.model!r}).generate({asked.text!r}, {asked.n}, {N_CANDIDATES}{options})\n"
+        "for step in found.steps:\n    print(step.token, step.probability, step.entropy, step.candidates[0].token)",
+        "The tokens are those that `transformers` writes with the same settings. Each token goes through the "
+        "model once: its keys and values are kept.",
+    )
