@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -46,13 +47,26 @@ class CollectionOptions:
 
 
 @dataclass(slots=True, eq=False)
-class _Change(Generic[T]):
-    """A change that waits for its commit, and what came of it."""
+class _Change(ABC):
+    """A change that waits for its commit, and whether it came to something."""
 
-    apply: Callable[[Draft], T]
     done: bool = False
-    answer: T | None = None
     error: BaseException | None = None
+
+    @abstractmethod
+    def run(self, draft: Draft) -> None:
+        """Apply it to a draft."""
+
+
+@dataclass(slots=True, eq=False)
+class _AnsweredChange(_Change, Generic[T]):
+    """A change with its answer."""
+
+    apply: Callable[[Draft], T] = field(kw_only=True)
+    answers: list[T] = field(default_factory=list)
+
+    def run(self, draft: Draft) -> None:
+        self.answers.append(self.apply(draft))
 
 
 class CollectionFiles:
@@ -72,7 +86,7 @@ class CollectionFiles:
         self._opening = threading.RLock()
         self._writing = threading.Lock()
         self._queueing = threading.Lock()
-        self._queue: list[_Change[object]] = []
+        self._queue: list[_Change] = []
         with translate_os_errors(root, "read"):
             self._id = open_format(disk, root)
             self.last_view = self._opened(layout.current(disk, root))
@@ -138,7 +152,7 @@ class CollectionFiles:
 
     def commit(self, apply: Callable[[Draft], T]) -> T:
         """One version for all changes that wait: the first thread to come writes them together."""
-        change = _Change(apply)
+        change = _AnsweredChange(apply=apply)
         with self._queueing:
             self._queue.append(change)
         with self._writing:
@@ -148,17 +162,16 @@ class CollectionFiles:
                 self._write(changes)
         if change.error is not None:
             raise change.error
-        answer: T = change.answer
-        return answer
+        return change.answers[-1]
 
-    def _write(self, changes: list[_Change]) -> None:
+    def _write(self, changes: Sequence[_Change]) -> None:
         try:
             with translate_os_errors(self.root, "change"), self._locked():
                 view = self.view()
                 draft = Draft(self.disk, self.root, view)
                 for change in changes:
                     try:
-                        change.answer = change.apply(draft)
+                        change.run(draft)
                     except UserError as error:
                         change.error = error
                 if draft.changed:

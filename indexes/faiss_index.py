@@ -76,6 +76,7 @@ class FaissIndex(Index):
         self.recipe = recipe or IndexSpec()
         self.reason = ""
         self.building = building or BuildOptions()
+        self._content: mmap | None = None  # of the file, which FAISS's object points into
         self._progress = progress
         super().__init__(vectors, metric)
 
@@ -294,6 +295,6 @@ class FaissIndex(Index):
         index._hold(vectors)
         index._of_faiss = thread_count(threads, index.n * index.dim)
         index._searcher = FaissSearcher(read_index(path, mapped), index.recipe, index.metric, vectors, held_rows)
-        index._content = mapped  # which FAISS's object points into
+        index._content = mapped if isinstance(mapped, mmap) else None
         check_index(index._searcher.faiss, index, path)
         return index

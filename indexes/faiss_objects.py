@@ -111,7 +111,8 @@ def read_index(path: "str | Path", mapped: "bool | mmap") -> Any:
 
     if isinstance(mapped, mmap):
         content = np.frombuffer(mapped, np.uint8)
-        source: Any = faiss.ZeroCopyIOReader(faiss.swig_ptr(content), content.nbytes)
+        f: Any = faiss
+        source: Any = f.ZeroCopyIOReader(f.swig_ptr(content), content.nbytes)
     elif Path(path).is_file():
         source = str(path)
     else:

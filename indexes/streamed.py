@@ -107,7 +107,7 @@ def exact_index(vectors: Floats, metric: Metric, resident_bytes: int = RESIDENT_
     Returns:
         An index with the same answers either way.
     """
-    if isinstance(vectors, np.ndarray) or not getattr(vectors, "streams", False):
+    if not getattr(vectors, "streams", False):
         return ExactIndex(vectors, metric)
     if len(vectors) * vectors.shape[1] * 4 <= resident_bytes:
         return ExactIndex(np.asarray(vectors), metric)

@@ -16,7 +16,7 @@ from polysema.app.explorer.results.columns import ColumnBar, ColumnChart, Column
 from polysema.app.explorer.space_search import condition_table
 from polysema.core.space.space import Ints, Space
 from polysema.indexes.base import Mask
-from polysema.indexes.filters import Condition, Filter, parse
+from polysema.indexes.filters import BooleanGroup, Condition, Filter, parse
 
 Floats64: TypeAlias = npt.NDArray[np.float64]
 MAX_BARS = 12  # of a column of values
@@ -210,8 +210,7 @@ def _own(chart: ColumnChart, places: Sequence[int]) -> Filter:
 
 
 def _conditions(wanted: Filter) -> list[Condition]:
-    return (
-        [wanted.node]
-        if isinstance(wanted.node, Condition)
-        else [n for n in wanted.node.parts if isinstance(n, Condition)]
-    )
+    if isinstance(wanted.node, Condition):
+        return [wanted.node]
+    parts = wanted.node.parts if isinstance(wanted.node, BooleanGroup) else ()
+    return [part for part in parts if isinstance(part, Condition)]

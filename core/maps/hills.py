@@ -83,14 +83,15 @@ def _climb(density: Floats, shape: tuple[int, ...], floor: float) -> tuple[Ints,
     grid[inner] = density.reshape(shape)
     flat = grid.ravel()
     center = int(np.ravel_multi_index([1] * len(shape), padded))
-    offsets = np.ravel_multi_index(1 + _neighborhood(len(shape)), padded) - center
+    offsets: Ints = np.asarray(np.ravel_multi_index(1 + _neighborhood(len(shape)), padded)) - center
     hill = np.full(flat.size, -1, np.int64)
     tops: list[float] = []
     root: list[int] = []
     pairs: list[tuple[int, int]] = []
     ratio: list[float] = []
     above = np.flatnonzero(flat >= floor)
-    for cell in above[np.argsort(-flat[above], kind="stable")].tolist():
+    cells: list[int] = above[np.argsort(-flat[above], kind="stable")].tolist()
+    for cell in cells:
         around = cell + offsets[np.argsort(-flat[cell + offsets], kind="stable")]
         met = [number for number in hill[around].tolist() if number >= 0]
         if not met:

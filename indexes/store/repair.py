@@ -174,7 +174,7 @@ class _Repair:
                 dead = self._read_dead(older)
                 break
         if self._good(ref.data):
-            ids = self._stored(replace(ref, vectors=None, index=None), newest.spaces[ref.space]).keys.array
+            ids = self._stored(replace(ref, vectors=None, index=None), newest.spaces[ref.space]).table.keys.array
             later = newest.of(ref.space)[newest.of(ref.space).index(ref) + 1 :]
             for other in (other for other in later if self._good(other.data) and self._good(other.dead)):
                 stored = self._stored(replace(other, vectors=None, index=None), newest.spaces[ref.space])

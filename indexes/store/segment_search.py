@@ -70,7 +70,7 @@ def _living(index: Index, queries: Floats, k: int, segment: Segment, recall: flo
     if int(there.sum(axis=1).min(initial=k)) < k:
         return index.search(queries, k, where=~dead, recall=recall)
     order = np.argsort(~there, axis=1, kind="stable")[:, :k]
-    rows, scores = (np.take_along_axis(each, order, axis=1) for each in (hits.rows, hits.scores))
+    rows, scores = np.take_along_axis(hits.rows, order, axis=1), np.take_along_axis(hits.scores, order, axis=1)
     return Hits(rows, scores, hits.recall, hits.how)
 
 

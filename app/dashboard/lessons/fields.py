@@ -4,8 +4,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from polysema.app.dashboard.lessons import Lesson, LessonField
-from polysema.app.dashboard.lessons.lesson import MODEL, reads_letters
+from polysema.app.dashboard.lessons.lesson import MODEL
 from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.picker.choices import reads_letters
 
 
 def box_key(lesson: Lesson, key: str, model: str = "") -> str:

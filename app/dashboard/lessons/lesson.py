@@ -6,8 +6,7 @@ from enum import Enum
 from typing import Any
 
 from polysema.app.dashboard.picker import choices
-from polysema.app.dashboard.picker.choices import family_of as family_of
-from polysema.app.dashboard.picker.choices import reads_letters as reads_letters
+from polysema.app.dashboard.picker.choices import family_of, reads_letters
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.progress import Progress

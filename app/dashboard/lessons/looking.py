@@ -16,10 +16,10 @@ from polysema.app.dashboard.lessons.lesson import (
     NextStep,
     Verdict,
     encoders,
-    family_of,
     writers,
 )
 from polysema.app.dashboard.lessons.texts import lesson_texts
+from polysema.app.dashboard.picker.choices import family_of
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.inside.attention import AttentionView, attention

@@ -15,10 +15,10 @@ from polysema.app.dashboard.lessons.lesson import (
     LetterField,
     NextStep,
     Verdict,
-    reads_letters,
     writers,
 )
 from polysema.app.dashboard.lessons.texts import lesson_texts, letter_texts
+from polysema.app.dashboard.picker.choices import reads_letters
 from polysema.app.explorer import Explorer
 from polysema.core.inside.generation import GeneratedText, generate
 from polysema.core.progress import Progress

@@ -8,7 +8,8 @@ from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard import progress as work
 from polysema.app.dashboard.lessons import Lesson, LessonInput, LessonResult, Verdict
 from polysema.app.dashboard.lessons.fields import ask, current, model_of
-from polysema.app.dashboard.lessons.lesson import MODEL, checked, reads_letters
+from polysema.app.dashboard.lessons.lesson import MODEL, checked
+from polysema.app.dashboard.picker.choices import reads_letters
 from polysema.core.model.catalog import catalog, folder_of
 from polysema.core.progress import Progress
 

@@ -1,5 +1,6 @@
 """The part Write of the page Writing: a text written step by step, and a tree of other texts."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import streamlit as st
@@ -56,7 +57,7 @@ def write_part() -> None:
     key = f"{asked.model}_{asked.text}"
     st.session_state["writing_tree"] = key
     branches = branches_of(key)
-    how = DecodingOptions(**{**_fields(asked.options), "prefix": branches.prefix})
+    how = replace(asked.options, prefix=branches.prefix)
     found = work.answer(
         ("write", asked.model, asked.text, asked.n, how), lambda progress: _written(asked, how, progress)
     )
