@@ -107,8 +107,8 @@ def find_blocks(model: LanguageModel, stack: "Module") -> "tuple[Module, ...]":
         if isinstance(module, ModuleList) and len(module) == model.n_layers:
             return tuple(module)
     raise UserError(
-        f"{model.name} is a {kind_of(model)} model that doesn't hold its {model.n_layers} layers as blocks of one list, "
-        "so there is nothing to look at between them"
+        f"{model.name} is a {kind_of(model)} model that doesn't hold its {model.n_layers} layers as blocks of one "
+        "list, so there is nothing to look at between them"
     )
 
 

@@ -183,8 +183,8 @@ def _static_rows(model: LanguageModel, ids: Sequence[int]) -> "Tensor":
     table = model.input_table
     if table.shape[1] != model.dim:
         raise UserError(
-            f"the static vectors of {model.name} have {table.shape[1]} dimensions, its hidden states {model.dim}: there "
-            f"is no dot product of the two, and it has no head that scores words{head_class_note(model)}"
+            f"the static vectors of {model.name} have {table.shape[1]} dimensions, its hidden states {model.dim}: "
+            f"there is no dot product of the two, and it has no head that scores words{head_class_note(model)}"
         )
     return table[list(ids)].double()
 

@@ -160,8 +160,8 @@ class FrozenLayer:
                 if float((given - own).abs().max()) <= slack:
                     return cls(centered, scale, bias)
         raise UserError(
-            f"a {type(norm).__name__} is neither a layer norm nor an RMS norm, so what becomes of the parts in it can't "
-            "be told"
+            f"a {type(norm).__name__} is neither a layer norm nor an RMS norm, so what becomes of the parts in it "
+            "can't be told"
         )
 
     def scaled(self, vectors: "Tensor") -> "Tensor":

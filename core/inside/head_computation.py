@@ -120,7 +120,8 @@ def head_computation(
     if not difference <= (WEIGHT_TOLERANCE if model.dtype == "float32" else HALF_WEIGHT_TOLERANCE):
         raise UserError(
             f"the steps that were seen in layer {layer}, head {head} of {model.name} don't make the attention that it "
-            f"returns (they differ by up to {difference:.3g}), so they can't be shown; ask for its weights alone (attention)"
+            f"returns (they differ by up to {difference:.3g}), so they can't be shown; ask for its weights alone "
+            "(attention)"
         )
     masked = steps.pop("masked")
     beside = reading.source if kind == CROSS and reading.source is not None else reading

@@ -125,7 +125,7 @@ def positions_in(model: LanguageModel, reading: HookedRun, words: "Sequence[str 
 
 
 def draws_of(twin: Twin, clean: HookedRun, noise: Noise | None) -> "Iterator[tuple[list[int], Any] | None]":
-    """For each draw the positions that are made noisy and what is added there; one without noise where none is wanted."""
+    """For each draw the positions that are made noisy and what is added; one without noise where none is wanted."""
     import torch
 
     if noise is None:

@@ -1,4 +1,4 @@
-"""Where one pass can be put into another, and the passes that are run for it: nothing below a patch is computed twice."""
+"""Where one pass can be put into another, and the passes that are run for it: nothing below a patch is run twice."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -94,7 +94,8 @@ class PatchBench:
             )
         if KINDS.get(part) == CROSS and (beside or not model.reads_two):
             raise UserError(
-                f"{model.name} has no cross-attention there: that is the decoder's of an encoder-decoder (stack decoder)"
+                f"{model.name} has no cross-attention there: that is the decoder's of an encoder-decoder (stack "
+                "decoder)"
             )
         parts = anatomy(on_torch(model, "encoder"), twin.root.get_encoder()) if beside else twin.parts
         return cls(twin, parts, part, beside)

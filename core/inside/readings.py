@@ -220,6 +220,6 @@ def one_reading(model: LanguageModel, text: str | None, source: str | None = Non
         else f"at most {cost.MAX_BYTES / 1e9:.3g} GB"
     )
     raise UserError(
-        f"the text has {n_tokens:,} tokens, and this needs one pass over all of them, of about {cost}; {reason}: give a "
-        "shorter text"
+        f"the text has {n_tokens:,} tokens, and this needs one pass over all of them, of about {cost}; {reason}: give "
+        "a shorter text"
     )
