@@ -47,7 +47,7 @@ HALF_TOLERANCES = {
 
 
 def prove(model: LanguageModel) -> Proof:
-    """Test every identity of a model: three passes of a dozen tokens, one of them padded, and a look at every weight."""
+    """Test every identity of a model: three passes of a dozen tokens, one padded, and a look at every weight."""
     bad = bad_weights(model)
     if bad:
         checks = [IdentityCheck(WEIGHTS, MEANINGS[WEIGHTS], False, None, 0.0, note=bad)]
