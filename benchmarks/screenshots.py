@@ -7,6 +7,7 @@ python benchmarks/screenshots.py FOLDER   every view of every page, at both widt
 import io
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,18 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 from tests.browser.conftest import FLAGS, at_rest, chromium, running_dashboard  # noqa: E402
 
 DOCUMENTATION = ROOT / "docs" / "screenshots"
-SHOWN = ("analogies", "neighbors", "contexts", "map", "compare", "inside", "lesson", "data")  # one of each page
+SHOWN = (  # one of each page
+    "analogies",
+    "neighbors",
+    "contexts",
+    "map",
+    "compare",
+    "inside",
+    "writing",
+    "families",
+    "lesson",
+    "data",
+)
 MAX_BYTES = 150_000  # of a picture of the documentation
 PAGES = {
     "analogies": "/",
@@ -35,7 +47,8 @@ PAGES = {
     "lens": "/inside?see=Lens&lm=g2p-t5",
     "attribution": "/inside?see=Attribution&cm_in=g2p-t5",
     "steering": "/inside?see=Steering&sm=g2p-t5",
-    "families": "/inside?see=Families",
+    "writing": "/writing",
+    "families": "/families",
     "lesson": "/lessons?lesson=travel&step=reveal",
     "clusters": "/contexts?color=Clusters&map=PCA",
     "blocks": "/lessons?lesson=blocks&step=reveal",
@@ -93,11 +106,11 @@ def small(picture: bytes) -> bytes:
     return packed.getvalue()
 
 
-def picture_pages(browser: Any, url: str) -> None:
+def picture_pages(browser: Any, url: str, names: Sequence[str] = SHOWN) -> None:
     """The pictures of the documentation."""
     DOCUMENTATION.mkdir(exist_ok=True)
     context = browser.new_context(viewport={"width": 1200, "height": 800}, color_scheme="light", base_url=url)
-    for name in SHOWN:
+    for name in names:
         page = open_page(context, name)
         (DOCUMENTATION / f"{name}.png").write_bytes(small(page.screenshot()))
         page.close()

@@ -38,6 +38,7 @@ PRINTED = {
     "collections-0": "[['b']] 1.0",
     "indexes-0": ("exact among the ", "hnsw, "),
     "maps-0": "True (3, 2)\n[",
+    "generation-0": "La\nLa banque\nLa banque prête\n",
     "inside-0": "F h 1.0\nOW o 1.0\nN n 1.0\n(end) </s> 1.0",
 }
 

@@ -164,8 +164,9 @@ def test_the_identities_of_both_stacks_are_printed() -> None:
     assert [row["identity"] for row in rows[:7] if row["holds"] == "-"] == ["cross-attention", "lens"]
     assert all(float(row["difference"]) <= float(row["at most"]) for row in rows if row["holds"] == "yes")
     found = json.loads(run("check", "minilm-l6", "--format", "json"))
-    assert [(proof["architecture"], proof["holds"]) for proof in found] == [("bert", True)]
-    lens = next(one for one in found[0]["checks"] if one["identity"] == "lens")
+    assert (found["model"], found["holds"]) == ("minilm-l6", True)
+    assert [(proof["architecture"], proof["holds"]) for proof in found["proofs"]] == [("bert", True)]
+    lens = next(one for one in found["proofs"][0]["checks"] if one["identity"] == "lens")
     assert (lens["applies"], lens["note"].partition(": ")[2]) == (
         False,
         "its folder holds a BertModel, a BertForMaskedLM would have one",

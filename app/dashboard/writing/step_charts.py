@@ -72,7 +72,7 @@ def candidate_chart(found: GeneratedText, key: str) -> tuple[int, int] | None:
         .mark_bar(color=TEAL)
         .encode(
             x=alt.X("written:N", sort=order, title=None, axis=None),
-            y=alt.Y("entropy (bits):Q", title="entropy, bits", axis=alt.Axis(tickCount=3)),
+            y=alt.Y("entropy (bits):Q", title="bits", axis=alt.Axis(tickCount=3)),
             tooltip=["written", "entropy (bits)"],
         )
         .properties(height=70)

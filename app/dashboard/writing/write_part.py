@@ -27,7 +27,7 @@ from polysema.core.model.catalog import READABLE
 from polysema.core.progress import Progress
 from polysema.core.space.space import Family
 
-GREEDY, BEAMS, DRAWN = "the most probable", "beam search", "drawn"
+GREEDY, BEAMS, DRAWN = "most probable", "beam search", "drawn"
 WAYS = (GREEDY, BEAMS, DRAWN)
 STARTS = {"texts": "The river bank was", "sentences": "The bank of the river is muddy.", "letters": "phone"}
 N_CANDIDATES = 8
@@ -86,7 +86,7 @@ def _fields(options: DecodingOptions) -> dict[str, object]:
 
 
 def _controls(names: list[str]) -> Written:
-    first, second, third = st.columns([4, 5, 3], vertical_alignment="bottom")
+    first, second, third = st.columns([4, 6, 3], vertical_alignment="bottom")
     name = model_box(names, "wm", first, "Which model writes.")
     way = second.segmented_control(
         "The next token is",
