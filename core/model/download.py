@@ -34,13 +34,13 @@ class RemoteFile:
     digest: str = ""
 
 
-def fetch(file: RemoteFile, target: Path, progress: Callable[[int], None]) -> None:
+def fetch(file: RemoteFile, target: Path, advance: Callable[[int], None]) -> None:
     """Bring a file, from where an earlier try ended, and compare it with its digest.
 
     Args:
         file: What is brought.
         target: Where it is put; what is there already is its beginning.
-        progress: Told how many bytes of it are there; what it raises ends the work, and what has arrived stays.
+        advance: Told how many bytes of it are there; what it raises ends the work, and what has arrived stays.
 
     Raises:
         UnavailableError: It can't be reached, the connection is cut again and again, or it has other bytes: then it is
@@ -50,7 +50,7 @@ def fetch(file: RemoteFile, target: Path, progress: Callable[[int], None]) -> No
     while True:
         before = _size(target)
         try:
-            _append(file, target, progress)
+            _append(file, target, advance)
             break
         except urllib.error.HTTPError as error:
             raise UnavailableError(f"{file.address} could not be brought: {error.code} {error.reason}") from None
@@ -122,7 +122,7 @@ def git_sha1_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _append(file: RemoteFile, target: Path, progress: Callable[[int], None]) -> None:
+def _append(file: RemoteFile, target: Path, advance: Callable[[int], None]) -> None:
     """The rest of a file, or all of it where the other side doesn't send parts."""
     there = _size(target)
     if file.bytes and there == file.bytes:
@@ -136,13 +136,13 @@ def _append(file: RemoteFile, target: Path, progress: Callable[[int], None]) -> 
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb" if whole else "ab") as out:
             done = 0 if whole else there
-            progress(done)
+            advance(done)
             while chunk := answer.read(CHUNK):
                 out.write(chunk)
                 done += len(chunk)
                 if file.bytes and done > file.bytes:
                     break  # `check` says that it is another file
-                progress(done)
+                advance(done)
     if done < (file.bytes or expected):
         raise http.client.IncompleteRead(b"", (file.bytes or expected) - done)
 

@@ -23,7 +23,7 @@ MAX_PAGES = 20  # of a repository's discussions
 PARTS = ".parts"
 
 
-def _shifted(progress: Progress, done: int, total: int) -> Callable[[int], None]:
+def _advance(progress: Progress, done: int, total: int) -> Callable[[int], None]:
     """Tells of the bytes of one file beside those of the files before it."""
 
     def tell(there: int) -> None:
@@ -55,7 +55,7 @@ def bring(entry: CatalogEntry, made: Path, parts: Path, progress: Progress) -> N
         done = 0
         for file in files:
             target = parts / file.path
-            fetch(file, target, _shifted(progress, done, total))
+            fetch(file, target, _advance(progress, done, total))
             done += target.stat().st_size
     except UnavailableError as error:
         raise UnavailableError(f"{entry.name}: {error}; {_instead(entry)}") from None

@@ -93,13 +93,27 @@ class SpaceVectors:
 
 
 class SpaceColumns:
-    """The columns of a space's live rows, read as an Arrow table is: a column as a whole, or some rows."""
+    """The columns of a space's live rows, read as an Arrow table is: a column as a whole, or some rows.
 
-    def __init__(self, rows: "SpaceRows"):
+    Args:
+        rows: The rows.
+        names: Which columns; None: all.
+    """
+
+    def __init__(self, rows: "SpaceRows", names: Sequence[str] | None = None):
         self._rows = rows
-        self.schema = rows.view.manifest.columns
+        known = rows.view.manifest.columns
+        self.schema = known if names is None else pa.schema([known.field(name) for name in names])
         self.column_names: list[str] = self.schema.names
         self.num_rows, self.num_columns = len(rows.vectors), len(self.schema.names)
+
+    def select(self, names: Sequence[str]) -> "SpaceColumns":
+        """Some of the columns, none of them read yet."""
+        return SpaceColumns(self._rows, names)
+
+    def slice(self, offset: int, length: int) -> pa.Table:
+        """Some rows that stand together."""
+        return self.take(np.arange(offset, min(offset + length, self.num_rows)))
 
     def column(self, name: str) -> pa.ChunkedArray:
         """One column."""
@@ -107,7 +121,7 @@ class SpaceColumns:
         return pa.chunked_array([chunk for block in blocks for chunk in block.chunks], self.schema.field(name).type)
 
     def take(self, rows: "pa.Array | Ints") -> pa.Table:
-        """Some rows, of all columns."""
+        """Some rows, of these columns."""
         wanted, found, order = np.asarray(rows, np.int64), [], []
         places = np.searchsorted(self._rows.starts, wanted, side="right") - 1
         for place in np.unique(places):

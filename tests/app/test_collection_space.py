@@ -14,7 +14,8 @@ from polysema.app.explorer import AnalogyOptions, SearchOptions, WordSpace
 from polysema.core.errors import UserError
 from polysema.indexes.store.space_rows import SpaceRows
 from polysema.indexes.streamed import StreamedIndex
-from tests.store.conftest import ENDURE, shm
+from tests.endurance import ENDURE
+from tests.store.conftest import shm
 
 __all__ = ["shm"]
 

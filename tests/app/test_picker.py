@@ -72,7 +72,7 @@ def test_a_model_tells_its_cost_and_a_mistake_is_one_line(home: Path, own: Path,
     (tmp_path / "x.pkl").write_bytes(b"\x80\x04K\x01.")
     for path, message in (
         ("/nowhere/at/all", "There is no model or space"),
-        ("../../etc", "no model or space"),
+        ("../../etc/nothing", "no model or space"),
         (tmp_path / "x.pkl", "pickle"),
         (tmp_path, "is not a model: it has no config.json"),
     ):

@@ -261,7 +261,8 @@ export class PointerInput {
   /** @param {WheelEvent} event */
   #onWheel(event) {
     const { layer, navigation, screen } = this.#plot;
-    const meant = event.ctrlKey || event.metaKey || activeElement(layer.canvas) === layer.canvas;
+    const plot = layer.canvas.closest('.polysema-scatter'); // a click on its toolbar is one on the plot
+    const meant = event.ctrlKey || event.metaKey || !!plot?.contains(activeElement(layer.canvas));
     if (!screen.camera || !meant) return; // the wheel scrolls the page until the plot was clicked
     event.preventDefault();
     const lines = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1;
