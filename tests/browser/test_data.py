@@ -24,6 +24,9 @@ def test_upload_embed_export_and_reopen_from_a_copied_link(page: Any, tmp_path: 
     page.locator("input[type=file]").set_input_files(source)
     page.wait_for_selector("text=3 texts", timeout=120_000)
     page.wait_for_selector("text=can be cancelled", timeout=180_000)  # the model is loaded
+    page.get_by_text("Every word", exact=True).click()  # else a vector for each text
+    page.wait_for_url("**deu=Every+word*")
+    at_rest(page)
     page.get_by_role("button", name="Put it in").click()
     page.wait_for_selector(f"text=The new collection {name} has 17 rows", timeout=120_000)
     page.get_by_role("button", name="Open the collection").click()
