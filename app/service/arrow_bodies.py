@@ -12,11 +12,11 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from polysema.app.config.settings import MEGABYTE
 from polysema.app.service.errors import RefusedError
 from polysema.core.errors import UserError
 from polysema.core.space.space import Floats
 
-MEGABYTE = 1 << 20
 _HEADER, _BATCH_OF_DICTIONARY, _BUFFERS, _COMPRESSION = 2, 1, 2, 3  # fields of Message, DictionaryBatch, RecordBatch
 
 

@@ -12,9 +12,9 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
 
+from polysema.app.config.settings import MEGABYTE
 from polysema.app.service.errors import RefusedError
 
-MEGABYTE = 1 << 20
 UNCOUNTED_BYTES = 1 << 19  # a body up to here costs little whatever stands in it
 # bytes of memory that one of each takes once it is read and validated (Python 3.11 to 3.13, measured)
 VALUE_BYTES, TEXT_BYTES, LIST_BYTES, OBJECT_BYTES = 56, 64, 160, 480

@@ -15,7 +15,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, Field
 
-from polysema.app.explorer import DEFAULT_MODEL, DEFAULT_SPACE, Explorer, SearchOptions
+from polysema.app.explorer import DEFAULT_MODEL, DEFAULT_SPACE, Explorer, SearchOptions, WordSpace
 from polysema.app.explorer.collection_answers import search_answer
 from polysema.app.explorer.query_vectors import load_like, text_in
 from polysema.app.explorer.results.collection import SearchAnswer
@@ -97,13 +97,20 @@ class Tools:
             raise UserError(f"{name!r:.80} is none of {', '.join(names)}, and no collection here ({there})")
         return name
 
+    def _space(self, name: str, question: str) -> WordSpace:
+        """The space of that name; an occurrence in the question (`bank in "…"`) is read only by one of `models`."""
+        found = self._explorer.space(self._named(name))
+        if '"' in question:
+            self._named(found.origin.source)
+        return found
+
     def _load(self, origin: Origin) -> LanguageModel:
         """The model that made a collection's vectors, where its card names one of `models`."""
         self._named(origin.source)
         return load_like(origin)
 
     def models(self) -> ModelCards:
-        """The static spaces and models that have a name here, with family, size, licence, and whether they are here."""
+        """The static spaces and models that have a name here, with family, size, license, and whether they are here."""
         return model_cards(self._explorer.names.rows())
 
     def neighbors(
@@ -112,7 +119,7 @@ class Tools:
         """The words nearest to a word by cosine. `bank in "the river bank"` asks for the word in that text, in the
         space of a model's layer.
         """
-        return self._explorer.space(self._named(space)).neighbors(word, k, search=SearchOptions(where))
+        return self._space(space, word).neighbors(word, k, search=SearchOptions(where))
 
     def analogy(
         self, expression: Expression, space: SpaceName = DEFAULT_SPACE, k: K = 10, method: Method = "3cosadd"
@@ -120,7 +127,7 @@ class Tools:
         """The best words for a sum of words, with the evidence: what would have come first if the words of the question
         were allowed as answers, and what other methods say.
         """
-        return self._explorer.space(self._named(space)).analogy(expression, k, method)
+        return self._space(space, expression).analogy(expression, k, method)
 
     def compare(self, word: Word, texts: Texts, model: ModelName = DEFAULT_MODEL) -> Comparison:
         """A word in several texts: at each layer the cosines of its vectors, and of each with its static vector, beside

@@ -64,6 +64,9 @@ def test_the_rows_of_a_collection(explorer: Explorer, tmp_path: Path) -> None:
     assert found.structured_content["neighbors"][0]["word"] == "b"
     foreign = replace(origin, source=str(tmp_path))
     own.collections.create("other").add(["a", "b"], made.vectors, None, "texts", foreign)
+    found = call(own, "neighbors", word='bank in "the river bank"', space="other")
+    assert found.is_error
+    assert "is none of" in found.content[0].text
     found = call(own, "search_collection", collection="other", text="a muddy river")
     assert found.is_error
     assert "is none of" in found.content[0].text
