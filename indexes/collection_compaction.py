@@ -9,6 +9,7 @@ from polysema.indexes.collection_files import CollectionFiles
 from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.compaction import carried_over, compacted, planned
 from polysema.indexes.store.layout import translate_os_errors
+from polysema.indexes.store.new_file import locked
 
 if TYPE_CHECKING:
     from polysema.indexes.index_spec import IndexSpec
@@ -29,7 +30,7 @@ def compact(files: CollectionFiles, how: Compaction, progress: Progress) -> str:
     lock = files.root / layout.COMPACTING
     with (
         translate_os_errors(files.root, "compact"),
-        files.disk.locked(lock, files.options.wait, "compacted"),
+        locked(lock, files.options.wait, "compacted"),
     ):
         view = files.view()
         name = view.name(how.space)

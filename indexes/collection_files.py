@@ -16,6 +16,7 @@ from polysema.indexes.store.disk import REPAIR, Disk
 from polysema.indexes.store.layout import missing, open_format, translate_os_errors
 from polysema.indexes.store.manifest import Manifest
 from polysema.indexes.store.naming import DRAFT_ENDING, is_needed, read_sealed
+from polysema.indexes.store.new_file import discard, locked
 from polysema.indexes.store.segment import StoredRows
 from polysema.indexes.store.transaction import Draft, referenced
 from polysema.indexes.store.view import CollectionView
@@ -23,7 +24,6 @@ from polysema.indexes.store.view import CollectionView
 T = TypeVar("T")
 COMMIT_TRIES = 20  # versions that may be committed during one query
 RECENT_VERSIONS = 1.0  # seconds for which a folder's time of change may not tell two changes apart
-COLLECT_EVERY = 16  # commits
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ class CollectionFiles:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with self.disk.locked(self.root / layout.LOCK, self.options.wait, "changed"):
+        with locked(self.root / layout.LOCK, self.options.wait, "changed"):
             yield
 
     def publish(self, manifest: Manifest, discard: bool = True) -> None:
@@ -207,14 +207,14 @@ class CollectionFiles:
             raise
         with self._opening:
             self.last_view = self._opened(manifest)
-        if manifest.version % COLLECT_EVERY == 0:
+        if manifest.version % self.disk.limits.collect_every == 0:
             self.collect()
 
     def _discard(self, manifest: Manifest) -> None:
         if layout.numbered(self.root, manifest.version).exists():
             return  # it is the current version, though perhaps not durably
         for name in referenced([manifest]) - referenced([self.last_view.manifest]):
-            self.disk.discard(self.root / layout.SEGMENTS / name)
+            discard(self.disk, self.root / layout.SEGMENTS / name)
 
     def snapshots(self) -> dict[str, Manifest]:
         """The versions that were given a name, which are kept until it is taken away.
@@ -236,7 +236,7 @@ class CollectionFiles:
             self.disk.unlink(layout.numbered(self.root, number))
         for name in self.disk.names(manifests):
             if name.endswith(DRAFT_ENDING) and not is_needed(self.disk, manifests / name):
-                self.disk.discard(manifests / name)
+                discard(self.disk, manifests / name)
         if old:
             self.disk.sync_folder(manifests)
         if not compacted and compacting(self.disk, self.root):
@@ -245,5 +245,5 @@ class CollectionFiles:
         used = referenced(kept) | referenced(self.snapshots().values())
         dropped = [name for name in self.disk.names(self.root / layout.SEGMENTS) if name not in used]
         for name in dropped:
-            self.disk.discard(self.root / layout.SEGMENTS / name)
+            discard(self.disk, self.root / layout.SEGMENTS / name)
         return len(old) + len(dropped)

@@ -229,7 +229,6 @@ MAX_METHODS = 10
 LARGE_CLASSES = {
     "app.client.collection.RemoteCollection": 18,
     "app.service.dependencies.ServiceState": 17,
-    "indexes.store.disk.Disk": 17,
     "indexes.store.view.CollectionView": 12,
 }
 

@@ -13,6 +13,7 @@ from polysema.core.progress import Progress
 from polysema.indexes.store.batch import Batch
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.manifest import COMPACTING, SEGMENTS, SegmentRef, SpaceCard
+from polysema.indexes.store.new_file import locked, writing
 from polysema.indexes.store.segment import Segment, StoredRows
 from polysema.indexes.store.segment_files import write_dead, write_segment
 from polysema.indexes.store.view import CollectionView
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def compacting(disk: Disk, root: Path) -> bool:
     """Whether a compaction is under way."""
     try:
-        with disk.locked(root / COMPACTING, 0, "compacted"):
+        with locked(root / COMPACTING, 0, "compacted"):
             return False
     except BusyError:
         return True
@@ -94,7 +95,7 @@ def indexed(
     vectors = StoredRows(disk, root, replace(ref, index=None, card=None), card).vectors
     index = FaissIndex(vectors, card.metric, recipe, progress=progress)
     path = root / SEGMENTS / f"{ref.name}.{uuid.uuid4().hex[:12]}.faiss"
-    with disk.writing(path) as file:
+    with writing(disk, path) as file:
         index.write(file.write)
     return replace(ref, index=file.ref, card=index.card())
 

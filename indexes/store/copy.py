@@ -10,6 +10,7 @@ from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.disk import REPAIR, Disk
 from polysema.indexes.store.layout import make, open_format, translate_os_errors
 from polysema.indexes.store.manifest import Manifest
+from polysema.indexes.store.new_file import writing
 from polysema.indexes.store.sealed_file import SealedFile
 
 
@@ -32,7 +33,7 @@ def copy(root: "Path | str", target: "Path | str", progress: Progress = no_progr
             nonlocal done
             for file in files.values():
                 sealed = SealedFile(disk, root / layout.SEGMENTS / file.name, file)
-                with disk.writing(folder / layout.SEGMENTS / file.name) as out:
+                with writing(disk, folder / layout.SEGMENTS / file.name) as out:
                     for start in range(0, file.bytes, 1 << 22):
                         out.write(sealed.read(start, min(start + (1 << 22), file.bytes)))
                         progress("bytes", done + out.tell(), total)
@@ -46,7 +47,7 @@ def copy(root: "Path | str", target: "Path | str", progress: Progress = no_progr
         draft = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.copying")
         try:
             make(disk, draft, fill)
-            disk.move_folder(draft, target)
+            draft.rename(target)  # whole and synced: it is there, or it is not
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise

@@ -1,121 +1,45 @@
 """Every step that touches a collection's disk, one method each, so that tests can record, fail and reorder them.
 
-A file is written under a name of its own, once, and never changed: `NewFile` counts and hashes the bytes on their way
-to the disk, `SealedFile` gives them back only while they are the ones that were written.
-
 This is a layer beside `core.atomic`, not on it: a collection's file never takes the place of another (its name is made
 by a link that fails where one is there, which is how two writers find out about each other), and the tests of power
 cuts record and reorder each step. What both need, syncing and locking, is theirs: `core.atomic.sync`, `core.locks`.
 """
 
-import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import xxhash
 
 from polysema.core.atomic import sync
-from polysema.core.locks import file_lock
 
-BLOCK_BYTES = 1 << 16  # bytes that are hashed at once
-MAX_PARTS = 128  # parts of a file that can be checked alone, at most
+REPAIR = "see `polysema collection verify`, and `polysema collection repair` for what can be made whole"
 
 
 @dataclass(frozen=True, slots=True)
-class FileRef:
-    """A file as it was written: its name, length, SHA-256, and a hash for each part of `part` blocks.
+class StoreLimits:
+    """From which size on the files of a collection are kept and searched in another way.
 
-    A part's hash is XXH3 (128 bits) over the XXH3 digests of its blocks of 64 KiB: a file that grows while it is
-    written has one pass over it, and at most 128 parts whatever its length.
+    Args:
+        mapped_bytes: Vectors of a segment from which on they are kept in a file to be mapped as well.
+        group_rows: Rows that are written, and lost, together.
+        small_segment_rows: Rows of a segment below which it is searched, and written anew, together with others.
+        collect_every: Commits after which files that nothing refers to are removed.
     """
 
-    name: str
-    bytes: int
-    sha256: str
-    part: int
-    sums: str
-
-    @property
-    def n_parts(self) -> int:
-        """How many parts can be checked alone."""
-        return len(self.sums) // 32
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON types."""
-        return {"name": self.name, "bytes": self.bytes, "sha256": self.sha256, "part": self.part, "sums": self.sums}
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> "FileRef":
-        """The inverse of `to_json`."""
-        return cls(value["name"], value["bytes"], value["sha256"], value["part"], value["sums"])
-
-
-class NewFile:
-    """A file that is being written: `write` bytes in order, then `seal`. Left without a seal, it is removed."""
-
-    def __init__(self, disk: "Disk", path: Path):
-        self.path = path
-        self.closed = False
-        self._disk = disk
-        self._fd = disk.create(path)
-        self._sha256 = hashlib.sha256()
-        self._digests: list[bytes] = []
-        self._pending = bytearray()
-        self._bytes = 0
-
-    def write(self, data: Any) -> int:
-        """Append bytes (anything with a buffer); they reach the disk in pieces of a MiB."""
-        view = memoryview(data).cast("B")
-        self._pending += view
-        if len(self._pending) >= 1 << 20:
-            self._drain(len(self._pending) // BLOCK_BYTES * BLOCK_BYTES)
-        self._bytes += len(view)
-        return len(view)
-
-    def tell(self) -> int:
-        """How many bytes were written."""
-        return self._bytes
-
-    def flush(self) -> None:
-        """Nothing: what counts is the seal."""
-
-    def _drain(self, count: int) -> None:
-        data = bytes(memoryview(self._pending)[:count])
-        del self._pending[:count]
-        self._disk.append(self._fd, self.path, data)
-        self._sha256.update(data)
-        view = memoryview(data)
-        self._digests += [xxhash.xxh3_128_digest(view[at : at + BLOCK_BYTES]) for at in range(0, count, BLOCK_BYTES)]
-
-    def seal(self) -> FileRef:
-        """Write the rest, sync it and close; returns what the manifest says of the file."""
-        try:
-            self._drain(len(self._pending))
-            self._disk.sync(self._fd, self.path)
-        finally:
-            self.close()
-        part = 1
-        while len(self._digests) > part * MAX_PARTS:
-            part *= 2
-        sums = "".join(
-            xxhash.xxh3_128_hexdigest(b"".join(self._digests[at : at + part]))
-            for at in range(0, len(self._digests), part)
-        )
-        return FileRef(self.path.name, self._bytes, self._sha256.hexdigest(), part, sums)
-
-    def close(self) -> None:
-        """Let the file go."""
-        if not self.closed:
-            self.closed = True
-            os.close(self._fd)
+    mapped_bytes: int = 8 << 20
+    group_rows: int = 8192
+    small_segment_rows: int = 4096
+    collect_every: int = 16
 
 
 class Disk:
-    """The steps themselves, on a real file system."""
+    """The steps themselves, on a real file system.
+
+    Args:
+        limits: The sizes that decide how files are written; those of every collection where None.
+    """
+
+    def __init__(self, limits: StoreLimits | None = None):
+        self.limits = limits or StoreLimits()
 
     # what becomes durable
 
@@ -141,10 +65,6 @@ class Disk:
         """A second name for a file; raises `FileExistsError`, which makes it a compare-and-swap."""
         os.link(source, target)
 
-    def move_folder(self, source: Path, target: Path) -> None:
-        """A new name for a folder; raises `FileExistsError` or `OSError` where something is."""
-        source.rename(target)
-
     def unlink(self, path: Path) -> None:
         """One name less."""
         path.unlink()
@@ -159,10 +79,6 @@ class Disk:
         """An existing file, open for reading."""
         return os.open(path, os.O_RDONLY)
 
-    def close(self, fd: int) -> None:
-        """Let an open file go."""
-        os.close(fd)
-
     def read_at(self, fd: int, path: Path, start: int, count: int) -> bytes:
         """`count` bytes from `start`, fewer at the file's end."""
         pieces = []
@@ -175,49 +91,3 @@ class Disk:
     def names(self, folder: Path) -> list[str]:
         """The names in a folder, sorted."""
         return sorted(path.name for path in folder.iterdir())
-
-    # what is made of them
-
-    def write(self, path: Path, data: bytes) -> FileRef:
-        """A whole new file, durable as soon as its folder is synced; nothing is left when it can't be written."""
-        with self.writing(path) as file:
-            file.write(data)
-        return file.ref
-
-    @contextmanager
-    def writing(self, path: Path) -> "Iterator[_Writer]":
-        """A new file to write to in pieces; sealed at the end (`.ref`), removed after an exception."""
-        file = _Writer(self, path)
-        try:
-            yield file
-            file.ref = file.seal()
-        except BaseException:
-            file.close()
-            self.discard(path)
-            raise
-
-    def discard(self, path: Path) -> None:
-        """Remove a file that nothing refers to; when that fails it is collected later."""
-        with suppress(OSError):
-            self.unlink(path)
-
-    def read(self, path: Path) -> bytes:
-        """A whole file."""
-        fd = self.open(path)
-        try:
-            return self.read_at(fd, path, 0, os.fstat(fd).st_size)
-        finally:
-            os.close(fd)
-
-    @contextmanager
-    def locked(self, path: Path, wait: float, what: str) -> Iterator[None]:
-        """Hold the lock file at `path` (freed when the process ends); raises `BusyError` after `wait` seconds."""
-        with file_lock(path, wait, f"{path.parent} is being {what} by another process"):
-            yield
-
-
-class _Writer(NewFile):
-    ref: FileRef
-
-
-REPAIR = "see `polysema collection verify`, and `polysema collection repair` for what can be made whole"

@@ -20,6 +20,7 @@ from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.disk import REPAIR, Disk
 from polysema.indexes.store.manifest import Manifest
 from polysema.indexes.store.naming import give_name, read_sealed
+from polysema.indexes.store.new_file import discard, locked, write_file
 
 
 @contextmanager
@@ -95,7 +96,7 @@ def make(disk: Disk, root: Path, fill: "Callable[[Path], Manifest] | None" = Non
         if not (root / name).exists():
             os.close(disk.create(root / name))
     disk.sync_folder(root)
-    with disk.locked(root / layout.LOCK, 0, "created"):
+    with locked(root / layout.LOCK, 0, "created"):
         if (root / layout.FORMAT_FILE).exists():
             raise ConflictError(f"{root} was made a collection by another process just now")
         for name in disk.names(root / layout.MANIFESTS):  # of a making that was stopped
@@ -111,11 +112,11 @@ def make(disk: Disk, root: Path, fill: "Callable[[Path], Manifest] | None" = Non
 def mark(disk: Disk, root: Path, collection: str) -> None:
     """Write the file that makes the folder a collection; raises `ConflictError` when it has one."""
     draft = root / f"{layout.FORMAT_FILE}.tmp"
-    disk.discard(draft)
-    disk.write(draft, layout.seal({"kind": layout.KIND, "format": layout.FORMAT, "collection": collection}))
+    discard(disk, draft)
+    write_file(disk, draft, layout.seal({"kind": layout.KIND, "format": layout.FORMAT, "collection": collection}))
     try:
         give_name(disk, draft, root / layout.FORMAT_FILE)
     except FileExistsError:
         raise ConflictError(f"{root} was made a collection by another process just now") from None
     disk.sync_folder(root)
-    disk.discard(draft)
+    discard(disk, draft)

@@ -29,8 +29,9 @@ import pyarrow as pa
 from polysema.core.errors import ConflictError, CorruptError, IncompatibleError, NotFoundError, UserError
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Origin
-from polysema.indexes.store.disk import REPAIR, Disk, FileRef
+from polysema.indexes.store.disk import REPAIR, Disk
 from polysema.indexes.store.naming import draft_of, give_name, is_sealed, read_sealed
+from polysema.indexes.store.new_file import FileRef, discard, write_file
 
 FORMAT = 1
 KIND = "polysema collection"
@@ -249,17 +250,17 @@ def publish(disk: Disk, root: Path, manifest: Manifest) -> None:
     disk.sync_folder(root / SEGMENTS)
     target = numbered(root, manifest.version)
     draft = draft_of(target)
-    disk.write(draft, manifest.sealed())
+    write_file(disk, draft, manifest.sealed())
     try:
         give_name(disk, draft, target)
     except FileExistsError:
-        disk.discard(draft)
+        discard(disk, draft)
         raise ConflictError(
             f"{root} got version {manifest.version} from another writer, and nothing was written here; try again"
         ) from None
     except OSError:
         if not target.exists():
-            disk.discard(draft)
+            discard(disk, draft)
         raise
     disk.sync_folder(folder)
-    disk.discard(draft)
+    discard(disk, draft)

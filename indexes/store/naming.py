@@ -8,11 +8,13 @@ durable before: `read_sealed` gives the draft's bytes for a copy that isn't whol
 
 import errno
 import hashlib
+import os
 import uuid
 from contextlib import suppress
 from pathlib import Path
 
 from polysema.indexes.store.disk import Disk
+from polysema.indexes.store.new_file import discard, read_file, writing
 
 NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
 DRAFT_ENDING = ".tmp"
@@ -48,7 +50,7 @@ def give_name(disk: Disk, source: Path, target: Path) -> None:
         _copy(disk, draft, target)
         if draft != source:
             disk.sync_folder(target.parent)
-            disk.discard(draft)
+            discard(disk, draft)
 
 
 def move(disk: Disk, source: Path, target: Path) -> None:
@@ -67,7 +69,7 @@ def move(disk: Disk, source: Path, target: Path) -> None:
 
 def _copy(disk: Disk, source: Path, target: Path) -> None:
     """The bytes of a file under a new name, synced; nothing is left where that fails."""
-    with disk.writing(target) as file:
+    with writing(disk, target) as file:
         fd = disk.open(source)
         try:
             at = 0
@@ -75,7 +77,7 @@ def _copy(disk: Disk, source: Path, target: Path) -> None:
                 file.write(piece)
                 at += len(piece)
         finally:
-            disk.close(fd)
+            os.close(fd)
 
 
 def _is_draft(name: str, target: Path) -> bool:
@@ -90,18 +92,18 @@ def is_sealed(data: bytes) -> bool:
 
 def read_sealed(disk: Disk, path: Path) -> bytes:
     """The bytes of a sealed file; of one that was cut while it was copied, those of its draft."""
-    data = disk.read(path)
+    data = read_file(disk, path)
     if is_sealed(data):
         return data
     drafts = set()
     for name in disk.names(path.parent):
         if _is_draft(name, path):
             with suppress(FileNotFoundError):
-                drafts.add(disk.read(path.with_name(name)))
+                drafts.add(read_file(disk, path.with_name(name)))
     whole = {draft for draft in drafts if is_sealed(draft)}
     if len(whole) == 1:
         return whole.pop()
-    return disk.read(path)  # perhaps whole by now
+    return read_file(disk, path)  # perhaps whole by now
 
 
 def is_needed(disk: Disk, draft: Path) -> bool:
@@ -110,6 +112,6 @@ def is_needed(disk: Disk, draft: Path) -> bool:
     if not name:
         return False
     try:
-        return not is_sealed(disk.read(draft.with_name(name)))
+        return not is_sealed(read_file(disk, draft.with_name(name)))
     except OSError:
         return False

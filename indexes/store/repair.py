@@ -14,10 +14,11 @@ from polysema.indexes.base import Mask
 from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.batch import Batch
 from polysema.indexes.store.compaction import indexed
-from polysema.indexes.store.disk import Disk, FileRef
+from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.layout import mark, open_format, translate_os_errors
 from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
 from polysema.indexes.store.naming import move, read_sealed
+from polysema.indexes.store.new_file import FileRef, locked, write_file
 from polysema.indexes.store.salvaged_ids import read_ids
 from polysema.indexes.store.sealed_file import SealedFile
 from polysema.indexes.store.segment import StoredRows
@@ -52,10 +53,10 @@ def repair(
         layout.versions(disk, root)  # raises where nothing of a collection is
         for name in (layout.LOCK, layout.COMPACTING):
             if (root / layout.MANIFESTS).is_dir() and not (root / name).exists():
-                disk.write(root / name, b"")
+                write_file(disk, root / name, b"")
         with (
-            disk.locked(root / layout.COMPACTING, wait, "compacted"),
-            disk.locked(root / layout.LOCK, wait, "changed"),
+            locked(root / layout.COMPACTING, wait, "compacted"),
+            locked(root / layout.LOCK, wait, "changed"),
         ):
             return _Repair(disk, root, progress).run()
 

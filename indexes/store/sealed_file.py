@@ -13,7 +13,8 @@ import xxhash
 from polysema.core.environment import cores
 from polysema.core.errors import CorruptError, UnreadableError
 from polysema.core.space.space import Ints
-from polysema.indexes.store.disk import BLOCK_BYTES, REPAIR, Disk, FileRef
+from polysema.indexes.store.disk import REPAIR, Disk
+from polysema.indexes.store.new_file import BLOCK_BYTES, FileRef
 
 READ_BYTES = 1 << 20  # bytes that are read at once to be checked: a multiple of those that are hashed
 

@@ -15,12 +15,11 @@ from polysema.core.space.space import Floats
 from polysema.indexes.base import Mask
 from polysema.indexes.store.batch import Batch
 from polysema.indexes.store.columns import fitting
-from polysema.indexes.store.disk import REPAIR, Disk, FileRef
+from polysema.indexes.store.disk import REPAIR, Disk
 from polysema.indexes.store.manifest import SEGMENTS, SegmentRef, SpaceCard
+from polysema.indexes.store.new_file import FileRef, write_file, writing
 from polysema.indexes.store.sealed_file import SealedFile
 
-ROW_GROUP = 8192  # rows
-MAPPED_BYTES = 8 << 20  # vectors of a segment from which on they are kept in a file to be mapped as well
 DEAD_MAGIC = b"PSDEAD1\n"
 
 
@@ -37,12 +36,12 @@ def write_segment(
     folder = root / SEGMENTS
     own = [pa.field("id", pa.large_string(), nullable=False), pa.field("vector", vector_type(card.dim), nullable=False)]
     whole = pa.schema([*own, *schema])
-    mapped = rows * card.dim * 4 >= MAPPED_BYTES
+    mapped = rows * card.dim * 4 >= disk.limits.mapped_bytes
     path = folder / f"{name}.parquet"
     vectors = None
-    written = 0
-    with disk.writing(path) as file:
-        beside = disk.writing(folder / f"{name}.npy") if mapped else None
+    written, group = 0, disk.limits.group_rows
+    with writing(disk, path) as file:
+        beside = writing(disk, folder / f"{name}.npy") if mapped else None
         try:
             npy = beside.__enter__() if beside else None
             if npy:
@@ -56,14 +55,14 @@ def write_segment(
                 write_statistics=["id"],
             )
             for batch in batches:
-                for start in range(0, len(batch), ROW_GROUP):
-                    part = batch.vectors[start : start + ROW_GROUP]
+                for start in range(0, len(batch), group):
+                    part = batch.vectors[start : start + group]
                     lists = pa.FixedSizeListArray.from_arrays(
                         pa.array(np.ascontiguousarray(part).reshape(-1)), type=vector_type(card.dim)
                     )
                     columns = None if batch.columns is None else batch.columns.slice(start, len(part))
                     arrays = [batch.ids.slice(start, len(part)), lists, *fitting(columns, len(part), schema)]
-                    writer.write_table(pa.table(arrays, schema=whole), row_group_size=ROW_GROUP)
+                    writer.write_table(pa.table(arrays, schema=whole), row_group_size=group)
                     if npy:
                         npy.write(np.ascontiguousarray(part))
                     written += len(part)
@@ -89,7 +88,7 @@ def npy_header(rows: int, dim: int) -> bytes:
 
 def write_vectors(disk: Disk, root: Path, name: str, rows: int, dim: int, blocks: Iterable[Floats]) -> FileRef:
     """The file of a segment's vectors anew, from the truth."""
-    with disk.writing(root / SEGMENTS / f"{name}.npy") as file:
+    with writing(disk, root / SEGMENTS / f"{name}.npy") as file:
         file.write(npy_header(rows, dim))
         for block in blocks:
             file.write(np.ascontiguousarray(block))
@@ -99,7 +98,7 @@ def write_vectors(disk: Disk, root: Path, name: str, rows: int, dim: int, blocks
 def write_dead(disk: Disk, root: Path, name: str, dead: Mask) -> FileRef:
     """A new file that says which rows of a segment are gone."""
     data = DEAD_MAGIC + struct.pack("<Q", len(dead)) + np.packbits(dead).tobytes()
-    return disk.write(root / SEGMENTS / f"{name}.{uuid.uuid4().hex[:12]}.dead", data)
+    return write_file(disk, root / SEGMENTS / f"{name}.{uuid.uuid4().hex[:12]}.dead", data)
 
 
 def read_dead(file: SealedFile, rows: int) -> Mask:

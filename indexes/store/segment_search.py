@@ -10,10 +10,9 @@ from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import Index, Mask
 from polysema.indexes.exact import ExactIndex
+from polysema.indexes.store.disk import StoreLimits
 from polysema.indexes.store.matches import Search
 from polysema.indexes.store.segment import Segment
-
-SMALL_SEGMENT_ROWS = 4096  # rows of a segment below which it is searched together with others
 
 
 class SmallSegments:
@@ -39,9 +38,9 @@ class SegmentMatches:
     how: str = "exact"
 
 
-def is_small(segment: Segment) -> bool:
+def is_small(segment: Segment, limits: StoreLimits) -> bool:
     """Whether a segment is searched together with others."""
-    return segment.ref.rows < SMALL_SEGMENT_ROWS and not segment.stored.has_index
+    return segment.ref.rows < limits.small_segment_rows and not segment.stored.has_index
 
 
 def search_segment(place: int, segment: Segment, queries: Floats, how: Search, mask: Mask | None) -> SegmentMatches:

@@ -16,9 +16,9 @@ from polysema.indexes.store.columns import cast_column, fitting, joined, widened
 from polysema.indexes.store.compaction import compacting
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.manifest import SEGMENTS, Manifest, SegmentRef, SpaceCard, check_name
+from polysema.indexes.store.new_file import discard
 from polysema.indexes.store.segment import Segment
 from polysema.indexes.store.segment_files import write_dead, write_segment
-from polysema.indexes.store.segment_search import SMALL_SEGMENT_ROWS
 from polysema.indexes.store.view import CollectionView, index_of
 
 MAX_SMALL_SEGMENTS = 32  # small segments of a space that are merged with the next rows that come
@@ -199,7 +199,7 @@ class Draft:
         except BaseException:
             old = {file.name for segment in self.segments for file in segment.files()}
             for file in (file for segment in kept for file in segment.files() if file.name not in old):
-                self.disk.discard(self.root / SEGMENTS / file.name)
+                discard(self.disk, self.root / SEGMENTS / file.name)
             raise
         what = "; ".join(self.what[:8]) + ("; …" if len(self.what) > 8 else "")
         return self.view.manifest.next(what, spaces=self.spaces, columns=self.columns, segments=tuple(kept))
@@ -235,7 +235,7 @@ class Draft:
             small = [
                 ref.name
                 for ref in self.segments
-                if ref.space == name and ref.rows < SMALL_SEGMENT_ROWS and ref.index is None
+                if ref.space == name and ref.rows < self.disk.limits.small_segment_rows and ref.index is None
             ]
             if len(small) >= MAX_SMALL_SEGMENTS and not compacting(self.disk, self.root):
                 merged |= dict.fromkeys(small, name)

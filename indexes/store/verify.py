@@ -10,10 +10,11 @@ import pyarrow as pa
 from polysema.core.errors import CorruptError, UnreadableError, UserError
 from polysema.core.progress import Progress, no_progress
 from polysema.indexes.store import manifest as layout
-from polysema.indexes.store.disk import Disk, FileRef
+from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.layout import open_format, translate_os_errors
 from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
 from polysema.indexes.store.naming import read_sealed
+from polysema.indexes.store.new_file import FileRef
 from polysema.indexes.store.sealed_file import SealedFile
 from polysema.indexes.store.segment import StoredRows
 from polysema.indexes.store.segment_files import read_dead

@@ -38,6 +38,7 @@ class CollectionView:
     def __init__(self, disk: Disk, root: Path, manifest: Manifest, cache: dict[str, StoredRows]):
         self.root = root
         self.manifest = manifest
+        self._limits = disk.limits
         self.segments = {
             name: [open_segment(disk, root, ref, card, cache) for ref in manifest.of(name)]
             for name, card in manifest.spaces.items()
@@ -96,7 +97,7 @@ class CollectionView:
         parts = [
             search_segment(place, segment, queries, how, masks[place] if masks else None)
             for place, segment in enumerate(segments)
-            if segment.n_live and not is_small(segment)
+            if segment.n_live and not is_small(segment, self._limits)
         ]
         tail = self._tail(name)
         if tail is not None:
@@ -154,7 +155,7 @@ class CollectionView:
                 small = [
                     (place, segment)
                     for place, segment in enumerate(self.segments[name])
-                    if is_small(segment) and segment.n_live
+                    if is_small(segment, self._limits) and segment.n_live
                 ]
                 self._tails[name] = SmallSegments(small, self.manifest.spaces[name].metric) if small else None
             return self._tails[name]

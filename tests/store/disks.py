@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from polysema.indexes.store.disk import Disk
+from polysema.indexes.store.disk import Disk, StoreLimits
+from tests.store.scenario import SMALL_LIMITS
 
 Skip = Callable[[str], bool]
 
@@ -17,7 +18,16 @@ Skip = Callable[[str], bool]
 def site(path: Path, root: Path) -> str:
     """Where a sync is called from and what it is of: `publish: folder segments`, `seal: .parquet`."""
     frame = sys._getframe(2)
-    while frame.f_code.co_name in ("sync", "sync_folder", "seal", "writing", "write", "__exit__", "discard"):
+    while frame.f_code.co_name in (
+        "sync",
+        "sync_folder",
+        "seal",
+        "writing",
+        "write",
+        "write_file",
+        "__exit__",
+        "discard",
+    ):
         assert frame.f_back is not None
         frame = frame.f_back
     if path.is_dir():
@@ -38,6 +48,7 @@ class Recording(Disk):
     skip: Skip = lambda label: False
     sites: set[str] = field(default_factory=set)
     paths: dict[int, Path] = field(default_factory=dict)
+    limits: StoreLimits = SMALL_LIMITS
     first_skip: int = 0  # how long the log was when the first sync was left out
 
     def create(self, path: Path) -> int:
@@ -172,6 +183,7 @@ class Failing(Disk):
     forever: bool = False
     count: int = 0
     failed: str = ""
+    limits: StoreLimits = SMALL_LIMITS
 
     def _step(self, what: str) -> bool:
         self.count += 1

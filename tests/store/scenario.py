@@ -9,7 +9,7 @@ import numpy as np
 
 from polysema.core.errors import NotFoundError
 from polysema.indexes.collection import Collection, CollectionOptions
-from polysema.indexes.store.disk import Disk
+from polysema.indexes.store.disk import Disk, StoreLimits
 from polysema.indexes.store.matches import Search
 from polysema.indexes.store.verify import verify
 
@@ -17,6 +17,9 @@ DIM = 8
 INDEX = "hnsw:M=8,ef_search=200"
 INDEX_ENDING = "faiss"
 OPTIONS = CollectionOptions(wait=5, keep=2)
+# every kind of file and of search from a few rows on
+SMALL_LIMITS = StoreLimits(mapped_bytes=8 * 4 * 8, group_rows=16, small_segment_rows=4, collect_every=3)
+SMALL_DISK = Disk(SMALL_LIMITS)
 
 State = dict[str, int]  # what a collection should hold: the value of each id
 NONE: State = {"no collection": 0}
@@ -67,7 +70,7 @@ def steps(
 def state_of(root: Path, disk: Disk | None = None) -> State:
     """What the collection on the disk holds; each row's vector and the search's answers are checked."""
     try:
-        c = Collection(root, OPTIONS, disk)
+        c = Collection(root, OPTIONS, disk or SMALL_DISK)
     except NotFoundError:
         return NONE
     return collection_state(c)

@@ -12,9 +12,9 @@ from polysema.core.errors import BusyError, ConflictError, IncompatibleError, No
 from polysema.core.space.space import Family, Origin
 from polysema.indexes import collection_compaction as module
 from polysema.indexes.collection import Collection, CollectionOptions
-from polysema.indexes.store import segment_files, segment_search
 from polysema.indexes.store.copy import copy
-from polysema.indexes.store.disk import Disk
+from polysema.indexes.store.disk import Disk, StoreLimits
+from polysema.indexes.store.new_file import locked
 from polysema.indexes.store.verify import verify
 from tests.store.scenario import collection_state, rows
 
@@ -475,7 +475,7 @@ def test_a_group_of_changes_fails_one_by_one(c: Collection, monkeypatch: pytest.
 
 def test_a_second_writer_waits_or_is_told(c: Collection, tmp_path: Path) -> None:
     impatient = Collection(tmp_path / "c", CollectionOptions(wait=0.05))
-    with Disk().locked(tmp_path / "c" / "LOCK", 0, "changed"):
+    with locked(tmp_path / "c" / "LOCK", 0, "changed"):
         with pytest.raises(BusyError, match="is being changed by another process; waited 0.05 s"):
             impatient.delete(["w1"])
         done: list[int] = []
@@ -486,7 +486,7 @@ def test_a_second_writer_waits_or_is_told(c: Collection, tmp_path: Path) -> None
     waiting.join()
     assert done == [1]
     with (
-        Disk().locked(tmp_path / "c" / "COMPACTING", 0, "compacted"),
+        locked(tmp_path / "c" / "COMPACTING", 0, "compacted"),
         pytest.raises(BusyError, match="is being compacted by another process"),
     ):
         impatient.compact()
@@ -515,17 +515,16 @@ def test_a_compaction_and_changes_at_the_same_time(c: Collection, monkeypatch: p
     assert c.space().vectors.shape == (300, 12)
 
 
-def test_large_segments_are_mapped_and_indexed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segment_files, "MAPPED_BYTES", 1 << 16)
-    monkeypatch.setattr(segment_search, "SMALL_SEGMENT_ROWS", 16)
-    c = Collection.create(tmp_path / "c")
+def test_large_segments_are_mapped_and_indexed(tmp_path: Path) -> None:
+    disk = Disk(StoreLimits(mapped_bytes=1 << 16, small_segment_rows=16))
+    c = Collection.create(tmp_path / "c", disk=disk)
     many = RNG.normal(size=(5000, 16)).astype(np.float32)
     c.add([str(number) for number in range(5000)], many, {"n": list(range(5000))})
     assert "hnsw" in c.compact(index="hnsw:M=16,ef_search=64")
     (ref,) = c.view().manifest.segments
     assert ref.vectors is not None
     assert ref.index is not None
-    opened = Collection(tmp_path / "c")
+    opened = Collection(tmp_path / "c", disk=disk)
     queries = RNG.normal(size=(50, 16)).astype(np.float32)
     truth = [[str(row) for row in line] for line in exact(queries, many, 10)]
     found = opened.search(queries, 10, recall=0.95)

@@ -12,14 +12,22 @@ import pytest
 
 from polysema.core.errors import CorruptError, UserError
 from polysema.indexes.collection import Collection
-from polysema.indexes.store import disk, sealed_file, segment_files
+from polysema.indexes.store.disk import Disk, StoreLimits
 from polysema.indexes.store.repair import repair
 from polysema.indexes.store.transaction import referenced
 from polysema.indexes.store.verify import verify
 from tests.endurance import ENDURE
-from tests.store.scenario import INDEX, INDEX_ENDING, OPTIONS, State, collection_state, rows, sound, state_of
-
-pytestmark = pytest.mark.usefixtures("small_limits")
+from tests.store.scenario import (
+    INDEX,
+    INDEX_ENDING,
+    OPTIONS,
+    SMALL_DISK,
+    State,
+    collection_state,
+    rows,
+    sound,
+    state_of,
+)
 
 COUNT = 5000 if ENDURE else 300
 NAMES = [f"w{number}" for number in range(64)]
@@ -33,7 +41,7 @@ def base(shm: Path) -> Path:
 
 
 def made(shm: Path) -> Path:
-    c = Collection.create(shm / "base", OPTIONS)
+    c = Collection.create(shm / "base", OPTIONS, SMALL_DISK)
     c.upsert(*rows(NAMES, 1))
     c.compact(index=INDEX)
     c.upsert(*rows(["w1", "x1"], 2))
@@ -60,7 +68,7 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
 def use(root: Path) -> "str | None":
     """Everything is read: the error that came of it, or None and the answers were right."""
     try:
-        c = Collection(root, OPTIONS)
+        c = Collection(root, OPTIONS, SMALL_DISK)
         assert collection_state(c) == STATE
         found = c.search(c.get(["w3"]).vectors, 5, where="value = 1")
         assert found.ids[0][0] == "w3"
@@ -102,24 +110,24 @@ def test_every_change_of_a_byte_is_noticed(base: Path) -> None:
 
 
 def test_a_missing_file_is_noticed(base: Path) -> None:
-    needed = {"FORMAT", *referenced([Collection(base, OPTIONS).view().manifest])}
+    needed = {"FORMAT", *referenced([Collection(base, OPTIONS, SMALL_DISK).view().manifest])}
     for path in sorted(path for path in base.rglob("*") if path.is_file() and path.suffix != ".json"):
         data = path.read_bytes()
         path.unlink()
         if path.name in needed:
             with pytest.raises(CorruptError, match=path.name):
-                collection_state(Collection(base, OPTIONS))
+                collection_state(Collection(base, OPTIONS, SMALL_DISK))
         assert any(path.name in problem for problem in verify(base).problems)
         path.write_bytes(data)
 
 
 def test_a_damaged_current_version_is_no_step_back(base: Path) -> None:
-    c = Collection(base, OPTIONS)
+    c = Collection(base, OPTIONS, SMALL_DISK)
     c.upsert(*rows(["y"], 7))
     newest = sorted((base / "manifests").iterdir())[-1]
     newest.write_bytes(newest.read_bytes()[:-2])
     with pytest.raises(CorruptError, match=newest.name):
-        Collection(base, OPTIONS)
+        Collection(base, OPTIONS, SMALL_DISK)
     mended = repair(base)
     assert any(str(int(newest.stem)) in line and "lost" in line for line in mended.lost)
     assert state_of(base) == STATE
@@ -136,39 +144,36 @@ def test_derived_files_are_made_anew_without_loss(base: Path) -> None:
         mended = repair(base)
         assert mended.done
         assert not mended.lost_ids
-        assert Collection(base, OPTIONS).space().keys is not None
-        assert collection_state(Collection(base, OPTIONS)) == STATE
+        assert Collection(base, OPTIONS, SMALL_DISK).space().keys is not None
+        assert collection_state(Collection(base, OPTIONS, SMALL_DISK)) == STATE
         sound(base)
 
 
 def test_a_format_file_is_written_anew(base: Path) -> None:
     (base / "FORMAT").write_bytes(b"nonsense")
     with pytest.raises(CorruptError, match="FORMAT"):
-        Collection(base, OPTIONS)
+        Collection(base, OPTIONS, SMALL_DISK)
     repair(base)
     assert state_of(base) == STATE
 
 
-def test_lost_rows_are_listed_and_sound_row_groups_kept(shm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk, "BLOCK_BYTES", 4096)
-    monkeypatch.setattr(sealed_file, "BLOCK_BYTES", 4096)
-    monkeypatch.setattr(segment_files, "ROW_GROUP", 1024)
+def test_lost_rows_are_listed_and_sound_row_groups_kept(shm: Path) -> None:
     root = shm / "c"
     names = [f"w{number}" for number in range(5000)]
-    vectors = np.random.default_rng(0).normal(size=(5000, 8)).astype(np.float32)
-    c = Collection.create(root, OPTIONS)
+    vectors = np.random.default_rng(0).normal(size=(5000, 32)).astype(np.float32)
+    c = Collection.create(root, OPTIONS, Disk(StoreLimits(group_rows=1024)))  # each longer than what is hashed at once
     c.add(names, vectors, {"value": list(range(5000))})
     c.delete(["w3", "w4000"])
     large = next((root / "segments").glob("*.parquet"))
     data = bytearray(large.read_bytes())
-    data[12_000] ^= 1  # in the first row group
+    data[70_000] ^= 1  # among the vectors of the first row group
     large.write_bytes(data)
     assert any(large.name in problem for problem in verify(root).problems)
     mended = repair(root)
     lost = [name for _, name in mended.lost_ids]
     assert lost == [name for name in names[:1024] if name != "w3"]
     assert any(line.startswith(f"1,023 rows of {large.name} (space vectors)") for line in mended.lost)
-    found = Collection(root, OPTIONS).space()
+    found = Collection(root, OPTIONS, SMALL_DISK).space()
     kept = [number for number in range(1024, 5000) if number != 4000]
     assert list(found.keys) == [names[number] for number in kept]
     assert np.array_equal(found.vectors, vectors[kept])
@@ -210,7 +215,7 @@ def test_a_newer_format_is_refused(base: Path) -> None:
     line = json.dumps(value | {"format": 2}).encode()
     path.write_bytes(line + b"\n" + hashlib.sha256(line).hexdigest().encode() + b"\n")
     with pytest.raises(UserError, match="has format 2; this version of polysema reads format 1"):
-        Collection(base, OPTIONS)
+        Collection(base, OPTIONS, SMALL_DISK)
 
 
 def test_faiss_never_sees_a_byte_that_was_not_written(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +229,7 @@ def test_faiss_never_sees_a_byte_that_was_not_written(base: Path, monkeypatch: p
     data = path.read_bytes()
     for at in random.Random(2).sample(range(len(data)), 40):
         path.write_bytes(data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :])
-        c = Collection(base, OPTIONS)
+        c = Collection(base, OPTIONS, SMALL_DISK)
         with pytest.raises(CorruptError, match=path.name):
             c.search(c.get(["w3"]).vectors, 3)
     shutil.rmtree(base)

@@ -17,9 +17,7 @@ from polysema.indexes.store.copy import copy
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.repair import repair
 from tests.store.disks import Failing
-from tests.store.scenario import INDEX, OPTIONS, State, collection_state, rows, sound, state_of
-
-pytestmark = pytest.mark.usefixtures("small_limits")
+from tests.store.scenario import INDEX, OPTIONS, SMALL_DISK, State, collection_state, rows, sound, state_of
 
 NAMES = [f"w{number}" for number in range(24)]
 
@@ -27,7 +25,7 @@ NAMES = [f"w{number}" for number in range(24)]
 @pytest.fixture
 def base(shm: Path) -> Path:
     """A collection with every kind of file, to be copied for each try."""
-    c = Collection.create(shm / "base", OPTIONS)
+    c = Collection.create(shm / "base", OPTIONS, SMALL_DISK)
     c.upsert(*rows(NAMES, 1))
     c.compact(index=INDEX)
     c.upsert(*rows(["w1", "x1"], 2))
@@ -152,12 +150,12 @@ import sys
 from pathlib import Path
 from polysema.core.errors import UserError
 from polysema.indexes.collection import Collection
-from tests.store.scenario import OPTIONS, collection_state, rows, state_of, sound
+from tests.store.scenario import OPTIONS, SMALL_DISK, collection_state, rows, state_of, sound
 
 root = Path(sys.argv[1]) / "c"
 ballast = Path(sys.argv[1]) / "ballast"
 ballast.write_bytes(bytes(600_000))
-c = Collection.create(root, OPTIONS)
+c = Collection.create(root, OPTIONS, SMALL_DISK)
 state, errors = {}, 0
 for value in range(3000):
     names = [f"w{value}-{n}" for n in range(40)]

@@ -18,14 +18,11 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"
 import faiss, numpy as np, pyarrow as pa
 pa.set_cpu_count(1); pa.set_io_thread_count(1)
-from polysema.indexes import collection_files, faiss_index
+from polysema.indexes import faiss_index
 from polysema.indexes.collection import Collection
-from polysema.indexes.store import segment_files, segment_search
 from polysema.indexes.store.disk import Disk
-from tests.store.scenario import NONE, OPTIONS, collection_state, rows, sound, state_of, steps
+from tests.store.scenario import NONE, OPTIONS, SMALL_DISK, SMALL_LIMITS, collection_state, rows, sound, state_of, steps
 
-segment_files.MAPPED_BYTES, segment_files.ROW_GROUP, segment_search.SMALL_SEGMENT_ROWS = 256, 16, 4
-collection_files.COLLECT_EVERY = 3
 root, kills_wanted = Path(sys.argv[1]) / "c", int(sys.argv[2])
 
 
@@ -74,7 +71,7 @@ def forked(work):
 def live(seed, aimed, tell):
     rng = random.Random(seed)
     Deadly.left = rng.randrange(1, 120) if aimed else 0
-    c = Collection(root, OPTIONS, Deadly())
+    c = Collection(root, OPTIONS, Deadly(SMALL_LIMITS))
     for number, (what, change, effect) in enumerate(steps(rng, 10_000)):
         tell(["begin", what, number])
         change(c)
@@ -83,7 +80,7 @@ def live(seed, aimed, tell):
 
 def look(tell):
     before = sorted(p.name for folder in ("segments", "manifests") for p in (root / folder).iterdir())
-    c = Collection(root, OPTIONS)
+    c = Collection(root, OPTIONS, SMALL_DISK)
     kept = [*c.history.versions(), *c.history.snapshots().values()]
     used = {f.name for m in kept for s in m.segments for f in s.files()}
     halves = [n for n in before if n not in used and not (n.endswith(".json") and n[:20].isdigit())]
@@ -97,7 +94,7 @@ def ask(work):
     return [json.loads(line) for line in lines]
 
 
-ask(lambda tell: Collection.create(root, OPTIONS) and None)
+ask(lambda tell: Collection.create(root, OPTIONS, SMALL_DISK) and None)
 state, kills, acked, halves, by_step, left = {}, 0, 0, 0, {}, set()
 timing = random.Random(11)
 for seed in range(10 * kills_wanted):
@@ -138,7 +135,7 @@ for seed in range(10 * kills_wanted):
         ask(lambda tell: sound(root))
     if kills >= kills_wanted:
         break
-ask(lambda tell: (Collection(root, OPTIONS).history.collect(1), sound(root)) and None)
+ask(lambda tell: (Collection(root, OPTIONS, SMALL_DISK).history.collect(1), sound(root)) and None)
 print(json.dumps({"kills": kills, "acked": acked, "halves": halves, "steps": by_step, "rows": len(state)}))
 """
 

@@ -9,9 +9,8 @@ import pytest
 from polysema.indexes.collection import Collection
 from tests.endurance import ENDURE
 from tests.store.disks import Recording, RecordingWithoutLinks, Skip, after_power_loss
-from tests.store.scenario import NONE, OPTIONS, State, sound, state_of, steps
+from tests.store.scenario import NONE, OPTIONS, SMALL_DISK, State, sound, state_of, steps
 
-pytestmark = pytest.mark.usefixtures("small_limits")
 VARIANTS = 12 if ENDURE else 4
 
 
@@ -102,11 +101,11 @@ def check(root: Path, acked: State, coming: "State | None", snapshots: dict[str,
     found = state_of(root)
     assert found in (acked, coming), (found, acked, coming)
     if found is NONE or found == NONE:
-        c = Collection.create(root, OPTIONS)
+        c = Collection.create(root, OPTIONS, SMALL_DISK)
         found = {}
     else:
         sound(root)
-        c = Collection(root, OPTIONS)
+        c = Collection(root, OPTIONS, SMALL_DISK)
     for name in snapshots:
         assert name in c.history.snapshots()
     from tests.store.scenario import collection_state, rows
