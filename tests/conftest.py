@@ -23,7 +23,7 @@ from polysema.core.errors import UnavailableError  # noqa: E402
 from polysema.core.model.catalog import entry  # noqa: E402
 from polysema.core.model.load import LanguageModel, load_model  # noqa: E402
 from polysema.core.model.pull import pull  # noqa: E402
-from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: E402, F401
+from tests.scheduling import pytest_collection_modifyitems  # noqa: E402, F401
 from tests.tiny_tokenizers import byte_level, unigram, wordpiece  # noqa: E402
 
 

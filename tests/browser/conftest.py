@@ -27,6 +27,9 @@ FLAGS = [
     "--use-gl=angle",
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
+    # only the plots draw by a graphics library in software; the page around them costs a third without
+    "--disable-gpu-compositing",
+    "--disable-gpu-rasterization",
 ]
 ROOT = Path(__file__).parents[2]
 
