@@ -18,7 +18,8 @@ DIVISORS = frozenset(("div", "__truediv__", "__itruediv__", "div_", "true_divide
 class AttentionTrace:
     """What was seen: `query` (…, n_rows, width), `key` and `value` (…, n_columns, width) as they are multiplied, the
     `scores` (…, n_rows, n_columns) that go into the softmax, the number that the products were multiplied by before
-    (`scale`), the `cap` of cap * tanh(x / cap), and the score of a `sink` beside the columns.
+    (`scale`), the `cap` of cap * tanh(x / cap), the score of a `sink` beside the columns, and the weights that the
+    values are multiplied by (`mixing`).
     """
 
     shape: tuple[int, int]
@@ -29,6 +30,7 @@ class AttentionTrace:
     scale: float = 1.0
     cap: float | None = None
     sink: Any = None
+    mixing: Any = None
     _current: Any = field(default=None, repr=False)
     _weights: Any = field(default=None, repr=False)
 
@@ -36,6 +38,11 @@ class AttentionTrace:
     def complete(self) -> bool:
         """Whether all of it was seen."""
         return self.query is not None and self.scores is not None and self.value is not None
+
+    def clear(self) -> None:
+        """Forget what was seen: its memory is free for the next one."""
+        self.query = self.key = self.value = self.scores = self.sink = self.mixing = None
+        self._current = self._weights = None
 
     def note(self, name: str, args: tuple[Any, ...], given: dict[str, Any], made: Any) -> None:
         """Take in one call of torch and what it made."""
@@ -85,6 +92,7 @@ class AttentionTrace:
     def _note_value(self, name: str, args: tuple[Any, ...], made: Any) -> None:
         if name in PRODUCTS and tuple(args[0].shape[-2:]) == self.shape:
             leading = made.shape[:-2]
+            self.mixing = args[0]
             self.value = args[1].expand(*leading, *args[1].shape[-2:]).clone()
 
 

@@ -85,7 +85,7 @@ def contributions(
     position = place_in(model, reading, at)
     require_identities(model, PARTS)
     with twin_of(model) as twin:
-        stream = ResidualStream(twin, position)
+        stream = ResidualStream(twin, [position])
         twin.run(reading)
         found = scored(model, head, stream, _chosen(model, head, stream, forms))
     found = replace(found, token=reading.tokens[position].name)
@@ -118,7 +118,7 @@ def _chosen(
     if head is not None and any(len(of) > 1 for of in forms):
         norm = stream.twin.parts.final_norm
         with torch.inference_mode():
-            last = stream.last.to(_dtype(head.unembed))[None]
+            last = stream.last().to(_dtype(head.unembed))[None]
             said = head.logits(norm.forward(last) if norm is not None else last)[0].float()
     found = [likelier(of, said) for of in forms]
     if len(found) > 1 and found[0].id == found[1].id:
@@ -176,7 +176,7 @@ def scored(
         replace(name, value=float(value), length=float(length))
         for name, value, length in zip(parts.names, found, lengths, strict=True)
     )
-    return Attribution(_measure(head, targets), pieces, score, stream.position, "", *targets)
+    return Attribution(_measure(head, targets), pieces, score, stream.positions[0], "", *targets)
 
 
 def _static_rows(model: LanguageModel, ids: Sequence[int]) -> "Tensor":

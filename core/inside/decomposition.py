@@ -1,5 +1,6 @@
 """A hidden state as a sum of what every part wrote, with the scale of each norm frozen at what it is in the pass."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,57 +31,93 @@ class Contribution:
     length: float = float("nan")
 
 
-class ResidualStream:
-    """Hooks that record, at one position, all that is added to the residual stream and all that the norms do to it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class SubLayerStep:
+    """What one sub-layer wrote at a position, behind a norm of its own (`after`) where it has one, and the `norm` that
+    all that stands in the stream goes through then (None of a pre-norm block).
+    """
 
-    def __init__(self, twin: Twin, position: int):
-        self.twin, self.position = twin, position
+    layer: int
+    part: SubLayer
+    written: "list[tuple[Contribution, Tensor]]"
+    after: "FrozenLayer | None"
+    norm: "FrozenLayer | None"
+
+    @property
+    def norm_bias_name(self) -> str:
+        """What the bias of its norm is called."""
+        return f"layer {self.layer} {_norm_name(self.part.kind)}"
+
+
+class ResidualStream:
+    """Hooks that record, at some positions, all that is added to the residual stream up to a layer and all that the
+    norms do to it.
+    """
+
+    def __init__(self, twin: Twin, positions: Sequence[int], layer: int | None = None):
+        self.twin, self.positions = twin, list(positions)
         self.seen: dict[tuple[int, str, str], Tensor] = {}
         parts = twin.parts
+        self.layer = len(parts.blocks) if layer is None else layer
         twin.on_input(parts.blocks[0], self._keep(0, "", "embedding"))
-        for layer, sublayers in enumerate(parts.sublayers, 1):
+        for number, sublayers in enumerate(parts.sublayers[: self.layer], 1):
             for part in sublayers:
-                twin.on_input(part.out, self._keep(layer, part.kind, "into"))
-                twin.on_output(part.out, self._keep(layer, part.kind, "out"))
+                twin.on_input(part.out, self._keep(number, part.kind, "into"))
+                twin.on_output(part.out, self._keep(number, part.kind, "out"))
                 if parts.post_norm:
-                    twin.on_input(part.norm, self._keep(layer, part.kind, "norm"))
-        twin.on_output(parts.blocks[-1], self._keep(0, "", "last"))
+                    twin.on_input(part.norm, self._keep(number, part.kind, "norm"))
+        if self.layer:
+            twin.on_output(parts.blocks[self.layer - 1], self._keep(0, "", "last"))
 
     def _keep(self, layer: int, kind: str, what: str) -> Any:
         def take(out: Any) -> None:
-            self.seen[layer, kind, what] = rows_of(out)[self.position].detach().double()
+            self.seen[layer, kind, what] = rows_of(out)[self.positions].detach().double()
 
         return take
 
-    @property
-    def last(self) -> "Tensor":
-        """The state (dim,) that the last block returns, float64."""
-        return self.seen[0, "", "last"]
+    def embedded(self, place: int = 0) -> "Tensor":
+        """What the first block reads at one of the positions, (dim,) float64."""
+        return self.seen[0, "", "embedding"][place]
+
+    def last(self, place: int = 0) -> "Tensor":
+        """The state (dim,) that the last of the layers returns at one of the positions, float64."""
+        return self.seen[0, "", "last"][place] if self.layer else self.embedded(place)
+
+    def steps(self, place: int = 0) -> "Iterator[SubLayerStep]":
+        """What each sub-layer wrote at one of the positions, in order, and the norms as they are there."""
+        parts = self.twin.parts
+        for layer, sublayers in enumerate(parts.sublayers[: self.layer], 1):
+            for part in sublayers:
+                out = self.seen[layer, part.kind, "out"][place]
+                after = None if part.after is None else FrozenLayer.at(part.after, out)
+                norm = None
+                if parts.post_norm:
+                    norm = FrozenLayer.at(part.norm, self.seen[layer, part.kind, "norm"][place])
+                yield SubLayerStep(layer, part, self._written(layer, part, place, after), after, norm)
 
     def decomposed(self) -> "tuple[list[Contribution], Floats, Tensor]":
-        """The parts without values, their vectors as they stand in the state that the stack ends with, (n_parts, dim)
-        float64, before a final norm; and that state.
+        """The parts at the first position without values, their vectors as they stand in the state that the stack ends
+        with, (n_parts, dim) float64, before a final norm; and that state.
         """
         import torch
 
-        parts = self.twin.parts
         names = [Contribution("embedding", "embedding", 0, 0, 0.0)]
-        vectors = [self.seen[0, "", "embedding"][None]]
-        for layer, sublayers in enumerate(parts.sublayers, 1):
-            for part in sublayers:
-                for name, vector in self._written(layer, part):
-                    names.append(name)
-                    vectors.append(vector[None])
-                if parts.post_norm:
-                    frozen = FrozenLayer.at(part.norm, self.seen[layer, part.kind, "norm"])
-                    vectors = [frozen.scaled(torch.cat(vectors))]
-                    if frozen.bias is not None:
-                        names.append(Contribution(f"layer {layer} {_norm_name(part.kind)}", "bias", layer, 0, 0.0))
-                        vectors.append(frozen.bias[None])
-        return names, torch.cat(vectors).cpu().numpy(), self.seen[0, "", "last"]
+        vectors = [self.embedded()[None]]
+        for step in self.steps():
+            for name, vector in step.written:
+                names.append(name)
+                vectors.append(vector[None])
+            if step.norm is not None:
+                vectors = [step.norm.scaled(torch.cat(vectors))]
+                if step.norm.bias is not None:
+                    names.append(Contribution(step.norm_bias_name, "bias", step.layer, 0, 0.0))
+                    vectors.append(step.norm.bias[None])
+        return names, torch.cat(vectors).cpu().numpy(), self.last()
 
-    def _written(self, layer: int, part: SubLayer) -> "list[tuple[Contribution, Tensor]]":
-        out = self.seen[layer, part.kind, "out"]
+    def _written(
+        self, layer: int, part: SubLayer, place: int, after: "FrozenLayer | None"
+    ) -> "list[tuple[Contribution, Tensor]]":
+        out = self.seen[layer, part.kind, "out"][place]
         bias = getattr(part.out, "bias", None)
         written = []
         if part.kind == MLP:
@@ -88,17 +125,18 @@ class ResidualStream:
             written.append((Contribution(f"layer {layer} mlp", "mlp", layer, 0, 0.0), whole))
         else:
             kind = "cross head" if part.kind == CROSS else "head"
-            for head, vector in enumerate(head_vectors(part, self.seen[layer, part.kind, "into"][None])[:, 0], 1):
+            for head, vector in enumerate(
+                head_vectors(part, self.seen[layer, part.kind, "into"][place][None])[:, 0], 1
+            ):
                 written.append((Contribution(f"layer {layer} {kind} {head}", kind, layer, head, 0.0), vector))
         what = {SELF: "attention", CROSS: "cross-attention", MLP: "mlp"}[part.kind]
         if bias is not None:
             written.append((Contribution(f"layer {layer} {what} bias", "bias", layer, 0, 0.0), bias.detach().double()))
-        if part.after is None:
+        if after is None:
             return written
-        frozen = FrozenLayer.at(part.after, out)
-        written = [(name, frozen.scaled(vector[None])[0]) for name, vector in written]
-        if frozen.bias is not None:
-            written.append((Contribution(f"layer {layer} {_norm_name(part.kind)}", "bias", layer, 0, 0.0), frozen.bias))
+        written = [(name, after.scaled(vector[None])[0]) for name, vector in written]
+        if after.bias is not None:
+            written.append((Contribution(f"layer {layer} {_norm_name(part.kind)}", "bias", layer, 0, 0.0), after.bias))
         return written
 
 
@@ -167,3 +205,8 @@ class FrozenLayer:
     def scaled(self, vectors: "Tensor") -> "Tensor":
         """What becomes of vectors (n, dim) without the bias."""
         return (vectors - vectors.mean(-1, keepdim=True) if self.centered else vectors) * self.scale
+
+    def pulled_back(self, axis: "Tensor") -> "Tensor":
+        """The axis (dim,) in front of the norm: its product with a vector there is that of `axis` behind it."""
+        scaled = axis * self.scale
+        return scaled - scaled.mean() if self.centered else scaled

@@ -132,7 +132,7 @@ class _Trial:
                 _tap_sums(twin, sums)
             except UserError as error:
                 no_attention = str(error)
-            stream = ResidualStream(twin, len(reading) - 1) if find_plan(model) is not None else None
+            stream = ResidualStream(twin, [len(reading) - 1]) if find_plan(model) is not None else None
             twin.run(reading)
             return cls(
                 model,
