@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from polysema.app.client.internals import layer_list
 from polysema.app.client.transport import BASE64, Transport
+from polysema.core.inside.move_axis import AxisChoice
 
 if TYPE_CHECKING:
+    from polysema.app.explorer.inside_options import AttentionOptions
+    from polysema.app.explorer.results.inside import MoveAnswer
+    from polysema.core.inside.explained_move import MoveOptions
     from polysema.core.inside.head_computation import HeadComputation
     from polysema.core.inside.head_statistics import HeadStatistics
     from polysema.core.inside.patch_inputs import PatchOptions
@@ -73,3 +77,27 @@ class RemoteCircuits:
 
         query = {"text": text, "method": method, "unit": unit, "target": target, "model": self._name}
         return self._transport.ask_for(Surprisal, "/v1/surprisal", query)
+
+    def explain_move(
+        self,
+        word: str,
+        text: str,
+        axis: str | AxisChoice | None = None,
+        layer: int = -1,
+        options: MoveOptions | None = None,
+        reads: AttentionOptions | None = None,
+    ) -> MoveAnswer:
+        """See `CircuitExplorer.explain_move`."""
+        from polysema.app.explorer.results.inside import MoveAnswer
+
+        chosen = axis if isinstance(axis, AxisChoice) else AxisChoice(axis)
+        query: dict[str, Any] = {"word": word, "text": text, "model": self._name, "layer": layer, "axis": chosen.ends}
+        query |= {"toward": list(chosen.toward), "away": list(chosen.away)}
+        if options is not None:
+            query |= {"nth": options.nth, "seed": options.seed, "shuffles": options.shuffles}
+            if axis is None and options.axis != AxisChoice():
+                query |= {"axis": options.axis.ends, "toward": list(options.axis.toward)}
+                query |= {"away": list(options.axis.away)}
+        if reads is not None:
+            query |= {"stack": reads.stack, "target": reads.target}
+        return self._transport.ask_for(MoveAnswer, "/v1/explain-move", query, BASE64)

@@ -6,14 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from polysema.app.explorer.inside_options import given, opened
+from polysema.app.explorer.inside_options import given, opened, reading
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import UserError
+from polysema.core.inside.move_axis import AxisChoice
 from polysema.core.inside.patch_inputs import PatchOptions
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
 
 if TYPE_CHECKING:
+    from polysema.app.explorer.inside_options import AttentionOptions
+    from polysema.app.explorer.results.inside import MoveAnswer
+    from polysema.core.inside.explained_move import MoveOptions
     from polysema.core.inside.head_computation import HeadComputation
     from polysema.core.inside.head_statistics import HeadStatistics
     from polysema.core.inside.patching import Patching
@@ -166,3 +170,43 @@ class CircuitExplorer:
         model = self.on_torch()
         query, source = given(model, text, target)
         return surprisal(model, query, source, method, unit, progress)
+
+    def explain_move(
+        self,
+        word: str,
+        text: str,
+        axis: str | AxisChoice | None = None,
+        layer: int = -1,
+        options: MoveOptions | None = None,
+        reads: AttentionOptions | None = None,
+    ) -> MoveAnswer:
+        """What carries a word of a text from its static vector to its hidden state: every head, MLP, norm and bias.
+
+        Args:
+            word: The word; where it is several tokens, their mean is meant.
+            text: A text with the word; of an encoder-decoder's decoder what the encoder reads.
+            axis: What the move is projected on: two ends (`"money -> river"`), an `AxisChoice`, which may be two sets
+                of texts, or None, the move itself.
+            layer: 0 (the embeddings) to n; -1 is the last.
+            options: Which occurrence of the word, the seed of the controls, how many texts are shuffled.
+            reads: Of an encoder-decoder the stack, and what the decoder has written.
+
+        Returns:
+            The parts, which add up to the move; by layer, by head, by the word that was attended to; beside random axes
+            and texts with their words shuffled.
+
+        Raises:
+            PolysemaError: The word is not in the text, there is no such layer, or the model's parts are not known.
+
+        Example:
+            `explorer.model("minilm-l6").circuits.explain_move("bank", "The river bank.", "money -> river").moved`
+        """
+        from polysema.app.explorer.inside_options import AttentionOptions
+        from polysema.app.explorer.results.inside import MoveAnswer
+        from polysema.core.inside.explained_move import MoveOptions, explain_move
+
+        model, query, source = reading(self._model, text, reads or AttentionOptions())
+        how = options or MoveOptions()
+        if axis is not None:
+            how = replace(how, axis=axis if isinstance(axis, AxisChoice) else AxisChoice(axis))
+        return MoveAnswer.of(explain_move(model, query, word, layer, source, how))

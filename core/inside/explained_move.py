@@ -164,15 +164,33 @@ def explain_move(
         name, vector = axis_vector(model, how.axis, layer)
         axis = _unit(found.move if vector is None else vector)
         given = source_table(stream, attended, reading, axis)
+    query = _Query(model, reading, word, layer, how)
+    return _answer(query, found, name, axis, given)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Query:
+    """What was asked: a word as it stands in what one pass reads, at a layer."""
+
+    model: LanguageModel
+    reading: HookedRun
+    word: str
+    layer: int
+    options: MoveOptions
+
+
+def _answer(query: _Query, found: MoveParts, name: str, axis: Floats, given: SourceTable) -> ExplainedMove:
+    """The move on the axis, with its controls."""
+    how, reading = query.options, query.reading
     parts = _valued(found, axis, given)
     length = float(np.linalg.norm(found.move))
-    choice = ShuffleChoice(word, how.nth, layer, how.seed, how.shuffles)
-    shuffled = shuffled_control(model, reading, found, axis, choice)
+    choice = ShuffleChoice(query.word, how.nth, query.layer, how.seed, how.shuffles)
+    shuffled = shuffled_control(query.model, reading, found, axis, choice)
     return ExplainedMove(
-        model=model.name,
-        word=word,
+        model=query.model.name,
+        word=query.word,
         text=reading.text,
-        layer=layer,
+        layer=query.layer,
         axis=name,
         start=float(found.static @ axis),
         end=float(found.hidden @ axis),
@@ -225,7 +243,9 @@ def _layers(parts: Sequence[MovePart]) -> tuple[MoveLayer, ...]:
     rows, reached = [], 0.0
     for layer in sorted({part.layer for part in parts}):
         own = [part for part in parts if part.layer == layer]
-        sums = {kind: sum(part.value for part in own if part.kind in kinds) for kind, kinds in LAYER_SUMS.items()}
+        sums = {
+            kind: sum((part.value for part in own if part.kind in kinds), 0.0) for kind, kinds in LAYER_SUMS.items()
+        }
         value = sum(part.value for part in own)
         reached += value
         largest = max(own, key=lambda part: abs(part.value))

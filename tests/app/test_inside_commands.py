@@ -82,6 +82,22 @@ def test_heads_become_a_file_of_vectors(tmp_path: Path) -> None:
     assert (row["width"], row["rank"]) == (32, 32)
 
 
+def test_what_moved_a_word() -> None:
+    given = ("move", "bank", "The bank of the river is muddy.", "--axis", "money -> river", "--shuffles", "2")
+    lines = run(*given).splitlines()
+    assert lines[0].split() == ["layer", "adds", "reached", "heads", "mlp", "rest", "most"]
+    assert [line.split()[0] for line in lines[1:8]] == [str(layer) for layer in range(7)]
+    told = " ".join(lines[9:])
+    assert "the 117 parts add up to 0.3030, the move is 0.3030" in told
+    assert "words: 'river' +0.354" in told
+    assert "random axis (200): typically" in told
+    assert "shuffled text (2): typically" in told
+    parts = run(*given, "--by", "parts", "--format", "csv").splitlines()
+    assert len(parts) == 118
+    words = run(*given, "--by", "words").splitlines()
+    assert [line.split()[0] for line in words[1:8]] == ["[CLS]", "The", "bank", "of", "the", "river", "is"]
+
+
 def test_steering_and_ablation() -> None:
     concept = ("--toward", "photo", "--away", "top")
     found = json.loads(

@@ -19,8 +19,10 @@ from polysema.app.explorer.results.words import VECTOR_FIELDS
 from polysema.app.explorer.serialization import from_json, to_json
 from polysema.app.service.app import create_app
 from polysema.core.inside.ablation import Ablation
+from polysema.core.inside.explained_move import MoveOptions
 from polysema.core.inside.generation_results import DecodingOptions
 from polysema.core.inside.lens import LensView
+from polysema.core.inside.move_axis import AxisChoice
 from polysema.core.inside.patch_inputs import Noise, PatchOptions
 from polysema.core.inside.steering import Statement
 from polysema.core.measure.analogies import Protocol, read_analogies
@@ -350,6 +352,25 @@ VERBS = [
         ["phone", "-m", "g2p-t5", "--target", "F OW N"],
         {"text": "phone", "model": "g2p-t5", "target": "F OW N"},
         lambda of: of.model("g2p-t5").circuits.surprisal("phone", target="F OW N"),
+    ),
+    Verb(
+        "inside move",
+        "POST /v1/explain-move",
+        ["bank", TEXTS[0], "--axis", "money -> river", "--layer", "3", "--shuffles", "2"],
+        {"word": "bank", "text": TEXTS[0], "axis": "money -> river", "layer": 3, "shuffles": 2},
+        lambda of: of.model("minilm-l6").circuits.explain_move(
+            "bank", TEXTS[0], "money -> river", 3, MoveOptions(shuffles=2)
+        ),
+    ),
+    Verb(
+        "inside move",
+        "POST /v1/explain-move",
+        ["bank", "A bank.", "-m", "marian-en-fr", "--stack", "encoder", "--toward", "A river.", "--away", "Some cash."],
+        {"word": "bank", "text": "A bank.", "model": "marian-en-fr", "stack": "encoder"}
+        | {"toward": ["A river."], "away": ["Some cash."]},
+        lambda of: of.model("marian-en-fr").circuits.explain_move(
+            "bank", "A bank.", AxisChoice(None, ("A river.",), ("Some cash.",)), reads=AttentionOptions(None, "encoder")
+        ),
     ),
     Verb(
         "inside check",

@@ -68,6 +68,8 @@ POSTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("/v1/head-computation", {"text": "phone", "layer": 2, "head": 3, "model": "g2p-t5"}, IN_BASE64),
     ("/v1/head-statistics", {"texts": TEXTS, "model": "minilm-l6", "layers": [1], "by": "previous-token"}, {}),
     ("/v1/head-statistics", {"random": 1, "model": "minilm-l6", "layers": [1]}, {}),
+    ("/v1/explain-move", {"word": "bank", "text": TEXTS[0], "axis": "money -> river", "shuffles": 1}, {}),
+    ("/v1/explain-move", {"word": "bank", "text": TEXTS[0], "shuffles": 0}, IN_BASE64),
     ("/v1/surprisal", {"text": "phone", "model": "g2p-t5", "target": "F OW N"}, {}),
     ("/v1/collections/doc/rows", {"ids": ["a", "b"], "vectors": [[1, 0], [0, 1]], "columns": {"c": ["x", None]}}, {}),
     ("/v1/collections/doc/widen", {"column": "c", "type": "large_string"}, {}),

@@ -11,6 +11,7 @@ from polysema.app.cli.inside.families import compare_families
 from polysema.app.cli.inside.heads import find_head, heads
 from polysema.app.cli.inside.intervention import ablate, steer
 from polysema.app.cli.inside.lens import attribution, lens
+from polysema.app.cli.inside.move import move
 from polysema.app.cli.inside.patching import patch
 from polysema.app.cli.inside.proof import check
 
@@ -37,6 +38,7 @@ COMMANDS = (
     head_statistics,
     lens,
     attribution,
+    move,
     heads,
     steer,
     ablate,

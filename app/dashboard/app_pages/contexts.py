@@ -26,6 +26,7 @@ from polysema.app.dashboard.contexts.controls import (
     word_map,
 )
 from polysema.app.dashboard.contexts.details import agreement, curves, like_this, table
+from polysema.app.dashboard.contexts.move_panel import move_panel
 from polysema.app.dashboard.picker import choices
 from polysema.app.dashboard.picker.bring import offer
 from polysema.app.explorer.results import WordMap
@@ -118,6 +119,7 @@ def page() -> None:
     )
     if selected.clicked is not None and selected.clicked < len(found.texts):
         like_this(found, layer, selected.clicked)
+        move_panel(found, layer, selected.clicked)
     table(found, selected)
     widgets.python_lines(
         "from polysema.app.explorer import Explorer\n\n"

@@ -11,6 +11,7 @@ import numpy as np
 from polysema.app.explorer.answer_table import AnswerTable
 from polysema.core.display import Record
 from polysema.core.inside.attention import Attention
+from polysema.core.inside.explained_move import ExplainedMove, MovePart
 from polysema.core.inside.families import FamilyRun
 from polysema.core.inside.head_outputs import head_subspace
 from polysema.core.inside.lens import Lens
@@ -106,6 +107,35 @@ class LensAnswer(Lens):
             followed=self.followed[:, at],
             names={int(number): self.names[int(number)] for number in np.unique(best)},
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class MoveAnswer(AnswerTable[MovePart], ExplainedMove):
+    """The way of a word from its static vector to its hidden state: a row for each part that moved it."""
+
+    ROWS: ClassVar[str] = "parts"
+
+    @classmethod
+    def of(cls, found: ExplainedMove) -> MoveAnswer:
+        """The move, as `core.inside` explains it."""
+        return cls(**{one.name: getattr(found, one.name) for one in fields(found)})
+
+    def largest(self, n: int, kinds: Sequence[str] = ()) -> tuple[MovePart, ...]:
+        """The parts that moved the word most, to either end of the axis.
+
+        Args:
+            n: How many.
+            kinds: Of these kinds alone, such as head; none: of all.
+
+        Returns:
+            The parts, largest first.
+        """
+        chosen = [part for part in self.parts if not kinds or part.kind in kinds]
+        return tuple(sorted(chosen, key=lambda part: -abs(part.value))[:n])
+
+    def _record(self, row: MovePart) -> Record:
+        mover = {"by": row.mover, "gave": row.mover_value} if row.mover else {"by": "", "gave": ""}
+        return {"part": row.name, "kind": row.kind, "adds": row.value, "length": row.length, **mover}
 
 
 @dataclass(frozen=True, slots=True, repr=False)

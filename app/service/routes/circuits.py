@@ -12,6 +12,8 @@ from polysema.app.service.bodies import CheckedRoute
 from polysema.app.service.dependencies import ServiceState, StateDep
 from polysema.app.service.routes.inside import check_read_tokens
 from polysema.app.service.schemas.circuits import (
+    ExplainMoveRequest,
+    ExplainMoveResponse,
     HeadComputationRequest,
     HeadComputationResponse,
     HeadStatisticsRequest,
@@ -115,6 +117,33 @@ async def surprisal(request: SurprisalRequest, state: StateDep) -> Response:
         if model.family is Family.ENCODER:
             _check_passes(state, count * min(count, model.window))
         return form.answer(circuits.surprisal(request.text, request.method, request.unit, request.target))
+
+    return await state.work(ask)
+
+
+@router.post("/explain-move", responses=in_forms(ExplainMoveResponse, arrow=False))
+async def explain_move(body: ExplainMoveRequest, state: StateDep, request: Request) -> Response:
+    """The way of a word from its static vector to its hidden state: every head, MLP, norm and bias, on an axis."""
+    wanted = form.wanted(request, (form.JSON, form.BASE64))
+    state.known(body.model)
+
+    def ask() -> Response:
+        from polysema.app.explorer.inside_options import AttentionOptions
+        from polysema.core.inside.explained_move import MoveOptions
+        from polysema.core.inside.move_axis import AxisChoice
+
+        circuits = state.explorer.model(body.model).circuits
+        model = circuits.on_torch(body.stack)
+        count = check_read_tokens(state, model, [body.text], body.target)
+        if body.toward or body.away:
+            state.check_tokens(model, [*body.toward, *body.away])
+        _check_passes(state, count * (body.shuffles + 2))
+        state.check_numbers(2 * model.n_layers * model.n_heads * count, "what every head took from every word")
+        axis = AxisChoice(body.axis, tuple(body.toward), tuple(body.away))
+        options = MoveOptions(body.nth, seed=body.seed, shuffles=body.shuffles)
+        reads = AttentionOptions(body.target, body.stack)
+        found = circuits.explain_move(body.word, body.text, axis, body.layer, options, reads)
+        return form.answer(found, kind=wanted)
 
     return await state.work(ask)
 

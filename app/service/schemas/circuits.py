@@ -5,8 +5,11 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from polysema.app.explorer import DEFAULT_MODEL
+from polysema.app.explorer.results.inside import MoveAnswer
 from polysema.app.service.schemas.fields import (
     MAX_ITEMS,
+    Axis,
     Layer,
     Layers,
     Name,
@@ -17,10 +20,12 @@ from polysema.app.service.schemas.fields import (
     request_config,
 )
 from polysema.app.service.schemas.response_model import response_model
+from polysema.core.inside.explained_move import MoveLayer, MovePart, MoveSource
 from polysema.core.inside.followed_tokens import FollowedTarget
 from polysema.core.inside.head_computation import HeadComputation
 from polysema.core.inside.head_statistics import HeadStatistic, HeadStatistics, StatisticBaseline
 from polysema.core.inside.hooks import Unit
+from polysema.core.inside.move_controls import MoveControl
 from polysema.core.inside.patching import Patching
 from polysema.core.inside.surprisal import ScoredToken, Surprisal
 from polysema.core.model.tokens import Span
@@ -101,6 +106,28 @@ class SurprisalRequest(RequestModel):
     unit: Literal["tokens", "words"] = "tokens"
 
 
+class ExplainMoveRequest(RequestModel):
+    """A word of a text, and the axis that its way from the static vector to the hidden state is projected on: two ends
+    (`axis`), or two sets of texts (`toward`, `away`); neither: the move itself.
+    """
+
+    model_config = request_config(
+        {"word": "bank", "text": "The bank of the river is muddy.", "axis": "money -> river", "shuffles": 2}
+    )
+    word: Word
+    text: Text
+    axis: Axis | None = None
+    toward: list[Text] = Field(default=[], max_length=1000)
+    away: list[Text] = Field(default=[], max_length=1000)
+    layer: Layer = -1
+    nth: int = Field(default=1, ge=1, le=1_000_000)
+    seed: int = Field(default=0, ge=0, le=2**31)
+    shuffles: int = Field(default=5, ge=0, le=100)
+    model: Name = DEFAULT_MODEL
+    stack: Stack = ""
+    target: Text | None = None
+
+
 # Answers
 
 UNITS = (Unit("river", Span(4, 9)), Unit("bank", Span(10, 14)))
@@ -161,5 +188,25 @@ HeadStatisticsResponse = response_model(
 SurprisalResponse = response_model(
     Surprisal(
         "smollm2-135m", "next-token", "tokens", (ScoredToken("river", Span(4, 9), -0.7, 1.0, 1, "river"),), 1, "river"
+    )
+)
+ExplainMoveResponse = response_model(
+    MoveAnswer(
+        "minilm-l6",
+        "bank",
+        "The bank of the river is muddy.",
+        6,
+        "money -> river",
+        -0.14,
+        0.16,
+        0.3,
+        9.99,
+        0.03,
+        (MovePart("layer 6 head 8", "head", 6, 8, 0.1, 1.1, "river", 0.1),),
+        (MoveLayer(6, 0.31, 0.3, 0.24, 0.01, 0.07, "layer 6 head 11", 0.13),),
+        (MoveSource("river", "self", 0.35, "layer 6 head 8", 0.1),),
+        np.array([[0.1]], np.float32),
+        (MoveControl("random axis", "The bank of the river is muddy.", 0.43, 0.48, 0.5, 200, "embedding norm", 0.83),),
+        3e-7,
     )
 )
