@@ -29,7 +29,7 @@ MAX_BYTES = 1 << 20  # of one view
 LOST_NOTE = (
     "The sentences and the selection of this link are not on this machine (any more); the rest of the view is restored."
 )
-MAX_VIEWS = 2_000  # the oldest go first
+MAX_VIEWS = 2_000
 MAX_LISTED = 2_000  # rows that a view holds as numbers; of more it holds a bit for each row
 MAX_ROWS = 1 << 20
 _NAME = re.compile(r"[0-9a-f]{20}")
@@ -230,8 +230,10 @@ def plain(text: str) -> str:
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>~:$" else c for c in " ".join(text.split()))
 
 
-def save(view: Mapping[str, Any]) -> str | None:
-    """Keep a view and return its name, that of its content; None where there is no room for it."""
+def save(view: Mapping[str, Any], max_views: int = MAX_VIEWS) -> str | None:
+    """Keep a view and return its name, that of its content; None where there is no room for it. Of more than
+    `max_views` the oldest go.
+    """
     content = json.dumps(view, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
     if len(content) > MAX_BYTES:
         return None
@@ -245,7 +247,7 @@ def save(view: Mapping[str, Any]) -> str | None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         atomic_write(path, content, durable=False)
         sweep(folder)
-        prune(folder, "*.json", max_files=MAX_VIEWS)
+        prune(folder, "*.json", max_files=max_views)
     except OSError:
         return None
     return name

@@ -105,12 +105,13 @@ def _opener(path: Path, form: str, encoding: Encoding) -> Callable[[], Any]:
 
 
 @checked_function
-def read_vectors(path: "Path | str", progress: Progress = no_progress) -> Space:
+def read_vectors(path: "Path | str", progress: Progress = no_progress, *, block_bytes: int = BLOCK_BYTES) -> Space:
     r"""The static space of a file of vectors, memory-mapped; its first use converts it.
 
     Args:
         path: A file of any layout that docs/formats.md lists, known by its content.
         progress: Is called with (stage, rows so far, 0).
+        block_bytes: Of a file that is converted, about how many bytes are read at a time.
 
     Returns:
         The space; the `notes` of its origin list what was passed over or mended.
@@ -134,7 +135,7 @@ def read_vectors(path: "Path | str", progress: Progress = no_progress) -> Space:
     sha256 = vector_cache.fingerprint(files if companion is None else [*files, companion])
     entry = vector_cache.entry(sha256, form.name)
     if entry is None:
-        source = VectorSource(path, _opener(path, name, encoding), Notes(form.unit), companion)
+        source = VectorSource(path, _opener(path, name, encoding), Notes(form.unit), companion, block_bytes)
         if said := encoding.describe():
             source.notes.say(said)
         with closing(form.reader(source)) as blocks:  # type: ignore[type-var]

@@ -96,12 +96,15 @@ def _short(word: str) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorSource:
-    """A file to read: `opened` gives its bytes (unpacked), `companion` the file of words beside it, if it needs one."""
+    """A file to read: `opened` gives its bytes (unpacked), `companion` the file of words beside it, if it needs
+    one; about `block_bytes` are read at a time.
+    """
 
     path: Path
     opened: Callable[[], IO[bytes]]
     notes: Notes
     companion: Path | None = None
+    block_bytes: int = BLOCK_BYTES
 
     def fail(self, what: str) -> UnreadableError:
         """The error that names the file."""
@@ -142,7 +145,7 @@ def paired(source: VectorSource, words: pa.Array, table: Table, name: str = "the
     """Blocks of a table (n, dim) that can be sliced, beside its n words."""
     if len(words) != len(table):
         raise source.fail(f"{len(words):,} words for the {len(table):,} rows of {name}; they must be as many")
-    step = max(1, BLOCK_BYTES // (4 * table.shape[1]))
+    step = max(1, source.block_bytes // (4 * table.shape[1]))
     for start in range(0, len(words), step):
         vectors = np.asarray(table[start : start + step])
         places = np.arange(start + 1, start + 1 + len(vectors), dtype=np.int64)

@@ -77,7 +77,7 @@ def read_text(source: VectorSource) -> Iterator[Block]:
         from polysema.core.files import text_parser  # noqa: F401
 
     with read_errors(source), source.opened() as file:
-        sample = file.read(BLOCK_BYTES).removeprefix(BOM)
+        sample = file.read(source.block_bytes).removeprefix(BOM)
         lines = sample.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
         try:
             shape = shape_of(lines[:-1] if len(lines) > 1 and not sample.endswith(b"\n") else lines)
@@ -144,7 +144,7 @@ def _texts(source: VectorSource, head: bytes, file: Readable) -> Iterator[tuple[
     rest = b""
     chunk = head
     while True:
-        following = file.read(BLOCK_BYTES)
+        following = file.read(source.block_bytes)
         data = rest + chunk
         if not following:
             if data.strip():

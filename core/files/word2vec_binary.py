@@ -44,7 +44,7 @@ def read_word2vec_binary(source: VectorSource) -> Iterator[Block]:
         rows = _Rows(source, dim, count)
         ended = False
         while not ended:
-            chunk = file.read(max(BLOCK_BYTES, 4 * dim + MAX_WORD_BYTES))
+            chunk = file.read(source.block_bytes)
             ended = not chunk
             yield from rows.take(chunk, ended)
     if rows.n == 0:

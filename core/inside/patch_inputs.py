@@ -46,6 +46,7 @@ class PatchOptions:
     (from 1) names one: then position by position. `layers` None are all, `at_words` None all positions. The clean pass
     is put `into` the corrupted one, or the other way. The answer is looked at where `place` says (see `place_in`). Of
     an encoder-decoder `sources` are its two sources, and `stack` where the part is. `noise` makes the corrupted text.
+    `max_tokens` are read at most, in all passes together.
     """
 
     part: str = RESIDUAL
@@ -57,6 +58,7 @@ class PatchOptions:
     sources: tuple[str, str] | None = None
     stack: str = ""
     noise: Noise | None = None
+    max_tokens: int = 500_000
 
 
 def readings_of(

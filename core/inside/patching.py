@@ -21,7 +21,6 @@ from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats
 
-MAX_TOKENS_READ = 500_000  # of all passes together
 MIN_DIFFERENCE = 1e-4  # of the two scores: below it effects would be made of rounding
 
 
@@ -96,7 +95,7 @@ def patch(
         bench = PatchBench.of(twin, options.part, options.stack)
         read = clean.source if bench.beside and clean.source is not None else clean
         grid = bench.grid(options.layers, options.head, positions_in(model, read, options.at_words))
-        _check_size(grid, len(clean) + len(read) * bench.beside, options.noise)
+        _check_size(grid, len(clean) + len(read) * bench.beside, options)
         said = states_of(twin, clean, [model.n_layers])[model.n_layers][place]
         score = _Score.of(scorer, place, forms, said)
         runs = []
@@ -106,12 +105,12 @@ def patch(
     return _answer(model, grid, runs, score, options, (clean, corrupted, read))
 
 
-def _check_size(grid: PatchGrid, n_tokens: int, noise: Noise | None) -> None:
-    n_passes = grid.n_sites * (noise.samples if noise else 1)
-    if n_passes * n_tokens > MAX_TOKENS_READ:
+def _check_size(grid: PatchGrid, n_tokens: int, options: PatchOptions) -> None:
+    n_passes = grid.n_sites * (options.noise.samples if options.noise else 1)
+    if n_passes * n_tokens > options.max_tokens:
         raise UserError(
             f"{n_passes:,} places are patched one after the other, each in a pass of {n_tokens} tokens: "
-            f"{n_passes * n_tokens:,} tokens to read, and at most {MAX_TOKENS_READ:,} are read at once. Choose layers, "
+            f"{n_passes * n_tokens:,} tokens to read, and at most {options.max_tokens:,} are read at once. Choose layers, "
             "positions (words), or a shorter text"
         )
 

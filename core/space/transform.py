@@ -14,7 +14,7 @@ from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Space
 
 BLOCK_ROWS = 16_384
-MAPPED_BYTES = 64 << 20  # a transformed copy of a mapped space larger than this is mapped too
+MAPPED_BYTES = 64 << 20
 LEAST_VARIANCE = 1e-6  # of the largest: a direction without spread is left out, not blown up
 
 NAMES = ("raw", "centered", "all-but-the-top", "whitened")
@@ -112,13 +112,15 @@ def without(directions: Floats, name: str) -> Transform:
     return Transform(name, np.zeros(dim, np.float32), (np.eye(dim) - basis @ basis.T).astype(np.float32))
 
 
-def view(space: Space, transform: Transform) -> Space:
-    """The space as the transform shows it; its Origin says so. A large one is kept in a mapped temporary file."""
+def view(space: Space, transform: Transform, mapped_bytes: int = MAPPED_BYTES) -> Space:
+    """The space as the transform shows it; its Origin says so. One of more than `mapped_bytes` is kept in a mapped
+    temporary file.
+    """
     if transform.name == "raw":
         return space
     message = transform.name if space.origin.transform == "raw" else f"{space.origin.transform}, {transform.name}"
     shape = space.vectors.shape
-    if space.vectors.nbytes > MAPPED_BYTES:
+    if space.vectors.nbytes > mapped_bytes:
         folder = Path(tempfile.mkdtemp(prefix="polysema-"))
         out = np.memmap(folder / "vectors", np.float32, "w+", shape=shape)
     else:

@@ -109,9 +109,8 @@ def test_a_view_too_large_or_without_room_is_not_kept(elsewhere: Path) -> None:
     assert permalink.save({"page": "a", "values": {"x": "y"}}) is None
 
 
-def test_the_oldest_views_go_first(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(permalink, "MAX_VIEWS", 3)
-    names = [permalink.save({"page": "a", "values": {"x": str(number)}}) for number in range(5)]
+def test_the_oldest_views_go_first(elsewhere: Path) -> None:
+    names = [permalink.save({"page": "a", "values": {"x": str(number)}}, 3) for number in range(5)]
     assert [permalink.load(name or "") is not None for name in names] == [False, False, True, True, True]
 
 

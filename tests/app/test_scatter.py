@@ -264,14 +264,13 @@ def test_regions_hold_the_rows_that_the_obvious_way_finds(dim: int, category: in
     assert len(rows_inside(cloud, big)) > 300
 
 
-def test_regions_of_more_points_than_are_tested_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_regions_of_more_points_than_are_tested_at_once() -> None:
     cloud = check(some(500))
     region = Region(
         ((-1, -1), (1, -1), (1, 1), (-1, 1)), (1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1), (0, 0), 1, 0, -1
     )
     whole = rows_inside(cloud, region).tolist()
-    monkeypatch.setattr("polysema.app.dashboard.components.scatter.selection.CHUNK_ROWS", 7)
-    assert rows_inside(cloud, region).tolist() == whole == slow_inside(cloud, region)
+    assert rows_inside(cloud, region, chunk_rows=7).tolist() == whole == slow_inside(cloud, region)
     assert 100 < len(whole) < 500
 
 

@@ -203,9 +203,8 @@ def test_transforms(space: Space) -> None:
             fit(space, name)
 
 
-def test_a_large_view_is_mapped(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polysema.core.space.transform.MAPPED_BYTES", 100)
-    seen = view(space, fit(space, "centered"))
+def test_a_large_view_is_mapped(space: Space) -> None:
+    seen = view(space, fit(space, "centered"), mapped_bytes=100)
     assert isinstance(seen.vectors.base, np.memmap) or isinstance(seen.vectors, np.memmap)
     np.testing.assert_allclose(seen.vectors.mean(0), 0, atol=1e-5)
 

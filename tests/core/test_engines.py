@@ -109,7 +109,7 @@ def test_a_narrower_type_is_in_the_card(tiny: dict[str, Path]) -> None:
 
 
 def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_engine, "NEEDED_PACKAGES", ("onnx", "no_such_module"))
-    with pytest.raises(UnavailableError, match=r"it needs no_such_module: pip install 'polysema\[onnx\]'; use torch"):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)  # as if it were not installed
+    with pytest.raises(UnavailableError, match=r"it needs onnxscript: pip install 'polysema\[onnx\]'; use torch"):
         load_model("minilm-l6", "cpu", "onnx")
     assert load_model("minilm-l6", "cpu").engine.name == "torch"

@@ -287,9 +287,7 @@ def test_a_family_whose_states_are_laid_out_otherwise_is_refused_what_it_fails(o
     assert proof_of(model).check("padding").holds
 
 
-def test_a_long_text_is_one_pass_where_there_are_positions(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    from polysema.core.inside.pass_cost import PassCost
-
+def test_a_long_text_is_one_pass_where_there_are_positions(opened: Open) -> None:
     model = opened("bloom", "")  # no table of positions: any text has some
     assert model.window == 2048
     text = "the bank " * 1100
@@ -299,11 +297,9 @@ def test_a_long_text_is_one_pass_where_there_are_positions(opened: Open, monkeyp
         ids = torch.tensor([model.tokenizer(text)["input_ids"]])
         expected = model.whole(input_ids=ids).logits[0, -1, parts.target.id]
     assert parts.score == pytest.approx(float(expected), abs=1e-3)
-    monkeypatch.setattr(PassCost, "MAX_BYTES", 1 << 20)
+    text *= 4
     for ask in (lambda: contributions(model, text, "swan"), lambda: ablate(model, text, [Ablation(1, 1)])):
-        with pytest.raises(
-            UserError, match=r"2,\d{3} tokens, .* of about 0\.23 GB of memory and .* s; at most 0\.0010"
-        ):
+        with pytest.raises(UserError, match=r"8,\d{3} tokens, .* of about 3\.\d GB of memory and .* s; at most 2\.15 GB"):
             ask()
     with pytest.raises(
         UserError, match=r"of about 0\.\d+ MB of memory .*; .*gpt2 has positions for 48: give a shorter text"

@@ -177,19 +177,15 @@ def test_many_unusual_numbers_take_the_slow_road_to_the_same_place(tmp_path: Pat
     assert (read_vectors(tmp_path / "v.txt").vectors == values.astype(np.float32)).all()
 
 
-def test_blocks_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polysema.core.files.text_reader.BLOCK_BYTES", 257)
-    monkeypatch.setattr("polysema.core.files.readers.BLOCK_BYTES", 257)
-    monkeypatch.setattr("polysema.core.files.word2vec_binary.BLOCK_BYTES", 257)
-    monkeypatch.setattr("polysema.core.files.word2vec_binary.MAX_WORD_BYTES", 64)
+def test_blocks_join_without_a_seam(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     space = Space(Keys([f"w{i}" for i in range(500)]), rng.standard_normal((500, 3)).astype(np.float32), Origin("made"))
     for form in WRITINGS:
         path = write_vectors(space, tmp_path / name_of(form), form)[0]
-        same(space, read_vectors(path))
+        same(space, read_vectors(path, block_bytes=257))
     (tmp_path / "bad.txt").write_text("".join(f"w{i} 1 2\n" for i in range(300)) + "x 1\n" + "y 1 2\n" * 90)
     with pytest.raises(UnreadableError, match="line 301: 1 numbers; the others have 2"):
-        read_vectors(tmp_path / "bad.txt")
+        read_vectors(tmp_path / "bad.txt", block_bytes=257)
 
 
 def test_gensims_files_and_ours_are_the_same(tmp_path: Path) -> None:

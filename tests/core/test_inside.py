@@ -222,12 +222,12 @@ def test_long_texts_are_answered_window_by_window(opened: Open) -> None:
     assert [unit.name for unit in found.tokens] == ["[CLS]", *["bank", "river", "swan"] * 25, "[SEP]"]
 
 
-def test_only_the_layers_asked_for_are_kept(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_layers_asked_for_are_kept(opened: Open) -> None:
     assert attention(opened("gpt2"), TEXT, [2])[0].weights.shape == (1, 4, 7, 7)
-    monkeypatch.setattr("polysema.core.inside.attention.MAX_BYTES", 4 * 7 * 7 * 4)
-    assert len(attention(opened("gpt2"), TEXT, [2])) == 1
+    room = 4 * 7 * 7 * 4
+    assert len(attention(opened("gpt2"), TEXT, [2], most_bytes=room)) == 1
     with pytest.raises(UserError, match="ask for 1 layer or a shorter text"):
-        attention(opened("gpt2"), TEXT)
+        attention(opened("gpt2"), TEXT, most_bytes=room)
 
 
 # Find the head

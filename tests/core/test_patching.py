@@ -274,7 +274,6 @@ def test_two_answers_differ_and_texts_too(opened: Open) -> None:
         patch(opened("gpt2"), TEXTS, "bank", None, PatchOptions(place=0))
 
 
-def test_too_many_passes_are_told(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patching, "MAX_TOKENS_READ", 100)
+def test_too_many_passes_are_told(opened: Open) -> None:
     with pytest.raises(UserError, match=r"\d+ places are patched .* tokens to read, and at most 100 .* Choose layers"):
-        patch(opened("gpt2"), TEXTS, "bank")
+        patch(opened("gpt2"), TEXTS, "bank", None, PatchOptions(max_tokens=100))

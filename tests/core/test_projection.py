@@ -368,13 +368,7 @@ def test_neighbors_of_one_point_on_the_map_and_in_the_space() -> None:
             neighbors_on_map(vectors, positions, row, k)
 
 
-def test_progress_may_end_the_measure_and_the_plane_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    from polysema.core.maps import distortion as measure
-    from polysema.core.maps import pca
-
-    monkeypatch.setattr(pca, "BLOCK_ROWS", 20)
-    monkeypatch.setattr(measure, "BLOCK_ROWS", 20)
-
+def test_progress_may_end_the_measure_and_the_plane_of_many() -> None:
     def progress(stage: str, done: int, total: int) -> None:
         if done:
             raise KeyboardInterrupt

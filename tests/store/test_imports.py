@@ -76,12 +76,12 @@ def test_tables_that_are_none(tmp_path: Path, changes: dict[str, object], messag
     assert len(c) == 0
 
 
-def test_an_id_is_missing_beyond_the_first_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "BATCH_ROWS", 8)
-    pq.write_table(table(id=[*map(str, range(37)), None, "38", "39"]), tmp_path / "t.parquet")
+def test_an_id_is_missing_beyond_the_first_part(tmp_path: Path) -> None:
+    n = BATCH_ROWS + 37
+    pq.write_table(table(id=[*map(str, range(n)), None, "38", "39"]), tmp_path / "t.parquet")
     c = Collection.create(tmp_path / "c")
     version = c.view().manifest.version
-    with pytest.raises(UserError, match="row 38 has no id"):
+    with pytest.raises(UserError, match=f"row {n + 1} has no id"):
         import_into(c, tmp_path / "t.parquet")
     assert (c.view().manifest.version, c.view().manifest.spaces) == (version, {})
     pq.write_table(table(id=["bank"] * 20 + [f"bank#{number}" for number in range(2, 22)]), tmp_path / "t.parquet")

@@ -94,8 +94,8 @@ def read_view(text: str, dim: int = 2) -> View | None:
         return None
 
 
-def rows_inside(cloud: PublishedCloud, region: Region) -> NDArray[np.int64]:
-    """Rows of the points inside a region, ascending.
+def rows_inside(cloud: PublishedCloud, region: Region, chunk_rows: int = CHUNK_ROWS) -> NDArray[np.int64]:
+    """Rows of the points inside a region, ascending; `chunk_rows` are looked at together.
 
     The same operations on the same numbers in the same order as `rowsInside` in region.js, so that both find the very
     same rows: world coordinates are rounded to float32, all else is float64; even-odd rule.
@@ -103,8 +103,8 @@ def rows_inside(cloud: PublishedCloud, region: Region) -> NDArray[np.int64]:
     center, matrix = np.asarray(region.center), region.matrix
     corners = np.asarray(region.corners)
     found = []
-    for start in range(0, cloud.count, CHUNK_ROWS):
-        part = cloud.positions[start : start + CHUNK_ROWS].astype(np.float64)
+    for start in range(0, cloud.count, chunk_rows):
+        part = cloud.positions[start : start + chunk_rows].astype(np.float64)
         world = np.zeros((len(part), 3))
         world[:, : cloud.dim] = ((part - center) * region.scale).astype(np.float32)
         x, y, z = world.T
@@ -116,7 +116,7 @@ def rows_inside(cloud: PublishedCloud, region: Region) -> NDArray[np.int64]:
         (left, low), (right, high) = corners.min(axis=0), corners.max(axis=0)
         within = near & (across >= left) & (across <= right) & (up >= low) & (up <= high)
         if region.category >= 0:
-            within &= cloud.category[start : start + CHUNK_ROWS] == region.category
+            within &= cloud.category[start : start + chunk_rows] == region.category
         rows = np.flatnonzero(within)
         found.append(start + rows[_inside_polygon(across[rows], up[rows], corners)])
     return np.concatenate(found) if found else np.zeros(0, np.int64)
