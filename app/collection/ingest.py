@@ -24,7 +24,7 @@ from polysema.app.export.run import export
 from polysema.core.errors import ConflictError, UserError
 from polysema.core.files.formats import MANIFEST
 from polysema.core.files.vector_cache import drop
-from polysema.core.model.contextual import embed_stream
+from polysema.core.model.contextual import EmbeddingOptions, embed_stream
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.sentences import plan_sentences, sentence_stream
 from polysema.core.progress import Progress, in_stage
@@ -94,7 +94,7 @@ def estimate(model: LanguageModel, texts: UploadedTexts, reading: TextOptions) -
         for part in sentence_stream(plan_sentences(model, reading.layers, reading.pooling), sample):
             rows += part.vectors.shape[1] - len(part.empty)
     else:
-        for hidden in embed_stream(model, sample, reading.layers, reading.pooling, unit=reading.unit):
+        for hidden in embed_stream(model, sample, reading.layers, EmbeddingOptions(reading.pooling, reading.unit)):
             rows += len(hidden.occurrences)
     seconds = time.perf_counter() - begun
     times = (

@@ -15,7 +15,7 @@ from polysema.core.errors import UserError, list_of
 from polysema.core.model.recipe import SentenceOptions, check_unit
 
 if TYPE_CHECKING:
-    from polysema.core.model.contextual import HiddenBatch
+    from polysema.core.model.hidden_batch import HiddenBatch
     from polysema.core.model.load import LanguageModel
     from polysema.core.model.sentences import Sentences
     from polysema.core.model.tokens import Occurrence, Span
@@ -81,7 +81,7 @@ def embedded(
     """The vectors of every word, of one `word`, of the tokens or of whole texts (`sentences`): a row for each layer and
     place, layer after layer. Raises `UserError` for a unit that isn't there, or a word beside another unit.
     """
-    from polysema.core.model.contextual import embed
+    from polysema.core.model.contextual import EmbeddingOptions, embed
     from polysema.core.model.sentences import embed_sentences
     from polysema.core.model.tokens import occurrence_at
     from polysema.core.space.spelling import spelling_note
@@ -98,13 +98,15 @@ def embedded(
             raise UserError(f"text {made.empty[0] + 1} has no token, so it has no vector")
         return sentence_rows(made)
     if not one_place:
-        return occurrence_rows(embed(model, texts, chosen, pooling, sources=how.sources or None, unit=unit))
+        return occurrence_rows(
+            embed(model, texts, chosen, EmbeddingOptions(pooling, unit), sources=how.sources or None)
+        )
     if unit != "words":
         raise UserError("a word can only be given with the unit words")
     places = [
         occurrence_at(text, number, word, how.nth, how.span) for number, text in enumerate(list_of(texts, "texts"))
     ]
-    hidden = embed(model, texts, chosen, pooling, places, how.sources or None)
+    hidden = embed(model, texts, chosen, EmbeddingOptions(pooling), places, how.sources or None)
     if hidden.unseen:
         raise UserError(f"the tokenizer of {model.name} makes no token of {places[0].word!r}, so it has no vector")
     notes = dict.fromkeys(spelling_note(word, place.word) for place in places if word is not None)
@@ -119,7 +121,7 @@ def sentence_rows(made: Sentences) -> TextVectors:
 
 def occurrence_rows(hidden: HiddenBatch) -> TextVectors:
     """The vectors of words or tokens, a row for each layer and place."""
-    from polysema.core.model.contextual import occurrence_table
+    from polysema.core.model.hidden_batch import occurrence_table
 
     tables = [occurrence_table(hidden.occurrences, layer) for layer in hidden.layers]
     return TextVectors(pa.concat_tables(tables), _flat(hidden.vectors), hidden.origin, hidden.split, hidden.unseen)

@@ -166,7 +166,7 @@ def _vectors(
     progress(f"embed with {name}", 0, 0)
     model = explorer.model(name).model
     _check_room(len(occurrences) * (model.n_layers + 1) * model.dim, "rows")
-    hidden = embed(model, texts, None, "mean", occurrences)
+    hidden = embed(model, texts, occurrences=occurrences)
     order = {(one.text, one.span): place for place, one in enumerate(hidden.occurrences)}
     missing = [one for one in occurrences if (one.text, one.span) not in order]
     if missing:

@@ -86,7 +86,7 @@ def text_in(
     """The vector (1, dim) of a text, or of a word in it, by the model, layer and pooling that made a collection's
     space.
     """
-    from polysema.core.model.contextual import embed
+    from polysema.core.model.contextual import EmbeddingOptions, embed
     from polysema.core.model.sentences import embed_sentences
     from polysema.core.model.tokens import occurrence_at
 
@@ -107,4 +107,6 @@ def text_in(
     model.origin(origin.layer, origin.pooling).require_same(origin)
     if sentence:
         return embed_sentences(model, [text], [origin.layer], pooling, _as_made(origin)).vectors[0]
-    return embed(model, [text], [origin.layer], pooling, [occurrence_at(text, 0, word, 1, None)]).vectors[0]
+    return embed(
+        model, [text], [origin.layer], EmbeddingOptions(pooling), [occurrence_at(text, 0, word, 1, None)]
+    ).vectors[0]

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from polysema.core.measure.senses import SenseCorpus
-from polysema.core.model.contextual import HiddenBatch, embed_stream, joined
+from polysema.core.model.contextual import embed_stream
 from polysema.core.model.first_position import FIRST_ROWS_KEPT, first_ends, first_outliers, left_out_note
+from polysema.core.model.hidden_batch import HiddenBatch, joined
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress
 from polysema.core.space.space import Space

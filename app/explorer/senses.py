@@ -34,8 +34,9 @@ from polysema.core.measure.anisotropy import random_pair_cosine
 from polysema.core.measure.sense_clusters import SenseClusters, WordContexts, sense_clusters
 from polysema.core.measure.senses import SenseCorpus, load_senses, nearest_sense_accuracy
 from polysema.core.model.catalog import locate
-from polysema.core.model.contextual import HiddenBatch, embed
+from polysema.core.model.contextual import embed
 from polysema.core.model.first_position import first_outliers, left_out_note
+from polysema.core.model.hidden_batch import HiddenBatch
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, Span

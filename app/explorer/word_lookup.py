@@ -138,7 +138,7 @@ class WordLookup:
         return named_direction(b - a, start, end), [found for each in ends for found in each.found]
 
     def _occurrence(self, term: Term) -> WordMatch:
-        from polysema.core.model.contextual import embed
+        from polysema.core.model.contextual import EmbeddingOptions, embed
         from polysema.core.model.pooling import POOLINGS
         from polysema.core.model.tokens import Occurrence, find_word
 
@@ -154,7 +154,7 @@ class WordLookup:
         model.origin(layer, pooling).require_same(replace(space.origin, transform="raw"))
         span = find_word(context.text, term.word, context.nth)
         place = Occurrence(0, context.text[span.start : span.end], span)
-        hidden = embed(model, [context.text], [layer], pooling, [place])
+        hidden = embed(model, [context.text], [layer], EmbeddingOptions(pooling), [place])
         if hidden.unseen:
             raise UserError(f"the tokenizer of {model.name} makes no token of {term.word!r}, so it has no vector")
         vectors = hidden.vectors[0]

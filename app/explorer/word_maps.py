@@ -12,7 +12,8 @@ from polysema.app.explorer.results import WordMap
 from polysema.core.maps.layers import layered_maps
 from polysema.core.maps.options import MapOptions
 from polysema.core.measure.senses import load_senses
-from polysema.core.model.contextual import HiddenBatch, word_vectors
+from polysema.core.model.contextual import word_vectors
+from polysema.core.model.hidden_batch import HiddenBatch
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.static import static_vector
 from polysema.core.progress import Progress, in_stage

@@ -10,7 +10,8 @@ import pyarrow as pa
 from polysema.app.export.options import ExportOptions, ExportSource
 from polysema.app.export.shards import ShardRows
 from polysema.core.corpus import TextRecord
-from polysema.core.model.contextual import Choose, HiddenBatch, embed_stream, joined
+from polysema.core.model.contextual import Choose, EmbeddingOptions, embed_stream
+from polysema.core.model.hidden_batch import HiddenBatch, joined
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.sentences import Sentences, plan_sentences, sentence_stream
 from polysema.core.model.static import static_vector
@@ -104,7 +105,9 @@ def compute_shard(
             return [o for o in occurrences_of(texts, first) if o.word.casefold() in names]
 
     parts: list[HiddenBatch] = []
-    for part in embed_stream(model, batch.texts, settings["layers"], wanted.pooling, choose, unit=wanted.unit):
+    for part in embed_stream(
+        model, batch.texts, settings["layers"], EmbeddingOptions(wanted.pooling, wanted.unit), choose
+    ):
         parts.append(part)
         advance(part.n_texts)
     hidden = joined(parts)

@@ -20,11 +20,11 @@ from polysema.core.atomic import atomic_write, is_part, sweep
 from polysema.core.errors import ConflictError, UnreadableError, UserError, check_list
 from polysema.core.files.formats import MANIFEST, read_manifest
 from polysema.core.locks import file_lock
-from polysema.core.model.contextual import texts_a_batch
 from polysema.core.model.finite_weights import require_finite
 from polysema.core.model.first_position import first_outliers, first_rows_note
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.sentences import plan_sentences
+from polysema.core.model.text_batches import texts_a_batch
 from polysema.core.progress import Progress, no_progress
 
 __all__ = ["DTYPES", "UNITS", "WRITERS", "ExportOptions", "ExportSource", "export", "narrowed", "shard_texts", "verify"]

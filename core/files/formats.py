@@ -21,7 +21,7 @@ from polysema.core.errors import NotFoundError, UnavailableError, UnreadableErro
 from polysema.core.files import array_readers, readers, vector_cache
 from polysema.core.files.delimited import read_delimited
 from polysema.core.files.fasttext_reader import open_fasttext, read_fasttext
-from polysema.core.files.readers import Notes, Reader, VectorSource
+from polysema.core.files.readers import BLOCK_BYTES, Notes, Reader, VectorSource
 from polysema.core.files.recognition import find_fitting_metadata, layout_of
 from polysema.core.files.table_reader import read_json_lines, read_typed
 from polysema.core.files.tensorboard_reader import read_tensorboard

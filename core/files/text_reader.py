@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from polysema.core.errors import UnreadableError
-from polysema.core.files.readers import BLOCK_BYTES, Block, Notes, VectorSource, read_errors, row_names, strings
+from polysema.core.files.readers import Block, Notes, VectorSource, read_errors, row_names, strings
 from polysema.core.files.text_lines import SEPARATORS, Shape, number, peek, shape_of, trailing_numbers
 from polysema.core.space.array_types import Bytes, Floats, Ints
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from polysema.core.errors import UnreadableError
-from polysema.core.files.readers import BLOCK_BYTES, Block, VectorSource, check_dim, is_utf8, read_errors, strings
+from polysema.core.files.readers import Block, VectorSource, check_dim, is_utf8, read_errors, strings
 from polysema.core.files.text_lines import is_header
 from polysema.core.space.array_types import Floats, Ints
 

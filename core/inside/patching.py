@@ -15,7 +15,7 @@ from polysema.core.errors import UserError
 from polysema.core.inside.followed_tokens import FollowedTarget, forms_of, likelier
 from polysema.core.inside.hooks import HookedRun, Unit, states_of, twin_of
 from polysema.core.inside.lens_scores import Scorer, head_scorer
-from polysema.core.inside.patch_inputs import Noise, PatchOptions, draws_of, place_of, positions_in, readings_of
+from polysema.core.inside.patch_inputs import PatchOptions, draws_of, place_of, positions_in, readings_of
 from polysema.core.inside.patch_sites import PatchBench, PatchGrid, RecordedPass
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
@@ -110,8 +110,8 @@ def _check_size(grid: PatchGrid, n_tokens: int, options: PatchOptions) -> None:
     if n_passes * n_tokens > options.max_tokens:
         raise UserError(
             f"{n_passes:,} places are patched one after the other, each in a pass of {n_tokens} tokens: "
-            f"{n_passes * n_tokens:,} tokens to read, and at most {options.max_tokens:,} are read at once. Choose layers, "
-            "positions (words), or a shorter text"
+            f"{n_passes * n_tokens:,} tokens to read, and at most {options.max_tokens:,} are read at once. "
+            "Choose layers, positions (words), or a shorter text"
         )
 
 

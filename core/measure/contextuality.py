@@ -14,7 +14,7 @@ import numpy as np
 from polysema.core.errors import UserError
 from polysema.core.measure.anisotropy import random_pair_cosine
 from polysema.core.measure.senses import groups
-from polysema.core.model.contextual import HiddenBatch
+from polysema.core.model.hidden_batch import HiddenBatch
 from polysema.core.model.tokens import Occurrence
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats

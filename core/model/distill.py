@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from polysema.core.errors import UserError
-from polysema.core.model.contextual import embed_stream
+from polysema.core.model.contextual import EmbeddingOptions, embed_stream
 from polysema.core.model.first_position import first_outliers, left_out_note
 from polysema.core.model.language_model import LanguageModel
 from polysema.core.model.tokens import Occurrence, occurrences_of
@@ -58,7 +58,7 @@ def distil(
     counts: Counter[str] = Counter()
     texts_read = n_first = 0
     unknown: dict[str, UnknownWord] = {}  # the first occurrence of each
-    for part in embed_stream(model, texts, [chosen], pooling, choose):
+    for part in embed_stream(model, texts, [chosen], EmbeddingOptions(pooling), choose):
         if chosen in first_outliers(model).alike:
             n_first += len(part.first)
             part = part.without_first()

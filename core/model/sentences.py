@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from polysema.core.errors import UserError, list_of
-from polysema.core.model.contextual import batched, texts_a_batch
 from polysema.core.model.engine import hidden_states
 from polysema.core.model.finite_weights import require_finite
 from polysema.core.model.first_position import first_outliers, span_of_layers
 from polysema.core.model.language_model import LanguageModel
 from polysema.core.model.load import position_limit
 from polysema.core.model.recipe import SentenceOptions, SentenceRecipe, own_recipe
+from polysema.core.model.text_batches import batched, texts_a_batch
 from polysema.core.model.tokens import EncodedText
 from polysema.core.model.unknown import unknown_id, unknown_texts_note, unknown_tokens
 from polysema.core.space.metric import unit

@@ -17,8 +17,8 @@ from polysema.app.export.run import export, verify
 from polysema.core.corpus import Dialect, open_corpus
 from polysema.core.errors import BusyError, ConflictError, NotFoundError, UnreadableError, UserError
 from polysema.core.files.formats import read_export
-from polysema.core.model.contextual import embed
-from polysema.core.model.load import LanguageModel
+from polysema.core.model.contextual import EmbeddingOptions, embed
+from polysema.core.model.load import LanguageModel, load_model
 from polysema.indexes import ExactIndex
 from tests.command_line import call
 
@@ -97,19 +97,20 @@ def test_the_same_input_gives_the_same_bytes_however_often_it_is_stopped(
     "wanted", [ExportOptions(), ExportOptions(words=("gold",)), ExportOptions("tokens"), ExportOptions("sentences")]
 )
 def test_the_progress_counts_texts_inside_a_shard_too(
-    wanted: ExportOptions, minilm: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wanted: ExportOptions, tiny: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("polysema.core.model.contextual.TEXTS_A_BATCH", 2)
-    monkeypatch.setattr(module, "shard_texts", lambda n_layers, dim: 8)
+    model = load_model(str(tiny["bert"]), "cpu", "torch")
+    monkeypatch.setattr(module, "shard_texts", lambda n_layers, dim: 600)
     events: list[tuple[str, int, int]] = []
-    source = replace(SOURCE, lines=20)
-    export(TEXTS * 4, source, tmp_path, minilm, [0, 6], wanted, lambda *step: events.append(step))
-    assert events == [("texts", texts, 20) for texts in range(2, 21, 2)]
+    n = 700  # more than are read together
+    source, texts = replace(SOURCE, lines=n), ["gold is the bank"] * n
+    export(texts, source, tmp_path, model, [0, 1], wanted, lambda *step: events.append(step))
+    assert events == [("texts", done, n) for done in (512, 600, 700)]
     (tmp_path / "manifest.json").unlink()
     (tmp_path / "part-00001.parquet").unlink()
     events.clear()
-    export(TEXTS * 4, source, tmp_path, minilm, [0, 6], wanted, lambda *step: events.append(step))
-    assert events[-1] == ("texts", 20, 20)  # nothing is counted twice when it goes on
+    export(texts, source, tmp_path, model, [0, 1], wanted, lambda *step: events.append(step))
+    assert events[-1] == ("texts", n, n)  # nothing is counted twice when it goes on
 
 
 def test_a_damaged_shard_is_made_again(minilm: LanguageModel, tmp_path: Path) -> None:
@@ -251,7 +252,7 @@ def test_every_format_holds_the_same_vectors(to: str, dtype: str, minilm: Langua
 
 def test_tokens_sentences_chosen_words_and_static_vectors(minilm: LanguageModel, tmp_path: Path) -> None:
     export(TEXTS, SOURCE, tmp_path / "tokens", minilm, [6], ExportOptions("tokens"))
-    tokens = embed(minilm, TEXTS, [6], unit="tokens")
+    tokens = embed(minilm, TEXTS, [6], options=EmbeddingOptions(unit="tokens"))
     assert list(read_export(tmp_path / "tokens").keys) == [o.word for o in tokens.occurrences]
     export(TEXTS, SOURCE, tmp_path / "words", minilm, [6], ExportOptions(words=("BANK", "gold"), static=True))
     space = read_export(tmp_path / "words")

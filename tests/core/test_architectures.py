@@ -12,7 +12,7 @@ from polysema.core.errors import UserError
 from polysema.core.inside import hooks, output_head
 from polysema.core.inside.attribution import contributions
 from polysema.core.inside.lens import lens
-from polysema.core.model.contextual import embed
+from polysema.core.model.contextual import EmbeddingOptions, embed
 from polysema.core.model.load import LanguageModel, load_model
 from tests.architectures import build_architecture
 
@@ -42,7 +42,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_a_final_norm_of_another_name_is_known(kind: str, name: str, folders: Any) -> None:
     after, before = (load_model(folders(kind), "cpu", "torch", final_norm=n) for n in ("after", "before"))
     assert (after.final_norm, before.final_norm) == ("after", "before")
-    a, b = (embed(model, [TEXT], unit="tokens").vectors for model in (after, before))
+    a, b = (embed(model, [TEXT], options=EmbeddingOptions(unit="tokens")).vectors for model in (after, before))
     with torch.no_grad():
         normed = before.module.get_submodule(name)(torch.from_numpy(b[-1])).numpy()
     np.testing.assert_allclose(a[-1], normed, atol=1e-5)

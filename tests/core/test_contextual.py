@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from polysema.core.errors import UserError
-from polysema.core.model.contextual import embed, embed_stream, word_vectors
+from polysema.core.model.contextual import EmbeddingOptions, embed, embed_stream, word_vectors
 from polysema.core.model.load import LanguageModel, load_model
 from polysema.core.model.pooling import pool
 from polysema.core.model.tokens import Occurrence, Span
@@ -145,7 +145,10 @@ def test_the_last_layer_before_and_after_the_final_norm(kind: str, name: str, ti
 
     after, before = (load_model(str(tiny[kind]), "cpu", "torch", final_norm=n) for n in ("after", "before"))
     assert (after.final_norm, before.final_norm) == ("after", "before")
-    a, b = embed(after, TEXTS[:1], unit="tokens"), embed(before, TEXTS[:1], unit="tokens")
+    a, b = (
+        embed(after, TEXTS[:1], options=EmbeddingOptions(unit="tokens")),
+        embed(before, TEXTS[:1], options=EmbeddingOptions(unit="tokens")),
+    )
     with torch.no_grad():
         normed = getattr(before.module, name)(torch.from_numpy(b.vectors[-1])).numpy()
     np.testing.assert_allclose(normed, a.vectors[-1], atol=1e-5)
@@ -158,11 +161,11 @@ def test_the_last_layer_before_and_after_the_final_norm(kind: str, name: str, ti
 
 def test_every_token_has_a_vector_and_special_ones_have_none(minilm: LanguageModel) -> None:
     text = "unbankable 日本 é 😀"
-    hidden = embed(minilm, [text, ""], [0], unit="tokens")
+    hidden = embed(minilm, [text, ""], [0], options=EmbeddingOptions(unit="tokens"))
     batch = minilm.tokenizer([text])
     assert [o.word for o in hidden.occurrences] == minilm.tokenizer.convert_ids_to_tokens(batch["input_ids"][0])[1:-1]
     with pytest.raises(UserError, match="unit 'letters' does not exist"):
-        embed(minilm, [text], [0], unit="letters")
+        embed(minilm, [text], [0], options=EmbeddingOptions(unit="letters"))
 
 
 def test_minilm_equals_plain_transformers(minilm: LanguageModel) -> None:
@@ -212,10 +215,9 @@ def test_a_text_longer_than_the_window_is_read_whole(tiny: dict[str, Path]) -> N
     assert "32 tokens" in hidden.origin.windows
 
 
-def test_streaming_gives_the_same_as_all_at_once(minilm: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_streaming_gives_the_same_as_all_at_once(minilm: LanguageModel) -> None:
     whole = embed(minilm, TEXTS, [6])
-    monkeypatch.setattr("polysema.core.model.contextual.TEXTS_A_BATCH", 2)
-    parts = list(embed_stream(minilm, iter(TEXTS), [6]))
+    parts = list(embed_stream(minilm, iter(TEXTS), [6], EmbeddingOptions(batch_texts=2)))
     assert [len(p.occurrences) for p in parts] == [13, 20]
     assert tuple(o for p in parts for o in p.occurrences) == whole.occurrences
     np.testing.assert_allclose(np.concatenate([p.vectors for p in parts], axis=1), whole.vectors, atol=1e-5)

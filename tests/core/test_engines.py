@@ -1,5 +1,6 @@
 """ONNX Runtime against torch, and what is chosen when."""
 
+import sys
 from pathlib import Path
 
 import numpy as np

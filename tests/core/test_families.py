@@ -299,7 +299,9 @@ def test_a_long_text_is_one_pass_where_there_are_positions(opened: Open) -> None
     assert parts.score == pytest.approx(float(expected), abs=1e-3)
     text *= 4
     for ask in (lambda: contributions(model, text, "swan"), lambda: ablate(model, text, [Ablation(1, 1)])):
-        with pytest.raises(UserError, match=r"8,\d{3} tokens, .* of about 3\.\d GB of memory and .* s; at most 2\.15 GB"):
+        with pytest.raises(
+            UserError, match=r"8,\d{3} tokens, .* of about 3\.\d GB of memory and .* s; at most 2\.15 GB"
+        ):
             ask()
     with pytest.raises(
         UserError, match=r"of about 0\.\d+ MB of memory .*; .*gpt2 has positions for 48: give a shorter text"

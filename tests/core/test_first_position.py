@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from polysema.app.cli.main import cli
 from polysema.core.errors import UserError
-from polysema.core.model.contextual import embed
+from polysema.core.model.contextual import EmbeddingOptions, embed
 from polysema.core.model.distill import distil
 from polysema.core.model.first_position import Outliers, first_ends, first_outliers, span_of_layers
 from polysema.core.model.load import LanguageModel, load_model
@@ -49,21 +49,23 @@ def test_words_that_stand_first_are_told(sink: LanguageModel) -> None:
     assert [o.word for o in later.occurrences] == ["river", "bank", "swan", "of", "the", "water"]
     np.testing.assert_array_equal(later.vectors, found.vectors[:, [1, 2, 4, 5, 6, 7]])
     assert "3 occurrences first in a text left out" in later.origin.notes[0]
-    tokens = embed(sink, TEXTS, [0], unit="tokens")
+    tokens = embed(sink, TEXTS, [0], options=EmbeddingOptions(unit="tokens"))
     assert [tokens.occurrences[row].span.start for row in tokens.first] == [0, 0, 0]
     assert embed(sink, [" , the bank"], [0]).first == ()  # a comma stands first, which is no word
     assert first_ends(sink, ["", "the bank"])[0] == 0
 
 
 def test_a_mean_of_a_text_leaves_it_out(sink: LanguageModel) -> None:
-    tokens = embed(sink, TEXTS[:1], [0, 1], unit="tokens").vectors
+    tokens = embed(sink, TEXTS[:1], [0, 1], options=EmbeddingOptions(unit="tokens")).vectors
     found = embed_sentences(sink, TEXTS, [0, 1])
     np.testing.assert_allclose(found.vectors[:, 0], tokens[:, 1:].mean(axis=1), atol=1e-5)
     assert "the mean leaves out the first token at layers 0 to 1" in found.origin.notes[0]
     last = embed_sentences(sink, TEXTS[:1], [0, 1], "last").vectors[:, 0]
     np.testing.assert_allclose(last, tokens[:, -1], atol=1e-5)
     one = embed_sentences(sink, ["a"], [0]).vectors[0, 0]  # a text of one token has no other
-    np.testing.assert_allclose(one, embed(sink, ["a"], [0], unit="tokens").vectors[0, 0], atol=1e-5)
+    np.testing.assert_allclose(
+        one, embed(sink, ["a"], [0], options=EmbeddingOptions(unit="tokens")).vectors[0, 0], atol=1e-5
+    )
 
 
 def test_a_table_of_contexts_leaves_it_out(sink: LanguageModel) -> None:
@@ -89,7 +91,7 @@ def test_a_begin_of_text_token_may_stand_before(tiny: dict[str, Path], tmp_path:
     tokenizer.bos_token = "<|endoftext|>"
     tokenizer.save_pretrained(folder)
     plain, model = (load_model(str(folder), "cpu", "torch", bos=bos) for bos in (False, True))
-    found = embed(model, TEXTS[:1], unit="tokens")
+    found = embed(model, TEXTS[:1], options=EmbeddingOptions(unit="tokens"))
     assert (found.origin.beginning, plain.origin(None, "mean").beginning) == ("<|endoftext|>", "")
     ids = [0, *plain.encode(TEXTS[:1])[0].ids()]
     with torch.inference_mode():

@@ -13,7 +13,7 @@ from polysema.core.inside.attention import AttentionView, attention
 from polysema.core.inside.attribution import contributions
 from polysema.core.inside.lens import lens
 from polysema.core.model.catalog import entry, folder_of, models_here
-from polysema.core.model.contextual import embed
+from polysema.core.model.contextual import EmbeddingOptions, embed
 from polysema.core.model.load import LanguageModel, load_model, on_torch
 
 ROOT = Path(__file__).parents[2]
@@ -88,10 +88,10 @@ def test_both_stacks_are_those_of_transformers(model: LanguageModel) -> None:
     target = torch.tensor([model.decoder_input(model.encode(["F OW N"])[0]).windows[0]])
     with torch.inference_mode():
         answer = plain(input_ids=source, decoder_input_ids=target, output_hidden_states=True)
-    decoder = embed(model, ["F OW N"], sources=["phone"], unit="tokens").vectors
+    decoder = embed(model, ["F OW N"], sources=["phone"], options=EmbeddingOptions(unit="tokens")).vectors
     expected = torch.stack(answer.decoder_hidden_states)[:, 0, 1:].numpy()
     np.testing.assert_allclose(decoder, expected, atol=1e-4, rtol=1e-4)
-    encoder = embed(on_torch(model, "encoder"), ["phone"], unit="tokens").vectors
+    encoder = embed(on_torch(model, "encoder"), ["phone"], options=EmbeddingOptions(unit="tokens")).vectors
     np.testing.assert_allclose(
         encoder, torch.stack(answer.encoder_hidden_states)[:, 0, :-1].numpy(), atol=1e-4, rtol=1e-4
     )

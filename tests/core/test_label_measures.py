@@ -11,7 +11,7 @@ from polysema.core.measure.annotations import read_annotations, read_context_pai
 from polysema.core.measure.contextuality import contextuality, explained_variance
 from polysema.core.measure.probing import probe
 from polysema.core.measure.word_in_context import threshold_accuracy
-from polysema.core.model.contextual import HiddenBatch
+from polysema.core.model.hidden_batch import HiddenBatch
 from polysema.core.model.tokens import Occurrence, Span
 from polysema.core.space.space import Origin
 

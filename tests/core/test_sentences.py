@@ -9,7 +9,7 @@ import pytest
 
 from polysema.core.errors import UnreadableError, UserError
 from polysema.core.model.catalog import locate
-from polysema.core.model.contextual import embed
+from polysema.core.model.contextual import EmbeddingOptions, embed
 from polysema.core.model.load import LanguageModel, load_model
 from polysema.core.model.sentences import embed_sentences
 
@@ -85,7 +85,7 @@ def test_other_recipes_of_sentence_transformers(modes: dict[str, bool], tiny: di
 
 
 def test_our_poolings_leave_special_tokens_out(minilm: LanguageModel) -> None:
-    tokens = embed(minilm, [TEXTS[0]], [0, 6], unit="tokens").vectors
+    tokens = embed(minilm, [TEXTS[0]], [0, 6], options=EmbeddingOptions(unit="tokens")).vectors
     mean, last, cls = (embed_sentences(minilm, TEXTS[:1], [0, 6], p).vectors[:, 0] for p in ("mean", "last", "cls"))
     np.testing.assert_allclose(mean, tokens.mean(axis=1), atol=1e-5)
     np.testing.assert_allclose(last, tokens[:, -1], atol=1e-5)

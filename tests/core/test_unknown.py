@@ -10,7 +10,7 @@ from polysema.app.explorer import Explorer
 from polysema.app.export.options import ExportOptions, ExportSource
 from polysema.app.export.run import export
 from polysema.core.files.formats import read_export
-from polysema.core.model.contextual import embed, embed_stream
+from polysema.core.model.contextual import EmbeddingOptions, embed, embed_stream
 from polysema.core.model.distill import distil
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.sentences import embed_sentences
@@ -60,7 +60,7 @@ def test_many_unknown_words_are_named_once_and_counted(minilm: LanguageModel) ->
 
 
 def test_unknown_tokens_and_texts_are_told(minilm: LanguageModel) -> None:
-    tokens = embed(minilm, ["the แมว หมา"], [0], unit="tokens")
+    tokens = embed(minilm, ["the แมว หมา"], [0], options=EmbeddingOptions(unit="tokens"))
     assert tokens.origin.notes == (
         "2 of the tokens are [UNK]: the tokenizer of minilm-l6 doesn't know what stands there",
     )

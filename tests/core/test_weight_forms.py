@@ -11,7 +11,7 @@ import torch
 
 from polysema.core.errors import UnavailableError, UnreadableError
 from polysema.core.model import loading_cost
-from polysema.core.model.contextual import embed
+from polysema.core.model.contextual import EmbeddingOptions, embed
 from polysema.core.model.description import describe_model
 from polysema.core.model.load import load_model
 from polysema.core.model.loading_cost import count_parameters
@@ -49,9 +49,9 @@ def test_a_lora_adapter_is_merged_as_peft_runs_it(tiny: dict[str, Path], adapter
     ids = torch.tensor([model.encode(TEXT)[0].windows[0]])
     with torch.inference_mode():
         states = theirs(ids, output_hidden_states=True).hidden_states
-    own = embed(model, TEXT, unit="tokens").vectors
+    own = embed(model, TEXT, options=EmbeddingOptions(unit="tokens")).vectors
     np.testing.assert_allclose(own, torch.stack(states)[:, 0].numpy(), atol=1e-5)
-    assert np.abs(own - embed(base, TEXT, unit="tokens").vectors).max() > 0.01
+    assert np.abs(own - embed(base, TEXT, options=EmbeddingOptions(unit="tokens")).vectors).max() > 0.01
 
 
 def test_what_is_wrong_with_an_adapter_is_told(

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from polysema.core.errors import UserError
-from polysema.indexes import tables
 from polysema.indexes.collection import Collection
 from polysema.indexes.import_export import ImportOptions, export_from, import_into
 from polysema.indexes.store.verify import verify
+from polysema.indexes.tables import BATCH_ROWS
 from tests.endurance import ENDURE
 from tests.store.test_corruption import damaged
 
@@ -78,10 +78,12 @@ def test_tables_that_are_none(tmp_path: Path, changes: dict[str, object], messag
 
 def test_an_id_is_missing_beyond_the_first_part(tmp_path: Path) -> None:
     n = BATCH_ROWS + 37
-    pq.write_table(table(id=[*map(str, range(n)), None, "38", "39"]), tmp_path / "t.parquet")
+    ids = pa.array([*map(str, range(n)), None, "x", "y"])
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(np.ones(2 * len(ids), np.float32)), 2)
+    pq.write_table(pa.table({"id": ids, "vector": vectors}), tmp_path / "t.parquet")
     c = Collection.create(tmp_path / "c")
     version = c.view().manifest.version
-    with pytest.raises(UserError, match=f"row {n + 1} has no id"):
+    with pytest.raises(UserError, match=f"row {n + 1:,} has no id"):
         import_into(c, tmp_path / "t.parquet")
     assert (c.view().manifest.version, c.view().manifest.spaces) == (version, {})
     pq.write_table(table(id=["bank"] * 20 + [f"bank#{number}" for number in range(2, 22)]), tmp_path / "t.parquet")

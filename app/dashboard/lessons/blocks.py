@@ -21,7 +21,8 @@ from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.explorer import Explorer
 from polysema.core.inside.architectures import CROSS, MLP, SELF
 from polysema.core.inside.parameter_counts import HEAD, NORM, POSITIONS, REST, TABLE, StackWidths, Widths, widths
-from polysema.core.model.contextual import HiddenBatch, embed
+from polysema.core.model.contextual import embed
+from polysema.core.model.hidden_batch import HiddenBatch
 from polysema.core.model.load import on_torch
 from polysema.core.progress import Progress
 

@@ -25,7 +25,7 @@ from polysema.core.errors import UserError
 from polysema.core.inside.attention import AttentionView, attention
 from polysema.core.inside.families import VisibleTokens
 from polysema.core.inside.hooks import one_reading
-from polysema.core.model.contextual import embed
+from polysema.core.model.contextual import EmbeddingOptions, embed
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import Span, words_of
 from polysema.core.progress import Progress
@@ -80,7 +80,9 @@ def across(model: LanguageModel, source: str, other: str) -> tuple[AttentionShif
         raise UserError(f"{model.name} writes only {written!r} for {source!r}; give a longer word")
     later = " ".join([*(visible(t) for t in tokens[:-1]), "S" if visible(tokens[-1]) != "S" else "T"])
     runs = [(written, source), (written, other), (later, source)]
-    states = [embed(model, [text], [-1], sources=[read], unit="tokens").vectors[0] for text, read in runs]
+    states = [
+        embed(model, [text], [-1], EmbeddingOptions(unit="tokens"), sources=[read]).vectors[0] for text, read in runs
+    ]
     n = len(tokens) - 1
     names = tuple(visible(token) for token in tokens[:n])
     cross = _sight(model, written, source, "cross", "tokens", "cross-attention")
