@@ -64,7 +64,7 @@ ALLOWED: dict[str, set[str]] = {
         "indexes",
     },
     "app.__main__": {"app.cli"},
-    "app.public": {"app.client", "app.explorer", "core", "indexes"},
+    "app.public": {"app.client", "app.dashboard", "app.explorer", "core", "indexes"},
 }
 HEAVY = {
     "numba",

@@ -13,9 +13,11 @@ from polysema.core.atomic import atomic_files
 from polysema.core.errors import ConflictError, UserError
 
 if TYPE_CHECKING:
+    from polysema.app.explorer import Explorer
     from polysema.app.explorer.results import SpaceMap
+    from polysema.core.maps.options import MapOptions
 
-TABLE_FORMATS = (".csv", ".parquet")
+MAP_FORMATS = (".csv", ".parquet", ".html")
 MAX_PICTURE_POINTS = 20_000  # points of a picture: more of them hide each other, and the file grows by 50 bytes each
 PICTURE_PIXELS = 900
 
@@ -32,6 +34,7 @@ PICTURE_PIXELS = 900
 @click.option("--epochs", type=int, help="UMAP's n_epochs.  [default: 500 for up to 10,000 points, else 200]")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same map.")
 @click.option("-k", "k", type=int, default=10, show_default=True, help="Neighbors that the map is judged by.")
+@click.option("--color", default="", help="What an .html map is colored by at first: a column.  [default: areas]")
 @click.option("--picture", help="Also write a picture, an .svg file of the first two dimensions.")
 @click.option("--replace", is_flag=True, help="Write over files that are there.")
 def map_command(
@@ -46,19 +49,21 @@ def map_command(
     epochs: int | None,
     seed: int,
     k: int,
+    color: str,
     picture: str | None,
     replace: bool,
 ) -> None:
-    """Lay SPACE out on two or three dimensions and write FILE (.csv or .parquet), a row for each point.
+    """Lay SPACE out on two or three dimensions and write FILE: .csv or .parquet, a row for each point, or .html.
 
     A row holds the point's name, x, y (and z), kept (the share of its k nearest in the space that are its k nearest on
-    the map) and the columns of the space. SPACE is a static space, a file of vectors, a collection's folder, or
-    MODEL@LAYER for the corpus of senses.
+    the map) and the columns of the space. An .html file is the map of the dashboard as a page that needs no network,
+    with search, hover, selections and the columns as colors: at most 20 MB for 50,000 points. SPACE is a static space,
+    a file of vectors, a collection's folder, or MODEL@LAYER for the corpus of senses.
     """
     from polysema.app.explorer import Explorer
     from polysema.core.maps.options import MapOptions
 
-    target = _target(file, TABLE_FORMATS, replace)
+    target = _target(file, MAP_FORMATS, replace)
     drawing = _target(picture, (".svg",), replace) if picture is not None else None
     options = MapOptions(
         n_components=dimensions,
@@ -75,7 +80,11 @@ def map_command(
     tell_notes(opened.origin)
     for note in found.map.notes:
         click.echo(f"note: {note}", err=True)
-    _publish(target, lambda part: _write(found, part, target.suffix.lower()))
+    if target.suffix.lower() == ".html":
+        page = _page(explorer, found, color, _python(space, method, rows, options))
+        _publish(target, lambda part: part.write_text(page, encoding="utf-8"))
+    else:
+        _publish(target, lambda part: _write(found, part, target.suffix.lower()))
     if drawing is not None:
         _publish(drawing, lambda part: part.write_text(_svg(found), encoding="utf-8"))
         if len(found.space) > MAX_PICTURE_POINTS:
@@ -83,15 +92,17 @@ def map_command(
                 f"{drawing.name} shows {MAX_PICTURE_POINTS:,} of the {len(found.space):,} points, evenly spaced",
                 err=True,
             )
-    message = f"{len(found.space):,} points of {opened.origin.source} by {method} are in {target}"
+    click.echo(_summary(found, method, target, k))
+
+
+def _summary(found: SpaceMap, method: str, target: Path, k: int) -> str:
+    message = f"{len(found.space):,} points of {found.space.origin.source} by {method} are in {target}"
     if (report := found.distortion) is not None:
-        message += (
+        return message + (
             f"; trustworthiness {report.trustworthiness:.3f}, neighbors kept {report.preservation:.3f} of {report.k} "
             f"(by chance {report.by_chance:.3f})"
         )
-    elif k:
-        message += f"; too few points to measure how far {k} neighbors of each were kept"
-    click.echo(message)
+    return message + (f"; too few points to measure how far {k} neighbors of each were kept" if k else "")
 
 
 def _target(file: str, forms: tuple[str, ...], replace: bool) -> Path:
@@ -114,6 +125,20 @@ def _publish(path: Path, write: Callable[[Path], object]) -> None:
             write(part)
     except OSError as error:
         raise UserError(f"{path} can't be written: {error.strerror or error}") from None
+
+
+def _page(explorer: Explorer, found: SpaceMap, color: str, python: str) -> str:
+    from polysema.app.dashboard.sharing.map_page import map_page
+
+    return map_page(found, explorer.maps.areas(found), color=color, python=python)
+
+
+def _python(space: str, method: str, rows: int | None, options: MapOptions) -> str:
+    """Lines that draw the same map in a notebook."""
+    return (
+        "import polysema\nfrom polysema.core.maps.options import MapOptions\n\n"
+        f"polysema.show({space!r}, method={method!r}, n={rows!r}, options={options!r})"
+    )
 
 
 def _write(found: SpaceMap, path: Path, form: str) -> None:

@@ -16,6 +16,7 @@ from polysema.app.config.loading import load_settings
 from polysema.app.config.ports import check_port
 from polysema.app.config.settings import is_loopback
 from polysema.app.dashboard.addresses import Addresses, index_page, script_hashes
+from polysema.app.dashboard.theme import DARK, LIGHT
 from polysema.core.errors import UnavailableError, UserError
 from polysema.core.model.catalog import entry, folder_of
 from polysema.core.model.pull import pull
@@ -27,21 +28,6 @@ if TYPE_CHECKING:
 LESSON_MODEL = "smollm2-135m"  # the decoder of the three families: its package can't be a dependency
 LAUNCH_FOLDER = Path(__file__).parent
 MAIN = LAUNCH_FOLDER / "main.py"
-
-LIGHT = {
-    "primaryColor": "#0f766e",
-    "backgroundColor": "#ffffff",
-    "secondaryBackgroundColor": "#f3f6f8",
-    "textColor": "#0d1720",  # so dark that Streamlit's small print, 60 % of it, has a contrast of 4.5 : 1
-    "borderColor": "#d5dde4",
-}
-DARK = {
-    "primaryColor": "#2dd4bf",
-    "backgroundColor": "#10161d",
-    "secondaryBackgroundColor": "#1a232d",
-    "textColor": "#e4ebf1",
-    "borderColor": "#33414f",
-}
 
 
 def settings(port: int, address: str, open_browser: bool) -> dict[str, Any]:

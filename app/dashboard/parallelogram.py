@@ -4,8 +4,8 @@ import numpy as np
 import streamlit as st
 
 from polysema.app.dashboard import downloads
+from polysema.app.dashboard.components.plot_options import Arrow
 from polysema.app.dashboard.components.scatter import PlotMarks, PlotOptions, Points, scatter
-from polysema.app.dashboard.components.scatter.options import Arrow
 from polysema.app.explorer.results import AnalogyAnswer
 from polysema.core.maps.pca import principal_plane
 from polysema.core.space.metric import unit

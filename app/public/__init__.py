@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from polysema.app.client.client import Client
+    from polysema.app.dashboard.sharing.notebook import show
     from polysema.app.explorer import Explorer
     from polysema.core.errors import PolysemaError, UnknownWordError
     from polysema.core.files.formats import read_vectors, write_vectors
@@ -39,6 +40,7 @@ MODULES = {
     "UnknownWordError": "polysema.core.errors",
     "load_model": "polysema.core.model.load",
     "read_vectors": "polysema.core.files.formats",
+    "show": "polysema.app.dashboard.sharing.notebook",
     "write_vectors": "polysema.core.files.formats",
 }
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "__version__",
     "load_model",
     "read_vectors",
+    "show",
     "write_vectors",
 ]
 

@@ -53,11 +53,20 @@ def test_occurrences_bring_their_columns_and_a_picture(run, tmp_path: Path) -> N
     assert all(0 <= float(one.get(axis)) <= 900 for one in circles for axis in ("cx", "cy"))
 
 
+def test_a_page_is_written_whole_or_not_at_all(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    words = ("glove-6b-50d", "--method", "pca", "--rows", "60")
+    run(*words, str(tmp_path / "map.html"))
+    assert "polysema.show(" in (tmp_path / "map.html").read_text("utf-8")
+    with pytest.raises(UserError, match=r"color must be one of .*order of the rows.*, not 'nothing'"):
+        run(*words, str(tmp_path / "other.html"), "--color", "nothing")
+    assert not (tmp_path / "other.html").exists()
+
+
 def test_mistakes_are_told_before_anything_is_laid_out(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     there = tmp_path / "there.csv"
     there.write_text("kept")
     for words, message in (
-        (["glove-6b-50d", str(tmp_path / "a.txt")], "the ending says what is written: .csv or .parquet; got"),
+        (["glove-6b-50d", str(tmp_path / "a.txt")], "the ending says what is written: .csv or .parquet or .html; got"),
         (["glove-6b-50d", str(there)], "is there already; choose another name, or --replace"),
         (["glove-6b-50d", str(tmp_path / "no" / "a.csv")], "there is no folder"),
         (

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from polysema.app.config.loading import load_settings
 from polysema.app.dashboard import permalink, point_colors, widgets
-from polysema.app.dashboard.components.points import store
+from polysema.app.dashboard.components.point_store import store
 from polysema.app.dashboard.map.condition import example_of
 from polysema.app.dashboard.map.selection_panel import word_of
 from polysema.app.explorer import Explorer

@@ -18,12 +18,13 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from polysema.app.dashboard.components import points as points_module
+from polysema.app.dashboard.components import point_store
+from polysema.app.dashboard.components.plot_payload import _payload, _wished
 from polysema.app.dashboard.components.point_columns import write_rows
 from polysema.app.dashboard.components.point_routes import MAX_TEXT_ROWS, point_routes
-from polysema.app.dashboard.components.points import Points, PointStore, PublishedCloud, check, publish, store
+from polysema.app.dashboard.components.point_store import PointStore, publish, store
+from polysema.app.dashboard.components.points import Points, PublishedCloud, check
 from polysema.app.dashboard.components.scatter import PlotMarks, module_text
-from polysema.app.dashboard.components.scatter.payload import _payload, _wished
 from polysema.app.dashboard.components.scatter.selection import (
     NO_SELECTION,
     Region,
@@ -503,7 +504,7 @@ def test_a_run_with_published_points_costs_next_to_nothing() -> None:
 
 def test_ten_sessions_share_one_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = PointStore()
-    monkeypatch.setattr(points_module, "store", lambda: kept)
+    monkeypatch.setattr(point_store, "store", lambda: kept)
     versions = {publish(some(7_000)).version for _ in range(10)}
     assert (len(versions), len(kept)) == (1, 1)
 

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import streamlit as st
 
-from polysema.app.dashboard.components.points import store
+from polysema.app.dashboard.components.point_store import store
 from polysema.app.dashboard.components.scatter import (
     PlotMarks,
     PlotOptions,

@@ -7,7 +7,8 @@ import streamlit as st
 
 from polysema.app.dashboard import permalink, point_colors, widgets
 from polysema.app.dashboard.compare.controls import OVERLAP_VIEW
-from polysema.app.dashboard.components.points import Points, PublishedCloud, publish
+from polysema.app.dashboard.components.point_store import publish
+from polysema.app.dashboard.components.points import Points, PublishedCloud
 from polysema.app.dashboard.components.scatter import (
     PlotMarks,
     PlotOptions,

@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from polysema.app.dashboard.components.point_columns import write_rows
-from polysema.app.dashboard.components.points import PublishedCloud, store
+from polysema.app.dashboard.components.point_store import store
+from polysema.app.dashboard.components.points import PublishedCloud
 
 __all__ = ["MAX_TEXT_ROWS", "point_routes"]
 

@@ -8,11 +8,13 @@ import streamlit as st
 
 from polysema.app.dashboard import point_colors, widgets
 from polysema.app.dashboard import progress as work
-from polysema.app.dashboard.components.points import Points, PublishedCloud, publish
+from polysema.app.dashboard.components.point_store import publish
+from polysema.app.dashboard.components.points import Points, PublishedCloud
 from polysema.app.dashboard.components.scatter import AreaLabels
 from polysema.app.dashboard.map.controls import MAP_NEIGHBORS, MapQuestion
 from polysema.app.dashboard.map.inspector import MAX_NAMED
 from polysema.app.dashboard.own_points import PlacedPoint
+from polysema.app.dashboard.sharing.map_plot import area_labels
 from polysema.app.explorer.results import SpaceMap
 from polysema.core.maps import regions
 from polysema.core.space.label_search import titles_of
@@ -30,14 +32,7 @@ class MapColors:
     @property
     def labels(self) -> AreaLabels | None:
         """The names of the areas of each level, for the plot."""
-        if self.areas is None:
-            return None
-        levels = self.areas.levels
-        return AreaLabels(
-            [place for level in levels for place in level.centers.tolist()],
-            [number for number, level in enumerate(levels) for _ in level.names],
-            [name for level in levels for name in level.names],
-        )
+        return area_labels(self.areas)
 
 
 def colors(found: SpaceMap, query: MapQuestion, whole: bool) -> MapColors:

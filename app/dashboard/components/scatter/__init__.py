@@ -11,11 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 import streamlit as st
+from streamlit import config
 
 from polysema.app.dashboard.components import assets
-from polysema.app.dashboard.components.point_columns import write_rows
-from polysema.app.dashboard.components.points import Points, PublishedCloud, check, publish, store
-from polysema.app.dashboard.components.scatter.options import (
+from polysema.app.dashboard.components.plot_options import (
     AreaLabels,
     Arrow,
     PlotMarks,
@@ -23,7 +22,10 @@ from polysema.app.dashboard.components.scatter.options import (
     PlotSearchBox,
     PlotStart,
 )
-from polysema.app.dashboard.components.scatter.payload import INLINE_POINTS, _behavior, _payload, _wished
+from polysema.app.dashboard.components.plot_payload import INLINE_POINTS, _behavior, _payload, _wished
+from polysema.app.dashboard.components.point_columns import write_rows
+from polysema.app.dashboard.components.point_store import publish, store
+from polysema.app.dashboard.components.points import Points, PublishedCloud, check
 from polysema.app.dashboard.components.scatter.requests import PlotRequest, requested
 from polysema.app.dashboard.components.scatter.selection import (
     NO_SELECTION,
@@ -114,6 +116,8 @@ def scatter(
     if not inline:
         store().keep(cloud)
     data = _payload(cloud, marks, key=key, alt=alt, height=options.height, inline=inline)
+    if not inline:
+        data["base"] = str(config.get_option("server.baseUrlPath") or "").strip("/")
     plot = _plots().setdefault(key, _Plot(SelectionMemory()))
     plot.group, plot.cloud = options.group, cloud if options.group else None
     memory = plot.memory

@@ -10,7 +10,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from polysema.app.dashboard.components.points import PublishedCloud, store
+from polysema.app.dashboard.components.point_store import store
+from polysema.app.dashboard.components.points import PublishedCloud
 from polysema.app.dashboard.components.scatter.selection import (
     MAX_CORNERS,
     MAX_SELECTED_ROWS,

@@ -1,5 +1,6 @@
 // Large clouds come over HTTP, below the dashboard's own address: the numbers at once, texts when they are looked at.
 
+import { columnsOfBuffer } from './columns.js';
 import { MAX_TEXTS, TEXT_BATCH, TEXT_DELAY_MS } from './constants.js';
 
 /** @import { PlotData } from './payload.js' */
@@ -47,15 +48,8 @@ async function fetchPoints(data, what, signal) {
 export async function fetchColumns(data, signal) {
   const response = await fetchPoints(data, 'positions', signal);
   const buffer = await response.arrayBuffer();
-  const kinds = { f4: Float32Array, u2: Uint16Array, u1: Uint8Array };
-  /** @type {Record<string, Float32Array | Uint16Array | Uint8Array>} */
-  const columns = {};
-  let offset = 0;
-  for (const [name, kind, length] of data.layout ?? []) {
-    columns[name] = new kinds[kind](buffer, offset, length);
-    offset += columns[name].byteLength;
-  }
-  if (offset !== buffer.byteLength) throw new TransportError('the points arrived incomplete', false);
+  const columns = columnsOfBuffer(data.layout ?? [], buffer);
+  if (!columns) throw new TransportError('the points arrived incomplete', false);
   return columns;
 }
 

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from streamlit import config
 
+from polysema.app.dashboard.components.plot_options import AreaLabels, PlotMarks, PlotOptions
 from polysema.app.dashboard.components.point_columns import MAX_SELECTED_ROWS, write_rows
 from polysema.app.dashboard.components.points import PublishedCloud
-from polysema.app.dashboard.components.scatter.options import AreaLabels, PlotMarks, PlotOptions
 
 INLINE_POINTS = 5_000
 """Most points that travel with the page's data."""
@@ -150,7 +149,6 @@ def _payload(
         return data | {"points": _table(cloud)}
     shown = sorted({*labeled, *rings})
     return data | {
-        "base": str(config.get_option("server.baseUrlPath") or "").strip("/"),
         "layout": [list(column) for column in cloud.layout],
         "hasDetails": cloud.details is not None,
         "texts": [shown, cloud.labels.take(shown).to_pylist() if shown else []],

@@ -1,0 +1,1 @@
+"""The browser side of a map in a file of its own."""
