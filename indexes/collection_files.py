@@ -123,6 +123,18 @@ class CollectionFiles:
             self._seen = (changed, looked)
             return self.last_view
 
+    def read_view(self) -> CollectionView | None:
+        """The newest version where it is known to be read already; None where finding out takes longer than a look.
+
+        Waits for no other thread.
+        """
+        before, looked = self._seen
+        try:
+            known = self._manifests.stat().st_mtime_ns == before and looked - before / 1e9 > RECENT_VERSIONS
+        except OSError:
+            return None
+        return self.last_view if known else None
+
     def _opened(self, manifest: Manifest) -> CollectionView:
         if manifest.collection != self._id:
             raise CorruptError(f"{self.root} mixes the files of two collections; {REPAIR}")

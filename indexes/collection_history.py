@@ -7,6 +7,7 @@ from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.layout import translate_os_errors
 from polysema.indexes.store.manifest import Manifest, check_name
 from polysema.indexes.store.naming import give_name
+from polysema.indexes.store.view import CollectionView
 
 
 @checked_arguments
@@ -30,6 +31,14 @@ class CollectionHistory:
                 except FileNotFoundError:  # collected meanwhile
                     continue
             return found
+
+    def read_view(self) -> CollectionView | None:
+        """The newest version, where it was read already and nothing changed for a second.
+
+        Returns:
+            Its view; None where finding out takes longer than a look at one folder.
+        """
+        return self._files.read_view()
 
     def snapshots(self) -> dict[str, Manifest]:
         """The versions that were given a name, which are kept until it is taken away.

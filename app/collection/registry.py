@@ -55,6 +55,10 @@ class CollectionRegistry:
                 self._open[name] = Collection(path)
             return self._open[name]
 
+    def opened(self, name: str) -> Collection | None:
+        """The collection of that name if it is open already, without a look at the disk or a wait for anybody."""
+        return self._open.get(name)
+
     def where(self, name: str) -> Path:
         """The folder of a collection, be it damaged; raises `NotFoundError` where there is none."""
         path = self._path(name)

@@ -49,10 +49,38 @@ def indexes_of(view: CollectionView, space: str) -> str:
 
 def search_answer(matches: Matches, columns: Sequence[str] | None = None) -> SearchAnswer:
     """What a search found, with the columns of its rows (all, or those named)."""
-    answers: list[list[dict[str, Any]]] = [[] for _ in range(len(matches))]
+    return search_answers(matches, (len(matches),), columns)[0]
+
+
+def search_answers(
+    matches: Matches, counts: Sequence[int], columns: Sequence[str] | None = None
+) -> tuple[SearchAnswer, ...]:
+    """What a search for several questions at once found, one answer for each: the first for the first `counts[0]`
+    queries, and so on.
+    """
+    lines = _hits(matches, columns)
+    answers, start = [], 0
+    for count in counts:
+        some = tuple(map(tuple, lines[start : start + count]))
+        answers.append(SearchAnswer(some, matches.version, matches.recall, matches.space))
+        start += count
+    return tuple(answers)
+
+
+def _hits(matches: Matches, columns: Sequence[str] | None) -> list[list[dict[str, Any]]]:
+    """The rows found for each query."""
+    if matches.space and len(matches.view.fields(columns)) == 1:  # no column but the id, which is there already
+        return [
+            [
+                {"rank": rank, "score": score, "id": name}
+                for rank, (name, score) in enumerate(zip(ids, scores, strict=False), 1)
+            ]
+            for ids, scores in zip(matches.ids, matches.scores.tolist(), strict=True)
+        ]
+    lines: list[list[dict[str, Any]]] = [[] for _ in range(len(matches))]
     for row in matches.table(columns).to_pylist():
-        answers[row.pop("query")].append(row)
-    return SearchAnswer(tuple(map(tuple, answers)), matches.version, matches.recall, matches.space)
+        lines[row.pop("query")].append(row)
+    return lines
 
 
 def versions_of(collection: Collection) -> CollectionVersions:

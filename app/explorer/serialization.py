@@ -121,7 +121,10 @@ def _encoded(value: Any, arrays: ArrayForm, score: str) -> Any:
     if kind is tuple or kind is list:
         return [_encoded(item, arrays, score) for item in value]
     if kind is dict:
-        return {str(key): _encoded(item, arrays, score) for key, item in value.items()}
+        return {
+            str(key): item if type(item) in PLAIN_TYPES else _encoded(item, arrays, score)
+            for key, item in value.items()
+        }
     if kind is Origin:
         card = _card(value)
         return {**card, "versions": dict(card["versions"]), "notes": list(card["notes"])}

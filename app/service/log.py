@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, TextIO
 from urllib.parse import parse_qsl, urlencode
 
@@ -57,7 +58,7 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record: ours hold JSON, those of others a message."""
         value = _value_of(record)
-        written = {"time": self.formatTime(record, TIME), "level": record.levelname.lower(), **value}
+        written = {"time": _written_time(int(record.created)), "level": record.levelname.lower(), **value}
         if record.exc_info and record.exc_info[1] is not None:
             # where it happened, not what it said: a message may hold a text
             error, trace = record.exc_info[1], record.exc_info[2]
@@ -69,7 +70,14 @@ class JsonLines(logging.Formatter):
         return json.dumps(written)
 
 
+@lru_cache(maxsize=4)
+def _written_time(second: int) -> str:
+    return time.strftime(TIME, time.localtime(second))
+
+
 def _value_of(record: logging.LogRecord) -> dict[str, Any]:
+    if isinstance(record.msg, dict) and record.name == "polysema.service":
+        return record.msg
     message = record.getMessage()
     if record.name == "polysema.service":
         try:

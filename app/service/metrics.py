@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -35,10 +36,17 @@ class Metrics:
         )
         self._batched_texts = Counter("polysema_batched_texts_total", "Texts in them.", registry=self.registry)
 
+        # finding them by their labels takes longer than counting; there are few, by the routes' patterns
+        self._series = lru_cache(maxsize=1024)(self._of_route)
+
+    def _of_route(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+        return self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)
+
     def count_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a completed request."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        counter, histogram = self._series(route, method, status)
+        counter.inc()
+        histogram.observe(seconds)
 
     def count_batch(self, texts: int) -> None:
         """Count a batch of texts that were embedded together."""

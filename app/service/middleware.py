@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import secrets
+import random
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +19,8 @@ from polysema.app.service.errors import RefusedError, answer, of
 from polysema.app.service.hosts import check_host
 from polysema.app.service.log import MAX_LOGGED, query_shown, without_keys
 from polysema.app.service.parameters import parameters_of
+from polysema.app.service.search_lane import SearchLane
+from polysema.core.errors import UserError
 
 LOG = logging.getLogger("polysema.service")
 METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
@@ -35,6 +36,7 @@ class GuardMiddleware:
     def __init__(self, app: ASGIApp, state: ServiceState):
         self._app, self._state = app, state
         self._hosts = state.settings.hosts
+        self._lane = SearchLane(state)
         self._crossing = _crossing(self._answer, state.settings.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,7 +65,12 @@ class GuardMiddleware:
         seen: _Seen = scope["polysema.request"]
         try:
             self._admit(scope)
-            await self._app(scope, await self._body(scope, receive), send)
+            body = await self._body(scope, receive)
+            response = await self._lane.answer(scope, body)
+            if response is None:
+                await self._app(scope, _replayed(body, receive), send)
+            else:
+                await response(scope, receive, send)
         except ClientDisconnect:
             raise
         except RefusedError as error:
@@ -71,8 +78,10 @@ class GuardMiddleware:
                 scope["polysema.close"] = True
                 await _passed_over(receive)
             await of(error, scope["path"])(scope, receive, send)
+        except UserError as error:
+            await of(error, scope["path"], self._state.without_paths)(scope, receive, send)
         except Exception:
-            LOG.exception("%s", json.dumps({"event": "fault", "request": seen.id, "path": seen.route()}))
+            LOG.exception({"event": "fault", "request": seen.id, "path": seen.route()})
             if not seen.status:
                 await answer(500, "internal", f"a fault of the service; its log has it under {seen.id}")(
                     scope, receive, send
@@ -90,7 +99,7 @@ class GuardMiddleware:
             raise RefusedError("unauthorized", "this API key is not known here")
         scope["polysema.key"] = key
 
-    async def _body(self, scope: Scope, receive: Receive) -> Receive:
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
         most = self._state.settings.max_body
         notes = next((value for name, value in scope["headers"] if name == b"content-length"), None)
         if notes is not None and notes.isdigit() and (len(notes) > 18 or int(notes) > most):
@@ -111,20 +120,15 @@ class GuardMiddleware:
         except TimeoutError:
             seconds = self._state.settings.body_timeout
             raise RefusedError("slow", f"the body didn't come within {seconds:g} seconds") from None
-        whole: list[Message] = [{"type": "http.request", "body": b"".join(parts), "more_body": False}]
         scope["polysema.bytes"] = size
-
-        async def replay() -> Message:
-            return whole.pop() if whole else await receive()
-
-        return replay
+        return b"".join(parts)
 
 
 class _Seen:
     """What is noted of one request, for its metrics and its line in the log."""
 
     def __init__(self, scope: Scope, send: Send, state: ServiceState):
-        self.id = secrets.token_hex(8)
+        self.id = f"{random.getrandbits(64):016x}"
         self.status = 0
         self._scope, self._send, self._state = scope, send, state
         self._start = time.perf_counter()
@@ -168,7 +172,7 @@ class _Seen:
         if self._state.settings.log_texts:
             line["path"] = without_keys(self._scope["path"])[:MAX_LOGGED]
             line["query"] = query_shown(self._scope["query_string"], parameters_of(self._scope))
-        LOG.info("%s", json.dumps(line))
+        LOG.info(line)
 
 
 def _crossing(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
@@ -186,6 +190,16 @@ def _crossing(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
         allow_headers=("*",),
         expose_headers=("X-Request-Id", "Retry-After"),
     )
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """What gives the app a body that was read."""
+    whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return whole.pop() if whole else await receive()
+
+    return replay
 
 
 async def _passed_over(receive: Receive) -> None:

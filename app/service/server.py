@@ -9,17 +9,16 @@ import os
 import signal
 import sys
 import time
-from contextlib import suppress
 from types import FrameType
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from polysema.app.config.settings import Settings
 from polysema.app.explorer import Explorer
 from polysema.app.service.app import create_app
 from polysema.app.service.log import set_up
+from polysema.app.service.protocol import PatientProtocol
 from polysema.core.errors import UnavailableError
 from polysema.core.model.loading_cost import check_memory_together
 
@@ -53,7 +52,7 @@ def server(explorer: Explorer, settings: Settings) -> Draining:
     """The server, not yet running."""
     app = create_app(explorer, settings)
 
-    class Patient(_Patient):
+    class Patient(PatientProtocol):
         seconds = settings.body_timeout
 
     config = uvicorn.Config(
@@ -61,6 +60,7 @@ def server(explorer: Explorer, settings: Settings) -> Draining:
         host=settings.address.strip("[]"),
         port=settings.port,
         http=Patient,
+        proxy_headers=False,
         ws="none",
         log_level="error",
         access_log=False,
@@ -120,53 +120,3 @@ class Draining(uvicorn.Server):
             if sig == signal.SIGINT:  # raised again at the end, so that the shell learns of it
                 self._captured_signals.append(sig)
             self.drain()
-
-
-class _Patient(H11Protocol):
-    """Closes a connection whose headers don't come within `seconds`, or of whose answer nothing is read in that
-    time.
-    """
-
-    seconds = 20.0
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._deadline = self.loop.call_later(self.seconds, self._late)
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self._wait()
-
-    def _wait(self) -> None:
-        """Until a client that reads nothing, or asks nothing more, is let go."""
-        unsent = _unsent(self.transport)
-        seconds = self.seconds if unsent else max(self.seconds, self.timeout_keep_alive + 1)
-        self._deadline.cancel()
-        self._deadline = self.loop.call_later(seconds, self._late, unsent)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._deadline.cancel()
-        super().connection_lost(exc)
-
-    def _late(self, unsent_before: int = 0) -> None:
-        unsent = _unsent(self.transport)
-        if unsent and unsent >= unsent_before > 0:
-            self.transport.abort()  # closing would wait until the answer is read
-        elif unsent or unsent_before:
-            self._wait()
-        elif (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing():
-            self.transport.close()
-
-
-def _unsent(transport: Any) -> int:
-    """Bytes that the client hasn't taken: those that wait here, and, where the system tells, those that wait in its
-    buffers.
-    """
-    waiting = int(transport.get_write_buffer_size())
-    with suppress(OSError, AttributeError):
-        import fcntl
-        import termios
-
-        current = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
-        waiting += int.from_bytes(current, sys.byteorder)
-    return waiting

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from polysema.app.service.errors import RefusedError
 
@@ -44,7 +44,7 @@ class WorkerPool:
         Work of several parts has the time for each.
         """
         if self.waiting >= self.queue + self.workers:
-            self._refuse()
+            self.refuse()
         self.waiting += 1
         try:
             async with asyncio.timeout(self.timeout * n_parts):
@@ -57,7 +57,7 @@ class WorkerPool:
     async def _enter(self, begun: bool) -> None:
         if self._free.locked():
             if self.waiting >= self.queue and not begun:
-                self._refuse()
+                self.refuse()
             self.waiting += 1
             try:
                 await self._free.acquire()
@@ -67,7 +67,8 @@ class WorkerPool:
             await self._free.acquire()
         self.running += 1
 
-    def _refuse(self) -> None:
+    def refuse(self) -> NoReturn:
+        """Count a request that is refused, and raise `RefusedError`."""
         self.refused += 1
         raise RefusedError(
             "too_many",

@@ -14,6 +14,8 @@ from polysema.indexes.store.disk import StoreLimits
 from polysema.indexes.store.matches import Search
 from polysema.indexes.store.segment import Segment
 
+GRAPHS = ("hnsw", "hnsw-sq8")  # indexes in which each query goes its own way
+
 
 class SmallSegments:
     """The live rows of several small segments as one matrix."""
@@ -41,6 +43,23 @@ class SegmentMatches:
 def is_small(segment: Segment, limits: StoreLimits) -> bool:
     """Whether a segment is searched together with others."""
     return segment.ref.rows < limits.small_segment_rows and not segment.stored.has_index
+
+
+def answers_alike(segments: Sequence[Segment], how: Search) -> bool:
+    """Whether many queries at once have the answers, to the last digit, that each has alone: in graphs; a product of
+    matrices adds in another order than one of a vector.
+    """
+    if how.where is not None or how.exact:
+        return False
+    for one in segments:
+        card = one.ref.card
+        if one.dead is not None or card is None or card["recipe"]["kind"] not in GRAPHS:
+            return False
+        points = card["curve"]["points"]
+        wanted = how.recall or 0.0  # what no setting was measured to reach is searched exactly
+        if not any(min(point["recall"], point["recall_100"]) >= wanted for point in points):
+            return False
+    return True
 
 
 def search_segment(place: int, segment: Segment, queries: Floats, how: Search, mask: Mask | None) -> SegmentMatches:
