@@ -54,15 +54,20 @@ def serve(file: str | None, **given: Any) -> None:
     settings = load_settings(_flags(given), file=file).settings
     try:
         from polysema.app.service.log import line
+        from polysema.app.service.processes import serve_processes
         from polysema.app.service.server import serve as run
     except ImportError:
         raise UnavailableError(
             "the service needs fastapi and uvicorn; install them with pip install 'polysema[serve]'"
         ) from None
-    explorer = Explorer(models=settings.own_models)
     check_port(settings.port, settings.address.strip("[]"))
     # as every line of the log: JSON
-    run(explorer, settings, line("listening", url=f"http://{settings.address}:{settings.port}/v1/", stop="Ctrl+C"))
+    first = line("listening", url=f"http://{settings.address}:{settings.port}/v1/", stop="Ctrl+C")
+    explorer = Explorer(models=settings.own_models)
+    if settings.processes > 1:
+        serve_processes(settings, first)
+    else:
+        run(explorer, settings, first)
 
 
 @click.command(short_help="Serve the tools of the Model Context Protocol on stdin and stdout.")

@@ -5,6 +5,7 @@ once.
 from __future__ import annotations
 
 import shutil
+import stat
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ class CollectionRegistry:
     def __init__(self, folder: Path, taken: Callable[[], Names[str]] = catalog_names):
         self.folder, self._taken = folder, taken
         self._open: dict[str, Collection] = {}
+        self._marks: dict[str, tuple[int, int, int]] = {}  # of the folders that were opened
         self._lock = threading.Lock()
 
     def names(self) -> list[str]:
@@ -46,13 +48,18 @@ class CollectionRegistry:
         """The collection of that name; raises `NotFoundError`."""
         path = self._path(name)
         with self._lock:
-            if not (path / COLLECTION_MARK).is_file():
+            mark = _mark_of(path)
+            if mark is None or mark != self._marks.get(name):  # gone, or another one, made by another process
                 self._open.pop(name, None)
+                self._marks.pop(name, None)
+            if mark is None:
                 self.where(name)
             if name not in self._open:
                 while len(self._open) >= MAX_OPEN_COLLECTIONS:
                     self._open.pop(next(iter(self._open)))
                 self._open[name] = Collection(path)
+                if mark is not None:
+                    self._marks[name] = mark
             return self._open[name]
 
     def opened(self, name: str) -> Collection | None:
@@ -73,6 +80,7 @@ class CollectionRegistry:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._lock:
             self._open[name] = made = Collection.create(path)
+            self._marks[name] = _mark_of(path) or (0, 0, 0)
             return made
 
     @contextmanager
@@ -114,3 +122,12 @@ class CollectionRegistry:
         if path.is_symlink():
             raise UserError(f"{name} is a link, which could lead out of the data folder; it isn't followed")
         return path
+
+
+def _mark_of(path: Path) -> tuple[int, int, int] | None:
+    """What tells the collection in a folder from another that was there before; None where there is none."""
+    try:
+        found = (path / COLLECTION_MARK).stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None

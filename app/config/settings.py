@@ -103,6 +103,13 @@ class Settings(BaseSettings):
         description="bytes of an index that is built for a request which names one; one is built at a time",
     )
     max_job_texts: int = Field(default=100_000, ge=1, le=10_000_000, description="texts of one job")
+    processes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="processes that answer at the same port, share collections and indexes, and have models, workers "
+        "and limits each; one of them runs the jobs",
+    )
     workers: int = Field(default=4, ge=1, le=1024, description="requests that are worked on at the same time")
     queue: int = Field(
         default=128, ge=0, le=100_000, description="requests that may wait for a worker; one more gets a 429"

@@ -32,6 +32,7 @@ from polysema.app.service.routes import (
     texts,
     words,
 )
+from polysema.app.service.siblings import Place, Siblings
 
 ROUTERS = (
     status.router,
@@ -98,14 +99,19 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(explorer: Explorer, settings: Settings | None = None) -> FastAPI:
-    """The service over an explorer. Only names of the catalog are served, never paths of this machine."""
-    state = ServiceState(explorer, settings or Settings(), Metrics())
+def create_app(explorer: Explorer, settings: Settings | None = None, place: Place | None = None) -> FastAPI:
+    """The service over an explorer. Only names of the catalog are served, never paths of this machine. `place`: of
+    several processes that are one service.
+    """
+    siblings = None if place is None else Siblings(place)
+    state = ServiceState(explorer, settings or Settings(), Metrics(), siblings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         state.close()
+        if siblings is not None:
+            await siblings.close()
 
     options: dict[str, Any] = {"docs_url": None, "redoc_url": None, "telemetry": NO_TELEMETRY}
     what = "Explore embedding spaces. Errors have one shape, with a stable `code`."

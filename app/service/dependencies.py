@@ -32,6 +32,8 @@ from polysema.app.service.errors import MistakeError, RefusedError
 from polysema.app.service.jobs import JobQueue
 from polysema.app.service.metrics import Metrics
 from polysema.app.service.parameters import parameters_of
+from polysema.app.service.row_limits import check_rows_read
+from polysema.app.service.siblings import Siblings
 from polysema.app.service.worker_pool import WorkerPool
 from polysema.core.errors import ConflictError, NotFoundError, UserError
 from polysema.core.model.catalog import CatalogEntry, catalog_names, split_layer
@@ -46,11 +48,14 @@ UNBATCHED_TEXTS = 64  # inputs of one request that go through a model together w
 
 @dataclass(eq=False)
 class ServiceState:
-    """The service's parts. `draining` is set from SIGTERM on."""
+    """The service's parts. `siblings` are the other processes, where there are several; `draining` is set from SIGTERM
+    on.
+    """
 
     explorer: Explorer
     settings: Settings
     metrics: Metrics
+    siblings: Siblings | None = None
     draining: bool = False
 
     def __post_init__(self) -> None:
@@ -249,16 +254,6 @@ class ServiceState:
         self.gate.close()
         self.batcher.close()
         self.jobs.close()
-
-
-def check_rows_read(space: WordSpace, rows: int, most: int, what: str) -> None:
-    """Raise `UserError` for more numbers of a collection than may be read into memory for one request."""
-    numbers = rows * space.dim
-    if hasattr(space.space.vectors, "streams") and numbers > most:
-        raise UserError(
-            f"{what} needs {numbers:,} numbers in memory; {most:,} of a collection may be read here: ask for fewer "
-            "rows (n), for the collection as it is (raw), or raise max_space"
-        )
 
 
 # async: to any other function FastAPI gives a thread, which a request would wait for

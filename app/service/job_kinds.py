@@ -18,10 +18,11 @@ from polysema.app.explorer.results.maps import MatchedMaps, SpaceMap
 from polysema.app.explorer.serialization import to_json
 from polysema.app.service import encoding as form
 from polysema.app.service.collection_rows import columns_of_texts
-from polysema.app.service.dependencies import ServiceState, check_rows_read
+from polysema.app.service.dependencies import ServiceState
 from polysema.app.service.embeddings import model_and_layers
 from polysema.app.service.jobs import Outcome
 from polysema.app.service.measure_jobs import analogy_work, similarity_work
+from polysema.app.service.row_limits import check_rows_read
 from polysema.app.service.schemas import jobs as of
 from polysema.app.service.schemas.fields import SpaceView
 from polysema.core.errors import UserError

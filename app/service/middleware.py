@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from polysema.app.config.api_keys import find_key
@@ -66,7 +67,12 @@ class GuardMiddleware:
         try:
             self._admit(scope)
             body = await self._body(scope, receive)
-            response = await self._lane.answer(scope, body)
+            siblings = self._state.siblings
+            if siblings is not None and siblings.forwards(scope):
+                seen.passed_on = True  # the other process counts it and writes its line
+                response: Response | None = await siblings.forward(scope, body)
+            else:
+                response = await self._lane.answer(scope, body)
             if response is None:
                 await self._app(scope, _replayed(body, receive), send)
             else:
@@ -130,6 +136,7 @@ class _Seen:
     def __init__(self, scope: Scope, send: Send, state: ServiceState):
         self.id = f"{random.getrandbits(64):016x}"
         self.status = 0
+        self.passed_on = False
         self._scope, self._send, self._state = scope, send, state
         self._start = time.perf_counter()
         self._sent = 0
@@ -152,6 +159,8 @@ class _Seen:
 
     def end(self) -> None:
         """Count it, and write its line."""
+        if self.passed_on and self.status:
+            return
         seconds = time.perf_counter() - self._start
         method = self._scope["method"] if self._scope["method"] in METHODS else "other"
         self._state.metrics.count_request(self.route(), method, self.status, seconds)

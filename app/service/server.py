@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -18,7 +19,9 @@ from polysema.app.config.settings import Settings
 from polysema.app.explorer import Explorer
 from polysema.app.service.app import create_app
 from polysema.app.service.log import set_up
+from polysema.app.service.processes import listening_socket
 from polysema.app.service.protocol import PatientProtocol
+from polysema.app.service.siblings import HOME, Place
 from polysema.core.errors import UnavailableError
 from polysema.core.model.loading_cost import check_memory_together
 
@@ -26,21 +29,22 @@ POLL_SECONDS = 5.0  # seconds that a job may take to its next step
 DRAIN_SECONDS = 0.5  # seconds in which connections that are kept alive are told to close, and new ones are still served
 
 
-def serve(explorer: Explorer, settings: Settings, first_line: str = "") -> None:
+def serve(explorer: Explorer, settings: Settings, first_line: str = "", place: Place | None = None) -> None:
     """Write the first line, and answer until SIGTERM or Ctrl+C; then requests under way are finished, for at most
-    `grace` seconds.
+    `grace` seconds. `place`: of several processes that are one service.
     """
     set_up()
     log = logging.getLogger("polysema.service")
-    made = server(explorer, settings)
+    made = server(explorer, settings, place)
     try:
-        check_memory_together(explorer.names.loading_bytes(settings.own_models))
+        if place is None or place.number == HOME:
+            check_memory_together(explorer.names.loading_bytes(settings.own_models))
     except UnavailableError as error:  # those used last are kept, so it may do: one too big for itself is refused
         log.warning("%s", json.dumps({"event": "memory", "message": str(error)}))
     if first_line:
         sys.stdout.write(f"{first_line}\n")
         sys.stdout.flush()
-    made.run()
+    made.run(None if place is None else [listening_socket(settings)])
     if not made.idle(min(settings.grace, POLL_SECONDS)):
         # a step that can't be interrupted: what a collection acknowledged is on its disk
         log.warning("%s", json.dumps({"event": "stopped", "jobs": "one was left in the middle of a step"}))
@@ -48,9 +52,9 @@ def serve(explorer: Explorer, settings: Settings, first_line: str = "") -> None:
         os._exit(0)
 
 
-def server(explorer: Explorer, settings: Settings) -> Draining:
+def server(explorer: Explorer, settings: Settings, place: Place | None = None) -> Draining:
     """The server, not yet running."""
-    app = create_app(explorer, settings)
+    app = create_app(explorer, settings, place)
 
     class Patient(PatientProtocol):
         seconds = settings.body_timeout
@@ -89,6 +93,16 @@ class Draining(uvicorn.Server):
         """Listen."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
+        siblings = self._polysema.siblings
+        if siblings is not None:
+            made = partial(
+                self.config.http_protocol_class,
+                config=self.config,
+                server_state=self.server_state,
+                app_state=self.lifespan.state,
+            )
+            path = str(siblings.place.socket(siblings.place.number))
+            self.servers.append(await self._loop.create_unix_server(made, path))
 
     def idle(self, seconds: float) -> bool:
         """Whether all work ended within so many seconds after the stop."""

@@ -10,6 +10,7 @@ from polysema.core.space.metric import Metric
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import Index, Mask
 from polysema.indexes.exact import ExactIndex
+from polysema.indexes.recall import RecallCurve
 from polysema.indexes.store.disk import StoreLimits
 from polysema.indexes.store.matches import Search
 from polysema.indexes.store.segment import Segment
@@ -49,17 +50,19 @@ def answers_alike(segments: Sequence[Segment], how: Search) -> bool:
     """Whether many queries at once have the answers, to the last digit, that each has alone: in graphs; a product of
     matrices adds in another order than one of a vector.
     """
-    if how.where is not None or how.exact:
+    if how.where is not None or how.exact or (how.recall is not None and how.recall >= 1):
         return False
     for one in segments:
-        card = one.ref.card
-        if one.dead is not None or card is None or card["recipe"]["kind"] not in GRAPHS:
+        if one.dead is not None or one.ref.card is None or one.ref.card["recipe"]["kind"] not in GRAPHS:
             return False
-        points = card["curve"]["points"]
-        wanted = how.recall or 0.0  # what no setting was measured to reach is searched exactly
-        if not any(min(point["recall"], point["recall_100"]) >= wanted for point in points):
-            return False
+        if how.recall is not None and not _promises(one.stored.index(), how.recall, how.k):
+            return False  # it is searched exactly
     return True
+
+
+def _promises(index: Index, recall: float, k: int) -> bool:
+    curve = getattr(index, "curve", None)
+    return isinstance(curve, RecallCurve) and curve.cheapest(recall, k) is not None
 
 
 def search_segment(place: int, segment: Segment, queries: Floats, how: Search, mask: Mask | None) -> SegmentMatches:

@@ -120,7 +120,7 @@ def test_many_queries_are_only_searched_at_once_where_each_has_its_own_answer(da
         view = Collection(data / name).view()
         assert answers_alike(view.segments["vectors"], Search()) is alike
         assert not answers_alike(view.segments["vectors"], Search(exact=True))
-        assert not answers_alike(view.segments["vectors"], Search(recall=1.0))
+        assert not answers_alike(view.segments["vectors"], Search(recall=1.0))  # which no setting promises
         assert not answers_alike(view.segments["vectors"], Search(where="id = 'r1'"))
 
 

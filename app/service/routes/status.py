@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from polysema.app.explorer.results.spaces import Status
@@ -15,6 +15,7 @@ from polysema.app.service.errors import answer as failure
 from polysema.app.service.metrics import Metrics
 from polysema.app.service.schemas.openai import HealthResponse, ReadyResponse
 from polysema.app.service.schemas.response_model import json as answers
+from polysema.app.service.siblings import is_of_sibling
 
 router = APIRouter(tags=["status"], route_class=CheckedRoute)
 
@@ -34,7 +35,7 @@ async def ready(state: StateDep) -> Response:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(state: StateDep) -> Response:
+async def metrics(state: StateDep, request: Request) -> Response:
     """Counts, latencies, queue, cache and memory, for Prometheus."""
     current = state.explorer.memory_usage()
     gate = state.gate
@@ -52,7 +53,10 @@ async def metrics(state: StateDep) -> Response:
         "cache_hits_total": ("Models, spaces, indexes and answers that were there.", current["hits"]),
         "cache_misses_total": ("Those that had to be made.", current["misses"]),
     }
-    return Response(state.metrics.text(gauges, counters), media_type="text/plain; version=0.0.4; charset=utf-8")
+    text = state.metrics.text(gauges, counters)
+    if state.siblings is not None and not is_of_sibling(request.scope):
+        text = await state.siblings.metrics(text, request.scope["headers"])
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _resident(metrics: Metrics) -> float:
