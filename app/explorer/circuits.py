@@ -165,11 +165,11 @@ class CircuitExplorer:
         Raises:
             PolysemaError: The text is empty, or the model has no head that scores words.
         """
-        from polysema.core.inside.surprisal import surprisal
+        from polysema.core.inside.surprisal import SurprisalOptions, surprisal
 
         model = self.on_torch()
         query, source = given(model, text, target)
-        return surprisal(model, query, source, method, unit, progress)
+        return surprisal(model, query, source, SurprisalOptions(method, unit), progress)
 
     def explain_move(
         self,

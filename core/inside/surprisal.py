@@ -21,8 +21,6 @@ from polysema.core.space.space import Family
 
 NEXT_TOKEN, MASKED, WITHIN_WORD = "next-token", "masked", "masked-within-word"
 METHODS = ("auto", MASKED, WITHIN_WORD)
-MAX_MASKED_TOKENS = 4096  # in one batch of a masked encoder
-MAX_TOKENS_READ = 4_000_000  # of all its passes together: each token is a pass over its window
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +78,28 @@ class Surprisal:
         return float(2.0**self.bits_per_token)
 
 
+@dataclass(frozen=True, slots=True)
+class SurprisalOptions:
+    """How a text is scored.
+
+    Args:
+        method: Of a masked encoder `masked` (also `auto`) or `masked-within-word`.
+        unit: `tokens`, or `words`: the sum of a word's tokens.
+        batch_tokens: Of a masked encoder, how many tokens are read together.
+        max_tokens: Of a masked encoder, how many are read at most: each token of the text is a pass over its window.
+    """
+
+    method: str = "auto"
+    unit: str = "tokens"
+    batch_tokens: int = 4096
+    max_tokens: int = 4_000_000
+
+
 def surprisal(
     model: LanguageModel,
     text: str | None,
     source: str | None = None,
-    method: str = "auto",
-    unit: str = "tokens",
+    options: SurprisalOptions | None = None,
     progress: Progress = no_progress,
 ) -> Surprisal:
     """The log-probability that a model gives each token of a text.
@@ -97,8 +111,7 @@ def surprisal(
         model: One with a head that scores words.
         text: What is scored; of an encoder-decoder None is what the model writes itself.
         source: What the encoder beside a decoder reads.
-        method: Of a masked encoder `masked` (also `auto`) or `masked-within-word`.
-        unit: `tokens`, or `words`: the sum of a word's tokens.
+        options: By what, and what is scored.
         progress: Is told how many tokens of a masked encoder are done.
 
     Returns:
@@ -108,27 +121,29 @@ def surprisal(
         UserError: The text is empty, the model has no head (or no mask token), the method isn't one of its family, or
             a masked encoder would have to read too much.
     """
+    options = options or SurprisalOptions()
     scorer = head_scorer(model)
-    chosen = _check_method(model, method)
+    chosen = _check_method(model, options.method)
     readings = read(model, text, source)
     with twin_of(model) as twin:
         if chosen == NEXT_TOKEN:
             rows = [row for reading in readings for row in _next_tokens(twin, scorer, reading)]
         else:
-            _check_size(model, readings)
-            rows = list(_masked_tokens(twin, scorer, readings, chosen == WITHIN_WORD, progress))
+            _check_size(model, readings, options.max_tokens)
+            batches = MaskedBatches(chosen == WITHIN_WORD, options.batch_tokens)
+            rows = list(_masked_tokens(twin, scorer, readings, batches, progress))
     n_scored = sum(bool(np.isfinite(row.log_probability)) for row in rows)
     if not n_scored:
         raise UserError(
             f"{model.name} scores a token by those before it, and the text is one token: give a longer text"
         )
-    if unit != "tokens":
-        rows = _words(readings[0].text, rows, unit)
+    if options.unit != "tokens":
+        rows = _words(readings[0].text, rows, options.unit)
     beside = readings[0].source
     return Surprisal(
         model.name,
         chosen,
-        unit,
+        options.unit,
         tuple(rows),
         n_scored,
         readings[0].text,
@@ -149,13 +164,13 @@ def _check_method(model: LanguageModel, method: str) -> str:
     return WITHIN_WORD if method == WITHIN_WORD else MASKED
 
 
-def _check_size(model: LanguageModel, readings: Sequence[HookedRun]) -> None:
+def _check_size(model: LanguageModel, readings: Sequence[HookedRun], max_tokens: int) -> None:
     n_tokens = sum(len(reading) * len(_scored_places(reading)) for reading in readings)
-    if n_tokens > MAX_TOKENS_READ:
+    if n_tokens > max_tokens:
         n = sum(len(_scored_places(reading)) for reading in readings)
         raise UserError(
             f"{model.name} reads the text once for each of its {n:,} tokens, {n_tokens:,} tokens together, and at most "
-            f"{MAX_TOKENS_READ:,} are read: give a shorter text"
+            f"{max_tokens:,} are read: give a shorter text"
         )
 
 
@@ -187,8 +202,16 @@ def _end_of(model: LanguageModel, reading: HookedRun) -> tuple[int, ...]:
     return encoded.windows[0][last + 1 : last + 2]
 
 
+@dataclass(frozen=True, slots=True)
+class MaskedBatches:
+    """How tokens are masked: with the pieces of their word behind them or alone, and how many are read together."""
+
+    within_word: bool
+    n_tokens: int
+
+
 def _masked_tokens(
-    twin: Twin, scorer: Scorer, readings: Sequence[HookedRun], within_word: bool, progress: Progress
+    twin: Twin, scorer: Scorer, readings: Sequence[HookedRun], batches: MaskedBatches, progress: Progress
 ) -> Iterator[ScoredToken]:
     """Each token by what a masked encoder says in its place."""
     mask = twin.model.tokenizer.mask_token_id
@@ -197,8 +220,8 @@ def _masked_tokens(
     done = 0
     for reading in readings:
         places = _scored_places(reading)
-        later = _later_pieces(twin.model, reading) if within_word else {}
-        step = max(1, MAX_MASKED_TOKENS // len(reading))
+        later = _later_pieces(twin.model, reading) if batches.within_word else {}
+        step = max(1, batches.n_tokens // len(reading))
         for start in range(0, len(places), step):
             batch = places[start : start + step]
             rows = [_masked(reading.ids, (place, *later.get(place, ())), mask) for place in batch]

@@ -10,7 +10,7 @@ import torch
 from polysema.core.errors import UserError
 from polysema.core.inside.fill_mask import fill_mask
 from polysema.core.inside.next_sentence import next_sentence
-from polysema.core.inside.surprisal import surprisal
+from polysema.core.inside.surprisal import SurprisalOptions, surprisal
 from polysema.core.model.load import LanguageModel, load_model
 
 MONEY = "She put her money in the [MASK]."
@@ -41,7 +41,7 @@ def test_a_word_of_several_pieces_is_scored_as_surprisal_scores_it(bert: Languag
     several = [one for one in words if len(one.pieces) > 1]
     assert several, [one.word for one in words]
     for one in [*several[:2], words[0]]:
-        rows = surprisal(bert, one.text, method="masked-within-word", unit="words").tokens
+        rows = surprisal(bert, one.text, options=SurprisalOptions("masked-within-word", "words")).tokens
         (row,) = [row for row in rows if row.name == one.word]
         assert one.log_probability == pytest.approx(row.log_probability, abs=1e-4)
 

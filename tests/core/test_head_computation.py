@@ -11,9 +11,11 @@ import torch
 from polysema.core.errors import UserError
 from polysema.core.inside import head_computation as module
 from polysema.core.inside.attention import AttentionView, attention
-from polysema.core.inside.head_computation import head_computation
+from polysema.core.inside.attention_trace import AttentionTrace
+from polysema.core.inside.head_computation import head_computation, steps_of
 from polysema.core.inside.hooks import read, twin_of
 from polysema.core.model.load import LanguageModel, load_model
+from tests.families import save_family
 
 Open = Callable[..., LanguageModel]
 TEXT, TARGET = "the white swan in the blue water", "the river bank"
@@ -180,11 +182,17 @@ def test_what_is_refused(  # noqa: PLR0913  the columns of the table above
         head_computation(opened(kind), text, layer, head, of)
 
 
-def test_a_longer_text_and_steps_that_dont_fit_are_refused(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_POSITIONS", 5)
-    with pytest.raises(UserError, match=r"has \d+ tokens; .* through at most 5, .*\d+ numbers\): give a shorter text"):
-        head_computation(opened("gpt2"), TEXT, 1, 1)
-    monkeypatch.undo()
-    monkeypatch.setattr(module, "MASKED_BELOW", -1.0)  # scores that are no mask are taken for one
+def test_a_longer_text_is_refused(tmp_path: Path) -> None:
+    model = load_model(str(save_family("bloom", tmp_path / "bloom")), "cpu", "torch")  # it has no table of positions
+    with pytest.raises(UserError, match=r"has \d+ tokens; .* through at most 512, .* numbers\): give a shorter text"):
+        head_computation(model, "the bank " * 300, 1, 1)
+
+
+def test_steps_that_dont_fit_are_refused(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    def doubled(trace: AttentionTrace, head: int) -> dict[str, Any]:
+        steps = steps_of(trace, head)
+        return steps | {"weights": 2 * steps["weights"]}
+
+    monkeypatch.setattr(module, "steps_of", doubled)
     with pytest.raises(UserError, match="don't make the attention that it returns"):
         head_computation(opened("gpt2"), TEXT, 1, 1)

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from polysema.core.errors import UserError
-from polysema.core.inside import surprisal as module
 from polysema.core.inside.hooks import read
-from polysema.core.inside.surprisal import MASKED, NEXT_TOKEN, WITHIN_WORD, surprisal
+from polysema.core.inside.lens_scores import CHUNK_ROWS
+from polysema.core.inside.surprisal import MASKED, NEXT_TOKEN, WITHIN_WORD, SurprisalOptions, surprisal
 from polysema.core.model.load import LanguageModel, load_model
+from tests.families import save_family
 
 Open = Callable[..., LanguageModel]
 TEXT = "the white swan in the blue water"
@@ -57,9 +58,8 @@ def test_a_decoder_scores_all_but_the_first(kind: str, opened: Open) -> None:
     assert "".join(row.name for row in found.tokens).replace(" ", "") == TEXT.replace(" ", "")
 
 
-def test_a_long_text_is_scored_window_by_window(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_text_is_scored_window_by_window(opened: Open) -> None:
     model = opened("gpt2")
-    monkeypatch.setattr(module, "CHUNK_ROWS", 3)  # a few rows of the vocabulary at a time
     text = " ".join(["bank", "river", "swan"] * 20)
     found = surprisal(model, text)
     (encoded,) = model.encode([text])
@@ -70,6 +70,17 @@ def test_a_long_text_is_scored_window_by_window(opened: Open, monkeypatch: pytes
             logits = plain(model, [encoded.windows[window]]).logits[0, place - 1]
             expected = float(logits.log_softmax(-1)[encoded.windows[window][place]])
             assert found.tokens[token].log_probability == pytest.approx(expected, abs=1e-4)
+
+
+def test_more_tokens_than_are_scored_together_are_scored_the_same(tmp_path: Path) -> None:
+    model = load_model(str(save_family("bloom", tmp_path / "bloom")), "cpu", "torch")  # it has no table of positions
+    text = " ".join(["bank", "river", "swan"] * 25)
+    (reading,) = read(model, text)
+    assert len(reading) > CHUNK_ROWS
+    found = surprisal(model, text)
+    ids = torch.tensor(reading.ids[1:])
+    expected = plain(model, [reading.ids]).logits[0, :-1].log_softmax(-1).gather(-1, ids[:, None])[:, 0]
+    np.testing.assert_allclose([row.log_probability for row in found.tokens[1:]], expected.numpy(), atol=1e-4)
 
 
 def test_a_token_before_the_text_has_the_first_one_scored(headed: dict[str, Path], tmp_path: Path) -> None:
@@ -94,7 +105,7 @@ def test_a_token_before_the_text_has_the_first_one_scored(headed: dict[str, Path
 def test_pseudo_log_likelihood_masks_one_token_after_the_other(kind: str, method: str, opened: Open) -> None:
     model = opened(kind)
     text = "running swans, played the bank"
-    found = surprisal(model, text, method=method)
+    found = surprisal(model, text, options=SurprisalOptions(method))
     encoding = model.tokenizer(text)
     ids, words = encoding["input_ids"], encoding.word_ids()
     expected = []
@@ -116,19 +127,20 @@ def test_pseudo_log_likelihood_masks_one_token_after_the_other(kind: str, method
 
 def test_the_two_ways_to_mask_differ_where_words_are_in_pieces(opened: Open) -> None:
     model = opened("bert-mlm")
-    whole, pieces = (surprisal(model, "running the swans", method=method) for method in ("auto", WITHIN_WORD))
+    whole, pieces = (
+        surprisal(model, "running the swans", options=SurprisalOptions(method)) for method in ("auto", WITHIN_WORD)
+    )
     apart = [abs(a.surprisal - b.surprisal) for a, b in zip(whole.tokens, pieces.tokens, strict=True)]
     assert [row.name for row in whole.tokens] == ["run", "n", "ing", "the", "swan", "s"]
     assert min(apart[0], apart[1], apart[4]) > 1e-4  # the last piece of a word is masked alone either way
     assert max(apart[2], apart[3], apart[5]) < 1e-6
 
 
-def test_batches_of_masked_rows_change_nothing(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_of_masked_rows_change_nothing(opened: Open) -> None:
     model = opened("bert-mlm")
     whole = surprisal(model, TEXT)
-    monkeypatch.setattr(module, "MAX_MASKED_TOKENS", 1)
     told: list[tuple[str, int, int]] = []
-    one = surprisal(model, TEXT, progress=lambda *step: told.append(step))
+    one = surprisal(model, TEXT, None, SurprisalOptions(batch_tokens=1), lambda *step: told.append(step))
     np.testing.assert_allclose([r.surprisal for r in whole.tokens], [r.surprisal for r in one.tokens], atol=1e-5)
     assert told == [("mask", n + 1, len(one.tokens)) for n in range(len(one.tokens))]
 
@@ -154,7 +166,7 @@ def test_a_decoder_beside_an_encoder_scores_its_target(kind: str, opened: Open) 
 def test_the_surprisal_of_a_word_is_the_sum_of_its_tokens(opened: Open) -> None:
     model = opened("bert-mlm")
     tokens = surprisal(model, "running the swans")
-    words = surprisal(model, "running the swans", unit="words")
+    words = surprisal(model, "running the swans", options=SurprisalOptions(unit="words"))
     assert [row.name for row in words.tokens] == ["running", "the", "swans"]
     each = [row.surprisal for row in tokens.tokens]
     sums = [sum(each[:3]), each[3], sum(each[4:])]
@@ -178,12 +190,11 @@ def test_the_surprisal_of_a_word_is_the_sum_of_its_tokens(opened: Open) -> None:
 )
 def test_what_is_refused(kind: str, text: str, options: dict[str, str], message: str, opened: Open) -> None:
     with pytest.raises(UserError, match=message):
-        surprisal(opened(kind), text, **options)
+        given = {name: value for name, value in options.items() if name != "source"}
+        surprisal(opened(kind), text, options.get("source"), SurprisalOptions(**given))
 
 
-def test_a_masked_model_needs_a_mask_and_a_text_of_some_length(
-    headed: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_masked_model_needs_a_mask_and_a_text_of_some_length(headed: dict[str, Path], tmp_path: Path) -> None:
     import shutil
 
     from transformers import AutoTokenizer
@@ -194,6 +205,5 @@ def test_a_masked_model_needs_a_mask_and_a_text_of_some_length(
     tokenizer.save_pretrained(folder)
     with pytest.raises(UserError, match="has no mask token, so no token can be predicted in its place"):
         surprisal(load_model(str(folder), "cpu", "torch"), TEXT)
-    monkeypatch.setattr(module, "MAX_TOKENS_READ", 50)
     with pytest.raises(UserError, match=r"once for each of its 7 tokens, 63 tokens together, .* at most 50 are read"):
-        surprisal(load_model(str(headed["bert-mlm"]), "cpu", "torch"), TEXT)
+        surprisal(load_model(str(headed["bert-mlm"]), "cpu", "torch"), TEXT, options=SurprisalOptions(max_tokens=50))
