@@ -43,14 +43,18 @@ def is_one_document(first: str) -> bool:
     return False
 
 
-def read_json(file: TextFile, findings: CorpusNotes) -> Iterator[tuple[int, Row]]:
+def read_json(
+    file: TextFile, findings: CorpusNotes, max_row_characters: int = MAX_ROW_CHARACTERS
+) -> Iterator[tuple[int, Row]]:
     """The rows of a document: a list, one list in an object, columns in an object, or objects one after another.
+
+    An object of up to `max_row_characters` is read whole.
 
     Raises `UnreadableError` with the line for what is no JSON, and for JSON without rows, saying which keys it has.
     """
     with file.open() as raw, io.TextIOWrapper(raw, "utf-8", errors="replace" if file.replace else "strict") as text:
         try:
-            yield from _rows(_Scanner(file, text))
+            yield from _rows(_Scanner(file, text, max_row_characters))
         except UnicodeDecodeError as error:
             raise file.not_of_the_encoding(1, error) from None
 
@@ -58,8 +62,9 @@ def read_json(file: TextFile, findings: CorpusNotes) -> Iterator[tuple[int, Row]
 class _Scanner:
     """Values of a JSON text, one after another, with no more of it in memory than a value needs."""
 
-    def __init__(self, file: TextFile, text: io.TextIOWrapper):
+    def __init__(self, file: TextFile, text: io.TextIOWrapper, max_row_characters: int):
         self.file = file
+        self.max_row_characters = max_row_characters
         self._text = text
         self._buffer = text.read(_CHUNK).removeprefix("\ufeff")
         self._place = 0
@@ -89,7 +94,7 @@ class _Scanner:
 
     def value(self, limit: int | None = None) -> Value:
         """The next value; `fail`s where there is none, or none of up to `limit` characters (as a row may have)."""
-        limit = MAX_ROW_CHARACTERS if limit is None else limit
+        limit = self.max_row_characters if limit is None else limit
         self.peek()
         while True:
             try:
@@ -157,7 +162,8 @@ def _bounded(scanner: _Scanner) -> Value:
         return scanner.value()
     except _TooLongError:
         raise UnreadableError(
-            f"{scanner.file.path}, line {scanner.line}: no JSON, or a row longer than {MAX_ROW_CHARACTERS:,} characters"
+            f"{scanner.file.path}, line {scanner.line}: no JSON, or a row longer than "
+            f"{scanner.max_row_characters:,} characters"
         ) from None
 
 

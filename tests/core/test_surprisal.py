@@ -189,9 +189,9 @@ def test_the_surprisal_of_a_word_is_the_sum_of_its_tokens(opened: Open) -> None:
     ],
 )
 def test_what_is_refused(kind: str, text: str, options: dict[str, str], message: str, opened: Open) -> None:
+    given = SurprisalOptions(**{name: value for name, value in options.items() if name != "source"})
     with pytest.raises(UserError, match=message):
-        given = {name: value for name, value in options.items() if name != "source"}
-        surprisal(opened(kind), text, options.get("source"), SurprisalOptions(**given))
+        surprisal(opened(kind), text, options.get("source"), given)
 
 
 def test_a_masked_model_needs_a_mask_and_a_text_of_some_length(headed: dict[str, Path], tmp_path: Path) -> None:
