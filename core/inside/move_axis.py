@@ -8,7 +8,7 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.inside.directions import expression_direction
-from polysema.core.model.contextual import embed
+from polysema.core.model.contextual import EmbeddingOptions, embed
 from polysema.core.space.axes import axis_ends
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _mean_state(model: "LanguageModel", texts: Sequence[str], layer: int) -> "Fl
     """
     sources = list(texts) if model.reads_two else None
     read = model.generate(list(texts)) if model.reads_two else list(texts)
-    hidden = embed(model, read, [layer], sources=sources, unit="tokens")
+    hidden = embed(model, read, [layer], EmbeddingOptions(unit="tokens"), sources=sources)
     owner = np.array([one.text for one in hidden.occurrences])
     means = []
     for number in range(len(read)):
