@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from polysema.app.cli.measure_bias import measure_bias
 from polysema.app.cli.measure_labels import COMMANDS as LABEL_COMMANDS
 from polysema.app.cli.measure_labels import label_option
 from polysema.app.cli.output import (
@@ -83,7 +84,8 @@ def analogies(
         }
         for one in found.rows
     ]
-    print_report(form, output, rows, found, ["", found.protocol])
+    means = [f"{method} {mean:.2f}" for method, mean in found.category_means.items()]
+    print_report(form, output, rows, found, ["", f"mean of the categories: {', '.join(means)}", found.protocol])
 
 
 @click.command(name="similarity", short_help="Correlation with human ratings (SimLex, WordSim).")
@@ -172,15 +174,15 @@ def senses(file: str | None, label: str | None, names: tuple[str, ...], form: st
 
 def _own_senses(file: str, label: str | None, names: Sequence[str], form: str) -> None:
     from polysema.app.explorer import Explorer
-    from polysema.app.explorer.model_measures import measure_own_senses
+    from polysema.core.measure.annotations import read_annotations
 
+    given = read_annotations(file, label)
     with progress_bar() as progress:
-        found = measure_own_senses(Explorer(), file, names, label, progress)
+        found = Explorer().measures.annotated_senses(given, names, progress)
     rows: list[Row] = [
         {"model": one.model, "layer": one.layer, "accuracy": round(one.accuracy, 4)} for one in found.rows
     ]
-    note = f"{found.n_rows:,} occurrences; always the most frequent sense: {found.most_frequent:.3f}"
-    show(form, rows, found, ["", note])
+    show(form, rows, found, ["", found.protocol])
 
 
 @click.command(name="int8", short_help="Accuracy loss of the engine onnx-int8, by layer.")
@@ -210,5 +212,5 @@ def measure() -> None:
     """Measure how good a space is."""
 
 
-for command in (senses, analogies, measure_similarity, int8, *LABEL_COMMANDS):
+for command in (senses, analogies, measure_similarity, int8, measure_bias, *LABEL_COMMANDS):
     measure.add_command(command)

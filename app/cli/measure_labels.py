@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from polysema.app.cli.output import Row, progress_bar
@@ -41,22 +39,21 @@ def measure_contextuality(
     vector could stand for. The adjusted ones are less what vectors taken at random have. Each with the first word of
     every text, which is an outlier in GPT-like models, and without it.
     """
-    from polysema.app.explorer import Explorer
-    from polysema.app.explorer.model_measures import measure_contextuality as run
-    from polysema.app.explorer.options import DEFAULT_MODEL
+    from itertools import islice
 
+    from polysema.app.explorer import Explorer
+    from polysema.app.explorer.options import DEFAULT_MODEL
+    from polysema.core.corpus import open_corpus
+
+    texts = list(islice((text for text in open_corpus(file) if text.strip()), limit))
     with progress_bar() as progress:
-        reports = run(Explorer(), file, names or (DEFAULT_MODEL,), limit, min_contexts, progress)
-    rows: list[Row] = []
-    for one in reports:
-        for first, found in (("with", one.with_first), ("without", one.without_first)):
-            for layer in found.layers:
-                values = {name: round(float(getattr(layer, name)), 4) for name in (*MEASURES, *ADJUSTED)}
-                rows.append({"model": one.model, "first words": first, "layer": layer.layer, **values})
-    found = reports[0].with_first
-    counted = f"{found.n_words:,} words stand in {min_contexts} of them"
-    message = f"{found.n_texts:,} texts, {found.n_occurrences:,} occurrences; {counted}"
-    print_report(form, output, rows, {"protocol": message, "rows": rows}, ["", message])
+        found = Explorer().measures.contextuality(texts, names or (DEFAULT_MODEL,), min_contexts, progress)
+    rows: list[Row] = [
+        {"model": one.model, "first words": one.first_words, "layer": one.layer}
+        | {name: round(float(getattr(one, name)), 4) for name in (*MEASURES, *ADJUSTED)}
+        for one in found.rows
+    ]
+    print_report(form, output, rows, found, ["", found.protocol])
 
 
 @click.command(name="wic", short_help="Word in context: the same sense in two texts or not.")
@@ -71,17 +68,17 @@ def measure_wic(file: str, names: tuple[str, ...], form: str, output: str | None
     the accuracy of the more frequent answer.
     """
     from polysema.app.explorer import Explorer
-    from polysema.app.explorer.model_measures import measure_word_in_context
     from polysema.app.explorer.options import DEFAULT_MODEL
+    from polysema.core.measure.annotations import read_context_pairs
 
+    pairs = read_context_pairs(file)
     with progress_bar() as progress:
-        found = measure_word_in_context(Explorer(), file, names or (DEFAULT_MODEL,), progress)
+        found = Explorer().measures.word_in_context(pairs, names or (DEFAULT_MODEL,), progress)
     rows: list[Row] = [
         {"model": one.model, "layer": "static" if one.layer is None else one.layer, "accuracy": round(one.accuracy, 4)}
         for one in found.rows
     ]
-    message = f"{found.n_rows:,} pairs; always the more frequent answer: {found.most_frequent:.3f}"
-    print_report(form, output, rows, {"protocol": message, "report": asdict(found)}, ["", message])
+    print_report(form, output, rows, found, ["", found.protocol])
 
 
 @click.command(name="probe", short_help="Linear probe of each layer, with a control task.")
@@ -97,25 +94,23 @@ def measure_probe(file: str, names: tuple[str, ...], label: str | None, form: st
     less that of the control task.
     """
     from polysema.app.explorer import Explorer
-    from polysema.app.explorer.model_measures import measure_probe as run
     from polysema.app.explorer.options import DEFAULT_MODEL
+    from polysema.core.measure.annotations import read_annotations
 
+    given = read_annotations(file, label)
     with progress_bar() as progress:
-        reports = run(Explorer(), file, names or (DEFAULT_MODEL,), label, progress)
+        found = Explorer().measures.probe(given, names or (DEFAULT_MODEL,), progress)
     rows: list[Row] = [
         {
             "model": one.model,
-            "layer": score.layer,
-            "accuracy": round(score.accuracy, 4),
-            "control": round(score.control, 4),
-            "selectivity": round(score.selectivity, 4),
+            "layer": one.layer,
+            "accuracy": round(one.accuracy, 4),
+            "control": round(one.control, 4),
+            "selectivity": round(one.selectivity, 4),
         }
-        for one in reports
-        for score in one.layers
+        for one in found.rows
     ]
-    frequent = reports[0].layers[0].most_frequent
-    message = f"{reports[0].n_rows:,} rows; always the most frequent label: {frequent:.3f}"
-    print_report(form, output, rows, {"protocol": message, "rows": rows}, ["", message])
+    print_report(form, output, rows, found, ["", found.protocol])
 
 
 COMMANDS = (measure_contextuality, measure_wic, measure_probe)

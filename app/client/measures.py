@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from polysema.app.client.maps import space_fields
 from polysema.app.client.space import RemoteSpace
 from polysema.app.client.transport import Transport
+from polysema.app.explorer.bias_measure import BiasOptions
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE
 from polysema.app.explorer.results import SenseReport
+from polysema.app.explorer.results.bias import BiasReport
 from polysema.app.explorer.results.measures import AnalogyReport, SimilarityReport
+from polysema.app.explorer.results.model_measures import ContextualityReport, LabelReport, ProbeReport
 from polysema.app.explorer.serialization import from_json
 from polysema.core.errors import list_of
 from polysema.core.measure.analogies import VOCABULARY, Category, Protocol
+from polysema.core.measure.annotations import Annotations
+from polysema.core.measure.bias_lists import BiasLists
+from polysema.core.measure.contextuality import MIN_CONTEXTS
+from polysema.core.measure.word_in_context import ContextPair
 from polysema.core.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     from polysema.core.measure.similarity import RatedPair
+
+
+Report = TypeVar("Report")
 
 
 class RemoteMeasures:
@@ -93,3 +103,106 @@ class RemoteMeasures:
             SenseReport, self._transport.done("senses", progress, models=list_of(models, "models"))
         )
         return found
+
+    def contextuality(
+        self,
+        texts: Sequence[str],
+        models: Sequence[str] = (DEFAULT_MODEL,),
+        min_contexts: int = MIN_CONTEXTS,
+        progress: Progress = no_progress,
+    ) -> ContextualityReport:
+        """How contextual each layer of each model is: see `MeasureExplorer.contextuality`.
+
+        Args:
+            texts: The texts.
+            models: Their names.
+            min_contexts: In how many texts a word stands whose self-similarity counts.
+            progress: Told of each model.
+
+        Returns:
+            Two rows for each layer, with the first words and without.
+        """
+        query = {"texts": list_of(texts, "texts"), "models": list_of(models, "models"), "min_contexts": min_contexts}
+        return self._report(ContextualityReport, "contextuality", progress, query)
+
+    def annotated_senses(
+        self, given: Annotations, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress
+    ) -> LabelReport:
+        """How often the nearest other occurrence has a word's sense: see `MeasureExplorer.annotated_senses`.
+
+        Args:
+            given: Of `polysema.core.measure.annotations.read_annotations`.
+            models: Their names.
+            progress: Told of each model.
+
+        Returns:
+            A row for each layer.
+        """
+        return self._report(LabelReport, "annotated_senses", progress, _labels(given, models))
+
+    def word_in_context(
+        self, pairs: Sequence[ContextPair], models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress
+    ) -> LabelReport:
+        """How often a word's cosine in two texts says whether it means the same: see `MeasureExplorer`.
+
+        Args:
+            pairs: Of `polysema.core.measure.annotations.read_context_pairs`.
+            models: Their names.
+            progress: Told of each model.
+
+        Returns:
+            A row for each layer, and one for a static vector.
+        """
+        query = {"pairs": [asdict(one) for one in pairs], "models": list_of(models, "models")}
+        return self._report(LabelReport, "word_in_context", progress, query)
+
+    def probe(
+        self, given: Annotations, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress
+    ) -> ProbeReport:
+        """How well labels are read off each layer by a linear probe: see `MeasureExplorer.probe`.
+
+        Args:
+            given: Of `polysema.core.measure.annotations.read_annotations`.
+            models: Their names.
+            progress: Told of each layer.
+
+        Returns:
+            A row for each layer.
+        """
+        return self._report(ProbeReport, "probe", progress, _labels(given, models))
+
+    def bias(
+        self,
+        tests: Sequence[BiasLists],
+        spaces: Sequence[str] = (DEFAULT_SPACE,),
+        models: Sequence[str] = (),
+        options: BiasOptions | None = None,
+        progress: Progress = no_progress,
+    ) -> BiasReport:
+        """How words lean to attributes, WEAT and RIPA: see `MeasureExplorer.bias`.
+
+        Args:
+            tests: Of `polysema.core.measure.bias_lists.read_bias_lists`.
+            spaces: Names of static spaces.
+            models: Names of models, of which every layer is measured.
+            options: Whether words or whole sentences are compared in a model, and in which templates.
+            progress: Told of each model.
+
+        Returns:
+            A row for each test in each space, and for each test at each layer of each model.
+        """
+        query = {
+            "tests": [asdict(one) for one in tests],
+            "spaces": list_of(spaces, "spaces"),
+            "models": list_of(models, "models"),
+            **asdict(options or BiasOptions()),
+        }
+        return self._report(BiasReport, "bias", progress, query)
+
+    def _report(self, kind: type[Report], job: str, progress: Progress, query: Mapping[str, object]) -> Report:
+        found: Report = from_json(kind, self._transport.done(job, progress, **query))
+        return found
+
+
+def _labels(given: Annotations, models: Sequence[str]) -> dict[str, object]:
+    return {"rows": [asdict(one) for one in given.rows()], "models": list_of(models, "models")}

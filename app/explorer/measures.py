@@ -6,8 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from polysema.app.explorer.bias_measure import BiasOptions, measure_bias
+from polysema.app.explorer.model_measures import (
+    measure_annotated_senses,
+    measure_contextuality,
+    measure_probe,
+    measure_word_in_context,
+)
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, ModelOptions, check_epsilon
 from polysema.app.explorer.results import SenseReport
+from polysema.app.explorer.results.bias import BiasReport
 from polysema.app.explorer.results.measures import (
     AnalogyReport,
     AnalogyScore,
@@ -15,11 +23,16 @@ from polysema.app.explorer.results.measures import (
     SimilarityReport,
     SimilarityScore,
 )
+from polysema.app.explorer.results.model_measures import ContextualityReport, LabelReport, ProbeReport
 from polysema.app.explorer.sense_report import sense_report
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import list_of
-from polysema.core.measure.analogies import VOCABULARY, Category, Protocol, measure_analogies
+from polysema.core.measure.analogies import VOCABULARY, Category, Protocol, mean_accuracy, measure_analogies
+from polysema.core.measure.annotations import Annotations
+from polysema.core.measure.bias_lists import BiasLists
+from polysema.core.measure.contextuality import MIN_CONTEXTS
 from polysema.core.measure.similarity import RatedPair, measure_similarity
+from polysema.core.measure.word_in_context import ContextPair
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.analogy import check_method
 
@@ -68,8 +81,10 @@ class MeasureExplorer:
         check_epsilon(how.epsilon)
         chosen = tuple(dict.fromkeys(check_method(method) for method in list_of(methods, "methods")))
         current, rows = self._explorer.space(space).space, list[AnalogyScore]()
+        means = dict[str, float]()
         for method in chosen:
             scores = measure_analogies(current, categories, replace(how, method=method), progress)
+            means[method] = percentage(mean_accuracy(scores[: len(categories)]))
             rows += [
                 AnalogyScore(s.category, s.method, s.questions, s.evaluated, s.correct, percentage(s.accuracy))
                 for s in scores
@@ -80,7 +95,7 @@ class MeasureExplorer:
             f"{'left out of' if how.exclude else 'kept in'} its answers; questions with an unknown word "
             "dropped; accuracy in per cent" + (f"; epsilon {how.epsilon:g}" if "3cosmul" in chosen else "")
         )
-        return AnalogyReport(line, current.origin, tuple(rows))
+        return AnalogyReport(line, current.origin, tuple(rows), means)
 
     def similarity(
         self,
@@ -129,6 +144,99 @@ class MeasureExplorer:
             A row for each model and layer, beside what the most frequent sense alone would reach.
         """
         return sense_report(self._explorer, models, progress)
+
+    def contextuality(
+        self,
+        texts: Sequence[str],
+        models: Sequence[str] = (DEFAULT_MODEL,),
+        min_contexts: int = MIN_CONTEXTS,
+        progress: Progress = no_progress,
+    ) -> ContextualityReport:
+        """How contextual each layer of each model is, with the first word of each text and without (Ethayarajh 2019).
+
+        Args:
+            texts: The texts, all read at once.
+            models: Their names.
+            min_contexts: In how many texts a word stands whose self-similarity counts.
+            progress: Told of each model.
+
+        Returns:
+            Two rows for each layer.
+
+        Raises:
+            UserError: No word stands in so many texts, or all vectors would need more memory than is used here.
+        """
+        return measure_contextuality(self._explorer, list_of(texts, "texts"), models, min_contexts, progress)
+
+    def annotated_senses(
+        self, given: Annotations, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress
+    ) -> LabelReport:
+        """How often a word's nearest other occurrence among one's own annotated words has its sense (leave-one-out).
+
+        Args:
+            given: Of `polysema.core.measure.annotations.read_annotations`, or `annotations_of` rows.
+            models: Their names.
+            progress: Told of each model.
+
+        Returns:
+            A row for each layer, beside what the most frequent sense alone would reach.
+        """
+        return measure_annotated_senses(self._explorer, given, models, progress)
+
+    def word_in_context(
+        self, pairs: Sequence[ContextPair], models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress
+    ) -> LabelReport:
+        """How often a threshold on the cosine of a word's vectors in two texts says whether it means the same (WiC).
+
+        Args:
+            pairs: Of `polysema.core.measure.annotations.read_context_pairs`; at least five.
+            models: Their names.
+            progress: Told of each model.
+
+        Returns:
+            A row for each layer, and one whose layer is None for a static vector, the same in both texts.
+        """
+        return measure_word_in_context(self._explorer, pairs, models, progress)
+
+    def probe(
+        self, given: Annotations, models: Sequence[str] = (DEFAULT_MODEL,), progress: Progress = no_progress
+    ) -> ProbeReport:
+        """How well labels of words in texts are read off each layer by a linear probe, beside a control task.
+
+        Args:
+            given: Of `polysema.core.measure.annotations.read_annotations`, or `annotations_of` rows.
+            models: Their names.
+            progress: Told of each layer.
+
+        Returns:
+            A row for each layer: accuracy, that of the control task, and the selectivity (Hewitt and Liang 2019).
+        """
+        return measure_probe(self._explorer, given, models, progress)
+
+    def bias(
+        self,
+        tests: Sequence[BiasLists],
+        spaces: Sequence[str] = (DEFAULT_SPACE,),
+        models: Sequence[str] = (),
+        options: BiasOptions | None = None,
+        progress: Progress = no_progress,
+    ) -> BiasReport:
+        """How some words lean to some attributes rather than to others: WEAT and RIPA, in spaces and layers of models.
+
+        Args:
+            tests: Of `polysema.core.measure.bias_lists.read_bias_lists`.
+            spaces: Names of static spaces.
+            models: Names of models, of which every layer is measured.
+            options: Whether words or whole sentences are compared in a model, and in which templates.
+            progress: Told of each model.
+
+        Returns:
+            A row for each test in each space, and for each test at each layer of each model.
+
+        Example:
+            `explorer.measures.bias(read_bias_lists("flowers.txt")).rows[0].effect` is in standard deviations.
+        """
+        return measure_bias(self._explorer, tests, spaces, models, options or BiasOptions(), progress)
 
     def int8(self, model: str | ModelExplorer = DEFAULT_MODEL, progress: Progress = no_progress) -> Int8Report:
         """What the engine onnx-int8 costs a model: the cosine to float32 and the sense accuracy, layer by layer.

@@ -21,7 +21,15 @@ from polysema.app.service.collection_rows import columns_of_texts
 from polysema.app.service.dependencies import ServiceState
 from polysema.app.service.embeddings import model_and_layers
 from polysema.app.service.jobs import Outcome
-from polysema.app.service.measure_jobs import analogy_work, similarity_work
+from polysema.app.service.measure_jobs import (
+    analogy_work,
+    annotated_senses_work,
+    bias_work,
+    contextuality_work,
+    probe_work,
+    similarity_work,
+    word_in_context_work,
+)
 from polysema.app.service.row_limits import check_rows_read
 from polysema.app.service.schemas import jobs as of
 from polysema.app.service.schemas.fields import SpaceView
@@ -273,4 +281,9 @@ KINDS: dict[str, Callable[[Any, ServiceState], Work]] = {
     "verify": _verify,
     "analogies": analogy_work,
     "similarities": similarity_work,
+    "contextuality": contextuality_work,
+    "annotated_senses": annotated_senses_work,
+    "word_in_context": word_in_context_work,
+    "probe": probe_work,
+    "bias": bias_work,
 }

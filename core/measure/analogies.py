@@ -71,6 +71,12 @@ class Score:
         return self.correct / self.evaluated if self.evaluated else float("nan")
 
 
+def mean_accuracy(scores: Sequence[Score]) -> float:
+    """The mean of the accuracies of scores, each of equal weight, without those of which nothing was evaluated."""
+    known = [score.accuracy for score in scores if score.evaluated]
+    return sum(known) / len(known) if known else float("nan")
+
+
 def read_analogies(path: "Path | str") -> list[Category]:
     """The categories of a file in Google's format, or of a folder in BATS's.
 

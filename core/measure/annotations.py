@@ -20,6 +20,17 @@ Row = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
+class LabeledWord:
+    """A word in a text with its label; `start` and `end` are characters, None where the word first stands."""
+
+    word: str
+    label: str
+    text: str
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Annotations:
     """Labelled words: the `texts`, each once, and for each row its `word`, its `label` and where it stands."""
 
@@ -27,6 +38,13 @@ class Annotations:
     words: tuple[str, ...]
     labels: tuple[str, ...]
     occurrences: tuple[Occurrence, ...]
+
+    def rows(self) -> tuple[LabeledWord, ...]:
+        """Each row with its text."""
+        return tuple(
+            LabeledWord(word, label, self.texts[one.text], one.span.start, one.span.end)
+            for word, label, one in zip(self.words, self.labels, self.occurrences, strict=True)
+        )
 
 
 def read_annotations(path: Path | str, label: str | None = None) -> Annotations:
@@ -40,19 +58,37 @@ def read_annotations(path: Path | str, label: str | None = None) -> Annotations:
     Raises:
         UserError: A column isn't there, a row has no label, or its word doesn't stand where it says.
     """
-    numbers: dict[str, int] = {}
-    words, labels, found = [], [], []
+    found = []
     name = ""
     for number, row in enumerate(_rows(path, None), 1):
         name = name or label or _named(path, row, LABEL_NAMES, "labels")
         text, word = str(row["text"]), _value(path, row, _named(path, row, WORD_NAMES, "words"), number)
-        span = _span(path, row, number, text, word)
-        words.append(word.casefold())
-        labels.append(_value(path, row, name, number))
-        found.append(Occurrence(numbers.setdefault(text, len(numbers)), text[span.start : span.end], span))
-    if not words:
+        start, end = _place(path, row, number, text, word, "")
+        found.append(LabeledWord(word, _value(path, row, name, number), text, start, end))
+    if not found:
         raise UserError(f"{path} holds no row")
-    return Annotations(tuple(numbers), tuple(words), tuple(labels), tuple(found))
+    return annotations_of(found)
+
+
+def annotations_of(rows: Sequence[LabeledWord]) -> Annotations:
+    """Labelled words as annotations, in the same order; each text is there once.
+
+    Raises:
+        UserError: A word doesn't stand where its row says; the message names the row, from 1.
+    """
+    numbers: dict[str, int] = {}
+    found = []
+    for number, row in enumerate(rows, 1):
+        if row.start is None or row.end is None:
+            span = find_word(row.text, row.word)
+        elif 0 <= row.start < row.end <= len(row.text):
+            span = Span(row.start, row.end)
+        else:
+            raise UserError(f"row {number:,}: the characters {row.start}-{row.end} are not of {row.text[:60]!r}")
+        text = numbers.setdefault(row.text, len(numbers))
+        found.append(Occurrence(text, row.text[span.start : span.end], span))
+    words, labels = tuple(row.word.casefold() for row in rows), tuple(row.label for row in rows)
+    return Annotations(tuple(numbers), words, labels, tuple(found))
 
 
 def read_context_pairs(path: Path | str) -> tuple[ContextPair, ...]:
@@ -112,10 +148,6 @@ def _value(path: Path | str, row: Row, name: str, number: int) -> str:
     if value is None or not str(value).strip():
         raise UserError(f"{path}, row {number:,}: has no {name}")
     return str(value).strip()
-
-
-def _span(path: Path | str, row: Row, number: int, text: str, word: str) -> Span:
-    return Span(*_place(path, row, number, text, word, ""))
 
 
 def _place(path: Path | str, row: Row, number: int, text: str, word: str, suffix: str) -> tuple[int, int]:

@@ -1,4 +1,6 @@
-"""Bias in vectors, measured: how two lists of words lean to two lists of attributes (WEAT, Caliskan et al. 2017)."""
+"""Bias in vectors, measured: how two lists of words lean to two lists of attributes (WEAT, Caliskan et al. 2017), and
+where words lie between the two attributes (RIPA, Ethayarajh et al. 2019).
+"""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -54,6 +56,35 @@ def weat(first: Floats, second: Floats, toward: Floats, away: Floats, seed: int 
     hits = int(np.count_nonzero(sums >= leans[:n].sum() - 1e-12))
     p = hits / count if count == comb(len(leans), n) else (hits + 1) / (count + 1)
     return Association(leans[:n].astype(np.float32), leans[n:].astype(np.float32), effect, p, count)
+
+
+def ripa(words: Floats, toward: Floats, away: Floats) -> Floats:
+    """The relational inner product association (Ethayarajh et al. 2019) of each of several words, (n,).
+
+    It is the inner product of the word's vector as it stands, not scaled, with a unit vector: the first principal
+    component of the differences of the pairs `toward[i]`, `away[i]` where the two lists are of equal length, else the
+    difference of their means. It is above 0 for a word that lies nearer to the first list.
+
+    Args:
+        words: (n, dim).
+        toward: (m, dim).
+        away: (k, dim).
+
+    Raises:
+        UserError: The two lists don't differ.
+    """
+    near, far = (np.asarray(one, np.float64) for one in (toward, away))
+    mean = near.mean(0) - far.mean(0)
+    if len(near) == len(far):
+        direction = np.linalg.svd(near - far, full_matrices=False)[2][0]
+        direction = direction if direction @ mean >= 0 else -direction
+    else:
+        direction = mean
+    length = float(np.linalg.norm(direction))
+    if float(np.abs(near.mean(0) - far.mean(0)).max()) < 1e-12:
+        raise UserError("the two lists of attributes have one mean, so nothing lies between them; choose other words")
+    found: Floats = np.asarray(words, np.float64) @ (direction / length)
+    return found
 
 
 def _sums(leans: Floats, n: int, seed: int) -> tuple[Floats, int]:

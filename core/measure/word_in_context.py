@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from polysema.core.errors import UserError
+from polysema.core.model.tokens import find_word
 
 N_FOLDS = 5
 
@@ -21,6 +22,26 @@ class ContextPair:
     first_span: tuple[int, int]
     second_span: tuple[int, int]
     same: bool
+
+
+def context_pair(
+    word: str, texts: tuple[str, str], spans: tuple[Sequence[int] | None, Sequence[int] | None], same: bool
+) -> ContextPair:
+    """A pair whose word stands in each text at its span, or, where that is None, at its first place there.
+
+    Raises:
+        UserError: The word isn't in a text, or a span isn't of it.
+    """
+    places = []
+    for text, span in zip(texts, spans, strict=True):
+        if span is None:
+            found = find_word(text, word)
+            span = (found.start, found.end)
+        start, end = span
+        if not 0 <= start < end <= len(text):
+            raise UserError(f"the characters {start}-{end} are not of {text[:60]!r}")
+        places.append((start, end))
+    return ContextPair(word, texts[0], texts[1], places[0], places[1], same)
 
 
 def threshold_accuracy(scores: npt.ArrayLike, same: Sequence[bool], seed: int = 0) -> float:

@@ -1,13 +1,16 @@
 """WEAT against numbers worked out by hand and by the slow definition."""
 
+import json
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
-from polysema.core.measure.bias import weat
+from polysema.core.measure.bias import ripa, weat
+from polysema.core.measure.bias_lists import read_bias_lists
 
 WORK = ["executive", "management", "professional", "corporation", "salary", "office", "business", "career"]
 HOME = ["home", "parents", "children", "family", "cousins", "marriage", "wedding", "relatives"]
@@ -80,3 +83,35 @@ def test_what_can_not_be_measured() -> None:
     same = np.ones((3, 3), np.float32)
     with pytest.raises(UserError, match="all target words lean alike"):
         weat(same, same, some[:2], some[1:])
+
+
+def test_ripa_is_the_inner_product_with_the_direction_of_the_pairs() -> None:
+    toward, away = np.array([[2, 0, 1], [4, 1, 0]], np.float32), np.array([[0, 0, 1], [1, 1, 0]], np.float32)
+    words = np.array([[3, 5, 7], [-2, 1, 0]], np.float32)
+    assert ripa(words, toward, away).tolist() == pytest.approx([3, -2])  # all pairs differ along the first axis
+    assert ripa(words, away, toward).tolist() == pytest.approx([-3, 2])
+    assert ripa(words, toward, away[:1]).tolist() == pytest.approx((words @ [3, 0.5, -0.5] / 9.5**0.5).tolist())
+    with pytest.raises(UserError, match="nothing lies between them"):
+        ripa(words, toward, toward)
+
+
+def test_lists_are_read_from_lines_and_from_json(tmp_path: Path) -> None:
+    lists = {"first": ["a", "b"], "second": ["c", "d"], "toward": ["e", "f g"], "away": ["h", "i"]}
+    lines = [f"{name}: {', '.join(words)}" for name, words in lists.items()]
+    (tmp_path / "two.txt").write_text("\n".join(["# mine", "one", *lines, "", "other", *lines]))
+    (tmp_path / "two.json").write_text(json.dumps({"one": lists, "other": lists}))
+    (tmp_path / "own.json").write_text(json.dumps(lists))
+    found = read_bias_lists(tmp_path / "two.txt")
+    assert [one.name for one in found] == ["one", "other"]
+    assert found[0].toward == ("e", "f g")
+    assert read_bias_lists(tmp_path / "two.json") == found
+    assert read_bias_lists(tmp_path / "own.json")[0].name == "own"
+    for text, message in (
+        ("first: a, b\nthird: c", r"line 2: first, second, toward or away, a colon and words"),
+        ("first: a, b", "test 'bad' has no list second, toward, away"),
+        ("", "holds no lists"),
+        ("\n".join(lines).replace("a, b", "a"), "each list needs at least two words; first has 1"),
+    ):
+        (tmp_path / "bad.txt").write_text(text)
+        with pytest.raises(UserError, match=message):
+            read_bias_lists(tmp_path / "bad.txt")

@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 from polysema.app.explorer import Explorer
 from polysema.core.errors import NotFoundError, UnreadableError, UserError
-from polysema.core.measure.analogies import Protocol, measure_analogies, read_analogies
+from polysema.core.measure.analogies import Category, Protocol, measure_analogies, read_analogies
 from polysema.core.measure.similarity import measure_similarity, read_pairs
 from polysema.core.progress import no_progress
 from polysema.core.space.space import Keys, Origin, Space
@@ -110,6 +110,19 @@ def test_bats(space: Space, tmp_path: Path) -> None:
     for method in ("3cosavg", "lrcos"):
         scores = measure_analogies(space, categories, Protocol(method))
         assert [(s.questions, s.evaluated) for s in scores][:2] == [(5, 3), (2, 2)]
+
+
+def test_categories_count_alike_beside_the_total(explorer: Explorer) -> None:
+    """One of two questions is right in the first category, the only one in the second; the third has no known word."""
+    right, wrong = ("man", "woman", "king", "queen"), ("man", "woman", "king", "paris")
+    given = [
+        Category("a", "", (right, wrong)),
+        Category("b", "", (right,)),
+        Category("c", "", (("no-such-word", "woman", "king", "queen"),)),
+    ]
+    found = explorer.measures.analogies(given, protocol=Protocol(vocabulary=20_000))
+    assert found.category_means == {"3cosadd": 75.0}
+    assert found.rows[-1].accuracy == 66.67
 
 
 def test_pairs_learn_from_the_others(tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ from click.testing import CliRunner
 from polysema.app.cli.main import cli as cli_group
 from polysema.app.client.client import Client
 from polysema.app.explorer import AnalogyOptions, Explorer, OccurrenceOptions, SearchOptions
+from polysema.app.explorer.bias_measure import BiasOptions
 from polysema.app.explorer.inside_options import AttentionOptions
 from polysema.app.explorer.results.words import VECTOR_FIELDS
 from polysema.app.explorer.serialization import from_json, to_json
 from polysema.app.service.app import create_app
+from polysema.core.corpus import open_corpus
 from polysema.core.inside.ablation import Ablation
 from polysema.core.inside.explained_move import MoveOptions
 from polysema.core.inside.generation_results import DecodingOptions
@@ -26,6 +28,8 @@ from polysema.core.inside.move_axis import AxisChoice
 from polysema.core.inside.patch_inputs import Noise, PatchOptions
 from polysema.core.inside.steering import Statement
 from polysema.core.measure.analogies import Protocol, read_analogies
+from polysema.core.measure.annotations import read_annotations, read_context_pairs
+from polysema.core.measure.bias_lists import read_bias_lists
 from polysema.core.measure.similarity import read_pairs
 from polysema.core.model.recipe import SentenceOptions
 from polysema.core.space.lookup import Case, Policy
@@ -46,10 +50,7 @@ ONLY_IN_THE_SHELL = {
     "generate next-sentence": "of a model with such a head, and none of the catalog has one",
     "key": "of the service itself",
     "map": "writes a file; over HTTP a job",
-    "measure contextuality": "of files of this machine",
     "measure int8": "of an engine of this machine",
-    "measure probe": "of files of this machine",
-    "measure wic": "of files of this machine",
     "models pull": "brings weights here",
     "mcp": "is a service of its own, see test_tools.py",
     "serve": "is the service",
@@ -427,6 +428,17 @@ def test_an_answer_has_one_shape(verb: Verb, http: httpx.Client, client: Client,
 
 QUESTIONS = ": gender\nman woman king queen\nman woman boy girl\n: odd\nking queen man nobodysword\n"
 RATINGS = "king\tqueen\t8.5\nking\tcabbage\t0.5\nman\twoman\t7\n"
+LABELS = """word,sense,text
+bank,river,The river bank was muddy.
+bank,money,The bank lends money.
+bank,river,They sat on the bank of the river.
+bank,money,A bank keeps gold.
+"""
+PAIRS = "word,sentence1,sentence2,label\n" + "".join(
+    f"bank,The river bank was muddy.,The bank {verb} money.,{same}\n"
+    for verb, same in (("lends", "F"), ("keeps", "T"), ("has", "F"), ("saves", "T"), ("takes", "F"), ("gets", "T"))
+)
+BIAS = "flowers\n" + "".join(f"{name}: {', '.join(words)}\n" for name, words in LISTS.items())
 MEASURES: dict[str, tuple[list[str], Callable[[Any, Path], Any]]] = {
     "measure analogies": (
         ["q.txt", "--method", "3cosadd", "--method", "only-b", "--vocabulary", "20000"],
@@ -439,6 +451,30 @@ MEASURES: dict[str, tuple[list[str], Callable[[Any, Path], Any]]] = {
         lambda of, folder: of.measures.similarity({"s.tsv": read_pairs(folder / "s.tsv")}, lower=False),
     ),
     "measure senses": (["-m", "g2p-t5"], lambda of, folder: of.measures.senses(["g2p-t5"])),
+    "measure senses labels.csv": (
+        ["-m", "g2p-t5"],
+        lambda of, folder: of.measures.annotated_senses(read_annotations(folder / "labels.csv"), ["g2p-t5"]),
+    ),
+    "measure contextuality": (
+        ["labels.csv", "-m", "g2p-t5", "--min-contexts", "2"],
+        lambda of, folder: of.measures.contextuality(list(open_corpus(folder / "labels.csv")), ["g2p-t5"], 2),
+    ),
+    "measure wic": (
+        ["pairs.csv", "-m", "g2p-t5", "-m", "bert-tiny-en"],
+        lambda of, folder: of.measures.word_in_context(
+            read_context_pairs(folder / "pairs.csv"), ["g2p-t5", "bert-tiny-en"]
+        ),
+    ),
+    "measure probe": (
+        ["labels.csv", "-m", "g2p-t5"],
+        lambda of, folder: of.measures.probe(read_annotations(folder / "labels.csv"), ["g2p-t5"]),
+    ),
+    "measure bias": (
+        ["bias.txt", "-s", "glove-6b-50d", "-m", "g2p-t5", "--template", "A {}."],
+        lambda of, folder: of.measures.bias(
+            read_bias_lists(folder / "bias.txt"), models=["g2p-t5"], options=BiasOptions(templates=("A {}.",))
+        ),
+    ),
 }
 
 
@@ -450,7 +486,8 @@ def test_a_measure_has_one_shape(
     arguments, ask = MEASURES[command]
     monkeypatch.chdir(tmp_path)
     Path("q.txt").write_text(QUESTIONS, encoding="utf-8")
-    Path("s.tsv").write_text(RATINGS, encoding="utf-8")
+    for name, text in (("s.tsv", RATINGS), ("labels.csv", LABELS), ("pairs.csv", PAIRS), ("bias.txt", BIAS)):
+        Path(name).write_text(text, encoding="utf-8")
     printed = shell(Verb(command, "", arguments))
     assert to_json(ask(explorer, tmp_path)) == printed
     assert to_json(ask(client, tmp_path)) == printed
@@ -474,7 +511,8 @@ def test_every_verb_is_in_the_table_or_said_to_be_of_one_side_alone(explorer: Ex
     }
     assert {verb.route for verb in VERBS} | set(ONLY_OVER_HTTP) == there
     here = {name for name in commands(cli_group) if not name.startswith("collection ")} | {"models"}
-    assert {verb.command for verb in VERBS} | set(MEASURES) | set(ONLY_IN_THE_SHELL) == here
+    measures = {" ".join(name.split()[:2]) for name in MEASURES}
+    assert {verb.command for verb in VERBS} | measures | set(ONLY_IN_THE_SHELL) == here
 
 
 def test_a_collection_has_one_shape(served: Service, tmp_path: Path) -> None:

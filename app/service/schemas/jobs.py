@@ -32,6 +32,13 @@ from polysema.app.service.schemas.fields import (
     Word,
     request_config,
 )
+from polysema.app.service.schemas.label_measures import (
+    AnnotatedSensesRequest,
+    BiasRequest,
+    ContextualityRequest,
+    ProbeRequest,
+    WordInContextRequest,
+)
 from polysema.app.service.schemas.measures import AnalogiesRequest, SimilaritiesRequest
 from polysema.app.service.schemas.response_model import response_model
 from polysema.core.maps.distortion import Distortion
@@ -195,7 +202,12 @@ JobRequest = Annotated[
     | CompactRequest
     | VerifyRequest
     | AnalogiesRequest
-    | SimilaritiesRequest,
+    | SimilaritiesRequest
+    | ContextualityRequest
+    | AnnotatedSensesRequest
+    | WordInContextRequest
+    | ProbeRequest
+    | BiasRequest,
     Field(discriminator="kind"),
 ]
 
