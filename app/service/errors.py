@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from polysema.app.service.openai_messages import input_mistake
 from polysema.app.service.parameters import fields_of
 from polysema.app.service.validation_messages import mistake_of
 from polysema.core.errors import DiskFullError, UserError
@@ -112,7 +113,9 @@ def add_handlers(app: FastAPI) -> None:
         where = first["loc"][0]
         errors = [one | {"loc": one["loc"][1:]} for one in error.errors() if one["loc"][0] == where]
         given: Any = error.body if where == "body" else dict(request.query_params) | request.path_params
-        mistake = mistake_of(errors, given, fields_of(request.scope, given) if where == "body" else ())
+        mistake = input_mistake(given) if where == "body" and status == 400 else None
+        if mistake is None:
+            mistake = mistake_of(errors, given, fields_of(request.scope, given) if where == "body" else ())
         return answer(status, "invalid", mistake.message, mistake.field)
 
     @app.exception_handler(HTTPException)

@@ -98,6 +98,28 @@ def test_errors_are_of_its_classes(client: openai.OpenAI) -> None:
         client.embeddings.create(model="minilm-l6", input="a " * 40_000)
 
 
+@pytest.mark.parametrize(
+    ("given", "message", "param"),
+    [
+        ([], "Invalid 'input': empty array. Expected an array with minimum length 1, but got an empty array", "input"),
+        ("", "Invalid 'input': empty string. Expected a string with minimum length 1", "input"),
+        (["a", ""], "Invalid 'input[1]': empty string. Expected a string with minimum length 1", "input[1]"),
+        (["a", 1], "Invalid type for 'input[1]': expected a string, but got an integer instead.", "input[1]"),
+        ([1, "a"], "Invalid type for 'input[1]': expected an integer, but got a string instead.", "input[1]"),
+        ([[1], []], "Invalid 'input[1]': empty array.", "input[1]"),
+        ([None], "Invalid type for 'input[0]': expected one of a string, integer, or array of integers", "input[0]"),
+        ({"a": 1}, "Invalid type for 'input': expected one of a string, array of strings", "input"),
+        ([True], "but got a boolean instead.", "input[0]"),
+        ([[1, "a"]], "input[0][1]: should be an integer; got 'a'", "input[0][1]"),
+    ],
+)
+def test_a_wrong_input_is_told_in_openais_words(client: openai.OpenAI, given: Any, message: str, param: str) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.embeddings.create(model="minilm-l6", input=given)
+    assert message in caught.value.message
+    assert (caught.value.param, caught.value.type) == (param, "invalid_request_error")
+
+
 def test_models(client: openai.OpenAI) -> None:
     assert "minilm-l6" in [one.id for one in client.models.list()]
     assert client.models.retrieve("minilm-l6").object == "model"
