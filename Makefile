@@ -9,12 +9,13 @@ NPM_OPTIONS := --silent --no-audit --no-fund --fetch-retries=1 --fetch-timeout=6
 N ?= 3
 ENDURING := $(shell grep -l "endurance import" tests/*/test_*.py | grep -v tests/store)
 MODULES ?=
+CLIENTS := build/clients
 # the modules of what `import polysema` gives, whose docstrings are held against the signatures
 PUBLIC := core/display.py core/errors.py core/files/formats.py core/files/writers.py core/model/load.py core/space/hits.py \
   core/space/origin.py core/space/space.py indexes/base.py indexes/collection.py indexes/exact.py indexes/faiss_index.py
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help app test docs endure mutants notebook lint lint-js format bench browser install lock screenshots clean
+.PHONY: help app test clients docs endure mutants notebook lint lint-js format bench browser install lock screenshots clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -31,6 +32,12 @@ notebook: $(STAMP)  ## run docs/notebooks anew, keep what it shows, and write it
 
 endure: $(STAMP)  ## the long form of the tests: more kills, cuts of the power and damage, every method and word
 	POLYSEMA_ENDURE=1 $(BIN)/python -m pytest --timeout=7200 tests/store $(ENDURING)
+
+clients: $(STAMP)  ## install LangChain, LlamaIndex, Chroma and OpenAI's clients beside, and run them against the service
+	@test -x $(CLIENTS)/bin/python || $(PYTHON) -m venv $(CLIENTS)
+	@$(CLIENTS)/bin/python -m pip install --quiet --quiet openai langchain-openai llama-index-embeddings-openai-like chromadb
+	@cd $(CLIENTS) && npm install $(NPM_OPTIONS) openai
+	POLYSEMA_CLIENTS=$(abspath $(CLIENTS)) $(BIN)/python -m pytest tests/clients
 
 mutants: $(STAMP)  ## change single lines of core/ and indexes/ and count what the tests notice (N=… a module, MODULES=…)
 	@$(BIN)/python -m tests.mutants -n $(N) $(MODULES)
