@@ -1,7 +1,7 @@
 """`checked_arguments`: a wrong type is named before anything runs, by the annotations of what is called."""
 
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import lru_cache, wraps
 from inspect import Parameter, getattr_static, isfunction, signature
 from typing import NamedTuple, ParamSpec, TypeVar
 
@@ -108,9 +108,15 @@ def _alternatives(text: str) -> list[str]:
     return [part.strip() for part in parts]
 
 
+@lru_cache(maxsize=1024)
+def _taken(kind: type) -> tuple[str, ...] | None:
+    """The annotations that take a value of this type; None for a type that is none of Python's own."""
+    return next((names for simple, names in SIMPLE_TYPES.items() if issubclass(kind, simple)), None)
+
+
 def check_argument(name: str, value: object, wanted: ArgumentType) -> None:
     """Raise `TypeError` for a value of Python's own types that the annotation doesn't take; others are passed on."""
-    taken = next((names for kind, names in SIMPLE_TYPES.items() if isinstance(value, kind)), None)
+    taken = _taken(type(value))
     if taken is None:
         return
     lists = isinstance(value, str) and wanted.element and "str" not in wanted.names

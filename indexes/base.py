@@ -19,17 +19,22 @@ from polysema.indexes.index_spec import check_recall
 
 def checked(vectors: "np.typing.ArrayLike", dim: int | None, what: str) -> Floats:
     """(n, dim) contiguous float32; raises `IncompatibleError` on another width, `UserError` on NaN or Inf."""
-    array = np.asarray(vectors)
-    if array.ndim != 2 or (dim is not None and array.shape[1] != dim):
-        wanted = f"(n, {dim})" if dim is not None else "(n, dim)"
-        raise IncompatibleError(f"{what} must have the shape {wanted}; got {array.shape}")
-    array = np.ascontiguousarray(array, np.float32)
+    array = of_width(vectors, dim, what)
     for start in range(0, len(array), 65536):
         block = array[start : start + 65536]
         if not np.isfinite(block).all():
             row = start + int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
             raise UserError(f"{what} must be finite numbers; row {row} holds NaN or Inf")
     return array
+
+
+def of_width(vectors: "np.typing.ArrayLike", dim: int | None, what: str) -> Floats:
+    """(n, dim) contiguous float32; raises `IncompatibleError` on another width."""
+    array = np.asarray(vectors)
+    if array.ndim != 2 or (dim is not None and array.shape[1] != dim):
+        wanted = f"(n, {dim})" if dim is not None else "(n, dim)"
+        raise IncompatibleError(f"{what} must have the shape {wanted}; got {array.shape}")
+    return np.ascontiguousarray(array, np.float32)
 
 
 def check_k(k: int) -> int:
@@ -181,8 +186,9 @@ class Index(HtmlRepr, ABC):
 
 def _one(rows: Ints, scores: Floats, left_out: set[int], k: int) -> tuple[Ints, Floats]:
     """As `in_order` and `_without` for one query, in a fraction of their time."""
-    order = np.lexsort((rows, -scores))
-    rows, scores = rows[order], scores[order]
+    if not (scores[1:] < scores[:-1]).all():
+        order = np.lexsort((rows, -scores))
+        rows, scores = rows[order], scores[order]
     if left_out:
         kept = [place for place, row in enumerate(rows.tolist()) if row not in left_out][:k]
         rows, scores = rows[kept], scores[kept]

@@ -152,7 +152,7 @@ class CollectionFiles:
     def read(self, question: Callable[[CollectionView], T]) -> T:
         """The result on the newest version; retried when its files were removed in the meantime."""
         for _ in range(COMMIT_TRIES):
-            view = self.view()
+            view = self.read_view() or self.view()
             try:
                 with translate_os_errors(self.root, "read"):
                     return question(view)

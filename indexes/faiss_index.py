@@ -31,7 +31,7 @@ from polysema.indexes.faiss_objects import (
 )
 from polysema.indexes.faiss_searcher import FaissSearcher
 from polysema.indexes.index_spec import IndexSpec, choose
-from polysema.indexes.recall import RecallCurve, Setting
+from polysema.indexes.recall import RecallCurve, Setting, described
 from polysema.indexes.scoring import MARGIN, best_among, rescored
 from polysema.indexes.setting_choice import SettingChoice
 from polysema.indexes.streamed import exact_index
@@ -138,7 +138,7 @@ class FaissIndex(Index):
             short = np.flatnonzero(rows[:, -1] < 0)
             if len(short):  # the cells looked into hold fewer than k
                 rows[short], scores[short], *_ = self._exactly(queries[short], k, ask, "")
-            return SearchResult(rows, scores, expected, f"{self.recipe.kind}, {setting}")
+            return SearchResult(rows, scores, expected, described(self.recipe.kind, setting))
 
     def _exactly(self, queries: Floats, k: int, ask: QueryOptions, how: str) -> SearchResult:
         if ask.where is not None and ask.passing * (24 + len(queries)) < self.n * (8 + len(queries)):

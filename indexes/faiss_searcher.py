@@ -26,11 +26,13 @@ class FaissSearcher:
     vectors: Floats
     held_out: Ints
     n: int = field(init=False)
-    _before: Ints = field(init=False)
+    _row_of: Ints = field(init=False)  # (n + 1,) the row of each of FAISS's numbers, -1 of -1
+    _graph_parameters: dict[int, Any] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.n = len(self.vectors)
-        self._before = self.held_out - np.arange(len(self.held_out))  # indexed rows before each row of the sample
+        added = np.delete(np.arange(self.n), self.held_out)  # the rows of the sample were added last
+        self._row_of = np.concatenate([added, self.held_out, [-1]]).astype(np.int32 if self.n < 2**31 else np.int64)
 
     def prepared(self, rows: Floats) -> Floats:
         """Rows as FAISS takes them: of length 1 for the cosine."""
@@ -78,7 +80,12 @@ class FaissSearcher:
         if kind == "flat":
             return f.SearchParameters(**choice) if choice else None
         if kind in ("hnsw", "hnsw-sq8"):  # fewer than k candidates would come back as -1
-            return f.SearchParametersHNSW(efSearch=max(setting.ef_search, k), **choice)
+            depth = max(setting.ef_search, k)
+            if choice:
+                return f.SearchParametersHNSW(efSearch=depth, **choice)
+            if depth not in self._graph_parameters:
+                self._graph_parameters = {**self._graph_parameters, depth: f.SearchParametersHNSW(efSearch=depth)}
+            return self._graph_parameters[depth]
         nprobe = min(setting.nprobe, self.recipe.nlist)
         if kind == "ivf-pq":
             return f.IVFPQSearchParameters(nprobe=nprobe, **choice)
@@ -91,14 +98,7 @@ class FaissSearcher:
         """FAISS's numbers as rows: the rows of the sample were added last, the others in their order."""
         if not len(self.held_out):
             return ids
-        before = self.n - len(self.held_out)
-        rows = ids + np.searchsorted(self._before, ids, side="right")
-        if ids.max(initial=0) >= before:
-            last = ids >= before
-            rows[last] = self.held_out[ids[last] - before]
-        if ids.min(initial=0) < 0:
-            rows[ids < 0] = -1
-        return rows
+        return self._row_of[ids].astype(np.int64)
 
     def selector(self, mask: Mask) -> Any:
         """FAISS's selector of the rows where a mask (n,) is true."""

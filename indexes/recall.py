@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from math import ceil
 from typing import Any
 
@@ -36,6 +37,12 @@ class Setting:
     def within(self, other: "Setting") -> bool:
         """Whether this one looks no further than the other, in any way."""
         return self.ef_search <= other.ef_search and self.nprobe <= other.nprobe and self.k_factor <= other.k_factor
+
+
+@lru_cache(maxsize=1024)
+def described(kind: str, setting: Setting) -> str:
+    """How an answer was found, in a few words."""
+    return f"{kind}, {setting}"
 
 
 def setting_of(recipe: IndexSpec) -> Setting:

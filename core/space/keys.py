@@ -166,7 +166,8 @@ class Keys(HtmlRepr, Sequence[str]):
         if len(rows) >= MAX_SINGLE_NAMES:
             return self.array.take(pa.array(rows)).to_pylist()
         starts, data = self.text
-        return [str(data[starts[row] : starts[row + 1]], "utf-8") for row in rows]
+        places = zip(starts[rows].tolist(), starts[rows + 1].tolist(), strict=True)
+        return [str(data[start:end], "utf-8") for start, end in places]
 
     @cached_property
     def text(self) -> tuple[Ints, memoryview]:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.space.space import Floats, Ints, Keys, Origin, Space
-from polysema.indexes.base import Mask, check_k, checked
+from polysema.indexes.base import Mask, check_k, checked, of_width
 from polysema.indexes.filters import Filter, parse
 from polysema.indexes.store.batch import Batch
 from polysema.indexes.store.disk import Disk
@@ -88,11 +88,14 @@ class CollectionView:
             return self._nothing(len(checked(queries, None, "queries")), how)
         name = self.name(how.space)
         card, segments = self.manifest.spaces[name], self.segments[name]
-        queries = checked(queries, card.dim, "queries")
+        # whether they are finite the index looks, too, where there is one to be asked
+        queries = (checked if how.where is not None else of_width)(queries, card.dim, "queries")
         n_live = sum(segment.n_live for segment in segments)
         if not n_live:
+            checked(queries, card.dim, "queries")
             return self._nothing(len(queries), replace(how, space=name))
-        how = replace(how, k=min(how.k, n_live))
+        if how.k > n_live:
+            how = replace(how, k=n_live)
         masks = self.masks(name, how.where) if how.where is not None else None
         parts = [
             search_segment(place, segment, queries, how, masks[place] if masks else None)
