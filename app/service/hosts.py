@@ -5,6 +5,7 @@ asks under that name, and is refused; and so is what is no name of a host at all
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import unquote
 
 from starlette.types import Scope
@@ -38,6 +39,7 @@ def check_host(scope: Scope, hosts: frozenset[str]) -> None:
         scope["raw_path"] = scope["path"].encode()
 
 
+@lru_cache(maxsize=256)  # a client sends the same one with each request
 def host_of(authority: str) -> str | None:
     """The host of `host:port`, in lower case and without brackets; None for what is no such thing."""
     found = _AUTHORITY.fullmatch(authority)

@@ -32,6 +32,8 @@ def set_up(stream: TextIO | None = None) -> None:
         one.handlers, one.propagate = [], True
     logging.getLogger("polysema.service").setLevel(logging.INFO)
     logging.captureWarnings(True)
+    # what no line holds need not be found out for each
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = logging.logAsyncioTasks = False
 
 
 def line(event: str, **more: Any) -> str:

@@ -23,6 +23,7 @@ class PatientProtocol(HttpToolsProtocol):
         """A client came."""
         super().connection_made(transport)
         self._head_bytes: int | None = None  # of the headers that are being read
+        self._since, self._patience = self.loop.time(), self.seconds
         self._deadline = self.loop.call_later(self.seconds, self._late)
 
     def data_received(self, data: bytes) -> None:
@@ -57,14 +58,8 @@ class PatientProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """It is answered."""
         super().on_response_complete()
-        self._wait()
-
-    def _wait(self) -> None:
-        """Until a client that reads nothing, or asks nothing more, is let go."""
-        unsent = _unsent(self.transport)
-        seconds = self.seconds if unsent else max(self.seconds, self.timeout_keep_alive + 1)
-        self._deadline.cancel()
-        self._deadline = self.loop.call_later(seconds, self._late, unsent)
+        # no timer anew with each answer: the one that runs looks when that was
+        self._since, self._patience = self.loop.time(), max(self.seconds, self.timeout_keep_alive + 1)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
@@ -72,13 +67,18 @@ class PatientProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _late(self, unsent_before: int = 0) -> None:
+        """Let a client go that reads nothing, or asks nothing more; else look again later."""
         unsent = _unsent(self.transport)
-        if unsent and unsent >= unsent_before > 0:
+        if unsent >= unsent_before > 0:
             self.transport.abort()  # closing would wait until the answer is read
-        elif unsent or unsent_before:
-            self._wait()
-        elif (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing():
+            return
+        idle = self.cycle is None or self.cycle.response_complete
+        left = self._patience - (self.loop.time() - self._since)
+        if idle and left <= 0 and not unsent:
             self.transport.close()
+            return
+        delay = min(left, self.seconds) if idle and not unsent else self.seconds
+        self._deadline = self.loop.call_later(delay, self._late, unsent)
 
 
 def _unsent(transport: asyncio.Transport) -> int:

@@ -8,9 +8,11 @@ import re
 from typing import Annotated
 
 import msgspec
+import pydantic_core
 from starlette.responses import Response
 from starlette.types import Scope
 
+from polysema.app.explorer.results.collection import SearchAnswer
 from polysema.app.service import encoding as form
 from polysema.app.service.bodies import UNCOUNTED_BYTES
 from polysema.app.service.dependencies import ServiceState
@@ -23,6 +25,9 @@ from polysema.indexes.store.matches import Search
 
 _PATH = re.compile(r"/v1/collections/([A-Za-z0-9][A-Za-z0-9_.-]{0,63})/search")
 _ROUTE = next(one for one in collection.router.routes if getattr(one, "name", "") == "search")
+
+PLAIN_ROW = ("rank", "score", "id")
+MAX_INLINE_ANSWERS = 64  # to questions of one request
 
 Line = Annotated[list[float], msgspec.Meta(min_length=1, max_length=65_536)]
 Lines = Annotated[list[Line], msgspec.Meta(min_length=1, max_length=MAX_ITEMS)]
@@ -80,7 +85,7 @@ class SearchLane:
         kind = SearchKind(found[1], queries.shape[1], how, columns)
         if self._batches.is_full(kind):
             self._state.gate.refuse()
-        return form.answer(await self._batches.ask(kind, queries))
+        return _written(await self._batches.ask(kind, queries))
 
     def _queries(self, name: str, request: VectorSearch) -> Floats | None:
         """The vectors of a request within every limit, (n_queries, dim); None where there is something to say."""
@@ -102,6 +107,18 @@ class SearchLane:
         except UserError:
             return None
         return queries
+
+
+def _written(found: SearchAnswer) -> Response:
+    """As `encoding.answer` writes it: rows of nothing but ids and scores without a look at each value."""
+    first = next((line[0] for line in found.answers if line), {})
+    if len(first) > len(PLAIN_ROW) or len(found.answers) > MAX_INLINE_ANSWERS:
+        return form.answer(found)
+    body = pydantic_core.to_json(
+        {"answers": found.answers, "version": found.version, "recall": found.recall, "space": found.space},
+        inf_nan_mode="null",
+    )
+    return Response(body, media_type=form.JSON)
 
 
 def _is_json(scope: Scope) -> bool:
