@@ -14,12 +14,17 @@ import streamlit as st
 from numpy.typing import NDArray
 from pyarrow.csv import WriteOptions, write_csv
 
-from polysema.app.dashboard.components.scatter import Points
+from polysema.app.dashboard.components.plot_options import PlotMarks, PlotOptions, PlotSearchBox
+from polysema.app.dashboard.components.points import Points
+from polysema.app.dashboard.components.whole_plot import whole_plot
+from polysema.app.dashboard.share_menu import FileOffer, offer
+from polysema.app.dashboard.sharing.map_page import plot_page
 from polysema.app.explorer.results import OccurrenceHit
 
 if TYPE_CHECKING:
     import altair as alt
 
+MAX_LABELS = 40
 INK, TRACK, FILL, MARK = "#1b2733", "#e4e9ee", "#0d9488", "#b45309"
 
 
@@ -28,22 +33,24 @@ def numbers(
     name: str,
     label: str = "Numbers (CSV)",
 ) -> None:
-    """A button that saves rows of numbers as CSV. A function that makes them is called only when the file is requested,
+    """Offer rows of numbers as CSV. A function that makes them is called only when the file is requested,
     and leaves no file that the next run takes away while the browser still looks for it.
     """
-    st.download_button(
-        label,
-        (lambda: table(rows())) if callable(rows) else table(rows),
-        f"{_file(name)}.csv",
-        "text/csv",
-        key=f"csv_{name}",
-        on_click="ignore",
-        help="Every number behind the picture.",
+    offer(
+        FileOffer(
+            label,
+            name,
+            (lambda: table(rows())) if callable(rows) else (lambda: table(rows)),
+            f"{_file(name)}.csv",
+            "text/csv",
+            f"csv_{name}",
+            "Every number behind the picture.",
+        )
     )
 
 
 def occurrences(hits: Sequence[OccurrenceHit], name: str, more: Mapping[str, float] | None = None) -> None:
-    """A button that saves occurrences of words in texts as CSV, nearest first; `more` stands in every row."""
+    """Offer occurrences of words in texts as CSV, nearest first; `more` stands in every row."""
     rows = [
         {
             "rank": rank,
@@ -61,7 +68,7 @@ def occurrences(hits: Sequence[OccurrenceHit], name: str, more: Mapping[str, flo
 
 
 def points(shown: Points, name: str) -> None:
-    """A button that saves what a plot shows as CSV: label, category, coordinates, the sentence."""
+    """Offer what a plot shows as CSV: label, category, coordinates, the sentence."""
 
     def rows() -> list[dict[str, Any]]:
         places = np.asarray(shown.positions)
@@ -74,7 +81,23 @@ def points(shown: Points, name: str) -> None:
             for label, kind, text, place in named
         ]
 
+    def page() -> str:
+        plot = whole_plot(
+            [("category", shown)],
+            alt=name,
+            marks=PlotMarks(label_rows=range(min(len(shown.labels), MAX_LABELS))),
+            options=PlotOptions(search=PlotSearchBox("Find a word or text")),
+        )
+        return plot_page(plot, f"Polysema: {name}", [f"{len(shown.labels):,} points."])
+
     numbers(rows, f"{name}_points", "Points (CSV)")
+    web_page(page, f"{name}-plot", "Plot as one page (HTML)")
+
+
+def web_page(drawn: Callable[[], str], name: str, label: str) -> None:
+    """Offer a page that stands alone."""
+    message = "One file that needs no network: search, hover, colors and selections work in it."
+    offer(FileOffer(label, name, drawn, f"{_file(name)}.html", "text/html", f"html_{name}", message))
 
 
 def columns(
@@ -83,7 +106,7 @@ def columns(
     label: str = "Numbers (CSV)",
     message: str = "Every number behind the picture.",
 ) -> None:
-    """A button that saves an Arrow table as CSV, made on demand: 400,000 rows take about a second."""
+    """Offer an Arrow table as CSV, made on demand: 400,000 rows take about a second."""
 
     def written() -> bytes:
         table = made()
@@ -96,9 +119,7 @@ def columns(
         write_csv(table, out, WriteOptions(quoting_style="needed"))
         return out.getvalue()
 
-    st.download_button(
-        label, written, f"{_file(name)}.csv", "text/csv", key=f"csv_{name}", on_click="ignore", help=message
-    )
+    offer(FileOffer(label, name, written, f"{_file(name)}.csv", "text/csv", f"csv_{name}", message))
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -112,30 +133,29 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def ranked(rows: Sequence[tuple[str, float]], name: str, head: str, label: str, baseline: float = math.nan) -> None:
-    """The two buttons under a table of names and scores: its numbers as CSV, its bars as SVG."""
-    one, two = st.columns(2)
-    with one:
-        numbers(
-            [
-                {"rank": rank, head: key, label: score} | ({} if math.isnan(baseline) else {"random pair": baseline})
-                for rank, (key, score) in enumerate(rows, 1)
-            ],
-            name,
-        )
-    with two:
-        picture(lambda: bars_svg(rows, head, label, baseline), name)
+    """Offer a table of names and scores: its numbers as CSV, its bars as SVG."""
+    numbers(
+        [
+            {"rank": rank, head: key, label: score} | ({} if math.isnan(baseline) else {"random pair": baseline})
+            for rank, (key, score) in enumerate(rows, 1)
+        ],
+        name,
+    )
+    picture(lambda: bars_svg(rows, head, label, baseline), name)
 
 
 def picture(drawn: Callable[[], str], name: str) -> None:
-    """A button that saves a drawing as SVG, made on demand."""
-    st.download_button(
-        "Picture (SVG)",
-        drawn,
-        f"{_file(name)}.svg",
-        "image/svg+xml",
-        key=f"svg_{name}",
-        on_click="ignore",
-        help="What is shown, as a drawing.",
+    """Offer a drawing as SVG, made on demand."""
+    offer(
+        FileOffer(
+            "Picture (SVG)",
+            name,
+            drawn,
+            f"{_file(name)}.svg",
+            "image/svg+xml",
+            f"svg_{name}",
+            "What is shown, as a drawing.",
+        )
     )
 
 

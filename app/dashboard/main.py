@@ -3,7 +3,7 @@
 import altair  # noqa: F401  before any work in the background imports what it needs as well
 import streamlit as st
 
-from polysema.app.dashboard import permalink, widgets
+from polysema.app.dashboard import permalink, share_menu, shared_link, widgets
 from polysema.app.dashboard.addresses import FIRST_PAGE, PAGES
 from polysema.app.dashboard.components.steps import settle
 
@@ -26,7 +26,11 @@ widgets.warm_up()
 with st.sidebar:
     widgets.sidebar_notes()
 widgets.note_missing_page(page.url_path)
+shared_link.take_content()
+share_menu.begin()
+menu = st.container(key="ps_menu", horizontal=True, horizontal_alignment="right", gap="xsmall", width="content")
 page.run()
+share_menu.menus(menu)
 settle(
     page.url_path,
     [one.url_path for one in pages.values() if one.url_path],

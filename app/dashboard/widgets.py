@@ -15,6 +15,7 @@ from polysema.app.dashboard.components import assets
 from polysema.app.dashboard.jobs import JobRunner, WatchedJob
 from polysema.app.dashboard.permalink import lines
 from polysema.app.dashboard.permalink import plain as plain
+from polysema.app.dashboard.share_menu import offer_lines
 from polysema.app.explorer import Explorer
 from polysema.app.explorer.results import OccurrenceHit
 from polysema.core.errors import UnknownWordError, UserError
@@ -203,6 +204,7 @@ def notes(*answers: object) -> None:
 
 def python_lines(lines: str, details: str) -> None:
     """The expander under each answer: how it was made, and the Python lines that make the same."""
+    offer_lines(lines)
     with st.expander("Details"):
         st.markdown(details)
         st.code(lines, language="python")

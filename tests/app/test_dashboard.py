@@ -192,7 +192,7 @@ def test_the_parts_of_inside(query: dict[str, str], button: str, wrong: tuple[st
     app = page("inside", **query)
     assert not app.exception
     assert not app.error
-    assert [b.label for b in app.get("download_button")].count("Numbers (CSV)") == 1
+    assert [b.label for b in app.get("download_button")].count("Numbers (CSV)") == 2, "once in Share and once in Save"
     app.text_input(key=wrong[0]).set_value(wrong[1])
     next(b for b in app.button if b.label == button).click().run()
     settle(app)

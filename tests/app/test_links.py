@@ -1,10 +1,14 @@
 """What a link names and isn't there is reported; every address is a page or says that it is none."""
 
+import re
+
 import pytest
 
 from polysema.app.dashboard import permalink
 from polysema.app.dashboard.addresses import Addresses, index_page, script_hashes
 from polysema.app.dashboard.components.assets import asset
+from polysema.app.dashboard.shared_link import packed_view
+from polysema.core.environment import home
 from tests.app.test_dashboard import as_launched
 from tests.app.test_page_map import page
 from tests.event_loop import run
@@ -116,3 +120,28 @@ def test_a_view_of_a_page_that_had_another_spelling_is_restored() -> None:
     name = permalink.save({"page": "neighbours", "values": {"widget:cw": "swan"}})
     assert name is not None
     assert permalink.load(name) == {"page": "neighbors", "values": {"widget:cw": "swan"}}
+
+
+def test_a_link_with_its_content_opens_where_nothing_is_kept() -> None:
+    view = {"page": "neighbors", "values": {"widget:text": "The bank of the Óder", "widget:cw": "bank"}}
+    text = packed_view(view)
+    assert re.fullmatch(r"[\w-]+", text)
+    kept = home() / "views" / f"{permalink.save(view)}.json"
+    kept.unlink()  # as on another machine
+    app = page("neighbors", mode="A word in a sentence", content=text)
+    assert not app.exception
+    assert (app.session_state["text"], app.session_state["cw"]) == ("The bank of the Óder", "bank")
+    assert "content" not in app.query_params
+    assert permalink.load(str(app.query_params["s"])) == view
+    (shown,) = [code.value for code in app.code if "content=" in code.value]
+    assert shown.endswith(f"content={text}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "%%%", "eJw", packed_view({"page": 1, "values": {}}), packed_view({"page": "map", "values": {"a": {}}})],
+)
+def test_a_link_whose_content_can_not_be_read_says_so(text: str) -> None:
+    app = page("neighbors", mode="A word in a sentence", content=text)
+    assert not app.exception
+    assert permalink.LOST_NOTE in [warning.value for warning in app.warning]

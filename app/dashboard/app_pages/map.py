@@ -1,11 +1,12 @@
 """The page Map: a space laid out in two or three dimensions, with what it keeps of the neighborhoods."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from polysema.app.dashboard import own_points, permalink, space_picker, widgets
+from polysema.app.dashboard import downloads, own_points, permalink, space_picker, widgets
 from polysema.app.dashboard.components.scatter import (
     PlotMarks,
     PlotOptions,
@@ -46,6 +47,7 @@ from polysema.app.dashboard.map.requests import ACTIONS, MODES, take_up
 from polysema.app.dashboard.map.selection_panel import selection_panel
 from polysema.app.dashboard.map.state import hidden_rows, restore, undo_bar
 from polysema.app.dashboard.own_points import PlacedPoint
+from polysema.app.dashboard.sharing.map_page import map_page
 from polysema.core.maps.options import MapOptions
 from polysema.core.space.space import Space
 
@@ -192,8 +194,12 @@ def show_map(query: MapQuestion, space: Space, view: MapView, places: MapPlaces)
         undo_bar()
         badge(found, view.whole)
     selection_table(found, own, selected, name)
+    python = python_of(query)
+    if view.whole:
+        made = partial(map_page, found, colored.areas, color=colored.by, python=python)
+        downloads.web_page(made, f"map-{name}", "Map as one page (HTML)")
     widgets.python_lines(
-        python_of(query),
+        python,
         "What is near on the map is often near in the space, and the list beside it says where it isn't: lines lead to "
         "the neighbors in the list, which is of the space. "
         f"{TITLES[query.method]}: {MAP_NOTES[query.method]}. By the cosine, seed {query.options.seed}, the first "

@@ -260,17 +260,8 @@ def draw(found: LessonResult, key: str) -> None:
         ):  # one below the other on a phone
             with column:
                 drawing(picture(shown, [stack]), key=f"{key}_{stack.name}")
-        st.download_button(
-            "Drawing (SVG)",
-            svg.replace("currentColor", downloads.INK).replace(
-                "<defs>", '<rect width="100%" height="100%" fill="#fff"/><defs>'
-            ),
-            f"{shown.model}.svg",
-            "image/svg+xml",
-            key=f"{key}_drawing",
-            on_click="ignore",
-            help="The drawing of the blocks.",
-        )
+        background = "<defs>", '<rect width="100%" height="100%" fill="#fff"/><defs>'
+        downloads.picture(lambda: svg.replace("currentColor", downloads.INK).replace(*background), f"{key}_drawing")
     with right:
         st.markdown("**Where the parameters are**")
         rows = [(f"{row['part']} ({row['parameters']:,})", float(row["share"])) for row in found.rows]

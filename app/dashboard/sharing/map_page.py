@@ -1,6 +1,7 @@
 """A map as one HTML file: search, hover, colors and selections work without a network."""
 
 import json
+from collections.abc import Sequence
 from html import escape
 
 from polysema.app.dashboard.components import assets
@@ -34,10 +35,7 @@ def map_page(found: SpaceMap, areas: Regions | None, *, color: str = "", title: 
     Raises:
         UserError: There is no such column to color by.
     """
-    plot = map_plot(found, areas, color)
-    texts, cut = fitting_texts(plot, len(found.space))
     origin = found.space.origin
-    heading = title or f"Map of {origin.source}"
     notes = [f"{len(found.space):,} points by {found.map.method}."]
     if found.distortion is not None:
         notes.append(
@@ -45,15 +43,32 @@ def map_page(found: SpaceMap, areas: Regions | None, *, color: str = "", title: 
             f"nearest on the map (by chance {found.distortion.by_chance:.1%}): what lies near is often near, distances "
             "of groups mean little."
         )
-    if cut:
-        notes.append(f"Texts are cut at {cut:,} characters.")
-    lines = f"<details><summary>Python for the same map</summary><pre>{escape(python)}</pre></details>"
+    heading = title or f"Map of {origin.source}"
+    return plot_page(map_plot(found, areas, color), heading, notes, footer=origin.card(), python=python)
+
+
+def plot_page(plot: WholePlot, heading: str, notes: Sequence[str], *, footer: str = "", python: str = "") -> str:
+    """A plot as a file.
+
+    Args:
+        plot: The plot.
+        heading: Of the page.
+        notes: Sentences under it.
+        footer: What stands below.
+        python: Lines that make the same; shown where there are some.
+
+    Returns:
+        HTML, in which long texts are cut as `map_page` says.
+    """
+    texts, cut = fitting_texts(plot, len(plot.texts["labels"]))
+    said = [*notes, *([f"Texts are cut at {cut:,} characters."] if cut else [])]
+    lines = f"<details><summary>Python that makes the same</summary><pre>{escape(python)}</pre></details>"
     body = (
-        f"<header><h1>{escape(heading)}</h1><p>{escape(' '.join(notes))}</p>"
+        f"<header><h1>{escape(heading)}</h1><p>{escape(' '.join(said))}</p>"
         '<label>Color <select id="color" autocomplete="off"></select></label></header>\n'
         '<main><div id="plot"></div><aside aria-label="Selected points"><p id="count" role="status"></p>'
         '<button id="save" type="button" hidden>Save selected (CSV)</button><ol id="selected" tabindex="0"></ol>'
-        f'<p id="more"></p></aside></main>\n<footer><p>{escape(origin.card())}</p>{lines if python else ""}</footer>'
+        f'<p id="more"></p></aside></main>\n<footer><p>{escape(footer)}</p>{lines if python else ""}</footer>'
     )
     return OfflinePage(
         heading,

@@ -34,7 +34,7 @@ def map_plot(found: SpaceMap, areas: Regions | None, color: str = "", height: in
     """
     space = found.space
     named = colorings_of(found, areas)
-    if color and color not in [name for name, _ in named]:
+    if color and color not in [point_colors.AREAS, *(name for name, _ in named)]:  # a map may have no areas
         raise UserError(f"color must be one of {', '.join(name for name, _ in named)}, not {color!r}")
     named.sort(key=lambda one: one[0] != color)
     details, marks = point_colors.sentences_of(space)
