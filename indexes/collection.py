@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy.typing as npt
 import pyarrow as pa
@@ -12,15 +12,17 @@ from polysema.core.display import HtmlRepr
 from polysema.core.errors import UserError
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Origin, Space
+from polysema.indexes.collection_columns import CollectionColumns
 from polysema.indexes.collection_compaction import Compaction, compact
 from polysema.indexes.collection_files import CollectionFiles, CollectionOptions
 from polysema.indexes.collection_history import CollectionHistory
 from polysema.indexes.collection_spaces import CollectionSpaces, named_space, put_rows
+from polysema.indexes.engines.address import create_at, folder_of, is_address, open_at
+from polysema.indexes.engines.protocol import VectorCollection
 from polysema.indexes.filters import Filter
 from polysema.indexes.former_names import former_method
 from polysema.indexes.index_spec import IndexSpec
 from polysema.indexes.store.batch import batch_of, ids_of
-from polysema.indexes.store.column_types import parse_type, stored_type
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.layout import make, translate_os_errors
 from polysema.indexes.store.matches import Matches, Search
@@ -62,17 +64,18 @@ class Collection(HtmlRepr):
             CorruptError: A file of it is missing or damaged; the message names it.
             IncompatibleError: It was written by a newer version.
         """
-        self.root, self.options = Path(root), options or CollectionOptions()
+        self.root, self.options = folder_of(root), options or CollectionOptions()
         self._files = CollectionFiles(self.root, self.options, disk or Disk())
         self.history = CollectionHistory(self._files)
         self.spaces = CollectionSpaces(self._files)
+        self.columns = CollectionColumns(self._files)
 
     @classmethod
     def create(cls, root: "Path | str", options: CollectionOptions | None = None, disk: Disk | None = None) -> Self:
         """Make an empty collection in a new or empty folder.
 
         Args:
-            root: The folder.
+            root: The folder, or an address of another engine, such as `milvus://host:19530/name`.
             options: How long to wait for another writer, and how many versions to keep.
             disk: What reads and writes; the file system where None.
 
@@ -82,9 +85,26 @@ class Collection(HtmlRepr):
         Raises:
             ConflictError: Something else is in the folder.
         """
+        if is_address(str(root)):
+            return cast(Self, create_at(str(root)))
         with translate_os_errors(Path(root), "create"):
             make(disk or Disk(), Path(root))
         return cls(root, options, disk)
+
+    @classmethod
+    def open(cls, root: "Path | str") -> VectorCollection:
+        """The collection in a folder, or at an address on another engine.
+
+        Args:
+            root: A folder, `milvus://host:19530/name`, or `milvus-lite:///path/of/a/folder.db/name`.
+
+        Returns:
+            The collection. What the engine can't do, its methods refuse by name.
+
+        Raises:
+            PolysemaError: There is none, the engine's client isn't installed, or the server doesn't answer.
+        """
+        return open_at(str(root)) if is_address(str(root)) else cls(root)
 
     def __repr__(self) -> str:
         opened = self._files.last_view.manifest  # the version read last: showing an object reads no disk
@@ -98,10 +118,10 @@ class Collection(HtmlRepr):
         return former_method(self, name)
 
     def view(self) -> CollectionView:
-        """The newest version, opened.
+        """The newest version, opened: every answer of it is of that version.
 
         Returns:
-            A view of which every answer is of that version.
+            The view.
 
         Raises:
             CorruptError: A file of it is missing or damaged; the message names it.
@@ -120,7 +140,7 @@ class Collection(HtmlRepr):
     ) -> Matches:
         """The k best rows for each query, of those that pass a condition.
 
-        Where fewer than k rows are there or pass, all of them are the answer, and of an empty collection nothing.
+        Where fewer than k rows are there or pass, all of them are the answer.
 
         Args:
             queries: (n_queries, dim)
@@ -138,8 +158,7 @@ class Collection(HtmlRepr):
             IncompatibleError: The queries are of another width.
             CorruptError: A file is damaged; the message names it.
         """
-        how = Search(k, space, where, recall, exact)
-        return self._files.read(lambda view: view.search(queries, how))  # type: ignore[arg-type]
+        return self._files.read(lambda view: view.search(queries, Search(k, space, where, recall, exact)))  # type: ignore[arg-type]
 
     def get(self, ids: Sequence[str], space: str | None = None) -> Space:
         """The vectors and columns of some ids.
@@ -239,7 +258,7 @@ class Collection(HtmlRepr):
         Args:
             ids: Their ids; those that aren't there are passed over.
             space: Their space, where there are several.
-            where: A condition on the columns, in the place of ids.
+            where: A condition, in the place of ids.
 
         Returns:
             How many rows were deleted.
@@ -251,27 +270,8 @@ class Collection(HtmlRepr):
             raise UserError("delete takes ids, or a condition (where); give one of them")
         if where is not None:
             return self._files.commit(lambda draft: draft.delete_where(named_space(draft, space), where))
-        names = ids_of(ids if ids is not None else [])
+        names = ids_of([] if ids is None else ids)
         return self._files.commit(lambda draft: draft.delete(named_space(draft, space), names))
-
-    def widen(self, column: str, kind: "str | pa.DataType") -> str:
-        """Give a column a type that holds all of its values and more; one of texts takes any value, as its text.
-
-        Args:
-            column: Its name.
-            kind: A type, such as `double` or `string`.
-
-        Returns:
-            The name of the type.
-
-        Raises:
-            IncompatibleError: A value of the column doesn't fit without loss.
-            NotFoundError: There is no such column.
-            PolysemaError: There is no such type.
-        """
-        wanted = parse_type(kind) if isinstance(kind, str) else stored_type(kind, column)
-        self._files.commit(lambda draft: draft.widen(column, wanted))
-        return str(wanted)
 
     def compact(
         self,

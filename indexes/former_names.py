@@ -19,6 +19,8 @@ def former_method(collection: "Collection", name: str) -> Callable[..., object]:
             return collection.delete(None, space, where=where)
 
         return delete_where
+    if name == "widen":
+        return collection.columns.widen
     if name not in OF_SPACES and name not in OF_HISTORY:
         raise AttributeError(f"{type(collection).__name__!r} object has no attribute {name!r}")
     part = collection.spaces if name in OF_SPACES else collection.history

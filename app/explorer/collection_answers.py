@@ -18,18 +18,17 @@ from polysema.app.explorer.results.collection import (
 
 if TYPE_CHECKING:
     from polysema.core.space.space import Space
-    from polysema.indexes.collection import Collection
+    from polysema.indexes.engines.protocol import VectorCollection, View
     from polysema.indexes.store.matches import Matches
-    from polysema.indexes.store.view import CollectionView
 
 
-def info_of(name: str, collection: Collection) -> CollectionInfo:
+def info_of(name: str, collection: VectorCollection) -> CollectionInfo:
     """What a collection holds: its spaces with their provenance, rows, columns and version."""
     view = collection.view()
     manifest = view.manifest
     spaces = {
         space: CollectionSpace(
-            view.n_rows(space), card.dim, card.metric, card.origin, len(view.segments[space]), indexes_of(view, space)
+            view.n_rows(space), card.dim, card.metric, card.origin, len(view.parts(space)), indexes_of(view, space)
         )
         for space, card in manifest.spaces.items()
     }
@@ -38,12 +37,12 @@ def info_of(name: str, collection: Collection) -> CollectionInfo:
     return CollectionInfo(name, manifest.n_rows, manifest.version, manifest.what, snapshots, columns, spaces)
 
 
-def indexes_of(view: CollectionView, space: str) -> str:
+def indexes_of(view: View, space: str) -> str:
     """Which index how many of the rows of a space have."""
     kinds: dict[str, int] = {}
-    for segment in view.segments[space]:
-        kind = segment.ref.card["recipe"]["kind"] if segment.ref.card else "exact"
-        kinds[kind] = kinds.get(kind, 0) + segment.n_live
+    for part in view.parts(space):
+        kind = part.card["recipe"]["kind"] if part.card else "exact"
+        kinds[kind] = kinds.get(kind, 0) + part.rows
     return ", ".join(f"{kind} {count:,}" for kind, count in kinds.items() if count) or "-"
 
 
@@ -83,7 +82,7 @@ def _hits(matches: Matches, columns: Sequence[str] | None) -> list[list[dict[str
     return lines
 
 
-def versions_of(collection: Collection) -> CollectionVersions:
+def versions_of(collection: VectorCollection) -> CollectionVersions:
     """The versions that one can go back to, oldest first, with the names of those that have one."""
     snapshots = collection.history.snapshots()
     named = {found.version: name for name, found in snapshots.items()}
@@ -96,23 +95,23 @@ def versions_of(collection: Collection) -> CollectionVersions:
     )
 
 
-def recall_of(collection: Collection, space: str | None = None) -> RecallAnswer:
+def recall_of(collection: VectorCollection, space: str | None = None) -> RecallAnswer:
     """What each index of a space was measured to find, and how fast; nothing where every answer is exact."""
     view = collection.view()
     name = view.name(space)
     points = tuple(
         RecallPoint(
-            segment.ref.rows,
-            segment.ref.card["recipe"]["kind"],
+            part.built,
+            part.card["recipe"]["kind"],
             point["setting"],
             point["recall"],
             point["recall_100"],
             point["single"],
             point["batch"],
         )
-        for segment in view.segments[name]
-        if segment.ref.card
-        for point in segment.ref.card["curve"]["points"]
+        for part in view.parts(name)
+        if part.card
+        for point in part.card["curve"]["points"]
     )
     return RecallAnswer(name, points)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from polysema.core.errors import BusyError, ConflictError
 from polysema.core.progress import Progress
+from polysema.indexes.engines.protocol import View
 from polysema.indexes.store.batch import Batch
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.manifest import COMPACTING, SEGMENTS, SegmentRef, SpaceCard
@@ -32,7 +33,7 @@ def compacting(disk: Disk, root: Path) -> bool:
 
 
 def planned(
-    view: CollectionView,
+    view: View,
     name: str,
     index: "IndexSpec | str | None",
     memory_bytes: int | None = None,

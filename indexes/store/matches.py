@@ -12,7 +12,7 @@ from polysema.core.space.space import Floats, Ints
 from polysema.indexes.filters import Filter
 
 if TYPE_CHECKING:
-    from polysema.indexes.store.view import CollectionView
+    from polysema.indexes.engines.protocol import MatchedRows
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -30,7 +30,7 @@ class Matches(HtmlRepr):
     scores: Floats
     space: str
     recall: float | None
-    view: "CollectionView"
+    view: "MatchedRows"
     segments: Ints
     rows: Ints
 

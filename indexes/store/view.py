@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.space.space import Floats, Ints, Keys, Origin, Space
 from polysema.indexes.base import Mask, check_k, checked, of_width
+from polysema.indexes.engines.protocol import IndexedPart
 from polysema.indexes.filters import Filter, parse
 from polysema.indexes.store.batch import Batch
 from polysema.indexes.store.disk import Disk
@@ -68,9 +69,15 @@ class CollectionView:
         """The card of a space."""
         return self.manifest.spaces[self.name(space)]
 
-    def n_rows(self, space: str | None = None) -> int:
-        """Rows that are there, in one space."""
+    def n_rows(self, space: str | None = None, where: "str | Filter | None" = None) -> int:
+        """Rows that are there in one space, or those that pass."""
+        if where is not None:
+            return sum(int(mask.sum()) for mask in self.masks(self.name(space), where))
         return sum(segment.n_live for segment in self.segments[self.name(space)])
+
+    def parts(self, space: str) -> list[IndexedPart]:
+        """The rows of a space by the index that they have."""
+        return [IndexedPart(one.n_live, one.ref.rows, one.ref.card) for one in self.segments[space]]
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -209,7 +216,7 @@ class CollectionView:
 
     def table(self, space: str, places: Ints, rows: Ints, names: Sequence[str] | None = None) -> pa.Table:
         """The id and the columns (all, or those named) of rows by segment."""
-        fields = self.fields(names)
+        fields = self._fields(names)
         wanted = [field.name for field in fields]
         parts, order = [], []
         for place in np.unique(places):
@@ -223,7 +230,7 @@ class CollectionView:
         table = pa.concat_tables(parts)
         return table.take(pa.array(np.argsort(np.concatenate(order), kind="stable"))).combine_chunks()
 
-    def fields(self, names: Sequence[str] | None) -> list[pa.Field]:
+    def _fields(self, names: Sequence[str] | None) -> list[pa.Field]:
         """The fields of `id` and of these columns (all, where none are named); raises `UserError`."""
         if names is None:
             return list(self.schema)

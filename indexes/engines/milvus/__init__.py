@@ -1,0 +1,1 @@
+"""Collections on Milvus, a server or a cluster of them, and on milvus-lite, one file, through `pymilvus`."""
