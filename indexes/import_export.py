@@ -18,7 +18,7 @@ from polysema.core.files.vector_tables import open_vector_table
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.metric import Metric
 from polysema.core.space.space import Keys, Origin, Space
-from polysema.indexes.collection import Collection
+from polysema.indexes.engines.protocol import VectorCollection
 from polysema.indexes.filters import Filter
 from polysema.indexes.store.columns import fitting
 from polysema.indexes.store.segment_files import vector_type
@@ -62,7 +62,7 @@ class ImportReport(dict[str, int]):
 
 
 def import_into(
-    collection: Collection,
+    collection: VectorCollection,
     path: "Path | str",
     how: ImportOptions | None = None,
     progress: Progress = no_progress,
@@ -194,7 +194,7 @@ def _between(start: pa.ChunkedArray, end: pa.ChunkedArray) -> "list[Any]":
 
 
 def export_from(
-    collection: Collection, target: "Path | str", space: str | None = None, where: "str | Filter | None" = None
+    collection: VectorCollection, target: "Path | str", space: str | None = None, where: "str | Filter | None" = None
 ) -> int:
     """Write a space, or the rows of it that pass, to a file; returns how many rows.
 

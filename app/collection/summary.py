@@ -16,7 +16,7 @@ from polysema.core.atomic import prune, scratch_folder
 from polysema.core.environment import home
 from polysema.core.errors import UserError
 from polysema.core.progress import Progress, no_progress
-from polysema.indexes.collection import Collection
+from polysema.indexes.engines.protocol import VectorCollection
 from polysema.indexes.import_export import export_from
 from polysema.indexes.store.columns import fitting
 
@@ -106,7 +106,7 @@ def layout(name: str) -> DownloadLayout:
 
 
 def write_out(
-    collection: Collection,
+    collection: VectorCollection,
     name: str,
     space: str,
     where: str | None,
@@ -149,7 +149,7 @@ def write_out(
     return final
 
 
-def first_rows(collection: Collection, space: str, where: str | None, count: int) -> pa.Table:
+def first_rows(collection: VectorCollection, space: str, where: str | None, count: int) -> pa.Table:
     """The first rows of a space, or of those that pass, in the order in which they were added: id and columns."""
     view = collection.view()
     schema = view.schema
@@ -163,6 +163,6 @@ def first_rows(collection: Collection, space: str, where: str | None, count: int
     return pa.concat_tables(parts) if parts else schema.empty_table()
 
 
-def count_rows(collection: Collection, space: str, where: str) -> int:
+def count_rows(collection: VectorCollection, space: str, where: str) -> int:
     """How many rows of a space pass a condition."""
     return collection.view().n_rows(space, where)

@@ -68,7 +68,8 @@ def search_answers(
 
 def _hits(matches: Matches, columns: Sequence[str] | None) -> list[list[dict[str, Any]]]:
     """The rows found for each query."""
-    if matches.space and len(matches.view.fields(columns)) == 1:  # no column but the id, which is there already
+    names = matches.view.schema.names if columns is None else columns
+    if matches.space and set(names) <= {"id"}:  # no column but the id, which is there already
         return [
             [
                 {"rank": rank, "score": score, "id": name}

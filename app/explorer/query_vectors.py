@@ -15,7 +15,7 @@ from polysema.core.model.model_folder import is_static_embedding
 from polysema.core.model.recipe import SentenceOptions
 from polysema.core.space.expression import Context, Term
 from polysema.core.space.space import Family, Floats, Origin, Space
-from polysema.indexes.store.view import CollectionView
+from polysema.indexes.engines.protocol import View
 
 if TYPE_CHECKING:
     from polysema.core.model.static_embedding import StaticEmbedding
@@ -77,7 +77,7 @@ def load_like(origin: Origin, found: ModelLocation | None = None) -> LanguageMod
 
 
 def text_in(
-    view: CollectionView,
+    view: View,
     space: str | None,
     text: str,
     word: str | None,

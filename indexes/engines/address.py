@@ -73,3 +73,10 @@ def create_at(address: str) -> "VectorCollection":
     from polysema.indexes.engines.milvus.collection import MilvusCollection
 
     return MilvusCollection.create(parse_address(address))
+
+
+def drop_at(address: str) -> None:
+    """Remove the collection at an address and all its rows; raises `NotFoundError`."""
+    from polysema.indexes.engines.milvus.collection import MilvusCollection
+
+    MilvusCollection(parse_address(address)).drop()

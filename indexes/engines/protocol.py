@@ -64,6 +64,10 @@ class MatchedRows(Protocol):
     def manifest(self) -> Contents:
         """What was searched."""
 
+    @property
+    def schema(self) -> pa.Schema:
+        """The `id` and the columns."""
+
     def card(self, space: str | None) -> "SpaceCard":
         """The card of a space."""
 

@@ -13,7 +13,9 @@ def collection_group() -> None:
     """Store vectors in a collection: a folder that can grow, be searched, and survive a crash at any moment.
 
     A collection has rows (an id, a vector, columns) in one or more spaces, each with its own dimension, metric and
-    origin. Any number of programs can read it while one writes; every change is a version that can be restored.
+    origin. Any number of programs can read it while one writes; every change is a version that can be restored. In the
+    place of a folder each command takes an address of Milvus, milvus://host:19530/name or
+    milvus-lite:///path/of/file.db/name, but for what Milvus hasn't: versions.
     """
 
 

@@ -19,7 +19,7 @@ from polysema.app.cli.output import Row, format_option, progress_bar, show
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
-    pass
+    from polysema.indexes.engines.protocol import VectorCollection
 
 
 @click.command(short_help="Create an empty collection in FOLDER.")
@@ -68,10 +68,7 @@ def import_command(
     Rows whose ids are there already are replaced, so that a stopped import is simply run again. An index is built at
     the end.
     """
-    import shutil
-
     from polysema.core.space.metric import Metric
-    from polysema.indexes.collection import Collection
     from polysema.indexes.import_export import ImportOptions, import_into
     from polysema.indexes.index_spec import IndexSpec
 
@@ -91,20 +88,46 @@ def import_command(
         IndexSpec.parse(str(index))  # a wrong one is refused before anything is made
     if not Path(source).exists():
         raise UserError(f"{source} is not there; give the folder of an export, or a file of vectors")
-    new = not (Path(folder) / "FORMAT").exists()
-    collection = Collection.create(folder) if new else Collection(folder)
+    collection, new = _opened_or_made(folder)
     with progress_bar() as progress:
         try:
             counts = import_into(collection, source, how, progress)
         except UserError:
             if new and not len(collection):
-                shutil.rmtree(folder)
+                _remove(folder)
             raise
         for name in counts:
             reason = collection.compact(name, index, progress)
             click.echo(f"{folder}: {counts[name]:,} rows into the space {name}; index {reason}")
     for note in counts.notes:
         click.echo(f"note: {source}: {note}", err=True)
+
+
+def _opened_or_made(folder: str) -> tuple[VectorCollection, bool]:
+    """The collection, and whether it is new."""
+    from polysema.core.errors import NotFoundError
+    from polysema.indexes.collection import Collection
+    from polysema.indexes.engines.address import is_address
+
+    if not is_address(folder):
+        new = not (Path(folder) / "FORMAT").exists()
+        return (Collection.create(folder) if new else Collection(folder)), new
+    try:
+        return Collection.open(folder), False
+    except NotFoundError:
+        return Collection.create(folder), True
+
+
+def _remove(folder: str) -> None:
+    """Take a new collection away that holds nothing."""
+    import shutil
+
+    from polysema.indexes.engines.address import drop_at, is_address
+
+    if is_address(folder):
+        drop_at(folder)
+    else:
+        shutil.rmtree(folder)
 
 
 @click.command(short_help="Print rows by their ids.")
@@ -152,15 +175,16 @@ def widen(folder: str, column: str, kind: str) -> None:
 
     The values stay; a column of strings takes any value, as its text, from then on.
     """
-    click.echo(f"{folder}: the column {column} holds {open_collection(folder).widen(column, kind)}")
+    click.echo(f"{folder}: the column {column} holds {open_collection(folder).columns.widen(column, kind)}")
 
 
 @click.command(short_help="Copy a collection, checking every byte.")
 @folder_argument
 @click.argument("target", type=click.Path())
 def copy(folder: str, target: str) -> None:
-    """Copy the collection in FOLDER to a new folder, every byte checked on its way."""
-    from polysema.indexes.store.copy import copy as run
+    """Copy the collection in FOLDER to a new folder, every byte checked on its way; either may be the address of
+    another engine (milvus://host:19530/name), and then every row is read back and compared."""
+    from polysema.indexes.engines.copy import copy_collection as run
 
     with progress_bar() as progress:
         rows = run(folder, target, progress)

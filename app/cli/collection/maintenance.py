@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from polysema.app.cli.collection.options import folder_argument, index_option, open_collection, space_option
+from polysema.app.cli.collection.options import (
+    check_folder,
+    folder_argument,
+    index_option,
+    open_collection,
+    space_option,
+)
 from polysema.app.cli.output import Row, format_option, progress_bar, show
 
 if TYPE_CHECKING:
@@ -145,7 +151,7 @@ def verify(folder: str) -> None:
     from polysema.indexes.store.verify import verify as run
 
     with progress_bar() as progress:
-        report = run(folder, progress)
+        report = run(check_folder(folder, "verify"), progress)
     for line in report.problems:
         click.echo(line, err=True)
     left = (
@@ -169,7 +175,7 @@ def repair(folder: str) -> None:
     from polysema.indexes.store.repair import repair as run
 
     with progress_bar() as progress:
-        mended = run(folder, progress=progress)
+        mended = run(check_folder(folder, "repair"), progress=progress)
     for line in mended.done:
         click.echo(line)
     for line in mended.lost:

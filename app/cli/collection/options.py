@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from polysema.core.errors import UserError
+
 if TYPE_CHECKING:
-    from polysema.indexes.collection import Collection
+    from polysema.indexes.engines.protocol import VectorCollection
 
 
 folder_argument = click.argument("folder", type=click.Path())
@@ -25,8 +27,20 @@ index_option = click.option(
 )
 
 
-def open_collection(folder: str) -> Collection:
-    """The collection in a folder; raises `UserError` where there is none."""
+def open_collection(folder: str) -> VectorCollection:
+    """The collection in a folder or at an address; raises `UserError` where there is none."""
     from polysema.indexes.collection import Collection
 
-    return Collection(folder)
+    return Collection.open(folder)
+
+
+def check_folder(folder: str, verb: str) -> str:
+    """The folder back; raises `UserError` for an address, whose engine keeps its files itself."""
+    from polysema.indexes.engines.address import is_address
+
+    if is_address(folder):
+        raise UserError(
+            f"{folder}: {verb} is for collections in folders; the engine looks after its own files. A copy with "
+            f"`polysema collection copy {folder} FOLDER` can be checked"
+        )
+    return folder

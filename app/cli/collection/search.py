@@ -15,7 +15,7 @@ from polysema.core.errors import UserError
 if TYPE_CHECKING:
     from polysema.app.explorer.results.collection import SearchAnswer
     from polysema.core.space.space import Floats
-    from polysema.indexes.collection import Collection
+    from polysema.indexes.engines.protocol import VectorCollection
 
 
 @click.command(short_help="Print the rows nearest to a row, vector or text.")
@@ -124,7 +124,7 @@ def _file(path: str) -> Floats:
     return np.atleast_2d(array).astype(np.float32)
 
 
-def _embedded(collection: Collection, space: str | None, text: str, word: str | None) -> Floats:
+def _embedded(collection: VectorCollection, space: str | None, text: str, word: str | None) -> Floats:
     """The vector of a text, or of a word in it, by the model, layer and pooling that the space was made with."""
     from polysema.app.explorer.query_vectors import text_in
 

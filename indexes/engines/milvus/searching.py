@@ -52,6 +52,11 @@ class FoundRows:
         """What was searched."""
         return self.view.manifest
 
+    @property
+    def schema(self) -> pa.Schema:
+        """The `id` and the columns."""
+        return self.view.schema
+
     def card(self, space: str | None) -> SpaceCard:
         """The card of a space."""
         return self.view.card(space)
