@@ -28,6 +28,7 @@ SHOWN = (  # one of each page
     "inside",
     "writing",
     "families",
+    "measures",
     "lesson",
     "data",
 )
@@ -49,6 +50,7 @@ PAGES = {
     "steering": "/inside?see=Steering&sm=g2p-t5",
     "writing": "/writing",
     "families": "/families",
+    "measures": "/measures?measure=Senses",
     "lesson": "/lessons?lesson=travel&step=reveal",
     "clusters": "/contexts?color=Clusters&map=PCA",
     "blocks": "/lessons?lesson=blocks&step=reveal",

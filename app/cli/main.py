@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from polysema.app.cli import maps, serve, words
+from polysema.app.cli import maps, relations, serve, words
 from polysema.app.cli.analogy import analogy
 from polysema.app.cli.collection import collection_group
 from polysema.app.cli.compare import compare
@@ -86,6 +86,7 @@ def app(port: int, address: str, browser: bool | None, set_up: bool) -> None:
 
 for command in (
     *words.COMMANDS,
+    *relations.COMMANDS,
     analogy,
     collection_group,
     compare,

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from polysema.app.client.lookup import lookup_fields
+from polysema.app.client.relations import RemoteRelations
 from polysema.app.client.transport import Transport, part, sent
 from polysema.app.explorer.results import (
     AnalogyAnswer,
@@ -69,6 +71,7 @@ class RemoteSpace:
     def __init__(self, transport: Transport, name: str, transform: str = "raw", removed: Sequence[str] = ()):
         self.name, self.transform, self.removed = name, transform, tuple(removed)
         self.lookup = RemoteLookup(self, transport)
+        self.relations = RemoteRelations(transport, self.request)
         self._transport = transport
 
     def __len__(self) -> int:
@@ -244,13 +247,6 @@ def opened(space: RemoteSpace) -> RemoteSpace:
 
 def _listed(words: str | Sequence[str]) -> list[str]:
     return [words] if isinstance(words, str) else list(list_of(words, "words"))
-
-
-def lookup_fields(policy: Policy | None) -> dict[str, str]:
-    """What a word stands for, as requests have it."""
-    if policy is None:
-        return {}
-    return {"case": policy.case.value, "phrases": policy.phrases.value, "unknown": policy.unknown.value}
 
 
 def search_fields(search: SearchOptions | AnalogyOptions | None) -> dict[str, Any]:

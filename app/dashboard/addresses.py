@@ -37,6 +37,7 @@ PAGES = (
     PageAddress("contexts", "Contexts"),
     PageAddress("map", "Map"),
     PageAddress("compare", "Compare"),
+    PageAddress("measures", "Measures"),
     PageAddress("writing", "Writing"),
     PageAddress("families", "Families"),
     PageAddress("inside", "Inside"),

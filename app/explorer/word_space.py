@@ -14,6 +14,7 @@ from polysema.app.explorer.options import AnalogyOptions, SearchOptions
 from polysema.app.explorer.space_search import SpaceSearch
 from polysema.app.explorer.space_views import changed_view, space_baseline
 from polysema.app.explorer.word_lookup import WordLookup
+from polysema.app.explorer.word_relations import WordRelations
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import list_of
 from polysema.core.space.analogy import check_method
@@ -46,6 +47,7 @@ class WordSpace:
         self.space = space
         self.lookup = WordLookup(explorer, space, transform)
         self.search = search or SpaceSearch(space)
+        self.relations = WordRelations(space, self.lookup, self.search)
         self._explorer, self._transform = explorer, transform
         self._views, self._baseline = SingleFlightCache(MAX_VIEWS), SingleFlightCache(1)
 

@@ -1,5 +1,8 @@
 """Neighbors and analogies equal gensim's on the same vectors: the same ten, the same scores to 1e-5."""
 
+from itertools import permutations
+
+import numpy as np
 import pytest
 from gensim.models import KeyedVectors
 
@@ -84,3 +87,51 @@ def test_a_restriction_with_a_filter_an_index_and_more_than_there_is(explorer: E
             near(restrict_vocab=wrong)
         with pytest.raises(UserError, match="restrict_vocab"):
             explorer.space().analogy("king", options=AnalogyOptions(restrict_vocab=wrong))
+
+
+WORDS = ["money", "river", "banks", "cereal"]
+
+
+def test_distances_and_what_is_most_similar_are_gensims(explorer: Explorer, gensim: KeyedVectors) -> None:
+    ours = explorer.space().relations
+    found = ours.distances("bank", WORDS)
+    assert [word for word, _ in found.words] == WORDS
+    assert [one.distance for one in found.words] == pytest.approx(gensim.distances("bank", WORDS), abs=1e-5)
+    whole = [one.distance for one in ours.distances("bank").words]
+    assert whole[:2000] == pytest.approx(gensim.distances("bank")[:2000], abs=1e-5)
+    assert len(whole) == len(explorer.space())
+    assert ours.most_similar_to_given("bank", WORDS).best == gensim.most_similar_to_given("bank", WORDS) == "banks"
+    for other in WORDS:
+        theirs = gensim.relative_cosine_similarity("bank", other, topn=7)
+        assert ours.relative_cosine_similarity("bank", other, 7).relative == pytest.approx(theirs, abs=1e-5)
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_a_weighted_mean_is_gensims(explorer: Explorer, gensim: KeyedVectors, normalize: bool) -> None:
+    words, weights = [*WORDS, "no-such-word"], [2.0, -1.0, 0.5, 3.0, 9.0]
+    ours = explorer.space().relations
+    found = ours.mean_vector(words, weights, normalize)
+    assert found.left_out == ("no-such-word",)
+    assert found.vector == pytest.approx(gensim.get_mean_vector(words, weights, pre_normalize=normalize), abs=1e-5)
+    plain = gensim.get_mean_vector(WORDS, pre_normalize=normalize)
+    assert ours.mean_vector(WORDS, normalize=normalize).vector == pytest.approx(plain, abs=1e-5)
+    with pytest.raises(UserError, match="there are 4 words and 1 weights"):
+        ours.mean_vector(WORDS, [1.0])
+
+
+def test_words_are_moved_at_the_least_cost(explorer: Explorer, gensim: KeyedVectors) -> None:
+    """Of as many words each, a best plan moves each word to one other (Birkhoff): the best of all assignments."""
+    ours = explorer.space().relations
+    first, second = ["obama", "speaks", "media", "illinois"], ["president", "greets", "press", "chicago"]
+    one, two = ([gensim.get_vector(word, norm=True) for word in words] for words in (first, second))
+    costs = [[float(np.linalg.norm(a - b)) for b in two] for a in one]
+    best = min(sum(costs[row][place] for row, place in enumerate(order)) for order in permutations(range(4))) / 4
+    found = ours.word_movers_distance([*first, "no-such-word"], second)
+    assert found.distance == pytest.approx(best, abs=1e-5)
+    assert found.left_out == ("no-such-word",)
+    assert ours.word_movers_distance(first, first).distance == pytest.approx(0, abs=1e-6)
+    king, queen = (gensim.get_vector(word, norm=True) for word in ("king", "queen"))
+    twice = ours.word_movers_distance(["king", "king", "queen"], ["king", "queen", "queen"]).distance
+    assert twice == pytest.approx(float(np.linalg.norm(king - queen)) / 3, abs=1e-5)
+    with pytest.raises(UserError, match="1 to 300 different known words; got 0"):
+        ours.word_movers_distance(["no-such-word"], second)

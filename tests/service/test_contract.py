@@ -143,6 +143,43 @@ VERBS = [
         lambda of: of.odd_one_out(["lunch", "cereal", "dinner"]),
     ),
     Verb(
+        "distances",
+        "POST /v1/distances",
+        ["bank", "money", "river"],
+        {"word": "bank", "others": ["money", "river"]},
+        lambda of: of.space("glove-6b-50d").relations.distances("bank", ["money", "river"]),
+    ),
+    Verb(
+        "most-similar-to-given",
+        "POST /v1/most-similar-to-given",
+        ["bank", "money", "river", "-s", "minilm-l6"],
+        {"word": "bank", "others": ["money", "river"], "space": "minilm-l6"},
+        lambda of: of.space("minilm-l6").relations.most_similar_to_given("bank", ["money", "river"]),
+    ),
+    Verb(
+        "relative-cosine-similarity",
+        "POST /v1/relative-cosine-similarity",
+        ["bank", "banks", "-k", "7"],
+        {"first": "bank", "second": "banks", "k": 7},
+        lambda of: of.space("glove-6b-50d").relations.relative_cosine_similarity("bank", "banks", 7),
+    ),
+    Verb(
+        "word-movers-distance",
+        "POST /v1/word-movers-distance",
+        ["obama speaks here", "a president greets xyzzyx"],
+        {"first": ["obama", "speaks", "here"], "second": ["a", "president", "greets", "xyzzyx"]},
+        lambda of: of.space("glove-6b-50d").relations.word_movers_distance(
+            ["obama", "speaks", "here"], ["a", "president", "greets", "xyzzyx"]
+        ),
+    ),
+    Verb(
+        "mean-vector",
+        "POST /v1/mean-vector",
+        ["king", "queen", "--weights", "2,1"],
+        {"words": ["king", "queen"], "weights": [2, 1]},
+        lambda of: of.space("glove-6b-50d").relations.mean_vector(["king", "queen"], [2, 1]),
+    ),
+    Verb(
         "project",
         "POST /v1/project",
         ["house", "palace", "--axis", "poor -> rich"],

@@ -1,0 +1,90 @@
+"""The page Measures: curves over the layers, several models on one plot, and the numbers as files."""
+
+import json
+import math
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from polysema.app.dashboard import downloads, widgets
+from polysema.app.dashboard.measures.kinds import Measurement, Report
+from polysema.app.explorer.results.bias import BiasReport
+from polysema.app.explorer.results.model_measures import LabelReport, ProbeReport
+from polysema.app.explorer.serialization import to_json
+
+SERIES = "curve"
+MOST_FREQUENT = "most frequent answer"
+
+
+def curves(found: Report, measurement: Measurement) -> None:
+    """The curves of one attribute, the table, and the files."""
+    names = list(measurement.curves)
+    shown = st.segmented_control(
+        "Curve", names, default=names[0], required=True, key=f"curve_{measurement.key[0]}", bind="query-params"
+    )
+    shown = shown or names[0]
+    table = curve_table(found, measurement.curves[shown])
+    downloads.chart(curve_chart(table, shown), f"{shown} at each layer of {', '.join(dict.fromkeys(table[SERIES]))}")
+    st.caption(widgets.plain(found.protocol))
+    rows = [_rounded(row) for row in to_json(found)["rows"]]
+    with st.expander("Numbers"):
+        st.dataframe(rows, hide_index=True, width="stretch")
+    one, two = st.columns([2, 10])
+    with one:
+        downloads.numbers(lambda: to_json(found)["rows"], str(measurement.key[0]))
+    two.download_button(
+        "Report (JSON)",
+        lambda: json.dumps(to_json(found), ensure_ascii=False, indent=1),
+        f"{measurement.key[0]}.json",
+        "application/json",
+        key=f"json_{measurement.key[0]}",
+        on_click="ignore",
+        help="What the shell and the service answer.",
+    )
+
+
+def curve_table(found: Report, attribute: str) -> pd.DataFrame:
+    """A line for each value: its curve, its layer (NaN for vectors without one) and its value."""
+    rows = [
+        {SERIES: _series(found, row), "layer": math.nan if row.layer is None else row.layer}
+        | {"value": float(getattr(row, attribute))}
+        for row in found.rows
+    ]
+    if isinstance(found, (LabelReport, ProbeReport)) and attribute == "accuracy":
+        rows.append({SERIES: MOST_FREQUENT, "layer": math.nan, "value": found.most_frequent})
+    return pd.DataFrame(rows)
+
+
+def _series(found: Report, row: object) -> str:
+    if isinstance(found, BiasReport):
+        return str(getattr(row, "source", ""))
+    model, first = str(getattr(row, "model", "")), str(getattr(row, "first_words", ""))
+    name = f"{model}, {first} first words" if first else model
+    return f"{name}, static" if getattr(row, "layer", None) is None else name
+
+
+def curve_chart(table: pd.DataFrame, shown: str) -> alt.LayerChart:
+    """Lines with points over the layers, distinguished by color, dash and shape; what has no layer is a level line."""
+    names = list(dict.fromkeys(table[SERIES]))
+    legend = alt.Legend(title=None, orient="bottom", labelLimit=0, columns=2)
+    color = alt.Color(f"{SERIES}:N", sort=names, legend=legend)
+    base = alt.Chart(table[table["layer"].notna()]).encode(
+        x=alt.X("layer:Q", axis=alt.Axis(tickMinStep=1, format="d")),
+        y=alt.Y("value:Q", title=shown, scale=alt.Scale(zero=False)),
+        color=color,
+        tooltip=[SERIES, "layer", alt.Tooltip("value:Q", format=".4f")],
+    )
+    level = alt.Chart(table[table["layer"].isna()]).encode(
+        y="value:Q", color=color, tooltip=[SERIES, alt.Tooltip("value:Q", format=".4f")]
+    )
+    drawn = (
+        base.mark_line().encode(strokeDash=alt.StrokeDash(f"{SERIES}:N", sort=names, legend=legend))
+        + base.mark_point(filled=True, size=45).encode(shape=alt.Shape(f"{SERIES}:N", sort=names, legend=legend))
+        + level.mark_rule(strokeDash=[2, 4], size=2)
+    )
+    return drawn.properties(height=380)
+
+
+def _rounded(row: dict[str, object]) -> dict[str, object]:
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}
