@@ -1,17 +1,33 @@
 """Methods that were the collection's own, and where they are now; they still work."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from polysema.indexes.collection import Collection
     from polysema.indexes.filters import Filter
 
-OF_SPACES = {"create_space": "create", "drop_space": "drop"}
+
+class Composed(Protocol):
+    """A collection, here or of a service: its versions and spaces are parts of it."""
+
+    @property
+    def history(self) -> object:
+        """Its versions."""
+
+    @property
+    def spaces(self) -> object:
+        """Its spaces."""
+
+    @property
+    def delete(self) -> Callable[..., int]:
+        """What deletes rows by their ids, or those that pass a condition."""
+
+
+OF_SPACES = {"create_space": "create", "drop_space": "drop", "recall": "recall"}
 OF_HISTORY = ("versions", "snapshots", "snapshot", "drop_snapshot", "restore", "collect")
 
 
-def former_method(collection: "Collection", name: str) -> Callable[..., object]:
+def former_method(collection: Composed, name: str) -> Callable[..., object]:
     """The method that had that name; raises `AttributeError`."""
     if name == "delete_where":
 

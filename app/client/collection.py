@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from polysema.app.client.collection_parts import RemoteHistory, RemoteSpaces
 from polysema.app.client.transport import Transport, matrix, part, sent
 from polysema.app.explorer.embedding import TextVectors
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Floats, Origin
+from polysema.indexes.former_names import former_method
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -28,24 +30,21 @@ class RemoteMatches:
     recall: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteVersion:
-    """A version that one can go back to, and the name under which it is kept, if it has one."""
-
-    version: int
-    made: str
-    rows: int
-    what: str
-    snapshot: str | None
-
-
 class RemoteCollection:
-    """A collection of a service, with the verbs of `polysema.indexes.collection.Collection`."""
+    """A collection of a service, with the verbs of `polysema.indexes.collection.Collection`.
+
+    Its versions are `history`, its spaces are `spaces`.
+    """
 
     def __init__(self, client: Transport, name: str):
         self.name = name
         self._client = client
         self._path = f"/v1/collections/{part(name)}"
+        self.history = RemoteHistory(client, self._path)
+        self.spaces = RemoteSpaces(client, self._path)
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        return former_method(self, name)
 
     def __len__(self) -> int:
         return int(self.info()["rows"])
@@ -54,15 +53,6 @@ class RemoteCollection:
         """Its spaces with their provenance, rows, columns and version."""
         found: dict[str, Any] = self._client.ask("GET", self._path)
         return found
-
-    def create_space(self, name: str, dim: int, metric: str = "cosine", origin: Origin | None = None) -> None:
-        """See `Collection.create_space`."""
-        body = {"dim": dim, "metric": metric, "origin": origin.to_json() if origin else None}
-        self._client.ask("PUT", f"{self._path}/spaces/{part(name)}", body)
-
-    def drop_space(self, name: str) -> None:
-        """See `Collection.drop_space`."""
-        self._client.ask("DELETE", f"{self._path}/spaces/{part(name)}")
 
     def add(
         self,
@@ -106,13 +96,10 @@ class RemoteCollection:
         }
         return self._client.ask(method, f"{self._path}/rows", body)
 
-    def delete(self, ids: Sequence[str], space: str | None = None) -> int:
+    def delete(self, ids: Sequence[str] | None = None, space: str | None = None, *, where: str | None = None) -> int:
         """See `Collection.delete`."""
-        return int(self._client.ask("POST", f"{self._path}/delete", {"ids": list(ids), "space": space})["deleted"])
-
-    def delete_where(self, where: str, space: str | None = None) -> int:
-        """See `Collection.delete_where`."""
-        return int(self._client.ask("POST", f"{self._path}/delete", {"where": where, "space": space})["deleted"])
+        body = {"ids": None if ids is None else list(ids), "where": where, "space": space}
+        return int(self._client.ask("POST", f"{self._path}/delete", body)["deleted"])
 
     def widen(self, column: str, kind: str) -> str:
         """See `Collection.widen`."""
@@ -161,27 +148,6 @@ class RemoteCollection:
         """See `polysema.indexes.store.verify`: the files, bytes, problems and leftovers."""
         found: dict[str, Any] = self._client.done("verify", progress, collection=self.name)
         return found
-
-    def versions(self) -> list[RemoteVersion]:
-        """See `Collection.versions`."""
-        return [RemoteVersion(**row) for row in self._client.ask("GET", f"{self._path}/versions")["versions"]]
-
-    def snapshot(self, name: str) -> int:
-        """See `Collection.snapshot`."""
-        return int(self._client.ask("PUT", f"{self._path}/snapshots/{part(name)}")["version"])
-
-    def drop_snapshot(self, name: str) -> None:
-        """See `Collection.drop_snapshot`."""
-        self._client.ask("DELETE", f"{self._path}/snapshots/{part(name)}")
-
-    def restore(self, version: int | str) -> int:
-        """See `Collection.restore`."""
-        return int(self._client.ask("POST", f"{self._path}/restore", {"version": version})["version"])
-
-    def recall(self, space: str | None = None) -> list[dict[str, Any]]:
-        """What each index was measured to find, a dictionary for each setting."""
-        found = self._client.ask("GET", f"{self._path}/recall", params={"space": space} if space else None)
-        return list(found["points"])
 
 
 def _encoded(numbers: Floats) -> str:

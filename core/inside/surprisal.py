@@ -13,34 +13,14 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.inside.hooks import HookedRun, Twin, Unit, first_of, grouped, read, token_name, twin_of
-from polysema.core.inside.lens_scores import CHUNK_ROWS, Scorer, head_scorer
+from polysema.core.inside.lens_scores import Scorer, head_scorer
+from polysema.core.inside.scored_tokens import ScoredToken, named, score_tokens
 from polysema.core.model.load import LanguageModel
-from polysema.core.model.tokens import Span
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family
 
 NEXT_TOKEN, MASKED, WITHIN_WORD = "next-token", "masked", "masked-within-word"
 METHODS = ("auto", MASKED, WITHIN_WORD)
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredToken:
-    """A token (or word) of a text and how probable the model finds it there.
-
-    `log_probability` is natural, `surprisal` the same in bits with its sign turned; both are NaN where nothing stands
-    before it. `rank` (from 1) is its place among all tokens the model could have said, `best` what it would have said
-    with its `best_probability`, and `entropy` in bits how open the place was; of a word they are those of its first
-    token. The end that a decoder beside an encoder writes has no `span`.
-    """
-
-    name: str
-    span: Span | None
-    log_probability: float = float("nan")
-    surprisal: float = float("nan")
-    rank: int = 0
-    best: str = ""
-    best_probability: float = float("nan")
-    entropy: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +167,12 @@ def _next_tokens(twin: Twin, scorer: Scorer, reading: HookedRun) -> Iterator[Sco
     places += range(len(reading), len(ids))
     states = _last_states(twin, [reading.ids], reading.source)[0]
     scored = [place for place in places if place > 0]
-    rows = iter(_scored(twin.model, scorer, states[[place - 1 for place in scored]], [ids[place] for place in scored]))
+    rows = iter(
+        score_tokens(twin.model, scorer, states[[place - 1 for place in scored]], [ids[place] for place in scored])
+    )
     for place in places:
         unit = reading.tokens[place] if place < len(reading) else Unit(token_name(twin.model, ids[place]))
-        yield _named(unit, next(rows)) if place > 0 else ScoredToken(unit.name, unit.span)
+        yield named(unit, next(rows)) if place > 0 else ScoredToken(unit.name, unit.span)
 
 
 def _end_of(model: LanguageModel, reading: HookedRun) -> tuple[int, ...]:
@@ -227,9 +209,9 @@ def _masked_tokens(
             rows = [_masked(reading.ids, (place, *later.get(place, ())), mask) for place in batch]
             states = _last_states(twin, rows, None)
             state = states[list(range(len(batch))), batch]
-            found = _scored(twin.model, scorer, state, [reading.ids[place] for place in batch])
+            found = score_tokens(twin.model, scorer, state, [reading.ids[place] for place in batch])
             for place, row in zip(batch, found, strict=True):
-                yield _named(reading.tokens[place], row)
+                yield named(reading.tokens[place], row)
             done += len(batch)
             progress("mask", done, total)
 
@@ -259,46 +241,6 @@ def _last_states(twin: Twin, rows: Sequence[Sequence[int]], source: HookedRun | 
     finally:
         twin.handles.pop().remove()
     return kept[0]
-
-
-@dataclass(frozen=True, slots=True)
-class _Score:
-    log_probability: float
-    rank: int
-    best: str
-    best_probability: float
-    entropy: float
-
-
-def _scored(model: LanguageModel, scorer: Scorer, states: Any, ids: Sequence[int]) -> Iterator[_Score]:
-    """What is said at each state (n, dim) about one token, a few at a time: a row of the vocabulary each is large."""
-    import torch
-
-    for start in range(0, len(ids), CHUNK_ROWS):
-        with torch.inference_mode():
-            logs = scorer.logits(states[start : start + CHUNK_ROWS]).log_softmax(-1)
-            wanted = torch.tensor(ids[start : start + CHUNK_ROWS], device=logs.device)
-            own = logs.gather(-1, wanted[:, None])
-            ranks = (logs > own).sum(-1) + 1
-            best = logs.max(-1)
-            bits = -(logs.exp() * logs.clamp_min(-1e4)).sum(-1) / np.log(2)
-        columns = (own[:, 0], ranks, best.indices, best.values.exp(), bits)
-        for log, rank, number, probability, entropy in zip(*(column.tolist() for column in columns), strict=True):
-            yield _Score(log, rank, token_name(model, number), probability, entropy)
-
-
-def _named(unit: Unit, score: _Score) -> ScoredToken:
-    bits = -score.log_probability / np.log(2)
-    return ScoredToken(
-        unit.name,
-        unit.span,
-        score.log_probability,
-        float(bits),
-        score.rank,
-        score.best,
-        score.best_probability,
-        score.entropy,
-    )
 
 
 def _words(text: str, rows: Sequence[ScoredToken], unit: str) -> list[ScoredToken]:

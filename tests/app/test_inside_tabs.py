@@ -7,7 +7,7 @@ from polysema.app.dashboard.inside.patching_tab import PatchQuery, patching_of
 from polysema.app.dashboard.inside.surprisal_tab import _token
 from polysema.app.explorer import Explorer
 from polysema.core.inside.head_statistics import HeadStatistic, HeadStatistics
-from polysema.core.inside.surprisal import ScoredToken
+from polysema.core.inside.scored_tokens import ScoredToken
 from polysema.core.model.tokens import Span
 
 

@@ -100,7 +100,9 @@ def test_the_parts_of_the_translator_add_up(stack: str, text: str | None, word: 
 def test_an_axis_is_between_two_sets_of_texts(minilm: LanguageModel) -> None:
     toward, away = ("They sat by the water.", "A boat on the stream."), ("He paid in cash.",)
     name, vector = axis_vector(minilm, AxisChoice(toward=toward, away=away), 6)
-    states = [embed(minilm, [text], [6], EmbeddingOptions(unit="tokens")).vectors[0].mean(0) for text in (*toward, *away)]
+    states = [
+        embed(minilm, [text], [6], EmbeddingOptions(unit="tokens")).vectors[0].mean(0) for text in (*toward, *away)
+    ]
     np.testing.assert_allclose(vector, (states[0] + states[1]) / 2 - states[2], atol=1e-5)
     assert name == "from the mean of 1 text to that of 2 texts"
     found = explain_move(minilm, RIVER, "bank", options=MoveOptions(axis=AxisChoice(toward=toward, away=away)))

@@ -113,12 +113,17 @@ def test_a_collection_over_http_is_the_one_on_the_disk(url: str, tmp_path: Path)
             assert one.add(ids, vectors, {"color": colors}) == 20
             assert one.upsert(["r3"], vectors[:1] * 2, {"color": ["green"]}) == 1
             assert one.delete(["r4", "nope"]) == 1
-            assert one.delete_where("color = 'green'") == 1
+            assert one.delete(where="color = 'green'") == 1
         found, remote = (one.search(vectors[:3], 5, "color = 'red'") for one in (local, there))
         assert remote.ids == found.ids
         assert np.array_equal(np.array(remote.scores, np.float32), found.scores)
         assert (len(there), there.info()["version"]) == (18, local.view().manifest.version)
         assert (there.get(["r7", "r0"]).vectors == vectors[[7, 0]]).all()
+        assert there.spaces.names() == local.spaces.names() == ["vectors"]
+        assert (there.versions()[-1].rows, there.delete_where("color = 'green'")) == (
+            18,
+            0,
+        )  # as they were called before
         assert client.collections() == ["mine"]
         with pytest.raises(ConflictError, match="already"):
             client.create("mine")

@@ -558,7 +558,7 @@ def test_a_collection_has_one_shape(served: Service, tmp_path: Path) -> None:
     with Client(url) as client:
         mine = client.create("mine")
         mine.add(["a", "b", "c"], [[1, 0], [0, 1], [1, 1]], {"color": ["red", None, "blue"]})
-        mine.snapshot("now")
+        mine.history.snapshot("now")
         for command, arguments, path, params, body in (
             ("info", [], "", None, None),
             ("versions", [], "/versions", None, None),

@@ -62,7 +62,7 @@ def test_a_collection_is_a_space_by_its_name(client: Client, explorer: Explorer,
     assert Flat(client).neighbors("was", "mine", 5) == explorer.space(
         Collection(tmp_path / "data" / "mine").space()
     ).neighbors("was", 5)
-    mine.create_space("other", 2)
+    mine.spaces.create("other", 2)
     assert len(client.space("mine/vectors")) == 300
     with pytest.raises(UserError, match="several spaces"):
         Flat(client).neighbors("was", "mine")
@@ -139,7 +139,7 @@ def test_fewer_rows_than_k_and_no_rows_over_http(client: Client) -> None:
     mine = client.create("mine")
     assert mine.search([[1, 0, 5]], 10).ids == [[]]
     assert client.transport.ask("POST", "/v1/collections/mine/search", {"text": "anything"})["answers"] == [[]]
-    mine.create_space("few", 2)
+    mine.spaces.create("few", 2)
     assert mine.search([[1, 0]], 10).ids == [[]]
     mine.add([f"r{number}" for number in range(11)], np.eye(11, 2) + 1)
     assert len(mine.search([[1, 0]], 100).ids[0]) == 11
@@ -191,33 +191,33 @@ def test_a_card_names_no_path_that_is_loaded(client: Client, tmp_path: Path) -> 
 def test_versions_snapshots_and_the_way_back(client: Client, tmp_path: Path) -> None:
     mine = client.create("mine")
     mine.add(["a", "b"], np.eye(2))
-    assert mine.snapshot("two") == 2
+    assert mine.history.snapshot("two") == 2
     with pytest.raises(ConflictError, match="has a snapshot two already"):
-        mine.snapshot("two")
+        mine.history.snapshot("two")
     mine.delete(["a"])
     local = Collection(tmp_path / "data" / "mine")
-    assert [(one.version, one.rows, one.snapshot) for one in mine.versions()] == [
+    assert [(one.version, one.rows, one.snapshot) for one in mine.history.versions()] == [
         (1, 0, None),
         (2, 2, "two"),
         (3, 1, None),
     ]
-    assert [one.made for one in mine.versions()] == [one.made for one in local.versions()]
-    assert mine.restore("two") == 4
-    assert (len(mine), mine.restore(3), len(mine)) == (2, 5, 1)
+    assert [one.made for one in mine.history.versions()] == [one.made for one in local.history.versions()]
+    assert mine.history.restore("two") == 4
+    assert (len(mine), mine.history.restore(3), len(mine)) == (2, 5, 1)
     with pytest.raises(NotFoundError, match="keeps the versions 1, 2, 3, 4, 5 and the snapshots two"):
-        mine.restore(99)
-    mine.drop_snapshot("two")
+        mine.history.restore(99)
+    mine.history.drop_snapshot("two")
     with pytest.raises(NotFoundError, match="no snapshot two"):
-        mine.drop_snapshot("two")
+        mine.history.drop_snapshot("two")
     for wrong in ("..", ".hidden", "a b"):
         with pytest.raises(UserError):
-            mine.snapshot(wrong)
+            mine.history.snapshot(wrong)
     rows = np.random.default_rng(0).normal(size=(3000, 8)).astype(np.float32)
-    mine.create_space("wide", 8)
+    mine.spaces.create("wide", 8)
     mine.upsert([f"r{n}" for n in range(3000)], rows, space="wide")
-    assert mine.recall("wide") == []
+    assert mine.spaces.recall("wide") == []
     assert "hnsw" in mine.compact("wide", "hnsw")
-    points = mine.recall("wide")
+    points = mine.spaces.recall("wide")
     assert {point["kind"] for point in points} == {"hnsw"}
     assert max(point["recall_10"] for point in points) > 0.9
     assert mine.verify()["problems"] == []
@@ -363,7 +363,7 @@ def test_a_full_disk_is_507_and_loses_nothing(served: Service, tmp_path: Path) -
             Full.full = False
         assert mine.add(["b"], [[3, 4]]) == 1
         assert mine.verify()["problems"] == []
-        assert [one.rows for one in mine.versions()] == [0, 1, 2]
+        assert [one.rows for one in mine.history.versions()] == [0, 1, 2]
 
 
 def test_a_damaged_collection_is_told_as_such(served: Service, tmp_path: Path) -> None:  # noqa: C901  all damages by all requests

@@ -16,7 +16,8 @@ from polysema.app.dashboard.inside.controls import (
     typed,
 )
 from polysema.app.dashboard.picker import choices
-from polysema.core.inside.surprisal import ScoredToken, Surprisal
+from polysema.core.inside.scored_tokens import ScoredToken
+from polysema.core.inside.surprisal import Surprisal
 from polysema.core.model.catalog import READABLE
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family

@@ -27,7 +27,8 @@ from polysema.core.inside.head_statistics import HeadStatistic, HeadStatistics, 
 from polysema.core.inside.hooks import Unit
 from polysema.core.inside.move_controls import MoveControl
 from polysema.core.inside.patching import Patching
-from polysema.core.inside.surprisal import ScoredToken, Surprisal
+from polysema.core.inside.scored_tokens import ScoredToken
+from polysema.core.inside.surprisal import Surprisal
 from polysema.core.model.tokens import Span
 
 DECODER = "smollm2-135m"

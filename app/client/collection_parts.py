@@ -1,0 +1,68 @@
+"""What a collection of a service is made of: its versions and its spaces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from polysema.app.client.transport import Transport, part
+from polysema.core.space.space import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteVersion:
+    """A version that one can go back to, and the name under which it is kept, if it has one."""
+
+    version: int
+    made: str
+    rows: int
+    what: str
+    snapshot: str | None
+
+
+class RemoteHistory:
+    """The versions of a collection of a service, with the verbs of `CollectionHistory`."""
+
+    def __init__(self, client: Transport, path: str):
+        self._client, self._path = client, path
+
+    def versions(self) -> list[RemoteVersion]:
+        """See `CollectionHistory.versions`."""
+        return [RemoteVersion(**row) for row in self._client.ask("GET", f"{self._path}/versions")["versions"]]
+
+    def snapshot(self, name: str) -> int:
+        """See `CollectionHistory.snapshot`."""
+        return int(self._client.ask("PUT", f"{self._path}/snapshots/{part(name)}")["version"])
+
+    def drop_snapshot(self, name: str) -> None:
+        """See `CollectionHistory.drop_snapshot`."""
+        self._client.ask("DELETE", f"{self._path}/snapshots/{part(name)}")
+
+    def restore(self, version: int | str) -> int:
+        """See `CollectionHistory.restore`."""
+        return int(self._client.ask("POST", f"{self._path}/restore", {"version": version})["version"])
+
+
+class RemoteSpaces:
+    """The spaces of a collection of a service, with the verbs of `CollectionSpaces`."""
+
+    def __init__(self, client: Transport, path: str):
+        self._client, self._path = client, path
+
+    def names(self) -> list[str]:
+        """See `CollectionSpaces.names`."""
+        return list(self._client.ask("GET", self._path)["spaces"])
+
+    def create(self, name: str, dim: int, metric: str = "cosine", origin: Origin | None = None) -> None:
+        """See `CollectionSpaces.create`."""
+        body = {"dim": dim, "metric": metric, "origin": origin.to_json() if origin else None}
+        self._client.ask("PUT", f"{self._path}/spaces/{part(name)}", body)
+
+    def drop(self, name: str) -> None:
+        """See `CollectionSpaces.drop`."""
+        self._client.ask("DELETE", f"{self._path}/spaces/{part(name)}")
+
+    def recall(self, space: str | None = None) -> list[dict[str, Any]]:
+        """What each index was measured to find, a dictionary for each setting."""
+        found = self._client.ask("GET", f"{self._path}/recall", params={"space": space} if space else None)
+        return list(found["points"])
