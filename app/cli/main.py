@@ -11,6 +11,7 @@ from polysema.app.cli import maps, relations, serve, words
 from polysema.app.cli.analogy import analogy
 from polysema.app.cli.collection import collection_group
 from polysema.app.cli.compare import compare
+from polysema.app.cli.concordance import concordance
 from polysema.app.cli.convert import convert
 from polysema.app.cli.embed import embed
 from polysema.app.cli.export import export
@@ -90,6 +91,7 @@ for command in (
     analogy,
     collection_group,
     compare,
+    concordance,
     convert,
     embed,
     export,

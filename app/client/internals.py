@@ -11,6 +11,7 @@ from polysema.app.client.space import RemoteSpace
 from polysema.app.client.transport import BASE64, Transport, part
 from polysema.app.explorer.inside_options import AttentionOptions
 from polysema.app.explorer.results import BaselinesAnswer
+from polysema.app.explorer.results.concordance import Concordance
 from polysema.app.explorer.serialization import from_json
 from polysema.core.errors import list_of
 from polysema.core.progress import Progress, no_progress
@@ -49,6 +50,13 @@ class RemoteSenses:
         """Every word of the corpus of senses at one layer, as a space."""
         made = self._transport.done("corpus", progress, model=self._name, layer=layer)
         return RemoteSpace(self._transport, made["name"])
+
+    def concordance(
+        self, word: str, texts: Sequence[str] = (), layer: int = -1, like: int | None = None
+    ) -> Concordance:
+        """A word in its contexts, sorted by what it means there at a layer."""
+        query = {"word": word, "texts": list_of(texts, "texts"), "model": self._name, "layer": layer, "like": like}
+        return self._transport.ask_for(Concordance, "/v1/concordance", query)
 
     def clusters(
         self,

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 
-from polysema.core.measure.senses import SenseCorpus
+from polysema.core.measure.senses import SenseCorpus, load_senses
 from polysema.core.model.contextual import embed_stream
 from polysema.core.model.first_position import FIRST_ROWS_KEPT, first_ends, first_outliers, left_out_note
 from polysema.core.model.hidden_batch import HiddenBatch, joined
@@ -29,6 +30,19 @@ def without_first(model: LanguageModel, space: Space, texts: Sequence[str]) -> S
     note = left_out_note([layer], int((~later).sum()))
     others = (one for one in space.origin.notes if not one.startswith(FIRST_ROWS_KEPT))  # of the export; here they go
     return replace(space.take(np.flatnonzero(later)), origin=replace(space.origin, notes=(*others, note)))
+
+
+def marked(model: LanguageModel, space: Space) -> Space:
+    """The corpus of senses as a space, with its texts and its senses beside the rows."""
+    senses = load_senses()
+    known = {(s.text_id, s.start, s.end): s.sense for s in senses.senses}
+    places = zip(space.column("text_id"), space.column("start"), space.column("end"), strict=True)
+    sense = pa.array([known.get(place, "") for place in places], pa.string())
+    assert space.columns is not None
+    ids = space.columns.column("text_id").combine_chunks().cast(pa.int32())
+    text = pa.DictionaryArray.from_arrays(ids, pa.array(senses.texts))
+    columns = space.columns.append_column("sense", sense).append_column("text", text)
+    return without_first(model, replace(space, columns=columns), senses.texts)
 
 
 def embedded_senses(model: LanguageModel, corpus: SenseCorpus, stage: str, progress: Progress) -> HiddenBatch:

@@ -5,25 +5,25 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from polysema.app.explorer.cache import SingleFlightCache, digest, keep_file
+from polysema.app.explorer.concordance import concordance
 from polysema.app.explorer.options import (
     BASELINE_TEXTS,
-    DEFAULT_SPACE,
     MAP_LAYERS,
     MAX_CLUSTERED,
     check_texts,
 )
-from polysema.app.explorer.own_clusters import own_clusters
+from polysema.app.explorer.own_clusters import naming_vectors, own_clusters
 from polysema.app.explorer.results import SenseRow
-from polysema.app.explorer.sense_corpus import embedded_senses, without_first
+from polysema.app.explorer.results.concordance import Concordance
+from polysema.app.explorer.sense_corpus import embedded_senses, marked
 from polysema.app.export.options import ExportSource
 from polysema.app.export.run import export
 from polysema.core.argument_types import checked_arguments
@@ -33,7 +33,6 @@ from polysema.core.files.formats import read_export
 from polysema.core.measure.anisotropy import random_pair_cosine
 from polysema.core.measure.sense_clusters import SenseClusters, WordContexts, sense_clusters
 from polysema.core.measure.senses import SenseCorpus, load_senses, nearest_sense_accuracy
-from polysema.core.model.catalog import locate
 from polysema.core.model.contextual import embed
 from polysema.core.model.first_position import first_outliers, left_out_note
 from polysema.core.model.hidden_batch import HiddenBatch
@@ -41,7 +40,7 @@ from polysema.core.model.load import LanguageModel
 from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, Span
 from polysema.core.progress import Progress, in_stage, no_progress
-from polysema.core.space.space import Floats, Space
+from polysema.core.space.space import Space
 
 if TYPE_CHECKING:
     from polysema.app.explorer.explorer import Explorer
@@ -128,7 +127,7 @@ class SenseExplorer:
 
         def make() -> Space:
             self._export(folder, progress)
-            return self._marked(read_export(folder, layer))
+            return marked(loaded, read_export(folder, layer))
 
         return self._corpora.get((key, layer), make)
 
@@ -159,18 +158,6 @@ class SenseExplorer:
                 except BusyError:  # another process is at it, and is waited for
                     progress("wait for another process that embeds the corpus", 0, 1)
                     time.sleep(RECHECK_SECONDS)
-
-    def _marked(self, space: Space) -> Space:
-        """The corpus with its texts and its senses beside the rows."""
-        senses = load_senses()
-        marked = {(s.text_id, s.start, s.end): s.sense for s in senses.senses}
-        places = zip(space.column("text_id"), space.column("start"), space.column("end"), strict=True)
-        sense = pa.array([marked.get(place, "") for place in places], pa.string())
-        assert space.columns is not None
-        ids = space.columns.column("text_id").combine_chunks().cast(pa.int32())
-        text = pa.DictionaryArray.from_arrays(ids, pa.array(senses.texts))
-        columns = space.columns.append_column("sense", sense).append_column("text", text)
-        return without_first(self._model, replace(space, columns=columns), senses.texts)
 
     def accuracy(
         self, progress: Progress = no_progress, corpus: SenseCorpus | None = None
@@ -225,13 +212,13 @@ class SenseExplorer:
         Returns:
             The clusters, their words, and how they agree with the senses.
         """
-        loaded, named = self._model, self._named_by()
+        loaded, named = self._model, naming_vectors(self._explorer, self._model)
         if texts:
             check_texts(texts, least=1, most=MAX_CLUSTERED)
             (layer,) = loaded.check_layers([layer])
             progress(f"read {len(texts)} texts", 0, 1)
             return own_clusters(loaded, word, texts, layer, min_cluster_size, named)
-        marked = {(s.text_id, s.start): s.sense for s in load_senses().of(word)}
+        senses = {(s.text_id, s.start): s.sense for s in load_senses().of(word)}
         layer = self._checked(layer)
         cloud = self.cloud(word, progress)
         return sense_clusters(
@@ -239,25 +226,32 @@ class SenseExplorer:
             WordContexts(
                 [load_senses().texts[o.text] for o in cloud.occurrences],
                 word,
-                [marked[o.text, o.span.start] for o in cloud.occurrences],
+                [senses[o.text, o.span.start] for o in cloud.occurrences],
                 [o.span.start for o in cloud.occurrences],
             ),
             min_cluster_size,
             named,
         )
 
-    def _named_by(self) -> Callable[[Sequence[str]], Floats]:
-        """Static vectors that tell which words mean alike: GloVe's where it is here, else the model's own table's."""
-        if locate(DEFAULT_SPACE).path is None:
-            return lambda words: np.stack([static_vector(self._model, word)[0] for word in words])
-        space = self._explorer.space(DEFAULT_SPACE).space
+    def concordance(
+        self, word: str, texts: Sequence[str] = (), layer: int = -1, like: int | None = None
+    ) -> Concordance:
+        """A word in its contexts, sorted by what it means there at a layer: those alike stand together.
 
-        def vectors(words: Sequence[str]) -> Floats:
-            rows = space.keys.rows(words)
-            found: Floats = np.where((rows >= 0)[:, None], space.vectors[np.maximum(rows, 0)], np.float32(0))
-            return found
+        Args:
+            word: Any word of the texts.
+            texts: At most 2,000 texts of one's own; none: the corpus of senses, of which any word may be asked for.
+            layer: Any layer; -1 is the last.
+            like: The number of a line, from 1, to which the nearest come first; None: neighboring lines mean alike.
 
-        return vectors
+        Returns:
+            The lines, each with its cosine with the line before, or with the line `like`.
+
+        Raises:
+            UserError: The word stands nowhere, or there is no such line.
+        """
+        (layer,) = self._model.check_layers([layer])
+        return concordance(self._model, word, texts, layer, like, self.baselines()[layer])
 
     def cloud(self, word: str, progress: Progress = no_progress) -> HiddenBatch:
         """The annotated occurrences of a word at every kept layer; only the texts with the word are read.

@@ -194,6 +194,13 @@ VERBS = [
         lambda of: of.travel("house", "poor -> rich", steps=2),
     ),
     Verb(
+        "concordance",
+        "POST /v1/concordance",
+        ["river", "-m", "bert-tiny-en", "--layer", "1", "--like", "2"],
+        {"word": "river", "model": "bert-tiny-en", "layer": 1, "like": 2},
+        lambda of: of.model("bert-tiny-en").senses.concordance("river", layer=1, like=2),
+    ),
+    Verb(
         "compare",
         "POST /v1/compare",
         ["bank", *TEXTS],

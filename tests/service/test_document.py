@@ -47,6 +47,7 @@ POSTS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ),
     ("/v1/travel", {"word": "house", "axis": "poor -> rich", "steps": 2}, {}),
     ("/v1/occurrences", {"word": "bank", "text": TEXTS[0], "k": 2}, {}),
+    ("/v1/concordance", {"word": "bank", "texts": TEXTS, "layer": 3}, {}),
     ("/v1/compare", {"word": "bank", "texts": TEXTS}, {}),
     ("/v1/embed", {"texts": TEXTS, "layers": [0, 6]}, {}),
     ("/v1/embed", {"texts": TEXTS, "unit": "sentences"}, IN_BASE64),

@@ -14,6 +14,7 @@ from polysema.app.dashboard.components.scatter import (
     scatter,
     write_view,
 )
+from polysema.app.dashboard.contexts.concordance_panel import concordance_panel
 from polysema.app.dashboard.contexts.controls import (
     ALONE,
     CLUSTERS,
@@ -121,6 +122,7 @@ def page() -> None:
         like_this(found, layer, selected.clicked)
         move_panel(found, layer, selected.clicked)
     table(found, selected)
+    concordance_panel(found, layer)
     widgets.python_lines(
         "from polysema.app.explorer import Explorer\n\n"
         f"found = Explorer().maps.word_map({word!r}, model={model!r}, method={found.method!r})\n"

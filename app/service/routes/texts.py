@@ -16,6 +16,8 @@ from polysema.app.service.schemas.texts import (
     BaselinesResponse,
     CompareRequest,
     CompareResponse,
+    ConcordanceRequest,
+    ConcordanceResponse,
     EmbedRequest,
     RowsResponse,
 )
@@ -53,6 +55,20 @@ async def embed_texts(body: EmbedRequest, state: StateDep, request: Request) -> 
         options = SentenceOptions(body.prompt, body.prompt_name, body.dimensions)
         made = handle.embed(body.texts, layers, body.unit, body.word, body.pooling, options)
         return form.rows_answer(wanted, made)
+
+    return await state.work(ask)
+
+
+@router.post("/concordance", responses=answers(ConcordanceResponse))
+async def concordance(request: ConcordanceRequest, state: StateDep) -> Response:
+    """A word in its contexts, sorted by what it means there at a layer: lines that mean alike stand together."""
+    state.known(request.model)
+    state.check_many(len(request.texts), "texts")
+
+    def ask() -> Response:
+        handle = state.explorer.model(request.model)
+        state.check_tokens(handle.model, request.texts)
+        return form.answer(handle.senses.concordance(request.word, request.texts, request.layer, request.like))
 
     return await state.work(ask)
 

@@ -3,7 +3,8 @@
 import numpy as np
 from pydantic import ConfigDict, Field
 
-from polysema.app.explorer import DEFAULT_MODEL, MAX_TEXTS
+from polysema.app.explorer import DEFAULT_MODEL, MAX_CLUSTERED, MAX_TEXTS
+from polysema.app.explorer.results.concordance import Concordance, ConcordanceLine
 from polysema.app.explorer.results.texts import (
     BaselinesAnswer,
     Comparison,
@@ -27,6 +28,19 @@ from polysema.app.service.schemas.fields import (
     request_config,
 )
 from polysema.app.service.schemas.response_model import response_model
+
+
+class ConcordanceRequest(RequestModel):
+    """A word, and the texts in which it stands (none: the corpus of senses); `like` is the number of a line, to which
+    the nearest come first.
+    """
+
+    model_config = request_config({"word": "bank", "texts": ["The river bank.", "A bank of gold."], "layer": 3})
+    word: Word
+    texts: list[Text] = Field(default=[], max_length=MAX_CLUSTERED)
+    model: Name = DEFAULT_MODEL
+    layer: Layer = -1
+    like: int | None = Field(default=None, ge=1, le=2**31)
 
 
 class CompareRequest(RequestModel):
@@ -103,3 +117,6 @@ RowsResponse = response_model(
     )
 )
 BaselinesResponse = response_model(BaselinesAnswer("minilm-l6", (0.035, 0.18), (0, 1)))
+ConcordanceResponse = response_model(
+    Concordance("bank", (ConcordanceLine(1, "The river bank.", 10, 14, 0.62, "river"),), None, 0.03, MODEL_ORIGIN)
+)

@@ -1,0 +1,41 @@
+"""A concordance: lines that mean alike stand together, or the nearest to one come first."""
+
+import numpy as np
+import pytest
+
+from polysema.app.explorer import Explorer
+from polysema.core.errors import UserError
+from polysema.core.measure.concordance import order_by_meaning
+
+TEXTS = ("The river bank was muddy.", "My bank lends money.", "We sat on the bank of the river.", "A bank keeps money.")
+
+
+def test_rows_that_are_alike_stand_together() -> None:
+    angles = np.radians([0, 90, 5, 95, 200, 10])
+    rows = np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
+    order = order_by_meaning(rows).tolist()
+    assert sorted(order) == list(range(6))
+    places = [order.index(row) for row in (0, 2, 5)]
+    assert max(places) - min(places) == 2
+    assert abs(order.index(1) - order.index(3)) == 1
+    assert order.index(0) < 3
+    assert order_by_meaning(rows[:2]).tolist() == [0, 1]
+
+
+def test_the_lines_of_a_word(explorer: Explorer) -> None:
+    senses = explorer.model("minilm-l6").senses
+    found = senses.concordance("bank", TEXTS, 6)
+    order = [line.number for line in found.lines]
+    assert abs(order.index(1) - order.index(3)) == abs(order.index(2) - order.index(4)) == 1
+    assert np.isnan(found.lines[0].cosine)
+    assert all(line.text[line.start : line.end].lower() == "bank" for line in found.lines)
+    like = senses.concordance("bank", TEXTS, 6, 4)
+    assert [line.number for line in like.lines][:2] == [4, 2]
+    assert like.lines[1].cosine > like.lines[2].cosine > like.lines[3].cosine
+    any_word = senses.concordance("blanket", layer=2)
+    assert any("picnic" in line.text or "blanket" in line.text for line in any_word.lines)
+    assert {line.sense for line in senses.concordance("bank").lines} >= {"river", "money"}
+    with pytest.raises(UserError, match=r"like is the number of a line, 1 to 4; got 5"):
+        senses.concordance("bank", TEXTS, 6, 5)
+    with pytest.raises(UserError, match="'xyzzy' stands nowhere in the corpus of senses"):
+        senses.concordance("xyzzy")
