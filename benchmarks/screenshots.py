@@ -20,6 +20,7 @@ from tests.browser.conftest import FLAGS, at_rest, chromium, running_dashboard  
 
 DOCUMENTATION = ROOT / "docs" / "screenshots"
 SHOWN = (  # one of each page
+    "start",
     "analogies",
     "neighbors",
     "contexts",
@@ -34,7 +35,8 @@ SHOWN = (  # one of each page
 )
 MAX_BYTES = 150_000  # of a picture of the documentation
 PAGES = {
-    "analogies": "/",
+    "start": "/",
+    "analogies": "/analogies",
     "neighbors": "/neighbors",
     "sentence": "/neighbors?mode=A+word+in+a+sentence",
     "contexts": "/contexts",
@@ -87,7 +89,7 @@ def open_page(context: Any, name: str) -> Any:
     """A page that has come to rest."""
     page = context.new_page()
     page.goto(PAGES[name])
-    page.wait_for_selector("text=Details", timeout=180_000)
+    page.wait_for_selector("text=Learn on live models" if name == "start" else "text=Details", timeout=180_000)
     at_rest(page)
     if name in MAPS:
         page.wait_for_selector(".polysema-scatter[data-ready='1'][data-settled='1']", timeout=60_000)

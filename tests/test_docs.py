@@ -151,7 +151,7 @@ def picture(path: Path) -> tuple[bytes, int, int]:
 
 def test_the_pictures_are_there_and_small() -> None:
     paths = [ROOT / path for path in re.findall(r"!\[.*?\]\((.*?)\)", README)]
-    assert len(paths) == 12  # the first, and one of each page
+    assert len(paths) == 13  # the first, and one of each page
     for path in paths:
         signature, width, height = picture(path)
         assert (signature, width >= 1000, height >= 500) == (b"\x89PNG\r\n\x1a\n", True, True)

@@ -27,12 +27,13 @@ class PageAddress(NamedTuple):
     title: str
 
 
-FIRST_PAGE = PageAddress("analogies", "Analogies")
+FIRST_PAGE = PageAddress("start", "Start")
 """The page at the bare address."""
 
 PAGES = (
-    PageAddress("lessons", "Lessons"),
     FIRST_PAGE,
+    PageAddress("lessons", "Lessons"),
+    PageAddress("analogies", "Analogies"),
     PageAddress("neighbors", "Neighbors"),
     PageAddress("contexts", "Contexts"),
     PageAddress("map", "Map"),
@@ -46,6 +47,9 @@ PAGES = (
 
 EARLIER_NAMES = {"neighbours": "neighbors"}
 """Addresses of pages that had another spelling: links to them are sent on."""
+
+ANALOGY_PARAMETERS = {"q", "space", "method", "k"}
+"""Analogies were at the bare address: links with one of these are sent on to their page."""
 
 EARLIER_PARAMETERS = {"colour": "color", "ccolour": "ccolor", "mcolour": "mcolor"}
 EARLIER_VALUES = {
@@ -98,8 +102,11 @@ class Addresses:
             return
         requested = name, scope["query_string"].decode("latin-1")
         name, query = EARLIER_NAMES.get(name, name), current_query(requested[1])
-        if name == FIRST_PAGE.name:
-            answer: Any = RedirectResponse(f"{self._base}/{query and f'?{query}'}", 307)
+        asked = {key for key, _ in parse_qsl(query, keep_blank_values=True)}
+        if name == "" and asked & ANALOGY_PARAMETERS:
+            answer: Any = RedirectResponse(f"{self._base}/analogies?{query}", 307)
+        elif name == FIRST_PAGE.name:
+            answer = RedirectResponse(f"{self._base}/{query and f'?{query}'}", 307)
         elif (name, query) != requested:
             answer = RedirectResponse(f"{self._base}/{name}{query and f'?{query}'}", 307)
         elif name in {"", *(page.name for page in PAGES)}:

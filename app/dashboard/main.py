@@ -3,7 +3,7 @@
 import altair  # noqa: F401  before any work in the background imports what it needs as well
 import streamlit as st
 
-from polysema.app.dashboard import permalink, share_menu, shared_link, widgets
+from polysema.app.dashboard import permalink, reader_notes, share_menu, shared_link, widgets
 from polysema.app.dashboard.addresses import FIRST_PAGE, PAGES
 from polysema.app.dashboard.components.steps import settle
 
@@ -31,6 +31,7 @@ share_menu.begin()
 menu = st.container(key="ps_menu", horizontal=True, horizontal_alignment="right", gap="xsmall", width="content")
 page.run()
 share_menu.menus(menu)
+reader_notes.note_page(page.url_path or FIRST_PAGE.name)
 settle(
     page.url_path,
     [one.url_path for one in pages.values() if one.url_path],

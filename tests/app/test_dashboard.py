@@ -7,15 +7,17 @@ import pytest
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from polysema.app.dashboard import widgets
+from polysema.app.dashboard import reader_notes, widgets
 from polysema.app.dashboard.launch import settings
+from polysema.core.environment import home
 
 MAIN = Path(__file__).parents[2] / "app" / "dashboard" / "main.py"
 
 
 @pytest.fixture(autouse=True)
 def as_launched() -> None:
-    """The harness runs pages with the options that the dashboard is launched with."""
+    """The harness runs pages with the options that the dashboard is launched with, and nothing was opened before."""
+    (home() / reader_notes.NOTES_FILE).unlink(missing_ok=True)
     for name in ("runner.magicEnabled", "server.address"):
         config.set_option(name, settings(8501, "127.0.0.1", False)[name])
 
@@ -25,7 +27,7 @@ def page(name: str, **query: str) -> AppTest:
     for key, value in query.items():
         app.query_params[key] = value
     app.run()
-    if name != "analogies":
+    if name != "start":
         app.switch_page(f"app_pages/{name}.py").run()
     return settle(app)
 

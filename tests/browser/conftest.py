@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from polysema.app.dashboard import reader_notes
 from tests.conftest import NO_BROWSER
 
 FLAGS = [
@@ -116,6 +117,7 @@ def _is_error(message: Any) -> bool:
 @pytest.fixture
 def page(browser: Any, dashboard: str) -> Iterator[Any]:
     """A page that fails the test on any request that leaves the machine and on any error in the console."""
+    (ROOT / ".cache" / "tests" / reader_notes.NOTES_FILE).unlink(missing_ok=True)  # nothing was opened before
     context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=dashboard)
     opened = context.new_page()
     requests: list[str] = []

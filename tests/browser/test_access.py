@@ -10,7 +10,8 @@ from tests.browser.conftest import at_rest, until
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 PAGES = {
-    "/": "text=leads nearest to",
+    "/": "text=Learn on live models",
+    "/analogies": "text=leads nearest to",
     "/neighbors": "text=whatever the sentence",
     "/neighbors?mode=A+word+in+a+sentence": "text=The static vector knows",
     "/contexts?map=PCA": "text=At layer 6",

@@ -35,7 +35,7 @@ def back(page: Any, shown: str) -> None:
 
 
 def test_three_questions_are_three_steps_and_back_gives_the_question_before(page: Any) -> None:
-    page.goto("/analogies?q=paris+-+france+%2B+italy")
+    page.goto("/?q=paris+-+france+%2B+italy")
     page.wait_for_selector("text=paris - france + italy leads nearest to", timeout=120_000)
     at_rest(page)
     page.wait_for_timeout(2_000)  # steps are counted from when the first run has been sent to the page
@@ -101,5 +101,19 @@ def test_sentences_and_sections_come_back(page: Any) -> None:
 def test_an_unknown_address_is_told_in_a_line(page: Any) -> None:
     page.goto("/analogy?q=1")
     page.wait_for_selector("text=There is no page analogy here", timeout=120_000)
-    page.wait_for_selector("text=leads nearest to", timeout=120_000)
+    page.wait_for_selector("text=Learn on live models", timeout=120_000)
     assert page.get_by_text("Page not found").count() == 0
+
+
+def test_a_door_is_one_step_and_what_was_opened_last_leads_back(page: Any) -> None:
+    page.goto("/")
+    page.wait_for_selector("text=Learn on live models", timeout=120_000)
+    at_rest(page)
+    page.get_by_role("link", name="queen - king + man").click()
+    page.wait_for_selector("text=leads nearest to", timeout=120_000)
+    at_rest(page)
+    ask(page, "A sum of words", "king - man + woman", "king - man + woman leads nearest to")
+    back(page, "queen - king + man leads nearest to")
+    back(page, "Learn on live models")
+    page.get_by_role("link", name="Analogies: king - man + woman").click()
+    page.wait_for_selector("text=king - man + woman leads nearest to", timeout=120_000)

@@ -22,7 +22,7 @@ def positions(page: Any) -> str:
 
 
 def test_type_an_analogy_and_read_the_answer(page: Any) -> None:
-    page.goto("/")
+    page.goto("/analogies")
     page.wait_for_selector("text=leads nearest to", timeout=120_000)
     wait_for_map(page)
     assert page.locator(".ps-bars td.word").first.inner_text() == "woman"
@@ -30,7 +30,7 @@ def test_type_an_analogy_and_read_the_answer(page: Any) -> None:
     box.fill("king - man + woman")
     box.press("Enter")
     page.locator(".ps-bars td.word").first.filter(has_text=re.compile("^queen$")).wait_for(timeout=120_000)
-    page.wait_for_url("**/?q=king*")
+    page.wait_for_url("**/analogies?q=king*")
     box.fill("king - man + womann")
     box.press("Enter")
     error = page.wait_for_selector("[data-testid=stAlert]", timeout=120_000)
@@ -217,7 +217,7 @@ def tab_to(page: Any, wanted: str, most: int = 60) -> None:
 
 
 def test_by_keyboard_alone(page: Any) -> None:
-    page.goto("/")
+    page.goto("/analogies")
     page.wait_for_selector("text=leads nearest to", timeout=120_000)
     wait_for_map(page)
     tab_to(page, "input A sum of words")

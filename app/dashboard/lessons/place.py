@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from polysema.app.dashboard import permalink, widgets
+from polysema.app.dashboard import permalink, reader_notes, widgets
 from polysema.app.dashboard.lessons import LESSONS, Lesson, lesson_of
 from polysema.app.dashboard.lessons.fields import box_key
 from polysema.app.dashboard.lessons.lesson import MODEL
@@ -41,7 +41,9 @@ def go(name: str, step: str = ORDER[0]) -> None:
 
 def reached() -> dict[str, int]:
     """How far each lesson has been taken: the number of its furthest step, from 1."""
-    far: dict[str, int] = st.session_state.setdefault("lesson_steps", {})
+    if "lesson_steps" not in st.session_state:
+        st.session_state["lesson_steps"] = reader_notes.lesson_steps()
+    far: dict[str, int] = st.session_state["lesson_steps"]
     return far
 
 
@@ -61,7 +63,8 @@ def restore() -> None:
 
 
 def keep() -> None:
-    """Put it into the link."""
+    """Put it into the link, and how far each lesson was taken into the notes of this machine."""
+    reader_notes.note_lessons(reached())
     values: dict[str, permalink.Plain] = {"steps": [f"{name} {number}" for name, number in sorted(reached().items())]}
     for lesson in LESSONS:
         guess = st.session_state.get(f"guess_{lesson.name}")

@@ -1,0 +1,49 @@
+"""The page Start: two doors, what was opened last, and how far the lessons were taken."""
+
+import json
+
+from streamlit import config
+
+from polysema.app.dashboard import reader_notes
+from polysema.core.environment import home
+from tests.app.test_dashboard import as_launched, page
+
+__all__ = ["as_launched"]
+
+
+def labels(name: str = "start") -> list[str]:
+    app = page(name)
+    assert not app.exception
+    return [link.proto.label.replace("\\", "") for link in app.get("page_link")]
+
+
+def test_two_doors_and_what_was_opened_last() -> None:
+    app = page("start")
+    assert [one.value for one in app.subheader] == ["Learn on live models", "Explore your own texts or vectors"]
+    assert not any("Opened last" in one.value for one in app.markdown)
+    page("data", data="Models and spaces")
+    page("lessons", lesson="travel")
+    page("lessons", lesson="travel")
+    assert [label for label in labels() if label.startswith(("Lessons", "Data"))] == ["Lessons: travel", "Data"]
+
+
+def test_the_progress_of_the_lessons_is_kept_for_the_next_session() -> None:
+    reader_notes.note_lessons({"tokens": 4, "travel": 2})
+    assert any("1 of 12 lessons done" in str(one.proto) for one in page("lessons").main.children.values())
+    assert any(label.startswith("Go on with") for label in labels())
+    assert reader_notes.lesson_steps() == {"tokens": 4, "travel": 2}
+
+
+def test_notes_that_can_not_be_read_are_none() -> None:
+    file = home() / reader_notes.NOTES_FILE
+    for content in (b"", b"[]", b"\xff", b'{"pages": [["x", {}], 3, ["map", 1]], "lessons": {"a": "b"}}'):
+        file.write_bytes(content)
+        assert (reader_notes.opened_last(), reader_notes.lesson_steps()) == ([], {})
+    page("data")
+    assert json.loads(file.read_bytes())["pages"] == [["data", {}]]
+
+
+def test_where_others_reach_the_dashboard_nothing_is_kept_on_disk() -> None:
+    config.set_option("server.address", "0.0.0.0")
+    page("data")
+    assert not (home() / reader_notes.NOTES_FILE).exists()
