@@ -29,7 +29,7 @@ from polysema.core.model.load import LanguageModel
 from polysema.core.model.sentences import plan_sentences, sentence_stream
 from polysema.core.progress import Progress, in_stage
 from polysema.core.space.metric import Metric
-from polysema.indexes.collection import Collection
+from polysema.indexes.engines.protocol import VectorCollection
 from polysema.indexes.import_export import ImportOptions, ImportReport, import_into
 from polysema.indexes.store.manifest import check_name
 
@@ -273,7 +273,7 @@ def _put(
 
 
 @contextmanager
-def _collection(shelf: CollectionRegistry, name: str, new: bool) -> Iterator[Collection]:
+def _collection(shelf: CollectionRegistry, name: str, new: bool) -> Iterator[VectorCollection]:
     if not new:
         yield shelf.get(name)
         return

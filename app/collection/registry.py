@@ -17,6 +17,8 @@ from polysema.core.atomic import atomic_folder
 from polysema.core.errors import ConflictError, NotFoundError, UserError
 from polysema.core.model.catalog import catalog_names
 from polysema.indexes.collection import Collection
+from polysema.indexes.engines.address import ADDRESS_MARK, address_in
+from polysema.indexes.engines.protocol import VectorCollection
 from polysema.indexes.store.manifest import MANIFESTS, NAME, check_name
 
 COLLECTION_MARK = "FORMAT"
@@ -28,7 +30,7 @@ class CollectionRegistry:
 
     def __init__(self, folder: Path, taken: Callable[[], Names[str]] = catalog_names):
         self.folder, self._taken = folder, taken
-        self._open: dict[str, Collection] = {}
+        self._open: dict[str, VectorCollection] = {}
         self._marks: dict[str, tuple[int, int, int]] = {}  # of the folders that were opened
         self._lock = threading.Lock()
 
@@ -36,15 +38,13 @@ class CollectionRegistry:
         """The collections that are there."""
         if not self.folder.is_dir():
             return []
-        return sorted(
-            p.name for p in self.folder.iterdir() if not p.name.startswith(".") and (p / COLLECTION_MARK).is_file()
-        )
+        return sorted(p.name for p in self.folder.iterdir() if not p.name.startswith(".") and is_there(p))
 
     def has(self, name: str) -> bool:
         """Whether there is a collection of that name."""
-        return bool(NAME.fullmatch(name)) and (self._path(name) / COLLECTION_MARK).is_file()
+        return bool(NAME.fullmatch(name)) and is_there(self._path(name))
 
-    def get(self, name: str) -> Collection:
+    def get(self, name: str) -> VectorCollection:
         """The collection of that name; raises `NotFoundError`."""
         path = self._path(name)
         with self._lock:
@@ -57,24 +57,24 @@ class CollectionRegistry:
             if name not in self._open:
                 while len(self._open) >= MAX_OPEN_COLLECTIONS:
                     self._open.pop(next(iter(self._open)))
-                self._open[name] = Collection(path)
+                self._open[name] = Collection.open(address_in(path) or path)
                 if mark is not None:
                     self._marks[name] = mark
             return self._open[name]
 
-    def opened(self, name: str) -> Collection | None:
+    def opened(self, name: str) -> VectorCollection | None:
         """The collection of that name if it is open already, without a look at the disk or a wait for anybody."""
         return self._open.get(name)
 
     def where(self, name: str) -> Path:
         """The folder of a collection, be it damaged; raises `NotFoundError` where there is none."""
         path = self._path(name)
-        if not (path / COLLECTION_MARK).is_file() and not (path / MANIFESTS).is_dir():
+        if not is_there(path) and not (path / MANIFESTS).is_dir():
             there = ", ".join(self.names()[:20]) or "none"
             raise NotFoundError(f"there is no collection {name}; there are: {there}")
         return path
 
-    def create(self, name: str) -> Collection:
+    def create(self, name: str) -> VectorCollection:
         """Make an empty collection; raises `ConflictError` when the name is taken."""
         path = self._free(name)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -83,8 +83,20 @@ class CollectionRegistry:
             self._marks[name] = _mark_of(path) or (0, 0, 0)
             return made
 
+    def link(self, name: str, address: str) -> VectorCollection:
+        """Give a collection on another engine a name here; raises `NotFoundError` where it isn't there, `ConflictError`
+        when the name is taken.
+        """
+        found, path = Collection.open(address), self._free(name)
+        try:
+            with atomic_folder(path) as part:
+                (part / ADDRESS_MARK).write_text(f"{found.root}\n", encoding="utf-8")
+        except FileExistsError:
+            raise ConflictError(f"there is a collection {name} already; choose another name") from None
+        return found
+
     @contextmanager
-    def making(self, name: str) -> Iterator[Collection]:
+    def making(self, name: str) -> Iterator[VectorCollection]:
         """A new collection, which is there under its name, whole, when the block ends; with an error or a kill it
         never is.
 
@@ -124,10 +136,15 @@ class CollectionRegistry:
         return path
 
 
+def is_there(path: Path) -> bool:
+    """Whether a folder is a collection's, or that of a name for one on another engine."""
+    return (path / COLLECTION_MARK).is_file() or address_in(path) is not None
+
+
 def _mark_of(path: Path) -> tuple[int, int, int] | None:
     """What tells the collection in a folder from another that was there before; None where there is none."""
     try:
-        found = (path / COLLECTION_MARK).stat()
+        found = (path / (ADDRESS_MARK if (path / ADDRESS_MARK).is_file() else COLLECTION_MARK)).stat()
     except OSError:
         return None
     return (found.st_dev, found.st_ino, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None

@@ -16,6 +16,7 @@ from polysema.core.atomic import prune, scratch_folder
 from polysema.core.environment import home
 from polysema.core.errors import UserError
 from polysema.core.progress import Progress, no_progress
+from polysema.indexes.collection import Collection
 from polysema.indexes.engines.protocol import VectorCollection
 from polysema.indexes.import_export import export_from
 from polysema.indexes.store.columns import fitting
@@ -82,7 +83,8 @@ def _holding(shelf: CollectionRegistry, name: str) -> CollectionSummary:
         collection = shelf.get(name)
         view = collection.view()
         spaces = {space: (view.n_rows(space), card.dim) for space, card in view.manifest.spaces.items()}
-        return CollectionSummary(name, spaces, view.manifest.version, len(collection.history.versions()), size, changed)
+        versions = len(collection.history.versions()) if isinstance(collection, Collection) else 0
+        return CollectionSummary(name, spaces, view.manifest.version, versions, size, changed)
     except UserError as error:
         return CollectionSummary(name, {}, 0, 0, size, changed, str(error))
 

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 
 from polysema.app.explorer.cache import SingleFlightCache
 from polysema.app.explorer.collection_search import CollectionSearch
+from polysema.app.explorer.engine_search import engine_search
 from polysema.app.explorer.model_names import ModelNames
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, ModelOptions
-from polysema.app.explorer.spaces import collection_of, file_stamp, static_space
+from polysema.app.explorer.space_search import SpaceSearch
+from polysema.app.explorer.spaces import collection_of, file_stamp, linked_address, static_space
 from polysema.app.explorer.word_space import WordSpace
 from polysema.core.argument_types import checked_arguments
 from polysema.core.environment import home
@@ -28,6 +30,7 @@ from polysema.core.model.loading_cost import check_memory_together, free_memory
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Family, Space
 from polysema.indexes.collection import Collection
+from polysema.indexes.engines.address import is_address
 from polysema.indexes.store.space_rows import SpaceRows
 
 if TYPE_CHECKING:
@@ -76,7 +79,8 @@ class Explorer:
         Args:
             name: A file of vectors, the catalog's GloVe, a model's input embeddings, as `minilm-l6@6` the occurrences
                 of every word of the corpus of senses at a layer, or a collection, by its folder or by its name in
-                the data folder (`mine`, or `mine/layer-6` where it has several spaces); or a space that is open.
+                the data folder (`mine`, or `mine/layer-6` where it has several spaces) or by the address of another
+                engine (`milvus://host:19530/mine/layer-6`); or a space that is open.
             progress: Told of each stage; what it raises ends the work.
 
         Returns:
@@ -89,6 +93,9 @@ class Explorer:
             return name
         if isinstance(name, Space):
             return self.hold(name)
+        address = name if is_address(name) else linked_address(self._folder, name)
+        if address is not None:
+            return self._spaces.get(address, lambda: self._made(engine_search(address)))
         model, layer = split_layer(name)
         if layer is not None:
             return self.hold(self.model(model, progress=progress).senses.corpus(layer, progress))
@@ -267,10 +274,10 @@ class Explorer:
         """The folder of the collection that a name stands for, and the space in it; None where it is none."""
         return (None, None) if self.names.owns(name) else collection_of(self._folder, name)
 
-    def _made(self, space: Space | SpaceRows, transform: Transform | None = None) -> WordSpace:
+    def _made(self, space: Space | SpaceRows | SpaceSearch, transform: Transform | None = None) -> WordSpace:
         search = None
         if not isinstance(space, Space):
-            search = CollectionSearch(space)
+            search = space if isinstance(space, SpaceSearch) else CollectionSearch(space)
             space = search.space
         there = self._handles.get(space)
         handle = there() if there is not None else None

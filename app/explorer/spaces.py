@@ -12,6 +12,7 @@ from polysema.core.model.model_folder import is_static_embedding
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Origin, Space
 from polysema.indexes.collection import Collection
+from polysema.indexes.engines.address import address_in
 from polysema.indexes.store.manifest import FORMAT_FILE, MANIFESTS
 from polysema.indexes.store.manifest import NAME as COLLECTION_NAME
 from polysema.indexes.store.space_rows import SpaceRows
@@ -24,6 +25,17 @@ def collection_of(collections: Path, name: str) -> tuple[Path | None, str | None
         return None, None
     folder = collections / first
     return (folder, inner or None) if is_collection(folder) else (None, None)
+
+
+def linked_address(collections: Path, name: str) -> str | None:
+    """The address (with the space, where one is named) that a name of the data folder stands for; None where it stands
+    for none.
+    """
+    first, _, inner = name.partition("/")
+    if not COLLECTION_NAME.fullmatch(first):
+        return None
+    address = address_in(collections / first)
+    return address if address is None or not inner else f"{address}/{inner}"
 
 
 def is_collection(path: Path) -> bool:

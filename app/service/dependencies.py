@@ -39,6 +39,7 @@ from polysema.core.errors import ConflictError, NotFoundError, UserError
 from polysema.core.model.catalog import CatalogEntry, catalog_names, split_layer
 from polysema.core.model.load import LanguageModel
 from polysema.core.progress import Progress, no_progress
+from polysema.indexes.collection import Collection
 from polysema.indexes.store.space_rows import SpaceRows
 
 T = TypeVar("T")
@@ -165,6 +166,8 @@ class ServiceState:
             return self.explorer.space(name, progress)
         collection, _, inner = name.partition("/")
         current = self.shelf.get(collection)
+        if not isinstance(current, Collection):  # on another engine, under a name of the data folder
+            return self.explorer.space(f"{current.root}/{inner}" if inner else str(current.root), progress)
         view = current.view()
         return self._spaces.get((view, inner), lambda: self.explorer.hold(SpaceRows(view, inner or None)))
 

@@ -16,6 +16,7 @@ from polysema.app.explorer.results.collection import SearchAnswer
 from polysema.core.errors import UserError
 from polysema.core.space.space import Floats
 from polysema.indexes.collection import Collection
+from polysema.indexes.engines.protocol import VectorCollection
 from polysema.indexes.faiss_objects import faiss_threads
 from polysema.indexes.store.matches import Search
 from polysema.indexes.store.segment_search import answers_alike
@@ -92,7 +93,7 @@ class SearchBatches:
         else:
             self._tasks[kind] = asyncio.create_task(self._serve(kind, questions))
 
-    def _answer_at_once(self, collection: Collection, kind: SearchKind, questions: list[_Question]) -> None:
+    def _answer_at_once(self, collection: VectorCollection, kind: SearchKind, questions: list[_Question]) -> None:
         try:
             _give(questions, self._answers(collection, kind, questions))
         except Exception as error:
@@ -111,7 +112,7 @@ class SearchBatches:
             if kind in self._waiting:
                 self._begin(kind)
 
-    def _answers(self, collection: Collection, kind: SearchKind, questions: Sequence[_Question]) -> list[Outcome]:
+    def _answers(self, collection: VectorCollection, kind: SearchKind, questions: Sequence[_Question]) -> list[Outcome]:
         start = time.perf_counter()
         found = _answers(collection, kind, [one.queries for one in questions])
         took = (time.perf_counter() - start) / max(1, sum(len(one.queries) for one in questions))
@@ -138,9 +139,9 @@ def _fail(questions: Sequence[_Question], error: Exception) -> None:
             one.future.set_exception(error)
 
 
-def _answers(collection: Collection, kind: SearchKind, queries: Sequence[Floats]) -> list[Outcome]:
+def _answers(collection: VectorCollection, kind: SearchKind, queries: Sequence[Floats]) -> list[Outcome]:
     """The answer to each question: of all in one search where that answers each as it would be alone."""
-    if len(queries) > 1:
+    if len(queries) > 1 and isinstance(collection, Collection):
         try:
             view = collection.view()
             if answers_alike(view.segments[view.name(kind.how.space)], kind.how):
@@ -159,7 +160,9 @@ def _answers(collection: Collection, kind: SearchKind, queries: Sequence[Floats]
     return answers
 
 
-def _search(collection: Collection, kind: SearchKind, queries: Floats, counts: Sequence[int]) -> list[SearchAnswer]:
+def _search(
+    collection: VectorCollection, kind: SearchKind, queries: Floats, counts: Sequence[int]
+) -> Sequence[SearchAnswer]:
     how = kind.how
     found = collection.search(queries, how.k, how.where, space=how.space, recall=how.recall, exact=how.exact)
     return search_answers(found, counts, kind.columns)

@@ -10,6 +10,7 @@ from polysema.indexes.store.manifest import NAME
 if TYPE_CHECKING:
     from polysema.indexes.engines.protocol import VectorCollection
 
+ADDRESS_MARK = "ADDRESS"  # in the folder of a name that stands for a collection on another engine
 SERVER, LITE = "milvus://", "milvus-lite://"
 HOW = f"{SERVER}host:19530/name, or {LITE}/path/of/file.db/name"
 
@@ -59,6 +60,14 @@ def folder_of(root: "Path | str") -> Path:
     if is_address(str(root)):
         raise UserError(f"{root} is on another engine: open it with Collection.open({str(root)!r})")
     return Path(root)
+
+
+def address_in(folder: Path) -> str | None:
+    """The address that a folder of the data folder stands for, None where it stands for itself."""
+    try:
+        return str(parse_address((folder / ADDRESS_MARK).read_text(encoding="utf-8").strip()))
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def open_at(address: str) -> "VectorCollection":

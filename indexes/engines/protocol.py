@@ -121,6 +121,9 @@ class Spaces(Protocol):
 class History(Protocol):
     """The versions of a collection; an engine without them says so when it is asked for one."""
 
+    def read_view(self) -> "View | None":
+        """The newest version where it was read already; None where finding out takes longer than a look."""
+
     def versions(self) -> "list[Manifest]":
         """What one can go back to, oldest first."""
 

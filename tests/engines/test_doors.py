@@ -135,3 +135,31 @@ def test_what_is_no_address_and_who_is_not_there() -> None:
         Collection("milvus://h:1/a")
     with pytest.raises(UnavailableError, match="no Milvus answers there"):
         Collection.open(f"milvus://127.0.0.1:{free_ports(1)[0]}/a")
+
+
+def test_words_are_asked_of_an_address(lite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By sampling and by id: of 400 rows 50 are here, and neighbors are found among all."""
+    from polysema.app.explorer import Explorer
+    from polysema.indexes.engines.milvus import sampled_space
+
+    monkeypatch.setattr(sampled_space.SampledRows.__init__, "__defaults__", (50,))
+    vectors = RNG.normal(size=(400, 6)).astype(np.float32)
+    names = [f"word{number}" for number in range(400)]
+    made = Collection.create(f"{lite}/words")
+    made.add(names, vectors, {"text": [f"text of {name}" for name in names], "layer": [n % 2 for n in range(400)]})
+    words = Explorer().space(f"{lite}/words/vectors")
+    assert len(words) == 50
+    assert words.origin.notes[-1] == "a sample of 50 of 400 rows on Milvus"
+    outside = next(name for name in names if name not in list(words))
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    order = np.argsort(-(unit @ unit[names.index(outside)]), kind="stable")[1:6]
+    found = words.neighbors(outside, k=5)
+    assert [one.key for one in found.neighbors] == [names[row] for row in order]
+    assert [one.text for one in found.neighbors] == [f"text of {names[row]}" for row in order]
+    assert np.array_equal(words[outside], vectors[names.index(outside)])
+    assert outside in words
+    assert "never" not in words
+    told = json.loads(polysema("neighbors", outside, "--space", f"{lite}/words", "-k", "5", "--format", "json"))
+    assert [one["word"] for one in told["neighbors"]] == [names[row] for row in order]
+    laid = Explorer().maps.map(words, method="pca", k=0)
+    assert len(laid.space) == 50

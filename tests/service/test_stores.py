@@ -14,6 +14,8 @@ import pytest
 
 from polysema.app.client.client import Client
 from polysema.app.client.space import RemoteSpace
+from polysema.app.collection.registry import CollectionRegistry
+from polysema.app.collection.summary import holdings
 from polysema.app.explorer import Explorer, SearchOptions
 from polysema.app.explorer.index_builds import build_turn
 from polysema.core.errors import (
@@ -40,6 +42,35 @@ TEXTS = ["The river bank was muddy.", "Gringotts bank keeps its gold.", "A swan 
 def client(served: Service):  # type: ignore[no-untyped-def]
     with Client(served()[0]) as one:
         yield one
+
+
+def test_a_collection_on_another_engine_has_a_name_here(client: Client, tmp_path: Path) -> None:
+    pytest.importorskip("milvus_lite")
+    address = f"milvus-lite://{tmp_path}/far.db/theirs"
+    vectors = np.random.default_rng(1).normal(size=(30, 4)).astype(np.float32)
+    names = [f"w{row}" for row in range(30)]
+    there = Collection.create(address)
+    there.add(names, vectors, {"layer": [row % 2 for row in range(30)]})
+    shelf = CollectionRegistry(tmp_path / "data")
+    shelf.link("far", address)
+    with pytest.raises(ConflictError, match="a collection far already"):
+        shelf.link("far", address)
+    far = client.collection("far")
+    assert far.info()["rows"] == 30
+    found = far.search(vectors[:1], k=3, where="layer = 0")
+    assert found.ids[0] == there.search(vectors[:1], 3, "layer = 0").ids[0]
+    far.add(["new"], [[1.0, 2.0, 3.0, 4.0]], {"layer": [7]})
+    assert (len(there), there.get(["new"]).column("layer")) == (31, [7])
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    near = Flat(client).neighbors("w3", "far", 3).neighbors
+    assert {one.key for one in near} <= {*names, "new"}
+    assert near[0].score == pytest.approx(float(np.sort(unit @ unit[3])[-2]), abs=1e-3) or near[0].key == "new"
+    with pytest.raises(UserError, match="Milvus has no snapshots; copy it to a folder"):
+        far.snapshot("now")
+    (one,) = holdings(shelf)
+    assert (one.name, one.rows, one.problem) == ("far", 31, "")
+    shelf.delete("far")
+    assert (shelf.names(), len(there)) == ([], 31)
 
 
 def test_a_collection_is_a_space_by_its_name(client: Client, explorer: Explorer, tmp_path: Path) -> None:

@@ -205,4 +205,16 @@ def export_command(folder: str, target: str, space: str | None, where: str | Non
     click.echo(f"{target}: {export_from(open_collection(folder), target, space, where):,} rows")
 
 
-COMMANDS = (create, import_command, get, delete, widen, copy, export_command)
+@click.command(short_help="Name a collection on Milvus for the service and the dashboard.")
+@click.argument("name")
+@click.argument("address")
+def link(name: str, address: str) -> None:
+    """Give the collection at an ADDRESS (milvus://host:19530/name) a NAME in the data folder, by which the service, the
+    dashboard and --space find it. Deleting the name leaves the collection where it is.
+    """
+    from polysema.app.explorer import Explorer
+
+    click.echo(f"{name}: {Explorer().collections.link(name, address).root}")
+
+
+COMMANDS = (create, import_command, link, get, delete, widen, copy, export_command)

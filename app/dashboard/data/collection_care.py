@@ -9,17 +9,21 @@ from polysema.app.dashboard import progress as work
 from polysema.app.dashboard import widgets
 from polysema.core.errors import UserError
 from polysema.indexes.collection import Collection
+from polysema.indexes.engines.protocol import VectorCollection
 from polysema.indexes.store.verify import Report
 from polysema.indexes.store.verify import verify as verify_all
 
 INDEXES = ("as before", "auto", "none", "hnsw", "ivf", "ivf-sq8", "ivf-pq", "pq-fastscan")
 
 
-def look_after(one: CollectionSummary, collection: Collection, space: str) -> None:
+def look_after(one: CollectionSummary, collection: VectorCollection, space: str) -> None:
     """Verify, compact, versions and snapshots."""
     with st.expander("Versions, check, compact"):
-        versions_part(one, collection)
-        check_part(one)
+        if isinstance(collection, Collection):
+            versions_part(one, collection)
+            check_part(one)
+        else:
+            st.caption(f"It lives at {widgets.plain(str(collection.root))}, where there are no versions.")
         _compact(one, collection, space)
 
 
@@ -82,7 +86,7 @@ def check_part(one: CollectionSummary) -> None:
     st.success(f"{report.files:,} files, {size(report.bytes)}: each is as it was written.")
 
 
-def _compact(one: CollectionSummary, collection: Collection, space: str) -> None:
+def _compact(one: CollectionSummary, collection: VectorCollection, space: str) -> None:
     with st.form("compact", border=False):
         first, second = st.columns([7, 4], vertical_alignment="bottom")
         index = first.selectbox(

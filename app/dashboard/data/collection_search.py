@@ -14,14 +14,14 @@ from polysema.app.explorer import query_vectors
 from polysema.core.errors import UserError
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Floats, Origin
-from polysema.indexes.collection import Collection
+from polysema.indexes.engines.protocol import VectorCollection
 
 FIRST, TEXT, ROW = "First rows", "Like a text", "Like a row"
 MARKED_COLUMN = 8  # sentences that are shown with their word marked
 MAX_TEXT_CHARACTERS = 300
 
 
-def search_part(one: CollectionSummary, collection: Collection, space: str, origin: Origin | None) -> str | None:
+def search_part(one: CollectionSummary, collection: VectorCollection, space: str, origin: Origin | None) -> str | None:
     """Rows by text, by id or by a condition; returns the condition where it is a good one."""
     reads = origin is not None and origin.layer is not None and origin.pooling != "single tokens"
     modes = [FIRST, TEXT, ROW] if reads else [FIRST, ROW]
@@ -135,7 +135,7 @@ def search_form(mode: str, of_words: bool, example: str) -> RowQuery:
 
 
 def _found(
-    collection: Collection, one: CollectionSummary, space: str, query: RowQuery
+    collection: VectorCollection, one: CollectionSummary, space: str, query: RowQuery
 ) -> tuple[list[dict[str, Any]], str]:
     mode, text, word, name, where, k = query
     if mode == FIRST or (mode == TEXT and not text) or not one.spaces[space][0]:
@@ -167,7 +167,7 @@ def _found(
     return rows, f"Nearest to {name or word or 'the text'}, {exact}"
 
 
-def _text_vector(collection: Collection, space: str, text: str, word: str) -> Floats:
+def _text_vector(collection: VectorCollection, space: str, text: str, word: str) -> Floats:
     """The vector of what is written in the boxes."""
     widgets.check_length(text)
     return query_vectors.text_in(collection.view(), space, text, word or None, _model)
@@ -232,14 +232,14 @@ def _baseline(one: CollectionSummary, space: str) -> str:
     return "" if value is None else f"Two rows taken at random have cosine {value:.3f}: read the scores beside that."
 
 
-def _example(collection: Collection) -> str:
+def _example(collection: VectorCollection) -> str:
     names = collection.view().manifest.columns.names
     if "word" in names:
         return "word in ('bank', 'shore') and text contains 'river'"
     return "text contains 'river'" if "text" in names else "id starts with 'a'"
 
 
-def links(one: CollectionSummary, collection: Collection, space: str) -> None:
+def links(one: CollectionSummary, collection: VectorCollection, space: str) -> None:
     """The other pages, with this space in them."""
     name = one.name if len(one.spaces) == 1 else f"{one.name}/{space}"
     first = summary.first_rows(collection, space, None, 1)

@@ -14,6 +14,7 @@ from polysema.app.dashboard.data.collection_search import links, search_part
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.space.space import Origin
 from polysema.indexes.collection import Collection
+from polysema.indexes.engines.protocol import VectorCollection
 
 
 def section() -> None:
@@ -102,7 +103,7 @@ def damaged(one: CollectionSummary) -> None:
     delete(one)
 
 
-def opened(one: CollectionSummary, collection: Collection) -> None:
+def opened(one: CollectionSummary, collection: VectorCollection) -> None:
     """One collection."""
     manifest = collection.view().manifest
     st.caption(
@@ -111,8 +112,9 @@ def opened(one: CollectionSummary, collection: Collection) -> None:
     if not one.spaces:
         st.info("It is empty: put rows into it under Add, or go back to an earlier version of it.")
         with st.expander("Versions, check", expanded=one.versions > 1):
-            versions_part(one, collection)
-            check_part(one)
+            if isinstance(collection, Collection):
+                versions_part(one, collection)
+                check_part(one)
         delete(one)
         return
     space = choice(
@@ -135,7 +137,7 @@ def opened(one: CollectionSummary, collection: Collection) -> None:
     delete(one)
 
 
-def take_away(one: CollectionSummary, collection: Collection, space: str, where: str | None) -> None:
+def take_away(one: CollectionSummary, collection: VectorCollection, space: str, where: str | None) -> None:
     """A file of the rows: for the browser where it is of moderate size, else in a folder of this machine."""
     st.subheader("Download", anchor=False)
     with st.form("take", border=False):
@@ -177,7 +179,7 @@ def take_away(one: CollectionSummary, collection: Collection, space: str, where:
     )
 
 
-def provenance(collection: Collection, space: str, origin: Origin | None) -> None:
+def provenance(collection: VectorCollection, space: str, origin: Origin | None) -> None:
     """The card of a space, its columns, and the Python lines that open it."""
     card = collection.view().card(space)
     st.subheader("Provenance", anchor=False)
@@ -197,11 +199,11 @@ def provenance(collection: Collection, space: str, origin: Origin | None) -> Non
         downloads.numbers(rows, f"{space}-card", "Card (CSV)")
     widgets.python_lines(
         "from polysema.indexes.collection import Collection\n\n"
-        f"collection = Collection({str(collection.root)!r})\nspace = collection.space({space!r})\n"
+        f"collection = Collection.open({str(collection.root)!r})\nspace = collection.space({space!r})\n"
         "print(len(space), space.dim, space.origin.card())\n"
         f"found = collection.search(space.vectors[:1], k=5, space={space!r})\nprint(found.table())",
         "A collection is a folder; any number of programs read it while one writes. "
-        f"In the other pages and in `polysema` it is called {widgets.plain(collection.root.name)}.",
+        f"In the other pages and in `polysema` it is called {widgets.plain(Path(collection.root).name)}.",
     )
 
 

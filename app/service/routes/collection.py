@@ -174,7 +174,7 @@ async def widen(name: str, request: WidenRequest, state: StateDep) -> Response:
 
     def ask() -> Response:
         current = state.shelf.get(name)
-        current.widen(request.column, request.type)
+        current.columns.widen(request.column, request.type)
         return form.answer(info_of(name, current))
 
     return await state.work(ask)

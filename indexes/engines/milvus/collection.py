@@ -52,6 +52,10 @@ class MilvusHistory:
     def __init__(self, address: Address):
         self._address = address
 
+    def read_view(self) -> None:
+        """Nothing is known without asking Milvus."""
+        return
+
     def versions(self) -> list[Manifest]:
         """None is kept; refused."""
         self._refuse("versions")
