@@ -6,6 +6,7 @@ import streamlit as st
 from polysema.app.dashboard import permalink, reader_notes, share_menu, shared_link, widgets
 from polysema.app.dashboard.addresses import FIRST_PAGE, PAGES
 from polysema.app.dashboard.components.steps import settle
+from polysema.app.dashboard.data.endings import tell_endings
 
 WIDE_PAGES = ("map",)  # they fill the window, so the list of pages is folded away
 
@@ -25,6 +26,7 @@ widgets.style()
 widgets.warm_up()
 with st.sidebar:
     widgets.sidebar_notes()
+    tell_endings(page.url_path)
 widgets.note_missing_page(page.url_path)
 shared_link.take_content()
 share_menu.begin()

@@ -1,11 +1,16 @@
 """The page Start: two doors, what was opened last, and how far the lessons were taken."""
 
 import json
+import uuid
+from threading import Event
 
 from streamlit import config
 
-from polysema.app.dashboard import reader_notes
+from polysema.app.collection.ingest import IngestResult
+from polysema.app.dashboard import reader_notes, widgets
 from polysema.core.environment import home
+from polysema.core.errors import UserError
+from polysema.core.progress import Progress
 from tests.app.test_dashboard import as_launched, page
 
 __all__ = ["as_launched"]
@@ -47,3 +52,35 @@ def test_where_others_reach_the_dashboard_nothing_is_kept_on_disk() -> None:
     config.set_option("server.address", "0.0.0.0")
     page("data")
     assert not (home() / reader_notes.NOTES_FILE).exists()
+
+
+def test_the_end_of_a_job_is_told_on_every_page_with_the_way_to_what_was_made() -> None:
+    app = page("start")
+    ended, failed = Event(), Event()
+
+    def work(progress: Progress) -> IngestResult:
+        ended.wait(60)
+        return IngestResult("mine", {"text": 12}, {}, True)
+
+    def fails(progress: Progress) -> IngestResult:
+        failed.wait(60)
+        raise UserError("there is no room on the disk")
+
+    keys = ("intake", uuid.uuid4().hex), ("intake", uuid.uuid4().hex)
+    jobs = [widgets.jobs().start(key, done) for key, done in zip(keys, (work, fails), strict=True)]
+    app.session_state["own_jobs"] = set(keys)
+    app.run()
+    assert not app.success
+    ended.set()
+    failed.set()
+    for job in jobs:
+        job.wait(60)
+    app.run()
+    assert not app.exception
+    assert [one.value for one in app.sidebar.success] == ["Done: 12 rows are in mine."]
+    assert [one.value for one in app.sidebar.error] == ["An embedding job failed: there is no room on the disk"]
+    assert "Open the map of mine" in [link.proto.label for link in app.get("page_link")]
+    next(button for button in app.button if button.label == "Put aside").click().run()
+    assert not app.sidebar.success
+    app.switch_page("app_pages/data.py").run()
+    assert not app.sidebar.error
