@@ -31,13 +31,14 @@ class SpaceView:
     name: str
     transform: str = "raw"
     removed: tuple[str, ...] = ()
+    limit: int | None = None
 
     def open(self) -> WordSpace:
         """The view of the space; what was passed over in its file is printed on standard error."""
         from polysema.app.explorer import Explorer
 
         with progress_bar() as progress:
-            opened = Explorer().space(self.name, progress)
+            opened = Explorer().space(self.name, progress, self.limit)
         tell_notes(opened.origin)
         return opened.view(self.transform, self.removed)
 
@@ -46,11 +47,19 @@ def view_options(command: Command) -> Command:
     """The options that choose a space and a view of it; the command gets them as `view`, a `SpaceView`."""
 
     @wraps(command)
-    def with_view(*arguments: object, space: str, transform: str, removed: tuple[str, ...], **rest: object) -> None:
-        command(*arguments, view=SpaceView(space, transform, removed), **rest)
+    def with_view(
+        *arguments: object,
+        space: str,
+        transform: str,
+        removed: tuple[str, ...],
+        limit: int | None,
+        **rest: object,
+    ) -> None:
+        command(*arguments, view=SpaceView(space, transform, removed, limit), **rest)
 
     return with_options(
         with_view,
+        click.option("--limit", type=int, metavar="N", help="Open only the first N words of the space."),
         click.option(
             "--without",
             "removed",

@@ -20,7 +20,7 @@ from polysema.app.explorer.engine_search import engine_search
 from polysema.app.explorer.model_names import ModelNames
 from polysema.app.explorer.options import DEFAULT_MODEL, DEFAULT_SPACE, ModelOptions
 from polysema.app.explorer.space_search import SpaceSearch
-from polysema.app.explorer.spaces import collection_of, file_stamp, linked_address, static_space
+from polysema.app.explorer.spaces import collection_of, file_stamp, first_rows, linked_address, static_space
 from polysema.app.explorer.word_space import WordSpace
 from polysema.core.argument_types import checked_arguments
 from polysema.core.environment import home
@@ -73,7 +73,12 @@ class Explorer:
         self._handles: weakref.WeakKeyDictionary[Space, weakref.ref[WordSpace]] = weakref.WeakKeyDictionary()
         self._transforms: weakref.WeakKeyDictionary[Space, Transform] = weakref.WeakKeyDictionary()
 
-    def space(self, name: str | Space | WordSpace = DEFAULT_SPACE, progress: Progress = no_progress) -> WordSpace:
+    def space(
+        self,
+        name: str | Space | WordSpace = DEFAULT_SPACE,
+        progress: Progress = no_progress,
+        limit: int | None = None,
+    ) -> WordSpace:
         """The space of that name, with its queries about words.
 
         Args:
@@ -82,13 +87,18 @@ class Explorer:
                 the data folder (`mine`, or `mine/layer-6` where it has several spaces) or by the address of another
                 engine (`milvus://host:19530/mine/layer-6`); or a space that is open.
             progress: Told of each stage; what it raises ends the work.
+            limit: Only the first so many words of it are there (gensim's; files stand by frequency); None: all.
 
         Returns:
             The handle; the same one for the same space as long as it is in use.
 
         Raises:
-            UserError: for a name or a file that isn't there.
+            UserError: for a name or a file that isn't there, and for a limit below 1 or of a collection.
         """
+        if limit is not None:
+            whole = self.space(name, progress)
+            key: Hashable = ("first", whole.space, limit)
+            return self._given.get(key, lambda: self._made(first_rows(whole.space, limit)))
         if isinstance(name, WordSpace):
             return name
         if isinstance(name, Space):
@@ -101,7 +111,7 @@ class Explorer:
             return self.hold(self.model(model, progress=progress).senses.corpus(layer, progress))
         folder, inner = self._collection(name)
         if folder is not None:
-            key: Hashable = ("collection", str(folder), inner, file_stamp(str(folder)))
+            key = ("collection", str(folder), inner, file_stamp(str(folder)))
             return self._spaces.get(key, lambda: self._made(SpaceRows(Collection(folder).view(), inner)))
 
         def made() -> WordSpace:

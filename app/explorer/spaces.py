@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from dataclasses import replace
 from pathlib import Path
 
+from polysema.core.errors import UserError
 from polysema.core.files.formats import open_glove, read_vectors
 from polysema.core.model.catalog import ModelLocation, catalog
 from polysema.core.model.model_folder import is_static_embedding
@@ -72,6 +73,22 @@ def static_space(found: ModelLocation, progress: Progress = no_progress) -> Spac
     assert found.entry is not None
     origin = Origin(found.name, weights_sha256=found.entry.members[0].sha256, revision=found.entry.requirement)
     return open_glove(found.path, origin)
+
+
+def first_rows(space: Space, limit: int) -> Space:
+    """The first rows of a space, which its card says; the space itself where it has no more.
+
+    Raises:
+        UserError: The limit is below 1, or the space is a collection's.
+    """
+    if limit < 1:
+        raise UserError(f"limit is how many words of the space are opened, at least 1; got {limit}")
+    if hasattr(space.vectors, "streams"):
+        raise UserError("limit is of files of vectors and models: a collection's rows stand in no order of frequency")
+    if limit >= len(space):
+        return space
+    first = space.take(range(limit))
+    return replace(first, origin=space.origin.with_notes(f"the first {limit:,} of {len(space):,} words"))
 
 
 def _named(space: Space, found: ModelLocation) -> Space:

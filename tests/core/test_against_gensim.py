@@ -1,6 +1,7 @@
 """Neighbors and analogies equal gensim's on the same vectors: the same ten, the same scores to 1e-5."""
 
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -135,3 +136,19 @@ def test_words_are_moved_at_the_least_cost(explorer: Explorer, gensim: KeyedVect
     assert twice == pytest.approx(float(np.linalg.norm(king - queen)) / 3, abs=1e-5)
     with pytest.raises(UserError, match="1 to 300 different known words; got 0"):
         ours.word_movers_distance(["no-such-word"], second)
+
+
+def test_a_limit_opens_the_words_that_gensim_opens(explorer: Explorer, gensim: KeyedVectors, tmp_path: Path) -> None:
+    file = str(tmp_path / "v.txt")
+    few = KeyedVectors(gensim.vector_size)
+    few.add_vectors(gensim.index_to_key[:60], gensim.vectors[:60])
+    few.save_word2vec_format(file)
+    theirs = KeyedVectors.load_word2vec_format(file, limit=20)
+    ours = explorer.space(file, limit=20)
+    assert list(ours) == theirs.index_to_key
+    assert [n.key for n in ours.neighbors("the", k=5).neighbors] == [w for w, _ in theirs.most_similar("the", topn=5)]
+    assert "the first 20 of 60 words" in ours.origin.notes
+    assert explorer.space(file, limit=20) is ours
+    assert len(explorer.space(file, limit=100)) == len(explorer.space(file)) == 60
+    with pytest.raises(UserError, match="at least 1; got 0"):
+        explorer.space(file, limit=0)
