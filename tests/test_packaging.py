@@ -42,7 +42,7 @@ def test_the_wheel_holds_every_file_of_the_tree(wheel: Path) -> None:
         "polysema/core/py.typed",
         "polysema/app/py.typed",
         "polysema/indexes/py.typed",
-        "polysema/app/dashboard/lessons/swan.md",
+        "polysema/app/dashboard/lessons/texts/swan.md",
         "polysema/core/data/senses.jsonl",
     } <= inside
     assert not any(name.startswith("polysema/app/public/") for name in inside), "the front door stands once"

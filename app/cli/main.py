@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -68,15 +70,19 @@ def _fail(message: str, status: int) -> None:
 @click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--browser/--no-browser", default=None, help="Open a browser.  [default: where there is a screen]")
 @click.option("--set-up/--no-set-up", default=True, show_default=True, help="First bring what the lessons need.")
-def app(port: int, address: str, browser: bool | None, set_up: bool) -> None:
+@click.option("--lessons", type=click.Path(file_okay=False, exists=True), help="A folder of lessons of your own.")
+def app(port: int, address: str, browser: bool | None, set_up: bool, lessons: str | None) -> None:
     """Open the dashboard.
 
     What its lessons need and is not here, smollm2-135m, is brought first; without network one line says so.
     """
     from polysema.app.config.ports import check_port
+    from polysema.app.config.settings import LESSONS_VARIABLE
     from polysema.app.dashboard.launch import launch, missing
 
     check_port(port, address)
+    if lessons is not None:
+        os.environ[LESSONS_VARIABLE] = str(Path(lessons).resolve())
     if set_up:
         with progress_bar() as progress:
             problem = missing(progress)

@@ -20,6 +20,7 @@ from polysema.core.errors import UserError
 
 STREAMLIT_MEGABYTES = 200  # what Streamlit takes where nothing else is set
 MEGABYTE = 1 << 20
+LESSONS_VARIABLE = "POLYSEMA_LESSONS"  # the setting `lessons` in the environment
 _HOST = re.compile(r"\*|[A-Za-z0-9._-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}\]?")
 _ORIGIN = re.compile(r"\*|https?://(?:[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
         "page may; *: any",
     )
     data: str = Field(default="", description="the folder of the collections (empty: collections in POLYSEMA_HOME)")
+    lessons: str = Field(default="", description="a folder of lessons of one's own, which the dashboard shows")
     keys: Texts = Field(default=(), description="API keys, hashed, as `polysema key` prints them")
     models: Texts = Field(
         default=(),

@@ -61,11 +61,11 @@ def family_card(model: LanguageModel, text: str) -> FamilyCard:
     inputs = _inputs(model, run)
     counter = FlopCounterMode(display=False)
     with sdpa_kernel(SDPBackend.MATH), counter:  # the products of other kernels are not seen by the counter
-        _one_pass(model, inputs)
+        one_pass(model, inputs)
     times = []
     for _ in range(N_PASSES):
         start = time.perf_counter()
-        _one_pass(model, inputs)
+        one_pass(model, inputs)
         times.append((time.perf_counter() - start) * 1000)
     weights = {id(parameter): parameter for parameter in model.whole.parameters()}.values()
     return FamilyCard(
@@ -93,7 +93,8 @@ def _inputs(model: LanguageModel, run: HookedRun) -> dict[str, Any]:
     return {"input_ids": read, "attention_mask": torch.ones_like(read), "decoder_input_ids": ids}
 
 
-def _one_pass(model: LanguageModel, inputs: dict[str, Any]) -> None:
+def one_pass(model: LanguageModel, inputs: dict[str, Any]) -> None:
+    """One pass over what `inputs` name, without a cache."""
     import torch
 
     with torch.inference_mode():

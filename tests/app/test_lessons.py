@@ -21,12 +21,19 @@ TOPICS = [
     "senses",
     "looking",
     "heads",
+    "explained-move",
     "mlp",
     "blocks",
     "embedding",
+    "writing",
+    "filling",
+    "translating",
+    "architectures",
+    "cost",
     "window",
     "bias",
     "nonsense",
+    "understanding",
 ]
 
 
@@ -137,6 +144,32 @@ def test_numbers_are_the_explorer_s(explorer: Explorer) -> None:
         ),
         ("mlp", {"model": "g2p-t5", "text": "phone", "word": "S"}, Verdict.FAILS, "It does not know this"),
         ("mlp", {"model": "g2p-t5", "text": "phone", "word": "F"}, Verdict.WORKS, "It does say it"),
+        ("explained-move", {}, Verdict.WORKS, "All heads together took most from **river**"),
+        ("explained-move", {"text": "The bank of the club is empty."}, Verdict.FAILS, "on the axis the word goes"),
+        ("writing", {"model": "marian-en-fr"}, Verdict.WORKS, "gave **1** different texts"),
+        ("filling", {}, Verdict.WORKS, "With the left side alone it is **tree**"),
+        (
+            "filling",
+            {"text": "He paid with his credit ___.", "word": "card"},
+            Verdict.PARTLY,
+            "number **1** of the ten",
+        ),
+        ("translating", {}, Verdict.WORKS, "handed over **11** vectors of 256 numbers, 2,816 numbers in all"),
+        (
+            "translating",
+            {"other": "The bank of the river is muddy."},
+            Verdict.FAILS,
+            "“**La rive de la rivière est boue",
+        ),
+        ("cost", {}, Verdict.WORKS, "the products between tokens became **256** times as many"),
+        ("cost", {"lengths": "16, 32"}, Verdict.PARTLY, "**4** times as large"),
+        ("understanding", {"model": "bert-tiny-en"}, Verdict.WORKS, "of 8 are right"),
+        (
+            "understanding",
+            {"model": "bert-tiny-en", "questions": "A robin is a ___. = bird"},
+            Verdict.FAILS,
+            "**1** of 1",
+        ),
         ("window", {"first": "the", "second": "The"}, Verdict.FAILS, "choose beginnings that differ more"),
         (
             "bias",
@@ -163,7 +196,7 @@ def test_the_wording_follows_the_measurement(
 ) -> None:
     found = check(explorer, name, **changed)
     assert found.verdict is verdict
-    assert words in found.said
+    assert words.lower() in found.said.lower()
 
 
 def test_doubt_in_what_is_written_is_found() -> None:
@@ -216,6 +249,18 @@ def test_what_small_decoders_say_is_shown_as_it_is(smollm: LanguageModel, explor
         ("bias", {"words": "qqqqx"}, "knows none of the words"),
         ("nonsense", {"model": "g2p-t5", "invented": "a" * 90}, "90 tokens"),
         ("nonsense", {"model": "minilm-l6"}, "“Model” has the choices"),
+        ("explained-move", {"word": "boat"}, "'boat' is not a word of"),
+        ("explained-move", {"axis": "money"}, "two ends"),
+        ("writing", {"temperatures": "1"}, "from 2 to 6 temperatures"),
+        ("writing", {"temperatures": "warm, 2"}, "a temperature is a number"),
+        ("writing", {"temperatures": "0, 2"}, "above 0"),
+        ("filling", {"text": "no gap"}, "mask"),
+        ("filling", {"text": "___ and ___"}, "about one gap"),
+        ("translating", {"model": "g2p-t5"}, "“Model” has the choices marian-en-fr"),
+        ("cost", {"lengths": "16"}, "two or more whole numbers"),
+        ("cost", {"lengths": "16, 100000"}, "is measured at 2 to"),
+        ("understanding", {"questions": "two and two"}, "its answer behind a ="),
+        ("understanding", {"model": "bert-tiny-en", "questions": "two = two"}, "write ___ where the answer"),
     ],
 )
 def test_a_wrong_text_makes_one_line(explorer: Explorer, name: str, changed: dict[str, str], message: str) -> None:

@@ -128,6 +128,7 @@ def test_a_link_that_is_wrong() -> None:
         ("heads", "looker", "zebra", "None of the texts has both words"),
         ("mlp", "word_w", "日", "has no token for '日'"),
         ("blocks", "text", "", "“Text” is empty"),
+        ("cost", "lengths", "many", "Lengths are two or more whole numbers"),
         ("embedding", "word", "<script>", "'<script>' is not a word of"),
         ("window", "word", "zebra", "'zebra' is not a word of"),
         ("bias", "first", "qqqqx", "needs at least two words"),

@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from polysema.app.dashboard.lessons import LESSONS, Lesson
+from polysema.app.dashboard import widgets
+from polysema.app.dashboard.lessons import Lesson, lessons
 from polysema.app.dashboard.lessons import chips as drawing
+from polysema.app.dashboard.lessons.course import own_lessons
 from polysema.app.dashboard.lessons.place import LESSON_STEPS, ORDER, done, go, here, keep, reached, restore
 from polysema.app.dashboard.lessons.steps import beware, predict, reveal, try_own
 from polysema.app.dashboard.picker.bring import offer
@@ -14,21 +16,24 @@ LETTERS_CHOSEN = "lessons_with_letters"  # in the session, where the model that 
 
 def index() -> None:
     """All lessons as cards, with how far each was taken."""
+    every = lessons()
     st.markdown(
-        "From the first token to the last layer in twelve short lessons. You guess, the models here are measured, "
-        "and you try your own words."
+        f"From the first token to the last layer in {len(every)} short lessons. You guess, the models here are "
+        "measured, and you try your own words."
     )
-    n = sum(done(lesson) for lesson in LESSONS)
-    begun = [lesson for lesson in LESSONS if lesson.name in reached() and not done(lesson)]
-    st.progress(n / len(LESSONS), text=f"{n} of {len(LESSONS)} lessons done")
-    upcoming = begun[0] if begun else next((lesson for lesson in LESSONS if not done(lesson)), LESSONS[0])
+    for problem in own_lessons()[1]:
+        st.warning(widgets.plain(problem), icon="⚠️")
+    n = sum(done(lesson) for lesson in every)
+    begun = [lesson for lesson in every if lesson.name in reached() and not done(lesson)]
+    st.progress(n / len(every), text=f"{n} of {len(every)} lessons done")
+    upcoming = begun[0] if begun else next((lesson for lesson in every if not done(lesson)), every[0])
     word = "Go on with" if begun else "Start with" if not n else "Next:"
     step = ORDER[min(reached().get(upcoming.name, 1), len(ORDER)) - 1] if begun else ORDER[0]
     st.button(f"{word} {upcoming.title}", type="primary", key="go_on", on_click=go, args=(upcoming.name, step))
     chapter = ""
     columns = st.columns(3)
     place = 0
-    for number, lesson in enumerate(LESSONS, 1):
+    for number, lesson in enumerate(every, 1):
         if lesson.chapter != chapter:
             chapter, place = lesson.chapter, 0
             st.subheader(chapter, anchor=False)
@@ -63,9 +68,10 @@ def card(number: int, lesson: Lesson) -> None:
 def show(lesson: Lesson, step: str) -> None:
     """A lesson at one of its steps."""
     go(lesson.name, step)  # so that the address names it, also where the session did
-    number = LESSONS.index(lesson) + 1
+    every = lessons()
+    number = every.index(lesson) + 1
     top = st.container(horizontal=True, vertical_alignment="center")
-    top.caption(f"{lesson.chapter} · lesson {number} of {len(LESSONS)}", width="content")
+    top.caption(f"{lesson.chapter} · lesson {number} of {len(every)}", width="content")
     top.button("All lessons", key="all_lessons", on_click=go, args=("",), type="tertiary")
     st.session_state["lesson_step_shown"] = step
     st.segmented_control(
@@ -95,15 +101,16 @@ def show(lesson: Lesson, step: str) -> None:
 def way_on(lesson: Lesson, step: str) -> None:
     """Back and next, through the steps and from lesson to lesson."""
     st.space("small")
-    place, number = ORDER.index(step), LESSONS.index(lesson)
+    every = lessons()
+    place, number = ORDER.index(step), every.index(lesson)
     row = st.container(horizontal=True)
     if place:
         row.button("Back", key="back", on_click=go, args=(lesson.name, ORDER[place - 1]), help="To the step before.")
     if place < len(ORDER) - 1:
         label = ("Show me", "Try your own", "What could fool you?")[place]
         row.button(label, type="primary", key="next", on_click=go, args=(lesson.name, ORDER[place + 1]))
-    elif number < len(LESSONS) - 1:
-        after = LESSONS[number + 1]
+    elif number < len(every) - 1:
+        after = every[number + 1]
         row.button(f"Next lesson: {after.title}", type="primary", key="next", on_click=go, args=(after.name,))
     else:
         row.button("All lessons", type="primary", key="next", on_click=go, args=("",))
@@ -116,7 +123,7 @@ def page() -> None:
     restore()
     lesson, step = here()
     with heading:
-        st.title("Lessons" if lesson is None else f"{LESSONS.index(lesson) + 1}. {lesson.title}", anchor=False)
+        st.title("Lessons" if lesson is None else f"{lessons().index(lesson) + 1}. {lesson.title}", anchor=False)
     if lesson is None:
         index()
     else:

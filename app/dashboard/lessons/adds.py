@@ -1,21 +1,15 @@
 """What the MLP adds: which part of the model says the word."""
 
 from polysema.app.dashboard import widgets
-from polysema.app.dashboard.lessons.adds_picture import FeatureShift, _compare, draw
+from polysema.app.dashboard.lessons.adds_picture import FeatureShift, _compare
 from polysema.app.dashboard.lessons.chips import visible
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
-    Lesson,
-    LessonField,
     LessonInput,
     LessonResult,
-    LetterField,
-    NextStep,
     Verdict,
     lines_of,
-    writers,
 )
-from polysema.app.dashboard.lessons.texts import lesson_texts, letter_texts
 from polysema.app.explorer import Explorer
 from polysema.core.inside.attribution import Attribution, contributions
 from polysema.core.inside.lens import Lens, LensView, lens
@@ -176,52 +170,3 @@ def check(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonR
         "The rank on the way reads each state as if it were the last (the logit lens).",
         FeatureShift(word, layers, way, best, tuple(controls)),
     )
-
-
-LESSON = Lesson(
-    name="mlp",
-    **lesson_texts("adds"),
-    fields=(
-        LessonField(MODEL, "Model", "Which model goes on with the text.", choices=writers),
-        LessonField(
-            "text",
-            "Text",
-            "The model says what comes next. One that reads letters says the first sound of a word.",
-            "The sport that Michael Jordan played is",
-            "phone",
-        ),
-        LessonField(
-            "word", "Word to follow", "Whose score is taken apart; of several tokens the first.", "basketball", "F"
-        ),
-        LessonField(
-            "others",
-            "The same with something else, a line each",
-            "What do they give the same word? Without this you can’t tell what the name does.",
-            "The sport that my neighbor played is\nThe sport that Tiger Woods played is\nThe sport that Lionel "
-            "Messi played is",
-            "fone\nponder\ntelephone",
-            lines=True,
-            optional=True,
-        ),
-    ),
-    check=check,
-    draw=draw,
-    presets={
-        "Without the first name": {"text": "The sport that Jordan played is", "word": "basketball"},
-        "Another person": {"text": "The sport that Tiger Woods played is", "word": "golf"},
-        "A capital": {
-            "text": "The capital of France is",
-            "word": "Paris",
-            "others": "The capital of Italy is\nThe capital is",
-        },
-    },
-    ways=(
-        NextStep("inside", "Every head and MLP of it", lambda chosen: {"see": "Attribution", "cm_in": chosen[MODEL]}),
-        NextStep("inside", "The lens, layer by layer", lambda chosen: {"see": "Lens", "lm": chosen[MODEL]}),
-    ),
-    wants="smollm2-135m",
-    letters=LetterField(
-        **letter_texts("adds"),
-        presets={"Another spelling": {"text": "fone"}, "Another sound": {"text": "pound", "word": "P"}},
-    ),
-)

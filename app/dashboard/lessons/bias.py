@@ -9,16 +9,11 @@ import streamlit as st
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import AMBER, TEAL
 from polysema.app.dashboard.lessons.lesson import (
-    Lesson,
-    LessonField,
     LessonInput,
     LessonResult,
-    NextStep,
     Verdict,
     words_in,
 )
-from polysema.app.dashboard.lessons.texts import lesson_texts
-from polysema.app.dashboard.picker import choices
 from polysema.app.explorer import Explorer
 from polysema.app.explorer.results import AssociationAnswer
 from polysema.core.errors import UnknownWordError, UserError
@@ -180,67 +175,3 @@ def draw(found: LessonResult, key: str) -> None:
             "The words of the two lists, each a tick at its association",
         )
         st.caption("Each tick is a word (hover it). The further apart the two rows of ticks, the larger the effect.")
-
-
-LESSON = Lesson(
-    name="bias",
-    **lesson_texts("bias"),
-    fields=(
-        LessonField("space", "Vectors", "Which list of static vectors is tested.", choices=choices.spaces),
-        LessonField(
-            "first",
-            "First list",
-            "Words of one topic, with commas between.",
-            "home, parents, children, family, cousins, marriage, wedding, relatives",
-            lines=True,
-        ),
-        LessonField(
-            "second",
-            "Second list",
-            "Words of another topic, about as many.",
-            "executive, management, professional, corporation, salary, office, business, career",
-            lines=True,
-        ),
-        LessonField(
-            "toward",
-            "One side",
-            "Words that name one side; the first gives the axis its name.",
-            "she, her, woman, female, girl, daughter, sister, mother",
-            lines=True,
-        ),
-        LessonField(
-            "away",
-            "Other side",
-            "Words that name the other side.",
-            "he, his, man, male, boy, son, brother, father",
-            lines=True,
-        ),
-        LessonField(
-            "words",
-            "Words to place",
-            "They are put on the axis from one side to the other.",
-            "nurse, librarian, teacher, doctor, engineer, mechanic, pilot, captain, artist, lawyer",
-            lines=True,
-        ),
-    ),
-    check=check,
-    draw=draw,
-    presets={
-        "Flowers and insects": {
-            "first": "rose, tulip, daisy, lily, violet, orchid",
-            "second": "ant, spider, wasp, moth, flea, mosquito",
-            "toward": "love, peace, happy, friend, pleasure, gift",
-            "away": "ugly, evil, hatred, poison, filth, disaster",
-            "words": "swan, snake, bank, river, war, cake",
-        },
-        "Science and arts": {
-            "first": "poetry, art, dance, literature, novel, drama",
-            "second": "science, technology, physics, chemistry, einstein, experiment",
-        },
-        "No pattern expected": {
-            "first": "table, spoon, river, cloud, paper, stone",
-            "second": "chair, fork, lake, rain, book, sand",
-        },
-    },
-    ways=(NextStep("neighbors", "Neighbors of “nurse”", lambda chosen: {"w": "nurse", "space": chosen["space"]}),),
-)

@@ -9,15 +9,10 @@ from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.components.drawing import drawing
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
-    Lesson,
-    LessonField,
     LessonInput,
     LessonResult,
-    NextStep,
     Verdict,
-    every_model,
 )
-from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.explorer import Explorer
 from polysema.core.inside.architectures import CROSS, MLP, SELF
 from polysema.core.inside.parameter_counts import HEAD, NORM, POSITIONS, REST, TABLE, StackWidths, Widths, widths
@@ -266,24 +261,3 @@ def draw(found: LessonResult, key: str) -> None:
         st.markdown("**Where the parameters are**")
         rows = [(f"{row['part']} ({row['parameters']:,})", float(row["share"])) for row in found.rows]
         widgets.bars(rows, "part", label="share")
-
-
-LESSON = Lesson(
-    name="blocks",
-    **lesson_texts("blocks"),
-    fields=(
-        LessonField(MODEL, "Model", "Which model is drawn and counted.", choices=every_model),
-        LessonField(
-            "text", "Text", "It runs through the model, and the widths that it met are shown.", "the white swan", "swan"
-        ),
-    ),
-    check=check,
-    draw=draw,
-    presets={"One word": {"text": "swan"}, "A longer text": {"text": "the white swan in the blue water of the lake"}},
-    ways=(
-        NextStep("inside", "One sentence through all three families", lambda chosen: {"see": "Families"}),
-        NextStep(
-            "inside", "What each head and MLP adds", lambda chosen: {"see": "Attribution", "cm_in": chosen[MODEL]}
-        ),
-    ),
-)

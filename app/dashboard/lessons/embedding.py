@@ -9,16 +9,11 @@ from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import chips
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
-    Lesson,
-    LessonField,
     LessonInput,
     LessonResult,
-    NextStep,
     Verdict,
     lines_of,
-    readers,
 )
-from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.dashboard.series import lines
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
@@ -146,39 +141,3 @@ def draw(found: LessonResult, key: str) -> None:
         widgets.bars(texts, "text")
         downloads.ranked(texts, f"{key}_texts", "text", "cosine")
         st.caption(f"All of them are {int(dim)} numbers wide: the width doesn’t tell you which kind you have.")
-
-
-LESSON = Lesson(
-    name="embedding",
-    **lesson_texts("embedding"),
-    fields=(
-        LessonField(MODEL, "Model", "Whose vectors are compared.", choices=readers),
-        LessonField("word", "Word", "It has to stand in the text.", "money"),
-        LessonField(
-            "text",
-            "Text",
-            "It gives the hidden state, and the vector of a whole text.",
-            "Where can I borrow some money?",
-        ),
-        LessonField(
-            "others",
-            "Texts to search among, a line each",
-            "They are ranked by the vectors of whole texts.",
-            "The bank gives loans to customers.\nThey sat on the bank of the river.\nA cat sleeps on the "
-            "sofa.\nShe counted the coins in her purse.",
-            lines=True,
-        ),
-    ),
-    check=check,
-    draw=draw,
-    presets={
-        "Same word, other sense": {"text": "Which bank has the lowest interest rates?", "word": "bank"},
-        "A question about pets": {"text": "My pet is tired", "word": "pet"},
-    },
-    ways=(
-        NextStep(
-            "neighbors", "Neighbors of the table’s row", lambda chosen: {"w": chosen["word"], "space": chosen[MODEL]}
-        ),
-        NextStep("contexts", "Row and hidden states on one map", lambda chosen: {"model": chosen[MODEL]}),
-    ),
-)

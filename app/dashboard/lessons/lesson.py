@@ -68,12 +68,49 @@ class LessonResult:
 
 
 @dataclass(frozen=True, slots=True)
+class LessonChart:
+    """How the rows of a measurement are drawn: `bars` of `y` named by `x`, or `lines` of `y` over `x`, one for each
+    value of `series`.
+    """
+
+    kind: str
+    x: str
+    y: str
+    title: str
+    series: str = ""
+    log: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LessonFigures:
+    """What a measurement gives a lesson's file to speak about: figures by their names, the rows behind them, how they
+    are drawn, and the Python lines that give the same.
+    """
+
+    values: Mapping[str, str | float]
+    rows: Sequence[Mapping[str, Any]]
+    python: str
+    details: str
+    chart: LessonChart
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class NextStep:
-    """A way on: a page of the dashboard, with the state that its link restores."""
+    """A way on: a page of the dashboard, with the state that its link restores; `{word}` stands for a field's value."""
 
     page: str
     label: str
-    query: Callable[[LessonInput], dict[str, str]]
+    parameters: Mapping[str, str]
+
+    def query(self, chosen: LessonInput) -> dict[str, str]:
+        """The parameters of the link."""
+        found = {}
+        for name, value in self.parameters.items():
+            for key, given in chosen.items():
+                value = value.replace(f"{{{key}}}", given)
+            found[name] = value
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +129,8 @@ class Lesson:
 
     `claim` is the sentence that the check puts to the test; `reading` says how to read the picture that `draw` makes;
     `presets` are named values of the fields to try; `traps` what could fool the learner; `sources` the papers; `wants`
-    a model that it would rather use, where that isn't here, and `letters` how it then asks.
+    a model that it would rather use, where that isn't here, and `letters` how it then asks. Lessons stand in the order
+    of their `number`.
     """
 
     name: str
@@ -114,6 +152,7 @@ class Lesson:
     minutes: int = 3
     wants: str = ""
     letters: LetterField | None = None
+    number: int = 1000
 
     def starts(self, model: str = "") -> dict[str, str]:
         """What its fields hold at first, for one of the models that it may use."""
@@ -170,3 +209,38 @@ def lines_of(text: str) -> list[str]:
 def words_in(text: str) -> list[str]:
     """The words of a box, with commas, spaces or lines between them, each once."""
     return list(dict.fromkeys(word for word in text.replace(",", " ").split() if word))
+
+
+def maskers() -> list[str]:
+    """The encoders here that fill masked words."""
+    return [name for name in choices.models(SENTENCES, (Family.ENCODER,)) if name in FILLERS]
+
+
+def translators() -> list[str]:
+    """The encoder-decoders here that read sentences."""
+    return choices.models(SENTENCES, (Family.ENCODER_DECODER,))
+
+
+def answerers() -> list[str]:
+    """The models here that say a word: decoders first, then those that fill a mask."""
+    return [*choices.models(("texts",), (Family.DECODER,)), *maskers()]
+
+
+def sentence_writers() -> list[str]:
+    """The models here that write sentences: decoders first, then the translators."""
+    return [*choices.models(("texts",), (Family.DECODER,)), *translators()]
+
+
+SENTENCES = ("texts", "sentences")
+FILLERS = ("bert-tiny-en", "bert-base")
+CHOICES: dict[str, Callable[[], Sequence[str]]] = {
+    "spaces": choices.spaces,
+    "readers": readers,
+    "every_model": every_model,
+    "encoders": encoders,
+    "writers": writers,
+    "maskers": maskers,
+    "translators": translators,
+    "answerers": answerers,
+    "sentence_writers": sentence_writers,
+}

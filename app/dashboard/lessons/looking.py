@@ -9,16 +9,12 @@ from polysema.app.dashboard import widgets
 from polysema.app.dashboard.attention_mask import mask
 from polysema.app.dashboard.lessons.chips import chips, visible
 from polysema.app.dashboard.lessons.lesson import (
-    Lesson,
-    LessonField,
     LessonInput,
     LessonResult,
-    NextStep,
     Verdict,
     encoders,
     writers,
 )
-from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.dashboard.picker.choices import family_of
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
@@ -221,26 +217,3 @@ def draw(found: LessonResult, key: str) -> None:
                 f"{key}_{number}_changed",
             )
             mask(change.sight, f"{key}_{number}_mask")
-
-
-LESSON = Lesson(
-    name="looking",
-    **lesson_texts("looking"),
-    fields=(
-        LessonField("sentence", "Sentence", "Its last word is exchanged.", "She walked along the bank of the river"),
-        LessonField("last", "Another last word", "What stands there instead.", "Bundesbank"),
-        LessonField(
-            "source", "A word to pronounce", "The encoder-decoder reads its letters and writes its sounds.", "cat"
-        ),
-        LessonField("other", "The same with another end", "Only the end should differ.", "caught"),
-    ),
-    check=check,
-    draw=draw,
-    presets={
-        "A small change": {"sentence": "The swan is white", "last": "whitish"},
-        "A change of sense": {"sentence": "He works at the bank of Spain", "last": "Thames"},
-        "A silent letter": {"source": "car", "other": "care"},
-    },
-    ways=(NextStep("inside", "One sentence through all three families", lambda chosen: {"see": "Families"}),),
-    wants="smollm2-135m",
-)

@@ -8,16 +8,10 @@ from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import chips, visible
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
-    Lesson,
-    LessonField,
     LessonInput,
     LessonResult,
-    LetterField,
-    NextStep,
     Verdict,
-    writers,
 )
-from polysema.app.dashboard.lessons.texts import lesson_texts, letter_texts
 from polysema.app.dashboard.picker.choices import reads_letters
 from polysema.app.explorer import Explorer
 from polysema.core.inside.generation import GeneratedText, generate
@@ -166,50 +160,3 @@ def draw(found: LessonResult, key: str) -> None:
                 widgets.bars(first, "token", label="prob.")
                 downloads.ranked(first, f"{key}_{title}", "token", "probability")
     st.caption("Boxes: green 50 % and more, orange 10 to 50 %, dashed below 10 %; the number says it too.")
-
-
-LESSON = Lesson(
-    name="nonsense",
-    **lesson_texts("nonsense"),
-    fields=(
-        LessonField(
-            MODEL, "Model", "Which model writes. One that reads letters writes the sounds of a word.", choices=writers
-        ),
-        LessonField(
-            "invented",
-            "Something invented",
-            "The start of a sentence about what doesn’t exist.",
-            "The inventor of the flying banana was",
-            "xqzvb",
-        ),
-        LessonField(
-            "real",
-            "Something real",
-            "The start of a sentence about what does, for comparison.",
-            "The inventor of the telephone was",
-            "phone",
-        ),
-    ),
-    check=check,
-    draw=draw,
-    presets={
-        "A capital": {"invented": "The capital of Atlantis is", "real": "The capital of France is"},
-        "A month": {
-            "invented": "The 17th month of the year is called",
-            "real": "The first month of the year is called",
-        },
-        "A king": {
-            "invented": "The first king of the Moon was",
-            "real": "The first president of the United States was",
-        },
-    },
-    ways=(
-        NextStep("inside", "What it would say at each layer", lambda chosen: {"see": "Lens", "lm": chosen[MODEL]}),
-        NextStep("inside", "Push it with a vector", lambda chosen: {"see": "Steering", "sm": chosen[MODEL]}),
-    ),
-    wants="smollm2-135m",
-    letters=LetterField(
-        **letter_texts("nonsense"),
-        presets={"No vowel": {"invented": "bcdfg"}, "A name nobody has": {"invented": "zyxolop", "real": "london"}},
-    ),
-)

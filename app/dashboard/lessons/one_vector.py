@@ -4,9 +4,7 @@ import numpy as np
 import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
-from polysema.app.dashboard.lessons.lesson import Lesson, LessonField, LessonInput, LessonResult, NextStep, Verdict
-from polysema.app.dashboard.lessons.texts import lesson_texts
-from polysema.app.dashboard.picker import choices
+from polysema.app.dashboard.lessons.lesson import LessonInput, LessonResult, Verdict
 from polysema.app.explorer import Explorer
 from polysema.app.explorer.results import NeighborAnswer
 from polysema.core.errors import UserError
@@ -100,28 +98,3 @@ def draw(found: LessonResult, key: str) -> None:
         st.markdown("**Its two meanings**")
         widgets.bars([(name, side.cosine) for name, side in zip(names, sides, strict=True)], baseline=baseline)
         st.caption(widgets.beside(baseline))
-
-
-LESSON = Lesson(
-    name="one-vector",
-    **lesson_texts("one_vector"),
-    fields=(
-        LessonField("space", "Vectors", "Which list of static vectors.", choices=choices.spaces),
-        LessonField("word", "Word", "A word with two meanings.", "bank"),
-        LessonField("first", "A word of the first meaning", "It should be used only with this meaning.", "river"),
-        LessonField("second", "A word of the second meaning", "It should be used only with this meaning.", "money"),
-    ),
-    check=check,
-    draw=draw,
-    presets={
-        "mouse": {"word": "mouse", "first": "cheese", "second": "keyboard"},
-        "spring": {"word": "spring", "first": "summer", "second": "metal"},
-        "seal": {"word": "seal", "first": "whale", "second": "envelope"},
-        "rock": {"word": "rock", "first": "stone", "second": "guitar"},
-    },
-    ways=(
-        NextStep(
-            "neighbors", "All neighbors of this word", lambda chosen: {"w": chosen["word"], "space": chosen["space"]}
-        ),
-    ),
-)

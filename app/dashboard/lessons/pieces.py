@@ -6,16 +6,10 @@ from polysema.app.dashboard import widgets
 from polysema.app.dashboard.lessons.chips import chips, visible
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
-    Lesson,
-    LessonField,
     LessonInput,
     LessonResult,
-    LetterField,
-    NextStep,
     Verdict,
-    every_model,
 )
-from polysema.app.dashboard.lessons.texts import lesson_texts, letter_texts
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.inside.hooks import token_name
@@ -116,35 +110,3 @@ def draw(found: LessonResult, key: str) -> None:
         "The tokens with their ids",
         f"{key}_tokens",
     )
-
-
-LESSON = Lesson(
-    name="tokens",
-    **lesson_texts("pieces"),
-    fields=(
-        LessonField(MODEL, "Model", "Whose list of pieces is used.", choices=every_model),
-        LessonField(
-            "text",
-            "Text",
-            "Any text; its tokens are shown with their ids.",
-            "The unbelievable swan glided past Kierkegaard",
-            "swan",
-        ),
-    ),
-    check=check,
-    draw=draw,
-    presets={
-        "A long word": {"text": "antidisestablishmentarianism"},
-        "Another language": {"text": "Der weiße Schwan schwimmt im blauen Wasser"},
-        "A number": {"text": "In 1984 she paid 1,234,567 dollars"},
-    },
-    ways=(
-        NextStep(
-            "inside", "Who looks at whom among these tokens", lambda chosen: {"see": "Attention", "am": chosen[MODEL]}
-        ),
-    ),
-    letters=LetterField(
-        **letter_texts("pieces"),
-        presets={"A long word": {"text": "antidisestablishmentarianism"}},
-    ),
-)

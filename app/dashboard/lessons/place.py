@@ -3,7 +3,7 @@
 import streamlit as st
 
 from polysema.app.dashboard import permalink, reader_notes, widgets
-from polysema.app.dashboard.lessons import LESSONS, Lesson, lesson_of
+from polysema.app.dashboard.lessons import Lesson, lesson_of, lessons
 from polysema.app.dashboard.lessons.fields import box_key
 from polysema.app.dashboard.lessons.lesson import MODEL
 
@@ -66,7 +66,7 @@ def keep() -> None:
     """Put it into the link, and how far each lesson was taken into the notes of this machine."""
     reader_notes.note_lessons(reached())
     values: dict[str, permalink.Plain] = {"steps": [f"{name} {number}" for name, number in sorted(reached().items())]}
-    for lesson in LESSONS:
+    for lesson in lessons():
         guess = st.session_state.get(f"guess_{lesson.name}")
         if isinstance(guess, str):
             values[f"widget:guess_{lesson.name}"] = guess
@@ -77,4 +77,4 @@ def keep() -> None:
             value = st.session_state.get(name)
             if isinstance(value, str) and value != (lesson.starts()[MODEL] if key == MODEL else start):
                 values[f"widget:{name}"] = value
-    permalink.keep("lessons", values, views=("steps", *(f"widget:guess_{lesson.name}" for lesson in LESSONS)))
+    permalink.keep("lessons", values, views=("steps", *(f"widget:guess_{lesson.name}" for lesson in lessons())))

@@ -12,16 +12,11 @@ from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import GRAY
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
-    Lesson,
-    LessonField,
     LessonInput,
     LessonResult,
-    NextStep,
     Verdict,
     lines_of,
-    readers,
 )
-from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.dashboard.series import lines
 from polysema.app.explorer import Explorer
 from polysema.app.explorer.results import Comparison, LayerComparison
@@ -198,55 +193,3 @@ def draw(found: LessonResult, key: str) -> None:
                 for text, start, end, own, near, score, same in listed
             ]
         )
-
-
-LESSON = Lesson(
-    name="senses",
-    **lesson_texts("senses"),
-    fields=(
-        LessonField(MODEL, "Model", "Which model reads the sentences.", choices=readers),
-        LessonField("word", "Word", "It has to stand in every sentence.", "bank"),
-        LessonField(
-            "first",
-            "First meaning, a sentence a line",
-            "At least two.",
-            "They sat on the grassy bank of the river.\nThe boat was tied to the bank of the stream.\nReeds grow "
-            "along the muddy bank.",
-            lines=True,
-        ),
-        LessonField(
-            "second",
-            "Second meaning, a sentence a line",
-            "At least two.",
-            "The bank lends money to small firms.\nShe opened an account at the bank.\nThe bank raised its "
-            "interest rates.",
-            lines=True,
-        ),
-    ),
-    check=check,
-    draw=draw,
-    presets={
-        "A neutral sentence": {
-            "first": "They sat on the grassy bank of the river.\nThe boat was tied to "
-            "the bank of the stream.\nI went to "
-            "the bank.",
-        },
-        "mouse": {
-            "word": "mouse",
-            "first": "The cat chased the mouse.\nA mouse ate the cheese.",
-            "second": "Click the left button of the mouse.\nThe mouse and the keyboard are wireless.",
-        },
-        "One meaning twice": {
-            "word": "dog",
-            "first": "The dog slept.\nMy dog barks.",
-            "second": "A dog ran by.\nHis dog is old.",
-        },
-    },
-    ways=(
-        NextStep(
-            "contexts",
-            "Many annotated sentences on a map",
-            lambda chosen: {"word": chosen["word"], "model": chosen[MODEL]},
-        ),
-    ),
-)

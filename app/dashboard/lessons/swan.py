@@ -9,16 +9,11 @@ from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.components.heads import Heads, LargeHead, chosen_head, heads
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
-    Lesson,
-    LessonField,
     LessonInput,
     LessonResult,
-    NextStep,
     Verdict,
     lines_of,
-    readers,
 )
-from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.inside.attention import Attention, attention
@@ -208,45 +203,3 @@ def draw(found: LessonResult, key: str) -> None:
         alt="Who looks at whom, head by head",
         on_choose=choose,
     )
-
-
-LESSON = Lesson(
-    name="heads",
-    **lesson_texts("swan"),
-    fields=(
-        LessonField(MODEL, "Model", "Which model reads the sentence.", choices=readers),
-        LessonField("sentence", "Sentence", "All heads of it are drawn.", "the white swan in the blue water"),
-        LessonField("looker", "Who looks", "A word of the sentence.", "blue"),
-        LessonField("at", "At whom", "Another word of it. In a decoder it has to stand before.", "water"),
-        LessonField(
-            "more",
-            "More sentences with both words, a line each",
-            "A head that is right once may be lucky: these put it to the test.",
-            "a swan swims in blue water\nthe water is deep and blue\nblue light fell on the cold water",
-            lines=True,
-            optional=True,
-        ),
-    ),
-    check=check,
-    draw=draw,
-    presets={
-        "Swapped": {
-            "sentence": "the blue swan in the white water",
-            "looker": "blue",
-            "at": "swan",
-            "more": "a blue swan swims in white water\nthe swan is large and blue",
-        },
-        "white → swan": {
-            "looker": "white",
-            "at": "swan",
-            "more": "a white swan swims here\nthe swan is large and white",
-        },
-        "The verb and its subject": {
-            "sentence": "the dog that chased the cats barks",
-            "looker": "barks",
-            "at": "dog",
-            "more": "the dog of my neighbors barks\na dog barks",
-        },
-    },
-    ways=(NextStep("inside", "All heads, arcs or matrix", lambda chosen: {"see": "Attention", "am": chosen[MODEL]}),),
-)

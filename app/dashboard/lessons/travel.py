@@ -5,10 +5,8 @@ import streamlit as st
 
 from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import table
-from polysema.app.dashboard.lessons.lesson import Lesson, LessonField, LessonInput, LessonResult, NextStep, Verdict
-from polysema.app.dashboard.lessons.texts import lesson_texts
+from polysema.app.dashboard.lessons.lesson import LessonInput, LessonResult, Verdict
 from polysema.app.dashboard.parallelogram import parallelogram
-from polysema.app.dashboard.picker import choices
 from polysema.app.explorer import AnalogyOptions, Explorer
 from polysema.app.explorer.results import AnalogyAnswer
 from polysema.core.errors import UnknownWordError, UserError
@@ -173,35 +171,3 @@ def draw(found: LessonResult, key: str) -> None:
                 for other, right, got in others
             ],
         )
-
-
-LESSON = Lesson(
-    name="travel",
-    **lesson_texts("travel"),
-    fields=(
-        LessonField("space", "Vectors", "Which list of static vectors.", choices=choices.spaces),
-        LessonField(
-            "expression",
-            "A sum of words",
-            "Words with + and − between them, spaces around the signs.",
-            "queen - king + man",
-        ),
-        LessonField("wanted", "The word you expect", "What the sum should lead to.", "woman"),
-    ),
-    check=check,
-    draw=draw,
-    presets={
-        "king, turned round": {"expression": "king - man + woman", "wanted": "queen"},
-        "A capital": {"expression": "tokyo - japan + kenya", "wanted": "nairobi"},
-        "An opposite": {"expression": "hot - cold + up", "wanted": "down"},
-        "Food": {"expression": "sushi - japan + germany", "wanted": "sausage"},
-        "A job": {"expression": "doctor - man + woman", "wanted": "doctor"},
-    },
-    ways=(
-        NextStep(
-            "analogies",
-            "The same sum with other methods",
-            lambda chosen: {"q": chosen["expression"], "space": chosen["space"]},
-        ),
-    ),
-)

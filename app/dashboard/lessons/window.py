@@ -10,15 +10,10 @@ from polysema.app.dashboard import downloads, widgets
 from polysema.app.dashboard.lessons.chips import AMBER, GRAY, TEAL
 from polysema.app.dashboard.lessons.lesson import (
     MODEL,
-    Lesson,
-    LessonField,
     LessonInput,
     LessonResult,
-    NextStep,
     Verdict,
-    encoders,
 )
-from polysema.app.dashboard.lessons.texts import lesson_texts
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import embed
@@ -175,29 +170,3 @@ def draw(found: LessonResult, key: str) -> None:
         st.caption(
             "Gray lines: the beginning and the end of the text. No window holds both, so nothing can pass between them."
         )
-
-
-LESSON = Lesson(
-    name="window",
-    **lesson_texts("window"),
-    fields=(
-        LessonField(MODEL, "Model", "Which encoder reads the text.", choices=encoders),
-        LessonField("first", "One beginning", "What the text begins with.", "We went fishing in the river."),
-        LessonField("second", "Another beginning", "What it begins with instead.", "We needed cash for the trip."),
-        LessonField(
-            "filler",
-            "What stands between",
-            "It is repeated until the text is long enough.",
-            "Then the day went on as all the days before it had gone on.",
-        ),
-        LessonField("end", "The end", "The word below has to stand in it.", "At last we came to the bank."),
-        LessonField("word", "Word at the end", "Whose vector is watched.", "bank"),
-    ),
-    check=check,
-    draw=draw,
-    presets={
-        "A filler that decides": {"filler": "We talked about loans and interest rates and our accounts."},
-        "One word’s difference": {"first": "The river.", "second": "The money."},
-    },
-    ways=(NextStep("contexts", "Your own sentences on the map", lambda chosen: {"model": chosen[MODEL]}),),
-)
