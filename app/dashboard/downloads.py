@@ -18,7 +18,9 @@ from polysema.app.dashboard.components.plot_options import PlotMarks, PlotOption
 from polysema.app.dashboard.components.points import Points
 from polysema.app.dashboard.components.whole_plot import whole_plot
 from polysema.app.dashboard.share_menu import FileOffer, offer
+from polysema.app.dashboard.sharing import page_record
 from polysema.app.dashboard.sharing.map_page import plot_page
+from polysema.app.dashboard.sharing.points_svg import points_svg
 from polysema.app.explorer.results import OccurrenceHit
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ def numbers(
     """Offer rows of numbers as CSV. A function that makes them is called only when the file is requested,
     and leaves no file that the next run takes away while the browser still looks for it.
     """
+    page_record.numbers(rows, name)
     offer(
         FileOffer(
             label,
@@ -90,6 +93,7 @@ def points(shown: Points, name: str) -> None:
         )
         return plot_page(plot, f"Polysema: {name}", [f"{len(shown.labels):,} points."])
 
+    page_record.picture(lambda: points_svg(shown, name), f"{name}_points", f"The points of {name}")
     numbers(rows, f"{name}_points", "Points (CSV)")
     web_page(page, f"{name}-plot", "Plot as one page (HTML)")
 
@@ -146,6 +150,7 @@ def ranked(rows: Sequence[tuple[str, float]], name: str, head: str, label: str, 
 
 def picture(drawn: Callable[[], str], name: str) -> None:
     """Offer a drawing as SVG, made on demand."""
+    page_record.picture(drawn, name)
     offer(
         FileOffer(
             "Picture (SVG)",
@@ -240,6 +245,14 @@ def chart(drawn: "alt.TopLevelMixin", alt: str) -> None:
     Streamlit's own button in its corner saves it as PNG.
     """
     st.altair_chart(drawn, width="stretch", alt=alt)
+    page_record.picture(lambda: chart_svg(drawn), alt, alt)
+
+
+def chart_svg(drawn: "alt.TopLevelMixin") -> str:
+    """An Altair chart as SVG, drawn here."""
+    out = io.StringIO()
+    drawn.save(out, format="svg")
+    return out.getvalue()
 
 
 def _file(name: str) -> str:

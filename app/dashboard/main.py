@@ -7,6 +7,8 @@ from polysema.app.dashboard import permalink, reader_notes, share_menu, shared_l
 from polysema.app.dashboard.addresses import FIRST_PAGE, PAGES
 from polysema.app.dashboard.components.steps import settle
 from polysema.app.dashboard.data.endings import tell_endings
+from polysema.app.dashboard.sharing import page_record
+from polysema.app.dashboard.sharing.hand_out import hand_out
 
 WIDE_PAGES = ("map",)  # they fill the window, so the list of pages is folded away
 
@@ -30,8 +32,10 @@ with st.sidebar:
 widgets.note_missing_page(page.url_path)
 shared_link.take_content()
 share_menu.begin()
+page_record.begin()
 menu = st.container(key="ps_menu", horizontal=True, horizontal_alignment="right", gap="xsmall", width="content")
 page.run()
+hand_out()
 share_menu.menus(menu)
 reader_notes.note_page(page.url_path or FIRST_PAGE.name)
 settle(

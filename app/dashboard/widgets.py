@@ -16,6 +16,7 @@ from polysema.app.dashboard.jobs import JobRunner, WatchedJob
 from polysema.app.dashboard.permalink import lines
 from polysema.app.dashboard.permalink import plain as plain
 from polysema.app.dashboard.share_menu import offer_lines
+from polysema.app.dashboard.sharing import page_record
 from polysema.app.explorer import Explorer
 from polysema.app.explorer.results import OccurrenceHit
 from polysema.core.errors import UnknownWordError, UserError
@@ -102,7 +103,8 @@ def check_length(text: str) -> None:
 def title(text: str, explanation: str) -> None:
     """A page's title and the sentence under it."""
     st.title(text, anchor=False)
-    st.markdown(explanation)
+    page_record.title(text)
+    say(explanation)
     _tell_missing_page()
     lines()
 
@@ -202,9 +204,16 @@ def notes(*answers: object) -> None:
         st.caption(f"ⓘ {plain(note[0].upper() + note[1:])}" + ("" if note.endswith((".", "?", "!")) else "."))
 
 
+def say(markdown: str) -> None:
+    """A paragraph that the file of the page has as well."""
+    st.markdown(markdown)
+    page_record.text(markdown)
+
+
 def python_lines(lines: str, details: str) -> None:
     """The expander under each answer: how it was made, and the Python lines that make the same."""
     offer_lines(lines)
+    page_record.recipe(lines, details)
     with st.expander("Details"):
         st.markdown(details)
         st.code(lines, language="python")

@@ -1,9 +1,13 @@
 """A lesson in a real browser: from the list to its end, with a reload in the middle."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.browser.conftest import at_rest
+from tests.browser.test_access import findings
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -43,3 +47,32 @@ def test_the_blocks_are_drawn_in_both_themes_and_on_a_phone(page: Any) -> None:
     page.wait_for_timeout(1000)
     assert page.locator(".polysema-drawing").evaluate(ink) != light
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_lesson_handed_out_opens_without_a_network(page: Any, browser: Any, tmp_path: Path) -> None:
+    page.goto("/lessons?lesson=cost&step=reveal")
+    page.wait_for_selector("text=Details", timeout=120_000)
+    at_rest(page)
+    page.get_by_role("button", name="Save…").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="This page as one file (HTML)").click()
+    file = tmp_path / "lesson.html"
+    saved.value.save_as(file)
+    alone = browser.new_context(offline=True, viewport={"width": 390, "height": 844}).new_page()
+    asked: list[str] = []
+    alone.on("request", lambda request: asked.append(request.url))
+    alone.on("console", lambda message: asked.append(message.text) if message.type == "error" else None)
+    alone.goto(file.as_uri())
+    assert alone.locator("h1").inner_text().endswith("What a longer text costs")
+    assert "256 times as many" in alone.locator("main").inner_text()
+    assert alone.locator("figure svg").first.bounding_box()["width"] > 200
+    assert "cost_by_length" in alone.locator("pre").inner_text()
+    alone.get_by_text("Numbers: cost_see_all").click()
+    assert alone.locator("tbody tr").count() == 6
+    with alone.expect_download() as numbers:
+        alone.get_by_text("Save as CSV").click()
+    assert Path(numbers.value.path()).read_text("utf-8").startswith("tokens,FLOPs,part")
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert alone.evaluate("document.documentElement.scrollWidth") <= 390
+    assert findings(alone) == []
+    alone.context.close()

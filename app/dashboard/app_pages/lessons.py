@@ -9,6 +9,7 @@ from polysema.app.dashboard.lessons.course import own_lessons
 from polysema.app.dashboard.lessons.place import LESSON_STEPS, ORDER, done, go, here, keep, reached, restore
 from polysema.app.dashboard.lessons.steps import beware, predict, reveal, try_own
 from polysema.app.dashboard.picker.bring import offer
+from polysema.app.dashboard.sharing import page_record
 from polysema.core.model.catalog import catalog, folder_of
 
 LETTERS_CHOSEN = "lessons_with_letters"  # in the session, where the model that reads sentences is missing
@@ -94,8 +95,25 @@ def show(lesson: Lesson, step: str) -> None:
             )
             return
     reached()[lesson.name] = max(reached().get(lesson.name, 0), ORDER.index(step) + 1)
+    begin_record(lesson)
     {"predict": predict, "reveal": reveal, "try": try_own, "beware": beware}[step](lesson)
+    end_record(lesson)
     way_on(lesson, step)
+
+
+def begin_record(lesson: Lesson) -> None:
+    """What the lesson's file begins with, at every step: the idea and the question."""
+    page_record.text(f"{lesson.idea}\n\n## {lesson.question}")
+    page_record.text("\n".join(f"- {option}" for option in lesson.options))
+    page_record.text("## Measured")
+
+
+def end_record(lesson: Lesson) -> None:
+    """What it ends with: what to try, what could fool one, and the papers."""
+    page_record.text(f"## Try\n\n{lesson.task}")
+    page_record.text("## What could fool you\n\n" + "\n".join(f"- {trap}" for trap in lesson.traps))
+    if lesson.sources:
+        page_record.text("## Read\n\n" + "\n".join(f"- {source}" for source in lesson.sources))
 
 
 def way_on(lesson: Lesson, step: str) -> None:
@@ -123,7 +141,9 @@ def page() -> None:
     restore()
     lesson, step = here()
     with heading:
-        st.title("Lessons" if lesson is None else f"{lessons().index(lesson) + 1}. {lesson.title}", anchor=False)
+        title = "Lessons" if lesson is None else f"{lessons().index(lesson) + 1}. {lesson.title}"
+        st.title(title, anchor=False)
+        page_record.title(title)
     if lesson is None:
         index()
     else:

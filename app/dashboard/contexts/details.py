@@ -42,7 +42,7 @@ def curves(found: WordMap, layer: int) -> None:
     )
     place = found.layers.index(layer)
     gap = found.within[place] - found.between[place]
-    st.markdown(
+    widgets.say(
         f"At **layer {layer}** two occurrences of {widgets.plain(found.word)} have cosine "
         f"**{found.within[place]:.2f}** within a sense and "
         f"**{found.between[place]:.2f}** between senses (a gap of {gap:.2f}); two words at random have "

@@ -88,7 +88,7 @@ def _texts(found: WordMap, row: int, same: bool) -> tuple[str, ...]:
 
 def move_picture(found: MoveAnswer, axis: AxisChoice, nth: int = 1) -> None:
     """The move layer by layer, by word and by head, with its controls and its numbers."""
-    st.markdown(_summary(found))
+    widgets.say(_summary(found))
     left, right = st.columns([6, 6], gap="medium")
     with left:
         st.caption("Layer by layer: what its heads, its MLP, and its norms and biases add.")

@@ -10,6 +10,7 @@ from polysema.app.dashboard.lessons import Lesson, LessonInput, LessonResult, Ve
 from polysema.app.dashboard.lessons.fields import ask, current, model_of
 from polysema.app.dashboard.lessons.lesson import MODEL, checked
 from polysema.app.dashboard.picker.choices import reads_letters
+from polysema.app.dashboard.sharing import page_record
 from polysema.core.model.catalog import catalog, folder_of
 from polysema.core.progress import Progress
 
@@ -105,10 +106,11 @@ def answer(lesson: Lesson, found: LessonResult, query: LessonInput, where: str) 
     sign, color = BADGES[found.verdict]
     with st.container(border=True):
         st.badge(f"{sign} {found.verdict.value}", color=color)
-        st.markdown(f"*{lesson.claim}*")
-        st.markdown(found.said)
+        widgets.say(f"*{lesson.claim}* {sign} {found.verdict.value}.")
+        widgets.say(found.said)
     widgets.notes(found)
     st.caption(lesson.reading)
+    page_record.text(lesson.reading)
     name = f"{lesson.name}_{where}"
     lesson.draw(found, name)
     downloads.numbers(found.rows, f"{name}_all", "All numbers (CSV)")
