@@ -3,7 +3,7 @@
 import streamlit as st
 
 from polysema.app.dashboard import reader_notes, widgets
-from polysema.app.dashboard.lessons import LESSONS
+from polysema.app.dashboard.lessons import lessons
 from polysema.app.dashboard.lessons.place import ORDER
 
 WAYS = (
@@ -16,14 +16,14 @@ WAYS = (
 
 def learn() -> None:
     """The door to the lessons."""
-    steps = reader_notes.lesson_steps()
-    done = sum(steps.get(lesson.name, 0) == len(ORDER) for lesson in LESSONS)
-    begun = next((lesson for lesson in LESSONS if 0 < steps.get(lesson.name, 0) < len(ORDER)), None)
+    steps, every = reader_notes.lesson_steps(), lessons()
+    done = sum(steps.get(lesson.name, 0) == len(ORDER) for lesson in every)
+    begun = next((lesson for lesson in every if 0 < steps.get(lesson.name, 0) < len(ORDER)), None)
     with st.container(border=True, height="stretch"):
         st.subheader("Learn on live models", anchor=False)
         st.markdown(
-            "Twelve short lessons, from the first token to the last layer: guess, see it measured on models that run "
-            "on this machine, try your own words."
+            f"{len(every)} short lessons, from the first token to the last layer: guess, see it measured on models that "
+            "run on this machine, try your own words."
         )
         st.page_link("app_pages/lessons.py", label="**Open the lessons**", icon=":material/school:", query_params={})
         if begun is not None:
@@ -35,7 +35,7 @@ def learn() -> None:
                 query_params=query,
             )
         if steps:
-            st.caption(f"{done} of {len(LESSONS)} lessons done")
+            st.caption(f"{done} of {len(every)} lessons done")
 
 
 def explore() -> None:
