@@ -22,8 +22,8 @@ def learn() -> None:
     with st.container(border=True, height="stretch"):
         st.subheader("Learn on live models", anchor=False)
         st.markdown(
-            f"{len(every)} short lessons, from the first token to the last layer: guess, see it measured on models that "
-            "run on this machine, try your own words."
+            f"{len(every)} short lessons, from the first token to the last layer: guess, see it measured on models "
+            "that run on this machine, try your own words."
         )
         st.page_link("app_pages/lessons.py", label="**Open the lessons**", icon=":material/school:", query_params={})
         if begun is not None:
