@@ -107,7 +107,9 @@ class CollectionRegistry:
             raise ConflictError(f"there is a collection {name} already; choose another name")
         try:
             with atomic_folder(final) as part:
-                yield Collection.create(part)
+                made = Collection.create(part)
+                yield made
+                made.history.collect(keep=1)  # that it was empty for a moment is no version to go back to
         except FileExistsError:
             raise ConflictError(f"a collection {name} was made meanwhile; choose another name") from None
 

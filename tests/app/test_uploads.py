@@ -481,3 +481,13 @@ def test_an_upload_that_is_gone_says_so(minilm: LanguageModel, shelf: Collection
         ingest.embed_into(shelf, minilm, upload, seen, TextOptions((6,)), Destination("x"), quiet)
     with pytest.raises(UnreadableError):
         uploads.receive([("a.txt", b"")], LIMIT)
+
+
+def test_a_collection_that_is_made_has_one_version(tmp_path: Path) -> None:
+    shelf = CollectionRegistry(tmp_path)
+    with shelf.making("mine") as made:
+        for name in "ab":
+            made.add([name], np.ones((1, 3), np.float32))
+    found = shelf.get("mine")
+    assert [(one.n_rows, len(found.history.versions())) for one in found.history.versions()] == [(2, 1)]
+    assert found.get(["b", "a"]).vectors.tolist() == [[1.0] * 3] * 2
