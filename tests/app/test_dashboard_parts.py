@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from polysema.app.dashboard import downloads, permalink
+from polysema.app.dashboard import downloads, permalink, point_colors
 from polysema.app.dashboard.jobs import AWAY_SECONDS, JobRunner
 from polysema.core.jobs import Job, JobCancelledError
 from polysema.core.progress import Progress
@@ -159,3 +160,12 @@ def test_squares_are_drawn_where_one_may_look() -> None:
     fills = [one.get("fill") for one in picture.iter(f"{space}rect")][1:]
     assert fills == [downloads.FILL if seen else downloads.TRACK for seen in open_.ravel()]
     assert [text.text for text in picture.iter(f"{space}text")].count("<swan>") == 2
+
+
+def test_a_column_of_very_many_values_is_colored_by_the_most_frequent() -> None:
+    values = [f"v{row}" for row in range(20_000)] + ["often"] * 3 + ["äfter"] * 2 + ["zzz"] * 2
+    found = point_colors.by_column(pa.array(values))
+    names = [name for name in found.categories if "other values" not in name]
+    assert names[:4] == ["often", "zzz", "äfter", "v0"]
+    assert "19,992 other values" in found.categories
+    assert np.bincount(found.category)[found.categories.index("often")] == 3
