@@ -33,7 +33,7 @@ def set_up(stream: TextIO | None = None) -> None:
     logging.getLogger("polysema.service").setLevel(logging.INFO)
     logging.captureWarnings(True)
     # what no line holds need not be found out for each
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = logging.logAsyncioTasks = False
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def line(event: str, **more: Any) -> str:

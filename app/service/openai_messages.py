@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from polysema.app.service.validation_messages import Mistake
 
 _KINDS = "a string, array of strings, array of integers, or array of integer arrays"
-_EMPTY = {str: ("string", "a string"), list: ("array", "an array")}
 
 
 def input_mistake(body: object) -> Mistake | None:
@@ -39,11 +38,9 @@ def _item_mistake(given: Sequence[object]) -> Mistake | None:
 
 
 def _empty(name: str, given: object) -> Mistake:
-    noun, article = _EMPTY[type(given)]
-    return Mistake(
-        f"Invalid '{name}': empty {noun}. Expected {article} with minimum length 1, but got an empty {noun} instead.",
-        name,
-    )
+    noun, article = ("string", "a") if isinstance(given, str) else ("array", "an")
+    text = f"Expected {article} {noun} with minimum length 1, but got an empty {noun} instead."
+    return Mistake(f"Invalid '{name}': empty {noun}. {text}", name)
 
 
 def _wrong_type(name: str, expected: str, given: object) -> Mistake:
