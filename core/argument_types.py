@@ -116,7 +116,8 @@ def _taken(kind: type) -> tuple[str, ...] | None:
 
 def check_argument(name: str, value: object, wanted: ArgumentType) -> None:
     """Raise `TypeError` for a value of Python's own types that the annotation doesn't take; others are passed on."""
-    taken = _taken(type(value))
+    kind: type = type(value)
+    taken = _taken(kind)
     if taken is None:
         return
     lists = isinstance(value, str) and wanted.element and "str" not in wanted.names
