@@ -227,6 +227,11 @@ def test_contexts_colored_by_the_clusters_of_the_vectors() -> None:
     assert f"**{len(found.clusters)} groups**" in message
     assert f"adjusted Rand index **{found.adjusted_rand:.2f}**" in message
     assert sum("such as" in m.value for m in app.markdown) == len(found.clusters)
+    annotated = int((found.assigned >= 0).sum())
+    counted = f"{annotated} of {len(found.assigned)} occurrences in {len({one.name for one in found.clusters})} senses"
+    assert counted in [one.value for one in app.caption]
+    assert any("lines at layer 6: those that mean alike" in one.value for one in app.caption)
+    assert "<td><b>bank</b></td>" in html(app)
 
 
 def test_neighbors_in_a_collection_are_sentences() -> None:

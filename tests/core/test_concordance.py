@@ -1,11 +1,16 @@
 """A concordance: lines that mean alike stand together, or the nearest to one come first."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from polysema.app.explorer import Explorer
 from polysema.core.errors import UserError
+from polysema.core.measure.annotations import read_annotations
+from polysema.core.measure.cluster_annotations import annotation_lines, cluster_annotations
 from polysema.core.measure.concordance import order_by_meaning
+from polysema.core.measure.sense_clusters import SenseCluster, SenseClusters
 
 TEXTS = ("The river bank was muddy.", "My bank lends money.", "We sat on the bank of the river.", "A bank keeps money.")
 
@@ -39,3 +44,19 @@ def test_the_lines_of_a_word(explorer: Explorer) -> None:
         senses.concordance("bank", TEXTS, 6, 5)
     with pytest.raises(UserError, match="'xyzzy' stands nowhere in the corpus of senses"):
         senses.concordance("xyzzy")
+
+
+def test_clusters_are_named_merged_corrected_and_read_again(tmp_path: Path) -> None:
+    clusters = (SenseCluster("a", (0, 1), (0,)), SenseCluster("b", (2,), (2,)))
+    found = SenseClusters(clusters, np.array([0, 0, 1, -1]), texts=TEXTS, starts=(10, 3, 14, 2))
+    assert [row.label for row in cluster_annotations("bank", found)] == ["a", "a", "b"]
+    merged = cluster_annotations("bank", found, {0: "river", 1: "river"}, {1: "money", 3: "money", 0: ""})
+    assert [(row.label, row.text[row.start : row.end]) for row in merged] == [
+        ("money", "bank"),
+        ("river", "bank"),
+        ("money", "bank"),
+    ]
+    (tmp_path / "own.jsonl").write_text(annotation_lines(merged), encoding="utf-8")
+    assert read_annotations(tmp_path / "own.jsonl").rows() == merged
+    with pytest.raises(UserError, match="there is no cluster 2: they are numbered 0 to 1"):
+        cluster_annotations("bank", found, {2: "x"})

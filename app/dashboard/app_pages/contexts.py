@@ -14,6 +14,7 @@ from polysema.app.dashboard.components.scatter import (
     scatter,
     write_view,
 )
+from polysema.app.dashboard.contexts.annotation_panel import annotation_panel
 from polysema.app.dashboard.contexts.concordance_panel import concordance_panel
 from polysema.app.dashboard.contexts.controls import (
     ALONE,
@@ -123,6 +124,8 @@ def page() -> None:
         move_panel(found, layer, selected.clicked)
     table(found, selected)
     concordance_panel(found, layer)
+    if clustered is not None:
+        annotation_panel(word, model, clustered, layer)
     widgets.python_lines(
         "from polysema.app.explorer import Explorer\n\n"
         f"found = Explorer().maps.word_map({word!r}, model={model!r}, method={found.method!r})\n"
