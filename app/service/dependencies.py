@@ -32,12 +32,13 @@ from polysema.app.service.errors import MistakeError, RefusedError
 from polysema.app.service.jobs import JobQueue
 from polysema.app.service.metrics import Metrics
 from polysema.app.service.parameters import parameters_of
+from polysema.app.service.request_limits import RequestLimits
 from polysema.app.service.row_limits import check_rows_read
+from polysema.app.service.served_names import ServedNames
 from polysema.app.service.siblings import Siblings
 from polysema.app.service.worker_pool import WorkerPool
-from polysema.core.errors import ConflictError, NotFoundError, UserError
-from polysema.core.model.catalog import CatalogEntry, catalog_names, split_layer
-from polysema.core.model.load import LanguageModel
+from polysema.core.errors import ConflictError, UserError
+from polysema.core.model.catalog import catalog_names
 from polysema.core.progress import Progress, no_progress
 from polysema.indexes.collection import Collection
 from polysema.indexes.store.space_rows import SpaceRows
@@ -63,13 +64,15 @@ class ServiceState:
         one = self.settings
         self.keys = one.api_keys
         self.gate = WorkerPool(one.workers, one.queue, one.timeout)
-        self._limits = Limits(one.max_input_tokens, one.max_tokens)
+        self._embedding_limits = Limits(one.max_input_tokens, one.max_tokens)
         self.batcher = Batcher(self._embed, one.batch_texts, one.batch_wait / 1000)
         for name, place in one.own_models.items():
             self.explorer.names.add(name, place)
         self.without_paths = partial(self.explorer.names.without_paths, folder=f"{one.folder}{os.sep}")
         self.jobs = JobQueue(one.jobs, one.jobs_queue, one.jobs_kept, self.without_paths)
         self.shelf = CollectionRegistry(one.folder, lambda: [*catalog_names(), *one.own_models])
+        self.limits = RequestLimits(one)
+        self.names = ServedNames(self.explorer.names, self.shelf, one.served_catalog, one.own_models)
         taken = next((name for name in one.own_models if self.shelf.has(name)), None)
         if taken is not None:
             raise ConflictError(f"there is a collection {taken} in {one.folder}; give the model another name")
@@ -77,7 +80,7 @@ class ServiceState:
 
     def _embed(self, model: EmbeddingModel, requests: list[list[EmbeddingInput]]) -> list[EmbeddingBatch | UserError]:
         self.metrics.count_batch(sum(map(len, requests)))
-        return embed_requests(self.explorer, model, requests, self._limits)
+        return embed_requests(self.explorer, model, requests, self._embedding_limits)
 
     async def work(self, ask: Callable[[], T]) -> T:
         """The answer of a call of the explorer or of a collection, on a worker."""
@@ -101,7 +104,7 @@ class ServiceState:
         parts: list[Sequence[EmbeddingInput]] = [inputs]
         # a token has a character at least, nearly always: the few texts of more tokens go as one slice
         if len(inputs) > most or sum(len(one) for one in inputs) > SLICE_TOKENS:
-            read = await self.gate.run(lambda: read_inputs(self.explorer, model, inputs, self._limits))
+            read = await self.gate.run(lambda: read_inputs(self.explorer, model, inputs, self._embedding_limits))
             parts = list(slices(read, most))
 
         async def each() -> EmbeddingBatch:
@@ -123,46 +126,11 @@ class ServiceState:
             raise answer
         return answer
 
-    def served(self) -> list[CatalogEntry]:
-        """What is served: the rows of the catalog, or those that the settings name, and the settings' own names."""
-        chosen, own = self.settings.served_catalog, self.settings.own_models
-        given = self.explorer.names.owns
-        return [
-            row
-            for row in self.explorer.names.rows()
-            if (row.name in own if given(row.name) else not chosen or row.name in chosen)
-        ]
-
-    def known(self, name: str, status: str = "invalid") -> str:
-        """The name of what is served back, with or without a layer; raises `UserError`. No path and no hub id of a
-        request is opened.
-        """
-        bare = split_layer(name)[0]
-        names = [row.name for row in self.served()]
-        if bare not in names:
-            kind = NotFoundError if status == "not_found" else UserError
-            raise kind(f"{name!r:.80} is not in the catalog: {', '.join(names)}")
-        return name
-
-    def check_space(self, name: str, status: str = "invalid") -> bool:
-        """Whether a name is a collection's, else it is that of a model or space; raises `UserError` where it is
-        neither.
-        """
-        bare, collection = split_layer(name)[0], name.partition("/")[0]
-        if bare in [row.name for row in self.served()]:
-            return False
-        if self.shelf.has(collection):
-            return True
-        there = ", ".join(self.shelf.names()[:20]) or "none yet"
-        kind = NotFoundError if status == "not_found" else UserError
-        catalog = ", ".join(row.name for row in self.served())
-        raise kind(f"{name!r:.130} is not in the catalog ({catalog}), and no collection here ({there})")
-
     def space(self, name: str, status: str = "invalid", progress: Progress = no_progress) -> WordSpace:
         """The space of that name: of the catalog, else a collection of the data folder, `mine`, or one space of it,
         `mine/SPACE`. For a worker: it may take time. Raises `UserError`, or `NotFoundError` where `status` says so.
         """
-        if not self.check_space(name, status):
+        if not self.names.check_space(name, status):
             return self.explorer.space(name, progress)
         collection, _, inner = name.partition("/")
         current = self.shelf.get(collection)
@@ -196,57 +164,13 @@ class ServiceState:
 
     def check_model(self, space: WordSpace) -> None:
         """Raise `UserError` unless the model that made a space is served."""
-        names = [row.name for row in self.served()]
+        names = [row.name for row in self.names.rows()]
         if space.origin.source not in names:
             raise UserError(
                 f"these vectors come from {space.origin.source!r:.80}, which is no model served here "
                 f"({', '.join(names)}): ask "
                 "by a row or a vector"
             )
-
-    def check_numbers(self, count: int, what: str) -> None:
-        """Raise `UserError` for an answer of more numbers than one may have."""
-        if count > self.settings.max_numbers:
-            raise UserError(
-                f"{what} would be {count:,} numbers; an answer has at most {self.settings.max_numbers:,}: ask for less"
-            )
-
-    def check_k(self, k: int) -> int:
-        """k back; raises `UserError` beyond the limit."""
-        if k > self.settings.max_k:
-            raise UserError(f"k is at most {self.settings.max_k:,} here; got {k:,}")
-        return k
-
-    def check_many(self, count: int, what: str) -> None:
-        """Raise `UserError` for more texts, words or vectors than a request may have."""
-        if count > self.settings.max_texts:
-            raise UserError(f"a request may have {self.settings.max_texts:,} {what}; got {count:,}")
-
-    def check_inputs(self, inputs: Sequence[EmbeddingInput], model: str, token_ids: bool) -> None:
-        """Raise `UserError` for more inputs than a request for embeddings may have, and for token ids that nobody
-        option that they be accepted: the clients that send them by default mean those of another vocabulary.
-        """
-        if len(inputs) > self.settings.max_inputs:
-            raise MistakeError(f"a request may have {self.settings.max_inputs:,} inputs; got {len(inputs):,}", "input")
-        if not (token_ids or self.settings.token_ids) and any(isinstance(one, tuple) for one in inputs):
-            raise MistakeError(
-                f"input holds token ids; here texts are read: LangChain sends them with OpenAIEmbeddings(..., "
-                f"check_embedding_ctx_length=False). For ids of {model}'s own tokenizer say so: token_ids true, in the "
-                "request or the settings",
-                "input",
-            )
-
-    def check_job_texts(self, count: int) -> None:
-        """Raise `UserError` for more texts than a job may have."""
-        if count > self.settings.max_job_texts:
-            raise UserError(f"a job may have {self.settings.max_job_texts:,} texts; got {count:,}")
-
-    def check_tokens(self, model: LanguageModel, texts: Sequence[str]) -> int:
-        """How many tokens all texts have together; raises `UserError` for more than a request may have."""
-        count = sum(len(of) for of in model.encode(texts))
-        if count > self.settings.max_tokens:
-            raise UserError(f"a request may have {self.settings.max_tokens:,} tokens in all; got {count:,}")
-        return count
 
     def busy(self) -> bool:
         """Whether a thread still works."""

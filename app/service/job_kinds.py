@@ -54,12 +54,12 @@ def work_of(request: Any, state: ServiceState) -> Work:
 def _map(request: of.MapRequest, state: ServiceState) -> Work:
     options = MapOptions(**request.options.model_dump())
     method = check_method(request.method)
-    state.check_space(request.space)
+    state.names.check_space(request.space)
 
     def work(progress: Progress) -> Outcome:
         seen = state.view(request.space, request.transform, request.without, progress=progress)
         rows = len(seen) if request.n is None else min(request.n, len(seen))
-        state.check_numbers(rows * options.n_components, "this map")
+        state.limits.check_numbers(rows * options.n_components, "this map")
         check_rows_read(seen, rows, state.settings.max_space, "this map")
         found = state.explorer.maps.map(seen, method, options, request.n, request.k, progress)
         return Outcome(MapSummary.of(found), found)
@@ -92,7 +92,7 @@ def _matched(request: of.MatchedMapsRequest, state: ServiceState) -> Work:
     method = check_method(request.method, (ALIGNED,))
     given = [request.a, *request.through, request.b]
     for one in given:
-        state.check_space(one if isinstance(one, str) else one.space)
+        state.names.check_space(one if isinstance(one, str) else one.space)
 
     def side(one: str | SpaceView, progress: Progress) -> WordSpace:
         if isinstance(one, str):
@@ -103,12 +103,12 @@ def _matched(request: of.MatchedMapsRequest, state: ServiceState) -> Work:
         spaces = [side(one, progress) for one in given]
         rows = min(len(space) for space in spaces) if request.n is None else request.n
         rows = min(rows, *(len(space) for space in spaces))
-        state.check_numbers(rows * len(spaces) * (options.n_components + 2 * request.k + 1), "this comparison")
+        state.limits.check_numbers(rows * len(spaces) * (options.n_components + 2 * request.k + 1), "this comparison")
         for space in spaces:
             check_rows_read(space, rows, state.settings.max_space, "this comparison")
         # a name of the catalog goes as it is: the stages of the progress tell it
         a, *through, b = [
-            one if isinstance(one, str) and not state.check_space(one) else space
+            one if isinstance(one, str) and not state.names.check_space(one) else space
             for one, space in zip(given, spaces, strict=True)
         ]
         found = state.explorer.maps.matched(a, b, request.n, request.k, method, options, through, progress)
@@ -144,7 +144,7 @@ def matched_answer(wanted: str, found: MatchedMaps) -> Response:
 
 
 def _word_map(request: of.WordMapRequest, state: ServiceState) -> Work:
-    state.known(request.model)
+    state.names.check(request.model)
 
     def work(progress: Progress) -> Any:
         return state.explorer.maps.word_map(request.word, request.model, request.method, request.texts, progress)
@@ -153,8 +153,8 @@ def _word_map(request: of.WordMapRequest, state: ServiceState) -> Work:
 
 
 def _clusters(request: of.SenseClustersRequest, state: ServiceState) -> Work:
-    state.known(request.model)
-    state.check_job_texts(len(request.texts))
+    state.names.check(request.model)
+    state.limits.check_job_texts(len(request.texts))
 
     def work(progress: Progress) -> Any:
         return state.explorer.model(request.model).senses.clusters(
@@ -166,12 +166,12 @@ def _clusters(request: of.SenseClustersRequest, state: ServiceState) -> Work:
 
 def _senses(request: of.SensesRequest, state: ServiceState) -> Work:
     for name in request.models:
-        state.known(name)
+        state.names.check(name)
     return lambda progress: state.explorer.measures.senses(request.models, progress)
 
 
 def _corpus(request: of.CorpusRequest, state: ServiceState) -> Work:
-    state.known(request.model)
+    state.names.check(request.model)
 
     def work(progress: Progress) -> Any:
         space = state.explorer.model(request.model).senses.corpus(request.layer, progress)
@@ -181,11 +181,13 @@ def _corpus(request: of.CorpusRequest, state: ServiceState) -> Work:
 
 
 def _fill(request: of.EmbedIntoCollectionRequest, state: ServiceState) -> Work:
-    name, layers = model_and_layers(state.known(request.model), None if request.layer is None else [request.layer])
+    name, layers = model_and_layers(
+        state.names.check(request.model), None if request.layer is None else [request.layer]
+    )
     options = SentenceOptions(request.prompt, request.prompt_name, request.dimensions)
     check_unit(options, request.unit)
     current = state.shelf.get(request.collection)
-    state.check_job_texts(len(request.texts))
+    state.limits.check_job_texts(len(request.texts))
     names = [str(number) for number in range(len(request.texts))] if request.ids is None else request.ids
     if len(names) != len(request.texts) or len(set(names)) != len(names):
         raise UserError(

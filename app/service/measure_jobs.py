@@ -37,7 +37,7 @@ BiasWork: TypeAlias = Callable[[Progress], BiasReport]
 
 def analogy_work(request: AnalogiesRequest, state: ServiceState) -> AnalogyWork:
     """Questions asked of a space."""
-    state.check_space(request.space)
+    state.names.check_space(request.space)
     for method in request.methods:
         check_method(method)
     categories = [
@@ -60,7 +60,7 @@ def analogy_work(request: AnalogiesRequest, state: ServiceState) -> AnalogyWork:
 
 def similarity_work(request: SimilaritiesRequest, state: ServiceState) -> SimilarityWork:
     """Cosines of a space compared with people's ratings."""
-    state.check_space(request.space)
+    state.names.check_space(request.space)
     sets = {
         name: [RatedPair(pair.first, pair.second, pair.rating) for pair in pairs]
         for name, pairs in request.sets.items()
@@ -112,15 +112,15 @@ def bias_work(request: BiasRequest, state: ServiceState) -> BiasWork:
     words = sum(len(each) for one in tests for each in one.lists())
     _check_models(request.models, words * len(request.templates) if request.models else 0, state)
     for name in request.spaces:
-        state.check_space(name)
+        state.names.check_space(name)
     options = BiasOptions(request.unit, tuple(request.templates), request.seed)
     return lambda progress: state.explorer.measures.bias(tests, request.spaces, request.models, options, progress)
 
 
 def _check_models(models: Sequence[str], n_texts: int, state: ServiceState) -> None:
-    state.check_job_texts(n_texts)
+    state.limits.check_job_texts(n_texts)
     for name in models:
-        state.known(name)
+        state.names.check(name)
 
 
 def _annotations(request: LabelsRequest, state: ServiceState) -> Annotations:

@@ -101,9 +101,9 @@ class SearchLane:
                 return None
         try:
             queries = form.matrix(request.vectors, dim)
-            self._state.check_k(request.k)
-            self._state.check_many(len(queries), "queries")
-            self._state.check_numbers(len(queries) * request.k, "these hits")
+            self._state.limits.check_k(request.k)
+            self._state.limits.check_many(len(queries), "queries")
+            self._state.limits.check_numbers(len(queries) * request.k, "these hits")
         except UserError:
             return None
         return queries

@@ -30,10 +30,10 @@ from polysema.app.service.schemas.inside import AttributionResponse, LensRespons
 from polysema.app.service.schemas.openai import ModelsResponse
 from polysema.app.service.schemas.texts import CompareResponse
 from polysema.app.service.schemas.words import AnalogyResponse, NeighborsResponse
+from polysema.app.service.served_names import ServedNames
 from polysema.core.errors import UserError
 from polysema.core.inside.attribution import Attribution
 from polysema.core.inside.lens import LensView
-from polysema.core.model.catalog import split_layer
 from polysema.core.model.load import LanguageModel
 from polysema.core.space.space import Origin
 
@@ -87,14 +87,11 @@ class Tools:
 
     def __init__(self, explorer: Explorer):
         self._explorer = explorer
+        self._names = ServedNames(explorer.names, explorer.collections)
 
     def _named(self, name: str) -> str:
         """The name back where it is one of `models` or a collection's: a path of this machine is never opened."""
-        bare, _ = split_layer(name.partition("/")[0])
-        names = [row.name for row in self._explorer.names.rows()]
-        if bare not in names and not self._explorer.collections.has(bare):
-            there = ", ".join(self._explorer.collections.names()[:20]) or "none"
-            raise UserError(f"{name!r:.80} is none of {', '.join(names)}, and no collection here ({there})")
+        self._names.check_space(name)
         return name
 
     def _space(self, name: str, question: str) -> WordSpace:
@@ -111,7 +108,7 @@ class Tools:
 
     def models(self) -> ModelCards:
         """The static spaces and models that have a name here, with family, size, license, and whether they are here."""
-        return model_cards(self._explorer.names.rows())
+        return model_cards(self._names.rows())
 
     def neighbors(
         self, word: Word, space: SpaceName = DEFAULT_SPACE, k: K = 10, where: Condition = ""

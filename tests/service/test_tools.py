@@ -66,10 +66,10 @@ def test_the_rows_of_a_collection(explorer: Explorer, tmp_path: Path) -> None:
     own.collections.create("other").add(["a", "b"], made.vectors, None, "texts", foreign)
     found = call(own, "neighbors", word='bank in "the river bank"', space="other")
     assert found.is_error
-    assert "is none of" in found.content[0].text
+    assert "is not in the catalog" in found.content[0].text
     found = call(own, "search_collection", collection="other", text="a muddy river")
     assert found.is_error
-    assert "is none of" in found.content[0].text
+    assert "is not in the catalog" in found.content[0].text
 
 
 def test_every_tool_reads_and_says_what_it_takes(explorer: Explorer) -> None:
@@ -88,7 +88,7 @@ def test_every_tool_reads_and_says_what_it_takes(explorer: Explorer) -> None:
     [
         ("neighbors", {"word": "bankk"}, "'bankk' is not among the 400,000 words"),
         ("neighbors", {"word": "bank", "k": 0}, "greater than or equal to 1"),
-        ("neighbors", {"word": "bank", "space": "/etc"}, "'/etc' is none of"),
+        ("neighbors", {"word": "bank", "space": "/etc"}, "'/etc' is not in the catalog"),
         ("search_collection", {"collection": "none", "text": "a"}, "there is no collection none"),
         ("lens", {"text": "a" * 3000}, "at most 2000 characters"),
         ("nothing", {}, "Unknown tool"),

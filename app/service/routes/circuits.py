@@ -38,7 +38,7 @@ router = APIRouter(prefix="/v1", tags=["inside"], route_class=CheckedRoute)
 async def patch(body: PatchRequest, state: StateDep, request: Request) -> Response:
     """Activation patching: which layers and tokens (or heads) carry what makes the answers of two texts differ."""
     wanted = form.wanted(request, (form.JSON, form.BASE64))
-    state.known(body.model)
+    state.names.check(body.model)
 
     def ask() -> Response:
         circuits = state.explorer.model(body.model).circuits
@@ -77,13 +77,13 @@ def _options(body: PatchRequest) -> PatchOptions:
 async def head_computation(body: HeadComputationRequest, state: StateDep, request: Request) -> Response:
     """One head step by step: query, key and value, their products, scale, mask, softmax, and what it writes."""
     wanted = form.wanted(request, (form.JSON, form.BASE64))
-    state.known(body.model)
+    state.names.check(body.model)
 
     def ask() -> Response:
         circuits = state.explorer.model(body.model).circuits
         model = circuits.on_torch(body.stack)
         count = check_read_tokens(state, model, [body.text], body.target)
-        state.check_numbers(count * (5 * count + 2 * model.dim), "the steps of this head")
+        state.limits.check_numbers(count * (5 * count + 2 * model.dim), "the steps of this head")
         found = circuits.head_computation(body.text, body.layer, body.head, body.cross, body.stack, body.target)
         return form.answer(found, kind=wanted)
 
@@ -93,8 +93,8 @@ async def head_computation(body: HeadComputationRequest, state: StateDep, reques
 @router.post("/head-statistics", responses=answers(HeadStatisticsResponse))
 async def head_statistics(request: HeadStatisticsRequest, state: StateDep) -> Response:
     """All heads by how much they attend to the token before, to the same token earlier, or to what followed that."""
-    state.known(request.model)
-    state.check_many(len(request.texts), "texts")
+    state.names.check(request.model)
+    state.limits.check_many(len(request.texts), "texts")
 
     def ask() -> Response:
         circuits = state.explorer.model(request.model).circuits
@@ -108,7 +108,7 @@ async def head_statistics(request: HeadStatisticsRequest, state: StateDep) -> Re
 @router.post("/surprisal", responses=answers(SurprisalResponse))
 async def surprisal(request: SurprisalRequest, state: StateDep) -> Response:
     """How probable the model finds each token of a text where it stands: log-probability and surprisal in bits."""
-    state.known(request.model)
+    state.names.check(request.model)
 
     def ask() -> Response:
         circuits = state.explorer.model(request.model).circuits
@@ -125,7 +125,7 @@ async def surprisal(request: SurprisalRequest, state: StateDep) -> Response:
 async def explain_move(body: ExplainMoveRequest, state: StateDep, request: Request) -> Response:
     """The way of a word from its static vector to its hidden state: every head, MLP, norm and bias, on an axis."""
     wanted = form.wanted(request, (form.JSON, form.BASE64))
-    state.known(body.model)
+    state.names.check(body.model)
 
     def ask() -> Response:
         from polysema.app.explorer.inside_options import AttentionOptions
@@ -136,9 +136,9 @@ async def explain_move(body: ExplainMoveRequest, state: StateDep, request: Reque
         model = circuits.on_torch(body.stack)
         count = check_read_tokens(state, model, [body.text], body.target)
         if body.toward or body.away:
-            state.check_tokens(model, [*body.toward, *body.away])
+            state.limits.check_tokens(model, [*body.toward, *body.away])
         _check_passes(state, count * (body.shuffles + 2))
-        state.check_numbers(2 * model.n_layers * model.n_heads * count, "what every head took from every word")
+        state.limits.check_numbers(2 * model.n_layers * model.n_heads * count, "what every head took from every word")
         axis = AxisChoice(body.axis, tuple(body.toward), tuple(body.away))
         options = MoveOptions(body.nth, seed=body.seed, shuffles=body.shuffles)
         reads = AttentionOptions(body.target, body.stack)

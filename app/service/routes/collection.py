@@ -185,7 +185,7 @@ async def search(name: str, request: SearchRequest, state: StateDep) -> Response
     """The nearest rows to vectors, to rows of the collection, or to a text read by the model that made the space."""
     if sum(one is not None for one in (request.vectors, request.ids, request.text)) != 1:
         raise UserError("give one of vectors, ids and text: what the rows should be near to")
-    state.check_k(request.k)
+    state.limits.check_k(request.k)
 
     def ask() -> Response:
         current = state.shelf.get(name)
@@ -199,8 +199,8 @@ async def search(name: str, request: SearchRequest, state: StateDep) -> Response
             view = current.view()
             known = view.manifest.spaces or request.space is not None  # an empty collection has no width yet
             queries = form.matrix(request.vectors or [], view.card(request.space).dim if known else None)
-        state.check_many(len(queries), "queries")
-        state.check_numbers(len(queries) * request.k, "these hits")
+        state.limits.check_many(len(queries), "queries")
+        state.limits.check_numbers(len(queries) * request.k, "these hits")
         found = current.search(
             queries, request.k, request.where, space=request.space, recall=request.recall, exact=request.exact
         )
@@ -260,7 +260,7 @@ async def recall(name: str, state: StateDep, space: SpaceName = None) -> Respons
 
 def _model(state: ServiceState, origin: Origin) -> LanguageModel:
     """Only what is served is loaded: a collection's card may name any path."""
-    state.known(origin.source)
+    state.names.check(origin.source)
     if origin.stack in ("", "encoder") and origin.final_norm in ("", "after") and not origin.beginning:
         return state.explorer.model(origin.source).model
     return query_vectors.load_like(origin, state.explorer.names.locate(origin.source))

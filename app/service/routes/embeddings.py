@@ -32,11 +32,11 @@ async def embeddings(body: EmbeddingsRequest, state: StateDep, request: Request)
     vector, scaled to length 1; `prompt`, or the folder's of a `prompt_name`, stands before each text.
     """
     inputs = _inputs(body.input)
-    state.check_inputs(inputs, body.model, body.token_ids)
+    state.limits.check_inputs(inputs, body.model, body.token_ids)
     name, _ = split_layer(body.model)
-    row = next((row for row in state.served() if row.name == name), None)
+    row = next((row for row in state.names.rows() if row.name == name), None)
     if row is None or row.family is Family.STATIC:
-        names = ", ".join(row.name for row in state.served() if row.family is not Family.STATIC)
+        names = ", ".join(row.name for row in state.names.rows() if row.family is not Family.STATIC)
         raise NotFoundError(f"there is no model {body.model!r:.80} here; there are: {names}")
     options = SentenceOptions(body.prompt, body.prompt_name, body.dimensions)
     if options.has_prompt and any(isinstance(one, tuple) for one in inputs):
@@ -69,15 +69,15 @@ def _inputs(given: str | list[str] | list[int] | list[list[int]]) -> list[Embedd
 @router.get("/models", responses=answers(ModelsResponse))
 async def models(state: StateDep) -> Response:
     """What has a name, and whether it is here."""
-    return answer(model_cards(state.served()))
+    return answer(model_cards(state.names.rows()))
 
 
 @router.get("/models/{name}", responses=answers(ModelResponse))
 async def model(name: str, state: StateDep) -> Response:
     """One of them."""
-    row = next((row for row in state.served() if row.name == name), None)
+    row = next((row for row in state.names.rows() if row.name == name), None)
     if row is None:
         raise NotFoundError(
-            f"there is no model {name!r:.80} here; there are: {', '.join(r.name for r in state.served())}"
+            f"there is no model {name!r:.80} here; there are: {', '.join(r.name for r in state.names.rows())}"
         )
     return answer(model_card(row))

@@ -53,13 +53,13 @@ async def generate(body: GenerateRequest, state: StateDep, request: Request) -> 
     text/event-stream` each step is an event as soon as it is there.
     """
     wanted = form.wanted(request, (form.JSON, EVENTS))
-    state.known(body.model)
+    state.names.check(body.model)
 
     def begin() -> Steps:
         handle = state.explorer.model(body.model).generation
         count = check_read_tokens(state, handle.on_torch(), [body.text], None)
         check_passes(state, count + body.max_new_tokens * body.num_beams)
-        state.check_numbers(body.max_new_tokens * body.k * body.num_beams, "these candidates")
+        state.limits.check_numbers(body.max_new_tokens * body.k * body.num_beams, "these candidates")
         return handle.stream(body.text, body.max_new_tokens, body.k, body.options)
 
     if wanted == EVENTS:
@@ -88,14 +88,14 @@ async def _events(state: ServiceState, steps: Steps) -> AsyncIterator[bytes]:
 @router.post("/fill-mask", responses=answers(FilledResponse))
 async def fill_mask(request: FillMaskRequest, state: StateDep) -> Response:
     """The words that a masked encoder would put into the gaps of a text, and the static neighbors of the best."""
-    state.known(request.model)
+    state.names.check(request.model)
     if request.space:
-        state.check_space(request.space)
+        state.names.check_space(request.space)
 
     def ask() -> Response:
         handle = state.explorer.model(request.model).generation
         count = check_read_tokens(state, handle.on_torch(), [request.text], None)
-        state.check_k(request.k)
+        state.limits.check_k(request.k)
         check_passes(state, 2 * request.k * count * request.max_pieces)
         return form.answer(handle.fill(request.text, request.k, request.max_pieces, request.space))
 
@@ -105,7 +105,7 @@ async def fill_mask(request: FillMaskRequest, state: StateDep) -> Response:
 @router.post("/next-sentence", responses=answers(NextSentenceResponse))
 async def next_sentence(request: NextSentenceRequest, state: StateDep) -> Response:
     """How probable a model finds it that one sentence follows another, by its next-sentence head."""
-    state.known(request.model)
+    state.names.check(request.model)
 
     def ask() -> Response:
         handle = state.explorer.model(request.model).generation

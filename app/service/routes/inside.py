@@ -47,7 +47,7 @@ async def attention(body: AttentionRequest, state: StateDep, request: Request) -
     each window, layer, head and row, with the list of its weights; the rest is in its metadata.
     """
     wanted = form.wanted(request)
-    state.known(body.model)
+    state.names.check(body.model)
 
     def ask() -> Response:
         from polysema.core.inside.architectures import check_head
@@ -87,8 +87,8 @@ def _arrow(found: AttentionAnswer) -> Response:
 @router.post("/find-heads", responses=answers(HeadRankingResponse))
 async def find_heads(request: RankHeadsRequest, state: StateDep) -> Response:
     """The heads in which the first word of each pair looks most at the second, over all the texts."""
-    state.known(request.model)
-    state.check_many(len(request.texts), "texts")
+    state.names.check(request.model)
+    state.limits.check_many(len(request.texts), "texts")
 
     def ask() -> Response:
         how = AttentionOptions(request.target, request.stack, request.cross, request.unit, request.special)
@@ -106,7 +106,7 @@ async def find_heads(request: RankHeadsRequest, state: StateDep) -> Response:
 async def lens(body: LensRequest, state: StateDep, request: Request) -> Response:
     """What the model would say if it stopped at a layer: of every token of a text, or of one (`at`)."""
     wanted = form.wanted(request, (form.JSON, form.BASE64))
-    state.known(body.model)
+    state.names.check(body.model)
 
     def ask() -> Response:
         from polysema.core.inside.lens import LensView, place_among
@@ -115,7 +115,7 @@ async def lens(body: LensRequest, state: StateDep, request: Request) -> Response
         model = state.explorer.model(body.model).internals.on_torch(how.stack)
         n_tokens = check_read_tokens(state, model, [body.text], body.target)
         steps = (len(body.layers) if body.layers else model.n_layers + 1) * len(body.points)
-        state.check_numbers(steps * (n_tokens + 2) * (2 * body.k + 2 * len(body.words) + 1), "this lens")
+        state.limits.check_numbers(steps * (n_tokens + 2) * (2 * body.k + 2 * len(body.words) + 1), "this lens")
         decisive = body.at if body.forms_at is None else body.forms_at
         view = LensView(tuple(body.points), body.k, body.kind, decisive)
         found = state.explorer.model(body.model).lens(body.text, body.layers, body.words, view, how)
@@ -130,7 +130,7 @@ async def lens(body: LensRequest, state: StateDep, request: Request) -> Response
 @router.post("/contributions", responses=answers(AttributionResponse), deprecated=True)
 async def attribution(request: AttributionRequest, state: StateDep) -> Response:
     """What each head, each MLP, the embedding and each bias adds to the logit of a word: the parts add up to it."""
-    state.known(request.model)
+    state.names.check(request.model)
 
     def ask() -> Response:
         how = AttentionOptions(request.target, request.stack)
@@ -148,13 +148,13 @@ async def attribution(request: AttributionRequest, state: StateDep) -> Response:
 @router.post("/check", responses=answers(CheckResponse))
 async def check(request: CheckRequest, state: StateDep) -> Response:
     """What is seen inside a model, tested against plain transformers: once for its content, and `anew` on request."""
-    state.known(request.model)
+    state.names.check(request.model)
     return await state.work(lambda: form.answer(state.explorer.model(request.model).internals.check(request.anew)))
 
 
 def check_read_tokens(state: ServiceState, model: LanguageModel, texts: Sequence[str], target: str | None) -> int:
     """How many tokens are read; raises `UserError` for more than a request may have."""
-    count = state.check_tokens(model, texts)
+    count = state.limits.check_tokens(model, texts)
     if target is not None and model.reads_two:
         most = state.settings.max_tokens
         count = sum(len(of) for of in model.encode_targets([target]))

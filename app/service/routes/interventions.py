@@ -43,7 +43,7 @@ router = APIRouter(prefix="/v1", tags=["inside"], route_class=CheckedRoute)
 async def rollout(body: RolloutRequest, state: StateDep, request: Request) -> Response:
     """What flows from word to word up to a layer (Abnar and Zuidema 2020): as attention with one layer and one head."""
     wanted = form.wanted(request, (form.JSON, form.BASE64))
-    state.known(body.model)
+    state.names.check(body.model)
 
     def ask() -> Response:
         how = AttentionOptions(body.target, body.stack, False, body.unit, body.special)
@@ -51,7 +51,7 @@ async def rollout(body: RolloutRequest, state: StateDep, request: Request) -> Re
         model = internals.on_torch(how.stack)
         count = check_read_tokens(state, model, [body.text], body.target)
         window = min(count, model.window)
-        state.check_numbers(model.n_heads * window * count, "the attention that this goes through")
+        state.limits.check_numbers(model.n_heads * window * count, "the attention that this goes through")
         return form.answer(internals.rollout(body.text, body.layer, how), kind=wanted)
 
     return await state.work(ask)
@@ -60,7 +60,7 @@ async def rollout(body: RolloutRequest, state: StateDep, request: Request) -> Re
 @router.post("/steer", responses=answers(ChangedResponse))
 async def steer(request: SteerRequest, state: StateDep) -> Response:
     """What a model says before and after a direction is added to its hidden states at a layer."""
-    state.known(request.model)
+    state.names.check(request.model)
 
     def ask() -> Response:
         from polysema.core.inside.steering import ALL_POSITIONS, Steer
@@ -77,7 +77,7 @@ async def steer(request: SteerRequest, state: StateDep) -> Response:
 @router.post("/sweep", responses=answers(SweepResponse))
 async def sweep(request: SweepRequest, state: StateDep) -> Response:
     """The next word for each of several strengths of a direction at each of several layers."""
-    state.known(request.model)
+    state.names.check(request.model)
 
     def ask() -> Response:
         from polysema.core.inside.steering import Statement
@@ -97,7 +97,7 @@ async def sweep(request: SweepRequest, state: StateDep) -> Response:
 @router.post("/ablate", responses=answers(ChangedResponse))
 async def ablate(request: AblateRequest, state: StateDep) -> Response:
     """What a model says before and after heads or MLPs are set to zero, or to their mean."""
-    state.known(request.model)
+    state.names.check(request.model)
 
     def ask() -> Response:
         from polysema.core.inside.ablation import Ablation
@@ -115,15 +115,15 @@ async def ablate(request: AblateRequest, state: StateDep) -> Response:
 @router.post("/head-outputs", responses=answers(HeadOutputsResponse))
 async def head_outputs(request: HeadOutputsRequest, state: StateDep) -> Response:
     """What each head writes where a word stands: how long, in which sub-space, and the head most like it."""
-    state.known(request.model)
-    state.check_many(len(request.texts), "texts")
+    state.names.check(request.model)
+    state.limits.check_many(len(request.texts), "texts")
 
     def ask() -> Response:
         internals = state.explorer.model(request.model).internals
         model = internals.on_torch(request.stack)
         check_read_tokens(state, model, request.texts, request.target)
         rows = len(request.texts) * len(request.layers or range(model.n_layers)) * model.n_heads
-        state.check_numbers(rows * (model.dim + rows), "what the heads write, and their cosines,")
+        state.limits.check_numbers(rows * (model.dim + rows), "what the heads write, and their cosines,")
         how = AttentionOptions(request.target, request.stack, request.cross)
         return form.answer(internals.head_outputs(request.word, request.texts, request.layers, how))
 
@@ -134,14 +134,14 @@ async def head_outputs(request: HeadOutputsRequest, state: StateDep) -> Response
 async def compare_families(request: FamiliesRequest, state: StateDep) -> Response:
     """One sentence's way through models of several families: who looks at whom, where it ends, what is written."""
     for name in request.models:
-        state.known(name)
+        state.names.check(name)
 
     def ask() -> Response:
         for name in request.models:
             model = state.explorer.model(name).internals.on_torch()
             count = check_read_tokens(state, model, [text_for(model, request.text)], None)
             check_passes(state, count * (model.n_layers + 2))
-            state.check_numbers(count * count * model.n_heads * model.n_layers, "the attention of this sentence")
+            state.limits.check_numbers(count * count * model.n_heads * model.n_layers, "the attention of this sentence")
         return form.answer(state.explorer.compare_families(request.text, request.models))
 
     return await state.work(ask)

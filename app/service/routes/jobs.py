@@ -85,7 +85,7 @@ async def around(job: str, request: PointNeighborsRequest, state: StateDep) -> R
     other.
     """
     found: SpaceMap = made(state, job, (SpaceMap,))
-    state.check_k(request.k)
+    state.limits.check_k(request.k)
     own = request.row is not None
     if own == (request.vector is not None) or (request.vector is None) != (request.position is None):
         raise UserError("give the row of a point, or, of one that was placed, its vector and its position")
@@ -108,7 +108,7 @@ async def place(job: str, request: PlaceRequest, state: StateDep) -> Response:
 
     def ask() -> Response:
         vectors = form.matrix(request.vectors, found.space.dim)
-        state.check_many(len(vectors), "vectors")
+        state.limits.check_many(len(vectors), "vectors")
         if vectors.shape[1] != found.space.dim:
             raise UserError(f"the map's vectors have dimension {found.space.dim}; got dimension {vectors.shape[1]}")
         return form.answer(PositionsAnswer(state.explorer.maps.place(found, vectors)))

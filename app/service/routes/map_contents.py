@@ -40,6 +40,6 @@ async def columns(job: str, request: ColumnsRequest, state: StateDep) -> Respons
 async def typical(job: str, request: TypicalRequest, state: StateDep) -> Response:
     """What sets some rows of a map apart from the rest: words, values of columns, and what is nearest to their mean."""
     found: SpaceMap = made(state, job, (SpaceMap,))
-    state.check_k(request.k)
-    state.check_many(len(request.rows), "rows")
+    state.limits.check_k(request.k)
+    state.limits.check_many(len(request.rows), "rows")
     return await state.work(lambda: form.answer(state.explorer.maps.typical(found, request.rows, request.k)))

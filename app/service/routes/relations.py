@@ -29,12 +29,12 @@ router = APIRouter(prefix="/v1", tags=["words"], route_class=CheckedRoute)
 @router.post("/distances", responses=answers(DistancesResponse))
 async def distances(request: DistancesRequest, state: StateDep) -> Response:
     """The cosine distance of a word to others, in their order, or to every word of the space."""
-    state.check_many(len(request.others), "words")
+    state.limits.check_many(len(request.others), "words")
 
     def ask() -> Response:
         current, policy = seen(state, request)
         state.check_terms(current, [request.word, *request.others])
-        state.check_numbers(len(request.others) or len(current), "these distances")
+        state.limits.check_numbers(len(request.others) or len(current), "these distances")
         return form.answer(current.relations.distances(request.word, request.others, policy))
 
     return await state.work(ask)
@@ -43,7 +43,7 @@ async def distances(request: DistancesRequest, state: StateDep) -> Response:
 @router.post("/most-similar-to-given", responses=answers(MostSimilarResponse))
 async def most_similar_to_given(request: MostSimilarRequest, state: StateDep) -> Response:
     """The given words by their cosine with a word, the most similar first."""
-    state.check_many(len(request.others), "words")
+    state.limits.check_many(len(request.others), "words")
 
     def ask() -> Response:
         current, policy = seen(state, request)
@@ -56,7 +56,7 @@ async def most_similar_to_given(request: MostSimilarRequest, state: StateDep) ->
 @router.post("/relative-cosine-similarity", responses=answers(RelativeSimilarityResponse))
 async def relative_cosine_similarity(request: RelativeSimilarityRequest, state: StateDep) -> Response:
     """The cosine of two words over the sum of the cosines of the first one's k nearest."""
-    state.check_k(request.k)
+    state.limits.check_k(request.k)
 
     def ask() -> Response:
         current, policy = seen(state, request)
@@ -70,7 +70,7 @@ async def relative_cosine_similarity(request: RelativeSimilarityRequest, state: 
 @router.post("/word-movers-distance", responses=answers(MoversDistanceResponse))
 async def word_movers_distance(request: MoversDistanceRequest, state: StateDep) -> Response:
     """The least mean distance that the words of one text move to become those of another (Kusner et al. 2015)."""
-    state.check_many(len(request.first) + len(request.second), "words")
+    state.limits.check_many(len(request.first) + len(request.second), "words")
 
     def ask() -> Response:
         current, policy = seen(state, request)
@@ -83,7 +83,7 @@ async def word_movers_distance(request: MoversDistanceRequest, state: StateDep) 
 @router.post("/mean-vector", responses=answers(MeanVectorResponse))
 async def mean_vector(request: MeanVectorRequest, state: StateDep) -> Response:
     """The weighted mean of words' vectors."""
-    state.check_many(len(request.words), "words")
+    state.limits.check_many(len(request.words), "words")
 
     def ask() -> Response:
         current, policy = seen(state, request)

@@ -47,7 +47,7 @@ async def spaces(state: StateDep) -> Response:
         SpaceNames(
             tuple(
                 SpaceName(row.name, row.family.value, folder_of(row) is not None, row.family is not Family.STATIC)
-                for row in state.served()
+                for row in state.names.rows()
             )
         )
     )
@@ -75,7 +75,7 @@ async def space(
 @router.get("/neighbors", responses=json(NeighborsResponse))
 async def neighbors(request: Annotated[NeighborsQuery, Query()], state: StateDep) -> Response:
     """The words nearest to a word by cosine, with the options that `POST` takes."""
-    state.check_k(request.k)
+    state.limits.check_k(request.k)
 
     def ask() -> Response:
         current, policy = seen(state, request)
@@ -91,10 +91,10 @@ async def neighbors_of(request: NeighborsRequest, state: StateDep) -> Response:
     given = [request.words, request.occurrences, request.texts, request.vectors]
     if sum(one is not None for one in given) != 1:
         raise UserError("give one of words, occurrences, texts and vectors: what the rows should be near to")
-    state.check_k(request.k)
+    state.limits.check_k(request.k)
     for what, one in zip(("words", "occurrences", "texts", "vectors"), given, strict=True):
         if isinstance(one, list):
-            state.check_many(len(one), what)
+            state.limits.check_many(len(one), what)
 
     def ask() -> Response:
         opened, policy = seen(state, request)
@@ -111,11 +111,11 @@ async def neighbors_of(request: NeighborsRequest, state: StateDep) -> Response:
             if opened.origin.layer is not None or opened.origin.pooling == "input embeddings":
                 state.check_model(opened)
             if opened.origin.layer is not None:
-                state.check_tokens(state.explorer.model(opened.origin.source).model, request.texts)
+                state.limits.check_tokens(state.explorer.model(opened.origin.source).model, request.texts)
             vectors = query_vectors.text_vectors(state.explorer, request.texts, opened)
         else:
             vectors = matrix(request.vectors or [], opened.dim)
-            state.check_many(len(vectors), "vectors")
+            state.limits.check_many(len(vectors), "vectors")
         rows = tuple(map(QueryNeighbors, opened.nearest(vectors, request.k, search)))
         return answer(NeighborAnswers(opened.origin, policy.describe(), rows))
 
@@ -137,7 +137,7 @@ async def analogy_by(request: AnalogyRequest, state: StateDep) -> Response:
 
 
 async def _analogy(request: AnalogyFields, pairs: tuple[tuple[str, str], ...], state: ServiceState) -> Response:
-    state.check_k(request.k)
+    state.limits.check_k(request.k)
 
     def ask() -> Response:
         current, policy = seen(state, request)

@@ -29,10 +29,10 @@ router = APIRouter(prefix="/v1", tags=["texts"], route_class=CheckedRoute)
 @router.post("/compare", responses=answers(CompareResponse))
 async def compare(request: CompareRequest, state: StateDep) -> Response:
     """A word in several texts, layer by layer, beside its static vector and the layer's random-pair baseline."""
-    state.known(request.model)
+    state.names.check(request.model)
 
     def ask() -> Response:
-        state.check_tokens(state.explorer.model(request.model).model, request.texts)
+        state.limits.check_tokens(state.explorer.model(request.model).model, request.texts)
         return form.answer(
             state.explorer.model(request.model).compare(request.word, request.texts, request.layers, request.pooling)
         )
@@ -44,14 +44,14 @@ async def compare(request: CompareRequest, state: StateDep) -> Response:
 async def embed_texts(body: EmbedRequest, state: StateDep, request: Request) -> Response:
     """The vectors of words, of one word, of tokens or of whole texts, at any layers: a row for each layer and place."""
     wanted = form.wanted(request)
-    name, layers = model_and_layers(state.known(body.model), body.layers)
-    state.check_many(len(body.texts), "texts")
+    name, layers = model_and_layers(state.names.check(body.model), body.layers)
+    state.limits.check_many(len(body.texts), "texts")
 
     def ask() -> Response:
         handle = state.explorer.model(name)
-        count = state.check_tokens(handle.model, body.texts)
+        count = state.limits.check_tokens(handle.model, body.texts)
         rows = len(body.texts) if body.word is not None or body.unit == "sentences" else count
-        state.check_numbers(rows * len(layers) * handle.model.dim, "these vectors")
+        state.limits.check_numbers(rows * len(layers) * handle.model.dim, "these vectors")
         options = SentenceOptions(body.prompt, body.prompt_name, body.dimensions)
         made = handle.embed(body.texts, layers, body.unit, body.word, body.pooling, options)
         return form.rows_answer(wanted, made)
@@ -76,7 +76,7 @@ async def concordance(request: ConcordanceRequest, state: StateDep) -> Response:
 @router.get("/models/{name}/baselines", responses=answers(BaselinesResponse))
 async def baselines(name: str, state: StateDep) -> Response:
     """For each layer of a model the mean cosine of random pairs of words, beside which similarities are read."""
-    state.known(name, "not_found")
+    state.names.check(name, "not_found")
 
     def ask() -> Response:
         return form.answer(

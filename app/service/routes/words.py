@@ -42,7 +42,7 @@ router = APIRouter(prefix="/v1", tags=["words"], route_class=CheckedRoute)
 @router.post("/similarity", responses=answers(SimilarityResponse))
 async def similarity(request: SimilarityRequest, state: StateDep) -> Response:
     """The cosine of two words, or of the means of two lists of words; of two words also the rank."""
-    state.check_many(len(request.first) + len(request.second), "words")
+    state.limits.check_many(len(request.first) + len(request.second), "words")
 
     def ask() -> Response:
         current, policy = seen(state, request)
@@ -62,7 +62,7 @@ async def closer(request: CloserRequest, state: StateDep) -> Response:
         found = current.closer_than(request.word, request.other, policy, search_options(request))
         if request.k is not None:
             found = replace(found, words=found.words[: request.k])
-        state.check_numbers(len(found.words), "the words between these two")
+        state.limits.check_numbers(len(found.words), "the words between these two")
         return form.answer(found)
 
     return await state.work(ask)
@@ -71,7 +71,7 @@ async def closer(request: CloserRequest, state: StateDep) -> Response:
 @router.post("/odd-one-out", responses=answers(OddOneOutResponse))
 async def odd_one_out(request: OddOneOutRequest, state: StateDep) -> Response:
     """The words by their cosine with the mean of all: the one that fits least is first."""
-    state.check_many(len(request.words), "words")
+    state.limits.check_many(len(request.words), "words")
 
     def ask() -> Response:
         current, policy = seen(state, request)
@@ -84,7 +84,7 @@ async def odd_one_out(request: OddOneOutRequest, state: StateDep) -> Response:
 @router.post("/project", responses=answers(ProjectResponse))
 async def project(request: ProjectRequest, state: StateDep) -> Response:
     """Where words stand on named axes, each `poor -> rich`: the cosine of each word with each axis."""
-    state.check_many(len(request.words), "words")
+    state.limits.check_many(len(request.words), "words")
 
     def ask() -> Response:
         current, policy = seen(state, request)
@@ -146,7 +146,7 @@ async def association(request: AssociationRequest, state: StateDep) -> Response:
     2017).
     """
     words = [*request.first, *request.second, *request.toward, *request.away]
-    state.check_many(len(words), "words")
+    state.limits.check_many(len(words), "words")
 
     def ask() -> Response:
         space, policy = seen(state, request)
@@ -160,12 +160,12 @@ async def association(request: AssociationRequest, state: StateDep) -> Response:
 @router.post("/travel", responses=answers(TravelResponse))
 async def travel(request: TravelRequest, state: StateDep) -> Response:
     """The neighbors met on the way when a word moves along an axis, in equal steps."""
-    state.check_k(request.k)
+    state.limits.check_k(request.k)
 
     def ask() -> Response:
         space = view(state, request)
         state.check_terms(space, [request.word, request.axis])
-        state.check_numbers((request.steps + 1) * (space.dim + request.k), "this way")
+        state.limits.check_numbers((request.steps + 1) * (space.dim + request.k), "this way")
         search = search_options(request)
         found = space.travel(request.word, request.axis, request.steps, request.reach, request.k, search)
         return form.answer(found)
@@ -178,12 +178,12 @@ async def occurrences(request: OccurrencesRequest, state: StateDep) -> Response:
     """The occurrences in the corpus of senses nearest to a word in a text, beside the layer's baseline and the static
     answer.
     """
-    state.known(request.model)
-    state.check_k(request.k)
+    state.names.check(request.model)
+    state.limits.check_k(request.k)
 
     def ask() -> Response:
         model = state.explorer.model(request.model)
-        state.check_tokens(model.model, [request.text])
+        state.limits.check_tokens(model.model, [request.text])
         how = search_options(request)
         options = OccurrenceOptions(how.where, how.index, how.recall, how.restrict_vocab, request.nth)
         return form.answer(model.occurrences(request.word, request.text, request.layer, request.k, options))
