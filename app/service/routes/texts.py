@@ -62,12 +62,12 @@ async def embed_texts(body: EmbedRequest, state: StateDep, request: Request) -> 
 @router.post("/concordance", responses=answers(ConcordanceResponse))
 async def concordance(request: ConcordanceRequest, state: StateDep) -> Response:
     """A word in its contexts, sorted by what it means there at a layer: lines that mean alike stand together."""
-    state.known(request.model)
-    state.check_many(len(request.texts), "texts")
+    state.names.check(request.model)
+    state.limits.check_many(len(request.texts), "texts")
 
     def ask() -> Response:
         handle = state.explorer.model(request.model)
-        state.check_tokens(handle.model, request.texts)
+        state.limits.check_tokens(handle.model, request.texts)
         return form.answer(handle.senses.concordance(request.word, request.texts, request.layer, request.like))
 
     return await state.work(ask)
