@@ -86,22 +86,22 @@ def fitting_texts(plot: WholePlot, count: int) -> tuple[bytes, int]:
     room = limit - len(packed(plot.columns)) - len(json.dumps(plot.file))
     written = b""
     for length in (0, *TEXT_LENGTHS):
-        written = json.dumps(_cut(plot.texts, length) if length else plot.texts, ensure_ascii=False).encode()
+        written = json.dumps(_cut(plot, length) if length else plot.texts, ensure_ascii=False).encode()
         if len(written) < room or len(packed(written)) <= room:
             return written, length
     return written, TEXT_LENGTHS[-1]
 
 
-def _cut(texts: dict[str, list[str] | None], length: int) -> dict[str, object]:
-    """Texts whose labels and details have so many characters at most."""
-    short = {
-        name: None if column is None else [_shortened(text, length) for text in column]
-        for name, column in texts.items()
-        if name != "marks"
+def _cut(plot: WholePlot, length: int) -> dict[str, object]:
+    """The texts of a plot with so many characters at most."""
+    labels: list[str] = plot.texts["labels"]
+    details: list[str] | None = plot.texts["details"]
+    marks: list[list[int]] | None = plot.texts["marks"]
+    return {
+        "labels": [_shortened(text, length) for text in labels],
+        "details": None if details is None else [_shortened(text, length) for text in details],
+        "marks": None if marks is None else [[min(start, length), min(end, length)] for start, end in marks],
     }
-    marks = texts["marks"]
-    ends = None if marks is None else [[min(int(start), length), min(int(end), length)] for start, end in marks]
-    return {**short, "marks": ends}
 
 
 def _shortened(text: str, length: int) -> str:
