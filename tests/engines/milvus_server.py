@@ -63,6 +63,23 @@ class MilvusServer:
 
     def start(self) -> None:
         """Start it, and wait until it says that it is healthy."""
+        if not (self.folder / "configs" / "milvus.yaml").exists():
+            self._write_settings()
+        environment = os.environ | {
+            "DEPLOY_MODE": "STANDALONE",
+            "METRICS_PORT": str(self.health_port),
+            "MILVUS_RUN_DIR": str(self.folder / "run"),
+            "MILVUSCONF": str(self.folder / "configs"),
+            "LD_LIBRARY_PATH": str(self.programs),
+        }
+        command = [str(self.programs / "milvus"), "run", "standalone"]
+        with (self.folder / "out.log").open("ab") as out:
+            self.process = subprocess.Popen(
+                command, cwd=self.folder, env=environment, stdout=out, stderr=out, start_new_session=True
+            )
+        self.wait()
+
+    def _write_settings(self) -> None:
         from milvus import MilvusServerConfig
 
         config = MilvusServerConfig(data_dir=str(self.folder), **self.ports)
@@ -77,19 +94,6 @@ class MilvusServer:
             f"name: default\nlisten-client-urls: {client}\nadvertise-client-urls: {client}\nlisten-peer-urls: {peer}\n"
             f"initial-advertise-peer-urls: {peer}\ninitial-cluster: default={peer}\n"
         )
-        environment = os.environ | {
-            "DEPLOY_MODE": "STANDALONE",
-            "METRICS_PORT": str(self.health_port),
-            "MILVUS_RUN_DIR": str(self.folder / "run"),
-            "MILVUSCONF": str(self.folder / "configs"),
-            "LD_LIBRARY_PATH": str(self.programs),
-        }
-        command = [str(self.programs / "milvus"), "run", "standalone"]
-        with (self.folder / "out.log").open("ab") as out:
-            self.process = subprocess.Popen(
-                command, cwd=self.folder, env=environment, stdout=out, stderr=out, start_new_session=True
-            )
-        self.wait()
 
     def wait(self, seconds: float = 120) -> None:
         """Until it is healthy."""
