@@ -130,6 +130,5 @@ def _layer_means(
         means.append(hidden.vectors[:, rows].mean(1))
     ends = np.cumsum([len(each) for each in test.lists()])[:-1]
     return hidden.layers, [
-        [np.stack(part) for part in np.split(np.stack([one[place] for one in means]), ends)]
-        for place in range(len(hidden.layers))
+        list(np.split(np.stack([one[place] for one in means]), ends)) for place in range(len(hidden.layers))
     ]

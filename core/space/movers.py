@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TypeAlias, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from polysema.core.errors import UserError
 from polysema.core.space.array_types import Floats
 from polysema.core.space.metric import unit
 
+Numbers: TypeAlias = npt.NDArray[np.float64]
 MAX_DISTINCT_WORDS = 300  # of one text: the plan has a number for each pair
 
 
@@ -38,7 +41,7 @@ def word_movers_distance(first: Sequence[str], second: Sequence[str], vectors: d
     return _least_cost(costs, shares[0], shares[1])
 
 
-def _least_cost(costs: Floats, sources: Floats, targets: Floats) -> float:
+def _least_cost(costs: Numbers, sources: Numbers, targets: Numbers) -> float:
     """The cost of the best transport of sources (n,) to targets (m,): a linear program of n x m flows."""
     from scipy.optimize import linprog
     from scipy.sparse import eye_array, kron, vstack
@@ -49,6 +52,6 @@ def _least_cost(costs: Floats, sources: Floats, targets: Floats) -> float:
     rows = kron(eye_array(n), np.ones((1, m)))
     columns = kron(np.ones((1, n)), eye_array(m))
     # one equation follows from the others
-    equations = vstack([rows, columns.tocsr()[:-1]])
+    equations = cast("Numbers", vstack([rows, columns.tocsr()[:-1]]))  # scipy's types know dense ones alone
     found = linprog(costs.ravel(), A_eq=equations, b_eq=np.concatenate([sources, targets[:-1]]), method="highs")
     return float(found.fun)

@@ -49,5 +49,9 @@ class Concordance(AnswerTable[ConcordanceLine]):
 
     def _record(self, row: ConcordanceLine) -> Record:
         before, word, behind = row.parts
-        found: Record = {"number": row.number, "before": before[-MAX_CONTEXT:].rjust(MAX_CONTEXT), "word": word}
+        found: dict[str, object] = {
+            "number": row.number,
+            "before": before[-MAX_CONTEXT:].rjust(MAX_CONTEXT),
+            "word": word,
+        }
         return found | {"behind": behind[:MAX_CONTEXT], "cosine": row.cosine, "sense": row.sense}
