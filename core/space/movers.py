@@ -54,4 +54,6 @@ def _least_cost(costs: Numbers, sources: Numbers, targets: Numbers) -> float:
     # one equation follows from the others
     equations = cast("Numbers", vstack([rows, columns.tocsr()[:-1]]))  # scipy's types know dense ones alone
     found = linprog(costs.ravel(), A_eq=equations, b_eq=np.concatenate([sources, targets[:-1]]), method="highs")
+    if found.fun is None:
+        raise UserError(f"no plan that moves the words was found: {found.message}")
     return float(found.fun)
