@@ -15,6 +15,7 @@ from polysema.app.cli.model_options import (
     final_norm_option,
     layers_option,
     model_and_layers,
+    on_option,
     parse_columns,
     sentence_options,
     tell_corpus,
@@ -119,6 +120,7 @@ def verify_command(folder: str) -> None:
     "--compute", default="float32", show_default=True, help="What torch computes in: float32, float16 or bfloat16."
 )
 @click.option("--device", help="Where to compute, such as cpu or cuda.  [default: a GPU where there is one]")
+@on_option
 def run_command(
     inputs: tuple[str, ...],
     folder: str,
@@ -144,6 +146,7 @@ def run_command(
     engine: str,
     compute: str,
     device: str | None,
+    on: str | None,
     sentence: SentenceOptions,
 ) -> None:
     """Export."""
@@ -155,7 +158,7 @@ def run_command(
 
     chosen = tuple(word.strip() for word in words.split(",") if word.strip()) if words else ()
     wanted = ExportOptions(
-        unit, pooling, chosen, to, dtype, static, text, limit, parse_shard(shard), sentence
+        unit, pooling, chosen, to, dtype, static, text, limit, parse_shard(shard), sentence, on or ""
     ).checked()
     name, query = model_and_layers(model, layers)
     kept = parse_columns(columns)

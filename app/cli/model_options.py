@@ -32,6 +32,13 @@ engine_option = click.option(
     "--engine", default="auto", show_default=True, help="auto (the fastest exact one), torch, onnx or onnx-int8."
 )
 
+on_option = click.option(
+    "--on",
+    metavar="PLACE",
+    help="Who computes: local:4 (processes), ray://HOST:PORT, ray:HOST:PORT or ray (a cluster; ?cpus=2&gpus=0.5 is "
+    "what a shard needs). The result is the same, byte for byte.  [default: this process]",
+)
+
 unit_option = click.option(
     "--unit", default="words", show_default=True, help="What has a vector: words, tokens or sentences."
 )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from polysema.app.explorer.results.exports import ExportAnswer, WrittenVectors
 from polysema.core.argument_types import checked_arguments
@@ -74,10 +75,35 @@ class ExportExplorer:
         from polysema.app.export.run import export
 
         chosen = (options or _default_options()).checked()
-        loaded = self._model(model).model
-        which = range(loaded.n_layers + 1) if layers is None else layers
-        made = export(corpus.records(), ExportSource.of(corpus), folder, loaded, which, chosen, progress)
+        handle = self._model(model)
+        which = range(handle.model.n_layers + 1) if layers is None else layers
+        if chosen.on:
+            made = self._on_workers(handle, corpus, folder, which, chosen, progress)
+        else:
+            made = export(corpus.records(), ExportSource.of(corpus), folder, handle.model, which, chosen, progress)
         return ExportAnswer.of(str(folder), made)
+
+    def _on_workers(
+        self,
+        handle: ModelExplorer,
+        corpus: Corpus,
+        folder: Path | str,
+        layers: Sequence[int],
+        options: ExportOptions,
+        progress: Progress,
+    ) -> dict[str, Any]:
+        """The manifest of an export that other processes compute."""
+        from polysema.app.export.distributed import connect, export_on
+        from polysema.app.export.options import ExportSource
+        from polysema.app.export.run import shard_work
+        from polysema.app.export.worker_model import WorkerModel
+        from polysema.core.model.load import on_torch
+
+        location = self._explorer.names.locate(handle.name)
+        with closing(connect(options.on)) as workers:
+            loaded = on_torch(handle.model) if workers.device == "cuda" else handle.model
+            work = shard_work(ExportSource.of(corpus), folder, loaded, layers, options)
+            return export_on(workers, corpus.records, work, WorkerModel.of(loaded, location, workers.device), progress)
 
     def verify(self, folder: Path | str) -> ExportAnswer:
         """Read every byte of a finished export and compare it with its manifest.

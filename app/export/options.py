@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from polysema.app.export.place import parse_place
 from polysema.app.export.shards import DTYPES, TEXT_ONLY, WRITERS
 from polysema.core.corpus import Corpus
 from polysema.core.errors import UserError
@@ -88,7 +90,8 @@ class ExportOptions:
 
     `words` are the only ones wanted (in any case); `static` puts the model's static vector of a word or token beside
     the contextual one; `limit` takes the first texts only, `shard` (i, n) every n-th of them from the i-th (from 1);
-    `sentence` holds the prompt and the dimensions of whole texts.
+    `sentence` holds the prompt and the dimensions of whole texts. `on` is where it is computed, `local:4` processes or
+    the Ray cluster at `ray://host:port`; the same bytes come from anywhere.
     """
 
     unit: str = "words"
@@ -101,6 +104,7 @@ class ExportOptions:
     limit: int | None = None
     shard: tuple[int, int] = (1, 1)
     sentence: SentenceOptions | None = None
+    on: str = ""
 
     def checked(self) -> "ExportOptions":
         """The same back; raises `UserError` for what doesn't exist or doesn't go together."""
@@ -120,6 +124,8 @@ class ExportOptions:
         if self.to in TEXT_ONLY and self.static:
             raise UserError(f"{self.to} has one vector a row: static ones beside them need another format")
         check_unit(self.sentence, self.unit)
+        if self.on:
+            parse_place(self.on)
         if self.words and self.unit != "words":
             raise UserError(f"chosen words are for the unit words; got {self.unit}")
         if self.static and self.unit == "sentences":
@@ -130,3 +136,16 @@ class ExportOptions:
         if not 1 <= index <= count:
             raise UserError(f"a shard is i/n with i from 1 to n, such as 2/4; got {index}/{count}")
         return self
+
+
+@dataclass(frozen=True, slots=True)
+class ShardWork:
+    """What all shards of an export have in common: where they go, the settings that stand there, what is exported of
+    which texts, and the token of the run.
+    """
+
+    folder: Path
+    settings: Mapping[str, Any]
+    options: ExportOptions
+    source: ExportSource
+    token: str = ""

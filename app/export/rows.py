@@ -1,5 +1,7 @@
 """The rows of a shard: texts in batches, and their vectors at every layer."""
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from polysema.app.export.options import ExportOptions, ExportSource
+from polysema.app.export.options import ExportOptions, ShardWork
 from polysema.app.export.shards import ShardRows
 from polysema.core.corpus import TextRecord
 from polysema.core.model.contextual import Choose, EmbeddingOptions, embed_stream
@@ -50,6 +52,23 @@ class ShardTexts:
                 self.columns.append((given.batch, []))
             self.columns[-1][1].append(given.place)
 
+    def packed(self) -> "ShardTexts":
+        """The same without the rows of other shards that stand in its batches of columns: to be sent away."""
+        table = self.table()
+        if table is None:
+            return self
+        whole = table.combine_chunks().to_batches()
+        columns = [(batch, list(range(batch.num_rows))) for batch in whole]
+        return ShardTexts(self.numbers, self.ids, self.texts, columns)
+
+    def sha256(self) -> str:
+        """A hash of the texts, their ids and their columns."""
+        digest = hashlib.sha256(json.dumps([self.numbers, self.ids, self.texts]).encode())
+        table = self.table()
+        if table is not None:
+            digest.update(json.dumps(table.to_pylist(), default=str).encode())
+        return digest.hexdigest()
+
     def table(self) -> pa.Table | None:
         """The columns of the texts, row for row; None where they have none."""
         if not self.columns:
@@ -80,9 +99,7 @@ def shard_batches(
 def compute_shard(
     batch: ShardTexts,
     model: LanguageModel,
-    settings: dict[str, Any],
-    wanted: ExportOptions,
-    source: ExportSource,
+    work: ShardWork,
     statics: "StaticVectors | None",
     advance: Callable[[int], None],
 ) -> tuple[list[ShardRows], dict[str, int]]:
@@ -90,13 +107,14 @@ def compute_shard(
 
     `advance` hears of each part of the shard how many texts it adds.
     """
+    settings, wanted = work.settings, work.options
     if wanted.unit == "sentences":
         found = []
         plan = plan_sentences(model, settings["layers"], wanted.pooling, wanted.sentence)
         for sentences in sentence_stream(plan, batch.texts):
             found.append(sentences)
             advance(sentences.vectors.shape[1])
-        return _sentences(batch, found, settings, source)
+        return _sentences(batch, found, work)
     choose: Choose = occurrences_of
     if wanted.words:
         names = {word.casefold() for word in wanted.words}
@@ -112,7 +130,7 @@ def compute_shard(
         advance(part.n_texts)
     hidden = joined(parts)
     texts = [o.text for o in hidden.occurrences]
-    columns = _text_columns(batch, texts, settings, source)
+    columns = _text_columns(batch, texts, work)
     columns["word" if wanted.unit == "words" else "token"] = pa.array(
         [o.word for o in hidden.occurrences], pa.large_string()
     )
@@ -125,25 +143,23 @@ def compute_shard(
     return layers, dict(zip(COUNTS, counts, strict=True))
 
 
-def _text_columns(
-    batch: ShardTexts, texts: Sequence[int], settings: dict[str, Any], source: ExportSource
-) -> dict[str, Any]:
+def _text_columns(batch: ShardTexts, texts: Sequence[int], work: ShardWork) -> dict[str, Any]:
     """The columns that say which text a row is of; `texts` are places in the batch."""
     columns: dict[str, Any] = {"text_id": pa.array([batch.numbers[text] for text in texts], pa.int64())}
-    if source.id_column is not None:
+    if work.source.id_column is not None:
         columns["id"] = pa.array([batch.ids[text] for text in texts], pa.large_string())
-    if settings["text"]:
+    if work.settings["text"]:
         columns["text"] = pa.array([batch.texts[text] for text in texts], pa.large_string())
     table = batch.table()
     if table is not None:
         places = pa.array(texts, pa.int64())
-        for name, exported in source.columns.items():
+        for name, exported in work.source.columns.items():
             columns[exported] = table.column(name).combine_chunks().take(places)
     return columns
 
 
 def _sentences(
-    batch: ShardTexts, found: Sequence[Sentences], settings: dict[str, Any], source: ExportSource
+    batch: ShardTexts, found: Sequence[Sentences], work: ShardWork
 ) -> tuple[list[ShardRows], dict[str, int]]:
     """A row for each text that isn't empty."""
     vectors = np.concatenate([part.vectors for part in found], axis=1)
@@ -153,7 +169,7 @@ def _sentences(
         empty |= set(part.empty)
         first += part.vectors.shape[1]
     kept = [place for place in range(first) if place not in empty and batch.texts[place].strip()]
-    table = pa.table(_text_columns(batch, kept, settings, source))
+    table = pa.table(_text_columns(batch, kept, work))
     layers = [ShardRows(layer, table, vectors[place, kept]) for place, layer in enumerate(found[0].layers)]
     counts = (sum(len(part.split) for part in found), sum(len(part.unknown) for part in found), first - len(kept))
     return layers, dict(zip(COUNTS, counts, strict=True))

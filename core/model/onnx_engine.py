@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 LAYOUT = 1  # counts up when what is exported, or how it is quantized, changes
 BATCH_TOKENS = 512  # a batch on one core
 EXACT_TOLERANCE = 1e-5  # of the largest number of a layer
-THREADS = cores()
+THREADS = _threads = cores()
 # its fused form of a sum and a norm is several times as slow as the two one after the other (on a CPU with AVX2)
 DISABLED_OPTIMIZERS = ["SkipLayerNormFusion"]
 NEEDED_PACKAGES = ("onnx", "onnxruntime", "onnxscript")
@@ -42,11 +43,12 @@ SAMPLE_TEXTS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnnxEngine:
-    """Runs the exported graph of one stack on the CPU; see `Engine`."""
+    """Runs the exported graph of one stack on the CPU, a few texts shared between `n_cores` of it; see `Engine`."""
 
     session: Any
     pad_id: int
     name: str = "onnx"
+    n_cores: int = THREADS
 
     def run(
         self,
@@ -61,7 +63,7 @@ class OnnxEngine:
         names = [f"layer_{layer}" for layer in layers]
         lengths = [len(window) for window in windows]
         # a few short texts are shared between the cores too
-        budget = max(64, min(BATCH_TOKENS, -(-sum(lengths) // THREADS)))
+        budget = max(64, min(BATCH_TOKENS, -(-sum(lengths) // self.n_cores)))
 
         def run(batch: list[int]) -> None:
             ids, mask = padded([windows[item] for item in batch], self.pad_id)
@@ -77,14 +79,15 @@ class OnnxEngine:
                 del done
 
 
+def limit_threads(count: int) -> None:
+    """How many threads run batches in this process, one of several that share the cores; before the first of them."""
+    global _threads
+    _threads = count
+
+
+@cache
 def _pool() -> ThreadPoolExecutor:
-    global _POOL
-    if _POOL is None:
-        _POOL = ThreadPoolExecutor(THREADS, thread_name_prefix="onnx")
-    return _POOL
-
-
-_POOL: ThreadPoolExecutor | None = None
+    return ThreadPoolExecutor(_threads, thread_name_prefix="onnx")
 
 
 def why_not(model: "LanguageModel") -> str | None:

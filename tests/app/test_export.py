@@ -162,7 +162,7 @@ def test_a_full_disk_and_a_locked_folder_make_one_line(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "write_shard", full)
+        patch.setattr("polysema.app.export.task.write_shard", full)
         with pytest.raises(UserError, match="No space left on device; what is finished stays good"):
             export(TEXTS, SOURCE, tmp_path / "out", minilm, [6])
     assert export(TEXTS, SOURCE, tmp_path / "out", minilm, [6])["words"] == 15
