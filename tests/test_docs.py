@@ -89,7 +89,7 @@ def test_the_commands_run(page: str, line: str, folder: Path, monkeypatch: pytes
     if page != "README" and not set(line) & set("|><&;*$"):
         monkeypatch.chdir(folder)
         result = CliRunner().invoke(cli, shlex.split(line, comments=True)[1:])
-        assert (result.exit_code, result.stdout != "") == (0, True), result.stderr
+        assert (result.exit_code, result.stdout != "") == (0, True), (result.stderr, result.exception)
         return
     _run(line, folder)
 
