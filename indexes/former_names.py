@@ -8,23 +8,21 @@ if TYPE_CHECKING:
 
 
 class Composed(Protocol):
-    """A collection, here or of a service: its versions and spaces are parts of it."""
-
-    @property
-    def history(self) -> object:
-        """Its versions."""
-
-    @property
-    def spaces(self) -> object:
-        """Its spaces."""
+    """A collection, here or of a service: its versions, spaces and columns are parts of it."""
 
     @property
     def delete(self) -> Callable[..., int]:
         """What deletes rows by their ids, or those that pass a condition."""
 
 
-OF_SPACES = {"create_space": "create", "drop_space": "drop", "recall": "recall"}
 OF_HISTORY = ("versions", "snapshots", "snapshot", "drop_snapshot", "restore", "collect")
+FORMER_NAMES = {  # the part that has the method now, and its name there
+    "create_space": ("spaces", "create"),
+    "drop_space": ("spaces", "drop"),
+    "recall": ("spaces", "recall"),
+    "widen": ("columns", "widen"),
+    **{name: ("history", name) for name in OF_HISTORY},
+}
 
 
 def former_method(collection: Composed, name: str) -> Callable[..., object]:
@@ -35,10 +33,8 @@ def former_method(collection: Composed, name: str) -> Callable[..., object]:
             return collection.delete(None, space, where=where)
 
         return delete_where
-    if name == "widen":
-        return collection.columns.widen
-    if name not in OF_SPACES and name not in OF_HISTORY:
+    if name not in FORMER_NAMES:
         raise AttributeError(f"{type(collection).__name__!r} object has no attribute {name!r}")
-    part = collection.spaces if name in OF_SPACES else collection.history
-    found: Callable[..., object] = getattr(part, OF_SPACES.get(name, name))
+    part, now = FORMER_NAMES[name]
+    found: Callable[..., object] = getattr(getattr(collection, part), now)
     return found

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -95,8 +96,9 @@ class Draining(uvicorn.Server):
         await super().startup(sockets)
         siblings = self._polysema.siblings
         if siblings is not None:
+            protocol: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
             made = partial(
-                self.config.http_protocol_class,
+                protocol,
                 config=self.config,
                 server_state=self.server_state,
                 app_state=self.lifespan.state,

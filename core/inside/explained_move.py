@@ -22,6 +22,7 @@ from polysema.core.inside.proof import PARTS, STATES, require_identities
 from polysema.core.inside.source_values import AttendedValues, SourceTable, source_table
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.tokens import find_word
+from polysema.core.space.array_types import Doubles
 from polysema.core.space.space import Floats
 
 MAX_POSITIONS = 512  # as for a head's steps: a table of positions by positions for each head
@@ -102,7 +103,7 @@ class ExplainedMove:
     parts: tuple[MovePart, ...]
     layers: tuple[MoveLayer, ...]
     sources: tuple[MoveSource, ...]
-    by_source: Floats
+    by_source: Doubles
     controls: tuple[MoveControl, ...]
     difference: float
     note: str = ""
@@ -179,7 +180,7 @@ class _Query:
     options: MoveOptions
 
 
-def _answer(query: _Query, found: MoveParts, name: str, axis: Floats, given: SourceTable) -> ExplainedMove:
+def _answer(query: _Query, found: MoveParts, name: str, axis: Floats | Doubles, given: SourceTable) -> ExplainedMove:
     """The move on the axis, with its controls."""
     how, reading = query.options, query.reading
     parts = _valued(found, axis, given)
@@ -216,15 +217,15 @@ def _check_length(reading: HookedRun) -> None:
         )
 
 
-def _unit(vector: Floats) -> Floats:
+def _unit(vector: Floats) -> Doubles:
     length = float(np.linalg.norm(vector))
     if not length > 0:
         raise UserError("the word is where its static vector is, so there is no move to explain")
-    found: Floats = np.asarray(vector, np.float64) / length
+    found: Doubles = np.asarray(vector, np.float64) / length
     return found
 
 
-def _valued(found: MoveParts, axis: Floats, given: SourceTable) -> tuple[MovePart, ...]:
+def _valued(found: MoveParts, axis: Floats | Doubles, given: SourceTable) -> tuple[MovePart, ...]:
     """The parts on the axis, in the order of a pass; a head with the word that gave it most."""
     parts = []
     rows = {head: row for row, head in enumerate(given.heads)}

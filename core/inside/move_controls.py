@@ -9,6 +9,7 @@ from polysema.core.inside.decomposition import ResidualStream
 from polysema.core.inside.hooks import one_reading, positions_of, twin_of
 from polysema.core.inside.move_parts import EmbeddingNorm, MoveParts, move_parts
 from polysema.core.model.tokens import find_word, find_words, words_of
+from polysema.core.space.array_types import Doubles
 from polysema.core.space.space import Floats
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class MoveControl:
     largest_value: float
 
 
-def random_control(found: MoveParts, axis: Floats, seed: int, text: str) -> MoveControl:
+def random_control(found: MoveParts, axis: Floats | Doubles, seed: int, text: str) -> MoveControl:
     """The same move on axes drawn at random, of length 1."""
     axes = np.random.default_rng(seed).normal(size=(len(axis), N_RANDOM_AXES))
     axes /= np.linalg.norm(axes, axis=0)
@@ -45,7 +46,7 @@ def random_control(found: MoveParts, axis: Floats, seed: int, text: str) -> Move
 
 
 def shuffled_control(
-    model: "LanguageModel", reading: "HookedRun", found: MoveParts, axis: Floats, choice: "ShuffleChoice"
+    model: "LanguageModel", reading: "HookedRun", found: MoveParts, axis: Floats | Doubles, choice: "ShuffleChoice"
 ) -> MoveControl | None:
     """The move of the same word on the same axis in the text's own words in other orders; None of one word alone."""
     texts = shuffled_texts(reading.text, choice)
@@ -102,7 +103,9 @@ def _moved(model: "LanguageModel", text: str, nth: int, source: str | None, choi
         return move_parts(model, stream, norm, choice.word)
 
 
-def _control(name: str, text: str, seen: Floats, moved: float, found: MoveParts, axis: Floats) -> MoveControl:
+def _control(
+    name: str, text: str, seen: Floats | Doubles, moved: float, found: MoveParts, axis: Floats | Doubles
+) -> MoveControl:
     values = found.vectors @ axis
     largest = int(np.abs(values).argmax())
     share = float((np.abs(seen) >= abs(moved)).mean())

@@ -13,6 +13,7 @@ from polysema.core.inside.attention_trace import AttentionTrace, traced
 from polysema.core.inside.decomposition import FrozenLayer, ResidualStream, out_matrix
 from polysema.core.inside.hooks import grouped
 from polysema.core.inside.move_parts import final_norm
+from polysema.core.space.array_types import Doubles
 from polysema.core.space.space import Floats
 
 if TYPE_CHECKING:
@@ -84,13 +85,15 @@ class SourceTable:
     layer, head), `units` (self or cross, word). Nothing, with a `note`, where an attention can't be followed so far.
     """
 
-    values: Floats
+    values: Doubles
     heads: tuple[tuple[str, int, int], ...]
     units: "tuple[tuple[str, Unit], ...]"
     note: str = ""
 
 
-def source_table(stream: ResidualStream, attended: AttendedValues, reading: "HookedRun", axis: Floats) -> SourceTable:
+def source_table(
+    stream: ResidualStream, attended: AttendedValues, reading: "HookedRun", axis: Floats | Doubles
+) -> SourceTable:
     """What every head takes from every word of the text (and of the source), as it stands on the axis in the end.
 
     The axis is taken back through the norms that lie behind an attention, so that what is given there counts as it
@@ -102,7 +105,7 @@ def source_table(stream: ResidualStream, attended: AttendedValues, reading: "Hoo
     groups = {kind: grouped(of, "words") for kind, of in sides}
     starts = dict(zip(groups, np.cumsum([0, *(len(units) for units, _ in groups.values())]).tolist(), strict=False))
     units = tuple((kind, unit) for kind, (own, _) in groups.items() for unit in own)
-    rows: dict[tuple[str, int, int], Floats] = {}
+    rows: dict[tuple[str, int, int], Doubles] = {}
     n_places = len(stream.positions)
     with torch.inference_mode():
         for place in range(n_places):

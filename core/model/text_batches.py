@@ -79,7 +79,7 @@ def tokenized_batches(
 def _tokenized(model: LanguageModel, texts: list[str], sources: Sequence[str] | None, first: int) -> TextBatch:
     if sources is None:
         return TextBatch(first, texts, model.encode(texts), None)
-    beside = [
+    beside: list[Sequence[int]] = [
         model.one_window(encoded, f"the source of text {first + place}").windows[0]
         for place, encoded in enumerate(model.encode(sources))
     ]

@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 import xxhash
 
 from polysema.core.locks import file_lock
 from polysema.indexes.store.disk import Disk
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 BLOCK_BYTES = 1 << 16  # bytes that are hashed at once
 MAX_PARTS = 128  # parts of a file that can be checked alone, at most
@@ -65,7 +66,7 @@ class NewFile:
         self._pending = bytearray()
         self._bytes = 0
 
-    def write(self, data: "bytes | bytearray | memoryview | npt.NDArray[np.float32]") -> int:
+    def write(self, data: "Buffer") -> int:
         """Append bytes (anything with a buffer); they reach the disk in pieces of a MiB."""
         view = memoryview(data).cast("B")
         self._pending += view

@@ -64,7 +64,7 @@ def write_segment(
                     arrays = [batch.ids.slice(start, len(part)), lists, *fitting(columns, len(part), schema)]
                     writer.write_table(pa.table(arrays, schema=whole), row_group_size=group)
                     if npy:
-                        npy.write(np.ascontiguousarray(part))
+                        npy.write(np.ascontiguousarray(part).data)
                     written += len(part)
             writer.close()
             if written != rows:
@@ -91,7 +91,7 @@ def write_vectors(disk: Disk, root: Path, name: str, rows: int, dim: int, blocks
     with writing(disk, root / SEGMENTS / f"{name}.npy") as file:
         file.write(npy_header(rows, dim))
         for block in blocks:
-            file.write(np.ascontiguousarray(block))
+            file.write(np.ascontiguousarray(block).data)
     return file.ref
 
 

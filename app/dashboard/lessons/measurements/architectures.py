@@ -1,5 +1,7 @@
 """A measurement of the four architectures: one sentence through each, with what it is built of and what it costs."""
 
+from typing import Any
+
 from polysema.app.dashboard.lessons.lesson import LessonChart, LessonFigures, LessonInput
 from polysema.app.dashboard.picker import choices
 from polysema.app.explorer import Explorer
@@ -17,7 +19,8 @@ FIGURES = ("models", "causal", "both_sides", "two_stacks", "largest", "largest_p
 def architectures(explorer: Explorer, query: LessonInput, progress: Progress) -> LessonFigures:
     """A BERT, a decoder, the Transformer of 2017 and a T5, as far as they are here."""
     here = choices.models(READABLE)
-    names, rows, written = [name for name in FOUR if name in here], [], ""
+    names, written = [name for name in FOUR if name in here], ""
+    rows: list[dict[str, Any]] = []
     for number, name in enumerate(names):
         progress(f"run {name}", number, len(names))
         model = explorer.model(name).internals.on_torch()

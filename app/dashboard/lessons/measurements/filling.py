@@ -1,5 +1,7 @@
 """Measurements of the pre-training tasks of 2017 and 2018: filling a gap, and translating."""
 
+from typing import Any
+
 import numpy as np
 
 from polysema.app.dashboard.lessons.chips import visible
@@ -62,7 +64,7 @@ def translate(explorer: Explorer, query: LessonInput, progress: Progress) -> Les
     if not len(looks):
         raise UserError(f"{name} writes nothing for {text[:60]!r}, or has no cross-attention: choose a translator")
     source = [visible(one) for one in found.prompt]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"written": visible(step.token), "probability": step.probability, "looks most at": source[int(row.argmax())]}
         | {"share": float(row.max())}
         for step, row in zip(found.steps, looks, strict=True)

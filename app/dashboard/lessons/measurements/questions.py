@@ -1,5 +1,7 @@
 """Measurements of understanding: questions with one right answer, and sentences whose meaning is turned round."""
 
+from typing import Any
+
 from polysema.app.dashboard.lessons.chips import visible
 from polysema.app.dashboard.lessons.lesson import MODEL, LessonChart, LessonFigures, LessonInput, lines_of
 from polysema.app.dashboard.picker.choices import family_of
@@ -20,7 +22,7 @@ def questions(explorer: Explorer, query: LessonInput, progress: Progress) -> Les
     given = [_split(line) for line in lines_of(query["questions"])]
     if not 1 <= len(given) <= MAX_QUESTIONS:
         raise UserError(f"write from 1 to {MAX_QUESTIONS} questions, a line each, with the answer behind a =")
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number, (text, answer) in enumerate(given):
         progress("ask", number, len(given))
         said = _said(explorer, name, text)

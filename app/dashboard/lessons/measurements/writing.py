@@ -1,5 +1,7 @@
 """Measurements of writing: the next word with its rivals, and what a temperature does to a text."""
 
+from typing import Any
+
 from polysema.app.dashboard.lessons.chips import visible
 from polysema.app.dashboard.lessons.lesson import MODEL, LessonChart, LessonFigures, LessonInput, words_in
 from polysema.app.explorer import Explorer
@@ -23,7 +25,7 @@ def next_word(explorer: Explorer, query: LessonInput, progress: Progress) -> Les
     step = found.steps[0]
     names = [visible(one.token) for one in step.candidates]
     rank = next((place for place, one in enumerate(names, 1) if one.lower() == word.strip().lower()), 0)
-    values = {
+    values: dict[str, str | float] = {
         "first": names[0],
         "probability": step.candidates[0].probability,
         "second": names[1],
@@ -51,14 +53,14 @@ def temperature(explorer: Explorer, query: LessonInput, progress: Progress) -> L
     chosen = sorted(_number(one) for one in words_in(query["temperatures"]))
     if not 2 <= len(chosen) <= MAX_TEMPERATURES:
         raise UserError(f"give from 2 to {MAX_TEMPERATURES} temperatures, such as 0.2, 1, 2; got {len(chosen)}")
-    model, rows = explorer.model(name), []
+    model, rows = explorer.model(name), list[dict[str, Any]]()
     for number, one in enumerate(chosen):
         for seed in range(N_DRAWS):
             progress("write", number * N_DRAWS + seed, len(chosen) * N_DRAWS)
             found = model.generate(text, N_WRITTEN, 1, DecodingOptions(temperature=one, top_k=0, seed=seed))
             rows.append({"temperature": one, "seed": seed, "text": found.text, "surety": found.surety})
     cold, hot = ([row for row in rows if row["temperature"] == one] for one in (chosen[0], chosen[-1]))
-    values = {"coldest": chosen[0], "hottest": chosen[-1]}
+    values: dict[str, str | float] = {"coldest": chosen[0], "hottest": chosen[-1]}
     for what, some in (("cold", cold), ("hot", hot)):
         values[f"{what}_texts"] = float(len({row["text"] for row in some}))
         values[f"{what}_surety"] = sum(row["surety"] for row in some) / len(some)
