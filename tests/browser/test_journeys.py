@@ -101,6 +101,7 @@ def test_click_a_square_of_the_lens(page: Any) -> None:
     "path",
     [
         "/",
+        "/analogies",
         "/neighbors",
         "/contexts?map=PCA",
         "/map?mn=1k&mm=PCA",
@@ -114,7 +115,10 @@ def test_click_a_square_of_the_lens(page: Any) -> None:
 def test_it_fits_a_phone(page: Any, path: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(path)
-    if path == "/inside":
+    if path == "/":
+        page.wait_for_selector("text=Explore your own texts or vectors", timeout=180_000)
+        at_rest(page)
+    elif path == "/inside":
         page.wait_for_selector(".polysema-heads[data-ready='1']", timeout=180_000)
     elif path.startswith("/writing"):
         page.wait_for_selector("text=The beams", timeout=180_000)

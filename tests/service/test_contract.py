@@ -45,7 +45,6 @@ STEERED = {"text": "phone", "model": "g2p-t5", "toward": ["photo"], "away": ["to
 # commands that have no route, and why
 ONLY_IN_THE_SHELL = {
     "app": "opens the dashboard",
-    "collection link": "says where rows are, which a request may not",
     "convert": "writes a file",
     "export": "writes files",
     "generate next-sentence": "of a model with such a head, and none of the catalog has one",

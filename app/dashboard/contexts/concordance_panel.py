@@ -54,8 +54,8 @@ def lines_table(found: Concordance) -> str:
         before, word, behind = line.parts
         cosine = "" if line.cosine != line.cosine else f"{line.cosine:.2f}"
         rows.append(
-            f'<tr><td style="text-align:right;white-space:nowrap">{escape(before[-MAX_SIDE:])}</td>'
+            f'<tr><td class="before">{escape(before[-MAX_SIDE:])}</td>'
             f"<td><b>{escape(word)}</b></td>"
-            f'<td style="white-space:nowrap">{escape(behind[:MAX_SIDE])}</td><td class="num">{cosine}</td></tr>'
+            f'<td class="behind">{escape(behind[:MAX_SIDE])}</td><td class="num">{cosine}</td></tr>'
         )
-    return f'<div style="overflow-x:auto"><table class="ps-bars">{"".join(rows)}</table></div>'
+    return f'<table class="ps-bars ps-concordance">{"".join(rows)}</table>'

@@ -23,7 +23,7 @@ class ConcordanceLine:
     text: str
     start: int
     end: int
-    cosine: float
+    cosine: float = field(metadata=json_form(null=True))
     sense: str = field(default="", metadata=json_form(omitted=True))
 
     @property
