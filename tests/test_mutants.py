@@ -38,7 +38,9 @@ def test_the_same_seed_draws_the_same_mutants() -> None:
 
 def test_a_module_is_tested_by_the_files_that_import_it() -> None:
     first, second = mutants.test_files("polysema.core.space.axes")
-    assert (first, second[0]) == (["tests/core/test_space.py"], "tests/app/test_explorer.py")
+    assert first == ["tests/core/test_space.py"]
+    assert second  # those that reach it by other modules
+    assert not set(second) & set(first)
     assert module_name(ROOT / "core" / "space" / "metric.py") == "polysema.core.space.metric"
     with pytest.raises(SystemExit, match="tests holds no module that can be mutated"):
         paths_of(["tests"])

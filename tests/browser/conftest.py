@@ -33,12 +33,22 @@ FLAGS = [
     "--disable-gpu-rasterization",
 ]
 ROOT = Path(__file__).parents[2]
+DERIVED = ("baselines", "corpora", "engines", "maps", "models", "proofs", "weights")
 
 
 def chromium() -> str | None:
     return next(
         (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
     )
+
+
+def home_of_its_own(home: Path) -> Path:
+    """The derived data of the tests, with views and notes of the reader that no other dashboard writes."""
+    home.mkdir()
+    for name in DERIVED:
+        (ROOT / ".cache" / "tests" / name).mkdir(parents=True, exist_ok=True)
+        (home / name).symlink_to(ROOT / ".cache" / "tests" / name)
+    return home
 
 
 @contextmanager
@@ -49,7 +59,7 @@ def running_dashboard(folder: Path, main: Path | None = None, base_path: str = "
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "POLYSEMA_HOME": str(ROOT / ".cache" / "tests")}
+    environment = {**os.environ, "POLYSEMA_HOME": str(home_of_its_own(folder / "home"))}
     if base_path:
         (folder / ".streamlit").mkdir()
         (folder / ".streamlit" / "config.toml").write_text(f'[server]\nbaseUrlPath = "{base_path}"\n')
