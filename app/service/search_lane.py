@@ -32,7 +32,6 @@ MAX_INLINE_ANSWERS = 64  # to questions of one request
 Line = Annotated[list[float], msgspec.Meta(min_length=1, max_length=65_536)]
 Lines = Annotated[list[Line], msgspec.Meta(min_length=1, max_length=MAX_ITEMS)]
 # $ would match before a line break at the end
-# $ would match before a line break at the end
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=NAME.removesuffix("$") + r"\Z")]
 ColumnNames = Annotated[list[Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=200)]
 
