@@ -2,8 +2,10 @@
 
 import json
 import uuid
+from pathlib import Path
 from threading import Event
 
+import pytest
 from streamlit import config
 
 from polysema.app.collection.ingest import IngestResult
@@ -12,8 +14,15 @@ from polysema.core.environment import home
 from polysema.core.errors import UserError
 from polysema.core.progress import Progress
 from tests.app.test_dashboard import as_launched, page
+from tests.browser.conftest import home_of_its_own
 
 __all__ = ["as_launched"]
+
+
+@pytest.fixture(autouse=True)
+def own_notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages that other processes open meanwhile are noted elsewhere."""
+    monkeypatch.setenv("POLYSEMA_HOME", str(home_of_its_own(tmp_path / "home")))
 
 
 def labels(name: str = "start") -> list[str]:
