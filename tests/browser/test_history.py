@@ -88,7 +88,7 @@ def test_sentences_and_sections_come_back(page: Any) -> None:
     back(page, "Nearest to The bank raised")
     back(page, "Nearest to They had a picnic")
     page.goto("/lessons")
-    page.get_by_role("button", name=re.compile("^(Start with|Go on with)")).click()
+    page.get_by_role("button", name=re.compile("^(Start with|Go on with|Next:)")).click()
     page.wait_for_selector("text=All lessons", timeout=120_000)
     at_rest(page)
     page.get_by_role("radio", name="2 · See").click()
