@@ -38,7 +38,7 @@ def test_the_same_answers(
     assert [n.score for n in ours] == pytest.approx([score for _, score in theirs], abs=1e-5)
 
 
-@pytest.mark.parametrize("first", [50, 500, 30_000])
+@pytest.mark.parametrize("first", [50, 30_000])
 def test_restricted_to_the_first_words_the_same_answers(explorer: Explorer, gensim: KeyedVectors, first: int) -> None:
     """Also of a word that is not among them: `swan` is word 14,000."""
     for expression, positive, negative in (
