@@ -87,8 +87,8 @@ class Collection(HtmlRepr):
         """
         if is_address(str(root)):
             return cast(Self, create_at(str(root)))
-        with translate_os_errors(Path(root), "create"):
-            make(disk or Disk(), Path(root))
+        with translate_os_errors(folder := folder_of(root), "create"):
+            make(disk or Disk(), folder)
         return cls(root, options, disk)
 
     @classmethod

@@ -38,8 +38,8 @@ class RequestLimits:
             raise UserError(f"a request may have {self._settings.max_texts:,} {what}; got {count:,}")
 
     def check_inputs(self, inputs: Sequence[EmbeddingInput], model: str, token_ids: bool) -> None:
-        """Raise `UserError` for more inputs than a request for embeddings may have, and for token ids that nobody
-        option that they be accepted: the clients that send them by default mean those of another vocabulary.
+        """Raise `UserError` for more inputs than a request for embeddings may have, and for token ids where
+        neither the request nor the settings accept them: clients that send them by default mean another vocabulary.
         """
         if len(inputs) > self._settings.max_inputs:
             raise MistakeError(f"a request may have {self._settings.max_inputs:,} inputs; got {len(inputs):,}", "input")

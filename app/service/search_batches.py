@@ -145,9 +145,8 @@ def _answers(collection: VectorCollection, kind: SearchKind, queries: Sequence[F
         try:
             view = collection.view()
             if answers_alike(view.segments[view.name(kind.how.space)], kind.how):
-                with faiss_threads(
-                    1
-                ):  # the others have requests to read; and those of OpenMP wait by turning in circles
+                # the other cores have requests to read; and threads of OpenMP spin while they wait
+                with faiss_threads(1):
                     return [*_search(collection, kind, np.concatenate(queries), [len(one) for one in queries])]
         except UserError:
             pass  # one of them is wrong: it alone is to be told

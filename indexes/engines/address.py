@@ -56,9 +56,11 @@ def parse_address(text: str) -> Address:
 
 
 def folder_of(root: "Path | str") -> Path:
-    """The folder of an embedded collection; raises `UserError` for an address."""
+    """The folder of an embedded collection; raises `UserError` for an address, that of no engine too."""
     if is_address(str(root)):
         raise UserError(f"{root} is on another engine: open it with Collection.open({str(root)!r})")
+    if "://" in str(root):
+        raise UserError(f"{root} is no folder; an address of a collection is {HOW}")
     return Path(root)
 
 

@@ -133,6 +133,9 @@ def test_what_is_no_address_and_who_is_not_there() -> None:
     assert str(parse_address("milvus-lite:///x/y.db/a")) == "milvus-lite:///x/y.db/a"
     with pytest.raises(UserError, match="open it with Collection.open"):
         Collection("milvus://h:1/a")
+    for use in (Collection, Collection.open, Collection.create):
+        with pytest.raises(UserError, match="http://h:1/a is no folder; an address of a collection is milvus://"):
+            use("http://h:1/a")
     with pytest.raises(UnavailableError, match="no Milvus answers there"):
         Collection.open(f"milvus://127.0.0.1:{free_ports(1)[0]}/a")
 
