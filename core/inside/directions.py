@@ -7,11 +7,11 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import require_hooks
+from polysema.core.inside.embedding_path import state_vector
 from polysema.core.inside.hooks import Twin, as_floats, one_reading, states_of, twin_of
 from polysema.core.inside.proof import STATES, require_identities
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel
-from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import Occurrence, find_word
 from polysema.core.space.expression import Term, parse
 from polysema.core.space.space import Floats
@@ -65,8 +65,9 @@ def _text_means(model: LanguageModel, twin: Twin, text: str, layers: Sequence[in
 def expression_direction(model: LanguageModel, expression: str, layer: int) -> Direction:
     """A sum of words as a direction: `happy - sad`, or `bank in "the river bank" - bank in "the bank lends"`.
 
-    A word in a text is its hidden state at the layer; a word alone is its row of the model's input table. Raises
-    `UserError` for an occurrence at another layer.
+    A word in a text is its hidden state at the layer; a word alone is its row of the model's input table (where
+    that is narrower than the states, as the model's projection takes it). Raises `UserError` for an occurrence at
+    another layer.
     """
     (layer,) = model.check_layers([layer])
     parsed = parse(expression)
@@ -80,7 +81,7 @@ def expression_direction(model: LanguageModel, expression: str, layer: int) -> D
 
 def _term(model: LanguageModel, term: Term, layer: int) -> Floats:
     if term.context is None:
-        return static_vector(model, term.word)[0]
+        return state_vector(model, term.word)
     query = term.context.layer
     if query is not None and model.check_layers([query])[0] != layer:
         raise UserError(f"{term} is at layer {query}, but the vector is added at layer {layer}; give both the same")

@@ -14,10 +14,11 @@ import numpy as np
 from polysema.core.errors import UserError
 from polysema.core.inside.architectures import require_hooks, require_plan
 from polysema.core.inside.decomposition import Contribution, ResidualStream
+from polysema.core.inside.embedding_path import EmbeddingPath, state_vector
 from polysema.core.inside.hooks import HookedRun, one_reading, positions_of, twin_of
 from polysema.core.inside.move_axis import AxisChoice, axis_vector
 from polysema.core.inside.move_controls import MoveControl, ShuffleChoice, random_control, shuffled_control
-from polysema.core.inside.move_parts import EmbeddingNorm, MoveParts, check_width, move_parts
+from polysema.core.inside.move_parts import MoveParts, move_parts
 from polysema.core.inside.proof import PARTS, STATES, require_identities
 from polysema.core.inside.source_values import AttendedValues, SourceTable, source_table
 from polysema.core.model.load import LanguageModel
@@ -136,8 +137,8 @@ def explain_move(
         The parts on the axis, by layer, by head and by the word that was attended to, beside two controls.
 
     Raises:
-        UserError: The word isn't in the text, static and hidden vectors have different widths, or the parts don't add
-            up to the move.
+        UserError: The word isn't in the text, nothing leads from a static vector's width to that of the states, or the
+            parts don't add up to the move.
 
     Example:
         >>> from polysema.core.model.load import load_model
@@ -150,18 +151,18 @@ def explain_move(
     (layer,) = model.check_layers([layer])
     require_hooks(model)
     require_plan(model)
-    check_width(model)
     reading = one_reading(model, text, source)
     _check_length(reading)
     span = find_word(reading.text, word, how.nth)
     positions, word = positions_of(reading, word, how.nth), reading.text[span.start : span.end]
+    state_vector(model, word)  # raises where there is none
     require_identities(model, STATES, PARTS)
     with twin_of(model) as twin:
         stream, attended = ResidualStream(twin, positions, layer), AttendedValues(twin, positions, layer)
-        norm = EmbeddingNorm(twin)
+        path = EmbeddingPath(twin)
         with attended.watched(reading):
             twin.run(reading)
-        found = move_parts(model, stream, norm, word)
+        found = move_parts(model, stream, path, word)
         name, vector = axis_vector(model, how.axis, layer)
         axis = _unit(found.move if vector is None else vector)
         given = source_table(stream, attended, reading, axis)

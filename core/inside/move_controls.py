@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polysema.core.inside.decomposition import ResidualStream
+from polysema.core.inside.embedding_path import EmbeddingPath
 from polysema.core.inside.hooks import one_reading, positions_of, twin_of
-from polysema.core.inside.move_parts import EmbeddingNorm, MoveParts, move_parts
+from polysema.core.inside.move_parts import MoveParts, move_parts
 from polysema.core.model.tokens import find_word, find_words, words_of
 from polysema.core.space.array_types import Doubles
 from polysema.core.space.space import Floats
@@ -98,9 +99,9 @@ def shuffled_texts(text: str, choice: ShuffleChoice) -> list[tuple[str, int]]:
 def _moved(model: "LanguageModel", text: str, nth: int, source: str | None, choice: ShuffleChoice) -> MoveParts:
     reading = one_reading(model, text, source)
     with twin_of(model) as twin:
-        stream, norm = ResidualStream(twin, positions_of(reading, choice.word, nth), choice.layer), EmbeddingNorm(twin)
+        stream, path = ResidualStream(twin, positions_of(reading, choice.word, nth), choice.layer), EmbeddingPath(twin)
         twin.run(reading)
-        return move_parts(model, stream, norm, choice.word)
+        return move_parts(model, stream, path, choice.word)
 
 
 def _control(

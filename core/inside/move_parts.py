@@ -7,6 +7,7 @@ import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.inside.decomposition import Contribution, FrozenLayer, ResidualStream
+from polysema.core.inside.embedding_path import EmbeddingPath, LinearMap, state_vector
 from polysema.core.model.static import static_vector
 from polysema.core.space.space import Floats
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-    from polysema.core.inside.hooks import Twin
     from polysema.core.model.load import LanguageModel
 
 EMBEDDING, NORM, BIAS = "embedding", "norm", "bias"
@@ -45,50 +45,17 @@ class MoveParts:
         return float(np.abs(self.vectors.sum(0) - self.move).max() / max(float(np.abs(self.move).max()), 1e-12))
 
 
-def check_width(model: "LanguageModel") -> None:
-    """Raise `UserError` where static vectors and hidden states have different widths: there is no difference then."""
-    if model.input_table.shape[1] != model.dim:
-        raise UserError(
-            f"the static vectors of {model.name} have {model.input_table.shape[1]} dimensions, its hidden states "
-            f"{model.dim}: one can't be taken from the other, so no move leads from a word's static vector to its state"
-        )
-
-
-class EmbeddingNorm:
-    """The norm between the embeddings and the first block, where a model has one: found by what it returns."""
-
-    def __init__(self, twin: "Twin"):
-        self._seen: list[tuple[Module, Tensor, Tensor]] = []
-        blocks = {id(module) for block in twin.parts.blocks for module in block.modules()}
-        for module in twin.parts.stack.modules():
-            if id(module) not in blocks and "norm" in type(module).__name__.lower():
-                module_hook = module.register_forward_hook(self._note)
-                twin.handles.append(module_hook)
-
-    def _note(self, module: "Module", args: "tuple[Tensor, ...]", out: "Tensor") -> None:
-        if args and getattr(out, "ndim", 0) == 3 and args[0].shape == out.shape:
-            self._seen.append((module, args[0][0].detach(), out[0].detach()))
-
-    def at(self, position: int, embedded: "Tensor") -> "tuple[Tensor, FrozenLayer] | None":
-        """What goes into it at a position and the norm as it is there; None where the model has none."""
-        for module, before, after in self._seen:
-            if after.shape[-1] == len(embedded) and bool((after[position].double() == embedded).all()):
-                state = before[position].double()
-                return state, FrozenLayer.at(module, state)
-        return None
-
-
-def move_parts(model: "LanguageModel", stream: ResidualStream, norm: EmbeddingNorm, word: str) -> MoveParts:
+def move_parts(model: "LanguageModel", stream: ResidualStream, path: EmbeddingPath, word: str) -> MoveParts:
     """The parts of the move of a word, the mean over its tokens. Raises `UserError` where they don't add up to it."""
     import torch
 
     static = torch.from_numpy(static_vector(model, word)[0]).double().to(stream.embedded().device)
     with torch.inference_mode():
-        found = [_parts_at(model, stream, norm, static, place) for place in range(len(stream.positions))]
+        found = [_parts_at(model, stream, path, static, place) for place in range(len(stream.positions))]
     parts = MoveParts(
         found[0][0],
         np.mean([vectors.cpu().numpy() for _, vectors, _ in found], axis=0),
-        static.cpu().numpy(),
+        state_vector(model, word).astype(np.float64),
         np.mean([hidden.cpu().numpy() for _, _, hidden in found], axis=0),
     )
     if not parts.difference <= (TOLERANCE if model.dtype == "float32" else HALF_TOLERANCE):
@@ -106,21 +73,25 @@ def final_norm(stream: ResidualStream) -> "Module | None":
 
 
 def _parts_at(
-    model: "LanguageModel", stream: ResidualStream, norm: EmbeddingNorm, static: "Tensor", place: int
+    model: "LanguageModel", stream: ResidualStream, path: EmbeddingPath, static: "Tensor", place: int
 ) -> "tuple[list[Contribution], Tensor, Tensor]":
     """Names and vectors (n_parts, dim) of the parts at one token, and the state there."""
     import torch
 
     sums = _MovingSum(static)
-    before = norm.at(stream.positions[place], stream.embedded(place))
-    if before is None:
-        sums.add(
-            Contribution("embedding: all but the word's row", EMBEDDING, 0, 0, 0.0), stream.embedded(place) - static
+    before = path.steps(stream.positions[place], stream.embedded(place))
+    state = before[0].before if before else stream.embedded(place)
+    if len(state) != len(static):
+        raise UserError(
+            f"the embeddings of {model.name} don't lead from its static vectors ({len(static)} dimensions) to its "
+            f"states ({model.dim}) by a norm and a projection, so what its parts add can't be told"
         )
-    else:
-        state, frozen = before
-        sums.add(Contribution("embedding: all but the word's row", EMBEDDING, 0, 0, 0.0), state - static)
-        sums.through(frozen, 0, "embedding norm")
+    sums.add(Contribution("embedding: all but the word's row", EMBEDDING, 0, 0, 0.0), state - static)
+    for one in before:
+        if isinstance(one.map, LinearMap):
+            sums.projected(one.map, one.name)
+        else:
+            sums.through(one.map, 0, one.name)
     for step in stream.steps(place):
         for name, vector in step.written:
             sums.add(name, vector)
@@ -162,6 +133,16 @@ class _MovingSum:
         self._static = static
         if norm.bias is not None:
             self.add(Contribution(f"{name} bias", BIAS, layer, 0, 0.0), norm.bias)
+
+    def projected(self, map_: LinearMap, name: str) -> None:
+        """Into another width: all that stands in the sum, what the norms made of the static vector, and itself."""
+        import torch
+
+        self._vectors = [map_.scaled(torch.cat(self._vectors))]
+        self._norms = [(of, map_.scaled(vector[None])[0]) for of, vector in self._norms]
+        self._static = map_.scaled(self._static[None])[0]
+        if map_.bias is not None:
+            self.add(Contribution(f"{name} bias", BIAS, 0, 0, 0.0), map_.bias)
 
     def all(self) -> "tuple[list[Contribution], Tensor]":
         import torch

@@ -1,6 +1,7 @@
 """The explained move: its parts are the way from the static vector to the hidden state, whatever is projected on."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from polysema.core.model.contextual import EmbeddingOptions, embed
 from polysema.core.model.load import LanguageModel, load_model
 from polysema.core.model.static import static_vector
 from polysema.core.model.tokens import occurrence_at
+from tests.families import save_family
 
 RIVER = "The bank of the river is muddy."
 TOWARD_RIVER = MoveOptions(axis=AxisChoice("money -> river"))
@@ -95,6 +97,25 @@ def test_the_parts_of_the_translator_add_up(stack: str, text: str | None, word: 
     assert {s.kind for s in found.sources} == ({"self", "cross"} if source else {"self"})
     after = [s.value for s in found.sources if s.kind == "self" and s.name in ("rivière", "est")]
     assert after == ([0.0, 0.0] if source else [])  # a decoder doesn't see what comes later
+
+
+@pytest.mark.parametrize("name", ["albert", "electra"])
+def test_a_table_narrower_than_the_states_is_projected(tmp_path: Path, name: str) -> None:
+    model = load_model(str(save_family(name, tmp_path)), "cpu", "torch")
+    text = "the white swan in the blue water"
+    found = explain_move(model, text, "swan", options=MoveOptions(axis=AxisChoice("water -> white")))
+    whole, linear = model.module, "encoder.embedding_hidden_mapping_in" if name == "albert" else "embeddings_project"
+    weight = whole.get_submodule(linear).weight.detach().numpy()
+    static, start, end = (weight @ static_vector(model, word)[0] for word in ("swan", "water", "white"))
+    axis = (end - start) / np.linalg.norm(end - start)
+    hidden = embed(model, [text], [-1], occurrences=[occurrence_at(text, 0, "swan")]).vectors[0, 0]
+    assert (static.shape, static_vector(model, "swan")[0].shape) == ((16,), (8,))
+    assert found.start == pytest.approx(float(static @ axis), abs=1e-5)
+    assert found.moved == pytest.approx(float((hidden - static) @ axis), abs=1e-5)
+    assert found.total == pytest.approx(found.moved, abs=1e-4)
+    assert [part.name for part in found.parts if part.name.startswith("embedding projection")] == [
+        "embedding projection bias"
+    ]
 
 
 def test_an_axis_is_between_two_sets_of_texts(minilm: LanguageModel) -> None:

@@ -16,6 +16,7 @@ from polysema.core.inside import hooks
 from polysema.core.inside.ablation import Ablation, ablate
 from polysema.core.inside.attention import AttentionView, attention
 from polysema.core.inside.attribution import contributions
+from polysema.core.inside.embedding_path import state_vector
 from polysema.core.inside.explained_move import MoveOptions, explain_move
 from polysema.core.inside.lens import LensView, lens
 from polysema.core.inside.parameter_counts import widths
@@ -24,7 +25,6 @@ from polysema.core.inside.steering import Statement
 from polysema.core.model.contextual import embed
 from polysema.core.model.load import LanguageModel, load_model
 from polysema.core.model.sentences import embed_sentences
-from polysema.core.model.static import static_vector
 from tests.families import BOTH, FAMILIES, VARIANTS, save_family
 
 TEXT = "the white swan"
@@ -109,16 +109,12 @@ def test_every_family_shows_what_transformers_answers(name: str, stack: str, ope
 @pytest.mark.parametrize(("name", "stack"), CASES, ids=lambda value: value or "whole")
 def test_every_familys_move_is_the_sum_of_its_parts(name: str, stack: str, opened: Open) -> None:
     model, source = opened(name, stack), SOURCE if stack == "decoder" else None
-    if name in ("albert", "electra"):
-        with pytest.raises(UserError, match="the static vectors of .* have 8 dimensions, its hidden states 16"):
-            explain_move(model, TEXT, "swan", -1, source)
-        return
     answer = plain(model, TEXT, source)
     (reading,) = hooks.read(model, TEXT, source)
     places = hooks.positions_of(reading, "swan")
     for layer in (0, 1, model.n_layers):
         states = answer[f"{stack}_hidden_states" if stack else "hidden_states"][layer][0, places].mean(0).numpy()
-        length = np.linalg.norm(states - static_vector(model, "swan")[0])
+        length = np.linalg.norm(states - state_vector(model, "swan"))
         if layer == 0 and length < 1e-6:  # nothing but the word's own row goes into the first block
             continue
         found = explain_move(model, TEXT, "swan", layer, source, MoveOptions(shuffles=1))
