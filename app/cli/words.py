@@ -15,29 +15,44 @@ from polysema.app.cli.output import (
     tell_notes,
 )
 from polysema.app.cli.space_options import SpaceView, policy_options, search_options, view_options
+from polysema.app.cli.vector_arguments import parse_vector, read_queries
 from polysema.app.cli.word_command import WordCommand
+from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
-    from polysema.app.explorer import SearchOptions
+    from polysema.app.explorer import SearchOptions, WordSpace
     from polysema.core.space.lookup import Policy
+    from polysema.core.space.space import Floats
 
 
 @click.command(cls=WordCommand, short_help="Print the words nearest to WORD by cosine.")
-@click.argument("word")
+@click.argument("word", required=False)
+@click.option("--text", "texts", multiple=True, help="In WORD's place: a text, read by the model that made the space.")
+@click.option("--vector", help="In WORD's place: numbers, such as 0.1,-0.3,0.7.")
+@click.option("--vectors", type=click.Path(), help="In WORD's place: each vector of an .npy file of shape (n, dim).")
 @view_options
 @policy_options
 @search_options
 @k_option
 @format_option
 def neighbors(
-    word: str,
+    word: str | None,
+    texts: tuple[str, ...],
+    vector: str | None,
+    vectors: str | None,
     view: SpaceView,
     policy: Policy,
     search: SearchOptions,
     k: int,
     form: str,
 ) -> None:
-    """Print the words nearest to WORD by cosine."""
+    """Print the words nearest to WORD by cosine, or the rows nearest to texts or vectors."""
+    if sum((word is not None, bool(texts), vector is not None, vectors is not None)) != 1:
+        raise UserError("give one of WORD, --text, --vector and --vectors: what the rows should be near to")
+    if word is None:
+        queries = list(texts) or (parse_vector(vector) if vector is not None else read_queries(str(vectors)))
+        _show_nearest(view.open(), queries, k, search, form)
+        return
     opened = view.open()
     answer = opened.neighbors(word, k, policy, search)
     tell_notes(answer.origin, opened.origin)
@@ -49,6 +64,18 @@ def neighbors(
         more = "no more rows pass" if search.where else "there are no more"
         notes.append(f"({len(rows)} of the {k} requested: {more})")
     show(form, rows, answer, notes)
+
+
+def _show_nearest(opened: WordSpace, queries: list[str] | Floats, k: int, search: SearchOptions, form: str) -> None:
+    """The rows nearest to each of several texts or vectors."""
+    answers = opened.nearest(queries, k, search)
+    tell_notes(answers.origin, opened.origin)
+    rows: list[Row] = []
+    for number, one in enumerate(answers, 1):
+        first: Row = {"query": one.query or number} if len(answers) > 1 else {}
+        rows += [first | row for row in neighbor_table(one.neighbors)]
+    used = search.index or search.recall is not None
+    show(form, rows, answers, [search_note(answers[0].search, answers[0].recall)] if used and len(answers) else [])
 
 
 def search_note(search: str, recall: float | None) -> str:

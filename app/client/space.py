@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from polysema.app.client.lookup import lookup_fields
 from polysema.app.client.relations import RemoteRelations
 from polysema.app.client.transport import Transport, part, sent
+from polysema.app.explorer.options import listed_texts
 from polysema.app.explorer.results import (
     AnalogyAnswer,
     AssociationAnswer,
     AxisAnswer,
     BaselineAnswer,
     CloserAnswer,
-    Neighbor,
     NeighborAnswer,
     NeighborAnswers,
     OddAnswer,
@@ -157,13 +157,13 @@ class RemoteSpace:
         )
 
     def nearest(
-        self, vectors: npt.ArrayLike, k: int = 10, search: SearchOptions | None = None
-    ) -> tuple[tuple[Neighbor, ...], ...]:
+        self, queries: npt.ArrayLike | Sequence[str], k: int = 10, search: SearchOptions | None = None
+    ) -> NeighborAnswers:
         """See `WordSpace.nearest`."""
-        found: NeighborAnswers = self._ask(
-            NeighborAnswers, "/v1/neighbors", **search_fields(search), vectors=sent(vectors), k=k
-        )
-        return tuple(one.neighbors for one in found.answers)
+        texts = listed_texts(queries)
+        query = {"vectors": sent(queries)} if texts is None else {"texts": texts}
+        found: NeighborAnswers = self._ask(NeighborAnswers, "/v1/neighbors", **query, **search_fields(search), k=k)
+        return found
 
     def analogy(
         self, expression: str, k: int = 10, method: str = "3cosadd", options: AnalogyOptions | None = None

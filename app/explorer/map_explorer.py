@@ -235,7 +235,7 @@ class MapExplorer:
         words = self._explorer.space(on.space if isinstance(on, SpaceMap) else on)
         chosen = checked_rows(rows, len(words))
         mean = unit(words.space.vectors[chosen]).mean(axis=0)
-        (nearest,) = words.nearest(mean[None], check_k(k))
+        nearest = words.nearest(mean[None], check_k(k))[0].neighbors
         return typical_rows(words.space, chosen, nearest, mean)
 
     def place(self, on: SpaceMap, vectors: Floats) -> Floats:

@@ -1,18 +1,22 @@
-"""The nearest words of a word, or of an occurrence."""
+"""The nearest words of a word or an occurrence, and the nearest rows of vectors and texts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from polysema.app.explorer.options import OCCURRENCE_FORM, SearchOptions
-from polysema.app.explorer.results import NeighborAnswer
+from polysema.app.explorer.options import OCCURRENCE_FORM, SearchOptions, listed_texts
+from polysema.app.explorer.results import NeighborAnswer, NeighborAnswers, QueryNeighbors
 from polysema.core.space.analogy import by_cosine
 from polysema.core.space.expression import Term, parse
-from polysema.indexes.base import check_k
+from polysema.core.space.lookup import Policy
+from polysema.indexes.base import check_k, checked
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from polysema.app.explorer.explorer import Explorer
     from polysema.app.explorer.word_space import WordSpace
-    from polysema.core.space.lookup import Policy
 
 
 def answer_neighbors(
@@ -35,3 +39,27 @@ def answer_neighbors(
     how = ("exact", 1.0) if plain else (hits.how, hits.recall)
     near = words.search.named(hits)
     return NeighborAnswer(word, found.word, near, origin, found.how, policy.describe(), *how)
+
+
+def answer_nearest(
+    words: WordSpace, explorer: Explorer, queries: npt.ArrayLike | Sequence[str], k: int, search: SearchOptions
+) -> NeighborAnswers:
+    """The k rows nearest to each of several vectors (n_queries, dim), or texts, which the space's model embeds."""
+    texts = listed_texts(queries)
+    if texts is None:
+        vectors = checked(queries, words.dim, "vectors")
+    else:
+        from polysema.app.explorer.query_vectors import text_vectors
+
+        vectors = text_vectors(explorer, texts, words)
+    asked, policy = texts or [""] * len(vectors), Policy().describe()
+    if not len(words):
+        return NeighborAnswers(
+            words.origin, policy, tuple(QueryNeighbors((), one, search="exact", recall=1.0) for one in asked)
+        )
+    hits = words.search.search(vectors, k, search)
+    found = (words.search.named(hits, query) for query in range(len(vectors)))
+    rows = (
+        QueryNeighbors(near, one, search=hits.how, recall=hits.recall) for near, one in zip(found, asked, strict=True)
+    )
+    return NeighborAnswers(words.origin, policy, tuple(rows))

@@ -81,6 +81,14 @@ def first_rows(restrict_vocab: int | None, n_rows: int) -> int:
     return n_rows if restrict_vocab is None else min(restrict_vocab, n_rows)
 
 
+def listed_texts(queries: object) -> list[str] | None:
+    """Queries that are texts; None for vectors. Raises `TypeError` for one string where a list is meant."""
+    check_list(queries, "queries")
+    if not isinstance(queries, (list, tuple)) or not queries or not all(isinstance(one, str) for one in queries):
+        return None
+    return list(queries)
+
+
 def check_epsilon(epsilon: float) -> float:
     """3CosMul's epsilon back; raises `UserError` outside of its range."""
     if not 0 < epsilon <= 1:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, overload
 from polysema.app.explorer import relations, results
 from polysema.app.explorer.analogy_answer import AnalogyQuestion, answer_analogy
 from polysema.app.explorer.cache import SingleFlightCache
-from polysema.app.explorer.neighbor_answer import answer_neighbors
+from polysema.app.explorer.neighbor_answer import answer_nearest, answer_neighbors
 from polysema.app.explorer.options import AnalogyOptions, SearchOptions
 from polysema.app.explorer.space_search import SpaceSearch
 from polysema.app.explorer.space_views import changed_view, space_baseline
@@ -21,7 +21,6 @@ from polysema.core.space.analogy import check_method
 from polysema.core.space.expression import Term
 from polysema.core.space.lookup import Policy
 from polysema.core.space.transform import Transform
-from polysema.indexes.base import checked
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -129,23 +128,22 @@ class WordSpace:
         return answer_neighbors(self, word, k, *how)
 
     def nearest(
-        self, vectors: npt.ArrayLike, k: int = 10, search: SearchOptions | None = None
-    ) -> tuple[tuple[results.Neighbor, ...], ...]:
-        """The k rows nearest to each vector by cosine; fewer where fewer pass the filter.
+        self, queries: npt.ArrayLike | Sequence[str], k: int = 10, search: SearchOptions | None = None
+    ) -> results.NeighborAnswers:
+        """The k rows nearest to each vector or text by cosine; fewer where fewer pass the filter.
 
         Args:
-            vectors: (n_queries, dim) numbers.
+            queries: (n_queries, dim) numbers; or a list of texts, which the model that made the space embeds.
             k: How many for each.
             search: As for `neighbors`.
 
         Returns:
-            For each vector its neighbors, best first.
+            For each query its neighbors, best first, with how they were searched for and the recall to expect.
+
+        Raises:
+            PolysemaError: for texts in a space that no model made from texts.
         """
-        queries = checked(vectors, self.dim, "vectors")
-        if not len(self):
-            return ((),) * len(queries)
-        hits = self.search.search(queries, k, search or SearchOptions())
-        return tuple(self.search.named(hits, query) for query in range(len(queries)))
+        return answer_nearest(self, self._explorer, queries, k, search or SearchOptions())
 
     def analogy(
         self, expression: str, k: int = 10, method: str = "3cosadd", options: AnalogyOptions | None = None

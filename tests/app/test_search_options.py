@@ -90,6 +90,22 @@ def test_travel_and_closer_take_the_same_options(space: Space, home: Path) -> No
     assert words.closer_than("w1", "w3", search=SearchOptions("", "hnsw")).search.startswith("exact: an index finds")
 
 
+def test_the_nearest_rows_of_vectors_say_how_they_were_found(space: Space, home: Path) -> None:
+    words, queries = Explorer().space(space), space.vectors[[4, 9]]
+    exact, (file, *_) = words.nearest(queries, 3), write_vectors(space, home / "mine.parquet")
+    assert [(one.search, one.recall, one[0].key) for one in exact] == [("exact", 1.0, "w4"), ("exact", 1.0, "w9")]
+    near = words.nearest(queries, 3, SearchOptions(index="hnsw:M=8", recall=0.9))
+    assert all(one.search.startswith("hnsw") and one.recall is not None and one.recall >= 0.9 for one in near)
+    np.save(home / "two.npy", queries)
+    command = ["neighbors", "--vectors", str(home / "two.npy"), "-s", str(file), "-k", "3", "--index", "hnsw:M=8"]
+    ran = CliRunner().invoke(cli, [*command, "--recall", "0.9", "--format", "json"])
+    assert json.loads(ran.stdout)["answers"] == near.to_dict()["answers"]
+    with pytest.raises(TypeError, match=r"queries are a list; got the one string 'w4': write \['w4'\]"):
+        words.nearest("w4")
+    ran = CliRunner().invoke(cli, ["neighbors", "w4", "--vector", "1,2", "-s", str(file)])
+    assert (ran.exit_code, "give one of WORD, --text, --vector and --vectors" in str(ran.exception)) == (1, True)
+
+
 def test_the_commands_take_them(space: Space, home: Path) -> None:
     (file, *_) = write_vectors(space, home / "mine.parquet")
     runner = CliRunner()

@@ -4,7 +4,7 @@ from typing import Any
 
 WORDS = {
     "neighbors": ("neighbors", "word space k policy search"),
-    "nearest": ("nearest", "vectors space k search"),
+    "nearest": ("nearest", "queries space k search"),
     "analogy": ("analogy", "expression space k method options"),
     "similarity": ("similarity", "first second space policy"),
     "closer_than": ("closer_than", "word other space policy"),

@@ -68,7 +68,6 @@ ONLY_OVER_HTTP = {
     "GET /v1/models/{name}/baselines": "stands beside each answer",
     "GET /v1/spaces": "models lists them",
     "GET /v1/spaces/{name}": "the card of a space",
-    "POST /v1/neighbors": "several questions",
     "GET /v1/analogy": "as POST",
     "POST /v1/direction": "a vector for programs",
     "POST /v1/vector": "a vector for programs",
@@ -90,6 +89,7 @@ class Verb:
     query: str = ""
 
 
+NUMBERS = [0.25, -1.5] * 25
 VERBS = [
     Verb(
         "neighbors",
@@ -104,6 +104,20 @@ VERBS = [
         ["bank", "-s", "minilm-l6@6", "-k", "3", "--where", "sense != ''"],
         ask=lambda of: of.neighbors("bank", "minilm-l6@6", 3, search=SearchOptions("sense != ''")),
         query="?word=bank&k=3&space=minilm-l6@6&where=sense+!=+%27%27",
+    ),
+    Verb(
+        "neighbors",
+        "POST /v1/neighbors",
+        ["--vector", ",".join(map(str, NUMBERS)), "-k", "3", "--recall", "0.9"],
+        {"vectors": [NUMBERS], "k": 3, "recall": 0.9},
+        lambda of: of.nearest([NUMBERS], k=3, search=SearchOptions(recall=0.9)),
+    ),
+    Verb(
+        "neighbors",
+        "POST /v1/neighbors",
+        ["--text", TEXTS[0], "--text", TEXTS[1], "-s", "minilm-l6@6", "-k", "2"],
+        {"texts": TEXTS, "space": "minilm-l6@6", "k": 2},
+        lambda of: of.nearest(TEXTS, "minilm-l6@6", 2),
     ),
     Verb(
         "analogy",

@@ -10,6 +10,7 @@ import click
 
 from polysema.app.cli.collection.options import folder_argument, open_collection, space_option, where_option
 from polysema.app.cli.output import Row, format_option, show
+from polysema.app.cli.vector_arguments import parse_vector, read_queries
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def search(
     elif text is not None:
         queries, more = _embedded(collection, space, text, word), 0
     else:
-        queries, more = (_numbers(vector) if vector is not None else _file(str(vectors))), 0
+        queries, more = (parse_vector(vector) if vector is not None else read_queries(str(vectors))), 0
     # a row is its own nearest neighbor: one more is requested
     matches = collection.search(queries, k + more if k > 0 else k, where, space=space, recall=recall, exact=exact)
     names = [name.strip() for name in columns.split(",")] if columns is not None else None
@@ -99,29 +100,6 @@ def _rows(answer: SearchAnswer, ids: tuple[str, ...]) -> list[Row]:
             first = {"rank": row["rank"], "id": row["id"], "score": round(row["score"], 6)}
             rows.append({**shown, **first, **{name: row[name] for name in row if name not in first}})
     return rows
-
-
-def _numbers(text: str) -> Floats:
-    import numpy as np
-
-    try:
-        return np.array([[float(part) for part in text.split(",")]], np.float32)
-    except ValueError:
-        raise UserError(f"a vector is numbers with commas between, such as 0.1,-0.3; got {text[:60]!r}") from None
-
-
-def _file(path: str) -> Floats:
-    import numpy as np
-
-    try:
-        array = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise UserError(f"{path} is not there; give an .npy file of vectors") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path} is no .npy file of numbers: {' '.join(str(error).split())[:120]}") from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        raise UserError(f"{path} must contain one array of numbers of shape (n, dim)")
-    return np.atleast_2d(array).astype(np.float32)
 
 
 def _embedded(collection: VectorCollection, space: str | None, text: str, word: str | None) -> Floats:

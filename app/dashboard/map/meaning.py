@@ -43,7 +43,7 @@ def _nearest(text: str, space: Space, where: str) -> Sequence[Neighbor]:
     explorer = widgets.explorer()
     vector = own_points.vector_of(text, space)
     k = min(MAX_ANSWERS, len(space))
-    return explorer.space(space).nearest(vector[None], k, SearchOptions(where=where))[0]
+    return explorer.space(space).nearest(vector[None], k, SearchOptions(where=where))[0].neighbors
 
 
 def show_answers(found: Sequence[Neighbor], space: Space, n: int) -> None:

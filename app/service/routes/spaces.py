@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from polysema.app.explorer import AnalogyOptions, SearchOptions, WordSpace, query_vectors
 from polysema.app.explorer.options import parse_pair
-from polysema.app.explorer.results import NeighborAnswers, QueryNeighbors
+from polysema.app.explorer.results import NeighborAnswers
 from polysema.app.explorer.results.spaces import SpaceInfo, SpaceName, SpaceNames
 from polysema.app.explorer.results.words import VECTOR_FIELDS
 from polysema.app.service.bodies import CheckedRoute
@@ -112,12 +112,10 @@ async def neighbors_of(request: NeighborsRequest, state: StateDep) -> Response:
                 state.check_model(opened)
             if opened.origin.layer is not None:
                 state.limits.check_tokens(state.explorer.model(opened.origin.source).model, request.texts)
-            vectors = query_vectors.text_vectors(state.explorer, request.texts, opened)
-        else:
-            vectors = matrix(request.vectors or [], opened.dim)
-            state.limits.check_many(len(vectors), "vectors")
-        rows = tuple(map(QueryNeighbors, opened.nearest(vectors, request.k, search)))
-        return answer(NeighborAnswers(opened.origin, policy.describe(), rows))
+            return answer(opened.nearest(request.texts, request.k, search))
+        vectors = matrix(request.vectors or [], opened.dim)
+        state.limits.check_many(len(vectors), "vectors")
+        return answer(opened.nearest(vectors, request.k, search))
 
     return await state.work(ask)
 
