@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from polysema.core.argument_types import checked_arguments
 from polysema.core.display import HtmlRepr
-from polysema.core.errors import UserError
 from polysema.core.progress import Progress, no_progress
 from polysema.core.space.space import Origin, Space
 from polysema.indexes.collection_columns import CollectionColumns
@@ -22,11 +21,12 @@ from polysema.indexes.engines.protocol import VectorCollection
 from polysema.indexes.filters import Filter
 from polysema.indexes.former_names import former_method
 from polysema.indexes.index_spec import IndexSpec
-from polysema.indexes.store.batch import batch_of, ids_of
+from polysema.indexes.store.batch import batch_of, deleted_rows, ids_of
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.layout import make, translate_os_errors
 from polysema.indexes.store.matches import Matches, Search
 from polysema.indexes.store.view import CollectionView
+from polysema.indexes.store.view_search import search_view
 
 __all__ = ["Collection", "CollectionOptions", "Matches"]
 
@@ -158,7 +158,7 @@ class Collection(HtmlRepr):
             IncompatibleError: The queries are of another width.
             CorruptError: A file is damaged; the message names it.
         """
-        return self._files.read(lambda view: view.search(queries, Search(k, space, where, recall, exact)))  # type: ignore[arg-type]
+        return self._files.read(lambda view: search_view(view, queries, Search(k, space, where, recall, exact)))  # type: ignore[arg-type]
 
     def get(self, ids: Sequence[str], space: str | None = None) -> Space:
         """The vectors and columns of some ids.
@@ -266,12 +266,10 @@ class Collection(HtmlRepr):
         Raises:
             PolysemaError: The condition is wrong, or both are given, or none.
         """
-        if (ids is None) == (where is None):
-            raise UserError("delete takes ids, or a condition (where); give one of them")
-        if where is not None:
-            return self._files.commit(lambda draft: draft.delete_where(named_space(draft, space), where))
-        names = ids_of([] if ids is None else ids)
-        return self._files.commit(lambda draft: draft.delete(named_space(draft, space), names))
+        wanted = deleted_rows(ids, where)
+        if isinstance(wanted, Filter):
+            return self._files.commit(lambda draft: draft.delete_where(named_space(draft, space), wanted))
+        return self._files.commit(lambda draft: draft.delete(named_space(draft, space), wanted))
 
     def compact(
         self,

@@ -60,6 +60,11 @@ class ImportReport(dict[str, int]):
         super().__init__()
         self.notes: list[str] = []
 
+    def note(self, line: str) -> None:
+        """Say something, once."""
+        if line not in self.notes:
+            self.notes.append(line)
+
 
 def import_into(
     collection: VectorCollection,
@@ -79,12 +84,7 @@ def import_into(
     if not path.exists():
         raise NotFoundError(f"{path} is not there; give the folder of an export, or a file of vectors")
     counts = ImportReport()
-
-    def note(line: str) -> None:
-        if line not in counts.notes:
-            counts.notes.append(line)
-
-    for name, spaces in _sources(path, how, progress, note):
+    for name, spaces in _sources(path, how, progress, counts.note):
         for ids, space in spaces:
             origin = space.origin
             if how.source and origin.source == str(path):

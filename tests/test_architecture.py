@@ -226,9 +226,7 @@ def test_no_file_has_the_name_of_a_module_it_would_hide() -> None:
 
 MAX_METHODS = 10
 # classes of more public methods, inherited ones counted, that are still to be split: the list only shrinks
-LARGE_CLASSES = {
-    "indexes.store.view.CollectionView": 12,
-}
+LARGE_CLASSES: dict[str, int] = {}
 
 
 def methods_of(path: Path) -> dict[str, int]:
@@ -270,11 +268,7 @@ MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 60
 # What is over a limit today: entries leave these lists and none comes in.
 LONG_FILES: set[str] = set()
-LONG_FUNCTIONS: set[str] = {
-    "core.model.distill.distil",
-    "core.model.load.load_model",
-    "indexes.store.verify._verify",
-}
+LONG_FUNCTIONS: set[str] = set()
 
 
 def is_compiled(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

@@ -58,9 +58,9 @@ def table(
     state over its occurrences in the texts (Bommasani et al. 2020).
     """
     from polysema.app.explorer import Explorer, ModelOptions
-    from polysema.app.explorer.file_exports import TableOptions
     from polysema.core.corpus import Dialect, open_corpus
     from polysema.core.files.writers import check_target
+    from polysema.core.model.distill import TableOptions
 
     if not words and not inputs:
         raise UserError("give --words (a file of words), --corpus (texts), or both")

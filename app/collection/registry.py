@@ -17,7 +17,7 @@ from polysema.core.atomic import atomic_folder
 from polysema.core.errors import ConflictError, NotFoundError, UserError
 from polysema.core.model.catalog import catalog_names
 from polysema.indexes.collection import Collection
-from polysema.indexes.engines.address import ADDRESS_MARK, address_in
+from polysema.indexes.engines.address import ADDRESS_MARK, address_in, drop_at, is_address
 from polysema.indexes.engines.protocol import VectorCollection
 from polysema.indexes.store.manifest import MANIFESTS, NAME, check_name
 
@@ -40,9 +40,9 @@ class CollectionRegistry:
             return []
         return sorted(p.name for p in self.folder.iterdir() if not p.name.startswith(".") and is_there(p))
 
-    def has(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         """Whether there is a collection of that name."""
-        return bool(NAME.fullmatch(name)) and is_there(self._path(name))
+        return isinstance(name, str) and bool(NAME.fullmatch(name)) and is_there(self._path(name))
 
     def get(self, name: str) -> VectorCollection:
         """The collection of that name; raises `NotFoundError`."""
@@ -61,6 +61,33 @@ class CollectionRegistry:
                 if mark is not None:
                     self._marks[name] = mark
             return self._open[name]
+
+    def open(self, place: str | Path, new: bool = False) -> VectorCollection:
+        """The collection in any folder, at the address of another engine, or, where neither is there, of that name
+        here; raises `NotFoundError`. A `new` one is made in the folder or at the address; raises `ConflictError`.
+
+        What comes over a network is a name, and goes to `get`.
+        """
+        if new:
+            return Collection.create(place)
+        named = isinstance(place, str) and not is_address(place) and not Path(place).exists() and place in self
+        return self.get(str(place)) if named else Collection.open(place)
+
+    @contextmanager
+    def filling(self, place: str | Path) -> Iterator[VectorCollection]:
+        """The collection in a folder or at an address, made where there is none; made for nothing, where the block
+        raises a `UserError` before a row is there, it goes again.
+        """
+        try:
+            collection, new = Collection.open(place), False
+        except NotFoundError:
+            collection, new = self.open(place, new=True), True
+        try:
+            yield collection
+        except UserError:
+            if new and not len(collection):
+                _remove(place)
+            raise
 
     def opened(self, name: str) -> VectorCollection | None:
         """The collection of that name if it is open already, without a look at the disk or a wait for anybody."""
@@ -141,6 +168,13 @@ class CollectionRegistry:
 def is_there(path: Path) -> bool:
     """Whether a folder is a collection's, or that of a name for one on another engine."""
     return (path / COLLECTION_MARK).is_file() or address_in(path) is not None
+
+
+def _remove(place: str | Path) -> None:
+    if is_address(str(place)):
+        drop_at(str(place))
+    else:
+        shutil.rmtree(place)
 
 
 def _mark_of(path: Path) -> tuple[int, int, int] | None:

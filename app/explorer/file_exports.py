@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +19,7 @@ if TYPE_CHECKING:
     from polysema.app.explorer.word_space import WordSpace
     from polysema.app.export.options import ExportOptions
     from polysema.core.corpus import Corpus
-
-
-@dataclass(frozen=True, slots=True)
-class TableOptions:
-    """How a static table is made of a corpus: of which `layer`, with words in `lower` case, without words that occur
-    less than `min_count` times, and of no more than `max_contexts` occurrences of a word (None: all).
-    """
-
-    layer: int = -1
-    lower: bool = True
-    min_count: int = 1
-    max_contexts: int | None = None
+    from polysema.core.model.distill import TableOptions
 
 
 @checked_arguments
@@ -144,7 +132,7 @@ class ExportExplorer:
         Raises:
             PolysemaError: There is neither a list of words nor a corpus, or no word is left.
         """
-        from polysema.core.model.distill import distil
+        from polysema.core.model.distill import TableOptions, distill
         from polysema.core.model.static import word_table
 
         if not words and corpus is None:
@@ -156,7 +144,7 @@ class ExportExplorer:
         def tell(_stage: str, done: int, _total: int) -> None:
             progress("texts", done, corpus.lines)
 
-        space = distil(loaded, corpus, how.layer, "mean", words, how.lower, how.min_count, how.max_contexts, tell)
+        space = distill(loaded, corpus, words, how, tell)
         return self._explorer.hold(space)
 
     def write(

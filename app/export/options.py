@@ -126,6 +126,10 @@ class ExportOptions:
         check_unit(self.sentence, self.unit)
         if self.on:
             parse_place(self.on)
+        self._check_choice_of_texts()
+        return self
+
+    def _check_choice_of_texts(self) -> None:
         if self.words and self.unit != "words":
             raise UserError(f"chosen words are for the unit words; got {self.unit}")
         if self.static and self.unit == "sentences":
@@ -135,7 +139,6 @@ class ExportOptions:
         index, count = self.shard
         if not 1 <= index <= count:
             raise UserError(f"a shard is i/n with i from 1 to n, such as 2/4; got {index}/{count}")
-        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class ServiceState:
         self.shelf = CollectionRegistry(one.folder, lambda: [*catalog_names(), *one.own_models])
         self.limits = RequestLimits(one)
         self.names = ServedNames(self.explorer.names, self.shelf, one.served_catalog, one.own_models)
-        taken = next((name for name in one.own_models if self.shelf.has(name)), None)
+        taken = next((name for name in one.own_models if name in self.shelf), None)
         if taken is not None:
             raise ConflictError(f"there is a collection {taken} in {one.folder}; give the model another name")
         self._spaces = SingleFlightCache(2)

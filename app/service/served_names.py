@@ -66,7 +66,7 @@ class ServedNames:
         names, collection = [row.name for row in self.rows()], name.partition("/")[0]
         if split_layer(name)[0] in names:
             return False
-        if self._collections.has(collection):
+        if collection in self._collections:
             return True
         there = ", ".join(self._collections.names()[:20]) or "none yet"
         raise _error(status)(

@@ -64,7 +64,7 @@ def find_heads(
     tops: list[Floats] = []
     places: list[tuple[int, str, str]] = []
     chances: list[float] = []
-    masked: list[str] = []
+    masked: list[tuple[str, str]] = []
     chosen = check_layers(model, layers)
     for number, text in enumerate(texts):
         source = sources[number] if sources else None
@@ -82,7 +82,7 @@ def find_heads(
                 if row is None or column is None or (number, a, b) in places:
                     continue
                 if part.forbidden[row, column]:
-                    masked.append(f"{a} -> {b}")
+                    masked.append((a, b))
                     continue
                 looks = part.weights[:, :, row]  # (n_layers, n_heads, n_columns)
                 values.append(looks[..., column])
@@ -90,15 +90,17 @@ def find_heads(
                 places.append((number, a, b))
                 chances.append(1.0 / int((~part.forbidden[row]).sum()))
     if not places:
-        query = ", ".join(f"{a} -> {b}" for a, b in pairs)
-        if masked:
-            a, b = masked[0].split(" -> ")
-            raise UserError(
-                f"in a decoder a word can't look at one that comes later, so {masked[0]} is 0 in every head; ask "
-                f"{b} -> {a}"
-            )
-        raise UserError(f"none of the texts has both words of {query}")
+        raise _unanswered(pairs, masked)
     return HeadRanking(_ranked(chosen, np.stack(values), np.stack(tops)), tuple(places), float(np.mean(chances)))
+
+
+def _unanswered(pairs: Sequence[tuple[str, str]], masked: Sequence[tuple[str, str]]) -> UserError:
+    """Why no text has both words of a pair where one can look at the other."""
+    for a, b in masked[:1]:
+        return UserError(
+            f"in a decoder a word can't look at one that comes later, so {a} -> {b} is 0 in every head; ask {b} -> {a}"
+        )
+    return UserError(f"none of the texts has both words of {', '.join(f'{a} -> {b}' for a, b in pairs)}")
 
 
 def _ranked(layers: Sequence[int], values: Floats, tops: Floats) -> tuple[HeadScore, ...]:

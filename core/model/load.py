@@ -69,20 +69,7 @@ def load_model(
     ):
         if given not in allowed:
             raise UserError(f"{what} {given!r} does not exist; choose one of {', '.join(allowed)}")
-    found = locate(name) if isinstance(name, str) else name
-    if found.is_vectors:
-        raise UserError(
-            f"{found.name} is a static space: it has no layers, so there are no hidden states; ask for neighbors or "
-            "analogies in it, or choose a model"
-        )
-    adapter = None
-    if is_adapter(found.path):
-        assert found.path is not None
-        adapter = read_adapter(found.path)
-        found = replace(adapter.base, name=found.name)
-    elif is_gguf(found.path):
-        assert found.path is not None
-        found = replace(found, path=converted(found.path))
+    found, adapter = _weights_of(locate(name) if isinstance(name, str) else name)
     if found.path is not None:
         check_folder(found.path)
         check_memory(found.name, found.path, dtype)
@@ -91,6 +78,23 @@ def load_model(
     if bos:
         model = replace(model, beginning=_begin_token(model))
     return _with_engine(model, engine, patient)
+
+
+def _weights_of(found: ModelLocation) -> tuple[ModelLocation, Adapter | None]:
+    """Where a model's weights are: an adapter's are its base's, a GGUF file's are converted once; raises `UserError`
+    for vectors.
+    """
+    if found.is_vectors:
+        raise UserError(
+            f"{found.name} is a static space: it has no layers, so there are no hidden states; ask for neighbors or "
+            "analogies in it, or choose a model"
+        )
+    if found.path is not None and is_adapter(found.path):
+        adapter = read_adapter(found.path)
+        return replace(adapter.base, name=found.name), adapter
+    if found.path is not None and is_gguf(found.path):
+        return replace(found, path=converted(found.path)), None
+    return found, None
 
 
 def _begin_token(model: LanguageModel) -> str:

@@ -236,13 +236,9 @@ def _zone(name: str | None) -> Any:
 def _on_grid(op: str, values: list[Fraction], array: pa.Array) -> pa.Array:
     """Compare whole numbers (or decimals counted in their last digit) with exact values that may lie between them."""
     kind = array.type
-    if pa.types.is_decimal(kind):
-        most = 10**kind.precision - 1
-        least = -most
-    else:
-        least, most = _range(kind)
+    least, most = _range(kind)
 
-    def scalar(value: int) -> Any:
+    def scalar(value: int) -> int | Decimal:
         if not pa.types.is_decimal(kind):
             return value
         return Decimal((int(value < 0), tuple(int(d) for d in str(abs(value))), -kind.scale))
@@ -269,7 +265,10 @@ def _on_grid(op: str, values: list[Fraction], array: pa.Array) -> pa.Array:
     return pc.greater_equal(array, pa.scalar(scalar(bound), kind))
 
 
-def _range(kind: Any) -> tuple[int, int]:
+def _range(kind: pa.DataType) -> tuple[int, int]:
+    """The least and the most that a type of whole numbers holds, of decimals counted in their last digit."""
+    if pa.types.is_decimal(kind):
+        return 1 - 10**kind.precision, 10**kind.precision - 1
     bits = kind.bit_width
     return (0, 2**bits - 1) if str(kind).startswith("uint") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 

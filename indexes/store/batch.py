@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from polysema.core.errors import IncompatibleError, UserError
 from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import checked
+from polysema.indexes.filters import Filter, parse
 from polysema.indexes.store.columns import table_of
 
 ID_BYTES = 65_536
@@ -58,6 +59,15 @@ def batch_of(
     return Batch(names, matrix, table if table is not None and table.num_columns else None)
 
 
+def deleted_rows(ids: "Sequence[str] | pa.Array | None", where: "str | Filter | None") -> "pa.Array | Filter":
+    """The rows that are to be deleted, by their ids or by a condition; raises `UserError` where not one is given."""
+    if where is not None and ids is None:
+        return parse(where) if isinstance(where, str) else where
+    if ids is None or where is not None:
+        raise UserError("delete takes ids, or a condition (where); give one of them")
+    return ids_of(ids)
+
+
 def ids_of(ids: "Sequence[str] | pa.Array") -> pa.Array:
     """Ids as an Arrow array; raises `UserError` for what is no id, or stands there twice."""
     if isinstance(ids, str):
@@ -65,19 +75,25 @@ def ids_of(ids: "Sequence[str] | pa.Array") -> pa.Array:
     if isinstance(ids, pa.ChunkedArray):
         ids = ids.combine_chunks()
     if not isinstance(ids, pa.Array):
-        given = list(ids)
-        row = next((row for row, value in enumerate(given) if not isinstance(value, str)), -1)
-        if row >= 0:
-            wrong = given[row]
-            what = "row {0:,} has none" if wrong is None else "got {1!r:.60}, a {2}, in row {0:,}"
-            raise UserError(f"ids are texts; {what.format(row + 1, wrong, type(wrong).__name__)}")
-        try:
-            ids = pa.array(given, pa.large_string())
-        except UnicodeEncodeError as error:
-            raise UserError(f"ids are Unicode texts; one holds half a surrogate pair: {error.object[:40]!a}") from None
+        ids = _array_of(list(ids))
     if not (pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type) or pa.types.is_string_view(ids.type)):
         raise UserError(f"ids are texts; got a column of {ids.type}")
-    ids = ids.cast(pa.large_string())
+    return _checked_ids(ids.cast(pa.large_string()))
+
+
+def _array_of(given: Sequence[object]) -> pa.Array:
+    row = next((row for row, value in enumerate(given) if not isinstance(value, str)), -1)
+    if row >= 0:
+        wrong = given[row]
+        what = "row {0:,} has none" if wrong is None else "got {1!r:.60}, a {2}, in row {0:,}"
+        raise UserError(f"ids are texts; {what.format(row + 1, wrong, type(wrong).__name__)}")
+    try:
+        return pa.array(given, pa.large_string())
+    except UnicodeEncodeError as error:
+        raise UserError(f"ids are Unicode texts; one holds half a surrogate pair: {error.object[:40]!a}") from None
+
+
+def _checked_ids(ids: pa.Array) -> pa.Array:
     if ids.null_count:
         raise UserError(f"ids are texts; row {pc.index(ids.is_null(), True).as_py() + 1:,} has none")
     try:

@@ -1,12 +1,9 @@
-"""The types of columns: which ones Parquet keeps, what fits into which without loss, and which of a family holds
-two.
-"""
+"""The types of columns: which ones Parquet keeps, and what fits into which without loss."""
 
 import io
 import json
 import re
 from functools import lru_cache
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -46,29 +43,29 @@ def parse_type(name: str) -> pa.DataType:
 
 def stored_type(kind: pa.DataType, column: str) -> pa.DataType:
     """The type by which a new column of `kind` is kept; raises `UserError` for one that Parquet can't keep."""
-    found = _stored(_plain(kind))
+    found = _stored(plain_type(kind))
     if found is None:
         raise UserError(f"the column {column} holds {kind}, which Parquet can't keep: convert it")
     return found
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
+def plain_type(kind: pa.DataType) -> pa.DataType:
     """The type without what only says how values lie in memory."""
     if types.is_run_end_encoded(kind):
-        return _plain(kind.value_type)
+        return plain_type(kind.value_type)
     if types.is_dictionary(kind):
-        values = _plain(kind.value_type)
+        values = plain_type(kind.value_type)
         return pa.dictionary(pa.int32(), values) if is_text(values) or _is_bytes(values) else values
     if types.is_list_view(kind):
-        return pa.list_(_plain(kind.value_type))
+        return pa.list_(plain_type(kind.value_type))
     if types.is_large_list_view(kind):
-        return pa.large_list(_plain(kind.value_type))
+        return pa.large_list(plain_type(kind.value_type))
     if types.is_list(kind):
-        return pa.list_(_plain(kind.value_type))
+        return pa.list_(plain_type(kind.value_type))
     if types.is_large_list(kind):
-        return pa.large_list(_plain(kind.value_type))
+        return pa.large_list(plain_type(kind.value_type))
     if types.is_struct(kind):
-        return pa.struct([pa.field(one.name, _plain(one.type)) for one in kind])
+        return pa.struct([pa.field(one.name, plain_type(one.type)) for one in kind])
     if types.is_string_view(kind):  # which can't be taken by rows
         return pa.large_string()
     return pa.large_binary() if types.is_binary_view(kind) else kind
@@ -104,7 +101,8 @@ def _is_bytes(kind: pa.DataType) -> bool:
     )
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> bool:
+    """Whether it is a type of lists."""
     return bool(
         types.is_list(kind)
         or types.is_large_list(kind)
@@ -114,7 +112,8 @@ def _is_list(kind: pa.DataType) -> bool:
     )
 
 
-def _is_number(kind: pa.DataType) -> bool:
+def is_number(kind: pa.DataType) -> bool:
+    """Whether it is a type of whole numbers, floats or decimals."""
     return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
 
 
@@ -130,12 +129,8 @@ def cast(array: pa.Array, kind: pa.DataType, as_text: bool = False) -> pa.Array:
         return pa.nulls(len(array), kind)
     if isinstance(kind, pa.BaseExtensionType):
         return kind.wrap_array(cast(array, kind.storage_type, as_text))
-    if isinstance(given, pa.BaseExtensionType):
-        return cast(array.storage, kind, as_text)
-    if types.is_run_end_encoded(given):
-        return cast(pc.run_end_decode(array), kind, as_text)
-    if types.is_dictionary(given):
-        return cast(array.dictionary_decode(), kind, as_text)
+    if (plain := _decoded(array)) is not None:
+        return cast(plain, kind, as_text)
     if types.is_dictionary(kind):
         return pc.dictionary_encode(cast(array, kind.value_type, as_text)).cast(kind)
     if types.is_floating(given) and not types.is_floating(kind):
@@ -148,13 +143,22 @@ def cast(array: pa.Array, kind: pa.DataType, as_text: bool = False) -> pa.Array:
         raise MisfitError(str(error)) from None
 
 
+def _decoded(array: pa.Array) -> pa.Array | None:
+    """The values of an array that holds them another way; None for one that holds them as they are."""
+    if isinstance(array.type, pa.BaseExtensionType):
+        return array.storage
+    if types.is_run_end_encoded(array.type):
+        return pc.run_end_decode(array)
+    return array.dictionary_decode() if types.is_dictionary(array.type) else None
+
+
 def _cast_within_family(array: pa.Array, kind: pa.DataType, as_text: bool) -> pa.Array:
     given = array.type
-    if _is_list(given) and _is_list(kind):
+    if is_list(given) and is_list(kind):
         return _cast_lists(array, kind, as_text)
     if types.is_struct(given) and types.is_struct(kind):
         return _cast_structs(array, kind, as_text)
-    if _is_number(given) and _is_number(kind):
+    if is_number(given) and is_number(kind):
         return _cast_numbers(array, kind)
     if types.is_temporal(given) and types.is_temporal(kind):
         return _cast_times(array, kind)
@@ -234,60 +238,3 @@ def _cast_structs(array: pa.Array, kind: pa.DataType, as_text: bool) -> pa.Array
         for one in kind
     ]
     return pa.StructArray.from_arrays(children, fields=list(kind), mask=array.is_null())
-
-
-# Which type of a family holds two
-
-
-def wider(old: pa.DataType, new: pa.DataType) -> pa.DataType | None:
-    """A type of the same family that holds every value of `old`, whatever it is, and may hold those of `new`; None
-    where none does."""
-    if old == new or types.is_null(new):
-        return old
-    if types.is_null(old):
-        return _plain(new)
-    if types.is_dictionary(new) or types.is_run_end_encoded(new):
-        return wider(old, new.value_type)
-    if types.is_integer(old) and types.is_integer(new):
-        return _wider_integer(old, new)
-    if types.is_floating(old) and _is_number(new):
-        return old if types.is_floating(new) and new.bit_width <= old.bit_width else pa.float64()
-    if types.is_decimal(old) and (types.is_decimal(new) or types.is_integer(new)):
-        return _wider_decimal(old, new)
-    if is_text(old) and is_text(new):
-        return pa.large_string()
-    if types.is_time(old) and types.is_time(new):
-        return pa.time64("ns") if "ns" in (old.unit, new.unit) else pa.time64("us")
-    if _is_list(old) and _is_list(new):
-        values = wider(old.value_type, new.value_type) or old.value_type  # whole doubles may fit into integers
-        return pa.large_list(values) if any(map(types.is_large_list, (old, new))) else pa.list_(values)
-    if types.is_struct(old) and types.is_struct(new):
-        return _wider_struct(old, new)
-    return None
-
-
-def _wider_integer(old: pa.DataType, new: pa.DataType) -> pa.DataType | None:
-    signed = [types.is_signed_integer(one) for one in (old, new)]
-    bits = max(old.bit_width, new.bit_width)
-    if signed[0] == signed[1]:
-        return old if old.bit_width == bits else new
-    unsigned_bits = (new if signed[0] else old).bit_width
-    bits = max(bits, 2 * unsigned_bits)
-    return pa.type_for_alias(f"int{bits}") if bits <= 64 else None
-
-
-def _wider_decimal(old: pa.DataType, new: pa.DataType) -> pa.DataType | None:
-    digits, scale = (len(str(2**new.bit_width)), 0) if types.is_integer(new) else (new.precision, new.scale)
-    after = max(old.scale, scale)
-    precision = max(old.precision - old.scale, digits - scale) + after
-    if precision > MAX_DECIMAL_DIGITS:
-        return None
-    return pa.decimal128(precision, after) if precision <= 38 else pa.decimal256(precision, after)
-
-
-def _wider_struct(old: pa.DataType, new: pa.DataType) -> pa.DataType:
-    fields: dict[str, Any] = {one.name: one.type for one in old}
-    for one in new:
-        there = fields.get(one.name)
-        fields[one.name] = _plain(one.type) if there is None else wider(there, one.type) or there
-    return pa.struct([pa.field(name, kind) for name, kind in fields.items()])

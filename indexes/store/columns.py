@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from polysema.core.errors import IncompatibleError, UserError
-from polysema.indexes.store.column_types import ANY_TEXT, MisfitError, cast, is_text, stored_type, wider
+from polysema.indexes.store.column_types import ANY_TEXT, MisfitError, cast, is_text, stored_type
 from polysema.indexes.store.given_values import array_of, shown
+from polysema.indexes.store.wider_types import wider
 
 OWN = ("id", "vector")
 WIDEN = "`polysema collection widen FOLDER {column} {type}` (Collection.widen) makes it hold {what}"

@@ -22,6 +22,8 @@ from polysema.indexes.store.manifest import Manifest
 from polysema.indexes.store.naming import give_name, read_sealed
 from polysema.indexes.store.new_file import discard, locked, write_file
 
+PARTS = (layout.MANIFESTS, layout.SEGMENTS, layout.SNAPSHOTS)  # the folders in it
+
 
 @contextmanager
 def translate_os_errors(root: Path, doing: str) -> Iterator[None]:
@@ -75,21 +77,8 @@ def make(disk: Disk, root: Path, fill: "Callable[[Path], Manifest] | None" = Non
 
     `fill` puts files into it and returns the version (of another collection) that refers to them.
     """
-    parts = (layout.MANIFESTS, layout.SEGMENTS, layout.SNAPSHOTS)
-    if not root.parent.is_dir():
-        raise NotFoundError(f"{root.parent} is not there; make the folder first")
-    try:
-        disk.make_folder(root)
-    except FileExistsError:
-        if not root.is_dir():
-            raise ConflictError(f"{root} is a file; name a new folder") from None
-    strangers = set(disk.names(root)) - {*parts, layout.LOCK, layout.COMPACTING, f"{layout.FORMAT_FILE}.tmp"}
-    if strangers or _lived(disk, root):
-        ours = not strangers or layout.FORMAT_FILE in strangers
-        what = "a collection" if ours else f"other things ({min(strangers)})"
-        raise ConflictError(f"{root} holds {what} already; name a new folder")
-    disk.sync_folder(root.parent)
-    for part in parts:
+    _take_folder(disk, root)
+    for part in PARTS:
         if not (root / part).is_dir():
             disk.make_folder(root / part)
     for name in (layout.LOCK, layout.COMPACTING):
@@ -107,6 +96,23 @@ def make(disk: Disk, root: Path, fill: "Callable[[Path], Manifest] | None" = Non
             first = replace(first, spaces=source.spaces, columns=source.columns, segments=source.segments)
         layout.publish(disk, root, first.next("created"))
         mark(disk, root, first.collection)
+
+
+def _take_folder(disk: Disk, root: Path) -> None:
+    """The folder, made where it isn't there; raises `ConflictError` where anything else is in it."""
+    if not root.parent.is_dir():
+        raise NotFoundError(f"{root.parent} is not there; make the folder first")
+    try:
+        disk.make_folder(root)
+    except FileExistsError:
+        if not root.is_dir():
+            raise ConflictError(f"{root} is a file; name a new folder") from None
+    strangers = set(disk.names(root)) - {*PARTS, layout.LOCK, layout.COMPACTING, f"{layout.FORMAT_FILE}.tmp"}
+    if strangers or _lived(disk, root):
+        ours = not strangers or layout.FORMAT_FILE in strangers
+        what = "a collection" if ours else f"other things ({min(strangers)})"
+        raise ConflictError(f"{root} holds {what} already; name a new folder")
+    disk.sync_folder(root.parent)
 
 
 def mark(disk: Disk, root: Path, collection: str) -> None:

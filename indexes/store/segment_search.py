@@ -1,6 +1,7 @@
 """The best rows of one segment, and of the small segments of a space together."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from polysema.indexes.base import Index, Mask
 from polysema.indexes.exact import ExactIndex
 from polysema.indexes.recall import RecallCurve
 from polysema.indexes.store.disk import StoreLimits
+from polysema.indexes.store.manifest import SpaceCard
 from polysema.indexes.store.matches import Search
 from polysema.indexes.store.segment import Segment
 
@@ -27,6 +29,29 @@ class SmallSegments:
         self.rows = np.concatenate([np.flatnonzero(segment.live) for _, segment in segments])
         vectors = np.concatenate([np.asarray(segment.stored.vectors)[segment.live] for _, segment in segments])
         self.index = ExactIndex(vectors, metric)
+
+
+class SmallSegmentCache:
+    """The small segments of each space of a version, put together when they are first searched."""
+
+    def __init__(
+        self, segments: "Mapping[str, Sequence[Segment]]", spaces: "Mapping[str, SpaceCard]", limits: StoreLimits
+    ):
+        self._segments, self._spaces, self._limits = segments, spaces, limits
+        self._made: dict[str, SmallSegments | None] = {}
+        self._making = threading.Lock()
+
+    def of(self, space: str) -> SmallSegments | None:
+        """Those of a space that have rows; None where it has none."""
+        with self._making:
+            if space not in self._made:
+                small = [
+                    (place, segment)
+                    for place, segment in enumerate(self._segments[space])
+                    if is_small(segment, self._limits) and segment.n_live
+                ]
+                self._made[space] = SmallSegments(small, self._spaces[space].metric) if small else None
+            return self._made[space]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -44,71 +44,108 @@ def verify(root: "Path | str", progress: Progress = no_progress, disk: Disk | No
 
 
 def _verify(root: Path, progress: Progress, disk: Disk) -> Report:
-    problems: list[str] = []
-    files = size = 0
-    try:
-        collection = open_format(disk, root)
-        files += 1
-    except CorruptError as error:
-        problems.append(str(error))
-        collection = None
-    for name in (layout.LOCK, layout.COMPACTING):
-        if not (root / name).is_file():
-            problems.append(f"{root / name} is missing")
-        elif (root / name).stat().st_size:
-            problems.append(f"{root / name} holds bytes, and should be empty")
-    manifests = []
-    for folder in (root / layout.MANIFESTS, root / layout.SNAPSHOTS):
-        numbered = folder.name == layout.MANIFESTS
-        names = [name for name in disk.names(folder) if layout.NUMBERED.fullmatch(name) or not numbered]
-        for path in (folder / name for name in names if name.endswith(".json")):
-            try:
-                data = read_sealed(disk, path)
-                manifest = Manifest.unsealed(data, path)
-            except FileNotFoundError:  # collected meanwhile
-                continue
-            except (CorruptError, UserError) as error:
-                problems.append(str(error))
-                continue
-            files, size = files + 1, size + len(data)
-            if numbered and path.name != f"{manifest.version:020d}.json":
-                problems.append(f"{path} holds version {manifest.version}")
-            if collection is not None and manifest.collection != collection:
-                problems.append(f"{path} belongs to another collection")
-            manifests.append(manifest)
-    if not any(layout.NUMBERED.fullmatch(name) for name in disk.names(root / layout.MANIFESTS)):
-        problems.append(f"{root / layout.MANIFESTS} holds no manifest: the collection's versions are lost")
-    segments = {
-        tuple(file.name for file in segment.files()): (segment, manifest)
-        for manifest in manifests
-        for segment in manifest.segments
-    }
-    seen: dict[str, bool] = {}
-    total = sum({file.name: file.bytes for one, _ in segments.values() for file in one.files()}.values())
-    done = 0
-    for segment, manifest in segments.values():
-        whole = True
-        for file in segment.files():
-            if file.name not in seen:
-                try:
-                    problem = read_whole(disk, root / layout.SEGMENTS / file.name, file)
-                except UnreadableError as error:
-                    problem = str(error)
-                seen[file.name] = problem is None
-                files, size = files + 1, size + file.bytes
-                done += file.bytes
-                progress("bytes", done, total)
-                if problem:
-                    problems.append(problem)
-            whole = whole and seen[file.name]
-        if whole:
-            problems += _inside(disk, root, segment, manifest.spaces[segment.space])
-    if manifests and not problems:
-        problems += _unique(disk, root, max(manifests, key=lambda manifest: manifest.version))
+    check = CollectionCheck(root, disk)
+    collection = check.format()
+    check.locks()
+    manifests = check.manifests(collection)
+    check.segments(manifests, progress)
+    if manifests and not check.problems:
+        check.problems += _unique(disk, root, max(manifests, key=lambda manifest: manifest.version))
     used = referenced(manifests)
     leftovers = [name for name in disk.names(root / layout.SEGMENTS) if name not in used]
     leftovers += [name for name in disk.names(root / layout.MANIFESTS) if not layout.NUMBERED.fullmatch(name)]
-    return Report(files, size, problems, leftovers)
+    return Report(check.files, check.size, check.problems, leftovers)
+
+
+class CollectionCheck:
+    """A check of a collection under way: the files read, their bytes, and the problems found so far."""
+
+    def __init__(self, root: Path, disk: Disk):
+        self.problems: list[str] = []
+        self.files = self.size = 0
+        self._root, self._disk = root, disk
+
+    def format(self) -> str | None:
+        """The collection's id; None where it can't be read."""
+        try:
+            collection = open_format(self._disk, self._root)
+        except CorruptError as error:
+            self.problems.append(str(error))
+            return None
+        self.files += 1
+        return collection
+
+    def locks(self) -> None:
+        """Whether the files that are locked are there and empty."""
+        for path in (self._root / layout.LOCK, self._root / layout.COMPACTING):
+            if not path.is_file():
+                self.problems.append(f"{path} is missing")
+            elif path.stat().st_size:
+                self.problems.append(f"{path} holds bytes, and should be empty")
+
+    def manifests(self, collection: str | None) -> list[Manifest]:
+        """The manifests of all versions and snapshots that can be read."""
+        found = []
+        for folder in (self._root / layout.MANIFESTS, self._root / layout.SNAPSHOTS):
+            numbered = folder.name == layout.MANIFESTS
+            names = [name for name in self._disk.names(folder) if layout.NUMBERED.fullmatch(name) or not numbered]
+            for path in (folder / name for name in names if name.endswith(".json")):
+                manifest = self._manifest(path)
+                if manifest is None:
+                    continue
+                if numbered and path.name != f"{manifest.version:020d}.json":
+                    self.problems.append(f"{path} holds version {manifest.version}")
+                if collection is not None and manifest.collection != collection:
+                    self.problems.append(f"{path} belongs to another collection")
+                found.append(manifest)
+        if not any(layout.NUMBERED.fullmatch(name) for name in self._disk.names(self._root / layout.MANIFESTS)):
+            self.problems.append(
+                f"{self._root / layout.MANIFESTS} holds no manifest: the collection's versions are lost"
+            )
+        return found
+
+    def segments(self, manifests: list[Manifest], progress: Progress) -> None:
+        """Read every file of every segment, and compare those that belong together."""
+        segments = {
+            tuple(file.name for file in segment.files()): (segment, manifest)
+            for manifest in manifests
+            for segment in manifest.segments
+        }
+        total = sum({file.name: file.bytes for one, _ in segments.values() for file in one.files()}.values())
+        seen: dict[str, bool] = {}
+        done = 0
+        for segment, manifest in segments.values():
+            for file in segment.files():
+                if file.name in seen:
+                    continue
+                seen[file.name] = self._file(file)
+                done += file.bytes
+                progress("bytes", done, total)
+            if all(seen[file.name] for file in segment.files()):
+                self.problems += _inside(self._disk, self._root, segment, manifest.spaces[segment.space])
+
+    def _manifest(self, path: Path) -> Manifest | None:
+        try:
+            data = read_sealed(self._disk, path)
+            manifest = Manifest.unsealed(data, path)
+        except FileNotFoundError:  # collected meanwhile
+            return None
+        except (CorruptError, UserError) as error:
+            self.problems.append(str(error))
+            return None
+        self.files, self.size = self.files + 1, self.size + len(data)
+        return manifest
+
+    def _file(self, file: FileRef) -> bool:
+        """Whether a file of a segment is as it was written."""
+        try:
+            problem = read_whole(self._disk, self._root / layout.SEGMENTS / file.name, file)
+        except UnreadableError as error:
+            problem = str(error)
+        self.files, self.size = self.files + 1, self.size + file.bytes
+        if problem:
+            self.problems.append(problem)
+        return problem is None
 
 
 def read_whole(disk: Disk, path: Path, ref: FileRef) -> str | None:

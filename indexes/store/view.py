@@ -3,7 +3,6 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,21 +12,14 @@ import pyarrow.compute as pc
 
 from polysema.core.errors import NotFoundError, UserError
 from polysema.core.space.space import Floats, Ints, Keys, Origin, Space
-from polysema.indexes.base import Mask, check_k, checked, of_width
+from polysema.indexes.base import Mask
 from polysema.indexes.engines.protocol import IndexedPart
 from polysema.indexes.filters import Filter, parse
 from polysema.indexes.store.batch import Batch
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.manifest import Manifest, SpaceCard
-from polysema.indexes.store.matches import Matches, Search
 from polysema.indexes.store.segment import StoredRows, open_segment
-from polysema.indexes.store.segment_search import (
-    SegmentMatches,
-    SmallSegments,
-    is_small,
-    search_segment,
-    search_small_segments,
-)
+from polysema.indexes.store.segment_search import SmallSegmentCache
 
 MAX_CACHED_FILTERS = 16  # conditions whose rows are remembered
 UNKNOWN_ORIGIN = Origin("vectors of your own")
@@ -39,12 +31,12 @@ class CollectionView:
     def __init__(self, disk: Disk, root: Path, manifest: Manifest, cache: dict[str, StoredRows]):
         self.root = root
         self.manifest = manifest
-        self._limits = disk.limits
+        self.limits = disk.limits
         self.segments = {
             name: [open_segment(disk, root, ref, card, cache) for ref in manifest.of(name)]
             for name, card in manifest.spaces.items()
         }
-        self._tails: dict[str, SmallSegments | None] = {}
+        self.small_segments = SmallSegmentCache(self.segments, manifest.spaces, disk.limits)
         self._masks: OrderedDict[tuple[str, str], list[Mask]] = OrderedDict()
         self._making = threading.Lock()
 
@@ -84,92 +76,6 @@ class CollectionView:
         """What conditions and tables can be made of: `id` and the columns."""
         return pa.schema([pa.field("id", pa.large_string()), *self.manifest.columns])
 
-    # searching
-
-    def search(self, queries: Floats, how: Search) -> Matches:
-        """The best rows for each query (n_queries, dim). See `Collection.search`."""
-        check_k(how.k)
-        if how.recall is not None and not 0 < how.recall <= 1:
-            raise UserError(f"recall is a share of the true best, above 0 and at most 1; got {how.recall}")
-        if not self.manifest.spaces and how.space is None:
-            return self._nothing(len(checked(queries, None, "queries")), how)
-        name = self.name(how.space)
-        card, segments = self.manifest.spaces[name], self.segments[name]
-        # whether they are finite the index looks, too, where there is one to be asked
-        queries = (checked if how.where is not None else of_width)(queries, card.dim, "queries")
-        n_live = sum(segment.n_live for segment in segments)
-        if not n_live:
-            checked(queries, card.dim, "queries")
-            return self._nothing(len(queries), replace(how, space=name))
-        if how.k > n_live:
-            how = replace(how, k=n_live)
-        masks = self.masks(name, how.where) if how.where is not None else None
-        parts = [
-            search_segment(place, segment, queries, how, masks[place] if masks else None)
-            for place, segment in enumerate(segments)
-            if segment.n_live and not is_small(segment, self._limits)
-        ]
-        tail = self._tail(name)
-        if tail is not None:
-            parts.append(search_small_segments(tail, queries, how.k, masks))
-        return self._merged(parts, queries, how.k, name)
-
-    def _nothing(self, n_queries: int, how: Search) -> Matches:
-        """The answer where there are no rows: nothing, for each query. The condition is checked as far as columns are
-        known.
-        """
-        if how.where is not None:
-            condition = parse(how.where) if isinstance(how.where, str) else how.where
-            if self.manifest.columns.names:
-                condition.check(self.schema)
-        none = np.empty((n_queries, 0), np.int64)
-        return Matches([[]] * n_queries, none.astype(np.float32), how.space or "", 1.0, self, none, none)
-
-    def _merged(self, parts: "list[SegmentMatches]", queries: Floats, k: int, name: str) -> Matches:
-        if len(parts) == 1 and parts[0].rows.shape[1] == k:
-            best = parts[0]
-            places, rows, scores = best.places, best.rows, best.scores
-        else:
-            places, rows = (
-                np.concatenate([getattr(part, what) for part in parts], axis=1) for what in ("places", "rows")
-            )
-            scores = np.concatenate([part.scores for part in parts], axis=1)
-            order = np.lexsort((rows, places, -scores))[:, :k]
-            places, rows = (np.take_along_axis(what, order, axis=1) for what in (places, rows))
-            scores = np.take_along_axis(scores, order, axis=1)
-        if scores.shape[1] < k:
-            short = ((0, 0), (0, k - scores.shape[1]))
-            places, rows = (np.pad(what, short, constant_values=-1) for what in (places, rows))
-            scores = np.pad(scores, short, constant_values=-np.inf)
-        recall: float | None = None
-        if all(part.recall is not None for part in parts):
-            looked = sum(part.n for part in parts)
-            recall = sum((part.recall or 0) * part.n for part in parts) / looked if looked else 1.0
-        ids = self._ids(name, places, rows)
-        return Matches(ids, scores.astype(np.float32), name, recall, self, places, rows)
-
-    def _ids(self, name: str, places: Ints, rows: Ints) -> list[list[str]]:
-        segments = self.segments[name]
-        found = []
-        for line_places, line_rows in zip(places, rows, strict=True):
-            if len(segments) == 1:
-                found.append(segments[0].stored.table.keys.take(line_rows[line_rows >= 0]))
-                continue
-            line = zip(line_places.tolist(), line_rows.tolist(), strict=True)
-            found.append([segments[place].stored.table.keys[row] for place, row in line if row >= 0])
-        return found
-
-    def _tail(self, name: str) -> SmallSegments | None:
-        with self._making:
-            if name not in self._tails:
-                small = [
-                    (place, segment)
-                    for place, segment in enumerate(self.segments[name])
-                    if is_small(segment, self._limits) and segment.n_live
-                ]
-                self._tails[name] = SmallSegments(small, self.manifest.spaces[name].metric) if small else None
-            return self._tails[name]
-
     # conditions
 
     def masks(self, space: str, where: "str | Filter") -> list[Mask]:
@@ -196,7 +102,7 @@ class CollectionView:
 
     # getting rows back
 
-    def find(self, space: str, ids: pa.Array) -> tuple[Ints, Ints]:
+    def _find(self, space: str, ids: pa.Array) -> tuple[Ints, Ints]:
         """The segment and row of each id, -1 where it isn't there: (n,) each."""
         places = np.full(len(ids), -1, np.int64)
         rows = np.full(len(ids), -1, np.int64)
@@ -276,7 +182,7 @@ class CollectionView:
     def get(self, space: str | None, ids: pa.Array) -> Space:
         """The rows of these ids, in their order; raises `NotFoundError` with those that aren't there."""
         name = self.name(space)
-        places, rows = self.find(name, ids)
+        places, rows = self._find(name, ids)
         if (rows < 0).any():
             missing = ids.filter(pa.array(rows < 0)).to_pylist()
             more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""

@@ -50,6 +50,16 @@ def test_a_file_of_vectors_goes_in_and_comes_out(c: Path, polysema) -> None:  # 
     assert polysema("collection", "restore", "d", "nope")[0] == 2
 
 
+def test_a_collection_of_the_data_folder_has_a_name(here: Path, polysema, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("POLYSEMA_HOME", str(here / "home"))
+    (here / "home" / "collections").mkdir(parents=True)
+    assert polysema("collection", "import", "home/collections/mine", "v.txt")[0] == 0
+    assert polysema("collection", "delete", "mine", "gold")[1] == "mine: 1 rows deleted, 4 are left (version 5)\n"
+    assert polysema("collection", "import", "mine", "v.txt")[0] == 0  # a folder here, as the path says
+    assert (len(Collection(here / "mine")), len(Collection(here / "home/collections/mine"))) == (5, 4)
+    assert polysema("collection", "get", "mine", "gold")[0] == 0  # the folder goes before the name
+
+
 def test_a_table_keeps_its_columns_and_its_origin(here: Path, polysema) -> None:  # type: ignore[no-untyped-def]
     table = pa.table(
         {
@@ -146,8 +156,8 @@ def test_damage_is_told_and_mended(c: Path, polysema) -> None:  # type: ignore[n
         (["search", "c", "--id", "bank", "--where", "topic = 1"], "no column 'topic'"),
         (["search", "c", "--id", "bank", "--columns", "topic"], "there is no column 'topic'"),
         (["search", "c", "--text", "a bank", "--word", "bank"], "was not made by a model from texts"),
-        (["delete", "c"], "give either ids or --where"),
-        (["delete", "c", "bank", "--where", "id = 'bank'"], "give either ids or --where"),
+        (["delete", "c"], "delete takes ids, or a condition"),
+        (["delete", "c", "bank", "--where", "id = 'bank'"], "delete takes ids, or a condition"),
         (["compact", "c", "--index", "hnsw:Q=3"], "an index has no parameter 'Q'"),
         (["compact", "c", "--index", "annoy"], "index kind 'annoy' does not exist"),
         (["import", "c", "nothing.bin"], "nothing.bin is not there"),

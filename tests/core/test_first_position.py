@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from polysema.app.cli.main import cli
 from polysema.core.errors import UserError
 from polysema.core.model.contextual import EmbeddingOptions, embed
-from polysema.core.model.distill import distil
+from polysema.core.model.distill import TableOptions, distill
 from polysema.core.model.first_position import Outliers, first_ends, first_outliers, span_of_layers
 from polysema.core.model.load import LanguageModel, load_model
 from polysema.core.model.sentences import embed_sentences
@@ -69,7 +69,7 @@ def test_a_mean_of_a_text_leaves_it_out(sink: LanguageModel) -> None:
 
 
 def test_a_table_of_contexts_leaves_it_out(sink: LanguageModel) -> None:
-    table = distil(sink, TEXTS, 1)
+    table = distill(sink, TEXTS, options=TableOptions(1))
     assert dict(zip(table.keys, table.column("count"), strict=True)) == {
         "bank": 1,
         "of": 1,

@@ -11,7 +11,7 @@ from polysema.app.export.options import ExportOptions, ExportSource
 from polysema.app.export.run import export
 from polysema.core.files.formats import read_export
 from polysema.core.model.contextual import EmbeddingOptions, embed, embed_stream
-from polysema.core.model.distill import distil
+from polysema.core.model.distill import TableOptions, distill
 from polysema.core.model.load import LanguageModel
 from polysema.core.model.sentences import embed_sentences
 from polysema.core.model.static import word_table
@@ -72,10 +72,10 @@ def test_unknown_tokens_and_texts_are_told(minilm: LanguageModel) -> None:
 def test_unknown_words_of_tables_are_told(minilm: LanguageModel) -> None:
     assert "'แมว'" in word_table(minilm, ["bank", "แมว"]).origin.notes[0]
     assert word_table(minilm, ["bank"]).origin.notes == ()
-    notes = distil(minilm, ["the bank แมว", "the bank"], 0).origin.notes
+    notes = distill(minilm, ["the bank แมว", "the bank"], options=TableOptions(0)).origin.notes
     assert len(notes) == 2
     assert "'แมว'" in notes[1]
-    assert len(distil(minilm, ["the bank แมว", "the bank"], 0, at_least=2).origin.notes) == 1
+    assert len(distill(minilm, ["the bank แมว", "the bank"], options=TableOptions(0, min_count=2)).origin.notes) == 1
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from polysema.indexes.collection import Collection, CollectionOptions
 from polysema.indexes.store.disk import Disk, StoreLimits
 from polysema.indexes.store.matches import Search
 from polysema.indexes.store.verify import verify
+from polysema.indexes.store.view_search import search_view
 
 DIM = 8
 INDEX = "hnsw:M=8,ef_search=200"
@@ -93,7 +94,7 @@ def collection_state(c: Collection) -> State:
         exact = unit @ unit[query]
         best = sorted(range(len(names)), key=lambda row: -exact[row])[:k]
         for how in (Search(k), Search(k, exact=True)):
-            found = view.search(expected[query : query + 1], how)
+            found = search_view(view, expected[query : query + 1], how)
             assert np.allclose(found.scores[0], exact[best], atol=1e-5), (found.ids, [names[row] for row in best])
             assert found.ids[0][0] == names[query]
     return values

@@ -15,9 +15,10 @@ import pytest
 from polysema.core.errors import IncompatibleError, NotFoundError, UserError
 from polysema.indexes.collection import Collection
 from polysema.indexes.import_export import export_from
-from polysema.indexes.store.column_types import MisfitError, cast, parse_type, stored_type, wider
+from polysema.indexes.store.column_types import MisfitError, cast, parse_type, stored_type
 from polysema.indexes.store.columns import table_of
 from polysema.indexes.store.verify import verify
+from polysema.indexes.store.wider_types import wider
 
 Rows = tuple[list[str], Any]
 

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from polysema.indexes.collection import Collection
 from polysema.indexes.store.matches import Search
+from polysema.indexes.store.view_search import search_view
 
 c = Collection(sys.argv[1])
 done = Path(sys.argv[2])
@@ -37,7 +38,7 @@ while not (done / "all").exists():
     counts = {batch: batches.count(batch) for batch in set(batches)}
     assert all(count == 20 for count in counts.values()), counts
     assert np.array_equal(space.vectors[:, 0], np.array(batches, np.float32))
-    best = view.search(space.vectors[:1], Search(3)).ids[0][0]
+    best = search_view(view, space.vectors[:1], Search(3)).ids[0][0]
     found = c.search(space.vectors[-1:], 3)
     assert found.version >= version
     reads += 1

@@ -14,8 +14,8 @@ def collection_group() -> None:
 
     A collection has rows (an id, a vector, columns) in one or more spaces, each with its own dimension, metric and
     origin. Any number of programs can read it while one writes; every change is a version that can be restored. In the
-    place of a folder each command takes an address of Milvus, milvus://host:19530/name or
-    milvus-lite:///path/of/file.db/name, but for what Milvus hasn't: versions.
+    place of a folder each command takes the name of a collection of the data folder, or an address of Milvus,
+    milvus://host:19530/name or milvus-lite:///path/of/file.db/name, but for what Milvus hasn't: versions.
     """
 
 

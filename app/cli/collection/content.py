@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from polysema.app.cli.collection.options import (
+    collections,
     folder_argument,
     index_option,
     open_collection,
@@ -18,17 +18,12 @@ from polysema.app.cli.model_options import columns_option, parse_columns, parse_
 from polysema.app.cli.output import Row, format_option, progress_bar, show
 from polysema.core.errors import UserError
 
-if TYPE_CHECKING:
-    from polysema.indexes.engines.protocol import VectorCollection
-
 
 @click.command(short_help="Create an empty collection in FOLDER.")
 @folder_argument
 def create(folder: str) -> None:
     """Make an empty collection in FOLDER."""
-    from polysema.indexes.collection import Collection
-
-    Collection.create(folder)
+    collections().open(folder, new=True)
     click.echo(f"{folder}: an empty collection")
 
 
@@ -88,46 +83,14 @@ def import_command(
         IndexSpec.parse(str(index))  # a wrong one is refused before anything is made
     if not Path(source).exists():
         raise UserError(f"{source} is not there; give the folder of an export, or a file of vectors")
-    collection, new = _opened_or_made(folder)
     with progress_bar() as progress:
-        try:
+        with collections().filling(folder) as collection:
             counts = import_into(collection, source, how, progress)
-        except UserError:
-            if new and not len(collection):
-                _remove(folder)
-            raise
         for name in counts:
             reason = collection.compact(name, index, progress)
             click.echo(f"{folder}: {counts[name]:,} rows into the space {name}; index {reason}")
     for note in counts.notes:
         click.echo(f"note: {source}: {note}", err=True)
-
-
-def _opened_or_made(folder: str) -> tuple[VectorCollection, bool]:
-    """The collection, and whether it is new."""
-    from polysema.core.errors import NotFoundError
-    from polysema.indexes.collection import Collection
-    from polysema.indexes.engines.address import is_address
-
-    if not is_address(folder):
-        new = not (Path(folder) / "FORMAT").exists()
-        return (Collection.create(folder) if new else Collection(folder)), new
-    try:
-        return Collection.open(folder), False
-    except NotFoundError:
-        return Collection.create(folder), True
-
-
-def _remove(folder: str) -> None:
-    """Take a new collection away that holds nothing."""
-    import shutil
-
-    from polysema.indexes.engines.address import drop_at, is_address
-
-    if is_address(folder):
-        drop_at(folder)
-    else:
-        shutil.rmtree(folder)
 
 
 @click.command(short_help="Print rows by their ids.")
@@ -157,10 +120,8 @@ def get(folder: str, ids: tuple[str, ...], space: str | None, form: str) -> None
 @where_option
 def delete(folder: str, ids: tuple[str, ...], space: str | None, where: str | None) -> None:
     """Delete rows from the collection in FOLDER: those of IDS, or those that pass --where."""
-    if bool(ids) == (where is not None):
-        raise UserError("give either ids or --where: the rows to delete")
     collection = open_collection(folder)
-    gone = collection.delete(ids, space) if where is None else collection.delete(None, space, where=where)
+    gone = collection.delete(list(ids) or None, space, where=where)
     click.echo(
         f"{folder}: {gone:,} rows deleted, {len(collection):,} are left (version {collection.view().manifest.version})"
     )
@@ -212,9 +173,7 @@ def link(name: str, address: str) -> None:
     """Give the collection at an ADDRESS (milvus://host:19530/name) a NAME in the data folder, by which the service, the
     dashboard and --space find it. Deleting the name leaves the collection where it is.
     """
-    from polysema.app.explorer import Explorer
-
-    click.echo(f"{name}: {Explorer().collections.link(name, address).root}")
+    click.echo(f"{name}: {collections().link(name, address).root}")
 
 
 COMMANDS = (create, import_command, link, get, delete, widen, copy, export_command)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -15,9 +14,6 @@ from polysema.app.cli.collection.options import (
     space_option,
 )
 from polysema.app.cli.output import Row, format_option, progress_bar, show
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command(short_help="Print spaces, rows, columns and indexes.")

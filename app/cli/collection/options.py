@@ -9,6 +9,7 @@ import click
 from polysema.core.errors import UserError
 
 if TYPE_CHECKING:
+    from polysema.app.collection.registry import CollectionRegistry
     from polysema.indexes.engines.protocol import VectorCollection
 
 
@@ -28,10 +29,15 @@ index_option = click.option(
 
 
 def open_collection(folder: str) -> VectorCollection:
-    """The collection in a folder or at an address; raises `UserError` where there is none."""
-    from polysema.indexes.collection import Collection
+    """The collection in a folder, at an address or of a name; raises `UserError` where there is none."""
+    return collections().open(folder)
 
-    return Collection.open(folder)
+
+def collections() -> CollectionRegistry:
+    """The collections of an explorer, which opens the data folder."""
+    from polysema.app.explorer import Explorer
+
+    return Explorer().collections
 
 
 def check_folder(folder: str, verb: str) -> str:

@@ -151,16 +151,10 @@ async def get(
 @router.post("/{name}/delete", dependencies=[writes], responses=answers(RowsDeletedResponse))
 async def delete_rows(name: str, request: DeleteRequest, state: StateDep) -> Response:
     """Delete rows by their ids or by a condition; says how many there were."""
-    if (request.ids is None) == (request.where is None):
-        raise UserError("give either ids or where: the rows to delete")
 
     def ask() -> Response:
         current = state.shelf.get(name)
-        gone = (
-            current.delete(request.ids, request.space)
-            if request.ids is not None
-            else current.delete(None, request.space, where=request.where or "")
-        )
+        gone = current.delete(request.ids, request.space, where=request.where)
         return form.answer(RowsDeleted(gone, len(current), current.view().manifest.version))
 
     return await state.work(ask)

@@ -22,7 +22,7 @@ from polysema.indexes.engines.milvus.searching import search
 from polysema.indexes.engines.milvus.writing import Writer
 from polysema.indexes.filters import Filter
 from polysema.indexes.index_spec import IndexSpec
-from polysema.indexes.store.batch import batch_of, ids_of
+from polysema.indexes.store.batch import batch_of, deleted_rows, ids_of
 from polysema.indexes.store.manifest import Manifest, SpaceCard
 from polysema.indexes.store.matches import Matches, Search
 
@@ -186,11 +186,10 @@ class MilvusCollection(HtmlRepr):
         where: "str | Filter | None" = None,
     ) -> int:
         """Delete rows of some ids, or those that pass a condition. See `Collection.delete`."""
-        if (ids is None) == (where is None):
-            raise UserError("delete takes ids, or a condition (where); give one of them")
-        if where is not None:
-            return self._writer.delete_where(space, where)
-        return self._writer.delete(space, ids_of([] if ids is None else ids))
+        wanted = deleted_rows(ids, where)
+        if isinstance(wanted, Filter):
+            return self._writer.delete_where(space, wanted)
+        return self._writer.delete(space, wanted)
 
     def compact(
         self,
