@@ -1,5 +1,7 @@
 """The best places of lines of scores, and those of them that pass a filter."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from polysema.core.space.space import Floats, Ints
@@ -7,10 +9,13 @@ from polysema.indexes.base import Mask
 from polysema.indexes.int8_candidates import candidate_rows
 
 
-def best_rows(scores: Floats, k: int) -> Ints:
-    """Places of the k best of each line of (n_queries, n), ascending; among equals the first ones."""
-    if scores.shape[1] <= k:
-        return np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
+def best_rows(scores: Floats | Sequence[Floats], k: int) -> Ints:
+    """Places of the k best of each line of (n_queries, n), or of a list of one line or more, ascending; among equals
+    the first ones.
+    """
+    n = scores.shape[1] if isinstance(scores, np.ndarray) else len(scores[0])
+    if n <= k:
+        return np.broadcast_to(np.arange(n), (len(scores), n))
     best = np.empty((len(scores), k), np.int64)
     for query, line in enumerate(scores):
         candidates = candidate_rows(line, k)

@@ -13,7 +13,7 @@ from polysema.core.space.space import Floats, Ints
 from polysema.indexes.base import Index, QueryOptions, SearchResult, check_k, in_order
 from polysema.indexes.best_rows import best_rows, passed
 from polysema.indexes.int8_candidates import CodeOptions
-from polysema.indexes.scoring import MARGIN, best_among, rescored
+from polysema.indexes.scoring import MARGIN, best_among, factors, rescored
 
 if TYPE_CHECKING:
     from polysema.indexes.int8_codes import Codes
@@ -51,20 +51,12 @@ class ExactIndex(Index):
 
     def _build(self, vectors: Floats) -> None:
         self._vectors = vectors
-        self._asked = 0
-        self._misses = 0
+        self._asked = self._misses = 0
         self._making = threading.Lock()
         self._codes: Codes | None = None
-        self._norms = self._factors(vectors) if self.metric is not Metric.INNER_PRODUCT else np.empty(0, np.float32)
-
-    def _factors(self, vectors: Floats) -> Floats:
-        """What a score needs beside a product: 1 over each length (0 for a zero vector) for the cosine, else the
-        lengths.
-        """
-        length = norms(vectors)
-        if self.metric is not Metric.COSINE:
-            return length
-        return np.divide(1, length, out=np.zeros_like(length), where=length > 0)
+        self._norms = (
+            factors(vectors, self.metric) if self.metric is not Metric.INNER_PRODUCT else np.empty(0, np.float32)
+        )
 
     def _blocks(self, n_queries: int) -> Iterator[tuple[int, Floats]]:
         """The vectors that are scored at a time, each time with the first row."""
@@ -83,16 +75,15 @@ class ExactIndex(Index):
 
     def _scores(self, block: Floats, queries: Floats, start: int) -> Floats:
         """(n_queries, len(block)) of the rows from `start` on, higher is better."""
-        stop = start + len(block)
         if len(queries) == 1:  # a matrix-vector product, which NumPy does not see in a product with one row
             scores: Floats = (block @ queries[0])[None]
         else:
             scores = queries @ block.T
         if self.metric is Metric.COSINE:
-            scores *= self._norms[start:stop]
+            scores *= self._norms[start : start + len(block)]
         elif self.metric is Metric.EUCLIDEAN:
             # |q - v|^2 = |q|^2 - 2 q.v + |v|^2, where cancelling costs the digits of near pairs: those are done again
-            squares = norms(queries)[:, None] ** 2 - 2 * scores + self._norms[start:stop] ** 2
+            squares = norms(queries)[:, None] ** 2 - 2 * scores + self._norms[start : start + len(block)] ** 2
             scores = -np.sqrt(np.maximum(squares, 0))
         return scores
 
@@ -119,13 +110,10 @@ class ExactIndex(Index):
             Rows and scores, (1, k) each.
         """
         left_out = np.unique(np.fromiter(exclude, np.int64))
-        k = min(check_k(k), self.n - len(left_out))
-        if k == 0:
+        if not (k := min(check_k(k), self.n - len(left_out))):
             return Hits(np.empty((1, 0), np.int64), np.empty((1, 0), np.float32))
         self._asked += 1
-        rows = None
-        if scoring.linear or scoring.is_mul:
-            rows = self._candidates(scoring, k + len(left_out))
+        rows = self._candidates(scoring, k + len(left_out)) if scoring.linear or scoring.is_mul else None
         if rows is None:
             return self.best(self._all_scores(scoring), k, left_out, scoring)
         return self.rescore(rows[~np.isin(rows, left_out)], k, scoring)
@@ -146,12 +134,9 @@ class ExactIndex(Index):
             if self._codes is None:
                 from polysema.indexes.int8_codes import Codes
 
-                factor = (
-                    self._norms_of(np.arange(self.n), self._vectors)
-                    if self.metric is Metric.COSINE
-                    else np.ones(self.n, np.float32)
-                )
-                self._codes = Codes(self._vectors, factor)
+                cosine = self.metric is Metric.COSINE
+                lengths = self._norms_of(np.arange(self.n), self._vectors) if cosine else np.ones(self.n, np.float32)
+                self._codes = Codes(self._vectors, lengths)
             codes = self._codes
         if scoring.linear:
             rows = codes.best(scoring.queries[0], k)
@@ -180,13 +165,20 @@ class ExactIndex(Index):
         Returns:
             The rows, best first, (1, k).
         """
-        vectors = self._vectors[rows]
-        if self.metric is Metric.COSINE:
-            vectors = vectors * self._norms_of(rows, vectors)[:, None]
-        cosines = np.einsum("md,nd->mn", scoring.queries, vectors)  # (queries, rows)
-        values = (cosines[0] if scoring.linear else scoring.combine(cosines)).astype(np.float32)
-        order = np.lexsort((rows, -values))[:k]
-        return Hits(rows[order][None].astype(np.int64), values[order][None])
+        return self._rescored([rows], k, [scoring])[0]
+
+    def _rescored(self, rows: Sequence[Ints] | Ints, k: int, scorings: Sequence[Scoring]) -> list[Hits]:
+        """As `rescore`, of some rows by each of several scores."""
+        cosines = []
+        for some, scoring in zip(rows, scorings, strict=True):
+            vectors = self._vectors[some]
+            if self.metric is Metric.COSINE:
+                vectors = vectors * self._norms_of(some, vectors)[:, None]
+            cosines.append(np.einsum("md,nd->mn", scoring.queries, vectors))  # (queries, rows)
+        scores = [
+            (c[0] if s.linear else s.combine(c)).astype(np.float32) for c, s in zip(cosines, scorings, strict=True)
+        ]
+        return [_first(some, values, k) for some, values in zip(rows, scores, strict=True)]
 
     def best(self, scores: Floats, k: int, left_out: Ints, scoring: Scoring | None = None) -> Hits:
         """The k best of scores that were computed before.
@@ -208,10 +200,7 @@ class ExactIndex(Index):
         rows = best_rows(scores[None], min(self.n - len(left_out), k + (MARGIN if scoring else 0)))[0]
         values = scores[rows]
         scores[left_out] = kept
-        if scoring is not None:
-            return self.rescore(rows, k, scoring)
-        order = np.lexsort((rows, -values))[:k]
-        return Hits(rows[order][None].astype(np.int64), values[order][None])
+        return self.rescore(rows, k, scoring) if scoring is not None else _first(rows, values, k)
 
     def best_by_each(self, scorings: Sequence[Scoring], k: int, left_out: Ints) -> list[Hits]:
         """The k best rows by each of several scores.
@@ -224,7 +213,12 @@ class ExactIndex(Index):
         Returns:
             For each score its rows and scores, (1, k).
         """
-        return [self.best(self.scores(scoring), k, left_out, scoring) for scoring in scorings]
+        if len(left_out) == self.n or not scorings:
+            return [Hits(np.empty((1, 0), np.int64), np.empty((1, 0), np.float32)) for _ in scorings]
+        lines = [self.scores(scoring) for scoring in scorings]
+        for line in lines:
+            line[left_out] = -np.inf
+        return self._rescored(best_rows(lines, min(self.n - len(left_out), k + MARGIN)), k, scorings)
 
     def scores(self, scoring: Scoring) -> Floats:
         """The score of every row.
@@ -298,3 +292,9 @@ class ExactIndex(Index):
                 places = best_rows(best, k)
                 rows, best = np.take_along_axis(rows, places, axis=1), np.take_along_axis(best, places, axis=1)
         return rows, best
+
+
+def _first(rows: Ints, values: Floats, k: int) -> Hits:
+    """The k best of some rows, best first, equals by row: (1, k)."""
+    order = np.lexsort((rows, -values))[:k]
+    return Hits(rows[order][None].astype(np.int64), values[order][None])

@@ -4,12 +4,22 @@ from typing import Any
 
 import numpy as np
 
-from polysema.core.space.metric import Metric
+from polysema.core.space.metric import Metric, norms
 from polysema.core.space.space import Floats, Ints
 
 BLOCK_ROWS = 4 << 20  # numbers gathered at a time: they stay within the cache's reach
 GATHERED_NUMBERS = 4 << 20  # of rows that are gathered to be scored together
 MARGIN = 8  # extra rows that are rescored, in case rounding swapped two of them
+
+
+def factors(vectors: Floats, metric: Metric) -> Floats:
+    """What a score needs beside a product, (n,): 1 over each length (0 for a zero vector) for the cosine, else the
+    lengths.
+    """
+    length = norms(vectors)
+    if metric is not Metric.COSINE:
+        return length
+    return np.divide(1, length, out=np.zeros_like(length), where=length > 0)
 
 
 def scores_of(vectors: Floats, rows: Ints, queries: Floats, metric: Metric) -> Floats:

@@ -12,7 +12,7 @@ from polysema.core.space.space import Floats, Ints
 from polysema.indexes.best_rows import best_rows
 from polysema.indexes.exact import BLOCK_ROWS, ExactIndex
 from polysema.indexes.int8_candidates import CodeOptions
-from polysema.indexes.scoring import MARGIN
+from polysema.indexes.scoring import MARGIN, factors
 
 RESIDENT_BYTES = 32 << 20  # vectors up to this size are searched where they are, as one array
 CODES_BYTES = 128 << 20  # 8-bit codes (a byte a number) that a streamed index makes at most
@@ -47,12 +47,12 @@ class StreamedIndex(ExactIndex):
             block = np.asarray(self._vectors[start : min(start + step, self.n)])
             known = self._norms[start : start + len(block)]
             if np.isnan(known).any():
-                known[:] = self._factors(block)
+                known[:] = factors(block, self.metric)
             yield start, block
 
     def _norms_of(self, rows: Ints, vectors: Floats) -> Floats:
         if vectors is not self._vectors:
-            return self._factors(vectors)
+            return factors(vectors, self.metric)
         for _ in self._blocks(1):
             pass
         return self._norms

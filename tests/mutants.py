@@ -200,7 +200,7 @@ def imported(path: Path) -> set[str]:
 
 def test_files(name: str) -> list[list[str]]:
     """The test files that import a module, and, for what survives them, those that import what imports it."""
-    folders = [ROOT / "tests" / name for name in (*ROOMS, "store")]
+    folders = [ROOT / "tests" / name for name in (*ROOMS, "store", "engines")]
     files = sorted([path for folder in folders for path in folder.glob("test_*.py")])
     files += [ROOT / "tests" / "app" / "test_explorer.py"]
     imports = {path: imported(path) for path in files if str(path.relative_to(ROOT)) not in SLOW_TESTS}

@@ -80,7 +80,7 @@ def analogy(
         search.recall,
     )
     answer = opened.analogy(expression, k, method, options)
-    tell_notes(answer.origin, opened.origin)
+    tell_notes(answer.origin, opened.space.origin)
     rows = neighbor_table(answer.neighbors, answer.score_name)
     stood = ", ".join(
         f"{i.word} #{i.rank:,} ({i.score:.3f})" if i.rank else f"{i.word} ({i.score:.3f})" for i in answer.inputs

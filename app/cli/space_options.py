@@ -39,8 +39,8 @@ class SpaceView:
 
         with progress_bar() as progress:
             opened = Explorer().space(self.name, progress, self.limit)
-        tell_notes(opened.origin)
-        return opened.view(self.transform, self.removed)
+        tell_notes(opened.space.origin)
+        return opened if (self.transform, self.removed) == ("raw", ()) else opened.view(self.transform, self.removed)
 
 
 def view_options(command: Command) -> Command:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,16 +10,18 @@ import numpy as np
 
 from polysema.app.explorer.options import AnalogyOptions, SearchOptions, first_rows
 from polysema.app.explorer.results import AnalogyAnswer, Evidence, InputRank, MethodAnswer
-from polysema.app.explorer.word_lookup import noted
+from polysema.app.explorer.word_lookup import look_up_terms, noted
 from polysema.core.errors import UserError
 from polysema.core.space.analogy import (
-    OF_A_SUM,
+    METHODS,
     OF_PAIRS,
     AnalogyTarget,
     Scoring,
+    check_method,
     scoring_of_pairs,
+    scoring_of_sum,
+    scorings_of_sum,
     target,
-    three_cos_mul,
 )
 from polysema.core.space.expression import Term, parse
 from polysema.indexes.base import check_k
@@ -28,9 +29,9 @@ from polysema.indexes.base import check_k
 if TYPE_CHECKING:
     from polysema.app.explorer.space_search import SpaceSearch
     from polysema.app.explorer.word_lookup import WordLookup
+    from polysema.core.space.hits import Hits
     from polysema.core.space.lookup import WordMatch
     from polysema.core.space.space import Floats, Ints, Space
-    from polysema.indexes.exact import ExactIndex
 
 METHODS_BESIDE = ("3cosadd", "3cosmul", "pairdirection", "only-b", "ignore-a")
 N_BESIDE = 3  # answers of each other method
@@ -46,70 +47,66 @@ class AnalogyQuestion:
     method: str
     options: AnalogyOptions
 
-    def scoring(self, method: str, wanted: AnalogyTarget, pairs: Sequence[tuple[WordMatch, WordMatch]]) -> Scoring:
-        """How a method scores words; raises `UserError` where the question isn't of its form."""
-        if method in OF_PAIRS:
-            if len(wanted.found) != 1:
-                raise UserError(f"{method} asks about one word, and example pairs say how; got {wanted.expression}")
-            return scoring_of_pairs(self.space, method, pairs, wanted.found[0])
-        if self.options.pairs and method == self.method:
-            raise UserError(f"{method} takes no example pairs; {' and '.join(OF_PAIRS)} do")
-        if method == "3cosmul":
-            return three_cos_mul(wanted, self.options.epsilon)
-        return OF_A_SUM[method](wanted)
+    @property
+    def search_options(self) -> SearchOptions:
+        """How an index is searched for the answers."""
+        how = self.options
+        return SearchOptions(how.where, how.index, how.recall, how.restrict_vocab)
+
+
+def scoring_of_pair_question(
+    query: AnalogyQuestion, method: str, wanted: AnalogyTarget, pairs: Sequence[tuple[WordMatch, WordMatch]]
+) -> Scoring:
+    """How a method that learns from example pairs scores words; raises `UserError` for a sum of several words."""
+    if len(wanted.found) != 1:
+        raise UserError(f"{method} asks about one word, and example pairs say how; got {wanted.expression}")
+    return scoring_of_pairs(query.space, method, pairs, wanted.found[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Scan:
-    """The scores (n,) of the rows that were gone through, those that are left out, and those that a condition bars."""
+class _Hits:
+    """What was found: the best rows and, with evidence, the best with the words of the question and those by each of
+    the methods `beside`, all in `each`; `how` and with which `recall`; the scores (n,) of all rows, where known.
+    """
 
-    index: ExactIndex
-    scores: Floats
-    left_out: Ints
-    barred: Ints
+    each: list[Hits]
+    how: str
+    recall: float | None
+    scores: Floats | None
+    beside: Sequence[Scoring] = ()
 
 
 def answer_analogy(query: AnalogyQuestion, expression: str, k: int) -> AnalogyAnswer:
     """The k best words for an expression, the words of the question left out."""
-    options, method = query.options, query.method
-    resolve = query.lookup.resolver(options.policy)
-    wanted = target(query.space, parse(expression), resolve)
-    pairs = [(resolve(Term(1.0, a)), resolve(Term(1.0, b))) for a, b in options.pairs]
-    known = [pair for pair in pairs if pair[0].known and pair[1].known]
-    scoring = query.scoring(method, wanted, known)
-    out = wanted.left_out + [int(row) for pair in known for found in pair for row in found.rows]
-    check_k(k)
-    index = query.search.exact(first_rows(options.restrict_vocab, len(query.space)))
-    barred = _barred(query, index.n)
-    left_out = np.union1d(np.array([row for row in out if row < index.n], np.int64), barred)
-    scores = index.scores(scoring) if options.evidence or len(barred) else None
-    how = SearchOptions(options.where, options.index, options.recall, options.restrict_vocab)
-    indexed = query.search.uses_index(how)
-    through = query.search.search(scoring.queries, k, how, out) if indexed and scoring.linear else None
-    if through is not None:
-        rows = through.rows[0][through.rows[0] >= 0]
-        found, search, recall = query.search.exact().rescore(rows, k, scoring), through.how, through.recall
+    options = query.options
+    method = query.method if query.method in METHODS else check_method(query.method)
+    parsed = parse(expression)
+    wanted = target(query.space, parsed, look_up_terms(query.lookup, parsed.terms, options.policy))
+    pairs = _pairs(query) if options.pairs else []
+    known = [pair for pair in pairs if pair[0].known and pair[1].known] if pairs else []
+    if method in OF_PAIRS:
+        scoring = scoring_of_pair_question(query, method, wanted, known)
+    elif options.pairs:
+        raise UserError(f"{method} takes no example pairs; {' and '.join(OF_PAIRS)} do")
     else:
-        search, recall = (
-            ("exact" if not indexed else f"exact: no index answers {method}, which is no one cosine"),
-            1.0,
-        )
-        if scores is None:
-            found = index.search_scored(scoring, k, left_out)
-        else:
-            found = index.best(scores, k, left_out, scoring)
-    best = query.search.named(found)
-    if not options.evidence:
-        scores = None
-    own = scoring.combine(scoring.queries @ np.stack([f.vector for f in wanted.found]).T)
+        scoring = scoring_of_sum(method, wanted, options.epsilon)
+    hits = _search(query, wanted, scoring, known, check_k(k))
+    near, *others = query.search.named_each(hits.each)
+    own = scoring.queries @ np.stack([f.vector for f in wanted.found]).T
+    scored = zip(wanted.found, wanted.weights, own[0] if scoring.linear else scoring.combine(own), strict=True)
     inputs = tuple(
-        InputRank(match.word, weight, None if scores is None else _rank(scores, match), float(score), match.how)
-        for match, weight, score in zip(wanted.found, wanted.weights, own, strict=True)
+        [
+            InputRank(match.word, weight, _rank(hits.scores, match), float(score), match.how)
+            for match, weight, score in scored
+        ]
     )
-    evidence = None if scores is None else _evidence(query, wanted, scoring, _Scan(index, scores, left_out, barred))
+    evidence = None
+    if options.evidence:
+        beside = [MethodAnswer(one.method, rows) for one, rows in zip(hits.beside, others[1:], strict=True)]
+        evidence = Evidence(others[0], tuple(beside)) if others else Evidence((), ())
     return AnalogyAnswer(
         str(wanted.expression),
-        best,
+        near,
         inputs,
         wanted.vector,
         np.stack([f.vector for f in wanted.found]),
@@ -117,11 +114,55 @@ def answer_analogy(query: AnalogyQuestion, expression: str, k: int) -> AnalogyAn
         method,
         options.policy.describe(),
         evidence,
-        tuple(f"{a.word}:{b.word}" for a, b in known),
-        tuple(a.query + ":" + b.query for a, b in pairs if (a, b) not in known),
-        search,
-        recall,
+        tuple(f"{a.word}:{b.word}" for a, b in known) if known else (),
+        tuple(a.query + ":" + b.query for a, b in pairs if (a, b) not in known) if pairs else (),
+        hits.how,
+        hits.recall,
     )
+
+
+def _pairs(query: AnalogyQuestion) -> list[tuple[WordMatch, WordMatch]]:
+    """What the example pairs stand for."""
+    terms = [Term(1.0, word) for pair in query.options.pairs for word in pair]
+    found = look_up_terms(query.lookup, terms, query.options.policy)
+    return list(zip(found[::2], found[1::2], strict=True))
+
+
+def _search(
+    query: AnalogyQuestion,
+    wanted: AnalogyTarget,
+    scoring: Scoring,
+    pairs: Sequence[tuple[WordMatch, WordMatch]],
+    k: int,
+) -> _Hits:
+    """The best rows; with evidence also the best with the words of the question, and those by other methods."""
+    options, how = query.options, query.search_options
+    out = [int(row) for found in (*wanted.found, *sum(pairs, ())) for row in found.rows]
+    indexed = query.search.uses_index(how)
+    index = query.search.exact(
+        None if options.restrict_vocab is None else first_rows(options.restrict_vocab, len(query.space))
+    )
+    barred = _barred(query, index.n) if options.where else np.empty(0, np.int64)
+    left_out = np.union1d(np.array([row for row in out if row < index.n], np.int64), barred)
+    scores = index.scores(scoring) if options.evidence or len(barred) else None
+    search, recall = (
+        "exact" if not indexed else f"exact: no index answers {scoring.method}, which is no one cosine",
+        1.0,
+    )
+    through = query.search.search(scoring.queries, k, how, out) if indexed and scoring.linear else None
+    if through is not None:
+        rows = through.rows[0][through.rows[0] >= 0]
+        found, search, recall = query.search.exact().rescore(rows, k, scoring), through.how, through.recall
+    elif scores is None:
+        found = index.search_scored(scoring, k, left_out)
+    else:
+        found = index.best(scores, k, left_out, scoring)
+    few = min(N_BESIDE, index.n - len(left_out))
+    if not options.evidence or scores is None or not few:
+        return _Hits([found], search, recall, scores if options.evidence else None)
+    others = scorings_of_sum([one for one in METHODS_BESIDE if one != scoring.method], wanted, options.epsilon)
+    beside = index.best_by_each(others, few, left_out)
+    return _Hits([found, index.best(scores, few, barred, scoring), *beside], search, recall, scores, others)
 
 
 def _barred(query: AnalogyQuestion, n_rows: int) -> Ints:
@@ -133,24 +174,11 @@ def _barred(query: AnalogyQuestion, n_rows: int) -> Ints:
     return np.flatnonzero(~passing[:n_rows])
 
 
-def _evidence(query: AnalogyQuestion, wanted: AnalogyTarget, scoring: Scoring, scan: _Scan) -> Evidence:
-    index, scores, left_out = scan.index, scan.scores, scan.left_out
-    few = min(N_BESIDE, index.n - len(left_out))
-    if not few:
-        return Evidence((), ())
-    others = []
-    for name in METHODS_BESIDE:
-        if name != scoring.method:
-            with suppress(UserError):  # the sum is not of the form a* - a + b
-                others.append(query.scoring(name, wanted, ()))
-    best = [index.best(scores, few, scan.barred, scoring), *index.best_by_each(others, few, left_out)]
-    kept, *beside = query.search.named_each(best)
-    return Evidence(kept, tuple(MethodAnswer(one.method, near) for one, near in zip(others, beside, strict=True)))
-
-
-def _rank(scores: Floats, found: WordMatch) -> int | None:
-    """Where the best row of a word stands among all, from 1; None for an occurrence, which has no row, and for a word
-    that was not searched.
+def _rank(scores: Floats | None, found: WordMatch) -> int | None:
+    """Where the best row of a word stands among all, from 1; None for an occurrence, which has no row, for a word that
+    was not searched, and where the scores of all rows are not known.
     """
+    if scores is None:
+        return None
     rows = found.rows[found.rows < len(scores)]
     return 1 + int(np.count_nonzero(scores > scores[rows].max())) if len(rows) else None

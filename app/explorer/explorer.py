@@ -10,7 +10,7 @@ import gc
 import weakref
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,10 +103,10 @@ class Explorer:
             return name
         if isinstance(name, Space):
             return self.hold(name)
-        address = name if is_address(name) else linked_address(self._folder, name)
+        address = name if "://" in name and is_address(name) else linked_address(self._folder, name)
         if address is not None:
             return self._spaces.get(address, lambda: self._made(engine_search(address)))
-        model, layer = split_layer(name)
+        model, layer = split_layer(name) if "@" in name else (name, None)
         if layer is not None:
             return self.hold(self.model(model, progress=progress).senses.corpus(layer, progress))
         folder, inner = self._collection(name)
@@ -114,10 +114,8 @@ class Explorer:
             key = ("collection", str(folder), inner, file_stamp(str(folder)))
             return self._spaces.get(key, lambda: self._made(SpaceRows(Collection(folder).view(), inner)))
 
-        def made() -> WordSpace:
-            return self._made(static_space(self.names.locate(name), progress))
-
-        return self._spaces.get((name, self.stamp(name)), made)
+        make = partial(lambda name: self._made(static_space(self.names.locate(name), progress)), name)
+        return self._spaces.get((name, self._stamp(name, None)), make)
 
     def model(
         self, name: str = DEFAULT_MODEL, options: ModelOptions | None = None, progress: Progress = no_progress
@@ -230,7 +228,9 @@ class Explorer:
         Returns:
             A value that is another after a change; None for a space that can't change.
         """
-        folder, _ = self._collection(name)
+        return self._stamp(name, self._collection(name)[0])
+
+    def _stamp(self, name: str, folder: Path | None) -> Hashable:
         own = str(self.names.locate(name).path or name) if self.names.owns(name) else name
         return file_stamp(own if folder is None else str(folder))
 

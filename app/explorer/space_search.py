@@ -43,7 +43,7 @@ class SpaceSearch:
 
     def exact(self, n_rows: int | None = None) -> ExactIndex:
         """The exact cosine index of the space, or of its first rows alone."""
-        first = None if n_rows is None or n_rows >= len(self.space) else n_rows
+        first = None if n_rows is None or n_rows >= len(self.space.vectors) else n_rows
         return self._exact.get(first, lambda: ExactIndex(self.space.vectors[:first], Metric.COSINE))
 
     def uses_index(self, options: SearchOptions) -> bool:

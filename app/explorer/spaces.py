@@ -22,7 +22,9 @@ from polysema.indexes.store.space_rows import SpaceRows
 def collection_of(collections: Path, name: str) -> tuple[Path | None, str | None]:
     """The folder of the collection that a name stands for, and the space in it; None where the data folder has none."""
     first, _, inner = name.partition("/")
-    if not COLLECTION_NAME.fullmatch(first) or any(row.name == name for row in catalog()) or Path(name).exists():
+    if not COLLECTION_NAME.fullmatch(first) or not (collections / first).is_dir():
+        return None, None
+    if any(row.name == name for row in catalog()) or Path(name).exists():
         return None, None
     folder = collections / first
     return (folder, inner or None) if is_collection(folder) else (None, None)
@@ -33,7 +35,7 @@ def linked_address(collections: Path, name: str) -> str | None:
     for none.
     """
     first, _, inner = name.partition("/")
-    if not COLLECTION_NAME.fullmatch(first):
+    if not COLLECTION_NAME.fullmatch(first) or not (collections / first).is_dir():
         return None
     address = address_in(collections / first)
     return address if address is None or not inner else f"{address}/{inner}"

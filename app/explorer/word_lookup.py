@@ -14,7 +14,7 @@ from polysema.core.errors import UserError, list_of
 from polysema.core.space.analogy import Resolve, target
 from polysema.core.space.axes import axis_ends
 from polysema.core.space.expression import Term, parse
-from polysema.core.space.lookup import Policy, WordMatch, look_up
+from polysema.core.space.lookup import Policy, WordMatch, look_up, look_up_each
 from polysema.core.space.metric import unit
 from polysema.core.space.spelling import spelling_note
 from polysema.core.space.transform import named_direction
@@ -30,7 +30,8 @@ class WordLookup:
     """Resolves the words of a space, `bank`, and occurrences that its model embeds, `bank in "the bank of a river"`."""
 
     def __init__(self, explorer: Explorer, space: Space, transform: Transform | None = None):
-        self._explorer, self._space, self._transform = explorer, space, transform
+        self.space = space
+        self._explorer, self._transform = explorer, transform
 
     def resolver(self, policy: Policy | None = None) -> Resolve:
         """What resolves a term of an expression to a word of the space, or to an occurrence at the space's layer.
@@ -45,7 +46,7 @@ class WordLookup:
         chosen = policy or Policy()
 
         def resolve(term: Term) -> WordMatch:
-            return look_up(self._space, term.word, chosen) if term.context is None else self._occurrence(term)
+            return look_up(self.space, term.word, chosen) if term.context is None else self._occurrence(term)
 
         return resolve
 
@@ -62,11 +63,11 @@ class WordLookup:
         Raises:
             UnknownWordError: for a word that isn't there, where the policy refuses it.
         """
-        resolve = self.resolver(policy)
-        found = [
-            resolve(parse(w).terms[0] if OCCURRENCE_FORM.search(w) else Term(1.0, w)) for w in list_of(words, "words")
+        terms = [
+            parse(word).terms[0] if OCCURRENCE_FORM.search(word) else Term(1.0, word)
+            for word in list_of(words, "words")
         ]
-        return [one for one in found if one.known]
+        return [one for one in look_up_terms(self, terms, policy) if one.known]
 
     def vector(self, expression: str, policy: Policy | None = None) -> Floats:
         """Where a sum of words leads, `king - man + woman`.
@@ -93,8 +94,9 @@ class WordLookup:
         Returns:
             The vector (dim,), and the card.
         """
-        wanted = target(self._space, parse(expression), self.resolver(policy))
-        return wanted.vector, noted(self._space, wanted.found)
+        parsed = parse(expression)
+        wanted = target(self.space, parsed, look_up_terms(self, parsed.terms, policy))
+        return wanted.vector, noted(self.space, wanted.found)
 
     def direction(self, axis: str, policy: Policy | None = None) -> Floats:
         """The unit vector of an axis `poor -> rich`: from one word (or sum of words) to another.
@@ -119,7 +121,7 @@ class WordLookup:
             The direction (dim,), and the card.
         """
         direction, found = self.axis(axis, policy)
-        return direction, noted(self._space, found)
+        return direction, noted(self.space, found)
 
     def axis(self, axis: str, policy: Policy | None = None) -> tuple[Floats, list[WordMatch]]:
         """The direction of an axis, and what its words stand for.
@@ -132,8 +134,8 @@ class WordLookup:
             The direction (dim,), and the words.
         """
         start, end = axis_ends(axis)
-        resolve = self.resolver(policy)
-        ends = [target(self._space, parse(text), resolve) for text in (start, end)]
+        parsed = [parse(text) for text in (start, end)]
+        ends = [target(self.space, each, look_up_terms(self, each.terms, policy)) for each in parsed]
         a, b = (unit(each.vector[None])[0] for each in ends)
         return named_direction(b - a, start, end), [found for each in ends for found in each.found]
 
@@ -142,7 +144,7 @@ class WordLookup:
         from polysema.core.model.pooling import POOLINGS
         from polysema.core.model.tokens import Occurrence, find_word
 
-        context, space = term.context, self._space
+        context, space = term.context, self.space
         assert context is not None
         check_texts([context.text], least=1)
         known = space.origin.layer is not None or not self._explorer.names.locate(space.origin.source).is_vectors
@@ -163,6 +165,13 @@ class WordLookup:
         notes = hidden.origin.with_notes(spelling_note(term.word, place.word)).notes
         how = f"its occurrence at layer {layer}"
         return WordMatch(str(term), place.word, np.empty(0, np.int64), unit(vectors)[0], how, notes)
+
+
+def look_up_terms(lookup: WordLookup, terms: Sequence[Term], policy: Policy | None) -> list[WordMatch]:
+    """What each of several terms stands for, as `WordLookup.resolver` has it."""
+    if any(term.context is not None for term in terms):
+        return list(map(lookup.resolver(policy), terms))
+    return look_up_each(lookup.space, [term.word for term in terms], policy or Policy())
 
 
 def noted(space: Space, found: Sequence[WordMatch]) -> Origin:

@@ -17,7 +17,6 @@ from polysema.app.explorer.word_lookup import WordLookup
 from polysema.app.explorer.word_relations import WordRelations
 from polysema.core.argument_types import checked_arguments
 from polysema.core.errors import list_of
-from polysema.core.space.analogy import check_method
 from polysema.core.space.expression import Term
 from polysema.core.space.lookup import Policy
 from polysema.core.space.transform import Transform
@@ -168,7 +167,7 @@ class WordSpace:
         Example:
             `explorer.space("glove-6b-50d").analogy("queen - king + man").neighbors[0].key` is `"woman"`.
         """
-        query = AnalogyQuestion(self.space, self.lookup, self.search, check_method(method), options or AnalogyOptions())
+        query = AnalogyQuestion(self.space, self.lookup, self.search, method, options or AnalogyOptions())
         return answer_analogy(query, expression, k)
 
     def similarity(

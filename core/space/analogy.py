@@ -14,13 +14,14 @@ scored.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from polysema.core.errors import UserError
 from polysema.core.space.expression import Expression, Term
-from polysema.core.space.lookup import Policy, WordMatch, look_up
+from polysema.core.space.lookup import LEFT_OUT_NOTE, Policy, WordMatch, look_up
 from polysema.core.space.metric import unit
 from polysema.core.space.space import Floats, Ints, Space
 
@@ -36,35 +37,31 @@ Combine = Callable[[Floats], Floats]
 class Scoring:
     """How words are scored: `queries` (m, dim) of length 1, and `combine` from cosines (m, n) to scores (n,).
 
-    `linear` says that the score is the cosine with the only query. `ups` is set where it is 3CosMul's with weights of
-    1: so many first queries multiply, the others divide.
+    `linear` says that the score is the cosine with the only query; `is_mul` that it is 3CosMul's of three words with
+    weights of 1: the first two queries multiply, the third divides.
     """
 
     method: str
     queries: Floats
     combine: Combine
-    ups: int = 0
+    is_mul: bool = False
     epsilon: float = EPSILON
     linear: bool = False
-
-    @property
-    def is_mul(self) -> bool:
-        """Whether it is 3CosMul's of three words with weights of 1."""
-        return self.ups == 2 and len(self.queries) == 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalogyTarget:
     """Where an expression points: `vector` (dim,), and the words it was made of.
 
-    `found` are the words as they were looked up, `weights` what each entered with; `rows` are all rows of them, which
-    are left out of the answers.
+    `found` are the words as they were looked up, `weights` what each entered with; `known` are the vector and the
+    weight of those that stand for something; `rows` are all rows of them, which are left out of the answers.
     """
 
     expression: Expression
     vector: Floats
     found: tuple[WordMatch, ...]
     weights: tuple[float, ...]
+    known: tuple[tuple[Floats, float], ...]
 
     @property
     def rows(self) -> Ints:
@@ -97,20 +94,23 @@ def resolver(space: Space, policy: Policy | None = None) -> Resolve:
     return resolve
 
 
-def target(space: Space, expression: Expression, resolve: Resolve | None = None) -> AnalogyTarget:
+def target(space: Space, expression: Expression, found: Sequence[WordMatch] | None = None) -> AnalogyTarget:
     """The sum of the words' unit vectors, weighted: 3CosAdd's a* - a + b for `a* - a + b`.
 
-    Raises `UnknownWordError` for a word that the space doesn't hold, and `UserError` when the sum is zero.
+    `found` are the words as they were looked up; None: they are looked up here. Raises `UnknownWordError` for a word
+    that the space doesn't hold, and `UserError` when the sum is zero.
     """
-    looked_up = [(resolve or resolver(space))(term) for term in expression.terms]
-    kept = [(f, t.weight) for f, t in zip(looked_up, expression.terms, strict=True) if f.known]
+    if found is None:
+        found = [resolver(space)(term) for term in expression.terms]
+    kept = [(f.vector, t.weight) for f, t in zip(found, expression.terms, strict=True) if f.how != LEFT_OUT_NOTE]
     if not kept:
         raise UserError(f"{expression}: none of its words is in {space.origin.source}")
     weights = np.array([weight for _, weight in kept], np.float32)
-    vector = weights @ np.stack([f.vector for f, _ in kept])  # (terms,) @ (terms, dim) -> (dim,)
+    vector = weights @ np.stack([one for one, _ in kept])  # (terms,) @ (terms, dim) -> (dim,)
     if not np.linalg.norm(vector) > 1e-6:
         raise UserError(f"{expression} adds up to nothing: the words cancel out, so there is no direction to look in")
-    return AnalogyTarget(expression, vector, tuple(looked_up), tuple(term.weight for term in expression.terms))
+    every = tuple(term.weight for term in expression.terms)
+    return AnalogyTarget(expression, vector, tuple(found), every, tuple(kept))
 
 
 # Of a sum of words
@@ -125,14 +125,9 @@ def _cosine(method: str, vector: Floats) -> Scoring:
     return by_cosine(method, unit(vector[None])[0])
 
 
-def three_cos_add(wanted: AnalogyTarget) -> Scoring:
-    """cos(x, the sum)."""
-    return _cosine("3cosadd", wanted.vector)
-
-
 def three_cos_mul(wanted: AnalogyTarget, epsilon: float = EPSILON) -> Scoring:
     """The product of cos' of the words with a plus over that of those with a minus, each to the power of its weight."""
-    known = [(f.vector, w) for f, w in zip(wanted.found, wanted.weights, strict=True) if f.known and w != 0]
+    known = [(vector, weight) for vector, weight in wanted.known if weight != 0]
     known.sort(key=lambda pair: -pair[1])
     signs = [w for _, w in known]
 
@@ -149,14 +144,14 @@ def three_cos_mul(wanted: AnalogyTarget, epsilon: float = EPSILON) -> Scoring:
         up = np.ones_like(cosines[0]) if up is None else up
         return up if down is None else up / (down + np.float32(epsilon))
 
-    ups = sum(w == 1 for w in signs) if all(abs(w) == 1 for w in signs) else 0
-    return Scoring("3cosmul", np.ascontiguousarray(np.stack([v for v, _ in known])), combine, ups, epsilon)
+    queries = np.ascontiguousarray(np.stack([v for v, _ in known]))
+    return Scoring("3cosmul", queries, combine, signs == [1, 1, -1], epsilon)
 
 
 def triple(wanted: AnalogyTarget) -> tuple[Floats, Floats, Floats]:
     """The unit vectors of a, a*, b in `a* - a + b`; raises `UserError` for a sum of another form."""
-    plus = [f.vector for f, w in zip(wanted.found, wanted.weights, strict=True) if f.known and w == 1]
-    minus = [f.vector for f, w in zip(wanted.found, wanted.weights, strict=True) if f.known and w == -1]
+    plus = [vector for vector, weight in wanted.known if weight == 1]
+    minus = [vector for vector, weight in wanted.known if weight == -1]
     if (len(plus), len(minus), len(wanted.found)) != (2, 1, 3):
         raise UserError(
             f"this method asks a question of three words, such as queen - king + man; got {wanted.expression}"
@@ -182,15 +177,15 @@ def pair_direction(wanted: AnalogyTarget) -> Scoring:
     return Scoring("pairdirection", np.stack([d, b]).astype(np.float32), combine)
 
 
-def only_b(wanted: AnalogyTarget) -> Scoring:
-    """cos(x, b): what the neighbors of b alone give."""
-    return _cosine("only-b", triple(wanted)[2])
+def only_b(wanted: AnalogyTarget) -> Floats:
+    """b, (dim,): its neighbors alone are the answers."""
+    return triple(wanted)[2]
 
 
-def ignore_a(wanted: AnalogyTarget) -> Scoring:
-    """cos(x, a* + b): what is found without a."""
+def ignore_a(wanted: AnalogyTarget) -> Floats:
+    """a* + b, (dim,): what is found without a."""
     _, a_star, b = triple(wanted)
-    return _cosine("ignore-a", a_star + b)
+    return a_star + b
 
 
 # Of several example pairs
@@ -234,13 +229,12 @@ def random_rows(space: Space, many: int, besides: Sequence[int], seed: int = SEE
     return np.sort(chosen[~np.isin(chosen, besides)][:many]).astype(np.int64)
 
 
-OF_A_SUM: dict[str, Callable[[AnalogyTarget], Scoring]] = {
-    "3cosadd": three_cos_add,
-    "3cosmul": three_cos_mul,
-    "pairdirection": pair_direction,
+BY_ONE_COSINE: dict[str, Callable[[AnalogyTarget], Floats]] = {
+    "3cosadd": lambda wanted: wanted.vector,
     "only-b": only_b,
     "ignore-a": ignore_a,
 }
+OF_A_SUM = ("3cosadd", "3cosmul", "pairdirection", "only-b", "ignore-a")
 OF_PAIRS = ("3cosavg", "lrcos")
 METHODS = (*OF_A_SUM, *OF_PAIRS)
 
@@ -250,6 +244,28 @@ def check_method(name: str) -> str:
     if name.lower() not in METHODS:
         raise UserError(f"method {name!r} does not exist; choose one of {', '.join(METHODS)}")
     return name.lower()
+
+
+def scoring_of_sum(method: str, wanted: AnalogyTarget, epsilon: float = EPSILON) -> Scoring:
+    """How a method that asks about a sum of words scores them; raises `UserError` for a sum of another form."""
+    if method in BY_ONE_COSINE:
+        return _cosine(method, BY_ONE_COSINE[method](wanted))
+    return three_cos_mul(wanted, epsilon) if method == "3cosmul" else pair_direction(wanted)
+
+
+def scorings_of_sum(methods: Sequence[str], wanted: AnalogyTarget, epsilon: float = EPSILON) -> list[Scoring]:
+    """How each of several methods scores words, without those that the sum is not of the form of."""
+    made: dict[str, Scoring] = {}
+    vectors: dict[str, Floats] = {}
+    for method in methods:
+        with suppress(UserError):
+            if method in BY_ONE_COSINE:
+                vectors[method] = BY_ONE_COSINE[method](wanted)
+            else:
+                made[method] = scoring_of_sum(method, wanted, epsilon)
+    units = [unit(vector[None])[0] for vector in vectors.values()]
+    made |= {method: by_cosine(method, one) for method, one in zip(vectors, units, strict=True)}
+    return [made[method] for method in methods if method in made]
 
 
 def scoring_of_pairs(space: Space, method: str, pairs: Sequence[tuple[WordMatch, WordMatch]], b: WordMatch) -> Scoring:

@@ -132,6 +132,19 @@ def look_up(space: Space, word: str, policy: Policy) -> WordMatch:
     return WordMatch(word, name, rows, _mean(space, rows), f"mean of its {len(rows):,} occurrences", notes)
 
 
+def look_up_each(space: Space, words: Sequence[str], policy: Policy) -> list[WordMatch]:
+    """What each of several words stands for, as `look_up` has it; those that are there as written in one go."""
+    if policy.case is Case.LOWER or space.origin.layer is not None:
+        return [look_up(space, word, policy) for word in words]
+    rows = [space.keys.row(word) for word in words]
+    vectors = [np.asarray(space.vectors[row]) if row >= 0 else None for row in rows]
+    units = [None if vector is None else unit(vector[None])[0] for vector in vectors]
+    return [
+        look_up(space, word, policy) if one is None else WordMatch(word, word, np.array([row]), one, "as written")
+        for word, row, one in zip(words, rows, units, strict=True)
+    ]
+
+
 def _joined(space: Space, parts: Sequence[str], case: Case) -> tuple[int, str]:
     """The row of a phrase that is one entry, its words joined by a sign, and how it was found; -1 where none is."""
     for joint in ("_", "-", ""):

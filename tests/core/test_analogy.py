@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
+from benchmarks.call_walk import returns, walk
 from polysema.app.explorer import AnalogyOptions, Explorer
 from polysema.core.errors import IncompatibleError, UnknownWordError, UserError
 from polysema.core.space.analogy import METHODS, random_rows
@@ -386,3 +387,11 @@ def test_earlier_names_of_transforms_are_read() -> None:
     space = Space.from_vectors(["a", "b", "c"], [[1, 0], [0, 1], [1, 1]])
     assert fit(space, "centred").name == "centered"
     assert Origin.from_json(Origin("a", transform="centred, without b").to_json()).transform == "centered, without b"
+
+
+def test_an_analogy_is_one_way_through_the_code(explorer: Explorer) -> None:
+    """Few calls go back to a file that was left; what is read on the way can be followed."""
+    words = explorer.space()
+    words.analogy("queen - king + man")
+    files = walk(lambda: words.analogy("queen - king + man"))
+    assert returns(files) <= 43

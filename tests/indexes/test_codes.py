@@ -84,7 +84,10 @@ def test_each_question_is_counted_once(monkeypatch, rng):
     monkeypatch.setattr("polysema.indexes.int8_codes.three_cos_mul", lambda *given: compiled.append(1) or np.zeros(50))
     vectors = rng.standard_normal((50, 8)).astype(np.float32)
     scoring = Scoring(
-        "3CosMul", vectors[:3] / np.linalg.norm(vectors[:3], axis=1, keepdims=True), lambda cosines: cosines[0], ups=2
+        "3CosMul",
+        vectors[:3] / np.linalg.norm(vectors[:3], axis=1, keepdims=True),
+        lambda cosines: cosines[0],
+        is_mul=True,
     )
     for ask in (lambda index: index.search_scored(scoring, 3), lambda index: index.scores(scoring)):
         index = ExactIndex(vectors)
