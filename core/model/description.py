@@ -6,10 +6,11 @@ from pathlib import Path
 
 from polysema.core.errors import UnavailableError, UnreadableError, UserError
 from polysema.core.model.catalog import ModelLocation, locate
-from polysema.core.model.family import family_of_folder
+from polysema.core.model.config_check import check_folder_config
+from polysema.core.model.family import family_of_config
 from polysema.core.model.gguf import is_gguf
 from polysema.core.model.hub import cached_folder
-from polysema.core.model.loading_cost import BYTES_OF_DTYPE, count_parameters, loading_cost
+from polysema.core.model.loading_cost import BYTES_OF_DTYPE, count_parameters, loading_cost, weight_shapes
 from polysema.core.model.lora import read_adapter
 from polysema.core.model.model_folder import CONFIG_FILE, WEIGHTS, check_folder, is_adapter, read_json
 from polysema.core.space.space import Family
@@ -77,7 +78,7 @@ def _folder(found: ModelLocation, path: Path, dtype: str) -> ModelDescription:
     files = [file for pattern in TOKENIZER_FILES for file in sorted(path.glob(pattern))]
     return ModelDescription(
         found.name,
-        family_of_folder(path),
+        family_of_config(check_folder_config(path, len(weight_shapes(path)))),
         str(config.get("model_type", "")),
         str(next(iter(config.get("architectures") or ()), "")),
         count_parameters(path),

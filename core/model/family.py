@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polysema.core.errors import UnavailableError, UnreadableError
+from polysema.core.errors import UnavailableError
+from polysema.core.model.config_check import check_folder_config, read_config
 from polysema.core.space.space import Family
 
 if TYPE_CHECKING:
@@ -41,12 +42,9 @@ def family_of_folder(folder: Path) -> Family:
         Encoder, decoder or encoder-decoder.
 
     Raises:
-        UnreadableError: transformers can't read the config.
+        PolysemaError: transformers can't read the config, or it is that of no language model.
     """
-    try:
-        return _family(str(folder), local_files_only=True)
-    except ValueError as error:
-        raise UnreadableError(f"the config of {folder} can't be read: {error}") from None
+    return family_of_config(check_folder_config(folder))
 
 
 def family_of_hub(hub_id: str, revision: str = "") -> Family:
@@ -63,21 +61,9 @@ def family_of_hub(hub_id: str, revision: str = "") -> Family:
         UnavailableError: It is not on this machine, and the hub can't be reached or has no such model.
     """
     try:
-        return _family(hub_id, **({"revision": revision} if revision else {}))
+        return family_of_config(read_config(hub_id, **({"revision": revision} if revision else {})))
     except ValueError as error:
         raise UnavailableError(
             f"{hub_id} is not on this machine, and can't be brought from the hub ({error}); check the id and the "
             "connection, or give a local folder"
         ) from None
-
-
-def _family(place: str, **options: str | bool) -> Family:
-    """The family by the config of a folder or hub id; raises `ValueError` with one line."""
-    from transformers import AutoConfig
-
-    try:
-        config = AutoConfig.from_pretrained(place, trust_remote_code=False, **options)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise ValueError(first[:160]) from None
-    return family_of_config(config)

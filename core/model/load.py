@@ -7,6 +7,7 @@ from polysema.core.argument_types import checked_function
 from polysema.core.errors import UnavailableError, UserError
 from polysema.core.import_lock import IMPORTING
 from polysema.core.model.catalog import ModelLocation, locate
+from polysema.core.model.config_check import count_heads, count_layers
 from polysema.core.model.engine import TorchEngine
 from polysema.core.model.family import family_of_config
 from polysema.core.model.final_norm import find_final_norm
@@ -187,8 +188,6 @@ def _stack(whole: Any, family: Family, side: str, tokenizer: Any, device: str, f
     base = getattr(whole, whole.base_model_prefix, whole) if whole.base_model_prefix else whole
     module = (base.get_decoder() if side == "decoder" else base.get_encoder()) if two else base
     text_config = whole.config.get_text_config()
-    names = (f"{side}_layers", *(("num_decoder_layers",) if side == "decoder" else ())) if two else ()
-    heads = (f"{side}_attention_heads",) if two else ()
     pad = tokenizer.pad_token_id
     norm = find_final_norm(module, two)
     engine = TorchEngine(
@@ -198,8 +197,8 @@ def _stack(whole: Any, family: Family, side: str, tokenizer: Any, device: str, f
         norm if final_norm == "before" else None,
     )
     return {
-        "n_layers": _number(text_config, *names, "num_hidden_layers"),
-        "n_heads": _number(text_config, *heads, "num_attention_heads"),
+        "n_layers": count_layers(text_config, side if two else ""),
+        "n_heads": count_heads(text_config, side if two else ""),
         "engine": engine,
         "module": module,
         "stack": side if two else "",
@@ -209,19 +208,6 @@ def _stack(whole: Any, family: Family, side: str, tokenizer: Any, device: str, f
 
 def _devices(torch: Any) -> list[str]:
     return ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
-
-
-def _number(config: Any, *names: str) -> int:
-    for name in names:
-        value = getattr(config, name, None)
-        if isinstance(value, int):
-            return value
-    if names[-1] == "num_attention_heads":
-        raise UserError(
-            f"a {config.model_type} model has no attention heads: what isn't a transformer (a state-space or recurrent "
-            "model) is not read here; choose an encoder, a decoder or an encoder-decoder with attention"
-        )
-    raise UserError(f"a {config.model_type} model doesn't say its {names[-1]}, so its layers can't be counted")
 
 
 MAX_WINDOW = 2048  # longer windows cost memory by their square and bring little to a word

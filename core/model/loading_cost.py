@@ -13,6 +13,11 @@ BYTES_OF_DTYPE = {"float32": 4, "float16": 2, "bfloat16": 2}
 MAX_HEADER_BYTES = 100 << 20
 GIGABYTE = 1e9
 MEMORY_FILE = Path("/proc/meminfo")
+# limit and use of a container's memory, in the two versions of control groups
+GROUP_FILES = (
+    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
+    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
+)
 
 
 def count_parameters(folder: Path) -> int:
@@ -27,7 +32,24 @@ def count_parameters(folder: Path) -> int:
     Raises:
         UnreadableError: A file is no safetensors.
     """
-    return sum(prod(tensor["shape"]) for path in sorted(folder.glob(WEIGHTS)) for tensor in _header(path).values())
+    return sum(prod(shape) for shape in weight_shapes(folder).values())
+
+
+def weight_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each weight of a folder, from the headers of its files.
+
+    Args:
+        folder: Of a model.
+
+    Returns:
+        Shapes by the names in the files.
+
+    Raises:
+        UnreadableError: A file is no safetensors.
+    """
+    return {
+        name: tuple(tensor["shape"]) for path in sorted(folder.glob(WEIGHTS)) for name, tensor in _header(path).items()
+    }
 
 
 def loading_cost(folder: Path, dtype: str = "float32") -> int:
@@ -87,11 +109,16 @@ def check_memory_together(costs: Mapping[str, int]) -> None:
 
 
 def free_memory() -> int | None:
-    """The bytes of memory that a program can get.
+    """The bytes of memory that a program can get: what the machine has free, and a container at most its own limit.
 
     Returns:
         Bytes, or None where the system doesn't tell.
     """
+    known = [one for one in (_free_of_machine(), _free_of_group()) if one is not None]
+    return min(known, default=None)
+
+
+def _free_of_machine() -> int | None:
     try:
         for line in MEMORY_FILE.read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
@@ -99,6 +126,20 @@ def free_memory() -> int | None:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):
         return None
+
+
+def _free_of_group() -> int | None:
+    """What a container may still take: of what it uses, files that were read and can be let go of count as free."""
+    for limit, used in GROUP_FILES:
+        try:
+            most = int(limit.read_text(encoding="ascii"))
+            fields = (line.split() for line in (used.parent / "memory.stat").read_text(encoding="ascii").splitlines())
+            stat = {name: int(count) for name, count in fields}
+            cached = stat.get("total_inactive_file", stat.get("inactive_file", 0))
+            return max(0, most - int(used.read_text(encoding="ascii")) + cached)
+        except (OSError, ValueError):  # there is none, or no limit is set ("max")
+            continue
+    return None
 
 
 def _header(path: Path) -> dict[str, dict[str, list[int]]]:

@@ -14,24 +14,23 @@ import pyarrow as pa
 from polysema.core.errors import UnreadableError, UserError
 from polysema.core.model.catalog import ModelLocation
 from polysema.core.model.model_folder import check_folder, files_hash, read_json
-from polysema.core.model.tokenizer import TOKENIZER_FILE, read_tokenizer
+from polysema.core.model.tokenizer import TOKENIZER_FILE, check_vocabulary, read_tokenizer
 from polysema.core.space.space import Family, Floats, Keys, Origin, Space
 from polysema.core.space.spelling import encoded
 
 PIECE = "##"  # what stands before a token that goes on with a word, as WordPiece writes it
 
 # how the families name the table; the first that is there is taken
-TABLES = (
+TABLE_ENDINGS = (
     "embeddings.word_embeddings.weight",
-    "bert.embeddings.word_embeddings.weight",
-    "roberta.embeddings.word_embeddings.weight",
-    "model.embed_tokens.weight",
-    "embed_tokens.weight",
-    "transformer.wte.weight",
-    "wte.weight",
-    "shared.weight",
-    "model.shared.weight",
     "encoder.embed_tokens.weight",
+    "shared.weight",
+    "embed_tokens.weight",
+    "wte.weight",
+    "word_embeddings.weight",
+    "embed_in.weight",
+    "word_embedding.weight",
+    "tok_embeddings.weight",
 )
 
 
@@ -70,14 +69,27 @@ def _table(folder: Path) -> Floats:
     for path in files:
         try:
             with safe_open(path, framework="pt") as tensors:
-                there = set(tensors.keys())
-                name = next((name for name in TABLES if name in there), None)
+                there = sorted(tensors.keys())
+                name = next((key for end in TABLE_ENDINGS for key in there if f".{key}".endswith(f".{end}")), None)
                 if name is not None:
                     vectors: Floats = tensors.get_tensor(name).float().numpy()
-                    return vectors
+                    return _finite(vectors, path, name)
         except (SafetensorError, OSError) as error:
             raise UnreadableError(f"{path} can't be read as safetensors: {error}") from None
     raise UnreadableError(f"{folder} has no table of input embeddings under a name that is known")
+
+
+def _finite(vectors: Floats, path: Path, name: str) -> Floats:
+    """The same table; raises `UnreadableError` where a number of it is NaN or infinite."""
+    # one sum of each row tells NaN and infinity, and is much cheaper than a look at each number
+    bad = np.flatnonzero(~np.isfinite(vectors.sum(axis=1, dtype=np.float32)))
+    bad = bad[~np.isfinite(vectors[bad]).all(axis=1)]
+    if len(bad):
+        raise UnreadableError(
+            f"{path}: NaN or infinite are {len(bad):,} of {len(vectors):,} rows of {name}; get the file again, or "
+            "save it anew"
+        )
+    return vectors
 
 
 def token_names(folder: Path) -> list[str]:
@@ -108,6 +120,7 @@ def token_names(folder: Path) -> list[str]:
 def _piece_names(folder: Path) -> list[str]:
     """The same of a folder whose tokenizer is SentencePiece's alone."""
     tokenizer = read_tokenizer(str(folder), folder.name, str(read_json(folder / "config.json").get("model_type", "")))
+    check_vocabulary(tokenizer, str(folder))
     vocabulary = tokenizer.get_vocab()
     special = set(tokenizer.all_special_tokens) | set(tokenizer.get_added_vocab())
     names = [""] * (max(vocabulary.values(), default=-1) + 1)

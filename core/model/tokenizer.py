@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, overload
 
-from polysema.core.errors import UnavailableError, UserError
+from polysema.core.errors import UnavailableError, UnreadableError, UserError
 from polysema.core.model.sentencepiece_tokens import AddedTokens, PieceTokenizer
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -140,6 +140,23 @@ def check_sentencepiece(folder: Path, name: str) -> None:
         raise UnavailableError(
             f"the tokenizer of {name} is a model of SentencePiece ({pieces[0]}), which needs "
             f"{missing[0].replace('google.', '')}; install it with pip install 'polysema[models]'"
+        )
+
+
+def check_vocabulary(tokenizer: Tokenizer, name: str) -> None:
+    """Refuse a tokenizer that has only special tokens: transformers makes one where no file of a vocabulary is.
+
+    Args:
+        tokenizer: Of a model.
+        name: What the model is called in the message.
+
+    Raises:
+        UnreadableError: No token of it stands for text.
+    """
+    if not set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens) - set(tokenizer.get_added_vocab()):
+        raise UnreadableError(
+            f"{name} has no tokenizer: no {TOKENIZER_FILE} and no other file of its vocabulary is there, so no text "
+            "can be read; save the tokenizer beside the weights"
         )
 
 

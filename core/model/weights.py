@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 from polysema.core.errors import NotFoundError, UnavailableError, UnreadableError, UserError
 from polysema.core.model.catalog import ModelLocation
+from polysema.core.model.config_check import check_config, first_words, read_config
+from polysema.core.model.loading_cost import weight_shapes
 from polysema.core.model.model_folder import CONVERTED, own_code
-from polysema.core.model.tokenizer import Tokenizer, read_tokenizer
+from polysema.core.model.tokenizer import Tokenizer, check_vocabulary, read_tokenizer
 
 UNUSED_PARTS = ("pooler.",)  # parts that no hidden state depends on: they may be missing
 MASKED_ARCHITECTURES = ("ForMaskedLM", "ForPreTraining")
@@ -17,6 +19,8 @@ TWO_HEADS = {"albert", "bert", "big_bird", "fnet", "megatron-bert", "mobilebert"
 READERS = {"safetensors_rust", "safetensors", "tokenizers", "huggingface_hub", "transformers", "builtins"}
 MIN_TOKENS_SHARE = 0.9  # a tokenizer with fewer tokens than this share of the table's rows is told of
 MAX_KEYS_SHOWN = 3
+MISMATCH = "ignore_mismatched_sizes"  # what transformers advises where shapes differ
+RUNS_CODE = "trust_remote_code"
 NUMBER = re.compile(r"\d+")
 
 
@@ -44,12 +48,18 @@ def read_model(found: ModelLocation, dtype: Any) -> ReadModel:
             has tokens that the table has no rows for, or a file can't be read.
     """
     options = _options(found)
+    n_weights = None if found.path is None else len(weight_shapes(found.path))
     try:
-        from transformers import AutoConfig
-
-        config = AutoConfig.from_pretrained(_place(found), **options)
+        config = read_config(_place(found), **{name: one for name, one in options.items() if name != RUNS_CODE})
+        check_config(found.name, config, n_weights)
         tokenizer = read_tokenizer(_place(found), found.name, config.model_type, **options)
-        model, info = _weights(found, config, dtype, options)
+        try:
+            model, info = _weights(found, config, dtype, options)
+        except RuntimeError as error:
+            shape = _first_mismatch(found, config) if MISMATCH in str(error) else ""
+            if not shape:
+                raise
+            raise UnreadableError(f"the weights of {found.name} don't fit its config: {shape}") from None
     except UserError:
         raise
     except Exception as error:
@@ -76,7 +86,7 @@ def _options(found: ModelLocation) -> dict[str, Any]:
     quiet: Callable[[], None] = hub_logging.set_verbosity_error  # which has no types
     quiet()
     logging.disable_progress_bar()
-    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": found.path is not None}
+    options: dict[str, Any] = {RUNS_CODE: False, "local_files_only": found.path is not None}
     return options | ({"revision": found.revision} if found.revision else {})
 
 
@@ -94,6 +104,25 @@ def _weights(found: ModelLocation, config: Any, dtype: Any, options: dict[str, A
         if not _missing(of_both):  # as bert-base-uncased, whose config names one of its two heads
             return both, of_both
     return model, info
+
+
+def _first_mismatch(found: ModelLocation, config: Any) -> str:
+    """The first weight whose shape in the file is another than by the config; nothing is loaded for that."""
+    import torch
+    from transformers import AutoModel
+
+    if found.path is None:
+        return ""
+    with torch.device("meta"):
+        model = (_with_head(config) or AutoModel).from_config(config)
+    prefix, expected = f"{model.base_model_prefix}.", {}
+    for key, parameter in model.named_parameters():
+        expected[key.removeprefix(prefix)] = tuple(parameter.shape)
+    for key, shape in weight_shapes(found.path).items():
+        wanted = expected.get(key.removeprefix(prefix), shape)
+        if wanted != shape:
+            return f"{key} is {shape} in the file and {wanted} by the config"
+    return ""
 
 
 def _with_head(config: Any) -> Any:
@@ -139,6 +168,13 @@ def _unread(name: str, model: Any, info: dict[str, Any]) -> tuple[str, ...]:
     if not unexpected:
         return ()
     prefix = f"{model.base_model_prefix}."
+    modules = dict(model.named_modules())
+    unwanted = [key for key in unexpected if _is_left_out(key, prefix, modules)]
+    if unwanted:
+        raise UnreadableError(
+            f"the weights of {name} don't fit its config: that leaves out {len(unwanted)} which they have, among them "
+            f"{unwanted[0]}"
+        )
     known = {NUMBER.sub("N", key.removeprefix(prefix)) for key, _ in model.named_parameters()}
     blocks = [key for key in unexpected if NUMBER.sub("N", key.removeprefix(prefix)) in known]
     if blocks:
@@ -149,9 +185,20 @@ def _unread(name: str, model: Any, info: dict[str, Any]) -> tuple[str, ...]:
     return (f"{len(unexpected):,} weights of {name} have no place in its architecture and are not read: {shown}",)
 
 
+def _is_left_out(key: str, prefix: str, modules: dict[str, Any]) -> bool:
+    """Whether a weight belongs to a module that the config builds without it, such as a bias: states would be wrong."""
+    place, _, own = key.rpartition(".")
+    for name in (place, place.removeprefix(prefix), f"{prefix}{place}"):
+        parameters = getattr(modules.get(name), "_parameters", {})
+        if own in parameters and parameters[own] is None:
+            return True
+    return False
+
+
 def _check_tokens(name: str, tokenizer: Tokenizer, model: Any) -> tuple[str, ...]:
     """What is said of a tokenizer with far fewer tokens than the table has rows; refuses one with more."""
-    rows = len(model.get_input_embeddings().weight)
+    rows = _table_rows(name, model)
+    check_vocabulary(tokenizer, name)
     if len(tokenizer) > rows:
         special = set(tokenizer.all_special_tokens) | set(tokenizer.get_added_vocab())
         last = max((number for token, number in tokenizer.get_vocab().items() if token not in special), default=-1)
@@ -165,13 +212,26 @@ def _check_tokens(name: str, tokenizer: Tokenizer, model: Any) -> tuple[str, ...
     return ()
 
 
+def _table_rows(name: str, model: Any) -> int:
+    """The rows of the table of tokens; raises `UserError` for a model that reads something else than texts."""
+    try:
+        if model.main_input_name == "input_ids":
+            return len(model.get_input_embeddings().weight)
+    except (NotImplementedError, AttributeError):  # it has several tables, or none of tokens
+        pass
+    raise UserError(
+        f"{name} is a {model.config.model_type} model, which reads {model.main_input_name} and has no one table of "
+        "tokens; choose an encoder, a decoder or an encoder-decoder of language"
+    )
+
+
 def _module(error: Exception) -> str:
     return type(error).__module__.partition(".")[0]
 
 
 def _cannot(found: ModelLocation, error: Exception) -> UserError:
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    if "trust_remote_code" in str(error):
+    first = first_words(error)
+    if RUNS_CODE in str(error):
         return UnreadableError(f"{found.name} can't be loaded as a model: {own_code()}")
     if found.hub_id:
         if "safetensors" in first:
@@ -184,4 +244,9 @@ def _cannot(found: ModelLocation, error: Exception) -> UserError:
             f"{found.name} can't be loaded from the hub or its cache ({first[:160]}); check the id and the "
             "connection, or give a local folder"
         )
-    return UnreadableError(f"{found.name} can't be loaded as a model: {first[:240]}")
+    if "deserializing header" in first:
+        return UnreadableError(
+            f"{found.name} can't be loaded as a model: a file of its weights is cut off or damaged ({first}); get "
+            "it again"
+        )
+    return UnreadableError(f"{found.name} can't be loaded as a model: {first}")
