@@ -4,7 +4,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -15,10 +15,12 @@ from polysema.indexes.store.compaction import compacting
 from polysema.indexes.store.disk import REPAIR, Disk
 from polysema.indexes.store.layout import missing, open_format, translate_os_errors
 from polysema.indexes.store.manifest import Manifest
-from polysema.indexes.store.naming import DRAFT_ENDING, is_needed, read_sealed
+from polysema.indexes.store.naming import DRAFT_ENDING, is_needed
 from polysema.indexes.store.new_file import discard, locked
 from polysema.indexes.store.segment import StoredRows
+from polysema.indexes.store.snapshot_marks import mark_all, read_snapshots
 from polysema.indexes.store.transaction import Draft, referenced
+from polysema.indexes.store.version_span import move_span
 from polysema.indexes.store.view import CollectionView
 
 T = TypeVar("T")
@@ -212,7 +214,9 @@ class CollectionFiles:
     def publish(self, manifest: Manifest, discard: bool = True) -> None:
         """Make a version the current one; what was written for one that can't be published is removed (`discard`)."""
         try:
-            layout.publish(self.disk, self.root, manifest)
+            if not self.last_view.manifest.marked:
+                mark_all(self.disk, self.root)
+            manifest = layout.publish(self.disk, self.root, manifest)
         except OSError:
             if discard:
                 self._discard(manifest)
@@ -220,7 +224,8 @@ class CollectionFiles:
         with self._opening:
             self.last_view = self._opened(manifest)
         if manifest.version % self.disk.limits.collect_every == 0:
-            self.collect()
+            with suppress(CorruptError):  # the version is there; what is damaged is told where it is read
+                self.collect()
 
     def _discard(self, manifest: Manifest) -> None:
         if layout.numbered(self.root, manifest.version).exists():
@@ -235,15 +240,16 @@ class CollectionFiles:
             A manifest for each name.
         """
         with translate_os_errors(self.root, "read"):
-            folder = self.root / layout.SNAPSHOTS
-            paths = [folder / name for name in self.disk.names(folder) if name.endswith(".json")]
-            return {path.stem: Manifest.unsealed(read_sealed(self.disk, path), path) for path in paths}
+            return read_snapshots(self.disk, self.root, self.view().manifest.marked)
 
     def collect(self, keep: int | None = None, compacted: bool = False) -> int:
         """Manifests go first, durably: a version that is listed has its files."""
         numbers = layout.versions(self.disk, self.root)
         old = numbers[: -(keep or self.options.keep)]
         manifests = self.root / layout.MANIFESTS
+        if old:
+            move_span(self.disk, self.root, oldest=numbers[len(old)])
+            self.disk.sync_folder(self.root)
         for number in old:
             self.disk.unlink(layout.numbered(self.root, number))
         for name in self.disk.names(manifests):

@@ -1,12 +1,23 @@
 """The versions of a collection: what there was, what is kept, and the way back."""
 
+from contextlib import suppress
+
 from polysema.core.argument_types import checked_arguments
-from polysema.core.errors import ConflictError, NotFoundError
+from polysema.core.errors import ConflictError, CorruptError, NotFoundError
 from polysema.indexes.collection_files import CollectionFiles
 from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.layout import translate_os_errors
 from polysema.indexes.store.manifest import Manifest, check_name
 from polysema.indexes.store.naming import give_name
+from polysema.indexes.store.snapshot_marks import (
+    SnapshotMark,
+    drop_marks,
+    marks_of,
+    move_mark,
+    put_mark,
+    snapshot_path,
+)
+from polysema.indexes.store.version_chain import check_chain
 from polysema.indexes.store.view import CollectionView
 
 
@@ -22,14 +33,14 @@ class CollectionHistory:
 
         Returns:
             Their manifests, oldest first.
+
+        Raises:
+            CorruptError: One is missing or damaged; the message names its file.
         """
         with translate_os_errors(self._files.root, "read"):
-            found = []
-            for number in layout.versions(self._files.disk, self._files.root):
-                try:
-                    found.append(layout.read_manifest(self._files.disk, self._files.root, number))
-                except FileNotFoundError:  # collected meanwhile
-                    continue
+            found, problems = check_chain(self._files.disk, self._files.root)
+            if problems:
+                raise CorruptError(problems[0])
             return found
 
     def read_view(self) -> CollectionView | None:
@@ -45,6 +56,9 @@ class CollectionHistory:
 
         Returns:
             A manifest for each name.
+
+        Raises:
+            CorruptError: One is missing, damaged, or not the version that got its name; the message names its file.
         """
         return self._files.snapshots()
 
@@ -60,16 +74,20 @@ class CollectionHistory:
         Raises:
             ConflictError: There is a snapshot of that name.
         """
-        path = self._files.root / layout.SNAPSHOTS / f"{check_name(name, 'a snapshot')}.json"
+        disk, root = self._files.disk, self._files.root
+        path = snapshot_path(root, check_name(name, "a snapshot"))
         with self._files.writing():
             version = self._files.view().manifest.version
-            try:
-                give_name(self._files.disk, layout.numbered(self._files.root, version), path)
-            except FileExistsError:
-                raise ConflictError(
-                    f"{self._files.root} has a snapshot {name} already; drop it first, or choose another name"
-                ) from None
-            self._files.disk.sync_folder(path.parent)
+            if path.exists():
+                raise ConflictError(f"{root} has a snapshot {name} already; drop it first, or choose another name")
+            drop_marks(disk, root, name)
+            digest = layout.read_manifest(disk, root, version).sha256
+            mark = put_mark(disk, root, SnapshotMark(name, digest, "naming"))
+            disk.sync_folder(path.parent)
+            give_name(disk, layout.numbered(root, version), path)
+            disk.sync_folder(path.parent)
+            with suppress(OSError):  # the snapshot is there; what its mark is called doesn't matter
+                move_mark(disk, root, mark, "named")
             return version
 
     def drop_snapshot(self, name: str) -> None:
@@ -81,14 +99,20 @@ class CollectionHistory:
         Raises:
             NotFoundError: There is none of that name.
         """
-        path = self._files.root / layout.SNAPSHOTS / f"{check_name(name, 'a snapshot')}.json"
+        disk, root = self._files.disk, self._files.root
+        path = snapshot_path(root, check_name(name, "a snapshot"))
         with self._files.writing():
-            try:
-                self._files.disk.unlink(path)
-            except FileNotFoundError:
+            marks = [mark for mark in marks_of(disk, root) if mark.name == name]
+            if not path.exists() and not marks:
                 there = ", ".join(self.snapshots()) or "none"
-                raise NotFoundError(f"{self._files.root} has no snapshot {name}; it has {there}") from None
-            self._files.disk.sync_folder(path.parent)
+                raise NotFoundError(f"{root} has no snapshot {name}; it has {there}")
+            for mark in marks:
+                move_mark(disk, root, mark, "dropping")
+            disk.sync_folder(path.parent)
+            if path.exists():
+                disk.unlink(path)
+                disk.sync_folder(path.parent)
+            drop_marks(disk, root, name)
 
     def restore(self, version: "int | str") -> int:
         """Make an earlier version the current one again.

@@ -43,10 +43,6 @@ class Disk:
 
     # what becomes durable
 
-    def create(self, path: Path) -> int:
-        """A new file, open for writing; raises `FileExistsError`."""
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-
     def append(self, fd: int, path: Path, data: bytes) -> None:
         """All of `data` at the end of the file."""
         view = memoryview(data)
@@ -69,15 +65,19 @@ class Disk:
         """One name less."""
         path.unlink()
 
+    def rename(self, source: Path, target: Path) -> None:
+        """Another name for a file, in the place of its own, whole or not at all; `target` is not there yet."""
+        source.rename(target)
+
     def make_folder(self, path: Path) -> None:
         """A new folder; raises `FileExistsError`."""
         path.mkdir()
 
     # what is read
 
-    def open(self, path: Path) -> int:
-        """An existing file, open for reading."""
-        return os.open(path, os.O_RDONLY)
+    def open(self, path: Path, new: bool = False) -> int:
+        """An existing file, open for reading; a `new` one, open for writing, raises `FileExistsError`."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL if new else os.O_RDONLY, 0o644)
 
     def read_at(self, fd: int, path: Path, start: int, count: int) -> bytes:
         """`count` bytes from `start`, fewer at the file's end."""

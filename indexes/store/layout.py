@@ -21,6 +21,7 @@ from polysema.indexes.store.disk import REPAIR, Disk
 from polysema.indexes.store.manifest import Manifest
 from polysema.indexes.store.naming import give_name, read_sealed
 from polysema.indexes.store.new_file import discard, locked, write_file
+from polysema.indexes.store.version_span import spans
 
 PARTS = (layout.MANIFESTS, layout.SEGMENTS, layout.SNAPSHOTS)  # the folders in it
 
@@ -83,13 +84,15 @@ def make(disk: Disk, root: Path, fill: "Callable[[Path], Manifest] | None" = Non
             disk.make_folder(root / part)
     for name in (layout.LOCK, layout.COMPACTING):
         if not (root / name).exists():
-            os.close(disk.create(root / name))
+            os.close(disk.open(root / name, new=True))
     disk.sync_folder(root)
     with locked(root / layout.LOCK, 0, "created"):
         if (root / layout.FORMAT_FILE).exists():
             raise ConflictError(f"{root} was made a collection by another process just now")
         for name in disk.names(root / layout.MANIFESTS):  # of a making that was stopped
             disk.unlink(root / layout.MANIFESTS / name)
+        for span in spans(disk, root):
+            disk.unlink(root / span.name)
         first = Manifest(uuid.uuid4().hex)
         if fill is not None:
             source = fill(root)
@@ -108,6 +111,7 @@ def _take_folder(disk: Disk, root: Path) -> None:
         if not root.is_dir():
             raise ConflictError(f"{root} is a file; name a new folder") from None
     strangers = set(disk.names(root)) - {*PARTS, layout.LOCK, layout.COMPACTING, f"{layout.FORMAT_FILE}.tmp"}
+    strangers -= {span.name for span in spans(disk, root)}
     if strangers or _lived(disk, root):
         ours = not strangers or layout.FORMAT_FILE in strangers
         what = "a collection" if ours else f"other things ({min(strangers)})"

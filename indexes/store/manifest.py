@@ -3,8 +3,10 @@
     <collection>/
       FORMAT                      which format this is, and the id of the collection; written once
       LOCK, COMPACTING            empty files that writers and compactions lock; readers lock nothing
+      VERSIONS-<oldest>-<newest>  an empty file whose name says which versions are kept (`version_span`)
       manifests/<20 digits>.json  a version: immutable, sealed with its own SHA-256; the highest number is current
       snapshots/<name>.json       second names of manifests that are to be kept
+      snapshots/<name>.<sha256>…  an empty mark of each (`snapshot_marks`)
       segments/<id>.parquet       ids, columns and vectors of some rows: the truth
       segments/<id>.npy           the same vectors, to be mapped; derived, for large segments
       segments/<id>.faiss         the index of a segment; derived
@@ -19,6 +21,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +35,7 @@ from polysema.core.space.space import Origin
 from polysema.indexes.store.disk import REPAIR, Disk
 from polysema.indexes.store.naming import draft_of, give_name, is_sealed, read_sealed
 from polysema.indexes.store.new_file import FileRef, discard, write_file
+from polysema.indexes.store.version_span import VersionSpan, begin_span, move_span, read_span, unbroken
 
 FORMAT = 1
 KIND = "polysema collection"
@@ -64,12 +68,8 @@ class SpaceCard:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types."""
-        return {
-            "dim": self.dim,
-            "metric": self.metric.value,
-            "origin": self.origin.to_json() if self.origin else None,
-            "index": self.index,
-        }
+        origin = self.origin.to_json() if self.origin else None
+        return {"dim": self.dim, "metric": self.metric.value, "origin": origin, "index": self.index}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "SpaceCard":
@@ -122,7 +122,11 @@ class SegmentRef:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One version of a collection. `columns` is the schema of the columns beside ids and vectors."""
+    """One version of a collection. `columns` is the schema of the columns beside ids and vectors.
+
+    `marked` says that the versions and snapshots that are kept have marks, which tell of one that is gone; `lost` has
+    the numbers of versions that a repair found to be gone. `sha256` is that of the file that it was read from.
+    """
 
     collection: str
     version: int = 0
@@ -132,6 +136,9 @@ class Manifest:
     spaces: dict[str, SpaceCard] = field(default_factory=dict)
     columns: pa.Schema = field(default_factory=lambda: pa.schema([]))
     segments: tuple[SegmentRef, ...] = ()
+    marked: bool = False
+    lost: tuple[int, ...] = ()
+    sha256: str = field(default="", compare=False)
 
     @property
     def n_rows(self) -> int:
@@ -145,12 +152,13 @@ class Manifest:
     def next(self, what: str, **changes: Any) -> "Manifest":
         """The version after this one."""
         made = datetime.now(UTC).isoformat(timespec="milliseconds")
-        parent = hashlib.sha256(self.sealed()).hexdigest()
-        return replace(self, version=self.version + 1, parent=parent, what=what, made=made, **changes)
+        parent = self.sha256 or hashlib.sha256(self.sealed()).hexdigest()
+        own = {"version": self.version + 1, "parent": parent, "what": what, "made": made, "sha256": ""}
+        return replace(self, **(own | changes))
 
     def sealed(self) -> bytes:
-        """The bytes of its file: JSON on a line, its SHA-256 on the next."""
-        value = {
+        """The bytes of its file, JSON and its SHA-256."""
+        value: dict[str, Any] = {
             "format": FORMAT,
             "collection": self.collection,
             "version": self.version,
@@ -161,13 +169,20 @@ class Manifest:
             "columns": self.columns.serialize().to_pybytes().hex(),
             "segments": [segment.to_json() for segment in self.segments],
         }
-        return seal(value)
+        added = {"marked": self.marked, "lost": list(self.lost)}  # later: what isn't there is left out, as ever
+        return seal(value | {name: there for name, there in added.items() if there})
 
     @classmethod
     def unsealed(cls, data: bytes, path: Path) -> "Manifest":
         """The inverse of `sealed`; raises `CorruptError` naming the file, `IncompatibleError` for a newer format."""
-        value = unseal(data, path)
-        check_format(value, path)
+        check_format(value := unseal(data, path), path)
+        try:
+            return cls._of(value, hashlib.sha256(data).hexdigest())
+        except (KeyError, TypeError, ValueError, AttributeError) as error:  # another sealed file in its place
+            raise CorruptError(f"{path} is no manifest ({error!r:.80}); {REPAIR}") from None
+
+    @classmethod
+    def _of(cls, value: dict[str, Any], sha256: str) -> "Manifest":
         return cls(
             collection=value["collection"],
             version=value["version"],
@@ -177,6 +192,9 @@ class Manifest:
             spaces={name: SpaceCard.from_json(card) for name, card in value["spaces"].items()},
             columns=pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(value["columns"]))),
             segments=tuple(SegmentRef.from_json(segment) for segment in value["segments"]),
+            marked=bool(value.get("marked", False)),
+            lost=tuple(value.get("lost", ())),
+            sha256=sha256,
         )
 
 
@@ -231,9 +249,12 @@ def read_manifest(disk: Disk, root: Path, version: int) -> Manifest:
 def current(disk: Disk, root: Path) -> Manifest:
     """The newest version. A damaged one is an error: there is no silent step back to the one before."""
     for _ in range(100):
+        span = read_span(disk, root)  # before the manifests are listed, which can only become more
         numbers = versions(disk, root)
         if not numbers:
             raise CorruptError(f"{root / MANIFESTS} holds no manifest: the collection's versions are lost; {REPAIR}")
+        if span is not None and span.newest > numbers[-1]:
+            raise CorruptError(f"{numbered(root, span.newest)} is missing, the newest version; {REPAIR}")
         try:
             return read_manifest(disk, root, numbers[-1])
         except FileNotFoundError:  # collected between the two
@@ -241,12 +262,20 @@ def current(disk: Disk, root: Path) -> Manifest:
     raise CorruptError(f"{root / MANIFESTS} changes faster than it can be read")
 
 
-def publish(disk: Disk, root: Path, manifest: Manifest) -> None:
-    """Make `manifest` the current version, durably; raises `ConflictError` when another writer was first.
+def publish(disk: Disk, root: Path, manifest: Manifest) -> Manifest:
+    """Make `manifest` the current version, durably, and give it back as it was written; raises `ConflictError` when
+    another writer was first.
 
-    The segments' files are synced already; their names are synced here.
+    The segments' files are synced already; their names are synced here. What marks the versions that are kept is there
+    before the first manifest that says so.
     """
     folder = root / MANIFESTS
+    if read_span(disk, root) is None:
+        before = manifest.version - 1
+        begin_span(disk, root, VersionSpan(unbroken(versions(disk, root), before), before))
+        if before:
+            disk.sync_folder(root)
+    manifest = replace(manifest, marked=True)
     disk.sync_folder(root / SEGMENTS)
     target = numbered(root, manifest.version)
     draft = draft_of(target)
@@ -263,4 +292,7 @@ def publish(disk: Disk, root: Path, manifest: Manifest) -> None:
             discard(disk, draft)
         raise
     disk.sync_folder(folder)
+    with suppress(OSError):  # it lags behind until the next version
+        move_span(disk, root, newest=manifest.version)
     discard(disk, draft)
+    return manifest

@@ -60,7 +60,7 @@ class NewFile:
         self.path = path
         self.closed = False
         self._disk = disk
-        self._fd = disk.create(path)
+        self._fd = disk.open(path, new=True)
         self._sha256 = hashlib.sha256()
         self._digests: list[bytes] = []
         self._pending = bytearray()

@@ -19,10 +19,12 @@ from polysema.indexes.store.layout import mark, open_format, translate_os_errors
 from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
 from polysema.indexes.store.naming import move, read_sealed
 from polysema.indexes.store.new_file import FileRef, locked, write_file
+from polysema.indexes.store.repair_marks import MarkRepair
 from polysema.indexes.store.salvaged_ids import read_ids
 from polysema.indexes.store.sealed_file import SealedFile
 from polysema.indexes.store.segment import StoredRows
 from polysema.indexes.store.segment_files import read_dead, write_dead, write_segment, write_vectors
+from polysema.indexes.store.snapshot_marks import mark_all, marks_of
 from polysema.indexes.store.transaction import referenced
 from polysema.indexes.store.verify import read_whole
 
@@ -70,11 +72,19 @@ class _Repair:
         self._checked: dict[str, bool] = {}
 
     def run(self) -> RepairReport:
+        marks = MarkRepair(
+            self.disk, self.root, self.mended.done.append, self.mended.lost.append, lambda path: self._aside(path)
+        )
+        marks.empty_files()
         manifests, newest_lost = self._manifests()
         if not manifests:
             raise CorruptError(f"{self.root} has no sound manifest left: its rows can't be told from leftovers")
         newest = manifests[max(manifests)]
         self._mark(newest)
+        gone = marks.versions(manifests)
+        newest_lost += [number for number in gone if number > newest.version]
+        marks.snapshots(manifests, newest.marked)
+        mark_all(self.disk, self.root)
         if newest_lost:
             self._leftovers(manifests.values())
         kept = []
@@ -88,13 +98,17 @@ class _Repair:
                 for file in ref.files():
                     self._good(file)
         bad = {name for name, good in self._checked.items() if not good}
-        if tuple(kept) != newest.segments or newest_lost:
+        gone += [number for number, one in manifests.items() if referenced([one]) & bad]
+        if tuple(kept) != newest.segments or newest_lost or set(gone) - set(newest.lost):
             number = max([newest.version, *newest_lost])
-            layout.publish(self.disk, self.root, replace(newest, version=number).next("repair", segments=tuple(kept)))
+            lost = tuple(sorted({*newest.lost, *gone, *newest_lost}))
+            changes = {"segments": tuple(kept), "lost": lost, "version": number + 1}
+            layout.publish(self.disk, self.root, newest.next("repair", **changes))
             self.mended.done.append(f"version {number + 1} is current")
         self._forget(manifests, snapshots, bad)
         for name in sorted(bad):
             self._aside(self.root / layout.SEGMENTS / name)
+        marks.finish()
         return self.mended
 
     def _manifests(self) -> tuple[dict[int, Manifest], list[int]]:
@@ -116,7 +130,8 @@ class _Repair:
                 Manifest.unsealed(read_sealed(self.disk, path), path)
             except CorruptError:
                 self._aside(path)
-                self.mended.lost.append(f"the snapshot {path.stem}: its manifest is damaged")
+                if path.stem not in {mark.name for mark in marks_of(self.disk, self.root)}:
+                    self.mended.lost.append(f"the snapshot {path.stem}: its manifest is damaged")
         return sound, [number for number in damaged if number > newest]
 
     def _mark(self, newest: Manifest) -> None:
@@ -265,10 +280,10 @@ class _Repair:
                 self._aside(self.root / layout.SNAPSHOTS / f"{name}.json")
                 self.mended.lost.append(f"the snapshot {name} needs a damaged file, and can't be gone back to")
 
-    def _aside(self, path: Path) -> None:
-        """Out of the way, not out of the world."""
+    def _aside(self, path: Path) -> Path | None:
+        """Out of the way, not out of the world: where it is now, None where it wasn't there."""
         if not path.exists():
-            return
+            return None
         folder = self.root / ASIDE_FOLDER
         if not folder.is_dir():
             self.disk.make_folder(folder)
@@ -279,3 +294,4 @@ class _Repair:
             target = folder / f"{path.name}.{count}"
         move(self.disk, path, target)
         self.disk.sync_folder(path.parent)
+        return target

@@ -1,6 +1,7 @@
 """Reading every byte of a collection."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from polysema.indexes.store import manifest as layout
 from polysema.indexes.store.disk import Disk
 from polysema.indexes.store.layout import open_format, translate_os_errors
 from polysema.indexes.store.manifest import Manifest, SegmentRef, SpaceCard
-from polysema.indexes.store.naming import read_sealed
 from polysema.indexes.store.new_file import FileRef
 from polysema.indexes.store.sealed_file import SealedFile
 from polysema.indexes.store.segment import StoredRows
 from polysema.indexes.store.segment_files import read_dead
+from polysema.indexes.store.snapshot_marks import list_snapshots, marks_of, snapshot_path
 from polysema.indexes.store.transaction import referenced
+from polysema.indexes.store.version_chain import check_chain
+from polysema.indexes.store.version_span import read_span, spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ def _verify(root: Path, progress: Progress, disk: Disk) -> Report:
     used = referenced(manifests)
     leftovers = [name for name in disk.names(root / layout.SEGMENTS) if name not in used]
     leftovers += [name for name in disk.names(root / layout.MANIFESTS) if not layout.NUMBERED.fullmatch(name)]
+    leftovers += check.leftovers
     return Report(check.files, check.size, check.problems, leftovers)
 
 
@@ -62,6 +66,7 @@ class CollectionCheck:
 
     def __init__(self, root: Path, disk: Disk):
         self.problems: list[str] = []
+        self.leftovers: list[str] = []
         self.files = self.size = 0
         self._root, self._disk = root, disk
 
@@ -84,25 +89,12 @@ class CollectionCheck:
                 self.problems.append(f"{path} holds bytes, and should be empty")
 
     def manifests(self, collection: str | None) -> list[Manifest]:
-        """The manifests of all versions and snapshots that can be read."""
-        found = []
-        for folder in (self._root / layout.MANIFESTS, self._root / layout.SNAPSHOTS):
-            numbered = folder.name == layout.MANIFESTS
-            names = [name for name in self._disk.names(folder) if layout.NUMBERED.fullmatch(name) or not numbered]
-            for path in (folder / name for name in names if name.endswith(".json")):
-                manifest = self._manifest(path)
-                if manifest is None:
-                    continue
-                if numbered and path.name != f"{manifest.version:020d}.json":
-                    self.problems.append(f"{path} holds version {manifest.version}")
-                if collection is not None and manifest.collection != collection:
-                    self.problems.append(f"{path} belongs to another collection")
-                found.append(manifest)
-        if not any(layout.NUMBERED.fullmatch(name) for name in self._disk.names(self._root / layout.MANIFESTS)):
-            self.problems.append(
-                f"{self._root / layout.MANIFESTS} holds no manifest: the collection's versions are lost"
-            )
-        return found
+        """The manifests of all versions and snapshots that can be read; whether all that are kept are there."""
+        versions = _versions(self._disk, self._root, collection)
+        self.problems += versions.problems
+        self.leftovers += versions.leftovers
+        self.files, self.size = self.files + len(versions.manifests), self.size + versions.bytes
+        return versions.manifests
 
     def segments(self, manifests: list[Manifest], progress: Progress) -> None:
         """Read every file of every segment, and compare those that belong together."""
@@ -124,18 +116,6 @@ class CollectionCheck:
             if all(seen[file.name] for file in segment.files()):
                 self.problems += _inside(self._disk, self._root, segment, manifest.spaces[segment.space])
 
-    def _manifest(self, path: Path) -> Manifest | None:
-        try:
-            data = read_sealed(self._disk, path)
-            manifest = Manifest.unsealed(data, path)
-        except FileNotFoundError:  # collected meanwhile
-            return None
-        except (CorruptError, UserError) as error:
-            self.problems.append(str(error))
-            return None
-        self.files, self.size = self.files + 1, self.size + len(data)
-        return manifest
-
     def _file(self, file: FileRef) -> bool:
         """Whether a file of a segment is as it was written."""
         try:
@@ -146,6 +126,47 @@ class CollectionCheck:
         if problem:
             self.problems.append(problem)
         return problem is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Versions:
+    manifests: list[Manifest]
+    bytes: int
+    problems: list[str]
+    leftovers: list[str]
+
+
+def _versions(disk: Disk, root: Path, collection: str | None) -> _Versions:
+    """The versions and snapshots, and whether all that are kept are there and belong together."""
+    kept, problems = check_chain(disk, root)
+    span = read_span(disk, root)
+    if not kept and not problems:
+        problems.append(f"{root / layout.MANIFESTS} holds no manifest: the collection's versions are lost")
+    for path in (root / one.name for one in spans(disk, root)):
+        with suppress(FileNotFoundError):
+            if path.stat().st_size:
+                problems.append(f"{path} holds bytes, and should be empty")
+    if span is not None and kept and kept[-1].version < span.newest and not problems:
+        problems.append(f"{layout.numbered(root, span.newest)} is missing, the newest version")
+    listing = list_snapshots(disk, root, bool(kept) and kept[-1].marked)
+    for mark in marks_of(disk, root):
+        with suppress(FileNotFoundError):
+            if mark.path(root).stat().st_size:
+                problems.append(f"{mark.path(root)} holds bytes, and should be empty")
+    manifests = [*kept, *listing.found.values()]
+    if collection is not None:
+        problems += [
+            f"{layout.numbered(root, one.version)} belongs to another collection"
+            for one in kept
+            if one.collection != collection
+        ]
+        problems += [
+            f"{snapshot_path(root, name)} belongs to another collection"
+            for name, one in listing.found.items()
+            if one.collection != collection
+        ]
+    size = sum(len(one.sealed()) for one in manifests)
+    return _Versions(manifests, size, problems + listing.problems, listing.leftovers)
 
 
 def read_whole(disk: Disk, path: Path, ref: FileRef) -> str | None:

@@ -51,9 +51,10 @@ class Recording(Disk):
     limits: StoreLimits = SMALL_LIMITS
     first_skip: int = 0  # how long the log was when the first sync was left out
 
-    def create(self, path: Path) -> int:
-        fd = super().create(path)
-        self.log.append(("create", path))
+    def open(self, path: Path, new: bool = False) -> int:
+        fd = super().open(path, new)
+        if new:
+            self.log.append(("create", path))
         return fd
 
     def append(self, fd: int, path: Path, data: bytes) -> None:
@@ -83,6 +84,10 @@ class Recording(Disk):
     def unlink(self, path: Path) -> None:
         super().unlink(path)
         self.log.append(("unlink", path))
+
+    def rename(self, source: Path, target: Path) -> None:
+        super().rename(source, target)
+        self.log.append(("rename", source, target))
 
     def make_folder(self, path: Path) -> None:
         super().make_folder(path)
@@ -117,10 +122,10 @@ def after_power_loss(  # noqa: C901  a branch for each step of the log
     """
     names: dict[Path, _Inode | None] = {}  # None is a folder
     durable: dict[Path, _Inode | None] = {}
-    waiting: list[tuple[Path, _Inode | None, bool]] = []
+    waiting: list[list[tuple[Path, _Inode | None, bool]]] = []  # each wholly or not at all
 
     def change(path: Path, inode: "_Inode | None", there: bool) -> None:
-        waiting.append((path, inode, there))
+        waiting.append([(path, inode, there)])
         if there:
             names[path] = inode
         else:
@@ -141,10 +146,14 @@ def after_power_loss(  # noqa: C901  a branch for each step of the log
             change(args[1], names[args[0]], True)
         elif step == "unlink":
             change(args[0], names[args[0]], False)
+        elif step == "rename":  # the old name goes and the new one comes at once
+            inode = names.pop(args[0])
+            names[args[1]] = inode
+            waiting.append([(args[1], inode, True), (args[0], inode, False)])
         elif step == "make_folder":
             change(args[0], None, True)
         elif step == "sync_folder":
-            for one in [one for one in waiting if one[0].parent == args[0]]:
+            for one in [one for one in waiting if one[0][0].parent == args[0]]:
                 waiting.remove(one)
                 _apply(durable, one)
     for one in waiting:
@@ -155,12 +164,12 @@ def after_power_loss(  # noqa: C901  a branch for each step of the log
     return files, folders
 
 
-def _apply(durable: "dict[Path, _Inode | None]", change: "tuple[Path, _Inode | None, bool]") -> None:
-    path, inode, there = change
-    if there:
-        durable[path] = inode
-    else:
-        durable.pop(path, None)
+def _apply(durable: "dict[Path, _Inode | None]", changes: "list[tuple[Path, _Inode | None, bool]]") -> None:
+    for path, inode, there in changes:
+        if there:
+            durable[path] = inode
+        else:
+            durable.pop(path, None)
 
 
 def _left(inode: _Inode, rng: random.Random) -> bytes:
@@ -197,11 +206,6 @@ class Failing(Disk):
 
     links: bool = True
 
-    def create(self, path: Path) -> int:
-        if self._step("create"):
-            self._fail(path)
-        return super().create(path)
-
     def append(self, fd: int, path: Path, data: bytes) -> None:
         if self._step("append"):
             super().append(fd, path, data[: len(data) // 2])
@@ -228,15 +232,20 @@ class Failing(Disk):
             self._fail(path)
         super().unlink(path)
 
+    def rename(self, source: Path, target: Path) -> None:
+        if self._step("rename"):
+            self._fail(source)
+        super().rename(source, target)
+
     def make_folder(self, path: Path) -> None:
         if self._step("make_folder"):
             self._fail(path)
         super().make_folder(path)
 
-    def open(self, path: Path) -> int:
-        if self._step("open"):
+    def open(self, path: Path, new: bool = False) -> int:
+        if self._step("create" if new else "open"):
             self._fail(path)
-        return super().open(path)
+        return super().open(path, new)
 
     def read_at(self, fd: int, path: Path, start: int, count: int) -> bytes:
         if self._step("read_at"):

@@ -37,7 +37,7 @@ def test_a_collection_lives_without_hard_links(tmp_path: Path, error: int) -> No
     assert len(Collection(tmp_path / "c")) == 6
     c.history.restore("seven")
     assert sorted(Collection(tmp_path / "c").space().column("n")) == list(range(33, 40))
-    assert sorted(path.suffix for path in (tmp_path / "c" / "snapshots").iterdir()) == [".json"]
+    assert sorted(path.suffix for path in (tmp_path / "c" / "snapshots").iterdir()) == [".json", ".named"]
     report = verify(tmp_path / "c")
     assert (report.problems, report.leftovers) == ([], [])
     index = next((tmp_path / "c" / "segments").glob("*.parquet"))
